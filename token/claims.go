@@ -1,0 +1,109 @@
+package token
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// claims are the registered claims (RFC 7519, section 4.1), each checked for its
+// type. Strings are parts of the claims' text where that is possible.
+type claims struct {
+	issuer, subject, id string
+	audience            []string
+	expiresAt           time.Time // zero: none
+	notBefore           time.Time
+	issuedAt            time.Time
+}
+
+// readClaims reads the registered claims of payload, of which raw is a copy.
+func readClaims(payload []byte, raw string) (c claims, err error) {
+	err = eachMember(payload, func(name []byte, start, end int) (err error) {
+		text := raw[start:end]
+		switch string(name) {
+		case "iss":
+			c.issuer, err = stringClaim("iss", text)
+		case "sub":
+			c.subject, err = stringClaim("sub", text)
+		case "jti":
+			c.id, err = stringClaim("jti", text)
+		case "aud":
+			c.audience, err = audienceClaim(text)
+		case "exp":
+			c.expiresAt, err = timeClaim("exp", text)
+		case "nbf":
+			c.notBefore, err = timeClaim("nbf", text)
+		case "iat":
+			c.issuedAt, err = timeClaim("iat", text)
+		}
+		return err
+	})
+	return c, err
+}
+
+// stringClaim returns the string in text.
+func stringClaim(name, text string) (string, error) {
+	value, ok := unquote(text)
+	if !ok {
+		return "", fmt.Errorf("%w: %s is not a string", ErrClaim, name)
+	}
+	return value, nil
+}
+
+// audienceClaim returns the audiences in text, a string or a list of strings (RFC
+// 7519, section 4.1.3).
+func audienceClaim(text string) ([]string, error) {
+	if !strings.HasPrefix(text, "[") {
+		one, err := stringClaim("aud", text)
+		return []string{one}, err
+	}
+	var values []jsontext.Value
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return nil, fmt.Errorf("%w: aud is not a list", ErrClaim)
+	}
+	audience := make([]string, len(values))
+	for i, value := range values {
+		one, err := stringClaim("aud", string(value))
+		if err != nil {
+			return nil, err
+		}
+		audience[i] = one
+	}
+	return audience, nil
+}
+
+// endOfTime is the first second of the year 10000, which time formats do not have.
+const endOfTime = 253402300800
+
+// timeClaim returns the time in text, a NumericDate: seconds since 1970, fractions
+// allowed (RFC 7519, section 2). What lies before 1970 or after 9999 is nobody's
+// intention, and an error.
+func timeClaim(name, text string) (time.Time, error) {
+	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && 0 <= seconds && seconds < endOfTime {
+		return time.Unix(seconds, 0).UTC(), nil
+	}
+	// JSON numbers begin with a digit or a minus; ParseFloat takes more than those.
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || !strings.ContainsRune("-0123456789", rune(text[0])) || !(0 <= seconds && seconds < endOfTime) {
+		return time.Time{}, fmt.Errorf("%w: %s is not a NumericDate of the years 1970 to 9999", ErrClaim, name)
+	}
+	whole := int64(seconds)
+	return time.Unix(whole, int64((seconds-float64(whole))*1e9)).UTC(), nil
+}
+
+// unquote returns the string that text, a valid JSON value, is; false if it is
+// none. Without escapes the string is a part of text, which costs no memory.
+func unquote(text string) (string, bool) {
+	if text == "" || text[0] != '"' {
+		return "", false
+	}
+	if !strings.Contains(text, `\`) {
+		return text[1 : len(text)-1], true
+	}
+	value, err := jsontext.AppendUnquote(nil, text)
+	return string(value), err == nil
+}

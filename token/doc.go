@@ -1,0 +1,37 @@
+// Package token decides whether a JSON Web Token is good: well formed, signed with
+// the right key by the right algorithm, and meant for here and now. It knows
+// nothing of sockets.
+//
+//	verifier, err := token.NewVerifier(token.Secret(os.Getenv("JWT_SECRET")), token.Options{})
+//	if err != nil {
+//		return err // a short secret, or options that contradict each other
+//	}
+//	good, err := verifier.Verify(ctx, compact)
+//	if errors.Is(err, token.ErrExpired) {
+//		...
+//	}
+//	fmt.Println(good.Subject)
+//
+// Keys come from Secret, SecretBytes, SecretBase64, PEM, DER and JWK, several of
+// them from NewKeySet, and those chosen for each token from a KeyFunc. A key
+// carries its algorithms; the header of a token never chooses one (RFC 8725,
+// section 3.1), and unsigned tokens cannot even be asked for.
+//
+// Parsing is strict, since a token that two parsers read in two ways is two tokens:
+// claims match by their exact names, a member given twice is an error, and so is a
+// claim of the wrong type, a line break, or a bit that means nothing. A token is
+// parsed and verified in the order of parse.go, keys.go, verify.go and claims.go.
+//
+// # Concurrency
+//
+// A Verifier, a Key, a KeySet and a Token are immutable and may be used
+// concurrently. Nothing here starts a goroutine, keeps a cache or waits, except for
+// a KeyFunc of the user's.
+//
+// # Limits
+//
+// A token has at most 8 KiB unless Options.MaxSize says otherwise, JSON in it nests
+// at most 64 deep, and key IDs have at most 256 bytes. Encrypted tokens, nested
+// tokens, the JSON serializations and critical extensions are refused. Revocation
+// and fetching published keys are not done here; a KeyFunc may.
+package token

@@ -1,0 +1,172 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxKeyID is the longest key ID, in bytes, that a key or a token may have.
+const maxKeyID = 256
+
+// Key is what signatures are verified with: a shared secret or a public key,
+// together with the algorithms it is for. A token's header never adds to those
+// (RFC 8725, section 3.1).
+//
+// Constructors return no error; what is wrong with a key is told by Err and by
+// NewVerifier, and is an ordinary refusal when a KeyFunc returns it. The zero Key
+// is such an unusable key. A Key is immutable, prints no secret, and may be used
+// concurrently. It implements Keys: the one key for every token.
+type Key struct{ k *key }
+
+// key is behind a pointer so that a Key inside somebody's struct prints as an
+// address even where fmt cannot call its methods.
+type key struct {
+	family   family
+	algs     []Algorithm
+	material any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	id       string
+	err      error // not usable at all
+	short    error // usable with Options.InsecureShortSecret only
+}
+
+// Secret returns the key of a shared secret, whose bytes are those of the string.
+// Without algs it is for HS256 alone.
+//
+// A secret shorter than the hash of its algorithm is an error (32, 48, 64 bytes:
+// RFC 7518, section 3.2), and so is a public key given as a secret, since anyone
+// could sign with it (RFC 8725, section 2.1).
+func Secret(secret string, algs ...Algorithm) Key { return SecretBytes([]byte(secret), algs...) }
+
+// SecretBytes returns the key of a shared secret, as Secret does. It copies secret.
+func SecretBytes(secret []byte, algs ...Algorithm) Key {
+	if len(algs) == 0 {
+		algs = []Algorithm{HS256}
+	}
+	k, err := newKey(familySecret, bytes.Clone(secret), algs)
+	switch {
+	case err != nil:
+		return unusable("%w", err)
+	case len(secret) == 0:
+		return unusable("the secret is empty")
+	case looksPublic(secret):
+		return unusable("the secret is a PEM, DER or JWK text; use PEM, DER or JWK for it")
+	}
+	for _, alg := range k.algs {
+		if least := algorithms[alg].minSecret; len(secret) < least {
+			k.short = fmt.Errorf("%w: a secret for %s needs %d bytes or more, this one has %d", ErrKey, alg, least, len(secret))
+		}
+	}
+	return Key{k}
+}
+
+// SecretBase64 returns the key of a shared secret given in base64, in the standard
+// or the URL alphabet, padded or not. White space around it is ignored.
+func SecretBase64(secret string, algs ...Algorithm) Key {
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if decoded, err := encoding.Strict().DecodeString(strings.TrimSpace(secret)); err == nil {
+			return SecretBytes(decoded, algs...)
+		}
+	}
+	return unusable("the secret is not base64")
+}
+
+// WithID returns the key under a key ID (RFC 7515, section 4.1.4). A key with an ID
+// verifies no token that names another one; without an ID it ignores the token's.
+func (k Key) WithID(id string) Key {
+	if k.k == nil {
+		return k
+	}
+	named := *k.k
+	named.id = id
+	if id == "" || !goodKeyID(id) {
+		return unusable("a key ID has 1 to %d bytes and no control characters", maxKeyID)
+	}
+	return Key{&named}
+}
+
+// ID returns the key ID, empty if there is none.
+func (k Key) ID() string {
+	if k.k == nil {
+		return ""
+	}
+	return k.k.id
+}
+
+// Algorithms returns the algorithms that the key is for, none if it is unusable.
+func (k Key) Algorithms() []Algorithm {
+	if k.k == nil {
+		return nil
+	}
+	return slices.Clone(k.k.algs)
+}
+
+// Err returns what is wrong with the key, nil if it can be used. It matches ErrKey.
+func (k Key) Err() error { return k.usable(false) }
+
+// Key returns k, unless the token names another key ID. It implements Keys.
+func (k Key) Key(_ context.Context, u Unverified) (Key, error) {
+	if id := k.ID(); id != "" && u.Header.KeyID != "" && u.Header.KeyID != id {
+		return Key{}, fmt.Errorf("%w: it names another key ID", ErrKeyNotFound)
+	}
+	return k, nil
+}
+
+// usable returns why the key cannot be used, where shortAllowed stands for
+// Options.InsecureShortSecret.
+func (k Key) usable(shortAllowed bool) error {
+	switch {
+	case k.k == nil:
+		return fmt.Errorf("%w: the zero Key", ErrKey)
+	case k.k.err != nil:
+		return k.k.err
+	case k.k.short != nil && !shortAllowed:
+		return k.k.short
+	}
+	return nil
+}
+
+// public reports whether the key is a public one, which strangers may know.
+func (k Key) public() bool { return k.k.family != familySecret }
+
+// isFor reports whether alg is one of the key's algorithms.
+func (k Key) isFor(alg Algorithm) bool { return slices.Contains(k.k.algs, alg) }
+
+func (k Key) static() []Key { return []Key{k} }
+
+// verify checks algorithm and signature of a token, in this order: the header's
+// algorithm is compared with the key's and chooses nothing (RFC 8725, section 3.1).
+func (k Key) verify(u Unverified) error {
+	if !k.isFor(u.Header.Algorithm) {
+		return fmt.Errorf("%w: the key is for %s", ErrAlgorithm, listAlgorithms(k.k.algs))
+	}
+	method := algorithms[u.Header.Algorithm].method
+	if err := method.Verify(u.p.signingInput, u.p.signature, k.k.material); err != nil {
+		return ErrSignature // the cause tells nothing but where the arithmetic failed
+	}
+	return nil
+}
+
+// newKey returns a key for algs, which must all be of its family.
+func newKey(family family, material any, algs []Algorithm) (*key, error) {
+	for i, alg := range algs {
+		known, ok := algorithms[alg]
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("algorithm %d of the key is none of those supported", i+1)
+		case known.family != family:
+			return nil, fmt.Errorf("%s is not for a %s", alg, family)
+		case slices.Contains(algs[:i], alg):
+			return nil, fmt.Errorf("%s is listed twice", alg)
+		}
+	}
+	return &key{family: family, algs: slices.Clone(algs), material: material}, nil
+}
+
+// unusable returns a key that says why it cannot be used.
+func unusable(format string, args ...any) Key {
+	return Key{&key{err: fmt.Errorf("%w: %w", ErrKey, fmt.Errorf(format, args...))}}
+}

@@ -1,0 +1,115 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Keys gives the key for a token. Key, KeySet and KeyFunc implement it.
+//
+// Key is called before anything about the token is verified. It returns
+// ErrKeyNotFound, wrapped or bare, if there is none for it, and ErrKeysUnavailable
+// if that cannot be told now; any other error counts as the latter, since a
+// database that is down must not make good tokens bad. It must be safe for
+// concurrent use, and return soon after ctx is done.
+type Keys interface {
+	Key(ctx context.Context, u Unverified) (Key, error)
+}
+
+// KeyFunc chooses the key by what a token says of itself and by what ctx carries,
+// such as the connection's handshake. A panic in it refuses the token with ErrKey.
+//
+// Choose among keys of your own, by comparing: a value of an unverified token that
+// becomes a file name, a query or an address hands these to strangers (RFC 8725,
+// section 3.10).
+type KeyFunc func(ctx context.Context, u Unverified) (Key, error)
+
+// Key calls f. It implements Keys.
+func (f KeyFunc) Key(ctx context.Context, u Unverified) (Key, error) { return f(ctx, u) }
+
+// KeySet is a fixed set of keys, chosen by key ID. The zero KeySet is an error in
+// NewVerifier. It is immutable, prints no secret, and may be used concurrently.
+type KeySet struct{ s *keySet }
+
+type keySet struct {
+	keys []Key
+	byID map[string]Key
+	err  error
+}
+
+// NewKeySet returns the set of keys. Each needs an ID of its own (WithID, or the
+// kid of a JWK); what is wrong is told by Err and NewVerifier.
+func NewKeySet(keys ...Key) KeySet {
+	set := &keySet{keys: slices.Clone(keys), byID: make(map[string]Key, len(keys))}
+	if len(keys) == 0 {
+		set.err = fmt.Errorf("%w: the set has no keys", ErrKey)
+	}
+	for i, k := range keys {
+		_, taken := set.byID[k.ID()]
+		switch {
+		case k.k == nil || k.k.err != nil:
+			set.err = errors.Join(set.err, fmt.Errorf("key %d of the set: %w", i+1, k.Err()))
+		case k.ID() == "":
+			set.err = errors.Join(set.err, fmt.Errorf("%w: key %d of the set has no ID", ErrKey, i+1))
+		case taken:
+			set.err = errors.Join(set.err, fmt.Errorf("%w: key %d of the set has the ID of another", ErrKey, i+1))
+		}
+		set.byID[k.ID()] = k
+	}
+	return KeySet{set}
+}
+
+// Err returns what is wrong with the set, nil if it can be used. It matches ErrKey.
+func (s KeySet) Err() error { return s.usable(false) }
+
+// Key returns the key whose ID the token names. For a token that names none, it
+// returns the one key that is for the token's algorithm; if several are, or none,
+// there is no key for it. It implements Keys.
+func (s KeySet) Key(_ context.Context, u Unverified) (Key, error) {
+	if s.s == nil {
+		return Key{}, s.Err()
+	}
+	if id := u.Header.KeyID; id != "" {
+		k, ok := s.s.byID[id]
+		if !ok {
+			return Key{}, fmt.Errorf("%w: it names a key ID that the set has not", ErrKeyNotFound)
+		}
+		return k, nil
+	}
+	var fitting []Key
+	for _, k := range s.s.keys {
+		if k.isFor(u.Header.Algorithm) {
+			fitting = append(fitting, k)
+		}
+	}
+	if len(fitting) != 1 {
+		return Key{}, fmt.Errorf("%w: it names no key ID, and %d keys of the set are for its algorithm", ErrKeyNotFound, len(fitting))
+	}
+	return fitting[0], nil
+}
+
+func (s KeySet) usable(shortAllowed bool) error {
+	if s.s == nil {
+		return fmt.Errorf("%w: the zero KeySet", ErrKey)
+	}
+	if s.s.err != nil {
+		return s.s.err
+	}
+	for i, k := range s.s.keys {
+		if err := k.usable(shortAllowed); err != nil {
+			return fmt.Errorf("key %d of the set: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func (s KeySet) static() []Key { return s.s.keys }
+
+// staticKeys are Keys that are all known when a Verifier is made.
+type staticKeys interface {
+	Keys
+	usable(shortAllowed bool) error
+	static() []Key // valid if usable
+}

@@ -1,0 +1,202 @@
+package mint
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+
+	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
+
+	"socketiojwt/token"
+)
+
+// SigningKey signs tokens by one algorithm. It prints no secret. The zero
+// SigningKey signs nothing. It is immutable and safe for concurrent use.
+type SigningKey struct{ k *signingKey }
+
+type signingKey struct {
+	alg     token.Algorithm
+	private any // []byte or crypto.Signer
+	verify  token.Key
+	id      string
+}
+
+// Secret returns the signing key of a shared secret for an HMAC algorithm, long
+// enough for token.Secret.
+func Secret(secret string, alg token.Algorithm) (SigningKey, error) {
+	return newSigningKey(alg, []byte(secret), token.Secret(secret, alg))
+}
+
+// PEM returns the signing key in a PEM text: PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA
+// PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY").
+func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return SigningKey{}, errors.New("mint: no PEM block found")
+	}
+	var private any
+	var err error
+	switch block.Type {
+	case "PRIVATE KEY":
+		private, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		private, err = x509.ParseECPrivateKey(block.Bytes)
+	default:
+		err = errors.New("unknown type")
+	}
+	signer, ok := private.(crypto.Signer)
+	if err != nil || !ok {
+		return SigningKey{}, errors.New("mint: the PEM block is not a private key for signatures")
+	}
+	return fromSigner(alg, signer)
+}
+
+// Generate returns a new random key for the algorithm; RSA keys have 2048 bits.
+func Generate(alg token.Algorithm) (SigningKey, error) {
+	var signer crypto.Signer
+	var err error
+	switch alg {
+	case token.HS256, token.HS384, token.HS512:
+		secret := make([]byte, 64)
+		rand.Read(secret) // never fails
+		return newSigningKey(alg, secret, token.SecretBytes(secret, alg))
+	case token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512:
+		signer, err = rsa.GenerateKey(rand.Reader, 2048)
+	case token.ES256:
+		signer, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case token.ES384:
+		signer, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case token.ES512:
+		signer, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	case token.EdDSA:
+		_, signer, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		return SigningKey{}, errors.New("mint: unknown algorithm")
+	}
+	if err != nil {
+		return SigningKey{}, fmt.Errorf("mint: %w", err)
+	}
+	return fromSigner(alg, signer)
+}
+
+func fromSigner(alg token.Algorithm, signer crypto.Signer) (SigningKey, error) {
+	der, err := x509.MarshalPKIXPublicKey(signer.Public())
+	if err != nil {
+		return SigningKey{}, fmt.Errorf("mint: %w", err)
+	}
+	return newSigningKey(alg, signer, token.DER(der, alg))
+}
+
+// newSigningKey lets package token judge the key, so that both ends agree.
+func newSigningKey(alg token.Algorithm, private any, verify token.Key) (SigningKey, error) {
+	if err := verify.Err(); err != nil {
+		return SigningKey{}, fmt.Errorf("mint: %w", err)
+	}
+	return SigningKey{&signingKey{alg: alg, private: private, verify: verify}}, nil
+}
+
+// WithID returns the key under a key ID, which goes into the header of its tokens.
+func (k SigningKey) WithID(id string) SigningKey {
+	if k.k == nil {
+		return k
+	}
+	named := *k.k
+	named.id, named.verify = id, named.verify.WithID(id)
+	return SigningKey{&named}
+}
+
+// Key returns what verifies the tokens: the same secret, or the public key.
+func (k SigningKey) Key() token.Key {
+	if k.k == nil {
+		return token.Key{}
+	}
+	return k.k.verify
+}
+
+// PublicPEM returns the public key as "PUBLIC KEY", to hand to other verifiers. It
+// is an error for a shared secret.
+func (k SigningKey) PublicPEM() ([]byte, error) {
+	if k.k == nil {
+		return nil, errNoKey
+	}
+	signer, ok := k.k.private.(crypto.Signer)
+	if !ok {
+		return nil, errors.New("mint: a shared secret has no public key")
+	}
+	der, err := x509.MarshalPKIXPublicKey(signer.Public())
+	if err != nil {
+		return nil, fmt.Errorf("mint: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+}
+
+// Header says what goes into the header besides alg and the key's ID.
+type Header struct {
+	// Type is typ. Zero means JWT.
+	Type string
+	// Extra are further parameters, which replace those of the same name. Zero
+	// means none. With alg in it the token is a lie, and no Verifier takes it.
+	Extra map[string]any
+}
+
+var errNoKey = errors.New("mint: the zero SigningKey")
+
+// Sign returns a token with the claims, a map or a struct that encodes to a JSON
+// object, in compact serialization. It adds no claim and checks none: exp may be
+// missing or past. Times are numbers: time.Now().Add(time.Hour).Unix().
+func Sign(key SigningKey, claims any, header Header) (string, error) {
+	if key.k == nil {
+		return "", errNoKey
+	}
+	parameters := map[string]any{"alg": key.k.alg, "typ": header.Type}
+	if header.Type == "" {
+		parameters["typ"] = "JWT"
+	}
+	if key.k.id != "" {
+		parameters["kid"] = key.k.id
+	}
+	maps.Copy(parameters, header.Extra)
+	protected, err := json.Marshal(parameters, json.Deterministic(true))
+	if err != nil {
+		return "", fmt.Errorf("mint: header: %w", err)
+	}
+	payload, err := json.Marshal(claims, json.Deterministic(true))
+	if err != nil {
+		return "", fmt.Errorf("mint: claims: %w", err)
+	}
+	if payload[0] != '{' {
+		return "", errors.New("mint: the claims are no JSON object")
+	}
+	input := base64.RawURLEncoding.EncodeToString(protected) + "." + base64.RawURLEncoding.EncodeToString(payload)
+	signature, err := jwt.GetSigningMethod(string(key.k.alg)).Sign(input, key.k.private)
+	if err != nil {
+		return "", fmt.Errorf("mint: %w", err)
+	}
+	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+}
+
+// String describes the key without its secret.
+func (k SigningKey) String() string { return fmt.Sprintf("mint.SigningKey(%v)", k.Key()) }
+
+// Format writes what String returns, whatever the verb.
+func (k SigningKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+
+// MarshalText returns what String does, so that no encoder writes the secret.
+func (k SigningKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// LogValue returns what String does, for slog.
+func (k SigningKey) LogValue() slog.Value { return slog.StringValue(k.String()) }

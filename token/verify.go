@@ -1,0 +1,225 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Verifier decides whether tokens are good. Make one with NewVerifier; it is
+// immutable and safe for concurrent use. The zero Verifier refuses every token.
+type Verifier struct {
+	keys Keys
+	opts Options // complete
+}
+
+// NewVerifier returns a Verifier for tokens signed with keys. It fails, with an
+// error that matches ErrKey or ErrOptions, if a key that is known already cannot be
+// used or if opts is unsafe for it.
+func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	switch keys := keys.(type) {
+	case nil:
+		return nil, fmt.Errorf("%w: there are no keys", ErrKey)
+	case staticKeys:
+		if err := keys.usable(opts.InsecureShortSecret); err != nil {
+			return nil, err
+		}
+		if err := opts.fitKeys(keys.static()); err != nil {
+			return nil, err
+		}
+	case KeyFunc:
+		if keys == nil {
+			return nil, fmt.Errorf("%w: the KeyFunc is nil", ErrKey)
+		}
+	}
+	return &Verifier{keys: keys, opts: opts}, nil
+}
+
+// Verify returns the token if it is good, else an error that matches one of the
+// sentinels. It is safe for concurrent use. Only a KeyFunc or other Keys of the
+// user's use ctx; when it is done the answer is ErrKeysUnavailable.
+//
+// It goes from cheap to dear and from outside in: size, form, header, key,
+// algorithm, signature, claims. So nothing is said of the claims of a token that
+// was not signed with the key.
+func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
+	u, err := parse(compact, v.opts.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	if u.p.refused != nil {
+		return nil, u.p.refused
+	}
+	key, err := v.chooseKey(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if err := key.verify(u); err != nil {
+		return nil, err
+	}
+	return v.accept(u)
+}
+
+// chooseKey returns a key that may be used for u.
+func (v *Verifier) chooseKey(ctx context.Context, u Unverified) (Key, error) {
+	if static, ok := v.keys.(staticKeys); ok {
+		return static.Key(ctx, u) // checked by NewVerifier
+	}
+	key, err := v.askForKey(ctx, u)
+	if err != nil {
+		return Key{}, err
+	}
+	if err := key.usable(v.opts.InsecureShortSecret); err != nil {
+		return Key{}, err
+	}
+	if key.public() {
+		if err := v.opts.enoughForPublic(); err != nil {
+			return Key{}, fmt.Errorf("%w: %w", ErrKey, err)
+		}
+	}
+	return key, nil
+}
+
+// askForKey runs the user's code that chooses the key, and sorts its errors.
+func (v *Verifier) askForKey(ctx context.Context, u Unverified) (key Key, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			// The value itself may hold the token; its type and the stack do not.
+			v.opts.Logger.ErrorContext(ctx, "token: choosing a key panicked", "type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+			key, err = Key{}, fmt.Errorf("%w: choosing it panicked", ErrKey)
+		}
+	}()
+	if ctx.Err() == nil {
+		key, err = v.keys.Key(ctx, u)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return Key{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, context.Cause(ctx))
+	case err == nil:
+		return key, nil
+	case errors.Is(err, ErrKeyNotFound), errors.Is(err, ErrKey), errors.Is(err, ErrKeysUnavailable):
+		return Key{}, err
+	default:
+		return Key{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
+	}
+}
+
+// accept returns the Token of u, whose signature is valid, if its claims are good.
+func (v *Verifier) accept(u Unverified) (*Token, error) {
+	// One copy of the exact size: the Token lives as long as a socket.
+	raw := string(u.p.payload)
+	c, err := readClaims(u.p.payload, raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.check(c, u); err != nil {
+		return nil, err
+	}
+	return &Token{
+		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id,
+		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
+		Algorithm: u.Header.Algorithm, KeyID: u.Header.KeyID, Type: u.Header.Type,
+		Hash:       sha256.Sum256([]byte(u.p.signingInput)),
+		validUntil: v.validUntil(c),
+		claims:     raw,
+	}, nil
+}
+
+// check returns the first reason not to accept the claims.
+func (v *Verifier) check(c claims, u Unverified) error {
+	if err := v.checkTimes(c); err != nil {
+		return err
+	}
+	switch o := v.opts; {
+	case !typeAccepted(o.Type, u.Header.Type):
+		return ErrType
+	case len(o.Issuers) > 0 && !slices.Contains(o.Issuers, c.issuer):
+		return ErrIssuer
+	case len(o.Audiences) > 0 && !slices.ContainsFunc(c.audience, func(one string) bool { return slices.Contains(o.Audiences, one) }):
+		return ErrAudience
+	case o.Subject != "" && c.subject != o.Subject:
+		return ErrSubject
+	case o.ID != "" && c.id != o.ID:
+		return ErrID
+	}
+	if v.opts.Nonce != "" {
+		nonce, err := findMember(u.p.payload, "nonce")
+		if err != nil {
+			return err
+		}
+		if value, ok := unquote(string(nonce)); !ok || value != v.opts.Nonce {
+			return ErrNonce
+		}
+	}
+	for _, name := range v.opts.Required {
+		if value, err := findMember(u.p.payload, name); err != nil || value == nil || string(value) == "null" {
+			return fmt.Errorf("%w: %s", ErrClaimMissing, name)
+		}
+	}
+	return nil
+}
+
+// checkTimes returns why the token is not good now.
+func (v *Verifier) checkTimes(c claims) error {
+	now, o := v.opts.Now(), v.opts
+	switch {
+	case c.expiresAt.IsZero() && !o.InsecureNoExpiry && !o.InsecureIgnoreExpiry:
+		return fmt.Errorf("%w: exp", ErrClaimMissing)
+	case c.issuedAt.IsZero() && o.MaxAge > 0:
+		return fmt.Errorf("%w: iat", ErrClaimMissing)
+	// RFC 7519, section 4.1.4: not to be accepted "on or after" exp.
+	case !c.expiresAt.IsZero() && !o.InsecureIgnoreExpiry && !now.Before(c.expiresAt.Add(o.Leeway)):
+		return ErrExpired
+	case !o.InsecureIgnoreNotBefore && now.Add(o.Leeway).Before(c.notBefore):
+		return ErrNotYetValid
+	// Of an iat that is still to come, no age can be told.
+	case o.MaxAge > 0 && now.Add(o.Leeway).Before(c.issuedAt):
+		return fmt.Errorf("%w: iat is still to come", ErrNotYetValid)
+	case o.MaxAge > 0 && !now.Before(c.issuedAt.Add(o.MaxAge+o.Leeway)):
+		return ErrMaxAge
+	}
+	return nil
+}
+
+// validUntil returns when checkTimes begins to refuse c, zero if never.
+func (v *Verifier) validUntil(c claims) time.Time {
+	var until time.Time
+	if !v.opts.InsecureIgnoreExpiry {
+		until = c.expiresAt
+	}
+	if v.opts.MaxAge > 0 {
+		if tooOld := c.issuedAt.Add(v.opts.MaxAge); until.IsZero() || tooOld.Before(until) {
+			until = tooOld
+		}
+	}
+	if until.IsZero() {
+		return until
+	}
+	return until.Add(v.opts.Leeway)
+}
+
+// typeAccepted reports whether typ is the wanted one. RFC 7515, section 4.1.9: a
+// media type, compared without regard to case, whose "application/" may be left
+// out where no other slash follows.
+func typeAccepted(wanted, typ string) bool {
+	if wanted == "" {
+		return typ == "" || typ == "JWT" || typeAccepted("JWT", typ) || typeAccepted("at+jwt", typ)
+	}
+	return strings.EqualFold(mediaType(wanted), mediaType(typ))
+}
+
+func mediaType(typ string) string {
+	if typ == "" || strings.Contains(typ, "/") {
+		return typ
+	}
+	return "application/" + typ
+}
