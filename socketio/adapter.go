@@ -1,0 +1,281 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// An Adapter carries what concerns the sockets of one namespace to wherever they
+// are: on this node, through the Local it was made with, and for adapters that
+// join several nodes, on the others too. Its methods may be called concurrently.
+type Adapter interface {
+	// Broadcast sends an event to the sockets selected. It must not block on the
+	// network.
+	Broadcast(p Packet, to Selector) error
+	// BroadcastWithAck sends an event and gathers the answers until all are
+	// there or ctx ends; then it returns those it has with the context's cause.
+	BroadcastWithAck(ctx context.Context, p Packet, to Selector) ([]Arguments, error)
+	// FetchSockets describes the sockets selected.
+	FetchSockets(ctx context.Context, to Selector) ([]SocketInfo, error)
+	// SocketsJoin makes the sockets selected join rooms.
+	SocketsJoin(ctx context.Context, to Selector, rooms []string) error
+	// SocketsLeave makes the sockets selected leave rooms.
+	SocketsLeave(ctx context.Context, to Selector, rooms []string) error
+	// DisconnectSockets ends the sockets selected; with closeConnection, their
+	// connections.
+	DisconnectSockets(ctx context.Context, to Selector, closeConnection bool) error
+	// Close ends the adapter, when the server or a dynamic namespace ends.
+	Close() error
+}
+
+// SocketInfo describes a socket that may be on another node.
+type SocketInfo struct {
+	ID    string
+	Rooms []string
+}
+
+// Local is the admitted sockets of a namespace on this node, and their rooms. It
+// is the in-memory Adapter, and what other adapters act on.
+type Local struct {
+	namespace *Namespace
+
+	mu   sync.RWMutex
+	byID map[string]*Socket
+	room map[string]map[*Socket]struct{}
+}
+
+var _ Adapter = (*Local)(nil)
+
+// Namespace returns the name of the namespace.
+func (l *Local) Namespace() string { return l.namespace.name }
+
+// Broadcast encodes the event once and writes it to the sockets selected, from
+// the calling goroutine.
+func (l *Local) Broadcast(p Packet, to Selector) error {
+	m, err := encodeEvent(l.namespace.name, 0, false, p.Event, p.Args)
+	if err != nil {
+		return err
+	}
+	l.each(to, func(s *Socket) { _ = s.send(m, p.Volatile) }) // who is closed or slow gets nothing
+	return nil
+}
+
+// BroadcastWithAck writes the event, with one acknowledgement id for all.
+func (l *Local) BroadcastWithAck(ctx context.Context, p Packet, to Selector) ([]Arguments, error) {
+	id := l.namespace.server.nextAck()
+	m, err := encodeEvent(l.namespace.name, id, true, p.Event, p.Args)
+	if err != nil {
+		return nil, err
+	}
+	var waiting []*Socket
+	var pending []chan Arguments
+	l.each(to, func(s *Socket) {
+		answer, err := s.expectAck(id)
+		if err != nil {
+			return
+		}
+		if s.send(m, p.Volatile) != nil {
+			s.forgetAck(id)
+			return
+		}
+		waiting, pending = append(waiting, s), append(pending, answer)
+	})
+	answers := make([]Arguments, 0, len(pending))
+	for i, answer := range pending {
+		select {
+		case a, ok := <-answer:
+			if ok {
+				answers = append(answers, a)
+			}
+		case <-ctx.Done():
+			for ; i < len(pending); i++ {
+				waiting[i].forgetAck(id)
+				select {
+				case a, ok := <-pending[i]:
+					if ok {
+						answers = append(answers, a)
+					}
+				default:
+				}
+			}
+			return answers, context.Cause(ctx)
+		}
+	}
+	return answers, nil
+}
+
+// FetchSockets describes the sockets selected.
+func (l *Local) FetchSockets(_ context.Context, to Selector) ([]SocketInfo, error) {
+	sockets := l.sockets(to)
+	infos := make([]SocketInfo, len(sockets))
+	for i, s := range sockets {
+		infos[i] = SocketInfo{ID: s.id, Rooms: s.Rooms()}
+	}
+	return infos, nil
+}
+
+// SocketsJoin makes the sockets selected join rooms.
+func (l *Local) SocketsJoin(_ context.Context, to Selector, rooms []string) error {
+	var failed []error
+	for _, s := range l.sockets(to) {
+		if err := s.Join(rooms...); err != nil && !errors.Is(err, ErrClosed) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// SocketsLeave makes the sockets selected leave rooms.
+func (l *Local) SocketsLeave(_ context.Context, to Selector, rooms []string) error {
+	for _, s := range l.sockets(to) {
+		s.Leave(rooms...)
+	}
+	return nil
+}
+
+// DisconnectSockets ends the sockets selected.
+func (l *Local) DisconnectSockets(_ context.Context, to Selector, closeConnection bool) error {
+	for _, s := range l.sockets(to) {
+		if closeConnection {
+			s.CloseConnection(nil)
+		} else {
+			s.Disconnect(nil)
+		}
+	}
+	return nil
+}
+
+// Close does nothing.
+func (l *Local) Close() error { return nil }
+
+// targets are the snapshots that broadcasts run over, kept from one to the next.
+var targets = sync.Pool{New: func() any { return new([]*Socket) }}
+
+// each calls f for each socket selected, outside the lock.
+func (l *Local) each(to Selector, f func(*Socket)) {
+	list := targets.Get().(*[]*Socket)
+	*list = l.selected((*list)[:0], to)
+	for _, s := range *list {
+		f(s)
+	}
+	clear(*list)
+	targets.Put(list)
+}
+
+// sockets returns the sockets selected.
+func (l *Local) sockets(to Selector) []*Socket { return l.selected(nil, to) }
+
+// selected appends each socket selected once.
+func (l *Local) selected(list []*Socket, to Selector) []*Socket {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if len(to.Rooms) == 0 {
+		for _, s := range l.byID {
+			if !l.inAny(s, to.Except) {
+				list = append(list, s)
+			}
+		}
+		return list
+	}
+	for i, room := range to.Rooms {
+		earlier := to.Rooms[:i]
+		if s := l.byID[room]; s != nil && !l.inAny(s, earlier) && !l.inAny(s, to.Except) {
+			list = append(list, s)
+		}
+		for s := range l.room[room] {
+			if s.id != room && !l.inAny(s, earlier) && !l.inAny(s, to.Except) {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// inAny reports whether s is in one of the rooms. The caller holds mu.
+func (l *Local) inAny(s *Socket, rooms []string) bool {
+	for _, room := range rooms {
+		if s.id == room {
+			return true
+		}
+		if _, ok := l.room[room][s]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// add lists a socket that is being admitted.
+func (l *Local) add(s *Socket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.byID[s.id] = s
+}
+
+// remove takes a socket out of the listing and out of its rooms, which it
+// returns, its own among them; nil when it was not listed.
+func (l *Local) remove(s *Socket) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byID[s.id] != s {
+		return nil
+	}
+	delete(l.byID, s.id)
+	rooms := s.roomNames()
+	for room := range s.rooms {
+		l.leave(s, room)
+	}
+	s.rooms = nil
+	return rooms
+}
+
+// join puts s into the rooms, all or none.
+func (l *Local) join(s *Socket, rooms []string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byID[s.id] != s {
+		return ErrClosed
+	}
+	added := 0
+	for _, room := range rooms {
+		if _, in := s.rooms[room]; !in && room != s.id {
+			added++
+		}
+	}
+	if len(s.rooms)+added > l.namespace.server.opts.MaxRooms {
+		return ErrTooManyRooms
+	}
+	if s.rooms == nil {
+		s.rooms = make(map[string]struct{}, added)
+	}
+	for _, room := range rooms {
+		if room == s.id {
+			continue
+		}
+		s.rooms[room] = struct{}{}
+		if l.room[room] == nil {
+			l.room[room] = make(map[*Socket]struct{})
+		}
+		l.room[room][s] = struct{}{}
+	}
+	return nil
+}
+
+// leaveAll takes s out of the rooms.
+func (l *Local) leaveAll(s *Socket, rooms []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, room := range rooms {
+		if _, in := s.rooms[room]; in {
+			l.leave(s, room)
+			delete(s.rooms, room)
+		}
+	}
+}
+
+func (l *Local) leave(s *Socket, room string) {
+	delete(l.room[room], s)
+	if len(l.room[room]) == 0 {
+		delete(l.room, room)
+	}
+}

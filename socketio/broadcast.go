@@ -1,0 +1,98 @@
+package socketio
+
+import (
+	"context"
+	"slices"
+)
+
+// A Broadcast addresses admitted sockets of a namespace. It is a value: keep it,
+// share it, and refine it without changing the one it came from.
+//
+//	lobby := io.To("lobby")
+//	lobby.Except("muted").Emit("said", text)
+type Broadcast struct {
+	namespace *Namespace
+	to        Selector
+	volatile  bool
+}
+
+// A Selector says which admitted sockets of a namespace are meant.
+type Selector struct {
+	// Rooms: the sockets in any of them. Empty means all.
+	Rooms []string
+	// Except: but not those in any of these.
+	Except []string
+	// Local: those of this node alone.
+	Local bool
+}
+
+// A Packet is an event on its way to an Adapter: not yet encoded, since each node
+// encodes for its own sockets.
+type Packet struct {
+	Event    string
+	Args     []any
+	Volatile bool
+}
+
+// To adds sockets that are in any of the rooms.
+func (b Broadcast) To(rooms ...string) Broadcast {
+	b.to.Rooms = append(slices.Clip(b.to.Rooms), rooms...)
+	return b
+}
+
+// In is To, by its other name.
+func (b Broadcast) In(rooms ...string) Broadcast { return b.To(rooms...) }
+
+// Except takes out the sockets that are in any of the rooms.
+func (b Broadcast) Except(rooms ...string) Broadcast {
+	b.to.Except = append(slices.Clip(b.to.Except), rooms...)
+	return b
+}
+
+// Local confines the broadcast to this node.
+func (b Broadcast) Local() Broadcast {
+	b.to.Local = true
+	return b
+}
+
+// Volatile drops the event for sockets that cannot be written to at once. A
+// socket on long-polling can be written to only while a poll waits.
+func (b Broadcast) Volatile() Broadcast {
+	b.volatile = true
+	return b
+}
+
+// Emit sends an event. It never blocks and fails only for what cannot be
+// encoded or for the adapter's reasons: a socket that is too slow is closed by
+// itself. The event is encoded once, however many sockets there are.
+func (b Broadcast) Emit(event string, args ...any) error {
+	return b.namespace.adapter.Broadcast(Packet{Event: event, Args: args, Volatile: b.volatile}, b.to)
+}
+
+// EmitWithAck sends an event and waits until every socket addressed has
+// acknowledged it or ended. When ctx ends first, it returns the answers so far
+// with the context's cause.
+func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]Arguments, error) {
+	return b.namespace.adapter.BroadcastWithAck(ctx, Packet{Event: event, Args: args, Volatile: b.volatile}, b.to)
+}
+
+// FetchSockets describes the sockets addressed.
+func (b Broadcast) FetchSockets(ctx context.Context) ([]SocketInfo, error) {
+	return b.namespace.adapter.FetchSockets(ctx, b.to)
+}
+
+// SocketsJoin makes the sockets addressed join the rooms.
+func (b Broadcast) SocketsJoin(ctx context.Context, rooms ...string) error {
+	return b.namespace.adapter.SocketsJoin(ctx, b.to, rooms)
+}
+
+// SocketsLeave makes the sockets addressed leave the rooms.
+func (b Broadcast) SocketsLeave(ctx context.Context, rooms ...string) error {
+	return b.namespace.adapter.SocketsLeave(ctx, b.to, rooms)
+}
+
+// DisconnectSockets ends the sockets addressed, as Socket.Disconnect does; with
+// closeConnection, as Socket.CloseConnection does.
+func (b Broadcast) DisconnectSockets(ctx context.Context, closeConnection bool) error {
+	return b.namespace.adapter.DisconnectSockets(ctx, b.to, closeConnection)
+}

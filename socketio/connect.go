@@ -1,0 +1,139 @@
+package socketio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+)
+
+// connect takes a CONNECT packet: it makes a socket, whose worker runs the
+// middleware.
+func (c *conn) connect(p packet) {
+	opts := &c.server.opts
+	c.mu.Lock()
+	switch {
+	case c.closed:
+		c.mu.Unlock()
+		return
+	case c.find(p.namespace) != nil, len(c.sockets) >= opts.MaxNamespaces,
+		c.connecting >= opts.MaxConnecting, c.refused >= opts.MaxRefused:
+		c.mu.Unlock()
+		c.violation("too many namespaces or CONNECTs")
+		return
+	}
+	handshake := *c.request
+	if len(p.payload) > 0 {
+		handshake.Auth = bytes.Clone(p.payload)
+	}
+	s := newSocket(c, p.namespace, &handshake)
+	c.sockets = append(c.sockets, s)
+	c.connecting++
+	c.mu.Unlock()
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.post(task{step: s.connect})
+}
+
+// connect finds the namespace and begins its middleware. Worker.
+func (s *Socket) connect() {
+	ctx := s.Context()
+	n, err := s.conn.server.namespaceFor(ctx, s.name, s.Handshake())
+	if err != nil {
+		_ = s.Refuse(err)
+		return
+	}
+	s.mu.Lock()
+	ended := s.state == stateClosed
+	if !ended {
+		s.namespace = n
+	}
+	s.mu.Unlock()
+	if ended {
+		s.conn.server.release(n)
+		return
+	}
+	s.resume()
+}
+
+// resume runs the connect middleware that is left, and then admits the socket.
+// Worker.
+func (s *Socket) resume() {
+	for {
+		s.mu.Lock()
+		if s.state != stateConnecting && s.state != stateHeld {
+			s.mu.Unlock()
+			return
+		}
+		chain := s.namespace.table.connect
+		if s.next == len(chain) {
+			s.mu.Unlock()
+			s.admit()
+			return
+		}
+		middleware, ctx, holds := chain[s.next], s.ctx, s.holds
+		s.next++
+		s.mu.Unlock()
+
+		err := middleware(ctx, s)
+
+		s.mu.Lock()
+		held := s.holds != holds
+		s.mu.Unlock()
+		if held && (err == nil || errors.Is(err, errHeld)) {
+			return // Admit comes back here
+		}
+		if err != nil {
+			_ = s.Refuse(err)
+			return
+		}
+	}
+}
+
+// admit lets the socket in: rooms, CONNECT, OnConnect, then the events that came
+// early. Worker.
+func (s *Socket) admit() {
+	local := s.namespace.local
+	local.add(s)
+	s.mu.Lock()
+	if s.state == stateClosed {
+		s.mu.Unlock()
+		local.remove(s)
+		return
+	}
+	answer := s.state == stateConnecting
+	s.state = stateAdmitted
+	if answer {
+		_ = s.conn.session.Send(encodeConnected(s.name, s.id)) // a closed session ends the socket by itself
+	}
+	if s.early != nil {
+		for _, e := range s.early.events {
+			s.inboxBytes += e.size
+			s.inbox = append(s.inbox, task{event: e}) // this worker runs them
+		}
+		s.releaseEarly()
+	}
+	ctx := s.ctx
+	s.mu.Unlock()
+	if answer {
+		s.conn.answered()
+	}
+
+	err := s.runOnConnect(ctx)
+	s.mu.Lock()
+	s.handshake = nil
+	s.mu.Unlock()
+	if err != nil {
+		s.logger().Warn("socketio: OnConnect failed", "error", err)
+		s.Disconnect(err)
+	}
+}
+
+func (s *Socket) runOnConnect(ctx context.Context) error {
+	for _, f := range s.namespace.table.onConnect {
+		if err := f(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package socketio
+
+import (
+	"context"
+	"slices"
+)
+
+// socketContext is the context that a socket's middleware and handlers get. It
+// is immutable: SetContextValue makes another one around the same life span.
+type socketContext struct {
+	context.Context // the socket's life span
+	socket          *Socket
+	values          []contextValue
+}
+
+type contextValue struct{ key, value any }
+
+type socketKey struct{}
+
+// Value returns the socket itself, what SetContextValue set, or nil.
+func (c *socketContext) Value(key any) any {
+	if key == (socketKey{}) {
+		return c.socket
+	}
+	for _, v := range c.values {
+		if v.key == key {
+			return v.value
+		}
+	}
+	return c.Context.Value(key)
+}
+
+// FromContext returns the socket whose middleware, handler or hook runs with ctx;
+// nil when there is none.
+func FromContext(ctx context.Context) *Socket {
+	s, _ := ctx.Value(socketKey{}).(*Socket)
+	return s
+}
+
+// Context returns the context that a handler would get now. It ends with the
+// socket, with a *DisconnectError as its cause.
+func (s *Socket) Context() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx
+}
+
+// SetContextValue makes handlers that start from now on find value under key in
+// their context, in place of what was there under key. A handler that runs
+// already keeps what it started with.
+func (s *Socket) SetContextValue(key, value any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	values := slices.DeleteFunc(slices.Clone(s.ctx.values), func(v contextValue) bool { return v.key == key })
+	s.ctx = &socketContext{Context: s.ctx.Context, socket: s, values: append(values, contextValue{key, value})}
+}

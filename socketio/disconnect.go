@@ -1,0 +1,109 @@
+package socketio
+
+import (
+	"context"
+	"time"
+
+	"socketiojwt/engineio"
+)
+
+// Disconnect ends the socket at once and tells the peer by DISCONNECT; the
+// connection and its other namespaces stay. The JavaScript client does not come
+// back by itself. The cause, which may be nil, is in the *DisconnectError that
+// cancels the socket's context. Handlers that run are not awaited.
+func (s *Socket) Disconnect(cause error) {
+	s.endFrom(stateEnding, ReasonServer, cause, func(was state) *engineio.Message {
+		if was == stateConnecting {
+			m, _ := encodeConnectError(s.name, "connection refused", nil)
+			return m
+		}
+		return encodeDisconnect(s.name)
+	})
+}
+
+// CloseConnection ends all sockets of the connection at once, writes what is
+// queued, and closes the transport without DISCONNECT. The JavaScript client
+// comes back by itself, with a fresh auth payload, to all its namespaces.
+func (s *Socket) CloseConnection(cause error) { s.conn.close(ReasonForcedServerClose, cause) }
+
+// left ends the socket because its peer left the namespace.
+func (s *Socket) left() {
+	s.conn.gone(s, stateAdmitted, false) // the peer may join again at once
+	s.drain(ReasonClient)
+}
+
+// lost ends the socket because its transport is gone.
+func (s *Socket) lost(reason Reason) { s.drain(reason) }
+
+// drain ends the socket once the events received before are handled, or after
+// drainTimeout. Until then it is sent nothing more.
+func (s *Socket) drain(reason Reason) {
+	s.mu.Lock()
+	if s.state == stateAdmitted {
+		s.failAcks() // a handler may wait for one
+		if s.working {
+			s.state = stateEnding
+			s.inbox = append(s.inbox, task{step: func() { s.end(reason, nil, nil) }})
+			s.ending = time.AfterFunc(drainTimeout, func() { s.end(reason, nil, nil) })
+			s.mu.Unlock()
+			return
+		}
+	}
+	s.mu.Unlock()
+	s.end(reason, nil, nil)
+}
+
+// end ends the socket at once, whatever its state, and reports whether it did.
+func (s *Socket) end(reason Reason, cause error, farewell func(was state) *engineio.Message) bool {
+	return s.endFrom(stateEnding, reason, cause, farewell)
+}
+
+// endFrom ends the socket if its state is no later than last: nothing more is
+// sent or handled, it is out of every room, its context is cancelled, and the
+// handlers of OnDisconnect run on its worker. The farewell is the last it sends.
+func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(was state) *engineio.Message) bool {
+	s.mu.Lock()
+	was := s.state
+	if was > last {
+		s.mu.Unlock()
+		return false
+	}
+	if farewell != nil && was != stateEnding {
+		_ = s.conn.session.Send(farewell(was)) // a closed session has told the peer enough
+	}
+	s.state = stateClosed
+	s.inbox, s.inboxBytes = nil, 0
+	s.failAcks()
+	s.releaseEarly()
+	if s.ending != nil {
+		s.ending.Stop()
+	}
+	ctx := s.ctx
+	s.mu.Unlock()
+
+	var rooms []string
+	if was >= stateAdmitted {
+		rooms = s.namespace.local.remove(s)
+	}
+	s.cancel(&DisconnectError{Reason: reason, Err: cause})
+	s.conn.gone(s, was, farewell != nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if was >= stateAdmitted {
+		s.post(task{step: func() { s.disconnected(context.WithoutCancel(ctx), reason, rooms) }})
+	} else {
+		s.conn.server.release(s.namespace)
+	}
+	return true
+}
+
+// disconnected tells the user. Worker.
+func (s *Socket) disconnected(ctx context.Context, reason Reason, rooms []string) {
+	defer s.conn.server.release(s.namespace)
+	for _, f := range s.namespace.table.onDisconnecting {
+		s.guard(func() { f(ctx, s, reason, rooms) }, func() {})
+	}
+	for _, f := range s.namespace.table.onDisconnect {
+		s.guard(func() { f(ctx, s, reason) }, func() {})
+	}
+}

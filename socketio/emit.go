@@ -1,0 +1,137 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+
+	"socketiojwt/engineio"
+)
+
+// Emit sends an event to the peer. It never blocks: when the transport cannot
+// take the event at once it waits in a queue, and when that is full the
+// connection is closed and Emit returns engineio.ErrSlow. Arguments are encoded
+// as by encoding/json; a []byte, at any depth, becomes a binary attachment, and a
+// Raw is passed on as it is.
+//
+// A held socket can be emitted to; one that is connecting cannot.
+func (s *Socket) Emit(event string, args ...any) error {
+	m, err := encodeEvent(s.name, 0, false, event, args)
+	if err != nil {
+		return fmt.Errorf("socketio: emit %q: %w", event, err)
+	}
+	return s.sendDirect(m)
+}
+
+// EmitWithAck sends an event and waits for the peer's acknowledgement, until ctx
+// ends or the socket does.
+func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Arguments, error) {
+	id := s.conn.server.nextAck()
+	m, err := encodeEvent(s.name, id, true, event, args)
+	if err != nil {
+		return Arguments{}, fmt.Errorf("socketio: emit %q: %w", event, err)
+	}
+	answer, err := s.expectAck(id)
+	if err != nil {
+		return Arguments{}, err
+	}
+	if err := s.sendDirect(m); err != nil {
+		s.forgetAck(id)
+		return Arguments{}, err
+	}
+	select {
+	case args, ok := <-answer:
+		if !ok {
+			return Arguments{}, ErrClosed
+		}
+		return args, nil
+	case <-ctx.Done():
+		s.forgetAck(id)
+		return Arguments{}, context.Cause(ctx)
+	}
+}
+
+// sendDirect queues a packet meant for this socket, which may be held.
+func (s *Socket) sendDirect(m *engineio.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state {
+	case stateHeld, stateAdmitted:
+		return s.conn.session.Send(m)
+	case stateConnecting:
+		return ErrNotAdmitted
+	}
+	return ErrClosed
+}
+
+// send queues a packet of a broadcast. A socket that was not admitted, or left
+// after the broadcast looked, gets nothing. The state is looked at and the
+// packet queued under one lock, so that nothing follows a DISCONNECT.
+func (s *Socket) send(m *engineio.Message, volatile bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.state != stateAdmitted:
+		return ErrClosed
+	case volatile:
+		return s.conn.session.SendVolatile(m)
+	}
+	return s.conn.session.Send(m)
+}
+
+// To returns a broadcast to the sockets in any of the rooms but this one.
+func (s *Socket) To(rooms ...string) Broadcast { return s.Broadcast().To(rooms...) }
+
+// In is To, by its other name.
+func (s *Socket) In(rooms ...string) Broadcast { return s.Broadcast().To(rooms...) }
+
+// Except returns a broadcast to all other sockets of the namespace but those in
+// any of the rooms.
+func (s *Socket) Except(rooms ...string) Broadcast { return s.Broadcast().Except(rooms...) }
+
+// Broadcast returns a broadcast to all other sockets of the namespace.
+func (s *Socket) Broadcast() Broadcast { return s.namespace.Except(s.id) }
+
+// Volatile returns a broadcast to this socket alone whose events are dropped when
+// it cannot be written to at once. A held socket gets none.
+func (s *Socket) Volatile() Broadcast { return s.namespace.To(s.id).Local().Volatile() }
+
+// Join makes the socket join rooms, all or none. It fails with ErrNotAdmitted
+// before the socket is admitted, with ErrClosed after it ended and with
+// ErrTooManyRooms.
+func (s *Socket) Join(rooms ...string) error {
+	s.mu.Lock()
+	state := s.state
+	s.mu.Unlock()
+	switch state {
+	case stateConnecting, stateHeld:
+		return ErrNotAdmitted
+	case stateClosed:
+		return ErrClosed
+	}
+	return s.namespace.local.join(s, rooms)
+}
+
+// Leave makes the socket leave rooms. Its own, named by its id, cannot be left.
+func (s *Socket) Leave(rooms ...string) { s.namespace.local.leaveAll(s, rooms) }
+
+// Rooms returns the rooms the socket is in, its own among them; none before it
+// is admitted and after it ended.
+func (s *Socket) Rooms() []string {
+	l := s.namespace.local
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.byID[s.id] != s {
+		return nil
+	}
+	return s.roomNames()
+}
+
+// roomNames lists the rooms. The caller holds the Local's lock.
+func (s *Socket) roomNames() []string {
+	names := make([]string, 1, 1+len(s.rooms))
+	names[0] = s.id
+	for room := range s.rooms {
+		names = append(names, room)
+	}
+	return names
+}

@@ -1,0 +1,104 @@
+package socketio
+
+import (
+	stdjson "encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"socketiojwt/engineio"
+)
+
+// A Handshake says how a socket came. Auth, Header and the query are there until
+// OnConnect has returned; they may hold secrets, and a Handshake never prints
+// them. It is read-only.
+type Handshake struct {
+	// RemoteAddr is the peer's address, behind Engine.TrustedProxies.
+	RemoteAddr string
+	// Origin is the Origin header of the first request. Empty when there was none.
+	Origin string
+	// OriginChecked says whether the server's origin rule was in force, so that
+	// a browser's cookies may be believed.
+	OriginChecked bool
+	// Path is the path of the first request.
+	Path string
+	// TLS says whether the first request came over TLS.
+	TLS bool
+	// Time is when the connection began.
+	Time time.Time
+	// Auth is the auth payload of the CONNECT packet, a JSON object. Nil when
+	// there was none.
+	Auth stdjson.RawMessage
+	// Header is the header of the first request. For a namespace that was joined
+	// after another it holds Options.KeepHeaders alone.
+	Header http.Header
+
+	rawQuery string
+}
+
+// Query returns the query parameters of the first request. Those that are
+// malformed are left out.
+func (h *Handshake) Query() url.Values {
+	values, _ := url.ParseQuery(h.rawQuery)
+	return values
+}
+
+// newHandshake takes what a connection keeps of its first request.
+func newHandshake(session *engineio.Session, r *http.Request) *Handshake {
+	return &Handshake{
+		RemoteAddr:    session.RemoteAddr(),
+		Origin:        strings.Clone(r.Header.Get("Origin")),
+		OriginChecked: session.OriginChecked(),
+		Path:          strings.Clone(r.URL.Path),
+		TLS:           r.TLS != nil,
+		Time:          time.Now(),
+		Header:        r.Header,
+		rawQuery:      r.URL.RawQuery,
+	}
+}
+
+// keep returns a copy of h with no headers but those named, and nothing that
+// pins the memory of the request.
+func (h *Handshake) keep(names []string) *Handshake {
+	kept := *h
+	kept.Header = nil
+	for _, name := range names {
+		values := h.Header[name]
+		if len(values) == 0 {
+			continue
+		}
+		if kept.Header == nil {
+			kept.Header = make(http.Header, 1)
+		}
+		for _, v := range values {
+			kept.Header[name] = append(kept.Header[name], strings.Clone(v))
+		}
+	}
+	kept.rawQuery = strings.Clone(h.rawQuery)
+	return &kept
+}
+
+// public returns a copy of h without what may hold secrets.
+func (h *Handshake) public() *Handshake {
+	public := *h
+	public.Auth, public.Header, public.rawQuery = nil, nil, ""
+	return &public
+}
+
+// String describes the handshake without what may hold secrets.
+func (h Handshake) String() string {
+	return fmt.Sprintf("handshake of %s, origin %q", h.RemoteAddr, h.Origin)
+}
+
+// Format prints String for every verb.
+func (h Handshake) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.String()) }
+
+// MarshalJSON gives String.
+func (h Handshake) MarshalJSON() ([]byte, error) { return stdjson.Marshal(h.String()) }
+
+// LogValue gives String.
+func (h Handshake) LogValue() slog.Value { return slog.StringValue(h.String()) }

@@ -1,0 +1,205 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+
+	"socketiojwt/engineio"
+)
+
+// HoldOptions say what happens to events that reach a held socket and are not
+// intercepted. A JavaScript client sends what was emitted before it connected as
+// soon as CONNECT is answered, so such events are kept unless Drop is set.
+type HoldOptions struct {
+	// Events bounds the events kept. Zero means 16. One more closes the
+	// connection.
+	Events int
+	// Bytes bounds their size. Zero means 64 KiB. More closes the connection.
+	Bytes int
+	// Drop ignores them instead; each is logged.
+	Drop bool
+}
+
+// early is what a held socket keeps.
+type early struct {
+	options HoldOptions
+	events  []*Event
+	bytes   int
+}
+
+// intercepts are the handlers that see events first, and the events they have
+// not seen yet.
+type intercepts struct {
+	handlers map[string]Handler
+	inbox    []*Event
+	working  bool
+}
+
+// Intercept makes h see an event before event middleware and handlers do, in
+// their place, for the socket's whole life: while it is held and once it is
+// admitted. It runs on a goroutine that lives only while there is such an
+// event, one at a time. It may be called from connect middleware alone, else it
+// returns ErrAdmitted.
+func (s *Socket) Intercept(event string, h Handler) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state > stateHeld {
+		return ErrAdmitted
+	}
+	if s.intercepts == nil {
+		s.intercepts = &intercepts{handlers: make(map[string]Handler, 1)}
+	}
+	s.intercepts.handlers[event] = h
+	return nil
+}
+
+// Hold lets a connect middleware suspend a socket: `return s.Hold(...)` answers
+// CONNECT and keeps no goroutine. The socket stays outside, in no room, no
+// broadcast and no listing, and Join is an error, but Emit to it works, and what
+// it sends reaches the handlers of Intercept. Admit goes on with the next
+// middleware; Refuse ends it; there is no deadline but the caller's.
+func (s *Socket) Hold(opts HoldOptions) error {
+	if opts.Events == 0 {
+		opts.Events = 16
+	}
+	if opts.Bytes == 0 {
+		opts.Bytes = 64 << 10
+	}
+	s.mu.Lock()
+	answer := s.state == stateConnecting
+	switch {
+	case s.state == stateClosed:
+		s.mu.Unlock()
+		return ErrClosed
+	case s.state > stateHeld:
+		s.mu.Unlock()
+		return ErrAdmitted
+	case answer:
+		s.state = stateHeld
+		_ = s.conn.session.Send(encodeConnected(s.name, s.id)) // a closed session ends the socket by itself
+	}
+	s.holds++
+	s.suspended = true
+	if s.early == nil {
+		s.early = &early{}
+	}
+	s.early.options = opts
+	s.mu.Unlock()
+	if answer {
+		s.conn.answered()
+	}
+	return errHeld
+}
+
+// Admit goes on with a held socket: the middleware after the one that held it,
+// then rooms, then OnConnect, then the events that came early. It returns at
+// once. For a socket that is not held, or was admitted already, it returns
+// ErrClosed or ErrAdmitted.
+func (s *Socket) Admit() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.state == stateClosed:
+		return ErrClosed
+	case !s.suspended:
+		return ErrAdmitted
+	}
+	s.suspended = false
+	s.post(task{step: s.resume})
+	return nil
+}
+
+// Refuse ends a socket that is not admitted: with CONNECT_ERROR while it is
+// connecting, with DISCONNECT while it is held; for a ConnectError that is
+// Temporary by closing the transport, which ends the connection's other sockets
+// too. Once the socket is admitted it returns ErrAdmitted and does nothing;
+// refusing a socket that is closed does nothing.
+func (s *Socket) Refuse(err error) error {
+	refusal := &ConnectError{Message: "connection refused"}
+	if !errors.As(err, &refusal) {
+		s.logger().Info("socketio: refused", "error", err)
+	}
+	if refusal.Temporary {
+		if err := s.notAdmitted(); err != nil {
+			return err
+		}
+		s.conn.close(ReasonForcedServerClose, err)
+		return nil
+	}
+	refused := s.endFrom(stateHeld, ReasonServer, err, func(was state) *engineio.Message {
+		if was == stateHeld {
+			return encodeDisconnect(s.name)
+		}
+		m, encodeErr := encodeConnectError(s.name, refusal.Message, refusal.Data)
+		if encodeErr != nil {
+			s.logger().Error("socketio: refusal cannot be encoded", "error", encodeErr)
+		}
+		return m
+	})
+	if !refused {
+		return s.notAdmitted()
+	}
+	return nil
+}
+
+// notAdmitted returns ErrAdmitted for a socket that is let in.
+func (s *Socket) notAdmitted() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateAdmitted || s.state == stateEnding {
+		return ErrAdmitted
+	}
+	return nil
+}
+
+// keepEarly keeps an event of a held socket until it is admitted. It reports
+// false when there is no room. The caller holds mu.
+func (s *Socket) keepEarly(e *Event) bool {
+	k := s.early
+	if k.options.Drop {
+		s.conn.server.droppedEarly.Add(1)
+		return true
+	}
+	if len(k.events) >= k.options.Events || k.bytes+e.size > k.options.Bytes ||
+		!s.conn.server.reserveEarly(e.size) {
+		return false
+	}
+	k.events = append(k.events, e)
+	k.bytes += e.size
+	return true
+}
+
+// releaseEarly gives back what the early events were counted for. The caller
+// holds mu.
+func (s *Socket) releaseEarly() {
+	if s.early != nil {
+		s.conn.server.earlyBytes.Add(-int64(s.early.bytes))
+		s.early = nil
+	}
+}
+
+// runIntercepts handles intercepted events until there are none.
+func (s *Socket) runIntercepts() {
+	for {
+		s.mu.Lock()
+		k := s.intercepts
+		if len(k.inbox) == 0 || s.state == stateClosed {
+			k.inbox, k.working = nil, false
+			s.mu.Unlock()
+			s.conn.server.running.add(-1)
+			return
+		}
+		e := k.inbox[0]
+		k.inbox = k.inbox[1:]
+		s.inboxBytes -= e.size
+		h, ctx := k.handlers[e.name], s.ctx
+		s.mu.Unlock()
+		s.guard(func() { s.intercepted(ctx, h, e) }, func() { go s.runIntercepts() })
+	}
+}
+
+func (s *Socket) intercepted(ctx context.Context, h Handler, e *Event) {
+	if err := h(ctx, s, e); err != nil {
+		s.logger().Warn("socketio: intercepting handler failed", "error", err)
+	}
+}

@@ -1,0 +1,109 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+)
+
+// A Handler handles an event of an admitted socket. Its context ends with the
+// socket. An error is logged; it reaches nobody else.
+type Handler func(ctx context.Context, s *Socket, e *Event) error
+
+// A ConnectMiddleware decides about a socket that wants to join a namespace: nil
+// goes on, an error refuses it (see ConnectError), and s.Hold suspends.
+type ConnectMiddleware func(ctx context.Context, s *Socket) error
+
+// Func makes a Handler of a function with one argument, read as Event.Scan does.
+// An event without that argument, or with one of another type, is logged and
+// not handled. With T struct{}, no argument is read.
+func Func[T any](f func(ctx context.Context, s *Socket, arg T) error) Handler {
+	return func(ctx context.Context, s *Socket, e *Event) error {
+		arg, err := onlyArgument[T](e)
+		if err != nil {
+			return err
+		}
+		return f(ctx, s, arg)
+	}
+}
+
+// AckFunc makes a Handler of a function with one argument whose result
+// acknowledges the event. An error is acknowledged as {"error":"..."}: with the
+// text of a *PublicError, "bad arguments" for ErrArguments, and otherwise
+// "internal error". With T struct{}, no argument is read.
+func AckFunc[T, R any](f func(ctx context.Context, s *Socket, arg T) (R, error)) Handler {
+	return func(ctx context.Context, s *Socket, e *Event) error {
+		arg, err := onlyArgument[T](e)
+		var result R
+		if err == nil {
+			result, err = f(ctx, s, arg)
+		}
+		if err == nil {
+			return e.Ack(result)
+		}
+		text := "internal error"
+		var public *PublicError
+		switch {
+		case errors.As(err, &public):
+			text = public.Message
+		case errors.Is(err, ErrArguments):
+			text = "bad arguments"
+		}
+		return errors.Join(err, e.Ack(map[string]string{"error": text}))
+	}
+}
+
+func onlyArgument[T any](e *Event) (T, error) {
+	var arg T
+	if _, none := any(arg).(struct{}); none {
+		return arg, nil
+	}
+	return arg, e.Scan(&arg)
+}
+
+// table is what a namespace does with its sockets: registered before the server
+// runs, frozen by Server.Handler. The children of a dynamic namespace share it.
+type table struct {
+	open            bool
+	connect         []ConnectMiddleware
+	wrap            []func(Handler) Handler
+	handlers        map[string]Handler
+	any             Handler
+	onConnect       []func(context.Context, *Socket) error
+	onDisconnecting []func(context.Context, *Socket, Reason, []string)
+	onDisconnect    []func(context.Context, *Socket, Reason)
+}
+
+// admits reports whether anybody can be let in.
+func (t *table) admits() bool { return t.open || len(t.connect) > 0 }
+
+// untouched reports whether nothing was registered.
+func (t *table) untouched() bool {
+	return !t.admits() && len(t.wrap)+len(t.handlers)+len(t.onConnect)+len(t.onDisconnecting)+len(t.onDisconnect) == 0 && t.any == nil
+}
+
+// freeze puts the event middleware around each handler, once.
+func (t *table) freeze() {
+	if t.any == nil {
+		t.any = func(_ context.Context, s *Socket, e *Event) error {
+			s.namespace.server.opts.Logger.Debug("socketio: no handler for event", "namespace", s.namespace.name, "socket", s.id)
+			return nil
+		}
+	}
+	wrapped := func(h Handler) Handler {
+		for i := len(t.wrap) - 1; i >= 0; i-- {
+			h = t.wrap[i](h)
+		}
+		return h
+	}
+	for event, h := range t.handlers {
+		t.handlers[event] = wrapped(h)
+	}
+	t.any = wrapped(t.any)
+}
+
+func (t *table) handler(event string) Handler {
+	if h, ok := t.handlers[event]; ok {
+		return h
+	}
+	return t.any
+}

@@ -1,0 +1,129 @@
+package socketio
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"socketiojwt/engineio"
+)
+
+// Options configure a Server. The zero value is ready to use.
+//
+// The limits say what one peer can make the server do or keep. Zero means the
+// default that is named; a negative limit is an error. A peer that exceeds a
+// limit loses its connection, unless something else is said.
+type Options struct {
+	// Engine configures sessions and transports. In Engine.Path, zero means
+	// "/socket.io/".
+	Engine engineio.Options
+
+	// ConnectTimeout is how long a connection may be in no namespace: after it
+	// opened, and after it left its last one. Zero means 45 s.
+	ConnectTimeout time.Duration
+
+	// MaxNamespaces bounds the namespaces that a connection has joined or is
+	// joining. Zero means 32.
+	MaxNamespaces int
+	// MaxConnecting bounds the CONNECTs of one connection that wait for their
+	// middleware. Zero means 4.
+	MaxConnecting int
+	// MaxRefused bounds the CONNECTs of one connection that were refused. Zero
+	// means 10.
+	MaxRefused int
+	// MaxRooms bounds the rooms of a socket. Join returns ErrTooManyRooms
+	// beyond it. Zero means 1,000.
+	MaxRooms int
+	// MaxPendingAcks bounds the acknowledgements a socket owes. EmitWithAck
+	// returns ErrTooManyAcks beyond it. Zero means 1,000.
+	MaxPendingAcks int
+	// MaxAttachments bounds the binary attachments of a packet. Zero means 10.
+	MaxAttachments int
+	// MaxDepth bounds the nesting of JSON in a packet. Zero means 64.
+	MaxDepth int
+	// MaxNameLength bounds, in bytes, the name of an event and of a namespace.
+	// Zero means 256.
+	MaxNameLength int
+	// MaxInbox bounds the bytes of a socket's events that wait for their
+	// handlers. Zero means four times Engine.MaxPayload.
+	MaxInbox int
+	// MaxHeldBytes bounds the bytes of early events that are kept for all held
+	// sockets together. Zero means 64 MiB.
+	MaxHeldBytes int
+
+	// KeepHeaders names the request headers that namespaces joined later can
+	// read from their handshake; all others are dropped with the first
+	// namespace joined. Nil means Authorization and Cookie; an empty list none.
+	KeepHeaders []string
+
+	// Adapter makes the adapter of a namespace. Nil means the in-memory one,
+	// which is local itself.
+	Adapter func(local *Local) (Adapter, error)
+
+	// ClientFiles holds the files of the JavaScript client (socket.io.js,
+	// socket.io.min.js and so on), to be served below Engine.Path. Nil means
+	// none: such a request is answered by a 404 that says so.
+	ClientFiles fs.FS
+
+	// Logger receives what goes wrong. Nil discards. Engine.Logger, when nil,
+	// becomes this one.
+	Logger *slog.Logger
+}
+
+// withDefaults returns o with its zero values replaced.
+func (o Options) withDefaults() (Options, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Engine.Logger == nil {
+		o.Engine.Logger = o.Logger
+	}
+	if o.Engine.Path == "" {
+		o.Engine.Path = "/socket.io/"
+	}
+	if o.ConnectTimeout < 0 {
+		return o, fmt.Errorf("socketio: ConnectTimeout is negative")
+	}
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = 45 * time.Second
+	}
+	payload := o.Engine.MaxPayload
+	if payload <= 0 {
+		payload = 1_000_000
+	}
+	for _, l := range []struct {
+		name  string
+		limit *int
+		zero  int
+	}{
+		{"MaxNamespaces", &o.MaxNamespaces, 32},
+		{"MaxConnecting", &o.MaxConnecting, 4},
+		{"MaxRefused", &o.MaxRefused, 10},
+		{"MaxRooms", &o.MaxRooms, 1000},
+		{"MaxPendingAcks", &o.MaxPendingAcks, 1000},
+		{"MaxAttachments", &o.MaxAttachments, 10},
+		{"MaxDepth", &o.MaxDepth, 64},
+		{"MaxNameLength", &o.MaxNameLength, 256},
+		{"MaxInbox", &o.MaxInbox, 4 * min(payload, math.MaxInt/4)},
+		{"MaxHeldBytes", &o.MaxHeldBytes, 64 << 20},
+	} {
+		if *l.limit < 0 {
+			return o, fmt.Errorf("socketio: %s is negative", l.name)
+		}
+		if *l.limit == 0 {
+			*l.limit = l.zero
+		}
+	}
+	if o.KeepHeaders == nil {
+		o.KeepHeaders = []string{"Authorization", "Cookie"}
+	}
+	o.KeepHeaders = slices.Clone(o.KeepHeaders)
+	for i, name := range o.KeepHeaders {
+		o.KeepHeaders[i] = http.CanonicalHeaderKey(name)
+	}
+	return o, nil
+}

@@ -1,0 +1,267 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"socketiojwt/engineio"
+)
+
+// A Server is a Socket.IO server. Its embedded Namespace is "/".
+type Server struct {
+	*Namespace
+
+	opts         Options
+	engine       *engineio.Server
+	handler      http.Handler
+	acks         atomic.Uint64
+	earlyBytes   atomic.Int64 // of events kept for held sockets
+	droppedEarly atomic.Uint64
+	draining     atomic.Bool // Shutdown has begun: no new connections, sockets or events
+	running      tracker     // workers and other goroutines that run user code
+
+	mu         sync.Mutex
+	frozen     bool
+	namespaces map[string]*Namespace
+	dynamic    []*Namespace
+	conns      map[*conn]struct{}
+}
+
+// NewServer makes a server. Register what it does, then serve Server.Handler.
+func NewServer(opts Options) (*Server, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	srv := &Server{opts: opts, namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
+	if srv.engine, err = engineio.NewServer(srv.open, opts.Engine); err != nil {
+		return nil, err
+	}
+	srv.Namespace = srv.newNamespace("/", newTable())
+	srv.namespaces["/"] = srv.Namespace
+	return srv, nil
+}
+
+func newTable() *table { return &table{handlers: make(map[string]Handler)} }
+
+func (srv *Server) newNamespace(name string, t *table) *Namespace {
+	n := &Namespace{name: name, server: srv, table: t}
+	n.local = &Local{namespace: n, byID: make(map[string]*Socket), room: make(map[string]map[*Socket]struct{})}
+	n.adapter = n.local
+	return n
+}
+
+// Of returns the namespace of that name, which begins with a slash, and makes it
+// if need be. Once Handler was called it panics for a namespace that does not
+// exist.
+func (srv *Server) Of(name string) *Namespace {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if n := srv.namespaces[name]; n != nil {
+		return n
+	}
+	switch {
+	case !strings.HasPrefix(name, "/") || strings.Contains(name, ","):
+		panic(fmt.Sprintf("socketio: Of: namespace %q has to begin with a slash and hold no comma", name))
+	case srv.frozen:
+		panic(fmt.Sprintf("socketio: Of(%q) after Server.Handler", name))
+	}
+	n := srv.newNamespace(name, newTable())
+	srv.namespaces[name] = n
+	return n
+}
+
+// OfPattern declares dynamic namespaces: all whose whole name matches. What is
+// registered on the namespace it returns holds for each of them; each has its
+// own sockets and rooms, comes with its first socket and goes with its last.
+// Declare them in the order in which they shall be tried.
+func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
+	return srv.OfFunc(func(_ context.Context, name string, _ *Handshake) (bool, error) {
+		at := pattern.FindStringIndex(name)
+		return at != nil && at[0] == 0 && at[1] == len(name), nil
+	}).named(pattern.String())
+}
+
+// OfFunc declares dynamic namespaces: all for which matches returns true. It is
+// asked for each CONNECT, with the name that the peer chose and before anything
+// is known of the peer; an error refuses the socket.
+func (srv *Server) OfFunc(matches func(ctx context.Context, name string, h *Handshake) (bool, error)) *Namespace {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.frozen {
+		panic("socketio: OfFunc or OfPattern after Server.Handler")
+	}
+	n := srv.newNamespace(fmt.Sprintf("dynamic namespace %d", len(srv.dynamic)+1), newTable())
+	n.matches = matches
+	srv.dynamic = append(srv.dynamic, n)
+	return n
+}
+
+func (n *Namespace) named(name string) *Namespace {
+	n.name = name
+	return n
+}
+
+// Lookup returns the namespace of that name, a dynamic one too while it has
+// sockets; nil when there is none.
+func (srv *Server) Lookup(name string) *Namespace {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.namespaces[name]
+}
+
+// Handler checks what was registered, freezes it, and returns the handler to
+// serve at Options.Engine.Path. It fails for a namespace that has neither connect
+// middleware nor Open. Calling it again returns the same handler.
+func (srv *Server) Handler() (http.Handler, error) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.frozen {
+		return srv.handler, nil
+	}
+	all := append([]*Namespace(nil), srv.dynamic...)
+	for _, n := range srv.namespaces {
+		all = append(all, n)
+	}
+	var failed []error
+	for _, n := range all {
+		// "/" always exists; unless something was done with it, nobody is let in.
+		untouched := n == srv.Namespace && n.table.untouched()
+		if !n.table.admits() && !untouched {
+			failed = append(failed, fmt.Errorf("socketio: namespace %s has no connect middleware; call Use with a gate, or Open to admit everybody", n.name))
+		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		return nil, err
+	}
+	for _, n := range srv.namespaces {
+		if err := srv.adapt(n); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range all {
+		n.table.freeze()
+	}
+	srv.frozen = true
+	srv.handler = http.HandlerFunc(srv.serveHTTP)
+	return srv.handler, nil
+}
+
+// adapt gives a namespace its adapter.
+func (srv *Server) adapt(n *Namespace) error {
+	if srv.opts.Adapter == nil {
+		return nil
+	}
+	adapter, err := srv.opts.Adapter(n.local)
+	if err != nil {
+		return fmt.Errorf("socketio: adapter of namespace %s: %w", n.name, err)
+	}
+	n.adapter = adapter
+	return nil
+}
+
+func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if srv.serveClientFile(w, r) {
+		return
+	}
+	if srv.draining.Load() && r.URL.Query().Get("sid") == "" {
+		http.Error(w, "server is shutting down", http.StatusServiceUnavailable)
+		return
+	}
+	srv.engine.ServeHTTP(w, r)
+}
+
+// namespaceFor finds the namespace that a peer named, or makes it if a dynamic
+// one matches. It may run user code. A namespace that nothing was registered on
+// does not exist for peers.
+func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) (*Namespace, error) {
+	srv.mu.Lock()
+	n := srv.namespaces[name]
+	if n != nil && n.matches == nil && n.table.admits() {
+		n.refs++
+		srv.mu.Unlock()
+		return n, nil
+	}
+	srv.mu.Unlock()
+	for _, parent := range srv.dynamic {
+		ok, err := parent.matches(ctx, name, h)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			return srv.child(parent, name)
+		}
+	}
+	return nil, &ConnectError{Message: "Invalid namespace"}
+}
+
+// child returns the dynamic namespace of that name. Two sockets that come at
+// once get the same.
+func (srv *Server) child(parent *Namespace, name string) (*Namespace, error) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	n := srv.namespaces[name]
+	if n == nil {
+		n = srv.newNamespace(name, parent.table)
+		n.parent = parent
+		if err := srv.adapt(n); err != nil {
+			return nil, &ConnectError{Message: "internal error", Temporary: true, Err: err}
+		}
+		srv.namespaces[name] = n
+	}
+	n.refs++
+	return n, nil
+}
+
+// release lets a dynamic namespace go with its last socket.
+func (srv *Server) release(n *Namespace) {
+	if n == nil || n.parent == nil {
+		return
+	}
+	srv.mu.Lock()
+	n.refs--
+	last := n.refs == 0
+	if last {
+		delete(srv.namespaces, n.name)
+	}
+	srv.mu.Unlock()
+	if last && n.adapter != Adapter(n.local) {
+		if err := n.adapter.Close(); err != nil {
+			srv.opts.Logger.Warn("socketio: adapter failed to close", "namespace", n.name, "error", err)
+		}
+	}
+}
+
+// nextAck returns an acknowledgement id that no packet of this server has.
+func (srv *Server) nextAck() uint64 { return srv.acks.Add(1) - 1 }
+
+// reserveEarly counts bytes kept for a held socket, if there is room.
+func (srv *Server) reserveEarly(size int) bool {
+	if srv.earlyBytes.Add(int64(size)) <= int64(srv.opts.MaxHeldBytes) {
+		return true
+	}
+	srv.earlyBytes.Add(-int64(size))
+	return false
+}
+
+func (srv *Server) addConn(c *conn) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.draining.Load() {
+		return false
+	}
+	srv.conns[c] = struct{}{}
+	return true
+}
+
+func (srv *Server) removeConn(c *conn) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.conns, c)
+}

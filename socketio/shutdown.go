@@ -1,0 +1,145 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Shutdown ends the server in an orderly way: no new connections (503), sockets
+// or events; handlers that run finish, and so do events that were received; then
+// sockets end with ReasonShutdown, what is queued is written, and the transports
+// close without DISCONNECT, so that peers come back to whoever serves next. When
+// ctx ends first, the rest is closed at once, and the error says how many
+// handlers still run.
+//
+// It may be called from a handler, with the handler's context or one made from
+// it: that handler is not waited for.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.draining.Store(true)
+	own := 0
+	if FromContext(ctx) != nil {
+		own = 1
+		detached := context.WithoutCancel(ctx) // it ends with the caller's own socket
+		if deadline, ok := ctx.Deadline(); ok {
+			var cancel context.CancelFunc
+			detached, cancel = context.WithDeadline(detached, deadline)
+			defer cancel()
+		}
+		ctx = detached
+	}
+	for _, s := range srv.sockets() {
+		s.finish()
+	}
+	left := srv.running.wait(ctx, own)
+	srv.endAll()
+	err := srv.engine.Shutdown(ctx)
+	if left == 0 {
+		left = srv.running.wait(ctx, own) // OnDisconnect
+	}
+	srv.closeAdapters()
+	if left > 0 {
+		return fmt.Errorf("socketio: %d handlers still run: %w", left, context.Cause(ctx))
+	}
+	return err
+}
+
+// Close ends the server at once. It does not wait for user code, and may be
+// called from a handler.
+func (srv *Server) Close() error {
+	srv.draining.Store(true)
+	srv.endAll()
+	srv.closeAdapters()
+	return srv.engine.Close()
+}
+
+// sockets returns the sockets of all connections, in every state.
+func (srv *Server) sockets() []*Socket {
+	var all []*Socket
+	for _, c := range srv.connections() {
+		c.mu.Lock()
+		all = append(all, c.sockets...)
+		c.mu.Unlock()
+	}
+	return all
+}
+
+func (srv *Server) connections() []*conn {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	all := make([]*conn, 0, len(srv.conns))
+	for c := range srv.conns {
+		all = append(all, c)
+	}
+	return all
+}
+
+func (srv *Server) endAll() {
+	for _, c := range srv.connections() {
+		c.close(ReasonShutdown, nil)
+	}
+}
+
+func (srv *Server) closeAdapters() {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	for _, n := range srv.namespaces {
+		if n.adapter != Adapter(n.local) {
+			if err := n.adapter.Close(); err != nil {
+				srv.opts.Logger.Warn("socketio: adapter failed to close", "namespace", n.name, "error", err)
+			}
+		}
+	}
+}
+
+// finish ends the socket for Shutdown, after the events that were received. Until
+// then it can be emitted to.
+func (s *Socket) finish() {
+	s.mu.Lock()
+	if s.state == stateAdmitted && s.working {
+		s.inbox = append(s.inbox, task{step: func() { s.end(ReasonShutdown, nil, nil) }})
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	s.end(ReasonShutdown, nil, nil)
+}
+
+// tracker counts goroutines that run user code.
+type tracker struct {
+	mu      sync.Mutex
+	n       int
+	changed chan struct{} // closed when n falls, if somebody waits
+}
+
+func (t *tracker) add(delta int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n += delta
+	if delta < 0 && t.changed != nil {
+		close(t.changed)
+		t.changed = nil
+	}
+}
+
+// wait waits until no more than allowed are left, or ctx ends, and returns how
+// many more there are.
+func (t *tracker) wait(ctx context.Context, allowed int) int {
+	for {
+		t.mu.Lock()
+		left := max(0, t.n-allowed)
+		if left > 0 && t.changed == nil {
+			t.changed = make(chan struct{})
+		}
+		changed := t.changed
+		t.mu.Unlock()
+		if left == 0 {
+			return 0
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return left
+		}
+	}
+}

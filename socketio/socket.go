@@ -1,0 +1,194 @@
+package socketio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"socketiojwt/engineio"
+)
+
+// state is where a socket stands. It goes connecting, admitted, or connecting,
+// held, admitted; and from each to closed.
+type state uint8
+
+const (
+	stateConnecting state = iota // its middleware runs; CONNECT is not answered
+	stateHeld                    // CONNECT is answered; waits outside for Admit
+	stateAdmitted                // handlers, rooms and broadcasts see it
+	stateEnding                  // its peer is gone; events received before are still handled
+	stateClosed
+)
+
+// A Socket is one peer in one namespace.
+type Socket struct {
+	id        string
+	name      string     // of the namespace
+	namespace *Namespace // set before middleware runs
+	conn      *conn
+	cancel    context.CancelCauseFunc
+	rooms     map[string]struct{} // guarded by namespace.local.mu
+
+	mu         sync.Mutex
+	state      state
+	working    bool // the worker runs
+	next       int  // connect middleware to run next
+	suspended  bool // held, and Admit was not called since
+	holds      int  // times it was held
+	ctx        *socketContext
+	handshake  *Handshake // until OnConnect has returned
+	inbox      []task
+	inboxBytes int
+	intercepts *intercepts
+	early      *early
+	acks       map[uint64]chan Arguments
+	values     []contextValue
+	ending     *time.Timer
+}
+
+// task is what a worker does next: an event, or a step of the socket's life.
+type task struct {
+	event *Event
+	step  func()
+}
+
+// drainTimeout is how long the events of a peer that is gone are still handled.
+const drainTimeout = 10 * time.Second
+
+func newSocket(c *conn, name string, handshake *Handshake) *Socket {
+	life, cancel := context.WithCancelCause(context.Background())
+	s := &Socket{id: newID(), name: name, conn: c, cancel: cancel, handshake: handshake}
+	s.ctx = &socketContext{Context: life, socket: s}
+	return s
+}
+
+// newID returns 120 random bits in 20 characters.
+func newID() string {
+	var b [15]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// ID returns the socket id, which is not that of the Engine.IO session. It is no
+// secret.
+func (s *Socket) ID() string { return s.id }
+
+// Namespace returns the namespace the socket is in.
+func (s *Socket) Namespace() *Namespace { return s.namespace }
+
+// Transport returns what carries the connection now.
+func (s *Socket) Transport() engineio.Transport { return s.conn.session.Transport() }
+
+// Handshake says how the socket came. Once OnConnect has returned, its auth
+// payload, headers and query are gone.
+func (s *Socket) Handshake() *Handshake {
+	s.mu.Lock()
+	h := s.handshake
+	s.mu.Unlock()
+	if h != nil {
+		return h
+	}
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.conn.request.public()
+}
+
+// String identifies the socket in logs.
+func (s *Socket) String() string { return s.name + "#" + s.id }
+
+// LogValue identifies the socket in logs.
+func (s *Socket) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+func (s *Socket) logger() *slog.Logger { return s.conn.server.opts.Logger.With("socket", s) }
+
+func (s *Socket) isConnecting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == stateConnecting
+}
+
+// post gives the worker something to do, and starts it if it does not run. The
+// caller holds mu.
+func (s *Socket) post(t task) {
+	s.inbox = append(s.inbox, t)
+	if !s.working {
+		s.working = true
+		s.conn.server.running.add(1)
+		go s.work()
+	}
+}
+
+// work does what is in the inbox, one thing at a time, and ends when it is empty.
+func (s *Socket) work() {
+	for {
+		s.mu.Lock()
+		if len(s.inbox) == 0 {
+			s.inbox = nil // an idle socket keeps no buffer
+			s.working = false
+			s.mu.Unlock()
+			s.conn.server.running.add(-1)
+			return
+		}
+		t := s.inbox[0]
+		s.inbox[0] = task{}
+		s.inbox = s.inbox[1:]
+		if t.event != nil {
+			s.inboxBytes -= t.event.size
+		}
+		s.mu.Unlock()
+		s.guard(func() { s.do(t) }, func() { go s.work() })
+	}
+}
+
+func (s *Socket) do(t task) {
+	if t.event == nil {
+		t.step()
+		return
+	}
+	ctx := s.Context()
+	if err := s.namespace.table.handler(t.event.name)(ctx, s, t.event); err != nil {
+		s.logger().Warn("socketio: event handler failed", "error", err)
+	}
+}
+
+// guard runs user code. A panic in it is logged and ends the socket alone. After
+// runtime.Goexit, which ends the goroutine, resume carries on with another one.
+func (s *Socket) guard(user, resume func()) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		p := recover()
+		s.logger().Error("socketio: panic in user code", "panic", p, "stack", string(debug.Stack()))
+		s.fail(&ConnectError{Message: "internal error"})
+		if p == nil {
+			resume()
+		}
+	}()
+	user()
+	returned = true
+}
+
+// fail ends the socket, whatever its state.
+func (s *Socket) fail(err error) {
+	if s.Refuse(err) != nil {
+		s.Disconnect(err)
+	}
+}
+
+// Go runs f on a goroutine of its own, for work that must not hold up the next
+// event. Its context is that of a handler that starts now; Server.Shutdown waits
+// for it. A panic in f ends the socket alone.
+func (s *Socket) Go(f func(ctx context.Context)) {
+	ctx := s.Context()
+	s.conn.server.running.add(1)
+	go func() {
+		defer s.conn.server.running.add(-1)
+		s.guard(func() { f(ctx) }, func() {})
+	}()
+}
