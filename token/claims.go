@@ -86,9 +86,9 @@ func timeClaim(name, text string) (time.Time, error) {
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && 0 <= seconds && seconds < endOfTime {
 		return time.Unix(seconds, 0).UTC(), nil
 	}
-	// JSON numbers begin with a digit or a minus; ParseFloat takes more than those.
+	// Of the JSON values ParseFloat takes the numbers alone.
 	seconds, err := strconv.ParseFloat(text, 64)
-	if err != nil || !strings.ContainsRune("-0123456789", rune(text[0])) || !(0 <= seconds && seconds < endOfTime) {
+	if err != nil || seconds < 0 || seconds >= endOfTime {
 		return time.Time{}, fmt.Errorf("%w: %s is not a NumericDate of the years 1970 to 9999", ErrClaim, name)
 	}
 	whole := int64(seconds)

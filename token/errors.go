@@ -4,7 +4,8 @@ import "errors"
 
 // The reasons for which a token is refused, or a key or an option is no good.
 // Every error of this package matches exactly one of them with errors.Is. Their
-// texts, and those of the errors that wrap them, hold no token and no secret.
+// texts, and those of the errors that wrap them, hold no token and no secret; of the
+// claims at most iss and aud, for the log rather than for the peer.
 var (
 	// ErrMalformed says that the string is no JWT in compact serialization:
 	// not three parts, not strict base64url, not strict JSON, a duplicate member.
@@ -21,8 +22,8 @@ var (
 	// ErrSignature says that the signature was not made by the key.
 	ErrSignature = errors.New("token: signature invalid")
 
-	// ErrExpired says that exp lies in the past. It is only ever said of a token
-	// whose signature is valid, as are all that follow down to ErrClaim.
+	// ErrExpired says that exp lies in the past. A Verifier says it only of a token
+	// whose signature is valid, as it does all that follow down to ErrClaim.
 	ErrExpired = errors.New("token: expired")
 	// ErrNotYetValid says that nbf lies in the future, or iat with a MaxAge.
 	ErrNotYetValid = errors.New("token: not yet valid")
@@ -58,3 +59,11 @@ var (
 	// ErrOptions says that Options contradict each other or the keys.
 	ErrOptions = errors.New("token: options not usable")
 )
+
+// sentinels are all of the above, to tell our errors from others.
+var sentinels = []error{
+	ErrMalformed, ErrTooLarge, ErrUnsigned, ErrHeader, ErrAlgorithm, ErrSignature,
+	ErrExpired, ErrNotYetValid, ErrMaxAge, ErrIssuer, ErrAudience, ErrSubject,
+	ErrID, ErrNonce, ErrType, ErrClaimMissing, ErrClaim, ErrKeyNotFound,
+	ErrKey, ErrKeysUnavailable, ErrOptions,
+}

@@ -18,6 +18,7 @@ const maxDepth = 64
 // match exactly, duplicates and invalid UTF-8 are errors (RFC 7519, section 4).
 var claimOptions = json.JoinOptions(
 	jsonv1.DefaultOptionsV1(),
+	jsonv1.ReportErrorsWithLegacySemantics(false), // would go on after an error
 	json.MatchCaseInsensitiveNames(false),
 	jsontext.AllowDuplicateNames(false),
 	jsontext.AllowInvalidUTF8(false),
@@ -47,6 +48,7 @@ func eachMember(text []byte, visit func(name []byte, start, end int) error) erro
 type memberVisitor struct {
 	visit func(name []byte, start, end int) error
 	err   error // of visit
+	name  [32]byte
 }
 
 // UnmarshalJSONFrom walks the object that comes next.
@@ -57,14 +59,13 @@ func (m *memberVisitor) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
-	var buffer [32]byte
 	for dec.PeekKind() != '}' {
 		quoted, err := dec.ReadValue()
 		if err != nil {
 			return err
 		}
 		// Unescaped here, since "\u0065xp" is exp.
-		name, err := jsontext.AppendUnquote(buffer[:0], quoted)
+		name, err := jsontext.AppendUnquote(m.name[:0], quoted)
 		if err != nil {
 			return err
 		}
@@ -144,12 +145,8 @@ func decode(text []byte, what string, into any) error {
 	}
 	mismatch := "do not fit"
 	var semantic *json.SemanticError
-	var legacy *jsonv1.UnmarshalTypeError
-	switch {
-	case errors.As(err, &semantic) && semantic.GoType != nil:
-		mismatch = fmt.Sprintf("do not fit at %.64q: JSON %s into Go %s", semantic.JSONPointer, semantic.JSONKind, semantic.GoType)
-	case errors.As(err, &legacy):
-		mismatch = fmt.Sprintf("do not fit at %.64q: Go %s", legacy.Field, legacy.Type)
+	if errors.As(err, &semantic) && semantic.GoType != nil {
+		mismatch = fmt.Sprintf("do not fit into Go %.64s at %.64q", semantic.GoType, semantic.JSONPointer)
 	}
 	return &decodeError{text: fmt.Sprintf("%v: %s %s", ErrClaim, what, mismatch), cause: err}
 }

@@ -82,8 +82,8 @@ func (k Key) WithID(id string) Key {
 	}
 	named := *k.k
 	named.id = id
-	if id == "" || !goodKeyID(id) {
-		return unusable("a key ID has 1 to %d bytes and no control characters", maxKeyID)
+	if id == "" || !printable(id) {
+		return unusable("a key ID has 1 to %d bytes and printable characters only", maxKeyID)
 	}
 	return Key{&named}
 }
@@ -135,13 +135,15 @@ func (k Key) public() bool { return k.k.family != familySecret }
 // isFor reports whether alg is one of the key's algorithms.
 func (k Key) isFor(alg Algorithm) bool { return slices.Contains(k.k.algs, alg) }
 
-func (k Key) static() []Key { return []Key{k} }
-
 // verify checks algorithm and signature of a token, in this order: the header's
 // algorithm is compared with the key's and chooses nothing (RFC 8725, section 3.1).
 func (k Key) verify(u Unverified) error {
 	if !k.isFor(u.Header.Algorithm) {
-		return fmt.Errorf("%w: the key is for %s", ErrAlgorithm, listAlgorithms(k.k.algs))
+		named := "one that is not supported"
+		if alg, known := knownAlgorithm(string(u.Header.Algorithm)); known {
+			named = string(alg)
+		}
+		return fmt.Errorf("%w: the header names %s, the key is for %s", ErrAlgorithm, named, listAlgorithms(k.k.algs))
 	}
 	method := algorithms[u.Header.Algorithm].method
 	if err := method.Verify(u.p.signingInput, u.p.signature, k.k.material); err != nil {

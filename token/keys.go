@@ -10,10 +10,10 @@ import (
 // Keys gives the key for a token. Key, KeySet and KeyFunc implement it.
 //
 // Key is called before anything about the token is verified. It returns
-// ErrKeyNotFound, wrapped or bare, if there is none for it, and ErrKeysUnavailable
-// if that cannot be told now; any other error counts as the latter, since a
-// database that is down must not make good tokens bad. It must be safe for
-// concurrent use, and return soon after ctx is done.
+// ErrKeyNotFound, wrapped or bare, if there is none for it. The errors of this
+// package pass as they are, those of Unverified.Claim for example; any other counts
+// as ErrKeysUnavailable, since a database that is down must not make good tokens
+// bad. Key must be safe for concurrent use, and return soon after ctx is done.
 type Keys interface {
 	Key(ctx context.Context, u Unverified) (Key, error)
 }
@@ -68,7 +68,7 @@ func (s KeySet) Err() error { return s.usable(false) }
 // returns the one key that is for the token's algorithm; if several are, or none,
 // there is no key for it. It implements Keys.
 func (s KeySet) Key(_ context.Context, u Unverified) (Key, error) {
-	if s.s == nil {
+	if s.s == nil || s.s.err != nil {
 		return Key{}, s.Err()
 	}
 	if id := u.Header.KeyID; id != "" {
@@ -90,6 +90,16 @@ func (s KeySet) Key(_ context.Context, u Unverified) (Key, error) {
 	return fitting[0], nil
 }
 
+// all returns the keys of the set.
+func (s KeySet) all() []Key {
+	if s.s == nil {
+		return nil
+	}
+	return s.s.keys
+}
+
+// usable returns why the set cannot be used, where shortAllowed stands for
+// Options.InsecureShortSecret.
 func (s KeySet) usable(shortAllowed bool) error {
 	if s.s == nil {
 		return fmt.Errorf("%w: the zero KeySet", ErrKey)
@@ -103,13 +113,4 @@ func (s KeySet) usable(shortAllowed bool) error {
 		}
 	}
 	return nil
-}
-
-func (s KeySet) static() []Key { return s.s.keys }
-
-// staticKeys are Keys that are all known when a Verifier is made.
-type staticKeys interface {
-	Keys
-	usable(shortAllowed bool) error
-	static() []Key // valid if usable
 }

@@ -129,15 +129,15 @@ func (o Options) fitKeys(keys []Key) error {
 	if !secret && o.InsecureShortSecret {
 		return fmt.Errorf("%w: InsecureShortSecret does not apply without a shared secret", ErrOptions)
 	}
-	if public {
-		return o.enoughForPublic()
+	if missing := o.missingForPublic(); public && missing != "" {
+		return fmt.Errorf("%w: with a public key they need %s", ErrOptions, missing)
 	}
 	return nil
 }
 
-// enoughForPublic returns an error if o does not tell the tokens that are meant for
-// us from others that the same public key verifies.
-func (o Options) enoughForPublic() error {
+// missingForPublic returns what o lacks to tell the tokens that are meant for us
+// from others that the same public key verifies, empty if nothing.
+func (o Options) missingForPublic() string {
 	var missing []string
 	if len(o.Issuers) == 0 && !o.InsecureNoIssuer {
 		missing = append(missing, "Issuers")
@@ -145,8 +145,5 @@ func (o Options) enoughForPublic() error {
 	if len(o.Audiences) == 0 && !o.InsecureNoAudience {
 		missing = append(missing, "Audiences")
 	}
-	if missing == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: with a public key, Options needs %s", ErrOptions, strings.Join(missing, " and "))
+	return strings.Join(missing, " and ")
 }

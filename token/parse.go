@@ -98,14 +98,15 @@ func (u *Unverified) readHeader() error {
 // are names, and may end in a log or be looked up: they are short and printable.
 func headerString(name, text string) (string, error) {
 	value, ok := unquote(text)
-	if !ok || !goodKeyID(value) {
-		return "", fmt.Errorf("%w: %s is not a string of 0 to %d bytes without control characters", ErrHeader, name, maxKeyID)
+	if !ok || !printable(value) {
+		return "", fmt.Errorf("%w: %s is not a string of up to %d bytes of printable characters", ErrHeader, name, maxKeyID)
 	}
 	return value, nil
 }
 
-// goodKeyID reports whether id may be a key ID (RFC 7515, section 4.1.4): opaque,
-// so of any characters but those that would disturb a log.
-func goodKeyID(id string) bool {
-	return len(id) <= maxKeyID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+// printable reports whether name is short and disturbs no log. A key ID is opaque
+// otherwise (RFC 7515, section 4.1.4).
+func printable(name string) bool {
+	return len(name) <= maxKeyID && utf8.ValidString(name) &&
+		!strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 }

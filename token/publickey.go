@@ -161,6 +161,9 @@ func looksPublic(secret []byte) bool {
 	if trimmed := bytes.TrimSpace(secret); bytes.HasPrefix(trimmed, []byte("{")) && bytes.Contains(trimmed, []byte(`"kty"`)) {
 		return true
 	}
+	if len(secret) == 0 || secret[0] != 0x30 { // an ASN.1 SEQUENCE, as each of them is
+		return false
+	}
 	_, err := parseDER(secret)
 	return err == nil
 }

@@ -14,8 +14,9 @@ import (
 // Verifier decides whether tokens are good. Make one with NewVerifier; it is
 // immutable and safe for concurrent use. The zero Verifier refuses every token.
 type Verifier struct {
-	keys Keys
-	opts Options // complete
+	keys   Keys
+	static bool    // keys is a Key or a KeySet, not somebody else's code
+	opts   Options // complete
 }
 
 // NewVerifier returns a Verifier for tokens signed with keys. It fails, with an
@@ -26,22 +27,29 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
+	var known []Key
+	// By concrete type: a struct that embeds a KeySet may well override its Key.
 	switch keys := keys.(type) {
 	case nil:
 		return nil, fmt.Errorf("%w: there are no keys", ErrKey)
-	case staticKeys:
-		if err := keys.usable(opts.InsecureShortSecret); err != nil {
-			return nil, err
-		}
-		if err := opts.fitKeys(keys.static()); err != nil {
-			return nil, err
-		}
+	case Key:
+		known, err = []Key{keys}, keys.usable(opts.InsecureShortSecret)
+	case KeySet:
+		known, err = keys.all(), keys.usable(opts.InsecureShortSecret)
 	case KeyFunc:
 		if keys == nil {
 			return nil, fmt.Errorf("%w: the KeyFunc is nil", ErrKey)
 		}
 	}
-	return &Verifier{keys: keys, opts: opts}, nil
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		if err := opts.fitKeys(known); err != nil {
+			return nil, err
+		}
+	}
+	return &Verifier{keys: keys, static: known != nil, opts: opts}, nil
 }
 
 // Verify returns the token if it is good, else an error that matches one of the
@@ -71,8 +79,8 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 
 // chooseKey returns a key that may be used for u.
 func (v *Verifier) chooseKey(ctx context.Context, u Unverified) (Key, error) {
-	if static, ok := v.keys.(staticKeys); ok {
-		return static.Key(ctx, u) // checked by NewVerifier
+	if v.static {
+		return v.keys.Key(ctx, u) // NewVerifier has checked them all
 	}
 	key, err := v.askForKey(ctx, u)
 	if err != nil {
@@ -81,10 +89,8 @@ func (v *Verifier) chooseKey(ctx context.Context, u Unverified) (Key, error) {
 	if err := key.usable(v.opts.InsecureShortSecret); err != nil {
 		return Key{}, err
 	}
-	if key.public() {
-		if err := v.opts.enoughForPublic(); err != nil {
-			return Key{}, fmt.Errorf("%w: %w", ErrKey, err)
-		}
+	if missing := v.opts.missingForPublic(); key.public() && missing != "" {
+		return Key{}, fmt.Errorf("%w: it is public, and Options lack %s", ErrKey, missing)
 	}
 	return key, nil
 }
@@ -94,7 +100,8 @@ func (v *Verifier) askForKey(ctx context.Context, u Unverified) (key Key, err er
 	defer func() {
 		if value := recover(); value != nil {
 			// The value itself may hold the token; its type and the stack do not.
-			v.opts.Logger.ErrorContext(ctx, "token: choosing a key panicked", "type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+			v.opts.Logger.ErrorContext(ctx, "token: choosing a key panicked",
+				"type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
 			key, err = Key{}, fmt.Errorf("%w: choosing it panicked", ErrKey)
 		}
 	}()
@@ -106,7 +113,7 @@ func (v *Verifier) askForKey(ctx context.Context, u Unverified) (key Key, err er
 		return Key{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, context.Cause(ctx))
 	case err == nil:
 		return key, nil
-	case errors.Is(err, ErrKeyNotFound), errors.Is(err, ErrKey), errors.Is(err, ErrKeysUnavailable):
+	case slices.ContainsFunc(sentinels, func(ours error) bool { return errors.Is(err, ours) }):
 		return Key{}, err
 	default:
 		return Key{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
@@ -115,13 +122,15 @@ func (v *Verifier) askForKey(ctx context.Context, u Unverified) (key Key, err er
 
 // accept returns the Token of u, whose signature is valid, if its claims are good.
 func (v *Verifier) accept(u Unverified) (*Token, error) {
-	// One copy of the exact size: the Token lives as long as a socket.
-	raw := string(u.p.payload)
+	raw := string(u.p.payload) // of the exact size: a Token lives as long as a socket
 	c, err := readClaims(u.p.payload, raw)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.check(c, u); err != nil {
+	if err := v.checkTimes(c); err != nil {
+		return nil, err
+	}
+	if err := v.checkNames(c, u); err != nil {
 		return nil, err
 	}
 	return &Token{
@@ -134,40 +143,6 @@ func (v *Verifier) accept(u Unverified) (*Token, error) {
 	}, nil
 }
 
-// check returns the first reason not to accept the claims.
-func (v *Verifier) check(c claims, u Unverified) error {
-	if err := v.checkTimes(c); err != nil {
-		return err
-	}
-	switch o := v.opts; {
-	case !typeAccepted(o.Type, u.Header.Type):
-		return ErrType
-	case len(o.Issuers) > 0 && !slices.Contains(o.Issuers, c.issuer):
-		return ErrIssuer
-	case len(o.Audiences) > 0 && !slices.ContainsFunc(c.audience, func(one string) bool { return slices.Contains(o.Audiences, one) }):
-		return ErrAudience
-	case o.Subject != "" && c.subject != o.Subject:
-		return ErrSubject
-	case o.ID != "" && c.id != o.ID:
-		return ErrID
-	}
-	if v.opts.Nonce != "" {
-		nonce, err := findMember(u.p.payload, "nonce")
-		if err != nil {
-			return err
-		}
-		if value, ok := unquote(string(nonce)); !ok || value != v.opts.Nonce {
-			return ErrNonce
-		}
-	}
-	for _, name := range v.opts.Required {
-		if value, err := findMember(u.p.payload, name); err != nil || value == nil || string(value) == "null" {
-			return fmt.Errorf("%w: %s", ErrClaimMissing, name)
-		}
-	}
-	return nil
-}
-
 // checkTimes returns why the token is not good now.
 func (v *Verifier) checkTimes(c claims) error {
 	now, o := v.opts.Now(), v.opts
@@ -178,12 +153,12 @@ func (v *Verifier) checkTimes(c claims) error {
 		return fmt.Errorf("%w: iat", ErrClaimMissing)
 	// RFC 7519, section 4.1.4: not to be accepted "on or after" exp.
 	case !c.expiresAt.IsZero() && !o.InsecureIgnoreExpiry && !now.Before(c.expiresAt.Add(o.Leeway)):
-		return ErrExpired
+		return fmt.Errorf("%w at %s", ErrExpired, c.expiresAt.Format(time.RFC3339))
 	case !o.InsecureIgnoreNotBefore && now.Add(o.Leeway).Before(c.notBefore):
-		return ErrNotYetValid
-	// Of an iat that is still to come, no age can be told.
+		return fmt.Errorf("%w before %s", ErrNotYetValid, c.notBefore.Format(time.RFC3339))
+	// Of an iat that is still to come no age can be told.
 	case o.MaxAge > 0 && now.Add(o.Leeway).Before(c.issuedAt):
-		return fmt.Errorf("%w: iat is still to come", ErrNotYetValid)
+		return fmt.Errorf("%w before its iat, %s", ErrNotYetValid, c.issuedAt.Format(time.RFC3339))
 	case o.MaxAge > 0 && !now.Before(c.issuedAt.Add(o.MaxAge+o.Leeway)):
 		return ErrMaxAge
 	}
@@ -207,18 +182,47 @@ func (v *Verifier) validUntil(c claims) time.Time {
 	return until.Add(v.opts.Leeway)
 }
 
+// checkNames returns why the token is not meant for us.
+func (v *Verifier) checkNames(c claims, u Unverified) error {
+	o := v.opts
+	switch {
+	case !typeAccepted(o.Type, u.Header.Type):
+		return ErrType
+	case len(o.Issuers) > 0 && !slices.Contains(o.Issuers, c.issuer):
+		return fmt.Errorf("%w: %.200q", ErrIssuer, c.issuer)
+	case len(o.Audiences) > 0 && !slices.ContainsFunc(c.audience, func(one string) bool { return slices.Contains(o.Audiences, one) }):
+		return fmt.Errorf("%w: %.200q", ErrAudience, strings.Join(c.audience, " "))
+	case o.Subject != "" && c.subject != o.Subject:
+		return ErrSubject
+	case o.ID != "" && c.id != o.ID:
+		return ErrID
+	}
+	if o.Nonce != "" {
+		nonce, err := findMember(u.p.payload, "nonce")
+		if value, ok := unquote(string(nonce)); err != nil || !ok || value != o.Nonce {
+			return ErrNonce
+		}
+	}
+	for _, name := range o.Required {
+		if value, err := findMember(u.p.payload, name); err != nil || value == nil || string(value) == "null" {
+			return fmt.Errorf("%w: %.64q", ErrClaimMissing, name)
+		}
+	}
+	return nil
+}
+
 // typeAccepted reports whether typ is the wanted one. RFC 7515, section 4.1.9: a
 // media type, compared without regard to case, whose "application/" may be left
 // out where no other slash follows.
 func typeAccepted(wanted, typ string) bool {
 	if wanted == "" {
-		return typ == "" || typ == "JWT" || typeAccepted("JWT", typ) || typeAccepted("at+jwt", typ)
+		return typ == "" || typeAccepted("JWT", typ) || typeAccepted("at+jwt", typ)
 	}
 	return strings.EqualFold(mediaType(wanted), mediaType(typ))
 }
 
 func mediaType(typ string) string {
-	if typ == "" || strings.Contains(typ, "/") {
+	if strings.Contains(typ, "/") {
 		return typ
 	}
 	return "application/" + typ

@@ -2,6 +2,11 @@ package token_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -9,39 +14,344 @@ import (
 	"socketiojwt/token/mint"
 )
 
-func TestVerify(t *testing.T) {
-	key, err := mint.Secret("0123456789abcdef0123456789abcdef", token.HS256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := token.NewVerifier(key.Key(), token.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	compact, err := mint.Sign(key, map[string]any{"sub": "ada", "aud": []string{"x"}, "exp": time.Now().Add(time.Minute).Unix()}, mint.Header{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, err := v.Verify(context.Background(), compact)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if tok.Subject != "ada" || tok.Audience[0] != "x" {
-		t.Errorf("%q", tok.Subject)
-	}
-	t.Log(tok, key)
+var allAlgorithms = []token.Algorithm{
+	token.HS256, token.HS384, token.HS512, token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512,
+	token.ES256, token.ES384, token.ES512, token.EdDSA,
 }
-func BenchmarkVerify(b *testing.B) {
-	key, _ := mint.Secret("0123456789abcdef0123456789abcdef", token.HS256)
-	v, _ := token.NewVerifier(key.Key(), token.Options{})
-	now := time.Now()
-	compact, _ := mint.Sign(key, map[string]any{"iss": "https://issuer.example/", "aud": "sioload", "sub": "user-000001",
-		"name": "Load Generator", "email": "load@example.com", "scope": "read write chat",
-		"iat": now.Add(-time.Minute).Unix(), "exp": now.Add(time.Hour).Unix(), "jti": "0123456789abcdef"}, mint.Header{})
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := v.Verify(context.Background(), compact); err != nil {
-			b.Fatal(err)
+
+// publicOptions are what every key accepts.
+var publicOptions = token.Options{Issuers: []string{"https://issuer.example"}, Audiences: []string{"chat"}}
+
+// Every key verifies what was signed with it, and nothing that was signed with the
+// key of another algorithm, not even under a header that lies about that.
+func TestEveryAlgorithm(t *testing.T) {
+	claims := map[string]any{"iss": "https://issuer.example", "aud": "chat", "sub": "ada", "exp": at(time.Hour)}
+	keys := make(map[token.Algorithm]mint.SigningKey)
+	for _, alg := range allAlgorithms {
+		keys[alg] = generate(t, alg)
+	}
+	for _, alg := range allAlgorithms {
+		t.Run(string(alg), func(t *testing.T) {
+			v := newVerifier(t, keys[alg].Key(), publicOptions)
+			tok, err := v.Verify(context.Background(), sign(t, keys[alg], claims))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tok.Subject != "ada" || tok.Algorithm != alg {
+				t.Errorf("got subject %q, algorithm %q", tok.Subject, tok.Algorithm)
+			}
+			for _, other := range allAlgorithms {
+				if other == alg {
+					continue
+				}
+				wantRefused(t, v, sign(t, keys[other], claims), token.ErrAlgorithm)
+				lie, err := mint.Sign(keys[other], claims, mint.Header{Extra: map[string]any{"alg": alg}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantRefused(t, v, lie, token.ErrSignature)
+			}
+		})
+	}
+}
+
+// A key for two algorithms takes both, and the token says which it was.
+func TestKeyForTwoAlgorithms(t *testing.T) {
+	key := generate(t, token.PS256)
+	text, err := key.PublicPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour)}
+	tok, err := newVerifier(t, token.PEM(text, token.RS256, token.PS256), publicOptions).Verify(context.Background(), sign(t, key, claims))
+	if err != nil || tok.Algorithm != token.PS256 {
+		t.Errorf("got %v, %v", tok, err)
+	}
+}
+
+func TestClaims(t *testing.T) {
+	hour, past := fmt.Sprint(at(time.Hour)), fmt.Sprint(at(-time.Hour))
+	exp := `"exp":` + hour
+	for _, test := range []struct {
+		name, claims string
+		opts         token.Options
+		want         error
+	}{
+		{"exp alone", `{` + exp + `}`, token.Options{}, nil},
+		{"white space", " {\r\n\t" + exp + " } ", token.Options{}, nil},
+		{"no claims", `{}`, token.Options{}, token.ErrClaimMissing},
+
+		// The two tokens that a decoder which folds case misreads.
+		{"exp and EXP", `{"exp":1,"EXP":9999999999}`, token.Options{}, token.ErrExpired},
+		{"sub and ſub", `{` + exp + `,"sub":"bob","ſub":"admin"}`, token.Options{Subject: "bob"}, nil},
+		{"ſub is not sub", `{` + exp + `,"sub":"bob","ſub":"admin"}`, token.Options{Subject: "admin"}, token.ErrSubject},
+		{"Exp is not exp", `{"Exp":` + hour + `}`, token.Options{}, token.ErrClaimMissing},
+		{"escaped name", `{"\u0065x\u0070":` + past + `}`, token.Options{}, token.ErrExpired},
+
+		{"twice", `{` + exp + `,` + exp + `}`, token.Options{}, token.ErrMalformed},
+		{"twice, escaped", `{` + exp + `,"e\u0078p":9999999999}`, token.Options{}, token.ErrMalformed},
+		{"twice, nobody's claim", `{` + exp + `,"x":1,"x":1}`, token.Options{}, token.ErrMalformed},
+		{"twice, nested", `{` + exp + `,"x":[{"y":1,"y":2}]}`, token.Options{}, token.ErrMalformed},
+		{"trailing data", `{` + exp + `}{}`, token.Options{}, token.ErrMalformed},
+		{"trailing comma", `{` + exp + `,}`, token.Options{}, token.ErrMalformed},
+		{"a list", `[{` + exp + `}]`, token.Options{}, token.ErrMalformed},
+		{"null", `null`, token.Options{}, token.ErrMalformed},
+		{"a string", `"x"`, token.Options{}, token.ErrMalformed},
+		{"nothing", ``, token.Options{}, token.ErrMalformed},
+		{"byte order mark", "\uFEFF{" + exp + `}`, token.Options{}, token.ErrMalformed},
+		{"comment", `{` + exp + `/**/}`, token.Options{}, token.ErrMalformed},
+		{"invalid UTF-8", `{` + exp + `,"sub":"` + "\xff" + `"}`, token.Options{}, token.ErrMalformed},
+		{"invalid UTF-8 in a name", `{` + exp + `,"` + "\xc0\xaf" + `":1}`, token.Options{}, token.ErrMalformed},
+		{"lone surrogate", `{` + exp + `,"sub":"\ud800"}`, token.Options{}, token.ErrMalformed},
+		{"deep", `{` + exp + `,"x":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}`, token.Options{}, nil},
+		{"too deep", `{` + exp + `,"x":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`, token.Options{}, token.ErrMalformed},
+		{"too deep, unclosed", strings.Repeat(`{"x":`, 1000), token.Options{}, token.ErrMalformed},
+		{"brackets in strings are not deep", `{` + exp + `,"x":"\"` + strings.Repeat("[{", 100) + `"}`, token.Options{}, nil},
+
+		{"exp a string", `{"exp":"` + hour + `"}`, token.Options{}, token.ErrClaim},
+		{"exp null", `{"exp":null}`, token.Options{}, token.ErrClaim},
+		{"exp true", `{"exp":true}`, token.Options{}, token.ErrClaim},
+		{"exp a list", `{"exp":[` + hour + `]}`, token.Options{}, token.ErrClaim},
+		{"exp an object", `{"exp":{}}`, token.Options{}, token.ErrClaim},
+		{"exp 1e400", `{"exp":1e400}`, token.Options{}, token.ErrClaim},
+		{"exp -1e400", `{"exp":-1e400}`, token.Options{}, token.ErrClaim},
+		{"exp negative", `{"exp":-1}`, token.Options{}, token.ErrClaim},
+		{"exp a little negative", `{"exp":-0.5}`, token.Options{}, token.ErrClaim},
+		{"exp overflows", `{"exp":18446744073709551615}`, token.Options{}, token.ErrClaim},
+		{"exp in milliseconds", `{"exp":` + hour + `000}`, token.Options{}, token.ErrClaim},
+		{"exp the end of 9999", `{"exp":253402300799}`, token.Options{}, nil},
+		{"exp in 10000", `{"exp":253402300800}`, token.Options{}, token.ErrClaim},
+		{"exp in 10000, as a float", `{"exp":2534023008e2}`, token.Options{}, token.ErrClaim},
+		{"exp with a fraction", `{"exp":` + hour + `.5}`, token.Options{}, nil},
+		{"exp with an exponent", `{"exp":4e9}`, token.Options{}, nil},
+		{"exp 0", `{"exp":0}`, token.Options{}, token.ErrExpired},
+		{"exp hexadecimal", `{"exp":0xFFFFFFFF}`, token.Options{}, token.ErrMalformed},
+		{"exp wrong even if ignored", `{"exp":"x"}`, token.Options{InsecureIgnoreExpiry: true}, token.ErrClaim},
+		{"nbf a string", `{` + exp + `,"nbf":"0"}`, token.Options{}, token.ErrClaim},
+		{"iat a string", `{` + exp + `,"iat":"0"}`, token.Options{}, token.ErrClaim},
+		{"iss a number", `{` + exp + `,"iss":1}`, token.Options{}, token.ErrClaim},
+		{"iss null", `{` + exp + `,"iss":null}`, token.Options{}, token.ErrClaim},
+		{"sub a list", `{` + exp + `,"sub":["ada"]}`, token.Options{}, token.ErrClaim},
+		{"jti a number", `{` + exp + `,"jti":7}`, token.Options{}, token.ErrClaim},
+		{"aud a number", `{` + exp + `,"aud":1}`, token.Options{}, token.ErrClaim},
+		{"aud null", `{` + exp + `,"aud":null}`, token.Options{}, token.ErrClaim},
+		{"aud with null", `{` + exp + `,"aud":["chat",null]}`, token.Options{}, token.ErrClaim},
+		{"aud with a list", `{` + exp + `,"aud":["chat",["x"]]}`, token.Options{}, token.ErrClaim},
+		{"aud an object", `{` + exp + `,"aud":{"chat":true}}`, token.Options{}, token.ErrClaim},
+
+		{"issuer", `{` + exp + `,"iss":"b"}`, token.Options{Issuers: []string{"a", "b"}}, nil},
+		{"other issuer", `{` + exp + `,"iss":"c"}`, token.Options{Issuers: []string{"a", "b"}}, token.ErrIssuer},
+		{"issuer in other case", `{` + exp + `,"iss":"A"}`, token.Options{Issuers: []string{"a"}}, token.ErrIssuer},
+		{"issuer and a slash", `{` + exp + `,"iss":"a/"}`, token.Options{Issuers: []string{"a"}}, token.ErrIssuer},
+		{"no issuer", `{` + exp + `}`, token.Options{Issuers: []string{"a"}}, token.ErrIssuer},
+		{"empty issuer", `{` + exp + `,"iss":""}`, token.Options{Issuers: []string{"a"}}, token.ErrIssuer},
+		{"audience", `{` + exp + `,"aud":"a"}`, token.Options{Audiences: []string{"a"}}, nil},
+		{"one audience of many", `{` + exp + `,"aud":["x","\u0061"]}`, token.Options{Audiences: []string{"z", "a"}}, nil},
+		{"other audience", `{` + exp + `,"aud":["x","aa"]}`, token.Options{Audiences: []string{"a"}}, token.ErrAudience},
+		{"empty list of audiences", `{` + exp + `,"aud":[]}`, token.Options{Audiences: []string{"a"}}, token.ErrAudience},
+		{"no audience", `{` + exp + `}`, token.Options{Audiences: []string{"a"}}, token.ErrAudience},
+		{"subject", `{` + exp + `,"sub":"a"}`, token.Options{Subject: "a"}, nil},
+		{"no subject", `{` + exp + `}`, token.Options{Subject: "a"}, token.ErrSubject},
+		{"ID", `{` + exp + `,"jti":"a"}`, token.Options{ID: "a"}, nil},
+		{"other ID", `{` + exp + `,"jti":"b"}`, token.Options{ID: "a"}, token.ErrID},
+		{"nonce", `{` + exp + `,"nonce":"a"}`, token.Options{Nonce: "a"}, nil},
+		{"other nonce", `{` + exp + `,"nonce":"b"}`, token.Options{Nonce: "a"}, token.ErrNonce},
+		{"no nonce", `{` + exp + `}`, token.Options{Nonce: "a"}, token.ErrNonce},
+		{"nonce a list", `{` + exp + `,"nonce":["a"]}`, token.Options{Nonce: "a"}, token.ErrNonce},
+		{"required", `{` + exp + `,"role":0}`, token.Options{Required: []string{"role", "exp"}}, nil},
+		{"required missing", `{` + exp + `,"Role":1}`, token.Options{Required: []string{"role"}}, token.ErrClaimMissing},
+		{"required null", `{` + exp + `,"role":null}`, token.Options{Required: []string{"role"}}, token.ErrClaimMissing},
+		{"max age without iat", `{` + exp + `}`, token.Options{MaxAge: time.Hour}, token.ErrClaimMissing},
+
+		{"no exp, waived", `{}`, token.Options{InsecureNoExpiry: true}, nil},
+		{"exp past, its absence waived", `{"exp":` + past + `}`, token.Options{InsecureNoExpiry: true}, token.ErrExpired},
+		{"exp past, ignored", `{"exp":` + past + `}`, token.Options{InsecureIgnoreExpiry: true}, nil},
+		{"no exp, ignored", `{}`, token.Options{InsecureIgnoreExpiry: true}, nil},
+		{"nbf ahead, ignored", `{` + exp + `,"nbf":` + hour + `}`, token.Options{InsecureIgnoreNotBefore: true}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			wantRefused(t, secretVerifier(t, test.opts), signClaims(test.claims), test.want)
+		})
+	}
+}
+
+// The instant at which each bound begins or ends, to the nanosecond, and with it
+// ValidUntil, which has to be the instant at which Verify begins to refuse.
+func TestTimes(t *testing.T) {
+	const second, none = time.Second, -1
+	for _, test := range []struct {
+		name, claims string
+		opts         token.Options
+		first, last  time.Duration // the instants accepted, from now; zero: no such bound
+		early, late  error
+		neverEnds    bool
+	}{
+		{name: "exp", claims: `"exp":60`, opts: token.Options{Leeway: none}, last: 60*second - 1, late: token.ErrExpired},
+		{name: "exp and 10 s", claims: `"exp":60`, last: 70*second - 1, late: token.ErrExpired},
+		{name: "exp and 5 min", claims: `"exp":60`, opts: token.Options{Leeway: 5 * time.Minute}, last: 360*second - 1, late: token.ErrExpired},
+		{name: "exp with a fraction", claims: `"exp":60.5`, opts: token.Options{Leeway: none}, last: 60*second + second/2 - 1, late: token.ErrExpired},
+		{name: "nbf", claims: `"exp":3600,"nbf":60`, opts: token.Options{Leeway: none}, first: 60 * second, early: token.ErrNotYetValid},
+		{name: "nbf and 10 s", claims: `"exp":3600,"nbf":60`, first: 50 * second, early: token.ErrNotYetValid},
+		{name: "max age", claims: `"exp":3600,"iat":60`, opts: token.Options{MaxAge: 60 * second, Leeway: none},
+			first: 60 * second, early: token.ErrNotYetValid, last: 120*second - 1, late: token.ErrMaxAge},
+		{name: "max age and 10 s", claims: `"exp":3600,"iat":60`, opts: token.Options{MaxAge: 60 * second},
+			first: 50 * second, early: token.ErrNotYetValid, last: 130*second - 1, late: token.ErrMaxAge},
+		{name: "max age after exp", claims: `"exp":60,"iat":0`, opts: token.Options{MaxAge: time.Hour, Leeway: none}, last: 60*second - 1, late: token.ErrExpired},
+		{name: "max age, exp ignored", claims: `"exp":10,"iat":0`, opts: token.Options{MaxAge: time.Minute, Leeway: none, InsecureIgnoreExpiry: true},
+			last: 60*second - 1, late: token.ErrMaxAge},
+		{name: "iat ahead without max age", claims: `"exp":60,"iat":3600`, last: 70*second - 1, late: token.ErrExpired},
+		{name: "no exp", opts: token.Options{InsecureNoExpiry: true}, neverEnds: true},
+		{name: "exp ignored", claims: `"exp":60`, opts: token.Options{InsecureIgnoreExpiry: true}, neverEnds: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			claims := offset(test.claims)
+			verifyAt := func(d time.Duration) (*token.Token, error) {
+				opts := test.opts
+				opts.Now = func() time.Time { return now.Add(d) }
+				return secretVerifier(t, opts).Verify(context.Background(), signClaims(`{`+claims+`}`))
+			}
+			if test.early != nil {
+				_, err := verifyAt(test.first - 1)
+				wantError(t, err, test.early)
+			}
+			tok, err := verifyAt(test.first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.neverEnds {
+				if !tok.ValidUntil().IsZero() {
+					t.Errorf("ValidUntil = %v, want zero", tok.ValidUntil())
+				}
+				return
+			}
+			if test.late == nil {
+				return
+			}
+			_, err = verifyAt(test.last)
+			wantError(t, err, nil)
+			_, err = verifyAt(test.last + 1)
+			wantError(t, err, test.late)
+			if got, want := tok.ValidUntil(), now.Add(test.last+1); !got.Equal(want) {
+				t.Errorf("ValidUntil = %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// offset makes the numbers of claims relative to now.
+func offset(claims string) string {
+	if claims == "" {
+		return ""
+	}
+	parts := strings.Split(claims, ",")
+	for i, part := range parts {
+		name, number, _ := strings.Cut(part, ":")
+		whole, fraction, _ := strings.Cut(number, ".")
+		var seconds int64
+		fmt.Sscan(whole, &seconds)
+		parts[i] = fmt.Sprintf("%s:%d", name, now.Unix()+seconds)
+		if fraction != "" {
+			parts[i] += "." + fraction
 		}
 	}
+	return strings.Join(parts, ",")
+}
+
+func TestTokenFields(t *testing.T) {
+	compact := signText(`{"alg":"HS256","kid":"k\u0031","typ":"at+jwt"}`,
+		`{"iss":"i","sub":"s\u00e9","jti":"j","aud":["a","b"],"iat":1780000000,"nbf":1780000000.25,"exp":1790000000,"x":{"y":[1]}}`)
+	tok, err := secretVerifier(t, token.Options{}).Verify(context.Background(), compact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tok.Issuer != "i" || tok.Subject != "sé" || tok.ID != "j" || !slices.Equal(tok.Audience, []string{"a", "b"}) {
+		t.Errorf("names: %q %q %q %q", tok.Issuer, tok.Subject, tok.ID, tok.Audience)
+	}
+	if tok.Algorithm != token.HS256 || tok.KeyID != "k1" || tok.Type != "at+jwt" {
+		t.Errorf("header: %q %q %q", tok.Algorithm, tok.KeyID, tok.Type)
+	}
+	if !tok.IssuedAt.Equal(time.Unix(1780000000, 0)) || !tok.NotBefore.Equal(time.Unix(1780000000, 250e6)) || !tok.ExpiresAt.Equal(time.Unix(1790000000, 0)) {
+		t.Errorf("times: %v %v %v", tok.IssuedAt, tok.NotBefore, tok.ExpiresAt)
+	}
+	if !json.Valid(tok.RawClaims()) || !strings.HasSuffix(string(tok.RawClaims()), `"x":{"y":[1]}}`) {
+		t.Error("RawClaims are not the claims as signed")
+	}
+	tok.RawClaims()[0] = 'X'
+	if tok.RawClaims()[0] != '{' {
+		t.Error("RawClaims is no copy")
+	}
+}
+
+// Whoever holds an ES256 token can spell its signature in a second valid way. Both
+// have to have one Hash, or a list of refused hashes could be got round.
+func TestHashIgnoresSignature(t *testing.T) {
+	key := generate(t, token.ES256)
+	claims := map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour)}
+	v := newVerifier(t, key.Key(), publicOptions)
+	one, err := v.Verify(context.Background(), sign(t, key, claims))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := v.Verify(context.Background(), sign(t, key, claims)) // another random signature
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims["sub"] = "ada"
+	three, err := v.Verify(context.Background(), sign(t, key, claims))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one.Hash != two.Hash || one.Hash == three.Hash {
+		t.Error("Hash has to depend on the signed parts, and on nothing else")
+	}
+}
+
+func TestMaxSize(t *testing.T) {
+	// A good token of exactly size bytes; base64url has no text of 4n+1 bytes, so
+	// the header has to help.
+	ofSize := func(size int) string {
+		for _, space := range []string{"", " ", "  "} {
+			for pad := size*3/4 - 120; pad < size*3/4; pad++ {
+				compact := signText(space+hs256, `{"exp":4000000000,"x":"`+strings.Repeat("x", pad)+`"}`)
+				if len(compact) == size {
+					return compact
+				}
+			}
+		}
+		t.Fatalf("no token of %d bytes", size)
+		return ""
+	}
+	v := secretVerifier(t, token.Options{})
+	wantRefused(t, v, ofSize(8192), nil)
+	wantRefused(t, v, ofSize(8192)+"x", token.ErrTooLarge)
+	wantRefused(t, secretVerifier(t, token.Options{MaxSize: 100}), signClaims(`{"exp":4000000000}`), token.ErrTooLarge)
+	wantRefused(t, secretVerifier(t, token.Options{MaxSize: 1 << 15}), ofSize(1<<15), nil)
+	// The size comes first, whatever the rest is like.
+	wantRefused(t, v, strings.Repeat(".", 1<<20), token.ErrTooLarge)
+	allocated := testing.AllocsPerRun(10, func() { wantRefused(t, v, strings.Repeat("A", 1<<20), token.ErrTooLarge) })
+	if allocated > 20 {
+		t.Errorf("%v allocations to refuse a huge token", allocated)
+	}
+}
+
+func TestConcurrentVerify(t *testing.T) {
+	set := token.NewKeySet(token.Secret(secret).WithID("a"), generate(t, token.ES256).WithID("b").Key())
+	v := newVerifier(t, set, publicOptions)
+	good := signText(`{"alg":"HS256","kid":"a"}`, fmt.Sprintf(`{"iss":"https://issuer.example","aud":["x","chat"],"sub":"ada","exp":%d}`, at(time.Hour)))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 200 {
+				tok, err := v.Verify(context.Background(), good)
+				if err != nil || tok.Subject != "ada" || tok.Audience[1] != "chat" {
+					t.Errorf("got %v, %v", tok, err)
+					return
+				}
+				if _, err := v.Verify(context.Background(), good+"A"); err == nil {
+					t.Error("accepted a longer signature")
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

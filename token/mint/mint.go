@@ -17,6 +17,7 @@ import (
 	"maps"
 
 	"github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 	"github.com/golang-jwt/jwt/v5"
 
 	"socketiojwt/token"
@@ -156,7 +157,7 @@ type Header struct {
 var errNoKey = errors.New("mint: the zero SigningKey")
 
 // Sign returns a token with the claims, a map or a struct that encodes to a JSON
-// object, in compact serialization. It adds no claim and checks none: exp may be
+// object by the rules of encoding/json, in compact serialization. It adds no claim and checks none: exp may be
 // missing or past. Times are numbers: time.Now().Add(time.Hour).Unix().
 func Sign(key SigningKey, claims any, header Header) (string, error) {
 	if key.k == nil {
@@ -170,11 +171,11 @@ func Sign(key SigningKey, claims any, header Header) (string, error) {
 		parameters["kid"] = key.k.id
 	}
 	maps.Copy(parameters, header.Extra)
-	protected, err := json.Marshal(parameters, json.Deterministic(true))
+	protected, err := json.Marshal(parameters, jsonv1.DefaultOptionsV1())
 	if err != nil {
 		return "", fmt.Errorf("mint: header: %w", err)
 	}
-	payload, err := json.Marshal(claims, json.Deterministic(true))
+	payload, err := json.Marshal(claims, jsonv1.DefaultOptionsV1())
 	if err != nil {
 		return "", fmt.Errorf("mint: claims: %w", err)
 	}

@@ -1,0 +1,4 @@
+package token
+
+// Sentinels are all sentinel errors, for tests that want exactly one to match.
+var Sentinels = sentinels
