@@ -1,0 +1,119 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"socketiojwt/bench/load"
+)
+
+func TestMedianOfRunsIsCompared(t *testing.T) {
+	o := outcome{Bound: 0.5, Aim: 0.4}
+	for _, f := range []float64{9, 1, 4, 100, 3} {
+		o.Ours.add(f)
+	}
+	for _, f := range []float64{10, 10, 9, 1000, 1} {
+		o.Over.add(f)
+	}
+	o.judge()
+	if o.Ours.Median != 4 || o.Ours.Min != 1 || o.Ours.Max != 100 {
+		t.Errorf("median %v (%v..%v)", o.Ours.Median, o.Ours.Min, o.Ours.Max)
+	}
+	if o.Ratio != 0.4 || o.Missed != "" || o.Error != "" {
+		t.Errorf("ratio %v, missed %q, error %q", o.Ratio, o.Missed, o.Error)
+	}
+	even := series{}
+	even.add(1)
+	even.add(4)
+	if even.Median != 2.5 {
+		t.Errorf("median of 1 and 4 is %v", even.Median)
+	}
+}
+
+func TestBoundIsMissedAboveIt(t *testing.T) {
+	for ours, missed := range map[float64]bool{49: false, 50: false, 51: true} {
+		o := outcome{Bound: 0.5}
+		o.Ours.add(ours)
+		o.Over.add(100)
+		o.judge()
+		if (o.Missed != "") != missed {
+			t.Errorf("%v over 100 with a bound of 0.5: missed %q", ours, o.Missed)
+		}
+	}
+}
+
+// A run too short for the 10 ms of the kernel's clock gives 0 over 0, which is not a bound that holds.
+func TestNoFigureFromNothing(t *testing.T) {
+	o := outcome{Bound: 0.5}
+	o.Ours.add(0)
+	o.Over.add(0)
+	o.judge()
+	if o.Error == "" {
+		t.Error("0 over 0 passed")
+	}
+}
+
+func TestGoroutinesHaveToBeEqual(t *testing.T) {
+	r := load.Result{Memory: []load.Memory{{Goroutines: 4}, {Goroutines: 5}, {Goroutines: 5}}}
+	if err := sameGoroutines(r); err != nil {
+		t.Error(err)
+	}
+	r.Memory[2].Goroutines = 6
+	if sameGoroutines(r) == nil {
+		t.Error("one more goroutine passed")
+	}
+}
+
+func TestChoose(t *testing.T) {
+	got, err := choose(rows(), "waves, hs256")
+	if err != nil || len(got) != 2 || got[0].name != "hs256" || got[1].name != "waves" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := choose(rows(), "hs256,nosuch"); err == nil || !strings.Contains(err.Error(), `"nosuch"`) {
+		t.Errorf("an unknown row: %v", err)
+	}
+	if _, err := choose(rows(), profiledRows); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestShrinkTakesBothServersDown(t *testing.T) {
+	all := rows()
+	notes, err := shrink(all, 100)
+	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "idle 19500") {
+		t.Errorf("%q, %v", notes, err)
+	}
+	for _, r := range all {
+		if r.ours.load.Count != 100 || r.over != nil && (r.over.load.Count != 100 || r.over.load.Warm > 40) {
+			t.Errorf("%s: %+v over %+v", r.name, r.ours.load, r.over)
+		}
+	}
+	if untouched := rows(); untouched[0].over.load.Count != 5000 {
+		t.Error("shrinking changed the table itself")
+	}
+}
+
+// Both servers of a row have to be under the same load, but for where the token goes.
+func TestRowsCompareLikeWithLike(t *testing.T) {
+	for _, r := range rows() {
+		if r.over == nil {
+			continue
+		}
+		a, b := r.ours.load, r.over.load
+		a.Via, a.Scheme, a.Mode = b.Via, b.Scheme, b.Mode
+		if a != b {
+			t.Errorf("%s: %+v over %+v", r.name, a, b)
+		}
+		if r.aim > r.bound {
+			t.Errorf("%s: the aim is easier than the bound", r.name)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for f, want := range map[float64]string{9.87: "9.9", 123.4: "123", 1234: "1,234", 1234567: "1,234,567", 100000: "100,000", -1234: "-1,234"} {
+		if got := number(f); got != want {
+			t.Errorf("number(%v) = %s, want %s", f, got, want)
+		}
+	}
+}

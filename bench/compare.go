@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"socketiojwt/bench/load"
+)
+
+// compare measures the rows, prints them and returns the exit status.
+func compare(ctx context.Context, w *workshop, chosen []row, o options, notes []string, stdout, stderr io.Writer) (int, error) {
+	needNode := false
+	for _, r := range chosen {
+		needNode = needNode || r.over != nil && !r.over.ours
+	}
+	said, err := versions(ctx, needNode)
+	if err != nil {
+		return 2, err
+	}
+	rep := &report{Time: time.Now().UTC(), Versions: said, Machine: machine(), Rounds: o.rounds, Notes: notes}
+	status := 0
+	for _, r := range chosen {
+		out := r.measure(ctx, w, o.rounds, stderr)
+		rep.Rows = append(rep.Rows, out)
+		switch {
+		case ctx.Err() != nil:
+			return 2, nil
+		case out.Error != "":
+			status = 2
+		case out.Missed != "" && status == 0 && !o.quick:
+			status = 1
+		}
+	}
+	rep.table(stdout)
+	if o.out != "" {
+		if err := rep.save(o.out); err != nil {
+			return 2, err
+		}
+	}
+	return status, nil
+}
+
+// measure runs ours, the other, ours, the other and so on. A run that fails ends the row: it has no figure then.
+func (r *row) measure(ctx context.Context, w *workshop, rounds int, progress io.Writer) *outcome {
+	out := &outcome{Name: r.name, What: r.what, Unit: r.unit, Count: r.ours.load.Count, Bound: r.bound, Aim: r.aim}
+	out.Ours.Name, out.Over.Name = r.ours.name, r.ours.name
+	if r.over != nil {
+		out.Over.Name = r.over.name
+	}
+	for i := range rounds {
+		mine, err := w.run(ctx, r.ours, "", "")
+		theirs := mine
+		if err == nil && r.over != nil {
+			theirs, err = w.run(ctx, *r.over, "", "")
+			out.RawTo = append(out.RawTo, theirs)
+		}
+		if err != nil {
+			out.Error = err.Error()
+			fmt.Fprintf(progress, "%s %d/%d: %v\n", r.name, i+1, rounds, err)
+			return out
+		}
+		out.Raw = append(out.Raw, mine)
+		a, b := r.figures(mine, theirs)
+		out.Ours.add(a)
+		out.Over.add(b)
+		if r.exact != nil {
+			if err := r.exact(mine); err != nil {
+				out.Missed = err.Error()
+			}
+		}
+		fmt.Fprintf(progress, "%s %d/%d: %s %s, %s %s %s\n", r.name, i+1, rounds, number(a), r.unit, out.Over.Name, number(b), r.unit)
+	}
+	out.judge()
+	return out
+}
+
+// run starts a fresh server, puts the load on it, and ends it. The profiles are files to write; empty means none.
+func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile string) (load.Result, error) {
+	env := []string{"BENCH_SECRET=" + w.secret, "BENCH_PUBLIC_KEY=" + w.publicKey(s.alg)}
+	argv, dir := []string{"node", "server.mjs", s.kind, s.alg}, "peers"
+	if s.ours {
+		argv, dir = []string{w.server}, ""
+		env = append(env, "GOMAXPROCS=1", "BENCH_ISSUER="+issuer, "BENCH_AUDIENCE="+audience)
+		if s.load.Mode == load.Waves || cpuProfile != "" || memoryProfile != "" {
+			argv = append(argv, "-debug")
+		}
+		if memoryProfile != "" {
+			argv = append(argv, "-profile-memory")
+		}
+		argv = append(argv, s.kind, s.alg)
+	} else {
+		env = append(env, "NODE_ENV=production")
+	}
+	srv, err := startServer(ctx, argv, env, dir)
+	if err != nil {
+		return load.Result{}, err
+	}
+	defer srv.stop()
+	c := s.load
+	c.Address, c.Debug, c.PID = srv.address, srv.debug, srv.pid
+	c.Tokens = w.tokens(s.alg)
+	c.CPUProfile, c.MemoryProfile = cpuProfile, memoryProfile
+	r, err := generate(ctx, c)
+	if err != nil {
+		return r, fmt.Errorf("%s %s: %w", s.name, s.alg, srv.explain(err))
+	}
+	return r, nil
+}
+
+// mintFor mints the tokens of all rows, since none is minted while something is measured.
+func (w *workshop) mintFor(chosen []row) error {
+	needs := make(map[string]int)
+	for _, r := range chosen {
+		for _, s := range []*setup{&r.ours, r.over} {
+			if s != nil && s.load.Via != load.ViaNone {
+				needs[s.alg] = max(needs[s.alg], s.load.Needs())
+			}
+		}
+	}
+	for alg, n := range needs {
+		if err := w.mint(alg, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,16 @@
+module socketiojwt/bench
+
+go 1.26.0
+
+require (
+	github.com/gobwas/ws v1.5.0
+	github.com/golang-jwt/jwt/v5 v5.3.1
+	socketiojwt v0.0.0-00010101000000-000000000000
+)
+
+require (
+	github.com/go-json-experiment/json v1.27.2 // indirect
+	github.com/gobwas/httphead v0.1.0 // indirect
+)
+
+replace socketiojwt => ..

@@ -1,0 +1,154 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	handshakeTime = 20 * time.Second
+	longestFrame  = 1 << 20
+)
+
+// errRefused says that the server answered CONNECT with CONNECT_ERROR.
+var errRefused = errors.New("refused")
+
+// connection is one WebSocket connection with the main namespace joined.
+type connection struct {
+	net.Conn
+	r   *bufio.Reader
+	buf []byte
+}
+
+// open dials, upgrades and joins the main namespace with token, from a source address that depends on i: one address has some
+// 28,000 ports, and those of closed connections stay taken for a minute. The error is errRefused when CONNECT was refused.
+func (g *generator) open(i int, token string) (*connection, error) {
+	deadline := time.Now().Add(handshakeTime)
+	d := net.Dialer{Deadline: deadline, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%19))}}
+	nc, err := d.DialContext(context.Background(), "tcp", g.Address)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{Conn: nc}
+	_ = c.SetDeadline(deadline)
+	if err := g.join(c, i, token); err != nil {
+		c.close()
+		return nil, err
+	}
+	_ = c.SetDeadline(time.Time{})
+	return c, nil
+}
+
+func (g *generator) join(c *connection, i int, token string) error {
+	u := &url.URL{Scheme: "ws", Host: g.Address, Path: "/socket.io/", RawQuery: "EIO=4&transport=websocket"}
+	if g.Via == ViaQuery {
+		u.RawQuery += "&token=" + token
+	}
+	d := ws.Dialer{ReadBufferSize: 1024, WriteBufferSize: 2048}
+	if g.Browser {
+		d.Header = ws.HandshakeHeaderHTTP(browserHeaders(g.Address, i))
+	}
+	r, _, err := d.Upgrade(c.Conn, u)
+	if err != nil {
+		return fmt.Errorf("upgrading: %w", err)
+	}
+	if r == nil {
+		r = bufio.NewReaderSize(c.Conn, 512)
+	}
+	c.r = r
+
+	if err := c.expect(`0{`); err != nil {
+		return err
+	}
+	connect := "40"
+	if g.Via == ViaAuth {
+		connect += `{"token":"` + g.Scheme + token + `"}`
+	}
+	if err := c.send(connect); err != nil {
+		return err
+	}
+	return c.expect(`40{"sid":`)
+}
+
+// expect reads one packet, which has to begin with prefix.
+func (c *connection) expect(prefix string) error {
+	p, err := c.next()
+	switch {
+	case err != nil:
+		return err
+	case strings.HasPrefix(string(p), prefix):
+		return nil
+	case strings.HasPrefix(string(p), "44{"):
+		return fmt.Errorf("%w: %.200s", errRefused, p[2:])
+	default:
+		return fmt.Errorf("%s... expected, got %.80q", prefix, p)
+	}
+}
+
+// next returns the next Engine.IO packet other than a ping, which it answers. Its bytes are valid until the next call.
+func (c *connection) next() ([]byte, error) {
+	c.buf = c.buf[:0]
+	for {
+		h, err := ws.ReadHeader(c.r)
+		if err != nil {
+			return nil, err
+		}
+		if h.Length > longestFrame {
+			return nil, fmt.Errorf("a frame of %d bytes", h.Length)
+		}
+		at, need := len(c.buf), len(c.buf)+int(h.Length)
+		if need > cap(c.buf) {
+			c.buf = append(make([]byte, 0, need+64), c.buf...)
+		}
+		c.buf = c.buf[:need]
+		if _, err := io.ReadFull(c.r, c.buf[at:]); err != nil {
+			return nil, err
+		}
+		switch {
+		case h.OpCode == ws.OpClose:
+			return nil, io.EOF
+		case h.OpCode == ws.OpPing:
+			err = c.write(ws.NewPongFrame(append([]byte(nil), c.buf[at:]...)))
+			c.buf = c.buf[:at]
+		case h.OpCode == ws.OpPong:
+			c.buf = c.buf[:at]
+		case !h.Fin:
+		case string(c.buf) == "2":
+			err = c.send("3")
+			c.buf = c.buf[:0]
+		default:
+			return c.buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *connection) send(packet string) error { return c.write(ws.NewTextFrame([]byte(packet))) }
+
+func (c *connection) write(f ws.Frame) error {
+	b, err := ws.CompileFrame(ws.MaskFrameInPlace(f))
+	if err == nil {
+		_, err = c.Write(b)
+	}
+	return err
+}
+
+// close ends the connection as a browser's page does that goes away: a close frame, then TCP.
+func (c *connection) close() {
+	if c.r != nil {
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		_ = c.write(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "")))
+	}
+	_ = c.Close()
+}

@@ -1,0 +1,179 @@
+// Package load puts one bounded load on a Socket.IO 4 server over WebSocket and says what that cost the server.
+//
+// It speaks the protocol itself, one goroutine and a read buffer of 512 bytes for each connection, so that it needs less
+// CPU than what it measures. It has no figure for a run in which anything failed: a connection that was not admitted, a bad token
+// that was, a broadcast that did not arrive, a connection lost while idle.
+package load
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+)
+
+// Mode is what a run does to the server.
+type Mode string
+
+// The modes of a run.
+const (
+	Connect   Mode = "connect"   // open Count connections, Parallel at a time, and close each as soon as it is admitted
+	Refuse    Mode = "refuse"    // the same with bad tokens, each of which has to be refused
+	Idle      Mode = "idle"      // open Count connections and keep them, answering pings
+	Broadcast Mode = "broadcast" // open Count connections, one of which asks for broadcasts
+	Waves     Mode = "waves"     // twice: open Count connections, then close them all
+)
+
+// Via is where a connection shows its token.
+type Via string
+
+// The places for a token.
+const (
+	ViaNone  Via = ""      // nowhere
+	ViaAuth  Via = "auth"  // in the auth payload of CONNECT
+	ViaQuery Via = "query" // in the query string of the WebSocket request
+)
+
+// Config describes one run. It is JSON, since the generator runs in a process of its own.
+type Config struct {
+	Mode     Mode
+	Address  string // host:port of the server
+	PID      int    // process id of the server
+	Debug    string // host:port of its debug endpoint; needed by Waves and for profiles
+	Count    int    // connections measured
+	Warm     int    // connections opened and closed before (Connect, Refuse), or broadcasts (Broadcast)
+	Parallel int    // connections being opened at the same time
+	Via      Via
+	Scheme   string // what stands before the token in the auth payload, "Bearer " or nothing
+	Tokens   string // file of tokens, one in a line, for ViaAuth and ViaQuery: Needs() of them, none used twice
+	Browser  bool   // send the request headers of a browser, 1.5 KB of them
+	Settle   time.Duration
+	Hold     time.Duration // how long Idle holds before RSS is read
+	Rate     int           // broadcasts per second
+	Messages int           // broadcasts in all
+	Padding  int           // bytes of padding in a broadcast
+	Patience time.Duration // how long the last broadcasts may take to arrive
+
+	CPUProfile    string // file for the server's CPU profile of the measured phase; zero means none
+	MemoryProfile string // file for its allocations after that phase, while the connections of Idle are open; zero means none
+}
+
+// Needs says how many tokens a run uses up. The last is spoiled, to see that the server refuses it.
+func (c Config) Needs() int {
+	switch c.Mode {
+	case Connect, Refuse:
+		return c.Warm + c.Count + 1
+	case Waves:
+		return 2*c.Count + 1
+	default:
+		return c.Count + 1
+	}
+}
+
+// Result is what one run measured. Fields that its mode does not measure are zero.
+type Result struct {
+	Seconds      float64 `json:"seconds"`              // the measured phase
+	PerSecond    float64 `json:"per_second"`           // connections, refusals or delivered messages
+	CPU          float64 `json:"server_cpu_s"`         // server, in that phase, with the closing of its connections
+	CPUPerItem   float64 `json:"server_cpu_us_per"`    // microseconds for each of them
+	GeneratorCPU float64 `json:"generator_cpu_s"`      // generator, in all of the run
+	P50          float64 `json:"p50_ms,omitempty"`     // dial to CONNECT answered, or broadcast to delivery
+	P99          float64 `json:"p99_ms,omitempty"`     //
+	Delivered    int     `json:"delivered,omitempty"`  // broadcasts times connections
+	RSSBefore    int64   `json:"rss_before,omitempty"` // bytes
+	RSSAfter     int64   `json:"rss_after,omitempty"`
+	RSSPer       float64 `json:"rss_per_connection,omitempty"`
+
+	// Memory is what the server says of itself: at the start and after each wave (Waves), or at the end of the measured
+	// phase (when profiled).
+	Memory []Memory `json:"memory,omitempty"`
+
+	Error string `json:"error,omitempty"` // why there is no figure
+}
+
+// Main reads one Config from r, runs it, writes its Result to w and returns the exit status of the process.
+func Main(r io.Reader, w io.Writer) int {
+	debug.SetGCPercent(400)
+	var c Config
+	if err := json.NewDecoder(r).Decode(&c); err != nil {
+		fmt.Fprintln(os.Stderr, "load: reading the configuration:", err)
+		return 2
+	}
+	result, err := Run(c)
+	if err != nil {
+		result = Result{Error: err.Error()}
+	}
+	if err := json.NewEncoder(w).Encode(result); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		return 2
+	}
+	return 0
+}
+
+// Run puts the load on the server and measures. It returns after its last connection is closed.
+func Run(c Config) (Result, error) {
+	g := &generator{Config: c, zero: time.Now()}
+	if c.Via != ViaNone {
+		tokens, err := readTokens(c.Tokens)
+		if err != nil {
+			return Result{}, err
+		}
+		if len(tokens) < c.Needs() {
+			return Result{}, fmt.Errorf("%d tokens, %d needed", len(tokens), c.Needs())
+		}
+		g.tokens = tokens
+		if err := g.control(Spoil(tokens[len(tokens)-1])); err != nil {
+			return Result{}, err
+		}
+	}
+	before := ownCPU()
+	var result Result
+	var err error
+	switch c.Mode {
+	case Connect:
+		result, err = g.connect(g.admitted)
+	case Refuse:
+		result, err = g.connect(g.refused)
+	case Idle:
+		result, err = g.idle()
+	case Broadcast:
+		result, err = g.broadcast()
+	case Waves:
+		result, err = g.waves()
+	default:
+		err = fmt.Errorf("unknown mode %q", c.Mode)
+	}
+	result.GeneratorCPU = ownCPU() - before
+	return result, err
+}
+
+// control sees to it that the server checks tokens at all, since one that admits everybody is fast.
+func (g *generator) control(bad string) error {
+	c, err := g.open(0, bad)
+	if err == nil {
+		c.close()
+		return errors.New("the server admitted a bad token")
+	}
+	if !errors.Is(err, errRefused) {
+		return fmt.Errorf("showing a bad token: %w", err)
+	}
+	return nil
+}
+
+func readTokens(name string) ([]string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var tokens []string
+	s := bufio.NewScanner(f)
+	for s.Scan() {
+		tokens = append(tokens, s.Text())
+	}
+	return tokens, s.Err()
+}

@@ -1,0 +1,173 @@
+package load
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
+)
+
+// fake is a server that answers CONNECT and an event by what answer says; nil messages are not sent.
+func fake(t *testing.T, answer func(packet string) []string) Config {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, _, _, err := ws.UpgradeHTTP(r, w)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		serve(c, answer)
+	}))
+	t.Cleanup(s.Close)
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, []byte(strings.Repeat("h.p.Good\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Config{Address: s.Listener.Addr().String(), PID: os.Getpid(), Count: 5, Parallel: 2, Via: ViaAuth, Tokens: tokens,
+		Rate: 100, Messages: 3, Patience: 50 * time.Millisecond}
+}
+
+func serve(c net.Conn, answer func(packet string) []string) {
+	if wsutil.WriteServerText(c, []byte(`0{"sid":"x"}`)) != nil {
+		return
+	}
+	for {
+		p, err := wsutil.ReadClientText(c)
+		if err != nil {
+			return
+		}
+		for _, a := range answer(string(p)) {
+			if wsutil.WriteServerText(c, []byte(a)) != nil {
+				return
+			}
+		}
+	}
+}
+
+const (
+	welcome = `40{"sid":"y"}`
+	invalid = `44{"message":"no","data":{"message":"no","code":"invalid_token","type":"UnauthorizedError"}}`
+)
+
+// gated admits what Spoil did not spoil.
+func gated(packet string) []string {
+	if strings.Contains(packet, "h.p.Good") {
+		return []string{welcome}
+	}
+	return []string{invalid}
+}
+
+func run(t *testing.T, c Config, mode Mode, want string) {
+	t.Helper()
+	c.Mode = mode
+	r, err := Run(c)
+	if want == "" {
+		if err != nil {
+			t.Errorf("%s: %v", mode, err)
+		} else if r.Seconds <= 0 {
+			t.Errorf("%s: nothing measured: %+v", mode, r)
+		}
+		return
+	}
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s: %v, want an error with %q", mode, err, want)
+	}
+}
+
+func TestGoodServer(t *testing.T) {
+	c := fake(t, func(packet string) []string {
+		if strings.HasPrefix(packet, "42") {
+			return []string{"2", packet} // a ping on the way
+		}
+		return gated(packet)
+	})
+	run(t, c, Connect, "")
+	run(t, c, Refuse, "")
+	run(t, c, Idle, "")
+	c.Count = 1 // its broadcasts reach the one who asks alone
+	run(t, c, Broadcast, "")
+}
+
+func TestOpenDoorHasNoFigure(t *testing.T) {
+	c := fake(t, func(string) []string { return []string{welcome} })
+	for _, mode := range []Mode{Connect, Refuse, Idle, Broadcast} {
+		run(t, c, mode, "admitted a bad token")
+	}
+}
+
+func TestRefusedConnectionHasNoFigure(t *testing.T) {
+	c := fake(t, func(string) []string { return []string{invalid} })
+	for _, mode := range []Mode{Connect, Idle, Broadcast} {
+		run(t, c, mode, " of 5: refused")
+	}
+}
+
+// A server that refuses because it is overloaded, or dead, does not show what refusing a bad token costs.
+func TestRefusalForAnotherReasonHasNoFigure(t *testing.T) {
+	c := fake(t, func(string) []string { return []string{`44{"message":"busy"}`} })
+	run(t, c, Refuse, "not refused as a bad token")
+}
+
+func TestLostMessagesHaveNoFigure(t *testing.T) {
+	c := fake(t, gated)
+	run(t, c, Broadcast, "did not arrive")
+}
+
+func TestDoubledMessagesHaveNoFigure(t *testing.T) {
+	c := fake(t, func(packet string) []string {
+		if strings.HasPrefix(packet, "42") {
+			return []string{packet, packet}
+		}
+		return gated(packet)
+	})
+	c.Count, c.Patience = 1, 5*time.Second
+	run(t, c, Broadcast, "a message came twice")
+}
+
+func TestTooFewTokens(t *testing.T) {
+	c := fake(t, gated)
+	c.Count = 100 // and one to spoil
+	run(t, c, Connect, "100 tokens, 101 needed")
+}
+
+func TestSpoil(t *testing.T) {
+	for _, token := range []string{"a.b.Cde", "a.b.Ade", "a.b.", ""} {
+		if bad := Spoil(token); bad == token || !strings.HasPrefix(bad, token[:strings.LastIndexByte(token, '.')+1]) {
+			t.Errorf("Spoil(%q) = %q", token, bad)
+		}
+	}
+}
+
+func TestProcFiles(t *testing.T) {
+	// The program's name holds what separates fields elsewhere.
+	stat := []byte("42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 150 25 13 14 15 16 17 18\n")
+	if cpu, err := parseStat(stat); err != nil || cpu != 1.75 {
+		t.Errorf("parseStat: %v, %v", cpu, err)
+	}
+	if rss, err := parseStatus([]byte("Name:\tx\nVmHWM:\t 9 kB\nVmRSS:\t  12 kB\nRssAnon:\t 3 kB\n")); err != nil || rss != 12<<10 {
+		t.Errorf("parseStatus: %v, %v", rss, err)
+	}
+	if _, err := parseStatus([]byte("Name:\tzombie\n")); err == nil {
+		t.Error("a process that has ended has an RSS")
+	}
+}
+
+func TestBrowserHeadersAreAsLarge(t *testing.T) {
+	var b bytes.Buffer
+	h := browserHeaders("127.0.0.1:40000", 7)
+	_ = h.Write(&b)
+	if b.Len() < 1300 || b.Len() > 1700 {
+		t.Errorf("%d bytes", b.Len())
+	}
+	if h.Get("Cookie") == browserHeaders("127.0.0.1:40000", 8).Get("Cookie") {
+		t.Error("two browsers have the same cookies")
+	}
+}

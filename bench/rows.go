@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"socketiojwt/bench/load"
+)
+
+// row is one line of the table: what a thing costs our server, over what it costs another.
+type row struct {
+	name string // for -rows
+	what string
+	unit string
+	ours setup
+	over *setup // nil: both figures come from the same run of ours
+
+	// figures returns what is compared, from a run of each; the second is ours again where over is nil.
+	figures func(ours, over load.Result) (float64, float64)
+	// exact says what else has to hold in each run of ours; nil means nothing.
+	exact func(ours load.Result) error
+
+	bound float64 // the ratio may not be above this
+	aim   float64 // and better is not above this
+}
+
+// setup is one server under one load.
+type setup struct {
+	name string
+	ours bool
+	kind string // what the server does with tokens: the argument of its program
+	alg  string
+	load load.Config
+}
+
+const (
+	rounds      = 5 // runs of each server in a row
+	quickRounds = 1
+	quickCount  = 1000
+	fileSlack   = 500 // files that a process needs besides its connections
+)
+
+// The loads. What they have in common is in under.
+var (
+	connect     = load.Config{Mode: load.Connect, Count: 5000, Warm: 2000, Settle: time.Second}
+	refuse      = load.Config{Mode: load.Refuse, Count: 5000, Warm: 2000, Settle: time.Second}
+	idle        = load.Config{Mode: load.Idle, Count: 19_500, Hold: 10 * time.Second, Settle: time.Second}
+	idleBrowser = load.Config{Mode: load.Idle, Count: 19_500, Hold: 10 * time.Second, Settle: time.Second, Browser: true}
+	broadcast   = load.Config{Mode: load.Broadcast, Count: 2000, Warm: 20, Rate: 10, Messages: 100, Padding: 100,
+		Settle: time.Second, Patience: 20 * time.Second}
+	waves = load.Config{Mode: load.Waves, Count: 15_000, Settle: 2 * time.Second}
+)
+
+// The servers. The kind is what they do with tokens.
+var (
+	oursOpen  = setup{name: "ours", ours: true, kind: "bare", alg: "HS256"}
+	oursQuery = setup{name: "ours", ours: true, kind: "query", alg: "HS256"}
+	oursHS256 = setup{name: "ours", ours: true, kind: "auth", alg: "HS256"}
+	oursRS256 = setup{name: "ours", ours: true, kind: "auth", alg: "RS256"}
+	oursES256 = setup{name: "ours", ours: true, kind: "auth", alg: "ES256"}
+
+	nodeOpen    = setup{name: "socket.io", kind: "bare", alg: "HS256"}
+	nodeQuery   = setup{name: "socket.io + socketio-jwt", kind: "auth0", alg: "HS256"}
+	threamHS256 = setup{name: "socket.io + thream", kind: "thream", alg: "HS256"}
+	threamRS256 = setup{name: "socket.io + thream", kind: "thream", alg: "RS256"}
+	threamES256 = setup{name: "socket.io + thream", kind: "thream", alg: "ES256"}
+)
+
+// rows returns the comparison.
+func rows() []row {
+	return []row{
+		{name: "hs256", what: "CPU per connection, HS256", unit: "us", figures: cpu, bound: 0.18, aim: 0.12,
+			ours: oursHS256.under(connect), over: new(threamHS256.under(connect))},
+		{name: "query", what: "CPU per connection, HS256 in the query", unit: "us", figures: cpu, bound: 0.35, aim: 0.24,
+			ours: oursQuery.under(connect), over: new(nodeQuery.under(connect))},
+		{name: "rs256", what: "CPU per connection, RS256", unit: "us", figures: cpu, bound: 0.28, aim: 0.22,
+			ours: oursRS256.under(connect), over: new(threamRS256.under(connect))},
+		{name: "es256", what: "CPU per connection, ES256", unit: "us", figures: cpu, bound: 0.28, aim: 0.22,
+			ours: oursES256.under(connect), over: new(threamES256.under(connect))},
+		{name: "open", what: "CPU per connection, no tokens", unit: "us", figures: cpu, bound: 0.35, aim: 0.25,
+			ours: oursOpen.under(connect), over: new(nodeOpen.under(connect))},
+		{name: "idle", what: "RSS per idle connection, ours with HS256", unit: "B", figures: rss, bound: 0.85, aim: 0.65,
+			ours: oursHS256.under(idle), over: new(nodeOpen.under(idle))},
+		{name: "idle-browser", what: "the same with a browser's headers", unit: "B", figures: rss, bound: 0.85, aim: 0.65,
+			ours: oursHS256.under(idleBrowser), over: new(nodeOpen.under(idleBrowser))},
+		{name: "broadcast", what: "CPU per delivered message, ours with HS256", unit: "us", figures: cpu, bound: 0.85, aim: 0.75,
+			ours: oursHS256.under(broadcast), over: new(nodeOpen.under(broadcast))},
+		{name: "refuse", what: "CPU to refuse a bad token, over admitting", unit: "us", figures: cpu, bound: 1.25, aim: 1,
+			ours: oursHS256.under(refuse), over: new(oursHS256.under(connect))},
+		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
+			ours: oursHS256.under(waves)},
+	}
+}
+
+// under returns s with its load, and where its server looks for tokens.
+func (s setup) under(c load.Config) setup {
+	c.Parallel = 50
+	switch s.kind {
+	case "bare":
+		c.Via = load.ViaNone
+	case "query", "auth0":
+		c.Via = load.ViaQuery
+	case "thream":
+		c.Via, c.Scheme = load.ViaAuth, "Bearer "
+	default:
+		c.Via = load.ViaAuth
+	}
+	s.load = c
+	return s
+}
+
+// most returns s with no more than n connections.
+func (s setup) most(n int) setup {
+	if s.load.Count <= n {
+		return s
+	}
+	if s.load.Mode == load.Connect || s.load.Mode == load.Refuse {
+		s.load.Warm = s.load.Warm * n / s.load.Count
+	}
+	s.load.Count = n
+	return s
+}
+
+func cpu(ours, over load.Result) (float64, float64) { return ours.CPUPerItem, over.CPUPerItem }
+
+func rss(ours, over load.Result) (float64, float64) { return ours.RSSPer, over.RSSPer }
+
+func heaps(ours, _ load.Result) (float64, float64) {
+	return float64(ours.Memory[2].HeapAlloc), float64(ours.Memory[1].HeapAlloc)
+}
+
+func sameGoroutines(ours load.Result) error {
+	if first, second := ours.Memory[1].Goroutines, ours.Memory[2].Goroutines; first != second {
+		return fmt.Errorf("%d goroutines after the first wave, %d after the second", first, second)
+	}
+	return nil
+}
+
+// choose returns the rows whose names are in the list, in the order of the table; an empty list means all.
+func choose(all []row, list string) ([]row, error) {
+	if list == "" {
+		return all, nil
+	}
+	wanted := make(map[string]bool)
+	for name := range strings.SplitSeq(list, ",") {
+		wanted[strings.TrimSpace(name)] = true
+	}
+	var chosen []row
+	var names []string
+	for _, r := range all {
+		names = append(names, r.name)
+		if wanted[r.name] {
+			chosen = append(chosen, r)
+			delete(wanted, r.name)
+		}
+	}
+	for name := range wanted {
+		return nil, fmt.Errorf("no row %q; there are %s", name, strings.Join(names, ", "))
+	}
+	return chosen, nil
+}
