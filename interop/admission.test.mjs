@@ -1,0 +1,134 @@
+// Who is let in, who is not, and what those see who wait outside: both modes, both clients, all transports.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { ask, assertRefused, assertTransport, attempt, dial, enter, gates, heard, mint, refusals, startServer, transports, versions } from "./harness.mjs";
+
+const limit = { timeout: 30_000 };
+
+let server;
+before(async () => { server = await startServer(); });
+after(() => server?.stop());
+
+const subjects = async (namespace) => (await server.sockets(namespace)).map((socket) => socket.subject).sort();
+
+const combinations = Object.keys(versions).flatMap((version) =>
+  Object.keys(transports).flatMap((transport) => Object.keys(gates).map((mode) => ({ version, transport, mode }))));
+
+for (const { version, transport, mode } of combinations) {
+  const io = versions[version];
+  const namespace = gates[mode];
+  const come = (t, options) => enter(t, io, { url: server.url, transport, mode, ...options });
+
+  describe(`${version} by ${transport}, ${mode} mode`, () => {
+    test("a good token is let in, and the handlers see its claims", limit, async (t) => {
+      const socket = await come(t, { token: mint({ sub: "alice", role: "writer" }) });
+      const [claims] = await ask(socket, "whoami");
+      assert.equal(claims.sub, "alice");
+      assert.equal(claims.role, "writer");
+      await assertTransport(socket, transport);
+      assert.deepEqual(await ask(socket, "echo", "on the final transport"), ["on the final transport"]);
+    });
+
+    test("a token may be preceded by its scheme", limit, async (t) => {
+      const socket = await come(t, { token: `bearer ${mint({ sub: "bob" })}` });
+      assert.equal((await ask(socket, "whoami"))[0].sub, "bob");
+    });
+
+    for (const [name, { payload, told, event }] of Object.entries(refusals)) {
+      test(`refused: ${name}`, limit, async () => {
+        const outcome = await attempt(io, {
+          url: server.url, namespace, mode, payload: payload(), transports: transports[transport], afterUpgrade: transport === "upgrade",
+        });
+        assertRefused(outcome, (mode === "event" && event) || told);
+        assert.equal(outcome.transport, transport === "polling" ? "polling" : "websocket");
+        if (mode === "event") assert.equal(outcome.reason, "io server disconnect");
+      });
+    }
+
+    test("a broadcast reaches nobody who waits outside, and everybody once inside", limit, async (t) => {
+      const inside = await come(t, { token: mint({ sub: "inside" }) });
+      // The handshake mode holds this one up in its Authorize hook, the event mode until it authenticates.
+      const wait = `${version} ${transport}`;
+      const token = mint({ sub: "outside", ...(mode === "handshake" && { wait }) });
+      const outside = dial(t, io, server.url, namespace, { transports: transports[transport], auth: mode === "handshake" ? { token } : undefined });
+      const heardOutside = [];
+      for (const event of ["authenticated", "welcome", "news", "said"]) outside.on(event, (...args) => heardOutside.push([event, ...args]));
+      if (mode === "handshake") await server.waiting(wait);
+      else await heard(outside, "connect");
+
+      const heardInside = heard(inside, "news");
+      await server.broadcast({ namespace }, "news", 1);
+      await server.broadcast({ namespace, room: "lobby" }, "news", 2);
+      await ask(inside, "say", "hello");
+      assert.deepEqual(await heardInside, [1]);
+      assert.deepEqual(await subjects(namespace), ["inside"]);
+
+      const admitted = heard(outside, "welcome");
+      if (mode === "handshake") await server.release(wait);
+      else outside.emit("authenticate", { token });
+      await admitted;
+      const last = heard(outside, "news");
+      await server.broadcast({ namespace }, "news", 3);
+      await last;
+      const expected = [["welcome", "outside"], ["news", 3]];
+      assert.deepEqual(heardOutside, mode === "event" ? [["authenticated"], ...expected] : expected);
+      assert.deepEqual(await subjects(namespace), ["inside", "outside"]);
+    });
+
+    test("what was emitted before is handled after admission, in order", limit, async (t) => {
+      const token = mint();
+      const socket = dial(t, io, server.url, namespace, {
+        transports: transports[transport], autoConnect: false, auth: mode === "handshake" ? { token } : undefined,
+      });
+      const happened = [];
+      socket.on("welcome", () => happened.push("welcome"));
+      for (let n = 1; n <= 10; n++) socket.emit("seq", n, () => happened.push(n));
+      socket.connect();
+      await heard(socket, "connect");
+      const admitted = mode === "event" && heard(socket, "authenticated");
+      socket.emit("seq", 11, () => happened.push(11));
+      if (mode === "event") {
+        socket.emit("authenticate", { token });
+        await admitted;
+      }
+      socket.emit("seq", 12, () => happened.push(12));
+      assert.deepEqual(await ask(socket, "seq-all"), [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]]);
+      assert.deepEqual(happened, ["welcome", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    });
+
+    test("two hundred events arrive in the order in which they were sent", limit, async (t) => {
+      const socket = await come(t);
+      const numbers = Array.from({ length: 200 }, (_, n) => n);
+      for (const n of numbers) socket.emit("seq", n);
+      assert.deepEqual(await ask(socket, "seq-all"), [numbers]);
+      await assertTransport(socket, transport);
+    });
+
+    test("binary at any depth goes out and comes back, with acknowledgements both ways", limit, async (t) => {
+      const socket = await come(t);
+      const blob = Buffer.from(Array.from({ length: 70_000 }, (_, n) => n % 251));
+      const question = { name: "größe", parts: [{ data: blob }, { deeper: [[Buffer.alloc(0)], { bytes: Buffer.from([0, 255]) }] }], n: 1.5, none: null };
+      assert.deepEqual(await ask(socket, "echo", question, "plain", blob), [question, "plain", blob]);
+
+      // "mirror" makes the server ask us the same, and answers with what we acknowledged.
+      socket.once("question", (asked, plain, ack) => {
+        assert.deepEqual([asked, plain], [question, 7]);
+        ack({ answer: [asked.parts[0].data.subarray(0, 5)] }, "done");
+      });
+      assert.deepEqual(await ask(socket, "mirror", question, 7), [{ answer: [blob.subarray(0, 5)] }, "done"]);
+
+      // "reverse" reads the attachments into Go's types and makes new ones.
+      const parts = [{ name: "a", data: Buffer.from([1, 2, 3]) }, { name: "b", data: Buffer.from([4]) }];
+      const [reversed] = await ask(socket, "reverse", { parts });
+      assert.deepEqual(reversed, { parts: [{ name: "b", data: Buffer.from([4]) }, { name: "a", data: Buffer.from([3, 2, 1]) }] });
+      await assertTransport(socket, transport);
+    });
+
+    test("what one says, everybody in the namespace hears", limit, async (t) => {
+      const [alice, bob] = await Promise.all(["alice", "bob"].map((sub) => come(t, { token: mint({ sub }) })));
+      const both = Promise.all([heard(alice, "said"), heard(bob, "said")]);
+      alice.emit("say", "hello");
+      assert.deepEqual(await both, [["alice", "hello"], ["alice", "hello"]]);
+    });
+  });
+}

@@ -1,0 +1,248 @@
+// What every test file here needs: the server under test, tokens, clients of both versions, and waiting that has a bound.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { createHmac, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { io as io3 } from "socket.io-client-3";
+import { io as io4 } from "socket.io-client";
+
+export const here = dirname(fileURLToPath(import.meta.url));
+
+export const versions = { "4.8.4": io4, "3.1.3": io3 };
+
+export const transports = {
+  polling: ["polling"],
+  websocket: ["websocket"],
+  upgrade: ["polling", "websocket"],
+};
+
+// gates names the namespace of the test server that is behind each mode of the gate.
+export const gates = { handshake: "/", event: "/admin" };
+
+// --- waiting ---------------------------------------------------------------------------------------------------------
+
+// within rejects, naming what was waited for, when a promise takes longer than ms.
+export function within(promise, what, ms = 10_000) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: nothing within ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+// heard resolves with the arguments of the next such event of a socket, manager or engine.
+export function heard(emitter, event, ms) {
+  return within(new Promise((resolve) => emitter.once(event, (...args) => resolve(args))), `event "${event}"`, ms);
+}
+
+// ask emits an event and resolves with the arguments of its acknowledgement.
+export function ask(socket, event, ...args) {
+  return within(new Promise((resolve) => socket.emit(event, ...args, (...answer) => resolve(answer))), `ack of "${event}"`);
+}
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// --- tokens ----------------------------------------------------------------------------------------------------------
+// They are made here and not by the project's own code, so that a mistake common to signing and verifying would show.
+
+export const secret = randomBytes(32).toString("hex");
+export const issuer = "https://issuer.example";
+export const audience = "interop";
+
+const base64url = (value) => Buffer.from(value).toString("base64url");
+
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+
+const signers = {
+  HS256: (input, key) => createHmac("sha256", key).update(input).digest("base64url"),
+  HS512: (input, key) => createHmac("sha512", key).update(input).digest("base64url"),
+  RS256: (input) => sign("sha256", Buffer.from(input), privateKey).toString("base64url"),
+  none: () => "",
+};
+
+// mint makes a token that is good for a minute; a claim given as undefined is left out.
+export function mint(claims = {}, { alg = "HS256", key = secret } = {}) {
+  const now = Math.floor(Date.now() / 1000);
+  const payload = { iss: issuer, aud: audience, sub: "alice", iat: now, exp: now + 60, ...claims };
+  const input = `${base64url(JSON.stringify({ alg, typ: "JWT" }))}.${base64url(JSON.stringify(payload))}`;
+  return `${input}.${signers[alg](input, key)}`;
+}
+
+const minutes = (n) => Math.floor(Date.now() / 1000) + 60 * n;
+
+const invalid = (message, reason) => ({ message, code: "invalid_token", reason });
+
+// refusals are the payloads that must not open a gate, and what their sender is told. Where the event mode says something
+// else than the handshake mode, `event` has it.
+export const refusals = {
+  missing: {
+    payload: () => ({}),
+    told: { message: "no token provided", code: "credentials_required", reason: "token_missing" },
+  },
+  "not a string": { payload: () => ({ token: 123 }), told: invalid("invalid token datatype", "token_malformed") },
+  "badly formed": {
+    payload: () => ({ token: "Bearer one two" }),
+    told: { message: "Format is Authorization: Bearer [token]", code: "credentials_bad_format", reason: "token_malformed" },
+  },
+  malformed: { payload: () => ({ token: "no-token-at-all" }), told: invalid("jwt malformed", "token_malformed") },
+  "bad signature": {
+    payload: () => ({ token: mint({}, { key: "another secret of at least thirty-two bytes" }) }),
+    told: invalid("invalid signature", "token_signature"),
+  },
+  "wrong algorithm": { payload: () => ({ token: mint({}, { alg: "HS512" }) }), told: invalid("invalid algorithm", "token_algorithm") },
+  "algorithm of a key pair": { payload: () => ({ token: mint({}, { alg: "RS256" }) }), told: invalid("invalid algorithm", "token_algorithm") },
+  "algorithm none": {
+    payload: () => ({ token: mint({}, { alg: "none" }) }),
+    told: invalid("jwt signature is required", "token_unsigned"),
+  },
+  expired: { payload: () => ({ token: mint({ exp: minutes(-2) }) }), told: invalid("jwt expired", "token_expired") },
+  "not yet valid": { payload: () => ({ token: mint({ nbf: minutes(2) }) }), told: invalid("jwt not active", "token_not_active") },
+  "wrong audience": { payload: () => ({ token: mint({ aud: "somebody else" }) }), told: invalid("jwt audience invalid", "token_audience") },
+  "wrong issuer": { payload: () => ({ token: mint({ iss: "https://other.example" }) }), told: invalid("jwt issuer invalid", "token_issuer") },
+};
+
+// assertRefused checks every member of what a refused peer was told: `data` of a CONNECT_ERROR, or the payload of "unauthorized".
+export function assertRefused(outcome, told) {
+  assert.equal(outcome.admitted, false, "admitted");
+  const { message, data } = outcome.error;
+  assert.equal(message, told.message);
+  assert.deepEqual({ ...data, id: typeof data.id }, { message: told.message, code: told.code, type: "UnauthorizedError", reason: told.reason, id: "string" });
+  assert.match(data.id, /^\S+$/);
+}
+
+// --- clients ---------------------------------------------------------------------------------------------------------
+
+// attempt connects once with a payload, in either mode, and says how that ended. It runs here and, sent there as text, in a
+// page: it must lean on nothing outside itself.
+export function attempt(io, { url, namespace, mode, payload, transports, afterUpgrade, options }) {
+  return new Promise((resolve) => {
+    const auth = mode === "handshake" ? payload : undefined;
+    const socket = io(url + namespace, { forceNew: true, reconnection: false, autoConnect: false, transports, auth, ...options });
+    const outcome = { admitted: false };
+    const timer = setTimeout(() => end({ late: true }), 10_000);
+    const end = (more) => {
+      clearTimeout(timer);
+      resolve({ ...outcome, transport: socket.io.engine.transport.name, ...more });
+      socket.disconnect();
+    };
+    const admitted = () => {
+      outcome.admitted = true;
+      socket.emit("whoami", (claims) => {
+        const sent = new Uint8Array([0, 1, 127, 128, 255]);
+        socket.emit("echo", { deep: [sent] }, (back) => end({ claims, echoed: Array.from(new Uint8Array(back.deep[0])) }));
+      });
+    };
+    socket.on("connect_error", (err) => end({ error: { message: err.message, data: err.data } }));
+    socket.on("connect", () => {
+      if (mode === "handshake") admitted();
+      else socket.emit("authenticate", payload);
+    });
+    socket.on("authenticated", admitted);
+    socket.on("unauthorized", (error, ack) => {
+      outcome.error = error;
+      ack();
+    });
+    socket.on("disconnect", (reason) => end({ reason }));
+    if (afterUpgrade) socket.io.open(() => socket.io.engine.once("upgrade", () => socket.connect()));
+    else socket.connect();
+  });
+}
+
+// dial opens a connection that ends with the test. Nothing comes back by itself unless the options say so.
+export function dial(t, io, url, namespace, options = {}) {
+  const socket = io(url + namespace, { forceNew: true, reconnection: false, ...options });
+  t.after(() => socket.io._close());
+  return socket;
+}
+
+// arrive connects a dialled socket, authenticates it where its mode asks for that, and resolves once it is admitted.
+export async function arrive(socket, mode, token) {
+  if (!socket.connected) await heard(socket, "connect");
+  if (mode === "event") {
+    const admitted = heard(socket, "authenticated");
+    socket.emit("authenticate", { token });
+    await admitted;
+  }
+  return socket;
+}
+
+// enter dials and arrives.
+export function enter(t, io, { url, transport, mode, namespace = gates[mode], token = mint(), ...options }) {
+  const auth = mode === "handshake" ? { token } : undefined;
+  const socket = dial(t, io, url, namespace, { transports: transports[transport], auth, ...options });
+  return arrive(socket, mode, token);
+}
+
+// assertTransport checks that the connection really runs on what the test says, waiting for an upgrade that is under way.
+export async function assertTransport(socket, transport) {
+  const engine = socket.io.engine;
+  if (transport === "upgrade" && engine.transport.name === "polling") await heard(engine, "upgrade");
+  assert.equal(engine.transport.name, transport === "polling" ? "polling" : "websocket");
+}
+
+// --- the server under test -------------------------------------------------------------------------------------------
+
+let binary = process.env.TESTSERVER;
+
+function testserver() {
+  if (!binary) {
+    const dir = mkdtempSync(join(tmpdir(), "socketio-jwt-"));
+    process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
+    binary = join(dir, "testserver");
+    execFileSync("go", ["build", "-race", "-o", binary, "./testserver"], { cwd: here, stdio: "inherit" });
+  }
+  return binary;
+}
+
+// startServer runs the test server until stop. It also ends when this process does, however that happens: it watches its
+// standard input.
+export async function startServer(flags = []) {
+  const child = spawn(testserver(), ["-issuer", issuer, "-audience", audience, ...flags], {
+    env: { ...process.env, JWT_SECRET: secret, GORACE: "halt_on_error=1" },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const log = [];
+  createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
+  const lines = createInterface({ input: child.stdout });
+  const exited = once(child, "exit");
+  const failed = exited.then(([code, signal]) => {
+    throw new Error(`the test server ended (${signal ?? code})\n${log.join("\n")}`);
+  });
+  failed.catch(() => {});
+  const [line] = await within(Promise.race([once(lines, "line"), failed]), "the test server's first line", 30_000);
+  const { addr } = JSON.parse(line);
+  const url = `http://${addr}`;
+
+  const call = async (method, path, query, body) => {
+    const response = await fetch(`${url}/test/${path}?${new URLSearchParams(query)}`, { method, body: body && JSON.stringify(body) });
+    const text = await response.text();
+    assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
+    return text && JSON.parse(text);
+  };
+
+  return {
+    addr,
+    url,
+    log,
+    sockets: (namespace) => call("GET", "sockets", { namespace }),
+    broadcast: (to, event, ...args) => call("POST", "broadcast", { ...to, event }, args),
+    // A token with the claim `wait` is held up in the Authorize hook: waiting resolves when it is there, release lets it go on.
+    waiting: (name) => call("POST", "waiting", { name }),
+    release: (name) => call("POST", "release", { name }),
+    // stop asks the server to shut down and checks that it ends well, open connections or not.
+    async stop() {
+      child.kill("SIGTERM");
+      const [code, signal] = await within(exited, "the test server's end", 20_000).finally(() => child.kill("SIGKILL"));
+      assert.equal(signal ?? code, 0, `the test server ended (${signal ?? code})\n${log.join("\n")}`);
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await within(exited, "the killed server's end");
+    },
+  };
+}

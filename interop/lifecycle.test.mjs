@@ -1,0 +1,175 @@
+// How it ends, and who comes back: expiry, restarts, deadlines, grace, and one namespace among several.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { arrive, ask, assertTransport, dial, enter, gates, heard, mint, startServer, transports, versions, within } from "./harness.mjs";
+
+const limit = { timeout: 60_000 };
+const soon = (seconds) => Math.floor(Date.now() / 1000) + seconds;
+const comesBack = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200, randomizationFactor: 0 };
+
+let server;
+before(async () => { server = await startServer(["-leeway", "-1s"]); });
+after(() => server?.stop());
+
+const each = (names, todo) => {
+  for (const [version, io] of Object.entries(versions)) for (const transport of Object.keys(transports)) for (const name of names) todo({ version, io, transport, name });
+};
+
+describe("after expiry both namespaces of a connection come back with a fresh token", { concurrency: true }, () => {
+  const pairs = { handshake: ["/", "/second"], event: ["/admin", "/admin-second"], both: ["/", "/admin"] };
+  each(Object.keys(pairs), ({ version, io, transport, name: mode }) => test(`${version} by ${transport}, ${mode}`, limit, async (t) => {
+    // The first token is good for a moment, and the ones asked for later for long.
+    let asked = 0;
+    const current = mint({ exp: soon(3), sub: "first" });
+    const payload = () => ({ token: asked++ < 2 ? current : mint({ sub: "fresh" }) });
+
+    const options = { transports: transports[transport], autoConnect: false, ...comesBack };
+    const first = dial(t, io, server.url, pairs[mode][0], options);
+    const both = [first, first.io.socket(pairs[mode][1])];
+    const stories = both.map((socket) => {
+      const story = [];
+      socket.on("welcome", (subject) => story.push(`welcome ${subject}`));
+      socket.on("unauthorized", (error) => story.push(`unauthorized ${error.data.reason}`));
+      socket.on("disconnect", (reason) => story.push(`disconnect ${reason}`));
+      if (socket.nsp.startsWith("/admin")) socket.on("connect", () => socket.emit("authenticate", payload()));
+      else socket.auth = (give) => give(payload());
+      return story;
+    });
+
+    const welcomed = () => Promise.all(both.map((socket) => heard(socket, "welcome")));
+    const admitted = welcomed();
+    for (const socket of both) socket.connect();
+    await admitted;
+    await assertTransport(first, transport);
+    await welcomed();
+    await assertTransport(first, transport);
+    for (const [i, socket] of both.entries()) {
+      const story = stories[i].filter((line) => line !== "unauthorized token_expired");
+      assert.deepEqual(story, ["welcome first", "disconnect transport close", "welcome fresh"], socket.nsp);
+      assert.equal((await ask(socket, "whoami"))[0].sub, "fresh");
+    }
+    // The first lease to end closes the transport, so that the other namespace may not be told any more.
+    assert.ok(stories.flat().includes("unauthorized token_expired"));
+  }));
+});
+
+describe("a restart of the server", limit, () => {
+  for (const ending of ["stop", "kill"]) test(`everybody comes back with a fresh token after it was ended by ${ending}`, limit, async (t) => {
+    let fragile = await startServer();
+    t.after(() => fragile.stop());
+    const everybody = [];
+    each(Object.keys(gates), ({ version, io, transport, name: mode }) => {
+      let visits = 0;
+      const payload = () => ({ token: mint({ visit: ++visits }) });
+      const socket = dial(t, io, fragile.url, gates[mode], { transports: transports[transport], ...comesBack });
+      if (mode === "handshake") socket.auth = (give) => give(payload());
+      else socket.on("connect", () => socket.emit("authenticate", payload()));
+      const left = [];
+      socket.on("disconnect", (reason) => left.push(reason));
+      everybody.push({ who: `${version} by ${transport}, ${mode}`, socket, left, transport });
+    });
+    const welcomed = () => Promise.all(everybody.map(({ socket }) => heard(socket, "welcome", 20_000)));
+    await welcomed();
+    await Promise.all(everybody.map(({ socket, transport }) => assertTransport(socket, transport)));
+
+    const back = welcomed();
+    await fragile[ending]();
+    fragile = await startServer(["-addr", fragile.addr]);
+    await back;
+    for (const { who, socket, left, transport } of everybody) {
+      assert.deepEqual(left.length, 1, who);
+      assert.match(left[0], /^transport (close|error)$/, who);
+      assert.ok((await ask(socket, "whoami"))[0].visit > 1, who);
+      await assertTransport(socket, transport);
+    }
+  });
+});
+
+describe("the deadline and the grace of the event mode", { concurrency: true }, () => {
+  each([""], ({ version, io, transport }) => {
+    const outside = async (t, namespace) => {
+      const socket = dial(t, io, server.url, namespace, { transports: transports[transport] });
+      await heard(socket, "connect");
+      return socket;
+    };
+
+    test(`${version} by ${transport}: who never authenticates is told, and has to go`, limit, async (t) => {
+      const socket = await outside(t, "/brief");
+      const told = heard(socket, "unauthorized");
+      const [reason] = await heard(socket, "disconnect");
+      assert.equal(reason, "io server disconnect");
+      const [error] = await told;
+      assert.equal(error.data.reason, "auth_timeout");
+    });
+
+    test(`${version} by ${transport}: other events do not put off the deadline`, limit, async (t) => {
+      const socket = await outside(t, "/brief");
+      const chatter = setInterval(() => socket.emit("echo", "still here"), 50);
+      t.after(() => clearInterval(chatter));
+      assert.deepEqual((await heard(socket, "disconnect"))[0], "io server disconnect");
+    });
+
+    test(`${version} by ${transport}: acknowledging the refusal ends the grace`, limit, async (t) => {
+      // The grace of this namespace is much longer than the bound here.
+      const socket = await outside(t, "/admin");
+      socket.emit("authenticate", { token: "bad" });
+      const [, ack] = await heard(socket, "unauthorized");
+      const gone = heard(socket, "disconnect", 5_000);
+      ack();
+      assert.equal((await gone)[0], "io server disconnect");
+    });
+
+    test(`${version} by ${transport}: without an acknowledgement the grace ends by itself, and no token helps any more`, limit, async (t) => {
+      const socket = await outside(t, "/brief");
+      let admitted = false;
+      socket.on("authenticated", () => { admitted = true; });
+      socket.emit("authenticate", { token: "bad" });
+      await heard(socket, "unauthorized");
+      socket.emit("authenticate", { token: mint() });
+      assert.equal((await heard(socket, "disconnect"))[0], "io server disconnect");
+      assert.equal(admitted, false);
+    });
+
+    test(`${version} by ${transport}: where two attempts are allowed the second may be good`, limit, async (t) => {
+      const socket = await outside(t, "/twice");
+      socket.emit("authenticate", { token: "bad" });
+      await heard(socket, "unauthorized");
+      await arrive(socket, "event", mint({ sub: "second try" }));
+      assert.equal((await ask(socket, "whoami"))[0].sub, "second try");
+    });
+  });
+});
+
+describe("leaving one namespace does not end the others", { concurrency: true }, () => {
+  each([""], ({ version, io, transport }) => {
+    const beside = async (t, namespace) => {
+      const stays = await enter(t, io, { url: server.url, transport, mode: "handshake" });
+      stays.ended = [];
+      stays.on("disconnect", (reason) => stays.ended.push(reason));
+      return { stays, other: stays.io.socket(namespace) };
+    };
+    const stillThere = async (stays) => {
+      assert.deepEqual(await ask(stays, "echo", "still here"), ["still here"]);
+      assert.deepEqual(stays.ended, []);
+    };
+
+    test(`${version} by ${transport}: the server's doing`, limit, async (t) => {
+      const { stays, other } = await beside(t, "/brief");
+      assert.equal((await heard(other, "disconnect"))[0], "io server disconnect");
+      await stillThere(stays);
+    });
+
+    test(`${version} by ${transport}: the peer's doing`, limit, async (t) => {
+      const { stays, other } = await beside(t, "/admin");
+      await heard(other, "connect");
+      other.disconnect();
+      await stillThere(stays);
+    });
+
+    test(`${version} by ${transport}: a namespace that does not exist`, limit, async (t) => {
+      const { stays, other } = await beside(t, "/nowhere");
+      assert.equal((await heard(other, "connect_error"))[0].message, "Invalid namespace");
+      await stillThere(stays);
+    });
+  });
+});

@@ -1,0 +1,72 @@
+"""Connects Debian's python3-socketio once for each payload and prints how each attempt ended.
+
+Reads one JSON object from standard input: url, namespace, mode ("handshake" or "event"), transports (null: polling, then an
+upgrade) and payloads, an object by name. Prints one JSON object: for each name admitted, transport, error, claims, echoed.
+"""
+
+import json
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import socketio
+
+BOUND = 10  # seconds for each wait
+
+
+def attempt(url, namespace, mode, transports, payload):
+    outcome = {"admitted": False}
+    heard = {name: threading.Event() for name in ("connect_error", "authenticated", "unauthorized", "disconnect")}
+    sio = socketio.Client(reconnection=False)
+
+    def listen(event, keep=None):
+        def handler(*args):
+            if keep and args:
+                outcome[keep] = args[0]
+            heard[event].set()
+
+        sio.on(event, handler, namespace=namespace)
+
+    listen("connect_error", "error")
+    listen("authenticated")
+    listen("unauthorized", "error")  # what a handler returns is the acknowledgement
+    listen("disconnect")
+
+    def wait(event):
+        if not heard[event].wait(BOUND):
+            raise TimeoutError("no %s within %d s" % (event, BOUND))
+
+    try:
+        auth = payload if mode == "handshake" else None
+        # After a refusal connect() goes on waiting for this long before it raises.
+        sio.connect(url, auth=auth, namespaces=[namespace], transports=transports, wait_timeout=3)
+    except socketio.exceptions.ConnectionError:
+        wait("connect_error")
+        return outcome
+    try:
+        if mode == "event":
+            sio.emit("authenticate", payload, namespace=namespace)
+            while not (heard["authenticated"].is_set() or heard["disconnect"].wait(0.01)):
+                pass
+            if not heard["authenticated"].is_set():
+                return outcome
+        outcome["admitted"] = True
+        outcome["transport"] = sio.transport()
+        outcome["claims"] = sio.call("whoami", namespace=namespace, timeout=BOUND)
+        sent = {"deep": [{"bytes": bytes(range(256))}], "text": "größe"}
+        outcome["echoed"] = sio.call("echo", sent, namespace=namespace, timeout=BOUND) == sent
+        return outcome
+    finally:
+        sio.disconnect()
+
+
+def main():
+    task = json.load(sys.stdin)
+    payloads = task.pop("payloads")
+    with ThreadPoolExecutor(len(payloads)) as pool:
+        running = {name: pool.submit(attempt, payload=payload, **task) for name, payload in payloads.items()}
+    json.dump({name: future.result() for name, future in running.items()}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
