@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/socketio/internal/packet"
 )
 
 // conn is the connection: the Socket.IO side of one Engine.IO session. Its
@@ -30,7 +31,7 @@ type conn struct {
 
 // partial is a BINARY_EVENT or BINARY_ACK that is still incomplete.
 type partial struct {
-	packet      packet
+	packet      packet.Packet
 	attachments [][]byte
 }
 
@@ -59,17 +60,17 @@ func (c *conn) Message(data []byte, binary bool) {
 		c.violation("text while attachments are due")
 		return
 	}
-	p, err := parsePacket(data, c.server.opts.MaxAttachments, c.server.opts.MaxNameLength)
+	p, err := packet.Parse(data, c.server.opts.MaxAttachments, c.server.opts.MaxNameLength)
 	if err != nil {
 		c.violation("malformed packet")
 		return
 	}
-	if p.attachments > 0 {
-		p.payload = bytes.Clone(p.payload)
+	if p.Attachments > 0 {
+		p.Payload = bytes.Clone(p.Payload)
 		c.partial = &partial{packet: p}
 		return
 	}
-	c.packet(p, nil)
+	c.handle(p, nil)
 }
 
 // attachment adds one to the binary packet that waits for it.
@@ -79,34 +80,34 @@ func (c *conn) attachment(data []byte) {
 		return
 	}
 	c.partial.attachments = append(c.partial.attachments, bytes.Clone(data))
-	if len(c.partial.attachments) == c.partial.packet.attachments {
+	if len(c.partial.attachments) == c.partial.packet.Attachments {
 		whole := c.partial
 		c.partial = nil
-		c.packet(whole.packet, whole.attachments)
+		c.handle(whole.packet, whole.attachments)
 	}
 }
 
-// packet takes one whole packet. Whatever breaks the protocol closes the
+// handle takes one whole packet. Whatever breaks the protocol closes the
 // connection.
-func (c *conn) packet(p packet, attachments [][]byte) {
+func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 	maxDepth := c.server.opts.MaxDepth
-	switch p.kind {
-	case packetConnect:
-		if p.hasAck || len(p.payload) > 0 && !validObject(p.payload, maxDepth) {
+	switch p.Type {
+	case packet.Connect:
+		if p.HasAck || len(p.Payload) > 0 && !validObject(p.Payload, maxDepth) {
 			c.violation("malformed CONNECT")
 			return
 		}
 		c.connect(p)
-	case packetDisconnect:
-		if p.hasAck || len(p.payload) > 0 {
+	case packet.Disconnect:
+		if p.HasAck || len(p.Payload) > 0 {
 			c.violation("malformed DISCONNECT")
 			return
 		}
-		if s, ok := c.joined(p.namespace); ok && s != nil {
+		if s, ok := c.joined(p.Namespace); ok && s != nil {
 			s.left()
 		}
-	case packetEvent, packetBinaryEvent:
-		if s, ok := c.joined(p.namespace); ok && s != nil {
+	case packet.Event, packet.BinaryEvent:
+		if s, ok := c.joined(p.Namespace); ok && s != nil {
 			e, err := parseEvent(s, p, attachments, c.server.opts.MaxNameLength, maxDepth)
 			if err != nil {
 				c.violation("malformed EVENT")
@@ -114,14 +115,14 @@ func (c *conn) packet(p packet, attachments [][]byte) {
 			}
 			s.receive(e)
 		}
-	case packetAck, packetBinaryAck:
-		if s, ok := c.joined(p.namespace); ok && s != nil {
-			args, err := parseArguments(p.payload, attachments, maxDepth)
-			if err != nil || !p.hasAck {
+	case packet.Ack, packet.BinaryAck:
+		if s, ok := c.joined(p.Namespace); ok && s != nil {
+			args, err := parseArguments(p.Payload, attachments, maxDepth)
+			if err != nil || !p.HasAck {
 				c.violation("malformed ACK")
 				return
 			}
-			s.acknowledged(p.ackID, args)
+			s.acknowledged(p.AckID, args)
 		}
 	default: // CONNECT_ERROR is the server's
 		c.violation("packet type of the server")

@@ -4,28 +4,30 @@ import (
 	"bytes"
 	"context"
 	"errors"
+
+	"socketiojwt/socketio/internal/packet"
 )
 
 // connect takes a CONNECT packet: it makes a socket, whose worker runs the
 // middleware.
-func (c *conn) connect(p packet) {
+func (c *conn) connect(p packet.Packet) {
 	opts := &c.server.opts
 	c.mu.Lock()
 	switch {
 	case c.closed:
 		c.mu.Unlock()
 		return
-	case c.find(p.namespace) != nil, len(c.sockets) >= opts.MaxNamespaces,
+	case c.find(p.Namespace) != nil, len(c.sockets) >= opts.MaxNamespaces,
 		c.connecting >= opts.MaxConnecting, c.refused >= opts.MaxRefused:
 		c.mu.Unlock()
 		c.violation("too many namespaces or CONNECTs")
 		return
 	}
 	handshake := *c.request
-	if len(p.payload) > 0 {
-		handshake.Auth = bytes.Clone(p.payload)
+	if len(p.Payload) > 0 {
+		handshake.Auth = bytes.Clone(p.Payload)
 	}
-	s := newSocket(c, p.namespace, &handshake)
+	s := newSocket(c, p.Namespace, &handshake)
 	c.sockets = append(c.sockets, s)
 	c.connecting++
 	c.mu.Unlock()

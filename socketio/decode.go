@@ -6,6 +6,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"socketiojwt/socketio/internal/packet"
 )
 
 // splitter takes the payload of an EVENT or ACK apart without decoding it.
@@ -20,7 +22,7 @@ var splitters = sync.Pool{New: func() any { return new(splitter) }}
 // what JSON.parse accepts, nested no deeper than maxDepth, in valid UTF-8.
 func splitArray(b []byte, maxDepth int) ([][]byte, error) {
 	if !depthWithin(b, maxDepth) {
-		return nil, errParse
+		return nil, packet.ErrMalformed
 	}
 	sp := splitters.Get().(*splitter)
 	defer func() {
@@ -31,22 +33,22 @@ func splitArray(b []byte, maxDepth int) ([][]byte, error) {
 	sp.dec.Reset(&sp.buf, jsontext.AllowDuplicateNames(true))
 
 	if tok, err := sp.dec.ReadToken(); err != nil || tok.Kind() != '[' {
-		return nil, errParse
+		return nil, packet.ErrMalformed
 	}
 	values := make([][]byte, 0, 4)
 	for sp.dec.PeekKind() != ']' {
 		v, err := sp.dec.ReadValue()
 		if err != nil {
-			return nil, errParse
+			return nil, packet.ErrMalformed
 		}
 		end := int(sp.dec.InputOffset())
 		values = append(values, b[end-len(v):end:end])
 	}
 	if _, err := sp.dec.ReadToken(); err != nil {
-		return nil, errParse
+		return nil, packet.ErrMalformed
 	}
 	if len(bytes.TrimLeft(b[sp.dec.InputOffset():], " \t\r\n")) > 0 {
-		return nil, errParse
+		return nil, packet.ErrMalformed
 	}
 	return values, nil
 }

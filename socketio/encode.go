@@ -11,6 +11,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"socketiojwt/engineio"
+	"socketiojwt/socketio/internal/packet"
 )
 
 // encoder writes arguments as JSON and takes their []byte out as attachments.
@@ -41,7 +42,7 @@ var encoders = sync.Pool{New: func() any {
 
 // encodeEvent makes an EVENT or BINARY_EVENT packet.
 func encodeEvent(namespace string, ackID uint64, wantsAck bool, event string, args []any) (*engineio.Message, error) {
-	if event == "" || reserved(event) {
+	if event == "" || packet.Reserved(event) {
 		return nil, ErrEventName
 	}
 	e := encoders.Get().(*encoder)
@@ -55,7 +56,7 @@ func encodeEvent(namespace string, ackID uint64, wantsAck bool, event string, ar
 	if err := e.arguments(args, true); err != nil {
 		return nil, err
 	}
-	return e.message(packetEvent, packetBinaryEvent, namespace, ackID, wantsAck), nil
+	return e.message(packet.Event, packet.BinaryEvent, namespace, ackID, wantsAck), nil
 }
 
 // encodeAck makes an ACK or BINARY_ACK packet.
@@ -66,13 +67,13 @@ func encodeAck(namespace string, ackID uint64, args []any) (*engineio.Message, e
 	if err := e.arguments(args, false); err != nil {
 		return nil, err
 	}
-	return e.message(packetAck, packetBinaryAck, namespace, ackID, true), nil
+	return e.message(packet.Ack, packet.BinaryAck, namespace, ackID, true), nil
 }
 
 // encodeConnected answers a CONNECT.
 func encodeConnected(namespace, socketID string) *engineio.Message {
 	b := make([]byte, 0, len(namespace)+len(socketID)+16)
-	b = appendHead(b, packetConnect, 0, namespace, 0, false)
+	b = packet.Packet{Type: packet.Connect, Namespace: namespace}.AppendHead(b)
 	b = append(b, `{"sid":"`...)
 	b = append(b, socketID...)
 	b = append(b, `"}`...)
@@ -82,7 +83,7 @@ func encodeConnected(namespace, socketID string) *engineio.Message {
 // encodeConnectError refuses a CONNECT: {"message":...,"data":...}. Data that
 // cannot be encoded is left out, with the error.
 func encodeConnectError(namespace, message string, data any) (*engineio.Message, error) {
-	b := appendHead(nil, packetConnectError, 0, namespace, 0, false)
+	b := packet.Packet{Type: packet.ConnectError, Namespace: namespace}.AppendHead(nil)
 	b = append(b, `{"message":`...)
 	b, err := jsontext.AppendQuote(b, message) // replaces invalid UTF-8 and says so
 	if data != nil {
@@ -99,7 +100,7 @@ func encodeConnectError(namespace, message string, data any) (*engineio.Message,
 // encodeDisconnect makes the packet that ends a socket and leaves the
 // connection.
 func encodeDisconnect(namespace string) *engineio.Message {
-	return engineio.NewMessage(appendHead(nil, packetDisconnect, 0, namespace, 0, false))
+	return engineio.NewMessage(packet.Packet{Type: packet.Disconnect, Namespace: namespace}.AppendHead(nil))
 }
 
 // arguments appends args and the closing bracket.
@@ -162,12 +163,12 @@ func appendPlaceholder(b []byte, num int) []byte {
 }
 
 // message copies the packet out of the encoder.
-func (e *encoder) message(text, binary packetType, namespace string, ackID uint64, hasAck bool) *engineio.Message {
-	kind := text
+func (e *encoder) message(text, binary packet.Type, namespace string, ackID uint64, hasAck bool) *engineio.Message {
+	head := packet.Packet{Type: text, Attachments: len(e.attachments), Namespace: namespace, AckID: ackID, HasAck: hasAck}
 	if len(e.attachments) > 0 {
-		kind = binary
+		head.Type = binary
 	}
-	e.head = appendHead(e.head[:0], kind, len(e.attachments), namespace, ackID, hasAck)
+	e.head = head.AppendHead(e.head[:0])
 	b := make([]byte, 0, len(e.head)+e.json.Len())
 	b = append(b, e.head...)
 	b = append(b, e.json.Bytes()...)

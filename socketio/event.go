@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
+
+	"socketiojwt/socketio/internal/packet"
 )
 
 // An Event is what a peer emitted.
@@ -43,17 +45,17 @@ func (e *Event) Ack(args ...any) error {
 
 // parseEvent takes an EVENT or BINARY_EVENT apart. It copies the payload, since
 // the handler runs later.
-func parseEvent(s *Socket, p packet, attachments [][]byte, maxName, maxDepth int) (*Event, error) {
-	args, err := parseArguments(p.payload, attachments, maxDepth)
+func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDepth int) (*Event, error) {
+	args, err := parseArguments(p.Payload, attachments, maxDepth)
 	if err != nil || len(args.values) == 0 {
-		return nil, errParse
+		return nil, packet.ErrMalformed
 	}
 	name, err := eventName(args.values[0], maxName)
 	if err != nil {
 		return nil, err
 	}
 	args.values = args.values[1:]
-	e := &Event{Arguments: args, name: name, socket: s, ackID: p.ackID, wantsAck: p.hasAck}
+	e := &Event{Arguments: args, name: name, socket: s, ackID: p.AckID, wantsAck: p.HasAck}
 	e.size = args.size() + len(name) + 128
 	return e, nil
 }
@@ -69,7 +71,7 @@ func parseArguments(payload []byte, attachments [][]byte, maxDepth int) (Argumen
 	}
 	args := Arguments{values: values, attachments: attachments}
 	if len(attachments) > 0 && !args.placeholdersWithin() {
-		return Arguments{}, errParse
+		return Arguments{}, packet.ErrMalformed
 	}
 	return args, nil
 }
@@ -81,15 +83,15 @@ func eventName(value []byte, maxName int) (string, error) {
 	switch c := value[0]; {
 	case c == '"':
 		if len(value) > 2+6*maxName || json.Unmarshal(value, &name) != nil {
-			return "", errParse
+			return "", packet.ErrMalformed
 		}
 	case c == '-' || c >= '0' && c <= '9':
 		name = string(value)
 	default:
-		return "", errParse
+		return "", packet.ErrMalformed
 	}
-	if len(name) > maxName || reserved(name) {
-		return "", errParse
+	if len(name) > maxName || packet.Reserved(name) {
+		return "", packet.ErrMalformed
 	}
 	return name, nil
 }

@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"fmt"
+
+	"socketiojwt/socketio/internal/packet"
 )
 
 // A Namespace is a part of a server with its own middleware, handlers, sockets
@@ -61,7 +63,7 @@ func (n *Namespace) Handle(event string, h Handler) {
 	switch {
 	case h == nil:
 		panic("socketio: Handle: nil handler")
-	case event == "" || reserved(event):
+	case event == "" || packet.Reserved(event):
 		panic(fmt.Sprintf("socketio: Handle: event name %q is empty or reserved", event))
 	case n.table.handlers[event] != nil:
 		panic(fmt.Sprintf("socketio: Handle: event %q has a handler already", event))

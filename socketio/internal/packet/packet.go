@@ -1,0 +1,116 @@
+// Package packet reads and writes the head of Socket.IO packets (Socket.IO
+// protocol, revision 5, "Packet encoding"): all but the JSON payload.
+package packet
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+)
+
+// Type is the type of a packet.
+type Type byte
+
+// The types, in the order of the protocol.
+const (
+	Connect Type = iota
+	Disconnect
+	Event
+	Ack
+	ConnectError
+	BinaryEvent
+	BinaryAck
+)
+
+// ErrMalformed is what every packet that breaks the protocol gives.
+var ErrMalformed = errors.New("socketio: malformed packet")
+
+// Packet is a packet whose payload has not been looked at.
+type Packet struct {
+	Type        Type
+	Attachments int // that follow
+	Namespace   string
+	AckID       uint64
+	HasAck      bool
+	Payload     []byte // JSON, or empty
+}
+
+// Parse takes the head of a packet apart:
+//
+//	<type>[<attachments>-][<namespace>,][<ack id>][payload]
+//
+// The payload aliases b.
+func Parse(b []byte, maxAttachments, maxName int) (Packet, error) {
+	p := Packet{Namespace: "/"}
+	if len(b) == 0 || b[0] < '0' || b[0] > '6' {
+		return p, ErrMalformed
+	}
+	p.Type = Type(b[0] - '0')
+	b = b[1:]
+
+	if p.Type == BinaryEvent || p.Type == BinaryAck {
+		digits, rest, found := bytes.Cut(b, []byte{'-'})
+		n, ok := number(digits)
+		if !found || !ok || n == 0 || n > uint64(maxAttachments) {
+			return p, ErrMalformed
+		}
+		p.Attachments, b = int(n), rest
+	}
+	if len(b) > 0 && b[0] == '/' {
+		name, rest, _ := bytes.Cut(b, []byte{','})
+		if len(name) > maxName {
+			return p, ErrMalformed
+		}
+		p.Namespace, b = string(name), rest
+	}
+	digits := 0
+	for digits < len(b) && b[digits] >= '0' && b[digits] <= '9' {
+		digits++
+	}
+	if digits > 0 {
+		id, ok := number(b[:digits])
+		if !ok {
+			return p, ErrMalformed
+		}
+		p.AckID, p.HasAck = id, true
+	}
+	p.Payload = b[digits:]
+	return p, nil
+}
+
+// number reads a decimal number that JavaScript can hold exactly. A larger one
+// would come back as another number, so it is refused.
+func number(digits []byte) (uint64, bool) {
+	if len(digits) == 0 || len(digits) > 16 || len(digits) > 1 && digits[0] == '0' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(digits), 10, 53)
+	return n, err == nil
+}
+
+// AppendHead appends p's head to b; what follows is the payload.
+func (p Packet) AppendHead(b []byte) []byte {
+	b = append(b, '0'+byte(p.Type))
+	if p.Attachments > 0 {
+		b = strconv.AppendInt(b, int64(p.Attachments), 10)
+		b = append(b, '-')
+	}
+	if p.Namespace != "/" {
+		b = append(b, p.Namespace...)
+		b = append(b, ',')
+	}
+	if p.HasAck {
+		b = strconv.AppendUint(b, p.AckID, 10)
+	}
+	return b
+}
+
+// Reserved reports whether an event name belongs to the protocol or to the
+// clients' own events.
+func Reserved(event string) bool {
+	switch event {
+	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package packet
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// The packets that Node closes the connection for, and some that it lets pass
+// and we do not.
+func TestParseRefuses(t *testing.T) {
+	for _, in := range []string{
+		"", "7", "9", "x", "/", " 0",
+		"5", "51", "5-", "50-[\"a\"]", "511-[\"a\"]", "5x-[]", "5-1-[]", "51e0-[]", "501-[]",
+		"2" + strings.Repeat("9", 17) + `["a"]`, "29007199254740993[\"a\"]", "201[\"a\"]",
+		"0/" + strings.Repeat("n", 300) + ",",
+	} {
+		if p, err := Parse([]byte(in), 10, 256); !errors.Is(err, ErrMalformed) {
+			t.Errorf("Parse(%q) = %+v, %v; want a parse error", in, p, err)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want Packet
+	}{
+		{"0", Packet{Type: Connect, Namespace: "/"}},
+		{"0/admin,", Packet{Type: Connect, Namespace: "/admin"}},
+		{"0/admin", Packet{Type: Connect, Namespace: "/admin"}},
+		{"0/a?b=c,{}", Packet{Type: Connect, Namespace: "/a?b=c", Payload: []byte("{}")}},
+		{`2["a"]`, Packet{Type: Event, Namespace: "/", Payload: []byte(`["a"]`)}},
+		{`20["a"]`, Packet{Type: Event, Namespace: "/", HasAck: true, Payload: []byte(`["a"]`)}},
+		{`2/admin,12["a"]`, Packet{Type: Event, Namespace: "/admin", AckID: 12, HasAck: true, Payload: []byte(`["a"]`)}},
+		{`29007199254740991["a"]`, Packet{Type: Event, Namespace: "/", AckID: 1<<53 - 1, HasAck: true, Payload: []byte(`["a"]`)}},
+		{`52-/n,3["a"]`, Packet{Type: BinaryEvent, Attachments: 2, Namespace: "/n", AckID: 3, HasAck: true, Payload: []byte(`["a"]`)}},
+		{`61-0[1]`, Packet{Type: BinaryAck, Attachments: 1, Namespace: "/", HasAck: true, Payload: []byte(`[1]`)}},
+	} {
+		got, err := Parse([]byte(c.in), 10, 256)
+		if len(got.Payload) == 0 {
+			got.Payload = nil
+		}
+		if err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("Parse(%q) = %+v, %v; want %+v", c.in, got, err, c.want)
+		}
+	}
+}
+
+func TestHeadRoundTrip(t *testing.T) {
+	for _, p := range []Packet{
+		{Type: Event, Namespace: "/"},
+		{Type: Event, Namespace: "/x", AckID: 7, HasAck: true},
+		{Type: BinaryAck, Attachments: 3, Namespace: "/x", AckID: 0, HasAck: true},
+	} {
+		b := append(p.AppendHead(nil), `["a"]`...)
+		p.Payload = []byte(`["a"]`)
+		if got, err := Parse(b, 10, 256); err != nil || !reflect.DeepEqual(got, p) {
+			t.Errorf("%q came back as %+v, %v", b, got, err)
+		}
+	}
+}
