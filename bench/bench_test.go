@@ -80,7 +80,7 @@ func TestChoose(t *testing.T) {
 func TestShrinkTakesBothServersDown(t *testing.T) {
 	all := rows()
 	notes, err := shrink(all, 100)
-	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "idle 19500") {
+	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "idle 100 instead of 19500") {
 		t.Errorf("%q, %v", notes, err)
 	}
 	for _, r := range all {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"socketiojwt/bench/load"
@@ -11,11 +12,7 @@ import (
 
 // compare measures the rows, prints them and returns the exit status.
 func compare(ctx context.Context, w *workshop, chosen []row, o options, notes []string, stdout, stderr io.Writer) (int, error) {
-	needNode := false
-	for _, r := range chosen {
-		needNode = needNode || r.over != nil && !r.over.ours
-	}
-	said, err := versions(ctx, needNode)
+	said, err := versions(ctx, slices.ContainsFunc(chosen, row.overNode))
 	if err != nil {
 		return 2, err
 	}

@@ -10,9 +10,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -30,7 +32,7 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == generatorRole {
 		os.Exit(load.Main(os.Stdin, os.Stdout))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
@@ -119,10 +121,10 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (status i
 	if err != nil {
 		return 2, err
 	}
-	needNode := false
-	for _, r := range chosen {
-		needNode = needNode || o.profile == "" && r.over != nil && !r.over.ours
+	if o.profile != "" {
+		lengthen(chosen)
 	}
+	needNode := o.profile == "" && slices.ContainsFunc(chosen, row.overNode)
 	if s := busy(); s != "" {
 		notes = append(notes, s)
 	}
@@ -158,24 +160,30 @@ func shrink(chosen []row, n int) (notes []string, err error) {
 	if most < 1 {
 		return nil, fmt.Errorf("the limit of open files (ulimit -Hn) is %d, which leaves no room for connections", files.Max)
 	}
-	why := fmt.Sprintf("the limit of open files, ulimit -Hn, is %d", files.Max)
-	if n > 0 && n < most {
-		most, why = n, fmt.Sprintf("-n %d", n)
-	}
+	why := make(map[string]bool)
 	var shrunk []string
 	for i := range chosen {
 		r := &chosen[i]
-		if r.ours.load.Count <= most {
+		wanted, count := r.ours.load.Count, r.ours.load.Count
+		if n > 0 && count > n {
+			count = n
+			why[fmt.Sprintf("-n %d", n)] = true
+		}
+		if r.ours.load.AtOnce() > most && count > most {
+			count = most
+			why[fmt.Sprintf("the limit of open files, ulimit -Hn, is %d", files.Max)] = true
+		}
+		if count == wanted {
 			continue
 		}
-		shrunk = append(shrunk, fmt.Sprintf("%s %d", r.name, r.ours.load.Count))
-		r.ours = r.ours.most(most)
+		shrunk = append(shrunk, fmt.Sprintf("%s %d instead of %d", r.name, count, wanted))
+		r.ours = r.ours.most(count)
 		if r.over != nil {
-			r.over = new(r.over.most(most))
+			r.over = new(r.over.most(count))
 		}
 	}
 	if shrunk == nil {
 		return nil, nil
 	}
-	return []string{fmt.Sprintf("at most %d connections (%s), where the table has %s", most, why, strings.Join(shrunk, ", "))}, nil
+	return []string{fmt.Sprintf("connections: %s (%s)", strings.Join(shrunk, ", "), strings.Join(slices.Sorted(maps.Keys(why)), "; "))}, nil
 }

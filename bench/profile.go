@@ -13,6 +13,19 @@ import (
 // profiledRows are those that -profile takes when none are named: the ones that differ in what they make the server do.
 const profiledRows = "hs256,open,idle,broadcast"
 
+// lengthen gives a CPU profile, which takes 100 samples a second, something to count.
+func lengthen(chosen []row) {
+	for i := range chosen {
+		c := &chosen[i].ours.load
+		switch c.Mode {
+		case load.Connect, load.Refuse:
+			c.Count *= 8
+		case load.Broadcast:
+			c.Rate, c.Messages = 2*c.Rate, 4*c.Messages
+		}
+	}
+}
+
 // profile runs our server twice under each row, once for a CPU profile of the measured phase and once for its allocations, which
 // cost time to record. For idle connections the second run also says what one of them holds.
 func profile(ctx context.Context, w *workshop, chosen []row, dir string, out io.Writer) error {

@@ -110,6 +110,9 @@ func (s setup) under(c load.Config) setup {
 	return s
 }
 
+// overNode reports whether the row compares with Node.
+func (r row) overNode() bool { return r.over != nil && !r.over.ours }
+
 // most returns s with no more than n connections.
 func (s setup) most(n int) setup {
 	if s.load.Count <= n {

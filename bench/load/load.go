@@ -74,6 +74,14 @@ func (c Config) Needs() int {
 	}
 }
 
+// AtOnce says how many connections are open at the same time at most.
+func (c Config) AtOnce() int {
+	if c.Mode == Connect || c.Mode == Refuse {
+		return min(c.Parallel, c.Count)
+	}
+	return c.Count
+}
+
 // Result is what one run measured. Fields that its mode does not measure are zero.
 type Result struct {
 	Seconds      float64 `json:"seconds"`              // the measured phase
