@@ -1,0 +1,87 @@
+package engineio
+
+import (
+	"errors"
+	"net"
+	"time"
+)
+
+// lingerTimeout is how long a WebSocket that we close waits for its peer to do
+// the same. Closing a TCP connection under a peer that still sends makes the
+// system discard what the peer has not read, the close frame among it.
+const lingerTimeout = time.Second
+
+var (
+	errPingFromPeer = errors.New("engineio: ping from the peer") // only servers ping in protocol 4
+	errPeerLeft     = errors.New("engineio: close packet from the peer")
+)
+
+// reasonOf says why a session ended whose transport failed with err.
+func reasonOf(err error) Reason {
+	var frame *frameError
+	switch {
+	case errors.Is(err, errPacket), errors.Is(err, errTooManyPackets):
+		return ParseError
+	case errors.Is(err, errPingFromPeer), errors.As(err, &frame):
+		return TransportError
+	default:
+		return TransportClose
+	}
+}
+
+// shut closes the connection of ws, which belongs to the session no more, for
+// the reason that err gives. It runs on the goroutine that read it.
+func (s *Session) shut(ws *webSocket, err error) {
+	defer ws.in.conn.Close()
+	defer ws.in.release()
+
+	s.mu.Lock()
+	free := ws.writer == writerIdle
+	ws.writer = writerBroken
+	s.mu.Unlock()
+	// A frame that somebody has written in part cannot be followed by another,
+	// and the connection is of no use to anybody.
+	if !free {
+		return
+	}
+	ws.in.conn.SetDeadline(time.Now().Add(lingerTimeout))
+	var (
+		frame *frameError
+		peer  *peerClosed
+	)
+	switch {
+	case errors.As(err, &peer): // RFC 6455, section 5.5.1: answered with the same code, then over
+		ws.in.conn.Write(appendCloseFrame(nil, peer.code))
+	case errors.As(err, &frame):
+		ws.in.conn.Write(appendCloseFrame(nil, frame.code))
+		linger(ws.in.conn)
+	case errors.Is(err, errPacket), errors.Is(err, errPingFromPeer), errors.Is(err, errPeerLeft), errors.Is(err, errUpgrade):
+		ws.in.conn.Write(plainCloseFrame)
+		linger(ws.in.conn)
+	default:
+		ws.in.conn.Write(plainCloseFrame) // in vain, most of the time
+	}
+}
+
+// linger reads until the peer has closed its end, or the deadline.
+func linger(conn net.Conn) {
+	if c, ok := conn.(interface{ CloseWrite() error }); ok {
+		c.CloseWrite()
+	}
+	buf := readBuffers.Get().(*readBuffer)
+	defer readBuffers.Put(buf)
+	for {
+		if _, err := conn.Read(buf[:]); err != nil {
+			return
+		}
+	}
+}
+
+// discard closes a WebSocket that nobody wants, politely.
+func discard(conn net.Conn, response []byte) {
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(lingerTimeout))
+	if _, err := conn.Write(append(response, plainCloseFrame...)); err == nil {
+		linger(conn)
+	}
+}

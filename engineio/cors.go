@@ -1,0 +1,57 @@
+package engineio
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// corsPolicy answers the browser's questions about cross-origin requests
+// (https://fetch.spec.whatwg.org/#http-cors-protocol). It opens nothing that
+// originRule refuses: it is asked after it.
+type corsPolicy struct {
+	rule        *originRule
+	credentials bool
+	headers     string
+	maxAge      string
+}
+
+func newCORSPolicy(opts *Options, rule *originRule) corsPolicy {
+	return corsPolicy{
+		rule:        rule,
+		credentials: opts.CORS.Credentials,
+		headers:     strings.Join(opts.CORS.Headers, ", "),
+		maxAge:      strconv.Itoa(int(opts.CORS.MaxAge.Seconds())),
+	}
+}
+
+// setHeaders adds what a page of a listed origin needs to read the response.
+func (c corsPolicy) setHeaders(h http.Header, r *http.Request) {
+	if c.rule.waived {
+		h.Set("Access-Control-Allow-Origin", "*")
+		return
+	}
+	if len(c.rule.listed) == 0 {
+		return
+	}
+	h.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if origin == "" || !c.rule.lists(origin) {
+		return
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	if c.credentials {
+		h.Set("Access-Control-Allow-Credentials", "true")
+	}
+}
+
+// answerPreflight answers an OPTIONS request.
+func (c corsPolicy) answerPreflight(w http.ResponseWriter) {
+	h := w.Header()
+	if h.Get("Access-Control-Allow-Origin") != "" {
+		h.Set("Access-Control-Allow-Methods", "GET, POST")
+		h.Set("Access-Control-Allow-Headers", c.headers)
+		h.Set("Access-Control-Max-Age", c.maxAge)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

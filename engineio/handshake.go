@@ -1,0 +1,196 @@
+package engineio
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// sessionID is the sid of the protocol: 128 random bits, which nobody guesses.
+type sessionID [16]byte
+
+func newSessionID() (id sessionID) {
+	rand.Read(id[:]) // never fails: crypto/rand ends the program instead
+	return id
+}
+
+// String returns the sid as it stands in URLs, 22 characters.
+func (id sessionID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// parseSessionID reads a sid. What String does not write is none of ours.
+func parseSessionID(text string) (id sessionID, ok bool) {
+	if len(text) != base64.RawURLEncoding.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(text))
+	return id, err == nil
+}
+
+// openPacket is the first packet of a session (Engine.IO protocol 4,
+// "Handshake"), but for the sid.
+type openPacket struct {
+	polling, webSocket string // what follows the sid, by the session's first transport
+}
+
+func newOpenPacket(opts *Options) openPacket {
+	tail := func(upgrades string) string {
+		b := []byte(`","upgrades":[` + upgrades + `],"pingInterval":`)
+		b = strconv.AppendInt(b, opts.PingInterval.Milliseconds(), 10)
+		b = append(b, `,"pingTimeout":`...)
+		b = strconv.AppendInt(b, opts.PingTimeout.Milliseconds(), 10)
+		b = append(b, `,"maxPayload":`...)
+		b = strconv.AppendInt(b, int64(opts.MaxPayload), 10)
+		return string(append(b, '}'))
+	}
+	p := openPacket{polling: tail(""), webSocket: tail("")}
+	if opts.upgradable() {
+		p.polling = tail(`"` + string(WebSocket) + `"`)
+	}
+	return p
+}
+
+// text returns the packet's payload for a session.
+func (p openPacket) text(id sessionID, tail string) []byte {
+	text := make([]byte, 0, 40+len(tail))
+	text = append(text, `{"sid":"`...)
+	text = base64.RawURLEncoding.AppendEncode(text, id[:])
+	return append(text, tail...)
+}
+
+// handshake answers a request without a sid: a new session, or a refusal.
+func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, t Transport) {
+	switch {
+	case r.Method != http.MethodGet:
+		srv.refuse(w, r, refuseMethod)
+	case (t == WebSocket) != isWebSocketRequest(r):
+		srv.refuse(w, r, refuseBadRequest)
+	case r.URL.Query().Get("EIO") != protocolVersion:
+		srv.refuse(w, r, refuseProtocol)
+	case !srv.allowed(w, r):
+	case t == WebSocket:
+		srv.openWebSocket(w, r)
+	default:
+		srv.openPolling(w, r)
+	}
+}
+
+// protocolVersion is the EIO of the protocol that this package speaks.
+const protocolVersion = "4"
+
+// newSession makes a session, in which the caller counts as a reader until it
+// calls doneReading or hands that on. It returns nil when the server takes no
+// more.
+func (srv *Server) newSession(r *http.Request) *Session {
+	s := &Session{srv: srv, id: newSessionID(), addr: remoteAddr(r, srv.opts.TrustedProxies), reads: 1}
+	s.timer = time.AfterFunc(never, s.wake)
+	if !srv.admit(s) {
+		s.timer.Stop()
+		return nil
+	}
+	return s
+}
+
+// openWebSocket starts a session by WebSocket. The HTTP response, the open
+// packet and what the layer above sends at once are written together.
+func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
+	s := srv.newSession(r)
+	if s == nil {
+		srv.refuse(w, r, refuseBusy)
+		return
+	}
+	a, ok := srv.accept(w, r, srv.cookie(s))
+	if !ok {
+		s.cancel()
+		return
+	}
+	ws := newWebSocket(a.conn, a.early, srv.opts.MaxPayload)
+	s.mu.Lock()
+	s.ws = ws
+	ws.push(a.response)
+	ws.push(appendFrame(nil, textFrame, string(packetOpen), srv.openPacket.text(s.id, srv.openPacket.webSocket)))
+	s.mu.Unlock()
+
+	if !s.open(r) {
+		s.cancel()
+		srv.start(func() { discard(a.conn, a.response) })
+		return
+	}
+	s.mu.Lock()
+	s.startLife()
+	s.takeUp(ws)
+	s.mu.Unlock()
+	// A goroutine of its own lets net/http free its buffers, the request and
+	// the stack that serving it took.
+	srv.start(func() { s.serveWebSocket(ws) })
+}
+
+// openPolling starts a session by polling. The response has the open packet
+// and what the layer above sends at once.
+func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
+	s := srv.newSession(r)
+	if s == nil {
+		srv.refuse(w, r, refuseBusy)
+		return
+	}
+	s.mu.Lock()
+	s.polling = newPolling(&s.mu, r.Header.Get("Origin"), srv.binder.tie(r))
+	s.mu.Unlock()
+	if !s.open(r) {
+		s.cancel()
+		srv.refuse(w, r, refuseForbidden)
+		return
+	}
+	s.mu.Lock()
+	packets := append([]*Message{srv.openMessage(s)}, s.polling.take()...)
+	s.startLife()
+	s.mu.Unlock()
+	s.doneReading()
+
+	for name, values := range srv.cookie(s) {
+		w.Header()[name] = values
+	}
+	if err := srv.writePayload(w, r, joinPayload(packets)); err != nil {
+		s.Abort(TransportError)
+	}
+}
+
+func (srv *Server) openMessage(s *Session) *Message {
+	return &Message{kind: packetOpen, text: srv.openPacket.text(s.id, srv.openPacket.polling)}
+}
+
+// open asks the layer above for its Conn. It reports false when there is none,
+// a panic included.
+func (s *Session) open(r *http.Request) bool {
+	s.call(func() { s.conn = s.srv.open(s, r) })
+	return s.conn != nil
+}
+
+// startLife begins what the peer can see of the session. s.mu is held.
+func (s *Session) startLife() {
+	s.beatDue = s.srv.now() + s.srv.opts.PingInterval
+	switch s.life {
+	case opening:
+		s.life = open
+		s.arm()
+	case closing: // by the layer above, already
+		s.startClosing()
+	}
+}
+
+// cancel takes back a session that the layer above has not taken.
+func (s *Session) cancel() {
+	s.Abort(ForcedClose)
+	s.srv.forget(s)
+}
+
+// cookie returns the header with the session's cookie, or nil.
+func (srv *Server) cookie(s *Session) http.Header {
+	if srv.opts.Cookie == nil {
+		return nil
+	}
+	cookie := *srv.opts.Cookie
+	cookie.Value = s.id.String()
+	return http.Header{"Set-Cookie": {cookie.String()}}
+}

@@ -1,0 +1,92 @@
+package engineio
+
+import "time"
+
+// beat is what the heartbeat of a session waits for (Engine.IO protocol 4,
+// "Heartbeat"): the server pings, the peer answers.
+type beat uint8
+
+const (
+	untilPing beat = iota
+	untilPong
+)
+
+// never is a deadline that does not come.
+const never = time.Duration(1<<63 - 1)
+
+// arm sets the session's timer to the earliest of its deadlines. s.mu is held.
+// Deadlines belong to the session, not to a transport: an upgrade does not
+// change them.
+func (s *Session) arm() {
+	next := never
+	switch s.life {
+	case open:
+		next = s.beatDue
+	case closing:
+		next = s.closeBy
+	default:
+		return
+	}
+	if s.upgrade != nil {
+		next = min(next, s.upgrade.closeBy, s.upgrade.noopDue)
+	}
+	s.timer.Reset(next - s.srv.now())
+}
+
+// wake is called by the timer. It only looks at the clock: a timer that comes
+// late, or for a deadline that has moved, does no harm.
+func (s *Session) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.srv.now()
+	if s.upgrade != nil {
+		s.wakeUpgrade(now)
+	}
+	switch {
+	case s.life == open && now >= s.beatDue:
+		s.wakeHeartbeat(now)
+	case s.life == closing && now >= s.closeBy:
+		s.end(s.reason)
+	}
+	s.arm()
+}
+
+// wakeHeartbeat sends the ping that is due, or ends a session whose peer has
+// been silent for too long. s.mu is held.
+func (s *Session) wakeHeartbeat(now time.Duration) {
+	if s.beat == untilPong {
+		s.end(PingTimeout)
+		return
+	}
+	// The peer's time begins when the ping was due, so that late timers do not
+	// add up; but a ping that comes very late (the machine slept) must not eat
+	// up the time to answer it.
+	sent := s.beatDue
+	if now-sent > s.srv.opts.PingTimeout/4 {
+		sent = now
+	}
+	s.beat, s.beatDue = untilPong, sent+s.srv.opts.PingTimeout
+	if s.ws != nil {
+		s.write(s.ws, pingPacket.frames())
+	} else {
+		s.push(pingPacket)
+	}
+}
+
+// pong takes the peer's answer. One that nobody asked for changes nothing.
+func (s *Session) pong() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.beat == untilPong {
+		s.beat, s.beatDue = untilPing, s.srv.now()+s.srv.opts.PingInterval
+		s.arm()
+	}
+}
+
+// checkClock ends a session that is overdue although its timer has not run
+// yet. s.mu is held.
+func (s *Session) checkClock() {
+	if s.life == open && s.beat == untilPong && s.srv.now() >= s.beatDue {
+		s.end(PingTimeout)
+	}
+}

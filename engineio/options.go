@@ -1,0 +1,224 @@
+package engineio
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Transport is the name of a transport, as it stands in a request's query.
+type Transport string
+
+// The transports of this package.
+const (
+	Polling   Transport = "polling"
+	WebSocket Transport = "websocket"
+)
+
+// Options configures a Server. NewServer copies it.
+type Options struct {
+	// Path is the prefix of the URL path that the server answers for. It
+	// begins and ends with a slash. Zero means "/engine.io/".
+	Path string
+
+	// PingInterval is the time between a pong, or the start, and the next
+	// ping. Zero means 25 s.
+	PingInterval time.Duration
+	// PingTimeout is how long a peer may take to answer a ping. It also bounds
+	// how long Close waits for a WebSocket's queue to be written, and how long
+	// the response of a poll may take. Zero means 20 s.
+	PingTimeout time.Duration
+	// UpgradeTimeout is how long an upgrade to WebSocket may take before the
+	// new connection is closed; the session goes on. Zero means 10 s.
+	UpgradeTimeout time.Duration
+
+	// MaxPayload bounds what a peer sends at once: the body of a POST (a
+	// larger one is answered 413, the session lives) and a WebSocket message
+	// (a larger one closes with code 1009). In bytes. Zero means 1,000,000.
+	MaxPayload int
+	// MaxPackets bounds the packets in the body of one POST; more close the
+	// session. Zero means 10,000.
+	MaxPackets int
+	// MaxOutbound bounds the bytes that wait for one session's peer; a Send
+	// that would go over it closes the session with SlowPeer. A message that
+	// finds the queue empty is always taken, so that no message is too big to
+	// be sent. Zero means 4 MiB.
+	MaxOutbound int
+	// MaxSessions bounds the sessions alive at once; a handshake over it is
+	// answered 503. Zero means no bound.
+	MaxSessions int
+
+	// Transports are those that peers may use. Nil means Polling and
+	// WebSocket.
+	Transports []Transport
+	// NoUpgrades keeps a session that began by polling there.
+	NoUpgrades bool
+
+	// Origins are the foreign origins whose pages may use this server, such as
+	// "https://app.example.com"; also "null" for pages without an origin of
+	// their own. Nil means none but this server's own.
+	//
+	// A request whose Origin is neither the Host it asks for (host and port;
+	// the scheme is not compared, since a proxy may end TLS) nor listed is
+	// answered 403. One without an Origin is taken for a program's or for the
+	// page's own, unless Sec-Fetch-Site says otherwise.
+	Origins []string
+	// InsecureAnyOrigin waives the rule of Origins: every page on the web may
+	// then use this server in its visitor's name, cookies included.
+	InsecureAnyOrigin bool
+	// CORS says what else pages of the Origins may do.
+	CORS CORS
+
+	// Cookie, when set, is sent with the handshake's response, its value being
+	// the session's ID: load balancers can keep a session at its server by it.
+	// Nil means no cookie.
+	Cookie *http.Cookie
+	// CompressFrom is the size in bytes from which the response of a poll is
+	// compressed with gzip, if the peer accepts it. Zero means 1,024, negative
+	// never. See the package's documentation, "Compression".
+	CompressFrom int
+
+	// TrustedProxies are the addresses whose X-Forwarded-For is believed, for
+	// Session.RemoteAddr. Nil means none.
+	TrustedProxies []netip.Prefix
+
+	// Allow, when set, is asked before a session exists. An error refuses the
+	// handshake with 403 "Forbidden", a *RefusedError with its own status and
+	// message. It may be called concurrently. Nil means everybody may.
+	Allow func(*http.Request) error
+	// Bind, when set, ties a session to something its first request shows: the
+	// Authorization header, say, or one named cookie (never the whole Cookie
+	// header, which changes). What Bind gives then is kept as a hash; a later
+	// request of that session for which it gives another value, and not "", is
+	// answered as if there were no such session. Nothing is verified by it. It
+	// may be called concurrently. Nil binds nothing.
+	Bind func(*http.Request) string
+
+	// Logger takes what an operator should know: refused origins, misuse of
+	// the HTTP server. Nil discards it.
+	Logger *slog.Logger
+}
+
+// CORS is the part of cross-origin resource sharing that does not follow from
+// Options.Origins (https://fetch.spec.whatwg.org/#http-cors-protocol).
+type CORS struct {
+	// Credentials lets pages of the listed origins send their cookies with
+	// polling requests, which load balancers with sticky cookies need. It
+	// cannot be combined with InsecureAnyOrigin.
+	Credentials bool
+	// Headers are the request headers that pages may set. Nil means
+	// Authorization and Content-Type.
+	Headers []string
+	// MaxAge is how long a browser may remember the answer to a preflight
+	// request. Zero means 10 minutes.
+	MaxAge time.Duration
+}
+
+// RefusedError is what Options.Allow returns to choose the answer.
+type RefusedError struct {
+	Status  int    // of the HTTP response; zero means 403
+	Message string // sent to the peer; empty means "Forbidden"
+}
+
+// Error returns the message with its status.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("engineio: refused: %d %s", e.status(), e.message())
+}
+
+func (e *RefusedError) status() int {
+	if e.Status == 0 {
+		return http.StatusForbidden
+	}
+	return e.Status
+}
+
+func (e *RefusedError) message() string {
+	if e.Message == "" {
+		return "Forbidden"
+	}
+	return e.Message
+}
+
+// withDefaults returns a checked copy of o in which nothing that has a default
+// is zero.
+func (o Options) withDefaults() (Options, error) {
+	o.Transports = slices.Clone(o.Transports)
+	o.Origins = slices.Clone(o.Origins)
+	o.TrustedProxies = slices.Clone(o.TrustedProxies)
+	o.CORS.Headers = slices.Clone(o.CORS.Headers)
+	if o.Cookie != nil {
+		cookie := *o.Cookie
+		o.Cookie = &cookie
+	}
+
+	if o.Path == "" {
+		o.Path = "/engine.io/"
+	}
+	setDefault(&o.PingInterval, 25*time.Second)
+	setDefault(&o.PingTimeout, 20*time.Second)
+	setDefault(&o.UpgradeTimeout, 10*time.Second)
+	setDefault(&o.MaxPayload, 1_000_000)
+	setDefault(&o.MaxPackets, 10_000)
+	setDefault(&o.MaxOutbound, 4<<20)
+	setDefault(&o.CompressFrom, 1024)
+	setDefault(&o.CORS.MaxAge, 10*time.Minute)
+	if o.Transports == nil {
+		o.Transports = []Transport{Polling, WebSocket}
+	}
+	if o.CORS.Headers == nil {
+		o.CORS.Headers = []string{"Authorization", "Content-Type"}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o, o.check()
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (o Options) check() error {
+	switch {
+	case !strings.HasPrefix(o.Path, "/") || !strings.HasSuffix(o.Path, "/"):
+		return fmt.Errorf("engineio: Options.Path %q does not begin and end with a slash", o.Path)
+	case o.PingInterval < time.Millisecond || o.PingTimeout < time.Millisecond || o.UpgradeTimeout < time.Millisecond:
+		return errors.New("engineio: Options.PingInterval, PingTimeout and UpgradeTimeout are at least 1 ms")
+	case o.MaxPayload < 0 || o.MaxPackets < 0 || o.MaxOutbound < 0 || o.MaxSessions < 0 || o.CORS.MaxAge < 0:
+		return errors.New("engineio: Options: a limit is negative")
+	case len(o.Transports) == 0:
+		return errors.New("engineio: Options.Transports is empty, nobody could connect")
+	case o.InsecureAnyOrigin && len(o.Origins) > 0:
+		return errors.New("engineio: Options.Origins has no effect with InsecureAnyOrigin")
+	case o.InsecureAnyOrigin && o.CORS.Credentials:
+		return errors.New("engineio: Options.CORS.Credentials cannot be combined with InsecureAnyOrigin")
+	case o.Cookie != nil && o.Cookie.Name == "":
+		return errors.New("engineio: Options.Cookie has no name")
+	}
+	for _, t := range o.Transports {
+		if t != Polling && t != WebSocket {
+			return fmt.Errorf("engineio: Options.Transports: unknown transport %q", t)
+		}
+	}
+	for _, origin := range o.Origins {
+		if _, ok := parseOrigin(origin); !ok && origin != nullOrigin {
+			return fmt.Errorf("engineio: Options.Origins: %q is no origin such as %q (for all of them there is InsecureAnyOrigin)", origin, "https://app.example.com")
+		}
+	}
+	return nil
+}
+
+// allows reports whether peers may use the transport t.
+func (o *Options) allows(t Transport) bool { return slices.Contains(o.Transports, t) }
+
+// upgradable reports whether a session that began by polling may go on by
+// WebSocket.
+func (o *Options) upgradable() bool { return !o.NoUpgrades && o.allows(WebSocket) }

@@ -1,0 +1,15 @@
+//go:build !unix
+
+package engineio
+
+import "net"
+
+// pollConn exists on Unix alone; elsewhere every connection is read with a
+// small buffer and written by a goroutine.
+type pollConn struct{}
+
+func newPollConn(net.Conn) *pollConn { return nil }
+
+func (*pollConn) read(*input) error { panic("engineio: not polled") }
+
+func (*pollConn) write(b []byte) ([]byte, error) { panic("engineio: not polled") }

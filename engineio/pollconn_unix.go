@@ -1,0 +1,109 @@
+//go:build unix
+
+package engineio
+
+import (
+	"io"
+	"net"
+	"syscall"
+)
+
+// pollConn reads and writes a connection of the operating system without
+// waiting and without buffers of its own, by the runtime's poller
+// (docs/adr/0004-writing-without-blocking.md). One goroutine may read while
+// another writes.
+type pollConn struct {
+	raw syscall.RawConn
+
+	// The callbacks are made once, since a closure for each call would be
+	// garbage for each call.
+	onReadable, onWritable func(fd uintptr) bool
+
+	in       *input // what onReadable fills
+	inErr    error
+	out      []byte // what onWritable has not written yet
+	writeErr error
+}
+
+// newPollConn returns nil for connections that cannot be polled. It looks at
+// the exact type: a wrapper has its reasons to see every byte.
+func newPollConn(conn net.Conn) *pollConn {
+	var c syscall.Conn
+	switch conn := conn.(type) {
+	case *net.TCPConn:
+		c = conn
+	case *net.UnixConn:
+		c = conn
+	default:
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	p := &pollConn{raw: raw}
+	p.onReadable, p.onWritable = p.fill, p.drain
+	return p
+}
+
+// read waits until in has data.
+func (p *pollConn) read(in *input) error {
+	p.in, p.inErr = in, nil
+	if err := p.raw.Read(p.onReadable); err != nil {
+		return err
+	}
+	return p.inErr
+}
+
+// fill takes a buffer from the pool for as long as there is something to put
+// into it.
+func (p *pollConn) fill(fd uintptr) (done bool) {
+	buf := readBuffers.Get().(*readBuffer)
+	n, err := ignoringInterrupts(syscall.Read, int(fd), buf[:])
+	if n > 0 {
+		p.in.buf, p.in.data = buf, buf[:n]
+		return true
+	}
+	readBuffers.Put(buf)
+	switch err {
+	case syscall.EAGAIN:
+		return false
+	case nil:
+		err = io.EOF
+	}
+	p.inErr = err
+	return true
+}
+
+// write writes as much of b as the connection takes at once and returns the
+// rest.
+func (p *pollConn) write(b []byte) (rest []byte, err error) {
+	p.out, p.writeErr = b, nil
+	err = p.raw.Write(p.onWritable)
+	rest, p.out = p.out, nil
+	if err == nil {
+		err = p.writeErr
+	}
+	return rest, err
+}
+
+// drain always reports true: waiting is what it is there to avoid.
+func (p *pollConn) drain(fd uintptr) (done bool) {
+	n, err := ignoringInterrupts(syscall.Write, int(fd), p.out)
+	if n > 0 {
+		p.out = p.out[n:]
+	}
+	if err != nil && err != syscall.EAGAIN {
+		p.writeErr = err
+	}
+	return true
+}
+
+func ignoringInterrupts(call func(int, []byte) (int, error), fd int, b []byte) (int, error) {
+	for {
+		n, err := call(fd, b)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package engineio
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// polling is the state of a session whose transport is HTTP long-polling. The
+// session's mutex guards it.
+type polling struct {
+	queue   []*Message
+	queued  int
+	waiting *poll // the GET that waits for something to answer it with
+	post    post
+	posted  sync.Cond // signalled when post becomes noPost, and at the session's end
+
+	// What later requests of the session are compared with.
+	origin string
+	bond   bond
+}
+
+func newPolling(mu sync.Locker, origin string, b bond) *polling {
+	return &polling{posted: sync.Cond{L: mu}, origin: strings.Clone(origin), bond: b}
+}
+
+// post is the state of the one POST that a session may have at a time.
+type post uint8
+
+const (
+	noPost post = iota
+	postReading
+	postDelivering
+)
+
+// poll is a GET that waits.
+type poll struct {
+	answer chan pollAnswer // has room for the one answer
+}
+
+// pollAnswer is a payload, or a refusal.
+type pollAnswer struct {
+	packets []*Message
+	refusal *refusal
+}
+
+// push queues m for the next poll, or answers the one that waits with it.
+// s.mu is held.
+func (s *Session) push(m *Message) error {
+	p, size := s.polling, m.size()
+	if p.queued > 0 && p.queued+size > s.srv.opts.MaxOutbound {
+		s.end(SlowPeer)
+		return ErrSlow
+	}
+	p.queue = append(p.queue, m)
+	p.queued += size
+	s.answerPoll()
+	return nil
+}
+
+// answerPoll answers the waiting poll if there is one, and something to answer
+// it with. s.mu is held.
+func (s *Session) answerPoll() {
+	p := s.polling
+	if p.waiting == nil {
+		return
+	}
+	if s.life == closing {
+		p.reply(pollAnswer{packets: append(p.take(), closePacket)})
+		s.end(s.reason)
+		return
+	}
+	if len(p.queue) > 0 {
+		p.reply(pollAnswer{packets: p.take()})
+	}
+}
+
+func (p *polling) take() []*Message {
+	queue := p.queue
+	p.queue, p.queued = nil, 0
+	return queue
+}
+
+func (p *polling) reply(a pollAnswer) {
+	p.waiting.answer <- a
+	p.waiting = nil
+}
+
+// abandon ends the polls of a session that has ended.
+func (p *polling) abandon() {
+	p.queue, p.queued = nil, 0
+	if p.waiting != nil {
+		p.reply(pollAnswer{packets: []*Message{closePacket}})
+	}
+	p.posted.Broadcast()
+}
+
+// servePoll answers a GET of the session: with what is queued, or with what
+// comes next.
+func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
+	rc := http.NewResponseController(w)
+	// The deadlines of the user's http.Server are meant for requests that do
+	// not wait. Whoever cannot change them has none.
+	rc.SetReadDeadline(time.Time{})
+	rc.SetWriteDeadline(time.Time{})
+
+	waiting, refused := s.startPoll()
+	if refused != nil {
+		s.srv.refuse(w, r, refused)
+		return
+	}
+	select {
+	case a := <-waiting.answer:
+		if a.refusal != nil {
+			s.srv.refuse(w, r, a.refusal)
+		} else if err := s.srv.writePayload(w, r, joinPayload(a.packets)); err != nil {
+			s.Abort(TransportError)
+		}
+	case <-r.Context().Done():
+		// What the answer may have taken out of the queue meanwhile is lost,
+		// and with it the order of messages.
+		s.Abort(TransportError)
+	}
+}
+
+func (s *Session) startPoll() (*poll, *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.checkClock()
+	switch {
+	case s.ws != nil:
+		return nil, refuseBadRequest
+	case s.life == closed:
+		return nil, refuseUnknownSession
+	case s.polling.waiting != nil:
+		s.end(TransportError)
+		return nil, refuseBadRequest
+	}
+	waiting := &poll{answer: make(chan pollAnswer, 1)}
+	s.polling.waiting = waiting
+	s.answerPoll()
+	if s.upgrade != nil && s.polling.waiting != nil {
+		s.pollDuringUpgrade()
+	}
+	return waiting, nil
+}
+
+// servePost takes the packets in the body of a POST.
+func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
+	refused := s.startPost()
+	if refused != nil {
+		s.srv.refuse(w, r, refused)
+		return
+	}
+	body := postBodies.Get().(*bytes.Buffer)
+	defer putBody(body)
+	err := s.readBody(body, w, r)
+	if s.startDelivery(err) {
+		err = readPayload(body.Bytes(), s.srv.opts.MaxPackets, s.receive)
+	}
+	s.endPost(err)
+
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		s.srv.refuse(w, r, refuseTooLarge)
+	case err == nil, errors.Is(err, errPeerLeft):
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "ok")
+	default:
+		s.srv.refuse(w, r, refuseBadRequest)
+	}
+}
+
+// startPost claims the session's one POST.
+func (s *Session) startPost() *refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.checkClock()
+	switch {
+	case s.ws != nil:
+		return refuseBadRequest
+	case s.life == closed:
+		return refuseUnknownSession
+	case s.polling.post != noPost:
+		s.end(TransportError)
+		return refuseBadRequest
+	}
+	s.polling.post = postReading
+	return nil
+}
+
+// readBody reads the body of a POST within the time after which a silent peer
+// is given up anyway.
+func (s *Session) readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
+	opts := &s.srv.opts
+	if r.Header.Get("Content-Type") == "application/octet-stream" {
+		return errPacket // binary payloads are a thing of protocol 3
+	}
+	if r.ContentLength > int64(opts.MaxPayload) {
+		w.Header().Set("Connection", "close") // rather than read what is refused
+		return &http.MaxBytesError{Limit: int64(opts.MaxPayload)}
+	}
+	rc := http.NewResponseController(w)
+	rc.SetReadDeadline(time.Now().Add(opts.PingInterval + opts.PingTimeout))
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, int64(opts.MaxPayload)))
+	rc.SetReadDeadline(time.Time{})
+	// Handling the messages takes its time as well.
+	rc.SetWriteDeadline(time.Now().Add(opts.PingTimeout))
+	return err
+}
+
+// startDelivery reports whether the body that was read with err is to be taken
+// apart.
+func (s *Session) startDelivery(err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil || s.life == closed {
+		return false
+	}
+	s.polling.post = postDelivering
+	s.reads++
+	return true
+}
+
+// endPost lets the next POST in, or the WebSocket that waits for this one to
+// end, and ends the session if err says so.
+func (s *Session) endPost(err error) {
+	s.mu.Lock()
+	delivered := s.polling.post == postDelivering
+	s.polling.post = noPost
+	s.polling.posted.Broadcast()
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, errPeerLeft):
+		s.sayGoodbye()
+	case err != nil && !errors.As(err, &tooLarge):
+		s.end(postReason(err))
+	}
+	s.mu.Unlock()
+	if delivered {
+		s.doneReading()
+	}
+}
+
+// sayGoodbye ends a session whose client has sent a close packet. The client
+// may still have a poll under way, on another connection, which may come after
+// the close packet. It is answered all the same. s.mu is held.
+func (s *Session) sayGoodbye() {
+	if s.life != closed && s.ws == nil {
+		if s.polling.waiting != nil {
+			s.polling.reply(pollAnswer{packets: []*Message{noopPacket}})
+		} else {
+			s.srv.expectLastPoll(s.id)
+		}
+	}
+	s.end(TransportClose)
+}
+
+// postReason says why a POST that failed with err ends the session.
+func postReason(err error) Reason {
+	if errors.Is(err, errPacket) || errors.Is(err, errTooManyPackets) {
+		return ParseError
+	}
+	return TransportError // the client has dropped the request, or is too slow with it
+}
+
+// postBodies keeps the buffers of POSTs, of which each is needed for a moment.
+var postBodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxKeptBody = 64 << 10
+
+func putBody(body *bytes.Buffer) {
+	if body.Cap() <= maxKeptBody {
+		body.Reset()
+		postBodies.Put(body)
+	}
+}

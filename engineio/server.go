@@ -1,0 +1,361 @@
+package engineio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Server is an http.Handler that speaks Engine.IO 4. All its methods may be
+// called concurrently, and from inside those of Conn. Its sessions live until
+// they end by themselves or Shutdown or Close ends them; closing an
+// http.Server leaves WebSockets alone.
+type Server struct {
+	opts       Options
+	log        *slog.Logger
+	open       func(*Session, *http.Request) Conn
+	openPacket openPacket
+	origins    *originRule
+	cors       corsPolicy
+	binder     *binder
+	epoch      time.Time
+
+	mu       sync.Mutex // guards what follows; taken after a session's, never before
+	sessions map[sessionID]*Session
+	leaving  map[sessionID]*time.Timer // sessions whose last poll may still come
+	tasks    int                       // goroutines of this package
+	phase    serverPhase
+	idle     chan struct{} // closed when nothing is left; nil until somebody waits
+}
+
+type serverPhase uint8
+
+const (
+	serving serverPhase = iota
+	shuttingDown
+)
+
+// NewServer returns a Server. It calls open for each new session, before the
+// session's first message, on the goroutine of the request that starts it;
+// open may Send, must not keep the request, and may be called concurrently. A
+// nil Conn refuses the session.
+func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Server, error) {
+	if open == nil {
+		return nil, errors.New("engineio: NewServer needs a function that opens sessions")
+	}
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	rule := newOriginRule(&opts)
+	return &Server{
+		opts:       opts,
+		log:        opts.Logger,
+		open:       open,
+		openPacket: newOpenPacket(&opts),
+		origins:    rule,
+		cors:       newCORSPolicy(&opts, rule),
+		binder:     newBinder(opts.Bind),
+		epoch:      time.Now(),
+		sessions:   make(map[sessionID]*Session),
+		leaving:    make(map[sessionID]*time.Timer),
+	}, nil
+}
+
+// now is the clock of all deadlines. It is monotonic: what the system does to
+// the time of day ends no session.
+func (srv *Server) now() time.Duration { return time.Since(srv.epoch) }
+
+// ServeHTTP answers the requests under Options.Path. WebSockets live on after
+// it has returned.
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.URL.Path, srv.opts.Path) {
+		http.NotFound(w, r)
+		return
+	}
+	if !srv.origins.allows(r) {
+		srv.refuseOrigin(w, r)
+		return
+	}
+	srv.cors.setHeaders(w.Header(), r)
+	if r.Method == http.MethodOptions {
+		srv.cors.answerPreflight(w)
+		return
+	}
+	query := r.URL.Query()
+	t := Transport(query.Get("transport"))
+	switch sid := query.Get("sid"); {
+	case !srv.opts.allows(t):
+		srv.refuse(w, r, refuseTransport)
+	case sid == "":
+		srv.handshake(w, r, t)
+	case query.Get("EIO") != protocolVersion:
+		srv.refuse(w, r, refuseProtocol)
+	default:
+		srv.serveSession(w, r, t, sid)
+	}
+}
+
+// serveSession answers a request that names a session.
+func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, t Transport, sid string) {
+	id, ok := parseSessionID(sid)
+	s := srv.find(id)
+	switch {
+	case !ok, s == nil && !srv.lastPoll(id, r), s != nil && !s.admits(r):
+		srv.refuse(w, r, refuseUnknownSession)
+	case s == nil:
+		srv.writePayload(w, r, noopPacket.payload())
+	case (t == WebSocket) != isWebSocketRequest(r):
+		srv.refuse(w, r, refuseBadRequest)
+	case t == WebSocket && srv.opts.upgradable():
+		s.serveUpgrade(w, r)
+	case t == Polling && r.Method == http.MethodGet:
+		s.servePoll(w, r)
+	case t == Polling && r.Method == http.MethodPost:
+		s.servePost(w, r)
+	default:
+		srv.refuse(w, r, refuseBadRequest)
+	}
+}
+
+// admits reports whether r may belong to s: whether it comes from where the
+// session's first request came from, as far as both say so.
+func (s *Session) admits(r *http.Request) bool {
+	s.mu.Lock()
+	p := s.polling
+	s.mu.Unlock()
+	if p == nil {
+		return true // a WebSocket's session: no request can do anything to it
+	}
+	origin := r.Header.Get("Origin")
+	return s.srv.binder.holds(p.bond, r) && s.sameOrigin(p, origin)
+}
+
+// sameOrigin compares origin with the first one that a request of the session
+// showed: browsers leave it out of a same-origin GET.
+func (s *Session) sameOrigin(p *polling, origin string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.origin == "" {
+		p.origin = strings.Clone(origin)
+	}
+	return origin == "" || origin == p.origin
+}
+
+// refuseOrigin answers a request from where none may come, and tells the
+// operator once how to let it in.
+func (srv *Server) refuseOrigin(w http.ResponseWriter, r *http.Request) {
+	origin := strings.Join(r.Header.Values("Origin"), ", ")
+	if srv.origins.firstRefusal(origin) {
+		srv.log.Warn("engineio: request from a foreign origin refused; if its pages may use this server, list it in Options.Origins",
+			"origin", origin, "host", r.Host, "sec-fetch-site", r.Header.Get("Sec-Fetch-Site"))
+	}
+	srv.refuse(w, r, refuseForbidden)
+}
+
+// allowed asks Options.Allow, and answers r if it may not.
+func (srv *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
+	if srv.opts.Allow == nil {
+		return true
+	}
+	err := srv.opts.Allow(r)
+	if err == nil {
+		return true
+	}
+	refused := *refuseForbidden
+	var own *RefusedError
+	if errors.As(err, &own) {
+		refused.status, refused.Message = own.status(), own.message()
+	}
+	srv.refuse(w, r, &refused)
+	return false
+}
+
+// accept makes a WebSocket of r, or answers it.
+func (srv *Server) accept(w http.ResponseWriter, r *http.Request, header http.Header) (accepted, bool) {
+	a, err := acceptWebSocket(w, r, header)
+	if errors.Is(err, errNoHijacker) {
+		srv.log.Error(err.Error())
+		srv.refuse(w, r, refuseNoHijacker)
+	}
+	return a, err == nil
+}
+
+// Sessions returns the number of sessions that have not ended.
+func (srv *Server) Sessions() int {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return len(srv.sessions)
+}
+
+// admit lists a new session, if it may come in.
+func (srv *Server) admit(s *Session) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.phase != serving || srv.opts.MaxSessions > 0 && len(srv.sessions) >= srv.opts.MaxSessions {
+		return false
+	}
+	srv.sessions[s.id] = s
+	return true
+}
+
+func (srv *Server) find(id sessionID) *Session {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.sessions[id]
+}
+
+// forget takes a session that has ended off the list.
+func (srv *Server) forget(s *Session) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.sessions, s.id)
+	srv.tellIdle()
+}
+
+// partingTime is how long a poll may be on its way when its own client closes
+// the session by a POST.
+const partingTime = 500 * time.Millisecond
+
+// expectLastPoll lets one more poll of a session end well.
+func (srv *Server) expectLastPoll(id sessionID) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.leaving[id] = time.AfterFunc(partingTime, func() { srv.takeLeave(id) })
+}
+
+// takeLeave reports whether a last poll was expected, and expects it no more.
+func (srv *Server) takeLeave(id sessionID) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	timer, ok := srv.leaving[id]
+	if ok {
+		timer.Stop()
+		delete(srv.leaving, id)
+	}
+	return ok
+}
+
+// lastPoll reports whether r is the last poll of a session that has ended.
+func (srv *Server) lastPoll(id sessionID, r *http.Request) bool {
+	return r.Method == http.MethodGet && !isWebSocketRequest(r) && srv.takeLeave(id)
+}
+
+// start runs task on a goroutine that Shutdown waits for.
+func (srv *Server) start(task func()) {
+	srv.mu.Lock()
+	srv.tasks++
+	srv.mu.Unlock()
+	go func() {
+		task()
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		srv.tasks--
+		srv.tellIdle()
+	}()
+}
+
+// tellIdle wakes Shutdown when nothing is left. srv.mu is held.
+func (srv *Server) tellIdle() {
+	if srv.idle != nil && srv.tasks == 0 && len(srv.sessions) == 0 {
+		close(srv.idle)
+		srv.idle = nil
+	}
+}
+
+// Close ends all sessions at once; what is queued is dropped, polls are
+// answered, and Conn.Closed(ServerShutdown) follows. It does not wait. New
+// sessions are refused with 503 from now on. The error is always nil.
+func (srv *Server) Close() error {
+	for _, s := range srv.stop() {
+		s.Abort(ServerShutdown)
+	}
+	return nil
+}
+
+// Shutdown ends all sessions as Session.Close does, with ServerShutdown, and
+// waits until they and all goroutines of the Server have ended. New sessions
+// are refused with 503 from now on.
+//
+// When ctx ends before that, what is left is ended at once and ctx's error
+// returned. A call of Conn that still runs a second after everything else has
+// ended is not awaited, and makes an error as well: it may be the very one
+// that calls Shutdown.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	for _, s := range srv.stop() {
+		s.Close(ServerShutdown)
+	}
+	idle := srv.awaitIdle()
+	tick := time.NewTicker(callPatience / 10)
+	defer tick.Stop()
+	for onlyCalls := 0; ; {
+		select {
+		case <-idle:
+			return nil
+		case <-ctx.Done():
+			for _, s := range srv.stop() {
+				s.Abort(ServerShutdown)
+			}
+			return fmt.Errorf("engineio: shutdown: %d sessions have not ended: %w", srv.Sessions(), context.Cause(ctx))
+		case <-tick.C:
+			if n := srv.stuck(); n == 0 {
+				onlyCalls = 0
+			} else if onlyCalls++; onlyCalls == 10 {
+				return fmt.Errorf("engineio: shutdown: %d sessions are still inside a call of their Conn", n)
+			}
+		}
+	}
+}
+
+// callPatience is how long Shutdown waits for calls of Conn when nothing else
+// is left to wait for.
+const callPatience = time.Second
+
+// stop lets no new session in and returns those there are.
+func (srv *Server) stop() []*Session {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.phase = shuttingDown
+	for id, timer := range srv.leaving {
+		timer.Stop()
+		delete(srv.leaving, id)
+	}
+	all := make([]*Session, 0, len(srv.sessions))
+	for _, s := range srv.sessions {
+		all = append(all, s)
+	}
+	return all
+}
+
+// awaitIdle returns a channel that is closed when nothing is left.
+func (srv *Server) awaitIdle() <-chan struct{} {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.idle == nil {
+		srv.idle = make(chan struct{})
+	}
+	idle := srv.idle
+	srv.tellIdle()
+	return idle
+}
+
+// stuck counts the sessions that are inside a call of their Conn. It returns 0
+// when others are left that are not.
+func (srv *Server) stuck() int {
+	n := 0
+	for _, s := range srv.stop() {
+		s.mu.Lock()
+		calls := s.calls
+		s.mu.Unlock()
+		if calls == 0 {
+			return 0
+		}
+		n++
+	}
+	return n
+}

@@ -1,0 +1,240 @@
+package engineio
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Conn is what the layer above keeps for each session.
+//
+// Neither method may wait for the network or for other sessions: Message runs
+// on the session's reader, and while it runs nothing else of the session is
+// read.
+type Conn interface {
+	// Message takes a message from the peer. Messages come in order and one
+	// at a time. The data is valid only during the call.
+	Message(data []byte, binary bool)
+	// Closed tells that the session has ended. It is called once, after the
+	// last Message, and never from inside a call of Send or Close.
+	Closed(reason Reason)
+}
+
+// life is the first half of a session's state; which transport it has, and
+// whether an upgrade is under way, is the second.
+type life uint8
+
+const (
+	opening life = iota // the layer above has not returned its Conn yet; what it sends is queued
+	open
+	closing // nothing more comes in, what is queued goes out
+	closed  // the transport is given up; Conn.Closed is called by whoever reads last
+)
+
+// Session is one Engine.IO session. Its methods may be called concurrently,
+// and from inside the methods of Conn. It belongs to its Server, which closes
+// it when Conn does not.
+type Session struct {
+	srv  *Server
+	conn Conn // set before anybody else can reach the session
+	id   sessionID
+	addr string
+
+	mu     sync.Mutex // guards everything below, in the transports' structs too
+	life   life
+	beat   beat
+	calls  uint8 // calls of Conn in progress
+	reads  uint8 // goroutines that may still call Conn.Message
+	reason Reason
+
+	timer   *time.Timer   // one for all deadlines; see arm
+	beatDue time.Duration // when the next ping is sent, or the pong has to be there
+	closeBy time.Duration // when closing turns into closed
+
+	polling *polling   // what the session keeps while it polls
+	ws      *webSocket // the transport, once it is not polling
+	upgrade *upgrade   // the upgrade that is under way
+}
+
+// ID returns the session's ID, the sid of the protocol. Whoever knows it can
+// take part in the session: it does not belong into logs.
+func (s *Session) ID() string { return s.id.String() }
+
+// RemoteAddr returns the peer's address, with its port where that is known;
+// behind Options.TrustedProxies the one they name.
+func (s *Session) RemoteAddr() string { return s.addr }
+
+// OriginChecked reports whether the rule of Options.Origins was in force for
+// this session. Where it was not, a cookie proves nothing about who sent it.
+func (s *Session) OriginChecked() bool { return !s.srv.opts.InsecureAnyOrigin }
+
+// Transport returns the transport in use.
+func (s *Session) Transport() Transport {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ws != nil {
+		return WebSocket
+	}
+	return Polling
+}
+
+// Send sends m. It never blocks: what the peer does not take at once is
+// queued. When the queue is full (Options.MaxOutbound) Send closes the session
+// and returns ErrSlow; after that, and after Close, it returns ErrClosed.
+// A nil error does not mean that the peer has got the message.
+func (s *Session) Send(m *Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life > open {
+		return ErrClosed
+	}
+	if s.ws != nil {
+		return s.write(s.ws, m.frames())
+	}
+	return s.push(m)
+}
+
+// SendVolatile sends m if the peer can take it now, and drops it and returns
+// ErrNotWritable if it would have to wait.
+func (s *Session) SendVolatile(m *Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.life > open:
+		return ErrClosed
+	case s.ws != nil && s.ws.writer == writerIdle:
+		return s.writeVolatile(s.ws, m.frames())
+	case s.ws == nil && s.polling.waiting != nil:
+		return s.push(m)
+	}
+	return ErrNotWritable
+}
+
+// Close closes the session when what is queued has been written, or after a
+// while if the peer does not read: PingTimeout by WebSocket, 30 s for the next
+// poll. It returns at once and Conn.Closed(reason) follows. Only the first
+// call counts.
+func (s *Session) Close(reason Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life > open {
+		return
+	}
+	wasOpen := s.life == open
+	s.life, s.reason = closing, reason
+	if wasOpen {
+		s.startClosing()
+	}
+}
+
+// Abort closes the session at once and drops what is queued.
+// Conn.Closed(reason) follows.
+func (s *Session) Abort(reason Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.end(reason)
+}
+
+// pollingCloseTimeout is how long a closing session waits for the next poll.
+const pollingCloseTimeout = 30 * time.Second
+
+// startClosing does what turns closing into closed, now or later. s.mu is
+// held.
+//
+// During an upgrade the peer has stopped to poll, but it may yet poll again:
+// whichever comes first, the poll or the upgrade's end, takes what is queued.
+func (s *Session) startClosing() {
+	now := s.srv.now()
+	if s.ws != nil {
+		s.closeBy = now + s.srv.opts.PingTimeout
+		s.write(s.ws, plainCloseFrame)
+	} else {
+		s.closeBy = now + pollingCloseTimeout
+		s.answerPoll()
+	}
+	s.arm()
+}
+
+// end gives the transport up. s.mu is held. A reason given to Close stays.
+func (s *Session) end(reason Reason) {
+	if s.life == closed {
+		return
+	}
+	if s.life != closing {
+		s.reason = reason
+	}
+	s.life = closed
+	s.timer.Stop()
+	if s.upgrade != nil {
+		s.upgrade.ws.kick()
+		s.upgrade = nil
+	}
+	if s.polling != nil {
+		s.polling.abandon()
+	}
+	if s.ws != nil {
+		s.ws.kick()
+	}
+	if s.reads == 0 {
+		s.reads++
+		s.srv.start(s.doneReading)
+	}
+}
+
+// doneReading ends the part of a goroutine that could call Conn.Message. The
+// last one of a closed session tells Conn.
+func (s *Session) doneReading() {
+	s.mu.Lock()
+	s.reads--
+	last := s.reads == 0 && s.life == closed
+	s.mu.Unlock()
+	if last {
+		s.call(func() { s.conn.Closed(s.reason) })
+		s.srv.forget(s)
+	}
+}
+
+// receive takes a packet from the peer, on the session's reader. An error ends
+// the session.
+func (s *Session) receive(p packet) error {
+	switch p.kind {
+	case packetMessage:
+		s.mu.Lock()
+		wanted := s.life == open
+		s.mu.Unlock()
+		if wanted {
+			s.call(func() { s.conn.Message(p.data, p.binary) })
+		}
+	case packetPong:
+		s.pong()
+	case packetPing:
+		return errPingFromPeer
+	case packetClose:
+		// By WebSocket the Node server ignores it and waits for the close
+		// frame; acting on it frees what a peer that says goodbye no longer
+		// needs.
+		return errPeerLeft
+	}
+	return nil // open, upgrade and noop mean nothing here; the Node server ignores them too
+}
+
+// call runs a method of Conn. A panic there ends this session alone.
+func (s *Session) call(method func()) {
+	s.mu.Lock()
+	s.calls++
+	s.mu.Unlock()
+	defer func() {
+		panicked := recover()
+		s.mu.Lock()
+		s.calls--
+		if panicked != nil {
+			s.end(TransportError)
+		}
+		s.mu.Unlock()
+		if panicked != nil {
+			s.srv.log.Error("engineio: panic in the layer above", "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+		}
+	}()
+	method()
+}

@@ -1,0 +1,282 @@
+package engineio
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+// This file is the only one that knows the WebSocket library
+// (docs/adr/0003-websocket-library.md). The library makes and checks frame
+// headers, masks, close codes and handshakes; when to read, how much memory a
+// message may take and what to do about a mistake is decided here.
+
+// frameKind tells the frames apart that next and its callers care about.
+type frameKind = ws.OpCode
+
+const (
+	textFrame   frameKind = ws.OpText
+	binaryFrame frameKind = ws.OpBinary
+	pingFrame   frameKind = ws.OpPing
+	pongFrame   frameKind = ws.OpPong
+	closeFrame  frameKind = ws.OpClose
+)
+
+// side says which end of a WebSocket we are: a server reads masked frames, a
+// client unmasked ones (RFC 6455, section 5.1).
+type side = ws.State
+
+const (
+	serverSide side = ws.StateServerSide
+	clientSide side = ws.StateClientSide
+)
+
+// Close codes (RFC 6455, section 7.4.1). noCode stands for a close frame
+// without one, which is what the Node server sends in the ordinary case.
+const (
+	noCode              ws.StatusCode = 0
+	codeProtocolError   ws.StatusCode = ws.StatusProtocolError
+	codeUnsupported     ws.StatusCode = ws.StatusUnsupportedData
+	codeInvalidText     ws.StatusCode = ws.StatusInvalidFramePayloadData
+	codeMessageTooBig   ws.StatusCode = ws.StatusMessageTooBig
+	codePolicyViolation ws.StatusCode = ws.StatusPolicyViolation
+)
+
+// frameError is a peer's breach of RFC 6455, with the code to close with.
+type frameError struct {
+	code ws.StatusCode
+	text string
+}
+
+func (e *frameError) Error() string { return "engineio: websocket: " + e.text }
+
+var errMessageTooBig = &frameError{codeMessageTooBig, "message too big"}
+
+// peerClosed is the peer's close frame (RFC 6455, section 5.5.1).
+type peerClosed struct{ code ws.StatusCode }
+
+func (e *peerClosed) Error() string { return "engineio: websocket: closed by the peer" }
+
+// frameReader reads the messages of one WebSocket. It holds no buffer between
+// messages but what input holds.
+type frameReader struct {
+	in    input
+	side  side
+	limit int // bytes of one message
+	head  [ws.MaxHeaderSize]byte
+}
+
+// next waits for a message and returns it. The data is valid until the next
+// call. Control frames on the way are handed to control; it gets pings, and
+// its payload is valid during the call alone.
+func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data []byte, kind frameKind, err error) {
+	state := r.side
+	for {
+		h, err := ws.ReadHeaderBuffer(&r.in, r.head[:])
+		if err != nil {
+			return nil, 0, headerError(err)
+		}
+		if err := ws.CheckHeader(h, state); err != nil {
+			return nil, 0, &frameError{codeProtocolError, err.Error()}
+		}
+		if h.OpCode.IsControl() {
+			payload, err := r.payload(nil, h)
+			if err != nil {
+				return nil, 0, err
+			}
+			if h.OpCode == closeFrame {
+				return nil, 0, closeError(payload)
+			}
+			control(h.OpCode, payload)
+			continue
+		}
+		// The declared length is only ever compared: memory grows by what has
+		// come in, or a thousand peers could each claim the limit and wait.
+		if h.Length > int64(r.limit-len(data)) {
+			return nil, 0, errMessageTooBig
+		}
+		if h.OpCode != ws.OpContinuation {
+			kind = h.OpCode
+		}
+		if data, err = r.payload(data, h); err != nil {
+			return nil, 0, err
+		}
+		if h.Fin {
+			break
+		}
+		state = state.Set(ws.StateFragmented)
+		data = bytes.Clone(data) // it may lie in the input's buffer, which the next frame overwrites
+	}
+	if kind == textFrame && !utf8.Valid(data) { // RFC 6455, section 8.1
+		return nil, 0, &frameError{codeInvalidText, "text that is not UTF-8"}
+	}
+	return data, kind, nil
+}
+
+// payload appends the payload of the frame with header h to data. A payload
+// that lies in the input's buffer whole is not copied when data is empty.
+func (r *frameReader) payload(data []byte, h ws.Header) ([]byte, error) {
+	for got := 0; int64(got) < h.Length; {
+		chunk, err := r.in.take(int(h.Length) - got)
+		if err != nil {
+			return nil, err
+		}
+		if h.Masked {
+			ws.Cipher(chunk, h.Mask, got)
+		}
+		if int64(len(chunk)) == h.Length && len(data) == 0 {
+			return chunk, nil
+		}
+		data = append(data, chunk...)
+		got += len(chunk)
+	}
+	return data, nil
+}
+
+func headerError(err error) error {
+	if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) {
+		return &frameError{codeProtocolError, err.Error()}
+	}
+	return err
+}
+
+// closeError judges the payload of a close frame (RFC 6455, section 7.4).
+func closeError(payload []byte) error {
+	if len(payload) == 0 {
+		return &peerClosed{noCode}
+	}
+	code, reason := ws.ParseCloseFrameData(payload)
+	switch err := ws.CheckCloseFrameData(code, reason); {
+	case errors.Is(err, ws.ErrProtocolInvalidUTF8):
+		return &frameError{codeInvalidText, err.Error()}
+	case err != nil:
+		return &frameError{codeProtocolError, err.Error()}
+	}
+	return &peerClosed{code}
+}
+
+// appendFrame appends one unfragmented frame from a server, whose payload is
+// prefix and data.
+func appendFrame(dst []byte, kind frameKind, prefix string, data []byte) []byte {
+	var b bytes.Buffer
+	writeHeader(&b, ws.Header{Fin: true, OpCode: kind, Length: int64(len(prefix) + len(data))})
+	dst = append(dst, b.Bytes()...)
+	dst = append(dst, prefix...)
+	return append(dst, data...)
+}
+
+// appendMaskedFrame is appendFrame for a client (RFC 6455, section 5.3).
+func appendMaskedFrame(dst []byte, kind frameKind, prefix string, data []byte) []byte {
+	mask := ws.NewMask()
+	var b bytes.Buffer
+	writeHeader(&b, ws.Header{Fin: true, OpCode: kind, Masked: true, Mask: mask, Length: int64(len(prefix) + len(data))})
+	dst = append(dst, b.Bytes()...)
+	start := len(dst)
+	dst = append(dst, prefix...)
+	dst = append(dst, data...)
+	ws.Cipher(dst[start:], mask, 0)
+	return dst
+}
+
+func writeHeader(b *bytes.Buffer, h ws.Header) {
+	if err := ws.WriteHeader(b, h); err != nil {
+		panic("engineio: " + err.Error()) // lengths are never negative, buffers never fail
+	}
+}
+
+// appendMessageFrames appends the frames of a message: the text with the type
+// before it, then each attachment as it is.
+func appendMessageFrames(dst []byte, kind packetType, text []byte, attachments [][]byte) []byte {
+	size := ws.MaxHeaderSize + 1 + len(text)
+	for _, data := range attachments {
+		size += ws.MaxHeaderSize + len(data)
+	}
+	if text != nil && len(attachments) == 0 && len(text) < 125 {
+		size = ws.MinHeaderSize + 1 + len(text)
+	}
+	dst = append(make([]byte, 0, len(dst)+size), dst...)
+	if text != nil {
+		dst = appendFrame(dst, textFrame, string(kind), text)
+	}
+	for _, data := range attachments {
+		dst = appendFrame(dst, binaryFrame, "", data)
+	}
+	return dst
+}
+
+// plainCloseFrame is the close frame of the ordinary case.
+var plainCloseFrame = appendCloseFrame(nil, noCode)
+
+// appendCloseFrame appends a close frame with code, or with none.
+func appendCloseFrame(dst []byte, code ws.StatusCode) []byte {
+	if code == noCode {
+		return appendFrame(dst, closeFrame, "", nil)
+	}
+	return appendFrame(dst, closeFrame, "", ws.NewCloseFrameBody(code, ""))
+}
+
+// accepted is a request that has become a WebSocket.
+type accepted struct {
+	conn     net.Conn
+	response []byte // the 101 response, not written yet
+	early    []byte // what the peer sent after its request without waiting for the response
+}
+
+var errNoHijacker = errors.New("engineio: the http.ResponseWriter cannot be hijacked (a middleware that wraps it has no Unwrap method), so no WebSocket can be opened")
+
+// acceptWebSocket takes the connection of r over (RFC 6455, section 4.2). The
+// response is left to the caller, who can write it together with the first
+// packets. When it fails for the peer's mistake the peer has been answered;
+// errNoHijacker leaves the answer to the caller.
+func acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header) (accepted, error) {
+	t := &takeover{writer: w}
+	conn, _, _, err := ws.HTTPUpgrader{Header: header}.Upgrade(r, t)
+	if conn == nil {
+		return accepted{}, errNoHijacker
+	}
+	if err != nil {
+		conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
+		conn.Write(t.response.Bytes())
+		conn.Close()
+		return accepted{}, err
+	}
+	return accepted{conn: conn, response: t.response.Bytes(), early: t.early}, nil
+}
+
+// refusalTimeout bounds the writing of a refusal to a connection that is ours
+// already.
+const refusalTimeout = time.Second
+
+// takeover is the http.ResponseWriter that the library sees. It hijacks the
+// real one but keeps the response back, and nothing of net/http's buffers.
+type takeover struct {
+	writer   http.ResponseWriter
+	response bytes.Buffer
+	early    []byte
+}
+
+// Hijack implements http.Hijacker.
+func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(t.writer).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := rw.Reader.Buffered(); n > 0 {
+		early, _ := rw.Reader.Peek(n)
+		t.early = bytes.Clone(early)
+	}
+	rw.Writer.Reset(&t.response)
+	return conn, rw, nil
+}
+
+// Header, Write and WriteHeader take what the library answers when it cannot
+// hijack; acceptWebSocket's caller has a better answer.
+func (t *takeover) Header() http.Header         { return http.Header{} }
+func (t *takeover) Write(p []byte) (int, error) { return len(p), nil }
+func (t *takeover) WriteHeader(int)             {}

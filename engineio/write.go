@@ -1,0 +1,244 @@
+package engineio
+
+import (
+	"bytes"
+	"net"
+	"time"
+)
+
+// Writing to a WebSocket never blocks whoever sends
+// (docs/adr/0004-writing-without-blocking.md). Whoever finds the writer idle
+// owns it for a moment and tries one write that does not wait. What the
+// connection does not take goes to the queue, and a goroutine that lives only
+// while there is a queue waits in the sender's stead. Others who send meanwhile
+// find the writer owned and queue behind it, so that frames never mix.
+
+// writerState says who writes to a WebSocket.
+type writerState uint8
+
+const (
+	writerIdle writerState = iota
+	writerOwned
+	writerBroken // a write failed, or the last frame has been written
+)
+
+// webSocket is a WebSocket of a session: its transport, or the one that an
+// upgrade tries.
+type webSocket struct {
+	frameReader // belongs to the goroutine that reads
+
+	// The session's mutex guards the rest.
+	writer writerState
+	queue  [][]byte // frames of whole messages, or what is left of one
+	queued int      // bytes in queue, and those that the writer goroutine is at
+	pong   []byte   // the frame that answers the latest ping (RFC 6455, section 5.5.3)
+}
+
+// newWebSocket returns a webSocket whose writer is owned by the caller.
+func newWebSocket(conn net.Conn, early []byte, limit int) *webSocket {
+	return &webSocket{
+		frameReader: frameReader{
+			in:    input{conn: conn, poll: newPollConn(conn), data: early},
+			side:  serverSide,
+			limit: limit,
+		},
+		writer: writerOwned,
+	}
+}
+
+// kick makes the goroutines that wait for the connection see that it is given
+// up. They close it: closing a TLS connection may wait, and callers must not.
+func (ws *webSocket) kick() { ws.in.conn.SetDeadline(longAgo) }
+
+var longAgo = time.Unix(1, 0)
+
+// write sends frames on ws, or queues them. s.mu is held, and let go while the
+// operating system writes.
+func (s *Session) write(ws *webSocket, frames []byte) error {
+	if ws.queued > 0 && ws.queued+len(frames) > s.srv.opts.MaxOutbound {
+		s.end(SlowPeer)
+		return ErrSlow
+	}
+	switch {
+	case ws.writer == writerBroken:
+		return ErrClosed
+	case ws.writer == writerOwned:
+		ws.push(frames)
+	case ws.in.poll == nil:
+		ws.push(frames)
+		ws.writer = writerOwned
+		s.startWriter(ws)
+	default:
+		ws.writer = writerOwned
+		rest, err := s.tryWrite(ws, frames)
+		s.disown(ws, rest, err)
+		return err
+	}
+	return nil
+}
+
+// writeVolatile is write for frames that are dropped when the connection takes
+// nothing of them at once. The writer is idle, s.mu is held and let go.
+func (s *Session) writeVolatile(ws *webSocket, frames []byte) error {
+	if ws.in.poll == nil {
+		return s.write(ws, frames) // that nobody writes is all one can know
+	}
+	ws.writer = writerOwned
+	rest, err := s.tryWrite(ws, frames)
+	if err == nil && len(rest) == len(frames) {
+		rest, err = nil, ErrNotWritable
+	}
+	s.disown(ws, rest, err)
+	return err
+}
+
+// answerPing answers a ping frame of the peer. Only the latest one waits for
+// an answer, behind everything else, so that a peer cannot fill memory by
+// asking (RFC 6455, section 5.5.3). s.mu is held and let go.
+func (s *Session) answerPing(ws *webSocket, pong []byte) {
+	if ws.writer == writerOwned || ws.in.poll == nil {
+		ws.pong = pong
+	}
+	if ws.writer == writerIdle {
+		s.write(ws, pong)
+	}
+}
+
+// tryWrite writes without waiting and returns the rest. The caller owns the
+// writer and holds s.mu, which is let go meanwhile.
+func (s *Session) tryWrite(ws *webSocket, frames []byte) (rest []byte, err error) {
+	s.mu.Unlock()
+	rest, err = ws.in.poll.write(frames)
+	s.mu.Lock()
+	if err != nil {
+		err = ErrClosed
+	}
+	return rest, err
+}
+
+// maxTurns is how many frames that others have queued meanwhile a sender
+// writes for them before a goroutine relieves it.
+const maxTurns = 4
+
+// disown gives the writer up after a write that left rest. What is queued has
+// to be written by somebody: a little of it here, the rest by a goroutine.
+func (s *Session) disown(ws *webSocket, rest []byte, err error) {
+	for turn := 0; ; turn++ {
+		switch {
+		case err == ErrClosed:
+			s.lose(ws)
+			return
+		case len(rest) > 0:
+			ws.queue = append([][]byte{rest}, ws.queue...)
+			ws.queued += len(rest)
+			s.startWriter(ws)
+			return
+		case !ws.pending():
+			s.rest(ws)
+			return
+		case err == ErrNotWritable || turn == maxTurns:
+			s.startWriter(ws)
+			return
+		}
+		rest, err = s.tryWrite(ws, ws.shift())
+	}
+}
+
+// takeUp writes what is queued, in one piece. The caller owns the writer.
+func (s *Session) takeUp(ws *webSocket) {
+	if ws.in.poll == nil {
+		s.startWriter(ws)
+		return
+	}
+	frames := bytes.Join(ws.queue, nil)
+	ws.queue, ws.queued = nil, 0
+	rest, err := s.tryWrite(ws, frames)
+	s.disown(ws, rest, err)
+}
+
+// startWriter hands the writer, which the caller owns, to a goroutine.
+func (s *Session) startWriter(ws *webSocket) {
+	s.srv.start(func() { s.runWriter(ws) })
+}
+
+// maxBatch bounds what the writer goroutine takes out of the queue at once, so
+// that the count of what waits stays close to the truth.
+const maxBatch = 64 << 10
+
+// runWriter waits for the connection in place of those who send. It needs no
+// deadline of its own: a peer that takes nothing at all does not answer the
+// ping that waits in the queue either.
+func (s *Session) runWriter(ws *webSocket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ws.pending() {
+		batch, size := ws.batch()
+		s.mu.Unlock()
+		_, err := batch.WriteTo(ws.in.conn)
+		s.mu.Lock()
+		ws.queued -= size
+		if err != nil {
+			s.lose(ws)
+			return
+		}
+	}
+	s.rest(ws)
+}
+
+// rest leaves the writer idle. Nothing is queued.
+func (s *Session) rest(ws *webSocket) {
+	ws.writer = writerIdle
+	if s.life == closing && ws == s.ws {
+		// The close frame is out, and nothing may follow it. A peer of good
+		// will answers it at once.
+		ws.writer = writerBroken
+		s.closeBy = min(s.closeBy, s.srv.now()+lingerTimeout)
+		s.arm()
+	}
+}
+
+// lose notes that ws cannot be written to any more.
+func (s *Session) lose(ws *webSocket) {
+	ws.writer = writerBroken
+	ws.queue, ws.pong, ws.queued = nil, nil, 0
+	switch {
+	case ws == s.ws:
+		s.end(TransportClose)
+	case s.upgrade != nil && ws == s.upgrade.ws:
+		s.abandonUpgrade()
+	}
+}
+
+func (ws *webSocket) pending() bool { return len(ws.queue) > 0 || ws.pong != nil }
+
+func (ws *webSocket) push(frames []byte) {
+	ws.queue = append(ws.queue, frames)
+	ws.queued += len(frames)
+}
+
+// shift takes the next frames out of the queue, which is not empty.
+func (ws *webSocket) shift() []byte {
+	if len(ws.queue) == 0 {
+		frames := ws.pong
+		ws.pong = nil
+		return frames
+	}
+	frames := ws.queue[0]
+	ws.queue[0] = nil
+	if ws.queue = ws.queue[1:]; len(ws.queue) == 0 {
+		ws.queue = nil // an idle session keeps no array
+	}
+	ws.queued -= len(frames)
+	return frames
+}
+
+// batch takes frames for one write out of the queue. They stay counted.
+func (ws *webSocket) batch() (batch net.Buffers, size int) {
+	for ws.pending() && size < maxBatch {
+		frames := ws.shift()
+		batch = append(batch, frames)
+		size += len(frames)
+	}
+	ws.queued += size
+	return batch, size
+}
