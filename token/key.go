@@ -22,12 +22,13 @@ const maxKeyID = 256
 // concurrently. It implements Keys: the one key for every token.
 type Key struct{ k *key }
 
-// key is behind a pointer so that a Key inside somebody's struct prints as an
-// address even where fmt cannot call its methods.
 type key struct {
-	family   family
-	algs     []Algorithm
-	material any // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	family family
+	algs   []Algorithm
+	// material returns a []byte, *rsa.PublicKey, *ecdsa.PublicKey or
+	// ed25519.PublicKey. Of a func fmt prints the address, whatever the verb, even in
+	// unexported fields of somebody's struct, where it does not call our methods.
+	material func() any
 	id       string
 	err      error // not usable at all
 	short    error // usable with Options.InsecureShortSecret only
@@ -145,8 +146,8 @@ func (k Key) verify(u Unverified) error {
 		}
 		return fmt.Errorf("%w: the header names %s, the key is for %s", ErrAlgorithm, named, listAlgorithms(k.k.algs))
 	}
-	method := algorithms[u.Header.Algorithm].method
-	if err := method.Verify(u.p.signingInput, u.p.signature, k.k.material); err != nil {
+	method, p := algorithms[u.Header.Algorithm].method, u.parsed()
+	if err := method.Verify(p.signingInput, p.signature, k.k.material()); err != nil {
 		return ErrSignature // the cause tells nothing but where the arithmetic failed
 	}
 	return nil
@@ -165,7 +166,7 @@ func newKey(family family, material any, algs []Algorithm) (*key, error) {
 			return nil, fmt.Errorf("%s is listed twice", alg)
 		}
 	}
-	return &key{family: family, algs: slices.Clone(algs), material: material}, nil
+	return &key{family: family, algs: slices.Clone(algs), material: func() any { return material }}, nil
 }
 
 // unusable returns a key that says why it cannot be used.

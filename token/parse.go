@@ -44,7 +44,7 @@ func parse(compact string, max int) (Unverified, error) {
 		}
 		*part.decoded = decoded
 	}
-	u := Unverified{p: p}
+	u := Unverified{parsed: func() *parsed { return p }}
 	if err := u.readHeader(); err != nil {
 		return Unverified{}, err
 	}
@@ -62,7 +62,7 @@ func parse(compact string, max int) (Unverified, error) {
 // address does, proves nothing (RFC 8725, section 3.10). Other parameters are
 // ignored, as RFC 7515, section 4, asks.
 func (u *Unverified) readHeader() error {
-	p := u.p
+	p := u.parsed()
 	err := eachMember(p.header, func(name []byte, start, end int) (err error) {
 		text := string(p.header[start:end])
 		switch string(name) {

@@ -15,7 +15,9 @@ type Header struct {
 // claims.
 type Unverified struct {
 	Header Header
-	p      *parsed
+	// parsed returns what the token was taken apart into; it is nil in the zero
+	// Unverified, and a func so that fmt does not look into it.
+	parsed func() *parsed
 }
 
 // ParseUnverified takes a token apart without verifying anything, to show what it
@@ -40,15 +42,15 @@ func (u Unverified) RawClaims() []byte { return bytes.Clone(u.payload()) }
 // RawHeader returns a copy of the JSON of the header. Do not take a key, or the
 // address of one, from it (RFC 8725, section 3.10).
 func (u Unverified) RawHeader() []byte {
-	if u.p == nil {
+	if u.parsed == nil {
 		return nil
 	}
-	return bytes.Clone(u.p.header)
+	return bytes.Clone(u.parsed().header)
 }
 
 func (u Unverified) payload() []byte {
-	if u.p == nil {
+	if u.parsed == nil {
 		return nil
 	}
-	return u.p.payload
+	return u.parsed().payload
 }

@@ -64,8 +64,8 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.p.refused != nil {
-		return nil, u.p.refused
+	if refused := u.parsed().refused; refused != nil {
+		return nil, refused
 	}
 	key, err := v.chooseKey(ctx, u)
 	if err != nil {
@@ -122,8 +122,9 @@ func (v *Verifier) askForKey(ctx context.Context, u Unverified) (key Key, err er
 
 // accept returns the Token of u, whose signature is valid, if its claims are good.
 func (v *Verifier) accept(u Unverified) (*Token, error) {
-	raw := string(u.p.payload) // of the exact size: a Token lives as long as a socket
-	c, err := readClaims(u.p.payload, raw)
+	p := u.parsed()
+	raw := string(p.payload) // of the exact size: a Token lives as long as a socket
+	c, err := readClaims(p.payload, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +138,7 @@ func (v *Verifier) accept(u Unverified) (*Token, error) {
 		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id,
 		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
 		Algorithm: u.Header.Algorithm, KeyID: u.Header.KeyID, Type: u.Header.Type,
-		Hash:       sha256.Sum256([]byte(u.p.signingInput)),
+		Hash:       sha256.Sum256([]byte(p.signingInput)),
 		validUntil: v.validUntil(c),
 		claims:     raw,
 	}, nil
@@ -198,13 +199,13 @@ func (v *Verifier) checkNames(c claims, u Unverified) error {
 		return ErrID
 	}
 	if o.Nonce != "" {
-		nonce, err := findMember(u.p.payload, "nonce")
+		nonce, err := findMember(u.payload(), "nonce")
 		if value, ok := unquote(string(nonce)); err != nil || !ok || value != o.Nonce {
 			return ErrNonce
 		}
 	}
 	for _, name := range o.Required {
-		if value, err := findMember(u.p.payload, name); err != nil || value == nil || string(value) == "null" {
+		if value, err := findMember(u.payload(), name); err != nil || value == nil || string(value) == "null" {
 			return fmt.Errorf("%w: %.64q", ErrClaimMissing, name)
 		}
 	}

@@ -28,10 +28,10 @@ import (
 type SigningKey struct{ k *signingKey }
 
 type signingKey struct {
-	alg     token.Algorithm
-	private any // []byte or crypto.Signer
-	verify  token.Key
-	id      string
+	alg    token.Algorithm
+	sign   func(input string) ([]byte, error) // a func, so that fmt shows no secret
+	public crypto.PublicKey                   // nil for a shared secret
+	verify token.Key
 }
 
 // Secret returns the signing key of a shared secret for an HMAC algorithm, long
@@ -107,7 +107,14 @@ func newSigningKey(alg token.Algorithm, private any, verify token.Key) (SigningK
 	if err := verify.Err(); err != nil {
 		return SigningKey{}, fmt.Errorf("mint: %w", err)
 	}
-	return SigningKey{&signingKey{alg: alg, private: private, verify: verify}}, nil
+	k := &signingKey{alg: alg, verify: verify}
+	k.sign = func(input string) ([]byte, error) {
+		return jwt.GetSigningMethod(string(alg)).Sign(input, private)
+	}
+	if signer, ok := private.(crypto.Signer); ok {
+		k.public = signer.Public()
+	}
+	return SigningKey{k}, nil
 }
 
 // WithID returns the key under a key ID, which goes into the header of its tokens.
@@ -116,7 +123,7 @@ func (k SigningKey) WithID(id string) SigningKey {
 		return k
 	}
 	named := *k.k
-	named.id, named.verify = id, named.verify.WithID(id)
+	named.verify = named.verify.WithID(id)
 	return SigningKey{&named}
 }
 
@@ -131,14 +138,10 @@ func (k SigningKey) Key() token.Key {
 // PublicPEM returns the public key as "PUBLIC KEY", to hand to other verifiers. It
 // is an error for a shared secret.
 func (k SigningKey) PublicPEM() ([]byte, error) {
-	if k.k == nil {
-		return nil, errNoKey
+	if k.k == nil || k.k.public == nil {
+		return nil, errors.New("mint: a shared secret has no public key, nor has the zero SigningKey")
 	}
-	signer, ok := k.k.private.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("mint: a shared secret has no public key")
-	}
-	der, err := x509.MarshalPKIXPublicKey(signer.Public())
+	der, err := x509.MarshalPKIXPublicKey(k.k.public)
 	if err != nil {
 		return nil, fmt.Errorf("mint: %w", err)
 	}
@@ -154,21 +157,19 @@ type Header struct {
 	Extra map[string]any
 }
 
-var errNoKey = errors.New("mint: the zero SigningKey")
-
 // Sign returns a token with the claims, a map or a struct that encodes to a JSON
 // object by the rules of encoding/json, in compact serialization. It adds no claim and checks none: exp may be
 // missing or past. Times are numbers: time.Now().Add(time.Hour).Unix().
 func Sign(key SigningKey, claims any, header Header) (string, error) {
-	if key.k == nil {
-		return "", errNoKey
+	if err := key.Key().Err(); err != nil {
+		return "", fmt.Errorf("mint: %w", err)
 	}
 	parameters := map[string]any{"alg": key.k.alg, "typ": header.Type}
 	if header.Type == "" {
 		parameters["typ"] = "JWT"
 	}
-	if key.k.id != "" {
-		parameters["kid"] = key.k.id
+	if id := key.k.verify.ID(); id != "" {
+		parameters["kid"] = id
 	}
 	maps.Copy(parameters, header.Extra)
 	protected, err := json.Marshal(parameters, jsonv1.DefaultOptionsV1())
@@ -183,7 +184,7 @@ func Sign(key SigningKey, claims any, header Header) (string, error) {
 		return "", errors.New("mint: the claims are no JSON object")
 	}
 	input := base64.RawURLEncoding.EncodeToString(protected) + "." + base64.RawURLEncoding.EncodeToString(payload)
-	signature, err := jwt.GetSigningMethod(string(key.k.alg)).Sign(input, key.k.private)
+	signature, err := key.k.sign(input)
 	if err != nil {
 		return "", fmt.Errorf("mint: %w", err)
 	}
