@@ -9,6 +9,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
+
+	"socketiojwt/socketio/internal/packet"
 )
 
 // Arguments are the positional arguments of an event or of an acknowledgement,
@@ -36,8 +38,45 @@ func (r Raw) Attachments() [][]byte { return r.attachments }
 // Scan reads the argument into dst, as Event.Scan does.
 func (r Raw) Scan(dst any) error { return decodeValue(r.value, r.attachments, dst) }
 
+// ParseArguments takes a JSON array of arguments apart, with the attachments that
+// its placeholders count, and keeps both. It is for adapters and tests, which
+// get packets by other ways than a connection.
+func ParseArguments(array stdjson.RawMessage, attachments [][]byte) (Arguments, error) {
+	return newArguments(array, attachments, defaultMaxDepth)
+}
+
+// newArguments takes both over.
+func newArguments(array []byte, attachments [][]byte, maxDepth int) (Arguments, error) {
+	values, err := splitArray(array, maxDepth)
+	if err != nil {
+		return Arguments{}, err
+	}
+	a := Arguments{values: values, attachments: attachments}
+	if len(attachments) > 0 && !a.placeholdersWithin() {
+		return Arguments{}, packet.ErrMalformed
+	}
+	return a, nil
+}
+
+// EncodeArguments is the reverse of ParseArguments, for values as Emit takes them.
+func EncodeArguments(args ...any) (array stdjson.RawMessage, attachments [][]byte, err error) {
+	e := encoders.Get().(*encoder)
+	defer e.release()
+	e.json.WriteByte('[')
+	if err := e.arguments(args, false); err != nil {
+		return nil, nil, err
+	}
+	return bytes.Clone(e.json.Bytes()), e.attachments, nil
+}
+
 // Len returns the number of arguments.
 func (a Arguments) Len() int { return len(a.values) }
+
+// Drop returns the arguments after the first n.
+func (a Arguments) Drop(n int) Arguments {
+	a.values = a.values[min(n, len(a.values)):]
+	return a
+}
 
 // Args returns the arguments undecoded, each as a Raw, ready to be passed on:
 //

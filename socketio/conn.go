@@ -136,7 +136,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 func (c *conn) joined(namespace string) (s *Socket, ok bool) {
 	c.mu.Lock()
 	s = c.find(namespace)
-	left := slices.Contains(c.left, namespace)
+	left := c.closed || slices.Contains(c.left, namespace)
 	c.mu.Unlock()
 	if s == nil && !left || s != nil && s.isConnecting() {
 		c.violation("packet for a namespace that is not joined")
@@ -161,7 +161,9 @@ func (c *conn) answered() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.connecting--
-	c.stopTimer()
+	if len(c.sockets) > 0 { // else it ended meanwhile
+		c.stopTimer()
+	}
 	if !c.trimmed {
 		c.trimmed = true
 		c.request = c.request.keep(c.server.opts.KeepHeaders)

@@ -54,7 +54,7 @@ func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDe
 	if err != nil {
 		return nil, err
 	}
-	args.values = args.values[1:]
+	args = args.Drop(1)
 	e := &Event{Arguments: args, name: name, socket: s, ackID: p.AckID, wantsAck: p.HasAck}
 	e.size = args.size() + len(name) + 128
 	return e, nil
@@ -65,15 +65,7 @@ func parseArguments(payload []byte, attachments [][]byte, maxDepth int) (Argumen
 	if len(attachments) == 0 { // otherwise it was copied when the first packet came
 		payload = bytes.Clone(payload)
 	}
-	values, err := splitArray(payload, maxDepth)
-	if err != nil {
-		return Arguments{}, err
-	}
-	args := Arguments{values: values, attachments: attachments}
-	if len(attachments) > 0 && !args.placeholdersWithin() {
-		return Arguments{}, packet.ErrMalformed
-	}
-	return args, nil
+	return newArguments(payload, attachments, maxDepth)
 }
 
 // eventName reads the first member of an EVENT: a string that is not reserved,

@@ -74,6 +74,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+const defaultMaxDepth = 64
+
 // withDefaults returns o with its zero values replaced.
 func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
@@ -106,7 +108,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"MaxRooms", &o.MaxRooms, 1000},
 		{"MaxPendingAcks", &o.MaxPendingAcks, 1000},
 		{"MaxAttachments", &o.MaxAttachments, 10},
-		{"MaxDepth", &o.MaxDepth, 64},
+		{"MaxDepth", &o.MaxDepth, defaultMaxDepth},
 		{"MaxNameLength", &o.MaxNameLength, 256},
 		{"MaxInbox", &o.MaxInbox, 4 * min(payload, math.MaxInt/4)},
 		{"MaxHeldBytes", &o.MaxHeldBytes, 64 << 20},

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -121,14 +123,27 @@ func (srv *Server) Lookup(name string) *Namespace {
 // middleware nor Open. Calling it again returns the same handler.
 func (srv *Server) Handler() (http.Handler, error) {
 	srv.mu.Lock()
-	defer srv.mu.Unlock()
 	if srv.frozen {
+		defer srv.mu.Unlock()
 		return srv.handler, nil
 	}
-	all := append([]*Namespace(nil), srv.dynamic...)
-	for _, n := range srv.namespaces {
-		all = append(all, n)
+	srv.frozen = true // before the checks, so that what was checked stays as it is
+	srv.handler = http.HandlerFunc(srv.serveHTTP)
+	rules, named := slices.Clone(srv.dynamic), slices.Collect(maps.Values(srv.namespaces))
+	srv.mu.Unlock()
+
+	if err := srv.wire(append(rules, named...), named); err != nil {
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		srv.frozen = false
+		return nil, err
 	}
+	return srv.handler, nil
+}
+
+// wire checks what was registered and makes it ready. Adapters are for the
+// namespaces that exist; dynamic ones get theirs when they come.
+func (srv *Server) wire(all, named []*Namespace) error {
 	var failed []error
 	for _, n := range all {
 		// "/" always exists; unless something was done with it, nobody is let in.
@@ -138,19 +153,17 @@ func (srv *Server) Handler() (http.Handler, error) {
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
-		return nil, err
+		return err
 	}
-	for _, n := range srv.namespaces {
+	for _, n := range named {
 		if err := srv.adapt(n); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, n := range all {
 		n.table.freeze()
 	}
-	srv.frozen = true
-	srv.handler = http.HandlerFunc(srv.serveHTTP)
-	return srv.handler, nil
+	return nil
 }
 
 // adapt gives a namespace its adapter.
@@ -183,12 +196,10 @@ func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) (*Namespace, error) {
 	srv.mu.Lock()
 	n := srv.namespaces[name]
-	if n != nil && n.matches == nil && n.table.admits() {
-		n.refs++
-		srv.mu.Unlock()
+	srv.mu.Unlock()
+	if n != nil && n.parent == nil && n.table.admits() {
 		return n, nil
 	}
-	srv.mu.Unlock()
 	for _, parent := range srv.dynamic {
 		ok, err := parent.matches(ctx, name, h)
 		if err != nil {
@@ -204,19 +215,36 @@ func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) 
 // child returns the dynamic namespace of that name. Two sockets that come at
 // once get the same.
 func (srv *Server) child(parent *Namespace, name string) (*Namespace, error) {
+	if n := srv.enter(name, nil); n != nil {
+		return n, nil
+	}
+	made := srv.newNamespace(name, parent.table)
+	made.parent = parent
+	if err := srv.adapt(made); err != nil {
+		return nil, &ConnectError{Message: "internal error", Temporary: true, Err: err}
+	}
+	n := srv.enter(name, made)
+	if n != made {
+		srv.closeAdapter(made) // somebody was faster
+	}
+	return n, nil
+}
+
+// enter counts a socket that joins a namespace: the one there is, else the one
+// made for it.
+func (srv *Server) enter(name string, made *Namespace) *Namespace {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	n := srv.namespaces[name]
 	if n == nil {
-		n = srv.newNamespace(name, parent.table)
-		n.parent = parent
-		if err := srv.adapt(n); err != nil {
-			return nil, &ConnectError{Message: "internal error", Temporary: true, Err: err}
+		if made == nil {
+			return nil
 		}
+		n = made
 		srv.namespaces[name] = n
 	}
 	n.refs++
-	return n, nil
+	return n
 }
 
 // release lets a dynamic namespace go with its last socket.
@@ -231,10 +259,14 @@ func (srv *Server) release(n *Namespace) {
 		delete(srv.namespaces, n.name)
 	}
 	srv.mu.Unlock()
-	if last && n.adapter != Adapter(n.local) {
-		if err := n.adapter.Close(); err != nil {
-			srv.opts.Logger.Warn("socketio: adapter failed to close", "namespace", n.name, "error", err)
-		}
+	if last {
+		srv.closeAdapter(n)
+	}
+}
+
+func (srv *Server) closeAdapter(n *Namespace) {
+	if err := n.adapter.Close(); err != nil {
+		srv.opts.Logger.Warn("socketio: adapter failed to close", "namespace", n.name, "error", err)
 	}
 }
 

@@ -3,6 +3,8 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -82,13 +84,10 @@ func (srv *Server) endAll() {
 
 func (srv *Server) closeAdapters() {
 	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	for _, n := range srv.namespaces {
-		if n.adapter != Adapter(n.local) {
-			if err := n.adapter.Close(); err != nil {
-				srv.opts.Logger.Warn("socketio: adapter failed to close", "namespace", n.name, "error", err)
-			}
-		}
+	named := slices.Collect(maps.Values(srv.namespaces))
+	srv.mu.Unlock()
+	for _, n := range named {
+		srv.closeAdapter(n)
 	}
 }
 

@@ -1,0 +1,152 @@
+// Package archtest holds the architecture to what was decided: who may import
+// whom, which package hides which library, and that every package says what it
+// is.
+package archtest
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "socketiojwt"
+
+// mayImport lists, for each package of the module, the others that its code
+// may import; for tests nothing is said. Packages below one that is listed obey
+// its line, and may import it.
+var mayImport = map[string][]string{
+	"token":               {},
+	"engineio":            {},
+	"socketio":            {"engineio"},
+	"socketio/sockettest": {"engineio", "socketio"},
+	"auth":                {"token", "socketio"},
+	"console":             {"auth", "socketio"},
+	"cmd":                 nil, // everything
+	"interop":             nil,
+	"examples":            nil,
+	"internal/archtest":   {},
+	"internal/leaktest":   {},
+	"internal/doctest":    {},
+}
+
+// onlyIn lists the libraries that one place hides.
+var onlyIn = map[string][]string{
+	"github.com/gobwas/ws":       {"engineio/websocket.go"},
+	"github.com/golang-jwt/jwt":  {"token/"},
+	"github.com/alecthomas/kong": {"cmd/"},
+}
+
+type file struct {
+	path    string // from the root of the module, with slashes
+	pkg     string // folder
+	imports []string
+	doc     bool
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, f := range files(t) {
+		room, allowed, listed := lineOf(f.pkg)
+		if !listed {
+			t.Errorf("%s: package %s has no line in mayImport", f.path, f.pkg)
+			continue
+		}
+		for _, imported := range f.imports {
+			target, ours := strings.CutPrefix(imported, module+"/")
+			if !ours {
+				continue
+			}
+			inside := target == room || strings.HasPrefix(target, room+"/") || strings.HasPrefix(target, "socketio/internal/") && strings.HasPrefix(room, "socketio")
+			ok := allowed == nil || inside || slices.ContainsFunc(allowed, func(a string) bool { return target == a })
+			if !ok {
+				t.Errorf("%s imports %s, which %s may not", f.path, target, room)
+			}
+		}
+	}
+}
+
+func TestLibrariesStayHidden(t *testing.T) {
+	for _, f := range files(t) {
+		for _, imported := range f.imports {
+			for library, places := range onlyIn {
+				if !strings.HasPrefix(imported, library) {
+					continue
+				}
+				if !slices.ContainsFunc(places, func(p string) bool { return strings.HasPrefix(f.path, p) }) {
+					t.Errorf("%s imports %s, which belongs in %v alone", f.path, imported, places)
+				}
+			}
+		}
+	}
+}
+
+func TestPackagesSayWhatTheyAre(t *testing.T) {
+	documented := map[string]bool{}
+	for _, f := range files(t) {
+		documented[f.pkg] = documented[f.pkg] || f.doc
+	}
+	for pkg, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no package comment", pkg)
+		}
+	}
+}
+
+// lineOf finds the line of mayImport for a package: its own or the nearest above.
+func lineOf(pkg string) (room string, allowed []string, listed bool) {
+	for room = pkg; room != "."; room = path.Dir(room) {
+		if allowed, listed = mayImport[room]; listed {
+			return room, allowed, true
+		}
+	}
+	return pkg, nil, false
+}
+
+// files parses the module's Go files but for its tests.
+func files(t *testing.T) []file {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	var all []file
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(root, name)
+		rel = filepath.ToSlash(rel)
+		if d.IsDir() {
+			if rel == "bench" || d.Name() == "node_modules" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && rel != "." {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(rel, ".go") || strings.HasSuffix(rel, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		f := file{path: rel, pkg: path.Dir(rel), doc: strings.TrimSpace(parsed.Doc.Text()) != ""}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			f.imports = append(f.imports, imported)
+		}
+		all = append(all, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) == 0 {
+		t.Fatal("no Go files found")
+	}
+	return all
+}
