@@ -43,7 +43,7 @@ if (!(runs >= 1)) give(`-n ${options.runs} is no number of runs`);
 async function checkPort() {
   for (const { address } of await lookup("localhost", { all: true })) {
     const probe = createServer().listen(port, address);
-    await Promise.race([once(probe, "listening"), once(probe, "error").then(([err]) => give(`port ${port} on ${address} is not free (${err.code})`))]);
+    await once(probe, "listening").catch((err) => give(`port ${port} on ${address} is not free (${err.code})`));
     await new Promise((resolve) => probe.close(resolve));
   }
 }
@@ -83,17 +83,17 @@ async function startServer(dir) {
     env: { ...process.env, GORACE: "halt_on_error=1", ...(options["one-processor"] && { GOMAXPROCS: "1" }) },
   });
   process.on("exit", () => child.kill("SIGKILL"));
-  await Promise.race([
-    once(createInterface({ input: child.stdout }), "line"),
-    once(child, "exit").then(([code, signal]) => give(`the server ended (${signal ?? code})`)),
-  ]);
+  const failed = (code, signal) => give(`the server ended (${signal ?? code})`);
+  child.once("exit", failed);
+  await once(createInterface({ input: child.stdout }), "line");
+  child.off("exit", failed);
   return child;
 }
 
 // runSuite gives the titles of the tests that failed, and the number of those that passed.
 async function runSuite(dir, { path }) {
   const cwd = join(dir, path);
-  const child = spawn(process.execPath, ["node_modules/mocha/bin/mocha.js", "--reporter", "json", "test-suite.js"], {
+  const child = spawn(process.execPath, ["node_modules/.bin/mocha", "--reporter", "json", "test-suite.js"], {
     cwd, stdio: ["ignore", "pipe", "inherit"], timeout: 120_000,
   });
   const [out] = await Promise.all([text(child.stdout), once(child, "exit")]);

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"os"
+	"slices"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+// app is a server with gates in front of its namespaces.
+type app struct {
+	io      *socketio.Server
+	waiting waitingRoom
+}
+
+func newApp(o options) (*app, error) {
+	verifier, err := token.NewVerifier(token.Secret(o.secret), token.Options{
+		Issuers:   []string{o.issuer},
+		Audiences: []string{o.audience},
+		Leeway:    o.leeway,
+	})
+	if err != nil {
+		return nil, err
+	}
+	server := socketio.Options{
+		Engine: engineio.Options{
+			Origins:           o.origins,
+			InsecureAnyOrigin: o.insecureAnyOrigin,
+			CORS:              engineio.CORS{Credentials: len(o.origins) > 0},
+		},
+		Logger: o.log,
+	}
+	if o.clientFiles != "" {
+		server.ClientFiles = os.DirFS(o.clientFiles)
+	}
+	a := &app{}
+	if a.io, err = socketio.NewServer(server); err != nil {
+		return nil, err
+	}
+
+	gated := func(name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
+		opts.Logger = o.log
+		opts.Authorize = a.authorize
+		gate, err := auth.NewGate(verifier, opts)
+		if err != nil {
+			return err
+		}
+		n := a.io.Of(name)
+		n.Use(mode(gate))
+		setUp(n)
+		return nil
+	}
+	handshake := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }
+	event := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event }
+	for _, err := range []error{
+		gated("/", handshake, auth.Options{}),
+		gated("/second", handshake, auth.Options{}),
+		gated("/cookie", handshake, auth.Options{Sources: []auth.Source{auth.FromCookie("token")}}),
+		gated("/admin", event, auth.Options{Timeout: 20 * time.Second, Grace: 30 * time.Second}),
+		gated("/admin-second", event, auth.Options{}),
+		gated("/brief", event, auth.Options{Timeout: 500 * time.Millisecond}),
+		gated("/grace", event, auth.Options{Timeout: 20 * time.Second, Grace: 300 * time.Millisecond}),
+		gated("/twice", event, auth.Options{Attempts: 2}),
+	} {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// authorize holds up a token with the claim `wait` until a test releases it.
+func (a *app) authorize(ctx context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
+	var name string
+	if err := t.Claim("wait", &name); err != nil || name == "" {
+		return nil, nil
+	}
+	return nil, a.waiting.wait(ctx, name)
+}
+
+// seen is the numbers that a socket has sent by "seq".
+var seen = socketio.NewKey[[]int]()
+
+type part struct {
+	Name string `json:"name"`
+	Data []byte `json:"data"`
+}
+
+type parts struct {
+	Parts []part `json:"parts"`
+}
+
+// setUp registers what an admitted socket can do.
+func setUp(n *socketio.Namespace) {
+	n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+		if err := s.Join("lobby"); err != nil {
+			return err
+		}
+		return s.Emit("welcome", auth.Token(ctx).Subject)
+	})
+	n.Handle("whoami", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (claims map[string]any, err error) {
+		err = auth.Token(ctx).Claims(&claims)
+		return claims, err
+	}))
+	n.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		return e.Ack(e.Args()...)
+	})
+	n.Handle("say", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		var text string
+		if err := e.Scan(&text); err != nil {
+			return err
+		}
+		if err := s.Namespace().Emit("said", auth.Token(ctx).Subject, text); err != nil {
+			return err
+		}
+		return e.Ack()
+	})
+	n.Handle("seq", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		var number int
+		if err := e.Scan(&number); err != nil {
+			return err
+		}
+		numbers, _ := seen.Value(s)
+		seen.Set(s, append(numbers, number))
+		return e.Ack()
+	})
+	n.Handle("seq-all", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, _ struct{}) ([]int, error) {
+		numbers, _ := seen.Value(s)
+		return numbers, nil
+	}))
+	// It asks the peer what the peer asked, and waits for the answer where it stands: in the handler.
+	n.Handle("mirror", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		answer, err := s.EmitWithAck(ctx, "question", e.Args()...)
+		if err != nil {
+			return err
+		}
+		return e.Ack(answer.Args()...)
+	})
+	n.Handle("reverse", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, in parts) (parts, error) {
+		slices.Reverse(in.Parts)
+		for _, p := range in.Parts {
+			slices.Reverse(p.Data)
+		}
+		return in, nil
+	}))
+}

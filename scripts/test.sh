@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# The test command: everything there is to test, on a fresh Debian with Go and Node (18.19 or later). What else it needs it
+# installs there, as root or with sudo; on another system it names what is missing and fails.
+#
+#   scripts/test.sh
+#
+# CHROMIUM and PYTHON may name another Chromium, and another Python that has socketio, requests and websocket.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export CHROMIUM=${CHROMIUM:-/usr/bin/chromium} PYTHON=${PYTHON:-/usr/bin/python3}
+work=$(mktemp -d)
+title=""
+finish() {
+  local code=$?
+  rm -rf "$work"
+  [ $code = 0 ] || printf '\nFAILED: %s\n' "$title" >&2
+}
+trap finish EXIT
+
+# stage TITLE COMMAND... runs a command under a heading and says how long it took. (Not in a condition: there, bash would go on
+# after a failure inside the command.)
+stage() {
+  local begin=$SECONDS
+  title=$1
+  shift
+  printf '\n== %s\n' "$title"
+  "$@"
+  printf -- '-- %s: %d s\n' "$title" $((SECONDS - begin))
+}
+
+# missing prints the Debian packages for what is not there.
+missing() {
+  command -v gcc >/dev/null || echo gcc libc6-dev # the race detector is linked by it
+  command -v "$CHROMIUM" >/dev/null || echo chromium
+  command -v "$PYTHON" >/dev/null || echo python3
+  for module in socketio requests websocket; do
+    "$PYTHON" -c "import $module" 2>/dev/null && continue
+    case $module in
+      websocket) echo python3-websocket ;;
+      *) echo "python3-$module" ;;
+    esac
+  done
+}
+
+install_missing() {
+  local packages sudo=()
+  packages=$(missing | sort -u | tr '\n' ' ')
+  [ -n "${packages// /}" ] || { echo "nothing is missing"; return; }
+  echo "missing: $packages"
+  command -v apt-get >/dev/null || { echo "this is no Debian: install the like of them by hand, or set CHROMIUM and PYTHON"; return 1; }
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "run this as root, or install them by hand"; return 1; }
+    sudo=(sudo)
+  fi
+  echo "installing them with apt-get"
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get -q update && apt-get -q install -y --no-install-recommends $packages" </dev/null
+  packages=$(missing | tr '\n' ' ')
+  [ -z "${packages// /}" ] || { echo "still missing: $packages"; return 1; }
+}
+
+tools() {
+  local tool
+  for tool in go node npm; do
+    command -v "$tool" >/dev/null || { echo "$tool is missing: this needs Go and Node, from https://go.dev/dl and https://nodejs.org"; return 1; }
+  done
+  node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 18 || (a == 18 && b >= 19) ? 0 : 1)' ||
+    { echo "node $(node --version) is too old: this needs 18.19 or later"; return 1; }
+  install_missing
+}
+
+formatted() {
+  local files
+  files=$(find . -name node_modules -prune -o -name '*.go' -print0 | xargs -0 gofmt -l)
+  [ -z "$files" ] || { echo "gofmt would change:"; echo "$files"; return 1; }
+}
+
+# go_test ARGUMENTS... is `go test -v` with only what matters of its output, in which a skipped test is a failure.
+go_test() {
+  local log="$work/go-test.log"
+  if ! go test -v "$@" </dev/null 2>&1 | tee "$log" | grep --line-buffered -E '^(ok|FAIL)[[:space:]]'; then
+    # The output of each package ends with its line of "ok" or "FAIL".
+    awk '/^ *(=== |--- PASS)/ { next }
+         { output = output $0 "\n" }
+         /^(ok|\?)[ \t]/ { output = "" }
+         /^FAIL\t/ { printf "%s", output; output = "" }
+         END { printf "%s", output }' "$log"
+    return 1
+  fi
+  if grep -E '^ *--- SKIP' "$log"; then
+    echo "a skipped test is not a pass"
+    return 1
+  fi
+}
+
+one_processor() { GOMAXPROCS=1 go_test "$@"; }
+
+install_clients() { (cd interop && npm ci --no-audit --no-fund --no-progress </dev/null); }
+
+# build_server builds once what each file of interop/ starts.
+build_server() { go build -race -o "$work/testserver" ./interop/testserver; }
+
+interop() {
+  local log="$work/interop.log" count
+  (cd interop && TESTSERVER="$work/testserver" npm test </dev/null 2>&1) | tee "$log" | grep --line-buffered -vE '^ +✔|^ *▶'
+  for count in skipped todo cancelled; do
+    grep -qx "ℹ $count 0" "$log" || { echo "a skipped test is not a pass"; return 1; }
+  done
+}
+
+stage "what the tests need" tools
+stage "gofmt" formatted
+stage "go vet" go vet ./...
+stage "unit tests and fuzz seeds, with the race detector" go_test -race ./...
+stage "engineio and socketio on one processor" one_processor ./engineio/... ./socketio/...
+stage "the clients from npm" install_clients
+stage "the server they talk to" build_server
+stage "real clients: npm, Python, Chromium" interop
+printf '\nPASSED in %d s\n' $SECONDS
