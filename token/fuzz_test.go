@@ -1,0 +1,138 @@
+package token_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"socketiojwt/token"
+)
+
+// FuzzVerify gives arbitrary texts to verifiers of each family of keys. None may
+// panic, and none may accept what was not signed with its key.
+func FuzzVerify(f *testing.F) {
+	var verifiers []*token.Verifier
+	opts := token.Options{InsecureIgnoreExpiry: true, InsecureNoIssuer: true, InsecureNoAudience: true}
+	for _, vector := range vectors {
+		f.Add(vector.compact)
+		if key := token.JWK([]byte(vector.jwk)); key.Algorithms()[0] != token.HS256 {
+			verifiers = append(verifiers, newVerifier(f, key, opts))
+		}
+	}
+	shared := newVerifier(f, token.Secret(secret), token.Options{InsecureIgnoreExpiry: true})
+	f.Add(signClaims(`{"exp":4000000000}`))
+	f.Add("eyJhbGciOiJub25lIn0." + joe + ".")
+	f.Add("..")
+	signed := map[string]bool{vectors[1].compact: true, vectors[2].compact: true} // the others hold no JSON
+	f.Fuzz(func(t *testing.T, compact string) {
+		for _, v := range verifiers {
+			if _, err := v.Verify(context.Background(), compact); err == nil && !signed[compact] {
+				t.Errorf("accepted %q", compact)
+			}
+		}
+		if _, err := shared.Verify(context.Background(), compact); err == nil {
+			input, signature := compact[:strings.LastIndexByte(compact, '.')], compact[strings.LastIndexByte(compact, '.')+1:]
+			mac := hmac.New(sha256.New, []byte(secret))
+			mac.Write([]byte(input))
+			if signature != encode(string(mac.Sum(nil))) {
+				t.Errorf("accepted %q", compact)
+			}
+		}
+	})
+}
+
+// FuzzParse takes texts apart. What can be taken apart has this one spelling.
+func FuzzParse(f *testing.F) {
+	for _, vector := range vectors {
+		f.Add(vector.compact)
+	}
+	f.Add(signText("{\"alg\":\"HS256\",\n\"kid\":\"\\u00e9\"}", `{}`))
+	f.Fuzz(func(t *testing.T, compact string) {
+		u, err := token.ParseUnverified(compact, 0)
+		if err != nil {
+			return
+		}
+		parts := strings.Split(compact, ".")
+		if len(parts) != 3 || len(compact) > 8192 {
+			t.Fatalf("%d parts, %d bytes", len(parts), len(compact))
+		}
+		if parts[0] != encode(string(u.RawHeader())) || parts[1] != encode(string(u.RawClaims())) {
+			t.Errorf("%q has another spelling", compact)
+		}
+		if signature, err := base64.RawURLEncoding.DecodeString(parts[2]); err != nil || encode(string(signature)) != parts[2] {
+			t.Errorf("the signature of %q has another spelling", compact)
+		}
+		var all map[string]any
+		_ = u.Claims(&all)
+		_ = u.Claim("sub", new(string))
+	})
+}
+
+// FuzzClaims signs arbitrary headers and claims well. What is accepted has to mean
+// the same to another decoder that matches names exactly.
+func FuzzClaims(f *testing.F) {
+	f.Add(hs256, `{"sub":"bob","ſub":"admin","exp":4000000000.5,"aud":["a","b"],"iat":0,"nbf":1e3,"jti":"\u0061"}`)
+	f.Add(`{"alg":"HS256","kid":"a","typ":"at+jwt"}`, `{"exp":1,"EXP":9999999999}`)
+	f.Add(hs256, `{"exp":1e400}`)
+	f.Add(hs256, strings.Repeat(`{"exp":[`, 70))
+	v := secretVerifier(f, token.Options{})
+	f.Fuzz(func(t *testing.T, header, claims string) {
+		tok, err := v.Verify(context.Background(), signText(header, claims))
+		if err != nil {
+			return
+		}
+		var protected, all map[string]any
+		decoder := json.NewDecoder(strings.NewReader(claims))
+		decoder.UseNumber()
+		if json.Unmarshal([]byte(header), &protected) != nil || decoder.Decode(&all) != nil {
+			t.Fatalf("accepted what is no JSON: %q, %q", header, claims)
+		}
+		if protected["alg"] != "HS256" || protected["crit"] != nil {
+			t.Errorf("accepted the header %q", header)
+		}
+		text := func(name string) string { s, _ := all[name].(string); return s }
+		if tok.Subject != text("sub") || tok.Issuer != text("iss") || tok.ID != text("jti") {
+			t.Errorf("%q read as %q, %q, %q", claims, tok.Subject, tok.Issuer, tok.ID)
+		}
+		number, ok := all["exp"].(json.Number)
+		exp, err := number.Float64()
+		if !ok || err != nil || exp <= float64(now.Add(-11*time.Second).Unix()) || tok.ExpiresAt.Sub(time.Unix(int64(exp), 0)).Abs() > 2*time.Second {
+			t.Errorf("%q: exp read as %v", claims, tok.ExpiresAt)
+		}
+		if !bytes.Equal(tok.RawClaims(), []byte(claims)) {
+			t.Errorf("RawClaims of %q are %q", claims, tok.RawClaims())
+		}
+		var again map[string]any
+		if err := tok.Claims(&again); err != nil || len(again) != len(all) {
+			t.Errorf("Claims of %q: %v", claims, err)
+		}
+	})
+}
+
+// FuzzKey reads arbitrary keys. One that can be used is for some algorithm.
+func FuzzKey(f *testing.F) {
+	for _, vector := range vectors {
+		f.Add([]byte(vector.jwk))
+	}
+	f.Add(rsaSPKI)
+	f.Add(ecSPKI)
+	f.Add(edPublic)
+	f.Add(block("PUBLIC KEY", ecSPKI))
+	f.Add(block("CERTIFICATE", certificate(ecKey)))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, key := range []token.Key{token.PEM(text), token.DER(text), token.JWK(text), token.SecretBytes(text), token.SecretBase64(string(text))} {
+			if key.Err() == nil && len(key.Algorithms()) == 0 {
+				t.Errorf("%v is usable and for no algorithm", key)
+			}
+			if key.Err() == nil && !strings.HasPrefix(string(key.Algorithms()[0]), "HS") {
+				wantRefused(t, newVerifier(t, key, publicOptions), signClaims(`{"exp":4000000000}`), token.ErrAlgorithm)
+			}
+		}
+	})
+}
