@@ -109,7 +109,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.ws = ws
 	ws.push(a.response)
-	ws.push(appendFrame(nil, textFrame, string(packetOpen), srv.openPacket.text(s.id, srv.openPacket.webSocket)))
+	ws.push(appendFrame(nil, serverSide, textFrame, string(packetOpen), srv.openPacket.text(s.id, srv.openPacket.webSocket)))
 	s.mu.Unlock()
 
 	if !s.open(r) {
@@ -123,7 +123,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	// A goroutine of its own lets net/http free its buffers, the request and
 	// the stack that serving it took.
-	srv.start(func() { s.serveWebSocket(ws) })
+	s.startReading(ws)
 }
 
 // openPolling starts a session by polling. The response has the open packet

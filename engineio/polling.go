@@ -3,7 +3,6 @@ package engineio
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -102,11 +101,9 @@ func (p *polling) abandon() {
 // servePoll answers a GET of the session: with what is queued, or with what
 // comes next.
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
-	rc := http.NewResponseController(w)
 	// The deadlines of the user's http.Server are meant for requests that do
-	// not wait. Whoever cannot change them has none.
-	rc.SetReadDeadline(time.Time{})
-	rc.SetWriteDeadline(time.Time{})
+	// not wait. The write deadline is set anew with the answer.
+	http.NewResponseController(w).SetReadDeadline(time.Time{})
 
 	waiting, refused := s.startPoll()
 	if refused != nil {
@@ -151,7 +148,7 @@ func (s *Session) startPoll() (*poll, *refusal) {
 
 // servePost takes the packets in the body of a POST.
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
-	refused := s.startPost()
+	p, refused := s.startPost()
 	if refused != nil {
 		s.srv.refuse(w, r, refused)
 		return
@@ -159,86 +156,82 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	body := postBodies.Get().(*bytes.Buffer)
 	defer putBody(body)
 	err := s.readBody(body, w, r)
-	if s.startDelivery(err) {
-		err = readPayload(body.Bytes(), s.srv.opts.MaxPackets, s.receive)
+	if err == nil {
+		err = s.deliverPost(p, body.Bytes())
 	}
-	s.endPost(err)
+	s.endPost(p, err)
 
 	var tooLarge *http.MaxBytesError
 	switch {
+	case err == nil, errors.Is(err, errPeerLeft):
+		s.srv.answer(w, http.StatusOK, "text/html", []byte("ok"))
 	case errors.As(err, &tooLarge):
 		s.srv.refuse(w, r, refuseTooLarge)
-	case err == nil, errors.Is(err, errPeerLeft):
-		w.Header().Set("Content-Type", "text/html")
-		io.WriteString(w, "ok")
+	case errors.Is(err, ErrClosed):
+		s.srv.refuse(w, r, refuseUnknownSession)
 	default:
 		s.srv.refuse(w, r, refuseBadRequest)
 	}
 }
 
 // startPost claims the session's one POST.
-func (s *Session) startPost() *refusal {
+func (s *Session) startPost() (*polling, *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.checkClock()
 	switch {
 	case s.ws != nil:
-		return refuseBadRequest
+		return nil, refuseBadRequest
 	case s.life == closed:
-		return refuseUnknownSession
+		return nil, refuseUnknownSession
 	case s.polling.post != noPost:
 		s.end(TransportError)
-		return refuseBadRequest
+		return nil, refuseBadRequest
 	}
 	s.polling.post = postReading
-	return nil
+	return s.polling, nil
 }
 
-// readBody reads the body of a POST within the time after which a silent peer
-// is given up anyway.
+// readBody reads the body of a POST. Its read deadline has been set where the
+// request came in.
 func (s *Session) readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
-	opts := &s.srv.opts
-	if r.Header.Get("Content-Type") == "application/octet-stream" {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/octet-stream") {
 		return errPacket // binary payloads are a thing of protocol 3
 	}
-	if r.ContentLength > int64(opts.MaxPayload) {
-		w.Header().Set("Connection", "close") // rather than read what is refused
-		return &http.MaxBytesError{Limit: int64(opts.MaxPayload)}
+	limit := int64(s.srv.opts.MaxPayload)
+	if r.ContentLength > limit {
+		return &http.MaxBytesError{Limit: limit}
 	}
-	rc := http.NewResponseController(w)
-	rc.SetReadDeadline(time.Now().Add(opts.PingInterval + opts.PingTimeout))
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, int64(opts.MaxPayload)))
-	rc.SetReadDeadline(time.Time{})
-	// Handling the messages takes its time as well.
-	rc.SetWriteDeadline(time.Now().Add(opts.PingTimeout))
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	return err
 }
 
-// startDelivery reports whether the body that was read with err is to be taken
-// apart.
-func (s *Session) startDelivery(err error) bool {
+// deliverPost hands the packets of a payload over, as a reader of the session.
+func (s *Session) deliverPost(p *polling, payload []byte) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil || s.life == closed {
-		return false
+	if s.life == closed {
+		s.mu.Unlock()
+		return ErrClosed
 	}
-	s.polling.post = postDelivering
+	p.post = postDelivering
 	s.reads++
-	return true
+	s.mu.Unlock()
+	return readPayload(payload, s.srv.opts.MaxPackets, s.receive)
 }
 
 // endPost lets the next POST in, or the WebSocket that waits for this one to
 // end, and ends the session if err says so.
-func (s *Session) endPost(err error) {
+func (s *Session) endPost(p *polling, err error) {
 	s.mu.Lock()
-	delivered := s.polling.post == postDelivering
-	s.polling.post = noPost
-	s.polling.posted.Broadcast()
+	delivered := p.post == postDelivering
+	p.post = noPost
+	p.posted.Broadcast()
 	var tooLarge *http.MaxBytesError
 	switch {
+	case err == nil, errors.Is(err, ErrClosed), errors.As(err, &tooLarge):
 	case errors.Is(err, errPeerLeft):
 		s.sayGoodbye()
-	case err != nil && !errors.As(err, &tooLarge):
+	default:
 		s.end(postReason(err))
 	}
 	s.mu.Unlock()

@@ -1,9 +1,12 @@
 package engineio
 
 import (
-	"io"
+	"errors"
+	"html"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 )
@@ -33,26 +36,45 @@ var (
 // refuse answers r with refused: in JSON, or for a WebSocket with the bare
 // message, since no browser shows the body of such a response.
 func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refusal) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
 	if refused.status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1")
+		w.Header().Set("Retry-After", "1")
+	}
+	if refused.status == http.StatusRequestEntityTooLarge {
+		w.Header().Set("Connection", "close") // rather than read what is refused
 	}
 	if isWebSocketRequest(r) {
-		h.Set("Connection", "close")
-		h.Set("Content-Type", "text/html")
-		w.WriteHeader(refused.status)
-		io.WriteString(w, refused.Message)
+		w.Header().Set("Connection", "close")
+		srv.answer(w, refused.status, "text/html", []byte(html.EscapeString(refused.Message)))
 		return
 	}
 	body, err := json.Marshal(refused)
-	if err != nil {
-		body = []byte(`{"code":3,"message":"Bad request"}`) // a message that is not UTF-8
+	if err != nil { // only Options.Allow can have given a message that is not UTF-8
+		body, _ = json.Marshal(&refusal{Code: refused.Code, Message: http.StatusText(refused.status)})
 	}
-	h.Set("Content-Type", "application/json")
-	w.WriteHeader(refused.status)
-	w.Write(body)
+	srv.answer(w, refused.status, "application/json", body)
+}
+
+// answer writes a response whole, so that it can set the time for it. The
+// user's WriteTimeout may be over when a poll is answered, and a deadline of
+// ours must not outlive the response: the connection may serve other handlers
+// next. A ResponseWriter that knows no deadlines has none.
+func (srv *Server) answer(w http.ResponseWriter, status int, contentType string, body []byte) error {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	rc := http.NewResponseController(w)
+	rc.SetWriteDeadline(time.Now().Add(srv.opts.PingTimeout))
+	defer rc.SetWriteDeadline(time.Time{})
+	w.WriteHeader(status)
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 // isWebSocketRequest reports whether r asks for a WebSocket (RFC 6455, section

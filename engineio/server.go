@@ -78,6 +78,12 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	if r.Body != nil && r.Body != http.NoBody {
+		// A body that comes slower than a silent peer is given up is not worth
+		// waiting for, whether anybody reads it or net/http throws it away.
+		deadline := time.Now().Add(srv.opts.PingInterval + srv.opts.PingTimeout)
+		http.NewResponseController(w).SetReadDeadline(deadline)
+	}
 	if !srv.origins.allows(r) {
 		srv.refuseOrigin(w, r)
 		return
@@ -114,7 +120,7 @@ func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, t Transp
 		srv.refuse(w, r, refuseBadRequest)
 	case t == WebSocket && srv.opts.upgradable():
 		s.serveUpgrade(w, r)
-	case t == Polling && r.Method == http.MethodGet:
+	case t == Polling && r.Method == http.MethodGet && r.ContentLength == 0:
 		s.servePoll(w, r)
 	case t == Polling && r.Method == http.MethodPost:
 		s.servePost(w, r)
@@ -248,16 +254,25 @@ func (srv *Server) lastPoll(id sessionID, r *http.Request) bool {
 
 // start runs task on a goroutine that Shutdown waits for.
 func (srv *Server) start(task func()) {
-	srv.mu.Lock()
-	srv.tasks++
-	srv.mu.Unlock()
+	srv.enter()
 	go func() {
+		defer srv.leave()
 		task()
-		srv.mu.Lock()
-		defer srv.mu.Unlock()
-		srv.tasks--
-		srv.tellIdle()
 	}()
+}
+
+// enter counts a goroutine that Shutdown waits for, until it calls leave.
+func (srv *Server) enter() {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.tasks++
+}
+
+func (srv *Server) leave() {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.tasks--
+	srv.tellIdle()
 }
 
 // tellIdle wakes Shutdown when nothing is left. srv.mu is held.
@@ -298,7 +313,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		case <-idle:
 			return nil
 		case <-ctx.Done():
-			for _, s := range srv.stop() {
+			for _, s := range srv.all() {
 				s.Abort(ServerShutdown)
 			}
 			return fmt.Errorf("engineio: shutdown: %d sessions have not ended: %w", srv.Sessions(), context.Cause(ctx))
@@ -319,12 +334,18 @@ const callPatience = time.Second
 // stop lets no new session in and returns those there are.
 func (srv *Server) stop() []*Session {
 	srv.mu.Lock()
-	defer srv.mu.Unlock()
 	srv.phase = shuttingDown
 	for id, timer := range srv.leaving {
 		timer.Stop()
 		delete(srv.leaving, id)
 	}
+	srv.mu.Unlock()
+	return srv.all()
+}
+
+func (srv *Server) all() []*Session {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
 	all := make([]*Session, 0, len(srv.sessions))
 	for _, s := range srv.sessions {
 		all = append(all, s)
@@ -348,7 +369,7 @@ func (srv *Server) awaitIdle() <-chan struct{} {
 // when others are left that are not.
 func (srv *Server) stuck() int {
 	n := 0
-	for _, s := range srv.stop() {
+	for _, s := range srv.all() {
 		s.mu.Lock()
 		calls := s.calls
 		s.mu.Unlock()

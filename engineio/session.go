@@ -200,12 +200,7 @@ func (s *Session) doneReading() {
 func (s *Session) receive(p packet) error {
 	switch p.kind {
 	case packetMessage:
-		s.mu.Lock()
-		wanted := s.life == open
-		s.mu.Unlock()
-		if wanted {
-			s.call(func() { s.conn.Message(p.data, p.binary) })
-		}
+		s.deliver(p)
 	case packetPong:
 		s.pong()
 	case packetPing:
@@ -219,22 +214,39 @@ func (s *Session) receive(p packet) error {
 	return nil // open, upgrade and noop mean nothing here; the Node server ignores them too
 }
 
-// call runs a method of Conn. A panic there ends this session alone.
+// deliver hands a message to Conn, unless the session is closing.
+func (s *Session) deliver(p packet) {
+	s.mu.Lock()
+	if s.life != open {
+		s.mu.Unlock()
+		return
+	}
+	s.calls++
+	s.mu.Unlock()
+	defer s.endCall()
+	s.conn.Message(p.data, p.binary)
+}
+
+// call makes another call to the layer above.
 func (s *Session) call(method func()) {
 	s.mu.Lock()
 	s.calls++
 	s.mu.Unlock()
-	defer func() {
-		panicked := recover()
-		s.mu.Lock()
-		s.calls--
-		if panicked != nil {
-			s.end(TransportError)
-		}
-		s.mu.Unlock()
-		if panicked != nil {
-			s.srv.log.Error("engineio: panic in the layer above", "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
-		}
-	}()
+	defer s.endCall()
 	method()
+}
+
+// endCall is deferred by each call to the layer above. A panic there ends this
+// session alone.
+func (s *Session) endCall() {
+	panicked := recover()
+	s.mu.Lock()
+	s.calls--
+	if panicked != nil {
+		s.end(TransportError)
+	}
+	s.mu.Unlock()
+	if panicked != nil {
+		s.srv.log.Error("engineio: panic in the layer above", "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+	}
 }

@@ -46,7 +46,8 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	s.upgrade = &upgrade{ws: ws, closeBy: s.srv.now() + s.srv.opts.UpgradeTimeout, noopDue: never}
 	s.arm()
-	s.srv.start(func() { s.serveCandidate(ws) })
+	s.srv.enter()
+	go s.serveCandidate(ws)
 	ws.push(a.response)
 	s.takeUp(ws)
 }
@@ -60,9 +61,10 @@ func (s *Session) serveCandidate(ws *webSocket) {
 		}
 		s.mu.Unlock()
 		s.shut(ws, err)
+		s.srv.leave()
 		return
 	}
-	s.serveWebSocket(ws)
+	s.read(ws)
 }
 
 // probe goes through the upgrade. When it returns nil the session has changed

@@ -3,9 +3,13 @@ package engineio
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -161,33 +165,25 @@ func closeError(payload []byte) error {
 	return &peerClosed{code}
 }
 
-// appendFrame appends one unfragmented frame from a server, whose payload is
-// prefix and data.
-func appendFrame(dst []byte, kind frameKind, prefix string, data []byte) []byte {
-	var b bytes.Buffer
-	writeHeader(&b, ws.Header{Fin: true, OpCode: kind, Length: int64(len(prefix) + len(data))})
-	dst = append(dst, b.Bytes()...)
-	dst = append(dst, prefix...)
-	return append(dst, data...)
-}
-
-// appendMaskedFrame is appendFrame for a client (RFC 6455, section 5.3).
-func appendMaskedFrame(dst []byte, kind frameKind, prefix string, data []byte) []byte {
-	mask := ws.NewMask()
-	var b bytes.Buffer
-	writeHeader(&b, ws.Header{Fin: true, OpCode: kind, Masked: true, Mask: mask, Length: int64(len(prefix) + len(data))})
-	dst = append(dst, b.Bytes()...)
+// appendFrame appends one unfragmented frame whose payload is prefix and data.
+// A client's is masked (RFC 6455, section 5.3).
+func appendFrame(dst []byte, from side, kind frameKind, prefix string, data []byte) []byte {
+	h := ws.Header{Fin: true, OpCode: kind, Length: int64(len(prefix) + len(data))}
+	if from == clientSide {
+		h.Masked, h.Mask = true, ws.NewMask()
+	}
+	b := bytes.NewBuffer(dst)
+	if err := ws.WriteHeader(b, h); err != nil {
+		panic("engineio: " + err.Error()) // a buffer never fails, a length is never negative
+	}
+	dst = b.Bytes()
 	start := len(dst)
 	dst = append(dst, prefix...)
 	dst = append(dst, data...)
-	ws.Cipher(dst[start:], mask, 0)
-	return dst
-}
-
-func writeHeader(b *bytes.Buffer, h ws.Header) {
-	if err := ws.WriteHeader(b, h); err != nil {
-		panic("engineio: " + err.Error()) // lengths are never negative, buffers never fail
+	if h.Masked {
+		ws.Cipher(dst[start:], h.Mask, 0)
 	}
+	return dst
 }
 
 // appendMessageFrames appends the frames of a message: the text with the type
@@ -202,10 +198,10 @@ func appendMessageFrames(dst []byte, kind packetType, text []byte, attachments [
 	}
 	dst = append(make([]byte, 0, len(dst)+size), dst...)
 	if text != nil {
-		dst = appendFrame(dst, textFrame, string(kind), text)
+		dst = appendFrame(dst, serverSide, textFrame, string(kind), text)
 	}
 	for _, data := range attachments {
-		dst = appendFrame(dst, binaryFrame, "", data)
+		dst = appendFrame(dst, serverSide, binaryFrame, "", data)
 	}
 	return dst
 }
@@ -216,9 +212,9 @@ var plainCloseFrame = appendCloseFrame(nil, noCode)
 // appendCloseFrame appends a close frame with code, or with none.
 func appendCloseFrame(dst []byte, code ws.StatusCode) []byte {
 	if code == noCode {
-		return appendFrame(dst, closeFrame, "", nil)
+		return appendFrame(dst, serverSide, closeFrame, "", nil)
 	}
-	return appendFrame(dst, closeFrame, "", ws.NewCloseFrameBody(code, ""))
+	return appendFrame(dst, serverSide, closeFrame, "", ws.NewCloseFrameBody(code, ""))
 }
 
 // accepted is a request that has become a WebSocket.
@@ -280,3 +276,48 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (t *takeover) Header() http.Header         { return http.Header{} }
 func (t *takeover) Write(p []byte) (int, error) { return len(p), nil }
 func (t *takeover) WriteHeader(int)             {}
+
+// dialWebSocket opens a WebSocket, and returns what the server has sent after
+// its response already.
+func dialWebSocket(ctx context.Context, rawURL string, opts DialOptions) (conn net.Conn, early []byte, err error) {
+	var refused *RefusedError
+	dialer := ws.Dialer{
+		Host:      opts.Header.Get("Host"),
+		TLSConfig: opts.TLS,
+		NetDial:   opts.NetDial,
+		OnStatusError: func(status int, _ []byte, response io.Reader) {
+			refused = &RefusedError{Status: status, Message: readRefusal(response)}
+		},
+	}
+	if len(opts.Header) > 0 {
+		header := opts.Header.Clone()
+		header.Del("Host")
+		dialer.Header = ws.HandshakeHeaderHTTP(header)
+	}
+	conn, rest, _, err := dialer.Dial(ctx, rawURL)
+	switch {
+	case refused != nil:
+		return nil, nil, fmt.Errorf("engineio: dial: %w", refused)
+	case err != nil:
+		return nil, nil, fmt.Errorf("engineio: dial: %w", err)
+	}
+	if rest != nil {
+		early, _ = rest.Peek(rest.Buffered())
+		early = bytes.Clone(early)
+		ws.PutReader(rest)
+	}
+	return conn, early, nil
+}
+
+// maxRefusal bounds what is read of a server's refusal.
+const maxRefusal = 4 << 10
+
+func readRefusal(r io.Reader) string {
+	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(r, maxRefusal)), nil)
+	if err != nil {
+		return ""
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body) // as much as there is
+	return strings.TrimSpace(string(text))
+}

@@ -1,0 +1,46 @@
+// Package leaktest fails the tests of a package that leave goroutines behind.
+//
+//	func TestMain(m *testing.M) { leaktest.Main(m) }
+package leaktest
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// patience is how long goroutines may take to end after the last test.
+const patience = 5 * time.Second
+
+// Main runs the tests of m and exits, with an error when there are more
+// goroutines afterwards than before.
+func Main(m *testing.M) {
+	before := runtime.NumGoroutine()
+	code := m.Run()
+	if code == 0 {
+		if stacks, ok := settled(before, patience); !ok {
+			fmt.Fprintf(os.Stderr, "leaktest: %d goroutines at the start, %s later still:\n\n%s\n", before, patience, stacks)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// settled waits until at most limit goroutines are left, and returns the
+// stacks of all when they do not become fewer in time.
+func settled(limit int, patience time.Duration) (stacks []byte, ok bool) {
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	for deadline := time.Now().Add(patience); ; {
+		if runtime.NumGoroutine() <= limit {
+			return nil, true
+		}
+		if time.Now().After(deadline) {
+			buf := make([]byte, 1<<20)
+			return buf[:runtime.Stack(buf, true)], false
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
