@@ -1,0 +1,261 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"socketiojwt/socketio"
+)
+
+// stage is how far a socket has come.
+type stage uint8
+
+const (
+	outside stage = iota // connecting or held; a deadline runs
+	guest                // let in without a lease
+	leased               // let in; the lease runs
+	over                 // refused, ended, or gone by itself
+)
+
+// admission is one socket's way through the gate. Three race for it: a token being
+// examined, the timer, and the end of the socket. What is decided is decided by
+// whoever moves the stage first.
+type admission struct {
+	gate   *Gate
+	socket *socketio.Socket
+
+	mu        sync.Mutex
+	stage     stage
+	held      bool        // counted in gate.held
+	examining bool        // a token is being examined, before there is a lease
+	failed    int         // tokens refused
+	until     time.Time   // when the deadline is, or the lease ends
+	timer     *time.Timer // wakes at until, or before; nil when nothing runs
+	unwatch   func() bool // with timer: stops waiting for the socket's end
+}
+
+// newAdmission begins the way of a socket, and its deadline. Examining says that
+// the peer has sent all that is needed.
+func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
+	a := &admission{gate: g, socket: s, examining: examining}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.setDeadline()
+	return a
+}
+
+// setDeadline starts the time that the gate may take. The caller holds mu.
+func (a *admission) setDeadline() {
+	a.until = time.Now().Add(a.gate.opts.Timeout)
+	a.wakeIn(a.gate.opts.Timeout)
+}
+
+// wakeIn sets the timer. The socket's end stops it, or a closed socket would stay in
+// memory for as long as its token is good. The caller holds mu.
+func (a *admission) wakeIn(d time.Duration) {
+	if a.timer != nil {
+		a.timer.Reset(d)
+		return
+	}
+	a.timer = time.AfterFunc(d, a.wake)
+	a.unwatch = context.AfterFunc(a.socket.Context(), a.gone)
+}
+
+// stopTimer does what it says. The caller holds mu.
+func (a *admission) stopTimer() {
+	if a.timer != nil {
+		a.timer.Stop()
+		a.unwatch()
+		a.timer, a.unwatch = nil, nil
+	}
+}
+
+// wake runs when the timer does. A timer only wakes: the clock decides, for a lease
+// that on the wall.
+func (a *admission) wake() {
+	a.mu.Lock()
+	was, cause, left := a.stage, errDeadline, time.Until(a.until)
+	if a.examining {
+		cause = errLate // the peer has done its part
+	}
+	if was == leased {
+		left = a.gate.sleep(a.until)
+	}
+	idle := was == over || was == guest && !a.examining // it was stopped too late
+	switch {
+	case idle:
+	case left > 0:
+		a.wakeIn(left)
+	default:
+		a.stage = over
+	}
+	a.mu.Unlock()
+	switch {
+	case idle || left > 0:
+	case was == leased:
+		a.end()
+	default:
+		a.dismiss(refusal(cause))
+	}
+}
+
+// gone runs when the socket has ended.
+func (a *admission) gone() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stage = over
+	a.stopTimer()
+	a.release()
+}
+
+// hold counts the socket as held, and reports false if too many are.
+func (a *admission) hold() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.gate.held.Add(1) > int64(a.gate.opts.MaxHeld) {
+		a.gate.held.Add(-1)
+		return false
+	}
+	a.held = true
+	if a.stage == over { // its end came first, and would not be noticed again
+		a.release()
+	}
+	return true
+}
+
+// release counts the socket as held no more. The caller holds mu.
+func (a *admission) release() {
+	if a.held {
+		a.held = false
+		a.gate.held.Add(-1)
+	}
+}
+
+// within returns a context that ends at the deadline. The caller must call cancel.
+func (a *admission) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return context.WithDeadlineCause(ctx, a.until, errLate)
+}
+
+// announce gives handlers that start from now on the lease, which is nil for a guest,
+// and runs OnAdmit. The socket is still outside: no handler runs yet.
+func (a *admission) announce(ctx context.Context, lease *Lease) *Error {
+	if lease != nil {
+		a.socket.SetContextValue(leaseKey{}, lease)
+	}
+	g := a.gate
+	if g.opts.OnAdmit == nil {
+		return nil
+	}
+	ctx, cancel := a.within(context.WithValue(ctx, leaseKey{}, lease))
+	defer cancel()
+	if refused := g.guard(ctx, "OnAdmit", func() { g.opts.OnAdmit(ctx, a.socket) }); refused != nil {
+		return refused
+	}
+	return tooLate(ctx)
+}
+
+// admit decides that the socket is let in, as a guest if lease is nil. It reports
+// false if that was decided otherwise before.
+func (a *admission) admit(lease *Lease) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.undecided() {
+		return false
+	}
+	a.examining, a.failed = false, 0
+	a.release()
+	if lease == nil {
+		a.stage = guest
+		a.stopTimer()
+		return true
+	}
+	a.stage = leased
+	if a.until = lease.Until; a.until.IsZero() {
+		a.stopTimer()
+	} else {
+		a.wakeIn(a.gate.sleep(a.until))
+	}
+	return true
+}
+
+// refuse decides that the socket is refused. It reports false if that was decided
+// otherwise before.
+func (a *admission) refuse() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.undecided() {
+		return false
+	}
+	a.stage = over
+	if a.timer != nil {
+		a.timer.Stop() // the rest is done when the socket has ended
+	}
+	return true
+}
+
+// undecided reports whether the socket may still be let in, or given its first lease,
+// or refused. The caller holds mu.
+func (a *admission) undecided() bool {
+	return (a.stage == outside || a.stage == guest) && a.socket.Context().Err() == nil
+}
+
+// answer ends the middleware with what was found, in time or not.
+func (a *admission) answer(ctx context.Context, lease *Lease, refused *Error) error {
+	switch {
+	case refused == nil && a.admit(lease):
+		return nil
+	case refused != nil && a.refuse():
+		a.gate.report(ctx, a.socket, refused)
+		return refused.connectError()
+	}
+	// The deadline has refused it, or the peer is gone: this says nothing any more.
+	return &socketio.ConnectError{Message: "connection refused"}
+}
+
+// dismiss refuses a socket that can hear it: it is told, gets time to acknowledge, and
+// has to go. The stage is over already.
+func (a *admission) dismiss(e *Error) {
+	a.gate.report(a.socket.Context(), a.socket, e)
+	grace := doNotWait
+	if !e.Temporary {
+		var cancel context.CancelFunc
+		grace, cancel = context.WithTimeout(context.Background(), a.gate.opts.Grace)
+		defer cancel()
+	}
+	a.tell(grace, e)
+	a.leave(e)
+}
+
+// leave ends the socket, wherever it stands.
+func (a *admission) leave(e *Error) {
+	switch {
+	case !errors.Is(a.socket.Refuse(e.connectError()), socketio.ErrAdmitted):
+	case e.Temporary: // a guest who tried to log in
+		a.socket.CloseConnection(e)
+	default:
+		a.socket.Disconnect(e)
+	}
+}
+
+// doNotWait is a context that has ended: nobody waits for an acknowledgement.
+var doNotWait = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// tell sends "unauthorized", unless the socket is still connecting and cannot hear
+// it, and waits until the peer acknowledges it, ctx ends or the socket does. It
+// reports whether the peer did. There always is an acknowledgement, since the
+// listeners that the old library asked for call it.
+func (a *admission) tell(ctx context.Context, e *Error) bool {
+	_, err := a.socket.EmitWithAck(ctx, "unauthorized", e.toldByEvent())
+	if errors.Is(err, socketio.ErrTooManyAcks) {
+		_ = a.socket.Emit("unauthorized", e.toldByEvent()) // a socket that is closed has nobody to tell
+	}
+	return err == nil
+}

@@ -1,0 +1,45 @@
+// Package auth is the gate: it lets a Socket.IO socket in only with a good JSON Web
+// Token, and ends it when the token does.
+//
+//	verifier, err := token.NewVerifier(token.Secret(os.Getenv("JWT_SECRET")), token.Options{})
+//	if err != nil { ... }
+//	gate, err := auth.NewGate(verifier, auth.Options{})
+//	if err != nil { ... }
+//	io.Use(gate.Handshake) // or gate.Event
+//	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+//		log.Println("hello", auth.Token(ctx).Subject) // always let in, never a stranger
+//		return nil
+//	})
+//
+// [Gate.Handshake] takes one round trip: the token comes with the handshake.
+// [Gate.Event] takes two: the socket is held outside, in no room, no broadcast and
+// no listing, until its event "authenticate" brings a token; it hears
+// "authenticated" or "unauthorized". Both are connect middleware. Who is let in has
+// a [Lease], which [Token], [User] and [Current] read.
+//
+// # Refusals
+//
+// A refused peer is told {message, code, type, reason, id}, see [Error]. Message and
+// code are those of the npm package socketio-jwt, the [Reason] is for programs, and
+// the id is in the log beside the fine cause, which stays there. It comes as the data
+// of CONNECT_ERROR, or as the event "unauthorized" and then DISCONNECT; either way
+// the JavaScript client stays away. When the fault is ours and will pass (keys that
+// cannot be fetched, a hook that is late, too many sockets held) the transport is
+// closed instead, and the client comes back by itself.
+//
+// At the end of its lease a socket hears "unauthorized" with reason token_expired,
+// and the transport closes, so that the client comes back with a fresh token.
+//
+// # Concurrency
+//
+// A Gate is immutable, may serve any number of namespaces and may be used
+// concurrently, as may all functions here. Hooks run concurrently for different
+// sockets. A hook that never returns keeps one goroutine; its socket is refused in
+// time all the same, and what the hook returns later is discarded.
+//
+// # Limits
+//
+// A gate holds at most Options.MaxHeld sockets, looks at one token of a socket at a
+// time, and at Options.Attempts of them. A socket that has a lease keeps it: another
+// "authenticate" neither prolongs it nor changes whom it is for.
+package auth

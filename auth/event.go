@@ -1,0 +1,166 @@
+package auth
+
+import (
+	"context"
+
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+// Event is connect middleware for two round trips. CONNECT is answered at once and
+// the socket is held outside, until its event "authenticate", with {"token":t}, brings
+// a good token; it hears "authenticated", without arguments, and is let in. Else it
+// hears "unauthorized", with
+//
+//	{"message":m,"inner":{"message":m},"data":{"message":m,"code":c,"type":"UnauthorizedError","reason":r,"id":i}}
+//
+// and an acknowledgement, and after the last of Attempts, or at the deadline, leaves
+// by DISCONNECT once it has acknowledged that or Grace is over. A temporary refusal
+// closes the transport instead.
+func (g *Gate) Event(ctx context.Context, s *socketio.Socket) error {
+	a := g.newAdmission(s, g.opts.Guests)
+	if err := s.Intercept("authenticate", a.authenticate); err != nil {
+		return err
+	}
+	if g.opts.Guests {
+		return a.answer(ctx, nil, a.announce(ctx, nil))
+	}
+	if !a.hold() {
+		return a.answer(ctx, nil, refusal(errOverloaded))
+	}
+	return s.Hold(socketio.HoldOptions{Events: g.opts.EarlyEvents, Bytes: g.opts.EarlyBytes, Drop: g.opts.DropEarly})
+}
+
+// authenticate sees each event "authenticate" of the socket, one at a time, before
+// and after it is let in.
+func (a *admission) authenticate(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+	a.mu.Lock()
+	was := a.stage
+	if was == outside || was == guest {
+		a.examining = true
+	}
+	if was == guest {
+		a.setDeadline()
+	}
+	a.mu.Unlock()
+	switch was {
+	case outside, guest:
+		a.attempt(ctx, shownBy(s, e, was), was)
+	case leased:
+		a.repeat(ctx, shownBy(s, e, was))
+	}
+	return nil
+}
+
+// shownBy returns where the sources look: in the payload of "authenticate" in place
+// of the handshake's. Once a socket is let in, what else came with its handshake is
+// dropped sooner or later, so it does not count.
+func shownBy(s *socketio.Socket, e *socketio.Event, was stage) *socketio.Handshake {
+	shown := *s.Handshake()
+	if was != outside {
+		shown = socketio.Handshake{
+			RemoteAddr: shown.RemoteAddr, Origin: shown.Origin, OriginChecked: shown.OriginChecked,
+			Path: shown.Path, TLS: shown.TLS, Time: shown.Time,
+		}
+	}
+	shown.Auth = nil
+	if args := e.Args(); len(args) > 0 {
+		shown.Auth = args[0].(socketio.Raw).JSON()
+	}
+	return &shown
+}
+
+// attempt examines a token of a socket that has no lease.
+func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was stage) {
+	within, cancel := a.within(ctx)
+	defer cancel()
+	lease, refused := a.gate.examine(within, a.socket, shown)
+	if refused == nil && was == outside {
+		refused = a.announce(ctx, lease)
+	}
+	switch {
+	case refused != nil:
+		a.attemptFailed(refused)
+		return
+	case !a.admit(lease): // the deadline was first, or the peer is gone
+		return
+	}
+	if was == guest {
+		a.socket.SetContextValue(leaseKey{}, lease)
+	}
+	_ = a.socket.Emit("authenticated") // a socket that is closed has nobody to tell
+	if was == outside {
+		_ = a.socket.Admit()
+	}
+}
+
+// attemptFailed refuses the socket, or lets it try again.
+func (a *admission) attemptFailed(e *Error) {
+	a.mu.Lock()
+	a.examining = false
+	a.failed++
+	last := e.Temporary || a.failed >= a.gate.opts.Attempts
+	if !last && a.stage == guest {
+		a.stopTimer()
+	}
+	undecided := a.undecided()
+	a.mu.Unlock()
+	switch {
+	case !undecided:
+	case last:
+		if a.refuse() {
+			a.dismiss(e)
+		}
+	default:
+		a.gate.report(a.socket.Context(), a.socket, e)
+		// Beside, since the next attempt may come first. Who acknowledges wants to go:
+		// so the old library took it.
+		a.socket.Go(func(ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, a.gate.opts.Timeout)
+			defer cancel()
+			if a.tell(ctx, e) && a.refuse() {
+				a.leave(e)
+			}
+		})
+	}
+}
+
+// mostRepeats bounds how many tokens a socket with a lease may show in vain; it is
+// not answered any more after that.
+const mostRepeats = 10
+
+// repeat answers a socket that has a lease, which nothing here changes: another good
+// token of the same holder is as good as the first one was, and hears so; but it does
+// not prolong the lease. What is no good, or somebody else's, is refused, and the
+// socket stays what it is.
+func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
+	a.mu.Lock()
+	ignored := a.failed >= mostRepeats
+	a.mu.Unlock()
+	if ignored {
+		return
+	}
+	within, cancel := context.WithTimeoutCause(ctx, a.gate.opts.Timeout, errLate)
+	defer cancel()
+	t, refused := a.gate.verify(within, shown)
+	if refused == nil && !sameHolder(t, Current(a.socket).Token) {
+		refused = refusal(errSubject)
+	}
+	switch {
+	case ctx.Err() != nil: // nobody hears it
+	case refused == nil:
+		_ = a.socket.Emit("authenticated") // a socket that is closed has nobody to tell
+	default:
+		a.mu.Lock()
+		a.failed++
+		a.mu.Unlock()
+		a.gate.report(ctx, a.socket, refused)
+		a.tell(doNotWait, refused)
+	}
+}
+
+// sameHolder reports whether two tokens are for the same subject of the same issuer,
+// or are one and the same.
+func sameHolder(a, b *token.Token) bool {
+	return a.Hash == b.Hash || a.Subject != "" && a.Subject == b.Subject && a.Issuer == b.Issuer
+}

@@ -1,0 +1,86 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+// examine finds the token that a socket shows, verifies it and asks Authorize. It is
+// where user code runs: whatever that does, the answer is a lease or a refusal.
+func (g *Gate) examine(ctx context.Context, s *socketio.Socket, shown *socketio.Handshake) (lease *Lease, refused *Error) {
+	t, refused := g.verify(ctx, shown)
+	if refused != nil {
+		return nil, refused
+	}
+	lease = &Lease{Token: t, Until: t.ValidUntil()}
+	if g.opts.Authorize == nil {
+		return lease, nil
+	}
+	var err error
+	refused = g.guard(ctx, "Authorize", func() { lease.User, err = g.opts.Authorize(ctx, t, s.Handshake()) })
+	if refused == nil && err != nil {
+		refused = hookRefusal(err)
+	}
+	if late := tooLate(ctx); late != nil {
+		return nil, late
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return lease, nil
+}
+
+// verify finds the token that a socket shows and verifies it.
+func (g *Gate) verify(ctx context.Context, shown *socketio.Handshake) (t *token.Token, refused *Error) {
+	var err error
+	refused = g.guard(ctx, "a source or key function", func() {
+		var compact string
+		if compact, err = g.find(ctx, shown); err == nil {
+			t, err = g.verifier.Verify(ctx, compact)
+		}
+	})
+	if refused == nil && err != nil {
+		refused = refusal(err)
+	}
+	if late := tooLate(ctx); late != nil {
+		return nil, late
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return t, nil
+}
+
+// tooLate returns the refusal for a result that comes after the deadline: whatever
+// it is, it may be made of errors that only the deadline caused.
+func tooLate(ctx context.Context) *Error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return refusal(errLate)
+}
+
+// guard runs user code. A panic in it is logged and refuses the socket.
+func (g *Gate) guard(ctx context.Context, what string, user func()) (refused *Error) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
+		}
+		refused = refusal(errPanic)
+		// The value may hold a token; the runtime's own errors, the type and the
+		// stack do not.
+		described := fmt.Sprintf("%T", value)
+		if err, ok := value.(runtime.Error); ok {
+			described = err.Error()
+		}
+		g.opts.Logger.ErrorContext(ctx, "auth: panic in "+what, "panic", described, "id", refused.ID, "stack", string(debug.Stack()))
+	}()
+	user()
+	return nil
+}

@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+// Options configure a Gate. The zero value is ready to use. A gate may be used in
+// both modes; what is said of one mode means nothing to the other.
+type Options struct {
+	// Sources say where a token may be shown, in the order in which they are
+	// looked at. All of them are: two different tokens at once are refused. Nil
+	// means FromAuth("token") and FromHeader().
+	Sources []Source
+
+	// Timeout is how long the gate may take: in handshake mode, for sources, keys
+	// and hooks together; in event mode, from the start until the socket is let
+	// in, whatever the peer sends meanwhile. Zero means 5 s.
+	Timeout time.Duration
+	// Attempts is how many tokens a socket may show by "authenticate" until it is
+	// let in. Zero means 1.
+	Attempts int
+	// Grace is how long, in event mode, a refused socket may take to acknowledge
+	// "unauthorized" before DISCONNECT is sent. Zero means 2 s, negative none.
+	Grace time.Duration
+
+	// EarlyEvents bounds, in event mode, the events that are kept for a held socket
+	// until it is let in; one more closes its connection. Zero means 16.
+	EarlyEvents int
+	// EarlyBytes bounds their size. Zero means 64 KiB.
+	EarlyBytes int
+	// DropEarly ignores such events instead of keeping them.
+	DropEarly bool
+	// MaxHeld bounds the sockets that are held at once. One more is refused for
+	// the time being. Zero means 10,000.
+	MaxHeld int
+
+	// Guests lets in, without a lease, who shows no token at all: in handshake
+	// mode, who came without; in event mode, everybody, at once. A guest logs in by
+	// "authenticate" with a token in its payload, and gets a lease. Who shows a bad
+	// token is no guest.
+	Guests bool
+	// LeaveAtExpiry makes a socket whose lease ends leave its namespace alone, by
+	// DISCONNECT, while the connection stays. The JavaScript client will not come
+	// back by itself. Zero means that the transport closes and it does.
+	LeaveAtExpiry bool
+
+	// Authorize decides about a socket whose token is good, and may say which user
+	// it is. An error refuses the socket, in words that say nothing, unless it is
+	// an *Error; see there. It sees the handshake as it came, and in event mode
+	// after admission what is left of it. Nil means that a good token is enough.
+	Authorize func(ctx context.Context, t *token.Token, h *socketio.Handshake) (user any, err error)
+	// OnAdmit runs once for each socket that is about to be let in, guests too,
+	// after verification and before what socketio.Namespace.OnConnect registered.
+	// Token, User and Current work in it. A socket may still be refused after it,
+	// by a later connect middleware, or since OnAdmit took too long. Nil means none.
+	OnAdmit func(ctx context.Context, s *socketio.Socket)
+	// OnRefuse runs each time that a peer is told, or would be if it could hear it,
+	// that it is refused; failed attempts too. It runs beside the refusal, on a
+	// goroutine of its own, and changes nothing about it. Error.Err is the cause.
+	// Nil means none.
+	OnRefuse func(ctx context.Context, s *socketio.Socket, e *Error)
+
+	// Now tells the time by which leases end: that of token.Options.Now. Zero means
+	// time.Now.
+	Now func() time.Time
+	// Logger hears of each refusal, at level Info, and of panics in hooks. Zero
+	// means that nobody does.
+	Logger *slog.Logger
+}
+
+// A Gate lets sockets in: by its methods Handshake and Event, which are connect
+// middleware. Make one with NewGate; it is immutable and safe for concurrent use.
+type Gate struct {
+	verifier *token.Verifier
+	opts     Options // complete
+	held     atomic.Int64
+	cookies  sync.Once // warns that cookies are not looked at
+}
+
+// NewGate returns a gate for the tokens that verifier accepts. It fails if opts
+// contradict each other.
+func NewGate(verifier *token.Verifier, opts Options) (*Gate, error) {
+	if verifier == nil {
+		return nil, errors.New("auth: the verifier is nil")
+	}
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Gate{verifier: verifier, opts: opts}, nil
+}
+
+// withDefaults returns a copy of o that shares no memory with it, complete and
+// checked.
+func (o Options) withDefaults() (Options, error) {
+	var wrong []error
+	check := func(bad bool, text string) {
+		if bad {
+			wrong = append(wrong, errors.New("auth: "+text))
+		}
+	}
+	check(o.Timeout < 0, "Timeout is negative")
+	check(o.Attempts < 0, "Attempts is negative")
+	check(o.EarlyEvents < 0, "EarlyEvents is negative")
+	check(o.EarlyBytes < 0, "EarlyBytes is negative")
+	check(o.MaxHeld < 0, "MaxHeld is negative")
+	check(o.DropEarly && (o.EarlyEvents != 0 || o.EarlyBytes != 0), "EarlyEvents and EarlyBytes do not apply with DropEarly")
+	check(o.Sources != nil && len(o.Sources) == 0, "Sources is empty; leave it nil for the usual ones")
+	for i, source := range o.Sources {
+		if err := checkSource(source); err != nil {
+			wrong = append(wrong, fmt.Errorf("auth: source %d %w", i+1, err))
+		}
+		if slices.ContainsFunc(o.Sources[:i], func(earlier Source) bool { return sameSource(earlier, source) }) {
+			wrong = append(wrong, fmt.Errorf("auth: source %d is listed twice", i+1))
+		}
+	}
+
+	o.Sources = slices.Clone(o.Sources)
+	if o.Sources == nil {
+		o.Sources = []Source{FromAuth("token"), FromHeader()}
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.Grace == 0 {
+		o.Grace = 2 * time.Second
+	}
+	if o.Attempts == 0 {
+		o.Attempts = 1
+	}
+	if o.MaxHeld == 0 {
+		o.MaxHeld = 10_000
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o, errors.Join(wrong...)
+}

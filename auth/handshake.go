@@ -1,0 +1,36 @@
+package auth
+
+import (
+	"context"
+
+	"socketiojwt/socketio"
+)
+
+// Handshake is connect middleware for one round trip: the token comes with the
+// handshake, and CONNECT is answered when it is verified. A refusal is CONNECT_ERROR,
+//
+//	{"message":m,"data":{"message":m,"code":c,"type":"UnauthorizedError","reason":r,"id":i}}
+//
+// or, a temporary one, a closed transport. Timeout bounds all of it.
+func (g *Gate) Handshake(ctx context.Context, s *socketio.Socket) error {
+	a := g.newAdmission(s, true)
+	if err := s.Intercept("authenticate", a.authenticate); err != nil {
+		return err
+	}
+	lease, refused := a.handshake(ctx)
+	return a.answer(ctx, lease, refused)
+}
+
+// handshake examines what came with the handshake. The lease is nil for a guest.
+func (a *admission) handshake(ctx context.Context) (*Lease, *Error) {
+	within, cancel := a.within(ctx)
+	defer cancel()
+	lease, refused := a.gate.examine(within, a.socket, a.socket.Handshake())
+	if refused != nil && a.gate.opts.Guests && refused.Reason == ReasonTokenMissing {
+		refused = nil
+	}
+	if refused == nil {
+		refused = a.announce(ctx, lease)
+	}
+	return lease, refused
+}

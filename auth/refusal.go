@@ -1,0 +1,226 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+// An Error is a refusal: what the peer is told, and the cause, which it is not.
+//
+// A hook, a KeyFunc or a Source returns one to choose the words. What it leaves empty is filled
+// in: Message "not authorized", Code "unknown", Reason ReasonNotAuthorized. The one
+// it returns is not written to, so it may be a variable that is shared.
+type Error struct {
+	// Message is told to the peer, for people.
+	Message string
+	// Code is told to the peer: one of the codes of the npm package socketio-jwt.
+	Code string
+	// Reason is told to the peer, for programs.
+	Reason Reason
+	// ID is told to the peer and is in the log. It is random, and the gate's to set.
+	ID string
+	// Temporary closes the transport, so that the JavaScript client comes back by
+	// itself; otherwise it stays away.
+	Temporary bool
+	// Err is the cause, for the log and for OnRefuse alone. May be nil.
+	Err error
+}
+
+// Error returns the message, and never the cause.
+func (e *Error) Error() string { return "auth: refused: " + e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// A Reason says for programs why a socket was refused, or ended.
+type Reason string
+
+// The reasons. Of the claims of a token nothing is said before its signature was
+// found valid. A key that is unknown or unusable is told as a signature that is
+// invalid is, or peers could find out which keys, and so which users, there are.
+const (
+	ReasonTokenMissing   Reason = "token_missing"    // no token was shown
+	ReasonTokenConflict  Reason = "token_conflict"   // more than one was
+	ReasonTokenMalformed Reason = "token_malformed"  // what was shown is no token
+	ReasonTokenTooLarge  Reason = "token_too_large"  // it is longer than allowed
+	ReasonTokenHeader    Reason = "token_header"     // its header asks for what is not supported
+	ReasonTokenUnsigned  Reason = "token_unsigned"   // it is not signed
+	ReasonTokenAlgorithm Reason = "token_algorithm"  // its algorithm is not the key's
+	ReasonTokenSignature Reason = "token_signature"  // its signature is invalid, or its key unknown
+	ReasonTokenExpired   Reason = "token_expired"    // its time is over, or the lease's
+	ReasonTokenNotActive Reason = "token_not_active" // its time has not come
+	ReasonTokenTooOld    Reason = "token_too_old"    // it was issued too long ago
+	ReasonTokenIssuer    Reason = "token_issuer"     // it is from another issuer
+	ReasonTokenAudience  Reason = "token_audience"   // it is for another audience
+	ReasonTokenSubject   Reason = "token_subject"    // it is for another subject
+	ReasonTokenID        Reason = "token_id"         // its JWT ID is another
+	ReasonTokenNonce     Reason = "token_nonce"      // its nonce is another
+	ReasonTokenType      Reason = "token_type"       // it is of another type
+	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing or of the wrong type
+
+	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, and Authorize said no
+	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for somebody else than the lease
+	ReasonAuthTimeout     Reason = "auth_timeout"     // the peer did not authenticate in time
+	ReasonInternal        Reason = "internal_error"   // a hook panicked
+	ReasonKeysUnavailable Reason = "keys_unavailable" // temporary: keys could not be fetched
+	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys and hooks took too long
+	ReasonOverloaded      Reason = "overloaded"       // temporary: too many sockets are held
+)
+
+// Codes of the npm package socketio-jwt, and one of ours for what will pass.
+const (
+	codeRequired    = "credentials_required"
+	codeFormat      = "credentials_bad_format"
+	codeNoHeader    = "missing_authorization_header"
+	codeInvalid     = "invalid_token"
+	codeUnknown     = "unknown"
+	codeUnavailable = "unavailable"
+)
+
+// What goes wrong besides sources and tokens.
+var (
+	errDeadline   = errors.New("auth: no token was accepted before the deadline")
+	errLate       = errors.New("auth: keys or hooks took longer than the timeout")
+	errOverloaded = errors.New("auth: too many sockets are held")
+	errSubject    = errors.New("auth: token for another subject than the lease")
+	errPanic      = errors.New("auth: panic in a hook")
+)
+
+// refusals are the texts. The first line whose cause an error matches holds.
+var refusals = []struct {
+	cause     error
+	message   string
+	code      string
+	reason    Reason
+	temporary bool
+}{
+	{errNoToken, "no token provided", codeRequired, ReasonTokenMissing, false},
+	{errNoHeader, "Server requires Authorization Header", codeNoHeader, ReasonTokenMissing, false},
+	{errFormat, "Format is Authorization: Bearer [token]", codeFormat, ReasonTokenMalformed, false},
+	{errDatatype, "invalid token datatype", codeInvalid, ReasonTokenMalformed, false},
+	{errTwice, "more than one token provided", codeFormat, ReasonTokenConflict, false},
+	{errConflict, "more than one token provided", codeFormat, ReasonTokenConflict, false},
+	{errDeadline, "authentication timeout", codeRequired, ReasonAuthTimeout, false},
+	{errLate, "authentication unavailable", codeUnavailable, ReasonAuthUnavailable, true},
+	{errOverloaded, "authentication unavailable", codeUnavailable, ReasonOverloaded, true},
+	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
+	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
+
+	{token.ErrKeysUnavailable, "authentication unavailable", codeUnavailable, ReasonKeysUnavailable, true},
+	{token.ErrMalformed, "jwt malformed", codeInvalid, ReasonTokenMalformed, false},
+	{token.ErrTooLarge, "jwt malformed", codeInvalid, ReasonTokenTooLarge, false},
+	{token.ErrHeader, "jwt header invalid", codeInvalid, ReasonTokenHeader, false},
+	{token.ErrUnsigned, "jwt signature is required", codeInvalid, ReasonTokenUnsigned, false},
+	{token.ErrAlgorithm, "invalid algorithm", codeInvalid, ReasonTokenAlgorithm, false},
+	{token.ErrSignature, "invalid signature", codeInvalid, ReasonTokenSignature, false},
+	{token.ErrKeyNotFound, "invalid signature", codeInvalid, ReasonTokenSignature, false},
+	{token.ErrKey, "invalid signature", codeInvalid, ReasonTokenSignature, false},
+	{token.ErrExpired, "jwt expired", codeInvalid, ReasonTokenExpired, false},
+	{token.ErrNotYetValid, "jwt not active", codeInvalid, ReasonTokenNotActive, false},
+	{token.ErrMaxAge, "maxAge exceeded", codeInvalid, ReasonTokenTooOld, false},
+	{token.ErrIssuer, "jwt issuer invalid", codeInvalid, ReasonTokenIssuer, false},
+	{token.ErrAudience, "jwt audience invalid", codeInvalid, ReasonTokenAudience, false},
+	{token.ErrSubject, "jwt subject invalid", codeInvalid, ReasonTokenSubject, false},
+	{token.ErrID, "jwt jwtid invalid", codeInvalid, ReasonTokenID, false},
+	{token.ErrNonce, "jwt nonce invalid", codeInvalid, ReasonTokenNonce, false},
+	{token.ErrType, "jwt type invalid", codeInvalid, ReasonTokenType, false},
+	{token.ErrClaimMissing, "jwt claim missing", codeInvalid, ReasonTokenClaim, false},
+	{token.ErrClaim, "jwt claim invalid", codeInvalid, ReasonTokenClaim, false},
+}
+
+// refusal returns what a peer is told for a cause of ours or of package token.
+// Anything else is told as a hook's refusal is.
+func refusal(cause error) *Error {
+	if own := (*Error)(nil); errors.As(cause, &own) {
+		return hookRefusal(cause)
+	}
+	for _, r := range refusals {
+		if errors.Is(cause, r.cause) {
+			return &Error{Message: r.message, Code: r.code, Reason: r.reason, ID: newID(), Temporary: r.temporary, Err: cause}
+		}
+	}
+	return hookRefusal(cause)
+}
+
+// hookRefusal returns what a peer is told when user code refuses it: the words of an
+// *Error, else such as say nothing.
+func hookRefusal(cause error) *Error {
+	e := &Error{}
+	if own := (*Error)(nil); errors.As(cause, &own) && own != nil {
+		*e = *own
+	}
+	e.ID = newID()
+	if e.Err == nil {
+		e.Err = cause
+	}
+	if e.Message == "" {
+		e.Message = "not authorized"
+	}
+	if e.Code == "" {
+		e.Code = codeUnknown
+	}
+	if e.Reason == "" {
+		e.Reason = ReasonNotAuthorized
+	}
+	return e
+}
+
+// newID returns 72 random bits in 12 characters.
+func newID() string {
+	var b [9]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// told is an Error on the wire, its members in this order.
+type told struct {
+	Message string `json:"message"`
+	Code    string `json:"code"`
+	Type    string `json:"type"`
+	Reason  Reason `json:"reason"`
+	ID      string `json:"id"`
+}
+
+// toldByEvent is the payload of "unauthorized".
+type toldByEvent struct {
+	Message string    `json:"message"`
+	Inner   toldInner `json:"inner"`
+	Data    told      `json:"data"`
+}
+
+// toldInner is what the old library made its error of, cut down as it did.
+type toldInner struct {
+	Message string `json:"message"`
+}
+
+func (e *Error) told() told {
+	return told{Message: e.Message, Code: e.Code, Type: "UnauthorizedError", Reason: e.Reason, ID: e.ID}
+}
+
+func (e *Error) toldByEvent() toldByEvent {
+	return toldByEvent{Message: e.Message, Inner: toldInner{e.Message}, Data: e.told()}
+}
+
+// connectError returns e as socketio takes it.
+func (e *Error) connectError() *socketio.ConnectError {
+	return &socketio.ConnectError{Message: e.Message, Data: e.told(), Temporary: e.Temporary, Err: e}
+}
+
+// report writes a refusal to the log and tells OnRefuse. That runs beside, since it
+// can change nothing and must hold up nothing.
+func (g *Gate) report(ctx context.Context, s *socketio.Socket, e *Error) {
+	g.opts.Logger.InfoContext(ctx, "auth: refused", "socket", s, "remote", s.Handshake().RemoteAddr,
+		"id", e.ID, "reason", e.Reason, "temporary", e.Temporary, "cause", e.Err)
+	if g.opts.OnRefuse == nil {
+		return
+	}
+	s.Go(func(ctx context.Context) {
+		ctx = context.WithoutCancel(ctx) // the socket is gone, or about to be
+		_ = g.guard(ctx, "OnRefuse", func() { g.opts.OnRefuse(ctx, s, e) })
+	})
+}
