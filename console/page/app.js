@@ -1,6 +1,6 @@
 // The page: log in, come in, talk, and come back when the token's time is over.
 import { $, append, make, show, time } from "./dom.js";
-import { explainRefusal } from "./refusal.js";
+import { explainRefusal, told } from "./refusal.js";
 import { Socket } from "./socket.js";
 import { decode, secondsLeft } from "./token.js";
 import { setUpTrials } from "./trials.js";
@@ -120,14 +120,14 @@ function connect() {
     auth: async () => (chosen.event ? undefined : { token: await freshToken() }),
     connecting: () => setState("wait", "Connecting"),
     connected: chosen.event ? authenticate : () => admitted(chosen),
-    refused: (error) => refused({ ...error?.data, message: error?.message }),
+    refused: (error) => refused(told(error)),
     disconnected,
     packet: (direction, data) => logPacket("", direction, data),
     event: (name, args, ack) => {
       if (name === "authenticated") admitted(chosen);
       if (name === "said") said(...args);
       if (name === "unauthorized") {
-        refusal = args[0] ?? {};
+        refusal = told(args[0]);
         ack();
       }
     },

@@ -1,6 +1,6 @@
 // Knocking with tokens that must not open: each is one connection, without coming back.
 import { $, make } from "./dom.js";
-import { explainRefusal } from "./refusal.js";
+import { explainRefusal, told } from "./refusal.js";
 import { Socket } from "./socket.js";
 import { misSigned, renamed, unsigned } from "./token.js";
 import { logPacket } from "./wire.js";
@@ -37,10 +37,10 @@ function knock({ url, mode }, name, token) {
       event: (event, [first], ack) => {
         if (event === "authenticated") end({ admitted: true });
         if (event !== "unauthorized") return;
-        refusal = first;
+        refusal = told(first);
         ack();
       },
-      refused: (error) => end({ refusal: { ...error?.data, message: error?.message } }),
+      refused: (error) => end({ refusal: told(error) }),
       disconnected: (reason) => end(refusal ? { refusal } : { reason }),
     });
     timer = setTimeout(() => end({ reason: "no answer came" }), patience);

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"socketiojwt/token"
+)
+
+// inspectCommand shows what a token says.
+type inspectCommand struct {
+	Token string `arg:"" placeholder:"TOKEN" help:"The token, or - to read it from standard input."`
+}
+
+// Help is shown by --help.
+func (inspectCommand) Help() string {
+	return `Needs no key, and believes nothing: anyone can write such a token. An expired one is shown like any other.
+
+Examples:
+
+    socketio-jwt token inspect - < token.txt
+    curl -s http://localhost:9000/login -H 'Content-Type: application/json' -d '{"username": "ada"}' | socketio-jwt token inspect -`
+}
+
+// Run prints header, claims and times.
+func (c *inspectCommand) Run(t terminal) error {
+	compact, err := readToken(c.Token, t.in)
+	if err != nil {
+		return err
+	}
+	u, err := token.ParseUnverified(compact, maxTokenInput)
+	if err != nil {
+		return fmt.Errorf("this cannot be read as a token: %w", err)
+	}
+	fmt.Fprintln(t.out, "NOT VERIFIED: anyone could have written this. To check it: socketio-jwt token verify")
+	fmt.Fprintf(t.out, "\nHeader\n%s\n\nClaims\n%s\n", indent(u.RawHeader()), indent(u.RawClaims()))
+	printTimes(t, u, time.Now())
+	return nil
+}
+
+// indent lays JSON out; what is no JSON is shown as it is.
+func indent(text []byte) string {
+	value := jsontext.Value(bytes.Clone(text))
+	if err := value.Indent(jsontext.WithIndent("  ")); err != nil {
+		return printable(fmt.Sprintf("%s\n(this is not JSON as a token needs it: %v)", text, err))
+	}
+	return printable(value.String())
+}
+
+// printTimes says when the claims that are times are.
+func printTimes(t terminal, u token.Unverified, now time.Time) {
+	fmt.Fprintln(t.out, "\nTimes")
+	found := false
+	for _, claim := range []struct{ name, past, future string }{
+		{"iat", "issued", "issued in the future,"},
+		{"nbf", "good since", "not good before"},
+		{"exp", "EXPIRED", "expires"},
+	} {
+		var seconds float64
+		if u.Claim(claim.name, &seconds) != nil {
+			continue
+		}
+		found = true
+		when, ok := numericDate(seconds)
+		if !ok {
+			fmt.Fprintf(t.out, "  %s  not a time: past the year 9999, or before 1970\n", claim.name)
+			continue
+		}
+		words := claim.future
+		if !when.After(now) {
+			words = claim.past
+		}
+		fmt.Fprintf(t.out, "  %s  %s %s (%s)\n", claim.name, words, when.Local().Format("2006-01-02 15:04:05 MST"), distance(when, now))
+	}
+	if !found {
+		fmt.Fprintln(t.out, "  none: this token has no beginning and no end")
+	}
+}
+
+// numericDate reads a NumericDate (RFC 7519, section 2).
+func numericDate(seconds float64) (time.Time, bool) {
+	const year10000 = 253402300800
+	if seconds < 0 || seconds >= year10000 {
+		return time.Time{}, false
+	}
+	whole, part := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(part*1e9)), true
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"syscall"
+)
+
+// listen returns a listener for each address that the host of addr resolves to, all
+// on one port. Without a host it is one listener for all addresses.
+func listen(ctx context.Context, addr string) ([]net.Listener, error) {
+	host, portName, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("--addr %s: it has to be HOST:PORT", addr)
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", portName)
+	if err != nil {
+		return nil, fmt.Errorf("--addr %s: %q is no port", addr, portName)
+	}
+	if host == "" {
+		listener, err := listenOne(ctx, ":"+strconv.Itoa(port))
+		return []net.Listener{listener}, err
+	}
+	ips, err := resolve(ctx, host)
+	if err != nil {
+		return nil, fmt.Errorf("--addr %s: %w", addr, err)
+	}
+	// A port that the system chose for one address may be taken on the next.
+	const tries = 10
+	for try := 1; ; try++ {
+		listeners, err := listenAll(ctx, ips, port)
+		if err == nil || port != 0 || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
+			return listeners, err
+		}
+	}
+}
+
+// resolve returns the addresses of a host. "localhost" means the loopback addresses
+// even where nothing resolves it (RFC 6761, section 6.3).
+func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil && host == "localhost" {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range ips {
+		ips[i] = ips[i].Unmap()
+	}
+	slices.SortFunc(ips, netip.Addr.Compare)
+	return slices.Compact(ips), nil
+}
+
+// listenAll listens on all of the addresses, or on none. Those that this machine
+// does not have are left out, if there is one that it has: a hosts file may name
+// ::1 where there is no IPv6.
+func listenAll(ctx context.Context, ips []netip.Addr, port int) (listeners []net.Listener, err error) {
+	var absent error
+	for _, ip := range ips {
+		listener, err := listenOne(ctx, netip.AddrPortFrom(ip, uint16(port)).String())
+		switch {
+		case err == nil:
+			listeners = append(listeners, listener)
+			port = listener.Addr().(*net.TCPAddr).Port
+		case errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT):
+			absent = err
+		default:
+			for _, l := range listeners {
+				_ = l.Close()
+			}
+			return nil, err
+		}
+	}
+	if len(listeners) == 0 {
+		return nil, absent
+	}
+	return listeners, nil
+}
+
+func listenOne(ctx context.Context, addr string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("something else listens on %s already; choose another port by --addr localhost:PORT (or SOCKETIO_JWT_ADDR): %w", addr, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--addr: %w", err)
+	}
+	return listener, nil
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"socketiojwt/console"
+	"socketiojwt/token"
+	"socketiojwt/token/mint"
+)
+
+// serveCommand serves Socket.IO behind tokens, and the page.
+type serveCommand struct {
+	Addr   string   `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address that HOST resolves to. Default: ${default}."`
+	Origin []string `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Foreign origin whose pages may connect, such as https://app.example.com; may be repeated."`
+
+	trust `embed:""`
+
+	TokenLife           time.Duration `env:"SOCKETIO_JWT_TOKEN_LIFE" group:"The development issuer" default:"15m" help:"How long a token of the development issuer is good. Default: ${default}."`
+	NoLogin             bool          `env:"SOCKETIO_JWT_NO_LOGIN" group:"The development issuer" help:"No development issuer, although the secret could sign."`
+	InsecureRemoteLogin bool          `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"The development issuer" help:"The development issuer serves other machines too: whoever reaches it is whoever they say."`
+
+	LogLevel slog.Level `env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
+}
+
+// Help is shown by --help.
+func (serveCommand) Help() string {
+	return `Without flags it serves http://localhost:9000 with a development issuer, which makes a token for any name, signed with a random secret. Namespace / takes the token in the handshake (one round trip), /admin by the event "authenticate" (two). Events there: whoami, echo and say.
+
+With --public-key, --issuer or --audience the tokens come from an issuer elsewhere; there is no development issuer then.
+
+Examples:
+
+    socketio-jwt serve
+    socketio-jwt serve --addr localhost:8080 --token-life 20s
+    SOCKETIO_JWT_SECRET=... socketio-jwt serve
+    socketio-jwt serve --public-key issuer.pem --issuer https://issuer.example --audience chat
+
+A reverse proxy on this machine makes the whole world look local: give --no-login behind one.`
+}
+
+// endingTimeout bounds an orderly end.
+const endingTimeout = 10 * time.Second
+
+// Run serves until ctx ends.
+func (c *serveCommand) Run(ctx context.Context, t terminal) error {
+	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	key, issuer, err := c.keys(log)
+	if err != nil {
+		return err
+	}
+	if issuer != nil && c.Leeway == nil {
+		c.Leeway = new(time.Duration) // who signs and who verifies look at one clock
+	}
+	verifier, err := c.verifier(key)
+	if err != nil {
+		return err
+	}
+	io, err := newSockets(verifier, c.Origin, log)
+	if err != nil {
+		return err
+	}
+	sockets, err := io.Handler()
+	if err != nil {
+		return err
+	}
+	page, err := console.Handler(c.page(issuer))
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", sockets)
+	mux.Handle("/login", issuer.handler())
+	mux.Handle("/", page)
+
+	listeners, err := listen(ctx, c.Addr)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, len(listeners))
+	for _, listener := range listeners {
+		log.Info("listening", "addr", listener.Addr())
+		go func() { failed <- server.Serve(listener) }()
+	}
+	c.welcome(t, listeners[0].Addr().(*net.TCPAddr).Port, issuer != nil)
+
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		log.Info("ending; a second signal ends at once")
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endingTimeout)
+	defer cancel()
+	// The sockets first: their transports are what the HTTP server would wait for.
+	return errors.Join(err, io.Shutdown(ending), server.Shutdown(ending), server.Close())
+}
+
+// keys returns what verifies the tokens and, unless they come from elsewhere, what
+// makes them.
+func (c *serveCommand) keys(log *slog.Logger) (token.Key, *issuer, error) {
+	key, given, err := c.key()
+	switch {
+	case err != nil:
+		return key, nil, err
+	case c.outside() && !given:
+		return key, nil, errors.New("--issuer and --audience speak of an issuer elsewhere, whose key is missing: give --public-key FILE, or its secret by --secret-file or SOCKETIO_JWT_SECRET")
+	case c.NoLogin && !given:
+		return key, nil, errors.New("--no-login needs a key for the tokens that others make: give --public-key FILE, or a secret by --secret-file or SOCKETIO_JWT_SECRET")
+	case c.outside() || c.NoLogin:
+		if c.InsecureRemoteLogin {
+			return key, nil, errors.New("--insecure-remote-login has no effect: there is no development issuer with --no-login, --public-key, --issuer or --audience")
+		}
+		return key, nil, nil
+	}
+
+	var signing mint.SigningKey
+	if secret, given, err := c.secret(); err != nil {
+		return key, nil, err
+	} else if given {
+		signing, err = mint.Secret(secret, key.Algorithms()[0])
+		if err != nil {
+			return key, nil, err
+		}
+	} else if c.Alg != "" {
+		return key, nil, errors.New("--alg needs the key that it is for")
+	} else if signing, err = mint.Generate(token.HS256); err != nil {
+		return key, nil, err
+	}
+	issuer, err := newIssuer(signing, c.TokenLife, c.InsecureRemoteLogin, c.host(), log)
+	return signing.Key(), issuer, err
+}
+
+func (c *serveCommand) page(issuer *issuer) console.Options {
+	options := console.Options{Leeway: c.leeway()}
+	if issuer != nil {
+		options.Login, options.TokenLife = true, issuer.life
+	}
+	return options
+}
+
+// host is the name in --addr.
+func (c *serveCommand) host() string {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// welcome says what to do next.
+func (c *serveCommand) welcome(t terminal, port int, login bool) {
+	host := c.host()
+	if host == "" {
+		host = "localhost"
+	}
+	url := "http://" + net.JoinHostPort(host, fmt.Sprint(port))
+	self := programName()
+	var b strings.Builder
+	fmt.Fprintf(&b, "Serving at %s\n\n", url)
+	fmt.Fprintf(&b, "  Open the page    %s\n", url)
+	if login {
+		curl := fmt.Sprintf(`curl -s %s/login -H 'Content-Type: application/json' -d '{"username": "ada"}'`, url)
+		fmt.Fprintf(&b, "  Get a token      %s\n", curl)
+		fmt.Fprintf(&b, "  Knock with it    %s \\\n                     | %s probe %s --token -\n", curl, self, url)
+	} else {
+		fmt.Fprintf(&b, "  Knock with one   %s probe %s --token - < token.txt\n", self, url)
+	}
+	fmt.Fprintf(&b, "\nNamespace / takes the token in the handshake, /admin by the event \"authenticate\".\nStop with Ctrl-C.\n")
+	fmt.Fprint(t.out, b.String())
+}

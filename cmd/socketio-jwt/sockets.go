@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"unicode/utf8"
+
+	"socketiojwt/auth"
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+// maxText bounds what "say" broadcasts, in characters.
+const maxText = 1000
+
+// newSockets returns a server that admits only sockets with a good token: by their
+// handshake to /, by the event "authenticate" to /admin.
+func newSockets(verifier *token.Verifier, origins []string, log *slog.Logger) (*socketio.Server, error) {
+	gate, err := auth.NewGate(verifier, auth.Options{
+		OnAdmit: func(ctx context.Context, s *socketio.Socket) {
+			log.InfoContext(ctx, "admitted", "namespace", s.Namespace().Name(), "socket", s.ID(), "subject", auth.Token(ctx).Subject)
+		},
+		Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	io, err := socketio.NewServer(socketio.Options{Engine: engineio.Options{Origins: origins}, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	admin := io.Of("/admin")
+	io.Use(gate.Handshake)
+	admin.Use(gate.Event)
+	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
+		namespace.Handle("whoami", socketio.AckFunc(whoami))
+		namespace.Handle("echo", echo)
+		namespace.Handle("say", socketio.AckFunc(say))
+	}
+	return io, nil
+}
+
+// whoami acknowledges with the claims of the token that holds now.
+func whoami(ctx context.Context, _ *socketio.Socket, _ struct{}) (claims map[string]any, err error) {
+	err = auth.Token(ctx).Claims(&claims)
+	return claims, err
+}
+
+// echo acknowledges with its arguments, binary ones too.
+func echo(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+	return e.Ack(e.Args()...)
+}
+
+// said is how "say" is acknowledged.
+type said struct {
+	OK bool `json:"ok"`
+}
+
+// say broadcasts "said" to the namespace, the sender included, with the sender's
+// subject as its token has it.
+func say(ctx context.Context, s *socketio.Socket, text string) (said, error) {
+	if strings.TrimSpace(text) == "" || utf8.RuneCountInString(text) > maxText {
+		return said{}, &socketio.PublicError{Message: fmt.Sprintf("a text has 1 to %d characters", maxText)}
+	}
+	err := s.Namespace().Emit("said", auth.Token(ctx).Subject, text)
+	return said{err == nil}, err
+}

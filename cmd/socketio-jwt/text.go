@@ -1,0 +1,119 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+)
+
+// printable makes text from elsewhere harmless for a terminal: what could move its
+// cursor, change its colours or turn its direction is written as JSON would escape it.
+func printable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n' || r == ' ' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+// tokenShape is what a token looks like in a text.
+var tokenShape = regexp.MustCompile(`[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*`)
+
+// redact takes the token, and whatever looks like one, out of a text.
+func redact(text, token string) string {
+	if token != "" {
+		text = strings.ReplaceAll(text, token, "<token>")
+	}
+	return tokenShape.ReplaceAllStringFunc(text, func(found string) string {
+		if strings.HasPrefix(found, "eyJ") { // {" in base64: the header of every token
+			return "<token>"
+		}
+		return found
+	})
+}
+
+// maxTokenInput bounds what is read for a token: far more than any server takes.
+const maxTokenInput = 1 << 20
+
+// readToken returns the token of an argument, which may be "-" for standard input.
+// It may come as the answer of POST /login, {"token": ...}, or after "Bearer".
+func readToken(argument string, stdin io.Reader) (string, error) {
+	if argument == "-" {
+		input, err := io.ReadAll(io.LimitReader(stdin, maxTokenInput+1))
+		if err != nil {
+			return "", fmt.Errorf("reading the token from standard input: %w", err)
+		}
+		if len(input) > maxTokenInput {
+			return "", errors.New("standard input is too long for a token")
+		}
+		argument = string(input)
+	}
+	compact := strings.TrimSpace(argument)
+	if strings.HasPrefix(compact, "{") {
+		var answer struct {
+			Token string `json:"token"`
+			Error string `json:"error"`
+		}
+		if err := json.Unmarshal([]byte(compact), &answer); err != nil {
+			return "", errors.New(`this is no token, and no {"token": ...} either`)
+		}
+		if answer.Error != "" {
+			return "", fmt.Errorf("there is no token in this, but an error: %s", answer.Error)
+		}
+		compact = answer.Token
+	}
+	if scheme, rest, ok := strings.Cut(compact, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		compact = strings.TrimSpace(rest)
+	}
+	if compact == "" {
+		return "", errors.New("there is no token")
+	}
+	return compact, nil
+}
+
+// distance says in words how far a time is from now.
+func distance(t, now time.Time) string {
+	d := t.Sub(now)
+	if d >= 0 {
+		return "in " + length(d)
+	}
+	return length(-d) + " ago"
+}
+
+// length says in words how long d is, by its largest unit and, where that is small,
+// the next.
+func length(d time.Duration) string {
+	const day = 24 * time.Hour
+	count := func(n time.Duration, unit string) string {
+		if n == 1 {
+			return fmt.Sprintf("1 %s", unit)
+		}
+		return fmt.Sprintf("%d %ss", n, unit)
+	}
+	d = d.Round(time.Second)
+	switch {
+	case d < 2*time.Minute:
+		return count(d/time.Second, "second")
+	case d < 2*time.Hour:
+		return count(d/time.Minute, "minute")
+	case d < 2*day:
+		return count(d/time.Hour, "hour")
+	case d < 730*day:
+		return count(d/day, "day")
+	default:
+		return count(d/(365*day), "year")
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"socketiojwt/token"
+)
+
+// verifyCommand says whether a token is good.
+type verifyCommand struct {
+	Token string `arg:"" placeholder:"TOKEN" help:"The token, or - to read it from standard input."`
+	trust `embed:""`
+}
+
+// Help is shown by --help.
+func (verifyCommand) Help() string {
+	return `The exit code is 0 for a good token, 1 for one that is refused, 2 if it could not be told.
+
+Examples:
+
+    SOCKETIO_JWT_SECRET=... socketio-jwt token verify - < token.txt
+    socketio-jwt token verify - --secret-file secret.txt --audience chat < token.txt
+    socketio-jwt token verify - --public-key issuer.pem --issuer https://issuer.example --audience chat < token.txt`
+}
+
+// Run prints the verdict.
+func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
+	key, given, err := c.key()
+	if err != nil {
+		return err
+	}
+	if !given {
+		return errors.New("nothing to verify with: give --public-key FILE, --secret-file FILE, or a secret by SOCKETIO_JWT_SECRET")
+	}
+	verifier, err := c.verifier(key)
+	if err != nil {
+		return err
+	}
+	compact, err := readToken(c.Token, t.in)
+	if err != nil {
+		return err
+	}
+	good, err := verifier.Verify(ctx, compact)
+	if err != nil {
+		fmt.Fprintf(t.out, "REFUSED: %s.\n", ruleBroken(err))
+		fmt.Fprintf(t.out, "  cause: %s\n", printable(err.Error()))
+		return errRefused
+	}
+	printGood(t, good, time.Now())
+	return nil
+}
+
+func printGood(t terminal, good *token.Token, now time.Time) {
+	fmt.Fprintln(t.out, "GOOD: the signature is right and every rule is kept.")
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(t.out, "  %-9s %s\n", name, printable(value))
+		}
+	}
+	line("algorithm", string(good.Algorithm))
+	line("key ID", good.KeyID)
+	line("issuer", good.Issuer)
+	line("subject", good.Subject)
+	line("audience", strings.Join(good.Audience, ", "))
+	if !good.ExpiresAt.IsZero() {
+		line("expires", fmt.Sprintf("%s (%s)", good.ExpiresAt.Local().Format("2006-01-02 15:04:05 MST"), distance(good.ExpiresAt, now)))
+	}
+	if end := good.ValidUntil(); !end.IsZero() {
+		line("accepted", fmt.Sprintf("until %s, leeway included", end.Local().Format("15:04:05 MST")))
+	}
+}
+
+// rules are what a token can break, in the order in which they are checked.
+var rules = []struct {
+	err  error
+	rule string
+}{
+	{token.ErrTooLarge, "it is too long; a token has 8 KiB at most"},
+	{token.ErrMalformed, "it is not a token: three parts of base64url, with strict JSON in the first two"},
+	{token.ErrUnsigned, "it is not signed; every token has to be"},
+	{token.ErrHeader, "its header asks for something that cannot be accepted"},
+	{token.ErrAlgorithm, "its algorithm is not the one that the key is for (--alg)"},
+	{token.ErrKeyNotFound, "it names another key (kid)"},
+	{token.ErrSignature, "the signature does not fit: the token was changed, or another key made it"},
+	{token.ErrClaim, "a claim has the wrong type or is out of range"},
+	{token.ErrClaimMissing, "a claim is missing that has to be there"},
+	{token.ErrType, "it is a token of another type (typ)"},
+	{token.ErrExpired, "it has expired (exp)"},
+	{token.ErrNotYetValid, "its time has not begun (nbf)"},
+	{token.ErrMaxAge, "it is too old (iat)"},
+	{token.ErrIssuer, "its issuer is not accepted (iss, --issuer)"},
+	{token.ErrAudience, "it was made for somebody else (aud, --audience)"},
+	{token.ErrSubject, "it is about somebody else (sub)"},
+	{token.ErrID, "its ID is not accepted (jti)"},
+	{token.ErrNonce, "its nonce is not accepted (nonce)"},
+}
+
+// ruleBroken says which rule a token broke.
+func ruleBroken(err error) string {
+	for _, r := range rules {
+		if errors.Is(err, r.err) {
+			return r.rule
+		}
+	}
+	return "it could not be verified"
+}
