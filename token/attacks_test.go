@@ -139,6 +139,10 @@ func TestAttack_RFC8725_2_2_WeakSecrets(t *testing.T) {
 func TestAttack_RFC8725_2_3_EncryptionAndSignature(t *testing.T) {
 	v := secretVerifier(t, token.Options{})
 	wantRefused(t, v, "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA", token.ErrMalformed)
+	_, err := v.Verify(context.Background(), "a.b.c.d.e")
+	if err == nil || !strings.Contains(err.Error(), "three parts") {
+		t.Errorf("of five parts it says %v", err)
+	}
 	inner := signClaims(`{"exp":4000000000}`)
 	wantRefused(t, v, signText(`{"alg":"HS256","cty":"JWT"}`, inner), token.ErrMalformed)
 	wantRefused(t, v, signText(`{"alg":"dir","enc":"A128GCM"}`, `{"exp":4000000000}`), token.ErrAlgorithm)

@@ -112,6 +112,7 @@ func TestUnusableKeys(t *testing.T) {
 		{"private PEM as a secret", token.SecretBytes(block("PRIVATE KEY", pkcs8)), "PEM"},
 		{"not base64", token.SecretBase64("not base64!"), "base64"},
 		{"both alphabets at once", token.SecretBase64(strings.Repeat("a", 40) + "+_=="), "base64"},
+		{"base64 with bits that mean nothing", token.SecretBase64(strings.Repeat("a", 42) + "b"), "base64"},
 		{"no base64", token.SecretBase64(""), "empty"},
 
 		{"no PEM", token.PEM(nil), "no PEM"},
@@ -194,6 +195,7 @@ func TestJWK(t *testing.T) {
 		{name: "RSA of 1024 bits", jwk: `{"kty":"RSA","n":"` + rsaN1024 + `","e":"AQAB"}`, want: "bits"},
 		{name: "RSA n padded", jwk: `{"kty":"RSA","n":"` + rsaN + `==","e":"AQAB"}`, want: "base64url"},
 		{name: "oct short", jwk: `{"kty":"oct","k":"AAAA"}`, want: "32 bytes"},
+		{name: "oct with bits that mean nothing", jwk: `{"kty":"oct","k":"` + strings.Repeat("a", 42) + `b"}`, want: "base64url"},
 		{name: "oct without k", jwk: `{"kty":"oct"}`, want: "base64url"},
 		{name: "OKP X25519", jwk: `{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`, want: "Ed25519"},
 		{name: "OKP short", jwk: `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcH"}`, want: "32 bytes"},

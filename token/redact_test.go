@@ -79,9 +79,19 @@ func TestRedaction(t *testing.T) {
 			}
 		})
 	}
-	for _, text := range []fmt.Stringer{key, set, u, tok, verifier, signing} {
-		if !strings.Contains(text.String(), "(") {
-			t.Errorf("%T describes itself as %q", text, text.String())
+	// One description, whoever asks for it and by whatever way.
+	for _, value := range []fmt.Stringer{key, set, u, tok, *tok, verifier, *verifier, signing} {
+		want := value.String()
+		quoted, err := json.Marshal(value)
+		var encoded string
+		if err != nil || json.Unmarshal(quoted, &encoded) != nil || encoded != want {
+			t.Errorf("%T in JSON: %s, %v", value, quoted, err)
+		}
+		if logged := slog.AnyValue(value).Resolve(); logged.Kind() != slog.KindString || logged.String() != want {
+			t.Errorf("%T in slog: %v", value, logged)
+		}
+		if printed := fmt.Sprintf("%#v", value); printed != want || !strings.Contains(want, "(") {
+			t.Errorf("%T printed: %s", value, printed)
 		}
 	}
 	if got := key.String(); !strings.Contains(got, "HS256") || !strings.Contains(got, "k1") {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,37 @@ func TestClaimsThatDoNotFit(t *testing.T) {
 	}
 	for _, into := range []any{nil, profile{}, (*profile)(nil)} {
 		wantError(t, tok.Claims(into), token.ErrClaim)
+	}
+}
+
+// A Token lives as long as a socket: it keeps its claims and a few fields, and not
+// the buffers that they came in.
+func TestTokenMemory(t *testing.T) {
+	const count = 2000
+	key := generate(t, token.HS256)
+	v := newVerifier(t, key.Key(), publicOptions)
+	claims := benchClaims()
+	compact := sign(t, key, claims)
+	kept := make([]*token.Token, count)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range kept {
+		// The compact form is a part of something larger, as a packet is.
+		packet := strings.Repeat("x", 4096) + compact
+		tok, err := v.Verify(context.Background(), packet[4096:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[i] = tok
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := int(after.HeapAlloc-before.HeapAlloc) / count
+	runtime.KeepAlive(kept)
+	t.Logf("%d bytes for each token with %d bytes of claims", each, len(kept[0].RawClaims()))
+	if most := len(kept[0].RawClaims()) + 512; each > most {
+		t.Errorf("a token keeps %d bytes, want %d at most", each, most)
 	}
 }
 

@@ -2,6 +2,10 @@ package token_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -66,6 +70,20 @@ func TestKeyForTwoAlgorithms(t *testing.T) {
 	tok, err := newVerifier(t, token.PEM(text, token.RS256, token.PS256), publicOptions).Verify(context.Background(), sign(t, key, claims))
 	if err != nil || tok.Algorithm != token.PS256 {
 		t.Errorf("got %v, %v", tok, err)
+	}
+}
+
+// RFC 7518, section 3.5: the salt of a PSS signature is as long as the hash.
+func TestPSSSalt(t *testing.T) {
+	v := newVerifier(t, token.DER(rsaSPKI, token.PS256), publicOptions)
+	input := encode(`{"alg":"PS256"}`) + "." + encode(`{"iss":"https://issuer.example","aud":"chat","exp":4000000000}`)
+	digest := sha256.Sum256([]byte(input))
+	for salt, want := range map[int]error{32: nil, 20: token.ErrSignature, 64: token.ErrSignature} {
+		signature, err := rsa.SignPSS(rand.Reader, rsaKey, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: salt})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantRefused(t, v, input+"."+encode(string(signature)), want)
 	}
 }
 
