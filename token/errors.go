@@ -22,8 +22,9 @@ var (
 	// ErrSignature says that the signature was not made by the key.
 	ErrSignature = errors.New("token: signature invalid")
 
-	// ErrExpired says that exp lies in the past. A Verifier says it only of a token
-	// whose signature is valid, as it does all that follow down to ErrClaim.
+	// ErrExpired says that exp lies in the past. Like all that follow down to
+	// ErrClaim it is said of a token whose signature is valid, and of no other
+	// unless a KeyFunc returns it.
 	ErrExpired = errors.New("token: expired")
 	// ErrNotYetValid says that nbf lies in the future, or iat with a MaxAge.
 	ErrNotYetValid = errors.New("token: not yet valid")

@@ -275,7 +275,9 @@ func TestSingleKeyWithID(t *testing.T) {
 func TestKeySet(t *testing.T) {
 	other := "another secret of 32 bytes, as is"
 	third := bytes.Repeat([]byte("x"), 64)
-	set := token.NewKeySet(token.Secret(secret).WithID("a"), token.Secret(other).WithID("b"), token.SecretBytes(third, token.HS512).WithID("c"))
+	keys := []token.Key{token.Secret(secret).WithID("a"), token.Secret(other).WithID("b"), token.SecretBytes(third, token.HS512).WithID("c")}
+	set := token.NewKeySet(keys...)
+	clear(keys) // the set holds copies
 	v := newVerifier(t, set, token.Options{})
 	claims := `{"exp":4000000000}`
 	wantRefused(t, v, signText(`{"alg":"HS256","kid":"a"}`, claims), nil)
