@@ -32,34 +32,37 @@ func reasonOf(err error) Reason {
 // shut closes the connection of ws, which belongs to the session no more, for
 // the reason that err gives. It runs on the goroutine that read it.
 func (s *Session) shut(ws *webSocket, err error) {
-	defer ws.in.conn.Close()
+	conn := ws.in.conn
+	defer conn.Close()
 	defer ws.in.release()
+	conn.SetDeadline(time.Now().Add(lingerTimeout))
 
+	frame, wait := goodbye(err)
 	s.mu.Lock()
-	free := ws.writer == writerIdle
-	ws.writer = writerBroken
+	s.writeLast(ws, frame) // behind what is queued; in vain when the connection is lost
+	s.settle(ws)
 	s.mu.Unlock()
-	// A frame that somebody has written in part cannot be followed by another,
-	// and the connection is of no use to anybody.
-	if !free {
-		return
+	if wait {
+		linger(conn)
 	}
-	ws.in.conn.SetDeadline(time.Now().Add(lingerTimeout))
+}
+
+// goodbye returns the close frame that answers err, and whether the peer may
+// still be sending and has not said goodbye itself.
+func goodbye(err error) (frame []byte, wait bool) {
 	var (
-		frame *frameError
-		peer  *peerClosed
+		breach *frameError
+		peer   *peerClosed
 	)
 	switch {
 	case errors.As(err, &peer): // RFC 6455, section 5.5.1: answered with the same code, then over
-		ws.in.conn.Write(appendCloseFrame(nil, peer.code))
-	case errors.As(err, &frame):
-		ws.in.conn.Write(appendCloseFrame(nil, frame.code))
-		linger(ws.in.conn)
+		return appendCloseFrame(nil, peer.code), false
+	case errors.As(err, &breach):
+		return appendCloseFrame(nil, breach.code), true
 	case errors.Is(err, errPacket), errors.Is(err, errPingFromPeer), errors.Is(err, errPeerLeft), errors.Is(err, errUpgrade):
-		ws.in.conn.Write(plainCloseFrame)
-		linger(ws.in.conn)
+		return plainCloseFrame, true
 	default:
-		ws.in.conn.Write(plainCloseFrame) // in vain, most of the time
+		return plainCloseFrame, false
 	}
 }
 

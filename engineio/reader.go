@@ -55,7 +55,7 @@ func (s *Session) readMessage(ws *webSocket) error {
 // the connection.
 func (s *Session) endReading(ws *webSocket, err error) {
 	s.mu.Lock()
-	s.end(reasonOf(err))
+	s.endQuietly(reasonOf(err))
 	s.mu.Unlock()
 	s.doneReading()
 	s.shut(ws, err)

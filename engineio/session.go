@@ -148,7 +148,7 @@ func (s *Session) startClosing() {
 	now := s.srv.now()
 	if s.ws != nil {
 		s.closeBy = now + s.srv.opts.PingTimeout
-		s.write(s.ws, plainCloseFrame)
+		s.writeLast(s.ws, plainCloseFrame)
 	} else {
 		s.closeBy = now + pollingCloseTimeout
 		s.answerPoll()
@@ -156,8 +156,17 @@ func (s *Session) startClosing() {
 	s.arm()
 }
 
-// end gives the transport up. s.mu is held. A reason given to Close stays.
+// end closes the session. s.mu is held. A reason given to Close stays.
 func (s *Session) end(reason Reason) {
+	if s.life != closed && s.ws != nil {
+		s.ws.kick()
+	}
+	s.endQuietly(reason)
+}
+
+// endQuietly is end for the reader of a WebSocket, which needs no kick, and
+// has yet to tell the peer. s.mu is held.
+func (s *Session) endQuietly(reason Reason) {
 	if s.life == closed {
 		return
 	}
@@ -172,9 +181,6 @@ func (s *Session) end(reason Reason) {
 	}
 	if s.polling != nil {
 		s.polling.abandon()
-	}
-	if s.ws != nil {
-		s.ws.kick()
 	}
 	if s.reads == 0 {
 		s.reads++

@@ -57,7 +57,7 @@ func (s *Session) serveCandidate(ws *webSocket) {
 	if err := s.probe(ws); err != nil {
 		s.mu.Lock()
 		if s.upgrade != nil && s.upgrade.ws == ws {
-			s.abandonUpgrade()
+			s.upgrade = nil
 		}
 		s.mu.Unlock()
 		s.shut(ws, err)
@@ -145,15 +145,15 @@ func (s *Session) takeOver(ws *webSocket, queue []*Message) {
 	for _, m := range queue {
 		ws.push(m.frames())
 	}
-	if s.life == closing {
-		s.closeBy = s.srv.now() + s.srv.opts.PingTimeout
-		ws.push(plainCloseFrame)
-	}
-	s.arm()
 	if ws.writer == writerIdle && ws.pending() {
 		ws.writer = writerOwned
 		s.takeUp(ws)
 	}
+	if s.life == closing {
+		s.closeBy = s.srv.now() + s.srv.opts.PingTimeout
+		s.writeLast(ws, plainCloseFrame)
+	}
+	s.arm()
 }
 
 // wakeUpgrade looks at the upgrade's deadlines. s.mu is held.

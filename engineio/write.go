@@ -19,7 +19,7 @@ type writerState uint8
 const (
 	writerIdle writerState = iota
 	writerOwned
-	writerBroken // a write failed, or the last frame has been written
+	writerBroken // a write has failed
 )
 
 // webSocket is a WebSocket of a session: its transport, or the one that an
@@ -32,6 +32,9 @@ type webSocket struct {
 	queue  [][]byte // frames of whole messages, or what is left of one
 	queued int      // bytes in queue, and those that the writer goroutine is at
 	pong   []byte   // the frame that answers the latest ping (RFC 6455, section 5.5.3)
+
+	sealed  bool          // the close frame is queued or written: nothing may follow it (RFC 6455, section 5.5.1)
+	settled chan struct{} // closed when the writer is not owned any more; nil when nobody waits for that
 }
 
 // newWebSocket returns a webSocket whose writer is owned by the caller.
@@ -55,10 +58,26 @@ var longAgo = time.Unix(1, 0)
 // write sends frames on ws, or queues them. s.mu is held, and let go while the
 // operating system writes.
 func (s *Session) write(ws *webSocket, frames []byte) error {
+	if ws.sealed {
+		return ErrClosed
+	}
 	if ws.queued > 0 && ws.queued+len(frames) > s.srv.opts.MaxOutbound {
 		s.end(SlowPeer)
 		return ErrSlow
 	}
+	return s.put(ws, frames)
+}
+
+// writeLast is write for the close frame, whatever the queue's length. It does
+// nothing when there is one already.
+func (s *Session) writeLast(ws *webSocket, frame []byte) {
+	if !ws.sealed {
+		ws.sealed = true
+		s.put(ws, frame)
+	}
+}
+
+func (s *Session) put(ws *webSocket, frames []byte) error {
 	switch {
 	case ws.writer == writerBroken:
 		return ErrClosed
@@ -96,11 +115,11 @@ func (s *Session) writeVolatile(ws *webSocket, frames []byte) error {
 // an answer, behind everything else, so that a peer cannot fill memory by
 // asking (RFC 6455, section 5.5.3). s.mu is held and let go.
 func (s *Session) answerPing(ws *webSocket, pong []byte) {
-	if ws.writer == writerOwned || ws.in.poll == nil {
-		ws.pong = pong
-	}
-	if ws.writer == writerIdle {
+	switch {
+	case ws.writer == writerIdle:
 		s.write(ws, pong)
+	case ws.writer == writerOwned && !ws.sealed:
+		ws.pong = pong
 	}
 }
 
@@ -188,12 +207,31 @@ func (s *Session) runWriter(ws *webSocket) {
 // rest leaves the writer idle. Nothing is queued.
 func (s *Session) rest(ws *webSocket) {
 	ws.writer = writerIdle
-	if s.life == closing && ws == s.ws {
-		// The close frame is out, and nothing may follow it. A peer of good
-		// will answers it at once.
-		ws.writer = writerBroken
+	if ws == s.ws && ws.sealed && s.life == closing {
+		// A peer of good will answers the close frame at once.
 		s.closeBy = min(s.closeBy, s.srv.now()+lingerTimeout)
 		s.arm()
+	}
+	ws.tellSettled()
+}
+
+// settle waits until nobody writes to ws, and lets nobody write again. The
+// connection has a deadline. s.mu is held, and let go while it waits.
+func (s *Session) settle(ws *webSocket) {
+	for ws.writer == writerOwned {
+		settled := make(chan struct{})
+		ws.settled = settled
+		s.mu.Unlock()
+		<-settled
+		s.mu.Lock()
+	}
+	ws.writer = writerBroken
+}
+
+func (ws *webSocket) tellSettled() {
+	if ws.settled != nil {
+		close(ws.settled)
+		ws.settled = nil
 	}
 }
 
@@ -201,6 +239,7 @@ func (s *Session) rest(ws *webSocket) {
 func (s *Session) lose(ws *webSocket) {
 	ws.writer = writerBroken
 	ws.queue, ws.pong, ws.queued = nil, nil, 0
+	ws.tellSettled()
 	switch {
 	case ws == s.ws:
 		s.end(TransportClose)

@@ -1,0 +1,366 @@
+package engineio
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
+
+// recorder is a Conn that keeps what it is told.
+type recorder struct {
+	s         *Session
+	onMessage func(data []byte, binary bool)
+
+	mu       sync.Mutex
+	messages []string
+	closed   []Reason
+	late     bool // a message came after Closed
+	ended    chan struct{}
+}
+
+func (c *recorder) Message(data []byte, binary bool) {
+	c.mu.Lock()
+	prefix := ""
+	if binary {
+		prefix = "binary:"
+	}
+	c.messages = append(c.messages, prefix+string(data))
+	c.late = c.late || len(c.closed) > 0
+	c.mu.Unlock()
+	if c.onMessage != nil {
+		c.onMessage(data, binary)
+	}
+}
+
+func (c *recorder) Closed(reason Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = append(c.closed, reason)
+	if len(c.closed) == 1 {
+		close(c.ended)
+	}
+}
+
+func (c *recorder) got() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.messages...)
+}
+
+// reasons returns why the session ended; more than one is a mistake.
+func (c *recorder) reasons() []Reason {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]Reason(nil), c.closed...)
+}
+
+// echo makes the recorder answer each message with the same.
+func (c *recorder) echo() {
+	c.onMessage = func(data []byte, binary bool) {
+		if binary {
+			c.s.Send(NewBinaryMessage(bytes.Clone(data)))
+		} else {
+			c.s.Send(NewMessage(bytes.Clone(data)))
+		}
+	}
+}
+
+// fixture is a Server behind an http.Server.
+type fixture struct {
+	t      *testing.T
+	srv    *Server
+	web    *http.Server
+	client *http.Client
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	url    string // with the path
+	opened chan *recorder
+}
+
+// onOpen, given to newFixture, may change a recorder before its session starts.
+type onOpen func(*recorder, *http.Request) Conn
+
+func newServer(t *testing.T, opts Options, hook onOpen) (*Server, chan *recorder) {
+	t.Helper()
+	opened := make(chan *recorder, 10_000)
+	srv, err := NewServer(func(s *Session, r *http.Request) Conn {
+		c := &recorder{s: s, ended: make(chan struct{})}
+		opened <- c
+		if hook != nil {
+			return hook(c, r)
+		}
+		return c
+	}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return srv, opened
+}
+
+// newPipe serves over net.Pipe, for use inside a synctest bubble.
+func newPipe(t *testing.T, opts Options, hook onOpen) *fixture {
+	t.Helper()
+	srv, opened := newServer(t, opts, hook)
+	listener := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	f := &fixture{t: t, srv: srv, dial: listener.dial, url: "http://pipe" + srv.opts.Path, opened: opened}
+	f.web = &http.Server{Handler: srv, ErrorLog: testLog(t)}
+	transport := &http.Transport{DialContext: listener.dial, DisableCompression: true}
+	f.client = &http.Client{Transport: transport}
+	go f.web.Serve(listener)
+	t.Cleanup(func() {
+		srv.Close()
+		transport.CloseIdleConnections()
+		f.web.Close()
+	})
+	return f
+}
+
+// newTCP serves over the loopback interface.
+func newTCP(t *testing.T, opts Options, hook onOpen) *fixture {
+	t.Helper()
+	srv, opened := newServer(t, opts, hook)
+	web := httptest.NewServer(srv)
+	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}
+	t.Cleanup(func() {
+		srv.Close()
+		transport.CloseIdleConnections()
+		web.Close()
+	})
+	return &fixture{t: t, srv: srv, web: web.Config, client: &http.Client{Transport: transport}, url: web.URL + srv.opts.Path, opened: opened}
+}
+
+// bubble runs test with a clock that jumps when everybody waits.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
+}
+
+type pipeListener struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// answer is what came back for a request.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// do sends a request; headers come in pairs.
+func (f *fixture) do(ctx context.Context, method, query, body string, headers ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, f.url+"?"+query, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	if body == "" {
+		req.Body, req.ContentLength = nil, 0
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+	}
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, string(text)}, err
+}
+
+func (f *fixture) must(method, query, body string, headers ...string) answer {
+	f.t.Helper()
+	a, err := f.do(context.Background(), method, query, body, headers...)
+	if err != nil {
+		f.t.Fatalf("%s ?%s: %v", method, query, err)
+	}
+	return a
+}
+
+const pollingQuery = "EIO=4&transport=polling"
+
+// open starts a session by polling and returns its query and its Conn.
+func (f *fixture) open(headers ...string) (query string, c *recorder) {
+	f.t.Helper()
+	a := f.must("GET", pollingQuery, "", headers...)
+	if a.status != 200 {
+		f.t.Fatalf("handshake: %d %s", a.status, a.body)
+	}
+	c = <-f.opened
+	return pollingQuery + "&sid=" + c.s.ID(), c
+}
+
+// expect compares the answer to a request.
+func (f *fixture) expect(method, query, body string, status int, want string) {
+	f.t.Helper()
+	if a := f.must(method, query, body); a.status != status || a.body != want {
+		f.t.Errorf("%s %q: got %d %q, want %d %q", method, body, a.status, a.body, status, want)
+	}
+}
+
+const (
+	badRequest     = `{"code":3,"message":"Bad request"}`
+	unknownSession = `{"code":1,"message":"Session ID unknown"}`
+)
+
+// background starts a request and returns where its answer will be.
+func (f *fixture) background(method, query, body string) <-chan answer {
+	done := make(chan answer, 1)
+	go func() {
+		a, err := f.do(context.Background(), method, query, body)
+		if err != nil {
+			a.body = err.Error()
+		}
+		done <- a
+	}()
+	return done
+}
+
+// socket is a client's end of a WebSocket, on which a test can send anything.
+type socket struct {
+	t *testing.T
+	r frameReader
+}
+
+// socket opens a WebSocket.
+func (f *fixture) socket(query string, headers ...string) *socket {
+	f.t.Helper()
+	w, err := f.trySocket(query, headers...)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return w
+}
+
+func (f *fixture) trySocket(query string, headers ...string) (*socket, error) {
+	opts := DialOptions{NetDial: f.dial, Header: http.Header{}}
+	for i := 0; i < len(headers); i += 2 {
+		opts.Header.Add(headers[i], headers[i+1])
+	}
+	if f.client != nil {
+		if tr, ok := f.client.Transport.(*http.Transport); ok && tr.TLSClientConfig != nil {
+			opts.TLS = &tls.Config{RootCAs: tr.TLSClientConfig.RootCAs}
+		}
+	}
+	conn, early, err := dialWebSocket(context.Background(), "ws"+strings.TrimPrefix(f.url, "http")+"?"+query, opts)
+	if err != nil {
+		return nil, err
+	}
+	w := &socket{f.t, frameReader{in: input{conn: conn, data: early}, side: clientSide, limit: 64 << 20}}
+	f.t.Cleanup(func() { conn.Close() })
+	return w, nil
+}
+
+const socketQuery = "EIO=4&transport=websocket"
+
+// openSocket starts a session by WebSocket.
+func (f *fixture) openSocket(headers ...string) (*socket, *recorder) {
+	f.t.Helper()
+	w := f.socket(socketQuery, headers...)
+	if text := w.read(); !strings.HasPrefix(text, `0{"sid":"`) {
+		f.t.Fatalf("first packet %q", text)
+	}
+	return w, <-f.opened
+}
+
+// write sends a text frame.
+func (w *socket) write(text string) {
+	w.t.Helper()
+	w.raw(appendFrame(nil, clientSide, textFrame, "", []byte(text)))
+}
+
+func (w *socket) raw(b []byte) {
+	w.t.Helper()
+	w.r.in.conn.SetWriteDeadline(time.Now().Add(time.Minute))
+	if _, err := w.r.in.conn.Write(b); err != nil {
+		w.t.Errorf("write: %v", err)
+	}
+}
+
+// read returns the next message; a close frame as "close CODE", and anything
+// else that ends the connection as "end".
+func (w *socket) read() string {
+	w.r.in.conn.SetReadDeadline(time.Now().Add(time.Minute))
+	data, kind, err := w.r.next(func(kind frameKind, payload []byte) {})
+	var peer *peerClosed
+	switch {
+	case errors.As(err, &peer) && peer.code == noCode:
+		return "close"
+	case errors.As(err, &peer):
+		return "close " + string(rune('0'+peer.code/1000)) + string(rune('0'+peer.code/100%10)) + string(rune('0'+peer.code/10%10)) + string(rune('0'+peer.code%10))
+	case err != nil:
+		return "end"
+	case kind == binaryFrame:
+		return "binary:" + string(data)
+	}
+	return string(data)
+}
+
+func (w *socket) expect(want ...string) {
+	w.t.Helper()
+	for _, text := range want {
+		if got := w.read(); got != text {
+			w.t.Errorf("websocket: got %q, want %q", got, text)
+		}
+	}
+}
+
+func (w *socket) close() { w.r.in.conn.Close() }
+
+// expectEnd waits for a session's end.
+func expectEnd(t *testing.T, c *recorder, want Reason) {
+	t.Helper()
+	select {
+	case <-c.ended:
+	case <-time.After(time.Minute):
+		t.Fatalf("the session has not ended; want %q", want)
+	}
+	if got := c.reasons(); len(got) != 1 || got[0] != want {
+		t.Errorf("Closed with %q, want %q once", got, want)
+	}
+}
+
+func expectAlive(t *testing.T, c *recorder) {
+	t.Helper()
+	if got := c.reasons(); len(got) != 0 {
+		t.Errorf("the session has ended with %q, want it alive", got)
+	}
+}
