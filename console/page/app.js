@@ -63,7 +63,7 @@ function showToken({ claims }) {
   $("claims").replaceChildren(...Object.entries(claims).flatMap(([name, value]) => {
     const description = make("dd", "", typeof value === "string" ? value : JSON.stringify(value));
     if (["exp", "iat", "nbf"].includes(name) && typeof value === "number") {
-      description.append(make("span", "aside", new Date(value * 1000).toLocaleTimeString()));
+      description.append(make("span", "aside", time(new Date(value * 1000))));
     }
     return [make("dt", "", name), description];
   }));
@@ -237,8 +237,7 @@ async function logIn(event) {
   } catch (error) {
     return complain(error);
   }
-  if (socket) reconnect();
-  else setState("out", "Outside, with a token");
+  begin();
 }
 
 function paste(event) {
@@ -250,8 +249,15 @@ function paste(event) {
   } catch (error) {
     return complain(error);
   }
-  if (socket) reconnect();
-  else setState("out", "Outside, with a token");
+  begin();
+}
+
+// begin uses a new token: at once if somebody is inside, else when they connect.
+function begin() {
+  if (socket) return reconnect();
+  show($("refusal"), false);
+  setState("out", "Outside, with a token");
+  $("connect").focus({ preventScroll: true });
 }
 
 function reconnect() {

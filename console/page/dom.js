@@ -22,8 +22,5 @@ export function append(list, row, keep) {
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
-export const time = (millis = false) => {
-  const now = new Date();
-  const text = now.toTimeString().slice(0, 8);
-  return millis ? `${text}.${String(now.getMilliseconds()).padStart(3, "0")}` : text;
-};
+export const time = (date = new Date()) => date.toTimeString().slice(0, 8);
+export const timeWithMillis = (date = new Date()) => `${time(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;

@@ -1,9 +1,9 @@
 // The log of packets.
-import { $, append, make, time } from "./dom.js";
+import { $, append, make, timeWithMillis } from "./dom.js";
 import { shorten } from "./token.js";
 
 const engineTypes = ["open", "close", "ping", "pong", "", "upgrade", "noop"];
-const packetTypes = ["CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "EVENT, binary", "ACK, binary"];
+const packetTypes = ["CONNECT", "DISCONNECT", "EVENT", "ACK", "CONNECT_ERROR", "BINARY_EVENT", "BINARY_ACK"];
 
 const keep = 200;
 const longest = 600;
@@ -14,15 +14,15 @@ function describe(data) {
   return data[0] === "4" ? packetTypes[data[1]] : engineTypes[data[0]];
 }
 
-// logPacket shows one packet of a connection: "yours", or the name of a knock.
+// logPacket shows one packet of a connection: that of a knock has a name, one's own has none.
 export function logPacket(connection, direction, data) {
   const what = describe(data) ?? "unknown";
   let text = typeof data === "string" ? shorten(data) : `${data.byteLength} bytes`;
   if (text.length > longest) text = `${text.slice(0, longest)}…`;
   const row = make("li", `${direction} ${what === "ping" || what === "pong" ? "beat" : ""}`,
-    make("time", "", time(true)),
+    make("time", "", timeWithMillis()),
     make("b", "", direction === "out" ? "→" : "←"),
-    make("span", "what", connection ? `${what} · ${connection}` : what),
+    make("span", "what", what, ...(connection ? [make("i", "", connection)] : [])),
     make("code", "", text),
   );
   append($("wire"), row, keep);
