@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -26,6 +27,9 @@ type Options struct {
 	Query url.Values
 	// Path is the server's path. Zero means "/socket.io/".
 	Path string
+	// NetDial makes the connection, say to a listener in memory. Nil means a
+	// net.Dialer.
+	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Trace, when set, is called with each Socket.IO packet, as text or binary.
 	Trace func(sent bool, data []byte, binary bool)
 }
@@ -101,7 +105,7 @@ func Dial(ctx context.Context, serverURL string, opts Options) (*Peer, error) {
 		query[name] = values
 	}
 	u.RawQuery = query.Encode()
-	conn, err := engineio.Dial(ctx, u.String(), engineio.DialOptions{Header: opts.Header})
+	conn, err := engineio.Dial(ctx, u.String(), engineio.DialOptions{Header: opts.Header, NetDial: opts.NetDial})
 	if err != nil {
 		return nil, fmt.Errorf("sockettest: %w", err)
 	}

@@ -1,0 +1,21 @@
+# The verbs that a person needs; each is one command that CI or you could type.
+
+.PHONY: run test quick bench protocol-suites lint
+
+run: ## the server with its page, at http://localhost:9000
+	go run ./cmd/socketio-jwt serve
+
+test: ## everything: unit, race, fuzz seeds, real clients (installs what is missing)
+	./scripts/test.sh
+
+quick: ## what needs nothing but Go
+	go test ./...
+
+bench: ## side by side with Node's servers; about 20 minutes on a quiet machine
+	cd bench && go run .
+
+protocol-suites: ## the official Engine.IO v4 and Socket.IO v5 suites, against our server
+	node interop/protocolsuite.mjs
+
+lint: ## needs golangci-lint
+	golangci-lint run ./...

@@ -1,0 +1,175 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// three sockets: a in x, b in x and y, c in y.
+func rooms(io *socketio.Server) {
+	io.Open()
+	io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		var auth struct{ Rooms []string }
+		return errors.Join(scan(s.Handshake().Auth, &auth), s.Join(auth.Rooms...))
+	})
+}
+
+func TestBroadcastSelects(t *testing.T) {
+	bubble(t, socketio.Options{}, rooms, func(f *fixture) {
+		peers := map[string]*sockettest.Peer{}
+		for name, in := range map[string][]string{"a": {"x"}, "b": {"x", "y"}, "c": {"y"}} {
+			peers[name] = f.dial(sockettest.Options{Auth: map[string]any{"rooms": in}})
+		}
+		synctest.Wait()
+		socket := func(name string) *socketio.Socket {
+			for _, s := range f.io.Sockets() {
+				if s.ID() == peers[name].ID() {
+					return s
+				}
+			}
+			t.Fatalf("%s is not listed", name)
+			return nil
+		}
+		x := f.io.To("x")
+		for want, b := range map[string]socketio.Broadcast{
+			"a b c":  f.io.Except(),
+			"a b":    x,
+			"a b c ": x.To("y"),     // each once
+			"a":      x.Except("y"), // x itself is unchanged
+			"b":      x.Except(peers["a"].ID()),
+			"c":      f.io.To(peers["c"].ID()),
+			"b c":    f.io.In("y").Local(),
+			"":       f.io.To("nobody"),
+			"a c":    socket("b").Broadcast(),
+			"b ":     socket("a").To("x"),
+			"c ":     socket("a").Except("x"),
+			" b":     socket("b").Volatile(),
+			"a b ":   x.To("x", "x"),
+		} {
+			if err := b.Emit("e", want); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			var got []string
+			for name, p := range peers {
+				for range p.Events() {
+					f.expect(p, "e")
+					got = append(got, name)
+				}
+			}
+			slices.Sort(got)
+			if fmt.Sprint(got) != fmt.Sprint(fields(want)) {
+				t.Errorf("got %v, want %v", got, fields(want))
+			}
+		}
+	})
+}
+
+func TestBroadcastWithAck(t *testing.T) {
+	bubble(t, socketio.Options{}, rooms, func(f *fixture) {
+		var answering sync.WaitGroup
+		for i := range 3 {
+			p := f.dial(sockettest.Options{})
+			answering.Go(func() {
+				e, err := p.Expect(f.ctx, "q")
+				if err != nil {
+					return
+				}
+				switch i {
+				case 0:
+					_ = e.Ack(i)
+				case 1:
+					_ = p.Close() // leaves without an answer
+				case 2:
+					time.Sleep(time.Minute)
+					_ = e.Ack(i)
+				}
+			})
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		answers, err := f.io.EmitWithAck(ctx, "q")
+		if len(answers) != 1 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("in a second: %d answers, %v", len(answers), err)
+		}
+		answering.Wait()
+	})
+}
+
+func TestRoomsOfASocket(t *testing.T) {
+	bubble(t, socketio.Options{MaxRooms: 3}, rooms, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: map[string]any{"rooms": []string{"x"}}})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		if err := s.Join("y", "x", s.ID(), "z"); err != nil {
+			t.Errorf("Join: %v", err)
+		}
+		if err := s.Join("one too many"); !errors.Is(err, socketio.ErrTooManyRooms) {
+			t.Errorf("a fourth room: %v", err)
+		}
+		s.Leave("y", "unknown", s.ID())
+		got := s.Rooms()
+		slices.Sort(got[1:])
+		if want := []string{p.ID(), "x", "z"}; !slices.Equal(got, want) {
+			t.Errorf("rooms %q, want %q", got, want)
+		}
+		if err := f.io.To("x").SocketsJoin(f.ctx, "w"); err != nil {
+			t.Error(err)
+		}
+		_ = f.io.To("w").SocketsLeave(f.ctx, "x")
+		infos, err := f.io.To("w").FetchSockets(f.ctx)
+		if err != nil || len(infos) != 1 || infos[0].ID != p.ID() || slices.Contains(infos[0].Rooms, "x") {
+			t.Errorf("fetched %+v, %v", infos, err)
+		}
+		_ = f.io.To("w").DisconnectSockets(f.ctx, false)
+		f.ended(p, sockettest.ErrDisconnected)
+		if err := s.Join("x"); !errors.Is(err, socketio.ErrClosed) || len(s.Rooms()) != 0 {
+			t.Errorf("after its end: %v, %v", err, s.Rooms())
+		}
+	})
+}
+
+// A socket that has left gets nothing more, though a broadcast that began
+// before may still run.
+func TestNothingFollowsDisconnect(t *testing.T) {
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		var trace sync.Mutex
+		var packets []string
+		p := f.dial(sockettest.Options{Trace: func(sent bool, data []byte, _ bool) {
+			trace.Lock()
+			defer trace.Unlock()
+			if !sent {
+				packets = append(packets, string(data))
+			}
+		}})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for range 100 {
+					_ = f.io.Emit("e")
+				}
+			})
+		}
+		all.Go(func() { s.Disconnect(nil) })
+		all.Wait()
+		synctest.Wait()
+		trace.Lock()
+		defer trace.Unlock()
+		if at := slices.Index(packets, "1"); at < 0 || at != len(packets)-1 {
+			t.Errorf("DISCONNECT is packet %d of %d", at, len(packets))
+		}
+		f.ended(p, sockettest.ErrDisconnected)
+	})
+}

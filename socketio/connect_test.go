@@ -1,0 +1,300 @@
+package socketio_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+func TestNamespaceWithoutGateIsAnError(t *testing.T) {
+	for name, setup := range map[string]func(*socketio.Server){
+		"handler on /": func(io *socketio.Server) {
+			io.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
+		},
+		"static":  func(io *socketio.Server) { io.Of("/admin") },
+		"dynamic": func(io *socketio.Server) { io.OfPattern(regexp.MustCompile(`/x\d+`)) },
+	} {
+		io, err := socketio.NewServer(socketio.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		setup(io)
+		if _, err := io.Handler(); err == nil || !strings.Contains(err.Error(), "Open") {
+			t.Errorf("%s: Handler() = %v, want an error that names Use and Open", name, err)
+		}
+	}
+}
+
+// A "/" that nothing was registered on does not exist, rather than being open.
+func TestUntouchedRootIsNoNamespace(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) { io.Of("/chat").Open() }, func(f *fixture) {
+		if got := f.refused(sockettest.Options{}); got.Message != "Invalid namespace" {
+			t.Errorf("message %q", got.Message)
+		}
+		f.dial(sockettest.Options{Namespace: "/chat"})
+	})
+}
+
+func TestRegisteringAfterHandlerPanics(t *testing.T) {
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		for name, register := range map[string]func(){
+			"Use": func() { f.io.Use(func(context.Context, *socketio.Socket) error { return nil }) },
+			"Handle": func() {
+				f.io.Handle("x", func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
+			},
+			"Wrap":      func() { f.io.Wrap(func(h socketio.Handler) socketio.Handler { return h }) },
+			"OnConnect": func() { f.io.OnConnect(func(context.Context, *socketio.Socket) error { return nil }) },
+			"Open":      func() { f.io.Open() },
+			"Of":        func() { f.io.Of("/new") },
+			"OfPattern": func() { f.io.OfPattern(regexp.MustCompile("/x")) },
+		} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%s did not panic", name)
+					}
+				}()
+				register()
+			}()
+		}
+	})
+}
+
+func TestConnectMiddlewareRunsInOrderAndRefuses(t *testing.T) {
+	var ran record
+	step := func(name string, err error) socketio.ConnectMiddleware {
+		return func(context.Context, *socketio.Socket) error { ran.add(name); return err }
+	}
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(step("1", nil), step("2", nil))
+		io.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
+		io.Of("/no").Use(step("a", &socketio.ConnectError{Message: "not you", Data: map[string]int{"code": 7}}), step("b", nil))
+		io.Of("/oops").Use(step("c", errors.New("password=hunter2")))
+	}, func(f *fixture) {
+		f.dial(sockettest.Options{})
+		got := f.refused(sockettest.Options{Namespace: "/no"})
+		if data, _ := got.Data.(json.RawMessage); got.Message != "not you" || string(data) != `{"code":7}` {
+			t.Errorf("refusal %q %s", got.Message, data)
+		}
+		if got := f.refused(sockettest.Options{Namespace: "/oops"}); got.Message != "connection refused" || got.Data != nil {
+			t.Errorf("a private error reached the peer: %q %v", got.Message, got.Data)
+		}
+		if got, want := ran.all(), []string{"1", "2", "connected", "a", "c"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+func TestHandshake(t *testing.T) {
+	var during, after *socketio.Handshake
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { during = s.Handshake(); return nil })
+		io.Of("/later").Open().OnConnect(func(_ context.Context, s *socketio.Socket) error { after = s.Handshake(); return nil })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{
+			Auth:   map[string]string{"k": "v"},
+			Header: map[string][]string{"Authorization": {"Bearer x"}, "X-Other": {"y"}},
+			Query:  map[string][]string{"a": {"1", "2"}},
+		})
+		if string(during.Auth) != `{"k":"v"}` || during.Header.Get("X-Other") != "y" || !slices.Equal(during.Query()["a"], []string{"1", "2"}) {
+			t.Errorf("first: %s %v %v", during.Auth, during.Header, during.Query())
+		}
+		if _, err := p.Join(f.ctx, "/later", nil); err != nil {
+			t.Fatal(err)
+		}
+		if after.Auth != nil || after.Header.Get("Authorization") != "Bearer x" || after.Header.Get("X-Other") != "" {
+			t.Errorf("later: %s %v", after.Auth, after.Header)
+		}
+		synctest.Wait()
+		if h := f.io.Sockets()[0].Handshake(); h.Auth != nil || h.Header != nil || len(h.Query()) > 0 {
+			t.Errorf("kept after OnConnect: %s %v %v", h.Auth, h.Header, h.Query())
+		}
+	})
+}
+
+func TestDynamicNamespaces(t *testing.T) {
+	var closed record
+	opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		return closingAdapter{l, func() { closed.add(l.Namespace()) }}, nil
+	}}
+	bubble(t, opts, func(io *socketio.Server) {
+		n := io.OfPattern(regexp.MustCompile(`/room-\d+`)).Open()
+		n.Handle("say", socketio.Func(func(_ context.Context, s *socketio.Socket, text string) error {
+			return s.Namespace().Emit("said", text)
+		}))
+		io.OfFunc(func(_ context.Context, name string, h *socketio.Handshake) (bool, error) {
+			if name == "/error" {
+				return false, &socketio.ConnectError{Message: "later"}
+			}
+			return name == "/func", nil
+		}).Open()
+	}, func(f *fixture) {
+		one, two, other := f.dial(sockettest.Options{Namespace: "/room-1"}), f.dial(sockettest.Options{Namespace: "/room-1"}), f.dial(sockettest.Options{Namespace: "/room-2"})
+		_ = one.Emit("say", "hi")
+		f.expect(one, "said")
+		f.expect(two, "said")
+		f.nothing(other)
+		if f.io.Lookup("/room-1") == nil || f.io.Lookup("/room-3") != nil {
+			t.Error("Lookup")
+		}
+		f.dial(sockettest.Options{Namespace: "/func"})
+		for name, want := range map[string]string{"/room-1x": "Invalid namespace", "x/room-1": "", "/nope": "Invalid namespace", "/error": "later"} {
+			if want != "" {
+				if got := f.refused(sockettest.Options{Namespace: name}); got.Message != want {
+					t.Errorf("%s: %q", name, got.Message)
+				}
+			}
+		}
+		_ = one.Close()
+		_ = two.Close()
+		synctest.Wait()
+		if f.io.Lookup("/room-1") != nil {
+			t.Error("an empty dynamic namespace stays")
+		}
+		if got := closed.all(); !slices.Equal(got, []string{"/room-1"}) {
+			t.Errorf("adapters closed: %q", got)
+		}
+	})
+}
+
+type closingAdapter struct {
+	*socketio.Local
+	closed func()
+}
+
+func (a closingAdapter) Close() error { a.closed(); return nil }
+
+// The limits on what one connection may ask for. Each is a table row: what the
+// peer does, and that the connection is closed for it.
+func TestConnectionLimits(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts socketio.Options
+		send []string
+	}{
+		"namespaces":    {socketio.Options{MaxNamespaces: 3}, []string{"0/1,", "0/2,", "0/3,"}},
+		"refused":       {socketio.Options{MaxRefused: 2}, []string{"0/no,", "0/no,", "0/no,"}},
+		"connecting":    {socketio.Options{MaxConnecting: 2}, []string{"0/slow1,", "0/slow2,", "0/slow3,"}},
+		"name":          {socketio.Options{MaxNameLength: 8}, []string{"0/123456789,"}},
+		"event name":    {socketio.Options{MaxNameLength: 8}, []string{`2["123456789"]`}},
+		"depth":         {socketio.Options{MaxDepth: 3}, []string{`2["a",[[[]]]]`}},
+		"connect depth": {socketio.Options{MaxDepth: 3}, []string{`0/1,{"a":[[[]]]}`}},
+		"attachments":   {socketio.Options{MaxAttachments: 2}, []string{`53-["a"]`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, c.opts, func(io *socketio.Server) {
+				io.Open()
+				io.OfPattern(regexp.MustCompile(`/\d+`)).Open()
+				io.OfPattern(regexp.MustCompile(`/slow\d+`)).Use(func(ctx context.Context, _ *socketio.Socket) error {
+					<-ctx.Done()
+					return context.Cause(ctx)
+				})
+			}, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				for i, raw := range c.send {
+					synctest.Wait()
+					if i == len(c.send)-1 {
+						if err := p.Emit("still-here"); err != nil {
+							t.Errorf("closed too early: %v", err)
+						}
+					}
+					_ = p.SendRaw(raw)
+				}
+				f.ended(p, sockettest.ErrClosed)
+			})
+		})
+	}
+}
+
+func TestConnectTimeout(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
+	}, func(f *fixture) {
+		begin := time.Now()
+		// A middleware that never answers is cut off with the connection.
+		_, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{Namespace: "/slow"}))
+		if d := time.Since(begin); !errors.Is(err, sockettest.ErrClosed) || d != 45*time.Second {
+			t.Errorf("slow middleware: %v after %v", err, d)
+		}
+		// A joined namespace stops the clock; leaving the last one starts it again.
+		p := f.dial(sockettest.Options{})
+		time.Sleep(10 * time.Minute)
+		if err := p.Leave(); err != nil {
+			t.Errorf("closed while joined: %v", err)
+		}
+		time.Sleep(44 * time.Second)
+		again, err := p.Join(f.ctx, "/", nil)
+		if err != nil {
+			t.Fatalf("join again: %v", err)
+		}
+		_ = again.Leave()
+		time.Sleep(46 * time.Second)
+		if _, err := p.Join(f.ctx, "/", nil); !errors.Is(err, sockettest.ErrClosed) {
+			t.Errorf("a connection without a namespace stays: %v", err)
+		}
+	})
+}
+
+// What Node closes the connection for, and so do we; protocol violations take
+// the whole connection along.
+func TestViolationsCloseTheConnection(t *testing.T) {
+	for _, raw := range []string{
+		"0", "0[]", `0"x"`, "0/chat,[]", `0/chat,null`, `0/chat,{`, `00{}`,
+		"1{}", "10", "2", "2{}", "2[]", `2[{}]`, `2[null]`, `2["connect"]`, `2["connect_error"]`, `2["disconnect"]`,
+		`2["disconnecting"]`, `2["newListener"]`, `2["removeListener"]`, `2["a"`, `2["a"]x`, `2-1["a"]`, `29007199254740993["a"]`,
+		"3[]", "30{}", `30"x"`, `4{"message":"x"}`, "50-[\"a\"]", "5-[\"a\"]", "5[\"a\"]", `511-["a"]`, `51e0-["a"]`,
+		"7", "x", "", `2/nope,["a"]`, "1/nope,", "3/nope,0[]", `2/held,["x"]`,
+	} {
+		t.Run(raw, func(t *testing.T) {
+			bubble(t, socketio.Options{}, func(io *socketio.Server) {
+				io.Open()
+				io.Of("/chat").Open()
+			}, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				_ = p.SendRaw(raw)
+				f.ended(p, sockettest.ErrClosed)
+			})
+		})
+	}
+}
+
+func TestEventWhileConnectingClosesTheConnection(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.SendRaw("0/slow,")
+		synctest.Wait()
+		_ = p.SendRaw(`2/slow,["early"]`)
+		f.ended(p, sockettest.ErrClosed)
+	})
+}
+
+// What is odd but harmless is ignored.
+func TestOddPacketsAreIgnored(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("42", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (string, error) { return "ok", nil }))
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for _, raw := range []string{`2["nobody handles this"]`, `2[42]`, `312345[]`} {
+			_ = p.SendRaw(raw)
+		}
+		answer, err := p.EmitWithAck(f.ctx, "42")
+		var got string
+		if err != nil || answer.Scan(&got) != nil || got != "ok" {
+			t.Errorf("%v %q", err, got)
+		}
+	})
+}

@@ -1,0 +1,247 @@
+package socketio_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+func scan(raw json.RawMessage, dst any) error {
+	if raw == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, dst)
+}
+
+func fields(s string) []string { return strings.Fields(s) }
+
+func TestReasons(t *testing.T) {
+	cause := errors.New("cause")
+	for want, end := range map[string]func(f *fixture, p *sockettest.Peer, s *socketio.Socket){
+		"client namespace disconnect": func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.Leave() },
+		"server namespace disconnect": func(_ *fixture, _ *sockettest.Peer, s *socketio.Socket) { s.Disconnect(cause) },
+		"forced server close":         func(_ *fixture, _ *sockettest.Peer, s *socketio.Socket) { s.CloseConnection(cause) },
+		"transport close":             func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.Close() },
+		"forced close":                func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.SendRaw("x") },
+		"server shutting down":        func(f *fixture, _ *sockettest.Peer, _ *socketio.Socket) { _ = f.io.Shutdown(f.ctx) },
+	} {
+		t.Run(want, func(t *testing.T) {
+			var ran record
+			bubble(t, socketio.Options{}, func(io *socketio.Server) {
+				io.Open()
+				io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+					s.Go(func(ctx context.Context) {
+						<-ctx.Done()
+						var ended *socketio.DisconnectError
+						if !errors.As(context.Cause(ctx), &ended) {
+							ran.add("no cause")
+							return
+						}
+						ran.add(fmt.Sprint("cancelled: ", ended.Reason))
+					})
+					return s.Join("room")
+				})
+				io.OnDisconnecting(func(ctx context.Context, s *socketio.Socket, r socketio.Reason, rooms []string) {
+					slices.Sort(rooms)
+					ran.add(fmt.Sprintf("disconnecting: %s, %d rooms, %d now, %v", r, len(rooms), len(s.Rooms()), ctx.Err()))
+				})
+				io.OnDisconnect(func(ctx context.Context, _ *socketio.Socket, r socketio.Reason) {
+					ran.add(fmt.Sprintf("disconnect: %s, %v", r, ctx.Err()))
+				})
+			}, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				synctest.Wait()
+				end(f, p, f.io.Sockets()[0])
+				got := ran.all()
+				slices.Sort(got)
+				wantLines := []string{"cancelled: " + want, "disconnect: " + want + ", <nil>", "disconnecting: " + want + ", 2 rooms, 0 now, <nil>"}
+				if !slices.Equal(got, wantLines) {
+					t.Errorf("got  %q\nwant %q", got, wantLines)
+				}
+				if n := len(f.io.Sockets()); n != 0 {
+					t.Errorf("%d sockets are still listed", n)
+				}
+			})
+		})
+	}
+}
+
+// A peer that says something and goes is heard out.
+func TestEventsBeforeTheEndAreHandled(t *testing.T) {
+	for _, how := range []string{"leave", "close"} {
+		var ran record
+		bubble(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open()
+			io.Handle("n", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) error {
+				time.Sleep(time.Second)
+				ran.add(fmt.Sprint(n))
+				return nil
+			}))
+			io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("end") })
+		}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			for i := range 3 {
+				_ = p.Emit("n", i)
+			}
+			synctest.Wait()
+			if how == "leave" {
+				_ = p.Leave()
+				if _, err := p.Join(f.ctx, "/", nil); err != nil { // at once, though the old socket is still busy
+					t.Errorf("join again: %v", err)
+				}
+			} else {
+				_ = p.Close()
+			}
+			time.Sleep(time.Minute)
+			want := []string{"0", "1", "2", "end"}
+			if got := ran.all(); !slices.Equal(got, want) {
+				t.Errorf("%s: ran %q, want %q", how, got, want)
+			}
+		})
+	}
+}
+
+// But not for ever: after ten seconds what is left is dropped, and a handler's
+// context ends.
+func TestDrainIsBounded(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("wait", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+			<-ctx.Done()
+			ran.add("cancelled")
+			return nil
+		})
+		io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("end") })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("wait")
+		_ = p.Emit("wait")
+		synctest.Wait()
+		begin := time.Now()
+		_ = p.Close()
+		time.Sleep(9 * time.Second)
+		if got := ran.all(); len(got) != 0 {
+			t.Errorf("after %v: %q", time.Since(begin), got)
+		}
+		time.Sleep(2 * time.Second)
+		if got, want := ran.all(), []string{"cancelled", "end"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+// Disconnect ends a socket at once: what waited in its inbox is dropped.
+func TestDisconnectDropsTheInbox(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("n", socketio.Func(func(_ context.Context, s *socketio.Socket, n int) error {
+			ran.add(fmt.Sprint(n))
+			time.Sleep(time.Second)
+			s.Disconnect(nil)
+			return nil
+		}))
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for i := range 3 {
+			_ = p.Emit("n", i)
+		}
+		f.ended(p, sockettest.ErrDisconnected)
+		if got, want := ran.all(), []string{"0"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+func TestShutdownLetsHandlersFinish(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("work", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+			ran.add("begin")
+			time.Sleep(5 * time.Second)
+			ran.add("end")
+			return errors.Join(e.Ack("done"), s.Emit("last words"))
+		})
+		io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ran.add(string(r)) })
+	}, func(f *fixture) {
+		p, idle := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		answered := make(chan error)
+		go func() { _, err := p.EmitWithAck(f.ctx, "work"); answered <- err }()
+		synctest.Wait()
+		stopped := make(chan error)
+		go func() { stopped <- f.io.Shutdown(f.ctx) }()
+		synctest.Wait()
+		if _, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{})); err == nil {
+			t.Error("a new connection was accepted")
+		}
+		_ = p.Emit("work") // begins no more
+		if err := <-answered; err != nil {
+			t.Errorf("the answer was lost: %v", err)
+		}
+		if err := <-stopped; err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		f.expect(p, "last words")
+		f.ended(p, sockettest.ErrClosed) // no DISCONNECT: peers come back to whoever serves next
+		f.ended(idle, sockettest.ErrClosed)
+		want := []string{"begin", "server shutting down", "end", "server shutting down"}
+		if got := ran.all(); !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+func TestShutdownSaysWhoIsStillRunning(t *testing.T) {
+	release := make(chan struct{})
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		release = make(chan struct{})
+		io.Open()
+		io.Handle("hang", func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("hang")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		err := f.io.Shutdown(ctx)
+		if err == nil || !strings.Contains(err.Error(), "1 handlers still run") || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Shutdown: %v", err)
+		}
+		f.ended(p, sockettest.ErrClosed)
+		close(release)
+	})
+}
+
+func TestShutdownAndCloseFromAHandler(t *testing.T) {
+	for name, stop := range map[string]func(context.Context, *socketio.Server) error{
+		"Shutdown": func(ctx context.Context, io *socketio.Server) error { return io.Shutdown(ctx) },
+		"Close":    func(_ context.Context, io *socketio.Server) error { return io.Close() },
+	} {
+		var ran record
+		bubble(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open()
+			io.Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+				ran.add(fmt.Sprint(name, ": ", stop(ctx, io)))
+				return nil
+			})
+		}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			_ = p.Emit("stop")
+			f.ended(p, sockettest.ErrClosed)
+			if got := ran.all(); !slices.Equal(got, []string{name + ": <nil>"}) {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,309 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+func TestEventsRunInOrderAndHoldUpNobodyElse(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("n", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) error {
+			time.Sleep(time.Duration(100-n) * time.Millisecond) // later ones are faster
+			ran.add(fmt.Sprint(n))
+			return nil
+		}))
+		io.Handle("now", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (bool, error) { return true, nil }))
+	}, func(f *fixture) {
+		slow, fast := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		var want []string
+		for i := range 100 {
+			_ = slow.Emit("n", i)
+			want = append(want, fmt.Sprint(i))
+		}
+		begin := time.Now()
+		if _, err := fast.EmitWithAck(f.ctx, "now"); err != nil || time.Since(begin) > 0 {
+			t.Errorf("another socket waited: %v after %v", err, time.Since(begin))
+		}
+		time.Sleep(time.Minute)
+		if got := ran.all(); !slices.Equal(got, want) {
+			t.Errorf("order %q", got)
+		}
+	})
+}
+
+func TestAckBothWays(t *testing.T) {
+	type file struct {
+		Name string
+		Data []byte
+	}
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("store", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, in file) (file, error) {
+			return file{in.Name + "!", append(in.Data, '!')}, nil
+		}))
+		io.Handle("ask me", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+			// The answer is resolved while this handler, the socket's only one, waits.
+			answer, err := s.EmitWithAck(ctx, "question", []byte{1, 2})
+			if err != nil {
+				return err
+			}
+			return e.Ack(answer.Args()...)
+		})
+		io.Handle("back", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+			return errors.Join(s.Emit("back", e.Args()...), e.Ack(e.Args()...), wantError(e.Ack(), socketio.ErrAckSent))
+		})
+		io.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, int) (int, error) {
+			return 0, &socketio.PublicError{Message: "room is full"}
+		}))
+		io.Handle("private", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
+			return 0, errors.New("password=hunter2")
+		}))
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		answer, err := p.EmitWithAck(f.ctx, "store", file{"a", []byte("xyz")})
+		var got file
+		if err != nil || answer.Scan(&got) != nil || got.Name != "a!" || string(got.Data) != "xyz!" {
+			t.Errorf("store: %+v, %v", got, err)
+		}
+
+		asked := make(chan sockettest.Event)
+		go func() {
+			e, _ := p.Expect(f.ctx, "question")
+			_ = e.Ack("fine", []byte{3})
+			asked <- e
+		}()
+		answer, err = p.EmitWithAck(f.ctx, "ask me")
+		var word string
+		var data []byte
+		if err != nil || answer.Scan(&word, &data) != nil || word != "fine" || !slices.Equal(data, []byte{3}) {
+			t.Errorf("ask me: %q %v, %v", word, data, err)
+		}
+		if e := <-asked; !e.WantsAck() {
+			t.Error("the question wants no answer")
+		}
+
+		answer, err = p.EmitWithAck(f.ctx, "back", 1, map[string]any{"x": []byte("b")}, nil)
+		var n int
+		var x struct{ X []byte }
+		if err != nil || answer.Len() != 3 || answer.Scan(&n, &x) != nil || n != 1 || string(x.X) != "b" {
+			t.Errorf("back: %d %+v, %v", n, x, err)
+		}
+
+		for event, want := range map[string]string{"public": "room is full", "private": "internal error"} {
+			answer, err = p.EmitWithAck(f.ctx, event, 1)
+			var failed struct{ Error string }
+			if err != nil || answer.Scan(&failed) != nil || failed.Error != want {
+				t.Errorf("%s: %+v, %v", event, failed, err)
+			}
+		}
+		answer, err = p.EmitWithAck(f.ctx, "public", "not a number")
+		var failed struct{ Error string }
+		if err != nil || answer.Scan(&failed) != nil || failed.Error != "bad arguments" {
+			t.Errorf("bad arguments: %+v, %v", failed, err)
+		}
+	})
+}
+
+func wantError(got, want error) error {
+	if errors.Is(got, want) {
+		return nil
+	}
+	return fmt.Errorf("got %v, want %v", got, want)
+}
+
+func TestEmitWithAckGivesUp(t *testing.T) {
+	bubble(t, socketio.Options{MaxPendingAcks: 2}, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		if _, err := s.EmitWithAck(ctx, "q"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		e, _ := p.Expect(f.ctx, "q")
+		_ = e.Ack("too late")
+
+		for range 2 {
+			go func() { _, _ = s.EmitWithAck(f.ctx, "q") }()
+		}
+		synctest.Wait()
+		if _, err := s.EmitWithAck(f.ctx, "q"); !errors.Is(err, socketio.ErrTooManyAcks) {
+			t.Errorf("a third: %v", err)
+		}
+		waited := make(chan error)
+		e, _ = p.Expect(f.ctx, "q")
+		_ = e.Ack()
+		synctest.Wait()
+		go func() { _, err := s.EmitWithAck(f.ctx, "q"); waited <- err }()
+		synctest.Wait()
+		_ = p.Close() // the answer will never come
+		if err := <-waited; !errors.Is(err, socketio.ErrClosed) {
+			t.Errorf("after the peer left: %v", err)
+		}
+	})
+}
+
+func TestPanicEndsThatSocketAlone(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("handler") })
+		io.Handle("goexit", func(context.Context, *socketio.Socket, *socketio.Event) error { runtime.Goexit(); return nil })
+		io.Handle("go", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			s.Go(func(context.Context) { panic("go") })
+			return nil
+		})
+		io.Of("/use").Use(func(context.Context, *socketio.Socket) error { panic("use") })
+		io.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { panic("connect") })
+		io.Of("/error").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+	}, func(f *fixture) {
+		bystander := f.dial(sockettest.Options{})
+		for _, event := range []string{"panic", "goexit", "go"} {
+			p := f.dial(sockettest.Options{})
+			_ = p.Emit(event)
+			f.ended(p, sockettest.ErrDisconnected)
+			if again, err := p.Join(f.ctx, "/", nil); err != nil {
+				t.Errorf("%s ended the connection: %v", event, err)
+			} else if err := again.Emit("x"); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := f.refused(sockettest.Options{Namespace: "/use"}); got.Message != "internal error" {
+			t.Errorf("/use: %q", got.Message)
+		}
+		for _, name := range []string{"/connect", "/error"} {
+			p := f.dial(sockettest.Options{Namespace: name})
+			f.ended(p, sockettest.ErrDisconnected)
+		}
+		if err := bystander.Emit("x"); err != nil || len(f.io.Sockets()) == 0 {
+			t.Errorf("the bystander: %v", err)
+		}
+	})
+}
+
+func TestInboxIsBounded(t *testing.T) {
+	release := make(chan struct{})
+	bubble(t, socketio.Options{MaxInbox: 10_000}, func(io *socketio.Server) {
+		release = make(chan struct{})
+		io.Open()
+		io.Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("slow")
+		synctest.Wait()
+		for range 20 {
+			_ = p.Emit("slow", strings.Repeat("x", 1000))
+		}
+		f.ended(p, sockettest.ErrClosed)
+		close(release)
+	})
+}
+
+func TestWrapAndHandleAny(t *testing.T) {
+	var ran record
+	wrap := func(name string) func(socketio.Handler) socketio.Handler {
+		return func(h socketio.Handler) socketio.Handler {
+			return func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+				ran.add(name + " " + e.Name())
+				if e.Name() == "blocked" {
+					return nil
+				}
+				return h(ctx, s, e)
+			}
+		}
+	}
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Wrap(wrap("outer"))
+		io.Wrap(wrap("inner"))
+		io.Handle("a", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("a"); return nil })
+		io.Handle("blocked", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("blocked"); return nil })
+		io.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+			ran.add("any " + e.Name())
+			return nil
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for _, event := range []string{"a", "blocked", "b"} {
+			_ = p.Emit(event)
+		}
+		want := []string{"outer a", "inner a", "a", "outer blocked", "outer b", "inner b", "any b"}
+		if got := ran.all(); !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+func TestContextValuesAndKeys(t *testing.T) {
+	type key struct{}
+	score := socketio.NewKey[int]()
+	other := socketio.NewKey[int]()
+	var ran record
+	inside := make(chan struct{})
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		inside = make(chan struct{})
+		io.Use(func(ctx context.Context, s *socketio.Socket) error {
+			if socketio.FromContext(ctx) != s {
+				t.Error("FromContext in middleware")
+			}
+			s.SetContextValue(key{}, "one")
+			return nil
+		})
+		io.Handle("look", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			ran.add(fmt.Sprint(ctx.Value(key{})))
+			<-inside
+			ran.add(fmt.Sprint(ctx.Value(key{})))
+			n, ok := score.Value(s)
+			score.Set(s, n+1)
+			_, none := other.Value(s)
+			ran.add(fmt.Sprint(n, ok, none))
+			return nil
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("look")
+		synctest.Wait()
+		f.io.Sockets()[0].SetContextValue(key{}, "two") // a running handler does not see it
+		close(inside)
+		_ = p.Emit("look")
+		want := []string{"one", "one", "0 false false", "two", "two", "1 true false"}
+		if got := ran.all(); !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+func TestSlowPeerIsClosed(t *testing.T) {
+	opts := socketio.Options{Engine: engineio.Options{MaxOutbound: 100_000}}
+	bubble(t, opts, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{Trace: func(sent bool, _ []byte, _ bool) {}})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		var err error
+		for range 1000 { // the peer's reader runs only when this goroutine rests
+			if err = s.Emit("flood", strings.Repeat("x", 10_000)); err != nil {
+				break
+			}
+		}
+		if !errors.Is(err, engineio.ErrSlow) {
+			t.Fatalf("got %v, want ErrSlow", err)
+		}
+		if err := s.Emit("more"); !errors.Is(err, engineio.ErrClosed) && !errors.Is(err, socketio.ErrClosed) {
+			t.Errorf("afterwards: %v", err)
+		}
+		f.ended(p, sockettest.ErrClosed)
+	})
+}

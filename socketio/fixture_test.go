@@ -1,0 +1,176 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// fixture is a server on a listener in memory, inside a synctest bubble, so that
+// time is fake and "nothing more happens" can be seen.
+type fixture struct {
+	t   *testing.T
+	ctx context.Context
+	io  *socketio.Server
+	in  *pipeListener
+}
+
+// bubble runs a test against a server that setup has furnished.
+func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server), test func(f *fixture)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		if opts.Logger == nil {
+			opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+		}
+		io, err := socketio.NewServer(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		setup(io)
+		handler, err := io.Handler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+		web := &http.Server{Handler: handler}
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			_ = web.Serve(in)
+		}()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		test(&fixture{t: t, ctx: ctx, io: io, in: in})
+		_ = io.Close()
+		_ = web.Close()
+		<-served
+	})
+}
+
+func (f *fixture) options(opts sockettest.Options) sockettest.Options {
+	opts.NetDial = f.in.dial
+	return opts
+}
+
+// dial joins "/" or the namespace of opts, and leaves with the test.
+func (f *fixture) dial(opts sockettest.Options) *sockettest.Peer {
+	f.t.Helper()
+	p, err := sockettest.Dial(f.ctx, "http://server", f.options(opts))
+	if err != nil {
+		f.t.Fatalf("dial: %v", err)
+	}
+	f.t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// refused joins and expects to be refused.
+func (f *fixture) refused(opts sockettest.Options) *socketio.ConnectError {
+	f.t.Helper()
+	p, err := sockettest.Dial(f.ctx, "http://server", f.options(opts))
+	if err == nil {
+		_ = p.Close()
+		f.t.Fatal("admitted")
+	}
+	var refusal *socketio.ConnectError
+	if !errors.As(err, &refusal) {
+		f.t.Fatalf("got %v, want a refusal", err)
+	}
+	return refusal
+}
+
+// ended waits for the end of p's socket and checks how it came.
+func (f *fixture) ended(p *sockettest.Peer, want error) {
+	f.t.Helper()
+	if err := p.Ended(f.ctx); !errors.Is(err, want) {
+		f.t.Errorf("ended with %v, want %v", err, want)
+	}
+}
+
+// expect takes the next event of that name and reads its arguments.
+func (f *fixture) expect(p *sockettest.Peer, event string, dst ...any) {
+	f.t.Helper()
+	e, err := p.Expect(f.ctx, event)
+	if err != nil {
+		f.t.Fatalf("expect %q: %v", event, err)
+	}
+	if err := e.Scan(dst...); err != nil {
+		f.t.Fatalf("event %q: %v", event, err)
+	}
+}
+
+// nothing checks that p has got no event when everything has come to rest.
+func (f *fixture) nothing(p *sockettest.Peer) {
+	f.t.Helper()
+	synctest.Wait()
+	if got := p.Events(); len(got) > 0 {
+		f.t.Errorf("got events %q, want none", got)
+	}
+}
+
+// record is a list that handlers write and tests read.
+type record struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (r *record) add(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line)
+}
+
+func (r *record) all() []string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string{}, r.lines...)
+}
+
+func open(io *socketio.Server) { io.Open() }
+
+// pipeListener is a net.Listener in memory.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
+
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	theirs, ours := net.Pipe()
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+var _ = engineio.WebSocket

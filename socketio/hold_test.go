@@ -1,0 +1,306 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// holding furnishes "/" with a middleware that holds until the peer emits
+// "login" with "yes", and is refused with anything else.
+func holding(opts socketio.HoldOptions, ran *record) func(io *socketio.Server) {
+	return func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			err := s.Intercept("login", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, word string) (string, error) {
+				ran.add("login " + word)
+				if word != "yes" {
+					return "", s.Refuse(errors.New("no"))
+				}
+				if err := s.Admit(); err != nil && !errors.Is(err, socketio.ErrAdmitted) {
+					return "", err
+				}
+				return "welcome", nil
+			}))
+			if err != nil {
+				return err
+			}
+			return s.Hold(opts)
+		}, func(context.Context, *socketio.Socket) error { ran.add("second middleware"); return nil })
+		io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+			ran.add("connected")
+			return s.Join("lobby")
+		})
+		io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("disconnected") })
+		io.Handle("say", socketio.Func(func(_ context.Context, _ *socketio.Socket, text string) error { ran.add("say " + text); return nil }))
+		io.Wrap(func(h socketio.Handler) socketio.Handler {
+			return func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+				ran.add("wrap " + e.Name())
+				return h(ctx, s, e)
+			}
+		})
+	}
+}
+
+// The promise of the project: nothing sees a socket that waits, and it sees
+// nothing but what is said to it.
+func TestHeldSocketIsOutside(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, holding(socketio.HoldOptions{}, &ran), func(f *fixture) {
+		p := f.dial(sockettest.Options{}) // CONNECT is answered
+		synctest.Wait()
+
+		if n := len(f.io.Sockets()); n != 0 {
+			t.Errorf("listed: %d", n)
+		}
+		if infos, _ := f.io.FetchSockets(f.ctx); len(infos) != 0 {
+			t.Errorf("fetched: %v", infos)
+		}
+		_ = f.io.Emit("secret")
+		_ = f.io.To(p.ID()).Emit("secret")
+		_ = f.io.To("lobby").Emit("secret")
+		_ = f.io.Except("nobody").Emit("secret")
+		_ = f.io.Volatile().Emit("secret")
+		_ = f.io.SocketsJoin(f.ctx, "lobby")
+		_ = f.io.To("lobby").Emit("secret")
+		_ = f.io.DisconnectSockets(f.ctx, true)
+		if answers, err := f.io.EmitWithAck(f.ctx, "secret"); len(answers) != 0 || err != nil {
+			t.Errorf("answers %v, %v", answers, err)
+		}
+		_ = p.Emit("say", "early")
+		f.nothing(p)
+		if got := ran.all(); len(got) != 0 {
+			t.Errorf("ran for a held socket: %q", got)
+		}
+
+		answer, err := p.EmitWithAck(f.ctx, "login", "yes")
+		var word string
+		if err != nil || answer.Scan(&word) != nil || word != "welcome" {
+			t.Fatalf("login: %q, %v", word, err)
+		}
+		want := []string{"login yes", "second middleware", "connected", "wrap say", "say early"}
+		if got := ran.all(); !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+		_ = f.io.To("lobby").Emit("public")
+		f.expect(p, "public")
+		if n := len(f.io.Sockets()); n != 1 {
+			t.Errorf("listed after admission: %d", n)
+		}
+	})
+}
+
+func TestRefusedWhileHeld(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		holding(socketio.HoldOptions{}, &ran)(io)
+		io.Of("/other").Open()
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		other, err := p.Join(f.ctx, "/other", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = p.Emit("login", "no")
+		_ = p.Emit("say", "on its way when the refusal was sent") // must not close the connection
+		f.ended(p, sockettest.ErrDisconnected)
+		_ = p.SendRaw(`2["say","later still"]`)
+		f.nothing(other)
+		if err := other.Emit("x"); err != nil {
+			t.Errorf("the other namespace ended too: %v", err)
+		}
+		if got, want := ran.all(), []string{"login no"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+func TestTemporaryRefusalClosesTheTransport(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(context.Context, *socketio.Socket) error {
+			return fmt.Errorf("wrapped: %w", &socketio.ConnectError{Message: "later", Temporary: true})
+		})
+	}, func(f *fixture) {
+		_, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{}))
+		if !errors.Is(err, sockettest.ErrClosed) {
+			t.Errorf("got %v, want a closed transport", err)
+		}
+	})
+}
+
+func TestEarlyEventsAreBounded(t *testing.T) {
+	for name, c := range map[string]struct {
+		hold   socketio.HoldOptions
+		opts   socketio.Options
+		events []string
+		closed bool
+	}{
+		"16 fit":              {events: slices.Repeat([]string{"x"}, 16)},
+		"17 do not":           {events: slices.Repeat([]string{"x"}, 17), closed: true},
+		"64 KiB do not":       {events: []string{strings.Repeat("x", 65<<10)}, closed: true},
+		"fewer by option":     {hold: socketio.HoldOptions{Events: 1}, events: []string{"x", "y"}, closed: true},
+		"the server's bound":  {opts: socketio.Options{MaxHeldBytes: 1000}, events: []string{strings.Repeat("x", 900)}, closed: true},
+		"dropped if so asked": {hold: socketio.HoldOptions{Drop: true}, events: slices.Repeat([]string{"x"}, 100)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ran record
+			bubble(t, c.opts, holding(c.hold, &ran), func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				for _, text := range c.events {
+					_ = p.Emit("say", text)
+				}
+				if c.closed {
+					f.ended(p, sockettest.ErrClosed)
+					if got := ran.all(); len(got) != 0 {
+						t.Errorf("ran %q", got)
+					}
+					return
+				}
+				if _, err := p.EmitWithAck(f.ctx, "login", "yes"); err != nil {
+					t.Fatal(err)
+				}
+				said := 0
+				for _, line := range ran.all() {
+					if strings.HasPrefix(line, "say") {
+						said++
+					}
+				}
+				if want := len(c.events); c.hold.Drop && said != 0 || !c.hold.Drop && said != want {
+					t.Errorf("%d events handled of %d", said, want)
+				}
+			})
+		})
+	}
+}
+
+// What the early events of one socket were counted for is given back, admitted
+// or not.
+func TestHeldBytesAreGivenBack(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{MaxHeldBytes: 3000}, holding(socketio.HoldOptions{}, &ran), func(f *fixture) {
+		for i := range 10 {
+			p := f.dial(sockettest.Options{})
+			if err := p.Emit("say", strings.Repeat("x", 1500)); err != nil {
+				t.Fatal(err)
+			}
+			word := "yes"
+			if i%2 == 1 {
+				word = "no"
+			}
+			_ = p.Emit("login", word)
+			synctest.Wait()
+			_ = p.Close()
+		}
+		said := 0
+		for _, line := range ran.all() {
+			if strings.HasPrefix(line, "say") {
+				said++
+			}
+		}
+		if said != 5 {
+			t.Errorf("%d of 5 early events were handled", said)
+		}
+	})
+}
+
+func TestHeldSocketMayNotJoinButHears(t *testing.T) {
+	var joined error
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			if err := s.Join("x"); !errors.Is(err, socketio.ErrNotAdmitted) {
+				t.Errorf("Join while connecting: %v", err)
+			}
+			if err := s.Emit("x"); !errors.Is(err, socketio.ErrNotAdmitted) {
+				t.Errorf("Emit while connecting: %v", err)
+			}
+			time.AfterFunc(time.Second, func() {
+				joined = s.Join("x")
+				_ = s.Emit("hint", "log in")
+			})
+			return s.Hold(socketio.HoldOptions{})
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.expect(p, "hint")
+		if !errors.Is(joined, socketio.ErrNotAdmitted) {
+			t.Errorf("Join while held: %v", joined)
+		}
+		_ = p.Close()
+	})
+}
+
+// Exactly one of Admit and Refuse wins, whoever is first.
+func TestAdmitAgainstRefuse(t *testing.T) {
+	for range 50 {
+		var ran record
+		bubble(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Use(func(_ context.Context, s *socketio.Socket) error {
+				time.AfterFunc(time.Second, func() { _ = s.Admit() })
+				time.AfterFunc(time.Second, func() { _ = s.Refuse(errors.New("too late")) })
+				return s.Hold(socketio.HoldOptions{})
+			})
+			io.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
+		}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			listed, connected := len(f.io.Sockets()), len(ran.all())
+			if err := p.SendRaw(`2["x"]`); err != nil {
+				t.Error(err)
+			}
+			if listed != connected {
+				t.Errorf("listed %d, connected %d", listed, connected)
+			}
+		})
+	}
+}
+
+// An intercepted event goes past middleware and handlers once the socket is
+// admitted, too; one at a time, and it may wait without holding up the others.
+func TestInterceptAfterAdmission(t *testing.T) {
+	var ran record
+	gate := make(chan struct{})
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		gate = make(chan struct{})
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			return s.Intercept("slow", func(ctx context.Context, _ *socketio.Socket, e *socketio.Event) error {
+				ran.add("slow begins")
+				<-gate
+				ran.add("slow ends")
+				return e.Ack()
+			})
+		})
+		io.Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("handler"); return nil })
+		io.Handle("fast", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) { return 1, nil }))
+		io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+			if err := s.Intercept("x", nil); !errors.Is(err, socketio.ErrAdmitted) {
+				t.Errorf("Intercept after admission: %v", err)
+			}
+			if err := s.Hold(socketio.HoldOptions{}); !errors.Is(err, socketio.ErrAdmitted) {
+				t.Errorf("Hold after admission: %v", err)
+			}
+			return nil
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("slow")
+		_ = p.Emit("slow")
+		if _, err := p.EmitWithAck(f.ctx, "fast"); err != nil {
+			t.Error(err)
+		}
+		if got, want := ran.all(), []string{"slow begins"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+		close(gate)
+		if got, want := ran.all(), []string{"slow begins", "slow ends", "slow begins", "slow ends"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
