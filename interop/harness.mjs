@@ -77,8 +77,7 @@ const minutes = (n) => Math.floor(Date.now() / 1000) + 60 * n;
 
 const invalid = (message, reason) => ({ message, code: "invalid_token", reason });
 
-// refusals are the payloads that must not open a gate, and what their sender is told. Where the event mode says something
-// else than the handshake mode, `event` has it.
+// refusals are the payloads that must not open a gate, and what their sender is told, in both modes.
 export const refusals = {
   missing: {
     payload: () => ({}),
@@ -203,7 +202,7 @@ function testserver() {
 // standard input.
 export async function startServer(flags = []) {
   const child = spawn(testserver(), ["-issuer", issuer, "-audience", audience, ...flags], {
-    env: { ...process.env, JWT_SECRET: secret, GORACE: "halt_on_error=1" },
+    env: { ...process.env, JWT_SECRET: secret, GORACE: "halt_on_error=1 atexit_sleep_ms=10" },
     stdio: ["pipe", "pipe", "pipe"],
   });
   const log = [];

@@ -85,6 +85,15 @@ describe("a restart of the server", limit, () => {
   });
 });
 
+test("a peer that vanished between two polls does not hold up the server's end", limit, async () => {
+  const polled = await startServer();
+  const response = await fetch(`${polled.url}/socket.io/?EIO=4&transport=polling`);
+  assert.match(await response.text(), /^0\{/);
+  const begin = Date.now();
+  await polled.stop();
+  assert.ok(Date.now() - begin < 5_000, `it took ${Date.now() - begin} ms`);
+});
+
 describe("the deadline and the grace of the event mode", { concurrency: true }, () => {
   each([""], ({ version, io, transport }) => {
     const outside = async (t, namespace) => {
@@ -104,9 +113,18 @@ describe("the deadline and the grace of the event mode", { concurrency: true }, 
 
     test(`${version} by ${transport}: other events do not put off the deadline`, limit, async (t) => {
       const socket = await outside(t, "/brief");
-      const chatter = setInterval(() => socket.emit("echo", "still here"), 50);
+      const chatter = setInterval(() => socket.emit("echo", "still here"), 100);
       t.after(() => clearInterval(chatter));
-      assert.deepEqual((await heard(socket, "disconnect"))[0], "io server disconnect");
+      const [, ack] = await heard(socket, "unauthorized");
+      ack();
+      assert.equal((await heard(socket, "disconnect"))[0], "io server disconnect");
+    });
+
+    test(`${version} by ${transport}: more early events than are kept end the connection`, limit, async (t) => {
+      const socket = await outside(t, "/admin");
+      const gone = heard(socket, "disconnect", 3_000);
+      for (let n = 0; n < 17; n++) socket.emit("seq", n);
+      assert.equal((await gone)[0], "transport close");
     });
 
     test(`${version} by ${transport}: acknowledging the refusal ends the grace`, limit, async (t) => {
