@@ -1,0 +1,109 @@
+// Command server is our Socket.IO server as the comparison runs it: on defaults, with one handler.
+//
+//	BENCH_SECRET=... server [-debug] [-profile-memory] bare|auth|query HS256
+//	BENCH_PUBLIC_KEY=file.pem BENCH_ISSUER=... BENCH_AUDIENCE=... server auth RS256|ES256
+//
+// It listens on a free loopback port, which it prints.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+func main() {
+	withDebug := flag.Bool("debug", false, "listen on another loopback port for profiles and for what the heap holds")
+	profileMemory := flag.Bool("profile-memory", false, "record one allocation in 4 KiB, instead of none")
+	flag.Parse()
+	// Go records allocations in every program that can be asked for them, as this one can. One in production is not.
+	runtime.MemProfileRate = 0
+	if *profileMemory {
+		runtime.MemProfileRate = 4 << 10
+	}
+	if err := run(flag.Arg(0), token.Algorithm(flag.Arg(1)), *withDebug); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(kind string, alg token.Algorithm, withDebug bool) error {
+	io, err := socketio.NewServer(socketio.Options{})
+	if err != nil {
+		return err
+	}
+	if err := guard(io, kind, alg); err != nil {
+		return err
+	}
+	io.Handle("broadcast", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		return io.Emit("broadcast", e.Args()...)
+	})
+	handler, err := io.Handler()
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", handler)
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	ready := "ready " + listener.Addr().String()
+	if withDebug {
+		address, err := listenDebug()
+		if err != nil {
+			return err
+		}
+		ready += " " + address
+	}
+	fmt.Println(ready)
+	return http.Serve(listener, mux)
+}
+
+// guard declares the main namespace open, or sets a gate before it.
+func guard(io *socketio.Server, kind string, alg token.Algorithm) error {
+	var opts auth.Options
+	switch kind {
+	case "bare":
+		io.Open()
+		return nil
+	case "auth":
+	case "query":
+		opts.Sources = []auth.Source{auth.FromQuery("token")}
+	default:
+		return fmt.Errorf("unknown kind %q", kind)
+	}
+	verifier, err := newVerifier(alg)
+	if err != nil {
+		return err
+	}
+	gate, err := auth.NewGate(verifier, opts)
+	if err != nil {
+		return err
+	}
+	io.Use(gate.Handshake)
+	return nil
+}
+
+func newVerifier(alg token.Algorithm) (*token.Verifier, error) {
+	if alg == token.HS256 {
+		return token.NewVerifier(token.Secret(os.Getenv("BENCH_SECRET")), token.Options{})
+	}
+	pem, err := os.ReadFile(os.Getenv("BENCH_PUBLIC_KEY"))
+	if err != nil {
+		return nil, err
+	}
+	return token.NewVerifier(token.PEM(pem, alg), token.Options{
+		Issuers:   []string{os.Getenv("BENCH_ISSUER")},
+		Audiences: []string{os.Getenv("BENCH_AUDIENCE")},
+	})
+}
