@@ -134,13 +134,13 @@ func algorithmOf(text []byte) token.Algorithm {
 
 // claims puts the claims together, each given once.
 func (c *mintCommand) claims(now time.Time) (map[string]any, error) {
-	claims := map[string]any{"iat": now.Unix()}
+	claims := map[string]any{}
 	for _, given := range c.Claim {
 		name, value, ok := strings.Cut(given, "=")
 		if !ok || name == "" {
 			return nil, fmt.Errorf("--claim %s: it has to be NAME=JSON", given)
 		}
-		if _, twice := claims[name]; twice && name != "iat" {
+		if _, twice := claims[name]; twice {
 			return nil, fmt.Errorf("--claim %s is given twice", name)
 		}
 		raw := jsontext.Value(value)
@@ -159,6 +159,7 @@ func (c *mintCommand) claims(now time.Time) (map[string]any, error) {
 		claims[name] = value
 		return nil
 	}
+	_, iatGiven := claims["iat"]
 	_, expGiven := claims["exp"]
 	life := defaultLife
 	if c.Life != nil {
@@ -175,6 +176,7 @@ func (c *mintCommand) claims(now time.Time) (map[string]any, error) {
 		set("sub", c.Sub, c.Sub != ""),
 		set("iss", c.Iss, c.Iss != ""),
 		set("aud", audience, len(c.Aud) > 0),
+		set("iat", now.Unix(), !iatGiven),
 		set("exp", now.Add(life).Unix(), c.Life != nil || !expGiven && !c.NoExp),
 	)
 }

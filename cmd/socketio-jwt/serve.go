@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"socketiojwt/console"
+	"socketiojwt/socketio"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
 )
@@ -26,7 +27,8 @@ type serveCommand struct {
 	NoLogin             bool          `env:"SOCKETIO_JWT_NO_LOGIN" group:"The development issuer" help:"No development issuer, although the secret could sign."`
 	InsecureRemoteLogin bool          `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"The development issuer" help:"The development issuer serves other machines too: whoever reaches it is whoever they say."`
 
-	LogLevel slog.Level `env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
+	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to end in order. Default: ${default}."`
+	LogLevel        slog.Level    `env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
 }
 
 // Help is shown by --help.
@@ -44,9 +46,6 @@ Examples:
 
 A reverse proxy on this machine makes the whole world look local: give --no-login behind one.`
 }
-
-// endingTimeout bounds an orderly end.
-const endingTimeout = 10 * time.Second
 
 // Run serves until ctx ends.
 func (c *serveCommand) Run(ctx context.Context, t terminal) error {
@@ -74,17 +73,22 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", sockets)
-	mux.Handle("/login", issuer.handler())
-	mux.Handle("/", page)
-
 	listeners, err := listen(ctx, c.Addr)
 	if err != nil {
 		return err
 	}
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", sockets)
+	mux.Handle("/login", issuer.handler())
+	mux.Handle("/", page)
+	c.welcome(t, listeners[0].Addr().(*net.TCPAddr).Port, issuer != nil)
+	return c.serve(ctx, listeners, mux, io, log)
+}
+
+// serve serves until ctx ends, and then ends in order.
+func (c *serveCommand) serve(ctx context.Context, listeners []net.Listener, handler http.Handler, io *socketio.Server, log *slog.Logger) (err error) {
 	server := &http.Server{
-		Handler:           mux,
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
@@ -95,17 +99,20 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		log.Info("listening", "addr", listener.Addr())
 		go func() { failed <- server.Serve(listener) }()
 	}
-	c.welcome(t, listeners[0].Addr().(*net.TCPAddr).Port, issuer != nil)
-
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
 		log.Info("ending; a second signal ends at once")
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endingTimeout)
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
 	defer cancel()
 	// The sockets first: their transports are what the HTTP server would wait for.
-	return errors.Join(err, io.Shutdown(ending), server.Shutdown(ending), server.Close())
+	ended := errors.Join(io.Shutdown(ending), server.Shutdown(ending))
+	if errors.Is(ended, context.DeadlineExceeded) { // a peer that polls and is gone, say
+		log.Warn("not everything ended in time", "cause", ended)
+		ended = errors.Join(io.Close(), server.Close())
+	}
+	return errors.Join(err, ended)
 }
 
 // keys returns what verifies the tokens and, unless they come from elsewhere, what

@@ -86,34 +86,37 @@ func readToken(argument string, stdin io.Reader) (string, error) {
 
 // distance says in words how far a time is from now.
 func distance(t, now time.Time) string {
-	d := t.Sub(now)
-	if d >= 0 {
+	switch d := t.Sub(now).Round(time.Second); {
+	case d == 0:
+		return "now"
+	case d > 0:
 		return "in " + length(d)
+	default:
+		return length(-d) + " ago"
 	}
-	return length(-d) + " ago"
 }
 
-// length says in words how long d is, by its largest unit and, where that is small,
-// the next.
+// length says in words how long d is, by a unit of which there is more than one or
+// two.
 func length(d time.Duration) string {
 	const day = 24 * time.Hour
-	count := func(n time.Duration, unit string) string {
+	count := func(unit time.Duration, name string) string {
+		n := d.Round(unit) / unit
 		if n == 1 {
-			return fmt.Sprintf("1 %s", unit)
+			return "1 " + name
 		}
-		return fmt.Sprintf("%d %ss", n, unit)
+		return fmt.Sprintf("%d %ss", n, name)
 	}
-	d = d.Round(time.Second)
 	switch {
 	case d < 2*time.Minute:
-		return count(d/time.Second, "second")
+		return count(time.Second, "second")
 	case d < 2*time.Hour:
-		return count(d/time.Minute, "minute")
+		return count(time.Minute, "minute")
 	case d < 2*day:
-		return count(d/time.Hour, "hour")
+		return count(time.Hour, "hour")
 	case d < 730*day:
-		return count(d/day, "day")
+		return count(day, "day")
 	default:
-		return count(d/(365*day), "year")
+		return count(365*day, "year")
 	}
 }

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func closeAll(t *testing.T, listeners []net.Listener) {
+	t.Cleanup(func() {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+	})
+}
+
+// Every address of localhost is listened on, and on one port.
+func TestListenOnEveryAddress(t *testing.T) {
+	listeners, err := listen(t.Context(), "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAll(t, listeners)
+	ips, err := resolve(t.Context(), "localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := listeners[0].Addr().(*net.TCPAddr).Port
+	for _, ip := range ips {
+		probe, err := net.Listen("tcp", netip.AddrPortFrom(ip, 0).String())
+		if err != nil {
+			continue // this machine does not have the address
+		}
+		_ = probe.Close()
+		conn, err := net.Dial("tcp", netip.AddrPortFrom(ip, uint16(port)).String())
+		if err != nil {
+			t.Errorf("nobody listens on %v: %v", ip, err)
+			continue
+		}
+		_ = conn.Close()
+	}
+	for _, l := range listeners {
+		if addr := l.Addr().(*net.TCPAddr); !addr.IP.IsLoopback() || addr.Port != port {
+			t.Errorf("listens on %v", addr)
+		}
+	}
+}
+
+// An address that this machine does not have is left out, if another is there.
+func TestListenWithoutAnAddress(t *testing.T) {
+	absent := netip.MustParseAddr("192.0.2.1") // documentation, RFC 5737
+	listeners, err := listenAll(t.Context(), []netip.Addr{absent, netip.MustParseAddr("127.0.0.1")}, 0)
+	if err != nil || len(listeners) != 1 {
+		t.Fatalf("%d listeners, error %v; want one", len(listeners), err)
+	}
+	closeAll(t, listeners)
+	if listeners, err := listenAll(t.Context(), []netip.Addr{absent}, 0); err == nil {
+		closeAll(t, listeners)
+		t.Error("no error although there is no address to listen on")
+	}
+}
+
+// A port that is taken is an error that names the flag, and leaves no listener.
+func TestListenWhereTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAll(t, []net.Listener{taken})
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	ips := []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.1")}
+	number := taken.Addr().(*net.TCPAddr).Port
+	listeners, err := listenAll(t.Context(), ips, number)
+	closeAll(t, listeners)
+	if err == nil || !strings.Contains(err.Error(), "--addr") || !strings.Contains(err.Error(), port) {
+		t.Errorf("error %v, want one that names --addr and the port", err)
+	}
+	again, err := net.Listen("tcp", "127.0.0.2:"+port)
+	if err != nil {
+		t.Errorf("the other address is still taken: %v", err)
+	} else {
+		_ = again.Close()
+	}
+	runWith(t, "", "serve", "--addr", "127.0.0.1:"+port).want(t, exitFailed, "", "choose another port by --addr")
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"socketiojwt/internal/leaktest"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
+
+const goodSecret = "a secret that has more than thirty-two bytes"
+
+// outcome is what one run of the command left.
+type outcome struct {
+	code     int
+	out, err string
+}
+
+func runWith(t *testing.T, stdin string, args ...string) outcome {
+	t.Helper()
+	var out, err bytes.Buffer
+	code := run(t.Context(), args, strings.NewReader(stdin), &out, &err)
+	return outcome{code, out.String(), err.String()}
+}
+
+func (o outcome) want(t *testing.T, code int, inOut, inErr string) {
+	t.Helper()
+	if o.code != code {
+		t.Errorf("exit code %d, want %d", o.code, code)
+	}
+	if !strings.Contains(o.out, inOut) || inOut == "" && o.out != "" {
+		t.Errorf("standard output %q, want %q in it", o.out, inOut)
+	}
+	if !strings.Contains(o.err, inErr) || inErr == "" && o.err != "" {
+		t.Errorf("standard error %q, want %q in it", o.err, inErr)
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	for _, test := range []struct {
+		args  string
+		code  int
+		out   string
+		error string
+	}{
+		{"--help", exitGood, "token verify", ""},
+		{"serve --help", exitGood, "SOCKETIO_JWT_SECRET", ""},
+		{"serve --help", exitGood, "Examples:", ""},
+		{"token mint --help", exitGood, "Examples:", ""},
+		{"token inspect --help", exitGood, "Examples:", ""},
+		{"token verify --help", exitGood, "exit code is 0", ""},
+		{"probe --help", exitGood, "exit code is 0", ""},
+		{"version", exitGood, "Socket.IO protocol 5", ""},
+		{"", exitFailed, "", "--help"},
+		{"dance", exitFailed, "", "dance"},
+		{"serve --dance", exitFailed, "", "--dance"},
+		{"serve --token-life soon", exitFailed, "", "--token-life"},
+		{"serve --log-level loud", exitFailed, "", "--log-level"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			runWith(t, "", strings.Fields(test.args)...).want(t, test.code, test.out, test.error)
+		})
+	}
+}
+
+// The flags of serve that cannot be meant end it before it listens.
+func TestServeRefusesContradictions(t *testing.T) {
+	public := publicKeyFile(t)
+	for _, test := range []struct {
+		args  []string
+		error string
+	}{
+		{[]string{"--secret", "short"}, "32 bytes"},
+		{[]string{"--secret", ""}, "secret"},
+		{[]string{"--secret", goodSecret, "--secret-file", public}, "exclude each other"},
+		{[]string{"--secret", goodSecret, "--public-key", public}, "exclude each other"},
+		{[]string{"--secret-file", "no-such-file"}, "no-such-file"},
+		{[]string{"--public-key", "no-such-file"}, "no-such-file"},
+		{[]string{"--public-key", public}, "--issuer"},
+		{[]string{"--public-key", public, "--issuer", "i"}, "--audience"},
+		{[]string{"--issuer", "i"}, "--public-key"},
+		{[]string{"--audience", "a"}, "--public-key"},
+		{[]string{"--no-login"}, "--no-login"},
+		{[]string{"--no-login", "--secret", goodSecret, "--insecure-remote-login"}, "no effect"},
+		{[]string{"--insecure-no-issuer"}, "no effect"},
+		{[]string{"--alg", "RS256"}, "--alg"},
+		{[]string{"--alg", "none", "--secret", goodSecret}, "none"},
+		{[]string{"--leeway", "1h"}, "eeway"},
+		{[]string{"--token-life", "48h"}, "--token-life"},
+		{[]string{"--token-life=-1s"}, "--token-life"},
+		{[]string{"--origin", "not an origin"}, "not an origin"},
+		{[]string{"--addr", "localhost"}, "HOST:PORT"},
+		{[]string{"--addr", "localhost:nowhere"}, "nowhere"},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			ended, cancel := context.WithCancel(t.Context())
+			cancel() // so that a mistake ends the test instead of serving
+			var out, err bytes.Buffer
+			args := append([]string{"serve", "--addr", "localhost:0"}, test.args...)
+			code := run(ended, args, strings.NewReader(""), &out, &err)
+			outcome{code, out.String(), err.String()}.want(t, exitFailed, "", test.error)
+			if strings.Contains(err.String(), goodSecret) {
+				t.Error("the secret is in the error")
+			}
+		})
+	}
+}
+
+// A secret comes from the environment, as it is: nothing in it is interpolated.
+func TestSecretFromTheEnvironment(t *testing.T) {
+	secret := "$HOME ${default} a,b;c %s 0123456789012345678901234567890"
+	t.Setenv("SOCKETIO_JWT_SECRET", secret)
+	minted := runWith(t, "", "token", "mint", "--sub", "ada")
+	minted.want(t, exitGood, "eyJ", "")
+	runWith(t, minted.out, "token", "verify", "-").want(t, exitGood, "ada", "")
+
+	t.Setenv("SOCKETIO_JWT_SECRET", "") // set and empty is a mistake, not "none"
+	runWith(t, minted.out, "token", "verify", "-").want(t, exitFailed, "", "secret")
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"socketiojwt/engineio"
+)
+
+func TestProbe(t *testing.T) {
+	s := start(t)
+	good := s.login("ada")
+	spoilt := good[:len(good)-10] + "AAAAAAAAAA"
+	for _, test := range []struct {
+		name  string
+		token string
+		args  []string
+		code  int
+		says  []string
+	}{
+		{"good", good, []string{"--token", "-"}, exitGood, []string{"ADMITTED", `→ 0{"token":"<token>"}`, `← 0{"sid":`}},
+		{"good, as login answers", `{"token":"` + good + `"}`, []string{"--token", "-"}, exitGood, []string{"ADMITTED"}},
+		{"good, by event", good, []string{"--token", "-", "--namespace", "/admin", "--event-mode"}, exitGood, []string{"ADMITTED", `["authenticate",{"token":"<token>"}]`, `["authenticated"]`}},
+		{"spoilt", spoilt, []string{"--token", "-"}, exitRefused, []string{"REFUSED", "invalid signature", "token_signature", "id in the server's log"}},
+		{"spoilt, by event", spoilt, []string{"--token", "-", "--namespace", "/admin", "--event-mode"}, exitRefused, []string{"REFUSED", "invalid signature", "token_signature", "→ 3/admin,"}},
+		{"none", "", nil, exitRefused, []string{"REFUSED", "no token provided", "credentials_required"}},
+		{"none, by event", "", []string{"--namespace", "/admin", "--event-mode"}, exitRefused, []string{"REFUSED", "no token provided"}},
+		{"no such namespace", good, []string{"--token", "-", "--namespace", "/nowhere"}, exitRefused, []string{"REFUSED", "Invalid namespace"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			probed := runWith(t, test.token, append([]string{"probe", s.url}, test.args...)...)
+			for _, text := range test.says {
+				probed.want(t, test.code, text, "")
+			}
+			if strings.Contains(probed.out, "eyJ") {
+				t.Errorf("a token is in the output: %s", probed.out)
+			}
+		})
+	}
+	t.Run("a token's end, for those who stay", func(t *testing.T) {
+		_, answer := s.post(`{"username": "ada", "life": "1s"}`)
+		runWith(t, answer, "probe", strings.TrimPrefix(s.url, "http://"), "--token", "-", "--stay", "20s").want(t, exitGood, "token_expired", "")
+	})
+	t.Run("the token of the environment", func(t *testing.T) {
+		t.Setenv("SOCKETIO_JWT_TOKEN", good)
+		runWith(t, "", "probe", s.url).want(t, exitGood, "ADMITTED", "")
+	})
+}
+
+func TestProbeWithoutAVerdict(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	mute := httptest.NewServer(engine(t, func(*engineio.Session) engineio.Conn { return silence{} }))
+	defer mute.Close()
+	for _, test := range []struct {
+		name, error string
+		args        []string
+	}{
+		{"nobody there", "could not connect", []string{closed.Addr().String()}},
+		{"silence", "nothing that decides within 50ms", []string{mute.URL, "--timeout", "50ms"}},
+		{"another path", "could not connect", []string{mute.URL + "/elsewhere/"}},
+		{"no URL", "no URL", []string{"http://"}},
+		{"another scheme", "scheme", []string{"ftp://localhost"}},
+		{"no namespace", "--namespace", []string{mute.URL, "--namespace", "admin"}},
+		{"no token", "no token", []string{mute.URL, "--token", "-"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			probed := runWith(t, "", append([]string{"probe"}, test.args...)...)
+			if probed.code != exitFailed || !strings.Contains(probed.err, test.error) {
+				t.Errorf("exit code %d, standard error %q, want %q in it", probed.code, probed.err, test.error)
+			}
+		})
+	}
+}
+
+// What a server sends can neither drive the terminal nor bring the token back.
+func TestProbeOfAHostileServer(t *testing.T) {
+	const token = "opaque-but-secret"
+	for _, test := range []struct {
+		name, packet string
+		code         int
+	}{
+		{"escapes", "4{\"message\":\"\u009b2J\u202e" + token + "\\u001b[31m\"}", exitRefused},
+		{"no JSON", "4{", exitRefused},
+		{"no object", "4[1]", exitRefused},
+		{"absurd ids", "2" + strings.Repeat("9", 5000) + `["unauthorized"]`, exitRefused},
+		{"attachments", `51-["x",{"_placeholder":true,"num":0}]`, exitFailed},
+		{"an event without a name", "2[]", exitFailed},
+		{"line breaks", "2[\n\"x\"\n]", exitFailed},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			hostile := httptest.NewServer(engine(t, func(s *engineio.Session) engineio.Conn {
+				return answer{s, test.packet}
+			}))
+			defer hostile.Close()
+			probed := runWith(t, token, "probe", hostile.URL, "--token", "-", "--timeout", "200ms")
+			if probed.code != test.code {
+				t.Errorf("exit code %d, want %d: %s", probed.code, test.code, probed.err)
+			}
+			for _, bad := range []string{token, "\x1b", "\u009b", "\u202e", "\"x\"\n"} {
+				if strings.Contains(probed.out+probed.err, bad) {
+					t.Errorf("%q is in the output: %q", bad, probed.out)
+				}
+			}
+		})
+	}
+}
+
+// engine is a server of sessions that know nothing of Socket.IO.
+func engine(t *testing.T, open func(*engineio.Session) engineio.Conn) *engineio.Server {
+	t.Helper()
+	srv, err := engineio.NewServer(func(s *engineio.Session, _ *http.Request) engineio.Conn { return open(s) }, engineio.Options{Path: "/socket.io/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = srv.Shutdown(ctx)
+	})
+	return srv
+}
+
+// silence never answers.
+type silence struct{}
+
+func (silence) Message([]byte, bool)   {}
+func (silence) Closed(engineio.Reason) {}
+
+// answer answers everything with one packet.
+type answer struct {
+	s      *engineio.Session
+	packet string
+}
+
+func (a answer) Message([]byte, bool)   { _ = a.s.Send(engineio.NewMessage([]byte(a.packet))) }
+func (a answer) Closed(engineio.Reason) {}

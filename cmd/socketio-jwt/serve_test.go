@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// output is a writer that can be read while it is written to.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// served is a running serve command.
+type served struct {
+	t        *testing.T
+	url      string
+	out, log *output
+	stop     context.CancelFunc
+	ended    chan int
+}
+
+var servingAt = regexp.MustCompile(`Serving at (\S+)\n`)
+
+// start runs serve until the test ends, on a port of its own.
+func start(t *testing.T, args ...string) *served {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &served{t: t, out: new(output), log: new(output), stop: cancel, ended: make(chan int, 1)}
+	go func() {
+		s.ended <- run(ctx, append([]string{"serve", "--addr", "localhost:0"}, args...), strings.NewReader(""), s.out, s.log)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-s.ended; code != exitGood {
+			t.Errorf("serve ended with %d: %s", code, s.log)
+		}
+	})
+	for s.url == "" {
+		select {
+		case code := <-s.ended:
+			s.ended <- exitGood
+			t.Fatalf("serve ended with %d: %s", code, s.log)
+		case <-time.After(5 * time.Millisecond):
+		}
+		if match := servingAt.FindStringSubmatch(s.out.String()); match != nil {
+			s.url = match[1]
+		}
+	}
+	return s
+}
+
+func (s *served) post(body string) (status int, answer string) {
+	s.t.Helper()
+	response, err := http.Post(s.url+"/login", "application/json", strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func (s *served) login(username string) string {
+	s.t.Helper()
+	_, answer := s.post(`{"username": "` + username + `"}`)
+	compact, err := readToken(answer, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return compact
+}
+
+// enter connects in the mode of a namespace and waits until it is let in.
+func (s *served) enter(ctx context.Context, namespace, compact string) *sockettest.Peer {
+	s.t.Helper()
+	shown := map[string]string{"token": compact}
+	options := sockettest.Options{Namespace: namespace}
+	if namespace == "/" {
+		options.Auth = shown
+	}
+	peer, err := sockettest.Dial(ctx, s.url, options)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = peer.Close() })
+	if namespace != "/" {
+		if err := peer.Emit("authenticate", shown); err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := peer.Expect(ctx, "authenticated"); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return peer
+}
+
+// The sample events answer in both modes, and what is said stays in its namespace.
+func TestServe(t *testing.T) {
+	s := start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for _, namespace := range []string{"/", "/admin"} {
+		t.Run(namespace, func(t *testing.T) {
+			ada, bob := s.enter(ctx, namespace, s.login("ada")), s.enter(ctx, namespace, s.login("bob"))
+
+			answer, err := ada.EmitWithAck(ctx, "whoami")
+			var claims struct {
+				Sub string  `json:"sub"`
+				Exp float64 `json:"exp"`
+			}
+			if err := errors.Join(err, answer.Scan(&claims)); err != nil || claims.Sub != "ada" || claims.Exp == 0 {
+				t.Errorf("whoami: %+v, %v", claims, err)
+			}
+
+			answer, err = ada.EmitWithAck(ctx, "echo", "text", map[string]any{"deep": []any{[]byte{0, 1, 255}}}, nil)
+			var text string
+			var deep struct {
+				Deep [][]byte `json:"deep"`
+			}
+			if err := errors.Join(err, answer.Scan(&text, &deep)); err != nil || text != "text" || len(deep.Deep) != 1 || !bytes.Equal(deep.Deep[0], []byte{0, 1, 255}) || answer.Len() != 3 {
+				t.Errorf("echo: %q %v, %d arguments, %v", text, deep, answer.Len(), err)
+			}
+
+			if _, err := ada.EmitWithAck(ctx, "say", "hello"); err != nil {
+				t.Errorf("say: %v", err)
+			}
+			for _, peer := range []*sockettest.Peer{ada, bob} {
+				said, err := peer.Expect(ctx, "said")
+				var who, what string
+				if err := errors.Join(err, said.Scan(&who, &what)); err != nil || who != "ada" || what != "hello" {
+					t.Errorf("said: %q %q, %v", who, what, err)
+				}
+			}
+			for _, bad := range []any{"", "  ", strings.Repeat("a", maxText+1), 7, nil} {
+				answer, err := ada.EmitWithAck(ctx, "say", bad)
+				var refused struct {
+					Error string `json:"error"`
+				}
+				if err := errors.Join(err, answer.Scan(&refused)); err != nil || refused.Error == "" {
+					t.Errorf("say %v: no error told, %v", bad, err)
+				}
+			}
+			if left := bob.Events(); len(left) > 0 {
+				t.Errorf("bob also heard %v", left)
+			}
+		})
+	}
+	for _, text := range []string{"Open the page", "curl -s " + s.url + "/login", "probe " + s.url + " --token -"} {
+		if !strings.Contains(s.out.String(), text) {
+			t.Errorf("the start does not say %q: %s", text, s.out)
+		}
+	}
+	if log := s.log.String(); strings.Contains(log, "eyJ") || !strings.Contains(log, "admitted") {
+		t.Errorf("log: %s", log)
+	}
+}
+
+// Whoever has no good token is neither in nor hears anything.
+func TestServeRefuses(t *testing.T) {
+	s := start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := sockettest.Dial(ctx, s.url, sockettest.Options{Auth: map[string]string{"token": s.login("ada") + "AAAA"}})
+	refused := (*socketio.ConnectError)(nil)
+	if !errors.As(err, &refused) || refused.Message != "invalid signature" {
+		t.Errorf("error %v, want the refusal of a signature", err)
+	}
+	held, err := sockettest.Dial(ctx, s.url, sockettest.Options{Namespace: "/admin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = held.Close() }()
+	ada := s.enter(ctx, "/admin", s.login("ada"))
+	if _, err := ada.EmitWithAck(ctx, "say", "among us"); err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Emit("authenticate", map[string]int{"token": 7}); err != nil {
+		t.Fatal(err)
+	}
+	first, err := held.Next(ctx)
+	if err != nil || first.Name != "unauthorized" {
+		t.Errorf("the held socket heard %q first, %v; want unauthorized", first.Name, err)
+	}
+}
+
+// The token's time is the socket's time, without leeway where we are the issuer.
+func TestServeEndsAtExpiry(t *testing.T) {
+	s := start(t, "--token-life", "1s")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	peer := s.enter(ctx, "/", s.login("ada"))
+	if _, err := peer.Expect(ctx, "unauthorized"); err != nil {
+		t.Fatal(err)
+	}
+	if err := peer.Ended(ctx); !errors.Is(err, sockettest.ErrClosed) {
+		t.Errorf("ended by %v, want a closed transport", err)
+	}
+}
+
+// With an issuer elsewhere nobody logs in here, and its tokens are what counts.
+func TestServeForAnIssuerElsewhere(t *testing.T) {
+	private, public := keyPairFiles(t)
+	s := start(t, "--public-key", public, "--issuer", "https://issuer.example", "--audience", "chat")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if status, answer := s.post(`{"username": "ada"}`); status != http.StatusNotFound || !strings.Contains(answer, "no development issuer") {
+		t.Errorf("login: %d %s", status, answer)
+	}
+	if settings := get(t, s.url+"/console.json"); !strings.Contains(settings, `"login":false`) || !strings.Contains(settings, `"leeway":10`) {
+		t.Errorf("the page's settings: %s", settings)
+	}
+	if strings.Contains(s.out.String(), "login") {
+		t.Errorf("the start speaks of login: %s", s.out)
+	}
+	mint := func(audience string) string {
+		return strings.TrimSpace(runWith(t, "", "token", "mint", "--key", private, "--iss", "https://issuer.example", "--aud", audience, "--sub", "ada").out)
+	}
+	s.enter(ctx, "/", mint("chat"))
+	s.enter(ctx, "/admin", mint("chat"))
+	if _, err := sockettest.Dial(ctx, s.url, sockettest.Options{Auth: map[string]string{"token": mint("other")}}); err == nil {
+		t.Error("a token for another audience was let in")
+	}
+}
+
+// A secret that is given signs and verifies; with --no-login it only verifies.
+func TestServeWithASecret(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	minted := strings.TrimSpace(runWith(t, "", "token", "mint", "--secret", goodSecret, "--sub", "ada").out)
+	s := start(t, "--secret", goodSecret)
+	s.enter(ctx, "/", minted)
+	s.enter(ctx, "/", s.login("bob"))
+	runWith(t, s.login("bob"), "token", "verify", "-", "--secret", goodSecret).want(t, exitGood, "bob", "")
+
+	quiet := start(t, "--secret", goodSecret, "--no-login")
+	quiet.enter(ctx, "/", minted)
+	if status, _ := quiet.post(`{"username": "ada"}`); status != http.StatusNotFound {
+		t.Errorf("login with --no-login: %d", status)
+	}
+	for _, s := range []*served{s, quiet} {
+		if strings.Contains(s.out.String()+s.log.String(), goodSecret) {
+			t.Error("the secret is in the output")
+		}
+	}
+}
+
+// A signal ends open connections in order: the peers see a closed transport, from
+// which the JavaScript client comes back.
+func TestServeStops(t *testing.T) {
+	s := start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	peer := s.enter(ctx, "/", s.login("ada"))
+	s.stop()
+	if err := peer.Ended(ctx); !errors.Is(err, sockettest.ErrClosed) {
+		t.Errorf("ended by %v, want a closed transport", err)
+	}
+	code := <-s.ended
+	s.ended <- code
+	if code != exitGood {
+		t.Errorf("exit code %d: %s", code, s.log)
+	}
+	if _, err := http.Get(s.url); err == nil {
+		t.Error("somebody still listens")
+	}
+}
+
+// A peer that polled and is gone does not hold up the end for ever.
+func TestServeStopsInBoundedTime(t *testing.T) {
+	s := start(t, "--shutdown-timeout", "50ms")
+	if answer := get(t, s.url+"/socket.io/?EIO=4&transport=polling"); !strings.HasPrefix(answer, `0{"sid"`) {
+		t.Fatalf("polling: %s", answer)
+	}
+	s.stop()
+	code := <-s.ended
+	s.ended <- code
+	if code != exitGood || !strings.Contains(s.log.String(), "not everything ended in time") {
+		t.Errorf("exit code %d: %s", code, s.log)
+	}
+}
+
+// The page is there, with what protects it, and the engine's own paths are not it.
+func TestServePage(t *testing.T) {
+	s := start(t)
+	if page := get(t, s.url+"/"); !strings.Contains(page, "<title>socketio-jwt</title>") {
+		t.Errorf("the page: %s", page)
+	}
+	if settings := get(t, s.url+"/console.json"); !strings.Contains(settings, `"login":true,"tokenLife":900,"leeway":0`) {
+		t.Errorf("the page's settings: %s", settings)
+	}
+	if answer := get(t, s.url+"/socket.io/?EIO=2&transport=polling"); !strings.Contains(answer, "Unsupported protocol version") {
+		t.Errorf("the engine: %s", answer)
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}

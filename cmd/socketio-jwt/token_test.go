@@ -1,0 +1,270 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"socketiojwt/token"
+)
+
+// writePEM writes a key to a file of the test and returns its name.
+func writePEM(t *testing.T, kind string, der []byte, err error) string {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func privateKeyFile(t *testing.T, private any) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	return writePEM(t, "PRIVATE KEY", der, err)
+}
+
+func publicFileOf(t *testing.T, public any) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(public)
+	return writePEM(t, "PUBLIC KEY", der, err)
+}
+
+func keyPairFiles(t *testing.T) (private, public string) {
+	t.Helper()
+	verifying, signing, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return privateKeyFile(t, signing), publicFileOf(t, verifying)
+}
+
+func publicKeyFile(t *testing.T) string {
+	t.Helper()
+	_, public := keyPairFiles(t)
+	return public
+}
+
+// What is minted with a private key verifies with its public one, by the algorithm
+// that suits the key, and with no other.
+func TestMintAndVerifyByKeyPair(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elliptical := func(curve elliptic.Curve) *ecdsa.PrivateKey {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	p256, p384, p521 := elliptical(elliptic.P256()), elliptical(elliptic.P384()), elliptical(elliptic.P521())
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sec1, err := x509.MarshalECPrivateKey(p384)
+	other := publicKeyFile(t)
+	for _, test := range []struct {
+		name            string
+		private, public string
+		alg             token.Algorithm
+	}{
+		{"RSA", privateKeyFile(t, rsaKey), publicFileOf(t, rsaKey.Public()), token.RS256},
+		{"RSA, PKCS #1", writePEM(t, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey), nil), publicFileOf(t, rsaKey.Public()), token.RS256},
+		{"P-256", privateKeyFile(t, p256), publicFileOf(t, p256.Public()), token.ES256},
+		{"P-384, SEC 1", writePEM(t, "EC PRIVATE KEY", sec1, err), publicFileOf(t, p384.Public()), token.ES384},
+		{"P-521", privateKeyFile(t, p521), publicFileOf(t, p521.Public()), token.ES512},
+		{"Ed25519", privateKeyFile(t, ed), publicFileOf(t, ed.Public()), token.EdDSA},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			minted := runWith(t, "", "token", "mint", "--key", test.private, "--iss", "i", "--aud", "a", "--sub", "ada")
+			minted.want(t, exitGood, ".", "")
+			verify := func(args ...string) outcome {
+				return runWith(t, minted.out, append([]string{"token", "verify", "-", "--issuer", "i"}, args...)...)
+			}
+			verify("--public-key", test.public, "--audience", "a").want(t, exitGood, string(test.alg), "")
+			verify("--public-key", test.public, "--audience", "b").want(t, exitRefused, "somebody else (aud", "")
+			verify("--public-key", test.public, "--insecure-no-audience").want(t, exitGood, "GOOD", "")
+			verify("--public-key", test.public).want(t, exitFailed, "", "--audience")
+			if test.public != other {
+				verify("--public-key", other, "--audience", "a").want(t, exitRefused, "REFUSED", "")
+			}
+		})
+	}
+
+	pss := runWith(t, "", "token", "mint", "--key", privateKeyFile(t, rsaKey), "--alg", "PS256", "--iss", "i", "--aud", "a")
+	public := publicFileOf(t, rsaKey.Public())
+	runWith(t, pss.out, "token", "verify", "-", "--public-key", public, "--issuer", "i", "--audience", "a").want(t, exitRefused, "--alg", "")
+	runWith(t, pss.out, "token", "verify", "-", "--public-key", public, "--issuer", "i", "--audience", "a", "--alg", "PS256").want(t, exitGood, "PS256", "")
+	runWith(t, "", "token", "mint", "--key", public).want(t, exitFailed, "", "private key")
+	runWith(t, "", "token", "mint", "--key", "main.go").want(t, exitFailed, "", "PEM")
+}
+
+func TestMintClaims(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		args []string
+		says []string // in what inspect prints
+		fail string
+	}{
+		{"nothing", nil, []string{"expires", "in 15 minutes", `"iat"`}, ""},
+		{"the usual", []string{"--sub", "ada", "--iss", "i", "--aud", "a", "--kid", "k1"}, []string{`"sub": "ada"`, `"iss": "i"`, `"aud": "a"`, `"kid": "k1"`}, ""},
+		{"two audiences", []string{"--aud", "a", "--aud", "b"}, []string{"\"aud\": [\n    \"a\",\n    \"b\"\n  ]"}, ""},
+		{"JSON", []string{"--claim", "admin=true", "--claim", `team="blue"`, "--claim", `deep={"a":[1,null]}`}, []string{`"admin": true`, `"team": "blue"`, "null"}, ""},
+		{"a value with =", []string{"--claim", `q="a=b,c"`}, []string{`"a=b,c"`}, ""},
+		{"expired", []string{"--life=-90m"}, []string{"EXPIRED", "90 minutes ago"}, ""},
+		{"for days", []string{"--life", "72h"}, []string{"in 3 days"}, ""},
+		{"own exp", []string{"--claim", "exp=4102444800"}, []string{`"exp": 4102444800`, "years"}, ""},
+		{"own iat", []string{"--claim", "iat=1"}, []string{"\"iat\": 1\n"}, ""},
+		{"no exp", []string{"--no-exp"}, []string{"iat"}, ""},
+		{"no JSON", []string{"--claim", "team=blue"}, nil, "not JSON"},
+		{"no name", []string{"--claim", "=1"}, nil, "NAME=JSON"},
+		{"no value", []string{"--claim", "admin"}, nil, "NAME=JSON"},
+		{"twice", []string{"--claim", "a=1", "--claim", "a=2"}, nil, "twice"},
+		{"iat twice", []string{"--claim", "iat=1", "--claim", "iat=2"}, nil, "twice"},
+		{"sub twice", []string{"--sub", "ada", "--claim", `sub="bob"`}, nil, "twice"},
+		{"exp twice", []string{"--life", "1m", "--claim", "exp=1"}, nil, "twice"},
+		{"with and without exp", []string{"--life", "1m", "--no-exp"}, nil, "--no-exp"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			minted := runWith(t, "", append([]string{"token", "mint", "--secret", goodSecret}, test.args...)...)
+			if test.fail != "" {
+				minted.want(t, exitFailed, "", test.fail)
+				return
+			}
+			minted.want(t, exitGood, "eyJ", "")
+			if strings.Count(minted.out, "\n") != 1 || strings.Count(minted.out, ".") != 2 {
+				t.Errorf("standard output is %q, want a token and a line break", minted.out)
+			}
+			inspected := runWith(t, minted.out, "token", "inspect", "-")
+			inspected.want(t, exitGood, "NOT VERIFIED", "")
+			for _, text := range test.says {
+				inspected.want(t, exitGood, text, "")
+			}
+		})
+	}
+	runWith(t, "", "token", "mint").want(t, exitFailed, "", "nothing to sign with")
+	runWith(t, "", "token", "mint", "--secret", "short").want(t, exitFailed, "", "32 bytes")
+	runWith(t, "", "token", "mint", "--secret", goodSecret, "--alg", "none").want(t, exitFailed, "", "none")
+	runWith(t, "", "token", "mint", "--secret", goodSecret, "--key", "f").want(t, exitFailed, "", "exclude")
+}
+
+func TestVerifySaysWhichRule(t *testing.T) {
+	secretFile := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secretFile, []byte(goodSecret+"\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mint := func(args ...string) string {
+		minted := runWith(t, "", append([]string{"token", "mint", "--secret", goodSecret}, args...)...)
+		minted.want(t, exitGood, "eyJ", "")
+		return strings.TrimSpace(minted.out)
+	}
+	good := mint("--sub", "ada")
+	unsigned := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + strings.Split(good, ".")[1] + "."
+	for _, test := range []struct {
+		name  string
+		token string
+		args  []string
+		code  int
+		says  string
+	}{
+		{"good", good, nil, exitGood, "GOOD"},
+		{"good for one more issuer", mint("--iss", "i"), []string{"--issuer", "h", "--issuer", "i"}, exitGood, "GOOD"},
+		{"expired", mint("--life=-1m"), nil, exitRefused, "expired (exp)"},
+		{"inside the leeway", mint("--life=-1m"), []string{"--leeway", "2m"}, exitGood, "GOOD"},
+		{"no leeway", mint("--life=-1s"), []string{"--leeway", "0s"}, exitRefused, "expired (exp)"},
+		{"early", mint("--claim", "nbf=4102444800"), nil, exitRefused, "not begun"},
+		{"no exp", mint("--no-exp"), nil, exitRefused, "missing"},
+		{"wrong type", mint("--claim", `nbf="now"`), nil, exitRefused, "wrong type"},
+		{"wrong issuer", mint("--iss", "i"), []string{"--issuer", "j"}, exitRefused, "--issuer"},
+		{"wrong audience", mint("--aud", "a"), []string{"--audience", "b"}, exitRefused, "--audience"},
+		{"wrong algorithm", strings.TrimSpace(runWith(t, "", "token", "mint", "--secret", goodSecret+goodSecret, "--alg", "HS512").out), nil, exitRefused, "--alg"},
+		{"changed", good[:len(good)-10] + "AAAAAAAAAA", nil, exitRefused, "signature"},
+		{"unsigned", unsigned, nil, exitRefused, "not signed"},
+		{"no token", "open sesame", nil, exitRefused, "not a token"},
+		{"too long", strings.Repeat("a", 9<<10), nil, exitRefused, "too long"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			args := append([]string{"token", "verify", "-", "--secret-file", secretFile}, test.args...)
+			verified := runWith(t, test.token+"\n", args...)
+			verified.want(t, test.code, test.says, "")
+			if strings.Contains(verified.out, test.token) || strings.Contains(verified.out, goodSecret) {
+				t.Error("the token or the secret is in the output")
+			}
+		})
+	}
+	runWith(t, good, "token", "verify", "-").want(t, exitFailed, "", "nothing to verify with")
+	runWith(t, "", "token", "verify", "-", "--secret", goodSecret).want(t, exitFailed, "", "there is no token")
+	runWith(t, "", "token", "verify", good, "--secret", goodSecret).want(t, exitGood, "GOOD", "")
+}
+
+// Every refusal of package token has a sentence, so that none is told as "could not
+// be verified".
+func TestEveryRuleHasASentence(t *testing.T) {
+	for _, r := range rules {
+		if got := ruleBroken(r.err); got != r.rule {
+			t.Errorf("%v is told as %q, want %q", r.err, got, r.rule)
+		}
+	}
+}
+
+func TestInspect(t *testing.T) {
+	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	for _, test := range []struct {
+		name, token string
+		code        int
+		out, err    string
+	}{
+		{"unsigned", part(`{"alg":"none"}`) + "." + part(`{"sub":"eve"}`) + ".", exitGood, `"sub": "eve"`, ""},
+		{"no times", part(`{"alg":"HS256"}`) + "." + part(`{}`) + ".AAAA", exitGood, "no beginning and no end", ""},
+		{"absurd time", part(`{"alg":"HS256"}`) + "." + part(`{"exp":1e300}`) + ".AAAA", exitGood, "not a time", ""},
+		{"claims no JSON", part(`{"alg":"HS256"}`) + "." + part(`not json`) + ".AAAA", exitGood, "not JSON", ""},
+		{"terminal escapes", part(`{"alg":"HS256"}`) + "." + part("{\"sub\":\"\u009b31m\u202eadmin\"}") + ".AAAA", exitGood, `\u009b31m\u202eadmin`, ""},
+		{"Bearer", "bearer " + part(`{"alg":"HS256"}`) + "." + part(`{"sub":"eve"}`) + ".AAAA", exitGood, "eve", ""},
+		{"the answer of login", `{"token": "` + part(`{"alg":"HS256"}`) + "." + part(`{"sub":"eve"}`) + `.AAAA"}`, exitGood, "eve", ""},
+		{"an error of login", `{"error": "no"}`, exitFailed, "", "an error: no"},
+		{"no token", "open sesame", exitFailed, "", "malformed"},
+		{"nothing", " \n", exitFailed, "", "no token"},
+		{"too much", strings.Repeat(" ", maxTokenInput+1), exitFailed, "", "too long"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			runWith(t, test.token, "token", "inspect", "-").want(t, test.code, test.out, test.err)
+		})
+	}
+}
+
+func TestDistance(t *testing.T) {
+	now := time.Now()
+	for d, want := range map[time.Duration]string{
+		0:                               "now",
+		-400 * time.Millisecond:         "now",
+		time.Second:                     "in 1 second",
+		-90 * time.Second:               "90 seconds ago",
+		15*time.Minute - 1:              "in 15 minutes",
+		14*time.Minute + 31*time.Second: "in 15 minutes",
+		47 * time.Hour:                  "in 47 hours",
+		-100 * 24 * time.Hour:           "100 days ago",
+		3 * 365 * 24 * time.Hour:        "in 3 years",
+		120*time.Second - 1:             "in 2 minutes",
+		2*time.Hour - time.Second/3:     "in 2 hours",
+	} {
+		if got := distance(now.Add(d), now); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
