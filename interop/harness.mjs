@@ -184,37 +184,60 @@ export async function assertTransport(socket, transport) {
   assert.equal(engine.transport.name, transport === "polling" ? "polling" : "websocket");
 }
 
-// --- the server under test -------------------------------------------------------------------------------------------
+// --- the programs under test -----------------------------------------------------------------------------------------
 
-let binary = process.env.TESTSERVER;
+// Nothing is left behind, however this process ends; even killed, since the test server watches its standard input.
+const leftovers = new Set();
+process.on("exit", () => leftovers.forEach((remove) => remove()));
+process.once("SIGTERM", () => process.exit(143));
 
-function testserver() {
-  if (!binary) {
-    const dir = mkdtempSync(join(tmpdir(), "socketio-jwt-"));
-    process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
-    binary = join(dir, "testserver");
-    execFileSync("go", ["build", "-race", "-o", binary, "./testserver"], { cwd: here, stdio: "inherit" });
-  }
-  return binary;
+// program returns the path of one of the project's programs: what the environment names, or what is built here and now.
+function program(name, folder) {
+  const given = process.env[name];
+  if (given) return given;
+  const dir = mkdtempSync(join(tmpdir(), "socketio-jwt-"));
+  leftovers.add(() => rmSync(dir, { recursive: true, force: true }));
+  const binary = join(dir, "program");
+  execFileSync("go", ["build", "-race", "-o", binary, folder], { cwd: here, stdio: "inherit" });
+  return (process.env[name] = binary);
 }
 
-// startServer runs the test server until stop. It also ends when this process does, however that happens: it watches its
-// standard input.
-export async function startServer(flags = []) {
-  const child = spawn(testserver(), ["-issuer", issuer, "-audience", audience, ...flags], {
-    env: { ...process.env, JWT_SECRET: secret, GORACE: "halt_on_error=1 atexit_sleep_ms=10" },
+// start runs a program, until stop or kill, and waits for its first line.
+async function start(binary, args, env) {
+  const child = spawn(binary, args, {
+    env: { ...process.env, GORACE: "halt_on_error=1 atexit_sleep_ms=10", ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
+  const remove = () => child.kill("SIGKILL");
+  leftovers.add(remove);
   const log = [];
   createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
   const lines = createInterface({ input: child.stdout });
-  const exited = once(child, "exit");
-  const failed = exited.then(([code, signal]) => {
-    throw new Error(`the test server ended (${signal ?? code})\n${log.join("\n")}`);
-  });
+  const exited = once(child, "exit").finally(() => leftovers.delete(remove));
+  const ended = ([code, signal]) => `${binary} ended (${signal ?? code})\n${log.join("\n")}`;
+  const failed = exited.then((how) => Promise.reject(new Error(ended(how))));
   failed.catch(() => {});
-  const [line] = await within(Promise.race([once(lines, "line"), failed]), "the test server's first line", 30_000);
-  const { addr } = JSON.parse(line);
+  const [line] = await within(Promise.race([once(lines, "line"), failed]), `the first line of ${binary}`, 30_000);
+  return {
+    line,
+    log,
+    // stop asks the program to end and checks that it ends well, open connections or not.
+    async stop() {
+      child.kill("SIGTERM");
+      const how = await within(exited, `the end of ${binary}`, 20_000).finally(remove);
+      assert.deepEqual(how, [0, null], ended(how));
+    },
+    async kill() {
+      remove();
+      await within(exited, `the end of ${binary}`);
+    },
+  };
+}
+
+// startServer runs the test server.
+export async function startServer(flags = []) {
+  const server = await start(program("TESTSERVER", "./testserver"), ["-issuer", issuer, "-audience", audience, ...flags], { JWT_SECRET: secret });
+  const { addr } = JSON.parse(server.line);
   const url = `http://${addr}`;
 
   const call = async (method, path, query, body) => {
@@ -225,23 +248,19 @@ export async function startServer(flags = []) {
   };
 
   return {
+    ...server,
     addr,
     url,
-    log,
     sockets: (namespace) => call("GET", "sockets", { namespace }),
     broadcast: (to, event, ...args) => call("POST", "broadcast", { ...to, event }, args),
     // A token with the claim `wait` is held up in the Authorize hook: waiting resolves when it is there, release lets it go on.
     waiting: (name) => call("POST", "waiting", { name }),
     release: (name) => call("POST", "release", { name }),
-    // stop asks the server to shut down and checks that it ends well, open connections or not.
-    async stop() {
-      child.kill("SIGTERM");
-      const [code, signal] = await within(exited, "the test server's end", 20_000).finally(() => child.kill("SIGKILL"));
-      assert.equal(signal ?? code, 0, `the test server ended (${signal ?? code})\n${log.join("\n")}`);
-    },
-    async kill() {
-      child.kill("SIGKILL");
-      await within(exited, "the killed server's end");
-    },
   };
+}
+
+// startCommand runs `socketio-jwt serve`.
+export async function startCommand(flags = [], env = {}) {
+  const command = await start(program("TESTCOMMAND", "../cmd/socketio-jwt"), ["serve", ...flags], env);
+  return { ...command, url: /^Serving at (\S+)$/.exec(command.line)[1] };
 }

@@ -75,34 +75,20 @@ formatted() {
   [ -z "$files" ] || { echo "gofmt would change:"; echo "$files"; return 1; }
 }
 
-# go_test ARGUMENTS... is `go test -v` with only what matters of its output, in which a skipped test is a failure.
-go_test() {
-  local log="$work/go-test.log"
-  if ! go test -v "$@" </dev/null 2>&1 | tee "$log" | grep --line-buffered -E '^(ok|FAIL)[[:space:]]'; then
-    # The output of each package ends with its line of "ok" or "FAIL".
-    awk '/^ *(=== |--- PASS)/ { next }
-         { output = output $0 "\n" }
-         /^(ok|\?)[ \t]/ { output = "" }
-         /^FAIL\t/ { printf "%s", output; output = "" }
-         END { printf "%s", output }' "$log"
-    return 1
-  fi
-  if grep -E '^ *--- SKIP' "$log"; then
-    echo "a skipped test is not a pass"
-    return 1
-  fi
-}
-
+go_test() { go test -json "$@" </dev/null | node scripts/go-test.mjs; }
 one_processor() { GOMAXPROCS=1 go_test "$@"; }
 
 install_clients() { (cd interop && npm ci --no-audit --no-fund --no-progress </dev/null); }
 
-# build_server builds once what each file of interop/ starts.
-build_server() { go build -race -o "$work/testserver" ./interop/testserver; }
+# build_programs builds once what the files of interop/ start.
+build_programs() {
+  go build -race -o "$work/testserver" ./interop/testserver
+  go build -race -o "$work/socketio-jwt" ./cmd/socketio-jwt
+}
 
 interop() {
   local log="$work/interop.log" count
-  (cd interop && TESTSERVER="$work/testserver" npm test </dev/null 2>&1) | tee "$log" | grep --line-buffered -vE '^ +✔|^ *▶'
+  (cd interop && TESTSERVER="$work/testserver" TESTCOMMAND="$work/socketio-jwt" npm test </dev/null 2>&1) | tee "$log" | grep --line-buffered -vE '^ +✔|^ *▶'
   for count in skipped todo cancelled; do
     grep -qx "ℹ $count 0" "$log" || { echo "a skipped test is not a pass"; return 1; }
   done
@@ -114,6 +100,6 @@ stage "go vet" go vet ./...
 stage "unit tests and fuzz seeds, with the race detector" go_test -race ./...
 stage "engineio and socketio on one processor" one_processor ./engineio/... ./socketio/...
 stage "the clients from npm" install_clients
-stage "the server they talk to" build_server
+stage "the programs they talk to" build_programs
 stage "real clients: npm, Python, Chromium" interop
 printf '\nPASSED in %d s\n' $SECONDS
