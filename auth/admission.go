@@ -204,12 +204,13 @@ func (a *admission) undecided() bool {
 }
 
 // answer ends the middleware with what was found, in time or not.
-func (a *admission) answer(ctx context.Context, lease *Lease, refused *Error) error {
+func (a *admission) answer(lease *Lease, refused *Error) error {
 	switch {
 	case refused == nil && a.admit(lease):
 		return nil
 	case refused != nil && a.refuse():
-		a.gate.report(ctx, a.socket, refused)
+		a.gate.log(a.socket, refused)
+		a.gate.notify(a.socket, refused)
 		return refused.connectError()
 	}
 	// The deadline has refused it, or the peer is gone: this says nothing any more.
@@ -219,7 +220,7 @@ func (a *admission) answer(ctx context.Context, lease *Lease, refused *Error) er
 // dismiss refuses a socket that can hear it: it is told, gets time to acknowledge, and
 // has to go. The stage is over already.
 func (a *admission) dismiss(e *Error) {
-	a.gate.report(a.socket.Context(), a.socket, e)
+	a.gate.log(a.socket, e)
 	grace := doNotWait
 	if !e.Temporary {
 		var cancel context.CancelFunc
@@ -228,6 +229,7 @@ func (a *admission) dismiss(e *Error) {
 	}
 	a.tell(grace, e)
 	a.leave(e)
+	a.gate.notify(a.socket, e) // which cannot admit the socket any more
 }
 
 // leave ends the socket, wherever it stands.

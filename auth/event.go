@@ -23,10 +23,10 @@ func (g *Gate) Event(ctx context.Context, s *socketio.Socket) error {
 		return err
 	}
 	if g.opts.Guests {
-		return a.answer(ctx, nil, a.announce(ctx, nil))
+		return a.answer(nil, a.announce(ctx, nil))
 	}
 	if !a.hold() {
-		return a.answer(ctx, nil, refusal(errOverloaded))
+		return a.answer(nil, refusal(errOverloaded))
 	}
 	return s.Hold(socketio.HoldOptions{Events: g.opts.EarlyEvents, Bytes: g.opts.EarlyBytes, Drop: g.opts.DropEarly})
 }
@@ -112,7 +112,8 @@ func (a *admission) attemptFailed(e *Error) {
 			a.dismiss(e)
 		}
 	default:
-		a.gate.report(a.socket.Context(), a.socket, e)
+		a.gate.log(a.socket, e)
+		a.gate.notify(a.socket, e)
 		// Beside, since the next attempt may come first. Who acknowledges wants to go:
 		// so the old library took it.
 		a.socket.Go(func(ctx context.Context) {
@@ -154,7 +155,8 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 		a.mu.Lock()
 		a.failed++
 		a.mu.Unlock()
-		a.gate.report(ctx, a.socket, refused)
+		a.gate.log(a.socket, refused)
+		a.gate.notify(a.socket, refused)
 		a.tell(doNotWait, refused)
 	}
 }

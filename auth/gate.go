@@ -64,10 +64,9 @@ type Options struct {
 	// Token, User and Current work in it. A socket may still be refused after it,
 	// by a later connect middleware, or since OnAdmit took too long. Nil means none.
 	OnAdmit func(ctx context.Context, s *socketio.Socket)
-	// OnRefuse runs each time that a peer is told, or would be if it could hear it,
-	// that it is refused; failed attempts too. It runs beside the refusal, on a
-	// goroutine of its own, and changes nothing about it. Error.Err is the cause.
-	// Nil means none.
+	// OnRefuse runs for each refusal, failed attempts among them: on a goroutine of
+	// its own, and after the last one when the socket has ended, so that it changes
+	// nothing about it. Error.Err is the cause. Nil means none.
 	OnRefuse func(ctx context.Context, s *socketio.Socket, e *Error)
 
 	// Now tells the time by which leases end: that of token.Options.Now. Zero means

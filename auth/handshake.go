@@ -18,7 +18,7 @@ func (g *Gate) Handshake(ctx context.Context, s *socketio.Socket) error {
 		return err
 	}
 	lease, refused := a.handshake(ctx)
-	return a.answer(ctx, lease, refused)
+	return a.answer(lease, refused)
 }
 
 // handshake examines what came with the handshake. The lease is nil for a guest.

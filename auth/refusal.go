@@ -211,16 +211,19 @@ func (e *Error) connectError() *socketio.ConnectError {
 	return &socketio.ConnectError{Message: e.Message, Data: e.told(), Temporary: e.Temporary, Err: e}
 }
 
-// report writes a refusal to the log and tells OnRefuse. That runs beside, since it
-// can change nothing and must hold up nothing.
-func (g *Gate) report(ctx context.Context, s *socketio.Socket, e *Error) {
-	g.opts.Logger.InfoContext(ctx, "auth: refused", "socket", s, "remote", s.Handshake().RemoteAddr,
+// log writes a refusal to the log.
+func (g *Gate) log(s *socketio.Socket, e *Error) {
+	g.opts.Logger.Info("auth: refused", "socket", s, "remote", s.Handshake().RemoteAddr,
 		"id", e.ID, "reason", e.Reason, "temporary", e.Temporary, "cause", e.Err)
+}
+
+// notify tells OnRefuse. It runs beside, since it must hold up nothing.
+func (g *Gate) notify(s *socketio.Socket, e *Error) {
 	if g.opts.OnRefuse == nil {
 		return
 	}
 	s.Go(func(ctx context.Context) {
-		ctx = context.WithoutCancel(ctx) // the socket is gone, or about to be
+		ctx = context.WithoutCancel(ctx) // the socket has ended, or is about to
 		_ = g.guard(ctx, "OnRefuse", func() { g.opts.OnRefuse(ctx, s, e) })
 	})
 }

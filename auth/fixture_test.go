@@ -1,0 +1,408 @@
+package auth_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/engineio"
+	"socketiojwt/internal/leaktest"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
+
+const secret = "a secret of the tests, long enough for HS256"
+
+// claims are those of a token.
+type claims map[string]any
+
+// mintWith makes a token by hand, so that it can be a bad one.
+func mintWith(key string, header map[string]any, c claims) string {
+	part := func(v any) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			panic(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(b)
+	}
+	input := part(header) + "." + part(c)
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(input))
+	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// mint makes a token for ada that is good for an hour, with further claims.
+func mint(more claims) string {
+	c := claims{"sub": "ada", "exp": time.Now().Add(time.Hour).Unix()}
+	maps.Copy(c, more)
+	return mintWith(secret, map[string]any{"alg": "HS256", "typ": "JWT"}, c)
+}
+
+// expiring makes a token that is good for d, its leeway aside.
+func expiring(d time.Duration) string { return mint(claims{"exp": time.Now().Add(d).Unix()}) }
+
+// bearing is the payload that carries a token.
+func bearing(compact string) map[string]any { return map[string]any{"token": compact} }
+
+func verifier(t testing.TB) *token.Verifier {
+	t.Helper()
+	return verifierOf(t, token.Secret(secret), token.Options{Leeway: -1})
+}
+
+func verifierOf(t testing.TB, keys token.Keys, opts token.Options) *token.Verifier {
+	t.Helper()
+	v, err := token.NewVerifier(keys, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// record is a list that hooks and handlers write and tests read.
+type record struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (r *record) add(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lines = append(r.lines, line)
+}
+
+// all returns what was written once everything has come to rest.
+func (r *record) all() []string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.lines)
+}
+
+// setup is what a test says about its server.
+type setup struct {
+	server   socketio.Options
+	verifier *token.Verifier // nil: verifier(t)
+	gate     auth.Options
+	event    bool // the gate of "/" is in event mode
+	furnish  func(f *fixture)
+}
+
+// fixture is a server in memory inside a synctest bubble, so that time is fake and
+// "nothing more happens" can be seen. Its namespace "/" is behind a gate.
+type fixture struct {
+	t    *testing.T
+	ctx  context.Context
+	io   *socketio.Server
+	gate *auth.Gate
+	in   *pipeListener
+	// ran says what happened on the server: the hooks, "connected", "disconnected",
+	// and each event that reached a handler.
+	ran record
+	// log is everything that was logged.
+	log lockedBuffer
+}
+
+func bubble(t *testing.T, s setup, test func(f *fixture)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fixture{t: t, in: &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}}
+		log := slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		s.server.Logger = log
+		io, err := socketio.NewServer(s.server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.io = io
+		if s.verifier == nil {
+			s.verifier = verifier(t)
+		}
+		if s.gate.Logger == nil {
+			s.gate.Logger = log
+		}
+		if f.gate, err = auth.NewGate(s.verifier, s.gate); err != nil {
+			t.Fatal(err)
+		}
+		if s.event {
+			f.furnish(io.Namespace, f.gate.Event)
+		} else {
+			f.furnish(io.Namespace, f.gate.Handshake)
+		}
+		if s.furnish != nil {
+			s.furnish(f)
+		}
+		handler, err := io.Handler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		web := &http.Server{Handler: handler}
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			_ = web.Serve(f.in)
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 1000*time.Hour)
+		defer cancel()
+		f.ctx = ctx
+		defer func() {
+			_ = io.Close()
+			_ = web.Close()
+			<-served
+		}()
+		test(f)
+		synctest.Wait()
+		if found := jwt.FindString(f.log.String()); found != "" {
+			t.Errorf("a token is in the log: %s", found)
+		}
+	})
+}
+
+// jwt matches the beginning of a token.
+var jwt = regexp.MustCompile(`eyJ[\w-]+\.[\w-]*`)
+
+// furnish registers what the tests need on a namespace behind a gate.
+func (f *fixture) furnish(n *socketio.Namespace, gate socketio.ConnectMiddleware) {
+	n.Use(gate)
+	n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+		f.ran.add("connected " + subject(ctx))
+		return s.Join("lobby")
+	})
+	n.OnDisconnect(func(_ context.Context, _ *socketio.Socket, reason socketio.Reason) {
+		f.ran.add("disconnected: " + string(reason))
+	})
+	n.Handle("whoami", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+		return subject(ctx), nil
+	}))
+	n.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		f.ran.add("event " + e.Name())
+		return nil
+	})
+}
+
+// subject says whose token ctx carries.
+func subject(ctx context.Context) string {
+	if t := auth.Token(ctx); t != nil {
+		return t.Subject
+	}
+	return "guest"
+}
+
+func (f *fixture) try(opts sockettest.Options) (*sockettest.Peer, error) {
+	opts.NetDial = f.in.dial
+	p, err := sockettest.Dial(f.ctx, "http://server", opts)
+	if err == nil {
+		f.t.Cleanup(func() { _ = p.Close() })
+	}
+	return p, err
+}
+
+// dial joins "/" or the namespace of opts.
+func (f *fixture) dial(opts sockettest.Options) *sockettest.Peer {
+	f.t.Helper()
+	p, err := f.try(opts)
+	if err != nil {
+		f.t.Fatalf("dial: %v", err)
+	}
+	return p
+}
+
+// refused joins and expects a refusal.
+func (f *fixture) refused(opts sockettest.Options) refusal {
+	f.t.Helper()
+	_, err := f.try(opts)
+	var told *socketio.ConnectError
+	if !errors.As(err, &told) {
+		f.t.Fatalf("got %v, want CONNECT_ERROR", err)
+	}
+	var r refusal
+	if err := json.Unmarshal(told.Data.(json.RawMessage), &r); err != nil {
+		f.t.Fatal(err)
+	}
+	if r.Message != told.Message {
+		f.t.Errorf("message %q beside data of %q", told.Message, r.Message)
+	}
+	return r
+}
+
+// refusal is what a peer is told.
+type refusal struct{ Message, Code, Type, Reason, ID string }
+
+// unauthorized takes the event of that name.
+func (f *fixture) unauthorized(p *sockettest.Peer) (refusal, sockettest.Event) {
+	f.t.Helper()
+	var payload struct {
+		Message string
+		Inner   struct{ Message string }
+		Data    refusal
+	}
+	e := f.expect(p, "unauthorized", &payload)
+	if payload.Message != payload.Data.Message || payload.Message != payload.Inner.Message {
+		f.t.Errorf("three messages differ: %+v", payload)
+	}
+	return payload.Data, e
+}
+
+// expect takes the next event of that name and reads its arguments.
+func (f *fixture) expect(p *sockettest.Peer, event string, dst ...any) sockettest.Event {
+	f.t.Helper()
+	e, err := p.Expect(f.ctx, event)
+	if err != nil {
+		f.t.Fatalf("expect %q: %v\n%s", event, err, f.log.String())
+	}
+	if err := e.Scan(dst...); err != nil {
+		f.t.Fatalf("event %q: %v", event, err)
+	}
+	return e
+}
+
+func (f *fixture) emit(p *sockettest.Peer, event string, args ...any) {
+	f.t.Helper()
+	if err := p.Emit(event, args...); err != nil {
+		f.t.Fatalf("emit %q: %v", event, err)
+	}
+}
+
+// login shows a token by event and waits for the answer.
+func (f *fixture) login(p *sockettest.Peer, compact string) {
+	f.t.Helper()
+	f.emit(p, "authenticate", bearing(compact))
+	if e := f.expect(p, "authenticated"); e.Len() != 0 {
+		f.t.Errorf("authenticated has %d arguments, want none", e.Len())
+	}
+}
+
+// whoami asks an admitted socket for its subject.
+func (f *fixture) whoami(p *sockettest.Peer) string {
+	f.t.Helper()
+	answer, err := p.EmitWithAck(f.ctx, "whoami")
+	if err != nil {
+		f.t.Fatalf("whoami: %v\n%s", err, f.log.String())
+	}
+	var name string
+	if err := answer.Scan(&name); err != nil {
+		f.t.Fatal(err)
+	}
+	return name
+}
+
+// ended waits for the end of p's socket and checks how it came and how long it took.
+func (f *fixture) ended(p *sockettest.Peer, want error, after time.Duration) {
+	f.t.Helper()
+	start := time.Now()
+	if err := p.Ended(f.ctx); !errors.Is(err, want) {
+		f.t.Errorf("ended with %v, want %v", err, want)
+	}
+	if took := time.Since(start); took != after {
+		f.t.Errorf("ended after %v, want %v", took, after)
+	}
+}
+
+// nothing checks that p has got no event when everything has come to rest.
+func (f *fixture) nothing(p *sockettest.Peer) {
+	f.t.Helper()
+	synctest.Wait()
+	if got := p.Events(); len(got) > 0 {
+		f.t.Errorf("got events %q, want none", got)
+	}
+}
+
+// happened checks what ran on the server.
+func (f *fixture) happened(want ...string) {
+	f.t.Helper()
+	if got := f.ran.all(); !slices.Equal(got, want) {
+		f.t.Errorf("on the server ran %q, want %q", got, want)
+	}
+}
+
+// wire keeps the Socket.IO packets that the server sent, with the random parts replaced.
+type wire struct{ record }
+
+func (w *wire) trace(sent bool, data []byte, _ bool) {
+	if !sent {
+		w.add(random.ReplaceAllString(string(data), `"$1":"*"`))
+	}
+}
+
+var random = regexp.MustCompile(`"(id|sid)":"[^"]+"`)
+
+func (w *wire) want(t *testing.T, want ...string) {
+	t.Helper()
+	if got := w.all(); !slices.Equal(got, want) {
+		t.Errorf("on the wire:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// pipeListener is a net.Listener in memory.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
+
+func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	theirs, ours := net.Pipe()
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// anyOrigin waives the server's origin rule.
+func anyOrigin() socketio.Options {
+	return socketio.Options{Engine: engineio.Options{InsecureAnyOrigin: true}}
+}

@@ -1,0 +1,451 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// strict is a verifier that has an opinion on every claim.
+func strict(t testing.TB) *token.Verifier {
+	return verifierOf(t, token.KeyFunc(func(_ context.Context, u token.Unverified) (token.Key, error) {
+		switch u.Header.KeyID {
+		case "":
+			return token.Secret(secret), nil
+		case "down":
+			return token.Key{}, errors.New("dial tcp 10.0.0.7: connection refused")
+		case "empty":
+			return token.Key{}, nil
+		case "panic":
+			panic("no such kid: " + u.Header.KeyID)
+		}
+		return token.Key{}, token.ErrKeyNotFound
+	}), token.Options{
+		Leeway: -1, Issuers: []string{"https://issuer.example"}, Audiences: []string{"chat"},
+		Subject: "ada", ID: "7", Nonce: "n", Required: []string{"role"}, MaxAge: time.Hour, Type: "at+jwt", MaxSize: 2000,
+	})
+}
+
+// badTokens are tokens that strict refuses, and in which words.
+var badTokens = []struct {
+	name    string
+	header  map[string]any
+	claims  claims
+	compact string // instead of header and claims
+	key     string
+	message string
+	reason  string
+}{
+	{name: "no token at all", compact: "no-token-at-all", message: "jwt malformed", reason: "token_malformed"},
+	{name: "too large", claims: claims{"pad": strings.Repeat("x", 2000)}, message: "jwt malformed", reason: "token_too_large"},
+	{name: "critical extension", header: map[string]any{"crit": []string{"x"}}, message: "jwt header invalid", reason: "token_header"},
+	{name: "alg none", header: map[string]any{"alg": "none"}, message: "jwt signature is required", reason: "token_unsigned"},
+	{name: "alg HS512", header: map[string]any{"alg": "HS512"}, message: "invalid algorithm", reason: "token_algorithm"},
+	{name: "alg RS256", header: map[string]any{"alg": "RS256"}, message: "invalid algorithm", reason: "token_algorithm"},
+	{name: "another key", key: "another secret, just as long as the first", message: "invalid signature", reason: "token_signature"},
+	{name: "unknown key", header: map[string]any{"kid": "nobody"}, message: "invalid signature", reason: "token_signature"},
+	{name: "empty key", header: map[string]any{"kid": "empty"}, message: "invalid signature", reason: "token_signature"},
+	{name: "panic in KeyFunc", header: map[string]any{"kid": "panic"}, message: "invalid signature", reason: "token_signature"},
+	{name: "expired", claims: claims{"exp": 1}, message: "jwt expired", reason: "token_expired"},
+	{name: "expired, and another key", claims: claims{"exp": 1}, key: "another secret, just as long as the first", message: "invalid signature", reason: "token_signature"},
+	{name: "not active", claims: claims{"nbf": 4102444800}, message: "jwt not active", reason: "token_not_active"},
+	{name: "too old", claims: claims{"iat": 1}, message: "maxAge exceeded", reason: "token_too_old"},
+	{name: "issuer", claims: claims{"iss": "https://other.example"}, message: "jwt issuer invalid", reason: "token_issuer"},
+	{name: "audience", claims: claims{"aud": "mail"}, message: "jwt audience invalid", reason: "token_audience"},
+	{name: "subject", claims: claims{"sub": "bob"}, message: "jwt subject invalid", reason: "token_subject"},
+	{name: "jti", claims: claims{"jti": "8"}, message: "jwt jwtid invalid", reason: "token_id"},
+	{name: "nonce", claims: claims{"nonce": "m"}, message: "jwt nonce invalid", reason: "token_nonce"},
+	{name: "typ", header: map[string]any{"typ": "logout+jwt"}, message: "jwt type invalid", reason: "token_type"},
+	{name: "missing claim", claims: claims{"role": nil}, message: "jwt claim missing", reason: "token_claim"},
+	{name: "bad claim", claims: claims{"exp": "soon"}, message: "jwt claim invalid", reason: "token_claim"},
+}
+
+// badToken makes one of them. It needs the bubble's time.
+func badToken(i int) string {
+	b := badTokens[i]
+	if b.compact != "" {
+		return b.compact
+	}
+	header := map[string]any{"alg": "HS256", "typ": "at+jwt"}
+	for name, value := range b.header {
+		header[name] = value
+	}
+	c := claims{
+		"iss": "https://issuer.example", "aud": "chat", "sub": "ada", "jti": "7", "nonce": "n", "role": "writer",
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+	}
+	for name, value := range b.claims {
+		c[name] = value
+	}
+	key := b.key
+	if key == "" {
+		key = secret
+	}
+	return mintWith(key, header, c)
+}
+
+// data is the refusal as it has to be on the wire.
+func data(message, code, reason string) string {
+	return fmt.Sprintf(`{"message":%q,"code":%q,"type":"UnauthorizedError","reason":%q,"id":"*"}`, message, code, reason)
+}
+
+func connectError(message, code, reason string) string {
+	return fmt.Sprintf(`4{"message":%q,"data":%s}`, message, data(message, code, reason))
+}
+
+func unauthorizedEvent(ackID int, message, code, reason string) string {
+	return fmt.Sprintf(`2%d["unauthorized",{"message":%q,"inner":{"message":%q},"data":%s}]`, ackID, message, message, data(message, code, reason))
+}
+
+func TestBadTokensOnTheWire(t *testing.T) {
+	for i, b := range badTokens {
+		t.Run(b.name, func(t *testing.T) {
+			t.Run("handshake", func(t *testing.T) {
+				bubble(t, setup{verifier: strict(t)}, func(f *fixture) {
+					var w wire
+					_, err := f.try(sockettest.Options{Auth: bearing(badToken(i)), Trace: w.trace})
+					if err == nil {
+						t.Fatal("admitted")
+					}
+					w.want(t, connectError(b.message, "invalid_token", b.reason))
+					f.happened()
+				})
+			})
+			t.Run("event", func(t *testing.T) {
+				bubble(t, setup{verifier: strict(t), event: true}, func(f *fixture) {
+					var w wire
+					p := f.dial(sockettest.Options{Trace: w.trace})
+					f.emit(p, "authenticate", bearing(badToken(i)))
+					f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+					w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, b.message, "invalid_token", b.reason), "1")
+					f.happened()
+				})
+			})
+		})
+	}
+}
+
+// badPayloads are auth payloads, and first arguments of "authenticate", that hold no
+// token that could be looked at.
+var badPayloads = []struct{ name, payload, message, code, reason string }{
+	{"empty", `{}`, "no token provided", "credentials_required", "token_missing"},
+	{"null", `{"token":null}`, "no token provided", "credentials_required", "token_missing"},
+	{"another case", `{"Token":"a.b.c"}`, "no token provided", "credentials_required", "token_missing"},
+	{"number", `{"token":123}`, "invalid token datatype", "invalid_token", "token_malformed"},
+	{"boolean", `{"token":false}`, "invalid token datatype", "invalid_token", "token_malformed"},
+	{"object", `{"token":{"a":1}}`, "invalid token datatype", "invalid_token", "token_malformed"},
+	{"list", `{"token":["a.b.c"]}`, "invalid token datatype", "invalid_token", "token_malformed"},
+	{"twice", `{"token":"a.b.c","token":"a.b.c"}`, "invalid token datatype", "invalid_token", "token_malformed"},
+	{"twice, escaped", `{"token":"a.b.c","t\u006fken":"d.e.f"}`, "invalid token datatype", "invalid_token", "token_malformed"},
+	{"another member twice", `{"token":"a.b.c","x":1,"x":2}`, "invalid token datatype", "invalid_token", "token_malformed"},
+	{"empty string", `{"token":""}`, "Format is Authorization: Bearer [token]", "credentials_bad_format", "token_malformed"},
+	{"scheme alone", `{"token":"Bearer "}`, "Format is Authorization: Bearer [token]", "credentials_bad_format", "token_malformed"},
+	{"another scheme", `{"token":"Basic YTpi"}`, "Format is Authorization: Bearer [token]", "credentials_bad_format", "token_malformed"},
+	{"three parts", `{"token":"Bearer one two"}`, "Format is Authorization: Bearer [token]", "credentials_bad_format", "token_malformed"},
+}
+
+// No payload ends the process, and each is answered.
+func TestBadPayloadsOnTheWire(t *testing.T) {
+	for _, b := range badPayloads {
+		t.Run(b.name, func(t *testing.T) {
+			t.Run("handshake", func(t *testing.T) {
+				bubble(t, setup{}, func(f *fixture) {
+					var w wire
+					if _, err := f.try(sockettest.Options{Auth: json.RawMessage(b.payload), Trace: w.trace}); err == nil {
+						t.Fatal("admitted")
+					}
+					w.want(t, connectError(b.message, b.code, b.reason))
+				})
+			})
+			t.Run("event", func(t *testing.T) {
+				bubble(t, setup{event: true}, func(f *fixture) {
+					var w wire
+					p := f.dial(sockettest.Options{Trace: w.trace})
+					_ = p.SendRaw(`2["authenticate",` + b.payload + `]`)
+					f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+					w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, b.message, b.code, b.reason), "1")
+				})
+			})
+		})
+	}
+}
+
+// What "authenticate" can carry and an auth payload cannot.
+func TestBadArgumentsOfAuthenticate(t *testing.T) {
+	for _, c := range []struct{ arguments, message string }{
+		{``, "no token provided"},
+		{`,null`, "no token provided"},
+		{`,null,{"token":"a.b.c"}`, "no token provided"},
+		{`,"a.b.c"`, "invalid token datatype"},
+		{`,["a.b.c"]`, "invalid token datatype"},
+		{`,7`, "invalid token datatype"},
+		{`,{"token":{"_placeholder":true,"num":0}}`, "invalid token datatype"},
+	} {
+		bubble(t, setup{event: true}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			_ = p.SendRaw(`2["authenticate"` + c.arguments + `]`)
+			if told, _ := f.unauthorized(p); told.Message != c.message {
+				t.Errorf("%s: told %q, want %q", c.arguments, told.Message, c.message)
+			}
+		})
+	}
+	bubble(t, setup{event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", map[string]any{"token": []byte(mint(nil))}) // a binary attachment
+		if told, _ := f.unauthorized(p); told.Message != "invalid token datatype" {
+			t.Errorf("told %q", told.Message)
+		}
+	})
+}
+
+func TestBadHeadersOnTheWire(t *testing.T) {
+	good := "Bearer " + mint(claims{"exp": 4102444800})
+	format := connectError("Format is Authorization: Bearer [token]", "credentials_bad_format", "token_malformed")
+	conflict := connectError("more than one token provided", "credentials_bad_format", "token_conflict")
+	for name, c := range map[string]struct {
+		header http.Header
+		query  url.Values
+		auth   any
+		want   string
+	}{
+		"basic":             {header: http.Header{"Authorization": {"Basic YTpi"}}, want: format},
+		"basic beside good": {header: http.Header{"Authorization": {"Basic YTpi"}}, auth: bearing(mint(claims{"exp": 4102444800})), want: format},
+		"one part":          {header: http.Header{"Authorization": {"Bearer"}}, want: format},
+		"three parts":       {header: http.Header{"Authorization": {good + " x"}}, want: format},
+		"no scheme":         {header: http.Header{"Authorization": {good[7:]}}, want: format},
+		"empty":             {header: http.Header{"Authorization": {""}}, want: format},
+		"several":           {header: http.Header{"Authorization": {good, good}}, want: conflict},
+		"another than auth": {header: http.Header{"Authorization": {good}}, auth: bearing(mint(claims{"exp": 4102444800, "sub": "bob"})), want: conflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{}, func(f *fixture) {
+				var w wire
+				if _, err := f.try(sockettest.Options{Header: c.header, Query: c.query, Auth: c.auth, Trace: w.trace}); err == nil {
+					t.Fatal("admitted")
+				}
+				w.want(t, c.want)
+			})
+		})
+	}
+}
+
+func TestHeaderAloneRequired(t *testing.T) {
+	gate := auth.Options{Sources: []auth.Source{auth.FromHeader()}}
+	bubble(t, setup{gate: gate}, func(f *fixture) {
+		var w wire
+		_, err := f.try(sockettest.Options{Auth: bearing(mint(nil)), Trace: w.trace}) // which is not looked at
+		if err == nil {
+			t.Fatal("admitted")
+		}
+		w.want(t, connectError("Server requires Authorization Header", "missing_authorization_header", "token_missing"))
+		if got := f.whoami(f.dial(sockettest.Options{Header: http.Header{"Authorization": {"Bearer " + mint(nil)}}})); got != "ada" {
+			t.Errorf("whoami: %q", got)
+		}
+	})
+}
+
+// What is known of the key, of the user and of our configuration stays with us; the
+// log has it under the id that the peer was told.
+func TestRefusalSaysNothingOfOurs(t *testing.T) {
+	hooks := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+		switch tok.Subject {
+		case "unknown":
+			return nil, errors.New("no such row in table users")
+		case "revoked":
+			return nil, errors.New("user is blocked since Tuesday")
+		}
+		return nil, nil
+	}
+	bubble(t, setup{gate: auth.Options{Authorize: hooks}}, func(f *fixture) {
+		unknown := f.refused(sockettest.Options{Auth: bearing(mint(claims{"sub": "unknown"}))})
+		revoked := f.refused(sockettest.Options{Auth: bearing(mint(claims{"sub": "revoked"}))})
+		if unknown.ID == revoked.ID {
+			t.Error("the same id twice")
+		}
+		for _, c := range []struct {
+			told  refusal
+			cause string
+		}{{unknown, "no such row"}, {revoked, "blocked since Tuesday"}} {
+			want := refusal{"not authorized", "unknown", "UnauthorizedError", "not_authorized", c.told.ID}
+			if c.told != want {
+				t.Errorf("told %+v, want %+v", c.told, want)
+			}
+			logged := false
+			for line := range strings.Lines(f.log.String()) {
+				logged = logged || strings.Contains(line, c.told.ID) && strings.Contains(line, c.cause)
+			}
+			if !logged {
+				t.Errorf("no line of the log has %s and %q:\n%s", c.told.ID, c.cause, f.log.String())
+			}
+		}
+	})
+}
+
+func TestHookChoosesTheWords(t *testing.T) {
+	banned := &auth.Error{Message: "you are banned", Code: "banned", Reason: "banned"}
+	bubble(t, setup{gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		return nil, fmt.Errorf("user 7: %w", banned)
+	}}}, func(f *fixture) {
+		first := f.refused(sockettest.Options{Auth: bearing(mint(nil))})
+		second := f.refused(sockettest.Options{Auth: bearing(mint(nil))})
+		want := refusal{"you are banned", "banned", "UnauthorizedError", "banned", first.ID}
+		if first != want || first.ID == "" || first.ID == second.ID {
+			t.Errorf("told %+v and %+v, want %+v with ids of their own", first, second, want)
+		}
+		if banned.ID != "" || banned.Err != nil {
+			t.Errorf("the hook's error was written to: %+v", banned)
+		}
+	})
+	bubble(t, setup{gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		return nil, &auth.Error{Temporary: true, Err: errors.New("database is away")}
+	}}}, func(f *fixture) {
+		if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, sockettest.ErrClosed) {
+			t.Errorf("got %v, want a closed transport", err)
+		}
+	})
+}
+
+func TestPanicsAreRefused(t *testing.T) {
+	secretPanic := func() { panic("eyJhbGciOiJIUzI1NiJ9.e30.x") } // bubble looks for tokens in the log
+	runtimePanic := func() { var m map[string]int; m["x"] = 1 }
+	for name, gate := range map[string]auth.Options{
+		"source": {Sources: []auth.Source{auth.SourceFunc(func(context.Context, *socketio.Handshake) (string, error) { secretPanic(); return "", nil })}},
+		"Authorize": {Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+			secretPanic()
+			return nil, nil
+		}},
+		"runtime": {Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+			runtimePanic()
+			return nil, nil
+		}},
+		"OnAdmit": {OnAdmit: func(context.Context, *socketio.Socket) { secretPanic() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{gate: gate}, func(f *fixture) {
+				told := f.refused(sockettest.Options{Auth: bearing(mint(nil))})
+				if told.Message != "internal error" || told.Reason != "internal_error" {
+					t.Errorf("told %+v", told)
+				}
+				if !strings.Contains(f.log.String(), "goroutine") || !strings.Contains(f.log.String(), told.ID) {
+					t.Errorf("no stack with the id in the log:\n%s", f.log.String())
+				}
+				f.happened()
+			})
+			bubble(t, setup{gate: gate, event: true}, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				f.emit(p, "authenticate", bearing(mint(nil)))
+				if told, _ := f.unauthorized(p); told.Reason != "internal_error" {
+					t.Errorf("told %+v", told)
+				}
+				f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+				f.happened()
+			})
+		})
+	}
+}
+
+// OnRefuse hears of each refusal with its cause, and can change nothing about it.
+func TestOnRefuse(t *testing.T) {
+	var f *fixture
+	never := make(chan struct{})
+	gate := auth.Options{OnRefuse: func(ctx context.Context, s *socketio.Socket, e *auth.Error) {
+		f.ran.add(fmt.Sprintf("refused %s, expired %t, done %t, %t", e.Reason, errors.Is(e, token.ErrExpired), ctx.Err() != nil, socketio.FromContext(ctx) == s))
+		_ = s.Admit()
+		if e.Reason == auth.ReasonTokenExpired {
+			panic("in OnRefuse")
+		}
+		<-never
+	}}
+	for _, event := range []bool{false, true} {
+		bubble(t, setup{gate: gate, event: event}, func(fixture *fixture) {
+			f = fixture
+			never = make(chan struct{})
+			defer close(never)
+			expired := bearing(expiring(-time.Minute))
+			if event {
+				for _, payload := range []any{expired, bearing("x")} {
+					p := f.dial(sockettest.Options{})
+					f.emit(p, "authenticate", payload)
+					f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+				}
+			} else {
+				f.refused(sockettest.Options{Auth: expired})
+				f.refused(sockettest.Options{Auth: bearing("x")})
+			}
+			f.happened("refused token_expired, expired true, done false, true", "refused token_malformed, expired false, done false, true")
+		})
+	}
+}
+
+func TestErrorKeepsItsCauseToItself(t *testing.T) {
+	cause := errors.New("the cause")
+	e := &auth.Error{Message: "the message", Err: cause}
+	if got := e.Error(); got != "auth: refused: the message" {
+		t.Errorf("Error() = %q", got)
+	}
+	if !errors.Is(e, cause) {
+		t.Error("the cause is not to be found")
+	}
+}
+
+func TestNewGateChecksItsOptions(t *testing.T) {
+	v := verifier(t)
+	if _, err := auth.NewGate(nil, auth.Options{}); err == nil {
+		t.Error("no error without a verifier")
+	}
+	usual := auth.FromAuth("token")
+	for name, opts := range map[string]auth.Options{
+		"Timeout":             {Timeout: -1},
+		"Attempts":            {Attempts: -1},
+		"EarlyEvents":         {EarlyEvents: -1},
+		"EarlyBytes":          {EarlyBytes: -1},
+		"MaxHeld":             {MaxHeld: -1},
+		"early and DropEarly": {EarlyEvents: 1, DropEarly: true},
+		"bytes and DropEarly": {EarlyBytes: 1, DropEarly: true},
+		"no sources":          {Sources: []auth.Source{}},
+		"nil source":          {Sources: []auth.Source{nil}},
+		"nil SourceFunc":      {Sources: []auth.Source{auth.SourceFunc(nil)}},
+		"nameless member":     {Sources: []auth.Source{auth.FromAuth("")}},
+		"nameless parameter":  {Sources: []auth.Source{auth.FromQuery("")}},
+		"nameless cookie":     {Sources: []auth.Source{auth.FromCookie("")}},
+		"cookie name":         {Sources: []auth.Source{auth.FromCookie("a b")}},
+		"cookie twice":        {Sources: []auth.Source{auth.FromCookie("t"), usual, auth.FromCookie("t")}},
+		"header twice":        {Sources: []auth.Source{auth.FromHeader(), auth.FromHeader()}},
+	} {
+		if _, err := auth.NewGate(v, opts); err == nil || !strings.HasPrefix(err.Error(), "auth: ") {
+			t.Errorf("%s: got error %v", name, err)
+		}
+	}
+	sourceFunc := auth.SourceFunc(func(context.Context, *socketio.Handshake) (string, error) { return "", nil })
+	for name, opts := range map[string]auth.Options{
+		"zero":               {},
+		"two cookies":        {Sources: []auth.Source{auth.FromCookie("t"), auth.FromCookie("u")}},
+		"two funcs":          {Sources: []auth.Source{sourceFunc, sourceFunc}}, // nobody can tell
+		"no grace":           {Grace: -1},
+		"everything fitting": {Sources: []auth.Source{usual}, Timeout: time.Second, Attempts: 3, DropEarly: true, MaxHeld: 1, Guests: true, LeaveAtExpiry: true},
+	} {
+		if _, err := auth.NewGate(v, opts); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The options are the caller's: a gate keeps a copy, and changes nothing in them.
+func TestNewGateCopiesItsOptions(t *testing.T) {
+	sources := []auth.Source{auth.FromAuth("token")}
+	bubble(t, setup{gate: auth.Options{Sources: sources}}, func(f *fixture) {
+		sources[0] = auth.FromAuth("other")
+		f.dial(sockettest.Options{Auth: bearing(mint(nil))})
+	})
+}
