@@ -111,12 +111,15 @@ func newServer(t *testing.T, opts Options, hook onOpen) (*Server, chan *recorder
 }
 
 // newPipe serves over net.Pipe, for use inside a synctest bubble.
-func newPipe(t *testing.T, opts Options, hook onOpen) *fixture {
+func newPipe(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
 	t.Helper()
 	srv, opened := newServer(t, opts, hook)
 	listener := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 	f := &fixture{t: t, srv: srv, dial: listener.dial, url: "http://pipe" + srv.opts.Path, opened: opened}
 	f.web = &http.Server{Handler: srv, ErrorLog: testLog(t)}
+	for _, set := range configure {
+		set(f.web)
+	}
 	transport := &http.Transport{DialContext: listener.dial, DisableCompression: true}
 	f.client = &http.Client{Transport: transport}
 	go f.web.Serve(listener)
@@ -124,15 +127,20 @@ func newPipe(t *testing.T, opts Options, hook onOpen) *fixture {
 		srv.Close()
 		transport.CloseIdleConnections()
 		f.web.Close()
+		time.Sleep(time.Minute) // for everybody to see it
 	})
 	return f
 }
 
 // newTCP serves over the loopback interface.
-func newTCP(t *testing.T, opts Options, hook onOpen) *fixture {
+func newTCP(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
 	t.Helper()
 	srv, opened := newServer(t, opts, hook)
-	web := httptest.NewServer(srv)
+	web := httptest.NewUnstartedServer(srv)
+	for _, set := range configure {
+		set(web.Config)
+	}
+	web.Start()
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}
 	t.Cleanup(func() {
 		srv.Close()
@@ -140,6 +148,18 @@ func newTCP(t *testing.T, opts Options, hook onOpen) *fixture {
 		web.Close()
 	})
 	return &fixture{t: t, srv: srv, web: web.Config, client: &http.Client{Transport: transport}, url: web.URL + srv.opts.Path, opened: opened}
+}
+
+// serveFunc is newPipe or newTCP.
+type serveFunc func(*testing.T, Options, onOpen, ...func(*http.Server)) *fixture
+
+// onBoth runs test over net.Pipe in a bubble, where a write waits for its
+// reader and nothing can be polled, and over TCP, where it is the other way
+// round.
+func onBoth(t *testing.T, test func(t *testing.T, serve serveFunc)) {
+	t.Helper()
+	t.Run("pipe", func(t *testing.T) { bubble(t, func(t *testing.T) { test(t, newPipe) }) })
+	t.Run("tcp", func(t *testing.T) { test(t, newTCP) })
 }
 
 // bubble runs test with a clock that jumps when everybody waits.
@@ -355,6 +375,16 @@ func expectEnd(t *testing.T, c *recorder, want Reason) {
 	}
 	if got := c.reasons(); len(got) != 1 || got[0] != want {
 		t.Errorf("Closed with %q, want %q once", got, want)
+	}
+}
+
+// expectNoSessions waits for the last session to end.
+func (f *fixture) expectNoSessions() {
+	f.t.Helper()
+	for deadline := time.Now().Add(time.Minute); f.srv.Sessions() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			f.t.Fatalf("%d sessions are left", f.srv.Sessions())
+		}
 	}
 }
 

@@ -1,0 +1,274 @@
+package engineio
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+func TestOriginRule(t *testing.T) {
+	cases := []struct {
+		host    string
+		headers []string
+		want    bool
+	}{
+		{"chat.example", nil, true}, // a program
+		{"chat.example", []string{"Sec-Fetch-Site", "same-origin"}, true},
+		{"chat.example", []string{"Sec-Fetch-Site", "none"}, true},
+		{"chat.example", []string{"Sec-Fetch-Site", "cross-site"}, false},
+		{"chat.example", []string{"Sec-Fetch-Site", "same-site"}, false},
+		{"chat.example", []string{"Sec-Fetch-Site", "something new"}, false},
+		{"chat.example", []string{"Origin", "https://chat.example"}, true},
+		{"chat.example", []string{"Origin", "http://chat.example"}, true}, // TLS may end at a proxy
+		{"chat.example", []string{"Origin", "https://CHAT.example"}, true},
+		{"Chat.Example", []string{"Origin", "https://chat.example"}, true},
+		{"chat.example:443", []string{"Origin", "https://chat.example"}, true},
+		{"chat.example", []string{"Origin", "https://chat.example:443"}, true},
+		{"chat.example:80", []string{"Origin", "http://chat.example"}, true},
+		{"chat.example:80", []string{"Origin", "https://chat.example"}, false},
+		{"localhost:3000", []string{"Origin", "http://localhost:3000"}, true},
+		{"localhost:3000", []string{"Origin", "http://localhost:3001"}, false},
+		{"localhost:3000", []string{"Origin", "http://localhost"}, false},
+		{"localhost:3000", []string{"Origin", "http://127.0.0.1:3000"}, false},
+		{"[::1]:3000", []string{"Origin", "http://[::1]:3000"}, true},
+		{"chat.example", []string{"Origin", "https://evil.example"}, false},
+		{"chat.example", []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "same-origin"}, false},
+		{"chat.example", []string{"Origin", "https://chat.example.evil.example"}, false},
+		{"chat.example", []string{"Origin", "https://evilchat.example"}, false},
+		{"chat.example", []string{"Origin", "https://chat.example@evil.example"}, false},
+		{"chat.example", []string{"Origin", "https://evil@chat.example"}, false},
+		{"chat.example", []string{"Origin", "https://chat.example/"}, false},
+		{"chat.example", []string{"Origin", "https://chat.example#"}, false},
+		{"chat.example", []string{"Origin", "//chat.example"}, false},
+		{"chat.example", []string{"Origin", "chat.example"}, false},
+		{"chat.example", []string{"Origin", "null"}, false},
+		{"chat.example", []string{"Origin", ""}, false},
+		{"chat.example", []string{"Origin", "https://chat.example", "Origin", "https://evil.example"}, false},
+		{"chat.example", []string{"Origin", "https://app.example"}, true}, // listed
+		{"chat.example", []string{"Origin", "https://APP.example:443", "Sec-Fetch-Site", "cross-site"}, true},
+		{"chat.example", []string{"Origin", "http://app.example"}, false}, // listed by its scheme
+		{"chat.example", []string{"Origin", "https://app.example:8443"}, false},
+		{"", []string{"Origin", "https://"}, false},
+	}
+	rule := newOriginRule(&Options{Origins: []string{"https://App.example"}})
+	for _, tc := range cases {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = tc.host
+		for i := 0; i < len(tc.headers); i += 2 {
+			r.Header.Add(tc.headers[i], tc.headers[i+1])
+		}
+		if got := rule.allows(r); got != tc.want {
+			t.Errorf("host %q, %q: allowed %v, want %v", tc.host, tc.headers, got, tc.want)
+		}
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Origin", "null")
+	if !newOriginRule(&Options{Origins: []string{"null"}}).allows(r) {
+		t.Error("null is refused although listed")
+	}
+	if !newOriginRule(&Options{InsecureAnyOrigin: true}).allows(r) {
+		t.Error("null is refused although every origin may come in")
+	}
+}
+
+// The rule holds for each kind of request, also those of a session.
+func TestForeignOriginIsRefusedEverywhere(t *testing.T) {
+	var log logBuffer
+	f := newTCP(t, Options{Logger: log.logger()}, nil)
+	query, c := f.open()
+	evil := []string{"Origin", "https://evil.example"}
+	for method, query := range map[string]string{"GET": pollingQuery, "POST": query, "OPTIONS": pollingQuery} {
+		if a := f.must(method, query, "", evil...); a.status != 403 || a.body != `{"code":4,"message":"Forbidden"}` || a.header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s: %d %q", method, a.status, a.body)
+		}
+	}
+	if _, err := f.trySocket(socketQuery, evil...); err == nil {
+		t.Error("a websocket was opened")
+	}
+	if _, err := f.trySocket(strings.Replace(query, "polling", "websocket", 1), evil...); err == nil {
+		t.Error("an upgrade was accepted")
+	}
+	// A form on a foreign page: no Origin from some browsers, but this.
+	if a := f.must("POST", query, "4x", "Sec-Fetch-Site", "cross-site"); a.status != 403 {
+		t.Errorf("form: %d", a.status)
+	}
+	if n := strings.Count(log.String(), "evil.example"); n != 1 || !strings.Contains(log.String(), "Options.Origins") {
+		t.Errorf("logged %d times: %s", n, log.String())
+	}
+	expectAlive(t, c)
+	if !c.s.OriginChecked() {
+		t.Error("OriginChecked is false")
+	}
+	if got := c.got(); len(got) > 0 {
+		t.Errorf("messages %q", got)
+	}
+}
+
+func TestLoggedOriginsAreBounded(t *testing.T) {
+	rule := newOriginRule(&Options{})
+	n := 0
+	for i := range 1000 {
+		if rule.firstRefusal(strings.Repeat("x", i)) {
+			n++
+		}
+	}
+	if n != maxLoggedOrigins {
+		t.Errorf("%d origins logged", n)
+	}
+}
+
+// A same-origin page shows no Origin with its first GET, but with the rest.
+func TestOriginsWithinASession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{Origins: []string{"https://a.example", "https://b.example"}}, nil)
+		query, c := f.open()
+		post := func(origin string) int {
+			if origin == "" {
+				return f.must("POST", query, "3").status
+			}
+			return f.must("POST", query, "3", "Origin", origin).status
+		}
+		for _, step := range []struct {
+			origin string
+			want   int
+		}{{"", 200}, {"http://pipe", 200}, {"", 200}, {"https://a.example", 400}, {"http://pipe", 200}} {
+			if got := post(step.origin); got != step.want {
+				t.Errorf("origin %q: %d, want %d", step.origin, got, step.want)
+			}
+		}
+		query, _ = f.open("Origin", "https://a.example")
+		if got := post("https://b.example"); got != 400 {
+			t.Errorf("another listed origin: %d", got)
+		}
+		if _, err := f.trySocket(strings.Replace(query, "polling", "websocket", 1), "Origin", "https://b.example"); err == nil {
+			t.Error("another listed origin upgraded the session")
+		}
+		w := f.socket(strings.Replace(query, "polling", "websocket", 1), "Origin", "https://a.example")
+		w.write("2probe")
+		w.expect("3probe")
+		synctest.Wait()
+		expectAlive(t, c)
+	})
+}
+
+func TestBind(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{Bind: func(r *http.Request) string { return r.Header.Get("Authorization") }}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
+		query, c := f.open("Authorization", "Bearer alice")
+		thief := []string{"Authorization", "Bearer mallory"}
+		for _, method := range []string{"GET", "POST"} {
+			if a := f.must(method, query, "", thief...); a.status != 400 || a.body != unknownSession {
+				t.Errorf("%s: %d %s", method, a.status, a.body)
+			}
+		}
+		_, err := f.trySocket(strings.Replace(query, "polling", "websocket", 1), thief...)
+		if err == nil || !strings.Contains(err.Error(), "Session ID unknown") {
+			t.Errorf("upgrade: %v", err)
+		}
+		f.expect("POST", query, "4by nobody", 200, "ok") // a browser cannot always show it
+		if a := f.must("GET", query, "", "Authorization", "Bearer alice"); a.body != "4by nobody" {
+			t.Errorf("alice got %d %s", a.status, a.body)
+		}
+		w := f.socket(strings.Replace(query, "polling", "websocket", 1), "Authorization", "Bearer alice")
+		w.write("2probe")
+		w.expect("3probe")
+		expectAlive(t, c)
+
+		// A session that showed nothing is nobody's to take over either.
+		query, _ = f.open()
+		if a := f.must("POST", query, "3", thief...); a.body != unknownSession {
+			t.Errorf("unbound: %d %s", a.status, a.body)
+		}
+	})
+}
+
+// Two servers hash the same value differently, so that a hash is worth nothing
+// elsewhere.
+func TestBondsAreKeyed(t *testing.T) {
+	value := func(*http.Request) string { return "token" }
+	if newBinder(value).tie(nil) == newBinder(value).tie(nil) {
+		t.Error("the same bond from two keys")
+	}
+}
+
+func TestCORS(t *testing.T) {
+	preflight := []string{"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization"}
+	cases := []struct {
+		name    string
+		opts    Options
+		method  string
+		headers []string
+		status  int
+		want    map[string]string
+	}{
+		{"no origin listed, own origin", Options{}, "GET", []string{"Origin", "http://pipe"}, 200, map[string]string{"Access-Control-Allow-Origin": "", "Vary": ""}},
+		{"listed", Options{Origins: []string{"https://a.example"}}, "GET", []string{"Origin", "https://a.example"}, 200,
+			map[string]string{"Access-Control-Allow-Origin": "https://a.example", "Access-Control-Allow-Credentials": "", "Vary": "Origin"}},
+		{"listed, with credentials", Options{Origins: []string{"https://a.example"}, CORS: CORS{Credentials: true}}, "GET", []string{"Origin", "https://a.example"}, 200,
+			map[string]string{"Access-Control-Allow-Origin": "https://a.example", "Access-Control-Allow-Credentials": "true"}},
+		{"listed, preflight", Options{Origins: []string{"https://a.example"}}, "OPTIONS", append([]string{"Origin", "https://a.example"}, preflight...), 204,
+			map[string]string{"Access-Control-Allow-Origin": "https://a.example", "Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": "Authorization, Content-Type", "Access-Control-Max-Age": "600"}},
+		{"own headers", Options{Origins: []string{"https://a.example"}, CORS: CORS{Headers: []string{"X-Own"}, MaxAge: 5e9}}, "OPTIONS", append([]string{"Origin", "https://a.example"}, preflight...), 204,
+			map[string]string{"Access-Control-Allow-Headers": "X-Own", "Access-Control-Max-Age": "5"}},
+		{"not listed, preflight", Options{Origins: []string{"https://a.example"}}, "OPTIONS", append([]string{"Origin", "https://b.example"}, preflight...), 403,
+			map[string]string{"Access-Control-Allow-Origin": "", "Access-Control-Allow-Methods": ""}},
+		{"any", Options{InsecureAnyOrigin: true}, "GET", []string{"Origin", "https://b.example"}, 200,
+			map[string]string{"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": ""}},
+		{"no origin", Options{Origins: []string{"https://a.example"}}, "GET", nil, 200, map[string]string{"Access-Control-Allow-Origin": "", "Vary": "Origin"}},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newPipe(t, tc.opts, nil)
+				a := f.must(tc.method, pollingQuery, "", tc.headers...)
+				if a.status != tc.status {
+					t.Errorf("status %d, want %d", a.status, tc.status)
+				}
+				for name, want := range tc.want {
+					if got := a.header.Get(name); got != want {
+						t.Errorf("%s: %q, want %q", name, got, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestRemoteAddr(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	cases := []struct {
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		{"192.0.2.1:1234", nil, "192.0.2.1:1234"},
+		{"192.0.2.1:1234", []string{"203.0.113.9"}, "192.0.2.1:1234"}, // anybody can say that
+		{"10.0.0.1:1234", nil, "10.0.0.1:1234"},
+		{"10.0.0.1:1234", []string{"203.0.113.9"}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{"127.0.0.1, 203.0.113.9"}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{"127.0.0.1, 203.0.113.9, 10.0.0.2"}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{"127.0.0.1", "203.0.113.9", "10.0.0.2"}, "203.0.113.9"},
+		{"10.0.0.1:1234", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
+		{"10.0.0.1:1234", []string{"203.0.113.9, nonsense"}, "10.0.0.1:1234"},
+		{"10.0.0.1:1234", []string{"nonsense, 10.0.0.2"}, "10.0.0.2"},
+		{"10.0.0.1:1234", []string{"203.0.113.9:4711"}, "203.0.113.9"},
+		{"[fd00::1]:1234", []string{"[2001:db8::1]:4711"}, "2001:db8::1"},
+		{"[fd00::1]:1234", []string{"[2001:db8::1]"}, "2001:db8::1"},
+		{"[::ffff:10.0.0.1]:1234", []string{"203.0.113.9"}, "203.0.113.9"},
+		{"pipe", []string{"203.0.113.9"}, "pipe"},
+	}
+	for _, tc := range cases {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = tc.peer
+		r.Header["X-Forwarded-For"] = tc.forwarded
+		if got := remoteAddr(r, trusted); got != tc.want {
+			t.Errorf("%s for %q: %s, want %s", tc.peer, tc.forwarded, got, tc.want)
+		}
+		if got := remoteAddr(r, nil); got != tc.peer {
+			t.Errorf("no proxy trusted: %s, want %s", got, tc.peer)
+		}
+	}
+}

@@ -1,0 +1,481 @@
+package engineio
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestPolling(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
+		query, c := f.open()
+		f.expect("POST", query, "4one\x1ebAQID\x1e4three", 200, "ok")
+		f.expect("GET", query, "", 200, "4one\x1ebAQID\x1e4three")
+
+		poll := f.background("GET", query, "")
+		synctest.Wait()
+		c.s.Send(NewMessage([]byte("later"), []byte{7}))
+		if a := <-poll; a.body != "4later\x1ebBw==" {
+			t.Errorf("poll: %q", a.body)
+		}
+		if got := strings.Join(c.got(), " "); got != "one binary:\x01\x02\x03 three" {
+			t.Errorf("messages %q", got)
+		}
+		if c.s.Transport() != Polling {
+			t.Errorf("transport %q", c.s.Transport())
+		}
+	})
+}
+
+func TestSecondPollEndsTheSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		first := f.background("GET", query, "")
+		synctest.Wait()
+		f.expect("GET", query, "", 400, badRequest)
+		if a := <-first; a.status != 200 || a.body != "1" {
+			t.Errorf("the first poll got %d %q, want the close packet", a.status, a.body)
+		}
+		expectEnd(t, c, TransportError)
+		f.expect("GET", query, "", 400, unknownSession)
+	})
+}
+
+// slowBody is a body that comes when the test says so.
+func (f *fixture) slowBody(query string) (body *io.PipeWriter, done <-chan answer) {
+	r, w := io.Pipe()
+	result := make(chan answer, 1)
+	go func() {
+		req, _ := http.NewRequest("POST", f.url+"?"+query, r)
+		resp, err := f.client.Do(req)
+		if err != nil {
+			result <- answer{body: err.Error()}
+			return
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		result <- answer{resp.StatusCode, resp.Header, string(text)}
+	}()
+	return w, result
+}
+
+func TestSecondPostEndsTheSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		body, first := f.slowBody(query)
+		body.Write([]byte("4never"))
+		synctest.Wait()
+		f.expect("POST", query, "4second", 400, badRequest)
+		expectEnd(t, c, TransportError)
+		body.Close()
+		if a := <-first; a.status != 400 {
+			t.Errorf("the first POST got %d", a.status)
+		}
+		if got := c.got(); len(got) > 0 {
+			t.Errorf("messages %q", got)
+		}
+	})
+}
+
+func TestDroppedPollEndsTheSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		ctx, cancel := context.WithCancel(context.Background())
+		go f.do(ctx, "GET", query, "")
+		synctest.Wait()
+		expectAlive(t, c)
+		cancel()
+		synctest.Wait()
+		expectEnd(t, c, TransportError)
+		f.expect("GET", query, "", 400, unknownSession)
+	})
+}
+
+func TestDroppedPostEndsTheSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		body, done := f.slowBody(query)
+		body.Write([]byte("4half"))
+		synctest.Wait()
+		body.CloseWithError(errors.New("gone"))
+		<-done
+		synctest.Wait()
+		expectEnd(t, c, TransportError)
+		if got := c.got(); len(got) > 0 {
+			t.Errorf("messages %q", got)
+		}
+	})
+}
+
+// A body that trickles in is given up when a silent peer would be.
+func TestSlowPostEndsTheSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second}, nil)
+		query, c := f.open()
+		start := time.Now()
+		body, done := f.slowBody(query)
+		go func() {
+			for {
+				if _, err := body.Write([]byte("4")); err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		}()
+		<-done
+		if waited := time.Since(start); waited > 46*time.Second {
+			t.Errorf("the POST went on for %s", waited)
+		}
+		<-c.ended
+		body.CloseWithError(io.EOF)
+	})
+}
+
+func TestBadPosts(t *testing.T) {
+	cases := []struct {
+		name, body, contentType string
+		status                  int
+		answer                  string
+		reason                  Reason
+		messages                string
+	}{
+		{"no packet", "abc", "", 400, badRequest, ParseError, ""},
+		{"empty", "", "", 400, badRequest, ParseError, ""},
+		{"broken in the middle", "4a\x1eabc\x1e4b", "", 400, badRequest, ParseError, "a"},
+		{"not UTF-8", "4\xff", "", 400, badRequest, ParseError, ""},
+		{"binary payload of protocol 3", "4a", "application/octet-stream", 400, badRequest, ParseError, ""},
+		{"too many packets", strings.Repeat("4a\x1e", 5) + "4a", "", 400, badRequest, ParseError, "a a a a a"},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newPipe(t, Options{MaxPackets: 5}, nil)
+				query, c := f.open()
+				if a := f.must("POST", query, tc.body, "Content-Type", tc.contentType); a.status != tc.status || a.body != tc.answer {
+					t.Errorf("%d %q, want %d %q", a.status, a.body, tc.status, tc.answer)
+				}
+				expectEnd(t, c, tc.reason)
+				if got := strings.Join(c.got(), " "); got != tc.messages {
+					t.Errorf("messages %q, want %q", got, tc.messages)
+				}
+				f.expect("GET", query, "", 400, unknownSession)
+			})
+		})
+	}
+}
+
+// A body that is too large is refused, and the session lives; the limit counts
+// what comes in, not what is declared.
+func TestTooLargePost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{MaxPayload: 1000}, nil)
+		query, c := f.open()
+		const tooLarge = `{"code":3,"message":"Payload too large"}`
+		f.expect("POST", query, "4"+strings.Repeat("x", 1000), 413, tooLarge)
+		body, done := f.slowBody(query)
+		body.Write([]byte("4" + strings.Repeat("x", 999)))
+		body.Write([]byte("x"))
+		if a := <-done; a.status != 413 || a.body != tooLarge {
+			t.Errorf("chunked: %d %q", a.status, a.body)
+		}
+		body.Close()
+		f.expect("POST", query, "4"+strings.Repeat("x", 999), 200, "ok")
+		expectAlive(t, c)
+		if got := c.got(); len(got) != 1 {
+			t.Errorf("%d messages, want 1", len(got))
+		}
+	})
+}
+
+func TestClosePacketByPost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		poll := f.background("GET", query, "")
+		synctest.Wait()
+		f.expect("POST", query, "4before\x1e1\x1e4after", 200, "ok")
+		if a := <-poll; a.status != 200 || a.body != "6" {
+			t.Errorf("the waiting poll got %d %q, want a noop", a.status, a.body)
+		}
+		expectEnd(t, c, TransportClose)
+		f.expect("GET", query, "", 400, unknownSession)
+		if got := strings.Join(c.got(), " "); got != "before" {
+			t.Errorf("messages %q", got)
+		}
+	})
+}
+
+// The poll and the close packet come on two connections, and the poll may come
+// second.
+func TestClosePacketOvertakesThePoll(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		f.expect("POST", query, "1", 200, "ok")
+		expectEnd(t, c, TransportClose)
+		time.Sleep(partingTime - time.Millisecond)
+		f.expect("POST", query, "4late", 400, unknownSession)
+		f.expect("GET", query, "", 200, "6")
+		f.expect("GET", query, "", 400, unknownSession)
+
+		query, _ = f.open()
+		f.expect("POST", query, "1", 200, "ok")
+		time.Sleep(partingTime + time.Millisecond)
+		f.expect("GET", query, "", 400, unknownSession)
+		f.srv.mu.Lock()
+		left := len(f.srv.leaving) + len(f.srv.sessions)
+		f.srv.mu.Unlock()
+		if left != 0 {
+			t.Errorf("%d sessions remembered", left)
+		}
+	})
+}
+
+func TestCloseByPolling(t *testing.T) {
+	t.Run("while a poll waits", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			f := newPipe(t, Options{}, nil)
+			query, c := f.open()
+			poll := f.background("GET", query, "")
+			synctest.Wait()
+			c.s.Close("my reason")
+			if a := <-poll; a.body != "1" {
+				t.Errorf("poll: %q", a.body)
+			}
+			expectEnd(t, c, "my reason")
+		})
+	})
+	t.Run("before the poll", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			f := newPipe(t, Options{}, nil)
+			query, c := f.open()
+			c.s.Send(NewMessage([]byte("a")))
+			c.s.Send(NewMessage([]byte("b")))
+			c.s.Close(ForcedClose)
+			c.s.Close("only the first counts")
+			f.expect("POST", query, "4not any more", 200, "ok")
+			time.Sleep(29 * time.Second)
+			expectAlive(t, c)
+			f.expect("GET", query, "", 200, "4a\x1e4b\x1e1")
+			expectEnd(t, c, ForcedClose)
+			if got := c.got(); len(got) > 0 {
+				t.Errorf("messages %q", got)
+			}
+		})
+	})
+	t.Run("without a poll", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			f := newPipe(t, Options{}, nil)
+			query, c := f.open()
+			start := time.Now()
+			c.s.Close(ForcedClose)
+			expectEnd(t, c, ForcedClose)
+			if waited := time.Since(start); waited != 30*time.Second {
+				t.Errorf("ended after %s, want 30s", waited)
+			}
+			f.expect("GET", query, "", 400, unknownSession)
+		})
+	})
+	t.Run("abort", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			f := newPipe(t, Options{}, nil)
+			query, c := f.open()
+			c.s.Send(NewMessage([]byte("dropped")))
+			c.s.Abort(ForcedClose)
+			expectEnd(t, c, ForcedClose)
+			f.expect("GET", query, "", 400, unknownSession)
+		})
+	})
+}
+
+func TestQueueByPollingIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{MaxOutbound: 1000}, nil)
+		query, c := f.open()
+		big := NewMessage(bytes.Repeat([]byte("x"), 5000))
+		if err := c.s.Send(big); err != nil {
+			t.Errorf("a message bigger than the bound, alone: %v", err)
+		}
+		f.must("GET", query, "")
+		ten := NewMessage(bytes.Repeat([]byte("x"), 99))
+		for i := range 10 {
+			if err := c.s.Send(ten); err != nil {
+				t.Errorf("message %d: %v", i, err)
+			}
+		}
+		if err := c.s.Send(ten); err != ErrSlow {
+			t.Errorf("over the bound: %v", err)
+		}
+		if err := c.s.Send(ten); err != ErrClosed {
+			t.Errorf("after that: %v", err)
+		}
+		expectEnd(t, c, SlowPeer)
+	})
+}
+
+func TestVolatileByPolling(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		if err := c.s.SendVolatile(NewMessage([]byte("dropped"))); err != ErrNotWritable {
+			t.Errorf("between polls: %v", err)
+		}
+		poll := f.background("GET", query, "")
+		synctest.Wait()
+		if err := c.s.SendVolatile(NewMessage([]byte("sent"))); err != nil {
+			t.Errorf("while a poll waits: %v", err)
+		}
+		if a := <-poll; a.body != "4sent" {
+			t.Errorf("poll: %q", a.body)
+		}
+		c.s.Abort(ForcedClose)
+		if err := c.s.SendVolatile(NewMessage(nil)); err != ErrClosed {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+// The timeouts of the user's server are meant for requests that do not wait.
+func TestServerTimeoutsDoNotCutPolls(t *testing.T) {
+	onBoth(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{PingInterval: time.Hour}, nil, func(web *http.Server) {
+			web.ReadTimeout, web.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
+		})
+		const wait = 300 * time.Millisecond
+		query, c := f.open()
+		for range 2 {
+			poll := f.background("GET", query, "")
+			time.Sleep(wait)
+			c.s.Send(NewMessage([]byte("late")))
+			if a := <-poll; a.status != 200 || a.body != "4late" {
+				t.Errorf("poll: %d %q", a.status, a.body)
+			}
+		}
+		w := f.upgrade(query)
+		time.Sleep(wait)
+		c.s.Send(NewMessage([]byte("still there")))
+		w.expect("4still there")
+		w.write("4both ways")
+		w.raw(wire(frame{0x88, false, ""}))
+		w.expect("close")
+		if got := strings.Join(c.got(), " "); got != "both ways" {
+			t.Errorf("messages %q", got)
+		}
+	})
+}
+
+// A deadline of ours must not hit the next request of the connection, which
+// may be somebody else's.
+func TestDeadlinesDoNotOutliveTheResponse(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		mux := http.NewServeMux()
+		f := newPipe(t, Options{}, nil, func(web *http.Server) {
+			mux.Handle("/engine.io/", web.Handler)
+			web.Handler = mux
+		})
+		mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			time.Sleep(time.Hour)
+			io.WriteString(w, "done")
+		})
+		f.client.Transport.(*http.Transport).MaxConnsPerHost = 1
+		query, c := f.open()
+		c.s.Send(NewMessage(nil))
+		f.expect("GET", query, "", 200, "4")
+		f.expect("POST", query, "4x", 200, "ok")
+		f.expect("POST", query, "5", 200, "ok")
+		resp, err := f.client.Post("http://pipe/slow", "text/plain", strings.NewReader("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if text, err := io.ReadAll(resp.Body); string(text) != "done" {
+			t.Errorf("%q %v", text, err)
+		}
+	})
+}
+
+// A peer that does not read the response of its poll is given up.
+func TestUnreadPollEndsTheSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		conn, err := f.dial(context.Background(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		start := time.Now()
+		fmt.Fprintf(conn, "GET /engine.io/?%s HTTP/1.1\r\nHost: pipe\r\n\r\n", query)
+		synctest.Wait()
+		c.s.Send(NewMessage([]byte("not read")))
+		expectEnd(t, c, TransportError)
+		if waited := time.Since(start); waited != 20*time.Second {
+			t.Errorf("ended after %s, want the ping timeout", waited)
+		}
+	})
+}
+
+func TestCompression(t *testing.T) {
+	long := strings.Repeat("long ", 1000)
+	cases := []struct {
+		from     int
+		accept   string
+		message  string
+		encoding string
+	}{
+		{0, "gzip", long, "gzip"},
+		{0, "br, GZIP;q=0.5", long, "gzip"},
+		{0, "gzip", "short", ""},
+		{0, "", long, ""},
+		{0, "br", long, ""},
+		{0, "gzip;q=0", long, ""},
+		{0, "gzip; q=0.000", long, ""},
+		{-1, "gzip", long, ""},
+		{3, "gzip", "ab", "gzip"},
+		{4, "gzip", "ab", ""},
+	}
+	for _, tc := range cases {
+		t.Run(fmt.Sprint(tc.from, tc.accept, len(tc.message)), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newPipe(t, Options{CompressFrom: tc.from}, nil)
+				query, c := f.open()
+				c.s.Send(NewMessage([]byte(tc.message)))
+				a := f.must("GET", query, "", "Accept-Encoding", tc.accept)
+				if got := a.header.Get("Content-Encoding"); got != tc.encoding {
+					t.Fatalf("Content-Encoding %q, want %q", got, tc.encoding)
+				}
+				if tc.encoding == "gzip" {
+					r, err := gzip.NewReader(strings.NewReader(a.body))
+					if err != nil {
+						t.Fatal(err)
+					}
+					text, err := io.ReadAll(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					a.body = string(text)
+				}
+				if a.body != "4"+tc.message {
+					t.Errorf("body of %d bytes, want %d", len(a.body), len(tc.message)+1)
+				}
+			})
+		})
+	}
+}
+
+var _ net.Listener = (*pipeListener)(nil)

@@ -1,0 +1,471 @@
+package engineio
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestCloseByWebSocket(t *testing.T) {
+	run := func(name string, test func(t *testing.T, f *fixture)) {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, serve serveFunc) { test(t, serve(t, Options{}, nil)) })
+		})
+	}
+	run("answered", func(t *testing.T, f *fixture) {
+		w, c := f.openSocket()
+		c.s.Send(NewMessage([]byte("last")))
+		c.s.Close(ForcedClose)
+		if err := c.s.Send(NewMessage(nil)); err != ErrClosed {
+			t.Errorf("Send after Close: %v", err)
+		}
+		w.expect("4last", "close")
+		w.write("4not any more")
+		w.raw(wire(frame{0x88, false, ""}))
+		w.expect("end")
+		expectEnd(t, c, ForcedClose)
+		if got := c.got(); len(got) > 0 {
+			t.Errorf("messages %q", got)
+		}
+	})
+	run("not answered", func(t *testing.T, f *fixture) {
+		w, c := f.openSocket()
+		start := time.Now()
+		c.s.Close(ForcedClose)
+		w.expect("close", "end")
+		expectEnd(t, c, ForcedClose)
+		if waited := time.Since(start); waited > 5*time.Second {
+			t.Errorf("ended after %s", waited)
+		}
+	})
+	run("abort", func(t *testing.T, f *fixture) {
+		w, c := f.openSocket()
+		c.s.Abort("my reason")
+		w.expect("close", "end")
+		expectEnd(t, c, "my reason")
+	})
+	run("lost", func(t *testing.T, f *fixture) {
+		w, c := f.openSocket()
+		w.close()
+		expectEnd(t, c, TransportClose)
+		if err := c.s.Send(NewMessage(nil)); err != ErrClosed {
+			t.Errorf("Send after the end: %v", err)
+		}
+	})
+}
+
+// A peer that reads nothing keeps a closing session for the ping timeout.
+func TestCloseIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		_, c := f.openSocket()
+		c.s.Send(NewMessage([]byte("not read")))
+		start := time.Now()
+		c.s.Close(ForcedClose)
+		expectEnd(t, c, ForcedClose)
+		if waited := time.Since(start); waited != 20*time.Second {
+			t.Errorf("ended after %s, want 20s", waited)
+		}
+	})
+}
+
+// Conn.Closed never runs on the stack of whoever closes, who may hold locks
+// that Closed wants.
+func TestClosedRunsElsewhere(t *testing.T) {
+	for name, end := range map[string]func(s *Session){
+		"close": func(s *Session) { s.Close(ForcedClose) },
+		"abort": func(s *Session) { s.Abort(ForcedClose) },
+		"slow": func(s *Session) {
+			for s.Send(NewMessage(make([]byte, 1000))) == nil {
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var mu sync.Mutex
+				ended := make(chan struct{})
+				f := newPipe(t, Options{MaxOutbound: 10_000}, func(c *recorder, _ *http.Request) Conn {
+					return lockingConn{&mu, ended}
+				})
+				query, c := f.open()
+				if name == "close" {
+					f.background("GET", query, "")
+					synctest.Wait()
+				}
+				mu.Lock()
+				end(c.s)
+				mu.Unlock()
+				<-ended
+			})
+		})
+	}
+}
+
+type lockingConn struct {
+	mu    *sync.Mutex
+	ended chan struct{}
+}
+
+func (c lockingConn) Message([]byte, bool) {}
+func (c lockingConn) Closed(Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.ended)
+}
+
+// Closing from inside Message must neither deadlock nor let more messages in.
+func TestCloseFromInsideMessage(t *testing.T) {
+	for _, how := range []string{"close", "abort", "server close"} {
+		t.Run(how, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var f *fixture
+				f = newPipe(t, Options{}, func(c *recorder, _ *http.Request) Conn {
+					c.onMessage = func(data []byte, _ bool) {
+						switch how {
+						case "close":
+							c.s.Close(ForcedClose)
+						case "abort":
+							c.s.Abort(ForcedClose)
+						case "server close":
+							f.srv.Close()
+						}
+						expectAlive(t, c) // Closed comes after Message
+					}
+					return c
+				})
+				query, c := f.open()
+				w, c2 := f.openSocket()
+				f.background("POST", query, "4a\x1e4b")
+				go w.r.in.conn.Write(wire(frame{0x81, false, "4a"}, frame{0x81, false, "4b"}))
+				if how == "close" {
+					synctest.Wait()
+					f.expect("GET", query, "", 200, "1")
+				}
+				<-c.ended
+				if how != "server close" {
+					w.expect("close")
+					w.close()
+				}
+				<-c2.ended
+				if a, b := c.got(), c2.got(); how != "server close" && (len(a) != 1 || len(b) != 1) {
+					t.Errorf("messages %q and %q, want one each", a, b)
+				}
+			})
+		})
+	}
+}
+
+func TestPanicInMessageEndsTheSessionAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log logBuffer
+		f := newPipe(t, Options{Logger: log.logger()}, func(c *recorder, _ *http.Request) Conn {
+			c.onMessage = func(data []byte, _ bool) {
+				if string(data) == "boom" {
+					panic("boom")
+				}
+			}
+			return c
+		})
+		w, c := f.openSocket()
+		query, polling := f.open()
+		w2, other := f.openSocket()
+		w.write("4boom")
+		expectEnd(t, c, TransportError)
+		f.must("POST", query, "4boom\x1e4more")
+		expectEnd(t, polling, TransportError)
+		w2.write("4fine")
+		synctest.Wait()
+		expectAlive(t, other)
+		if n := strings.Count(log.String(), "panic=boom"); n != 2 {
+			t.Errorf("logged %d times: %s", n, log.String())
+		}
+	})
+}
+
+// A slow reader is closed with its reason, whatever kind of connection it has,
+// and what was sent before is not mixed up.
+func TestSlowReader(t *testing.T) {
+	onBoth(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{MaxOutbound: 100_000}, nil)
+		_, c := f.openSocket()
+		m := NewMessage(bytes.Repeat([]byte("x"), 10_000))
+		sent := 0
+		var err error
+		for ; err == nil && sent < 10_000; sent++ {
+			err = c.s.Send(m)
+		}
+		if err != ErrSlow {
+			t.Errorf("after %d messages: %v, want ErrSlow", sent, err)
+		}
+		if err := c.s.Send(m); err != ErrClosed {
+			t.Errorf("after that: %v", err)
+		}
+		expectEnd(t, c, SlowPeer)
+	})
+}
+
+// A reader that is slow, but within bounds, gets everything in order, from
+// several senders, with attachments right behind their text.
+func TestManySendersDoNotMixFrames(t *testing.T) {
+	for _, how := range []string{"tcp", "tls"} {
+		t.Run(how, func(t *testing.T) {
+			f := newTCP(t, Options{MaxOutbound: 64 << 20}, nil)
+			if how == "tls" {
+				f = newTLS(t, Options{MaxOutbound: 64 << 20}, nil)
+			}
+			w, c := f.openSocket()
+			const senders, each = 8, 200
+			for sender := range senders {
+				go func() {
+					for i := range each {
+						tail := bytes.Repeat([]byte{byte(sender)}, 1000)
+						if err := c.s.Send(NewMessage(fmt.Appendf(nil, "%d:%d", sender, i), tail)); err != nil {
+							t.Errorf("sender %d: %v", sender, err)
+							return
+						}
+					}
+				}()
+			}
+			next := make([]int, senders)
+			for range senders * each {
+				var sender, i int
+				if _, err := fmt.Sscanf(w.read(), "4%d:%d", &sender, &i); err != nil {
+					t.Fatal(err)
+				}
+				if next[sender] != i {
+					t.Fatalf("sender %d: message %d, want %d", sender, i, next[sender])
+				}
+				next[sender]++
+				if tail := w.read(); tail != "binary:"+strings.Repeat(string(rune(sender)), 1000) {
+					t.Fatalf("message %d:%d is not followed by its attachment", sender, i)
+				}
+			}
+			c.s.Close(ForcedClose)
+			w.expect("close")
+		})
+	}
+}
+
+// newTLS serves over TLS on the loopback interface.
+func newTLS(t *testing.T, opts Options, hook onOpen) *fixture {
+	t.Helper()
+	srv, opened := newServer(t, opts, hook)
+	web := httptest.NewTLSServer(srv)
+	t.Cleanup(func() {
+		srv.Close()
+		web.Client().CloseIdleConnections()
+		web.Close()
+	})
+	return &fixture{t: t, srv: srv, web: web.Config, client: web.Client(), url: web.URL + srv.opts.Path, opened: opened}
+}
+
+func TestTLS(t *testing.T) {
+	f := newTLS(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
+	query, c := f.open()
+	f.expect("POST", query, "4polled", 200, "ok")
+	f.expect("GET", query, "", 200, "4polled")
+	w := f.upgrade(query)
+	long := strings.Repeat("long", 100_000)
+	go w.write("4" + long)
+	w.expect("4" + long)
+	c.s.Close(ForcedClose)
+	w.expect("close")
+	w.raw(wire(frame{0x88, false, ""}))
+	w.expect("end")
+	expectEnd(t, c, ForcedClose)
+}
+
+func TestVolatileByWebSocket(t *testing.T) {
+	f := newTCP(t, Options{MaxOutbound: 1 << 20}, nil)
+	w, c := f.openSocket()
+	c.s.mu.Lock()
+	for c.s.ws.writer != writerIdle { // the goroutine that wrote the open packet
+		c.s.mu.Unlock()
+		runtime.Gosched()
+		c.s.mu.Lock()
+	}
+	c.s.mu.Unlock()
+	if err := c.s.SendVolatile(NewMessage([]byte("idle"))); err != nil {
+		t.Errorf("on an idle connection: %v", err)
+	}
+	w.expect("4idle")
+	m := NewMessage(make([]byte, 100_000))
+	sent := 0
+	var err error
+	for ; err == nil; sent++ {
+		err = c.s.SendVolatile(m)
+	}
+	if err != ErrNotWritable {
+		t.Fatalf("to a peer that does not read: %v", err)
+	}
+	expectAlive(t, c)
+	for range sent - 1 {
+		if got := w.read(); len(got) != 100_001 {
+			t.Fatalf("got %d bytes", len(got))
+		}
+	}
+	c.s.Send(NewMessage([]byte("after")))
+	w.expect("4after")
+}
+
+func TestShutdown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, polling := f.open()
+		idle, away := f.open()
+		w, socket := f.openSocket()
+		_ = idle
+		poll := f.background("GET", query, "")
+		synctest.Wait()
+		socket.s.Send(NewMessage([]byte("last")))
+		done := make(chan error)
+		go func() { done <- f.srv.Shutdown(context.Background()) }()
+		w.expect("4last", "close")
+		w.raw(wire(frame{0x88, false, ""}))
+		if a := <-poll; a.body != "1" {
+			t.Errorf("poll: %q", a.body)
+		}
+		synctest.Wait()
+		f.expect("GET", pollingQuery, "", 503, `{"code":4,"message":"Service unavailable"}`)
+		if _, err := f.trySocket(socketQuery); err == nil {
+			t.Error("a new session during the shutdown")
+		}
+		start := time.Now()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(start); waited != 30*time.Second {
+			t.Errorf("returned after %s; one session has no poll pending, so 30s", waited)
+		}
+		for _, c := range []*recorder{polling, away, socket} {
+			expectEnd(t, c, ServerShutdown)
+		}
+		if err := f.srv.Shutdown(context.Background()); err != nil {
+			t.Errorf("a second time: %v", err)
+		}
+		if err := f.srv.Close(); err != nil {
+			t.Errorf("Close after it: %v", err)
+		}
+	})
+}
+
+func TestShutdownEndsWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		_, c := f.open()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := f.srv.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		expectEnd(t, c, ServerShutdown)
+	})
+}
+
+// Shutdown from inside a call of Conn cannot wait for that call.
+func TestShutdownFromInsideMessage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		done := make(chan error, 1)
+		var f *fixture
+		f = newPipe(t, Options{}, func(c *recorder, _ *http.Request) Conn {
+			c.onMessage = func([]byte, bool) { done <- f.srv.Shutdown(context.Background()) }
+			return c
+		})
+		w, c := f.openSocket()
+		w2, other := f.openSocket()
+		go w2.expect("close", "end")
+		w.write("4stop")
+		go w.expect("close", "end")
+		if err := <-done; err == nil || !strings.Contains(err.Error(), "inside a call") {
+			t.Errorf("got %v", err)
+		}
+		expectEnd(t, c, ServerShutdown)
+		expectEnd(t, other, ServerShutdown)
+	})
+}
+
+func TestServerClose(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	query, polling := f.open()
+	poll := f.background("GET", query, "")
+	w, socket := f.openSocket()
+	upgrading, third := f.open()
+	w2 := f.upgradeSocket(upgrading)
+	w2.write("2probe")
+	w2.expect("3probe")
+	time.Sleep(10 * time.Millisecond) // for the poll to come in; either order is fine
+	f.srv.Close()
+	w.expect("close", "end")
+	w2.expect("close", "end")
+	<-poll
+	for _, c := range []*recorder{polling, socket, third} {
+		expectEnd(t, c, ServerShutdown)
+	}
+	if err := f.srv.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A second after connections close nothing of them is left.
+func TestNothingIsLeftOfClosedConnections(t *testing.T) {
+	f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
+	measure := func() (heap uint64, goroutines int) {
+		f.client.CloseIdleConnections()
+		f.expectNoSessions()
+		time.Sleep(100 * time.Millisecond)
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc, runtime.NumGoroutine()
+	}
+	wave := func() {
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				for i := range 50 {
+					conn, _, err := dialWebSocket(context.Background(), "ws"+strings.TrimPrefix(f.url, "http")+"?"+socketQuery, DialOptions{})
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					conn.Write(wire(frame{0x81, false, "4hello"}))
+					if i%2 == 0 {
+						conn.(*net.TCPConn).SetLinger(0) // a reset, rather than an end
+					}
+					conn.Close()
+					<-f.opened
+				}
+			})
+		}
+		wg.Wait()
+	}
+	wave()
+	heap, goroutines := measure()
+	wave()
+	heap2, goroutines2 := measure()
+	if heap2 > heap+heap/20+200_000 {
+		t.Errorf("heap %d, then %d", heap, heap2)
+	}
+	if goroutines2 > goroutines {
+		t.Errorf("goroutines %d, then %d", goroutines, goroutines2)
+	}
+}
+
+func TestRemoteAddrOfASession(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	w, c := f.openSocket()
+	if got := c.s.RemoteAddr(); got != w.r.in.conn.LocalAddr().String() {
+		t.Errorf("%s, want %s", got, w.r.in.conn.LocalAddr())
+	}
+}

@@ -1,0 +1,364 @@
+package engineio
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// frame builds a frame from a client, broken as the test likes.
+type frame struct {
+	first    byte // FIN, reserved bits and opcode
+	unmasked bool
+	payload  string
+}
+
+func (f frame) bytes() []byte {
+	b := []byte{f.first}
+	mask := byte(0x80)
+	if f.unmasked {
+		mask = 0
+	}
+	switch n := len(f.payload); {
+	case n < 126:
+		b = append(b, mask|byte(n))
+	case n < 1<<16:
+		b = append(b, mask|126, byte(n>>8), byte(n))
+	default:
+		b = append(b, mask|127, 0, 0, 0, 0, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	payload := []byte(f.payload)
+	if !f.unmasked {
+		key := []byte{1, 2, 3, 4}
+		b = append(b, key...)
+		for i := range payload {
+			payload[i] ^= key[i%4]
+		}
+	}
+	return append(b, payload...)
+}
+
+func wire(frames ...frame) []byte {
+	var b []byte
+	for _, f := range frames {
+		b = append(b, f.bytes()...)
+	}
+	return b
+}
+
+// chunks is a connection from which its bytes come in pieces.
+type chunks struct {
+	net.Conn
+	data  []byte
+	piece int
+}
+
+func (c *chunks) Read(p []byte) (int, error) {
+	if len(c.data) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(len(p), c.piece)], c.data)
+	c.data = c.data[n:]
+	return n, nil
+}
+
+func newFrameReader(data []byte, piece, limit int) *frameReader {
+	return &frameReader{in: input{conn: &chunks{data: data, piece: piece}}, side: serverSide, limit: limit}
+}
+
+// readAll reads messages until there is an error, and describes both.
+func readAll(r *frameReader) (messages []string, err error) {
+	for {
+		data, kind, err := r.next(func(kind frameKind, payload []byte) {
+			messages = append(messages, fmt.Sprintf("control %d %q", kind, payload))
+		})
+		if err != nil {
+			return messages, err
+		}
+		messages = append(messages, fmt.Sprintf("%d %q", kind, data))
+	}
+}
+
+// The rules of RFC 6455 for what a peer sends, each with what comes of it: a
+// close code, or "closed CODE" for a close frame that is in order, or EOF.
+var frameRules = []struct {
+	section  string
+	rule     string
+	in       []byte
+	messages string
+	want     string
+}{
+	{"5.2", "a text frame", wire(frame{0x81, false, "4hello"}), `1 "4hello"`, "EOF"},
+	{"5.2", "a binary frame", wire(frame{0x82, false, "\x00\xff"}), `2 "\x00\xff"`, "EOF"},
+	{"5.2", "an empty frame", wire(frame{0x81, false, ""}), `1 ""`, "EOF"},
+	{"5.2", "16 bits of length", wire(frame{0x82, false, strings.Repeat("x", 126)}), `2 "` + strings.Repeat("x", 126) + `"`, "EOF"},
+	{"5.2", "64 bits of length", wire(frame{0x82, false, strings.Repeat("x", 70_000)}), `2 "` + strings.Repeat("x", 70_000) + `"`, "EOF"},
+	{"5.2", "the first bit of a length is 0", []byte{0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}, "", "1002"},
+	{"5.1", "a client masks", wire(frame{0x81, true, "4hello"}), "", "1002"},
+	{"5.1", "a client masks control frames", wire(frame{0x89, true, ""}), "", "1002"},
+	{"5.2", "RSV1 is 0", wire(frame{0xc1, false, "x"}), "", "1002"},
+	{"5.2", "RSV2 is 0", wire(frame{0xa1, false, "x"}), "", "1002"},
+	{"5.2", "RSV3 is 0", wire(frame{0x91, false, "x"}), "", "1002"},
+	{"5.2", "RSV is 0 in control frames", wire(frame{0xc9, false, ""}), "", "1002"},
+	{"5.2", "opcode 3 is reserved", wire(frame{0x83, false, "x"}), "", "1002"},
+	{"5.2", "opcode 7 is reserved", wire(frame{0x87, false, "x"}), "", "1002"},
+	{"5.2", "opcode 11 is reserved", wire(frame{0x8b, false, ""}), "", "1002"},
+	{"5.2", "opcode 15 is reserved", wire(frame{0x8f, false, ""}), "", "1002"},
+	{"5.4", "fragments make one message", wire(frame{0x01, false, "4he"}, frame{0x00, false, "l"}, frame{0x80, false, "lo"}), `1 "4hello"`, "EOF"},
+	{"5.4", "fragments may be empty", wire(frame{0x02, false, ""}, frame{0x80, false, ""}), `2 ""`, "EOF"},
+	{"5.4", "control frames come between fragments", wire(frame{0x01, false, "a"}, frame{0x89, false, "ping"}, frame{0x80, false, "b"}), `control 9 "ping" 1 "ab"`, "EOF"},
+	{"5.4", "a continuation continues something", wire(frame{0x80, false, "x"}), "", "1002"},
+	{"5.4", "nothing new begins between fragments", wire(frame{0x01, false, "a"}, frame{0x81, false, "b"}), "", "1002"},
+	{"5.4", "nor does binary", wire(frame{0x01, false, "a"}, frame{0x02, false, "b"}), "", "1002"},
+	{"5.4", "a message ends before the next", wire(frame{0x01, false, "a"}, frame{0x80, false, "b"}, frame{0x80, false, "c"}), `1 "ab"`, "1002"},
+	{"5.5", "control frames are whole", wire(frame{0x09, false, ""}), "", "1002"},
+	{"5.5", "control frames have 125 bytes", wire(frame{0x89, false, strings.Repeat("x", 125)}), `control 9 "` + strings.Repeat("x", 125) + `"`, "EOF"},
+	{"5.5", "and no more", wire(frame{0x89, false, strings.Repeat("x", 126)}), "", "1002"},
+	{"5.5.3", "a pong nobody asked for", wire(frame{0x8a, false, "x"}), `control 10 "x"`, "EOF"},
+	{"5.5.1", "a close frame without a code", wire(frame{0x88, false, ""}, frame{0x81, false, "late"}), "", "closed 0"},
+	{"5.5.1", "a close frame with code and reason", wire(frame{0x88, false, "\x03\xe8bye"}), "", "closed 1000"},
+	{"5.5.1", "a code has two bytes", wire(frame{0x88, false, "\x03"}), "", "1002"},
+	{"5.5.1", "a close frame between fragments", wire(frame{0x01, false, "a"}, frame{0x88, false, ""}), "", "closed 0"},
+	{"7.4.1", "code 1001", wire(frame{0x88, false, "\x03\xe9"}), "", "closed 1001"},
+	{"7.4.1", "code 1004 is reserved", wire(frame{0x88, false, "\x03\xec"}), "", "1002"},
+	{"7.4.1", "code 1005 is never sent", wire(frame{0x88, false, "\x03\xed"}), "", "1002"},
+	{"7.4.1", "code 1006 is never sent", wire(frame{0x88, false, "\x03\xee"}), "", "1002"},
+	{"7.4.1", "code 1015 is never sent", wire(frame{0x88, false, "\x03\xf7"}), "", "1002"},
+	{"7.4.2", "codes below 1000 are not used", wire(frame{0x88, false, "\x03\xe7"}), "", "1002"},
+	{"7.4.2", "code 2999 is the protocol's", wire(frame{0x88, false, "\x0b\xb7"}), "", "1002"},
+	{"7.4.2", "code 3000 is free", wire(frame{0x88, false, "\x0b\xb8"}), "", "closed 3000"},
+	{"7.4.2", "code 4999 is free", wire(frame{0x88, false, "\x13\x87"}), "", "closed 4999"},
+	{"8.1", "text is UTF-8", wire(frame{0x81, false, "4\xff"}), "", "1007"},
+	{"8.1", "text is not cut in a character", wire(frame{0x81, false, "4\xe2\x82"}), "", "1007"},
+	{"8.1", "text has no surrogates", wire(frame{0x81, false, "4\xed\xa0\x80"}), "", "1007"},
+	{"8.1", "a character may be cut by fragments", wire(frame{0x01, false, "\xe2\x82"}, frame{0x80, false, "\xac"}), `1 "€"`, "EOF"},
+	{"8.1", "fragments together are UTF-8", wire(frame{0x01, false, "\xe2\x82"}, frame{0x80, false, "x"}), "", "1007"},
+	{"8.1", "a close reason is UTF-8", wire(frame{0x88, false, "\x03\xe8\xff"}), "", "1007"},
+	{"7.4.1", "100,001 bytes are too big here", wire(frame{0x82, false, strings.Repeat("x", 100_001)}), "", "1009"},
+	{"7.4.1", "in fragments too", wire(frame{0x02, false, strings.Repeat("x", 100_000)}, frame{0x80, false, "x"}), "", "1009"},
+	{"7.4.1", "by its length alone", []byte{0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, "", "1009"},
+	{"7.1.5", "the connection is lost in a header", []byte{0x81}, "", "unexpected EOF"},
+	{"7.1.5", "the connection is lost in a payload", wire(frame{0x81, false, "4hello"})[:8], "", "EOF"},
+}
+
+func TestFrameRules(t *testing.T) {
+	for _, rule := range frameRules {
+		for _, piece := range []int{1, 3, 1 << 20} {
+			t.Run(fmt.Sprintf("RFC 6455 section %s: %s, by %d", rule.section, rule.rule, piece), func(t *testing.T) {
+				messages, err := readAll(newFrameReader(bytes.Clone(rule.in), piece, 100_000))
+				if got := strings.Join(messages, " "); got != rule.messages {
+					t.Errorf("messages %.200s\nwant %.200s", got, rule.messages)
+				}
+				if got := describe(err); got != rule.want {
+					t.Errorf("got %s (%v), want %s", got, err, rule.want)
+				}
+			})
+		}
+	}
+}
+
+func describe(err error) string {
+	var (
+		breach *frameError
+		peer   *peerClosed
+	)
+	switch {
+	case errors.As(err, &breach):
+		return fmt.Sprint(uint16(breach.code))
+	case errors.As(err, &peer):
+		return fmt.Sprint("closed ", uint16(peer.code))
+	}
+	return err.Error()
+}
+
+// RFC 6455, section 5.1: a client takes no masked frames.
+func TestClientRefusesMaskedFrames(t *testing.T) {
+	r := newFrameReader(wire(frame{0x81, false, "x"}), 100, 100)
+	r.side = clientSide
+	if _, err := readAll(r); describe(err) != "1002" {
+		t.Errorf("got %v, want a protocol error", err)
+	}
+}
+
+// A peer that declares a long message and sends none of it must cost nothing.
+func TestDeclaredLengthTakesNoMemory(t *testing.T) {
+	header := []byte{0x82, 0xff, 0, 0, 0, 0, 0x3f, 0, 0, 0, 0, 0, 0, 0} // 1 GiB
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		readAll(newFrameReader(header, 100, 1<<30))
+	}
+	runtime.ReadMemStats(&after)
+	if per := (after.TotalAlloc - before.TotalAlloc) / 100; per > 8<<10 {
+		t.Errorf("%d bytes allocated for a header", per)
+	}
+}
+
+// The same rules on the wire: the close code, and the reason for the layer
+// above.
+func TestCloseCodes(t *testing.T) {
+	cases := []struct {
+		name   string
+		in     []byte
+		want   string
+		reason Reason
+	}{
+		{"protocol error", wire(frame{0x83, false, ""}), "close 1002", TransportError},
+		{"not UTF-8", wire(frame{0x81, false, "4\xff"}), "close 1007", TransportError},
+		{"too big", wire(frame{0x82, false, strings.Repeat("x", 2000)}), "close 1009", TransportError},
+		{"close frame", wire(frame{0x88, false, ""}), "close", TransportClose},
+		{"close frame with a code", wire(frame{0x88, false, "\x03\xe9bye"}), "close 1001", TransportClose},
+		{"close packet", wire(frame{0x81, false, "1"}), "close", TransportClose},
+		{"unknown packet", wire(frame{0x81, false, "abc"}), "close", ParseError},
+		{"empty packet", wire(frame{0x81, false, ""}), "close", ParseError},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := newPipe(t, Options{MaxPayload: 1000}, nil)
+				w, c := f.openSocket()
+				go w.raw(tc.in)
+				w.expect(tc.want, "end")
+				expectEnd(t, c, tc.reason)
+				if got := c.got(); len(got) > 0 {
+					t.Errorf("messages %q", got)
+				}
+			})
+			t.Run("tcp", func(t *testing.T) {
+				f := newTCP(t, Options{MaxPayload: 1000}, nil)
+				w, c := f.openSocket()
+				w.raw(tc.in)
+				w.expect(tc.want, "end")
+				expectEnd(t, c, tc.reason)
+			})
+		})
+	}
+}
+
+// RFC 6455, sections 5.5.2 and 5.5.3.
+func TestWebSocketPingIsAnswered(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	w, c := f.openSocket()
+	w.raw(wire(frame{0x89, false, "are you there?"}, frame{0x8a, false, "a pong"}))
+	var pong string
+	go c.s.Send(NewMessage([]byte("end")))
+	for pong == "" {
+		data, kind, err := w.r.next(func(kind frameKind, payload []byte) {
+			if kind == pongFrame {
+				pong = string(payload)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = data, kind
+		c.s.Send(NewMessage([]byte("end")))
+	}
+	if pong != "are you there?" {
+		t.Errorf("pong %q", pong)
+	}
+}
+
+// A peer that pings and does not read makes no queue: only the latest ping
+// waits for its pong.
+func TestPongsDoNotPileUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		w, c := f.openSocket()
+		for range 1000 {
+			w.raw(wire(frame{0x89, false, strings.Repeat("x", 100)}))
+		}
+		synctest.Wait()
+		c.s.mu.Lock()
+		queued := c.s.ws.queued
+		c.s.mu.Unlock()
+		if queued > 300 {
+			t.Errorf("%d bytes queued", queued)
+		}
+		go w.raw(wire(frame{0x89, false, "last"}))
+		var pongs []string
+		for {
+			w.r.in.conn.SetReadDeadline(time.Now().Add(time.Second))
+			_, _, err := w.r.next(func(_ frameKind, payload []byte) { pongs = append(pongs, string(payload)) })
+			if err != nil {
+				break
+			}
+		}
+		if len(pongs) == 0 || pongs[len(pongs)-1] != "last" {
+			t.Errorf("%d pongs, the last one not for the latest ping", len(pongs))
+		}
+	})
+}
+
+// Many short messages in one piece, and long ones in many, take the same path.
+func TestMessagesInPieces(t *testing.T) {
+	onBoth(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{}, nil)
+		w, c := f.openSocket()
+		long := strings.Repeat("long", 50_000)
+		var in []byte
+		var want []string
+		for i := range 500 {
+			text := fmt.Sprint("m", i)
+			if i%100 == 99 {
+				text = long
+			}
+			in = append(in, frame{0x81, false, "4" + text}.bytes()...)
+			want = append(want, text)
+		}
+		for len(in) > 0 {
+			n := min(len(in), 777)
+			w.raw(in[:n])
+			in = in[n:]
+		}
+		w.raw(wire(frame{0x88, false, ""}))
+		w.expect("close")
+		expectEnd(t, c, TransportClose)
+		if got := c.got(); strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("%d messages, want %d the same", len(got), len(want))
+		}
+	})
+}
+
+func FuzzFrameReader(f *testing.F) {
+	for _, rule := range frameRules {
+		if len(rule.in) < 1000 {
+			f.Add(rule.in, 7)
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte, piece int) {
+		const limit = 1000
+		piece = 1 + (piece&0xff)%64
+		whole, wholeErr := readAll(newFrameReader(bytes.Clone(in), 1<<20, limit))
+		parts, partsErr := readAll(newFrameReader(bytes.Clone(in), piece, limit))
+		if strings.Join(whole, " ") != strings.Join(parts, " ") || describe(wholeErr) != describe(partsErr) {
+			t.Errorf("in one piece: %q %v\nby %d bytes: %q %v", whole, wholeErr, piece, parts, partsErr)
+		}
+	})
+}
+
+// What a server writes a client reads, and the other way round.
+func FuzzFrameRoundTrip(f *testing.F) {
+	f.Add([]byte("hello"), true)
+	f.Add(bytes.Repeat([]byte{0}, 126), false)
+	f.Add(bytes.Repeat([]byte{7}, 1<<16), false)
+	f.Fuzz(func(t *testing.T, data []byte, client bool) {
+		from, to := serverSide, clientSide
+		if client {
+			from, to = to, from
+		}
+		r := newFrameReader(appendFrame(nil, from, binaryFrame, "4", data), 1000, len(data)+1)
+		r.side = to
+		got, kind, err := r.next(func(frameKind, []byte) {})
+		if err != nil || kind != binaryFrame || string(got) != "4"+string(data) {
+			t.Errorf("got %q %d %v, want %q", got, kind, err, data)
+		}
+	})
+}
