@@ -21,7 +21,8 @@ type conn struct {
 	mu         sync.Mutex
 	closed     bool
 	request    *Handshake // what sockets that connect now can see of the first request
-	trimmed    bool       // request holds no more than KeepHeaders
+	trimmed    bool       // request holds no more than KeepHeaders and keep
+	keep       []string   // headers kept because of Socket.KeepHeader
 	sockets    []*Socket  // one for each namespace joined or being joined
 	left       []string   // namespaces that the server ended, whose peer may not know yet
 	connecting int
@@ -166,7 +167,8 @@ func (c *conn) answered() {
 	}
 	if !c.trimmed {
 		c.trimmed = true
-		c.request = c.request.keep(c.server.opts.KeepHeaders)
+		c.request = c.request.keep(append(c.keep, c.server.opts.KeepHeaders...))
+		c.keep = nil
 	}
 }
 

@@ -106,18 +106,43 @@ func TestHandshake(t *testing.T) {
 			Header: map[string][]string{"Authorization": {"Bearer x"}, "X-Other": {"y"}},
 			Query:  map[string][]string{"a": {"1", "2"}},
 		})
+		synctest.Wait()
 		if string(during.Auth) != `{"k":"v"}` || during.Header.Get("X-Other") != "y" || !slices.Equal(during.Query()["a"], []string{"1", "2"}) {
 			t.Errorf("first: %s %v %v", during.Auth, during.Header, during.Query())
 		}
 		if _, err := p.Join(f.ctx, "/later", nil); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait()
 		if after.Auth != nil || after.Header.Get("Authorization") != "Bearer x" || after.Header.Get("X-Other") != "" {
 			t.Errorf("later: %s %v", after.Auth, after.Header)
 		}
 		synctest.Wait()
 		if h := f.io.Sockets()[0].Handshake(); h.Auth != nil || h.Header != nil || len(h.Query()) > 0 {
 			t.Errorf("kept after OnConnect: %s %v %v", h.Auth, h.Header, h.Query())
+		}
+	})
+}
+
+func TestKeepHeader(t *testing.T) {
+	var seen record
+	look := func(_ context.Context, s *socketio.Socket) error {
+		seen.add(s.Handshake().Header.Get("Cookie") + s.Handshake().Header.Get("X-Kept") + s.Handshake().Header.Get("X-Other"))
+		return nil
+	}
+	bubble(t, socketio.Options{KeepHeaders: []string{"x-kept"}}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("cookie"); return nil })
+		io.Of("/2").Use(look, func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("X-Other"); return nil })
+		io.Of("/3").Use(look)
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Header: map[string][]string{"Cookie": {"c"}, "X-Kept": {"k"}, "X-Other": {"o"}}})
+		for _, name := range []string{"/2", "/3"} {
+			if _, err := p.Join(f.ctx, name, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, want := seen.all(), []string{"ck", "ck"}; !slices.Equal(got, want) {
+			t.Errorf("later namespaces see %q, want %q", got, want)
 		}
 	})
 }

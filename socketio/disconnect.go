@@ -26,6 +26,21 @@ func (s *Socket) Disconnect(cause error) {
 // comes back by itself, with a fresh auth payload, to all its namespaces.
 func (s *Socket) CloseConnection(cause error) { s.conn.close(ReasonForcedServerClose, cause) }
 
+// OnEnd makes f run once the socket has ended, in whatever state it was, on the
+// goroutine that ended it: f must not block. It is the cheap form of
+// context.AfterFunc, for what each of many sockets holds, such as a timer. When
+// the socket has ended already, f runs at once.
+func (s *Socket) OnEnd(f func()) {
+	s.mu.Lock()
+	if s.state != stateClosed {
+		s.onEnd = append(s.onEnd, f)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	f()
+}
+
 // left ends the socket because its peer left the namespace.
 func (s *Socket) left() {
 	s.conn.gone(s, stateAdmitted, false) // the peer may join again at once
@@ -78,7 +93,8 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(w
 	if s.ending != nil {
 		s.ending.Stop()
 	}
-	ctx := s.ctx
+	ctx, onEnd := s.ctx, s.onEnd
+	s.onEnd = nil
 	s.mu.Unlock()
 
 	var rooms []string
@@ -86,6 +102,9 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(w
 		rooms = s.namespace.local.remove(s)
 	}
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
+	for _, f := range onEnd {
+		f()
+	}
 	s.conn.gone(s, was, farewell != nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()

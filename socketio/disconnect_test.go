@@ -75,6 +75,46 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+func TestOnEnd(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			s.OnEnd(func() { ran.add("ended") })
+			var auth struct{ Refuse, Hold bool }
+			_ = scan(s.Handshake().Auth, &auth)
+			switch {
+			case auth.Refuse:
+				return errors.New("no")
+			case auth.Hold:
+				return s.Hold(socketio.HoldOptions{})
+			}
+			return nil
+		})
+	}, func(f *fixture) {
+		f.refused(sockettest.Options{Auth: map[string]bool{"refuse": true}})
+		if got := ran.all(); len(got) != 1 {
+			t.Errorf("refused: %q", got)
+		}
+		for _, hold := range []bool{true, false} {
+			p := f.dial(sockettest.Options{Auth: map[string]bool{"hold": hold}})
+			before := len(ran.all())
+			_ = p.Close()
+			if got := ran.all(); len(got) != before+1 {
+				t.Errorf("held %v: %q", hold, got)
+			}
+		}
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		_ = p.Close()
+		synctest.Wait()
+		s.OnEnd(func() { ran.add("at once") })
+		if got := ran.all(); got[len(got)-1] != "at once" {
+			t.Errorf("after the end: %q", got)
+		}
+	})
+}
+
 // A peer that says something and goes is heard out.
 func TestEventsBeforeTheEndAreHandled(t *testing.T) {
 	for _, how := range []string{"leave", "close"} {

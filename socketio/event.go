@@ -95,7 +95,7 @@ func (s *Socket) receive(e *Event) {
 	full, dropped := false, false
 	switch k := s.intercepts; {
 	case s.state != stateHeld && s.state != stateAdmitted: // ended meanwhile
-	case k != nil && k.handlers[e.name] != nil:
+	case k.handler(e.name) != nil:
 		if full = s.inboxFull(e); full {
 			break
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,19 @@ func (h *Handshake) keep(names []string) *Handshake {
 	}
 	kept.rawQuery = strings.Clone(h.rawQuery)
 	return &kept
+}
+
+// KeepHeader makes a header of the first request stay readable for namespaces
+// that are joined later on the same connection. Only the middleware of the
+// first namespace can do so: once that is joined, what was not kept is gone, and
+// KeepHeader does nothing.
+func (s *Socket) KeepHeader(name string) {
+	c := s.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if name = http.CanonicalHeaderKey(name); !c.trimmed && !slices.Contains(c.keep, name) {
+		c.keep = append(c.keep, name)
+	}
 }
 
 // public returns a copy of h without what may hold secrets.

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"socketiojwt/engineio"
 )
@@ -30,16 +31,33 @@ type early struct {
 // intercepts are the handlers that see events first, and the events they have
 // not seen yet.
 type intercepts struct {
-	handlers map[string]Handler
+	handlers []interceptor // few, and cheaper than a map in each of a million sockets
 	inbox    []*Event
 	working  bool
+}
+
+type interceptor struct {
+	event   string
+	handler Handler
+}
+
+// handler returns the one for an event; nil when there is none.
+func (k *intercepts) handler(event string) Handler {
+	if k != nil {
+		for _, i := range k.handlers {
+			if i.event == event {
+				return i.handler
+			}
+		}
+	}
+	return nil
 }
 
 // Intercept makes h see an event before event middleware and handlers do, in
 // their place, for the socket's whole life: while it is held and once it is
 // admitted. It runs on a goroutine that lives only while there is such an
 // event, one at a time. It may be called from connect middleware alone, else it
-// returns ErrAdmitted.
+// returns ErrAdmitted; twice for one event is an error.
 func (s *Socket) Intercept(event string, h Handler) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,9 +65,12 @@ func (s *Socket) Intercept(event string, h Handler) error {
 		return ErrAdmitted
 	}
 	if s.intercepts == nil {
-		s.intercepts = &intercepts{handlers: make(map[string]Handler, 1)}
+		s.intercepts = new(intercepts)
 	}
-	s.intercepts.handlers[event] = h
+	if s.intercepts.handler(event) != nil {
+		return fmt.Errorf("socketio: event %q is intercepted already", event)
+	}
+	s.intercepts.handlers = append(s.intercepts.handlers, interceptor{event, h})
 	return nil
 }
 
@@ -192,7 +213,7 @@ func (s *Socket) runIntercepts() {
 		e := k.inbox[0]
 		k.inbox = k.inbox[1:]
 		s.inboxBytes -= e.size
-		h, ctx := k.handlers[e.name], s.ctx
+		h, ctx := k.handler(e.name), s.ctx
 		s.mu.Unlock()
 		s.guard(func() { s.intercepted(ctx, h, e) }, func() { go s.runIntercepts() })
 	}

@@ -56,8 +56,9 @@ type Options struct {
 	MaxHeldBytes int
 
 	// KeepHeaders names the request headers that namespaces joined later can
-	// read from their handshake; all others are dropped with the first
-	// namespace joined. Nil means Authorization and Cookie; an empty list none.
+	// read from their handshake, beside those of Socket.KeepHeader; all others
+	// are dropped once the first namespace is joined. Nil means Authorization
+	// alone; an empty list none.
 	KeepHeaders []string
 
 	// Adapter makes the adapter of a namespace. Nil means the in-memory one,
@@ -121,7 +122,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	if o.KeepHeaders == nil {
-		o.KeepHeaders = []string{"Authorization", "Cookie"}
+		o.KeepHeaders = []string{"Authorization"}
 	}
 	o.KeepHeaders = slices.Clone(o.KeepHeaders)
 	for i, name := range o.KeepHeaders {

@@ -47,6 +47,7 @@ type Socket struct {
 	early      *early
 	acks       map[uint64]chan Arguments
 	values     []contextValue
+	onEnd      []func()
 	ending     *time.Timer
 }
 

@@ -1,0 +1,95 @@
+package socketio_test
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+)
+
+var sid = regexp.MustCompile(`"sid":"[A-Za-z0-9_-]{20}"`)
+
+// TestTranscripts plays the peer's side of each testdata/*.wire and compares
+// what the server answers, byte for byte.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.wire")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			transcript, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bubble(t, socketio.Options{}, transcriptServer, func(f *fixture) {
+				conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = conn.Close() }()
+				for n, line := range strings.Split(string(transcript), "\n") {
+					switch side, packet, _ := strings.Cut(line, " "); side {
+					case ">":
+						if err := say(conn, packet); err != nil {
+							t.Fatalf("%s:%d: %v", file, n+1, err)
+						}
+					case "<":
+						if got := hear(f.ctx, conn); got != packet {
+							t.Fatalf("%s:%d: got %s, want %s", file, n+1, got, packet)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+func say(conn *engineio.ClientConn, packet string) error {
+	if digits, binary := strings.CutPrefix(packet, "0x"); binary {
+		data, err := hex.DecodeString(digits)
+		if err != nil {
+			return err
+		}
+		return conn.SendBinary(data)
+	}
+	return conn.Send([]byte(packet))
+}
+
+func hear(ctx context.Context, conn *engineio.ClientConn) string {
+	data, binary, err := conn.Receive(ctx)
+	switch {
+	case err != nil:
+		return err.Error()
+	case binary:
+		return "0x" + hex.EncodeToString(data)
+	}
+	return sid.ReplaceAllString(string(data), `"sid":"SID"`)
+}
+
+func transcriptServer(io *socketio.Server) {
+	io.Open()
+	io.Of("/chat").Open()
+	io.Of("/members").Use(func(context.Context, *socketio.Socket) error {
+		return &socketio.ConnectError{Message: "members only", Data: json.RawMessage(`{"code":"not_a_member"}`)}
+	})
+	io.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Emit("echo", e.Args()...)
+	})
+	io.Handle("ack", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
+	io.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		answer, err := s.EmitWithAck(ctx, "question")
+		if err != nil {
+			return err
+		}
+		return s.Emit("heard", answer.Args()...)
+	})
+	io.Handle("leave", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
+}
