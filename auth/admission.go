@@ -213,7 +213,9 @@ func (a *admission) answer(lease *Lease, refused *Error) error {
 		a.gate.notify(a.socket, refused)
 		return refused.connectError()
 	}
-	// The deadline has refused it, or the peer is gone: this says nothing any more.
+	// The deadline is refusing it, or the peer is gone. Whatever this returns must not
+	// come before that refusal.
+	<-a.socket.Context().Done()
 	return &socketio.ConnectError{Message: "connection refused"}
 }
 

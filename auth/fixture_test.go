@@ -406,3 +406,8 @@ func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) 
 func anyOrigin() socketio.Options {
 	return socketio.Options{Engine: engineio.Options{InsecureAnyOrigin: true}}
 }
+
+// containsAny reports whether s contains any of the parts.
+func containsAny(s string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(s, part) })
+}

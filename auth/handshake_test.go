@@ -1,17 +1,273 @@
 package auth_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
 )
 
 func TestHandshakeAdmits(t *testing.T) {
+	var w wire
 	bubble(t, setup{}, func(f *fixture) {
-		p := f.dial(sockettest.Options{Auth: bearing(mint(nil))})
+		p := f.dial(sockettest.Options{Auth: bearing(mint(nil)), Trace: w.trace})
+		w.want(t, `0{"sid":"*"}`)
 		if got := f.whoami(p); got != "ada" {
 			t.Errorf("whoami: %q", got)
 		}
 		f.happened("connected ada")
+	})
+}
+
+// slow is a KeyFunc that takes its time, and does not listen to its context.
+func slow(t testing.TB, d time.Duration) *token.Verifier {
+	return verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
+		time.Sleep(d)
+		return token.Secret(secret), nil
+	}), token.Options{Leeway: -1})
+}
+
+func TestHandshakeTimeoutCoversKeys(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes   time.Duration
+		admits  bool
+		timeout time.Duration
+	}{
+		"just in time": {takes: 5*time.Second - 1, admits: true},
+		"too late":     {takes: 5*time.Second + 1},
+		"own timeout":  {takes: 2 * time.Second, timeout: time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{verifier: slow(t, c.takes), gate: auth.Options{Timeout: c.timeout}}, func(f *fixture) {
+				start := time.Now()
+				_, err := f.try(sockettest.Options{Auth: bearing(mint(nil))})
+				if c.admits {
+					if err != nil {
+						t.Fatal(err)
+					}
+					f.happened("connected ada")
+					return
+				}
+				want := max(c.timeout, time.Second)
+				if c.timeout == 0 {
+					want = 5 * time.Second
+				}
+				// Keys that are late are no fault of the peer's: it shall come again.
+				if !errors.Is(err, sockettest.ErrClosed) || time.Since(start) != want {
+					t.Errorf("got %v after %v, want a closed transport after %v", err, time.Since(start), want)
+				}
+				time.Sleep(time.Minute) // the late result
+				f.happened()
+			})
+		})
+	}
+}
+
+// Each hook can hang. The socket is refused in time, and what comes later is nothing.
+func TestHandshakeTimeoutCoversHooksThatNeverReturn(t *testing.T) {
+	var hang chan struct{}
+	for name, gate := range map[string]auth.Options{
+		"source": {Sources: []auth.Source{auth.SourceFunc(func(context.Context, *socketio.Handshake) (string, error) {
+			<-hang
+			return mint(nil), nil
+		})}},
+		"Authorize": {Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) { <-hang; return nil, nil }},
+		"OnAdmit":   {OnAdmit: func(context.Context, *socketio.Socket) { <-hang }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, event := range []bool{false, true} {
+				var f *fixture
+				gate.OnRefuse = func(_ context.Context, _ *socketio.Socket, e *auth.Error) {
+					f.ran.add(fmt.Sprintf("refused %s, temporary %t", e.Reason, e.Temporary))
+				}
+				bubble(t, setup{gate: gate, event: event}, func(fixture *fixture) {
+					f = fixture
+					hang = make(chan struct{})
+					start := time.Now()
+					p, err := f.try(sockettest.Options{Auth: bearing(mint(nil))})
+					if event {
+						if err != nil {
+							t.Fatal(err)
+						}
+						f.emit(p, "authenticate", bearing(mint(nil)))
+						told, _ := f.unauthorized(p)
+						if told.Reason != "auth_unavailable" || told.Code != "unavailable" {
+							t.Errorf("told %+v", told)
+						}
+						err = p.Ended(f.ctx)
+					}
+					if !errors.Is(err, sockettest.ErrClosed) || time.Since(start) != 5*time.Second {
+						t.Errorf("got %v after %v, want a closed transport after 5s", err, time.Since(start))
+					}
+					f.happened("refused auth_unavailable, temporary true")
+					close(hang)
+					f.happened("refused auth_unavailable, temporary true")
+				})
+			}
+		})
+	}
+}
+
+// A hook that listens sees its context end in time, whatever it makes of that.
+func TestHooksSeeTheDeadline(t *testing.T) {
+	bubble(t, setup{gate: auth.Options{Authorize: func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) (any, error) {
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != 5*time.Second {
+			t.Errorf("deadline %v, %v", deadline, ok)
+		}
+		<-ctx.Done()
+		return nil, &auth.Error{Message: "final, says the hook"}
+	}}}, func(f *fixture) {
+		if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, sockettest.ErrClosed) {
+			t.Errorf("got %v, want a closed transport: what was late is our fault", err)
+		}
+	})
+}
+
+func TestKeyServerDownIsTemporary(t *testing.T) {
+	down := verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
+		return token.Key{}, errors.New("dial tcp 10.0.0.7:443: connection refused")
+	}), token.Options{})
+	bubble(t, setup{verifier: down}, func(f *fixture) {
+		if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, sockettest.ErrClosed) {
+			t.Errorf("got %v, want a closed transport", err)
+		}
+	})
+	var w wire
+	bubble(t, setup{verifier: down, event: true, gate: auth.Options{Attempts: 3}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Trace: w.trace})
+		f.emit(p, "authenticate", bearing(mint(nil)))
+		f.ended(p, sockettest.ErrClosed, 0)
+		w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, "authentication unavailable", "unavailable", "keys_unavailable"))
+	})
+}
+
+func TestAuthorizeAttachesAUser(t *testing.T) {
+	type user struct{ name string }
+	for _, event := range []bool{false, true} {
+		bubble(t, setup{event: event, gate: auth.Options{
+			Authorize: func(ctx context.Context, tok *token.Token, h *socketio.Handshake) (any, error) {
+				if socketio.FromContext(ctx) == nil || h.Header.Get("X-Tenant") != "t1" {
+					t.Errorf("hook without socket or handshake")
+				}
+				return &user{tok.Subject}, nil
+			},
+			OnAdmit: func(ctx context.Context, s *socketio.Socket) {
+				if u := auth.User(ctx).(*user); u.name != "ada" || auth.Current(s).User != u || auth.Token(ctx) != auth.Current(s).Token {
+					t.Errorf("in OnAdmit: user %v, lease %v", u, auth.Current(s))
+				}
+				if err := s.Join("lobby"); !errors.Is(err, socketio.ErrNotAdmitted) {
+					t.Errorf("Join in OnAdmit: %v; it must come before admission", err)
+				}
+			},
+		}, furnish: func(f *fixture) {
+			f.io.Handle("user", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+				return auth.User(ctx).(*user).name, nil
+			}))
+		}}, func(f *fixture) {
+			p := f.dial(sockettest.Options{Auth: bearing(mint(nil)), Header: map[string][]string{"X-Tenant": {"t1"}}})
+			if event {
+				f.login(p, mint(nil))
+			}
+			answer, err := p.EmitWithAck(f.ctx, "user")
+			var name string
+			if err != nil || answer.Scan(&name) != nil || name != "ada" {
+				t.Errorf("user %q, %v", name, err)
+			}
+		})
+	}
+}
+
+func TestHandshakeGuests(t *testing.T) {
+	var admitted record
+	gate := auth.Options{Guests: true, OnAdmit: func(ctx context.Context, s *socketio.Socket) {
+		admitted.add(fmt.Sprintf("%s %t %t %t", subject(ctx), auth.Token(ctx) == nil, auth.User(ctx) == nil, auth.Current(s) == nil))
+	}}
+	bubble(t, setup{gate: gate}, func(f *fixture) {
+		guest := f.dial(sockettest.Options{})
+		if got := f.whoami(guest); got != "guest" {
+			t.Errorf("whoami: %q", got)
+		}
+		if got := f.whoami(f.dial(sockettest.Options{Auth: bearing(mint(nil))})); got != "ada" {
+			t.Errorf("whoami: %q", got)
+		}
+		if got := strings.Join(admitted.all(), "; "); got != "guest true true true; ada false true false" {
+			t.Errorf("OnAdmit: %s", got)
+		}
+		// Who shows a bad token is no guest.
+		for _, payload := range []string{"", "x", expiring(-time.Second)} {
+			f.refused(sockettest.Options{Auth: bearing(payload)})
+		}
+		f.refused(sockettest.Options{Auth: map[string]any{"token": 7}})
+		f.refused(sockettest.Options{Header: map[string][]string{"Authorization": {"Basic YTpi"}}})
+		time.Sleep(24 * time.Hour) // guests stay
+		if got := f.whoami(guest); got != "guest" {
+			t.Errorf("whoami: %q", got)
+		}
+	})
+}
+
+// Without the option nobody is a guest.
+func TestNoGuestsUnasked(t *testing.T) {
+	bubble(t, setup{}, func(f *fixture) {
+		f.refused(sockettest.Options{})
+		f.happened()
+	})
+}
+
+// A peer that leaves meanwhile was not refused, and leaves nothing behind.
+func TestPeerLeavesDuringVerification(t *testing.T) {
+	var refused record
+	for _, event := range []bool{false, true} {
+		bubble(t, setup{event: event, verifier: slow(t, 3*time.Second), gate: auth.Options{
+			OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) },
+			OnAdmit:  func(context.Context, *socketio.Socket) { refused.add("admitted") },
+		}}, func(f *fixture) {
+			if event {
+				p := f.dial(sockettest.Options{})
+				f.emit(p, "authenticate", bearing(mint(nil)))
+				synctest.Wait()
+				_ = p.Close()
+			} else {
+				ctx, cancel := f.ctx, context.CancelFunc(nil)
+				f.ctx, cancel = context.WithTimeout(ctx, time.Second)
+				defer cancel()
+				if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("dial: %v", err)
+				}
+				f.ctx = ctx
+			}
+			time.Sleep(time.Minute)
+			f.happened()
+			if got := refused.all(); len(got) > 0 {
+				t.Errorf("hooks ran: %q", got)
+			}
+		})
+	}
+}
+
+// What comes after the gate may still refuse; nothing of the lease is left then.
+func TestLaterMiddlewareRefuses(t *testing.T) {
+	bubble(t, setup{furnish: func(f *fixture) {
+		f.io.Use(func(ctx context.Context, s *socketio.Socket) error {
+			if auth.Token(ctx).Subject != "ada" {
+				t.Error("no token in the context of the next middleware")
+			}
+			return &socketio.ConnectError{Message: "no"}
+		})
+	}}, func(f *fixture) {
+		_, err := f.try(sockettest.Options{Auth: bearing(mint(nil))})
+		var told *socketio.ConnectError
+		if !errors.As(err, &told) || told.Message != "no" {
+			t.Errorf("got %v", err)
+		}
+		f.happened()
 	})
 }

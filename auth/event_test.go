@@ -1,0 +1,541 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+func TestEventAdmits(t *testing.T) {
+	var w wire
+	bubble(t, setup{event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Trace: w.trace})
+		f.emit(p, "authenticate", bearing(mint(nil)))
+		w.want(t, `0{"sid":"*"}`, `2["authenticated"]`)
+		if got := f.whoami(p); got != "ada" {
+			t.Errorf("whoami: %q", got)
+		}
+		f.happened("connected ada")
+		time.Sleep(30 * time.Minute) // the deadline is gone
+		f.whoami(p)
+	})
+}
+
+// A held socket is outside: it hears nothing, is seen by nothing, and what it says
+// reaches nobody.
+func TestHeldSocketIsOutside(t *testing.T) {
+	bubble(t, setup{event: true}, func(f *fixture) {
+		inside := f.dial(sockettest.Options{})
+		f.login(inside, mint(claims{"sub": "bob"}))
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+
+		if got := f.io.Sockets(); len(got) != 1 || got[0].ID() != inside.ID() {
+			t.Errorf("listed: %v", got)
+		}
+		if got, _ := f.io.FetchSockets(f.ctx); len(got) != 1 {
+			t.Errorf("fetched: %v", got)
+		}
+		_ = f.io.Emit("news")
+		_ = f.io.To(p.ID()).Emit("news")
+		_ = f.io.To("lobby").Emit("news")
+		_ = f.io.SocketsJoin(f.ctx, "vip")
+		_ = f.io.To("vip").Emit("news")
+		f.emit(p, "say", "early")
+		f.nothing(p)
+		f.happened("connected bob")
+		if got := inside.Events(); len(got) != 3 {
+			t.Errorf("the socket inside got %q", got)
+		}
+
+		f.login(p, mint(nil))
+		f.nothing(p) // what was said before is not said again
+		f.happened("connected bob", "connected ada", "event say")
+		_ = f.io.To("vip").Emit("news")
+		f.nothing(p)
+		_ = f.io.To("lobby").Emit("news")
+		f.expect(p, "news")
+	})
+}
+
+// The deadline runs until success, whatever the peer sends.
+func TestDeadline(t *testing.T) {
+	junk := func(f *fixture, p *sockettest.Peer) {
+		for range 40 {
+			time.Sleep(100 * time.Millisecond)
+			_ = p.Emit("authenticate", bearing("junk"))
+		}
+	}
+	for name, c := range map[string]struct {
+		gate auth.Options
+		send func(f *fixture, p *sockettest.Peer)
+	}{
+		"silence":      {auth.Options{}, nil},
+		"other events": {auth.Options{DropEarly: true}, func(f *fixture, p *sockettest.Peer) { f.emit(p, "hello") }},
+		"bad attempts": {auth.Options{Attempts: 1000}, junk},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{event: true, gate: c.gate}, func(f *fixture) {
+				start := time.Now()
+				p := f.dial(sockettest.Options{})
+				if c.send != nil {
+					c.send(f, p)
+				}
+				for {
+					told, e := f.unauthorized(p)
+					if told.Reason == "token_malformed" {
+						continue
+					}
+					want := refusal{"authentication timeout", "credentials_required", "UnauthorizedError", "auth_timeout", told.ID}
+					if told != want || !e.WantsAck() || time.Since(start) != 5*time.Second {
+						t.Errorf("told %+v after %v, want %+v after 5s", told, time.Since(start), want)
+					}
+					break
+				}
+				_ = p.Emit("authenticate", bearing(mint(nil))) // too late
+				f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+				f.happened()
+			})
+		})
+	}
+}
+
+func TestDeadlineOnTheWire(t *testing.T) {
+	var w wire
+	bubble(t, setup{event: true, gate: auth.Options{Timeout: time.Second, Grace: -1}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Trace: w.trace})
+		f.ended(p, sockettest.ErrDisconnected, time.Second)
+		w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, "authentication timeout", "credentials_required", "auth_timeout"), "1")
+	})
+}
+
+// One junk event is not a permanent anonymous connection; and once refused, no token
+// helps any more.
+func TestOneAttemptUnlessMoreAreAllowed(t *testing.T) {
+	bubble(t, setup{event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing("junk"))
+		f.emit(p, "authenticate", bearing(mint(nil)))
+		f.unauthorized(p)
+		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+		f.nothing(p)
+		f.happened()
+	})
+}
+
+func TestAttempts(t *testing.T) {
+	var refused record
+	gate := auth.Options{Attempts: 3, OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
+	bubble(t, setup{event: true, gate: gate}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for range 2 {
+			f.emit(p, "authenticate", bearing("junk"))
+			f.unauthorized(p)
+		}
+		f.login(p, mint(nil))
+		f.happened("connected ada")
+
+		p = f.dial(sockettest.Options{})
+		for range 3 {
+			f.emit(p, "authenticate", bearing("junk"))
+			f.unauthorized(p)
+		}
+		f.emit(p, "authenticate", bearing(mint(nil)))
+		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+		f.happened("connected ada")
+		if got := len(refused.all()); got != 5 {
+			t.Errorf("OnRefuse ran %d times, want 5", got)
+		}
+	})
+}
+
+// Who acknowledges need not wait for the end of the grace.
+func TestAcknowledgementEndsTheGrace(t *testing.T) {
+	bubble(t, setup{event: true, gate: auth.Options{Grace: time.Hour}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing("junk"))
+		_, e := f.unauthorized(p)
+		time.Sleep(time.Minute)
+		_ = e.Ack()
+		f.ended(p, sockettest.ErrDisconnected, 0)
+	})
+	// So it was with the old library, and so it is while there are attempts left.
+	bubble(t, setup{event: true, gate: auth.Options{Attempts: 2}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing("junk"))
+		_, e := f.unauthorized(p)
+		_ = e.Ack()
+		f.ended(p, sockettest.ErrDisconnected, 0)
+	})
+	// But not once it is let in.
+	bubble(t, setup{event: true, gate: auth.Options{Attempts: 2}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing("junk"))
+		_, e := f.unauthorized(p)
+		f.login(p, mint(nil))
+		_ = e.Ack()
+		time.Sleep(time.Minute)
+		f.whoami(p)
+	})
+}
+
+func TestGrace(t *testing.T) {
+	for grace, want := range map[time.Duration]time.Duration{0: 2 * time.Second, -1: 0, 300 * time.Millisecond: 300 * time.Millisecond} {
+		bubble(t, setup{event: true, gate: auth.Options{Grace: grace}}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			f.emit(p, "authenticate", bearing("junk"))
+			f.unauthorized(p)
+			f.ended(p, sockettest.ErrDisconnected, want)
+		})
+	}
+}
+
+// Leaving one namespace does not end the others of the connection.
+func TestRefusalLeavesOneNamespaceAlone(t *testing.T) {
+	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event) }}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(mint(nil))})
+		admin, err := p.Join(f.ctx, "/admin", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.emit(admin, "authenticate", bearing("junk"))
+		f.unauthorized(admin)
+		f.ended(admin, sockettest.ErrDisconnected, 2*time.Second)
+		if got := f.whoami(p); got != "ada" {
+			t.Errorf("whoami: %q", got)
+		}
+		if admin, err = p.Join(f.ctx, "/admin", nil); err != nil {
+			t.Fatal(err)
+		}
+		f.login(admin, mint(claims{"sub": "root"})) // another identity on the same connection
+		if a, b := f.whoami(p), f.whoami(admin); a != "ada" || b != "root" {
+			t.Errorf("whoami: %q and %q", a, b)
+		}
+	})
+}
+
+func TestEarlyEvents(t *testing.T) {
+	events := func(p *sockettest.Peer, n int) {
+		for i := range n {
+			_ = p.Emit(fmt.Sprintf("e%d", i))
+		}
+	}
+	bubble(t, setup{event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		events(p, 16)
+		f.login(p, mint(nil))
+		f.emit(p, "after")
+		want := []string{"connected ada"}
+		for i := range 16 {
+			want = append(want, fmt.Sprintf("event e%d", i))
+		}
+		f.happened(append(want, "event after")...)
+	})
+	bubble(t, setup{event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		events(p, 17)
+		f.ended(p, sockettest.ErrClosed, 0)
+		f.happened()
+	})
+	bubble(t, setup{event: true, gate: auth.Options{EarlyEvents: 2, EarlyBytes: 1000}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "big", strings.Repeat("x", 1000))
+		f.ended(p, sockettest.ErrClosed, 0)
+	})
+	bubble(t, setup{event: true, gate: auth.Options{DropEarly: true}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		events(p, 100)
+		f.login(p, mint(nil))
+		f.emit(p, "after")
+		f.happened("connected ada", "event after")
+	})
+}
+
+// Beyond MaxHeld a socket is refused for the time being, and room is made by whoever
+// is let in, refused, or gone.
+func TestMaxHeld(t *testing.T) {
+	var refused record
+	gate := auth.Options{MaxHeld: 2, OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
+	bubble(t, setup{event: true, gate: gate}, func(f *fixture) {
+		full := func() {
+			t.Helper()
+			if _, err := f.try(sockettest.Options{}); !errors.Is(err, sockettest.ErrClosed) {
+				t.Fatalf("got %v, want a closed transport", err)
+			}
+		}
+		p := f.dial(sockettest.Options{})
+		leaves := f.dial(sockettest.Options{})
+		full()
+		f.login(p, mint(nil))
+		bad := f.dial(sockettest.Options{})
+		full()
+		f.emit(bad, "authenticate", bearing("junk"))
+		f.unauthorized(bad)
+		full() // it is still there
+		f.ended(bad, sockettest.ErrDisconnected, 2*time.Second)
+		synctest.Wait()
+		f.dial(sockettest.Options{})
+		full()
+		_ = leaves.Close()
+		synctest.Wait()
+		f.dial(sockettest.Options{})
+		full()
+		time.Sleep(time.Minute) // deadlines
+		f.dial(sockettest.Options{})
+		f.dial(sockettest.Options{})
+		full()
+		f.whoami(p)
+		if got := refused.all(); !slices.Contains(got, "overloaded") {
+			t.Errorf("OnRefuse heard %q", got)
+		}
+	})
+}
+
+// Exactly one of a token that is accepted and the deadline wins, when both come at
+// the same instant.
+func TestDeadlineAgainstSuccess(t *testing.T) {
+	outcomes := map[string]int{}
+	for range 100 {
+		bubble(t, setup{event: true, verifier: slow(t, 5*time.Second), gate: auth.Options{
+			OnRefuse: func(_ context.Context, _ *socketio.Socket, _ *auth.Error) { outcomes["refused"]++ },
+		}}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			f.emit(p, "authenticate", bearing(mint(nil)))
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			ran := f.ran.all()
+			switch events := p.Events(); {
+			case slices.Equal(events, []string{"authenticated"}):
+				outcomes["admitted"]++
+				if !slices.Equal(ran, []string{"connected ada"}) {
+					t.Errorf("authenticated, and on the server ran %q", ran)
+				}
+				f.whoami(p)
+			case slices.Equal(events, []string{"unauthorized"}):
+				if len(ran) != 0 {
+					t.Errorf("unauthorized, and on the server ran %q", ran)
+				}
+				f.ended(p, sockettest.ErrClosed, 0)
+			default:
+				t.Errorf("told %q", events)
+			}
+		})
+	}
+	t.Log(outcomes)
+}
+
+// One verification at a time for each socket, and what waits is bounded.
+func TestVerificationsOfASocketTakeTurns(t *testing.T) {
+	running, most := 0, 0
+	v := verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
+		running++
+		most = max(most, running)
+		time.Sleep(time.Second)
+		running--
+		return token.Key{}, token.ErrKeyNotFound
+	}), token.Options{})
+	bubble(t, setup{event: true, verifier: v, gate: auth.Options{Attempts: 100}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for range 50 {
+			f.emit(p, "authenticate", bearing(mint(nil)))
+		}
+		time.Sleep(time.Minute)
+		if most != 1 {
+			t.Errorf("%d verifications at once, want one", most)
+		}
+	})
+}
+
+// A slow key server holds up nobody else.
+func TestSlowVerificationHoldsUpNobodyElse(t *testing.T) {
+	v := verifierOf(t, token.KeyFunc(func(_ context.Context, u token.Unverified) (token.Key, error) {
+		if u.Header.KeyID == "slow" {
+			time.Sleep(4 * time.Second)
+		}
+		return token.Secret(secret), nil
+	}), token.Options{})
+	bubble(t, setup{event: true, verifier: v}, func(f *fixture) {
+		late, quick := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		exp := time.Now().Add(time.Hour).Unix()
+		f.emit(late, "authenticate", bearing(mintWith(secret, map[string]any{"alg": "HS256", "kid": "slow"}, claims{"sub": "late", "exp": exp})))
+		start := time.Now()
+		f.login(quick, mint(nil))
+		if took := time.Since(start); took != 0 {
+			t.Errorf("the quick one took %v", took)
+		}
+		f.expect(late, "authenticated")
+	})
+}
+
+// Another "authenticate" of an admitted socket is idempotent: handlers run once, the
+// lease stays, and nobody becomes somebody else.
+func TestAuthenticateAgain(t *testing.T) {
+	var hooks record
+	gate := auth.Options{
+		Authorize: func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+			hooks.add("authorize " + tok.Subject)
+			return tok.ID, nil
+		},
+		OnAdmit:  func(context.Context, *socketio.Socket) { hooks.add("admit") },
+		OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { hooks.add("refuse " + string(e.Reason)) },
+	}
+	for _, event := range []bool{false, true} {
+		hooks = record{}
+		bubble(t, setup{event: event, gate: gate}, func(f *fixture) {
+			first := mint(nil)
+			p := f.dial(sockettest.Options{Auth: bearing(first)})
+			if event {
+				f.login(p, first)
+			}
+			synctest.Wait()
+			lease := auth.Current(f.io.Sockets()[0])
+
+			f.login(p, first)
+			f.login(p, mint(claims{"jti": "fresh", "exp": time.Now().Add(2 * time.Hour).Unix()}))
+			for reason, compact := range map[string]string{
+				"subject_changed": mint(claims{"sub": "mallory"}),
+				"token_malformed": "junk",
+				"token_expired":   expiring(-time.Second),
+			} {
+				f.emit(p, "authenticate", bearing(compact))
+				if told, e := f.unauthorized(p); told.Reason != reason {
+					t.Errorf("told %+v, want %s", told, reason)
+				} else {
+					_ = e.Ack() // which ends nothing
+				}
+			}
+			if got := f.whoami(p); got != "ada" {
+				t.Errorf("whoami: %q", got)
+			}
+			if auth.Current(f.io.Sockets()[0]) != lease {
+				t.Error("another lease")
+			}
+			f.happened("connected ada")
+			got := hooks.all()
+			slices.Sort(got)
+			want := []string{"admit", "authorize ada", "refuse subject_changed", "refuse token_expired", "refuse token_malformed"}
+			if !slices.Equal(got, want) {
+				t.Errorf("hooks: %q, want %q", got, want)
+			}
+			start := time.Now()
+			f.unauthorized(p) // at the end of the first token, not of the second
+			if took := time.Since(start).Round(time.Minute); took != time.Hour {
+				t.Errorf("the lease ended after %v, want 1h", took)
+			}
+		})
+	}
+}
+
+// An admitted socket cannot flood the log or the verifier with bad tokens.
+func TestAuthenticateAgainInVainIsBounded(t *testing.T) {
+	verified := 0
+	v := verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
+		verified++
+		return token.Secret(secret), nil
+	}), token.Options{})
+	bubble(t, setup{verifier: v}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(mint(nil))})
+		for range 1000 {
+			f.emit(p, "authenticate", bearing(mint(claims{"sub": "mallory"})))
+		}
+		f.whoami(p)
+		synctest.Wait()
+		if n := len(p.Events()); n != 10 || verified != 11 {
+			t.Errorf("%d answers and %d verifications, want 10 and 11", n, verified)
+		}
+	})
+}
+
+// In event mode guests are let in at once, and may log in on the same socket.
+func TestEventGuests(t *testing.T) {
+	var admitted record
+	gate := auth.Options{Guests: true, OnAdmit: func(ctx context.Context, _ *socketio.Socket) { admitted.add(subject(ctx)) }}
+	for _, event := range []bool{false, true} {
+		admitted = record{}
+		bubble(t, setup{event: event, gate: gate, furnish: func(f *fixture) {
+			f.io.Handle("during", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+				time.Sleep(time.Minute) // a login meanwhile
+				f.ran.add(fmt.Sprintf("during: %s, now %t", subject(ctx), auth.Current(s) != nil))
+				return nil
+			})
+		}}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			if got := f.whoami(p); got != "guest" {
+				t.Errorf("whoami: %q", got)
+			}
+			time.Sleep(time.Hour) // no deadline
+			f.emit(p, "during")
+			synctest.Wait()
+			f.login(p, expiring(2*time.Hour))
+			if got := f.whoami(p); got != "ada" {
+				t.Errorf("whoami: %q", got)
+			}
+			f.happened("connected guest", "during: guest, now true")
+			if got := admitted.all(); !slices.Equal(got, []string{"guest"}) {
+				t.Errorf("OnAdmit: %q", got)
+			}
+			if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
+				t.Errorf("told %+v", told)
+			}
+			f.ended(p, sockettest.ErrClosed, 0)
+		})
+	}
+}
+
+// Who shows a bad token is no guest, and no guest any more.
+func TestGuestWithABadToken(t *testing.T) {
+	bubble(t, setup{event: true, gate: auth.Options{Guests: true}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing("junk"))
+		f.unauthorized(p)
+		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+		f.happened("connected guest", "disconnected: server namespace disconnect")
+	})
+	bubble(t, setup{event: true, gate: auth.Options{Guests: true, Attempts: 2}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing("junk"))
+		f.unauthorized(p)
+		time.Sleep(time.Hour)
+		f.login(p, mint(nil))
+	})
+}
+
+// A login that takes too long ends as a hold does: the peer comes back by itself.
+func TestGuestLoginTimeout(t *testing.T) {
+	bubble(t, setup{event: true, verifier: slow(t, time.Minute), gate: auth.Options{Guests: true}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		time.Sleep(time.Hour)
+		f.emit(p, "authenticate", bearing(expiring(time.Hour)))
+		if told, _ := f.unauthorized(p); told.Reason != "auth_unavailable" {
+			t.Errorf("told %+v", told)
+		}
+		f.ended(p, sockettest.ErrClosed, 0)
+		time.Sleep(time.Hour)
+		f.happened("connected guest", "disconnected: forced server close")
+	})
+}
+
+// Shutdown ends held sockets without DISCONNECT, so that they come back.
+func TestShutdownOfHeldSockets(t *testing.T) {
+	bubble(t, setup{event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		refused := f.dial(sockettest.Options{})
+		f.emit(refused, "authenticate", bearing("junk"))
+		f.unauthorized(refused)
+		if err := f.io.Shutdown(f.ctx); err != nil {
+			t.Error(err)
+		}
+		f.ended(p, sockettest.ErrClosed, 0)
+		f.ended(refused, sockettest.ErrClosed, 0)
+	})
+}

@@ -1,0 +1,228 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+	"weak"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// At expiry a socket is told, and its transport closes, without DISCONNECT.
+func TestExpiry(t *testing.T) {
+	for _, event := range []bool{false, true} {
+		var w wire
+		bubble(t, setup{event: event, furnish: func(f *fixture) {
+			f.io.Handle("long", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+				<-ctx.Done()
+				var e *auth.Error
+				var d *socketio.DisconnectError
+				f.ran.add(fmt.Sprint("cancelled: ", errors.As(context.Cause(ctx), &d), errors.As(context.Cause(ctx), &e) && e.Reason == auth.ReasonTokenExpired))
+				return nil
+			})
+		}}, func(f *fixture) {
+			p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute)), Trace: w.trace})
+			if event {
+				f.login(p, expiring(time.Minute))
+			}
+			f.emit(p, "long")
+			f.ended(p, sockettest.ErrClosed, time.Minute)
+			want := []string{`0{"sid":"*"}`, unauthorizedEvent(0, "jwt expired", "invalid_token", "token_expired")}
+			if event {
+				want = []string{want[0], `2["authenticated"]`, want[1]}
+			}
+			w.want(t, want...)
+			f.happened("connected ada", "cancelled: true true", "disconnected: forced server close")
+		})
+	}
+}
+
+// A token within its leeway is still good: the lease ends when the verifier would
+// refuse it, or the peer would come back for ever.
+func TestLeaseEndsWithTheLeeway(t *testing.T) {
+	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: 20 * time.Second})
+	bubble(t, setup{verifier: v}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(expiring(-5 * time.Second))})
+		f.ended(p, sockettest.ErrClosed, 15*time.Second)
+		f.refused(sockettest.Options{Auth: bearing(expiring(-20 * time.Second))})
+	})
+}
+
+// Two gated namespaces on one connection and with one token: both come back.
+func TestExpiryOfTwoNamespaces(t *testing.T) {
+	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event) }}, func(f *fixture) {
+		compact := expiring(time.Minute)
+		p := f.dial(sockettest.Options{Auth: bearing(compact)})
+		admin, err := p.Join(f.ctx, "/admin", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.login(admin, compact)
+		f.ended(p, sockettest.ErrClosed, time.Minute)
+		f.ended(admin, sockettest.ErrClosed, 0)
+		synctest.Wait()
+		told := append(p.Events(), admin.Events()...)
+		if len(told) == 0 {
+			t.Error("nobody was told")
+		}
+		for _, event := range told {
+			if event != "unauthorized" {
+				t.Errorf("told %q", told)
+			}
+		}
+	})
+}
+
+func TestLeaveAtExpiry(t *testing.T) {
+	bubble(t, setup{gate: auth.Options{LeaveAtExpiry: true}, furnish: func(f *fixture) {
+		f.furnish(f.io.Of("/admin"), f.gate.Handshake)
+	}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(mint(nil))})
+		admin, err := p.Join(f.ctx, "/admin", bearing(expiring(time.Minute)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.ended(admin, sockettest.ErrDisconnected, time.Minute)
+		if told, e := f.unauthorized(admin); told.Reason != "token_expired" || !e.WantsAck() {
+			t.Errorf("told %+v", told)
+		}
+		f.whoami(p)
+	})
+}
+
+// No exp makes a timer overflow, or fire at once.
+func TestLongLeases(t *testing.T) {
+	forever := verifierOf(t, token.Secret(secret), token.Options{InsecureNoExpiry: true})
+	for name, exp := range map[string]any{"year 9999": 253402300799, "fraction": 253402300798.5, "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{verifier: forever, event: true}, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				c := claims{"sub": "ada"}
+				if exp != nil {
+					c["exp"] = exp
+				}
+				f.login(p, mintWith(secret, map[string]any{"alg": "HS256"}, c))
+				time.Sleep(20 * 24 * time.Hour)
+				f.whoami(p)
+				if until := auth.Current(f.io.Sockets()[0]).Until; until.IsZero() != (exp == nil) {
+					t.Errorf("until %v", until)
+				}
+			})
+		})
+	}
+}
+
+// A timer only wakes: the wall clock decides. A machine that was suspended, or a clock
+// that was set forward, ends a lease late by no more than a minute; one that was set
+// back does not end it early.
+func TestWallClockDecides(t *testing.T) {
+	var step atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(step.Load())) }
+	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, Now: now})
+	for name, c := range map[string]struct{ step, least, most time.Duration }{
+		"no step":     {0, time.Hour, time.Hour},
+		"suspended":   {2 * time.Hour, 10 * time.Minute, 11 * time.Minute},
+		"set forward": {30 * time.Minute, 30 * time.Minute, 30 * time.Minute},
+		"set back":    {-30 * time.Minute, 90 * time.Minute, 90 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			step.Store(0)
+			bubble(t, setup{verifier: v, gate: auth.Options{Now: now}}, func(f *fixture) {
+				p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Hour))})
+				start := time.Now()
+				time.Sleep(10 * time.Minute)
+				step.Store(int64(c.step))
+				if err := p.Ended(f.ctx); !errors.Is(err, sockettest.ErrClosed) {
+					t.Errorf("ended with %v", err)
+				}
+				if took := time.Since(start); took < c.least || took > c.most {
+					t.Errorf("the lease ended after %v, want %v to %v", took, c.least, c.most)
+				}
+			})
+		})
+	}
+}
+
+func TestNoLeaseWithoutAGate(t *testing.T) {
+	if auth.Token(context.Background()) != nil || auth.User(context.Background()) != nil {
+		t.Error("a token or user from nowhere")
+	}
+	bubble(t, setup{furnish: func(f *fixture) {
+		open := f.io.Of("/open").Open()
+		open.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+			f.ran.add(fmt.Sprint(auth.Token(ctx) == nil, auth.User(ctx) == nil, auth.Current(s) == nil))
+			return nil
+		})
+	}}, func(f *fixture) {
+		f.dial(sockettest.Options{Namespace: "/open"})
+		f.happened("true true true")
+	})
+}
+
+// A socket that has ended is not kept in memory until its token expires.
+func TestClosedSocketsAreFreed(t *testing.T) {
+	var seen weak.Pointer[socketio.Socket]
+	remember := func(_ context.Context, s *socketio.Socket) { seen = weak.Make(s) }
+	refuse := func(_ context.Context, s *socketio.Socket, _ *auth.Error) { seen = weak.Make(s) }
+	for name, c := range map[string]struct {
+		event, guest bool
+		token        string
+	}{
+		"handshake": {}, "event": {event: true}, "guest": {guest: true}, "refused": {event: true, token: "junk"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gate := auth.Options{OnAdmit: remember, OnRefuse: refuse, Guests: c.guest}
+			bubble(t, setup{event: c.event, gate: gate}, func(f *fixture) {
+				compact := c.token
+				if compact == "" {
+					compact = mint(nil)
+				}
+				var payload any
+				if !c.event && !c.guest {
+					payload = bearing(compact)
+				}
+				p := f.dial(sockettest.Options{Auth: payload})
+				if c.event {
+					f.emit(p, "authenticate", bearing(compact))
+					if _, err := p.Next(f.ctx); err != nil {
+						t.Fatal(err)
+					}
+				}
+				synctest.Wait()
+				_ = p.Close()
+				// A bubble forgets a timer that was stopped when its time comes, which
+				// is a minute at most.
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				for range 3 {
+					runtime.GC()
+				}
+				if seen.Value() != nil {
+					t.Error("the socket is still in memory")
+				}
+			})
+		})
+	}
+}
+
+// Leases name tokens; printing one prints none.
+func TestLeasePrintsNoClaims(t *testing.T) {
+	tok, err := verifier(t).Verify(t.Context(), mint(claims{"sub": "private-subject"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s"} {
+		if got := fmt.Sprintf(format, &auth.Lease{Token: tok}); len(got) == 0 || containsAny(got, "private-subject", "eyJ") {
+			t.Errorf("%s prints %s", format, got)
+		}
+	}
+}
