@@ -1,135 +1,384 @@
-// The page of `socketio-jwt serve`, as a person uses it.
+// The page of the command, driven by a person's hands in headless Chromium: logging in, coming in by either mode, talking,
+// knocking with bad tokens, and coming back. At the end the page's own client alone, against a WebSocket that plays tricks.
 import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { launch, tab } from "./browser.mjs";
-import { audience, issuer, mint, secret, startCommand } from "./harness.mjs";
+import { audience, here, issuer, mint, refusals, secret, within } from "./harness.mjs";
 
 const limit = { timeout: 60_000 };
-const modes = { handshake: "in one round trip", event: "in two round trips" };
+const namespaces = { handshake: "/", event: "/admin" };
+
+const dir = mkdtempSync(join(tmpdir(), "socketio-jwt-page-"));
+process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
+const command = join(dir, "socketio-jwt");
 
 let browser;
-before(async () => { browser = await launch(); });
+before(async () => {
+  execFileSync("go", ["build", "-race", "-o", command, "../cmd/socketio-jwt"], { cwd: here, stdio: "inherit" });
+  browser = await launch();
+});
 after(() => browser?.close());
 
-async function serve(t, flags, env) {
-  const command = await startCommand(["--addr", "localhost:0", ...flags], env);
-  t.after(() => command.stop());
-  return command;
+// serve runs the command until the test ends.
+async function serve(t, { flags = [], port = 0, env = {} } = {}) {
+  const child = spawn(command, ["serve", "--addr", `localhost:${port}`, ...flags], { env: { ...process.env, ...env, GORACE: "halt_on_error=1" }, stdio: ["ignore", "pipe", "pipe"] });
+  const exited = once(child, "exit");
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  const log = [];
+  createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
+  const [line] = await within(Promise.race([once(createInterface({ input: child.stdout }), "line"), exited]), "the command's first line", 30_000);
+  const url = /^Serving at (\S+)$/.exec(line)?.[1];
+  assert.ok(url, `the command did not start: ${log.join("\n")}`);
+  let stopped;
+  const stop = () => stopped ??= (async () => {
+    child.kill("SIGTERM");
+    const [code, signal] = await within(exited, "the command's end", 20_000).finally(kill);
+    process.off("exit", kill);
+    assert.equal(signal ?? code, 0, `the command ended (${signal ?? code})\n${log.join("\n")}`);
+  })();
+  t.after(stop);
+  return { url, port: Number(new URL(url).port), log, stop };
 }
 
-// open opens the page, on which nothing may go wrong.
-async function open(t, url) {
-  const page = await tab(t, browser, url);
-  page.wrong = [];
-  page.on("pageerror", (error) => page.wrong.push(error.message));
-  page.on("console", (message) => message.type() === "error" && page.wrong.push(message.text()));
+// visit opens the page in a profile of its own. What a browser complains about fails the test: a broken script, or
+// something that the page's policy forbids.
+async function visit(t, server, viewport = { width: 1280, height: 900 }) {
+  const page = await tab(t, browser, "about:blank");
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  // A refused login or a server that is away is logged by the browser, and is part of some tests.
+  page.on("console", (message) => message.type() === "error" && !/WebSocket|Failed to load resource/.test(message.text()) && complaints.push(message.text()));
+  t.after(() => assert.deepEqual(complaints, []));
+  await page.setViewport(viewport);
+  await page.goto(server.url);
+  await page.waitForSelector("form:not([hidden])");
   return page;
 }
 
-const text = (page, selector) => page.$eval(selector, (element) => element.innerText);
-const texts = (page, selector) => page.$$eval(selector, (elements) => elements.map((element) => element.innerText));
-const shows = (page, selector, wanted) =>
-  page.waitForFunction((s, w) => document.querySelector(s)?.innerText.includes(w), {}, selector, wanted);
+const text = (page, selector) => page.$eval(selector, (element) => element.innerText.trim());
+const status = (page, wanted) => page.waitForFunction((wanted) => document.querySelector("#status-text").textContent === wanted, {}, wanted);
+const hears = (page, wanted) => page.waitForFunction((wanted) => [...document.querySelectorAll("#talk .message")].some((row) => row.querySelector(".words").textContent === wanted), {}, wanted);
+const messages = (page) => page.$$eval("#talk .message", (rows) => rows.map((row) => [row.querySelector(".who").textContent, row.querySelector(".words").textContent]));
+const notes = (page) => page.$$eval("#talk .note span", (rows) => rows.map((row) => row.textContent));
 
 async function logIn(page, name) {
-  await page.waitForSelector("#login:not([hidden])");
   await page.type("#username", name);
-  await page.click("#login button");
-  await shows(page, "#status", "with a token");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#token:not([hidden])");
 }
 
-async function comeIn(page, mode, name) {
+// connect comes in with what was logged in, or pasted.
+async function connect(page, mode) {
   await page.click(`input[value=${mode}]`);
   await page.click("#connect");
-  await shows(page, "#status", `Inside as ${name}`);
 }
 
-describe("the page of the command", () => {
-  for (const [mode, words] of Object.entries(modes)) {
-    test(`two people log in and talk, ${mode} mode`, limit, async (t) => {
-      const { url } = await serve(t, []);
-      const [ada, bob] = [await open(t, url), await open(t, url)];
-      await logIn(ada, "ada");
-      await comeIn(ada, mode, "ada");
-      await shows(ada, "#talk", `You came in as ada, ${words}.`);
-      await logIn(bob, "bob");
-      await comeIn(bob, mode, "bob");
+async function enter(t, server, name, mode) {
+  const page = await visit(t, server);
+  await logIn(page, name);
+  await connect(page, mode);
+  await status(page, `Inside as ${name}`);
+  return page;
+}
 
-      const claims = await texts(ada, "#claims > *");
-      assert.equal(claims[claims.indexOf("sub") + 1], "ada");
-      assert.match(await text(ada, "#left"), /^1[45]:\d\d$/);
-      await shows(ada, "#confirmed", "The server has verified it");
+async function say(page, words) {
+  await page.type("#text", words);
+  await page.keyboard.press("Enter");
+}
 
-      await ada.type("#text", "hello <b>bob</b>");
-      await ada.keyboard.press("Enter");
-      for (const page of [ada, bob]) {
-        await page.waitForSelector("#talk .message");
-        assert.deepEqual(await texts(page, "#talk .message .who, #talk .message .words"), ["ada", "hello <b>bob</b>"]);
+const readClaims = (page) => page.$$eval("#claims dt", (names) => Object.fromEntries(names.map((dt) => [dt.textContent, dt.nextElementSibling.firstChild.textContent])));
+const readRefusal = (page, id) => page.$eval(id, (box) => ({
+  headline: box.querySelector(".headline").textContent,
+  ...Object.fromEntries([...box.querySelectorAll("dt")].map((dt) => [dt.textContent, dt.nextElementSibling.textContent])),
+}));
+
+for (const mode of ["handshake", "event"]) describe(`a person on the page, ${mode} mode`, () => {
+  test("logs in, comes in, and sees claims and time", limit, async (t) => {
+    const server = await serve(t);
+    const page = await visit(t, server);
+    assert.equal(await page.$eval("#connect", (button) => button.disabled), true, "connecting without a token");
+    await logIn(page, "ada");
+    const claims = await readClaims(page);
+    assert.equal(claims.sub, "ada");
+    assert.equal(Number(claims.exp) - Number(claims.iat), 15 * 60);
+    assert.match(await text(page, "#confirmed"), /Nobody has verified it/);
+
+    const before = await text(page, "#left");
+    assert.match(before, /^1[45]:\d\d$/);
+    await page.waitForFunction((before) => document.querySelector("#left").textContent !== before, {}, before);
+
+    await connect(page, mode);
+    await status(page, "Inside as ada");
+    await page.waitForFunction(() => /The server has verified it/.test(document.querySelector("#confirmed").textContent));
+
+    const wire = await text(page, "#wire");
+    assert.match(wire, mode === "event" ? /42\/admin,\["authenticate",\{"token":"eyJ/ : /40\{"token":"eyJ/);
+    assert.doesNotMatch(wire, /eyJ[\w-]+\.[\w-]+\./, "a whole token in the log of packets");
+    assert.ok(!server.log.join("\n").includes("eyJ"), "a token in the server's log");
+    assert.match(await text(page, "#snippet"), new RegExp(`"${server.url}${namespaces[mode]}"`));
+
+    await page.click("#connect");
+    await status(page, "Outside");
+  });
+
+  test("talks with those in the same namespace, and with nobody else", limit, async (t) => {
+    const server = await serve(t);
+    const [ada, grace] = [await enter(t, server, "ada", mode), await enter(t, server, "grace", mode)];
+    const elsewhere = await enter(t, server, "eve", mode === "event" ? "handshake" : "event");
+    const markup = `<img src=x onerror="document.title='owned'">`;
+    await say(ada, "good morning");
+    await hears(grace, "good morning");
+    await say(grace, markup);
+    await hears(ada, markup);
+    const all = [["ada", "good morning"], ["grace", markup]];
+    assert.deepEqual(await messages(ada), all);
+    assert.deepEqual(await messages(grace), all);
+    assert.equal(await ada.title(), "socketio-jwt");
+    assert.equal(await ada.$("#talk img"), null);
+
+    await say(elsewhere, "is anybody here?");
+    await hears(elsewhere, "is anybody here?");
+    assert.deepEqual(await messages(elsewhere), [["eve", "is anybody here?"]]);
+    assert.equal((await messages(ada)).length, 2);
+  });
+
+  test("knocks with bad tokens, and is told why each is refused", limit, async (t) => {
+    const server = await serve(t);
+    const page = await enter(t, server, "ada", mode);
+    const expected = {
+      "No token": refusals.missing.told,
+      "Not a token": refusals.malformed.told,
+      "Wrong signature": refusals["bad signature"].told,
+      "Another name": refusals["bad signature"].told,
+      "Unsigned": refusals["algorithm none"].told,
+      "Expired": refusals.expired.told,
+    };
+    const buttons = await page.$$("#trials button");
+    assert.equal(buttons.length, Object.keys(expected).length);
+    for (const button of buttons) {
+      const name = await button.evaluate((element) => element.textContent);
+      await button.click();
+      await page.waitForFunction((name) => document.querySelector("#outcome .headline")?.textContent.includes(name), {}, name);
+      const { headline, id, ...told } = await readRefusal(page, "#outcome");
+      assert.equal(headline, `“${name}” was refused`);
+      assert.deepEqual(told, expected[name], name);
+      assert.ok(server.log.some((line) => line.includes(`id=${id}`)), `the server's log has no ${id}`);
+    }
+    assert.equal(await text(page, "#status-text"), "Inside as ada");
+    await say(page, "still here");
+    await hears(page, "still here");
+  });
+
+  test("comes back with a fresh token when the time of the old one is over", limit, async (t) => {
+    const server = await serve(t, { flags: ["--token-life", "3s"] });
+    const page = await enter(t, server, "ada", mode);
+    const { exp } = await readClaims(page);
+    const cameIn = `You came in as ada, in ${mode === "event" ? "two round trips" : "one round trip"}.`;
+    await page.waitForFunction((line) => [...document.querySelectorAll("#talk .note span")].filter((row) => row.textContent === line).length >= 2, {}, cameIn);
+    assert.deepEqual((await notes(page)).slice(0, 3), [cameIn, "Your token's time was over, so the server closed the connection.", cameIn]);
+    assert.ok(Number((await readClaims(page)).exp) > Number(exp));
+    assert.match(await text(page, "#wire"), /"reason":"token_expired"/);
+  });
+
+  test("comes back after the server was started anew, with another secret", limit, async (t) => {
+    const first = await serve(t);
+    const page = await enter(t, first, "ada", mode);
+    const { iat } = await readClaims(page);
+    await page.waitForFunction((iat) => Date.now() / 1000 > Number(iat) + 1, {}, iat); // so that another token has another time
+    await first.stop();
+    await page.waitForFunction(() => document.querySelector("#status").dataset.state === "wait");
+    const second = await serve(t, { port: first.port });
+    await status(page, "Inside as ada");
+    assert.ok(second.log.some((line) => line.includes("reason=token_signature")), "the old token was not refused");
+    await say(page, "back again");
+    await hears(page, "back again");
+  });
+
+  test("brings a token where there is no issuer, and is told why a bad one is refused", limit, async (t) => {
+    const server = await serve(t, { flags: ["--issuer", issuer, "--audience", audience], env: { SOCKETIO_JWT_SECRET: secret } });
+    const page = await visit(t, server);
+    assert.equal(await page.$eval("#login", (form) => form.hidden), true, "a login without an issuer");
+    const use = async (token) => {
+      await page.type("#pasted", token);
+      await page.click("#paste button");
+    };
+    await use("no token");
+    assert.match(await text(page, "#login-error"), /That is no token/);
+
+    await use(mint({ aud: "somebody else" }));
+    await connect(page, mode);
+    await status(page, "Refused");
+    const { headline, id, ...told } = await readRefusal(page, "#refusal");
+    assert.equal(headline, "You were not let in");
+    assert.deepEqual(told, refusals["wrong audience"].told);
+    assert.ok(server.log.some((line) => line.includes(`id=${id}`)));
+
+    await use(`Bearer ${mint({ sub: "grace" })}`);
+    assert.equal(await page.$eval("#refusal", (box) => box.hidden), true, "the old refusal is still shown");
+    await page.click("#connect");
+    await status(page, "Inside as grace");
+  });
+});
+
+test("the page fits a small screen, in the middle of everything", limit, async (t) => {
+  const server = await serve(t);
+  const page = await visit(t, server, { width: 360, height: 740 });
+  const name = "a-name-without-any-space-that-is-as-long-as-names-may-be-here-ok";
+  await logIn(page, name);
+  await connect(page, "event");
+  await status(page, `Inside as ${name}`);
+  await say(page, "w".repeat(300));
+  await hears(page, "w".repeat(300));
+  await (await page.$("#trials button")).click();
+  await page.waitForSelector("#outcome:not([hidden])");
+  await page.click("summary");
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+});
+
+// --- the page's client alone -----------------------------------------------------------------------------------------
+
+describe("the page's own client", () => {
+  // FakeSocket is a WebSocket whose other end is the test.
+  class FakeSocket {
+    static OPEN = 1;
+    static all = [];
+    readyState = 1;
+    sent = [];
+    constructor() { FakeSocket.all.push(this); }
+    send(data) { this.sent.push(data); }
+    close() { this.readyState = 3; }
+    receive(...all) { for (const data of all) this.onmessage({ data }); }
+  }
+  const open = '0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}';
+
+  // clock is the time and the timers of the client, in a test's hands.
+  // clock puts the time and the timers of the client into a test's hands.
+  const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
+  function clock(t) {
+    let [now, last, timers] = [1_000_000, 0, new Map()];
+    globalThis.setTimeout = (todo, ms) => timers.set(++last, { todo, at: now + ms }) && last;
+    globalThis.clearTimeout = (id) => timers.delete(id);
+    Date.now = () => now;
+    t.after(() => {
+      [globalThis.setTimeout, globalThis.clearTimeout, Date.now] = [real.setTimeout, real.clearTimeout, real.now];
+    });
+    return function tick(ms) {
+      const end = now + ms;
+      for (;;) {
+        const due = [...timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+        if (!due) break;
+        timers.delete(due[0]);
+        now = due[1].at;
+        due[1].todo();
       }
-      await bob.click("#connect");
-      await shows(bob, "#status", "Outside");
-      assert.deepEqual([...ada.wrong, ...bob.wrong], []);
-    });
-
-    test(`bad tokens are refused, and the page says why, ${mode} mode`, limit, async (t) => {
-      const { url } = await serve(t, []);
-      const page = await open(t, url);
-      await logIn(page, "ada");
-      await page.click(`input[value=${mode}]`);
-      const told = {
-        "No token": "token_missing",
-        "Not a token": "token_malformed",
-        "Wrong signature": "token_signature",
-        "Another name": "token_signature",
-        Unsigned: "token_unsigned",
-        Expired: "token_expired",
-      };
-      const buttons = await page.$$("#trials button");
-      assert.deepEqual(await texts(page, "#trials button"), Object.keys(told));
-      for (const [i, [name, reason]] of Object.entries(told).entries()) {
-        await buttons[i].click();
-        await shows(page, "#outcome", `“${name}” was refused`);
-        assert.ok((await texts(page, "#outcome code")).includes(reason), `${name}: ${await text(page, "#outcome")}`);
-        assert.match((await texts(page, "#outcome > p"))[1], /^The |^There |^What /, `${name} is not explained`);
-      }
-      assert.deepEqual(page.wrong, []);
-    });
-
-    test(`comes back with a fresh token when the first is over, ${mode} mode`, limit, async (t) => {
-      const { url } = await serve(t, ["--token-life", "3s"]);
-      const page = await open(t, url);
-      await logIn(page, "ada");
-      await comeIn(page, mode, "ada");
-      await page.waitForFunction(() => document.querySelector("#talk").innerText.split("You came in as ada").length === 3);
-      await shows(page, "#talk", "Your token's time was over");
-      assert.deepEqual(page.wrong, []);
-    });
-
-    test(`comes back after a restart of the server, which has another secret then, ${mode} mode`, limit, async (t) => {
-      const first = await startCommand(["--addr", "localhost:0"]);
-      const page = await open(t, first.url);
-      await logIn(page, "ada");
-      await comeIn(page, mode, "ada");
-      await first.kill();
-      await shows(page, "#status", "Coming back");
-      await serve(t, ["--addr", new URL(first.url).host]);
-      await page.waitForFunction(() => document.querySelector("#talk").innerText.split("You came in as ada").length === 3);
-      await shows(page, "#status", "Inside as ada");
-    });
+      now = end;
+    };
   }
 
-  test("takes a token from elsewhere where there is no issuer", limit, async (t) => {
-    const { url } = await serve(t, ["--issuer", issuer, "--audience", audience], { SOCKETIO_JWT_SECRET: secret });
-    const page = await open(t, url);
-    await page.waitForSelector("#paste:not([hidden])");
-    await page.type("#pasted", mint({ sub: "zoe", aud: "somebody else" }));
-    await page.click("#paste button");
-    await page.click("#connect");
-    await shows(page, "#refusal", "token_audience");
-    await page.type("#pasted", mint({ sub: "zoe" }));
-    await page.click("#paste button");
-    await page.click("#connect");
-    await shows(page, "#status", "Inside as zoe");
-    assert.deepEqual(page.wrong, []);
+  let Socket;
+  before(async () => {
+    const source = readFileSync(join(here, "..", "console", "page", "socket.js"), "utf8");
+    ({ Socket } = await import(`data:text/javascript,${encodeURIComponent(source)}`));
+  });
+
+  // joined gives a client in a namespace, its socket, what it called, and its clock.
+  async function joined(t, options = {}) {
+    globalThis.WebSocket = FakeSocket;
+    FakeSocket.all = [];
+    const tick = clock(t);
+    const calls = [];
+    const hooks = Object.fromEntries(["connected", "refused", "event", "disconnected"].map((hook) => [hook, (...args) => calls.push([hook, ...args])]));
+    const client = new Socket({ url: "ws://x", auth: () => ({ token: "t" }), ...hooks, ...options });
+    client.connect();
+    const [socket] = FakeSocket.all;
+    socket.receive(open);
+    await null; await null; // auth may be asynchronous
+    socket.receive(options.namespace ? `40${options.namespace},{"sid":"s"}` : '40{"sid":"s"}');
+    return { client, socket, calls, tick };
+  }
+
+  test("joins with its auth payload, in any namespace", async (t) => {
+    assert.deepEqual((await joined(t)).socket.sent, ['40{"token":"t"}']);
+    const { socket, calls, client } = await joined(t, { namespace: "/admin" });
+    assert.deepEqual(socket.sent, ['40/admin,{"token":"t"}']);
+    socket.receive('42/other,["for others"]', '42/admin,["for us",1]');
+    client.emit("hello", { a: "," });
+    assert.equal(socket.sent.at(-1), '42/admin,["hello",{"a":","}]');
+    assert.deepEqual(calls.map(([hook, first]) => [hook, first]), [["connected", "s"], ["event", "for us"]]);
+  });
+
+  test("puts attachments where they belong, also in acknowledgements", async (t) => {
+    const { client, socket, calls } = await joined(t);
+    const [one, two] = [new Uint8Array([1]).buffer, new Uint8Array([2]).buffer];
+    socket.receive('452-["file",{"b":{"_placeholder":true,"num":1}},{"_placeholder":true,"num":0}]', one);
+    assert.equal(calls.length, 1, "delivered before its attachments were there");
+    socket.receive(two);
+    assert.deepEqual(calls[1].slice(0, 3), ["event", "file", [{ b: two }, one]]);
+    let answer;
+    client.emit("give", (...args) => { answer = args; });
+    assert.equal(socket.sent.at(-1), '420["give"]');
+    socket.receive('461-0[{"_placeholder":true,"num":0}]', one);
+    assert.deepEqual(answer, [one]);
+  });
+
+  test("acknowledges what asks for it, answers pings, and leaves what nobody asked for alone", async (t) => {
+    const { socket } = await joined(t, { event: (name, args, ack) => ack("heard", ...args) });
+    socket.receive('427["question",7]', "2", "2probe", '439["to nobody"]', new ArrayBuffer(3), '42["no ack wanted"]');
+    assert.deepEqual(socket.sent.slice(1), ['437["heard",7]', "3", "3probe"]);
+  });
+
+  test("gives a silent connection up, and comes back later and later", async (t) => {
+    const { calls, tick } = await joined(t);
+    tick(44_999);
+    assert.equal(calls.length, 1);
+    tick(1);
+    assert.equal(calls[1][0], "disconnected");
+    let delay = calls[1][2];
+    assert.ok(delay >= 375 && delay <= 625, `the first delay is ${delay} ms`);
+    for (let attempt = 2; attempt < 12; attempt++) {
+      tick(delay);
+      assert.equal(FakeSocket.all.length, attempt);
+      FakeSocket.all.at(-1).onclose();
+      delay = calls.at(-1)[2];
+      assert.ok(delay <= 10_000, `a delay of ${delay} ms`);
+    }
+    assert.ok(delay >= 6_000, `the last delay is ${delay} ms`);
+  });
+
+  test("stays away after a refusal or DISCONNECT, but not after a closed transport", async (t) => {
+    for (const [last, hook, back] of [['44{"message":"no","data":{"reason":"r"}}', "refused", false], ["41", "disconnected", false], ["1", "disconnected", true]]) {
+      const { socket, calls, tick } = await joined(t);
+      socket.receive(last);
+      assert.equal(calls.at(-1)[0], hook);
+      tick(60_000);
+      assert.equal(FakeSocket.all.length > 1, back, last);
+    }
+  });
+
+  test("ends a connection that does not speak the protocol, and never throws", async (t) => {
+    for (const garbage of ["", "4", "49", '42{"a":1}', "42[", "0", "42", '43{"a":1}', "45"]) {
+      const { socket, calls } = await joined(t);
+      socket.receive(garbage);
+      if (garbage !== "") assert.equal(calls.at(-1)[0], "disconnected", garbage);
+    }
+  });
+
+  test("hears nothing of a connection that it has left", async (t) => {
+    const { client, socket, calls, tick } = await joined(t);
+    client.close();
+    assert.equal(socket.sent.at(-1), "41");
+    socket.receive('42["late"]');
+    socket.onclose();
+    tick(60_000);
+    assert.deepEqual(calls.map(([hook]) => hook), ["connected", "disconnected"]);
+    assert.equal(client.emit("too late"), false);
+    assert.equal(FakeSocket.all.length, 1);
   });
 });

@@ -247,6 +247,7 @@ function paste(event) {
     useToken($("pasted").value.trim().replace(/^Bearer\s+/i, ""));
     $("pasted").value = "";
   } catch (error) {
+    $("pasted").select(); // so that the next paste replaces it
     return complain(error);
   }
   begin();

@@ -10,7 +10,7 @@ const patience = 12_000;
 // Each makes its token from a good one; those that need none work before anybody has logged in.
 const trials = [
   { name: "No token", make: () => undefined },
-  { name: "Not a token", make: () => "open, sesame" },
+  { name: "Not a token", make: () => "open-sesame" },
   { name: "Wrong signature", from: true, make: misSigned },
   { name: "Another name", from: true, make: (good) => renamed(good, "root") },
   { name: "Unsigned", from: true, make: unsigned },
