@@ -1,0 +1,220 @@
+// Package doctest holds the documents to the code: what they name exists, and
+// what they show compiles.
+package doctest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+	"socketiojwt/token/mint"
+)
+
+var root = filepath.Join("..", "..")
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The README's program is examples/quickstart, which is compiled with the rest.
+func TestReadmeShowsTheQuickstart(t *testing.T) {
+	readme := read(t, "README.md")
+	_, rest, _ := strings.Cut(readme, "```go\n")
+	shown, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("README.md shows no Go program")
+	}
+	program := read(t, "examples/quickstart/main.go")
+	if program = program[strings.Index(program, "package main"):]; shown != program {
+		t.Errorf("README.md and examples/quickstart/main.go differ; README.md has\n%s", shown)
+	}
+	if lines := strings.Count(readme, "\n"); lines >= 150 {
+		t.Errorf("README.md has %d lines; it has to stay under 150", lines)
+	}
+}
+
+var (
+	goFile = regexp.MustCompile(`[a-z/]+\.go`)
+	symbol = regexp.MustCompile("`([A-Za-z]+)`")
+)
+
+// Every file and symbol in the table of docs/walk.md exists; a file without a
+// folder is in that of the file before it.
+func TestWalkNamesWhatExists(t *testing.T) {
+	rows := 0
+	for _, line := range strings.Split(read(t, "docs/walk.md"), "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) < 5 || !regexp.MustCompile(`^\s*\d+\s*$`).MatchString(cells[1]) {
+			continue
+		}
+		rows++
+		folder := ""
+		var sources strings.Builder
+		for _, name := range goFile.FindAllString(cells[3], -1) {
+			if dir := path.Dir(name); dir != "." && !strings.HasPrefix(name, "internal/") {
+				folder = dir
+			} else {
+				name = path.Join(folder, name)
+			}
+			text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+			if err != nil {
+				t.Errorf("row%s: %v", cells[1], err)
+			}
+			sources.Write(text)
+		}
+		for _, match := range symbol.FindAllStringSubmatch(cells[3], -1) {
+			if !regexp.MustCompile(`func (\([^)]*\) )?` + match[1] + `[\[(]`).MatchString(sources.String()) {
+				t.Errorf("row%s: no function %s in %s", cells[1], match[1], strings.TrimSpace(cells[3]))
+			}
+		}
+	}
+	if rows < 15 {
+		t.Errorf("only %d rows found", rows)
+	}
+}
+
+var testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+|[a-z-]+\\.test\\.mjs)`")
+
+// Every test that docs/threat-model.md names exists, and each row names one.
+func TestThreatModelNamesTests(t *testing.T) {
+	var tests strings.Builder
+	err := filepath.WalkDir(root, func(name string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && name != root) {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(name, "_test.go") {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			tests.Write(text)
+		}
+		if strings.HasSuffix(name, ".test.mjs") {
+			tests.WriteString("func " + d.Name() + "(")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, line := range strings.Split(read(t, "docs/threat-model.md"), "\n") {
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| threat") {
+			continue
+		}
+		rows++
+		named := testName.FindAllStringSubmatch(line, -1)
+		if len(named) == 0 && !strings.Contains(line, "later:") {
+			t.Errorf("no test in: %s", line)
+		}
+		for _, match := range named {
+			if !strings.Contains(tests.String(), "func "+match[1]+"(") {
+				t.Errorf("there is no %s", match[1])
+			}
+		}
+	}
+	if rows < 15 {
+		t.Errorf("only %d rows found", rows)
+	}
+}
+
+// The quickstart runs as it stands, but for its port: it lets in who has a good
+// token, and nobody else.
+func TestQuickstartRuns(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+
+	dir := t.TempDir()
+	program := strings.Replace(read(t, "examples/quickstart/main.go"), "localhost:3000", address, 1)
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "quickstart")
+	build := exec.Command("go", "build", "-o", binary, filepath.Join(dir, "main.go"))
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+
+	const secret = "a secret of more than thirty-two bytes"
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	run := exec.CommandContext(ctx, binary)
+	run.Env = append(os.Environ(), "JWT_SECRET="+secret)
+	run.Stderr = t.Output()
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		cancel()
+		_ = run.Wait()
+	}()
+	for { // until it listens
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = conn.Close()
+			break
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatal("it does not listen")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+
+	key, err := mint.Secret(secret, token.HS256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	join := func(name string) *sockettest.Peer {
+		signed, err := mint.Sign(key, map[string]any{"sub": name, "exp": time.Now().Add(time.Minute).Unix()}, mint.Header{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer, err := sockettest.Dial(ctx, "http://"+address, sockettest.Options{Auth: map[string]string{"token": signed}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = peer.Close() })
+		return peer
+	}
+	ann, bob := join("ann"), join("bob")
+	go func() { // again and again, since ann may still be on her way into the lobby
+		for bob.Emit("say", "hello") == nil {
+			time.Sleep(100 * time.Millisecond)
+		}
+	}()
+	said, err := ann.Expect(ctx, "said")
+	var who, text string
+	if err != nil || said.Scan(&who, &text) != nil || who != "bob" || text != "hello" {
+		t.Errorf("ann heard %q of %q, %v", text, who, err)
+	}
+	_, err = sockettest.Dial(ctx, "http://"+address, sockettest.Options{Auth: map[string]string{"token": "x.y.z"}})
+	var refusal *socketio.ConnectError
+	if !errors.As(err, &refusal) {
+		t.Errorf("a bad token: %v", err)
+	}
+}
