@@ -106,7 +106,11 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	http.NewResponseController(w).SetReadDeadline(time.Time{})
 
 	waiting, refused := s.startPoll()
-	if refused != nil {
+	switch {
+	case refused == refuseUnknownSession && s.srv.takeLeave(s.id):
+		s.srv.writePayload(w, r, noopPacket.payload())
+		return
+	case refused != nil:
 		s.srv.refuse(w, r, refused)
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -245,6 +244,29 @@ func TestClosePacketOvertakesThePoll(t *testing.T) {
 	})
 }
 
+// The same while the layer above is still being told.
+func TestClosePacketOvertakesThePollByLittle(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		told := make(chan struct{})
+		f := newPipe(t, Options{}, func(*recorder, *http.Request) Conn { return slowCloser(told) })
+		query, _ := f.open()
+		post := f.background("POST", query, "1")
+		synctest.Wait()
+		f.expect("GET", query, "", 200, "6")
+		f.expect("GET", query, "", 400, unknownSession)
+		close(told)
+		if a := <-post; a.body != "ok" {
+			t.Errorf("POST: %d %q", a.status, a.body)
+		}
+	})
+}
+
+// slowCloser is a Conn whose Closed waits.
+type slowCloser chan struct{}
+
+func (c slowCloser) Message([]byte, bool) {}
+func (c slowCloser) Closed(Reason)        { <-c }
+
 func TestCloseByPolling(t *testing.T) {
 	t.Run("while a poll waits", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
@@ -477,5 +499,3 @@ func TestCompression(t *testing.T) {
 		})
 	}
 }
-
-var _ net.Listener = (*pipeListener)(nil)
