@@ -94,7 +94,7 @@ func TestLogin(t *testing.T) {
 		{"no JSON", login{body: "username=ada"}, 400, "username"},
 		{"two values", login{body: `{"username":"ada"}{}`}, 400, "username"},
 		{"a member twice", login{body: `{"username":"ada","username":"root"}`}, 400, "username"},
-		{"a misspelt member", login{body: `{"user":"ada"}`}, 400, "username"},
+		{"a misspelt member", login{body: `{"username":"ada","lief":"20s"}`}, 400, "username"},
 		{"a number", login{body: `{"username":7}`}, 400, "username"},
 		{"no name", login{body: `{}`}, 400, "1 to 64"},
 		{"an empty name", login{body: `{"username":"  "}`}, 400, "1 to 64"},
