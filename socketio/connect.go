@@ -109,6 +109,7 @@ func (s *Socket) admit() {
 		_ = s.conn.session.Send(encodeConnected(s.name, s.id)) // a closed session ends the socket by itself
 	}
 	if s.early != nil {
+		s.sendWelcome()
 		for _, e := range s.early.events {
 			s.inboxBytes += e.size
 			s.inbox = append(s.inbox, task{event: e}) // this worker runs them

@@ -26,6 +26,7 @@ type early struct {
 	options HoldOptions
 	events  []*Event
 	bytes   int
+	welcome *engineio.Message // of AdmitWith
 }
 
 // intercepts are the handlers that see events first, and the events they have
@@ -105,6 +106,7 @@ func (s *Socket) Hold(opts HoldOptions) error {
 		s.early = &early{}
 	}
 	s.early.options = opts
+	s.sendWelcome()
 	s.mu.Unlock()
 	if answer {
 		s.conn.answered()
@@ -116,7 +118,20 @@ func (s *Socket) Hold(opts HoldOptions) error {
 // then rooms, then OnConnect, then the events that came early. It returns at
 // once. For a socket that is not held, or was admitted already, it returns
 // ErrClosed or ErrAdmitted.
-func (s *Socket) Admit() error {
+func (s *Socket) Admit() error { return s.admitWith(nil) }
+
+// AdmitWith is Admit with an event that the peer hears the moment it is let in:
+// before anything that OnConnect or a broadcast sends, and not at all when a later
+// middleware refuses. What the peer sends after it heard the event is never early.
+func (s *Socket) AdmitWith(event string, args ...any) error {
+	welcome, err := encodeEvent(s.name, 0, false, event, args)
+	if err != nil {
+		return fmt.Errorf("socketio: admit with %q: %w", event, err)
+	}
+	return s.admitWith(welcome)
+}
+
+func (s *Socket) admitWith(welcome *engineio.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -126,8 +141,17 @@ func (s *Socket) Admit() error {
 		return ErrAdmitted
 	}
 	s.suspended = false
+	s.early.welcome = welcome
 	s.post(task{step: s.resume})
 	return nil
+}
+
+// sendWelcome sends the event of AdmitWith, if there is one. The caller holds mu.
+func (s *Socket) sendWelcome() {
+	if s.early.welcome != nil {
+		_ = s.conn.session.Send(s.early.welcome) // a closed session ends the socket by itself
+		s.early.welcome = nil
+	}
 }
 
 // Refuse ends a socket that is not admitted: with CONNECT_ERROR while it is

@@ -237,6 +237,41 @@ func TestHeldSocketMayNotJoinButHears(t *testing.T) {
 }
 
 // Exactly one of Admit and Refuse wins, whoever is first.
+// What a peer sends once it was told that it is in is not early, however long the
+// middleware after the hold takes: with Drop it would be lost.
+func TestAdmitWithTellsThePeerWhenItIsIn(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			if err := s.Intercept("login", func(context.Context, *socketio.Socket, *socketio.Event) error {
+				return s.AdmitWith("in", 7)
+			}); err != nil {
+				return err
+			}
+			return s.Hold(socketio.HoldOptions{Drop: true})
+		}, func(_ context.Context, s *socketio.Socket) error {
+			time.Sleep(time.Minute)
+			_ = s.Namespace().Emit("news")
+			return nil
+		})
+		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("connected") })
+		io.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { ran.add(e.Name()); return nil })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("login")
+		f.nothing(p) // the second middleware runs
+		var n int
+		f.expect(p, "in", &n)
+		_ = p.Emit("after")
+		if got := ran.all(); !slices.Equal(got, []string{"after"}) || n != 7 {
+			t.Errorf("after %d ran %q, want the event after 7", n, got)
+		}
+		if got := p.Events(); !slices.Equal(got, []string{"connected"}) {
+			t.Errorf("besides, the peer heard %q, want connected alone", got)
+		}
+	})
+}
+
 func TestAdmitAgainstRefuse(t *testing.T) {
 	for range 50 {
 		var ran record
