@@ -33,7 +33,6 @@ type admission struct {
 	failed    int         // tokens refused
 	until     time.Time   // when the deadline is, or the lease ends
 	timer     *time.Timer // wakes at until, or before; nil when nothing runs
-	unwatch   func() bool // with timer: stops waiting for the socket's end
 }
 
 // newAdmission begins the way of a socket, and its deadline. Examining says that
@@ -41,8 +40,11 @@ type admission struct {
 func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
 	a := &admission{gate: g, socket: s, examining: examining}
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.setDeadline()
+	a.mu.Unlock()
+	// Or a closed socket would stay in memory for as long as its token is good.
+	s.OnEnd(a.gone)
+	g.keepCookies(s)
 	return a
 }
 
@@ -52,23 +54,20 @@ func (a *admission) setDeadline() {
 	a.wakeIn(a.gate.opts.Timeout)
 }
 
-// wakeIn sets the timer. The socket's end stops it, or a closed socket would stay in
-// memory for as long as its token is good. The caller holds mu.
+// wakeIn sets the timer. The caller holds mu.
 func (a *admission) wakeIn(d time.Duration) {
-	if a.timer != nil {
-		a.timer.Reset(d)
+	if a.timer == nil {
+		a.timer = time.AfterFunc(d, a.wake)
 		return
 	}
-	a.timer = time.AfterFunc(d, a.wake)
-	a.unwatch = context.AfterFunc(a.socket.Context(), a.gone)
+	a.timer.Reset(d)
 }
 
 // stopTimer does what it says. The caller holds mu.
 func (a *admission) stopTimer() {
 	if a.timer != nil {
 		a.timer.Stop()
-		a.unwatch()
-		a.timer, a.unwatch = nil, nil
+		a.timer = nil
 	}
 }
 
@@ -101,7 +100,7 @@ func (a *admission) wake() {
 	}
 }
 
-// gone runs when the socket has ended.
+// gone runs when the socket has ended, whoever ended it.
 func (a *admission) gone() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -191,9 +190,7 @@ func (a *admission) refuse() bool {
 		return false
 	}
 	a.stage = over
-	if a.timer != nil {
-		a.timer.Stop() // the rest is done when the socket has ended
-	}
+	a.stopTimer()
 	return true
 }
 

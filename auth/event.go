@@ -85,13 +85,13 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 	case !a.admit(lease): // the deadline was first, or the peer is gone
 		return
 	}
-	if was == guest {
-		a.socket.SetContextValue(leaseKey{}, lease)
-	}
-	_ = a.socket.Emit("authenticated") // a socket that is closed has nobody to tell
+	// Both fail for a socket that is closed, which has nobody to tell.
 	if was == outside {
-		_ = a.socket.Admit()
+		_ = a.socket.AdmitWith("authenticated")
+		return
 	}
+	a.socket.SetContextValue(leaseKey{}, lease)
+	_ = a.socket.Emit("authenticated")
 }
 
 // attemptFailed refuses the socket, or lets it try again.
@@ -100,9 +100,6 @@ func (a *admission) attemptFailed(e *Error) {
 	a.examining = false
 	a.failed++
 	last := e.Temporary || a.failed >= a.gate.opts.Attempts
-	if !last && a.stage == guest {
-		a.stopTimer()
-	}
 	undecided := a.undecided()
 	a.mu.Unlock()
 	switch {

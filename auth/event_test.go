@@ -350,6 +350,7 @@ func TestVerificationsOfASocketTakeTurns(t *testing.T) {
 			f.emit(p, "authenticate", bearing(mint(nil)))
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if most != 1 {
 			t.Errorf("%d verifications at once, want one", most)
 		}
@@ -507,6 +508,24 @@ func TestGuestWithABadToken(t *testing.T) {
 		f.unauthorized(p)
 		time.Sleep(time.Hour)
 		f.login(p, mint(nil))
+	})
+}
+
+// A guest shows its token by "authenticate" alone: what came with the handshake may be
+// there still, or not.
+func TestGuestLoginLooksAtThePayloadAlone(t *testing.T) {
+	bubble(t, setup{event: true, gate: auth.Options{Guests: true}, furnish: func(f *fixture) {
+		f.io.OnConnect(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
+	}}, func(f *fixture) {
+		header := map[string][]string{"Authorization": {"Bearer " + mint(nil)}}
+		p := f.dial(sockettest.Options{Header: header})
+		f.emit(p, "authenticate")
+		if told, _ := f.unauthorized(p); told.Reason != "token_missing" {
+			t.Errorf("told %+v", told)
+		}
+		p = f.dial(sockettest.Options{Header: header})
+		f.login(p, mint(claims{"sub": "bob"})) // which is no conflict
+		time.Sleep(time.Hour / 2)
 	})
 }
 

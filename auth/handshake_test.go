@@ -116,19 +116,30 @@ func TestHandshakeTimeoutCoversHooksThatNeverReturn(t *testing.T) {
 	}
 }
 
-// A hook that listens sees its context end in time, whatever it makes of that.
+// A hook that listens sees its context end in time. Whatever it makes of that, and
+// though its answer and the deadline come at once: what is late is our fault.
 func TestHooksSeeTheDeadline(t *testing.T) {
-	bubble(t, setup{gate: auth.Options{Authorize: func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) (any, error) {
+	final := func(ctx context.Context) error {
 		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != 5*time.Second {
 			t.Errorf("deadline %v, %v", deadline, ok)
 		}
 		<-ctx.Done()
-		return nil, &auth.Error{Message: "final, says the hook"}
-	}}}, func(f *fixture) {
-		if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, sockettest.ErrClosed) {
-			t.Errorf("got %v, want a closed transport: what was late is our fault", err)
-		}
-	})
+		return &auth.Error{Message: "final, says the hook"}
+	}
+	for name, gate := range map[string]auth.Options{
+		"Authorize": {Authorize: func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) (any, error) { return nil, final(ctx) }},
+		"source":    {Sources: []auth.Source{auth.SourceFunc(func(ctx context.Context, _ *socketio.Handshake) (string, error) { return "", final(ctx) })}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 200 {
+				bubble(t, setup{gate: gate}, func(f *fixture) {
+					if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, sockettest.ErrClosed) {
+						t.Fatalf("got %v, want a closed transport", err)
+					}
+				})
+			}
+		})
+	}
 }
 
 func TestKeyServerDownIsTemporary(t *testing.T) {
@@ -222,34 +233,44 @@ func TestNoGuestsUnasked(t *testing.T) {
 	})
 }
 
-// A peer that leaves meanwhile was not refused, and leaves nothing behind.
+// A peer that leaves meanwhile was not refused, and leaves nothing behind, whether or
+// not the key function notices.
 func TestPeerLeavesDuringVerification(t *testing.T) {
-	var refused record
-	for _, event := range []bool{false, true} {
-		bubble(t, setup{event: event, verifier: slow(t, 3*time.Second), gate: auth.Options{
-			OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) },
-			OnAdmit:  func(context.Context, *socketio.Socket) { refused.add("admitted") },
-		}}, func(f *fixture) {
-			if event {
-				p := f.dial(sockettest.Options{})
-				f.emit(p, "authenticate", bearing(mint(nil)))
-				synctest.Wait()
-				_ = p.Close()
-			} else {
-				ctx, cancel := f.ctx, context.CancelFunc(nil)
-				f.ctx, cancel = context.WithTimeout(ctx, time.Second)
-				defer cancel()
-				if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("dial: %v", err)
-				}
-				f.ctx = ctx
+	listening := verifierOf(t, token.KeyFunc(func(ctx context.Context, _ token.Unverified) (token.Key, error) {
+		<-ctx.Done()
+		return token.Key{}, ctx.Err()
+	}), token.Options{})
+	for range 50 {
+		for _, v := range []*token.Verifier{listening, slow(t, 3*time.Second)} {
+			for _, event := range []bool{false, true} {
+				var hooks record
+				bubble(t, setup{event: event, verifier: v, gate: auth.Options{
+					OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { hooks.add(string(e.Reason)) },
+					OnAdmit:  func(context.Context, *socketio.Socket) { hooks.add("admitted") },
+				}}, func(f *fixture) {
+					if event {
+						p := f.dial(sockettest.Options{})
+						f.emit(p, "authenticate", bearing(mint(nil)))
+						synctest.Wait()
+						_ = p.Close()
+					} else {
+						ctx := f.ctx
+						short, cancel := context.WithTimeout(ctx, time.Second)
+						defer cancel()
+						f.ctx = short
+						if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, context.DeadlineExceeded) {
+							t.Errorf("dial: %v", err)
+						}
+						f.ctx = ctx
+					}
+					time.Sleep(time.Minute)
+					f.happened()
+					if got := hooks.all(); len(got) > 0 {
+						t.Fatalf("hooks ran: %q", got)
+					}
+				})
 			}
-			time.Sleep(time.Minute)
-			f.happened()
-			if got := refused.all(); len(got) > 0 {
-				t.Errorf("hooks ran: %q", got)
-			}
-		})
+		}
 	}
 }
 

@@ -46,6 +46,18 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// A peer that owes as many acknowledgements as it may is told all the same.
+func TestExpiryIsToldBesideOtherAcknowledgements(t *testing.T) {
+	bubble(t, setup{server: socketio.Options{MaxPendingAcks: 1}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})
+		synctest.Wait()
+		go func() { _, _ = f.io.Sockets()[0].EmitWithAck(f.ctx, "owed") }()
+		if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
+			t.Errorf("told %+v", told)
+		}
+	})
+}
+
 // A token within its leeway is still good: the lease ends when the verifier would
 // refuse it, or the peer would come back for ever.
 func TestLeaseEndsWithTheLeeway(t *testing.T) {

@@ -316,6 +316,18 @@ func TestHookChoosesTheWords(t *testing.T) {
 	})
 }
 
+// A key function that fails is temporary, unless it says otherwise.
+func TestKeyFuncChoosesTheWords(t *testing.T) {
+	v := verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
+		return token.Key{}, &auth.Error{Message: "unknown tenant", Err: token.ErrExpired}
+	}), token.Options{})
+	bubble(t, setup{verifier: v}, func(f *fixture) {
+		if told := f.refused(sockettest.Options{Auth: bearing(mint(nil))}); told.Message != "unknown tenant" || told.Reason != "not_authorized" {
+			t.Errorf("told %+v", told)
+		}
+	})
+}
+
 func TestPanicsAreRefused(t *testing.T) {
 	secretPanic := func() { panic("eyJhbGciOiJIUzI1NiJ9.e30.x") } // bubble looks for tokens in the log
 	runtimePanic := func() { var m map[string]int; m["x"] = 1 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -50,7 +51,9 @@ func FromQuery(parameter string) Source { return fromQuery{parameter} }
 
 // FromCookie returns the token in a cookie. Browsers send cookies along wherever
 // the page comes from, so they are not looked at where the server's origin rule is
-// waived (socketio.Handshake.OriginChecked): such a socket shows no token.
+// waived (socketio.Handshake.OriginChecked): such a socket shows no token. If the
+// namespace that is joined first has no gate with this source, name Cookie in
+// socketio.Options.KeepHeaders.
 func FromCookie(name string) Source { return fromCookie{name} }
 
 type (
@@ -178,6 +181,14 @@ func only(values []string) (string, error) {
 		return "", errFormat
 	}
 	return values[0], nil
+}
+
+// keepCookies makes cookies readable for gates of namespaces that are joined later on
+// the connection. Otherwise only an Authorization header is.
+func (g *Gate) keepCookies(s *socketio.Socket) {
+	if slices.ContainsFunc(g.opts.Sources, func(source Source) bool { _, ok := source.(fromCookie); return ok }) {
+		s.KeepHeader("Cookie")
+	}
 }
 
 // find returns the one token that the sources show.

@@ -92,6 +92,23 @@ func TestCookiesNeedTheOriginRule(t *testing.T) {
 	})
 }
 
+// The gates of a connection's namespaces find the same cookie.
+func TestCookieOfALaterNamespace(t *testing.T) {
+	sources := []auth.Source{auth.FromCookie("token")}
+	bubble(t, setup{gate: auth.Options{Sources: sources}, furnish: func(f *fixture) {
+		f.furnish(f.io.Of("/admin"), f.gate.Handshake)
+	}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Header: http.Header{"Cookie": {"token=" + mint(nil)}}})
+		admin, err := p.Join(f.ctx, "/admin", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.whoami(admin); got != "ada" {
+			t.Errorf("whoami: %q", got)
+		}
+	})
+}
+
 func TestSourceFunc(t *testing.T) {
 	tickets := map[string]string{"one-use": mint(claims{"exp": 4102444800})}
 	source := auth.SourceFunc(func(ctx context.Context, h *socketio.Handshake) (string, error) {

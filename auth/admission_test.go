@@ -1,0 +1,25 @@
+package auth
+
+import (
+	"testing"
+
+	"socketiojwt/token"
+)
+
+// A socket that ends just before it is held is not counted, since nothing would ever
+// count it out again.
+func TestSocketThatEndedIsNotHeld(t *testing.T) {
+	v, err := token.NewVerifier(token.Secret("a secret of the tests, long enough for HS256"), token.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := NewGate(v, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &admission{gate: g}
+	a.gone()
+	if !a.hold() || g.held.Load() != 0 {
+		t.Errorf("%d sockets held, want none", g.held.Load())
+	}
+}
