@@ -218,20 +218,18 @@ async function start(binary, args, env) {
   const failed = exited.then((how) => Promise.reject(new Error(ended(how))));
   failed.catch(() => {});
   const [line] = await within(Promise.race([once(lines, "line"), failed]), `the first line of ${binary}`, 30_000);
-  return {
-    line,
-    log,
-    // stop asks the program to end and checks that it ends well, open connections or not.
-    async stop() {
-      child.kill("SIGTERM");
-      const how = await within(exited, `the end of ${binary}`, 20_000).finally(remove);
-      assert.deepEqual(how, [0, null], ended(how));
-    },
-    async kill() {
-      remove();
-      await within(exited, `the end of ${binary}`);
-    },
+  // stop asks the program to end and checks that it ends well, open connections or not. It may be called again.
+  let stopping;
+  const stop = () => stopping ??= (async () => {
+    child.kill("SIGTERM");
+    const how = await within(exited, `the end of ${binary}`, 20_000).finally(remove);
+    assert.deepEqual(how, [0, null], ended(how));
+  })();
+  const kill = async () => {
+    remove();
+    await within(exited, `the end of ${binary}`);
   };
+  return { line, log, stop, kill };
 }
 
 // startServer runs the test server.

@@ -1,50 +1,24 @@
 // The page of the command, driven by a person's hands in headless Chromium: logging in, coming in by either mode, talking,
 // knocking with bad tokens, and coming back. At the end the page's own client alone, against a WebSocket that plays tricks.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { launch, tab } from "./browser.mjs";
-import { audience, here, issuer, mint, refusals, secret, within } from "./harness.mjs";
+import { audience, here, issuer, mint, refusals, secret, startCommand } from "./harness.mjs";
 
 const limit = { timeout: 60_000 };
 const namespaces = { handshake: "/", event: "/admin" };
 
-const dir = mkdtempSync(join(tmpdir(), "socketio-jwt-page-"));
-process.on("exit", () => rmSync(dir, { recursive: true, force: true }));
-const command = join(dir, "socketio-jwt");
-
 let browser;
-before(async () => {
-  execFileSync("go", ["build", "-race", "-o", command, "../cmd/socketio-jwt"], { cwd: here, stdio: "inherit" });
-  browser = await launch();
-});
+before(async () => { browser = await launch(); });
 after(() => browser?.close());
 
 // serve runs the command until the test ends.
-async function serve(t, { flags = [], port = 0, env = {} } = {}) {
-  const child = spawn(command, ["serve", "--addr", `localhost:${port}`, ...flags], { env: { ...process.env, ...env, GORACE: "halt_on_error=1" }, stdio: ["ignore", "pipe", "pipe"] });
-  const exited = once(child, "exit");
-  const kill = () => child.kill("SIGKILL");
-  process.once("exit", kill);
-  const log = [];
-  createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
-  const [line] = await within(Promise.race([once(createInterface({ input: child.stdout }), "line"), exited]), "the command's first line", 30_000);
-  const url = /^Serving at (\S+)$/.exec(line)?.[1];
-  assert.ok(url, `the command did not start: ${log.join("\n")}`);
-  let stopped;
-  const stop = () => stopped ??= (async () => {
-    child.kill("SIGTERM");
-    const [code, signal] = await within(exited, "the command's end", 20_000).finally(kill);
-    process.off("exit", kill);
-    assert.equal(signal ?? code, 0, `the command ended (${signal ?? code})\n${log.join("\n")}`);
-  })();
-  t.after(stop);
-  return { url, port: Number(new URL(url).port), log, stop };
+async function serve(t, { flags = [], port = 0, env } = {}) {
+  const command = await startCommand(["--addr", `localhost:${port}`, ...flags], env);
+  t.after(command.stop);
+  return { ...command, port: Number(new URL(command.url).port) };
 }
 
 // visit opens the page in a profile of its own. What a browser complains about fails the test: a broken script, or
@@ -58,7 +32,7 @@ async function visit(t, server, viewport = { width: 1280, height: 900 }) {
   t.after(() => assert.deepEqual(complaints, []));
   await page.setViewport(viewport);
   await page.goto(server.url);
-  await page.waitForSelector("form:not([hidden])");
+  await page.waitForSelector("#login:not([hidden]), #paste:not([hidden])");
   return page;
 }
 
@@ -85,6 +59,8 @@ async function enter(t, server, name, mode) {
   await logIn(page, name);
   await connect(page, mode);
   await status(page, `Inside as ${name}`);
+  // The answer to whoami shows that the socket is in the namespace: "authenticated" goes out before that.
+  await page.waitForFunction(() => /The server has verified it/.test(document.querySelector("#confirmed").textContent));
   return page;
 }
 
@@ -258,7 +234,6 @@ describe("the page's own client", () => {
   }
   const open = '0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}';
 
-  // clock is the time and the timers of the client, in a test's hands.
   // clock puts the time and the timers of the client into a test's hands.
   const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
   function clock(t) {
