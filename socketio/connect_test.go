@@ -323,3 +323,59 @@ func TestOddPacketsAreIgnored(t *testing.T) {
 		}
 	})
 }
+
+// A "/" without middleware must not become a way past a gate that stands before
+// dynamic namespaces, whatever their rule matches.
+func TestRuleDoesNotOpenTheRoot(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.OfPattern(regexp.MustCompile(`/.*`)).Use(func(context.Context, *socketio.Socket) error {
+			ran.add("gate")
+			return errors.New("no")
+		})
+	}, func(f *fixture) {
+		if got := f.refused(sockettest.Options{}); got.Message != "Invalid namespace" {
+			t.Errorf("/: %q", got.Message)
+		}
+		if n := len(f.io.Sockets()); n != 0 {
+			t.Errorf("%d sockets are in /", n)
+		}
+		f.refused(sockettest.Options{Namespace: "/x"})
+		if got := ran.all(); !slices.Equal(got, []string{"gate"}) {
+			t.Errorf("ran %q", got)
+		}
+	})
+}
+
+// The rule that made a namespace says who may join it; another rule that matches
+// the same name must not let a socket in that the first one sent away.
+func TestRuleDoesNotLetInToAnothersNamespace(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.OfFunc(func(_ context.Context, _ string, h *socketio.Handshake) (bool, error) {
+			return string(h.Auth) == `{"staff":true}`, nil
+		}).Open().OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("staff") })
+		io.OfPattern(regexp.MustCompile(`/.+`)).Open()
+	}, func(f *fixture) {
+		staff := f.dial(sockettest.Options{Namespace: "/x", Auth: map[string]bool{"staff": true}})
+		f.expect(staff, "staff")
+		if got := f.refused(sockettest.Options{Namespace: "/x"}); got.Message != "Invalid namespace" {
+			t.Errorf("%q", got.Message)
+		}
+		_ = staff.Close()
+		synctest.Wait()
+		f.dial(sockettest.Options{Namespace: "/x"}) // now it is the other rule's
+	})
+}
+
+func TestPatternMatchesWholeNames(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.OfPattern(regexp.MustCompile(`/room|/room-\d+|(?m)^/line$`)).Open()
+	}, func(f *fixture) {
+		for _, name := range []string{"/room", "/room-1", "/line"} {
+			f.dial(sockettest.Options{Namespace: name})
+		}
+		for _, name := range []string{"/room-", "/roomy", "/line\nx", "/x/room"} {
+			f.refused(sockettest.Options{Namespace: name})
+		}
+	})
+}

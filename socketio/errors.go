@@ -27,7 +27,8 @@ var (
 	// not tell them apart.
 	ErrPlaceholder = errors.New("socketio: argument looks like an attachment's placeholder")
 
-	errHeld = errors.New("socketio: socket is held")
+	errHeld        = errors.New("socketio: socket is held")
+	errNoNamespace = &ConnectError{Message: "Invalid namespace"}
 )
 
 // A ConnectError refuses a socket. A connect middleware returns one to say what

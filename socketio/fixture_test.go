@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
@@ -49,11 +48,13 @@ func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)
 			_ = web.Serve(in)
 		}()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-		defer cancel()
+		defer func() { // also when the test has failed
+			cancel()
+			_ = io.Close()
+			_ = web.Close()
+			<-served
+		}()
 		test(&fixture{t: t, ctx: ctx, io: io, in: in})
-		_ = io.Close()
-		_ = web.Close()
-		<-served
 	})
 }
 
@@ -172,5 +173,3 @@ func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) 
 		return nil, ctx.Err()
 	}
 }
-
-var _ = engineio.WebSocket

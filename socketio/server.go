@@ -82,17 +82,19 @@ func (srv *Server) Of(name string) *Namespace {
 // OfPattern declares dynamic namespaces: all whose whole name matches. What is
 // registered on the namespace it returns holds for each of them; each has its
 // own sockets and rooms, comes with its first socket and goes with its last.
-// Declare them in the order in which they shall be tried.
+// Declare them in the order in which they shall be tried. "/" is never dynamic.
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
+	whole := regexp.MustCompile(`\A(?:` + pattern.String() + `)\z`)
 	return srv.OfFunc(func(_ context.Context, name string, _ *Handshake) (bool, error) {
-		at := pattern.FindStringIndex(name)
-		return at != nil && at[0] == 0 && at[1] == len(name), nil
+		return whole.MatchString(name), nil
 	}).named(pattern.String())
 }
 
 // OfFunc declares dynamic namespaces: all for which matches returns true. It is
 // asked for each CONNECT, with the name that the peer chose and before anything
-// is known of the peer; an error refuses the socket.
+// is known of the peer; an error refuses the socket. While a namespace has
+// sockets it belongs to the rule that made it: a socket that another rule
+// matches is refused.
 func (srv *Server) OfFunc(matches func(ctx context.Context, name string, h *Handshake) (bool, error)) *Namespace {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -197,8 +199,12 @@ func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) 
 	srv.mu.Lock()
 	n := srv.namespaces[name]
 	srv.mu.Unlock()
-	if n != nil && n.parent == nil && n.table.admits() {
+	switch {
+	case n == nil || n.parent != nil:
+	case n.table.admits():
 		return n, nil
+	default: // "/" with no middleware of its own: no rule may open it
+		return nil, errNoNamespace
 	}
 	for _, parent := range srv.dynamic {
 		ok, err := parent.matches(ctx, name, h)
@@ -209,42 +215,44 @@ func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) 
 			return srv.child(parent, name)
 		}
 	}
-	return nil, &ConnectError{Message: "Invalid namespace"}
+	return nil, errNoNamespace
 }
 
 // child returns the dynamic namespace of that name. Two sockets that come at
 // once get the same.
 func (srv *Server) child(parent *Namespace, name string) (*Namespace, error) {
-	if n := srv.enter(name, nil); n != nil {
-		return n, nil
+	if n, err := srv.enter(parent, name, nil); n != nil || err != nil {
+		return n, err
 	}
 	made := srv.newNamespace(name, parent.table)
 	made.parent = parent
 	if err := srv.adapt(made); err != nil {
 		return nil, &ConnectError{Message: "internal error", Temporary: true, Err: err}
 	}
-	n := srv.enter(name, made)
+	n, err := srv.enter(parent, name, made)
 	if n != made {
 		srv.closeAdapter(made) // somebody was faster
 	}
-	return n, nil
+	return n, err
 }
 
-// enter counts a socket that joins a namespace: the one there is, else the one
-// made for it.
-func (srv *Server) enter(name string, made *Namespace) *Namespace {
+// enter counts a socket that joins a namespace of parent: the one there is, else
+// the one made for it; nil when there is neither.
+func (srv *Server) enter(parent *Namespace, name string, made *Namespace) (*Namespace, error) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	n := srv.namespaces[name]
-	if n == nil {
-		if made == nil {
-			return nil
-		}
+	switch {
+	case n == nil && made == nil:
+		return nil, nil
+	case n == nil:
 		n = made
 		srv.namespaces[name] = n
+	case n.parent != parent:
+		return nil, errNoNamespace // its middleware would not be parent's
 	}
 	n.refs++
-	return n
+	return n, nil
 }
 
 // release lets a dynamic namespace go with its last socket.
