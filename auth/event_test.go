@@ -166,6 +166,7 @@ func TestAcknowledgementEndsTheGrace(t *testing.T) {
 		f.emit(p, "authenticate", bearing("junk"))
 		_, e := f.unauthorized(p)
 		time.Sleep(time.Minute)
+		f.nothing(p) // the deadline is gone
 		_ = e.Ack()
 		f.ended(p, sockettest.ErrDisconnected, 0)
 	})
@@ -258,6 +259,21 @@ func TestEarlyEvents(t *testing.T) {
 		f.login(p, mint(nil))
 		f.emit(p, "after")
 		f.happened("connected ada", "event after")
+	})
+}
+
+// "authenticated" means in: what a peer sends once it heard that is no early event,
+// however long the middleware after the gate takes.
+func TestAuthenticatedMeansIn(t *testing.T) {
+	bubble(t, setup{event: true, gate: auth.Options{DropEarly: true}, furnish: func(f *fixture) {
+		f.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
+		f.io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
+	}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.login(p, mint(nil))
+		f.emit(p, "after")
+		f.happened("connected ada", "event after")
+		f.expect(p, "welcome")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"socketiojwt/auth"
@@ -393,6 +394,7 @@ func TestOnRefuse(t *testing.T) {
 				}
 			} else {
 				f.refused(sockettest.Options{Auth: expired})
+				synctest.Wait()
 				f.refused(sockettest.Options{Auth: bearing("x")})
 			}
 			f.happened("refused token_expired, expired true, done false, true", "refused token_malformed, expired false, done false, true")
