@@ -95,16 +95,14 @@ func (s *Socket) resume() {
 // admit lets the socket in: rooms, CONNECT, OnConnect, then the events that came
 // early. Worker.
 func (s *Socket) admit() {
-	local := s.namespace.local
-	local.add(s)
 	s.mu.Lock()
 	if s.state == stateClosed {
 		s.mu.Unlock()
-		local.remove(s)
 		return
 	}
 	answer := s.state == stateConnecting
 	s.state = stateAdmitted
+	s.namespace.local.add(s) // under the lock: whoever finds it listed finds it admitted
 	if answer {
 		_ = s.conn.session.Send(encodeConnected(s.name, s.id)) // a closed session ends the socket by itself
 	}

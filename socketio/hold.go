@@ -165,21 +165,22 @@ func (s *Socket) Refuse(err error) error {
 		s.logger().Info("socketio: refused", "error", err)
 	}
 	if refusal.Temporary {
-		if err := s.notAdmitted(); err != nil {
-			return err
+		if !s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) {
+			return s.notAdmitted()
 		}
 		s.conn.close(ReasonForcedServerClose, err)
 		return nil
+	}
+	// Before any lock is taken, since its data may be encoded by user code.
+	connectError, encodeErr := encodeConnectError(s.name, refusal.Message, refusal.Data)
+	if encodeErr != nil {
+		s.logger().Error("socketio: refusal cannot be encoded", "error", encodeErr)
 	}
 	refused := s.endFrom(stateHeld, ReasonServer, err, func(was state) *engineio.Message {
 		if was == stateHeld {
 			return encodeDisconnect(s.name)
 		}
-		m, encodeErr := encodeConnectError(s.name, refusal.Message, refusal.Data)
-		if encodeErr != nil {
-			s.logger().Error("socketio: refusal cannot be encoded", "error", encodeErr)
-		}
-		return m
+		return connectError
 	})
 	if !refused {
 		return s.notAdmitted()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -336,6 +337,98 @@ func TestInterceptAfterAdmission(t *testing.T) {
 		close(gate)
 		if got, want := ran.all(), []string{"slow begins", "slow ends", "slow begins", "slow ends"}; !slices.Equal(got, want) {
 			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+// Whoever finds a socket listed finds it admitted.
+func TestListedMeansAdmitted(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			go func() { _ = s.Admit() }()
+			return s.Hold(socketio.HoldOptions{})
+		})
+	}, func(f *fixture) {
+		var stop atomic.Bool
+		looked := make(chan struct{})
+		go func() {
+			defer close(looked)
+			for !stop.Load() {
+				for _, s := range f.io.Sockets() {
+					if err := s.Join("x"); errors.Is(err, socketio.ErrNotAdmitted) {
+						t.Errorf("a socket that is not admitted is listed")
+						return
+					}
+				}
+			}
+		}()
+		for range 400 {
+			p := f.dial(sockettest.Options{})
+			_ = p.Close()
+		}
+		stop.Store(true)
+		<-looked
+	})
+}
+
+type marshals func() ([]byte, error)
+
+func (m marshals) MarshalJSON() ([]byte, error) { return m() }
+
+// The data of a refusal is encoded by user code, which may call the socket, and
+// may panic.
+func TestRefusalDataIsUserCode(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/asks").Use(func(_ context.Context, s *socketio.Socket) error {
+			return &socketio.ConnectError{Message: "no", Data: marshals(func() ([]byte, error) {
+				return fmt.Appendf(nil, "%q", s.Handshake().Path), nil
+			})}
+		})
+		io.Of("/panics").Use(func(_ context.Context, s *socketio.Socket) error {
+			return &socketio.ConnectError{Message: "no", Data: marshals(func() ([]byte, error) { panic("marshal") })}
+		})
+		io.Of("/fails").Use(func(_ context.Context, s *socketio.Socket) error {
+			return &socketio.ConnectError{Message: "no", Data: make(chan int)}
+		})
+	}, func(f *fixture) {
+		for name, want := range map[string]string{"/asks": "no", "/panics": "internal error", "/fails": "no"} {
+			got := f.refused(sockettest.Options{Namespace: name})
+			if got.Message != want || (got.Data != nil) != (name == "/asks") {
+				t.Errorf("%s: %q %s", name, got.Message, got.Data)
+			}
+		}
+	})
+}
+
+// A temporary refusal that comes too late, for a socket that is closed or let in,
+// does nothing to the connection.
+func TestLateTemporaryRefusal(t *testing.T) {
+	later := &socketio.ConnectError{Message: "later", Temporary: true}
+	var held *socketio.Socket
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
+			held = s
+			return s.Hold(socketio.HoldOptions{})
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		other, err := p.Join(f.ctx, "/held", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = other.Leave()
+		synctest.Wait()
+		if err := held.Refuse(later); err != nil {
+			t.Errorf("Refuse of a closed socket: %v", err)
+		}
+		if err := f.io.Sockets()[0].Refuse(later); !errors.Is(err, socketio.ErrAdmitted) {
+			t.Errorf("Refuse of an admitted socket: %v", err)
+		}
+		synctest.Wait()
+		if err := p.SendRaw(`2["x"]`); err != nil || len(f.io.Sockets()) != 1 {
+			t.Errorf("the connection was closed: %v", err)
 		}
 	})
 }
