@@ -23,9 +23,12 @@ type conn struct {
 	request    *Handshake // what sockets that connect now can see of the first request
 	trimmed    bool       // request holds no more than KeepHeaders and keep
 	keep       []string   // headers kept because of Socket.KeepHeader
+	ended      bool       // the session has ended; the last socket takes the connection along
 	sockets    []*Socket  // one for each namespace joined or being joined
+	waiting    []*Socket  // those of them whose CONNECT waits for others to be answered
+	leaving    []*Socket  // whose peer has left; what it sent before is still handled
 	left       []string   // namespaces that the server ended, whose peer may not know yet
-	connecting int
+	connecting int        // CONNECTs whose middleware runs
 	refused    int
 	timer      *time.Timer // runs while no namespace is joined
 }
@@ -46,7 +49,7 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.startTimer()
+	c.setTimer()
 	return c
 }
 
@@ -131,13 +134,13 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 }
 
 // joined finds the socket that a packet is for. It is nil for a namespace that
-// the server has just ended: the peer may not know yet, and its packet is
-// dropped. A packet for a namespace that was never joined, or is not joined yet,
+// the server has just ended: the peer may not know yet, or during Shutdown is
+// not told, and its packet is dropped. A packet for a namespace that was never joined, or is not joined yet,
 // closes the connection and is not ok.
 func (c *conn) joined(namespace string) (s *Socket, ok bool) {
 	c.mu.Lock()
 	s = c.find(namespace)
-	left := c.closed || slices.Contains(c.left, namespace)
+	left := c.closed || c.server.draining.Load() || slices.Contains(c.left, namespace)
 	c.mu.Unlock()
 	if s == nil && !left || s != nil && s.isConnecting() {
 		c.violation("packet for a namespace that is not joined")
@@ -160,56 +163,75 @@ func (c *conn) find(namespace string) *Socket {
 // CONNECT may see.
 func (c *conn) answered() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.connecting--
-	if len(c.sockets) > 0 { // else it ended meanwhile
-		c.stopTimer()
-	}
+	c.setTimer()
 	if !c.trimmed {
 		c.trimmed = true
 		c.request = c.request.keep(append(c.keep, c.server.opts.KeepHeaders...))
 		c.keep = nil
 	}
+	c.mu.Unlock()
+	c.begin()
 }
 
-// gone takes a socket that ended out of the connection.
+// leave lets the peer join a socket's namespace again, though the socket may
+// still be busy with what the peer sent before.
+func (c *conn) leave(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if take(&c.sockets, s) { // else it has just ended
+		c.leaving = append(c.leaving, s)
+		c.setTimer()
+	}
+}
+
+// gone takes a socket that ends out of the connection. The caller holds the
+// socket's mu.
 func (c *conn) gone(s *Socket, was state, byServer bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if was == stateConnecting {
+	if !take(&c.waiting, s) && was == stateConnecting {
 		c.connecting--
 	}
 	if was == stateConnecting || was == stateHeld {
 		c.refused++
 	}
-	i := slices.Index(c.sockets, s)
-	if i < 0 {
-		return
-	}
-	c.sockets = slices.Delete(c.sockets, i, i+1)
-	if byServer && was != stateConnecting && !slices.Contains(c.left, s.name) {
+	if take(&c.sockets, s) && byServer && was != stateConnecting && !slices.Contains(c.left, s.name) {
 		if len(c.left) >= c.server.opts.MaxNamespaces {
 			c.left = slices.Delete(c.left, 0, 1)
 		}
 		c.left = append(c.left, s.name)
 	}
-	if len(c.sockets) == 0 {
-		c.startTimer()
+	take(&c.leaving, s)
+	c.setTimer()
+	c.forget()
+}
+
+// take takes s out of a list, if it is there.
+func take(list *[]*Socket, s *Socket) bool {
+	i := slices.Index(*list, s)
+	if i >= 0 {
+		*list = slices.Delete(*list, i, i+1)
+	}
+	return i >= 0
+}
+
+// forget takes the connection off the server's list when nothing of it is left.
+// The caller holds mu.
+func (c *conn) forget() {
+	if c.ended && len(c.sockets)+len(c.leaving) == 0 {
+		c.server.removeConn(c)
 	}
 }
 
-// startTimer begins the time in which a namespace has to be joined. The caller
-// holds mu.
-func (c *conn) startTimer() {
-	if c.closed || c.timer != nil {
-		return
-	}
-	c.timer = time.AfterFunc(c.server.opts.ConnectTimeout, func() { c.violation("no namespace joined in time") })
-}
-
-// stopTimer ends it. The caller holds mu.
-func (c *conn) stopTimer() {
-	if c.timer != nil {
+// setTimer lets the time in which a namespace has to be joined run while none is.
+// The caller holds mu.
+func (c *conn) setTimer() {
+	joined := len(c.sockets) > len(c.waiting)+c.connecting
+	switch {
+	case c.timer == nil && !joined && !c.closed:
+		c.timer = time.AfterFunc(c.server.opts.ConnectTimeout, func() { c.violation("no namespace joined in time") })
+	case c.timer != nil && (joined || c.closed):
 		c.timer.Stop()
 		c.timer = nil
 	}
@@ -233,9 +255,12 @@ func (c *conn) close(reason Reason, cause error) {
 // Closed ends the sockets after the events that were received before.
 func (c *conn) Closed(reason engineio.Reason) {
 	for _, s := range c.shut() {
-		s.lost(Reason(reason))
+		s.drain(Reason(reason))
 	}
-	c.server.removeConn(c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	c.forget()
 }
 
 // shut stops new sockets and returns those there are.
@@ -243,6 +268,6 @@ func (c *conn) shut() []*Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	c.stopTimer()
-	return slices.Clone(c.sockets)
+	c.setTimer()
+	return slices.Concat(c.sockets, c.leaving)
 }

@@ -4,23 +4,23 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"socketiojwt/socketio/internal/packet"
 )
 
 // connect takes a CONNECT packet: it makes a socket, whose worker runs the
-// middleware.
+// middleware when its turn comes.
 func (c *conn) connect(p packet.Packet) {
 	opts := &c.server.opts
 	c.mu.Lock()
 	switch {
-	case c.closed:
+	case c.closed, c.server.draining.Load(): // Shutdown lets nobody in, and will close the transport
 		c.mu.Unlock()
 		return
-	case c.find(p.Namespace) != nil, len(c.sockets) >= opts.MaxNamespaces,
-		c.connecting >= opts.MaxConnecting, c.refused >= opts.MaxRefused:
+	case c.find(p.Namespace) != nil, len(c.sockets)+len(c.leaving) >= opts.MaxNamespaces:
 		c.mu.Unlock()
-		c.violation("too many namespaces or CONNECTs")
+		c.violation("CONNECT for a namespace joined already, or for too many")
 		return
 	}
 	handshake := *c.request
@@ -29,12 +29,34 @@ func (c *conn) connect(p packet.Packet) {
 	}
 	s := newSocket(c, p.Namespace, &handshake)
 	c.sockets = append(c.sockets, s)
-	c.connecting++
+	c.waiting = append(c.waiting, s)
 	c.mu.Unlock()
+	c.begin()
+}
 
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.post(task{step: s.connect})
+// begin begins the CONNECTs whose turn it is. A JavaScript client sends those of
+// all its namespaces at once, so that those beyond MaxConnecting have to wait.
+func (c *conn) begin() {
+	for {
+		c.mu.Lock()
+		if len(c.waiting) == 0 || c.connecting >= c.server.opts.MaxConnecting {
+			c.mu.Unlock()
+			return
+		}
+		if c.refused >= c.server.opts.MaxRefused {
+			c.mu.Unlock()
+			c.violation("too many CONNECTs were refused")
+			return
+		}
+		s := c.waiting[0]
+		c.waiting = slices.Delete(c.waiting, 0, 1)
+		c.connecting++
+		c.mu.Unlock()
+
+		s.mu.Lock()
+		s.post(task{step: s.connect})
+		s.mu.Unlock()
+	}
 }
 
 // connect finds the namespace and begins its middleware. Worker.

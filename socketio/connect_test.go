@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,7 +210,6 @@ func TestConnectionLimits(t *testing.T) {
 	}{
 		"namespaces":    {socketio.Options{MaxNamespaces: 3}, []string{"0/1,", "0/2,", "0/3,"}},
 		"refused":       {socketio.Options{MaxRefused: 2}, []string{"0/no,", "0/no,", "0/no,"}},
-		"connecting":    {socketio.Options{MaxConnecting: 2}, []string{"0/slow1,", "0/slow2,", "0/slow3,"}},
 		"name":          {socketio.Options{MaxNameLength: 8}, []string{"0/123456789,"}},
 		"event name":    {socketio.Options{MaxNameLength: 8}, []string{`2["123456789"]`}},
 		"depth":         {socketio.Options{MaxDepth: 3}, []string{`2["a",[[[]]]]`}},
@@ -376,6 +377,136 @@ func TestPatternMatchesWholeNames(t *testing.T) {
 		}
 		for _, name := range []string{"/room-", "/roomy", "/line\nx", "/x/room"} {
 			f.refused(sockettest.Options{Namespace: name})
+		}
+	})
+}
+
+// A peer that hears that it was refused or disconnected may CONNECT again at
+// once, however long the server takes to clean up.
+func TestJoinAgainAtOnce(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			s.OnEnd(func() { time.Sleep(time.Second) })
+			if s.Handshake().Auth != nil {
+				return errors.New("no")
+			}
+			return nil
+		})
+		io.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for range 3 {
+			_ = p.Emit("kick")
+			f.ended(p, sockettest.ErrDisconnected)
+			var refusal *socketio.ConnectError
+			if _, err := p.Join(f.ctx, "/", map[string]int{}); !errors.As(err, &refusal) {
+				t.Fatalf("got %v, want a refusal", err)
+			}
+			var err error
+			if p, err = p.Join(f.ctx, "/", nil); err != nil {
+				t.Fatalf("join again: %v", err)
+			}
+		}
+		_ = p.Close()
+		time.Sleep(time.Minute)
+	})
+}
+
+// The JavaScript client sends the CONNECTs of all its namespaces at once.
+func TestManyConnectsAtOnceWaitTheirTurn(t *testing.T) {
+	var now, most, joined atomic.Int32
+	bubble(t, socketio.Options{MaxConnecting: 2}, func(io *socketio.Server) {
+		io.OfPattern(regexp.MustCompile(`/\d+`)).Use(func(_ context.Context, s *socketio.Socket) error {
+			most.Store(max(most.Load(), now.Add(1)))
+			time.Sleep(time.Second)
+			now.Add(-1)
+			if s.Namespace().Name() == "/3" {
+				return errors.New("no")
+			}
+			return nil
+		})
+		io.Open().OnConnect(func(_ context.Context, s *socketio.Socket) error { return nil })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for i := range 9 {
+			go func() {
+				if _, err := p.Join(f.ctx, fmt.Sprintf("/%d", i), nil); err == nil {
+					joined.Add(1)
+				} else if i != 3 {
+					t.Errorf("/%d: %v", i, err)
+				}
+			}()
+		}
+		time.Sleep(time.Minute)
+		if joined.Load() != 8 || most.Load() != 2 {
+			t.Errorf("%d of 8 joined, %d at a time", joined.Load(), most.Load())
+		}
+	})
+}
+
+// CONNECTs that wait are refused no more often than others.
+func TestWaitingConnectsAreBounded(t *testing.T) {
+	var refused atomic.Int32
+	bubble(t, socketio.Options{MaxConnecting: 1, MaxRefused: 3}, func(io *socketio.Server) {
+		io.OfPattern(regexp.MustCompile(`/\d+`)).Use(func(context.Context, *socketio.Socket) error {
+			refused.Add(1)
+			return errors.New("no")
+		})
+		io.Open()
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for i := range 20 {
+			_ = p.SendRaw(fmt.Sprintf("0/%d,", i))
+		}
+		f.ended(p, sockettest.ErrClosed)
+		synctest.Wait()
+		if n := refused.Load(); n != 3 {
+			t.Errorf("%d CONNECTs were examined, want 3", n)
+		}
+	})
+}
+
+// Sockets that their peer has left, and that are still busy, count: or a peer
+// could have any number of them.
+func TestSocketsThatWereLeftAreBounded(t *testing.T) {
+	var running, most atomic.Int32
+	bubble(t, socketio.Options{MaxNamespaces: 3}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("work", func(context.Context, *socketio.Socket, *socketio.Event) error {
+			most.Store(max(most.Load(), running.Add(1)))
+			time.Sleep(5 * time.Second)
+			running.Add(-1)
+			return nil
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for range 20 {
+			_ = p.SendRaw(`2["work"]`)
+			_ = p.SendRaw("1")
+			_ = p.SendRaw("0")
+			synctest.Wait()
+		}
+		f.ended(p, sockettest.ErrClosed)
+		if n := most.Load(); n != 3 {
+			t.Errorf("%d handlers ran at once, want 3", n)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// A connection whose only other CONNECT is still in progress is in no namespace.
+func TestConnectTimeoutBesideASlowConnect(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.SendRaw("0/slow,")
+		time.Sleep(time.Hour - time.Minute) // "/" is joined: no hurry
+		_ = p.Leave()
+		time.Sleep(46 * time.Second)
+		if _, err := p.Join(f.ctx, "/", nil); !errors.Is(err, sockettest.ErrClosed) {
+			t.Errorf("got %v, want a closed connection", err)
 		}
 	})
 }

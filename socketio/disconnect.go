@@ -43,29 +43,28 @@ func (s *Socket) OnEnd(f func()) {
 
 // left ends the socket because its peer left the namespace.
 func (s *Socket) left() {
-	s.conn.gone(s, stateAdmitted, false) // the peer may join again at once
+	s.conn.leave(s) // the peer may join again at once
 	s.drain(ReasonClient)
 }
-
-// lost ends the socket because its transport is gone.
-func (s *Socket) lost(reason Reason) { s.drain(reason) }
 
 // drain ends the socket once the events received before are handled, or after
 // drainTimeout. Until then it is sent nothing more.
 func (s *Socket) drain(reason Reason) {
 	s.mu.Lock()
-	if s.state == stateAdmitted {
+	busy := s.state == stateAdmitted && s.working
+	switch {
+	case busy:
 		s.failAcks() // a handler may wait for one
-		if s.working {
-			s.state = stateEnding
-			s.inbox = append(s.inbox, task{step: func() { s.end(reason, nil, nil) }})
-			s.ending = time.AfterFunc(drainTimeout, func() { s.end(reason, nil, nil) })
-			s.mu.Unlock()
-			return
-		}
+		s.state = stateEnding
+		s.inbox = append(s.inbox, task{step: func() { s.end(reason, nil, nil) }})
+		s.ending = time.AfterFunc(drainTimeout, func() { s.end(reason, nil, nil) })
+	case s.state == stateEnding: // its peer had left before the transport was lost
+		busy = true
 	}
 	s.mu.Unlock()
-	s.end(reason, nil, nil)
+	if !busy {
+		s.end(reason, nil, nil)
+	}
 }
 
 // end ends the socket at once, whatever its state, and reports whether it did.
@@ -83,10 +82,11 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(w
 		s.mu.Unlock()
 		return false
 	}
+	s.state = stateClosed
+	s.conn.gone(s, was, farewell != nil) // before the peer knows, which may CONNECT again at once
 	if farewell != nil && was != stateEnding {
 		_ = s.conn.session.Send(farewell(was)) // a closed session has told the peer enough
 	}
-	s.state = stateClosed
 	s.inbox, s.inboxBytes = nil, 0
 	s.failAcks()
 	s.releaseEarly()
@@ -105,13 +105,17 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(w
 	for _, f := range onEnd {
 		f()
 	}
-	s.conn.gone(s, was, farewell != nil)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if was >= stateAdmitted {
 		s.post(task{step: func() { s.disconnected(context.WithoutCancel(ctx), reason, rooms) }})
-	} else {
-		s.conn.server.release(s.namespace)
+	}
+	joined := s.namespace
+	s.mu.Unlock()
+	if was < stateAdmitted {
+		s.conn.server.release(joined)
+	}
+	if was == stateConnecting {
+		s.conn.begin()
 	}
 	return true
 }

@@ -27,13 +27,14 @@ type Options struct {
 	ConnectTimeout time.Duration
 
 	// MaxNamespaces bounds the namespaces that a connection has joined or is
-	// joining. Zero means 32.
+	// joining; one that it left counts until the events sent before are handled.
+	// Zero means 32.
 	MaxNamespaces int
-	// MaxConnecting bounds the CONNECTs of one connection that wait for their
-	// middleware. Zero means 4.
+	// MaxConnecting bounds the CONNECTs of one connection whose middleware runs
+	// at the same time. Those beyond it wait for their turn. Zero means 4.
 	MaxConnecting int
-	// MaxRefused bounds the CONNECTs of one connection that were refused. Zero
-	// means 10.
+	// MaxRefused bounds the CONNECTs of one connection that were refused, or
+	// whose socket ended before it was admitted. Zero means 10.
 	MaxRefused int
 	// MaxRooms bounds the rooms of a socket. Join returns ErrTooManyRooms
 	// beyond it. Zero means 1,000.
