@@ -33,6 +33,7 @@ type admission struct {
 	failed    int         // tokens refused
 	until     time.Time   // when the deadline is, or the lease ends
 	timer     *time.Timer // wakes at until, or before; nil when nothing runs
+	cancel    func()      // ends the context of what runs before the decision; may be nil
 }
 
 // newAdmission begins the way of a socket, and its deadline. Examining says that
@@ -107,6 +108,10 @@ func (a *admission) gone() {
 	a.stage = over
 	a.stopTimer()
 	a.release()
+	if a.cancel != nil {
+		a.cancel()
+		a.cancel = nil
+	}
 }
 
 // hold counts the socket as held, and reports false if too many are.
@@ -132,16 +137,24 @@ func (a *admission) release() {
 	}
 }
 
-// within returns a context that ends at the deadline. The caller must call cancel.
+// within returns a context that ends at the deadline, with the socket, or by cancel,
+// which the caller must call. One at a time is in use.
 func (a *admission) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return context.WithDeadlineCause(ctx, a.until, errLate)
+	// Cut off from the socket's own context, which would otherwise keep the map of its
+	// children for as long as the socket lives. The socket's end comes by OnEnd.
+	ctx, cancel := context.WithDeadlineCause(context.WithoutCancel(ctx), a.until, errLate)
+	a.cancel = cancel
+	if a.stage == over {
+		cancel()
+	}
+	return ctx, cancel
 }
 
 // announce gives handlers that start from now on the lease, which is nil for a guest,
 // and runs OnAdmit. The socket is still outside: no handler runs yet.
-func (a *admission) announce(ctx context.Context, lease *Lease) *Error {
+func (a *admission) announce(within context.Context, lease *Lease) *Error {
 	if lease != nil {
 		a.socket.SetContextValue(leaseKey{}, lease)
 	}
@@ -149,12 +162,11 @@ func (a *admission) announce(ctx context.Context, lease *Lease) *Error {
 	if g.opts.OnAdmit == nil {
 		return nil
 	}
-	ctx, cancel := a.within(context.WithValue(ctx, leaseKey{}, lease))
-	defer cancel()
-	if refused := g.guard(ctx, "OnAdmit", func() { g.opts.OnAdmit(ctx, a.socket) }); refused != nil {
+	within = context.WithValue(within, leaseKey{}, lease)
+	if refused := g.guard(within, "OnAdmit", func() { g.opts.OnAdmit(within, a.socket) }); refused != nil {
 		return refused
 	}
-	return tooLate(ctx)
+	return tooLate(within)
 }
 
 // admit decides that the socket is let in, as a guest if lease is nil. It reports
@@ -165,7 +177,7 @@ func (a *admission) admit(lease *Lease) bool {
 	if !a.undecided() {
 		return false
 	}
-	a.examining, a.failed = false, 0
+	a.examining, a.failed, a.cancel = false, 0, nil
 	a.release()
 	if lease == nil {
 		a.stage = guest

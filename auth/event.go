@@ -23,7 +23,9 @@ func (g *Gate) Event(ctx context.Context, s *socketio.Socket) error {
 		return err
 	}
 	if g.opts.Guests {
-		return a.answer(nil, a.announce(ctx, nil))
+		within, cancel := a.within(ctx)
+		defer cancel()
+		return a.answer(nil, a.announce(within, nil))
 	}
 	if !a.hold() {
 		return a.answer(nil, refusal(errOverloaded))
@@ -76,7 +78,7 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 	defer cancel()
 	lease, refused := a.gate.examine(within, a.socket, shown)
 	if refused == nil && was == outside {
-		refused = a.announce(ctx, lease)
+		refused = a.announce(within, lease)
 	}
 	switch {
 	case refused != nil:

@@ -124,7 +124,7 @@ type fixture struct {
 func bubble(t *testing.T, s setup, test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fixture{t: t, in: &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}}
+		f := &fixture{t: t, in: newPipeListener()}
 		log := slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		s.server.Logger = log
 		io, err := socketio.NewServer(s.server)
@@ -372,6 +372,10 @@ type pipeListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
 func (l *pipeListener) Accept() (net.Conn, error) {

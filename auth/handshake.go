@@ -30,7 +30,7 @@ func (a *admission) handshake(ctx context.Context) (*Lease, *Error) {
 		refused = nil
 	}
 	if refused == nil {
-		refused = a.announce(ctx, lease)
+		refused = a.announce(within, lease)
 	}
 	return lease, refused
 }

@@ -1,0 +1,79 @@
+package auth_test
+
+import (
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// BenchmarkAdmitted measures the heap of one more admitted socket on a connection, in
+// a namespace that is open and behind a gate: the difference is the lease with its
+// token and claims, and what watches over it.
+func BenchmarkAdmitted(b *testing.B) {
+	gate, err := auth.NewGate(verifier(b), auth.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	io, err := socketio.NewServer(socketio.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	io.Open()
+	io.Of("/open").Open()
+	io.Of("/handshake").Use(gate.Handshake)
+	io.Of("/event").Use(gate.Event)
+	handler, err := io.Handler()
+	if err != nil {
+		b.Fatal(err)
+	}
+	in := newPipeListener()
+	web := &http.Server{Handler: handler}
+	go func() { _ = web.Serve(in) }()
+	defer func() { _ = io.Close(); _ = web.Close() }()
+
+	for _, namespace := range []string{"/open", "/handshake", "/event"} {
+		b.Run(namespace[1:], func(b *testing.B) {
+			ctx := b.Context()
+			payload := bearing(mint(nil))
+			peers := make([]*sockettest.Peer, b.N)
+			for i := range peers {
+				if peers[i], err = sockettest.Dial(ctx, "http://server", sockettest.Options{NetDial: in.dial}); err != nil {
+					b.Fatal(err)
+				}
+				defer peers[i].Close()
+			}
+			before := heap()
+			b.ResetTimer()
+			for i := range peers {
+				p, err := peers[i].Join(ctx, namespace, payload)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if namespace == "/event" {
+					if err := p.Emit("authenticate", payload); err != nil {
+						b.Fatal(err)
+					}
+					if _, err := p.Expect(ctx, "authenticated"); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.StopTimer()
+			b.ReportMetric(float64(heap()-before)/float64(b.N), "heap-B/socket")
+		})
+	}
+}
+
+func heap() uint64 {
+	time.Sleep(200 * time.Millisecond) // until workers and net/http's goroutines have ended
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}

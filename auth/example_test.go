@@ -1,0 +1,169 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"net/http/httptest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+	"socketiojwt/token/mint"
+)
+
+// serve runs a server for an example until stop is called.
+func serve(io *socketio.Server) (url string, stop func()) {
+	handler, err := io.Handler()
+	check(err)
+	web := httptest.NewServer(handler)
+	return web.URL, func() { _ = io.Close(); web.Close() }
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// tokenFor plays the issuer: in reality somebody else makes the tokens.
+func tokenFor(name string, key mint.SigningKey) string {
+	compact, err := mint.Sign(key, map[string]any{"sub": name, "exp": time.Now().Add(time.Hour).Unix()}, mint.Header{})
+	check(err)
+	return compact
+}
+
+func ExampleGate_Handshake() {
+	key, err := mint.Generate(token.HS256)
+	check(err)
+	verifier, err := token.NewVerifier(key.Key(), token.Options{})
+	check(err)
+	gate, err := auth.NewGate(verifier, auth.Options{})
+	check(err)
+
+	io, err := socketio.NewServer(socketio.Options{})
+	check(err)
+	io.Use(gate.Handshake)
+	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+		return s.Emit("hello", auth.Token(ctx).Subject)
+	})
+	url, stop := serve(io)
+	defer stop()
+
+	// const socket = io(url, { auth: { token } })
+	ctx := context.Background()
+	peer, err := sockettest.Dial(ctx, url, sockettest.Options{Auth: map[string]any{"token": tokenFor("ada", key)}})
+	check(err)
+	defer peer.Close()
+	hello, err := peer.Expect(ctx, "hello")
+	check(err)
+	var name string
+	check(hello.Scan(&name))
+	fmt.Println("hello", name)
+
+	_, err = sockettest.Dial(ctx, url, sockettest.Options{Auth: map[string]any{"token": "guesswork"}})
+	var refused *socketio.ConnectError
+	fmt.Println(errors.As(err, &refused), refused.Message)
+
+	// Output:
+	// hello ada
+	// true jwt malformed
+}
+
+func ExampleGate_Event() {
+	key, err := mint.Generate(token.HS256)
+	check(err)
+	verifier, err := token.NewVerifier(key.Key(), token.Options{})
+	check(err)
+	gate, err := auth.NewGate(verifier, auth.Options{Attempts: 2})
+	check(err)
+
+	io, err := socketio.NewServer(socketio.Options{})
+	check(err)
+	io.Use(gate.Event)
+	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+		return s.Emit("hello", auth.Token(ctx).Subject)
+	})
+	url, stop := serve(io)
+	defer stop()
+
+	// socket.on("connect", () => socket.emit("authenticate", { token }))
+	ctx := context.Background()
+	peer, err := sockettest.Dial(ctx, url, sockettest.Options{})
+	check(err)
+	defer peer.Close()
+	for _, compact := range []string{"guesswork", tokenFor("ada", key)} {
+		check(peer.Emit("authenticate", map[string]any{"token": compact}))
+		answer, err := peer.Next(ctx)
+		check(err)
+		fmt.Println(answer.Name)
+	}
+	hello, err := peer.Expect(ctx, "hello")
+	check(err)
+	var name string
+	check(hello.Scan(&name))
+	fmt.Println("hello", name)
+
+	// Output:
+	// unauthorized
+	// authenticated
+	// hello ada
+}
+
+// Who may come in is more than whose token is good; and whom the handlers see is more
+// than its claims.
+func ExampleNewGate() {
+	type user struct{ Name, Role string }
+	users := map[string]*user{"ada": {"Ada", "writer"}}
+
+	key, err := mint.Generate(token.HS256)
+	check(err)
+	verifier, err := token.NewVerifier(key.Key(), token.Options{})
+	check(err)
+	gate, err := auth.NewGate(verifier, auth.Options{
+		Authorize: func(_ context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
+			u, ok := users[t.Subject]
+			if !ok {
+				return nil, errors.New("no such user") // for the log; the peer hears "not authorized"
+			}
+			return u, nil
+		},
+	})
+	check(err)
+
+	io, err := socketio.NewServer(socketio.Options{})
+	check(err)
+	io.Use(gate.Handshake)
+	io.Handle("role", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+		return auth.User(ctx).(*user).Role, nil
+	}))
+	url, stop := serve(io)
+	defer stop()
+
+	ctx := context.Background()
+	for _, name := range []string{"ada", "eve"} {
+		peer, err := sockettest.Dial(ctx, url, sockettest.Options{Auth: map[string]any{"token": tokenFor(name, key)}})
+		var refused *socketio.ConnectError
+		if errors.As(err, &refused) {
+			var told struct{ Reason auth.Reason }
+			check(json.Unmarshal(refused.Data.(json.RawMessage), &told))
+			fmt.Println(name, told.Reason == auth.ReasonNotAuthorized, refused.Message)
+			continue
+		}
+		check(err)
+		answer, err := peer.EmitWithAck(ctx, "role")
+		check(err)
+		var role string
+		check(answer.Scan(&role))
+		fmt.Println(name, role)
+		_ = peer.Close()
+	}
+
+	// Output:
+	// ada writer
+	// eve true not authorized
+}
