@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -509,4 +510,27 @@ func TestConnectTimeoutBesideASlowConnect(t *testing.T) {
 			t.Errorf("got %v, want a closed connection", err)
 		}
 	})
+}
+
+// Whoever asks while the wiring is checked gets the same verdict, not a handler
+// that nobody has checked.
+func TestHandlerFailsForAllWhoAsk(t *testing.T) {
+	opts := socketio.Options{Adapter: func(*socketio.Local) (socketio.Adapter, error) {
+		time.Sleep(10 * time.Millisecond) // only makes it likely that all are there; the verdict is the same
+		return nil, errors.New("no broker")
+	}}
+	io, err := socketio.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Open()
+	var asking sync.WaitGroup
+	for range 4 {
+		asking.Go(func() {
+			if handler, err := io.Handler(); handler != nil || err == nil || !strings.Contains(err.Error(), "no broker") {
+				t.Errorf("Handler() = %v, %v", handler, err)
+			}
+		})
+	}
+	asking.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -281,6 +282,125 @@ func TestShutdownAndCloseFromAHandler(t *testing.T) {
 			f.ended(p, sockettest.ErrClosed)
 			if got := ran.all(); !slices.Equal(got, []string{name + ": <nil>"}) {
 				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// What is said to an idle socket that Shutdown has ended must not cost the
+// connection, on which another socket still finishes.
+func TestShutdownSparesWhoStillWorks(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
+		io.Of("/work").Open().Handle("work", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+			time.Sleep(time.Second)
+			ran.add(fmt.Sprint("done, ", ctx.Err()))
+			return e.Ack()
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		work, err := p.Join(f.ctx, "/work", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered := make(chan error)
+		go func() { _, err := work.EmitWithAck(f.ctx, "work"); answered <- err }()
+		synctest.Wait()
+		stopped := make(chan error)
+		go func() { stopped <- f.io.Shutdown(f.ctx) }()
+		synctest.Wait()
+		_ = p.Emit("to a socket that has ended")
+		_ = p.SendRaw("0")        // nobody is let in any more
+		_ = p.SendRaw("0/work2,") // nor refused
+		if err := <-answered; err != nil {
+			t.Errorf("the answer was lost: %v", err)
+		}
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if got, want := ran.all(), []string{"connected", "done, <nil>"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+// Shutdown from handlers of several sockets at once: neither waits for the other.
+func TestShutdownFromTwoHandlers(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+			time.Sleep(time.Second) // until both are here
+			if err := io.Shutdown(ctx); err != nil {
+				t.Error(err)
+			}
+			return nil
+		})
+	}, func(f *fixture) {
+		one, two := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		_ = one.Emit("stop")
+		_ = two.Emit("stop")
+		f.ended(one, sockettest.ErrClosed)
+		f.ended(two, sockettest.ErrClosed)
+	})
+}
+
+// Close ends sockets, too, whose peers have left or are gone and whose events
+// are still handled.
+func TestCloseEndsWhatDrains(t *testing.T) {
+	for _, how := range []string{"leave", "close"} {
+		var ran record
+		bubble(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open()
+			io.Handle("wait", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+				<-ctx.Done()
+				ran.add("cancelled")
+				return nil
+			})
+		}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			_ = p.Emit("wait")
+			synctest.Wait()
+			if how == "leave" {
+				_ = p.Leave()
+			} else {
+				_ = p.Close()
+			}
+			if got := ran.all(); len(got) != 0 {
+				t.Errorf("%s: ended too early", how)
+			}
+			_ = f.io.Close()
+			if got := ran.all(); len(got) != 1 {
+				t.Errorf("%s: Close left a handler's context alive", how)
+			}
+		})
+	}
+}
+
+func TestAdaptersAreClosedOnce(t *testing.T) {
+	for _, how := range []string{"Shutdown, Close", "Close, Shutdown"} {
+		var closed record
+		opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+			return closingAdapter{l, func() { closed.add(l.Namespace()) }}, nil
+		}}
+		bubble(t, opts, func(io *socketio.Server) {
+			io.Open()
+			io.OfPattern(regexp.MustCompile(`/x`)).Open()
+		}, func(f *fixture) {
+			f.dial(sockettest.Options{})
+			f.dial(sockettest.Options{Namespace: "/x"})
+			if how == "Shutdown, Close" {
+				_ = f.io.Shutdown(f.ctx)
+				_ = f.io.Close()
+			} else {
+				_ = f.io.Close()
+				_ = f.io.Shutdown(f.ctx)
+			}
+			got := closed.all()
+			slices.Sort(got)
+			if !slices.Equal(got, []string{"/", "/x"}) {
+				t.Errorf("%s: closed %q", how, got)
 			}
 		})
 	}

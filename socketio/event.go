@@ -95,6 +95,7 @@ func (s *Socket) receive(e *Event) {
 	full, dropped := false, false
 	switch k := s.intercepts; {
 	case s.state != stateHeld && s.state != stateAdmitted: // ended meanwhile
+	case s.conn.server.draining.Load(): // Shutdown: what runs finishes, nothing new begins
 	case k.handler(e.name) != nil:
 		if full = s.inboxFull(e); full {
 			break
@@ -108,7 +109,6 @@ func (s *Socket) receive(e *Event) {
 	case s.state == stateHeld:
 		dropped = s.early.options.Drop
 		full = !s.keepEarly(e)
-	case s.conn.server.draining.Load(): // Shutdown: what runs finishes, nothing new begins
 	default:
 		if full = s.inboxFull(e); !full {
 			s.post(task{event: e})

@@ -362,7 +362,7 @@ func TestListedMeansAdmitted(t *testing.T) {
 				}
 			}
 		}()
-		for range 400 {
+		for range 200 {
 			p := f.dial(sockettest.Options{})
 			_ = p.Close()
 		}

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"socketiojwt/socketio/internal/packet"
 )
@@ -19,6 +20,8 @@ type Namespace struct {
 	matches func(ctx context.Context, name string, h *Handshake) (bool, error) // of a rule for dynamic namespaces
 	parent  *Namespace                                                         // of a dynamic namespace: its rule
 	refs    int                                                                // its sockets, connecting ones too; guarded by Server.mu
+
+	adapterClosed atomic.Bool
 }
 
 // Name returns the namespace's name, such as "/admin". Of a namespace made by

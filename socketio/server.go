@@ -21,14 +21,16 @@ type Server struct {
 
 	opts         Options
 	engine       *engineio.Server
-	handler      http.Handler
 	acks         atomic.Uint64
 	earlyBytes   atomic.Int64 // of events kept for held sockets
 	droppedEarly atomic.Uint64
 	draining     atomic.Bool // Shutdown has begun: no new connections, sockets or events
 	running      tracker     // workers and other goroutines that run user code
 
-	mu         sync.Mutex
+	wiring  sync.Mutex   // held while Handler checks
+	handler http.Handler // nil until it was checked
+
+	mu         sync.Mutex // guards what follows; taken after a socket's and a connection's
 	frozen     bool
 	namespaces map[string]*Namespace
 	dynamic    []*Namespace
@@ -124,13 +126,13 @@ func (srv *Server) Lookup(name string) *Namespace {
 // serve at Options.Engine.Path. It fails for a namespace that has neither connect
 // middleware nor Open. Calling it again returns the same handler.
 func (srv *Server) Handler() (http.Handler, error) {
-	srv.mu.Lock()
-	if srv.frozen {
-		defer srv.mu.Unlock()
+	srv.wiring.Lock() // whoever calls it meanwhile waits for the verdict
+	defer srv.wiring.Unlock()
+	if srv.handler != nil {
 		return srv.handler, nil
 	}
+	srv.mu.Lock()
 	srv.frozen = true // before the checks, so that what was checked stays as it is
-	srv.handler = http.HandlerFunc(srv.serveHTTP)
 	rules, named := slices.Clone(srv.dynamic), slices.Collect(maps.Values(srv.namespaces))
 	srv.mu.Unlock()
 
@@ -140,6 +142,7 @@ func (srv *Server) Handler() (http.Handler, error) {
 		srv.frozen = false
 		return nil, err
 	}
+	srv.handler = http.HandlerFunc(srv.serveHTTP)
 	return srv.handler, nil
 }
 
@@ -273,6 +276,9 @@ func (srv *Server) release(n *Namespace) {
 }
 
 func (srv *Server) closeAdapter(n *Namespace) {
+	if n.adapterClosed.Swap(true) {
+		return
+	}
 	if err := n.adapter.Close(); err != nil {
 		srv.opts.Logger.Warn("socketio: adapter failed to close", "namespace", n.name, "error", err)
 	}

@@ -9,19 +9,20 @@ import (
 )
 
 // Shutdown ends the server in an orderly way: no new connections (503), sockets
-// or events; handlers that run finish, and so do events that were received; then
-// sockets end with ReasonShutdown, what is queued is written, and the transports
-// close without DISCONNECT, so that peers come back to whoever serves next. When
-// ctx ends first, the rest is closed at once, and the error says how many
-// handlers still run.
+// or events. Each socket ends with ReasonShutdown, an idle one at once, a busy one
+// when its handlers have finished and the events that were received are handled;
+// until then it can be emitted to. When all have ended, what is queued is written,
+// and the transports close without DISCONNECT, so that peers come back to whoever
+// serves next. When ctx ends first, the rest is closed at once, and the error says
+// how many handlers still run.
 //
 // It may be called from a handler, with the handler's context or one made from
 // it: that handler is not waited for.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.draining.Store(true)
-	own := 0
 	if FromContext(ctx) != nil {
-		own = 1
+		srv.running.add(-1) // the caller; another handler may call Shutdown, too
+		defer srv.running.add(1)
 		detached := context.WithoutCancel(ctx) // it ends with the caller's own socket
 		if deadline, ok := ctx.Deadline(); ok {
 			var cancel context.CancelFunc
@@ -33,11 +34,11 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	for _, s := range srv.sockets() {
 		s.finish()
 	}
-	left := srv.running.wait(ctx, own)
+	left := srv.running.wait(ctx)
 	srv.endAll()
 	err := srv.engine.Shutdown(ctx)
 	if left == 0 {
-		left = srv.running.wait(ctx, own) // OnDisconnect
+		left = srv.running.wait(ctx) // OnDisconnect
 	}
 	srv.closeAdapters()
 	if left > 0 {
@@ -46,8 +47,8 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Close ends the server at once. It does not wait for user code, and may be
-// called from a handler.
+// Close ends the server at once, with all sockets. It does not wait for user code,
+// and may be called from a handler.
 func (srv *Server) Close() error {
 	srv.draining.Store(true)
 	srv.endAll()
@@ -60,7 +61,7 @@ func (srv *Server) sockets() []*Socket {
 	var all []*Socket
 	for _, c := range srv.connections() {
 		c.mu.Lock()
-		all = append(all, c.sockets...)
+		all = append(append(all, c.sockets...), c.leaving...)
 		c.mu.Unlock()
 	}
 	return all
@@ -95,13 +96,17 @@ func (srv *Server) closeAdapters() {
 // then it can be emitted to.
 func (s *Socket) finish() {
 	s.mu.Lock()
-	if s.state == stateAdmitted && s.working {
+	busy := s.state == stateAdmitted && s.working
+	switch {
+	case busy:
 		s.inbox = append(s.inbox, task{step: func() { s.end(ReasonShutdown, nil, nil) }})
-		s.mu.Unlock()
-		return
+	case s.state == stateEnding: // as above, already, since its peer is gone
+		busy = true
 	}
 	s.mu.Unlock()
-	s.end(ReasonShutdown, nil, nil)
+	if !busy {
+		s.end(ReasonShutdown, nil, nil)
+	}
 }
 
 // tracker counts goroutines that run user code.
@@ -121,12 +126,11 @@ func (t *tracker) add(delta int) {
 	}
 }
 
-// wait waits until no more than allowed are left, or ctx ends, and returns how
-// many more there are.
-func (t *tracker) wait(ctx context.Context, allowed int) int {
+// wait waits until none is left, or ctx ends, and returns how many there are.
+func (t *tracker) wait(ctx context.Context) int {
 	for {
 		t.mu.Lock()
-		left := max(0, t.n-allowed)
+		left := max(0, t.n)
 		if left > 0 && t.changed == nil {
 			t.changed = make(chan struct{})
 		}
