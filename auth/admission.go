@@ -76,27 +76,27 @@ func (a *admission) stopTimer() {
 // that on the wall.
 func (a *admission) wake() {
 	a.mu.Lock()
-	was, cause, left := a.stage, errDeadline, time.Until(a.until)
-	if a.examining {
-		cause = errLate // the peer has done its part
-	}
-	if was == leased {
+	left := time.Until(a.until)
+	if a.stage == leased {
 		left = a.gate.sleep(a.until)
 	}
-	idle := was == over || was == guest && !a.examining // it was stopped too late
 	switch {
-	case idle:
+	case a.stage == over, a.stage == guest && !a.examining: // it was stopped too late
+		a.mu.Unlock()
 	case left > 0:
 		a.wakeIn(left)
-	default:
+		a.mu.Unlock()
+	case a.stage == leased:
 		a.stage = over
-	}
-	a.mu.Unlock()
-	switch {
-	case idle || left > 0:
-	case was == leased:
+		a.mu.Unlock()
 		a.end()
 	default:
+		cause := errDeadline
+		if a.examining { // the peer has done its part
+			cause = errLate
+		}
+		a.stage = over
+		a.mu.Unlock()
 		a.dismiss(refusal(cause))
 	}
 }

@@ -39,7 +39,7 @@ func BenchmarkAdmitted(b *testing.B) {
 	for _, namespace := range []string{"/open", "/handshake", "/event"} {
 		b.Run(namespace[1:], func(b *testing.B) {
 			ctx := b.Context()
-			payload := bearing(mint(nil))
+			payload := bearing(sign(nil))
 			peers := make([]*sockettest.Peer, b.N)
 			for i := range peers {
 				if peers[i], err = sockettest.Dial(ctx, "http://server", sockettest.Options{NetDial: in.dial}); err != nil {

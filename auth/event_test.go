@@ -20,7 +20,7 @@ func TestEventAdmits(t *testing.T) {
 	var w wire
 	bubble(t, setup{event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Trace: w.trace})
-		f.emit(p, "authenticate", bearing(mint(nil)))
+		f.emit(p, "authenticate", bearing(sign(nil)))
 		w.want(t, `0{"sid":"*"}`, `2["authenticated"]`)
 		if got := f.whoami(p); got != "ada" {
 			t.Errorf("whoami: %q", got)
@@ -36,7 +36,7 @@ func TestEventAdmits(t *testing.T) {
 func TestHeldSocketIsOutside(t *testing.T) {
 	bubble(t, setup{event: true}, func(f *fixture) {
 		inside := f.dial(sockettest.Options{})
-		f.login(inside, mint(claims{"sub": "bob"}))
+		f.login(inside, sign(claims{"sub": "bob"}))
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
 
@@ -58,7 +58,7 @@ func TestHeldSocketIsOutside(t *testing.T) {
 			t.Errorf("the socket inside got %q", got)
 		}
 
-		f.login(p, mint(nil))
+		f.login(p, sign(nil))
 		f.nothing(p) // what was said before is not said again
 		f.happened("connected bob", "connected ada", "event say")
 		_ = f.io.To("vip").Emit("news")
@@ -102,7 +102,7 @@ func TestDeadline(t *testing.T) {
 					}
 					break
 				}
-				_ = p.Emit("authenticate", bearing(mint(nil))) // too late
+				_ = p.Emit("authenticate", bearing(sign(nil))) // too late
 				f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
 				f.happened()
 			})
@@ -125,7 +125,7 @@ func TestOneAttemptUnlessMoreAreAllowed(t *testing.T) {
 	bubble(t, setup{event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
-		f.emit(p, "authenticate", bearing(mint(nil)))
+		f.emit(p, "authenticate", bearing(sign(nil)))
 		f.unauthorized(p)
 		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
 		f.nothing(p)
@@ -142,7 +142,7 @@ func TestAttempts(t *testing.T) {
 			f.emit(p, "authenticate", bearing("junk"))
 			f.unauthorized(p)
 		}
-		f.login(p, mint(nil))
+		f.login(p, sign(nil))
 		f.happened("connected ada")
 
 		p = f.dial(sockettest.Options{})
@@ -150,7 +150,7 @@ func TestAttempts(t *testing.T) {
 			f.emit(p, "authenticate", bearing("junk"))
 			f.unauthorized(p)
 		}
-		f.emit(p, "authenticate", bearing(mint(nil)))
+		f.emit(p, "authenticate", bearing(sign(nil)))
 		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
 		f.happened("connected ada")
 		if got := len(refused.all()); got != 5 {
@@ -183,7 +183,7 @@ func TestAcknowledgementEndsTheGrace(t *testing.T) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		_, e := f.unauthorized(p)
-		f.login(p, mint(nil))
+		f.login(p, sign(nil))
 		_ = e.Ack()
 		time.Sleep(time.Minute)
 		f.whoami(p)
@@ -204,7 +204,7 @@ func TestGrace(t *testing.T) {
 // Leaving one namespace does not end the others of the connection.
 func TestRefusalLeavesOneNamespaceAlone(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event) }}, func(f *fixture) {
-		p := f.dial(sockettest.Options{Auth: bearing(mint(nil))})
+		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 		admin, err := p.Join(f.ctx, "/admin", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -218,7 +218,7 @@ func TestRefusalLeavesOneNamespaceAlone(t *testing.T) {
 		if admin, err = p.Join(f.ctx, "/admin", nil); err != nil {
 			t.Fatal(err)
 		}
-		f.login(admin, mint(claims{"sub": "root"})) // another identity on the same connection
+		f.login(admin, sign(claims{"sub": "root"})) // another identity on the same connection
 		if a, b := f.whoami(p), f.whoami(admin); a != "ada" || b != "root" {
 			t.Errorf("whoami: %q and %q", a, b)
 		}
@@ -234,7 +234,7 @@ func TestEarlyEvents(t *testing.T) {
 	bubble(t, setup{event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		events(p, 16)
-		f.login(p, mint(nil))
+		f.login(p, sign(nil))
 		f.emit(p, "after")
 		want := []string{"connected ada"}
 		for i := range 16 {
@@ -256,7 +256,7 @@ func TestEarlyEvents(t *testing.T) {
 	bubble(t, setup{event: true, gate: auth.Options{DropEarly: true}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		events(p, 100)
-		f.login(p, mint(nil))
+		f.login(p, sign(nil))
 		f.emit(p, "after")
 		f.happened("connected ada", "event after")
 	})
@@ -270,7 +270,7 @@ func TestAuthenticatedMeansIn(t *testing.T) {
 		f.io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
-		f.login(p, mint(nil))
+		f.login(p, sign(nil))
 		f.emit(p, "after")
 		f.happened("connected ada", "event after")
 		f.expect(p, "welcome")
@@ -292,7 +292,7 @@ func TestMaxHeld(t *testing.T) {
 		p := f.dial(sockettest.Options{})
 		leaves := f.dial(sockettest.Options{})
 		full()
-		f.login(p, mint(nil))
+		f.login(p, sign(nil))
 		bad := f.dial(sockettest.Options{})
 		full()
 		f.emit(bad, "authenticate", bearing("junk"))
@@ -326,7 +326,7 @@ func TestDeadlineAgainstSuccess(t *testing.T) {
 			OnRefuse: func(_ context.Context, _ *socketio.Socket, _ *auth.Error) { outcomes["refused"]++ },
 		}}, func(f *fixture) {
 			p := f.dial(sockettest.Options{})
-			f.emit(p, "authenticate", bearing(mint(nil)))
+			f.emit(p, "authenticate", bearing(sign(nil)))
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			ran := f.ran.all()
@@ -363,7 +363,7 @@ func TestVerificationsOfASocketTakeTurns(t *testing.T) {
 	bubble(t, setup{event: true, verifier: v, gate: auth.Options{Attempts: 100}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for range 50 {
-			f.emit(p, "authenticate", bearing(mint(nil)))
+			f.emit(p, "authenticate", bearing(sign(nil)))
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -384,9 +384,9 @@ func TestSlowVerificationHoldsUpNobodyElse(t *testing.T) {
 	bubble(t, setup{event: true, verifier: v}, func(f *fixture) {
 		late, quick := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
 		exp := time.Now().Add(time.Hour).Unix()
-		f.emit(late, "authenticate", bearing(mintWith(secret, map[string]any{"alg": "HS256", "kid": "slow"}, claims{"sub": "late", "exp": exp})))
+		f.emit(late, "authenticate", bearing(signWith(secret, map[string]any{"alg": "HS256", "kid": "slow"}, claims{"sub": "late", "exp": exp})))
 		start := time.Now()
-		f.login(quick, mint(nil))
+		f.login(quick, sign(nil))
 		if took := time.Since(start); took != 0 {
 			t.Errorf("the quick one took %v", took)
 		}
@@ -409,7 +409,7 @@ func TestAuthenticateAgain(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		hooks = record{}
 		bubble(t, setup{event: event, gate: gate}, func(f *fixture) {
-			first := mint(nil)
+			first := sign(nil)
 			p := f.dial(sockettest.Options{Auth: bearing(first)})
 			if event {
 				f.login(p, first)
@@ -418,9 +418,9 @@ func TestAuthenticateAgain(t *testing.T) {
 			lease := auth.Current(f.io.Sockets()[0])
 
 			f.login(p, first)
-			f.login(p, mint(claims{"jti": "fresh", "exp": time.Now().Add(2 * time.Hour).Unix()}))
+			f.login(p, sign(claims{"jti": "fresh", "exp": time.Now().Add(2 * time.Hour).Unix()}))
 			for reason, compact := range map[string]string{
-				"subject_changed": mint(claims{"sub": "mallory"}),
+				"subject_changed": sign(claims{"sub": "mallory"}),
 				"token_malformed": "junk",
 				"token_expired":   expiring(-time.Second),
 			} {
@@ -461,9 +461,9 @@ func TestAuthenticateAgainInVainIsBounded(t *testing.T) {
 		return token.Secret(secret), nil
 	}), token.Options{})
 	bubble(t, setup{verifier: v}, func(f *fixture) {
-		p := f.dial(sockettest.Options{Auth: bearing(mint(nil))})
+		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 		for range 1000 {
-			f.emit(p, "authenticate", bearing(mint(claims{"sub": "mallory"})))
+			f.emit(p, "authenticate", bearing(sign(claims{"sub": "mallory"})))
 		}
 		f.whoami(p)
 		synctest.Wait()
@@ -523,7 +523,7 @@ func TestGuestWithABadToken(t *testing.T) {
 		f.emit(p, "authenticate", bearing("junk"))
 		f.unauthorized(p)
 		time.Sleep(time.Hour)
-		f.login(p, mint(nil))
+		f.login(p, sign(nil))
 	})
 }
 
@@ -533,14 +533,14 @@ func TestGuestLoginLooksAtThePayloadAlone(t *testing.T) {
 	bubble(t, setup{event: true, gate: auth.Options{Guests: true}, furnish: func(f *fixture) {
 		f.io.OnConnect(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
 	}}, func(f *fixture) {
-		header := map[string][]string{"Authorization": {"Bearer " + mint(nil)}}
+		header := map[string][]string{"Authorization": {"Bearer " + sign(nil)}}
 		p := f.dial(sockettest.Options{Header: header})
 		f.emit(p, "authenticate")
 		if told, _ := f.unauthorized(p); told.Reason != "token_missing" {
 			t.Errorf("told %+v", told)
 		}
 		p = f.dial(sockettest.Options{Header: header})
-		f.login(p, mint(claims{"sub": "bob"})) // which is no conflict
+		f.login(p, sign(claims{"sub": "bob"})) // which is no conflict
 		time.Sleep(time.Hour / 2)
 	})
 }

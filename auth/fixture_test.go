@@ -35,8 +35,8 @@ const secret = "a secret of the tests, long enough for HS256"
 // claims are those of a token.
 type claims map[string]any
 
-// mintWith makes a token by hand, so that it can be a bad one.
-func mintWith(key string, header map[string]any, c claims) string {
+// signWith makes a token by hand, so that it can be a bad one.
+func signWith(key string, header map[string]any, c claims) string {
 	part := func(v any) string {
 		b, err := json.Marshal(v)
 		if err != nil {
@@ -50,15 +50,15 @@ func mintWith(key string, header map[string]any, c claims) string {
 	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// mint makes a token for ada that is good for an hour, with further claims.
-func mint(more claims) string {
+// sign makes a token for ada that is good for an hour, with further claims.
+func sign(more claims) string {
 	c := claims{"sub": "ada", "exp": time.Now().Add(time.Hour).Unix()}
 	maps.Copy(c, more)
-	return mintWith(secret, map[string]any{"alg": "HS256", "typ": "JWT"}, c)
+	return signWith(secret, map[string]any{"alg": "HS256", "typ": "JWT"}, c)
 }
 
 // expiring makes a token that is good for d, its leeway aside.
-func expiring(d time.Duration) string { return mint(claims{"exp": time.Now().Add(d).Unix()}) }
+func expiring(d time.Duration) string { return sign(claims{"exp": time.Now().Add(d).Unix()}) }
 
 // bearing is the payload that carries a token.
 func bearing(compact string) map[string]any { return map[string]any{"token": compact} }

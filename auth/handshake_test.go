@@ -18,7 +18,7 @@ import (
 func TestHandshakeAdmits(t *testing.T) {
 	var w wire
 	bubble(t, setup{}, func(f *fixture) {
-		p := f.dial(sockettest.Options{Auth: bearing(mint(nil)), Trace: w.trace})
+		p := f.dial(sockettest.Options{Auth: bearing(sign(nil)), Trace: w.trace})
 		w.want(t, `0{"sid":"*"}`)
 		if got := f.whoami(p); got != "ada" {
 			t.Errorf("whoami: %q", got)
@@ -48,7 +48,7 @@ func TestHandshakeTimeoutCoversKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, setup{verifier: slow(t, c.takes), gate: auth.Options{Timeout: c.timeout}}, func(f *fixture) {
 				start := time.Now()
-				_, err := f.try(sockettest.Options{Auth: bearing(mint(nil))})
+				_, err := f.try(sockettest.Options{Auth: bearing(sign(nil))})
 				if c.admits {
 					if err != nil {
 						t.Fatal(err)
@@ -77,7 +77,7 @@ func TestHandshakeTimeoutCoversHooksThatNeverReturn(t *testing.T) {
 	for name, gate := range map[string]auth.Options{
 		"source": {Sources: []auth.Source{auth.SourceFunc(func(context.Context, *socketio.Handshake) (string, error) {
 			<-hang
-			return mint(nil), nil
+			return sign(nil), nil
 		})}},
 		"Authorize": {Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) { <-hang; return nil, nil }},
 		"OnAdmit":   {OnAdmit: func(context.Context, *socketio.Socket) { <-hang }},
@@ -92,12 +92,12 @@ func TestHandshakeTimeoutCoversHooksThatNeverReturn(t *testing.T) {
 					f = fixture
 					hang = make(chan struct{})
 					start := time.Now()
-					p, err := f.try(sockettest.Options{Auth: bearing(mint(nil))})
+					p, err := f.try(sockettest.Options{Auth: bearing(sign(nil))})
 					if event {
 						if err != nil {
 							t.Fatal(err)
 						}
-						f.emit(p, "authenticate", bearing(mint(nil)))
+						f.emit(p, "authenticate", bearing(sign(nil)))
 						told, _ := f.unauthorized(p)
 						if told.Reason != "auth_unavailable" || told.Code != "unavailable" {
 							t.Errorf("told %+v", told)
@@ -133,7 +133,7 @@ func TestHooksSeeTheDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for range 200 {
 				bubble(t, setup{gate: gate}, func(f *fixture) {
-					if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, sockettest.ErrClosed) {
+					if _, err := f.try(sockettest.Options{Auth: bearing(sign(nil))}); !errors.Is(err, sockettest.ErrClosed) {
 						t.Fatalf("got %v, want a closed transport", err)
 					}
 				})
@@ -147,14 +147,14 @@ func TestKeyServerDownIsTemporary(t *testing.T) {
 		return token.Key{}, errors.New("dial tcp 10.0.0.7:443: connection refused")
 	}), token.Options{})
 	bubble(t, setup{verifier: down}, func(f *fixture) {
-		if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, sockettest.ErrClosed) {
+		if _, err := f.try(sockettest.Options{Auth: bearing(sign(nil))}); !errors.Is(err, sockettest.ErrClosed) {
 			t.Errorf("got %v, want a closed transport", err)
 		}
 	})
 	var w wire
 	bubble(t, setup{verifier: down, event: true, gate: auth.Options{Attempts: 3}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Trace: w.trace})
-		f.emit(p, "authenticate", bearing(mint(nil)))
+		f.emit(p, "authenticate", bearing(sign(nil)))
 		f.ended(p, sockettest.ErrClosed, 0)
 		w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, "authentication unavailable", "unavailable", "keys_unavailable"))
 	})
@@ -183,9 +183,9 @@ func TestAuthorizeAttachesAUser(t *testing.T) {
 				return auth.User(ctx).(*user).name, nil
 			}))
 		}}, func(f *fixture) {
-			p := f.dial(sockettest.Options{Auth: bearing(mint(nil)), Header: map[string][]string{"X-Tenant": {"t1"}}})
+			p := f.dial(sockettest.Options{Auth: bearing(sign(nil)), Header: map[string][]string{"X-Tenant": {"t1"}}})
 			if event {
-				f.login(p, mint(nil))
+				f.login(p, sign(nil))
 			}
 			answer, err := p.EmitWithAck(f.ctx, "user")
 			var name string
@@ -206,7 +206,7 @@ func TestHandshakeGuests(t *testing.T) {
 		if got := f.whoami(guest); got != "guest" {
 			t.Errorf("whoami: %q", got)
 		}
-		if got := f.whoami(f.dial(sockettest.Options{Auth: bearing(mint(nil))})); got != "ada" {
+		if got := f.whoami(f.dial(sockettest.Options{Auth: bearing(sign(nil))})); got != "ada" {
 			t.Errorf("whoami: %q", got)
 		}
 		if got := strings.Join(admitted.all(), "; "); got != "guest true true true; ada false true false" {
@@ -250,7 +250,7 @@ func TestPeerLeavesDuringVerification(t *testing.T) {
 				}}, func(f *fixture) {
 					if event {
 						p := f.dial(sockettest.Options{})
-						f.emit(p, "authenticate", bearing(mint(nil)))
+						f.emit(p, "authenticate", bearing(sign(nil)))
 						synctest.Wait()
 						_ = p.Close()
 					} else {
@@ -258,7 +258,7 @@ func TestPeerLeavesDuringVerification(t *testing.T) {
 						short, cancel := context.WithTimeout(ctx, time.Second)
 						defer cancel()
 						f.ctx = short
-						if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, context.DeadlineExceeded) {
+						if _, err := f.try(sockettest.Options{Auth: bearing(sign(nil))}); !errors.Is(err, context.DeadlineExceeded) {
 							t.Errorf("dial: %v", err)
 						}
 						f.ctx = ctx
@@ -284,7 +284,7 @@ func TestLaterMiddlewareRefuses(t *testing.T) {
 			return &socketio.ConnectError{Message: "no"}
 		})
 	}}, func(f *fixture) {
-		_, err := f.try(sockettest.Options{Auth: bearing(mint(nil))})
+		_, err := f.try(sockettest.Options{Auth: bearing(sign(nil))})
 		var told *socketio.ConnectError
 		if !errors.As(err, &told) || told.Message != "no" {
 			t.Errorf("got %v", err)

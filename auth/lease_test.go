@@ -98,7 +98,7 @@ func TestLeaveAtExpiry(t *testing.T) {
 	bubble(t, setup{gate: auth.Options{LeaveAtExpiry: true}, furnish: func(f *fixture) {
 		f.furnish(f.io.Of("/admin"), f.gate.Handshake)
 	}}, func(f *fixture) {
-		p := f.dial(sockettest.Options{Auth: bearing(mint(nil))})
+		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 		admin, err := p.Join(f.ctx, "/admin", bearing(expiring(time.Minute)))
 		if err != nil {
 			t.Fatal(err)
@@ -122,7 +122,7 @@ func TestLongLeases(t *testing.T) {
 				if exp != nil {
 					c["exp"] = exp
 				}
-				f.login(p, mintWith(secret, map[string]any{"alg": "HS256"}, c))
+				f.login(p, signWith(secret, map[string]any{"alg": "HS256"}, c))
 				time.Sleep(20 * 24 * time.Hour)
 				f.whoami(p)
 				if until := auth.Current(f.io.Sockets()[0]).Until; until.IsZero() != (exp == nil) {
@@ -196,7 +196,7 @@ func TestClosedSocketsAreFreed(t *testing.T) {
 			bubble(t, setup{event: c.event, gate: gate}, func(f *fixture) {
 				compact := c.token
 				if compact == "" {
-					compact = mint(nil)
+					compact = sign(nil)
 				}
 				var payload any
 				if !c.event && !c.guest {
@@ -228,7 +228,7 @@ func TestClosedSocketsAreFreed(t *testing.T) {
 
 // Leases name tokens; printing one prints none.
 func TestLeasePrintsNoClaims(t *testing.T) {
-	tok, err := verifier(t).Verify(t.Context(), mint(claims{"sub": "private-subject"}))
+	tok, err := verifier(t).Verify(t.Context(), sign(claims{"sub": "private-subject"}))
 	if err != nil {
 		t.Fatal(err)
 	}

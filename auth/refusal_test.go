@@ -93,7 +93,7 @@ func badToken(i int) string {
 	if key == "" {
 		key = secret
 	}
-	return mintWith(key, header, c)
+	return signWith(key, header, c)
 }
 
 // data is the refusal as it has to be on the wire.
@@ -203,7 +203,7 @@ func TestBadArgumentsOfAuthenticate(t *testing.T) {
 	}
 	bubble(t, setup{event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
-		f.emit(p, "authenticate", map[string]any{"token": []byte(mint(nil))}) // a binary attachment
+		f.emit(p, "authenticate", map[string]any{"token": []byte(sign(nil))}) // a binary attachment
 		if told, _ := f.unauthorized(p); told.Message != "invalid token datatype" {
 			t.Errorf("told %q", told.Message)
 		}
@@ -211,7 +211,7 @@ func TestBadArgumentsOfAuthenticate(t *testing.T) {
 }
 
 func TestBadHeadersOnTheWire(t *testing.T) {
-	good := "Bearer " + mint(claims{"exp": 4102444800})
+	good := "Bearer " + sign(claims{"exp": 4102444800})
 	format := connectError("Format is Authorization: Bearer [token]", "credentials_bad_format", "token_malformed")
 	conflict := connectError("more than one token provided", "credentials_bad_format", "token_conflict")
 	for name, c := range map[string]struct {
@@ -221,13 +221,13 @@ func TestBadHeadersOnTheWire(t *testing.T) {
 		want   string
 	}{
 		"basic":             {header: http.Header{"Authorization": {"Basic YTpi"}}, want: format},
-		"basic beside good": {header: http.Header{"Authorization": {"Basic YTpi"}}, auth: bearing(mint(claims{"exp": 4102444800})), want: format},
+		"basic beside good": {header: http.Header{"Authorization": {"Basic YTpi"}}, auth: bearing(sign(claims{"exp": 4102444800})), want: format},
 		"one part":          {header: http.Header{"Authorization": {"Bearer"}}, want: format},
 		"three parts":       {header: http.Header{"Authorization": {good + " x"}}, want: format},
 		"no scheme":         {header: http.Header{"Authorization": {good[7:]}}, want: format},
 		"empty":             {header: http.Header{"Authorization": {""}}, want: format},
 		"several":           {header: http.Header{"Authorization": {good, good}}, want: conflict},
-		"another than auth": {header: http.Header{"Authorization": {good}}, auth: bearing(mint(claims{"exp": 4102444800, "sub": "bob"})), want: conflict},
+		"another than auth": {header: http.Header{"Authorization": {good}}, auth: bearing(sign(claims{"exp": 4102444800, "sub": "bob"})), want: conflict},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, setup{}, func(f *fixture) {
@@ -245,12 +245,12 @@ func TestHeaderAloneRequired(t *testing.T) {
 	gate := auth.Options{Sources: []auth.Source{auth.FromHeader()}}
 	bubble(t, setup{gate: gate}, func(f *fixture) {
 		var w wire
-		_, err := f.try(sockettest.Options{Auth: bearing(mint(nil)), Trace: w.trace}) // which is not looked at
+		_, err := f.try(sockettest.Options{Auth: bearing(sign(nil)), Trace: w.trace}) // which is not looked at
 		if err == nil {
 			t.Fatal("admitted")
 		}
 		w.want(t, connectError("Server requires Authorization Header", "missing_authorization_header", "token_missing"))
-		if got := f.whoami(f.dial(sockettest.Options{Header: http.Header{"Authorization": {"Bearer " + mint(nil)}}})); got != "ada" {
+		if got := f.whoami(f.dial(sockettest.Options{Header: http.Header{"Authorization": {"Bearer " + sign(nil)}}})); got != "ada" {
 			t.Errorf("whoami: %q", got)
 		}
 	})
@@ -269,8 +269,8 @@ func TestRefusalSaysNothingOfOurs(t *testing.T) {
 		return nil, nil
 	}
 	bubble(t, setup{gate: auth.Options{Authorize: hooks}}, func(f *fixture) {
-		unknown := f.refused(sockettest.Options{Auth: bearing(mint(claims{"sub": "unknown"}))})
-		revoked := f.refused(sockettest.Options{Auth: bearing(mint(claims{"sub": "revoked"}))})
+		unknown := f.refused(sockettest.Options{Auth: bearing(sign(claims{"sub": "unknown"}))})
+		revoked := f.refused(sockettest.Options{Auth: bearing(sign(claims{"sub": "revoked"}))})
 		if unknown.ID == revoked.ID {
 			t.Error("the same id twice")
 		}
@@ -298,8 +298,8 @@ func TestHookChoosesTheWords(t *testing.T) {
 	bubble(t, setup{gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
 		return nil, fmt.Errorf("user 7: %w", banned)
 	}}}, func(f *fixture) {
-		first := f.refused(sockettest.Options{Auth: bearing(mint(nil))})
-		second := f.refused(sockettest.Options{Auth: bearing(mint(nil))})
+		first := f.refused(sockettest.Options{Auth: bearing(sign(nil))})
+		second := f.refused(sockettest.Options{Auth: bearing(sign(nil))})
 		want := refusal{"you are banned", "banned", "UnauthorizedError", "banned", first.ID}
 		if first != want || first.ID == "" || first.ID == second.ID {
 			t.Errorf("told %+v and %+v, want %+v with ids of their own", first, second, want)
@@ -311,7 +311,7 @@ func TestHookChoosesTheWords(t *testing.T) {
 	bubble(t, setup{gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
 		return nil, &auth.Error{Temporary: true, Err: errors.New("database is away")}
 	}}}, func(f *fixture) {
-		if _, err := f.try(sockettest.Options{Auth: bearing(mint(nil))}); !errors.Is(err, sockettest.ErrClosed) {
+		if _, err := f.try(sockettest.Options{Auth: bearing(sign(nil))}); !errors.Is(err, sockettest.ErrClosed) {
 			t.Errorf("got %v, want a closed transport", err)
 		}
 	})
@@ -323,7 +323,7 @@ func TestKeyFuncChoosesTheWords(t *testing.T) {
 		return token.Key{}, &auth.Error{Message: "unknown tenant", Err: token.ErrExpired}
 	}), token.Options{})
 	bubble(t, setup{verifier: v}, func(f *fixture) {
-		if told := f.refused(sockettest.Options{Auth: bearing(mint(nil))}); told.Message != "unknown tenant" || told.Reason != "not_authorized" {
+		if told := f.refused(sockettest.Options{Auth: bearing(sign(nil))}); told.Message != "unknown tenant" || told.Reason != "not_authorized" {
 			t.Errorf("told %+v", told)
 		}
 	})
@@ -346,7 +346,7 @@ func TestPanicsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, setup{gate: gate}, func(f *fixture) {
-				told := f.refused(sockettest.Options{Auth: bearing(mint(nil))})
+				told := f.refused(sockettest.Options{Auth: bearing(sign(nil))})
 				if told.Message != "internal error" || told.Reason != "internal_error" {
 					t.Errorf("told %+v", told)
 				}
@@ -357,7 +357,7 @@ func TestPanicsAreRefused(t *testing.T) {
 			})
 			bubble(t, setup{gate: gate, event: true}, func(f *fixture) {
 				p := f.dial(sockettest.Options{})
-				f.emit(p, "authenticate", bearing(mint(nil)))
+				f.emit(p, "authenticate", bearing(sign(nil)))
 				if told, _ := f.unauthorized(p); told.Reason != "internal_error" {
 					t.Errorf("told %+v", told)
 				}
@@ -460,6 +460,6 @@ func TestNewGateCopiesItsOptions(t *testing.T) {
 	sources := []auth.Source{auth.FromAuth("token")}
 	bubble(t, setup{gate: auth.Options{Sources: sources}}, func(f *fixture) {
 		sources[0] = auth.FromAuth("other")
-		f.dial(sockettest.Options{Auth: bearing(mint(nil))})
+		f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 	})
 }

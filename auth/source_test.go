@@ -15,8 +15,8 @@ import (
 )
 
 func TestSources(t *testing.T) {
-	good := mint(claims{"exp": 4102444800})
-	other := mint(claims{"exp": 4102444800, "sub": "bob"})
+	good := sign(claims{"exp": 4102444800})
+	other := sign(claims{"exp": 4102444800, "sub": "bob"})
 	cookie := func(values ...string) http.Header { return http.Header{"Cookie": values} }
 	all := []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token"), auth.FromCookie("token")}
 	type came struct {
@@ -79,7 +79,7 @@ func TestSources(t *testing.T) {
 func TestCookiesNeedTheOriginRule(t *testing.T) {
 	sources := []auth.Source{auth.FromCookie("token"), auth.FromAuth("token")}
 	bubble(t, setup{server: anyOrigin(), gate: auth.Options{Sources: sources}}, func(f *fixture) {
-		cookie := http.Header{"Cookie": {"token=" + mint(nil)}, "Origin": {"https://evil.example"}}
+		cookie := http.Header{"Cookie": {"token=" + sign(nil)}, "Origin": {"https://evil.example"}}
 		for range 3 {
 			if told := f.refused(sockettest.Options{Header: cookie}); told.Reason != "token_missing" {
 				t.Errorf("told %+v", told)
@@ -88,7 +88,7 @@ func TestCookiesNeedTheOriginRule(t *testing.T) {
 		if n := strings.Count(f.log.String(), "cookies are not looked at"); n != 1 {
 			t.Errorf("%d warnings, want one", n)
 		}
-		f.dial(sockettest.Options{Header: cookie, Auth: bearing(mint(nil))})
+		f.dial(sockettest.Options{Header: cookie, Auth: bearing(sign(nil))})
 	})
 }
 
@@ -98,7 +98,7 @@ func TestCookieOfALaterNamespace(t *testing.T) {
 	bubble(t, setup{gate: auth.Options{Sources: sources}, furnish: func(f *fixture) {
 		f.furnish(f.io.Of("/admin"), f.gate.Handshake)
 	}}, func(f *fixture) {
-		p := f.dial(sockettest.Options{Header: http.Header{"Cookie": {"token=" + mint(nil)}}})
+		p := f.dial(sockettest.Options{Header: http.Header{"Cookie": {"token=" + sign(nil)}}})
 		admin, err := p.Join(f.ctx, "/admin", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -110,7 +110,7 @@ func TestCookieOfALaterNamespace(t *testing.T) {
 }
 
 func TestSourceFunc(t *testing.T) {
-	tickets := map[string]string{"one-use": mint(claims{"exp": 4102444800})}
+	tickets := map[string]string{"one-use": sign(claims{"exp": 4102444800})}
 	source := auth.SourceFunc(func(ctx context.Context, h *socketio.Handshake) (string, error) {
 		switch ticket := h.Query().Get("ticket"); {
 		case socketio.FromContext(ctx) == nil:
@@ -136,7 +136,7 @@ func TestSourceFunc(t *testing.T) {
 	})
 	failing := auth.SourceFunc(func(context.Context, *socketio.Handshake) (string, error) { return "", errors.New("table is locked") })
 	bubble(t, setup{gate: auth.Options{Sources: []auth.Source{failing}}}, func(f *fixture) {
-		if told := f.refused(sockettest.Options{Auth: bearing(mint(nil))}); told.Reason != "not_authorized" {
+		if told := f.refused(sockettest.Options{Auth: bearing(sign(nil))}); told.Reason != "not_authorized" {
 			t.Errorf("told %+v", told)
 		}
 	})
@@ -146,7 +146,7 @@ func TestSourceFunc(t *testing.T) {
 func TestSourcesOfTheEventMode(t *testing.T) {
 	sources := []auth.Source{auth.FromAuth("token"), auth.FromCookie("token")}
 	bubble(t, setup{gate: auth.Options{Sources: sources}, event: true}, func(f *fixture) {
-		cookie := http.Header{"Cookie": {"token=" + mint(nil)}}
+		cookie := http.Header{"Cookie": {"token=" + sign(nil)}}
 		p := f.dial(sockettest.Options{Header: cookie, Auth: bearing("of the handshake, and not looked at")})
 		f.nothing(p)
 		f.emit(p, "authenticate")
@@ -154,7 +154,7 @@ func TestSourcesOfTheEventMode(t *testing.T) {
 		f.happened("connected ada")
 
 		p = f.dial(sockettest.Options{Header: cookie})
-		f.emit(p, "authenticate", bearing(mint(claims{"sub": "bob"})))
+		f.emit(p, "authenticate", bearing(sign(claims{"sub": "bob"})))
 		if told, _ := f.unauthorized(p); told.Reason != "token_conflict" {
 			t.Errorf("told %+v", told)
 		}
