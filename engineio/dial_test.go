@@ -163,6 +163,9 @@ func TestDialErrors(t *testing.T) {
 			t.Errorf("%s: a connection", url)
 		}
 	}
+	if _, err := Dial(ctx, "http://[?token=secret", DialOptions{}); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("a URL with a token: %v", err)
+	}
 	_, err := Dial(ctx, f.url, DialOptions{Header: http.Header{"Origin": {"https://evil.example"}}})
 	var refused *RefusedError
 	if !errors.As(err, &refused) || refused.Status != 403 || refused.Message != "Forbidden" {

@@ -1,0 +1,105 @@
+package engineio
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Close ends all sessions at once; what is queued is dropped, polls are
+// answered, and Conn.Closed(ServerShutdown) follows. It does not wait. New
+// sessions are refused with 503 from now on. The error is always nil.
+func (srv *Server) Close() error {
+	for _, s := range srv.stop() {
+		s.Abort(ServerShutdown)
+	}
+	return nil
+}
+
+// Shutdown ends all sessions as Session.Close does, with ServerShutdown, and
+// waits until they and all goroutines of the Server have ended. New sessions
+// are refused with 503 from now on.
+//
+// When ctx ends before that, what is left is ended at once and ctx's error
+// returned. A call of Conn that still runs a second after everything else has
+// ended is not awaited, and makes an error as well: it may be the very one
+// that calls Shutdown.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	for _, s := range srv.stop() {
+		s.Close(ServerShutdown)
+	}
+	idle := srv.awaitIdle()
+	tick := time.NewTicker(callPatience / 10)
+	defer tick.Stop()
+	for onlyCalls := 0; ; {
+		select {
+		case <-idle:
+			return nil
+		case <-ctx.Done():
+			for _, s := range srv.all() {
+				s.Abort(ServerShutdown)
+			}
+			return fmt.Errorf("engineio: shutdown: %d sessions have not ended: %w", srv.Sessions(), context.Cause(ctx))
+		case <-tick.C:
+			if n := srv.stuck(); n == 0 {
+				onlyCalls = 0
+			} else if onlyCalls++; onlyCalls == 10 {
+				return fmt.Errorf("engineio: shutdown: %d sessions are still inside a call of their Conn", n)
+			}
+		}
+	}
+}
+
+// callPatience is how long Shutdown waits for calls of Conn when nothing else
+// is left to wait for.
+const callPatience = time.Second
+
+// stop lets no new session in and returns those there are.
+func (srv *Server) stop() []*Session {
+	srv.mu.Lock()
+	srv.phase = shuttingDown
+	for id, timer := range srv.leaving {
+		timer.Stop()
+		delete(srv.leaving, id)
+	}
+	srv.mu.Unlock()
+	return srv.all()
+}
+
+func (srv *Server) all() []*Session {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	all := make([]*Session, 0, len(srv.sessions))
+	for _, s := range srv.sessions {
+		all = append(all, s)
+	}
+	return all
+}
+
+// awaitIdle returns a channel that is closed when nothing is left.
+func (srv *Server) awaitIdle() <-chan struct{} {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.idle == nil {
+		srv.idle = make(chan struct{})
+	}
+	idle := srv.idle
+	srv.tellIdle()
+	return idle
+}
+
+// stuck counts the sessions that are inside a call of their Conn. It returns 0
+// when others are left that are not.
+func (srv *Server) stuck() int {
+	n := 0
+	for _, s := range srv.all() {
+		s.mu.Lock()
+		calls := s.calls
+		s.mu.Unlock()
+		if calls == 0 {
+			return 0
+		}
+		n++
+	}
+	return n
+}
