@@ -214,7 +214,7 @@ async function start(binary, args, env) {
   createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
   const lines = createInterface({ input: child.stdout });
   const exited = once(child, "exit").finally(() => leftovers.delete(remove));
-  const ended = ([code, signal]) => `${binary} ended (${signal ?? code})\n${log.join("\n")}`;
+  const ended = ([code, signal]) => `${binary} ended (${signal ?? code})\n${log.slice(-20).join("\n")}`;
   const failed = exited.then((how) => Promise.reject(new Error(ended(how))));
   failed.catch(() => {});
   const [line] = await within(Promise.race([once(lines, "line"), failed]), `the first line of ${binary}`, 30_000);
