@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -108,9 +109,11 @@ func (l *Local) BroadcastWithAck(ctx context.Context, p Packet, to Selector) ([]
 // FetchSockets describes the sockets selected.
 func (l *Local) FetchSockets(_ context.Context, to Selector) ([]SocketInfo, error) {
 	sockets := l.sockets(to)
-	infos := make([]SocketInfo, len(sockets))
-	for i, s := range sockets {
-		infos[i] = SocketInfo{ID: s.id, Rooms: s.Rooms()}
+	infos := make([]SocketInfo, 0, len(sockets))
+	for _, s := range sockets {
+		if rooms := s.Rooms(); rooms != nil { // else it has left meanwhile
+			infos = append(infos, SocketInfo{ID: s.id, Rooms: rooms})
+		}
 	}
 	return infos, nil
 }
@@ -170,7 +173,7 @@ func (l *Local) sockets(to Selector) []*Socket { return l.selected(nil, to) }
 func (l *Local) selected(list []*Socket, to Selector) []*Socket {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if len(to.Rooms) == 0 {
+	if to.Rooms == nil {
 		for _, s := range l.byID {
 			if !l.inAny(s, to.Except) {
 				list = append(list, s)
@@ -237,8 +240,8 @@ func (l *Local) join(s *Socket, rooms []string) error {
 		return ErrClosed
 	}
 	added := 0
-	for _, room := range rooms {
-		if _, in := s.rooms[room]; !in && room != s.id {
+	for i, room := range rooms {
+		if _, in := s.rooms[room]; !in && room != s.id && !slices.Contains(rooms[:i], room) {
 			added++
 		}
 	}

@@ -18,7 +18,8 @@ type Broadcast struct {
 
 // A Selector says which admitted sockets of a namespace are meant.
 type Selector struct {
-	// Rooms: the sockets in any of them. Empty means all.
+	// Rooms: the sockets in any of them. Nil means all sockets; a list without
+	// members none.
 	Rooms []string
 	// Except: but not those in any of these.
 	Except []string
@@ -34,9 +35,13 @@ type Packet struct {
 	Volatile bool
 }
 
-// To adds sockets that are in any of the rooms.
+// To adds sockets that are in any of the rooms. Without rooms it adds nobody: a
+// list that happens to be empty does not mean everybody.
 func (b Broadcast) To(rooms ...string) Broadcast {
-	b.to.Rooms = append(slices.Clip(b.to.Rooms), rooms...)
+	b.to.Rooms = slices.Concat(b.to.Rooms, rooms)
+	if b.to.Rooms == nil {
+		b.to.Rooms = []string{}
+	}
 	return b
 }
 
@@ -71,7 +76,9 @@ func (b Broadcast) Emit(event string, args ...any) error {
 
 // EmitWithAck sends an event and waits until every socket addressed has
 // acknowledged it or ended. When ctx ends first, it returns the answers so far
-// with the context's cause.
+// with the context's cause; without a deadline, one silent peer makes it wait. A
+// socket that owes Options.MaxPendingAcks already is left out, and so is, with
+// Volatile, one that cannot be written to.
 func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]Arguments, error) {
 	return b.namespace.adapter.BroadcastWithAck(ctx, Packet{Event: event, Args: args, Volatile: b.volatile}, b.to)
 }

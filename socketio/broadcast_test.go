@@ -173,3 +173,43 @@ func TestNothingFollowsDisconnect(t *testing.T) {
 		f.ended(p, sockettest.ErrDisconnected)
 	})
 }
+
+// A broadcast to no room reaches nobody; a list that happens to be empty must not
+// mean everybody.
+func TestBroadcastToNoRoomReachesNobody(t *testing.T) {
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		p, other := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		synctest.Wait()
+		var friends []string
+		s := f.io.Sockets()[0]
+		for _, b := range []socketio.Broadcast{f.io.To(friends...), f.io.In(), s.To(friends...), f.io.To().Except("x"), f.io.To([]string{}...)} {
+			_ = b.Emit("secret")
+			_ = b.DisconnectSockets(f.ctx, true)
+			if infos, _ := b.FetchSockets(f.ctx); len(infos) != 0 {
+				t.Errorf("fetched %v", infos)
+			}
+		}
+		f.nothing(p)
+		f.nothing(other)
+		_ = f.io.To(friends...).To(p.ID()).Emit("hello")
+		f.expect(p, "hello")
+		if n := len(f.io.Sockets()); n != 2 {
+			t.Errorf("%d sockets are left", n)
+		}
+	})
+}
+
+// Room names may come from peers, and stay.
+func TestRoomNamesAreBounded(t *testing.T) {
+	bubble(t, socketio.Options{MaxNameLength: 8, MaxRooms: 2}, open, func(f *fixture) {
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		if err := s.Join("12345678", "123456789"); !errors.Is(err, socketio.ErrRoomName) || len(s.Rooms()) != 1 {
+			t.Errorf("%v, rooms %q", err, s.Rooms())
+		}
+		if err := s.Join("a", "b", "a", "b", "a"); err != nil { // two rooms
+			t.Error(err)
+		}
+	})
+}

@@ -97,7 +97,8 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 	maxDepth := c.server.opts.MaxDepth
 	switch p.Type {
 	case packet.Connect:
-		if p.HasAck || len(p.Payload) > 0 && !validObject(p.Payload, maxDepth) {
+		if p.HasAck || len(p.Payload) > c.server.opts.MaxAuthPayload ||
+			len(p.Payload) > 0 && !validObject(p.Payload, maxDepth) {
 			c.violation("malformed CONNECT")
 			return
 		}

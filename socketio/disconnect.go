@@ -103,7 +103,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(w
 	}
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
 	for _, f := range onEnd {
-		f()
+		s.guard(f, func() {})
 	}
 	s.mu.Lock()
 	if was >= stateAdmitted {

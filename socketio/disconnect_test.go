@@ -47,6 +47,9 @@ func TestReasons(t *testing.T) {
 							ran.add("no cause")
 							return
 						}
+						if given := want == "server namespace disconnect" || want == "forced server close"; errors.Is(ended, cause) != given || !errors.Is(ended, socketio.ErrClosed) {
+							ran.add(fmt.Sprint("wrong cause: ", ended.Err))
+						}
 						ran.add(fmt.Sprint("cancelled: ", ended.Reason))
 					})
 					return s.Join("room")
@@ -404,4 +407,28 @@ func TestAdaptersAreClosedOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A function of OnEnd that panics ends nothing but itself.
+func TestPanicInOnEnd(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+			s.OnEnd(func() { panic("OnEnd") })
+			s.OnEnd(func() { ran.add("second") })
+			return nil
+		})
+		io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("disconnect") })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		f.io.Sockets()[0].Disconnect(nil)
+		f.ended(p, sockettest.ErrDisconnected)
+		got := ran.all()
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"disconnect", "second"}) {
+			t.Errorf("ran %q", got)
+		}
+	})
 }

@@ -96,9 +96,15 @@ func (s *Socket) Broadcast() Broadcast { return s.namespace.Except(s.id) }
 func (s *Socket) Volatile() Broadcast { return s.namespace.To(s.id).Local().Volatile() }
 
 // Join makes the socket join rooms, all or none. It fails with ErrNotAdmitted
-// before the socket is admitted, with ErrClosed after it ended and with
-// ErrTooManyRooms.
+// before the socket is admitted, with ErrClosed after it ended, with
+// ErrTooManyRooms, and with ErrRoomName for a name longer than
+// Options.MaxNameLength.
 func (s *Socket) Join(rooms ...string) error {
+	for _, room := range rooms {
+		if len(room) > s.conn.server.opts.MaxNameLength {
+			return ErrRoomName
+		}
+	}
 	s.mu.Lock()
 	state := s.state
 	s.mu.Unlock()

@@ -13,6 +13,9 @@ var (
 	ErrAdmitted = errors.New("socketio: socket is admitted already")
 	// ErrTooManyRooms is returned by Join beyond Options.MaxRooms.
 	ErrTooManyRooms = errors.New("socketio: too many rooms")
+	// ErrRoomName is returned by Join for a name longer than
+	// Options.MaxNameLength: names often come from peers, and stay.
+	ErrRoomName = errors.New("socketio: room name is too long")
 	// ErrTooManyAcks is returned by EmitWithAck beyond Options.MaxPendingAcks.
 	ErrTooManyAcks = errors.New("socketio: too many pending acknowledgements")
 	// ErrAckSent is returned by the second call of Event.Ack.
@@ -42,7 +45,7 @@ type ConnectError struct {
 	// the JavaScript client comes back by itself. It ends all sockets of the
 	// connection.
 	Temporary bool
-	// Err is the cause, for the log alone. May be nil.
+	// Err is the cause. It is logged, at slog.LevelDebug, and never told. May be nil.
 	Err error
 }
 
@@ -53,7 +56,7 @@ func (e *ConnectError) Error() string { return "socketio: refused: " + e.Message
 func (e *ConnectError) Unwrap() error { return e.Err }
 
 // A DisconnectError is the cause with which the context of an ended socket was
-// cancelled: context.Cause(ctx).
+// cancelled: context.Cause(ctx). It is ErrClosed to errors.Is.
 type DisconnectError struct {
 	// Reason says how the socket ended.
 	Reason Reason
@@ -63,6 +66,10 @@ type DisconnectError struct {
 
 // Error returns the reason.
 func (e *DisconnectError) Error() string { return "socketio: socket ended: " + string(e.Reason) }
+
+// Is reports true for ErrClosed: a call that waits ends with either, whichever it
+// sees first.
+func (e *DisconnectError) Is(target error) bool { return target == ErrClosed }
 
 // Unwrap returns what Disconnect, CloseConnection or Refuse was given.
 func (e *DisconnectError) Unwrap() error { return e.Err }
@@ -80,6 +87,16 @@ func (e *PublicError) Error() string { return e.Message }
 
 // Unwrap returns the cause.
 func (e *PublicError) Unwrap() error { return e.Err }
+
+// causeOf returns the cause that a PublicError does not show; nil when there is
+// none.
+func causeOf(err error) error {
+	var public *PublicError
+	if errors.As(err, &public) {
+		return public.Err
+	}
+	return nil
+}
 
 // A Reason says why a socket ended, in the words of Socket.IO.
 type Reason string

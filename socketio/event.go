@@ -92,7 +92,7 @@ func eventName(value []byte, maxName int) (string, error) {
 // the session's reader and never waits.
 func (s *Socket) receive(e *Event) {
 	s.mu.Lock()
-	full, dropped := false, false
+	full, dropped := false, uint64(0)
 	switch k := s.intercepts; {
 	case s.state != stateHeld && s.state != stateAdmitted: // ended meanwhile
 	case s.conn.server.draining.Load(): // Shutdown: what runs finishes, nothing new begins
@@ -106,8 +106,12 @@ func (s *Socket) receive(e *Event) {
 			s.conn.server.running.add(1)
 			go s.runIntercepts()
 		}
+	case s.state == stateHeld && s.early.options.Drop:
+		total := s.conn.server.droppedEarly.Add(1)
+		if !s.early.dropped { // a peer must not fill the log
+			s.early.dropped, dropped = true, total
+		}
 	case s.state == stateHeld:
-		dropped = s.early.options.Drop
 		full = !s.keepEarly(e)
 	default:
 		if full = s.inboxFull(e); !full {
@@ -118,8 +122,8 @@ func (s *Socket) receive(e *Event) {
 	switch {
 	case full:
 		s.conn.violation("too many events wait")
-	case dropped:
-		s.logger().Info("socketio: event before admission dropped", "dropped", s.conn.server.droppedEarly.Load())
+	case dropped > 0:
+		s.logger().Info("socketio: events before admission are dropped", "dropped", dropped)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
@@ -306,4 +307,68 @@ func TestSlowPeerIsClosed(t *testing.T) {
 		}
 		f.ended(p, sockettest.ErrClosed)
 	})
+}
+
+// A result that cannot be encoded is answered all the same: the peer waits.
+func TestAckOfWhatCannotBeEncoded(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("bad", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (chan int, error) { return make(chan int), nil }))
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		answer, err := p.EmitWithAck(f.ctx, "bad")
+		var failed struct{ Error string }
+		if err != nil || answer.Scan(&failed) != nil || failed.Error != "internal error" {
+			t.Errorf("%+v, %v", failed, err)
+		}
+	})
+}
+
+// The cause of an error that the peer hears only in part is in the log.
+func TestCausesAreLogged(t *testing.T) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/no").Use(func(context.Context, *socketio.Socket) error {
+			return &socketio.ConnectError{Message: "no", Err: errors.New("first cause")}
+		})
+		io.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
+			return 0, &socketio.PublicError{Message: "room is full", Err: errors.New("second cause")}
+		}))
+	}, func(f *fixture) {
+		f.refused(sockettest.Options{Namespace: "/no"})
+		p := f.dial(sockettest.Options{})
+		answer, err := p.EmitWithAck(f.ctx, "public")
+		if err != nil || strings.Contains(fmt.Sprintf("%s", answer.Args()[0].(socketio.Raw).JSON()), "cause") {
+			t.Errorf("%v, %v", answer, err)
+		}
+		for _, cause := range []string{"first cause", "second cause"} {
+			if n := log.count(cause); n != 1 {
+				t.Errorf("%q is in the log %d times", cause, n)
+			}
+		}
+	})
+}
+
+// logged is a log that a test can read.
+type logged struct{ lines record }
+
+func (l *logged) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.lines.add(string(p))
+	return len(p), nil
+}
+
+// count returns how many lines hold a text.
+func (l *logged) count(text string) int {
+	n := 0
+	for _, line := range l.lines.all() {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"socketiojwt/engineio"
+	"socketiojwt/socketio/internal/packet"
 )
 
 // HoldOptions say what happens to events that reach a held socket and are not
@@ -17,7 +18,8 @@ type HoldOptions struct {
 	Events int
 	// Bytes bounds their size. Zero means 64 KiB. More closes the connection.
 	Bytes int
-	// Drop ignores them instead; each is logged.
+	// Drop ignores them instead. The first of a socket is logged, with the number
+	// that the server has dropped so far.
 	Drop bool
 }
 
@@ -26,6 +28,7 @@ type early struct {
 	options HoldOptions
 	events  []*Event
 	bytes   int
+	dropped bool // some, and that was logged
 	welcome *engineio.Message // of AdmitWith
 }
 
@@ -58,11 +61,16 @@ func (k *intercepts) handler(event string) Handler {
 // their place, for the socket's whole life: while it is held and once it is
 // admitted. It runs on a goroutine that lives only while there is such an
 // event, one at a time. It may be called from connect middleware alone, else it
-// returns ErrAdmitted; twice for one event is an error.
+// returns ErrAdmitted or ErrClosed; twice for one event is an error.
 func (s *Socket) Intercept(event string, h Handler) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state > stateHeld {
+	switch {
+	case h == nil || event == "" || packet.Reserved(event):
+		return fmt.Errorf("socketio: Intercept: no handler, or event name %q is empty or reserved", event)
+	case s.state == stateClosed:
+		return ErrClosed
+	case s.state > stateHeld:
 		return ErrAdmitted
 	}
 	if s.intercepts == nil {
@@ -163,6 +171,8 @@ func (s *Socket) Refuse(err error) error {
 	refusal := &ConnectError{Message: "connection refused"}
 	if !errors.As(err, &refusal) {
 		s.logger().Info("socketio: refused", "error", err)
+	} else if refusal.Err != nil {
+		s.logger().Debug("socketio: refused", "error", err, "cause", refusal.Err)
 	}
 	if refusal.Temporary {
 		if !s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) {
@@ -202,10 +212,6 @@ func (s *Socket) notAdmitted() error {
 // false when there is no room. The caller holds mu.
 func (s *Socket) keepEarly(e *Event) bool {
 	k := s.early
-	if k.options.Drop {
-		s.conn.server.droppedEarly.Add(1)
-		return true
-	}
 	if len(k.events) >= k.options.Events || k.bytes+e.size > k.options.Bytes ||
 		!s.conn.server.reserveEarly(e.size) {
 		return false
@@ -246,6 +252,6 @@ func (s *Socket) runIntercepts() {
 
 func (s *Socket) intercepted(ctx context.Context, h Handler, e *Event) {
 	if err := h(ctx, s, e); err != nil {
-		s.logger().Warn("socketio: intercepting handler failed", "error", err)
+		s.logger().Warn("socketio: intercepting handler failed", "error", err, "cause", causeOf(err))
 	}
 }

@@ -303,9 +303,16 @@ func TestAdmitAgainstRefuse(t *testing.T) {
 func TestInterceptAfterAdmission(t *testing.T) {
 	var ran record
 	gate := make(chan struct{})
+	nop := func(context.Context, *socketio.Socket, *socketio.Event) error { return nil }
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		gate = make(chan struct{})
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			if s.Intercept("x", nil) == nil || s.Intercept("", nop) == nil || s.Intercept("connect", nop) == nil {
+				t.Error("Intercept takes what can never be")
+			}
+			if s.Intercept("y", nop) != nil || s.Intercept("y", nop) == nil {
+				t.Error("Intercept of one event twice")
+			}
 			return s.Intercept("slow", func(ctx context.Context, _ *socketio.Socket, e *socketio.Event) error {
 				ran.add("slow begins")
 				<-gate
@@ -316,7 +323,7 @@ func TestInterceptAfterAdmission(t *testing.T) {
 		io.Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("handler"); return nil })
 		io.Handle("fast", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) { return 1, nil }))
 		io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
-			if err := s.Intercept("x", nil); !errors.Is(err, socketio.ErrAdmitted) {
+			if err := s.Intercept("x", nop); !errors.Is(err, socketio.ErrAdmitted) {
 				t.Errorf("Intercept after admission: %v", err)
 			}
 			if err := s.Hold(socketio.HoldOptions{}); !errors.Is(err, socketio.ErrAdmitted) {
@@ -324,7 +331,20 @@ func TestInterceptAfterAdmission(t *testing.T) {
 			}
 			return nil
 		})
+		io.Of("/gone").Use(func(ctx context.Context, s *socketio.Socket) error {
+			<-ctx.Done()
+			for name, err := range map[string]error{"Intercept": s.Intercept("x", nop), "Hold": s.Hold(socketio.HoldOptions{}), "Admit": s.Admit(), "Emit": s.Emit("x"), "Join": s.Join("x")} {
+				if !errors.Is(err, socketio.ErrClosed) {
+					t.Errorf("%s after the end: %v", name, err)
+				}
+			}
+			return nil
+		})
 	}, func(f *fixture) {
+		gone := f.dial(sockettest.Options{})
+		_ = gone.SendRaw("0/gone,")
+		synctest.Wait()
+		_ = gone.Close()
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("slow")
 		_ = p.Emit("slow")
@@ -429,6 +449,23 @@ func TestLateTemporaryRefusal(t *testing.T) {
 		synctest.Wait()
 		if err := p.SendRaw(`2["x"]`); err != nil || len(f.io.Sockets()) != 1 {
 			t.Errorf("the connection was closed: %v", err)
+		}
+	})
+}
+
+// A peer must not fill the log: what a held socket drops is told once.
+func TestDroppedEventsAreLoggedOnce(t *testing.T) {
+	var log logged
+	var ran record
+	bubble(t, socketio.Options{Logger: log.logger()}, holding(socketio.HoldOptions{Drop: true}, &ran), func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for range 1000 {
+			_ = p.Emit("say", "x")
+		}
+		_ = p.Emit("login", "yes")
+		ran.all()
+		if n := log.count("dropped"); n != 1 {
+			t.Errorf("logged %d times", n)
 		}
 	})
 }

@@ -38,7 +38,9 @@ func AckFunc[T, R any](f func(ctx context.Context, s *Socket, arg T) (R, error))
 			result, err = f(ctx, s, arg)
 		}
 		if err == nil {
-			return e.Ack(result)
+			if err = e.Ack(result); err == nil {
+				return nil
+			}
 		}
 		text := "internal error"
 		var public *PublicError

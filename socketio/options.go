@@ -46,9 +46,12 @@ type Options struct {
 	MaxAttachments int
 	// MaxDepth bounds the nesting of JSON in a packet. Zero means 64.
 	MaxDepth int
-	// MaxNameLength bounds, in bytes, the name of an event and of a namespace.
-	// Zero means 256.
+	// MaxNameLength bounds, in bytes, the name of an event and of a namespace, and
+	// of a room: Join returns ErrRoomName beyond it. Zero means 256.
 	MaxNameLength int
+	// MaxAuthPayload bounds the bytes of the auth payload of a CONNECT, which is
+	// kept until the socket is admitted. Zero means 64 KiB.
+	MaxAuthPayload int
 	// MaxInbox bounds the bytes of a socket's events that wait for their
 	// handlers. Zero means four times Engine.MaxPayload.
 	MaxInbox int
@@ -112,6 +115,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"MaxAttachments", &o.MaxAttachments, 10},
 		{"MaxDepth", &o.MaxDepth, defaultMaxDepth},
 		{"MaxNameLength", &o.MaxNameLength, 256},
+		{"MaxAuthPayload", &o.MaxAuthPayload, 64 << 10},
 		{"MaxInbox", &o.MaxInbox, 4 * min(payload, math.MaxInt/4)},
 		{"MaxHeldBytes", &o.MaxHeldBytes, 64 << 20},
 	} {

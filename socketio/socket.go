@@ -152,7 +152,7 @@ func (s *Socket) do(t task) {
 	}
 	ctx := s.Context()
 	if err := s.namespace.table.handler(t.event.name)(ctx, s, t.event); err != nil {
-		s.logger().Warn("socketio: event handler failed", "error", err)
+		s.logger().Warn("socketio: event handler failed", "error", err, "cause", causeOf(err))
 	}
 }
 
