@@ -156,7 +156,7 @@ func TestDialErrors(t *testing.T) {
 		strings.Replace(f.url, "http", "https", 1): "tls",
 	} {
 		c, err := Dial(ctx, url, DialOptions{})
-		if err == nil || !strings.HasPrefix(err.Error(), "engineio: dial: ") || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "engineio: ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q in it", url, err, want)
 		}
 		if c != nil {

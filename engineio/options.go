@@ -119,7 +119,8 @@ type CORS struct {
 	MaxAge time.Duration
 }
 
-// RefusedError is what Options.Allow returns to choose the answer.
+// RefusedError is what Options.Allow returns to choose the answer, and what Dial
+// returns when the server gave one.
 type RefusedError struct {
 	Status  int    // of the HTTP response; zero means 403
 	Message string // sent to the peer; empty means "Forbidden"
@@ -127,7 +128,7 @@ type RefusedError struct {
 
 // Error returns the message with its status.
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("engineio: refused: %d %s", e.status(), e.message())
+	return fmt.Sprintf("engineio: refused with %d %s", e.status(), e.message())
 }
 
 func (e *RefusedError) status() int {

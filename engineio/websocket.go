@@ -297,7 +297,7 @@ func dialWebSocket(ctx context.Context, rawURL string, opts DialOptions) (conn n
 	conn, rest, _, err := dialer.Dial(ctx, rawURL)
 	switch {
 	case refused != nil:
-		return nil, nil, fmt.Errorf("engineio: dial: %w", refused)
+		return nil, nil, refused
 	case err != nil:
 		return nil, nil, fmt.Errorf("engineio: dial: %w", err)
 	}
