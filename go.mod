@@ -2,11 +2,11 @@ module socketiojwt
 
 go 1.26.0
 
-require github.com/go-json-experiment/json v1.27.2
-
 require (
-	github.com/alecthomas/kong v1.17.0 // indirect
-	github.com/gobwas/httphead v0.1.0 // indirect
-	github.com/gobwas/ws v1.5.0 // indirect
-	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/alecthomas/kong v1.17.0
+	github.com/go-json-experiment/json v1.27.2
+	github.com/gobwas/ws v1.5.0
+	github.com/golang-jwt/jwt/v5 v5.3.1
 )
+
+require github.com/gobwas/httphead v0.1.0 // indirect
