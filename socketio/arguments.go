@@ -35,6 +35,9 @@ func (r Raw) JSON() stdjson.RawMessage { return r.value }
 // must not change them.
 func (r Raw) Attachments() [][]byte { return r.attachments }
 
+// Format prints how long the argument is, for every verb, and never what it is.
+func (r Raw) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "argument of %d bytes", len(r.value)) }
+
 // Scan reads the argument into dst, as Event.Scan does.
 func (r Raw) Scan(dst any) error { return decodeValue(r.value, r.attachments, dst) }
 
@@ -68,6 +71,10 @@ func EncodeArguments(args ...any) (array stdjson.RawMessage, attachments [][]byt
 	}
 	return bytes.Clone(e.json.Bytes()), e.attachments, nil
 }
+
+// Format prints how many arguments there are, for every verb, and never what they
+// are: an event may carry a token.
+func (a Arguments) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%d arguments", len(a.values)) }
 
 // Len returns the number of arguments.
 func (a Arguments) Len() int { return len(a.values) }

@@ -28,7 +28,7 @@ type early struct {
 	options HoldOptions
 	events  []*Event
 	bytes   int
-	dropped bool // some, and that was logged
+	dropped bool              // some, and that was logged
 	welcome *engineio.Message // of AdmitWith
 }
 

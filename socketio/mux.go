@@ -94,6 +94,7 @@ func (t *table) freeze() {
 	wrapped := func(h Handler) Handler {
 		for i := len(t.wrap) - 1; i >= 0; i-- {
 			h = t.wrap[i](h)
+			notNil("Wrap: what its middleware returned", h == nil)
 		}
 		return h
 	}

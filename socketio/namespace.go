@@ -41,9 +41,7 @@ func (n *Namespace) Open() *Namespace {
 func (n *Namespace) Use(middleware ...ConnectMiddleware) {
 	n.registering("Use")
 	for _, m := range middleware {
-		if m == nil {
-			panic("socketio: Use: nil middleware")
-		}
+		notNil("Use", m == nil)
 	}
 	n.table.connect = append(n.table.connect, middleware...)
 }
@@ -53,21 +51,20 @@ func (n *Namespace) Use(middleware ...ConnectMiddleware) {
 // Events that are intercepted (see Socket.Intercept) do not pass it.
 func (n *Namespace) Wrap(middleware func(Handler) Handler) {
 	n.registering("Wrap")
-	if middleware == nil {
-		panic("socketio: Wrap: nil middleware")
-	}
+	notNil("Wrap", middleware == nil)
 	n.table.wrap = append(n.table.wrap, middleware)
 }
 
-// Handle registers the handler of an event. A name that is empty, reserved or
-// registered already panics.
+// Handle registers the handler of an event. A name that is empty, reserved, too
+// long to be received or registered already panics.
 func (n *Namespace) Handle(event string, h Handler) {
 	n.registering("Handle")
+	notNil("Handle", h == nil)
 	switch {
-	case h == nil:
-		panic("socketio: Handle: nil handler")
 	case event == "" || packet.Reserved(event):
 		panic(fmt.Sprintf("socketio: Handle: event name %q is empty or reserved", event))
+	case len(event) > n.server.opts.MaxNameLength:
+		panic(fmt.Sprintf("socketio: Handle: event name %q is longer than Options.MaxNameLength", event))
 	case n.table.handlers[event] != nil:
 		panic(fmt.Sprintf("socketio: Handle: event %q has a handler already", event))
 	}
@@ -78,10 +75,8 @@ func (n *Namespace) Handle(event string, h Handler) {
 // Without it they are ignored.
 func (n *Namespace) HandleAny(h Handler) {
 	n.registering("HandleAny")
-	switch {
-	case h == nil:
-		panic("socketio: HandleAny: nil handler")
-	case n.table.any != nil:
+	notNil("HandleAny", h == nil)
+	if n.table.any != nil {
 		panic("socketio: HandleAny: there is a handler already")
 	}
 	n.table.any = h
@@ -91,6 +86,7 @@ func (n *Namespace) HandleAny(h Handler) {
 // before its events are handled. An error ends the socket.
 func (n *Namespace) OnConnect(f func(ctx context.Context, s *Socket) error) {
 	n.registering("OnConnect")
+	notNil("OnConnect", f == nil)
 	n.table.onConnect = append(n.table.onConnect, f)
 }
 
@@ -99,6 +95,7 @@ func (n *Namespace) OnConnect(f func(ctx context.Context, s *Socket) error) {
 // in. Its context is not cancelled.
 func (n *Namespace) OnDisconnecting(f func(ctx context.Context, s *Socket, reason Reason, rooms []string)) {
 	n.registering("OnDisconnecting")
+	notNil("OnDisconnecting", f == nil)
 	n.table.onDisconnecting = append(n.table.onDisconnecting, f)
 }
 
@@ -106,7 +103,15 @@ func (n *Namespace) OnDisconnecting(f func(ctx context.Context, s *Socket, reaso
 // ended, once. Its context is not cancelled.
 func (n *Namespace) OnDisconnect(f func(ctx context.Context, s *Socket, reason Reason)) {
 	n.registering("OnDisconnect")
+	notNil("OnDisconnect", f == nil)
 	n.table.onDisconnect = append(n.table.onDisconnect, f)
+}
+
+// notNil panics for a function that is missing.
+func notNil(method string, isNil bool) {
+	if isNil {
+		panic("socketio: " + method + ": nil function")
+	}
 }
 
 // registering panics once the server runs.
@@ -149,7 +154,17 @@ func (n *Namespace) EmitWithAck(ctx context.Context, event string, args ...any) 
 }
 
 // Sockets returns the admitted sockets of this node, in no order.
-func (n *Namespace) Sockets() []*Socket { return n.local.sockets(Selector{}) }
+func (n *Namespace) Sockets() []*Socket {
+	rule, ok := n.adapter.(children)
+	if !ok {
+		return n.local.sockets(Selector{})
+	}
+	var all []*Socket
+	for _, child := range rule.all() {
+		all = append(all, child.Sockets()...)
+	}
+	return all
+}
 
 // FetchSockets describes the admitted sockets of all nodes.
 func (n *Namespace) FetchSockets(ctx context.Context) ([]SocketInfo, error) {

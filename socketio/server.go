@@ -71,8 +71,8 @@ func (srv *Server) Of(name string) *Namespace {
 		return n
 	}
 	switch {
-	case !strings.HasPrefix(name, "/") || strings.Contains(name, ","):
-		panic(fmt.Sprintf("socketio: Of: namespace %q has to begin with a slash and hold no comma", name))
+	case !strings.HasPrefix(name, "/") || strings.Contains(name, ",") || len(name) > srv.opts.MaxNameLength:
+		panic(fmt.Sprintf("socketio: Of: namespace %q has to begin with a slash, hold no comma and be no longer than Options.MaxNameLength", name))
 	case srv.frozen:
 		panic(fmt.Sprintf("socketio: Of(%q) after Server.Handler", name))
 	}
@@ -84,6 +84,7 @@ func (srv *Server) Of(name string) *Namespace {
 // OfPattern declares dynamic namespaces: all whose whole name matches. What is
 // registered on the namespace it returns holds for each of them; each has its
 // own sockets and rooms, comes with its first socket and goes with its last.
+// Emitting to it, and what else addresses sockets, concerns those of them all.
 // Declare them in the order in which they shall be tried. "/" is never dynamic.
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 	whole := regexp.MustCompile(`\A(?:` + pattern.String() + `)\z`)
@@ -98,6 +99,7 @@ func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 // sockets it belongs to the rule that made it: a socket that another rule
 // matches is refused.
 func (srv *Server) OfFunc(matches func(ctx context.Context, name string, h *Handshake) (bool, error)) *Namespace {
+	notNil("OfFunc", matches == nil)
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.frozen {
@@ -105,6 +107,7 @@ func (srv *Server) OfFunc(matches func(ctx context.Context, name string, h *Hand
 	}
 	n := srv.newNamespace(fmt.Sprintf("dynamic namespace %d", len(srv.dynamic)+1), newTable())
 	n.matches = matches
+	n.adapter = children{n}
 	srv.dynamic = append(srv.dynamic, n)
 	return n
 }

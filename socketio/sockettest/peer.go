@@ -42,6 +42,8 @@ var ErrDisconnected = errors.New("sockettest: server sent DISCONNECT")
 // "transport close" of the JavaScript client, which comes back.
 var ErrClosed = errors.New("sockettest: transport closed")
 
+var errLeft = errors.New("sockettest: left the namespace")
+
 // An Event is what the server emitted.
 type Event struct {
 	socketio.Arguments
@@ -50,6 +52,18 @@ type Event struct {
 	peer   *Peer
 	ackID  uint64
 	hasAck bool
+}
+
+// Format prints the event with its arguments, for every verb.
+func (e Event) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%s(", e.Name)
+	for i, arg := range e.Args() {
+		if i > 0 {
+			_, _ = fmt.Fprint(f, ", ")
+		}
+		_, _ = fmt.Fprintf(f, "%s", arg.(socketio.Raw).JSON())
+	}
+	_, _ = fmt.Fprint(f, ")")
 }
 
 // WantsAck reports whether the server waits for an acknowledgement.
@@ -171,19 +185,24 @@ func (p *Peer) EmitWithAck(ctx context.Context, event string, args ...any) (sock
 	p.nextAck++
 	p.acks[id] = answer
 	p.mu.Unlock()
+	defer func() { // an answer that comes too late is nobody's
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.acks, id)
+	}()
 	if err := p.send(packet.Event, packet.BinaryEvent, id, true, append([]any{event}, args...)); err != nil {
 		return socketio.Arguments{}, err
 	}
-	var args2 socketio.Arguments
+	var answered socketio.Arguments
 	err := p.wait(ctx, func() bool {
 		select {
-		case args2 = <-answer:
+		case answered = <-answer:
 			return true
 		default:
 			return false
 		}
 	})
-	return args2, err
+	return answered, err
 }
 
 // Next returns the next event that neither Next nor Expect returned.
@@ -228,12 +247,19 @@ func (p *Peer) Ended(ctx context.Context) error {
 	return p.wait(ctx, func() bool { return false })
 }
 
-// Leave leaves the namespace. The connection stays.
+// Leave leaves the namespace. The connection stays. A socket that has ended has
+// nothing to leave: then Leave returns how it ended.
 func (p *Peer) Leave() error {
+	p.mu.Lock()
+	ended := p.ended
+	p.mu.Unlock()
+	if ended != nil {
+		return ended
+	}
 	p.transport.mu.Lock()
 	delete(p.transport.peers, p.namespace)
 	p.transport.mu.Unlock()
-	p.end(errors.New("sockettest: left"))
+	p.end(errLeft)
 	return p.transport.send(packet.Packet{Type: packet.Disconnect, Namespace: p.namespace}.AppendHead(nil), nil)
 }
 

@@ -67,11 +67,13 @@ func (t *transport) readAll() error {
 		if err != nil {
 			return err
 		}
-		attachments := make([][]byte, p.Attachments)
-		for i := range attachments {
-			if attachments[i], err = t.receive(true); err != nil {
+		var attachments [][]byte // grown, not made: the number is the server's word
+		for len(attachments) < p.Attachments {
+			data, err := t.receive(true)
+			if err != nil {
 				return err
 			}
+			attachments = append(attachments, data)
 		}
 		t.mu.Lock()
 		peer := t.peers[p.Namespace]

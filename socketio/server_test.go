@@ -1,0 +1,203 @@
+package socketio_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, opts := range map[string]socketio.Options{
+		"ConnectTimeout": {ConnectTimeout: -1},
+		"MaxNamespaces":  {MaxNamespaces: -1},
+		"MaxConnecting":  {MaxConnecting: -1},
+		"MaxRefused":     {MaxRefused: -1},
+		"MaxRooms":       {MaxRooms: -1},
+		"MaxPendingAcks": {MaxPendingAcks: -1},
+		"MaxAttachments": {MaxAttachments: -1},
+		"MaxDepth":       {MaxDepth: -1},
+		"MaxNameLength":  {MaxNameLength: -1},
+		"MaxAuthPayload": {MaxAuthPayload: -1},
+		"MaxInbox":       {MaxInbox: -1},
+		"MaxHeldBytes":   {MaxHeldBytes: -1},
+	} {
+		if _, err := socketio.NewServer(opts); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRegisteringWhatCannotBePanics(t *testing.T) {
+	nop := func(context.Context, *socketio.Socket, *socketio.Event) error { return nil }
+	for name, register := range map[string]func(io *socketio.Server){
+		"Use nil":             func(io *socketio.Server) { io.Use(nil) },
+		"Wrap nil":            func(io *socketio.Server) { io.Wrap(nil) },
+		"Handle nil":          func(io *socketio.Server) { io.Handle("x", nil) },
+		"HandleAny nil":       func(io *socketio.Server) { io.HandleAny(nil) },
+		"OnConnect nil":       func(io *socketio.Server) { io.OnConnect(nil) },
+		"OnDisconnecting nil": func(io *socketio.Server) { io.OnDisconnecting(nil) },
+		"OnDisconnect nil":    func(io *socketio.Server) { io.OnDisconnect(nil) },
+		"OfFunc nil":          func(io *socketio.Server) { io.OfFunc(nil) },
+		"OfPattern nil":       func(io *socketio.Server) { io.OfPattern(nil) },
+		"Handle empty":        func(io *socketio.Server) { io.Handle("", nop) },
+		"Handle reserved":     func(io *socketio.Server) { io.Handle("disconnecting", nop) },
+		"Handle too long":     func(io *socketio.Server) { io.Handle(strings.Repeat("x", 257), nop) },
+		"Handle twice":        func(io *socketio.Server) { io.Handle("x", nop); io.Handle("x", nop) },
+		"HandleAny twice":     func(io *socketio.Server) { io.HandleAny(nop); io.HandleAny(nop) },
+		"Of without slash":    func(io *socketio.Server) { io.Of("x") },
+		"Of with comma":       func(io *socketio.Server) { io.Of("/x,y") },
+		"Of too long":         func(io *socketio.Server) { io.Of("/" + strings.Repeat("x", 256)) },
+		"Wrap to nil": func(io *socketio.Server) {
+			io.Open().Wrap(func(socketio.Handler) socketio.Handler { return nil })
+			_, _ = io.Handler()
+		},
+	} {
+		io, err := socketio.NewServer(socketio.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() {
+				if text, _ := recover().(string); !strings.HasPrefix(text, "socketio: ") && name != "OfPattern nil" {
+					t.Errorf("%s: panic %q, want one that says what is wrong", name, text)
+				}
+			}()
+			register(io)
+			t.Errorf("%s did not panic", name)
+		}()
+	}
+}
+
+func TestClientFiles(t *testing.T) {
+	serve := func(opts socketio.Options) http.Handler {
+		io, err := socketio.NewServer(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Open()
+		handler, err := io.Handler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return handler
+	}
+	ask := func(h http.Handler, method, path, etag string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, path, nil)
+		if etag != "" {
+			r.Header.Set("If-None-Match", etag)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	without := serve(socketio.Options{})
+	if w := ask(without, "GET", "/socket.io/socket.io.js", ""); w.Code != 404 || !strings.Contains(w.Body.String(), "Options.ClientFiles") {
+		t.Errorf("without files: %d %q", w.Code, w.Body)
+	}
+	files := serve(socketio.Options{Engine: engineio.Options{Path: "/ws/"}, ClientFiles: fstest.MapFS{
+		"socket.io.js":         {Data: []byte("client")},
+		"socket.io.min.js.map": {Data: []byte("{}")},
+		"secret.txt":           {Data: []byte("secret")},
+		"a/socket.io.js":       {Data: []byte("deeper")},
+	}})
+	w := ask(files, "GET", "/ws/socket.io.js", "")
+	etag := w.Header().Get("ETag")
+	if w.Code != 200 || w.Body.String() != "client" || etag == "" ||
+		w.Header().Get("Content-Type") != "text/javascript; charset=utf-8" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
+	}
+	if w := ask(files, "GET", "/ws/socket.io.js", etag); w.Code != 304 || w.Body.Len() != 0 {
+		t.Errorf("again: %d %q", w.Code, w.Body)
+	}
+	if w := ask(files, "GET", "/ws/socket.io.js", `"other"`); w.Code != 200 {
+		t.Errorf("another version: %d", w.Code)
+	}
+	if w := ask(files, "HEAD", "/ws/socket.io.js", ""); w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("Content-Length") != "6" || w.Header().Get("ETag") != etag {
+		t.Errorf("HEAD: %d %q %v", w.Code, w.Body, w.Header())
+	}
+	if w := ask(files, "GET", "/ws/socket.io.min.js.map", ""); w.Code != 200 || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("ETag") == etag {
+		t.Errorf("map: %d %v", w.Code, w.Header())
+	}
+	if w := ask(files, "GET", "/ws/socket.io.esm.min.js", ""); w.Code != 404 || !strings.Contains(w.Body.String(), "socket.io.esm.min.js") {
+		t.Errorf("missing: %d %q", w.Code, w.Body)
+	}
+	if w := ask(files, "POST", "/ws/socket.io.js", ""); w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %d %v", w.Code, w.Header())
+	}
+	for _, path := range []string{"/ws/secret.txt", "/ws/../secret.txt", "/ws/a/socket.io.js", "/ws/socket.io.js/", "/socket.io/socket.io.js", "/ws/xsocket.io.js"} {
+		if w := ask(files, "GET", path, ""); w.Code == 200 || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s: %d %q", path, w.Code, w.Body)
+		}
+	}
+}
+
+// What is done to a rule for dynamic namespaces is done to all that it has made.
+func TestRuleConcernsAllItsNamespaces(t *testing.T) {
+	var rule *socketio.Namespace
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		rule = io.OfPattern(regexp.MustCompile(`/room-\d`)).Open()
+		rule.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("all") })
+		io.Of("/other").Open()
+	}, func(f *fixture) {
+		one, two := f.dial(sockettest.Options{Namespace: "/room-1"}), f.dial(sockettest.Options{Namespace: "/room-2"})
+		other := f.dial(sockettest.Options{Namespace: "/other"})
+		synctest.Wait()
+		_ = rule.To("all").Emit("hello")
+		f.expect(one, "hello")
+		f.expect(two, "hello")
+		for _, p := range []*sockettest.Peer{one, two} {
+			go func() {
+				e, _ := p.Expect(f.ctx, "q")
+				time.Sleep(time.Second)
+				_ = e.Ack(p.ID())
+			}()
+		}
+		begin := time.Now()
+		answers, err := rule.EmitWithAck(f.ctx, "q")
+		if len(answers) != 2 || err != nil || time.Since(begin) != time.Second {
+			t.Errorf("%d answers, %v, after %v", len(answers), err, time.Since(begin))
+		}
+		if n := len(rule.Sockets()); n != 2 {
+			t.Errorf("%d sockets", n)
+		}
+		_ = rule.SocketsJoin(f.ctx, "x", "y")
+		_ = rule.SocketsLeave(f.ctx, "y")
+		infos, err := rule.To("x").FetchSockets(f.ctx)
+		if len(infos) != 2 || err != nil || len(infos[0].Rooms) != 3 {
+			t.Errorf("fetched %v, %v", infos, err)
+		}
+		if err := rule.Emit("connect"); err == nil {
+			t.Error("an event that cannot be sent was")
+		}
+		_ = rule.DisconnectSockets(f.ctx, false)
+		f.ended(one, sockettest.ErrDisconnected)
+		f.ended(two, sockettest.ErrDisconnected)
+		f.nothing(other)
+	})
+}
+
+// In protocol 5 what follows a "?" is part of the namespace's name.
+func TestNamespaceWithQuery(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Of("/a").Open()
+		io.Of("/b?x=1").Open()
+	}, func(f *fixture) {
+		f.refused(sockettest.Options{Namespace: "/a?x=1"})
+		f.refused(sockettest.Options{Namespace: "/b"})
+		f.dial(sockettest.Options{Namespace: "/b?x=1"})
+		if names := []string{f.io.Of("/a").Name(), f.io.Lookup("/b?x=1").Name()}; !slices.Equal(names, []string{"/a", "/b?x=1"}) {
+			t.Errorf("%q", names)
+		}
+	})
+}
