@@ -24,7 +24,8 @@ type Options struct {
 
 	// Timeout is how long the gate may take: in handshake mode, for sources, keys
 	// and hooks together; in event mode, from the start until the socket is let
-	// in, whatever the peer sends meanwhile. Zero means 5 s.
+	// in, whatever the peer sends meanwhile. In handshake mode the server's
+	// socketio.Options.ConnectTimeout bounds it too. Zero means 5 s.
 	Timeout time.Duration
 	// Attempts is how many tokens a socket may show by "authenticate" until it is
 	// let in. Zero means 1.
