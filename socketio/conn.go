@@ -18,7 +18,7 @@ type conn struct {
 	session *engineio.Session
 	partial *partial // a binary packet whose attachments are due; the reader's alone
 
-	mu         sync.Mutex
+	mu         sync.Mutex // taken after a socket's, before the server's
 	closed     bool
 	request    *Handshake // what sockets that connect now can see of the first request
 	trimmed    bool       // request holds no more than KeepHeaders and keep

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"socketiojwt/engineio"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -534,4 +535,25 @@ func TestHandlerFailsForAllWhoAsk(t *testing.T) {
 		})
 	}
 	asking.Wait()
+}
+
+// Before a namespace is joined nothing but CONNECT may come.
+func TestNothingButConnectComesFirst(t *testing.T) {
+	for _, first := range []string{`2["x"]`, "1", "30[]", `4{"message":"x"}`, `51-["x",{"_placeholder":true,"num":0}]`, `2/chat,["x"]`} {
+		bubble(t, socketio.Options{}, open, func(f *fixture) {
+			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			begin := time.Now()
+			_ = conn.Send([]byte(first))
+			if strings.HasPrefix(first, "5") {
+				_ = conn.SendBinary([]byte("x"))
+			}
+			if data, _, err := conn.Receive(f.ctx); err == nil || time.Since(begin) > time.Second {
+				t.Errorf("%s: got %s after %v", first, data, time.Since(begin))
+			}
+		})
+	}
 }

@@ -29,7 +29,8 @@
 //
 // # Concurrency
 //
-// All methods may be called concurrently. The events of one socket reach their
+// All methods may be called concurrently, but for those that register, which are
+// for the time before the server runs. The events of one socket reach their
 // handlers one at a time, in the order in which they were sent; nothing is
 // promised about the order across sockets. An acknowledgement may overtake an
 // event that was sent before it. A slow handler delays the later events of its
@@ -40,5 +41,7 @@
 // # Limits
 //
 // Whatever a peer can make the server keep has a bound in [Options], with what
-// happens when it is reached. There is one node, or an [Adapter].
+// happens when it is reached; but the header and URL of the first request, kept
+// until the first namespace is joined, have that of http.Server.MaxHeaderBytes.
+// There is one node, or an [Adapter].
 package socketio

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -371,4 +372,102 @@ func (l *logged) count(text string) int {
 		}
 	}
 	return n
+}
+
+// The log says which handler failed, and does not warn of a socket that ended.
+func TestFailedHandlersAreLogged(t *testing.T) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			return s.Intercept("seen", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("third") })
+		})
+		io.Handle("fails", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("first") })
+		io.Handle("ends", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, _ struct{}) (int, error) {
+			s.Disconnect(nil)
+			return 1, nil
+		}))
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("seen")
+		_ = p.SendRaw(`2["fails"]`)
+		_ = p.SendRaw(`20["ends"]`)
+		f.ended(p, sockettest.ErrDisconnected)
+		for text, want := range map[string]int{"level=WARN": 2, "event=fails error=first": 1, "event=seen error=third": 1, "event=ends": 1} {
+			if n := log.count(text); n != want {
+				t.Errorf("%q is in the log %d times, want %d", text, n, want)
+			}
+		}
+	})
+}
+
+// Event middleware may refuse an event; the socket stays, and the peer hears only
+// what the middleware tells it.
+func TestEventMiddlewareRefuses(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Wrap(func(next socketio.Handler) socketio.Handler {
+			return func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+				if e.Name() != "allowed" {
+					return errors.Join(errors.New("not allowed"), e.Ack("no"))
+				}
+				return next(ctx, s, e)
+			}
+		})
+		io.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+			ran.add(e.Name())
+			return e.Ack("yes")
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for event, want := range map[string]string{"forbidden": "no", "allowed": "yes"} {
+			answer, err := p.EmitWithAck(f.ctx, event)
+			var got string
+			if err != nil || answer.Scan(&got) != nil || got != want {
+				t.Errorf("%s: %q, %v", event, got, err)
+			}
+		}
+		if got := ran.all(); !slices.Equal(got, []string{"allowed"}) {
+			t.Errorf("handled %q", got)
+		}
+	})
+}
+
+// A volatile event is dropped rather than queued, and a volatile question to nobody
+// who can hear it has no answers.
+func TestVolatileIsDropped(t *testing.T) {
+	opts := socketio.Options{Engine: engineio.Options{Transports: []engineio.Transport{engineio.Polling, engineio.WebSocket}}}
+	bubble(t, opts, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		poll := f.poll("/socket.io/?EIO=4&transport=polling")
+		sid := regexp.MustCompile(`"sid":"([^"]+)"`).FindStringSubmatch(poll)[1]
+		path := "/socket.io/?EIO=4&transport=polling&sid=" + sid
+		f.post(path, "40")
+		_ = f.poll(path) // the answer to CONNECT
+		synctest.Wait()
+		transports := map[engineio.Transport]int{}
+		for _, s := range f.io.Sockets() {
+			transports[s.Transport()]++
+		}
+		if transports[engineio.Polling] != 1 || transports[engineio.WebSocket] != 1 {
+			t.Errorf("transports %v", transports)
+		}
+		// Between two polls nothing can be written; a WebSocket takes it.
+		_ = f.io.Volatile().Emit("volatile")
+		f.expect(p, "volatile")
+		synctest.Wait() // now it can be written to again
+		go func() {
+			if e, err := p.Expect(f.ctx, "question"); err == nil {
+				_ = e.Ack()
+			}
+		}()
+		answers, err := f.io.Volatile().EmitWithAck(f.ctx, "question")
+		if len(answers) != 1 || err != nil {
+			t.Errorf("%d answers, %v", len(answers), err)
+		}
+		_ = f.io.Emit("kept")
+		if got := f.poll(path); got != `42["kept"]` {
+			t.Errorf("the poll got %q", got)
+		}
+	})
 }

@@ -3,9 +3,11 @@ package socketio_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -172,4 +174,28 @@ func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// poll and post are a peer's requests by long-polling.
+func (f *fixture) poll(path string) string { return f.request(http.MethodGet, path, nil) }
+
+func (f *fixture) post(path, body string) { f.request(http.MethodPost, path, strings.NewReader(body)) }
+
+func (f *fixture) request(method, path string, body io.Reader) string {
+	f.t.Helper()
+	r, err := http.NewRequestWithContext(f.ctx, method, "http://server"+path, body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	transport := &http.Transport{DialContext: f.in.dial, DisableKeepAlives: true}
+	response, err := transport.RoundTrip(r)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	got, err := io.ReadAll(response.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(got)
 }

@@ -252,6 +252,6 @@ func (s *Socket) runIntercepts() {
 
 func (s *Socket) intercepted(ctx context.Context, h Handler, e *Event) {
 	if err := h(ctx, s, e); err != nil {
-		s.logger().Warn("socketio: intercepting handler failed", "error", err, "cause", causeOf(err))
+		s.logFailed(ctx, e.name, err)
 	}
 }

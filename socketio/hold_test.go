@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -466,6 +467,51 @@ func TestDroppedEventsAreLoggedOnce(t *testing.T) {
 		ran.all()
 		if n := log.count("dropped"); n != 1 {
 			t.Errorf("logged %d times", n)
+		}
+	})
+}
+
+// Each middleware may hold, one after the other: CONNECT is answered once, and what
+// came early is kept until the last one is done.
+func TestHeldTwice(t *testing.T) {
+	var ran record
+	hold := func(word string) socketio.ConnectMiddleware {
+		return func(_ context.Context, s *socketio.Socket) error {
+			ran.add("holds for " + word)
+			err := s.Intercept(word, func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+				ran.add(fmt.Sprint(word, " ", s.Admit()))
+				return e.Ack()
+			})
+			return errors.Join(err, s.Hold(socketio.HoldOptions{}))
+		}
+	}
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(hold("one"), hold("two"))
+		io.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
+		io.Handle("say", socketio.Func(func(_ context.Context, _ *socketio.Socket, text string) error { ran.add(text); return nil }))
+	}, func(f *fixture) {
+		var connects sync.WaitGroup
+		connects.Add(1) // one more would panic
+		p := f.dial(sockettest.Options{Trace: func(sent bool, data []byte, _ bool) {
+			if !sent && strings.HasPrefix(string(data), "0") {
+				connects.Done()
+			}
+		}})
+		_ = p.Emit("say", "first")
+		_, _ = p.EmitWithAck(f.ctx, "one")
+		_ = p.Emit("say", "second")
+		synctest.Wait()
+		if n := len(f.io.Sockets()); n != 0 {
+			t.Error("let in after the first")
+		}
+		_, _ = p.EmitWithAck(f.ctx, "two")
+		want := []string{"holds for one", "one <nil>", "holds for two", "two <nil>", "connected", "first", "second"}
+		if got := ran.all(); !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+		_, _ = p.EmitWithAck(f.ctx, "two")
+		if got := ran.all(); got[len(got)-1] != "two "+socketio.ErrAdmitted.Error() {
+			t.Errorf("Admit again: %q", got[len(got)-1])
 		}
 	})
 }

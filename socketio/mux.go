@@ -6,7 +6,7 @@ import (
 )
 
 // A Handler handles an event of an admitted socket. Its context ends with the
-// socket. An error is logged; it reaches nobody else.
+// socket. An error is logged with the event's name; it reaches nobody else.
 type Handler func(ctx context.Context, s *Socket, e *Event) error
 
 // A ConnectMiddleware decides about a socket that wants to join a namespace: nil
@@ -38,9 +38,9 @@ func AckFunc[T, R any](f func(ctx context.Context, s *Socket, arg T) (R, error))
 			result, err = f(ctx, s, arg)
 		}
 		if err == nil {
-			if err = e.Ack(result); err == nil {
-				return nil
-			}
+			if err = e.Ack(result); err == nil || e.acked.Load() {
+				return err
+			} // else it could not be encoded
 		}
 		text := "internal error"
 		var public *PublicError

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -150,10 +151,20 @@ func (s *Socket) do(t task) {
 		t.step()
 		return
 	}
-	ctx := s.Context()
-	if err := s.namespace.table.handler(t.event.name)(ctx, s, t.event); err != nil {
-		s.logger().Warn("socketio: event handler failed", "error", err, "cause", causeOf(err))
+	ctx, name := s.Context(), t.event.name
+	if err := s.namespace.table.handler(name)(ctx, s, t.event); err != nil {
+		s.logFailed(ctx, name, err)
 	}
+}
+
+// logFailed logs the error of an event handler. That a socket has ended under its
+// handler is nothing to warn of.
+func (s *Socket) logFailed(ctx context.Context, event string, err error) {
+	level := slog.LevelWarn
+	if ctx.Err() != nil || errors.Is(err, ErrClosed) {
+		level = slog.LevelDebug
+	}
+	s.logger().Log(ctx, level, "socketio: event handler failed", "event", event, "error", err, "cause", causeOf(err))
 }
 
 // guard runs user code. A panic in it is logged and ends the socket alone. After
