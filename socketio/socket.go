@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -101,6 +103,9 @@ func (s *Socket) Handshake() *Handshake {
 
 // String identifies the socket in logs.
 func (s *Socket) String() string { return s.name + "#" + s.id }
+
+// Format prints String for every verb, rather than fields that others change.
+func (s *Socket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue identifies the socket in logs.
 func (s *Socket) LogValue() slog.Value { return slog.StringValue(s.String()) }
