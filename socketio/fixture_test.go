@@ -139,6 +139,25 @@ func (r *record) all() []string {
 	return append([]string{}, r.lines...)
 }
 
+// gauge counts what runs at the same time.
+type gauge struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (g *gauge) add(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now += n
+	g.most = max(g.most, g.now)
+}
+
+func (g *gauge) peak() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.most
+}
+
 func open(io *socketio.Server) { io.Open() }
 
 // pipeListener is a net.Listener in memory.
