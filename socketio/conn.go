@@ -136,8 +136,8 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 
 // joined finds the socket that a packet is for. It is nil for a namespace that
 // the server has just ended: the peer may not know yet, or during Shutdown is
-// not told, and its packet is dropped. A packet for a namespace that was never joined, or is not joined yet,
-// closes the connection and is not ok.
+// not told, and its packet is dropped. A packet for a namespace that was never
+// joined, or is not joined yet, closes the connection and is not ok.
 func (c *conn) joined(namespace string) (s *Socket, ok bool) {
 	c.mu.Lock()
 	s = c.find(namespace)

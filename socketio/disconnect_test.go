@@ -432,3 +432,43 @@ func TestPanicInOnEnd(t *testing.T) {
 		}
 	})
 }
+
+// What a handler waits for still comes during Shutdown, and what it emits then
+// reaches the peer; what is intercepted begins no more.
+func TestShutdownLetsHandlersAsk(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			return s.Intercept("seen", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("seen"); return nil })
+		})
+		io.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			_, err := s.EmitWithAck(ctx, "question")
+			ran.add(fmt.Sprint("answered: ", err))
+			return nil
+		})
+		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		held, err := p.Join(f.ctx, "/held", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = p.Emit("ask")
+		e, err := p.Expect(f.ctx, "question")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopped := make(chan error)
+		go func() { stopped <- f.io.Shutdown(f.ctx) }()
+		synctest.Wait()
+		_ = p.Emit("seen")
+		_ = held.Emit("early")
+		_ = e.Ack()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		if got, want := ran.all(), []string{"answered: <nil>"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
