@@ -217,6 +217,8 @@ func TestCORS(t *testing.T) {
 			map[string]string{"Access-Control-Allow-Origin": "", "Access-Control-Allow-Methods": ""}},
 		{"any", Options{InsecureAnyOrigin: true}, "GET", []string{"Origin", "https://b.example"}, 200,
 			map[string]string{"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": ""}},
+		{"own origin, another listed", Options{Origins: []string{"https://a.example"}}, "GET", []string{"Origin", "http://pipe"}, 200,
+			map[string]string{"Access-Control-Allow-Origin": "", "Vary": "Origin"}},
 		{"no origin", Options{Origins: []string{"https://a.example"}}, "GET", nil, 200, map[string]string{"Access-Control-Allow-Origin": "", "Vary": "Origin"}},
 	}
 	for _, tc := range cases {

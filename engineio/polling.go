@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 )
 
 // polling is the state of a session whose transport is HTTP long-polling. The
@@ -101,10 +100,6 @@ func (p *polling) abandon() {
 // servePoll answers a GET of the session: with what is queued, or with what
 // comes next.
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
-	// The deadlines of the user's http.Server are meant for requests that do
-	// not wait. The write deadline is set anew with the answer.
-	http.NewResponseController(w).SetReadDeadline(time.Time{})
-
 	waiting, refused := s.startPoll()
 	switch {
 	case refused == refuseUnknownSession && s.srv.takeLeave(s.id):

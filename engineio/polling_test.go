@@ -96,9 +96,12 @@ func TestDroppedPollEndsTheSession(t *testing.T) {
 		go f.do(ctx, "GET", query, "")
 		synctest.Wait()
 		expectAlive(t, c)
+		start := time.Now()
 		cancel()
-		synctest.Wait()
 		expectEnd(t, c, TransportError)
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("ended after %s, want at once", waited)
+		}
 		f.expect("GET", query, "", 400, unknownSession)
 	})
 }
@@ -197,6 +200,27 @@ func TestTooLargePost(t *testing.T) {
 		if got := c.got(); len(got) != 1 {
 			t.Errorf("%d messages, want 1", len(got))
 		}
+	})
+}
+
+// What is declared too large is refused before it has come.
+func TestTooLargePostIsRefusedByItsLength(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{MaxPayload: 1000}, nil)
+		query, c := f.open()
+		conn, err := f.dial(context.Background(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /engine.io/?%s HTTP/1.1\r\nHost: pipe\r\nContent-Length: 1001\r\n\r\n", query)
+		buf := make([]byte, 100)
+		conn.SetReadDeadline(time.Now().Add(time.Second))
+		if n, err := conn.Read(buf); !strings.HasPrefix(string(buf[:n]), "HTTP/1.1 413 ") {
+			t.Errorf("got %q %v", buf[:n], err)
+		}
+		go io.Copy(io.Discard, conn)
+		expectAlive(t, c)
 	})
 }
 

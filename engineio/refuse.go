@@ -54,10 +54,9 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refus
 	srv.answer(w, refused.status, "application/json", body)
 }
 
-// answer writes a response whole, so that it can set the time for it. The
-// user's WriteTimeout may be over when a poll is answered, and a deadline of
-// ours must not outlive the response: the connection may serve other handlers
-// next. A ResponseWriter that knows no deadlines has none.
+// answer writes a response whole and sets the time for it: the user's
+// WriteTimeout may be over when a poll is answered. net/http takes the deadline
+// back afterwards. A ResponseWriter that knows no deadlines has none.
 func (srv *Server) answer(w http.ResponseWriter, status int, contentType string, body []byte) error {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -66,7 +65,6 @@ func (srv *Server) answer(w http.ResponseWriter, status int, contentType string,
 	h.Set("X-Content-Type-Options", "nosniff")
 	rc := http.NewResponseController(w)
 	rc.SetWriteDeadline(time.Now().Add(srv.opts.PingTimeout))
-	defer rc.SetWriteDeadline(time.Time{})
 	w.WriteHeader(status)
 	if _, err := w.Write(body); err != nil {
 		return err

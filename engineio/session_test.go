@@ -214,6 +214,27 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// No message is too big to be sent, but nothing may queue behind one that is
+// over the bound.
+func TestMessageOverTheBound(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{MaxOutbound: 1000}, nil)
+		w, c := f.openSocket()
+		synctest.Wait()
+		text := strings.Repeat("x", 5000)
+		if err := c.s.Send(NewMessage([]byte(text))); err != nil {
+			t.Errorf("alone: %v", err)
+		}
+		w.expect("4" + text)
+		synctest.Wait()
+		c.s.Send(NewMessage([]byte(text)))
+		if err := c.s.Send(NewMessage([]byte("behind it"))); err != ErrSlow {
+			t.Errorf("behind it: %v", err)
+		}
+		expectEnd(t, c, SlowPeer)
+	})
+}
+
 // A reader that is slow, but within bounds, gets everything in order, from
 // several senders, with attachments right behind their text.
 func TestManySendersDoNotMixFrames(t *testing.T) {
@@ -224,18 +245,20 @@ func TestManySendersDoNotMixFrames(t *testing.T) {
 				f = newTLS(t, Options{MaxOutbound: 64 << 20}, nil)
 			}
 			w, c := f.openSocket()
-			const senders, each = 8, 200
+			const senders, each, size = 8, 100, 20_000 // more than the system's buffers hold
+			var wg sync.WaitGroup
 			for sender := range senders {
-				go func() {
+				wg.Go(func() {
 					for i := range each {
-						tail := bytes.Repeat([]byte{byte(sender)}, 1000)
+						tail := bytes.Repeat([]byte{byte(sender)}, size)
 						if err := c.s.Send(NewMessage(fmt.Appendf(nil, "%d:%d", sender, i), tail)); err != nil {
 							t.Errorf("sender %d: %v", sender, err)
 							return
 						}
 					}
-				}()
+				})
 			}
+			wg.Wait() // nobody waits for the reader, who begins now
 			next := make([]int, senders)
 			for range senders * each {
 				var sender, i int
@@ -246,13 +269,58 @@ func TestManySendersDoNotMixFrames(t *testing.T) {
 					t.Fatalf("sender %d: message %d, want %d", sender, i, next[sender])
 				}
 				next[sender]++
-				if tail := w.read(); tail != "binary:"+strings.Repeat(string(rune(sender)), 1000) {
+				if tail := w.read(); tail != "binary:"+strings.Repeat(string(rune(sender)), size) {
 					t.Fatalf("message %d:%d is not followed by its attachment", sender, i)
 				}
 			}
 			c.s.Close(ForcedClose)
 			w.expect("close")
 		})
+	}
+}
+
+// A frame that is half written is finished before what others have queued
+// meanwhile.
+func TestRestOfAFrameComesFirst(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	w, c := f.openSocket()
+	ws := c.s.ws
+	c.s.mu.Lock()
+	for ws.writer != writerIdle {
+		c.s.mu.Unlock()
+		runtime.Gosched()
+		c.s.mu.Lock()
+	}
+	ws.writer = writerOwned
+	frame := NewMessage([]byte("half and half")).frames()
+	ws.in.conn.Write(frame[:7])
+	ws.push(NewMessage([]byte("queued meanwhile")).frames())
+	c.s.disown(ws, frame[7:], nil)
+	c.s.mu.Unlock()
+	w.expect("4half and half", "4queued meanwhile")
+}
+
+// The layer above is told at once, however long the peer takes to close.
+func TestClosedDoesNotWaitForThePeer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		w, c := f.openSocket()
+		start := time.Now()
+		w.write("no packet")
+		expectEnd(t, c, ParseError)
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("told after %s", waited)
+		}
+	})
+}
+
+// A buffer that is given back twice would be shared by two connections.
+func TestBuffersAreGivenBackOnce(t *testing.T) {
+	in := input{buf: new(readBuffer)}
+	in.data = in.buf[:1]
+	in.release()
+	if in.buf != nil || in.data != nil {
+		t.Error("a buffer that was given back is kept")
 	}
 }
 
@@ -384,10 +452,14 @@ func TestShutdownFromInsideMessage(t *testing.T) {
 		w, c := f.openSocket()
 		w2, other := f.openSocket()
 		go w2.expect("close", "end")
+		start := time.Now()
 		w.write("4stop")
 		go w.expect("close", "end")
 		if err := <-done; err == nil || !strings.Contains(err.Error(), "inside a call") {
 			t.Errorf("got %v", err)
+		}
+		if waited := time.Since(start); waited > 5*time.Second {
+			t.Errorf("returned after %s", waited)
 		}
 		expectEnd(t, c, ServerShutdown)
 		expectEnd(t, other, ServerShutdown)
