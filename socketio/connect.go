@@ -85,7 +85,7 @@ func (s *Socket) connect() {
 func (s *Socket) resume() {
 	for {
 		s.mu.Lock()
-		if s.state != stateConnecting && s.state != stateHeld {
+		if s.state != stateConnecting && s.state != stateHeld || s.suspended { // ended, or held again
 			s.mu.Unlock()
 			return
 		}

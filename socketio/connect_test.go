@@ -247,6 +247,11 @@ func TestConnectionLimits(t *testing.T) {
 func TestConnectTimeout(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
+		io.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
+		io.Handle("busy", func(context.Context, *socketio.Socket, *socketio.Event) error {
+			time.Sleep(9 * time.Second)
+			return nil
+		})
 		io.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
 	}, func(f *fixture) {
 		begin := time.Now()
@@ -271,6 +276,23 @@ func TestConnectTimeout(t *testing.T) {
 		if _, err := p.Join(f.ctx, "/", nil); !errors.Is(err, sockettest.ErrClosed) {
 			t.Errorf("a connection without a namespace stays: %v", err)
 		}
+		// However the last one ended, and though its handler is still busy.
+		for _, end := range []string{"kick", "busy"} {
+			p := f.dial(sockettest.Options{})
+			_ = p.Emit(end)
+			synctest.Wait()
+			if end == "busy" {
+				_ = p.Leave()
+			}
+			time.Sleep(44 * time.Second)
+			if err := p.SendRaw(`0/nowhere,`); err != nil {
+				t.Errorf("%s: closed too early: %v", end, err)
+			}
+			time.Sleep(2 * time.Second)
+			if err := p.SendRaw(`0/nowhere,`); err == nil {
+				t.Errorf("%s: a connection without a namespace stays", end)
+			}
+		}
 	})
 }
 
@@ -290,8 +312,12 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 				io.Of("/chat").Open()
 			}, func(f *fixture) {
 				p := f.dial(sockettest.Options{})
+				begin := time.Now()
 				_ = p.SendRaw(raw)
 				f.ended(p, sockettest.ErrClosed)
+				if d := time.Since(begin); d > time.Second {
+					t.Errorf("closed only after %v", d)
+				}
 			})
 		})
 	}
@@ -541,7 +567,7 @@ func TestHandlerFailsForAllWhoAsk(t *testing.T) {
 
 // Before a namespace is joined nothing but CONNECT may come.
 func TestNothingButConnectComesFirst(t *testing.T) {
-	for _, first := range []string{`2["x"]`, "1", "30[]", `4{"message":"x"}`, `51-["x",{"_placeholder":true,"num":0}]`, `2/chat,["x"]`} {
+	for _, first := range []string{`2["x"]`, "1", "30[]", `4{"message":"x"}`, `51-["x",{"_placeholder":true,"num":0}]`, `2/chat,["x"]`, "7", "x", ""} {
 		bubble(t, socketio.Options{}, open, func(f *fixture) {
 			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
 			if err != nil {
@@ -558,4 +584,121 @@ func TestNothingButConnectComesFirst(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Attachments come right after their packet, and at no other time.
+func TestAttachmentsOutOfOrder(t *testing.T) {
+	const event = `52-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`
+	for name, send := range map[string][]string{
+		"text while one is due":         {event, `2["x"]`},
+		"text while the second is due":  {event, "0x00", `2["x"]`},
+		"DISCONNECT while one is due":   {event, "1"},
+		"binary when none is due":       {"0x00"},
+		"one more than is due":          {event, "0x00", "0x01", "0x02"},
+		"a placeholder that counts too": {`51-["x",{"_placeholder":true,"num":1}]`, "0x00"},
+	} {
+		var ended record
+		bubble(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open()
+			io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ended.add(string(r)) })
+		}, func(f *fixture) {
+			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			_ = conn.Send([]byte("0"))
+			_, _, _ = conn.Receive(f.ctx)
+			for _, packet := range send {
+				_ = say(conn, packet)
+			}
+			begin := time.Now()
+			if _, _, err := conn.Receive(f.ctx); err == nil || time.Since(begin) > time.Second {
+				t.Errorf("%s: %v after %v", name, err, time.Since(begin))
+			}
+			if got := ended.all(); !slices.Equal(got, []string{"forced close"}) {
+				t.Errorf("%s: ended with %q", name, got)
+			}
+		})
+	}
+}
+
+// A packet for a namespace that the server has ended may have been on its way; one
+// for a namespace that the peer has left, or was not let into, breaks the protocol.
+func TestPacketsAfterTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		end    func(p, other *sockettest.Peer, f *fixture)
+		packet string
+		closed bool
+	}{
+		"ended by the server": {func(p, _ *sockettest.Peer, _ *fixture) { _ = p.Emit("kick") }, `2/x,["y"]`, false},
+		"its answer":          {func(p, _ *sockettest.Peer, _ *fixture) { _ = p.Emit("kick") }, `3/x,0[]`, false},
+		"its farewell":        {func(p, _ *sockettest.Peer, _ *fixture) { _ = p.Emit("kick") }, `1/x,`, false},
+		"left":                {func(p, _ *sockettest.Peer, _ *fixture) { _ = p.Leave() }, `2/x,["y"]`, true},
+		"refused": {func(_, other *sockettest.Peer, f *fixture) { _, _ = other.Join(f.ctx, "/no", nil) },
+			`2/no,["y"]`, true},
+		"too long ago": {func(p, other *sockettest.Peer, f *fixture) {
+			_ = p.Emit("kick")
+			for _, name := range []string{"/x1", "/x2", "/x3"} {
+				if p, err := other.Join(f.ctx, name, nil); err == nil {
+					_ = p.Emit("kick")
+				}
+			}
+		}, `2/x,["y"]`, true},
+		"not so long ago": {func(p, other *sockettest.Peer, f *fixture) {
+			_ = p.Emit("kick")
+			for _, name := range []string{"/x1", "/x2"} {
+				if p, err := other.Join(f.ctx, name, nil); err == nil {
+					_ = p.Emit("kick")
+				}
+			}
+		}, `2/x,["y"]`, false},
+	} {
+		bubble(t, socketio.Options{MaxNamespaces: 3}, func(io *socketio.Server) {
+			io.Open()
+			io.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+			x := io.OfPattern(regexp.MustCompile(`/x\d?`)).Open()
+			x.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
+		}, func(f *fixture) {
+			other := f.dial(sockettest.Options{})
+			p, err := other.Join(f.ctx, "/x", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.end(p, other, f)
+			synctest.Wait()
+			_ = other.SendRaw(c.packet)
+			synctest.Wait()
+			if closed := len(f.io.Sockets()) == 0; closed != c.closed {
+				t.Errorf("%s: closed: %t", name, closed)
+			}
+		})
+	}
+}
+
+// What is being read while the connection is closed comes too late: a CONNECT must
+// not outlive it, nor the timer, and no event is handled.
+func TestNothingJoinsAClosedConnection(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			return s.Intercept("seen", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("seen"); return nil })
+		})
+		io.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("event"); return nil })
+		io.Of("/x").Use(func(context.Context, *socketio.Socket) error { ran.add("middleware"); return nil })
+	}, func(f *fixture) {
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		s.CloseConnection(nil)
+		s.Receive("0/x,")
+		s.Late("event")
+		s.Late("seen")
+		if got := ran.all(); len(got) != 0 || s.TimerRuns() {
+			t.Errorf("ran %q, the timer runs: %t", got, s.TimerRuns())
+		}
+		if left := f.io.Remains(); left != "" {
+			t.Errorf("left: %s", left)
+		}
+	})
 }

@@ -112,7 +112,7 @@ func TestOnEnd(t *testing.T) {
 		s := f.io.Sockets()[0]
 		_ = p.Close()
 		synctest.Wait()
-		s.OnEnd(func() { ran.add("at once") })
+		s.OnEnd(func() { ran.add("at once"); _ = s.Context() })
 		if got := ran.all(); got[len(got)-1] != "at once" {
 			t.Errorf("after the end: %q", got)
 		}
@@ -121,14 +121,17 @@ func TestOnEnd(t *testing.T) {
 
 // A peer that says something and goes is heard out.
 func TestEventsBeforeTheEndAreHandled(t *testing.T) {
-	for _, how := range []string{"leave", "close"} {
+	for _, how := range []string{"leave", "close", "leave and close"} {
 		var ran record
 		bubble(t, socketio.Options{}, func(io *socketio.Server) {
 			io.Open()
-			io.Handle("n", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) error {
+			io.Handle("n", socketio.Func(func(_ context.Context, s *socketio.Socket, n int) error {
 				time.Sleep(time.Second)
 				ran.add(fmt.Sprint(n))
-				return nil
+				if err := s.Emit("n"); !errors.Is(err, socketio.ErrClosed) {
+					t.Errorf("%s: Emit to a peer that has gone: %v", how, err)
+				}
+				return s.Namespace().Emit("all")
 			}))
 			io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("end") })
 		}, func(f *fixture) {
@@ -137,18 +140,26 @@ func TestEventsBeforeTheEndAreHandled(t *testing.T) {
 				_ = p.Emit("n", i)
 			}
 			synctest.Wait()
-			if how == "leave" {
+			var again *sockettest.Peer
+			if how != "close" {
 				_ = p.Leave()
-				if _, err := p.Join(f.ctx, "/", nil); err != nil { // at once, though the old socket is still busy
+			}
+			if how == "leave" {
+				var err error
+				if again, err = p.Join(f.ctx, "/", nil); err != nil { // at once, though the old socket is still busy
 					t.Errorf("join again: %v", err)
 				}
 			} else {
+				synctest.Wait()
 				_ = p.Close()
 			}
-			time.Sleep(time.Minute)
+			time.Sleep(4 * time.Second) // a second for each, and not more
 			want := []string{"0", "1", "2", "end"}
 			if got := ran.all(); !slices.Equal(got, want) {
 				t.Errorf("%s: ran %q, want %q", how, got, want)
+			}
+			if again != nil && len(again.Events()) != 3 { // not once more for the socket that it has left
+				t.Errorf("heard %q, want three times all", again.Events())
 			}
 		})
 	}

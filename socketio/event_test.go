@@ -65,7 +65,14 @@ func TestAckBothWays(t *testing.T) {
 			return e.Ack(answer.Args()...)
 		})
 		io.Handle("back", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
-			return errors.Join(s.Emit("back", e.Args()...), e.Ack(e.Args()...), wantError(e.Ack(), socketio.ErrAckSent))
+			if e.WantsAck() {
+				defer func() {
+					if err := e.Ack("again"); !errors.Is(err, socketio.ErrAckSent) {
+						t.Errorf("the second Ack: %v", err)
+					}
+				}()
+			}
+			return errors.Join(s.Emit("back", e.Args()...), e.Ack(e.Args()...))
 		})
 		io.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, int) (int, error) {
 			return 0, &socketio.PublicError{Message: "room is full"}
@@ -119,11 +126,29 @@ func TestAckBothWays(t *testing.T) {
 	})
 }
 
-func wantError(got, want error) error {
-	if errors.Is(got, want) {
-		return nil
-	}
-	return fmt.Errorf("got %v, want %v", got, want)
+// Ack sends nothing when nobody waits, and the second time.
+func TestAckIsSentOnceAndOnlyIfWanted(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("x", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+			_ = e.Ack(1)
+			_ = e.Ack(2)
+			return nil
+		})
+	}, func(f *fixture) {
+		var heard record
+		p := f.dial(sockettest.Options{Trace: func(sent bool, data []byte, _ bool) {
+			if !sent && data[0] == '3' {
+				heard.add(string(data))
+			}
+		}})
+		_ = p.SendRaw(`2["x"]`)
+		_ = p.SendRaw(`20["x"]`)
+		_ = p.SendRaw(`2["x"]`)
+		if got := heard.all(); !slices.Equal(got, []string{"30[1]"}) {
+			t.Errorf("heard %q", got)
+		}
+	})
 }
 
 func TestEmitWithAckGivesUp(t *testing.T) {

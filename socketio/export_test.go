@@ -28,3 +28,16 @@ func (srv *Server) Remains() string {
 	note("bytes of early events", int(srv.earlyBytes.Load()))
 	return text
 }
+
+// Receive is what the session's reader does with a packet.
+func (s *Socket) Receive(packet string) { s.conn.Message([]byte(packet), false) }
+
+// TimerRuns reports whether the connection waits for a namespace to be joined.
+func (s *Socket) TimerRuns() bool {
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	return s.conn.timer != nil
+}
+
+// Late is an event that was being read while the socket ended.
+func (s *Socket) Late(event string) { s.receive(&Event{name: event, socket: s, size: 1}) }

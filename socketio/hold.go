@@ -130,7 +130,8 @@ func (s *Socket) Admit() error { return s.admitWith(nil) }
 
 // AdmitWith is Admit with an event that the peer hears the moment it is let in:
 // before anything that OnConnect or a broadcast sends, and not at all when a later
-// middleware refuses. What the peer sends after it heard the event is never early.
+// middleware refuses. What the peer sends after it heard the event is not early,
+// unless a later middleware holds the socket again: then the peer hears it so.
 func (s *Socket) AdmitWith(event string, args ...any) error {
 	welcome, err := encodeEvent(s.name, 0, false, event, args)
 	if err != nil {

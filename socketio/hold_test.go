@@ -114,8 +114,9 @@ func TestRefusedWhileHeld(t *testing.T) {
 		_ = p.Emit("say", "on its way when the refusal was sent") // must not close the connection
 		f.ended(p, sockettest.ErrDisconnected)
 		_ = p.SendRaw(`2["say","later still"]`)
+		_ = p.SendRaw(`30["an answer to nobody"]`)
 		f.nothing(other)
-		if err := other.Emit("x"); err != nil {
+		if err := other.Emit("x"); err != nil || f.io.Lookup("/other").Sockets() == nil {
 			t.Errorf("the other namespace ended too: %v", err)
 		}
 		if got, want := ran.all(), []string{"login no"}; !slices.Equal(got, want) {
@@ -130,9 +131,10 @@ func TestTemporaryRefusalClosesTheTransport(t *testing.T) {
 			return fmt.Errorf("wrapped: %w", &socketio.ConnectError{Message: "later", Temporary: true})
 		})
 	}, func(f *fixture) {
+		begin := time.Now()
 		_, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{}))
-		if !errors.Is(err, sockettest.ErrClosed) {
-			t.Errorf("got %v, want a closed transport", err)
+		if !errors.Is(err, sockettest.ErrClosed) || time.Since(begin) > time.Second {
+			t.Errorf("got %v after %v, want a closed transport at once", err, time.Since(begin))
 		}
 	})
 }
@@ -238,7 +240,6 @@ func TestHeldSocketMayNotJoinButHears(t *testing.T) {
 	})
 }
 
-// Exactly one of Admit and Refuse wins, whoever is first.
 // What a peer sends once it was told that it is in is not early, however long the
 // middleware after the hold takes: with Drop it would be lost.
 func TestAdmitWithTellsThePeerWhenItIsIn(t *testing.T) {
@@ -274,6 +275,7 @@ func TestAdmitWithTellsThePeerWhenItIsIn(t *testing.T) {
 	})
 }
 
+// Exactly one of Admit and Refuse wins, whoever is first.
 func TestAdmitAgainstRefuse(t *testing.T) {
 	for range 50 {
 		var ran record
@@ -399,7 +401,8 @@ func (m marshals) MarshalJSON() ([]byte, error) { return m() }
 // The data of a refusal is encoded by user code, which may call the socket, and
 // may panic.
 func TestRefusalDataIsUserCode(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
 		io.Open()
 		io.Of("/asks").Use(func(_ context.Context, s *socketio.Socket) error {
 			return &socketio.ConnectError{Message: "no", Data: marshals(func() ([]byte, error) {
@@ -418,6 +421,9 @@ func TestRefusalDataIsUserCode(t *testing.T) {
 			if got.Message != want || (got.Data != nil) != (name == "/asks") {
 				t.Errorf("%s: %q %s", name, got.Message, got.Data)
 			}
+		}
+		if n := log.count("refusal cannot be encoded"); n != 1 {
+			t.Errorf("data that cannot be encoded is in the log %d times", n)
 		}
 	})
 }
@@ -512,6 +518,99 @@ func TestHeldTwice(t *testing.T) {
 		_, _ = p.EmitWithAck(f.ctx, "two")
 		if got := ran.all(); got[len(got)-1] != "two "+socketio.ErrAdmitted.Error() {
 			t.Errorf("Admit again: %q", got[len(got)-1])
+		}
+	})
+}
+
+// AdmitWith says nothing that does not come true, and says it once.
+func TestAdmitWith(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		hold := func(word string) socketio.ConnectMiddleware {
+			return func(_ context.Context, s *socketio.Socket) error {
+				err := s.Intercept(word, func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+					if err := s.AdmitWith("connect"); !errors.Is(err, socketio.ErrEventName) {
+						t.Errorf("AdmitWith of a reserved event: %v", err)
+					}
+					return s.AdmitWith("in " + word)
+				})
+				return errors.Join(err, s.Hold(socketio.HoldOptions{}))
+			}
+		}
+		io.Use(hold("one"), hold("two"))
+		io.Of("/no").Use(hold("one"), func(context.Context, *socketio.Socket) error { return errors.New("no") })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("one")
+		f.expect(p, "in one") // held again, but the peer has to know that it may go on
+		_ = p.Emit("two")
+		f.expect(p, "in two")
+		f.nothing(p)
+		no := f.dial(sockettest.Options{Namespace: "/no"})
+		_ = no.Emit("one")
+		f.ended(no, sockettest.ErrDisconnected)
+		f.nothing(no)
+	})
+}
+
+// A middleware that holds twice stays outside until Admit comes after the second
+// time: an Admit in between is no way round it.
+func TestHoldAfterAdmit(t *testing.T) {
+	var held *socketio.Socket
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			held = s
+			_ = s.Hold(socketio.HoldOptions{})
+			_ = s.Admit()
+			return s.Hold(socketio.HoldOptions{})
+		})
+	}, func(f *fixture) {
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		if n := len(f.io.Sockets()); n != 0 {
+			t.Error("let in while it is held")
+		}
+		if err := held.Admit(); err != nil {
+			t.Errorf("Admit: %v", err)
+		}
+		synctest.Wait()
+		if n := len(f.io.Sockets()); n != 1 {
+			t.Error("not let in")
+		}
+	})
+}
+
+// What intercepted events were counted for is given back, one by one.
+func TestInterceptedBytesAreGivenBack(t *testing.T) {
+	bubble(t, socketio.Options{MaxInbox: 3000}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			return s.Intercept("x", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
+		})
+		io.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for i := range 20 {
+			if _, err := p.EmitWithAck(f.ctx, []string{"x", "y"}[i%2], strings.Repeat("x", 1500)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// Disconnect and Refuse of a socket that is still connecting are the same to its
+// peer, but for the words.
+func TestEndedWhileConnecting(t *testing.T) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
+		io.Of("/disconnect").Use(func(_ context.Context, s *socketio.Socket) error { s.Disconnect(nil); return nil })
+		io.Of("/refuse").Use(func(_ context.Context, s *socketio.Socket) error { return s.Refuse(errors.New("my reason")) })
+	}, func(f *fixture) {
+		for _, name := range []string{"/disconnect", "/refuse"} {
+			if got := f.refused(sockettest.Options{Namespace: name}); got.Message != "connection refused" {
+				t.Errorf("%s: %q", name, got.Message)
+			}
+		}
+		if n := log.count("my reason"); n != 1 {
+			t.Errorf("the reason is in the log %d times", n)
 		}
 	})
 }
