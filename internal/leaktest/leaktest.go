@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/signal"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -18,6 +20,7 @@ const patience = 5 * time.Second
 // Main runs the tests of m and exits, with an error when there are more
 // goroutines afterwards than before.
 func Main(m *testing.M) {
+	startSignals()
 	before := runtime.NumGoroutine()
 	code := m.Run()
 	if code == 0 {
@@ -27,6 +30,20 @@ func Main(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+// startSignals starts the goroutine that package os/signal has from its first
+// use on and never ends: fuzzing uses it, and so may a test.
+func startSignals() {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt)
+	signal.Stop(c)
+	for range 1000 {
+		if stacks := make([]byte, 64<<10); strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "os/signal.loop") {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // settled waits until at most limit goroutines are left, and returns the
