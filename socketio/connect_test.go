@@ -479,6 +479,7 @@ func TestWaitingConnectsAreBounded(t *testing.T) {
 	var refused atomic.Int32
 	bubble(t, socketio.Options{MaxConnecting: 1, MaxRefused: 3}, func(io *socketio.Server) {
 		io.OfPattern(regexp.MustCompile(`/\d+`)).Use(func(context.Context, *socketio.Socket) error {
+			time.Sleep(time.Second) // all have come before the first is refused
 			refused.Add(1)
 			return errors.New("no")
 		})
@@ -701,4 +702,27 @@ func TestNothingJoinsAClosedConnection(t *testing.T) {
 			t.Errorf("left: %s", left)
 		}
 	})
+}
+
+// A connection that closes before it joined anything leaves no timer behind, and one
+// that is closed for joining nothing has that in the log.
+func TestConnectTimeoutEndsWithTheConnection(t *testing.T) {
+	for _, stays := range []bool{false, true} {
+		var log logged
+		bubble(t, socketio.Options{Logger: log.logger()}, open, func(f *fixture) {
+			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !stays {
+				_ = conn.Close()
+			}
+			_, _, _ = conn.Receive(f.ctx)
+			time.Sleep(time.Minute)
+			_ = conn.Close()
+			if n := log.count("no namespace joined in time"); (n == 1) != stays {
+				t.Errorf("stays: %t, logged %d times", stays, n)
+			}
+		})
+	}
 }

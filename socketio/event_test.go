@@ -496,3 +496,34 @@ func TestVolatileIsDropped(t *testing.T) {
 		}
 	})
 }
+
+// A handler that waits for an answer hears at once that none will come, though its
+// socket is still there for it.
+func TestEmitWithAckEndsWhenThePeerLeaves(t *testing.T) {
+	for _, how := range []string{"leave", "close"} {
+		var ran record
+		bubble(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open()
+			io.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+				begin := time.Now()
+				_, err := s.EmitWithAck(ctx, "question")
+				ran.add(fmt.Sprint(errors.Is(err, socketio.ErrClosed), time.Since(begin), ctx.Err()))
+				_, err = s.EmitWithAck(ctx, "another")
+				ran.add(fmt.Sprint(errors.Is(err, socketio.ErrClosed)))
+				return nil
+			})
+		}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			_ = p.Emit("ask")
+			synctest.Wait()
+			if how == "leave" {
+				_ = p.Leave()
+			} else {
+				_ = p.Close()
+			}
+			if got, want := ran.all(), []string{"true 0s <nil>", "true"}; !slices.Equal(got, want) {
+				t.Errorf("%s: %q, want %q", how, got, want)
+			}
+		})
+	}
+}
