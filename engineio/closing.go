@@ -3,6 +3,7 @@ package engineio
 import (
 	"errors"
 	"net"
+	"os"
 	"time"
 )
 
@@ -35,11 +36,13 @@ func (s *Session) shut(ws *webSocket, err error) {
 	conn := ws.in.conn
 	defer conn.Close()
 	defer ws.in.release()
-	conn.SetDeadline(time.Now().Add(lingerTimeout))
-
 	frame, wait := goodbye(err)
+	if frame == nil {
+		return
+	}
+	conn.SetDeadline(time.Now().Add(lingerTimeout))
 	s.mu.Lock()
-	s.writeLast(ws, frame) // behind what is queued; in vain when the connection is lost
+	s.writeLast(ws, frame) // behind what is queued
 	s.settle(ws)
 	s.mu.Unlock()
 	if wait {
@@ -47,8 +50,8 @@ func (s *Session) shut(ws *webSocket, err error) {
 	}
 }
 
-// goodbye returns the close frame that answers err, and whether the peer may
-// still be sending and has not said goodbye itself.
+// goodbye returns the close frame that answers err, none when there is nobody
+// to read it, and whether the peer may still be sending.
 func goodbye(err error) (frame []byte, wait bool) {
 	var (
 		breach *frameError
@@ -61,8 +64,10 @@ func goodbye(err error) (frame []byte, wait bool) {
 		return appendCloseFrame(nil, breach.code), true
 	case errors.Is(err, errPacket), errors.Is(err, errPingFromPeer), errors.Is(err, errPeerLeft), errors.Is(err, errUpgrade):
 		return plainCloseFrame, true
-	default:
+	case errors.Is(err, os.ErrDeadlineExceeded): // this side has given the connection up
 		return plainCloseFrame, false
+	default: // lost
+		return nil, false
 	}
 }
 

@@ -11,28 +11,26 @@ package engineio
 // caller's part as a reader goes over to the goroutine.
 func (s *Session) startReading(ws *webSocket) {
 	s.srv.enter()
-	go s.read(ws)
+	go s.await(ws)
 }
 
 // await waits for the peer, where the stack is shallow and no buffer is held.
 func (s *Session) await(ws *webSocket) {
-	ws.in.wait() // its error comes again when there is still nothing to take
-	go s.read(ws)
+	err := ws.in.wait()
+	go s.read(ws, err)
 }
 
-// read takes the messages that are there, until there is an error.
-func (s *Session) read(ws *webSocket) {
-	for {
-		err := s.readMessage(ws)
-		if err != nil {
-			s.endReading(ws, err)
-			return
-		}
+// read takes the messages that are there, unless err or another error ends the
+// session.
+func (s *Session) read(ws *webSocket, err error) {
+	for err == nil {
 		if ws.in.poll != nil && !ws.in.ready() {
 			go s.await(ws)
 			return
 		}
+		err = s.readMessage(ws)
 	}
+	s.endReading(ws, err)
 }
 
 // readMessage takes one message.

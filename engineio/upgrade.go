@@ -64,7 +64,7 @@ func (s *Session) serveCandidate(ws *webSocket) {
 		s.srv.leave()
 		return
 	}
-	s.read(ws)
+	s.read(ws, nil)
 }
 
 // probe goes through the upgrade. When it returns nil the session has changed
