@@ -412,8 +412,8 @@ func TestShutdown(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if waited := time.Since(start); waited != 30*time.Second {
-			t.Errorf("returned after %s; one session has no poll pending, so 30s", waited)
+		if waited := time.Since(start); waited != pollingShutdownTimeout {
+			t.Errorf("returned after %s; one session has no poll pending, so %s", waited, pollingShutdownTimeout)
 		}
 		for _, c := range []*recorder{polling, away, socket} {
 			expectEnd(t, c, ServerShutdown)
