@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { attemptIn, bundle, launch, serveElsewhere, tab } from "./browser.mjs";
-import { assertRefused, gates, mint, refusals, startServer, transports } from "./harness.mjs";
+import { assertRefused, gates, mint, pause, refusals, startServer, transports } from "./harness.mjs";
 
 const limit = { timeout: 60_000 };
 const clientFiles = ["-client-files", dirname(bundle("socket.io-client"))];
@@ -59,24 +59,26 @@ for (const transport of ["polling", "websocket"]) for (const [where, host] of Ob
     const withCookie = { namespace: "/cookie", options: { withCredentials: true } };
     const setCookie = (page, to) => page.browserContext().setCookie({ name: "token", value: mint({ sub: "cookie" }), domain: new URL(to.url).hostname, path: "/" });
 
-    const assertTurnedAway = (outcome, origin) => {
+    const assertTurnedAway = async (outcome, origin) => {
       assert.equal(outcome.admitted, false, JSON.stringify(outcome));
       // The transport failed; no namespace answered.
       assert.match(outcome.error.message, /^(xhr poll error|websocket error)$/);
-      assert.ok(server.log.some((line) => line.includes(origin) && line.includes("Origins")), `no line in the log names ${origin} and the option`);
+      const logged = () => server.log.some((line) => line.includes(origin) && line.includes("Origins"));
+      for (let waited = 0; !logged() && waited < 5_000; waited += 20) await pause(20); // the log comes by a pipe of its own
+      assert.ok(logged(), `no line in the log names ${origin} and the option`);
     };
 
     test("stays outside with the best of tokens", limit, async (t) => {
       const origin = `http://${host}:${await serveElsewhere(t)}`;
       const page = await tab(t, browser, origin);
-      assertTurnedAway(await visit(page, server, { payload: { token: mint() } }), origin);
+      await assertTurnedAway(await visit(page, server, { payload: { token: mint() } }), origin);
     });
 
     test("stays outside with the cookie of a person who is logged in", limit, async (t) => {
       const origin = `http://${host}:${await serveElsewhere(t)}`;
       const page = await tab(t, browser, origin);
       await setCookie(page, server);
-      assertTurnedAway(await visit(page, server, withCookie), origin);
+      await assertTurnedAway(await visit(page, server, withCookie), origin);
     });
 
     test("is let in where its origin is listed, by token and by cookie", limit, async (t) => {
