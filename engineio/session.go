@@ -113,8 +113,8 @@ func (s *Session) SendVolatile(m *Message) error {
 
 // Close closes the session when what is queued has been written, or after a
 // while if the peer does not read: PingTimeout by WebSocket, 30 s for the next
-// poll, or 2 s when the reason is ServerShutdown. It returns at once and Conn.Closed(reason) follows. Only the first
-// call counts.
+// poll, or 2 s when the reason is ServerShutdown. It returns at once and
+// Conn.Closed(reason) follows. Only the first call counts.
 func (s *Session) Close(reason Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
