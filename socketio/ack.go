@@ -1,16 +1,12 @@
 package socketio
 
 // expectAck registers an acknowledgement that is awaited. The channel gives it,
-// or is closed when the socket ends.
+// or is closed when the socket ends. Whether the socket can be asked at all shows
+// when the packet is queued.
 func (s *Socket) expectAck(id uint64) (chan Arguments, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.state == stateConnecting:
-		return nil, ErrNotAdmitted
-	case s.state > stateAdmitted:
-		return nil, ErrClosed
-	case len(s.acks) >= s.conn.server.opts.MaxPendingAcks:
+	if len(s.acks) >= s.conn.server.opts.MaxPendingAcks {
 		return nil, ErrTooManyAcks
 	}
 	if s.acks == nil {

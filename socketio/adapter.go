@@ -216,13 +216,10 @@ func (l *Local) add(s *Socket) {
 }
 
 // remove takes a socket out of the listing and out of its rooms, which it
-// returns, its own among them; nil when it was not listed.
+// returns, its own among them.
 func (l *Local) remove(s *Socket) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.byID[s.id] != s {
-		return nil
-	}
 	delete(l.byID, s.id)
 	rooms := s.roomNames()
 	for room := range s.rooms {

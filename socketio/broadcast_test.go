@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -77,7 +78,7 @@ func TestBroadcastSelects(t *testing.T) {
 func TestBroadcastWithAck(t *testing.T) {
 	bubble(t, socketio.Options{}, rooms, func(f *fixture) {
 		var answering sync.WaitGroup
-		for i := range 3 {
+		for i := range 9 {
 			p := f.dial(sockettest.Options{})
 			answering.Go(func() {
 				e, err := p.Expect(f.ctx, "q")
@@ -85,7 +86,7 @@ func TestBroadcastWithAck(t *testing.T) {
 					return
 				}
 				switch i {
-				case 0:
+				default:
 					_ = e.Ack(i)
 				case 1:
 					_ = p.Close() // leaves without an answer
@@ -99,7 +100,7 @@ func TestBroadcastWithAck(t *testing.T) {
 		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
 		defer cancel()
 		answers, err := f.io.EmitWithAck(ctx, "q")
-		if len(answers) != 1 || !errors.Is(err, context.DeadlineExceeded) {
+		if len(answers) != 7 || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("in a second: %d answers, %v", len(answers), err)
 		}
 		answering.Wait()
@@ -120,6 +121,9 @@ func TestRoomsOfASocket(t *testing.T) {
 		s.Leave("y", "unknown", s.ID())
 		got := s.Rooms()
 		slices.Sort(got[1:])
+		if err := errors.Join(s.Join(s.ID()), s.LateJoin(s.ID())); err != nil || len(s.Rooms()) != 3 {
+			t.Errorf("joined its own room: %v, %q", err, s.Rooms())
+		}
 		if want := []string{p.ID(), "x", "z"}; !slices.Equal(got, want) {
 			t.Errorf("rooms %q, want %q", got, want)
 		}
@@ -133,8 +137,10 @@ func TestRoomsOfASocket(t *testing.T) {
 		}
 		_ = f.io.To("w").DisconnectSockets(f.ctx, false)
 		f.ended(p, sockettest.ErrDisconnected)
-		if err := s.Join("x"); !errors.Is(err, socketio.ErrClosed) || len(s.Rooms()) != 0 {
-			t.Errorf("after its end: %v, %v", err, s.Rooms())
+		for _, join := range []func(...string) error{s.Join, s.LateJoin} {
+			if err := join("x"); !errors.Is(err, socketio.ErrClosed) || len(s.Rooms()) != 0 || f.io.Remains() != "" && !strings.HasPrefix(f.io.Remains(), "1 connections; ") {
+				t.Errorf("after its end: %v, %v, left: %s", err, s.Rooms(), f.io.Remains())
+			}
 		}
 	})
 }
@@ -211,5 +217,67 @@ func TestRoomNamesAreBounded(t *testing.T) {
 		if err := s.Join("a", "b", "a", "b", "a"); err != nil { // two rooms
 			t.Error(err)
 		}
+	})
+}
+
+// A socket that owes too many answers is left out; what was given up is not owed,
+// and neither is what was not sent.
+func TestBroadcastWithAckAndWhoOwesTooMuch(t *testing.T) {
+	bubble(t, socketio.Options{MaxPendingAcks: 2}, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		for range 5 { // given up each time
+			ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+			if _, err := f.io.EmitWithAck(ctx, "q"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the peer is silent: %v", err)
+			}
+			cancel()
+			f.expect(p, "q")
+		}
+		done := make(chan error)
+		for range 2 {
+			go func() { _, err := f.io.EmitWithAck(f.ctx, "q"); done <- err }()
+		}
+		synctest.Wait()
+		if answers, err := f.io.EmitWithAck(f.ctx, "q"); len(answers) != 0 || err != nil {
+			t.Errorf("%d answers, %v", len(answers), err)
+		}
+		for range 2 {
+			e, err := p.Expect(f.ctx, "q")
+			if err != nil || e.Ack() != nil || <-done != nil {
+				t.Error(err)
+			}
+		}
+		f.nothing(p)
+	})
+}
+
+// What cannot be encoded or addressed is an error of the call, and nothing is sent.
+func TestEmitFails(t *testing.T) {
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		for name, emit := range map[string]func(event string, args ...any) error{
+			"Socket.Emit":             s.Emit,
+			"Socket.EmitWithAck":      func(event string, args ...any) error { _, err := s.EmitWithAck(f.ctx, event, args...); return err },
+			"Socket.Volatile":         s.Volatile().Emit,
+			"Server.Emit":             f.io.Emit,
+			"Server.EmitWithAck":      func(event string, args ...any) error { _, err := f.io.EmitWithAck(f.ctx, event, args...); return err },
+			"to a room that is empty": f.io.To("nobody").Emit,
+		} {
+			if err := emit("disconnect"); !errors.Is(err, socketio.ErrEventName) {
+				t.Errorf("%s of a reserved event: %v", name, err)
+			}
+			if err := emit("x", make(chan int)); err == nil {
+				t.Errorf("%s of a channel worked", name)
+			}
+		}
+		f.nothing(p)
+		if err := f.io.SocketsJoin(f.ctx, strings.Repeat("x", 1000)); !errors.Is(err, socketio.ErrRoomName) {
+			t.Errorf("SocketsJoin: %v", err)
+		}
+		_ = f.io.To(p.ID()).DisconnectSockets(f.ctx, true)
+		f.ended(p, sockettest.ErrClosed)
 	})
 }

@@ -726,3 +726,25 @@ func TestConnectTimeoutEndsWithTheConnection(t *testing.T) {
 		})
 	}
 }
+
+// A socket that ends while a rule is asked leaves no namespace behind.
+func TestEndedWhileARuleIsAsked(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {
+			<-ctx.Done()
+			return true, nil
+		}).Open()
+	}, func(f *fixture) {
+		conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Send([]byte("0/x,"))
+		synctest.Wait()
+		_ = conn.Close()
+		synctest.Wait()
+		if left := f.io.Remains(); left != "" || f.io.Lookup("/x") != nil {
+			t.Errorf("left: %s", left)
+		}
+	})
+}

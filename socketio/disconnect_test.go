@@ -228,7 +228,10 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 			ran.add("end")
 			return errors.Join(e.Ack("done"), s.Emit("last words"))
 		})
-		io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ran.add(string(r)) })
+		io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) {
+			time.Sleep(time.Second) // awaited, too
+			ran.add(string(r))
+		})
 	}, func(f *fixture) {
 		p, idle := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
 		answered := make(chan error)
@@ -259,21 +262,32 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 
 func TestShutdownSaysWhoIsStillRunning(t *testing.T) {
 	release := make(chan struct{})
+	var ended time.Time
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		release = make(chan struct{})
 		io.Open()
-		io.Handle("hang", func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil })
+		io.Handle("hang", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+			<-ctx.Done()
+			ended = time.Now()
+			<-release
+			return nil
+		})
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("hang")
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
 		defer cancel()
+		begin := time.Now()
 		err := f.io.Shutdown(ctx)
 		if err == nil || !strings.Contains(err.Error(), "1 handlers still run") || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Shutdown: %v", err)
 		}
 		f.ended(p, sockettest.ErrClosed)
+		synctest.Wait()
+		if d := ended.Sub(begin); d != time.Second {
+			t.Errorf("the handler's context ended after %v", d)
+		}
 		close(release)
 	})
 }
@@ -357,6 +371,10 @@ func TestShutdownFromTwoHandlers(t *testing.T) {
 		_ = two.Emit("stop")
 		f.ended(one, sockettest.ErrClosed)
 		f.ended(two, sockettest.ErrClosed)
+		synctest.Wait()
+		if left := f.io.Remains(); left != "" {
+			t.Errorf("left: %s", left)
+		}
 	})
 }
 
@@ -393,7 +411,7 @@ func TestCloseEndsWhatDrains(t *testing.T) {
 }
 
 func TestAdaptersAreClosedOnce(t *testing.T) {
-	for _, how := range []string{"Shutdown, Close", "Close, Shutdown"} {
+	for _, how := range []string{"Shutdown", "Close", "Shutdown, Close", "Close, Shutdown"} {
 		var closed record
 		opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
 			return closingAdapter{l, func() { closed.add(l.Namespace()) }}, nil
@@ -404,12 +422,12 @@ func TestAdaptersAreClosedOnce(t *testing.T) {
 		}, func(f *fixture) {
 			f.dial(sockettest.Options{})
 			f.dial(sockettest.Options{Namespace: "/x"})
-			if how == "Shutdown, Close" {
-				_ = f.io.Shutdown(f.ctx)
-				_ = f.io.Close()
-			} else {
-				_ = f.io.Close()
-				_ = f.io.Shutdown(f.ctx)
+			for _, stop := range strings.Split(how, ", ") {
+				if stop == "Close" {
+					_ = f.io.Close()
+				} else {
+					_ = f.io.Shutdown(f.ctx)
+				}
 			}
 			got := closed.all()
 			slices.Sort(got)

@@ -165,7 +165,11 @@ func TestEmitWithAckGivesUp(t *testing.T) {
 		_ = e.Ack("too late")
 
 		for range 2 {
-			go func() { _, _ = s.EmitWithAck(f.ctx, "q") }()
+			go func() {
+				if _, err := s.EmitWithAck(f.ctx, "q"); errors.Is(err, socketio.ErrTooManyAcks) {
+					t.Error("the one that was given up still counts")
+				}
+			}()
 		}
 		synctest.Wait()
 		if _, err := s.EmitWithAck(f.ctx, "q"); !errors.Is(err, socketio.ErrTooManyAcks) {
@@ -406,6 +410,7 @@ func TestFailedHandlersAreLogged(t *testing.T) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
 			return s.Intercept("seen", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("third") })
 		})
+		io.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("fourth") })
 		io.Handle("fails", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("first") })
 		io.Handle("ends", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, _ struct{}) (int, error) {
 			s.Disconnect(nil)
@@ -413,11 +418,12 @@ func TestFailedHandlersAreLogged(t *testing.T) {
 		}))
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
+		f.ended(f.dial(sockettest.Options{Namespace: "/connect"}), sockettest.ErrDisconnected)
 		_ = p.Emit("seen")
 		_ = p.SendRaw(`2["fails"]`)
 		_ = p.SendRaw(`20["ends"]`)
 		f.ended(p, sockettest.ErrDisconnected)
-		for text, want := range map[string]int{"level=WARN": 2, "event=fails error=first": 1, "event=seen error=third": 1, "event=ends": 1} {
+		for text, want := range map[string]int{"level=WARN": 3, "OnConnect failed": 1, "error=fourth": 1, "event=fails error=first": 1, "event=seen error=third": 1, "event=ends": 1} {
 			if n := log.count(text); n != want {
 				t.Errorf("%q is in the log %d times, want %d", text, n, want)
 			}

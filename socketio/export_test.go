@@ -41,3 +41,6 @@ func (s *Socket) TimerRuns() bool {
 
 // Late is an event that was being read while the socket ended.
 func (s *Socket) Late(event string) { s.receive(&Event{name: event, socket: s, size: 1}) }
+
+// LateJoin is a Join that found the socket admitted, and comes too late.
+func (s *Socket) LateJoin(rooms ...string) error { return s.namespace.local.join(s, rooms) }

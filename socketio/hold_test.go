@@ -200,7 +200,9 @@ func TestHeldBytesAreGivenBack(t *testing.T) {
 			}
 			_ = p.Emit("login", word)
 			synctest.Wait()
-			_ = p.Close()
+			if i > 6 { // the others stay
+				_ = p.Close()
+			}
 		}
 		said := 0
 		for _, line := range ran.all() {
@@ -612,5 +614,22 @@ func TestEndedWhileConnecting(t *testing.T) {
 		if n := log.count("my reason"); n != 1 {
 			t.Errorf("the reason is in the log %d times", n)
 		}
+	})
+}
+
+// Once a socket is admitted, what came early counts as what waits for handlers.
+func TestEarlyEventsCountInTheInbox(t *testing.T) {
+	bubble(t, socketio.Options{MaxInbox: 3000}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			time.AfterFunc(time.Second, func() { _ = s.Admit() })
+			return s.Hold(socketio.HoldOptions{})
+		})
+		io.OnConnect(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return nil })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("early", strings.Repeat("x", 2000))
+		time.Sleep(2 * time.Second)
+		_ = p.Emit("late", strings.Repeat("x", 1000))
+		f.ended(p, sockettest.ErrClosed)
 	})
 }

@@ -201,3 +201,25 @@ func TestNamespaceWithQuery(t *testing.T) {
 		}
 	})
 }
+
+// A wiring that fails can be mended; one that holds is not made again.
+func TestHandlerAgain(t *testing.T) {
+	made := 0
+	io, err := socketio.NewServer(socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) { made++; return l, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := io.OfPattern(regexp.MustCompile(`/\d`))
+	if rule.Name() != `/\d` {
+		t.Errorf("the rule's name is %q", rule.Name())
+	}
+	if handler, err := io.Handler(); handler != nil || err == nil || !strings.Contains(err.Error(), `/\d`) || made != 0 {
+		t.Errorf("Handler() = %v, %v with %d adapters; want an error that names the rule", handler, err, made)
+	}
+	rule.Open()
+	for range 2 {
+		if handler, err := io.Handler(); handler == nil || err != nil || made != 1 {
+			t.Errorf("Handler() = %v, %v with %d adapters", handler, err, made)
+		}
+	}
+}

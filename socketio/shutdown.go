@@ -34,12 +34,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	for _, s := range srv.sockets() {
 		s.finish()
 	}
-	left := srv.running.wait(ctx)
+	left := srv.running.wait(ctx) // OnDisconnect among them
 	srv.endAll()
 	err := srv.engine.Shutdown(ctx)
-	if left == 0 {
-		left = srv.running.wait(ctx) // OnDisconnect
-	}
 	srv.closeAdapters()
 	if left > 0 {
 		return fmt.Errorf("socketio: %d handlers still run: %w", left, context.Cause(ctx))
