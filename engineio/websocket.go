@@ -108,6 +108,7 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 		if h.OpCode != ws.OpContinuation {
 			kind = h.OpCode
 		}
+		first := len(data) == 0
 		if data, err = r.payload(data, h); err != nil {
 			return nil, 0, err
 		}
@@ -115,7 +116,9 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 			break
 		}
 		state = state.Set(ws.StateFragmented)
-		data = bytes.Clone(data) // it may lie in the input's buffer, which the next frame overwrites
+		if first { // it may lie in the input's buffer, which the next frame overwrites
+			data = bytes.Clone(data) // once: for each fragment it would cost the square of the length
+		}
 	}
 	if kind == textFrame && !utf8.Valid(data) { // RFC 6455, section 8.1
 		return nil, 0, &frameError{codeInvalidText, "text that is not UTF-8"}

@@ -201,6 +201,27 @@ func TestDeclaredLengthTakesNoMemory(t *testing.T) {
 	}
 }
 
+// A message in many small fragments must not cost the square of its length.
+func TestFragmentsAreNotCopiedAgain(t *testing.T) {
+	const n = 10_000
+	in := frame{0x02, false, "x"}.bytes()
+	for range n - 2 {
+		in = append(in, frame{0x00, false, "x"}.bytes()...)
+	}
+	in = append(in, frame{0x80, false, "x"}.bytes()...)
+	r := newFrameReader(in, len(in), n)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	data, _, err := r.next(nil)
+	runtime.ReadMemStats(&after)
+	if err != nil || string(data) != strings.Repeat("x", n) {
+		t.Fatalf("%d bytes, %v", len(data), err)
+	}
+	if total := after.TotalAlloc - before.TotalAlloc; total > 100*n {
+		t.Errorf("%d bytes allocated for a message of %d", total, n)
+	}
+}
+
 // The same rules on the wire: the close code, and the reason for the layer
 // above.
 func TestCloseCodes(t *testing.T) {
