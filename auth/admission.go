@@ -166,7 +166,10 @@ func (a *admission) announce(within context.Context, lease *Lease) *Error {
 	if refused := g.guard(within, "OnAdmit", func() { g.opts.OnAdmit(within, a.socket) }); refused != nil {
 		return refused
 	}
-	return tooLate(within)
+	if late := tooLate(within); late != nil || lease == nil {
+		return late
+	}
+	return g.ended(lease)
 }
 
 // admit decides that the socket is let in, as a guest if lease is nil. It reports

@@ -29,6 +29,9 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, shown *socketio.
 	if late := tooLate(ctx); late != nil {
 		return nil, late
 	}
+	if refused == nil {
+		refused = g.ended(lease)
+	}
 	if refused != nil {
 		return nil, refused
 	}

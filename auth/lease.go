@@ -61,6 +61,15 @@ func (g *Gate) sleep(until time.Time) time.Duration {
 	return min(until.Sub(g.opts.Now()), longestSleep)
 }
 
+// ended returns the refusal for a lease that has ended before its socket is let in,
+// since hooks took their time: its timer would come a moment too late.
+func (g *Gate) ended(lease *Lease) *Error {
+	if lease.Until.IsZero() || g.opts.Now().Before(lease.Until) {
+		return nil
+	}
+	return refusal(token.ErrExpired)
+}
+
 // end ends a socket whose lease has ended. It is told, and then either the transport
 // closes, so that every namespace on it comes back with a fresh token, or the socket
 // leaves by DISCONNECT alone.

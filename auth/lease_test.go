@@ -69,6 +69,58 @@ func TestLeaseEndsWithTheLeeway(t *testing.T) {
 	})
 }
 
+// A token that ends while the gate still waits for a hook lets nobody in, not for a
+// moment either.
+func TestTokenThatEndsDuringAdmission(t *testing.T) {
+	slow := map[string]auth.Options{
+		"Authorize": {Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+			time.Sleep(3 * time.Second)
+			return nil, nil
+		}},
+		"OnAdmit": {OnAdmit: func(context.Context, *socketio.Socket) { time.Sleep(3 * time.Second) }},
+	}
+	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1})
+	for name, opts := range slow {
+		for _, event := range []bool{false, true} {
+			bubble(t, setup{verifier: v, gate: opts, event: event}, func(f *fixture) {
+				compact := expiring(2 * time.Second)
+				told := refusal{}
+				if event {
+					p := f.dial(sockettest.Options{})
+					f.emit(p, "authenticate", bearing(compact))
+					told, _ = f.unauthorized(p)
+				} else {
+					told = f.refused(sockettest.Options{Auth: bearing(compact)})
+				}
+				if told.Reason != "token_expired" {
+					t.Errorf("%s, event mode %t: told %+v", name, event, told)
+				}
+				f.happened()
+			})
+		}
+	}
+}
+
+// A guest who logs in with such a token gets no lease from it.
+func TestTokenThatEndsDuringLogin(t *testing.T) {
+	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1})
+	bubble(t, setup{verifier: v, gate: auth.Options{Guests: true, Attempts: 2,
+		Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+			time.Sleep(3 * time.Second)
+			return nil, nil
+		},
+	}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing(expiring(2*time.Second)))
+		if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
+			t.Errorf("told %+v", told)
+		}
+		if who := f.whoami(p); who != subject(f.ctx) {
+			t.Errorf("%s is here", who)
+		}
+	})
+}
+
 // Two gated namespaces on one connection and with one token: both come back.
 func TestExpiryOfTwoNamespaces(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event) }}, func(f *fixture) {
