@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"socketiojwt/socketio"
@@ -305,6 +308,73 @@ func TestServeStopsInBoundedTime(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, s.log)
 	}
 }
+
+// Who announces a body and sends none, or reads no answer, keeps no connection.
+func TestServeWaitsForNobody(t *testing.T) {
+	long := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 64<<10)) })
+	for name, peer := range map[string]func(net.Conn){
+		"a body that does not come": func(conn net.Conn) {
+			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+			_, _ = io.Copy(io.Discard, conn)
+		},
+		"an answer that is not read": func(conn net.Conn) {
+			_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			time.Sleep(time.Minute)
+			if _, err := conn.Write([]byte("GET")); err == nil {
+				t.Error("the connection is kept although its answer is not read")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sockets, err := socketio.NewServer(socketio.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				here, there := net.Pipe()
+				ended := make(chan error)
+				go func() {
+					command := &serveCommand{ShutdownTimeout: time.Second}
+					ended <- command.serve(ctx, []net.Listener{&oneConnection{conn: there, closed: make(chan struct{})}}, long, sockets, slog.New(slog.DiscardHandler))
+				}()
+				begun := time.Now()
+				_ = here.SetDeadline(begun.Add(time.Hour))
+				peer(here)
+				if took := time.Since(begun); took > 2*time.Minute {
+					t.Errorf("the connection lasted %v", took)
+				}
+				_ = here.Close()
+				cancel()
+				if err := <-ended; err != nil && !errors.Is(err, http.ErrServerClosed) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// oneConnection is a listener for one connection.
+type oneConnection struct {
+	conn   net.Conn
+	closed chan struct{}
+}
+
+func (l *oneConnection) Accept() (net.Conn, error) {
+	if conn := l.conn; conn != nil {
+		l.conn = nil
+		return conn, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConnection) Close() error {
+	close(l.closed)
+	return nil
+}
+
+func (l *oneConnection) Addr() net.Addr { return new(net.TCPAddr) }
 
 // The page is there, with what protects it, and the engine's own paths are not it.
 func TestServePage(t *testing.T) {
