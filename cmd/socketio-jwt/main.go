@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 
@@ -75,6 +76,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	parsed, err := parser.Parse(args)
 	if err == nil {
+		err = refuseEmpty(parsed.Flags())
+	}
+	if err == nil {
 		err = parsed.Run()
 	} else {
 		err = fmt.Errorf("%w (--help shows what there is)", err)
@@ -87,6 +91,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	fmt.Fprintf(stderr, "socketio-jwt: %s\n", printable(err.Error()))
 	return exitFailed
+}
+
+// refuseEmpty fails for a flag, or its variable in the environment, that is set to
+// nothing: whoever wrote --issuer "$ISSUER" did not mean any issuer.
+func refuseEmpty(flags []*kong.Flag) error {
+	for _, flag := range flags {
+		switch flag.Target.Kind() {
+		case reflect.String, reflect.Slice:
+			if flag.Set && flag.Target.Len() == 0 {
+				return fmt.Errorf("--%s is set, by flag or environment, and empty", flag.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // programName is how the person at the terminal can run this program again.

@@ -75,6 +75,10 @@ func TestServeRefusesContradictions(t *testing.T) {
 	}{
 		{[]string{"--secret", "short"}, "32 bytes"},
 		{[]string{"--secret", ""}, "secret"},
+		{[]string{"--secret-file", ""}, "--secret-file"},
+		{[]string{"--public-key", ""}, "--public-key"},
+		{[]string{"--secret", goodSecret, "--issuer", ""}, "--issuer"},
+		{[]string{"--secret", goodSecret, "--audience", ""}, "--audience"},
 		{[]string{"--secret", goodSecret, "--secret-file", public}, "exclude each other"},
 		{[]string{"--secret", goodSecret, "--public-key", public}, "exclude each other"},
 		{[]string{"--secret-file", "no-such-file"}, "no-such-file"},
@@ -119,4 +123,18 @@ func TestSecretFromTheEnvironment(t *testing.T) {
 
 	t.Setenv("SOCKETIO_JWT_SECRET", "") // set and empty is a mistake, not "none"
 	runWith(t, minted.out, "token", "verify", "-").want(t, exitFailed, "", "secret")
+}
+
+// A variable that is set to nothing does not make the server its own issuer.
+func TestEmptyVariables(t *testing.T) {
+	for _, name := range []string{"SECRET_FILE", "PUBLIC_KEY", "ISSUER", "AUDIENCE"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("SOCKETIO_JWT_"+name, "")
+			ended, cancel := context.WithCancel(t.Context())
+			cancel() // so that a mistake ends the test instead of serving
+			var out, err bytes.Buffer
+			code := run(ended, []string{"serve", "--addr", "localhost:0"}, strings.NewReader(""), &out, &err)
+			outcome{code, out.String(), err.String()}.want(t, exitFailed, "", "empty")
+		})
+	}
 }
