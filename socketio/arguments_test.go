@@ -44,6 +44,26 @@ func TestScanReadsAttachmentsAtAnyDepth(t *testing.T) {
 	}
 }
 
+// Beside attachments, a string is still base64 for a []byte, and another object is
+// none.
+func TestScanBytesBesideAttachments(t *testing.T) {
+	a := argumentsOf(t, `["aGk=",{"a":1},{"_placeholder":true,"num":0}]`, []byte("zero"))
+	var first, second, third []byte
+	if err := a.Scan(&first); err != nil || string(first) != "hi" {
+		t.Errorf("base64: %q, %v", first, err)
+	}
+	if err := a.Drop(1).Scan(&second); !errors.Is(err, ErrArguments) {
+		t.Errorf("an object: %q, %v", second, err)
+	}
+	if err := a.Drop(2).Scan(&third); err != nil || string(third) != "zero" {
+		t.Errorf("an attachment: %q, %v", third, err)
+	}
+	third[0] = 'Z' // the handler's own
+	if err := a.Drop(2).Scan(&second); err != nil || string(second) != "zero" {
+		t.Errorf("the attachment was changed: %q, %v", second, err)
+	}
+}
+
 func TestScanErrors(t *testing.T) {
 	a := argumentsOf(t, `["secret-value",1]`)
 	var n int

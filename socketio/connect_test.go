@@ -40,9 +40,10 @@ func TestNamespaceWithoutGateIsAnError(t *testing.T) {
 
 // A "/" that nothing was registered on does not exist, rather than being open.
 func TestUntouchedRootIsNoNamespace(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) { io.Of("/chat").Open() }, func(f *fixture) {
-		if got := f.refused(sockettest.Options{}); got.Message != "Invalid namespace" {
-			t.Errorf("message %q", got.Message)
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) { io.Of("/chat").Open() }, func(f *fixture) {
+		if got := f.refused(sockettest.Options{}); got.Message != "Invalid namespace" || log.count("panic") != 0 {
+			t.Errorf("message %q, %d panics", got.Message, log.count("panic"))
 		}
 		f.dial(sockettest.Options{Namespace: "/chat"})
 	})
@@ -57,6 +58,16 @@ func TestRegisteringAfterHandlerPanics(t *testing.T) {
 			},
 			"Wrap":      func() { f.io.Wrap(func(h socketio.Handler) socketio.Handler { return h }) },
 			"OnConnect": func() { f.io.OnConnect(func(context.Context, *socketio.Socket) error { return nil }) },
+			"HandleAny": func() {
+				f.io.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
+			},
+			"OnDisconnecting": func() {
+				f.io.OnDisconnecting(func(context.Context, *socketio.Socket, socketio.Reason, []string) {})
+			},
+			"OnDisconnect": func() { f.io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) {}) },
+			"OfFunc": func() {
+				f.io.OfFunc(func(context.Context, string, *socketio.Handshake) (bool, error) { return false, nil })
+			},
 			"Open":      func() { f.io.Open() },
 			"Of":        func() { f.io.Of("/new") },
 			"OfPattern": func() { f.io.OfPattern(regexp.MustCompile("/x")) },
@@ -192,6 +203,32 @@ func TestDynamicNamespaces(t *testing.T) {
 		}
 		if got := closed.all(); !slices.Equal(got, []string{"/room-1"}) {
 			t.Errorf("adapters closed: %q", got)
+		}
+	})
+}
+
+// Two sockets that come at once to a dynamic namespace are in the same one.
+func TestDynamicNamespaceIsMadeOnce(t *testing.T) {
+	var adapters record
+	opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		time.Sleep(time.Second) // both are here before either is done
+		adapters.add("made")
+		return closingAdapter{l, func() { adapters.add("closed") }}, nil
+	}}
+	bubble(t, opts, func(io *socketio.Server) {
+		io.OfPattern(regexp.MustCompile(`/x`)).Open()
+	}, func(f *fixture) {
+		adapters.lines = nil // that of "/"
+		var joining sync.WaitGroup
+		for range 2 {
+			joining.Go(func() { f.dial(sockettest.Options{Namespace: "/x"}) })
+		}
+		joining.Wait()
+		if n := len(f.io.Lookup("/x").Sockets()); n != 2 {
+			t.Errorf("%d sockets are in the namespace", n)
+		}
+		if got := adapters.all(); !slices.Equal(got, []string{"made", "made", "closed"}) {
+			t.Errorf("adapters %q", got)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -242,6 +243,9 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 		synctest.Wait()
 		if _, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{})); err == nil {
 			t.Error("a new connection was accepted")
+		}
+		if status := f.status("/socket.io/?EIO=4&transport=polling"); status != http.StatusServiceUnavailable {
+			t.Errorf("a new connection got %d", status)
 		}
 		_ = p.Emit("work") // begins no more
 		if err := <-answered; err != nil {
@@ -497,6 +501,42 @@ func TestShutdownLetsHandlersAsk(t *testing.T) {
 			t.Error(err)
 		}
 		if got, want := ran.all(), []string{"answered: <nil>"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
+
+// A socket that is busy when Shutdown begins ends when it is idle, so that what waits
+// for its end goes on; and one whose peer has left is heard out.
+func TestShutdownEndsBusySockets(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("n", socketio.Func(func(_ context.Context, s *socketio.Socket, n int) error {
+			s.Go(func(ctx context.Context) { <-ctx.Done() })
+			time.Sleep(time.Second)
+			ran.add(fmt.Sprint(n))
+			return nil
+		}))
+		io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ran.add(string(r)) })
+	}, func(f *fixture) {
+		for _, leaves := range []bool{true, false} {
+			p := f.dial(sockettest.Options{})
+			for n := range 3 {
+				_ = p.Emit("n", n)
+			}
+			synctest.Wait()
+			if leaves {
+				_ = p.Leave()
+				time.Sleep(100 * time.Millisecond) // so that the two do not mix
+			}
+		}
+		begin := time.Now()
+		if err := f.io.Shutdown(f.ctx); err != nil || time.Since(begin) > 4*time.Second {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+		want := []string{"0", "0", "1", "1", "2", "client namespace disconnect", "2", "server shutting down"}
+		if got := ran.all(); !slices.Equal(got, want) {
 			t.Errorf("ran %q, want %q", got, want)
 		}
 	})

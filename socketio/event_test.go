@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,8 +190,10 @@ func TestEmitWithAckGivesUp(t *testing.T) {
 }
 
 func TestPanicEndsThatSocketAlone(t *testing.T) {
+	var ended atomic.Int32
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
+		io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ended.Add(1) })
 		io.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("handler") })
 		io.Handle("goexit", func(context.Context, *socketio.Socket, *socketio.Event) error { runtime.Goexit(); return nil })
 		io.Handle("go", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
@@ -211,6 +214,10 @@ func TestPanicEndsThatSocketAlone(t *testing.T) {
 			} else if err := again.Emit("x"); err != nil {
 				t.Error(err)
 			}
+		}
+		synctest.Wait()
+		if n := ended.Load(); n != 3 {
+			t.Errorf("OnDisconnect ran %d times for 3 sockets", n)
 		}
 		if got := f.refused(sockettest.Options{Namespace: "/use"}); got.Message != "internal error" {
 			t.Errorf("/use: %q", got.Message)
@@ -310,7 +317,8 @@ func TestContextValuesAndKeys(t *testing.T) {
 		f.io.Sockets()[0].SetContextValue(key{}, "two") // a running handler does not see it
 		close(inside)
 		_ = p.Emit("look")
-		want := []string{"one", "one", "0 false false", "two", "two", "1 true false"}
+		_ = p.Emit("look")
+		want := []string{"one", "one", "0 false false", "two", "two", "1 true false", "two", "two", "2 true false"}
 		if got := ran.all(); !slices.Equal(got, want) {
 			t.Errorf("ran %q, want %q", got, want)
 		}
@@ -412,6 +420,10 @@ func TestFailedHandlersAreLogged(t *testing.T) {
 		})
 		io.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("fourth") })
 		io.Handle("fails", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("first") })
+		io.Handle("ends too", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			s.Disconnect(nil)
+			return errors.New("whatever")
+		})
 		io.Handle("ends", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, _ struct{}) (int, error) {
 			s.Disconnect(nil)
 			return 1, nil
@@ -423,6 +435,9 @@ func TestFailedHandlersAreLogged(t *testing.T) {
 		_ = p.SendRaw(`2["fails"]`)
 		_ = p.SendRaw(`20["ends"]`)
 		f.ended(p, sockettest.ErrDisconnected)
+		again := f.dial(sockettest.Options{})
+		_ = again.Emit("ends too")
+		f.ended(again, sockettest.ErrDisconnected)
 		for text, want := range map[string]int{"level=WARN": 3, "OnConnect failed": 1, "error=fourth": 1, "event=fails error=first": 1, "event=seen error=third": 1, "event=ends": 1} {
 			if n := log.count(text); n != want {
 				t.Errorf("%q is in the log %d times, want %d", text, n, want)
@@ -532,4 +547,22 @@ func TestEmitWithAckEndsWhenThePeerLeaves(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A handler does not see arguments of another type than it wants.
+func TestFuncChecksItsArgument(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("n", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) error { ran.add(fmt.Sprint(n)); return nil }))
+		io.Handle("none", socketio.Func(func(context.Context, *socketio.Socket, struct{}) error { ran.add("none"); return nil }))
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for _, raw := range []string{`2["n"]`, `2["n","1"]`, `2["n",{}]`, `2["n",1.5]`, `2["n",7,"more"]`, `2["none"]`, `2["none",[1]]`} {
+			_ = p.SendRaw(raw)
+		}
+		if got, want := ran.all(), []string{"7", "none", "none"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
 }

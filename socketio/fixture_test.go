@@ -202,6 +202,18 @@ func (f *fixture) post(path, body string) { f.request(http.MethodPost, path, str
 
 func (f *fixture) request(method, path string, body io.Reader) string {
 	f.t.Helper()
+	_, text := f.roundTrip(method, path, body)
+	return text
+}
+
+func (f *fixture) status(path string) int {
+	f.t.Helper()
+	status, _ := f.roundTrip(http.MethodGet, path, nil)
+	return status
+}
+
+func (f *fixture) roundTrip(method, path string, body io.Reader) (status int, text string) {
+	f.t.Helper()
 	r, err := http.NewRequestWithContext(f.ctx, method, "http://server"+path, body)
 	if err != nil {
 		f.t.Fatal(err)
@@ -216,5 +228,5 @@ func (f *fixture) request(method, path string, body io.Reader) string {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return string(got)
+	return response.StatusCode, string(got)
 }

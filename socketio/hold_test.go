@@ -165,6 +165,11 @@ func TestEarlyEventsAreBounded(t *testing.T) {
 					if got := ran.all(); len(got) != 0 {
 						t.Errorf("ran %q", got)
 					}
+					_ = p.Close()
+					synctest.Wait()
+					if left := f.io.Remains(); left != "" {
+						t.Errorf("left: %s", left)
+					}
 					return
 				}
 				if _, err := p.EmitWithAck(f.ctx, "login", "yes"); err != nil {

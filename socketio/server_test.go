@@ -114,7 +114,7 @@ func TestClientFiles(t *testing.T) {
 	w := ask(files, "GET", "/ws/socket.io.js", "")
 	etag := w.Header().Get("ETag")
 	if w.Code != 200 || w.Body.String() != "client" || etag == "" ||
-		w.Header().Get("Content-Type") != "text/javascript; charset=utf-8" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+		w.Header().Get("Content-Type") != "text/javascript; charset=utf-8" || w.Header().Get("Cache-Control") != "public, max-age=0" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
 	}
 	if w := ask(files, "GET", "/ws/socket.io.js", etag); w.Code != 304 || w.Body.Len() != 0 {
