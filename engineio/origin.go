@@ -24,8 +24,12 @@ import (
 const nullOrigin = "null"
 
 // maxLoggedOrigins bounds how many refused origins are remembered, since the
-// peer chooses them.
-const maxLoggedOrigins = 100
+// peer chooses them; maxLoggedOrigin, the bytes of one, its Host included. A
+// host name has 253 at most.
+const (
+	maxLoggedOrigins = 100
+	maxLoggedOrigin  = 1024
+)
 
 // originRule decides which requests may come in. It is safe for concurrent use.
 type originRule struct {

@@ -120,6 +120,21 @@ func TestLoggedOriginsAreBounded(t *testing.T) {
 	}
 }
 
+// What nobody's browser sends fills neither the log nor memory.
+func TestHugeOriginsAreNotLogged(t *testing.T) {
+	var log logBuffer
+	f := newTCP(t, Options{Logger: log.logger()}, nil)
+	huge := "https://" + strings.Repeat("evil.", 20_000) + "example"
+	for _, header := range []string{"Origin", "Sec-Fetch-Site"} {
+		if a := f.must("GET", pollingQuery, "", header, huge); a.status != 403 {
+			t.Errorf("%s: %d", header, a.status)
+		}
+	}
+	if n := len(log.String()); n > 0 {
+		t.Errorf("%d bytes logged", n)
+	}
+}
+
 // A same-origin page shows no Origin with its first GET, but with the rest.
 func TestOriginsWithinASession(t *testing.T) {
 	bubble(t, func(t *testing.T) {

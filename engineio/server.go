@@ -155,9 +155,10 @@ func (s *Session) sameOrigin(p *polling, origin string) bool {
 // operator once how to let it in.
 func (srv *Server) refuseOrigin(w http.ResponseWriter, r *http.Request) {
 	origin := strings.Join(r.Header.Values("Origin"), ", ")
-	if srv.origins.firstRefusal(origin) {
+	site := r.Header.Get("Sec-Fetch-Site")
+	if len(origin)+len(r.Host)+len(site) <= maxLoggedOrigin && srv.origins.firstRefusal(origin) {
 		srv.log.Warn("engineio: request from a foreign origin refused; if its pages may use this server, list it in Options.Origins",
-			"origin", origin, "host", r.Host, "sec-fetch-site", r.Header.Get("Sec-Fetch-Site"))
+			"origin", origin, "host", r.Host, "sec-fetch-site", site)
 	}
 	srv.refuse(w, r, refuseForbidden)
 }
