@@ -38,6 +38,10 @@ func (g *Gate) Event(ctx context.Context, s *socketio.Socket) error {
 func (a *admission) authenticate(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 	a.mu.Lock()
 	was := a.stage
+	if was == outside && a.examining { // Handshake is at it, for a socket that was held before
+		a.mu.Unlock()
+		return nil
+	}
 	if was == outside || was == guest {
 		a.examining = true
 	}

@@ -394,6 +394,32 @@ func TestSlowVerificationHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
+// A socket that other middleware held can send "authenticate" while the gate examines
+// its handshake: two tokens at once do not make it the one for as long as the other.
+func TestAuthenticateBesideHandshake(t *testing.T) {
+	slow := auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		time.Sleep(2 * time.Second)
+		return nil, nil
+	}}
+	bubble(t, setup{gate: slow, furnish: func(f *fixture) {
+		late := f.io.Of("/late")
+		late.Use(func(_ context.Context, s *socketio.Socket) error {
+			time.AfterFunc(time.Second, func() { _ = s.Admit() })
+			return s.Hold(socketio.HoldOptions{})
+		})
+		f.furnish(late, f.gate.Handshake)
+	}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Namespace: "/late", Auth: bearing(sign(nil))})
+		time.Sleep(2 * time.Second)
+		f.emit(p, "authenticate", bearing(sign(claims{"sub": "bob", "exp": time.Now().Add(time.Minute).Unix()})))
+		time.Sleep(3 * time.Second)
+		if who := f.whoami(p); who != "ada" {
+			t.Errorf("%s has the lease of ada", who)
+		}
+		f.happened("connected ada")
+	})
+}
+
 // Another "authenticate" of an admitted socket is idempotent: handlers run once, the
 // lease stays, and nobody becomes somebody else.
 func TestAuthenticateAgain(t *testing.T) {
