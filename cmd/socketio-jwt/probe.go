@@ -64,7 +64,7 @@ func (c *probeCommand) Run(ctx context.Context, t terminal) error {
 	p.say("connecting to %s", address)
 	p.conn, err = engineio.Dial(opening, address, engineio.DialOptions{Header: http.Header{"User-Agent": {"socketio-jwt probe"}}})
 	if err != nil {
-		return fmt.Errorf("could not connect: %w", err)
+		return fmt.Errorf("could not connect: %s", p.clean(err.Error())) // it may quote the server
 	}
 	defer func() { _ = p.conn.Close() }()
 	p.opened()
@@ -73,7 +73,7 @@ func (c *probeCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "\n%s\n", p.clean(verdict.text))
+	fmt.Fprintf(t.out, "\n%s\n", p.shorten(verdict.text))
 	if !verdict.admitted {
 		return errRefused
 	}
@@ -218,15 +218,20 @@ func (p *probe) receive(ctx context.Context) (packet socketPacket, ok bool, err 
 	return packet, ok, nil
 }
 
-// maxPrinted bounds what is printed of a packet, in characters.
+// maxPrinted bounds what is printed of a packet and of a verdict, in characters.
 const maxPrinted = 2000
 
 func (p *probe) print(direction, packet string) {
-	text := []rune(p.clean(packet))
-	if len(text) > maxPrinted {
-		text = append(text[:maxPrinted], []rune(fmt.Sprintf("… (%d bytes)", len(packet)))...)
+	fmt.Fprintf(p.t.out, "%s %s %s\n", stamp(), direction, p.shorten(packet))
+}
+
+// shorten is clean for what may be long.
+func (p *probe) shorten(text string) string {
+	shown := []rune(p.clean(text))
+	if len(shown) > maxPrinted {
+		shown = append(shown[:maxPrinted], []rune(fmt.Sprintf("… (%d bytes)", len(text)))...)
 	}
-	fmt.Fprintf(p.t.out, "%s %s %s\n", stamp(), direction, string(text))
+	return string(shown)
 }
 
 // say prints a line of its own.

@@ -114,6 +114,34 @@ func TestProbeOfAHostileServer(t *testing.T) {
 	}
 }
 
+// Nor does a server that answers no WebSocket: what it says stays one line, without
+// the token that it was shown in the URL.
+func TestProbeRefusedByAHostileServer(t *testing.T) {
+	hostile := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "no\n\nADMITTED: \x1b[2J"+r.URL.RawQuery, http.StatusForbidden)
+	}))
+	defer hostile.Close()
+	const token = "opaque-but-secret"
+	probed := runWith(t, token, "probe", hostile.URL+"/?token="+token, "--token", "-")
+	probed.want(t, exitFailed, "connecting", "403")
+	if strings.Contains(probed.err, token) || strings.Count(probed.err, "\n") != 1 {
+		t.Errorf("standard error %q", probed.err)
+	}
+}
+
+// A verdict that a server makes huge is cut like its packets are.
+func TestProbePrintsNoHugeVerdict(t *testing.T) {
+	hostile := httptest.NewServer(engine(t, func(s *engineio.Session) engineio.Conn {
+		return answer{s, `4{"message":"` + strings.Repeat("no", 100_000) + `"}`}
+	}))
+	defer hostile.Close()
+	probed := runWith(t, "", "probe", hostile.URL)
+	probed.want(t, exitRefused, "REFUSED", "")
+	if n := len(probed.out); n > 3*maxPrinted {
+		t.Errorf("%d bytes printed", n)
+	}
+}
+
 // engine is a server of sessions that know nothing of Socket.IO.
 func engine(t *testing.T, open func(*engineio.Session) engineio.Conn) *engineio.Server {
 	t.Helper()
