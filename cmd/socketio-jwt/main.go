@@ -89,7 +89,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errRefused):
 		return exitRefused
 	}
-	fmt.Fprintf(stderr, "socketio-jwt: %s\n", printable(err.Error()))
+	// The parser quotes what it does not understand, a token in the wrong place too.
+	fmt.Fprintf(stderr, "socketio-jwt: %s\n", printable(redact(err.Error(), "")))
 	return exitFailed
 }
 

@@ -59,6 +59,7 @@ func TestCommandLine(t *testing.T) {
 		{"serve --dance", exitFailed, "", "--dance"},
 		{"serve --token-life soon", exitFailed, "", "--token-life"},
 		{"serve --log-level loud", exitFailed, "", "--log-level"},
+		{"probe http://localhost eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln", exitFailed, "", "unexpected argument <token>"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			runWith(t, "", strings.Fields(test.args)...).want(t, test.code, test.out, test.error)
