@@ -11,6 +11,9 @@
 //		return nil
 //	})
 //
+// Make the gate the first middleware of its namespace: one before it that holds
+// sockets itself would keep an early "authenticate" from it.
+//
 // [Gate.Handshake] takes one round trip: the token comes with the handshake.
 // [Gate.Event] takes two: the socket is held outside, in no room, no broadcast and
 // no listing, until its event "authenticate" brings a token; it hears

@@ -118,7 +118,7 @@ func (s *Socket) resume() {
 // early. Worker.
 func (s *Socket) admit() {
 	s.mu.Lock()
-	if s.state == stateClosed {
+	if s.state == stateClosed || s.suspended { // ended, or held by somebody beside the middleware
 		s.mu.Unlock()
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"socketiojwt/engineio"
 )
@@ -187,7 +188,15 @@ func (srv *Server) adapt(n *Namespace) error {
 	return nil
 }
 
+// bodyTimeout is how long a body may take to come that nobody wants.
+const bodyTimeout = 10 * time.Second
+
 func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		// Nobody here reads it; net/http would wait for it, however long. The
+		// engine sets a deadline of its own.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
 	if srv.serveClientFile(w, r) {
 		return
 	}

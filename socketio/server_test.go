@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -222,4 +223,27 @@ func TestHandlerAgain(t *testing.T) {
 			t.Errorf("Handler() = %v, %v with %d adapters", handler, err, made)
 		}
 	}
+}
+
+// Whoever promises a body that nobody wants, and does not send it, is not waited
+// for: the connection ends though the program's http.Server sets no deadline.
+func TestUnwantedBodyIsNotAwaited(t *testing.T) {
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		conn, err := f.in.dial(f.ctx, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		begin := time.Now()
+		go func() {
+			_, _ = conn.Write([]byte("POST /socket.io/socket.io.js HTTP/1.1\r\nHost: server\r\nContent-Length: 5\r\n\r\n"))
+		}()
+		response, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(response), "HTTP/1.1 404") {
+			t.Errorf("answered %.40q, %v", response, err)
+		}
+		if waited := time.Since(begin); waited > time.Minute {
+			t.Errorf("the connection ended after %s", waited)
+		}
+	})
 }

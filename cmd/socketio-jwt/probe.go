@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -93,6 +94,9 @@ func socketURL(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
 		return "", fmt.Errorf("%s is no URL of a server, such as http://localhost:9000", raw)
+	}
+	if u.User != nil {
+		return "", errors.New("a user name or password in the URL would be shown and not be used: leave them out")
 	}
 	switch u.Path {
 	case "", "/":
