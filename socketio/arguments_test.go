@@ -168,6 +168,9 @@ func TestEncodeRefusesEventNames(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
+	if _, err := encodeEvent("/", 0, false, "\xff", nil); err == nil {
+		t.Error("an event name that is not UTF-8 was encoded")
+	}
 }
 
 func TestEncodeFailsForWhatIsNoJSON(t *testing.T) {

@@ -42,6 +42,7 @@ func TestSplitArray(t *testing.T) {
 func TestDepthWithin(t *testing.T) {
 	for in, want := range map[string]bool{
 		`[[1]]`: true, `[[[1]]]`: false, `["[[[[",{"a":"}{"}]`: true, `["\"[[["]`: true, `[{"a":{}}]`: false,
+		`[[],[],[]]`: true, `[{},{},{}]`: true, `[[],[[]]]`: false,
 	} {
 		if got := depthWithin([]byte(in), 2); got != want {
 			t.Errorf("depthWithin(%s, 2) = %v", in, got)

@@ -247,3 +247,29 @@ func TestUnwantedBodyIsNotAwaited(t *testing.T) {
 		}
 	})
 }
+
+// Without a logger nothing is logged, and nothing else is different.
+func TestNoLogger(t *testing.T) {
+	io, err := socketio.NewServer(socketio.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := make(chan socketio.Reason, 1)
+	io.Open().OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { reasons <- r })
+	handler, err := io.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(handler)
+	defer web.Close()
+	defer func() { _ = io.Close() }()
+	p, err := sockettest.Dial(t.Context(), web.URL, sockettest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Close() }()
+	_ = p.SendRaw("x")
+	if got := <-reasons; got != socketio.ReasonForcedClose {
+		t.Errorf("ended with %q", got)
+	}
+}
