@@ -281,3 +281,40 @@ func TestEmitFails(t *testing.T) {
 		f.ended(p, sockettest.ErrClosed)
 	})
 }
+
+// An adapter gets what was said, not encoded, and whom it is for.
+func TestAdapterGetsPackets(t *testing.T) {
+	var packets record
+	opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		return tellingAdapter{l, &packets}, nil
+	}}
+	bubble(t, opts, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		_ = f.io.Emit("all", 1, "x")
+		_ = f.io.To("a").In("b").Except("c").Local().Volatile().Emit("some")
+		_ = s.To("a").Emit("others")
+		_ = s.Volatile().Emit("this")
+		id := p.ID()
+		want := []string{
+			"all [1 x] false [] [] false",
+			"some [] true [a b] [c] true",
+			"others [] false [a] [" + id + "] false",
+			"this [] true [" + id + "] [] true",
+		}
+		if got := packets.all(); !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	})
+}
+
+type tellingAdapter struct {
+	*socketio.Local
+	packets *record
+}
+
+func (a tellingAdapter) Broadcast(p socketio.Packet, to socketio.Selector) error {
+	a.packets.add(fmt.Sprint(p.Event, " ", p.Args, " ", p.Volatile, " ", to.Rooms, " ", to.Except, " ", to.Local))
+	return a.Local.Broadcast(p, to)
+}
