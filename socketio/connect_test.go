@@ -96,6 +96,7 @@ func TestConnectMiddlewareRunsInOrderAndRefuses(t *testing.T) {
 		io.Of("/oops").Use(step("c", errors.New("password=hunter2")))
 	}, func(f *fixture) {
 		f.dial(sockettest.Options{})
+		synctest.Wait()
 		got := f.refused(sockettest.Options{Namespace: "/no"})
 		if data, _ := got.Data.(json.RawMessage); got.Message != "not you" || string(data) != `{"code":7}` {
 			t.Errorf("refusal %q %s", got.Message, data)

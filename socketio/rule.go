@@ -6,6 +6,86 @@ import (
 	"sync"
 )
 
+// namespaceFor finds the namespace that a peer named, or makes it if a dynamic
+// one matches. It may run user code. A namespace that nothing was registered on
+// does not exist for peers.
+func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) (*Namespace, error) {
+	srv.mu.Lock()
+	n := srv.namespaces[name]
+	srv.mu.Unlock()
+	switch {
+	case n == nil || n.parent != nil:
+	case n.table.admits():
+		return n, nil
+	default: // "/" with no middleware of its own: no rule may open it
+		return nil, errNoNamespace
+	}
+	for _, parent := range srv.dynamic {
+		ok, err := parent.matches(ctx, name, h)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			return srv.child(parent, name)
+		}
+	}
+	return nil, errNoNamespace
+}
+
+// child returns the dynamic namespace of that name. Two sockets that come at
+// once get the same.
+func (srv *Server) child(parent *Namespace, name string) (*Namespace, error) {
+	if n, err := srv.enter(parent, name, nil); n != nil || err != nil {
+		return n, err
+	}
+	made := srv.newNamespace(name, parent.table)
+	made.parent = parent
+	if err := srv.adapt(made); err != nil {
+		return nil, &ConnectError{Message: "internal error", Temporary: true, Err: err}
+	}
+	n, err := srv.enter(parent, name, made)
+	if n != made {
+		srv.closeAdapter(made) // somebody was faster
+	}
+	return n, err
+}
+
+// enter counts a socket that joins a namespace of parent: the one there is, else
+// the one made for it; nil when there is neither.
+func (srv *Server) enter(parent *Namespace, name string, made *Namespace) (*Namespace, error) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	n := srv.namespaces[name]
+	switch {
+	case n == nil && made == nil:
+		return nil, nil
+	case n == nil:
+		n = made
+		srv.namespaces[name] = n
+	case n.parent != parent:
+		return nil, errNoNamespace // its middleware would not be parent's
+	}
+	n.refs++
+	return n, nil
+}
+
+// release lets a dynamic namespace go with its last socket.
+func (srv *Server) release(n *Namespace) {
+	if n == nil || n.parent == nil {
+		return
+	}
+	srv.mu.Lock()
+	n.refs--
+	last := n.refs == 0
+	if last {
+		delete(srv.namespaces, n.name)
+	}
+	srv.mu.Unlock()
+	if last {
+		srv.closeAdapter(n)
+	}
+}
+
 // children is the adapter of a rule for dynamic namespaces: what is asked of the
 // rule is asked of each namespace that it has made and that has sockets now.
 type children struct{ rule *Namespace }
