@@ -89,7 +89,6 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 func (c *serveCommand) serve(ctx context.Context, listeners []net.Listener, handler http.Handler, io *socketio.Server, log *slog.Logger) (err error) {
 	server := &http.Server{
 		Handler:           withBodyDeadline(handler),
-		MaxHeaderBytes:    64 << 10, // a token of 8 KiB and a browser's cookies
 		ReadHeaderTimeout: 10 * time.Second,
 		WriteTimeout:      30 * time.Second, // a poll may be answered later; the engine gives it time of its own
 		IdleTimeout:       2 * time.Minute,
