@@ -35,7 +35,8 @@ missing() {
   command -v "$CHROMIUM" >/dev/null || echo chromium
   command -v "$PYTHON" >/dev/null || echo python3
   for module in socketio requests websocket; do
-    "$PYTHON" -c "import $module" 2>/dev/null && continue
+    # -I, or the folder socketio/ of this project would be taken for the module.
+    "$PYTHON" -I -c "import $module" 2>/dev/null && continue
     case $module in
       websocket) echo python3-websocket ;;
       *) echo "python3-$module" ;;
