@@ -5,8 +5,27 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 )
+
+// BindToAddress returns a value for Options.Bind that ties a session to its peer's
+// address, without the port; behind the trusted proxies to the one they name, as
+// Session.RemoteAddr has it. It is the least that can be asked of peers that show
+// nothing else: those behind one address can still meddle with each other's
+// sessions, and one that moves to another network has to begin anew.
+func BindToAddress(trusted ...netip.Prefix) func(*http.Request) string {
+	trusted = slices.Clone(trusted)
+	return func(r *http.Request) string {
+		addr := remoteAddr(r, trusted)
+		if host, _, err := net.SplitHostPort(addr); err == nil {
+			return host
+		}
+		return addr
+	}
+}
 
 // binder ties sessions to what their first request showed (Options.Bind). It
 // keeps no value, only hashes under a key that no other process has.
@@ -32,15 +51,19 @@ func (b *binder) tie(r *http.Request) bond {
 	return b.hash(b.value(r))
 }
 
-// holds reports whether r may belong to the session tied by known. A request
-// that shows nothing may: browsers cannot set headers on a WebSocket.
-func (b *binder) holds(known bond, r *http.Request) bool {
+// ties reports whether a session that r starts is tied to anything.
+func (b *binder) ties(r *http.Request) bool { return b.value != nil && b.value(r) != "" }
+
+// holds reports whether r may belong to the session tied by known. In revision 4 a
+// request that shows nothing may, since browsers cannot set headers on a WebSocket,
+// and the session's ID is a secret. In revision 3 it is none.
+func (b *binder) holds(known bond, r *http.Request, rev revision) bool {
 	if b.value == nil {
 		return true
 	}
 	value := b.value(r)
 	if value == "" {
-		return true
+		return rev == revision4
 	}
 	shown := b.hash(value)
 	return subtle.ConstantTimeCompare(known[:], shown[:]) == 1

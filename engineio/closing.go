@@ -13,8 +13,8 @@ import (
 const lingerTimeout = time.Second
 
 var (
-	errPingFromPeer = errors.New("engineio: ping from the peer") // only servers ping in protocol 4
-	errPeerLeft     = errors.New("engineio: close packet from the peer")
+	errBeat     = errors.New("engineio: heartbeat in the wrong direction")
+	errPeerLeft = errors.New("engineio: close packet from the peer")
 )
 
 // reasonOf says why a session ended whose transport failed with err.
@@ -23,7 +23,7 @@ func reasonOf(err error) Reason {
 	switch {
 	case errors.Is(err, errPacket), errors.Is(err, errTooManyPackets):
 		return ParseError
-	case errors.Is(err, errPingFromPeer), errors.As(err, &frame):
+	case errors.Is(err, errBeat), errors.As(err, &frame):
 		return TransportError
 	default:
 		return TransportClose
@@ -62,7 +62,7 @@ func goodbye(err error) (frame []byte, wait bool) {
 		return appendCloseFrame(nil, peer.code), false
 	case errors.As(err, &breach):
 		return appendCloseFrame(nil, breach.code), true
-	case errors.Is(err, errPacket), errors.Is(err, errPingFromPeer), errors.Is(err, errPeerLeft), errors.Is(err, errUpgrade):
+	case errors.Is(err, errPacket), errors.Is(err, errBeat), errors.Is(err, errPeerLeft), errors.Is(err, errUpgrade):
 		return plainCloseFrame, true
 	case errors.Is(err, os.ErrDeadlineExceeded): // this side has given the connection up
 		return plainCloseFrame, false

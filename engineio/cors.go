@@ -26,21 +26,24 @@ func newCORSPolicy(opts *Options, rule *originRule) corsPolicy {
 }
 
 // setHeaders adds what a page of a listed origin needs to read the response.
-func (c corsPolicy) setHeaders(h http.Header, r *http.Request) {
-	if c.rule.waived {
+//
+// The clients of revision 3 ask for credentials whether they have any or not, and
+// then a browser wants the origin by name.
+func (c corsPolicy) setHeaders(h http.Header, r *http.Request, rev revision) {
+	if c.rule.waived && rev != revision3 {
 		h.Set("Access-Control-Allow-Origin", "*")
 		return
 	}
-	if len(c.rule.listed) == 0 {
+	if len(c.rule.listed) == 0 && !c.rule.waived {
 		return
 	}
 	h.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
-	if origin == "" || !c.rule.lists(origin) {
+	if origin == "" || !c.rule.waived && !c.rule.lists(origin) {
 		return
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	if c.credentials {
+	if c.credentials || rev == revision3 {
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 }

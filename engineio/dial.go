@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -92,7 +93,7 @@ func webSocketURL(rawURL string) (string, error) {
 		u.Path = "/engine.io/"
 	}
 	query := u.Query()
-	query.Set("EIO", protocolVersion)
+	query.Set("EIO", strconv.Itoa(int(revision4)))
 	query.Set("transport", string(WebSocket))
 	u.RawQuery = query.Encode()
 	return u.String(), nil

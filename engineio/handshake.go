@@ -60,30 +60,32 @@ func (p openPacket) text(id sessionID, tail string) []byte {
 }
 
 // handshake answers a request without a sid: a new session, or a refusal.
-func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, t Transport) {
+func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameters) {
 	switch {
 	case r.Method != http.MethodGet:
 		srv.refuse(w, r, refuseMethod)
-	case (t == WebSocket) != isWebSocketRequest(r):
+	case (p.transport == WebSocket) != isWebSocketRequest(r):
 		srv.refuse(w, r, refuseBadRequest)
-	case r.URL.Query().Get("EIO") != protocolVersion:
+	case p.revision == 0:
 		srv.refuse(w, r, refuseProtocol)
+	case p.revision == revision3 && p.transport == Polling && !srv.binder.ties(r):
+		srv.refuseUnbound(w, r)
 	case !srv.allowed(w, r):
-	case t == WebSocket:
-		srv.openWebSocket(w, r)
+	case p.transport == WebSocket:
+		srv.openWebSocket(w, r, p)
 	default:
-		srv.openPolling(w, r)
+		srv.openPolling(w, r, p)
 	}
 }
-
-// protocolVersion is the EIO of the protocol that this package speaks.
-const protocolVersion = "4"
 
 // newSession makes a session, in which the caller counts as a reader until it
 // calls doneReading or hands that on. It returns nil when the server takes no
 // more.
-func (srv *Server) newSession(r *http.Request) *Session {
-	s := &Session{srv: srv, id: newSessionID(), addr: remoteAddr(r, srv.opts.TrustedProxies), reads: 1}
+func (srv *Server) newSession(r *http.Request, p parameters) *Session {
+	s := &Session{
+		srv: srv, id: newSessionID(), addr: remoteAddr(r, srv.opts.TrustedProxies), reads: 1,
+		encoding: p.encoding(), originChecked: !srv.opts.InsecureAnyOrigin && p.originShown(r),
+	}
 	s.timer = time.AfterFunc(never, s.wake)
 	if !srv.admit(s) {
 		s.timer.Stop()
@@ -94,8 +96,8 @@ func (srv *Server) newSession(r *http.Request) *Session {
 
 // openWebSocket starts a session by WebSocket. The HTTP response, the open
 // packet and what the layer above sends at once are written together.
-func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(r)
+func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p parameters) {
+	s := srv.newSession(r, p)
 	if s == nil {
 		srv.refuse(w, r, refuseBusy)
 		return
@@ -105,7 +107,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 		s.cancel()
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, srv.opts.MaxPayload)
+	ws := newWebSocket(a.conn, a.early, p.encoding(), srv.opts.MaxPayload)
 	s.mu.Lock()
 	s.ws = ws
 	ws.push(a.response)
@@ -128,8 +130,8 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 
 // openPolling starts a session by polling. The response has the open packet
 // and what the layer above sends at once.
-func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
-	s := srv.newSession(r)
+func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p parameters) {
+	s := srv.newSession(r, p)
 	if s == nil {
 		srv.refuse(w, r, refuseBusy)
 		return
@@ -151,13 +153,13 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request) {
 	for name, values := range srv.cookie(s) {
 		w.Header()[name] = values
 	}
-	if err := srv.writePayload(w, r, joinPayload(packets)); err != nil {
+	if err := srv.writePackets(w, r, p, s.encoding, packets...); err != nil {
 		s.Abort(TransportError)
 	}
 }
 
 func (srv *Server) openMessage(s *Session) *Message {
-	return &Message{kind: packetOpen, text: srv.openPacket.text(s.id, srv.openPacket.polling)}
+	return controlPacket(packetOpen, string(srv.openPacket.text(s.id, srv.openPacket.polling)))
 }
 
 // open asks the layer above for its Conn. It reports false when there is none,
@@ -169,7 +171,7 @@ func (s *Session) open(r *http.Request) bool {
 
 // startLife begins what the peer can see of the session. s.mu is held.
 func (s *Session) startLife() {
-	s.beatDue = s.srv.now() + s.srv.opts.PingInterval
+	s.startBeat()
 	switch s.life {
 	case opening:
 		s.life = open

@@ -2,14 +2,23 @@ package engineio
 
 import "time"
 
-// beat is what the heartbeat of a session waits for (Engine.IO protocol 4,
-// "Heartbeat"): the server pings, the peer answers.
+// beat is what the heartbeat of a session waits for. In revision 4 (Engine.IO
+// protocol 4, "Heartbeat") the server pings and the peer answers; in revision 3
+// (Engine.IO protocol 3, "Timeouts") the peer pings and the server answers.
 type beat uint8
 
 const (
-	untilPing beat = iota
-	untilPong
+	untilPing  beat = iota // of the server
+	untilHeard             // a pong of the peer, or its ping
 )
+
+// startBeat begins the heartbeat, or begins its next round. s.mu is held.
+func (s *Session) startBeat() {
+	s.beat, s.beatDue = untilPing, s.srv.now()+s.srv.opts.PingInterval
+	if s.encoding.revision() == revision3 {
+		s.beat, s.beatDue = untilHeard, s.beatDue+s.srv.opts.PingTimeout
+	}
+}
 
 // never is a deadline that does not come.
 const never = time.Duration(1<<63 - 1)
@@ -54,7 +63,7 @@ func (s *Session) wake() {
 // wakeHeartbeat sends the ping that is due, or ends a session whose peer has
 // been silent for too long. s.mu is held.
 func (s *Session) wakeHeartbeat(now time.Duration) {
-	if s.beat == untilPong {
+	if s.beat == untilHeard {
 		s.end(PingTimeout)
 		return
 	}
@@ -65,7 +74,7 @@ func (s *Session) wakeHeartbeat(now time.Duration) {
 	if now-sent > s.srv.opts.PingTimeout/4 {
 		sent = now
 	}
-	s.beat, s.beatDue = untilPong, sent+s.srv.opts.PingTimeout
+	s.beat, s.beatDue = untilHeard, sent+s.srv.opts.PingTimeout
 	if s.ws != nil {
 		s.write(s.ws, pingPacket.frames())
 	} else {
@@ -73,20 +82,29 @@ func (s *Session) wakeHeartbeat(now time.Duration) {
 	}
 }
 
-// pong takes the peer's answer. One that nobody asked for changes nothing.
-func (s *Session) pong() {
+// beaten takes the peer's pong, or its ping, which is answered. A pong that nobody
+// asked for changes nothing.
+func (s *Session) beaten(kind packetType) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.beat == untilPong {
-		s.beat, s.beatDue = untilPing, s.srv.now()+s.srv.opts.PingInterval
-		s.arm()
+	if s.life != open || s.beat != untilHeard {
+		return
+	}
+	s.startBeat()
+	s.arm()
+	switch {
+	case kind == packetPong:
+	case s.ws != nil:
+		s.answerBeat(s.ws)
+	case !s.polling.endsWith(pongPacket): // one answer is enough for all who ask meanwhile
+		s.push(pongPacket)
 	}
 }
 
 // checkClock ends a session that is overdue although its timer has not run
 // yet. s.mu is held.
 func (s *Session) checkClock() {
-	if s.life == open && s.beat == untilPong && s.srv.now() >= s.beatDue {
+	if s.life == open && s.beat == untilHeard && s.srv.now() >= s.beatDue {
 		s.end(PingTimeout)
 	}
 }

@@ -1,6 +1,12 @@
 package engineio
 
-import "sync"
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"unicode/utf16"
+	"unicode/utf8"
+)
 
 // Message is what one call of Send puts on the wire: one message packet, or a
 // text packet followed by binary ones that belong to it. Nothing is ever
@@ -14,14 +20,23 @@ type Message struct {
 	text        []byte // nil when the message is binary alone
 	attachments [][]byte
 
+	json int // where the JSON in text begins; negative when there is none
+
 	webSocketForm form
 	pollingForm   form
+	old           atomic.Pointer[forms3]
 }
 
 // form is a Message as one transport writes it.
 type form struct {
 	once  sync.Once
 	bytes []byte
+}
+
+// make returns the form, and makes it if this is the first call.
+func (f *form) make(encode func() []byte) []byte {
+	f.once.Do(func() { f.bytes = encode() })
+	return f.bytes
 }
 
 // NewMessage makes a message of a text, which has to be UTF-8, and of the
@@ -31,34 +46,58 @@ func NewMessage(text []byte, attachments ...[]byte) *Message {
 	if text == nil {
 		text = []byte{}
 	}
-	return &Message{kind: packetMessage, text: text, attachments: attachments}
+	return &Message{kind: packetMessage, text: text, attachments: attachments, json: -1}
+}
+
+// NewJSONMessage is NewMessage for a text that is JSON from byte head on. It is the
+// one to use where Options.AllowEIO3 may be set: what peers of revision 3 get as
+// text by polling is then written in ASCII, since the clients of Socket.IO 1 and of
+// Socket.IO 2 take other characters in different ways.
+func NewJSONMessage(head int, text []byte, attachments ...[]byte) *Message {
+	m := NewMessage(text, attachments...)
+	m.json = min(head, len(text))
+	return m
 }
 
 // NewBinaryMessage makes a message of binary data alone, which it takes over.
 func NewBinaryMessage(data []byte) *Message {
-	return &Message{kind: packetMessage, attachments: [][]byte{data}}
+	return &Message{kind: packetMessage, attachments: [][]byte{data}, json: -1}
 }
 
 // controlPacket makes a packet of the protocol itself, which is queued and
 // written like a message.
 func controlPacket(kind packetType, data string) *Message {
-	return &Message{kind: kind, text: []byte(data)}
+	return &Message{kind: kind, text: []byte(data), json: -1}
 }
 
 // frames returns the WebSocket frames of m, one after the other.
 func (m *Message) frames() []byte {
-	m.webSocketForm.once.Do(func() {
-		m.webSocketForm.bytes = appendMessageFrames(nil, m.kind, m.text, m.attachments)
-	})
-	return m.webSocketForm.bytes
+	return m.webSocketForm.make(func() []byte { return appendMessageFrames(nil, m.kind, m.text, m.attachments) })
 }
 
 // payload returns the packets of m as they stand in the body of a poll.
 func (m *Message) payload() []byte {
-	m.pollingForm.once.Do(func() {
-		m.pollingForm.bytes = appendPayload(nil, m.kind, m.text, m.attachments)
-	})
-	return m.pollingForm.bytes
+	return m.pollingForm.make(func() []byte { return appendPayload(nil, m.kind, m.text, m.attachments) })
+}
+
+// asciiText returns the text with what is JSON in it written in ASCII.
+func (m *Message) asciiText() []byte {
+	if m.json < 0 || isASCII(m.text[m.json:]) {
+		return m.text
+	}
+	ascii := append(make([]byte, 0, 2*len(m.text)), m.text[:m.json]...)
+	for _, r := range string(m.text[m.json:]) {
+		switch {
+		case r < utf8.RuneSelf:
+			ascii = append(ascii, byte(r))
+		case r <= 0xffff:
+			ascii = fmt.Appendf(ascii, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			ascii = fmt.Appendf(ascii, `\u%04x\u%04x`, high, low)
+		}
+	}
+	return ascii
 }
 
 // size tells how many bytes m counts in a queue, without encoding it.

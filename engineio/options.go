@@ -58,6 +58,21 @@ type Options struct {
 	Transports []Transport
 	// NoUpgrades keeps a session that began by polling there.
 	NoUpgrades bool
+	// AllowEIO3 lets peers in that speak revision 3 of the protocol, which are the
+	// clients of Socket.IO 1 and 2; those of revision 4 are not concerned. Zero
+	// means that they are refused.
+	//
+	// Such a client takes the session's ID for its own, and shows it to others as
+	// it likes; yet who knows it can take part in a session by polling. So with
+	// Polling in Transports there has to be a Bind, which is strict with these
+	// peers: every request has to show what the first one did, and a first one by
+	// polling that shows nothing is refused. By WebSocket alone an ID is of no use
+	// to anybody.
+	//
+	// Pages of the Origins may send their cookies with the polling requests of
+	// this revision, whatever CORS.Credentials says, since its clients always ask
+	// for that.
+	AllowEIO3 bool
 
 	// Origins are the foreign origins whose pages may use this server, such as
 	// "https://app.example.com"; also "null" for pages without an origin of
@@ -96,7 +111,7 @@ type Options struct {
 	// header, which changes). What Bind gives then is kept as a hash; a later
 	// request of that session for which it gives another value, and not "", is
 	// answered as if there were no such session. Nothing is verified by it. It
-	// may be called concurrently. Nil binds nothing.
+	// may be called concurrently. Nil binds nothing. See also AllowEIO3.
 	Bind func(*http.Request) string
 
 	// Logger takes what an operator should know: refused origins, misuse of
@@ -201,6 +216,8 @@ func (o Options) check() error {
 		return errors.New("engineio: Options.Origins has no effect with InsecureAnyOrigin")
 	case o.InsecureAnyOrigin && o.CORS.Credentials:
 		return errors.New("engineio: Options.CORS.Credentials cannot be combined with InsecureAnyOrigin")
+	case o.AllowEIO3 && o.Bind == nil && o.allows(Polling):
+		return errors.New("engineio: Options.AllowEIO3 with polling needs Options.Bind, since the clients it lets in make the session's ID known (BindToAddress is the least); or Transports of WebSocket alone")
 	case o.Cookie != nil && o.Cookie.Name == "":
 		return errors.New("engineio: Options.Cookie has no name")
 	}

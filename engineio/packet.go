@@ -40,6 +40,7 @@ func parsePacket(text []byte) (packet, bool) {
 var (
 	closePacket = controlPacket(packetClose, "")
 	pingPacket  = controlPacket(packetPing, "")
+	pongPacket  = controlPacket(packetPong, "")
 	noopPacket  = controlPacket(packetNoop, "")
 	probeAnswer = controlPacket(packetPong, probe)
 )

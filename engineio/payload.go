@@ -86,16 +86,21 @@ func readPayload(payload []byte, limit int, receive func(packet) error) error {
 
 func parsePayloadPacket(text []byte) (packet, error) {
 	if len(text) > 0 && text[0] == binaryPrefix {
-		data := make([]byte, base64.StdEncoding.DecodedLen(len(text)-1))
-		n, err := base64.StdEncoding.Strict().Decode(data, text[1:])
-		if err != nil {
-			return packet{}, errPacket
-		}
-		return packet{kind: packetMessage, binary: true, data: data[:n]}, nil
+		return base64Packet(text[1:])
 	}
 	p, ok := parsePacket(text)
 	if !ok {
 		return packet{}, errPacket
 	}
 	return p, nil
+}
+
+// base64Packet makes a binary message of what stands in a payload for it.
+func base64Packet(text []byte) (packet, error) {
+	data := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Strict().Decode(data, text)
+	if err != nil {
+		return packet{}, errPacket
+	}
+	return packet{kind: packetMessage, binary: true, data: data[:n]}, nil
 }

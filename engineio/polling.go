@@ -77,6 +77,11 @@ func (s *Session) answerPoll() {
 	}
 }
 
+// endsWith reports whether m is the last in the queue.
+func (p *polling) endsWith(m *Message) bool {
+	return len(p.queue) > 0 && p.queue[len(p.queue)-1] == m
+}
+
 func (p *polling) take() []*Message {
 	queue := p.queue
 	p.queue, p.queued = nil, 0
@@ -99,11 +104,11 @@ func (p *polling) abandon() {
 
 // servePoll answers a GET of the session: with what is queued, or with what
 // comes next.
-func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
+func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters) {
 	waiting, refused := s.startPoll()
 	switch {
 	case refused == refuseUnknownSession && s.srv.takeLeave(s.id):
-		s.srv.writePayload(w, r, noopPacket.payload())
+		s.srv.writePackets(w, r, p, s.encoding, noopPacket)
 		return
 	case refused != nil:
 		s.srv.refuse(w, r, refused)
@@ -113,7 +118,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	case a := <-waiting.answer:
 		if a.refusal != nil {
 			s.srv.refuse(w, r, a.refusal)
-		} else if err := s.srv.writePayload(w, r, joinPayload(a.packets)); err != nil {
+		} else if err := s.srv.writePackets(w, r, p, s.encoding, a.packets...); err != nil {
 			s.Abort(TransportError)
 		}
 	case <-r.Context().Done():
@@ -146,7 +151,7 @@ func (s *Session) startPoll() (*poll, *refusal) {
 }
 
 // servePost takes the packets in the body of a POST.
-func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
+func (s *Session) servePost(w http.ResponseWriter, r *http.Request, asked parameters) {
 	p, refused := s.startPost()
 	if refused != nil {
 		s.srv.refuse(w, r, refused)
@@ -156,7 +161,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	defer putBody(body)
 	err := s.readBody(body, w, r)
 	if err == nil {
-		err = s.deliverPost(p, body.Bytes())
+		err = s.deliverPost(p, body.Bytes(), asked, isBytes(r))
 	}
 	s.endPost(p, err)
 
@@ -194,8 +199,8 @@ func (s *Session) startPost() (*polling, *refusal) {
 // readBody reads the body of a POST. Its read deadline has been set where the
 // request came in.
 func (s *Session) readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/octet-stream") {
-		return errPacket // binary payloads are a thing of protocol 3
+	if isBytes(r) && s.encoding == encoding4 {
+		return errPacket // payloads of bytes are a thing of revision 3
 	}
 	limit := int64(s.srv.opts.MaxPayload)
 	if r.ContentLength > limit {
@@ -205,8 +210,13 @@ func (s *Session) readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Re
 	return err
 }
 
+// isBytes reports whether the body of r is a payload of bytes.
+func isBytes(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/octet-stream")
+}
+
 // deliverPost hands the packets of a payload over, as a reader of the session.
-func (s *Session) deliverPost(p *polling, payload []byte) error {
+func (s *Session) deliverPost(p *polling, payload []byte, asked parameters, isBytes bool) error {
 	s.mu.Lock()
 	if s.life == closed {
 		s.mu.Unlock()
@@ -215,7 +225,17 @@ func (s *Session) deliverPost(p *polling, payload []byte) error {
 	p.post = postDelivering
 	s.reads++
 	s.mu.Unlock()
-	return readPayload(payload, s.srv.opts.MaxPackets, s.receive)
+	limit := s.srv.opts.MaxPackets
+	if s.encoding == encoding4 {
+		return readPayload(payload, limit, s.receive)
+	}
+	if asked.callback != "" {
+		var err error
+		if payload, err = formPayload(payload); err != nil {
+			return err
+		}
+	}
+	return readPayload3(payload, isBytes, limit, s.receive)
 }
 
 // endPost lets the next POST in, or the WebSocket that waits for this one to

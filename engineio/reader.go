@@ -39,14 +39,28 @@ func (s *Session) readMessage(ws *webSocket) error {
 	if err != nil {
 		return err
 	}
-	p, ok := packet{kind: packetMessage, binary: true, data: data}, true
-	if kind == textFrame {
-		p, ok = parsePacket(data)
-	}
-	if !ok {
-		return errPacket
+	p, err := ws.encoding.parseFrame(kind, data)
+	if err != nil {
+		return err
 	}
 	return s.receive(p)
+}
+
+// parseFrame takes a packet that came by WebSocket.
+func (e encoding) parseFrame(kind frameKind, data []byte) (packet, error) {
+	switch {
+	case e != encoding4 && kind == textFrame:
+		return parseTextPacket3(data)
+	case e != encoding4:
+		return parseBinaryPacket3(data)
+	case kind == textFrame:
+		if p, ok := parsePacket(data); ok {
+			return p, nil
+		}
+		return packet{}, errPacket
+	default:
+		return packet{kind: packetMessage, binary: true, data: data}, nil
+	}
 }
 
 // endReading ends the session, for whose transport err is the end, and then

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Server is an http.Handler that speaks Engine.IO 4. All its methods may be
+// Server is an http.Handler that speaks Engine.IO 4, and with Options.AllowEIO3
+// also Engine.IO 3. All its methods may be
 // called concurrently, and from inside those of Conn. Its sessions live until
 // they end by themselves or Shutdown or Close ends them; closing an
 // http.Server leaves WebSockets alone.
@@ -21,6 +22,7 @@ type Server struct {
 	origins    *originRule
 	cors       corsPolicy
 	binder     *binder
+	unbound    sync.Once // tells that Options.Bind gives nothing
 	epoch      time.Time
 
 	mu       sync.Mutex // guards what follows; taken after a session's, never before
@@ -86,42 +88,43 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		srv.refuseOrigin(w, r)
 		return
 	}
-	srv.cors.setHeaders(w.Header(), r)
+	p := srv.readParameters(r)
+	srv.cors.setHeaders(w.Header(), r, p.revision)
 	if r.Method == http.MethodOptions {
 		srv.cors.answerPreflight(w)
 		return
 	}
-	query := r.URL.Query()
-	t := Transport(query.Get("transport"))
-	switch sid := query.Get("sid"); {
-	case !srv.opts.allows(t):
+	switch {
+	case !isCallback(p.callback): // it becomes a part of a script
+		srv.refuse(w, r, refuseBadRequest)
+	case !srv.opts.allows(p.transport):
 		srv.refuse(w, r, refuseTransport)
-	case sid == "":
-		srv.handshake(w, r, t)
-	case query.Get("EIO") != protocolVersion:
+	case p.sid == "":
+		srv.handshake(w, r, p)
+	case p.revision == 0:
 		srv.refuse(w, r, refuseProtocol)
 	default:
-		srv.serveSession(w, r, t, sid)
+		srv.serveSession(w, r, p)
 	}
 }
 
 // serveSession answers a request that names a session.
-func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, t Transport, sid string) {
-	id, ok := parseSessionID(sid)
-	s := srv.find(id)
+func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parameters) {
+	id, ok := parseSessionID(p.sid)
+	s, t := srv.find(id), p.transport
 	switch {
 	case !ok, s == nil && !srv.lastPoll(id, r), s != nil && !s.admits(r):
 		srv.refuse(w, r, refuseUnknownSession)
 	case s == nil:
-		srv.writePayload(w, r, noopPacket.payload())
-	case (t == WebSocket) != isWebSocketRequest(r):
+		srv.writePackets(w, r, p, p.encoding(), noopPacket)
+	case (t == WebSocket) != isWebSocketRequest(r), s.encoding.revision() != p.revision:
 		srv.refuse(w, r, refuseBadRequest)
 	case t == WebSocket && srv.opts.upgradable():
-		s.serveUpgrade(w, r)
+		s.serveUpgrade(w, r, p)
 	case t == Polling && r.Method == http.MethodGet && r.ContentLength == 0:
-		s.servePoll(w, r)
+		s.servePoll(w, r, p)
 	case t == Polling && r.Method == http.MethodPost:
-		s.servePost(w, r)
+		s.servePost(w, r, p)
 	default:
 		srv.refuse(w, r, refuseBadRequest)
 	}
@@ -137,7 +140,7 @@ func (s *Session) admits(r *http.Request) bool {
 		return true // a WebSocket's session: no request can do anything to it
 	}
 	origin := r.Header.Get("Origin")
-	return s.srv.binder.holds(p.bond, r) && s.sameOrigin(p, origin)
+	return s.srv.binder.holds(p.bond, r, s.encoding.revision()) && s.sameOrigin(p, origin)
 }
 
 // sameOrigin compares origin with the first one that a request of the session
@@ -160,6 +163,15 @@ func (srv *Server) refuseOrigin(w http.ResponseWriter, r *http.Request) {
 		srv.log.Warn("engineio: request from a foreign origin refused; if its pages may use this server, list it in Options.Origins",
 			"origin", origin, "host", r.Host, "sec-fetch-site", site)
 	}
+	srv.refuse(w, r, refuseForbidden)
+}
+
+// refuseUnbound answers the handshake of a peer whose session would be anybody's who
+// is told its ID, and tells the operator once why.
+func (srv *Server) refuseUnbound(w http.ResponseWriter, r *http.Request) {
+	srv.unbound.Do(func() {
+		srv.log.Warn("engineio: a peer of Engine.IO 3 refused, since Options.Bind gave nothing for its first request by polling; let it give what these peers show, or their address (BindToAddress)")
+	})
 	srv.refuse(w, r, refuseForbidden)
 }
 

@@ -41,6 +41,9 @@ type Session struct {
 	id   sessionID
 	addr string
 
+	encoding      encoding // the polling transport's; that of a WebSocket is its own
+	originChecked bool
+
 	mu     sync.Mutex // guards everything below, in the transports' structs too
 	life   life
 	beat   beat
@@ -67,7 +70,12 @@ func (s *Session) RemoteAddr() string { return s.addr }
 
 // OriginChecked reports whether the rule of Options.Origins was in force for
 // this session. Where it was not, a cookie proves nothing about who sent it.
-func (s *Session) OriginChecked() bool { return !s.srv.opts.InsecureAnyOrigin }
+func (s *Session) OriginChecked() bool { return s.originChecked }
+
+// Protocol returns the revision of the protocol that the peer speaks: 4, or 3 with
+// Options.AllowEIO3. In revision 3 the peer knows and shows the session's ID as its
+// own.
+func (s *Session) Protocol() int { return int(s.encoding.revision()) }
 
 // Transport returns the transport in use.
 func (s *Session) Transport() Transport {
@@ -90,7 +98,7 @@ func (s *Session) Send(m *Message) error {
 		return ErrClosed
 	}
 	if s.ws != nil {
-		return s.write(s.ws, m.frames())
+		return s.write(s.ws, m.framesFor(s.ws.encoding))
 	}
 	return s.push(m)
 }
@@ -104,7 +112,7 @@ func (s *Session) SendVolatile(m *Message) error {
 	case s.life > open:
 		return ErrClosed
 	case s.ws != nil && s.ws.writer == writerIdle:
-		return s.writeVolatile(s.ws, m.frames())
+		return s.writeVolatile(s.ws, m.framesFor(s.ws.encoding))
 	case s.ws == nil && s.polling.waiting != nil:
 		return s.push(m)
 	}
@@ -215,10 +223,11 @@ func (s *Session) receive(p packet) error {
 	switch p.kind {
 	case packetMessage:
 		s.deliver(p)
-	case packetPong:
-		s.pong()
-	case packetPing:
-		return errPingFromPeer
+	case packetPong, packetPing:
+		if (p.kind == packetPing) != (s.encoding.revision() == revision3) {
+			return errBeat
+		}
+		s.beaten(p.kind)
 	case packetClose:
 		// By WebSocket the Node server ignores it and waits for the close
 		// frame; acting on it frees what a peer that says goodbye no longer

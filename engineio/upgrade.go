@@ -31,12 +31,12 @@ const noopInterval = 100 * time.Millisecond
 var errUpgrade = errors.New("engineio: packet out of place in an upgrade")
 
 // serveUpgrade answers a request for a WebSocket that names a session.
-func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
+func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, p parameters) {
 	a, ok := s.srv.accept(w, r, nil)
 	if !ok {
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, s.srv.opts.MaxPayload)
+	ws := newWebSocket(a.conn, a.early, p.encoding(), s.srv.opts.MaxPayload)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.life > open || s.ws != nil || s.upgrade != nil {
@@ -143,7 +143,7 @@ func (s *Session) changeOver(ws *webSocket) error {
 // if the session was closing. s.mu is held and let go.
 func (s *Session) takeOver(ws *webSocket, queue []*Message) {
 	for _, m := range queue {
-		ws.push(m.frames())
+		ws.push(m.framesFor(ws.encoding))
 	}
 	if ws.writer == writerIdle && ws.pending() {
 		ws.writer = writerOwned

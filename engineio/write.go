@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -26,20 +27,23 @@ const (
 // upgrade tries.
 type webSocket struct {
 	frameReader // belongs to the goroutine that reads
+	encoding    encoding
 
 	// The session's mutex guards the rest.
 	writer writerState
 	queue  [][]byte // frames of whole messages, or what is left of one
 	queued int      // bytes in queue, and those that the writer goroutine is at
 	pong   []byte   // the frame that answers the latest ping (RFC 6455, section 5.5.3)
+	beat   []byte   // the frame that answers the heartbeat of a peer of revision 3
 
 	sealed  bool          // the close frame is queued or written: nothing may follow it (RFC 6455, section 5.5.1)
 	settled chan struct{} // closed when the writer is not owned any more; nil when nobody waits for that
 }
 
 // newWebSocket returns a webSocket whose writer is owned by the caller.
-func newWebSocket(conn net.Conn, early []byte, limit int) *webSocket {
+func newWebSocket(conn net.Conn, early []byte, form encoding, limit int) *webSocket {
 	return &webSocket{
+		encoding: form,
 		frameReader: frameReader{
 			in:    input{conn: conn, poll: newPollConn(conn), data: early},
 			side:  serverSide,
@@ -72,7 +76,7 @@ func (s *Session) write(ws *webSocket, frames []byte) error {
 // nothing when there is one already.
 func (s *Session) writeLast(ws *webSocket, frame []byte) {
 	if !ws.sealed {
-		ws.sealed = true
+		ws.sealed, ws.pong, ws.beat = true, nil, nil
 		s.put(ws, frame)
 	}
 }
@@ -120,6 +124,16 @@ func (s *Session) answerPing(ws *webSocket, pong []byte) {
 		s.write(ws, pong)
 	case ws.writer == writerOwned && !ws.sealed:
 		ws.pong = pong
+	}
+}
+
+// answerBeat answers a ping packet of the peer, as answerPing does a ping frame.
+func (s *Session) answerBeat(ws *webSocket) {
+	switch {
+	case ws.writer == writerIdle:
+		s.write(ws, pongPacket.frames())
+	case ws.writer == writerOwned && !ws.sealed:
+		ws.beat = pongPacket.frames()
 	}
 }
 
@@ -238,7 +252,7 @@ func (ws *webSocket) tellSettled() {
 // lose notes that ws cannot be written to any more.
 func (s *Session) lose(ws *webSocket) {
 	ws.writer = writerBroken
-	ws.queue, ws.pong, ws.queued = nil, nil, 0
+	ws.queue, ws.pong, ws.beat, ws.queued = nil, nil, nil, 0
 	ws.tellSettled()
 	switch {
 	case ws == s.ws:
@@ -248,7 +262,7 @@ func (s *Session) lose(ws *webSocket) {
 	}
 }
 
-func (ws *webSocket) pending() bool { return len(ws.queue) > 0 || ws.pong != nil }
+func (ws *webSocket) pending() bool { return len(ws.queue) > 0 || ws.pong != nil || ws.beat != nil }
 
 func (ws *webSocket) push(frames []byte) {
 	ws.queue = append(ws.queue, frames)
@@ -258,8 +272,8 @@ func (ws *webSocket) push(frames []byte) {
 // shift takes the next frames out of the queue, which is not empty.
 func (ws *webSocket) shift() []byte {
 	if len(ws.queue) == 0 {
-		frames := ws.pong
-		ws.pong = nil
+		frames := slices.Concat(ws.pong, ws.beat)
+		ws.pong, ws.beat = nil, nil
 		return frames
 	}
 	frames := ws.queue[0]

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// Runs the official test suites of Engine.IO 4 and Socket.IO 5 against protocolserver.
+// Runs the official test suites of Engine.IO 4 and Socket.IO 5, and of Engine.IO 3, against protocolserver. With --eio3 the
+// server lets peers of Engine.IO 3 in, and passes all three; without it passes the first two.
 //
-//   node protocolsuite.mjs [-n RUNS] [--race] [--one-processor]
+//   node protocolsuite.mjs [-n RUNS] [--eio3] [--race] [--one-processor]
 //
 // The suites are part of the repository github.com/socketio/socket.io and are not kept here: they are fetched into a
 // temporary folder at a fixed commit. Where there is no way to GitHub, PROTOCOL_SUITES names a clone of that repository, bare or
@@ -25,16 +26,19 @@ const suites = [
   { name: "engine.io", path: "docs/engine.io-protocol/v4-test-suite", tests: 25 },
   { name: "socket.io", path: "docs/socket.io-protocol/v5-test-suite", tests: 32 },
 ];
+const suiteOfEIO3 = { name: "engine.io 3", path: "docs/engine.io-protocol/v3-test-suite", tests: 23 };
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({
-  options: { runs: { type: "string", short: "n", default: "1" }, race: { type: "boolean" }, "one-processor": { type: "boolean" } },
+  options: { runs: { type: "string", short: "n", default: "1" }, eio3: { type: "boolean" }, race: { type: "boolean" }, "one-processor": { type: "boolean" } },
 });
 
 const give = (message) => {
   console.error(`protocolsuite: ${message}`);
   process.exit(2);
 };
+
+if (options.eio3) suites.push(suiteOfEIO3);
 
 const runs = Number(options.runs);
 if (!(runs >= 1)) give(`-n ${options.runs} is no number of runs`);
@@ -78,7 +82,7 @@ function fetchSuites(dir) {
 async function startServer(dir) {
   const binary = join(dir, "protocolserver");
   sh("go", ["build", ...(options.race ? ["-race"] : []), "-o", binary, "./protocolserver"], here);
-  const child = spawn(binary, ["-addr", `localhost:${port}`], {
+  const child = spawn(binary, ["-addr", `localhost:${port}`, `-eio3=${options.eio3 ?? false}`], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, GORACE: "halt_on_error=1", ...(options["one-processor"] && { GOMAXPROCS: "1" }) },
   });

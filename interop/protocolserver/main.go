@@ -24,24 +24,29 @@ import (
 
 func main() {
 	addr := flag.String("addr", "localhost:3000", "where to listen, on every address that the name has")
+	eio3 := flag.Bool("eio3", false, "let peers of Engine.IO 3 in, as its suite needs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr); err != nil {
+	if err := run(ctx, *addr, *eio3); err != nil {
 		fmt.Fprintln(os.Stderr, "protocolserver:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until ctx ends.
-func run(ctx context.Context, addr string) error {
+func run(ctx context.Context, addr string, eio3 bool) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	engine := engineio.Options{
 		PingInterval:      300 * time.Millisecond,
 		PingTimeout:       200 * time.Millisecond,
 		MaxPayload:        1_000_000,
 		InsecureAnyOrigin: true, // the suites run in browsers too, from another port
+		AllowEIO3:         eio3,
 		Logger:            log,
+	}
+	if eio3 { // the suite shows nothing by which its sessions could be told apart
+		engine.Bind = func(*http.Request) string { return "everybody" }
 	}
 	echo, err := engineio.NewServer(newEcho, engine)
 	if err != nil {
@@ -71,6 +76,9 @@ func run(ctx context.Context, addr string) error {
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
+		if eio3 {
+			l = pacedListener{l}
+		}
 		go func() { failed <- server.Serve(l) }()
 		fmt.Println("listening on", l.Addr())
 	}
@@ -104,6 +112,27 @@ func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 		listeners = append(listeners, l)
 	}
 	return listeners, nil
+}
+
+// A pacedListener accepts connections on which the first packet of a WebSocket
+// keeps a distance from the HTTP response before it. The suite of Engine.IO 3 starts
+// to listen for messages a turn after it has seen the connection open, and misses one
+// that came along with the response; that of Engine.IO 4 sees to it itself.
+type pacedListener struct{ net.Listener }
+
+func (l pacedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return paced{c}, err
+}
+
+type paced struct{ net.Conn }
+
+func (c paced) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if bytes.HasPrefix(b, []byte("HTTP/1.1 101 ")) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	return n, err
 }
 
 // An echo sends back each message of one session.

@@ -1,0 +1,34 @@
+package engineio
+
+import (
+	"bytes"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// JSONP is polling for browsers without cross-origin requests (Engine.IO protocol
+// 3, "JSONP"): a response is a script that calls a function of the page with the
+// payload, and a POST is the form of an invisible frame.
+
+// script returns the response that hands payload, which is text, to a callback.
+func script(callback string, payload []byte) []byte {
+	// U+2028 and U+2029 end a line in old JavaScript.
+	quoted, _ := json.Marshal(string(payload), jsontext.EscapeForJS(true), jsontext.AllowInvalidUTF8(true)) // cannot fail
+	return append(append([]byte("___eio["+callback+"]("), quoted...), ");"...)
+}
+
+// newlines is how a form's payload comes: its line feeds as \n, since browsers turn
+// real ones into two characters, and each \n that was there before as \\n.
+var newlines = strings.NewReplacer(`\\n`, `\n`, `\n`, "\n")
+
+// formPayload returns the payload in the form of a POST.
+func formPayload(body []byte) ([]byte, error) {
+	form, err := url.ParseQuery(string(bytes.TrimSpace(body)))
+	if err != nil || len(form["d"]) != 1 {
+		return nil, errPacket
+	}
+	return []byte(newlines.Replace(form.Get("d"))), nil
+}

@@ -1,0 +1,288 @@
+package engineio
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// The payloads of revision 3 (Engine.IO protocol 3, "Payload") have the length of
+// each packet before it. There are two kinds: of text, with binary data as base64
+// and lengths in UTF-16 units; and of bytes, with lengths in bytes, for peers that
+// take binary data.
+
+// The first byte of each packet in a payload of bytes, and the one that ends its
+// length.
+const (
+	stringPacket = 0x00
+	binaryPacket = 0x01
+	endOfLength  = 0xff
+)
+
+// maxLengthDigits bounds the length of a packet in decimal digits.
+const maxLengthDigits = 10
+
+// forms3 are the forms of a Message for revision 3.
+type forms3 struct {
+	frames       form // with binary data as it is
+	base64Frames form
+	payload      form // as text
+	bytesPayload form
+}
+
+// forms3 returns the forms for revision 3, which few Messages need.
+func (m *Message) forms3() *forms3 {
+	if forms := m.old.Load(); forms != nil {
+		return forms
+	}
+	m.old.CompareAndSwap(nil, new(forms3))
+	return m.old.Load()
+}
+
+// framesFor returns the WebSocket frames of m for a peer.
+func (m *Message) framesFor(e encoding) []byte {
+	switch {
+	case e == encoding4 || len(m.attachments) == 0: // text is the same in both revisions
+		return m.frames()
+	case e == encoding3Base64:
+		return m.forms3().base64Frames.make(func() []byte { return appendBase64Frames(nil, m) })
+	default:
+		return m.forms3().frames.make(func() []byte { return appendTypedFrames(nil, m) })
+	}
+}
+
+// appendTypedFrames appends the frames of m, with the packet's type in the first
+// byte of binary ones too (Engine.IO protocol 3, "Packet").
+func appendTypedFrames(dst []byte, m *Message) []byte {
+	if m.text != nil {
+		dst = appendFrame(dst, serverSide, textFrame, string(m.kind), m.text)
+	}
+	for _, data := range m.attachments {
+		dst = appendFrame(dst, serverSide, binaryFrame, typeOfBinary, data)
+	}
+	return dst
+}
+
+// typeOfBinary is the type of binary packets, which are all messages.
+const typeOfBinary = string(rune(packetMessage - '0'))
+
+// appendBase64Frames appends the frames of m, with binary data as base64.
+func appendBase64Frames(dst []byte, m *Message) []byte {
+	if m.text != nil {
+		dst = appendFrame(dst, serverSide, textFrame, string(m.kind), m.asciiText())
+	}
+	for _, data := range m.attachments {
+		dst = appendFrame(dst, serverSide, textFrame, base64Prefix, base64.StdEncoding.AppendEncode(nil, data))
+	}
+	return dst
+}
+
+// base64Prefix begins a binary message that is written as text.
+const base64Prefix = string(binaryPrefix) + string(packetMessage)
+
+// joinPayload3 makes the body of one response out of queued messages, and reports
+// whether it is bytes.
+//
+// Text beyond ASCII makes it bytes too, if the peer takes those: clients of
+// Socket.IO 1 expect it to be encoded twice in a payload of text, those of Socket.IO
+// 2 do not, and nothing tells them apart.
+func joinPayload3(e encoding, messages []*Message) (body []byte, isBytes bool) {
+	for _, m := range messages {
+		isBytes = isBytes || e == encoding3 && (len(m.attachments) > 0 || !isASCII(m.text))
+	}
+	for _, m := range messages {
+		switch forms := m.forms3(); {
+		case isBytes:
+			body = append(body, forms.bytesPayload.make(func() []byte { return appendBytesPayload(nil, m) })...)
+		default:
+			body = append(body, forms.payload.make(func() []byte { return appendTextPayload(nil, m) })...)
+		}
+	}
+	return body, isBytes
+}
+
+func appendTextPayload(dst []byte, m *Message) []byte {
+	if m.text != nil {
+		text := m.asciiText()
+		dst = strconv.AppendInt(dst, int64(1+utf16Length(text)), 10)
+		dst = append(dst, ':', byte(m.kind))
+		dst = append(dst, text...)
+	}
+	for _, data := range m.attachments {
+		dst = strconv.AppendInt(dst, int64(len(base64Prefix)+base64.StdEncoding.EncodedLen(len(data))), 10)
+		dst = append(dst, ':')
+		dst = append(dst, base64Prefix...)
+		dst = base64.StdEncoding.AppendEncode(dst, data)
+	}
+	return dst
+}
+
+func appendBytesPayload(dst []byte, m *Message) []byte {
+	if m.text != nil {
+		dst = appendLength(append(dst, stringPacket), 1+len(m.text))
+		dst = append(dst, byte(m.kind))
+		dst = append(dst, m.text...)
+	}
+	for _, data := range m.attachments {
+		dst = appendLength(append(dst, binaryPacket), 1+len(data))
+		dst = append(dst, typeOfBinary...)
+		dst = append(dst, data...)
+	}
+	return dst
+}
+
+// appendLength appends the decimal digits of n, each as the number it is.
+func appendLength(dst []byte, n int) []byte {
+	start := len(dst)
+	dst = strconv.AppendInt(dst, int64(n), 10)
+	for i := start; i < len(dst); i++ {
+		dst[i] -= '0'
+	}
+	return append(dst, endOfLength)
+}
+
+// readPayload3 is readPayload for revision 3.
+func readPayload3(payload []byte, isBytes bool, limit int, receive func(packet) error) error {
+	next := nextInText
+	if isBytes {
+		next = nextInBytes
+	}
+	if len(payload) == 0 || !isBytes && !utf8.Valid(payload) {
+		return errPacket
+	}
+	for n := 0; len(payload) > 0; n++ {
+		if n == limit {
+			return errTooManyPackets
+		}
+		p, rest, err := next(payload)
+		if err != nil {
+			return err
+		}
+		if err := receive(p); err != nil {
+			return err
+		}
+		payload = rest
+	}
+	return nil
+}
+
+// nextInText takes the first packet off a payload of text.
+func nextInText(payload []byte) (p packet, rest []byte, err error) {
+	digits, rest, found := bytes.Cut(payload[:], []byte{':'})
+	length, ok := readLength(digits, '0')
+	if !found || !ok {
+		return packet{}, nil, errPacket
+	}
+	size, ok := bytesOf(rest, length)
+	if !ok {
+		return packet{}, nil, errPacket
+	}
+	p, err = parseTextPacket3(decodedOnce(rest[:size]))
+	return p, rest[size:], err
+}
+
+// nextInBytes takes the first packet off a payload of bytes.
+func nextInBytes(payload []byte) (p packet, rest []byte, err error) {
+	digits, rest, found := bytes.Cut(payload[1:], []byte{endOfLength})
+	length, ok := readLength(digits, 0)
+	if !found || !ok || length > len(rest) {
+		return packet{}, nil, errPacket
+	}
+	data, rest := rest[:length], rest[length:]
+	switch {
+	case payload[0] == binaryPacket:
+		p, err = parseBinaryPacket3(data)
+	case payload[0] == stringPacket && utf8.Valid(data):
+		p, err = parseTextPacket3(data)
+	default:
+		err = errPacket
+	}
+	return p, rest, err
+}
+
+// parseTextPacket3 takes a packet that came as text, which may be binary data as
+// base64.
+func parseTextPacket3(text []byte) (packet, error) {
+	if len(text) > 0 && text[0] == binaryPrefix {
+		if len(text) == 1 || text[1] != byte(packetMessage) {
+			return packet{}, errPacket
+		}
+		return base64Packet(text[len(base64Prefix):])
+	}
+	p, ok := parsePacket(text)
+	if !ok {
+		return packet{}, errPacket
+	}
+	return p, nil
+}
+
+// parseBinaryPacket3 takes a packet that came as bytes, the type in the first.
+func parseBinaryPacket3(data []byte) (packet, error) {
+	if len(data) == 0 || data[0] != typeOfBinary[0] {
+		return packet{}, errPacket
+	}
+	return packet{kind: packetMessage, binary: true, data: data[1:]}, nil
+}
+
+// readLength reads a decimal number whose digits begin at zero.
+func readLength(digits []byte, zero byte) (n int, ok bool) {
+	if len(digits) == 0 || len(digits) > maxLengthDigits {
+		return 0, false
+	}
+	for _, digit := range digits {
+		if digit -= zero; digit > 9 {
+			return 0, false
+		}
+		n = 10*n + int(digit)
+	}
+	return n, n >= 0 // int may have 32 bits
+}
+
+// bytesOf returns how many bytes of text, valid UTF-8, make length UTF-16 units.
+func bytesOf(text []byte, length int) (size int, ok bool) {
+	for length > 0 && size < len(text) {
+		r, n := utf8.DecodeRune(text[size:])
+		size += n
+		length -= utf16.RuneLen(r)
+	}
+	return size, length == 0
+}
+
+func utf16Length(text []byte) (n int) {
+	for _, r := range string(text) {
+		n += max(1, utf16.RuneLen(r))
+	}
+	return n
+}
+
+func isASCII(text []byte) bool {
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// decodedOnce undoes what clients of Socket.IO 1 do to a packet in a payload of
+// text: they encode it as UTF-8 before the request does so again. Such a packet has
+// no character beyond U+00FF, and is UTF-8 when each of them is taken for a byte. One
+// of a client of Socket.IO 2 looks so only if it was garbled that way before.
+func decodedOnce(text []byte) []byte {
+	if isASCII(text) {
+		return text
+	}
+	once := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		if r > 0xff {
+			return text
+		}
+		once = append(once, byte(r))
+	}
+	if !utf8.Valid(once) {
+		return text
+	}
+	return once
+}
