@@ -48,9 +48,27 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 		return nil
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.setTimer()
+	c.mu.Unlock()
+	// In revision 4 of the protocol "/" is joined unasked, if it is there at all.
+	if c.revision4() && srv.Namespace.table.admits() {
+		c.connect(packet.Packet{Type: packet.Connect, Namespace: srv.Namespace.name})
+	}
 	return c
+}
+
+// revision4 reports whether the peer speaks revision 4 of the protocol, as the
+// clients of Socket.IO 1 and 2 do, on Engine.IO 3.
+func (c *conn) revision4() bool { return c.session.Protocol() == 3 }
+
+// limits says what a packet of the peer may be.
+func (c *conn) limits() packet.Limits {
+	opts := &c.server.opts
+	limits := packet.Limits{Attachments: opts.MaxAttachments, Name: opts.MaxNameLength}
+	if c.revision4() {
+		limits.Query = opts.MaxAuthPayload
+	}
+	return limits
 }
 
 // Message takes one message of the session. It runs on the session's reader and
@@ -64,7 +82,7 @@ func (c *conn) Message(data []byte, binary bool) {
 		c.violation("text while attachments are due")
 		return
 	}
-	p, err := packet.Parse(data, c.server.opts.MaxAttachments, c.server.opts.MaxNameLength)
+	p, err := packet.Parse(data, c.limits())
 	if err != nil {
 		c.violation("malformed packet")
 		return
@@ -97,7 +115,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 	maxDepth := c.server.opts.MaxDepth
 	switch p.Type {
 	case packet.Connect:
-		if p.HasAck || len(p.Payload) > c.server.opts.MaxAuthPayload ||
+		if p.HasAck || len(p.Payload) > c.server.opts.MaxAuthPayload || len(p.Payload) > 0 && c.revision4() ||
 			len(p.Payload) > 0 && !validObject(p.Payload, maxDepth) {
 			c.violation("malformed CONNECT")
 			return

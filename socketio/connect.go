@@ -18,12 +18,16 @@ func (c *conn) connect(p packet.Packet) {
 	case c.closed, c.server.draining.Load(): // Shutdown lets nobody in, and will close the transport
 		c.mu.Unlock()
 		return
+	case p.Namespace == "/" && c.revision4() && c.find("/") != nil: // it was joined unasked, and the answer is on its way
+		c.mu.Unlock()
+		return
 	case c.find(p.Namespace) != nil, len(c.sockets)+len(c.leaving) >= opts.MaxNamespaces:
 		c.mu.Unlock()
 		c.violation("CONNECT for a namespace joined already, or for too many")
 		return
 	}
 	handshake := *c.request
+	handshake.connectQuery = p.Query
 	if len(p.Payload) > 0 {
 		handshake.Auth = bytes.Clone(p.Payload)
 	}
@@ -138,7 +142,7 @@ func (s *Socket) admit() {
 	s.state = stateAdmitted
 	s.namespace.local.add(s) // under the lock: whoever finds it listed finds it admitted
 	if answer {
-		_ = s.conn.session.Send(encodeConnected(s.name, s.id)) // a closed session ends the socket by itself
+		_ = s.conn.session.Send(s.connected()) // a closed session ends the socket by itself
 	}
 	if s.early != nil {
 		s.sendWelcome()

@@ -70,7 +70,7 @@ func FuzzPacket(f *testing.F) {
 		f.Add([]byte(seed), []byte("attachment"))
 	}
 	f.Fuzz(func(t *testing.T, in, attachment []byte) {
-		p, err := packet.Parse(in, 10, 256)
+		p, err := packet.Parse(in, packet.Limits{Attachments: 10, Name: 256})
 		if err != nil {
 			return
 		}

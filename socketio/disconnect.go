@@ -14,7 +14,7 @@ import (
 func (s *Socket) Disconnect(cause error) {
 	s.endFrom(stateEnding, ReasonServer, cause, func(was state) *engineio.Message {
 		if was == stateConnecting {
-			m, _ := encodeConnectError(s.name, "connection refused", nil)
+			m, _ := s.connectError("connection refused", nil)
 			return m
 		}
 		return encodeDisconnect(s.name)

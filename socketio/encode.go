@@ -70,31 +70,48 @@ func encodeAck(namespace string, ackID uint64, args []any) (*engineio.Message, e
 	return e.message(packet.Ack, packet.BinaryAck, namespace, ackID, true), nil
 }
 
-// encodeConnected answers a CONNECT.
-func encodeConnected(namespace, socketID string) *engineio.Message {
-	b := make([]byte, 0, len(namespace)+len(socketID)+16)
-	b = packet.Packet{Type: packet.Connect, Namespace: namespace}.AppendHead(b)
-	b = append(b, `{"sid":"`...)
-	b = append(b, socketID...)
-	b = append(b, `"}`...)
+// connected answers the CONNECT of the socket: in revision 4 of the protocol by
+// nothing else, since the peer knows its id.
+func (s *Socket) connected() *engineio.Message {
+	b := make([]byte, 0, len(s.name)+len(s.id)+16)
+	b = packet.Packet{Type: packet.Connect, Namespace: s.name}.AppendHead(b)
+	if !s.conn.revision4() {
+		b = append(b, `{"sid":"`...)
+		b = append(b, s.id...)
+		b = append(b, `"}`...)
+	}
 	return engineio.NewMessage(b)
 }
 
-// encodeConnectError refuses a CONNECT: {"message":...,"data":...}. Data that
-// cannot be encoded is left out, with the error.
-func encodeConnectError(namespace, message string, data any) (*engineio.Message, error) {
-	b := packet.Packet{Type: packet.ConnectError, Namespace: namespace}.AppendHead(nil)
-	b = append(b, `{"message":`...)
-	b, err := jsontext.AppendQuote(b, message) // replaces invalid UTF-8 and says so
+// connectError refuses the CONNECT of the socket: by {"message":...,"data":...}, in
+// revision 4 of the protocol by the data alone, or else the message. Data that cannot
+// be encoded is left out, with the error.
+func (s *Socket) connectError(message string, data any) (*engineio.Message, error) {
+	b := packet.Packet{Type: packet.ConnectError, Namespace: s.name}.AppendHead(nil)
+	head := len(b)
+	quoted, err := jsontext.AppendQuote(nil, message) // replaces invalid UTF-8 and says so
+	var encoded []byte
 	if data != nil {
-		encoded, dataErr := json.Marshal(data, jsonv1.DefaultOptionsV1(), jsontext.EscapeForHTML(false), jsontext.EscapeForJS(false))
-		if dataErr == nil {
-			b = append(b, `,"data":`...)
-			b = append(b, encoded...)
+		var dataErr error
+		encoded, dataErr = json.Marshal(data, jsonv1.DefaultOptionsV1(), jsontext.EscapeForHTML(false), jsontext.EscapeForJS(false))
+		if dataErr != nil {
+			encoded = nil
 		}
 		err = errors.Join(err, dataErr)
 	}
-	return engineio.NewMessage(append(b, '}')), err
+	switch {
+	case s.conn.revision4() && encoded != nil:
+		b = append(b, encoded...)
+	case s.conn.revision4():
+		b = append(b, quoted...)
+	default:
+		b = append(append(b, `{"message":`...), quoted...)
+		if encoded != nil {
+			b = append(append(b, `,"data":`...), encoded...)
+		}
+		b = append(b, '}')
+	}
+	return engineio.NewJSONMessage(head, b), err
 }
 
 // encodeDisconnect makes the packet that ends a socket and leaves the
@@ -172,7 +189,7 @@ func (e *encoder) message(text, binary packet.Type, namespace string, ackID uint
 	b := make([]byte, 0, len(e.head)+e.json.Len())
 	b = append(b, e.head...)
 	b = append(b, e.json.Bytes()...)
-	return engineio.NewMessage(b, e.attachments...)
+	return engineio.NewJSONMessage(len(e.head), b, e.attachments...)
 }
 
 func (e *encoder) release() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,6 +26,9 @@ type Handshake struct {
 	// OriginChecked says whether the server's origin rule was in force, so that
 	// a browser's cookies may be believed.
 	OriginChecked bool
+	// Protocol is the revision of Engine.IO that the peer speaks: 4, or 3 with
+	// Engine.AllowEIO3. Peers of revision 3 have no auth payload.
+	Protocol int
 	// Path is the path of the first request.
 	Path string
 	// TLS says whether the first request came over TLS.
@@ -38,13 +42,17 @@ type Handshake struct {
 	// after another it holds Options.KeepHeaders alone.
 	Header http.Header
 
-	rawQuery string
+	rawQuery     string
+	connectQuery string // of the CONNECT of a peer of revision 3
 }
 
 // Query returns the query parameters of the first request. Those that are
-// malformed are left out.
+// malformed are left out. A peer of revision 3 can give some to a namespace as well,
+// in place of those of the same name: "/admin?token=t".
 func (h *Handshake) Query() url.Values {
 	values, _ := url.ParseQuery(h.rawQuery)
+	own, _ := url.ParseQuery(h.connectQuery)
+	maps.Copy(values, own)
 	return values
 }
 
@@ -54,6 +62,7 @@ func newHandshake(session *engineio.Session, r *http.Request) *Handshake {
 		RemoteAddr:    session.RemoteAddr(),
 		Origin:        strings.Clone(r.Header.Get("Origin")),
 		OriginChecked: session.OriginChecked(),
+		Protocol:      session.Protocol(),
 		Path:          strings.Clone(r.URL.Path),
 		TLS:           r.TLS != nil,
 		Time:          time.Now(),
@@ -99,7 +108,7 @@ func (s *Socket) KeepHeader(name string) {
 // public returns a copy of h without what may hold secrets.
 func (h *Handshake) public() *Handshake {
 	public := *h
-	public.Auth, public.Header, public.rawQuery = nil, nil, ""
+	public.Auth, public.Header, public.rawQuery, public.connectQuery = nil, nil, "", ""
 	return &public
 }
 

@@ -106,7 +106,7 @@ func (s *Socket) Hold(opts HoldOptions) error {
 		return ErrAdmitted
 	case answer:
 		s.state = stateHeld
-		_ = s.conn.session.Send(encodeConnected(s.name, s.id)) // a closed session ends the socket by itself
+		_ = s.conn.session.Send(s.connected()) // a closed session ends the socket by itself
 	}
 	s.holds++
 	s.suspended = true
@@ -183,7 +183,7 @@ func (s *Socket) Refuse(err error) error {
 		return nil
 	}
 	// Before any lock is taken, since its data may be encoded by user code.
-	connectError, encodeErr := encodeConnectError(s.name, refusal.Message, refusal.Data)
+	connectError, encodeErr := s.connectError(refusal.Message, refusal.Data)
 	if encodeErr != nil {
 		s.logger().Error("socketio: refusal cannot be encoded", "error", encodeErr)
 	}

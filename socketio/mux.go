@@ -87,7 +87,7 @@ func (t *table) untouched() bool {
 func (t *table) freeze() {
 	if t.any == nil {
 		t.any = func(_ context.Context, s *Socket, e *Event) error {
-			s.namespace.server.opts.Logger.Debug("socketio: no handler for event", "namespace", s.namespace.name, "socket", s.id)
+			s.namespace.server.opts.Logger.Debug("socketio: no handler for event", "socket", s)
 			return nil
 		}
 	}

@@ -65,7 +65,15 @@ const drainTimeout = 10 * time.Second
 
 func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	life, cancel := context.WithCancelCause(context.Background())
-	s := &Socket{id: newID(), name: name, conn: c, cancel: cancel, handshake: handshake}
+	s := &Socket{name: name, conn: c, cancel: cancel, handshake: handshake}
+	switch {
+	case !c.revision4():
+		s.id = newID()
+	case name == "/": // the peer takes these for its own without being told
+		s.id = c.session.ID()
+	default:
+		s.id = name + "#" + c.session.ID()
+	}
 	s.ctx = &socketContext{Context: life, socket: s}
 	return s
 }
@@ -77,8 +85,9 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// ID returns the socket id, which is not that of the Engine.IO session. It is no
-// secret.
+// ID returns the socket id. It is no secret, and not the ID of the Engine.IO session,
+// unless the peer speaks Engine.IO 3: then it is made of that, since such a peer
+// takes it for its own. See engineio.Options.AllowEIO3 on what protects it.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace the socket is in.
@@ -101,8 +110,13 @@ func (s *Socket) Handshake() *Handshake {
 	return s.conn.request.public()
 }
 
-// String identifies the socket in logs.
-func (s *Socket) String() string { return s.name + "#" + s.id }
+// String identifies the socket in logs. Of a session's ID it shows the beginning.
+func (s *Socket) String() string {
+	if s.conn.revision4() {
+		return s.name + "#" + s.conn.session.ID()[:8] + "..."
+	}
+	return s.name + "#" + s.id
+}
 
 // Format prints String for every verb, rather than fields that others change.
 func (s *Socket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }

@@ -32,8 +32,15 @@ func newApp(o options) (*app, error) {
 			Origins:           o.origins,
 			InsecureAnyOrigin: o.insecureAnyOrigin,
 			CORS:              engineio.CORS{Credentials: len(o.origins) > 0},
+			AllowEIO3:         o.eio3,
 		},
 		Logger: o.log,
+	}
+	var sources []auth.Source // the usual ones
+	if o.eio3 {
+		// Some of the clients show nothing when they connect.
+		server.Engine.Bind = engineio.BindToAddress()
+		sources = []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token")}
 	}
 	if o.clientFiles != "" {
 		server.ClientFiles = os.DirFS(o.clientFiles)
@@ -58,8 +65,8 @@ func newApp(o options) (*app, error) {
 	handshake := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }
 	event := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event }
 	for _, err := range []error{
-		gated("/", handshake, auth.Options{}),
-		gated("/second", handshake, auth.Options{}),
+		gated("/", handshake, auth.Options{Sources: sources}),
+		gated("/second", handshake, auth.Options{Sources: sources}),
 		gated("/cookie", handshake, auth.Options{Sources: []auth.Source{auth.FromCookie("token")}}),
 		gated("/admin", event, auth.Options{Timeout: 20 * time.Second, Grace: 30 * time.Second}),
 		gated("/admin-second", event, auth.Options{}),

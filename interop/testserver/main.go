@@ -30,6 +30,7 @@ type options struct {
 	leeway            time.Duration
 	origins           []string
 	insecureAnyOrigin bool
+	eio3              bool
 	clientFiles       string
 	secret            string
 	log               *slog.Logger
@@ -46,6 +47,7 @@ func main() {
 		return nil
 	})
 	flag.BoolVar(&o.insecureAnyOrigin, "insecure-any-origin", false, "as engineio.Options.InsecureAnyOrigin")
+	flag.BoolVar(&o.eio3, "eio3", false, "let clients of Socket.IO 1 and 2 in, and take tokens from the query")
 	flag.StringVar(&o.clientFiles, "client-files", "", "a folder with the files of the JavaScript client")
 	flag.Parse()
 

@@ -63,7 +63,7 @@ func (t *transport) readAll() error {
 		if err != nil {
 			return err
 		}
-		p, err := packet.Parse(data, math.MaxInt, math.MaxInt)
+		p, err := packet.Parse(data, packet.Limits{Attachments: math.MaxInt, Name: math.MaxInt})
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,6 @@
 // Package packet reads and writes the head of Socket.IO packets (Socket.IO
-// protocol, revision 5, "Packet encoding"): all but the JSON payload.
+// protocol, revision 5, "Packet encoding"; in revision 4 it is the same but for the
+// query of a CONNECT): all but the JSON payload.
 package packet
 
 import (
@@ -30,9 +31,20 @@ type Packet struct {
 	Type        Type
 	Attachments int // that follow
 	Namespace   string
+	Query       string // behind the namespace of a CONNECT; see Limits
 	AckID       uint64
 	HasAck      bool
 	Payload     []byte // JSON, or empty
+}
+
+// Limits are what a packet may be.
+type Limits struct {
+	Attachments int
+	Name        int // bytes of a namespace
+	// Query is the limit of a query behind the namespace of a CONNECT, in bytes,
+	// which revision 4 of the protocol has: /admin?token=t. Zero means that a
+	// question mark is a part of the name, as in revision 5.
+	Query int
 }
 
 // Parse takes the head of a packet apart:
@@ -40,7 +52,7 @@ type Packet struct {
 //	<type>[<attachments>-][<namespace>,][<ack id>][payload]
 //
 // The payload aliases b.
-func Parse(b []byte, maxAttachments, maxName int) (Packet, error) {
+func Parse(b []byte, limits Limits) (Packet, error) {
 	p := Packet{Namespace: "/"}
 	if len(b) == 0 || b[0] < '0' || b[0] > '6' {
 		return p, ErrMalformed
@@ -51,14 +63,21 @@ func Parse(b []byte, maxAttachments, maxName int) (Packet, error) {
 	if p.Type == BinaryEvent || p.Type == BinaryAck {
 		digits, rest, found := bytes.Cut(b, []byte{'-'})
 		n, ok := number(digits)
-		if !found || !ok || n == 0 || n > uint64(maxAttachments) {
+		if !found || !ok || n == 0 || n > uint64(limits.Attachments) {
 			return p, ErrMalformed
 		}
 		p.Attachments, b = int(n), rest
 	}
 	if len(b) > 0 && b[0] == '/' {
 		name, rest, _ := bytes.Cut(b, []byte{','})
-		if len(name) > maxName {
+		if p.Type == Connect && limits.Query > 0 {
+			var query []byte
+			if name, query, _ = bytes.Cut(name, []byte{'?'}); len(query) > limits.Query {
+				return p, ErrMalformed
+			}
+			p.Query = string(query)
+		}
+		if len(name) > limits.Name {
 			return p, ErrMalformed
 		}
 		p.Namespace, b = string(name), rest

@@ -7,6 +7,8 @@ import (
 	"testing"
 )
 
+var limits = Limits{Attachments: 10, Name: 256}
+
 // The packets that Node closes the connection for, and some that it lets pass
 // and we do not.
 func TestParseRefuses(t *testing.T) {
@@ -16,7 +18,7 @@ func TestParseRefuses(t *testing.T) {
 		"2" + strings.Repeat("9", 17) + `["a"]`, "29007199254740993[\"a\"]", "201[\"a\"]",
 		"0/" + strings.Repeat("n", 300) + ",",
 	} {
-		if p, err := Parse([]byte(in), 10, 256); !errors.Is(err, ErrMalformed) {
+		if p, err := Parse([]byte(in), limits); !errors.Is(err, ErrMalformed) {
 			t.Errorf("Parse(%q) = %+v, %v; want a parse error", in, p, err)
 		}
 	}
@@ -38,12 +40,37 @@ func TestParse(t *testing.T) {
 		{`52-/n,3["a"]`, Packet{Type: BinaryEvent, Attachments: 2, Namespace: "/n", AckID: 3, HasAck: true, Payload: []byte(`["a"]`)}},
 		{`61-0[1]`, Packet{Type: BinaryAck, Attachments: 1, Namespace: "/", HasAck: true, Payload: []byte(`[1]`)}},
 	} {
-		got, err := Parse([]byte(c.in), 10, 256)
+		got, err := Parse([]byte(c.in), limits)
 		if len(got.Payload) == 0 {
 			got.Payload = nil
 		}
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("Parse(%q) = %+v, %v; want %+v", c.in, got, err, c.want)
+		}
+	}
+}
+
+// In revision 4 a CONNECT may have a query behind its namespace, with and without a
+// comma after it; no other packet may.
+func TestParseQuery(t *testing.T) {
+	revision4 := limits
+	revision4.Query = 20
+	for _, c := range []struct{ in, namespace, query string }{
+		{"0/admin?token=t", "/admin", "token=t"},
+		{"0/admin?token=t,", "/admin", "token=t"},
+		{"0/admin?a=b?c/d", "/admin", "a=b?c/d"},
+		{"0/admin?", "/admin", ""},
+		{"0/admin", "/admin", ""},
+		{"0/?token=t", "/", "token=t"},
+		{"1/admin?token=t,", "/admin?token=t", ""},
+	} {
+		if p, err := Parse([]byte(c.in), revision4); err != nil || p.Namespace != c.namespace || p.Query != c.query {
+			t.Errorf("Parse(%q) = %+v, %v", c.in, p, err)
+		}
+	}
+	for _, in := range []string{"0/a?" + strings.Repeat("q", 21), "0/" + strings.Repeat("n", 256) + "?q"} {
+		if p, err := Parse([]byte(in), revision4); err == nil {
+			t.Errorf("Parse(%q) = %+v", in, p)
 		}
 	}
 }
@@ -56,7 +83,7 @@ func TestHeadRoundTrip(t *testing.T) {
 	} {
 		b := append(p.AppendHead(nil), `["a"]`...)
 		p.Payload = []byte(`["a"]`)
-		if got, err := Parse(b, 10, 256); err != nil || !reflect.DeepEqual(got, p) {
+		if got, err := Parse(b, limits); err != nil || !reflect.DeepEqual(got, p) {
 			t.Errorf("%q came back as %+v, %v", b, got, err)
 		}
 	}
