@@ -57,8 +57,12 @@ func playTranscript(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	defer file.Close()
+	opts := Options{}
+	if strings.HasPrefix(filepath.Base(name), "eio3-") {
+		opts = Options{AllowEIO3: true, Bind: func(*http.Request) string { return "the one client" }}
+	}
 	p := &transcript{
-		fixture: newPipe(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c }),
+		fixture: newPipe(t, opts, func(c *recorder, _ *http.Request) Conn { c.echo(); return c }),
 		answers: make(map[string][]<-chan answer),
 		mark:    time.Now(),
 	}

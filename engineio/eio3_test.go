@@ -1,0 +1,451 @@
+package engineio
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The transcripts testdata/eio3-*.wire are the plain cases of revision 3.
+
+// withEIO3 are options that let peers of revision 3 in, and bind their sessions to
+// a header.
+func withEIO3() Options {
+	return Options{AllowEIO3: true, Bind: func(r *http.Request) string { return r.Header.Get("X-Peer") }}
+}
+
+const (
+	pollingQuery3 = "EIO=3&transport=polling"
+	socketQuery3  = "EIO=3&transport=websocket"
+)
+
+// open3 starts a session of revision 3 by polling, which shows "me" as X-Peer.
+func (f *fixture) open3(more string, headers ...string) (query string, c *recorder) {
+	f.t.Helper()
+	if a := f.must("GET", pollingQuery3+more, "", append(headers, "X-Peer", "me")...); a.status != 200 {
+		f.t.Fatalf("handshake: %d %s", a.status, a.body)
+	}
+	c = <-f.opened
+	return pollingQuery3 + "&sid=" + c.s.ID(), c
+}
+
+func TestEIO3IsOffByDefault(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		f.expect("GET", pollingQuery3, "", 400, `{"code":5,"message":"Unsupported protocol version"}`)
+		if _, err := f.trySocket(socketQuery3); err == nil {
+			t.Error("a WebSocket of revision 3 was opened")
+		}
+		query, _ := f.open()
+		f.expect("GET", strings.Replace(query, "EIO=4", "EIO=3", 1), "", 400, `{"code":5,"message":"Unsupported protocol version"}`)
+	})
+}
+
+// The ID of a session of revision 3 is known to others, so it must not be all that
+// a request of the session needs.
+func TestEIO3NeedsABond(t *testing.T) {
+	open := func(*Session, *http.Request) Conn { return nil }
+	if _, err := NewServer(open, Options{AllowEIO3: true}); err == nil {
+		t.Error("polling without Bind was accepted")
+	}
+	if _, err := NewServer(open, Options{AllowEIO3: true, Transports: []Transport{WebSocket}}); err != nil {
+		t.Error(err)
+	}
+	bubble(t, func(t *testing.T) {
+		log := &logBuffer{}
+		opts := withEIO3()
+		opts.Logger = log.logger()
+		f := newPipe(t, opts, nil)
+		for range 3 {
+			f.expect("GET", pollingQuery3, "", 403, `{"code":4,"message":"Forbidden"}`)
+		}
+		if n := strings.Count(log.String(), "Options.Bind"); n != 1 {
+			t.Errorf("%d lines in the log, want one:\n%s", n, log)
+		}
+		query, c := f.open3("&b64=1")
+		asSocket := strings.Replace(query, "polling", "websocket", 1)
+		for _, headers := range [][]string{nil, {"X-Peer", "you"}} {
+			for _, method := range []string{"GET", "POST"} {
+				body := ""
+				if method == "POST" {
+					body = "6:4hello"
+				}
+				if a := f.must(method, query, body, headers...); a.status != 400 || a.body != unknownSession {
+					t.Errorf("%s with %q: %d %s", method, headers, a.status, a.body)
+				}
+			}
+			if _, err := f.trySocket(asSocket, headers...); err == nil {
+				t.Errorf("an upgrade with %q began", headers)
+			}
+		}
+		if a := f.must("POST", query, "6:4hello", "X-Peer", "me"); a.status != 200 {
+			t.Errorf("its own peer: %d %s", a.status, a.body)
+		}
+		expectAlive(t, c)
+		if got := c.got(); len(got) != 1 || got[0] != "hello" {
+			t.Errorf("messages %q", got)
+		}
+		// By WebSocket the ID is of no use, and a browser can show nothing there.
+		w := f.socket(socketQuery3)
+		w.read()
+		if got := (<-f.opened).s.Protocol(); got != 3 {
+			t.Errorf("Protocol() = %d", got)
+		}
+	})
+}
+
+func TestBindToAddress(t *testing.T) {
+	bind := BindToAddress(netip.MustParsePrefix("10.0.0.0/8"))
+	request := func(remote, forwarded string) *http.Request {
+		r := &http.Request{RemoteAddr: remote, Header: http.Header{}}
+		if forwarded != "" {
+			r.Header.Set("X-Forwarded-For", forwarded)
+		}
+		return r
+	}
+	for _, c := range []struct{ remote, forwarded, want string }{
+		{"192.0.2.1:1000", "", "192.0.2.1"},
+		{"192.0.2.1:2000", "198.51.100.7", "192.0.2.1"},
+		{"10.1.2.3:1000", "198.51.100.7", "198.51.100.7"},
+		{"[2001:db8::1]:1000", "", "2001:db8::1"},
+	} {
+		if got := bind(request(c.remote, c.forwarded)); got != c.want {
+			t.Errorf("%s for %q: %q, want %q", c.remote, c.forwarded, got, c.want)
+		}
+	}
+}
+
+// A payload with binary data or text beyond ASCII is bytes, for peers that take
+// them; everything else is text.
+func TestPayloadOfBytes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
+		query, _ := f.open3("")
+		for _, c := range []struct{ post, contentType, get, getType string }{
+			{"6:4hello", "text/plain", "6:4hello", "text/plain; charset=UTF-8"},
+			{"6:4hello10:b4AQIDBA==", "text/plain", "\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04", "application/octet-stream"},
+			{"\x00\x04\xff4\xe2\x82\xac\x01\x05\xff\x04\x01\x02\x03\x04", "application/octet-stream", "\x00\x04\xff4\xe2\x82\xac\x01\x05\xff\x04\x01\x02\x03\x04", "application/octet-stream"},
+			{"\x00\x01\x02\xff4hello world", "application/octet-stream", "12:4hello world", "text/plain; charset=UTF-8"},
+			{"2:4€", "text/plain", "\x00\x04\xff4€", "application/octet-stream"},
+		} {
+			if a := f.must("POST", query, c.post, "X-Peer", "me", "Content-Type", c.contentType); a.body != "ok" {
+				t.Errorf("POST %q: %d %s", c.post, a.status, a.body)
+			}
+			a := f.must("GET", query, "", "X-Peer", "me")
+			if a.body != c.get || a.header.Get("Content-Type") != c.getType {
+				t.Errorf("after %q: %q as %s", c.post, a.body, a.header.Get("Content-Type"))
+			}
+		}
+	})
+}
+
+func readPackets3(payload string, isBytes bool) (string, error) {
+	var packets []string
+	err := readPayload3([]byte(payload), isBytes, 10, func(p packet) error {
+		text := fmt.Sprintf("%c%s", p.kind, p.data)
+		if p.binary {
+			text = fmt.Sprintf("binary:%s", p.data)
+		}
+		packets = append(packets, text)
+		return nil
+	})
+	return strings.Join(packets, "|"), err
+}
+
+func TestReadPayload3(t *testing.T) {
+	for _, c := range []struct {
+		payload string
+		packets string
+		err     error
+	}{
+		{"1:2", "2", nil},
+		{"6:4hello1:26:4world", "4hello|2|4world", nil},
+		{"6:4he:lo", "4he:lo", nil},
+		{"4:b4AA", "", errPacket},
+		{"6:b4AA==", "binary:\x00", nil},
+		{"2:b4", "binary:", nil},
+		{"1:b", "", errPacket},
+		{"6:b2AA==", "", errPacket}, // only messages are binary
+		{"3:4😀", "4😀", nil},
+		{"2:4😀", "", errPacket}, // half a surrogate pair
+		{"3:4Ã©", "4é", nil},    // encoded twice
+		{"2:4é", "4é", nil},
+		{"3:4Ã€", "4Ã€", nil}, // € is beyond U+00FF, so this was not
+		{"3:4é€", "4é€", nil},
+		{"", "", errPacket},
+		{"0:", "", errPacket},
+		{":4", "", errPacket},
+		{"abc", "", errPacket},
+		{"-1:4", "", errPacket},
+		{"5:4abc", "", errPacket},
+		{"2:4a2:4b3:4", "4a|4b", errPacket},
+		{"1:9", "", errPacket},
+		{"00000000000001:2", "", errPacket},
+		{"9999999999:2", "", errPacket},
+		{"2:4\xff", "", errPacket},
+		{strings.Repeat("1:2", 11), strings.TrimSuffix(strings.Repeat("2|", 10), "|"), errTooManyPackets},
+	} {
+		if got, err := readPackets3(c.payload, false); (c.packets != "" || err == nil) && got != c.packets || !errors.Is(err, c.err) {
+			t.Errorf("%q: got %q %v, want %q %v", c.payload, got, err, c.packets, c.err)
+		}
+	}
+	for _, c := range []struct {
+		payload string
+		packets string
+		err     error
+	}{
+		{"\x00\x01\xff2", "2", nil},
+		{"\x01\x01\xff\x04", "binary:", nil},
+		{"\x00\x06\xff4hello\x01\x02\xff\x04\xff", "4hello|binary:\xff", nil},
+		{"\x00\x06\xffb4AA==", "binary:\x00", nil},
+		{"\x00\x02\xff4", "", errPacket},
+		{"\x00\xff", "", errPacket},
+		{"\x00\x00\xff", "", errPacket},
+		{"\x01\x00\xff", "", errPacket},
+		{"\x01\x01\xff\x02", "", errPacket},
+		{"\x00\x0a\xff", "", errPacket},
+		{"\x00\x02\xff4\xff", "", errPacket},
+		{"\x02\x01\xff2", "", errPacket},
+		{"\x00", "", errPacket},
+		{"\x00" + strings.Repeat("\x09", 20) + "\xff2", "", errPacket},
+		{strings.Repeat("\x00\x01\xff2", 11), strings.TrimSuffix(strings.Repeat("2|", 10), "|"), errTooManyPackets},
+	} {
+		if got, err := readPackets3(c.payload, true); got != c.packets || !errors.Is(err, c.err) {
+			t.Errorf("bytes %q: got %q %v, want %q %v", c.payload, got, err, c.packets, c.err)
+		}
+	}
+}
+
+func FuzzReadPayload3(f *testing.F) {
+	for _, seed := range []string{"6:4hello10:b4AQIDBA==", "2:4€3:4Ã©", "0:", "99999999999:"} {
+		f.Add(seed, false)
+	}
+	for _, seed := range []string{"\x00\x06\xff4hello\x01\x02\xff\x04\xff", "\x00\x00\xff", "\x01"} {
+		f.Add(seed, true)
+	}
+	f.Fuzz(func(t *testing.T, payload string, isBytes bool) {
+		var messages []*Message
+		err := readPayload3([]byte(payload), isBytes, 100, func(p packet) error {
+			m := controlPacket(p.kind, string(p.data))
+			if p.binary {
+				m = NewBinaryMessage(bytes.Clone(p.data))
+			}
+			messages = append(messages, m)
+			return nil
+		})
+		if len(messages) > 100 {
+			t.Errorf("%d packets", len(messages))
+		}
+		if err != nil || len(messages) == 0 {
+			return
+		}
+		// What is accepted reads the same when it is written again.
+		again, bytesAgain := joinPayload3(encoding3, messages)
+		n := 0
+		err = readPayload3(again, bytesAgain, 100, func(p packet) error {
+			m := messages[n]
+			n++
+			if want := append(bytes.Clone(m.text), bytes.Join(m.attachments, nil)...); p.kind != m.kind || p.binary != (m.text == nil) || !bytes.Equal(p.data, want) {
+				t.Errorf("%q came back as %c %q", want, p.kind, p.data)
+			}
+			return nil
+		})
+		if err != nil || n != len(messages) {
+			t.Errorf("%q written again is %q: %d of %d packets, %v", payload, again, n, len(messages), err)
+		}
+	})
+}
+
+func TestMessageForms3(t *testing.T) {
+	both := NewMessage([]byte("x"), []byte{1}, nil)
+	json := NewJSONMessage(len("é"), []byte(`é["é€😀"]`))
+	for _, c := range []struct {
+		name             string
+		m                *Message
+		frames, base64   string
+		payload, asBytes string
+	}{
+		{"text", NewMessage([]byte("hi")), "\x81\x034hi", "\x81\x034hi", "3:4hi", "\x00\x03\xff4hi"},
+		{"empty", NewMessage(nil), "\x81\x014", "\x81\x014", "1:4", "\x00\x01\xff4"},
+		{"binary", NewBinaryMessage([]byte{1, 2, 3, 4}), "\x82\x05\x04\x01\x02\x03\x04", "\x81\x0ab4AQIDBA==", "10:b4AQIDBA==", "\x01\x05\xff\x04\x01\x02\x03\x04"},
+		{"attachments", both, "\x81\x024x\x82\x02\x04\x01\x82\x01\x04", "\x81\x024x\x81\x06b4AQ==\x81\x02b4", "2:4x6:b4AQ==2:b4", "\x00\x02\xff4x\x01\x02\xff\x04\x01\x01\x01\xff\x04"},
+		{"long", NewMessage(bytes.Repeat([]byte("x"), 119)), "\x81\x784" + strings.Repeat("x", 119), "\x81\x784" + strings.Repeat("x", 119), "120:4" + strings.Repeat("x", 119), "\x00\x01\x02\x00\xff4" + strings.Repeat("x", 119)},
+		{"pong", pongPacket, "\x81\x013", "\x81\x013", "1:3", "\x00\x01\xff3"},
+	} {
+		for range 2 { // made once, the same twice
+			if got := string(c.m.framesFor(encoding3)); got != c.frames {
+				t.Errorf("%s: frames %q, want %q", c.name, got, c.frames)
+			}
+			if got := string(c.m.framesFor(encoding3Base64)); got != c.base64 {
+				t.Errorf("%s: frames with base64 %q, want %q", c.name, got, c.base64)
+			}
+			if got, isBytes := joinPayload3(encoding3Base64, []*Message{c.m}); string(got) != c.payload || isBytes {
+				t.Errorf("%s: payload %q, want %q", c.name, got, c.payload)
+			}
+			binary := NewBinaryMessage(nil)
+			if got, isBytes := joinPayload3(encoding3, []*Message{c.m, binary}); string(got) != c.asBytes+"\x01\x01\xff\x04" || !isBytes {
+				t.Errorf("%s: payload of bytes %q, want %q", c.name, got, c.asBytes)
+			}
+		}
+	}
+	// Text beyond ASCII is sure to be understood in JSON alone; frames are never in doubt.
+	if got, _ := joinPayload3(encoding3Base64, []*Message{json}); string(got) != `30:4é["\u00e9\u20ac\ud83d\ude00"]` {
+		t.Errorf("JSON as text: %q", got)
+	}
+	if got, isBytes := joinPayload3(encoding3, []*Message{json}); string(got) != "\x00\x01\x06\xff4é[\"é€😀\"]" || !isBytes {
+		t.Errorf("JSON as bytes: %q", got)
+	}
+	if got := string(json.framesFor(encoding3)); got != "\x81\x104é[\"é€😀\"]" {
+		t.Errorf("JSON as a frame: %q", got)
+	}
+}
+
+func TestScript(t *testing.T) {
+	for payload, want := range map[string]string{
+		"4a":                     `___eio[7]("4a");`,
+		"a\"b\\c\nd\u2028\u2029": `___eio[7]("a\"b\\c\nd\u2028\u2029");`,
+	} {
+		if got := string(script("7", []byte(payload))); got != want {
+			t.Errorf("%q: %s", payload, got)
+		}
+	}
+}
+
+// What a form may be that is none, each on a session of its own.
+func TestBadForms(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		for _, form := range []string{"", "d=", "d=1%3A2&d=1%3A2", "x=1", "d=%zz", "1:2"} {
+			query, c := f.open3("&b64=1&j=0")
+			if a := f.must("POST", query+"&j=0", form, "X-Peer", "me"); a.status != 400 {
+				t.Errorf("%q: %d %s", form, a.status, a.body)
+			}
+			expectEnd(t, c, ParseError)
+		}
+	})
+}
+
+// A script shows no origin, so the cookies of a session that it began prove nothing;
+// unless the browser says where it came from.
+func TestJSONPShowsNoOrigin(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		for _, c := range []struct {
+			more, site string
+			checked    bool
+		}{
+			{"", "", true},
+			{"&j=0", "", false},
+			{"&j=0", "same-origin", true},
+		} {
+			var headers []string
+			if c.site != "" {
+				headers = []string{"Sec-Fetch-Site", c.site}
+			}
+			if _, rec := f.open3(c.more, headers...); rec.s.OriginChecked() != c.checked {
+				t.Errorf("%q from %q: checked is %v", c.more, c.site, rec.s.OriginChecked())
+			}
+		}
+		if a := f.must("GET", pollingQuery3+"&j=0", "", "X-Peer", "me", "Sec-Fetch-Site", "cross-site"); a.status != 403 {
+			t.Errorf("a script on a foreign page: %d %s", a.status, a.body)
+		}
+		// In revision 4 there is no such thing.
+		if a := f.must("GET", pollingQuery+"&j=0", ""); !strings.HasPrefix(a.body, "0{") {
+			t.Errorf("revision 4 with j: %s", a.body)
+		}
+	})
+}
+
+// The clients of revision 3 always ask for credentials.
+func TestCORSOfEIO3(t *testing.T) {
+	const page = "https://app.example.com"
+	bubble(t, func(t *testing.T) {
+		for _, waived := range []bool{false, true} {
+			opts := withEIO3()
+			opts.InsecureAnyOrigin = waived
+			if !waived {
+				opts.Origins = []string{page}
+			}
+			f := newPipe(t, opts, nil)
+			for _, method := range []string{"GET", "OPTIONS"} {
+				h := f.must(method, pollingQuery3, "", "X-Peer", "me", "Origin", page).header
+				if h.Get("Access-Control-Allow-Origin") != page || h.Get("Access-Control-Allow-Credentials") != "true" || h.Get("Vary") != "Origin" {
+					t.Errorf("waived %v, %s: %v", waived, method, h)
+				}
+			}
+			if h := f.must("GET", pollingQuery, "", "Origin", page).header; h.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("waived %v, revision 4: %v", waived, h)
+			}
+			if waived {
+				continue
+			}
+			h := f.must("GET", pollingQuery3, "", "X-Peer", "me", "Origin", "https://evil.example").header
+			if h.Get("Access-Control-Allow-Origin") != "" || h.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("a foreign page: %v", h)
+			}
+		}
+	})
+}
+
+// Each ping puts the end off, by either transport; a message does not.
+func TestPingsOfThePeerKeepItAlive(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		query, polled := f.open3("&b64=1")
+		w := f.socket(socketQuery3)
+		w.read()
+		socketed := <-f.opened
+		for range 3 {
+			time.Sleep(44 * time.Second)
+			f.must("POST", query, "1:2", "X-Peer", "me")
+			w.write("2")
+			w.expect("3")
+		}
+		expectAlive(t, polled)
+		expectAlive(t, socketed)
+		time.Sleep(44 * time.Second)
+		f.must("POST", query, "2:4x", "X-Peer", "me")
+		w.write("4x")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		expectEnd(t, polled, PingTimeout)
+		expectEnd(t, socketed, PingTimeout)
+	})
+}
+
+// However often a peer pings that reads nothing, one answer waits for it.
+func TestPongPacketsDoNotPileUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		query, polled := f.open3("&b64=1")
+		f.must("POST", query, strings.Repeat("1:2", 1000), "X-Peer", "me")
+		polled.s.mu.Lock()
+		waiting := len(polled.s.polling.queue)
+		polled.s.mu.Unlock()
+		if waiting != 1 {
+			t.Errorf("%d answers wait for a poll", waiting)
+		}
+
+		w := f.socket(socketQuery3)
+		w.read()
+		socketed := <-f.opened
+		for range 1000 { // over net.Pipe the first answer waits for its reader
+			w.write("2")
+		}
+		synctest.Wait()
+		socketed.s.mu.Lock()
+		waiting, beat := len(socketed.s.ws.queue), socketed.s.ws.beat
+		socketed.s.mu.Unlock()
+		if waiting > 1 || beat == nil {
+			t.Errorf("%d frames wait for the WebSocket, and %q", waiting, beat)
+		}
+		w.expect("3", "3")
+		expectAlive(t, socketed)
+	})
+}
