@@ -1,0 +1,305 @@
+package socketio_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf16"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// withEIO3 lets clients of Socket.IO 1 and 2 in.
+var withEIO3 = engineio.Options{AllowEIO3: true, Bind: func(*http.Request) string { return "the one client" }}
+
+// peer3 is such a client, by long-polling.
+type peer3 struct {
+	f       *fixture
+	path    string
+	sid     string
+	packets []string // come and not read yet
+}
+
+// poll3 connects. The query begins with an ampersand, or is empty.
+func (f *fixture) poll3(query string) *peer3 {
+	f.t.Helper()
+	p := &peer3{f: f, path: "/socket.io/?EIO=3&transport=polling&b64=1" + query}
+	p.read(f.poll(p.path))
+	open := p.packets[0]
+	p.packets = p.packets[1:]
+	_, rest, _ := strings.Cut(open, `"sid":"`)
+	p.sid, _, _ = strings.Cut(rest, `"`)
+	p.path += "&sid=" + p.sid
+	return p
+}
+
+// read takes a payload apart.
+func (p *peer3) read(payload string) {
+	p.f.t.Helper()
+	for payload != "" {
+		digits, rest, _ := strings.Cut(payload, ":")
+		length, err := strconv.Atoi(digits)
+		units := utf16.Encode([]rune(rest))
+		if err != nil || length > len(units) {
+			p.f.t.Fatalf("payload %q", payload)
+		}
+		p.packets = append(p.packets, string(utf16.Decode(units[:length])))
+		payload = string(utf16.Decode(units[length:]))
+	}
+}
+
+func (p *peer3) post(packet string) error {
+	text := fmt.Sprintf("%d:%s", len(utf16.Encode([]rune(packet))), packet)
+	if got := p.f.request(http.MethodPost, p.path, strings.NewReader(text)); got != "ok" {
+		return errors.New(got)
+	}
+	return nil
+}
+
+func (p *peer3) Send(text []byte) error { return p.post("4" + string(text)) }
+
+func (p *peer3) SendBinary(data []byte) error {
+	return p.post("b4" + base64.StdEncoding.EncodeToString(data))
+}
+
+// Receive returns the next message, or an error with what came instead.
+func (p *peer3) Receive(context.Context) (data []byte, binary bool, err error) {
+	if len(p.packets) == 0 {
+		status, text := p.f.roundTrip(http.MethodGet, p.path, nil)
+		if status != http.StatusOK {
+			return nil, false, errors.New(text)
+		}
+		p.read(text)
+	}
+	packet := p.packets[0]
+	p.packets = p.packets[1:]
+	if encoded, ok := strings.CutPrefix(packet, "b4"); ok {
+		data, err = base64.StdEncoding.DecodeString(encoded)
+		return data, true, err
+	}
+	if packet[0] != '4' {
+		return nil, false, errors.New("packet " + packet)
+	}
+	return []byte(packet[1:]), false, nil
+}
+
+// talk says packets ("> ") and compares what is heard ("< ").
+func (p *peer3) talk(lines ...string) {
+	p.f.t.Helper()
+	for _, line := range lines {
+		packet := line[2:]
+		if line[0] == '>' {
+			if err := say(p, packet); err != nil {
+				p.f.t.Fatalf("%s: %v", line, err)
+			}
+		} else if got := hear(p.f.ctx, p); got != packet {
+			p.f.t.Fatalf("got %s, want %s", got, packet)
+		}
+	}
+}
+
+// The query of a CONNECT goes before that of the connection, name by name; and it
+// is of its own namespace alone.
+func TestQueryOfANamespace(t *testing.T) {
+	seen := map[string]url.Values{}
+	show := func(_ context.Context, s *socketio.Socket) error {
+		h := s.Handshake()
+		if h.Protocol != 3 || h.Auth != nil {
+			t.Errorf("%s: protocol %d, auth payload %s", s.Namespace().Name(), h.Protocol, h.Auth)
+		}
+		seen[s.Namespace().Name()] = h.Query()
+		return nil
+	}
+	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
+		for _, name := range []string{"/", "/own", "/none", "/twice"} {
+			io.Of(name).Use(show)
+		}
+	}, func(f *fixture) {
+		f.poll3("&token=a&lang=de").talk("< 0",
+			"> 0/own?token=b&room=1,", "< 0/own,", "> 0/none", "< 0/none,", "> 0/twice?token=c&token=d", "< 0/twice,")
+		for name, want := range map[string]string{
+			"/": "[a] [de] []", "/own": "[b] [de] [1]", "/none": "[a] [de] []", "/twice": "[c d] [de] []",
+		} {
+			q := seen[name]
+			if got := fmt.Sprint(q["token"], " ", q["lang"], " ", q["room"]); got != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+		}
+	})
+}
+
+func TestRevision4WithoutARoot(t *testing.T) {
+	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) { io.Of("/chat").Open() }, func(f *fixture) {
+		f.poll3("").talk("> 0/chat", "< 0/chat,")
+	})
+	refused := func(context.Context, *socketio.Socket) error { return errors.New("for the log alone") }
+	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
+		io.Use(refused)
+		io.Of("/chat").Open()
+	}, func(f *fixture) {
+		f.poll3("").talk(`< 4"connection refused"`, "> 0/chat", "< 0/chat,")
+	})
+}
+
+// A refusal that will pass closes the transport, for these clients too.
+func TestRevision4TemporaryRefusal(t *testing.T) {
+	busy := func(context.Context, *socketio.Socket) error {
+		return &socketio.ConnectError{Message: "later", Temporary: true}
+	}
+	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) { io.Use(busy) }, func(f *fixture) {
+		f.poll3("").talk("< packet 1")
+	})
+}
+
+// What is against the protocol closes the connection, whichever its revision.
+func TestRevision4Violations(t *testing.T) {
+	for _, packet := range []string{
+		"0/chat,{}", `0/chat,"x"`, "0/root", `2/chat,["early"]`, "4/chat,{}", "1/chat",
+		"0/chat?q=" + strings.Repeat("q", 1000),
+	} {
+		opts := socketio.Options{Engine: withEIO3, MaxAuthPayload: 1000}
+		bubble(t, opts, func(io *socketio.Server) {
+			io.Open()
+			io.Of("/chat").Open()
+			io.Of("/root").Open()
+		}, func(f *fixture) {
+			p := f.poll3("")
+			p.talk("< 0", "> 0/root", "< 0/root,", "> "+packet, "< packet 1")
+		})
+	}
+}
+
+// The ids are what such a client takes for its own without being told.
+func TestRevision4IDs(t *testing.T) {
+	log := &strings.Builder{}
+	opts := socketio.Options{Engine: withEIO3, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	var ids []string
+	bubble(t, opts, func(io *socketio.Server) {
+		for _, name := range []string{"/", "/chat"} {
+			n := io.Of(name)
+			n.Open()
+			n.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+				ids = append(ids, s.ID())
+				return nil
+			})
+			n.Handle("fail", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+				return fmt.Errorf("%v %+v %#v", s, s, s)
+			})
+		}
+	}, func(f *fixture) {
+		p := f.poll3("")
+		p.talk("< 0", "> 0/chat", "< 0/chat,", `> 2["fail"]`, `> 2/chat,["fail"]`, `> 2["unknown"]`)
+		synctest.Wait()
+		if want := []string{p.sid, "/chat#" + p.sid}; !slices.Equal(ids, want) {
+			t.Errorf("ids %q, want %q", ids, want)
+		}
+		if err := f.io.To(p.sid).Emit("for", "one"); err != nil {
+			t.Error(err)
+		}
+		p.talk(`< 2["for","one"]`)
+		p.talk("> 9", "< packet 1")
+		if text := log.String(); strings.Contains(text, p.sid) || !strings.Contains(text, "#"+p.sid[:8]) {
+			t.Errorf("the log shows the session's ID, or no socket:\n%s", text)
+		}
+	})
+}
+
+// A client that leaves and joins again has the same id, though the socket it had may
+// still be busy: rooms and broadcasts then mean the new one.
+func TestRevision4JoinsAgain(t *testing.T) {
+	var release chan struct{}
+	var left record
+	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
+		release = make(chan struct{}) // in the bubble
+		io.Open()
+		n := io.Of("/chat")
+		n.Open()
+		n.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
+		n.OnDisconnecting(func(_ context.Context, _ *socketio.Socket, reason socketio.Reason, rooms []string) {
+			slices.Sort(rooms)
+			left.add(fmt.Sprint(reason, len(rooms)))
+		})
+		n.Handle("wait", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			<-release
+			return nil
+		})
+	}, func(f *fixture) {
+		p := f.poll3("")
+		id := "/chat#" + p.sid
+		p.talk("< 0", "> 0/chat", "< 0/chat,", `> 2/chat,["wait"]`, "> 1/chat", "> 0/chat", "< 0/chat,")
+		check := func(when string) {
+			synctest.Wait()
+			for _, to := range []string{id, "room"} {
+				if err := f.io.Of("/chat").To(to).Emit("news", to); err != nil {
+					t.Error(err)
+				}
+				p.talk(`< 2/chat,["news","` + to + `"]`)
+			}
+			if infos, err := f.io.Of("/chat").FetchSockets(f.ctx); err != nil || len(infos) != 1 || len(infos[0].Rooms) != 2 {
+				t.Errorf("%s: sockets %v, %v", when, infos, err)
+			}
+		}
+		check("while the first is busy")
+		close(release)
+		check("when it has ended")
+		if got := left.all(); !slices.Equal(got, []string{"client namespace disconnect2"}) {
+			t.Errorf("left: %q", got)
+		}
+		p.talk("> 1/chat")
+		if got := left.all(); len(got) != 2 {
+			t.Errorf("left: %q", got)
+		}
+		if infos, err := f.io.Of("/chat").FetchSockets(f.ctx); err != nil || len(infos) != 0 {
+			t.Errorf("at the end: sockets %v, %v", infos, err)
+		}
+	})
+}
+
+// One server has peers of both revisions in one room; a broadcast reaches each in
+// its own words.
+func TestBothRevisionsInOneRoom(t *testing.T) {
+	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
+		io.Open()
+		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
+	}, func(f *fixture) {
+		old, young := f.poll3(""), f.dial(sockettest.Options{})
+		old.talk("< 0")
+		synctest.Wait()
+		if err := f.io.To("room").Emit("news", "größe", []byte{1, 2}); err != nil {
+			t.Fatal(err)
+		}
+		old.talk(`< 51-["news","gr\u00f6\u00dfe",{"_placeholder":true,"num":0}]`, "< 0x0102")
+		var text string
+		var data []byte
+		f.expect(young, "news", &text, &data)
+		if text != "größe" || string(data) != "\x01\x02" {
+			t.Errorf("the peer of revision 5 got %q, %x", text, data)
+		}
+	})
+}
+
+// Who is refused at "/" has the time of every connection without a namespace, no more.
+func TestRevision4ConnectTimeout(t *testing.T) {
+	opts := socketio.Options{Engine: withEIO3, ConnectTimeout: 5 * time.Second}
+	bubble(t, opts, func(io *socketio.Server) {
+		io.Use(func(context.Context, *socketio.Socket) error { return &socketio.ConnectError{Message: "no"} })
+	}, func(f *fixture) {
+		began := time.Now()
+		f.poll3("").talk(`< 4"no"`, "< packet 1")
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("closed after %s", took)
+		}
+	})
+}
