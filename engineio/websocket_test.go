@@ -318,6 +318,29 @@ func TestPongsDoNotPileUp(t *testing.T) {
 	})
 }
 
+// RFC 6455, section 5.5.1: nothing follows a close frame, not even an answer that
+// waited when it was queued.
+func TestNothingFollowsTheCloseFrame(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		w := f.socket(socketQuery3)
+		w.read()
+		c := <-f.opened
+		c.s.Send(NewMessage([]byte("not read yet"))) // keeps the writer busy
+		synctest.Wait()
+		w.raw(wire(frame{0x89, false, "a ping frame"}))
+		w.write("2")
+		synctest.Wait()
+		c.s.Close(ForcedClose)
+		w.expect("4not read yet", "close")
+		w.r.in.conn.SetReadDeadline(time.Now().Add(time.Minute))
+		data, _, err := w.r.next(func(_ frameKind, payload []byte) { t.Errorf("after the close frame: %q", payload) })
+		if err == nil {
+			t.Errorf("after the close frame: %q", data)
+		}
+	})
+}
+
 // Many short messages in one piece, and long ones in many, take the same path.
 func TestMessagesInPieces(t *testing.T) {
 	onBoth(t, func(t *testing.T, serve serveFunc) {
