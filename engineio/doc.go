@@ -1,7 +1,7 @@
-// Package engineio is a server of the Engine.IO protocol, version 4: sessions
-// over HTTP long-polling and WebSocket, with a heartbeat, and the change from
-// one to the other without losing a message. It knows no events; package
-// socketio is built on it.
+// Package engineio is a server of the Engine.IO protocol, revision 4 and, if asked
+// to, 3: sessions over HTTP long-polling and WebSocket, with a heartbeat, and the
+// change from one to the other without losing a message. It knows no events;
+// package socketio is built on it.
 //
 //	type echo struct{ s *engineio.Session }
 //
@@ -31,6 +31,12 @@
 // middle of a message too. Memory grows by bytes that have come in, never by
 // lengths a peer has only declared. Extensions of WebSocket, compression among
 // them, are not offered.
+//
+// # Engine.IO 3
+//
+// The clients of Socket.IO 1 and 2 speak revision 3, which Options.AllowEIO3 lets in.
+// They know the session's ID and make it known as theirs, so it protects nothing:
+// see there and docs/adr/0012-clients-of-socket-io-1-and-2.md.
 //
 // # Compression
 //

@@ -69,9 +69,9 @@ type Options struct {
 	// polling that shows nothing is refused. By WebSocket alone an ID is of no use
 	// to anybody.
 	//
-	// Pages of the Origins may send their cookies with the polling requests of
-	// this revision, whatever CORS.Credentials says, since its clients always ask
-	// for that.
+	// Pages of the Origins, or with InsecureAnyOrigin all pages, may send their
+	// cookies with the polling requests of this revision, whatever CORS.Credentials
+	// says, since its clients always ask for that.
 	AllowEIO3 bool
 
 	// Origins are the foreign origins whose pages may use this server, such as

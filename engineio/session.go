@@ -61,7 +61,8 @@ type Session struct {
 }
 
 // ID returns the session's ID, the sid of the protocol. Whoever knows it can
-// take part in the session: it does not belong into logs.
+// take part in the session while that polls, but for what Options.Bind asks of them:
+// it does not belong into logs.
 func (s *Session) ID() string { return s.id.String() }
 
 // RemoteAddr returns the peer's address, with its port where that is known;

@@ -1,6 +1,7 @@
 // Package socketio is a Socket.IO server: namespaces, sockets, rooms, events and
 // acknowledgements, as revision 5 of the Socket.IO protocol has them, on the
-// transports of package engineio.
+// transports of package engineio. With Options.Engine.AllowEIO3 it speaks revision 4
+// as well, for clients of Socket.IO 1 and 2.
 //
 // Its names are those of Socket.IO and its shapes those of net/http: handlers
 // belong to a namespace, as routes belong to a mux, and are registered before

@@ -20,6 +20,7 @@ import (
 type serveCommand struct {
 	Addr   string   `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address that HOST resolves to. Default: ${default}."`
 	Origin []string `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Foreign origin whose pages may connect, such as https://app.example.com; may be repeated."`
+	EIO3   bool     `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Let clients of Socket.IO 1 and 2 (Engine.IO 3) in as well. Namespace / then takes a token from the query too, ?token=..., where proxies may log it."`
 
 	trust `embed:""`
 
@@ -61,7 +62,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	io, err := newSockets(verifier, c.Origin, log)
+	io, err := newSockets(verifier, c.Origin, c.EIO3, log)
 	if err != nil {
 		return err
 	}

@@ -17,24 +17,36 @@ import (
 const maxText = 1000
 
 // newSockets returns a server that admits only sockets with a good token: by their
-// handshake to /, by the event "authenticate" to /admin.
-func newSockets(verifier *token.Verifier, origins []string, log *slog.Logger) (*socketio.Server, error) {
-	gate, err := auth.NewGate(verifier, auth.Options{
+// handshake to /, by the event "authenticate" to /admin. With eio3 they may be those
+// of clients of Socket.IO 1 and 2, which in a browser have but the query to show
+// a token in.
+func newSockets(verifier *token.Verifier, origins []string, eio3 bool, log *slog.Logger) (*socketio.Server, error) {
+	opts := auth.Options{
 		OnAdmit: func(ctx context.Context, s *socketio.Socket) {
-			log.InfoContext(ctx, "admitted", "namespace", s.Namespace().Name(), "socket", s.ID(), "subject", auth.Token(ctx).Subject)
+			log.InfoContext(ctx, "admitted", "socket", s, "subject", auth.Token(ctx).Subject)
 		},
 		Logger: log,
-	})
+	}
+	byEvent, err := auth.NewGate(verifier, opts)
 	if err != nil {
 		return nil, err
 	}
-	io, err := socketio.NewServer(socketio.Options{Engine: engineio.Options{Origins: origins}, Logger: log})
+	engine := engineio.Options{Origins: origins}
+	if eio3 {
+		opts.Sources = []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token")}
+		engine.AllowEIO3, engine.Bind = true, engineio.BindToAddress()
+	}
+	byHandshake, err := auth.NewGate(verifier, opts)
+	if err != nil {
+		return nil, err
+	}
+	io, err := socketio.NewServer(socketio.Options{Engine: engine, Logger: log})
 	if err != nil {
 		return nil, err
 	}
 	admin := io.Of("/admin")
-	io.Use(gate.Handshake)
-	admin.Use(gate.Event)
+	io.Use(byHandshake.Handshake)
+	admin.Use(byEvent.Event)
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
 		namespace.Handle("whoami", socketio.AckFunc(whoami))
 		namespace.Handle("echo", echo)
