@@ -32,7 +32,8 @@ var (
 	ErrMaxAge = errors.New("token: older than the maximum age")
 	// ErrIssuer says that iss is none of Options.Issuers.
 	ErrIssuer = errors.New("token: issuer not accepted")
-	// ErrAudience says that aud has none of Options.Audiences.
+	// ErrAudience says that aud has none of Options.Audiences, and none that
+	// Options.AudiencePattern matches.
 	ErrAudience = errors.New("token: audience not accepted")
 	// ErrSubject says that sub is not Options.Subject.
 	ErrSubject = errors.New("token: subject not accepted")

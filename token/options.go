@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,14 +18,18 @@ const (
 
 // Options say what a token has to be besides well signed. The zero Options ask for
 // exp alone, which is enough with a shared secret; with public keys Issuers and
-// Audiences are needed too (RFC 8725, sections 3.8 and 3.9). Strings are compared
-// byte by byte.
+// Audiences or AudiencePattern are needed too (RFC 8725, sections 3.8 and 3.9).
+// Strings are compared byte by byte.
 type Options struct {
 	// Issuers are the accepted values of iss. Zero means any or none.
 	Issuers []string
 	// Audiences are the accepted values of aud, of which one has to be there. Zero
-	// means any or none.
+	// means any or none, unless there is an AudiencePattern.
 	Audiences []string
+	// AudiencePattern accepts, beside Audiences, each value of aud that it matches as a
+	// whole: a match of a part of it counts for nothing. One that matches the empty
+	// string is an error. Zero means that Audiences decide alone.
+	AudiencePattern *regexp.Regexp
 	// Subject is the required value of sub. Zero means any or none.
 	Subject string
 	// ID is the required value of jti. Zero means any or none.
@@ -63,9 +68,9 @@ type Options struct {
 	// publishes under the same keys are then good. Zero means that public keys
 	// need Issuers.
 	InsecureNoIssuer bool
-	// InsecureNoAudience accepts public keys without Audiences. Tokens that the
-	// issuer made for other services, which these could pass on, are then good.
-	// Zero means that public keys need Audiences.
+	// InsecureNoAudience accepts public keys without Audiences and AudiencePattern.
+	// Tokens that the issuer made for other services, which these could pass on, are
+	// then good. Zero means that public keys need one of the two.
 	InsecureNoAudience bool
 	// InsecureShortSecret accepts shared secrets shorter than their hash. Whoever
 	// has one token can search for a short secret without asking us. Zero means
@@ -94,8 +99,13 @@ func (o Options) withDefaults() (Options, error) {
 	check(o.MaxSize < 0, "MaxSize is negative")
 	check(o.InsecureNoExpiry && o.InsecureIgnoreExpiry, "InsecureNoExpiry does not apply with InsecureIgnoreExpiry")
 	check(o.InsecureNoIssuer && len(o.Issuers) > 0, "InsecureNoIssuer does not apply with Issuers")
-	check(o.InsecureNoAudience && len(o.Audiences) > 0, "InsecureNoAudience does not apply with Audiences")
+	check(o.InsecureNoAudience && o.asksForAudience(), "InsecureNoAudience does not apply with Audiences or AudiencePattern")
 
+	if o.AudiencePattern != nil {
+		o.AudiencePattern = longest(o.AudiencePattern)
+		// The zero Regexp, which would panic, has an empty text too.
+		check(o.AudiencePattern.String() == "" || matchesWhole(o.AudiencePattern, ""), "AudiencePattern matches the empty string")
+	}
 	o.Issuers, o.Audiences, o.Required = slices.Clone(o.Issuers), slices.Clone(o.Audiences), slices.Clone(o.Required)
 	switch {
 	case o.Leeway == 0:
@@ -142,8 +152,32 @@ func (o Options) missingForPublic() string {
 	if len(o.Issuers) == 0 && !o.InsecureNoIssuer {
 		missing = append(missing, "Issuers")
 	}
-	if len(o.Audiences) == 0 && !o.InsecureNoAudience {
+	if !o.asksForAudience() && !o.InsecureNoAudience {
 		missing = append(missing, "Audiences")
 	}
 	return strings.Join(missing, " and ")
+}
+
+// asksForAudience reports whether aud matters.
+func (o Options) asksForAudience() bool { return len(o.Audiences) > 0 || o.AudiencePattern != nil }
+
+// acceptsAudience reports whether one value of aud is an accepted one.
+func (o Options) acceptsAudience(one string) bool {
+	return slices.Contains(o.Audiences, one) || o.AudiencePattern != nil && matchesWhole(o.AudiencePattern, one)
+}
+
+// longest returns a copy of pattern that prefers the longest match. Writing anchors
+// around its text instead would read that again, with other flags than the user may
+// have compiled it with, and inside a quotation that it may have left open.
+func longest(pattern *regexp.Regexp) *regexp.Regexp {
+	whole := *pattern
+	whole.Longest()
+	return &whole
+}
+
+// matchesWhole reports whether a pattern made by longest matches all of text: what
+// it finds first begins the furthest to the left, and goes on for as long as it can.
+func matchesWhole(pattern *regexp.Regexp, text string) bool {
+	found := pattern.FindStringIndex(text)
+	return found != nil && found[0] == 0 && found[1] == len(text)
 }

@@ -191,7 +191,7 @@ func (v *Verifier) checkNames(c claims, u Unverified) error {
 		return ErrType
 	case len(o.Issuers) > 0 && !slices.Contains(o.Issuers, c.issuer):
 		return fmt.Errorf("%w: %.200q", ErrIssuer, c.issuer)
-	case len(o.Audiences) > 0 && !slices.ContainsFunc(c.audience, func(one string) bool { return slices.Contains(o.Audiences, one) }):
+	case o.asksForAudience() && !slices.ContainsFunc(c.audience, o.acceptsAudience):
 		return fmt.Errorf("%w: %.200q", ErrAudience, strings.Join(c.audience, " "))
 	case o.Subject != "" && c.subject != o.Subject:
 		return ErrSubject
