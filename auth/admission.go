@@ -156,13 +156,13 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 // and runs OnAdmit. The socket is still outside: no handler runs yet.
 func (a *admission) announce(within context.Context, lease *Lease) *Error {
 	if lease != nil {
-		a.socket.SetContextValue(leaseKey{}, lease)
+		a.socket.SetContextValue(leaseKey{}, carried(lease))
 	}
 	g := a.gate
 	if g.opts.OnAdmit == nil {
 		return nil
 	}
-	within = context.WithValue(within, leaseKey{}, lease)
+	within = context.WithValue(within, leaseKey{}, carried(lease))
 	if refused := g.guard(within, "OnAdmit", func() { g.opts.OnAdmit(within, a.socket) }); refused != nil {
 		return refused
 	}

@@ -96,7 +96,7 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 		_ = a.socket.AdmitWith("authenticated")
 		return
 	}
-	a.socket.SetContextValue(leaseKey{}, lease)
+	a.socket.SetContextValue(leaseKey{}, carried(lease))
 	_ = a.socket.Emit("authenticated")
 }
 
@@ -146,7 +146,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	}
 	within, cancel := context.WithTimeoutCause(ctx, a.gate.opts.Timeout, errLate)
 	defer cancel()
-	t, refused := a.gate.verify(within, shown)
+	t, _, refused := a.gate.verify(within, shown)
 	if refused == nil && !sameHolder(t, Current(a.socket).Token) {
 		refused = refusal(errSubject)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"socketiojwt/socketio"
 	"socketiojwt/token"
@@ -13,11 +14,14 @@ import (
 // examine finds the token that a socket shows, verifies it and asks Authorize. It is
 // where user code runs: whatever that does, the answer is a lease or a refusal.
 func (g *Gate) examine(ctx context.Context, s *socketio.Socket, shown *socketio.Handshake) (lease *Lease, refused *Error) {
-	t, refused := g.verify(ctx, shown)
+	t, compact, refused := g.verify(ctx, shown)
 	if refused != nil {
 		return nil, refused
 	}
 	lease = &Lease{Token: t, Until: t.ValidUntil()}
+	if g.opts.KeepEncoded {
+		lease.Encoded = strings.Clone(compact) // it may be a part of a header, which it would keep
+	}
 	if g.opts.Authorize == nil {
 		return lease, nil
 	}
@@ -39,10 +43,9 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, shown *socketio.
 }
 
 // verify finds the token that a socket shows and verifies it.
-func (g *Gate) verify(ctx context.Context, shown *socketio.Handshake) (t *token.Token, refused *Error) {
+func (g *Gate) verify(ctx context.Context, shown *socketio.Handshake) (t *token.Token, compact string, refused *Error) {
 	var err error
 	refused = g.guard(ctx, "a source or key function", func() {
-		var compact string
 		if compact, err = g.find(ctx, shown); err == nil {
 			t, err = g.verifier.Verify(ctx, compact)
 		}
@@ -51,12 +54,12 @@ func (g *Gate) verify(ctx context.Context, shown *socketio.Handshake) (t *token.
 		refused = refusal(err)
 	}
 	if late := tooLate(ctx); late != nil {
-		return nil, late
+		return nil, "", late
 	}
 	if refused != nil {
-		return nil, refused
+		return nil, "", refused
 	}
-	return t, nil
+	return t, compact, nil
 }
 
 // tooLate returns the refusal for a result that comes after the deadline: whatever

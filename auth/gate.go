@@ -55,6 +55,11 @@ type Options struct {
 	// back by itself. Zero means that the transport closes and it does.
 	LeaveAtExpiry bool
 
+	// KeepEncoded keeps the compact serialization of each lease's token, so that
+	// handlers can show it to other services: see Encoded. Zero means that it is
+	// dropped once it is verified.
+	KeepEncoded bool
+
 	// Authorize decides about a socket whose token is good, and may say which user
 	// it is. An error refuses the socket, in words that say nothing, unless it is
 	// an *Error; see there. It sees the handshake as it came, and in event mode

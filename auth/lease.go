@@ -2,6 +2,9 @@ package auth
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"log/slog"
 	"time"
 
 	"socketiojwt/socketio"
@@ -9,7 +12,8 @@ import (
 )
 
 // A Lease says who an admitted socket is and how long it may stay. It is immutable:
-// when something changes, the socket gets another one.
+// when something changes, the socket gets another one. It prints neither Encoded nor
+// User.
 type Lease struct {
 	// Token is the token that was verified.
 	Token *token.Token
@@ -17,15 +21,48 @@ type Lease struct {
 	User any
 	// Until is when the lease ends: that of Token.ValidUntil. Zero means never.
 	Until time.Time
+	// Encoded is Token in compact serialization, if Options.KeepEncoded says so, else
+	// "". Whoever reads it can be who the token is for.
+	Encoded string
 }
 
-// leaseKey is the key under which contexts carry a *Lease.
+func (l Lease) describe() string {
+	if l.Token == nil {
+		return "auth.Lease(of no token)"
+	}
+	until := "for ever"
+	if !l.Until.IsZero() {
+		until = "until " + l.Until.Format(time.RFC3339)
+	}
+	return fmt.Sprintf("auth.Lease(%s, %s)", l.Token, until)
+}
+
+// String describes the lease without what it must not tell. Its methods have value
+// receivers, so that they work for values and pointers alike.
+func (l Lease) String() string { return l.describe() }
+
+// Format writes what String returns, whatever the verb.
+func (l Lease) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, l.describe()) }
+
+// MarshalText returns what String does, so that no encoder writes the token.
+func (l Lease) MarshalText() ([]byte, error) { return []byte(l.describe()), nil }
+
+// LogValue returns what String does, for slog.
+func (l Lease) LogValue() slog.Value { return slog.StringValue(l.describe()) }
+
+// leaseKey is the key under which contexts carry what carried returns.
 type leaseKey struct{}
+
+// carried returns a lease as contexts carry it: behind a func, where fmt does not look
+// when it is given a context and the wrong verb.
+func carried(lease *Lease) any { return func() *Lease { return lease } }
 
 // fromContext returns the lease of ctx; nil when there is none.
 func fromContext(ctx context.Context) *Lease {
-	lease, _ := ctx.Value(leaseKey{}).(*Lease)
-	return lease
+	if lease, ok := ctx.Value(leaseKey{}).(func() *Lease); ok {
+		return lease()
+	}
+	return nil
 }
 
 // Token returns the token under which the handler or hook that got ctx started. It
@@ -44,6 +81,15 @@ func User(ctx context.Context) any {
 		return lease.User
 	}
 	return nil
+}
+
+// Encoded returns that token in compact serialization; "" unless Options.KeepEncoded
+// says that it is kept, and when there is no token.
+func Encoded(ctx context.Context) string {
+	if lease := fromContext(ctx); lease != nil {
+		return lease.Encoded
+	}
+	return ""
 }
 
 // Current returns the lease that a socket has now; nil for a guest and for a socket
