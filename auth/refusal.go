@@ -72,12 +72,14 @@ const (
 	ReasonOverloaded      Reason = "overloaded"       // temporary: too many sockets are held
 )
 
-// Codes of the npm package socketio-jwt, and one of ours for what will pass.
+// Codes of the npm package socketio-jwt, and one of ours for what will pass. Its code
+// for a secret function that answers an error is invalid_secret.
 const (
 	codeRequired    = "credentials_required"
 	codeFormat      = "credentials_bad_format"
 	codeNoHeader    = "missing_authorization_header"
 	codeInvalid     = "invalid_token"
+	codeSecret      = "invalid_secret"
 	codeUnknown     = "unknown"
 	codeUnavailable = "unavailable"
 )
@@ -111,7 +113,7 @@ var refusals = []struct {
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
 
-	{token.ErrKeysUnavailable, "authentication unavailable", codeUnavailable, ReasonKeysUnavailable, true},
+	{token.ErrKeysUnavailable, "authentication unavailable", codeSecret, ReasonKeysUnavailable, true},
 	{token.ErrMalformed, "jwt malformed", codeInvalid, ReasonTokenMalformed, false},
 	{token.ErrTooLarge, "jwt malformed", codeInvalid, ReasonTokenTooLarge, false},
 	{token.ErrHeader, "jwt header invalid", codeInvalid, ReasonTokenHeader, false},
