@@ -97,7 +97,7 @@ func (a *admission) wake() {
 		}
 		a.stage = over
 		a.mu.Unlock()
-		a.dismiss(refusal(cause))
+		a.dismiss(a.gate.refusal(cause))
 	}
 }
 
@@ -166,7 +166,7 @@ func (a *admission) announce(within context.Context, lease *Lease) *Error {
 	if refused := g.guard(within, "OnAdmit", func() { g.opts.OnAdmit(within, a.socket) }); refused != nil {
 		return refused
 	}
-	if late := tooLate(within); late != nil || lease == nil {
+	if late := g.tooLate(within); late != nil || lease == nil {
 		return late
 	}
 	return g.ended(lease)

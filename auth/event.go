@@ -28,7 +28,7 @@ func (g *Gate) Event(ctx context.Context, s *socketio.Socket) error {
 		return a.answer(nil, a.announce(within, nil))
 	}
 	if !a.hold() {
-		return a.answer(nil, refusal(errOverloaded))
+		return a.answer(nil, a.gate.refusal(errOverloaded))
 	}
 	return s.Hold(socketio.HoldOptions{Events: g.opts.EarlyEvents, Bytes: g.opts.EarlyBytes, Drop: g.opts.DropEarly})
 }
@@ -148,7 +148,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	defer cancel()
 	t, _, refused := a.gate.verify(within, shown)
 	if refused == nil && !sameHolder(t, Current(a.socket).Token) {
-		refused = refusal(errSubject)
+		refused = a.gate.refusal(errSubject)
 	}
 	switch {
 	case ctx.Err() != nil: // nobody hears it

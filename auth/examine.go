@@ -30,7 +30,7 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, shown *socketio.
 	if refused == nil && err != nil {
 		refused = hookRefusal(err)
 	}
-	if late := tooLate(ctx); late != nil {
+	if late := g.tooLate(ctx); late != nil {
 		return nil, late
 	}
 	if refused == nil {
@@ -51,9 +51,9 @@ func (g *Gate) verify(ctx context.Context, shown *socketio.Handshake) (t *token.
 		}
 	})
 	if refused == nil && err != nil {
-		refused = refusal(err)
+		refused = g.refusal(err)
 	}
-	if late := tooLate(ctx); late != nil {
+	if late := g.tooLate(ctx); late != nil {
 		return nil, "", late
 	}
 	if refused != nil {
@@ -64,11 +64,11 @@ func (g *Gate) verify(ctx context.Context, shown *socketio.Handshake) (t *token.
 
 // tooLate returns the refusal for a result that comes after the deadline: whatever
 // it is, it may be made of errors that only the deadline caused.
-func tooLate(ctx context.Context) *Error {
+func (g *Gate) tooLate(ctx context.Context) *Error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	return refusal(errLate)
+	return g.refusal(errLate)
 }
 
 // guard runs user code. A panic in it is logged and refuses the socket.
@@ -78,7 +78,7 @@ func (g *Gate) guard(ctx context.Context, what string, user func()) (refused *Er
 		if value == nil {
 			return
 		}
-		refused = refusal(errPanic)
+		refused = g.refusal(errPanic)
 		// The value may hold a token; the runtime's own errors, the type and the
 		// stack do not.
 		described := fmt.Sprintf("%T", value)

@@ -60,6 +60,15 @@ type Options struct {
 	// dropped once it is verified.
 	KeepEncoded bool
 
+	// ThreamTexts tells refusals in the words of the npm package
+	// @thream/socketio-jwt, for clients that compare them: a token that fails
+	// verification, whatever is wrong with it, and a lease that ends are told as
+	// "Unauthorized: Token is missing or invalid Bearer". A token that is missing or
+	// badly written is told in the same words by both packages. What the other has no
+	// words for stays as it is, hooks' refusals too, and so do codes and reasons. Zero
+	// means the words of socketio-jwt.
+	ThreamTexts bool
+
 	// Authorize decides about a socket whose token is good, and may say which user
 	// it is. An error refuses the socket, in words that say nothing, unless it is
 	// an *Error; see there. It sees the handshake as it came, and in event mode

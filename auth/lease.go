@@ -113,14 +113,14 @@ func (g *Gate) ended(lease *Lease) *Error {
 	if lease.Until.IsZero() || g.opts.Now().Before(lease.Until) {
 		return nil
 	}
-	return refusal(token.ErrExpired)
+	return g.refusal(token.ErrExpired)
 }
 
 // end ends a socket whose lease has ended. It is told, and then either the transport
 // closes, so that every namespace on it comes back with a fresh token, or the socket
 // leaves by DISCONNECT alone.
 func (a *admission) end() {
-	e := refusal(token.ErrExpired)
+	e := a.gate.refusal(token.ErrExpired)
 	a.gate.opts.Logger.Info("auth: lease ended", "socket", a.socket, "id", e.ID)
 	a.tell(doNotWait, e)
 	if a.gate.opts.LeaveAtExpiry {

@@ -93,7 +93,8 @@ var (
 	errPanic      = errors.New("auth: panic in a hook")
 )
 
-// refusals are the texts. The first line whose cause an error matches holds.
+// refusals are the texts for what is no fault of a token's. The first line whose cause
+// an error matches holds.
 var refusals = []struct {
 	cause     error
 	message   string
@@ -112,32 +113,43 @@ var refusals = []struct {
 	{errOverloaded, "authentication unavailable", codeUnavailable, ReasonOverloaded, true},
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
-
 	{token.ErrKeysUnavailable, "authentication unavailable", codeSecret, ReasonKeysUnavailable, true},
-	{token.ErrMalformed, "jwt malformed", codeInvalid, ReasonTokenMalformed, false},
-	{token.ErrTooLarge, "jwt malformed", codeInvalid, ReasonTokenTooLarge, false},
-	{token.ErrHeader, "jwt header invalid", codeInvalid, ReasonTokenHeader, false},
-	{token.ErrUnsigned, "jwt signature is required", codeInvalid, ReasonTokenUnsigned, false},
-	{token.ErrAlgorithm, "invalid algorithm", codeInvalid, ReasonTokenAlgorithm, false},
-	{token.ErrSignature, "invalid signature", codeInvalid, ReasonTokenSignature, false},
-	{token.ErrKeyNotFound, "invalid signature", codeInvalid, ReasonTokenSignature, false},
-	{token.ErrKey, "invalid signature", codeInvalid, ReasonTokenSignature, false},
-	{token.ErrExpired, "jwt expired", codeInvalid, ReasonTokenExpired, false},
-	{token.ErrNotYetValid, "jwt not active", codeInvalid, ReasonTokenNotActive, false},
-	{token.ErrMaxAge, "maxAge exceeded", codeInvalid, ReasonTokenTooOld, false},
-	{token.ErrIssuer, "jwt issuer invalid", codeInvalid, ReasonTokenIssuer, false},
-	{token.ErrAudience, "jwt audience invalid", codeInvalid, ReasonTokenAudience, false},
-	{token.ErrSubject, "jwt subject invalid", codeInvalid, ReasonTokenSubject, false},
-	{token.ErrID, "jwt jwtid invalid", codeInvalid, ReasonTokenID, false},
-	{token.ErrNonce, "jwt nonce invalid", codeInvalid, ReasonTokenNonce, false},
-	{token.ErrType, "jwt type invalid", codeInvalid, ReasonTokenType, false},
-	{token.ErrClaimMissing, "jwt claim missing", codeInvalid, ReasonTokenClaim, false},
-	{token.ErrClaim, "jwt claim invalid", codeInvalid, ReasonTokenClaim, false},
 }
+
+// badTokens are the texts for tokens that fail verification, and leases that end. All
+// are final, with codeInvalid.
+var badTokens = []struct {
+	cause   error
+	message string
+	reason  Reason
+}{
+	{token.ErrMalformed, "jwt malformed", ReasonTokenMalformed},
+	{token.ErrTooLarge, "jwt malformed", ReasonTokenTooLarge},
+	{token.ErrHeader, "jwt header invalid", ReasonTokenHeader},
+	{token.ErrUnsigned, "jwt signature is required", ReasonTokenUnsigned},
+	{token.ErrAlgorithm, "invalid algorithm", ReasonTokenAlgorithm},
+	{token.ErrSignature, "invalid signature", ReasonTokenSignature},
+	{token.ErrKeyNotFound, "invalid signature", ReasonTokenSignature},
+	{token.ErrKey, "invalid signature", ReasonTokenSignature},
+	{token.ErrExpired, "jwt expired", ReasonTokenExpired},
+	{token.ErrNotYetValid, "jwt not active", ReasonTokenNotActive},
+	{token.ErrMaxAge, "maxAge exceeded", ReasonTokenTooOld},
+	{token.ErrIssuer, "jwt issuer invalid", ReasonTokenIssuer},
+	{token.ErrAudience, "jwt audience invalid", ReasonTokenAudience},
+	{token.ErrSubject, "jwt subject invalid", ReasonTokenSubject},
+	{token.ErrID, "jwt jwtid invalid", ReasonTokenID},
+	{token.ErrNonce, "jwt nonce invalid", ReasonTokenNonce},
+	{token.ErrType, "jwt type invalid", ReasonTokenType},
+	{token.ErrClaimMissing, "jwt claim missing", ReasonTokenClaim},
+	{token.ErrClaim, "jwt claim invalid", ReasonTokenClaim},
+}
+
+// threamText is what @thream/socketio-jwt says of each of badTokens.
+const threamText = "Unauthorized: Token is missing or invalid Bearer"
 
 // refusal returns what a peer is told for a cause of ours or of package token.
 // Anything else is told as a hook's refusal is.
-func refusal(cause error) *Error {
+func (g *Gate) refusal(cause error) *Error {
 	if own := (*Error)(nil); errors.As(cause, &own) {
 		return hookRefusal(cause)
 	}
@@ -145,6 +157,16 @@ func refusal(cause error) *Error {
 		if errors.Is(cause, r.cause) {
 			return &Error{Message: r.message, Code: r.code, Reason: r.reason, ID: newID(), Temporary: r.temporary, Err: cause}
 		}
+	}
+	for _, r := range badTokens {
+		if !errors.Is(cause, r.cause) {
+			continue
+		}
+		e := &Error{Message: r.message, Code: codeInvalid, Reason: r.reason, ID: newID(), Err: cause}
+		if g.opts.ThreamTexts {
+			e.Message = threamText
+		}
+		return e
 	}
 	return hookRefusal(cause)
 }

@@ -137,6 +137,75 @@ func TestBadTokensOnTheWire(t *testing.T) {
 	}
 }
 
+const threamText = "Unauthorized: Token is missing or invalid Bearer"
+
+// With ThreamTexts all bad tokens are told in the same words, and the ends of leases;
+// all else stays as it is.
+func TestThreamTexts(t *testing.T) {
+	gate := auth.Options{ThreamTexts: true, Grace: -1}
+	for i, b := range badTokens {
+		t.Run(b.name, func(t *testing.T) {
+			bubble(t, setup{gate: gate, verifier: strict(t)}, func(f *fixture) {
+				var w wire
+				if _, err := f.try(sockettest.Options{Auth: bearing(badToken(i)), Trace: w.trace}); err == nil {
+					t.Fatal("admitted")
+				}
+				w.want(t, connectError(threamText, "invalid_token", b.reason))
+			})
+			bubble(t, setup{gate: gate, verifier: strict(t), event: true}, func(f *fixture) {
+				var w wire
+				p := f.dial(sockettest.Options{Trace: w.trace})
+				f.emit(p, "authenticate", bearing(badToken(i)))
+				f.ended(p, sockettest.ErrDisconnected, 0)
+				w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, threamText, "invalid_token", b.reason), "1")
+			})
+		})
+	}
+	for _, b := range badPayloads {
+		t.Run(b.name, func(t *testing.T) {
+			bubble(t, setup{gate: gate}, func(f *fixture) {
+				var w wire
+				if _, err := f.try(sockettest.Options{Auth: json.RawMessage(b.payload), Trace: w.trace}); err == nil {
+					t.Fatal("admitted")
+				}
+				w.want(t, connectError(b.message, b.code, b.reason))
+			})
+		})
+	}
+	bubble(t, setup{gate: gate, verifier: strict(t), event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		down := signWith(secret, map[string]any{"alg": "HS256", "kid": "down"}, claims{})
+		f.emit(p, "authenticate", bearing(down))
+		if told, _ := f.unauthorized(p); told.Message != "authentication unavailable" {
+			t.Errorf("told %+v", told)
+		}
+	})
+	for _, event := range []bool{false, true} {
+		bubble(t, setup{gate: gate, event: event}, func(f *fixture) {
+			p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})
+			if event {
+				f.login(p, expiring(time.Minute))
+			}
+			told, _ := f.unauthorized(p)
+			if want := (refusal{threamText, "invalid_token", "UnauthorizedError", "token_expired", told.ID}); told != want {
+				t.Errorf("told %+v, want %+v", told, want)
+			}
+		})
+	}
+	for message, err := range map[string]error{
+		"not authorized": errors.New("no such row in table users"),
+		"jwt expired":    &auth.Error{Message: "jwt expired"}, // a hook's own words
+	} {
+		gate := gate
+		gate.Authorize = func(context.Context, *token.Token, *socketio.Handshake) (any, error) { return nil, err }
+		bubble(t, setup{gate: gate}, func(f *fixture) {
+			if told := f.refused(sockettest.Options{Auth: bearing(sign(nil))}); told.Message != message {
+				t.Errorf("told %+v, want %q", told, message)
+			}
+		})
+	}
+}
+
 // badPayloads are auth payloads, and first arguments of "authenticate", that hold no
 // token that could be looked at.
 var badPayloads = []struct{ name, payload, message, code, reason string }{
