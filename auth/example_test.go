@@ -114,6 +114,33 @@ func ExampleGate_Event() {
 	// hello ada
 }
 
+// A client in Go tells a refusal from other errors, and why it was.
+func ExampleParseRefusal() {
+	key, err := mint.Generate(token.HS256)
+	check(err)
+	verifier, err := token.NewVerifier(key.Key(), token.Options{})
+	check(err)
+	gate, err := auth.NewGate(verifier, auth.Options{})
+	check(err)
+	io, err := socketio.NewServer(socketio.Options{})
+	check(err)
+	io.Use(gate.Handshake)
+	url, stop := serve(io)
+	defer stop()
+
+	_, err = sockettest.Dial(context.Background(), url, sockettest.Options{Auth: map[string]any{"token": "guesswork"}})
+	var refused *socketio.ConnectError
+	if errors.As(err, &refused) {
+		data, _ := refused.Data.(json.RawMessage)
+		if told, ok := auth.ParseRefusal(data); ok {
+			fmt.Println(told.Code, told.Reason == auth.ReasonTokenMalformed)
+		}
+	}
+
+	// Output:
+	// invalid_token true
+}
+
 // Who may come in is more than whose token is good; and whom the handlers see is more
 // than its claims.
 func ExampleNewGate() {
@@ -149,8 +176,7 @@ func ExampleNewGate() {
 		peer, err := sockettest.Dial(ctx, url, sockettest.Options{Auth: map[string]any{"token": tokenFor(name, key)}})
 		var refused *socketio.ConnectError
 		if errors.As(err, &refused) {
-			var told struct{ Reason auth.Reason }
-			check(json.Unmarshal(refused.Data.(json.RawMessage), &told))
+			told, _ := auth.ParseRefusal(refused.Data.(json.RawMessage))
 			fmt.Println(name, told.Reason == auth.ReasonNotAuthorized, refused.Message)
 			continue
 		}

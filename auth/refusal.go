@@ -201,6 +201,9 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// unauthorizedError is the type of every refusal.
+const unauthorizedError = "UnauthorizedError"
+
 // told is an Error on the wire, its members in this order.
 type told struct {
 	Message string `json:"message"`
@@ -223,7 +226,7 @@ type toldInner struct {
 }
 
 func (e *Error) told() told {
-	return told{Message: e.Message, Code: e.Code, Type: "UnauthorizedError", Reason: e.Reason, ID: e.ID}
+	return told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Reason: e.Reason, ID: e.ID}
 }
 
 func (e *Error) toldByEvent() toldByEvent {

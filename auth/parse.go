@@ -1,0 +1,38 @@
+package auth
+
+import "github.com/go-json-experiment/json"
+
+// longestRefusal bounds what ParseRefusal looks at.
+const longestRefusal = 64 << 10
+
+// ParseRefusal reads what a peer was told, for clients in Go: the data of
+// CONNECT_ERROR, all of its payload, or the payload of "unauthorized". It reports false
+// for what is no refusal of a gate: another middleware's, another shape, JSON that is
+// not strict, more than 64 KiB. A server of the npm package socketio-jwt tells no Reason
+// and no ID. Temporary and Err are not told: that a refusal is temporary shows in the
+// transport, which closes. It keeps nothing of payload, never panics, and may be called
+// concurrently.
+func ParseRefusal(payload []byte) (*Error, bool) {
+	if len(payload) > longestRefusal {
+		return nil, false
+	}
+	var read struct {
+		told
+		Data *told `json:"data"`
+	}
+	// Names match exactly and come once; a member of another type is an error.
+	if json.Unmarshal(payload, &read) != nil {
+		return nil, false
+	}
+	t := read.told
+	if read.Data != nil {
+		if t != (told{Message: read.Data.Message}) {
+			return nil, false
+		}
+		t = *read.Data
+	}
+	if t.Type != unauthorizedError || t.Message == "" || t.Code == "" {
+		return nil, false
+	}
+	return &Error{Message: t.Message, Code: t.Code, Reason: t.Reason, ID: t.ID}, true
+}
