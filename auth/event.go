@@ -97,7 +97,32 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 		return
 	}
 	a.socket.SetContextValue(leaseKey{}, carried(lease))
+	if refused := a.loggedIn(); refused != nil {
+		a.dismiss(refused)
+		return
+	}
 	_ = a.socket.Emit("authenticated")
+}
+
+// loggedIn runs OnLogin. What it returns ends the socket, unless something has.
+func (a *admission) loggedIn() *Error {
+	g := a.gate
+	if g.opts.OnLogin == nil {
+		return nil
+	}
+	ctx := a.socket.Context() // of the lease, and not of what was before
+	refused := g.guard(ctx, "OnLogin", func() { g.opts.OnLogin(ctx, a.socket) })
+	if refused == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stage == over {
+		return nil
+	}
+	a.stage = over
+	a.stopTimer()
+	return refused
 }
 
 // attemptFailed refuses the socket, or lets it try again.

@@ -79,6 +79,12 @@ type Options struct {
 	// Token, User and Current work in it. A socket may still be refused after it,
 	// by a later connect middleware, or since OnAdmit took too long. Nil means none.
 	OnAdmit func(ctx context.Context, s *socketio.Socket)
+	// OnLogin runs for each guest that has logged in, with the context of its lease, and
+	// before it hears "authenticated". The socket is in already: what needs the user,
+	// such as rooms of its own, is done here for such a socket, and otherwise in
+	// socketio.Namespace.OnConnect. A panic in it ends the socket. Nil means none;
+	// without Guests it is an error.
+	OnLogin func(ctx context.Context, s *socketio.Socket)
 	// OnRefuse runs for each refusal, failed attempts among them: on a goroutine of
 	// its own, and after the last one when the socket has ended, so that it changes
 	// nothing about it. Error.Err is the cause. Nil means none.
@@ -129,6 +135,9 @@ func (o Options) withDefaults() (Options, error) {
 	check(o.EarlyBytes < 0, "EarlyBytes is negative")
 	check(o.MaxHeld < 0, "MaxHeld is negative")
 	check(o.DropEarly && (o.EarlyEvents != 0 || o.EarlyBytes != 0), "EarlyEvents and EarlyBytes do not apply with DropEarly")
+	check(o.Guests && (o.EarlyEvents != 0 || o.EarlyBytes != 0 || o.DropEarly || o.MaxHeld != 0),
+		"EarlyEvents, EarlyBytes, DropEarly and MaxHeld do not apply with Guests: no socket is held")
+	check(!o.Guests && o.OnLogin != nil, "OnLogin does not apply without Guests")
 	check(o.Sources != nil && len(o.Sources) == 0, "Sources is empty; leave it nil for the usual ones")
 	for i, source := range o.Sources {
 		if err := checkSource(source); err != nil {

@@ -496,6 +496,11 @@ func TestNewGateChecksItsOptions(t *testing.T) {
 		"MaxHeld":             {MaxHeld: -1},
 		"early and DropEarly": {EarlyEvents: 1, DropEarly: true},
 		"bytes and DropEarly": {EarlyBytes: 1, DropEarly: true},
+		"early and Guests":    {EarlyEvents: 1, Guests: true},
+		"bytes and Guests":    {EarlyBytes: 1, Guests: true},
+		"drop and Guests":     {DropEarly: true, Guests: true},
+		"held and Guests":     {MaxHeld: 1, Guests: true},
+		"login, no Guests":    {OnLogin: func(context.Context, *socketio.Socket) {}},
 		"no sources":          {Sources: []auth.Source{}},
 		"nil source":          {Sources: []auth.Source{nil}},
 		"nil SourceFunc":      {Sources: []auth.Source{auth.SourceFunc(nil)}},
@@ -516,7 +521,8 @@ func TestNewGateChecksItsOptions(t *testing.T) {
 		"two cookies":        {Sources: []auth.Source{auth.FromCookie("t"), auth.FromCookie("u")}},
 		"two funcs":          {Sources: []auth.Source{sourceFunc, sourceFunc}}, // nobody can tell
 		"no grace":           {Grace: -1},
-		"everything fitting": {Sources: []auth.Source{usual}, Timeout: time.Second, Attempts: 3, DropEarly: true, MaxHeld: 1, Guests: true, LeaveAtExpiry: true},
+		"everything fitting": {Sources: []auth.Source{usual}, Timeout: time.Second, Attempts: 3, DropEarly: true, MaxHeld: 1, LeaveAtExpiry: true, KeepEncoded: true, ThreamTexts: true},
+		"guests":             {Guests: true, Attempts: 3, Grace: time.Second, OnLogin: func(context.Context, *socketio.Socket) {}},
 	} {
 		if _, err := auth.NewGate(v, opts); err != nil {
 			t.Errorf("%s: %v", name, err)

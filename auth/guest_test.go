@@ -1,0 +1,164 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// In event mode guests are let in at once, and may log in on the same socket.
+func TestEventGuests(t *testing.T) {
+	var admitted record
+	gate := auth.Options{Guests: true, OnAdmit: func(ctx context.Context, _ *socketio.Socket) { admitted.add(subject(ctx)) }}
+	for _, event := range []bool{false, true} {
+		admitted = record{}
+		bubble(t, setup{event: event, gate: gate, furnish: func(f *fixture) {
+			f.io.Handle("during", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+				time.Sleep(time.Minute) // a login meanwhile
+				f.ran.add(fmt.Sprintf("during: %s, now %t", subject(ctx), auth.Current(s) != nil))
+				return nil
+			})
+		}}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			if got := f.whoami(p); got != "guest" {
+				t.Errorf("whoami: %q", got)
+			}
+			time.Sleep(time.Hour) // no deadline
+			f.emit(p, "during")
+			synctest.Wait()
+			f.login(p, expiring(2*time.Hour))
+			if got := f.whoami(p); got != "ada" {
+				t.Errorf("whoami: %q", got)
+			}
+			f.happened("connected guest", "during: guest, now true")
+			if got := admitted.all(); !slices.Equal(got, []string{"guest"}) {
+				t.Errorf("OnAdmit: %q", got)
+			}
+			if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
+				t.Errorf("told %+v", told)
+			}
+			f.ended(p, sockettest.ErrClosed, 0)
+		})
+	}
+}
+
+// A guest that logs in runs OnLogin, with its lease and before it hears so, in both
+// modes; nobody else does.
+func TestOnLogin(t *testing.T) {
+	var hooks record
+	gate := auth.Options{Guests: true, Attempts: 2,
+		Authorize: func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+			return "user " + tok.Subject, nil
+		},
+		OnLogin: func(ctx context.Context, s *socketio.Socket) {
+			time.Sleep(time.Second)
+			hooks.add(fmt.Sprint("login of ", auth.User(ctx), ", ", auth.Current(s).Token == auth.Token(ctx), ", ", s.Join("ada")))
+		},
+	}
+	for _, event := range []bool{false, true} {
+		hooks = record{}
+		bubble(t, setup{event: event, gate: gate}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			f.emit(p, "authenticate", bearing("junk"))
+			f.unauthorized(p)
+			start := time.Now()
+			f.login(p, sign(nil))
+			if took := time.Since(start); took != time.Second {
+				t.Errorf("it heard so after %v, want 1s", took)
+			}
+			_ = f.io.To("ada").Emit("news")
+			f.expect(p, "news")
+			f.login(p, sign(nil)) // once more, which is no login
+			if !event {
+				f.dial(sockettest.Options{Auth: bearing(sign(nil))}) // no guest
+			}
+			if got := hooks.all(); !slices.Equal(got, []string{"login of user ada, true, <nil>"}) {
+				t.Errorf("OnLogin: %q", got)
+			}
+		})
+	}
+	gate.OnLogin = func(context.Context, *socketio.Socket) { panic("in OnLogin") }
+	bubble(t, setup{gate: gate, event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing(sign(nil)))
+		if told, _ := f.unauthorized(p); told.Reason != "internal_error" {
+			t.Errorf("told %+v", told)
+		}
+		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+		f.happened("connected guest", "disconnected: server namespace disconnect")
+	})
+	// Its lease may end meanwhile: then that is what ends the socket.
+	gate.OnLogin = func(ctx context.Context, _ *socketio.Socket) { <-ctx.Done(); panic("in OnLogin") }
+	bubble(t, setup{gate: gate, event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing(expiring(time.Minute)))
+		if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
+			t.Errorf("told %+v", told)
+		}
+		f.ended(p, sockettest.ErrClosed, 0)
+		synctest.Wait()
+		if strings.Contains(f.log.String(), "auth: refused") {
+			t.Error("refused after its end")
+		}
+	})
+}
+
+// Who shows a bad token is no guest, and no guest any more.
+func TestGuestWithABadToken(t *testing.T) {
+	bubble(t, setup{event: true, gate: auth.Options{Guests: true}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing("junk"))
+		f.unauthorized(p)
+		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+		f.happened("connected guest", "disconnected: server namespace disconnect")
+	})
+	bubble(t, setup{event: true, gate: auth.Options{Guests: true, Attempts: 2}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing("junk"))
+		f.unauthorized(p)
+		time.Sleep(time.Hour)
+		f.login(p, sign(nil))
+	})
+}
+
+// A guest shows its token by "authenticate" alone: what came with the handshake may be
+// there still, or not.
+func TestGuestLoginLooksAtThePayloadAlone(t *testing.T) {
+	bubble(t, setup{event: true, gate: auth.Options{Guests: true}, furnish: func(f *fixture) {
+		f.io.OnConnect(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
+	}}, func(f *fixture) {
+		header := map[string][]string{"Authorization": {"Bearer " + sign(nil)}}
+		p := f.dial(sockettest.Options{Header: header})
+		f.emit(p, "authenticate")
+		if told, _ := f.unauthorized(p); told.Reason != "token_missing" {
+			t.Errorf("told %+v", told)
+		}
+		p = f.dial(sockettest.Options{Header: header})
+		f.login(p, sign(claims{"sub": "bob"})) // which is no conflict
+		time.Sleep(time.Hour / 2)
+	})
+}
+
+// A login that takes too long ends as a hold does: the peer comes back by itself.
+func TestGuestLoginTimeout(t *testing.T) {
+	bubble(t, setup{event: true, verifier: slow(t, time.Minute), gate: auth.Options{Guests: true}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		time.Sleep(time.Hour)
+		f.emit(p, "authenticate", bearing(expiring(time.Hour)))
+		if told, _ := f.unauthorized(p); told.Reason != "auth_unavailable" {
+			t.Errorf("told %+v", told)
+		}
+		f.ended(p, sockettest.ErrClosed, 0)
+		time.Sleep(time.Hour)
+		f.happened("connected guest", "disconnected: forced server close")
+	})
+}
