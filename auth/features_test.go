@@ -1,0 +1,196 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// What programs did with the npm packages socketio-jwt and @thream/socketio-jwt, in
+// both modes.
+
+// tenant is where a program keeps what it needs of a guest's request.
+var tenant = socketio.NewKey[string]()
+
+// A key function chooses by the request, the header and the payload: whichever mode it
+// is, and when a guest logs in later. Of the request is left what a socket keeps then.
+func TestKeyFuncSeesTheRequest(t *testing.T) {
+	var f *fixture
+	v := verifierOf(t, token.KeyFunc(func(ctx context.Context, u token.Unverified) (token.Key, error) {
+		s := socketio.FromContext(ctx)
+		h := s.Handshake()
+		of := h.Header.Get("X-Tenant")
+		if of == "" {
+			of, _ = tenant.Value(s)
+		}
+		var claimed string
+		if err := u.Claim("tenant", &claimed); err != nil {
+			return token.Key{}, err
+		}
+		f.ran.add(fmt.Sprint("asked for ", claimed, " of ", of, ", ", u.Header.KeyID, ", ", h.RemoteAddr != "", " ", h.Path, " ", h.Query().Get("room")))
+		if claimed != of || u.Header.KeyID != "k1" {
+			return token.Key{}, token.ErrKeyNotFound
+		}
+		return token.Secret("the secret of " + of + ", long enough for HS256"), nil
+	}), token.Options{})
+	compact := func(of string) string {
+		return signWith("the secret of "+of+", long enough for HS256", map[string]any{"alg": "HS256", "kid": "k1"},
+			claims{"sub": "ada", "tenant": of, "exp": time.Now().Add(time.Hour).Unix()})
+	}
+	came := sockettest.Options{Header: http.Header{"X-Tenant": {"t1"}}, Query: url.Values{"room": {"r"}}}
+	for _, event := range []bool{false, true} {
+		bubble(t, setup{event: event, verifier: v}, func(fixture *fixture) {
+			f = fixture
+			if event {
+				f.login(f.dial(came), compact("t1"))
+				p := f.dial(came)
+				f.emit(p, "authenticate", bearing(compact("t2")))
+				f.unauthorized(p)
+			} else {
+				with := came
+				with.Auth = bearing(compact("t1"))
+				f.dial(with)
+				with.Auth = bearing(compact("t2"))
+				f.refused(with)
+			}
+			f.happened("asked for t1 of t1, k1, true /socket.io/ r", "connected ada", "asked for t2 of t1, k1, true /socket.io/ r")
+		})
+		keep := func(_ context.Context, s *socketio.Socket) { tenant.Set(s, s.Handshake().Header.Get("X-Tenant")) }
+		bubble(t, setup{event: event, verifier: v, gate: auth.Options{Guests: true, OnAdmit: keep}}, func(fixture *fixture) {
+			f = fixture
+			p := f.dial(came)
+			f.whoami(p)
+			time.Sleep(time.Hour)
+			f.login(p, compact("t1"))
+			f.happened("connected guest", "asked for t1 of t1, k1, true /socket.io/ ")
+		})
+	}
+}
+
+// The sources see of a guest's request all that the socket keeps.
+func TestSourcesSeeWhatIsLeftOfAGuestsRequest(t *testing.T) {
+	var seen *socketio.Handshake
+	source := auth.SourceFunc(func(ctx context.Context, h *socketio.Handshake) (string, error) {
+		seen = h
+		return auth.FromAuth("token").Find(ctx, h)
+	})
+	bubble(t, setup{gate: auth.Options{Guests: true, Sources: []auth.Source{source}}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Header: http.Header{"Origin": {"http://server"}}, Query: url.Values{"a": {"b"}}})
+		f.whoami(p)
+		f.login(p, sign(nil))
+		kept := reflect.ValueOf(f.io.Sockets()[0].Handshake()).Elem()
+		for i, field := range reflect.VisibleFields(kept.Type()) {
+			if field.Name == "Auth" || !field.IsExported() {
+				continue
+			}
+			if got, want := reflect.ValueOf(seen).Elem().Field(i).Interface(), kept.Field(i).Interface(); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s is %v, and the socket has %v", field.Name, got, want)
+			}
+		}
+		if len(seen.Auth) == 0 || len(seen.Query()) != 0 {
+			t.Errorf("auth payload %s, query %v", seen.Auth, seen.Query())
+		}
+	})
+}
+
+// A namespace has the gate that it was given, and dynamic ones that of their rule: a
+// token for one opens no other.
+func TestEachNamespaceHasItsOwnGate(t *testing.T) {
+	gateFor := func(audience string) *auth.Gate {
+		g, err := auth.NewGate(verifierOf(t, token.Secret(secret), token.Options{Audiences: []string{audience}}), auth.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	bubble(t, setup{furnish: func(f *fixture) {
+		f.furnish(f.io.Of("/admin"), gateFor("admin").Event)
+		f.furnish(f.io.OfPattern(regexp.MustCompile(`/room-\d+`)), gateFor("rooms").Handshake)
+		f.furnish(f.io.OfPattern(regexp.MustCompile(`/desk-\d+`)), gateFor("desks").Event)
+	}}, func(f *fixture) {
+		compact := func(audience string) string { return sign(claims{"aud": audience, "sub": "ada of " + audience}) }
+		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
+		join := func(name, audience string) (*sockettest.Peer, error) {
+			return p.Join(f.ctx, name, bearing(compact(audience)))
+		}
+		for _, name := range []string{"/room-1", "/room-2"} {
+			for _, other := range []string{"admin", "desks", "mail"} {
+				if _, err := join(name, other); err == nil {
+					t.Errorf("%s let in a token for %s", name, other)
+				}
+			}
+			room, err := join(name, "rooms")
+			if err != nil || f.whoami(room) != "ada of rooms" {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for name, own := range map[string]string{"/admin": "admin", "/desk-1": "desks", "/desk-2": "desks"} {
+			outside, err := join(name, own) // which is not looked at
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.emit(outside, "authenticate", bearing(compact("rooms")))
+			if told, _ := f.unauthorized(outside); told.Reason != "token_audience" {
+				t.Errorf("%s told %+v", name, told)
+			}
+			f.ended(outside, sockettest.ErrDisconnected, 2*time.Second)
+			inside, err := join(name, own)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.login(inside, compact(own))
+			if got := f.whoami(inside); got != "ada of "+own {
+				t.Errorf("%s: whoami: %q", name, got)
+			}
+		}
+		if got := f.whoami(p); got != "ada" {
+			t.Errorf("whoami: %q", got)
+		}
+	})
+}
+
+// What Authorize returns is the user, also of a guest who logs in later; what it refuses
+// gets no lease.
+func TestAuthorizeOfALaterLogin(t *testing.T) {
+	gate := auth.Options{Guests: true, Attempts: 2, Authorize: func(_ context.Context, tok *token.Token, h *socketio.Handshake) (any, error) {
+		if tok.Subject == "mallory" || h.RemoteAddr == "" {
+			return nil, &auth.Error{Message: "banned", Code: "banned"}
+		}
+		return strings.ToUpper(tok.Subject), nil
+	}}
+	for _, event := range []bool{false, true} {
+		bubble(t, setup{event: event, gate: gate, furnish: func(f *fixture) {
+			f.io.Handle("user", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+				f.ran.add(fmt.Sprint("user ", auth.User(ctx)))
+				return nil
+			})
+		}}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			f.emit(p, "user")
+			f.emit(p, "authenticate", bearing(sign(claims{"sub": "mallory"})))
+			if told, _ := f.unauthorized(p); told.Message != "banned" || told.Code != "banned" {
+				t.Errorf("told %+v", told)
+			}
+			f.emit(p, "user")
+			synctest.Wait()
+			f.login(p, sign(nil))
+			f.emit(p, "user")
+			if got := f.ran.all(); !slices.Equal(got, []string{"connected guest", "user <nil>", "user <nil>", "user ADA"}) {
+				t.Errorf("on the server ran %q", got)
+			}
+		})
+	}
+}
