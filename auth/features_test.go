@@ -55,14 +55,16 @@ func TestKeyFuncSeesTheRequest(t *testing.T) {
 		bubble(t, setup{event: event, verifier: v}, func(fixture *fixture) {
 			f = fixture
 			if event {
-				f.login(f.dial(came), compact("t1"))
 				p := f.dial(came)
+				f.login(p, compact("t1"))
+				f.whoami(p)
+				p = f.dial(came)
 				f.emit(p, "authenticate", bearing(compact("t2")))
 				f.unauthorized(p)
 			} else {
 				with := came
 				with.Auth = bearing(compact("t1"))
-				f.dial(with)
+				f.whoami(f.dial(with))
 				with.Auth = bearing(compact("t2"))
 				f.refused(with)
 			}

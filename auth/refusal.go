@@ -31,11 +31,22 @@ type Error struct {
 	Err error
 }
 
-// Error returns the message, and never the cause.
-func (e *Error) Error() string { return "auth: refused: " + e.Message }
+// Error returns the message, and never the cause. A nil *Error, which a hook may have
+// returned by mistake, is an error like any other.
+func (e *Error) Error() string {
+	if e == nil {
+		return "auth: refused"
+	}
+	return "auth: refused: " + e.Message
+}
 
 // Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // A Reason says for programs why a socket was refused, or ended.
 type Reason string
