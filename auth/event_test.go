@@ -3,9 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,85 +29,6 @@ func TestEventAdmits(t *testing.T) {
 	})
 }
 
-// A held socket is outside: it hears nothing, is seen by nothing, and what it says
-// reaches nobody.
-func TestHeldSocketIsOutside(t *testing.T) {
-	bubble(t, setup{event: true}, func(f *fixture) {
-		inside := f.dial(sockettest.Options{})
-		f.login(inside, sign(claims{"sub": "bob"}))
-		p := f.dial(sockettest.Options{})
-		synctest.Wait()
-
-		if got := f.io.Sockets(); len(got) != 1 || got[0].ID() != inside.ID() {
-			t.Errorf("listed: %v", got)
-		}
-		if got, _ := f.io.FetchSockets(f.ctx); len(got) != 1 {
-			t.Errorf("fetched: %v", got)
-		}
-		_ = f.io.Emit("news")
-		_ = f.io.To(p.ID()).Emit("news")
-		_ = f.io.To("lobby").Emit("news")
-		_ = f.io.SocketsJoin(f.ctx, "vip")
-		_ = f.io.To("vip").Emit("news")
-		f.emit(p, "say", "early")
-		f.nothing(p)
-		f.happened("connected bob")
-		if got := inside.Events(); len(got) != 3 {
-			t.Errorf("the socket inside got %q", got)
-		}
-
-		f.login(p, sign(nil))
-		f.nothing(p) // what was said before is not said again
-		f.happened("connected bob", "connected ada", "event say")
-		_ = f.io.To("vip").Emit("news")
-		f.nothing(p)
-		_ = f.io.To("lobby").Emit("news")
-		f.expect(p, "news")
-	})
-}
-
-// The deadline runs until success, whatever the peer sends.
-func TestDeadline(t *testing.T) {
-	junk := func(f *fixture, p *sockettest.Peer) {
-		for range 40 {
-			time.Sleep(100 * time.Millisecond)
-			_ = p.Emit("authenticate", bearing("junk"))
-		}
-	}
-	for name, c := range map[string]struct {
-		gate auth.Options
-		send func(f *fixture, p *sockettest.Peer)
-	}{
-		"silence":      {auth.Options{}, nil},
-		"other events": {auth.Options{DropEarly: true}, func(f *fixture, p *sockettest.Peer) { f.emit(p, "hello") }},
-		"bad attempts": {auth.Options{Attempts: 1000}, junk},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, setup{event: true, gate: c.gate}, func(f *fixture) {
-				start := time.Now()
-				p := f.dial(sockettest.Options{})
-				if c.send != nil {
-					c.send(f, p)
-				}
-				for {
-					told, e := f.unauthorized(p)
-					if told.Reason == "token_malformed" {
-						continue
-					}
-					want := refusal{"authentication timeout", "credentials_required", "UnauthorizedError", "auth_timeout", told.ID}
-					if told != want || !e.WantsAck() || time.Since(start) != 5*time.Second {
-						t.Errorf("told %+v after %v, want %+v after 5s", told, time.Since(start), want)
-					}
-					break
-				}
-				_ = p.Emit("authenticate", bearing(sign(nil))) // too late
-				f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
-				f.happened()
-			})
-		})
-	}
-}
-
 func TestDeadlineOnTheWire(t *testing.T) {
 	var w wire
 	bubble(t, setup{event: true, gate: auth.Options{Timeout: time.Second, Grace: -1}}, func(f *fixture) {
@@ -130,32 +49,6 @@ func TestOneAttemptUnlessMoreAreAllowed(t *testing.T) {
 		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
 		f.nothing(p)
 		f.happened()
-	})
-}
-
-func TestAttempts(t *testing.T) {
-	var refused record
-	gate := auth.Options{Attempts: 3, OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
-	bubble(t, setup{event: true, gate: gate}, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		for range 2 {
-			f.emit(p, "authenticate", bearing("junk"))
-			f.unauthorized(p)
-		}
-		f.login(p, sign(nil))
-		f.happened("connected ada")
-
-		p = f.dial(sockettest.Options{})
-		for range 3 {
-			f.emit(p, "authenticate", bearing("junk"))
-			f.unauthorized(p)
-		}
-		f.emit(p, "authenticate", bearing(sign(nil)))
-		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
-		f.happened("connected ada")
-		if got := len(refused.all()); got != 5 {
-			t.Errorf("OnRefuse ran %d times, want 5", got)
-		}
 	})
 }
 
@@ -199,67 +92,6 @@ func TestGrace(t *testing.T) {
 			f.ended(p, sockettest.ErrDisconnected, want)
 		})
 	}
-}
-
-// Leaving one namespace does not end the others of the connection.
-func TestRefusalLeavesOneNamespaceAlone(t *testing.T) {
-	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event) }}, func(f *fixture) {
-		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
-		admin, err := p.Join(f.ctx, "/admin", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.emit(admin, "authenticate", bearing("junk"))
-		f.unauthorized(admin)
-		f.ended(admin, sockettest.ErrDisconnected, 2*time.Second)
-		if got := f.whoami(p); got != "ada" {
-			t.Errorf("whoami: %q", got)
-		}
-		if admin, err = p.Join(f.ctx, "/admin", nil); err != nil {
-			t.Fatal(err)
-		}
-		f.login(admin, sign(claims{"sub": "root"})) // another identity on the same connection
-		if a, b := f.whoami(p), f.whoami(admin); a != "ada" || b != "root" {
-			t.Errorf("whoami: %q and %q", a, b)
-		}
-	})
-}
-
-func TestEarlyEvents(t *testing.T) {
-	events := func(p *sockettest.Peer, n int) {
-		for i := range n {
-			_ = p.Emit(fmt.Sprintf("e%d", i))
-		}
-	}
-	bubble(t, setup{event: true}, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		events(p, 16)
-		f.login(p, sign(nil))
-		f.emit(p, "after")
-		want := []string{"connected ada"}
-		for i := range 16 {
-			want = append(want, fmt.Sprintf("event e%d", i))
-		}
-		f.happened(append(want, "event after")...)
-	})
-	bubble(t, setup{event: true}, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		events(p, 17)
-		f.ended(p, sockettest.ErrClosed, 0)
-		f.happened()
-	})
-	bubble(t, setup{event: true, gate: auth.Options{EarlyEvents: 2, EarlyBytes: 1000}}, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		f.emit(p, "big", strings.Repeat("x", 1000))
-		f.ended(p, sockettest.ErrClosed, 0)
-	})
-	bubble(t, setup{event: true, gate: auth.Options{DropEarly: true}}, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		events(p, 100)
-		f.login(p, sign(nil))
-		f.emit(p, "after")
-		f.happened("connected ada", "event after")
-	})
 }
 
 // "authenticated" means in: what a peer sends once it heard that is no early event,
@@ -350,29 +182,6 @@ func TestDeadlineAgainstSuccess(t *testing.T) {
 	t.Log(outcomes)
 }
 
-// One verification at a time for each socket, and what waits is bounded.
-func TestVerificationsOfASocketTakeTurns(t *testing.T) {
-	running, most := 0, 0
-	v := verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
-		running++
-		most = max(most, running)
-		time.Sleep(time.Second)
-		running--
-		return token.Key{}, token.ErrKeyNotFound
-	}), token.Options{})
-	bubble(t, setup{event: true, verifier: v, gate: auth.Options{Attempts: 100}}, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		for range 50 {
-			f.emit(p, "authenticate", bearing(sign(nil)))
-		}
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		if most != 1 {
-			t.Errorf("%d verifications at once, want one", most)
-		}
-	})
-}
-
 // A slow key server holds up nobody else.
 func TestSlowVerificationHoldsUpNobodyElse(t *testing.T) {
 	v := verifierOf(t, token.KeyFunc(func(_ context.Context, u token.Unverified) (token.Key, error) {
@@ -418,65 +227,6 @@ func TestAuthenticateBesideHandshake(t *testing.T) {
 		}
 		f.happened("connected ada")
 	})
-}
-
-// Another "authenticate" of an admitted socket is idempotent: handlers run once, the
-// lease stays, and nobody becomes somebody else.
-func TestAuthenticateAgain(t *testing.T) {
-	var hooks record
-	gate := auth.Options{
-		Authorize: func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
-			hooks.add("authorize " + tok.Subject)
-			return tok.ID, nil
-		},
-		OnAdmit:  func(context.Context, *socketio.Socket) { hooks.add("admit") },
-		OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { hooks.add("refuse " + string(e.Reason)) },
-	}
-	for _, event := range []bool{false, true} {
-		hooks = record{}
-		bubble(t, setup{event: event, gate: gate}, func(f *fixture) {
-			first := sign(nil)
-			p := f.dial(sockettest.Options{Auth: bearing(first)})
-			if event {
-				f.login(p, first)
-			}
-			synctest.Wait()
-			lease := auth.Current(f.io.Sockets()[0])
-
-			f.login(p, first)
-			f.login(p, sign(claims{"jti": "fresh", "exp": time.Now().Add(2 * time.Hour).Unix()}))
-			for reason, compact := range map[string]string{
-				"subject_changed": sign(claims{"sub": "mallory"}),
-				"token_malformed": "junk",
-				"token_expired":   expiring(-time.Second),
-			} {
-				f.emit(p, "authenticate", bearing(compact))
-				if told, e := f.unauthorized(p); told.Reason != reason {
-					t.Errorf("told %+v, want %s", told, reason)
-				} else {
-					_ = e.Ack() // which ends nothing
-				}
-			}
-			if got := f.whoami(p); got != "ada" {
-				t.Errorf("whoami: %q", got)
-			}
-			if auth.Current(f.io.Sockets()[0]) != lease {
-				t.Error("another lease")
-			}
-			f.happened("connected ada")
-			got := hooks.all()
-			slices.Sort(got)
-			want := []string{"admit", "authorize ada", "refuse subject_changed", "refuse token_expired", "refuse token_malformed"}
-			if !slices.Equal(got, want) {
-				t.Errorf("hooks: %q, want %q", got, want)
-			}
-			start := time.Now()
-			f.unauthorized(p) // at the end of the first token, not of the second
-			if took := time.Since(start).Round(time.Minute); took != time.Hour {
-				t.Errorf("the lease ended after %v, want 1h", took)
-			}
-		})
-	}
 }
 
 // An admitted socket cannot flood the log or the verifier with bad tokens.

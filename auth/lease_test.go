@@ -17,35 +17,6 @@ import (
 	"socketiojwt/token"
 )
 
-// At expiry a socket is told, and its transport closes, without DISCONNECT.
-func TestExpiry(t *testing.T) {
-	for _, event := range []bool{false, true} {
-		var w wire
-		bubble(t, setup{event: event, furnish: func(f *fixture) {
-			f.io.Handle("long", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
-				<-ctx.Done()
-				var e *auth.Error
-				var d *socketio.DisconnectError
-				f.ran.add(fmt.Sprint("cancelled: ", errors.As(context.Cause(ctx), &d), errors.As(context.Cause(ctx), &e) && e.Reason == auth.ReasonTokenExpired))
-				return nil
-			})
-		}}, func(f *fixture) {
-			p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute)), Trace: w.trace})
-			if event {
-				f.login(p, expiring(time.Minute))
-			}
-			f.emit(p, "long")
-			f.ended(p, sockettest.ErrClosed, time.Minute)
-			want := []string{`0{"sid":"*"}`, unauthorizedEvent(0, "jwt expired", "invalid_token", "token_expired")}
-			if event {
-				want = []string{want[0], `2["authenticated"]`, want[1]}
-			}
-			w.want(t, want...)
-			f.happened("connected ada", "cancelled: true true", "disconnected: forced server close")
-		})
-	}
-}
-
 // A peer that owes as many acknowledgements as it may is told all the same.
 func TestExpiryIsToldBesideOtherAcknowledgements(t *testing.T) {
 	bubble(t, setup{server: socketio.Options{MaxPendingAcks: 1}}, func(f *fixture) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -279,37 +278,6 @@ func TestBadArgumentsOfAuthenticate(t *testing.T) {
 	})
 }
 
-func TestBadHeadersOnTheWire(t *testing.T) {
-	good := "Bearer " + sign(claims{"exp": 4102444800})
-	format := connectError("Format is Authorization: Bearer [token]", "credentials_bad_format", "token_malformed")
-	conflict := connectError("more than one token provided", "credentials_bad_format", "token_conflict")
-	for name, c := range map[string]struct {
-		header http.Header
-		query  url.Values
-		auth   any
-		want   string
-	}{
-		"basic":             {header: http.Header{"Authorization": {"Basic YTpi"}}, want: format},
-		"basic beside good": {header: http.Header{"Authorization": {"Basic YTpi"}}, auth: bearing(sign(claims{"exp": 4102444800})), want: format},
-		"one part":          {header: http.Header{"Authorization": {"Bearer"}}, want: format},
-		"three parts":       {header: http.Header{"Authorization": {good + " x"}}, want: format},
-		"no scheme":         {header: http.Header{"Authorization": {good[7:]}}, want: format},
-		"empty":             {header: http.Header{"Authorization": {""}}, want: format},
-		"several":           {header: http.Header{"Authorization": {good, good}}, want: conflict},
-		"another than auth": {header: http.Header{"Authorization": {good}}, auth: bearing(sign(claims{"exp": 4102444800, "sub": "bob"})), want: conflict},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, setup{}, func(f *fixture) {
-				var w wire
-				if _, err := f.try(sockettest.Options{Header: c.header, Query: c.query, Auth: c.auth, Trace: w.trace}); err == nil {
-					t.Fatal("admitted")
-				}
-				w.want(t, c.want)
-			})
-		})
-	}
-}
-
 func TestHeaderAloneRequired(t *testing.T) {
 	gate := auth.Options{Sources: []auth.Source{auth.FromHeader()}}
 	bubble(t, setup{gate: gate}, func(f *fixture) {
@@ -480,61 +448,4 @@ func TestErrorKeepsItsCauseToItself(t *testing.T) {
 	if !errors.Is(e, cause) {
 		t.Error("the cause is not to be found")
 	}
-}
-
-func TestNewGateChecksItsOptions(t *testing.T) {
-	v := verifier(t)
-	if _, err := auth.NewGate(nil, auth.Options{}); err == nil {
-		t.Error("no error without a verifier")
-	}
-	usual := auth.FromAuth("token")
-	for name, opts := range map[string]auth.Options{
-		"Timeout":             {Timeout: -1},
-		"Attempts":            {Attempts: -1},
-		"EarlyEvents":         {EarlyEvents: -1},
-		"EarlyBytes":          {EarlyBytes: -1},
-		"MaxHeld":             {MaxHeld: -1},
-		"early and DropEarly": {EarlyEvents: 1, DropEarly: true},
-		"bytes and DropEarly": {EarlyBytes: 1, DropEarly: true},
-		"early and Guests":    {EarlyEvents: 1, Guests: true},
-		"bytes and Guests":    {EarlyBytes: 1, Guests: true},
-		"drop and Guests":     {DropEarly: true, Guests: true},
-		"held and Guests":     {MaxHeld: 1, Guests: true},
-		"login, no Guests":    {OnLogin: func(context.Context, *socketio.Socket) {}},
-		"no sources":          {Sources: []auth.Source{}},
-		"nil source":          {Sources: []auth.Source{nil}},
-		"nil SourceFunc":      {Sources: []auth.Source{auth.SourceFunc(nil)}},
-		"nameless member":     {Sources: []auth.Source{auth.FromAuth("")}},
-		"nameless parameter":  {Sources: []auth.Source{auth.FromQuery("")}},
-		"nameless cookie":     {Sources: []auth.Source{auth.FromCookie("")}},
-		"cookie name":         {Sources: []auth.Source{auth.FromCookie("a b")}},
-		"cookie twice":        {Sources: []auth.Source{auth.FromCookie("t"), usual, auth.FromCookie("t")}},
-		"header twice":        {Sources: []auth.Source{auth.FromHeader(), auth.FromHeader()}},
-	} {
-		if _, err := auth.NewGate(v, opts); err == nil || !strings.HasPrefix(err.Error(), "auth: ") {
-			t.Errorf("%s: got error %v", name, err)
-		}
-	}
-	sourceFunc := auth.SourceFunc(func(context.Context, *socketio.Handshake) (string, error) { return "", nil })
-	for name, opts := range map[string]auth.Options{
-		"zero":               {},
-		"two cookies":        {Sources: []auth.Source{auth.FromCookie("t"), auth.FromCookie("u")}},
-		"two funcs":          {Sources: []auth.Source{sourceFunc, sourceFunc}}, // nobody can tell
-		"no grace":           {Grace: -1},
-		"everything fitting": {Sources: []auth.Source{usual}, Timeout: time.Second, Attempts: 3, DropEarly: true, MaxHeld: 1, LeaveAtExpiry: true, KeepEncoded: true, ThreamTexts: true},
-		"guests":             {Guests: true, Attempts: 3, Grace: time.Second, OnLogin: func(context.Context, *socketio.Socket) {}},
-	} {
-		if _, err := auth.NewGate(v, opts); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// The options are the caller's: a gate keeps a copy, and changes nothing in them.
-func TestNewGateCopiesItsOptions(t *testing.T) {
-	sources := []auth.Source{auth.FromAuth("token")}
-	bubble(t, setup{gate: auth.Options{Sources: sources}}, func(f *fixture) {
-		sources[0] = auth.FromAuth("other")
-		f.dial(sockettest.Options{Auth: bearing(sign(nil))})
-	})
 }

@@ -5,6 +5,7 @@ package doctest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -91,8 +92,9 @@ func TestWalkNamesWhatExists(t *testing.T) {
 
 var testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+|[a-z-]+\\.test\\.mjs)`")
 
-// Every test that docs/threat-model.md names exists, and each row names one.
-func TestThreatModelNamesTests(t *testing.T) {
+// testSources is the source of all tests, and a line for each of those in JavaScript.
+func testSources(t *testing.T) string {
+	t.Helper()
 	var tests strings.Builder
 	err := filepath.WalkDir(root, func(name string, d os.DirEntry, err error) error {
 		if err != nil {
@@ -116,6 +118,12 @@ func TestThreatModelNamesTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tests.String()
+}
+
+// Every test that docs/threat-model.md names exists, and each row names one.
+func TestThreatModelNamesTests(t *testing.T) {
+	tests := testSources(t)
 	rows := 0
 	for _, line := range strings.Split(read(t, "docs/threat-model.md"), "\n") {
 		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| threat") {
@@ -127,13 +135,25 @@ func TestThreatModelNamesTests(t *testing.T) {
 			t.Errorf("no test in: %s", line)
 		}
 		for _, match := range named {
-			if !strings.Contains(tests.String(), "func "+match[1]+"(") {
+			if !strings.Contains(tests, "func "+match[1]+"(") {
 				t.Errorf("there is no %s", match[1])
 			}
 		}
 	}
 	if rows < 15 {
 		t.Errorf("only %d rows found", rows)
+	}
+}
+
+// Each quirk of the npm package socketio-jwt, of which there are 28, has one test that
+// bears its number.
+func TestEachQuirkHasItsTest(t *testing.T) {
+	tests := testSources(t)
+	for quirk := 1; quirk <= 28; quirk++ {
+		name := fmt.Sprintf(`(?m)^func TestQ%d[A-Z]\w*\(t \*testing\.T\) \{$`, quirk)
+		if found := regexp.MustCompile(name).FindAllString(tests, -1); len(found) != 1 {
+			t.Errorf("quirk %d has the tests %q, want one", quirk, found)
+		}
 	}
 }
 

@@ -1,0 +1,255 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// Events that came before the login reached the listeners of `connection`, or nobody. Ours
+// keeps them, within bounds, for after the login, or drops them by option.
+func TestQ23EarlyEventsAreKeptOrDropped(t *testing.T) {
+	events := func(p *sockettest.Peer, n int) {
+		for i := range n {
+			_ = p.Emit(fmt.Sprintf("e%d", i))
+		}
+	}
+	bubble(t, setup{event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		events(p, 16)
+		f.login(p, sign(nil))
+		f.emit(p, "after")
+		want := []string{"connected ada"}
+		for i := range 16 {
+			want = append(want, fmt.Sprintf("event e%d", i))
+		}
+		f.happened(append(want, "event after")...)
+	})
+	bubble(t, setup{event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		events(p, 17)
+		f.ended(p, sockettest.ErrClosed, 0)
+		f.happened()
+	})
+	bubble(t, setup{event: true, gate: auth.Options{EarlyEvents: 2, EarlyBytes: 1000}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "big", strings.Repeat("x", 1000))
+		f.ended(p, sockettest.ErrClosed, 0)
+	})
+	bubble(t, setup{event: true, gate: auth.Options{DropEarly: true}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		events(p, 100)
+		f.login(p, sign(nil))
+		f.emit(p, "after")
+		f.happened("connected ada", "event after")
+	})
+}
+
+// The timer outlived the socket, and one of more than 2^31-1 ms fired at once. Ours ends
+// with its socket, and is as long as it says.
+func TestQ24DeadlineIsAsLongAsItSays(t *testing.T) {
+	const month = 30 * 24 * time.Hour // of which 2^31 ms are 25 days
+	rare := socketio.Options{Engine: engineio.Options{PingInterval: 24 * time.Hour}}
+	bubble(t, setup{server: rare, event: true, gate: auth.Options{Timeout: month}}, func(f *fixture) {
+		p, late := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		time.Sleep(month - time.Second)
+		f.nothing(p)
+		f.login(p, sign(nil))
+		if told, _ := f.unauthorized(late); told.Reason != "auth_timeout" {
+			t.Errorf("told %+v", told)
+		}
+		f.happened("connected ada")
+	})
+	for _, leave := range []func(*sockettest.Peer){func(p *sockettest.Peer) { _ = p.Leave() }, func(p *sockettest.Peer) { _ = p.Close() }} {
+		var refused record
+		gate := auth.Options{OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
+		bubble(t, setup{event: true, gate: gate}, func(f *fixture) {
+			leave(f.dial(sockettest.Options{}))
+			time.Sleep(time.Minute)
+			if got := refused.all(); len(got) > 0 || strings.Contains(f.log.String(), "auth: refused") {
+				t.Errorf("refused though it was gone: %q\n%s", got, f.log.String())
+			}
+		})
+	}
+}
+
+// Two round trips did not work on dynamic namespaces, where the event never fired, nor on
+// Socket.IO 3 and later. Ours work on each, and each has its own sockets.
+func TestQ25EventModeOnDynamicNamespaces(t *testing.T) {
+	bubble(t, setup{furnish: func(f *fixture) {
+		f.furnish(f.io.OfPattern(regexp.MustCompile(`/room-\d`)), f.gate.Event)
+	}}, func(f *fixture) {
+		one, two := f.dial(sockettest.Options{Namespace: "/room-1"}), f.dial(sockettest.Options{Namespace: "/room-2"})
+		held := f.dial(sockettest.Options{Namespace: "/room-1"})
+		f.login(one, sign(nil))
+		f.happened("connected ada")
+		f.login(two, sign(claims{"sub": "bob"}))
+		f.happened("connected ada", "connected bob")
+		if a, b := f.whoami(one), f.whoami(two); a != "ada" || b != "bob" {
+			t.Errorf("whoami: %q and %q", a, b)
+		}
+		_ = f.io.Of("/").Emit("news")
+		f.nothing(one)
+		f.nothing(held)
+		f.emit(held, "authenticate", bearing("junk"))
+		if told, _ := f.unauthorized(held); told.Reason != "token_malformed" {
+			t.Errorf("told %+v", told)
+		}
+		f.ended(held, sockettest.ErrDisconnected, 2*time.Second)
+		f.whoami(one)
+	})
+}
+
+// The middleware read a variable that the whole process shared. With us two servers in one
+// process have nothing in common, though they be at the same address.
+func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
+	other := "another secret, just as long as the first"
+	bubble(t, setup{gate: auth.Options{MaxHeld: 1}, event: true}, func(first *fixture) {
+		second := &fixture{t: first.t, ctx: first.ctx, in: newPipeListener()}
+		gate, err := auth.NewGate(verifierOf(t, token.Secret(other), token.Options{Leeway: -1}), auth.Options{MaxHeld: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second.io, err = socketio.NewServer(socketio.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		second.furnish(second.io.Namespace, gate.Event)
+		handler, err := second.io.Handler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		web := &http.Server{Handler: handler}
+		go func() { _ = web.Serve(second.in) }()
+		defer func() { _ = second.io.Close(); _ = web.Close() }()
+
+		a, b := first.dial(sockettest.Options{}), second.dial(sockettest.Options{}) // MaxHeld is of each
+		for _, f := range []*fixture{first, second} {
+			if _, err := f.try(sockettest.Options{}); !errors.Is(err, sockettest.ErrClosed) {
+				t.Errorf("got %v, want a closed transport", err)
+			}
+		}
+		ours := sign(nil)
+		theirs := signWith(other, map[string]any{"alg": "HS256"}, claims{"sub": "bob", "exp": time.Now().Add(time.Hour).Unix()})
+		first.login(a, ours)
+		second.login(b, theirs)
+		first.happened("connected ada")
+		second.happened("connected bob")
+		for f, compact := range map[*fixture]string{first: theirs, second: ours} {
+			p := f.dial(sockettest.Options{})
+			f.emit(p, "authenticate", bearing(compact))
+			if told, _ := f.unauthorized(p); told.Reason != "token_signature" {
+				t.Errorf("told %+v", told)
+			}
+			f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+		}
+		_ = first.io.Emit("news")
+		_ = first.io.Close()
+		second.nothing(b)
+		if got := second.whoami(b); got != "bob" {
+			t.Errorf("whoami: %q", got)
+		}
+	})
+}
+
+// The server heard nothing of a refusal or a timeout. Ours has OnRefuse for each, in both
+// modes, with the reason, and a line in the log.
+func TestQ27ServerHearsOfRefusals(t *testing.T) {
+	var heard record
+	gate := auth.Options{Attempts: 2, OnRefuse: func(_ context.Context, s *socketio.Socket, e *auth.Error) {
+		heard.add(fmt.Sprint(e.Reason, " from ", s.Handshake().RemoteAddr != "", " ", e.ID != "", " ", e.Err != nil))
+	}}
+	bubble(t, setup{gate: gate, event: true, furnish: func(f *fixture) { f.furnish(f.io.Of("/one"), f.gate.Handshake) }}, func(f *fixture) {
+		silent := f.dial(sockettest.Options{})
+		f.ended(silent, sockettest.ErrDisconnected, 7*time.Second)
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing(expiring(-time.Minute)))
+		f.unauthorized(p)
+		f.emit(p, "authenticate")
+		f.unauthorized(p)
+		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+		f.refused(sockettest.Options{Namespace: "/one"})
+		f.refused(sockettest.Options{Namespace: "/one", Auth: bearing("junk")})
+		var want []string
+		for _, reason := range []string{"auth_timeout", "token_expired", "token_missing", "token_missing", "token_malformed"} {
+			want = append(want, reason+" from true true true")
+			if !strings.Contains(f.log.String(), "reason="+reason) {
+				t.Errorf("%s is not in the log", reason)
+			}
+		}
+		got := heard.all()
+		slices.Sort(got) // each ran beside the others
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("OnRefuse heard %q, want %q", got, want)
+		}
+	})
+}
+
+// One round trip ignored timeout, required, cookie and additional_auth in silence. With us
+// they hold in both modes, and what cannot hold is an error when the gate is made.
+func TestQ28OptionsHoldInBothModes(t *testing.T) {
+	for _, event := range []bool{false, true} {
+		show := func(f *fixture, opts sockettest.Options) (*sockettest.Peer, error) {
+			payload := opts.Auth
+			p, err := f.try(opts)
+			if event && err == nil {
+				f.emit(p, "authenticate", payload)
+			}
+			return p, err
+		}
+		bubble(t, setup{event: event, verifier: slow(t, time.Minute), gate: auth.Options{Timeout: time.Second}}, func(f *fixture) {
+			start := time.Now()
+			p, err := show(f, sockettest.Options{Auth: bearing(sign(nil))})
+			if err == nil {
+				err = p.Ended(f.ctx)
+			}
+			if !errors.Is(err, sockettest.ErrClosed) || time.Since(start) != time.Second {
+				t.Errorf("Timeout: ended by %v after %v", err, time.Since(start))
+			}
+			time.Sleep(time.Hour) // the late result
+			f.happened()
+		})
+		bubble(t, setup{event: event, gate: auth.Options{Guests: true}}, func(f *fixture) {
+			if got := f.whoami(f.dial(sockettest.Options{})); got != "guest" {
+				t.Errorf("Guests: whoami: %q", got)
+			}
+		})
+		bubble(t, setup{event: event, gate: auth.Options{Sources: []auth.Source{auth.FromCookie("jwt")}}}, func(f *fixture) {
+			p, err := show(f, sockettest.Options{Header: http.Header{"Cookie": {"jwt=" + sign(nil)}}})
+			if err != nil || f.whoami(p) != "ada" {
+				t.Errorf("FromCookie: %v", err)
+			}
+		})
+		refuse := func(context.Context, *token.Token, *socketio.Handshake) (any, error) { return nil, errors.New("no") }
+		bubble(t, setup{event: event, gate: auth.Options{Authorize: refuse}}, func(f *fixture) {
+			p, err := show(f, sockettest.Options{Auth: bearing(sign(nil))})
+			if err == nil {
+				err = p.Ended(f.ctx)
+			}
+			if err == nil {
+				t.Error("Authorize: admitted")
+			}
+			f.happened()
+		})
+		bubble(t, setup{event: event, gate: auth.Options{Guests: true, Grace: -1, Attempts: 2}}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			for range 2 {
+				f.emit(p, "authenticate", bearing("junk"))
+				f.unauthorized(p)
+			}
+			f.ended(p, sockettest.ErrDisconnected, 0)
+		})
+	}
+}
