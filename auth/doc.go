@@ -18,15 +18,17 @@
 // [Gate.Event] takes two: the socket is held outside, in no room, no broadcast and
 // no listing, until its event "authenticate" brings a token; it hears
 // "authenticated" or "unauthorized". Both are connect middleware. Who is let in has
-// a [Lease], which [Token], [User] and [Current] read.
+// a [Lease], which [Token], [User], [Encoded] and [Current] read; a guest
+// (Options.Guests) has none until it logs in by "authenticate", in either mode.
 //
 // # Refusals
 //
 // A refused peer is told {message, code, type, reason, id}, see [Error]. Message and
-// code are those of the npm package socketio-jwt, the [Reason] is for programs, and
-// the id is in the log beside the fine cause, which stays there. It comes as the data
-// of CONNECT_ERROR, or as the event "unauthorized" and then DISCONNECT; either way
-// the JavaScript client stays away. When the fault is ours and will pass (keys that
+// code are those of the npm package socketio-jwt (or @thream/socketio-jwt:
+// Options.ThreamTexts), the [Reason] is for programs, and the id is in the log beside
+// the fine cause, which stays there. It comes as the data of CONNECT_ERROR, or as the
+// event "unauthorized" and then DISCONNECT; either way the JavaScript client stays
+// away. Clients in Go read it by [ParseRefusal]. When the fault is ours and will pass (keys that
 // cannot be fetched, a hook that is late, too many sockets held) the transport is
 // closed instead, and the client comes back by itself.
 //
