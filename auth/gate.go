@@ -82,8 +82,9 @@ type Options struct {
 	// OnLogin runs for each guest that has logged in, with the context of its lease, and
 	// before it hears "authenticated". The socket is in already: what needs the user,
 	// such as rooms of its own, is done here for such a socket, and otherwise in
-	// socketio.Namespace.OnConnect. A panic in it ends the socket. Nil means none;
-	// without Guests it is an error.
+	// socketio.Namespace.OnConnect. It holds up that answer and no handler, and Timeout
+	// does not bound it. A panic in it ends the socket. Nil means none; without Guests
+	// it is an error.
 	OnLogin func(ctx context.Context, s *socketio.Socket)
 	// OnRefuse runs for each refusal, failed attempts among them: on a goroutine of
 	// its own, and after the last one when the socket has ended, so that it changes
