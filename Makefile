@@ -14,8 +14,9 @@ quick: ## what needs nothing but Go
 bench: ## side by side with Node's servers; about 20 minutes on a quiet machine
 	cd bench && go run .
 
-protocol-suites: ## the official Engine.IO v4 and Socket.IO v5 suites, against our server
+protocol-suites: ## the official suites: Engine.IO v4 and Socket.IO v5, then both again beside Engine.IO v3, against our server
 	node interop/protocolsuite.mjs
+	node interop/protocolsuite.mjs --eio3
 
 lint: ## needs golangci-lint
 	golangci-lint run ./...
