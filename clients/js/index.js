@@ -1,0 +1,279 @@
+// The client's side of a server that admits only with a JWT: for socket.io-client 1.7 to 4, in browsers and in Node. It keeps
+// nothing between calls, so that two copies of it in one program do no harm. index.cjs and index.d.cts are made of this file
+// and of index.d.ts by commonjs.mjs.
+
+const type = "UnauthorizedError";
+
+// --- refusals --------------------------------------------------------------------------------------------------------
+
+// read copies a refusal out of an object that has its members; undefined if it is none.
+function read(object) {
+  if (typeof object !== "object" || object === null || object.type !== type) return undefined;
+  const { message, code, reason, id } = object;
+  if (typeof code !== "string") return undefined;
+  const text = (value) => (typeof value === "string" ? value : undefined);
+  return { message: text(message) || "", code, type, reason: text(reason), id: text(id) };
+}
+
+// refusal returns what the server said when it refused, out of whatever brought it: the error of connect_error, the object of
+// the old clients' error event, the payload of unauthorized, or an error of this package. For anything else it is undefined.
+// It never throws, and what it returns is its own.
+export function refusal(error) {
+  try {
+    if (typeof error !== "object" || error === null) return undefined;
+    return read(error.data) || read(error);
+  } catch (_) { // a getter or a proxy that throws
+    return undefined;
+  }
+}
+
+// isUnauthorizedError reports whether the server refused.
+export function isUnauthorizedError(error) {
+  return refusal(error) !== undefined;
+}
+
+// unauthorized makes an Error of a refusal, with the members that connect_error's has.
+function unauthorized(payload) {
+  const data = refusal(payload) || { message: "unauthorized", code: "unknown", type, reason: undefined, id: undefined };
+  const error = new Error(data.message);
+  error.name = type;
+  error.data = data;
+  return error;
+}
+
+// failure makes an Error with a cause, which, like Error's own, no listing of its members shows.
+function failure(message, cause) {
+  const error = new Error(`socketio-jwt: ${message}`);
+  if (cause !== undefined) Object.defineProperty(error, "cause", { value: cause, configurable: true, writable: true });
+  return error;
+}
+
+// --- tokens ----------------------------------------------------------------------------------------------------------
+
+const longest = 0x7fffffff; // of a timer; what is longer would be over at once
+
+// tokenFrom asks for a token, for at most so many milliseconds where that is a number of a timer. It rejects with an Error of
+// ours whatever getToken does.
+function tokenFrom(getToken, within) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    if (within > 0 && within <= longest) timer = setTimeout(() => reject(failure(`no token within ${within} ms`)), within);
+  });
+  const asked = new Promise((resolve) => resolve(typeof getToken === "function" ? getToken() : getToken))
+    .catch((cause) => { throw failure("no token: getToken failed", cause); });
+  const settled = () => clearTimeout(timer);
+  const first = Promise.race([asked, late]);
+  first.then(settled, settled);
+  return first;
+}
+
+const absent = (token) => token === undefined || token === null || token === "";
+
+// payload is what a token travels in. Without one the server says that it is missing, or lets a guest in.
+const payload = (token) => (absent(token) ? {} : { token });
+
+// pause is how long a manager would wait after so many failures.
+function pause(manager, failures) {
+  const spread = 1 + manager.randomizationFactor() * (2 * Math.random() - 1);
+  return spread * Math.min(manager.reconnectionDelay() * 2 ** failures, manager.reconnectionDelayMax());
+}
+
+// --- two round trips -------------------------------------------------------------------------------------------------
+
+// turn is where a socket keeps the logins that are under way, for every copy of this package.
+const turn = Symbol.for("socketio-jwt.turn");
+
+// dismissed is the reason that the client gives when the server has sent it away, after which it does not come back by itself.
+const dismissed = "io server disconnect";
+
+function checked({ timeout = 20000 } = {}) {
+  if (!(timeout > 0 && timeout <= longest)) throw new RangeError(`socketio-jwt: timeout has to be from 1 to ${longest} ms`);
+  return timeout;
+}
+
+// begin logs in once. It calls settle once: without an error; or with one, and whether that is because there was no token to
+// show, and somebody has to try again. What it returns gives up silently.
+function begin(socket, getToken, timeout, settle) {
+  let over = false;
+  let lacking = "turn";
+  let free;
+  const own = new Promise((resolve) => { free = resolve; });
+  const before = socket[turn];
+  const mine = before ? before.then(() => own) : own;
+  Object.defineProperty(socket, turn, { value: mine, configurable: true });
+
+  const ask = () => {
+    lacking = "token";
+    tokenFrom(getToken).then((token) => {
+      if (over) return;
+      lacking = "answer";
+      socket.emit("authenticate", payload(token));
+    }, (error) => end(error, true));
+  };
+  const listeners = {
+    connect: ask,
+    // The answer to one that has given up is none to us.
+    authenticated: () => { if (lacking === "answer") end(); },
+    // Without a token it is the deadline's; likewise the disconnection by the server that follows.
+    unauthorized: (told, acknowledge) => {
+      if (typeof acknowledge === "function") acknowledge();
+      end(unauthorized(told), lacking === "token");
+    },
+    disconnect: (reason) => end(failure(`disconnected before the ${lacking}: ${reason}`), lacking === "token" && reason === dismissed),
+    connect_error: notConnected,
+    // Clients 1 and 2 are refused by it, and 2 tells every namespace what "/" was told. Of later ones it is an event like any.
+    error: (told) => { if (!socket.connected && socket.nsp === "/") notConnected(told); },
+  };
+  const timer = setTimeout(() => end(failure(`no ${lacking} within ${timeout} ms`), lacking === "token"), timeout);
+
+  function notConnected(told) {
+    // Not the client's own error, which may hold the URL.
+    end(isUnauthorizedError(told) ? unauthorized(told) : failure(`not connected: ${(told && told.message) || told}`));
+  }
+  function leave() {
+    over = true;
+    clearTimeout(timer);
+    for (const event of Object.keys(listeners)) socket.off(event, listeners[event]);
+    if (socket[turn] === mine) delete socket[turn];
+    free();
+  }
+  function end(error, again = false) {
+    if (over) return;
+    leave();
+    settle(error, again);
+  }
+  function start() {
+    if (over) return;
+    lacking = "connection";
+    for (const event of Object.keys(listeners)) socket.on(event, listeners[event]);
+    if (socket.connected) ask();
+  }
+  if (before) before.then(start);
+  else start();
+  return leave;
+}
+
+// authenticate logs a socket in once it is connected, and resolves when the server has let it in.
+export function authenticate(socket, token, options) {
+  return new Promise((resolve, reject) => {
+    begin(socket, token, checked(options), (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+// keepAuthenticated logs a socket in at every connect, with a token asked for there and then, and returns what ends that.
+export function keepAuthenticated(socket, getToken, told, options) {
+  if (typeof getToken !== "function" || typeof told !== "function") {
+    throw new TypeError("socketio-jwt: keepAuthenticated needs a function for tokens and one to tell");
+  }
+  const timeout = checked(options);
+  let giveUp = () => {};
+  let retry;
+  let failures = 0;
+
+  const login = () => {
+    clearTimeout(retry);
+    giveUp();
+    giveUp = begin(socket, getToken, timeout, (error, again) => {
+      if (again && socket.io.reconnection()) {
+        // By then the server may have lost patience and sent us away, for which there will be no other cure.
+        retry = setTimeout(() => (socket.connected ? login() : socket.connect()), pause(socket.io, failures));
+      }
+      failures = again ? failures + 1 : 0;
+      told(error);
+    });
+  };
+  const gone = (reason) => {
+    // Else the client comes back by itself, or somebody here wanted to go.
+    if (reason !== dismissed) clearTimeout(retry);
+  };
+  socket.on("connect", login);
+  socket.on("disconnect", gone);
+  if (socket.connected) login();
+  return () => {
+    clearTimeout(retry);
+    giveUp();
+    socket.off("connect", login);
+    socket.off("disconnect", gone);
+  };
+}
+
+// --- one round trip --------------------------------------------------------------------------------------------------
+
+// freshToken returns the option `auth` of socket.io-client 3 and 4, which asks for a token each time that a socket connects.
+export function freshToken(getToken) {
+  const newest = new WeakMap();
+  return function auth(send) {
+    const socket = this;
+    if (!socket || !socket.io) throw new TypeError("socketio-jwt: what freshToken returns has to be the option `auth` itself");
+    const { io: manager } = socket;
+    const { engine } = manager;
+    const call = {};
+    newest.set(socket, call);
+    // A token for a connection that is gone would be a second CONNECT on the next one.
+    const current = () => newest.get(socket) === call && manager.engine === engine && socket.active !== false;
+    let failures = 0;
+
+    const ask = () => tokenFrom(getToken, manager.timeout()).then((token) => {
+      if (current()) send(payload(token));
+    }, (error) => {
+      if (!current()) return;
+      if (manager.reconnection()) setTimeout(() => { if (current()) ask(); }, pause(manager, failures++));
+      else socket.disconnect();
+      // It is a reserved event, which emit refuses.
+      for (const listener of socket.listeners("connect_error").slice()) listener.call(socket, error);
+    });
+    ask();
+  };
+}
+
+// withToken returns a query, which may be an object or a string, with another token.
+function withToken(query, token) {
+  if (typeof query === "string") {
+    const others = query.split("&").filter((pair) => pair !== "" && pair.split("=")[0] !== "token");
+    return others.concat(absent(token) ? [] : `token=${encodeURIComponent(token)}`).join("&");
+  }
+  const others = Object.assign({}, query);
+  delete others.token;
+  return Object.assign(others, payload(token));
+}
+
+// freshQuery has the manager of a socket, of socket.io-client 1 or 2, ask for a token each time that it opens a connection, and
+// put it into the query. These versions have no place to wait in but the manager's open, and will not change any more.
+export function freshQuery(socket, getToken) {
+  const { io: manager } = socket;
+  if (typeof manager.emitAll !== "function") throw new TypeError("socketio-jwt: freshQuery is for socket.io-client 1 and 2; for later ones there is freshToken");
+
+  // A query in the URL would win over the option, each time.
+  const inURL = /^([^?#]*)\?([^#]*)/.exec(manager.uri);
+  if (inURL) [, manager.uri, manager.opts.query] = inURL;
+
+  const { open } = manager;
+  let newest;
+  manager.open = manager.connect = (done, options) => {
+    if (manager.readyState !== "closed") return manager;
+    // As open leaves it, so that close ends the waiting too.
+    manager.readyState = "opening";
+    manager.skipReconnect = false;
+    const call = newest = {};
+    const settle = (next) => (result) => {
+      if (newest !== call || manager.readyState !== "opening") return;
+      manager.readyState = "closed";
+      next(result);
+    };
+    tokenFrom(getToken, manager.timeout()).then(settle((token) => {
+      manager.opts.query = withToken(manager.opts.query, token);
+      for (const namespace of Object.keys(manager.nsps)) {
+        const joined = manager.nsps[namespace];
+        // A token of its own would win over that of the connection.
+        if (joined.query) joined.query = withToken(joined.query, token);
+      }
+      open.call(manager, done, options);
+    }), settle((error) => {
+      // What a server does that cannot be reached.
+      manager.emitAll("connect_error", error);
+      if (done) done(Object.assign(new Error("Connection error"), { data: error }));
+      else manager.maybeReconnectOnOpen();
+    }));
+    return manager;
+  };
+}

@@ -1,0 +1,684 @@
+// What needs no server: the shapes of refusals, and each way a login can end. Time is the mock's.
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { beforeEach, describe, mock, test } from "node:test";
+import { inspect } from "node:util";
+import * as byName from "socketio-jwt-client";
+import { forms } from "../commonjs.mjs";
+import { authenticate, freshQuery, freshToken, isUnauthorizedError, keepAuthenticated, refusal } from "../index.js";
+
+const read = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
+
+// --- the two forms -----------------------------------------------------------------------------------------------------
+
+test("the CommonJS form is made of the other one", () => {
+  for (const [name, text] of Object.entries(forms)) assert.equal(read(`../${name}`), text, `${name} is old: npm run commonjs`);
+});
+
+test("by its name the package gives the same to import and to require", () => {
+  assert.equal(byName.refusal, refusal);
+  const required = createRequire(import.meta.url)("socketio-jwt-client");
+  assert.deepEqual(Object.keys(required).sort(), Object.keys(byName).sort());
+  assert.deepEqual(required.refusal({ type: "UnauthorizedError", code: "c" }), refusal({ type: "UnauthorizedError", code: "c" }));
+});
+
+test("all that the package names is in it", () => {
+  const { exports, files, main, module, types } = JSON.parse(read("../package.json"));
+  const entry = exports["."];
+  const named = [main, module, types, ...Object.values(entry.import), ...Object.values(entry.require)].map((path) => path.replace("./", ""));
+  assert.deepEqual([...new Set(named)].sort(), [...files].sort());
+  for (const file of files) assert.ok(read(`../${file}`), file);
+});
+
+test("the types know every code and reason of the server", () => {
+  const source = read("../../../auth/refusal.go");
+  const types = read("../index.d.ts");
+  const all = [...source.matchAll(/^\s*(?:Reason\w+\s+Reason|code\w+)\s*=\s*"(\w+)"/gm)].map((match) => match[1]);
+  assert.ok(all.includes("token_expired") && all.includes("credentials_required"), "refusal.go is not written as this test reads it");
+  for (const word of all) assert.ok(types.includes(`| "${word}"`), `index.d.ts lacks ${word}`);
+});
+
+// --- shapes ------------------------------------------------------------------------------------------------------------
+
+const told = { message: "jwt expired", code: "invalid_token", type: "UnauthorizedError", reason: "token_expired", id: "x1" };
+const old = { message: "jwt expired", code: "invalid_token", type: "UnauthorizedError" };
+
+describe("a refusal is known", () => {
+  const shapes = {
+    "as connect_error's error": [Object.assign(new Error("jwt expired"), { data: told }), told],
+    "as the bare object of the old clients": [told, told],
+    "as the payload of unauthorized": [{ message: "jwt expired", inner: { message: "jwt expired" }, data: told }, told],
+    "from a server on the npm packages": [{ message: "jwt expired", data: old }, { ...old, reason: undefined, id: undefined }],
+    "with a message that is no text": [{ ...old, message: {} }, { ...old, message: "", reason: undefined, id: undefined }],
+    "with members that are no texts": [{ ...told, reason: 7, id: {} }, { ...old, reason: undefined, id: undefined }],
+    "beside data that is something else": [{ ...told, data: { anything: 1 } }, told],
+    "out of a frozen object": [Object.freeze({ ...told }), told],
+    "out of an object without a prototype": [Object.assign(Object.create(null), told), told],
+    "cut down to its members": [{ ...told, token: "secret" }, told],
+  };
+  for (const [name, [given, expected]] of Object.entries(shapes)) test(name, () => {
+    assert.deepStrictEqual(refusal(given), expected);
+    assert.equal(isUnauthorizedError(given), true);
+  });
+});
+
+describe("nothing else is taken for one, and nothing throws", () => {
+  const fail = () => { throw new Error("trap"); };
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const others = {
+    undefined, null: null, true: true, "a number": 1, "a text": "UnauthorizedError", "a symbol": Symbol("x"), "a bigint": 1n,
+    "a function": Object.assign(() => {}, told), "an empty object": {}, "an array": [], "an error": new Error("xhr poll error"),
+    "an error by name alone": Object.assign(new Error("x"), { name: "UnauthorizedError", code: "invalid_token" }),
+    "another type": { ...told, type: "Error" }, "no type": { message: "m", code: "invalid_token" },
+    "no code": { message: "m", type: "UnauthorizedError" }, "a code that is no text": { ...told, code: 1 },
+    "data that is null": { message: "m", data: null }, "data that is a text": { data: "UnauthorizedError" },
+    "data in data": { data: { data: told } }, "the error of an unknown namespace": Object.assign(new Error("Invalid namespace"), { data: undefined }),
+    "a getter that throws": { get data() { return fail(); } }, "a getter in data that throws": { data: { type: told.type, get code() { return fail(); } } },
+    "a proxy that throws": new Proxy({}, { get: fail, has: fail, ownKeys: fail }), "a proxy that is revoked": proxy,
+  };
+  for (const [name, given] of Object.entries(others)) test(name, () => {
+    assert.equal(refusal(given), undefined);
+    assert.equal(isUnauthorizedError(given), false);
+  });
+});
+
+// --- a socket that does what a test says -------------------------------------------------------------------------------
+
+class Socket extends EventEmitter {
+  connected = true;
+  active = true;
+  nsp = "/";
+  sent = [];
+  connects = 0;
+  io = {
+    engine: {},
+    reconnects: true,
+    reconnection() { return this.reconnects; },
+    reconnectionDelay: () => 1000,
+    reconnectionDelayMax: () => 5000,
+    randomizationFactor: () => 0,
+    timeout: () => 20000,
+  };
+  emit(...args) { this.sent.push(args); }
+  hear(...args) { super.emit(...args); }
+  listeners(event) { return this.rawListeners(event); } // those of once take themselves away, as in the clients' emitter
+  connect() { this.connects++; }
+  disconnect() { this.active = false; }
+  listening() { return this.eventNames().reduce((sum, name) => sum + this.listenerCount(name), 0); }
+}
+
+// settled lets promises run until none has anything to do.
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+const token = "header.payload.signature";
+
+beforeEach(() => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout"] });
+});
+
+const tick = async (ms) => {
+  mock.timers.tick(ms);
+  await settled();
+};
+
+// outcome is how a promise ended; undefined while it has not.
+function outcome(promise) {
+  const seen = {};
+  promise.then(() => { seen.resolved = true; }, (error) => { seen.error = error; });
+  return seen;
+}
+
+describe("authenticate", () => {
+  const cause = new Error("the session is over");
+  const endings = {
+    "on authenticated": { resolves: true, happens: (s) => s.hear("authenticated") },
+    "on unauthorized": { refused: told, happens: (s) => s.hear("unauthorized", { message: "m", data: told }) },
+    "on an unauthorized of no known shape": { refused: { message: "unauthorized", code: "unknown" }, happens: (s) => s.hear("unauthorized", "go away") },
+    "on a disconnection": { error: /disconnected before the answer: transport close$/, happens: (s) => s.hear("disconnect", "transport close") },
+    "on a failed connection": { outside: true, error: /not connected: xhr poll error$/, happens: (s) => s.hear("connect_error", Object.assign(new Error("xhr poll error"), { description: token })) },
+    "on a failed connection that is a text": { outside: true, error: /not connected: timeout$/, happens: (s) => s.hear("connect_error", "timeout") },
+    "on a refused connection": { outside: true, refused: told, happens: (s) => s.hear("connect_error", Object.assign(new Error("x"), { data: told })) },
+    "on an old client's refused connection": { outside: true, refused: told, happens: (s) => s.hear("error", told) },
+    "when there is no answer": { error: /no answer within 20000 ms$/, happens: () => tick(20000) },
+    "when there is no connection": { outside: true, error: /no connection within 20000 ms$/, happens: () => tick(20000) },
+    "when there is no token": { getToken: () => new Promise(() => {}), error: /no token within 20000 ms$/, happens: () => tick(20000) },
+    "when getToken throws": { getToken: () => { throw cause; }, cause, error: /getToken failed$/ },
+    "when getToken rejects": { getToken: () => Promise.reject(cause), cause, error: /getToken failed$/ },
+    "when getToken rejects with nothing": { getToken: () => Promise.reject(), error: /getToken failed$/ },
+  };
+  for (const [name, { outside, getToken, happens, resolves, refused, error, cause }] of Object.entries(endings)) test(`ends ${name}, and leaves nothing behind`, async () => {
+    const socket = new Socket();
+    socket.connected = !outside;
+    const end = outcome(authenticate(socket, getToken || token));
+    assert.ok(socket.listening() > 0);
+    await settled();
+    if (happens) assert.deepEqual(end, {}, "it did not wait");
+    await happens?.(socket);
+    await settled();
+
+    assert.equal(socket.listening(), 0, "listeners");
+    assert.deepEqual(Reflect.ownKeys(socket), Reflect.ownKeys(new Socket()), "members");
+    if (resolves) assert.deepEqual(end, { resolved: true });
+    else {
+      assert.ok(end.error instanceof Error);
+      assert.equal(isUnauthorizedError(end.error), Boolean(refused));
+      if (refused) assert.deepEqual({ ...refusal(end.error) }, { type: told.type, id: undefined, reason: undefined, ...refused });
+      else assert.match(end.error.message, error);
+      assert.equal(end.error.cause, cause);
+      assert.ok(!inspect(end.error, { showHidden: true, depth: 9 }).includes(token), "the token is in the error");
+    }
+    // It is over: nothing that comes later throws or counts.
+    const { length } = socket.sent;
+    socket.connected = true;
+    for (const event of ["connect", "authenticated", "unauthorized", "disconnect"]) socket.hear(event);
+    await tick(60000);
+    assert.equal(socket.sent.length, length);
+  });
+
+  test("shows the token once, at once or at connect", async () => {
+    for (const connected of [true, false]) {
+      const socket = new Socket();
+      socket.connected = connected;
+      authenticate(socket, async () => token);
+      await settled();
+      assert.equal(socket.sent.length, connected ? 1 : 0);
+      if (!connected) {
+        socket.connected = true;
+        socket.hear("connect");
+        await settled();
+      }
+      assert.deepEqual(socket.sent, [["authenticate", { token }]]);
+    }
+  });
+
+  test("shows none when there is none", async () => {
+    for (const none of [undefined, null, ""]) {
+      const socket = new Socket();
+      authenticate(socket, () => none);
+      await settled();
+      assert.deepEqual(socket.sent, [["authenticate", {}]]);
+    }
+  });
+
+  test("asks for no token before there is somebody to show it to", async () => {
+    const socket = new Socket();
+    socket.connected = false;
+    let asked = 0;
+    authenticate(socket, () => { asked++; });
+    await settled();
+    assert.equal(asked, 0);
+  });
+
+  test("acknowledges the refusal, where that is asked for", async () => {
+    const socket = new Socket();
+    let acknowledged = 0;
+    const end = outcome(authenticate(socket, token));
+    await settled();
+    socket.hear("unauthorized", { data: told }, () => { acknowledged++; });
+    await settled();
+    assert.equal(acknowledged, 1);
+    assert.equal(end.error.name, "UnauthorizedError");
+  });
+
+  test("gives two calls their own answers, one after the other", async () => {
+    const socket = new Socket();
+    const ends = ["a", "b", "c"].map((name) => outcome(authenticate(socket, name)));
+    await settled();
+    assert.deepEqual(socket.sent, [["authenticate", { token: "a" }]]);
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(ends, [{ resolved: true }, {}, {}]);
+    assert.deepEqual(socket.sent.slice(1), [["authenticate", { token: "b" }]]);
+    socket.hear("unauthorized", { data: told });
+    await settled();
+    assert.ok(isUnauthorizedError(ends[1].error));
+    assert.deepEqual(ends[2], {});
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(ends[2], { resolved: true });
+    assert.equal(socket.listening(), 0);
+  });
+
+  test("does not let one that gave up waiting open the way for the next", async () => {
+    const socket = new Socket();
+    authenticate(socket, "a");
+    const second = outcome(authenticate(socket, "b", { timeout: 10 }));
+    const third = outcome(authenticate(socket, "c"));
+    await tick(10);
+    assert.match(second.error.message, /no turn within 10 ms/);
+    assert.deepEqual(socket.sent, [["authenticate", { token: "a" }]]);
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(socket.sent.slice(1), [["authenticate", { token: "c" }]]);
+    assert.deepEqual(third, {});
+  });
+
+  test("takes an answer before its question for somebody else's", async () => {
+    const socket = new Socket();
+    const end = outcome(authenticate(socket, () => new Promise(() => {})));
+    await settled();
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(end, {});
+  });
+
+  test("is not misled by events named error", async () => {
+    const [connected, elsewhere] = [new Socket(), new Socket()];
+    elsewhere.connected = false;
+    elsewhere.nsp = "/admin"; // client 2 tells it what "/" was told
+    const ends = [connected, elsewhere].map((socket) => outcome(authenticate(socket, token)));
+    for (const socket of [connected, elsewhere]) socket.hear("error", told);
+    await settled();
+    assert.deepEqual(ends, [{}, {}]);
+  });
+
+  test("takes no time that a timer cannot keep", async () => {
+    for (const timeout of [0, -1, NaN, Infinity, 2 ** 31, "soon"]) {
+      const socket = new Socket();
+      await assert.rejects(authenticate(socket, token, { timeout }), RangeError);
+      assert.equal(socket.listening(), 0);
+    }
+  });
+});
+
+describe("keepAuthenticated", () => {
+  // kept keeps a socket, whose tokens are what the test puts into `tokens`.
+  const kept = (tokens, socket = new Socket()) => {
+    const heard = [];
+    const stop = keepAuthenticated(socket, () => {
+      const next = tokens.shift();
+      if (next instanceof Error) throw next;
+      return next;
+    }, (error) => heard.push(error));
+    return { socket, heard, stop };
+  };
+  const shown = (socket) => socket.sent.map(([, { token }]) => token);
+  const reconnect = async (socket) => {
+    socket.connected = false;
+    socket.hear("disconnect", "transport close");
+    socket.connected = true;
+    socket.hear("connect");
+    await settled();
+  };
+
+  test("shows a fresh token at each connect, and tells of each outcome", async () => {
+    const { socket, heard } = kept(["a", "b", "c"]);
+    await settled();
+    socket.hear("authenticated");
+    await reconnect(socket);
+    socket.hear("unauthorized", { data: told });
+    await reconnect(socket);
+    assert.deepEqual(shown(socket), ["a", "b", "c"]);
+    assert.equal(heard.length, 2);
+    assert.equal(heard[0], undefined);
+    assert.deepEqual(refusal(heard[1]), told);
+  });
+
+  test("does not come back by itself after a refusal", async () => {
+    const { socket, heard } = kept(["a", "b"]);
+    await settled();
+    socket.hear("unauthorized", { data: told });
+    socket.hear("disconnect", "io server disconnect");
+    await tick(60000);
+    assert.equal(heard.length, 1);
+    assert.equal(socket.connects, 0);
+    assert.deepEqual(shown(socket), ["a"]);
+  });
+
+  test("asks again when there was no token, less and less often", async () => {
+    const { socket, heard } = kept([new Error("1"), new Error("2"), "a", new Error("3"), "b"]);
+    await settled();
+    assert.equal(heard[0].cause.message, "1");
+    await tick(999);
+    assert.equal(heard.length, 1);
+    await tick(1);
+    assert.equal(heard[1].cause.message, "2");
+    await tick(1999);
+    assert.deepEqual(shown(socket), []);
+    await tick(1);
+    assert.deepEqual(shown(socket), ["a"]);
+    socket.hear("authenticated");
+    // After a success it begins with the shortest pause.
+    await reconnect(socket);
+    await tick(1000);
+    assert.deepEqual(shown(socket), ["a", "b"]);
+  });
+
+  test("comes back when the server lost patience before there was a token", async () => {
+    const { socket, heard } = kept([new Error("1"), "a"]);
+    await settled();
+    socket.connected = false;
+    socket.hear("disconnect", "io server disconnect");
+    await tick(1000);
+    assert.equal(socket.connects, 1);
+    socket.connected = true;
+    socket.hear("connect");
+    await settled();
+    assert.deepEqual(shown(socket), ["a"]);
+    assert.equal(heard.length, 1);
+  });
+
+  for (const [name, lose] of Object.entries({
+    "the deadline": (socket) => socket.hear("unauthorized", { data: { ...told, reason: "auth_timeout" } }),
+    "a disconnection by the server": (socket) => socket.hear("disconnect", "io server disconnect"),
+  })) test(`comes back when ${name} comes before a slow token`, async () => {
+    const { socket, heard } = kept([new Promise(() => {}), "a"]);
+    await settled();
+    lose(socket);
+    socket.connected = false;
+    await tick(1000);
+    assert.equal(heard.length, 1);
+    assert.equal(socket.connects, 1);
+  });
+
+  for (const reason of ["transport close", "io client disconnect"]) test(`leaves it to the client after: ${reason}`, async () => {
+    for (const tokens of [[new Error("1"), "a"], [new Promise(() => {}), "a"]]) {
+      const { socket, heard } = kept(tokens);
+      await settled();
+      socket.connected = false;
+      socket.hear("disconnect", reason);
+      await tick(60000);
+      assert.equal(heard.length, 1);
+      assert.equal(socket.connects, 0);
+      assert.deepEqual(shown(socket), []);
+    }
+  });
+
+  test("asks once where reconnection is off", async () => {
+    const socket = new Socket();
+    socket.io.reconnects = false;
+    const { heard } = kept([new Error("1"), "a"], socket);
+    await tick(60000);
+    assert.equal(heard.length, 1);
+    assert.deepEqual(shown(socket), []);
+  });
+
+  test("drops the token of a connection that is gone", async () => {
+    let late;
+    const { socket } = kept([new Promise((resolve) => { late = resolve; }), "b"]);
+    await settled();
+    await reconnect(socket);
+    late("a");
+    await settled();
+    assert.deepEqual(shown(socket), ["b"]);
+  });
+
+  test("stops, whatever is under way, and says nothing more", async () => {
+    let late;
+    for (const tokens of [["a"], [new Promise((resolve) => { late = resolve; })], [new Error("1"), "b"]]) {
+      const { socket, heard, stop } = kept(tokens);
+      await settled();
+      const told = heard.length;
+      stop();
+      assert.equal(socket.listening(), 0);
+      assert.equal(Object.getOwnPropertySymbols(socket).length, Object.getOwnPropertySymbols(new Socket()).length);
+      const shownBefore = shown(socket).length;
+      late?.("late");
+      socket.hear("connect");
+      socket.hear("authenticated");
+      await tick(60000);
+      assert.equal(heard.length, told);
+      assert.equal(shown(socket).length, shownBefore);
+    }
+  });
+
+  test("needs somebody to tell", () => {
+    const socket = new Socket();
+    assert.throws(() => keepAuthenticated(socket, () => token), TypeError);
+    assert.throws(() => keepAuthenticated(socket, token, () => {}), TypeError);
+    assert.throws(() => keepAuthenticated(socket, () => token, () => {}, { timeout: 0 }), RangeError);
+    assert.equal(socket.listening(), 0);
+  });
+});
+
+describe("freshToken", () => {
+  // connecting calls `auth` as a socket does.
+  const connecting = (socket, getToken, auth = freshToken(getToken)) => {
+    const sent = [];
+    socket.connected = false;
+    socket.auth = auth;
+    socket.auth((data) => sent.push(data));
+    return sent;
+  };
+
+  test("sends what it was given, later or at once, or nothing", async () => {
+    for (const given of [token, Promise.resolve(token)]) {
+      const sent = connecting(new Socket(), () => given);
+      await settled();
+      assert.deepEqual(sent, [{ token }]);
+    }
+    const sent = connecting(new Socket(), () => null);
+    await settled();
+    assert.deepEqual(sent, [{}]);
+  });
+
+  for (const [name, change] of Object.entries({
+    "a newer connect": (socket) => socket.auth(() => {}),
+    "another connection": (socket) => { socket.io.engine = {}; },
+    "having left": (socket) => socket.disconnect(),
+  })) {
+    test(`sends nothing after ${name}`, async () => {
+      const socket = new Socket();
+      let late;
+      const sent = connecting(socket, () => new Promise((resolve) => { late ??= resolve; }));
+      change(socket);
+      late(token);
+      await settled();
+      assert.deepEqual(sent, []);
+    });
+
+    test(`neither tells nor asks again after ${name}`, async () => {
+      const socket = new Socket();
+      const heard = [];
+      socket.on("connect_error", (error) => heard.push(error));
+      let asked = 0;
+      let fail;
+      connecting(socket, () => new Promise((_, reject) => { asked++; fail ??= reject; }));
+      change(socket);
+      const before = asked;
+      fail(new Error("late"));
+      await settled();
+      assert.deepEqual(heard, []);
+      await tick(10000);
+      assert.equal(asked, before);
+    });
+  }
+
+  test("two sockets that share it do not hinder each other", async () => {
+    const auth = freshToken(() => token);
+    const sent = [connecting(new Socket(), null, auth), connecting(new Socket(), null, auth)];
+    await settled();
+    assert.deepEqual(sent, [[{ token }], [{ token }]]);
+  });
+
+  test("tells of a failure, and asks again less and less often", async () => {
+    const socket = new Socket();
+    const heard = [];
+    socket.once("connect_error", (error) => heard.push(["once", error.cause.message]));
+    socket.on("connect_error", (error) => heard.push(["on", error.cause.message]));
+    const answers = [new Error("1"), new Error("2"), token];
+    const sent = connecting(socket, () => {
+      const next = answers.shift();
+      if (next instanceof Error) throw next;
+      return next;
+    });
+    await settled();
+    assert.deepEqual(heard, [["once", "1"], ["on", "1"]]);
+    await tick(999);
+    assert.equal(heard.length, 2);
+    await tick(1);
+    assert.deepEqual(heard.slice(2), [["on", "2"]]);
+    await tick(1999);
+    assert.deepEqual(sent, []);
+    await tick(1);
+    assert.deepEqual(sent, [{ token }]);
+    assert.equal(socket.active, true);
+  });
+
+  test("takes no answer for a failure", async () => {
+    const socket = new Socket();
+    const heard = [];
+    socket.on("connect_error", (error) => heard.push(error.message));
+    connecting(socket, () => new Promise(() => {}));
+    await tick(20000);
+    assert.deepEqual(heard, ["socketio-jwt: no token within 20000 ms"]);
+  });
+
+  test("leaves where reconnection is off", async () => {
+    const socket = new Socket();
+    socket.io.reconnects = false;
+    let asked = 0;
+    let active;
+    socket.on("connect_error", () => { active = socket.active; });
+    connecting(socket, () => { asked++; throw new Error("1"); });
+    await tick(60000);
+    assert.equal(active, false);
+    assert.equal(asked, 1);
+  });
+
+  test("says so when it was not given as `auth`", () => {
+    const auth = freshToken(() => token);
+    assert.throws(() => auth(() => {}), TypeError);
+  });
+});
+
+describe("freshQuery", () => {
+  // An old client's manager, as far as it concerns us.
+  const made = (query, uri = "http://localhost") => {
+    const opened = [];
+    const heard = [];
+    const manager = {
+      uri, opts: { query }, nsps: {}, readyState: "closed", skipReconnect: true,
+      timeout: () => 20000,
+      open(done, options) {
+        this.readyState = "opening";
+        opened.push({ query: this.opts.query, uri: this.uri, done, options });
+      },
+      close() { this.readyState = "closed"; },
+      emitAll: (...args) => heard.push(args),
+      maybeReconnectOnOpen: () => heard.push(["maybeReconnectOnOpen"]),
+    };
+    return { io: manager, manager, opened, heard };
+  };
+
+  test("the query keeps what else is in it", async () => {
+    const odd = "a/+=&?#%";
+    const queries = [
+      [undefined, { token: odd }],
+      [{ token: "stale", room: "1" }, { token: odd, room: "1" }],
+      ["room=1&token=stale&x=%20", `room=1&x=%20&token=${encodeURIComponent(odd)}`],
+      ["token=a&token=b&tokens=c&token", `tokens=c&token=${encodeURIComponent(odd)}`],
+      ["", `token=${encodeURIComponent(odd)}`],
+    ];
+    for (const [before, after] of queries) {
+      const socket = made(before);
+      const copy = structuredClone(before);
+      freshQuery(socket, () => odd);
+      socket.manager.open();
+      await settled();
+      assert.deepEqual(socket.opened.map(({ query }) => query), [after]);
+      assert.deepEqual(before, copy, "the caller's own object was written to");
+    }
+  });
+
+  test("without a token there is none, not even the stale one", async () => {
+    for (const [before, after] of [[{ token: "stale", room: "1" }, { room: "1" }], ["token=stale&room=1", "room=1"]]) {
+      const socket = made(before);
+      freshQuery(socket, () => undefined);
+      socket.manager.open();
+      await settled();
+      assert.deepEqual(socket.opened[0].query, after);
+    }
+  });
+
+  test("a query in the URL is one like any other", async () => {
+    const socket = made({ token: "ignored by the client" }, "http://localhost/admin?token=stale&room=1#x");
+    freshQuery(socket, () => "fresh");
+    socket.manager.open();
+    await settled();
+    assert.equal(socket.opened[0].uri, "http://localhost/admin");
+    assert.equal(socket.opened[0].query, "room=1&token=fresh");
+  });
+
+  test("every namespace that has a query gets the fresh token", async () => {
+    const socket = made();
+    Object.assign(socket.manager.nsps, { "/": {}, "/a": { query: "token=stale" }, "/b": { query: { token: "stale" } } });
+    freshQuery(socket, () => "fresh");
+    socket.manager.open();
+    await settled();
+    assert.deepEqual(socket.manager.nsps, { "/": {}, "/a": { query: "token=fresh" }, "/b": { query: { token: "fresh" } } });
+  });
+
+  test("it opens once, with what it was asked for", async () => {
+    const socket = made();
+    let asked = 0;
+    freshQuery(socket, () => String(++asked));
+    const done = () => {};
+    assert.equal(socket.manager.open(done, { a: 1 }), socket.manager);
+    assert.equal(socket.manager.connect(), socket.manager);
+    assert.equal(socket.manager.skipReconnect, false);
+    await settled();
+    socket.manager.open();
+    await settled();
+    assert.equal(asked, 1);
+    assert.equal(socket.opened.length, 1);
+    assert.equal(socket.opened[0].done, done);
+    assert.deepEqual(socket.opened[0].options, { a: 1 });
+  });
+
+  test("it opens nothing after close, and the right one after close and open", async () => {
+    const socket = made();
+    const late = [];
+    freshQuery(socket, () => new Promise((resolve) => late.push(resolve)));
+    socket.manager.open();
+    socket.manager.close();
+    late[0]("one");
+    await settled();
+    assert.deepEqual(socket.opened, []);
+
+    socket.manager.open();
+    socket.manager.close();
+    socket.manager.open();
+    late[1]("two");
+    await settled();
+    assert.deepEqual(socket.opened, []);
+    late[2]("three");
+    await settled();
+    assert.deepEqual(socket.opened.map(({ query }) => query), [{ token: "three" }]);
+  });
+
+  test("a failure is what a server is that cannot be reached", async () => {
+    const cause = new Error("down");
+    const socket = made();
+    freshQuery(socket, () => { throw cause; });
+    socket.manager.open();
+    await settled();
+    const [[event, error], ...rest] = socket.heard;
+    assert.equal(event, "connect_error");
+    assert.equal(error.cause, cause);
+    assert.deepEqual(rest, [["maybeReconnectOnOpen"]]);
+    assert.equal(socket.manager.readyState, "closed");
+
+    let given;
+    socket.manager.open((error) => { given = error; });
+    await settled();
+    assert.equal(given.data.cause, cause);
+    assert.deepEqual(socket.opened, []);
+  });
+
+  test("no answer is a failure", async () => {
+    const socket = made();
+    freshQuery(socket, () => new Promise(() => {}));
+    socket.manager.open();
+    await tick(20000);
+    assert.equal(socket.heard[0][1].message, "socketio-jwt: no token within 20000 ms");
+  });
+
+  test("it is not for later clients", () => {
+    assert.throws(() => freshQuery(new Socket(), () => token), /freshToken/);
+  });
+});
