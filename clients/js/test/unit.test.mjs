@@ -1,9 +1,9 @@
-// What needs no server: the shapes of refusals, and each way a login can end. Time is the mock's.
+// What needs no server: the shapes of refusals, and each way a login can end. Time is the tests' own.
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { beforeEach, describe, mock, test } from "node:test";
+import { after, before, beforeEach, describe, test } from "node:test";
 import { inspect } from "node:util";
 import * as byName from "socketio-jwt-client";
 import { forms } from "../commonjs.mjs";
@@ -110,20 +110,34 @@ class Socket extends EventEmitter {
   listening() { return this.eventNames().reduce((sum, name) => sum + this.listenerCount(name), 0); }
 }
 
+const token = "header.payload.signature";
+
+// --- time ----------------------------------------------------------------------------------------------------------------
+
 // settled lets promises run until none has anything to do.
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-const token = "header.payload.signature";
+let now = 0;
+const timers = new Map();
+const real = { setTimeout, clearTimeout };
 
-beforeEach(() => {
-  mock.timers.reset();
-  mock.timers.enable({ apis: ["setTimeout"] });
+before(() => {
+  let last = 0;
+  globalThis.setTimeout = (run, ms) => {
+    timers.set(++last, { run, at: now + ms });
+    return last;
+  };
+  globalThis.clearTimeout = (id) => timers.delete(id);
 });
+beforeEach(() => timers.clear());
+after(() => Object.assign(globalThis, real));
 
-const tick = async (ms) => {
-  mock.timers.tick(ms);
+// tick runs what is due after so many milliseconds, and what follows from it.
+async function tick(ms) {
+  now += ms;
+  for (const [id, { run, at }] of timers) if (at <= now && timers.delete(id)) run();
   await settled();
-};
+}
 
 // outcome is how a promise ended; undefined while it has not.
 function outcome(promise) {
