@@ -1,0 +1,275 @@
+// The package of clients/js with real clients: what a refusal is to it, logging in, and fresh tokens after each reconnect.
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { after, before, describe, test } from "node:test";
+import { authenticate, freshToken, isUnauthorizedError, keepAuthenticated, refusal } from "socketio-jwt-client";
+import { ask, heard, mint, pause, refusals, startServer, transports, versions, within } from "./harness.mjs";
+
+const limit = { timeout: 30_000 };
+const comesBack = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 };
+
+let server;
+before(async () => { server = await startServer(["-leeway", "-1s"]); });
+after(() => server?.stop());
+
+// dial makes a socket that ends with the test.
+function dial(t, io, transport, namespace, options) {
+  const socket = io(server.url + namespace, { forceNew: true, transports: transports[transport], ...comesBack, ...options });
+  t.after(() => {
+    socket.io.reconnection(false);
+    socket.io.engine?.close();
+  });
+  return socket;
+}
+
+// listening counts the listeners that a socket has.
+const listening = (socket) =>
+  ["connect", "authenticated", "unauthorized", "disconnect", "connect_error", "error"].reduce((sum, event) => sum + socket.listeners(event).length, 0);
+
+// visits makes tokens that count themselves, beginning with what is given.
+function visits(...first) {
+  let visit = 0;
+  return async () => {
+    visit++;
+    const next = first.shift();
+    if (next instanceof Error) throw next;
+    return next === undefined ? mint({ visit }) : next;
+  };
+}
+
+const visit = async (socket) => (await ask(socket, "whoami"))[0].visit;
+
+let waits = 0;
+
+// lose drops the connection under a socket, as a network does.
+const lose = (socket) => socket.io.engine.close();
+
+async function assertRefusal(promise, told) {
+  const error = await within(assert.rejects(promise).then(() => promise.catch((error) => error)), "a refusal");
+  assert.ok(error instanceof Error);
+  assert.ok(isUnauthorizedError(error), error.message);
+  assert.equal(error.message, told.message);
+  assertTold(refusal(error), told);
+  return error;
+}
+
+function assertTold(refused, { message, code, reason }) {
+  assert.deepEqual({ ...refused, id: typeof refused.id }, { message, code, type: "UnauthorizedError", reason, id: "string" });
+}
+
+for (const [version, io] of Object.entries(versions)) for (const transport of Object.keys(transports)) {
+  const make = (t, namespace, options) => dial(t, io, transport, namespace, options);
+
+  describe(`${version} by ${transport}, one round trip`, { concurrency: true }, () => {
+    test("each connect brings a fresh token", limit, async (t) => {
+      const socket = make(t, "/", { auth: freshToken(visits()) });
+      for (const expected of [1, 2, 3]) {
+        await heard(socket, "welcome");
+        assert.equal(await visit(socket), expected);
+        lose(socket);
+      }
+    });
+
+    for (const [name, { payload, told }] of Object.entries(refusals)) {
+      if (payload().token === undefined || typeof payload().token === "string") test(`the refusal is known: ${name}`, limit, async (t) => {
+        const socket = make(t, "/", { auth: freshToken(() => payload().token) });
+        const [error] = await heard(socket, "connect_error");
+        assert.ok(isUnauthorizedError(error));
+        assertTold(refusal(error), told);
+      });
+    }
+
+    test("a token that cannot be had is told, and asked for again, and no other namespace suffers", limit, async (t) => {
+      const stays = make(t, "/", { auth: freshToken(visits()) });
+      const left = [];
+      stays.on("disconnect", (reason) => left.push(reason));
+      await heard(stays, "welcome");
+      const cause = new Error("no session");
+      const socket = stays.io.socket("/second", { auth: freshToken(visits(cause, cause)) });
+      for (let n = 0; n < 2; n++) {
+        const [error] = await heard(socket, "connect_error");
+        assert.equal(error.cause, cause);
+        assert.equal(isUnauthorizedError(error), false);
+        assert.equal(socket.active, true);
+      }
+      await heard(socket, "welcome");
+      assert.equal(await visit(socket), 3);
+      assert.deepEqual(left, []);
+    });
+
+    test("a token that cannot be had ends it where reconnection is off, and connect asks again", limit, async (t) => {
+      const cause = new Error("no session");
+      const socket = make(t, "/", { auth: freshToken(visits(cause)), reconnection: false });
+      const [error] = await heard(socket, "connect_error");
+      assert.equal(error.cause, cause);
+      assert.equal(socket.active, false);
+      await pause(20);
+      socket.connect();
+      await heard(socket, "welcome");
+      assert.equal(await visit(socket), 2);
+    });
+
+    test("a token that comes after its connection is gone is not used", limit, async (t) => {
+      const asked = [];
+      const socket = make(t, "/", { auth: freshToken(() => new Promise((resolve) => asked.push(resolve))) });
+      const opened = () => heard(socket.io, "open");
+      await opened();
+      const again = opened();
+      lose(socket);
+      await again;
+      assert.equal(asked.length, 2);
+      const left = [];
+      socket.on("disconnect", (reason) => left.push(reason));
+      const welcomed = heard(socket, "welcome");
+      asked[0](mint({ visit: "late" }));
+      await pause(20);
+      asked[1](mint({ visit: "fresh" }));
+      await welcomed;
+      assert.equal(await visit(socket), "fresh");
+      assert.deepEqual(left, []);
+    });
+  });
+
+  describe(`${version} by ${transport}, two round trips`, { concurrency: true }, () => {
+    twoRoundTrips(make);
+    // The old clients cannot tell, see below.
+    test("an unknown namespace is no refusal, but an error", limit, async (t) => {
+      await assert.rejects(authenticate(make(t, "/nowhere"), mint()), (error) => /not connected: Invalid namespace/.test(error.message) && !isUnauthorizedError(error));
+    });
+  });
+}
+
+// twoRoundTrips tests what is the same for all versions.
+function twoRoundTrips(make) {
+  test("who authenticates is let in, before the connection is there and after", limit, async (t) => {
+    const socket = make(t, "/admin");
+    const none = listening(socket);
+    await authenticate(socket, mint({ visit: 1 }));
+    assert.equal(await visit(socket), 1);
+    assert.equal(listening(socket), none);
+    // And once more, which is no harm.
+    await authenticate(socket, () => mint({ visit: 2 }));
+    assert.equal(listening(socket), none);
+
+    const later = make(t, "/admin");
+    await heard(later, "connect");
+    await authenticate(later, async () => mint({ visit: 3 }));
+    assert.equal(await visit(later), 3);
+  });
+
+  for (const [name, { payload, told }] of Object.entries(refusals)) test(`who is refused knows why, and is let go at once: ${name}`, limit, async (t) => {
+    const socket = make(t, "/admin");
+    const none = listening(socket);
+    // The grace of this namespace is 30 s: it ends by the acknowledgement alone.
+    const gone = heard(socket, "disconnect", 5_000);
+    await assertRefusal(authenticate(socket, payload().token), told);
+    assert.equal((await gone)[0], "io server disconnect");
+    assert.equal(listening(socket), none);
+  });
+
+  test("two at once have an answer each", limit, async (t) => {
+    const socket = make(t, "/admin");
+    const none = listening(socket);
+    const [alice, bob, again] = ["alice", "bob", "alice"].map((sub) => authenticate(socket, mint({ sub })));
+    await alice;
+    await assertRefusal(bob, { message: "jwt subject invalid", code: "invalid_token", reason: "subject_changed" });
+    await again;
+    assert.equal((await ask(socket, "whoami"))[0].sub, "alice");
+    assert.equal(listening(socket), none);
+  });
+
+  test("who is not answered, and who is cut off, hears so", limit, async (t) => {
+    // The server's hook sits on a token with this claim.
+    const unanswered = () => mint({ wait: `unanswered ${++waits}` });
+    const socket = make(t, "/admin");
+    const none = listening(socket);
+    await assert.rejects(authenticate(socket, unanswered(), { timeout: 500 }), /no answer within 500 ms/);
+    assert.equal(listening(socket), none);
+
+    const cut = authenticate(socket, unanswered());
+    await pause(20);
+    lose(socket);
+    await assert.rejects(cut, /disconnected before the answer/);
+    assert.equal(listening(socket), none);
+  });
+
+  test("who reaches no server hears so", limit, async (t) => {
+    const nobody = createServer().listen(0, "127.0.0.1");
+    await once(nobody, "listening");
+    const { port } = nobody.address();
+    nobody.close();
+    await once(nobody, "close");
+    const { io } = make(t, "/admin", { autoConnect: false });
+    io.uri = `http://127.0.0.1:${port}`;
+    io.reconnection(false);
+    const socket = io.socket("/admin");
+    const none = listening(socket);
+    const login = authenticate(socket, mint());
+    socket.connect();
+    await assert.rejects(login, (error) => /not connected: \S/.test(error.message) && !isUnauthorizedError(error));
+    assert.equal(listening(socket), none);
+  });
+
+  // keep keeps a socket and lets the test wait for outcomes, one by one.
+  const keep = (socket, getToken) => {
+    const outcomes = [];
+    let wake = () => {};
+    const stop = keepAuthenticated(socket, getToken, (error) => {
+      outcomes.push(error);
+      wake();
+    });
+    const next = async () => {
+      if (outcomes.length === 0) await within(new Promise((resolve) => { wake = resolve; }), "an outcome");
+      return outcomes.shift();
+    };
+    return { outcomes, stop, next };
+  };
+
+  test("who is kept logged in comes back with a fresh token, after a loss and after expiry", limit, async (t) => {
+    const soon = Math.floor(Date.now() / 1000) + 3;
+    const socket = make(t, "/admin");
+    const { next, stop, outcomes } = keep(socket, visits(undefined, mint({ visit: "brief", exp: soon })));
+    assert.equal(await next(), undefined);
+    assert.equal(await visit(socket), 1);
+    const ended = heard(socket, "unauthorized");
+    lose(socket);
+    assert.equal(await next(), undefined);
+    assert.equal(await visit(socket), "brief");
+    assert.equal((await ended)[0].data.reason, "token_expired");
+    assert.equal(await next(), undefined);
+    assert.equal(await visit(socket), 3);
+
+    stop();
+    const connected = heard(socket, "connect");
+    lose(socket);
+    await connected;
+    let welcomed = false;
+    socket.on("welcome", () => { welcomed = true; });
+    await pause(100);
+    assert.equal(welcomed, false);
+    assert.deepEqual(outcomes, []);
+  });
+
+  test("who is kept logged in comes back when the server lost patience with a slow token", limit, async (t) => {
+    const socket = make(t, "/brief");
+    const { next } = keep(socket, visits(new Promise(() => {})));
+    const error = await next();
+    assert.equal(refusal(error)?.reason, "auth_timeout");
+    assert.equal(await next(), undefined);
+    assert.equal(await visit(socket), 2);
+  });
+
+  test("who is kept logged in is asked again for a token that could not be had, but not for one that was refused", limit, async (t) => {
+    const cause = new Error("no session");
+    const socket = make(t, "/admin");
+    const { next, outcomes } = keep(socket, visits(cause, "bad"));
+    assert.equal((await next()).cause, cause);
+    const gone = heard(socket, "disconnect");
+    assert.equal(refusal(await next())?.reason, "token_malformed");
+    assert.equal((await gone)[0], "io server disconnect");
+    await pause(500);
+    assert.equal(socket.connected, false);
+    assert.deepEqual(outcomes, []);
+  });
+}
