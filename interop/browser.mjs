@@ -37,11 +37,16 @@ export async function tab(t, browser, url) {
 // attemptIn runs attempt in a page that has the browser bundle as `io`.
 export const attemptIn = (page, options) => page.evaluate(`(${attempt})(io, ${JSON.stringify(options)})`);
 
-// serveElsewhere serves an empty page with the bundle at another port, hence from another origin, and gives that port.
-export async function serveElsewhere(t) {
-  const script = readFileSync(bundle("socket.io-client"));
+// serveElsewhere serves an empty page with a bundle at another port, hence from another origin, and gives that port. Beside it
+// is the module of clients/js.
+export async function serveElsewhere(t, client = "socket.io-client") {
+  const scripts = {
+    "/socket.io.js": readFileSync(bundle(client)),
+    "/socketio-jwt-client.js": readFileSync(new URL("../clients/js/index.js", import.meta.url)),
+  };
   const server = createServer((request, response) => {
-    if (request.url === "/socket.io.js") return response.setHeader("Content-Type", "text/javascript").end(script);
+    const script = scripts[request.url];
+    if (script) return response.setHeader("Content-Type", "text/javascript").end(script);
     response.setHeader("Content-Type", "text/html").end('<!doctype html><title>elsewhere</title><script src="/socket.io.js"></script>');
   });
   server.listen(0, "127.0.0.1");

@@ -1,21 +1,28 @@
 // The package of clients/js with real clients: what a refusal is to it, logging in, and fresh tokens after each reconnect.
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { authenticate, freshToken, isUnauthorizedError, keepAuthenticated, refusal } from "socketio-jwt-client";
+import io1 from "socket.io-client-1";
+import io2 from "socket.io-client-2";
+import { authenticate, freshQuery, freshToken, isUnauthorizedError, keepAuthenticated, refusal } from "socketio-jwt-client";
 import { ask, heard, mint, pause, refusals, startServer, transports, versions, within } from "./harness.mjs";
 
 const limit = { timeout: 30_000 };
 const comesBack = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 };
 
+const old = { "2.5.0": io2, "1.7.4": io1 };
+
+// One server for each revision of the protocol.
 let server;
-before(async () => { server = await startServer(["-leeway", "-1s"]); });
-after(() => server?.stop());
+let oldServer;
+before(async () => { [server, oldServer] = await Promise.all([startServer(["-leeway", "-1s"]), startServer(["-leeway", "-1s", "-eio3"])]); });
+after(() => Promise.all([server?.stop(), oldServer?.stop()]));
 
 // dial makes a socket that ends with the test.
-function dial(t, io, transport, namespace, options) {
-  const socket = io(server.url + namespace, { forceNew: true, transports: transports[transport], ...comesBack, ...options });
+function dial(t, io, transport, path, options) {
+  const { url } = io === io1 || io === io2 ? oldServer : server;
+  const socket = io(url + path, { forceNew: true, transports: transports[transport], ...comesBack, ...options });
   t.after(() => {
     socket.io.reconnection(false);
     socket.io.engine?.close();
@@ -138,6 +145,96 @@ for (const [version, io] of Object.entries(versions)) for (const transport of Ob
       await assert.rejects(authenticate(make(t, "/nowhere"), mint()), (error) => /not connected: Invalid namespace/.test(error.message) && !isUnauthorizedError(error));
     });
   });
+}
+
+for (const [version, io] of Object.entries(old)) for (const transport of Object.keys(transports)) {
+  const make = (t, path, options) => dial(t, io, transport, path, options);
+
+  describe(`${version} by ${transport}, one round trip`, { concurrency: true }, () => {
+    // What the token replaces; only 2 takes an object for a namespace.
+    const stale = mint({ exp: 1 });
+    const queries = {
+      "an object": ["", { query: { token: stale, other: 1 } }],
+      "a text": ["", { query: `other=1&token=${stale}` }],
+      "in the URL": [`/?token=${stale}&other=1`, {}],
+      "not there": ["", {}],
+    };
+    for (const [name, [path, options]] of Object.entries(queries)) test(`each connection brings a fresh token, and each namespace on it; the query is ${name}`, limit, async (t) => {
+      const socket = make(t, path, { autoConnect: false, ...options });
+      const second = socket.io.socket("/second", name === "not there" ? {} : { query: version === "2.5.0" ? { token: stale } : `token=${stale}` });
+      const refused = [];
+      for (const each of [socket, second]) each.on("error", (told) => refused.push(told));
+      freshQuery(socket, visits());
+      for (const expected of [1, 2, 3]) {
+        const welcomed = Promise.all([heard(socket, "welcome"), heard(second, "welcome")]);
+        if (expected === 1) [socket, second].forEach((each) => each.open());
+        await welcomed;
+        assert.deepEqual([await visit(socket), await visit(second)], [expected, expected]);
+        lose(socket);
+      }
+      assert.deepEqual(refused, []);
+    });
+
+    test("a socket that is under way has a fresh token when it comes back", limit, async (t) => {
+      const socket = make(t, "", { query: { token: mint({ visit: "first" }) } });
+      freshQuery(socket, visits());
+      await heard(socket, "welcome");
+      assert.equal(await visit(socket), "first");
+      lose(socket);
+      await heard(socket, "welcome");
+      assert.equal(await visit(socket), 1);
+    });
+
+    test("a token that cannot be had is told, and asked for again", limit, async (t) => {
+      const causes = ["at first", "again", "after a loss"].map((text) => new Error(text));
+      const socket = make(t, "", { autoConnect: false });
+      freshQuery(socket, visits(causes[0], causes[1], undefined, causes[2]));
+      const errors = [];
+      socket.on("connect_error", (error) => errors.push(error));
+      socket.open();
+      await heard(socket, "welcome");
+      assert.equal(await visit(socket), 3);
+      lose(socket);
+      await heard(socket, "welcome");
+      assert.equal(await visit(socket), 5);
+      assert.deepEqual(errors.map(({ cause }) => cause), causes);
+      assert.ok(errors.every((error) => !isUnauthorizedError(error)));
+    });
+
+    test("who leaves while a token is awaited stays away, and may come again", limit, async (t) => {
+      const asked = [];
+      const socket = make(t, "", { autoConnect: false });
+      freshQuery(socket, () => new Promise((resolve) => asked.push(resolve)));
+      let connects = 0;
+      socket.on("connect", () => connects++);
+      socket.open();
+      socket.close();
+      asked.shift()(mint());
+      await pause(300);
+      assert.equal(connects, 0);
+      socket.open();
+      asked.shift()(mint({ visit: "later" }));
+      await heard(socket, "welcome");
+      assert.equal(await visit(socket), "later");
+      assert.equal(connects, 1);
+    });
+
+    for (const [name, { payload, told }] of Object.entries(refusals)) {
+      if (payload().token === undefined || typeof payload().token === "string") test(`the refusal is known: ${name}`, limit, async (t) => {
+        const socket = make(t, "", { autoConnect: false });
+        freshQuery(socket, () => payload().token);
+        const refused = heard(socket, "error");
+        socket.open();
+        const [error] = await refused;
+        assert.ok(isUnauthorizedError(error));
+        // In a query no scheme precedes a token.
+        assertTold(refusal(error), name === "badly formed" ? refusals.malformed.told : told);
+      });
+    }
+  });
+
+  // "/" refuses these clients, which brought it no token, and 2.5.0 tells "/admin" so: see the listener for it.
+  describe(`${version} by ${transport}, two round trips`, { concurrency: true }, () => twoRoundTrips(make));
 }
 
 // twoRoundTrips tests what is the same for all versions.
