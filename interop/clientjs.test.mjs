@@ -65,177 +65,181 @@ function assertTold(refused, { message, code, reason }) {
   assert.deepEqual({ ...refused, id: typeof refused.id }, { message, code, type: "UnauthorizedError", reason, id: "string" });
 }
 
-for (const [version, io] of Object.entries(versions)) for (const transport of Object.keys(transports)) {
-  const make = (t, namespace, options) => dial(t, io, transport, namespace, options);
+for (const [version, io] of Object.entries(versions)) describe(version, { concurrency: true }, () => {
+  for (const transport of Object.keys(transports)) {
+    const make = (t, namespace, options) => dial(t, io, transport, namespace, options);
 
-  describe(`${version} by ${transport}, one round trip`, { concurrency: true }, () => {
-    test("each connect brings a fresh token", limit, async (t) => {
-      const socket = make(t, "/", { auth: freshToken(visits()) });
-      for (const expected of [1, 2, 3]) {
-        await heard(socket, "welcome");
-        assert.equal(await visit(socket), expected);
-        lose(socket);
-      }
-    });
-
-    for (const [name, { payload, told }] of Object.entries(refusals)) {
-      if (payload().token === undefined || typeof payload().token === "string") test(`the refusal is known: ${name}`, limit, async (t) => {
-        const socket = make(t, "/", { auth: freshToken(() => payload().token) });
-        const [error] = await heard(socket, "connect_error");
-        assert.ok(isUnauthorizedError(error));
-        assertTold(refusal(error), told);
+    describe(`by ${transport}, one round trip`, { concurrency: true }, () => {
+      test("each connect brings a fresh token", limit, async (t) => {
+        const socket = make(t, "/", { auth: freshToken(visits()) });
+        for (const expected of [1, 2, 3]) {
+          await heard(socket, "welcome");
+          assert.equal(await visit(socket), expected);
+          lose(socket);
+        }
       });
-    }
 
-    test("a token that cannot be had is told, and asked for again, and no other namespace suffers", limit, async (t) => {
-      const stays = make(t, "/", { auth: freshToken(visits()) });
-      const left = [];
-      stays.on("disconnect", (reason) => left.push(reason));
-      await heard(stays, "welcome");
-      const cause = new Error("no session");
-      const socket = stays.io.socket("/second", { auth: freshToken(visits(cause, cause)) });
-      for (let n = 0; n < 2; n++) {
+      for (const [name, { payload, told }] of Object.entries(refusals)) {
+        if (payload().token === undefined || typeof payload().token === "string") test(`the refusal is known: ${name}`, limit, async (t) => {
+          const socket = make(t, "/", { auth: freshToken(() => payload().token) });
+          const [error] = await heard(socket, "connect_error");
+          assert.ok(isUnauthorizedError(error));
+          assertTold(refusal(error), told);
+        });
+      }
+
+      test("a token that cannot be had is told, and asked for again, and no other namespace suffers", limit, async (t) => {
+        const stays = make(t, "/", { auth: freshToken(visits()) });
+        const left = [];
+        stays.on("disconnect", (reason) => left.push(reason));
+        await heard(stays, "welcome");
+        const cause = new Error("no session");
+        const socket = stays.io.socket("/second", { auth: freshToken(visits(cause, cause)) });
+        for (let n = 0; n < 2; n++) {
+          const [error] = await heard(socket, "connect_error");
+          assert.equal(error.cause, cause);
+          assert.equal(isUnauthorizedError(error), false);
+          assert.equal(socket.active, true);
+        }
+        await heard(socket, "welcome");
+        assert.equal(await visit(socket), 3);
+        assert.deepEqual(left, []);
+      });
+
+      test("a token that cannot be had ends it where reconnection is off, and connect asks again", limit, async (t) => {
+        const cause = new Error("no session");
+        const socket = make(t, "/", { auth: freshToken(visits(cause)), reconnection: false });
         const [error] = await heard(socket, "connect_error");
         assert.equal(error.cause, cause);
-        assert.equal(isUnauthorizedError(error), false);
-        assert.equal(socket.active, true);
-      }
-      await heard(socket, "welcome");
-      assert.equal(await visit(socket), 3);
-      assert.deepEqual(left, []);
-    });
-
-    test("a token that cannot be had ends it where reconnection is off, and connect asks again", limit, async (t) => {
-      const cause = new Error("no session");
-      const socket = make(t, "/", { auth: freshToken(visits(cause)), reconnection: false });
-      const [error] = await heard(socket, "connect_error");
-      assert.equal(error.cause, cause);
-      assert.equal(socket.active, false);
-      await pause(20);
-      socket.connect();
-      await heard(socket, "welcome");
-      assert.equal(await visit(socket), 2);
-    });
-
-    test("a token that comes after its connection is gone is not used", limit, async (t) => {
-      const asked = [];
-      const socket = make(t, "/", { auth: freshToken(() => new Promise((resolve) => asked.push(resolve))) });
-      const opened = () => heard(socket.io, "open");
-      await opened();
-      const again = opened();
-      lose(socket);
-      await again;
-      assert.equal(asked.length, 2);
-      const left = [];
-      socket.on("disconnect", (reason) => left.push(reason));
-      const welcomed = heard(socket, "welcome");
-      asked[0](mint({ visit: "late" }));
-      await pause(20);
-      asked[1](mint({ visit: "fresh" }));
-      await welcomed;
-      assert.equal(await visit(socket), "fresh");
-      assert.deepEqual(left, []);
-    });
-  });
-
-  describe(`${version} by ${transport}, two round trips`, { concurrency: true }, () => {
-    twoRoundTrips(make);
-    // The old clients cannot tell, see below.
-    test("an unknown namespace is no refusal, but an error", limit, async (t) => {
-      await assert.rejects(authenticate(make(t, "/nowhere"), mint()), (error) => /not connected: Invalid namespace/.test(error.message) && !isUnauthorizedError(error));
-    });
-  });
-}
-
-for (const [version, io] of Object.entries(old)) for (const transport of Object.keys(transports)) {
-  const make = (t, path, options) => dial(t, io, transport, path, options);
-
-  describe(`${version} by ${transport}, one round trip`, { concurrency: true }, () => {
-    // What the token replaces; only 2 takes an object for a namespace.
-    const stale = mint({ exp: 1 });
-    const queries = {
-      "an object": ["", { query: { token: stale, other: 1 } }],
-      "a text": ["", { query: `other=1&token=${stale}` }],
-      "in the URL": [`/?token=${stale}&other=1`, {}],
-      "not there": ["", {}],
-    };
-    for (const [name, [path, options]] of Object.entries(queries)) test(`each connection brings a fresh token, and each namespace on it; the query is ${name}`, limit, async (t) => {
-      const socket = make(t, path, { autoConnect: false, ...options });
-      const second = socket.io.socket("/second", name === "not there" ? {} : { query: version === "2.5.0" ? { token: stale } : `token=${stale}` });
-      const refused = [];
-      for (const each of [socket, second]) each.on("error", (told) => refused.push(told));
-      freshQuery(socket, visits());
-      for (const expected of [1, 2, 3]) {
-        const welcomed = Promise.all([heard(socket, "welcome"), heard(second, "welcome")]);
-        if (expected === 1) [socket, second].forEach((each) => each.open());
-        await welcomed;
-        assert.deepEqual([await visit(socket), await visit(second)], [expected, expected]);
-        lose(socket);
-      }
-      assert.deepEqual(refused, []);
-    });
-
-    test("a socket that is under way has a fresh token when it comes back", limit, async (t) => {
-      const socket = make(t, "", { query: { token: mint({ visit: "first" }) } });
-      freshQuery(socket, visits());
-      await heard(socket, "welcome");
-      assert.equal(await visit(socket), "first");
-      lose(socket);
-      await heard(socket, "welcome");
-      assert.equal(await visit(socket), 1);
-    });
-
-    test("a token that cannot be had is told, and asked for again", limit, async (t) => {
-      const causes = ["at first", "again", "after a loss"].map((text) => new Error(text));
-      const socket = make(t, "", { autoConnect: false });
-      freshQuery(socket, visits(causes[0], causes[1], undefined, causes[2]));
-      const errors = [];
-      socket.on("connect_error", (error) => errors.push(error));
-      socket.open();
-      await heard(socket, "welcome");
-      assert.equal(await visit(socket), 3);
-      lose(socket);
-      await heard(socket, "welcome");
-      assert.equal(await visit(socket), 5);
-      assert.deepEqual(errors.map(({ cause }) => cause), causes);
-      assert.ok(errors.every((error) => !isUnauthorizedError(error)));
-    });
-
-    test("who leaves while a token is awaited stays away, and may come again", limit, async (t) => {
-      const asked = [];
-      const socket = make(t, "", { autoConnect: false });
-      freshQuery(socket, () => new Promise((resolve) => asked.push(resolve)));
-      let connects = 0;
-      socket.on("connect", () => connects++);
-      socket.open();
-      socket.close();
-      asked.shift()(mint());
-      await pause(300);
-      assert.equal(connects, 0);
-      socket.open();
-      asked.shift()(mint({ visit: "later" }));
-      await heard(socket, "welcome");
-      assert.equal(await visit(socket), "later");
-      assert.equal(connects, 1);
-    });
-
-    for (const [name, { payload, told }] of Object.entries(refusals)) {
-      if (payload().token === undefined || typeof payload().token === "string") test(`the refusal is known: ${name}`, limit, async (t) => {
-        const socket = make(t, "", { autoConnect: false });
-        freshQuery(socket, () => payload().token);
-        const refused = heard(socket, "error");
-        socket.open();
-        const [error] = await refused;
-        assert.ok(isUnauthorizedError(error));
-        // In a query no scheme precedes a token.
-        assertTold(refusal(error), name === "badly formed" ? refusals.malformed.told : told);
+        assert.equal(socket.active, false);
+        await pause(20);
+        socket.connect();
+        await heard(socket, "welcome");
+        assert.equal(await visit(socket), 2);
       });
-    }
-  });
 
-  // "/" refuses these clients, which brought it no token, and 2.5.0 tells "/admin" so: see the listener for it.
-  describe(`${version} by ${transport}, two round trips`, { concurrency: true }, () => twoRoundTrips(make));
-}
+      test("a token that comes after its connection is gone is not used", limit, async (t) => {
+        const asked = [];
+        const socket = make(t, "/", { auth: freshToken(() => new Promise((resolve) => asked.push(resolve))) });
+        const opened = () => heard(socket.io, "open");
+        await opened();
+        const again = opened();
+        lose(socket);
+        await again;
+        assert.equal(asked.length, 2);
+        const left = [];
+        socket.on("disconnect", (reason) => left.push(reason));
+        const welcomed = heard(socket, "welcome");
+        asked[0](mint({ visit: "late" }));
+        await pause(20);
+        asked[1](mint({ visit: "fresh" }));
+        await welcomed;
+        assert.equal(await visit(socket), "fresh");
+        assert.deepEqual(left, []);
+      });
+    });
+
+    describe(`by ${transport}, two round trips`, { concurrency: true }, () => {
+      twoRoundTrips(make);
+      // The old clients cannot tell, see below.
+      test("an unknown namespace is no refusal, but an error", limit, async (t) => {
+        await assert.rejects(authenticate(make(t, "/nowhere"), mint()), (error) => /not connected: Invalid namespace/.test(error.message) && !isUnauthorizedError(error));
+      });
+    });
+  }
+});
+
+for (const [version, io] of Object.entries(old)) describe(version, { concurrency: true }, () => {
+  for (const transport of Object.keys(transports)) {
+    const make = (t, path, options) => dial(t, io, transport, path, options);
+
+    describe(`by ${transport}, one round trip`, { concurrency: true }, () => {
+      // What the token replaces; only 2 takes an object for a namespace.
+      const stale = mint({ exp: 1 });
+      const queries = {
+        "an object": ["", { query: { token: stale, other: 1 } }],
+        "a text": ["", { query: `other=1&token=${stale}` }],
+        "in the URL": [`/?token=${stale}&other=1`, {}],
+        "not there": ["", {}],
+      };
+      for (const [name, [path, options]] of Object.entries(queries)) test(`each connection brings a fresh token, and each namespace on it; the query is ${name}`, limit, async (t) => {
+        const socket = make(t, path, { autoConnect: false, ...options });
+        const second = socket.io.socket("/second", name === "not there" ? {} : { query: version === "2.5.0" ? { token: stale } : `token=${stale}` });
+        const refused = [];
+        for (const each of [socket, second]) each.on("error", (told) => refused.push(told));
+        freshQuery(socket, visits());
+        for (const expected of [1, 2, 3]) {
+          const welcomed = Promise.all([heard(socket, "welcome"), heard(second, "welcome")]);
+          if (expected === 1) [socket, second].forEach((each) => each.open());
+          await welcomed;
+          assert.deepEqual([await visit(socket), await visit(second)], [expected, expected]);
+          lose(socket);
+        }
+        assert.deepEqual(refused, []);
+      });
+
+      test("a socket that is under way has a fresh token when it comes back", limit, async (t) => {
+        const socket = make(t, "", { query: { token: mint({ visit: "first" }) } });
+        freshQuery(socket, visits());
+        await heard(socket, "welcome");
+        assert.equal(await visit(socket), "first");
+        lose(socket);
+        await heard(socket, "welcome");
+        assert.equal(await visit(socket), 1);
+      });
+
+      test("a token that cannot be had is told, and asked for again", limit, async (t) => {
+        const causes = ["at first", "again", "after a loss"].map((text) => new Error(text));
+        const socket = make(t, "", { autoConnect: false });
+        freshQuery(socket, visits(causes[0], causes[1], undefined, causes[2]));
+        const errors = [];
+        socket.on("connect_error", (error) => errors.push(error));
+        socket.open();
+        await heard(socket, "welcome");
+        assert.equal(await visit(socket), 3);
+        lose(socket);
+        await heard(socket, "welcome");
+        assert.equal(await visit(socket), 5);
+        assert.deepEqual(errors.map(({ cause }) => cause), causes);
+        assert.ok(errors.every((error) => !isUnauthorizedError(error)));
+      });
+
+      test("who leaves while a token is awaited stays away, and may come again", limit, async (t) => {
+        const asked = [];
+        const socket = make(t, "", { autoConnect: false });
+        freshQuery(socket, () => new Promise((resolve) => asked.push(resolve)));
+        let connects = 0;
+        socket.on("connect", () => connects++);
+        socket.open();
+        socket.close();
+        asked.shift()(mint());
+        await pause(300);
+        assert.equal(connects, 0);
+        socket.open();
+        asked.shift()(mint({ visit: "later" }));
+        await heard(socket, "welcome");
+        assert.equal(await visit(socket), "later");
+        assert.equal(connects, 1);
+      });
+
+      for (const [name, { payload, told }] of Object.entries(refusals)) {
+        if (payload().token === undefined || typeof payload().token === "string") test(`the refusal is known: ${name}`, limit, async (t) => {
+          const socket = make(t, "", { autoConnect: false });
+          freshQuery(socket, () => payload().token);
+          const refused = heard(socket, "error");
+          socket.open();
+          const [error] = await refused;
+          assert.ok(isUnauthorizedError(error));
+          // In a query no scheme precedes a token.
+          assertTold(refusal(error), name === "badly formed" ? refusals.malformed.told : told);
+        });
+      }
+    });
+
+    // "/" refuses these clients, which brought it no token, and 2.5.0 tells "/admin" so: see the listener for it.
+    describe(`by ${transport}, two round trips`, { concurrency: true }, () => twoRoundTrips(make));
+  }
+});
 
 // twoRoundTrips tests what is the same for all versions.
 function twoRoundTrips(make) {
