@@ -41,6 +41,7 @@ function visits(...first) {
     visit++;
     const next = first.shift();
     if (next instanceof Error) throw next;
+    if (typeof next === "function") return next();
     return next === undefined ? mint({ visit }) : next;
   };
 }
@@ -95,14 +96,18 @@ for (const [version, io] of Object.entries(versions)) describe(version, { concur
         await heard(stays, "welcome");
         const cause = new Error("no session");
         const socket = stays.io.socket("/second", { auth: freshToken(visits(cause, cause)) });
+        const first = heard(socket, "connect_error");
+        const told = [];
+        socket.on("connect_error", (error) => told.push(error));
         for (let n = 0; n < 2; n++) {
-          const [error] = await heard(socket, "connect_error");
+          const [error] = await (n === 0 ? first : heard(socket, "connect_error"));
           assert.equal(error.cause, cause);
           assert.equal(isUnauthorizedError(error), false);
           assert.equal(socket.active, true);
         }
         await heard(socket, "welcome");
         assert.equal(await visit(socket), 3);
+        assert.equal(told.length, 2);
         assert.deepEqual(left, []);
       });
 
@@ -284,6 +289,7 @@ function twoRoundTrips(make) {
     // The server's hook sits on a token with this claim.
     const unanswered = () => mint({ wait: `unanswered ${++waits}` });
     const socket = make(t, "/admin");
+    await heard(socket, "connect");
     const none = listening(socket);
     await assert.rejects(authenticate(socket, unanswered(), { timeout: 500 }), /no answer within 500 ms/);
     assert.equal(listening(socket), none);
@@ -328,9 +334,9 @@ function twoRoundTrips(make) {
   };
 
   test("who is kept logged in comes back with a fresh token, after a loss and after expiry", limit, async (t) => {
-    const soon = Math.floor(Date.now() / 1000) + 3;
+    const brief = () => mint({ visit: "brief", exp: Math.floor(Date.now() / 1000) + 4 });
     const socket = make(t, "/admin");
-    const { next, stop, outcomes } = keep(socket, visits(undefined, mint({ visit: "brief", exp: soon })));
+    const { next, stop, outcomes } = keep(socket, visits(undefined, brief));
     assert.equal(await next(), undefined);
     assert.equal(await visit(socket), 1);
     const ended = heard(socket, "unauthorized");
@@ -353,7 +359,7 @@ function twoRoundTrips(make) {
   });
 
   test("who is kept logged in comes back when the server lost patience with a slow token", limit, async (t) => {
-    const socket = make(t, "/brief");
+    const socket = make(t, "/admin-second"); // its deadline is 5 s
     const { next } = keep(socket, visits(new Promise(() => {})));
     const error = await next();
     assert.equal(refusal(error)?.reason, "auth_timeout");

@@ -93,8 +93,9 @@ export function authenticate(socket: AnySocket, token: Token | GetToken, options
 
 /**
  * Two round trips, now and after each reconnect, with a fresh token each time. `told` hears of each outcome: no error, or
- * one as `authenticate` rejects with. When getToken failed it is asked again after the reconnection delay of the socket's
- * manager, unless reconnection is off. Returns what ends it, after which `told` hears nothing.
+ * one as `authenticate` rejects with. When getToken failed, or takes longer than the timeout, it is asked again after the
+ * reconnection delay of the socket's manager, unless reconnection is off; likewise the socket comes back when the server's
+ * deadline was over before it saw a token. Other refusals are final. Returns what ends it, after which `told` hears nothing.
  */
 export function keepAuthenticated(
   socket: AnySocket,

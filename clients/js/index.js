@@ -83,19 +83,19 @@ function pause(manager, failures) {
 // turn is where a socket keeps the logins that are under way, for every copy of this package.
 const turn = Symbol.for("socketio-jwt.turn");
 
-// dismissed is the reason that the client gives when the server has sent it away, after which it does not come back by itself.
-const dismissed = "io server disconnect";
-
 function checked({ timeout = 20000 } = {}) {
   if (!(timeout > 0 && timeout <= longest)) throw new RangeError(`socketio-jwt: timeout has to be from 1 to ${longest} ms`);
   return timeout;
 }
 
-// begin logs in once. It calls settle once: without an error; or with one, and whether that is because there was no token to
-// show, and somebody has to try again. What it returns gives up silently.
-function begin(socket, getToken, timeout, settle) {
+// begin logs in once, and calls settle without an error, or with one, and what comes next: nothing; or "left", when the server
+// sent us away though it has refused no token, and somebody has to connect again; or "asks", when there was no token and
+// patience, which may be left out, gave a time after which to ask once more. What begin returns gives up silently.
+function begin(socket, getToken, timeout, settle, patience = () => undefined) {
   let over = false;
   let lacking = "turn";
+  let late; // a refusal that says nothing but that we were
+  let asked;
   let free;
   const own = new Promise((resolve) => { free = resolve; });
   const before = socket[turn];
@@ -104,28 +104,57 @@ function begin(socket, getToken, timeout, settle) {
 
   const ask = () => {
     lacking = "token";
+    const call = asked = {};
+    const current = () => asked === call && !over && !late;
     tokenFrom(getToken).then((token) => {
-      if (over) return;
+      if (!current()) return;
       lacking = "answer";
       socket.emit("authenticate", payload(token));
-    }, (error) => end(error, true));
+    }, (error) => { if (current()) noToken(error); });
   };
   const listeners = {
     connect: ask,
     // The answer to one that has given up is none to us.
     authenticated: () => { if (lacking === "answer") end(); },
-    // Without a token it is the deadline's; likewise the disconnection by the server that follows.
     unauthorized: (told, acknowledge) => {
       if (typeof acknowledge === "function") acknowledge();
-      end(unauthorized(told), lacking === "token");
+      const refused = unauthorized(told);
+      if (lacking === "answer" && refused.data.reason !== "auth_timeout") return end(refused);
+      // It is the end of this connection, where no token helps any more.
+      late = refused;
+      wait(expire, timeout);
     },
-    disconnect: (reason) => end(failure(`disconnected before the ${lacking}: ${reason}`), lacking === "token" && reason === dismissed),
+    disconnect: (reason) => {
+      // Otherwise the client comes back by itself, or somebody here wanted to go.
+      const left = (late || lacking === "token") && reason === "io server disconnect";
+      end(late || failure(`disconnected before the ${lacking}: ${reason}`), left ? "left" : undefined);
+    },
     connect_error: notConnected,
     // Clients 1 and 2 are refused by it, and 2 tells every namespace what "/" was told. Of later ones it is an event like any.
     error: (told) => { if (!socket.connected && socket.nsp === "/") notConnected(told); },
   };
-  const timer = setTimeout(() => end(failure(`no ${lacking} within ${timeout} ms`), lacking === "token"), timeout);
+  let timer;
+  wait(expire, timeout);
 
+  function wait(then, ms) {
+    clearTimeout(timer);
+    timer = setTimeout(then, ms);
+  }
+  function expire() {
+    const error = late || failure(`no ${lacking} within ${timeout} ms`);
+    if (!late && lacking === "token") noToken(error);
+    else end(error);
+  }
+  function noToken(error) {
+    const ms = patience();
+    if (ms === undefined) return end(error);
+    asked = undefined;
+    wait(() => {
+      wait(expire, timeout);
+      ask();
+    }, ms);
+    settle(error, "asks");
+  }
   function notConnected(told) {
     // Not the client's own error, which may hold the URL.
     end(isUnauthorizedError(told) ? unauthorized(told) : failure(`not connected: ${(told && told.message) || told}`));
@@ -137,10 +166,10 @@ function begin(socket, getToken, timeout, settle) {
     if (socket[turn] === mine) delete socket[turn];
     free();
   }
-  function end(error, again = false) {
+  function end(error, next) {
     if (over) return;
     leave();
-    settle(error, again);
+    settle(error, next);
   }
   function start() {
     if (over) return;
@@ -170,30 +199,23 @@ export function keepAuthenticated(socket, getToken, told, options) {
   let retry;
   let failures = 0;
 
+  const patience = () => (socket.io.reconnection() ? pause(socket.io, failures++) : undefined);
   const login = () => {
     clearTimeout(retry);
     giveUp();
-    giveUp = begin(socket, getToken, timeout, (error, again) => {
-      if (again && socket.io.reconnection()) {
-        // By then the server may have lost patience and sent us away, for which there will be no other cure.
-        retry = setTimeout(() => (socket.connected ? login() : socket.connect()), pause(socket.io, failures));
-      }
-      failures = again ? failures + 1 : 0;
+    giveUp = begin(socket, getToken, timeout, (error, next) => {
+      if (next === undefined) failures = 0;
+      const ms = next === "left" ? patience() : undefined;
+      if (ms !== undefined) retry = setTimeout(() => socket.connect(), ms);
       told(error);
-    });
-  };
-  const gone = (reason) => {
-    // Else the client comes back by itself, or somebody here wanted to go.
-    if (reason !== dismissed) clearTimeout(retry);
+    }, patience);
   };
   socket.on("connect", login);
-  socket.on("disconnect", gone);
   if (socket.connected) login();
   return () => {
     clearTimeout(retry);
     giveUp();
     socket.off("connect", login);
-    socket.off("disconnect", gone);
   };
 }
 

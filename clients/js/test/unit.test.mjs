@@ -17,6 +17,10 @@ test("the CommonJS form is made of the other one", () => {
   for (const [name, text] of Object.entries(forms)) assert.equal(read(`../${name}`), text, `${name} is old: npm run commonjs`);
 });
 
+test("it logs nothing", () => {
+  assert.doesNotMatch(read("../index.js"), /console|debug|process/);
+});
+
 test("by its name the package gives the same to import and to require", () => {
   assert.equal(byName.refusal, refusal);
   const required = createRequire(import.meta.url)("socketio-jwt-client");
@@ -175,6 +179,7 @@ describe("authenticate", () => {
     await settled();
 
     assert.equal(socket.listening(), 0, "listeners");
+    assert.equal(timers.size, 0, "timers");
     assert.deepEqual(Reflect.ownKeys(socket), Reflect.ownKeys(new Socket()), "members");
     if (resolves) assert.deepEqual(end, { resolved: true });
     else {
@@ -269,6 +274,10 @@ describe("authenticate", () => {
     await settled();
     assert.deepEqual(socket.sent.slice(1), [["authenticate", { token: "c" }]]);
     assert.deepEqual(third, {});
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(third, { resolved: true });
+    assert.equal(socket.listening(), 0);
   });
 
   test("takes an answer before its question for somebody else's", async () => {
@@ -319,6 +328,17 @@ describe("keepAuthenticated", () => {
     await settled();
   };
 
+  // lose makes the server lose patience with a socket.
+  const impatient = { ...told, reason: "auth_timeout" };
+  const dismiss = (socket) => {
+    socket.connected = false;
+    socket.hear("disconnect", "io server disconnect");
+  };
+  const lose = (socket) => {
+    socket.hear("unauthorized", { data: impatient });
+    dismiss(socket);
+  };
+
   test("shows a fresh token at each connect, and tells of each outcome", async () => {
     const { socket, heard } = kept(["a", "b", "c"]);
     await settled();
@@ -362,43 +382,125 @@ describe("keepAuthenticated", () => {
     assert.deepEqual(shown(socket), ["a", "b"]);
   });
 
-  test("comes back when the server lost patience before there was a token", async () => {
-    const { socket, heard } = kept([new Error("1"), "a"]);
+  test("asks again when there was no token in time", async () => {
+    const late = [];
+    const slow = () => new Promise((resolve) => late.push(resolve));
+    const { socket, heard } = kept([slow(), slow(), slow(), "a"]);
+    for (const [n, pause] of [1000, 2000, 4000].entries()) {
+      await settled();
+      await tick(20000);
+      assert.equal(heard.length, n + 1);
+      assert.match(heard[n].message, /no token within 20000 ms/);
+      if (n === 1) late[1]("in the pause");
+      await settled();
+      await tick(pause);
+      if (n === 0) late[0]("while another is asked for");
+    }
+    assert.deepEqual(shown(socket), ["a"]);
+  });
+
+  test("does not ask again when somebody has brought the socket back", async () => {
+    const { socket } = kept([new Error("1"), "a", "b"]);
     await settled();
-    socket.connected = false;
-    socket.hear("disconnect", "io server disconnect");
-    await tick(1000);
-    assert.equal(socket.connects, 1);
+    dismiss(socket);
     socket.connected = true;
     socket.hear("connect");
     await settled();
+    await tick(60000);
     assert.deepEqual(shown(socket), ["a"]);
-    assert.equal(heard.length, 1);
+    assert.equal(socket.connects, 0);
   });
 
-  for (const [name, lose] of Object.entries({
-    "the deadline": (socket) => socket.hear("unauthorized", { data: { ...told, reason: "auth_timeout" } }),
-    "a disconnection by the server": (socket) => socket.hear("disconnect", "io server disconnect"),
-  })) test(`comes back when ${name} comes before a slow token`, async () => {
-    const { socket, heard } = kept([new Promise(() => {}), "a"]);
+  test("stays away when the server sends it away instead of an answer", async () => {
+    const { socket, heard } = kept(["a", "b"]);
     await settled();
-    lose(socket);
-    socket.connected = false;
-    await tick(1000);
+    dismiss(socket);
+    await tick(60000);
+    assert.match(heard[0].message, /disconnected before the answer/);
     assert.equal(heard.length, 1);
-    assert.equal(socket.connects, 1);
+    assert.equal(socket.connects, 0);
+  });
+
+  test("logs in once, though it had to wait for its turn when the connection was lost", async () => {
+    const socket = new Socket();
+    authenticate(socket, "by hand").catch(() => {});
+    const { heard } = kept(["a", "b"], socket);
+    await settled();
+    await reconnect(socket);
+    assert.deepEqual(shown(socket), ["by hand", "a"]);
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(shown(socket), ["by hand", "a"]);
+    assert.deepEqual(heard, [undefined]);
+  });
+
+  for (const [name, { tokens, before, first }] of Object.entries({
+    "before there was a token": { tokens: [new Error("1"), "a"], before: [/getToken failed/], first: 2000 },
+    "with a slow token": { tokens: [new Promise(() => {}), "a"], before: [], first: 1000 },
+    "just as the token came": { tokens: ["late", "a"], before: [], first: 1000 },
+  })) for (const [how, losing] of Object.entries({ "with a word": lose, "without": dismiss })) {
+    // Without a word it is as good as any other answer to a token.
+    if (tokens[0] === "late" && losing === dismiss) continue;
+    test(`comes back when the server lost patience ${name}, ${how}`, async () => {
+      const { socket, heard } = kept([...tokens], new Socket());
+      await settled();
+      const shownBefore = shown(socket);
+      losing(socket);
+      assert.deepEqual(heard.slice(0, -1).map((error) => before.some((text) => text.test(error.message))), before.map(() => true));
+      assert.deepEqual(refusal(heard.at(-1)), losing === lose ? impatient : undefined);
+      await tick(first - 1);
+      assert.equal(socket.connects, 0);
+      await tick(1);
+      assert.equal(socket.connects, 1);
+      socket.connected = true;
+      socket.hear("connect");
+      await settled();
+      assert.deepEqual(shown(socket), [...shownBefore, "a"]);
+    });
+  }
+
+  test("shows nobody a token who has lost patience, but waits to be sent away", async () => {
+    for (const slow of [false, true]) {
+      let late = () => {};
+      const { socket, heard } = kept([slow ? new Promise((resolve) => { late = resolve; }) : new Error("1"), "a"]);
+      await settled();
+      const { length } = heard;
+      let acknowledged = 0;
+      const refused = slow ? told : impatient;
+      socket.hear("unauthorized", { data: refused }, () => acknowledged++);
+      assert.equal(acknowledged, 1);
+      late("late");
+      await tick(5000);
+      assert.deepEqual(shown(socket), []);
+      assert.equal(heard.length, length);
+      dismiss(socket);
+      assert.deepEqual(refusal(heard.at(-1)), refused);
+      assert.equal(heard.length, length + 1);
+    }
+  });
+
+  test("does not wait for that for ever", async () => {
+    const { socket, heard } = kept([new Promise(() => {})]);
+    await settled();
+    socket.hear("unauthorized", { data: impatient });
+    await tick(20000);
+    assert.deepEqual(heard.map(refusal), [impatient]);
+    assert.equal(socket.listenerCount("authenticated"), 0);
   });
 
   for (const reason of ["transport close", "io client disconnect"]) test(`leaves it to the client after: ${reason}`, async () => {
-    for (const tokens of [[new Error("1"), "a"], [new Promise(() => {}), "a"]]) {
-      const { socket, heard } = kept(tokens);
-      await settled();
-      socket.connected = false;
-      socket.hear("disconnect", reason);
-      await tick(60000);
-      assert.equal(heard.length, 1);
-      assert.equal(socket.connects, 0);
-      assert.deepEqual(shown(socket), []);
+    for (const [tokens, outcomes] of [[[new Error("1"), "a"], 2], [[new Promise(() => {}), "a"], 1]]) {
+      for (const refused of [false, true]) {
+        const { socket, heard } = kept([...tokens]);
+        await settled();
+        if (refused) socket.hear("unauthorized", { data: impatient });
+        socket.connected = false;
+        socket.hear("disconnect", reason);
+        await tick(60000);
+        assert.equal(heard.length, outcomes);
+        assert.equal(socket.connects, 0);
+        assert.deepEqual(shown(socket), []);
+      }
     }
   });
 
@@ -406,6 +508,7 @@ describe("keepAuthenticated", () => {
     const socket = new Socket();
     socket.io.reconnects = false;
     const { heard } = kept([new Error("1"), "a"], socket);
+    await settled();
     await tick(60000);
     assert.equal(heard.length, 1);
     assert.deepEqual(shown(socket), []);
@@ -423,9 +526,10 @@ describe("keepAuthenticated", () => {
 
   test("stops, whatever is under way, and says nothing more", async () => {
     let late;
-    for (const tokens of [["a"], [new Promise((resolve) => { late = resolve; })], [new Error("1"), "b"]]) {
+    for (const [tokens, away] of [[["a"]], [[new Promise((resolve) => { late = resolve; })]], [[new Error("1"), "b"]], [[new Error("1"), "b"], true]]) {
       const { socket, heard, stop } = kept(tokens);
       await settled();
+      if (away) dismiss(socket);
       const told = heard.length;
       stop();
       assert.equal(socket.listening(), 0);
@@ -437,6 +541,7 @@ describe("keepAuthenticated", () => {
       await tick(60000);
       assert.equal(heard.length, told);
       assert.equal(shown(socket).length, shownBefore);
+      assert.equal(socket.connects, 0);
     }
   });
 
@@ -464,6 +569,7 @@ describe("freshToken", () => {
       const sent = connecting(new Socket(), () => given);
       await settled();
       assert.deepEqual(sent, [{ token }]);
+      assert.equal(timers.size, 0);
     }
     const sent = connecting(new Socket(), () => null);
     await settled();
@@ -501,6 +607,19 @@ describe("freshToken", () => {
       assert.equal(asked, before);
     });
   }
+
+  for (const [name, change] of Object.entries({
+    "another connection": (socket) => { socket.io.engine = {}; },
+    "having left": (socket) => socket.disconnect(),
+  })) test(`does not go on asking after ${name}`, async () => {
+    const socket = new Socket();
+    let asked = 0;
+    connecting(socket, () => { asked++; throw new Error("1"); });
+    await settled();
+    change(socket);
+    await tick(10000);
+    assert.equal(asked, 1);
+  });
 
   test("two sockets that share it do not hinder each other", async () => {
     const auth = freshToken(() => token);
