@@ -59,7 +59,8 @@ for (const [version, client] of Object.entries(clients)) describe(`beside the bu
   });
   after(async () => { for (const end of ending) await end(); });
 
-  const run = (way, transport, tokens) => page.evaluate(`(${visit})(${JSON.stringify({ url: server.url, way, old, tokens, transports: transports[transport] })})`);
+  const run = (way, transport, tokens) =>
+    page.evaluate(`(${visit})(${JSON.stringify({ url: server.url, way, old, tokens, transports: transports[transport] })})`);
 
   for (const transport of Object.keys(transports)) {
     for (const way of ["fresh", "kept"]) test(`${way} by ${transport}: it comes back with a fresh token`, limit, async () => {

@@ -16,7 +16,9 @@ const ways = {
   "a bundler": ["usage.mts", { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Bundler }],
 };
 for (const [name, [file, options]] of Object.entries(ways)) test(`a program that uses the package compiles: ${name}`, { timeout: 120_000 }, () => {
-  const program = ts.createProgram([usage(file)], { target: ScriptTarget.ES2022, lib: ["lib.es2022.d.ts", "lib.dom.d.ts"], types: [], strict: true, noEmit: true, skipLibCheck: true, ...options });
+  const program = ts.createProgram([usage(file)], {
+    target: ScriptTarget.ES2022, lib: ["lib.es2022.d.ts", "lib.dom.d.ts"], types: [], strict: true, noEmit: true, skipLibCheck: true, ...options,
+  });
   const said = ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) =>
     `${file?.fileName}:${file && file.getLineAndCharacterOfPosition(start).line + 1} ${ts.flattenDiagnosticMessageText(messageText, "\n")}`);
   assert.deepEqual(said, []);

@@ -270,7 +270,9 @@ function withToken(query, token) {
 exports.freshQuery = freshQuery;
 function freshQuery(socket, getToken) {
   const { io: manager } = socket;
-  if (typeof manager.emitAll !== "function") throw new TypeError("socketio-jwt: freshQuery is for socket.io-client 1 and 2; for later ones there is freshToken");
+  if (typeof manager.emitAll !== "function") {
+    throw new TypeError("socketio-jwt: freshQuery is for socket.io-client 1 and 2; for later ones there is freshToken");
+  }
 
   // A query in the URL would win over the option, each time.
   const inURL = /^([^?#]*)\?([^#]*)/.exec(manager.uri);

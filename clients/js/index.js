@@ -263,7 +263,9 @@ function withToken(query, token) {
 // put it into the query. These versions have no place to wait in but the manager's open, and will not change any more.
 export function freshQuery(socket, getToken) {
   const { io: manager } = socket;
-  if (typeof manager.emitAll !== "function") throw new TypeError("socketio-jwt: freshQuery is for socket.io-client 1 and 2; for later ones there is freshToken");
+  if (typeof manager.emitAll !== "function") {
+    throw new TypeError("socketio-jwt: freshQuery is for socket.io-client 1 and 2; for later ones there is freshToken");
+  }
 
   // A query in the URL would win over the option, each time.
   const inURL = /^([^?#]*)\?([^#]*)/.exec(manager.uri);

@@ -157,7 +157,10 @@ describe("authenticate", () => {
     "on unauthorized": { refused: told, happens: (s) => s.hear("unauthorized", { message: "m", data: told }) },
     "on an unauthorized of no known shape": { refused: { message: "unauthorized", code: "unknown" }, happens: (s) => s.hear("unauthorized", "go away") },
     "on a disconnection": { error: /disconnected before the answer: transport close$/, happens: (s) => s.hear("disconnect", "transport close") },
-    "on a failed connection": { outside: true, error: /not connected: xhr poll error$/, happens: (s) => s.hear("connect_error", Object.assign(new Error("xhr poll error"), { description: token })) },
+    "on a failed connection": {
+      outside: true, error: /not connected: xhr poll error$/,
+      happens: (s) => s.hear("connect_error", Object.assign(new Error("xhr poll error"), { description: token })),
+    },
     "on a failed connection that is a text": { outside: true, error: /not connected: timeout$/, happens: (s) => s.hear("connect_error", "timeout") },
     "on a refused connection": { outside: true, refused: told, happens: (s) => s.hear("connect_error", Object.assign(new Error("x"), { data: told })) },
     "on an old client's refused connection": { outside: true, refused: told, happens: (s) => s.hear("error", told) },
@@ -168,7 +171,8 @@ describe("authenticate", () => {
     "when getToken rejects": { getToken: () => Promise.reject(cause), cause, error: /getToken failed$/ },
     "when getToken rejects with nothing": { getToken: () => Promise.reject(), error: /getToken failed$/ },
   };
-  for (const [name, { outside, getToken, happens, resolves, refused, error, cause }] of Object.entries(endings)) test(`ends ${name}, and leaves nothing behind`, async () => {
+  for (const [name, ending] of Object.entries(endings)) test(`ends ${name}, and leaves nothing behind`, async () => {
+    const { outside, getToken, happens, resolves, refused, error, cause } = ending;
     const socket = new Socket();
     socket.connected = !outside;
     const end = outcome(authenticate(socket, getToken || token));
