@@ -27,7 +27,7 @@ for (const socket of [plain, typed, old]) {
   stop();
 }
 await authenticate(typed, fetchToken, { timeout: 1 });
-await authenticate(plain, undefined);
+await authenticate(plain, undefined, {});
 freshQuery(old, fetchToken);
 
 try {
