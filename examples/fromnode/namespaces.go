@@ -1,0 +1,46 @@
+package fromnode
+
+import (
+	"context"
+	"regexp"
+	"slices"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+func Guests(io *socketio.Server, verifier *token.Verifier) error {
+	gate, err := auth.NewGate(verifier, auth.Options{Guests: true})
+	if err != nil {
+		return err
+	}
+	io.Use(gate.Event) // everybody is in at once, and may `authenticate` at any time
+	io.Handle("say", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, text string) (bool, error) {
+		t := auth.Token(ctx)
+		if t == nil {
+			return false, &socketio.PublicError{Message: "log in first"}
+		}
+		return true, s.Broadcast().Emit("said", t.Subject, text)
+	}))
+	return nil
+}
+
+func Namespaces(io *socketio.Server, users, admins *auth.Gate) {
+	io.Open() // "/" admits everybody, and says so
+	io.Of("/chat").Use(users.Handshake)
+	io.Of("/admin").Use(admins.Event, AdminsOnly)
+	io.OfPattern(regexp.MustCompile(`/room-\d+`)).Use(users.Handshake) // each with sockets and rooms of its own
+}
+
+// AdminsOnly stands behind a gate: what it sees is verified.
+func AdminsOnly(ctx context.Context, _ *socketio.Socket) error {
+	var roles []string
+	if err := auth.Token(ctx).Claim("roles", &roles); err != nil {
+		return err
+	}
+	if !slices.Contains(roles, "admin") {
+		return &socketio.ConnectError{Message: "admins only"}
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package fromnode
+
+import (
+	"context"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+func TwoRoundTrips(io *socketio.Server, verifier *token.Verifier) error {
+	gate, err := auth.NewGate(verifier, auth.Options{Timeout: 15 * time.Second})
+	if err != nil {
+		return err
+	}
+	io.Use(gate.Event)
+	io.OnConnect(Hello) // the old event "authenticated": nobody is here who has not logged in
+	io.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Emit("echo-response", e.Args()...)
+	})
+	return nil
+}
+
+func DisconnectAtOnce(verifier *token.Verifier) (*auth.Gate, error) {
+	return auth.NewGate(verifier, auth.Options{Grace: -1})
+}
+
+func DisconnectIn15Seconds(verifier *token.Verifier) (*auth.Gate, error) {
+	return auth.NewGate(verifier, auth.Options{Grace: 15 * time.Second})
+}
