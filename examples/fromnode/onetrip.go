@@ -9,7 +9,6 @@ import (
 	"net/http"
 
 	"socketiojwt/auth"
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -42,9 +41,4 @@ func Hello(ctx context.Context, s *socketio.Socket) error {
 	}
 	log.Println("hello!", name)
 	return nil
-}
-
-// OldClients lets in clients of Socket.IO 1 and 2, from pages of these origins.
-func OldClients(pages ...string) engineio.Options {
-	return engineio.Options{Origins: pages}
 }

@@ -9,6 +9,14 @@ import (
 	"socketiojwt/token"
 )
 
+func Welcome(ctx context.Context, s *socketio.Socket) error {
+	var email string
+	if err := auth.Token(ctx).Claim("email", &email); err != nil {
+		return err
+	}
+	return s.Emit("welcome", email)
+}
+
 // User is what the application knows of somebody.
 type User struct {
 	Name   string

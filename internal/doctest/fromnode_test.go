@@ -1,0 +1,245 @@
+package doctest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const fromNode = "docs/from-node.md"
+
+// parsed reads the Go files of a folder, without its tests, and calls visit for each
+// declaration but imports.
+func parsed(t *testing.T, folder string, visit func(decl ast.Decl, source string)) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(folder), "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no Go files in %s, %v", folder, err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, name, text, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range file.Decls {
+			begin := decl.Pos()
+			var doc *ast.CommentGroup
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				doc = decl.Doc
+			case *ast.GenDecl:
+				if decl.Tok == token.IMPORT {
+					continue
+				}
+				doc = decl.Doc
+			}
+			if doc != nil {
+				begin = doc.Pos()
+			}
+			visit(decl, string(text[set.Position(begin).Offset:set.Position(decl.End()).Offset]))
+		}
+	}
+}
+
+var goFence = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+
+// Each Go sample of docs/from-node.md is made of declarations of examples/fromnode,
+// as they stand there, and each of these is shown once.
+func TestFromNodeShowsItsSamples(t *testing.T) {
+	shown := map[string]int{}
+	parsed(t, "examples/fromnode", func(_ ast.Decl, source string) { shown[source] = 0 })
+
+	text := read(t, fromNode)
+	if fences := strings.Count(text, "```go"); fences != len(goFence.FindAllString(text, -1)) || fences < 15 {
+		t.Errorf("%d Go samples, %d of them as they should be", fences, len(goFence.FindAllString(text, -1)))
+	}
+	for _, fence := range goFence.FindAllStringSubmatch(text, -1) {
+		for rest := fence[1]; rest != ""; rest = strings.TrimPrefix(rest, "\n") {
+			found := false
+			for source := range shown {
+				if after, ok := strings.CutPrefix(rest, source+"\n"); ok {
+					shown[source]++
+					rest, found = after, true
+					break
+				}
+			}
+			if !found {
+				t.Errorf("examples/fromnode has no such declaration:\n%s", rest)
+				break
+			}
+		}
+	}
+	for source, times := range shown {
+		if times != 1 {
+			t.Errorf("shown %d times:\n%s", times, source)
+		}
+	}
+}
+
+// section returns what stands under a heading, down to the next of its level or above.
+func section(t *testing.T, text, heading string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(text, "\n"+heading+"\n")
+	if !found {
+		t.Errorf("there is no %q", heading)
+	}
+	level := strings.Index(heading, " ")
+	next := regexp.MustCompile(`(?m)^#{1,` + string(rune('0'+level)) + `} `).FindStringIndex(rest)
+	if next != nil {
+		rest = rest[:next[0]]
+	}
+	return rest
+}
+
+// Each sample of the old READMEs has its place: what was there, and what is here now.
+func TestFromNodeAnswersTheOldSamples(t *testing.T) {
+	text := read(t, fromNode)
+	for heading, languages := range map[string]string{ // of the fences, in order
+		"### Two round trips, on the server":      "js go",
+		"### A base64 secret":                     "js go",
+		"### Two round trips, on the client":      "js",
+		"### One round trip before Socket.IO 1.0": "js",
+		"### One round trip, on the server":       "js go",
+		"### One round trip, on the client":       "js js",
+		"### Signing with an expiration time":     "js go",
+		"### A token has expired, on the client":  "js js",
+		"### An invalid token, on the client":     "js",
+		"### Disconnecting at once":               "js go",
+		"### Disconnecting after 15 seconds":      "js go",
+		"### The client that is given 15 seconds": "js",
+		"### A secret for each user":              "js go",
+		"### The fork: a secret":                  "js go",
+		"### The fork: keys by ID":                "js go",
+		"### The fork: onAuthentication":          "js go",
+		"### The fork: on the client":             "js",
+	} {
+		var got []string
+		for _, fence := range regexp.MustCompile("(?m)^```([a-z]+)$").FindAllStringSubmatch(section(t, text, heading), -1) {
+			got = append(got, fence[1])
+		}
+		if strings.Join(got, " ") != languages {
+			t.Errorf("%s: samples %q, want %q", heading, got, languages)
+		}
+	}
+}
+
+// Each option of the old libraries has a row, under its own name.
+func TestFromNodeHasEveryOption(t *testing.T) {
+	text := read(t, fromNode)
+	for heading, options := range map[string][]string{
+		"### socketio-jwt": {
+			"secret", "timeout", "required", "callback", "handshake", "auth_header_required", "cookie", "additional_auth",
+			"customDecoded", "decodedPropertyName", "encodedPropertyName", "success", "fail",
+			"decoded_token", "encoded_token", "authenticated", "UnauthorizedError", "JWTServer",
+		},
+		"### jsonwebtoken": {
+			"algorithms", "audience", "issuer", "subject", "jwtid", "nonce", "maxAge", "clockTolerance", "clockTimestamp",
+			"ignoreExpiration", "ignoreNotBefore", "complete",
+		},
+		"### @thream/socketio-jwt": {
+			"secret", "algorithms", "onAuthentication", "decodedToken", "encodedToken", "user", "isUnauthorizedError",
+		},
+	} {
+		var names []string
+		for _, line := range strings.Split(section(t, text, heading), "\n") {
+			if cells := strings.Split(line, "|"); len(cells) == 5 {
+				names = append(names, regexp.MustCompile(`\w+`).FindAllString(cells[1], -1)...)
+			}
+		}
+		for _, option := range options {
+			if !slices.Contains(names, option) {
+				t.Errorf("%s: no row for %s", heading, option)
+			}
+		}
+	}
+}
+
+// exported lists what a package offers: Name, Type.Method and Type.Field.
+func exported(t *testing.T, folder string) map[string]bool {
+	names := map[string]bool{}
+	parsed(t, folder, func(decl ast.Decl, _ string) {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			name := decl.Name.Name
+			if decl.Recv != nil {
+				receiver := decl.Recv.List[0].Type
+				if star, ok := receiver.(*ast.StarExpr); ok {
+					receiver = star.X
+				}
+				if of, ok := receiver.(*ast.Ident); ok {
+					name = of.Name + "." + name
+				}
+			}
+			names[name] = true
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				switch spec := spec.(type) {
+				case *ast.ValueSpec:
+					for _, name := range spec.Names {
+						names[name.Name] = true
+					}
+				case *ast.TypeSpec:
+					names[spec.Name.Name] = true
+					if of, ok := spec.Type.(*ast.StructType); ok {
+						for _, field := range of.Fields.List {
+							for _, name := range field.Names {
+								names[spec.Name.Name+"."+name.Name] = true
+							}
+						}
+					}
+				}
+			}
+		}
+	})
+	return names
+}
+
+var (
+	fences    = regexp.MustCompile("(?ms)^```.*?^```$")
+	qualified = regexp.MustCompile(`\b(token|auth|socketio|engineio)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
+	link      = regexp.MustCompile(`\]\(#([^)]+)\)`)
+	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
+)
+
+// What the text of docs/from-node.md names of our packages exists, and so do the
+// places that it links to within itself.
+func TestFromNodeNamesWhatExists(t *testing.T) {
+	text := fences.ReplaceAllString(read(t, fromNode), "")
+	offered := map[string]map[string]bool{}
+	for _, name := range qualified.FindAllStringSubmatch(text, -1) {
+		if offered[name[1]] == nil {
+			offered[name[1]] = exported(t, name[1])
+		}
+		if !offered[name[1]][name[2]] {
+			t.Errorf("there is no %s", name[0])
+		}
+	}
+	if len(offered) != 4 {
+		t.Errorf("only %d packages are named", len(offered))
+	}
+
+	places := map[string]bool{}
+	for _, match := range heading.FindAllStringSubmatch(text, -1) {
+		name := strings.ReplaceAll(strings.ToLower(match[1]), " ", "-")
+		places[regexp.MustCompile(`[^\w-]`).ReplaceAllString(name, "")] = true
+	}
+	for _, match := range link.FindAllStringSubmatch(text, -1) {
+		if !places[match[1]] {
+			t.Errorf("no heading for the link to #%s", match[1])
+		}
+	}
+}
