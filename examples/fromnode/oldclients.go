@@ -7,20 +7,23 @@ import (
 	"socketiojwt/engineio"
 )
 
-// OldClients lets in clients of Socket.IO 1 and 2, and pages of these origins.
-func OldClients(pages ...string) engineio.Options {
+// OldClients lets in clients of Socket.IO 1 and 2, and pages of these origins. The
+// proxies are those in front of the server, or all clients seem to have one address.
+func OldClients(pages []string, proxies ...netip.Prefix) engineio.Options {
 	return engineio.Options{
-		AllowEIO3: true,
-		Bind:      func(r *http.Request) string { return r.URL.Query().Get("token") },
-		Origins:   pages,
+		AllowEIO3:      true,
+		Bind:           TokenOrAddress(proxies...),
+		Origins:        pages,
+		TrustedProxies: proxies,
 	}
 }
 
+// TokenOrAddress binds a session to the token in its URL, or else to its address.
 func TokenOrAddress(proxies ...netip.Prefix) func(*http.Request) string {
 	address := engineio.BindToAddress(proxies...)
 	return func(r *http.Request) string {
 		if token := r.URL.Query().Get("token"); token != "" {
-			return "token " + token
+			return "token " + token // so that ?token=192.0.2.7 does not pass for that address
 		}
 		return "address " + address(r)
 	}

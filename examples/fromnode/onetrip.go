@@ -25,7 +25,7 @@ func OneRoundTrip(secret string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	io, err := socketio.NewServer(socketio.Options{Engine: OldClients("https://app.example.com")})
+	io, err := socketio.NewServer(socketio.Options{Engine: OldClients([]string{"https://app.example.com"})})
 	if err != nil {
 		return nil, err
 	}

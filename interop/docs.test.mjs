@@ -1,0 +1,97 @@
+// The JavaScript of docs/from-node.md: all of it compiles, and what it shows for clients does what the document says.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { here, heard, mint, startServer, versions } from "./harness.mjs";
+
+const limit = { timeout: 30_000 };
+const text = readFileSync(join(here, "../docs/from-node.md"), "utf8");
+const samplesOf = (part) => [...part.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1]);
+
+// under returns the samples under a heading.
+function under(heading) {
+  const [, part] = text.split(`\n### ${heading}\n`);
+  assert.ok(part, `no heading ${heading}`);
+  return samplesOf(part.split(/^##/m)[0]);
+}
+
+test("every sample compiles", () => {
+  const samples = samplesOf(text);
+  assert.ok(samples.length > 15);
+  for (const sample of samples) assert.doesNotThrow(() => new Function(sample), sample);
+});
+
+let server;
+before(async () => { server = await startServer(["-eio3", "-leeway", "-1s"]); });
+after(() => server?.stop());
+
+// run runs a sample in a page that has what the sample leans on, and returns its socket.
+function run(t, sample, page) {
+  const names = Object.keys(page);
+  const socket = new Function(...names, `${sample}\nreturn socket;`)(...names.map((name) => page[name]));
+  t.after(() => socket.io._close());
+  return socket;
+}
+
+for (const [version, client] of Object.entries(versions)) {
+  describe(version, () => {
+    // to is `io` for a sample: it dials the test server, whatever the document says.
+    const to = (namespace) => {
+      const io = (_, options) => client(server.url + namespace, { forceNew: true, ...options });
+      io.connect = io;
+      return io;
+    };
+    // told is a function that a sample calls, and a promise of what it says.
+    const told = () => {
+      let say;
+      const said = new Promise((resolve) => { say = resolve; });
+      return [say, said];
+    };
+
+    test("two round trips", limit, async (t) => {
+      const [sample] = under("Two round trips, on the client");
+      const [log, said] = told();
+      run(t, sample, { io: to("/admin"), currentToken: mint, console: { log } });
+      assert.equal(await said, "we are in");
+
+      const [complain, refusal] = told();
+      run(t, sample, { io: to("/admin"), currentToken: () => "junk", console: { log: complain } });
+      assert.deepEqual(Object.keys(await refusal), ["message", "code", "type", "reason", "id"]);
+    });
+
+    test("one round trip", limit, async (t) => {
+      const [query, auth] = under("One round trip, on the client");
+      await heard(run(t, query, { io: to("/"), jwt: mint() }), "connect");
+      await heard(run(t, auth, { io: to("/"), currentToken: mint }), "connect");
+    });
+
+    test("a token that ends, and the next one", limit, async (t) => {
+      const [login, fresh] = under("A token has expired, on the client");
+      const socket = client(server.url, { forceNew: true, reconnectionDelay: 10, query: { token: mint({ exp: Date.now() / 1000 + 1 }) } });
+      const [assign, page] = told();
+      run(t, login, { socket, location: { assign } });
+      run(t, fresh, { socket, currentToken: mint });
+      await heard(socket, "connect");
+      assert.equal(await page, "/login");
+      await heard(socket, "connect");
+    });
+
+    test("a refusal that is acknowledged", limit, async (t) => {
+      const [sample] = under("An invalid token, on the client");
+      const socket = run(t, sample, { socket: client(`${server.url}/admin`, { forceNew: true }) });
+      await heard(socket, "connect");
+      socket.emit("authenticate", { token: "junk" });
+      assert.deepEqual((await heard(socket, "disconnect")).slice(0, 1), ["io server disconnect"]); // long before the grace of 30 s
+    });
+
+    test("the fork's client", limit, async (t) => {
+      const [sample] = under("The fork: on the client");
+      const isUnauthorizedError = (err) => err?.data?.type === "UnauthorizedError";
+      await heard(run(t, sample, { io: to("/"), jwt: mint(), isUnauthorizedError, location: {} }), "connect");
+      const [assign, page] = told();
+      run(t, sample, { io: to("/"), jwt: "junk", isUnauthorizedError, location: { assign } });
+      assert.equal(await page, "/login");
+    });
+  });
+}
