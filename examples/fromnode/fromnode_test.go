@@ -448,6 +448,42 @@ func TestUsers(t *testing.T) {
 	})
 }
 
+func TestFork(t *testing.T) {
+	serve(t, func(t *testing.T, io *socketio.Server) {
+		if err := fromnode.Fork(io, secret); err != nil {
+			t.Fatal(err)
+		}
+	}, func(r room) {
+		r.admitted(sockettest.Options{Auth: bearing("Bearer " + ada(t))})
+		got := r.refused(sockettest.Options{Auth: bearing("Bearer " + sign(t, key(t, strings.Repeat("x", 32)), map[string]any{}))})
+		if got != (told{"Unauthorized: Token is missing or invalid Bearer", "invalid_token", "token_signature"}) {
+			t.Errorf("a bad token: %+v", got)
+		}
+	})
+}
+
+func TestOnBehalf(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		serve(t, func(t *testing.T, io *socketio.Server) {
+			io.Use(must(auth.NewGate(verifier(t), auth.Options{KeepEncoded: keep})).Handshake)
+			io.Handle("ask", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+				request, err := fromnode.OnBehalf(ctx, "http://127.0.0.1/")
+				if err != nil {
+					return err.Error(), nil
+				}
+				return request.Header.Get("Authorization"), nil
+			}))
+		}, func(r room) {
+			var header string
+			fresh := ada(t) // the bubble has a time of its own
+			answer := must(r.admitted(sockettest.Options{Auth: bearing(fresh)}).EmitWithAck(r.ctx, "ask"))
+			if err := answer.Scan(&header); err != nil || (header == "Bearer "+fresh) != keep {
+				t.Errorf("KeepEncoded %v: %q, %v", keep, header, err)
+			}
+		})
+	}
+}
+
 func TestCustomDecoded(t *testing.T) {
 	compact := sign(t, key(t, secret), map[string]any{"sub": "ada", "email": "ada@example.com", "EMAIL": "eve@example.com"})
 	decoded := must(verifier(t).Verify(t.Context(), compact))
@@ -487,7 +523,9 @@ func TestAudit(t *testing.T) {
 }
 
 func TestGuests(t *testing.T) {
+	var server *socketio.Server
 	serve(t, func(t *testing.T, io *socketio.Server) {
+		server = io
 		if err := fromnode.Guests(io, verifier(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -505,6 +543,10 @@ func TestGuests(t *testing.T) {
 		if r.hears(other, "said", &who, &text); who != "ada" || text != "hello" {
 			t.Errorf("%q said %q", who, text)
 		}
+		if err := server.To("user ada").Emit("for ada"); err != nil {
+			t.Fatal(err)
+		}
+		r.hears(p, "for ada")
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 func Guests(io *socketio.Server, verifier *token.Verifier) error {
-	gate, err := auth.NewGate(verifier, auth.Options{Guests: true})
+	gate, err := auth.NewGate(verifier, auth.Options{Guests: true, OnLogin: OwnRoom})
 	if err != nil {
 		return err
 	}
@@ -24,6 +24,12 @@ func Guests(io *socketio.Server, verifier *token.Verifier) error {
 		return true, s.Broadcast().Emit("said", t.Subject, text)
 	}))
 	return nil
+}
+
+func OwnRoom(ctx context.Context, s *socketio.Socket) {
+	if err := s.Join("user " + auth.Token(ctx).Subject); err != nil {
+		s.Disconnect(err)
+	}
 }
 
 func Namespaces(io *socketio.Server, users, admins *auth.Gate) {

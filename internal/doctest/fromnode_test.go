@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -211,12 +212,12 @@ func exported(t *testing.T, folder string) map[string]bool {
 var (
 	fences    = regexp.MustCompile("(?ms)^```.*?^```$")
 	qualified = regexp.MustCompile(`\b(token|auth|socketio|engineio)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
-	link      = regexp.MustCompile(`\]\(#([^)]+)\)`)
+	link      = regexp.MustCompile(`\]\(([^)#]*)#?([^)]*)\)`)
 	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
 )
 
 // What the text of docs/from-node.md names of our packages exists, and so do the
-// places that it links to within itself.
+// files and the places that it links to.
 func TestFromNodeNamesWhatExists(t *testing.T) {
 	text := fences.ReplaceAllString(read(t, fromNode), "")
 	offered := map[string]map[string]bool{}
@@ -232,14 +233,27 @@ func TestFromNodeNamesWhatExists(t *testing.T) {
 		t.Errorf("only %d packages are named", len(offered))
 	}
 
-	places := map[string]bool{}
-	for _, match := range heading.FindAllStringSubmatch(text, -1) {
-		name := strings.ReplaceAll(strings.ToLower(match[1]), " ", "-")
-		places[regexp.MustCompile(`[^\w-]`).ReplaceAllString(name, "")] = true
-	}
 	for _, match := range link.FindAllStringSubmatch(text, -1) {
-		if !places[match[1]] {
-			t.Errorf("no heading for the link to #%s", match[1])
+		target := path.Join(path.Dir(fromNode), match[1])
+		if match[1] == "" {
+			target = fromNode
+		}
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(target))); err != nil {
+			t.Errorf("a link leads nowhere: %v", err)
+			continue
+		}
+		if match[2] != "" && !slices.Contains(anchors(read(t, target)), match[2]) {
+			t.Errorf("%s has no heading for the link to #%s", target, match[2])
 		}
 	}
+}
+
+// anchors lists what links can name in a document: its headings, in lower case, with
+// dashes.
+func anchors(text string) (names []string) {
+	for _, match := range heading.FindAllStringSubmatch(text, -1) {
+		name := strings.ReplaceAll(strings.ToLower(match[1]), " ", "-")
+		names = append(names, regexp.MustCompile(`[^\w-]`).ReplaceAllString(name, ""))
+	}
+	return names
 }
