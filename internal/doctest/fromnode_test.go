@@ -169,6 +169,39 @@ func TestFromNodeHasEveryOption(t *testing.T) {
 	}
 }
 
+// What docs/from-node.md says that clients are told is what auth/refusal.go tells
+// them: each text, code and reason, and no other.
+func TestFromNodeHasEveryRefusal(t *testing.T) {
+	source := read(t, "auth/refusal.go")
+	told := map[string]bool{} // whether it is in the document
+	for _, pattern := range []string{`(?m)^\t(?:\{\S+, |\te\.Message = )"([^"]+)"`, `(?m)^\tcode\w+ += "(\w+)"`, `Reason = "(\w+)"`} {
+		found := regexp.MustCompile(pattern).FindAllStringSubmatch(source, -1)
+		if len(found) < 5 {
+			t.Fatalf("auth/refusal.go is not written as it was: %s", pattern)
+		}
+		for _, match := range found {
+			told[match[1]] = false
+		}
+	}
+	for _, line := range strings.Split(section(t, read(t, fromNode), "## What the client sees"), "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) != 6 { // not of the table of texts
+			continue
+		}
+		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(strings.Join(cells[1:4], " "), -1) {
+			if _, ok := told[name[1]]; !ok {
+				t.Errorf("nobody is told %q", name[1])
+			}
+			told[name[1]] = true
+		}
+	}
+	for name, shown := range told {
+		if !shown {
+			t.Errorf("clients are told %q, and the document does not say so", name)
+		}
+	}
+}
+
 // exported lists what a package offers: Name, Type.Method and Type.Field.
 func exported(t *testing.T, folder string) map[string]bool {
 	names := map[string]bool{}
