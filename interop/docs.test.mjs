@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import io1 from "socket.io-client-1";
+import io2 from "socket.io-client-2";
 import { here, heard, mint, startServer, versions } from "./harness.mjs";
 
 const limit = { timeout: 30_000 };
@@ -30,11 +32,13 @@ after(() => server?.stop());
 function run(t, sample, page) {
   const names = Object.keys(page);
   const socket = new Function(...names, `${sample}\nreturn socket;`)(...names.map((name) => page[name]));
-  t.after(() => socket.io._close());
+  t.after(() => socket.disconnect());
   return socket;
 }
 
-for (const [version, client] of Object.entries(versions)) {
+const old = { "2.5.0": io2, "1.7.4": io1 }; // which show a token in the query and nowhere else
+
+for (const [version, client] of Object.entries({ ...versions, ...old })) {
   describe(version, () => {
     // to is `io` for a sample: it dials the test server, whatever the document says.
     const to = (namespace) => {
@@ -63,7 +67,7 @@ for (const [version, client] of Object.entries(versions)) {
     test("one round trip", limit, async (t) => {
       const [query, auth] = under("One round trip, on the client");
       await heard(run(t, query, { io: to("/"), jwt: mint() }), "connect");
-      await heard(run(t, auth, { io: to("/"), currentToken: mint }), "connect");
+      if (!old[version]) await heard(run(t, auth, { io: to("/"), currentToken: mint }), "connect");
     });
 
     test("a token that ends, and the next one", limit, async (t) => {
@@ -85,6 +89,7 @@ for (const [version, client] of Object.entries(versions)) {
       assert.deepEqual((await heard(socket, "disconnect")).slice(0, 1), ["io server disconnect"]); // long before the grace of 30 s
     });
 
+    if (old[version]) return;
     test("the fork's client", limit, async (t) => {
       const [sample] = under("The fork: on the client");
       const isUnauthorizedError = (err) => err?.data?.type === "UnauthorizedError";
