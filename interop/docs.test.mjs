@@ -72,7 +72,7 @@ for (const [version, client] of Object.entries({ ...versions, ...old })) {
 
     test("a token that ends, and the next one", limit, async (t) => {
       const [login, fresh] = under("A token has expired, on the client");
-      const socket = client(server.url, { forceNew: true, reconnectionDelay: 10, query: { token: mint({ exp: Date.now() / 1000 + 1 }) } });
+      const socket = client(server.url, { forceNew: true, reconnectionDelay: 10, query: { token: mint({ exp: Date.now() / 1000 + 2 }) } });
       const [assign, page] = told();
       run(t, login, { socket, location: { assign } });
       run(t, fresh, { socket, currentToken: mint });
