@@ -442,8 +442,8 @@ func TestPongPacketsDoNotPileUp(t *testing.T) {
 		socketed.s.mu.Lock()
 		waiting, beat := len(socketed.s.ws.queue), socketed.s.ws.beat
 		socketed.s.mu.Unlock()
-		if waiting > 1 || beat == nil {
-			t.Errorf("%d frames wait for the WebSocket, and %q", waiting, beat)
+		if waiting > 1 || !beat {
+			t.Errorf("%d frames wait for the WebSocket, and beat is %t", waiting, beat)
 		}
 		w.expect("3", "3")
 		expectAlive(t, socketed)

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"unicode/utf16"
@@ -17,10 +18,9 @@ import (
 // it is first needed. The zero Message is not usable.
 type Message struct {
 	kind        packetType
+	json        int32  // where the JSON in text begins; negative when there is none
 	text        []byte // nil when the message is binary alone
 	attachments [][]byte
-
-	json int // where the JSON in text begins; negative when there is none
 
 	webSocketForm form
 	pollingForm   form
@@ -55,7 +55,7 @@ func NewMessage(text []byte, attachments ...[]byte) *Message {
 // Socket.IO 2 take other characters in different ways.
 func NewJSONMessage(head int, text []byte, attachments ...[]byte) *Message {
 	m := NewMessage(text, attachments...)
-	m.json = min(head, len(text))
+	m.json = int32(min(head, len(text), math.MaxInt32))
 	return m
 }
 
