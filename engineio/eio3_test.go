@@ -100,6 +100,64 @@ func TestEIO3NeedsABond(t *testing.T) {
 	})
 }
 
+// Who knows no more than an ID does not learn whether its session is there, whatever
+// transport it has or had.
+func TestBondOutlivesPolling(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		strangers := func(query string) {
+			t.Helper()
+			for _, headers := range [][]string{nil, {"X-Peer", "you"}} {
+				for method, body := range map[string]string{"GET": "", "POST": "6:4hello"} {
+					if a := f.must(method, query, body, headers...); a.status != 400 || a.body != unknownSession {
+						t.Errorf("%s with %q: %d %s", method, headers, a.status, a.body)
+					}
+				}
+				if _, err := f.trySocket(strings.Replace(query, "polling", "websocket", 1), headers...); err == nil {
+					t.Errorf("a WebSocket with %q was opened", headers)
+				}
+			}
+		}
+		query, c := f.open3("")
+		w := f.socket(strings.Replace(query, "polling", "websocket", 1), "X-Peer", "me")
+		w.write("2probe")
+		w.expect("3probe")
+		w.write("5")
+		w.write("2")
+		w.expect("3")
+		strangers(query)
+		expectAlive(t, c)
+		if a := f.must("GET", query, "", "X-Peer", "me"); a.body != badRequest {
+			t.Errorf("its own peer: %d %s", a.status, a.body)
+		}
+
+		w = f.socket(socketQuery3)
+		w.read()
+		c = <-f.opened
+		strangers(pollingQuery3 + "&sid=" + c.s.ID())
+		expectAlive(t, c)
+
+		// The poll that is on its way when the client says goodbye is its own.
+		query, c = f.open3("")
+		f.must("POST", query, "1:1", "X-Peer", "me")
+		expectEnd(t, c, TransportClose)
+		strangers(query)
+		if a := f.must("GET", query, "", "X-Peer", "me"); a.body != "1:6" {
+			t.Errorf("the last poll: %d %s", a.status, a.body)
+		}
+
+		opts := Options{AllowEIO3: true, Transports: []Transport{WebSocket}}
+		f = newPipe(t, opts, nil)
+		w = f.socket(socketQuery3)
+		w.read()
+		c = <-f.opened
+		if _, err := f.trySocket(socketQuery3 + "&sid=" + c.s.ID()); err == nil {
+			t.Error("a WebSocket of a session by WebSocket was opened")
+		}
+		f.expect("GET", socketQuery3+"&sid="+c.s.ID(), "", 400, unknownSession)
+	})
+}
+
 func TestBindToAddress(t *testing.T) {
 	bind := BindToAddress(netip.MustParsePrefix("10.0.0.0/8"))
 	request := func(remote, forwarded string) *http.Request {

@@ -55,6 +55,7 @@ type Session struct {
 	beatDue time.Duration // when the next ping is sent, or the pong has to be there
 	closeBy time.Duration // when closing turns into closed
 
+	bond    *bond      // in revision 3 for ever, else while it polls; nil when nothing is bound
 	polling *polling   // what the session keeps while it polls
 	ws      *webSocket // the transport, once it is not polling
 	upgrade *upgrade   // the upgrade that is under way
