@@ -420,6 +420,25 @@ func TestJSONPShowsNoOrigin(t *testing.T) {
 	})
 }
 
+// A page elsewhere that knows an ID cannot make its visitor's browser, which the
+// session is bound to, hand it what a session by other means gets.
+func TestScriptsPollTheirOwnSessionsAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		query, c := f.open3("&b64=1")
+		c.s.Send(NewMessage([]byte("secret")))
+		for method, body := range map[string]string{"GET": "", "POST": "d=6%3A4hello"} {
+			if a := f.must(method, query+"&j=0", body, "X-Peer", "me"); a.status != 400 || a.body != badRequest {
+				t.Errorf("%s: %d %s", method, a.status, a.body)
+			}
+		}
+		if a := f.must("GET", query, "", "X-Peer", "me"); a.body != "7:4secret" {
+			t.Errorf("its own poll: %d %s", a.status, a.body)
+		}
+		expectAlive(t, c)
+	})
+}
+
 // The clients of revision 3 always ask for credentials.
 func TestCORSOfEIO3(t *testing.T) {
 	const page = "https://app.example.com"

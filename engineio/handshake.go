@@ -85,6 +85,7 @@ func (srv *Server) newSession(r *http.Request, p parameters) *Session {
 	s := &Session{
 		srv: srv, id: newSessionID(), addr: remoteAddr(r, srv.opts.TrustedProxies), reads: 1,
 		encoding: p.encoding(), originChecked: !srv.opts.InsecureAnyOrigin && p.originShown(r),
+		scripts: p.callback != "",
 	}
 	if p.transport == Polling || p.revision == revision3 {
 		s.bond = srv.binder.tie(r)

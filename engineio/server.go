@@ -114,7 +114,7 @@ func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parame
 	switch {
 	case !ok, s == nil, !s.admits(r):
 		srv.refuse(w, r, refuseUnknownSession)
-	case (t == WebSocket) != isWebSocketRequest(r), s.encoding.revision() != p.revision:
+	case (t == WebSocket) != isWebSocketRequest(r), s.encoding.revision() != p.revision, p.callback != "" && !s.scripts:
 		srv.refuse(w, r, refuseBadRequest)
 	case t == WebSocket && srv.opts.upgradable():
 		s.serveUpgrade(w, r, p)

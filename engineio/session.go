@@ -43,6 +43,7 @@ type Session struct {
 
 	encoding      encoding // the polling transport's; that of a WebSocket is its own
 	originChecked bool
+	scripts       bool // may be polled by scripts, having begun so
 
 	mu     sync.Mutex // guards everything below, in the transports' structs too
 	life   life
