@@ -15,7 +15,8 @@ import (
 // address, without the port; behind the trusted proxies to the one they name, as
 // Session.RemoteAddr has it. It is the least that can be asked of peers that show
 // nothing else: those behind one address can still meddle with each other's
-// sessions, and one that moves to another network has to begin anew.
+// sessions, and one that moves to another network has to begin anew. Behind a proxy
+// that is not named here all peers have one address, and nothing is protected.
 func BindToAddress(trusted ...netip.Prefix) func(*http.Request) string {
 	trusted = slices.Clone(trusted)
 	return func(r *http.Request) string {

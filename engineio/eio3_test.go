@@ -359,8 +359,11 @@ func TestMessageForms3(t *testing.T) {
 	if got, isBytes := joinPayload3(encoding3, []*Message{json}); string(got) != "\x00\x01\x06\xff4é[\"é€😀\"]" || !isBytes {
 		t.Errorf("JSON as bytes: %q", got)
 	}
-	if got := string(json.framesFor(encoding3)); got != "\x81\x104é[\"é€😀\"]" {
-		t.Errorf("JSON as a frame: %q", got)
+	for _, e := range []encoding{encoding3, encoding3Base64} {
+		m := NewJSONMessage(len("é"), []byte(`é["é€😀"]`), []byte{1})
+		if got := string(json.framesFor(e)); got != "\x81\x104é[\"é€😀\"]" || !strings.HasPrefix(string(m.framesFor(e)), got) {
+			t.Errorf("JSON as a frame: %q, and with an attachment %q", got, m.framesFor(e))
+		}
 	}
 }
 

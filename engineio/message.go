@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -91,13 +90,20 @@ func (m *Message) asciiText() []byte {
 		case r < utf8.RuneSelf:
 			ascii = append(ascii, byte(r))
 		case r <= 0xffff:
-			ascii = fmt.Appendf(ascii, `\u%04x`, r)
+			ascii = appendEscape(ascii, r)
 		default:
 			high, low := utf16.EncodeRune(r)
-			ascii = fmt.Appendf(ascii, `\u%04x\u%04x`, high, low)
+			ascii = appendEscape(appendEscape(ascii, high), low)
 		}
 	}
 	return ascii
+}
+
+// appendEscape appends a UTF-16 unit as JSON can have it in a string. Package fmt
+// would take ten times as long, and a peer may have much text echoed.
+func appendEscape(dst []byte, unit rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(dst, '\\', 'u', digits[unit>>12], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
 // size tells how many bytes m counts in a queue, without encoding it.
