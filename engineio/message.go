@@ -106,9 +106,12 @@ func appendEscape(dst []byte, unit rune) []byte {
 	return append(dst, '\\', 'u', digits[unit>>12], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
+// messageSize is what a Message keeps beside its data, about.
+const messageSize = 160
+
 // size tells how many bytes m counts in a queue, without encoding it.
 func (m *Message) size() int {
-	n := 1 + len(m.text)
+	n := messageSize + len(m.text)
 	for _, data := range m.attachments {
 		n += 1 + len(data)
 	}
