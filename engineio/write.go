@@ -34,7 +34,7 @@ type webSocket struct {
 	sealed  bool          // the close frame is queued or written: nothing may follow it (RFC 6455, section 5.5.1)
 	beat    bool          // a ping packet of a peer of revision 3 has to be answered
 	queue   [][]byte      // frames of whole messages, or what is left of one
-	queued  int           // bytes in queue, and those that the writer goroutine is at
+	queued  int           // what queue counts, and what the writer goroutine is at
 	pong    []byte        // the frame that answers the latest ping (RFC 6455, section 5.5.3)
 	settled chan struct{} // closed when the writer is not owned any more; nil when nobody waits for that
 }
@@ -64,7 +64,7 @@ func (s *Session) write(ws *webSocket, frames []byte) error {
 	if ws.sealed {
 		return ErrClosed
 	}
-	if ws.queued > 0 && ws.queued+len(frames) > s.srv.opts.MaxOutbound {
+	if ws.queued > 0 && ws.queued+queuedSize(frames) > s.srv.opts.MaxOutbound {
 		s.end(SlowPeer)
 		return ErrSlow
 	}
@@ -162,7 +162,7 @@ func (s *Session) disown(ws *webSocket, rest []byte, err error) {
 			return
 		case len(rest) > 0:
 			ws.queue = append([][]byte{rest}, ws.queue...)
-			ws.queued += len(rest)
+			ws.queued += queuedSize(rest)
 			s.startWriter(ws)
 			return
 		case !ws.pending():
@@ -263,9 +263,13 @@ func (s *Session) lose(ws *webSocket) {
 
 func (ws *webSocket) pending() bool { return len(ws.queue) > 0 || ws.pong != nil || ws.beat }
 
+// queuedSize tells how many bytes frames count in the queue: what is kept beside
+// them, about, is more than many a message.
+func queuedSize(frames []byte) int { return len(frames) + 40 }
+
 func (ws *webSocket) push(frames []byte) {
 	ws.queue = append(ws.queue, frames)
-	ws.queued += len(frames)
+	ws.queued += queuedSize(frames)
 }
 
 // shift takes the next frames out of the queue, which is not empty.
@@ -283,7 +287,7 @@ func (ws *webSocket) shift() []byte {
 	if ws.queue = ws.queue[1:]; len(ws.queue) == 0 {
 		ws.queue = nil // an idle session keeps no array
 	}
-	ws.queued -= len(frames)
+	ws.queued -= queuedSize(frames)
 	return frames
 }
 
@@ -292,7 +296,7 @@ func (ws *webSocket) batch() (batch net.Buffers, size int) {
 	for ws.pending() && size < maxBatch {
 		frames := ws.shift()
 		batch = append(batch, frames)
-		size += len(frames)
+		size += queuedSize(frames)
 	}
 	ws.queued += size
 	return batch, size
