@@ -158,6 +158,24 @@ func TestBondOutlivesPolling(t *testing.T) {
 	})
 }
 
+// Whatever prints a session does not show its ID.
+func TestSessionsPrintNoID(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		_, c := f.open3("")
+		printed := fmt.Sprintf("%v %+v %#v %s %x %d", c.s, c.s, c.s, c.s, c.s, c.s)
+		log := &logBuffer{}
+		log.logger().Info("session", "session", c.s)
+		printed += log.String()
+		id := c.s.id
+		for _, shown := range []string{c.s.ID(), fmt.Sprintf("%x", id[:]), strings.Trim(fmt.Sprint(id[:]), "[]")} {
+			if strings.Contains(printed, shown) {
+				t.Errorf("%q shows the ID, as %q", printed, shown)
+			}
+		}
+	})
+}
+
 func TestBindToAddress(t *testing.T) {
 	bind := BindToAddress(netip.MustParsePrefix("10.0.0.0/8"))
 	request := func(remote, forwarded string) *http.Request {

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"fmt"
+	"io"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -66,6 +67,12 @@ type Session struct {
 // take part in the session while that polls, but for what Options.Bind asks of them:
 // it does not belong into logs.
 func (s *Session) ID() string { return s.id.String() }
+
+// String describes the session without its ID.
+func (s *Session) String() string { return "session of " + s.addr }
+
+// Format prints String for every verb.
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // RemoteAddr returns the peer's address, with its port where that is known;
 // behind Options.TrustedProxies the one they name.

@@ -263,8 +263,8 @@ func (s *Session) lose(ws *webSocket) {
 
 func (ws *webSocket) pending() bool { return len(ws.queue) > 0 || ws.pong != nil || ws.beat }
 
-// queuedSize tells how many bytes frames count in the queue: what is kept beside
-// them, about, is more than many a message.
+// queuedSize tells how many bytes frames count in the queue: about 40 more than
+// they are, since that much is kept beside them.
 func queuedSize(frames []byte) int { return len(frames) + 40 }
 
 func (ws *webSocket) push(frames []byte) {
