@@ -161,6 +161,32 @@ func TestSourcesOfTheEventMode(t *testing.T) {
 	})
 }
 
+// A source sees how the socket came at a later "authenticate" too, but no secrets.
+func TestSourcesOfALaterAuthenticate(t *testing.T) {
+	var seen []socketio.Handshake
+	source := auth.SourceFunc(func(ctx context.Context, h *socketio.Handshake) (string, error) {
+		seen = append(seen, *h)
+		return auth.FromAuth("token").Find(ctx, h)
+	})
+	bubble(t, setup{gate: auth.Options{Sources: []auth.Source{source}}, event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Header: http.Header{"X-Secret": {"s"}}, Query: url.Values{"secret": {"s"}}})
+		for range 2 {
+			f.emit(p, "authenticate", bearing(sign(nil)))
+			f.expect(p, "authenticated")
+		}
+		if len(seen) != 2 {
+			t.Fatalf("the source was asked %d times", len(seen))
+		}
+		first, later := seen[0], seen[1]
+		if later.Header != nil || later.Query().Has("secret") {
+			t.Errorf("header %v, query %v", later.Header, later.Query())
+		}
+		if later.Protocol != 4 || later.RemoteAddr != first.RemoteAddr || later.Path != first.Path || !later.Time.Equal(first.Time) {
+			t.Errorf("first %v, protocol %d; later %v, protocol %d", first, first.Protocol, later, later.Protocol)
+		}
+	})
+}
+
 func FuzzFromAuth(f *testing.F) {
 	for _, b := range badPayloads {
 		f.Add([]byte(b.payload))

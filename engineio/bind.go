@@ -15,7 +15,8 @@ import (
 // address, without the port; behind the trusted proxies to the one they name, as
 // Session.RemoteAddr has it. It is the least that can be asked of peers that show
 // nothing else: those behind one address can still meddle with each other's
-// sessions, and one that moves to another network has to begin anew.
+// sessions, and one that moves to another network has to begin anew. Behind a proxy
+// that is not named here all peers have one address, and nothing is protected.
 func BindToAddress(trusted ...netip.Prefix) func(*http.Request) string {
 	trusted = slices.Clone(trusted)
 	return func(r *http.Request) string {
@@ -43,12 +44,13 @@ func newBinder(value func(*http.Request) string) *binder {
 	return b
 }
 
-// tie returns the bond of the session that r starts.
-func (b *binder) tie(r *http.Request) bond {
+// tie returns the bond of the session that r starts; nil when nothing is bound.
+func (b *binder) tie(r *http.Request) *bond {
 	if b.value == nil {
-		return bond{}
+		return nil
 	}
-	return b.hash(b.value(r))
+	tied := b.hash(b.value(r))
+	return &tied
 }
 
 // ties reports whether a session that r starts is tied to anything.
@@ -56,10 +58,11 @@ func (b *binder) ties(r *http.Request) bool { return b.value != nil && b.value(r
 
 // holds reports whether r may belong to the session tied by known. In revision 4 a
 // request that shows nothing may, since browsers cannot set headers on a WebSocket,
-// and the session's ID is a secret. In revision 3 it is none.
-func (b *binder) holds(known bond, r *http.Request, rev revision) bool {
-	if b.value == nil {
-		return true
+// and the session's ID is a secret. In revision 3 it is none, and without a bond,
+// which is by WebSocket alone, a session has no later requests.
+func (b *binder) holds(known *bond, r *http.Request, rev revision) bool {
+	if known == nil {
+		return rev == revision4
 	}
 	value := b.value(r)
 	if value == "" {

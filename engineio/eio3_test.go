@@ -100,6 +100,82 @@ func TestEIO3NeedsABond(t *testing.T) {
 	})
 }
 
+// Who knows no more than an ID does not learn whether its session is there, whatever
+// transport it has or had.
+func TestBondOutlivesPolling(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		strangers := func(query string) {
+			t.Helper()
+			for _, headers := range [][]string{nil, {"X-Peer", "you"}} {
+				for method, body := range map[string]string{"GET": "", "POST": "6:4hello"} {
+					if a := f.must(method, query, body, headers...); a.status != 400 || a.body != unknownSession {
+						t.Errorf("%s with %q: %d %s", method, headers, a.status, a.body)
+					}
+				}
+				if _, err := f.trySocket(strings.Replace(query, "polling", "websocket", 1), headers...); err == nil {
+					t.Errorf("a WebSocket with %q was opened", headers)
+				}
+			}
+		}
+		query, c := f.open3("")
+		w := f.socket(strings.Replace(query, "polling", "websocket", 1), "X-Peer", "me")
+		w.write("2probe")
+		w.expect("3probe")
+		w.write("5")
+		w.write("2")
+		w.expect("3")
+		strangers(query)
+		expectAlive(t, c)
+		if a := f.must("GET", query, "", "X-Peer", "me"); a.body != badRequest {
+			t.Errorf("its own peer: %d %s", a.status, a.body)
+		}
+
+		w = f.socket(socketQuery3)
+		w.read()
+		c = <-f.opened
+		strangers(pollingQuery3 + "&sid=" + c.s.ID())
+		expectAlive(t, c)
+
+		// The poll that is on its way when the client says goodbye is its own.
+		query, c = f.open3("")
+		f.must("POST", query, "1:1", "X-Peer", "me")
+		expectEnd(t, c, TransportClose)
+		strangers(query)
+		if a := f.must("GET", query, "", "X-Peer", "me"); a.body != "1:6" {
+			t.Errorf("the last poll: %d %s", a.status, a.body)
+		}
+
+		opts := Options{AllowEIO3: true, Transports: []Transport{WebSocket}}
+		f = newPipe(t, opts, nil)
+		w = f.socket(socketQuery3)
+		w.read()
+		c = <-f.opened
+		if _, err := f.trySocket(socketQuery3 + "&sid=" + c.s.ID()); err == nil {
+			t.Error("a WebSocket of a session by WebSocket was opened")
+		}
+		f.expect("GET", socketQuery3+"&sid="+c.s.ID(), "", 400, unknownSession)
+	})
+}
+
+// Whatever prints a session does not show its ID.
+func TestSessionsPrintNoID(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		_, c := f.open3("")
+		printed := fmt.Sprintf("%v %+v %#v %s %x %d", c.s, c.s, c.s, c.s, c.s, c.s)
+		log := &logBuffer{}
+		log.logger().Info("session", "session", c.s)
+		printed += log.String()
+		id := c.s.id
+		for _, shown := range []string{c.s.ID(), fmt.Sprintf("%x", id[:]), strings.Trim(fmt.Sprint(id[:]), "[]")} {
+			if strings.Contains(printed, shown) {
+				t.Errorf("%q shows the ID, as %q", printed, shown)
+			}
+		}
+	})
+}
+
 func TestBindToAddress(t *testing.T) {
 	bind := BindToAddress(netip.MustParsePrefix("10.0.0.0/8"))
 	request := func(remote, forwarded string) *http.Request {
@@ -301,8 +377,11 @@ func TestMessageForms3(t *testing.T) {
 	if got, isBytes := joinPayload3(encoding3, []*Message{json}); string(got) != "\x00\x01\x06\xff4é[\"é€😀\"]" || !isBytes {
 		t.Errorf("JSON as bytes: %q", got)
 	}
-	if got := string(json.framesFor(encoding3)); got != "\x81\x104é[\"é€😀\"]" {
-		t.Errorf("JSON as a frame: %q", got)
+	for _, e := range []encoding{encoding3, encoding3Base64} {
+		m := NewJSONMessage(len("é"), []byte(`é["é€😀"]`), []byte{1})
+		if got := string(json.framesFor(e)); got != "\x81\x104é[\"é€😀\"]" || !strings.HasPrefix(string(m.framesFor(e)), got) {
+			t.Errorf("JSON as a frame: %q, and with an attachment %q", got, m.framesFor(e))
+		}
 	}
 }
 
@@ -359,6 +438,25 @@ func TestJSONPShowsNoOrigin(t *testing.T) {
 		if a := f.must("GET", pollingQuery+"&j=0", ""); !strings.HasPrefix(a.body, "0{") {
 			t.Errorf("revision 4 with j: %s", a.body)
 		}
+	})
+}
+
+// A page elsewhere that knows an ID cannot make its visitor's browser, which the
+// session is bound to, hand it what a session by other means gets.
+func TestScriptsPollTheirOwnSessionsAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withEIO3(), nil)
+		query, c := f.open3("&b64=1")
+		c.s.Send(NewMessage([]byte("secret")))
+		for method, body := range map[string]string{"GET": "", "POST": "d=6%3A4hello"} {
+			if a := f.must(method, query+"&j=0", body, "X-Peer", "me"); a.status != 400 || a.body != badRequest {
+				t.Errorf("%s: %d %s", method, a.status, a.body)
+			}
+		}
+		if a := f.must("GET", query, "", "X-Peer", "me"); a.body != "7:4secret" {
+			t.Errorf("its own poll: %d %s", a.status, a.body)
+		}
+		expectAlive(t, c)
 	})
 }
 
@@ -442,8 +540,8 @@ func TestPongPacketsDoNotPileUp(t *testing.T) {
 		socketed.s.mu.Lock()
 		waiting, beat := len(socketed.s.ws.queue), socketed.s.ws.beat
 		socketed.s.mu.Unlock()
-		if waiting > 1 || beat == nil {
-			t.Errorf("%d frames wait for the WebSocket, and %q", waiting, beat)
+		if waiting > 1 || !beat {
+			t.Errorf("%d frames wait for the WebSocket, and beat is %t", waiting, beat)
 		}
 		w.expect("3", "3")
 		expectAlive(t, socketed)

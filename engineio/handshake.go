@@ -85,6 +85,10 @@ func (srv *Server) newSession(r *http.Request, p parameters) *Session {
 	s := &Session{
 		srv: srv, id: newSessionID(), addr: remoteAddr(r, srv.opts.TrustedProxies), reads: 1,
 		encoding: p.encoding(), originChecked: !srv.opts.InsecureAnyOrigin && p.originShown(r),
+		scripts: p.callback != "",
+	}
+	if p.transport == Polling || p.revision == revision3 {
+		s.bond = srv.binder.tie(r)
 	}
 	s.timer = time.AfterFunc(never, s.wake)
 	if !srv.admit(s) {
@@ -137,7 +141,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 		return
 	}
 	s.mu.Lock()
-	s.polling = newPolling(&s.mu, r.Header.Get("Origin"), srv.binder.tie(r))
+	s.polling = newPolling(&s.mu, r.Header.Get("Origin"))
 	s.mu.Unlock()
 	if !s.open(r) {
 		s.cancel()

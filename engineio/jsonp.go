@@ -11,7 +11,8 @@ import (
 
 // JSONP is polling for browsers without cross-origin requests (Engine.IO protocol
 // 3, "JSONP"): a response is a script that calls a function of the page with the
-// payload, and a POST is the form of an invisible frame.
+// payload, and a POST is the form of an invisible frame. Any page can load a script
+// from anywhere, so only sessions that began by JSONP may go on by it.
 
 // script returns the response that hands payload, which is text, to a callback.
 func script(callback string, payload []byte) []byte {

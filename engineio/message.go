@@ -1,7 +1,7 @@
 package engineio
 
 import (
-	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"unicode/utf16"
@@ -17,10 +17,9 @@ import (
 // it is first needed. The zero Message is not usable.
 type Message struct {
 	kind        packetType
+	json        int32  // where the JSON in text begins; negative when there is none
 	text        []byte // nil when the message is binary alone
 	attachments [][]byte
-
-	json int // where the JSON in text begins; negative when there is none
 
 	webSocketForm form
 	pollingForm   form
@@ -55,7 +54,7 @@ func NewMessage(text []byte, attachments ...[]byte) *Message {
 // Socket.IO 2 take other characters in different ways.
 func NewJSONMessage(head int, text []byte, attachments ...[]byte) *Message {
 	m := NewMessage(text, attachments...)
-	m.json = min(head, len(text))
+	m.json = int32(min(head, len(text), math.MaxInt32))
 	return m
 }
 
@@ -91,18 +90,28 @@ func (m *Message) asciiText() []byte {
 		case r < utf8.RuneSelf:
 			ascii = append(ascii, byte(r))
 		case r <= 0xffff:
-			ascii = fmt.Appendf(ascii, `\u%04x`, r)
+			ascii = appendEscape(ascii, r)
 		default:
 			high, low := utf16.EncodeRune(r)
-			ascii = fmt.Appendf(ascii, `\u%04x\u%04x`, high, low)
+			ascii = appendEscape(appendEscape(ascii, high), low)
 		}
 	}
 	return ascii
 }
 
+// appendEscape appends a UTF-16 unit as JSON can have it in a string. Package fmt
+// would take ten times as long, and a peer may have much text echoed.
+func appendEscape(dst []byte, unit rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(dst, '\\', 'u', digits[unit>>12], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
+}
+
+// messageSize is what a Message keeps beside its data, about.
+const messageSize = 160
+
 // size tells how many bytes m counts in a queue, without encoding it.
 func (m *Message) size() int {
-	n := 1 + len(m.text)
+	n := messageSize + len(m.text)
 	for _, data := range m.attachments {
 		n += 1 + len(data)
 	}

@@ -47,7 +47,9 @@ type Options struct {
 	// MaxOutbound bounds the bytes that wait for one session's peer; a Send
 	// that would go over it closes the session with SlowPeer. A message that
 	// finds the queue empty is always taken, so that no message is too big to
-	// be sent. Zero means 4 MiB.
+	// be sent. One counts 40 bytes beside its data, and 160 while it waits for a
+	// poll, or a queue of short ones would keep many times the bound. Zero means
+	// 4 MiB.
 	MaxOutbound int
 	// MaxSessions bounds the sessions alive at once; a handshake over it is
 	// answered 503. Zero means no bound.

@@ -204,7 +204,7 @@ func TestBind(t *testing.T) {
 // elsewhere.
 func TestBondsAreKeyed(t *testing.T) {
 	value := func(*http.Request) string { return "token" }
-	if newBinder(value).tie(nil) == newBinder(value).tie(nil) {
+	if *newBinder(value).tie(nil) == *newBinder(value).tie(nil) {
 		t.Error("the same bond from two keys")
 	}
 }

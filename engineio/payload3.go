@@ -71,7 +71,7 @@ const typeOfBinary = string(rune(packetMessage - '0'))
 // appendBase64Frames appends the frames of m, with binary data as base64.
 func appendBase64Frames(dst []byte, m *Message) []byte {
 	if m.text != nil {
-		dst = appendFrame(dst, serverSide, textFrame, string(m.kind), m.asciiText())
+		dst = appendFrame(dst, serverSide, textFrame, string(m.kind), m.text)
 	}
 	for _, data := range m.attachments {
 		dst = appendFrame(dst, serverSide, textFrame, base64Prefix, base64.StdEncoding.AppendEncode(nil, data))
@@ -170,7 +170,7 @@ func readPayload3(payload []byte, isBytes bool, limit int, receive func(packet) 
 
 // nextInText takes the first packet off a payload of text.
 func nextInText(payload []byte) (p packet, rest []byte, err error) {
-	digits, rest, found := bytes.Cut(payload[:], []byte{':'})
+	digits, rest, found := bytes.Cut(payload, []byte{':'})
 	length, ok := readLength(digits, '0')
 	if !found || !ok {
 		return packet{}, nil, errPacket

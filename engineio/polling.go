@@ -17,13 +17,11 @@ type polling struct {
 	post    post
 	posted  sync.Cond // signalled when post becomes noPost, and at the session's end
 
-	// What later requests of the session are compared with.
-	origin string
-	bond   bond
+	origin string // which later requests of the session have to agree with
 }
 
-func newPolling(mu sync.Locker, origin string, b bond) *polling {
-	return &polling{posted: sync.Cond{L: mu}, origin: strings.Clone(origin), bond: b}
+func newPolling(mu sync.Locker, origin string) *polling {
+	return &polling{posted: sync.Cond{L: mu}, origin: strings.Clone(origin)}
 }
 
 // post is the state of the one POST that a session may have at a time.
@@ -267,7 +265,7 @@ func (s *Session) sayGoodbye() {
 		if s.polling.waiting != nil {
 			s.polling.reply(pollAnswer{packets: []*Message{noopPacket}})
 		} else {
-			s.srv.expectLastPoll(s.id)
+			s.srv.expectLastPoll(s)
 		}
 	}
 	s.end(TransportClose)

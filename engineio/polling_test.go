@@ -350,7 +350,7 @@ func TestCloseByPolling(t *testing.T) {
 
 func TestQueueByPollingIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, Options{MaxOutbound: 1000}, nil)
+		f := newPipe(t, Options{MaxOutbound: 10 * (99 + messageSize)}, nil)
 		query, c := f.open()
 		big := NewMessage(bytes.Repeat([]byte("x"), 5000))
 		if err := c.s.Send(big); err != nil {
@@ -370,6 +370,15 @@ func TestQueueByPollingIsBounded(t *testing.T) {
 			t.Errorf("after that: %v", err)
 		}
 		expectEnd(t, c, SlowPeer)
+
+		// What is bounded is memory, so that the shortest messages do not come cheap.
+		_, c = f.open()
+		n := 0
+		for ; n < 1000 && c.s.Send(NewMessage([]byte("x"))) == nil; n++ {
+		}
+		if n < 10 || n > 20 {
+			t.Errorf("%d short messages were queued", n)
+		}
 	})
 }
 

@@ -1,9 +1,6 @@
 package engineio
 
-import (
-	"net/http"
-	"time"
-)
+import "time"
 
 // Sessions returns the number of sessions that have not ended.
 func (srv *Server) Sessions() int {
@@ -23,10 +20,15 @@ func (srv *Server) admit(s *Session) bool {
 	return true
 }
 
+// find returns the session of that ID, or one that has just ended and expects its
+// last poll; else nil.
 func (srv *Server) find(id sessionID) *Session {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	return srv.sessions[id]
+	if s := srv.sessions[id]; s != nil {
+		return s
+	}
+	return srv.leaving[id].session
 }
 
 // forget takes a session that has ended off the list.
@@ -41,28 +43,29 @@ func (srv *Server) forget(s *Session) {
 // the session by a POST.
 const partingTime = 500 * time.Millisecond
 
+// parting is a session in that time.
+type parting struct {
+	session *Session
+	over    *time.Timer
+}
+
 // expectLastPoll lets one more poll of a session end well.
-func (srv *Server) expectLastPoll(id sessionID) {
+func (srv *Server) expectLastPoll(s *Session) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	srv.leaving[id] = time.AfterFunc(partingTime, func() { srv.takeLeave(id) })
+	srv.leaving[s.id] = parting{s, time.AfterFunc(partingTime, func() { srv.takeLeave(s.id) })}
 }
 
 // takeLeave reports whether a last poll was expected, and expects it no more.
 func (srv *Server) takeLeave(id sessionID) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	timer, ok := srv.leaving[id]
+	last, ok := srv.leaving[id]
 	if ok {
-		timer.Stop()
+		last.over.Stop()
 		delete(srv.leaving, id)
 	}
 	return ok
-}
-
-// lastPoll reports whether r is the last poll of a session that has ended.
-func (srv *Server) lastPoll(id sessionID, r *http.Request) bool {
-	return r.Method == http.MethodGet && !isWebSocketRequest(r) && srv.takeLeave(id)
 }
 
 // start runs task on a goroutine that Shutdown waits for.

@@ -10,10 +10,9 @@ import (
 )
 
 // Server is an http.Handler that speaks Engine.IO 4, and with Options.AllowEIO3
-// also Engine.IO 3. All its methods may be
-// called concurrently, and from inside those of Conn. Its sessions live until
-// they end by themselves or Shutdown or Close ends them; closing an
-// http.Server leaves WebSockets alone.
+// also Engine.IO 3. All its methods may be called concurrently, and from inside
+// those of Conn. Its sessions live until they end by themselves or Shutdown or
+// Close ends them; closing an http.Server leaves WebSockets alone.
 type Server struct {
 	opts       Options
 	log        *slog.Logger
@@ -27,8 +26,8 @@ type Server struct {
 
 	mu       sync.Mutex // guards what follows; taken after a session's, never before
 	sessions map[sessionID]*Session
-	leaving  map[sessionID]*time.Timer // sessions whose last poll may still come
-	tasks    int                       // goroutines of this package
+	leaving  map[sessionID]parting // sessions that have ended, and whose last poll may still come
+	tasks    int                   // goroutines of this package
 	phase    serverPhase
 	idle     chan struct{} // closed when nothing is left; nil until somebody waits
 }
@@ -63,7 +62,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		binder:     newBinder(opts.Bind),
 		epoch:      time.Now(),
 		sessions:   make(map[sessionID]*Session),
-		leaving:    make(map[sessionID]*time.Timer),
+		leaving:    make(map[sessionID]parting),
 	}, nil
 }
 
@@ -113,11 +112,9 @@ func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parame
 	id, ok := parseSessionID(p.sid)
 	s, t := srv.find(id), p.transport
 	switch {
-	case !ok, s == nil && !srv.lastPoll(id, r), s != nil && !s.admits(r):
+	case !ok, s == nil, !s.admits(r):
 		srv.refuse(w, r, refuseUnknownSession)
-	case s == nil:
-		srv.writePackets(w, r, p, p.encoding(), noopPacket)
-	case (t == WebSocket) != isWebSocketRequest(r), s.encoding.revision() != p.revision:
+	case (t == WebSocket) != isWebSocketRequest(r), s.encoding.revision() != p.revision, p.callback != "" && !s.scripts:
 		srv.refuse(w, r, refuseBadRequest)
 	case t == WebSocket && srv.opts.upgradable():
 		s.serveUpgrade(w, r, p)
@@ -131,16 +128,14 @@ func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parame
 }
 
 // admits reports whether r may belong to s: whether it comes from where the
-// session's first request came from, as far as both say so.
+// session's first request came from, as far as both say so. No request can do
+// anything to a session that has a WebSocket, but in revision 3 a stranger shall not
+// even learn that there is one.
 func (s *Session) admits(r *http.Request) bool {
 	s.mu.Lock()
-	p := s.polling
+	p, known := s.polling, s.bond
 	s.mu.Unlock()
-	if p == nil {
-		return true // a WebSocket's session: no request can do anything to it
-	}
-	origin := r.Header.Get("Origin")
-	return s.srv.binder.holds(p.bond, r, s.encoding.revision()) && s.sameOrigin(p, origin)
+	return s.srv.binder.holds(known, r, s.encoding.revision()) && (p == nil || s.sameOrigin(p, r.Header.Get("Origin")))
 }
 
 // sameOrigin compares origin with the first one that a request of the session

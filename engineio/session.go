@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"fmt"
+	"io"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ type Session struct {
 
 	encoding      encoding // the polling transport's; that of a WebSocket is its own
 	originChecked bool
+	scripts       bool // may be polled by scripts, having begun so
 
 	mu     sync.Mutex // guards everything below, in the transports' structs too
 	life   life
@@ -55,6 +57,7 @@ type Session struct {
 	beatDue time.Duration // when the next ping is sent, or the pong has to be there
 	closeBy time.Duration // when closing turns into closed
 
+	bond    *bond      // in revision 3 for ever, else while it polls; nil when nothing is bound
 	polling *polling   // what the session keeps while it polls
 	ws      *webSocket // the transport, once it is not polling
 	upgrade *upgrade   // the upgrade that is under way
@@ -64,6 +67,12 @@ type Session struct {
 // take part in the session while that polls, but for what Options.Bind asks of them:
 // it does not belong into logs.
 func (s *Session) ID() string { return s.id.String() }
+
+// String describes the session without its ID.
+func (s *Session) String() string { return "session of " + s.addr }
+
+// Format prints String for every verb.
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // RemoteAddr returns the peer's address, with its port where that is known;
 // behind Options.TrustedProxies the one they name.

@@ -214,6 +214,21 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// What is bounded is memory, so that the shortest messages do not come cheap.
+func TestShortMessagesCountToo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{MaxOutbound: 10_000}, nil)
+		_, c := f.openSocket()
+		n := 0
+		for ; n < 10_000 && c.s.Send(NewMessage([]byte("x"))) == nil; n++ {
+		}
+		if n < 100 || n > 250 {
+			t.Errorf("%d short messages were queued", n)
+		}
+		expectEnd(t, c, SlowPeer)
+	})
+}
+
 // No message is too big to be sent, but nothing may queue behind one that is
 // over the bound.
 func TestMessageOverTheBound(t *testing.T) {

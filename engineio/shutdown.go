@@ -58,8 +58,8 @@ const callPatience = time.Second
 func (srv *Server) stop() []*Session {
 	srv.mu.Lock()
 	srv.phase = shuttingDown
-	for id, timer := range srv.leaving {
-		timer.Stop()
+	for id, last := range srv.leaving {
+		last.over.Stop()
 		delete(srv.leaving, id)
 	}
 	srv.mu.Unlock()

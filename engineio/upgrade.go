@@ -136,6 +136,9 @@ func (s *Session) changeOver(ws *webSocket) error {
 		p.posted.Wait()
 	}
 	s.polling = nil
+	if s.encoding == encoding4 {
+		s.bond = nil
+	}
 	return nil
 }
 

@@ -30,13 +30,12 @@ type webSocket struct {
 	encoding    encoding
 
 	// The session's mutex guards the rest.
-	writer writerState
-	queue  [][]byte // frames of whole messages, or what is left of one
-	queued int      // bytes in queue, and those that the writer goroutine is at
-	pong   []byte   // the frame that answers the latest ping (RFC 6455, section 5.5.3)
-	beat   []byte   // the frame that answers the heartbeat of a peer of revision 3
-
+	writer  writerState
 	sealed  bool          // the close frame is queued or written: nothing may follow it (RFC 6455, section 5.5.1)
+	beat    bool          // a ping packet of a peer of revision 3 has to be answered
+	queue   [][]byte      // frames of whole messages, or what is left of one
+	queued  int           // what queue counts, and what the writer goroutine is at
+	pong    []byte        // the frame that answers the latest ping (RFC 6455, section 5.5.3)
 	settled chan struct{} // closed when the writer is not owned any more; nil when nobody waits for that
 }
 
@@ -65,7 +64,7 @@ func (s *Session) write(ws *webSocket, frames []byte) error {
 	if ws.sealed {
 		return ErrClosed
 	}
-	if ws.queued > 0 && ws.queued+len(frames) > s.srv.opts.MaxOutbound {
+	if ws.queued > 0 && ws.queued+queuedSize(frames) > s.srv.opts.MaxOutbound {
 		s.end(SlowPeer)
 		return ErrSlow
 	}
@@ -76,7 +75,7 @@ func (s *Session) write(ws *webSocket, frames []byte) error {
 // nothing when there is one already.
 func (s *Session) writeLast(ws *webSocket, frame []byte) {
 	if !ws.sealed {
-		ws.sealed, ws.pong, ws.beat = true, nil, nil
+		ws.sealed, ws.pong, ws.beat = true, nil, false
 		s.put(ws, frame)
 	}
 }
@@ -133,7 +132,7 @@ func (s *Session) answerBeat(ws *webSocket) {
 	case ws.writer == writerIdle:
 		s.write(ws, pongPacket.frames())
 	case ws.writer == writerOwned && !ws.sealed:
-		ws.beat = pongPacket.frames()
+		ws.beat = true
 	}
 }
 
@@ -163,7 +162,7 @@ func (s *Session) disown(ws *webSocket, rest []byte, err error) {
 			return
 		case len(rest) > 0:
 			ws.queue = append([][]byte{rest}, ws.queue...)
-			ws.queued += len(rest)
+			ws.queued += queuedSize(rest)
 			s.startWriter(ws)
 			return
 		case !ws.pending():
@@ -252,7 +251,7 @@ func (ws *webSocket) tellSettled() {
 // lose notes that ws cannot be written to any more.
 func (s *Session) lose(ws *webSocket) {
 	ws.writer = writerBroken
-	ws.queue, ws.pong, ws.beat, ws.queued = nil, nil, nil, 0
+	ws.queue, ws.pong, ws.beat, ws.queued = nil, nil, false, 0
 	ws.tellSettled()
 	switch {
 	case ws == s.ws:
@@ -262,18 +261,25 @@ func (s *Session) lose(ws *webSocket) {
 	}
 }
 
-func (ws *webSocket) pending() bool { return len(ws.queue) > 0 || ws.pong != nil || ws.beat != nil }
+func (ws *webSocket) pending() bool { return len(ws.queue) > 0 || ws.pong != nil || ws.beat }
+
+// queuedSize tells how many bytes frames count in the queue: about 40 more than
+// they are, since that much is kept beside them.
+func queuedSize(frames []byte) int { return len(frames) + 40 }
 
 func (ws *webSocket) push(frames []byte) {
 	ws.queue = append(ws.queue, frames)
-	ws.queued += len(frames)
+	ws.queued += queuedSize(frames)
 }
 
 // shift takes the next frames out of the queue, which is not empty.
 func (ws *webSocket) shift() []byte {
 	if len(ws.queue) == 0 {
-		frames := slices.Concat(ws.pong, ws.beat)
-		ws.pong, ws.beat = nil, nil
+		frames := ws.pong
+		if ws.beat {
+			frames = slices.Concat(frames, pongPacket.frames())
+		}
+		ws.pong, ws.beat = nil, false
 		return frames
 	}
 	frames := ws.queue[0]
@@ -281,7 +287,7 @@ func (ws *webSocket) shift() []byte {
 	if ws.queue = ws.queue[1:]; len(ws.queue) == 0 {
 		ws.queue = nil // an idle session keeps no array
 	}
-	ws.queued -= len(frames)
+	ws.queued -= queuedSize(frames)
 	return frames
 }
 
@@ -290,7 +296,7 @@ func (ws *webSocket) batch() (batch net.Buffers, size int) {
 	for ws.pending() && size < maxBatch {
 		frames := ws.shift()
 		batch = append(batch, frames)
-		size += len(frames)
+		size += queuedSize(frames)
 	}
 	ws.queued += size
 	return batch, size

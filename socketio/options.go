@@ -49,8 +49,9 @@ type Options struct {
 	// MaxNameLength bounds, in bytes, the name of an event and of a namespace, and
 	// of a room: Join returns ErrRoomName beyond it. Zero means 256.
 	MaxNameLength int
-	// MaxAuthPayload bounds the bytes of the auth payload of a CONNECT, which is
-	// kept until the socket is admitted. Zero means 64 KiB.
+	// MaxAuthPayload bounds the bytes of the auth payload of a CONNECT, or of its
+	// query (Handshake.Query), which is kept until OnConnect has returned. Zero means
+	// 64 KiB.
 	MaxAuthPayload int
 	// MaxInbox bounds the bytes of a socket's events that wait for their
 	// handlers. Zero means four times Engine.MaxPayload.
@@ -61,8 +62,8 @@ type Options struct {
 
 	// KeepHeaders names the request headers that namespaces joined later can
 	// read from their handshake, beside those of Socket.KeepHeader; all others
-	// are dropped once the first namespace is joined. Nil means Authorization
-	// alone; an empty list none.
+	// are dropped once the first namespace is joined, which for peers of Engine.IO 3
+	// is "/" if it is there. Nil means Authorization alone; an empty list none.
 	KeepHeaders []string
 
 	// Adapter makes the adapter of a namespace. Nil means the in-memory one,

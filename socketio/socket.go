@@ -87,7 +87,9 @@ func newID() string {
 
 // ID returns the socket id. It is no secret, and not the ID of the Engine.IO session,
 // unless the peer speaks Engine.IO 3: then it is made of that, since such a peer
-// takes it for its own. See engineio.Options.AllowEIO3 on what protects it.
+// takes it for its own. See engineio.Options.AllowEIO3 on what protects it. Such a
+// peer has the same id when it leaves a namespace and joins it again, and may be
+// back before OnDisconnect has run for the socket it had.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace the socket is in.
