@@ -220,9 +220,7 @@ func (l *Local) add(s *Socket) {
 func (l *Local) remove(s *Socket) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.byID[s.id] == s { // a peer of Engine.IO 3 that joins again has the same id
-		delete(l.byID, s.id)
-	}
+	delete(l.byID, s.id)
 	rooms := s.roomNames()
 	for room := range s.rooms {
 		l.leave(s, room)

@@ -27,6 +27,7 @@ type conn struct {
 	sockets    []*Socket  // one for each namespace joined or being joined
 	waiting    []*Socket  // those of them whose CONNECT waits for others to be answered
 	leaving    []*Socket  // whose peer has left; what it sent before is still handled
+	parting    []*Socket  // that have ended, and hold up those with the same id until OnDisconnect has returned
 	left       []string   // namespaces that the server ended, whose peer may not know yet
 	connecting int        // CONNECTs whose middleware runs
 	refused    int
@@ -222,8 +223,32 @@ func (c *conn) gone(s *Socket, was state, byServer bool) {
 		c.left = append(c.left, s.name)
 	}
 	take(&c.leaving, s)
+	if c.revision4() && was >= stateAdmitted {
+		c.parting = append(c.parting, s)
+	}
 	c.setTimer()
 	c.forget()
+}
+
+// parted lets the peer's next socket of that id begin, OnDisconnect having returned.
+func (c *conn) parted(s *Socket) {
+	c.mu.Lock()
+	parting := take(&c.parting, s)
+	c.mu.Unlock()
+	if parting {
+		c.begin()
+	}
+}
+
+// due returns the index of the CONNECT in waiting that may begin next; -1 when there
+// is none. Those of a peer of revision 4 give the same id again, which programs have
+// things stored by: its socket waits until the one before is done with. The caller
+// holds mu.
+func (c *conn) due() int {
+	return slices.IndexFunc(c.waiting, func(s *Socket) bool {
+		same := func(other *Socket) bool { return other.id == s.id }
+		return !slices.ContainsFunc(c.leaving, same) && !slices.ContainsFunc(c.parting, same)
+	})
 }
 
 // take takes s out of a list, if it is there.

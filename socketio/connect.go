@@ -43,7 +43,8 @@ func (c *conn) connect(p packet.Packet) {
 func (c *conn) begin() {
 	for {
 		c.mu.Lock()
-		if len(c.waiting) == 0 || c.connecting >= c.server.opts.MaxConnecting {
+		next := c.due()
+		if next < 0 || c.connecting >= c.server.opts.MaxConnecting {
 			c.mu.Unlock()
 			return
 		}
@@ -52,8 +53,8 @@ func (c *conn) begin() {
 			c.violation("too many CONNECTs were refused")
 			return
 		}
-		s := c.waiting[0]
-		c.waiting = slices.Delete(c.waiting, 0, 1)
+		s := c.waiting[next]
+		c.waiting = slices.Delete(c.waiting, next, next+1)
 		c.connecting++
 		c.mu.Unlock()
 

@@ -122,6 +122,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(w
 
 // disconnected tells the user. Worker.
 func (s *Socket) disconnected(ctx context.Context, reason Reason, rooms []string) {
+	defer s.conn.parted(s)
 	defer s.conn.server.release(s.namespace)
 	for _, f := range s.namespace.table.onDisconnecting {
 		s.guard(func() { f(ctx, s, reason, rooms) }, func() {})

@@ -216,54 +216,65 @@ func TestRevision4IDs(t *testing.T) {
 	})
 }
 
-// A client that leaves and joins again has the same id, though the socket it had may
-// still be busy: rooms and broadcasts then mean the new one.
+// A client that leaves and joins again has the same id, so its new socket waits until
+// the one before is done with, its OnDisconnect too. The server may have ended that
+// one, and other namespaces do not wait.
 func TestRevision4JoinsAgain(t *testing.T) {
 	var release chan struct{}
-	var left record
+	var happened record
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
 		release = make(chan struct{}) // in the bubble
 		io.Open()
+		io.Of("/other").Open()
 		n := io.Of("/chat")
 		n.Open()
-		n.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
-		n.OnDisconnecting(func(_ context.Context, _ *socketio.Socket, reason socketio.Reason, rooms []string) {
-			slices.Sort(rooms)
-			left.add(fmt.Sprint(reason, len(rooms)))
+		n.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+			happened.add("connected")
+			return s.Join("room")
 		})
-		n.Handle("wait", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		n.OnDisconnecting(func(_ context.Context, _ *socketio.Socket, _ socketio.Reason, rooms []string) {
+			happened.add(fmt.Sprintf("leaves %d rooms", len(rooms)))
+		})
+		n.OnDisconnect(func(_ context.Context, _ *socketio.Socket, reason socketio.Reason) {
 			<-release
+			happened.add("left: " + string(reason))
+		})
+		n.Handle("wait", func(context.Context, *socketio.Socket, *socketio.Event) error {
+			<-release
+			return nil
+		})
+		n.Handle("leave", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			s.Disconnect(nil)
 			return nil
 		})
 	}, func(f *fixture) {
 		p := f.poll3("")
-		id := "/chat#" + p.sid
-		p.talk("< 0", "> 0/chat", "< 0/chat,", `> 2/chat,["wait"]`, "> 1/chat", "> 0/chat", "< 0/chat,")
-		check := func(when string) {
-			synctest.Wait()
-			for _, to := range []string{id, "room"} {
-				if err := f.io.Of("/chat").To(to).Emit("news", to); err != nil {
-					t.Error(err)
-				}
-				p.talk(`< 2/chat,["news","` + to + `"]`)
-			}
-			if infos, err := f.io.Of("/chat").FetchSockets(f.ctx); err != nil || len(infos) != 1 || len(infos[0].Rooms) != 2 {
-				t.Errorf("%s: sockets %v, %v", when, infos, err)
-			}
+		p.talk("< 0", "> 0/chat", "< 0/chat,", `> 2/chat,["wait"]`, "> 1/chat", "> 0/chat", "> 0/other", "< 0/other,")
+		synctest.Wait()
+		release <- struct{}{} // the handler
+		synctest.Wait()
+		release <- struct{}{} // OnDisconnect
+		p.talk("< 0/chat,", `> 2/chat,["leave"]`, "< 1/chat,", "> 0/chat")
+		synctest.Wait()
+		release <- struct{}{}
+		p.talk("< 0/chat,")
+		want := []string{
+			"connected", "leaves 2 rooms", "left: client namespace disconnect",
+			"connected", "leaves 2 rooms", "left: server namespace disconnect", "connected",
 		}
-		check("while the first is busy")
+		if got := happened.all(); !slices.Equal(got, want) {
+			t.Errorf("happened: %q, want %q", got, want)
+		}
+		for _, to := range []string{"/chat#" + p.sid, "room"} {
+			if err := f.io.Of("/chat").To(to).Emit("news", to); err != nil {
+				t.Error(err)
+			}
+			p.talk(`< 2/chat,["news","` + to + `"]`)
+		}
+		if infos, err := f.io.Of("/chat").FetchSockets(f.ctx); err != nil || len(infos) != 1 || len(infos[0].Rooms) != 2 {
+			t.Errorf("sockets %v, %v", infos, err)
+		}
 		close(release)
-		check("when it has ended")
-		if got := left.all(); !slices.Equal(got, []string{"client namespace disconnect2"}) {
-			t.Errorf("left: %q", got)
-		}
-		p.talk("> 1/chat")
-		if got := left.all(); len(got) != 2 {
-			t.Errorf("left: %q", got)
-		}
-		if infos, err := f.io.Of("/chat").FetchSockets(f.ctx); err != nil || len(infos) != 0 {
-			t.Errorf("at the end: sockets %v, %v", infos, err)
-		}
 	})
 }
 

@@ -69,7 +69,7 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	switch {
 	case !c.revision4():
 		s.id = newID()
-	case name == "/": // the peer takes these for its own without being told
+	case name == "/": // the peer takes it for its own without being told, as the server of its time gave it
 		s.id = c.session.ID()
 	default:
 		s.id = name + "#" + c.session.ID()
@@ -87,9 +87,9 @@ func newID() string {
 
 // ID returns the socket id. It is no secret, and not the ID of the Engine.IO session,
 // unless the peer speaks Engine.IO 3: then it is made of that, since such a peer
-// takes it for its own. See engineio.Options.AllowEIO3 on what protects it. Such a
-// peer has the same id when it leaves a namespace and joins it again, and may be
-// back before OnDisconnect has run for the socket it had.
+// takes it for its own. See engineio.Options.AllowEIO3 on what protects it. When such
+// a peer leaves a namespace and joins it again it has the same id; it is let in when
+// OnDisconnect has returned for the socket it had.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace returns the namespace the socket is in.

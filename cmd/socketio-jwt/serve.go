@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"socketiojwt/console"
+	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
@@ -18,9 +20,10 @@ import (
 
 // serveCommand serves Socket.IO behind tokens, and the page.
 type serveCommand struct {
-	Addr   string   `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address that HOST resolves to. Default: ${default}."`
-	Origin []string `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Foreign origin whose pages may connect, such as https://app.example.com; may be repeated."`
-	EIO3   bool     `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Let clients of Socket.IO 1 and 2 (Engine.IO 3) in as well. Namespace / then takes a token from the query too, ?token=..., where proxies may log it."`
+	Addr   string         `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address that HOST resolves to. Default: ${default}."`
+	Origin []string       `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Foreign origin whose pages may connect, such as https://app.example.com; may be repeated."`
+	Proxy  []netip.Prefix `name:"trusted-proxy" env:"SOCKETIO_JWT_TRUSTED_PROXY" placeholder:"PREFIX" help:"Addresses of reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For is believed; may be repeated."`
+	EIO3   bool           `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Let clients of Socket.IO 1 and 2 (Engine.IO 3) in as well. Namespace / then takes a token from the query too, ?token=..., where proxies may log it; and behind a proxy --trusted-proxy has to name it, or others can take part in their sessions."`
 
 	trust `embed:""`
 
@@ -62,7 +65,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	io, err := newSockets(verifier, c.Origin, c.EIO3, log)
+	io, err := newSockets(verifier, c.engine(), log)
 	if err != nil {
 		return err
 	}
@@ -165,6 +168,16 @@ func (c *serveCommand) keys(log *slog.Logger) (token.Key, *issuer, error) {
 	}
 	issuer, err := newIssuer(signing, c.TokenLife, c.InsecureRemoteLogin, c.host(), log)
 	return signing.Key(), issuer, err
+}
+
+// engine is the part of the options that is about connections. Clients of Engine.IO 3
+// show nothing else that their sessions could be bound to before they authenticate.
+func (c *serveCommand) engine() engineio.Options {
+	opts := engineio.Options{Origins: c.Origin, TrustedProxies: c.Proxy, AllowEIO3: c.EIO3}
+	if c.EIO3 {
+		opts.Bind = engineio.BindToAddress(c.Proxy...)
+	}
+	return opts
 }
 
 func (c *serveCommand) page(issuer *issuer) console.Options {

@@ -403,3 +403,48 @@ func get(t *testing.T, url string) string {
 	}
 	return string(body)
 }
+
+// With --eio3 a client of Socket.IO 1 or 2 is let in by its query; its session's ID is
+// in no log, and of no use to whoever comes from elsewhere.
+func TestServeEIO3(t *testing.T) {
+	get := func(s *served, query, from string) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/socket.io/?transport=polling&EIO=3"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Forwarded-For", from)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		text, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	const here, elsewhere = "192.0.2.1", "192.0.2.2"
+	if answer := get(start(t), "", here); !strings.Contains(answer, "Unsupported protocol version") {
+		t.Errorf("without --eio3: %s", answer)
+	}
+
+	s := start(t, "--eio3", "--trusted-proxy", "127.0.0.0/8", "--trusted-proxy", "::1/128")
+	for token, want := range map[string]string{s.login("ada"): "2:40", "x.y.z": `"message":"jwt malformed"`} {
+		_, rest, _ := strings.Cut(get(s, "&b64=1&token="+token, here), `"sid":"`)
+		sid, _, ok := strings.Cut(rest, `"`)
+		if !ok {
+			t.Fatalf("no session: %s", rest)
+		}
+		if answer := get(s, "&sid="+sid, elsewhere); !strings.Contains(answer, "Session ID unknown") {
+			t.Errorf("from elsewhere: %s", answer)
+		}
+		if answer := get(s, "&sid="+sid, here); !strings.Contains(answer, want) {
+			t.Errorf("got %s, want %s", answer, want)
+		}
+		if strings.Contains(s.log.String(), sid) {
+			t.Errorf("the log has the session's ID:\n%s", s.log)
+		}
+	}
+}

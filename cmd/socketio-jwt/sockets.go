@@ -17,10 +17,9 @@ import (
 const maxText = 1000
 
 // newSockets returns a server that admits only sockets with a good token: by their
-// handshake to /, by the event "authenticate" to /admin. With eio3 they may be those
-// of clients of Socket.IO 1 and 2, which in a browser have but the query to show
-// a token in.
-func newSockets(verifier *token.Verifier, origins []string, eio3 bool, log *slog.Logger) (*socketio.Server, error) {
+// handshake to /, by the event "authenticate" to /admin. Clients of Engine.IO 3, if
+// they are let in, have but the query to show a token in when they are in a browser.
+func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Logger) (*socketio.Server, error) {
 	opts := auth.Options{
 		OnAdmit: func(ctx context.Context, s *socketio.Socket) {
 			log.InfoContext(ctx, "admitted", "socket", s, "subject", auth.Token(ctx).Subject)
@@ -31,10 +30,8 @@ func newSockets(verifier *token.Verifier, origins []string, eio3 bool, log *slog
 	if err != nil {
 		return nil, err
 	}
-	engine := engineio.Options{Origins: origins}
-	if eio3 {
+	if engine.AllowEIO3 {
 		opts.Sources = []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token")}
-		engine.AllowEIO3, engine.Bind = true, engineio.BindToAddress()
 	}
 	byHandshake, err := auth.NewGate(verifier, opts)
 	if err != nil {
