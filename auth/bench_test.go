@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"socketiojwt/auth"
+	"socketiojwt/internal/memnet"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
@@ -31,7 +32,7 @@ func BenchmarkAdmitted(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	in := newPipeListener()
+	in := memnet.Listen()
 	web := &http.Server{Handler: handler}
 	go func() { _ = web.Serve(in) }()
 	defer func() { _ = io.Close(); _ = web.Close() }()
@@ -42,7 +43,7 @@ func BenchmarkAdmitted(b *testing.B) {
 			payload := bearing(sign(nil))
 			peers := make([]*sockettest.Peer, b.N)
 			for i := range peers {
-				if peers[i], err = sockettest.Dial(ctx, "http://server", sockettest.Options{NetDial: in.dial}); err != nil {
+				if peers[i], err = sockettest.Dial(ctx, "http://server", sockettest.Options{NetDial: in.Dial}); err != nil {
 					b.Fatal(err)
 				}
 				defer peers[i].Close()

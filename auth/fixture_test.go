@@ -10,7 +10,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -23,6 +22,7 @@ import (
 	"socketiojwt/auth"
 	"socketiojwt/engineio"
 	"socketiojwt/internal/leaktest"
+	"socketiojwt/internal/memnet"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
@@ -113,7 +113,7 @@ type fixture struct {
 	ctx  context.Context
 	io   *socketio.Server
 	gate *auth.Gate
-	in   *pipeListener
+	in   *memnet.Listener
 	// ran says what happened on the server: the hooks, "connected", "disconnected",
 	// and each event that reached a handler.
 	ran record
@@ -124,7 +124,7 @@ type fixture struct {
 func bubble(t *testing.T, s setup, test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fixture{t: t, in: newPipeListener()}
+		f := &fixture{t: t, in: memnet.Listen()}
 		log := slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		s.server.Logger = log
 		io, err := socketio.NewServer(s.server)
@@ -206,7 +206,7 @@ func subject(ctx context.Context) string {
 }
 
 func (f *fixture) try(opts sockettest.Options) (*sockettest.Peer, error) {
-	opts.NetDial = f.in.dial
+	opts.NetDial = f.in.Dial
 	p, err := sockettest.Dial(f.ctx, "http://server", opts)
 	if err == nil {
 		f.t.Cleanup(func() { _ = p.Close() })
@@ -365,45 +365,6 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
-}
-
-// pipeListener is a net.Listener in memory.
-type pipeListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipeListener() *pipeListener {
-	return &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	theirs, ours := net.Pipe()
-	select {
-	case l.conns <- theirs:
-		return ours, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // anyOrigin waives the server's origin rule.

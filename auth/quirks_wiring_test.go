@@ -13,6 +13,7 @@ import (
 
 	"socketiojwt/auth"
 	"socketiojwt/engineio"
+	"socketiojwt/internal/memnet"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
@@ -117,7 +118,7 @@ func TestQ25EventModeOnDynamicNamespaces(t *testing.T) {
 func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
 	other := "another secret, just as long as the first"
 	bubble(t, setup{gate: auth.Options{MaxHeld: 1}, event: true}, func(first *fixture) {
-		second := &fixture{t: first.t, ctx: first.ctx, in: newPipeListener()}
+		second := &fixture{t: first.t, ctx: first.ctx, in: memnet.Listen()}
 		gate, err := auth.NewGate(verifierOf(t, token.Secret(other), token.Options{Leeway: -1}), auth.Options{MaxHeld: 1})
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"socketiojwt/internal/leaktest"
+	"socketiojwt/internal/memnet"
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
@@ -114,13 +115,13 @@ func newServer(t *testing.T, opts Options, hook onOpen) (*Server, chan *recorder
 func newPipe(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
 	t.Helper()
 	srv, opened := newServer(t, opts, hook)
-	listener := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-	f := &fixture{t: t, srv: srv, dial: listener.dial, url: "http://pipe" + srv.opts.Path, opened: opened}
+	listener := memnet.Listen()
+	f := &fixture{t: t, srv: srv, dial: listener.Dial, url: "http://pipe" + srv.opts.Path, opened: opened}
 	f.web = &http.Server{Handler: srv, ErrorLog: testLog(t)}
 	for _, set := range configure {
 		set(f.web)
 	}
-	transport := &http.Transport{DialContext: listener.dial, DisableCompression: true}
+	transport := &http.Transport{DialContext: listener.Dial, DisableCompression: true}
 	f.client = &http.Client{Transport: transport}
 	go f.web.Serve(listener)
 	t.Cleanup(func() {
@@ -166,36 +167,6 @@ func onBoth(t *testing.T, test func(t *testing.T, serve serveFunc)) {
 func bubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, test)
-}
-
-type pipeListener struct {
-	conns chan net.Conn
-	once  sync.Once
-	done  chan struct{}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // answer is what came back for a request.

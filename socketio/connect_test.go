@@ -608,7 +608,7 @@ func TestHandlerFailsForAllWhoAsk(t *testing.T) {
 func TestNothingButConnectComesFirst(t *testing.T) {
 	for _, first := range []string{`2["x"]`, "1", "30[]", `4{"message":"x"}`, `51-["x",{"_placeholder":true,"num":0}]`, `2/chat,["x"]`, "7", "x", ""} {
 		bubble(t, socketio.Options{}, open, func(f *fixture) {
-			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -641,7 +641,7 @@ func TestAttachmentsOutOfOrder(t *testing.T) {
 			io.Open()
 			io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ended.add(string(r)) })
 		}, func(f *fixture) {
-			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -748,7 +748,7 @@ func TestConnectTimeoutEndsWithTheConnection(t *testing.T) {
 	for _, stays := range []bool{false, true} {
 		var log logged
 		bubble(t, socketio.Options{Logger: log.logger()}, open, func(f *fixture) {
-			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -773,7 +773,7 @@ func TestEndedWhileARuleIsAsked(t *testing.T) {
 			return true, nil
 		}).Open()
 	}, func(f *fixture) {
-		conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+		conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"socketiojwt/internal/memnet"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
@@ -23,7 +23,7 @@ type fixture struct {
 	t   *testing.T
 	ctx context.Context
 	io  *socketio.Server
-	in  *pipeListener
+	in  *memnet.Listener
 }
 
 // bubble runs a test against a server that setup has furnished.
@@ -42,7 +42,7 @@ func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+		in := memnet.Listen()
 		web := &http.Server{Handler: handler}
 		served := make(chan struct{})
 		go func() {
@@ -61,7 +61,7 @@ func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)
 }
 
 func (f *fixture) options(opts sockettest.Options) sockettest.Options {
-	opts.NetDial = f.in.dial
+	opts.NetDial = f.in.Dial
 	return opts
 }
 
@@ -160,41 +160,6 @@ func (g *gauge) peak() int {
 
 func open(io *socketio.Server) { io.Open() }
 
-// pipeListener is a net.Listener in memory.
-type pipeListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	theirs, ours := net.Pipe()
-	select {
-	case l.conns <- theirs:
-		return ours, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // poll and post are a peer's requests by long-polling.
 func (f *fixture) poll(path string) string { return f.request(http.MethodGet, path, nil) }
 
@@ -218,7 +183,7 @@ func (f *fixture) roundTrip(method, path string, body io.Reader) (status int, te
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	transport := &http.Transport{DialContext: f.in.dial, DisableKeepAlives: true}
+	transport := &http.Transport{DialContext: f.in.Dial, DisableKeepAlives: true}
 	response, err := transport.RoundTrip(r)
 	if err != nil {
 		f.t.Fatal(err)

@@ -229,7 +229,7 @@ func TestHandlerAgain(t *testing.T) {
 // for: the connection ends though the program's http.Server sets no deadline.
 func TestUnwantedBodyIsNotAwaited(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
-		conn, err := f.in.dial(f.ctx, "", "")
+		conn, err := f.in.Dial(f.ctx, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func TestTranscripts(t *testing.T) {
 				if strings.HasPrefix(filepath.Base(file), "revision4-") {
 					conn = f.poll3("")
 				} else {
-					dialled, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.dial})
+					dialled, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -18,6 +18,7 @@ import (
 
 	"socketiojwt/auth"
 	"socketiojwt/internal/leaktest"
+	"socketiojwt/internal/memnet"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
@@ -67,34 +68,6 @@ func verifier(t *testing.T) *token.Verifier {
 	return must(token.NewVerifier(token.Secret(secret), token.Options{}))
 }
 
-// memory is a listener whose connections are pipes.
-type memory struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (l memory) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l memory) Close() error   { return nil }
-func (l memory) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
-
-func (l memory) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	theirs, ours := net.Pipe()
-	select {
-	case l.conns <- theirs:
-		return ours, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // room is a sample that is being served, in a bubble where time is fake.
 type room struct {
 	t    *testing.T
@@ -107,7 +80,7 @@ func serving(t *testing.T, furnish func(t *testing.T) (http.Handler, func() erro
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		handler, stop := furnish(t)
-		listener := memory{make(chan net.Conn), make(chan struct{})}
+		listener := memnet.Listen()
 		web := &http.Server{Handler: handler}
 		served := make(chan struct{})
 		go func() {
@@ -116,13 +89,13 @@ func serving(t *testing.T, furnish func(t *testing.T) (http.Handler, func() erro
 		}()
 		defer func() {
 			_ = stop()
-			close(listener.done)
+			_ = listener.Close()
 			_ = web.Close()
 			<-served
 		}()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Hour)
 		defer cancel()
-		test(room{t, ctx, listener.dial})
+		test(room{t, ctx, listener.Dial})
 	})
 }
 

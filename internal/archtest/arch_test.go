@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"examples":            nil,
 	"internal/archtest":   {},
 	"internal/leaktest":   {},
+	"internal/memnet":     {},
 	"internal/doctest":    {},
 }
 
