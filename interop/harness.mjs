@@ -187,12 +187,12 @@ export async function assertTransport(socket, transport) {
 // --- the programs under test -----------------------------------------------------------------------------------------
 
 // Nothing is left behind, however this process ends; even killed, since the test server watches its standard input.
-const leftovers = new Set();
+export const leftovers = new Set();
 process.on("exit", () => leftovers.forEach((remove) => remove()));
 process.once("SIGTERM", () => process.exit(143));
 
 // program returns the path of one of the project's programs: what the environment names, or what is built here and now.
-function program(name, folder) {
+export function program(name, folder) {
   const given = process.env[name];
   if (given) return given;
   const dir = mkdtempSync(join(tmpdir(), "socketio-jwt-"));
@@ -203,7 +203,7 @@ function program(name, folder) {
 }
 
 // start runs a program, until stop or kill, and waits for its first line.
-async function start(binary, args, env) {
+export async function start(binary, args, env) {
   const child = spawn(binary, args, {
     env: { ...process.env, GORACE: "halt_on_error=1 atexit_sleep_ms=10", ...env },
     stdio: ["pipe", "pipe", "pipe"],
