@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import {
-  arrive, ask, assertRefused, assertTransport, attempt, dial, enter, gates, heard, isOld, mint, refusals, shown, startServer, toldTo, transports, versions,
+  arrive, ask, assertRefused, assertTransport, attempt, dial, enter, gates, heard, isOld, mint, refusals, renew, shown, startServer, toldTo, transports,
+  versions, within,
 } from "./harness.mjs";
 
 const limit = { timeout: 30_000 };
@@ -154,3 +155,56 @@ for (const { version, transport, mode } of combinations) {
     });
   });
 }
+
+for (const [version, io] of Object.entries(versions)) for (const transport of Object.keys(transports)) {
+  describe(`${version} by ${transport}`, () => {
+    test("each namespace of a connection is for whom its own token names", limit, async (t) => {
+      const whose = { "/": "alice", "/second": "bob", "/admin": "carol" };
+      const first = dial(t, io, server.url, "/", { transports: transports[transport], autoConnect: false });
+      const all = Object.keys(whose).map((namespace) => (namespace === "/" ? first : first.io.socket(namespace)));
+      for (const socket of all) if (socket.nsp !== "/admin") renew(io, socket, () => ({ token: mint({ sub: whose[socket.nsp] }) }));
+      for (const socket of all) socket.connect();
+      await Promise.all(all.map((socket) => arrive(socket, socket.nsp === "/admin" ? "event" : "handshake", mint({ sub: whose[socket.nsp] }))));
+      for (const socket of all) {
+        assert.equal((await ask(socket, "whoami"))[0].sub, whose[socket.nsp]);
+        assert.deepEqual(await subjects(socket.nsp), [whose[socket.nsp]]);
+      }
+      await assertTransport(first, transport);
+    });
+
+    test("a guest comes without a token, and logs in later", limit, async (t) => {
+      const guest = dial(t, io, server.url, "/guests", { transports: transports[transport] });
+      assert.deepEqual(await heard(guest, "welcome"), ["guest"]);
+      assert.deepEqual(await ask(guest, "whoami"), [null]);
+      await arrive(guest, "event", mint({ sub: "no guest any more" }));
+      assert.equal((await ask(guest, "whoami"))[0].sub, "no guest any more");
+    });
+
+    test("who shows a bad token is no guest", limit, async () => {
+      const outcome = await attempt(io, { url: server.url, namespace: "/guests", mode: "handshake", payload: { token: "bad" }, transports: transports[transport] });
+      assertRefused(outcome, refusals.malformed.told);
+    });
+  });
+}
+
+test("clients of all versions, by all transports, in both modes, hear each other", limit, async (t) => {
+  const everybody = await Promise.all(combinations.map(async ({ version, transport, mode }) => {
+    const name = `${version} by ${transport}`;
+    const socket = await enter(t, versions[version], { url: server.url, transport, mode, token: mint({ sub: name }) });
+    await assertTransport(socket, transport);
+    return { name, mode, socket, said: [] };
+  }));
+  const perMode = everybody.length / 2;
+  const heardAll = everybody.map(({ name, socket, said }) => within(new Promise((resolve) => {
+    socket.on("said", (...message) => { if (said.push(message) === 2 * perMode) resolve(); });
+  }), `everything that ${name} should hear`));
+  for (const { name, socket } of everybody) socket.emit("say", `größe ${name}`).emit("say", { bytes: [Buffer.from(name), Buffer.from([0, 255])] });
+  await Promise.all(heardAll);
+  const names = everybody.filter(({ mode }) => mode === "event").map(({ name }) => name);
+  const expected = names.flatMap((name) => [[name, `größe ${name}`], [name, { bytes: [Buffer.from(name), Buffer.from([0, 255])] }]]);
+  for (const { name, mode, said } of everybody) {
+    // Nothing is promised about the order between senders.
+    const sorted = names.flatMap((sender) => said.filter(([from]) => from === sender));
+    assert.deepEqual(sorted, expected, `${name}, ${mode} mode`);
+  }
+});

@@ -67,6 +67,7 @@ func newApp(o options) (*app, error) {
 	for _, err := range []error{
 		gated("/", handshake, auth.Options{Sources: sources}),
 		gated("/second", handshake, auth.Options{Sources: sources}),
+		gated("/guests", handshake, auth.Options{Sources: sources, Guests: true}),
 		gated("/cookie", handshake, auth.Options{Sources: []auth.Source{auth.FromCookie("token")}}),
 		gated("/admin", event, auth.Options{Timeout: 20 * time.Second, Grace: 30 * time.Second}),
 		gated("/admin-second", event, auth.Options{}),
@@ -102,27 +103,34 @@ type parts struct {
 	Parts []part `json:"parts"`
 }
 
+// subject says whom a handler works for.
+func subject(ctx context.Context) string {
+	if t := auth.Token(ctx); t != nil {
+		return t.Subject
+	}
+	return "guest"
+}
+
 // setUp registers what an admitted socket can do.
 func setUp(n *socketio.Namespace) {
 	n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		if err := s.Join("lobby"); err != nil {
 			return err
 		}
-		return s.Emit("welcome", auth.Token(ctx).Subject)
+		return s.Emit("welcome", subject(ctx))
 	})
 	n.Handle("whoami", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (claims map[string]any, err error) {
-		err = auth.Token(ctx).Claims(&claims)
+		if t := auth.Token(ctx); t != nil {
+			err = t.Claims(&claims)
+		}
 		return claims, err
 	}))
 	n.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		return e.Ack(e.Args()...)
 	})
 	n.Handle("say", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
-		var text string
-		if err := e.Scan(&text); err != nil {
-			return err
-		}
-		if err := s.Namespace().Emit("said", auth.Token(ctx).Subject, text); err != nil {
+		said := append([]any{subject(ctx)}, e.Args()...)
+		if err := s.Namespace().Emit("said", said...); err != nil {
 			return err
 		}
 		return e.Ack()
