@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import {
-  arrive, ask, assertRefused, assertTransport, attempt, dial, enter, gates, heard, isOld, mint, refusals, renew, shown, startServer, toldTo, transports,
+  arrive, ask, assertRefused, assertTransport, attempt, dial, door, enter, gates, heard, isOld, mint, refusals, renew, shown, startServer, toldTo, transports,
   versions, within,
 } from "./harness.mjs";
 
@@ -44,10 +44,9 @@ for (const { version, transport, mode } of combinations) {
 
     for (const [name, refusal] of Object.entries(refusals)) {
       test(`refused: ${name}`, limit, async () => {
-        // To an old client "/" is answered before there can be an upgrade.
-        const joined = isOld(io) && transport === "upgrade" && mode === "handshake" ? "/second" : namespace;
         const outcome = await attempt(io, {
-          url: server.url, namespace: joined, mode, payload: refusal.payload(), transports: transports[transport], afterUpgrade: transport === "upgrade",
+          url: server.url, namespace: door(io, mode, transport), mode, payload: refusal.payload(), transports: transports[transport],
+          afterUpgrade: transport === "upgrade",
         });
         assertRefused(outcome, toldTo(io, mode, refusal));
         assert.equal(outcome.transport, transport === "polling" ? "polling" : "websocket");

@@ -133,8 +133,9 @@ export function assertRefused(outcome, told) {
 // --- clients ---------------------------------------------------------------------------------------------------------
 
 // attempt connects once with a payload, in either mode, and says how that ended. It runs here and, sent there as text, in a
-// page: it must lean on nothing outside itself.
-export function attempt(io, { url, namespace, mode, payload, transports, afterUpgrade, options }) {
+// page: it must lean on nothing outside itself. Who is undeterred goes on after an "error": to the clients of Socket.IO 2 a refusal of
+// "/", where all of the old ones knock unasked, is one of each namespace.
+export function attempt(io, { url, namespace, mode, payload, transports, afterUpgrade, options, undeterred = mode === "event" }) {
   return new Promise((resolve) => {
     const shown = mode === "handshake" ? payload : undefined;
     const credentials = io.protocol === 4 ? { query: shown } : { auth: shown };
@@ -153,8 +154,7 @@ export function attempt(io, { url, namespace, mode, payload, transports, afterUp
         socket.emit("echo", { deep: [sent] }, (back) => end({ claims, echoed: Array.from(new Uint8Array(back.deep[0])) }));
       });
     };
-    // To the clients of Socket.IO 2 a refusal of "/", where all of the old ones knock unasked, is one of each namespace.
-    if (mode === "handshake") socket.on("error", (data) => end({ error: { message: data.message, data } }));
+    if (!undeterred) socket.on("error", (data) => end({ error: { message: data.message, data } }));
     socket.on("connect_error", (err) => end({ error: { message: err.message, data: err.data } }));
     socket.on("connect", () => {
       if (mode === "handshake") admitted();
@@ -170,6 +170,9 @@ export function attempt(io, { url, namespace, mode, payload, transports, afterUp
     else socket.connect();
   });
 }
+
+// door names the namespace where attempt knocks, in that mode. Old clients are answered in "/" before there can be an upgrade.
+export const door = (io, mode, transport) => (isOld(io) && mode === "handshake" && transport === "upgrade" ? "/second" : gates[mode]);
 
 // shown gives the options by which a client shows a payload in its handshake.
 export const shown = (io, payload) => (isOld(io) ? { query: payload } : { auth: payload });
