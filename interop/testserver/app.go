@@ -31,7 +31,7 @@ func newApp(o options) (*app, error) {
 		Engine: engineio.Options{
 			Origins:           o.origins,
 			InsecureAnyOrigin: o.insecureAnyOrigin,
-			CORS:              engineio.CORS{Credentials: len(o.origins) > 0},
+			CORS:              engineio.CORS{Credentials: len(o.origins) > 0 && !o.eio3}, // the old clients get it unasked
 			AllowEIO3:         o.eio3,
 		},
 		Logger: o.log,
@@ -50,7 +50,12 @@ func newApp(o options) (*app, error) {
 		return nil, err
 	}
 
-	gated := func(name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
+	ofTheToken, err := token.NewVerifier(a.doAsToldBy(token.Secret(o.secret)), token.Options{Leeway: o.leeway})
+	if err != nil {
+		return nil, err
+	}
+
+	guarded := func(verifier *token.Verifier, name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
 		opts.Logger = o.log
 		opts.Authorize = a.authorize
 		gate, err := auth.NewGate(verifier, opts)
@@ -61,6 +66,9 @@ func newApp(o options) (*app, error) {
 		n.Use(mode(gate))
 		setUp(n)
 		return nil
+	}
+	gated := func(name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
+		return guarded(verifier, name, mode, opts)
 	}
 	handshake := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }
 	event := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event }
@@ -74,6 +82,8 @@ func newApp(o options) (*app, error) {
 		gated("/brief", event, auth.Options{Timeout: 500 * time.Millisecond}),
 		gated("/grace", event, auth.Options{Timeout: 20 * time.Second, Grace: 300 * time.Millisecond}),
 		gated("/twice", event, auth.Options{Attempts: 2}),
+		guarded(ofTheToken, "/keys", handshake, auth.Options{Sources: sources, Timeout: time.Second}),
+		guarded(ofTheToken, "/keys-event", event, auth.Options{Timeout: time.Second}),
 	} {
 		if err != nil {
 			return nil, err
@@ -89,6 +99,27 @@ func (a *app) authorize(ctx context.Context, t *token.Token, _ *socketio.Handsha
 		return nil, nil
 	}
 	return nil, a.waiting.wait(ctx, name)
+}
+
+// doAsToldBy returns the worst of key functions: one that panics, or does not come
+// back before a test says so, as the claims of the unverified token want it.
+func (a *app) doAsToldBy(key token.Key) token.KeyFunc {
+	return func(ctx context.Context, u token.Unverified) (token.Key, error) {
+		var wanted struct {
+			Panic bool   `json:"panic"`
+			Hang  string `json:"hang"`
+		}
+		if err := u.Claims(&wanted); err != nil {
+			return token.Key{}, err
+		}
+		if wanted.Panic {
+			panic("as told")
+		}
+		if wanted.Hang != "" {
+			_ = a.waiting.wait(context.WithoutCancel(ctx), wanted.Hang)
+		}
+		return key, nil
+	}
 }
 
 // seen is the numbers that a socket has sent by "seq".
