@@ -1,7 +1,7 @@
 // How it ends, and who comes back: expiry, restarts, deadlines, grace, and one namespace among several.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { arrive, ask, assertTransport, dial, enter, gates, heard, isOld, mint, renew, startServer, transports, versions } from "./harness.mjs";
+import { arrive, ask, assertTransport, dial, enter, gates, heard, isOld, mint, pause, renew, startServer, transports, versions } from "./harness.mjs";
 
 const limit = { timeout: 60_000 };
 const soon = (seconds) => Math.floor(Date.now() / 1000) + seconds;
@@ -51,6 +51,22 @@ describe("after expiry both namespaces of a connection come back with a fresh to
     // The first lease to end closes the transport, so that the other namespace may not be told any more.
     assert.ok(stories.flat().includes("unauthorized token_expired"));
   }));
+});
+
+test("connections outlive their heartbeats", limit, async (t) => {
+  // In Engine.IO 3 it is the client that pings.
+  const beating = await startServer(["-eio3", "-heartbeat", "400ms"]);
+  t.after(() => beating.stop());
+  const everybody = [];
+  each([""], ({ version, io, transport }) => everybody.push((async () => {
+    const socket = await enter(t, io, { url: beating.url, transport, mode: "handshake" });
+    const left = [];
+    socket.on("disconnect", (reason) => left.push(reason));
+    await pause(5_000); // twice as long as silence would be borne
+    assert.deepEqual(left, [], `${version} by ${transport}`);
+    assert.deepEqual(await ask(socket, "echo", "still here"), ["still here"]);
+  })()));
+  await Promise.all(everybody);
 });
 
 describe("a restart of the server", limit, () => {
