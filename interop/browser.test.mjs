@@ -190,6 +190,16 @@ for (const version of olds) for (const [where, host] of Object.entries(elsewhere
       }
     });
 
+    test("is let in by token but never by cookie where the rule is waived", limit, async (t) => {
+      const { page } = await abroad(t);
+      const careless = await welcoming(t, ["-insecure-any-origin"]);
+      for (const transport of Object.keys(transports)) {
+        const byToken = await knock(page, careless, { transports: transports[transport], ...keys()[0] });
+        assert.equal(byToken.claims?.sub, "query", JSON.stringify(byToken));
+        assertRefused(await knock(page, careless, { transports: transports[transport], namespace: "/cookie" }), refusals.missing.told);
+      }
+    });
+
     test("gets nothing by JSONP, listed or not", limit, async (t) => {
       const { page, origin } = await abroad(t);
       for (const to of [server, await welcoming(t, ["-origin", origin])]) for (const key of keys()) {

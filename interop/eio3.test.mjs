@@ -50,6 +50,23 @@ for (const { version, io, transport } of oldOnes) describe(`${version} by ${tran
     for (const namespace of ["/", "/second"]) assertRefused(await refusal(call(t, namespace, options())), told);
   });
 
+  test("a token as long as tokens may be", limit, async (t) => {
+    const [shortest, longest] = [mint({ pad: "" }).length, 8 * 1024];
+    const token = mint({ pad: "x".repeat(Math.floor(((longest - shortest) * 3) / 4) - 2) });
+    assert.ok(token.length > longest - 10 && token.length <= longest, `${token.length}`);
+    const first = await arrive(call(t, "/", { query: { token } }), "handshake");
+    const second = await arrive(first.io.socket("/second", { query: `token=${token}` }), "handshake");
+    assert.deepEqual([await subject(first), await subject(second)], ["alice", "alice"]);
+  });
+
+  test("large texts and bytes", limit, async (t) => {
+    const socket = await arrive(call(t, "/", { query: { token: mint() } }), "handshake");
+    for (const large of ["x".repeat(500_000), "größe 😀 ".repeat(20_000), { deep: [Buffer.alloc(500_000, 7), "ü", Buffer.alloc(1)] }]) {
+      assert.deepEqual(await ask(socket, "echo", large), [large]);
+    }
+    await assertTransport(socket, transport);
+  });
+
   test("auth payloads are what newer clients have", limit, async (t) => {
     assertRefused(await refusal(call(t, "/", { auth: { token: mint() } })), refusals.missing.told);
   });

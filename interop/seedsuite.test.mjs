@@ -40,7 +40,7 @@ async function assertPortFree() {
 
 before(async () => {
   await assertPortFree();
-  const npm = (...args) => run("npm", [...args, "--silent", "--no-audit", "--no-fund", "--no-update-notifier"], { cwd: dir, timeout: 120_000 });
+  const npm = (...args) => run("npm", [...args, "--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier"], { cwd: dir, timeout: 120_000 });
   await npm("pack", "socketio-jwt@4.6.2");
   assert.equal(createHash("sha512").update(readFileSync(join(dir, suite.name))).digest("base64"), suite.sha512, "these are not the tests as they were published");
   await run("tar", ["-xzf", suite.name], { cwd: dir });
