@@ -67,6 +67,16 @@ for (const { version, io, transport } of oldOnes) describe(`${version} by ${tran
     await assertTransport(socket, transport);
   });
 
+  test("a socket has the id that its client makes up", limit, async (t) => {
+    const first = await arrive(call(t, "/", { query: { token: mint({ sub: "its id" }) } }), "handshake");
+    const second = await arrive(first.io.socket("/second", { query: `token=${mint({ sub: "its id" })}` }), "handshake");
+    for (const socket of [first, second]) {
+      const [{ id }] = (await server.sockets(socket.nsp)).filter(({ subject }) => subject === "its id");
+      // Socket.IO 1 knew the id without its namespace.
+      assert.equal(id, version === "1.7.4" && socket.nsp !== "/" ? `${socket.nsp}#${socket.id}` : socket.id);
+    }
+  });
+
   test("auth payloads are what newer clients have", limit, async (t) => {
     assertRefused(await refusal(call(t, "/", { auth: { token: mint() } })), refusals.missing.told);
   });
