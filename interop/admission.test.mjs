@@ -136,7 +136,10 @@ for (const { version, transport, mode } of combinations) {
 
     test("texts of every kind come through, both ways", limit, async (t) => {
       const socket = await come(t);
-      const texts = ["größe", "Übergrößenträger ÿ", "日本語", "smile 😀, family 👩‍👩‍👧", "\u2028 and \u2029", 'quotes " and \' and `', "a \\ b \\n c \n d", "\u0000\u007f\u0080"];
+      const texts = [
+        "größe", "Übergrößenträger ÿ", "日本語", "smile 😀, family 👩‍👩‍👧", "\u2028 and \u2029", 'quotes " and \' and `', "a \\ b \\n c \n d",
+        "\u0000\u007f\u0080",
+      ];
       assert.deepEqual(await ask(socket, "echo", texts, { "schlüssel 🔑": texts }), [texts, { "schlüssel 🔑": texts }]);
       for (const text of texts) {
         const said = heard(socket, "said");
