@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import {
-  arrive, ask, assertRefused, assertTransport, attempt, dial, door, enter, gates, heard, isOld, mint, refusals, renew, shown, startServer, toldTo, transports,
-  versions, within,
+  allVersions, arrive, ask, assertRefused, assertTransport, attempt, dial, door, enter, gates, heard, isOld, mint, refusals, renew, shown, startServer, toldTo,
+  transports, within,
 } from "./harness.mjs";
 
 const limit = { timeout: 30_000 };
@@ -14,11 +14,11 @@ after(() => server?.stop());
 
 const subjects = async (namespace) => (await server.sockets(namespace)).map((socket) => socket.subject).sort();
 
-const combinations = Object.keys(versions).flatMap((version) =>
+const combinations = Object.keys(allVersions).flatMap((version) =>
   Object.keys(transports).flatMap((transport) => Object.keys(gates).map((mode) => ({ version, transport, mode }))));
 
 for (const { version, transport, mode } of combinations) {
-  const io = versions[version];
+  const io = allVersions[version];
   const namespace = gates[mode];
   const come = (t, options) => enter(t, io, { url: server.url, transport, mode, ...options });
 
@@ -158,7 +158,7 @@ for (const { version, transport, mode } of combinations) {
   });
 }
 
-for (const [version, io] of Object.entries(versions)) for (const transport of Object.keys(transports)) {
+for (const [version, io] of Object.entries(allVersions)) for (const transport of Object.keys(transports)) {
   describe(`${version} by ${transport}`, () => {
     test("each namespace of a connection is for whom its own token names", limit, async (t) => {
       const whose = { "/": "alice", "/second": "bob", "/admin": "carol" };
@@ -192,7 +192,7 @@ for (const [version, io] of Object.entries(versions)) for (const transport of Ob
 test("clients of all versions, by all transports, in both modes, hear each other", limit, async (t) => {
   const everybody = await Promise.all(combinations.map(async ({ version, transport, mode }) => {
     const name = `${version} by ${transport}`;
-    const socket = await enter(t, versions[version], { url: server.url, transport, mode, token: mint({ sub: name }) });
+    const socket = await enter(t, allVersions[version], { url: server.url, transport, mode, token: mint({ sub: name }) });
     await assertTransport(socket, transport);
     return { name, mode, socket, said: [] };
   }));

@@ -3,11 +3,10 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { attemptIn, bundle, converse, launch, serveElsewhere, tab } from "./browser.mjs";
-import { assertRefused, door, gates, isOld, mint, pause, refusals, startServer, toldTo, transports, versions } from "./harness.mjs";
+import { allVersions, assertRefused, door, gates, mint, oldVersions, pause, refusals, startServer, toldTo, transports } from "./harness.mjs";
 
 const limit = { timeout: 60_000 };
 const packages = { "4.8.4": "socket.io-client", "3.1.3": "socket.io-client-3", "2.5.0": "socket.io-client-2", "1.7.4": "socket.io-client-1" };
-const olds = Object.keys(versions).filter((version) => isOld(versions[version]));
 const final = (transport) => (transport === "polling" ? "polling" : "websocket");
 
 let browser;
@@ -25,7 +24,7 @@ async function home(t, version = "4.8.4") {
   return page;
 }
 
-for (const [version, io] of Object.entries(versions)) for (const transport of Object.keys(transports)) for (const mode of Object.keys(gates)) {
+for (const [version, io] of Object.entries(allVersions)) for (const transport of Object.keys(transports)) for (const mode of Object.keys(gates)) {
   describe(`the bundle of ${version} in Chromium by ${transport}, ${mode} mode`, () => {
     const visit = (page, payload) => attemptIn(page, {
       url: server.url, namespace: door(io, mode, transport), mode, payload, transports: transports[transport], afterUpgrade: transport === "upgrade",
@@ -110,7 +109,7 @@ for (const transport of ["polling", "websocket"]) for (const [where, host] of Ob
   });
 }
 
-for (const version of Object.keys(versions)) for (const transport of Object.keys(transports)) {
+for (const version of Object.keys(allVersions)) for (const transport of Object.keys(transports)) {
   test(`the cookie of our own page is a token, with ${version} by ${transport}`, limit, async (t) => {
     const page = await home(t, version);
     await page.evaluate(`document.cookie = "token=${mint({ sub: "cookie" })}; path=/; SameSite=Strict"`);
@@ -131,7 +130,7 @@ const ways = {
 const texts = ["größe ÿ", "日本語 😀", "a\nb", "a\\nb", "a\\\nb \\\\n \r\n", "\u2028 \u2029", "\"quotes' `${x}` </script><!--", "% %20 + & = ;", " "];
 const bytes = Array.from({ length: 256 }, (_, n) => n);
 
-for (const version of olds) for (const [way, options] of Object.entries(ways)) {
+for (const version of Object.keys(oldVersions)) for (const [way, options] of Object.entries(ways)) {
   test(`texts and bytes with the bundle of ${version} by ${way}`, limit, async (t) => {
     const page = await home(t, version);
     const requests = [];
@@ -149,7 +148,7 @@ for (const version of olds) for (const [way, options] of Object.entries(ways)) {
   });
 }
 
-for (const version of olds) for (const [where, host] of Object.entries(elsewhere)) {
+for (const version of Object.keys(oldVersions)) for (const [where, host] of Object.entries(elsewhere)) {
   describe(`a page from ${where} with the bundle of ${version}`, () => {
     // abroad opens such a page, with the token of a person who is logged in as a cookie, and gives its origin as well.
     const abroad = async (t) => {

@@ -15,7 +15,9 @@ import { io as io4 } from "socket.io-client";
 
 export const here = dirname(fileURLToPath(import.meta.url));
 
-export const versions = { "4.8.4": io4, "3.1.3": io3, "2.5.0": io2, "1.7.4": io1 };
+export const versions = { "4.8.4": io4, "3.1.3": io3 };
+export const oldVersions = { "2.5.0": io2, "1.7.4": io1 };
+export const allVersions = { ...versions, ...oldVersions };
 
 // isOld tells the clients of Socket.IO 1 and 2. They speak Engine.IO 3, which the server takes with -eio3, have no auth payload, and
 // hear a refusal as the event "error", its bare payload.

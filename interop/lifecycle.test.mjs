@@ -1,7 +1,7 @@
 // How it ends, and who comes back: expiry, restarts, deadlines, grace, and one namespace among several.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { arrive, ask, assertTransport, dial, enter, gates, heard, isOld, mint, pause, renew, startServer, transports, versions } from "./harness.mjs";
+import { allVersions, arrive, ask, assertTransport, dial, enter, gates, heard, isOld, mint, pause, renew, startServer, transports } from "./harness.mjs";
 
 const limit = { timeout: 60_000 };
 const soon = (seconds) => Math.floor(Date.now() / 1000) + seconds;
@@ -12,7 +12,7 @@ before(async () => { server = await startServer(["-leeway", "-1s", "-eio3"]); })
 after(() => server?.stop());
 
 const each = (names, todo) => {
-  for (const [version, io] of Object.entries(versions)) for (const transport of Object.keys(transports)) for (const name of names) todo({ version, io, transport, name });
+  for (const [version, io] of Object.entries(allVersions)) for (const transport of Object.keys(transports)) for (const name of names) todo({ version, io, transport, name });
 };
 
 describe("after expiry both namespaces of a connection come back with a fresh token", { concurrency: true }, () => {
