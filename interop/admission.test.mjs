@@ -1,21 +1,24 @@
-// Who is let in, who is not, and what those see who wait outside: both modes, both clients, all transports.
+// Who is let in, who is not, and what those see who wait outside: both modes, all clients, all transports, one server.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { ask, assertRefused, assertTransport, attempt, dial, enter, gates, heard, mint, refusals, startServer, transports, versions } from "./harness.mjs";
+import {
+  allVersions, arrive, ask, assertRefused, assertTransport, attempt, dial, door, enter, gates, heard, isOld, mint, refusals, renew, shown, startServer, toldTo,
+  transports, within,
+} from "./harness.mjs";
 
 const limit = { timeout: 30_000 };
 
 let server;
-before(async () => { server = await startServer(); });
+before(async () => { server = await startServer(["-eio3"]); });
 after(() => server?.stop());
 
 const subjects = async (namespace) => (await server.sockets(namespace)).map((socket) => socket.subject).sort();
 
-const combinations = Object.keys(versions).flatMap((version) =>
+const combinations = Object.keys(allVersions).flatMap((version) =>
   Object.keys(transports).flatMap((transport) => Object.keys(gates).map((mode) => ({ version, transport, mode }))));
 
 for (const { version, transport, mode } of combinations) {
-  const io = versions[version];
+  const io = allVersions[version];
   const namespace = gates[mode];
   const come = (t, options) => enter(t, io, { url: server.url, transport, mode, ...options });
 
@@ -30,16 +33,22 @@ for (const { version, transport, mode } of combinations) {
     });
 
     test("a token may be preceded by its scheme", limit, async (t) => {
-      const socket = await come(t, { token: `bearer ${mint({ sub: "bob" })}` });
+      const token = `bearer ${mint({ sub: "bob" })}`;
+      // A query has no room for it; where there is no auth payload, the header is the place.
+      const inHeader = isOld(io) && mode === "handshake";
+      const socket = inHeader
+        ? await arrive(dial(t, io, server.url, namespace, { transports: transports[transport], extraHeaders: { Authorization: token } }), mode)
+        : await come(t, { token });
       assert.equal((await ask(socket, "whoami"))[0].sub, "bob");
     });
 
-    for (const [name, { payload, told }] of Object.entries(refusals)) {
+    for (const [name, refusal] of Object.entries(refusals)) {
       test(`refused: ${name}`, limit, async () => {
         const outcome = await attempt(io, {
-          url: server.url, namespace, mode, payload: payload(), transports: transports[transport], afterUpgrade: transport === "upgrade",
+          url: server.url, namespace: door(io, mode, transport), mode, payload: refusal.payload(), transports: transports[transport],
+          afterUpgrade: transport === "upgrade",
         });
-        assertRefused(outcome, told);
+        assertRefused(outcome, toldTo(io, mode, refusal));
         assert.equal(outcome.transport, transport === "polling" ? "polling" : "websocket");
         if (mode === "event") assert.equal(outcome.reason, "io server disconnect");
       });
@@ -50,7 +59,7 @@ for (const { version, transport, mode } of combinations) {
       // The handshake mode holds this one up in its Authorize hook, the event mode until it authenticates.
       const wait = `${version} ${transport}`;
       const token = mint({ sub: "outside", ...(mode === "handshake" && { wait }) });
-      const outside = dial(t, io, server.url, namespace, { transports: transports[transport], auth: mode === "handshake" ? { token } : undefined });
+      const outside = dial(t, io, server.url, namespace, { transports: transports[transport], ...(mode === "handshake" && shown(io, { token })) });
       const heardOutside = [];
       for (const event of ["authenticated", "welcome", "news", "said"]) outside.on(event, (...args) => heardOutside.push([event, ...args]));
       if (mode === "handshake") await server.waiting(wait);
@@ -79,7 +88,7 @@ for (const { version, transport, mode } of combinations) {
     test("what was emitted before is handled after admission, in order", limit, async (t) => {
       const token = mint();
       const socket = dial(t, io, server.url, namespace, {
-        transports: transports[transport], autoConnect: false, auth: mode === "handshake" ? { token } : undefined,
+        transports: transports[transport], autoConnect: false, ...(mode === "handshake" && shown(io, { token })),
       });
       const happened = [];
       socket.on("welcome", () => happened.push("welcome"));
@@ -125,6 +134,21 @@ for (const { version, transport, mode } of combinations) {
       await assertTransport(socket, transport);
     });
 
+    test("texts of every kind come through, both ways", limit, async (t) => {
+      const socket = await come(t);
+      const texts = [
+        "größe", "Übergrößenträger ÿ", "日本語", "smile 😀, family 👩‍👩‍👧", "\u2028 and \u2029", 'quotes " and \' and `', "a \\ b \\n c \n d",
+        "\u0000\u007f\u0080",
+      ];
+      assert.deepEqual(await ask(socket, "echo", texts, { "schlüssel 🔑": texts }), [texts, { "schlüssel 🔑": texts }]);
+      for (const text of texts) {
+        const said = heard(socket, "said");
+        socket.emit("say", text);
+        assert.equal((await said)[1], text);
+      }
+      await assertTransport(socket, transport);
+    });
+
     test("what one says, everybody in the namespace hears", limit, async (t) => {
       const [alice, bob] = await Promise.all(["alice", "bob"].map((sub) => come(t, { token: mint({ sub }) })));
       const both = Promise.all([heard(alice, "said"), heard(bob, "said")]);
@@ -133,3 +157,56 @@ for (const { version, transport, mode } of combinations) {
     });
   });
 }
+
+for (const [version, io] of Object.entries(allVersions)) for (const transport of Object.keys(transports)) {
+  describe(`${version} by ${transport}`, () => {
+    test("each namespace of a connection is for whom its own token names", limit, async (t) => {
+      const whose = { "/": "alice", "/second": "bob", "/admin": "carol" };
+      const first = dial(t, io, server.url, "/", { transports: transports[transport], autoConnect: false });
+      const all = Object.keys(whose).map((namespace) => (namespace === "/" ? first : first.io.socket(namespace)));
+      for (const socket of all) if (socket.nsp !== "/admin") renew(io, socket, () => ({ token: mint({ sub: whose[socket.nsp] }) }));
+      for (const socket of all) socket.connect();
+      await Promise.all(all.map((socket) => arrive(socket, socket.nsp === "/admin" ? "event" : "handshake", mint({ sub: whose[socket.nsp] }))));
+      for (const socket of all) {
+        assert.equal((await ask(socket, "whoami"))[0].sub, whose[socket.nsp]);
+        assert.deepEqual(await subjects(socket.nsp), [whose[socket.nsp]]);
+      }
+      await assertTransport(first, transport);
+    });
+
+    test("a guest comes without a token, and logs in later", limit, async (t) => {
+      const guest = dial(t, io, server.url, "/guests", { transports: transports[transport] });
+      assert.deepEqual(await heard(guest, "welcome"), ["guest"]);
+      assert.deepEqual(await ask(guest, "whoami"), [null]);
+      await arrive(guest, "event", mint({ sub: "no guest any more" }));
+      assert.equal((await ask(guest, "whoami"))[0].sub, "no guest any more");
+    });
+
+    test("who shows a bad token is no guest", limit, async () => {
+      const outcome = await attempt(io, { url: server.url, namespace: "/guests", mode: "handshake", payload: { token: "bad" }, transports: transports[transport] });
+      assertRefused(outcome, refusals.malformed.told);
+    });
+  });
+}
+
+test("clients of all versions, by all transports, in both modes, hear each other", limit, async (t) => {
+  const everybody = await Promise.all(combinations.map(async ({ version, transport, mode }) => {
+    const name = `${version} by ${transport}`;
+    const socket = await enter(t, allVersions[version], { url: server.url, transport, mode, token: mint({ sub: name }) });
+    await assertTransport(socket, transport);
+    return { name, mode, socket, said: [] };
+  }));
+  const perMode = everybody.length / 2;
+  const heardAll = everybody.map(({ name, socket, said }) => within(new Promise((resolve) => {
+    socket.on("said", (...message) => { if (said.push(message) === 2 * perMode) resolve(); });
+  }), `everything that ${name} should hear`));
+  for (const { name, socket } of everybody) socket.emit("say", `größe ${name}`).emit("say", { bytes: [Buffer.from(name), Buffer.from([0, 255])] });
+  await Promise.all(heardAll);
+  const names = everybody.filter(({ mode }) => mode === "event").map(({ name }) => name);
+  const expected = names.flatMap((name) => [[name, `größe ${name}`], [name, { bytes: [Buffer.from(name), Buffer.from([0, 255])] }]]);
+  for (const { name, mode, said } of everybody) {
+    // Nothing is promised about the order between senders.
+    const sorted = names.flatMap((sender) => said.filter(([from]) => from === sender));
+    assert.deepEqual(sorted, expected, `${name}, ${mode} mode`);
+  }
+});

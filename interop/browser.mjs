@@ -37,6 +37,33 @@ export async function tab(t, browser, url) {
 // attemptIn runs attempt in a page that has the browser bundle as `io`.
 export const attemptIn = (page, options) => page.evaluate(`(${attempt})(io, ${JSON.stringify(options)})`);
 
+// converse lets a page send texts, each with bytes, and gives what came back of them: by an acknowledgement, and as events.
+export const converse = (page, options) => page.evaluate(`(${talk})(io, ${JSON.stringify(options)})`);
+
+// talk runs in a page, as attempt does.
+function talk(io, { url, query, texts, bytes, options }) {
+  return new Promise((resolve) => {
+    const socket = io(url, { forceNew: true, reconnection: false, query, ...options });
+    const outcome = { said: [] };
+    const timer = setTimeout(() => end({ late: true }), 10_000);
+    const end = (more) => {
+      clearTimeout(timer);
+      resolve({ ...outcome, ...more });
+      socket.disconnect();
+    };
+    for (const failure of ["error", "connect_error", "disconnect"]) socket.on(failure, (why) => end({ [failure]: why.message || why }));
+    const buffer = Uint8Array.from(bytes).buffer;
+    const numbers = (data) => Array.from(new Uint8Array(data));
+    socket.on("said", (who, text, data) => {
+      if (outcome.said.push([text, numbers(data)]) === texts.length) end();
+    });
+    socket.on("connect", () => socket.emit("echo", texts, buffer, (back, data) => {
+      outcome.echoed = [back, numbers(data)];
+      for (const text of texts) socket.emit("say", text, buffer);
+    }));
+  });
+}
+
 // serveElsewhere serves an empty page with a bundle at another port, hence from another origin, and gives that port. Beside it
 // is the module of clients/js.
 export async function serveElsewhere(t, client = "socket.io-client") {

@@ -1,4 +1,4 @@
-// What every test file here needs: the server under test, tokens, clients of both versions, and waiting that has a bound.
+// What every test file here needs: the server under test, tokens, clients of all versions, and waiting that has a bound.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createHmac, generateKeyPairSync, randomBytes, sign } from "node:crypto";
@@ -8,12 +8,20 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import io1 from "socket.io-client-1";
+import io2 from "socket.io-client-2";
 import { io as io3 } from "socket.io-client-3";
 import { io as io4 } from "socket.io-client";
 
 export const here = dirname(fileURLToPath(import.meta.url));
 
 export const versions = { "4.8.4": io4, "3.1.3": io3 };
+export const oldVersions = { "2.5.0": io2, "1.7.4": io1 };
+export const allVersions = { ...versions, ...oldVersions };
+
+// isOld tells the clients of Socket.IO 1 and 2. They speak Engine.IO 3, which the server takes with -eio3, have no auth payload, and
+// hear a refusal as the event "error", its bare payload.
+export const isOld = (io) => io.protocol === 4;
 
 export const transports = {
   polling: ["polling"],
@@ -65,28 +73,38 @@ const signers = {
   none: () => "",
 };
 
-// mint makes a token that is good for a minute; a claim given as undefined is left out.
-export function mint(claims = {}, { alg = "HS256", key = secret } = {}) {
-  const now = Math.floor(Date.now() / 1000);
-  const payload = { iss: issuer, aud: audience, sub: "alice", iat: now, exp: now + 60, ...claims };
-  const input = `${base64url(JSON.stringify({ alg, typ: "JWT" }))}.${base64url(JSON.stringify(payload))}`;
+// seal signs a payload, whatever it is.
+export function seal(payload, { alg = "HS256", key = secret } = {}) {
+  const input = `${base64url(JSON.stringify({ alg, typ: "JWT" }))}.${base64url(payload)}`;
   return `${input}.${signers[alg](input, key)}`;
+}
+
+// mint makes a token that is good for a minute; a claim given as undefined is left out.
+export function mint(claims = {}, options) {
+  const now = Math.floor(Date.now() / 1000);
+  return seal(JSON.stringify({ iss: issuer, aud: audience, sub: "alice", iat: now, exp: now + 60, ...claims }), options);
 }
 
 const minutes = (n) => Math.floor(Date.now() / 1000) + 60 * n;
 
 const invalid = (message, reason) => ({ message, code: "invalid_token", reason });
 
-// refusals are the payloads that must not open a gate, and what their sender is told, in both modes.
+// refusals are the payloads that must not open a gate, and what their sender is told, in both modes; in a query, which holds
+// nothing but text, some are told otherwise.
 export const refusals = {
   missing: {
     payload: () => ({}),
     told: { message: "no token provided", code: "credentials_required", reason: "token_missing" },
   },
-  "not a string": { payload: () => ({ token: 123 }), told: invalid("invalid token datatype", "token_malformed") },
+  "not a string": {
+    payload: () => ({ token: 123 }),
+    told: invalid("invalid token datatype", "token_malformed"),
+    toldInQuery: invalid("jwt malformed", "token_malformed"),
+  },
   "badly formed": {
     payload: () => ({ token: "Bearer one two" }),
     told: { message: "Format is Authorization: Bearer [token]", code: "credentials_bad_format", reason: "token_malformed" },
+    toldInQuery: invalid("jwt malformed", "token_malformed"),
   },
   malformed: { payload: () => ({ token: "no-token-at-all" }), told: invalid("jwt malformed", "token_malformed") },
   "bad signature": {
@@ -105,7 +123,11 @@ export const refusals = {
   "wrong issuer": { payload: () => ({ token: mint({ iss: "https://other.example" }) }), told: invalid("jwt issuer invalid", "token_issuer") },
 };
 
-// assertRefused checks every member of what a refused peer was told: `data` of a CONNECT_ERROR, or the payload of "unauthorized".
+// toldTo is what a client of that kind is told in that mode.
+export const toldTo = (io, mode, { told, toldInQuery }) => (isOld(io) && mode === "handshake" && toldInQuery) || told;
+
+// assertRefused checks every member of what a refused peer was told: `data` of a CONNECT_ERROR, the payload of "error", or that of
+// "unauthorized".
 export function assertRefused(outcome, told) {
   assert.equal(outcome.admitted, false, "admitted");
   const { message, data } = outcome.error;
@@ -117,11 +139,13 @@ export function assertRefused(outcome, told) {
 // --- clients ---------------------------------------------------------------------------------------------------------
 
 // attempt connects once with a payload, in either mode, and says how that ended. It runs here and, sent there as text, in a
-// page: it must lean on nothing outside itself.
-export function attempt(io, { url, namespace, mode, payload, transports, afterUpgrade, options }) {
+// page: it must lean on nothing outside itself. Who is undeterred goes on after an "error": to the clients of Socket.IO 2 a refusal of
+// "/", where all of the old ones knock unasked, is one of each namespace.
+export function attempt(io, { url, namespace, mode, payload, transports, afterUpgrade, options, undeterred = mode === "event" }) {
   return new Promise((resolve) => {
-    const auth = mode === "handshake" ? payload : undefined;
-    const socket = io(url + namespace, { forceNew: true, reconnection: false, autoConnect: false, transports, auth, ...options });
+    const shown = mode === "handshake" ? payload : undefined;
+    const credentials = io.protocol === 4 ? { query: shown } : { auth: shown };
+    const socket = io(url + namespace, { forceNew: true, reconnection: false, autoConnect: false, transports, ...credentials, ...options });
     const outcome = { admitted: false };
     const timer = setTimeout(() => end({ late: true }), 10_000);
     const end = (more) => {
@@ -132,10 +156,11 @@ export function attempt(io, { url, namespace, mode, payload, transports, afterUp
     const admitted = () => {
       outcome.admitted = true;
       socket.emit("whoami", (claims) => {
-        const sent = new Uint8Array([0, 1, 127, 128, 255]);
+        const sent = new Uint8Array([0, 1, 127, 128, 255]).buffer; // in all versions a buffer is binary, in some a view is not
         socket.emit("echo", { deep: [sent] }, (back) => end({ claims, echoed: Array.from(new Uint8Array(back.deep[0])) }));
       });
     };
+    if (!undeterred) socket.on("error", (data) => end({ error: { message: data.message, data } }));
     socket.on("connect_error", (err) => end({ error: { message: err.message, data: err.data } }));
     socket.on("connect", () => {
       if (mode === "handshake") admitted();
@@ -152,10 +177,28 @@ export function attempt(io, { url, namespace, mode, payload, transports, afterUp
   });
 }
 
+// door names the namespace where attempt knocks, in that mode. Old clients are answered in "/" before there can be an upgrade.
+export const door = (io, mode, transport) => (isOld(io) && mode === "handshake" && transport === "upgrade" ? "/second" : gates[mode]);
+
+// shown gives the options by which a client shows a payload in its handshake.
+export const shown = (io, payload) => (isOld(io) ? { query: payload } : { auth: payload });
+
+// renew makes a socket show what payload() gives each time it connects.
+export function renew(io, socket, payload) {
+  if (!isOld(io)) return void (socket.auth = (give) => give(payload()));
+  // Joined unasked, "/" has but the query of the engine; any other namespace brings one in its CONNECT.
+  const show = () => {
+    if (socket.nsp === "/") socket.io.opts.query = payload();
+    else socket.query = new URLSearchParams(payload()).toString();
+  };
+  show();
+  socket.io.on("reconnect_attempt", show);
+}
+
 // dial opens a connection that ends with the test. Nothing comes back by itself unless the options say so.
 export function dial(t, io, url, namespace, options = {}) {
   const socket = io(url + namespace, { forceNew: true, reconnection: false, ...options });
-  t.after(() => socket.io._close());
+  t.after(() => (isOld(io) ? socket.io.close() : socket.io._close()));
   return socket;
 }
 
@@ -172,8 +215,8 @@ export async function arrive(socket, mode, token) {
 
 // enter dials and arrives.
 export function enter(t, io, { url, transport, mode, namespace = gates[mode], token = mint(), ...options }) {
-  const auth = mode === "handshake" ? { token } : undefined;
-  const socket = dial(t, io, url, namespace, { transports: transports[transport], auth, ...options });
+  const credentials = mode === "handshake" ? shown(io, { token }) : {};
+  const socket = dial(t, io, url, namespace, { transports: transports[transport], ...credentials, ...options });
   return arrive(socket, mode, token);
 }
 
@@ -187,12 +230,12 @@ export async function assertTransport(socket, transport) {
 // --- the programs under test -----------------------------------------------------------------------------------------
 
 // Nothing is left behind, however this process ends; even killed, since the test server watches its standard input.
-const leftovers = new Set();
+export const leftovers = new Set();
 process.on("exit", () => leftovers.forEach((remove) => remove()));
 process.once("SIGTERM", () => process.exit(143));
 
 // program returns the path of one of the project's programs: what the environment names, or what is built here and now.
-function program(name, folder) {
+export function program(name, folder) {
   const given = process.env[name];
   if (given) return given;
   const dir = mkdtempSync(join(tmpdir(), "socketio-jwt-"));
@@ -203,7 +246,7 @@ function program(name, folder) {
 }
 
 // start runs a program, until stop or kill, and waits for its first line.
-async function start(binary, args, env) {
+export async function start(binary, args, env) {
   const child = spawn(binary, args, {
     env: { ...process.env, GORACE: "halt_on_error=1 atexit_sleep_ms=10", ...env },
     stdio: ["pipe", "pipe", "pipe"],

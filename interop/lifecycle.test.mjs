@@ -1,18 +1,18 @@
 // How it ends, and who comes back: expiry, restarts, deadlines, grace, and one namespace among several.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { arrive, ask, assertTransport, dial, enter, gates, heard, mint, startServer, transports, versions, within } from "./harness.mjs";
+import { allVersions, arrive, ask, assertTransport, dial, enter, gates, heard, isOld, mint, pause, renew, startServer, transports } from "./harness.mjs";
 
 const limit = { timeout: 60_000 };
 const soon = (seconds) => Math.floor(Date.now() / 1000) + seconds;
 const comesBack = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200, randomizationFactor: 0 };
 
 let server;
-before(async () => { server = await startServer(["-leeway", "-1s"]); });
+before(async () => { server = await startServer(["-leeway", "-1s", "-eio3"]); });
 after(() => server?.stop());
 
 const each = (names, todo) => {
-  for (const [version, io] of Object.entries(versions)) for (const transport of Object.keys(transports)) for (const name of names) todo({ version, io, transport, name });
+  for (const [version, io] of Object.entries(allVersions)) for (const transport of Object.keys(transports)) for (const name of names) todo({ version, io, transport, name });
 };
 
 describe("after expiry both namespaces of a connection come back with a fresh token", { concurrency: true }, () => {
@@ -32,7 +32,7 @@ describe("after expiry both namespaces of a connection come back with a fresh to
       socket.on("unauthorized", (error) => story.push(`unauthorized ${error.data.reason}`));
       socket.on("disconnect", (reason) => story.push(`disconnect ${reason}`));
       if (socket.nsp.startsWith("/admin")) socket.on("connect", () => socket.emit("authenticate", payload()));
-      else socket.auth = (give) => give(payload());
+      else renew(io, socket, payload);
       return story;
     });
 
@@ -53,17 +53,34 @@ describe("after expiry both namespaces of a connection come back with a fresh to
   }));
 });
 
+test("connections outlive their heartbeats", limit, async (t) => {
+  // In Engine.IO 3 it is the client that pings.
+  const beating = await startServer(["-eio3", "-heartbeat", "400ms"]);
+  t.after(() => beating.stop());
+  const everybody = [];
+  each([""], ({ version, io, transport }) => everybody.push((async () => {
+    const socket = await enter(t, io, { url: beating.url, transport, mode: "handshake" });
+    const left = [];
+    socket.on("disconnect", (reason) => left.push(reason));
+    await pause(5_000); // twice as long as silence would be borne
+    assert.deepEqual(left, [], `${version} by ${transport}`);
+    assert.deepEqual(await ask(socket, "echo", "still here"), ["still here"]);
+  })()));
+  await Promise.all(everybody);
+});
+
 describe("a restart of the server", limit, () => {
   for (const ending of ["stop", "kill"]) test(`everybody comes back with a fresh token after it was ended by ${ending}`, limit, async (t) => {
-    let fragile = await startServer();
+    let fragile = await startServer(["-eio3"]);
     t.after(() => fragile.stop());
     const everybody = [];
     each(Object.keys(gates), ({ version, io, transport, name: mode }) => {
       let visits = 0;
       const payload = () => ({ token: mint({ visit: ++visits }) });
-      const socket = dial(t, io, fragile.url, gates[mode], { transports: transports[transport], ...comesBack });
-      if (mode === "handshake") socket.auth = (give) => give(payload());
+      const socket = dial(t, io, fragile.url, gates[mode], { transports: transports[transport], autoConnect: false, ...comesBack });
+      if (mode === "handshake") renew(io, socket, payload);
       else socket.on("connect", () => socket.emit("authenticate", payload()));
+      socket.connect();
       const left = [];
       socket.on("disconnect", (reason) => left.push(reason));
       everybody.push({ who: `${version} by ${transport}, ${mode}`, socket, left, transport });
@@ -74,7 +91,7 @@ describe("a restart of the server", limit, () => {
 
     const back = welcomed();
     await fragile[ending]();
-    fragile = await startServer(["-addr", fragile.addr]);
+    fragile = await startServer(["-addr", fragile.addr, "-eio3"]);
     await back;
     for (const { who, socket, left, transport } of everybody) {
       assert.deepEqual(left.length, 1, who);
@@ -85,10 +102,10 @@ describe("a restart of the server", limit, () => {
   });
 });
 
-test("a peer that vanished between two polls does not hold up the server's end", limit, async () => {
-  const polled = await startServer();
-  const response = await fetch(`${polled.url}/socket.io/?EIO=4&transport=polling`);
-  assert.match(await response.text(), /^0\{/);
+for (const revision of [3, 4]) test(`a peer of Engine.IO ${revision} that vanished between two polls does not hold up the server's end`, limit, async () => {
+  const polled = await startServer(["-eio3"]);
+  const response = await fetch(`${polled.url}/socket.io/?EIO=${revision}&transport=polling&b64=1`);
+  assert.match(await response.text(), revision === 3 ? /^\d+:0\{/ : /^0\{/);
   const begin = Date.now();
   await polled.stop();
   assert.ok(Date.now() - begin < 5_000, `it took ${Date.now() - begin} ms`);
@@ -187,7 +204,8 @@ describe("leaving one namespace does not end the others", { concurrency: true },
 
     test(`${version} by ${transport}: a namespace that does not exist`, limit, async (t) => {
       const { stays, other } = await beside(t, "/nowhere");
-      assert.equal((await heard(other, "connect_error"))[0].message, "Invalid namespace");
+      if (isOld(io)) assert.deepEqual(await heard(other, "error"), ["Invalid namespace"]);
+      else assert.equal((await heard(other, "connect_error"))[0].message, "Invalid namespace");
       await stillThere(stays);
     });
   });

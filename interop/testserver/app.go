@@ -31,8 +31,10 @@ func newApp(o options) (*app, error) {
 		Engine: engineio.Options{
 			Origins:           o.origins,
 			InsecureAnyOrigin: o.insecureAnyOrigin,
-			CORS:              engineio.CORS{Credentials: len(o.origins) > 0},
+			CORS:              engineio.CORS{Credentials: len(o.origins) > 0 && !o.eio3}, // the old clients get it unasked
 			AllowEIO3:         o.eio3,
+			PingInterval:      o.heartbeat,
+			PingTimeout:       5 * o.heartbeat,
 		},
 		Logger: o.log,
 	}
@@ -50,7 +52,12 @@ func newApp(o options) (*app, error) {
 		return nil, err
 	}
 
-	gated := func(name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
+	ofTheToken, err := token.NewVerifier(a.doAsToldBy(token.Secret(o.secret)), token.Options{Leeway: o.leeway})
+	if err != nil {
+		return nil, err
+	}
+
+	guarded := func(verifier *token.Verifier, name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
 		opts.Logger = o.log
 		opts.Authorize = a.authorize
 		gate, err := auth.NewGate(verifier, opts)
@@ -62,17 +69,23 @@ func newApp(o options) (*app, error) {
 		setUp(n)
 		return nil
 	}
+	gated := func(name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
+		return guarded(verifier, name, mode, opts)
+	}
 	handshake := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }
 	event := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event }
 	for _, err := range []error{
 		gated("/", handshake, auth.Options{Sources: sources}),
 		gated("/second", handshake, auth.Options{Sources: sources}),
+		gated("/guests", handshake, auth.Options{Sources: sources, Guests: true}),
 		gated("/cookie", handshake, auth.Options{Sources: []auth.Source{auth.FromCookie("token")}}),
 		gated("/admin", event, auth.Options{Timeout: 20 * time.Second, Grace: 30 * time.Second}),
 		gated("/admin-second", event, auth.Options{}),
 		gated("/brief", event, auth.Options{Timeout: 500 * time.Millisecond}),
 		gated("/grace", event, auth.Options{Timeout: 20 * time.Second, Grace: 300 * time.Millisecond}),
 		gated("/twice", event, auth.Options{Attempts: 2}),
+		guarded(ofTheToken, "/keys", handshake, auth.Options{Sources: sources, Timeout: time.Second}),
+		guarded(ofTheToken, "/keys-event", event, auth.Options{Timeout: time.Second}),
 	} {
 		if err != nil {
 			return nil, err
@@ -90,6 +103,27 @@ func (a *app) authorize(ctx context.Context, t *token.Token, _ *socketio.Handsha
 	return nil, a.waiting.wait(ctx, name)
 }
 
+// doAsToldBy returns the worst of key functions: one that panics, or does not come
+// back before a test says so, as the claims of the unverified token want it.
+func (a *app) doAsToldBy(key token.Key) token.KeyFunc {
+	return func(ctx context.Context, u token.Unverified) (token.Key, error) {
+		var wanted struct {
+			Panic bool   `json:"panic"`
+			Hang  string `json:"hang"`
+		}
+		if err := u.Claims(&wanted); err != nil {
+			return token.Key{}, err
+		}
+		if wanted.Panic {
+			panic("as told")
+		}
+		if wanted.Hang != "" {
+			_ = a.waiting.wait(context.WithoutCancel(ctx), wanted.Hang)
+		}
+		return key, nil
+	}
+}
+
 // seen is the numbers that a socket has sent by "seq".
 var seen = socketio.NewKey[[]int]()
 
@@ -102,27 +136,34 @@ type parts struct {
 	Parts []part `json:"parts"`
 }
 
+// subject says whom a handler works for.
+func subject(ctx context.Context) string {
+	if t := auth.Token(ctx); t != nil {
+		return t.Subject
+	}
+	return "guest"
+}
+
 // setUp registers what an admitted socket can do.
 func setUp(n *socketio.Namespace) {
 	n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		if err := s.Join("lobby"); err != nil {
 			return err
 		}
-		return s.Emit("welcome", auth.Token(ctx).Subject)
+		return s.Emit("welcome", subject(ctx))
 	})
 	n.Handle("whoami", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (claims map[string]any, err error) {
-		err = auth.Token(ctx).Claims(&claims)
+		if t := auth.Token(ctx); t != nil {
+			err = t.Claims(&claims)
+		}
 		return claims, err
 	}))
 	n.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		return e.Ack(e.Args()...)
 	})
 	n.Handle("say", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
-		var text string
-		if err := e.Scan(&text); err != nil {
-			return err
-		}
-		if err := s.Namespace().Emit("said", auth.Token(ctx).Subject, text); err != nil {
+		said := append([]any{subject(ctx)}, e.Args()...)
+		if err := s.Namespace().Emit("said", said...); err != nil {
 			return err
 		}
 		return e.Ack()

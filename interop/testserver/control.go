@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"sync"
 
-	"socketiojwt/auth"
 	"socketiojwt/socketio"
 )
 
@@ -35,7 +34,7 @@ func (a *app) control(mux *http.ServeMux) {
 		}
 		all := []socket{}
 		for _, s := range n.Sockets() {
-			all = append(all, socket{s.ID(), auth.Current(s).Token.Subject})
+			all = append(all, socket{s.ID(), subject(s.Context())})
 		}
 		_ = json.NewEncoder(w).Encode(all)
 	})

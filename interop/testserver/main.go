@@ -31,6 +31,7 @@ type options struct {
 	origins           []string
 	insecureAnyOrigin bool
 	eio3              bool
+	heartbeat         time.Duration
 	clientFiles       string
 	secret            string
 	log               *slog.Logger
@@ -48,6 +49,7 @@ func main() {
 	})
 	flag.BoolVar(&o.insecureAnyOrigin, "insecure-any-origin", false, "as engineio.Options.InsecureAnyOrigin")
 	flag.BoolVar(&o.eio3, "eio3", false, "let clients of Socket.IO 1 and 2 in, and take tokens from the query")
+	flag.DurationVar(&o.heartbeat, "heartbeat", 0, "as engineio.Options.PingInterval; with five times that to answer")
 	flag.StringVar(&o.clientFiles, "client-files", "", "a folder with the files of the JavaScript client")
 	flag.Parse()
 

@@ -1,0 +1,96 @@
+// What ended the process of the old libraries, or left a peer waiting for ever, does neither to ours: it is refused, and the next
+// one is served. The namespaces have a key function that does what the token asks for.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { allVersions, ask, assertRefused, attempt, dial, enter, heard, isOld, mint, refusals, seal, startServer, transports } from "./harness.mjs";
+
+const limit = { timeout: 30_000 };
+const rooms = { handshake: "/keys", event: "/keys-event" };
+const twice = { message: "more than one token provided", code: "credentials_bad_format", reason: "token_conflict" };
+
+let server;
+before(async () => { server = await startServer(["-eio3"]); });
+after(() => server?.stop());
+
+// Tokens that nobody may stumble over, and what is said of them.
+const tokens = {
+  "that makes the key function panic": [() => mint({ panic: true }), refusals["bad signature"].told],
+  "whose payload is null": [() => seal("null"), refusals.malformed.told],
+  "whose payload is a number": [() => seal("1"), refusals.malformed.told],
+  "whose payload is a list": [() => seal("[]"), refusals.malformed.told],
+  "whose payload is no JSON": [() => seal('{"id":'), refusals.malformed.told],
+  "whose payload is empty": [() => seal(""), refusals.malformed.told],
+  "whose payload is no text": [() => seal(Buffer.from([0xff, 0xfe])), refusals.malformed.told],
+  "whose payload has a claim of another type": [() => mint({ panic: "yes" }), { message: "jwt claim invalid", code: "invalid_token", reason: "token_claim" }],
+};
+
+// What is no string. A query holds nothing else.
+const payloads = {
+  "a token that is a number": { token: 123 },
+  "a token that is an object": { token: { a: 1 } },
+  "a token that is a list": { token: ["a", "b"] },
+  "a token that is true": { token: true },
+};
+
+for (const [version, io] of Object.entries(allVersions)) for (const transport of Object.keys(transports)) {
+  describe(`${version} by ${transport}`, { concurrency: true }, () => {
+    const knock = (mode, more) => attempt(io, { url: server.url, namespace: rooms[mode], mode, transports: transports[transport], ...more });
+    const served = (t) => Promise.all(Object.entries(rooms).map(async ([mode, namespace]) => {
+      const socket = await enter(t, io, { url: server.url, transport, mode, namespace, token: mint({ sub: "next" }) });
+      assert.equal((await ask(socket, "whoami"))[0].sub, "next");
+    }));
+
+    for (const mode of Object.keys(rooms)) {
+      for (const [name, [token, told]] of Object.entries(tokens)) test(`${mode} mode: a token ${name}`, limit, async (t) => {
+        assertRefused(await knock(mode, { payload: { token: token() } }), told);
+        await served(t);
+      });
+
+      if (mode === "event" || !isOld(io)) for (const [name, payload] of Object.entries(payloads)) test(`${mode} mode: ${name}`, limit, async (t) => {
+        assertRefused(await knock(mode, { payload }), refusals["not a string"].told);
+        await served(t);
+      });
+
+      test(`${mode} mode: a token for which the key function has no answer`, limit, async (t) => {
+        const hang = `${version} ${transport} ${mode}`;
+        const outcome = await knock(mode, { payload: { token: mint({ hang }) } });
+        assert.equal(outcome.admitted, false);
+        // It is our fault, and passes: the client may come back.
+        assert.equal(outcome.reason, "transport close");
+        if (mode === "event") assertRefused(outcome, { message: "authentication unavailable", code: "unavailable", reason: "auth_unavailable" });
+        await served(t);
+        await server.release(hang);
+        await served(t);
+      });
+    }
+
+    test("event mode: arguments that are no payload", limit, async (t) => {
+      for (const args of [[], [null], ["token"], [7], [[]], [[mint()]], [Buffer.from("token")], [{}, {}], [{ token: null }]]) {
+        const socket = dial(t, io, server.url, rooms.event, { transports: transports[transport] });
+        await heard(socket, "connect");
+        const told = heard(socket, "unauthorized");
+        socket.emit("authenticate", ...args);
+        const [error, ack] = await told;
+        assert.match(error.message, /^(no token provided|invalid token datatype)$/, JSON.stringify(args));
+        ack();
+        assert.equal((await heard(socket, "disconnect"))[0], "io server disconnect");
+      }
+      await served(t);
+    });
+
+    test("two tokens in the query of the address", limit, async (t) => {
+      // No client writes them, but a path that ends in a query of its own is a way to make it do so.
+      const path = `/socket.io/?EIO=${isOld(io) ? 3 : 4}&token=a&token=b&rest=`;
+      assertRefused(await knock("handshake", { namespace: "/", options: { path } }), twice);
+      await served(t);
+    });
+
+    if (isOld(io)) test("two tokens in the query of a namespace", limit, async (t) => {
+      const first = await enter(t, io, { url: server.url, transport, mode: "handshake" });
+      const [told] = await heard(first.io.socket(rooms.handshake, { query: "token=a&token=b" }), "error");
+      assertRefused({ admitted: false, error: { message: told.message, data: told } }, twice);
+      assert.deepEqual(await ask(first, "echo", "still here"), ["still here"]);
+      await served(t);
+    });
+  });
+}
