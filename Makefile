@@ -18,5 +18,5 @@ protocol-suites: ## the official suites: Engine.IO v4 and Socket.IO v5, then bot
 	node interop/protocolsuite.mjs
 	node interop/protocolsuite.mjs --eio3
 
-lint: ## needs golangci-lint
-	golangci-lint run ./...
+lint: ## golangci-lint, which is built on the first run
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...

@@ -27,7 +27,7 @@ const never = time.Duration(1<<63 - 1)
 // Deadlines belong to the session, not to a transport: an upgrade does not
 // change them.
 func (s *Session) arm() {
-	next := never
+	var next time.Duration
 	switch s.life {
 	case open:
 		next = s.beatDue

@@ -379,7 +379,7 @@ func TestCausesAreLogged(t *testing.T) {
 		f.refused(sockettest.Options{Namespace: "/no"})
 		p := f.dial(sockettest.Options{})
 		answer, err := p.EmitWithAck(f.ctx, "public")
-		if err != nil || strings.Contains(fmt.Sprintf("%s", answer.Args()[0].(socketio.Raw).JSON()), "cause") {
+		if err != nil || strings.Contains(string(answer.Args()[0].(socketio.Raw).JSON()), "cause") {
 			t.Errorf("%v, %v", answer, err)
 		}
 		for _, cause := range []string{"first cause", "second cause"} {

@@ -127,7 +127,7 @@ func Dial(ctx context.Context, serverURL string, opts Options) (*Peer, error) {
 	go t.read()
 	peer, err := t.join(ctx, opts.Namespace, opts.Auth)
 	if err != nil {
-		t.close()
+		_ = t.close() // the first error says more
 		return nil, err
 	}
 	return peer, nil
