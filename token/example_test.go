@@ -77,7 +77,11 @@ func ExampleNewKeySet() {
 	young, _ := mint.Generate(token.HS512)
 	old, young = old.WithID("2025"), young.WithID("2026")
 
-	verifier, err := token.NewVerifier(token.NewKeySet(old.Key(), young.Key()), token.Options{})
+	ring := token.NewKeySet(
+		young.Key(),
+		old.Key().WithNotAfter(time.Now().Add(24*time.Hour)), // when the last token by it has ended
+	)
+	verifier, err := token.NewVerifier(ring, token.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

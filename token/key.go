@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxKeyID is the longest key ID, in bytes, that a key or a token may have.
@@ -30,8 +31,9 @@ type key struct {
 	// unexported fields of somebody's struct, where it does not call our methods.
 	material func() any
 	id       string
-	err      error // not usable at all
-	short    error // usable with Options.InsecureShortSecret only
+	notAfter time.Time // zero: for ever
+	err      error     // not usable at all
+	short    error     // usable with Options.InsecureShortSecret only
 }
 
 // Secret returns the key of a shared secret, whose bytes are those of the string.
@@ -88,6 +90,24 @@ func (k Key) WithID(id string) Key {
 	}
 	return Key{&named}
 }
+
+// WithNotAfter returns the key with an end: from t on it verifies no token, whatever
+// exp that has, and what it verified before is good until then at most. So a secret
+// that is being replaced leaves by itself. The zero time is an error.
+func (k Key) WithNotAfter(t time.Time) Key {
+	if k.k == nil {
+		return k
+	}
+	if t.IsZero() {
+		return unusable("the zero time as the end of a key")
+	}
+	ending := *k.k
+	ending.notAfter = t
+	return Key{&ending}
+}
+
+// over reports whether the key's end has come.
+func (k Key) over(now time.Time) bool { return !k.k.notAfter.IsZero() && !now.Before(k.k.notAfter) }
 
 // ID returns the key ID, empty if there is none.
 func (k Key) ID() string {

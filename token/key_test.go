@@ -13,10 +13,12 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"socketiojwt/token"
 )
@@ -98,6 +100,8 @@ func TestUnusableKeys(t *testing.T) {
 	}{
 		{"zero", token.Key{}, "zero Key"},
 		{"zero with an ID", token.Key{}.WithID("a"), "zero Key"},
+		{"zero with an end", token.Key{}.WithNotAfter(now), "zero Key"},
+		{"an end that is none", token.Secret(secret).WithNotAfter(time.Time{}), "zero time"},
 		{"empty secret", token.Secret(""), "empty"},
 		{"nil secret", token.SecretBytes(nil), "empty"},
 		{"secret too short", token.Secret("changeme"), "32 bytes"},
@@ -285,8 +289,6 @@ func TestKeySet(t *testing.T) {
 	wantRefused(t, v, signTextWith(other, `{"alg":"HS256","kid":"a"}`, claims), token.ErrSignature)
 	wantRefused(t, v, signText(`{"alg":"HS256","kid":"c"}`, claims), token.ErrAlgorithm)
 	wantRefused(t, v, signText(`{"alg":"HS256","kid":"d"}`, claims), token.ErrKeyNotFound)
-	// Without a key ID the set does not try its keys one after the other.
-	wantRefused(t, v, signText(`{"alg":"HS256"}`, claims), token.ErrKeyNotFound)
 	wantRefused(t, v, signText(`{"alg":"HS384"}`, claims), token.ErrKeyNotFound)
 	wantRefused(t, v, signText(`{"alg":"HS512"}`, claims), token.ErrSignature) // there is one for HS512
 	rotating := token.NewKeySet(token.Secret(secret).WithID("a"), token.SecretBytes(third, token.HS512).WithID("c"))
@@ -312,4 +314,73 @@ func TestKeySet(t *testing.T) {
 	}
 	short := token.NewKeySet(token.Secret("short").WithID("b"))
 	wantRefused(t, newVerifier(t, short, token.Options{InsecureShortSecret: true}), signTextWith("short", hs256, claims), nil)
+}
+
+// Shared secrets are tried in order for a token that names none; public keys are not,
+// and neither are more secrets than a few.
+func TestKeySetIsARing(t *testing.T) {
+	const claims = `{"exp":4000000000}`
+	var secrets []string
+	var ring []token.Key
+	for i := range 8 {
+		secrets = append(secrets, fmt.Sprintf("secret %d of a ring, in 32 bytes...", i))
+		ring = append(ring, token.Secret(secrets[i]).WithID(fmt.Sprint("key-", i)))
+	}
+	v := newVerifier(t, token.NewKeySet(ring...), token.Options{})
+	for i, one := range secrets {
+		wantRefused(t, v, signTextWith(one, hs256, claims), nil)
+		wantRefused(t, v, signTextWith(one, fmt.Sprintf(`{"alg":"HS256","kid":"key-%d"}`, i), claims), nil)
+		wantRefused(t, v, signTextWith(one, fmt.Sprintf(`{"alg":"HS256","kid":"key-%d"}`, (i+1)%8), claims), token.ErrSignature)
+	}
+	wantRefused(t, v, signText(hs256, claims), token.ErrSignature)
+	wantRefused(t, v, signTextWith(secrets[0], `{"alg":"HS384"}`, claims), token.ErrKeyNotFound)
+
+	v = newVerifier(t, token.NewKeySet(append(ring, token.Secret(secret).WithID("ninth"))...), token.Options{})
+	wantRefused(t, v, signTextWith(secrets[0], hs256, claims), token.ErrKeyNotFound)
+	wantRefused(t, v, signText(`{"alg":"HS256","kid":"ninth"}`, claims), nil)
+
+	a, b := generate(t, token.ES256), generate(t, token.ES256)
+	public := token.NewKeySet(a.Key().WithID("a"), b.Key().WithID("b"))
+	v = newVerifier(t, public, token.Options{Issuers: []string{"i"}, Audiences: []string{"a"}})
+	wantRefused(t, v, sign(t, a, map[string]any{"iss": "i", "aud": "a", "exp": at(time.Hour)}), token.ErrKeyNotFound)
+}
+
+// A key with an end verifies nothing from then on, and what it verified is good until
+// then at most.
+func TestKeyWithNotAfter(t *testing.T) {
+	end := now.Add(time.Minute)
+	clock := now
+	opts := token.Options{Leeway: -1, Now: func() time.Time { return clock }}
+	ending := token.Secret(secret).WithID("old").WithNotAfter(end)
+	const young = "the next secret, of 32 bytes too"
+	set := token.NewKeySet(ending, token.Secret(young).WithID("young"))
+	choose := token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) { return ending, nil })
+	long, brief := fmt.Sprintf(`{"exp":%d}`, at(time.Hour)), fmt.Sprintf(`{"exp":%d}`, at(time.Second))
+	for name, keys := range map[string]token.Keys{"key": ending, "set": set, "func": choose} {
+		t.Run(name, func(t *testing.T) {
+			clock = now
+			v := newVerifier(t, keys, opts)
+			for claims, want := range map[string]time.Time{long: end, brief: now.Add(time.Second)} {
+				good, err := v.Verify(t.Context(), signText(hs256, claims))
+				if err != nil || !good.ValidUntil().Equal(want) {
+					t.Errorf("%s: %v, until %v; want %s", claims, err, good.ValidUntil(), want)
+				}
+			}
+			clock = end.Add(-time.Nanosecond)
+			wantRefused(t, v, signText(hs256, long), nil)
+			clock = end
+			wantRefused(t, v, signText(hs256, long), token.ErrKeyNotFound)
+			wantRefused(t, v, signText(`{"alg":"HS256","kid":"old"}`, long), token.ErrKeyNotFound)
+		})
+	}
+	clock = end
+	wantRefused(t, newVerifier(t, set, opts), signTextWith(young, hs256, long), nil)
+
+	// A token without exp is good for as long as its key.
+	opts.InsecureNoExpiry = true
+	clock = now
+	good, err := newVerifier(t, ending, opts).Verify(t.Context(), signText(hs256, `{}`))
+	if err != nil || !good.ValidUntil().Equal(end) {
+		t.Errorf("without exp: %v, until %v", err, good.ValidUntil())
+	}
 }

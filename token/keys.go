@@ -29,7 +29,8 @@ type KeyFunc func(ctx context.Context, u Unverified) (Key, error)
 // Key calls f. It implements Keys.
 func (f KeyFunc) Key(ctx context.Context, u Unverified) (Key, error) { return f(ctx, u) }
 
-// KeySet is a fixed set of keys, chosen by key ID. The zero KeySet is an error in
+// KeySet is a fixed set of keys, chosen by key ID; or a ring of shared secrets, of
+// which the next replaces the last (Key.WithNotAfter). The zero KeySet is an error in
 // NewVerifier. It is immutable, prints no secret, and may be used concurrently.
 type KeySet struct{ s *keySet }
 
@@ -64,9 +65,13 @@ func NewKeySet(keys ...Key) KeySet {
 // Err returns what is wrong with the set, nil if it can be used. It matches ErrKey.
 func (s KeySet) Err() error { return s.usable(false) }
 
+// mostTries bounds how many secrets of a set are tried for a token that names none.
+const mostTries = 8
+
 // Key returns the key whose ID the token names. For a token that names none, it
-// returns the one key that is for the token's algorithm; if several are, or none,
-// there is no key for it. It implements Keys.
+// returns the one key that is for the token's algorithm; or if several shared
+// secrets are, up to 8, the first that has signed it. Otherwise there is no key for
+// it. It implements Keys.
 func (s KeySet) Key(_ context.Context, u Unverified) (Key, error) {
 	if s.s == nil || s.s.err != nil {
 		return Key{}, s.Err()
@@ -84,10 +89,19 @@ func (s KeySet) Key(_ context.Context, u Unverified) (Key, error) {
 			fitting = append(fitting, k)
 		}
 	}
-	if len(fitting) != 1 {
-		return Key{}, fmt.Errorf("%w: it names no key ID, and %d keys of the set are for its algorithm", ErrKeyNotFound, len(fitting))
+	switch n := len(fitting); {
+	case n == 1:
+		return fitting[0], nil
+	case n == 0 || n > mostTries || fitting[0].public():
+		// Public keys are dear to try, and who publishes several gives them IDs.
+		return Key{}, fmt.Errorf("%w: it names no key ID, and %d keys of the set are for its algorithm", ErrKeyNotFound, n)
 	}
-	return fitting[0], nil
+	for _, k := range fitting {
+		if k.verify(u) == nil {
+			return k, nil
+		}
+	}
+	return Key{}, ErrSignature
 }
 
 // all returns the keys of the set.

@@ -36,8 +36,8 @@ type Token struct {
 }
 
 // ValidUntil returns when the token stops being good: exp, or where it comes
-// first iat plus MaxAge, plus the leeway. It is zero for a token that never does,
-// which only an Insecure option allows.
+// first iat plus MaxAge, plus the leeway; or the end of its key, if that comes first.
+// It is zero for a token that never does, which only an Insecure option allows.
 func (t *Token) ValidUntil() time.Time { return t.validUntil }
 
 // Claims decodes the claims into what into points to: a struct, a map, anything

@@ -17,6 +17,8 @@ type Verifier struct {
 	keys   Keys
 	static bool    // keys is a Key or a KeySet, not somebody else's code
 	opts   Options // complete
+
+	byIssuer map[string]*Verifier // of ByIssuer, in place of the rest; but for opts.MaxSize
 }
 
 // NewVerifier returns a Verifier for tokens signed with keys. It fails, with an
@@ -67,14 +69,22 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 	if refused := u.parsed().refused; refused != nil {
 		return nil, refused
 	}
+	if v.byIssuer != nil {
+		if v, err = v.forIssuer(u, len(compact)); err != nil {
+			return nil, err
+		}
+	}
 	key, err := v.chooseKey(ctx, u)
 	if err != nil {
 		return nil, err
 	}
+	if key.over(v.opts.Now()) {
+		return nil, fmt.Errorf("%w: its time is over", ErrKeyNotFound)
+	}
 	if err := key.verify(u); err != nil {
 		return nil, err
 	}
-	return v.accept(u)
+	return v.accept(u, key)
 }
 
 // chooseKey returns a key that may be used for u.
@@ -120,8 +130,8 @@ func (v *Verifier) askForKey(ctx context.Context, u Unverified) (key Key, err er
 	}
 }
 
-// accept returns the Token of u, whose signature is valid, if its claims are good.
-func (v *Verifier) accept(u Unverified) (*Token, error) {
+// accept returns the Token of u, which key has signed, if its claims are good.
+func (v *Verifier) accept(u Unverified, key Key) (*Token, error) {
 	p := u.parsed()
 	raw := string(p.payload) // of the exact size: a Token lives as long as a socket
 	c, err := readClaims(p.payload, raw)
@@ -139,7 +149,7 @@ func (v *Verifier) accept(u Unverified) (*Token, error) {
 		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
 		Algorithm: u.Header.Algorithm, KeyID: u.Header.KeyID, Type: u.Header.Type,
 		Hash:       sha256.Sum256([]byte(p.signingInput)),
-		validUntil: v.validUntil(c),
+		validUntil: earlier(v.validUntil(c), key.k.notAfter),
 		claims:     raw,
 	}, nil
 }
@@ -173,14 +183,20 @@ func (v *Verifier) validUntil(c claims) time.Time {
 		until = c.expiresAt
 	}
 	if v.opts.MaxAge > 0 {
-		if tooOld := c.issuedAt.Add(v.opts.MaxAge); until.IsZero() || tooOld.Before(until) {
-			until = tooOld
-		}
+		until = earlier(until, c.issuedAt.Add(v.opts.MaxAge))
 	}
 	if until.IsZero() {
 		return until
 	}
 	return until.Add(v.opts.Leeway)
+}
+
+// earlier returns the earlier of two times, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // checkNames returns why the token is not meant for us.
