@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,6 +25,8 @@ type fixture struct {
 	ctx context.Context
 	io  *socketio.Server
 	in  *memnet.Listener
+
+	header http.Header // of the requests by long-polling
 }
 
 // bubble runs a test against a server that setup has furnished.
@@ -183,6 +186,7 @@ func (f *fixture) roundTrip(method, path string, body io.Reader) (status int, te
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	maps.Copy(r.Header, f.header)
 	transport := &http.Transport{DialContext: f.in.Dial, DisableKeepAlives: true}
 	response, err := transport.RoundTrip(r)
 	if err != nil {

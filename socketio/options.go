@@ -62,8 +62,9 @@ type Options struct {
 
 	// KeepHeaders names the request headers that namespaces joined later can
 	// read from their handshake, beside those of Socket.KeepHeader; all others
-	// are dropped once the first namespace is joined, which for peers of Engine.IO 3
-	// is "/" if it is there. Nil means Authorization alone; an empty list none.
+	// are dropped once the first namespace is joined. Nil means Authorization alone,
+	// and with Engine.AllowEIO3, whose peers join "/" first whichever they want,
+	// Cookie too; an empty list none.
 	KeepHeaders []string
 
 	// Adapter makes the adapter of a namespace. Nil means the in-memory one,
@@ -129,6 +130,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.KeepHeaders == nil {
 		o.KeepHeaders = []string{"Authorization"}
+		if o.Engine.AllowEIO3 {
+			o.KeepHeaders = append(o.KeepHeaders, "Cookie")
+		}
 	}
 	o.KeepHeaders = slices.Clone(o.KeepHeaders)
 	for i, name := range o.KeepHeaders {

@@ -314,3 +314,34 @@ func TestRevision4ConnectTimeout(t *testing.T) {
 		}
 	})
 }
+
+// Such a client joins "/" first, whichever namespace it wants, so that what a gate of
+// another one looks at has to be there still.
+func TestRevision4KeepsCookies(t *testing.T) {
+	for name, c := range map[string]struct {
+		keep []string
+		want string
+	}{
+		"unless said otherwise": {nil, "[c=1] [a]"},
+		"none":                  {[]string{}, "[] []"},
+		"those that were named": {[]string{"authorization"}, "[] [a]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := ""
+			bubble(t, socketio.Options{Engine: withEIO3, KeepHeaders: c.keep}, func(io *socketio.Server) {
+				io.Open()
+				io.Of("/later").Use(func(_ context.Context, s *socketio.Socket) error {
+					h := s.Handshake().Header
+					seen = fmt.Sprint(h["Cookie"], " ", h["Authorization"])
+					return nil
+				})
+			}, func(f *fixture) {
+				f.header = http.Header{"Cookie": {"c=1"}, "Authorization": {"a"}}
+				f.poll3("").talk("< 0", "> 0/later", "< 0/later,")
+				if seen != c.want {
+					t.Errorf("a later namespace sees %s, want %s", seen, c.want)
+				}
+			})
+		})
+	}
+}
