@@ -163,7 +163,9 @@ function begin(socket, getToken, timeout, settle, patience = () => undefined) {
     over = true;
     clearTimeout(timer);
     for (const event of Object.keys(listeners)) socket.off(event, listeners[event]);
-    if (socket[turn] === mine) delete socket[turn];
+    const passed = () => { if (socket[turn] === mine) delete socket[turn]; };
+    if (lacking === "turn") mine.then(passed); // whoever comes next still waits for the one before
+    else passed();
     free();
   }
   function end(error, next) {

@@ -284,6 +284,24 @@ describe("authenticate", () => {
     assert.equal(socket.listening(), 0);
   });
 
+  test("nor for one that comes after that", async () => {
+    const socket = new Socket();
+    authenticate(socket, "a");
+    const second = outcome(authenticate(socket, "b", { timeout: 10 }));
+    await tick(10);
+    assert.ok(second.error);
+    const third = outcome(authenticate(socket, "c"));
+    await settled();
+    assert.deepEqual(socket.sent, [["authenticate", { token: "a" }]]);
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(third, {}, "it took the answer to another");
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(third, { resolved: true });
+    assert.deepEqual(Reflect.ownKeys(socket), Reflect.ownKeys(new Socket()), "members");
+  });
+
   test("takes an answer before its question for somebody else's", async () => {
     const socket = new Socket();
     const end = outcome(authenticate(socket, () => new Promise(() => {})));
