@@ -51,6 +51,9 @@ function failure(message, cause) {
   return error;
 }
 
+// words are what a message says of something that may be anything: a server can send more than what becomes a text.
+const words = (what) => [what && what.message, what].find((text) => typeof text === "string" && text !== "") || "for no reason that was given";
+
 // --- tokens ----------------------------------------------------------------------------------------------------------
 
 const longest = 0x7fffffff; // of a timer; what is longer would be over at once
@@ -130,7 +133,7 @@ function begin(socket, getToken, timeout, settle, patience = () => undefined) {
     disconnect: (reason) => {
       // Otherwise the client comes back by itself, or somebody here wanted to go.
       const left = (late || lacking === "token") && reason === "io server disconnect";
-      end(late || failure(`disconnected before the ${lacking}: ${reason}`), left ? "left" : undefined);
+      end(late || failure(`disconnected before the ${lacking}: ${words(reason)}`), left ? "left" : undefined);
     },
     connect_error: notConnected,
     // Clients 1 and 2 are refused by it, and 2 tells every namespace what "/" was told. Of later ones it is an event like any.
@@ -160,7 +163,7 @@ function begin(socket, getToken, timeout, settle, patience = () => undefined) {
   }
   function notConnected(told) {
     // Not the client's own error, which may hold the URL.
-    end(isUnauthorizedError(told) ? unauthorized(told) : failure(`not connected: ${(told && told.message) || told}`));
+    end(isUnauthorizedError(told) ? unauthorized(told) : failure(`not connected: ${words(told)}`));
   }
   function leave() {
     over = true;

@@ -152,6 +152,7 @@ function outcome(promise) {
 
 describe("authenticate", () => {
   const cause = new Error("the session is over");
+  const noText = { toString: 1, valueOf: 1 }; // as a server can send it
   const endings = {
     "on authenticated": { resolves: true, happens: (s) => s.hear("authenticated") },
     "on unauthorized": { refused: told, happens: (s) => s.hear("unauthorized", { message: "m", data: told }) },
@@ -162,6 +163,9 @@ describe("authenticate", () => {
       happens: (s) => s.hear("connect_error", Object.assign(new Error("xhr poll error"), { description: token })),
     },
     "on a failed connection that is a text": { outside: true, error: /not connected: timeout$/, happens: (s) => s.hear("connect_error", "timeout") },
+    "on a failed connection that says nothing": { outside: true, error: /not connected: for no reason that was given$/, happens: (s) => s.hear("connect_error") },
+    "on an old client's error that becomes no text": { outside: true, error: /not connected: for no/, happens: (s) => s.hear("error", { message: noText }) },
+    "on a disconnection that becomes no text": { error: /before the answer: for no/, happens: (s) => s.hear("disconnect", noText) },
     "on a refused connection": { outside: true, refused: told, happens: (s) => s.hear("connect_error", Object.assign(new Error("x"), { data: told })) },
     "on an old client's refused connection": { outside: true, refused: told, happens: (s) => s.hear("error", told) },
     "when there is no answer": { error: /no answer within 20000 ms$/, happens: () => tick(20000) },
