@@ -127,8 +127,8 @@ function begin(socket, getToken, timeout, settle, patience = () => undefined) {
       const refused = unauthorized(told);
       if (lacking === "answer" && refused.data.reason !== "auth_timeout") return end(refused);
       // It is the end of this connection, where no token helps any more.
+      if (!late) wait(expire, timeout);
       late = refused;
-      wait(expire, timeout);
     },
     disconnect: (reason) => {
       // Otherwise the client comes back by itself, or somebody here wanted to go.
