@@ -81,7 +81,7 @@ const payload = (token) => (absent(token) ? {} : { token });
 // pause is how long a manager would wait after so many failures.
 function pause(manager, failures) {
   const spread = 1 + manager.randomizationFactor() * (2 * Math.random() - 1);
-  return spread * Math.min(manager.reconnectionDelay() * 2 ** failures, manager.reconnectionDelayMax());
+  return Math.min(spread * Math.min(manager.reconnectionDelay() * 2 ** failures, manager.reconnectionDelayMax()), longest);
 }
 
 // --- two round trips -------------------------------------------------------------------------------------------------

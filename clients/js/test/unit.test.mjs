@@ -408,6 +408,23 @@ describe("keepAuthenticated", () => {
     assert.deepEqual(shown(socket), ["a", "b"]);
   });
 
+  for (const [longest, expected] of [[5000, 5000], [Infinity, 2 ** 31 - 1]]) test(`never waits longer than a manager, or a timer, can: ${longest}`, async () => {
+    const socket = new Socket();
+    socket.io.reconnectionDelayMax = () => longest;
+    const failures = Array.from({ length: 40 }, () => new Error("no"));
+    const { heard } = kept([...failures, "a"], socket);
+    await settled();
+    const pauses = [];
+    while (heard.length < failures.length || shown(socket).length === 0) {
+      assert.equal(timers.size, 1);
+      const [{ at }] = timers.values();
+      pauses.push(at - now);
+      await tick(at - now);
+    }
+    assert.deepEqual(pauses.slice(0, 3), [1000, 2000, 4000]);
+    assert.equal(pauses.at(-1), expected);
+  });
+
   test("asks again when there was no token in time", async () => {
     const late = [];
     const slow = () => new Promise((resolve) => late.push(resolve));
