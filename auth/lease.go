@@ -44,7 +44,8 @@ func (l Lease) String() string { return l.describe() }
 // Format writes what String returns, whatever the verb.
 func (l Lease) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, l.describe()) }
 
-// MarshalText returns what String does, so that no encoder writes the token.
+// MarshalText returns what String does, so that no encoder of text writes the token;
+// encoding/gob, which is for values that are to be had again, does.
 func (l Lease) MarshalText() ([]byte, error) { return []byte(l.describe()), nil }
 
 // LogValue returns what String does, for slog.

@@ -434,6 +434,7 @@ func TestFailedHandlersAreLogged(t *testing.T) {
 		p := f.dial(sockettest.Options{})
 		f.ended(f.dial(sockettest.Options{Namespace: "/connect"}), sockettest.ErrDisconnected)
 		_ = p.Emit("seen")
+		synctest.Wait() // it runs beside the others, which end the socket
 		_ = p.SendRaw(`2["fails"]`)
 		_ = p.SendRaw(`20["ends"]`)
 		f.ended(p, sockettest.ErrDisconnected)

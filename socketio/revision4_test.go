@@ -278,6 +278,25 @@ func TestRevision4JoinsAgain(t *testing.T) {
 	})
 }
 
+// A socket that was never let in has no OnDisconnect to wait for.
+func TestRevision4KnocksAgain(t *testing.T) {
+	var knocks int
+	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
+		io.Of("/knock").Use(func(context.Context, *socketio.Socket) error {
+			if knocks++; knocks == 1 {
+				return &socketio.ConnectError{Message: "no"}
+			}
+			return nil
+		})
+	}, func(f *fixture) {
+		p := f.poll3("")
+		p.talk("< 0", "> 0/held", "< 0/held,", "> 1/held", "> 0/held", "< 0/held,")
+		p.talk("> 0/knock", `< 4/knock,"no"`, "> 0/knock", "< 0/knock,")
+	})
+}
+
 // One server has peers of both revisions in one room; a broadcast reaches each in
 // its own words.
 func TestBothRevisionsInOneRoom(t *testing.T) {

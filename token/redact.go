@@ -77,7 +77,8 @@ func (t Token) String() string { return t.describe() }
 // Format writes what String returns, whatever the verb.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.describe()) }
 
-// MarshalText returns what String does, so that no encoder writes the claims.
+// MarshalText returns what String does, so that no encoder of text writes the claims;
+// encoding/gob writes the fields.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.describe()), nil }
 
 // LogValue returns what String does, for slog.

@@ -51,6 +51,9 @@ function failure(message, cause) {
   return error;
 }
 
+// words are what a message says of something that may be anything: a server can send more than what becomes a text.
+const words = (what) => [what && what.message, what].find((text) => typeof text === "string" && text !== "") || "for no reason that was given";
+
 // --- tokens ----------------------------------------------------------------------------------------------------------
 
 const longest = 0x7fffffff; // of a timer; what is longer would be over at once
@@ -78,7 +81,7 @@ const payload = (token) => (absent(token) ? {} : { token });
 // pause is how long a manager would wait after so many failures.
 function pause(manager, failures) {
   const spread = 1 + manager.randomizationFactor() * (2 * Math.random() - 1);
-  return spread * Math.min(manager.reconnectionDelay() * 2 ** failures, manager.reconnectionDelayMax());
+  return Math.min(spread * Math.min(manager.reconnectionDelay() * 2 ** failures, manager.reconnectionDelayMax()), longest);
 }
 
 // --- two round trips -------------------------------------------------------------------------------------------------
@@ -124,13 +127,13 @@ function begin(socket, getToken, timeout, settle, patience = () => undefined) {
       const refused = unauthorized(told);
       if (lacking === "answer" && refused.data.reason !== "auth_timeout") return end(refused);
       // It is the end of this connection, where no token helps any more.
+      if (!late) wait(expire, timeout);
       late = refused;
-      wait(expire, timeout);
     },
     disconnect: (reason) => {
       // Otherwise the client comes back by itself, or somebody here wanted to go.
       const left = (late || lacking === "token") && reason === "io server disconnect";
-      end(late || failure(`disconnected before the ${lacking}: ${reason}`), left ? "left" : undefined);
+      end(late || failure(`disconnected before the ${lacking}: ${words(reason)}`), left ? "left" : undefined);
     },
     connect_error: notConnected,
     // Clients 1 and 2 are refused by it, and 2 tells every namespace what "/" was told. Of later ones it is an event like any.
@@ -160,13 +163,15 @@ function begin(socket, getToken, timeout, settle, patience = () => undefined) {
   }
   function notConnected(told) {
     // Not the client's own error, which may hold the URL.
-    end(isUnauthorizedError(told) ? unauthorized(told) : failure(`not connected: ${(told && told.message) || told}`));
+    end(isUnauthorizedError(told) ? unauthorized(told) : failure(`not connected: ${words(told)}`));
   }
   function leave() {
     over = true;
     clearTimeout(timer);
     for (const event of Object.keys(listeners)) socket.off(event, listeners[event]);
-    if (socket[turn] === mine) delete socket[turn];
+    const passed = () => { if (socket[turn] === mine) delete socket[turn]; };
+    if (lacking === "turn") mine.then(passed); // whoever comes next still waits for the one before
+    else passed();
     free();
   }
   function end(error, next) {

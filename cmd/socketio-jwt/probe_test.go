@@ -43,7 +43,7 @@ func TestProbe(t *testing.T) {
 		})
 	}
 	t.Run("a token's end, for those who stay", func(t *testing.T) {
-		_, answer := s.post(`{"username": "ada", "life": "1s"}`)
+		_, answer := s.post(`{"username": "ada", "life": "2s"}`) // less the part of this second that is over
 		runWith(t, answer, "probe", strings.TrimPrefix(s.url, "http://"), "--token", "-", "--stay", "20s").want(t, exitGood, "token_expired", "")
 	})
 	t.Run("the token of the environment", func(t *testing.T) {

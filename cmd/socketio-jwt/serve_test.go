@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -445,6 +447,23 @@ func TestServeEIO3(t *testing.T) {
 		}
 		if strings.Contains(s.log.String(), sid) {
 			t.Errorf("the log has the session's ID:\n%s", s.log)
+		}
+	}
+	if !strings.Contains(s.log.String(), "remote="+here) {
+		t.Errorf("the log does not say whom the proxy speaks for:\n%s", s.log)
+	}
+}
+
+// Without --eio3 a token in the URL, where logs and histories find it, is none.
+func TestServeTakesNoTokenFromTheQuery(t *testing.T) {
+	for _, eio3 := range []bool{false, true} {
+		s := start(t, fmt.Sprintf("--eio3=%t", eio3))
+		peer, err := sockettest.Dial(t.Context(), s.url, sockettest.Options{Query: url.Values{"token": {s.login("ada")}}})
+		if err == nil {
+			_ = peer.Close()
+		}
+		if refused := (*socketio.ConnectError)(nil); errors.As(err, &refused) == eio3 || !eio3 && refused.Message != "no token provided" {
+			t.Errorf("--eio3=%t: %v", eio3, err)
 		}
 	}
 }

@@ -26,6 +26,7 @@ func Guests(io *socketio.Server, verifier *token.Verifier) error {
 	return nil
 }
 
+// OwnRoom needs tokens with a sub (token.Options.Required), or those without share a room.
 func OwnRoom(ctx context.Context, s *socketio.Socket) {
 	if err := s.Join("user " + auth.Token(ctx).Subject); err != nil {
 		s.Disconnect(err)

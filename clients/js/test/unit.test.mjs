@@ -152,6 +152,7 @@ function outcome(promise) {
 
 describe("authenticate", () => {
   const cause = new Error("the session is over");
+  const noText = { toString: 1, valueOf: 1 }; // as a server can send it
   const endings = {
     "on authenticated": { resolves: true, happens: (s) => s.hear("authenticated") },
     "on unauthorized": { refused: told, happens: (s) => s.hear("unauthorized", { message: "m", data: told }) },
@@ -162,6 +163,9 @@ describe("authenticate", () => {
       happens: (s) => s.hear("connect_error", Object.assign(new Error("xhr poll error"), { description: token })),
     },
     "on a failed connection that is a text": { outside: true, error: /not connected: timeout$/, happens: (s) => s.hear("connect_error", "timeout") },
+    "on a failed connection that says nothing": { outside: true, error: /not connected: for no reason that was given$/, happens: (s) => s.hear("connect_error") },
+    "on an old client's error that becomes no text": { outside: true, error: /not connected: for no/, happens: (s) => s.hear("error", { message: noText }) },
+    "on a disconnection that becomes no text": { error: /before the answer: for no/, happens: (s) => s.hear("disconnect", noText) },
     "on a refused connection": { outside: true, refused: told, happens: (s) => s.hear("connect_error", Object.assign(new Error("x"), { data: told })) },
     "on an old client's refused connection": { outside: true, refused: told, happens: (s) => s.hear("error", told) },
     "when there is no answer": { error: /no answer within 20000 ms$/, happens: () => tick(20000) },
@@ -284,6 +288,24 @@ describe("authenticate", () => {
     assert.equal(socket.listening(), 0);
   });
 
+  test("nor for one that comes after that", async () => {
+    const socket = new Socket();
+    authenticate(socket, "a");
+    const second = outcome(authenticate(socket, "b", { timeout: 10 }));
+    await tick(10);
+    assert.ok(second.error);
+    const third = outcome(authenticate(socket, "c"));
+    await settled();
+    assert.deepEqual(socket.sent, [["authenticate", { token: "a" }]]);
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(third, {}, "it took the answer to another");
+    socket.hear("authenticated");
+    await settled();
+    assert.deepEqual(third, { resolved: true });
+    assert.deepEqual(Reflect.ownKeys(socket), Reflect.ownKeys(new Socket()), "members");
+  });
+
   test("takes an answer before its question for somebody else's", async () => {
     const socket = new Socket();
     const end = outcome(authenticate(socket, () => new Promise(() => {})));
@@ -386,6 +408,23 @@ describe("keepAuthenticated", () => {
     assert.deepEqual(shown(socket), ["a", "b"]);
   });
 
+  for (const [longest, expected] of [[5000, 5000], [Infinity, 2 ** 31 - 1]]) test(`never waits longer than a manager, or a timer, can: ${longest}`, async () => {
+    const socket = new Socket();
+    socket.io.reconnectionDelayMax = () => longest;
+    const failures = Array.from({ length: 40 }, () => new Error("no"));
+    const { heard } = kept([...failures, "a"], socket);
+    await settled();
+    const pauses = [];
+    while (heard.length < failures.length || shown(socket).length === 0) {
+      assert.equal(timers.size, 1);
+      const [{ at }] = timers.values();
+      pauses.push(at - now);
+      await tick(at - now);
+    }
+    assert.deepEqual(pauses.slice(0, 3), [1000, 2000, 4000]);
+    assert.equal(pauses.at(-1), expected);
+  });
+
   test("asks again when there was no token in time", async () => {
     const late = [];
     const slow = () => new Promise((resolve) => late.push(resolve));
@@ -483,11 +522,14 @@ describe("keepAuthenticated", () => {
     }
   });
 
-  test("does not wait for that for ever", async () => {
+  test("does not wait for that for ever, however often it is told", async () => {
     const { socket, heard } = kept([new Promise(() => {})]);
     await settled();
     socket.hear("unauthorized", { data: impatient });
-    await tick(20000);
+    await tick(19999);
+    socket.hear("unauthorized", { data: impatient });
+    assert.equal(heard.length, 0);
+    await tick(1);
     assert.deepEqual(heard.map(refusal), [impatient]);
     assert.equal(socket.listenerCount("authenticated"), 0);
   });
