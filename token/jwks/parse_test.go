@@ -122,6 +122,20 @@ func TestParseSet(t *testing.T) {
 	}
 }
 
+func TestMissingIsBounded(t *testing.T) {
+	s, err := New("https://login.example.com/keys", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 * maxMissing {
+		s.remember(fmt.Sprint(n))
+	}
+	if len(s.missing) != maxMissing {
+		t.Errorf("%d IDs are remembered", len(s.missing))
+	}
+	_ = s.Close()
+}
+
 func FuzzParseSet(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"a","x5c":["AAAA"]}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"AA","e":"AQAB"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},{"kty":"oct","k":""}]}`))

@@ -269,7 +269,6 @@ func (s *Set) fetched(got fetched, now time.Time) {
 	s.failures = 0
 	if got.keys != nil {
 		s.keys = got.keys
-		clear(s.missing)
 		s.opts.Logger.Info("jwks: keys fetched", "ids", s.keys)
 	}
 	refresh := s.opts.Refresh

@@ -383,6 +383,88 @@ func TestMissesAreRemembered(t *testing.T) {
 	})
 }
 
+// A set that would do, were it not too large, or somewhere else.
+func TestGoodAnswersThatAreNotTaken(t *testing.T) {
+	for name, spoil := range map[string]func(w http.ResponseWriter, r *http.Request, set string){
+		"too large": func(w http.ResponseWriter, _ *http.Request, set string) {
+			fmt.Fprint(w, set, strings.Repeat(" ", 1<<20))
+		},
+		"another origin": func(w http.ResponseWriter, r *http.Request, set string) {
+			if r.Host == "localhost" {
+				http.Redirect(w, r, "http://127.0.0.1/keys", http.StatusFound)
+				return
+			}
+			fmt.Fprint(w, set)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(i *issuer) {
+				v, set := i.verifier(jwks.Options{})
+				i.answers(func(w http.ResponseWriter, r *http.Request) {
+					i.mu.Lock()
+					defer i.mu.Unlock()
+					spoil(w, r, i.set())
+				})
+				want(t, name, set.Refresh(i.t.Context()), token.ErrKeysUnavailable)
+				want(t, name, verify(v, i.sign("1")), token.ErrKeysUnavailable)
+				i.wantAsked(1, name)
+			})
+		})
+	}
+}
+
+// A fetch that is under way may have begun before a rotation: a token of the new key
+// waits for the one after it, whether there were keys before or not.
+func TestRotationDuringAFetch(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		v, _ := i.verifier(jwks.Options{})
+		i.answers(func(w http.ResponseWriter, _ *http.Request) {
+			i.mu.Lock()
+			set := i.set()
+			i.mu.Unlock()
+			time.Sleep(700 * time.Millisecond)
+			fmt.Fprint(w, set)
+		})
+		for n := range 3 {
+			young := fmt.Sprint("young-", n)
+			unknown := junk(t, "junk-"+young)
+			var asking sync.WaitGroup
+			asking.Go(func() { want(t, "what begins a fetch", verify(v, unknown), token.ErrKeyNotFound) })
+			time.Sleep(400 * time.Millisecond)
+			i.publish("1", young)
+			begun := time.Now()
+			want(t, "the new key", verify(v, i.sign(young)), nil)
+			if took := time.Since(begun); took > 2*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			asking.Wait()
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+// When a fetch fails, those who wait for the next hear so at once.
+func TestFailureIsToldToAll(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		v, _ := i.verifier(jwks.Options{})
+		want(t, "before", verify(v, i.sign("1")), nil)
+		time.Sleep(time.Minute)
+		i.answers(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Second)
+			http.Error(w, "down", http.StatusBadGateway)
+		})
+		var asking sync.WaitGroup
+		asking.Go(func() { want(t, "the first", verify(v, junk(t, "a")), token.ErrKeysUnavailable) })
+		time.Sleep(500 * time.Millisecond)
+		begun := time.Now()
+		want(t, "the second", verify(v, junk(t, "b")), token.ErrKeysUnavailable)
+		if took := time.Since(begun); took > 600*time.Millisecond {
+			t.Errorf("it took %s", took)
+		}
+		asking.Wait()
+	})
+}
+
 // What an issuer answers that is no set of keys leaves those there are as they are.
 func TestBadAnswers(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter, *http.Request){
@@ -393,10 +475,6 @@ func TestBadAnswers(t *testing.T) {
 		},
 		"too many keys": func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, `{"keys":[`+strings.Repeat(`{},`, 100)+`{}]}`)
-		},
-		"too large": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[`, strings.Repeat(" ", 2<<20)) },
-		"redirected away": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://127.0.0.1/keys", http.StatusFound)
 		},
 		"round and round": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/keys", http.StatusFound) },
 		"never":           func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
