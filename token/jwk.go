@@ -1,33 +1,21 @@
 package token
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
-	"encoding/base64"
-	"errors"
-	"math/big"
 	"slices"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json"
 )
 
-// jwk is a JSON Web Key (RFC 7517, section 4; RFC 7518, section 6; RFC 8037,
-// section 2), as far as verification needs it. Parameters that it does not have,
-// x5u and x5c among them, are ignored.
+// jwk is what a JSON Web Key says of itself (RFC 7517, section 4). Its key is read by
+// the library, its certificates (x5c, x5t) too, which have to be of that key; x5u is
+// never fetched.
 type jwk struct {
 	Type      string   `json:"kty"`
 	Use       string   `json:"use"`
 	Uses      []string `json:"key_ops"`
 	Algorithm string   `json:"alg"`
 	ID        string   `json:"kid"`
-	Curve     string   `json:"crv"`
-	X         string   `json:"x"`
-	Y         string   `json:"y"`
-	Modulus   string   `json:"n"`
-	Exponent  string   `json:"e"`
-	Secret    string   `json:"k"`
 	Private   string   `json:"d"`
 }
 
@@ -60,87 +48,22 @@ func JWK(text []byte, algs ...Algorithm) Key {
 	case parsed.Private != "":
 		return unusable("%w", errPrivate)
 	}
-	k := parsed.key(algs)
+	k := readJWK(text, algs)
 	if parsed.ID != "" && k.k.err == nil {
 		return k.WithID(parsed.ID)
 	}
 	return k
 }
 
-// key returns the Key of the parameters that belong to the kty.
-func (j jwk) key(algs []Algorithm) Key {
-	var public any
-	var err error
-	switch j.Type {
-	case "oct":
-		secret, err := decodeJWK(j.Secret)
-		if err != nil {
-			return unusable("the k of this JWK is not base64url")
-		}
+// readJWK returns the Key of a JWK's parameters.
+func readJWK(text []byte, algs []Algorithm) Key {
+	var read jose.JSONWebKey
+	if err := read.UnmarshalJSON(text); err != nil {
+		// Its texts may repeat what stands in the JWK.
+		return unusable("the parameters of this JWK are not those of a key of its kty (oct, RSA, EC on P-256, P-384 or P-521, OKP on Ed25519), or its certificate is of another key")
+	}
+	if secret, ok := read.Key.([]byte); ok {
 		return SecretBytes(secret, algs...)
-	case "RSA":
-		public, err = j.rsa()
-	case "EC":
-		public, err = j.ec()
-	case "OKP":
-		public, err = j.okp()
-	default:
-		return unusable("the kty of this JWK is none of oct, RSA, EC and OKP")
 	}
-	if err != nil {
-		return unusable("%w", err)
-	}
-	return publicKey(public, algs)
-}
-
-func (j jwk) rsa() (any, error) {
-	modulus, err := decodeJWK(j.Modulus)
-	if err != nil {
-		return nil, errors.New("the n of this JWK is not base64url")
-	}
-	exponent, err := decodeJWK(j.Exponent)
-	e := new(big.Int).SetBytes(exponent)
-	if err != nil || e.BitLen() > 31 { // more fits no rsa.PublicKey of a 32-bit machine
-		return nil, errors.New("the e of this JWK is no usable exponent")
-	}
-	return &rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: int(e.Int64())}, nil
-}
-
-func (j jwk) ec() (any, error) {
-	curve, ok := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[j.Curve]
-	if !ok {
-		return nil, errors.New("the crv of this JWK is none of P-256, P-384 and P-521")
-	}
-	x, errX := decodeJWK(j.X)
-	y, errY := decodeJWK(j.Y)
-	// RFC 7518, section 6.2.1.2: both have the full size of the curve.
-	size := (curve.Params().BitSize + 7) / 8
-	if errX != nil || errY != nil || len(x) != size || len(y) != size {
-		return nil, errors.New("the x or y of this JWK is not base64url of the curve's size")
-	}
-	public, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y))
-	if err != nil {
-		return nil, errors.New("the point of this JWK is not on its curve")
-	}
-	return public, nil
-}
-
-func (j jwk) okp() (any, error) {
-	if j.Curve != "Ed25519" {
-		return nil, errors.New("the crv of this JWK is not Ed25519")
-	}
-	x, err := decodeJWK(j.X)
-	if err != nil || len(x) != ed25519.PublicKeySize {
-		return nil, errors.New("the x of this JWK is not base64url of 32 bytes")
-	}
-	return ed25519.PublicKey(x), nil
-}
-
-// decodeJWK decodes a parameter, which must not be absent.
-func decodeJWK(parameter string) ([]byte, error) {
-	decoded, err := base64.RawURLEncoding.Strict().DecodeString(parameter)
-	if err == nil && len(decoded) == 0 {
-		err = errors.New("empty")
-	}
-	return decoded, err
+	return publicKey(read.Key, algs)
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -118,7 +119,8 @@ func checkRSA(public *rsa.PublicKey) error {
 	switch bits := public.N.BitLen(); {
 	case bits < least || bits > most:
 		return fmt.Errorf("an RSA key has %d to %d bits, this one has %d", least, most, bits)
-	case public.E < 3 || public.E%2 == 0 || public.N.Bit(0) == 0:
+	// crypto/rsa takes no exponent of more than 31 bits.
+	case public.E < 3 || public.E > math.MaxInt32 || public.E%2 == 0 || public.N.Bit(0) == 0:
 		return fmt.Errorf("the RSA key's modulus or exponent is no RSA key's")
 	}
 	return nil

@@ -23,7 +23,8 @@ type Verifier struct {
 
 // NewVerifier returns a Verifier for tokens signed with keys. It fails, with an
 // error that matches ErrKey or ErrOptions, if a key that is known already cannot be
-// used or if opts is unsafe for it.
+// used or if opts is unsafe for it. Keys that have a method PublicKeys() bool say by it
+// that all those they will ever give are public.
 func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -45,6 +46,11 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if public, ok := keys.(interface{ PublicKeys() bool }); ok && public.PublicKeys() {
+		if missing := opts.missingForPublic(); missing != "" {
+			return nil, fmt.Errorf("%w: with public keys they need %s", ErrOptions, missing)
+		}
 	}
 	if known != nil {
 		if err := opts.fitKeys(known); err != nil {

@@ -22,6 +22,7 @@ const module = "socketiojwt"
 // its line, and may import it.
 var mayImport = map[string][]string{
 	"token":               {},
+	"token/jwks":          {"token"},
 	"engineio":            {},
 	"socketio":            {"engineio"},
 	"socketio/sockettest": {"engineio", "socketio"},
@@ -40,6 +41,7 @@ var mayImport = map[string][]string{
 var onlyIn = map[string][]string{
 	"github.com/gobwas/ws":       {"engineio/websocket.go"},
 	"github.com/golang-jwt/jwt":  {"token/"},
+	"github.com/go-jose/go-jose": {"token/"},
 	"github.com/alecthomas/kong": {"cmd/"},
 }
 

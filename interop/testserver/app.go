@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"time"
@@ -10,11 +11,13 @@ import (
 	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
+	"socketiojwt/token/jwks"
 )
 
 // app is a server with gates in front of its namespaces.
 type app struct {
 	io      *socketio.Server
+	keys    *jwks.Set // nil without -keys
 	waiting waitingRoom
 }
 
@@ -69,6 +72,11 @@ func newApp(o options) (*app, error) {
 		setUp(n)
 		return nil
 	}
+	if o.keys != "" {
+		if err := a.guardByIssuer(o, guarded); err != nil {
+			return nil, err
+		}
+	}
 	gated := func(name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
 		return guarded(verifier, name, mode, opts)
 	}
@@ -92,6 +100,27 @@ func newApp(o options) (*app, error) {
 		}
 	}
 	return a, nil
+}
+
+// guardByIssuer puts gates that know keys by their URL before two namespaces.
+func (a *app) guardByIssuer(o options, guarded func(*token.Verifier, string, func(*auth.Gate) socketio.ConnectMiddleware, auth.Options) error) (err error) {
+	if a.keys, err = jwks.New(o.keys, jwks.Options{Logger: o.log}); err != nil {
+		return err
+	}
+	verifier, err := token.NewVerifier(a.keys, token.Options{Issuers: []string{o.issuer}, Audiences: []string{o.audience}})
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		guarded(verifier, "/issuer", func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }, auth.Options{}),
+		guarded(verifier, "/issuer-event", func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event }, auth.Options{}),
+	)
+}
+
+func (a *app) close() {
+	if a.keys != nil {
+		_ = a.keys.Close()
+	}
 }
 
 // authorize holds up a token with the claim `wait` until a test releases it.

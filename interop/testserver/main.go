@@ -33,6 +33,7 @@ type options struct {
 	eio3              bool
 	heartbeat         time.Duration
 	clientFiles       string
+	keys              string
 	secret            string
 	log               *slog.Logger
 }
@@ -51,6 +52,7 @@ func main() {
 	flag.BoolVar(&o.eio3, "eio3", false, "let clients of Socket.IO 1 and 2 in, and take tokens from the query")
 	flag.DurationVar(&o.heartbeat, "heartbeat", 0, "as engineio.Options.PingInterval; with five times that to answer")
 	flag.StringVar(&o.clientFiles, "client-files", "", "a folder with the files of the JavaScript client")
+	flag.StringVar(&o.keys, "keys", "", "URL of a JWK Set, for the namespaces /issuer and /issuer-event")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -72,6 +74,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	defer app.close()
 	sockets, err := app.io.Handler()
 	if err != nil {
 		return err

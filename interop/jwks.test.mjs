@@ -1,0 +1,100 @@
+// An issuer that is away for a while, or has a new key, as clients live through it.
+import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { describe, test } from "node:test";
+import { ask, audience, dial, heard, issuer, pause, startServer, transports, versions } from "./harness.mjs";
+
+const limit = { timeout: 60_000 };
+const namespaces = { handshake: "/issuer", event: "/issuer-event" };
+
+// publisher is an issuer with one key, whose set is at the same URL each time that it is up.
+class Publisher {
+  #keys = [];
+  #port = 0;
+  #server;
+
+  constructor() { this.rotate(); }
+
+  rotate() { this.#keys = [...this.#keys, { kid: `key-${this.#keys.length + 1}`, ...generateKeyPairSync("rsa", { modulusLength: 2048 }) }]; }
+
+  async open() {
+    this.#server = createServer((request, response) => {
+      const keys = this.#keys.map(({ kid, publicKey }) => ({ ...publicKey.export({ format: "jwk" }), kid, use: "sig" }));
+      response.setHeader("Content-Type", "application/json").end(JSON.stringify({ keys }));
+    }).listen(this.#port, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.#port = this.#server.address().port;
+  }
+
+  close() {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  get url() { return `http://127.0.0.1:${this.#port}/keys`; }
+
+  // token is one by the newest key.
+  token(claims) {
+    const { kid, privateKey } = this.#keys.at(-1);
+    const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const exp = Math.floor(Date.now() / 1000) + 60;
+    const input = `${encode({ alg: "RS256", typ: "JWT", kid })}.${encode({ iss: issuer, aud: audience, sub: "ada", exp, ...claims })}`;
+    return `${input}.${sign("sha256", Buffer.from(input), privateKey).toString("base64url")}`;
+  }
+}
+
+// come dials and authenticates at each connect, as a program does that wants to stay.
+function come(t, publisher, { io, url, mode, transport }) {
+  let visits = 0;
+  const payload = () => ({ token: publisher.token({ visit: ++visits }) });
+  const socket = dial(t, io, url, namespaces[mode], {
+    transports: transports[transport], reconnection: true, reconnectionDelay: 200, reconnectionDelayMax: 500, autoConnect: false,
+  });
+  if (mode === "handshake") socket.auth = (give) => give(payload());
+  else socket.on("connect", () => socket.emit("authenticate", payload()));
+  socket.refused = [];
+  socket.on("connect_error", (err) => { if (err.data) socket.refused.push(err.data); }); // final, and never here
+  socket.on("unauthorized", ({ data }) => { if (data.reason !== "keys_unavailable") socket.refused.push(data); });
+  socket.connect();
+  return socket;
+}
+
+const everybody = Object.entries(versions).flatMap(([version, io]) => Object.keys(namespaces).flatMap((mode) =>
+  Object.keys(transports).map((transport) => ({ who: `${version} by ${transport}, ${mode} mode`, io, mode, transport }))));
+
+describe("keys that an issuer publishes", { concurrency: true }, () => {
+  test("an outage of five seconds before the first key: clients come back by themselves until they are let in", limit, async (t) => {
+    const publisher = new Publisher();
+    await publisher.open(); // for its port
+    await publisher.close();
+    const server = await startServer(["-keys", publisher.url]);
+    t.after(() => server.stop());
+    const sockets = everybody.map((one) => ({ ...one, socket: come(t, publisher, { ...one, url: server.url }) }));
+    const welcomed = sockets.map(({ who, socket }) => heard(socket, "welcome", 30_000).then(() => who));
+    assert.equal(await Promise.race([...welcomed, pause(5_000).then(() => "nobody")]), "nobody");
+    await publisher.open();
+    t.after(() => publisher.close());
+    await Promise.all(welcomed);
+    for (const { who, socket } of sockets) {
+      assert.ok((await ask(socket, "whoami"))[0].visit > 1, `${who} came once`);
+      assert.deepEqual(socket.refused, [], who);
+    }
+  });
+
+  test("an outage when the keys are known is not noticed, and a new key works at once when it is over", limit, async (t) => {
+    const publisher = new Publisher();
+    await publisher.open();
+    const server = await startServer(["-keys", publisher.url]);
+    t.after(() => server.stop());
+    const enter = () => Promise.all(everybody.map((one) => heard(come(t, publisher, { ...one, url: server.url }), "welcome", 20_000)));
+    await enter();
+    await publisher.close();
+    await enter();
+    publisher.rotate();
+    await publisher.open();
+    t.after(() => publisher.close());
+    await enter();
+  });
+});

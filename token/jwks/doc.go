@@ -1,0 +1,35 @@
+// Package jwks gets the keys that an issuer publishes: a JWK Set (RFC 7517, section
+// 5), at a URL that is given, or that the issuer's metadata names (OpenID Connect
+// Discovery 1.0, section 4; RFC 8414, section 3).
+//
+//	keys, err := jwks.Discover("https://login.example.com/", jwks.Options{})
+//	if err != nil { ... }
+//	defer keys.Close()
+//	verifier, err := token.NewVerifier(keys, token.Options{
+//		Issuers:   []string{"https://login.example.com/"},
+//		Audiences: []string{"chat"},
+//	})
+//
+// Nothing is fetched until a token needs a key. From then on the set is fetched
+// again before it gets old, and when a token names a key ID that it has not, at most
+// once in [Options.MissInterval] whatever tokens come. While the issuer cannot be
+// reached the keys are used on, for [Options.Stale]; then tokens are told
+// token.ErrKeysUnavailable, as they are while there are no keys yet.
+//
+// # What is trusted
+//
+// The URL is ours, never a token's: no claim and no header becomes a part of one. It
+// is https, unless the host is this machine, and a redirect stays on its origin.
+// Secrets that somebody published are no keys, and neither are private keys.
+//
+// # Concurrency
+//
+// A Set may be used concurrently. It has one request under way at a time, on a
+// goroutine that lives no longer, and one timer. Close ends both and waits.
+//
+// # Limits
+//
+// A response has at most 1 MiB, a set at most 100 keys, a request takes at most 5 s,
+// unless Options say otherwise. A token whose key ID is unknown waits for the next
+// fetch, so an unknown ID can cost a token MissInterval and a request.
+package jwks

@@ -1,0 +1,158 @@
+package jwks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// source is where a JWK Set comes from. It belongs to the one fetch that runs.
+type source struct {
+	issuer string   // whose metadata names the URL; empty when it is given
+	url    *url.URL // of the set; nil until it is known
+	etag   string   // of the set that was fetched last
+}
+
+// fetched is what one fetch brought.
+type fetched struct {
+	keys    *published    // nil when those there are still hold
+	refresh time.Duration // how long the issuer wants them to be used; 0 when it says nothing
+}
+
+// fetch gets the set, and where it is before that if need be.
+func (src *source) fetch(ctx context.Context, opts *Options) (fetched, error) {
+	if src.url == nil {
+		if err := src.discover(ctx, opts); err != nil {
+			return fetched{}, err
+		}
+	}
+	got, err := src.fetchSet(ctx, opts)
+	if err != nil && src.issuer != "" {
+		src.url, src.etag = nil, "" // it may have moved
+	}
+	return got, err
+}
+
+func (src *source) fetchSet(ctx context.Context, opts *Options) (fetched, error) {
+	body, header, err := request(ctx, opts, src.url, src.etag)
+	if err != nil {
+		return fetched{}, err
+	}
+	got := fetched{refresh: maxAge(header)}
+	if body == nil { // 304
+		return got, nil
+	}
+	got.keys, err = parseSet(body, opts)
+	if err == nil {
+		src.etag = header.Get("ETag")
+	}
+	return got, err
+}
+
+// discover asks the issuer's metadata for the URL of the set. It has to be that
+// issuer's own, to the byte (RFC 8414, section 3.3).
+func (src *source) discover(ctx context.Context, opts *Options) error {
+	var failed []error
+	for _, text := range metadataURLs(src.issuer) {
+		u, err := parseURL(text)
+		if err != nil {
+			return err
+		}
+		body, _, err := request(ctx, opts, u, "")
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		var metadata struct {
+			Issuer string `json:"issuer"`
+			JWKS   string `json:"jwks_uri"`
+		}
+		switch {
+		case json.Unmarshal(body, &metadata) != nil:
+			return errors.New("the issuer's metadata is no JSON object, or gives a member twice")
+		case metadata.Issuer != src.issuer:
+			return fmt.Errorf("the metadata is of another issuer, %.200q", metadata.Issuer)
+		}
+		src.url, err = parseURL(metadata.JWKS)
+		if err != nil {
+			return fmt.Errorf("jwks_uri of the issuer's metadata: %w", err)
+		}
+		return nil
+	}
+	return errors.Join(failed...)
+}
+
+// metadataURLs returns where an issuer's metadata may be: behind its whole name
+// (OpenID Connect Discovery 1.0, section 4.1), or before its path (RFC 8414, section
+// 3.1).
+func metadataURLs(issuer string) []string {
+	trimmed := strings.TrimSuffix(issuer, "/")
+	openID := trimmed + "/.well-known/openid-configuration"
+	u, err := url.Parse(trimmed)
+	if err != nil {
+		return []string{openID}
+	}
+	u.Path = "/.well-known/oauth-authorization-server" + u.Path
+	return []string{openID, u.String()}
+}
+
+// request makes one request. The body is nil when the server says that what etag names
+// still holds.
+func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body []byte, header http.Header, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Accept", "application/json, application/jwk-set+json")
+	if etag != "" {
+		r.Header.Set("If-None-Match", etag)
+	}
+	response, err := opts.Client.Do(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	switch {
+	case response.StatusCode == http.StatusNotModified && etag != "":
+		return nil, response.Header, nil
+	case response.StatusCode != http.StatusOK:
+		return nil, nil, fmt.Errorf("%s answers %d", u.Host, response.StatusCode)
+	}
+	body, err = io.ReadAll(io.LimitReader(response.Body, opts.MaxBody+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if int64(len(body)) > opts.MaxBody {
+		return nil, nil, fmt.Errorf("%s answers with more than %d bytes", u.Host, opts.MaxBody)
+	}
+	return body, response.Header, nil
+}
+
+// maxAge returns how long a response is fresh (RFC 9111, sections 5.1 and 5.2.2): 0
+// when it does not say, and as little as there is when it says not at all.
+func maxAge(header http.Header) (fresh time.Duration) {
+	const none = time.Nanosecond
+	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		switch strings.ToLower(name) {
+		case "no-store", "no-cache":
+			return none
+		case "max-age":
+			seconds, err := strconv.ParseInt(strings.Trim(value, `"`), 10, 32)
+			if err != nil || seconds < 0 {
+				continue
+			}
+			age, _ := strconv.ParseInt(header.Get("Age"), 10, 32) // 0 when there is none
+			fresh = max(none, time.Duration(seconds-max(0, age))*time.Second)
+		}
+	}
+	return fresh
+}

@@ -1,0 +1,328 @@
+package jwks
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"socketiojwt/token"
+)
+
+// Set is the keys that an issuer publishes now. It implements token.Keys. Make one with
+// New or Discover; whoever makes it calls Close.
+type Set struct {
+	opts   Options
+	source source // of the fetch that runs
+
+	mu       sync.Mutex // guards what follows
+	keys     *published // nil until there are some
+	goodTo   time.Time  // when keys that could not be fetched again are given up
+	failure  error      // why the last fetch failed; nil when it did not
+	failures int        // in a row
+	missing  map[string]time.Time
+	current  *flight   // the fetch under way; nil when there is none
+	began    time.Time // when the last one began
+	next     *flight   // the fetch that has not begun
+	due      time.Time // when it does; zero: when somebody needs it
+	timer    *time.Timer
+	closed   bool
+
+	stop    context.CancelFunc // ends the fetch under way
+	life    context.Context
+	fetches sync.WaitGroup
+}
+
+// flight is one fetch, for those who wait for it.
+type flight struct{ done chan struct{} }
+
+func newFlight() *flight { return &flight{make(chan struct{})} }
+
+// New returns the keys at a URL of a JWK Set. It fetches nothing yet, and fails for a
+// URL that is not https, unless its host is this machine, or if opts contradict each
+// other.
+func New(url string, opts Options) (*Set, error) {
+	u, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	return newSet(source{url: u}, opts)
+}
+
+// Discover returns the keys of an issuer, at the URL that its metadata names. The
+// issuer is written as it is in iss. It fails as New does.
+func Discover(issuer string, opts Options) (*Set, error) {
+	u, err := parseURL(issuer)
+	if err != nil {
+		return nil, err
+	}
+	if u.RawQuery != "" {
+		return nil, fmt.Errorf("jwks: an issuer has no query (RFC 8414, section 2)")
+	}
+	return newSet(source{issuer: issuer}, opts)
+}
+
+func newSet(src source, opts Options) (*Set, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{opts: opts, source: src, missing: make(map[string]time.Time), next: newFlight()}
+	s.life, s.stop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// PublicKeys reports true: what the Set gives is public keys alone, so that
+// token.NewVerifier can ask for issuers and audiences at the start.
+func (s *Set) PublicKeys() bool { return true }
+
+// maxMissing bounds the key IDs that are remembered as missing, since strangers choose
+// them; missingFor, how long each is, since a new key may have an ID that was guessed.
+const (
+	maxMissing = 1000
+	missingFor = 10 * time.Second
+)
+
+// Key returns the key for a token. It waits, for as long as ctx allows, for keys that
+// have to be fetched first, and returns token.ErrKeysUnavailable if that fails. For a
+// key ID that is unknown it waits for a fetch that begins after it was asked, so that a
+// new key works at once, and returns token.ErrKeyNotFound if that does not bring it.
+func (s *Set) Key(ctx context.Context, u token.Unverified) (token.Key, error) {
+	if !slices.Contains(s.opts.Algorithms, u.Header.Algorithm) {
+		return token.Key{}, fmt.Errorf("%w: the header names none of those the issuer's keys may be for", token.ErrAlgorithm)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(s.opts.Now())
+	for missed := false; ; {
+		if k, ok := s.keys.key(u.Header); ok {
+			return k, nil
+		}
+		if missed && s.failure == nil && s.keys != nil {
+			s.remember(u.Header.KeyID)
+			return token.Key{}, errMissing
+		}
+		awaited, err := s.wanted(u.Header.KeyID, missed)
+		if err != nil {
+			return token.Key{}, err
+		}
+		missed = awaited != s.current // it begins only now
+		s.mu.Unlock()
+		select {
+		case <-awaited.done:
+		case <-ctx.Done():
+			err = fmt.Errorf("%w: %w", token.ErrKeysUnavailable, context.Cause(ctx))
+		}
+		s.mu.Lock()
+		if err != nil {
+			return token.Key{}, err
+		}
+	}
+}
+
+var errMissing = fmt.Errorf("%w: the issuer publishes none that fits", token.ErrKeyNotFound)
+
+// unavailable is the error while keys cannot be fetched. s.mu is held.
+func (s *Set) unavailable() error {
+	switch {
+	case s.closed:
+		return fmt.Errorf("%w: the set is closed", token.ErrKeysUnavailable)
+	case s.failure == nil:
+		return token.ErrKeysUnavailable
+	}
+	return fmt.Errorf("%w: %w", token.ErrKeysUnavailable, s.failure)
+}
+
+// expire gives up keys that are too old. s.mu is held.
+func (s *Set) expire(now time.Time) {
+	if s.keys != nil && !now.Before(s.goodTo) {
+		s.keys = nil
+	}
+}
+
+// wanted returns the fetch that may bring a key that is not there, or an error when
+// that need not be waited for: since it was fetched in vain lately, or the fetch that
+// was waited for has failed. s.mu is held.
+func (s *Set) wanted(id string, waited bool) (*flight, error) {
+	now := s.opts.Now()
+	missing, known := s.missing[id]
+	switch {
+	case s.closed || waited:
+		return nil, s.unavailable()
+	case s.keys == nil && s.current != nil:
+		return s.current, nil
+	case s.keys != nil && known && now.Before(missing.Add(missingFor)):
+		return nil, errMissing
+	}
+	earliest := s.began.Add(s.opts.MissInterval)
+	if s.failure != nil {
+		if earliest = s.began.Add(s.backoff()); now.Before(earliest) {
+			return nil, s.unavailable() // and not wait for what may fail again
+		}
+	}
+	if s.began.IsZero() || earliest.Before(now) {
+		earliest = now
+	}
+	if s.due.IsZero() || earliest.Before(s.due) {
+		s.schedule(earliest)
+	}
+	return s.next, nil
+}
+
+// remember notes that the issuer has no key of that ID. s.mu is held.
+func (s *Set) remember(id string) {
+	if id == "" {
+		return
+	}
+	if len(s.missing) >= maxMissing {
+		for one := range s.missing { // any
+			delete(s.missing, one)
+			break
+		}
+	}
+	s.missing[id] = s.opts.Now()
+}
+
+const (
+	leastBackoff = time.Second
+	mostBackoff  = time.Minute
+)
+
+// backoff returns how long after the beginning of a fetch that failed the next may
+// begin. s.mu is held.
+func (s *Set) backoff() time.Duration {
+	return min(leastBackoff<<min(s.failures-1, 10), mostBackoff)
+}
+
+// schedule sets when the next fetch begins. s.mu is held.
+func (s *Set) schedule(due time.Time) {
+	s.due = due
+	if s.closed || s.current != nil { // the end of the one under way comes back to it
+		return
+	}
+	wait := min(due.Sub(s.opts.Now()), longestSleep)
+	if s.timer == nil {
+		s.timer = time.AfterFunc(wait, s.wake)
+		return
+	}
+	s.timer.Reset(wait)
+}
+
+// longestSleep bounds how long the timer sleeps: it may stand still while the machine
+// is suspended, and the clock decides.
+const longestSleep = time.Minute
+
+// wake is called by the timer. It begins the next fetch if that is due.
+func (s *Set) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.current != nil || s.due.IsZero() {
+		return
+	}
+	now := s.opts.Now()
+	if left := s.due.Sub(now); left > 0 {
+		s.timer.Reset(min(left, longestSleep))
+		return
+	}
+	s.current, s.next, s.due, s.began = s.next, newFlight(), time.Time{}, now
+	s.fetches.Go(s.fetch)
+}
+
+// fetch runs one fetch.
+func (s *Set) fetch() {
+	ctx, cancel := context.WithTimeout(s.life, s.opts.Timeout)
+	got, err := s.source.fetch(ctx, &s.opts)
+	cancel()
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.current.done) // who waited has to wait for the lock
+	s.current = nil
+	now := s.opts.Now()
+	if s.failure = err; err != nil {
+		s.fetchFailed(now)
+	} else {
+		s.fetched(got, now)
+	}
+	if s.closed || err != nil { // who waits for the next one waits in vain
+		close(s.next.done)
+		s.next = newFlight()
+	}
+}
+
+// fetchFailed plans the next fetch after one that failed: without keys, when somebody
+// asks. s.mu is held.
+func (s *Set) fetchFailed(now time.Time) {
+	s.failures++
+	s.opts.Logger.Warn("jwks: keys could not be fetched", "failures", s.failures, "cause", s.failure)
+	s.expire(now)
+	if s.due = (time.Time{}); s.keys != nil {
+		s.schedule(s.began.Add(s.backoff()))
+	}
+}
+
+// fetched takes what a fetch brought, and plans the next: before the keys get old, or
+// when a token asked for meanwhile. s.mu is held.
+func (s *Set) fetched(got fetched, now time.Time) {
+	s.failures = 0
+	if got.keys != nil {
+		s.keys = got.keys
+		s.opts.Logger.Info("jwks: keys fetched", "ids", s.keys)
+	}
+	refresh := s.opts.Refresh
+	if got.refresh > 0 {
+		refresh = min(max(got.refresh, s.opts.RefreshLeast), s.opts.RefreshMost)
+	}
+	s.goodTo = now.Add(refresh + s.opts.Stale)
+	early := time.Duration(rand.Int64N(int64(refresh/10) + 1))
+	again := now.Add(refresh - early)
+	if !s.due.IsZero() && s.due.Before(again) {
+		again = s.due
+	}
+	s.schedule(again)
+}
+
+// Refresh fetches the keys now, or after the fetch under way, and returns its error: a
+// program can see at its start whether the issuer can be reached.
+func (s *Set) Refresh(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closed {
+		defer s.mu.Unlock()
+		return s.unavailable()
+	}
+	awaited := s.next
+	s.schedule(s.opts.Now())
+	s.mu.Unlock()
+	select {
+	case <-awaited.done:
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", token.ErrKeysUnavailable, context.Cause(ctx))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure != nil || s.closed {
+		return s.unavailable()
+	}
+	return nil
+}
+
+// Close ends the fetch under way and waits for it. Keys that were fetched are used on
+// for as long as they are good. It may be called more than once.
+func (s *Set) Close() error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		if s.timer != nil {
+			s.timer.Stop()
+		}
+		if s.current == nil {
+			close(s.next.done) // for those who wait for what will not come
+		}
+	}
+	s.mu.Unlock()
+	s.stop()
+	s.fetches.Wait()
+	return nil
+}
