@@ -22,6 +22,7 @@ const module = "socketiojwt"
 // its line, and may import it.
 var mayImport = map[string][]string{
 	"token":               {},
+	"token/tokentest":     {"token", "token/mint", "internal/memnet"},
 	"engineio":            {},
 	"socketio":            {"engineio"},
 	"socketio/sockettest": {"engineio", "socketio"},
