@@ -361,16 +361,20 @@ func (f *failed) FailNow()              { f.yes = true; panic(f) }
 // Wrong use fails the test that it is in.
 func TestWrongUseFailsTheTest(t *testing.T) {
 	for name, use := range map[string]func(testing.TB){
-		"secret":        func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{Algorithm: token.HS256}) },
-		"URL":           func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{URL: "localhost"}) },
-		"query":         func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{URL: "http://localhost?a"}) },
-		"both":          func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{URL: "http://localhost", Listen: true}) },
-		"unknown key":   func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Retire("key-2") },
-		"contradiction": func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Drop: true, Hang: true}) },
-		"status":        func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Status: 99}) },
-		"odd key":       func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{"x"}}) },
-		"claims":        func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Sign(map[string]any{"x": func() {}}) },
-		"hostile":       func(t testing.TB) { tokentest.Hostile(t, mint.SigningKey{}, nil, mint.Header{}) },
+		"secret":      func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{Algorithm: token.HS256}) },
+		"URL":         func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{URL: "localhost"}) },
+		"query":       func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{URL: "http://localhost?a"}) },
+		"both":        func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{URL: "http://localhost", Listen: true}) },
+		"unknown key": func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Retire("key-2") },
+		"contradiction": func(t testing.TB) {
+			tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Drop: true, Hang: true})
+		},
+		"status": func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Status: 99}) },
+		"odd key": func(t testing.TB) {
+			tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{"x"}})
+		},
+		"claims":  func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Sign(map[string]any{"x": func() {}}) },
+		"hostile": func(t testing.TB) { tokentest.Hostile(t, mint.SigningKey{}, nil, mint.Header{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &failed{TB: t}
