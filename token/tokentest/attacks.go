@@ -21,6 +21,7 @@ var headerAttacks = []attack{
 	{name: "alg nOnE", header: set("alg", `"nOnE"`), sign: nothing, want: token.ErrUnsigned},
 	{name: "alg none, escaped", header: set("alg", `"n\u006fne"`), sign: nothing, want: token.ErrUnsigned},
 	{name: "alg none, signed", header: set("alg", `"none"`), want: token.ErrUnsigned},
+	{name: "alg NONE, signed", header: set("alg", `"NONE"`), want: token.ErrUnsigned},
 	{name: "alg none, with the signature of another header", header: set("alg", `"none"`), sign: unchanged, want: token.ErrUnsigned},
 	{name: "alg none and a space", header: set("alg", `"none "`), sign: nothing, want: token.ErrUnsigned},
 	{name: "alg none and a NUL", header: set("alg", `"none\u0000"`), sign: nothing, want: token.ErrHeader},

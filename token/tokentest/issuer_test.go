@@ -325,8 +325,18 @@ func TestOddKeys(t *testing.T) {
 	}
 	text, _ := certificates[0].(string)
 	der, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || token.DER(der).Err() != nil {
-		t.Errorf("the certificate holds no key: %v, %v", err, token.DER(der).Err())
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := token.NewVerifier(token.DER(der), token.Options{Issuers: []string{issuer.URL()}, Audiences: []string{"chat"}})
+	if err != nil {
+		t.Fatalf("the certificate holds no key: %v", err)
+	}
+	if _, err := verifier.Verify(t.Context(), issuer.SignBy(tokentest.ForeignCertificate, map[string]any{"aud": "chat"})); !errors.Is(err, token.ErrSignature) {
+		t.Errorf("the certificate is not for another key: %v", err)
+	}
+	if u, err := token.ParseUnverified(issuer.SignBy(tokentest.NoID, nil), 0); err != nil || u.Header.KeyID != "" {
+		t.Errorf("the key without an ID signs with one: %v, %v", u, err)
 	}
 }
 
@@ -344,6 +354,36 @@ func TestIssuerOnANetwork(t *testing.T) {
 	if response, _ := get(t, server.Client(), server.URL+"/login/jwks.json", ""); response.StatusCode != 200 {
 		t.Errorf("mounted: %d", response.StatusCode)
 	}
+}
+
+// Mounted where nobody closes its connections it answers no longer than its asker
+// waits, nor longer than the test lasts.
+func TestHangingEnds(t *testing.T) {
+	hang := func(t *testing.T, ctx context.Context) (ended chan any) {
+		issuer := tokentest.NewIssuer(t, tokentest.Options{})
+		issuer.Misbehave(tokentest.Fault{Hang: true})
+		ended = make(chan any, 1)
+		go func() {
+			defer func() { ended <- recover() }()
+			issuer.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, issuer.JWKSURL(), nil))
+		}()
+		return ended
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := hang(t, ctx)
+		synctest.Wait()
+		if len(ended) != 0 {
+			t.Error("it does not hang")
+		}
+		cancel()
+		synctest.Wait()
+		if len(ended) != 1 {
+			t.Error("it hangs when nobody waits any more")
+		}
+	})
+	// Cleanups of a bubble run in it, and what still hung would fail it.
+	synctest.Test(t, func(t *testing.T) { hang(t, context.Background()) })
 }
 
 // failed is a testing.TB that remembers whether it failed.
