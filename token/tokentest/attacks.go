@@ -184,7 +184,8 @@ var encodingAttacks = []attack{
 	{name: "carriage return in the claims", input: around(``, "\r"), want: token.ErrMalformed},
 	{name: "space in the claims", input: around(``, ` `), want: token.ErrMalformed},
 	{name: "claims padded", claims: idle, input: pad64, want: token.ErrMalformed},
-	{name: "claims not encoded", header: also(`"b64":false,"crit":["b64"]`), input: func(text string) string { return upToLastDot(text) + `.{}` }, want: token.ErrMalformed},
+	{name: "claims not encoded", header: also(`"b64":false,"crit":["b64"]`),
+		input: func(text string) string { return upToLastDot(text) + `.{}` }, want: token.ErrMalformed},
 	{name: "header padded", header: idle, input: onHeader(pad64), want: token.ErrMalformed},
 	// Of three question marks one ends a group of base64url, and with that it is "_".
 	{name: "standard alphabet", header: also(`"x":"???"`),

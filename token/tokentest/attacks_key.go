@@ -139,7 +139,8 @@ func (v *victim) nameAttacks() (attacks []attack) {
 			attack{name: "ISS for iss", claims: both(without("iss"), also(`"ISS":`+quote(issuer))), want: token.ErrIssuer},
 			// U+017F, which is S in the eyes of who folds case.
 			attack{name: "iſſ for iss", claims: both(without("iss"), also(`"iſſ":`+quote(issuer))), want: token.ErrIssuer},
-			attack{name: "iss of a stranger, iſs as it should be", claims: both(set("iss", `"https://attacker.example"`), also(`"iſs":`+quote(issuer))), want: token.ErrIssuer},
+			attack{name: "iss of a stranger, iſs as it should be",
+				claims: both(set("iss", `"https://attacker.example"`), also(`"iſs":`+quote(issuer))), want: token.ErrIssuer},
 		)
 	}
 	if audience := v.audience(); audience != "" {
@@ -215,7 +216,8 @@ func (v *victim) curveAttacks() (attacks []attack) {
 	order := public.Params().N
 	size := (order.BitLen() + 7) / 8
 	number := func(n *big.Int) []byte { return n.FillBytes(make([]byte, size)) }
-	numbers := map[string][]byte{"0": number(big.NewInt(0)), "1": number(big.NewInt(1)), "n": number(order), "n-1": number(new(big.Int).Sub(order, big.NewInt(1)))}
+	one := big.NewInt(1)
+	numbers := map[string][]byte{"0": number(new(big.Int)), "1": number(one), "n": number(order), "n-1": number(new(big.Int).Sub(order, one))}
 	for _, r := range sortedKeys(numbers) {
 		for _, s := range sortedKeys(numbers) {
 			signature := slices.Concat(numbers[r], numbers[s])
