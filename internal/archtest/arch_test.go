@@ -23,6 +23,7 @@ const module = "socketiojwt"
 var mayImport = map[string][]string{
 	"token":               {},
 	"token/jwks":          {"token"},
+	"token/tokentest":     {"token", "token/mint", "internal/memnet"},
 	"engineio":            {},
 	"socketio":            {"engineio"},
 	"socketio/sockettest": {"engineio", "socketio"},

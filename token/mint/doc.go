@@ -18,5 +18,6 @@
 // # Limits
 //
 // Only what package token verifies can be made: no encryption, no unsigned tokens.
-// Hostile tokens have to be made by hand.
+// Hostile tokens are in token/tokentest; others have to be made by hand, and
+// SigningKey.Signature signs them.
 package mint

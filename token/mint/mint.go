@@ -184,11 +184,25 @@ func Sign(key SigningKey, claims any, header Header) (string, error) {
 		return "", errors.New("mint: the claims are no JSON object")
 	}
 	input := base64.RawURLEncoding.EncodeToString(protected) + "." + base64.RawURLEncoding.EncodeToString(payload)
-	signature, err := key.k.sign(input)
+	signature, err := key.Signature(input)
 	if err != nil {
-		return "", fmt.Errorf("mint: %w", err)
+		return "", err
 	}
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+}
+
+// Signature returns the signature of a signing input (RFC 7515, section 5.1) that
+// need not be one: it is signed as it stands, so that tests can make what Sign does
+// not. It fails for the zero SigningKey.
+func (k SigningKey) Signature(input string) ([]byte, error) {
+	if k.k == nil {
+		return nil, errors.New("mint: the zero SigningKey")
+	}
+	signature, err := k.k.sign(input)
+	if err != nil {
+		return nil, fmt.Errorf("mint: %w", err)
+	}
+	return signature, nil
 }
 
 // String describes the key without its secret.

@@ -178,6 +178,9 @@ func TestUnusableKeys(t *testing.T) {
 	if _, err := zero.PublicPEM(); err == nil {
 		t.Error("the zero SigningKey has a public key")
 	}
+	if _, err := zero.Signature("a.b"); err == nil {
+		t.Error("the zero SigningKey has a signature")
+	}
 	if zero.WithID("a").Key().Err() == nil {
 		t.Error("the zero SigningKey verifies")
 	}

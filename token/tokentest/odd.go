@@ -1,0 +1,113 @@
+package tokentest
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+
+	"socketiojwt/token"
+	"socketiojwt/token/mint"
+)
+
+// OddKey is a kind of key that a JWK Set may hold and that needs care. SignBy signs
+// with it.
+type OddKey string
+
+// The odd keys. Where nothing else is said they are keys of the Issuer's algorithm,
+// each with an ID of its own, and not the Issuer's.
+const (
+	SharedSecret       OddKey = "secret"      // an oct key for HS256: whoever can read the set can sign
+	PrivateKey         OddKey = "private"     // with its private part
+	EncryptionKey      OddKey = "encryption"  // its use is enc
+	UnknownType        OddKey = "type"        // of a kty that nobody knows
+	NoAlgorithm        OddKey = "algorithm"   // without alg, which is optional
+	NoID               OddKey = "id"          // without kid, which is optional
+	SameID             OddKey = "same"        // with the kid of the key that signs
+	ForeignCertificate OddKey = "certificate" // with a certificate (x5c) for another key
+)
+
+// SignBy is Sign by an odd key of the Issuer's, published or not: what it returns is
+// good for nobody who may not trust such a key.
+func (i *Issuer) SignBy(kind OddKey, claims map[string]any) string {
+	i.t.Helper()
+	i.mu.Lock()
+	key, err := i.oddKey(kind)
+	var signing mint.SigningKey
+	if err == nil {
+		signing = key.signing
+		if kind == SameID {
+			signing = signing.WithID(i.signingKey().signing.Key().ID())
+		}
+	}
+	i.mu.Unlock()
+	if err != nil {
+		i.t.Errorf("tokentest: odd key %.32q: %v", kind, err)
+		return ""
+	}
+	return i.sign(signing, mint.Header{}, claims)
+}
+
+// oddKey returns the odd key of the kind, which is made on first need.
+func (i *Issuer) oddKey(kind OddKey) (*issuerKey, error) {
+	if made := i.odd[kind]; made != nil {
+		return made, nil
+	}
+	kid := "odd-" + string(kind)
+	made, err := newIssuerKey(i.opts.Algorithm, kid)
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case SharedSecret:
+		secret := rand.Text() + rand.Text()
+		made.signing, err = mint.Secret(secret, token.HS256)
+		made.signing = made.signing.WithID(kid)
+		made.parameters = map[string]any{"kty": "oct", "kid": kid, "alg": token.HS256, "use": "sig", "k": encode([]byte(secret))}
+	case PrivateKey:
+		made.parameters["d"], err = privatePart(made.pair)
+	case EncryptionKey:
+		made.parameters["use"] = "enc"
+	case UnknownType:
+		made.parameters["kty"] = "unheard-of"
+	case NoAlgorithm:
+		delete(made.parameters, "alg")
+	case NoID:
+		delete(made.parameters, "kid")
+		made.signing = made.bare
+	case SameID:
+		// Which one that is, is known when the set is written.
+	case ForeignCertificate:
+		var other pair
+		var certificate []byte
+		if other, err = newPair(i.opts.Algorithm); err == nil {
+			certificate, err = other.certificate()
+		}
+		made.parameters["x5c"] = []string{base64.StdEncoding.EncodeToString(certificate)}
+	default:
+		err = errors.New("unknown kind")
+	}
+	if err != nil {
+		return nil, err
+	}
+	i.odd[kind] = made
+	return made, nil
+}
+
+// privatePart returns the d of a JWK (RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037,
+// section 2).
+func privatePart(p pair) (string, error) {
+	switch private := p.signer.(type) {
+	case *rsa.PrivateKey:
+		return encode(private.D.Bytes()), nil
+	case *ecdsa.PrivateKey:
+		scalar, err := private.Bytes()
+		return encode(scalar), err
+	case ed25519.PrivateKey:
+		return encode(private.Seed()), nil
+	default:
+		return "", errors.New("unknown type of key")
+	}
+}
