@@ -52,7 +52,7 @@ func (e *Error) Unwrap() error {
 type Reason string
 
 // The reasons. Of the claims of a token nothing is said before its signature was
-// found valid. A key that is unknown or unusable is told as a signature that is
+// found valid, but for those that a KeyFunc asks for. A key that is unknown or unusable is told as a signature that is
 // invalid is, or peers could find out which keys, and so which users, there are.
 const (
 	ReasonTokenMissing   Reason = "token_missing"    // no token was shown

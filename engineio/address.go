@@ -42,6 +42,19 @@ func parseForwarded(field string) (netip.Addr, bool) {
 	return withPort.Addr(), err == nil
 }
 
+// unmapped returns prefixes with those of IPv4 that are written in IPv6 as IPv4 has
+// them, since addresses are compared so.
+func unmapped(prefixes []netip.Prefix) []netip.Prefix {
+	const mapped = 96 // bits before an IPv4 address in an IPv6 one (RFC 4291, section 2.5.5.2)
+	all := slices.Clone(prefixes)
+	for i, p := range all {
+		if p.Addr().Is4In6() && p.Bits() >= mapped {
+			all[i] = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+		}
+	}
+	return all
+}
+
 func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })

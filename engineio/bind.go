@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 )
 
 // BindToAddress returns a value for Options.Bind that ties a session to its peer's
@@ -18,7 +17,7 @@ import (
 // sessions, and one that moves to another network has to begin anew. Behind a proxy
 // that is not named here all peers have one address, and nothing is protected.
 func BindToAddress(trusted ...netip.Prefix) func(*http.Request) string {
-	trusted = slices.Clone(trusted)
+	trusted = unmapped(trusted)
 	return func(r *http.Request) string {
 		addr := remoteAddr(r, trusted)
 		if host, _, err := net.SplitHostPort(addr); err == nil {

@@ -177,7 +177,7 @@ func TestSessionsPrintNoID(t *testing.T) {
 }
 
 func TestBindToAddress(t *testing.T) {
-	bind := BindToAddress(netip.MustParsePrefix("10.0.0.0/8"))
+	bind := BindToAddress(netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::ffff:172.16.0.0/108"))
 	request := func(remote, forwarded string) *http.Request {
 		r := &http.Request{RemoteAddr: remote, Header: http.Header{}}
 		if forwarded != "" {
@@ -189,6 +189,9 @@ func TestBindToAddress(t *testing.T) {
 		{"192.0.2.1:1000", "", "192.0.2.1"},
 		{"192.0.2.1:2000", "198.51.100.7", "192.0.2.1"},
 		{"10.1.2.3:1000", "198.51.100.7", "198.51.100.7"},
+		{"172.16.2.3:1000", "198.51.100.7", "198.51.100.7"},
+		{"[::ffff:172.31.2.3]:1000", "198.51.100.7", "198.51.100.7"},
+		{"172.32.2.3:1000", "198.51.100.7", "172.32.2.3"},
 		{"[2001:db8::1]:1000", "", "2001:db8::1"},
 	} {
 		if got := bind(request(c.remote, c.forwarded)); got != c.want {

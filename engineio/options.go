@@ -167,7 +167,7 @@ func (e *RefusedError) message() string {
 func (o Options) withDefaults() (Options, error) {
 	o.Transports = slices.Clone(o.Transports)
 	o.Origins = slices.Clone(o.Origins)
-	o.TrustedProxies = slices.Clone(o.TrustedProxies)
+	o.TrustedProxies = unmapped(o.TrustedProxies)
 	o.CORS.Headers = slices.Clone(o.CORS.Headers)
 	if o.Cookie != nil {
 		cookie := *o.Cookie

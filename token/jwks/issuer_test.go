@@ -1,0 +1,49 @@
+package jwks_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"socketiojwt/token"
+	"socketiojwt/token/jwks"
+	"socketiojwt/token/tokentest"
+)
+
+// An issuer that publishes all kinds of keys beside its own lets in by none of those
+// that are no public keys for signatures, nor by what would be hostile anywhere.
+func TestKeysThatAreNone(t *testing.T) {
+	for _, alg := range []token.Algorithm{token.ES256, token.RS256, token.EdDSA} {
+		synctest.Test(t, func(t *testing.T) {
+			issuer := tokentest.NewIssuer(t, tokentest.Options{Algorithm: alg})
+			set, err := jwks.Discover(issuer.URL(), jwks.Options{Client: issuer.Client()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = set.Close() }()
+			v, err := token.NewVerifier(set, token.Options{Issuers: []string{issuer.URL()}, Audiences: []string{"chat"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			claims := map[string]any{"aud": "chat", "sub": "ada"}
+			issuer.Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{
+				tokentest.SharedSecret, tokentest.PrivateKey, tokentest.EncryptionKey, tokentest.UnknownType,
+				tokentest.NoAlgorithm, tokentest.ForeignCertificate,
+			}})
+			want(t, "its own key", verify(v, issuer.Sign(claims)), nil)
+			want(t, "one without alg", verify(v, issuer.SignBy(tokentest.NoAlgorithm, claims)), nil)
+			for _, kind := range []tokentest.OddKey{
+				tokentest.SharedSecret, tokentest.PrivateKey, tokentest.EncryptionKey, tokentest.UnknownType, tokentest.ForeignCertificate,
+			} {
+				err := verify(v, issuer.SignBy(kind, claims))
+				if !errors.Is(err, token.ErrKeyNotFound) && !errors.Is(err, token.ErrAlgorithm) {
+					t.Errorf("%s key: %v", kind, err)
+				}
+			}
+			// A key beyond the set, until it is published.
+			young := issuer.Rotate()
+			issuer.Retire(young)
+			want(t, "not published yet", verify(v, issuer.Sign(claims)), token.ErrKeyNotFound)
+		})
+	}
+}
