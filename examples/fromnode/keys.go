@@ -6,6 +6,7 @@ import (
 
 	"socketiojwt/socketio"
 	"socketiojwt/token"
+	"socketiojwt/token/jwks"
 	"socketiojwt/token/mint"
 )
 
@@ -46,29 +47,23 @@ func SecretOfNamespace(secrets map[string]string) token.KeyFunc {
 	}
 }
 
-// PublicKeys takes what looks a key up: ok is false for an ID that the issuer does
-// not have, err says that this could not be found out.
-func PublicKeys(lookup func(ctx context.Context, keyID string) (pem []byte, ok bool, err error)) (*token.Verifier, error) {
-	keys := token.KeyFunc(func(ctx context.Context, u token.Unverified) (token.Key, error) {
-		pem, ok, err := lookup(ctx, u.Header.KeyID)
-		switch {
-		case err != nil:
-			return token.Key{}, err // not the token's fault: the client comes again
-		case !ok:
-			return token.Key{}, token.ErrKeyNotFound
-		}
-		return token.PEM(pem, token.RS256), nil
-	})
-	return token.NewVerifier(keys, token.Options{
+// IssuerKeys gives what verifies, and what to Close at the program's end.
+func IssuerKeys(url string) (*token.Verifier, *jwks.Set, error) {
+	keys, err := jwks.New(url, jwks.Options{Algorithms: []token.Algorithm{token.RS256}})
+	if err != nil {
+		return nil, nil, err
+	}
+	verifier, err := token.NewVerifier(keys, token.Options{
 		Issuers:   []string{"https://login.example.com/"},
 		Audiences: []string{"chat"},
 	})
+	return verifier, keys, err
 }
 
-func Rotation(old, next string) (*token.Verifier, error) {
+func Rotation(old, next string, end time.Time) (*token.Verifier, error) {
 	keys := token.NewKeySet(
-		token.Secret(old, token.HS256).WithID("old"), // leaves when the last token by it has expired
-		token.Secret(next, token.HS512).WithID("next"),
+		token.Secret(next).WithID("next"),
+		token.Secret(old).WithID("old").WithNotAfter(end), // when the last token by it has expired
 	)
 	return token.NewVerifier(keys, token.Options{InsecureShortSecret: true}) // for the old one's sake
 }

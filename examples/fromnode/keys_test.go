@@ -1,7 +1,6 @@
 package fromnode_test
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
+	"socketiojwt/token/tokentest"
 )
 
 func TestSecrets(t *testing.T) {
@@ -22,29 +22,31 @@ func TestSecrets(t *testing.T) {
 		return must(token.NewVerifier(keys, token.Options{}))
 	}
 	users := verifyWith(fromnode.SecretOfUser(map[string]string{"ada": secret, "bob": bobs}))
-	rotating := must(fromnode.Rotation("short", strings.Repeat("long", 16)))
+	rotating := must(fromnode.Rotation("short", strings.Repeat("long", 16), time.Now().Add(time.Hour)))
+	rotated := must(fromnode.Rotation("short", strings.Repeat("long", 16), time.Now()))
 	before := must(fromnode.AsBefore("short"))
-	next := must(mint.Secret(strings.Repeat("long", 16), token.HS512))
+	next := must(mint.Secret(strings.Repeat("long", 16), token.HS256))
 
 	for name, c := range map[string]struct {
 		verifier *token.Verifier
 		compact  string
 		want     error
 	}{
-		"base64":                      {must(fromnode.Base64Secret("YSBzZWNyZXQgb2YgdGhlIHNhbXBsZXMsIGxvbmcgZW5vdWdo")), ada(t), nil},
-		"ada's":                       {users, signed(secret, map[string]any{"userId": "ada"}), nil},
-		"bob's":                       {users, signed(bobs, map[string]any{"userId": "bob"}), nil},
-		"bob's, who says he is ada":   {users, signed(bobs, map[string]any{"userId": "ada"}), token.ErrSignature},
-		"of nobody":                   {users, signed(bobs, map[string]any{"userId": "eve"}), token.ErrKeyNotFound},
-		"of what every object has":    {users, signed(bobs, map[string]any{"userId": "constructor"}), token.ErrKeyNotFound},
-		"without the claim":           {users, signed(bobs, map[string]any{}), token.ErrClaimMissing},
-		"short":                       {rotating, byHand("short", `{"alg":"HS256"}`, `{"exp":4102444800}`), nil},
-		"short, by another algorithm": {rotating, byHand("short", `{"alg":"HS512"}`, `{"exp":4102444800}`), token.ErrSignature},
-		"the next, without a key ID":  {rotating, sign(t, next, map[string]any{}), nil},
-		"the next":                    {rotating, sign(t, next.WithID("next"), map[string]any{}), nil},
-		"the next by the old ID":      {rotating, sign(t, next.WithID("old"), map[string]any{}), token.ErrAlgorithm},
-		"without exp, before":         {before, byHand("short", `{"alg":"HS256"}`, `{}`), nil},
-		"without exp, now":            {verifier(t), byHand(secret, `{"alg":"HS256"}`, `{}`), token.ErrClaimMissing},
+		"base64":                     {must(fromnode.Base64Secret("YSBzZWNyZXQgb2YgdGhlIHNhbXBsZXMsIGxvbmcgZW5vdWdo")), ada(t), nil},
+		"ada's":                      {users, signed(secret, map[string]any{"userId": "ada"}), nil},
+		"bob's":                      {users, signed(bobs, map[string]any{"userId": "bob"}), nil},
+		"bob's, who says he is ada":  {users, signed(bobs, map[string]any{"userId": "ada"}), token.ErrSignature},
+		"of nobody":                  {users, signed(bobs, map[string]any{"userId": "eve"}), token.ErrKeyNotFound},
+		"of what every object has":   {users, signed(bobs, map[string]any{"userId": "constructor"}), token.ErrKeyNotFound},
+		"without the claim":          {users, signed(bobs, map[string]any{}), token.ErrClaimMissing},
+		"short":                      {rotating, byHand("short", `{"alg":"HS256"}`, `{"exp":4102444800}`), nil},
+		"short, after its end":       {rotated, byHand("short", `{"alg":"HS256"}`, `{"exp":4102444800}`), token.ErrKeyNotFound},
+		"by neither":                 {rotating, ada(t), token.ErrSignature},
+		"the next, without a key ID": {rotating, sign(t, next, map[string]any{}), nil},
+		"the next":                   {rotating, sign(t, next.WithID("next"), map[string]any{}), nil},
+		"the next by the old ID":     {rotating, sign(t, next.WithID("old"), map[string]any{}), token.ErrSignature},
+		"without exp, before":        {before, byHand("short", `{"alg":"HS256"}`, `{}`), nil},
+		"without exp, now":           {verifier(t), byHand(secret, `{"alg":"HS256"}`, `{}`), token.ErrClaimMissing},
 	} {
 		if _, err := c.verifier.Verify(t.Context(), c.compact); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
@@ -71,25 +73,23 @@ func TestSecretOfNamespace(t *testing.T) {
 	})
 }
 
-func TestPublicKeys(t *testing.T) {
-	issuer := must(mint.Generate(token.RS256)).WithID("2027")
-	published := must(issuer.PublicPEM())
-	down := false
-	v := must(fromnode.PublicKeys(func(_ context.Context, keyID string) ([]byte, bool, error) {
-		if down {
-			return nil, false, errors.New("the issuer does not answer")
-		}
-		return published, keyID == "2027", nil
-	}))
-	ours := map[string]any{"iss": "https://login.example.com/", "aud": "chat"}
-	check := func(what, compact string, want error) {
-		if _, err := v.Verify(t.Context(), compact); !errors.Is(err, want) {
+func TestIssuerKeys(t *testing.T) {
+	issuer := tokentest.NewIssuer(t, tokentest.Options{Algorithm: token.RS256, Listen: true})
+	v, keys, err := fromnode.IssuerKeys(issuer.JWKSURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = keys.Close() }()
+	check := func(what string, claims map[string]any, want error) {
+		t.Helper()
+		if _, err := v.Verify(t.Context(), issuer.Sign(claims)); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", what, err, want)
 		}
 	}
-	check("ours", sign(t, issuer, ours), nil)
-	check("an unknown key", sign(t, issuer.WithID("2026"), ours), token.ErrKeyNotFound)
-	check("for another service", sign(t, issuer, map[string]any{"iss": "https://login.example.com/", "aud": "shop"}), token.ErrAudience)
-	down = true
-	check("while the issuer is down", sign(t, issuer, ours), token.ErrKeysUnavailable)
+	ours := map[string]any{"iss": "https://login.example.com/", "aud": "chat"}
+	check("ours", ours, nil)
+	check("for another service", map[string]any{"iss": "https://login.example.com/", "aud": "shop"}, token.ErrAudience)
+	check("of another issuer", map[string]any{"iss": "https://login.example.org/", "aud": "chat"}, token.ErrIssuer)
+	issuer.Rotate()
+	check("by a new key", ours, nil)
 }
