@@ -201,6 +201,11 @@ func (a *admission) admit(lease *Lease) bool {
 func (a *admission) refuse() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.refusing()
+}
+
+// refusing is refuse for who holds mu.
+func (a *admission) refusing() bool {
 	if !a.undecided() {
 		return false
 	}

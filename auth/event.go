@@ -128,17 +128,18 @@ func (a *admission) loggedIn() *Error {
 // attemptFailed refuses the socket, or lets it try again.
 func (a *admission) attemptFailed(e *Error) {
 	a.mu.Lock()
-	a.examining = false
 	a.failed++
 	last := e.Temporary || a.failed >= a.gate.opts.Attempts
 	undecided := a.undecided()
+	if last {
+		a.refusing() // in this step, or the deadline could come between and say something else
+	}
+	a.examining = false
 	a.mu.Unlock()
 	switch {
 	case !undecided:
 	case last:
-		if a.refuse() {
-			a.dismiss(e)
-		}
+		a.dismiss(e)
 	default:
 		a.gate.log(a.socket, e)
 		a.gate.notify(a.socket, e)
