@@ -39,13 +39,14 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Without flags it serves http://localhost:9000 with a development issuer, which makes a token for any name, signed with a random secret. Namespace / takes the token in the handshake (one round trip), /admin by the event "authenticate" (two). Events there: whoami, echo and say.
 
-With --public-key, --issuer or --audience the tokens come from an issuer elsewhere; there is no development issuer then.
+With --public-key, --issuer or --audience the tokens come from an issuer elsewhere; there is no development issuer then. An --issuer that is a URL is asked for its keys, by OpenID Connect or RFC 8414, unless a key is given.
 
 Examples:
 
     socketio-jwt serve
     socketio-jwt serve --addr localhost:8080 --token-life 20s
     SOCKETIO_JWT_SECRET=... socketio-jwt serve
+    socketio-jwt serve --issuer https://issuer.example --audience chat
     socketio-jwt serve --public-key issuer.pem --issuer https://issuer.example --audience chat
 
 A reverse proxy on this machine makes the whole world look local: give --no-login behind one.`
@@ -61,10 +62,11 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	if issuer != nil && c.Leeway == nil {
 		c.Leeway = new(time.Duration) // who signs and who verifies look at one clock
 	}
-	verifier, err := c.verifier(key)
+	verifier, published, err := c.verifierOf(key, log)
 	if err != nil {
 		return err
 	}
+	defer published.close()
 	io, err := newSockets(verifier, c.engine(), log)
 	if err != nil {
 		return err
@@ -85,6 +87,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	mux.Handle("/socket.io/", sockets)
 	mux.Handle("/login", issuer.handler())
 	mux.Handle("/", page)
+	_ = published.fetch(ctx) // what fails is in the log, and tokens are told to come again
 	c.welcome(t, listeners[0].Addr().(*net.TCPAddr).Port, issuer != nil)
 	return c.serve(ctx, listeners, mux, io, log)
 }
@@ -142,9 +145,9 @@ func (c *serveCommand) keys(log *slog.Logger) (token.Key, *issuer, error) {
 	switch {
 	case err != nil:
 		return key, nil, err
-	case c.outside() && !given:
-		return key, nil, errors.New("--issuer and --audience speak of an issuer elsewhere, whose key is missing: give --public-key FILE, or its secret by --secret-file or SOCKETIO_JWT_SECRET")
-	case c.NoLogin && !given:
+	case c.outside() && !given && !c.publishes(given):
+		return key, nil, errors.New("--issuer and --audience speak of an issuer elsewhere, whose key is missing: give --issuer as the URL where it publishes them, --public-key FILE, or its secret by --secret-file or SOCKETIO_JWT_SECRET")
+	case c.NoLogin && !given && !c.publishes(given):
 		return key, nil, errors.New("--no-login needs a key for the tokens that others make: give --public-key FILE, or a secret by --secret-file or SOCKETIO_JWT_SECRET")
 	case c.outside() || c.NoLogin:
 		if c.InsecureRemoteLogin {
@@ -178,6 +181,15 @@ func (c *serveCommand) engine() engineio.Options {
 		opts.Bind = engineio.BindToAddress(c.Proxy...)
 	}
 	return opts
+}
+
+// verifierOf returns the verifier of a key, or of those that the issuers publish.
+func (c *serveCommand) verifierOf(key token.Key, log *slog.Logger) (*token.Verifier, published, error) {
+	if c.publishes(key.Err() == nil) {
+		return c.published(log)
+	}
+	verifier, err := c.verifier(key)
+	return verifier, nil, err
 }
 
 func (c *serveCommand) page(issuer *issuer) console.Options {

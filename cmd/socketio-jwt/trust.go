@@ -17,8 +17,8 @@ type trust struct {
 	PublicKey  string  `env:"SOCKETIO_JWT_PUBLIC_KEY" group:"The key that tokens are signed with" placeholder:"FILE" help:"PEM file with the public key, or the certificate, of an issuer."`
 	Alg        string  `env:"SOCKETIO_JWT_ALG" group:"The key that tokens are signed with" placeholder:"ALG" help:"Algorithm that the key is for. Default: HS256 for a secret, otherwise that of the key's kind."`
 
-	Issuer   []string       `env:"SOCKETIO_JWT_ISSUER" group:"What else a token has to be" placeholder:"ISS" help:"Accepted issuer (iss); may be repeated. Needed with --public-key."`
-	Audience []string       `env:"SOCKETIO_JWT_AUDIENCE" group:"What else a token has to be" placeholder:"AUD" help:"Accepted audience (aud); may be repeated. Needed with --public-key."`
+	Issuer   []string       `env:"SOCKETIO_JWT_ISSUER" group:"What else a token has to be" placeholder:"ISS" help:"Accepted issuer (iss); may be repeated. Needed with --public-key. Without a key, the URL under which the issuer says where its keys are."`
+	Audience []string       `env:"SOCKETIO_JWT_AUDIENCE" group:"What else a token has to be" placeholder:"AUD" help:"Accepted audience (aud); may be repeated. Needed with --public-key, and without a key."`
 	Leeway   *time.Duration `env:"SOCKETIO_JWT_LEEWAY" group:"What else a token has to be" placeholder:"10s" help:"How far the issuer's clock may differ from ours, up to 5m. Default: 10s, but none where this program is the issuer."`
 
 	InsecureNoIssuer   bool `env:"SOCKETIO_JWT_INSECURE_NO_ISSUER" group:"What else a token has to be" help:"With --public-key, accept tokens of whoever else publishes under the same key."`

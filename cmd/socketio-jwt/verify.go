@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ Examples:
 
     SOCKETIO_JWT_SECRET=... socketio-jwt token verify - < token.txt
     socketio-jwt token verify - --secret-file secret.txt --audience chat < token.txt
+    socketio-jwt token verify - --issuer https://issuer.example --audience chat < token.txt
     socketio-jwt token verify - --public-key issuer.pem --issuer https://issuer.example --audience chat < token.txt`
 }
 
@@ -33,10 +35,17 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	if !given {
-		return errors.New("nothing to verify with: give --public-key FILE, --secret-file FILE, or a secret by SOCKETIO_JWT_SECRET")
+	var verifier *token.Verifier
+	switch {
+	case given:
+		verifier, err = c.verifier(key)
+	case c.publishes(given):
+		var keys published
+		verifier, keys, err = c.published(slog.New(slog.DiscardHandler))
+		defer keys.close()
+	default:
+		err = errors.New("nothing to verify with: give --public-key FILE, --secret-file FILE, a secret by SOCKETIO_JWT_SECRET, or --issuer as the URL where it publishes its keys")
 	}
-	verifier, err := c.verifier(key)
 	if err != nil {
 		return err
 	}
@@ -45,6 +54,9 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	good, err := verifier.Verify(ctx, compact)
+	if errors.Is(err, token.ErrKeysUnavailable) {
+		return err
+	}
 	if err != nil {
 		fmt.Fprintf(t.out, "REFUSED: %s.\n", ruleBroken(err))
 		fmt.Fprintf(t.out, "  cause: %s\n", printable(err.Error()))

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"socketiojwt/token"
+	"socketiojwt/token/jwks"
+)
+
+// publishes reports whether the keys are those that the issuers publish: there is no
+// key, and each issuer's name is an address.
+func (t trust) publishes(given bool) bool {
+	if given || len(t.Issuer) == 0 {
+		return false
+	}
+	for _, issuer := range t.Issuer {
+		if !strings.HasPrefix(issuer, "https://") && !strings.HasPrefix(issuer, "http://") {
+			return false
+		}
+	}
+	return true
+}
+
+// published are the keys that issuers publish.
+type published []*jwks.Set
+
+// published returns a verifier for the tokens of the issuers, each with its own keys,
+// and those keys.
+func (t trust) published(log *slog.Logger) (*token.Verifier, published, error) {
+	switch {
+	case len(t.Audience) == 0 && !t.InsecureNoAudience:
+		return nil, nil, errors.New("--issuer needs --audience: otherwise tokens that the issuer made for other services are good (--insecure-no-audience takes that risk)")
+	case t.InsecureNoIssuer:
+		return nil, nil, errors.New("--insecure-no-issuer has no effect with --issuer")
+	}
+	var keys published
+	var verifiers []*token.Verifier
+	for _, issuer := range t.Issuer {
+		set, err := jwks.Discover(issuer, jwks.Options{Algorithms: t.algorithms(), Logger: log})
+		if err != nil {
+			keys.close()
+			return nil, nil, fmt.Errorf("--issuer: %w", err)
+		}
+		keys = append(keys, set)
+		opts := t.options()
+		opts.Issuers = []string{issuer}
+		verifier, err := token.NewVerifier(set, opts)
+		if err != nil {
+			keys.close()
+			return nil, nil, err
+		}
+		verifiers = append(verifiers, verifier)
+	}
+	verifier, err := token.ByIssuer(verifiers...)
+	if err != nil {
+		keys.close()
+	}
+	return verifier, keys, err
+}
+
+// fetch fetches the keys now, so that what is wrong shows before the first token.
+func (p published) fetch(ctx context.Context) error {
+	var failed []error
+	for _, set := range p {
+		failed = append(failed, set.Refresh(ctx))
+	}
+	return errors.Join(failed...)
+}
+
+func (p published) close() {
+	for _, set := range p {
+		_ = set.Close()
+	}
+}
