@@ -31,5 +31,6 @@
 //
 // A response has at most 1 MiB, a set at most 100 keys, a request takes at most 5 s,
 // unless Options say otherwise. A token whose key ID is unknown waits for the next
-// fetch, so an unknown ID can cost a token MissInterval and a request.
+// fetch, so an unknown ID can cost a token MissInterval and a request. Of keys that are
+// published without IDs a new one is noticed when the set is fetched again anyway.
 package jwks

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -27,14 +28,21 @@ type fetched struct {
 	refresh time.Duration // how long the issuer wants them to be used; 0 when it says nothing
 }
 
-// fetch gets the set, and where it is before that if need be.
-func (src *source) fetch(ctx context.Context, opts *Options) (fetched, error) {
+// fetch gets the set, and where it is before that if need be. It runs on a goroutine
+// of its own, over what others have written: a panic must not end the program.
+func (src *source) fetch(ctx context.Context, opts *Options) (got fetched, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			opts.Logger.Error("jwks: panic while keys were fetched", "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+			got, err = fetched{}, errors.New("fetching them panicked")
+		}
+	}()
 	if src.url == nil {
 		if err := src.discover(ctx, opts); err != nil {
 			return fetched{}, err
 		}
 	}
-	got, err := src.fetchSet(ctx, opts)
+	got, err = src.fetchSet(ctx, opts)
 	if err != nil && src.issuer != "" {
 		src.url, src.etag = nil, "" // it may have moved
 	}

@@ -171,11 +171,9 @@ func (s *Set) wanted(id string, waited bool) (*flight, error) {
 	return s.next, nil
 }
 
-// remember notes that the issuer has no key of that ID. s.mu is held.
+// remember notes that the issuer has no key of that ID; of the empty one, that it has
+// none, or several, for tokens that name no key. s.mu is held.
 func (s *Set) remember(id string) {
-	if id == "" {
-		return
-	}
 	if len(s.missing) >= maxMissing {
 		for one := range s.missing { // any
 			delete(s.missing, one)
@@ -235,6 +233,12 @@ func (s *Set) fetch() {
 	ctx, cancel := context.WithTimeout(s.life, s.opts.Timeout)
 	got, err := s.source.fetch(ctx, &s.opts)
 	cancel()
+	switch {
+	case err != nil:
+		s.opts.Logger.Warn("jwks: keys could not be fetched", "cause", err)
+	case got.keys != nil:
+		s.opts.Logger.Info("jwks: keys fetched", "ids", got.keys)
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -256,7 +260,6 @@ func (s *Set) fetch() {
 // asks. s.mu is held.
 func (s *Set) fetchFailed(now time.Time) {
 	s.failures++
-	s.opts.Logger.Warn("jwks: keys could not be fetched", "failures", s.failures, "cause", s.failure)
 	s.expire(now)
 	if s.due = (time.Time{}); s.keys != nil {
 		s.schedule(s.began.Add(s.backoff()))
@@ -269,7 +272,6 @@ func (s *Set) fetched(got fetched, now time.Time) {
 	s.failures = 0
 	if got.keys != nil {
 		s.keys = got.keys
-		s.opts.Logger.Info("jwks: keys fetched", "ids", s.keys)
 	}
 	refresh := s.opts.Refresh
 	if got.refresh > 0 {

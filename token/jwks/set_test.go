@@ -163,6 +163,16 @@ func junk(t *testing.T, id string) string {
 	return sign(t, key.WithID(id))
 }
 
+// nameless is a token by an algorithm that the issuer has no key for, which names none.
+func nameless(t *testing.T) string {
+	t.Helper()
+	key, err := mint.Generate(token.ES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sign(t, key)
+}
+
 var rules = token.Options{Issuers: []string{home + "/"}, Audiences: []string{"chat"}}
 
 // verifier returns one for the keys at /keys.
@@ -376,6 +386,12 @@ func TestMissesAreRemembered(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		i.wantAsked(2, "for five seconds of the same miss")
+		nameless := nameless(t)
+		for range 100 {
+			want(t, "of no key", verify(v, nameless), token.ErrKeyNotFound)
+			time.Sleep(50 * time.Millisecond)
+		}
+		i.wantAsked(3, "for tokens that name no key")
 		// But not for long: its ID may be the next one's.
 		i.publish("1", "retired")
 		time.Sleep(10 * time.Second)
@@ -442,6 +458,19 @@ func TestRotationDuringAFetch(t *testing.T) {
 		}
 	})
 }
+
+// A client of the program's own that panics makes keys unavailable, and nothing else.
+func TestPanicWhileFetching(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		i.client = &http.Client{Transport: panicking{}}
+		v, _ := i.verifier(jwks.Options{})
+		want(t, "a token", verify(v, i.sign("1")), token.ErrKeysUnavailable)
+	})
+}
+
+type panicking struct{}
+
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("no way") }
 
 // When a fetch fails, those who wait for the next hear so at once.
 func TestFailureIsToldToAll(t *testing.T) {
