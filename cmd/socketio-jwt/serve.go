@@ -87,7 +87,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	mux.Handle("/socket.io/", sockets)
 	mux.Handle("/login", issuer.handler())
 	mux.Handle("/", page)
-	_ = published.fetch(ctx) // what fails is in the log, and tokens are told to come again
+	published.fetch(ctx)
 	c.welcome(t, listeners[0].Addr().(*net.TCPAddr).Port, issuer != nil)
 	return c.serve(ctx, listeners, mux, io, log)
 }
