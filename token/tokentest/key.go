@@ -10,10 +10,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"math/big"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
@@ -63,26 +66,16 @@ func (p pair) certificate() ([]byte, error) {
 	return x509.CreateCertificate(rand.Reader, template, template, p.signer.Public(), p.signer)
 }
 
-// jwk returns the parameters of a public key that say what key it is (RFC 7518,
-// section 6; RFC 8037, section 2).
-func jwk(public crypto.PublicKey) (map[string]any, error) {
-	switch public := public.(type) {
-	case *rsa.PublicKey:
-		return map[string]any{"kty": "RSA", "n": encode(public.N.Bytes()), "e": encode(big.NewInt(int64(public.E)).Bytes())}, nil
-	case *ecdsa.PublicKey:
-		point, err := public.Bytes() // 4, x, y
-		if err != nil {
-			return nil, err
-		}
-		half := len(point) / 2
-		return map[string]any{
-			"kty": "EC", "crv": public.Params().Name, "x": encode(point[1 : 1+half]), "y": encode(point[1+half:]),
-		}, nil
-	case ed25519.PublicKey:
-		return map[string]any{"kty": "OKP", "crv": "Ed25519", "x": encode(public)}, nil
-	default:
-		return nil, errors.New("tokentest: no JWK for this key")
+// jwk returns the parameters of a key that say what key it is (RFC 7518, section 6;
+// RFC 8037, section 2): of a private key, those of both halves.
+func jwk(key any) (map[string]any, error) {
+	text, err := (&jose.JSONWebKey{Key: key}).MarshalJSON()
+	if err != nil {
+		return nil, err
 	}
+	var parameters map[string]any
+	err = json.Unmarshal(text, &parameters)
+	return parameters, err
 }
 
 func encode(decoded []byte) string { return base64.RawURLEncoding.EncodeToString(decoded) }

@@ -1,10 +1,7 @@
 package tokentest
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/rsa"
 	"encoding/base64"
 	"errors"
 
@@ -67,7 +64,9 @@ func (i *Issuer) oddKey(kind OddKey) (*issuerKey, error) {
 		made.signing = made.signing.WithID(kid)
 		made.parameters = map[string]any{"kty": "oct", "kid": kid, "alg": token.HS256, "use": "sig", "k": encode([]byte(secret))}
 	case PrivateKey:
-		made.parameters["d"], err = privatePart(made.pair)
+		var both map[string]any
+		both, err = jwk(made.signer)
+		made.parameters["d"] = both["d"]
 	case EncryptionKey:
 		made.parameters["use"] = "enc"
 	case UnknownType:
@@ -94,20 +93,4 @@ func (i *Issuer) oddKey(kind OddKey) (*issuerKey, error) {
 	}
 	i.odd[kind] = made
 	return made, nil
-}
-
-// privatePart returns the d of a JWK (RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037,
-// section 2).
-func privatePart(p pair) (string, error) {
-	switch private := p.signer.(type) {
-	case *rsa.PrivateKey:
-		return encode(private.D.Bytes()), nil
-	case *ecdsa.PrivateKey:
-		scalar, err := private.Bytes()
-		return encode(scalar), err
-	case ed25519.PrivateKey:
-		return encode(private.Seed()), nil
-	default:
-		return "", errors.New("unknown type of key")
-	}
 }
