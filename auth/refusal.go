@@ -72,7 +72,7 @@ const (
 	ReasonTokenID        Reason = "token_id"         // its JWT ID is another
 	ReasonTokenNonce     Reason = "token_nonce"      // its nonce is another
 	ReasonTokenType      Reason = "token_type"       // it is of another type
-	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing or of the wrong type
+	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing, of the wrong type, or not what is asked for
 
 	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, and Authorize said no
 	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for somebody else than the lease

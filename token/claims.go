@@ -11,19 +11,30 @@ import (
 )
 
 // claims are the registered claims (RFC 7519, section 4.1), each checked for its
-// type. Strings are parts of the claims' text where that is possible.
+// type, and those that Options name. Strings are parts of the claims' text where that
+// is possible.
 type claims struct {
 	issuer, subject, id string
 	audience            []string
 	expiresAt           time.Time // zero: none
 	notBefore           time.Time
 	issuedAt            time.Time
+	named               map[string]string // JSON by name; no entry: there is no such claim
 }
 
-// readClaims reads the registered claims of payload, of which raw is a copy.
-func readClaims(payload []byte, raw string) (c claims, err error) {
+// readClaims reads the registered claims of payload, of which raw is a copy, and those
+// of the names, in one walk.
+func readClaims(payload []byte, raw string, names []string) (c claims, err error) {
+	if len(names) > 0 {
+		c.named = make(map[string]string, len(names))
+	}
 	err = eachMember(payload, func(name []byte, start, end int) (err error) {
 		text := raw[start:end]
+		for _, wanted := range names {
+			if string(name) == wanted {
+				c.named[wanted] = text
+			}
+		}
 		switch string(name) {
 		case "iss":
 			c.issuer, err = stringClaim("iss", text)
@@ -32,7 +43,7 @@ func readClaims(payload []byte, raw string) (c claims, err error) {
 		case "jti":
 			c.id, err = stringClaim("jti", text)
 		case "aud":
-			c.audience, err = audienceClaim(text)
+			c.audience, err = stringsClaim("aud", text)
 		case "exp":
 			c.expiresAt, err = timeClaim("exp", text)
 		case "nbf":
@@ -49,31 +60,31 @@ func readClaims(payload []byte, raw string) (c claims, err error) {
 func stringClaim(name, text string) (string, error) {
 	value, ok := unquote(text)
 	if !ok {
-		return "", fmt.Errorf("%w: %s is not a string", ErrClaim, name)
+		return "", fmt.Errorf("%w: %.64q is not a string", ErrClaim, name)
 	}
 	return value, nil
 }
 
-// audienceClaim returns the audiences in text, a string or a list of strings (RFC
-// 7519, section 4.1.3).
-func audienceClaim(text string) ([]string, error) {
+// stringsClaim returns the strings in text, a string or a list of strings, as aud is
+// (RFC 7519, section 4.1.3).
+func stringsClaim(name, text string) ([]string, error) {
 	if !strings.HasPrefix(text, "[") {
-		one, err := stringClaim("aud", text)
+		one, err := stringClaim(name, text)
 		return []string{one}, err
 	}
 	var values []jsontext.Value
 	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return nil, fmt.Errorf("%w: aud is not a list", ErrClaim)
+		return nil, fmt.Errorf("%w: %.64q is not a list", ErrClaim, name)
 	}
-	audience := make([]string, len(values))
+	all := make([]string, len(values))
 	for i, value := range values {
-		one, err := stringClaim("aud", string(value))
+		one, err := stringClaim(name, string(value))
 		if err != nil {
 			return nil, err
 		}
-		audience[i] = one
+		all[i] = one
 	}
-	return audience, nil
+	return all, nil
 }
 
 // endOfTime is the first second of the year 10000, which time formats do not have.

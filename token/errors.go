@@ -5,7 +5,7 @@ import "errors"
 // The reasons for which a token is refused, or a key or an option is no good.
 // Every error of this package matches exactly one of them with errors.Is. Their
 // texts, and those of the errors that wrap them, hold no token and no secret; of the
-// claims at most iss and aud, for the log rather than for the peer.
+// claims at most iss and aud, or what stands for aud, for the log rather than for the peer.
 var (
 	// ErrMalformed says that the string is no JWT in compact serialization:
 	// not three parts, not strict base64url, not strict JSON, a duplicate member.
@@ -32,8 +32,8 @@ var (
 	ErrMaxAge = errors.New("token: older than the maximum age")
 	// ErrIssuer says that iss is none of Options.Issuers.
 	ErrIssuer = errors.New("token: issuer not accepted")
-	// ErrAudience says that aud has none of Options.Audiences, and none that
-	// Options.AudiencePattern matches.
+	// ErrAudience says that aud, or Options.AudienceClaim, has none of
+	// Options.Audiences, and none that Options.AudiencePattern matches.
 	ErrAudience = errors.New("token: audience not accepted")
 	// ErrSubject says that sub is not Options.Subject.
 	ErrSubject = errors.New("token: subject not accepted")
@@ -45,7 +45,8 @@ var (
 	ErrType = errors.New("token: type not accepted")
 	// ErrClaimMissing says that a claim which has to be there is not.
 	ErrClaimMissing = errors.New("token: claim missing")
-	// ErrClaim says that a claim has the wrong type or is out of range.
+	// ErrClaim says that a claim has the wrong type, is out of range, or is not what
+	// Options.Claims ask for.
 	ErrClaim = errors.New("token: claim not usable")
 
 	// ErrKeyNotFound says that there is no key for this token. A KeyFunc returns

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,14 +31,23 @@ type Options struct {
 	// whole: a match of a part of it counts for nothing. One that matches the empty
 	// string is an error. Zero means that Audiences decide alone.
 	AudiencePattern *regexp.Regexp
+	// AudienceClaim is the claim that Audiences and AudiencePattern are about, where an
+	// issuer does not say by aud whom a token is for: a string or a list of strings, as
+	// aud is. What aud says does not matter then, but Token.Audience is aud all the same.
+	// Without Audiences and AudiencePattern it is an error. Zero means aud.
+	AudienceClaim string
 	// Subject is the required value of sub. Zero means any or none.
 	Subject string
 	// ID is the required value of jti. Zero means any or none.
 	ID string
 	// Nonce is the required value of nonce. Zero means any or none.
 	Nonce string
-	// Required are names of claims that have to be there and not be null. Zero
-	// means none besides exp.
+	// Claims are claims that have to be there and be exactly these strings, such as
+	// {"token_use": "access"}. A name that another option is about is an error. Zero
+	// means none.
+	Claims map[string]string
+	// Required are names of claims that have to be there, and be neither null nor the
+	// empty string. Zero means none besides exp.
 	Required []string
 
 	// MaxAge is how long after its iat a token is good, whatever exp says. Zero
@@ -47,9 +57,9 @@ type Options struct {
 	// more than 5 minutes is an error.
 	Leeway time.Duration
 	// Type is the required value of typ (RFC 8725, section 3.11), where case and a
-	// leading "application/" do not matter. Zero means JWT, at+jwt (RFC 9068) or
-	// none: a token that was typed for something else, as a logout token is, lets
-	// nobody in.
+	// leading "application/" do not matter. JWT is what a token without typ is too
+	// (RFC 7519, section 5.1). Zero means JWT, at+jwt (RFC 9068) or none: a token that
+	// was typed for something else, as a logout token is, lets nobody in.
 	Type string
 	// MaxSize is the length in bytes of the longest token that is looked at. Zero
 	// means 8 KiB.
@@ -83,6 +93,9 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// ownOption are the claims, besides aud, whose values have an option of their own.
+var ownOption = []string{"iss", "sub", "jti", "nonce", "exp", "nbf", "iat"}
+
 // withDefaults returns a copy of o that shares no memory with it, complete and checked.
 func (o Options) withDefaults() (Options, error) {
 	var wrong []error
@@ -94,6 +107,13 @@ func (o Options) withDefaults() (Options, error) {
 	check(slices.Contains(o.Issuers, ""), "an empty string in Issuers")
 	check(slices.Contains(o.Audiences, ""), "an empty string in Audiences")
 	check(slices.Contains(o.Required, ""), "an empty string in Required")
+	for name, value := range o.Claims {
+		check(name == "" || value == "", "an empty string in Claims")
+		check(name == "aud" || name == o.AudienceClaim || slices.Contains(ownOption, name),
+			fmt.Sprintf("%.64q in Claims, which another option is about", name))
+	}
+	check(slices.Contains(ownOption, o.AudienceClaim), "AudienceClaim is a claim that another option is about")
+	check(o.AudienceClaim != "" && !o.asksForAudience(), "AudienceClaim does not apply without Audiences or AudiencePattern")
 	check(o.MaxAge < 0, "MaxAge is negative")
 	check(o.Leeway > maxLeeway, "Leeway is more than 5 minutes")
 	check(o.MaxSize < 0, "MaxSize is negative")
@@ -107,6 +127,10 @@ func (o Options) withDefaults() (Options, error) {
 		check(o.AudiencePattern.String() == "" || matchesWhole(o.AudiencePattern, ""), "AudiencePattern matches the empty string")
 	}
 	o.Issuers, o.Audiences, o.Required = slices.Clone(o.Issuers), slices.Clone(o.Audiences), slices.Clone(o.Required)
+	o.Claims = maps.Clone(o.Claims)
+	if o.AudienceClaim == "" {
+		o.AudienceClaim = "aud"
+	}
 	switch {
 	case o.Leeway == 0:
 		o.Leeway = defaultLeeway
@@ -158,10 +182,23 @@ func (o Options) missingForPublic() string {
 	return strings.Join(missing, " and ")
 }
 
-// asksForAudience reports whether aud matters.
+// named lists the claims, besides the registered ones, whose values checkNames looks at.
+func (o Options) named() (names []string) {
+	if o.Nonce != "" {
+		names = append(names, "nonce")
+	}
+	if o.AudienceClaim != "aud" {
+		names = append(names, o.AudienceClaim)
+	}
+	names = append(slices.AppendSeq(names, maps.Keys(o.Claims)), o.Required...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// asksForAudience reports whether it matters whom a token is for.
 func (o Options) asksForAudience() bool { return len(o.Audiences) > 0 || o.AudiencePattern != nil }
 
-// acceptsAudience reports whether one value of aud is an accepted one.
+// acceptsAudience reports whether one value of AudienceClaim is an accepted one.
 func (o Options) acceptsAudience(one string) bool {
 	return slices.Contains(o.Audiences, one) || o.AudiencePattern != nil && matchesWhole(o.AudiencePattern, one)
 }

@@ -20,6 +20,20 @@ func TestOptionsThatDoNotApply(t *testing.T) {
 		"empty issuer":               {shared, token.Options{Issuers: []string{"a", ""}}},
 		"empty audience":             {shared, token.Options{Audiences: []string{""}}},
 		"empty required":             {shared, token.Options{Required: []string{""}}},
+		"claims without a name":      {shared, token.Options{Claims: map[string]string{"": "a"}}},
+		"claims without a value":     {shared, token.Options{Claims: map[string]string{"use": ""}}},
+		"claims: aud":                {shared, token.Options{Claims: map[string]string{"aud": "a"}}},
+		"claims: iss":                {shared, token.Options{Claims: map[string]string{"iss": "a"}}},
+		"claims: sub":                {shared, token.Options{Claims: map[string]string{"sub": "a"}}},
+		"claims: jti":                {shared, token.Options{Claims: map[string]string{"jti": "a"}}},
+		"claims: nonce":              {shared, token.Options{Claims: map[string]string{"nonce": "a"}}},
+		"claims: exp":                {shared, token.Options{Claims: map[string]string{"use": "a", "exp": "1"}}},
+		"claims: the audience":       {shared, token.Options{Claims: map[string]string{"cid": "a"}, AudienceClaim: "cid", Audiences: []string{"a"}}},
+		"audience claim: sub":        {shared, token.Options{AudienceClaim: "sub", Audiences: []string{"a"}}},
+		"audience claim: iss":        {shared, token.Options{AudienceClaim: "iss", Audiences: []string{"a"}}},
+		"audience claim alone":       {shared, token.Options{AudienceClaim: "client_id"}},
+		"audience claim for nobody":  {public, token.Options{AudienceClaim: "client_id", Issuers: []string{"a"}, InsecureNoAudience: true}},
+		"audience claim, no values":  {public, token.Options{AudienceClaim: "client_id", Issuers: []string{"a"}}},
 		"negative max age":           {shared, token.Options{MaxAge: -1}},
 		"leeway over 5 minutes":      {shared, token.Options{Leeway: 5*time.Minute + 1}},
 		"negative size":              {shared, token.Options{MaxSize: -1}},
@@ -103,12 +117,61 @@ func TestAudiencePattern(t *testing.T) {
 	newVerifier(t, generate(t, token.EdDSA).Key(), token.Options{Issuers: []string{"a"}, AudiencePattern: room})
 }
 
+// Where another claim than aud says whom a token is for, it is read by aud's rules, and
+// aud is nobody's business.
+func TestAudienceClaim(t *testing.T) {
+	chat := token.Options{AudienceClaim: "client_id", Audiences: []string{"chat", "mail"}}
+	for _, test := range []struct {
+		name, claims string
+		opts         token.Options
+		want         error
+	}{
+		{"the one", `"client_id":"chat"`, chat, nil},
+		{"the other", `"client_id":"mail"`, chat, nil},
+		{"a list", `"client_id":["shop","chat"]`, chat, nil},
+		{"escaped", `"client\u005fid":"\u0063hat"`, chat, nil},
+		{"with another aud", `"client_id":"chat","aud":"shop"`, chat, nil},
+		{"another", `"client_id":"shop"`, chat, token.ErrAudience},
+		{"aud alone", `"aud":"chat"`, chat, token.ErrAudience},
+		{"another, with a good aud", `"client_id":"shop","aud":"chat"`, chat, token.ErrAudience},
+		{"case of the name", `"Client_id":"chat"`, chat, token.ErrAudience},
+		{"nested", `"x":{"client_id":"chat"}`, chat, token.ErrAudience},
+		{"none", `"x":1`, chat, token.ErrAudience},
+		{"an empty list", `"client_id":[]`, chat, token.ErrAudience},
+		{"more behind", `"client_id":"chat "`, chat, token.ErrAudience},
+		{"null", `"client_id":null`, chat, token.ErrClaim},
+		{"a number", `"client_id":7`, chat, token.ErrClaim},
+		{"a list with a number", `"client_id":["chat",7]`, chat, token.ErrClaim},
+		{"twice", `"client_id":"chat","client\u005fid":"shop"`, chat, token.ErrMalformed},
+		{"an aud of the wrong type", `"client_id":"chat","aud":7`, chat, token.ErrClaim},
+		{"a pattern", `"azp":"chat-7"`, token.Options{AudienceClaim: "azp", AudiencePattern: regexp.MustCompile(`chat-\d`)}, nil},
+		{"a pattern, a part", `"azp":"chat-77"`, token.Options{AudienceClaim: "azp", AudiencePattern: regexp.MustCompile(`chat-\d`)}, token.ErrAudience},
+		{"aud by its name", `"aud":["chat"]`, token.Options{AudienceClaim: "aud", Audiences: []string{"chat"}}, nil},
+		{"aud by its name, another", `"aud":["shop"]`, token.Options{AudienceClaim: "aud", Audiences: []string{"chat"}}, token.ErrAudience},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			wantRefused(t, secretVerifier(t, test.opts), signClaims(`{"exp":4000000000,`+test.claims+`}`), test.want)
+		})
+	}
+	tok, err := secretVerifier(t, chat).Verify(context.Background(), signClaims(`{"exp":4000000000,"client_id":"chat","aud":"shop"}`))
+	if err != nil || len(tok.Audience) != 1 || tok.Audience[0] != "shop" {
+		t.Errorf("Audience has to stay aud: %v, %v", tok, err)
+	}
+	// With a public key it is as good as aud.
+	chat.Issuers = []string{"https://issuer.example"}
+	key := generate(t, token.EdDSA)
+	claims := map[string]any{"iss": "https://issuer.example", "client_id": "shop", "aud": "chat", "exp": at(time.Hour)}
+	wantRefused(t, newVerifier(t, key.Key(), chat), sign(t, key, claims), token.ErrAudience)
+}
+
 // Options are copied: what the caller does with them later changes nothing.
 func TestOptionsAreCopied(t *testing.T) {
-	opts := token.Options{Issuers: []string{"a"}, Audiences: []string{"a"}, Required: []string{"sub"}}
+	opts := token.Options{Issuers: []string{"a"}, Audiences: []string{"a"}, Required: []string{"sub"}, Claims: map[string]string{"use": "access"}}
 	v := secretVerifier(t, opts)
-	opts.Issuers[0], opts.Audiences[0], opts.Required[0] = "b", "b", "role"
-	wantRefused(t, v, signClaims(`{"iss":"a","aud":"a","sub":"ada","exp":4000000000}`), nil)
+	opts.Issuers[0], opts.Audiences[0], opts.Required[0], opts.Claims["use"] = "b", "b", "role", "id"
+	opts.Claims["kind"] = "x"
+	wantRefused(t, v, signClaims(`{"iss":"a","aud":"a","sub":"ada","use":"access","exp":4000000000}`), nil)
+	wantRefused(t, v, signClaims(`{"iss":"a","aud":"a","sub":"ada","use":"id","exp":4000000000}`), token.ErrClaim)
 }
 
 // Without Now it is the machine's clock that counts.

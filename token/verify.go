@@ -15,8 +15,9 @@ import (
 // immutable and safe for concurrent use. The zero Verifier refuses every token.
 type Verifier struct {
 	keys   Keys
-	static bool    // keys is a Key or a KeySet, not somebody else's code
-	opts   Options // complete
+	static bool     // keys is a Key or a KeySet, not somebody else's code
+	opts   Options  // complete
+	names  []string // of opts.named
 
 	byIssuer map[string]*Verifier // of ByIssuer, in place of the rest; but for opts.MaxSize
 }
@@ -57,7 +58,7 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 			return nil, err
 		}
 	}
-	return &Verifier{keys: keys, static: known != nil, opts: opts}, nil
+	return &Verifier{keys: keys, static: known != nil, opts: opts, names: opts.named()}, nil
 }
 
 // Verify returns the token if it is good, else an error that matches one of the
@@ -140,14 +141,14 @@ func (v *Verifier) askForKey(ctx context.Context, u Unverified) (key Key, err er
 func (v *Verifier) accept(u Unverified, key Key) (*Token, error) {
 	p := u.parsed()
 	raw := string(p.payload) // of the exact size: a Token lives as long as a socket
-	c, err := readClaims(p.payload, raw)
+	c, err := readClaims(p.payload, raw, v.names)
 	if err != nil {
 		return nil, err
 	}
 	if err := v.checkTimes(c); err != nil {
 		return nil, err
 	}
-	if err := v.checkNames(c, u); err != nil {
+	if err := v.checkNames(c, u.Header.Type); err != nil {
 		return nil, err
 	}
 	return &Token{
@@ -205,31 +206,63 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// checkNames returns why the token is not meant for us.
-func (v *Verifier) checkNames(c claims, u Unverified) error {
+// checkNames returns why the token, of type typ, is not meant for us.
+func (v *Verifier) checkNames(c claims, typ string) error {
 	o := v.opts
 	switch {
-	case !typeAccepted(o.Type, u.Header.Type):
+	case !typeAccepted(o.Type, typ):
 		return ErrType
 	case len(o.Issuers) > 0 && !slices.Contains(o.Issuers, c.issuer):
 		return fmt.Errorf("%w: %.200q", ErrIssuer, c.issuer)
-	case o.asksForAudience() && !slices.ContainsFunc(c.audience, o.acceptsAudience):
-		return fmt.Errorf("%w: %.200q", ErrAudience, strings.Join(c.audience, " "))
+	}
+	if err := v.checkAudience(c); err != nil {
+		return err
+	}
+	switch {
 	case o.Subject != "" && c.subject != o.Subject:
 		return ErrSubject
 	case o.ID != "" && c.id != o.ID:
 		return ErrID
-	}
-	if o.Nonce != "" {
-		nonce, err := findMember(u.payload(), "nonce")
-		if value, ok := unquote(string(nonce)); err != nil || !ok || value != o.Nonce {
+	case o.Nonce != "":
+		if nonce, ok := unquote(c.named["nonce"]); !ok || nonce != o.Nonce {
 			return ErrNonce
 		}
 	}
+	for _, name := range v.names {
+		wanted, asked := o.Claims[name]
+		switch value, ok := unquote(c.named[name]); {
+		case !asked || ok && value == wanted:
+		case c.named[name] == "":
+			return fmt.Errorf("%w: %.64q", ErrClaimMissing, name)
+		default:
+			return fmt.Errorf("%w: %.64q is not what is asked for", ErrClaim, name)
+		}
+	}
 	for _, name := range o.Required {
-		if value, err := findMember(u.payload(), name); err != nil || value == nil || string(value) == "null" {
+		if text := c.named[name]; text == "" || text == "null" || text == `""` {
 			return fmt.Errorf("%w: %.64q", ErrClaimMissing, name)
 		}
+	}
+	return nil
+}
+
+// checkAudience returns why the token is not for us.
+func (v *Verifier) checkAudience(c claims) error {
+	if !v.opts.asksForAudience() {
+		return nil
+	}
+	audience := c.audience
+	if name := v.opts.AudienceClaim; name != "aud" {
+		audience = nil
+		if text := c.named[name]; text != "" {
+			var err error
+			if audience, err = stringsClaim(name, text); err != nil {
+				return err
+			}
+		}
+	}
+	if !slices.ContainsFunc(audience, v.opts.acceptsAudience) {
+		return fmt.Errorf("%w: %.200q", ErrAudience, strings.Join(audience, " "))
 	}
 	return nil
 }
@@ -239,7 +272,10 @@ func (v *Verifier) checkNames(c claims, u Unverified) error {
 // out where no other slash follows.
 func typeAccepted(wanted, typ string) bool {
 	if wanted == "" {
-		return typ == "" || typeAccepted("JWT", typ) || typeAccepted("at+jwt", typ)
+		return typeAccepted("JWT", typ) || typeAccepted("at+jwt", typ)
+	}
+	if typ == "" {
+		typ = "JWT" // what else it could be, nobody has said
 	}
 	return strings.EqualFold(mediaType(wanted), mediaType(typ))
 }

@@ -98,7 +98,7 @@ var rules = []struct {
 	{token.ErrAlgorithm, "its algorithm is not the one that the key is for (--alg)"},
 	{token.ErrKeyNotFound, "it names another key (kid)"},
 	{token.ErrSignature, "the signature does not fit: the token was changed, or another key made it"},
-	{token.ErrClaim, "a claim has the wrong type or is out of range"},
+	{token.ErrClaim, "a claim has the wrong type, is out of range, or is not what is asked for"},
 	{token.ErrClaimMissing, "a claim is missing that has to be there"},
 	{token.ErrType, "it is a token of another type (typ)"},
 	{token.ErrExpired, "it has expired (exp)"},
