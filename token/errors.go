@@ -45,8 +45,8 @@ var (
 	ErrType = errors.New("token: type not accepted")
 	// ErrClaimMissing says that a claim which has to be there is not.
 	ErrClaimMissing = errors.New("token: claim missing")
-	// ErrClaim says that a claim has the wrong type, is out of range, or is not what
-	// Options.Claims ask for.
+	// ErrClaim says that a claim has the wrong type, is out of range, is not what
+	// Options.Claims ask for, or is one of Options.Absent.
 	ErrClaim = errors.New("token: claim not usable")
 
 	// ErrKeyNotFound says that there is no key for this token. A KeyFunc returns

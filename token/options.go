@@ -49,6 +49,9 @@ type Options struct {
 	// Required are names of claims that have to be there, and be neither null nor the
 	// empty string. Zero means none besides exp.
 	Required []string
+	// Absent are names of claims that must not be there, whatever they say: a claim that
+	// tokens of another kind have, such as events. Zero means none.
+	Absent []string
 
 	// MaxAge is how long after its iat a token is good, whatever exp says. Zero
 	// means that age does not matter and iat may be missing.
@@ -107,6 +110,11 @@ func (o Options) withDefaults() (Options, error) {
 	check(slices.Contains(o.Issuers, ""), "an empty string in Issuers")
 	check(slices.Contains(o.Audiences, ""), "an empty string in Audiences")
 	check(slices.Contains(o.Required, ""), "an empty string in Required")
+	check(slices.Contains(o.Absent, ""), "an empty string in Absent")
+	for _, name := range o.Absent {
+		_, asked := o.Claims[name]
+		check(asked || name == o.AudienceClaim || slices.Contains(o.Required, name), fmt.Sprintf("%.64q in Absent, which has to be there", name))
+	}
 	for name, value := range o.Claims {
 		check(name == "" || value == "", "an empty string in Claims")
 		check(name == "aud" || name == o.AudienceClaim || slices.Contains(ownOption, name),
@@ -127,7 +135,7 @@ func (o Options) withDefaults() (Options, error) {
 		check(o.AudiencePattern.String() == "" || matchesWhole(o.AudiencePattern, ""), "AudiencePattern matches the empty string")
 	}
 	o.Issuers, o.Audiences, o.Required = slices.Clone(o.Issuers), slices.Clone(o.Audiences), slices.Clone(o.Required)
-	o.Claims = maps.Clone(o.Claims)
+	o.Absent, o.Claims = slices.Clone(o.Absent), maps.Clone(o.Claims)
 	if o.AudienceClaim == "" {
 		o.AudienceClaim = "aud"
 	}
@@ -182,7 +190,7 @@ func (o Options) missingForPublic() string {
 	return strings.Join(missing, " and ")
 }
 
-// named lists the claims, besides the registered ones, whose values checkNames looks at.
+// named lists the claims that checkNames looks up by their names, sorted.
 func (o Options) named() (names []string) {
 	if o.Nonce != "" {
 		names = append(names, "nonce")
@@ -190,7 +198,7 @@ func (o Options) named() (names []string) {
 	if o.AudienceClaim != "aud" {
 		names = append(names, o.AudienceClaim)
 	}
-	names = append(slices.AppendSeq(names, maps.Keys(o.Claims)), o.Required...)
+	names = slices.Concat(slices.AppendSeq(names, maps.Keys(o.Claims)), o.Required, o.Absent)
 	slices.Sort(names)
 	return slices.Compact(names)
 }

@@ -29,6 +29,10 @@ func TestOptionsThatDoNotApply(t *testing.T) {
 		"claims: nonce":              {shared, token.Options{Claims: map[string]string{"nonce": "a"}}},
 		"claims: exp":                {shared, token.Options{Claims: map[string]string{"use": "a", "exp": "1"}}},
 		"claims: the audience":       {shared, token.Options{Claims: map[string]string{"cid": "a"}, AudienceClaim: "cid", Audiences: []string{"a"}}},
+		"empty absent":               {shared, token.Options{Absent: []string{""}}},
+		"absent and required":        {shared, token.Options{Absent: []string{"a", "b"}, Required: []string{"b"}}},
+		"absent and asked for":       {shared, token.Options{Absent: []string{"use"}, Claims: map[string]string{"use": "a"}}},
+		"absent and the audience":    {shared, token.Options{Absent: []string{"cid"}, AudienceClaim: "cid", Audiences: []string{"a"}}},
 		"audience claim: sub":        {shared, token.Options{AudienceClaim: "sub", Audiences: []string{"a"}}},
 		"audience claim: iss":        {shared, token.Options{AudienceClaim: "iss", Audiences: []string{"a"}}},
 		"audience claim alone":       {shared, token.Options{AudienceClaim: "client_id"}},
@@ -166,9 +170,11 @@ func TestAudienceClaim(t *testing.T) {
 
 // Options are copied: what the caller does with them later changes nothing.
 func TestOptionsAreCopied(t *testing.T) {
-	opts := token.Options{Issuers: []string{"a"}, Audiences: []string{"a"}, Required: []string{"sub"}, Claims: map[string]string{"use": "access"}}
+	opts := token.Options{
+		Issuers: []string{"a"}, Audiences: []string{"a"}, Required: []string{"sub"}, Absent: []string{"events"}, Claims: map[string]string{"use": "access"},
+	}
 	v := secretVerifier(t, opts)
-	opts.Issuers[0], opts.Audiences[0], opts.Required[0], opts.Claims["use"] = "b", "b", "role", "id"
+	opts.Issuers[0], opts.Audiences[0], opts.Required[0], opts.Absent[0], opts.Claims["use"] = "b", "b", "role", "sub", "id"
 	opts.Claims["kind"] = "x"
 	wantRefused(t, v, signClaims(`{"iss":"a","aud":"a","sub":"ada","use":"access","exp":4000000000}`), nil)
 	wantRefused(t, v, signClaims(`{"iss":"a","aud":"a","sub":"ada","use":"id","exp":4000000000}`), token.ErrClaim)

@@ -243,6 +243,11 @@ func (v *Verifier) checkNames(c claims, typ string) error {
 			return fmt.Errorf("%w: %.64q", ErrClaimMissing, name)
 		}
 	}
+	for _, name := range o.Absent {
+		if c.named[name] != "" {
+			return fmt.Errorf("%w: %.64q must not be there", ErrClaim, name)
+		}
+	}
 	return nil
 }
 

@@ -199,6 +199,11 @@ func TestClaims(t *testing.T) {
 		{"claims, missing", `{` + exp + `}`, token.Options{Claims: map[string]string{"use": "access"}}, token.ErrClaimMissing},
 		{"claims, nested", `{` + exp + `,"x":{"use":"access"}}`, token.Options{Claims: map[string]string{"use": "access"}}, token.ErrClaimMissing},
 		{"claims, twice", `{` + exp + `,"use":"access","\u0075se":"id"}`, token.Options{Claims: map[string]string{"use": "access"}}, token.ErrMalformed},
+		{"absent", `{` + exp + `,"x":{"events":1},"Events":1}`, token.Options{Absent: []string{"events", "cnf"}}, nil},
+		{"absent, there", `{` + exp + `,"events":{}}`, token.Options{Absent: []string{"cnf", "events"}}, token.ErrClaim},
+		{"absent, null", `{` + exp + `,"events":null}`, token.Options{Absent: []string{"events"}}, token.ErrClaim},
+		{"absent, empty", `{` + exp + `,"events":""}`, token.Options{Absent: []string{"events"}}, token.ErrClaim},
+		{"absent, escaped", `{` + exp + `,"ev\u0065nts":1}`, token.Options{Absent: []string{"events"}}, token.ErrClaim},
 		{"claims in the header do not count", `{` + exp + `}`, token.Options{Claims: map[string]string{"typ": "JWT"}}, token.ErrClaimMissing},
 		{"max age without iat", `{` + exp + `}`, token.Options{MaxAge: time.Hour}, token.ErrClaimMissing},
 

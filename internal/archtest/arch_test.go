@@ -23,6 +23,7 @@ const module = "socketiojwt"
 var mayImport = map[string][]string{
 	"token":               {},
 	"token/jwks":          {"token"},
+	"token/profile":       {"token"},
 	"token/tokentest":     {"token", "token/mint", "internal/memnet"},
 	"engineio":            {},
 	"socketio":            {"engineio"},

@@ -1,0 +1,334 @@
+package profile_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"socketiojwt/token"
+	"socketiojwt/token/jwks"
+	"socketiojwt/token/profile"
+	"socketiojwt/token/tokentest"
+)
+
+// signer is who signs all tokens, so that no profile refuses one for its issuer alone.
+// It is Firebase's, which cannot be chosen.
+const signer = "https://securetoken.google.com/chat-1234"
+
+// column is a profile of one of the names.
+type column struct {
+	name  string
+	rules func(n names) token.Options
+}
+
+// profiles are the columns of the table below.
+var profiles = []column{
+	{"access-token", func(n names) token.Options { return profile.AccessToken(signer, n.api) }},
+	{"id-token", func(n names) token.Options { return profile.IDToken(signer, n.client) }},
+	{"auth0", func(n names) token.Options { return profile.Auth0(signer, n.api) }},
+	{"keycloak", func(n names) token.Options { return profile.Keycloak(signer, n.api) }},
+	{"cognito-access", func(n names) token.Options { return profile.CognitoAccessToken(signer, n.client) }},
+	{"cognito-id", func(n names) token.Options { return profile.CognitoIDToken(signer, n.client) }},
+	{"firebase", func(n names) token.Options { return profile.Firebase(n.project) }},
+}
+
+// sentinels are the words of the table.
+var sentinels = map[string]error{
+	"ok": nil, "type": token.ErrType, "iss": token.ErrIssuer, "aud": token.ErrAudience, "claim": token.ErrClaim, "missing": token.ErrClaimMissing,
+}
+
+// Each shape of token against each profile, where the API, the client and the project
+// have names of their own: only what is meant is accepted. Auth0's asks for no mark of a
+// kind, so it takes whatever has its issuer and its audience.
+const matrix = `
+	                              access-token  id-token  auth0  keycloak  cognito-access  cognito-id  firebase
+	access                        ok            type      ok     missing   type            type        type
+	access, bound by mutual TLS   claim         type      claim  missing   type            type        type
+	id                            type          ok        aud    aud       aud             missing     aud
+	id, untyped, for two          type          ok        aud    aud       aud             missing     aud
+	id, another azp               type          ok        aud    aud       aud             missing     aud
+	logout                        type          type      type   type      type            type        type
+	logout, typ JWT               type          claim     aud    aud       aud             missing     aud
+	auth0 access                  type          aud       ok     missing   aud             aud         aud
+	auth0 access, machine         type          aud       ok     missing   aud             aud         aud
+	auth0 access, RFC 9068        ok            type      ok     missing   type            type        type
+	auth0 id                      type          ok        aud    aud       aud             missing     aud
+	keycloak access               type          aud       ok     ok        aud             aud         aud
+	keycloak access, at+jwt       missing       type      ok     ok        type            type        type
+	keycloak access, DPoP         type          aud       claim  claim     aud             aud         aud
+	keycloak access, no aud       type          aud       aud    aud       aud             aud         aud
+	keycloak access, lightweight  type          aud       aud    aud       aud             aud         aud
+	keycloak id                   type          ok        aud    aud       aud             missing     aud
+	keycloak refresh              type          aud       aud    aud       aud             aud         aud
+	keycloak logout               type          claim     aud    aud       aud             missing     aud
+	cognito access                type          aud       aud    aud       ok              aud         aud
+	cognito access, bound         type          aud       ok     missing   ok              aud         aud
+	cognito id                    type          ok        aud    aud       aud             ok          aud
+	firebase id                   type          aud       aud    aud       aud             aud         ok
+	firebase session cookie       type          iss       iss    iss       iss             iss         iss
+	firebase custom token         type          iss       iss    iss       iss             iss         iss
+`
+
+func TestMatrix(t *testing.T) {
+	n := names{api: "https://chat.example.com", client: "chat-web", project: "chat-1234"}
+	issuer, keys := publish(t, signer)
+	lines := strings.Split(strings.Trim(matrix, "\n"), "\n")
+	columns := strings.Fields(lines[0])
+	if len(columns) != len(profiles) {
+		t.Fatalf("%d columns for %d profiles", len(columns), len(profiles))
+	}
+	all := shapes(n)
+	var rows []string
+	for _, line := range lines[1:] {
+		words := strings.Fields(line)
+		name := strings.Join(words[:len(words)-len(columns)], " ")
+		rows = append(rows, name)
+		tok, known := all[name]
+		if !known {
+			t.Errorf("there is no shape %q", name)
+			continue
+		}
+		compact := sign(t, issuer, tok)
+		for i, word := range words[len(words)-len(columns):] {
+			if columns[i] != profiles[i].name {
+				t.Fatalf("column %q is that of %q", columns[i], profiles[i].name)
+			}
+			want, known := sentinels[word]
+			if !known {
+				t.Fatalf("%q is no word for an error", word)
+			}
+			_, err := verifier(t, keys, profiles[i].rules(n)).Verify(context.Background(), compact)
+			if !errors.Is(err, want) {
+				t.Errorf("%s, verified by %s: %v, want %s", name, columns[i], err, word)
+			}
+		}
+	}
+	if want := slices.Sorted(maps.Keys(all)); !slices.Equal(slices.Sorted(slices.Values(rows)), want) {
+		t.Errorf("the table has the rows %q, want %q", rows, want)
+	}
+}
+
+// Where the API and the client have one name, as with an application that is registered
+// once, nothing but the kind of a token tells it from others of its issuer.
+func TestKindAlone(t *testing.T) {
+	n := names{api: "chat-1234", client: "chat-1234", project: "chat-1234"}
+	issuer, keys := publish(t, signer)
+	all := shapes(n)
+	for _, test := range []struct {
+		shape, profile string
+		want           error
+	}{
+		{"id", "access-token", token.ErrType},
+		{"access", "id-token", token.ErrType},
+		{"logout, typ JWT", "access-token", token.ErrType},
+		{"logout, typ JWT", "id-token", token.ErrClaim},
+		{"auth0 access, RFC 9068", "id-token", token.ErrType},
+		{"keycloak id", "keycloak", token.ErrClaim},
+		{"keycloak logout", "keycloak", token.ErrClaim},
+		{"keycloak access, at+jwt", "id-token", token.ErrType},
+		{"cognito id", "cognito-access", token.ErrAudience}, // it has no client_id
+		{"cognito access", "cognito-id", token.ErrAudience}, // it has no aud
+		{"cognito access, bound", "cognito-id", token.ErrClaim},
+		{"firebase session cookie", "firebase", token.ErrIssuer},
+
+		// These have no mark that the profile could go by, as its comment says.
+		{"auth0 id", "auth0", nil},
+		{"auth0 access", "id-token", nil},
+		{"keycloak access", "id-token", nil},
+		{"cognito access, bound", "id-token", nil},
+	} {
+		_, err := verifier(t, keys, rulesOf(t, test.profile, n)).Verify(context.Background(), sign(t, issuer, all[test.shape]))
+		if !errors.Is(err, test.want) {
+			t.Errorf("%s, verified by %s: %v, want %v", test.shape, test.profile, err, test.want)
+		}
+	}
+}
+
+// broken is what breaks a token that is good but for that; nil takes a member out.
+type broken struct {
+	header, claims map[string]any
+	want           error
+}
+
+var untyped = map[string]any{"typ": nil}
+
+// Each requirement of each profile, broken alone; and what is no requirement.
+func TestRequirements(t *testing.T) {
+	type c = map[string]any
+	n := names{api: "https://chat.example.com", client: "chat-web", project: "chat-1234"}
+	issuer, keys := publish(t, signer)
+	all := shapes(n)
+	common := []broken{
+		{nil, c{}, nil},
+		{nil, c{"iss": nil}, token.ErrIssuer},
+		{nil, c{"iss": signer + "/"}, token.ErrIssuer},
+		{nil, c{"exp": nil}, token.ErrClaimMissing},
+		{nil, c{"exp": time.Now().Add(-time.Minute).Unix()}, token.ErrExpired},
+		{nil, c{"nbf": time.Now().Add(time.Minute).Unix()}, token.ErrNotYetValid},
+		{nil, c{"sub": nil}, token.ErrClaimMissing},
+		{nil, c{"sub": ""}, token.ErrClaimMissing},
+		{nil, c{"sub": 7}, token.ErrClaim},
+		{nil, c{"aud": 7}, token.ErrClaim},
+		{nil, c{"cnf": c{"jkt": "0ZcO"}}, token.ErrClaim},
+		{c{"typ": "logout+jwt"}, nil, token.ErrType},
+		{c{"typ": "dpop+jwt"}, nil, token.ErrType},
+	}
+	for _, test := range []struct {
+		profile, shape string
+		own            []broken
+	}{
+		{"access-token", "access", []broken{
+			{c{"typ": "application/at+JWT"}, nil, nil},
+			{c{"typ": "JWT"}, nil, token.ErrType},
+			{untyped, nil, token.ErrType},
+			{nil, c{"aud": nil}, token.ErrAudience},
+			{nil, c{"aud": n.client}, token.ErrAudience},
+			{nil, c{"client_id": nil}, token.ErrClaimMissing},
+			{nil, c{"client_id": ""}, token.ErrClaimMissing},
+			{nil, c{"iat": nil}, token.ErrClaimMissing},
+			{nil, c{"jti": nil}, token.ErrClaimMissing},
+			{nil, c{"jti": ""}, token.ErrClaimMissing},
+		}},
+		{"id-token", "id", []broken{
+			{untyped, nil, nil},
+			{c{"typ": "at+jwt"}, nil, token.ErrType},
+			{nil, c{"aud": nil}, token.ErrAudience},
+			{nil, c{"aud": n.api, "azp": n.client}, token.ErrAudience},
+			{nil, c{"iat": nil}, token.ErrClaimMissing},
+			{nil, c{"events": c{}}, token.ErrClaim},
+		}},
+		{"auth0", "auth0 access", []broken{
+			{untyped, nil, nil},
+			{c{"typ": "at+jwt"}, nil, nil},
+			{nil, c{"aud": nil}, token.ErrAudience},
+			{nil, c{"aud": n.client}, token.ErrAudience},
+			{nil, c{"aud": n.api + "/"}, token.ErrAudience},
+		}},
+		{"keycloak", "keycloak access", []broken{
+			{c{"typ": "at+jwt"}, nil, nil},
+			{nil, c{"aud": nil}, token.ErrAudience},
+			{nil, c{"aud": "account", "azp": n.api}, token.ErrAudience},
+			{nil, c{"typ": nil}, token.ErrClaimMissing},
+			{nil, c{"typ": "ID"}, token.ErrClaim},
+			{nil, c{"typ": "Refresh"}, token.ErrClaim},
+			{nil, c{"typ": "Offline"}, token.ErrClaim},
+			{nil, c{"typ": "Logout"}, token.ErrClaim},
+			{nil, c{"typ": "DPoP"}, token.ErrClaim},
+			{nil, c{"typ": "bearer"}, token.ErrClaim},
+			{nil, c{"typ": []string{"Bearer"}}, token.ErrClaim},
+		}},
+		{"cognito-access", "cognito access", []broken{
+			{c{"typ": "JWT"}, nil, nil},
+			{c{"typ": "at+jwt"}, nil, token.ErrType},
+			{nil, c{"client_id": nil}, token.ErrAudience},
+			{nil, c{"client_id": "another", "aud": n.client}, token.ErrAudience},
+			{nil, c{"client_id": 7}, token.ErrClaim},
+			{nil, c{"token_use": nil}, token.ErrClaimMissing},
+			{nil, c{"token_use": "id"}, token.ErrClaim},
+			{nil, c{"token_use": "Access"}, token.ErrClaim},
+		}},
+		{"cognito-id", "cognito id", []broken{
+			{c{"typ": "JWT"}, nil, nil},
+			{c{"typ": "at+jwt"}, nil, token.ErrType},
+			{nil, c{"aud": nil, "client_id": n.client}, token.ErrAudience},
+			{nil, c{"token_use": nil}, token.ErrClaimMissing},
+			{nil, c{"token_use": "access"}, token.ErrClaim},
+			{nil, c{"iat": nil}, token.ErrClaimMissing},
+			{nil, c{"events": c{}}, token.ErrClaim},
+		}},
+		{"firebase", "firebase id", []broken{
+			{untyped, nil, nil},
+			{c{"typ": "at+jwt"}, nil, token.ErrType},
+			{nil, c{"aud": nil}, token.ErrAudience},
+			{nil, c{"aud": "chat-1235"}, token.ErrAudience},
+			{nil, c{"iss": "https://securetoken.google.com/chat-1235"}, token.ErrIssuer},
+			{nil, c{"auth_time": nil}, token.ErrClaimMissing},
+			{nil, c{"iat": nil}, token.ErrClaimMissing},
+			{nil, c{"events": c{}}, token.ErrClaim},
+		}},
+	} {
+		v := verifier(t, keys, rulesOf(t, test.profile, n))
+		good := all[test.shape]
+		for _, b := range slices.Concat(common, test.own) {
+			compact := sign(t, issuer, shape{with(good.header, b.header), with(good.claims, b.claims)})
+			if _, err := v.Verify(context.Background(), compact); !errors.Is(err, b.want) {
+				t.Errorf("%s, header %v, claims %v: %v, want %v", test.profile, b.header, b.claims, err, b.want)
+			}
+		}
+	}
+}
+
+// A caller may change what it was given, without a change to what others are given.
+func TestRulesAreTheCallers(t *testing.T) {
+	n := names{api: "https://chat.example.com", client: "chat-web", project: "chat-1234"}
+	issuer, keys := publish(t, signer)
+	for _, p := range profiles {
+		rules := p.rules(n)
+		rules.Issuers[0], rules.Audiences[0], rules.Required[0], rules.Absent[0] = "x", "x", "x", "x"
+		for name := range rules.Claims {
+			rules.Claims[name] = "x"
+		}
+	}
+	compact := sign(t, issuer, shapes(n)["cognito access"])
+	if _, err := verifier(t, keys, rulesOf(t, "cognito-access", n)).Verify(context.Background(), compact); err != nil {
+		t.Error(err)
+	}
+	withNonce := rulesOf(t, "id-token", n)
+	withNonce.Nonce = "n-41"
+	v := verifier(t, keys, withNonce)
+	if _, err := v.Verify(context.Background(), sign(t, issuer, shapes(n)["id"])); err != nil {
+		t.Error(err)
+	}
+	if _, err := v.Verify(context.Background(), sign(t, issuer, shapes(n)["id, another azp"])); !errors.Is(err, token.ErrNonce) {
+		t.Errorf("without the nonce: %v", err)
+	}
+}
+
+// An argument that was forgotten is noticed before the first token comes.
+func TestEmptyArguments(t *testing.T) {
+	_, keys := publish(t, signer)
+	for _, p := range profiles {
+		if _, err := token.NewVerifier(keys, p.rules(names{})); !errors.Is(err, token.ErrOptions) {
+			t.Errorf("%s without an audience: %v", p.name, err)
+		}
+	}
+	if _, err := token.NewVerifier(keys, profile.AccessToken("", "chat")); !errors.Is(err, token.ErrOptions) {
+		t.Errorf("without an issuer: %v", err)
+	}
+}
+
+func rulesOf(t *testing.T, name string, n names) token.Options {
+	t.Helper()
+	for _, p := range profiles {
+		if p.name == name {
+			return p.rules(n)
+		}
+	}
+	t.Fatalf("there is no profile %q", name)
+	return token.Options{}
+}
+
+// publish returns an issuer and the keys that it publishes.
+func publish(t *testing.T, url string) (*tokentest.Issuer, *jwks.Set) {
+	t.Helper()
+	issuer := tokentest.NewIssuer(t, tokentest.Options{URL: url, Algorithm: token.RS256})
+	keys, err := jwks.Discover(url, jwks.Options{Client: issuer.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = keys.Close() })
+	return issuer, keys
+}
+
+func verifier(t *testing.T, keys token.Keys, rules token.Options) *token.Verifier {
+	t.Helper()
+	v, err := token.NewVerifier(keys, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
