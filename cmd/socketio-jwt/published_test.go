@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
+	"socketiojwt/token/mint"
 	"socketiojwt/token/tokentest"
 )
 
@@ -62,6 +65,56 @@ func TestServeIssuerThatIsDown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Which tokens are good by a profile's own rules, with the keys that an issuer publishes
+// and with one that was given.
+func TestVerifyByProfile(t *testing.T) {
+	issuer := tokentest.NewIssuer(t, tokentest.Options{Listen: true})
+	text, err := issuer.Key().PublicPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(public, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	access := map[string]any{"sub": "ada", "client_id": "chat", "token_use": "access"}
+	id := map[string]any{"sub": "ada", "aud": "chat", "token_use": "id"}
+	rfc9068 := map[string]any{"sub": "ada", "aud": "chat", "client_id": "web", "jti": "1"}
+	bearer := map[string]any{"sub": "ada", "aud": "chat", "typ": "Bearer"}
+	for _, test := range []struct {
+		profile, typ string
+		claims       map[string]any
+		code         int
+		out          string
+	}{
+		{"cognito-access", "", access, exitGood, "GOOD"},
+		{"cognito-access", "", id, exitRefused, "--audience"},
+		{"cognito-id", "", id, exitGood, "GOOD"},
+		{"cognito-id", "", bearer, exitRefused, "claim"},
+		{"access-token", "at+jwt", rfc9068, exitGood, "GOOD"},
+		{"access-token", "", rfc9068, exitRefused, "typ"},
+		{"id-token", "", id, exitGood, "GOOD"},
+		{"id-token", "at+jwt", id, exitRefused, "typ"},
+		{"auth0", "", bearer, exitGood, "GOOD"},
+		{"auth0", "", map[string]any{"aud": "chat"}, exitRefused, "claim"},
+		{"keycloak", "", bearer, exitGood, "GOOD"},
+		{"keycloak", "", id, exitRefused, "claim"},
+	} {
+		compact := issuer.SignWith(mint.Header{Type: test.typ}, test.claims)
+		for _, more := range [][]string{nil, {"--public-key", public}} {
+			args := append([]string{"token", "verify", "-", "--issuer", issuer.URL(), "--audience", "chat", "--profile", test.profile}, more...)
+			runWith(t, compact, args...).want(t, test.code, test.out, "")
+		}
+	}
+	// Firebase's issuer is not on this machine, so its keys cannot be asked for.
+	firebase := "https://securetoken.google.com/chat-1234"
+	claims := map[string]any{"iss": firebase, "aud": "chat-1234", "sub": "ada", "auth_time": 1}
+	args := []string{"token", "verify", "-", "--public-key", public, "--profile", "firebase", "--issuer", firebase, "--audience", "chat-1234"}
+	runWith(t, issuer.Sign(claims), args...).want(t, exitGood, "GOOD", "")
+	delete(claims, "auth_time")
+	runWith(t, issuer.Sign(claims), args...).want(t, exitRefused, "claim", "")
 }
 
 func TestVerifyByIssuer(t *testing.T) {

@@ -3,11 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"socketiojwt/token"
+	"socketiojwt/token/profile"
 )
 
 // trust is the flags that say which tokens are good, for serve and token verify.
@@ -19,6 +22,7 @@ type trust struct {
 
 	Issuer   []string       `env:"SOCKETIO_JWT_ISSUER" group:"What else a token has to be" placeholder:"ISS" help:"Accepted issuer (iss); may be repeated. Needed with --public-key. Without a key, the URL under which the issuer says where its keys are."`
 	Audience []string       `env:"SOCKETIO_JWT_AUDIENCE" group:"What else a token has to be" placeholder:"AUD" help:"Accepted audience (aud); may be repeated. Needed with --public-key, and without a key."`
+	Profile  string         `env:"SOCKETIO_JWT_PROFILE" group:"What else a token has to be" placeholder:"NAME" help:"Shape of the tokens, which keeps those of another kind out: access-token (RFC 9068), id-token (OpenID Connect), auth0, keycloak, cognito-access, cognito-id or firebase. Needs one --issuer and one --audience, which is an API or a client ID, with firebase the project."`
 	Leeway   *time.Duration `env:"SOCKETIO_JWT_LEEWAY" group:"What else a token has to be" placeholder:"10s" help:"How far the issuer's clock may differ from ours, up to 5m. Default: 10s, but none where this program is the issuer."`
 
 	InsecureNoIssuer   bool `env:"SOCKETIO_JWT_INSECURE_NO_ISSUER" group:"What else a token has to be" help:"With --public-key, accept tokens of whoever else publishes under the same key."`
@@ -48,7 +52,7 @@ func oneSecret(secret *string, file string) (string, bool, error) {
 
 // outside reports whether the tokens are those of an issuer that is not ours to be.
 func (t trust) outside() bool {
-	return t.PublicKey != "" || len(t.Issuer) > 0 || len(t.Audience) > 0
+	return t.PublicKey != "" || len(t.Issuer) > 0 || len(t.Audience) > 0 || t.Profile != ""
 }
 
 // algorithms is the one of --alg, or none for the key's default.
@@ -59,8 +63,12 @@ func (t trust) algorithms() []token.Algorithm {
 	return []token.Algorithm{token.Algorithm(t.Alg)}
 }
 
-// key returns the key that was given; given is false when none was.
+// key returns the key that was given; given is false when none was. It fails for a
+// --profile that cannot be meant too, before it is said that a key is missing.
 func (t trust) key() (key token.Key, given bool, err error) {
+	if err := t.checkProfile(); err != nil {
+		return token.Key{}, false, err
+	}
 	secret, given, err := t.secret()
 	switch {
 	case err != nil:
@@ -94,16 +102,47 @@ func (t trust) leeway() time.Duration {
 	return *t.Leeway
 }
 
+// profiles are what --profile can name.
+var profiles = map[string]func(issuer, audience string) token.Options{
+	"access-token":   profile.AccessToken,
+	"id-token":       profile.IDToken,
+	"auth0":          profile.Auth0,
+	"keycloak":       profile.Keycloak,
+	"cognito-access": profile.CognitoAccessToken,
+	"cognito-id":     profile.CognitoIDToken,
+	"firebase":       func(_, project string) token.Options { return profile.Firebase(project) },
+}
+
+// checkProfile returns why --profile cannot be meant.
+func (t trust) checkProfile() error {
+	if t.Profile == "" {
+		return nil
+	}
+	rulesOf, known := profiles[t.Profile]
+	switch {
+	case !known:
+		return fmt.Errorf("--profile: there is none called %q, but %s", t.Profile, strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))
+	case len(t.Issuer) != 1 || len(t.Audience) != 1:
+		return errors.New("--profile needs one --issuer and one --audience")
+	}
+	if issuer := rulesOf(t.Issuer[0], t.Audience[0]).Issuers[0]; issuer != t.Issuer[0] {
+		return fmt.Errorf("--profile %s with this --audience needs --issuer %s", t.Profile, issuer)
+	}
+	return nil
+}
+
 // options returns what else a token has to be.
 func (t trust) options() token.Options {
-	leeway := t.leeway()
-	if leeway == 0 {
-		leeway = -1 // here 0 is what somebody typed, there it means the default
+	opts := token.Options{Issuers: t.Issuer, Audiences: t.Audience}
+	if rulesOf := profiles[t.Profile]; rulesOf != nil {
+		opts = rulesOf(t.Issuer[0], t.Audience[0])
 	}
-	return token.Options{
-		Issuers: t.Issuer, Audiences: t.Audience, Leeway: leeway,
-		InsecureNoIssuer: t.InsecureNoIssuer, InsecureNoAudience: t.InsecureNoAudience,
+	opts.Leeway = t.leeway()
+	if opts.Leeway == 0 {
+		opts.Leeway = -1 // here 0 is what somebody typed, there it means the default
 	}
+	opts.InsecureNoIssuer, opts.InsecureNoAudience = t.InsecureNoIssuer, t.InsecureNoAudience
+	return opts
 }
 
 // verifier returns the verifier of the key.

@@ -26,6 +26,7 @@ Examples:
     SOCKETIO_JWT_SECRET=... socketio-jwt token verify - < token.txt
     socketio-jwt token verify - --secret-file secret.txt --audience chat < token.txt
     socketio-jwt token verify - --issuer https://issuer.example --audience chat < token.txt
+    socketio-jwt token verify - --issuer https://issuer.example --audience 6k3web --profile cognito-access < token.txt
     socketio-jwt token verify - --public-key issuer.pem --issuer https://issuer.example --audience chat < token.txt`
 }
 
