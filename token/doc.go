@@ -15,7 +15,7 @@
 // Keys come from Secret, SecretBytes, SecretBase64, PEM, DER and JWK, several of
 // them, or secrets that replace each other, from NewKeySet, and those chosen for each
 // token from a KeyFunc. Several issuers, each with its own keys and rules, make one
-// Verifier by ByIssuer. A key
+// Verifier by ByIssuer. Rules for the tokens of known issuers are in token/profile. A key
 // carries its algorithms; the header of a token never chooses one (RFC 8725,
 // section 3.1), and unsigned tokens cannot even be asked for.
 //

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,7 +82,12 @@ func FuzzClaims(f *testing.F) {
 	f.Add(`{"alg":"HS256","kid":"a","typ":"at+jwt"}`, `{"exp":1,"EXP":9999999999}`)
 	f.Add(hs256, `{"exp":1e400}`)
 	f.Add(hs256, strings.Repeat(`{"exp":[`, 70))
+	f.Add(hs256, `{"exp":4000000000,"client_id":["shop","chat"],"use":"access","role":0}`)
+	f.Add(hs256, `{"exp":4000000000,"client_id":"chat","\u0075se":"acc\u0065ss","role":"a","x":{"events":1}}`)
 	v := secretVerifier(f, token.Options{})
+	strict := secretVerifier(f, token.Options{
+		AudienceClaim: "client_id", Audiences: []string{"chat"}, Claims: map[string]string{"use": "access"}, Required: []string{"role"}, Absent: []string{"events"},
+	})
 	f.Fuzz(func(t *testing.T, header, claims string) {
 		tok, err := v.Verify(context.Background(), signText(header, claims))
 		if err != nil {
@@ -99,6 +105,13 @@ func FuzzClaims(f *testing.F) {
 		text := func(name string) string { s, _ := all[name].(string); return s }
 		if tok.Subject != text("sub") || tok.Issuer != text("iss") || tok.ID != text("jti") {
 			t.Errorf("%q read as %q, %q, %q", claims, tok.Subject, tok.Issuer, tok.ID)
+		}
+		if _, err := strict.Verify(context.Background(), signText(header, claims)); err == nil {
+			list, ok := all["client_id"].([]any)
+			_, events := all["events"]
+			if all["use"] != "access" || all["role"] == nil || all["role"] == "" || events || all["client_id"] != any("chat") && !(ok && slices.Contains(list, any("chat"))) {
+				t.Errorf("strictly verified: %q", claims)
+			}
 		}
 		number, ok := all["exp"].(json.Number)
 		exp, err := number.Float64()

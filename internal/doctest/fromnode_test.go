@@ -244,32 +244,40 @@ func exported(t *testing.T, folder string) map[string]bool {
 
 var (
 	fences    = regexp.MustCompile("(?ms)^```.*?^```$")
-	qualified = regexp.MustCompile(`\b(token|auth|socketio|engineio)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
+	qualified = regexp.MustCompile(`\b(token|profile|jwks|auth|socketio|engineio)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
 	link      = regexp.MustCompile(`\]\(([^)#]*)#?([^)]*)\)`)
 	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
 )
 
-// What the text of docs/from-node.md names of our packages exists, and so do the
-// files and the places that it links to.
 func TestFromNodeNamesWhatExists(t *testing.T) {
-	text := fences.ReplaceAllString(read(t, fromNode), "")
+	if packages := namesWhatExists(t, fromNode); packages != 5 {
+		t.Errorf("%d packages are named", packages)
+	}
+}
+
+// namesWhatExists makes sure that what the text of a document names of our packages
+// exists, and so do the files and the places that it links to. It returns how many
+// packages are named.
+func namesWhatExists(t *testing.T, document string) (packages int) {
+	t.Helper()
+	text := fences.ReplaceAllString(read(t, document), "")
 	offered := map[string]map[string]bool{}
 	for _, name := range qualified.FindAllStringSubmatch(text, -1) {
 		if offered[name[1]] == nil {
-			offered[name[1]] = exported(t, name[1])
+			folder := name[1]
+			if folder == "profile" || folder == "jwks" {
+				folder = "token/" + folder
+			}
+			offered[name[1]] = exported(t, folder)
 		}
 		if !offered[name[1]][name[2]] {
 			t.Errorf("there is no %s", name[0])
 		}
 	}
-	if len(offered) != 4 {
-		t.Errorf("only %d packages are named", len(offered))
-	}
-
 	for _, match := range link.FindAllStringSubmatch(text, -1) {
-		target := path.Join(path.Dir(fromNode), match[1])
+		target := path.Join(path.Dir(document), match[1])
 		if match[1] == "" {
-			target = fromNode
+			target = document
 		}
 		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(target))); err != nil {
 			t.Errorf("a link leads nowhere: %v", err)
@@ -279,6 +287,7 @@ func TestFromNodeNamesWhatExists(t *testing.T) {
 			t.Errorf("%s has no heading for the link to #%s", target, match[2])
 		}
 	}
+	return len(offered)
 }
 
 // anchors lists what links can name in a document: its headings, in lower case, with

@@ -277,14 +277,38 @@ func TestRulesAreTheCallers(t *testing.T) {
 	if _, err := verifier(t, keys, rulesOf(t, "cognito-access", n)).Verify(context.Background(), compact); err != nil {
 		t.Error(err)
 	}
-	withNonce := rulesOf(t, "id-token", n)
-	withNonce.Nonce = "n-41"
-	v := verifier(t, keys, withNonce)
-	if _, err := v.Verify(context.Background(), sign(t, issuer, shapes(n)["id"])); err != nil {
-		t.Error(err)
-	}
-	if _, err := v.Verify(context.Background(), sign(t, issuer, shapes(n)["id, another azp"])); !errors.Is(err, token.ErrNonce) {
-		t.Errorf("without the nonce: %v", err)
+}
+
+// What docs/issuers.md and the comments say that may be changed.
+func TestAdaptedRules(t *testing.T) {
+	n := names{api: "https://chat.example.com", client: "chat-web", project: "chat-1234"}
+	issuer, keys := publish(t, signer)
+	for _, test := range []struct {
+		profile string
+		adapt   func(rules *token.Options)
+		want    map[string]error // by shape
+	}{
+		{"id-token", func(rules *token.Options) { rules.Nonce = "n-41" },
+			map[string]error{"id": nil, "id, another azp": token.ErrNonce}},
+		{"access-token", func(rules *token.Options) { rules.Absent = nil },
+			map[string]error{"access, bound by mutual TLS": nil}},
+		{"keycloak", func(rules *token.Options) { rules.AudienceClaim, rules.Audiences = "azp", []string{"web"} },
+			map[string]error{"keycloak access": nil, "keycloak access, no aud": nil, "keycloak id": token.ErrAudience}},
+		{"keycloak", func(rules *token.Options) { rules.AudienceClaim, rules.Audiences = "azp", []string{n.client} },
+			map[string]error{"keycloak access": token.ErrAudience, "keycloak id": token.ErrClaim, "keycloak refresh": token.ErrClaim}},
+		{"cognito-access", func(rules *token.Options) { rules.AudienceClaim, rules.Audiences = "", []string{n.api} },
+			map[string]error{"cognito access, bound": nil, "cognito access": token.ErrAudience, "cognito id": token.ErrAudience}},
+		{"auth0", func(rules *token.Options) { rules.Audiences = append(rules.Audiences, "mail") },
+			map[string]error{"auth0 access": nil, "auth0 access, machine": nil, "auth0 id": token.ErrAudience}},
+	} {
+		rules := rulesOf(t, test.profile, n)
+		test.adapt(&rules)
+		v := verifier(t, keys, rules)
+		for name, want := range test.want {
+			if _, err := v.Verify(context.Background(), sign(t, issuer, shapes(n)[name])); !errors.Is(err, want) {
+				t.Errorf("%s, verified by %s: %v, want %v", name, test.profile, err, want)
+			}
+		}
 	}
 }
 
