@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -112,8 +113,7 @@ func (o Options) withDefaults() (Options, error) {
 	check(slices.Contains(o.Required, ""), "an empty string in Required")
 	check(slices.Contains(o.Absent, ""), "an empty string in Absent")
 	for _, name := range o.Absent {
-		_, asked := o.Claims[name]
-		check(asked || name == o.AudienceClaim || slices.Contains(o.Required, name), fmt.Sprintf("%.64q in Absent, which has to be there", name))
+		check(o.asksFor(name), fmt.Sprintf("%.64q in Absent, which has to be there", name))
 	}
 	for name, value := range o.Claims {
 		check(name == "" || value == "", "an empty string in Claims")
@@ -136,9 +136,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.Issuers, o.Audiences, o.Required = slices.Clone(o.Issuers), slices.Clone(o.Audiences), slices.Clone(o.Required)
 	o.Absent, o.Claims = slices.Clone(o.Absent), maps.Clone(o.Claims)
-	if o.AudienceClaim == "" {
-		o.AudienceClaim = "aud"
-	}
+	o.AudienceClaim = cmp.Or(o.AudienceClaim, "aud")
 	switch {
 	case o.Leeway == 0:
 		o.Leeway = defaultLeeway
@@ -201,6 +199,28 @@ func (o Options) named() (names []string) {
 	names = slices.Concat(slices.AppendSeq(names, maps.Keys(o.Claims)), o.Required, o.Absent)
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// asksFor reports whether a claim has to be there.
+func (o Options) asksFor(name string) bool {
+	if _, ok := o.Claims[name]; ok || slices.Contains(o.Required, name) {
+		return true
+	}
+	switch name {
+	case "iss":
+		return len(o.Issuers) > 0
+	case "sub":
+		return o.Subject != ""
+	case "jti":
+		return o.ID != ""
+	case "nonce":
+		return o.Nonce != ""
+	case "iat":
+		return o.MaxAge > 0
+	case "exp":
+		return !o.InsecureNoExpiry && !o.InsecureIgnoreExpiry
+	}
+	return o.asksForAudience() && name == cmp.Or(o.AudienceClaim, "aud")
 }
 
 // asksForAudience reports whether it matters whom a token is for.

@@ -32,6 +32,13 @@ func TestOptionsThatDoNotApply(t *testing.T) {
 		"empty absent":               {shared, token.Options{Absent: []string{""}}},
 		"absent and required":        {shared, token.Options{Absent: []string{"a", "b"}, Required: []string{"b"}}},
 		"absent and asked for":       {shared, token.Options{Absent: []string{"use"}, Claims: map[string]string{"use": "a"}}},
+		"absent and a rule: iss":     {shared, token.Options{Absent: []string{"iss"}, Issuers: []string{"a"}}},
+		"absent and a rule: aud":     {shared, token.Options{Absent: []string{"aud"}, Audiences: []string{"a"}}},
+		"absent and a rule: sub":     {shared, token.Options{Absent: []string{"sub"}, Subject: "a"}},
+		"absent and a rule: jti":     {shared, token.Options{Absent: []string{"jti"}, ID: "a"}},
+		"absent and a rule: nonce":   {shared, token.Options{Absent: []string{"nonce"}, Nonce: "a"}},
+		"absent and a rule: iat":     {shared, token.Options{Absent: []string{"iat"}, MaxAge: time.Hour}},
+		"absent and a rule: exp":     {shared, token.Options{Absent: []string{"exp"}}},
 		"absent and the audience":    {shared, token.Options{Absent: []string{"cid"}, AudienceClaim: "cid", Audiences: []string{"a"}}},
 		"audience claim: sub":        {shared, token.Options{AudienceClaim: "sub", Audiences: []string{"a"}}},
 		"audience claim: iss":        {shared, token.Options{AudienceClaim: "iss", Audiences: []string{"a"}}},
@@ -59,6 +66,18 @@ func TestOptionsThatDoNotApply(t *testing.T) {
 			_, err := token.NewVerifier(test.keys, test.opts)
 			wantError(t, err, token.ErrOptions)
 		})
+	}
+}
+
+// Absent is for any claim that nothing else asks for.
+func TestAbsentRegisteredClaims(t *testing.T) {
+	v := secretVerifier(t, token.Options{
+		Absent:        []string{"iss", "aud", "sub", "jti", "nonce", "iat", "exp"},
+		AudienceClaim: "client_id", Audiences: []string{"chat"}, InsecureNoExpiry: true,
+	})
+	wantRefused(t, v, signClaims(`{"client_id":"chat"}`), nil)
+	for _, claim := range []string{`"iss":"a"`, `"aud":"chat"`, `"sub":"a"`, `"jti":"a"`, `"nonce":"a"`, `"iat":0`, `"exp":4000000000`} {
+		wantRefused(t, v, signClaims(`{"client_id":"chat",`+claim+`}`), token.ErrClaim)
 	}
 }
 
