@@ -101,32 +101,46 @@ func (f fromAuth) Find(_ context.Context, h *socketio.Handshake) (string, error)
 // onlyMember returns a member of a JSON object, nil if there is none. Names are
 // compared exactly, and a name that comes twice anywhere is an error: two parsers
 // would read two things.
-func onlyMember(object []byte, name string) (found jsontext.Value, err error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(object))
-	if start, err := dec.ReadToken(); err != nil || start.Kind() != '{' {
+func onlyMember(object []byte, name string) (jsontext.Value, error) {
+	m := member{name: name, object: object}
+	if json.Unmarshal(object, &m) != nil {
 		return nil, errDatatype
 	}
+	return m.value, nil
+}
+
+// member is unmarshalled into by walking, so that the decoder is a pooled one.
+type member struct {
+	name   string
+	object []byte
+	value  jsontext.Value // a part of object
+}
+
+// UnmarshalJSONFrom walks the object that comes next, which is the whole text.
+func (m *member) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if start, err := dec.ReadToken(); err != nil || start.Kind() != '{' {
+		return errDatatype
+	}
 	for dec.PeekKind() == '"' {
-		member, err := dec.ReadToken()
+		name, err := dec.ReadToken()
 		if err != nil {
-			return nil, errDatatype
+			return err
 		}
-		if member.String() != name {
+		if name.String() != m.name {
 			if err := dec.SkipValue(); err != nil {
-				return nil, errDatatype
+				return err
 			}
 			continue
 		}
 		value, err := dec.ReadValue()
 		if err != nil {
-			return nil, errDatatype
+			return err
 		}
-		found = value.Clone()
+		end := dec.InputOffset()
+		m.value = m.object[end-int64(len(value)) : end]
 	}
-	if end, err := dec.ReadToken(); err != nil || end.Kind() != '}' {
-		return nil, errDatatype
-	}
-	return found, nil
+	_, err := dec.ReadToken() // the end of the object
+	return err
 }
 
 // Find implements Source.

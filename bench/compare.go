@@ -75,11 +75,15 @@ func (r *row) measure(ctx context.Context, w *workshop, rounds int, progress io.
 
 // run starts a fresh server, puts the load on it, and ends it. The profiles are files to write; empty means none.
 func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile string) (load.Result, error) {
+	cores, processors := serverCore, "1"
+	if s.wide {
+		cores, processors = bothCores, "2"
+	}
 	env := []string{"BENCH_SECRET=" + w.secret, "BENCH_PUBLIC_KEY=" + w.publicKey(s.alg)}
 	argv, dir := []string{"node", "server.mjs", s.kind, s.alg}, "peers"
 	if s.ours {
 		argv, dir = []string{w.server}, ""
-		env = append(env, "GOMAXPROCS=1", "BENCH_ISSUER="+issuer, "BENCH_AUDIENCE="+audience)
+		env = append(env, "GOMAXPROCS="+processors, "BENCH_ISSUER="+issuer, "BENCH_AUDIENCE="+audience)
 		if s.load.Mode == load.Waves || cpuProfile != "" || memoryProfile != "" {
 			argv = append(argv, "-debug")
 		}
@@ -90,7 +94,7 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 	} else {
 		env = append(env, "NODE_ENV=production")
 	}
-	srv, err := startServer(ctx, argv, env, dir)
+	srv, err := startServer(ctx, cores, argv, env, dir)
 	if err != nil {
 		return load.Result{}, err
 	}

@@ -18,10 +18,11 @@ import (
 	"socketiojwt/bench/load"
 )
 
-// Every program runs on a core of its own, so that a figure is that of one core.
+// Every program runs on a core of its own, so that a figure is that of one core; but for a setup that is wide.
 const (
 	serverCore    = "0"
 	generatorCore = "1"
+	bothCores     = "0,1"
 )
 
 const (
@@ -40,7 +41,7 @@ func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return c
 }
 
-// pinned returns a child that stays on one core. taskset becomes the program, so that the process id is the program's.
+// pinned returns a child that stays on a core, or on both. taskset becomes the program, so that the process id is the program's.
 func pinned(ctx context.Context, core string, argv ...string) *exec.Cmd {
 	return command(ctx, "taskset", append([]string{"-c", core}, argv...)...)
 }
@@ -57,9 +58,9 @@ type server struct {
 }
 
 // startServer starts argv and waits until it prints "ready ADDRESS", with the address of a debug endpoint after it, or not.
-func startServer(ctx context.Context, argv, env []string, dir string) (*server, error) {
+func startServer(ctx context.Context, cores string, argv, env []string, dir string) (*server, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	c := pinned(ctx, serverCore, argv...)
+	c := pinned(ctx, cores, argv...)
 	c.Env, c.Dir = append(os.Environ(), env...), dir
 	s := &server{log: new(tail), ended: make(chan struct{})}
 	c.Stderr = s.log

@@ -32,6 +32,7 @@ type setup struct {
 	kind string // what the server does with tokens: the argument of its program
 	alg  string
 	load load.Config
+	wide bool // both cores, which the load shares; else one, and the load has the other
 }
 
 const (
@@ -49,7 +50,9 @@ var (
 	idleBrowser = load.Config{Mode: load.Idle, Count: 19_500, Hold: 10 * time.Second, Settle: time.Second, Browser: true}
 	broadcast   = load.Config{Mode: load.Broadcast, Count: 2000, Warm: 20, Rate: 10, Messages: 100, Padding: 100,
 		Settle: time.Second, Patience: 20 * time.Second}
-	waves = load.Config{Mode: load.Waves, Count: 15_000, Settle: 2 * time.Second}
+	reconnect = load.Config{Mode: load.Reconnect, Count: 5000, Settle: time.Second}
+	flood     = load.Config{Mode: load.Flood, Count: 64, Rate: 200, Hold: 5 * time.Second, Share: 0.6, Settle: time.Second}
+	waves     = load.Config{Mode: load.Waves, Count: 15_000, Settle: 2 * time.Second}
 )
 
 // The servers. The kind is what they do with tokens.
@@ -59,6 +62,7 @@ var (
 	oursHS256 = setup{name: "ours", ours: true, kind: "auth", alg: "HS256"}
 	oursRS256 = setup{name: "ours", ours: true, kind: "auth", alg: "RS256"}
 	oursES256 = setup{name: "ours", ours: true, kind: "auth", alg: "ES256"}
+	oursEvent = setup{name: "ours", ours: true, kind: "event", alg: "ES256", wide: true}
 
 	nodeOpen    = setup{name: "socket.io", kind: "bare", alg: "HS256"}
 	nodeQuery   = setup{name: "socket.io + socketio-jwt", kind: "auth0", alg: "HS256"}
@@ -88,6 +92,12 @@ func rows() []row {
 			ours: oursHS256.under(broadcast), over: new(nodeOpen.under(broadcast))},
 		{name: "refuse", what: "CPU to refuse a bad token, over admitting", unit: "us", figures: cpu, bound: 1.25, aim: 1,
 			ours: oursHS256.under(refuse), over: new(oursHS256.under(connect))},
+		{name: "reconnect-rs256", what: "CPU per reconnection, RS256, over HS256", unit: "us", figures: cpu, bound: 1.15, aim: 1,
+			ours: oursRS256.under(reconnect), over: new(oursHS256.under(reconnect))},
+		{name: "reconnect-es256", what: "CPU per reconnection, ES256, over HS256", unit: "us", figures: cpu, bound: 1.15, aim: 1,
+			ours: oursES256.under(reconnect), over: new(oursHS256.under(reconnect))},
+		{name: "flood", what: "p99 of an answer under bad ES256 tokens, over quiet", unit: "us", figures: answers, bound: 5, aim: 2,
+			ours: oursEvent.under(flood)},
 		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
 			ours: oursHS256.under(waves)},
 	}
@@ -103,6 +113,8 @@ func (s setup) under(c load.Config) setup {
 		c.Via = load.ViaQuery
 	case "thream":
 		c.Via, c.Scheme = load.ViaAuth, "Bearer "
+	case "event":
+		c.Via = load.ViaEvent
 	default:
 		c.Via = load.ViaAuth
 	}
@@ -132,6 +144,8 @@ func rss(ours, over load.Result) (float64, float64) { return ours.RSSPer, over.R
 func heaps(ours, _ load.Result) (float64, float64) {
 	return float64(ours.Memory[2].HeapAlloc), float64(ours.Memory[1].HeapAlloc)
 }
+
+func answers(ours, _ load.Result) (float64, float64) { return ours.P99 * 1000, ours.QuietP99 * 1000 }
 
 func sameGoroutines(ours load.Result) error {
 	if first, second := ours.Memory[1].Goroutines, ours.Memory[2].Goroutines; first != second {

@@ -26,9 +26,11 @@
 //
 // # Concurrency
 //
-// A Verifier, a Key, a KeySet and a Token are immutable and may be used
-// concurrently. Nothing here starts a goroutine, keeps a cache or waits, except for
-// a KeyFunc of the user's.
+// A Verifier, a Key, a KeySet and a Token may be used concurrently, and none of them
+// changes, but that a Verifier remembers which signatures of public keys it found valid
+// (Options.MaxRemembered). Nothing here starts a goroutine. What waits is a KeyFunc of the
+// user's, and whoever checks the signature of a public key: half of the processors, at
+// least one, do that at a time, so that bad tokens leave the rest for other work.
 //
 // # Limits
 //

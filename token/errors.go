@@ -56,8 +56,8 @@ var (
 	// private key, no key at all. It is a fault of the configuration or of a
 	// KeyFunc, never of the token.
 	ErrKey = errors.New("token: key not usable")
-	// ErrKeysUnavailable says that keys could not be fetched now. The token may
-	// be good: the peer should come again.
+	// ErrKeysUnavailable says that keys could not be fetched now, or that there was no time
+	// to verify with them. The token may be good: the peer should come again.
 	ErrKeysUnavailable = errors.New("token: keys not available now")
 	// ErrOptions says that Options contradict each other or the keys.
 	ErrOptions = errors.New("token: options not usable")

@@ -32,8 +32,10 @@ type key struct {
 	material func() any
 	id       string
 	notAfter time.Time // zero: for ever
-	err      error     // not usable at all
-	short    error     // usable with Options.InsecureShortSecret only
+	// fingerprint is the SHA-256 of a public key, whatever its ID and algorithms; zero for a secret.
+	fingerprint digest
+	err         error // not usable at all
+	short       error // usable with Options.InsecureShortSecret only
 }
 
 // Secret returns the key of a shared secret, whose bytes are those of the string.
@@ -156,16 +158,21 @@ func (k Key) public() bool { return k.k.family != familySecret }
 // isFor reports whether alg is one of the key's algorithms.
 func (k Key) isFor(alg Algorithm) bool { return slices.Contains(k.k.algs, alg) }
 
-// verify checks algorithm and signature of a token, in this order: the header's
-// algorithm is compared with the key's and chooses nothing (RFC 8725, section 3.1).
-func (k Key) verify(u Unverified) error {
-	if !k.isFor(u.Header.Algorithm) {
-		named := "one that is not supported"
-		if alg, known := knownAlgorithm(string(u.Header.Algorithm)); known {
-			named = string(alg)
-		}
-		return fmt.Errorf("%w: the header names %s, the key is for %s", ErrAlgorithm, named, listAlgorithms(k.k.algs))
+// checkAlgorithm compares the header's algorithm with the key's. It chooses nothing (RFC
+// 8725, section 3.1).
+func (k Key) checkAlgorithm(u Unverified) error {
+	if k.isFor(u.Header.Algorithm) {
+		return nil
 	}
+	named := "one that is not supported"
+	if alg, known := knownAlgorithm(string(u.Header.Algorithm)); known {
+		named = string(alg)
+	}
+	return fmt.Errorf("%w: the header names %s, the key is for %s", ErrAlgorithm, named, listAlgorithms(k.k.algs))
+}
+
+// checkSignature does what it says, for a token whose algorithm has been checked.
+func (k Key) checkSignature(u Unverified) error {
 	method, p := algorithms[u.Header.Algorithm].method, u.parsed()
 	if err := method.Verify(p.signingInput, p.signature, k.k.material()); err != nil {
 		return ErrSignature // the cause tells nothing but where the arithmetic failed

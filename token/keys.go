@@ -97,7 +97,7 @@ func (s KeySet) Key(_ context.Context, u Unverified) (Key, error) {
 		return Key{}, fmt.Errorf("%w: it names no key ID, and %d keys of the set are for its algorithm", ErrKeyNotFound, n)
 	}
 	for _, k := range fitting {
-		if k.verify(u) == nil {
+		if k.checkSignature(u) == nil {
 			return k, nil
 		}
 	}

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	defaultMaxSize = 8 << 10
-	defaultLeeway  = 10 * time.Second
-	maxLeeway      = 5 * time.Minute
+	defaultMaxSize       = 8 << 10
+	defaultLeeway        = 10 * time.Second
+	defaultMaxRemembered = 100_000
+	maxLeeway            = 5 * time.Minute
 )
 
 // Options say what a token has to be besides well signed. The zero Options ask for
@@ -68,6 +69,12 @@ type Options struct {
 	// MaxSize is the length in bytes of the longest token that is looked at. Zero
 	// means 8 KiB.
 	MaxSize int
+
+	// MaxRemembered is how many signatures of public keys are remembered, so that a
+	// token which comes again, when clients reconnect, costs no arithmetic. Its key and
+	// claims are looked at each time. Zero means 100,000, which take some 6 MB when all
+	// are there; negative means none.
+	MaxRemembered int
 
 	// InsecureNoExpiry accepts tokens without exp. Such a token, once stolen, is
 	// good for as long as the key. Zero means that exp is required.
@@ -145,6 +152,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxSize == 0 {
 		o.MaxSize = defaultMaxSize
+	}
+	switch {
+	case o.MaxRemembered == 0:
+		o.MaxRemembered = defaultMaxRemembered
+	case o.MaxRemembered < 0:
+		o.MaxRemembered = 0
 	}
 	if o.Now == nil {
 		o.Now = time.Now

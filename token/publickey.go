@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -110,6 +111,11 @@ func publicKey(public any, algs []Algorithm) Key {
 	if err != nil {
 		return unusable("%w", err)
 	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return unusable("the key cannot be written")
+	}
+	k.fingerprint = sha256.Sum256(der)
 	return Key{k}
 }
 

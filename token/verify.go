@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// Verifier decides whether tokens are good. Make one with NewVerifier; it is
-// immutable and safe for concurrent use. The zero Verifier refuses every token.
+// Verifier decides whether tokens are good. Make one with NewVerifier; its rules never
+// change, and it is safe for concurrent use. The zero Verifier refuses every token.
 type Verifier struct {
 	keys   Keys
 	static bool     // keys is a Key or a KeySet, not somebody else's code
 	opts   Options  // complete
 	names  []string // of opts.named
+	seen   *signatures
 
 	byIssuer map[string]*Verifier // of ByIssuer, in place of the rest; but for opts.MaxSize
 }
@@ -58,12 +59,15 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 			return nil, err
 		}
 	}
-	return &Verifier{keys: keys, static: known != nil, opts: opts, names: opts.named()}, nil
+	return &Verifier{
+		keys: keys, static: known != nil, opts: opts, names: opts.named(), seen: &signatures{most: opts.MaxRemembered},
+	}, nil
 }
 
 // Verify returns the token if it is good, else an error that matches one of the
-// sentinels. It is safe for concurrent use. Only a KeyFunc or other Keys of the
-// user's use ctx; when it is done the answer is ErrKeysUnavailable.
+// sentinels. It is safe for concurrent use. What may wait is a KeyFunc or other Keys of
+// the user's, and the turn to check the signature of a public key; when ctx is done the
+// answer is ErrKeysUnavailable.
 //
 // It goes from cheap to dear and from outside in: size, form, header, key,
 // algorithm, signature, claims. So nothing is said of the claims of a token that
@@ -88,10 +92,11 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 	if key.over(v.opts.Now()) {
 		return nil, fmt.Errorf("%w: its time is over", ErrKeyNotFound)
 	}
-	if err := key.verify(u); err != nil {
+	signed := sha256.Sum256([]byte(u.parsed().signingInput))
+	if err := v.checkSignature(ctx, u, key, signed); err != nil {
 		return nil, err
 	}
-	return v.accept(u, key)
+	return v.accept(u, key, signed)
 }
 
 // chooseKey returns a key that may be used for u.
@@ -138,7 +143,7 @@ func (v *Verifier) askForKey(ctx context.Context, u Unverified) (key Key, err er
 }
 
 // accept returns the Token of u, which key has signed, if its claims are good.
-func (v *Verifier) accept(u Unverified, key Key) (*Token, error) {
+func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) {
 	p := u.parsed()
 	raw := string(p.payload) // of the exact size: a Token lives as long as a socket
 	c, err := readClaims(p.payload, raw, v.names)
@@ -155,7 +160,7 @@ func (v *Verifier) accept(u Unverified, key Key) (*Token, error) {
 		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id,
 		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
 		Algorithm: u.Header.Algorithm, KeyID: u.Header.KeyID, Type: u.Header.Type,
-		Hash:       sha256.Sum256([]byte(p.signingInput)),
+		Hash:       signed,
 		validUntil: earlier(v.validUntil(c), key.k.notAfter),
 		claims:     raw,
 	}, nil

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,38 @@ func (g *generator) join(c *connection, i int, token string) error {
 	if err := c.send(connect); err != nil {
 		return err
 	}
-	return c.expect(`40{"sid":`)
+	if err := c.expect(`40{"sid":`); err != nil {
+		return err
+	}
+	if g.Via == ViaEvent && token != "" {
+		return g.authenticate(c, token)
+	}
+	return nil
+}
+
+// authenticate shows a token by the event "authenticate".
+func (g *generator) authenticate(c *connection, token string) error {
+	if err := c.send(`42["authenticate",{"token":"` + token + `"}]`); err != nil {
+		return err
+	}
+	p, err := c.next()
+	switch {
+	case err != nil:
+		return err
+	case string(p) == `42["authenticated"]`:
+		return nil
+	case refusal(p):
+		return fmt.Errorf("%w: %.200s", errRefused, p)
+	default:
+		return fmt.Errorf("an answer to authenticate expected, got %.80q", p)
+	}
+}
+
+// refusal reports whether packet is the event "unauthorized", which may want an acknowledgement, for a bad token.
+func refusal(packet []byte) bool {
+	event, ok := bytes.CutPrefix(packet, []byte("42"))
+	event = bytes.TrimLeft(event, "0123456789")
+	return ok && bytes.HasPrefix(event, []byte(`["unauthorized",`)) && bytes.Contains(event, []byte(`"code":"invalid_token"`))
 }
 
 // expect reads one packet, which has to begin with prefix.

@@ -26,6 +26,8 @@ const (
 	Idle      Mode = "idle"      // open Count connections and keep them, answering pings
 	Broadcast Mode = "broadcast" // open Count connections, one of which asks for broadcasts
 	Waves     Mode = "waves"     // twice: open Count connections, then close them all
+	Reconnect Mode = "reconnect" // Connect, of clients that were there before: with tokens that the server has seen
+	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers
 )
 
 // Via is where a connection shows its token.
@@ -36,6 +38,7 @@ const (
 	ViaNone  Via = ""      // nowhere
 	ViaAuth  Via = "auth"  // in the auth payload of CONNECT
 	ViaQuery Via = "query" // in the query string of the WebSocket request
+	ViaEvent Via = "event" // in the event "authenticate", after CONNECT was answered
 )
 
 // Config describes one run. It is JSON, since the generator runs in a process of its own.
@@ -49,11 +52,12 @@ type Config struct {
 	Parallel int    // connections being opened at the same time
 	Via      Via
 	Scheme   string // what stands before the token in the auth payload, "Bearer " or nothing
-	Tokens   string // file of tokens, one in a line, for ViaAuth and ViaQuery: Needs() of them, none used twice
+	Tokens   string // file of tokens, one in a line: Needs() of them, none used twice but by Reconnect
 	Browser  bool   // send the request headers of a browser, 1.5 KB of them
 	Settle   time.Duration
-	Hold     time.Duration // how long Idle holds before RSS is read
-	Rate     int           // broadcasts per second
+	Hold     time.Duration // how long Idle holds before RSS is read, and each phase of Flood takes
+	Rate     int           // broadcasts, or questions of Flood, per second
+	Share    float64       // of the bad tokens that the server can refuse in a second, how many Flood sends
 	Messages int           // broadcasts in all
 	Padding  int           // bytes of padding in a broadcast
 	Patience time.Duration // how long the last broadcasts may take to arrive
@@ -76,10 +80,14 @@ func (c Config) Needs() int {
 
 // AtOnce says how many connections are open at the same time at most.
 func (c Config) AtOnce() int {
-	if c.Mode == Connect || c.Mode == Refuse {
+	switch c.Mode {
+	case Connect, Refuse, Reconnect:
 		return min(c.Parallel, c.Count)
+	case Flood:
+		return c.Count + 1
+	default:
+		return c.Count
 	}
-	return c.Count
 }
 
 // Result is what one run measured. Fields that its mode does not measure are zero.
@@ -95,6 +103,9 @@ type Result struct {
 	RSSBefore    int64   `json:"rss_before,omitempty"` // bytes
 	RSSAfter     int64   `json:"rss_after,omitempty"`
 	RSSPer       float64 `json:"rss_per_connection,omitempty"`
+	QuietP50     float64 `json:"quiet_p50_ms,omitempty"` // question to answer, before Flood; P50 and P99 are those in it
+	QuietP99     float64 `json:"quiet_p99_ms,omitempty"`
+	Saturation   float64 `json:"saturation_per_s,omitempty"` // bad tokens refused in a second, as fast as they can be
 
 	// Memory is what the server says of itself: at the start and after each wave (Waves), or at the end of the measured
 	// phase (when profiled).
@@ -152,6 +163,10 @@ func Run(c Config) (Result, error) {
 		result, err = g.broadcast()
 	case Waves:
 		result, err = g.waves()
+	case Reconnect:
+		result, err = g.reconnect()
+	case Flood:
+		result, err = g.flood()
 	default:
 		err = fmt.Errorf("unknown mode %q", c.Mode)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,6 +66,19 @@ func gated(packet string) []string {
 	return []string{invalid}
 }
 
+// gatedByEvent answers CONNECT at once, and admits by the event what Spoil did not spoil.
+func gatedByEvent(packet string) []string {
+	switch {
+	case packet == "40":
+		return []string{welcome}
+	case packet == `420["echo",1]`:
+		return []string{"430[1]"}
+	case strings.Contains(packet, `"h.p.Good"`):
+		return []string{`42["authenticated"]`}
+	}
+	return []string{`4217["unauthorized",{"data":{"message":"no","code":"invalid_token"}}]`}
+}
+
 func run(t *testing.T, c Config, mode Mode, want string) {
 	t.Helper()
 	c.Mode = mode
@@ -92,13 +106,39 @@ func TestGoodServer(t *testing.T) {
 	run(t, c, Connect, "")
 	run(t, c, Refuse, "")
 	run(t, c, Idle, "")
+	run(t, c, Reconnect, "")
 	c.Count = 1 // its broadcasts reach the one who asks alone
 	run(t, c, Broadcast, "")
 }
 
+func TestFlood(t *testing.T) {
+	flood := func(answer func(string) []string, want string) {
+		t.Helper()
+		c := fake(t, answer)
+		c.Via, c.Hold, c.Share, c.Settle = ViaEvent, 300*time.Millisecond, 0.2, 50*time.Millisecond
+		run(t, c, Flood, want)
+	}
+	but := func(is func(packet string) bool, said ...string) func(string) []string {
+		return func(packet string) []string {
+			if is(packet) {
+				return said
+			}
+			return gatedByEvent(packet)
+		}
+	}
+	bad := func(packet string) bool { return strings.Contains(packet, "h.p.A") }
+	flood(gatedByEvent, "")
+	flood(but(bad, `42["authenticated"]`), "admitted a bad token")
+	flood(but(func(p string) bool { return p == `420["echo",1]` }, "430[2]"), "430[1]... expected")
+	var seen atomic.Int64
+	flood(but(func(p string) bool { return bad(p) && seen.Add(1) > 1 }, `42["authenticated"]`), "a refusal expected")
+	seen.Store(0)
+	flood(but(func(p string) bool { return bad(p) && seen.Add(1) > 1 }), "no bad token was refused")
+}
+
 func TestOpenDoorHasNoFigure(t *testing.T) {
 	c := fake(t, func(string) []string { return []string{welcome} })
-	for _, mode := range []Mode{Connect, Refuse, Idle, Broadcast} {
+	for _, mode := range []Mode{Connect, Refuse, Idle, Broadcast, Reconnect} {
 		run(t, c, mode, "admitted a bad token")
 	}
 }

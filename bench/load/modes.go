@@ -95,6 +95,19 @@ func (g *generator) connect(once func(i int) error) (r Result, err error) {
 	return r, err
 }
 
+// reconnect measures what a connection costs the server whose token it has verified before.
+func (g *generator) reconnect() (r Result, err error) {
+	if _, err := g.each(0, g.Count, g.admitted); err != nil {
+		return r, fmt.Errorf("warming up: %w", err)
+	}
+	time.Sleep(g.Settle)
+	err = g.measure(&r, func() (int, []uint32, error) {
+		took, err := g.each(0, g.Count, g.admitted)
+		return g.Count, took, err
+	})
+	return r, err
+}
+
 // idle measures what an open connection costs the server in memory.
 func (g *generator) idle() (r Result, err error) {
 	var lost atomic.Int64

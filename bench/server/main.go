@@ -1,7 +1,7 @@
 // Command server is our Socket.IO server as the comparison runs it: on defaults, with one handler.
 //
 //	BENCH_SECRET=... server [-debug] [-profile-memory] bare|auth|query HS256
-//	BENCH_PUBLIC_KEY=file.pem BENCH_ISSUER=... BENCH_AUDIENCE=... server auth RS256|ES256
+//	BENCH_PUBLIC_KEY=file.pem BENCH_ISSUER=... BENCH_AUDIENCE=... server auth|event RS256|ES256
 //
 // It listens on a free loopback port, which it prints.
 package main
@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/socketio"
@@ -36,7 +37,11 @@ func main() {
 }
 
 func run(kind string, alg token.Algorithm, withDebug bool) error {
-	io, err := socketio.NewServer(socketio.Options{})
+	var opts socketio.Options
+	if kind == "event" {
+		opts.MaxPendingAcks = 8 // or each refused token would wait for its acknowledgement
+	}
+	io, err := socketio.NewServer(opts)
 	if err != nil {
 		return err
 	}
@@ -46,6 +51,7 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 	io.Handle("broadcast", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		return io.Emit("broadcast", e.Args()...)
 	})
+	io.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
 	handler, err := io.Handler()
 	if err != nil {
 		return err
@@ -77,6 +83,8 @@ func guard(io *socketio.Server, kind string, alg token.Algorithm) error {
 		io.Open()
 		return nil
 	case "auth":
+	case "event":
+		opts.Attempts, opts.Timeout = 1<<30, 10*time.Minute
 	case "query":
 		opts.Sources = []auth.Source{auth.FromQuery("token")}
 	default:
@@ -89,6 +97,10 @@ func guard(io *socketio.Server, kind string, alg token.Algorithm) error {
 	gate, err := auth.NewGate(verifier, opts)
 	if err != nil {
 		return err
+	}
+	if kind == "event" {
+		io.Use(gate.Event)
+		return nil
 	}
 	io.Use(gate.Handshake)
 	return nil

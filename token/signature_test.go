@@ -1,0 +1,167 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"socketiojwt/token"
+)
+
+// without returns what v says of a token while there is no turn to be had: at once where
+// none is needed.
+func without(v *token.Verifier, compact string) (err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	token.WhileNobodyVerifies(func() { _, err = v.Verify(ctx, compact) })
+	return err
+}
+
+// A token that was verified needs no turn when it comes again, and no other token does
+// without one, but for those of secrets, which are cheap.
+func TestVerifiedSignatureIsRemembered(t *testing.T) {
+	for _, alg := range []token.Algorithm{token.RS256, token.PS256, token.ES256, token.EdDSA} {
+		key := generate(t, alg)
+		v := newVerifier(t, key.Key(), publicOptions)
+		compact, other := sign(t, key, benchClaims()), sign(t, key, map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour)})
+		wantError(t, without(v, compact), token.ErrKeysUnavailable)
+		wantRefused(t, v, compact, nil)
+		wantError(t, without(v, compact), nil)
+		wantError(t, without(v, other), token.ErrKeysUnavailable)
+	}
+	wantError(t, without(secretVerifier(t, token.Options{}), signClaims(`{"exp":4000000000}`)), nil)
+}
+
+// What was refused is not remembered, and what was is not let in by another's signature.
+func TestRefusedSignatureIsNotRemembered(t *testing.T) {
+	key := generate(t, token.ES256)
+	v := newVerifier(t, key.Key(), publicOptions)
+	good, foreign := sign(t, key, benchClaims()), sign(t, generate(t, token.ES256), benchClaims())
+	spliced := good[:strings.LastIndexByte(good, '.')] + foreign[strings.LastIndexByte(foreign, '.'):]
+	root := benchClaims()
+	root["sub"] = "root"
+	forged := sign(t, key, root)
+	forged = forged[:strings.LastIndexByte(forged, '.')] + good[strings.LastIndexByte(good, '.'):]
+	wantRefused(t, v, good, nil)
+	for range 2 {
+		wantRefused(t, v, foreign, token.ErrSignature)
+		wantRefused(t, v, spliced, token.ErrSignature)
+		wantRefused(t, v, forged, token.ErrSignature)
+		wantError(t, without(v, spliced), token.ErrKeysUnavailable)
+	}
+	wantRefused(t, v, good, nil)
+}
+
+// A remembered signature is of one key: when that is replaced under its ID, is for another
+// algorithm from now on, ends or goes, the token is worth nothing.
+func TestRememberedSignatureNeedsItsKey(t *testing.T) {
+	first, second := generate(t, token.RS256), generate(t, token.RS256)
+	text, err := first.PublicPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact := sign(t, first, benchClaims())
+	var key token.Key
+	var none error
+	v := newVerifier(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) { return key, none }), publicOptions)
+	good := token.PEM(text).WithID("k")
+	for _, test := range []struct {
+		key  token.Key
+		none error
+		want error
+	}{
+		{good, nil, nil},
+		{second.Key().WithID("k"), nil, token.ErrSignature},
+		{token.PEM(text, token.PS256).WithID("k"), nil, token.ErrAlgorithm},
+		{good.WithNotAfter(now), nil, token.ErrKeyNotFound},
+		{token.Key{}, token.ErrKeyNotFound, token.ErrKeyNotFound},
+		{token.Key{}, errors.New("down"), token.ErrKeysUnavailable},
+		{good, nil, nil},
+	} {
+		key, none = test.key, test.none
+		wantRefused(t, v, compact, test.want)
+	}
+	// The same key from another reading of it, as when a set is fetched again, is the same.
+	key = token.PEM(text).WithID("k")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	token.WhileNobodyVerifies(func() { _, err = v.Verify(ctx, compact) })
+	wantError(t, err, nil)
+}
+
+// The claims of a token that is remembered are looked at again: time goes on.
+func TestRememberedTokenEnds(t *testing.T) {
+	key := generate(t, token.EdDSA)
+	opts, clock := publicOptions, now
+	opts.Now = func() time.Time { return clock }
+	v := newVerifier(t, key.Key(), opts)
+	compact := sign(t, key, benchClaims()) // for an hour
+	wantRefused(t, v, compact, nil)
+	clock = now.Add(time.Hour + 9*time.Second)
+	wantRefused(t, v, compact, nil)
+	clock = now.Add(time.Hour + 10*time.Second)
+	wantRefused(t, v, compact, token.ErrExpired)
+}
+
+// What one verifier remembers is no answer of another's, whose rules are others.
+func TestVerifiersRememberApart(t *testing.T) {
+	key := generate(t, token.EdDSA)
+	wantRefused(t, newVerifier(t, key.Key(), publicOptions), sign(t, key, benchClaims()), nil)
+	opts := publicOptions
+	opts.Audiences = []string{"billing"}
+	wantRefused(t, newVerifier(t, key.Key(), opts), sign(t, key, benchClaims()), token.ErrAudience)
+}
+
+func TestMaxRemembered(t *testing.T) {
+	key := generate(t, token.EdDSA)
+	var compact [8]string
+	for i := range compact {
+		compact[i] = sign(t, key, map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour), "jti": fmt.Sprint(i)})
+	}
+	for most, want := range map[int]int{-1: 0, 1: 1, 3: 3, 8: 8, 0: 8} {
+		opts := publicOptions
+		opts.MaxRemembered = most
+		v := newVerifier(t, key.Key(), opts)
+		for _, c := range compact {
+			wantRefused(t, v, c, nil)
+		}
+		left := 0
+		for _, c := range compact {
+			if without(v, c) == nil {
+				left++
+			}
+		}
+		if left != want {
+			t.Errorf("MaxRemembered %d: %d of 8 are remembered, want %d", most, left, want)
+		}
+		if most > 0 && without(v, compact[7]) != nil {
+			t.Errorf("MaxRemembered %d: the newest is not remembered", most)
+		}
+	}
+}
+
+// Whoever waits for a turn gets it, and gives it back, whatever the token is.
+func TestManyVerifyAtOnce(t *testing.T) {
+	key := generate(t, token.ES256)
+	opts := publicOptions
+	opts.MaxRemembered = 2
+	v := newVerifier(t, key.Key(), opts)
+	bad := sign(t, generate(t, token.ES256), benchClaims())
+	var good [4]string
+	for i := range good {
+		good[i] = sign(t, key, benchClaims())
+	}
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			wantRefused(t, v, good[i%len(good)], nil)
+			wantRefused(t, v, bad, token.ErrSignature)
+		})
+	}
+	all.Wait()
+	wantRefused(t, v, good[0], nil) // nobody kept a turn
+}
