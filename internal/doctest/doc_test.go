@@ -50,6 +50,28 @@ func TestReadmeShowsTheQuickstart(t *testing.T) {
 	}
 }
 
+// The README's five lines for an issuer take the place of the first two of its program.
+func TestReadmeShowsAnIssuer(t *testing.T) {
+	fences := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, "README.md"), -1)
+	if len(fences) != 2 || strings.Count(fences[1][1], "\n") != 5 {
+		t.Fatal("README.md does not show a program and five lines for an issuer")
+	}
+	program := fences[0][1]
+	begin, end := strings.Index(program, "	verifier, err :="), strings.Index(program, "	gate, err :=")
+	program = program[:begin] + fences[1][1] + program[end:]
+	program = strings.Replace(program, `	"os"`, "", 1)
+	program = strings.Replace(program, `	"socketiojwt/token"`, `	"socketiojwt/token"; "socketiojwt/token/jwks"; "socketiojwt/token/profile"`, 1)
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	vet := exec.Command("go", "vet", file)
+	vet.Dir = root
+	if out, err := vet.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 var (
 	goFile = regexp.MustCompile(`[a-z/]+\.go`)
 	symbol = regexp.MustCompile("`([A-Za-z]+)`")
