@@ -235,7 +235,13 @@ func amount(n int, thing string) string {
 // quoted is a text from elsewhere, short and harmless.
 func quoted(text string) string { return fmt.Sprintf("%.100q", text) }
 
-// plain is the text of an error without the names of packages.
-func plain(err error) string {
-	return strings.NewReplacer(token.ErrKeysUnavailable.Error()+": ", "", "jwks: ", "", "token: ", "", "engineio: ", "").Replace(err.Error())
-}
+// ofPackages is what packages write into their errors for whoever calls them, in place
+// of words for whoever types.
+var ofPackages = strings.NewReplacer(
+	token.ErrKeysUnavailable.Error()+": ", "", token.ErrKey.Error()+": ", "", "the key that was given: ", "",
+	"engineio: Options.Origins: ", "--origin ", " (for all of them there is InsecureAnyOrigin)", "",
+	"jwks: ", "", "token: ", "", "engineio: ", "",
+)
+
+// plain is the text of an error in plain words.
+func plain(err error) string { return ofPackages.Replace(err.Error()) }

@@ -92,6 +92,14 @@ func ask(ctx context.Context, name string, c *configuration, timeout time.Durati
 	return a
 }
 
+// String names an issuer that may be no URL yet, or one with a password in it.
+func (a *asked) String() string {
+	if u, err := url.Parse(a.name); err == nil {
+		return address(u)
+	}
+	return "--issuer"
+}
+
 // writtenDown is a transport that writes down what passes. It serves one request at a
 // time.
 type writtenDown struct {

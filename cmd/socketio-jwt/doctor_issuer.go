@@ -59,7 +59,7 @@ func metadataIsThere(a *asked) []finding {
 		}
 		return ok("%s has its metadata at %s (%s), in %v", quoted(a.name), address(a.metadata.reply.asked), by, a.metadata.reply.took().Round(time.Millisecond))
 	case len(a.replies) == 0:
-		return fail("Give --issuer as the https address that stands in the iss of its tokens.", "%s cannot be asked for its keys: %s", quoted(a.name), plain(a.err))
+		return fail("Give --issuer as the https address that stands in the iss of its tokens.", "%s cannot be asked for its keys: %s", a, plain(a.err))
 	}
 	var outcomes []string
 	for _, reply := range a.replies {

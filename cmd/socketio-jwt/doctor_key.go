@@ -30,7 +30,7 @@ func keyIsUsable(e *examination) []finding {
 	case e.PublicKey != "":
 		return ok("%s, for %s; when the issuer changes its key, the file has to change too", e.describePublicKey(), e.key.Algorithms()[0])
 	}
-	return ok("whichever the issuer publishes")
+	return ok("the keys are those that the issuer publishes")
 }
 
 func keyAdvice(e *examination, secret bool) string {
