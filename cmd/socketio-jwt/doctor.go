@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -152,38 +151,19 @@ func (c *doctorCommand) examine(ctx context.Context, compact string, transport h
 		defer keys.close()
 	}
 	if compact != "" {
-		ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+		verifying, cancel := context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
-		e.shown = show(ctx, compact, verifier)
+		e.shown = show(verifying, compact, verifier)
 	}
 	if io, err := socketio.NewServer(socketio.Options{Engine: c.engine()}); err != nil {
 		e.engineErr = err
 	} else {
 		_ = io.Close()
 	}
-	e.ips, e.addrErr = c.addresses(ctx)
-	return e
-}
-
-// addresses returns what serve would listen on, none for all addresses there are.
-func (c *doctorCommand) addresses(ctx context.Context) ([]netip.Addr, error) {
-	host, port, err := net.SplitHostPort(c.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("--addr %s: it has to be HOST:PORT", c.Addr)
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	resolving, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	if _, err := net.DefaultResolver.LookupPort(ctx, "tcp", port); err != nil {
-		return nil, fmt.Errorf("--addr %s: %q is no port", c.Addr, port)
-	}
-	if host == "" {
-		return nil, nil
-	}
-	ips, err := resolve(ctx, host)
-	if err != nil {
-		return nil, fmt.Errorf("--addr %s: %w", c.Addr, err)
-	}
-	return ips, nil
+	e.ips, _, e.addrErr = addresses(resolving, c.Addr)
+	return e
 }
 
 // exposed reports whether other machines reach what serve listens on.
@@ -201,8 +181,8 @@ func (e *examination) exposed() bool {
 
 // report prints what the checks find, and fails with errProblems if it is too bad.
 func (e *examination) report(t terminal, compact string) error {
-	say := func(text string) string {
-		return printable(redact(strings.ReplaceAll(text, "\n", "; "), compact))
+	say := func(text string) string { // on one line, and of others not too much
+		return fmt.Sprintf("%.1000s", printable(redact(strings.ReplaceAll(text, "\n", "; "), compact)))
 	}
 	count := map[level]int{}
 	for _, check := range checks {
@@ -232,8 +212,9 @@ func amount(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// quoted is a text from elsewhere, short and harmless.
-func quoted(text string) string { return fmt.Sprintf("%.100q", text) }
+// quoted is a text from elsewhere, short and harmless. Of a token no part is left, as
+// would be if it were cut first.
+func quoted(text string) string { return fmt.Sprintf("%.100q", redact(text, "")) }
 
 // ofPackages is what packages write into their errors for whoever calls them, in place
 // of words for whoever types.

@@ -75,12 +75,12 @@ func ask(ctx context.Context, name string, c *configuration, timeout time.Durati
 		switch {
 		case a.metadata != nil: // the last: of the set, or of the set again
 			a.set = reply
-		case reply.status == http.StatusOK:
+		case reply.complete():
 			a.metadata = &metadata{reply: reply}
 			a.metadata.readable = json.Unmarshal(reply.body.Bytes(), a.metadata) == nil
 		}
 	}
-	if a.set != nil && a.set.status == http.StatusOK {
+	if a.set != nil && a.set.complete() {
 		var set struct {
 			Keys []jsontext.Value `json:"keys"`
 		}
@@ -142,27 +142,37 @@ func (b *readAlong) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// took is how long the last request took until the answer began.
-func (a *reply) took() time.Duration { return a.received.Sub(a.sent) }
+// maxReply is how long a reply may be: jwks.Options.MaxBody.
+const maxReply = 1 << 20
 
-// outcome says in words what came of a request that brought nothing.
-func (a *reply) outcome() string {
+// complete reports whether there is a document to look at.
+func (r *reply) complete() bool {
+	return r.status == http.StatusOK && r.err == nil && r.body.Len() <= maxReply
+}
+
+// took is how long the last request took until the answer began.
+func (r *reply) took() time.Duration { return r.received.Sub(r.sent) }
+
+// outcome says in words what came of a request that brought no document.
+func (r *reply) outcome() string {
 	switch {
-	case a.err != nil:
-		return "no answer, " + plain(a.err)
-	case a.elsewhere() != "":
-		return "it sends us on to " + a.elsewhere()
+	case r.err != nil:
+		return "no answer, " + plain(r.err)
+	case r.elsewhere() != "":
+		return "it sends us on to " + r.elsewhere()
+	case r.body.Len() > maxReply:
+		return "it answers with more than 1 MiB"
 	}
-	return fmt.Sprintf("it answers %d", a.status)
+	return fmt.Sprintf("it answers %d", r.status)
 }
 
 // elsewhere returns where a redirect leads that was not followed, empty if there is
 // none.
-func (a *reply) elsewhere() string {
-	if a.status < 300 || a.status > 399 {
+func (r *reply) elsewhere() string {
+	if r.status < 300 || r.status > 399 {
 		return ""
 	}
-	location, err := a.from.Parse(a.header.Get("Location"))
+	location, err := r.from.Parse(r.header.Get("Location"))
 	if err != nil {
 		return ""
 	}

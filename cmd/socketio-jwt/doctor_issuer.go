@@ -132,10 +132,10 @@ func setIsThere(a *asked) []finding {
 		return fail("Ask the issuer for its keys as a file, and give --public-key.", "its metadata does not say where its keys are (jwks_uri)")
 	case err != nil || a.set == nil:
 		return fail("Let the issuer give an https address.", "the address of its keys (jwks_uri, %s) cannot be used: %s", quoted(a.metadata.JWKS), plain(a.err))
-	case a.set.status != http.StatusOK:
+	case !a.set.complete():
 		return fail(wayAdvice([]*reply{a.set}), "its keys are not at %s: %s", address(u), a.set.outcome())
 	case a.unread:
-		return fail("Let the issuer publish a JWK Set (RFC 7517, section 5) there.", "what is at %s is no JWK Set, or too long to be one", address(u))
+		return fail("Let the issuer publish a JWK Set (RFC 7517, section 5) there.", "what is at %s is no JWK Set", address(u))
 	case u.Host != a.metadata.reply.asked.Host:
 		return ok("its keys are on another host, at %s; that is as the issuer wants it", address(u))
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -78,16 +77,18 @@ func usable(keys []publishedKey) []publishedKey {
 
 // keysAreUsable tells which keys count, and why others do not.
 func keysAreUsable(a *asked) (found []finding) {
-	if a.set == nil || a.unread || a.set.err != nil || a.set.status != http.StatusOK {
+	if a.set == nil || !a.set.complete() || a.unread {
 		return nil
 	}
-	good := usable(a.keys)
-	if len(good) == 0 {
-		found = fail("Every token of this issuer is refused: look at the reasons below, at the issuer's settings, and at --alg.", "none of its %s can be used", amount(len(a.keys), "key"))
-	} else {
-		found = ok("%d of its %s can be used: %s", len(good), amount(len(a.keys), "key"), list(good))
+	switch good := usable(a.keys); {
+	case len(a.keys) == 0:
+		return fail("Look at the issuer's settings: until there are keys, every token of it is told to come again.", "the issuer publishes no keys")
+	case len(good) == 0:
+		found = fail("Every token of this issuer is told to come again: look at the reasons below, at the issuer's settings, and at --alg.", "of its %s none can be used", amount(len(a.keys), "key"))
+	default:
+		found = ok("of its %s %d can be used: %s", amount(len(a.keys), "key"), len(good), list(good))
 	}
-	if silent := those(good, func(k publishedKey) bool { return k.alg == "" }); len(silent) > 0 && len(a.algorithms) == 0 {
+	if silent := those(usable(a.keys), func(k publishedKey) bool { return k.alg == "" }); len(silent) > 0 && len(a.algorithms) == 0 {
 		found = append(found, ok("%s without alg: good for each algorithm of their kind; --alg narrows that", amount(len(silent), "key"))...)
 	}
 	left := 0
