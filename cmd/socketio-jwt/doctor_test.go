@@ -124,7 +124,11 @@ func certificateFile(t *testing.T, from, to time.Duration) string {
 }
 
 func TestDoctorOfTheDefaults(t *testing.T) {
-	doctor(t, "").says(t, "ok key: random secret", "ok exposure: this machine alone", "ok exposure: asks for no password")
+	o := doctor(t, "")
+	o.says(t, "ok key: random secret", "ok exposure: this machine alone", "ok exposure: asks for no password")
+	if openFiles() != 0 && !strings.Contains(o.out, "files") {
+		t.Errorf("it says nothing of open files:\n%s", o.out)
+	}
 }
 
 func TestDoctorOnConfigurations(t *testing.T) {
@@ -160,6 +164,8 @@ func TestDoctorOnConfigurations(t *testing.T) {
 		{"on the command line", []string{"--no-login", "--secret", randomSecret}, []string{"WARN key: command line"}},
 		{"a file for all to read", []string{"--no-login", "--secret-file", fileOf(t, 0o644, randomSecret)}, []string{"WARN key: can be read by every user"}},
 		{"a file for all to write", []string{"--no-login", "--secret-file", fileOf(t, 0o646, randomSecret)}, []string{"FAIL key: can be changed by every user"}},
+		{"a public file for all to read", outside("--public-key", fileOf(t, 0o644, readFile(t, public))), nil},
+		{"a public file for all to write", outside("--public-key", fileOf(t, 0o666, readFile(t, public))), []string{"FAIL key: can be changed by every user"}},
 		{"no file", []string{"--secret-file", "no-such-file"}, []string{"FAIL key: no-such-file"}},
 		{"two keys", []string{"--secret-file", secret, "--public-key", public}, []string{"FAIL key: exclude each other"}},
 		{"a private key", outside("--public-key", private), []string{"FAIL key: private key"}},

@@ -55,6 +55,7 @@ func TestDoctorOnTokensOfAnIssuer(t *testing.T) {
 		{"in milliseconds", issuer.Sign(claims("exp", now.Add(time.Hour).UnixMilli())), []string{"FAIL tokens: exp counts milliseconds"}},
 		{"an end of a wrong type", issuer.Sign(claims("exp", "tomorrow")), []string{"FAIL tokens: a claim has the wrong type"}},
 		{"for somebody else", issuer.Sign(claims("aud", []string{"shop", "s\x1bhip"})), []string{`FAIL tokens: it has "shop, s\x1bhip", and "chat" is accepted`}},
+		{"for a token", issuer.Sign(claims("aud", good+good)), []string{`FAIL tokens: it has "<token>`}},
 		{"for nobody", issuer.Sign(map[string]any{"sub": "ada"}), []string{"FAIL tokens: it has none"}},
 		{"of another issuer", other.Sign(claims()), []string{`FAIL tokens: it has "` + other.URL() + `", and "` + issuer.URL() + `" is accepted`}},
 		{"of another key", foreign, []string{`FAIL tokens: it names "key-2", which the issuer does not publish`}},
@@ -133,4 +134,10 @@ func TestDoctorPrintsNoToken(t *testing.T) {
 			t.Errorf("%s:\n%s", flag, o.out)
 		}
 	}
+}
+
+// Whatever stands in a flag, a finding is one line and moves no cursor.
+func TestDoctorPrintsLines(t *testing.T) {
+	o := doctor(t, "", "--addr", "a\nFAIL  b\x1b[2J")
+	o.says(t, `FAIL exposure: --addr a; FAIL  b\u001b[2J: it has to be HOST:PORT`)
 }
