@@ -73,7 +73,11 @@ func readShown(u token.Unverified) (c shownClaims) {
 func rulesFit(e *examination) []finding {
 	told := func(a *asked) bool { return a.err != nil && strings.Contains(e.rulesErr.Error(), a.err.Error()) }
 	if e.rulesErr != nil && !slices.ContainsFunc(e.issuers, told) {
-		return fail("serve ends with this: change the flags or variables that it names.", "%s", plain(e.rulesErr))
+		advice := "serve ends with this: change the flags or variables that it names."
+		if e.shown != nil && len(e.Audience) == 0 && len(e.shown.claims.audience) > 0 {
+			advice += fmt.Sprintf(" The token that was given is for %s; if that is this server, give it as --audience.", quoted(strings.Join(e.shown.claims.audience, ", ")))
+		}
+		return fail(advice, "%s", plain(e.rulesErr))
 	}
 	return nil
 }
@@ -148,7 +152,7 @@ func shownTokenIsAccepted(e *examination) []finding {
 // remedy says more of why the token was refused, and what to do.
 func remedy(e *examination) (detail, advice string) {
 	s := e.shown
-	alg, kid := quoted(string(s.unverified.Header.Algorithm)), quoted(s.unverified.Header.KeyID)
+	alg := quoted(string(s.unverified.Header.Algorithm))
 	switch err := s.refused; {
 	case e.login != nil && (errors.Is(err, token.ErrSignature) || errors.Is(err, token.ErrAlgorithm)):
 		return "", "This configuration has a development issuer alone: say whose tokens are good, by --issuer and --audience, or by the secret."
@@ -157,7 +161,7 @@ func remedy(e *examination) (detail, advice string) {
 	case errors.Is(err, token.ErrSignature):
 		return signatureRemedy(e)
 	case errors.Is(err, token.ErrKeyNotFound):
-		return ": it names " + kid + ", which the issuer does not publish", "Get a new token: this one is older than the keys, or another issuer made it."
+		return missingKeyRemedy(e)
 	case errors.Is(err, token.ErrIssuer):
 		return fmt.Sprintf(": it has %s, and %s is accepted", quoted(s.claims.issuer), quoted(strings.Join(e.Issuer, " or "))),
 			fmt.Sprintf("If that is who should be trusted, give --issuer %s, to the letter.", quoted(s.claims.issuer))
@@ -190,6 +194,20 @@ func algorithmAdvice(e *examination) string {
 		return "It was signed with a private key, and here is a secret: give --issuer as the URL where the issuer publishes its keys, and --audience."
 	}
 	return "If the issuer does sign so, say so by --alg; its documentation knows, not the token."
+}
+
+// missingKeyRemedy says why no published key is the token's.
+func missingKeyRemedy(e *examination) (detail, advice string) {
+	kid := e.shown.unverified.Header.KeyID
+	if kid == "" {
+		return ": it names none, and the issuer does not publish exactly one that it could be", "Let the issuer name the key in its tokens (kid)."
+	}
+	for _, a := range e.issuers {
+		if a.name == e.shown.claims.issuer && slices.ContainsFunc(a.keys, func(k publishedKey) bool { return k.id == kid }) {
+			return ": " + quoted(kid) + ", which is published and cannot be used", "See what is said of that key above."
+		}
+	}
+	return ": " + quoted(kid) + ", which the issuer does not publish", "Get a new token: this one is older than the keys, or another issuer made it."
 }
 
 // signatureRemedy tries the spellings of a secret that are often confused.

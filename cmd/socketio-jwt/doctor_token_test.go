@@ -58,7 +58,7 @@ func TestDoctorOnTokensOfAnIssuer(t *testing.T) {
 		{"for a token", issuer.Sign(claims("aud", good+good)), []string{`FAIL tokens: it has "<token>`}},
 		{"for nobody", issuer.Sign(map[string]any{"sub": "ada"}), []string{"FAIL tokens: it has none"}},
 		{"of another issuer", other.Sign(claims()), []string{`FAIL tokens: it has "` + other.URL() + `", and "` + issuer.URL() + `" is accepted`}},
-		{"of another key", foreign, []string{`FAIL tokens: it names "key-2", which the issuer does not publish`}},
+		{"of another key", foreign, []string{`FAIL tokens: it names another key (kid): "key-2", which the issuer does not publish`}},
 		{"forged", other.Sign(claims("iss", issuer.URL())), []string{"FAIL tokens: the signature does not fit"}},
 		{"by a secret", symmetric, []string{`FAIL tokens: it names "HS256"`}},
 		{"of another type", issuer.SignWith(mint.Header{Type: "logout+jwt"}, claims()), []string{`FAIL tokens: "logout+jwt"`}},
@@ -76,6 +76,24 @@ func TestDoctorOnTokensOfAnIssuer(t *testing.T) {
 		o := doctor(t, other.Sign(claims()), "--issuer", issuer.URL(), "--audience", "chat", "--token", "-")
 		if !strings.Contains(o.out, fmt.Sprintf("give --issuer %q, to the letter.", other.URL())) {
 			t.Errorf("it does not say which issuer:\n%s", o.out)
+		}
+	})
+	t.Run("no key named", func(t *testing.T) { // nameless is signed by the odd key without an ID, of two that fit
+		issuer.Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{tokentest.NoID}})
+		doctor(t, issuer.SignBy(tokentest.NoID, claims()), "--issuer", issuer.URL(), "--audience", "chat", "--token", "-").
+			says(t, "WARN issuer: without an ID", "FAIL tokens: it names none, and the issuer does not publish exactly one")
+	})
+	t.Run("two keys of its name", func(t *testing.T) {
+		issuer.Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{tokentest.SameID}})
+		doctor(t, issuer.Sign(claims()), "--issuer", issuer.URL(), "--audience", "chat", "--token", "-").
+			says(t, "FAIL issuer: the ID of another key", `FAIL tokens: "key-3", which is published and cannot be used`)
+	})
+	t.Run("without an audience", func(t *testing.T) {
+		issuer.Misbehave(tokentest.Fault{})
+		o := doctor(t, good, "--issuer", issuer.URL(), "--token", "-")
+		o.says(t, "FAIL tokens: --audience", "WARN tokens: not verified")
+		if !strings.Contains(o.out, `is for "chat"; if that is this server`) {
+			t.Errorf("it does not say for whom the token is:\n%s", o.out)
 		}
 	})
 	t.Run("without keys", func(t *testing.T) {
