@@ -175,7 +175,7 @@ func remedy(e *examination) (detail, advice string) {
 	case errors.Is(err, token.ErrClaim) && s.claims.expires > 1e11:
 		return ": exp counts milliseconds, it seems", "Let the issuer count exp, iat and nbf in seconds (RFC 7519, section 2)."
 	case errors.Is(err, token.ErrClaimMissing):
-		return ": exp", "Let the issuer put an exp into it: without one it is good for as long as the key."
+		return ": " + plain(err), "Let the issuer put it in: without exp, say, a token is good for as long as the key."
 	case errors.Is(err, token.ErrType):
 		return ": " + quoted(s.unverified.Header.Type), "Let clients send an access token: its type is JWT, at+jwt or none."
 	}

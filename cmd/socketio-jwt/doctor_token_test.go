@@ -51,7 +51,7 @@ func TestDoctorOnTokensOfAnIssuer(t *testing.T) {
 
 		{"expired", issuer.Sign(claims("exp", now.Add(-time.Hour).Unix())), []string{"FAIL tokens: it has expired"}},
 		{"not begun", issuer.Sign(claims("nbf", now.Add(time.Hour).Unix())), []string{"FAIL tokens: its time has not begun"}},
-		{"without end", issuer.Sign(claims("exp", nil)), []string{"FAIL tokens: a claim is missing that has to be there: exp"}},
+		{"without end", issuer.Sign(claims("exp", nil)), []string{"FAIL tokens: a claim is missing that has to be there: claim missing: exp"}},
 		{"in milliseconds", issuer.Sign(claims("exp", now.Add(time.Hour).UnixMilli())), []string{"FAIL tokens: exp counts milliseconds"}},
 		{"an end of a wrong type", issuer.Sign(claims("exp", "tomorrow")), []string{"FAIL tokens: a claim has the wrong type"}},
 		{"for somebody else", issuer.Sign(claims("aud", []string{"shop", "s\x1bhip"})), []string{`FAIL tokens: it has "shop, s\x1bhip", and "chat" is accepted`}},
