@@ -14,21 +14,13 @@ import (
 // listen returns a listener for each address that the host of addr resolves to, all
 // on one port. Without a host it is one listener for all addresses.
 func listen(ctx context.Context, addr string) ([]net.Listener, error) {
-	host, portName, err := net.SplitHostPort(addr)
+	ips, port, err := addresses(ctx, addr)
 	if err != nil {
-		return nil, fmt.Errorf("--addr %s: it has to be HOST:PORT", addr)
+		return nil, err
 	}
-	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", portName)
-	if err != nil {
-		return nil, fmt.Errorf("--addr %s: %q is no port", addr, portName)
-	}
-	if host == "" {
+	if len(ips) == 0 {
 		listener, err := listenOne(ctx, ":"+strconv.Itoa(port))
 		return []net.Listener{listener}, err
-	}
-	ips, err := resolve(ctx, host)
-	if err != nil {
-		return nil, fmt.Errorf("--addr %s: %w", addr, err)
 	}
 	// A port that the system chose for one address may be taken on the next.
 	const tries = 10
@@ -38,6 +30,30 @@ func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 			return listeners, err
 		}
 	}
+}
+
+// addresses returns what addr means: the port, and the addresses of the host, none of
+// which means all there are.
+func addresses(ctx context.Context, addr string) (ips []netip.Addr, port int, err error) {
+	host, portName, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, 0, fmt.Errorf("--addr %s: it has to be HOST:PORT", addr)
+	}
+	port, err = net.DefaultResolver.LookupPort(ctx, "tcp", portName)
+	if err != nil {
+		return nil, 0, fmt.Errorf("--addr %s: %q is no port", addr, portName)
+	}
+	if host == "" {
+		return nil, port, nil
+	}
+	ips, err = resolve(ctx, host)
+	if err == nil && len(ips) == 0 {
+		err = errors.New("it has no address") // which must not become all there are
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("--addr %s: %w", addr, err)
+	}
+	return ips, port, nil
 }
 
 // resolve returns the addresses of a host. "localhost" means the loopback addresses

@@ -18,7 +18,7 @@ import (
 // The exit codes of all commands.
 const (
 	exitGood    = 0
-	exitRefused = 1 // a token was refused
+	exitRefused = 1 // a token was refused, or doctor found problems
 	exitFailed  = 2 // anything else: bad flags, no connection, a port that is taken
 )
 
@@ -29,6 +29,7 @@ var errRefused = errors.New("the token was refused")
 type commandLine struct {
 	Serve   serveCommand   `cmd:"" help:"Serve a Socket.IO server behind tokens, and a page to try it on."`
 	Token   tokenCommands  `cmd:"" help:"Mint, inspect and verify tokens."`
+	Doctor  doctorCommand  `cmd:"" help:"Say what is unsafe or broken in a configuration of serve, and in its issuer."`
 	Probe   probeCommand   `cmd:"" help:"Knock at a Socket.IO server with a token and say what it answers."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -86,7 +87,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case err == nil:
 		return exitGood
-	case errors.Is(err, errRefused):
+	case errors.Is(err, errRefused), errors.Is(err, errProblems):
 		return exitRefused
 	}
 	// The parser quotes what it does not understand, a token in the wrong place too.

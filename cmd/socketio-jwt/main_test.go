@@ -53,6 +53,7 @@ func TestCommandLine(t *testing.T) {
 		{"token inspect --help", exitGood, "Examples:", ""},
 		{"token verify --help", exitGood, "exit code is 0", ""},
 		{"probe --help", exitGood, "exit code is 0", ""},
+		{"doctor --help", exitGood, "Examples:", ""},
 		{"version", exitGood, "Socket.IO protocol 5", ""},
 		{"", exitFailed, "", "--help"},
 		{"dance", exitFailed, "", "dance"},

@@ -7,29 +7,16 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
 	"socketiojwt/console"
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
-	"socketiojwt/token"
-	"socketiojwt/token/mint"
 )
 
 // serveCommand serves Socket.IO behind tokens, and the page.
 type serveCommand struct {
-	Addr   string         `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address that HOST resolves to. Default: ${default}."`
-	Origin []string       `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Foreign origin whose pages may connect, such as https://app.example.com; may be repeated."`
-	Proxy  []netip.Prefix `name:"trusted-proxy" env:"SOCKETIO_JWT_TRUSTED_PROXY" placeholder:"PREFIX" help:"Addresses of reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For is believed; may be repeated."`
-	EIO3   bool           `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Let clients of Socket.IO 1 and 2 (Engine.IO 3) in as well. Namespace / then takes a token from the query too, ?token=..., where proxies may log it; and behind a proxy --trusted-proxy has to name it, or others can take part in their sessions."`
-
-	trust `embed:""`
-
-	TokenLife           time.Duration `env:"SOCKETIO_JWT_TOKEN_LIFE" group:"The development issuer" default:"15m" help:"How long a token of the development issuer is good. Default: ${default}."`
-	NoLogin             bool          `env:"SOCKETIO_JWT_NO_LOGIN" group:"The development issuer" help:"No development issuer, although the secret could sign."`
-	InsecureRemoteLogin bool          `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"The development issuer" help:"The development issuer serves other machines too: whoever reaches it is whoever they say."`
+	configuration `embed:""`
 
 	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to end in order. Default: ${default}."`
 	LogLevel        slog.Level    `env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
@@ -58,9 +45,6 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	key, issuer, err := c.keys(log)
 	if err != nil {
 		return err
-	}
-	if issuer != nil && c.Leeway == nil {
-		c.Leeway = new(time.Duration) // who signs and who verifies look at one clock
 	}
 	verifier, published, err := c.verifierOf(key, log)
 	if err != nil {
@@ -138,75 +122,12 @@ func withBodyDeadline(next http.Handler) http.Handler {
 	})
 }
 
-// keys returns what verifies the tokens and, unless they come from elsewhere, what
-// makes them.
-func (c *serveCommand) keys(log *slog.Logger) (token.Key, *issuer, error) {
-	key, given, err := c.key()
-	switch {
-	case err != nil:
-		return key, nil, err
-	case c.outside() && !given && !c.publishes(given):
-		return key, nil, errors.New("--issuer and --audience speak of an issuer elsewhere, whose key is missing: give --issuer as the URL where it publishes them, --public-key FILE, or its secret by --secret-file or SOCKETIO_JWT_SECRET")
-	case c.NoLogin && !given && !c.publishes(given):
-		return key, nil, errors.New("--no-login needs a key for the tokens that others make: give --public-key FILE, or a secret by --secret-file or SOCKETIO_JWT_SECRET")
-	case c.outside() || c.NoLogin:
-		if c.InsecureRemoteLogin {
-			return key, nil, errors.New("--insecure-remote-login has no effect: there is no development issuer with --no-login, --public-key, --issuer or --audience")
-		}
-		return key, nil, nil
-	}
-
-	var signing mint.SigningKey
-	if secret, given, err := c.secret(); err != nil {
-		return key, nil, err
-	} else if given {
-		signing, err = mint.Secret(secret, key.Algorithms()[0])
-		if err != nil {
-			return key, nil, err
-		}
-	} else if c.Alg != "" {
-		return key, nil, errors.New("--alg needs the key that it is for")
-	} else if signing, err = mint.Generate(token.HS256); err != nil {
-		return key, nil, err
-	}
-	issuer, err := newIssuer(signing, c.TokenLife, c.InsecureRemoteLogin, c.host(), log)
-	return signing.Key(), issuer, err
-}
-
-// engine is the part of the options that is about connections. Clients of Engine.IO 3
-// show nothing else that their sessions could be bound to before they authenticate.
-func (c *serveCommand) engine() engineio.Options {
-	opts := engineio.Options{Origins: c.Origin, TrustedProxies: c.Proxy, AllowEIO3: c.EIO3}
-	if c.EIO3 {
-		opts.Bind = engineio.BindToAddress(c.Proxy...)
-	}
-	return opts
-}
-
-// verifierOf returns the verifier of a key, or of those that the issuers publish.
-func (c *serveCommand) verifierOf(key token.Key, log *slog.Logger) (*token.Verifier, published, error) {
-	if c.publishes(key.Err() == nil) {
-		return c.published(log)
-	}
-	verifier, err := c.verifier(key)
-	return verifier, nil, err
-}
-
 func (c *serveCommand) page(issuer *issuer) console.Options {
 	options := console.Options{Leeway: c.leeway()}
 	if issuer != nil {
 		options.Login, options.TokenLife = true, issuer.life
 	}
 	return options
-}
-
-// host is the name in --addr.
-func (c *serveCommand) host() string {
-	host, _, err := net.SplitHostPort(c.Addr)
-	if err != nil {
-		return ""
-	}
-	return host
 }
 
 // welcome says what to do next.

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/token"
+	"socketiojwt/token/mint"
+)
+
+// configuration is the flags that say what serve lets in, and where: those that
+// doctor examines.
+type configuration struct {
+	Addr   string         `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address that HOST resolves to. Default: ${default}."`
+	Origin []string       `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Foreign origin whose pages may connect, such as https://app.example.com; may be repeated."`
+	Proxy  []netip.Prefix `name:"trusted-proxy" env:"SOCKETIO_JWT_TRUSTED_PROXY" placeholder:"PREFIX" help:"Addresses of reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For is believed; may be repeated."`
+	EIO3   bool           `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Let clients of Socket.IO 1 and 2 (Engine.IO 3) in as well. Namespace / then takes a token from the query too, ?token=..., where proxies may log it; and behind a proxy --trusted-proxy has to name it, or others can take part in their sessions."`
+
+	trust `embed:""`
+
+	TokenLife           time.Duration `env:"SOCKETIO_JWT_TOKEN_LIFE" group:"The development issuer" default:"15m" help:"How long a token of the development issuer is good. Default: ${default}."`
+	NoLogin             bool          `env:"SOCKETIO_JWT_NO_LOGIN" group:"The development issuer" help:"No development issuer, although the secret could sign."`
+	InsecureRemoteLogin bool          `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"The development issuer" help:"The development issuer serves other machines too: whoever reaches it is whoever they say."`
+}
+
+// keys returns what verifies the tokens and, unless they come from elsewhere, what
+// makes them.
+func (c *configuration) keys(log *slog.Logger) (token.Key, *issuer, error) {
+	key, given, err := c.key()
+	switch {
+	case err != nil:
+		return key, nil, err
+	case c.outside() && !given && !c.publishes(given):
+		return key, nil, errors.New("--issuer and --audience speak of an issuer elsewhere, whose key is missing: give --issuer as the URL where it publishes them, --public-key FILE, or its secret by --secret-file or SOCKETIO_JWT_SECRET")
+	case c.NoLogin && !given && !c.publishes(given):
+		return key, nil, errors.New("--no-login needs a key for the tokens that others make: give --public-key FILE, or a secret by --secret-file or SOCKETIO_JWT_SECRET")
+	case c.outside() || c.NoLogin:
+		if c.InsecureRemoteLogin {
+			return key, nil, errors.New("--insecure-remote-login has no effect: there is no development issuer with --no-login, --public-key, --issuer or --audience")
+		}
+		return key, nil, nil
+	}
+
+	var signing mint.SigningKey
+	if secret, given, err := c.secret(); err != nil {
+		return key, nil, err
+	} else if given {
+		signing, err = mint.Secret(secret, key.Algorithms()[0])
+		if err != nil {
+			return key, nil, err
+		}
+	} else if c.Alg != "" {
+		return key, nil, errors.New("--alg needs the key that it is for")
+	} else if signing, err = mint.Generate(token.HS256); err != nil {
+		return key, nil, err
+	}
+	if c.Leeway == nil {
+		c.Leeway = new(time.Duration) // who signs and who verifies look at one clock
+	}
+	issuer, err := newIssuer(signing, c.TokenLife, c.InsecureRemoteLogin, c.host(), log)
+	return signing.Key(), issuer, err
+}
+
+// engine is the part of the options that is about connections. Clients of Engine.IO 3
+// show nothing else that their sessions could be bound to before they authenticate.
+func (c *configuration) engine() engineio.Options {
+	opts := engineio.Options{Origins: c.Origin, TrustedProxies: c.Proxy, AllowEIO3: c.EIO3}
+	if c.EIO3 {
+		opts.Bind = engineio.BindToAddress(c.Proxy...)
+	}
+	return opts
+}
+
+// verifierOf returns the verifier of a key, or of those that the issuers publish.
+func (c *configuration) verifierOf(key token.Key, log *slog.Logger) (*token.Verifier, published, error) {
+	if c.publishes(key.Err() == nil) {
+		return c.published(log)
+	}
+	verifier, err := c.verifier(key)
+	return verifier, nil, err
+}
+
+// host is the name in --addr.
+func (c *configuration) host() string {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return ""
+	}
+	return host
+}
