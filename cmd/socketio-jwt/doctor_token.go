@@ -277,6 +277,10 @@ func shownTokenIsForAccess(e *examination) []finding {
 	if s == nil || s.unreadable != nil || s.claims.login == "" || strings.HasSuffix(strings.ToLower(s.unverified.Header.Type), "at+jwt") {
 		return nil
 	}
+	switch e.Profile {
+	case "id-token", "cognito-id", "firebase": // it is what was asked for
+		return nil
+	}
 	return warn("If the issuer gives access tokens for this server too, let clients send those; the audience of an ID token is the client itself.",
 		"the token looks like an ID token (it has %s), which tells an application who logged in, and is not meant to be passed on", s.claims.login)
 }

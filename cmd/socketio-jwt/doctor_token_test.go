@@ -78,6 +78,10 @@ func TestDoctorOnTokensOfAnIssuer(t *testing.T) {
 			t.Errorf("it does not say which issuer:\n%s", o.out)
 		}
 	})
+	t.Run("an ID token that is asked for", func(t *testing.T) {
+		doctor(t, issuer.Sign(claims("at_hash", "h")), "--issuer", issuer.URL(), "--audience", "chat", "--profile", "id-token", "--token", "-").
+			says(t, "ok tokens: accepted")
+	})
 	t.Run("no key named", func(t *testing.T) { // nameless is signed by the odd key without an ID, of two that fit
 		issuer.Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{tokentest.NoID}})
 		doctor(t, issuer.SignBy(tokentest.NoID, claims()), "--issuer", issuer.URL(), "--audience", "chat", "--token", "-").
