@@ -2,6 +2,7 @@ package jwks
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -19,12 +20,17 @@ import (
 type source struct {
 	issuer string   // whose metadata names the URL; empty when it is given
 	url    *url.URL // of the set; nil until it is known
-	etag   string   // of the set that was fetched last
+
+	// What was fetched last; zero after a failure.
+	keys *published
+	sum  [sha256.Size]byte // of the bytes of the set
+	etag string
 }
 
 // fetched is what one fetch brought.
 type fetched struct {
-	keys    *published    // nil when those there are still hold
+	keys    *published
+	news    bool          // they are not those of the fetch before
 	refresh time.Duration // how long the issuer wants them to be used; 0 when it says nothing
 }
 
@@ -36,17 +42,19 @@ func (src *source) fetch(ctx context.Context, opts *Options) (got fetched, err e
 			opts.Logger.Error("jwks: panic while keys were fetched", "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 			got, err = fetched{}, errors.New("fetching them panicked")
 		}
+		if err != nil { // nothing of it is to stand in the way of the next
+			*src = source{issuer: src.issuer, url: src.url}
+			if src.issuer != "" {
+				src.url = nil // it may have moved
+			}
+		}
 	}()
 	if src.url == nil {
 		if err := src.discover(ctx, opts); err != nil {
 			return fetched{}, err
 		}
 	}
-	got, err = src.fetchSet(ctx, opts)
-	if err != nil && src.issuer != "" {
-		src.url, src.etag = nil, "" // it may have moved
-	}
-	return got, err
+	return src.fetchSet(ctx, opts)
 }
 
 func (src *source) fetchSet(ctx context.Context, opts *Options) (fetched, error) {
@@ -54,15 +62,18 @@ func (src *source) fetchSet(ctx context.Context, opts *Options) (fetched, error)
 	if err != nil {
 		return fetched{}, err
 	}
-	got := fetched{refresh: maxAge(header)}
+	got := fetched{keys: src.keys, refresh: maxAge(header)}
 	if body == nil { // 304
 		return got, nil
 	}
-	got.keys, err = parseSet(body, opts)
-	if err == nil {
-		src.etag = header.Get("ETag")
+	if sum := sha256.Sum256(body); src.keys == nil || sum != src.sum {
+		if got.keys, err = parseSet(body, opts); err != nil {
+			return fetched{}, err
+		}
+		got.news, src.keys, src.sum = true, got.keys, sum
 	}
-	return got, err
+	src.etag = header.Get("ETag")
+	return got, nil
 }
 
 // discover asks the issuer's metadata for the URL of the set. It has to be that

@@ -146,3 +146,15 @@ func FuzzParseSet(f *testing.F) {
 		}
 	})
 }
+
+// The clock that stands still while the machine is suspended decides nothing.
+func TestWallClock(t *testing.T) {
+	s, err := New("https://login.example.com/keys", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if now := s.now(); strings.Contains(now.String(), "m=") {
+		t.Errorf("it tells %s", now)
+	}
+}

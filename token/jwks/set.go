@@ -95,20 +95,24 @@ func (s *Set) Key(ctx context.Context, u token.Unverified) (token.Key, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.expire(s.opts.Now())
-	for missed := false; ; {
+	s.expire(s.now())
+	older := s.current // what it brings may be older than the token
+	for waited, missed := false, false; ; {
 		if k, ok := s.keys.key(u.Header); ok {
 			return k, nil
 		}
-		if missed && s.failure == nil && s.keys != nil {
+		switch {
+		case s.closed, waited && s.failure != nil:
+			return token.Key{}, s.unavailable()
+		case missed && s.keys != nil:
 			s.remember(u.Header.KeyID)
 			return token.Key{}, errMissing
 		}
-		awaited, err := s.wanted(u.Header.KeyID, missed)
+		awaited, err := s.wanted(u.Header.KeyID)
 		if err != nil {
 			return token.Key{}, err
 		}
-		missed = awaited != s.current // it begins only now
+		waited, missed = true, awaited != older
 		s.mu.Unlock()
 		select {
 		case <-awaited.done:
@@ -135,6 +139,21 @@ func (s *Set) unavailable() error {
 	return fmt.Errorf("%w: %w", token.ErrKeysUnavailable, s.failure)
 }
 
+// now tells the time by the wall clock: the other one stands still while the machine is
+// suspended. When the clock was set back, what is there counts as fetched now, or all
+// would wait until it is as late again. s.mu is held.
+func (s *Set) now() time.Time {
+	now := s.opts.Now().Round(0)
+	if back := s.began.Sub(now); back > 0 {
+		s.began, s.goodTo = now, s.goodTo.Add(-back)
+		if !s.due.IsZero() {
+			s.due = s.due.Add(-back)
+		}
+		clear(s.missing)
+	}
+	return now
+}
+
 // expire gives up keys that are too old. s.mu is held.
 func (s *Set) expire(now time.Time) {
 	if s.keys != nil && !now.Before(s.goodTo) {
@@ -143,31 +162,30 @@ func (s *Set) expire(now time.Time) {
 }
 
 // wanted returns the fetch that may bring a key that is not there, or an error when
-// that need not be waited for: since it was fetched in vain lately, or the fetch that
-// was waited for has failed. s.mu is held.
-func (s *Set) wanted(id string, waited bool) (*flight, error) {
-	now := s.opts.Now()
+// that need not be waited for: since it was fetched in vain lately. s.mu is held.
+func (s *Set) wanted(id string) (*flight, error) {
+	now := s.now()
 	missing, known := s.missing[id]
+	earliest := s.began.Add(s.opts.MissInterval)
+	if s.failure != nil {
+		earliest = s.began.Add(s.backoff())
+	}
 	switch {
-	case s.closed || waited:
-		return nil, s.unavailable()
 	case s.keys == nil && s.current != nil:
 		return s.current, nil
 	case s.keys != nil && known && now.Before(missing.Add(missingFor)):
 		return nil, errMissing
-	}
-	earliest := s.began.Add(s.opts.MissInterval)
-	if s.failure != nil {
-		if earliest = s.began.Add(s.backoff()); now.Before(earliest) {
-			return nil, s.unavailable() // and not wait for what may fail again
-		}
-	}
-	if s.began.IsZero() || earliest.Before(now) {
+	case s.failure != nil && now.Before(earliest):
+		return nil, s.unavailable() // and not wait for what may fail again
+	case s.current != nil:
+		return s.current, nil
+	case s.began.IsZero() || earliest.Before(now):
 		earliest = now
 	}
 	if s.due.IsZero() || earliest.Before(s.due) {
-		s.schedule(earliest)
+		s.due = earliest
 	}
+	s.schedule(s.due) // also when it was: the clock may have gone past it while the timer sleeps
 	return s.next, nil
 }
 
@@ -180,7 +198,7 @@ func (s *Set) remember(id string) {
 			break
 		}
 	}
-	s.missing[id] = s.opts.Now()
+	s.missing[id] = s.now()
 }
 
 const (
@@ -200,7 +218,7 @@ func (s *Set) schedule(due time.Time) {
 	if s.closed || s.current != nil { // the end of the one under way comes back to it
 		return
 	}
-	wait := min(due.Sub(s.opts.Now()), longestSleep)
+	wait := min(due.Sub(s.now()), longestSleep)
 	if s.timer == nil {
 		s.timer = time.AfterFunc(wait, s.wake)
 		return
@@ -219,7 +237,7 @@ func (s *Set) wake() {
 	if s.closed || s.current != nil || s.due.IsZero() {
 		return
 	}
-	now := s.opts.Now()
+	now := s.now()
 	if left := s.due.Sub(now); left > 0 {
 		s.timer.Reset(min(left, longestSleep))
 		return
@@ -236,7 +254,7 @@ func (s *Set) fetch() {
 	switch {
 	case err != nil:
 		s.opts.Logger.Warn("jwks: keys could not be fetched", "cause", err)
-	case got.keys != nil:
+	case got.news:
 		s.opts.Logger.Info("jwks: keys fetched", "ids", got.keys)
 	}
 
@@ -244,7 +262,7 @@ func (s *Set) fetch() {
 	defer s.mu.Unlock()
 	close(s.current.done) // who waited has to wait for the lock
 	s.current = nil
-	now := s.opts.Now()
+	now := s.now()
 	if s.failure = err; err != nil {
 		s.fetchFailed(now)
 	} else {
@@ -270,9 +288,7 @@ func (s *Set) fetchFailed(now time.Time) {
 // when a token asked for meanwhile. s.mu is held.
 func (s *Set) fetched(got fetched, now time.Time) {
 	s.failures = 0
-	if got.keys != nil {
-		s.keys = got.keys
-	}
+	s.keys = got.keys
 	refresh := s.opts.Refresh
 	if got.refresh > 0 {
 		refresh = min(max(got.refresh, s.opts.RefreshLeast), s.opts.RefreshMost)
@@ -295,7 +311,7 @@ func (s *Set) Refresh(ctx context.Context) error {
 		return s.unavailable()
 	}
 	awaited := s.next
-	s.schedule(s.opts.Now())
+	s.schedule(s.now())
 	s.mu.Unlock()
 	select {
 	case <-awaited.done:
