@@ -76,37 +76,50 @@ func (src *source) fetchSet(ctx context.Context, opts *Options) (fetched, error)
 	return got, nil
 }
 
-// discover asks the issuer's metadata for the URL of the set. It has to be that
-// issuer's own, to the byte (RFC 8414, section 3.3).
+// discover asks the issuer's metadata for the URL of the set, at each place where that
+// may be until one has it.
 func (src *source) discover(ctx context.Context, opts *Options) error {
-	var failed []error
+	var failed error
 	for _, text := range metadataURLs(src.issuer) {
-		u, err := parseURL(text)
-		if err != nil {
-			return err
+		u, err := src.readMetadata(ctx, opts, text)
+		if err == nil {
+			src.url = u
+			return nil
 		}
-		body, _, err := request(ctx, opts, u, "")
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		var metadata struct {
-			Issuer string `json:"issuer"`
-			JWKS   string `json:"jwks_uri"`
-		}
-		switch {
-		case json.Unmarshal(body, &metadata) != nil:
-			return errors.New("the issuer's metadata is no JSON object, or gives a member twice")
-		case metadata.Issuer != src.issuer:
-			return fmt.Errorf("the metadata is of another issuer, %.200q", metadata.Issuer)
-		}
-		src.url, err = parseURL(metadata.JWKS)
-		if err != nil {
-			return fmt.Errorf("jwks_uri of the issuer's metadata: %w", err)
-		}
-		return nil
+		failed = errors.Join(failed, err)
 	}
-	return errors.Join(failed...)
+	return failed
+}
+
+// readMetadata returns the URL of the set that the metadata at a place names. It has to
+// be that issuer's own, to the byte (RFC 8414, section 3.3).
+func (src *source) readMetadata(ctx context.Context, opts *Options, text string) (*url.URL, error) {
+	at, err := parseURL(text)
+	if err != nil {
+		return nil, err
+	}
+	body, _, err := request(ctx, opts, at, "")
+	if err != nil {
+		return nil, err
+	}
+	var metadata struct {
+		Issuer string `json:"issuer"`
+		JWKS   string `json:"jwks_uri"`
+	}
+	switch {
+	case json.Unmarshal(body, &metadata) != nil:
+		return nil, fmt.Errorf("the metadata at %s is no JSON object, or gives a member twice", at.Host)
+	case metadata.Issuer != src.issuer:
+		return nil, fmt.Errorf("the metadata at %s is of another issuer, %.200q", at.Host, metadata.Issuer)
+	}
+	u, err := parseURL(metadata.JWKS)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("jwks_uri of the metadata at %s: %w", at.Host, err)
+	case u.Scheme != "https" && at.Scheme == "https": // this machine is not the issuer's
+		return nil, fmt.Errorf("jwks_uri of the metadata at %s is not https", at.Host)
+	}
+	return u, nil
 }
 
 // metadataURLs returns where an issuer's metadata may be: behind its whole name
@@ -114,13 +127,15 @@ func (src *source) discover(ctx context.Context, opts *Options) error {
 // 3.1).
 func metadataURLs(issuer string) []string {
 	trimmed := strings.TrimSuffix(issuer, "/")
-	openID := trimmed + "/.well-known/openid-configuration"
-	u, err := url.Parse(trimmed)
-	if err != nil {
-		return []string{openID}
+	scheme, rest, _ := strings.Cut(trimmed, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	if path != "" {
+		path = "/" + path
 	}
-	u.Path = "/.well-known/oauth-authorization-server" + u.Path
-	return []string{openID, u.String()}
+	return []string{
+		trimmed + "/.well-known/openid-configuration",
+		scheme + "://" + host + "/.well-known/oauth-authorization-server" + path,
+	}
 }
 
 // request makes one request. The body is nil when the server says that what etag names
@@ -136,7 +151,10 @@ func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body 
 	}
 	response, err := opts.Client.Do(r)
 	if err != nil {
-		return nil, nil, err
+		if failed := (*url.Error)(nil); errors.As(err, &failed) {
+			err = failed.Err // without the URL, whose query may be a secret
+		}
+		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch {
@@ -147,7 +165,7 @@ func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body 
 	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, opts.MaxBody+1))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
 	}
 	if int64(len(body)) > opts.MaxBody {
 		return nil, nil, fmt.Errorf("%s answers with more than %d bytes", u.Host, opts.MaxBody)

@@ -2,9 +2,12 @@ package jwks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +18,8 @@ import (
 // New or Discover; whoever makes it calls Close.
 type Set struct {
 	opts   Options
-	source source // of the fetch that runs
+	own    *http.Transport // nil with a Client of the program's
+	source source          // of the fetch that runs
 
 	mu       sync.Mutex // guards what follows
 	keys     *published // nil until there are some
@@ -54,22 +58,27 @@ func New(url string, opts Options) (*Set, error) {
 // Discover returns the keys of an issuer, at the URL that its metadata names. The
 // issuer is written as it is in iss. It fails as New does.
 func Discover(issuer string, opts Options) (*Set, error) {
-	u, err := parseURL(issuer)
-	if err != nil {
+	if _, err := parseURL(issuer); err != nil {
 		return nil, err
 	}
-	if u.RawQuery != "" {
-		return nil, fmt.Errorf("jwks: an issuer has no query (RFC 8414, section 2)")
+	if strings.ContainsAny(issuer, "?#") {
+		return nil, errors.New("jwks: an issuer has neither a query nor a fragment (RFC 8414, section 2)")
 	}
 	return newSet(source{issuer: issuer}, opts)
 }
 
 func newSet(src source, opts Options) (*Set, error) {
+	given := opts.Client != nil
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{opts: opts, source: src, missing: make(map[string]time.Time), next: newFlight()}
+	var own *http.Transport
+	if !given {
+		own = newTransport(opts.Timeout)
+		opts.Client.Transport = own
+	}
+	s := &Set{opts: opts, own: own, source: src, missing: make(map[string]time.Time), next: newFlight()}
 	s.life, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -253,6 +262,7 @@ func (s *Set) fetch() {
 	cancel()
 	switch {
 	case err != nil:
+		s.disconnect() // what it failed with may fail again
 		s.opts.Logger.Warn("jwks: keys could not be fetched", "cause", err)
 	case got.news:
 		s.opts.Logger.Info("jwks: keys fetched", "ids", got.keys)
@@ -326,6 +336,13 @@ func (s *Set) Refresh(ctx context.Context) error {
 	return nil
 }
 
+// disconnect ends the connections of our own that are kept or are being made.
+func (s *Set) disconnect() {
+	if s.own != nil {
+		s.own.CloseIdleConnections()
+	}
+}
+
 // Close ends the fetch under way and waits for it. Keys that were fetched are used on
 // for as long as they are good. It may be called more than once.
 func (s *Set) Close() error {
@@ -342,5 +359,6 @@ func (s *Set) Close() error {
 	s.mu.Unlock()
 	s.stop()
 	s.fetches.Wait()
+	s.disconnect()
 	return nil
 }

@@ -660,6 +660,7 @@ func TestConstructors(t *testing.T) {
 	for _, url := range []string{
 		"", "keys", "http://login.example.com/keys", "ftp://localhost/keys", "https://user:secret@login.example.com/keys",
 		"https:///keys", "https://login.example.com/keys#x", "http://127.0.0.1.example.com/", "http://localhost.example.com/", "http://0.0.0.0/",
+		"https://:443/keys",
 	} {
 		if _, err := jwks.New(url, jwks.Options{}); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("New(%q): %v", url, err)
@@ -668,8 +669,10 @@ func TestConstructors(t *testing.T) {
 			t.Errorf("Discover(%q): no error", url)
 		}
 	}
-	if _, err := jwks.Discover("https://login.example.com/?tenant=1", jwks.Options{}); err == nil {
-		t.Error("an issuer with a query: no error")
+	for _, issuer := range []string{"https://login.example.com/?tenant=1", "https://login.example.com/?", "https://login.example.com/#"} {
+		if _, err := jwks.Discover(issuer, jwks.Options{}); err == nil {
+			t.Errorf("Discover(%q): no error", issuer)
+		}
 	}
 	for _, url := range []string{"https://login.example.com/keys?tenant=1", "http://localhost:8080/keys", "http://127.0.0.1/keys", "http://[::1]/keys"} {
 		set, err := jwks.New(url, jwks.Options{})
@@ -683,6 +686,7 @@ func TestConstructors(t *testing.T) {
 		"a secret's algorithm": {Algorithms: []token.Algorithm{token.HS256}},
 		"none":                 {Algorithms: []token.Algorithm{"none"}},
 		"no algorithm":         {Algorithms: []token.Algorithm{}},
+		"an algorithm twice":   {Algorithms: []token.Algorithm{token.RS256, token.RS256}},
 		"bounds the wrong way": {RefreshLeast: time.Hour, RefreshMost: time.Minute},
 		"negative":             {Timeout: -1},
 	} {
