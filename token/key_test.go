@@ -377,10 +377,17 @@ func TestKeyWithNotAfter(t *testing.T) {
 	clock = end
 	wantRefused(t, newVerifier(t, set, opts), signTextWith(young, hs256, long), nil)
 
+	// It is an end by the wall clock: the other one stands still in a suspended machine.
+	v := newVerifier(t, token.Secret(secret).WithNotAfter(time.Now().Add(time.Minute)), token.Options{})
+	good, err := v.Verify(t.Context(), signText(hs256, fmt.Sprintf(`{"exp":%d}`, time.Now().Add(time.Hour).Unix())))
+	if err != nil || strings.Contains(good.ValidUntil().String(), "m=") {
+		t.Errorf("by the wall clock: %v, until %v", err, good.ValidUntil())
+	}
+
 	// A token without exp is good for as long as its key.
 	opts.InsecureNoExpiry = true
 	clock = now
-	good, err := newVerifier(t, ending, opts).Verify(t.Context(), signText(hs256, `{}`))
+	good, err = newVerifier(t, ending, opts).Verify(t.Context(), signText(hs256, `{}`))
 	if err != nil || !good.ValidUntil().Equal(end) {
 		t.Errorf("without exp: %v, until %v", err, good.ValidUntil())
 	}
