@@ -395,7 +395,7 @@ func TestNothingIsLeftOfAnIssuer(t *testing.T) {
 		var asking sync.WaitGroup
 		t.Cleanup(func() { // after the Issuer's
 			stacks := make([]byte, 1<<20)
-			if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("tokentest.(*Issuer).ServeHTTP(")) {
+			if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("tokentest.(*Issuer).wait(")) {
 				t.Error("it is still answering")
 			}
 			asking.Wait()
