@@ -196,3 +196,20 @@ func TestSlowFailure(t *testing.T) {
 		}
 	})
 }
+
+// Refresh tells of a fetch that began after it was called, not of one that was failing.
+func TestRefreshDuringAFailure(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		v, set := i.verifier(jwks.Options{})
+		i.answers(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Second)
+			w.WriteHeader(http.StatusBadGateway)
+		})
+		first := make(chan error, 1)
+		go func() { first <- verify(v, i.sign("1")) }()
+		time.Sleep(500 * time.Millisecond)
+		i.answers(nil)
+		want(t, "Refresh", set.Refresh(i.t.Context()), nil)
+		want(t, "the token before", <-first, token.ErrKeysUnavailable)
+	})
+}

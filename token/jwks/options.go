@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -64,6 +65,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.MaxBody, 1<<20)
 	setDefault(&o.MaxKeys, 100)
 	o.Stale = max(o.Stale, 0)
+	o.MaxBody = min(o.MaxBody, math.MaxInt64-1) // one more is asked for
 	if o.Algorithms == nil {
 		o.Algorithms = public
 	}

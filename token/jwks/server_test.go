@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"socketiojwt/token"
@@ -57,7 +58,7 @@ func TestErrorsHoldNoQuery(t *testing.T) {
 }
 
 // The log has a line when keys change, when they cannot be fetched, and when they can
-// again; and none for each fetch, of which strangers can cause many.
+// again; and none for each fetch, of which strangers can cause many, nor for the end.
 func TestLog(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		var log bytes.Buffer
@@ -83,6 +84,13 @@ func TestLog(t *testing.T) {
 		i.answers(nil)
 		want(t, "Refresh", set.Refresh(i.t.Context()), nil)
 		lines("for the same keys after a failure", 1)
+		i.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		refreshed := make(chan error, 1)
+		go func() { refreshed <- set.Refresh(i.t.Context()) }()
+		synctest.Wait()
+		_ = set.Close()
+		want(t, "Refresh", <-refreshed, token.ErrKeysUnavailable)
+		lines("for Close", 0)
 	})
 }
 

@@ -261,6 +261,7 @@ func (s *Set) fetch() {
 	got, err := s.source.fetch(ctx, &s.opts)
 	cancel()
 	switch {
+	case s.life.Err() != nil: // which Close has ended; it is not the issuer's fault
 	case err != nil:
 		s.disconnect() // what it failed with may fail again
 		s.opts.Logger.Warn("jwks: keys could not be fetched", "cause", err)
@@ -278,24 +279,27 @@ func (s *Set) fetch() {
 	} else {
 		s.fetched(got, now)
 	}
-	if s.closed || err != nil { // who waits for the next one waits in vain
+	if s.closed { // who waits for the next one waits in vain
 		close(s.next.done)
 		s.next = newFlight()
 	}
 }
 
-// fetchFailed plans the next fetch after one that failed: without keys, when somebody
-// asks. s.mu is held.
+// fetchFailed plans the next fetch after one that failed: now if Refresh asks for it, and
+// without keys when a token does. s.mu is held.
 func (s *Set) fetchFailed(now time.Time) {
 	s.failures++
 	s.expire(now)
-	if s.due = (time.Time{}); s.keys != nil {
+	switch {
+	case !s.due.IsZero():
+		s.schedule(s.due)
+	case s.keys != nil:
 		s.schedule(s.began.Add(s.backoff()))
 	}
 }
 
-// fetched takes what a fetch brought, and plans the next: before the keys get old, or
-// when a token asked for meanwhile. s.mu is held.
+// fetched takes what a fetch brought, and plans the next: before the keys get old, or now
+// if Refresh asks for it. s.mu is held.
 func (s *Set) fetched(got fetched, now time.Time) {
 	s.failures = 0
 	s.keys = got.keys
@@ -303,7 +307,7 @@ func (s *Set) fetched(got fetched, now time.Time) {
 	if got.refresh > 0 {
 		refresh = min(max(got.refresh, s.opts.RefreshLeast), s.opts.RefreshMost)
 	}
-	s.goodTo = now.Add(refresh + s.opts.Stale)
+	s.goodTo = now.Add(refresh).Add(s.opts.Stale)
 	early := time.Duration(rand.Int64N(int64(refresh/10) + 1))
 	again := now.Add(refresh - early)
 	if !s.due.IsZero() && s.due.Before(again) {
