@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -46,7 +47,15 @@ func bubble(t *testing.T, test func(i *issuer)) {
 		i := &issuer{t: t, begun: time.Now(), header: map[string]string{}}
 		i.publish("1")
 		listener := memnet.Listen()
-		web := &http.Server{Handler: i}
+		var conns sync.WaitGroup // Close does not wait for what answers on them
+		web := &http.Server{Handler: i, ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				conns.Add(1)
+			case http.StateClosed:
+				conns.Done()
+			}
+		}}
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
@@ -58,6 +67,7 @@ func bubble(t *testing.T, test func(i *issuer)) {
 			transport.CloseIdleConnections()
 			_ = web.Close()
 			<-served
+			conns.Wait()
 		}()
 		test(i)
 	})
