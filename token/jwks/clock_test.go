@@ -124,8 +124,10 @@ func TestClockSetBack(t *testing.T) {
 func TestUnchangedAfterAnOutage(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		i.header = map[string]string{"ETag": `"one"`}
-		v, _ := i.verifier(jwks.Options{Stale: -1})
+		v, _ := i.verifier(jwks.Options{Stale: -24 * time.Hour})
 		want(t, "before", verify(v, i.sign("1")), nil)
+		want(t, "again", verify(v, i.sign("1")), nil)
+		i.wantAsked(1, "while they are fresh")
 		i.answers(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "down", http.StatusBadGateway) })
 		time.Sleep(2 * time.Hour)
 		want(t, "in the outage", verify(v, i.sign("1")), token.ErrKeysUnavailable)

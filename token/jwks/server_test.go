@@ -94,6 +94,72 @@ func TestLog(t *testing.T) {
 	})
 }
 
+// Of a program's own Client neither the time nor the way redirects are followed count,
+// and it stays as it is.
+func TestClientOfTheProgram(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		follow := func(*http.Request, []*http.Request) error { return nil }
+		i.client.Timeout, i.client.CheckRedirect = time.Second, follow
+		v, set := i.verifier(jwks.Options{})
+		i.answers(func(w http.ResponseWriter, _ *http.Request) {
+			i.mu.Lock()
+			set := i.set()
+			i.mu.Unlock()
+			time.Sleep(2 * time.Second)
+			fmt.Fprint(w, set)
+		})
+		want(t, "in two seconds", verify(v, i.sign("1")), nil)
+		i.answers(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1/keys", http.StatusFound)
+		})
+		want(t, "redirected", set.Refresh(i.t.Context()), token.ErrKeysUnavailable)
+		if i.client.Timeout != time.Second || i.client.CheckRedirect == nil {
+			t.Error("the Client was changed")
+		}
+	})
+}
+
+// A redirect to the same host in clear, or with a user, goes to another origin.
+func TestRedirectsThatLeave(t *testing.T) {
+	for _, to := range []string{"http://login.example.com/moved", "https://joe:secret@login.example.com/moved", "https://login.example.com:8443/moved"} {
+		bubble(t, func(i *issuer) {
+			secure := i.client.Transport.(*http.Transport)
+			secure.DialTLSContext = secure.DialContext // taken for encrypted already
+			i.answers(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/moved" {
+					t.Errorf("%s was asked", to)
+				}
+				http.Redirect(w, r, to, http.StatusFound)
+			})
+			set, err := jwks.New("https://login.example.com/keys", jwks.Options{Client: i.client})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = set.Close() }()
+			err = set.Refresh(i.t.Context())
+			want(t, to, err, token.ErrKeysUnavailable)
+			if strings.Contains(err.Error(), "secret") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Headers have a bound as bodies have.
+func TestLongHeaders(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 100<<10))
+		fmt.Fprint(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)
+	}))
+	defer server.Close()
+	set, err := jwks.New(server.URL, jwks.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = set.Close() }()
+	want(t, "100 KiB", set.Refresh(t.Context()), token.ErrKeysUnavailable)
+}
+
 // The bound of a body is that of what it unpacks to.
 func TestCompressedBody(t *testing.T) {
 	bubble(t, func(i *issuer) {

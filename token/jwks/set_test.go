@@ -415,6 +415,17 @@ func TestGoodAnswersThatAreNotTaken(t *testing.T) {
 		"too large": func(w http.ResponseWriter, _ *http.Request, set string) {
 			fmt.Fprint(w, set, strings.Repeat(" ", 1<<20))
 		},
+		"a part": func(w http.ResponseWriter, _ *http.Request, set string) {
+			w.WriteHeader(http.StatusPartialContent)
+			fmt.Fprint(w, set)
+		},
+		"an error": func(w http.ResponseWriter, _ *http.Request, set string) {
+			w.WriteHeader(http.StatusInternalServerError)
+			fmt.Fprint(w, set)
+		},
+		"too many keys": func(w http.ResponseWriter, _ *http.Request, set string) {
+			fmt.Fprint(w, strings.Replace(set, "[", "["+strings.Repeat(`{},`, 100), 1))
+		},
 		"another origin": func(w http.ResponseWriter, r *http.Request, set string) {
 			if r.Host == "localhost" {
 				http.Redirect(w, r, "http://127.0.0.1/keys", http.StatusFound)
@@ -511,9 +522,6 @@ func TestBadAnswers(t *testing.T) {
 		"no keys":  func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) },
 		"only a secret": func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, `{"keys":[{"kty":"oct","k":"`+strings.Repeat("A", 86)+`"}]}`)
-		},
-		"too many keys": func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprint(w, `{"keys":[`+strings.Repeat(`{},`, 100)+`{}]}`)
 		},
 		"round and round": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/keys", http.StatusFound) },
 		"never":           func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -698,7 +706,12 @@ func TestConstructors(t *testing.T) {
 		"no algorithm":         {Algorithms: []token.Algorithm{}},
 		"an algorithm twice":   {Algorithms: []token.Algorithm{token.RS256, token.RS256}},
 		"bounds the wrong way": {RefreshLeast: time.Hour, RefreshMost: time.Minute},
-		"negative":             {Timeout: -1},
+		"negative Timeout":     {Timeout: -1},
+		"negative Refresh":     {Refresh: -1},
+		"negative least":       {RefreshLeast: -1},
+		"negative interval":    {MissInterval: -1},
+		"negative body":        {MaxBody: -1},
+		"negative keys":        {MaxKeys: -1},
 	} {
 		if _, err := jwks.New("https://login.example.com/keys", opts); err == nil {
 			t.Errorf("%s: no error", name)
