@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -395,5 +396,20 @@ func TestKeyWithNotAfter(t *testing.T) {
 	good, err = newVerifier(t, ending, opts).Verify(t.Context(), signText(hs256, `{}`))
 	if err != nil || !good.ValidUntil().Equal(end) {
 		t.Errorf("without exp: %v, until %v", err, good.ValidUntil())
+	}
+}
+
+// A set that cannot be used gives no key, whoever asks it.
+func TestUnusableKeySetGivesNoKey(t *testing.T) {
+	for name, set := range map[string]token.KeySet{
+		"zero": {}, "empty": token.NewKeySet(), "without IDs": token.NewKeySet(token.Secret(secret)),
+		"with one ID for two": token.NewKeySet(token.Secret(secret).WithID("1"), token.Secret("another secret of thirty-two bytes").WithID("1")),
+	} {
+		for _, id := range []string{"", "1"} {
+			k, err := set.Key(t.Context(), token.Unverified{Header: token.Header{Algorithm: token.HS256, KeyID: id}})
+			if k.ID() != "" || k.Algorithms() != nil || !errors.Is(err, token.ErrKey) {
+				t.Errorf("%s: %v, %v", name, k, err)
+			}
+		}
 	}
 }

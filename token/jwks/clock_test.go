@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"socketiojwt/token"
@@ -213,5 +214,71 @@ func TestRefreshDuringAFailure(t *testing.T) {
 		i.answers(nil)
 		want(t, "Refresh", set.Refresh(i.t.Context()), nil)
 		want(t, "the token before", <-first, token.ErrKeysUnavailable)
+	})
+}
+
+// An issuer that nobody asks for is left alone: before there are keys, and when those
+// there were are given up. One that was back is asked again soon when it fails again.
+func TestRetries(t *testing.T) {
+	down := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
+	bubble(t, func(i *issuer) {
+		v, _ := i.verifier(jwks.Options{Stale: -1})
+		i.answers(down)
+		want(t, "down", verify(v, i.sign("1")), token.ErrKeysUnavailable)
+		time.Sleep(time.Hour)
+		i.wantAsked(1, "without keys and tokens")
+		i.answers(nil)
+		want(t, "up", verify(v, i.sign("1")), nil)
+		i.answers(down)
+		time.Sleep(2 * time.Hour)
+		n := len(i.asked())
+		if n < 10 {
+			t.Errorf("asked %d times before the keys were given up", n)
+		}
+		time.Sleep(10 * time.Hour)
+		i.wantAsked(n, "after the keys were given up")
+	})
+	bubble(t, func(i *issuer) {
+		v, set := i.verifier(jwks.Options{})
+		want(t, "before", verify(v, i.sign("1")), nil)
+		i.answers(down)
+		time.Sleep(3 * time.Hour)
+		i.answers(nil)
+		time.Sleep(2 * time.Minute)
+		i.answers(down)
+		n := len(i.asked())
+		want(t, "Refresh", set.Refresh(i.t.Context()), token.ErrKeysUnavailable)
+		time.Sleep(4 * time.Second)
+		i.wantAsked(n+3, "after 0, 1 and 3 seconds of the next outage")
+	})
+}
+
+// Close ends the wait of a Refresh for the fetch after one that hangs.
+func TestCloseEndsRefresh(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		v, set := i.verifier(jwks.Options{})
+		i.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		waiting := make(chan error, 2)
+		go func() { waiting <- verify(v, i.sign("1")) }()
+		synctest.Wait()
+		go func() { waiting <- set.Refresh(i.t.Context()) }()
+		synctest.Wait()
+		begun := time.Now()
+		_ = set.Close()
+		want(t, "one", <-waiting, token.ErrKeysUnavailable)
+		want(t, "the other", <-waiting, token.ErrKeysUnavailable)
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// What is done with the Options afterwards changes nothing.
+func TestOptionsAreCopied(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		algorithms := []token.Algorithm{token.EdDSA}
+		v, _ := i.verifier(jwks.Options{Algorithms: algorithms})
+		algorithms[0] = token.ES256
+		want(t, "a token", verify(v, i.sign("1")), nil)
 	})
 }
