@@ -16,7 +16,15 @@ type jwk struct {
 	Uses      []string `json:"key_ops"`
 	Algorithm string   `json:"alg"`
 	ID        string   `json:"kid"`
-	Private   string   `json:"d"`
+
+	// Of a private key (RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2). Of RSA
+	// each of them gives away all.
+	D  string `json:"d"`
+	P  string `json:"p"`
+	Q  string `json:"q"`
+	DP string `json:"dp"`
+	DQ string `json:"dq"`
+	QI string `json:"qi"`
 }
 
 // JWK returns the key in a JSON Web Key: RSA, EC, OKP (Ed25519) or oct. Its kid
@@ -45,7 +53,7 @@ func JWK(text []byte, algs ...Algorithm) Key {
 		return unusable("the use of this JWK is not sig")
 	case parsed.Uses != nil && !slices.Contains(parsed.Uses, "verify"):
 		return unusable("the key_ops of this JWK lack verify")
-	case parsed.Private != "":
+	case parsed.D+parsed.P+parsed.Q+parsed.DP+parsed.DQ+parsed.QI != "":
 		return unusable("%w", errPrivate)
 	}
 	k := readJWK(text, algs)

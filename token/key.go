@@ -104,7 +104,7 @@ func (k Key) WithNotAfter(t time.Time) Key {
 		return unusable("the zero time as the end of a key")
 	}
 	ending := *k.k
-	ending.notAfter = t
+	ending.notAfter = t.Round(0) // the wall clock, which goes on while the machine is suspended
 	return Key{&ending}
 }
 

@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -194,6 +195,11 @@ func TestJWK(t *testing.T) {
 		{name: "key_ops sign", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","key_ops":["sign"]}`, want: "key_ops"},
 		{name: "key_ops empty", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","key_ops":[]}`, want: "key_ops"},
 		{name: "private RSA", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","d":"AQAB"}`, want: "private"},
+		{name: "first factor of RSA", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","p":"AQAB"}`, want: "private"},
+		{name: "second factor", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","q":"AQAB"}`, want: "private"},
+		{name: "first exponent", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","dp":"AQAB"}`, want: "private"},
+		{name: "second exponent", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","dq":"AQAB"}`, want: "private"},
+		{name: "coefficient", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","qi":"AQAB"}`, want: "private"},
 		{name: "private EC", jwk: strings.Replace(vectors[2].jwk, "{", `{"d":"AA",`, 1), want: "private"},
 		{name: "RSA exponent 1", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQ"}`, want: "parameters"},
 		{name: "RSA exponent of 5 bytes", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAAAAE"}`, want: "exponent"},
@@ -377,11 +383,33 @@ func TestKeyWithNotAfter(t *testing.T) {
 	clock = end
 	wantRefused(t, newVerifier(t, set, opts), signTextWith(young, hs256, long), nil)
 
+	// It is an end by the wall clock: the other one stands still in a suspended machine.
+	v := newVerifier(t, token.Secret(secret).WithNotAfter(time.Now().Add(time.Minute)), token.Options{})
+	good, err := v.Verify(t.Context(), signText(hs256, fmt.Sprintf(`{"exp":%d}`, time.Now().Add(time.Hour).Unix())))
+	if err != nil || strings.Contains(good.ValidUntil().String(), "m=") {
+		t.Errorf("by the wall clock: %v, until %v", err, good.ValidUntil())
+	}
+
 	// A token without exp is good for as long as its key.
 	opts.InsecureNoExpiry = true
 	clock = now
-	good, err := newVerifier(t, ending, opts).Verify(t.Context(), signText(hs256, `{}`))
+	good, err = newVerifier(t, ending, opts).Verify(t.Context(), signText(hs256, `{}`))
 	if err != nil || !good.ValidUntil().Equal(end) {
 		t.Errorf("without exp: %v, until %v", err, good.ValidUntil())
+	}
+}
+
+// A set that cannot be used gives no key, whoever asks it.
+func TestUnusableKeySetGivesNoKey(t *testing.T) {
+	for name, set := range map[string]token.KeySet{
+		"zero": {}, "empty": token.NewKeySet(), "without IDs": token.NewKeySet(token.Secret(secret)),
+		"with one ID for two": token.NewKeySet(token.Secret(secret).WithID("1"), token.Secret("another secret of thirty-two bytes").WithID("1")),
+	} {
+		for _, id := range []string{"", "1"} {
+			k, err := set.Key(t.Context(), token.Unverified{Header: token.Header{Algorithm: token.HS256, KeyID: id}})
+			if k.ID() != "" || k.Algorithms() != nil || !errors.Is(err, token.ErrKey) {
+				t.Errorf("%s: %v, %v", name, k, err)
+			}
+		}
 	}
 }

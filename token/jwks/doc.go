@@ -16,21 +16,28 @@
 // reached the keys are used on, for [Options.Stale]; then tokens are told
 // token.ErrKeysUnavailable, as they are while there are no keys yet.
 //
+// ReadFile reads a JWK Set that is configured, shared secrets among its keys; nothing
+// below is about it.
+//
 // # What is trusted
 //
 // The URL is ours, never a token's: no claim and no header becomes a part of one. It
-// is https, unless the host is this machine, and a redirect stays on its origin.
+// is https, unless the host is this machine, and a redirect stays on its origin. What
+// the log and errors say of it is its host, since its query may be a secret.
 // Secrets that somebody published are no keys, and neither are private keys.
 //
 // # Concurrency
 //
 // A Set may be used concurrently. It has one request under way at a time, on a
-// goroutine that lives no longer, and one timer. Close ends both and waits.
+// goroutine that lives no longer, and one timer. Close ends both and waits. Times are
+// those of the wall clock, which goes on while the machine is suspended and may be set.
 //
 // # Limits
 //
 // A response has at most 1 MiB, a set at most 100 keys, a request takes at most 5 s,
 // unless Options say otherwise. A token whose key ID is unknown waits for the next
-// fetch, so an unknown ID can cost a token MissInterval and a request. Of keys that are
-// published without IDs a new one is noticed when the set is fetched again anyway.
+// fetch, so an unknown ID can cost a token MissInterval and a request. A new key that is
+// published without an ID, or under the ID of the last one, is noticed when the set is
+// fetched again anyway. Two keys for one algorithm under one ID are none. A set without
+// keys counts as a fetch that failed: it takes no key away before Stale is over.
 package jwks

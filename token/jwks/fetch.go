@@ -2,6 +2,7 @@ package jwks
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -19,12 +20,17 @@ import (
 type source struct {
 	issuer string   // whose metadata names the URL; empty when it is given
 	url    *url.URL // of the set; nil until it is known
-	etag   string   // of the set that was fetched last
+
+	// What was fetched last; zero after a failure.
+	keys *published
+	sum  [sha256.Size]byte // of the bytes of the set
+	etag string
 }
 
 // fetched is what one fetch brought.
 type fetched struct {
-	keys    *published    // nil when those there are still hold
+	keys    *published
+	news    bool          // they are not those of the fetch before
 	refresh time.Duration // how long the issuer wants them to be used; 0 when it says nothing
 }
 
@@ -36,17 +42,19 @@ func (src *source) fetch(ctx context.Context, opts *Options) (got fetched, err e
 			opts.Logger.Error("jwks: panic while keys were fetched", "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 			got, err = fetched{}, errors.New("fetching them panicked")
 		}
+		if err != nil { // nothing of it is to stand in the way of the next
+			*src = source{issuer: src.issuer, url: src.url}
+			if src.issuer != "" {
+				src.url = nil // it may have moved
+			}
+		}
 	}()
 	if src.url == nil {
 		if err := src.discover(ctx, opts); err != nil {
 			return fetched{}, err
 		}
 	}
-	got, err = src.fetchSet(ctx, opts)
-	if err != nil && src.issuer != "" {
-		src.url, src.etag = nil, "" // it may have moved
-	}
-	return got, err
+	return src.fetchSet(ctx, opts)
 }
 
 func (src *source) fetchSet(ctx context.Context, opts *Options) (fetched, error) {
@@ -54,48 +62,64 @@ func (src *source) fetchSet(ctx context.Context, opts *Options) (fetched, error)
 	if err != nil {
 		return fetched{}, err
 	}
-	got := fetched{refresh: maxAge(header)}
+	got := fetched{keys: src.keys, refresh: maxAge(header)}
 	if body == nil { // 304
 		return got, nil
 	}
-	got.keys, err = parseSet(body, opts)
-	if err == nil {
-		src.etag = header.Get("ETag")
+	if sum := sha256.Sum256(body); src.keys == nil || sum != src.sum {
+		if got.keys, err = parseSet(body, opts); err != nil {
+			return fetched{}, err
+		}
+		got.news, src.keys, src.sum = true, got.keys, sum
 	}
-	return got, err
+	src.etag = header.Get("ETag")
+	return got, nil
 }
 
-// discover asks the issuer's metadata for the URL of the set. It has to be that
-// issuer's own, to the byte (RFC 8414, section 3.3).
+// discover asks the issuer's metadata for the URL of the set, at each place where that
+// may be until one has it.
 func (src *source) discover(ctx context.Context, opts *Options) error {
-	var failed []error
+	var failed error
 	for _, text := range metadataURLs(src.issuer) {
-		u, err := parseURL(text)
-		if err != nil {
-			return err
+		u, err := src.readMetadata(ctx, opts, text)
+		if err == nil {
+			src.url = u
+			return nil
 		}
-		body, _, err := request(ctx, opts, u, "")
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		var metadata struct {
-			Issuer string `json:"issuer"`
-			JWKS   string `json:"jwks_uri"`
-		}
-		switch {
-		case json.Unmarshal(body, &metadata) != nil:
-			return errors.New("the issuer's metadata is no JSON object, or gives a member twice")
-		case metadata.Issuer != src.issuer:
-			return fmt.Errorf("the metadata is of another issuer, %.200q", metadata.Issuer)
-		}
-		src.url, err = parseURL(metadata.JWKS)
-		if err != nil {
-			return fmt.Errorf("jwks_uri of the issuer's metadata: %w", err)
-		}
-		return nil
+		failed = errors.Join(failed, err)
 	}
-	return errors.Join(failed...)
+	return failed
+}
+
+// readMetadata returns the URL of the set that the metadata at a place names. It has to
+// be that issuer's own, to the byte (RFC 8414, section 3.3).
+func (src *source) readMetadata(ctx context.Context, opts *Options, text string) (*url.URL, error) {
+	at, err := parseURL(text)
+	if err != nil {
+		return nil, err
+	}
+	body, _, err := request(ctx, opts, at, "")
+	if err != nil {
+		return nil, err
+	}
+	var metadata struct {
+		Issuer string `json:"issuer"`
+		JWKS   string `json:"jwks_uri"`
+	}
+	switch {
+	case json.Unmarshal(body, &metadata) != nil:
+		return nil, fmt.Errorf("the metadata at %s is no JSON object, or gives a member twice", at.Host)
+	case metadata.Issuer != src.issuer:
+		return nil, fmt.Errorf("the metadata at %s is of another issuer, %.200q", at.Host, metadata.Issuer)
+	}
+	u, err := parseURL(metadata.JWKS)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("jwks_uri of the metadata at %s: %w", at.Host, err)
+	case u.Scheme != "https" && at.Scheme == "https": // this machine is not the issuer's
+		return nil, fmt.Errorf("jwks_uri of the metadata at %s is not https", at.Host)
+	}
+	return u, nil
 }
 
 // metadataURLs returns where an issuer's metadata may be: behind its whole name
@@ -103,13 +127,15 @@ func (src *source) discover(ctx context.Context, opts *Options) error {
 // 3.1).
 func metadataURLs(issuer string) []string {
 	trimmed := strings.TrimSuffix(issuer, "/")
-	openID := trimmed + "/.well-known/openid-configuration"
-	u, err := url.Parse(trimmed)
-	if err != nil {
-		return []string{openID}
+	scheme, rest, _ := strings.Cut(trimmed, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	if path != "" {
+		path = "/" + path
 	}
-	u.Path = "/.well-known/oauth-authorization-server" + u.Path
-	return []string{openID, u.String()}
+	return []string{
+		trimmed + "/.well-known/openid-configuration",
+		scheme + "://" + host + "/.well-known/oauth-authorization-server" + path,
+	}
 }
 
 // request makes one request. The body is nil when the server says that what etag names
@@ -125,7 +151,10 @@ func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body 
 	}
 	response, err := opts.Client.Do(r)
 	if err != nil {
-		return nil, nil, err
+		if failed := (*url.Error)(nil); errors.As(err, &failed) {
+			err = failed.Err // without the URL, whose query may be a secret
+		}
+		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch {
@@ -136,7 +165,7 @@ func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body 
 	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, opts.MaxBody+1))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
 	}
 	if int64(len(body)) > opts.MaxBody {
 		return nil, nil, fmt.Errorf("%s answers with more than %d bytes", u.Host, opts.MaxBody)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -39,7 +40,7 @@ type Options struct {
 	MaxKeys int
 
 	// Client makes the requests; its Timeout and CheckRedirect are not used. Zero
-	// means one of our own, which knows proxies by the environment.
+	// means one of the Set's own, which knows proxies by the environment.
 	Client *http.Client
 	// Now tells the time. Zero means time.Now.
 	Now func() time.Time
@@ -64,6 +65,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.MaxBody, 1<<20)
 	setDefault(&o.MaxKeys, 100)
 	o.Stale = max(o.Stale, 0)
+	o.MaxBody = min(o.MaxBody, math.MaxInt64-1) // one more is asked for
 	if o.Algorithms == nil {
 		o.Algorithms = public
 	}
@@ -89,12 +91,27 @@ func (o Options) withDefaults() (Options, error) {
 	case len(o.Algorithms) == 0:
 		return o, errors.New("jwks: Algorithms is empty; leave it nil for all")
 	}
-	for _, alg := range o.Algorithms {
-		if !slices.Contains(public, alg) {
+	for i, alg := range o.Algorithms {
+		switch {
+		case !slices.Contains(public, alg):
 			return o, fmt.Errorf("jwks: Algorithms: %q is none of those for public keys", alg)
+		case slices.Contains(o.Algorithms[:i], alg):
+			return o, fmt.Errorf("jwks: Algorithms: %s is listed twice", alg)
 		}
 	}
 	return o, nil
+}
+
+// newTransport returns the transport of a Set that was given no Client. A connection is
+// kept from the metadata to the set, and while many tokens name unknown keys.
+func newTransport(timeout time.Duration) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:      true,
+		IdleConnTimeout:        10 * time.Second,
+		TLSHandshakeTimeout:    timeout,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -122,7 +139,7 @@ func sameOrigin(r *http.Request, via []*http.Request) error {
 func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
 		return nil, errors.New("jwks: not an absolute URL without a user and a fragment")
 	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
 		return u, nil

@@ -9,8 +9,10 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -122,6 +124,47 @@ func TestParseSet(t *testing.T) {
 	}
 }
 
+// Headers as servers and caches between write them; what none of them means says nothing.
+func TestMaxAge(t *testing.T) {
+	const none = time.Nanosecond
+	for _, c := range []struct {
+		control []string
+		age     string
+		want    time.Duration
+	}{
+		{nil, "", 0},
+		{nil, "60", 0},
+		{[]string{"max-age=600"}, "", 10 * time.Minute},
+		{[]string{"max-age=600"}, "60", 9 * time.Minute},
+		{[]string{"max-age=600"}, "-60", 10 * time.Minute},
+		{[]string{"max-age=600"}, "an hour", 10 * time.Minute},
+		{[]string{"max-age=600"}, "601", none},
+		{[]string{"max-age=600"}, "99999999999999999999", none},
+		{[]string{"max-age=0"}, "", none},
+		{[]string{"max-age=-1"}, "", 0},
+		{[]string{"max-age="}, "", 0},
+		{[]string{"max-age"}, "", 0},
+		{[]string{"max-age=1h"}, "", 0},
+		{[]string{"max-age=99999999999999999999"}, "", 0},
+		{[]string{`max-age="600"`}, "", 10 * time.Minute},
+		{[]string{"public,MAX-AGE=600 , immutable"}, "", 10 * time.Minute},
+		{[]string{"s-maxage=5, x-max-age=5, max-age=600"}, "", 10 * time.Minute}, // we are no shared cache
+		{[]string{"public", "max-age=600"}, "", 10 * time.Minute},
+		{[]string{"no-store"}, "", none},
+		{[]string{"No-Cache, max-age=600"}, "", none},
+		{[]string{"max-age=600", "no-store"}, "", none},
+		{[]string{"no-transform"}, "", 0},
+	} {
+		header := http.Header{"Cache-Control": c.control}
+		if c.age != "" {
+			header.Set("Age", c.age)
+		}
+		if got := maxAge(header); got != c.want {
+			t.Errorf("%q, Age %q: %s, want %s", c.control, c.age, got, c.want)
+		}
+	}
+}
+
 func TestMissingIsBounded(t *testing.T) {
 	s, err := New("https://login.example.com/keys", Options{})
 	if err != nil {
@@ -145,4 +188,16 @@ func FuzzParseSet(f *testing.F) {
 			t.Errorf("%d keys", len(p.all))
 		}
 	})
+}
+
+// The clock that stands still while the machine is suspended decides nothing.
+func TestWallClock(t *testing.T) {
+	s, err := New("https://login.example.com/keys", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if now := s.now(); strings.Contains(now.String(), "m=") {
+		t.Errorf("it tells %s", now)
+	}
 }

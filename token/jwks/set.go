@@ -2,9 +2,12 @@ package jwks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +18,8 @@ import (
 // New or Discover; whoever makes it calls Close.
 type Set struct {
 	opts   Options
-	source source // of the fetch that runs
+	own    *http.Transport // nil with a Client of the program's
+	source source          // of the fetch that runs
 
 	mu       sync.Mutex // guards what follows
 	keys     *published // nil until there are some
@@ -54,22 +58,27 @@ func New(url string, opts Options) (*Set, error) {
 // Discover returns the keys of an issuer, at the URL that its metadata names. The
 // issuer is written as it is in iss. It fails as New does.
 func Discover(issuer string, opts Options) (*Set, error) {
-	u, err := parseURL(issuer)
-	if err != nil {
+	if _, err := parseURL(issuer); err != nil {
 		return nil, err
 	}
-	if u.RawQuery != "" {
-		return nil, fmt.Errorf("jwks: an issuer has no query (RFC 8414, section 2)")
+	if strings.ContainsAny(issuer, "?#") {
+		return nil, errors.New("jwks: an issuer has neither a query nor a fragment (RFC 8414, section 2)")
 	}
 	return newSet(source{issuer: issuer}, opts)
 }
 
 func newSet(src source, opts Options) (*Set, error) {
+	given := opts.Client != nil
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{opts: opts, source: src, missing: make(map[string]time.Time), next: newFlight()}
+	var own *http.Transport
+	if !given {
+		own = newTransport(opts.Timeout)
+		opts.Client.Transport = own
+	}
+	s := &Set{opts: opts, own: own, source: src, missing: make(map[string]time.Time), next: newFlight()}
 	s.life, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -95,20 +104,24 @@ func (s *Set) Key(ctx context.Context, u token.Unverified) (token.Key, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.expire(s.opts.Now())
-	for missed := false; ; {
+	s.expire(s.now())
+	older := s.current // what it brings may be older than the token
+	for waited, missed := false, false; ; {
 		if k, ok := s.keys.key(u.Header); ok {
 			return k, nil
 		}
-		if missed && s.failure == nil && s.keys != nil {
+		switch {
+		case s.closed, waited && s.failure != nil:
+			return token.Key{}, s.unavailable()
+		case missed && s.keys != nil:
 			s.remember(u.Header.KeyID)
 			return token.Key{}, errMissing
 		}
-		awaited, err := s.wanted(u.Header.KeyID, missed)
+		awaited, err := s.wanted(u.Header.KeyID)
 		if err != nil {
 			return token.Key{}, err
 		}
-		missed = awaited != s.current // it begins only now
+		waited, missed = true, awaited != older
 		s.mu.Unlock()
 		select {
 		case <-awaited.done:
@@ -135,6 +148,21 @@ func (s *Set) unavailable() error {
 	return fmt.Errorf("%w: %w", token.ErrKeysUnavailable, s.failure)
 }
 
+// now tells the time by the wall clock: the other one stands still while the machine is
+// suspended. When the clock was set back, what is there counts as fetched now, or all
+// would wait until it is as late again. s.mu is held.
+func (s *Set) now() time.Time {
+	now := s.opts.Now().Round(0)
+	if back := s.began.Sub(now); back > 0 {
+		s.began, s.goodTo = now, s.goodTo.Add(-back)
+		if !s.due.IsZero() {
+			s.due = s.due.Add(-back)
+		}
+		clear(s.missing)
+	}
+	return now
+}
+
 // expire gives up keys that are too old. s.mu is held.
 func (s *Set) expire(now time.Time) {
 	if s.keys != nil && !now.Before(s.goodTo) {
@@ -143,31 +171,30 @@ func (s *Set) expire(now time.Time) {
 }
 
 // wanted returns the fetch that may bring a key that is not there, or an error when
-// that need not be waited for: since it was fetched in vain lately, or the fetch that
-// was waited for has failed. s.mu is held.
-func (s *Set) wanted(id string, waited bool) (*flight, error) {
-	now := s.opts.Now()
+// that need not be waited for: since it was fetched in vain lately. s.mu is held.
+func (s *Set) wanted(id string) (*flight, error) {
+	now := s.now()
 	missing, known := s.missing[id]
+	earliest := s.began.Add(s.opts.MissInterval)
+	if s.failure != nil {
+		earliest = s.began.Add(s.backoff())
+	}
 	switch {
-	case s.closed || waited:
-		return nil, s.unavailable()
 	case s.keys == nil && s.current != nil:
 		return s.current, nil
 	case s.keys != nil && known && now.Before(missing.Add(missingFor)):
 		return nil, errMissing
-	}
-	earliest := s.began.Add(s.opts.MissInterval)
-	if s.failure != nil {
-		if earliest = s.began.Add(s.backoff()); now.Before(earliest) {
-			return nil, s.unavailable() // and not wait for what may fail again
-		}
-	}
-	if s.began.IsZero() || earliest.Before(now) {
+	case s.failure != nil && now.Before(earliest):
+		return nil, s.unavailable() // and not wait for what may fail again
+	case s.current != nil:
+		return s.current, nil
+	case s.began.IsZero() || earliest.Before(now):
 		earliest = now
 	}
 	if s.due.IsZero() || earliest.Before(s.due) {
-		s.schedule(earliest)
+		s.due = earliest
 	}
+	s.schedule(s.due) // also when it was: the clock may have gone past it while the timer sleeps
 	return s.next, nil
 }
 
@@ -180,7 +207,7 @@ func (s *Set) remember(id string) {
 			break
 		}
 	}
-	s.missing[id] = s.opts.Now()
+	s.missing[id] = s.now()
 }
 
 const (
@@ -200,7 +227,7 @@ func (s *Set) schedule(due time.Time) {
 	if s.closed || s.current != nil { // the end of the one under way comes back to it
 		return
 	}
-	wait := min(due.Sub(s.opts.Now()), longestSleep)
+	wait := min(due.Sub(s.now()), longestSleep)
 	if s.timer == nil {
 		s.timer = time.AfterFunc(wait, s.wake)
 		return
@@ -219,7 +246,7 @@ func (s *Set) wake() {
 	if s.closed || s.current != nil || s.due.IsZero() {
 		return
 	}
-	now := s.opts.Now()
+	now := s.now()
 	if left := s.due.Sub(now); left > 0 {
 		s.timer.Reset(min(left, longestSleep))
 		return
@@ -234,9 +261,11 @@ func (s *Set) fetch() {
 	got, err := s.source.fetch(ctx, &s.opts)
 	cancel()
 	switch {
+	case s.life.Err() != nil: // which Close has ended; it is not the issuer's fault
 	case err != nil:
+		s.disconnect() // what it failed with may fail again
 		s.opts.Logger.Warn("jwks: keys could not be fetched", "cause", err)
-	case got.keys != nil:
+	case got.news:
 		s.opts.Logger.Info("jwks: keys fetched", "ids", got.keys)
 	}
 
@@ -244,40 +273,41 @@ func (s *Set) fetch() {
 	defer s.mu.Unlock()
 	close(s.current.done) // who waited has to wait for the lock
 	s.current = nil
-	now := s.opts.Now()
+	now := s.now()
 	if s.failure = err; err != nil {
 		s.fetchFailed(now)
 	} else {
 		s.fetched(got, now)
 	}
-	if s.closed || err != nil { // who waits for the next one waits in vain
+	if s.closed { // who waits for the next one waits in vain
 		close(s.next.done)
 		s.next = newFlight()
 	}
 }
 
-// fetchFailed plans the next fetch after one that failed: without keys, when somebody
-// asks. s.mu is held.
+// fetchFailed plans the next fetch after one that failed: now if Refresh asks for it, and
+// without keys when a token does. s.mu is held.
 func (s *Set) fetchFailed(now time.Time) {
 	s.failures++
 	s.expire(now)
-	if s.due = (time.Time{}); s.keys != nil {
+	switch {
+	case !s.due.IsZero():
+		s.schedule(s.due)
+	case s.keys != nil:
 		s.schedule(s.began.Add(s.backoff()))
 	}
 }
 
-// fetched takes what a fetch brought, and plans the next: before the keys get old, or
-// when a token asked for meanwhile. s.mu is held.
+// fetched takes what a fetch brought, and plans the next: before the keys get old, or now
+// if Refresh asks for it. s.mu is held.
 func (s *Set) fetched(got fetched, now time.Time) {
 	s.failures = 0
-	if got.keys != nil {
-		s.keys = got.keys
-	}
+	s.keys = got.keys
 	refresh := s.opts.Refresh
 	if got.refresh > 0 {
 		refresh = min(max(got.refresh, s.opts.RefreshLeast), s.opts.RefreshMost)
 	}
-	s.goodTo = now.Add(refresh + s.opts.Stale)
+	s.goodTo = now.Add(refresh).Add(s.opts.Stale)
 	early := time.Duration(rand.Int64N(int64(refresh/10) + 1))
 	again := now.Add(refresh - early)
 	if !s.due.IsZero() && s.due.Before(again) {
@@ -295,7 +325,7 @@ func (s *Set) Refresh(ctx context.Context) error {
 		return s.unavailable()
 	}
 	awaited := s.next
-	s.schedule(s.opts.Now())
+	s.schedule(s.now())
 	s.mu.Unlock()
 	select {
 	case <-awaited.done:
@@ -308,6 +338,13 @@ func (s *Set) Refresh(ctx context.Context) error {
 		return s.unavailable()
 	}
 	return nil
+}
+
+// disconnect ends the connections of our own that are kept or are being made.
+func (s *Set) disconnect() {
+	if s.own != nil {
+		s.own.CloseIdleConnections()
+	}
 }
 
 // Close ends the fetch under way and waits for it. Keys that were fetched are used on
@@ -326,5 +363,6 @@ func (s *Set) Close() error {
 	s.mu.Unlock()
 	s.stop()
 	s.fetches.Wait()
+	s.disconnect()
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -46,7 +47,15 @@ func bubble(t *testing.T, test func(i *issuer)) {
 		i := &issuer{t: t, begun: time.Now(), header: map[string]string{}}
 		i.publish("1")
 		listener := memnet.Listen()
-		web := &http.Server{Handler: i}
+		var conns sync.WaitGroup // Close does not wait for what answers on them
+		web := &http.Server{Handler: i, ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				conns.Add(1)
+			case http.StateClosed:
+				conns.Done()
+			}
+		}}
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
@@ -58,6 +67,7 @@ func bubble(t *testing.T, test func(i *issuer)) {
 			transport.CloseIdleConnections()
 			_ = web.Close()
 			<-served
+			conns.Wait()
 		}()
 		test(i)
 	})
@@ -405,6 +415,17 @@ func TestGoodAnswersThatAreNotTaken(t *testing.T) {
 		"too large": func(w http.ResponseWriter, _ *http.Request, set string) {
 			fmt.Fprint(w, set, strings.Repeat(" ", 1<<20))
 		},
+		"a part": func(w http.ResponseWriter, _ *http.Request, set string) {
+			w.WriteHeader(http.StatusPartialContent)
+			fmt.Fprint(w, set)
+		},
+		"an error": func(w http.ResponseWriter, _ *http.Request, set string) {
+			w.WriteHeader(http.StatusInternalServerError)
+			fmt.Fprint(w, set)
+		},
+		"too many keys": func(w http.ResponseWriter, _ *http.Request, set string) {
+			fmt.Fprint(w, strings.Replace(set, "[", "["+strings.Repeat(`{},`, 100), 1))
+		},
 		"another origin": func(w http.ResponseWriter, r *http.Request, set string) {
 			if r.Host == "localhost" {
 				http.Redirect(w, r, "http://127.0.0.1/keys", http.StatusFound)
@@ -501,9 +522,6 @@ func TestBadAnswers(t *testing.T) {
 		"no keys":  func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) },
 		"only a secret": func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, `{"keys":[{"kty":"oct","k":"`+strings.Repeat("A", 86)+`"}]}`)
-		},
-		"too many keys": func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprint(w, `{"keys":[`+strings.Repeat(`{},`, 100)+`{}]}`)
 		},
 		"round and round": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/keys", http.StatusFound) },
 		"never":           func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -660,6 +678,7 @@ func TestConstructors(t *testing.T) {
 	for _, url := range []string{
 		"", "keys", "http://login.example.com/keys", "ftp://localhost/keys", "https://user:secret@login.example.com/keys",
 		"https:///keys", "https://login.example.com/keys#x", "http://127.0.0.1.example.com/", "http://localhost.example.com/", "http://0.0.0.0/",
+		"https://:443/keys",
 	} {
 		if _, err := jwks.New(url, jwks.Options{}); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("New(%q): %v", url, err)
@@ -668,8 +687,10 @@ func TestConstructors(t *testing.T) {
 			t.Errorf("Discover(%q): no error", url)
 		}
 	}
-	if _, err := jwks.Discover("https://login.example.com/?tenant=1", jwks.Options{}); err == nil {
-		t.Error("an issuer with a query: no error")
+	for _, issuer := range []string{"https://login.example.com/?tenant=1", "https://login.example.com/?", "https://login.example.com/#"} {
+		if _, err := jwks.Discover(issuer, jwks.Options{}); err == nil {
+			t.Errorf("Discover(%q): no error", issuer)
+		}
 	}
 	for _, url := range []string{"https://login.example.com/keys?tenant=1", "http://localhost:8080/keys", "http://127.0.0.1/keys", "http://[::1]/keys"} {
 		set, err := jwks.New(url, jwks.Options{})
@@ -683,8 +704,14 @@ func TestConstructors(t *testing.T) {
 		"a secret's algorithm": {Algorithms: []token.Algorithm{token.HS256}},
 		"none":                 {Algorithms: []token.Algorithm{"none"}},
 		"no algorithm":         {Algorithms: []token.Algorithm{}},
+		"an algorithm twice":   {Algorithms: []token.Algorithm{token.RS256, token.RS256}},
 		"bounds the wrong way": {RefreshLeast: time.Hour, RefreshMost: time.Minute},
-		"negative":             {Timeout: -1},
+		"negative Timeout":     {Timeout: -1},
+		"negative Refresh":     {Refresh: -1},
+		"negative least":       {RefreshLeast: -1},
+		"negative interval":    {MissInterval: -1},
+		"negative body":        {MaxBody: -1},
+		"negative keys":        {MaxKeys: -1},
 	} {
 		if _, err := jwks.New("https://login.example.com/keys", opts); err == nil {
 			t.Errorf("%s: no error", name)

@@ -120,6 +120,15 @@ func (i *Issuer) serve() {
 	}
 	i.url = parsed
 	server := &http.Server{Handler: i, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), ReadHeaderTimeout: time.Minute}
+	var conns sync.WaitGroup // Close closes them, and does not wait for what answers on them
+	server.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			conns.Add(1)
+		case http.StateClosed:
+			conns.Done()
+		}
+	}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -129,6 +138,7 @@ func (i *Issuer) serve() {
 		close(i.ended)
 		_ = server.Close()
 		<-served
+		conns.Wait()
 	})
 }
 
@@ -260,6 +270,10 @@ func (i *Issuer) SetCacheControl(value string) {
 // Requests returns how often an address was asked for, such as JWKSURL; of the empty
 // address, how often any was.
 func (i *Issuer) Requests(address string) Count {
+	i.t.Helper()
+	if address != "" && !absolute(address) {
+		i.t.Errorf("tokentest: %.200q is no address with a scheme and a host", address)
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if address != "" {
@@ -271,6 +285,13 @@ func (i *Issuer) Requests(address string) Count {
 		all.NotModified += count.NotModified
 	}
 	return all
+}
+
+// absolute reports whether an address has what a request of a client has. Of one that
+// has not nothing is ever counted, and no fault would show.
+func absolute(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && parsed.Scheme != "" && parsed.Host != ""
 }
 
 // place returns the host and the path of an address, which is how requests are told apart.

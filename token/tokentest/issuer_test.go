@@ -1,6 +1,7 @@
 package tokentest_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -8,8 +9,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -386,6 +389,32 @@ func TestHangingEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { hang(t, context.Background()) })
 }
 
+// When the test is over so is all that the Issuer was doing.
+func TestNothingIsLeftOfAnIssuer(t *testing.T) {
+	t.Run("asked by many", func(t *testing.T) {
+		var asking sync.WaitGroup
+		t.Cleanup(func() { // after the Issuer's
+			stacks := make([]byte, 1<<20)
+			if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("tokentest.(*Issuer).wait(")) {
+				t.Error("it is still answering")
+			}
+			asking.Wait()
+		})
+		issuer := tokentest.NewIssuer(t, tokentest.Options{})
+		issuer.Misbehave(tokentest.Fault{Hang: true})
+		for range 100 {
+			asking.Go(func() {
+				if _, err := issuer.Client().Get(issuer.JWKSURL()); err == nil {
+					t.Error("an answer")
+				}
+			})
+		}
+		for issuer.Requests("").Asked < 100 {
+			runtime.Gosched()
+		}
+	})
+}
+
 // failed is a testing.TB that remembers whether it failed.
 type failed struct {
 	testing.TB
@@ -410,6 +439,11 @@ func TestWrongUseFailsTheTest(t *testing.T) {
 			tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Drop: true, Hang: true})
 		},
 		"status": func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Status: 99}) },
+		"a path for an address": func(t testing.TB) {
+			tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Status: 500, Only: "/jwks.json"})
+		},
+		"requests for a path": func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Requests("/jwks.json") },
+		"negative":            func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Size: -1}) },
 		"odd key": func(t testing.TB) {
 			tokentest.NewIssuer(t, tokentest.Options{}).Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{"x"}})
 		},

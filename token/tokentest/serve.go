@@ -53,6 +53,14 @@ func (i *Issuer) Misbehave(f Fault) {
 		i.t.Error("tokentest: a Fault has one of Drop, Hang, Redirect and Status, which is 200 to 599")
 		return
 	}
+	switch {
+	case f.Only != "" && !absolute(f.Only):
+		i.t.Errorf("tokentest: Only of a Fault is an address with a scheme and a host, which %.200q is not", f.Only)
+		return
+	case f.Delay < 0 || f.Size < 0:
+		i.t.Error("tokentest: Delay or Size of a Fault is negative")
+		return
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for _, kind := range f.Keys {
