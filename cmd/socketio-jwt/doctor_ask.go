@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -71,13 +72,21 @@ func ask(ctx context.Context, name string, c *configuration, timeout time.Durati
 	a.err = keys.Refresh(ctx)
 	_ = keys.Close() // it waits for the request under way: nobody writes any more
 	a.replies = written.replies
+	var found []*metadata
 	for _, reply := range a.replies {
 		switch {
-		case a.metadata != nil: // the last: of the set, or of the set again
+		case !reply.isOfMetadata(): // the last: of the set, or of the set again
 			a.set = reply
-		case reply.complete():
-			a.metadata = &metadata{reply: reply}
-			a.metadata.readable = json.Unmarshal(reply.body.Bytes(), a.metadata) == nil
+		case reply.complete() && a.set == nil:
+			m := &metadata{reply: reply}
+			m.readable = json.Unmarshal(reply.body.Bytes(), m) == nil
+			found = append(found, m)
+		}
+	}
+	if len(found) > 0 {
+		a.metadata = found[0]
+		if a.set != nil { // the one that led there
+			a.metadata = found[len(found)-1]
 		}
 	}
 	if a.set != nil && a.set.complete() {
@@ -144,6 +153,12 @@ func (b *readAlong) Read(p []byte) (int, error) {
 
 // maxReply is how long a reply may be: jwks.Options.MaxBody.
 const maxReply = 1 << 20
+
+// isOfMetadata reports whether it was metadata that was asked for, at either place.
+func (r *reply) isOfMetadata() bool {
+	return strings.HasSuffix(r.asked.Path, "/.well-known/openid-configuration") ||
+		strings.HasPrefix(r.asked.Path, "/.well-known/oauth-authorization-server")
+}
 
 // complete reports whether there is a document to look at.
 func (r *reply) complete() bool {
