@@ -75,9 +75,9 @@ func (r *row) measure(ctx context.Context, w *workshop, rounds int, progress io.
 
 // run starts a fresh server, puts the load on it, and ends it. The profiles are files to write; empty means none.
 func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile string) (load.Result, error) {
-	cores, processors := serverCore, "1"
+	cores, loadCores, processors := serverCore, generatorCore, "1"
 	if s.wide {
-		cores, processors = bothCores, "2"
+		cores, loadCores, processors = bothCores, bothCores, "2"
 	}
 	env := []string{"BENCH_SECRET=" + w.secret, "BENCH_PUBLIC_KEY=" + w.publicKey(s.alg)}
 	argv, dir := []string{"node", "server.mjs", s.kind, s.alg}, "peers"
@@ -103,7 +103,7 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 	c.Address, c.Debug, c.PID = srv.address, srv.debug, srv.pid
 	c.Tokens = w.tokens(s.alg)
 	c.CPUProfile, c.MemoryProfile = cpuProfile, memoryProfile
-	r, err := generate(ctx, c)
+	r, err := generate(ctx, loadCores, c)
 	if err != nil {
 		return r, fmt.Errorf("%s %s: %w", s.name, s.alg, srv.explain(err))
 	}

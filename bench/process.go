@@ -110,7 +110,7 @@ func (s *server) explain(err error) error {
 }
 
 // generate runs the load generator: this same program in another process.
-func generate(ctx context.Context, c load.Config) (load.Result, error) {
+func generate(ctx context.Context, cores string, c load.Config) (load.Result, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return load.Result{}, err
@@ -121,7 +121,7 @@ func generate(ctx context.Context, c load.Config) (load.Result, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, runTime, fmt.Errorf("the run took more than %v", runTime))
 	defer cancel()
-	p := pinned(ctx, generatorCore, self, generatorRole)
+	p := pinned(ctx, cores, self, generatorRole)
 	p.Env = append(os.Environ(), "GOMAXPROCS=1")
 	p.Stdin = bytes.NewReader(in)
 	log := new(tail)

@@ -88,10 +88,13 @@ type turns chan struct{}
 // flood of bad tokens waits here, in the order in which it came.
 var verifying = make(turns, max(1, runtime.GOMAXPROCS(0)/2))
 
-// take waits for a turn, until ctx is done.
+// take waits for a turn, until ctx is done. Whoever gets it lets all others go first that
+// could go on now, goroutines and threads: theirs is short, and what follows is long.
 func (t turns) take(ctx context.Context) error {
 	select {
 	case t <- struct{}{}:
+		runtime.Gosched()
+		yieldThread()
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: too many tokens are being verified: %w", ErrKeysUnavailable, context.Cause(ctx))
