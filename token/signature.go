@@ -93,12 +93,15 @@ var verifying = make(turns, max(1, runtime.GOMAXPROCS(0)/2))
 func (t turns) take(ctx context.Context) error {
 	select {
 	case t <- struct{}{}:
-		runtime.Gosched()
-		yieldThread()
-		return nil
+		if ctx.Err() == nil { // of two that are ready, chance chooses
+			runtime.Gosched()
+			yieldThread()
+			return nil
+		}
+		t.give()
 	case <-ctx.Done():
-		return fmt.Errorf("%w: too many tokens are being verified: %w", ErrKeysUnavailable, context.Cause(ctx))
 	}
+	return fmt.Errorf("%w: no turn to verify with them: %w", ErrKeysUnavailable, context.Cause(ctx))
 }
 
 func (t turns) give() { <-t }

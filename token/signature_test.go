@@ -116,6 +116,21 @@ func TestVerifiersRememberApart(t *testing.T) {
 	wantRefused(t, newVerifier(t, key.Key(), opts), sign(t, key, benchClaims()), token.ErrAudience)
 }
 
+// Whoever has gone costs no arithmetic, even if a turn is free.
+func TestNobodyVerifiesInVain(t *testing.T) {
+	key := generate(t, token.EdDSA)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errors.New("gone"))
+	for range 32 {
+		compact := sign(t, key, benchClaims())
+		v := newVerifier(t, key.Key(), publicOptions)
+		_, err := v.Verify(ctx, compact)
+		wantError(t, err, token.ErrKeysUnavailable)
+		wantError(t, without(v, compact), token.ErrKeysUnavailable)
+		wantRefused(t, v, compact, nil) // and no turn is lost
+	}
+}
+
 func TestMaxRemembered(t *testing.T) {
 	key := generate(t, token.EdDSA)
 	var compact [8]string
