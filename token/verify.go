@@ -60,7 +60,7 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 		}
 	}
 	return &Verifier{
-		keys: keys, static: known != nil, opts: opts, names: opts.named(), seen: &signatures{most: opts.MaxRemembered},
+		keys: keys, static: known != nil, opts: opts, names: opts.named(), seen: &signatures{half: opts.MaxRemembered - opts.MaxRemembered/2},
 	}, nil
 }
 
