@@ -268,6 +268,32 @@ func TestRefreshDuringAFailure(t *testing.T) {
 	})
 }
 
+// Nor of one that was already bringing keys, which may be older than what Refresh is for.
+func TestRefreshDuringAFetch(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		v, set := i.verifier(jwks.Options{})
+		i.answers(func(w http.ResponseWriter, _ *http.Request) {
+			i.mu.Lock()
+			keys := i.set()
+			i.mu.Unlock()
+			time.Sleep(time.Second)
+			_, _ = w.Write([]byte(keys))
+		})
+		first := make(chan error, 1)
+		go func() { first <- verify(v, i.sign("1")) }()
+		time.Sleep(500 * time.Millisecond)
+		i.publish("2")
+		begun := time.Now()
+		want(t, "Refresh", set.Refresh(i.t.Context()), nil)
+		if took := time.Since(begun); took != 1500*time.Millisecond {
+			t.Errorf("it took %s", took)
+		}
+		want(t, "the token before", <-first, nil)
+		want(t, "a new key", verify(v, i.sign("2")), nil)
+		i.wantAsked(2, "in all")
+	})
+}
+
 // An issuer that nobody asks for is left alone: before there are keys, and when those
 // there were are given up. One that was back is asked again soon when it fails again.
 func TestRetries(t *testing.T) {
