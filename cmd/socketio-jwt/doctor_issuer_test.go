@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,6 +229,31 @@ func TestDoctorOfASetAmongMetadata(t *testing.T) {
 	}
 }
 
+// What another issuer's metadata says, or what is no metadata, leads nowhere, although it
+// names the place that is asked next.
+func TestDoctorOfMetadataThatLeadsAstray(t *testing.T) {
+	const second = "/.well-known/oauth-authorization-server"
+	key := rsaJWK(t, 2048, "kid", "good", "alg", "RS256")
+	for name, first := range map[string]string{
+		"another's": `{"issuer": "https://evil.example", "jwks_uri": "%[1]s` + second + `"}`,
+		"no object": `{"issuer": "%[1]s", "jwks_uri": "%[1]s` + second + `", "issuer": "%[1]s"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			mux := http.NewServeMux()
+			server := httptest.NewServer(mux)
+			t.Cleanup(server.Close)
+			mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, first, server.URL) })
+			mux.HandleFunc(second, func(w http.ResponseWriter, _ *http.Request) {
+				_ = json.NewEncoder(w).Encode(map[string]any{"issuer": server.URL, "jwks_uri": server.URL + "/keys"})
+			})
+			mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
+				_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{key}})
+			})
+			doctor(t, "", "--issuer", server.URL, "--audience", "chat").says(t, "ok issuer: (RFC 8414)", "ok issuer: /keys", `ok issuer: of its 1 key 1 can be used`)
+		})
+	}
+}
+
 // An issuer decides what it publishes, but not how much of it is told.
 func TestDoctorIsShort(t *testing.T) {
 	encrypts := make([]map[string]any, 10_000)
@@ -239,15 +265,28 @@ func TestDoctorIsShort(t *testing.T) {
 	if lines := strings.Count(o.out, "\n"); lines > 50 {
 		t.Errorf("%d lines", lines)
 	}
-	same := rsaJWK(t, 2048, "kid", "same")
-	keys := make([]map[string]any, 100)
-	for i := range keys {
-		keys[i] = same
+	hundred := func(key map[string]any) (keys []map[string]any) {
+		for range 100 {
+			keys = append(keys, key)
+		}
+		return keys
 	}
-	o = doctor(t, "", "--issuer", lie(t, liar{keys: keys}), "--audience", "chat")
-	o.says(t, "FAIL issuer: the ID of another key", "WARN issuer: no more than 100")
-	if lines := strings.Count(o.out, "\n"); lines > 50 {
-		t.Errorf("%d lines:\n%s", lines, o.out)
+	for _, test := range []struct {
+		key  map[string]any
+		says []string
+		args []string
+	}{
+		{rsaJWK(t, 2048, "kid", "same"), []string{"FAIL issuer: the ID of another key"}, nil},
+		{map[string]any{"use": "enc"}, []string{"FAIL issuer: none can be used"}, nil},
+		{map[string]any{"kty": "RSA", "alg": "RS256"}, []string{"FAIL issuer: none can be used"}, []string{"--alg", "ES256"}},
+		{map[string]any{"kty": "AKP"}, slices.Concat([]string{"FAIL issuer: none can be used"}, slices.Repeat([]string{"WARN issuer: is left out"}, 5)), nil},
+	} {
+		args := append([]string{"--issuer", lie(t, liar{keys: hundred(test.key)}), "--audience", "chat"}, test.args...)
+		o := doctor(t, "", args...)
+		o.says(t, append(test.says, "WARN issuer: no more than 100")...)
+		if lines := strings.Count(o.out, "\n"); lines > 50 {
+			t.Errorf("%d lines:\n%s", lines, o.out)
+		}
 	}
 }
 
