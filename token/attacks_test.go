@@ -290,7 +290,11 @@ func TestAttack_RFC8725_2_8_CrossJWTConfusion(t *testing.T) {
 		{"at+jwt", `"typ":"",`, token.ErrType},
 		{"at+jwt", `"typ":"AT+JWT",`, nil},
 		{"at+jwt", `"typ":"application/at+jwt",`, nil},
+		{"at+jwt", `"typ":"Application/AT+jwt",`, nil},
 		{"application/at+jwt", `"typ":"at+jwt",`, nil},
+		{"task+jwt", `"typ":"TASK+JWT",`, nil},
+		{"task+jwt", `"typ":"ta\u017fk+jwt",`, token.ErrType}, // U+017F folds to s
+		{"task+jwt", `"typ":"tas\u212a+jwt",`, token.ErrType}, // and the sign of the Kelvin to k
 		{"at+jwt", `"typ":"text/at+jwt",`, token.ErrType},
 		{"at+jwt", `"typ":"JWT",`, token.ErrType},
 		{"at+jwt", ``, token.ErrType},

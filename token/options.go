@@ -70,10 +70,10 @@ type Options struct {
 	// means 8 KiB.
 	MaxSize int
 
-	// MaxRemembered is how many signatures of public keys are remembered, so that a
-	// token which comes again, when clients reconnect, costs no arithmetic. Its key and
-	// claims are looked at each time. Zero means 100,000, which take some 6 MB when all
-	// are there; negative means none.
+	// MaxRemembered is how many signatures of public keys are remembered, rounded up to an
+	// even number, so that a token which comes again, when clients reconnect, costs no
+	// arithmetic. Its key and claims are looked at each time. When all are there, the older
+	// half is forgotten. Zero means 100,000, which take some 6 MB; negative means none.
 	MaxRemembered int
 
 	// InsecureNoExpiry accepts tokens without exp. Such a token, once stolen, is

@@ -21,6 +21,7 @@ func TestOptionsThatDoNotApply(t *testing.T) {
 		"empty audience":             {shared, token.Options{Audiences: []string{""}}},
 		"empty required":             {shared, token.Options{Required: []string{""}}},
 		"claims without a name":      {shared, token.Options{Claims: map[string]string{"": "a"}}},
+		"claims: no name, an azp":    {shared, token.Options{Claims: map[string]string{"": "a"}, AudienceClaim: "cid", Audiences: []string{"a"}}},
 		"claims without a value":     {shared, token.Options{Claims: map[string]string{"use": ""}}},
 		"claims: aud":                {shared, token.Options{Claims: map[string]string{"aud": "a"}}},
 		"claims: iss":                {shared, token.Options{Claims: map[string]string{"iss": "a"}}},

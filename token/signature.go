@@ -48,36 +48,33 @@ func signatureID(key Key, signed digest, signature []byte) digest {
 // signatures are those found valid of late. Of a token no more than that is remembered:
 // its key, its times and its names are looked at whenever it comes.
 type signatures struct {
-	most int
+	half int // the most in each of the two
 
-	mu    sync.Mutex
-	valid map[digest]struct{}
+	mu            sync.Mutex
+	latest, older map[digest]struct{}
 }
 
 func (s *signatures) has(id digest) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.valid[id]
-	return ok
+	_, latest := s.latest[id]
+	_, older := s.older[id]
+	return latest || older
 }
 
-// add remembers id, in the place of any other if there are too many.
+// add remembers id, and forgets the older half when the latest are as many. None is
+// deleted by itself: a map in which they come and go for long grows, though their number
+// does not.
 func (s *signatures) add(id digest) {
-	if s.most == 0 {
+	if s.half == 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.valid == nil {
-		s.valid = make(map[digest]struct{})
+	if s.latest == nil || len(s.latest) >= s.half {
+		s.latest, s.older = make(map[digest]struct{}), s.latest
 	}
-	for other := range s.valid { // in no order
-		if len(s.valid) < s.most {
-			break
-		}
-		delete(s.valid, other)
-	}
-	s.valid[id] = struct{}{}
+	s.latest[id] = struct{}{}
 }
 
 // turns are for work that keeps a processor busy: each who works has one.
@@ -93,12 +90,15 @@ var verifying = make(turns, max(1, runtime.GOMAXPROCS(0)/2))
 func (t turns) take(ctx context.Context) error {
 	select {
 	case t <- struct{}{}:
-		runtime.Gosched()
-		yieldThread()
-		return nil
+		if ctx.Err() == nil { // of two that are ready, chance chooses
+			runtime.Gosched()
+			yieldThread()
+			return nil
+		}
+		t.give()
 	case <-ctx.Done():
-		return fmt.Errorf("%w: too many tokens are being verified: %w", ErrKeysUnavailable, context.Cause(ctx))
 	}
+	return fmt.Errorf("%w: no turn to verify with them: %w", ErrKeysUnavailable, context.Cause(ctx))
 }
 
 func (t turns) give() { <-t }

@@ -116,30 +116,43 @@ func TestVerifiersRememberApart(t *testing.T) {
 	wantRefused(t, newVerifier(t, key.Key(), opts), sign(t, key, benchClaims()), token.ErrAudience)
 }
 
+// Whoever has gone costs no arithmetic, even if a turn is free.
+func TestNobodyVerifiesInVain(t *testing.T) {
+	key := generate(t, token.EdDSA)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	gone := errors.New("gone")
+	cancel(gone)
+	for range 32 {
+		compact := sign(t, key, benchClaims())
+		v := newVerifier(t, key.Key(), publicOptions)
+		_, err := v.Verify(ctx, compact)
+		wantError(t, err, token.ErrKeysUnavailable)
+		if !errors.Is(err, gone) {
+			t.Fatalf("%v does not say why", err)
+		}
+		wantError(t, without(v, compact), token.ErrKeysUnavailable)
+		wantRefused(t, v, compact, nil) // and no turn is lost
+	}
+}
+
+// The latest signatures are remembered, however many there were.
 func TestMaxRemembered(t *testing.T) {
 	key := generate(t, token.EdDSA)
-	var compact [8]string
+	var compact [64]string
 	for i := range compact {
 		compact[i] = sign(t, key, map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour), "jti": fmt.Sprint(i)})
 	}
-	for most, want := range map[int]int{-1: 0, 1: 1, 3: 3, 8: 8, 0: 8} {
+	for most, want := range map[int]int{-1: 0, 1: 2, 3: 4, 20: 14, 64: 64, 0: 64} {
 		opts := publicOptions
 		opts.MaxRemembered = most
 		v := newVerifier(t, key.Key(), opts)
 		for _, c := range compact {
 			wantRefused(t, v, c, nil)
 		}
-		left := 0
-		for _, c := range compact {
-			if without(v, c) == nil {
-				left++
+		for i, c := range compact {
+			if remembered := without(v, c) == nil; remembered != (i >= len(compact)-want) {
+				t.Errorf("MaxRemembered %d: token %d of 64 is remembered: %t, want the last %d", most, i+1, remembered, want)
 			}
-		}
-		if left != want {
-			t.Errorf("MaxRemembered %d: %d of 8 are remembered, want %d", most, left, want)
-		}
-		if most > 0 && without(v, compact[7]) != nil {
-			t.Errorf("MaxRemembered %d: the newest is not remembered", most)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 		}
 	}
 	return &Verifier{
-		keys: keys, static: known != nil, opts: opts, names: opts.named(), seen: &signatures{most: opts.MaxRemembered},
+		keys: keys, static: known != nil, opts: opts, names: opts.named(), seen: &signatures{half: opts.MaxRemembered - opts.MaxRemembered/2},
 	}, nil
 }
 
@@ -182,7 +182,7 @@ func (v *Verifier) checkTimes(c claims) error {
 	// Of an iat that is still to come no age can be told.
 	case o.MaxAge > 0 && now.Add(o.Leeway).Before(c.issuedAt):
 		return fmt.Errorf("%w before its iat, %s", ErrNotYetValid, c.issuedAt.Format(time.RFC3339))
-	case o.MaxAge > 0 && !now.Before(c.issuedAt.Add(o.MaxAge+o.Leeway)):
+	case o.MaxAge > 0 && !now.Before(c.issuedAt.Add(o.MaxAge).Add(o.Leeway)):
 		return ErrMaxAge
 	}
 	return nil
@@ -287,7 +287,8 @@ func typeAccepted(wanted, typ string) bool {
 	if typ == "" {
 		typ = "JWT" // what else it could be, nobody has said
 	}
-	return strings.EqualFold(mediaType(wanted), mediaType(typ))
+	wanted, typ = mediaType(wanted), mediaType(typ)
+	return len(wanted) == len(typ) && strings.EqualFold(wanted, typ) // in ASCII: U+017F folds to s, but is longer
 }
 
 func mediaType(typ string) string {

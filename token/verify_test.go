@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -240,6 +241,7 @@ func TestTimes(t *testing.T) {
 			first: 60 * second, early: token.ErrNotYetValid, last: 120*second - 1, late: token.ErrMaxAge},
 		{name: "max age and 10 s", claims: `"exp":3600,"iat":60`, opts: token.Options{MaxAge: 60 * second},
 			first: 50 * second, early: token.ErrNotYetValid, last: 130*second - 1, late: token.ErrMaxAge},
+		{name: "any age", claims: `"exp":60,"iat":0`, opts: token.Options{MaxAge: math.MaxInt64}, last: 70*second - 1, late: token.ErrExpired},
 		{name: "max age after exp", claims: `"exp":60,"iat":0`, opts: token.Options{MaxAge: time.Hour, Leeway: none}, last: 60*second - 1, late: token.ErrExpired},
 		{name: "max age, exp ignored", claims: `"exp":10,"iat":0`, opts: token.Options{MaxAge: time.Minute, Leeway: none, InsecureIgnoreExpiry: true},
 			last: 60*second - 1, late: token.ErrMaxAge},

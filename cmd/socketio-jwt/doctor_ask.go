@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -28,11 +28,12 @@ type asked struct {
 	now        time.Time
 	err        error // why serve has no keys; nil when it has
 
-	replies  []*reply  // all, in order
-	metadata *metadata // nil when none was found
-	set      *reply    // nil when none was asked for
-	keys     []publishedKey
-	unread   bool // the set is no JWK Set
+	replies  []*reply       // all, in order
+	metadata *metadata      // nil when none was found
+	set      *reply         // nil when none was asked for
+	listed   int            // how many keys the set has
+	keys     []publishedKey // the first of them, as many as serve takes
+	unread   bool           // the set is no JWK Set
 }
 
 // reply is what came of one request, and of those that it was redirected to.
@@ -72,21 +73,15 @@ func ask(ctx context.Context, name string, c *configuration, timeout time.Durati
 	a.err = keys.Refresh(ctx)
 	_ = keys.Close() // it waits for the request under way: nobody writes any more
 	a.replies = written.replies
-	var found []*metadata
+	var last *metadata
 	for _, reply := range a.replies {
 		switch {
-		case !reply.isOfMetadata(): // the last: of the set, or of the set again
-			a.set = reply
-		case reply.complete() && a.set == nil:
-			m := &metadata{reply: reply}
-			m.readable = json.Unmarshal(reply.body.Bytes(), m) == nil
-			found = append(found, m)
-		}
-	}
-	if len(found) > 0 {
-		a.metadata = found[0]
-		if a.set != nil { // the one that led there
-			a.metadata = found[len(found)-1]
+		case last.leadsTo(reply, name): // by what it says, since the address of a set may look like that of metadata
+			a.metadata, a.set = last, reply
+		case reply.complete():
+			last = &metadata{reply: reply}
+			last.readable = json.Unmarshal(reply.body.Bytes(), last) == nil
+			a.metadata = cmp.Or(a.metadata, last)
 		}
 	}
 	if a.set != nil && a.set.complete() {
@@ -94,7 +89,8 @@ func ask(ctx context.Context, name string, c *configuration, timeout time.Durati
 			Keys []jsontext.Value `json:"keys"`
 		}
 		a.unread = json.Unmarshal(a.set.body.Bytes(), &set) != nil
-		for i, text := range set.Keys {
+		a.listed = len(set.Keys)
+		for i, text := range set.Keys[:min(a.listed, maxKeys)] {
 			a.keys = append(a.keys, readPublished(i+1, text, a.algorithms))
 		}
 	}
@@ -151,13 +147,20 @@ func (b *readAlong) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// maxReply is how long a reply may be: jwks.Options.MaxBody.
-const maxReply = 1 << 20
+// maxReply is how long a reply may be, maxKeys how many keys a set may have:
+// jwks.Options.MaxBody and MaxKeys.
+const (
+	maxReply = 1 << 20
+	maxKeys  = 100
+)
 
-// isOfMetadata reports whether it was metadata that was asked for, at either place.
-func (r *reply) isOfMetadata() bool {
-	return strings.HasSuffix(r.asked.Path, "/.well-known/openid-configuration") ||
-		strings.HasPrefix(r.asked.Path, "/.well-known/oauth-authorization-server")
+// leadsTo reports whether a request was for the key set that the issuer's metadata names.
+func (m *metadata) leadsTo(r *reply, issuer string) bool {
+	if m == nil || !m.readable || m.Issuer != issuer {
+		return false
+	}
+	u, err := url.Parse(m.JWKS)
+	return err == nil && u.String() == r.asked.String()
 }
 
 // complete reports whether there is a document to look at.

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestDoctorOfMisbehaviour(t *testing.T) {
 		{"an empty set", tokentest.Fault{Only: set, Body: `{"keys": []}`}, []string{"FAIL issuer: publishes no keys"}},
 		{"a shared secret", tokentest.Fault{Keys: []tokentest.OddKey{tokentest.SharedSecret}}, []string{`FAIL issuer: PUBLISHES a private key or a shared secret: key 1 (kid "odd-secret")`, "ok issuer: of its 2 keys 1"}},
 		{"a private key", tokentest.Fault{Keys: []tokentest.OddKey{tokentest.PrivateKey}}, []string{`FAIL issuer: key 1 (kid "odd-private")`, "ok issuer: of its 2 keys 1"}},
-		{"a key for encryption", tokentest.Fault{Keys: []tokentest.OddKey{tokentest.EncryptionKey}}, []string{"ok issuer: is for encryption"}},
+		{"a key for encryption", tokentest.Fault{Keys: []tokentest.OddKey{tokentest.EncryptionKey}}, []string{"ok issuer: for encryption"}},
 		{"an unknown key", tokentest.Fault{Keys: []tokentest.OddKey{tokentest.UnknownType}}, []string{"WARN issuer: is left out"}},
 		{"a foreign certificate", tokentest.Fault{Keys: []tokentest.OddKey{tokentest.ForeignCertificate}}, []string{"WARN issuer: is left out"}},
 		{"a key without alg", tokentest.Fault{Keys: []tokentest.OddKey{tokentest.NoAlgorithm}}, []string{"ok issuer: 1 key without alg", "ok issuer: of its 2 keys 2"}},
@@ -184,14 +185,14 @@ func TestDoctorOfLies(t *testing.T) {
 		{"algorithms of a wrong type", liar{metadata: map[string]any{"id_token_signing_alg_values_supported": "none"}, keys: []map[string]any{good}}, nil, nil},
 		{"a small key", liar{keys: []map[string]any{good, rsaJWK(t, 1024, "kid", "small")}}, nil, []string{`WARN issuer: key 2 (kid "small") is left out: an RSA key has 2048`}},
 		{"small keys alone", liar{keys: []map[string]any{rsaJWK(t, 1024, "kid", "small")}}, nil, []string{"FAIL issuer: of its 1 key none", "WARN issuer: is left out"}},
-		{"encryption by alg", liar{keys: []map[string]any{good, rsaJWK(t, 2048, "kid", "e", "alg", "RSA-OAEP")}}, nil, []string{"ok issuer: is for encryption"}},
+		{"encryption by alg", liar{keys: []map[string]any{good, rsaJWK(t, 2048, "kid", "e", "alg", "RSA-OAEP")}}, nil, []string{"ok issuer: for encryption"}},
 		{"for another algorithm", liar{keys: []map[string]any{good, rsaJWK(t, 2048, "kid", "p", "alg", "PS256")}}, []string{"--alg", "PS256"}, []string{`ok issuer: "RS256", and left out because of --alg`}},
 		{"one ID, other algorithms", liar{keys: []map[string]any{good, rsaJWK(t, 2048, "kid", "good", "alg", "PS256")}}, nil, []string{"ok issuer: of its 2 keys 2"}},
 		{"one ID, any algorithm", liar{keys: []map[string]any{good, rsaJWK(t, 2048, "kid", "good")}}, nil, []string{"FAIL issuer: the ID of another key"}},
 		{"a private part by another name", liar{keys: []map[string]any{good, rsaJWK(t, 2048, "kid", "p", "p", randomSecret)}}, nil, []string{`FAIL issuer: PUBLISHES`}},
 		{"no keys, but text", liar{keys: []map[string]any{good, {"kty": 5, "kid": []string{"a"}}}}, nil, []string{"WARN issuer: key 2 is left out"}},
 		{"many keys", liar{keys: many(51)}, nil, []string{"WARN issuer: no more than 100"}},
-		{"too many keys", liar{keys: many(101)}, nil, []string{"WARN issuer: no more than 100", "FAIL issuer: a JWK Set of 101 keys"}},
+		{"too many keys", liar{keys: many(101)}, nil, []string{"WARN issuer: no more than 100", "FAIL issuer: publishes 101 keys"}},
 
 		{"our clock is right", liar{keys: []map[string]any{good}, header: date(0)}, nil, []string{"ok issuer: clock and ours agree"}},
 		{"our clock is behind", liar{keys: []map[string]any{good}, header: date(time.Hour)}, nil, []string{"FAIL issuer: 60 minutes behind"}},
@@ -210,6 +211,82 @@ func TestDoctorOfLies(t *testing.T) {
 			args := append([]string{"--issuer", lie(t, test.liar), "--audience", "chat"}, test.args...)
 			doctor(t, "", args...).says(t, test.says...)
 		})
+	}
+}
+
+// One document may be both metadata and set, and a set may be at an address that looks
+// like that of metadata.
+func TestDoctorOfASetAmongMetadata(t *testing.T) {
+	key := rsaJWK(t, 2048, "kid", "good", "alg", "RS256")
+	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/oauth-authorization-server/jwks", "/a b/.well-known/openid-configuration?a=%7e"} {
+		server := httptest.NewUnstartedServer(nil)
+		server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_ = json.NewEncoder(w).Encode(map[string]any{"issuer": server.URL, "jwks_uri": server.URL + path, "keys": []any{key}})
+		})
+		server.Start()
+		t.Cleanup(server.Close)
+		doctor(t, "", "--issuer", server.URL, "--audience", "chat").says(t, "ok issuer: its keys are at", `ok issuer: of its 1 key 1 can be used`)
+	}
+}
+
+// What another issuer's metadata says, or what is no metadata, leads nowhere, although it
+// names the place that is asked next.
+func TestDoctorOfMetadataThatLeadsAstray(t *testing.T) {
+	const second = "/.well-known/oauth-authorization-server"
+	key := rsaJWK(t, 2048, "kid", "good", "alg", "RS256")
+	for name, first := range map[string]string{
+		"another's": `{"issuer": "https://evil.example", "jwks_uri": "%[1]s` + second + `"}`,
+		"no object": `{"issuer": "%[1]s", "jwks_uri": "%[1]s` + second + `", "issuer": "%[1]s"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			mux := http.NewServeMux()
+			server := httptest.NewServer(mux)
+			t.Cleanup(server.Close)
+			mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, first, server.URL) })
+			mux.HandleFunc(second, func(w http.ResponseWriter, _ *http.Request) {
+				_ = json.NewEncoder(w).Encode(map[string]any{"issuer": server.URL, "jwks_uri": server.URL + "/keys"})
+			})
+			mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
+				_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{key}})
+			})
+			doctor(t, "", "--issuer", server.URL, "--audience", "chat").says(t, "ok issuer: (RFC 8414)", "ok issuer: /keys", `ok issuer: of its 1 key 1 can be used`)
+		})
+	}
+}
+
+// An issuer decides what it publishes, but not how much of it is told.
+func TestDoctorIsShort(t *testing.T) {
+	encrypts := make([]map[string]any, 10_000)
+	for i := range encrypts {
+		encrypts[i] = map[string]any{"use": "enc"}
+	}
+	o := doctor(t, "", "--issuer", lie(t, liar{keys: encrypts}), "--audience", "chat")
+	o.says(t, "FAIL issuer: publishes 10000 keys", "WARN issuer: no more than 100")
+	if lines := strings.Count(o.out, "\n"); lines > 50 {
+		t.Errorf("%d lines", lines)
+	}
+	hundred := func(key map[string]any) (keys []map[string]any) {
+		for range 100 {
+			keys = append(keys, key)
+		}
+		return keys
+	}
+	for _, test := range []struct {
+		key  map[string]any
+		says []string
+		args []string
+	}{
+		{rsaJWK(t, 2048, "kid", "same"), []string{"FAIL issuer: the ID of another key"}, nil},
+		{map[string]any{"use": "enc"}, []string{"FAIL issuer: none can be used"}, nil},
+		{map[string]any{"kty": "RSA", "alg": "RS256"}, []string{"FAIL issuer: none can be used"}, []string{"--alg", "ES256"}},
+		{map[string]any{"kty": "AKP"}, slices.Concat([]string{"FAIL issuer: none can be used"}, slices.Repeat([]string{"WARN issuer: is left out"}, 5)), nil},
+	} {
+		args := append([]string{"--issuer", lie(t, liar{keys: hundred(test.key)}), "--audience", "chat"}, test.args...)
+		o := doctor(t, "", args...)
+		o.says(t, append(test.says, "WARN issuer: no more than 100")...)
+		if lines := strings.Count(o.out, "\n"); lines > 50 {
+			t.Errorf("%d lines:\n%s", lines, o.out)
+		}
 	}
 }
 

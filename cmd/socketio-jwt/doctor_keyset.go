@@ -81,6 +81,8 @@ func keysAreUsable(a *asked) (found []finding) {
 		return nil
 	}
 	switch good := usable(a.keys); {
+	case a.listed > maxKeys:
+		return fail("Let the issuer take out keys that it no longer signs with: until then every token of it is told to come again.", "the issuer publishes %d keys, and serve takes no set of more than %d", a.listed, maxKeys)
 	case len(a.keys) == 0:
 		return fail("Look at the issuer's settings: until there are keys, every token of it is told to come again.", "the issuer publishes no keys")
 	case len(good) == 0:
@@ -91,16 +93,23 @@ func keysAreUsable(a *asked) (found []finding) {
 	if silent := those(usable(a.keys), func(k publishedKey) bool { return k.alg == "" }); len(silent) > 0 && len(a.algorithms) == 0 {
 		found = append(found, ok("%s without alg: good for each algorithm of their kind; --alg narrows that", amount(len(silent), "key"))...)
 	}
-	left := 0
+	if others := those(a.keys, func(k publishedKey) bool { return k.err != nil && !k.leaked && k.encrypts() }); len(others) > 0 {
+		found = append(found, ok("left out, being for encryption: %s", list(others))...)
+	}
+	const most = 5 // of each kind: of a hundred one need not hear
+	narrowed, unfit := 0, 0
 	for _, k := range a.keys {
 		switch {
-		case k.err == nil || k.leaked:
-		case k.encrypts():
-			found = append(found, ok("%s is for encryption, and left out", k)...)
+		case k.err == nil || k.leaked || k.encrypts():
 		case len(a.algorithms) > 0 && k.alg != "" && k.alg != string(a.algorithms[0]):
+			if narrowed++; narrowed > most {
+				continue
+			}
 			found = append(found, ok("%s is for %s, and left out because of --alg", k, quoted(k.alg))...)
-		case left < 5: // of a hundred one need not hear
-			left++
+		default:
+			if unfit++; unfit > most {
+				continue
+			}
 			found = append(found, warn("If the issuer signs with it, tokens are refused: it has to be RSA of 2048 bits or more, EC or Ed25519, and well formed.", "%s is left out: %s", k, plain(k.err))...)
 		}
 	}
@@ -128,27 +137,31 @@ func keysHaveIDs(a *asked) []finding {
 }
 
 // idsAreUnique looks for keys that tokens cannot tell apart.
-func idsAreUnique(a *asked) (found []finding) {
+func idsAreUnique(a *asked) []finding {
+	var twins []publishedKey
 	good := usable(a.keys)
 	for i, k := range good {
 		twin := func(other publishedKey) bool {
 			return k.id != "" && other.id == k.id && other.kind == k.kind && (other.alg == k.alg || other.alg == "" || k.alg == "")
 		}
 		if slices.ContainsFunc(good[:i], twin) {
-			found = append(found, fail("Let the issuer give each key a kid of its own.",
-				"%s has the ID of another key for the same algorithm: tokens that name it are refused", k)...)
+			twins = append(twins, k)
 		}
 	}
-	return found
+	if len(twins) == 0 {
+		return nil
+	}
+	return fail("Let the issuer give each key a kid of its own.",
+		"tokens are refused that name a key by the ID of another key for the same algorithm: %s", list(twins))
 }
 
-// setIsSmall looks at how near the set is to what package jwks takes: 1 MiB and 100
-// keys.
+// setIsSmall looks at how near the set is to what package jwks takes: maxReply and
+// maxKeys.
 func setIsSmall(a *asked) []finding {
 	const manyKeys, manyBytes = 50, 512 << 10
-	if a.set == nil || len(a.keys) <= manyKeys && a.set.body.Len() <= manyBytes {
+	if a.set == nil || a.listed <= manyKeys && a.set.body.Len() <= manyBytes {
 		return nil
 	}
 	return warn("Let the issuer take out keys that it no longer signs with.",
-		"the set has %s in %d bytes; serve takes no more than 100 in 1 MiB", amount(len(a.keys), "key"), a.set.body.Len())
+		"the set has %s in %d bytes; serve takes no more than 100 in 1 MiB", amount(a.listed, "key"), a.set.body.Len())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -54,12 +55,7 @@ func readShown(u token.Unverified) (c shownClaims) {
 	_ = u.Claim("sub", &c.subject)
 	_ = u.Claim("iat", &c.issued)
 	_ = u.Claim("exp", &c.expires)
-	if u.Claim("aud", &c.audience) != nil {
-		var one string
-		if c.audience = nil; u.Claim("aud", &one) == nil {
-			c.audience = []string{one}
-		}
-	}
+	c.audience = stringsOf(u, "aud")
 	for _, name := range []string{"at_hash", "c_hash", "nonce"} { // OpenID Connect Core 1.0, sections 2 and 3.3.2.11
 		var any any
 		if u.Claim(name, &any) == nil {
@@ -67,6 +63,19 @@ func readShown(u token.Unverified) (c shownClaims) {
 		}
 	}
 	return c
+}
+
+// stringsOf returns the strings of a claim that is one or a list of them, none if it is
+// neither.
+func stringsOf(u token.Unverified, claim string) (all []string) {
+	if u.Claim(claim, &all) == nil {
+		return all
+	}
+	var one string
+	if u.Claim(claim, &one) == nil {
+		return []string{one}
+	}
+	return nil
 }
 
 // rulesFit tells why there is no verifier, unless an issuer is the reason.
@@ -165,21 +174,43 @@ func remedy(e *examination) (detail, advice string) {
 	case errors.Is(err, token.ErrIssuer):
 		return fmt.Sprintf(": it has %s, and %s is accepted", quoted(s.claims.issuer), quoted(strings.Join(e.Issuer, " or "))),
 			fmt.Sprintf("If that is who should be trusted, give --issuer %s, to the letter.", quoted(s.claims.issuer))
-	case errors.Is(err, token.ErrAudience) && len(s.claims.audience) == 0:
-		return ": it has none", "Let the issuer put an audience into it: with many, the client has to name the API that it wants a token for."
 	case errors.Is(err, token.ErrAudience):
-		return fmt.Sprintf(": it has %s, and %s is accepted", quoted(strings.Join(s.claims.audience, ", ")), quoted(strings.Join(e.Audience, " or "))),
-			"Let the client ask for a token for this server; or, if one of those is this server, give it as --audience."
+		return audienceRemedy(e)
 	case errors.Is(err, token.ErrExpired), errors.Is(err, token.ErrNotYetValid):
 		return ": " + plain(err), "Get a fresh token. If this one is fresh, the clock here or the issuer's is wrong."
 	case errors.Is(err, token.ErrClaim) && s.claims.expires > 1e11:
 		return ": exp counts milliseconds, it seems", "Let the issuer count exp, iat and nbf in seconds (RFC 7519, section 2)."
-	case errors.Is(err, token.ErrClaimMissing):
-		return ": " + plain(err), "Let the issuer put it in: without exp, say, a token is good for as long as the key."
 	case errors.Is(err, token.ErrType):
-		return ": " + quoted(s.unverified.Header.Type), "Let clients send an access token: its type is JWT, at+jwt or none."
+		return ": " + quoted(s.unverified.Header.Type), cmp.Or(profileAdvice(e), "Let clients send an access token: its type is JWT, at+jwt or none.")
+	case errors.Is(err, token.ErrClaimMissing):
+		return ": " + plain(err), cmp.Or(profileAdvice(e), "Let the issuer put it in: without exp, say, a token is good for as long as the key.")
 	}
-	return ": " + plain(s.refused), "Let the issuer make it as RFC 7519 has it."
+	return ": " + plain(s.refused), cmp.Or(profileAdvice(e), "Let the issuer make it as RFC 7519 has it.")
+}
+
+// profileAdvice says what may be wrong with a token that has not the shape of --profile,
+// empty if there is none.
+func profileAdvice(e *examination) string {
+	if e.Profile == "" {
+		return ""
+	}
+	return fmt.Sprintf("Let clients send tokens of the kind that --profile %s is for; or give the --profile of those that they have.", e.Profile)
+}
+
+// audienceRemedy says whom the token is for, by the claim that counts.
+func audienceRemedy(e *examination) (detail, advice string) {
+	has, claim := "it has", e.options().AudienceClaim
+	if claim != "" {
+		has = "its " + claim + " is"
+	}
+	switch audience := stringsOf(e.shown.unverified, cmp.Or(claim, "aud")); {
+	case len(audience) > 0:
+		return fmt.Sprintf(": %s %s, and %s is accepted", has, quoted(strings.Join(audience, ", ")), quoted(strings.Join(e.Audience, " or "))),
+			"Let the client ask for a token for this server; or, if one of those is this server, give it as --audience."
+	case claim != "":
+		return ": it has no " + claim, profileAdvice(e)
+	}
+	return ": it has none", "Let the issuer put an audience into it: with many, the client has to name the API that it wants a token for."
 }
 
 // algorithmAdvice says how to get from the configured algorithm to the token's, if that

@@ -82,6 +82,23 @@ func TestDoctorOnTokensOfAnIssuer(t *testing.T) {
 		doctor(t, issuer.Sign(claims("at_hash", "h")), "--issuer", issuer.URL(), "--audience", "chat", "--profile", "id-token", "--token", "-").
 			says(t, "ok tokens: accepted")
 	})
+	for _, test := range []struct {
+		profile, compact, says, advice string
+	}{
+		{"cognito-access", issuer.Sign(map[string]any{"sub": "ada", "aud": "chat", "token_use": "access"}), `FAIL tokens: it has no client_id`, "--profile cognito-access"},
+		{"cognito-access", issuer.Sign(claims("client_id", "shop", "token_use", "access")), `FAIL tokens: its client_id is "shop", and "chat" is accepted`, "--audience"},
+		{"cognito-access", issuer.Sign(claims("client_id", "chat", "token_use", "id")), `FAIL tokens: "token_use" is not what is asked for`, "--profile cognito-access"},
+		{"cognito-access", issuer.Sign(claims("client_id", "chat")), `FAIL tokens: claim missing: "token_use"`, "--profile cognito-access"},
+		{"access-token", issuer.SignWith(mint.Header{Type: "JWT"}, claims()), `FAIL tokens: "JWT"`, "--profile access-token"},
+	} {
+		t.Run("another kind than "+test.profile, func(t *testing.T) {
+			o := doctor(t, test.compact, "--issuer", issuer.URL(), "--audience", "chat", "--profile", test.profile, "--token", "-")
+			o.says(t, test.says)
+			if !strings.Contains(o.out[strings.Index(o.out, "FAIL"):], test.advice) {
+				t.Errorf("the advice does not name %s:\n%s", test.advice, o.out)
+			}
+		})
+	}
 	t.Run("no key named", func(t *testing.T) { // nameless is signed by the odd key without an ID, of two that fit
 		issuer.Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{tokentest.NoID}})
 		doctor(t, issuer.SignBy(tokentest.NoID, claims()), "--issuer", issuer.URL(), "--audience", "chat", "--token", "-").

@@ -121,6 +121,57 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
+// Keys that were fetched while the clock was ahead are given up in time all the same.
+func TestClockWasAhead(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		var clock stepped
+		clock.set(48 * time.Hour)
+		v := i.verifierBy(&clock, jwks.Options{Stale: time.Hour})
+		want(t, "before", verify(v, i.sign("1")), nil)
+		clock.set(0)
+		i.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		want(t, "set back", verify(v, i.sign("1")), nil)
+		time.Sleep(2*time.Hour + time.Minute)
+		want(t, "too old", verify(v, i.sign("1")), token.ErrKeysUnavailable)
+	})
+}
+
+// A clock that goes past the end of what is fresh is noticed in a minute, whenever that is,
+// and without a token that would notice.
+func TestClockSetForwardBetweenTokens(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		var clock stepped
+		v := i.verifierBy(&clock, jwks.Options{})
+		want(t, "before", verify(v, i.sign("1")), nil)
+		time.Sleep(10*time.Minute + 30*time.Second)
+		clock.set(2 * time.Hour)
+		time.Sleep(time.Minute)
+		i.wantAsked(2, "a minute later")
+	})
+}
+
+// While there are no keys, and the fetch that is to bring them runs at last, tokens wait
+// for it, and are not told of the one before.
+func TestFetchAfterAFailure(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		v, _ := i.verifier(jwks.Options{})
+		i.answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		want(t, "down", verify(v, i.sign("1")), token.ErrKeysUnavailable)
+		time.Sleep(2 * time.Second)
+		i.answers(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Second)
+			i.mu.Lock()
+			defer i.mu.Unlock()
+			_, _ = w.Write([]byte(i.set()))
+		})
+		first := make(chan error, 1)
+		go func() { first <- verify(v, i.sign("1")) }()
+		time.Sleep(500 * time.Millisecond)
+		want(t, "the second", verify(v, i.sign("1")), nil)
+		want(t, "the first", <-first, nil)
+	})
+}
+
 // Keys that were given up for their age are good again when their issuer says so.
 func TestUnchangedAfterAnOutage(t *testing.T) {
 	bubble(t, func(i *issuer) {
@@ -214,6 +265,32 @@ func TestRefreshDuringAFailure(t *testing.T) {
 		i.answers(nil)
 		want(t, "Refresh", set.Refresh(i.t.Context()), nil)
 		want(t, "the token before", <-first, token.ErrKeysUnavailable)
+	})
+}
+
+// Nor of one that was already bringing keys, which may be older than what Refresh is for.
+func TestRefreshDuringAFetch(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		v, set := i.verifier(jwks.Options{})
+		i.answers(func(w http.ResponseWriter, _ *http.Request) {
+			i.mu.Lock()
+			keys := i.set()
+			i.mu.Unlock()
+			time.Sleep(time.Second)
+			_, _ = w.Write([]byte(keys))
+		})
+		first := make(chan error, 1)
+		go func() { first <- verify(v, i.sign("1")) }()
+		time.Sleep(500 * time.Millisecond)
+		i.publish("2")
+		begun := time.Now()
+		want(t, "Refresh", set.Refresh(i.t.Context()), nil)
+		if took := time.Since(begun); took != 1500*time.Millisecond {
+			t.Errorf("it took %s", took)
+		}
+		want(t, "the token before", <-first, nil)
+		want(t, "a new key", verify(v, i.sign("2")), nil)
+		i.wantAsked(2, "in all")
 	})
 }
 

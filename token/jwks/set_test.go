@@ -619,6 +619,7 @@ func TestDiscovery(t *testing.T) {
 	})
 	for name, metadata := range map[string]string{
 		"another issuer":   `{"issuer":"http://localhost","jwks_uri":"http://localhost/keys"}`,
+		"other capitals":   `{"issuer":"http://LOCALHOST/","jwks_uri":"http://localhost/keys"}`,
 		"no issuer":        `{"jwks_uri":"http://localhost/keys"}`,
 		"issuer twice":     `{"issuer":"http://evil.example/","issuer":"http://localhost/","jwks_uri":"http://localhost/keys"}`,
 		"another spelling": `{"Issuer":"http://localhost/","jwks_uri":"http://localhost/keys"}`,
