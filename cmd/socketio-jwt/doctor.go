@@ -124,7 +124,7 @@ func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
 	compact := ""
 	if c.Token != nil {
 		var err error
-		if compact, err = readToken(*c.Token, t.in); err != nil {
+		if compact, err = readToken(ctx, *c.Token, t.in); err != nil {
 			return err
 		}
 	}
@@ -221,6 +221,7 @@ func quoted(text string) string { return fmt.Sprintf("%.100q", redact(text, ""))
 var ofPackages = strings.NewReplacer(
 	token.ErrKeysUnavailable.Error()+": ", "", token.ErrKey.Error()+": ", "", "the key that was given: ", "",
 	"engineio: Options.Origins: ", "--origin ", " (for all of them there is InsecureAnyOrigin)", "",
+	token.ErrOptions.Error()+": ", "", context.DeadlineExceeded.Error(), "not in time",
 	"jwks: ", "", "token: ", "", "engineio: ", "",
 )
 

@@ -77,6 +77,8 @@ func wayAdvice(replies []*reply) string {
 			return "The issuer's certificate is not one that this machine trusts: mend it, or give its authority to the machine (SSL_CERT_FILE)."
 		case reply.err != nil:
 			return "Is the name right, and is the way there open (name service, firewall, HTTPS_PROXY)? Until it is, every token is told to come again."
+		case reply.status >= 500:
+			return "The issuer is in trouble itself, or what is in front of it is: ask again later. Until then every token is told to come again."
 		case reply.elsewhere() != "":
 			return "A redirect to another origin is not followed. Give --issuer as its tokens have it in iss: perhaps by the name it leads to."
 		}
@@ -132,6 +134,8 @@ func setIsThere(a *asked) []finding {
 		return fail("Ask the issuer for its keys as a file, and give --public-key.", "its metadata does not say where its keys are (jwks_uri)")
 	case err != nil || a.set == nil:
 		return fail("Let the issuer give an https address.", "the address of its keys (jwks_uri, %s) cannot be used: %s", quoted(a.metadata.JWKS), plain(a.err))
+	case a.set.err == nil && a.set.status >= 400 && a.set.status < 500:
+		return fail("Tell the issuer's people: its metadata names an address where no keys are.", "its keys are not at %s: %s", address(u), a.set.outcome())
 	case !a.set.complete():
 		return fail(wayAdvice([]*reply{a.set}), "its keys are not at %s: %s", address(u), a.set.outcome())
 	case a.unread:

@@ -100,9 +100,25 @@ func TestDoctorOfMisbehaviour(t *testing.T) {
 			t.Errorf("it is not:\n%s", o.out)
 		}
 	})
+	t.Run("who can mend it", func(t *testing.T) {
+		for _, test := range []struct {
+			fault  tokentest.Fault
+			advice string
+		}{
+			{tokentest.Fault{Status: 503}, "The issuer is in trouble itself"},
+			{tokentest.Fault{Only: set, Status: 503}, "The issuer is in trouble itself"},
+			{tokentest.Fault{Only: set, Status: 404}, "Tell the issuer's people"},
+			{tokentest.Fault{Status: 404}, "Is --issuer written as"},
+		} {
+			issuer.Misbehave(test.fault)
+			if o := doctor(t, "", "--issuer", issuer.URL(), "--audience", "chat"); !strings.Contains(o.out, "\n      "+test.advice) {
+				t.Errorf("%+v: the advice is not %q:\n%s", test.fault, test.advice, o.out)
+			}
+		}
+	})
 	t.Run("no answer in time", func(t *testing.T) {
 		issuer.Misbehave(tokentest.Fault{Hang: true})
-		doctor(t, "", "--timeout", "100ms", "--issuer", issuer.URL(), "--audience", "chat").says(t, "FAIL issuer: no answer, context deadline exceeded")
+		doctor(t, "", "--timeout", "100ms", "--issuer", issuer.URL(), "--audience", "chat").says(t, "FAIL issuer: no answer, not in time")
 	})
 	t.Run("nobody there", func(t *testing.T) {
 		doctor(t, "", "--issuer", "http://127.0.0.1:1", "--audience", "chat").says(t, "FAIL issuer: connection refused")

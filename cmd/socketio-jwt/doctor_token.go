@@ -35,6 +35,19 @@ type shownClaims struct {
 	audience        []string
 	issued, expires float64 // 0: none
 	login           string  // a claim that ID tokens alone have
+	use             string  // token_use, which Amazon Cognito's have
+}
+
+// stringsOf returns the strings of a claim that is one, or a list.
+func stringsOf(u token.Unverified, claim string) (list []string) {
+	if u.Claim(claim, &list) == nil {
+		return list
+	}
+	var one string
+	if u.Claim(claim, &one) == nil {
+		return []string{one}
+	}
+	return nil
 }
 
 // show looks at a token, and lets the verifier, unless it is nil, judge it.
@@ -55,6 +68,7 @@ func readShown(u token.Unverified) (c shownClaims) {
 	_ = u.Claim("sub", &c.subject)
 	_ = u.Claim("iat", &c.issued)
 	_ = u.Claim("exp", &c.expires)
+	_ = u.Claim("token_use", &c.use)
 	c.audience = stringsOf(u, "aud")
 	for _, name := range []string{"at_hash", "c_hash", "nonce"} { // OpenID Connect Core 1.0, sections 2 and 3.3.2.11
 		var any any
@@ -63,19 +77,6 @@ func readShown(u token.Unverified) (c shownClaims) {
 		}
 	}
 	return c
-}
-
-// stringsOf returns the strings of a claim that is one or a list of them, none if it is
-// neither.
-func stringsOf(u token.Unverified, claim string) (all []string) {
-	if u.Claim(claim, &all) == nil {
-		return all
-	}
-	var one string
-	if u.Claim(claim, &one) == nil {
-		return []string{one}
-	}
-	return nil
 }
 
 // rulesFit tells why there is no verifier, unless an issuer is the reason.
@@ -93,10 +94,10 @@ func rulesFit(e *examination) []finding {
 
 // rulesAreWhole tells what a token need not be.
 func rulesAreWhole(e *examination) (found []finding) {
-	if e.InsecureNoIssuer {
+	if e.InsecureNoIssuer && len(e.Issuer) == 0 {
 		found = append(found, warn("Give --issuer.", "no issuer is asked for (--insecure-no-issuer): the tokens of whoever else publishes under that key are good")...)
 	}
-	if e.InsecureNoAudience {
+	if e.InsecureNoAudience && len(e.Audience) == 0 {
 		found = append(found, warn("Give --audience.", "no audience is asked for (--insecure-no-audience): a token that was made for any other service of this issuer lets its bearer in, and so that service in anybody's name")...)
 	}
 	if e.keyErr != nil || e.rulesErr != nil || len(found) > 0 {
@@ -180,35 +181,42 @@ func remedy(e *examination) (detail, advice string) {
 		return ": " + plain(err), "Get a fresh token. If this one is fresh, the clock here or the issuer's is wrong."
 	case errors.Is(err, token.ErrClaim) && s.claims.expires > 1e11:
 		return ": exp counts milliseconds, it seems", "Let the issuer count exp, iat and nbf in seconds (RFC 7519, section 2)."
-	case errors.Is(err, token.ErrType):
-		return ": " + quoted(s.unverified.Header.Type), cmp.Or(profileAdvice(e), "Let clients send an access token: its type is JWT, at+jwt or none.")
+	case e.Profile != "" && errors.Is(err, token.ErrType):
+		return ": " + typeOf(s), profileAdvice(e)
+	case e.Profile != "" && s.claims.expires != 0 && (errors.Is(err, token.ErrClaim) || errors.Is(err, token.ErrClaimMissing)):
+		return ": " + plain(err), profileAdvice(e)
 	case errors.Is(err, token.ErrClaimMissing):
-		return ": " + plain(err), cmp.Or(profileAdvice(e), "Let the issuer put it in: without exp, say, a token is good for as long as the key.")
+		return ": " + plain(err), "Let the issuer put it in: without exp, say, a token is good for as long as the key."
+	case errors.Is(err, token.ErrType):
+		return ": " + typeOf(s), "Let clients send an access token: its type is JWT, at+jwt or none."
 	}
-	return ": " + plain(s.refused), cmp.Or(profileAdvice(e), "Let the issuer make it as RFC 7519 has it.")
+	return ": " + plain(s.refused), "Let the issuer make it as RFC 7519 has it."
 }
 
-// profileAdvice says what may be wrong with a token that has not the shape of --profile,
-// empty if there is none.
+// typeOf is the token's typ.
+func typeOf(s *shown) string {
+	if s.unverified.Header.Type == "" {
+		return "it has none"
+	}
+	return quoted(s.unverified.Header.Type)
+}
+
+// profileAdvice says what to do about a token that is not what --profile asks for.
 func profileAdvice(e *examination) string {
-	if e.Profile == "" {
-		return ""
-	}
-	return fmt.Sprintf("Let clients send tokens of the kind that --profile %s is for; or give the --profile of those that they have.", e.Profile)
+	return fmt.Sprintf("--profile %s asks for that, and keeps tokens of other kinds out by it: let clients send one of that kind or, if this is the kind that is meant, give the profile that it has.", e.Profile)
 }
 
-// audienceRemedy says whom the token is for, by the claim that counts.
+// audienceRemedy says more of whom the token is for, by the claim that tells it.
 func audienceRemedy(e *examination) (detail, advice string) {
-	has, claim := "it has", e.options().AudienceClaim
-	if claim != "" {
-		has = "its " + claim + " is"
-	}
-	switch audience := stringsOf(e.shown.unverified, cmp.Or(claim, "aud")); {
-	case len(audience) > 0:
-		return fmt.Sprintf(": %s %s, and %s is accepted", has, quoted(strings.Join(audience, ", ")), quoted(strings.Join(e.Audience, " or "))),
+	s, claim := e.shown, e.options().AudienceClaim
+	switch whom := stringsOf(s.unverified, cmp.Or(claim, "aud")); {
+	case len(whom) > 0:
+		return fmt.Sprintf(": it has %s, and %s is accepted", quoted(strings.Join(whom, ", ")), quoted(strings.Join(e.Audience, " or "))),
 			"Let the client ask for a token for this server; or, if one of those is this server, give it as --audience."
 	case claim != "":
-		return ": it has no " + claim, profileAdvice(e)
+		return fmt.Sprintf(": it has no %s, by which these tokens say it", claim), profileAdvice(e)
+	case s.claims.use == "access":
+		return ": it has none", "It looks like an access token of Amazon Cognito, which names the app client instead: give that as --audience, and --profile cognito-access."
 	}
 	return ": it has none", "Let the issuer put an audience into it: with many, the client has to name the API that it wants a token for."
 }

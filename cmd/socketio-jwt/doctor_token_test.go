@@ -82,23 +82,28 @@ func TestDoctorOnTokensOfAnIssuer(t *testing.T) {
 		doctor(t, issuer.Sign(claims("at_hash", "h")), "--issuer", issuer.URL(), "--audience", "chat", "--profile", "id-token", "--token", "-").
 			says(t, "ok tokens: accepted")
 	})
-	for _, test := range []struct {
-		profile, compact, says, advice string
-	}{
-		{"cognito-access", issuer.Sign(map[string]any{"sub": "ada", "aud": "chat", "token_use": "access"}), `FAIL tokens: it has no client_id`, "--profile cognito-access"},
-		{"cognito-access", issuer.Sign(claims("client_id", "shop", "token_use", "access")), `FAIL tokens: its client_id is "shop", and "chat" is accepted`, "--audience"},
-		{"cognito-access", issuer.Sign(claims("client_id", "chat", "token_use", "id")), `FAIL tokens: "token_use" is not what is asked for`, "--profile cognito-access"},
-		{"cognito-access", issuer.Sign(claims("client_id", "chat")), `FAIL tokens: claim missing: "token_use"`, "--profile cognito-access"},
-		{"access-token", issuer.SignWith(mint.Header{Type: "JWT"}, claims()), `FAIL tokens: "JWT"`, "--profile access-token"},
-	} {
-		t.Run("another kind than "+test.profile, func(t *testing.T) {
-			o := doctor(t, test.compact, "--issuer", issuer.URL(), "--audience", "chat", "--profile", test.profile, "--token", "-")
-			o.says(t, test.says)
-			if !strings.Contains(o.out[strings.Index(o.out, "FAIL"):], test.advice) {
-				t.Errorf("the advice does not name %s:\n%s", test.advice, o.out)
+	t.Run("of another kind than the profile's", func(t *testing.T) {
+		typed, access := mint.Header{Type: "at+jwt"}, map[string]any{"sub": "ada", "token_use": "access", "client_id": "web"}
+		for _, test := range []struct{ profile, compact, says, advice string }{
+			{"access-token", good, `another type (typ): "JWT"`, "--profile access-token asks for that"},
+			{"id-token", issuer.SignWith(typed, claims()), `another type (typ): "at+jwt"`, "--profile id-token asks for that"},
+			{"keycloak", good, `claim missing: "typ"`, "--profile keycloak asks for that"},
+			{"keycloak", issuer.Sign(claims("typ", "ID")), `"typ" is not what is asked for`, "--profile keycloak asks for that"},
+			{"keycloak", issuer.Sign(claims("exp", nil)), "claim missing: exp", "Let the issuer put it in"},
+			{"cognito-access", good, "it has no client_id, by which these tokens say it", "--profile cognito-access asks for that"},
+			{"cognito-access", issuer.Sign(access), `it has "web", and "chat" is accepted`, "give it as --audience"},
+			{"", issuer.Sign(access), "it has none", "--profile cognito-access"},
+		} {
+			args := []string{"--issuer", issuer.URL(), "--audience", "chat", "--token", "-"}
+			if test.profile != "" {
+				args = append(args, "--profile", test.profile)
 			}
-		})
-	}
+			o := doctor(t, test.compact, args...)
+			if _, after, found := strings.Cut(o.out, test.says+"\n"); !found || !strings.Contains(strings.SplitN(after, "\n", 2)[0], test.advice) {
+				t.Errorf("%s: it does not say %q, and below it %q:\n%s", test.profile, test.says, test.advice, o.out)
+			}
+		}
+	})
 	t.Run("no key named", func(t *testing.T) { // nameless is signed by the odd key without an ID, of two that fit
 		issuer.Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{tokentest.NoID}})
 		doctor(t, issuer.SignBy(tokentest.NoID, claims()), "--issuer", issuer.URL(), "--audience", "chat", "--token", "-").

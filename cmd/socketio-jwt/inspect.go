@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math"
 	"time"
@@ -27,8 +28,8 @@ Examples:
 }
 
 // Run prints header, claims and times.
-func (c *inspectCommand) Run(t terminal) error {
-	compact, err := readToken(c.Token, t.in)
+func (c *inspectCommand) Run(ctx context.Context, t terminal) error {
+	compact, err := readToken(ctx, c.Token, t.in)
 	if err != nil {
 		return err
 	}

@@ -144,7 +144,7 @@ func TestLoginToken(t *testing.T) {
 		"-5m": {-5 * time.Minute, token.ErrExpired},
 	} {
 		w := login{body: `{"username": " ada ", "life": "` + life + `"}`}.to(i)
-		compact, err := readToken(w.Body.String(), nil)
+		compact, err := readToken(t.Context(), w.Body.String(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

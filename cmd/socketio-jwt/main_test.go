@@ -96,7 +96,7 @@ func TestServeRefusesContradictions(t *testing.T) {
 		{[]string{"--profile", "auth0", "--issuer", "https://a.example/", "--audience", "a", "--audience", "b"}, "--profile needs"},
 		{[]string{"--profile", "auth0", "--issuer", "https://a.example/", "--issuer", "https://b.example/", "--audience", "a"}, "--profile needs"},
 		{[]string{"--profile", "auth0", "--issuer", "https://a.example/", "--audience", "a", "--insecure-no-issuer"}, "no effect"},
-		{[]string{"--profile", "auth0", "--public-key", public, "--issuer", "i", "--audience", "a", "--insecure-no-audience"}, "InsecureNoAudience"},
+		{[]string{"--profile", "auth0", "--public-key", public, "--issuer", "i", "--audience", "a", "--insecure-no-audience"}, "--insecure-no-audience has no effect with --audience"},
 		{[]string{"--profile", "okta", "--issuer", "https://a.example/", "--audience", "a"}, "cognito-access, cognito-id, firebase"},
 		{[]string{"--profile", "firebase", "--issuer", "https://a.example/", "--audience", "chat-1234"}, "https://securetoken.google.com/chat-1234"},
 		{[]string{"--no-login"}, "--no-login"},

@@ -56,7 +56,7 @@ func (c *probeCommand) Run(ctx context.Context, t terminal) error {
 	}
 	p := &probe{t: t, namespace: c.Namespace, eventMode: c.EventMode}
 	if c.Token != nil {
-		if p.token, err = readToken(*c.Token, t.in); err != nil {
+		if p.token, err = readToken(ctx, *c.Token, t.in); err != nil {
 			return err
 		}
 	}

@@ -31,11 +31,11 @@ type published []*jwks.Set
 // published returns a verifier for the tokens of the issuers, each with its own keys,
 // and those keys.
 func (t trust) published(log *slog.Logger) (*token.Verifier, published, error) {
-	switch {
-	case len(t.Audience) == 0 && !t.InsecureNoAudience:
+	if err := t.checkWaived(); err != nil {
+		return nil, nil, err
+	}
+	if len(t.Audience) == 0 && !t.InsecureNoAudience {
 		return nil, nil, errors.New("--issuer needs --audience: otherwise tokens that the issuer made for other services are good (--insecure-no-audience takes that risk)")
-	case t.InsecureNoIssuer:
-		return nil, nil, errors.New("--insecure-no-issuer has no effect with --issuer")
 	}
 	var keys published
 	var verifiers []*token.Verifier

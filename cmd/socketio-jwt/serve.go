@@ -26,7 +26,7 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Without flags it serves http://localhost:9000 with a development issuer, which makes a token for any name, signed with a random secret. Namespace / takes the token in the handshake (one round trip), /admin by the event "authenticate" (two). Events there: whoami, echo and say.
 
-With --public-key, --issuer or --audience the tokens come from an issuer elsewhere; there is no development issuer then. An --issuer that is a URL is asked for its keys, by OpenID Connect or RFC 8414, unless a key is given.
+With --public-key, --issuer, --audience or --profile the tokens come from an issuer elsewhere; there is no development issuer then. An --issuer that is a URL is asked for its keys, by OpenID Connect or RFC 8414, unless a key is given.
 
 Examples:
 

@@ -95,7 +95,7 @@ func (s *served) post(body string) (status int, answer string) {
 func (s *served) login(username string) string {
 	s.t.Helper()
 	_, answer := s.post(`{"username": "` + username + `"}`)
-	compact, err := readToken(answer, nil)
+	compact, err := readToken(s.t.Context(), answer, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}

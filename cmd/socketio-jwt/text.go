@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -49,10 +51,11 @@ func redact(text, token string) string {
 const maxTokenInput = 1 << 20
 
 // readToken returns the token of an argument, which may be "-" for standard input.
-// It may come as the answer of POST /login, {"token": ...}, or after "Bearer".
-func readToken(argument string, stdin io.Reader) (string, error) {
+// It may come as the answer of POST /login, {"token": ...}, as that of an issuer's token
+// endpoint, {"access_token": ...} (RFC 6749, section 5.1), or after "Bearer".
+func readToken(ctx context.Context, argument string, stdin io.Reader) (string, error) {
 	if argument == "-" {
-		input, err := io.ReadAll(io.LimitReader(stdin, maxTokenInput+1))
+		input, err := readInput(ctx, stdin)
 		if err != nil {
 			return "", fmt.Errorf("reading the token from standard input: %w", err)
 		}
@@ -64,16 +67,17 @@ func readToken(argument string, stdin io.Reader) (string, error) {
 	compact := strings.TrimSpace(argument)
 	if strings.HasPrefix(compact, "{") {
 		var answer struct {
-			Token string `json:"token"`
-			Error string `json:"error"`
+			Token  string `json:"token"`
+			Access string `json:"access_token"`
+			Error  string `json:"error"`
 		}
 		if err := json.Unmarshal([]byte(compact), &answer); err != nil {
-			return "", errors.New(`this is no token, and no {"token": ...} either`)
+			return "", errors.New(`this is no token, and no {"token": ...} or {"access_token": ...} either`)
 		}
 		if answer.Error != "" {
 			return "", fmt.Errorf("there is no token in this, but an error: %s", answer.Error)
 		}
-		compact = answer.Token
+		compact = cmp.Or(answer.Token, answer.Access)
 	}
 	if scheme, rest, ok := strings.Cut(compact, " "); ok && strings.EqualFold(scheme, "Bearer") {
 		compact = strings.TrimSpace(rest)
@@ -82,6 +86,25 @@ func readToken(argument string, stdin io.Reader) (string, error) {
 		return "", errors.New("there is no token")
 	}
 	return compact, nil
+}
+
+// readInput reads what a token may come as, and a little more if there is more.
+func readInput(ctx context.Context, stdin io.Reader) ([]byte, error) {
+	type result struct {
+		input []byte
+		err   error
+	}
+	read := make(chan result, 1)
+	go func() { // a terminal or a pipe keeps its reader, whatever is cancelled: the end of the process ends it
+		input, err := io.ReadAll(io.LimitReader(stdin, maxTokenInput+1))
+		read <- result{input, err}
+	}()
+	select {
+	case r := <-read:
+		return r.input, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // distance says in words how far a time is from now.

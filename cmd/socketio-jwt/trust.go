@@ -84,12 +84,30 @@ func (t trust) key() (key token.Key, given bool, err error) {
 		}
 		key = token.PEM(pem, t.algorithms()...)
 	default:
-		return token.Key{}, false, nil
+		return token.Key{}, false, t.checkPublished()
 	}
 	if err := key.Err(); err != nil {
 		return token.Key{}, false, fmt.Errorf("the key that was given: %w", err)
 	}
 	return key, true, nil
+}
+
+// checkPublished returns why no issuer can publish what is asked for.
+func (t trust) checkPublished() error {
+	if !t.publishes(false) {
+		return nil
+	}
+	switch alg := token.Algorithm(t.Alg); alg {
+	case "", token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512, token.ES256, token.ES384, token.ES512, token.EdDSA:
+	default:
+		return fmt.Errorf("--alg: issuers publish public keys, and %q is no algorithm for those, as RS256, ES256 and EdDSA are", alg)
+	}
+	for i, issuer := range t.Issuer {
+		if slices.Contains(t.Issuer[:i], issuer) {
+			return fmt.Errorf("--issuer %s is given twice", issuer)
+		}
+	}
+	return nil
 }
 
 // defaultLeeway is what package token takes when nobody says.
@@ -145,8 +163,22 @@ func (t trust) options() token.Options {
 	return opts
 }
 
+// checkWaived returns what is waived and asked for at the same time.
+func (t trust) checkWaived() error {
+	switch {
+	case t.InsecureNoIssuer && len(t.Issuer) > 0:
+		return errors.New("--insecure-no-issuer has no effect with --issuer")
+	case t.InsecureNoAudience && len(t.Audience) > 0:
+		return errors.New("--insecure-no-audience has no effect with --audience")
+	}
+	return nil
+}
+
 // verifier returns the verifier of the key.
 func (t trust) verifier(key token.Key) (*token.Verifier, error) {
+	if err := t.checkWaived(); err != nil {
+		return nil, err
+	}
 	if t.PublicKey != "" {
 		switch {
 		case len(t.Issuer) == 0 && !t.InsecureNoIssuer:

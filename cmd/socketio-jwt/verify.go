@@ -50,7 +50,7 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	compact, err := readToken(c.Token, t.in)
+	compact, err := readToken(ctx, c.Token, t.in)
 	if err != nil {
 		return err
 	}

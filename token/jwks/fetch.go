@@ -86,7 +86,12 @@ func (src *source) discover(ctx context.Context, opts *Options) error {
 			src.url = u
 			return nil
 		}
-		failed = errors.Join(failed, err)
+		switch {
+		case failed == nil:
+			failed = err
+		case failed.Error() != err.Error(): // what is wrong at both is said once
+			failed = fmt.Errorf("%w; %w", failed, err)
+		}
 	}
 	return failed
 }

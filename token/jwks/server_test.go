@@ -215,6 +215,33 @@ func TestDiscoveryBehindAPage(t *testing.T) {
 	}
 }
 
+// An issuer that is down is so at both places of its metadata, which a line of a log need
+// not say twice; what is different at the second is said too.
+func TestDiscoveryFailsInOneLine(t *testing.T) {
+	for other, text := range map[int]string{
+		http.StatusBadGateway: "token: keys not available now: localhost answers 502",
+		http.StatusNotFound:   "token: keys not available now: localhost answers 502; localhost answers 404",
+	} {
+		bubble(t, func(i *issuer) {
+			i.answers(func(w http.ResponseWriter, r *http.Request) {
+				status := http.StatusBadGateway
+				if strings.Contains(r.URL.Path, "oauth") {
+					status = other
+				}
+				w.WriteHeader(status)
+			})
+			set, err := jwks.Discover(home, jwks.Options{Client: i.client})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = set.Close() }()
+			if err := set.Refresh(i.t.Context()); err == nil || err.Error() != text {
+				t.Errorf("it says %q, want %q", err, text)
+			}
+		})
+	}
+}
+
 // What an issuer elsewhere says does not make us ask our own machine in clear.
 func TestKeysOnThisMachineAreNotAnothers(t *testing.T) {
 	bubble(t, func(i *issuer) {
