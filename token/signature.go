@@ -85,13 +85,12 @@ type turns chan struct{}
 // flood of bad tokens waits here, in the order in which it came.
 var verifying = make(turns, max(1, runtime.GOMAXPROCS(0)/2))
 
-// take waits for a turn, until ctx is done. Whoever gets it lets all others go first that
-// could go on now, goroutines and threads: theirs is short, and what follows is long.
+// take waits for a turn, until ctx is done. Whoever gets it lets the threads go first that
+// could go on now: theirs is short, and what follows is long.
 func (t turns) take(ctx context.Context) error {
 	select {
 	case t <- struct{}{}:
 		if ctx.Err() == nil { // of two that are ready, chance chooses
-			runtime.Gosched()
 			yieldThread()
 			return nil
 		}
