@@ -121,7 +121,7 @@ func TestLogin(t *testing.T) {
 			if got := w.Header().Get("Cache-Control"); got != "no-store" {
 				t.Errorf("Cache-Control is %q", got)
 			}
-			if strings.Contains(log.String(), "eyJ") || strings.Contains(log.String(), goodSecret) {
+			if strings.Contains(log.String(), "eyJhbGci") || strings.Contains(log.String(), goodSecret) {
 				t.Errorf("the token or the secret is in the log: %s", log)
 			}
 		})

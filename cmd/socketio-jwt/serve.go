@@ -71,7 +71,10 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	mux.Handle("/socket.io/", sockets)
 	mux.Handle("/login", issuer.handler())
 	mux.Handle("/", page)
-	published.fetch(ctx)
+	if published != nil {
+		log.Info("asking for the keys of the issuers")
+		published.fetch(ctx)
+	}
 	c.welcome(t, listeners[0].Addr().(*net.TCPAddr).Port, issuer != nil)
 	return c.serve(ctx, listeners, mux, io, log)
 }

@@ -182,7 +182,7 @@ func TestServe(t *testing.T) {
 			t.Errorf("the start does not say %q: %s", text, s.out)
 		}
 	}
-	if log := s.log.String(); strings.Contains(log, "eyJ") || !strings.Contains(log, "admitted") {
+	if log := s.log.String(); strings.Contains(log, "eyJhbGci") || !strings.Contains(log, "admitted") {
 		t.Errorf("log: %s", log)
 	}
 }

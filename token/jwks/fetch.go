@@ -27,6 +27,14 @@ type source struct {
 	etag string
 }
 
+// String names the issuer, or the host of the URL, whose query may be a secret.
+func (src *source) String() string {
+	if src.issuer != "" {
+		return src.issuer
+	}
+	return src.url.Host
+}
+
 // fetched is what one fetch brought.
 type fetched struct {
 	keys    *published

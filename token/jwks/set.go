@@ -78,6 +78,7 @@ func newSet(src source, opts Options) (*Set, error) {
 		own = newTransport(opts.Timeout)
 		opts.Client.Transport = own
 	}
+	opts.Logger = opts.Logger.With("from", src.String())
 	s := &Set{opts: opts, own: own, source: src, missing: make(map[string]time.Time), next: newFlight()}
 	s.life, s.stop = context.WithCancel(context.Background())
 	return s, nil
