@@ -65,8 +65,8 @@ func TestLog(t *testing.T) {
 		v, set := i.verifier(jwks.Options{Logger: logTo(&log)})
 		lines := func(what string, n int) {
 			t.Helper()
-			if got := strings.Count(log.String(), "\n"); got != n {
-				t.Errorf("%s: %d lines, want %d:\n%s", what, got, n, &log)
+			if got := strings.Count(log.String(), "\n"); got != n || got != strings.Count(log.String(), "from=") {
+				t.Errorf("%s: %d lines, want %d that say whose keys:\n%s", what, got, n, &log)
 			}
 			log.Reset()
 		}
