@@ -16,15 +16,7 @@ func TestKeysThatAreNone(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.ES256, token.RS256, token.EdDSA} {
 		synctest.Test(t, func(t *testing.T) {
 			issuer := tokentest.NewIssuer(t, tokentest.Options{Algorithm: alg})
-			set, err := jwks.Discover(issuer.URL(), jwks.Options{Client: issuer.Client()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = set.Close() }()
-			v, err := token.NewVerifier(set, token.Options{Issuers: []string{issuer.URL()}, Audiences: []string{"chat"}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			_, v := discovered(t, issuer)
 			claims := map[string]any{"aud": "chat", "sub": "ada"}
 			issuer.Misbehave(tokentest.Fault{Keys: []tokentest.OddKey{
 				tokentest.SharedSecret, tokentest.PrivateKey, tokentest.EncryptionKey, tokentest.UnknownType,
@@ -46,4 +38,44 @@ func TestKeysThatAreNone(t *testing.T) {
 			want(t, "not published yet", verify(v, issuer.Sign(claims)), token.ErrKeyNotFound)
 		})
 	}
+}
+
+// A key that the issuer withdraws takes with it the tokens that it has signed, those
+// too that were verified before and are remembered.
+func TestWithdrawnKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := tokentest.NewIssuer(t, tokentest.Options{})
+		set, v := discovered(t, issuer)
+		first, old := issuer.Key().Key().ID(), issuer.Sign(map[string]any{"aud": "chat"})
+		want(t, "before", verify(v, old), nil)
+		issuer.Rotate()
+		want(t, "while both are published", verify(v, issuer.Sign(map[string]any{"aud": "chat"})), nil)
+		want(t, "while both are published, the old one", verify(v, old), nil)
+		issuer.Retire(first)
+		want(t, "until that is known", verify(v, old), nil)
+		if err := set.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "withdrawn", verify(v, old), token.ErrKeyNotFound)
+		issuer.Publish(first)
+		if err := set.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "published again", verify(v, old), nil)
+	})
+}
+
+// discovered returns the keys of an issuer, and a verifier of its tokens for "chat".
+func discovered(t *testing.T, issuer *tokentest.Issuer) (*jwks.Set, *token.Verifier) {
+	t.Helper()
+	set, err := jwks.Discover(issuer.URL(), jwks.Options{Client: issuer.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = set.Close() })
+	v, err := token.NewVerifier(set, token.Options{Issuers: []string{issuer.URL()}, Audiences: []string{"chat"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set, v
 }
