@@ -22,9 +22,9 @@ type configuration struct {
 
 	trust `embed:""`
 
-	TokenLife           time.Duration `env:"SOCKETIO_JWT_TOKEN_LIFE" group:"The development issuer" default:"15m" help:"How long a token of the development issuer is good. Default: ${default}."`
-	NoLogin             bool          `env:"SOCKETIO_JWT_NO_LOGIN" group:"The development issuer" help:"No development issuer, although the secret could sign."`
-	InsecureRemoteLogin bool          `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"The development issuer" help:"The development issuer serves other machines too: whoever reaches it is whoever they say."`
+	TokenLife           *time.Duration `env:"SOCKETIO_JWT_TOKEN_LIFE" group:"The development issuer" placeholder:"15m" help:"How long a token of the development issuer is good. Default: 15m."`
+	NoLogin             bool           `env:"SOCKETIO_JWT_NO_LOGIN" group:"The development issuer" help:"No development issuer, although the secret could sign."`
+	InsecureRemoteLogin bool           `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"The development issuer" help:"The development issuer serves other machines too: whoever reaches it is whoever they say."`
 }
 
 // keys returns what verifies the tokens and, unless they come from elsewhere, what
@@ -39,8 +39,12 @@ func (c *configuration) keys(log *slog.Logger) (token.Key, *issuer, error) {
 	case c.NoLogin && !given && !c.publishes(given):
 		return key, nil, errors.New("--no-login needs a key for the tokens that others make: give --public-key FILE, or a secret by --secret-file or SOCKETIO_JWT_SECRET")
 	case c.outside() || c.NoLogin:
-		if c.InsecureRemoteLogin {
-			return key, nil, errors.New("--insecure-remote-login has no effect: there is no development issuer with --no-login, --public-key, --issuer or --audience")
+		const none = "has no effect: there is no development issuer with --no-login, --public-key, --issuer or --audience"
+		switch {
+		case c.InsecureRemoteLogin:
+			return key, nil, errors.New("--insecure-remote-login " + none)
+		case c.TokenLife != nil:
+			return key, nil, errors.New("--token-life " + none)
 		}
 		return key, nil, nil
 	}
@@ -61,7 +65,11 @@ func (c *configuration) keys(log *slog.Logger) (token.Key, *issuer, error) {
 	if c.Leeway == nil {
 		c.Leeway = new(time.Duration) // who signs and who verifies look at one clock
 	}
-	issuer, err := newIssuer(signing, c.TokenLife, c.InsecureRemoteLogin, c.host(), log)
+	life := defaultTokenLife
+	if c.TokenLife != nil {
+		life = *c.TokenLife
+	}
+	issuer, err := newIssuer(signing, life, c.InsecureRemoteLogin, c.host(), log)
 	return signing.Key(), issuer, err
 }
 

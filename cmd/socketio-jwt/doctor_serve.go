@@ -111,9 +111,9 @@ func loginIsLocal(e *examination) (found []finding) {
 	default:
 		found = ok("the development issuer, which asks for no password, answers to this machine alone")
 	}
-	if e.TokenLife > longLife {
+	if e.login.life > longLife {
 		found = append(found, warn("Make --token-life shorter: clients fetch a new token by themselves.",
-			"tokens of the development issuer are good for %s", length(e.TokenLife))...)
+			"tokens of the development issuer are good for %s", length(e.login.life))...)
 	}
 	return found
 }

@@ -31,11 +31,12 @@ type issuer struct {
 }
 
 const (
-	minTokenLife  = time.Second
-	maxTokenLife  = 24 * time.Hour
-	maxLoginBody  = 4 << 10
-	maxUsername   = 64 // characters
-	loginDeadline = 10 * time.Second
+	defaultTokenLife = 15 * time.Minute
+	minTokenLife     = time.Second
+	maxTokenLife     = 24 * time.Hour
+	maxLoginBody     = 4 << 10
+	maxUsername      = 64 // characters
+	loginDeadline    = 10 * time.Second
 )
 
 func newIssuer(key mint.SigningKey, life time.Duration, remote bool, host string, log *slog.Logger) (*issuer, error) {

@@ -105,6 +105,7 @@ func TestServeRefusesContradictions(t *testing.T) {
 		{[]string{"--alg", "RS256"}, "--alg"},
 		{[]string{"--alg", "none", "--secret", goodSecret}, "none"},
 		{[]string{"--leeway", "1h"}, "eeway"},
+		{[]string{"--no-login", "--secret", goodSecret, "--token-life", "5m"}, "--token-life has no effect"},
 		{[]string{"--token-life", "48h"}, "--token-life"},
 		{[]string{"--token-life=-1s"}, "--token-life"},
 		{[]string{"--origin", "not an origin"}, "not an origin"},
