@@ -107,8 +107,8 @@ type Options struct {
 // ownOption are the claims, besides aud, whose values have an option of their own.
 var ownOption = []string{"iss", "sub", "jti", "nonce", "exp", "nbf", "iat"}
 
-// withDefaults returns a copy of o that shares no memory with it, complete and checked.
-func (o Options) withDefaults() (Options, error) {
+// check returns what is wrong with o, whatever the keys are.
+func (o Options) check() error {
 	var wrong []error
 	check := func(bad bool, text string) {
 		if bad {
@@ -137,9 +137,17 @@ func (o Options) withDefaults() (Options, error) {
 	check(o.InsecureNoAudience && o.asksForAudience(), "InsecureNoAudience does not apply with Audiences or AudiencePattern")
 
 	if o.AudiencePattern != nil {
-		o.AudiencePattern = longest(o.AudiencePattern)
 		// The zero Regexp, which would panic, has an empty text too.
-		check(o.AudiencePattern.String() == "" || matchesWhole(o.AudiencePattern, ""), "AudiencePattern matches the empty string")
+		check(o.AudiencePattern.String() == "" || matchesWhole(longest(o.AudiencePattern), ""), "AudiencePattern matches the empty string")
+	}
+	return errors.Join(wrong...)
+}
+
+// withDefaults returns a copy of o that shares no memory with it, complete and checked.
+func (o Options) withDefaults() (Options, error) {
+	err := o.check()
+	if o.AudiencePattern != nil {
+		o.AudiencePattern = longest(o.AudiencePattern)
 	}
 	o.Issuers, o.Audiences, o.Required = slices.Clone(o.Issuers), slices.Clone(o.Audiences), slices.Clone(o.Required)
 	o.Absent, o.Claims = slices.Clone(o.Absent), maps.Clone(o.Claims)
@@ -165,7 +173,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return o, errors.Join(wrong...)
+	return o, err
 }
 
 // fitKeys returns an error if o asks too little for static keys, or waives what

@@ -42,16 +42,24 @@ func (g *generator) flood() (r Result, err error) {
 	if err := g.startProfile(); err != nil {
 		return r, err
 	}
+	cpu, err := g.read()
+	if err != nil {
+		return r, err
+	}
 	before, start := crowd.refused.Load(), time.Now()
 	disturbed, err := g.ask(asking)
-	came := float64(crowd.refused.Load()-before) / time.Since(start).Seconds()
-	switch err = errors.Join(err, crowd.failed()); {
+	refused, took := float64(crowd.refused.Load()-before), time.Since(start).Seconds()
+	came := refused / took
+	spent, gone := g.read()
+	switch err = errors.Join(err, gone, crowd.failed()); {
 	case err != nil:
 		return r, err
 	case came < 0.95*rate || came > 1.05*rate:
 		return r, fmt.Errorf("%.0f bad tokens a second were refused, instead of %.0f", came, rate)
 	}
-	r.Seconds, r.PerSecond = time.Since(start).Seconds(), came
+	r.Seconds, r.PerSecond = took, came
+	r.CPU = spent.cpu - cpu.cpu
+	r.CPUPerItem = r.CPU * 1e6 / refused
 	r.percentiles(disturbed)
 	return r, g.stopProfiles(&r)
 }

@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"token":               {},
 	"token/jwks":          {"token"},
 	"token/profile":       {"token"},
-	"token/tokentest":     {"token", "token/mint", "internal/memnet"},
+	"token/tokentest":     {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
 	"engineio":            {},
 	"socketio":            {"engineio"},
 	"socketio/sockettest": {"engineio", "socketio"},

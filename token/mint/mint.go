@@ -2,11 +2,7 @@ package mint
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -21,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"socketiojwt/token"
+	"socketiojwt/token/internal/privatekey"
 )
 
 // SigningKey signs tokens by one algorithm. It prints no secret. The zero
@@ -68,30 +65,17 @@ func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
 
 // Generate returns a new random key for the algorithm; RSA keys have 2048 bits.
 func Generate(alg token.Algorithm) (SigningKey, error) {
-	var signer crypto.Signer
-	var err error
 	switch alg {
 	case token.HS256, token.HS384, token.HS512:
 		secret := make([]byte, 64)
 		rand.Read(secret) // never fails
 		return newSigningKey(alg, secret, token.SecretBytes(secret, alg))
-	case token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512:
-		signer, err = rsa.GenerateKey(rand.Reader, 2048)
-	case token.ES256:
-		signer, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case token.ES384:
-		signer, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	case token.ES512:
-		signer, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	case token.EdDSA:
-		_, signer, err = ed25519.GenerateKey(rand.Reader)
-	default:
-		return SigningKey{}, errors.New("mint: unknown algorithm")
 	}
+	private, err := privatekey.New(alg)
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("mint: %w", err)
 	}
-	return fromSigner(alg, signer)
+	return fromSigner(alg, private)
 }
 
 func fromSigner(alg token.Algorithm, signer crypto.Signer) (SigningKey, error) {

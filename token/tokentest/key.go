@@ -2,23 +2,20 @@ package tokentest
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
+	"fmt"
 	"math/big"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"socketiojwt/token"
+	"socketiojwt/token/internal/privatekey"
 	"socketiojwt/token/mint"
 )
 
@@ -30,31 +27,16 @@ type pair struct {
 
 // newPair returns a new pair for an algorithm of public keys.
 func newPair(alg token.Algorithm) (pair, error) {
-	var signer crypto.Signer
-	var err error
-	switch alg {
-	case token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512:
-		signer, err = rsa.GenerateKey(rand.Reader, 2048)
-	case token.ES256:
-		signer, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case token.ES384:
-		signer, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	case token.ES512:
-		signer, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	case token.EdDSA:
-		_, signer, err = ed25519.GenerateKey(rand.Reader)
-	default:
-		err = errors.New("tokentest: not an algorithm of public keys")
-	}
+	private, err := privatekey.New(alg)
 	if err != nil {
-		return pair{}, err
+		return pair{}, fmt.Errorf("tokentest: %w", err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(signer)
+	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return pair{}, err
 	}
 	bare, err := mint.PEM(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), alg)
-	return pair{bare, signer}, err
+	return pair{bare, private}, err
 }
 
 // certificate returns a certificate, in DER, by which the pair vouches for itself.
