@@ -15,7 +15,7 @@ import (
 )
 
 // New returns a new random key for an algorithm of public keys; RSA keys have 2048
-// bits. For any other algorithm it fails.
+// bits. For any other it fails.
 func New(alg token.Algorithm) (key crypto.Signer, err error) {
 	switch alg {
 	case token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512:
@@ -29,7 +29,7 @@ func New(alg token.Algorithm) (key crypto.Signer, err error) {
 	case token.EdDSA:
 		_, key, err = ed25519.GenerateKey(rand.Reader)
 	default:
-		err = errors.New("not an algorithm of public keys")
+		err = errors.New("an algorithm that is unknown, or not one of public keys")
 	}
 	return key, err
 }
