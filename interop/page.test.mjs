@@ -315,7 +315,7 @@ describe("the page's own client", () => {
     constructor() { FakeSocket.all.push(this); }
     send(data) { this.sent.push(data); }
     close() { this.readyState = 3; }
-    receive(...all) { for (const data of all) this.onmessage({ data }); }
+    receive(...all) { for (const data of all) this.onmessage?.({ data }); }
   }
   const open = '0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}';
 
@@ -435,7 +435,7 @@ describe("the page's own client", () => {
     client.close();
     assert.equal(socket.sent.at(-1), "41");
     socket.receive('42["late"]');
-    socket.onclose();
+    socket.onclose?.();
     tick(60_000);
     assert.deepEqual(calls.map(([hook]) => hook), ["connected", "disconnected"]);
     assert.equal(client.emit("too late"), false);
