@@ -32,6 +32,10 @@ type Options struct {
 	// TokenLife is how long such a token is good, whole seconds of it. It must be
 	// positive with Login and zero without.
 	TokenLife time.Duration
+	// OtherServers lets the page connect to any server that its user names, rather
+	// than to Path of its own origin only. The page's Content-Security-Policy then
+	// allows connections to every origin; it still runs no scripts but its own.
+	OtherServers bool
 	// Leeway is how long after its expiration time a token is still accepted. Zero
 	// means that it is not.
 	Leeway time.Duration
@@ -45,6 +49,8 @@ type settings struct {
 	Login     bool   `json:"login"`
 	TokenLife int64  `json:"tokenLife"` // seconds
 	Leeway    int64  `json:"leeway"`    // seconds
+
+	OtherServers bool `json:"otherServers"`
 }
 
 func (o Options) settings() (settings, error) {
@@ -54,6 +60,7 @@ func (o Options) settings() (settings, error) {
 	s := settings{
 		Path: o.Path, Handshake: o.Handshake, Event: o.Event,
 		Login: o.Login, TokenLife: int64(o.TokenLife / time.Second), Leeway: int64(o.Leeway / time.Second),
+		OtherServers: o.OtherServers,
 	}
 	for _, name := range []struct {
 		value *string
@@ -69,10 +76,17 @@ func (o Options) settings() (settings, error) {
 	return s, nil
 }
 
-// contentSecurityPolicy lets the page run its own files alone, talk to its own
-// origin alone ('self' covers the WebSocket), and be framed by nobody.
-const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// contentSecurityPolicy returns the policy of the page: it runs its own files only,
+// connects to its own origin only ('self' covers the WebSocket) unless it may use
+// other servers, and cannot be framed.
+func contentSecurityPolicy(otherServers bool) string {
+	connect := "'self'"
+	if otherServers {
+		connect = "'self' http: https: ws: wss:"
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src " + connect +
+		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
 
 // Handler returns the handler of the page: its files by their names, index.html at
 // "/", its settings at console.json, and 404 for all else.
@@ -99,7 +113,8 @@ func Handler(opts Options) (http.Handler, error) {
 	}
 	files["/"] = files["/index.html"]
 	delete(files, "/index.html") // one address for one page
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, r, files) }), nil
+	policy := contentSecurityPolicy(opts.OtherServers)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, r, files, policy) }), nil
 }
 
 // file is what one address answers.
@@ -123,9 +138,9 @@ func newFile(name string, content []byte) file {
 	return file{content, mediaTypes[path.Ext(name)], `"` + hex.EncodeToString(hash[:12]) + `"`}
 }
 
-func serve(w http.ResponseWriter, r *http.Request, files map[string]file) {
+func serve(w http.ResponseWriter, r *http.Request, files map[string]file, policy string) {
 	header := w.Header()
-	header.Set("Content-Security-Policy", contentSecurityPolicy)
+	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("Referrer-Policy", "no-referrer")

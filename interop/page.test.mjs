@@ -1,5 +1,5 @@
-// The page of the command, driven by a person's hands in headless Chromium: logging in, coming in by either mode, talking,
-// knocking with bad tokens, and coming back. At the end the page's own client alone, against a WebSocket that plays tricks.
+// The page of the command, driven in headless Chromium as a person would: log in, connect in either mode, send events, try bad
+// tokens, reconnect. At the end the page's client by itself, against a WebSocket that misbehaves.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -48,7 +48,7 @@ async function logIn(page, name) {
   await page.waitForSelector("#token:not([hidden])");
 }
 
-// connect comes in with what was logged in, or pasted.
+// connect connects with the token of the login, or the pasted one.
 async function connect(page, mode) {
   await page.click(`input[value=${mode}]`);
   await page.click("#connect");
@@ -58,7 +58,7 @@ async function enter(t, server, name, mode) {
   const page = await visit(t, server);
   await logIn(page, name);
   await connect(page, mode);
-  await status(page, `Inside as ${name}`);
+  await status(page, `Connected as ${name}`);
   return page;
 }
 
@@ -73,8 +73,8 @@ const readRefusal = (page, id) => page.$eval(id, (box) => ({
   ...Object.fromEntries([...box.querySelectorAll("dt")].map((dt) => [dt.textContent, dt.nextElementSibling.textContent])),
 }));
 
-for (const mode of ["handshake", "event"]) describe(`a person on the page, ${mode} mode`, () => {
-  test("logs in, comes in, and sees claims and time", limit, async (t) => {
+for (const mode of ["handshake", "event"]) describe(`the page in ${mode} mode`, () => {
+  test("logs in, connects, and shows claims and remaining time", limit, async (t) => {
     const server = await serve(t);
     const page = await visit(t, server);
     assert.equal(await page.$eval("#connect", (button) => button.disabled), true, "connecting without a token");
@@ -82,14 +82,14 @@ for (const mode of ["handshake", "event"]) describe(`a person on the page, ${mod
     const claims = await readClaims(page);
     assert.equal(claims.sub, "ada");
     assert.equal(Number(claims.exp) - Number(claims.iat), 15 * 60);
-    assert.match(await text(page, "#confirmed"), /Nobody has verified it/);
+    assert.match(await text(page, "#confirmed"), /has not verified them yet/);
 
     const before = await text(page, "#left");
     assert.match(before, /^1[45]:\d\d$/);
     await page.waitForFunction((before) => document.querySelector("#left").textContent !== before, {}, before);
 
     await connect(page, mode);
-    await status(page, "Inside as ada");
+    await status(page, "Connected as ada");
     await page.waitForFunction(() => /The server has verified it/.test(document.querySelector("#confirmed").textContent));
 
     const wire = await text(page, "#wire");
@@ -99,10 +99,10 @@ for (const mode of ["handshake", "event"]) describe(`a person on the page, ${mod
     assert.match(await text(page, "#snippet"), new RegExp(`"${server.url}${namespaces[mode]}"`));
 
     await page.click("#connect");
-    await status(page, "Outside");
+    await status(page, "Disconnected");
   });
 
-  test("talks with those in the same namespace, and with nobody else", limit, async (t) => {
+  test("talks with the sockets of its namespace only", limit, async (t) => {
     const server = await serve(t);
     const [ada, grace] = [await enter(t, server, "ada", mode), await enter(t, server, "grace", mode)];
     const elsewhere = await enter(t, server, "eve", mode === "event" ? "handshake" : "event");
@@ -123,14 +123,14 @@ for (const mode of ["handshake", "event"]) describe(`a person on the page, ${mod
     assert.equal((await messages(ada)).length, 2);
   });
 
-  test("knocks with bad tokens, and is told why each is refused", limit, async (t) => {
+  test("says why each bad token is refused", limit, async (t) => {
     const server = await serve(t);
     const page = await enter(t, server, "ada", mode);
     const expected = {
       "No token": refusals.missing.told,
       "Not a token": refusals.malformed.told,
       "Wrong signature": refusals["bad signature"].told,
-      "Another name": refusals["bad signature"].told,
+      "Another subject": refusals["bad signature"].told,
       "Unsigned": refusals["algorithm none"].told,
       "Expired": refusals.expired.told,
     };
@@ -145,23 +145,23 @@ for (const mode of ["handshake", "event"]) describe(`a person on the page, ${mod
       assert.deepEqual(told, expected[name], name);
       assert.ok(server.log.some((line) => line.includes(`id=${id}`)), `the server's log has no ${id}`);
     }
-    assert.equal(await text(page, "#status-text"), "Inside as ada");
+    assert.equal(await text(page, "#status-text"), "Connected as ada");
     await say(page, "still here");
     await hears(page, "still here");
   });
 
-  test("comes back with a fresh token when the time of the old one is over", limit, async (t) => {
+  test("reconnects with a new token when the old one expires", limit, async (t) => {
     const server = await serve(t, { flags: ["--token-life", "3s"] });
     const page = await enter(t, server, "ada", mode);
     const { exp } = await readClaims(page);
-    const cameIn = `You came in as ada, in ${mode === "event" ? "two round trips" : "one round trip"}.`;
+    const cameIn = mode === "event" ? `Connected as ada, after "authenticate".` : "Connected as ada.";
     await page.waitForFunction((line) => [...document.querySelectorAll("#talk .note span")].filter((row) => row.textContent === line).length >= 2, {}, cameIn);
-    assert.deepEqual((await notes(page)).slice(0, 3), [cameIn, "Your token's time was over, so the server closed the connection.", cameIn]);
+    assert.deepEqual((await notes(page)).slice(0, 3), [cameIn, "The token expired, so the server closed the connection.", cameIn]);
     assert.ok(Number((await readClaims(page)).exp) > Number(exp));
     assert.match(await text(page, "#wire"), /"reason":"token_expired"/);
   });
 
-  test("comes back after the server was started anew, with another secret", limit, async (t) => {
+  test("reconnects after the server restarted with another secret", limit, async (t) => {
     const first = await serve(t);
     const page = await enter(t, first, "ada", mode);
     const { iat } = await readClaims(page);
@@ -169,13 +169,13 @@ for (const mode of ["handshake", "event"]) describe(`a person on the page, ${mod
     await first.stop();
     await page.waitForFunction(() => document.querySelector("#status").dataset.state === "wait");
     const second = await serve(t, { port: first.port });
-    await status(page, "Inside as ada");
+    await status(page, "Connected as ada");
     assert.ok(second.log.some((line) => line.includes("reason=token_signature")), "the old token was not refused");
     await say(page, "back again");
     await hears(page, "back again");
   });
 
-  test("brings a token where there is no issuer, and is told why a bad one is refused", limit, async (t) => {
+  test("takes a pasted token where there is no issuer, and says why a bad one is refused", limit, async (t) => {
     const server = await serve(t, { flags: ["--issuer", issuer, "--audience", audience], env: { SOCKETIO_JWT_SECRET: secret } });
     const page = await visit(t, server);
     assert.equal(await page.$eval("#login", (form) => form.hidden), true, "a login without an issuer");
@@ -184,21 +184,106 @@ for (const mode of ["handshake", "event"]) describe(`a person on the page, ${mod
       await page.click("#paste button");
     };
     await use("no token");
-    assert.match(await text(page, "#login-error"), /That is no token/);
+    assert.match(await text(page, "#login-error"), /not a JSON Web Token/);
 
     await use(mint({ aud: "somebody else" }));
     await connect(page, mode);
     await status(page, "Refused");
     const { headline, id, ...told } = await readRefusal(page, "#refusal");
-    assert.equal(headline, "You were not let in");
+    assert.equal(headline, "The server refused the socket");
     assert.deepEqual(told, refusals["wrong audience"].told);
     assert.ok(server.log.some((line) => line.includes(`id=${id}`)));
 
     await use(`Bearer ${mint({ sub: "grace" })}`);
     assert.equal(await page.$eval("#refusal", (box) => box.hidden), true, "the old refusal is still shown");
     await page.click("#connect");
-    await status(page, "Inside as grace");
+    await status(page, "Connected as grace");
   });
+});
+
+test("sends any event with JSON arguments, by either transport, and shows the acknowledgement", limit, async (t) => {
+  const server = await serve(t);
+  const page = await enter(t, server, "ada", "handshake");
+  await page.click(".composer summary");
+  await page.type("#event", "echo");
+  const emit = async (args) => {
+    await page.$eval("#args", (box, args) => { box.value = args; }, args);
+    await page.click("#compose button");
+  };
+  const acks = (count) => page.waitForFunction((count) => [...document.querySelectorAll("#talk .kind")].filter((kind) => kind.textContent.startsWith("ack,")).length === count, {}, count);
+  await emit("[1, ");
+  assert.match(await text(page, "#compose-error"), /not valid JSON/);
+  await emit('["x", {"a": [1, 2]}]');
+  await acks(1);
+  assert.equal(await page.$eval("#talk .event:last-child code", (code) => code.textContent), '"x", {"a":[1,2]}');
+  assert.equal(await text(page, "#compose-error"), "");
+  assert.match(await text(page, "#facts"), /socket id\s+\S{20}/);
+
+  await page.click(".settings summary");
+  await page.select("#transport", "polling");
+  await page.waitForFunction(() => /transport\s*polling[^]*socket id/.test(document.querySelector("#facts").textContent));
+  await status(page, "Connected as ada");
+  await emit('"by polling"');
+  await acks(2);
+  assert.equal(await page.$eval("#talk .event:last-child code", (code) => code.textContent), '"by polling"');
+  await page.click("#connect");
+  await status(page, "Disconnected");
+});
+
+test("keeps what is typed and said while it reconnects", limit, async (t) => {
+  const first = await serve(t);
+  const page = await enter(t, first, "ada", "handshake");
+  await page.type("#text", "said mean");
+  await first.stop();
+  await page.waitForFunction(() => document.querySelector("#status").dataset.state === "wait");
+  await page.keyboard.type("while"); // the field still has the focus
+  await page.keyboard.press("Enter");
+  assert.equal(await page.$eval("#text", (field) => [field.value, field.disabled].join()), ",false");
+  await serve(t, { port: first.port });
+  await hears(page, "said meanwhile");
+});
+
+test("saves set-ups without tokens", limit, async (t) => {
+  const server = await serve(t);
+  const page = await enter(t, server, "ada", "handshake");
+  const token = await page.$eval("#compact", (box) => box.textContent);
+  await page.click(".settings summary");
+  const set = (id, value) => page.$eval(id, (field, value) => { field.value = value; field.dispatchEvent(new Event("change")); }, value);
+  await set("#payload", JSON.stringify({ token, room: "lobby" }));
+  await set("#namespace", "/admin");
+  await page.type("#save-name", "mine");
+  await page.click("#save button");
+  const stored = await page.evaluate(() => JSON.stringify(localStorage));
+  assert.match(stored, /lobby/);
+  assert.ok(!stored.includes(token.split(".")[1]), "a token was saved");
+
+  await page.reload();
+  await page.waitForSelector("#login:not([hidden])");
+  assert.equal(await page.$eval("#namespace", (field) => field.value), "/");
+  await page.click(".settings summary");
+  await page.select("#saved", "mine");
+  assert.deepEqual(await page.$$eval("#namespace, #payload", (fields) => fields.map((field) => field.value)), ["/admin", '{"token":"$token","room":"lobby"}']);
+  await page.$eval("#forget", (button) => button.click()); // the header may cover it, after the reload
+  assert.equal(await page.$$eval("#saved option", (options) => options.length), 1);
+  assert.doesNotMatch(await page.evaluate(() => JSON.stringify(localStorage)), /lobby/);
+});
+
+test("shows why a connection could not be opened, and how each ended", limit, async (t) => {
+  const server = await serve(t, { flags: ["--no-login"], env: { SOCKETIO_JWT_SECRET: secret } });
+  const page = await visit(t, server);
+  const set = (id, value) => page.$eval(id, (field, value) => { field.value = value; field.dispatchEvent(new Event("change")); }, value);
+  await page.type("#pasted", mint({ sub: "ada" }));
+  await page.click("#paste button");
+  await set("#url", `${server.url}/elsewhere/`);
+  await page.click("#connect");
+  await page.waitForFunction(() => /http\s*HTTP 404/.test(document.querySelector("#wire").innerText));
+  await set("#url", `${server.url}/`); // socket.io-client's default path
+  await status(page, "Connected as ada");
+  await server.stop();
+  await page.waitForFunction(() => /closed\s*the connection was closed \(WebSocket code \d+\)|closed\s*the server closed/.test(document.querySelector("#wire").innerText));
+  await page.type("#filter", "connect");
+  const lines = await page.$$eval("#wire li", (rows) => rows.filter((row) => row.offsetParent).map((row) => row.textContent.toLowerCase()));
+  assert.ok(lines.length > 0 && lines.every((line) => line.includes("connect")));
 });
 
 test("the page fits a small screen, in the middle of everything", limit, async (t) => {
@@ -207,13 +292,15 @@ test("the page fits a small screen, in the middle of everything", limit, async (
   const name = "a-name-without-any-space-that-is-as-long-as-names-may-be-here-ok";
   await logIn(page, name);
   await connect(page, "event");
-  await status(page, `Inside as ${name}`);
+  await status(page, `Connected as ${name}`);
   await say(page, "w".repeat(300));
   await hears(page, "w".repeat(300));
   await (await page.$("#trials button")).click();
   await page.waitForSelector("#outcome:not([hidden])");
-  await page.click("summary");
+  for (const summary of await page.$$("main summary")) await summary.evaluate((element) => element.parentElement.open = true);
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+  assert.equal(await page.$eval("#status", (element) => element.getBoundingClientRect().top < 60), true, "the state scrolled away");
 });
 
 // --- the page's client alone -----------------------------------------------------------------------------------------
@@ -228,7 +315,7 @@ describe("the page's own client", () => {
     constructor() { FakeSocket.all.push(this); }
     send(data) { this.sent.push(data); }
     close() { this.readyState = 3; }
-    receive(...all) { for (const data of all) this.onmessage({ data }); }
+    receive(...all) { for (const data of all) this.onmessage?.({ data }); }
   }
   const open = '0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}';
 
@@ -268,7 +355,7 @@ describe("the page's own client", () => {
     const tick = clock(t);
     const calls = [];
     const hooks = Object.fromEntries(["connected", "refused", "event", "disconnected"].map((hook) => [hook, (...args) => calls.push([hook, ...args])]));
-    const client = new Socket({ url: "ws://x", auth: () => ({ token: "t" }), ...hooks, ...options });
+    const client = new Socket({ url: "http://x/socket.io/", auth: () => ({ token: "t" }), ...hooks, ...options });
     client.connect();
     const [socket] = FakeSocket.all;
     socket.receive(open);
@@ -348,7 +435,7 @@ describe("the page's own client", () => {
     client.close();
     assert.equal(socket.sent.at(-1), "41");
     socket.receive('42["late"]');
-    socket.onclose();
+    socket.onclose?.();
     tick(60_000);
     assert.deepEqual(calls.map(([hook]) => hook), ["connected", "disconnected"]);
     assert.equal(client.emit("too late"), false);

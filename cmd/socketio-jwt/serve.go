@@ -126,7 +126,7 @@ func withBodyDeadline(next http.Handler) http.Handler {
 }
 
 func (c *serveCommand) page(issuer *issuer) console.Options {
-	options := console.Options{Leeway: c.leeway()}
+	options := console.Options{Leeway: c.leeway(), OtherServers: true}
 	if issuer != nil {
 		options.Login, options.TokenLife = true, issuer.life
 	}

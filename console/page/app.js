@@ -1,311 +1,248 @@
-// The page: log in, come in, talk, and come back when the token's time is over.
-import { $, append, make, show, time } from "./dom.js";
+// The page: get a token, connect, send and receive events, and reconnect when the token expires.
+import { $, copyButton, fields, show, time } from "./dom.js";
+import { note, received, said, setUpEvents } from "./events.js";
+import { canRenew, currentToken, expiredToken, freshToken, renewToken, setAdmitted, setUpLogin, setVerified, subject } from "./login.js";
 import { explainRefusal, told } from "./refusal.js";
+import { chosen, needsToken, setUpForm } from "./setup.js";
 import { Socket } from "./socket.js";
-import { decode, secondsLeft } from "./token.js";
 import { setUpTrials } from "./trials.js";
-import { logPacket } from "./wire.js";
+import { logNote, logPacket } from "./wire.js";
 
 const settings = await (await fetch("console.json")).json();
 
-const url = new URL(settings.path, location.href);
-url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-url.search = "EIO=4&transport=websocket";
-
-const modes = {
-  handshake: { namespace: settings.handshake, event: false, words: "in one round trip" },
-  event: { namespace: settings.event, event: true, words: "in two round trips" },
-};
-let mode = modes.handshake;
-
-let person = null; // {username, life} of who logged in
-let token = ""; // compact serialization
-let tokenLife = 0; // seconds it had when it came here
-let socket = null; // while somebody wants to be inside
-let subject = ""; // of the admitted socket; empty while outside
+let socket = null; // while the user wants to be connected
+let identity = ""; // of the admitted socket; empty before
 let refusal = null; // what an "unauthorized" event said, until the connection ends
-let restarted = false; // whether a refusal has been answered with a fresh token since the last admission
+let renewed = false; // whether a refusal was answered with a new token since the last admission
 
-// --- the token -------------------------------------------------------------------------------------------------------
-
-// requestToken asks the development issuer.
-async function requestToken(username, life) {
-  const response = await fetch("login", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ username, life }),
-  });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error ?? `the issuer answered ${response.status}`);
-  return answer.token;
-}
-
-// freshToken is what an application's own function would be: the token at hand while it is good, then a new one. Without an
-// issuer there is no other token than the one that was pasted.
-async function freshToken() {
-  const left = decode(token) && secondsLeft(decode(token));
-  if (person && left !== null && left < 1) useToken(await requestToken(person.username, person.life));
-  return token;
-}
-
-function useToken(compact) {
-  const decoded = decode(compact);
-  if (!decoded) throw new Error("that is no token: it has three parts with dots between them");
-  token = compact;
-  tokenLife = Math.max(1, secondsLeft(decoded) ?? 1);
-  showToken(decoded);
-  updateTrials();
-}
-
-function showToken({ claims }) {
-  show($("token-none"), false);
-  show($("token"), true);
-  $("claims").replaceChildren(...Object.entries(claims).flatMap(([name, value]) => {
-    const description = make("dd", "", typeof value === "string" ? value : JSON.stringify(value));
-    if (["exp", "iat", "nbf"].includes(name) && typeof value === "number") {
-      description.append(make("span", "aside", time(new Date(value * 1000))));
-    }
-    return [make("dt", "", name), description];
-  }));
-  $("confirmed").textContent = "This is what the token says. Nobody has verified it yet.";
-  $("compact").replaceChildren(...token.split(".").flatMap((part, i) => [i ? "." : "", make("span", `part${i}`, part)]));
-  tick();
-}
-
-const clock = (seconds) => {
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
-  const two = (n) => String(n).padStart(2, "0");
-  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
-};
-
-// tick shows the time left. The server allows for clocks that differ, so an admitted socket may outstay its exp a little.
-function tick() {
-  const decoded = token && decode(token);
-  if (!decoded) return;
-  const left = secondsLeft(decoded);
-  const over = left !== null && left <= 0;
-  $("left").textContent = left === null ? "∞" : clock(Math.max(0, left));
-  $("left-words").textContent = left === null ? "no end" : !over ? "left" : subject && -left <= settings.leeway ? "over; the server allows a little more" : "over";
-  $("left-bar").style.transform = `scaleX(${left === null ? 1 : Math.max(0, Math.min(1, left / tokenLife))})`;
-  $("token").dataset.urgent = left !== null && left < 10;
-}
-setInterval(tick, 250);
-
-// --- outside and inside ----------------------------------------------------------------------------------------------
+// --- what the page shows ---------------------------------------------------------------------------------------------
 
 function setState(state, text) {
   $("status").dataset.state = state;
   $("status-text").textContent = text;
-  const inside = state === "in";
-  $("text").disabled = !inside;
-  $("say").querySelector("button").disabled = !inside;
+  $("text").disabled = !socket;
+  $("say").querySelector("button").disabled = !socket;
   $("connect").textContent = socket ? "Disconnect" : "Connect";
-  $("connect").classList.toggle("primary", !socket);
-  $("connect").classList.toggle("quiet", Boolean(socket));
-  $("connect").disabled = !socket && !token;
+  $("connect").className = socket ? "quiet" : "primary";
+  $("connect").disabled = !socket && needsToken() && !currentToken();
+  setAdmitted(identity !== "");
 }
 
-function note(text) {
-  append($("talk"), make("li", "note", make("span", "", text), make("time", "", time())), 300);
+const facts = {}; // of the present connection
+
+function showFacts(change) {
+  if (change === null) for (const name of Object.keys(facts)) delete facts[name];
+  Object.assign(facts, change);
+  fields($("facts"), facts);
+  show($("facts"), Object.keys(facts).length > 0);
 }
+
+function complain(error) {
+  $("connect-error").textContent = error ? error.message : "";
+  show($("connect-error"), Boolean(error));
+}
+
+function showSnippet() {
+  let target;
+  try {
+    target = chosen();
+  } catch (error) {
+    $("snippet").textContent = "";
+    return complain(error);
+  }
+  complain(null);
+  show($("say"), target.demo);
+  const url = new URL(target.url);
+  const options = [
+    ...(url.pathname === "/socket.io/" ? [] : [`path: ${JSON.stringify(url.pathname)}`]),
+    ...(target.transport === "websocket" ? [`transports: ["websocket"]`] : [`transports: ["polling"]`]),
+  ];
+  const payload = $("payload").value.trim().replaceAll(`"$token"`, "await freshToken()") || "{}";
+  const address = JSON.stringify(url.origin + (target.namespace === "/" ? "/" : target.namespace));
+  $("snippet").textContent = (target.event ? [
+    `import { io } from "socket.io-client";`,
+    `const socket = io(${address}, { ${options.join(", ")} });`,
+    `socket.on("connect", async () => socket.emit("authenticate", ${payload}));`,
+    `socket.on("unauthorized", (error, done) => { console.log(error.message); done(); });`,
+  ] : [
+    `import { io } from "socket.io-client";`,
+    `const socket = io(${address}, {`,
+    ...options.map((option) => `  ${option},`),
+    `  auth: async (send) => send(${payload}),`,
+    `});`,
+    `socket.on("connect_error", (error) => console.log(error.message, error.data?.reason));`,
+  ]).join("\n");
+}
+
+// --- the connection --------------------------------------------------------------------------------------------------
 
 function connect() {
+  let target;
+  try {
+    target = chosen();
+  } catch (error) {
+    return complain(error);
+  }
   show($("refusal"), false);
   refusal = null;
-  restarted = false;
-  const chosen = mode;
+  renewed = false;
   socket = new Socket({
-    url,
-    namespace: chosen.namespace,
-    auth: async () => (chosen.event ? undefined : { token: await freshToken() }),
-    connecting: () => setState("wait", "Connecting"),
-    connected: chosen.event ? authenticate : () => admitted(chosen),
+    url: target.url,
+    namespace: target.namespace,
+    transport: target.transport,
+    auth: async () => (target.event ? undefined : target.payload(await freshToken())),
+    connecting: () => {
+      logNote("", "opening", `${target.transport} to ${target.url}`);
+      setState("wait", "Connecting");
+    },
+    opened: ({ sid, pingInterval, pingTimeout }) => {
+      showFacts({ transport: target.transport, "engine sid": `${sid.slice(0, 6)}…`, heartbeat: `every ${pingInterval / 1000} s, timeout ${pingTimeout / 1000} s` });
+    },
+    connected: (sid) => {
+      showFacts({ "socket id": sid });
+      if (target.event) authenticate(target);
+      else admitted(target);
+    },
     refused: (error) => refused(told(error)),
     disconnected,
-    packet: (direction, data) => logPacket("", direction, data),
-    event: (name, args, ack) => {
-      if (name === "authenticated") admitted(chosen);
-      if (name === "said") said(...args);
-      if (name === "unauthorized") {
-        refusal = told(args[0]);
-        ack();
-      }
+    hint: (text) => {
+      logNote("", "http", text);
+      if (socket) note(text);
     },
+    packet: (direction, data) => {
+      if (data === "2") showFacts({ "last ping": time() });
+      logPacket("", direction, data);
+    },
+    event: (name, args, ack, wantsAck) => handle(target, name, args, ack, wantsAck),
   });
   socket.connect();
 }
 
-// authenticate shows the token to a namespace that holds the socket until then.
-async function authenticate() {
-  setState("wait", "Held outside");
+function handle(target, name, args, ack, wantsAck) {
+  if (target.event && name === "authenticated" && !identity) return admitted(target);
+  if (target.demo && name === "said") return said(args[0], args[1], String(args[0]) === identity);
+  if (name === "unauthorized") {
+    refusal = told(args[0]);
+    return ack();
+  }
+  received(wantsAck ? "event, wants an ack" : "event", name, args);
+}
+
+// authenticate sends the token to a namespace that holds the socket until then.
+async function authenticate(target) {
+  setState("wait", "Connected, held");
   const held = socket;
   try {
-    const fresh = await freshToken();
-    if (held === socket) socket.emit("authenticate", { token: fresh });
+    const payload = target.payload(await freshToken());
+    if (held === socket) socket.emit("authenticate", ...(payload === undefined ? [] : [payload]));
   } catch (error) {
-    if (held === socket) leave(error.message);
+    if (held === socket) leave(`${error.message}.`);
   }
 }
 
-function admitted(chosen) {
-  subject = decode(token).claims.sub ?? "somebody";
+function admitted(target) {
+  identity = subject() ?? "a guest";
   refusal = null;
-  restarted = false;
+  renewed = false;
   show($("refusal"), false);
-  setState("in", `Inside as ${subject}`);
-  note(`You came in as ${subject}, ${chosen.words}.`);
-  socket.emit("whoami", (claims) => {
-    if (claims?.sub === decode(token)?.claims.sub) $("confirmed").textContent = "The server has verified it, and gives the same claims (whoami).";
-  });
+  setState("in", `Connected as ${identity}`);
+  note(target.event ? `Connected as ${identity}, after "authenticate".` : `Connected as ${identity}.`);
+  if (target.demo) {
+    const begin = performance.now();
+    socket.emit("whoami", (claims) => {
+      showFacts({ "round trip": `${(performance.now() - begin).toFixed(1)} ms` });
+      setVerified(claims);
+    });
+  }
+  events.connected();
 }
 
+// leave ends the connection for good.
 function leave(reason) {
   const left = socket;
   socket = null;
+  identity = "";
   left?.close();
-  if (subject) note(reason);
-  subject = "";
-  setState("out", "Outside");
+  if (left) {
+    note(reason);
+    logNote("", "closed", reason);
+  }
+  events.left();
+  showFacts(null);
+  setState("out", "Disconnected");
 }
 
-// disconnected is told of every end but a refusal. After one that is final there is no delay.
+// disconnected is called for every end but a refusal. delay is null when the server does not want the client back.
 function disconnected(reason, delay) {
-  if (!socket) return; // we left
-  const said = refusal;
-  const wasInside = subject;
+  if (!socket) return; // the user disconnected
+  const why = refusal;
+  const wasAdmitted = identity !== "";
   refusal = null;
-  subject = "";
-  if (delay === null) return said ? refused(said) : leave(`The connection ended: ${reason}.`);
-  const expired = said?.reason === "token_expired";
-  if (wasInside) note(expired ? "Your token's time was over, so the server closed the connection." : `The connection was lost: ${reason}.`);
-  setState("wait", expired ? "Coming back with a fresh token" : `Coming back: ${reason}`);
-  if (expired && !person) leave("There is no issuer here to give a fresh token: paste one.");
+  identity = "";
+  logNote("", "closed", delay === null ? reason : `${reason}; next attempt in ${delay} ms`);
+  showFacts(null);
+  if (delay === null) return why ? refused(why) : leave(`Disconnected: ${reason}.`);
+  const expired = why?.reason === "token_expired";
+  if (wasAdmitted) note(expired ? "The token expired, so the server closed the connection." : `The connection was lost: ${reason}.`);
+  if (expired && !canRenew()) return leave("A pasted token cannot be renewed: paste a new one.");
+  setState("wait", expired ? "Reconnecting with a new token" : `Reconnecting: ${reason}`);
 }
 
-// refused ends the attempt, unless the token is from before a restart of this server, when a fresh one is worth a try.
+// refused ends the attempt, unless a new token is worth a try: the old one may be from before a restart of this server.
 async function refused(why) {
-  socket = null;
-  subject = "";
-  if (person && !restarted && why.code === "invalid_token") {
-    setState("wait", "Refused; asking for a fresh token");
+  identity = "";
+  showFacts(null);
+  logNote("", "refused", JSON.stringify(why));
+  if (canRenew() && needsToken() && !renewed && why.code === "invalid_token") {
+    setState("wait", "Refused; asking for a new token");
+    const mine = socket;
     try {
-      useToken(await requestToken(person.username, person.life));
+      await renewToken();
+      updateTrials();
+      if (mine !== socket) return; // the user disconnected meanwhile
       connect();
-      restarted = true;
+      renewed = true;
       return;
     } catch (error) {
-      why = { ...why, message: `${why.message}; and no fresh token: ${error.message}` };
+      why = { ...why, message: `${why.message}; and no new token: ${error.message}` };
     }
   }
+  socket = null;
+  events.left();
   setState("refused", "Refused");
-  explainRefusal($("refusal"), "You were not let in", why);
+  explainRefusal($("refusal"), "The server refused the socket", why);
 }
 
-// --- talking ---------------------------------------------------------------------------------------------------------
-
-function said(from, text) {
-  const who = String(from);
-  const initial = make("span", "initial", [...who][0]?.toUpperCase() ?? "?");
-  initial.setAttribute("aria-hidden", "true");
-  const hue = [...who].reduce((sum, c) => (sum * 31 + c.codePointAt(0)) % 360, 7);
-  initial.style.setProperty("--hue", hue);
-  append($("talk"), make("li", who === subject ? "message own" : "message",
-    initial, make("span", "who", who), make("time", "", time()), make("span", "words", String(text))), 300);
-}
-
-$("say").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = $("text").value.trim();
-  if (!text || !socket?.emit("say", text, (answer) => answer?.error && note(`Not said: ${answer.error}.`))) return;
-  $("text").value = "";
-});
-
-// --- the forms -------------------------------------------------------------------------------------------------------
-
-function complain(error) {
-  $("login-error").textContent = error ? `${error.message[0].toUpperCase()}${error.message.slice(1)}` : "";
-  show($("login-error"), Boolean(error));
-}
-
-async function logIn(event) {
-  event.preventDefault();
-  try {
-    complain(null);
-    const asked = { username: $("username").value.trim(), life: $("life").value };
-    useToken(await requestToken(asked.username, asked.life));
-    person = asked;
-  } catch (error) {
-    return complain(error);
-  }
-  begin();
-}
-
-function paste(event) {
-  event.preventDefault();
-  try {
-    complain(null);
-    useToken($("pasted").value.trim().replace(/^Bearer\s+/i, ""));
-    $("pasted").value = "";
-  } catch (error) {
-    $("pasted").select(); // so that the next paste replaces it
-    return complain(error);
-  }
-  begin();
-}
-
-// begin uses a new token: at once if somebody is inside, else when they connect.
-function begin() {
-  if (socket) return reconnect();
-  show($("refusal"), false);
-  setState("out", "Outside, with a token");
-  $("connect").focus({ preventScroll: true });
-}
-
-function reconnect() {
-  leave("You left.");
+// restart connects again because the user changed what to connect to, or as whom.
+function restart(reason) {
+  leave(reason);
   connect();
-}
-
-$("connect").addEventListener("click", () => (socket ? leave("You left.") : connect()));
-
-for (const choice of document.querySelectorAll("input[name=mode]")) {
-  choice.addEventListener("change", () => {
-    mode = modes[choice.value];
-    showSnippet();
-    if (socket) reconnect();
-  });
-}
-
-function showSnippet() {
-  const address = JSON.stringify(location.origin + mode.namespace);
-  $("snippet").textContent = (mode.event
-    ? [`import { io } from "socket.io-client";`, `const socket = io(${address});`, `socket.on("connect", async () => socket.emit("authenticate", { token: await freshToken() }));`]
-    : [`import { io } from "socket.io-client";`, `const socket = io(${address}, { auth: async (show) => show({ token: await freshToken() }) });`, `socket.on("connect_error", (error) => console.log(error.message, error.data?.reason));`]
-  ).join("\n");
 }
 
 // --- the start -------------------------------------------------------------------------------------------------------
 
-const spoken = (seconds) => (seconds % 3600 === 0 ? `${seconds / 3600} h` : seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`);
-
-const updateTrials = setUpTrials({
-  where: () => ({ url, mode }),
-  goodToken: () => token,
-  expiredToken: settings.login ? () => requestToken(person?.username ?? "ada", "-5m") : null,
+const events = setUpEvents({
+  emit: (...args) => Boolean(identity && socket?.emit(...args)),
+  wanted: () => socket !== null,
 });
 
-if (settings.login) {
-  const lives = [settings.tokenLife, 60, 20].filter((seconds, i) => i === 0 || seconds < settings.tokenLife);
-  $("life").append(...lives.map((seconds) => {
-    const option = make("option", "", spoken(seconds));
-    option.value = `${seconds}s`;
-    return option;
-  }));
-  $("login").addEventListener("submit", logIn);
-} else {
-  $("login-heading").textContent = "Bring a token";
-  $("paste").addEventListener("submit", paste);
-}
-show($(settings.login ? "login" : "paste"), true);
+const updateTrials = setUpTrials({ where: chosen, goodToken: currentToken, expiredToken: settings.login ? expiredToken : null });
+
+setUpForm(settings, () => {
+  showSnippet();
+  if (socket) restart("Reconnecting with the new settings.");
+  else setState($("status").dataset.state, $("status-text").textContent);
+}, complain);
+
+setUpLogin(settings, () => {
+  updateTrials();
+  if (socket) return restart("Reconnecting with the new token.");
+  show($("refusal"), false);
+  setState("out", "Disconnected");
+  $("connect").focus({ preventScroll: true });
+});
+
+$("connect").addEventListener("click", () => (socket ? leave("Disconnected by you.") : connect()));
+copyButton($("copy-snippet"), () => $("snippet").textContent);
 showSnippet();
-setState("out", "Outside");
+setState("out", "Disconnected");

@@ -1,21 +1,145 @@
-// A small Socket.IO client: Engine.IO 4 over WebSocket and one namespace of Socket.IO 5, which is what this page needs.
-// It can receive binary attachments and never sends any. Real applications use socket.io-client, which also polls,
-// upgrades, and shares one connection among namespaces.
+// A small Socket.IO client for this page: Engine.IO 4 over WebSocket or HTTP long-polling, and one namespace of Socket.IO 5.
+// It receives binary attachments and never sends any. Applications use socket.io-client, which also upgrades from one
+// transport to the other and shares one connection among namespaces.
 
 const [CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK] = [0, 1, 2, 3, 4, 5, 6];
 
 const openTimeout = 10_000; // from the start of a connection to the answer to CONNECT
 const firstDelay = 500;
 const lastDelay = 8_000;
-const settled = 5_000; // a connection that lasted this long makes the next delay the first again
+const settled = 5_000; // a connection that lasted this long resets the reconnection delay
 
-// Options: url (of the WebSocket), namespace, auth (a function, possibly async, whose result goes with CONNECT), reconnect,
-// and what to call, all of it optional: connecting(), connected(sid), refused({message, data}), event(name, args, ack),
-// disconnected(reason, delay), where delay is the time in ms until it tries again or null, and packet(direction, data).
+// address returns the URL of a transport at a server's URL.
+function address(url, transport) {
+  const target = new URL(url);
+  if (transport === "websocket") target.protocol = target.protocol.replace("http", "ws");
+  target.searchParams.set("EIO", "4");
+  target.searchParams.set("transport", transport);
+  return target;
+}
+
+// A transport calls receive(data) for each packet and lost(reason) once, unless it was closed before.
+
+class WebSocketTransport {
+  #ws;
+
+  constructor(url, { receive, lost }) {
+    const ws = new WebSocket(address(url, "websocket"));
+    ws.binaryType = "arraybuffer";
+    ws.onmessage = (event) => receive(event.data);
+    ws.onclose = (event) => lost(describeClose(event));
+    this.#ws = ws;
+  }
+
+  send(data) {
+    if (this.#ws.readyState === WebSocket.OPEN) this.#ws.send(data);
+  }
+
+  close() {
+    this.#ws.onmessage = this.#ws.onclose = null;
+    this.#ws.close();
+  }
+}
+
+// diagnose asks a server that cannot be reached by WebSocket over HTTP, since browsers do not tell pages the status of a
+// refused handshake.
+async function diagnose(url) {
+  try {
+    const target = address(url, "polling");
+    const response = await fetch(target, { cache: "no-store" });
+    const body = await response.text();
+    if (!response.ok) return `HTTP ${response.status} ${body.slice(0, 200)}`;
+    target.searchParams.set("sid", JSON.parse(body.slice(1)).sid);
+    fetch(target, { method: "POST", body: "1" }).catch(() => {});
+    return "Long-polling works, so something between this page and the server does not pass WebSockets.";
+  } catch {
+    return "There is no answer by HTTP either: the server is down, the URL is wrong, or the server does not allow this page's origin.";
+  }
+}
+
+function describeClose(event) {
+  if (!event?.code) return "the connection was closed";
+  return `the connection was closed (WebSocket code ${event.code}${event.reason ? `, ${event.reason}` : ""})`;
+}
+
+class PollingTransport {
+  #url;
+  #hooks;
+  #queue = [];
+  #posting = false;
+  #ended = new AbortController();
+
+  constructor(url, hooks) {
+    this.#url = address(url, "polling");
+    this.#hooks = hooks;
+    this.#poll();
+  }
+
+  async #poll() {
+    while (!this.#ended.signal.aborted) {
+      const body = await this.#request("GET");
+      if (body === null) return;
+      for (const packet of body.split("\x1e")) {
+        if (this.#ended.signal.aborted) return;
+        if (packet[0] === "0") this.#url.searchParams.set("sid", JSON.parse(packet.slice(1)).sid);
+        this.#hooks.receive(packet[0] === "b" ? Uint8Array.from(atob(packet.slice(1)), (c) => c.charCodeAt(0)).buffer : packet);
+      }
+    }
+  }
+
+  send(data) {
+    this.#queue.push(data);
+    if (!this.#posting) this.#post();
+  }
+
+  async #post() {
+    this.#posting = true;
+    while (this.#queue.length > 0) {
+      if (await this.#request("POST", this.#queue.splice(0).join("\x1e")) === null) break;
+    }
+    this.#posting = false;
+  }
+
+  // request returns the body of the response, or null when the transport has ended.
+  async #request(method, body) {
+    try {
+      const response = await fetch(this.#url, { method, body, cache: "no-store", signal: this.#ended.signal });
+      const text = await response.text();
+      if (response.ok) return text;
+      this.#lost(`HTTP ${response.status} ${text.slice(0, 200)}`);
+    } catch (error) {
+      this.#lost(`the server did not answer (${error.message})`);
+    }
+    return null;
+  }
+
+  #lost(reason) {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    this.#hooks.lost(reason);
+  }
+
+  close() {
+    const last = [...this.#queue.splice(0), "1"].join("\x1e");
+    const known = this.#url.searchParams.has("sid");
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    if (known) fetch(this.#url, { method: "POST", body: last, keepalive: true }).catch(() => {});
+  }
+}
+
+// Socket is one namespace on one connection, which it opens again after a loss.
+//
+// Options: url (http or https, with the path of the server), transport ("websocket" or "polling"), namespace, auth (a function,
+// possibly async, whose result goes with CONNECT), reconnect, and hooks, all optional: connecting(), opened(handshake),
+// connected(sid), refused({message, data}), event(name, args, ack, wantsAck), packet(direction, data), disconnected(reason,
+// delay), where delay is the time in ms until the next attempt, or null when there is none, and hint(text), which says more about
+// a connection that could not be opened.
 export class Socket {
   #options;
-  #ws = null;
+  #transport = null;
   #wanted = false; // whether to come back after a loss
+  #opened = false; // whether this connection has received anything
   #joined = false;
   #openedAt = 0;
   #attempts = 0;
@@ -27,7 +151,7 @@ export class Socket {
   #again = 0; // the timer of the next attempt
 
   constructor(options) {
-    this.#options = { namespace: "/", auth: () => undefined, reconnect: true, ...options };
+    this.#options = { namespace: "/", transport: "websocket", auth: () => undefined, reconnect: true, ...options };
   }
 
   connect() {
@@ -37,14 +161,14 @@ export class Socket {
     this.#open();
   }
 
-  // close leaves for good. disconnected is called if there was anything to leave.
+  // close leaves for good. disconnected is called if the socket was open or about to be.
   close() {
     if (!this.#wanted) return;
     if (this.#joined) this.#send(DISCONNECT, "");
-    this.#end("left");
+    this.#end("closed by this page");
   }
 
-  // emit sends an event and reports whether it could; a function as its last argument hears the acknowledgement.
+  // emit sends an event and reports whether it could. A function as the last argument receives the acknowledgement.
   emit(name, ...args) {
     if (!this.#joined) return false;
     let id = "";
@@ -62,31 +186,33 @@ export class Socket {
 
   #open() {
     this.#call("connecting");
-    const ws = new WebSocket(this.#options.url);
-    ws.binaryType = "arraybuffer";
-    ws.onmessage = (event) => ws === this.#ws && this.#receive(event.data);
-    ws.onclose = () => ws === this.#ws && this.#lost("the connection was closed");
-    this.#ws = ws;
+    const Transport = this.#options.transport === "polling" ? PollingTransport : WebSocketTransport;
+    const transport = new Transport(this.#options.url, {
+      receive: (data) => transport === this.#transport && this.#receive(data),
+      lost: (reason) => transport === this.#transport && this.#lost(reason),
+    });
+    this.#transport = transport;
+    this.#opened = false;
     this.#openedAt = Date.now();
     this.#watch(openTimeout);
   }
 
-  // watch ends the connection when nothing comes for that long.
+  // watch ends the connection when nothing is received for that long.
   #watch(ms) {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#lost("nothing came for too long"), ms);
+    this.#silence = setTimeout(() => this.#lost(`nothing was received for ${Math.round(ms / 1000)} s`), ms);
   }
 
-  // drop forgets the connection; what still comes from it is not listened to.
+  // drop forgets the connection. What it still delivers is ignored.
   #drop() {
-    const ws = this.#ws;
-    this.#ws = null;
+    const transport = this.#transport;
+    this.#transport = null;
     this.#joined = false;
     this.#partial = null;
     this.#acks.clear();
     clearTimeout(this.#silence);
     clearTimeout(this.#again);
-    ws?.close();
+    transport?.close();
   }
 
   // end stops trying.
@@ -96,14 +222,16 @@ export class Socket {
     if (reason) this.#call("disconnected", reason, null);
   }
 
-  // lost comes back later, if that is wanted: a closed connection is temporary, other than a refusal.
+  // lost schedules the next attempt: a closed transport is temporary, a refusal is not.
   #lost(reason) {
     const stayed = this.#joined && Date.now() - this.#openedAt > settled;
+    const { transport, url, hint } = this.#options;
+    if (!this.#opened && this.#attempts === 0 && transport === "websocket" && hint) diagnose(url).then(hint);
     this.#drop();
     if (!this.#options.reconnect) return this.#end(reason);
     if (stayed) this.#attempts = 0;
     const longest = Math.min(lastDelay, firstDelay * 2 ** this.#attempts++);
-    const delay = Math.round(longest * (0.75 + Math.random() / 2)); // so that not all come back at once
+    const delay = Math.round(longest * (0.75 + Math.random() / 2)); // so that clients do not return all at once
     this.#again = setTimeout(() => this.#open(), delay);
     this.#call("disconnected", reason, delay);
   }
@@ -114,41 +242,43 @@ export class Socket {
   }
 
   #write(data) {
-    if (this.#ws?.readyState !== WebSocket.OPEN) return;
+    if (!this.#transport) return;
     this.#call("packet", "out", data);
-    this.#ws.send(data);
+    this.#transport.send(data);
   }
 
-  // receive takes what one WebSocket message holds: an attachment, or an Engine.IO packet.
+  // receive takes one Engine.IO packet, or an attachment.
   #receive(data) {
+    this.#opened = true;
     this.#call("packet", "in", data);
     try {
       if (typeof data !== "string") return this.#attachment(data);
       const rest = data.slice(1);
       switch (data[0]) {
-        case "0": return this.#opened(JSON.parse(rest));
+        case "0": return this.#join(JSON.parse(rest));
         case "1": return this.#lost("the server closed the connection");
         case "2": this.#watch(this.#patience); return this.#write(`3${rest}`);
         case "4": return this.#message(rest);
       }
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      this.#lost("the server sent something that is not the protocol");
+      this.#lost("the server sent a malformed packet");
     }
   }
 
-  async #opened({ pingInterval, pingTimeout }) {
-    this.#patience = pingInterval + pingTimeout;
+  async #join(handshake) {
+    this.#patience = handshake.pingInterval + handshake.pingTimeout;
     this.#watch(Math.min(this.#patience, openTimeout));
-    const ws = this.#ws;
+    this.#call("opened", handshake);
+    const transport = this.#transport;
     let payload;
     try {
       payload = await this.#options.auth();
     } catch (error) {
-      if (ws === this.#ws) this.#lost(error.message);
+      if (transport === this.#transport) this.#lost(error.message);
       return;
     }
-    if (ws === this.#ws) this.#send(CONNECT, payload === undefined ? "" : JSON.stringify(payload));
+    if (transport === this.#transport) this.#send(CONNECT, payload === undefined ? "" : JSON.stringify(payload));
   }
 
   #message(text) {
@@ -177,11 +307,11 @@ export class Socket {
         this.#end();
         return this.#call("refused", data);
       case DISCONNECT:
-        return this.#end("the server sent us away");
+        return this.#end("the server sent DISCONNECT");
       case EVENT:
       case BINARY_EVENT: {
         const [name, ...args] = data;
-        return this.#call("event", name, args, (...answer) => id !== null && this.#send(ACK, id + JSON.stringify(answer)));
+        return this.#call("event", name, args, (...answer) => id !== null && this.#send(ACK, id + JSON.stringify(answer)), id !== null);
       }
       case ACK:
       case BINARY_ACK: {
@@ -193,7 +323,7 @@ export class Socket {
   }
 }
 
-// parse reads "type[attachments-][/namespace,][ack id][JSON]"; it puts the buffers where their placeholders are.
+// parse reads "type[attachments-][/namespace,][ack id][JSON]" and puts the buffers where their placeholders are.
 function parse(text, buffers = []) {
   const match = /^([0-6])(?:(\d+)-)?(?:(\/[^,]*),?)?(\d+)?(.*)$/s.exec(text);
   if (!match) throw new SyntaxError("not a packet");

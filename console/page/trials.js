@@ -1,23 +1,23 @@
-// Knocking with tokens that must not open: each is one connection, without coming back.
+// Bad tokens: each trial is a connection of its own, which does not reconnect.
 import { $, make } from "./dom.js";
 import { explainRefusal, told } from "./refusal.js";
 import { Socket } from "./socket.js";
 import { misSigned, renamed, unsigned } from "./token.js";
-import { logPacket } from "./wire.js";
+import { logNote, logPacket } from "./wire.js";
 
 const patience = 12_000;
 
-// Each makes its token from a good one; those that need none work before anybody has logged in.
+// Each makes its token from a good one. Those that need none work before the login.
 const trials = [
   { name: "No token", make: () => undefined },
   { name: "Not a token", make: () => "open-sesame" },
   { name: "Wrong signature", from: true, make: misSigned },
-  { name: "Another name", from: true, make: (good) => renamed(good, "root") },
+  { name: "Another subject", from: true, make: (good) => renamed(good, "root") },
   { name: "Unsigned", from: true, make: unsigned },
 ];
 
-// knock resolves with what came of a connection with that token.
-function knock({ url, mode }, name, token) {
+// attempt resolves with the outcome of a connection with that payload: {admitted}, {refusal}, or {reason} when there is none.
+function attempt({ url, namespace, transport, event: byEvent }, name, payload) {
   return new Promise((resolve) => {
     let refusal;
     let timer = 0;
@@ -26,14 +26,14 @@ function knock({ url, mode }, name, token) {
       resolve(outcome);
       socket.close();
     };
-    const payload = token === undefined ? {} : { token };
+    const connection = name.toLowerCase();
     const socket = new Socket({
-      url,
-      namespace: mode.namespace,
+      url, namespace, transport,
       reconnect: false,
-      auth: () => (mode.event ? undefined : payload),
-      packet: (direction, data) => logPacket(name.toLowerCase(), direction, data),
-      connected: () => (mode.event ? socket.emit("authenticate", payload) : end({ admitted: true })),
+      auth: () => (byEvent ? undefined : payload),
+      packet: (direction, data) => logPacket(connection, direction, data),
+      hint: (text) => logNote(connection, "http", text),
+      connected: () => (byEvent ? socket.emit("authenticate", payload) : end({ admitted: true })),
       event: (event, [first], ack) => {
         if (event === "authenticated") end({ admitted: true });
         if (event !== "unauthorized") return;
@@ -41,9 +41,12 @@ function knock({ url, mode }, name, token) {
         ack();
       },
       refused: (error) => end({ refusal: told(error) }),
-      disconnected: (reason) => end(refusal ? { refusal } : { reason }),
+      disconnected: (reason) => {
+        logNote(connection, "closed", reason);
+        end(refusal ? { refusal } : { reason });
+      },
     });
-    timer = setTimeout(() => end({ reason: "no answer came" }), patience);
+    timer = setTimeout(() => end({ reason: `no answer within ${patience / 1000} s` }), patience);
     socket.connect();
   });
 }
@@ -51,14 +54,14 @@ function knock({ url, mode }, name, token) {
 function report({ admitted, refusal, reason }, name) {
   const outcome = $("outcome");
   if (refusal) return explainRefusal(outcome, `“${name}” was refused`, refusal);
-  outcome.replaceChildren(make("p", "headline", admitted ? `“${name}” was let in` : `“${name}” came to nothing`));
-  outcome.append(make("p", "", admitted ? "That should not have happened: tell whoever looks after this server." : `No verdict: ${reason}.`));
+  outcome.replaceChildren(make("p", "headline", admitted ? `“${name}” was admitted` : `“${name}” had no result`));
+  outcome.append(make("p", "", admitted ? "The server admitted a socket without a valid token. Check its configuration." : `There was no answer: ${reason}.`));
   outcome.dataset.verdict = admitted ? "admitted" : "none";
   outcome.hidden = false;
 }
 
-// setUpTrials makes the buttons. where() gives the present url and mode, goodToken() the present token, and
-// expiredToken(), if this server has an issuer, one that is over. It returns what to call when the token changes.
+// setUpTrials makes the buttons. where() returns the chosen connection, goodToken() the present token, and expiredToken(), if
+// this server has an issuer, one that has expired. It returns what to call when the token changes.
 export function setUpTrials({ where, goodToken, expiredToken }) {
   const all = expiredToken ? [...trials, { name: "Expired", make: expiredToken }] : trials;
   const buttons = all.map((trial) => {
@@ -68,7 +71,7 @@ export function setUpTrials({ where, goodToken, expiredToken }) {
       button.setAttribute("aria-busy", "true");
       try {
         const token = await trial.make(goodToken());
-        report(await knock(where(), trial.name, token), trial.name);
+        report(await attempt(where(), trial.name, token === undefined ? {} : { token }), trial.name);
       } catch (error) {
         report({ reason: error.message }, trial.name);
       } finally {
@@ -80,7 +83,7 @@ export function setUpTrials({ where, goodToken, expiredToken }) {
   $("trials").replaceChildren(...buttons);
   const update = () => all.forEach((trial, i) => {
     buttons[i].disabled = Boolean(trial.from) && !goodToken();
-    buttons[i].title = buttons[i].disabled ? "Needs a token to spoil" : "";
+    buttons[i].title = buttons[i].disabled ? "Needs a good token to start from" : "";
   });
   update();
   return update;
