@@ -1,12 +1,7 @@
 // Who is let in, who is not, and what those see who wait outside: both modes, all clients, all transports, one server.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import {
-  allVersions, arrive, ask, assertRefused, assertTransport, attempt, dial, door, enter, gates, heard, isOld, mint, refusals, renew, shown, startServer, toldTo,
-  transports, within,
-} from "./harness.mjs";
-
-const limit = { timeout: 30_000 };
+import { allVersions, arrive, ask, assertRefused, assertTransport, attempt, dial, door, enter, gates, heard, isOld, limit, mint, refusals, renew, shown, startServer, toldTo, transports, within } from "./harness.mjs";
 
 let server;
 before(async () => { server = await startServer(["-eio3"]); });

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { once } from "node:events";
 import { dirname, join } from "node:path";
 import puppeteer from "puppeteer-core";
-import { attempt } from "./harness.mjs";
+import { attempt, patience } from "./harness.mjs";
 
 const require = createRequire(import.meta.url);
 
@@ -29,7 +29,7 @@ export async function tab(t, browser, url) {
   const context = await browser.createBrowserContext();
   t.after(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(patience);
   await page.goto(url);
   return page;
 }
@@ -45,7 +45,7 @@ function talk(io, { url, query, texts, bytes, options }) {
   return new Promise((resolve) => {
     const socket = io(url, { forceNew: true, reconnection: false, query, ...options });
     const outcome = { said: [] };
-    const timer = setTimeout(() => end({ late: true }), 10_000);
+    const timer = setTimeout(() => end({ late: true }), 60_000);
     const end = (more) => {
       clearTimeout(timer);
       resolve({ ...outcome, ...more });

@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { attemptIn, bundle, converse, launch, serveElsewhere, tab } from "./browser.mjs";
-import { allVersions, assertRefused, door, gates, mint, oldVersions, pause, refusals, startServer, toldTo, transports } from "./harness.mjs";
+import { allVersions, assertRefused, door, gates, limit, mint, oldVersions, patience, pause, refusals, startServer, toldTo, transports } from "./harness.mjs";
 
-const limit = { timeout: 60_000 };
 const packages = { "4.8.4": "socket.io-client", "3.1.3": "socket.io-client-3", "2.5.0": "socket.io-client-2", "1.7.4": "socket.io-client-1" };
 const final = (transport) => (transport === "polling" ? "polling" : "websocket");
 
@@ -64,7 +63,7 @@ for (const transport of ["polling", "websocket"]) for (const [where, host] of Ob
       // The transport failed; no namespace answered.
       assert.match(outcome.error.message, /^(xhr poll error|websocket error)$/);
       const logged = () => server.log.some((line) => line.includes(origin) && line.includes("Origins"));
-      for (let waited = 0; !logged() && waited < 5_000; waited += 20) await pause(20); // the log comes by a pipe of its own
+      for (let waited = 0; !logged() && waited < patience; waited += 20) await pause(20); // the log comes by a pipe of its own
       assert.ok(logged(), `no line in the log names ${origin} and the option`);
     };
 

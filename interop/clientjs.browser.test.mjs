@@ -2,9 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, serveElsewhere, tab } from "./browser.mjs";
-import { mint, refusals, startServer, transports } from "./harness.mjs";
-
-const limit = { timeout: 60_000 };
+import { limit, mint, refusals, startServer, transports } from "./harness.mjs";
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -28,7 +26,7 @@ function visit({ url, way, old, tokens, transports }) {
       resolve({ subjects, ...more });
       socket.close();
     };
-    setTimeout(() => end({ late: true }), 10_000);
+    setTimeout(() => end({ late: true }), 60_000);
     socket.on("welcome", (subject) => {
       subjects.push(subject);
       if (subjects.length === 2) end();

@@ -2,11 +2,7 @@
 // and a server that does not take them.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import {
-  arrive, ask, assertRefused, assertTransport, attempt, dial, enter, gates, heard, mint, oldVersions, refusals, startServer, transports, versions,
-} from "./harness.mjs";
-
-const limit = { timeout: 30_000 };
+import { arrive, ask, assertRefused, assertTransport, attempt, dial, enter, gates, heard, limit, mint, oldVersions, refusals, startServer, transports, versions } from "./harness.mjs";
 
 let server;
 let plain;

@@ -34,8 +34,13 @@ export const gates = { handshake: "/", event: "/admin" };
 
 // --- waiting ---------------------------------------------------------------------------------------------------------
 
+// limit is the ceiling of a test, and patience that of one wait in it. They end what would never end by itself, and are no
+// measure of speed: the machine may be busy with something else.
+export const limit = { timeout: 240_000 };
+export const patience = 60_000;
+
 // within rejects, naming what was waited for, when a promise takes longer than ms.
-export function within(promise, what, ms = 10_000) {
+export function within(promise, what, ms = patience) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what}: nothing within ${ms} ms`)), ms);
@@ -147,7 +152,7 @@ export function attempt(io, { url, namespace, mode, payload, transports, afterUp
     const credentials = io.protocol === 4 ? { query: shown } : { auth: shown };
     const socket = io(url + namespace, { forceNew: true, reconnection: false, autoConnect: false, transports, ...credentials, ...options });
     const outcome = { admitted: false };
-    const timer = setTimeout(() => end({ late: true }), 10_000);
+    const timer = setTimeout(() => end({ late: true }), 60_000);
     const end = (more) => {
       clearTimeout(timer);
       resolve({ ...outcome, transport: socket.io.engine.transport.name, ...more });
@@ -260,12 +265,12 @@ export async function start(binary, args, env) {
   const ended = ([code, signal]) => `${binary} ended (${signal ?? code})\n${log.slice(-20).join("\n")}`;
   const failed = exited.then((how) => Promise.reject(new Error(ended(how))));
   failed.catch(() => {});
-  const [line] = await within(Promise.race([once(lines, "line"), failed]), `the first line of ${binary}`, 30_000);
+  const [line] = await within(Promise.race([once(lines, "line"), failed]), `the first line of ${binary}`);
   // stop asks the program to end and checks that it ends well, open connections or not. It may be called again.
   let stopping;
   const stop = () => stopping ??= (async () => {
     child.kill("SIGTERM");
-    const how = await within(exited, `the end of ${binary}`, 20_000).finally(remove);
+    const how = await within(exited, `the end of ${binary}`).finally(remove);
     assert.deepEqual(how, [0, null], ended(how));
   })();
   const kill = async () => {

@@ -4,9 +4,8 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { describe, test } from "node:test";
-import { ask, audience, dial, heard, issuer, pause, startServer, transports, versions } from "./harness.mjs";
+import { ask, audience, dial, heard, issuer, limit, pause, startServer, transports, versions } from "./harness.mjs";
 
-const limit = { timeout: 60_000 };
 const namespaces = { handshake: "/issuer", event: "/issuer-event" };
 
 // publisher is an issuer with one key, whose set is at the same URL each time that it is up.
@@ -72,7 +71,7 @@ describe("keys that an issuer publishes", { concurrency: true }, () => {
     const server = await startServer(["-keys", publisher.url]);
     t.after(() => server.stop());
     const sockets = everybody.map((one) => ({ ...one, socket: come(t, publisher, { ...one, url: server.url }) }));
-    const welcomed = sockets.map(({ who, socket }) => heard(socket, "welcome", 30_000).then(() => who));
+    const welcomed = sockets.map(({ who, socket }) => heard(socket, "welcome").then(() => who));
     assert.equal(await Promise.race([...welcomed, pause(5_000).then(() => "nobody")]), "nobody");
     await publisher.open();
     t.after(() => publisher.close());
@@ -88,7 +87,7 @@ describe("keys that an issuer publishes", { concurrency: true }, () => {
     await publisher.open();
     const server = await startServer(["-keys", publisher.url]);
     t.after(() => server.stop());
-    const enter = () => Promise.all(everybody.map((one) => heard(come(t, publisher, { ...one, url: server.url }), "welcome", 20_000)));
+    const enter = () => Promise.all(everybody.map((one) => heard(come(t, publisher, { ...one, url: server.url }), "welcome")));
     await enter();
     await publisher.close();
     await enter();

@@ -1,9 +1,8 @@
 // How it ends, and who comes back: expiry, restarts, deadlines, grace, and one namespace among several.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { allVersions, arrive, ask, assertTransport, dial, enter, gates, heard, isOld, mint, pause, renew, startServer, transports } from "./harness.mjs";
+import { allVersions, arrive, ask, assertTransport, dial, enter, gates, heard, isOld, limit, mint, renew, startServer, transports, within } from "./harness.mjs";
 
-const limit = { timeout: 60_000 };
 const soon = (seconds) => Math.floor(Date.now() / 1000) + seconds;
 const comesBack = { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200, randomizationFactor: 0 };
 
@@ -18,9 +17,9 @@ const each = (names, todo) => {
 describe("after expiry both namespaces of a connection come back with a fresh token", { concurrency: true }, () => {
   const pairs = { handshake: ["/", "/second"], event: ["/admin", "/admin-second"], both: ["/", "/admin"] };
   each(Object.keys(pairs), ({ version, io, transport, name: mode }) => test(`${version} by ${transport}, ${mode}`, limit, async (t) => {
-    // The first token is good for a moment, and the ones asked for later for long.
+    // The first token is good long enough to be admitted on a busy machine, and those asked for later for a minute.
     let asked = 0;
-    const current = mint({ exp: soon(3), sub: "first" });
+    const current = mint({ exp: soon(12), sub: "first" });
     const payload = () => ({ token: asked++ < 2 ? current : mint({ sub: "fresh" }) });
 
     const options = { transports: transports[transport], autoConnect: false, ...comesBack };
@@ -53,16 +52,23 @@ describe("after expiry both namespaces of a connection come back with a fresh to
   }));
 });
 
+// beats waits for n pings of an engine: those it receives, or in Engine.IO 3 those it sends.
+const beats = (engine, n) => within(new Promise((resolve) => {
+  const count = ({ type }) => type === "ping" && --n === 0 && resolve();
+  engine.on("packet", count);
+  engine.on("packetCreate", count);
+}), "heartbeats");
+
 test("connections outlive their heartbeats", limit, async (t) => {
   // In Engine.IO 3 it is the client that pings.
-  const beating = await startServer(["-eio3", "-heartbeat", "400ms"]);
+  const beating = await startServer(["-eio3", "-heartbeat", "1s"]);
   t.after(() => beating.stop());
   const everybody = [];
   each([""], ({ version, io, transport }) => everybody.push((async () => {
     const socket = await enter(t, io, { url: beating.url, transport, mode: "handshake" });
     const left = [];
     socket.on("disconnect", (reason) => left.push(reason));
-    await pause(5_000); // twice as long as silence would be borne
+    await beats(socket.io.engine, 4);
     assert.deepEqual(left, [], `${version} by ${transport}`);
     assert.deepEqual(await ask(socket, "echo", "still here"), ["still here"]);
   })()));
@@ -85,7 +91,7 @@ describe("a restart of the server", limit, () => {
       socket.on("disconnect", (reason) => left.push(reason));
       everybody.push({ who: `${version} by ${transport}, ${mode}`, socket, left, transport });
     });
-    const welcomed = () => Promise.all(everybody.map(({ socket }) => heard(socket, "welcome", 20_000)));
+    const welcomed = () => Promise.all(everybody.map(({ socket }) => heard(socket, "welcome")));
     await welcomed();
     await Promise.all(everybody.map(({ socket, transport }) => assertTransport(socket, transport)));
 
@@ -108,7 +114,7 @@ for (const revision of [3, 4]) test(`a peer of Engine.IO ${revision} that vanish
   assert.match(await response.text(), revision === 3 ? /^\d+:0\{/ : /^0\{/);
   const begin = Date.now();
   await polled.stop();
-  assert.ok(Date.now() - begin < 5_000, `it took ${Date.now() - begin} ms`);
+  assert.ok(Date.now() - begin < 25_000, `it took ${Date.now() - begin} ms`); // a session that closes waits 30 s for a poll
 });
 
 describe("the deadline and the grace of the event mode", { concurrency: true }, () => {
@@ -139,17 +145,17 @@ describe("the deadline and the grace of the event mode", { concurrency: true }, 
 
     test(`${version} by ${transport}: more early events than are kept end the connection`, limit, async (t) => {
       const socket = await outside(t, "/admin");
-      const gone = heard(socket, "disconnect", 3_000);
+      const gone = heard(socket, "disconnect");
       for (let n = 0; n < 17; n++) socket.emit("seq", n);
       assert.equal((await gone)[0], "transport close");
     });
 
     test(`${version} by ${transport}: acknowledging the refusal ends the grace`, limit, async (t) => {
-      // The grace of this namespace is much longer than the bound here, and so is its deadline.
+      // The grace and the deadline of this namespace are longer than this test may take.
       const socket = await outside(t, "/admin");
       socket.emit("authenticate", { token: "bad" });
       const [, ack] = await heard(socket, "unauthorized");
-      const gone = heard(socket, "disconnect", 3_000);
+      const gone = heard(socket, "disconnect");
       ack();
       assert.equal((await gone)[0], "io server disconnect");
     });
@@ -161,8 +167,8 @@ describe("the deadline and the grace of the event mode", { concurrency: true }, 
       socket.emit("authenticate", { token: "bad" });
       await heard(socket, "unauthorized");
       socket.emit("authenticate", { token: mint() });
-      // Well before the deadline of this namespace.
-      assert.equal((await heard(socket, "disconnect", 3_000))[0], "io server disconnect");
+      // The deadline of this namespace is longer than this test may take.
+      assert.equal((await heard(socket, "disconnect"))[0], "io server disconnect");
       assert.equal(admitted, false);
     });
 

@@ -5,9 +5,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { launch, tab } from "./browser.mjs";
-import { audience, here, issuer, mint, refusals, secret, startCommand } from "./harness.mjs";
+import { audience, here, issuer, limit, mint, refusals, secret, startCommand } from "./harness.mjs";
 
-const limit = { timeout: 60_000 };
 const namespaces = { handshake: "/", event: "/admin" };
 
 let browser;

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import socketio
 
-BOUND = 10  # seconds for each wait
+BOUND = 60  # seconds for each wait
 
 
 def attempt(url, namespace, mode, transports, payload):
@@ -39,7 +39,7 @@ def attempt(url, namespace, mode, transports, payload):
     try:
         auth = payload if mode == "handshake" else None
         # After a refusal connect() goes on waiting for this long before it raises.
-        sio.connect(url, auth=auth, namespaces=[namespace], transports=transports, wait_timeout=3)
+        sio.connect(url, auth=auth, namespaces=[namespace], transports=transports, wait_timeout=BOUND)
     except socketio.exceptions.ConnectionError:
         wait("connect_error")
         return outcome

@@ -2,9 +2,8 @@
 // one is served. The namespaces have a key function that does what the token asks for.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { allVersions, ask, assertRefused, attempt, dial, enter, heard, isOld, mint, refusals, seal, startServer, transports } from "./harness.mjs";
+import { allVersions, ask, assertRefused, attempt, dial, enter, heard, isOld, limit, mint, refusals, seal, startServer, transports } from "./harness.mjs";
 
-const limit = { timeout: 30_000 };
 const rooms = { handshake: "/keys", event: "/keys-event" };
 const twice = { message: "more than one token provided", code: "credentials_bad_format", reason: "token_conflict" };
 

@@ -40,7 +40,7 @@ async function assertPortFree() {
 
 before(async () => {
   await assertPortFree();
-  const npm = (...args) => run("npm", [...args, "--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier"], { cwd: dir, timeout: 120_000 });
+  const npm = (...args) => run("npm", [...args, "--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier"], { cwd: dir, timeout: 300_000 });
   await npm("pack", "socketio-jwt@4.6.2");
   assert.equal(createHash("sha512").update(readFileSync(join(dir, suite.name))).digest("base64"), suite.sha512, "these are not the tests as they were published");
   await run("tar", ["-xzf", suite.name], { cwd: dir });
@@ -64,12 +64,12 @@ function prepare(version) {
 // runFile runs one test file in a process of its own, since the tests leave clients behind that would come back to the server
 // of the next file. It gives mocha's report.
 async function runFile(cwd, file) {
-  const child = spawn(process.execPath, [join(dir, "node_modules", "mocha", "bin", "_mocha"), "--reporter", "json", join("test", file)], {
+  const child = spawn(process.execPath, [join(dir, "node_modules", "mocha", "bin", "_mocha"), "--reporter", "json", "--timeout", "60000", join("test", file)], {
     cwd, detached: true, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, GORACE: "halt_on_error=1 atexit_sleep_ms=10" },
   });
   const kill = () => { try { process.kill(-child.pid, "SIGKILL"); } catch { /* nobody of its group is left */ } };
   leftovers.add(kill);
-  const late = setTimeout(kill, 90_000);
+  const late = setTimeout(kill, 300_000);
   const [out, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
   clearTimeout(late);
   leftovers.delete(kill);
@@ -81,7 +81,7 @@ async function runFile(cwd, file) {
 }
 
 for (const version of Object.keys(clients)) {
-  test(`all ${suite.tests} tests of socketio-jwt 4.6.2 with client ${version}`, { timeout: 300_000 }, async () => {
+  test(`all ${suite.tests} tests of socketio-jwt 4.6.2 with client ${version}`, { timeout: 600_000 }, async () => {
     const cwd = prepare(version);
     const files = readdirSync(join(cwd, "test")).filter((name) => name.endsWith(".test.js"));
     const reports = [];
@@ -93,11 +93,11 @@ for (const version of Object.keys(clients)) {
 }
 
 // The one test among them that a secret function could fail sends a token that no secret would make good.
-describe("the secret is that of the user whom the token names", { timeout: 60_000 }, () => {
+describe("the secret is that of the user whom the token names", { timeout: 240_000 }, () => {
   const secrets = { 123: "secret of the first", 555: "secret of the second" };
   let server;
   before(async () => {
-    const options = { port, fixture: "secret_function", secrets, timeout: 5_000, handshake: true };
+    const options = { port, fixture: "secret_function", secrets, timeout: 60_000, handshake: true };
     server = await start(program("SEEDSERVER", "./seedserver"), [JSON.stringify(options)]);
   });
   after(() => server?.stop());

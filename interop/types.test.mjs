@@ -15,7 +15,7 @@ const ways = {
   "CommonJS in Node": ["usage.cts", { module: ModuleKind.Node16 }],
   "a bundler": ["usage.mts", { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Bundler }],
 };
-for (const [name, [file, options]] of Object.entries(ways)) test(`a program that uses the package compiles: ${name}`, { timeout: 120_000 }, () => {
+for (const [name, [file, options]] of Object.entries(ways)) test(`a program that uses the package compiles: ${name}`, { timeout: 300_000 }, () => {
   const program = ts.createProgram([usage(file)], {
     target: ScriptTarget.ES2022, lib: ["lib.es2022.d.ts", "lib.dom.d.ts"], types: [], strict: true, noEmit: true, skipLibCheck: true, ...options,
   });
@@ -27,7 +27,7 @@ for (const [name, [file, options]] of Object.entries(ways)) test(`a program that
   assert.ok(program.getSourceFiles().some(({ fileName }) => fileName.endsWith(`/clients/js/${types}`)), types);
 });
 
-test("the types themselves are sound", { timeout: 120_000 }, () => {
+test("the types themselves are sound", { timeout: 300_000 }, () => {
   const file = createRequire(import.meta.url).resolve("socketio-jwt-client").replace(/\.cjs$/, ".d.ts");
   const program = ts.createProgram([file], { strict: true, noEmit: true, skipLibCheck: false, types: [], lib: ["lib.es2018.d.ts"] });
   assert.deepEqual(ts.getPreEmitDiagnostics(program).map(({ messageText }) => messageText), []);

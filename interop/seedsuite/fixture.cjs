@@ -30,7 +30,7 @@ function launch(options) {
     async stop() {
       const alive = child.exitCode === null && child.signalCode === null;
       child.kill("SIGTERM");
-      const late = setTimeout(remove, 5_000);
+      const late = setTimeout(remove, 60_000);
       const how = await ended.finally(() => clearTimeout(late));
       if (!alive || how[0] !== 0) throw await described(how);
     },

@@ -102,7 +102,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	case <-ctx.Done():
 	}
-	ending, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ending, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
 	return errors.Join(app.io.Shutdown(ending), server.Shutdown(ending))
 }
