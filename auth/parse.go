@@ -1,6 +1,8 @@
 package auth
 
-import "github.com/go-json-experiment/json"
+import (
+	"socketiojwt/internal/wirejson"
+)
 
 // longestRefusal bounds what ParseRefusal looks at.
 const longestRefusal = 64 << 10
@@ -21,7 +23,7 @@ func ParseRefusal(payload []byte) (*Error, bool) {
 		Data *told `json:"data"`
 	}
 	// Names match exactly and come once; a member of another type is an error.
-	if json.Unmarshal(payload, &read) != nil {
+	if wirejson.Unmarshal(payload, &read) != nil {
 		return nil, false
 	}
 	t := read.told

@@ -9,9 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/socketio"
 )
 
@@ -63,6 +61,10 @@ type (
 	fromCookie struct{ name string }
 )
 
+// maxDepth bounds how deeply an auth payload may nest. Usually socketio.Options
+// bounds it to less.
+const maxDepth = 10000
+
 // What sources find wrong.
 var (
 	errNoToken  = errors.New("auth: no token shown")
@@ -83,13 +85,13 @@ func (f fromAuth) Find(_ context.Context, h *socketio.Handshake) (string, error)
 	switch {
 	case err != nil:
 		return "", errDatatype
-	case value == nil || value.Kind() == 'n':
+	case value == nil || value[0] == 'n':
 		return "", nil
-	case value.Kind() != '"':
+	case value[0] != '"':
 		return "", errDatatype
 	}
-	var credentials string
-	if json.Unmarshal(value, &credentials) != nil {
+	credentials, ok := wirejson.Unquote(string(value))
+	if !ok {
 		return "", errDatatype
 	}
 	if credentials == "" || strings.Contains(credentials, " ") {
@@ -101,46 +103,14 @@ func (f fromAuth) Find(_ context.Context, h *socketio.Handshake) (string, error)
 // onlyMember returns a member of a JSON object, nil if there is none. Names are
 // compared exactly, and a name that comes twice anywhere is an error: two parsers
 // would read two things.
-func onlyMember(object []byte, name string) (jsontext.Value, error) {
-	m := member{name: name, object: object}
-	if json.Unmarshal(object, &m) != nil {
-		return nil, errDatatype
-	}
-	return m.value, nil
-}
-
-// member is unmarshalled into by walking, so that the decoder is a pooled one.
-type member struct {
-	name   string
-	object []byte
-	value  jsontext.Value // a part of object
-}
-
-// UnmarshalJSONFrom walks the object that comes next, which is the whole text.
-func (m *member) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if start, err := dec.ReadToken(); err != nil || start.Kind() != '{' {
-		return errDatatype
-	}
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return err
+func onlyMember(object []byte, name string) (value []byte, err error) {
+	err = wirejson.Members(object, maxDepth, func(found []byte, start, end int) error {
+		if string(found) == name {
+			value = object[start:end]
 		}
-		if name.String() != m.name {
-			if err := dec.SkipValue(); err != nil {
-				return err
-			}
-			continue
-		}
-		value, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		end := dec.InputOffset()
-		m.value = m.object[end-int64(len(value)) : end]
-	}
-	_, err := dec.ReadToken() // the end of the object
-	return err
+		return nil
+	})
+	return value, err
 }
 
 // Find implements Source.

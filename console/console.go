@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"socketiojwt/internal/wirejson"
 )
 
 //go:embed page
@@ -95,7 +95,7 @@ func Handler(opts Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	start, err := json.Marshal(s)
+	start, err := wirejson.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}

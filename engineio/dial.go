@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"socketiojwt/internal/wirejson"
 )
 
 // DialOptions configures Dial. The zero value is ready for use.
@@ -115,7 +115,7 @@ func (c *ClientConn) open(ctx context.Context) error {
 		PingTimeout  int64    `json:"pingTimeout"`
 		MaxPayload   int      `json:"maxPayload"`
 	}
-	if !ok || p.kind != packetOpen || json.Unmarshal(p.data, &hello) != nil || hello.PingInterval <= 0 || hello.PingTimeout <= 0 {
+	if !ok || p.kind != packetOpen || wirejson.Unmarshal(p.data, &hello) != nil || hello.PingInterval <= 0 || hello.PingTimeout <= 0 {
 		return errors.New("engineio: dial: the first packet is no open packet")
 	}
 	c.handshake = Handshake{

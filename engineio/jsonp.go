@@ -5,8 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"socketiojwt/internal/wirejson"
 )
 
 // JSONP is polling for browsers without cross-origin requests (Engine.IO protocol
@@ -16,9 +15,7 @@ import (
 
 // script returns the response that hands payload, which is text, to a callback.
 func script(callback string, payload []byte) []byte {
-	// U+2028 and U+2029 end a line in old JavaScript.
-	quoted, _ := json.Marshal(string(payload), jsontext.EscapeForJS(true), jsontext.AllowInvalidUTF8(true)) // cannot fail
-	return append(append([]byte("___eio["+callback+"]("), quoted...), ");"...)
+	return append(append([]byte("___eio["+callback+"]("), wirejson.QuoteForScript(payload)...), ");"...)
 }
 
 // newlines is how a form's payload comes: its line feeds as \n, since browsers turn

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"socketiojwt/internal/wirejson"
 )
 
 // refusal is an error as the protocol's clients know it. Its numbers and texts
@@ -47,9 +47,9 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refus
 		srv.answer(w, refused.status, "text/html", []byte(html.EscapeString(refused.Message)))
 		return
 	}
-	body, err := json.Marshal(refused)
+	body, err := wirejson.Marshal(refused)
 	if err != nil { // only Options.Allow can have given a message that is not UTF-8
-		body, _ = json.Marshal(&refusal{Code: refused.Code, Message: http.StatusText(refused.status)})
+		body, _ = wirejson.Marshal(&refusal{Code: refused.Code, Message: http.StatusText(refused.status)})
 	}
 	srv.answer(w, refused.status, "application/json", body)
 }

@@ -2,14 +2,10 @@ package socketio
 
 import (
 	"bytes"
-	stdjson "encoding/json"
-	"errors"
+	"encoding/json"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-	jsonv1 "github.com/go-json-experiment/json/v1"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/socketio/internal/packet"
 )
 
@@ -29,7 +25,7 @@ type Raw struct {
 
 // JSON returns the argument's JSON, in which {"_placeholder":true,"num":N}
 // stands for attachment N. The caller must not change it.
-func (r Raw) JSON() stdjson.RawMessage { return r.value }
+func (r Raw) JSON() json.RawMessage { return r.value }
 
 // Attachments returns the attachments that the placeholders count. The caller
 // must not change them.
@@ -39,20 +35,20 @@ func (r Raw) Attachments() [][]byte { return r.attachments }
 func (r Raw) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "argument of %d bytes", len(r.value)) }
 
 // Scan reads the argument into dst, as Event.Scan does.
-func (r Raw) Scan(dst any) error { return decodeValue(r.value, r.attachments, dst) }
+func (r Raw) Scan(dst any) error { return wirejson.UnmarshalPeer(r.value, r.attachments, dst) }
 
 // ParseArguments takes a JSON array of arguments apart, with the attachments that
 // its placeholders count, and keeps both. It is for adapters and tests, which
 // get packets by other ways than a connection.
-func ParseArguments(array stdjson.RawMessage, attachments [][]byte) (Arguments, error) {
+func ParseArguments(array json.RawMessage, attachments [][]byte) (Arguments, error) {
 	return newArguments(array, attachments, defaultMaxDepth)
 }
 
 // newArguments takes both over.
 func newArguments(array []byte, attachments [][]byte, maxDepth int) (Arguments, error) {
-	values, err := splitArray(array, maxDepth)
+	values, err := wirejson.SplitPeerArray(array, maxDepth)
 	if err != nil {
-		return Arguments{}, err
+		return Arguments{}, packet.ErrMalformed
 	}
 	a := Arguments{values: values, attachments: attachments}
 	if len(attachments) > 0 && !a.placeholdersWithin() {
@@ -62,14 +58,13 @@ func newArguments(array []byte, attachments [][]byte, maxDepth int) (Arguments, 
 }
 
 // EncodeArguments is the reverse of ParseArguments, for values as Emit takes them.
-func EncodeArguments(args ...any) (array stdjson.RawMessage, attachments [][]byte, err error) {
+func EncodeArguments(args ...any) (array json.RawMessage, attachments [][]byte, err error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()
-	e.json.WriteByte('[')
-	if err := e.arguments(args, false); err != nil {
+	if err := e.write("", args); err != nil {
 		return nil, nil, err
 	}
-	return bytes.Clone(e.json.Bytes()), e.attachments, nil
+	return bytes.Clone(e.JSON()), e.Attachments(), nil
 }
 
 // Format prints how many arguments there are, for every verb, and never what they
@@ -106,7 +101,7 @@ func (a Arguments) Scan(dst ...any) error {
 		return fmt.Errorf("%w: got %d, want %d", ErrArguments, len(a.values), len(dst))
 	}
 	for i, d := range dst {
-		if err := decodeValue(a.values[i], a.attachments, d); err != nil {
+		if err := wirejson.UnmarshalPeer(a.values[i], a.attachments, d); err != nil {
 			return fmt.Errorf("%w: argument %d: %w", ErrArguments, i+1, err)
 		}
 	}
@@ -128,79 +123,9 @@ func (a Arguments) size() int {
 // placeholdersWithin reports whether all placeholders name an attachment.
 func (a Arguments) placeholdersWithin() bool {
 	for _, v := range a.values {
-		if !eachPlaceholder(v, func(_, _, num int) bool { return num >= 0 && num < len(a.attachments) }) {
+		if !wirejson.EachPlaceholder(v, func(_, _, num int) bool { return num >= 0 && num < len(a.attachments) }) {
 			return false
 		}
 	}
 	return true
-}
-
-// decodeOptions are those of encoding/json.
-var decodeOptions = json.JoinOptions(jsonv1.DefaultOptionsV1())
-
-func decodeValue(value []byte, attachments [][]byte, dst any) error {
-	opts := decodeOptions
-	if len(attachments) > 0 {
-		opts = json.JoinOptions(opts, json.WithUnmarshalers(attachmentsInto(attachments)))
-	}
-	return withoutValues(json.Unmarshal(value, dst, opts))
-}
-
-// attachmentsInto reads placeholders as the attachments they name.
-func attachmentsInto(attachments [][]byte) *json.Unmarshalers {
-	return json.JoinUnmarshalers(
-		json.UnmarshalFromFunc(func(dec *jsontext.Decoder, dst *[]byte) error {
-			if dec.PeekKind() != '{' {
-				return errors.ErrUnsupported
-			}
-			v, err := dec.ReadValue()
-			if err != nil {
-				return err
-			}
-			num, ok := parsePlaceholder(v)
-			if !ok || num < 0 || num >= len(attachments) {
-				return errors.New("an object where bytes are wanted")
-			}
-			*dst = bytes.Clone(attachments[num])
-			return nil
-		}),
-		json.UnmarshalFromFunc(func(dec *jsontext.Decoder, dst *any) error {
-			if dec.PeekKind() != '{' {
-				return errors.ErrUnsupported
-			}
-			v, err := dec.ReadValue()
-			if err != nil {
-				return err
-			}
-			if num, ok := parsePlaceholder(v); ok && num >= 0 && num < len(attachments) {
-				*dst = bytes.Clone(attachments[num])
-				return nil
-			}
-			members := make(map[string]any)
-			*dst = members
-			return json.Unmarshal(v, &members, dec.Options())
-		}),
-	)
-}
-
-// withoutValues cuts a decoding error down to what does not repeat the peer's
-// data: it may hold a secret, and errors end in logs.
-func withoutValues(err error) error {
-	var semantic *json.SemanticError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &semantic) && semantic.GoType != nil:
-		return fmt.Errorf("cannot read JSON %s into Go %s", kindName(semantic.JSONKind), semantic.GoType)
-	default:
-		return errors.New("cannot read JSON into the Go value")
-	}
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n', 't', 'f', '"', '0', '{', '[':
-		return k.String()
-	}
-	return "value"
 }

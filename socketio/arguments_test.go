@@ -112,11 +112,10 @@ type blob struct {
 func encoded(t *testing.T, args ...any) (string, [][]byte) {
 	t.Helper()
 	e := encoders.New().(*encoder)
-	e.json.WriteByte('[')
-	if err := e.arguments(args, false); err != nil {
+	if err := e.write("", args); err != nil {
 		t.Fatalf("encode %v: %v", args, err)
 	}
-	return e.json.String(), e.attachments
+	return string(e.JSON()), e.Attachments()
 }
 
 func TestEncodeTakesBytesOut(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/socketio/internal/packet"
 )
 
@@ -117,7 +118,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 	switch p.Type {
 	case packet.Connect:
 		if p.HasAck || len(p.Payload) > c.server.opts.MaxAuthPayload || len(p.Payload) > 0 && c.revision4() ||
-			len(p.Payload) > 0 && !validObject(p.Payload, maxDepth) {
+			len(p.Payload) > 0 && !wirejson.ValidPeerObject(p.Payload, maxDepth) {
 			c.violation("malformed CONNECT")
 			return
 		}

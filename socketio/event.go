@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"sync/atomic"
 
-	"github.com/go-json-experiment/json"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/socketio/internal/packet"
 )
 
@@ -74,7 +73,11 @@ func eventName(value []byte, maxName int) (string, error) {
 	var name string
 	switch c := value[0]; {
 	case c == '"':
-		if len(value) > 2+6*maxName || json.Unmarshal(value, &name) != nil {
+		ok := len(value) <= 2+6*maxName
+		if ok {
+			name, ok = wirejson.UnquotePeer(value)
+		}
+		if !ok {
 			return "", packet.ErrMalformed
 		}
 	case c == '-' || c >= '0' && c <= '9':

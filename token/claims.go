@@ -1,13 +1,13 @@
 package token
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
+	"socketiojwt/internal/wirejson"
 )
 
 // claims are the registered claims (RFC 7519, section 4.1), each checked for its
@@ -58,7 +58,7 @@ func readClaims(payload []byte, raw string, names []string) (c claims, err error
 
 // stringClaim returns the string in text.
 func stringClaim(name, text string) (string, error) {
-	value, ok := unquote(text)
+	value, ok := wirejson.Unquote(text)
 	if !ok {
 		return "", fmt.Errorf("%w: %.64q is not a string", ErrClaim, name)
 	}
@@ -72,8 +72,8 @@ func stringsClaim(name, text string) ([]string, error) {
 		one, err := stringClaim(name, text)
 		return []string{one}, err
 	}
-	var values []jsontext.Value
-	if err := json.Unmarshal([]byte(text), &values); err != nil {
+	var values []json.RawMessage
+	if err := wirejson.Unmarshal([]byte(text), &values); err != nil {
 		return nil, fmt.Errorf("%w: %.64q is not a list", ErrClaim, name)
 	}
 	all := make([]string, len(values))
@@ -104,17 +104,4 @@ func timeClaim(name, text string) (time.Time, error) {
 	}
 	whole := int64(seconds)
 	return time.Unix(whole, int64((seconds-float64(whole))*1e9)).UTC(), nil
-}
-
-// unquote returns the string that text, a valid JSON value, is; false if it is
-// none. Without escapes the string is a part of text, which costs no memory.
-func unquote(text string) (string, bool) {
-	if text == "" || text[0] != '"' {
-		return "", false
-	}
-	if !strings.Contains(text, `\`) {
-		return text[1 : len(text)-1], true
-	}
-	value, err := jsontext.AppendUnquote(nil, text)
-	return string(value), err == nil
 }

@@ -4,7 +4,8 @@ import (
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-json-experiment/json"
+
+	"socketiojwt/internal/wirejson"
 )
 
 // jwk is what a JSON Web Key says of itself (RFC 7517, section 4). Its key is read by
@@ -33,7 +34,7 @@ type jwk struct {
 // signatures. A JWK Set is not a JWK.
 func JWK(text []byte, algs ...Algorithm) Key {
 	var parsed jwk
-	if err := json.Unmarshal(text, &parsed); err != nil {
+	if err := wirejson.Unmarshal(text, &parsed); err != nil {
 		return unusable("not a JWK: no JSON object, a parameter of the wrong type, or one given twice")
 	}
 	if parsed.Algorithm != "" {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"socketiojwt/internal/wirejson"
 )
 
 // parsed is a token in compact serialization, taken apart (RFC 7515, section 7.1).
@@ -97,7 +99,7 @@ func (u *Unverified) readHeader() error {
 // headerString returns the string of a header parameter. All those that we read
 // are names, and may end in a log or be looked up: they are short and printable.
 func headerString(name, text string) (string, error) {
-	value, ok := unquote(text)
+	value, ok := wirejson.Unquote(text)
 	if !ok || !printable(value) {
 		return "", fmt.Errorf("%w: %s is not a string of up to %d bytes of printable characters", ErrHeader, name, maxKeyID)
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"socketiojwt/internal/wirejson"
 )
 
 // Verifier decides whether tokens are good. Make one with NewVerifier; its rules never
@@ -229,13 +231,13 @@ func (v *Verifier) checkNames(c claims, typ string) error {
 	case o.ID != "" && c.id != o.ID:
 		return ErrID
 	case o.Nonce != "":
-		if nonce, ok := unquote(c.named["nonce"]); !ok || nonce != o.Nonce {
+		if nonce, ok := wirejson.Unquote(c.named["nonce"]); !ok || nonce != o.Nonce {
 			return ErrNonce
 		}
 	}
 	for _, name := range v.names {
 		wanted, asked := o.Claims[name]
-		switch value, ok := unquote(c.named[name]); {
+		switch value, ok := wirejson.Unquote(c.named[name]); {
 		case !asked || ok && value == wanted:
 		case c.named[name] == "":
 			return fmt.Errorf("%w: %.64q", ErrClaimMissing, name)

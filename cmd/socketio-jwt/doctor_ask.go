@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +14,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 	"socketiojwt/token/jwks"
 )
@@ -52,9 +51,9 @@ type reply struct {
 type metadata struct {
 	reply      *reply // that it came by
 	readable   bool
-	Issuer     string         `json:"issuer"`
-	JWKS       string         `json:"jwks_uri"`
-	Algorithms jsontext.Value `json:"id_token_signing_alg_values_supported"`
+	Issuer     string          `json:"issuer"`
+	JWKS       string          `json:"jwks_uri"`
+	Algorithms json.RawMessage `json:"id_token_signing_alg_values_supported"`
 }
 
 // ask asks an issuer for its keys. What can be seen of the way is written down; the
@@ -80,15 +79,15 @@ func ask(ctx context.Context, name string, c *configuration, timeout time.Durati
 			a.metadata, a.set = last, reply
 		case reply.complete():
 			last = &metadata{reply: reply}
-			last.readable = json.Unmarshal(reply.body.Bytes(), last) == nil
+			last.readable = wirejson.Unmarshal(reply.body.Bytes(), last) == nil
 			a.metadata = cmp.Or(a.metadata, last)
 		}
 	}
 	if a.set != nil && a.set.complete() {
 		var set struct {
-			Keys []jsontext.Value `json:"keys"`
+			Keys []json.RawMessage `json:"keys"`
 		}
-		a.unread = json.Unmarshal(a.set.body.Bytes(), &set) != nil
+		a.unread = wirejson.Unmarshal(a.set.body.Bytes(), &set) != nil
 		a.listed = len(set.Keys)
 		for i, text := range set.Keys[:min(a.listed, maxKeys)] {
 			a.keys = append(a.keys, readPublished(i+1, text, a.algorithms))

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"socketiojwt/internal/wirejson"
 )
 
 // issuerChecks are those of each issuer, in the order in which they are told.
@@ -108,7 +108,7 @@ func metadataIsItsOwn(a *asked) []finding {
 // algorithmsAreSafe looks at how the issuer says it signs.
 func algorithmsAreSafe(a *asked) []finding {
 	var algorithms, unsafe []string
-	if a.metadata == nil || json.Unmarshal(a.metadata.Algorithms, &algorithms) != nil {
+	if a.metadata == nil || wirejson.Unmarshal(a.metadata.Algorithms, &algorithms) != nil {
 		return nil
 	}
 	for _, alg := range algorithms {

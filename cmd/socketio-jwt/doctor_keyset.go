@@ -1,13 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 )
 
@@ -21,12 +20,12 @@ type publishedKey struct {
 
 // readPublished reads a key of a set, of which the algorithms, or none for all, may
 // count.
-func readPublished(number int, text jsontext.Value, algorithms []token.Algorithm) publishedKey {
+func readPublished(number int, text json.RawMessage, algorithms []token.Algorithm) publishedKey {
 	k := publishedKey{number: number}
-	var members map[string]jsontext.Value
-	_ = json.Unmarshal(text, &members) // token.JWK says what is wrong
+	var members map[string]json.RawMessage
+	_ = wirejson.Unmarshal(text, &members) // token.JWK says what is wrong
 	for name, field := range map[string]*string{"kid": &k.id, "kty": &k.kind, "use": &k.use, "alg": &k.alg} {
-		_ = json.Unmarshal(members[name], field)
+		_ = wirejson.Unmarshal(members[name], field)
 	}
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} { // RFC 7518, section 6
 		_, there := members[private]

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 )
 
@@ -45,11 +43,11 @@ func (c *inspectCommand) Run(ctx context.Context, t terminal) error {
 
 // indent lays JSON out; what is no JSON is shown as it is.
 func indent(text []byte) string {
-	value := jsontext.Value(bytes.Clone(text))
-	if err := value.Indent(jsontext.WithIndent("  ")); err != nil {
+	value, err := wirejson.Indent(text)
+	if err != nil {
 		return printable(fmt.Sprintf("%s\n(this is not JSON as a token needs it: %v)", text, err))
 	}
-	return printable(value.String())
+	return printable(string(value))
 }
 
 // printTimes says when the claims that are times are.

@@ -14,8 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/token/mint"
 )
 
@@ -73,11 +72,18 @@ func (i *issuer) handler() http.Handler {
 				w.Header().Set("Allow", http.MethodPost)
 			}
 			w.WriteHeader(refused.status)
-			_ = json.MarshalWrite(w, refused)
+			writeJSON(w, refused)
 			return
 		}
-		_ = json.MarshalWrite(w, map[string]string{"token": compact})
+		writeJSON(w, map[string]string{"token": compact})
 	})
+}
+
+// writeJSON writes v, which can always be encoded.
+func writeJSON(w io.Writer, v any) {
+	if body, err := wirejson.Marshal(v); err == nil {
+		_, _ = w.Write(body)
+	}
 }
 
 func (i *issuer) login(w http.ResponseWriter, r *http.Request) (string, error) {
@@ -169,10 +175,11 @@ func (i *issuer) read(body io.Reader) (username string, life time.Duration, err 
 		Username string `json:"username"`
 		Life     string `json:"life"`
 	}
-	if err := json.UnmarshalRead(body, &login, json.RejectUnknownMembers(true)); err != nil {
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			return "", 0, &loginError{http.StatusRequestEntityTooLarge, "the body is too large"}
-		}
+	text, err := io.ReadAll(body)
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return "", 0, &loginError{http.StatusRequestEntityTooLarge, "the body is too large"}
+	}
+	if err != nil || wirejson.UnmarshalKnown(text, &login) != nil {
 		return bad(`the body has to be {"username": "ada"}, and may have a "life" such as "20s"`)
 	}
 	username = strings.TrimSpace(login.Username)

@@ -3,14 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
@@ -112,7 +111,7 @@ func TestLogin(t *testing.T) {
 				t.Fatalf("status %d, want %d; body %s", w.Code, test.status, w.Body)
 			}
 			var answer struct{ Token, Error string }
-			if err := json.Unmarshal(w.Body.Bytes(), &answer, json.MatchCaseInsensitiveNames(true)); err != nil {
+			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
 				t.Fatalf("the answer is not JSON: %v", err)
 			}
 			if (answer.Token != "") != (test.status == 200) || !strings.Contains(answer.Error, test.says) {

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -11,8 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
 )
@@ -143,8 +143,8 @@ func (c *mintCommand) claims(now time.Time) (map[string]any, error) {
 		if _, twice := claims[name]; twice {
 			return nil, fmt.Errorf("--claim %s is given twice", name)
 		}
-		raw := jsontext.Value(value)
-		if !raw.IsValid() {
+		raw := json.RawMessage(value)
+		if !wirejson.Valid(raw) {
 			return nil, fmt.Errorf("--claim %s: %s is not JSON; a string is written with its quotes, as in --claim 'team=\"blue\"'", name, value)
 		}
 		claims[name] = raw

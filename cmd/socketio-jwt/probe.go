@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,10 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"socketiojwt/engineio"
+	"socketiojwt/internal/wirejson"
 )
 
 // probeCommand connects as a client would.
@@ -126,7 +125,7 @@ func (p *probe) knock(ctx context.Context) (verdict, error) {
 	payload := struct {
 		Token string `json:"token,omitzero"`
 	}{p.token}
-	shown, err := json.Marshal(payload)
+	shown, err := wirejson.Marshal(payload)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -276,12 +275,12 @@ func readPacket(text string) (socketPacket, bool) {
 
 // event returns the name of an event and its first argument.
 func (p socketPacket) event() (name, first string) {
-	var args []jsontext.Value
-	if json.Unmarshal([]byte(p.data), &args) != nil || len(args) == 0 || json.Unmarshal(args[0], &name) != nil {
+	var args []json.RawMessage
+	if wirejson.Unmarshal([]byte(p.data), &args) != nil || len(args) == 0 || wirejson.Unmarshal(args[0], &name) != nil {
 		return "", ""
 	}
 	if len(args) > 1 {
-		first = args[1].String()
+		first = string(args[1])
 	}
 	return name, first
 }
@@ -299,7 +298,7 @@ type refusal struct {
 
 func readRefusal(data string) *refusal {
 	r := new(refusal)
-	if err := json.Unmarshal([]byte(data), r); err != nil && r.Message == "" {
+	if err := wirejson.Unmarshal([]byte(data), r); err != nil && r.Message == "" {
 		r.Message = "something that cannot be read"
 	}
 	return r

@@ -11,7 +11,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/go-json-experiment/json"
+	"socketiojwt/internal/wirejson"
 )
 
 // printable makes text from elsewhere harmless for a terminal: what could move its
@@ -71,7 +71,7 @@ func readToken(ctx context.Context, argument string, stdin io.Reader) (string, e
 			Access string `json:"access_token"`
 			Error  string `json:"error"`
 		}
-		if err := json.Unmarshal([]byte(compact), &answer); err != nil {
+		if err := wirejson.Unmarshal([]byte(compact), &answer); err != nil {
 			return "", errors.New(`this is no token, and no {"token": ...} or {"access_token": ...} either`)
 		}
 		if answer.Error != "" {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	"socketiojwt/internal/wirejson"
 )
 
 // source is where a JWK Set comes from. It belongs to the one fetch that runs.
@@ -120,7 +120,7 @@ func (src *source) readMetadata(ctx context.Context, opts *Options, text string)
 		JWKS   string `json:"jwks_uri"`
 	}
 	switch {
-	case json.Unmarshal(body, &metadata) != nil:
+	case wirejson.Unmarshal(body, &metadata) != nil:
 		return nil, fmt.Errorf("the metadata at %s is no JSON object, or gives a member twice", at.Host)
 	case metadata.Issuer != src.issuer:
 		return nil, fmt.Errorf("the metadata at %s is of another issuer, %.200q", at.Host, metadata.Issuer)

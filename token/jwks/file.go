@@ -2,14 +2,13 @@ package jwks
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 )
 
@@ -61,12 +60,12 @@ type fileKey struct {
 
 func parseFile(text []byte) ([]token.Key, error) {
 	var set struct {
-		Keys []jsontext.Value `json:"keys"`
+		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := json.Unmarshal(text, &set); err != nil {
+	if err := wirejson.Unmarshal(text, &set); err != nil {
 		where := "" // the error itself may quote what stands there
-		if syntax := (*jsontext.SyntacticError)(nil); errors.As(err, &syntax) {
-			where = fmt.Sprintf(", or line %d is not strict JSON", 1+bytes.Count(text[:syntax.ByteOffset], []byte("\n")))
+		if syntax := (*wirejson.SyntaxError)(nil); errors.As(err, &syntax) {
+			where = fmt.Sprintf(", or line %d is not strict JSON", 1+bytes.Count(text[:syntax.Offset], []byte("\n")))
 		}
 		return nil, fmt.Errorf("%w: not a JWK Set%s", token.ErrKey, where)
 	}
@@ -94,7 +93,7 @@ func parseFile(text []byte) ([]token.Key, error) {
 // parseFileKey returns the key in a JWK, and its ID also when it cannot be used.
 func parseFileKey(text []byte) (k token.Key, id string, err error) {
 	var parsed fileKey
-	if json.Unmarshal(text, &parsed) != nil {
+	if wirejson.Unmarshal(text, &parsed) != nil {
 		return k, "", fmt.Errorf("%w: not a JWK: no object, or a parameter of the wrong type", token.ErrKey)
 	}
 	var algs []token.Algorithm // nil: what token.JWK makes of it

@@ -1,15 +1,14 @@
 package jwks
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 )
 
@@ -47,9 +46,9 @@ func (p *published) key(h token.Header) (token.Key, bool) {
 // section 5, has it; a set without any other is an error.
 func parseSet(body []byte, opts *Options) (*published, error) {
 	var set struct {
-		Keys []jsontext.Value `json:"keys"`
+		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := json.Unmarshal(body, &set); err != nil {
+	if err := wirejson.Unmarshal(body, &set); err != nil {
 		return nil, errors.New("not a JWK Set")
 	}
 	if len(set.Keys) > opts.MaxKeys {

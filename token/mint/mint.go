@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -12,8 +13,6 @@ import (
 	"log/slog"
 	"maps"
 
-	"github.com/go-json-experiment/json"
-	jsonv1 "github.com/go-json-experiment/json/v1"
 	"github.com/golang-jwt/jwt/v5"
 
 	"socketiojwt/token"
@@ -156,11 +155,11 @@ func Sign(key SigningKey, claims any, header Header) (string, error) {
 		parameters["kid"] = id
 	}
 	maps.Copy(parameters, header.Extra)
-	protected, err := json.Marshal(parameters, jsonv1.DefaultOptionsV1())
+	protected, err := json.Marshal(parameters)
 	if err != nil {
 		return "", fmt.Errorf("mint: header: %w", err)
 	}
-	payload, err := json.Marshal(claims, jsonv1.DefaultOptionsV1())
+	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("mint: claims: %w", err)
 	}

@@ -3,52 +3,11 @@ package socketio
 import (
 	"bytes"
 	"errors"
-	"strings"
 	"testing"
 
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/socketio/internal/packet"
 )
-
-func TestSplitArray(t *testing.T) {
-	for _, c := range []struct {
-		in   string
-		want []string
-	}{
-		{`[]`, []string{}},
-		{`["a"]`, []string{`"a"`}},
-		{` [ "a" , 1 ,{"b":[1,2]}, null ] `, []string{`"a"`, `1`, `{"b":[1,2]}`, `null`}},
-		{`["],[",{"a":1,"a":2}]`, []string{`"],["`, `{"a":1,"a":2}`}},
-	} {
-		got, err := splitArray([]byte(c.in), 8)
-		if err != nil || len(got) != len(c.want) {
-			t.Fatalf("splitArray(%s) = %q, %v", c.in, got, err)
-		}
-		for i := range got {
-			if string(got[i]) != c.want[i] {
-				t.Errorf("splitArray(%s)[%d] = %s, want %s", c.in, i, got[i], c.want[i])
-			}
-		}
-	}
-	for _, in := range []string{
-		``, `{}`, `"a"`, `[`, `["a"`, `["a",]`, `["a"]]`, `["a"] x`, `[1 2]`, `[01]`, `["\x"]`, "[\"\xff\"]", `[nul]`, "[\"a\n\"]",
-		strings.Repeat("[", 9) + strings.Repeat("]", 9),
-	} {
-		if got, err := splitArray([]byte(in), 8); err == nil {
-			t.Errorf("splitArray(%q) = %q, want an error", in, got)
-		}
-	}
-}
-
-func TestDepthWithin(t *testing.T) {
-	for in, want := range map[string]bool{
-		`[[1]]`: true, `[[[1]]]`: false, `["[[[[",{"a":"}{"}]`: true, `["\"[[["]`: true, `[{"a":{}}]`: false,
-		`[[],[],[]]`: true, `[{},{},{}]`: true, `[[],[[]]]`: false,
-	} {
-		if got := depthWithin([]byte(in), 2); got != want {
-			t.Errorf("depthWithin(%s, 2) = %v", in, got)
-		}
-	}
-}
 
 func TestEventName(t *testing.T) {
 	for in, want := range map[string]string{`"say"`: "say", `"a\u0062c"`: "abc", `42`: "42", `"é"`: "é"} {
@@ -90,16 +49,15 @@ func FuzzPacket(f *testing.F) {
 			_ = e.Scan(&first)
 		}
 		enc := encoders.New().(*encoder)
-		enc.json.WriteByte('[')
-		if err := enc.arguments(e.Args(), false); err != nil {
+		if err := enc.write("", e.Args()); err != nil {
 			if errors.Is(err, ErrPlaceholder) {
 				return
 			}
 			t.Fatalf("cannot pass on %q: %v", in, err)
 		}
-		again, err := splitArray(bytes.Clone(enc.json.Bytes()), 64)
+		again, err := wirejson.SplitPeerArray(bytes.Clone(enc.JSON()), 64)
 		if err != nil || len(again) != e.Len() {
-			t.Fatalf("passed on %q as %q: %v", in, enc.json.Bytes(), err)
+			t.Fatalf("passed on %q as %q: %v", in, enc.JSON(), err)
 		}
 	})
 }

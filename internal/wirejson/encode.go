@@ -1,0 +1,149 @@
+package wirejson
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
+)
+
+// ErrPlaceholder is the error of encoding a value beside attachments that peers would
+// read as one of these.
+var ErrPlaceholder = errors.New("a value looks like the placeholder of an attachment")
+
+// stringify are the rules of encoding/json, but HTML is not escaped, as
+// JSON.stringify does not escape it.
+var stringify = json.JoinOptions(
+	jsonv1.DefaultOptionsV1(),
+	jsontext.EscapeForHTML(false),
+	jsontext.EscapeForJS(false),
+)
+
+// Stringify returns v as JSON by the rules of encoding/json, without escapes for
+// HTML. Invalid UTF-8 becomes U+FFFD.
+func Stringify(v any) ([]byte, error) { return json.Marshal(v, stringify) }
+
+// AppendQuote appends s as a JSON string. Invalid UTF-8 becomes U+FFFD, and an
+// error that reports it.
+func AppendQuote(b []byte, s string) ([]byte, error) { return jsontext.AppendQuote(b, s) }
+
+// QuoteForScript returns text as a JSON string that is also a string of all versions
+// of JavaScript, in which U+2028 and U+2029 end a line. Invalid UTF-8 becomes U+FFFD.
+func QuoteForScript(text []byte) []byte {
+	quoted, _ := json.Marshal(string(text), jsontext.EscapeForJS(true), jsontext.AllowInvalidUTF8(true)) // cannot fail
+	return quoted
+}
+
+// An Encoder writes the arguments of a packet as a JSON array, and takes each []byte
+// out of them, at any depth, as an attachment. Values of the type that NewEncoder was
+// told are written as the JSON that they hold. It must not be used concurrently.
+type Encoder struct {
+	json        bytes.Buffer
+	attachments [][]byte
+	options     json.Options
+}
+
+// NewEncoder returns an Encoder. Values of type Raw are valid JSON with the
+// attachments that their placeholders count, both of which parts returns.
+func NewEncoder[Raw any](parts func(Raw) (value []byte, attachments [][]byte)) *Encoder {
+	e := new(Encoder)
+	e.options = json.JoinOptions(
+		stringify,
+		// Spelled one way, so that nothing hides from the count in Arguments.
+		jsontext.PreserveRawStrings(false),
+		json.WithMarshalers(json.JoinMarshalers(
+			json.MarshalToFunc(e.bytes),
+			json.MarshalToFunc(func(enc *jsontext.Encoder, r Raw) error {
+				value, attachments := parts(r)
+				return e.raw(enc, value, attachments)
+			}),
+		)))
+	return e
+}
+
+// Event writes the array that begins with the event's name.
+func (e *Encoder) Event(name string, args []any) error {
+	e.json.WriteByte('[')
+	quoted, err := AppendQuote(e.json.AvailableBuffer(), name)
+	if err != nil {
+		return err
+	}
+	e.json.Write(quoted)
+	return e.arguments(args, true)
+}
+
+// Arguments writes the array of args.
+func (e *Encoder) Arguments(args []any) error {
+	e.json.WriteByte('[')
+	return e.arguments(args, false)
+}
+
+// JSON returns what was written. It is valid until Reset.
+func (e *Encoder) JSON() []byte { return e.json.Bytes() }
+
+// Attachments returns the attachments of what was written.
+func (e *Encoder) Attachments() [][]byte { return e.attachments }
+
+// Reset prepares e for the next packet.
+func (e *Encoder) Reset() {
+	e.json.Reset()
+	e.attachments = nil
+}
+
+// Cap returns how many bytes e keeps over Reset.
+func (e *Encoder) Cap() int { return e.json.Cap() }
+
+// arguments appends args and the closing bracket.
+func (e *Encoder) arguments(args []any, comma bool) error {
+	for _, arg := range args {
+		if comma {
+			e.json.WriteByte(',')
+		}
+		comma = true
+		if err := json.MarshalWrite(&e.json, arg, e.options); err != nil {
+			return err
+		}
+	}
+	e.json.WriteByte(']')
+	// A peer reads every object that looks like a placeholder as one. Passing on such
+	// an object beside real attachments would hand it something else, or break its
+	// connection.
+	if len(e.attachments) > 0 && bytes.Count(e.json.Bytes(), []byte(`"_placeholder"`)) != len(e.attachments) {
+		return ErrPlaceholder
+	}
+	return nil
+}
+
+// bytes marshals a []byte as the placeholder of an attachment.
+func (e *Encoder) bytes(enc *jsontext.Encoder, b []byte) error {
+	if b == nil {
+		return errors.ErrUnsupported // null, as in encoding/json
+	}
+	// The packet may wait in a queue, and the caller may use b again.
+	return e.attach(enc, bytes.Clone(b))
+}
+
+func (e *Encoder) attach(enc *jsontext.Encoder, b []byte) error {
+	err := enc.WriteValue(appendPlaceholder(nil, len(e.attachments)))
+	e.attachments = append(e.attachments, b)
+	return err
+}
+
+// raw marshals the JSON in value, its placeholders counted anew.
+func (e *Encoder) raw(enc *jsontext.Encoder, value []byte, attachments [][]byte) error {
+	if len(attachments) == 0 {
+		return enc.WriteValue(value)
+	}
+	out := make([]byte, 0, len(value)+8)
+	copied := 0
+	EachPlaceholder(value, func(start, end, num int) bool {
+		out = append(out, value[copied:start]...)
+		out = appendPlaceholder(out, len(e.attachments))
+		e.attachments = append(e.attachments, attachments[num])
+		copied = end
+		return true
+	})
+	return enc.WriteValue(append(out, value[copied:]...))
+}
