@@ -3,8 +3,10 @@ package token
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -171,10 +173,20 @@ func (k Key) checkAlgorithm(u Unverified) error {
 	return fmt.Errorf("%w: the header names %s, the key is for %s", ErrAlgorithm, named, listAlgorithms(k.k.algs))
 }
 
-// checkSignature does what it says, for a token whose algorithm has been checked.
+// checkSignature returns ErrSignature unless the key has signed a token whose algorithm
+// has been checked. It takes the same time for every signature that an RSA key has not
+// made: one that is no number below the modulus would be refused without arithmetic,
+// and so tell a key from none.
 func (k Key) checkSignature(u Unverified) error {
-	method, p := algorithms[u.Header.Algorithm].method, u.parsed()
-	if err := method.Verify(p.signingInput, p.signature, k.k.material()); err != nil {
+	method, p, material := algorithms[u.Header.Algorithm].method, u.parsed(), k.k.material()
+	signature, inRange := p.signature, true
+	if public, ok := material.(*rsa.PublicKey); ok {
+		inRange = len(signature) == public.Size() && new(big.Int).SetBytes(signature).Cmp(public.N) < 0
+		if !inRange {
+			signature = make([]byte, public.Size())
+		}
+	}
+	if err := method.Verify(p.signingInput, signature, material); err != nil || !inRange {
 		return ErrSignature // the cause tells nothing but where the arithmetic failed
 	}
 	return nil
