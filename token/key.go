@@ -157,8 +157,11 @@ func (k Key) usable(shortAllowed bool) error {
 // public reports whether the key is a public one, which strangers may know.
 func (k Key) public() bool { return k.k.family != familySecret }
 
-// isFor reports whether alg is one of the key's algorithms.
-func (k Key) isFor(alg Algorithm) bool { return slices.Contains(k.k.algs, alg) }
+// IsFor reports whether the key verifies tokens of the algorithm; false if it is
+// unusable. Unlike a search in Algorithms it knows that EdDSA and Ed25519 are the same.
+func (k Key) IsFor(alg Algorithm) bool { return k.k != nil && k.isFor(alg) }
+
+func (k Key) isFor(alg Algorithm) bool { return slices.ContainsFunc(k.k.algs, sameAlgorithm(alg)) }
 
 // checkAlgorithm compares the header's algorithm with the key's. It chooses nothing (RFC
 // 8725, section 3.1).

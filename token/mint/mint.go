@@ -91,8 +91,12 @@ func newSigningKey(alg token.Algorithm, private any, verify token.Key) (SigningK
 		return SigningKey{}, fmt.Errorf("mint: %w", err)
 	}
 	k := &signingKey{alg: alg, verify: verify}
+	method := alg
+	if alg == token.Ed25519 {
+		method = token.EdDSA // the library knows one name
+	}
 	k.sign = func(input string) ([]byte, error) {
-		return jwt.GetSigningMethod(string(alg)).Sign(input, private)
+		return jwt.GetSigningMethod(string(method)).Sign(input, private)
 	}
 	if signer, ok := private.(crypto.Signer); ok {
 		k.public = signer.Public()

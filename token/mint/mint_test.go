@@ -41,7 +41,7 @@ func verify(t *testing.T, key token.Key, compact string) (*token.Token, error) {
 
 func TestGenerate(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.HS256, token.HS384, token.HS512, token.RS256, token.RS384, token.RS512,
-		token.PS256, token.PS384, token.PS512, token.ES256, token.ES384, token.ES512, token.EdDSA} {
+		token.PS256, token.PS384, token.PS512, token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519} {
 		key, err := mint.Generate(alg)
 		if err != nil {
 			t.Fatal(alg, err)
