@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"socketiojwt/token/internal/keytext"
 )
 
 // maxKeyID is the longest key ID, in bytes, that a key or a token may have.
@@ -44,8 +46,10 @@ type key struct {
 // Without algs it is for HS256 alone.
 //
 // A secret shorter than the hash of its algorithm is an error (32, 48, 64 bytes:
-// RFC 7518, section 3.2), and so is a public key given as a secret, since anyone
-// could sign with it (RFC 8725, section 2.1).
+// RFC 7518, section 3.2). So is a public key given as a secret, since anyone could sign
+// with it (RFC 8725, section 2.1), in each form that keys are handed around in: PEM, DER,
+// JWK, SSH, XML, a keystore, or the base64 or hexadecimal digits of one of them. The 32
+// bytes of an Ed25519 key, or a modulus without anything around it, look like any secret.
 func Secret(secret string, algs ...Algorithm) Key { return SecretBytes([]byte(secret), algs...) }
 
 // SecretBytes returns the key of a shared secret, as Secret does. It copies secret.
@@ -59,8 +63,9 @@ func SecretBytes(secret []byte, algs ...Algorithm) Key {
 		return unusable("%w", err)
 	case len(secret) == 0:
 		return unusable("the secret is empty")
-	case looksPublic(secret):
-		return unusable("the secret is a PEM, DER or JWK text; use PEM, DER or JWK for it")
+	}
+	if kind := keytext.Kind(secret); kind != "" {
+		return unusable("the secret is %s; give the public key to PEM, DER or JWK instead", kind)
 	}
 	for _, alg := range k.algs {
 		if least := algorithms[alg].minSecret; len(secret) < least {

@@ -16,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"socketiojwt/token"
+	"socketiojwt/token/internal/keytext"
 	"socketiojwt/token/internal/privatekey"
 )
 
@@ -37,9 +38,10 @@ func Secret(secret string, alg token.Algorithm) (SigningKey, error) {
 }
 
 // PEM returns the signing key in a PEM text: PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA
-// PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY").
+// PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). As for token.PEM, the text may have \n in
+// place of its line breaks or be on one line.
 func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
-	block, _ := pem.Decode(text)
+	block, _ := pem.Decode(keytext.PEM(text))
 	if block == nil {
 		return SigningKey{}, errors.New("mint: no PEM block found")
 	}

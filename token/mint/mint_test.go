@@ -1,6 +1,7 @@
 package mint_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdh"
 	"crypto/ecdsa"
@@ -97,6 +98,8 @@ func TestPEM(t *testing.T) {
 		"SEC 1":             {block("EC PRIVATE KEY", ec1, err1), token.ES256, true},
 		"PKCS #8 EC":        {block("PRIVATE KEY", ec8, errEC), token.ES256, true},
 		"PKCS #8 Ed25519":   {block("PRIVATE KEY", ed8, errED), token.EdDSA, true},
+		"escaped":           {bytes.ReplaceAll(block("PRIVATE KEY", ec8, errEC), []byte("\n"), []byte(`\n`)), token.ES256, true},
+		"on one line":       {bytes.ReplaceAll(block("PRIVATE KEY", ec8, errEC), []byte("\n"), []byte(" ")), token.ES256, true},
 		"wrong curve":       {block("PRIVATE KEY", ec8, errEC), token.ES384, false},
 		"wrong family":      {block("PRIVATE KEY", ec8, errEC), token.RS256, false},
 		"as a secret":       {block("PRIVATE KEY", ec8, errEC), token.HS256, false},
