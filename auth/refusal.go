@@ -51,9 +51,11 @@ func (e *Error) Unwrap() error {
 // A Reason says for programs why a socket was refused, or ended.
 type Reason string
 
-// The reasons. Of the claims of a token nothing is said before its signature was
-// found valid, but for those that a KeyFunc asks for. A key that is unknown or unusable is told as a signature that is
-// invalid is, or peers could find out which keys, and so which users, there are.
+// The reasons. A peer is told nothing of the claims of a token before its signature was
+// found valid, except of those that a KeyFunc asks for. If the token chose its key, by
+// its key ID, its issuer or a KeyFunc, every refusal before that is
+// ReasonTokenSignature: anything else would tell peers which keys, and so which users,
+// there are.
 const (
 	ReasonTokenMissing   Reason = "token_missing"    // no token was shown
 	ReasonTokenConflict  Reason = "token_conflict"   // more than one was
@@ -61,7 +63,7 @@ const (
 	ReasonTokenTooLarge  Reason = "token_too_large"  // it is longer than allowed
 	ReasonTokenHeader    Reason = "token_header"     // its header asks for what is not supported
 	ReasonTokenUnsigned  Reason = "token_unsigned"   // it is not signed
-	ReasonTokenAlgorithm Reason = "token_algorithm"  // its algorithm is not the key's
+	ReasonTokenAlgorithm Reason = "token_algorithm"  // its algorithm is not that of the one key
 	ReasonTokenSignature Reason = "token_signature"  // its signature is invalid, or its key unknown
 	ReasonTokenExpired   Reason = "token_expired"    // its time is over, or the lease's
 	ReasonTokenNotActive Reason = "token_not_active" // its time has not come
@@ -169,8 +171,12 @@ func (g *Gate) refusal(cause error) *Error {
 			return &Error{Message: r.message, Code: r.code, Reason: r.reason, ID: newID(), Temporary: r.temporary, Err: cause}
 		}
 	}
+	told := cause
+	if token.RevealsKeys(cause) {
+		told = token.ErrSignature
+	}
 	for _, r := range badTokens {
-		if !errors.Is(cause, r.cause) {
+		if !errors.Is(told, r.cause) {
 			continue
 		}
 		e := &Error{Message: r.message, Code: codeInvalid, Reason: r.reason, ID: newID(), Err: cause}

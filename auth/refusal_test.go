@@ -51,8 +51,8 @@ var badTokens = []struct {
 	{name: "too large", claims: claims{"pad": strings.Repeat("x", 2000)}, message: "jwt malformed", reason: "token_too_large"},
 	{name: "critical extension", header: map[string]any{"crit": []string{"x"}}, message: "jwt header invalid", reason: "token_header"},
 	{name: "alg none", header: map[string]any{"alg": "none"}, message: "jwt signature is required", reason: "token_unsigned"},
-	{name: "alg HS512", header: map[string]any{"alg": "HS512"}, message: "invalid algorithm", reason: "token_algorithm"},
-	{name: "alg RS256", header: map[string]any{"alg": "RS256"}, message: "invalid algorithm", reason: "token_algorithm"},
+	{name: "alg HS512", header: map[string]any{"alg": "HS512"}, message: "invalid signature", reason: "token_signature"}, // strict's key is chosen
+	{name: "alg RS256", header: map[string]any{"alg": "RS256"}, message: "invalid signature", reason: "token_signature"},
 	{name: "another key", key: "another secret, just as long as the first", message: "invalid signature", reason: "token_signature"},
 	{name: "unknown key", header: map[string]any{"kid": "nobody"}, message: "invalid signature", reason: "token_signature"},
 	{name: "empty key", header: map[string]any{"kid": "empty"}, message: "invalid signature", reason: "token_signature"},
@@ -131,6 +131,52 @@ func TestBadTokensOnTheWire(t *testing.T) {
 					w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, b.message, "invalid_token", b.reason), "1")
 					f.happened()
 				})
+			})
+		})
+	}
+}
+
+// The algorithm is told only if one key is for every token: otherwise the answer would
+// tell a key that exists from one that does not.
+func TestAlgorithmOnTheWire(t *testing.T) {
+	one := token.Secret(secret)
+	ring := token.NewKeySet(one.WithID("ada"), token.Secret("another secret, just as long as the first").WithID("bob"))
+	tenant, err := token.ByIssuer(verifierOf(t, one, token.Options{Issuers: []string{"https://issuer.example"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const algorithm, signature = "invalid algorithm", "invalid signature"
+	for _, test := range []struct {
+		name          string
+		verifier      *token.Verifier
+		alg, kid, iss string
+		message       string
+	}{
+		{"one key", verifierOf(t, one, token.Options{}), "HS512", "", "", algorithm},
+		{"one key, another ID named", verifierOf(t, one, token.Options{}), "HS512", "bob", "", algorithm},
+		{"one key with an ID", verifierOf(t, one.WithID("ada"), token.Options{}), "HS512", "ada", "", signature},
+		{"one key with another ID", verifierOf(t, one.WithID("ada"), token.Options{}), "HS512", "bob", "", signature},
+		{"set, a key that exists", verifierOf(t, ring, token.Options{}), "HS512", "ada", "", signature},
+		{"set, none", verifierOf(t, ring, token.Options{}), "HS512", "eve", "", signature},
+		{"set, no ID", verifierOf(t, ring, token.Options{}), "HS512", "", "", signature},
+		{"issuer that exists", tenant, "HS512", "", "https://issuer.example", signature},
+		{"issuer that exists, wrong signature", tenant, "HS256", "", "https://issuer.example", signature},
+		{"issuer that does not", tenant, "HS256", "", "https://other.example", signature},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			reason := map[string]string{algorithm: "token_algorithm", signature: "token_signature"}[test.message]
+			bubble(t, setup{verifier: test.verifier}, func(f *fixture) {
+				var w wire
+				header := map[string]any{"alg": test.alg}
+				if test.kid != "" {
+					header["kid"] = test.kid
+				}
+				compact := signWith("a stranger's secret, just as long as others", header, claims{"iss": test.iss, "exp": time.Now().Add(time.Hour).Unix()})
+				if _, err := f.try(sockettest.Options{Auth: bearing(compact), Trace: w.trace}); err == nil {
+					t.Fatal("admitted")
+				}
+				w.want(t, connectError(test.message, "invalid_token", reason))
+				f.happened()
 			})
 		})
 	}

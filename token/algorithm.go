@@ -8,9 +8,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Algorithm names a signature algorithm as RFC 7518, section 3.1, and RFC 8037,
-// section 3.1, spell it. The constants are all there are: "none" has none and is
-// refused wherever an Algorithm is taken.
+// Algorithm names a signature algorithm as RFC 7518, section 3.1, RFC 8037, section
+// 3.1, and RFC 9864, section 2.2, spell it. The constants are all there are: "none" has
+// none and is refused wherever an Algorithm is taken.
 type Algorithm string
 
 // The algorithms that keys can be for.
@@ -28,7 +28,19 @@ const (
 	ES384 Algorithm = "ES384" // ECDSA on P-384 with SHA-384
 	ES512 Algorithm = "ES512" // ECDSA on P-521 with SHA-512
 	EdDSA Algorithm = "EdDSA" // Ed25519
+
+	// Ed25519 is the newer name of EdDSA with an Ed25519 key. A key for one of the two
+	// names verifies tokens with either. Ed448 is not supported under any name.
+	Ed25519 Algorithm = "Ed25519"
 )
+
+// sameAlgorithm returns a function that reports whether an algorithm is alg, by this name
+// or another.
+func sameAlgorithm(alg Algorithm) func(Algorithm) bool {
+	return func(other Algorithm) bool { return other == alg || other.isEdDSA() && alg.isEdDSA() }
+}
+
+func (a Algorithm) isEdDSA() bool { return a == EdDSA || a == Ed25519 }
 
 // family is the kind of key that an algorithm works with.
 type family string
@@ -62,6 +74,8 @@ var algorithms = map[Algorithm]algorithm{
 	ES384: {method: jwt.SigningMethodES384, family: familyEC, curve: elliptic.P384()},
 	ES512: {method: jwt.SigningMethodES512, family: familyEC, curve: elliptic.P521()},
 	EdDSA: {method: jwt.SigningMethodEdDSA, family: familyEd25519},
+
+	Ed25519: {method: jwt.SigningMethodEdDSA, family: familyEd25519},
 }
 
 // exactSalt returns m verifying with the salt length of RFC 7518, section 3.5,

@@ -1,6 +1,9 @@
 package token
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // ByIssuer returns a Verifier for tokens of several issuers. Which of the verifiers
 // decides is said by the token's iss, which has to be in the Options.Issuers of one of
@@ -11,7 +14,7 @@ import "fmt"
 // Of a token that names none of the issuers it is said so, with ErrIssuer, before
 // anything is verified: there is no key to verify it with.
 func ByIssuer(verifiers ...*Verifier) (*Verifier, error) {
-	all := &Verifier{byIssuer: make(map[string]*Verifier)}
+	all := &Verifier{byIssuer: make(map[string]*Verifier), seen: &signatures{}, chosen: new(sync.Map)}
 	add := func(issuer string, v *Verifier) error {
 		if all.byIssuer[issuer] != nil {
 			return fmt.Errorf("%w: two verifiers for the issuer %.200q", ErrOptions, issuer)

@@ -42,7 +42,7 @@ func JWK(text []byte, algs ...Algorithm) Key {
 		switch {
 		case !known:
 			return unusable("the alg of this JWK is none of those supported")
-		case len(algs) > 0 && !slices.Contains(algs, alg):
+		case len(algs) > 0 && !slices.ContainsFunc(algs, sameAlgorithm(alg)):
 			return unusable("this JWK is for %s alone", alg)
 		}
 		algs = []Algorithm{alg}

@@ -3,11 +3,15 @@ package token
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"time"
+
+	"socketiojwt/token/internal/keytext"
 )
 
 // maxKeyID is the longest key ID, in bytes, that a key or a token may have.
@@ -42,8 +46,10 @@ type key struct {
 // Without algs it is for HS256 alone.
 //
 // A secret shorter than the hash of its algorithm is an error (32, 48, 64 bytes:
-// RFC 7518, section 3.2), and so is a public key given as a secret, since anyone
-// could sign with it (RFC 8725, section 2.1).
+// RFC 7518, section 3.2). So is a public key given as a secret, since anyone could sign
+// with it (RFC 8725, section 2.1), in each form that keys are handed around in: PEM, DER,
+// JWK, SSH, XML, a keystore, or the base64 or hexadecimal digits of one of them. The 32
+// bytes of an Ed25519 key, or a modulus without anything around it, look like any secret.
 func Secret(secret string, algs ...Algorithm) Key { return SecretBytes([]byte(secret), algs...) }
 
 // SecretBytes returns the key of a shared secret, as Secret does. It copies secret.
@@ -57,8 +63,9 @@ func SecretBytes(secret []byte, algs ...Algorithm) Key {
 		return unusable("%w", err)
 	case len(secret) == 0:
 		return unusable("the secret is empty")
-	case looksPublic(secret):
-		return unusable("the secret is a PEM, DER or JWK text; use PEM, DER or JWK for it")
+	}
+	if kind := keytext.Kind(secret); kind != "" {
+		return unusable("the secret is %s; give the public key to PEM, DER or JWK instead", kind)
 	}
 	for _, alg := range k.algs {
 		if least := algorithms[alg].minSecret; len(secret) < least {
@@ -155,8 +162,11 @@ func (k Key) usable(shortAllowed bool) error {
 // public reports whether the key is a public one, which strangers may know.
 func (k Key) public() bool { return k.k.family != familySecret }
 
-// isFor reports whether alg is one of the key's algorithms.
-func (k Key) isFor(alg Algorithm) bool { return slices.Contains(k.k.algs, alg) }
+// IsFor reports whether the key verifies tokens of the algorithm; false if it is
+// unusable. Unlike a search in Algorithms it knows that EdDSA and Ed25519 are the same.
+func (k Key) IsFor(alg Algorithm) bool { return k.k != nil && k.isFor(alg) }
+
+func (k Key) isFor(alg Algorithm) bool { return slices.ContainsFunc(k.k.algs, sameAlgorithm(alg)) }
 
 // checkAlgorithm compares the header's algorithm with the key's. It chooses nothing (RFC
 // 8725, section 3.1).
@@ -171,10 +181,20 @@ func (k Key) checkAlgorithm(u Unverified) error {
 	return fmt.Errorf("%w: the header names %s, the key is for %s", ErrAlgorithm, named, listAlgorithms(k.k.algs))
 }
 
-// checkSignature does what it says, for a token whose algorithm has been checked.
+// checkSignature returns ErrSignature unless the key has signed a token whose algorithm
+// has been checked. It takes the same time for every signature that an RSA key has not
+// made: one that is no number below the modulus would be refused without arithmetic,
+// and so tell a key from none.
 func (k Key) checkSignature(u Unverified) error {
-	method, p := algorithms[u.Header.Algorithm].method, u.parsed()
-	if err := method.Verify(p.signingInput, p.signature, k.k.material()); err != nil {
+	method, p, material := algorithms[u.Header.Algorithm].method, u.parsed(), k.k.material()
+	signature, inRange := p.signature, true
+	if public, ok := material.(*rsa.PublicKey); ok {
+		inRange = len(signature) == public.Size() && new(big.Int).SetBytes(signature).Cmp(public.N) < 0
+		if !inRange {
+			signature = make([]byte, public.Size())
+		}
+	}
+	if err := method.Verify(p.signingInput, signature, material); err != nil || !inRange {
 		return ErrSignature // the cause tells nothing but where the arithmetic failed
 	}
 	return nil

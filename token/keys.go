@@ -112,6 +112,17 @@ func (s KeySet) all() []Key {
 	return s.s.keys
 }
 
+// staticKeys returns the keys of a Key or a KeySet.
+func staticKeys(keys Keys) []Key {
+	switch keys := keys.(type) {
+	case Key:
+		return []Key{keys}
+	case KeySet:
+		return keys.all()
+	}
+	return nil
+}
+
 // usable returns why the set cannot be used, where shortAllowed stands for
 // Options.InsecureShortSecret.
 func (s KeySet) usable(shortAllowed bool) error {

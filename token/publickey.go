@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -12,16 +11,22 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"socketiojwt/token/internal/keytext"
 )
 
 // PEM returns the public key in a PEM text: "PUBLIC KEY" (SubjectPublicKeyInfo),
 // "RSA PUBLIC KEY" (PKCS #1) or "CERTIFICATE", of which only the key is used:
-// neither its dates nor its issuer are checked. Of a chain the first is taken.
+// neither its dates nor its issuer are checked. Of a chain the first is taken. The text
+// may have \n in place of its line breaks, be on one line, in quotes or in UTF-16, as
+// after an environment variable, and may be base64 without the BEGIN and END lines.
 //
-// Without algs an RSA key is for RS256, an EC key for the algorithm of its curve,
-// an Ed25519 key for EdDSA. A private key is an error, although its public half
+// Without algs an RSA key is for RS256, an EC key for the algorithm of its curve, an
+// Ed25519 key for EdDSA. An RSA key with the OID of RSASSA-PSS is for the PS algorithm
+// of its parameters, or without parameters for PS256, and never for an RS algorithm. A private key is an error, although its public half
 // could be taken: where tokens are verified nothing should be able to sign them.
 func PEM(text []byte, algs ...Algorithm) Key {
+	text = keytext.PEM(text)
 	var first *pem.Block
 	for rest := text; ; {
 		var block *pem.Block
@@ -39,13 +44,16 @@ func PEM(text []byte, algs ...Algorithm) Key {
 		}
 	}
 	if first == nil {
-		return unusable("no PEM block found")
+		if der := keytext.BareDER(text); der != nil {
+			return DER(der, algs...)
+		}
+		return unusable("no PEM block found: neither BEGIN and END lines nor base64 of a key")
 	}
 	var public any
 	var err error
 	switch first.Type {
 	case "PUBLIC KEY":
-		public, err = x509.ParsePKIXPublicKey(first.Bytes)
+		public, err = parseSPKI(first.Bytes)
 	case "RSA PUBLIC KEY":
 		public, err = x509.ParsePKCS1PublicKey(first.Bytes)
 	case "CERTIFICATE":
@@ -53,7 +61,10 @@ func PEM(text []byte, algs ...Algorithm) Key {
 	default:
 		return unusable("a PEM block that is neither PUBLIC KEY, RSA PUBLIC KEY nor CERTIFICATE")
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errPSS):
+		return unusable("%w", err)
+	case err != nil:
 		return unusable("the PEM block does not hold what it says")
 	}
 	return publicKey(public, algs)
@@ -62,7 +73,10 @@ func PEM(text []byte, algs ...Algorithm) Key {
 // DER returns the public key in der, in one of the forms that PEM takes.
 func DER(der []byte, algs ...Algorithm) Key {
 	public, err := parseDER(der)
-	if err != nil {
+	switch {
+	case errors.Is(err, errPSS):
+		return unusable("%w", err)
+	case err != nil:
 		if privateDER(der) {
 			return unusable("%w", errPrivate)
 		}
@@ -78,6 +92,13 @@ var errPrivate = errors.New("a private key; give the public one (openssl pkey -p
 func publicKey(public any, algs []Algorithm) Key {
 	var kind family
 	var standard Algorithm
+	if pss, ok := public.(*pssKey); ok {
+		var err error
+		if algs, err = pss.algorithms(algs); err != nil {
+			return unusable("%w", err)
+		}
+		public = pss.PublicKey
+	}
 	switch public := public.(type) {
 	case *rsa.PublicKey:
 		if err := checkRSA(public); err != nil {
@@ -135,8 +156,8 @@ func checkRSA(public *rsa.PublicKey) error {
 // parseDER returns the public key in der: a SubjectPublicKeyInfo, a PKCS #1
 // RSAPublicKey or an X.509 certificate.
 func parseDER(der []byte) (any, error) {
-	if public, err := x509.ParsePKIXPublicKey(der); err == nil {
-		return public, nil
+	if public, err := parseSPKI(der); err == nil || errors.Is(err, errPSS) {
+		return public, err
 	}
 	if public, err := x509.ParsePKCS1PublicKey(der); err == nil {
 		return public, nil
@@ -149,6 +170,9 @@ func certificateKey(der []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if certificate.PublicKey == nil {
+		return parseSPKI(certificate.RawSubjectPublicKeyInfo)
+	}
 	return certificate.PublicKey, nil
 }
 
@@ -157,21 +181,5 @@ func privateDER(der []byte) bool {
 	_, pkcs8 := x509.ParsePKCS8PrivateKey(der)
 	_, pkcs1 := x509.ParsePKCS1PrivateKey(der)
 	_, sec1 := x509.ParseECPrivateKey(der)
-	return pkcs8 == nil || pkcs1 == nil || sec1 == nil
-}
-
-// looksPublic reports whether a secret is in truth a public key in one of the
-// forms that a careless configuration would hand over.
-func looksPublic(secret []byte) bool {
-	if bytes.Contains(secret, []byte("-----BEGIN ")) || bytes.HasPrefix(secret, []byte("ssh-")) {
-		return true
-	}
-	if trimmed := bytes.TrimSpace(secret); bytes.HasPrefix(trimmed, []byte("{")) && bytes.Contains(trimmed, []byte(`"kty"`)) {
-		return true
-	}
-	if len(secret) == 0 || secret[0] != 0x30 { // an ASN.1 SEQUENCE, as each of them is
-		return false
-	}
-	_, err := parseDER(secret)
-	return err == nil
+	return pkcs8 == nil || pkcs1 == nil || sec1 == nil || strings.HasPrefix(keytext.Kind(der), "a private key")
 }

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"socketiojwt/internal/wirejson"
@@ -21,6 +22,9 @@ type Verifier struct {
 	opts   Options  // complete
 	names  []string // of opts.named
 	seen   *signatures
+
+	oneKey bool      // one Key without an ID is for every token, so that no token chooses
+	chosen *sync.Map // Algorithm to the public Key that was chosen last, for decoyFor
 
 	byIssuer map[string]*Verifier // of ByIssuer, in place of the rest; but for opts.MaxSize
 }
@@ -61,8 +65,10 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 			return nil, err
 		}
 	}
+	one, fixed := keys.(Key)
 	return &Verifier{
 		keys: keys, static: known != nil, opts: opts, names: opts.named(), seen: &signatures{half: opts.MaxRemembered - opts.MaxRemembered/2},
+		oneKey: fixed && one.ID() == "", chosen: new(sync.Map),
 	}, nil
 }
 
@@ -82,23 +88,43 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 	if refused := u.parsed().refused; refused != nil {
 		return nil, refused
 	}
+	signed := sha256.Sum256([]byte(u.parsed().signingInput))
+	by, err := v.findSigner(ctx, u, len(compact), signed)
+	v.learn(by.key, u.Header.Algorithm)
+	if err != nil {
+		return nil, v.hideChoice(ctx, u, signed, err, by.arithmetic)
+	}
+	return by.verifier.accept(u, by.key, signed)
+}
+
+// signer is who has signed a token.
+type signer struct {
+	verifier   *Verifier // whose rules hold
+	key        Key
+	arithmetic bool // a signature was checked, or found among those remembered
+}
+
+// findSigner finds the key that has signed u, of so many bytes.
+func (v *Verifier) findSigner(ctx context.Context, u Unverified, size int, signed digest) (by signer, err error) {
 	if v.byIssuer != nil {
-		if v, err = v.forIssuer(u, len(compact)); err != nil {
-			return nil, err
+		if v, err = v.forIssuer(u, size); err != nil {
+			return signer{}, err
 		}
 	}
 	key, err := v.chooseKey(ctx, u)
 	if err != nil {
-		return nil, err
+		return signer{}, err
 	}
+	err = v.checkKey(ctx, u, key, signed)
+	return signer{v, key, err == nil || errors.Is(err, ErrSignature)}, err
+}
+
+// checkKey returns an error unless key has signed u and has not ended.
+func (v *Verifier) checkKey(ctx context.Context, u Unverified, key Key, signed digest) error {
 	if key.over(v.opts.Now()) {
-		return nil, fmt.Errorf("%w: its time is over", ErrKeyNotFound)
+		return fmt.Errorf("%w: its time is over", ErrKeyNotFound)
 	}
-	signed := sha256.Sum256([]byte(u.parsed().signingInput))
-	if err := v.checkSignature(ctx, u, key, signed); err != nil {
-		return nil, err
-	}
-	return v.accept(u, key, signed)
+	return v.checkSignature(ctx, u, key, signed)
 }
 
 // chooseKey returns a key that may be used for u.

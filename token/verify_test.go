@@ -21,7 +21,7 @@ import (
 
 var allAlgorithms = []token.Algorithm{
 	token.HS256, token.HS384, token.HS512, token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512,
-	token.ES256, token.ES384, token.ES512, token.EdDSA,
+	token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519,
 }
 
 // publicOptions are what every key accepts.
@@ -49,7 +49,11 @@ func TestEveryAlgorithm(t *testing.T) {
 				if other == alg {
 					continue
 				}
-				wantRefused(t, v, sign(t, keys[other], claims), token.ErrAlgorithm)
+				if keys[alg].Key().IsFor(other) { // another name of the same
+					wantRefused(t, v, sign(t, keys[other], claims), token.ErrSignature)
+				} else {
+					wantRefused(t, v, sign(t, keys[other], claims), token.ErrAlgorithm)
+				}
 				lie, err := mint.Sign(keys[other], claims, mint.Header{Extra: map[string]any{"alg": alg}})
 				if err != nil {
 					t.Fatal(err)
@@ -71,6 +75,48 @@ func TestKeyForTwoAlgorithms(t *testing.T) {
 	tok, err := newVerifier(t, token.PEM(text, token.RS256, token.PS256), publicOptions).Verify(context.Background(), sign(t, key, claims))
 	if err != nil || tok.Algorithm != token.PS256 {
 		t.Errorf("got %v, %v", tok, err)
+	}
+}
+
+// RFC 9864: Ed25519 is EdDSA with an Ed25519 key, whichever of the two names a key, a JWK
+// and a token have. Ed448 is neither.
+func TestEd25519IsEdDSA(t *testing.T) {
+	const x = `"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`
+	for _, algs := range [][]token.Algorithm{nil, {token.EdDSA}, {token.Ed25519}, {token.EdDSA, token.Ed25519}} {
+		for _, alg := range []string{``, `,"alg":"EdDSA"`, `,"alg":"Ed25519"`} {
+			if err := token.JWK([]byte(`{`+x+alg+`}`), algs...).Err(); err != nil {
+				t.Errorf("JWK with %q for %v: %v", alg, algs, err)
+			}
+		}
+		if err := token.JWK([]byte(`{`+x+`,"alg":"Ed448"}`), algs...).Err(); err == nil {
+			t.Error("a JWK for Ed448 is usable")
+		}
+	}
+	claims := map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour)}
+	for _, signing := range []token.Algorithm{token.EdDSA, token.Ed25519} {
+		key := generate(t, signing)
+		text, err := key.PublicPEM()
+		if err != nil {
+			t.Fatal(err)
+		}
+		compact := sign(t, key, claims)
+		for _, algs := range [][]token.Algorithm{nil, {token.EdDSA}, {token.Ed25519}} {
+			v := newVerifier(t, token.PEM(text, algs...), publicOptions)
+			tok, err := v.Verify(t.Context(), compact)
+			if err != nil || tok.Algorithm != signing {
+				t.Errorf("signed by %s for a key of %v: %v, %v", signing, algs, tok, err)
+			}
+			for _, named := range []string{"Ed448", "ed25519", "ED25519", "Ed25519ph", "EDDSA"} {
+				other, err := mint.Sign(key, claims, mint.Header{Extra: map[string]any{"alg": named}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantRefused(t, v, other, token.ErrAlgorithm)
+			}
+		}
+	}
+	if (token.Key{}).IsFor(token.EdDSA) || token.Secret(secret).IsFor("none") {
+		t.Error("a key is for what it is not for")
 	}
 }
 

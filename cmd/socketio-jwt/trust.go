@@ -98,7 +98,7 @@ func (t trust) checkPublished() error {
 		return nil
 	}
 	switch alg := token.Algorithm(t.Alg); alg {
-	case "", token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512, token.ES256, token.ES384, token.ES512, token.EdDSA:
+	case "", token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512, token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519:
 	default:
 		return fmt.Errorf("--alg: issuers publish public keys, and %q is no algorithm for those, as RS256, ES256 and EdDSA are", alg)
 	}

@@ -13,7 +13,7 @@ import (
 // An issuer that publishes all kinds of keys beside its own lets in by none of those
 // that are no public keys for signatures, nor by what would be hostile anywhere.
 func TestKeysThatAreNone(t *testing.T) {
-	for _, alg := range []token.Algorithm{token.ES256, token.RS256, token.EdDSA} {
+	for _, alg := range []token.Algorithm{token.ES256, token.RS256, token.EdDSA, token.Ed25519} {
 		synctest.Test(t, func(t *testing.T) {
 			issuer := tokentest.NewIssuer(t, tokentest.Options{Algorithm: alg})
 			_, v := discovered(t, issuer)

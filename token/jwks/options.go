@@ -52,7 +52,7 @@ type Options struct {
 // public are the algorithms that work with public keys.
 var public = []token.Algorithm{
 	token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512,
-	token.ES256, token.ES384, token.ES512, token.EdDSA,
+	token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519,
 }
 
 func (o Options) withDefaults() (Options, error) {

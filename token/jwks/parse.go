@@ -32,7 +32,7 @@ func (p *published) key(h token.Header) (token.Key, bool) {
 	}
 	var found []token.Key
 	for _, k := range candidates {
-		if slices.Contains(k.Algorithms(), h.Algorithm) {
+		if k.IsFor(h.Algorithm) {
 			found = append(found, k)
 		}
 	}
@@ -87,15 +87,18 @@ func parseKey(text []byte, algorithms []token.Algorithm) (token.Key, error) {
 	return token.Key{}, failed
 }
 
-// families splits algorithms into those that one key can be for: all with RSA, and
-// each of the others, which have a curve of their own.
+// families splits algorithms into those that one key can be for: all with RSA, the names
+// of EdDSA, and each of the others, which have a curve of their own.
 func families(algorithms []token.Algorithm) [][]token.Algorithm {
 	var all [][]token.Algorithm
 	var rsa []token.Algorithm
 	for _, alg := range algorithms {
-		if strings.HasPrefix(string(alg), "RS") || strings.HasPrefix(string(alg), "PS") {
+		switch {
+		case strings.HasPrefix(string(alg), "RS"), strings.HasPrefix(string(alg), "PS"):
 			rsa = append(rsa, alg)
-		} else {
+		case alg == token.Ed25519 && slices.Contains(algorithms, token.EdDSA):
+			// The key that is for EdDSA is for both.
+		default:
 			all = append(all, []token.Algorithm{alg})
 		}
 	}
@@ -103,6 +106,15 @@ func families(algorithms []token.Algorithm) [][]token.Algorithm {
 		all = append(all, rsa)
 	}
 	return all
+}
+
+// allows reports whether alg is one of algorithms, where EdDSA and Ed25519 are the same.
+func allows(algorithms []token.Algorithm, alg token.Algorithm) bool {
+	switch alg {
+	case token.EdDSA, token.Ed25519:
+		return slices.Contains(algorithms, token.EdDSA) || slices.Contains(algorithms, token.Ed25519)
+	}
+	return slices.Contains(algorithms, alg)
 }
 
 // LogValue lists the key IDs.

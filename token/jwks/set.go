@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -100,7 +99,7 @@ const (
 // key ID that is unknown it waits for a fetch that begins after it was asked, so that a
 // new key works at once, and returns token.ErrKeyNotFound if that does not bring it.
 func (s *Set) Key(ctx context.Context, u token.Unverified) (token.Key, error) {
-	if !slices.Contains(s.opts.Algorithms, u.Header.Algorithm) {
+	if !allows(s.opts.Algorithms, u.Header.Algorithm) {
 		return token.Key{}, fmt.Errorf("%w: the header names none of those the issuer's keys may be for", token.ErrAlgorithm)
 	}
 	s.mu.Lock()

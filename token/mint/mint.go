@@ -16,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"socketiojwt/token"
+	"socketiojwt/token/internal/keytext"
 	"socketiojwt/token/internal/privatekey"
 )
 
@@ -37,9 +38,10 @@ func Secret(secret string, alg token.Algorithm) (SigningKey, error) {
 }
 
 // PEM returns the signing key in a PEM text: PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA
-// PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY").
+// PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). As for token.PEM, the text may have \n in
+// place of its line breaks or be on one line.
 func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
-	block, _ := pem.Decode(text)
+	block, _ := pem.Decode(keytext.PEM(text))
 	if block == nil {
 		return SigningKey{}, errors.New("mint: no PEM block found")
 	}
@@ -91,8 +93,12 @@ func newSigningKey(alg token.Algorithm, private any, verify token.Key) (SigningK
 		return SigningKey{}, fmt.Errorf("mint: %w", err)
 	}
 	k := &signingKey{alg: alg, verify: verify}
+	method := alg
+	if alg == token.Ed25519 {
+		method = token.EdDSA // the library knows one name
+	}
 	k.sign = func(input string) ([]byte, error) {
-		return jwt.GetSigningMethod(string(alg)).Sign(input, private)
+		return jwt.GetSigningMethod(string(method)).Sign(input, private)
 	}
 	if signer, ok := private.(crypto.Signer); ok {
 		k.public = signer.Public()

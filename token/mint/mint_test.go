@@ -1,6 +1,7 @@
 package mint_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdh"
 	"crypto/ecdsa"
@@ -41,7 +42,7 @@ func verify(t *testing.T, key token.Key, compact string) (*token.Token, error) {
 
 func TestGenerate(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.HS256, token.HS384, token.HS512, token.RS256, token.RS384, token.RS512,
-		token.PS256, token.PS384, token.PS512, token.ES256, token.ES384, token.ES512, token.EdDSA} {
+		token.PS256, token.PS384, token.PS512, token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519} {
 		key, err := mint.Generate(alg)
 		if err != nil {
 			t.Fatal(alg, err)
@@ -97,6 +98,8 @@ func TestPEM(t *testing.T) {
 		"SEC 1":             {block("EC PRIVATE KEY", ec1, err1), token.ES256, true},
 		"PKCS #8 EC":        {block("PRIVATE KEY", ec8, errEC), token.ES256, true},
 		"PKCS #8 Ed25519":   {block("PRIVATE KEY", ed8, errED), token.EdDSA, true},
+		"escaped":           {bytes.ReplaceAll(block("PRIVATE KEY", ec8, errEC), []byte("\n"), []byte(`\n`)), token.ES256, true},
+		"on one line":       {bytes.ReplaceAll(block("PRIVATE KEY", ec8, errEC), []byte("\n"), []byte(" ")), token.ES256, true},
 		"wrong curve":       {block("PRIVATE KEY", ec8, errEC), token.ES384, false},
 		"wrong family":      {block("PRIVATE KEY", ec8, errEC), token.RS256, false},
 		"as a secret":       {block("PRIVATE KEY", ec8, errEC), token.HS256, false},

@@ -24,7 +24,7 @@ import (
 
 var allAlgorithms = []token.Algorithm{
 	token.HS256, token.HS384, token.HS512, token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512,
-	token.ES256, token.ES384, token.ES512, token.EdDSA,
+	token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519,
 }
 
 var hashes = map[token.Algorithm]func() hash.Hash{token.HS256: sha256.New, token.HS384: sha512.New384, token.HS512: sha512.New}
@@ -42,11 +42,14 @@ func bySecret(alg token.Algorithm, secret []byte) signer {
 // these do where that takes no more than strangers know.
 func (v *victim) algorithmAttacks() (attacks []attack) {
 	name := string(v.alg)
-	for _, alg := range []string{strings.ToLower(name), name + " ", " " + name, name[:2] + "-" + name[2:], name + "/none"} {
+	for _, alg := range []string{
+		strings.ToLower(name), name + " ", " " + name, name[:2] + "-" + name[2:], name + "/none",
+		"Ed448", "Ed25519ph", "ED25519", "ES256-Ed25519", "ESP256", // RFC 9864 and names like those in it
+	} {
 		attacks = append(attacks, attack{name: "alg " + quote(alg), header: set("alg", quote(alg)), want: token.ErrAlgorithm})
 	}
 	for _, alg := range allAlgorithms {
-		if alg != v.alg {
+		if alg != v.alg && !v.key.Key().IsFor(alg) {
 			attacks = append(attacks, attack{name: "alg " + string(alg), header: set("alg", quote(alg)), want: token.ErrAlgorithm})
 		}
 	}

@@ -19,7 +19,7 @@ func TestHostileTokensAreRefused(t *testing.T) {
 	opts := token.Options{Issuers: []string{"https://issuer.example"}, Audiences: []string{"chat"}}
 	claims := map[string]any{"iss": "https://issuer.example", "aud": []string{"chat", "shop"}, "sub": "ada", "iat": 1, "exp": time.Now().Add(time.Hour).Unix()}
 	for _, alg := range []token.Algorithm{
-		token.HS256, token.HS384, token.HS512, token.RS256, token.PS384, token.ES256, token.ES512, token.EdDSA,
+		token.HS256, token.HS384, token.HS512, token.RS256, token.PS384, token.ES256, token.ES512, token.EdDSA, token.Ed25519,
 	} {
 		t.Run(string(alg), func(t *testing.T) {
 			t.Parallel()

@@ -26,7 +26,7 @@ func New(alg token.Algorithm) (key crypto.Signer, err error) {
 		key, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	case token.ES512:
 		key, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	case token.EdDSA:
+	case token.EdDSA, token.Ed25519:
 		_, key, err = ed25519.GenerateKey(rand.Reader)
 	default:
 		err = errors.New("an algorithm that is unknown, or not one of public keys")
