@@ -22,6 +22,8 @@ type Server struct {
 	cors       corsPolicy
 	binder     *binder
 	unbound    sync.Once // tells that Options.Bind gives nothing
+	uncounted  sync.Once // tells that some peers have no address to count by
+	addresses  addresses
 	epoch      time.Time
 
 	mu       sync.Mutex // guards what follows; taken after a session's, never before
@@ -61,6 +63,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		cors:       newCORSPolicy(&opts, rule),
 		binder:     newBinder(opts.Bind),
 		epoch:      time.Now(),
+		addresses:  newAddresses(opts.MaxNewPerAddress),
 		sessions:   make(map[sessionID]*Session),
 		leaving:    make(map[sessionID]parting),
 	}, nil
