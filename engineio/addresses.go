@@ -166,7 +166,7 @@ func (srv *Server) warnUncounted(network netip.Prefix) {
 		return
 	}
 	srv.uncounted.Do(func() {
-		srv.log.Warn("engineio: Options.MaxNewPerAddress does not limit peers whose address is not an IP address, such as those of a Unix socket; " +
+		srv.log.Info("engineio: Options.MaxNewPerAddress does not limit peers whose address is not an IP address, such as those of a Unix socket; " +
 			"let a trusted proxy name their addresses")
 	})
 }

@@ -155,7 +155,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 	s.mu.Unlock()
 	if !s.open(r) {
 		s.cancel()
-		srv.refuse(w, r, refuseForbidden)
+		srv.refuse(w, r, refuseBusy)
 		return
 	}
 	s.mu.Lock()

@@ -44,7 +44,7 @@ const (
 // NewServer returns a Server. It calls open for each new session, before the
 // session's first message, on the goroutine of the request that starts it;
 // open may Send, must not keep the request, and may be called concurrently. A
-// nil Conn refuses the session.
+// nil Conn refuses the session: by polling with 503, by WebSocket with a close frame.
 func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Server, error) {
 	if open == nil {
 		return nil, errors.New("engineio: NewServer needs a function that opens sessions")

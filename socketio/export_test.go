@@ -25,7 +25,7 @@ func (srv *Server) Remains() string {
 	srv.running.mu.Lock()
 	note("goroutines", srv.running.n)
 	srv.running.mu.Unlock()
-	note("bytes of early events", int(srv.earlyBytes.Load()))
+	note("bytes of connections without an admission", int(srv.newBytes.Load()))
 	return text
 }
 
