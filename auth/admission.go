@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -28,12 +29,13 @@ type admission struct {
 
 	mu        sync.Mutex
 	stage     stage
-	held      bool        // counted in gate.held
-	examining bool        // a token is being examined, before there is a lease
-	failed    int         // tokens refused
-	until     time.Time   // when the deadline is, or the lease ends
-	timer     *time.Timer // wakes at until, or before; nil when nothing runs
-	cancel    func()      // ends the context of what runs before the decision; may be nil
+	held      bool         // counted in gate.held
+	network   netip.Prefix // under which it is counted
+	examining bool         // a token is being examined, before there is a lease
+	failed    int          // tokens refused
+	until     time.Time    // when the deadline is, or the lease ends
+	timer     *time.Timer  // wakes at until, or before; nil when nothing runs
+	cancel    func()       // ends the context of what runs before the decision; may be nil
 }
 
 // newAdmission begins the way of a socket, and its deadline. Examining says that
@@ -115,14 +117,13 @@ func (a *admission) gone() {
 }
 
 // hold counts the socket as held, and reports false if too many are.
-func (a *admission) hold() bool {
+func (a *admission) hold(network netip.Prefix) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.gate.held.Add(1) > int64(a.gate.opts.MaxHeld) {
-		a.gate.held.Add(-1)
+	if !a.gate.held.add(network, a.gate.opts.MaxHeld, a.gate.opts.MaxHeldPerAddress) {
 		return false
 	}
-	a.held = true
+	a.held, a.network = true, network
 	if a.stage == over { // its end came first, and would not be noticed again
 		a.release()
 	}
@@ -133,7 +134,7 @@ func (a *admission) hold() bool {
 func (a *admission) release() {
 	if a.held {
 		a.held = false
-		a.gate.held.Add(-1)
+		a.gate.held.remove(a.network)
 	}
 }
 

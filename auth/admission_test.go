@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"net/netip"
 	"testing"
 
 	"socketiojwt/token"
@@ -19,7 +20,7 @@ func TestSocketThatEndedIsNotHeld(t *testing.T) {
 	}
 	a := &admission{gate: g}
 	a.gone()
-	if !a.hold() || g.held.Load() != 0 {
-		t.Errorf("%d sockets held, want none", g.held.Load())
+	if !a.hold(netip.MustParsePrefix("192.0.2.1/32")) || g.held.all != 0 || len(g.held.byNetwork) != 0 {
+		t.Errorf("%d sockets held, of %d addresses, want none", g.held.all, len(g.held.byNetwork))
 	}
 }

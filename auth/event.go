@@ -22,12 +22,15 @@ func (g *Gate) Event(ctx context.Context, s *socketio.Socket) error {
 	if err := s.Intercept("authenticate", a.authenticate); err != nil {
 		return err
 	}
+	if s.Handshake().TooLarge {
+		return a.answer(nil, g.refusal(errTooLarge))
+	}
 	if g.opts.Guests {
 		within, cancel := a.within(ctx)
 		defer cancel()
 		return a.answer(nil, a.announce(within, nil))
 	}
-	if !a.hold() {
+	if !a.hold(s.Handshake().Network()) {
 		return a.answer(nil, a.gate.refusal(errOverloaded))
 	}
 	return s.Hold(socketio.HoldOptions{Events: g.opts.EarlyEvents, Bytes: g.opts.EarlyBytes, Drop: g.opts.DropEarly})
@@ -70,6 +73,7 @@ func shownBy(s *socketio.Socket, e *socketio.Event, was stage) *socketio.Handsha
 		}
 	}
 	shown.Auth = nil
+	shown.TooLarge = shown.TooLarge || e.TooLarge()
 	if args := e.Args(); len(args) > 0 {
 		shown.Auth = args[0].(socketio.Raw).JSON()
 	}

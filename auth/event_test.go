@@ -58,7 +58,7 @@ func TestAcknowledgementEndsTheGrace(t *testing.T) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		_, e := f.unauthorized(p)
-		time.Sleep(time.Minute)
+		time.Sleep(30 * time.Second)
 		f.nothing(p) // the deadline is gone
 		_ = e.Ack()
 		f.ended(p, sockettest.ErrDisconnected, 0)
@@ -98,7 +98,7 @@ func TestGrace(t *testing.T) {
 // however long the middleware after the gate takes.
 func TestAuthenticatedMeansIn(t *testing.T) {
 	bubble(t, setup{event: true, gate: auth.Options{DropEarly: true}, furnish: func(f *fixture) {
-		f.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
+		f.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(30 * time.Second); return nil })
 		f.io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})

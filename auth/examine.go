@@ -46,6 +46,10 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, shown *socketio.
 func (g *Gate) verify(ctx context.Context, shown *socketio.Handshake) (t *token.Token, compact string, refused *Error) {
 	var err error
 	refused = g.guard(ctx, "a source or key function", func() {
+		if shown.TooLarge {
+			err = errTooLarge
+			return
+		}
 		if compact, err = g.find(ctx, shown); err == nil {
 			t, err = g.verifier.Verify(ctx, compact)
 		}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"socketiojwt/socketio"
@@ -24,8 +23,9 @@ type Options struct {
 
 	// Timeout is how long the gate may take: in handshake mode, for sources, keys
 	// and hooks together; in event mode, from the start until the socket is let
-	// in, whatever the peer sends meanwhile. In handshake mode the server's
-	// socketio.Options.ConnectTimeout bounds it too. Zero means 5 s.
+	// in, whatever the peer sends meanwhile. For the first socket of a connection,
+	// socketio.Options.ConnectTimeout (45 s unless set) bounds it too, Grace included.
+	// Zero means 5 s.
 	Timeout time.Duration
 	// Attempts is how many tokens a socket may show by "authenticate" until it is
 	// let in. Zero means 1.
@@ -44,6 +44,11 @@ type Options struct {
 	// MaxHeld bounds the sockets that are held at once. One more is refused for
 	// the time being. Zero means 10,000.
 	MaxHeld int
+	// MaxHeldPerAddress bounds those of one address, as socketio.Handshake.Network has
+	// it: an IPv4 address, or an IPv6 network of 64 bits. One more is refused for the
+	// time being. Sockets whose address is not an IP address are not limited by it.
+	// Zero means 1,000.
+	MaxHeldPerAddress int
 
 	// Guests lets in, without a lease, who shows no token at all: in handshake
 	// mode, who came without; in event mode, everybody, at once. A guest logs in by
@@ -104,7 +109,7 @@ type Options struct {
 type Gate struct {
 	verifier *token.Verifier
 	opts     Options // complete
-	held     atomic.Int64
+	held     held
 	cookies  sync.Once // warns that cookies are not looked at
 }
 
@@ -135,9 +140,10 @@ func (o Options) withDefaults() (Options, error) {
 	check(o.EarlyEvents < 0, "EarlyEvents is negative")
 	check(o.EarlyBytes < 0, "EarlyBytes is negative")
 	check(o.MaxHeld < 0, "MaxHeld is negative")
+	check(o.MaxHeldPerAddress < 0, "MaxHeldPerAddress is negative")
 	check(o.DropEarly && (o.EarlyEvents != 0 || o.EarlyBytes != 0), "EarlyEvents and EarlyBytes do not apply with DropEarly")
-	check(o.Guests && (o.EarlyEvents != 0 || o.EarlyBytes != 0 || o.DropEarly || o.MaxHeld != 0),
-		"EarlyEvents, EarlyBytes, DropEarly and MaxHeld do not apply with Guests: no socket is held")
+	check(o.Guests && (o.EarlyEvents != 0 || o.EarlyBytes != 0 || o.DropEarly || o.MaxHeld != 0 || o.MaxHeldPerAddress != 0),
+		"EarlyEvents, EarlyBytes, DropEarly, MaxHeld and MaxHeldPerAddress do not apply with Guests: no socket is held")
 	check(!o.Guests && o.OnLogin != nil, "OnLogin does not apply without Guests")
 	check(o.Sources != nil && len(o.Sources) == 0, "Sources is empty; leave it nil for the usual ones")
 	for i, source := range o.Sources {
@@ -164,6 +170,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxHeld == 0 {
 		o.MaxHeld = 10_000
+	}
+	if o.MaxHeldPerAddress == 0 {
+		o.MaxHeldPerAddress = 1000
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -196,7 +196,7 @@ func TestQ12AttemptsAreBounded(t *testing.T) {
 	}), token.Options{})
 	bubble(t, setup{event: true, verifier: v, gate: auth.Options{Attempts: 100}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
-		f.emit(p, "authenticate", bearing(sign(claims{"pad": strings.Repeat("x", 8<<10)})))
+		f.emit(p, "authenticate", bearing(sign(claims{"pad": strings.Repeat("x", 16<<10)})))
 		if told, _ := f.unauthorized(p); told.Reason != "token_too_large" || asked != 0 {
 			t.Errorf("told %+v, and asked for %d keys", told, asked)
 		}

@@ -62,7 +62,7 @@ func TestQ23EarlyEventsAreKeptOrDropped(t *testing.T) {
 // with its socket, and is as long as it says.
 func TestQ24DeadlineIsAsLongAsItSays(t *testing.T) {
 	const month = 30 * 24 * time.Hour // of which 2^31 ms are 25 days
-	rare := socketio.Options{Engine: engineio.Options{PingInterval: 24 * time.Hour}}
+	rare := socketio.Options{Engine: engineio.Options{PingInterval: 24 * time.Hour}, ConnectTimeout: 2 * month}
 	bubble(t, setup{server: rare, event: true, gate: auth.Options{Timeout: month}}, func(f *fixture) {
 		p, late := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
 		time.Sleep(month - time.Second)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 
 	"socketiojwt/socketio"
 	"socketiojwt/token"
@@ -104,6 +105,7 @@ var (
 	errOverloaded = errors.New("auth: too many sockets are held")
 	errSubject    = errors.New("auth: token for another subject than the lease")
 	errPanic      = errors.New("auth: panic in a hook")
+	errTooLarge   = fmt.Errorf("auth: the handshake or event was too large to be kept (see socketio.Options.MaxHandshake, MaxAuthPayload and MaxNewBytes): %w", token.ErrTooLarge)
 )
 
 // refusals are the texts for what is no fault of a token's. The first line whose cause
@@ -137,7 +139,7 @@ var badTokens = []struct {
 	reason  Reason
 }{
 	{token.ErrMalformed, "jwt malformed", ReasonTokenMalformed},
-	{token.ErrTooLarge, "jwt malformed", ReasonTokenTooLarge},
+	{token.ErrTooLarge, "token too large", ReasonTokenTooLarge},
 	{token.ErrHeader, "jwt header invalid", ReasonTokenHeader},
 	{token.ErrUnsigned, "jwt signature is required", ReasonTokenUnsigned},
 	{token.ErrAlgorithm, "invalid algorithm", ReasonTokenAlgorithm},

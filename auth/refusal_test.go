@@ -48,7 +48,7 @@ var badTokens = []struct {
 	reason  string
 }{
 	{name: "no token at all", compact: "no-token-at-all", message: "jwt malformed", reason: "token_malformed"},
-	{name: "too large", claims: claims{"pad": strings.Repeat("x", 2000)}, message: "jwt malformed", reason: "token_too_large"},
+	{name: "too large", claims: claims{"pad": strings.Repeat("x", 2000)}, message: "token too large", reason: "token_too_large"},
 	{name: "critical extension", header: map[string]any{"crit": []string{"x"}}, message: "jwt header invalid", reason: "token_header"},
 	{name: "alg none", header: map[string]any{"alg": "none"}, message: "jwt signature is required", reason: "token_unsigned"},
 	{name: "alg HS512", header: map[string]any{"alg": "HS512"}, message: "invalid signature", reason: "token_signature"}, // strict's key is chosen

@@ -79,20 +79,32 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 }
 
 // newSession makes a session, in which the caller counts as a reader until it
-// calls doneReading or hands that on. It returns nil when the server takes no
-// more.
-func (srv *Server) newSession(r *http.Request, p parameters) *Session {
+// calls doneReading or hands that on. It answers r and returns nil when the server
+// takes no more, of all peers or of this one's address.
+func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p parameters) *Session {
+	addr := remoteAddr(r, srv.opts.TrustedProxies)
+	network := Network(addr)
+	srv.warnUncounted(network)
+	counted, wait, ok := srv.addresses.enter(network, srv.now())
+	if !ok {
+		srv.refuseCrowded(w, r, network, wait)
+		return nil
+	}
 	s := &Session{
-		srv: srv, id: newSessionID(), addr: remoteAddr(r, srv.opts.TrustedProxies), reads: 1,
+		srv: srv, id: newSessionID(), addr: addr, reads: 1,
 		encoding: p.encoding(), originChecked: !srv.opts.InsecureAnyOrigin && p.originShown(r),
 		scripts: p.callback != "",
 	}
 	if p.transport == Polling || p.revision == revision3 {
 		s.bond = srv.binder.tie(r)
 	}
+	s.address.Store(counted)
+	s.maxMessage.Store(int64(srv.opts.maxNew()))
 	s.timer = time.AfterFunc(never, s.wake)
 	if !srv.admit(s) {
 		s.timer.Stop()
+		s.uncount()
+		srv.refuse(w, r, refuseBusy)
 		return nil
 	}
 	return s
@@ -101,9 +113,8 @@ func (srv *Server) newSession(r *http.Request, p parameters) *Session {
 // openWebSocket starts a session by WebSocket. The HTTP response, the open
 // packet and what the layer above sends at once are written together.
 func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p parameters) {
-	s := srv.newSession(r, p)
+	s := srv.newSession(w, r, p)
 	if s == nil {
-		srv.refuse(w, r, refuseBusy)
 		return
 	}
 	a, ok := srv.accept(w, r, srv.cookie(s))
@@ -111,7 +122,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 		s.cancel()
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, p.encoding(), srv.opts.MaxPayload)
+	ws := newWebSocket(a.conn, a.early, p.encoding(), s)
 	s.mu.Lock()
 	s.ws = ws
 	ws.push(a.response)
@@ -135,9 +146,8 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 // openPolling starts a session by polling. The response has the open packet
 // and what the layer above sends at once.
 func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p parameters) {
-	s := srv.newSession(r, p)
+	s := srv.newSession(w, r, p)
 	if s == nil {
-		srv.refuse(w, r, refuseBusy)
 		return
 	}
 	s.mu.Lock()
@@ -145,7 +155,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 	s.mu.Unlock()
 	if !s.open(r) {
 		s.cancel()
-		srv.refuse(w, r, refuseForbidden)
+		srv.refuse(w, r, refuseBusy)
 		return
 	}
 	s.mu.Lock()

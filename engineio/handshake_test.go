@@ -239,7 +239,7 @@ func TestNilConnRefuses(t *testing.T) {
 			c.s.Send(NewMessage([]byte("never seen")))
 			return nil
 		})
-		f.expect("GET", pollingQuery, "", 403, `{"code":4,"message":"Forbidden"}`)
+		f.expect("GET", pollingQuery, "", 503, `{"code":4,"message":"Service unavailable"}`)
 		f.socket(socketQuery).expect("close", "end")
 		synctest.Wait()
 		if n := f.srv.Sessions(); n != 0 {
@@ -252,7 +252,7 @@ func TestPanicInOpen(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log logBuffer
 		f := newPipe(t, Options{Logger: log.logger()}, func(*recorder, *http.Request) Conn { panic("boom") })
-		f.expect("GET", pollingQuery, "", 403, `{"code":4,"message":"Forbidden"}`)
+		f.expect("GET", pollingQuery, "", 503, `{"code":4,"message":"Service unavailable"}`)
 		f.socket(socketQuery).expect("close", "end")
 		synctest.Wait()
 		if n := f.srv.Sessions(); n != 0 || strings.Count(log.String(), "boom") != 2 {

@@ -41,6 +41,11 @@ type Options struct {
 	// larger one is answered 413, the session lives) and a WebSocket message
 	// (a larger one closes with code 1009). In bytes. Zero means 1,000,000.
 	MaxPayload int
+	// MaxNewPayload bounds, in bytes, what is kept of such a message while the
+	// session is new: until the layer above calls Session.Accept. The rest is read and
+	// thrown away, if the Conn is a HeadConn, up to four times MaxPayload for a
+	// session. It is no less than 4 KiB. Zero means MaxPayload.
+	MaxNewPayload int
 	// MaxPackets bounds the packets in the body of one POST; more close the
 	// session. Zero means 10,000.
 	MaxPackets int
@@ -54,6 +59,13 @@ type Options struct {
 	// MaxSessions bounds the sessions alive at once; a handshake over it is
 	// answered 503. Zero means no bound.
 	MaxSessions int
+	// MaxNewPerAddress bounds the sessions of one address that are new, together with
+	// the failures of that address (Session.CountFailure) that are not forgotten yet:
+	// as many as this are forgotten in a minute. A handshake over it is answered 503,
+	// with a Retry-After. An address is what Network makes of Session.RemoteAddr, so
+	// a proxy that is not in TrustedProxies is one address. Peers whose address is
+	// not an IP address are not limited. Zero or negative means no bound.
+	MaxNewPerAddress int
 
 	// Transports are those that peers may use. Nil means Polling and
 	// WebSocket.
@@ -210,7 +222,7 @@ func (o Options) check() error {
 		return fmt.Errorf("engineio: Options.Path %q does not begin and end with a slash", o.Path)
 	case o.PingInterval < time.Millisecond || o.PingTimeout < time.Millisecond || o.UpgradeTimeout < time.Millisecond:
 		return errors.New("engineio: Options.PingInterval, PingTimeout and UpgradeTimeout are at least 1 ms")
-	case o.MaxPayload < 0 || o.MaxPackets < 0 || o.MaxOutbound < 0 || o.MaxSessions < 0 || o.CORS.MaxAge < 0:
+	case o.MaxPayload < 0 || o.MaxNewPayload < 0 || o.MaxPackets < 0 || o.MaxOutbound < 0 || o.MaxSessions < 0 || o.CORS.MaxAge < 0:
 		return errors.New("engineio: Options: a limit is negative")
 	case len(o.Transports) == 0:
 		return errors.New("engineio: Options.Transports is empty, nobody could connect")
@@ -238,6 +250,14 @@ func (o Options) check() error {
 
 // allows reports whether peers may use the transport t.
 func (o *Options) allows(t Transport) bool { return slices.Contains(o.Transports, t) }
+
+// maxNew returns how many bytes of a message a new session keeps at most.
+func (o *Options) maxNew() int {
+	if o.MaxNewPayload == 0 {
+		return o.MaxPayload
+	}
+	return min(o.MaxPayload, max(o.MaxNewPayload, maxHead))
+}
 
 // upgradable reports whether a session that began by polling may go on by
 // WebSocket.

@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -157,6 +158,9 @@ func readPayload3(payload []byte, isBytes bool, limit int, receive func(packet) 
 			return errTooManyPackets
 		}
 		p, rest, err := next(payload)
+		if errors.Is(err, errIncomplete) {
+			return errPacket
+		}
 		if err != nil {
 			return err
 		}
@@ -168,6 +172,9 @@ func readPayload3(payload []byte, isBytes bool, limit int, receive func(packet) 
 	return nil
 }
 
+// errIncomplete says that a payload ends before its packet does.
+var errIncomplete = errors.New("engineio: incomplete packet")
+
 // nextInText takes the first packet off a payload of text.
 func nextInText(payload []byte) (p packet, rest []byte, err error) {
 	digits, rest, found := bytes.Cut(payload, []byte{':'})
@@ -177,7 +184,7 @@ func nextInText(payload []byte) (p packet, rest []byte, err error) {
 	}
 	size, ok := bytesOf(rest, length)
 	if !ok {
-		return packet{}, nil, errPacket
+		return packet{}, nil, errIncomplete
 	}
 	p, err = parseTextPacket3(decodedOnce(rest[:size]))
 	return p, rest[size:], err
@@ -187,8 +194,11 @@ func nextInText(payload []byte) (p packet, rest []byte, err error) {
 func nextInBytes(payload []byte) (p packet, rest []byte, err error) {
 	digits, rest, found := bytes.Cut(payload[1:], []byte{endOfLength})
 	length, ok := readLength(digits, 0)
-	if !found || !ok || length > len(rest) {
+	switch {
+	case !found || !ok:
 		return packet{}, nil, errPacket
+	case length > len(rest):
+		return packet{}, nil, errIncomplete
 	}
 	data, rest := rest[:length], rest[length:]
 	switch {

@@ -112,6 +112,9 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters
 		s.srv.refuse(w, r, refused)
 		return
 	}
+	if s.frugal() && isLarge(r) { // net/http keeps the header while the poll waits
+		s.sendHome(waiting)
+	}
 	select {
 	case a := <-waiting.answer:
 		if a.refusal != nil {
@@ -155,12 +158,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request, asked parame
 		s.srv.refuse(w, r, refused)
 		return
 	}
-	body := postBodies.Get().(*bytes.Buffer)
-	defer putBody(body)
-	err := s.readBody(body, w, r)
-	if err == nil {
-		err = s.deliverPost(p, body.Bytes(), asked, isBytes(r))
-	}
+	err := s.takePost(p, w, r, asked)
 	s.endPost(p, err)
 
 	var tooLarge *http.MaxBytesError
@@ -197,9 +195,6 @@ func (s *Session) startPost() (*polling, *refusal) {
 // readBody reads the body of a POST. Its read deadline has been set where the
 // request came in.
 func (s *Session) readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
-	if isBytes(r) && s.encoding == encoding4 {
-		return errPacket // payloads of bytes are a thing of revision 3
-	}
 	limit := int64(s.srv.opts.MaxPayload)
 	if r.ContentLength > limit {
 		return &http.MaxBytesError{Limit: limit}

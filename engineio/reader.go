@@ -1,5 +1,7 @@
 package engineio
 
+import "errors"
+
 // A session by WebSocket has one goroutine, but not the same one for ever. The
 // work on a message makes a goroutine's stack grow, and it never shrinks back
 // to its first 2 KiB. So where the connection can be polled, the goroutine that
@@ -35,7 +37,11 @@ func (s *Session) read(ws *webSocket, err error) {
 
 // readMessage takes one message.
 func (s *Session) readMessage(ws *webSocket) error {
-	data, kind, err := ws.next(func(kind frameKind, payload []byte) { s.control(ws, kind, payload) })
+	control := func(kind frameKind, payload []byte) { s.control(ws, kind, payload) }
+	data, kind, err := ws.next(control)
+	if errors.Is(err, errLong) {
+		return s.readLong(ws, data, kind, control)
+	}
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ var (
 // refuse answers r with refused: in JSON, or for a WebSocket with the bare
 // message, since no browser shows the body of such a response.
 func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refusal) {
-	if refused.status == http.StatusServiceUnavailable {
+	if refused.status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", "1")
 	}
 	if refused.status == http.StatusRequestEntityTooLarge {

@@ -33,6 +33,7 @@ func (srv *Server) find(id sessionID) *Session {
 
 // forget takes a session that has ended off the list.
 func (srv *Server) forget(s *Session) {
+	s.uncount()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s.id)

@@ -22,6 +22,8 @@ type Server struct {
 	cors       corsPolicy
 	binder     *binder
 	unbound    sync.Once // tells that Options.Bind gives nothing
+	uncounted  sync.Once // tells that some peers have no address to count by
+	addresses  addresses
 	epoch      time.Time
 
 	mu       sync.Mutex // guards what follows; taken after a session's, never before
@@ -42,7 +44,7 @@ const (
 // NewServer returns a Server. It calls open for each new session, before the
 // session's first message, on the goroutine of the request that starts it;
 // open may Send, must not keep the request, and may be called concurrently. A
-// nil Conn refuses the session.
+// nil Conn refuses the session: by polling with 503, by WebSocket with a close frame.
 func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Server, error) {
 	if open == nil {
 		return nil, errors.New("engineio: NewServer needs a function that opens sessions")
@@ -61,6 +63,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		cors:       newCORSPolicy(&opts, rule),
 		binder:     newBinder(opts.Bind),
 		epoch:      time.Now(),
+		addresses:  newAddresses(opts.MaxNewPerAddress),
 		sessions:   make(map[sessionID]*Session),
 		leaving:    make(map[sessionID]parting),
 	}, nil

@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,6 +43,9 @@ type Session struct {
 	id   sessionID
 	addr string
 
+	maxMessage atomic.Int64            // bytes of a message that are kept
+	address    atomic.Pointer[address] // while it is new, and its address counts
+
 	encoding      encoding // the polling transport's; that of a WebSocket is its own
 	originChecked bool
 	scripts       bool // may be polled by scripts, having begun so
@@ -52,6 +56,8 @@ type Session struct {
 	calls  uint8 // calls of Conn in progress
 	reads  uint8 // goroutines that may still call Conn.Message
 	reason Reason
+
+	discarded int64 // bytes of messages that were too long
 
 	timer   *time.Timer   // one for all deadlines; see arm
 	beatDue time.Duration // when the next ping is sent, or the pong has to be there

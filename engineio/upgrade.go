@@ -36,7 +36,7 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, p paramet
 	if !ok {
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, p.encoding(), s.srv.opts.MaxPayload)
+	ws := newWebSocket(a.conn, a.early, p.encoding(), nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.life > open || s.ws != nil || s.upgrade != nil {
@@ -126,7 +126,7 @@ func (s *Session) changeOver(ws *webSocket) error {
 	}
 	p := s.polling
 	s.upgrade = nil
-	s.ws = ws
+	s.ws, ws.session = ws, s
 	s.reads++
 	if p.waiting != nil {
 		p.reply(pollAnswer{refusal: refuseBadRequest}) // the peer promised to poll no more

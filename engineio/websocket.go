@@ -70,43 +70,42 @@ func (e *peerClosed) Error() string { return "engineio: websocket: closed by the
 // frameReader reads the messages of one WebSocket. It holds no buffer between
 // messages but what input holds.
 type frameReader struct {
-	in    input
-	side  side
-	limit int // bytes of one message
-	head  [ws.MaxHeaderSize]byte
+	in      input
+	side    side
+	limit   int      // bytes of one message, if session is nil
+	session *Session // whose limit holds; nil for a client, and before an upgrade is through
+	rest    int64    // of a frame whose message is too long
+	last    bool     // that frame is the last of its message
+	head    [ws.MaxHeaderSize]byte
+}
+
+// room returns how many bytes of a message are kept.
+func (r *frameReader) room() int {
+	if r.session == nil {
+		return r.limit
+	}
+	return r.session.room()
 }
 
 // next waits for a message and returns it. The data is valid until the next
 // call. Control frames on the way are handed to control; it gets pings, and
-// its payload is valid during the call alone.
+// its payload is valid during the call alone. With errLong the data is the head of a
+// message that is too long, and skip is the next call.
 func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data []byte, kind frameKind, err error) {
 	state := r.side
 	for {
-		h, err := ws.ReadHeaderBuffer(&r.in, r.head[:])
+		h, err := r.header(state, control)
 		if err != nil {
-			return nil, 0, headerError(err)
-		}
-		if err := ws.CheckHeader(h, state); err != nil {
-			return nil, 0, &frameError{codeProtocolError, err.Error()}
-		}
-		if h.OpCode.IsControl() {
-			payload, err := r.payload(nil, h)
-			if err != nil {
-				return nil, 0, err
-			}
-			if h.OpCode == closeFrame {
-				return nil, 0, closeError(payload)
-			}
-			control(h.OpCode, payload)
-			continue
-		}
-		// The declared length is only ever compared: memory grows by what has
-		// come in, or a thousand peers could each claim the limit and wait.
-		if h.Length > int64(r.limit-len(data)) {
-			return nil, 0, errMessageTooBig
+			return nil, 0, err
 		}
 		if h.OpCode != ws.OpContinuation {
 			kind = h.OpCode
+		}
+		// The declared length is only ever compared: memory grows by what has
+		// come in, or a thousand peers could each claim the limit and wait.
+		if h.Length > int64(r.room()-len(data)) {
+			data, err = r.long(data, h)
+			return data, kind, err
 		}
 		first := len(data) == 0
 		if data, err = r.payload(data, h); err != nil {
@@ -126,6 +125,72 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 	return data, kind, nil
 }
 
+// header returns the header of the next frame of a message. Control frames before it
+// are handed to control.
+func (r *frameReader) header(state side, control func(kind frameKind, payload []byte)) (ws.Header, error) {
+	for {
+		h, err := ws.ReadHeaderBuffer(&r.in, r.head[:])
+		if err != nil {
+			return h, headerError(err)
+		}
+		if err := ws.CheckHeader(h, state); err != nil {
+			return h, &frameError{codeProtocolError, err.Error()}
+		}
+		if !h.OpCode.IsControl() {
+			return h, nil
+		}
+		payload, err := r.payload(nil, h)
+		if err != nil {
+			return h, err
+		}
+		if h.OpCode == closeFrame {
+			return h, closeError(payload)
+		}
+		control(h.OpCode, payload)
+	}
+}
+
+// long returns the head of a message that is too long with the frame of header h, of
+// which data has come before. The error is errLong if the rest may be thrown away.
+func (r *frameReader) long(data []byte, h ws.Header) ([]byte, error) {
+	if r.session == nil || !r.session.discards(h.Length) {
+		return nil, errMessageTooBig
+	}
+	r.last = h.Fin
+	length := h.Length
+	h.Length = min(length, int64(max(0, maxHead-len(data))))
+	r.rest = length - h.Length
+	head, err := r.payload(data, h)
+	if err != nil {
+		return nil, err
+	}
+	return head[:min(len(head), maxHead)], errLong
+}
+
+// skip throws the rest of a message away that is too long.
+func (r *frameReader) skip(control func(kind frameKind, payload []byte)) error {
+	for state := r.side.Set(ws.StateFragmented); ; {
+		for r.rest > 0 {
+			chunk, err := r.in.take(int(min(r.rest, pooledBufferSize)))
+			if err != nil {
+				return err
+			}
+			r.rest -= int64(len(chunk))
+		}
+		if r.last {
+			return nil
+		}
+		h, err := r.header(state, control)
+		if err != nil {
+			return err
+		}
+		if !r.session.discards(h.Length) {
+			return errMessageTooBig
+		}
+		r.rest, r.last = h.Length, h.Fin
+	}
+}
+
 // payload appends the payload of the frame with header h to data. A payload
 // that lies in the input's buffer whole is not copied when data is empty.
 func (r *frameReader) payload(data []byte, h ws.Header) ([]byte, error) {
@@ -140,7 +205,7 @@ func (r *frameReader) payload(data []byte, h ws.Header) ([]byte, error) {
 		if int64(len(chunk)) == h.Length && len(data) == 0 {
 			return chunk, nil
 		}
-		data = append(data, chunk...)
+		data = extend(data, chunk, max(len(data)+int(h.Length)-got, r.room()))
 		got += len(chunk)
 	}
 	return data, nil

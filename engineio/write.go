@@ -39,14 +39,19 @@ type webSocket struct {
 	settled chan struct{} // closed when the writer is not owned any more; nil when nobody waits for that
 }
 
-// newWebSocket returns a webSocket whose writer is owned by the caller.
-func newWebSocket(conn net.Conn, early []byte, form encoding, limit int) *webSocket {
+// maxProbe bounds the messages by which a peer changes over to a WebSocket.
+const maxProbe = 125
+
+// newWebSocket returns a webSocket whose writer is owned by the caller. The session is
+// the one whose transport it is already, nil when that is still to come.
+func newWebSocket(conn net.Conn, early []byte, form encoding, s *Session) *webSocket {
 	return &webSocket{
 		encoding: form,
 		frameReader: frameReader{
-			in:    input{conn: conn, poll: newPollConn(conn), data: early},
-			side:  serverSide,
-			limit: limit,
+			in:      input{conn: conn, poll: newPollConn(conn), data: early},
+			side:    serverSide,
+			limit:   maxProbe,
+			session: s,
 		},
 		writer: writerOwned,
 	}

@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"bytes"
 	"net/http"
 	"slices"
 	"sync"
@@ -17,7 +16,8 @@ import (
 type conn struct {
 	server  *Server
 	session *engineio.Session
-	partial *partial // a binary packet whose attachments are due; the reader's alone
+	ledger  ledger
+	partial *partial // a binary packet whose attachments are due; only the reader's
 
 	mu         sync.Mutex // taken after a socket's, before the server's
 	closed     bool
@@ -28,25 +28,30 @@ type conn struct {
 	sockets    []*Socket  // one for each namespace joined or being joined
 	waiting    []*Socket  // those of them whose CONNECT waits for others to be answered
 	leaving    []*Socket  // whose peer has left; what it sent before is still handled
-	parting    []*Socket  // that have ended, and hold up those with the same id until OnDisconnect has returned
-	left       []string   // namespaces that the server ended, whose peer may not know yet
-	connecting int        // CONNECTs whose middleware runs
+	auths      []*sharedAuth
+	parting    []*Socket // that have ended, and hold up those with the same id until OnDisconnect has returned
+	left       []string  // namespaces that the server ended, whose peer may not know yet
+	connecting int       // CONNECTs whose middleware runs
 	refused    int
-	timer      *time.Timer // runs while no namespace is joined
+	admitted   bool        // a socket was
+	blamed     bool        // a failure was counted for its address, or none is to be
+	timer      *time.Timer // runs until the first admission, and while no namespace is joined
 }
 
-// partial is a BINARY_EVENT or BINARY_ACK that is still incomplete.
-type partial struct {
-	packet      packet.Packet
-	attachments [][]byte
-}
-
-var _ engineio.Conn = (*conn)(nil)
+var _ engineio.HeadConn = (*conn)(nil)
 
 // open begins a connection.
 func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Conn {
-	c := &conn{server: srv, session: session, request: newHandshake(session, r)}
+	c := &conn{server: srv, session: session, ledger: ledger{server: srv, session: session}}
+	size := 0
+	if c.request, size = newHandshake(session, r, srv.opts.MaxHandshake); c.request.TooLarge {
+		srv.logTooLarge(c, "header and URL of a first request")
+	}
+	if c.ledger.handshake(size) != taken {
+		return nil
+	}
 	if !srv.addConn(c) {
+		c.ledger.close()
 		return nil
 	}
 	c.mu.Lock()
@@ -90,25 +95,10 @@ func (c *conn) Message(data []byte, binary bool) {
 		return
 	}
 	if p.Attachments > 0 {
-		p.Payload = bytes.Clone(p.Payload)
-		c.partial = &partial{packet: p}
+		c.beginPartial(p)
 		return
 	}
 	c.handle(p, nil)
-}
-
-// attachment adds one to the binary packet that waits for it.
-func (c *conn) attachment(data []byte) {
-	if c.partial == nil {
-		c.violation("binary when no attachment is due")
-		return
-	}
-	c.partial.attachments = append(c.partial.attachments, bytes.Clone(data))
-	if len(c.partial.attachments) == c.partial.packet.Attachments {
-		whole := c.partial
-		c.partial = nil
-		c.handle(whole.packet, whole.attachments)
-	}
 }
 
 // handle takes one whole packet. Whatever breaks the protocol closes the
@@ -117,8 +107,10 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 	maxDepth := c.server.opts.MaxDepth
 	switch p.Type {
 	case packet.Connect:
-		if p.HasAck || len(p.Payload) > c.server.opts.MaxAuthPayload || len(p.Payload) > 0 && c.revision4() ||
-			len(p.Payload) > 0 && !wirejson.ValidPeerObject(p.Payload, maxDepth) {
+		if len(p.Payload) > c.server.opts.MaxAuthPayload {
+			p.TooLarge, p.Payload = true, nil
+		}
+		if p.HasAck || len(p.Payload) > 0 && (c.revision4() || !wirejson.ValidPeerObject(p.Payload, maxDepth)) {
 			c.violation("malformed CONNECT")
 			return
 		}
@@ -269,17 +261,70 @@ func (c *conn) forget() {
 	}
 }
 
-// setTimer lets the time in which a namespace has to be joined run while none is.
-// The caller holds mu.
+// setTimer lets the time run in which the first socket must be admitted, and then
+// that in which a namespace must be joined while none is. The caller holds mu.
 func (c *conn) setTimer() {
-	joined := len(c.sockets) > len(c.waiting)+c.connecting
+	joined := c.admitted && len(c.sockets) > len(c.waiting)+c.connecting
 	switch {
 	case c.timer == nil && !joined && !c.closed:
-		c.timer = time.AfterFunc(c.server.opts.ConnectTimeout, func() { c.violation("no namespace joined in time") })
+		var timer *time.Timer
+		timer = time.AfterFunc(c.server.opts.ConnectTimeout, func() { c.overdue(&timer) })
+		c.timer = timer
 	case c.timer != nil && (joined || c.closed):
 		c.timer.Stop()
 		c.timer = nil
 	}
+}
+
+// overdue closes the connection unless its timer, which has run, was stopped too late.
+func (c *conn) overdue(timer **time.Timer) {
+	c.mu.Lock()
+	due := c.timer == *timer
+	c.mu.Unlock()
+	if due {
+		c.violation("no namespace joined in time")
+	}
+}
+
+// accept notes that a socket is admitted, and keeps more for the peer from now on. The
+// caller holds the socket's mu.
+func (c *conn) accept() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.admitted {
+		c.admitted = true
+		c.ledger.admit()
+		c.setTimer()
+	}
+}
+
+// blame counts a failure for the peer's address.
+func (c *conn) blame() {
+	c.mu.Lock()
+	c.blamed = true
+	c.mu.Unlock()
+	c.session.CountFailure()
+}
+
+// excuse makes the connection's end no failure of the peer.
+func (c *conn) excuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.blamed = true
+}
+
+// charged reports whether the ledger has taken a charge, and otherwise closes the
+// connection.
+func (c *conn) charged(result charged, what string) bool {
+	switch result {
+	case tooMuch:
+		c.violation(what)
+	case overload:
+		c.excuse()
+		c.server.opts.Logger.Debug("socketio: connection closed", "why", "Options.MaxHeldBytes is reached", "remote", c.session.RemoteAddr())
+		c.close(ReasonForcedServerClose, nil)
+	}
+	return result == taken
 }
 
 // violation closes the connection because of what the peer did.
@@ -302,10 +347,16 @@ func (c *conn) Closed(reason engineio.Reason) {
 	for _, s := range c.shut() {
 		s.drain(Reason(reason))
 	}
+	c.dropPartial()
+	c.ledger.close()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.ended = true
+	failed := !c.admitted && !c.blamed && !c.server.draining.Load()
 	c.forget()
+	c.mu.Unlock()
+	if failed {
+		c.session.CountFailure()
+	}
 }
 
 // shut stops new sockets and returns those there are.

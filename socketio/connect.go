@@ -26,16 +26,90 @@ func (c *conn) connect(p packet.Packet) {
 		c.violation("CONNECT for a namespace joined already, or for too many")
 		return
 	}
-	handshake := *c.request
-	handshake.connectQuery = p.Query
-	if len(p.Payload) > 0 {
-		handshake.Auth = bytes.Clone(p.Payload)
+	handshake, size, auth, result := c.chargeHandshake(p)
+	if result != taken {
+		c.mu.Unlock()
+		c.charged(result, "too many sockets before the first is admitted")
+		return
 	}
-	s := newSocket(c, p.Namespace, &handshake)
+	s := newSocket(c, p.Namespace, handshake)
+	s.kept, s.auth = size, auth
 	c.sockets = append(c.sockets, s)
 	c.waiting = append(c.waiting, s)
 	c.mu.Unlock()
 	c.begin()
+}
+
+// chargeHandshake returns the handshake of a CONNECT, what it was charged and, charged
+// by itself, the auth payload. A payload or query that does not fit is left out. The
+// caller holds mu.
+func (c *conn) chargeHandshake(p packet.Packet) (h *Handshake, size int, auth *sharedAuth, result charged) {
+	handshake := *c.request
+	size = socketBytes + len(p.Namespace)
+	if result = c.ledger.handshake(size); result != taken {
+		return nil, 0, nil, result
+	}
+	if len(p.Query) > 0 {
+		switch result = c.ledger.handshake(len(p.Query)); result {
+		case taken:
+			size, handshake.connectQuery = size+len(p.Query), p.Query
+		case tooMuch:
+			p.TooLarge, result = true, taken
+		}
+	}
+	if len(p.Payload) > 0 && result == taken {
+		if auth, result = c.shareAuth(p.Payload); result == tooMuch {
+			p.TooLarge, result = true, taken
+		}
+	}
+	if auth != nil {
+		handshake.Auth = auth.payload
+	}
+	if p.TooLarge {
+		c.server.logTooLarge(c, "auth payload of a CONNECT")
+		handshake.TooLarge, handshake.authTooLarge = true, true
+	}
+	if result != taken {
+		c.ledger.handshake(-size)
+	}
+	return &handshake, size, auth, result
+}
+
+// sharedAuth is an auth payload, which clients send alike for each of their
+// namespaces.
+type sharedAuth struct {
+	payload []byte
+	users   int // sockets
+}
+
+// shareAuth returns the auth payload that is the same as payload, charged once for all
+// sockets that have it. The caller holds mu.
+func (c *conn) shareAuth(payload []byte) (*sharedAuth, charged) {
+	for _, auth := range c.auths {
+		if bytes.Equal(auth.payload, payload) {
+			auth.users++
+			return auth, taken
+		}
+	}
+	if result := c.ledger.handshake(len(payload)); result != taken {
+		return nil, result
+	}
+	auth := &sharedAuth{payload: bytes.Clone(payload), users: 1}
+	c.auths = append(c.auths, auth)
+	return auth, taken
+}
+
+// dropAuth gives back an auth payload that a socket does not need any more.
+func (c *conn) dropAuth(auth *sharedAuth) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if auth.users--; auth.users > 0 {
+		return
+	}
+	c.ledger.handshake(-len(auth.payload))
+	if c.auths = slices.DeleteFunc(c.auths, func(a *sharedAuth) bool { return a == auth }); len(c.auths) == 0 {
+		c.auths = nil
+	}
 }
 
 // begin begins the CONNECTs whose turn it is. A JavaScript client sends those of
@@ -108,7 +182,12 @@ func (s *Socket) resume() {
 		}
 		chain := s.namespace.table.connect
 		if s.next == len(chain) {
+			tooLarge := s.handshake.authTooLarge
 			s.mu.Unlock()
+			if tooLarge { // no middleware has refused what it could not read
+				_ = s.Refuse(errTooLarge)
+				return
+			}
 			s.admit()
 			return
 		}
@@ -134,13 +213,20 @@ func (s *Socket) resume() {
 // admit lets the socket in: rooms, CONNECT, OnConnect, then the events that came
 // early. Worker.
 func (s *Socket) admit() {
+	srv := s.conn.server
+	if err := srv.join(s.namespace); err != nil {
+		_ = s.Refuse(&ConnectError{Message: "internal error", Temporary: true, Err: err})
+		return
+	}
 	s.mu.Lock()
 	if s.state == stateClosed || s.suspended { // ended, or held by somebody beside the middleware
 		s.mu.Unlock()
+		srv.leave(s.namespace)
 		return
 	}
 	answer := s.state == stateConnecting
 	s.state = stateAdmitted
+	s.conn.accept()
 	s.namespace.local.add(s) // under the lock: whoever finds it listed finds it admitted
 	if answer {
 		_ = s.conn.session.Send(s.connected()) // a closed session ends the socket by itself
@@ -151,7 +237,7 @@ func (s *Socket) admit() {
 			s.inboxBytes += e.size
 			s.inbox = append(s.inbox, task{event: e}) // this worker runs them
 		}
-		s.releaseEarly()
+		s.early = nil
 	}
 	ctx := s.ctx
 	s.mu.Unlock()
@@ -162,6 +248,7 @@ func (s *Socket) admit() {
 	err := s.runOnConnect(ctx)
 	s.mu.Lock()
 	s.handshake = nil
+	s.giveBackHandshake()
 	s.mu.Unlock()
 	if err != nil {
 		s.logger().Warn("socketio: OnConnect failed", "error", err)

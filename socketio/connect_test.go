@@ -254,7 +254,6 @@ func TestConnectionLimits(t *testing.T) {
 		"event name":    {socketio.Options{MaxNameLength: 8}, []string{`2["123456789"]`}},
 		"depth":         {socketio.Options{MaxDepth: 3}, []string{`2["a",[[[]]]]`}},
 		"connect depth": {socketio.Options{MaxDepth: 3}, []string{`0/1,{"a":[[[]]]}`}},
-		"auth payload":  {socketio.Options{MaxAuthPayload: 8}, []string{`0/1,{"a":12}`, `0/2,{"a":123}`}},
 		"attachments":   {socketio.Options{MaxAttachments: 2}, []string{`53-["a"]`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -87,9 +87,11 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(w
 	if farewell != nil && was != stateEnding {
 		_ = s.conn.session.Send(farewell(was)) // a closed session has told the peer enough
 	}
+	s.conn.ledger.event(-s.inboxBytes)
 	s.inbox, s.inboxBytes = nil, 0
 	s.failAcks()
 	s.releaseEarly()
+	s.giveBackHandshake()
 	if s.ending != nil {
 		s.ending.Stop()
 	}
@@ -124,6 +126,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(w
 func (s *Socket) disconnected(ctx context.Context, reason Reason, rooms []string) {
 	defer s.conn.parted(s)
 	defer s.conn.server.release(s.namespace)
+	defer s.conn.server.leave(s.namespace)
 	for _, f := range s.namespace.table.onDisconnecting {
 		s.guard(func() { f(ctx, s, reason, rooms) }, func() {})
 	}

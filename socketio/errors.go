@@ -31,6 +31,7 @@ var (
 	ErrPlaceholder = errors.New("socketio: argument looks like an attachment's placeholder")
 
 	errHeld        = errors.New("socketio: socket is held")
+	errTooLarge    = &ConnectError{Message: "payload too large"}
 	errNoNamespace = &ConnectError{Message: "Invalid namespace"}
 )
 

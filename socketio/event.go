@@ -16,11 +16,17 @@ type Event struct {
 	ackID    uint64
 	wantsAck bool
 	acked    atomic.Bool
-	size     int // bytes it keeps while it waits
+	size     int  // bytes it keeps while it waits
+	tooLarge bool // its arguments were dropped
 }
 
 // Name returns the event's name.
 func (e *Event) Name() string { return e.name }
+
+// TooLarge reports that the event was larger than what is kept of a message, and that
+// its arguments were dropped. Only handlers of Socket.Intercept see such events, so
+// that a gate can refuse a token that is too large.
+func (e *Event) TooLarge() bool { return e.tooLarge }
 
 // WantsAck reports whether the peer waits for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.wantsAck }
@@ -95,12 +101,12 @@ func eventName(value []byte, maxName int) (string, error) {
 // the session's reader and never waits.
 func (s *Socket) receive(e *Event) {
 	s.mu.Lock()
-	full, dropped := false, uint64(0)
+	result, dropped := taken, uint64(0)
 	switch k := s.intercepts; {
 	case s.state != stateHeld && s.state != stateAdmitted: // ended meanwhile
 	case s.conn.server.draining.Load(): // Shutdown: what runs finishes, nothing new begins
 	case k.handler(e.name) != nil:
-		if full = s.inboxFull(e); full {
+		if result = s.wait(e); result != taken {
 			break
 		}
 		k.inbox = append(k.inbox, e)
@@ -115,27 +121,25 @@ func (s *Socket) receive(e *Event) {
 			s.early.dropped, dropped = true, total
 		}
 	case s.state == stateHeld:
-		full = !s.keepEarly(e)
+		result = s.keepEarly(e)
 	default:
-		if full = s.inboxFull(e); !full {
+		if result = s.wait(e); result == taken {
 			s.post(task{event: e})
 		}
 	}
 	s.mu.Unlock()
 	switch {
-	case full:
-		s.conn.violation("too many events wait")
+	case !s.conn.charged(result, "too many events wait"):
 	case dropped > 0:
 		s.logger().Info("socketio: events before admission are dropped", "dropped", dropped)
 	}
 }
 
-// inboxFull counts an event that waits for its handler, and reports true when
-// there is no room. A single event always has some. The caller holds mu.
-func (s *Socket) inboxFull(e *Event) bool {
-	if s.inboxBytes > 0 && s.inboxBytes+e.size > s.conn.server.opts.MaxInbox {
-		return true
+// wait charges an event that waits for its handler. The caller holds mu.
+func (s *Socket) wait(e *Event) charged {
+	result := s.conn.ledger.event(e.size)
+	if result == taken {
+		s.inboxBytes += e.size
 	}
-	s.inboxBytes += e.size
-	return false
+	return result
 }

@@ -25,7 +25,7 @@ func (srv *Server) Remains() string {
 	srv.running.mu.Lock()
 	note("goroutines", srv.running.n)
 	srv.running.mu.Unlock()
-	note("bytes of early events", int(srv.earlyBytes.Load()))
+	note("bytes of connections without an admission", int(srv.newBytes.Load()))
 	return text
 }
 
@@ -44,3 +44,13 @@ func (s *Socket) Late(event string) { s.receive(&Event{name: event, socket: s, s
 
 // LateJoin is a Join that found the socket admitted, and comes too late.
 func (s *Socket) LateJoin(rooms ...string) error { return s.namespace.local.join(s, rooms) }
+
+// MostKept returns the most bytes that the ledger of a connection counts.
+func (srv *Server) MostKept() (most int) {
+	for _, c := range srv.connections() {
+		c.ledger.mu.Lock()
+		most = max(most, c.ledger.handshakes+c.ledger.events)
+		c.ledger.mu.Unlock()
+	}
+	return most
+}

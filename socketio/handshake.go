@@ -1,12 +1,14 @@
 package socketio
 
 import (
+	"context"
 	stdjson "encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -41,9 +43,16 @@ type Handshake struct {
 	// Header is the header of the first request. For a namespace that was joined
 	// after another it holds Options.KeepHeaders alone.
 	Header http.Header
+	// TooLarge says that something is missing here because it was too large: header,
+	// query and path of the first request (Options.MaxHandshake), or the auth payload
+	// (Options.MaxAuthPayload, MaxNewBytes). Middleware that looks for credentials
+	// must refuse the socket. One whose auth payload was too large is refused in any
+	// case, when all middleware has returned.
+	TooLarge bool
 
 	rawQuery     string
 	connectQuery string // of the CONNECT of a peer of revision 3
+	authTooLarge bool
 }
 
 // Query returns the query parameters of the first request. Those that are
@@ -56,19 +65,65 @@ func (h *Handshake) Query() url.Values {
 	return values
 }
 
-// newHandshake takes what a connection keeps of its first request.
-func newHandshake(session *engineio.Session, r *http.Request) *Handshake {
-	return &Handshake{
+// Network returns the network of RemoteAddr that counts as one address in
+// Engine.MaxNewPerAddress: see engineio.Network.
+func (h *Handshake) Network() netip.Prefix { return engineio.Network(h.RemoteAddr) }
+
+// maxKept bounds the path and the origin, which are kept as long as the connection.
+const maxKept = 1 << 10
+
+// newHandshake takes what a connection keeps of its first request: no more than limit,
+// and size is how many bytes it takes, about.
+func newHandshake(session *engineio.Session, r *http.Request, limit int) (h *Handshake, size int) {
+	h = &Handshake{
 		RemoteAddr:    session.RemoteAddr(),
-		Origin:        strings.Clone(r.Header.Get("Origin")),
 		OriginChecked: session.OriginChecked(),
 		Protocol:      session.Protocol(),
-		Path:          strings.Clone(r.URL.Path),
 		TLS:           r.TLS != nil,
 		Time:          time.Now(),
-		Header:        r.Header,
-		rawQuery:      r.URL.RawQuery,
 	}
+	origin, path := r.Header.Get("Origin"), r.URL.Path
+	size = requestBytes(r)
+	if h.TooLarge = size > limit || len(origin) > maxKept || len(path) > maxKept; h.TooLarge {
+		size = 0
+	} else {
+		h.Header, h.rawQuery = r.Header, r.URL.RawQuery
+	}
+	if len(origin) <= maxKept {
+		h.Origin = strings.Clone(origin)
+	}
+	if len(path) <= maxKept {
+		h.Path = strings.Clone(path)
+	}
+	return h, size + len(h.Origin) + len(h.Path) + handshakeBytes
+}
+
+const (
+	handshakeBytes = 256 // of the struct
+	fieldBytes     = 64  // of a header field, beside its text
+)
+
+// requestBytes returns what the header and URL of r take, about.
+func requestBytes(r *http.Request) int {
+	n := len(r.RequestURI)
+	for name, values := range r.Header {
+		n += len(name) + fieldBytes
+		for _, value := range values {
+			n += len(value) + fieldBytes
+		}
+	}
+	return n
+}
+
+// logTooLarge logs that something was dropped that a peer sent: the first time for the
+// operator, then for who debugs, since peers must not fill the log.
+func (srv *Server) logTooLarge(c *conn, what string) {
+	level := slog.LevelDebug
+	srv.oversized.Do(func() { level = slog.LevelWarn })
+	opts := &srv.opts
+	srv.opts.Logger.Log(context.Background(), level, "socketio: larger than a limit, dropped; the peer is refused for good, unless nothing looks for credentials",
+		"what", what, "remote", c.session.RemoteAddr(),
+		"MaxHandshake", opts.MaxHandshake, "MaxAuthPayload", opts.MaxAuthPayload, "MaxNewBytes", opts.MaxNewBytes)
 }
 
 // keep returns a copy of h with no headers but those named, and nothing that

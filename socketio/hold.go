@@ -87,7 +87,8 @@ func (s *Socket) Intercept(event string, h Handler) error {
 // CONNECT and keeps no goroutine. The socket stays outside, in no room, no
 // broadcast and no listing, and Join is an error, but Emit to it works, and what
 // it sends reaches the handlers of Intercept. Admit goes on with the next
-// middleware; Refuse ends it; there is no deadline but the caller's.
+// middleware; Refuse ends it; there is no deadline but the caller's, and for the first
+// socket of a connection Options.ConnectTimeout.
 func (s *Socket) Hold(opts HoldOptions) error {
 	if opts.Events == 0 {
 		opts.Events = 16
@@ -176,6 +177,7 @@ func (s *Socket) Refuse(err error) error {
 		s.logger().Debug("socketio: refused", "error", err, "cause", refusal.Err)
 	}
 	if refusal.Temporary {
+		s.conn.excuse()
 		if !s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) {
 			return s.notAdmitted()
 		}
@@ -196,6 +198,7 @@ func (s *Socket) Refuse(err error) error {
 	if !refused {
 		return s.notAdmitted()
 	}
+	s.conn.blame()
 	return nil
 }
 
@@ -209,24 +212,25 @@ func (s *Socket) notAdmitted() error {
 	return nil
 }
 
-// keepEarly keeps an event of a held socket until it is admitted. It reports
-// false when there is no room. The caller holds mu.
-func (s *Socket) keepEarly(e *Event) bool {
+// keepEarly keeps an event of a held socket until it is admitted. The caller holds mu.
+func (s *Socket) keepEarly(e *Event) charged {
 	k := s.early
-	if len(k.events) >= k.options.Events || k.bytes+e.size > k.options.Bytes ||
-		!s.conn.server.reserveEarly(e.size) {
-		return false
+	if len(k.events) >= k.options.Events || k.bytes+e.size > k.options.Bytes {
+		return tooMuch
+	}
+	if result := s.conn.ledger.event(e.size); result != taken {
+		return result
 	}
 	k.events = append(k.events, e)
 	k.bytes += e.size
-	return true
+	return taken
 }
 
 // releaseEarly gives back what the early events were counted for. The caller
 // holds mu.
 func (s *Socket) releaseEarly() {
 	if s.early != nil {
-		s.conn.server.earlyBytes.Add(-int64(s.early.bytes))
+		s.conn.ledger.event(-s.early.bytes)
 		s.early = nil
 	}
 }
@@ -244,11 +248,26 @@ func (s *Socket) runIntercepts() {
 		}
 		e := k.inbox[0]
 		k.inbox = k.inbox[1:]
-		s.inboxBytes -= e.size
+		held := s.state == stateHeld // then it counts until it is handled
+		if !held {
+			s.giveBack(e.size)
+		}
 		h, ctx := k.handler(e.name), s.ctx
 		s.mu.Unlock()
-		s.guard(func() { s.intercepted(ctx, h, e) }, func() { go s.runIntercepts() })
+		s.guard(func() {
+			if held {
+				defer s.handled(e)
+			}
+			s.intercepted(ctx, h, e)
+		}, func() { go s.runIntercepts() })
 	}
+}
+
+// handled gives back what an event was charged.
+func (s *Socket) handled(e *Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.giveBack(e.size)
 }
 
 func (s *Socket) intercepted(ctx context.Context, h Handler, e *Event) {

@@ -150,7 +150,7 @@ func TestEarlyEventsAreBounded(t *testing.T) {
 		"17 do not":           {events: slices.Repeat([]string{"x"}, 17), closed: true},
 		"64 KiB do not":       {events: []string{strings.Repeat("x", 65<<10)}, closed: true},
 		"fewer by option":     {hold: socketio.HoldOptions{Events: 1}, events: []string{"x", "y"}, closed: true},
-		"the server's bound":  {opts: socketio.Options{MaxHeldBytes: 1000}, events: []string{strings.Repeat("x", 900)}, closed: true},
+		"the server's bound":  {opts: socketio.Options{MaxHeldBytes: 4000}, events: []string{strings.Repeat("x", 3000)}, closed: true},
 		"dropped if so asked": {hold: socketio.HoldOptions{Drop: true}, events: slices.Repeat([]string{"x"}, 100)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,10 +193,10 @@ func TestEarlyEventsAreBounded(t *testing.T) {
 // or not.
 func TestHeldBytesAreGivenBack(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{MaxHeldBytes: 3000}, holding(socketio.HoldOptions{}, &ran), func(f *fixture) {
+	bubble(t, socketio.Options{MaxHeldBytes: 12_000}, holding(socketio.HoldOptions{}, &ran), func(f *fixture) {
 		for i := range 10 {
 			p := f.dial(sockettest.Options{})
-			if err := p.Emit("say", strings.Repeat("x", 1500)); err != nil {
+			if err := p.Emit("say", strings.Repeat("x", 3000)); err != nil {
 				t.Fatal(err)
 			}
 			word := "yes"
@@ -260,7 +260,7 @@ func TestAdmitWithTellsThePeerWhenItIsIn(t *testing.T) {
 			}
 			return s.Hold(socketio.HoldOptions{Drop: true})
 		}, func(_ context.Context, s *socketio.Socket) error {
-			time.Sleep(time.Minute)
+			time.Sleep(30 * time.Second)
 			_ = s.Namespace().Emit("news")
 			return nil
 		})

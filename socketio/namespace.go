@@ -20,6 +20,7 @@ type Namespace struct {
 	matches func(ctx context.Context, name string, h *Handshake) (bool, error) // of a rule for dynamic namespaces
 	parent  *Namespace                                                         // of a dynamic namespace: its rule
 	refs    int                                                                // its sockets, connecting ones too; guarded by Server.mu
+	members int                                                                // those of them that are admitted; guarded by Server.mu
 
 	adapterClosed atomic.Bool
 }

@@ -19,11 +19,16 @@ import (
 // limit loses its connection, unless something else is said.
 type Options struct {
 	// Engine configures sessions and transports. In Engine.Path, zero means
-	// "/socket.io/".
+	// "/socket.io/"; in Engine.MaxNewPerAddress, zero means 1,000, and negative no
+	// bound: a session is new until its first socket is admitted, and each socket
+	// that is refused for good is a failure, as is a connection that ends before any
+	// was admitted.
 	Engine engineio.Options
 
-	// ConnectTimeout is how long a connection may be in no namespace: after it
-	// opened, and after it left its last one. Zero means 45 s.
+	// ConnectTimeout is how long a connection may take until its first socket is
+	// admitted, whatever its peer does meanwhile, and after that, how long it may be
+	// in no namespace. It bounds what Socket.Hold waits for, and a gate's own timeout.
+	// Zero means 45 s.
 	ConnectTimeout time.Duration
 
 	// MaxNamespaces bounds the namespaces that a connection has joined or is
@@ -50,14 +55,28 @@ type Options struct {
 	// of a room: Join returns ErrRoomName beyond it. Zero means 256.
 	MaxNameLength int
 	// MaxAuthPayload bounds the bytes of the auth payload of a CONNECT, or of its
-	// query (Handshake.Query), which is kept until OnConnect has returned. Zero means
-	// 64 KiB.
+	// query (Handshake.Query), which is kept until OnConnect has returned. A larger one
+	// is dropped, and refused: see Handshake.TooLarge. Zero means 64 KiB.
 	MaxAuthPayload int
-	// MaxInbox bounds the bytes of a socket's events that wait for their
-	// handlers. Zero means four times Engine.MaxPayload.
+	// MaxHandshake bounds the bytes of the header and URL of a connection's first
+	// request. Larger ones are dropped: see Handshake.TooLarge. Half of MaxNewBytes
+	// bounds it too. Zero means 32 KiB.
+	MaxHandshake int
+	// MaxNewBytes bounds the bytes that are kept for a connection before its first
+	// socket is admitted: the first request, sockets that are connecting or held,
+	// their auth payloads and events, and the message that is being received. What
+	// does not fit closes the connection; of a CONNECT, or of an event that is
+	// intercepted, see Handshake.TooLarge and Event.TooLarge. Zero means 64 KiB, and
+	// less than 16 KiB is an error. Engine.MaxNewPayload, when zero, becomes this.
+	MaxNewBytes int
+	// MaxInbox bounds the bytes of the events that wait for their handlers, of all
+	// sockets of a connection, and of a binary packet whose attachments have not all
+	// come, once a socket of the connection has been admitted. Zero means four times
+	// Engine.MaxPayload.
 	MaxInbox int
-	// MaxHeldBytes bounds the bytes of early events that are kept for all held
-	// sockets together. Zero means 64 MiB.
+	// MaxHeldBytes bounds what is kept for all connections together of which no
+	// socket has been admitted yet. Beyond it new connections are answered 503, and
+	// one of those there are is closed when it sends more. Zero means 64 MiB.
 	MaxHeldBytes int
 
 	// KeepHeaders names the request headers that namespaces joined later can
@@ -81,7 +100,10 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-const defaultMaxDepth = 64
+const (
+	defaultMaxDepth = 64
+	minNewBytes     = 16 << 10
+)
 
 // withDefaults returns o with its zero values replaced.
 func (o Options) withDefaults() (Options, error) {
@@ -118,6 +140,8 @@ func (o Options) withDefaults() (Options, error) {
 		{"MaxDepth", &o.MaxDepth, defaultMaxDepth},
 		{"MaxNameLength", &o.MaxNameLength, 256},
 		{"MaxAuthPayload", &o.MaxAuthPayload, 64 << 10},
+		{"MaxHandshake", &o.MaxHandshake, 32 << 10},
+		{"MaxNewBytes", &o.MaxNewBytes, 64 << 10},
 		{"MaxInbox", &o.MaxInbox, 4 * min(payload, math.MaxInt/4)},
 		{"MaxHeldBytes", &o.MaxHeldBytes, 64 << 20},
 	} {
@@ -127,6 +151,16 @@ func (o Options) withDefaults() (Options, error) {
 		if *l.limit == 0 {
 			*l.limit = l.zero
 		}
+	}
+	if o.MaxNewBytes < minNewBytes {
+		return o, fmt.Errorf("socketio: MaxNewBytes is less than %d", minNewBytes)
+	}
+	o.MaxHandshake = min(o.MaxHandshake, o.MaxNewBytes/2)
+	if o.Engine.MaxNewPayload == 0 {
+		o.Engine.MaxNewPayload = o.MaxNewBytes
+	}
+	if o.Engine.MaxNewPerAddress == 0 {
+		o.Engine.MaxNewPerAddress = 1000
 	}
 	if o.KeepHeaders == nil {
 		o.KeepHeaders = []string{"Authorization"}

@@ -32,35 +32,19 @@ func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) 
 	return nil, errNoNamespace
 }
 
-// child returns the dynamic namespace of that name. Two sockets that come at
-// once get the same.
+// child returns the dynamic namespace of that name, and counts a socket that connects
+// to it. All sockets of one name get the same.
 func (srv *Server) child(parent *Namespace, name string) (*Namespace, error) {
-	if n, err := srv.enter(parent, name, nil); n != nil || err != nil {
-		return n, err
-	}
-	made := srv.newNamespace(name, parent.table)
-	made.parent = parent
-	if err := srv.adapt(made); err != nil {
-		return nil, &ConnectError{Message: "internal error", Temporary: true, Err: err}
-	}
-	n, err := srv.enter(parent, name, made)
-	if n != made {
-		srv.closeAdapter(made) // somebody was faster
-	}
-	return n, err
-}
-
-// enter counts a socket that joins a namespace of parent: the one there is, else
-// the one made for it; nil when there is neither.
-func (srv *Server) enter(parent *Namespace, name string, made *Namespace) (*Namespace, error) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	n := srv.namespaces[name]
 	switch {
-	case n == nil && made == nil:
-		return nil, nil
 	case n == nil:
-		n = made
+		n = srv.newNamespace(name, parent.table)
+		n.parent = parent
+		if srv.opts.Adapter != nil {
+			n.adapter = &childAdapter{local: n.local}
+		}
 		srv.namespaces[name] = n
 	case n.parent != parent:
 		return nil, errNoNamespace // its middleware would not be parent's
@@ -69,7 +53,7 @@ func (srv *Server) enter(parent *Namespace, name string, made *Namespace) (*Name
 	return n, nil
 }
 
-// release lets a dynamic namespace go with its last socket.
+// release lets a dynamic namespace go with its last socket, admitted or not.
 func (srv *Server) release(n *Namespace) {
 	if n == nil || n.parent == nil {
 		return
@@ -82,12 +66,12 @@ func (srv *Server) release(n *Namespace) {
 	}
 	srv.mu.Unlock()
 	if last {
-		srv.closeAdapter(n)
+		n.dropAdapter()
 	}
 }
 
 // children is the adapter of a rule for dynamic namespaces: what is asked of the
-// rule is asked of each namespace that it has made and that has sockets now.
+// rule is asked of each namespace that it has made and that has admitted sockets now.
 type children struct{ rule *Namespace }
 
 var _ Adapter = children{}
@@ -99,7 +83,7 @@ func (c children) all() []*Namespace {
 	defer srv.mu.Unlock()
 	var all []*Namespace
 	for _, n := range srv.namespaces {
-		if n.parent == c.rule {
+		if n.parent == c.rule && n.members > 0 {
 			all = append(all, n)
 		}
 	}

@@ -23,8 +23,9 @@ type Server struct {
 	opts         Options
 	engine       *engineio.Server
 	acks         atomic.Uint64
-	earlyBytes   atomic.Int64 // of events kept for held sockets
+	newBytes     atomic.Int64 // kept for connections without an admission; see ledger
 	droppedEarly atomic.Uint64
+	oversized    sync.Once   // tells that a peer sent more than a limit
 	draining     atomic.Bool // Shutdown has begun: no new connections, sockets or events
 	running      tracker     // workers and other goroutines that run user code
 
@@ -84,8 +85,11 @@ func (srv *Server) Of(name string) *Namespace {
 
 // OfPattern declares dynamic namespaces: all whose whole name matches. What is
 // registered on the namespace it returns holds for each of them; each has its
-// own sockets and rooms, comes with its first socket and goes with its last.
-// Emitting to it, and what else addresses sockets, concerns those of them all.
+// own sockets and rooms, comes with its first admitted socket and goes with its last;
+// in connect middleware, Socket.Namespace is usable before that. Where Options.Adapter
+// is set, the adapter is made with the first admission, or for middleware that uses it:
+// let that come after the gate, since peers choose the names. Emitting to what
+// OfPattern returns, and what else addresses sockets, concerns those of them all.
 // Declare them in the order in which they shall be tried. "/" is never dynamic.
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
 	whole := regexp.MustCompile(`\A(?:` + pattern.String() + `)\z`)
@@ -119,11 +123,14 @@ func (n *Namespace) named(name string) *Namespace {
 }
 
 // Lookup returns the namespace of that name, a dynamic one too while it has
-// sockets; nil when there is none.
+// admitted sockets; nil when there is none.
 func (srv *Server) Lookup(name string) *Namespace {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	return srv.namespaces[name]
+	if n := srv.namespaces[name]; n != nil && (n.parent == nil || n.members > 0) {
+		return n
+	}
+	return nil
 }
 
 // Handler checks what was registered, freezes it, and returns the handler to
@@ -180,12 +187,21 @@ func (srv *Server) adapt(n *Namespace) error {
 	if srv.opts.Adapter == nil {
 		return nil
 	}
-	adapter, err := srv.opts.Adapter(n.local)
+	adapter, err := srv.newAdapter(n)
 	if err != nil {
-		return fmt.Errorf("socketio: adapter of namespace %s: %w", n.name, err)
+		return err
 	}
 	n.adapter = adapter
 	return nil
+}
+
+// newAdapter makes the adapter of a namespace. Options.Adapter is set.
+func (srv *Server) newAdapter(n *Namespace) (Adapter, error) {
+	adapter, err := srv.opts.Adapter(n.local)
+	if err != nil {
+		return nil, fmt.Errorf("socketio: adapter of namespace %s: %w", n.name, err)
+	}
+	return adapter, nil
 }
 
 // bodyTimeout is how long a body may take to come that nobody wants.
@@ -209,25 +225,23 @@ func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 
 // closeAdapter closes the adapter of a namespace, once.
 func (srv *Server) closeAdapter(n *Namespace) {
-	if n.adapterClosed.Swap(true) {
+	if !n.adapterClosed.Swap(true) {
+		srv.closeAdapterOf(n, n.adapter)
+	}
+}
+
+// closeAdapterOf closes an adapter of a namespace. Nil is none.
+func (srv *Server) closeAdapterOf(n *Namespace, adapter Adapter) {
+	if adapter == nil {
 		return
 	}
-	if err := n.adapter.Close(); err != nil {
+	if err := adapter.Close(); err != nil {
 		srv.opts.Logger.Warn("socketio: adapter failed to close", "namespace", n.name, "error", err)
 	}
 }
 
 // nextAck returns an acknowledgement id that no packet of this server has.
 func (srv *Server) nextAck() uint64 { return srv.acks.Add(1) - 1 }
-
-// reserveEarly counts bytes kept for a held socket, if there is room.
-func (srv *Server) reserveEarly(size int) bool {
-	if srv.earlyBytes.Add(int64(size)) <= int64(srv.opts.MaxHeldBytes) {
-		return true
-	}
-	srv.earlyBytes.Add(-int64(size))
-	return false
-}
 
 func (srv *Server) addConn(c *conn) bool {
 	srv.mu.Lock()

@@ -44,6 +44,8 @@ type Socket struct {
 	holds      int  // times it was held
 	ctx        *socketContext
 	handshake  *Handshake // until OnConnect has returned
+	kept       int        // bytes that the ledger was charged for it
+	auth       *sharedAuth
 	inbox      []task
 	inboxBytes int
 	intercepts *intercepts
@@ -160,10 +162,29 @@ func (s *Socket) work() {
 		s.inbox[0] = task{}
 		s.inbox = s.inbox[1:]
 		if t.event != nil {
-			s.inboxBytes -= t.event.size
+			s.giveBack(t.event.size)
 		}
 		s.mu.Unlock()
 		s.guard(func() { s.do(t) }, func() { go s.work() })
+	}
+}
+
+// giveBack takes bytes of an event that does not wait any more off the ledger. The
+// caller holds mu.
+func (s *Socket) giveBack(size int) {
+	if s.state != stateClosed { // whose end has given back all
+		s.inboxBytes -= size
+		s.conn.ledger.event(-size)
+	}
+}
+
+// giveBackHandshake takes the socket's handshake off the ledger. The caller holds mu.
+func (s *Socket) giveBackHandshake() {
+	s.conn.ledger.handshake(-s.kept)
+	s.kept = 0
+	if s.auth != nil {
+		s.conn.dropAuth(s.auth)
+		s.auth = nil
 	}
 }
 

@@ -34,7 +34,7 @@
 //
 // # Limits
 //
-// A token has at most 8 KiB unless Options.MaxSize says otherwise, JSON in it nests
+// A token has at most 16 KiB unless Options.MaxSize says otherwise, JSON in it nests
 // at most 64 deep, and key IDs have at most 256 bytes. Encrypted tokens, nested
 // tokens, the JSON serializations and critical extensions are refused. Revocation
 // and fetching published keys are not done here; a KeyFunc may.

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	defaultMaxSize       = 8 << 10
+	defaultMaxSize       = 16 << 10
 	defaultLeeway        = 10 * time.Second
 	defaultMaxRemembered = 100_000
 	maxLeeway            = 5 * time.Minute
@@ -67,7 +67,7 @@ type Options struct {
 	// was typed for something else, as a logout token is, lets nobody in.
 	Type string
 	// MaxSize is the length in bytes of the longest token that is looked at. Zero
-	// means 8 KiB.
+	// means 16 KiB.
 	MaxSize int
 
 	// MaxRemembered is how many signatures of public keys are remembered, rounded up to an

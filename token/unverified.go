@@ -22,7 +22,7 @@ type Unverified struct {
 
 // ParseUnverified takes a token apart without verifying anything, to show what it
 // says. It fails with ErrMalformed, ErrHeader or ErrTooLarge (over maxSize bytes;
-// zero means 8 KiB). Use a Verifier to let somebody in.
+// zero means 16 KiB). Use a Verifier to let somebody in.
 func ParseUnverified(compact string, maxSize int) (Unverified, error) {
 	if maxSize == 0 {
 		maxSize = defaultMaxSize

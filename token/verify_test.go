@@ -414,8 +414,8 @@ func TestMaxSize(t *testing.T) {
 		return ""
 	}
 	v := secretVerifier(t, token.Options{})
-	wantRefused(t, v, ofSize(8192), nil)
-	wantRefused(t, v, ofSize(8192)+"x", token.ErrTooLarge)
+	wantRefused(t, v, ofSize(16384), nil)
+	wantRefused(t, v, ofSize(16384)+"x", token.ErrTooLarge)
 	wantRefused(t, secretVerifier(t, token.Options{MaxSize: 100}), signClaims(`{"exp":4000000000}`), token.ErrTooLarge)
 	wantRefused(t, secretVerifier(t, token.Options{MaxSize: 1 << 15}), ofSize(1<<15), nil)
 	// The size comes first, whatever the rest is like.

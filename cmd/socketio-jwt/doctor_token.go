@@ -12,7 +12,7 @@ import (
 )
 
 // maxTokenSize is the length of the longest token that serve looks at.
-const maxTokenSize = 8 << 10
+const maxTokenSize = 16 << 10
 
 // shown is the token that was given, and what the verifier makes of it.
 type shown struct {

@@ -197,7 +197,7 @@ func TestVerifySaysWhichRule(t *testing.T) {
 		{"changed", good[:len(good)-10] + "AAAAAAAAAA", nil, exitRefused, "signature"},
 		{"unsigned", unsigned, nil, exitRefused, "not signed"},
 		{"no token", "open sesame", nil, exitRefused, "not a token"},
-		{"too long", strings.Repeat("a", 9<<10), nil, exitRefused, "too long"},
+		{"too long", strings.Repeat("a", 17<<10), nil, exitRefused, "too long"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			args := append([]string{"token", "verify", "-", "--secret-file", secretFile}, test.args...)

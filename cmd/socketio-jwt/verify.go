@@ -92,7 +92,7 @@ var rules = []struct {
 	err  error
 	rule string
 }{
-	{token.ErrTooLarge, "it is too long; a token has 8 KiB at most"},
+	{token.ErrTooLarge, "it is too long; a token has 16 KiB at most"},
 	{token.ErrMalformed, "it is not a token: three parts of base64url, with strict JSON in the first two"},
 	{token.ErrUnsigned, "it is not signed; every token has to be"},
 	{token.ErrHeader, "its header asks for something that cannot be accepted"},

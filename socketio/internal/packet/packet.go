@@ -32,6 +32,7 @@ type Packet struct {
 	Attachments int // that follow
 	Namespace   string
 	Query       string // behind the namespace of a CONNECT; see Limits
+	TooLarge    bool   // a CONNECT whose query was too long, and is left out
 	AckID       uint64
 	HasAck      bool
 	Payload     []byte // JSON, or empty
@@ -73,7 +74,7 @@ func Parse(b []byte, limits Limits) (Packet, error) {
 		if p.Type == Connect && limits.Query > 0 {
 			var query []byte
 			if name, query, _ = bytes.Cut(name, []byte{'?'}); len(query) > limits.Query {
-				return p, ErrMalformed
+				p.TooLarge, query = true, nil
 			}
 			p.Query = string(query)
 		}

@@ -68,10 +68,12 @@ func TestParseQuery(t *testing.T) {
 			t.Errorf("Parse(%q) = %+v, %v", c.in, p, err)
 		}
 	}
-	for _, in := range []string{"0/a?" + strings.Repeat("q", 21), "0/" + strings.Repeat("n", 256) + "?q"} {
-		if p, err := Parse([]byte(in), revision4); err == nil {
-			t.Errorf("Parse(%q) = %+v", in, p)
-		}
+	if p, err := Parse([]byte("0/"+strings.Repeat("n", 256)+"?q"), revision4); err == nil {
+		t.Errorf("a name that is too long: %+v", p)
+	}
+	p, err := Parse([]byte("0/a?"+strings.Repeat("q", 21)), revision4)
+	if err != nil || p.Namespace != "/a" || p.Query != "" || !p.TooLarge {
+		t.Errorf("a query that is too long: %+v, %v", p, err)
 	}
 }
 

@@ -1,0 +1,172 @@
+package engineio
+
+import (
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Network returns the network that counts as one address in Options.MaxNewPerAddress:
+// the IPv4 address in remoteAddr (see Session.RemoteAddr), or the /64 of the IPv6
+// address, since a network of that size belongs to one customer. It returns the zero
+// Prefix, which is not valid, if remoteAddr is not an IP address, as that of a peer by
+// a Unix socket.
+func Network(remoteAddr string) netip.Prefix {
+	addr, ok := parseForwarded(remoteAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	addr = addr.Unmap().WithZone("")
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = 64
+	}
+	network, _ := addr.Prefix(bits) // fails only for a length that is out of range
+	return network
+}
+
+// failureWindow is how long it takes until Options.MaxNewPerAddress failures of an
+// address are forgotten. They are forgotten one by one, at a steady rate.
+const failureWindow = time.Minute
+
+// addresses counts, for each address, the sessions that are new and the failures that
+// are not forgotten yet. An address for which both are zero has no entry after the
+// next sweep.
+type addresses struct {
+	limit int // of one address; zero or less means none
+
+	mu        sync.Mutex
+	byNetwork map[netip.Prefix]*address
+	sweepAt   int           // entries that make the next sweep worth its time
+	refused   uint64        // handshakes
+	logAfter  time.Duration // when a refusal may be logged again
+}
+
+// address is the entry of one address. It stays in the table while fresh is not zero.
+type address struct {
+	network  netip.Prefix
+	fresh    int           // sessions that are new
+	failures float64       // that were not forgotten
+	at       time.Duration // when failures was computed
+}
+
+const (
+	minSweep = 1 << 10
+	// maxIdle bounds the entries of addresses that have no session. Beyond it their
+	// failures are forgotten early.
+	maxIdle = 1 << 16
+)
+
+func newAddresses(limit int) addresses {
+	return addresses{limit: limit, byNetwork: make(map[netip.Prefix]*address), sweepAt: minSweep}
+}
+
+// enter counts a new session of network. When the address has too many it returns how
+// long the peer should wait, and false. A nil address is not counted.
+func (t *addresses) enter(network netip.Prefix, now time.Duration) (a *address, wait time.Duration, ok bool) {
+	if t.limit <= 0 || !network.IsValid() {
+		return nil, 0, true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a = t.entry(network, now)
+	if excess := float64(a.fresh) + a.failures + 1 - float64(t.limit); excess > 0 {
+		t.refused++
+		return nil, min(time.Duration(excess*float64(t.interval())), failureWindow), false
+	}
+	a.fresh++
+	return a, 0, true
+}
+
+// leave counts a session no longer that enter has counted.
+func (t *addresses) leave(a *address) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a.fresh--
+	if a.fresh == 0 && a.failures == 0 {
+		delete(t.byNetwork, a.network)
+	}
+}
+
+// fail counts a failure of network.
+func (t *addresses) fail(network netip.Prefix, now time.Duration) {
+	if t.limit <= 0 || !network.IsValid() {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.entry(network, now)
+	a.failures = min(a.failures+1, float64(t.limit))
+}
+
+// interval is the time in which one failure is forgotten.
+func (t *addresses) interval() time.Duration { return failureWindow / time.Duration(t.limit) }
+
+// entry returns the entry of network as of now. t.mu is held.
+func (t *addresses) entry(network netip.Prefix, now time.Duration) *address {
+	a := t.byNetwork[network]
+	if a == nil {
+		if len(t.byNetwork) >= t.sweepAt {
+			t.sweep(now)
+		}
+		a = &address{network: network, at: now}
+		t.byNetwork[network] = a
+	}
+	t.forget(a, now)
+	return a
+}
+
+// forget takes off the failures that were forgotten meanwhile. t.mu is held.
+func (t *addresses) forget(a *address, now time.Duration) {
+	a.failures = max(0, a.failures-float64(now-a.at)/float64(t.interval()))
+	a.at = now
+}
+
+// sweep removes the entries that count nothing any more. t.mu is held.
+func (t *addresses) sweep(now time.Duration) {
+	idle := 0
+	for network, a := range t.byNetwork {
+		if t.forget(a, now); a.fresh > 0 {
+			continue
+		}
+		if a.failures == 0 || idle == maxIdle {
+			delete(t.byNetwork, network)
+			continue
+		}
+		idle++
+	}
+	t.sweepAt = max(minSweep, 2*len(t.byNetwork))
+}
+
+// refuseCrowded answers a handshake from an address that has too many new sessions or
+// failures. It logs one line a minute at most.
+func (srv *Server) refuseCrowded(w http.ResponseWriter, r *http.Request, network netip.Prefix, wait time.Duration) {
+	t, now := &srv.addresses, srv.now()
+	t.mu.Lock()
+	refused, log := t.refused, now >= t.logAfter
+	if log {
+		t.logAfter = now + time.Minute
+	}
+	t.mu.Unlock()
+	if log {
+		srv.log.Warn("engineio: handshake refused: its address has too many connections that are not accepted yet, or failed attempts; "+
+			"if it is a proxy's, name it in Options.TrustedProxies, else raise Options.MaxNewPerAddress",
+			"address", network, "limit", t.limit, "refused", refused)
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
+	srv.refuse(w, r, refuseBusy)
+}
+
+// warnUncounted tells the operator once that some peers have no address to count by.
+func (srv *Server) warnUncounted(network netip.Prefix) {
+	if srv.opts.MaxNewPerAddress <= 0 || network.IsValid() {
+		return
+	}
+	srv.uncounted.Do(func() {
+		srv.log.Info("engineio: Options.MaxNewPerAddress does not limit peers whose address is not an IP address, such as those of a Unix socket; " +
+			"let a trusted proxy name their addresses")
+	})
+}

@@ -1,0 +1,204 @@
+package engineio
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"unicode/utf8"
+)
+
+// postReader reads the body of a POST of which no more than the session's room may be
+// kept at a time.
+type postReader struct {
+	session *Session
+	from    io.Reader
+	kept    []byte
+	ended   bool // from has
+}
+
+// fill appends what comes next to what is kept, up to limit bytes in all.
+func (b *postReader) fill(limit int) error {
+	var chunk [2 << 10]byte
+	n, err := b.from.Read(chunk[:max(0, min(len(chunk), limit-len(b.kept)))])
+	b.kept = extend(b.kept, chunk[:n], limit)
+	if err == io.EOF {
+		b.ended, err = true, nil
+	}
+	return err
+}
+
+// tooLong is what a body is refused with whose head nobody takes.
+func (b *postReader) tooLong() error { return &http.MaxBytesError{Limit: int64(b.session.room())} }
+
+// packets hands the packets of a payload of revision 4 over, one after the other.
+func (b *postReader) packets() error {
+	for n, searched := 0, 0; ; {
+		end := bytes.IndexByte(b.kept[searched:], separator)
+		switch room := b.session.room(); {
+		case end < 0 && !b.ended && len(b.kept) < room:
+			searched = len(b.kept)
+			if err := b.fill(room); err != nil {
+				return err
+			}
+			continue
+		case n == b.session.srv.opts.MaxPackets:
+			return errTooManyPackets
+		case end < 0 && !b.ended:
+			more, err := b.long()
+			if err != nil || !more {
+				return err
+			}
+		case end < 0:
+			return b.deliver(b.kept)
+		default:
+			end += searched
+			if err := b.deliver(b.kept[:end]); err != nil {
+				return err
+			}
+			b.kept = b.kept[end+1:]
+		}
+		n, searched = n+1, 0
+	}
+}
+
+// deliver hands one packet over.
+func (b *postReader) deliver(text []byte) error {
+	return b.session.handOver(func() error {
+		if !utf8.Valid(text) {
+			return errPacket
+		}
+		p, err := parsePayloadPacket(text)
+		if err != nil {
+			return err
+		}
+		return b.session.receive(p)
+	})
+}
+
+// long hands the head of a packet over that is too long, throws the rest of it away,
+// and reports whether another one follows.
+func (b *postReader) long() (more bool, err error) {
+	err = b.session.handOver(func() error {
+		p, err := encoding4.parseHead(textFrame, b.kept[:min(len(b.kept), maxHead)])
+		switch {
+		case err != nil:
+			return errPacket
+		case !b.session.receiveHead(p):
+			return b.tooLong()
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	b.kept = nil
+	for !b.ended {
+		if err := b.fill(maxHead); err != nil {
+			return false, err
+		}
+		if end := bytes.IndexByte(b.kept, separator); end >= 0 {
+			b.kept = b.kept[end+1:]
+			return true, nil
+		}
+		if !b.session.discards(int64(len(b.kept))) {
+			return false, b.tooLong()
+		}
+		b.kept = b.kept[:0]
+	}
+	return false, nil
+}
+
+// payload3 hands the packets of a payload of revision 3 over. What follows one that is
+// too long is thrown away.
+func (b *postReader) payload3(asked parameters, isBytes bool) error {
+	room := b.session.room()
+	for !b.ended && len(b.kept) <= room {
+		if err := b.fill(room + 1); err != nil {
+			return err
+		}
+	}
+	cut := len(b.kept) > room
+	err := b.session.handOver(func() error { return b.deliver3(asked, isBytes, cut) })
+	if err != nil || !cut {
+		return err
+	}
+	for b.kept = nil; !b.ended; {
+		if err := b.fill(maxHead); err != nil {
+			return err
+		}
+		if !b.session.discards(int64(len(b.kept))) {
+			return b.tooLong()
+		}
+		b.kept = b.kept[:0]
+	}
+	return nil
+}
+
+// deliver3 takes apart what is kept of a payload of revision 3.
+func (b *postReader) deliver3(asked parameters, isBytes, cut bool) error {
+	s, payload := b.session, b.kept
+	if asked.callback != "" {
+		var err error
+		if cut {
+			payload = trimForm(payload)
+		}
+		if payload, err = formPayload(payload); err != nil {
+			return err
+		}
+	}
+	if !cut {
+		return readPayload3(payload, isBytes, s.srv.opts.MaxPackets, s.receive)
+	}
+	if !isBytes {
+		payload = wholeRunes(payload)
+	}
+	head, err := readCutPayload3(payload, isBytes, s.srv.opts.MaxPackets, s.receive)
+	if err == nil && !s.receiveHead(head) {
+		err = b.tooLong()
+	}
+	return err
+}
+
+// readCutPayload3 is readPayload3 for a payload whose end is missing. It returns the
+// head of the packet that was cut.
+func readCutPayload3(payload []byte, isBytes bool, limit int, receive func(packet) error) (packet, error) {
+	next := nextInText
+	if isBytes {
+		next = nextInBytes
+	}
+	if !isBytes && !utf8.Valid(payload) {
+		return packet{}, errPacket
+	}
+	for n := 0; len(payload) > 0; n++ {
+		if n == limit {
+			return packet{}, errTooManyPackets
+		}
+		p, rest, err := next(payload)
+		if errors.Is(err, errIncomplete) {
+			return cutPacket3(payload, isBytes)
+		}
+		if err == nil {
+			err = receive(p)
+		}
+		if err != nil {
+			return packet{}, err
+		}
+		payload = rest
+	}
+	return packet{}, errPacket // cut between two packets: what follows is unknown
+}
+
+// cutPacket3 takes the head of a packet apart, with its length before it.
+func cutPacket3(payload []byte, isBytes bool) (packet, error) {
+	if !isBytes {
+		_, text, _ := bytes.Cut(payload, []byte{':'})
+		return encoding3.parseHead(textFrame, decodedOnce(text[:min(len(text), maxHead)]))
+	}
+	_, data, _ := bytes.Cut(payload[1:], []byte{endOfLength})
+	kind := textFrame
+	if payload[0] == binaryPacket {
+		kind = binaryFrame
+	}
+	return encoding3.parseHead(kind, data[:min(len(data), maxHead)])
+}

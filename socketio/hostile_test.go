@@ -1,0 +1,332 @@
+package socketio_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+)
+
+// These tests are what a peer without a token can make the server keep. Each act is
+// done by many connections at once; when the server has taken all it takes, the heap
+// says what is left of them.
+
+const (
+	actors   = 20
+	newBytes = 64 << 10 // Options.MaxNewBytes
+	// idleBytes is what a connection takes whatever its peer sends: buffers of
+	// net/http, a session, sockets, and the test's own end.
+	idleBytes = 24 << 10
+)
+
+// act is something that a peer without a token does.
+type act struct {
+	query   string // of each request, beside the protocol's; begins with an ampersand
+	path    string // behind the server's
+	header  string // of each request, with the line ends
+	eio     string // "4" unless set
+	frames  [][]byte
+	posts   []string // bodies
+	jsonp   bool
+	octets  bool
+	slow    bool // the last POST declares more than it sends
+	poll    bool // a GET waits at the end
+	upgrade bool // the frames are sent on a WebSocket beside the polling
+}
+
+func repeat(n int) string { return strings.Repeat("x", n) }
+
+const mega = 900_000
+
+// hostile are the acts by name.
+func hostile() map[string]act {
+	junk := `42["authenticate",{"token":"` + repeat(mega) + `"}]`
+	held := `40` // "/" holds its sockets
+	tenMegas := slices.Repeat([][]byte{frame(2, true, repeat(mega))}, 10)
+	var rooms, tokens, small, early []string
+	for i := range 32 {
+		rooms = append(rooms, fmt.Sprintf(`40/d%d,{"token":"%d%s"}`, i, i, repeat(1000)))
+		tokens = append(tokens, fmt.Sprintf(`40/d%d,{"token":"%d%s"}`, i, i, repeat(50_000)))
+		early = append(early, `42["say","`+repeat(50_000)+`"]`)
+	}
+	for range 200 {
+		small = append(small, `42["authenticate",{"token":"`+repeat(4000)+`"}]`)
+	}
+	attachments := strings.Repeat("\x1eb"+strings.Repeat("QUJD", mega/4), 10)
+	return map[string]act{
+		"nothing":                                  {frames: [][]byte{text(held)}},
+		"nothing, by polling":                      {posts: []string{held}, poll: true},
+		"attachments for no namespace":             {frames: append([][]byte{text(`4510-["x"]`)}, tenMegas...)},
+		"attachments for another namespace":        {frames: append([][]byte{text(held), text(`4510-/d1,["x"]`)}, tenMegas...)},
+		"attachments while connecting":             {frames: append([][]byte{text(`40/d1,`), text(`4510-/d1,["x"]`)}, tenMegas...)},
+		"attachments while held":                   {frames: append([][]byte{text(held), text(`4510-["x"]`)}, tenMegas...)},
+		"small attachments while held":             {frames: append([][]byte{text(held), text(`4510-["x"]`)}, slices.Repeat([][]byte{frame(2, true, repeat(9000))}, 9)...)},
+		"a binary packet's head":                   {frames: [][]byte{text(held), text(`4510-["` + repeat(mega) + `"]`)}},
+		"a binary acknowledgement's head":          {frames: [][]byte{text(held), text(`4610-1["` + repeat(mega) + `"]`)}},
+		"a header":                                 {header: "X: " + repeat(mega) + "\r\n", frames: [][]byte{text(held)}},
+		"many headers":                             {header: strings.Repeat("X: y\r\n", 30_000), frames: [][]byte{text(held)}},
+		"a query":                                  {query: "&q=" + repeat(mega), frames: [][]byte{text(held)}},
+		"a path":                                   {path: repeat(mega), frames: [][]byte{text(held)}},
+		"a cookie":                                 {header: "Cookie: t=" + repeat(mega) + "\r\n", frames: [][]byte{text(held)}},
+		// Not a query as well: net/http keeps the line of the last request of a connection
+		// (conn.lastMethod is a part of it) until the next one comes, or IdleTimeout.
+		"a header, by polling":                     {header: "X: " + repeat(mega) + "\r\n", posts: []string{held}, poll: true},
+		"a header below the limit":                 {header: "X: " + repeat(30_000) + "\r\n", frames: [][]byte{text(held), text(junk)}},
+		"junk tokens":                              {frames: slices.Repeat([][]byte{text(junk)}, 3)},
+		"junk tokens while held":                   {frames: append([][]byte{text(held)}, slices.Repeat([][]byte{text(junk)}, 3)...)},
+		"small tokens while held":                  {frames: append([][]byte{text(held)}, texts(small)...)},
+		"events of many arguments":                 {frames: [][]byte{text(held), text(`42["authenticate"` + strings.Repeat(",1", 25_000) + `]`), text(`42["authenticate"` + strings.Repeat(",1", 25_000) + `]`)}},
+		"early events":                             {frames: append([][]byte{text(held)}, texts(early)...)},
+		"one frame that does not end":              {frames: [][]byte{text(held), text(junk)[:mega/2]}},
+		"one frame before CONNECT":                 {frames: [][]byte{text(junk)[:mega/2]}},
+		"fragments that do not end":                {frames: append([][]byte{text(held), frame(1, false, `42["x","`)}, slices.Repeat([][]byte{frame(0, false, repeat(10_000))}, 50)...)},
+		"small fragments that do not end":          {frames: append([][]byte{text(held), frame(1, false, `42["x","`)}, slices.Repeat([][]byte{frame(0, false, repeat(100))}, 1000)...)},
+		"fragments of an attachment":               {frames: append([][]byte{text(held), text(`451-["x"]`), frame(2, false, "x")}, slices.Repeat([][]byte{frame(0, false, repeat(10_000))}, 50)...)},
+		"dynamic namespaces":                       {frames: texts(rooms)},
+		"dynamic namespaces, by polling":           {posts: []string{strings.Join(rooms, "\x1e")}, poll: true},
+		"large auth payloads":                      {frames: texts(tokens)},
+		"large auth payloads, by polling":          {posts: tokens, poll: true},
+		"one POST of large auth payloads":          {posts: []string{strings.Join(tokens, "\x1e")}, poll: true},
+		"a POST that does not end":                 {posts: []string{held, junk}, slow: true},
+		"a POST of packets that does not end":      {posts: []string{held, strings.Join(early, "\x1e")}, slow: true},
+		"a POST of attachments":                    {posts: []string{held, `4510-["x"]` + attachments}},
+		"junk tokens by POST":                      {posts: []string{held, junk, junk, junk}, poll: true},
+		"early events by POST":                     {posts: append([]string{held}, early...), poll: true},
+		"a WebSocket beside the polling":           {posts: []string{held}, upgrade: true, frames: [][]byte{text(junk)[:mega/2]}},
+		"fragments beside the polling":             {posts: []string{held}, upgrade: true, frames: append([][]byte{frame(1, false, "2")}, slices.Repeat([][]byte{frame(0, false, repeat(100))}, 1000)...)},
+		"revision 3: nothing":                      {eio: "3", poll: true},
+		"revision 3: junk tokens":                  {eio: "3", frames: slices.Repeat([][]byte{text(junk)}, 3)},
+		"revision 3: attachments for no namespace": {eio: "3", frames: append([][]byte{text(`4510-/x,["x"]`)}, slices.Repeat([][]byte{frame(2, true, "\x04"+repeat(mega))}, 10)...)},
+		"revision 3: attachments while held":       {eio: "3", frames: append([][]byte{text(`4510-["x"]`)}, slices.Repeat([][]byte{frame(2, true, "\x04"+repeat(mega))}, 10)...)},
+		"revision 3: base64 while held":            {eio: "3", frames: append([][]byte{text(`4510-["x"]`)}, slices.Repeat([][]byte{text("b4" + strings.Repeat("QUJD", mega/4))}, 10)...)},
+		"revision 3: a query of a namespace":       {eio: "3", frames: [][]byte{text(`40/d1?q=` + repeat(mega))}},
+		"revision 3: queries of namespaces":        {eio: "3", frames: [][]byte{text(`40/d1?q=` + repeat(40_000)), text(`40/d2?q=` + repeat(40_000))}},
+		"revision 3: junk tokens by POST":          {eio: "3", posts: slices.Repeat([]string{payload3(junk)}, 3), poll: true},
+		"revision 3: a POST that does not end":     {eio: "3", posts: []string{payload3(junk)}, slow: true},
+		"revision 3: attachments by POST":          {eio: "3", octets: true, posts: []string{"\x00\x09\xff4510-[\"x\"" + "\x01\x09\x00\x00\x00\x00\x01\xff\x04" + repeat(mega)}},
+		"JSONP: junk tokens":                       {eio: "3", jsonp: true, posts: []string{"d=" + url.QueryEscape(payload3(junk))}, poll: true},
+		"JSONP: a POST that does not end":          {eio: "3", jsonp: true, posts: []string{"d=" + url.QueryEscape(payload3(junk))}, slow: true},
+	}
+}
+
+// TestAPeerWithoutATokenIsKeptIn64KiB shows that whatever a connection sends of which
+// no socket is admitted, the server keeps no more than Options.MaxNewBytes for it.
+func TestAPeerWithoutATokenIsKeptIn64KiB(t *testing.T) {
+	for name, a := range hostile() {
+		t.Run(name, func(t *testing.T) {
+			var adapters atomic.Int64
+			opts := socketio.Options{Engine: withEIO3, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+				adapters.Add(1)
+				return l, nil
+			}}
+			bubble(t, opts, waiting, func(f *fixture) {
+				before := heap()
+				for range actors {
+					f.act(a)
+				}
+				synctest.Wait()
+				perConnection := (heap() - before) / actors
+				if perConnection > newBytes+idleBytes {
+					t.Errorf("%d bytes for each connection", perConnection)
+				}
+				if most := f.io.MostKept(); most > newBytes {
+					t.Errorf("%d bytes in a ledger", most)
+				}
+				if n := adapters.Load(); n != 1 { // that of "/"
+					t.Errorf("%d adapters were made", n)
+				}
+				t.Logf("%d bytes for each connection", perConnection)
+				runtime.KeepAlive(a)
+				time.Sleep(2 * time.Minute) // all are closed by then
+				synctest.Wait()
+				if left := f.io.Remains(); left != "" {
+					t.Errorf("left: %s", left)
+				}
+			})
+		})
+	}
+}
+
+// waiting furnishes a server that admits no socket: "/" holds them, and the middleware
+// of the dynamic namespaces waits.
+func waiting(io *socketio.Server) {
+	io.Use(func(_ context.Context, s *socketio.Socket) error {
+		err := s.Intercept("authenticate", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+			<-ctx.Done() // keys that do not come
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return s.Hold(socketio.HoldOptions{})
+	})
+	io.OfPattern(regexp.MustCompile(`/d\d+`)).Use(func(ctx context.Context, _ *socketio.Socket) error {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+}
+
+func heap() int {
+	runtime.GC()
+	runtime.GC() // for what pools keep
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// act does a on a connection of its own, which stays.
+func (f *fixture) act(a act) {
+	f.t.Helper()
+	if a.eio == "" {
+		a.eio = "4"
+	}
+	if len(a.frames) > 0 && !a.upgrade {
+		f.actBySocket(a, "&transport=websocket")
+		return
+	}
+	base := "&transport=polling"
+	if a.jsonp {
+		base += "&j=1"
+	}
+	web := f.wire()
+	web.request("GET", a, base, "", 0)
+	_, body := web.response()
+	_, rest, _ := strings.Cut(body, `"sid":"`)
+	if a.jsonp {
+		_, rest, _ = strings.Cut(body, `\"sid\":\"`)
+	}
+	sid, _, _ := strings.Cut(rest, `"`)
+	base += "&sid=" + strings.TrimSuffix(sid, `\`)
+	for i, post := range a.posts {
+		missing := 0
+		if a.slow && i == len(a.posts)-1 {
+			missing = 100_000
+		}
+		web.request("POST", a, base, post, missing)
+		if missing == 0 {
+			web.response()
+		}
+	}
+	switch {
+	case a.upgrade:
+		f.actBySocket(a, "&transport=websocket&sid="+strings.TrimSuffix(sid, `\`))
+	case a.poll:
+		web.request("GET", a, base, "", 0)
+		if status, _ := web.response(); status == http.StatusOK { // of the CONNECT, say
+			web.request("GET", a, base, "", 0)
+		}
+		_ = web.conn.SetReadDeadline(time.Time{})
+		go func() { _, _ = io.Copy(io.Discard, web.r) }()
+	}
+}
+
+func (f *fixture) actBySocket(a act, query string) {
+	f.t.Helper()
+	web := f.wire()
+	a.header += "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	web.request("GET", a, query, "", 0)
+	if status, _ := web.response(); status != http.StatusSwitchingProtocols {
+		f.t.Fatalf("status %d", status)
+	}
+	go func() { _, _ = io.Copy(io.Discard, web.r) }()
+	for _, frame := range a.frames {
+		if _, err := web.conn.Write(frame); err != nil {
+			return // it was closed for what it sent
+		}
+		synctest.Wait()
+	}
+}
+
+// wire is a connection of a test that writes what it likes.
+type wire struct {
+	f    *fixture
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func (f *fixture) wire() *wire {
+	f.t.Helper()
+	conn, err := f.in.Dial(f.ctx, "", "")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = conn.Close() })
+	return &wire{f, conn, bufio.NewReaderSize(conn, 512)}
+}
+
+// request writes a request. When missing is not zero it declares a body that is so
+// much longer.
+func (w *wire) request(method string, a act, query, body string, missing int) {
+	head := fmt.Sprintf("%s /socket.io/%s?EIO=%s%s%s HTTP/1.1\r\nHost: server\r\n%s", method, a.path, a.eio, query, a.query, a.header)
+	if method == http.MethodPost {
+		kind := "text/plain"
+		if a.octets {
+			kind = "application/octet-stream"
+		}
+		head += fmt.Sprintf("Content-Type: %s\r\nContent-Length: %d\r\n", kind, len(body)+missing)
+	}
+	_ = w.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	for text := head + "\r\n" + body; len(text) > 0; { // net.Pipe keeps what is written until it is read
+		n, err := io.WriteString(w.conn, text[:min(len(text), 4096)])
+		if err != nil {
+			return // refused meanwhile
+		}
+		text = text[n:]
+	}
+}
+
+// response reads the next response.
+func (w *wire) response() (status int, body string) {
+	_ = w.conn.SetReadDeadline(time.Now().Add(time.Second))
+	r, err := http.ReadResponse(w.r, nil)
+	if err != nil {
+		return 0, ""
+	}
+	if r.StatusCode == http.StatusSwitchingProtocols {
+		_ = w.conn.SetReadDeadline(time.Time{})
+		return r.StatusCode, ""
+	}
+	text, _ := io.ReadAll(r.Body)
+	return r.StatusCode, string(text)
+}
+
+// frame makes a WebSocket frame, masked with zeros.
+func frame(opcode byte, last bool, payload string) []byte {
+	if last {
+		opcode |= 0x80
+	}
+	b := []byte{opcode, 0x80 | 127}
+	b = binary.BigEndian.AppendUint64(b, uint64(len(payload)))
+	switch {
+	case len(payload) < 126:
+		b = []byte{opcode, 0x80 | byte(len(payload))}
+	case len(payload) < 1<<16:
+		b = binary.BigEndian.AppendUint16([]byte{opcode, 0x80 | 126}, uint16(len(payload)))
+	}
+	return append(append(b, 0, 0, 0, 0), payload...)
+}
+
+func text(packet string) []byte { return frame(1, true, packet) }
+
+func texts(packets []string) (frames [][]byte) {
+	for _, p := range packets {
+		frames = append(frames, text(p))
+	}
+	return frames
+}
+
+func payload3(packet string) string { return fmt.Sprintf("%d:%s", len(packet), packet) }

@@ -1,0 +1,104 @@
+package socketio
+
+import (
+	"sync"
+
+	"socketiojwt/engineio"
+)
+
+// A ledger counts what the server keeps because of the peer of one connection: its
+// handshakes (the first request, and sockets that are connecting or held with their
+// auth payloads) and its events (those that wait, and packets whose attachments have
+// not all come). Nothing is kept for a peer that is not charged here first
+// (docs/adr/0016-new-connections.md).
+//
+// Until the first socket of the connection is admitted, Options.MaxNewBytes bounds all
+// of it, a message that is being received included, and Options.MaxHeldBytes bounds
+// all such connections together. After that Options.MaxInbox bounds the events.
+type ledger struct {
+	server  *Server
+	session *engineio.Session
+
+	mu         sync.Mutex // taken after a socket's and its connection's
+	admitted   bool
+	handshakes int
+	events     int
+}
+
+// charged is what a ledger says to a charge.
+type charged uint8
+
+const (
+	taken    charged = iota
+	tooMuch          // for this connection
+	overload         // for all connections without an admission together
+)
+
+// socketBytes is what a socket that is connecting or held takes, about, beside what
+// its peer has sent.
+const socketBytes = 1 << 10
+
+// headBytes is what the engine keeps of a message that does not fit any more.
+const headBytes = 4 << 10
+
+// handshake charges n bytes of a handshake; a negative n gives them back.
+func (l *ledger) handshake(n int) charged { return l.charge(&l.handshakes, n) }
+
+// event charges n bytes of an event; a negative n gives them back.
+func (l *ledger) event(n int) charged { return l.charge(&l.events, n) }
+
+func (l *ledger) charge(account *int, n int) charged {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	opts := &l.server.opts
+	switch {
+	case l.admitted:
+		// A single event always has room, however small the inbox is.
+		if n > 0 && account == &l.events && l.events > 0 && l.events+n > opts.MaxInbox {
+			return tooMuch
+		}
+	case n > 0 && l.handshakes+l.events+n > opts.MaxNewBytes:
+		return tooMuch
+	default:
+		if all := l.server.newBytes.Add(int64(n)); n > 0 && all > int64(opts.MaxHeldBytes) {
+			l.server.newBytes.Add(-int64(n))
+			return overload
+		}
+	}
+	*account += n
+	l.tellEngine()
+	return taken
+}
+
+// tellEngine says how much of the next message may be kept. The caller holds mu.
+func (l *ledger) tellEngine() {
+	if !l.admitted {
+		l.session.SetMaxMessage(l.server.opts.MaxNewBytes - headBytes - l.handshakes - l.events)
+	}
+}
+
+// admit notes the first admission.
+func (l *ledger) admit() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.admitted {
+		l.settle()
+		l.session.Accept()
+	}
+}
+
+// close notes the end of the connection, whose sockets may give back more.
+func (l *ledger) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.admitted {
+		l.settle()
+	}
+}
+
+// settle takes the connection out of what is counted for all that have no admission.
+// The caller holds mu.
+func (l *ledger) settle() {
+	l.admitted = true
+	l.server.newBytes.Add(-int64(l.handshakes + l.events))
+}
