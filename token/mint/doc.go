@@ -1,4 +1,4 @@
-// Package mint signs tokens, for development, for tests and for the command.
+// Package mint signs tokens: for a team's own login, for tests and for the command.
 //
 //	key, err := mint.Generate(token.HS256)
 //	compact, err := mint.Sign(key, map[string]any{
@@ -7,9 +7,12 @@
 //	}, mint.Header{})
 //	verifier, err := token.NewVerifier(key.Key(), token.Options{})
 //
-// It is not an issuer for production. Those are elsewhere: an identity provider, or
-// the service that knows the users and their passwords, decides who gets a token,
-// for how long, and with which key; servers of sockets only verify.
+// It is fit for production, and it is only the signature. The login handler that
+// calls Sign decides who gets a token, for how long (minutes, and a fresh one at each
+// reconnection), and with which claims: a stable sub, and where several servers share
+// the key, iss and aud. With a shared secret, every server that verifies can also sign;
+// with a key pair (PEM, and PublicPEM for the verifiers) it cannot. A refresh token, a
+// logout and a list of the users are the login's own matter, or an identity provider's.
 //
 // # Concurrency
 //

@@ -24,17 +24,32 @@ import (
 // SigningKey signs nothing. It is immutable and safe for concurrent use.
 type SigningKey struct{ k *signingKey }
 
+var errZeroKey = errors.New("mint: the zero SigningKey signs nothing")
+
 type signingKey struct {
 	alg    token.Algorithm
 	sign   func(input string) ([]byte, error) // a func, so that fmt shows no secret
 	public crypto.PublicKey                   // nil for a shared secret
 	verify token.Key
+	short  bool // a short secret is allowed
 }
 
-// Secret returns the signing key of a shared secret for an HMAC algorithm, long
-// enough for token.Secret.
+// Secret returns the signing key of a shared secret for an HMAC algorithm. A secret
+// shorter than the hash of the algorithm is an error, as it is for token.Secret.
 func Secret(secret string, alg token.Algorithm) (SigningKey, error) {
 	return newSigningKey(alg, []byte(secret), token.Secret(secret, alg))
+}
+
+// InsecureShortSecret is Secret for a secret that may be shorter than its hash, for
+// servers that must still accept it: see token.Options.InsecureShortSecret. Anyone
+// who has one token can search for a short secret offline. An empty secret is an error.
+func InsecureShortSecret(secret string, alg token.Algorithm) (SigningKey, error) {
+	k := signingKeyOf(alg, []byte(secret), token.Secret(secret, alg))
+	k.k.short = true
+	if err := k.k.usable(); err != nil {
+		return SigningKey{}, err
+	}
+	return k, nil
 }
 
 // PEM returns the signing key in a PEM text: PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA
@@ -87,11 +102,32 @@ func fromSigner(alg token.Algorithm, signer crypto.Signer) (SigningKey, error) {
 	return newSigningKey(alg, signer, token.DER(der, alg))
 }
 
-// newSigningKey lets package token judge the key, so that both ends agree.
 func newSigningKey(alg token.Algorithm, private any, verify token.Key) (SigningKey, error) {
-	if err := verify.Err(); err != nil {
-		return SigningKey{}, fmt.Errorf("mint: %w", err)
+	k := signingKeyOf(alg, private, verify)
+	if err := k.k.usable(); err != nil {
+		return SigningKey{}, err
 	}
+	return k, nil
+}
+
+// usable returns why the key cannot sign; a Verifier judges it, so that both ends agree.
+func (k *signingKey) usable() error {
+	var err error
+	switch {
+	case k == nil:
+		return errZeroKey
+	case k.short:
+		_, err = token.NewVerifier(k.verify, token.Options{InsecureShortSecret: true})
+	default:
+		err = k.verify.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("mint: %w", err)
+	}
+	return nil
+}
+
+func signingKeyOf(alg token.Algorithm, private any, verify token.Key) SigningKey {
 	k := &signingKey{alg: alg, verify: verify}
 	method := alg
 	if alg == token.Ed25519 {
@@ -103,7 +139,7 @@ func newSigningKey(alg token.Algorithm, private any, verify token.Key) (SigningK
 	if signer, ok := private.(crypto.Signer); ok {
 		k.public = signer.Public()
 	}
-	return SigningKey{k}, nil
+	return SigningKey{k}
 }
 
 // WithID returns the key under a key ID, which goes into the header of its tokens.
@@ -150,8 +186,8 @@ type Header struct {
 // object by the rules of encoding/json, in compact serialization. It adds no claim and checks none: exp may be
 // missing or past. Times are numbers: time.Now().Add(time.Hour).Unix().
 func Sign(key SigningKey, claims any, header Header) (string, error) {
-	if err := key.Key().Err(); err != nil {
-		return "", fmt.Errorf("mint: %w", err)
+	if err := key.k.usable(); err != nil {
+		return "", err
 	}
 	parameters := map[string]any{"alg": key.k.alg, "typ": header.Type}
 	if header.Type == "" {
@@ -185,7 +221,7 @@ func Sign(key SigningKey, claims any, header Header) (string, error) {
 // not. It fails for the zero SigningKey.
 func (k SigningKey) Signature(input string) ([]byte, error) {
 	if k.k == nil {
-		return nil, errors.New("mint: the zero SigningKey")
+		return nil, errZeroKey
 	}
 	signature, err := k.k.sign(input)
 	if err != nil {

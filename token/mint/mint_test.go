@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -193,5 +194,35 @@ func TestUnusableKeys(t *testing.T) {
 	}
 	if _, err := mint.Sign(key.WithID("a\nb"), inAnHour(), mint.Header{}); err == nil {
 		t.Error("signed with a key ID that no Verifier takes")
+	}
+}
+
+func TestInsecureShortSecret(t *testing.T) {
+	key, err := mint.InsecureShortSecret("short", token.HS256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := mint.Sign(key.WithID("old"), map[string]any{"sub": "ada", "exp": time.Now().Add(time.Hour).Unix()}, mint.Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := token.NewVerifier(key.Key(), token.Options{}); err == nil {
+		t.Errorf("the key makes a verifier without InsecureShortSecret: %v", v)
+	}
+	verifier, err := token.NewVerifier(token.Secret("short"), token.Options{InsecureShortSecret: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := verifier.Verify(t.Context(), compact); err != nil || got.Subject != "ada" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for name, make := range map[string]func() (mint.SigningKey, error){
+		"an empty secret":   func() (mint.SigningKey, error) { return mint.InsecureShortSecret("", token.HS256) },
+		"a public key":      func() (mint.SigningKey, error) { return mint.InsecureShortSecret("ssh-rsa AAAA", token.HS256) },
+		"another algorithm": func() (mint.SigningKey, error) { return mint.InsecureShortSecret("short", token.ES256) },
+	} {
+		if key, err := make(); err == nil || strings.Contains(fmt.Sprint(err), "short\"") {
+			t.Errorf("%s: %v, %v", name, key, err)
+		}
 	}
 }
