@@ -46,7 +46,7 @@ func (v *Verifier) forIssuer(u Unverified, size int) (*Verifier, error) {
 		return nil, err
 	}
 	issuer := ""
-	if value != nil {
+	if value != nil && string(value) != "null" {
 		if issuer, err = stringClaim("iss", string(value)); err != nil {
 			return nil, err
 		}
