@@ -11,8 +11,8 @@
 //	})
 //
 // Nothing is fetched until a token needs a key. From then on the set is fetched
-// again before it gets old, and when a token names a key ID that it has not, at most
-// once in [Options.MissInterval] whatever tokens come. While the issuer cannot be
+// again before it gets old, and when a token names a key ID that it has not or was not
+// signed by the key that it names, at most once in [Options.MissInterval] whatever tokens come. While the issuer cannot be
 // reached the keys are used on, for [Options.Stale]; then tokens are told
 // token.ErrKeysUnavailable, as they are while there are no keys yet.
 //
@@ -23,9 +23,8 @@
 //
 // The URL is ours, never a token's: no claim and no header becomes a part of one. It
 // is https, unless the host is this machine or Options.InsecurePlainHTTP is set, and a
-// redirect stays on its origin. What
-// the log and errors say of it is its host, since its query may be a secret.
-// Secrets that somebody published are no keys, and neither are private keys.
+// redirect stays on its origin. The log and errors name only its host, since its query may
+// be a secret. Secrets and private keys that an issuer publishes are left out.
 //
 // # Concurrency
 //
