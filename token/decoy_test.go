@@ -161,7 +161,7 @@ func TestNoDecoyWithoutSuchAKey(t *testing.T) {
 }
 
 // The least of many times is the same for a key that exists and for one that does not, and
-// for RSA also when the signature is no number below the modulus.
+// for RSA also when the signature is not below the modulus.
 func TestMissingKeyTakesAsLong(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures time")

@@ -190,7 +190,7 @@ func (k Key) checkAlgorithm(u Unverified) error {
 
 // checkSignature returns ErrSignature unless the key has signed a token whose algorithm
 // has been checked. It takes the same time for every signature that an RSA key has not
-// made: one that is no number below the modulus would be refused without arithmetic,
+// made: one that is not below the modulus would be refused without arithmetic,
 // and so tell a key from none.
 func (k Key) checkSignature(u Unverified) error {
 	method, p, material := algorithms[u.Header.Algorithm].method, u.parsed(), k.k.material()

@@ -41,7 +41,7 @@ type Options struct {
 
 	// InsecurePlainHTTP accepts http URLs of hosts other than this machine, for an issuer
 	// inside a network of one's own: anyone on the path can replace the keys, and with them
-	// sign any token. Metadata that came by https still has to name an https URL, and a
+	// sign any token. Metadata that came by https must still name an https URL, and a
 	// redirect never leaves its origin. Zero means that such a URL is an error.
 	InsecurePlainHTTP bool
 

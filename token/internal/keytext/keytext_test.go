@@ -25,7 +25,7 @@ func FuzzText(f *testing.F) {
 			t.Error("the text was changed")
 		}
 		if block, _ := pem.Decode(mended); block != nil && Kind(mended) == "" {
-			t.Errorf("%q has a PEM block and is no key", text)
+			t.Errorf("%q has a PEM block and is not taken for a key", text)
 		}
 		if len(text) >= leastKey && kind(text, 0) != "" && Kind([]byte(base64.StdEncoding.EncodeToString(text))) == "" {
 			t.Errorf("%q is a key, and its base64 is not", text)
