@@ -344,7 +344,7 @@ func TestAttack_RFC8725_2_9_IndirectAttacks(t *testing.T) {
 		`"Good"`: token.ErrKeyNotFound, `"good "`: token.ErrKeyNotFound, `"__proto__"`: token.ErrKeyNotFound, `"' OR '1'='1"`: token.ErrKeyNotFound,
 		`"` + strings.Repeat("x", 256) + `"`: token.ErrKeyNotFound, `"` + strings.Repeat("x", 257) + `"`: token.ErrHeader,
 		`"good\u0000"`: token.ErrHeader, `"a\nb"`: token.ErrHeader, `"\u001b[31m"`: token.ErrHeader, `"a\u0085b"`: token.ErrHeader, `"a\u202eb"`: token.ErrHeader,
-		`1`: token.ErrHeader, `null`: token.ErrHeader, `["good"]`: token.ErrHeader, `{"good":1}`: token.ErrHeader,
+		`1`: token.ErrKeyNotFound, `1.5`: token.ErrHeader, `1e0`: token.ErrHeader, `-0`: token.ErrHeader, `true`: token.ErrHeader, `null`: nil, `["good"]`: token.ErrHeader, `{"good":1}`: token.ErrHeader,
 	} {
 		wantRefused(t, set, signText(`{"alg":"HS256","kid":`+kid+`}`, `{"exp":4000000000}`), want)
 	}

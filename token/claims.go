@@ -23,8 +23,10 @@ type claims struct {
 }
 
 // readClaims reads the registered claims of payload, of which raw is a copy, and those
-// of the names, in one walk.
-func readClaims(payload []byte, raw string, names []string) (c claims, err error) {
+// of the names, in one walk. A registered claim that is null counts as missing. An iat
+// that is not a NumericDate is an error only if a MaxAge needs it.
+func (v *Verifier) readClaims(payload []byte, raw string) (c claims, err error) {
+	names := v.names
 	if len(names) > 0 {
 		c.named = make(map[string]string, len(names))
 	}
@@ -35,11 +37,14 @@ func readClaims(payload []byte, raw string, names []string) (c claims, err error
 				c.named[wanted] = text
 			}
 		}
+		if text == "null" {
+			return nil
+		}
 		switch string(name) {
 		case "iss":
 			c.issuer, err = stringClaim("iss", text)
 		case "sub":
-			c.subject, err = stringClaim("sub", text)
+			c.subject, err = v.subject(text)
 		case "jti":
 			c.id, err = stringClaim("jti", text)
 		case "aud":
@@ -49,11 +54,41 @@ func readClaims(payload []byte, raw string, names []string) (c claims, err error
 		case "nbf":
 			c.notBefore, err = timeClaim("nbf", text)
 		case "iat":
-			c.issuedAt, err = timeClaim("iat", text)
+			if c.issuedAt, err = timeClaim("iat", text); v.opts.MaxAge == 0 {
+				err = nil
+			}
 		}
 		return err
 	})
 	return c, err
+}
+
+// integer returns text if it is a JSON integer of 64 bits without an exponent, so that
+// there is one spelling of each.
+func integer(text string) (string, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return text, err == nil && strconv.FormatInt(n, 10) == text
+}
+
+// nameOrNumber returns the string that text, a JSON value, is, or its digits if it is an
+// integer.
+func nameOrNumber(text string) (string, bool) {
+	if number, ok := integer(text); ok {
+		return number, true
+	}
+	return wirejson.Unquote(text)
+}
+
+// subject returns the subject in text, the value of sub.
+func (v *Verifier) subject(text string) (string, error) {
+	number, ok := integer(text)
+	switch {
+	case ok && v.opts.NumericSubject:
+		return number, nil
+	case ok:
+		return "", fmt.Errorf("%w: sub is a number; Options.NumericSubject accepts integers", ErrClaim)
+	}
+	return stringClaim("sub", text)
 }
 
 // stringClaim returns the string in text.
@@ -91,15 +126,17 @@ func stringsClaim(name, text string) ([]string, error) {
 const endOfTime = 253402300800
 
 // timeClaim returns the time in text, a NumericDate: seconds since 1970, fractions
-// allowed (RFC 7519, section 2). What lies before 1970 or after 9999 is nobody's
-// intention, and an error.
+// allowed (RFC 7519, section 2). A time before 1970 or after 9999 is an error.
 func timeClaim(name, text string) (time.Time, error) {
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && 0 <= seconds && seconds < endOfTime {
 		return time.Unix(seconds, 0).UTC(), nil
 	}
 	// Of the JSON values ParseFloat takes the numbers alone.
 	seconds, err := strconv.ParseFloat(text, 64)
-	if err != nil || seconds < 0 || seconds >= endOfTime {
+	switch {
+	case err == nil && endOfTime <= seconds && seconds < 1000*endOfTime:
+		return time.Time{}, fmt.Errorf("%w: %s looks like milliseconds; a NumericDate is in seconds", ErrClaim, name)
+	case err != nil || seconds < 0 || seconds >= endOfTime:
 		return time.Time{}, fmt.Errorf("%w: %s is not a NumericDate of the years 1970 to 9999", ErrClaim, name)
 	}
 	whole := int64(seconds)

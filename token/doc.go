@@ -21,7 +21,8 @@
 //
 // Parsing is strict, since a token that two parsers read in two ways is two tokens:
 // claims match by their exact names, a member given twice is an error, and so is a
-// claim of the wrong type, a line break, or a bit that means nothing. A token is
+// line break, a bit that means nothing, or a claim of the wrong type. Registered claims
+// may be null, which counts as missing, and iat may be anything without a MaxAge. A token is
 // parsed and verified in the order of parse.go, keys.go, verify.go and claims.go.
 //
 // # Concurrency

@@ -195,7 +195,7 @@ func TestKeysAreNotSecrets(t *testing.T) {
 	}
 }
 
-// A random secret is no key, whatever its length and spelling. What is recognized has 48
+// A random secret is not a key, whatever its length and spelling. What is recognized has 48
 // prescribed bits or more; 100,000 secrets in six spellings find a form with fewer than 19.
 func TestSecretsAreNotKeys(t *testing.T) {
 	dice := mathrand.NewChaCha8([32]byte{7})

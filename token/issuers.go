@@ -11,8 +11,8 @@ import (
 // rules, and a key of one is no key of another, whatever its ID. It fails, with
 // ErrOptions, for a Verifier without Issuers, and for an issuer that two of them have.
 //
-// Of a token that names none of the issuers it is said so, with ErrIssuer, before
-// anything is verified: there is no key to verify it with.
+// A token that names none of the issuers is refused with ErrIssuer. There is no key to
+// verify it with, so RevealsKeys is true: a peer must not find out which issuers there are.
 func ByIssuer(verifiers ...*Verifier) (*Verifier, error) {
 	all := &Verifier{byIssuer: make(map[string]*Verifier), seen: &signatures{}, chosen: new(sync.Map)}
 	add := func(issuer string, v *Verifier) error {
@@ -46,7 +46,7 @@ func (v *Verifier) forIssuer(u Unverified, size int) (*Verifier, error) {
 		return nil, err
 	}
 	issuer := ""
-	if value != nil {
+	if value != nil && string(value) != "null" {
 		if issuer, err = stringClaim("iss", string(value)); err != nil {
 			return nil, err
 		}

@@ -41,7 +41,7 @@ func TestByIssuer(t *testing.T) {
 		"another case":                  {signText(kid, claims("https://Shop.example", "")), token.ErrIssuer},
 		"nobody":                        {signText(kid, `{"exp":4000000000}`), token.ErrIssuer},
 		"not a string":                  {signText(kid, `{"iss":["https://shop.example"],"exp":4000000000}`), token.ErrClaim},
-		"null":                          {signText(kid, `{"iss":null,"exp":4000000000}`), token.ErrClaim},
+		"null":                          {signText(kid, `{"iss":null,"exp":4000000000}`), token.ErrIssuer},
 		"twice":                         {signText(kid, `{"iss":"https://shop.example","iss":"https://chat.example","exp":4000000000}`), token.ErrMalformed},
 		"no object":                     {signText(kid, `null`), token.ErrMalformed},
 		"unsigned":                      {encode(`{"alg":"none"}`) + "." + encode(claims("https://shop.example", "")) + ".", token.ErrUnsigned},

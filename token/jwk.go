@@ -1,6 +1,7 @@
 package token
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
@@ -8,37 +9,77 @@ import (
 	"socketiojwt/internal/wirejson"
 )
 
-// jwk is what a JSON Web Key says of itself (RFC 7517, section 4). Its key is read by
-// the library, its certificates (x5c, x5t) too, which have to be of that key; x5u is
-// never fetched.
+// jwk is what a JSON Web Key says of itself (RFC 7517, section 4). The optional members
+// are read one by one, so that one that is spelled oddly does not spoil the key.
 type jwk struct {
-	Type      string   `json:"kty"`
-	Use       string   `json:"use"`
-	Uses      []string `json:"key_ops"`
-	Algorithm string   `json:"alg"`
-	ID        string   `json:"kid"`
+	Type      string          `json:"kty"`
+	Use       json.RawMessage `json:"use"`
+	Uses      json.RawMessage `json:"key_ops"`
+	Algorithm json.RawMessage `json:"alg"`
+	ID        json.RawMessage `json:"kid"`
 
-	// Of a private key (RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2). Of RSA
-	// each of them gives away all.
-	D  string `json:"d"`
-	P  string `json:"p"`
-	Q  string `json:"q"`
-	DP string `json:"dp"`
-	DQ string `json:"dq"`
-	QI string `json:"qi"`
+	// The key, which the library reads. x5u is never fetched.
+	Curve              json.RawMessage `json:"crv"`
+	X                  json.RawMessage `json:"x"`
+	Y                  json.RawMessage `json:"y"`
+	N                  json.RawMessage `json:"n"`
+	E                  json.RawMessage `json:"e"`
+	K                  json.RawMessage `json:"k"`
+	Certificates       json.RawMessage `json:"x5c"`
+	Thumbprint         json.RawMessage `json:"x5t"`
+	ThumbprintOfSHA256 json.RawMessage `json:"x5t#S256"`
+
+	// Of a private key (RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2; RFC
+	// 9964). Each member of RSA gives away all.
+	D    json.RawMessage `json:"d"`
+	P    json.RawMessage `json:"p"`
+	Q    json.RawMessage `json:"q"`
+	DP   json.RawMessage `json:"dp"`
+	DQ   json.RawMessage `json:"dq"`
+	QI   json.RawMessage `json:"qi"`
+	OTH  json.RawMessage `json:"oth"`
+	Priv json.RawMessage `json:"priv"`
+}
+
+// empty reports whether a member is missing, null or the empty string.
+func empty(member json.RawMessage) bool {
+	return len(member) == 0 || string(member) == "null" || string(member) == `""`
+}
+
+// private reports whether the key has a part that only its owner may have.
+func (j *jwk) private() bool {
+	return slices.ContainsFunc([]json.RawMessage{j.D, j.P, j.Q, j.DP, j.DQ, j.QI, j.OTH, j.Priv},
+		func(member json.RawMessage) bool { return !empty(member) })
+}
+
+// forSignatures reports whether the key's use and key_ops are right for us. One key_op
+// may be given without its list.
+func (j *jwk) forSignatures() (use, operations bool) {
+	var one string
+	use = empty(j.Use) || wirejson.Unmarshal(j.Use, &one) == nil && one == "sig"
+	if empty(j.Uses) {
+		return use, true
+	}
+	var several []string
+	if wirejson.Unmarshal(j.Uses, &several) != nil {
+		return use, wirejson.Unmarshal(j.Uses, &one) == nil && one == "verify"
+	}
+	return use, slices.Contains(several, "verify")
 }
 
 // JWK returns the key in a JSON Web Key: RSA, EC, OKP (Ed25519) or oct. Its kid
 // becomes the key ID, its alg the only algorithm; algs, if given, have to hold that
 // one. A private key is an error, as for PEM, and so is a key for another use than
-// signatures. A JWK Set is not a JWK.
+// signatures. Optional members may be null or empty, and kid may be an integer. A JWK
+// Set is not a JWK.
 func JWK(text []byte, algs ...Algorithm) Key {
 	var parsed jwk
 	if err := wirejson.Unmarshal(text, &parsed); err != nil {
-		return unusable("not a JWK: no JSON object, a parameter of the wrong type, or one given twice")
+		return unusable("not a JWK: no JSON object, a kty of the wrong type, or a member given twice")
 	}
-	if parsed.Algorithm != "" {
-		alg, known := knownAlgorithm(parsed.Algorithm)
+	if !empty(parsed.Algorithm) {
+		named, _ := wirejson.Unquote(string(parsed.Algorithm))
+		alg, known := knownAlgorithm(named)
 		switch {
 		case !known:
 			return unusable("the alg of this JWK is none of those supported")
@@ -47,27 +88,48 @@ func JWK(text []byte, algs ...Algorithm) Key {
 		}
 		algs = []Algorithm{alg}
 	}
+	use, operations := parsed.forSignatures()
 	switch {
 	case parsed.Type == "":
 		return unusable("not a JWK: it has no kty")
-	case parsed.Use != "" && parsed.Use != "sig":
+	case !use:
 		return unusable("the use of this JWK is not sig")
-	case parsed.Uses != nil && !slices.Contains(parsed.Uses, "verify"):
+	case !operations:
 		return unusable("the key_ops of this JWK lack verify")
-	case parsed.D+parsed.P+parsed.Q+parsed.DP+parsed.DQ+parsed.QI != "":
+	case parsed.private():
 		return unusable("%w", errPrivate)
 	}
-	k := readJWK(text, algs)
-	if parsed.ID != "" && k.k.err == nil {
-		return k.WithID(parsed.ID)
+	k := parsed.key(algs)
+	if empty(parsed.ID) || k.k.err != nil {
+		return k
 	}
-	return k
+	id, ok := nameOrNumber(string(parsed.ID))
+	if !ok {
+		return unusable("the key ID (kid) of this JWK is neither a string nor an integer")
+	}
+	return k.WithID(id)
 }
 
-// readJWK returns the Key of a JWK's parameters.
-func readJWK(text []byte, algs []Algorithm) Key {
+// key returns the Key of the JWK's parameters.
+func (j *jwk) key(algs []Algorithm) Key {
+	parameters := map[string]json.RawMessage{
+		"crv": j.Curve, "x": j.X, "y": j.Y, "n": j.N, "e": j.E, "k": j.K, "x5c": j.Certificates,
+	}
+	if !empty(j.Certificates) && string(j.Certificates) != "[]" { // which the thumbprints have to be of (RFC 7517, section 4.8)
+		parameters["x5t"], parameters["x5t#S256"] = j.Thumbprint, j.ThumbprintOfSHA256
+	}
+	for name, value := range parameters {
+		if empty(value) {
+			delete(parameters, name)
+		}
+	}
+	parameters["kty"], _ = wirejson.AppendQuote(nil, j.Type) // never fails: it is UTF-8
+	text, err := wirejson.Marshal(parameters)
 	var read jose.JSONWebKey
-	if err := read.UnmarshalJSON(text); err != nil {
+	if err == nil {
+		err = read.UnmarshalJSON(text)
+	}
+	if err != nil {
 		// Its texts may repeat what stands in the JWK.
 		return unusable("the parameters of this JWK are not those of a key of its kty (oct, RSA, EC on P-256, P-384 or P-521, OKP on Ed25519), or its certificate is of another key")
 	}

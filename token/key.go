@@ -134,6 +134,13 @@ func (k Key) Algorithms() []Algorithm {
 	return slices.Clone(k.k.algs)
 }
 
+// SamePublicKey reports whether both are the same public key, whatever their IDs, ends and
+// algorithms: whether their thumbprints (RFC 7638) are equal. It is false for shared
+// secrets and for unusable keys.
+func (k Key) SamePublicKey(other Key) bool {
+	return k.k != nil && other.k != nil && k.k.fingerprint != digest{} && k.k.fingerprint == other.k.fingerprint
+}
+
 // Err returns what is wrong with the key, nil if it can be used. It matches ErrKey.
 func (k Key) Err() error { return k.usable(false) }
 
@@ -183,7 +190,7 @@ func (k Key) checkAlgorithm(u Unverified) error {
 
 // checkSignature returns ErrSignature unless the key has signed a token whose algorithm
 // has been checked. It takes the same time for every signature that an RSA key has not
-// made: one that is no number below the modulus would be refused without arithmetic,
+// made: one that is not below the modulus would be refused without arithmetic,
 // and so tell a key from none.
 func (k Key) checkSignature(u Unverified) error {
 	method, p, material := algorithms[u.Header.Algorithm].method, u.parsed(), k.k.material()

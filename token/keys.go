@@ -14,6 +14,15 @@ import (
 // package pass as they are, those of Unverified.Claim for example; any other counts
 // as ErrKeysUnavailable, since a database that is down must not make good tokens
 // bad. Key must be safe for concurrent use, and return soon after ctx is done.
+//
+// Keys that are fetched may have a second method,
+//
+//	NewerKey(ctx context.Context, u Unverified, failed Key) (Key, error)
+//
+// which is called when the key that Key returned has not signed the token, or is not for
+// its algorithm: it may have been replaced under its ID. NewerKey returns failed if there
+// is no newer one. It is bound by the rules of Key. A KeyFunc that calls the Key of such
+// Keys does not pass it on.
 type Keys interface {
 	Key(ctx context.Context, u Unverified) (Key, error)
 }

@@ -40,6 +40,10 @@ type Options struct {
 	AudienceClaim string
 	// Subject is the required value of sub. Zero means any or none.
 	Subject string
+	// NumericSubject accepts a sub that is an integer of 64 bits. Its digits become
+	// Token.Subject, so that 7 and "7" are the same subject. Zero means that sub must be a
+	// string, as RFC 7519, section 4.1.2, has it.
+	NumericSubject bool
 	// ID is the required value of jti. Zero means any or none.
 	ID string
 	// Nonce is the required value of nonce. Zero means any or none.

@@ -163,7 +163,7 @@ func TestAudienceClaim(t *testing.T) {
 		{"none", `"x":1`, chat, token.ErrAudience},
 		{"an empty list", `"client_id":[]`, chat, token.ErrAudience},
 		{"more behind", `"client_id":"chat "`, chat, token.ErrAudience},
-		{"null", `"client_id":null`, chat, token.ErrClaim},
+		{"null", `"client_id":null`, chat, token.ErrAudience},
 		{"a number", `"client_id":7`, chat, token.ErrClaim},
 		{"a list with a number", `"client_id":["chat",7]`, chat, token.ErrClaim},
 		{"twice", `"client_id":"chat","client\u005fid":"shop"`, chat, token.ErrMalformed},

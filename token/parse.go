@@ -73,9 +73,9 @@ func (u *Unverified) readHeader() error {
 			alg, err = headerString("alg", text)
 			u.Header.Algorithm = Algorithm(alg)
 		case "kid":
-			u.Header.KeyID, err = headerString("kid", text)
+			u.Header.KeyID, err = optionalHeader("kid", text)
 		case "typ":
-			u.Header.Type, err = headerString("typ", text)
+			u.Header.Type, err = optionalHeader("typ", text)
 		case "crit":
 			p.refused = fmt.Errorf("%w: it has critical extensions (crit)", ErrHeader)
 		case "b64":
@@ -94,6 +94,18 @@ func (u *Unverified) readHeader() error {
 		p.refused = ErrUnsigned
 	}
 	return nil
+}
+
+// optionalHeader returns the string of a header parameter that may be missing, which null
+// means too. A kid may be an integer: it is a name whatever it looks like.
+func optionalHeader(name, text string) (string, error) {
+	if text == "null" {
+		return "", nil
+	}
+	if number, ok := integer(text); ok && name == "kid" {
+		return number, nil
+	}
+	return headerString(name, text)
 }
 
 // headerString returns the string of a header parameter. All those that we read

@@ -17,7 +17,7 @@ type Token struct {
 	Audience []string // aud
 	ID       string   // jti
 
-	IssuedAt  time.Time // iat; zero if there is none, as with the others
+	IssuedAt  time.Time // iat; zero if there is none, as with the others, or if it is not a NumericDate and no MaxAge needs it
 	NotBefore time.Time // nbf
 	ExpiresAt time.Time // exp
 

@@ -3,9 +3,7 @@ package token
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -97,84 +95,11 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 	return by.verifier.accept(u, by.key, signed)
 }
 
-// signer is who has signed a token.
-type signer struct {
-	verifier   *Verifier // whose rules hold
-	key        Key
-	arithmetic bool // a signature was checked, or found among those remembered
-}
-
-// findSigner finds the key that has signed u, of so many bytes.
-func (v *Verifier) findSigner(ctx context.Context, u Unverified, size int, signed digest) (by signer, err error) {
-	if v.byIssuer != nil {
-		if v, err = v.forIssuer(u, size); err != nil {
-			return signer{}, err
-		}
-	}
-	key, err := v.chooseKey(ctx, u)
-	if err != nil {
-		return signer{}, err
-	}
-	err = v.checkKey(ctx, u, key, signed)
-	return signer{v, key, err == nil || errors.Is(err, ErrSignature)}, err
-}
-
-// checkKey returns an error unless key has signed u and has not ended.
-func (v *Verifier) checkKey(ctx context.Context, u Unverified, key Key, signed digest) error {
-	if key.over(v.opts.Now()) {
-		return fmt.Errorf("%w: its time is over", ErrKeyNotFound)
-	}
-	return v.checkSignature(ctx, u, key, signed)
-}
-
-// chooseKey returns a key that may be used for u.
-func (v *Verifier) chooseKey(ctx context.Context, u Unverified) (Key, error) {
-	if v.static {
-		return v.keys.Key(ctx, u) // NewVerifier has checked them all
-	}
-	key, err := v.askForKey(ctx, u)
-	if err != nil {
-		return Key{}, err
-	}
-	if err := key.usable(v.opts.InsecureShortSecret); err != nil {
-		return Key{}, err
-	}
-	if missing := v.opts.missingForPublic(); key.public() && missing != "" {
-		return Key{}, fmt.Errorf("%w: it is public, and Options lack %s", ErrKey, missing)
-	}
-	return key, nil
-}
-
-// askForKey runs the user's code that chooses the key, and sorts its errors.
-func (v *Verifier) askForKey(ctx context.Context, u Unverified) (key Key, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			// The value itself may hold the token; its type and the stack do not.
-			v.opts.Logger.ErrorContext(ctx, "token: choosing a key panicked",
-				"type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
-			key, err = Key{}, fmt.Errorf("%w: choosing it panicked", ErrKey)
-		}
-	}()
-	if ctx.Err() == nil {
-		key, err = v.keys.Key(ctx, u)
-	}
-	switch {
-	case ctx.Err() != nil:
-		return Key{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, context.Cause(ctx))
-	case err == nil:
-		return key, nil
-	case slices.ContainsFunc(sentinels, func(ours error) bool { return errors.Is(err, ours) }):
-		return Key{}, err
-	default:
-		return Key{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
-	}
-}
-
 // accept returns the Token of u, which key has signed, if its claims are good.
 func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) {
 	p := u.parsed()
 	raw := string(p.payload) // of the exact size: a Token lives as long as a socket
-	c, err := readClaims(p.payload, raw, v.names)
+	c, err := v.readClaims(p.payload, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -292,7 +217,7 @@ func (v *Verifier) checkAudience(c claims) error {
 	audience := c.audience
 	if name := v.opts.AudienceClaim; name != "aud" {
 		audience = nil
-		if text := c.named[name]; text != "" {
+		if text := c.named[name]; text != "" && text != "null" {
 			var err error
 			if audience, err = stringsClaim(name, text); err != nil {
 				return err

@@ -151,7 +151,7 @@ func shownTokenIsAccepted(e *examination) []finding {
 	case s.good != nil:
 		return ok("the token is accepted, and its bearer may stay until it ends, %s", distance(s.good.ValidUntil(), e.now))
 	case errors.Is(s.refused, token.ErrKeysUnavailable):
-		return fail("Mend what is said of the issuer, and ask again.", "the token could not be verified: there are no keys")
+		return fail("Mend what is said of the issuer, and ask again.", "the token could not be verified: %s", plain(s.refused))
 	}
 	detail, advice := remedy(e)
 	return fail(advice, "the token is refused: %s%s", ruleBroken(s.refused), detail)

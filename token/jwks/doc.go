@@ -11,8 +11,8 @@
 //	})
 //
 // Nothing is fetched until a token needs a key. From then on the set is fetched
-// again before it gets old, and when a token names a key ID that it has not, at most
-// once in [Options.MissInterval] whatever tokens come. While the issuer cannot be
+// again before it gets old, and when a token names a key ID that it has not or was not
+// signed by the key that it names, at most once in [Options.MissInterval] whatever tokens come. While the issuer cannot be
 // reached the keys are used on, for [Options.Stale]; then tokens are told
 // token.ErrKeysUnavailable, as they are while there are no keys yet.
 //
@@ -22,9 +22,9 @@
 // # What is trusted
 //
 // The URL is ours, never a token's: no claim and no header becomes a part of one. It
-// is https, unless the host is this machine, and a redirect stays on its origin. What
-// the log and errors say of it is its host, since its query may be a secret.
-// Secrets that somebody published are no keys, and neither are private keys.
+// is https, unless the host is this machine or Options.InsecurePlainHTTP is set, and a
+// redirect stays on its origin. The log and errors name only its host, since its query may
+// be a secret. Secrets and private keys that an issuer publishes are left out.
 //
 // # Concurrency
 //
@@ -35,9 +35,14 @@
 // # Limits
 //
 // A response has at most 1 MiB, a set at most 100 keys, a request takes at most 5 s,
-// unless Options say otherwise. A token whose key ID is unknown waits for the next
-// fetch, so an unknown ID can cost a token MissInterval and a request. A new key that is
-// published without an ID, or under the ID of the last one, is noticed when the set is
-// fetched again anyway. Two keys for one algorithm under one ID are none. A set without
-// keys counts as a fetch that failed: it takes no key away before Stale is over.
+// unless Options say otherwise. A token whose key ID is unknown, or whose signature is not
+// by the key that it names, waits for the next fetch: it costs MissInterval, and a request
+// that it shares with all such tokens. So a new key works at once, also under the ID of
+// the last one or without an ID.
+//
+// A key that is published twice is one key. Tokens that name a key ID under which
+// different keys for their algorithm are published get token.ErrKeysUnavailable. So do
+// all tokens while a set has no key that can be used: such a set withdraws the keys before
+// it at once, whereas an answer that is not a JWK Set takes no key away before Stale is
+// over.
 package jwks

@@ -107,7 +107,7 @@ func (src *source) discover(ctx context.Context, opts *Options) error {
 // readMetadata returns the URL of the set that the metadata at a place names. It has to
 // be that issuer's own, to the byte (RFC 8414, section 3.3).
 func (src *source) readMetadata(ctx context.Context, opts *Options, text string) (*url.URL, error) {
-	at, err := parseURL(text)
+	at, err := parseURL(text, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (src *source) readMetadata(ctx context.Context, opts *Options, text string)
 	case metadata.Issuer != src.issuer:
 		return nil, fmt.Errorf("the metadata at %s is of another issuer, %.200q", at.Host, metadata.Issuer)
 	}
-	u, err := parseURL(metadata.JWKS)
+	u, err := parseURL(metadata.JWKS, opts)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("jwks_uri of the metadata at %s: %w", at.Host, err)

@@ -39,6 +39,12 @@ type Options struct {
 	MaxBody int64
 	MaxKeys int
 
+	// InsecurePlainHTTP accepts http URLs of hosts other than this machine, for an issuer
+	// inside a network of one's own: anyone on the path can replace the keys, and with them
+	// sign any token. Metadata that came by https must still name an https URL, and a
+	// redirect never leaves its origin. Zero means that such a URL is an error.
+	InsecurePlainHTTP bool
+
 	// Client makes the requests; its Timeout and CheckRedirect are not used. Zero
 	// means one of the Set's own, which knows proxies by the environment.
 	Client *http.Client
@@ -136,15 +142,15 @@ func sameOrigin(r *http.Request, via []*http.Request) error {
 }
 
 // parseURL reads a URL that keys may come from.
-func parseURL(text string) (*url.URL, error) {
+func parseURL(text string, opts *Options) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
 		return nil, errors.New("jwks: not an absolute URL without a user and a fragment")
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && (opts.InsecurePlainHTTP || isLoopback(u.Hostname())):
 		return u, nil
 	}
-	return nil, fmt.Errorf("jwks: the URL at %q is not https, and not on this machine", u.Host)
+	return nil, fmt.Errorf("jwks: the URL at %q is not https, and not on this machine; Options.InsecurePlainHTTP accepts http inside a network of your own", u.Host)
 }
 
 func isLoopback(host string) bool {

@@ -1,14 +1,15 @@
 package jwks
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
 
-	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 )
 
@@ -18,73 +19,155 @@ type published struct {
 	byID map[string][]token.Key // keys of different types may share an ID (RFC 7517, section 4.5)
 }
 
+var (
+	errMissing   = fmt.Errorf("%w: the issuer publishes none that fits", token.ErrKeyNotFound)
+	errAmbiguous = fmt.Errorf("%w: the issuer publishes different keys for one algorithm under the key ID that the token names", token.ErrKeysUnavailable)
+)
+
 // key returns the key for a token: the one whose ID it names, or without an ID the one
-// that is for its algorithm. It reports false if there is none, or more than one.
-func (p *published) key(h token.Header) (token.Key, bool) {
+// that is for its algorithm. One key that is published several times is one key. It fails
+// with errMissing, or with errAmbiguous if the issuer has made it impossible to tell.
+func (p *published) key(h token.Header) (token.Key, error) {
 	if p == nil {
-		return token.Key{}, false
+		return token.Key{}, errMissing
 	}
 	candidates := p.all
 	if h.KeyID != "" {
 		if candidates = p.byID[h.KeyID]; len(candidates) == 1 {
-			return candidates[0], true // that it is for another algorithm says the verifier
+			return candidates[0], nil // the verifier says that it is for another algorithm
 		}
 	}
-	var found []token.Key
-	for _, k := range candidates {
-		if k.IsFor(h.Algorithm) {
-			found = append(found, k)
-		}
+	fitting := distinct(candidates, h.Algorithm)
+	switch {
+	case len(fitting) == 1:
+		return fitting[0], nil
+	case len(fitting) > 1 && h.KeyID != "":
+		return token.Key{}, errAmbiguous
 	}
-	if len(found) != 1 {
-		return token.Key{}, false
-	}
-	return found[0], true
+	return token.Key{}, errMissing
 }
 
+// distinct returns those of keys that are for an algorithm, each public key once.
+func distinct(keys []token.Key, alg token.Algorithm) (all []token.Key) {
+	for _, k := range keys {
+		if k.IsFor(alg) && !slices.ContainsFunc(all, k.SamePublicKey) {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
+// errNothing is a JWK Set in which no key can be used. It is what the issuer publishes,
+// and so it ends the keys that were published before.
+var errNothing = errors.New("the issuer publishes a JWK Set without a key that can be used")
+
 // parseSet reads a JWK Set. Keys that are no use to us are left out, as RFC 7517,
-// section 5, has it; a set without any other is an error.
+// section 5, has it; a set without any other is errNothing.
 func parseSet(body []byte, opts *Options) (*published, error) {
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
+	texts, err := splitSet(body)
+	if err != nil {
+		return nil, err
 	}
-	if err := wirejson.Unmarshal(body, &set); err != nil {
-		return nil, errors.New("not a JWK Set")
-	}
-	if len(set.Keys) > opts.MaxKeys {
-		return nil, fmt.Errorf("a JWK Set of %d keys, more than %d", len(set.Keys), opts.MaxKeys)
+	if len(texts) > opts.MaxKeys {
+		return nil, fmt.Errorf("a JWK Set of %d keys, more than %d", len(texts), opts.MaxKeys)
 	}
 	p := &published{byID: make(map[string][]token.Key)}
-	for i, text := range set.Keys {
+	var causes []string
+	for i, text := range texts {
 		k, err := parseKey(text, opts.Algorithms)
 		if err != nil {
 			opts.Logger.Debug("jwks: a key is left out", "number", i+1, "cause", err)
+			causes = append(causes, fmt.Sprintf("key %d: %v", i+1, err))
 			continue
 		}
-		p.all = append(p.all, k)
-		if id := k.ID(); id != "" {
-			p.byID[id] = append(p.byID[id], k)
-		}
+		p.add(k)
+	}
+	if len(texts) == 0 {
+		return nil, fmt.Errorf("%w: it is empty", errNothing)
 	}
 	if len(p.all) == 0 {
-		return nil, errors.New("a JWK Set without a key that can be used")
+		if len(causes) > maxCauses {
+			causes = append(causes[:maxCauses], "and so on")
+		}
+		return nil, fmt.Errorf("%w (it has %d): %s", errNothing, len(texts), strings.Join(causes, "; "))
 	}
+	p.warn(opts)
 	return p, nil
+}
+
+// maxCauses bounds for how many keys it is said why they cannot be used.
+const maxCauses = 3
+
+// splitSet returns the keys of a JWK Set, unread. What is wrong with one of them, or with
+// another member of the set, does not spoil the rest; two lists of keys do.
+func splitSet(body []byte) (keys []json.RawMessage, err error) {
+	errNoSet := errors.New("not a JWK Set: no JSON object with one array of keys")
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, errNoSet
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		var value json.RawMessage
+		if err != nil || dec.Decode(&value) != nil {
+			return nil, errNoSet
+		}
+		if name != "keys" {
+			continue
+		}
+		if keys != nil || json.Unmarshal(value, &keys) != nil || keys == nil {
+			return nil, errNoSet
+		}
+	}
+	if _, err := dec.Token(); err != nil || keys == nil {
+		return nil, errNoSet
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errNoSet
+	}
+	return keys, nil
+}
+
+// add adds a key, unless the set has it already.
+func (p *published) add(k token.Key) {
+	same := func(other token.Key) bool {
+		return other.ID() == k.ID() && other.SamePublicKey(k) && slices.Equal(other.Algorithms(), k.Algorithms())
+	}
+	if slices.ContainsFunc(p.all, same) {
+		return
+	}
+	p.all = append(p.all, k)
+	if id := k.ID(); id != "" {
+		p.byID[id] = append(p.byID[id], k)
+	}
+}
+
+// warn logs the key IDs under which no key can be told from another.
+func (p *published) warn(opts *Options) {
+	var ids []string
+	for id, keys := range p.byID {
+		if slices.ContainsFunc(opts.Algorithms, func(alg token.Algorithm) bool { return len(distinct(keys, alg)) > 1 }) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) > 0 {
+		slices.Sort(ids)
+		opts.Logger.Warn("jwks: the issuer publishes different keys for one algorithm under one key ID; tokens that name it are refused as temporary", "ids", ids)
+	}
 }
 
 // parseKey reads a JWK. One without alg is for those of the algorithms that its type
 // allows; a shared secret, for none.
 func parseKey(text []byte, algorithms []token.Algorithm) (token.Key, error) {
-	var failed error
 	for _, family := range families(algorithms) {
-		k := token.JWK(text, family...)
-		if err := k.Err(); err != nil {
-			failed = errors.Join(failed, err)
-			continue
+		if k := token.JWK(text, family...); k.Err() == nil {
+			return k, nil
 		}
-		return k, nil
 	}
-	return token.Key{}, failed
+	if err := token.JWK(text).Err(); err != nil {
+		return token.Key{}, err
+	}
+	return token.Key{}, fmt.Errorf("%w: it is for none of the algorithms that the issuer's keys may be for", token.ErrKey)
 }
 
 // families splits algorithms into those that one key can be for: all with RSA, the names

@@ -43,11 +43,11 @@ type flight struct{ done chan struct{} }
 
 func newFlight() *flight { return &flight{make(chan struct{})} }
 
-// New returns the keys at a URL of a JWK Set. It fetches nothing yet, and fails for a
-// URL that is not https, unless its host is this machine, or if opts contradict each
-// other.
+// New returns the keys at a URL of a JWK Set. It fetches nothing yet. It fails for a URL
+// that is not https, unless its host is this machine or Options.InsecurePlainHTTP is set,
+// and if opts contradict each other.
 func New(url string, opts Options) (*Set, error) {
-	u, err := parseURL(url)
+	u, err := parseURL(url, &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func New(url string, opts Options) (*Set, error) {
 // Discover returns the keys of an issuer, at the URL that its metadata names. The
 // issuer is written as it is in iss. It fails as New does.
 func Discover(issuer string, opts Options) (*Set, error) {
-	if _, err := parseURL(issuer); err != nil {
+	if _, err := parseURL(issuer, &opts); err != nil {
 		return nil, err
 	}
 	if strings.ContainsAny(issuer, "?#") {
@@ -86,56 +86,6 @@ func newSet(src source, opts Options) (*Set, error) {
 // PublicKeys reports true: what the Set gives is public keys alone, so that
 // token.NewVerifier can ask for issuers and audiences at the start.
 func (s *Set) PublicKeys() bool { return true }
-
-// maxMissing bounds the key IDs that are remembered as missing, since strangers choose
-// them; missingFor, how long each is, since a new key may have an ID that was guessed.
-const (
-	maxMissing = 1000
-	missingFor = 10 * time.Second
-)
-
-// Key returns the key for a token. It waits, for as long as ctx allows, for keys that
-// have to be fetched first, and returns token.ErrKeysUnavailable if that fails. For a
-// key ID that is unknown it waits for a fetch that begins after it was asked, so that a
-// new key works at once, and returns token.ErrKeyNotFound if that does not bring it.
-func (s *Set) Key(ctx context.Context, u token.Unverified) (token.Key, error) {
-	if !allows(s.opts.Algorithms, u.Header.Algorithm) {
-		return token.Key{}, fmt.Errorf("%w: the header names none of those the issuer's keys may be for", token.ErrAlgorithm)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.expire(s.now())
-	older := s.current // what it brings may be older than the token
-	for waited, missed := false, false; ; {
-		if k, ok := s.keys.key(u.Header); ok {
-			return k, nil
-		}
-		switch {
-		case s.closed, waited && s.failure != nil:
-			return token.Key{}, s.unavailable()
-		case missed && s.keys != nil:
-			s.remember(u.Header.KeyID)
-			return token.Key{}, errMissing
-		}
-		awaited, err := s.wanted(u.Header.KeyID)
-		if err != nil {
-			return token.Key{}, err
-		}
-		waited, missed = true, awaited != older
-		s.mu.Unlock()
-		select {
-		case <-awaited.done:
-		case <-ctx.Done():
-			err = fmt.Errorf("%w: %w", token.ErrKeysUnavailable, context.Cause(ctx))
-		}
-		s.mu.Lock()
-		if err != nil {
-			return token.Key{}, err
-		}
-	}
-}
-
-var errMissing = fmt.Errorf("%w: the issuer publishes none that fits", token.ErrKeyNotFound)
 
 // unavailable is the error while keys cannot be fetched. s.mu is held.
 func (s *Set) unavailable() error {
@@ -168,46 +118,6 @@ func (s *Set) expire(now time.Time) {
 	if s.keys != nil && !now.Before(s.goodTo) {
 		s.keys = nil
 	}
-}
-
-// wanted returns the fetch that may bring a key that is not there, or an error when
-// that need not be waited for: since it was fetched in vain lately. s.mu is held.
-func (s *Set) wanted(id string) (*flight, error) {
-	now := s.now()
-	missing, known := s.missing[id]
-	earliest := s.began.Add(s.opts.MissInterval)
-	if s.failure != nil {
-		earliest = s.began.Add(s.backoff())
-	}
-	switch {
-	case s.keys == nil && s.current != nil:
-		return s.current, nil
-	case s.keys != nil && known && now.Before(missing.Add(missingFor)):
-		return nil, errMissing
-	case s.failure != nil && now.Before(earliest):
-		return nil, s.unavailable() // and not wait for what may fail again
-	case s.current != nil:
-		return s.current, nil
-	case s.began.IsZero() || earliest.Before(now):
-		earliest = now
-	}
-	if s.due.IsZero() || earliest.Before(s.due) {
-		s.due = earliest
-	}
-	s.schedule(s.due) // also when it was: the clock may have gone past it while the timer sleeps
-	return s.next, nil
-}
-
-// remember notes that the issuer has no key of that ID; of the empty one, that it has
-// none, or several, for tokens that name no key. s.mu is held.
-func (s *Set) remember(id string) {
-	if len(s.missing) >= maxMissing {
-		for one := range s.missing { // any
-			delete(s.missing, one)
-			break
-		}
-	}
-	s.missing[id] = s.now()
 }
 
 const (
@@ -286,10 +196,14 @@ func (s *Set) fetch() {
 }
 
 // fetchFailed plans the next fetch after one that failed: now if Refresh asks for it, and
-// without keys when a token does. s.mu is held.
+// without keys when a token does. An issuer that publishes no key has withdrawn those it
+// had. s.mu is held.
 func (s *Set) fetchFailed(now time.Time) {
 	s.failures++
 	s.expire(now)
+	if errors.Is(s.failure, errNothing) {
+		s.keys = nil
+	}
 	switch {
 	case !s.due.IsZero():
 		s.schedule(s.due)

@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"socketiojwt/internal/leaktest"
 	"socketiojwt/internal/memnet"
 	"socketiojwt/token"
@@ -518,11 +520,10 @@ func TestFailureIsToldToAll(t *testing.T) {
 // What an issuer answers that is no set of keys leaves those there are as they are.
 func TestBadAnswers(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter, *http.Request){
-		"not JSON": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
-		"no keys":  func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[]}`) },
-		"only a secret": func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprint(w, `{"keys":[{"kty":"oct","k":"`+strings.Repeat("A", 86)+`"}]}`)
-		},
+		"not JSON":        func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
+		"no set":          func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) },
+		"no list":         func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":null}`) },
+		"two sets":        func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[],"keys":[]}`) },
 		"round and round": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/keys", http.StatusFound) },
 		"never":           func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"304 unasked":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) },
@@ -745,3 +746,22 @@ func publicJWK(t *testing.T, key mint.SigningKey) string {
 }
 
 func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+// ecJWK writes the public half of a P-256 key.
+func ecJWK(t *testing.T, key mint.SigningKey) string {
+	t.Helper()
+	text, err := key.PublicPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := (&jose.JSONWebKey{Key: public, KeyID: key.Key().ID()}).MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(jwk)
+}

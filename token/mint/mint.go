@@ -54,7 +54,8 @@ func InsecureShortSecret(secret string, alg token.Algorithm) (SigningKey, error)
 
 // PEM returns the signing key in a PEM text: PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA
 // PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). As for token.PEM, the text may have \n in
-// place of its line breaks or be on one line.
+// place of its line breaks or be on one line, and an RSA key with the OID of RSASSA-PSS is
+// for PS algorithms only.
 func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
 	block, _ := pem.Decode(keytext.PEM(text))
 	if block == nil {
@@ -64,7 +65,11 @@ func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
 	var err error
 	switch block.Type {
 	case "PRIVATE KEY":
-		private, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		signer, spki, err := parsePKCS8(block.Bytes)
+		if err != nil {
+			return SigningKey{}, errNoPrivate
+		}
+		return newSigningKey(alg, signer, token.DER(spki, alg))
 	case "RSA PRIVATE KEY":
 		private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	case "EC PRIVATE KEY":
@@ -74,10 +79,12 @@ func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
 	}
 	signer, ok := private.(crypto.Signer)
 	if err != nil || !ok {
-		return SigningKey{}, errors.New("mint: the PEM block is not a private key for signatures")
+		return SigningKey{}, errNoPrivate
 	}
 	return fromSigner(alg, signer)
 }
+
+var errNoPrivate = errors.New("mint: the PEM block is not a private key for signatures")
 
 // Generate returns a new random key for the algorithm; RSA keys have 2048 bits.
 func Generate(alg token.Algorithm) (SigningKey, error) {

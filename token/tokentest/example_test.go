@@ -40,5 +40,6 @@ func ExampleHostile() {
 	// Output:
 	// the good token: <nil>
 	// Exp for exp: got <nil>, want token: claim missing
+	// exp null: got <nil>, want token: claim missing
 	// exp missing: got <nil>, want token: claim missing
 }

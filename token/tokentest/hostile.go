@@ -35,7 +35,8 @@ func (h HostileToken) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.N
 // The verifier is one for this key and its algorithm alone. Where it may have others,
 // or an AudiencePattern, or a KeyFunc of its own, it has to refuse what is not meant to
 // be let in by these, but may give another error. It is taken to check those of exp,
-// iss and aud that are among the claims, and to have a MaxSize below 1 MiB.
+// iss and aud that are among the claims, to have a MaxSize below 1 MiB, and no
+// NumericSubject.
 //
 // Most are signed with the key, so that only what is wrong with them can be the reason;
 // the tokens say nothing of the time but for an exp of 1970 and an nbf of 9999, and are

@@ -1,0 +1,100 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+)
+
+// signer is who has signed a token.
+type signer struct {
+	verifier   *Verifier // whose rules hold
+	key        Key
+	arithmetic bool // a signature was checked, or found among those remembered
+}
+
+// findSigner finds the key that has signed u, of so many bytes.
+func (v *Verifier) findSigner(ctx context.Context, u Unverified, size int, signed digest) (by signer, err error) {
+	if v.byIssuer != nil {
+		if v, err = v.forIssuer(u, size); err != nil {
+			return signer{}, err
+		}
+	}
+	key, err := v.chooseKey(ctx, u, v.keys.Key)
+	if err != nil {
+		return signer{}, err
+	}
+	err = v.checkKey(ctx, u, key, signed)
+	by = signer{v, key, err == nil || errors.Is(err, ErrSignature)}
+	keys, renewable := v.keys.(newerKeys)
+	if !renewable || !errors.Is(err, ErrSignature) && !errors.Is(err, ErrAlgorithm) {
+		return by, err
+	}
+	newer, none := v.chooseKey(ctx, u, func(ctx context.Context, u Unverified) (Key, error) { return keys.NewerKey(ctx, u, key) })
+	switch {
+	case none != nil:
+		return by, none
+	case newer == key:
+		return by, err
+	}
+	by.key = newer
+	return by, v.checkKey(ctx, u, newer, signed)
+}
+
+// newerKeys are Keys with the method that Keys describes.
+type newerKeys interface {
+	NewerKey(ctx context.Context, u Unverified, failed Key) (Key, error)
+}
+
+// checkKey returns an error unless key has signed u and has not ended.
+func (v *Verifier) checkKey(ctx context.Context, u Unverified, key Key, signed digest) error {
+	if key.over(v.opts.Now()) {
+		return fmt.Errorf("%w: its time is over", ErrKeyNotFound)
+	}
+	return v.checkSignature(ctx, u, key, signed)
+}
+
+// chooseKey returns a key that may be used for u, from a method of v.keys.
+func (v *Verifier) chooseKey(ctx context.Context, u Unverified, ask KeyFunc) (Key, error) {
+	if v.static {
+		return ask(ctx, u) // NewVerifier has checked them all
+	}
+	key, err := v.askForKey(ctx, u, ask)
+	if err != nil {
+		return Key{}, err
+	}
+	if err := key.usable(v.opts.InsecureShortSecret); err != nil {
+		return Key{}, err
+	}
+	if missing := v.opts.missingForPublic(); key.public() && missing != "" {
+		return Key{}, fmt.Errorf("%w: it is public, and Options lack %s", ErrKey, missing)
+	}
+	return key, nil
+}
+
+// askForKey runs the user's code that chooses the key, and sorts its errors.
+func (v *Verifier) askForKey(ctx context.Context, u Unverified, ask KeyFunc) (key Key, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			// The value itself may hold the token; its type and the stack do not.
+			v.opts.Logger.ErrorContext(ctx, "token: choosing a key panicked",
+				"type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+			key, err = Key{}, fmt.Errorf("%w: choosing it panicked", ErrKey)
+		}
+	}()
+	if ctx.Err() == nil {
+		key, err = ask(ctx, u)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return Key{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, context.Cause(ctx))
+	case err == nil:
+		return key, nil
+	case slices.ContainsFunc(sentinels, func(ours error) bool { return errors.Is(err, ours) }):
+		return Key{}, err
+	default:
+		return Key{}, fmt.Errorf("%w: %w", ErrKeysUnavailable, err)
+	}
+}
