@@ -205,7 +205,8 @@ func (s *Session) readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Re
 
 // isBytes reports whether the body of r is a payload of bytes.
 func isBytes(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/octet-stream")
+	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(mediaType), "application/octet-stream")
 }
 
 // deliverPost hands the packets of a payload over, as a reader of the session.

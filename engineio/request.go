@@ -1,6 +1,8 @@
 package engineio
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 )
@@ -79,4 +81,19 @@ func (p parameters) originShown(r *http.Request) bool {
 // isCallback reports whether j is a number, as the clients make them.
 func isCallback(j string) bool {
 	return len(j) <= 10 && strings.Trim(j, "0123456789") == ""
+}
+
+// hasBody reports whether r has a body that is not empty. The length of an empty
+// one may be unknown: it may be chunked, and proxies that speak HTTP/2 often
+// announce a body and send none. A body that is left unread would be taken for
+// what follows the request.
+func hasBody(r *http.Request) bool {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return false
+	}
+	if r.ContentLength > 0 {
+		return true
+	}
+	_, err := io.ReadFull(r.Body, make([]byte, 1))
+	return !errors.Is(err, io.EOF)
 }

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -70,13 +69,14 @@ func (e *peerClosed) Error() string { return "engineio: websocket: closed by the
 // frameReader reads the messages of one WebSocket. It holds no buffer between
 // messages but what input holds.
 type frameReader struct {
-	in      input
-	side    side
-	limit   int      // bytes of one message, if session is nil
-	session *Session // whose limit holds; nil for a client, and before an upgrade is through
-	rest    int64    // of a frame whose message is too long
-	last    bool     // that frame is the last of its message
-	head    [ws.MaxHeaderSize]byte
+	in       input
+	side     side
+	limit    int      // bytes of one message, if session is nil
+	session  *Session // whose limit holds; nil for a client, and before an upgrade is through
+	rest     int64    // of a frame whose message is too long
+	last     bool     // that frame is the last of its message
+	head     [ws.MaxHeaderSize]byte
+	headSize uint8 // bytes of the last header
 }
 
 // room returns how many bytes of a message are kept.
@@ -129,12 +129,9 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 // are handed to control.
 func (r *frameReader) header(state side, control func(kind frameKind, payload []byte)) (ws.Header, error) {
 	for {
-		h, err := ws.ReadHeaderBuffer(&r.in, r.head[:])
+		h, err := r.readHeader(state)
 		if err != nil {
-			return h, headerError(err)
-		}
-		if err := ws.CheckHeader(h, state); err != nil {
-			return h, &frameError{codeProtocolError, err.Error()}
+			return h, err
 		}
 		if !h.OpCode.IsControl() {
 			return h, nil
@@ -211,11 +208,35 @@ func (r *frameReader) payload(data []byte, h ws.Header) ([]byte, error) {
 	return data, nil
 }
 
-func headerError(err error) error {
-	if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) {
-		return &frameError{codeProtocolError, err.Error()}
+// readHeader reads the header of a frame and checks it.
+func (r *frameReader) readHeader(state side) (ws.Header, error) {
+	r.headSize = 0
+	h, err := ws.ReadHeaderBuffer((*headReader)(r), r.head[:])
+	switch {
+	case errors.Is(err, ws.ErrHeaderLengthMSB), errors.Is(err, ws.ErrHeaderLengthUnexpected):
+		return h, &frameError{codeProtocolError, err.Error()}
+	case err != nil:
+		return h, err
 	}
-	return err
+	if err := ws.CheckHeader(h, state); err != nil {
+		return h, &frameError{codeProtocolError, err.Error()}
+	}
+	// The library accepts a length in more bytes than it needs, which RFC 6455,
+	// section 5.2, forbids.
+	if int(r.headSize) != ws.HeaderSize(h) {
+		return h, &frameError{codeProtocolError, "payload length not in its shortest form"}
+	}
+	return h, nil
+}
+
+// headReader is a frameReader while it reads a header, whose bytes it counts.
+type headReader frameReader
+
+// Read implements io.Reader.
+func (r *headReader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	r.headSize += uint8(n) // at most ws.MaxHeaderSize in all
+	return n, err
 }
 
 // closeError judges the payload of a close frame (RFC 6455, section 7.4).
@@ -223,12 +244,12 @@ func closeError(payload []byte) error {
 	if len(payload) == 0 {
 		return &peerClosed{noCode}
 	}
-	code, reason := ws.ParseCloseFrameData(payload)
-	switch err := ws.CheckCloseFrameData(code, reason); {
-	case errors.Is(err, ws.ErrProtocolInvalidUTF8):
-		return &frameError{codeInvalidText, err.Error()}
-	case err != nil:
-		return &frameError{codeProtocolError, err.Error()}
+	code, _ := ws.ParseCloseFrameData(payload)
+	switch {
+	case !isCloseCode(uint16(code)):
+		return &frameError{codeProtocolError, "invalid close code"}
+	case !utf8.Valid(payload[2:]):
+		return &frameError{codeInvalidText, "close reason that is not UTF-8"}
 	}
 	return &peerClosed{code}
 }
@@ -292,30 +313,42 @@ type accepted struct {
 	early    []byte // what the peer sent after its request without waiting for the response
 }
 
-var errNoHijacker = errors.New("engineio: the http.ResponseWriter cannot be hijacked (a middleware that wraps it has no Unwrap method), so no WebSocket can be opened")
-
-// acceptWebSocket takes the connection of r over (RFC 6455, section 4.2). The
-// response is left to the caller, who can write it together with the first
-// packets. When it fails for the peer's mistake the peer has been answered;
-// errNoHijacker leaves the answer to the caller.
-func acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header) (accepted, error) {
-	t := &takeover{writer: w}
-	conn, _, _, err := ws.HTTPUpgrader{Header: header}.Upgrade(r, t)
-	if conn == nil {
-		return accepted{}, errNoHijacker
+// acceptWebSocket takes over the connection of r, which checkUpgrade has found
+// correct. The response has header and names subprotocol, unless it is empty. It
+// is left to the caller, who can write it together with the first packets. So is
+// the answer when acceptWebSocket fails.
+func acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header, subprotocol string) (accepted, error) {
+	// The library sees only what it needs, in the one spelling that it knows.
+	request := &http.Request{
+		Method: http.MethodGet, ProtoMajor: 1, ProtoMinor: 1, Host: r.Host,
+		Header: http.Header{
+			"Connection":            {"Upgrade"},
+			"Upgrade":               {"websocket"},
+			"Sec-Websocket-Version": {webSocketVersion},
+			"Sec-Websocket-Key":     {r.Header.Get("Sec-WebSocket-Key")},
+		},
 	}
-	if err != nil {
-		conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
-		conn.Write(t.response.Bytes())
+	if subprotocol != "" {
+		request.Header["Sec-Websocket-Protocol"] = []string{subprotocol}
+	}
+	if request.Host == "" {
+		request.Host = "none" // an http.Handler may be called without a host, which only the library misses
+	}
+	t := &takeover{writer: w}
+	conn, _, _, err := ws.HTTPUpgrader{Header: header, Protocol: func(string) bool { return true }}.Upgrade(request, t)
+	if conn != nil && err != nil {
 		conn.Close()
+	}
+	switch {
+	case errors.Is(err, ws.ErrNotHijacker):
+		return accepted{}, errNoHijacker
+	case err != nil:
 		return accepted{}, err
 	}
 	return accepted{conn: conn, response: t.response.Bytes(), early: t.early}, nil
 }
 
-// refusalTimeout bounds the writing of a refusal to a connection that is ours
-// already.
-const refusalTimeout = time.Second
+var errNoHijacker = errors.New("the http.ResponseWriter has no Hijack method; a middleware that wraps it needs an Unwrap method")
 
 // takeover is the http.ResponseWriter that the library sees. It hijacks the
 // real one but keeps the response back, and nothing of net/http's buffers.
@@ -339,8 +372,8 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, nil
 }
 
-// Header, Write and WriteHeader take what the library answers when it cannot
-// hijack; acceptWebSocket's caller has a better answer.
+// Header, Write and WriteHeader discard what the library answers when it cannot
+// hijack: acceptWebSocket leaves the answer to its caller.
 func (t *takeover) Header() http.Header         { return http.Header{} }
 func (t *takeover) Write(p []byte) (int, error) { return len(p), nil }
 func (t *takeover) WriteHeader(int)             {}
