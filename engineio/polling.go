@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // polling is the state of a session whose transport is HTTP long-polling. The
@@ -114,6 +115,9 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters
 	}
 	if s.frugal() && isLarge(r) { // net/http keeps the header while the poll waits
 		s.sendHome(waiting)
+	}
+	if r.ProtoMajor > 1 { // there, http.Server's WriteTimeout ends the stream while it waits; answer sets its own
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	}
 	select {
 	case a := <-waiting.answer:
