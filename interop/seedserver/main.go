@@ -22,7 +22,6 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
-	"time"
 
 	"socketiojwt/socketio"
 )
