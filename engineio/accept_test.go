@@ -269,3 +269,39 @@ func TestHeadersOfMiddleware(t *testing.T) {
 	}
 	common("upgrade", a, 2)
 }
+
+// A client that says b64, which is the option forceBase64 of those published, has
+// its binary data as text on a WebSocket too. Any peer may send it so.
+func TestBase64ByWebSocket(t *testing.T) {
+	onBoth(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
+		for _, base64 := range []bool{true, false} {
+			query, want := socketQuery, "binary:\x00\x7f\xff"
+			if base64 {
+				query, want = query+"&b64=1", "bAH//"
+			}
+			w := f.socket(query)
+			w.read()
+			c := <-f.opened
+			w.write("bAH//")
+			w.expect(want)
+			w.raw(wire(frame{0x82, false, "\x00\x7f\xff"}))
+			w.expect(want)
+			c.s.Send(NewMessage([]byte("text"), []byte{0, 127, 255}))
+			w.expect("4text", want)
+			if got := strings.Join(c.got(), " "); got != "binary:\x00\x7f\xff binary:\x00\x7f\xff" {
+				t.Errorf("messages %q", got)
+			}
+			w.write("b!")
+			w.expect("close")
+			expectEnd(t, c, ParseError)
+		}
+		query, c := f.open()
+		w := f.socket(strings.Replace(query, "polling", "websocket", 1) + "&b64=1")
+		w.write("2probe")
+		w.expect("3probe")
+		c.s.Send(NewBinaryMessage([]byte{0, 127, 255})) // by polling still
+		w.write("5")
+		w.expect("bAH//")
+	})
+}
