@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
-	"strings"
 	"sync"
+
+	"socketiojwt/internal/accept"
 )
 
 // writePackets answers a poll with packets.
@@ -27,32 +28,12 @@ func (srv *Server) writePackets(w http.ResponseWriter, r *http.Request, p parame
 
 // writePayload answers a poll with body.
 func (srv *Server) writePayload(w http.ResponseWriter, r *http.Request, contentType string, body []byte) error {
-	if srv.opts.CompressFrom >= 0 && len(body) >= srv.opts.CompressFrom && acceptsGzip(r) {
+	if srv.opts.CompressFrom >= 0 && len(body) >= srv.opts.CompressFrom && accept.Gzip(r) {
 		body = gzipped(body)
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Add("Vary", "Accept-Encoding")
 	}
 	return srv.answer(w, http.StatusOK, contentType, body)
-}
-
-// acceptsGzip reports whether the peer takes gzip (RFC 9110, section 12.5.3).
-func acceptsGzip(r *http.Request) bool {
-	for _, field := range r.Header.Values("Accept-Encoding") {
-		for coding := range strings.SplitSeq(field, ",") {
-			name, weight, _ := strings.Cut(coding, ";")
-			if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-				return !isZeroWeight(weight)
-			}
-		}
-	}
-	return false
-}
-
-// isZeroWeight reports whether a parameter such as "q=0.0" says "not
-// acceptable" (RFC 9110, section 12.4.2).
-func isZeroWeight(parameter string) bool {
-	value, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(parameter)), "q=")
-	return ok && strings.Trim(value, "0.") == ""
 }
 
 var gzipWriters = sync.Pool{New: func() any {

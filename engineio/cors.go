@@ -25,6 +25,13 @@ func newCORSPolicy(opts *Options, rule *originRule) corsPolicy {
 	}
 }
 
+// SetCORSHeaders adds to a response what a page of one of Options.Origins needs to
+// read it; with InsecureAnyOrigin, every page. It is for files that are served beside
+// the sessions, to anyone: it refuses nothing, and answers no preflight request.
+func (srv *Server) SetCORSHeaders(w http.ResponseWriter, r *http.Request) {
+	srv.cors.setHeaders(w.Header(), r, revision4)
+}
+
 // setHeaders adds what a page of a listed origin needs to read the response.
 //
 // The clients of revision 3 ask for credentials whether they have any or not, and

@@ -223,7 +223,7 @@ func TestDialStrangeServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				a, err := acceptWebSocket(w, r, nil)
+				a, err := acceptWebSocket(w, r, nil, "")
 				if err != nil {
 					t.Error(err)
 					return

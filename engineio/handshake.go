@@ -61,13 +61,16 @@ func (p openPacket) text(id sessionID, tail string) []byte {
 
 // handshake answers a request without a sid: a new session, or a refusal.
 func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameters) {
+	mismatch := checkTransport(r, p.transport)
 	switch {
 	case r.Method != http.MethodGet:
 		srv.refuse(w, r, refuseMethod)
-	case (p.transport == WebSocket) != isWebSocketRequest(r):
-		srv.refuse(w, r, refuseBadRequest)
+	case mismatch != nil:
+		srv.refuse(w, r, mismatch)
 	case p.revision == 0:
 		srv.refuse(w, r, refuseProtocol)
+	case hasBody(r):
+		srv.refuse(w, r, refuseBadRequest)
 	case p.revision == revision3 && p.transport == Polling && !srv.binder.ties(r):
 		srv.refuseUnbound(w, r)
 	case !srv.allowed(w, r):
@@ -164,8 +167,8 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 	s.mu.Unlock()
 	s.doneReading()
 
-	for name, values := range srv.cookie(s) {
-		w.Header()[name] = values
+	if cookie := srv.cookie(s); cookie != "" {
+		w.Header().Add("Set-Cookie", cookie)
 	}
 	if err := srv.writePackets(w, r, p, s.encoding, packets...); err != nil {
 		s.Abort(TransportError)
@@ -201,12 +204,13 @@ func (s *Session) cancel() {
 	s.srv.forget(s)
 }
 
-// cookie returns the header with the session's cookie, or nil.
-func (srv *Server) cookie(s *Session) http.Header {
+// cookie returns the value of Set-Cookie that has the session's ID, empty without
+// Options.Cookie.
+func (srv *Server) cookie(s *Session) string {
 	if srv.opts.Cookie == nil {
-		return nil
+		return ""
 	}
 	cookie := *srv.opts.Cookie
 	cookie.Value = s.id.String()
-	return http.Header{"Set-Cookie": {cookie.String()}}
+	return cookie.String()
 }

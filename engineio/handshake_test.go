@@ -112,27 +112,6 @@ func TestRequestsOfASessionThatMakeNoSense(t *testing.T) {
 	})
 }
 
-// RFC 6455, section 4.2.1: what a request for a WebSocket has to have.
-func TestWebSocketHandshakeErrors(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
-	cases := map[string][]string{
-		"no key":      {"Sec-WebSocket-Version", "13"},
-		"short key":   {"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "abc"},
-		"no version":  {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
-		"old version": {"Sec-WebSocket-Version", "8", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
-	}
-	for name, headers := range cases {
-		a := f.must("GET", socketQuery, "", append(headers, "Connection", "Upgrade", "Upgrade", "websocket")...)
-		if a.status/100 != 4 {
-			t.Errorf("%s: status %d", name, a.status)
-		}
-	}
-	if len(f.opened) > 0 {
-		t.Error("a session was opened")
-	}
-	f.expectNoSessions()
-}
-
 func TestWebSocketNeedsAHijacker(t *testing.T) {
 	var log logBuffer
 	srv, _ := newServer(t, Options{Logger: log.logger()}, nil)
@@ -142,27 +121,11 @@ func TestWebSocketNeedsAHijacker(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	srv.ServeHTTP(w, r)
-	if w.Code != 500 || !strings.Contains(log.String(), "Unwrap") {
+	if w.Code != 500 || !strings.Contains(log.String(), "Unwrap") || !strings.Contains(log.String(), "ResponseRecorder") {
 		t.Errorf("status %d, log %q", w.Code, log.String())
 	}
 	if n := srv.Sessions(); n != 0 {
 		t.Errorf("%d sessions", n)
-	}
-}
-
-func TestWebSocketOverHTTP2(t *testing.T) {
-	srv, _ := newServer(t, Options{}, nil)
-	web := httptest.NewUnstartedServer(srv)
-	web.EnableHTTP2 = true
-	web.StartTLS()
-	defer web.Close()
-	resp, err := web.Client().Get(web.URL + "/engine.io/?" + socketQuery)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.ProtoMajor != 2 || resp.StatusCode != 400 {
-		t.Errorf("%s %d, want 400 over HTTP/2", resp.Proto, resp.StatusCode)
 	}
 }
 
@@ -335,7 +298,7 @@ func TestMaxSessions(t *testing.T) {
 
 func TestPathIsAPrefix(t *testing.T) {
 	srv, _ := newServer(t, Options{Path: "/a/b/"}, nil)
-	for path, want := range map[string]int{"/a/b/": 200, "/a/b/foo": 200, "/a/b": 404, "/": 404, "/engine.io/": 404} {
+	for path, want := range map[string]int{"/a/b/": 200, "/a/b/foo": 200, "/a/b": 200, "/a/bc": 404, "/a": 404, "/": 404, "/engine.io/": 404} {
 		w := httptest.NewRecorder()
 		srv.ServeHTTP(w, httptest.NewRequest("GET", path+"?"+pollingQuery, nil))
 		if w.Code != want {

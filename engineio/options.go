@@ -23,7 +23,10 @@ const (
 // Options configures a Server. NewServer copies it.
 type Options struct {
 	// Path is the prefix of the URL path that the server answers for. It
-	// begins and ends with a slash. Zero means "/engine.io/".
+	// begins and ends with a slash; the path without the last one is answered
+	// in the same way. An http.ServeMux redirects that path unless both are
+	// registered, and neither a WebSocket nor a POST survives the redirect. Zero
+	// means "/engine.io/".
 	Path string
 
 	// PingInterval is the time between a pong, or the start, and the next
@@ -246,6 +249,11 @@ func (o Options) check() error {
 		}
 	}
 	return nil
+}
+
+// serves reports whether the server answers for a URL path.
+func (o *Options) serves(path string) bool {
+	return strings.HasPrefix(path, o.Path) || path != "" && path == strings.TrimSuffix(o.Path, "/")
 }
 
 // allows reports whether peers may use the transport t.

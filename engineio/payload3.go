@@ -25,15 +25,17 @@ const (
 // maxLengthDigits bounds the length of a packet in decimal digits.
 const maxLengthDigits = 10
 
-// forms3 are the forms of a Message for revision 3.
+// forms3 are the forms of a Message for revision 3, and one that few peers of
+// revision 4 want.
 type forms3 struct {
 	frames       form // with binary data as it is
 	base64Frames form
+	frames4      form // for revision 4, with binary data as base64
 	payload      form // as text
 	bytesPayload form
 }
 
-// forms3 returns the forms for revision 3, which few Messages need.
+// forms3 returns the forms that few Messages need.
 func (m *Message) forms3() *forms3 {
 	if forms := m.old.Load(); forms != nil {
 		return forms
@@ -47,8 +49,10 @@ func (m *Message) framesFor(e encoding) []byte {
 	switch {
 	case e == encoding4 || len(m.attachments) == 0: // text is the same in both revisions
 		return m.frames()
+	case e == encoding4Base64:
+		return m.forms3().frames4.make(func() []byte { return appendBase64Frames(nil, m, string(binaryPrefix)) })
 	case e == encoding3Base64:
-		return m.forms3().base64Frames.make(func() []byte { return appendBase64Frames(nil, m) })
+		return m.forms3().base64Frames.make(func() []byte { return appendBase64Frames(nil, m, base64Prefix) })
 	default:
 		return m.forms3().frames.make(func() []byte { return appendTypedFrames(nil, m) })
 	}
@@ -69,18 +73,18 @@ func appendTypedFrames(dst []byte, m *Message) []byte {
 // typeOfBinary is the type of binary packets, which are all messages.
 const typeOfBinary = string(rune(packetMessage - '0'))
 
-// appendBase64Frames appends the frames of m, with binary data as base64.
-func appendBase64Frames(dst []byte, m *Message) []byte {
+// appendBase64Frames appends the frames of m, with binary data as prefix and base64.
+func appendBase64Frames(dst []byte, m *Message, prefix string) []byte {
 	if m.text != nil {
 		dst = appendFrame(dst, serverSide, textFrame, string(m.kind), m.text)
 	}
 	for _, data := range m.attachments {
-		dst = appendFrame(dst, serverSide, textFrame, base64Prefix, base64.StdEncoding.AppendEncode(nil, data))
+		dst = appendFrame(dst, serverSide, textFrame, prefix, base64.StdEncoding.AppendEncode(nil, data))
 	}
 	return dst
 }
 
-// base64Prefix begins a binary message that is written as text.
+// base64Prefix begins a binary message of revision 3 that is written as text.
 const base64Prefix = string(binaryPrefix) + string(packetMessage)
 
 // joinPayload3 makes the body of one response out of queued messages, and reports

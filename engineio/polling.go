@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // polling is the state of a session whose transport is HTTP long-polling. The
@@ -115,6 +116,9 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters
 	if s.frugal() && isLarge(r) { // net/http keeps the header while the poll waits
 		s.sendHome(waiting)
 	}
+	if r.ProtoMajor > 1 { // there, http.Server's WriteTimeout ends the stream while it waits; answer sets its own
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+	}
 	select {
 	case a := <-waiting.answer:
 		if a.refusal != nil {
@@ -205,7 +209,8 @@ func (s *Session) readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Re
 
 // isBytes reports whether the body of r is a payload of bytes.
 func isBytes(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/octet-stream")
+	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(mediaType), "application/octet-stream")
 }
 
 // deliverPost hands the packets of a payload over, as a reader of the session.

@@ -186,12 +186,11 @@ func TestTooLargePost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{MaxPayload: 1000}, nil)
 		query, c := f.open()
-		const tooLarge = `{"code":3,"message":"Payload too large"}`
-		f.expect("POST", query, "4"+strings.Repeat("x", 1000), 413, tooLarge)
+		f.expect("POST", query, "4"+strings.Repeat("x", 1000), 413, "")
 		body, done := f.slowBody(query)
 		body.Write([]byte("4" + strings.Repeat("x", 999)))
 		body.Write([]byte("x"))
-		if a := <-done; a.status != 413 || a.body != tooLarge {
+		if a := <-done; a.status != 413 || a.body != "" {
 			t.Errorf("chunked: %d %q", a.status, a.body)
 		}
 		body.Close()

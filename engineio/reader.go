@@ -55,15 +55,12 @@ func (s *Session) readMessage(ws *webSocket) error {
 // parseFrame takes a packet that came by WebSocket.
 func (e encoding) parseFrame(kind frameKind, data []byte) (packet, error) {
 	switch {
-	case e != encoding4 && kind == textFrame:
+	case e.revision() == revision3 && kind == textFrame:
 		return parseTextPacket3(data)
-	case e != encoding4:
+	case e.revision() == revision3:
 		return parseBinaryPacket3(data)
 	case kind == textFrame:
-		if p, ok := parsePacket(data); ok {
-			return p, nil
-		}
-		return packet{}, errPacket
+		return parsePayloadPacket(data) // clients with the option forceBase64 write binary data as in a payload
 	default:
 		return packet{kind: packetMessage, binary: true, data: data}, nil
 	}

@@ -5,7 +5,6 @@ import (
 	"html"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"socketiojwt/internal/wirejson"
@@ -27,31 +26,51 @@ var (
 	refuseForbidden      = &refusal{http.StatusForbidden, 4, "Forbidden"}
 	refuseProtocol       = &refusal{http.StatusBadRequest, 5, "Unsupported protocol version"}
 
-	// The Node server has no numbers for these.
-	refuseTooLarge   = &refusal{http.StatusRequestEntityTooLarge, 3, "Payload too large"}
-	refuseBusy       = &refusal{http.StatusServiceUnavailable, 4, "Service unavailable"}
-	refuseNoHijacker = &refusal{http.StatusInternalServerError, 3, "WebSocket unavailable"}
+	// The Node server has no numbers for these. It says nothing else with a 413.
+	refuseTooLarge    = &refusal{http.StatusRequestEntityTooLarge, 3, ""}
+	refuseHTTPVersion = &refusal{http.StatusBadRequest, 3, "WebSocket needs HTTP/1.1"}
+	refuseBusy        = &refusal{http.StatusServiceUnavailable, 4, "Service unavailable"}
+	refuseNoHijacker  = &refusal{http.StatusInternalServerError, 3, "WebSocket unavailable"}
+
+	refuseWebSocketKey       = &refusal{http.StatusBadRequest, 3, "Missing or invalid Sec-WebSocket-Key header"}
+	refuseNoWebSocketVersion = &refusal{http.StatusBadRequest, 3, "Missing or invalid Sec-WebSocket-Version header"}
+	refuseWebSocketVersion   = &refusal{http.StatusUpgradeRequired, 3, "Missing or invalid Sec-WebSocket-Version header"}
+	refuseSubprotocol        = &refusal{http.StatusBadRequest, 3, "Invalid Sec-WebSocket-Protocol header"}
 )
 
-// refuse answers r with refused: in JSON, or for a WebSocket with the bare
-// message, since no browser shows the body of such a response.
+// refuse answers r with refused: in JSON, or for a WebSocket with only the
+// message, since no browser shows the body of such a response. A refusal without
+// a message has no body.
 func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refusal) {
-	if refused.status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
-		w.Header().Set("Retry-After", "1")
+	h := w.Header()
+	webSocket := isWebSocketRequest(r)
+	if webSocket {
+		h.Set("Connection", "close")
 	}
-	if refused.status == http.StatusRequestEntityTooLarge {
-		w.Header().Set("Connection", "close") // rather than read what is refused
+	switch refused.status {
+	case http.StatusServiceUnavailable:
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", "1")
+		}
+	case http.StatusRequestEntityTooLarge:
+		h.Set("Connection", "close") // rather than read what is refused
+	case http.StatusUpgradeRequired: // RFC 6455, section 4.2.2; RFC 9110, section 15.5.22
+		h.Set("Sec-WebSocket-Version", webSocketVersion)
+		h.Set("Upgrade", "websocket")
+		h.Set("Connection", "close, Upgrade")
 	}
-	if isWebSocketRequest(r) {
-		w.Header().Set("Connection", "close")
+	switch {
+	case refused.Message == "":
+		srv.answer(w, refused.status, "", nil)
+	case webSocket:
 		srv.answer(w, refused.status, "text/html", []byte(html.EscapeString(refused.Message)))
-		return
+	default:
+		body, err := wirejson.Marshal(refused)
+		if err != nil { // only Options.Allow can have given a message that is not UTF-8
+			body, _ = wirejson.Marshal(&refusal{Code: refused.Code, Message: http.StatusText(refused.status)})
+		}
+		srv.answer(w, refused.status, "application/json", body)
 	}
-	body, err := wirejson.Marshal(refused)
-	if err != nil { // only Options.Allow can have given a message that is not UTF-8
-		body, _ = wirejson.Marshal(&refusal{Code: refused.Code, Message: http.StatusText(refused.status)})
-	}
-	srv.answer(w, refused.status, "application/json", body)
 }
 
 // answer writes a response whole and sets the time for it: the user's
@@ -61,6 +80,9 @@ func (srv *Server) answer(w http.ResponseWriter, status int, contentType string,
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", contentType)
+	if len(body) == 0 {
+		h.Del("Content-Type")
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	rc := http.NewResponseController(w)
@@ -73,21 +95,4 @@ func (srv *Server) answer(w http.ResponseWriter, status int, contentType string,
 		return err
 	}
 	return nil
-}
-
-// isWebSocketRequest reports whether r asks for a WebSocket (RFC 6455, section
-// 4.2.1).
-func isWebSocketRequest(r *http.Request) bool {
-	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && hasToken(r.Header.Values("Connection"), "upgrade")
-}
-
-func hasToken(fields []string, token string) bool {
-	for _, field := range fields {
-		for one := range strings.SplitSeq(field, ",") {
-			if strings.EqualFold(strings.TrimSpace(one), token) {
-				return true
-			}
-		}
-	}
-	return false
 }

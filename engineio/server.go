@@ -73,10 +73,15 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 // the time of day ends no session.
 func (srv *Server) now() time.Duration { return time.Since(srv.epoch) }
 
-// ServeHTTP answers the requests under Options.Path. WebSockets live on after
-// it has returned.
+// ServeHTTP answers the requests for Options.Path, with its last slash or without,
+// and for paths below it. WebSockets live on after it has returned.
+//
+// Headers that are set on w before the call are part of each response, the one
+// that opens a WebSocket included, unless this package sets the same header. A
+// middleware that sets headers only when w is written to does not reach the
+// response that opens a WebSocket.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !strings.HasPrefix(r.URL.Path, srv.opts.Path) {
+	if !srv.opts.serves(r.URL.Path) {
 		http.NotFound(w, r)
 		return
 	}
@@ -113,17 +118,22 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveSession answers a request that names a session.
 func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parameters) {
 	id, ok := parseSessionID(p.sid)
-	s, t := srv.find(id), p.transport
+	s, mismatch := srv.find(id), checkTransport(r, p.transport)
+	get, post := r.Method == http.MethodGet, r.Method == http.MethodPost
 	switch {
 	case !ok, s == nil, !s.admits(r):
 		srv.refuse(w, r, refuseUnknownSession)
-	case (t == WebSocket) != isWebSocketRequest(r), s.encoding.revision() != p.revision, p.callback != "" && !s.scripts:
+	case s.encoding.revision() != p.revision, p.callback != "" && !s.scripts:
 		srv.refuse(w, r, refuseBadRequest)
-	case t == WebSocket && srv.opts.upgradable():
+	case mismatch != nil:
+		srv.refuse(w, r, mismatch)
+	case get && hasBody(r):
+		srv.refuse(w, r, refuseBadRequest)
+	case get && p.transport == WebSocket && srv.opts.upgradable():
 		s.serveUpgrade(w, r, p)
-	case t == Polling && r.Method == http.MethodGet && r.ContentLength == 0:
+	case get && p.transport == Polling:
 		s.servePoll(w, r, p)
-	case t == Polling && r.Method == http.MethodPost:
+	case post && p.transport == Polling:
 		s.servePost(w, r, p)
 	default:
 		srv.refuse(w, r, refuseBadRequest)
@@ -189,14 +199,4 @@ func (srv *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 	}
 	srv.refuse(w, r, &refused)
 	return false
-}
-
-// accept makes a WebSocket of r, or answers it.
-func (srv *Server) accept(w http.ResponseWriter, r *http.Request, header http.Header) (accepted, bool) {
-	a, err := acceptWebSocket(w, r, header)
-	if errors.Is(err, errNoHijacker) {
-		srv.log.Error(err.Error())
-		srv.refuse(w, r, refuseNoHijacker)
-	}
-	return a, err == nil
 }

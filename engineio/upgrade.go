@@ -32,7 +32,7 @@ var errUpgrade = errors.New("engineio: packet out of place in an upgrade")
 
 // serveUpgrade answers a request for a WebSocket that names a session.
 func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, p parameters) {
-	a, ok := s.srv.accept(w, r, nil)
+	a, ok := s.srv.accept(w, r, "")
 	if !ok {
 		return
 	}

@@ -1,23 +1,15 @@
 package engineio
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
 
-// This file is the only one that knows the WebSocket library
-// (docs/adr/0003-websocket-library.md). The library makes and checks frame
+// This file and websocket_handshake.go are the only ones that know the WebSocket
+// library (docs/adr/0003-websocket-library.md). The library makes and checks frame
 // headers, masks, close codes and handshakes; when to read, how much memory a
 // message may take and what to do about a mistake is decided here.
 
@@ -70,13 +62,14 @@ func (e *peerClosed) Error() string { return "engineio: websocket: closed by the
 // frameReader reads the messages of one WebSocket. It holds no buffer between
 // messages but what input holds.
 type frameReader struct {
-	in      input
-	side    side
-	limit   int      // bytes of one message, if session is nil
-	session *Session // whose limit holds; nil for a client, and before an upgrade is through
-	rest    int64    // of a frame whose message is too long
-	last    bool     // that frame is the last of its message
-	head    [ws.MaxHeaderSize]byte
+	in       input
+	side     side
+	limit    int      // bytes of one message, if session is nil
+	session  *Session // whose limit holds; nil for a client, and before an upgrade is through
+	rest     int64    // of a frame whose message is too long
+	last     bool     // that frame is the last of its message
+	head     [ws.MaxHeaderSize]byte
+	headSize uint8 // bytes of the last header
 }
 
 // room returns how many bytes of a message are kept.
@@ -129,12 +122,9 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 // are handed to control.
 func (r *frameReader) header(state side, control func(kind frameKind, payload []byte)) (ws.Header, error) {
 	for {
-		h, err := ws.ReadHeaderBuffer(&r.in, r.head[:])
+		h, err := r.readHeader(state)
 		if err != nil {
-			return h, headerError(err)
-		}
-		if err := ws.CheckHeader(h, state); err != nil {
-			return h, &frameError{codeProtocolError, err.Error()}
+			return h, err
 		}
 		if !h.OpCode.IsControl() {
 			return h, nil
@@ -211,11 +201,35 @@ func (r *frameReader) payload(data []byte, h ws.Header) ([]byte, error) {
 	return data, nil
 }
 
-func headerError(err error) error {
-	if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) {
-		return &frameError{codeProtocolError, err.Error()}
+// readHeader reads the header of a frame and checks it.
+func (r *frameReader) readHeader(state side) (ws.Header, error) {
+	r.headSize = 0
+	h, err := ws.ReadHeaderBuffer((*headReader)(r), r.head[:])
+	switch {
+	case errors.Is(err, ws.ErrHeaderLengthMSB), errors.Is(err, ws.ErrHeaderLengthUnexpected):
+		return h, &frameError{codeProtocolError, err.Error()}
+	case err != nil:
+		return h, err
 	}
-	return err
+	if err := ws.CheckHeader(h, state); err != nil {
+		return h, &frameError{codeProtocolError, err.Error()}
+	}
+	// The library accepts a length in more bytes than it needs, which RFC 6455,
+	// section 5.2, forbids.
+	if int(r.headSize) != ws.HeaderSize(h) {
+		return h, &frameError{codeProtocolError, "payload length not in its shortest form"}
+	}
+	return h, nil
+}
+
+// headReader is a frameReader while it reads a header, whose bytes it counts.
+type headReader frameReader
+
+// Read implements io.Reader.
+func (r *headReader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	r.headSize += uint8(n) // at most ws.MaxHeaderSize in all
+	return n, err
 }
 
 // closeError judges the payload of a close frame (RFC 6455, section 7.4).
@@ -223,12 +237,12 @@ func closeError(payload []byte) error {
 	if len(payload) == 0 {
 		return &peerClosed{noCode}
 	}
-	code, reason := ws.ParseCloseFrameData(payload)
-	switch err := ws.CheckCloseFrameData(code, reason); {
-	case errors.Is(err, ws.ErrProtocolInvalidUTF8):
-		return &frameError{codeInvalidText, err.Error()}
-	case err != nil:
-		return &frameError{codeProtocolError, err.Error()}
+	code, _ := ws.ParseCloseFrameData(payload)
+	switch {
+	case !isCloseCode(uint16(code)):
+		return &frameError{codeProtocolError, "invalid close code"}
+	case !utf8.Valid(payload[2:]):
+		return &frameError{codeInvalidText, "close reason that is not UTF-8"}
 	}
 	return &peerClosed{code}
 }
@@ -283,109 +297,4 @@ func appendCloseFrame(dst []byte, code ws.StatusCode) []byte {
 		return appendFrame(dst, serverSide, closeFrame, "", nil)
 	}
 	return appendFrame(dst, serverSide, closeFrame, "", ws.NewCloseFrameBody(code, ""))
-}
-
-// accepted is a request that has become a WebSocket.
-type accepted struct {
-	conn     net.Conn
-	response []byte // the 101 response, not written yet
-	early    []byte // what the peer sent after its request without waiting for the response
-}
-
-var errNoHijacker = errors.New("engineio: the http.ResponseWriter cannot be hijacked (a middleware that wraps it has no Unwrap method), so no WebSocket can be opened")
-
-// acceptWebSocket takes the connection of r over (RFC 6455, section 4.2). The
-// response is left to the caller, who can write it together with the first
-// packets. When it fails for the peer's mistake the peer has been answered;
-// errNoHijacker leaves the answer to the caller.
-func acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header) (accepted, error) {
-	t := &takeover{writer: w}
-	conn, _, _, err := ws.HTTPUpgrader{Header: header}.Upgrade(r, t)
-	if conn == nil {
-		return accepted{}, errNoHijacker
-	}
-	if err != nil {
-		conn.SetWriteDeadline(time.Now().Add(refusalTimeout))
-		conn.Write(t.response.Bytes())
-		conn.Close()
-		return accepted{}, err
-	}
-	return accepted{conn: conn, response: t.response.Bytes(), early: t.early}, nil
-}
-
-// refusalTimeout bounds the writing of a refusal to a connection that is ours
-// already.
-const refusalTimeout = time.Second
-
-// takeover is the http.ResponseWriter that the library sees. It hijacks the
-// real one but keeps the response back, and nothing of net/http's buffers.
-type takeover struct {
-	writer   http.ResponseWriter
-	response bytes.Buffer
-	early    []byte
-}
-
-// Hijack implements http.Hijacker.
-func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(t.writer).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	if n := rw.Reader.Buffered(); n > 0 {
-		early, _ := rw.Reader.Peek(n)
-		t.early = bytes.Clone(early)
-	}
-	rw.Writer.Reset(&t.response)
-	return conn, rw, nil
-}
-
-// Header, Write and WriteHeader take what the library answers when it cannot
-// hijack; acceptWebSocket's caller has a better answer.
-func (t *takeover) Header() http.Header         { return http.Header{} }
-func (t *takeover) Write(p []byte) (int, error) { return len(p), nil }
-func (t *takeover) WriteHeader(int)             {}
-
-// dialWebSocket opens a WebSocket, and returns what the server has sent after
-// its response already.
-func dialWebSocket(ctx context.Context, rawURL string, opts DialOptions) (conn net.Conn, early []byte, err error) {
-	var refused *RefusedError
-	dialer := ws.Dialer{
-		Host:      opts.Header.Get("Host"),
-		TLSConfig: opts.TLS,
-		NetDial:   opts.NetDial,
-		OnStatusError: func(status int, _ []byte, response io.Reader) {
-			refused = &RefusedError{Status: status, Message: readRefusal(response)}
-		},
-	}
-	if len(opts.Header) > 0 {
-		header := opts.Header.Clone()
-		header.Del("Host")
-		dialer.Header = ws.HandshakeHeaderHTTP(header)
-	}
-	conn, rest, _, err := dialer.Dial(ctx, rawURL)
-	switch {
-	case refused != nil:
-		return nil, nil, refused
-	case err != nil:
-		return nil, nil, fmt.Errorf("engineio: dial: %w", err)
-	}
-	if rest != nil {
-		early, _ = rest.Peek(rest.Buffered())
-		early = bytes.Clone(early)
-		ws.PutReader(rest)
-	}
-	return conn, early, nil
-}
-
-// maxRefusal bounds what is read of a server's refusal.
-const maxRefusal = 4 << 10
-
-func readRefusal(r io.Reader) string {
-	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(r, maxRefusal)), nil)
-	if err != nil {
-		return ""
-	}
-	defer response.Body.Close()
-	text, _ := io.ReadAll(response.Body) // as much as there is
-	return strings.TrimSpace(string(text))
 }

@@ -101,6 +101,12 @@ var frameRules = []struct {
 	{"5.2", "16 bits of length", wire(frame{0x82, false, strings.Repeat("x", 126)}), `2 "` + strings.Repeat("x", 126) + `"`, "EOF"},
 	{"5.2", "64 bits of length", wire(frame{0x82, false, strings.Repeat("x", 70_000)}), `2 "` + strings.Repeat("x", 70_000) + `"`, "EOF"},
 	{"5.2", "the first bit of a length is 0", []byte{0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}, "", "1002"},
+	{"5.2", "125 bytes need no 16 bits of length", []byte{0x81, 0xfe, 0, 1, 0, 0, 0, 0, 'x'}, "", "1002"},
+	{"5.2", "65,535 bytes need no 64 bits of length", []byte{0x81, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 'x'}, "", "1002"},
+	{"5.2", "1 byte needs no 64 bits of length", []byte{0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 'x'}, "", "1002"},
+	{"5.2", "nor does a ping", []byte{0x89, 0xfe, 0, 1, 0, 0, 0, 0, 'x'}, "", "1002"},
+	{"5.2", "nor does a close frame", []byte{0x88, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "", "1002"},
+	{"5.2", "nor does a continuation", append(frame{0x01, false, "a"}.bytes(), 0x80, 0xfe, 0, 1, 0, 0, 0, 0, 'x'), "", "1002"},
 	{"5.1", "a client masks", wire(frame{0x81, true, "4hello"}), "", "1002"},
 	{"5.1", "a client masks control frames", wire(frame{0x89, true, ""}), "", "1002"},
 	{"5.2", "RSV1 is 0", wire(frame{0xc1, false, "x"}), "", "1002"},
@@ -126,15 +132,6 @@ var frameRules = []struct {
 	{"5.5.1", "a close frame with code and reason", wire(frame{0x88, false, "\x03\xe8bye"}), "", "closed 1000"},
 	{"5.5.1", "a code has two bytes", wire(frame{0x88, false, "\x03"}), "", "1002"},
 	{"5.5.1", "a close frame between fragments", wire(frame{0x01, false, "a"}, frame{0x88, false, ""}), "", "closed 0"},
-	{"7.4.1", "code 1001", wire(frame{0x88, false, "\x03\xe9"}), "", "closed 1001"},
-	{"7.4.1", "code 1004 is reserved", wire(frame{0x88, false, "\x03\xec"}), "", "1002"},
-	{"7.4.1", "code 1005 is never sent", wire(frame{0x88, false, "\x03\xed"}), "", "1002"},
-	{"7.4.1", "code 1006 is never sent", wire(frame{0x88, false, "\x03\xee"}), "", "1002"},
-	{"7.4.1", "code 1015 is never sent", wire(frame{0x88, false, "\x03\xf7"}), "", "1002"},
-	{"7.4.2", "codes below 1000 are not used", wire(frame{0x88, false, "\x03\xe7"}), "", "1002"},
-	{"7.4.2", "code 2999 is the protocol's", wire(frame{0x88, false, "\x0b\xb7"}), "", "1002"},
-	{"7.4.2", "code 3000 is free", wire(frame{0x88, false, "\x0b\xb8"}), "", "closed 3000"},
-	{"7.4.2", "code 4999 is free", wire(frame{0x88, false, "\x13\x87"}), "", "closed 4999"},
 	{"8.1", "text is UTF-8", wire(frame{0x81, false, "4\xff"}), "", "1007"},
 	{"8.1", "text is not cut in a character", wire(frame{0x81, false, "4\xe2\x82"}), "", "1007"},
 	{"8.1", "text has no surrogates", wire(frame{0x81, false, "4\xed\xa0\x80"}), "", "1007"},
@@ -187,6 +184,22 @@ func TestClientRefusesMaskedFrames(t *testing.T) {
 	}
 }
 
+// The close codes that may be sent: those of RFC 6455, section 7.4.1, and those
+// that the IANA has registered since.
+func TestEveryCloseCode(t *testing.T) {
+	valid := map[int]bool{1000: true, 1001: true, 1002: true, 1003: true, 1007: true, 1008: true, 1009: true, 1010: true, 1011: true, 1012: true, 1013: true, 1014: true}
+	for code := range 1 << 16 {
+		want := "1002"
+		if valid[code] || 3000 <= code && code <= 4999 {
+			want = fmt.Sprint("closed ", code)
+		}
+		in := frame{0x88, false, string([]byte{byte(code >> 8), byte(code)})}.bytes()
+		if _, err := readAll(newFrameReader(in, len(in), 100)); describe(err) != want {
+			t.Errorf("code %d: got %v, want %s", code, describe(err), want)
+		}
+	}
+}
+
 // A peer that declares a long message and sends none of it must cost nothing.
 func TestDeclaredLengthTakesNoMemory(t *testing.T) {
 	header := []byte{0x82, 0xff, 0, 0, 0, 0, 0x3f, 0, 0, 0, 0, 0, 0, 0} // 1 GiB
@@ -236,6 +249,10 @@ func TestCloseCodes(t *testing.T) {
 		{"too big", wire(frame{0x82, false, strings.Repeat("x", 2000)}), "close 1009", TransportError},
 		{"close frame", wire(frame{0x88, false, ""}), "close", TransportClose},
 		{"close frame with a code", wire(frame{0x88, false, "\x03\xe9bye"}), "close 1001", TransportClose},
+		{"close frame with a registered code", wire(frame{0x88, false, "\x03\xf4"}), "close 1012", TransportClose},
+		{"close frame with a code of the application", wire(frame{0x88, false, "\x13\x87"}), "close 4999", TransportClose},
+		{"close frame with an invalid code", wire(frame{0x88, false, "\x13\x88"}), "close 1002", TransportError},
+		{"length not in its shortest form", []byte{0x81, 0xfe, 0, 2, 0, 0, 0, 0, '4', 'x'}, "close 1002", TransportError},
 		{"close packet", wire(frame{0x81, false, "1"}), "close", TransportClose},
 		{"unknown packet", wire(frame{0x81, false, "abc"}), "close", ParseError},
 		{"empty packet", wire(frame{0x81, false, ""}), "close", ParseError},

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"io/fs"
@@ -9,7 +10,10 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
+
+	"socketiojwt/internal/accept"
 )
 
 // clientFile matches the names under which the JavaScript client is published.
@@ -22,6 +26,7 @@ func (srv *Server) serveClientFile(w http.ResponseWriter, r *http.Request) bool 
 	if !below || !clientFile.MatchString(name) {
 		return false
 	}
+	srv.engine.SetCORSHeaders(w, r) // a page of a listed origin may import it as a module
 	if srv.opts.ClientFiles == nil {
 		http.Error(w, "This server does not serve the JavaScript client: set Options.ClientFiles, or load the client from where the page comes from.", http.StatusNotFound)
 		return true
@@ -33,18 +38,61 @@ func (srv *Server) serveClientFile(w http.ResponseWriter, r *http.Request) bool 
 	}
 	content, err := fs.ReadFile(srv.opts.ClientFiles, name)
 	if err != nil {
-		http.Error(w, "Options.ClientFiles holds no "+name+".", http.StatusNotFound)
+		http.Error(w, "Options.ClientFiles does not have "+name+".", http.StatusNotFound)
 		return true
 	}
 	sum := sha256.Sum256(content)
-	w.Header().Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
-	w.Header().Set("Cache-Control", "public, max-age=0")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	etag := base64.RawURLEncoding.EncodeToString(sum[:12])
+	h := w.Header()
+	h.Add("Vary", "Accept-Encoding")
+	h.Set("Cache-Control", "public, max-age=0")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Type", "text/javascript; charset=utf-8")
 	if path.Ext(name) == ".map" {
-		w.Header().Set("Content-Type", "application/json")
-	} else {
-		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		h.Set("Content-Type", "application/json")
 	}
+	// A range is one of the file as it is.
+	if accept.Gzip(r) && r.Header.Get("Range") == "" {
+		content = srv.compressed.file(name, etag, content)
+		etag += "-gzip"
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("ETag", `"`+etag+`"`)
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 	return true
+}
+
+// compressedFiles keeps the files of the JavaScript client in gzip, one version of
+// each. There are no more than clientFile has names. The zero value is ready to use.
+type compressedFiles struct {
+	mu     sync.Mutex
+	byName map[string]*compressedFile
+}
+
+type compressedFile struct {
+	etag string // of the file that it was made from
+	once sync.Once
+	data []byte
+}
+
+// file returns content in gzip, from memory unless it is new.
+func (c *compressedFiles) file(name, etag string, content []byte) []byte {
+	c.mu.Lock()
+	f := c.byName[name]
+	if f == nil || f.etag != etag {
+		f = &compressedFile{etag: etag}
+		if c.byName == nil {
+			c.byName = make(map[string]*compressedFile)
+		}
+		c.byName[name] = f
+	}
+	c.mu.Unlock()
+	f.once.Do(func() {
+		var out bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is valid
+		_, _ = w.Write(content)                                 // a bytes.Buffer takes everything
+		_ = w.Close()
+		f.data = out.Bytes()
+	})
+	return f.data
 }

@@ -91,8 +91,9 @@ type Options struct {
 	Adapter func(local *Local) (Adapter, error)
 
 	// ClientFiles holds the files of the JavaScript client (socket.io.js,
-	// socket.io.min.js and so on), to be served below Engine.Path. Nil means
-	// none: such a request is answered by a 404 that says so.
+	// socket.io.min.js and so on), to be served below Engine.Path, in gzip to
+	// clients that take it, and to pages of Engine.Origins too. Nil means none:
+	// such a request is answered by a 404 that says so.
 	ClientFiles fs.FS
 
 	// Logger receives what goes wrong. Nil discards. Engine.Logger, when nil,

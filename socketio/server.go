@@ -28,6 +28,7 @@ type Server struct {
 	oversized    sync.Once   // tells that a peer sent more than a limit
 	draining     atomic.Bool // Shutdown has begun: no new connections, sockets or events
 	running      tracker     // workers and other goroutines that run user code
+	compressed   compressedFiles
 
 	wiring  sync.Mutex   // held while Handler checks
 	handler http.Handler // nil until it was checked
@@ -134,7 +135,9 @@ func (srv *Server) Lookup(name string) *Namespace {
 }
 
 // Handler checks what was registered, freezes it, and returns the handler to
-// serve at Options.Engine.Path. It fails for a namespace that has neither connect
+// serve at Options.Engine.Path. For clients that leave out the last slash of the
+// path, an http.ServeMux needs it twice, as "/socket.io/" and as "/socket.io";
+// otherwise it redirects them, which a WebSocket does not survive. It fails for a namespace that has neither connect
 // middleware nor Open. Calling it again returns the same handler.
 func (srv *Server) Handler() (http.Handler, error) {
 	srv.wiring.Lock() // whoever calls it meanwhile waits for the verdict

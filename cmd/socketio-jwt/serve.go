@@ -69,6 +69,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", sockets)
+	mux.Handle("/socket.io", sockets) // for clients that leave out the last slash
 	mux.Handle("/login", issuer.handler())
 	mux.Handle("/", page)
 	if published != nil {
@@ -81,14 +82,10 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 
 // serve serves until ctx ends, and then ends in order.
 func (c *serveCommand) serve(ctx context.Context, listeners []net.Listener, handler http.Handler, io *socketio.Server, log *slog.Logger) (err error) {
-	server := &http.Server{
-		Handler:           withBodyDeadline(handler),
-		ReadHeaderTimeout: 10 * time.Second,
-		WriteTimeout:      30 * time.Second, // a poll may be answered later; the engine gives it time of its own
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	server := socketio.NewHTTPServer("", handler)
+	server.ReadTimeout = 10 * time.Second // here, nothing but the sockets takes long
+	server.WriteTimeout = 30 * time.Second
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	failed := make(chan error, len(listeners))
 	for _, listener := range listeners {
 		log.Info("listening", "addr", listener.Addr())
@@ -108,21 +105,6 @@ func (c *serveCommand) serve(ctx context.Context, listeners []net.Listener, hand
 		ended = errors.Join(io.Close(), server.Close())
 	}
 	return errors.Join(err, ended)
-}
-
-// bodyTimeout is how long the body of a request may take, whether anybody reads it or
-// net/http throws it away. The engine sets a time of its own for what it reads.
-const bodyTimeout = 10 * time.Second
-
-// withBodyDeadline gives up on bodies that do not come. http.Server.ReadTimeout would
-// end the polls that wait as well, which have none.
-func withBodyDeadline(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Body != http.NoBody {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 func (c *serveCommand) page(issuer *issuer) console.Options {

@@ -68,12 +68,13 @@ func run(ctx context.Context, addr string, eio3 bool) error {
 	mux := http.NewServeMux()
 	mux.Handle("/engine.io/", echo)
 	mux.Handle("/socket.io/", handler)
+	mux.Handle("/socket.io", handler) // for clients that leave out the last slash
 
 	listeners, err := listen(ctx, addr)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := socketio.NewHTTPServer("", mux)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		if eio3 {

@@ -22,7 +22,8 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
-	"time"
+
+	"socketiojwt/socketio"
 )
 
 // options are those of the fixture's start, in the words of the old library.
@@ -61,6 +62,7 @@ func run(ctx context.Context, text string) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", handler)
+	mux.Handle("/socket.io", handler) // for clients that leave out the last slash
 	mux.HandleFunc("POST /login", o.login)
 
 	// Which of its addresses "localhost" is depends on the client.
@@ -68,7 +70,7 @@ func run(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := socketio.NewHTTPServer("", mux)
 	failed := make(chan error, len(addresses))
 	for _, address := range addresses {
 		listener, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(o.Port)))

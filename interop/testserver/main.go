@@ -21,6 +21,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"socketiojwt/socketio"
 )
 
 // options are the flags. The secret comes from the environment, JWT_SECRET.
@@ -81,6 +83,7 @@ func run(ctx context.Context, o options) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", sockets)
+	mux.Handle("/socket.io", sockets) // for clients that leave out the last slash
 	mux.HandleFunc("GET /page", page)
 	app.control(mux)
 
@@ -91,7 +94,7 @@ func run(ctx context.Context, o options) error {
 	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		return fmt.Errorf("%s is no loopback address", o.addr)
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := socketio.NewHTTPServer("", mux)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	if err := json.NewEncoder(os.Stdout).Encode(map[string]string{"addr": listener.Addr().String()}); err != nil {

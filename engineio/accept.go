@@ -1,0 +1,143 @@
+package engineio
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// webSocketVersion is the version of RFC 6455, the only one there is.
+const webSocketVersion = "13"
+
+// isWebSocketRequest reports whether r asks for a WebSocket (RFC 6455, section
+// 4.2.1). Upgrade means nothing in HTTP/1.0 and does not exist in HTTP/2 (RFC
+// 9110, section 7.8).
+func isWebSocketRequest(r *http.Request) bool {
+	return speaksHTTP11(r) && hasToken(r.Header.Values("Upgrade"), "websocket") && hasToken(r.Header.Values("Connection"), "upgrade")
+}
+
+// speaksHTTP11 reports whether r came by HTTP/1.1, which a WebSocket needs.
+func speaksHTTP11(r *http.Request) bool { return r.ProtoMajor == 1 && r.ProtoMinor >= 1 }
+
+func hasToken(fields []string, token string) bool {
+	for _, field := range fields {
+		for one := range strings.SplitSeq(field, ",") {
+			if strings.EqualFold(strings.TrimSpace(one), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkTransport returns how r contradicts the transport that it names, or nil.
+func checkTransport(r *http.Request, t Transport) *refusal {
+	switch {
+	case t == WebSocket && !speaksHTTP11(r):
+		return refuseHTTPVersion
+	case (t == WebSocket) != isWebSocketRequest(r):
+		return refuseBadRequest
+	case t == WebSocket:
+		return checkUpgrade(r)
+	}
+	return nil
+}
+
+// checkUpgrade returns what is wrong with a request for a WebSocket (RFC 6455,
+// section 4.2.1), or nil. The texts are those of the Node server.
+func checkUpgrade(r *http.Request) *refusal {
+	if keys := r.Header.Values("Sec-WebSocket-Key"); len(keys) != 1 || !isWebSocketKey(keys[0]) {
+		return refuseWebSocketKey
+	}
+	switch versions := r.Header.Values("Sec-WebSocket-Version"); {
+	case len(versions) == 0:
+		return refuseNoWebSocketVersion
+	case len(versions) > 1 || versions[0] != webSocketVersion:
+		return refuseWebSocketVersion
+	}
+	if _, ok := firstSubprotocol(r); !ok {
+		return refuseSubprotocol
+	}
+	return nil
+}
+
+// isWebSocketKey reports whether key is 16 bytes in base64.
+func isWebSocketKey(key string) bool {
+	var buf [18]byte // what 24 characters decode to at most
+	if len(key) != 24 {
+		return false
+	}
+	n, err := base64.StdEncoding.Decode(buf[:], []byte(key))
+	return err == nil && n == 16
+}
+
+// firstSubprotocol returns the first of the subprotocols that r offers, which is
+// the one that the Node server chooses; empty if it offers none. It reports false
+// for a list that RFC 6455, section 4.1, does not allow.
+func firstSubprotocol(r *http.Request) (first string, ok bool) {
+	fields := r.Header.Values("Sec-WebSocket-Protocol")
+	if len(fields) == 0 {
+		return "", true
+	}
+	seen := make(map[string]struct{})
+	for _, field := range fields {
+		for one := range strings.SplitSeq(field, ",") {
+			one = strings.Trim(one, " \t")
+			if _, again := seen[one]; again || !isHTTPToken(one) {
+				return "", false
+			}
+			if len(seen) == 0 {
+				first = one
+			}
+			seen[one] = struct{}{}
+		}
+	}
+	return first, true
+}
+
+// isHTTPToken reports whether s is a token (RFC 9110, section 5.6.2).
+func isHTTPToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (c < '0' || '9' < c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// accept makes a WebSocket of r, or answers it. The response has the headers
+// that w has, and sets cookie unless it is empty.
+func (srv *Server) accept(w http.ResponseWriter, r *http.Request, cookie string) (accepted, bool) {
+	header := upgradeHeader(w.Header())
+	if cookie != "" {
+		header.Add("Set-Cookie", cookie)
+	}
+	subprotocol, _ := firstSubprotocol(r)
+	a, err := acceptWebSocket(w, r, header, subprotocol)
+	if err != nil {
+		srv.log.Error("engineio: WebSocket not opened", "error", err, "writer", fmt.Sprintf("%T", w))
+		srv.refuse(w, r, refuseNoHijacker)
+	}
+	return a, err == nil
+}
+
+// upgradeHeader returns what middleware has set on a response, for a 101
+// response, without what describes the protocol or a body.
+func upgradeHeader(set http.Header) http.Header {
+	header := make(http.Header, len(set)+1)
+	for name, values := range set {
+		canonical := http.CanonicalHeaderKey(name)
+		switch canonical {
+		case "Connection", "Upgrade", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding",
+			"Content-Length", "Content-Type", "Content-Encoding", "Content-Range":
+			continue
+		}
+		if !strings.HasPrefix(canonical, "Sec-Websocket-") && !strings.HasPrefix(canonical, http.TrailerPrefix) {
+			header[canonical] = append(header[canonical], values...)
+		}
+	}
+	return header
+}

@@ -1,0 +1,16 @@
+package engineio
+
+// isCloseCode reports whether a peer may send code in a close frame: one that
+// the registry of the IANA assigns for use on the wire, or one of the ranges for
+// libraries and applications (RFC 6455, section 7.4;
+// https://www.iana.org/assignments/websocket, "WebSocket Close Code Number Registry").
+func isCloseCode(code uint16) bool {
+	switch {
+	case code == 1004, code == 1005, code == 1006: // reserved, or never sent
+		return false
+	case 1000 <= code && code <= 1014: // 1012 to 1014 came after the RFC
+		return true
+	default:
+		return 3000 <= code && code <= 4999
+	}
+}
