@@ -361,7 +361,7 @@ function twoRoundTrips(make) {
   });
 
   test("who is kept logged in comes back when the server lost patience with a slow token", limit, async (t) => {
-    const socket = make(t, "/admin-second"); // its deadline is 5 s
+    const socket = make(t, "/impatient"); // its deadline is 8 s
     const { next } = keep(socket, visits(new Promise(() => {})));
     const error = await next();
     assert.equal(refusal(error)?.reason, "auth_timeout");

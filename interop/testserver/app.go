@@ -93,6 +93,7 @@ func newApp(o options) (*app, error) {
 		gated("/admin", event, auth.Options{Timeout: long, Grace: long}),
 		gated("/admin-second", event, auth.Options{Timeout: long}),
 		gated("/brief", event, auth.Options{Timeout: 500 * time.Millisecond}),
+		gated("/impatient", event, auth.Options{Timeout: 8 * time.Second}),
 		gated("/grace", event, auth.Options{Timeout: long, Grace: 300 * time.Millisecond}),
 		gated("/twice", event, auth.Options{Attempts: 2, Timeout: long}),
 		guarded(ofTheToken, "/keys", handshake, auth.Options{Sources: sources, Timeout: time.Second}),
