@@ -1,0 +1,391 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+)
+
+// FuzzSession runs a program of two bytes per step against a server under fake time:
+// packets of a peer, good and bad, and actions of the server. A model of the sockets
+// checks that
+//   - no handler, room or broadcast sees a socket before its last middleware accepted
+//     it, nor after it was refused,
+//   - the events of a socket come in order, one at a time, between OnConnect and
+//     OnDisconnect,
+//   - nothing is left at the end.
+func FuzzSession(f *testing.F) {
+	for _, seed := range []string{
+		"Ca  E  e  B  Da",                       // in, events, out
+		"Cb  EbEb  A  Eb  B  Db",                // held, early events, admitted
+		"Cb  Eb  R  Eb  Cb  A  Eb",              // held, refused, back
+		"Cc  EcEc  A  Ec  A  Ec  B  K",          // held twice, then kicked
+		"Cd  Ed  Ca  Ea  J  B  W  B  X  Ca  Ea", // refused in one namespace, in another admitted
+		"Ca  LaLbLc  Cb  La  Eb  B",             // intercepted events
+		"CaCaEa  M! EaCa  M\" Ca  M# Ca  M$ ",   // malformed packets
+		"Cb  T9Eb  A  e  b  Cf  Ef  B  Df",      // time passes; a dynamic namespace
+		"CaEaEaEaDaCaEaEaEaDaCaEaB  ",           // rejoins without a pause
+		"CbEbAEbRCbAEbKCbEbB  ",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, program []byte) {
+		if len(program) > 160 {
+			t.Skip("longer programs add only time")
+		}
+		m := newSessionModel(t)
+		opts := socketio.Options{Logger: slog.New(slog.DiscardHandler)}
+		bubble(t, opts, m.furnish, func(f *fixture) {
+			m.f = f
+			for ; len(program) >= 2; program = program[2:] {
+				m.step(program[0], program[1])
+			}
+			m.finish()
+		})
+	})
+}
+
+// sessionModel is what FuzzSession knows.
+type sessionModel struct {
+	*pairs
+	f       *fixture
+	conn    *engineio.ClientConn
+	readers sync.WaitGroup
+	number  int // of the last event sent
+
+	state      sync.Mutex
+	sockets    []*modelled          // in the order of their CONNECTs
+	byID       map[string]*modelled // of those that a middleware saw
+	broadcasts int                  // begun
+}
+
+// modelled is what FuzzSession knows of a socket.
+type modelled struct {
+	socket   *socketio.Socket
+	holds    int  // that Admit did not end yet
+	accepted bool // by the last middleware
+	since    int  // broadcasts begun before that
+	refused  bool
+	last     int          // number of the last event handled
+	ends     atomic.Int32 // calls of OnEnd's function
+}
+
+func (k *modelled) String() string {
+	if k == nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("holds %d, accepted %t since %d, refused %t", k.holds, k.accepted, k.since, k.refused)
+}
+
+var modelNamespaces = map[byte]string{'a': "/", 'b': "/hold", 'c': "/twice", 'd': "/refuse", 'e': "/nobody", 'f': "/dynamic1", 'g': "/dynamic2"}
+
+func newSessionModel(t *testing.T) *sessionModel {
+	return &sessionModel{
+		pairs: &pairs{t: t, connected: map[*socketio.Socket]bool{}, ended: map[*socketio.Socket]bool{}, busy: map[*socketio.Socket]bool{}},
+		byID:  map[string]*modelled{},
+	}
+}
+
+func (m *sessionModel) furnish(io *socketio.Server) {
+	m.namespace(io.Namespace, 0)
+	m.namespace(io.Of("/hold"), 1)
+	m.namespace(io.Of("/twice"), 2)
+	io.Of("/refuse").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+	m.namespace(io.Of("/refuse"), 0)
+	m.namespace(io.OfPattern(regexp.MustCompile(`^/dynamic\d$`)), 1)
+}
+
+// namespace holds each socket so many times, at most twice.
+func (m *sessionModel) namespace(n *socketio.Namespace, holds int) {
+	for i := range 2 {
+		n.Use(func(_ context.Context, s *socketio.Socket) error {
+			known := m.know(s)
+			m.state.Lock()
+			defer m.state.Unlock()
+			if known.holds > 0 {
+				m.t.Errorf("the next middleware ran while %v was held", s)
+			}
+			if i < holds {
+				known.holds++
+				return s.Hold(socketio.HoldOptions{})
+			}
+			if i == 1 {
+				known.accepted, known.since = true, m.broadcasts
+			}
+			return nil
+		})
+	}
+	n.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		m.run(s, "OnConnect", func() { m.expectAccepted(s, "OnConnect"); _ = s.Join("room") })
+		return nil
+	})
+	n.OnDisconnect(func(_ context.Context, s *socketio.Socket, _ socketio.Reason) { m.run(s, "OnDisconnect", func() {}) })
+	n.Handle("n", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		m.run(s, "event", func() {
+			known := m.expectAccepted(s, "a handler")
+			var number int
+			if err := e.Scan(&number); err != nil || number <= known.last {
+				m.t.Errorf("event %d of %v after %d, %v", number, s, known.last, err)
+			}
+			known.last = number
+			time.Sleep(time.Duration(number%3) * time.Millisecond)
+		})
+		return e.Ack()
+	})
+}
+
+// know returns what is known of a socket, and begins with it in the first middleware.
+func (m *sessionModel) know(s *socketio.Socket) *modelled {
+	m.state.Lock()
+	known, met := m.byID[s.ID()]
+	if !met {
+		known = &modelled{socket: s}
+		m.byID[s.ID()] = known
+		m.sockets = append(m.sockets, known)
+	}
+	m.state.Unlock()
+	if !met {
+		s.OnEnd(func() { known.ends.Add(1) })
+		_ = s.Intercept("login", m.login)
+	}
+	return known
+}
+
+func (m *sessionModel) expectAccepted(s *socketio.Socket, what string) *modelled {
+	m.state.Lock()
+	defer m.state.Unlock()
+	known := m.byID[s.ID()]
+	if known == nil || !known.accepted || known.holds > 0 || known.refused {
+		m.t.Errorf("%s ran for %v: %s", what, s, known)
+	}
+	return known
+}
+
+// login is the intercepted event: its argument says what becomes of the socket.
+func (m *sessionModel) login(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+	var verdict int
+	_ = e.Scan(&verdict)
+	m.state.Lock()
+	known := m.byID[s.ID()]
+	m.state.Unlock()
+	switch verdict % 4 {
+	case 0:
+		m.admit(known)
+	case 1:
+		m.refuse(known, errors.New("no"))
+	case 2:
+		m.refuse(known, &socketio.ConnectError{Message: "later", Temporary: true})
+	}
+	return e.Ack()
+}
+
+func (m *sessionModel) admit(known *modelled) {
+	m.state.Lock()
+	defer m.state.Unlock()
+	if known.socket.Admit() == nil {
+		known.holds--
+	}
+}
+
+func (m *sessionModel) refuse(known *modelled, err error) {
+	if known.socket.Refuse(err) != nil {
+		return
+	}
+	m.pairs.mu.Lock()
+	was := m.connected[known.socket] || m.ended[known.socket]
+	m.pairs.mu.Unlock()
+	m.state.Lock()
+	defer m.state.Unlock()
+	known.refused = known.refused || !was
+}
+
+// some returns one of the sockets.
+func (m *sessionModel) some(number byte) *modelled {
+	m.state.Lock()
+	defer m.state.Unlock()
+	if len(m.sockets) == 0 {
+		return nil
+	}
+	return m.sockets[len(m.sockets)-1-int(number)%len(m.sockets)]
+}
+
+// step runs one instruction of the program.
+func (m *sessionModel) step(what, which byte) {
+	if m.peerStep(what, which) {
+		return
+	}
+	known := m.some(which % 4)
+	switch {
+	case what == 'T':
+		time.Sleep(time.Duration(which) * 10 * time.Millisecond)
+	case what == 'B':
+		m.state.Lock()
+		m.broadcasts++
+		number := m.broadcasts
+		m.state.Unlock()
+		for _, name := range modelNamespaces {
+			if n := m.f.io.Lookup(name); n != nil {
+				_ = n.To([]string{"room", "", "nobody"}[which%3]).Emit("heard", number)
+			}
+		}
+	case known == nil:
+		synctest.Wait()
+	case what == 'A':
+		m.admit(known)
+	case what == 'R':
+		m.refuse(known, errors.New("no"))
+	case what == 'r':
+		m.refuse(known, &socketio.ConnectError{Message: "later", Temporary: true})
+	case what == 'K':
+		known.socket.Disconnect(errors.New("kicked"))
+	case what == 'X':
+		known.socket.CloseConnection(nil)
+	case what == 'J':
+		if known.socket.Join("room") == nil {
+			m.expectAccepted(known.socket, "Join")
+		}
+	case what == 'S':
+		_ = known.socket.Emit("direct", []byte("x"))
+	default:
+		synctest.Wait()
+	}
+}
+
+// peerStep runs an instruction of the peer. It reports false for one of the server.
+func (m *sessionModel) peerStep(what, which byte) bool {
+	name, listed := modelNamespaces[which]
+	if !listed {
+		name = "/"
+	}
+	prefix := ""
+	if name != "/" {
+		prefix = name + ","
+	}
+	m.number++
+	switch what {
+	case 'C':
+		m.send("0" + prefix)
+	case 'D':
+		m.send("1" + prefix)
+	case 'E':
+		m.send(fmt.Sprintf(`2%s["n",%d]`, prefix, m.number))
+	case 'e':
+		m.send(fmt.Sprintf(`2%s%d["n",%d,"\ud83d"]`, prefix, m.number, m.number))
+	case 'b':
+		m.send(fmt.Sprintf(`51-%s["n",%d,{"_placeholder":true,"num":0}]`, prefix, m.number))
+		m.sendBinary()
+	case 'a':
+		m.send(fmt.Sprintf(`3%s%d[]`, prefix, which))
+	case 'L':
+		m.send(fmt.Sprintf(`2["login",%d]`, which))
+	case 'l':
+		m.send(fmt.Sprintf(`2/hold,["login",%d]`, which))
+	case 'M':
+		bad := []string{"", "9", "2", `2["n"`, `2{}`, `2["connect"]`, `59-["n"]`, `51-["n",{"_placeholder":true,"num":1}]`, `0{"a"}`, "1x", "3[]", `4"x"`, "2/nobody,[\"n\"]", strings.Repeat("2[", 99)}
+		m.send(bad[int(which)%len(bad)])
+	case 'm':
+		m.sendBinary()
+	case 'Q':
+		m.hangUp(which%2 == 0)
+	default:
+		return false
+	}
+	return true
+}
+
+// send sends a packet, over a new connection if the old one is gone.
+func (m *sessionModel) send(packet string) {
+	if m.conn != nil && m.conn.Send([]byte(packet)) == nil {
+		return
+	}
+	conn, err := engineio.Dial(m.f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: m.f.in.Dial})
+	if err != nil {
+		return
+	}
+	m.conn = conn
+	m.readers.Go(func() { m.listen(conn) })
+	_ = conn.Send([]byte(packet))
+}
+
+func (m *sessionModel) sendBinary() {
+	if m.conn != nil {
+		_ = m.conn.SendBinary([]byte("x"))
+	}
+}
+
+func (m *sessionModel) hangUp(politely bool) {
+	switch {
+	case m.conn == nil:
+	case politely:
+		_ = m.conn.Close()
+	default:
+		m.conn.Abort()
+	}
+	m.conn = nil
+}
+
+var (
+	joinedPacket = regexp.MustCompile(`^0(/\w+)?,?\{"sid":"([^"]+)"\}`)
+	heardPacket  = regexp.MustCompile(`^2(/\w+)?,?\["heard",(\d+)\]`)
+)
+
+// listen checks what the peer hears.
+func (m *sessionModel) listen(conn *engineio.ClientConn) {
+	ids := map[string]string{} // of the joined namespaces
+	for {
+		data, binary, err := conn.Receive(m.f.ctx)
+		if err != nil {
+			return
+		}
+		if binary {
+			continue
+		}
+		if joined := joinedPacket.FindStringSubmatch(string(data)); joined != nil {
+			ids[joined[1]] = joined[2]
+		}
+		if heard := heardPacket.FindStringSubmatch(string(data)); heard != nil {
+			var number int
+			_, _ = fmt.Sscan(heard[2], &number)
+			m.state.Lock()
+			known := m.byID[ids[heard[1]]]
+			if known == nil || !known.accepted || known.holds > 0 || known.refused || number < known.since {
+				m.t.Errorf("%s heard broadcast %d: %s", data, number, known)
+			}
+			m.state.Unlock()
+		}
+	}
+}
+
+// finish ends everything and checks that nothing is left.
+func (m *sessionModel) finish() {
+	patience, enough := context.WithTimeout(m.f.ctx, time.Minute)
+	defer enough()
+	if err := m.f.io.Shutdown(patience); err != nil {
+		m.t.Errorf("Shutdown: %v", err)
+	}
+	m.hangUp(false)
+	m.readers.Wait()
+	synctest.Wait()
+	if left := m.f.io.Remains(); left != "" {
+		m.t.Errorf("left: %s", left)
+	}
+	if n := len(m.connected); n != 0 {
+		m.t.Errorf("%d sockets never saw OnDisconnect", n)
+	}
+	for _, known := range m.sockets {
+		if n := known.ends.Load(); n != 1 {
+			m.t.Errorf("OnEnd of %v ran %d times", known.socket, n)
+		}
+	}
+}
