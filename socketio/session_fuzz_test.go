@@ -74,6 +74,7 @@ type sessionModel struct {
 type modelled struct {
 	socket   *socketio.Socket
 	holds    int  // that Admit did not end yet
+	atLast   bool // the last middleware has seen it
 	accepted bool // by the last middleware
 	since    int  // broadcasts begun before that
 	refused  bool
@@ -116,6 +117,7 @@ func (m *sessionModel) namespace(n *socketio.Namespace, holds int) {
 			if known.holds > 0 {
 				m.t.Errorf("the next middleware ran while %v was held", s)
 			}
+			known.atLast = i == 1
 			if i < holds {
 				known.holds++
 				return s.Hold(socketio.HoldOptions{})
@@ -195,6 +197,9 @@ func (m *sessionModel) admit(known *modelled) {
 	defer m.state.Unlock()
 	if known.socket.Admit() == nil {
 		known.holds--
+		if known.atLast {
+			known.accepted, known.since = true, m.broadcasts
+		}
 	}
 }
 
