@@ -34,7 +34,8 @@ func (f SourceFunc) Find(ctx context.Context, h *socketio.Handshake) (string, er
 // FromAuth returns the member of that name of the auth payload, which is
 // "<token>" or "Bearer <token>" with the scheme in any case. In event mode the
 // payload is the first argument of "authenticate". The name matches exactly, and a
-// payload with a member given twice is refused. A member null is none.
+// payload that gives this member twice is refused. A member null is none. Other members
+// are not looked at.
 func FromAuth(member string) Source { return fromAuth{member} }
 
 // FromHeader returns the token of the Authorization header, "Bearer <token>" (RFC
@@ -101,11 +102,14 @@ func (f fromAuth) Find(_ context.Context, h *socketio.Handshake) (string, error)
 }
 
 // onlyMember returns a member of a JSON object, nil if there is none. Names are
-// compared exactly, and a name that comes twice anywhere is an error: two parsers
-// would read two things.
+// compared exactly, and it is an error if the member is given twice, because two
+// parsers would read two things. The rest of the object is what JSON.parse accepts.
 func onlyMember(object []byte, name string) (value []byte, err error) {
-	err = wirejson.Members(object, maxDepth, func(found []byte, start, end int) error {
+	err = wirejson.PeerMembers(object, maxDepth, func(found []byte, start, end int) error {
 		if string(found) == name {
+			if value != nil {
+				return errDatatype
+			}
 			value = object[start:end]
 		}
 		return nil

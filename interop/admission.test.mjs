@@ -133,7 +133,7 @@ for (const { version, transport, mode } of combinations) {
       const socket = await come(t);
       const texts = [
         "größe", "Übergrößenträger ÿ", "日本語", "smile 😀, family 👩‍👩‍👧", "\u2028 and \u2029", 'quotes " and \' and `', "a \\ b \\n c \n d",
-        "\u0000\u007f\u0080",
+        "\u0000\u007f\u0080", "cut inside an emoji 😀".slice(0, -1), "😀".slice(1),
       ];
       assert.deepEqual(await ask(socket, "echo", texts, { "schlüssel 🔑": texts }), [texts, { "schlüssel 🔑": texts }]);
       for (const text of texts) {

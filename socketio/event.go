@@ -73,8 +73,8 @@ func parseArguments(payload []byte, attachments [][]byte, maxDepth int) (Argumen
 	return newArguments(payload, attachments, maxDepth)
 }
 
-// eventName reads the first member of an EVENT: a string that is not reserved,
-// or a number, which counts by its digits.
+// eventName reads the first member of an EVENT: a string that is not reserved, or a
+// number, whose name is its digits.
 func eventName(value []byte, maxName int) (string, error) {
 	var name string
 	switch c := value[0]; {

@@ -38,7 +38,7 @@ func QuoteForScript(text []byte) []byte {
 
 // An Encoder writes the arguments of a packet as a JSON array, and takes each []byte
 // out of them, at any depth, as an attachment. Values of the type that NewEncoder was
-// told are written as the JSON that they hold. It must not be used concurrently.
+// told are written as the JSON that they hold, its strings as they are spelled. It must not be used concurrently.
 type Encoder struct {
 	json        bytes.Buffer
 	attachments [][]byte
@@ -51,8 +51,8 @@ func NewEncoder[Raw any](parts func(Raw) (value []byte, attachments [][]byte)) *
 	e := new(Encoder)
 	e.options = json.JoinOptions(
 		stringify,
-		// Spelled one way, so that nothing hides from the count in Arguments.
-		jsontext.PreserveRawStrings(false),
+		// Another spelling would lose the halves of surrogate pairs.
+		jsontext.PreserveRawStrings(true),
 		json.WithMarshalers(json.JoinMarshalers(
 			json.MarshalToFunc(e.bytes),
 			json.MarshalToFunc(func(enc *jsontext.Encoder, r Raw) error {
@@ -110,7 +110,7 @@ func (e *Encoder) arguments(args []any, comma bool) error {
 	// A peer reads every object that looks like a placeholder as one. Passing on such
 	// an object beside real attachments would hand it something else, or break its
 	// connection.
-	if len(e.attachments) > 0 && bytes.Count(e.json.Bytes(), []byte(`"_placeholder"`)) != len(e.attachments) {
+	if len(e.attachments) > 0 && countPlaceholderNames(e.json.Bytes()) != len(e.attachments) {
 		return ErrPlaceholder
 	}
 	return nil

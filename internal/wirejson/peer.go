@@ -3,7 +3,9 @@ package wirejson
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,10 +21,13 @@ type splitter struct {
 var splitters = sync.Pool{New: func() any { return new(splitter) }}
 
 // SplitPeerArray returns the elements of the JSON array in b as parts of b. Arrays
-// that nest deeper than maxDepth are ErrDepth.
+// that nest deeper than maxDepth are ErrDepth. Text that is not UTF-8 is an error.
 func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
 	if !depthWithin(b, maxDepth) {
 		return nil, ErrDepth
+	}
+	if !utf8.Valid(b) {
+		return nil, &SyntaxError{}
 	}
 	sp := splitters.Get().(*splitter)
 	defer func() {
@@ -30,7 +35,7 @@ func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
 		splitters.Put(sp)
 	}()
 	sp.buf = *bytes.NewBuffer(b)
-	sp.dec.Reset(&sp.buf, jsontext.AllowDuplicateNames(true))
+	sp.dec.Reset(&sp.buf, peer)
 
 	if tok, err := sp.dec.ReadToken(); err != nil || tok.Kind() != '[' {
 		return nil, ErrNotArray
@@ -57,13 +62,14 @@ func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
 // maxDepth.
 func ValidPeerObject(b []byte, maxDepth int) bool {
 	v := jsontext.Value(b)
-	return v.Kind() == '{' && depthWithin(b, maxDepth) && v.IsValid(jsontext.AllowDuplicateNames(true))
+	return v.Kind() == '{' && depthWithin(b, maxDepth) && utf8.Valid(b) && v.IsValid(peer)
 }
 
-// UnquotePeer returns the string that value, a JSON value, is.
+// UnquotePeer returns the string that value, a JSON value, is. An escaped half of a
+// surrogate pair becomes U+FFFD.
 func UnquotePeer(value []byte) (string, bool) {
 	var s string
-	err := json.Unmarshal(value, &s)
+	err := json.Unmarshal(value, &s, peer)
 	return s, err == nil && value[0] == '"'
 }
 
@@ -106,20 +112,75 @@ func attachmentsInto(attachments [][]byte) *json.Unmarshalers {
 			return nil
 		}),
 		json.UnmarshalFromFunc(func(dec *jsontext.Decoder, into *any) error {
-			if dec.PeekKind() != '{' {
+			if *into != nil { // it may hold a pointer, into which encoding/json reads
 				return errors.ErrUnsupported
 			}
-			v, err := dec.ReadValue()
-			if err != nil {
-				return err
-			}
-			if num, ok := parsePlaceholder(v); ok && num >= 0 && num < len(attachments) {
-				*into = bytes.Clone(attachments[num])
-				return nil
-			}
-			members := make(map[string]any)
-			*into = members
-			return json.Unmarshal(v, &members, dec.Options())
+			value, err := anyWith(dec, attachments)
+			*into = value
+			return err
 		}),
 	)
+}
+
+// anyWith reads the next value as encoding/json does into an any, and placeholders as
+// the attachments they name. It reads each byte once, at whatever depth.
+func anyWith(dec *jsontext.Decoder, attachments [][]byte) (any, error) {
+	switch dec.PeekKind() {
+	case '{':
+		members, err := membersWith(dec, attachments)
+		if members["_placeholder"] == true {
+			if num, ok := members["num"].(float64); ok && num >= 0 && num < float64(len(attachments)) && num == float64(int(num)) {
+				return bytes.Clone(attachments[int(num)]), err
+			}
+		}
+		return members, err
+	case '[':
+		if _, err := dec.ReadToken(); err != nil {
+			return nil, err
+		}
+		elements := []any{}
+		for dec.PeekKind() != ']' {
+			element, err := anyWith(dec, attachments)
+			if err != nil {
+				return nil, err
+			}
+			elements = append(elements, element)
+		}
+		_, err := dec.ReadToken()
+		return elements, err
+	}
+	token, err := dec.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case '"':
+		return token.String(), nil
+	case '0':
+		return strconv.ParseFloat(token.String(), 64)
+	case 't', 'f':
+		return token.Bool(), nil
+	}
+	return nil, nil
+}
+
+// membersWith reads the object that comes next. Of a member given twice, the last
+// counts.
+func membersWith(dec *jsontext.Decoder, attachments [][]byte) (map[string]any, error) {
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, err
+	}
+	members := map[string]any{}
+	for dec.PeekKind() != '}' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		name := token.String()
+		if members[name], err = anyWith(dec, attachments); err != nil {
+			return nil, err
+		}
+	}
+	_, err := dec.ReadToken()
+	return members, err
 }

@@ -7,6 +7,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	json2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func TestSplitPeerArray(t *testing.T) {
@@ -18,6 +21,7 @@ func TestSplitPeerArray(t *testing.T) {
 		{`["a"]`, []string{`"a"`}},
 		{` [ "a" , 1 ,{"b":[1,2]}, null ] `, []string{`"a"`, `1`, `{"b":[1,2]}`, `null`}},
 		{`["],[",{"a":1,"a":2}]`, []string{`"],["`, `{"a":1,"a":2}`}},
+		{`["\ud83d",{"\ude00":"\ude00\ud83d","\ude00":1},1e999,-0]`, []string{`"\ud83d"`, `{"\ude00":"\ude00\ud83d","\ude00":1}`, `1e999`, `-0`}},
 	} {
 		got, err := SplitPeerArray([]byte(c.in), 8)
 		if err != nil || len(got) != len(c.want) {
@@ -30,7 +34,7 @@ func TestSplitPeerArray(t *testing.T) {
 		}
 	}
 	for _, in := range []string{
-		``, `{}`, `"a"`, `[`, `["a"`, `["a",]`, `["a"]]`, `["a"] x`, `[1 2]`, `[01]`, `["\x"]`, "[\"\xff\"]", `[nul]`, "[\"a\n\"]",
+		``, `{}`, `"a"`, `[`, `["a"`, `["a",]`, `["a"]]`, `["a"] x`, `[1 2]`, `[01]`, `["\x"]`, `["\ud8"]`, `["\ud83g"]`, "[\"\xff\"]", "[\"\xed\xa0\xbd\"]", `[nul]`, "[\"a\n\"]",
 		strings.Repeat("[", 9) + strings.Repeat("]", 9),
 	} {
 		if got, err := SplitPeerArray([]byte(in), 8); err == nil {
@@ -41,7 +45,7 @@ func TestSplitPeerArray(t *testing.T) {
 
 func TestValidPeerObject(t *testing.T) {
 	for in, want := range map[string]bool{
-		`{}`: true, ` {"a":1} `: true, `{"a":1,"a":2}`: true, `{"a":[[]]}`: false,
+		`{}`: true, ` {"a":1} `: true, `{"a":1,"a":2}`: true, `{"\ud83d":"\ud83d"}`: true, `{"a":[[]]}`: false,
 		`[]`: false, `"a"`: false, `null`: false, ``: false, `{"a"}`: false, `{} {}`: false, "{\"a\":\"\xff\"}": false,
 	} {
 		if got := ValidPeerObject([]byte(in), 2); got != want {
@@ -60,7 +64,7 @@ func TestUnmarshalPeerIsCompatible(t *testing.T) {
 		V any             `json:"v"`
 	}
 	for _, in := range []string{
-		`{"a":1,"b":"aGk=","r":{"x": 1},"v":[1,"x",null,{"k":true}]}`, `{"A":1}`, `{"a":1,"a":2}`, `{"__proto__":1,"v":{"__proto__":1}}`, `{"a":null,"b":null}`,
+		`{"a":1,"b":"aGk=","r":{"x": 1},"v":[1,"x",null,{"k":true}]}`, `{"A":1}`, `{"a":1,"a":2}`, `{"__proto__":1,"v":{"__proto__":1}}`, `{"v":["\ud83d",{"\ude00":1}],"r":"\ud83d"}`, `{"a":null,"b":null}`,
 	} {
 		var got, want target
 		if err := json.Unmarshal([]byte(in), &want); err != nil {
@@ -91,7 +95,7 @@ func TestUnmarshalPeerErrorsHideTheValue(t *testing.T) {
 }
 
 func TestUnquotePeer(t *testing.T) {
-	for in, want := range map[string]string{`"a"`: "a", `"\u0061"`: "a", `""`: "", `"é"`: "é"} {
+	for in, want := range map[string]string{`"a"`: "a", `"\u0061"`: "a", `""`: "", `"é"`: "é", `"a\ud83d"`: "a\ufffd", `"\ud83d\ude00\ude00"`: "😀\ufffd"} {
 		if got, ok := UnquotePeer([]byte(in)); !ok || got != want {
 			t.Errorf("UnquotePeer(%s) = %q, %t", in, got, ok)
 		}
@@ -99,6 +103,90 @@ func TestUnquotePeer(t *testing.T) {
 	for _, in := range []string{`1`, `null`, `{}`, `[]`} {
 		if got, ok := UnquotePeer([]byte(in)); ok {
 			t.Errorf("UnquotePeer(%s) = %q", in, got)
+		}
+	}
+}
+
+// Beside attachments, an any is read as without, except that placeholders become bytes.
+func TestUnmarshalPeerAnyBesideAttachments(t *testing.T) {
+	attachments := [][]byte{[]byte("zero"), []byte("one")}
+	for in, want := range map[string]any{
+		`{"_placeholder":true,"num":1}`:                      []byte("one"),
+		`{"num":0.0,"x":{"y":1},"_\u0070laceholder":true}`:   []byte("zero"),
+		`{"_placeholder":true,"num":2}`:                      map[string]any{"_placeholder": true, "num": 2.0},
+		`{"_placeholder":true,"num":0.5}`:                    map[string]any{"_placeholder": true, "num": 0.5},
+		`{"_placeholder":false,"num":0}`:                     map[string]any{"_placeholder": false, "num": 0.0},
+		`{"_placeholder":false,"_placeholder":true,"num":0}`: []byte("zero"),
+		`[[],{},null,true,false,-1.5,"a\ud83d",{"a":{"a":[{"_placeholder":true,"num":0}]},"a":1}]`: []any{
+			[]any{}, map[string]any{}, nil, true, false, -1.5, "a\ufffd", map[string]any{"a": 1.0}},
+	} {
+		var got any
+		if err := UnmarshalPeer([]byte(in), attachments, &got); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %#v, %v; want %#v", in, got, err, want)
+		}
+	}
+	for _, in := range []string{`1e999`, `[1e999]`, `{"a":-1e999}`} {
+		var got any
+		if err := UnmarshalPeer([]byte(in), attachments, &got); err == nil {
+			t.Errorf("%s: %v, want an error as in encoding/json", in, got)
+		}
+	}
+	number := 0
+	pointer := any(&number)
+	if err := UnmarshalPeer([]byte(`7`), attachments, &pointer); err != nil || number != 7 {
+		t.Errorf("into a pointer in an any: %v, %v", pointer, err)
+	}
+}
+
+// pieces reads text in small pieces, and notes how much of it the decoder holds.
+type pieces struct {
+	text string
+	dec  *jsontext.Decoder
+	most int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	p.most = max(p.most, len(p.dec.UnreadBuffer()))
+	n := copy(b[:min(len(b), 512)], p.text)
+	p.text = p.text[n:]
+	return n, nil
+}
+
+// An any is read by a decoder that goes forward, and no value is held to be read again,
+// so that the work is linear however deep the value nests.
+func TestUnmarshalPeerAnyIsReadOnce(t *testing.T) {
+	in := &pieces{text: deepObject(900<<10, 60)}
+	in.dec = jsontext.NewDecoder(in, peer)
+	got, err := anyWith(in.dec, [][]byte{{1}})
+	if _, ok := got.(map[string]any); !ok || err != nil {
+		t.Fatalf("got %T, %v", got, err)
+	}
+	if in.most > 16<<10 {
+		t.Errorf("the decoder held %d bytes", in.most)
+	}
+	calls := 0
+	unmarshalers := json2.JoinUnmarshalers(json2.UnmarshalFromFunc(func(*jsontext.Decoder, *any) error {
+		calls++
+		return errors.ErrUnsupported
+	}), attachmentsInto([][]byte{{1}}))
+	var v any
+	if err := json2.Unmarshal([]byte(deepObject(900, 60)), &v, peer, json2.WithUnmarshalers(unmarshalers)); err != nil || calls != 1 {
+		t.Errorf("the library was asked %d times for an any, %v", calls, err)
+	}
+}
+
+// deepObject returns about size bytes of JSON nested depth deep.
+func deepObject(size, depth int) string {
+	filling := strings.Repeat(`"0123456789",`, size/13)
+	return strings.Repeat(`{"a":`, depth-1) + "[" + filling + `{"_placeholder":true,"num":0}]` + strings.Repeat("}", depth-1)
+}
+
+func BenchmarkUnmarshalPeerDeep(b *testing.B) {
+	text := []byte(deepObject(900<<10, 60))
+	for b.Loop() {
+		var v any
+		if err := UnmarshalPeer(text, [][]byte{{1}}, &v); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

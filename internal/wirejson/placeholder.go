@@ -2,6 +2,7 @@ package wirejson
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -11,9 +12,12 @@ import (
 // placeholder stands for an attachment in the JSON of a binary packet:
 // {"_placeholder":true,"num":0}.
 type placeholder struct {
-	Placeholder bool `json:"_placeholder"`
-	Num         *int `json:"num"`
+	Placeholder bool     `json:"_placeholder"`
+	Num         *float64 `json:"num"`
 }
+
+// maxAttachments bounds the numbers of attachments.
+const maxAttachments = 1 << 30
 
 // longestPlaceholder bounds the objects that are looked at as placeholders.
 const longestPlaceholder = 128
@@ -21,18 +25,18 @@ const longestPlaceholder = 128
 // parsePlaceholder reports whether b is a placeholder, and of which attachment;
 // -1 if it does not name one.
 func parsePlaceholder(b []byte) (num int, ok bool) {
-	if len(b) > longestPlaceholder || !bytes.Contains(b, []byte("_placeholder")) {
+	if len(b) > longestPlaceholder || !bytes.Contains(b, []byte("_placeholder")) && bytes.IndexByte(b, '\\') < 0 {
 		return 0, false
 	}
 	var p placeholder
-	err := json.Unmarshal(b, &p, jsontext.AllowDuplicateNames(true))
+	err := json.Unmarshal(b, &p, peer)
 	switch {
 	case !p.Placeholder:
 		return 0, false
-	case err != nil || p.Num == nil:
+	case err != nil || p.Num == nil || *p.Num < 0 || *p.Num > maxAttachments || *p.Num != math.Trunc(*p.Num):
 		return -1, true
 	}
-	return *p.Num, true
+	return int(*p.Num), true // JSON.parse reads 0.0 and 0e1 as 0, too
 }
 
 // EachPlaceholder calls f for each placeholder in value, which is valid JSON, in
@@ -67,4 +71,33 @@ func appendPlaceholder(b []byte, num int) []byte {
 	b = append(b, `{"_placeholder":true,"num":`...)
 	b = strconv.AppendInt(b, int64(num), 10)
 	return append(b, '}')
+}
+
+// countPlaceholderNames counts the strings in text, which is valid JSON, that are
+// "_placeholder", however they are spelled.
+func countPlaceholderNames(text []byte) int {
+	const name = "_placeholder"
+	if bytes.IndexByte(text, '\\') < 0 {
+		return bytes.Count(text, []byte(`"`+name+`"`))
+	}
+	count := 0
+	for {
+		start := bytes.IndexByte(text, '"')
+		if start < 0 {
+			return count
+		}
+		end := start + 1
+		for text[end] != '"' {
+			if text[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		if quoted := text[start : end+1]; len(quoted) <= 2+6*len(name) {
+			if s, err := jsontext.AppendUnquote(nil, quoted); err == nil && string(s) == name {
+				count++
+			}
+		}
+		text = text[end+1:]
+	}
 }

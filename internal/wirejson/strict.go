@@ -3,6 +3,7 @@ package wirejson
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -25,12 +26,16 @@ var compatible = json.JoinOptions(
 	jsonv1.ReportErrorsWithLegacySemantics(false), // would go on after an error
 	json.MatchCaseInsensitiveNames(false),
 	jsontext.AllowDuplicateNames(false),
-	jsontext.AllowInvalidUTF8(false),
+	jsontext.AllowInvalidUTF8(true), // UnmarshalCompatible checks the bytes
 )
 
 // UnmarshalCompatible is Unmarshal for types that were written for encoding/json:
-// tags, embedded structs, methods and bytes mean what they mean there.
+// tags, embedded structs, methods and bytes mean what they mean there. An escaped half
+// of a surrogate pair becomes U+FFFD, as there.
 func UnmarshalCompatible(text []byte, into any) error {
+	if !utf8.Valid(text) {
+		return &SyntaxError{}
+	}
 	return translate(json.Unmarshal(text, into, compatible))
 }
 
@@ -41,28 +46,46 @@ func Marshal(v any) ([]byte, error) { return json.Marshal(v) }
 // Valid reports whether text is one strict JSON value.
 func Valid(text []byte) bool { return jsontext.Value(text).IsValid() }
 
-// Indent returns the strict JSON value in text with two spaces for each level.
+// Indent returns the JSON value in text with two spaces for each level. Its strings
+// stay as they are spelled.
 func Indent(text []byte) ([]byte, error) {
 	value := jsontext.Value(bytes.Clone(text))
 	err := value.Indent(jsontext.WithIndent("  "))
 	return value, translate(err)
 }
 
-// Members calls visit for each member of the strict JSON object in text, with the
-// unescaped name, which is valid during the call, and the bounds of the value. The
+// Members calls visit for each member of the strict JSON object in text, except that
+// values may hold escaped halves of surrogate pairs; visit decides about those that it
+// reads, and Unquote refuses them. Names must not. Visit gets the unescaped name, which is valid during the call, and the bounds of the value. The
 // error of visit ends the walk and is returned. Other errors are ErrDepth,
 // ErrNotObject or a *SyntaxError. Text that nests deeper than maxDepth
 // is ErrDepth; this is checked before anything is parsed.
 func Members(text []byte, maxDepth int, visit func(name []byte, start, end int) error) error {
-	return members(text, maxDepth, visit)
+	return walk(text, maxDepth, walker{visit: visit, strictNames: true}, halves)
 }
 
-func members(text []byte, maxDepth int, visit func(name []byte, start, end int) error, opts ...json.Options) error {
+// PeerMembers is Members for what JSON.parse accepts: any member may be given twice,
+// and a half of a surrogate pair in a name becomes U+FFFD.
+func PeerMembers(text []byte, maxDepth int, visit func(name []byte, start, end int) error) error {
+	return walk(text, maxDepth, walker{visit: visit}, peer)
+}
+
+var (
+	// halves accepts escaped halves of surrogate pairs. The option also accepts bytes
+	// that are not UTF-8, so those are looked for first.
+	halves = jsontext.AllowInvalidUTF8(true)
+	// peer accepts what JSON.parse accepts, under the same condition.
+	peer = json.JoinOptions(halves, jsontext.AllowDuplicateNames(true))
+)
+
+func walk(text []byte, maxDepth int, w walker, opts json.Options) error {
 	if !depthWithin(text, maxDepth) {
 		return ErrDepth
 	}
-	w := walker{visit: visit}
-	err := json.Unmarshal(text, &w, opts...)
+	if !utf8.Valid(text) {
+		return &SyntaxError{}
+	}
+	err := json.Unmarshal(text, &w, opts)
 	switch {
 	case w.err != nil:
 		return w.err
@@ -80,10 +103,11 @@ func members(text []byte, maxDepth int, visit func(name []byte, start, end int) 
 // walker walks an object instead of unmarshaling it, because only Unmarshal uses
 // decoders from the library's pool.
 type walker struct {
-	visit     func(name []byte, start, end int) error
-	err       error // of visit
-	notObject bool
-	name      [32]byte
+	visit       func(name []byte, start, end int) error
+	strictNames bool
+	err         error // of visit
+	notObject   bool
+	name        [32]byte
 }
 
 // UnmarshalJSONFrom walks the object that comes next.
@@ -100,8 +124,11 @@ func (w *walker) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		if err != nil {
 			return err
 		}
-		// The name is unescaped, because "\u0065xp" is exp. The decoder has checked it.
-		name, _ := jsontext.AppendUnquote(w.name[:0], quoted)
+		// The name is unescaped, because "\u0065xp" is exp.
+		name, err := jsontext.AppendUnquote(w.name[:0], quoted)
+		if err != nil && w.strictNames { // otherwise U+FFFD is in it
+			return err
+		}
 		value, err := dec.ReadValue()
 		if err != nil {
 			return err

@@ -1,0 +1,224 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+)
+
+// FuzzSession runs a program of two bytes per step against a server under fake time:
+// packets of a peer, good and bad, and actions of the server. A model of the sockets
+// checks that
+//   - no handler, room or broadcast sees a socket before its last middleware accepted
+//     it, nor after it was refused,
+//   - the events of a socket come in order, one at a time, between OnConnect and
+//     OnDisconnect,
+//   - nothing is left at the end.
+func FuzzSession(f *testing.F) {
+	for _, seed := range []string{
+		"Ca  E  e  B  Da",                       // in, events, out
+		"Cb  EbEb  A  Eb  B  Db",                // held, early events, admitted
+		"Cb  Eb  R  Eb  Cb  A  Eb",              // held, refused, back
+		"Cc  EcEc  A  Ec  A  Ec  B  K",          // held twice, then kicked
+		"Cd  Ed  Ca  Ea  J  B  W  B  X  Ca  Ea", // refused in one namespace, in another admitted
+		"Ca  LaLbLc  Cb  La  Eb  B",             // intercepted events
+		"CaCaEa  M! EaCa  M\" Ca  M# Ca  M$ ",   // malformed packets
+		"Cb  T9Eb  A  e  b  Cf  Ef  B  Df",      // time passes; a dynamic namespace
+		"CaEaEaEaDaCaEaEaEaDaCaEaB  ",           // rejoins without a pause
+		"CbEbAEbRCbAEbKCbEbB  ",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, program []byte) {
+		if len(program) > 160 {
+			t.Skip("longer programs add only time")
+		}
+		m := newSessionModel(t)
+		opts := socketio.Options{Logger: slog.New(slog.DiscardHandler)}
+		bubble(t, opts, m.furnish, func(f *fixture) {
+			m.f = f
+			for ; len(program) >= 2; program = program[2:] {
+				m.step(program[0], program[1])
+			}
+			m.finish()
+		})
+	})
+}
+
+// sessionModel is what FuzzSession knows.
+type sessionModel struct {
+	*pairs
+	f       *fixture
+	conn    *engineio.ClientConn
+	readers sync.WaitGroup
+	number  int // of the last event sent
+
+	state      sync.Mutex
+	sockets    []*modelled          // in the order of their CONNECTs
+	byID       map[string]*modelled // of those that a middleware saw
+	broadcasts int                  // begun
+}
+
+// modelled is what FuzzSession knows of a socket.
+type modelled struct {
+	socket   *socketio.Socket
+	holds    int  // that Admit did not end yet
+	atLast   bool // the last middleware has seen it
+	accepted bool // by the last middleware
+	since    int  // broadcasts begun before that
+	refused  bool
+	last     int          // number of the last event handled
+	ends     atomic.Int32 // calls of OnEnd's function
+}
+
+func (k *modelled) String() string {
+	if k == nil {
+		return "unknown"
+	}
+	return fmt.Sprintf("holds %d, accepted %t since %d, refused %t", k.holds, k.accepted, k.since, k.refused)
+}
+
+var modelNamespaces = map[byte]string{'a': "/", 'b': "/hold", 'c': "/twice", 'd': "/refuse", 'e': "/nobody", 'f': "/dynamic1", 'g': "/dynamic2"}
+
+func newSessionModel(t *testing.T) *sessionModel {
+	return &sessionModel{
+		pairs: &pairs{t: t, connected: map[*socketio.Socket]bool{}, ended: map[*socketio.Socket]bool{}, busy: map[*socketio.Socket]bool{}},
+		byID:  map[string]*modelled{},
+	}
+}
+
+func (m *sessionModel) furnish(io *socketio.Server) {
+	m.namespace(io.Namespace, 0)
+	m.namespace(io.Of("/hold"), 1)
+	m.namespace(io.Of("/twice"), 2)
+	io.Of("/refuse").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+	m.namespace(io.Of("/refuse"), 0)
+	m.namespace(io.OfPattern(regexp.MustCompile(`^/dynamic\d$`)), 1)
+}
+
+// namespace holds each socket so many times, at most twice.
+func (m *sessionModel) namespace(n *socketio.Namespace, holds int) {
+	for i := range 2 {
+		n.Use(func(_ context.Context, s *socketio.Socket) error {
+			known := m.know(s)
+			m.state.Lock()
+			defer m.state.Unlock()
+			if known.holds > 0 {
+				m.t.Errorf("the next middleware ran while %v was held", s)
+			}
+			known.atLast = i == 1
+			if i < holds {
+				known.holds++
+				return s.Hold(socketio.HoldOptions{})
+			}
+			if i == 1 {
+				known.accepted, known.since = true, m.broadcasts
+			}
+			return nil
+		})
+	}
+	n.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		m.run(s, "OnConnect", func() { m.expectAccepted(s, "OnConnect"); _ = s.Join("room") })
+		return nil
+	})
+	n.OnDisconnect(func(_ context.Context, s *socketio.Socket, _ socketio.Reason) { m.run(s, "OnDisconnect", func() {}) })
+	n.Handle("n", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		m.run(s, "event", func() {
+			known := m.expectAccepted(s, "a handler")
+			var number int
+			if err := e.Scan(&number); err != nil || number <= known.last {
+				m.t.Errorf("event %d of %v after %d, %v", number, s, known.last, err)
+			}
+			known.last = number
+			time.Sleep(time.Duration(number%3) * time.Millisecond)
+		})
+		return e.Ack()
+	})
+}
+
+// know returns what is known of a socket, and begins with it in the first middleware.
+func (m *sessionModel) know(s *socketio.Socket) *modelled {
+	m.state.Lock()
+	known, met := m.byID[s.ID()]
+	if !met {
+		known = &modelled{socket: s}
+		m.byID[s.ID()] = known
+		m.sockets = append(m.sockets, known)
+	}
+	m.state.Unlock()
+	if !met {
+		s.OnEnd(func() { known.ends.Add(1) })
+		_ = s.Intercept("login", m.login)
+	}
+	return known
+}
+
+func (m *sessionModel) expectAccepted(s *socketio.Socket, what string) *modelled {
+	m.state.Lock()
+	defer m.state.Unlock()
+	known := m.byID[s.ID()]
+	if known == nil || !known.accepted || known.holds > 0 || known.refused {
+		m.t.Errorf("%s ran for %v: %s", what, s, known)
+	}
+	return known
+}
+
+// login is the intercepted event: its argument says what becomes of the socket.
+func (m *sessionModel) login(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+	var verdict int
+	_ = e.Scan(&verdict)
+	m.state.Lock()
+	known := m.byID[s.ID()]
+	m.state.Unlock()
+	switch verdict % 4 {
+	case 0:
+		m.admit(known)
+	case 1:
+		m.refuse(known, errors.New("no"))
+	case 2:
+		m.refuse(known, &socketio.ConnectError{Message: "later", Temporary: true})
+	}
+	return e.Ack()
+}
+
+func (m *sessionModel) admit(known *modelled) {
+	m.state.Lock()
+	defer m.state.Unlock()
+	if known.socket.Admit() == nil {
+		known.holds--
+		if known.atLast {
+			known.accepted, known.since = true, m.broadcasts
+		}
+	}
+}
+
+func (m *sessionModel) refuse(known *modelled, err error) {
+	if known.socket.Refuse(err) != nil {
+		return
+	}
+	m.pairs.mu.Lock()
+	was := m.connected[known.socket] || m.ended[known.socket]
+	m.pairs.mu.Unlock()
+	m.state.Lock()
+	defer m.state.Unlock()
+	known.refused = known.refused || !was
+}
+
+// some returns one of the sockets.
+func (m *sessionModel) some(number byte) *modelled {
+	m.state.Lock()
+	defer m.state.Unlock()
+	if len(m.sockets) == 0 {
+		return nil
+	}
+	return m.sockets[len(m.sockets)-1-int(number)%len(m.sockets)]
+}
