@@ -164,18 +164,33 @@ func (a *admission) announce(within context.Context, lease *Lease) *Error {
 		return nil
 	}
 	within = context.WithValue(within, leaseKey{}, carried(lease))
-	if refused := g.guard(within, "OnAdmit", func() { g.opts.OnAdmit(within, a.socket) }); refused != nil {
+	refused := g.guard(within, "OnAdmit", func() { g.opts.OnAdmit(within, a.socket) })
+	if refused == nil {
+		refused = g.tooLate(within)
+	}
+	if lease == nil {
 		return refused
 	}
-	if late := g.tooLate(within); late != nil || lease == nil {
-		return late
+	if refused == nil {
+		refused = g.ended(lease)
 	}
-	return g.ended(lease)
+	return refused.of(lease.Token)
 }
 
 // admit decides that the socket is let in, as a guest if lease is nil. It reports
 // false if that was decided otherwise before.
 func (a *admission) admit(lease *Lease) bool {
+	if !a.admitting(lease) {
+		return false
+	}
+	if lease != nil {
+		a.gate.opts.Logger.Debug("auth: token accepted", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr, "subject", lease.Token.Subject)
+	}
+	return true
+}
+
+// admitting is admit without the log.
+func (a *admission) admitting(lease *Lease) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.undecided() {

@@ -35,6 +35,11 @@
 // At the end of its lease a socket hears "unauthorized" with reason token_expired,
 // and the transport closes, so that the client comes back with a fresh token.
 //
+// # Ordinary routes
+//
+// [Gate.HTTP] is middleware for HTTP handlers, with the same verifier, sources and
+// refusals.
+//
 // # Concurrency
 //
 // A Gate is immutable, may serve any number of namespaces and may be used

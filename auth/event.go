@@ -84,7 +84,7 @@ func shownBy(s *socketio.Socket, e *socketio.Event, was stage) *socketio.Handsha
 func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was stage) {
 	within, cancel := a.within(ctx)
 	defer cancel()
-	lease, refused := a.gate.examine(within, a.socket, shown)
+	lease, refused := a.gate.examine(within, a.socket.Handshake(), shown)
 	if refused == nil && was == outside {
 		refused = a.announce(within, lease)
 	}
@@ -126,7 +126,7 @@ func (a *admission) loggedIn() *Error {
 	}
 	a.stage = over
 	a.stopTimer()
-	return refused
+	return refused.of(Token(ctx))
 }
 
 // attemptFailed refuses the socket, or lets it try again.
@@ -178,7 +178,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	defer cancel()
 	t, _, refused := a.gate.verify(within, shown)
 	if refused == nil && !sameHolder(t, Current(a.socket).Token) {
-		refused = a.gate.refusal(errSubject)
+		refused = a.gate.refusal(errSubject).of(t)
 	}
 	switch {
 	case ctx.Err() != nil: // nobody hears it

@@ -11,9 +11,9 @@ import (
 	"socketiojwt/token"
 )
 
-// examine finds the token that a socket shows, verifies it and asks Authorize. It is
-// where user code runs: whatever that does, the answer is a lease or a refusal.
-func (g *Gate) examine(ctx context.Context, s *socketio.Socket, shown *socketio.Handshake) (lease *Lease, refused *Error) {
+// examine finds the token in shown, verifies it and asks Authorize, which sees whole. It
+// is where user code runs: whatever that does, the answer is a lease or a refusal.
+func (g *Gate) examine(ctx context.Context, whole, shown *socketio.Handshake) (lease *Lease, refused *Error) {
 	t, compact, refused := g.verify(ctx, shown)
 	if refused != nil {
 		return nil, refused
@@ -26,18 +26,18 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, shown *socketio.
 		return lease, nil
 	}
 	var err error
-	refused = g.guard(ctx, "Authorize", func() { lease.User, err = g.opts.Authorize(ctx, t, s.Handshake()) })
+	refused = g.guard(ctx, "Authorize", func() { lease.User, err = g.opts.Authorize(ctx, t, whole) })
 	if refused == nil && err != nil {
 		refused = hookRefusal(err)
 	}
 	if late := g.tooLate(ctx); late != nil {
-		return nil, late
+		return nil, late.of(t)
 	}
 	if refused == nil {
 		refused = g.ended(lease)
 	}
 	if refused != nil {
-		return nil, refused
+		return nil, refused.of(t)
 	}
 	return lease, nil
 }

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log"
+	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"time"
 
@@ -192,4 +195,50 @@ func ExampleNewGate() {
 	// Output:
 	// ada writer
 	// eve true not authorized
+}
+
+// An ordinary route behind the gate of the sockets.
+func ExampleGate_HTTP() {
+	key, err := mint.Generate(token.HS256)
+	check(err)
+	verifier, err := token.NewVerifier(key.Key(), token.Options{})
+	check(err)
+	gate, err := auth.NewGate(verifier, auth.Options{Logger: slog.New(slog.DiscardHandler)})
+	check(err)
+
+	mux := http.NewServeMux()
+	mux.Handle("GET /me", gate.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "hello ", auth.Token(r.Context()).Subject)
+	})))
+	web := httptest.NewServer(mux)
+	defer web.Close()
+
+	ask := func(authorization string) {
+		r, err := http.NewRequest(http.MethodGet, web.URL+"/me", nil)
+		check(err)
+		if authorization != "" {
+			r.Header.Set("Authorization", authorization)
+		}
+		response, err := http.DefaultClient.Do(r)
+		check(err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		check(err)
+		if refused, ok := auth.ParseRefusal(body); ok {
+			fmt.Println(response.StatusCode, refused.Reason)
+			fmt.Println(response.Header.Get("WWW-Authenticate"))
+			return
+		}
+		fmt.Println(response.StatusCode, string(body))
+	}
+	ask("Bearer " + tokenFor("ada", key))
+	ask("Bearer guesswork")
+	ask("")
+
+	// Output:
+	// 200 hello ada
+	// 401 token_malformed
+	// Bearer realm="socketio-jwt", error="invalid_token", error_description="jwt malformed"
+	// 401 token_missing
+	// Bearer realm="socketio-jwt"
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -96,11 +98,23 @@ type Options struct {
 	// nothing about it. Error.Err is the cause. Nil means none.
 	OnRefuse func(ctx context.Context, s *socketio.Socket, e *Error)
 
+	// CrossOrigin decides for which requests HTTP reads cookies: those that it allows. It
+	// refuses requests of other sites unless their method is safe (GET, HEAD or OPTIONS),
+	// so a safe method must not change anything. Nil means a new one, with no trusted
+	// origins. Sockets have the server's origin rule instead.
+	CrossOrigin *http.CrossOriginProtection
+	// Realm is the realm in the challenges of HTTP. Empty means "socketio-jwt".
+	Realm string
+
 	// Now tells the time by which leases end: that of token.Options.Now. Zero means
 	// time.Now.
 	Now func() time.Time
-	// Logger hears of each refusal, at level Info, and of panics in hooks. Zero
-	// means that nobody does.
+	// Logger receives refusals, with the ID that the peer was told and the cause; ends
+	// of leases, at level Info; admissions, at level Debug; and panics in hooks, at level
+	// Error. A final refusal has level Info, a temporary one Warn. Refusals are sampled,
+	// so that a peer cannot fill the log: of each address the first ten are logged, and
+	// then one every 10 s, with the number of those that were not (unlogged). The others
+	// have level Debug. Zero means slog.Default(); slog.DiscardHandler turns logging off.
 	Logger *slog.Logger
 }
 
@@ -110,6 +124,7 @@ type Gate struct {
 	verifier *token.Verifier
 	opts     Options // complete
 	held     held
+	sampler  *sampler
 	cookies  sync.Once // warns that cookies are not looked at
 }
 
@@ -123,7 +138,7 @@ func NewGate(verifier *token.Verifier, opts Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{verifier: verifier, opts: opts}, nil
+	return &Gate{verifier: verifier, opts: opts, sampler: newSampler()}, nil
 }
 
 // withDefaults returns a copy of o that shares no memory with it, complete and
@@ -145,6 +160,7 @@ func (o Options) withDefaults() (Options, error) {
 	check(o.Guests && (o.EarlyEvents != 0 || o.EarlyBytes != 0 || o.DropEarly || o.MaxHeld != 0 || o.MaxHeldPerAddress != 0),
 		"EarlyEvents, EarlyBytes, DropEarly, MaxHeld and MaxHeldPerAddress do not apply with Guests: no socket is held")
 	check(!o.Guests && o.OnLogin != nil, "OnLogin does not apply without Guests")
+	check(strings.ContainsFunc(o.Realm, func(r rune) bool { return !quotable(r) }), `Realm must be printable ASCII without quotes and backslashes`)
 	check(o.Sources != nil && len(o.Sources) == 0, "Sources is empty; leave it nil for the usual ones")
 	for i, source := range o.Sources {
 		if err := checkSource(source); err != nil {
@@ -174,11 +190,17 @@ func (o Options) withDefaults() (Options, error) {
 	if o.MaxHeldPerAddress == 0 {
 		o.MaxHeldPerAddress = 1000
 	}
+	if o.CrossOrigin == nil {
+		o.CrossOrigin = http.NewCrossOriginProtection()
+	}
+	if o.Realm == "" {
+		o.Realm = "socketio-jwt"
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = slog.Default()
 	}
 	return o, errors.Join(wrong...)
 }

@@ -122,7 +122,8 @@ func (g *Gate) ended(lease *Lease) *Error {
 // leaves by DISCONNECT alone.
 func (a *admission) end() {
 	e := a.gate.refusal(token.ErrExpired)
-	a.gate.opts.Logger.Info("auth: lease ended", "socket", a.socket, "id", e.ID)
+	a.gate.opts.Logger.Info("auth: lease ended", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
+		"id", e.ID, "subject", Current(a.socket).Token.Subject)
 	a.tell(doNotWait, e)
 	if a.gate.opts.LeaveAtExpiry {
 		a.socket.Disconnect(e)

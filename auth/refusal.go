@@ -30,6 +30,17 @@ type Error struct {
 	Temporary bool
 	// Err is the cause, for the log and for OnRefuse alone. May be nil.
 	Err error
+
+	subject  string // of a token whose signature is valid; for the log
+	verified bool   // the token was verified, and the refusal has another reason
+}
+
+// of says that e, which may be nil, refuses the bearer of a verified token. It returns e.
+func (e *Error) of(t *token.Token) *Error {
+	if e != nil && t != nil {
+		e.subject, e.verified = t.Subject, true
+	}
+	return e
 }
 
 // Error returns the message, and never the cause. A nil *Error, which a hook may have
@@ -181,7 +192,7 @@ func (g *Gate) refusal(cause error) *Error {
 		if !errors.Is(told, r.cause) {
 			continue
 		}
-		e := &Error{Message: r.message, Code: codeInvalid, Reason: r.reason, ID: newID(), Err: cause}
+		e := &Error{Message: r.message, Code: codeInvalid, Reason: r.reason, ID: newID(), Err: cause, subject: token.RefusedSubject(cause)}
 		if g.opts.ThreamTexts {
 			e.Message = threamText
 		}
@@ -196,6 +207,7 @@ func hookRefusal(cause error) *Error {
 	e := &Error{}
 	if own := (*Error)(nil); errors.As(cause, &own) && own != nil {
 		*e = *own
+		e.subject, e.verified = "", false // it may have refused somebody else before
 	}
 	e.ID = newID()
 	if e.Err == nil {
@@ -255,12 +267,6 @@ func (e *Error) toldByEvent() toldByEvent {
 // connectError returns e as socketio takes it.
 func (e *Error) connectError() *socketio.ConnectError {
 	return &socketio.ConnectError{Message: e.Message, Data: e.told(), Temporary: e.Temporary, Err: e}
-}
-
-// log writes a refusal to the log.
-func (g *Gate) log(s *socketio.Socket, e *Error) {
-	g.opts.Logger.Info("auth: refused", "socket", s, "remote", s.Handshake().RemoteAddr,
-		"id", e.ID, "reason", e.Reason, "temporary", e.Temporary, "cause", e.Err)
 }
 
 // notify tells OnRefuse. It runs beside, since it must hold up nothing.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
@@ -71,6 +72,7 @@ var (
 	errNoToken  = errors.New("auth: no token shown")
 	errNoHeader = errors.New("auth: no Authorization header, and no other source")
 	errFormat   = errors.New("auth: credentials are not Bearer and a token")
+	errScheme   = fmt.Errorf("%w: the scheme is another", errFormat)
 	errDatatype = errors.New("auth: payload is not an object with a token that is a string")
 	errTwice    = errors.New("auth: one source shows more than one token")
 	errConflict = errors.New("auth: two sources show different tokens")
@@ -132,7 +134,10 @@ func (fromHeader) Find(_ context.Context, h *socketio.Handshake) (string, error)
 // bearer returns the token in "Bearer <token>".
 func bearer(credentials string) (string, error) {
 	scheme, compact, _ := strings.Cut(credentials, " ")
-	if !strings.EqualFold(scheme, "Bearer") || compact == "" || strings.ContainsAny(compact, " \t") {
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", errScheme
+	}
+	if compact == "" || strings.ContainsAny(compact, " \t") {
 		return "", errFormat
 	}
 	return compact, nil
@@ -174,16 +179,21 @@ func only(values []string) (string, error) {
 // keepCookies makes cookies readable for gates of namespaces that are joined later on
 // the connection. Otherwise only an Authorization header is.
 func (g *Gate) keepCookies(s *socketio.Socket) {
-	if slices.ContainsFunc(g.opts.Sources, func(source Source) bool { _, ok := source.(fromCookie); return ok }) {
+	if g.readsCookies() {
 		s.KeepHeader("Cookie")
 	}
+}
+
+// readsCookies reports whether a source is a cookie.
+func (g *Gate) readsCookies() bool {
+	return slices.ContainsFunc(g.opts.Sources, func(source Source) bool { _, ok := source.(fromCookie); return ok })
 }
 
 // find returns the one token that the sources show.
 func (g *Gate) find(ctx context.Context, h *socketio.Handshake) (string, error) {
 	compact := ""
 	for _, source := range g.opts.Sources {
-		if _, cookie := source.(fromCookie); cookie && !h.OriginChecked {
+		if _, cookie := source.(fromCookie); cookie && !h.OriginChecked && h.Protocol != 0 { // not for HTTP, which has a rule of its own
 			g.cookies.Do(func() {
 				g.opts.Logger.WarnContext(ctx, "auth: cookies are not looked at for tokens, since the server's origin rule is waived")
 			})

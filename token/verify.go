@@ -104,10 +104,10 @@ func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) 
 		return nil, err
 	}
 	if err := v.checkTimes(c); err != nil {
-		return nil, err
+		return nil, &signedError{err, c.subject}
 	}
 	if err := v.checkNames(c, u.Header.Type); err != nil {
-		return nil, err
+		return nil, &signedError{err, c.subject}
 	}
 	return &Token{
 		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id,

@@ -15,16 +15,16 @@ import (
 // configuration is the flags that say what serve lets in, and where: those that
 // doctor examines.
 type configuration struct {
-	Addr   string         `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address that HOST resolves to. Default: ${default}."`
-	Origin []string       `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Foreign origin whose pages may connect, such as https://app.example.com; may be repeated."`
-	Proxy  []netip.Prefix `name:"trusted-proxy" env:"SOCKETIO_JWT_TRUSTED_PROXY" placeholder:"PREFIX" help:"Addresses of reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For is believed; may be repeated."`
-	EIO3   bool           `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Let clients of Socket.IO 1 and 2 (Engine.IO 3) in as well. Namespace / then takes a token from the query too, ?token=..., where proxies may log it; and behind a proxy --trusted-proxy has to name it, or others can take part in their sessions."`
+	Addr   string         `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address of HOST. Default: ${default}."`
+	Origin []string       `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Origin of other pages that may connect, such as https://app.example.com; may be repeated."`
+	Proxy  []netip.Prefix `name:"trusted-proxy" env:"SOCKETIO_JWT_TRUSTED_PROXY" placeholder:"PREFIX" help:"Addresses of reverse proxies, such as 10.1.2.0/24, whose X-Forwarded-For is trusted; may be repeated."`
+	EIO3   bool           `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Also accept clients of Socket.IO 1 and 2 (Engine.IO 3). Namespace / then also reads the token from the query (?token=...), which proxies may log. Behind a proxy, name it by --trusted-proxy, or other peers can take over sessions."`
 
 	trust `embed:""`
 
-	TokenLife           *time.Duration `env:"SOCKETIO_JWT_TOKEN_LIFE" group:"The development issuer" placeholder:"15m" help:"How long a token of the development issuer is good. Default: 15m."`
-	NoLogin             bool           `env:"SOCKETIO_JWT_NO_LOGIN" group:"The development issuer" help:"No development issuer, although the secret could sign."`
-	InsecureRemoteLogin bool           `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"The development issuer" help:"The development issuer serves other machines too: whoever reaches it is whoever they say."`
+	TokenLife           *time.Duration `env:"SOCKETIO_JWT_TOKEN_LIFE" group:"Development issuer" placeholder:"15m" help:"How long its tokens are valid. Default: 15m."`
+	NoLogin             bool           `env:"SOCKETIO_JWT_NO_LOGIN" group:"Development issuer" help:"Do not start it, although there is a secret that could sign."`
+	InsecureRemoteLogin bool           `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"Development issuer" help:"Let other machines use it: anyone who can reach the server can log in as anyone."`
 }
 
 // keys returns what verifies the tokens and, unless they come from elsewhere, what

@@ -1,7 +1,7 @@
 // The socketio-jwt command serves a Socket.IO server that admits only sockets with
-// a good token, together with a page that shows it at work; mints, inspects and
-// verifies tokens; knocks at servers to see whether a token opens them; and says what
-// is unsafe or broken in a configuration.
+// a valid token, together with a page to try it on; mints, inspects and verifies tokens;
+// connects to servers to see whether they accept a token; and reports what is unsafe or
+// broken in a configuration.
 //
 //	socketio-jwt serve
 //	socketio-jwt token mint --sub ada --secret-file FILE
@@ -9,8 +9,11 @@
 //	socketio-jwt probe http://localhost:9000 --token -
 //	socketio-jwt doctor --issuer https://issuer.example --audience chat --token -
 //
-// Every command explains itself with --help. The exit code is 0 when all is well, 1
-// when a token was refused or doctor found problems, and 2 for everything else.
+// Every command has --help, and results for programs with --json. The exit code is 0 for
+// success, 1 if a token was refused or doctor found problems, and 2 for everything else.
+//
+// Flags can be set by variables that begin with SOCKETIO_JWT_. One that no flag reads is
+// an error, because it is probably misspelt.
 //
 // # Concurrency
 //

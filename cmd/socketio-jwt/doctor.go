@@ -18,22 +18,26 @@ import (
 type doctorCommand struct {
 	configuration `embed:""`
 
-	Token   *string       `env:"SOCKETIO_JWT_TOKEN" group:"The examination" placeholder:"TOKEN" help:"A token that should be let in, or - to read it from standard input: it is examined too."`
-	Timeout time.Duration `group:"The examination" default:"10s" help:"How long each issuer may take to answer. Default: ${default}."`
+	Token   *string       `env:"SOCKETIO_JWT_TOKEN" group:"Examination" placeholder:"TOKEN" help:"A token that should be accepted, or - to read it from standard input: it is examined too."`
+	Timeout time.Duration `group:"Examination" default:"10s" help:"How long each issuer may take to answer. Default: ${default}."`
+	JSON    bool          `name:"json" group:"Examination" help:"Print the findings as JSON."`
 }
 
 // Help is shown by --help.
 func (doctorCommand) Help() string {
-	return `Takes the flags and the variables of serve, and says what serve would make of them, without serving. An issuer whose keys are asked for is asked. What is found begins with "ok", "WARN" (it works, and is less safe than it could be) or "FAIL" (it does not work, or lets strangers in); what to do is below it.
+	return `Takes the flags and the variables of serve, and examines them without serving. It does ask an issuer for its keys. Each finding begins with "ok", "WARN" (it works, and is less safe than it could be) or "FAIL" (it does not work, or admits strangers). What to do is below it.
 
-The exit code is 0 if nothing is worse than a warning, 1 if there are problems, 2 if it could not be told.
+The exit code is 0 if nothing is worse than a warning, 1 if there are problems, 2 if the examination failed.
+
+--json prints {"findings": [{"level", "subject", "text", "advice"}], "problems", "warnings"}. A level is "ok", "warn" or "fail"; advice is left out if it is ok. Texts may change; the rest does not.
 
 Examples:
 
     socketio-jwt doctor
     SOCKETIO_JWT_SECRET=... socketio-jwt doctor --no-login
     socketio-jwt doctor --issuer https://issuer.example --audience chat --addr :9000
-    socketio-jwt doctor --issuer https://issuer.example --audience chat --token - < token.txt`
+    socketio-jwt doctor --issuer https://issuer.example --audience chat \
+        --token - < token.txt`
 }
 
 // level says how bad a finding is.
@@ -82,6 +86,7 @@ var checks = []struct {
 	{"tokens", leewayIsShort},
 	{"tokens", shownTokenIsReadable},
 	{"tokens", shownTokenIsAccepted},
+	{"tokens", shownTokenFitsShortSecret},
 	{"tokens", shownTokenIsShort},
 	{"tokens", shownTokenNamesSomebody},
 	{"tokens", shownTokenIsForAccess},
@@ -118,8 +123,8 @@ var errProblems = errors.New("there are problems")
 
 // Run examines, and prints what was found.
 func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
-	if c.Timeout <= 0 {
-		return errors.New("--timeout is more than nothing")
+	if err := positive("--timeout", c.Timeout); err != nil {
+		return err
 	}
 	compact := ""
 	if c.Token != nil {
@@ -131,6 +136,9 @@ func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
 	e := c.examine(ctx, compact, http.DefaultTransport)
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if c.JSON {
+		return e.reportJSON(t, compact)
 	}
 	return e.report(t, compact)
 }
@@ -181,16 +189,13 @@ func (e *examination) exposed() bool {
 
 // report prints what the checks find, and fails with errProblems if it is too bad.
 func (e *examination) report(t terminal, compact string) error {
-	say := func(text string) string { // on one line, and of others not too much
-		return fmt.Sprintf("%.1000s", printable(redact(strings.ReplaceAll(text, "\n", "; "), compact)))
-	}
 	count := map[level]int{}
 	for _, check := range checks {
 		for _, f := range check.find(e) {
 			count[f.level]++
-			fmt.Fprintf(t.out, "%-4s  %s: %s\n", f.level, check.subject, say(f.text))
+			fmt.Fprintf(t.out, "%-4s  %s: %s\n", f.level, check.subject, oneLine(f.text, compact))
 			if f.advice != "" {
-				fmt.Fprintf(t.out, "      %s\n", say(f.advice))
+				fmt.Fprintf(t.out, "      %s\n", oneLine(f.advice, compact))
 			}
 		}
 	}
@@ -199,6 +204,11 @@ func (e *examination) report(t terminal, compact string) error {
 		return errProblems
 	}
 	return nil
+}
+
+// oneLine makes a finding one printable line of bounded length, without the token.
+func oneLine(text, compact string) string {
+	return fmt.Sprintf("%.1000s", printable(redact(strings.ReplaceAll(text, "\n", "; "), compact)))
 }
 
 // amount counts things.

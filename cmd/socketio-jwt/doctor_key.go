@@ -34,7 +34,10 @@ func keyIsUsable(e *examination) []finding {
 }
 
 func keyAdvice(e *examination, secret bool) string {
+	_, short := e.shortSecret()
 	switch {
+	case short:
+		return shortSecretAdvice
 	case errors.Is(e.keyErr, token.ErrKey) && secret:
 		return "Make a random one: openssl rand -hex 64 > secret.txt, and give it by --secret-file to whoever signs and to serve; --alg says the algorithm."
 	case errors.Is(e.keyErr, token.ErrKey):

@@ -13,16 +13,20 @@ import (
 // inspectCommand shows what a token says.
 type inspectCommand struct {
 	Token string `arg:"" placeholder:"TOKEN" help:"The token, or - to read it from standard input."`
+	JSON  bool   `name:"json" help:"Print it as JSON."`
 }
 
 // Help is shown by --help.
 func (inspectCommand) Help() string {
-	return `Needs no key, and believes nothing: anyone can write such a token. An expired one is shown like any other.
+	return `Needs no key and trusts nothing: anyone can write such a token. An expired one is shown like any other.
+
+--json prints {"verified": false, "header", "claims", "issued", "not_before", "expires", "expired"}. Header and claims are left out if they are not JSON, times if the token does not have them. Times are RFC 3339.
 
 Examples:
 
     socketio-jwt token inspect - < token.txt
-    curl -s http://localhost:9000/login -H 'Content-Type: application/json' -d '{"username": "ada"}' | socketio-jwt token inspect -`
+    curl -s http://localhost:9000/login -H 'Content-Type: application/json' \
+        -d '{"username": "ada"}' | socketio-jwt token inspect -`
 }
 
 // Run prints header, claims and times.
@@ -34,6 +38,9 @@ func (c *inspectCommand) Run(ctx context.Context, t terminal) error {
 	u, err := token.ParseUnverified(compact, maxTokenInput)
 	if err != nil {
 		return fmt.Errorf("this cannot be read as a token: %w", err)
+	}
+	if c.JSON {
+		return inspectedJSON(t, u, time.Now())
 	}
 	fmt.Fprintln(t.out, "NOT VERIFIED: anyone could have written this. To check it: socketio-jwt token verify")
 	fmt.Fprintf(t.out, "\nHeader\n%s\n\nClaims\n%s\n", indent(u.RawHeader()), indent(u.RawClaims()))

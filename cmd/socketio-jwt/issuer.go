@@ -188,7 +188,7 @@ func (i *issuer) read(body io.Reader) (username string, life time.Duration, err 
 	}
 	life = i.life
 	if login.Life != "" {
-		asked, err := time.ParseDuration(login.Life)
+		asked, err := parseDuration(login.Life)
 		if err != nil || asked > i.life || asked < -maxTokenLife {
 			return bad(fmt.Sprintf("life is a duration such as 20s or -1m, and at most %v", i.life))
 		}

@@ -9,8 +9,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -22,22 +24,26 @@ const (
 	exitFailed  = 2 // anything else: bad flags, no connection, a port that is taken
 )
 
-// errRefused is returned by a command that has told of a refusal itself.
+// errRefused is returned by a command that has reported a refusal itself.
 var errRefused = errors.New("the token was refused")
 
 // commandLine is what can be typed.
 type commandLine struct {
-	Serve   serveCommand   `cmd:"" help:"Serve a Socket.IO server behind tokens, and a page to try it on."`
-	Token   tokenCommands  `cmd:"" help:"Mint, inspect and verify tokens."`
-	Doctor  doctorCommand  `cmd:"" help:"Say what is unsafe or broken in a configuration of serve, and in its issuer."`
-	Probe   probeCommand   `cmd:"" help:"Knock at a Socket.IO server with a token and say what it answers."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	ShowVersion versionFlag `name:"version" help:"Print the version."`
+
+	Serve      serveCommand      `cmd:"" help:"Serve a Socket.IO server that requires a token, and a page to try it on."`
+	Token      tokenCommands     `cmd:"" help:"Mint, inspect and verify tokens."`
+	Doctor     doctorCommand     `cmd:"" help:"Report what is unsafe or broken in a configuration of serve, and in its issuer."`
+	Probe      probeCommand      `cmd:"" help:"Connect to a Socket.IO server with a token and report whether it is accepted."`
+	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
+	Complete   completeCommand   `cmd:"" hidden:""`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
 type tokenCommands struct {
 	Mint    mintCommand    `cmd:"" help:"Sign a token and print it."`
 	Inspect inspectCommand `cmd:"" help:"Show what a token says, without verifying it."`
-	Verify  verifyCommand  `cmd:"" help:"Say whether a token is good, and if not, why."`
+	Verify  verifyCommand  `cmd:"" help:"Report whether a token is accepted, and if not, why."`
 }
 
 // terminal is where a command reads and writes.
@@ -65,24 +71,31 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var line commandLine
 	parser, err := kong.New(&line,
 		kong.Name("socketio-jwt"),
-		kong.Description("Let only sockets with a good token in."),
+		kong.Description("A Socket.IO server that admits only sockets with a valid JSON Web Token, and tools for such tokens."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(mapDuration)),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(terminal{stdin, stdout, stderr}),
 	)
 	if err != nil {
 		panic(err) // a mistake in the struct tags, seen by every test
 	}
+	if len(args) == 0 || slices.Equal(args, []string{"token"}) {
+		args = append(slices.Clone(args), "--help")
+	}
 	parsed, err := parser.Parse(args)
 	if err == nil {
 		err = refuseEmpty(parsed.Flags())
 	}
 	if err == nil {
-		err = parsed.Run()
+		err = checkEnvironment(parser, parsed.Command(), os.Environ())
+	}
+	if err == nil {
+		err = parsed.Run(parser)
 	} else {
-		err = fmt.Errorf("%w (--help shows what there is)", err)
+		err = fmt.Errorf("%s (see --help)", ofParser.Replace(err.Error()))
 	}
 	switch {
 	case err == nil:
@@ -95,18 +108,36 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitFailed
 }
 
-// refuseEmpty fails for a flag, or its variable in the environment, that is set to
-// nothing: whoever wrote --issuer "$ISSUER" did not mean any issuer.
+// ofParser replaces what kong says of its scanner.
+var ofParser = strings.NewReplacer(`expected string value but got "EOL" (<EOL>)`, "it needs a value", `expected duration value but got "EOL" (<EOL>)`, "it needs a value", `expected "<`, `missing argument "<`)
+
+// refuseEmpty fails for flags, or their variables in the environment, that are set to
+// nothing: the author of --issuer "$ISSUER" meant some issuer.
 func refuseEmpty(flags []*kong.Flag) error {
+	var empty []error
 	for _, flag := range flags {
 		switch flag.Target.Kind() {
 		case reflect.String, reflect.Slice:
 			if flag.Set && flag.Target.Len() == 0 {
-				return fmt.Errorf("--%s is set, by flag or environment, and empty", flag.Name)
+				empty = append(empty, fmt.Errorf("--%s is set, by flag or environment, and empty", flag.Name))
 			}
 		}
 	}
-	return nil
+	return joined(empty...)
+}
+
+// joined joins errors into one line, nil if there are none.
+func joined(errs ...error) error {
+	var texts []string
+	for _, err := range errs {
+		if err != nil {
+			texts = append(texts, err.Error())
+		}
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 // programName is how the person at the terminal can run this program again.

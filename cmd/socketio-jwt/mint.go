@@ -19,33 +19,35 @@ import (
 
 // mintCommand signs a token.
 type mintCommand struct {
-	Secret     *string `env:"SOCKETIO_JWT_SECRET" group:"What to sign with" placeholder:"SECRET" help:"Shared secret to sign with, at least 32 bytes. Better given by the environment or a file."`
-	SecretFile string  `env:"SOCKETIO_JWT_SECRET_FILE" group:"What to sign with" placeholder:"FILE" help:"File that holds the shared secret; a line break at its end does not count."`
-	Key        string  `env:"SOCKETIO_JWT_KEY" group:"What to sign with" placeholder:"FILE" help:"PEM file with the private key to sign with."`
-	Alg        string  `group:"What to sign with" placeholder:"ALG" help:"Algorithm to sign by. Default: HS256 for a secret, otherwise that of the key's kind."`
-	Kid        string  `group:"What to sign with" placeholder:"ID" help:"Key ID for the header."`
+	Secret     *string `env:"SOCKETIO_JWT_SECRET" group:"Signature" placeholder:"SECRET" help:"Shared secret to sign with, at least 32 bytes. Other users of the machine can see a command line: use the environment or a file."`
+	SecretFile string  `env:"SOCKETIO_JWT_SECRET_FILE" group:"Signature" placeholder:"FILE" help:"File that holds the shared secret; a line break at its end is ignored."`
+	Key        string  `env:"SOCKETIO_JWT_KEY" group:"Signature" placeholder:"FILE" help:"PEM file with the private key to sign with."`
+	Alg        string  `group:"Signature" placeholder:"ALG" help:"Signature algorithm. Default: HS256 for a secret, otherwise one for the kind of key."`
+	Kid        string  `group:"Signature" placeholder:"ID" help:"Key ID for the header."`
 
-	Sub   string         `group:"What the token says" placeholder:"NAME" help:"Subject: who it is about."`
-	Iss   string         `group:"What the token says" placeholder:"ISS" help:"Issuer: who says so."`
-	Aud   []string       `group:"What the token says" placeholder:"AUD" help:"Audience: whom it is for; may be repeated."`
-	Life  *time.Duration `group:"What the token says" placeholder:"15m" help:"How long it is good from now on; less than nothing makes an expired one (--life=-1m). Default: 15m."`
-	NoExp bool           `group:"What the token says" help:"Leave out exp: a token without an end, which verifiers refuse."`
-	Claim []string       `group:"What the token says" sep:"none" placeholder:"NAME=JSON" help:"Another claim; may be repeated."`
+	Sub   string         `group:"Claims of the token" placeholder:"NAME" help:"Subject: the user whom it names."`
+	Iss   string         `group:"Claims of the token" placeholder:"ISS" help:"Issuer."`
+	Aud   []string       `group:"Claims of the token" placeholder:"AUD" help:"Audience: the service that it is for; may be repeated."`
+	Life  *time.Duration `group:"Claims of the token" placeholder:"15m" help:"How long it is valid from now on, such as 15m or 7d; a negative one makes an expired token (--life=-1m). Default: 15m."`
+	NoExp bool           `group:"Claims of the token" help:"Leave out exp. Verifiers refuse such a token."`
+	Claim []string       `group:"Claims of the token" sep:"none" placeholder:"NAME=JSON" help:"Another claim; may be repeated."`
 }
 
-// defaultLife is how long a token is good if nobody says.
+// defaultLife is how long a token is valid without --life.
 const defaultLife = 15 * time.Minute
 
 // Help is shown by --help.
 func (mintCommand) Help() string {
-	return `Prints the token and nothing else on standard output.
+	return `Prints the token and nothing else on standard output. Without --sub it warns on standard error.
 
 Examples:
 
     export SOCKETIO_JWT_SECRET=$(openssl rand -hex 32)
     socketio-jwt token mint --sub ada
-    socketio-jwt token mint --sub ada --life 20s --claim admin=true --claim 'team="blue"'
-    socketio-jwt token mint --key private.pem --iss https://issuer.example --aud chat --sub ada`
+    socketio-jwt token mint --sub ada --life 7d --claim admin=true \
+        --claim 'team="blue"'
+    socketio-jwt token mint --sub ada --key private.pem \
+        --iss https://issuer.example --aud chat`
 }
 
 // Run prints the token.
@@ -58,6 +60,9 @@ func (c *mintCommand) Run(t terminal) error {
 	if err != nil {
 		return err
 	}
+	if _, named := claims["sub"]; !named {
+		fmt.Fprintln(t.err, "socketio-jwt: warning: the token has no subject, so a server cannot tell whose it is: give --sub")
+	}
 	compact, err := mint.Sign(key, claims, mint.Header{})
 	if err != nil {
 		return err
@@ -67,6 +72,9 @@ func (c *mintCommand) Run(t terminal) error {
 }
 
 func (c *mintCommand) signingKey() (key mint.SigningKey, err error) {
+	if err := checkAlgorithm(c.Alg); err != nil {
+		return key, err
+	}
 	secret, given, err := oneSecret(c.Secret, c.SecretFile)
 	switch {
 	case err != nil:
@@ -80,7 +88,7 @@ func (c *mintCommand) signingKey() (key mint.SigningKey, err error) {
 	case c.Key != "":
 		key, err = readPrivateKey(c.Key, token.Algorithm(c.Alg))
 	default:
-		err = errors.New("nothing to sign with: give --key FILE, --secret-file FILE, or a secret by SOCKETIO_JWT_SECRET")
+		err = errors.New("nothing to sign with: give --key FILE, --secret-file FILE, or a secret in SOCKETIO_JWT_SECRET")
 	}
 	if c.Kid != "" {
 		key = key.WithID(c.Kid)
@@ -138,7 +146,7 @@ func (c *mintCommand) claims(now time.Time) (map[string]any, error) {
 	for _, given := range c.Claim {
 		name, value, ok := strings.Cut(given, "=")
 		if !ok || name == "" {
-			return nil, fmt.Errorf("--claim %s: it has to be NAME=JSON", given)
+			return nil, fmt.Errorf("--claim %s: it must be NAME=JSON", given)
 		}
 		if _, twice := claims[name]; twice {
 			return nil, fmt.Errorf("--claim %s is given twice", name)
@@ -172,7 +180,7 @@ func (c *mintCommand) claims(now time.Time) (map[string]any, error) {
 	if c.NoExp && (c.Life != nil || expGiven) {
 		return nil, errors.New("--no-exp excludes --life and --claim exp")
 	}
-	return claims, errors.Join(
+	return claims, joined(
 		set("sub", c.Sub, c.Sub != ""),
 		set("iss", c.Iss, c.Iss != ""),
 		set("aud", audience, len(c.Aud) > 0),

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,32 +16,28 @@ import (
 // probeCommand connects as a client would.
 type probeCommand struct {
 	URL       string        `arg:"" placeholder:"URL" help:"Server, such as http://localhost:9000. Its path is that of Socket.IO; /socket.io/ if there is none."`
-	Token     *string       `env:"SOCKETIO_JWT_TOKEN" placeholder:"TOKEN" help:"Token to knock with, or - to read it from standard input. Without one it knocks without."`
+	Token     *string       `env:"SOCKETIO_JWT_TOKEN" placeholder:"TOKEN" help:"Token to show, or - to read it from standard input. Without it no token is shown."`
 	Namespace string        `default:"/" placeholder:"NAME" help:"Namespace to join. Default: ${default}."`
-	EventMode bool          `help:"Send the token by the event \"authenticate\" (two round trips) instead of with CONNECT (one)."`
+	Mode      string        `enum:"auto,handshake,event" default:"auto" placeholder:"MODE" help:"When to show the token: handshake with CONNECT, event by the event \"authenticate\", auto in both. Default: ${default}."`
 	Timeout   time.Duration `default:"10s" help:"How long to wait for the verdict. Default: ${default}."`
 	Stay      time.Duration `help:"Once admitted, stay that long and print what comes: to see a token expire, say."`
 }
 
 // Help is shown by --help.
 func (probeCommand) Help() string {
-	return `Prints each packet with its time and direction, without the token, and then the verdict. The exit code is 0 if the token was let in, 1 if it was refused, 2 if there was no verdict.
+	return `Prints each packet with its time and direction, without the token, and then the verdict.
+
+An answer to CONNECT does not tell whether the socket is admitted: a namespace in event mode answers it and then holds the socket until "authenticate" brings a token. So with a token, --mode auto sends "authenticate" as well and waits for the answer. Without a token it only waits, because a held socket is refused in the end and a guest is not. --mode handshake takes the answer to CONNECT as the verdict.
+
+The exit code is 0 if the socket was admitted, 1 if it was refused, 2 if there was no verdict.
 
 Examples:
 
-    curl -s http://localhost:9000/login -H 'Content-Type: application/json' -d '{"username": "ada"}' | socketio-jwt probe http://localhost:9000 --token -
-    socketio-jwt probe http://localhost:9000 --token - --namespace /admin --event-mode < token.txt
+    curl -s http://localhost:9000/login -H 'Content-Type: application/json' \
+        -d '{"username": "ada"}' | socketio-jwt probe http://localhost:9000 --token -
+    socketio-jwt probe http://localhost:9000 --token - --namespace /admin < token.txt
     socketio-jwt probe https://chat.example`
 }
-
-// The Socket.IO packet types that decide.
-const (
-	packetConnect      = '0'
-	packetDisconnect   = '1'
-	packetEvent        = '2'
-	packetAck          = '3'
-	packetConnectError = '4'
-)
 
 // Run connects, and prints packets and the verdict.
 func (c *probeCommand) Run(ctx context.Context, t terminal) error {
@@ -53,13 +48,16 @@ func (c *probeCommand) Run(ctx context.Context, t terminal) error {
 	if !strings.HasPrefix(c.Namespace, "/") || strings.ContainsAny(c.Namespace, ",") {
 		return fmt.Errorf("--namespace %s: a namespace begins with a slash and has no comma", c.Namespace)
 	}
-	p := &probe{t: t, namespace: c.Namespace, eventMode: c.EventMode}
+	if err := joined(positive("--timeout", c.Timeout), notNegative("--stay", c.Stay)); err != nil {
+		return err
+	}
+	p := &probe{t: t, namespace: c.Namespace, mode: c.Mode}
 	if c.Token != nil {
 		if p.token, err = readToken(ctx, *c.Token, t.in); err != nil {
 			return err
 		}
 	}
-	opening, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("the server said nothing that decides within %v", c.Timeout))
+	opening, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("the server did not answer within %v", c.Timeout))
 	defer cancel()
 	p.say("connecting to %s", address)
 	p.conn, err = engineio.Dial(opening, address, engineio.DialOptions{Header: http.Header{"User-Agent": {"socketio-jwt probe"}}})
@@ -92,10 +90,10 @@ func socketURL(raw string) (string, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
-		return "", fmt.Errorf("%s is no URL of a server, such as http://localhost:9000", raw)
+		return "", fmt.Errorf("%s is not the URL of a server, such as http://localhost:9000", raw)
 	}
 	if u.User != nil {
-		return "", errors.New("a user name or password in the URL would be shown and not be used: leave them out")
+		return "", errors.New("a user name or password in the URL would be printed and not used: leave them out")
 	}
 	switch u.Path {
 	case "", "/":
@@ -111,13 +109,21 @@ type probe struct {
 	conn      *engineio.ClientConn
 	token     string
 	namespace string
-	eventMode bool
+	mode      string
 }
 
-// verdict is what came of it.
+// verdict is the answer of the server.
 type verdict struct {
 	admitted bool
 	text     string
+}
+
+// connected is the error for a server that answers CONNECT and then nothing.
+func (p *probe) connected(err error) error {
+	if p.token == "" {
+		return fmt.Errorf("no verdict: the namespace answered CONNECT without a token, and then nothing. It admits guests or has no gate, or its gate waits for longer than --timeout: %w", err)
+	}
+	return fmt.Errorf("no verdict: the namespace answered CONNECT, and did not answer \"authenticate\". If it looks at the handshake only, --mode handshake gives its verdict: %w", err)
 }
 
 // knock joins the namespace, shows the token and waits for the verdict.
@@ -130,18 +136,21 @@ func (p *probe) knock(ctx context.Context) (verdict, error) {
 		return verdict{}, err
 	}
 	connect := ""
-	if !p.eventMode && p.token != "" {
+	if p.mode != "event" && p.token != "" {
 		connect = string(shown)
 	}
 	if err := p.send(packetConnect, connect); err != nil {
 		return verdict{}, err
 	}
 	var unauthorized *refusal
+	connected := false
 	for {
 		packet, ok, err := p.receive(ctx)
 		switch {
 		case err != nil && unauthorized != nil: // a temporary refusal closes the transport
 			return verdict{text: unauthorized.words("The event \"unauthorized\" refused the token")}, nil
+		case err != nil && connected && p.mode != "event":
+			return verdict{}, p.connected(err)
 		case err != nil:
 			return verdict{}, fmt.Errorf("no verdict: %w", err)
 		case !ok || packet.namespace != p.namespace:
@@ -149,10 +158,11 @@ func (p *probe) knock(ctx context.Context) (verdict, error) {
 		}
 		switch packet.kind {
 		case packetConnect:
-			if !p.eventMode {
-				return verdict{true, "ADMITTED: the namespace answered CONNECT. (A namespace in event mode does so before it has seen a token; for such a one give --event-mode.)"}, nil
+			connected = true
+			if p.mode == "handshake" {
+				return verdict{true, "ADMITTED: the namespace answered CONNECT. (If it is in event mode, the socket is held: give --mode event.)"}, nil
 			}
-			if err := p.send(packetEvent, `["authenticate",`+string(shown)+`]`); err != nil {
+			if err := p.authenticate(string(shown)); err != nil {
 				return verdict{}, err
 			}
 		case packetConnectError:
@@ -176,6 +186,18 @@ func (p *probe) knock(ctx context.Context) (verdict, error) {
 			}
 		}
 	}
+}
+
+// authenticate shows the token by event, in the modes that do.
+func (p *probe) authenticate(shown string) error {
+	if p.mode == "auto" && p.token == "" {
+		p.say("connected without a token; waiting for the server to refuse the socket")
+		return nil
+	}
+	if p.mode == "auto" {
+		p.say("connected, and admitted or held: \"authenticate\" tells which")
+	}
+	return p.send(packetEvent, `["authenticate",`+shown+`]`)
 }
 
 // stay prints what comes until ctx or the connection ends.
@@ -248,69 +270,3 @@ func (p *probe) clean(text string) string {
 }
 
 func stamp() string { return time.Now().Format("15:04:05.000") }
-
-// socketPacket is a Socket.IO packet without attachments.
-type socketPacket struct {
-	kind      byte
-	namespace string
-	id        string
-	data      string
-}
-
-// readPacket reads "type[/namespace,][ack id][JSON]". Packets with attachments
-// decide nothing, and are not read.
-func readPacket(text string) (socketPacket, bool) {
-	if text == "" || text[0] < packetConnect || text[0] > packetConnectError {
-		return socketPacket{}, false
-	}
-	p := socketPacket{kind: text[0], namespace: "/"}
-	rest := text[1:]
-	if strings.HasPrefix(rest, "/") {
-		p.namespace, rest, _ = strings.Cut(rest, ",")
-	}
-	p.data = strings.TrimLeft(rest, "0123456789")
-	p.id = strings.TrimSuffix(rest, p.data)
-	return p, true
-}
-
-// event returns the name of an event and its first argument.
-func (p socketPacket) event() (name, first string) {
-	var args []json.RawMessage
-	if wirejson.Unmarshal([]byte(p.data), &args) != nil || len(args) == 0 || wirejson.Unmarshal(args[0], &name) != nil {
-		return "", ""
-	}
-	if len(args) > 1 {
-		first = string(args[1])
-	}
-	return name, first
-}
-
-// refusal is what a server says of it, in the shape of CONNECT_ERROR and of
-// "unauthorized".
-type refusal struct {
-	Message string `json:"message"`
-	Data    struct {
-		Code   string `json:"code"`
-		Reason string `json:"reason"`
-		ID     string `json:"id"`
-	} `json:"data"`
-}
-
-func readRefusal(data string) *refusal {
-	r := new(refusal)
-	if err := wirejson.Unmarshal([]byte(data), r); err != nil && r.Message == "" {
-		r.Message = "something that cannot be read"
-	}
-	return r
-}
-
-// words puts the refusal into a sentence.
-func (r *refusal) words(who string) string {
-	text := fmt.Sprintf("REFUSED: %s: %s.", who, r.Message)
-	for _, part := range []struct{ name, value string }{{"code", r.Data.Code}, {"reason", r.Data.Reason}, {"id in the server's log", r.Data.ID}} {
-		if part.value != "" {
-			text += fmt.Sprintf(" %s: %s.", part.name, part.value)
-		}
-	}
-	return text
-}

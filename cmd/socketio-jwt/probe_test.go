@@ -25,11 +25,16 @@ func TestProbe(t *testing.T) {
 	}{
 		{"good", good, []string{"--token", "-"}, exitGood, []string{"ADMITTED", `→ 0{"token":"<token>"}`, `← 0{"sid":`}},
 		{"good, as login answers", `{"token":"` + good + `"}`, []string{"--token", "-"}, exitGood, []string{"ADMITTED"}},
-		{"good, by event", good, []string{"--token", "-", "--namespace", "/admin", "--event-mode"}, exitGood, []string{"ADMITTED", `["authenticate",{"token":"<token>"}]`, `["authenticated"]`}},
+		{"good, by event", good, []string{"--token", "-", "--namespace", "/admin", "--mode", "event"}, exitGood, []string{"ADMITTED", "→ 0/admin,\n", `["authenticate",{"token":"<token>"}]`, `["authenticated"]`}},
 		{"spoilt", spoilt, []string{"--token", "-"}, exitRefused, []string{"REFUSED", "invalid signature", "token_signature", "id in the server's log"}},
-		{"spoilt, by event", spoilt, []string{"--token", "-", "--namespace", "/admin", "--event-mode"}, exitRefused, []string{"REFUSED", "invalid signature", "token_signature", "→ 3/admin,"}},
+		{"spoilt, by event", spoilt, []string{"--token", "-", "--namespace", "/admin", "--mode", "event"}, exitRefused, []string{"REFUSED", "invalid signature", "token_signature", "→ 3/admin,"}},
 		{"none", "", nil, exitRefused, []string{"REFUSED", "no token provided", "credentials_required"}},
-		{"none, by event", "", []string{"--namespace", "/admin", "--event-mode"}, exitRefused, []string{"REFUSED", "no token provided"}},
+		{"good, held at first", good, []string{"--token", "-", "--namespace", "/admin"}, exitGood, []string{`→ 0/admin,{"token":"<token>"}`, "admitted or held", "ADMITTED"}},
+		{"spoilt, held at first", spoilt, []string{"--token", "-", "--namespace", "/admin"}, exitRefused, []string{"REFUSED", "invalid signature"}},
+		{"garbage, held at first", "garbage", []string{"--token", "-", "--namespace", "/admin"}, exitRefused, []string{"REFUSED", "jwt malformed"}},
+		{"good, CONNECT only", good, []string{"--token", "-", "--mode", "handshake"}, exitGood, []string{"ADMITTED: the namespace answered CONNECT"}},
+		{"spoilt, CONNECT only", spoilt, []string{"--token", "-", "--mode", "handshake"}, exitRefused, []string{"REFUSED"}},
+		{"none, by event", "", []string{"--namespace", "/admin", "--mode", "event"}, exitRefused, []string{"REFUSED", "no token provided"}},
 		{"no such namespace", good, []string{"--token", "-", "--namespace", "/nowhere"}, exitRefused, []string{"REFUSED", "Invalid namespace"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -65,9 +70,9 @@ func TestProbeWithoutAVerdict(t *testing.T) {
 		args        []string
 	}{
 		{"nobody there", "could not connect", []string{closed.Addr().String()}},
-		{"silence", "nothing that decides within 50ms", []string{mute.URL, "--timeout", "50ms"}},
+		{"silence", "the server did not answer within 50ms", []string{mute.URL, "--timeout", "50ms"}},
 		{"another path", "could not connect", []string{mute.URL + "/elsewhere/"}},
-		{"no URL", "no URL", []string{"http://"}},
+		{"no URL", "is not the URL", []string{"http://"}},
 		{"another scheme", "scheme", []string{"ftp://localhost"}},
 		{"no namespace", "--namespace", []string{mute.URL, "--namespace", "admin"}},
 		{"no token", "no token", []string{mute.URL, "--token", "-"}},

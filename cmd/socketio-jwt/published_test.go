@@ -130,7 +130,7 @@ func TestVerifyByIssuer(t *testing.T) {
 	verify().want(t, exitFailed, "", "--audience")
 	verify("--audience", "chat", "--insecure-no-issuer").want(t, exitFailed, "", "--insecure-no-issuer")
 	verify("--audience", "chat", "--insecure-no-audience").want(t, exitFailed, "", "no effect with --audience")
-	verify("--audience", "chat", "--alg", "HS256").want(t, exitFailed, "", `--alg: issuers publish public keys, and "HS256" is no`)
+	verify("--audience", "chat", "--alg", "HS256").want(t, exitFailed, "", `is not for public keys, and issuers publish only those`)
 	verify("--audience", "chat", "--issuer", issuer.URL()).want(t, exitFailed, "", "is given twice")
 	verify("--audience", "chat", "--issuer", "http://login.example.com").want(t, exitFailed, "", "https")
 	runWith(t, compact, "token", "verify", "-", "--issuer", "a name", "--audience", "chat").want(t, exitFailed, "", "nothing to verify with")

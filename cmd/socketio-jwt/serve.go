@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"socketiojwt/console"
@@ -18,15 +16,16 @@ import (
 type serveCommand struct {
 	configuration `embed:""`
 
-	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to end in order. Default: ${default}."`
+	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to close in order. Default: ${default}."`
 	LogLevel        slog.Level    `env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
+	LogFormat       string        `env:"SOCKETIO_JWT_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" help:"text or json, one line for each event on standard error. Default: ${default}."`
 }
 
 // Help is shown by --help.
 func (serveCommand) Help() string {
-	return `Without flags it serves http://localhost:9000 with a development issuer, which makes a token for any name, signed with a random secret. Namespace / takes the token in the handshake (one round trip), /admin by the event "authenticate" (two). Events there: whoami, echo and say.
+	return `Without flags it serves http://localhost:9000 with a development issuer, which signs a token for any name with a random secret. Namespace / takes the token in the handshake (one round trip), /admin by the event "authenticate" (two). Both handle the events whoami, echo and say.
 
-With --public-key, --issuer, --audience or --profile the tokens come from an issuer elsewhere; there is no development issuer then. An --issuer that is a URL is asked for its keys, by OpenID Connect or RFC 8414, unless a key is given.
+With --public-key, --issuer, --audience or --profile the tokens come from another issuer, and there is no development issuer. Without a key, an --issuer that is a URL is asked for its keys (OpenID Connect Discovery or RFC 8414).
 
 Examples:
 
@@ -34,14 +33,18 @@ Examples:
     socketio-jwt serve --addr localhost:8080 --token-life 20s
     SOCKETIO_JWT_SECRET=... socketio-jwt serve
     socketio-jwt serve --issuer https://issuer.example --audience chat
-    socketio-jwt serve --public-key issuer.pem --issuer https://issuer.example --audience chat
+    socketio-jwt serve --public-key issuer.pem --issuer https://issuer.example \
+        --audience chat
 
-A reverse proxy on this machine makes the whole world look local: give --no-login behind one.`
+A reverse proxy on this machine makes every client look local: give --no-login behind one.`
 }
 
 // Run serves until ctx ends.
 func (c *serveCommand) Run(ctx context.Context, t terminal) error {
-	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	if err := notNegative("--shutdown-timeout", c.ShutdownTimeout); err != nil {
+		return err
+	}
+	log := c.logger(t)
 	key, issuer, err := c.keys(log)
 	if err != nil {
 		return err
@@ -76,8 +79,16 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		log.Info("asking for the keys of the issuers")
 		published.fetch(ctx)
 	}
-	c.welcome(t, listeners[0].Addr().(*net.TCPAddr).Port, issuer != nil)
+	c.welcome(t, listeners, issuer)
 	return c.serve(ctx, listeners, mux, io, log)
+}
+
+func (c *serveCommand) logger(t terminal) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(t.err, options))
+	}
+	return slog.New(slog.NewTextHandler(t.err, options))
 }
 
 // serve serves until ctx ends, and then ends in order.
@@ -113,26 +124,4 @@ func (c *serveCommand) page(issuer *issuer) console.Options {
 		options.Login, options.TokenLife = true, issuer.life
 	}
 	return options
-}
-
-// welcome says what to do next.
-func (c *serveCommand) welcome(t terminal, port int, login bool) {
-	host := c.host()
-	if host == "" {
-		host = "localhost"
-	}
-	url := "http://" + net.JoinHostPort(host, fmt.Sprint(port))
-	self := programName()
-	var b strings.Builder
-	fmt.Fprintf(&b, "Serving at %s\n\n", url)
-	fmt.Fprintf(&b, "  Open the page    %s\n", url)
-	if login {
-		curl := fmt.Sprintf(`curl -s %s/login -H 'Content-Type: application/json' -d '{"username": "ada"}'`, url)
-		fmt.Fprintf(&b, "  Get a token      %s\n", curl)
-		fmt.Fprintf(&b, "  Knock with it    %s \\\n                     | %s probe %s --token -\n", curl, self, url)
-	} else {
-		fmt.Fprintf(&b, "  Knock with one   %s probe %s --token - < token.txt\n", self, url)
-	}
-	fmt.Fprintf(&b, "\nNamespace / takes the token in the handshake, /admin by the event \"authenticate\".\nStop with Ctrl-C.\n")
-	fmt.Fprint(t.out, b.String())
 }

@@ -22,7 +22,7 @@ const maxText = 1000
 func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Logger) (*socketio.Server, error) {
 	opts := auth.Options{
 		OnAdmit: func(ctx context.Context, s *socketio.Socket) {
-			log.InfoContext(ctx, "admitted", "socket", s, "subject", auth.Token(ctx).Subject)
+			log.InfoContext(ctx, "admitted", "socket", s, "remote", s.Handshake().RemoteAddr, "subject", auth.Token(ctx).Subject)
 		},
 		Logger: log,
 	}
@@ -45,11 +45,22 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	io.Use(byHandshake.Handshake)
 	admin.Use(byEvent.Event)
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
+		namespace.OnDisconnect(func(ctx context.Context, s *socketio.Socket, reason socketio.Reason) {
+			log.InfoContext(ctx, "left", "socket", s, "subject", subjectOf(ctx), "reason", reason)
+		})
 		namespace.Handle("whoami", socketio.AckFunc(whoami))
 		namespace.Handle("echo", echo)
 		namespace.Handle("say", socketio.AckFunc(say))
 	}
 	return io, nil
+}
+
+// subjectOf returns the subject of the token of a context, empty if there is none.
+func subjectOf(ctx context.Context) string {
+	if t := auth.Token(ctx); t != nil {
+		return t.Subject
+	}
+	return ""
 }
 
 // whoami acknowledges with the claims of the token that holds now.

@@ -107,6 +107,22 @@ func readInput(ctx context.Context, stdin io.Reader) ([]byte, error) {
 	}
 }
 
+// positive fails for a flag that is not positive.
+func positive(flag string, d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("%s must be positive", flag)
+	}
+	return nil
+}
+
+// notNegative fails for a flag that is negative.
+func notNegative(flag string, d time.Duration) error {
+	if d < 0 {
+		return fmt.Errorf("%s must not be negative", flag)
+	}
+	return nil
+}
+
 // distance says in words how far a time is from now.
 func distance(t, now time.Time) string {
 	switch d := t.Sub(now).Round(time.Second); {

@@ -13,20 +13,20 @@ import (
 	"socketiojwt/token/profile"
 )
 
-// trust is the flags that say which tokens are good, for serve and token verify.
+// trust is the flags that say which tokens are accepted, for serve and token verify.
 type trust struct {
-	Secret     *string `env:"SOCKETIO_JWT_SECRET" group:"The key that tokens are signed with" placeholder:"SECRET" help:"Shared secret that signs the tokens, at least 32 bytes. Better given by the environment or a file: a command line can be seen by others."`
-	SecretFile string  `env:"SOCKETIO_JWT_SECRET_FILE" group:"The key that tokens are signed with" placeholder:"FILE" help:"File that holds the shared secret; a line break at its end does not count."`
-	PublicKey  string  `env:"SOCKETIO_JWT_PUBLIC_KEY" group:"The key that tokens are signed with" placeholder:"FILE" help:"PEM file with the public key, or the certificate, of an issuer."`
-	Alg        string  `env:"SOCKETIO_JWT_ALG" group:"The key that tokens are signed with" placeholder:"ALG" help:"Algorithm that the key is for. Default: HS256 for a secret, otherwise that of the key's kind."`
+	Secret     *string `env:"SOCKETIO_JWT_SECRET" group:"Key" placeholder:"SECRET" help:"Shared secret that signs the tokens, at least 32 bytes. Other users of the machine can see a command line: use the environment or a file."`
+	SecretFile string  `env:"SOCKETIO_JWT_SECRET_FILE" group:"Key" placeholder:"FILE" help:"File that holds the shared secret; a line break at its end is ignored."`
+	PublicKey  string  `env:"SOCKETIO_JWT_PUBLIC_KEY" group:"Key" placeholder:"FILE" help:"PEM file with the public key, or the certificate, of an issuer."`
+	Alg        string  `env:"SOCKETIO_JWT_ALG" group:"Key" placeholder:"ALG" help:"Algorithm that the key is for. Default: HS256 for a secret, otherwise one for the kind of key."`
 
-	Issuer   []string       `env:"SOCKETIO_JWT_ISSUER" group:"What else a token has to be" placeholder:"ISS" help:"Accepted issuer (iss); may be repeated. Needed with --public-key. Without a key, the URL under which the issuer says where its keys are."`
-	Audience []string       `env:"SOCKETIO_JWT_AUDIENCE" group:"What else a token has to be" placeholder:"AUD" help:"Accepted audience (aud); may be repeated. Needed with --public-key, and without a key."`
-	Profile  string         `env:"SOCKETIO_JWT_PROFILE" group:"What else a token has to be" placeholder:"NAME" help:"Shape of the tokens, which keeps those of another kind out: access-token (RFC 9068), id-token (OpenID Connect), auth0, keycloak, cognito-access, cognito-id or firebase. Needs one --issuer and one --audience, which is an API or a client ID, with firebase the project."`
-	Leeway   *time.Duration `env:"SOCKETIO_JWT_LEEWAY" group:"What else a token has to be" placeholder:"10s" help:"How far the issuer's clock may differ from ours, up to 5m. Default: 10s, but none where this program is the issuer."`
+	Issuer   []string       `env:"SOCKETIO_JWT_ISSUER" group:"Rules for tokens" placeholder:"ISS" help:"Accepted issuer (iss); may be repeated. Needed with --public-key. Without a key it is the URL where the issuer publishes its metadata."`
+	Audience []string       `env:"SOCKETIO_JWT_AUDIENCE" group:"Rules for tokens" placeholder:"AUD" help:"Accepted audience (aud); may be repeated. Needed unless the key is a secret."`
+	Profile  string         `env:"SOCKETIO_JWT_PROFILE" group:"Rules for tokens" placeholder:"NAME" help:"Kind of tokens that are accepted: access-token (RFC 9068), id-token (OpenID Connect), auth0, keycloak, cognito-access, cognito-id or firebase. Needs one --issuer and one --audience: an API, a client ID, or the project for firebase."`
+	Leeway   *time.Duration `env:"SOCKETIO_JWT_LEEWAY" group:"Rules for tokens" placeholder:"10s" help:"How far the clock of the issuer may differ from ours, up to 5m. Default: 10s, or none for the development issuer."`
 
-	InsecureNoIssuer   bool `env:"SOCKETIO_JWT_INSECURE_NO_ISSUER" group:"What else a token has to be" help:"With --public-key, accept tokens of whoever else publishes under the same key."`
-	InsecureNoAudience bool `env:"SOCKETIO_JWT_INSECURE_NO_AUDIENCE" group:"What else a token has to be" help:"With --public-key, accept tokens that were made for other services."`
+	InsecureNoIssuer   bool `env:"SOCKETIO_JWT_INSECURE_NO_ISSUER" group:"Rules for tokens" help:"With --public-key, accept tokens of any issuer that uses the key."`
+	InsecureNoAudience bool `env:"SOCKETIO_JWT_INSECURE_NO_AUDIENCE" group:"Rules for tokens" help:"With --public-key, accept tokens made for other services."`
 }
 
 // secret returns the shared secret, from wherever it was given.
@@ -66,7 +66,7 @@ func (t trust) algorithms() []token.Algorithm {
 // key returns the key that was given; given is false when none was. It fails for a
 // --profile that cannot be meant too, before it is said that a key is missing.
 func (t trust) key() (key token.Key, given bool, err error) {
-	if err := t.checkProfile(); err != nil {
+	if err := joined(checkAlgorithm(t.Alg), t.checkProfile()); err != nil {
 		return token.Key{}, false, err
 	}
 	secret, given, err := t.secret()
@@ -100,7 +100,7 @@ func (t trust) checkPublished() error {
 	switch alg := token.Algorithm(t.Alg); alg {
 	case "", token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512, token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519:
 	default:
-		return fmt.Errorf("--alg: issuers publish public keys, and %q is no algorithm for those, as RS256, ES256 and EdDSA are", alg)
+		return fmt.Errorf("--alg %q is not for public keys, and issuers publish only those: use one such as RS256, ES256 or EdDSA", alg)
 	}
 	for i, issuer := range t.Issuer {
 		if slices.Contains(t.Issuer[:i], issuer) {
@@ -131,6 +131,8 @@ var profiles = map[string]func(issuer, audience string) token.Options{
 	"firebase":       func(_, project string) token.Options { return profile.Firebase(project) },
 }
 
+func profileNames() []string { return slices.Sorted(maps.Keys(profiles)) }
+
 // checkProfile returns why --profile cannot be meant.
 func (t trust) checkProfile() error {
 	if t.Profile == "" {
@@ -139,9 +141,9 @@ func (t trust) checkProfile() error {
 	rulesOf, known := profiles[t.Profile]
 	switch {
 	case !known:
-		return fmt.Errorf("--profile: there is none called %q, but %s", t.Profile, strings.Join(slices.Sorted(maps.Keys(profiles)), ", "))
+		return fmt.Errorf("--profile %.32q is not a profile: use one of %s", t.Profile, strings.Join(profileNames(), ", "))
 	case len(t.Issuer) != 1 || len(t.Audience) != 1:
-		return errors.New("--profile needs one --issuer and one --audience")
+		return fmt.Errorf("--profile needs one --issuer and one --audience: there are %d and %d", len(t.Issuer), len(t.Audience))
 	}
 	if issuer := rulesOf(t.Issuer[0], t.Audience[0]).Issuers[0]; issuer != t.Issuer[0] {
 		return fmt.Errorf("--profile %s with this --audience needs --issuer %s", t.Profile, issuer)
@@ -180,11 +182,15 @@ func (t trust) verifier(key token.Key) (*token.Verifier, error) {
 		return nil, err
 	}
 	if t.PublicKey != "" {
-		switch {
-		case len(t.Issuer) == 0 && !t.InsecureNoIssuer:
-			return nil, errors.New("--public-key needs --issuer: otherwise tokens of whoever else publishes under that key are good (--insecure-no-issuer takes that risk)")
-		case len(t.Audience) == 0 && !t.InsecureNoAudience:
-			return nil, errors.New("--public-key needs --audience: otherwise tokens made for other services are good (--insecure-no-audience takes that risk)")
+		var missing []error
+		if len(t.Issuer) == 0 && !t.InsecureNoIssuer {
+			missing = append(missing, errors.New("--public-key needs --issuer: otherwise tokens of other issuers that use that key are accepted (--insecure-no-issuer takes that risk)"))
+		}
+		if len(t.Audience) == 0 && !t.InsecureNoAudience {
+			missing = append(missing, errors.New("--public-key needs --audience: otherwise tokens made for other services are accepted (--insecure-no-audience takes that risk)"))
+		}
+		if err := joined(missing...); err != nil {
+			return nil, err
 		}
 	} else if t.InsecureNoIssuer || t.InsecureNoAudience {
 		return nil, errors.New("--insecure-no-issuer and --insecure-no-audience have no effect without --public-key")

@@ -8,32 +8,42 @@ import (
 	"strings"
 	"time"
 
+	"socketiojwt/auth"
 	"socketiojwt/token"
 )
 
 // verifyCommand says whether a token is good.
 type verifyCommand struct {
 	Token string `arg:"" placeholder:"TOKEN" help:"The token, or - to read it from standard input."`
+	JSON  bool   `name:"json" help:"Print the verdict as JSON."`
 	trust `embed:""`
 }
 
 // Help is shown by --help.
 func (verifyCommand) Help() string {
-	return `The exit code is 0 for a good token, 1 for one that is refused, 2 if it could not be told.
+	return `The exit code is 0 if the token is accepted, 1 if it is refused, 2 if there is no verdict. Without a verdict standard output is empty.
+
+--json prints {"accepted", "reason", "rule", "cause", "algorithm", "key_id", "issuer", "subject", "audience", "expires", "valid_until"}. Reason is that of auth.Reason; it, rule and cause are there for a refused token, the rest for an accepted one that has it. Times are RFC 3339. Rule and cause may change; the rest does not.
 
 Examples:
 
     SOCKETIO_JWT_SECRET=... socketio-jwt token verify - < token.txt
     socketio-jwt token verify - --secret-file secret.txt --audience chat < token.txt
-    socketio-jwt token verify - --issuer https://issuer.example --audience chat < token.txt
-    socketio-jwt token verify - --issuer https://issuer.example --audience 6k3web --profile cognito-access < token.txt
-    socketio-jwt token verify - --public-key issuer.pem --issuer https://issuer.example --audience chat < token.txt`
+    socketio-jwt token verify - --issuer https://issuer.example --audience chat \
+        < token.txt
+    socketio-jwt token verify - --issuer https://issuer.example --audience 6k3web \
+        --profile cognito-access < token.txt
+    socketio-jwt token verify - --public-key issuer.pem \
+        --issuer https://issuer.example --audience chat < token.txt`
 }
 
 // Run prints the verdict.
 func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 	key, given, err := c.key()
 	if err != nil {
+		if short, ok := c.shortSecret(); ok {
+			return c.verifyUnderShort(ctx, t, short, err)
+		}
 		return err
 	}
 	var verifier *token.Verifier
@@ -58,6 +68,9 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 	if errors.Is(err, token.ErrKeysUnavailable) {
 		return err
 	}
+	if c.JSON {
+		return verdictJSON(t, good, err)
+	}
 	if err != nil {
 		fmt.Fprintf(t.out, "REFUSED: %s.\n", ruleBroken(err))
 		fmt.Fprintf(t.out, "  cause: %s\n", printable(err.Error()))
@@ -68,7 +81,7 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 }
 
 func printGood(t terminal, good *token.Token, now time.Time) {
-	fmt.Fprintln(t.out, "GOOD: the signature is right and every rule is kept.")
+	fmt.Fprintln(t.out, "GOOD: the signature is valid and the token keeps every rule.")
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(t.out, "  %-9s %s\n", name, printable(value))
@@ -87,37 +100,44 @@ func printGood(t terminal, good *token.Token, now time.Time) {
 	}
 }
 
-// rules are what a token can break, in the order in which they are checked.
+// rules are what a token can break.
 var rules = []struct {
-	err  error
-	rule string
+	err    error
+	reason auth.Reason
+	rule   string
 }{
-	{token.ErrTooLarge, "it is too long; a token has 16 KiB at most"},
-	{token.ErrMalformed, "it is not a token: three parts of base64url, with strict JSON in the first two"},
-	{token.ErrUnsigned, "it is not signed; every token has to be"},
-	{token.ErrHeader, "its header asks for something that cannot be accepted"},
-	{token.ErrAlgorithm, "its algorithm is not the one that the key is for (--alg)"},
-	{token.ErrKeyNotFound, "it names another key (kid)"},
-	{token.ErrSignature, "the signature does not fit: the token was changed, or another key made it"},
-	{token.ErrClaim, "a claim has the wrong type, is out of range, or is not what is asked for"},
-	{token.ErrClaimMissing, "a claim is missing that has to be there"},
-	{token.ErrType, "it is a token of another type (typ)"},
-	{token.ErrExpired, "it has expired (exp)"},
-	{token.ErrNotYetValid, "its time has not begun (nbf)"},
-	{token.ErrMaxAge, "it is too old (iat)"},
-	{token.ErrIssuer, "its issuer is not accepted (iss, --issuer)"},
-	{token.ErrAudience, "it was made for somebody else (aud, --audience)"},
-	{token.ErrSubject, "it is about somebody else (sub)"},
-	{token.ErrID, "its ID is not accepted (jti)"},
-	{token.ErrNonce, "its nonce is not accepted (nonce)"},
+	{token.ErrTooLarge, auth.ReasonTokenTooLarge, "it is too long; a token has 16 KiB at most"},
+	{token.ErrMalformed, auth.ReasonTokenMalformed, "it is not a token: three parts of base64url, with strict JSON in the first two"},
+	{token.ErrUnsigned, auth.ReasonTokenUnsigned, "it is not signed; every token has to be"},
+	{token.ErrHeader, auth.ReasonTokenHeader, "its header asks for something that cannot be accepted"},
+	{token.ErrAlgorithm, auth.ReasonTokenAlgorithm, "its algorithm is not the one that the key is for (--alg)"},
+	{token.ErrKeyNotFound, auth.ReasonTokenSignature, "it names another key (kid)"},
+	{token.ErrSignature, auth.ReasonTokenSignature, "the signature does not fit: the token was changed, or another key made it"},
+	{token.ErrClaim, auth.ReasonTokenClaim, "a claim has the wrong type, is out of range, or is not what is asked for"},
+	{token.ErrClaimMissing, auth.ReasonTokenClaim, "a claim is missing that has to be there"},
+	{token.ErrType, auth.ReasonTokenType, "it is a token of another type (typ)"},
+	{token.ErrExpired, auth.ReasonTokenExpired, "it has expired (exp)"},
+	{token.ErrNotYetValid, auth.ReasonTokenNotActive, "its time has not begun (nbf)"},
+	{token.ErrMaxAge, auth.ReasonTokenTooOld, "it is too old (iat)"},
+	{token.ErrIssuer, auth.ReasonTokenIssuer, "its issuer is not accepted (iss, --issuer)"},
+	{token.ErrAudience, auth.ReasonTokenAudience, "it was made for somebody else (aud, --audience)"},
+	{token.ErrSubject, auth.ReasonTokenSubject, "it is about somebody else (sub)"},
+	{token.ErrID, auth.ReasonTokenID, "its ID is not accepted (jti)"},
+	{token.ErrNonce, auth.ReasonTokenNonce, "its nonce is not accepted (nonce)"},
 }
 
 // ruleBroken says which rule a token broke.
 func ruleBroken(err error) string {
+	_, rule := broken(err)
+	return rule
+}
+
+// broken returns the reason for a refusal, for programs and in words.
+func broken(err error) (auth.Reason, string) {
 	for _, r := range rules {
 		if errors.Is(err, r.err) {
-			return r.rule
+			return r.reason, r.rule
 		}
 	}
-	return "it could not be verified"
+	return auth.ReasonNotAuthorized, "it could not be verified"
 }

@@ -4,12 +4,24 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/alecthomas/kong"
 )
 
 // versionCommand prints what this program is.
 type versionCommand struct{}
 
-// Run prints the version of the module, the revision it was built from, and what
+// versionFlag is --version, which does what the command does, whatever else is given.
+type versionFlag bool
+
+// BeforeReset prints the version and ends the program.
+func (versionFlag) BeforeReset(app *kong.Kong, t terminal) error {
+	err := versionCommand{}.Run(t)
+	app.Exit(exitGood)
+	return err
+}
+
+// Run prints the version of the module, the revision it was built from, and the protocols
 // it speaks.
 func (versionCommand) Run(t terminal) error {
 	version, revision := "(unknown)", ""
@@ -23,7 +35,7 @@ func (versionCommand) Run(t terminal) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintf(t.out, "socketio-jwt %s%s\n%s %s/%s\nEngine.IO protocol 4, Socket.IO protocol 5\n",
+	_, err := fmt.Fprintf(t.out, "socketio-jwt %s%s\n%s %s/%s\nEngine.IO protocol 4, Socket.IO protocol 5\nEngine.IO protocol 3, Socket.IO protocol 4 (with --eio3)\n",
 		version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

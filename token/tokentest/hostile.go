@@ -20,6 +20,11 @@ type HostileToken struct {
 	Name    string // what is wrong with it, as the name of a subtest
 	Compact string
 	Want    error // the sentinel of package token that the refusal matches
+
+	// Framed says that Compact is the good token with a scheme, quotes or white space
+	// around it. A verifier must refuse it. A server that reads tokens from requests may
+	// remove these, so a test that sends the tokens to a server skips it.
+	Framed bool
 }
 
 // String returns the name.
@@ -60,7 +65,7 @@ func Hostile(t testing.TB, key mint.SigningKey, claims map[string]any, header mi
 			if err != nil {
 				t.Fatalf("tokentest: %s: %v", a.name, err)
 			}
-			all = append(all, HostileToken{a.name, compact, a.want})
+			all = append(all, HostileToken{Name: a.name, Compact: compact, Want: a.want, Framed: a.framed})
 		}
 	}
 	return all
@@ -69,6 +74,7 @@ func Hostile(t testing.TB, key mint.SigningKey, claims map[string]any, header mi
 // attack is a recipe for a hostile token. A nil edit changes nothing.
 type attack struct {
 	name           string
+	framed         bool   // see HostileToken
 	needs          string // the claim without which there is nothing to attack
 	header, claims edit   // of the JSON
 	input          edit   // of the signing input

@@ -1,0 +1,98 @@
+package auth
+
+import (
+	"context"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"time"
+
+	"socketiojwt/socketio"
+)
+
+// A peer decides how often it is refused, so refusals are sampled: of one source, the
+// first refusalBurst are logged and then one every refusalInterval. A source is an IPv4
+// address or an IPv6 network of 64 bits; temporary refusals, which no peer causes by
+// itself, are sampled by their reason instead. Sources share refusalSlots slots, chosen by
+// a random hash, so a peer cannot aim at the slot of another one, and the memory and the
+// rate of the log are bounded for any number of addresses.
+const (
+	refusalSlots    = 256
+	refusalBurst    = 10
+	refusalInterval = 10 * time.Second
+)
+
+// sampler decides which refusals are logged. The zero sampler is not usable. It is safe
+// for concurrent use.
+type sampler struct {
+	seed  maphash.Seed
+	mu    sync.Mutex
+	slots [refusalSlots]refusalSlot
+}
+
+// refusalSlot is a token bucket that counts what it holds back.
+type refusalSlot struct {
+	spent    time.Time // the bucket is full refusalBurst intervals after spent
+	unlogged uint64
+}
+
+func newSampler() *sampler { return &sampler{seed: maphash.MakeSeed()} }
+
+// take reports whether a refusal of the source is to be logged, and if so how many of its
+// slot were not since the last one that was.
+func (s *sampler) take(source string, now time.Time) (logged bool, unlogged uint64) {
+	slot := &s.slots[maphash.String(s.seed, source)%refusalSlots]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if full := now.Add(-refusalBurst * refusalInterval); slot.spent.Before(full) {
+		slot.spent = full
+	}
+	if now.Sub(slot.spent) < refusalInterval {
+		slot.unlogged++
+		return false, 0
+	}
+	slot.spent = slot.spent.Add(refusalInterval)
+	unlogged, slot.unlogged = slot.unlogged, 0
+	return true, unlogged
+}
+
+// sampledBy returns the source of a refusal.
+func sampledBy(remote string, e *Error) string {
+	if e.Temporary {
+		return "temporary " + string(e.Reason)
+	}
+	if network := (&socketio.Handshake{RemoteAddr: remote}).Network(); network.IsValid() {
+		return network.String()
+	}
+	return remote
+}
+
+// logRefusal logs a refusal of a peer at remote: a temporary one at level Warn, a final
+// one at level Info, and those that the sampler holds back at level Debug.
+func (g *Gate) logRefusal(ctx context.Context, message, remote string, e *Error, what ...slog.Attr) {
+	level := slog.LevelInfo
+	if e.Temporary {
+		level = slog.LevelWarn
+	}
+	logged, unlogged := g.sampler.take(sampledBy(remote, e), time.Now())
+	if !logged {
+		level = slog.LevelDebug
+	}
+	if !g.opts.Logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := append(what, slog.String("remote", remote), slog.String("id", e.ID), slog.String("reason", string(e.Reason)),
+		slog.Bool("temporary", e.Temporary), slog.Any("cause", e.Err))
+	if e.subject != "" {
+		attrs = append(attrs, slog.String("subject", e.subject))
+	}
+	if unlogged > 0 {
+		attrs = append(attrs, slog.Uint64("unlogged", unlogged))
+	}
+	g.opts.Logger.LogAttrs(ctx, level, message, attrs...)
+}
+
+// log logs the refusal of a socket.
+func (g *Gate) log(s *socketio.Socket, e *Error) {
+	g.logRefusal(context.Background(), "auth: refused", s.Handshake().RemoteAddr, e, slog.Any("socket", s))
+}

@@ -1,0 +1,160 @@
+// Command migrated is a whole server to copy: what a Node server with socketio-jwt
+// usually does, in Go. Clients and tokens stay as they are.
+//
+//	JWT_SECRET=... ORIGINS=https://app.example.com go run ./examples/migrated
+//
+// Namespace / takes the token in the handshake (socketio-jwt's handshake: true), /admin by
+// the event "authenticate" (handshake: false), and GET /me by the Authorization header.
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+func main() {
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	slog.SetDefault(log)
+	// The first signal asks for an orderly stop, the second one ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	c := config{secret: os.Getenv("JWT_SECRET"), origins: strings.Fields(os.Getenv("ORIGINS")), log: log}
+	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("ADDR"), "localhost:3000"))
+	if err == nil {
+		err = c.serve(ctx, listener)
+	}
+	if err != nil {
+		log.Error("stopped", "error", err)
+		os.Exit(1)
+	}
+}
+
+// config is what differs from one installation to the next.
+type config struct {
+	secret  string   // of at least 32 bytes; for a shorter one see token.Options.InsecureShortSecret
+	origins []string // of the pages, unless this server has their origin
+	log     *slog.Logger
+}
+
+// serve serves until ctx is done, and then stops in order.
+func (c config) serve(ctx context.Context, listener net.Listener) error {
+	io, gate, err := c.sockets()
+	if err != nil {
+		return err
+	}
+	sockets, err := io.Handler()
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", sockets)
+	mux.Handle("GET /me", gate.HTTP(http.HandlerFunc(me)))
+	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	web := socketio.NewHTTPServer(listener.Addr().String(), mux) // with timeouts
+	web.ErrorLog = slog.NewLogLogger(c.log.Handler(), slog.LevelDebug)
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	c.log.Info("serving", "addr", listener.Addr())
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	// Sockets first, because http.Server.Shutdown waits for their polls and does not know
+	// their WebSockets.
+	return errors.Join(err, io.Shutdown(stopping), web.Shutdown(stopping))
+}
+
+// sockets sets up the namespaces.
+func (c config) sockets() (*socketio.Server, *auth.Gate, error) {
+	verifier, err := token.NewVerifier(token.Secret(c.secret), token.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	gate, err := auth.NewGate(verifier, auth.Options{
+		// The auth payload of clients 3 and 4, extraHeaders, and the query of clients 1 and 2.
+		Sources:   []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token")},
+		Timeout:   15 * time.Second, // socketio-jwt's own; the default is 5 s
+		Authorize: user,
+		Logger:    c.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	io, err := socketio.NewServer(socketio.Options{
+		Engine: engineio.Options{Origins: c.origins}, // add AllowEIO3 and Bind for clients 1 and 2
+		Logger: c.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	admin := io.Of("/admin")
+	io.Use(gate.Handshake)
+	admin.Use(gate.Event)
+	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
+		namespace.OnConnect(c.connected)
+		namespace.OnDisconnect(c.disconnected)
+		namespace.Handle("say", socketio.AckFunc(say))
+	}
+	return io, gate, nil
+}
+
+// User is what handlers know of a peer: socket.decoded_token of socketio-jwt, with types.
+type User struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// user returns the user that a verified token is for, or refuses the token.
+func user(_ context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
+	u := User{ID: t.Subject}
+	if err := t.Claim("name", &u.Name); err != nil && !errors.Is(err, token.ErrClaimMissing) {
+		return nil, err
+	}
+	if u.ID == "" {
+		return nil, &auth.Error{Message: "the token has no subject"}
+	}
+	return u, nil
+}
+
+// connected runs for each admitted socket, also when a client is back after its token
+// expired: rooms are joined here, so that it is in them again.
+func (c config) connected(ctx context.Context, s *socketio.Socket) error {
+	u := auth.User(ctx).(User)
+	c.log.InfoContext(ctx, "connected", "socket", s, "user", u.ID, "remote", s.Handshake().RemoteAddr)
+	return s.Join("lobby", "user:"+u.ID)
+}
+
+func (c config) disconnected(ctx context.Context, s *socketio.Socket, reason socketio.Reason) {
+	c.log.InfoContext(ctx, "disconnected", "socket", s, "user", auth.User(ctx).(User).ID, "reason", reason)
+}
+
+// say sends a text to all others in the lobby, and acknowledges it.
+func say(ctx context.Context, s *socketio.Socket, text string) (string, error) {
+	if text == "" || len(text) > 1000 {
+		return "", &socketio.PublicError{Message: "a text has 1 to 1000 bytes"}
+	}
+	return "ok", s.To("lobby").Emit("said", auth.User(ctx).(User).Name, text)
+}
+
+// me is an ordinary route for the same tokens.
+func me(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(auth.User(r.Context()))
+}

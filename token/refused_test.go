@@ -1,0 +1,61 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"socketiojwt/token"
+	"socketiojwt/token/mint"
+)
+
+// RefusedSubject names the subject only if the signature was valid.
+func TestRefusedSubject(t *testing.T) {
+	key, err := mint.Generate(token.HS256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := mint.Generate(token.HS256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := token.NewVerifier(key.Key(), token.Options{Audiences: []string{"chat"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A KeyFunc sees claims that nobody has verified, and may refuse because of them.
+	byKeyFunc, err := token.NewVerifier(token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
+		return token.Key{}, token.ErrExpired
+	}), token.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		verifier *token.Verifier
+		key      mint.SigningKey
+		claims   map[string]any
+		want     error
+		subject  string
+	}{
+		"expired":          {verifier, key, map[string]any{"sub": "ada", "exp": 1, "aud": "chat"}, token.ErrExpired, "ada"},
+		"another audience": {verifier, key, map[string]any{"sub": "ada", "exp": 4102444800, "aud": "mail"}, token.ErrAudience, "ada"},
+		"no subject":       {verifier, key, map[string]any{"exp": 1}, token.ErrExpired, ""},
+		"another key":      {verifier, other, map[string]any{"sub": "ada", "exp": 1}, token.ErrSignature, ""},
+		"a KeyFunc":        {byKeyFunc, key, map[string]any{"sub": "ada", "exp": 1}, token.ErrExpired, ""},
+	} {
+		compact, err := mint.Sign(test.key, test.claims, mint.Header{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = test.verifier.Verify(t.Context(), compact)
+		if !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v, want %v", name, err, test.want)
+		}
+		if got := token.RefusedSubject(err); got != test.subject {
+			t.Errorf("%s: subject %q, want %q", name, got, test.subject)
+		}
+	}
+	if got := token.RefusedSubject(nil); got != "" {
+		t.Errorf("no error: subject %q", got)
+	}
+}
