@@ -339,8 +339,9 @@ func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
 		adapters.add("made " + l.Namespace())
 		return closingAdapter{l, func() { adapters.add("closed " + l.Namespace()) }}, nil
 	}}
+	var rule *socketio.Namespace
 	bubble(t, opts, func(io *socketio.Server) {
-		rule := io.OfPattern(regexp.MustCompile(`/d\d+`))
+		rule = io.OfPattern(regexp.MustCompile(`/d\d+`))
 		rule.Use(func(ctx context.Context, s *socketio.Socket) error {
 			if n := s.Namespace(); n.Name() != "/d1" || len(n.Sockets()) > 1 {
 				t.Errorf("%s has %d sockets", n.Name(), len(n.Sockets()))
@@ -377,8 +378,8 @@ func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
 		}
 		_ = conn.Send([]byte(`0/d1,{"wait":1}`))
 		synctest.Wait()
-		if f.io.Lookup("/d1") != nil {
-			t.Error("listed before anybody is in")
+		if err := rule.Emit("news"); err != nil || f.io.Lookup("/d1") != nil || len(adapters.all()) > 0 {
+			t.Errorf("before anybody is in: %v, listed %t, adapters %q", err, f.io.Lookup("/d1") != nil, adapters.all())
 		}
 		refuse.Store(false)
 		p := f.dial(sockettest.Options{Namespace: "/d1"})
