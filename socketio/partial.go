@@ -101,7 +101,7 @@ func (c *conn) MessageHead(head []byte, binary bool) bool {
 	switch {
 	case err != nil:
 	case p.Type == packet.Connect && !p.HasAck:
-		p.TooLarge = true
+		p.TooLarge, p.Payload, p.Query = true, nil, "" // or a token would be cut short
 		c.connect(p)
 		return true
 	case p.Type == packet.Event:

@@ -42,7 +42,8 @@ func newApp(o options) (*app, error) {
 			PingInterval:      o.heartbeat,
 			PingTimeout:       5 * o.heartbeat,
 		},
-		Logger: o.log,
+		ConnectTimeout: long, // some tests hold sockets, on a busy machine too
+		Logger:         o.log,
 	}
 	var sources []auth.Source // the usual ones
 	if o.eio3 {

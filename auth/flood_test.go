@@ -1,0 +1,182 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// dialFrom dials from an address of the loopback network.
+func dialFrom(ip string) func(context.Context, string, string) (net.Conn, error) {
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+	return dialer.DialContext
+}
+
+// serveTCP serves "/", which is open, and "/admin", behind a gate in event mode, and
+// returns the URL.
+func serveTCP(t *testing.T, opts socketio.Options, gate auth.Options) string {
+	t.Helper()
+	io, err := socketio.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := auth.NewGate(verifier(t), gate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Open()
+	io.Of("/admin").Use(g.Event)
+	handler, err := io.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(handler)
+	t.Cleanup(func() { _ = io.Close(); web.Close() })
+	return web.URL
+}
+
+// While one address opens connections that never authenticate, as many as it can,
+// every login of another address comes in; also when the flood is admitted to a
+// namespace that is open, so that its connections are not new.
+func TestFloodOfOneAddress(t *testing.T) {
+	for name, first := range map[string]string{"new connections": "/admin", "by way of an open namespace": "/"} {
+		t.Run(name, func(t *testing.T) {
+			const room, attempts, honest = 200, 2000, 40
+			url := serveTCP(t, socketio.Options{Engine: engineio.Options{MaxNewPerAddress: 50}},
+				auth.Options{MaxHeld: room, MaxHeldPerAddress: 50, Timeout: 30 * time.Second})
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			ctx, stop := context.WithCancel(ctx)
+
+			var left, refused atomic.Int64
+			left.Store(attempts)
+			var flooding sync.WaitGroup
+			for range 8 {
+				flooding.Go(func() {
+					for left.Add(-1) >= 0 && ctx.Err() == nil {
+						p, err := sockettest.Dial(ctx, url, sockettest.Options{Namespace: first, NetDial: dialFrom("127.0.0.2")})
+						if err == nil && first == "/" {
+							_, err = p.Join(ctx, "/admin", nil)
+						}
+						if err != nil {
+							refused.Add(1)
+						}
+						if p != nil { // it stays until the test ends
+							context.AfterFunc(ctx, func() { _ = p.Close() })
+						}
+					}
+				})
+			}
+			for refused.Load() < 100 && ctx.Err() == nil { // the flood has what it can have
+				time.Sleep(time.Millisecond)
+			}
+			for i := range honest {
+				if err := login(ctx, url, "127.0.0.3"); err != nil {
+					t.Errorf("login %d: %v", i, err)
+				}
+			}
+			stop()
+			flooding.Wait()
+		})
+	}
+}
+
+// login comes in by two round trips, and leaves.
+func login(ctx context.Context, url, ip string) error {
+	p, err := sockettest.Dial(ctx, url, sockettest.Options{Namespace: "/admin", NetDial: dialFrom(ip)})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.Close() }()
+	if err := p.Emit("authenticate", bearing(sign(nil))); err != nil {
+		return err
+	}
+	_, err = p.Expect(ctx, "authenticated")
+	return err
+}
+
+// Tokens that were refused count for their address, and the address has room again
+// after a while. Logins that succeed do not count.
+func TestRefusedTokensOfAnAddress(t *testing.T) {
+	url := serveTCP(t, socketio.Options{Engine: engineio.Options{MaxNewPerAddress: 10}}, auth.Options{Grace: -1})
+	guess := func(ip string) error {
+		p, err := sockettest.Dial(t.Context(), url, sockettest.Options{Namespace: "/admin", NetDial: dialFrom(ip)})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = p.Close() }()
+		_ = p.Emit("authenticate", bearing("junk"))
+		return p.Ended(t.Context())
+	}
+	var refused *engineio.RefusedError
+	guesses := 0
+	for ; guesses < 100 && !errors.As(guess("127.0.0.2"), &refused); guesses++ {
+	}
+	if refused == nil || refused.Status != 503 || guesses < 9 {
+		t.Errorf("%v after %d guesses, want 503 after about 10", refused, guesses)
+	}
+	for i := range 50 {
+		if err := login(t.Context(), url, "127.0.0.3"); err != nil {
+			t.Fatalf("login %d: %v", i, err)
+		}
+	}
+}
+
+// What a peer hears whose token is too large, wherever it shows it: the same words, for
+// good, and the limit is in our log only.
+func TestTokenTooLarge(t *testing.T) {
+	for _, size := range []int{17_000, 60_000, 100_000, 900_000, 2_000_000} {
+		large := strings.Repeat("x", size)
+		for _, event := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d bytes, event mode %t", size, event), func(t *testing.T) {
+				bubble(t, setup{event: event}, func(f *fixture) {
+					var told refusal
+					if event {
+						p := f.dial(sockettest.Options{})
+						f.emit(p, "authenticate", bearing(large))
+						told, _ = f.unauthorized(p)
+						f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+					} else {
+						told = f.refused(sockettest.Options{Auth: bearing(large)})
+					}
+					if told.Message != "token too large" || told.Code != "invalid_token" || told.Reason != "token_too_large" {
+						t.Errorf("told %+v", told)
+					}
+					if log := f.log.String(); !strings.Contains(log, "MaxAuthPayload") && !strings.Contains(log, "16384") {
+						t.Errorf("the log says nothing of a limit: %s", log)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A guest whose token is too large is refused, and not admitted as one without a token.
+func TestGuestWithATokenTooLarge(t *testing.T) {
+	for _, event := range []bool{false, true} {
+		bubble(t, setup{event: event, gate: auth.Options{Guests: true}}, func(f *fixture) {
+			large := json.RawMessage(`{"token":"` + strings.Repeat("x", 100_000) + `"}`)
+			if told := f.refused(sockettest.Options{Auth: large}); told.Reason != "token_too_large" {
+				t.Errorf("told %+v", told)
+			}
+			p := f.dial(sockettest.Options{})
+			f.emit(p, "authenticate", large)
+			if told, _ := f.unauthorized(p); told.Reason != "token_too_large" {
+				t.Errorf("as a guest: told %+v", told)
+			}
+		})
+	}
+}

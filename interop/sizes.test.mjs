@@ -1,0 +1,61 @@
+// Tokens of every size: one that is too large is refused for good, in words, wherever it is shown; and its client stays away.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { allVersions, dial, isOld, limit, mint, patience, pause, startServer } from "./harness.mjs";
+
+let server;
+before(async () => { server = await startServer(["-eio3"]); });
+after(() => server?.stop());
+
+const KB = 1000;
+const sizes = [8 * KB, 15 * KB, 17 * KB, 60 * KB, 100 * KB, 2000 * KB];
+const fits = (size) => size <= 16 << 10;
+
+// sized makes a good token of that many bytes, or up to three fewer.
+function sized(size) {
+  const padded = (n) => mint({ pad: "x".repeat(n) });
+  const token = padded(Math.floor((size - padded(0).length) * 3 / 4));
+  assert.ok(size - token.length >= 0 && size - token.length < 4, `${token.length} bytes`);
+  return token;
+}
+
+const places = {
+  "the auth payload": { can: (io) => !isOld(io), namespace: "/", options: (token) => ({ auth: { token } }) },
+  authenticate: { can: () => true, namespace: "/admin-second", options: () => ({}), event: true },
+  Authorization: { can: () => true, namespace: "/", options: (token) => ({ extraHeaders: { Authorization: `Bearer ${token}` } }), byHTTP: true },
+  "the query": { can: () => true, namespace: "/", options: (token) => ({ query: { token } }), byHTTP: true },
+};
+
+// outcome resolves with how a client fares that may come back.
+const outcome = (socket, { event, byHTTP }, token) => new Promise((resolve, reject) => {
+  const timer = setTimeout(() => reject(new Error("no answer")), patience);
+  const end = (what) => { clearTimeout(timer); resolve(what); };
+  const told = (error) => ({ message: error.message, reason: (error.data ?? error).reason });
+  socket.on("connect", () => { if (event) socket.emit("authenticate", { token }); });
+  socket.on("welcome", () => end("admitted"));
+  socket.on("unauthorized", (error) => { socket.on("disconnect", (reason) => end({ ...told(error), left: reason })); });
+  // An old client hears the refusal of "/", where it knocks unasked, in every namespace.
+  socket.on("error", (error) => { if (!event && error.message) end(error.reason ? told(error) : "failed"); });
+  socket.on("connect_error", (error) => { if (!event) end(error.data ? told(error) : "failed"); });
+});
+
+for (const version of ["4.8.4", "2.5.0"]) for (const transport of ["polling", "websocket"]) describe(`${version} by ${transport}`, () => {
+  const io = allVersions[version];
+  for (const [name, place] of Object.entries(places)) if (place.can(io)) for (const size of sizes) {
+    test(`${size / KB} KB in ${name}`, limit, async (t) => {
+      const token = sized(size);
+      const socket = dial(t, io, server.url, place.namespace, { transports: [transport], reconnection: true, reconnectionDelay: 100, ...place.options(token) });
+      let again = 0;
+      socket.io.on("reconnect_attempt", () => again++);
+      const got = await outcome(socket, place, token);
+      if (fits(size)) return assert.equal(got, "admitted");
+      // net/http refuses such a header (431) before there is anything of ours.
+      if (place.byHTTP && size > 1000 * KB) return assert.equal(got, "failed");
+      const told = { message: "token too large", reason: "token_too_large" };
+      assert.deepEqual(got, place.event ? { ...told, left: "io server disconnect" } : told);
+      await pause(1000); // ten times as long as it waits to come back
+      assert.equal(again, 0, "it has come back");
+      assert.equal(socket.connected, false);
+    });
+  }
+});

@@ -1,0 +1,405 @@
+package socketio_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// Until its first admission one bound covers a connection, whatever it does.
+func TestConnectTimeoutLastsUntilAdmission(t *testing.T) {
+	bubble(t, socketio.Options{MaxRefused: 100}, func(io *socketio.Server) {
+		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
+			time.AfterFunc(10*time.Second, func() { _ = s.Refuse(errors.New("no")) })
+			return s.Hold(socketio.HoldOptions{})
+		})
+		io.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+	}, func(f *fixture) {
+		for name, packets := range map[string][]string{
+			"held and refused": {"0/held,"},
+			"held and gone":    {"0/held,", "1/held,"},
+			"refused":          {"0/no,"},
+		} {
+			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			go func() {
+				for {
+					if _, _, err := conn.Receive(f.ctx); err != nil {
+						return
+					}
+				}
+			}()
+			for time.Since(began) < time.Hour {
+				if packets[0] == "0/held," && len(packets) == 1 { // once in 11 s: a second CONNECT breaks the protocol
+					time.Sleep(10 * time.Second)
+				}
+				for _, packet := range packets {
+					err = conn.Send([]byte(packet))
+					time.Sleep(time.Second)
+				}
+				if err != nil {
+					break
+				}
+			}
+			if took := time.Since(began); took < 45*time.Second || took > 57*time.Second {
+				t.Errorf("%s: closed after %v, want 45 s", name, took)
+			}
+			_ = conn.Close()
+		}
+	})
+}
+
+// The first admission ends that bound, for sockets that are held on the connection too.
+func TestConnectTimeoutEndsWithTheFirstAdmission(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Namespace: "/held"})
+		time.Sleep(40 * time.Second)
+		if _, err := p.Join(f.ctx, "/", nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if err := p.Emit("still here"); err != nil {
+			t.Errorf("closed: %v", err)
+		}
+	})
+}
+
+// An auth payload that is too large is refused for good by CONNECT_ERROR, with or
+// without middleware, before and after the first admission, and leaves the other
+// namespaces alone.
+func TestAuthPayloadTooLarge(t *testing.T) {
+	var seen record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/open").Open()
+		io.Of("/gate").Use(func(_ context.Context, s *socketio.Socket) error {
+			h := s.Handshake()
+			seen.add(map[bool]string{true: "too large", false: "fits"}[h.TooLarge])
+			if h.TooLarge && h.Auth != nil {
+				t.Error("it has an auth payload too")
+			}
+			if h.TooLarge {
+				return &socketio.ConnectError{Message: "from the gate"}
+			}
+			return nil
+		})
+		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
+			time.AfterFunc(time.Second, func() { _ = s.Admit() })
+			return s.Hold(socketio.HoldOptions{})
+		})
+	}, func(f *fixture) {
+		for _, admitted := range []bool{false, true} {
+			for _, size := range []int{50 << 10, 64 << 10, 100_000, 900_000, 2_000_000} {
+				for name, want := range map[string]string{"/open": "payload too large", "/gate": "from the gate"} {
+					auth := json.RawMessage(`{"token":"` + strings.Repeat("x", size) + `"}`)
+					var err error
+					if admitted {
+						p := f.dial(sockettest.Options{})
+						if _, err = p.Join(f.ctx, name, auth); p.Emit("still here") != nil {
+							t.Errorf("%s: %d bytes close the connection", name, size)
+						}
+					} else {
+						_, err = sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{Namespace: name, Auth: auth}))
+					}
+					var refusal *socketio.ConnectError
+					if size == 50<<10 {
+						if err != nil {
+							t.Errorf("%s: %d bytes: %v, want it admitted", name, size, err)
+						}
+					} else if !errors.As(err, &refusal) || refusal.Message != want {
+						t.Errorf("%s: %d bytes: %v, want %q", name, size, err, want)
+					}
+				}
+			}
+		}
+		p := f.dial(sockettest.Options{Namespace: "/held", Auth: json.RawMessage(`{"token":"` + strings.Repeat("x", 100_000) + `"}`)})
+		f.ended(p, sockettest.ErrDisconnected)
+		if got := seen.all(); !slices.Contains(got, "fits") || !slices.Contains(got, "too large") {
+			t.Errorf("the gate saw %q", got)
+		}
+	})
+}
+
+// The header and URL of the first request are dropped when they are too large, and the
+// handshake says so.
+func TestFirstRequestTooLarge(t *testing.T) {
+	for name, c := range map[string]struct {
+		act
+		tooLarge bool
+	}{
+		"a header":               {act{header: "X: " + strings.Repeat("x", 33<<10) + "\r\n"}, true},
+		"a header below it":      {act{header: "X: " + strings.Repeat("x", 30<<10) + "\r\n"}, false},
+		"many headers":           {act{header: strings.Repeat("X: y\r\n", 1000)}, true},
+		"a query":                {act{query: "&q=" + strings.Repeat("q", 33<<10)}, true},
+		"a path":                 {act{path: strings.Repeat("p", 2000)}, true},
+		"a path below its limit": {act{path: strings.Repeat("p", 1000)}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var h *socketio.Handshake
+			bubble(t, socketio.Options{}, func(io *socketio.Server) {
+				io.Open()
+				io.Use(func(_ context.Context, s *socketio.Socket) error { h = s.Handshake(); return nil })
+			}, func(f *fixture) {
+				c.act.frames = [][]byte{text("40")}
+				f.act(c.act)
+				synctest.Wait()
+				if h == nil || h.TooLarge != c.tooLarge || c.tooLarge && (h.Header != nil || len(h.Query()) > 0 || len(h.Path) > 1<<10) {
+					t.Errorf("%+v, too large %t", h, h.TooLarge)
+				}
+				if n := len(f.io.Sockets()); n != 1 {
+					t.Errorf("%d sockets, want one: nothing looks for credentials", n)
+				}
+			})
+		})
+	}
+}
+
+// An event that is intercepted is handed on without its arguments when it is too large;
+// any other closes the connection.
+func TestInterceptedEventTooLarge(t *testing.T) {
+	var seen record
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			err := s.Intercept("authenticate", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+				if e.TooLarge() != (e.Len() == 0) || e.TooLarge() == (e.Scan(new(any)) == nil) {
+					t.Errorf("too large %t, %d arguments", e.TooLarge(), e.Len())
+				}
+				seen.add(map[bool]string{true: "too large", false: "fits"}[e.TooLarge()])
+				return e.Ack("heard")
+			})
+			if err != nil {
+				return err
+			}
+			return s.Hold(socketio.HoldOptions{})
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for _, size := range []int{10, 50_000, 100_000, 2_000_000} {
+			if _, err := p.EmitWithAck(f.ctx, "authenticate", strings.Repeat("x", size)); err != nil {
+				t.Fatalf("%d bytes: %v", size, err)
+			}
+		}
+		if got := seen.all(); !slices.Equal(got, []string{"fits", "fits", "too large", "too large"}) {
+			t.Errorf("seen %q", got)
+		}
+		_ = p.Emit("say", strings.Repeat("x", 100_000))
+		f.ended(p, sockettest.ErrClosed)
+	})
+}
+
+// Namespaces that send the same auth payload at once are charged for it once, or a
+// client with a large token could not open many.
+func TestSameAuthPayloadIsChargedOnce(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.OfPattern(regexp.MustCompile(`/d\d+`)).Use(func(ctx context.Context, s *socketio.Socket) error {
+			if h := s.Handshake(); h.TooLarge || len(h.Auth) < 15_000 {
+				t.Errorf("too large %t, %d bytes", h.TooLarge, len(h.Auth))
+			}
+			time.Sleep(time.Second)
+			return nil
+		})
+	}, func(f *fixture) {
+		conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		for _, n := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
+			_ = conn.Send([]byte("0/d" + n + `,{"token":"` + strings.Repeat("x", 15_000) + `"}`))
+		}
+		time.Sleep(5 * time.Second)
+		for _, n := range []string{"1", "8"} {
+			if ns := f.io.Lookup("/d" + n); ns == nil || len(ns.Sockets()) != 1 {
+				t.Errorf("/d%s was not joined", n)
+			}
+		}
+		if most := f.io.MostKept(); most > 20_000 {
+			t.Errorf("%d bytes are still charged", most)
+		}
+	})
+}
+
+// When all connections without an admission together keep too much, new ones are
+// answered 503, and those there are may not send more; admitted ones are not concerned.
+func TestMaxHeldBytes(t *testing.T) {
+	bubble(t, socketio.Options{MaxHeldBytes: 20_000}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
+	}, func(f *fixture) {
+		in := f.dial(sockettest.Options{})
+		held := f.dial(sockettest.Options{Namespace: "/held"})
+		if err := held.Emit("x", strings.Repeat("x", 15_000)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		more := f.dial(sockettest.Options{Namespace: "/held"})
+		_ = more.Emit("x", strings.Repeat("x", 5000))
+		f.ended(more, sockettest.ErrClosed)
+		_ = more.Close()
+		synctest.Wait()
+		if err := held.Emit("x", strings.Repeat("x", 20_000-f.io.MostKept()-300)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if status := f.status("/socket.io/?EIO=4&transport=polling"); status != 503 {
+			t.Errorf("status %d", status)
+		}
+		if err := in.Emit("x", strings.Repeat("x", 50_000)); err != nil {
+			t.Error(err)
+		}
+		f.nothing(in)
+		_ = held.Close()
+		synctest.Wait()
+		if status := f.status("/socket.io/?EIO=4&transport=polling"); status != 200 {
+			t.Errorf("once there is room: status %d", status)
+		}
+	})
+}
+
+// A binary packet is bounded in all, with what waits, also once a socket is admitted.
+func TestBinaryPacketsAreBoundedInAll(t *testing.T) {
+	for _, n := range []int{4, 5} {
+		var got record
+		bubble(t, socketio.Options{MaxInbox: 50_000}, func(io *socketio.Server) {
+			io.Open()
+			io.Handle("x", func(context.Context, *socketio.Socket, *socketio.Event) error { got.add("x"); return nil })
+		}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			args := []any{}
+			for range n {
+				args = append(args, make([]byte, 10_000))
+			}
+			_ = p.Emit("x", args...)
+			if n == 4 {
+				if got := got.all(); len(got) != 1 {
+					t.Errorf("%d attachments: handled %d times", n, len(got))
+				}
+				return
+			}
+			f.ended(p, sockettest.ErrClosed)
+		})
+	}
+}
+
+// For a held socket what a binary packet has so far counts with its early events.
+func TestBinaryPacketsOfHeldSockets(t *testing.T) {
+	for size, closed := range map[int]bool{5000: false, 9000: true} {
+		bubble(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open()
+			io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
+				return s.Hold(socketio.HoldOptions{Bytes: 10_000})
+			})
+		}, func(f *fixture) {
+			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			for _, packet := range []string{"0", "0/held,"} {
+				_ = conn.Send([]byte(packet))
+				_, _, _ = conn.Receive(f.ctx)
+			}
+			_ = conn.Send([]byte(`2/held,["early","` + strings.Repeat("x", 2000) + `"]`))
+			_ = conn.Send([]byte(`52-/held,["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`))
+			_ = conn.SendBinary(make([]byte, size))
+			ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+			defer cancel()
+			if _, _, err := conn.Receive(ctx); (ctx.Err() == nil) != closed {
+				t.Errorf("%d bytes: %v", size, err)
+			}
+		})
+	}
+}
+
+// A dynamic namespace is listed and gets its adapter with its first admitted socket,
+// and middleware can use it before. When the last one is gone both are, though others
+// still ask to come in.
+func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
+	var adapters record
+	var refuse atomic.Bool
+	refuse.Store(true)
+	opts := socketio.Options{MaxRefused: 1000, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
+		adapters.add("made " + l.Namespace())
+		return closingAdapter{l, func() { adapters.add("closed " + l.Namespace()) }}, nil
+	}}
+	var rule *socketio.Namespace
+	bubble(t, opts, func(io *socketio.Server) {
+		rule = io.OfPattern(regexp.MustCompile(`/d\d+`))
+		rule.Use(func(ctx context.Context, s *socketio.Socket) error {
+			if n := s.Namespace(); n.Name() != "/d1" || len(n.Sockets()) > 1 {
+				t.Errorf("%s has %d sockets", n.Name(), len(n.Sockets()))
+			}
+			switch string(s.Handshake().Auth) {
+			case `{"ask":1}`:
+				infos, err := s.Namespace().FetchSockets(ctx)
+				if err != nil || len(infos) != 0 {
+					t.Errorf("FetchSockets: %v, %v", infos, err)
+				}
+			case `{"wait":1}`:
+				<-ctx.Done()
+			}
+			if refuse.Load() {
+				return errors.New("no")
+			}
+			return nil
+		})
+	}, func(f *fixture) {
+		adapters.lines = nil // that of "/"
+		f.refused(sockettest.Options{Namespace: "/d1"})
+		if got := adapters.all(); len(got) > 0 || f.io.Lookup("/d1") != nil {
+			t.Errorf("refused: %q", got)
+		}
+		f.refused(sockettest.Options{Namespace: "/d1", Auth: json.RawMessage(`{"ask":1}`)})
+		if got := adapters.all(); !slices.Equal(got, []string{"made /d1", "closed /d1"}) {
+			t.Errorf("refused, having asked: %q", got)
+		}
+		adapters.lines = nil
+
+		conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Send([]byte(`0/d1,{"wait":1}`))
+		synctest.Wait()
+		if err := rule.Emit("news"); err != nil || f.io.Lookup("/d1") != nil || len(adapters.all()) > 0 {
+			t.Errorf("before anybody is in: %v, listed %t, adapters %q", err, f.io.Lookup("/d1") != nil, adapters.all())
+		}
+		refuse.Store(false)
+		p := f.dial(sockettest.Options{Namespace: "/d1"})
+		if n := f.io.Lookup("/d1"); n == nil || len(n.Sockets()) != 1 {
+			t.Error("not listed")
+		}
+		_ = p.Close()
+		synctest.Wait()
+		if got := adapters.all(); !slices.Equal(got, []string{"made /d1", "closed /d1"}) || f.io.Lookup("/d1") != nil {
+			t.Errorf("after the last one: %q, listed %t", got, f.io.Lookup("/d1") != nil)
+		}
+		again := f.dial(sockettest.Options{Namespace: "/d1"})
+		if n := f.io.Lookup("/d1"); n == nil || len(n.Sockets()) != 1 {
+			t.Error("not listed again")
+		}
+		_ = again.Close()
+		_ = conn.Close()
+		synctest.Wait()
+		if got := adapters.all(); len(got) != 4 || f.io.Remains() != "" {
+			t.Errorf("%q, left %s", got, f.io.Remains())
+		}
+	})
+}
