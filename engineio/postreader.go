@@ -28,7 +28,7 @@ func (b *postReader) fill(limit int) error {
 	return err
 }
 
-// tooLong is what a body is refused with whose head nobody takes.
+// tooLong returns the error for a packet whose head the Conn does not take.
 func (b *postReader) tooLong() error { return &http.MaxBytesError{Limit: int64(b.session.room())} }
 
 // packets hands the packets of a payload of revision 4 over, one after the other.

@@ -42,7 +42,8 @@
 // # Limits
 //
 // Whatever a peer can make the server keep has a bound in [Options], with what
-// happens when it is reached; but the header and URL of the first request, kept
-// until the first namespace is joined, have that of http.Server.MaxHeaderBytes.
+// happens when it is reached. Until a socket of a connection is admitted, that is
+// Options.MaxNewBytes for everything together, and Engine.MaxNewPerAddress bounds
+// such connections of one address.
 // There is one node, or an [Adapter].
 package socketio

@@ -38,6 +38,7 @@ func main() {
 
 func run(kind string, alg token.Algorithm, withDebug bool) error {
 	var opts socketio.Options
+	opts.Engine.MaxNewPerAddress = -1 // the load comes from one address
 	if kind == "event" {
 		opts.MaxPendingAcks = 8 // or each refused token would wait for its acknowledgement
 	}

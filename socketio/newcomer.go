@@ -1,0 +1,72 @@
+package socketio
+
+import "time"
+
+// This file is what a connection may have until its first socket is admitted: time,
+// room in the ledger, and failures.
+
+// setTimer lets the time run in which the first socket must be admitted, and then
+// that in which a namespace must be joined while none is. The caller holds mu.
+func (c *conn) setTimer() {
+	joined := c.admitted && len(c.sockets) > len(c.waiting)+c.connecting
+	switch {
+	case c.timer == nil && !joined && !c.closed:
+		var timer *time.Timer
+		timer = time.AfterFunc(c.server.opts.ConnectTimeout, func() { c.overdue(&timer) })
+		c.timer = timer
+	case c.timer != nil && (joined || c.closed):
+		c.timer.Stop()
+		c.timer = nil
+	}
+}
+
+// overdue closes the connection unless its timer, which has run, was stopped too late.
+func (c *conn) overdue(timer **time.Timer) {
+	c.mu.Lock()
+	due := c.timer == *timer
+	c.mu.Unlock()
+	if due {
+		c.violation("no namespace joined in time")
+	}
+}
+
+// accept notes that a socket is admitted, and keeps more for the peer from now on. The
+// caller holds the socket's mu.
+func (c *conn) accept() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.admitted {
+		c.admitted = true
+		c.ledger.admit()
+		c.setTimer()
+	}
+}
+
+// blame counts a failure for the peer's address.
+func (c *conn) blame() {
+	c.mu.Lock()
+	c.blamed = true
+	c.mu.Unlock()
+	c.session.CountFailure()
+}
+
+// excuse makes the connection's end no failure of the peer.
+func (c *conn) excuse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.blamed = true
+}
+
+// charged reports whether the ledger has taken a charge, and otherwise closes the
+// connection.
+func (c *conn) charged(result charged, what string) bool {
+	switch result {
+	case tooMuch:
+		c.violation(what)
+	case overload:
+		c.excuse()
+		c.server.opts.Logger.Debug("socketio: connection closed", "why", "Options.MaxHeldBytes is reached", "remote", c.session.RemoteAddr())
+		c.close(ReasonForcedServerClose, nil)
+	}
+	return result == taken
+}
