@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // polling is the state of a session whose transport is HTTP long-polling. The
@@ -13,7 +14,8 @@ import (
 type polling struct {
 	queue   []*Message
 	queued  int
-	waiting *poll // the GET that waits for something to answer it with
+	moved   time.Duration // when the peer took something last, or the queue began
+	waiting *poll         // the GET that waits for something to answer it with
 	post    post
 	posted  sync.Cond // signalled when post becomes noPost, and at the session's end
 
@@ -51,6 +53,9 @@ func (s *Session) push(m *Message) error {
 	if p.queued > 0 && p.queued+size > s.srv.opts.MaxOutbound {
 		s.end(SlowPeer)
 		return ErrSlow
+	}
+	if len(p.queue) == 0 {
+		p.moved = s.srv.now()
 	}
 	p.queue = append(p.queue, m)
 	p.queued += size
@@ -121,11 +126,23 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters
 			s.srv.refuse(w, r, a.refusal)
 		} else if err := s.srv.writePackets(w, r, p, s.encoding, a.packets...); err != nil {
 			s.Abort(TransportError)
+		} else {
+			s.polled()
 		}
 	case <-r.Context().Done():
 		// What the answer may have taken out of the queue meanwhile is lost,
 		// and with it the order of messages.
 		s.Abort(TransportError)
+	}
+}
+
+// polled notes that the response of a poll has been written. What came meanwhile
+// could not be taken before.
+func (s *Session) polled() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.polling != nil {
+		s.polling.moved = s.srv.now()
 	}
 }
 
