@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -237,7 +238,7 @@ func (s *Session) deliverPost(p *polling, payload []byte, asked parameters, isBy
 	s.mu.Unlock()
 	limit := s.srv.opts.MaxPackets
 	if s.encoding == encoding4 {
-		return readPayload(payload, limit, s.receive)
+		return readPayload(payload, limit, s.receiveInTurns())
 	}
 	if asked.callback != "" {
 		var err error
@@ -245,7 +246,22 @@ func (s *Session) deliverPost(p *polling, payload []byte, asked parameters, isBy
 			return err
 		}
 	}
-	return readPayload3(payload, isBytes, limit, s.receive)
+	return readPayload3(payload, isBytes, limit, s.receiveInTurns())
+}
+
+// packetsInTurn is how many packets of a POST are taken before the goroutines of
+// others run, as input.wait lets them.
+const packetsInTurn = 256
+
+// receiveInTurns returns receive for the packets of one POST.
+func (s *Session) receiveInTurns() func(packet) error {
+	n := 0
+	return func(p packet) error {
+		if n++; n%packetsInTurn == 0 {
+			runtime.Gosched()
+		}
+		return s.receive(p)
+	}
 }
 
 // endPost lets the next POST in, or the WebSocket that waits for this one to

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"socketiojwt/engineio"
 	"socketiojwt/socketio/internal/packet"
@@ -252,7 +253,7 @@ func (s *Socket) runIntercepts() {
 		if !held {
 			s.giveBack(e.size)
 		}
-		h, ctx := k.handler(e.name), s.ctx
+		h, ctx, more := k.handler(e.name), s.ctx, len(k.inbox) > 0
 		s.mu.Unlock()
 		s.guard(func() {
 			if held {
@@ -260,6 +261,9 @@ func (s *Socket) runIntercepts() {
 			}
 			s.intercepted(ctx, h, e)
 		}, func() { go s.runIntercepts() })
+		if more {
+			runtime.Gosched() // as work does
+		}
 	}
 }
 
