@@ -99,8 +99,9 @@ type Options struct {
 	// Now tells the time by which leases end: that of token.Options.Now. Zero means
 	// time.Now.
 	Now func() time.Time
-	// Logger hears of each refusal, at level Info, and of panics in hooks. Zero
-	// means that nobody does.
+	// Logger receives each refusal, at level Info, and panics in hooks. In an outage, such
+	// as one of an issuer's, it receives its beginning and its end, and the refusals at
+	// level Debug. Zero discards.
 	Logger *slog.Logger
 }
 
@@ -110,6 +111,8 @@ type Gate struct {
 	verifier *token.Verifier
 	opts     Options // complete
 	held     held
+	needs    socketio.Dependency
+	outage   outage
 	cookies  sync.Once // warns that cookies are not looked at
 }
 
@@ -123,7 +126,7 @@ func NewGate(verifier *token.Verifier, opts Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{verifier: verifier, opts: opts}, nil
+	return &Gate{verifier: verifier, opts: opts, needs: needs(verifier, opts)}, nil
 }
 
 // withDefaults returns a copy of o that shares no memory with it, complete and

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"socketiojwt/socketio"
 	"socketiojwt/token"
@@ -28,6 +30,12 @@ type Error struct {
 	// Temporary closes the transport, so that the JavaScript client comes back by
 	// itself; otherwise it stays away.
 	Temporary bool
+	// RetryAfter is how long the transport stays open after a temporary refusal, which is
+	// what keeps the JavaScript client away for that long. It is told in whole seconds.
+	// Zero closes the transport at once. The gate's own refusals have zero, except while
+	// keys are unavailable: then it is a random while, which grows with the outage, within
+	// Options.Timeout.
+	RetryAfter time.Duration
 	// Err is the cause, for the log and for OnRefuse alone. May be nil.
 	Err error
 }
@@ -230,6 +238,9 @@ type told struct {
 	Type    string `json:"type"`
 	Reason  Reason `json:"reason"`
 	ID      string `json:"id"`
+
+	Temporary  bool `json:"temporary,omitzero"`
+	RetryAfter int  `json:"retryAfter,omitzero"` // seconds
 }
 
 // toldByEvent is the payload of "unauthorized".
@@ -245,7 +256,11 @@ type toldInner struct {
 }
 
 func (e *Error) told() told {
-	return told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Reason: e.Reason, ID: e.ID}
+	t := told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Reason: e.Reason, ID: e.ID, Temporary: e.Temporary}
+	if e.Temporary && e.RetryAfter > 0 {
+		t.RetryAfter = int((e.RetryAfter + time.Second - 1) / time.Second)
+	}
+	return t
 }
 
 func (e *Error) toldByEvent() toldByEvent {
@@ -254,12 +269,21 @@ func (e *Error) toldByEvent() toldByEvent {
 
 // connectError returns e as socketio takes it.
 func (e *Error) connectError() *socketio.ConnectError {
-	return &socketio.ConnectError{Message: e.Message, Data: e.told(), Temporary: e.Temporary, Err: e}
+	return &socketio.ConnectError{Message: e.Message, Data: e.told(), Temporary: e.Temporary, RetryAfter: e.RetryAfter, Err: e}
 }
 
 // log writes a refusal to the log.
 func (g *Gate) log(s *socketio.Socket, e *Error) {
-	g.opts.Logger.Info("auth: refused", "socket", s, "remote", s.Handshake().RemoteAddr,
+	level := slog.LevelInfo
+	if e.Temporary && outageReason(e.Reason) {
+		if g.suffers(e) {
+			g.opts.Logger.Warn("auth: outage began: sockets are refused for the time being; the refusals that follow are logged at level Debug",
+				"reason", e.Reason)
+		} else {
+			level = slog.LevelDebug
+		}
+	}
+	g.opts.Logger.Log(context.Background(), level, "auth: refused", "socket", s, "remote", s.Handshake().RemoteAddr,
 		"id", e.ID, "reason", e.Reason, "temporary", e.Temporary, "cause", e.Err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -191,6 +192,10 @@ func (srv *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 	var own *RefusedError
 	if errors.As(err, &own) {
 		refused.status, refused.Message = own.status(), own.message()
+		if own.RetryAfter > 0 {
+			seconds := (own.RetryAfter + time.Second - 1) / time.Second
+			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+		}
 	}
 	srv.refuse(w, r, &refused)
 	return false
