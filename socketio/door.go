@@ -24,7 +24,7 @@ type Dependency interface {
 // of them is. When no namespace of the server can admit a socket, the server answers
 // handshakes by 503 with a Retry-After, so that clients back off instead of opening
 // connections that are refused. One handshake in a second goes on all the same, and a
-// socket that is admitted nevertheless makes the namespace count as available for an
+// socket that is admitted nevertheless makes the namespace count as available for half an
 // hour. If the middleware admits others too, such as guests, declare so by a Dependency
 // that is always available.
 //
@@ -41,7 +41,7 @@ const (
 	mostDependencies = 16
 	// openAfterAdmission is how long a namespace that has admitted a socket without its
 	// dependencies counts as available.
-	openAfterAdmission = time.Hour
+	openAfterAdmission = 30 * time.Minute
 	// probeInterval is the time between two handshakes that go on while no namespace
 	// is available.
 	probeInterval = time.Second
