@@ -45,6 +45,7 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	io.Use(byHandshake.Handshake)
 	admin.Use(byEvent.Event)
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
+		namespace.DependsOn(verifier)
 		namespace.Handle("whoami", socketio.AckFunc(whoami))
 		namespace.Handle("echo", echo)
 		namespace.Handle("say", socketio.AckFunc(say))
