@@ -109,10 +109,10 @@ func (s *Session) beaten(kind packetType) {
 	}
 }
 
-// stalled reports whether something is queued for the peer of which it has taken
-// nothing for PingTimeout. A peer that is heard does not read what is sent to it
-// then. It is asked once in a round of the heartbeat, which needs no timer, and ends
-// peers that are not heard. s.mu is held.
+// stalled reports whether messages are queued and the peer has taken nothing for
+// PingTimeout. A peer may send pongs and never read. The heartbeat asks once in a
+// round, so that no timer is needed; it ends peers that are not heard anyway. s.mu is
+// held.
 func (s *Session) stalled(now time.Duration) bool {
 	switch {
 	case s.ws != nil:

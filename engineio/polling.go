@@ -137,8 +137,8 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters
 	}
 }
 
-// polled notes that the response of a poll has been written. What came meanwhile
-// could not be taken before.
+// polled notes that the response of a poll has been written. The peer could take
+// nothing else before.
 func (s *Session) polled() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
