@@ -41,6 +41,7 @@ type admission struct {
 // newAdmission begins the way of a socket, and its deadline. Examining says that
 // the peer has sent all that is needed.
 func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
+	s.Namespace().DependsOn(g.needs)
 	a := &admission{gate: g, socket: s, examining: examining}
 	a.mu.Lock()
 	a.setDeadline()
@@ -271,7 +272,9 @@ func (a *admission) dismiss(e *Error) {
 func (a *admission) leave(e *Error) {
 	switch {
 	case !errors.Is(a.socket.Refuse(e.connectError()), socketio.ErrAdmitted):
-	case e.Temporary: // a guest who tried to log in
+	case e.Temporary && e.RetryAfter > 0: // a guest who tried to log in
+		time.AfterFunc(e.RetryAfter, func() { a.socket.CloseConnection(e) })
+	case e.Temporary:
 		a.socket.CloseConnection(e)
 	default:
 		a.socket.Disconnect(e)

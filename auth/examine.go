@@ -57,12 +57,16 @@ func (g *Gate) verify(ctx context.Context, shown *socketio.Handshake) (t *token.
 	if refused == nil && err != nil {
 		refused = g.refusal(err)
 	}
+	if refused != nil && refused.Reason == ReasonKeysUnavailable && refused.RetryAfter == 0 {
+		refused.RetryAfter = g.wait(ctx)
+	}
 	if late := g.tooLate(ctx); late != nil {
 		return nil, "", late
 	}
 	if refused != nil {
 		return nil, "", refused
 	}
+	g.verified()
 	return t, compact, nil
 }
 

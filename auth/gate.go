@@ -114,7 +114,9 @@ type Options struct {
 	// Error. A final refusal has level Info, a temporary one Warn. Refusals are sampled,
 	// so that a peer cannot fill the log: of each address the first ten are logged, and
 	// then one every 10 s, with the number of those that were not (unlogged). The others
-	// have level Debug. Zero means slog.Default(); slog.DiscardHandler turns logging off.
+	// have level Debug. In an outage, such as one of an issuer's, it receives a line when
+	// it begins and one when it has ended, and its refusals at level Debug. Zero means
+	// slog.Default(); slog.DiscardHandler turns logging off.
 	Logger *slog.Logger
 }
 
@@ -125,6 +127,8 @@ type Gate struct {
 	opts     Options // complete
 	held     held
 	sampler  *sampler
+	needs    socketio.Dependency
+	outage   outage
 	cookies  sync.Once // warns that cookies are not looked at
 }
 
@@ -138,7 +142,7 @@ func NewGate(verifier *token.Verifier, opts Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{verifier: verifier, opts: opts, sampler: newSampler()}, nil
+	return &Gate{verifier: verifier, opts: opts, sampler: newSampler(), needs: needs(verifier, opts)}, nil
 }
 
 // withDefaults returns a copy of o that shares no memory with it, complete and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -155,8 +156,17 @@ func TestKeyServerDownIsTemporary(t *testing.T) {
 	bubble(t, setup{verifier: down, event: true, gate: auth.Options{Attempts: 3}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Trace: w.trace})
 		f.emit(p, "authenticate", bearing(sign(nil)))
-		f.ended(p, sockettest.ErrClosed, 0)
-		w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, "authentication unavailable", "invalid_secret", "keys_unavailable"))
+		begun := time.Now()
+		if err := p.Ended(f.ctx); !errors.Is(err, sockettest.ErrClosed) {
+			t.Errorf("ended with %v", err)
+		}
+		took := time.Since(begun)
+		if took < 500*time.Millisecond || took > 1500*time.Millisecond {
+			t.Errorf("the transport closed after %v", took)
+		}
+		told := fmt.Sprintf(`"id":"*","temporary":true,"retryAfter":%.0f}`, math.Ceil(took.Seconds()))
+		w.want(t, `0{"sid":"*"}`, strings.Replace(
+			unauthorizedEvent(0, "authentication unavailable", "invalid_secret", "keys_unavailable"), `"id":"*"}`, told, 1))
 	})
 }
 

@@ -81,18 +81,34 @@ func (g *Gate) logRefusal(ctx context.Context, message, remote string, e *Error,
 	if !g.opts.Logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := append(what, slog.String("remote", remote), slog.String("id", e.ID), slog.String("reason", string(e.Reason)),
-		slog.Bool("temporary", e.Temporary), slog.Any("cause", e.Err))
-	if e.subject != "" {
-		attrs = append(attrs, slog.String("subject", e.subject))
-	}
+	attrs := refusalAttrs(remote, e, what...)
 	if unlogged > 0 {
 		attrs = append(attrs, slog.Uint64("unlogged", unlogged))
 	}
 	g.opts.Logger.LogAttrs(ctx, level, message, attrs...)
 }
 
-// log logs the refusal of a socket.
+func refusalAttrs(remote string, e *Error, what ...slog.Attr) []slog.Attr {
+	attrs := append(what, slog.String("remote", remote), slog.String("id", e.ID), slog.String("reason", string(e.Reason)),
+		slog.Bool("temporary", e.Temporary), slog.Any("cause", e.Err))
+	if e.subject != "" {
+		attrs = append(attrs, slog.String("subject", e.subject))
+	}
+	return attrs
+}
+
+// log logs the refusal of a socket. In an outage, when sockets are refused in numbers,
+// only its beginning has a line of its own.
 func (g *Gate) log(s *socketio.Socket, e *Error) {
-	g.logRefusal(context.Background(), "auth: refused", s.Handshake().RemoteAddr, e, slog.Any("socket", s))
+	ctx, remote := context.Background(), s.Handshake().RemoteAddr
+	if !e.Temporary || !outageReason(e.Reason) {
+		g.logRefusal(ctx, "auth: refused", remote, e, slog.Any("socket", s))
+		return
+	}
+	if g.suffers(e) {
+		g.opts.Logger.Warn("auth: outage began: sockets are refused temporarily; the refusals that follow are logged at level Debug",
+			"reason", e.Reason, "id", e.ID, "cause", e.Err)
+		return
+	}
+	g.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "auth: refused", refusalAttrs(remote, e, slog.Any("socket", s))...)
 }

@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"time"
+
 	"socketiojwt/internal/wirejson"
 )
 
@@ -11,9 +13,8 @@ const longestRefusal = 64 << 10
 // CONNECT_ERROR, all of its payload, or the payload of "unauthorized". It reports false
 // for what is no refusal of a gate: another middleware's, another shape, JSON that is
 // not strict, more than 64 KiB. A server of the npm package socketio-jwt tells no Reason
-// and no ID. Temporary and Err are not told: that a refusal is temporary shows in the
-// transport, which closes. It keeps nothing of payload, never panics, and may be called
-// concurrently.
+// and no ID; older servers do not tell Temporary and RetryAfter. Err is not told. It
+// keeps nothing of payload, never panics, and may be called concurrently.
 func ParseRefusal(payload []byte) (*Error, bool) {
 	if len(payload) > longestRefusal {
 		return nil, false
@@ -36,5 +37,8 @@ func ParseRefusal(payload []byte) (*Error, bool) {
 	if t.Type != unauthorizedError || t.Message == "" || t.Code == "" {
 		return nil, false
 	}
-	return &Error{Message: t.Message, Code: t.Code, Reason: t.Reason, ID: t.ID}, true
+	return &Error{
+		Message: t.Message, Code: t.Code, Reason: t.Reason, ID: t.ID,
+		Temporary: t.Temporary, RetryAfter: time.Duration(min(max(t.RetryAfter, 0), 1<<30)) * time.Second,
+	}, true
 }

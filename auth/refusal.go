@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"socketiojwt/socketio"
 	"socketiojwt/token"
@@ -28,6 +29,12 @@ type Error struct {
 	// Temporary closes the transport, so that the JavaScript client comes back by
 	// itself; otherwise it stays away.
 	Temporary bool
+	// RetryAfter is how long the transport stays open after a temporary refusal, which is
+	// what keeps the JavaScript client away for that long. It is told in whole seconds.
+	// Zero closes the transport at once. The gate's own refusals have zero, except while
+	// keys are unavailable: then it is a random while, which grows with the outage, within
+	// Options.Timeout.
+	RetryAfter time.Duration
 	// Err is the cause, for the log and for OnRefuse alone. May be nil.
 	Err error
 
@@ -242,6 +249,9 @@ type told struct {
 	Type    string `json:"type"`
 	Reason  Reason `json:"reason"`
 	ID      string `json:"id"`
+
+	Temporary  bool `json:"temporary,omitzero"`
+	RetryAfter int  `json:"retryAfter,omitzero"` // seconds
 }
 
 // toldByEvent is the payload of "unauthorized".
@@ -257,7 +267,11 @@ type toldInner struct {
 }
 
 func (e *Error) told() told {
-	return told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Reason: e.Reason, ID: e.ID}
+	t := told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Reason: e.Reason, ID: e.ID, Temporary: e.Temporary}
+	if e.Temporary && e.RetryAfter > 0 {
+		t.RetryAfter = int((e.RetryAfter + time.Second - 1) / time.Second)
+	}
+	return t
 }
 
 func (e *Error) toldByEvent() toldByEvent {
@@ -266,7 +280,7 @@ func (e *Error) toldByEvent() toldByEvent {
 
 // connectError returns e as socketio takes it.
 func (e *Error) connectError() *socketio.ConnectError {
-	return &socketio.ConnectError{Message: e.Message, Data: e.told(), Temporary: e.Temporary, Err: e}
+	return &socketio.ConnectError{Message: e.Message, Data: e.told(), Temporary: e.Temporary, RetryAfter: e.RetryAfter, Err: e}
 }
 
 // notify tells OnRefuse. It runs beside, since it must hold up nothing.

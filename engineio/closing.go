@@ -34,7 +34,7 @@ func reasonOf(err error) Reason {
 // the reason that err gives. It runs on the goroutine that read it.
 func (s *Session) shut(ws *webSocket, err error) {
 	conn := ws.in.conn
-	defer conn.Close()
+	defer closeWithin(conn, lingerTimeout)()
 	defer ws.in.release()
 	frame, wait := goodbye(err)
 	if frame == nil {
@@ -85,9 +85,24 @@ func linger(conn net.Conn) {
 	}
 }
 
+// closeWithin returns the function that closes conn. What is under conn is closed
+// when d is over: a TLS connection may take 5 s to say goodbye to a peer that does
+// not read.
+func closeWithin(conn net.Conn, d time.Duration) (closeConn func()) {
+	layered, ok := conn.(interface{ NetConn() net.Conn })
+	if !ok {
+		return func() { conn.Close() }
+	}
+	cut := time.AfterFunc(d, func() { layered.NetConn().Close() })
+	return func() {
+		conn.Close()
+		cut.Stop()
+	}
+}
+
 // discard closes a WebSocket that nobody wants, politely.
 func discard(conn net.Conn, response []byte) {
-	defer conn.Close()
+	defer closeWithin(conn, lingerTimeout)()
 	conn.SetDeadline(time.Now().Add(lingerTimeout))
 	if _, err := conn.Write(append(response, plainCloseFrame...)); err == nil {
 		linger(conn)

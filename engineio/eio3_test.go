@@ -505,6 +505,7 @@ func TestPingsOfThePeerKeepItAlive(t *testing.T) {
 		for range 3 {
 			time.Sleep(44 * time.Second)
 			f.must("POST", query, "1:2", "X-Peer", "me")
+			f.must("GET", query, "", "X-Peer", "me") // takes the answer
 			w.write("2")
 			w.expect("3")
 		}

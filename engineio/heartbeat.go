@@ -63,8 +63,12 @@ func (s *Session) wake() {
 // wakeHeartbeat sends the ping that is due, or ends a session whose peer has
 // been silent for too long. s.mu is held.
 func (s *Session) wakeHeartbeat(now time.Duration) {
-	if s.beat == untilHeard {
+	switch {
+	case s.beat == untilHeard:
 		s.end(PingTimeout)
+		return
+	case s.stalled(now):
+		s.end(SlowPeer)
 		return
 	}
 	// The peer's time begins when the ping was due, so that late timers do not
@@ -90,6 +94,10 @@ func (s *Session) beaten(kind packetType) {
 	if s.life != open || s.beat != untilHeard {
 		return
 	}
+	if s.stalled(s.srv.now()) {
+		s.end(SlowPeer)
+		return
+	}
 	s.startBeat()
 	s.arm()
 	switch {
@@ -99,6 +107,20 @@ func (s *Session) beaten(kind packetType) {
 	case !s.polling.endsWith(pongPacket): // one answer is enough for all who ask meanwhile
 		s.push(pongPacket)
 	}
+}
+
+// stalled reports whether messages are queued and the peer has taken nothing for
+// PingTimeout. A peer may send pongs and never read. The heartbeat asks once in a
+// round, so that no timer is needed; it ends peers that are not heard anyway. s.mu is
+// held.
+func (s *Session) stalled(now time.Duration) bool {
+	switch {
+	case s.ws != nil:
+		return s.ws.waits && now-s.ws.moved >= s.srv.opts.PingTimeout
+	case s.polling != nil:
+		return len(s.polling.queue) > 0 && now-s.polling.moved >= s.srv.opts.PingTimeout
+	}
+	return false
 }
 
 // checkClock ends a session that is overdue although its timer has not run

@@ -3,6 +3,7 @@ package engineio
 import (
 	"io"
 	"net"
+	"runtime"
 	"sync"
 )
 
@@ -30,15 +31,22 @@ type readBuffer [pooledBufferSize]byte
 
 var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 
-// wait returns when there is something to take, or an error.
+// wait returns when there is something to take, or an error. A peer that has sent
+// more before it is read lets the goroutines of others run first, once in a buffer:
+// its reader would keep its processor for 10 ms at a time.
 func (in *input) wait() error {
 	if len(in.data) > 0 {
 		return nil
 	}
 	in.release()
 	if in.poll != nil {
-		return in.poll.read(in)
+		waited, err := in.poll.read(in)
+		if !waited {
+			runtime.Gosched()
+		}
+		return err
 	}
+	runtime.Gosched() // before the read, whose result a quiet peer must not wait for
 	if in.own == nil {
 		in.own = make([]byte, ownBufferSize)
 	}

@@ -156,6 +156,9 @@ type CORS struct {
 type RefusedError struct {
 	Status  int    // of the HTTP response; zero means 403
 	Message string // sent to the peer; empty means "Forbidden"
+	// RetryAfter is when the peer should come back, sent as the header Retry-After in
+	// whole seconds. Zero sends none, but for 503, where it means a second.
+	RetryAfter time.Duration
 }
 
 // Error returns the message with its status.

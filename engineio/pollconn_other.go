@@ -10,6 +10,6 @@ type pollConn struct{}
 
 func newPollConn(net.Conn) *pollConn { return nil }
 
-func (*pollConn) read(*input) error { panic("engineio: not polled") }
+func (*pollConn) read(*input) (bool, error) { panic("engineio: not polled") }
 
 func (*pollConn) write(b []byte) ([]byte, error) { panic("engineio: not polled") }

@@ -21,6 +21,7 @@ type pollConn struct {
 
 	in       *input // what onReadable fills
 	inErr    error
+	waited   bool   // since nothing was there to be read
 	out      []byte // what onWritable has not written yet
 	writeErr error
 }
@@ -46,13 +47,13 @@ func newPollConn(conn net.Conn) *pollConn {
 	return p
 }
 
-// read waits until in has data.
-func (p *pollConn) read(in *input) error {
-	p.in, p.inErr = in, nil
+// read waits until in has data, and reports whether it had to.
+func (p *pollConn) read(in *input) (waited bool, err error) {
+	p.in, p.inErr, p.waited = in, nil, false
 	if err := p.raw.Read(p.onReadable); err != nil {
-		return err
+		return true, err
 	}
-	return p.inErr
+	return p.waited, p.inErr
 }
 
 // fill takes a buffer from the pool for as long as there is something to put
@@ -67,6 +68,7 @@ func (p *pollConn) fill(fd uintptr) (done bool) {
 	readBuffers.Put(buf)
 	switch err {
 	case syscall.EAGAIN:
+		p.waited = true
 		return false
 	case nil:
 		err = io.EOF

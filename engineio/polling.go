@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -14,7 +15,8 @@ import (
 type polling struct {
 	queue   []*Message
 	queued  int
-	waiting *poll // the GET that waits for something to answer it with
+	moved   time.Duration // when the peer took something last, or the queue began
+	waiting *poll         // the GET that waits for something to answer it with
 	post    post
 	posted  sync.Cond // signalled when post becomes noPost, and at the session's end
 
@@ -52,6 +54,9 @@ func (s *Session) push(m *Message) error {
 	if p.queued > 0 && p.queued+size > s.srv.opts.MaxOutbound {
 		s.end(SlowPeer)
 		return ErrSlow
+	}
+	if len(p.queue) == 0 {
+		p.moved = s.srv.now()
 	}
 	p.queue = append(p.queue, m)
 	p.queued += size
@@ -125,11 +130,23 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters
 			s.srv.refuse(w, r, a.refusal)
 		} else if err := s.srv.writePackets(w, r, p, s.encoding, a.packets...); err != nil {
 			s.Abort(TransportError)
+		} else {
+			s.polled()
 		}
 	case <-r.Context().Done():
 		// What the answer may have taken out of the queue meanwhile is lost,
 		// and with it the order of messages.
 		s.Abort(TransportError)
+	}
+}
+
+// polled notes that the response of a poll has been written. The peer could take
+// nothing else before.
+func (s *Session) polled() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.polling != nil {
+		s.polling.moved = s.srv.now()
 	}
 }
 
@@ -225,7 +242,7 @@ func (s *Session) deliverPost(p *polling, payload []byte, asked parameters, isBy
 	s.mu.Unlock()
 	limit := s.srv.opts.MaxPackets
 	if s.encoding == encoding4 {
-		return readPayload(payload, limit, s.receive)
+		return readPayload(payload, limit, s.receiveInTurns())
 	}
 	if asked.callback != "" {
 		var err error
@@ -233,7 +250,22 @@ func (s *Session) deliverPost(p *polling, payload []byte, asked parameters, isBy
 			return err
 		}
 	}
-	return readPayload3(payload, isBytes, limit, s.receive)
+	return readPayload3(payload, isBytes, limit, s.receiveInTurns())
+}
+
+// packetsInTurn is how many packets of a POST are taken before the goroutines of
+// others run, as input.wait lets them.
+const packetsInTurn = 256
+
+// receiveInTurns returns receive for the packets of one POST.
+func (s *Session) receiveInTurns() func(packet) error {
+	n := 0
+	return func(p packet) error {
+		if n++; n%packetsInTurn == 0 {
+			runtime.Gosched()
+		}
+		return s.receive(p)
+	}
 }
 
 // endPost lets the next POST in, or the WebSocket that waits for this one to

@@ -14,7 +14,7 @@ const (
 	ParseError     Reason = "parse error"          // the peer sent what is no packet
 	ForcedClose    Reason = "forced close"         // closed by this side
 	ServerShutdown Reason = "server shutting down" // Server.Shutdown or Server.Close
-	SlowPeer       Reason = "slow peer"            // more than Options.MaxOutbound waited for the peer
+	SlowPeer       Reason = "slow peer"            // more than Options.MaxOutbound waited for the peer, or it took nothing of what waits for PingTimeout
 )
 
 var (

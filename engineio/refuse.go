@@ -86,7 +86,7 @@ func (srv *Server) answer(w http.ResponseWriter, status int, contentType string,
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	rc := http.NewResponseController(w)
-	rc.SetWriteDeadline(time.Now().Add(srv.opts.PingTimeout))
+	rc.SetWriteDeadline(time.Now().Add(srv.patience(srv.opts.PingTimeout)))
 	w.WriteHeader(status)
 	if _, err := w.Write(body); err != nil {
 		return err

@@ -94,7 +94,7 @@ func (srv *Server) leave() {
 
 // tellIdle wakes Shutdown when nothing is left. srv.mu is held.
 func (srv *Server) tellIdle() {
-	if srv.idle != nil && srv.tasks == 0 && len(srv.sessions) == 0 {
+	if srv.idle != nil && srv.tasks == 0 && len(srv.sessions) == 0 && (len(srv.requests) == 0 || srv.phase == cut) {
 		close(srv.idle)
 		srv.idle = nil
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type Server struct {
 	sessions map[sessionID]*Session
 	leaving  map[sessionID]parting // sessions that have ended, and whose last poll may still come
 	tasks    int                   // goroutines of this package
+	requests map[*request]struct{} // those that ServeHTTP answers now
 	phase    serverPhase
 	idle     chan struct{} // closed when nothing is left; nil until somebody waits
 }
@@ -39,6 +41,7 @@ type serverPhase uint8
 const (
 	serving serverPhase = iota
 	shuttingDown
+	cut // Shutdown waits for no request any more
 )
 
 // NewServer returns a Server. It calls open for each new session, before the
@@ -66,6 +69,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		addresses:  newAddresses(opts.MaxNewPerAddress),
 		sessions:   make(map[sessionID]*Session),
 		leaving:    make(map[sessionID]parting),
+		requests:   make(map[*request]struct{}),
 	}, nil
 }
 
@@ -85,10 +89,12 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	underWay := srv.beginRequest(w)
+	defer srv.endRequest(underWay)
 	if r.Body != nil && r.Body != http.NoBody {
 		// A body that comes slower than a silent peer is given up is not worth
 		// waiting for, whether anybody reads it or net/http throws it away.
-		deadline := time.Now().Add(srv.opts.PingInterval + srv.opts.PingTimeout)
+		deadline := time.Now().Add(srv.patience(srv.opts.PingInterval + srv.opts.PingTimeout))
 		http.NewResponseController(w).SetReadDeadline(deadline)
 	}
 	if !srv.origins.allows(r) {
@@ -196,6 +202,10 @@ func (srv *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 	var own *RefusedError
 	if errors.As(err, &own) {
 		refused.status, refused.Message = own.status(), own.message()
+		if own.RetryAfter > 0 {
+			seconds := (own.RetryAfter + time.Second - 1) / time.Second
+			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+		}
 	}
 	srv.refuse(w, r, &refused)
 	return false

@@ -137,7 +137,7 @@ func (s *Session) SendVolatile(m *Message) error {
 
 // Close closes the session when what is queued has been written, or after a
 // while if the peer does not read: PingTimeout by WebSocket, 30 s for the next
-// poll, or 2 s when the reason is ServerShutdown. It returns at once and
+// poll, or 2 s once Server.Shutdown has begun. It returns at once and
 // Conn.Closed(reason) follows. Only the first call counts.
 func (s *Session) Close(reason Reason) {
 	s.mu.Lock()
@@ -160,13 +160,8 @@ func (s *Session) Abort(reason Reason) {
 	s.end(reason)
 }
 
-// pollingCloseTimeout is how long a closing session waits for the next poll;
-// pollingShutdownTimeout, when the server is to end: a peer that is there comes
-// back within a round trip, and one that has gone must not hold the server up.
-const (
-	pollingCloseTimeout    = 30 * time.Second
-	pollingShutdownTimeout = 2 * time.Second
-)
+// pollingCloseTimeout is how long a closing session waits for the next poll.
+const pollingCloseTimeout = 30 * time.Second
 
 // startClosing does what turns closing into closed, now or later. s.mu is
 // held.
@@ -180,9 +175,6 @@ func (s *Session) startClosing() {
 		s.writeLast(s.ws, plainCloseFrame)
 	} else {
 		s.closeBy = now + pollingCloseTimeout
-		if s.reason == ServerShutdown {
-			s.closeBy = now + pollingShutdownTimeout
-		}
 		s.answerPoll()
 	}
 	s.arm()

@@ -427,8 +427,8 @@ func TestShutdown(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if waited := time.Since(start); waited != pollingShutdownTimeout {
-			t.Errorf("returned after %s; one session has no poll pending, so %s", waited, pollingShutdownTimeout)
+		if waited := time.Since(start); waited != shutdownTimeout {
+			t.Errorf("returned after %s; one session has no poll pending, so %s", waited, shutdownTimeout)
 		}
 		for _, c := range []*recorder{polling, away, socket} {
 			expectEnd(t, c, ServerShutdown)

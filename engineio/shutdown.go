@@ -3,6 +3,8 @@ package engineio
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -17,8 +19,10 @@ func (srv *Server) Close() error {
 }
 
 // Shutdown ends all sessions as Session.Close does, with ServerShutdown, and
-// waits until they and all goroutines of the Server have ended. New sessions
-// are refused with 503 from now on.
+// waits until they, the requests under way and all goroutines of the Server have
+// ended. New sessions are refused with 503 from now on. A peer that cannot be told
+// within 2 s is cut off, whatever its session or its request waits for: a poll that
+// does not come, a connection that takes nothing, a body that does not end.
 //
 // When ctx ends before that, what is left is ended at once and ctx's error
 // returned. A call of Conn that still runs a second after everything else has
@@ -29,16 +33,18 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		s.Close(ServerShutdown)
 	}
 	idle := srv.awaitIdle()
+	patience := time.NewTimer(shutdownTimeout)
+	defer patience.Stop()
 	tick := time.NewTicker(callPatience / 10)
 	defer tick.Stop()
 	for onlyCalls := 0; ; {
 		select {
 		case <-idle:
 			return nil
+		case <-patience.C:
+			srv.cutOff()
 		case <-ctx.Done():
-			for _, s := range srv.all() {
-				s.Abort(ServerShutdown)
-			}
+			srv.cutOff()
 			return fmt.Errorf("engineio: shutdown: %d sessions have not ended: %w", srv.Sessions(), context.Cause(ctx))
 		case <-tick.C:
 			if n := srv.stuck(); n == 0 {
@@ -54,10 +60,29 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 // is left to wait for.
 const callPatience = time.Second
 
+// shutdownTimeout is how long Shutdown waits for peers. A peer that is there needs a
+// round trip, and one that is gone must not hold the server up.
+const shutdownTimeout = 2 * time.Second
+
+// cutOff ends at once what is left of sessions and requests.
+func (srv *Server) cutOff() {
+	for _, s := range srv.all() {
+		s.Abort(ServerShutdown)
+	}
+	srv.mu.Lock()
+	srv.phase = cut
+	requests := slices.Collect(maps.Keys(srv.requests))
+	srv.tellIdle()
+	srv.mu.Unlock()
+	for _, r := range requests {
+		r.cutOff()
+	}
+}
+
 // stop lets no new session in and returns those there are.
 func (srv *Server) stop() []*Session {
 	srv.mu.Lock()
-	srv.phase = shuttingDown
+	srv.phase = max(srv.phase, shuttingDown)
 	for id, last := range srv.leaving {
 		last.over.Stop()
 		delete(srv.leaving, id)

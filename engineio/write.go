@@ -36,6 +36,8 @@ type webSocket struct {
 	queue   [][]byte      // frames of whole messages, or what is left of one
 	queued  int           // what queue counts, and what the writer goroutine is at
 	pong    []byte        // the frame that answers the latest ping (RFC 6455, section 5.5.3)
+	waits   bool          // the writer goroutine lives
+	moved   time.Duration // when the connection took something last, while it does
 	settled chan struct{} // closed when the writer is not owned any more; nil when nobody waits for that
 }
 
@@ -195,25 +197,29 @@ func (s *Session) takeUp(ws *webSocket) {
 
 // startWriter hands the writer, which the caller owns, to a goroutine.
 func (s *Session) startWriter(ws *webSocket) {
+	ws.waits, ws.moved = true, s.srv.now()
 	s.srv.start(func() { s.runWriter(ws) })
 }
 
-// maxBatch bounds what the writer goroutine takes out of the queue at once, so
-// that the count of what waits stays close to the truth.
+// maxBatch bounds what the writer goroutine writes at once, so that the count of
+// what waits stays close to the truth, and a peer that takes a little is not taken
+// for one that takes nothing.
 const maxBatch = 64 << 10
 
 // runWriter waits for the connection in place of those who send. It needs no
-// deadline of its own: a peer that takes nothing at all does not answer the
-// ping that waits in the queue either.
+// deadline of its own: the heartbeat ends a session whose writer waits in vain
+// (see stalled).
 func (s *Session) runWriter(ws *webSocket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { ws.waits = false }()
 	for ws.pending() {
 		batch, size := ws.batch()
 		s.mu.Unlock()
 		_, err := batch.WriteTo(ws.in.conn)
 		s.mu.Lock()
 		ws.queued -= size
+		ws.moved = s.srv.now()
 		if err != nil {
 			s.lose(ws)
 			return
@@ -296,9 +302,17 @@ func (ws *webSocket) shift() []byte {
 	return frames
 }
 
-// batch takes frames for one write out of the queue. They stay counted.
+// batch takes frames, or the first part of a long one, out of the queue for one
+// write. They stay counted.
 func (ws *webSocket) batch() (batch net.Buffers, size int) {
 	for ws.pending() && size < maxBatch {
+		if len(ws.queue) > 0 && len(ws.queue[0]) > maxBatch {
+			batch = append(batch, ws.queue[0][:maxBatch])
+			ws.queue[0] = ws.queue[0][maxBatch:]
+			ws.queued -= maxBatch
+			size += maxBatch
+			break
+		}
 		frames := ws.shift()
 		batch = append(batch, frames)
 		size += queuedSize(frames)

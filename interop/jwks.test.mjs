@@ -4,7 +4,7 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { describe, test } from "node:test";
-import { ask, audience, dial, heard, issuer, limit, pause, startServer, transports, versions } from "./harness.mjs";
+import { ask, audience, dial, heard, issuer, limit, pause, startServer, transports, versions, within } from "./harness.mjs";
 
 const namespaces = { handshake: "/issuer", event: "/issuer-event" };
 
@@ -80,6 +80,48 @@ describe("keys that an issuer publishes", { concurrency: true }, () => {
       assert.ok((await ask(socket, "whoami"))[0].visit > 1, `${who} came once`);
       assert.deepEqual(socket.refused, [], who);
     }
+  });
+
+  test("an outage with 200 clients: they back off, hear connect_error, and are back soon after the keys are", limit, async (t) => {
+    const publisher = new Publisher();
+    await publisher.open();
+    await publisher.close();
+    const server = await startServer(["-keys", publisher.url, "-only-keys"]);
+    t.after(() => server.stop());
+    let opened = 0, errors = 0;
+    const told = [];
+    const clients = Array.from({ length: 200 }, (_, i) => {
+      const mode = i % 2 ? "event" : "handshake";
+      const socket = dial(t, versions["4.8.4"], server.url, namespaces[mode], {
+        transports: i % 4 < 2 ? ["websocket"] : ["polling", "websocket"], reconnection: true, autoConnect: false,
+      });
+      const payload = () => ({ token: publisher.token() });
+      if (mode === "handshake") socket.auth = (give) => give(payload());
+      else socket.on("connect", () => socket.emit("authenticate", payload()));
+      socket.on("unauthorized", ({ data }) => told.push(data));
+      socket.on("connect_error", () => errors++);
+      socket.io.on("open", () => opened++);
+      socket.connect();
+      return socket;
+    });
+    await within(new Promise((resolve) => {
+      const look = setInterval(() => { if (errors >= clients.length) resolve(clearInterval(look)); }, 100);
+    }), "a connect_error for each client");
+    const before = opened;
+    await pause(10_000);
+    const rate = (opened - before) / 10;
+    t.diagnostic(`${rate} connections a second in the outage, ${errors} connect_errors, ${server.log.length} lines in the log`);
+    assert.ok(rate < 5, `${rate} connections a second`);
+    assert.ok(server.log.length <= 20, server.log.join("\n"));
+    for (const { temporary, retryAfter, reason } of told) {
+      assert.deepEqual({ temporary, reason, whole: Number.isInteger(retryAfter) }, { temporary: true, reason: "keys_unavailable", whole: true });
+    }
+    const begun = Date.now();
+    const welcomed = clients.map((socket) => heard(socket, "welcome"));
+    await publisher.open();
+    t.after(() => publisher.close());
+    await Promise.all(welcomed);
+    t.diagnostic(`all were back ${Date.now() - begun} ms after the keys`);
   });
 
   test("an outage when the keys are known is not noticed, and a new key works at once when it is over", limit, async (t) => {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"socketiojwt/engineio"
@@ -18,6 +19,8 @@ type conn struct {
 	session *engineio.Session
 	ledger  ledger
 	partial *partial // a binary packet whose attachments are due; only the reader's
+
+	retiring atomic.Bool // Shutdown has come to it
 
 	mu         sync.Mutex // taken after a socket's, before the server's
 	closed     bool
@@ -36,6 +39,7 @@ type conn struct {
 	admitted   bool        // a socket was
 	blamed     bool        // a failure was counted for its address, or none is to be
 	timer      *time.Timer // runs until the first admission, and while no namespace is joined
+	closing    *time.Timer // closes the connection after a temporary refusal
 }
 
 var _ engineio.HeadConn = (*conn)(nil)
@@ -153,7 +157,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 func (c *conn) joined(namespace string) (s *Socket, ok bool) {
 	c.mu.Lock()
 	s = c.find(namespace)
-	left := c.closed || c.server.draining.Load() || slices.Contains(c.left, namespace)
+	left := c.closed || c.draining() || slices.Contains(c.left, namespace)
 	c.mu.Unlock()
 	if s == nil && !left || s != nil && s.isConnecting() {
 		c.violation("packet for a namespace that is not joined")
@@ -209,7 +213,9 @@ func (c *conn) gone(s *Socket, was state, byServer bool) {
 	if was == stateConnecting || was == stateHeld {
 		c.refused++
 	}
-	if take(&c.sockets, s) && byServer && was != stateConnecting && !slices.Contains(c.left, s.name) {
+	// The peer of a held socket has been told of a temporary refusal, and its connection
+	// may stay open for a while.
+	if take(&c.sockets, s) && (byServer && was != stateConnecting || was == stateHeld) && !slices.Contains(c.left, s.name) {
 		if len(c.left) >= c.server.opts.MaxNamespaces {
 			c.left = slices.Delete(c.left, 0, 1)
 		}
@@ -267,6 +273,22 @@ func (c *conn) violation(what string) {
 	c.close(ReasonForcedClose, nil)
 }
 
+// draining reports whether the connection takes no new sockets and events.
+func (c *conn) draining() bool { return c.retiring.Load() || c.server.draining.Load() }
+
+// closeAfter closes the connection, of which a socket was refused, when d is over.
+func (c *conn) closeAfter(d time.Duration, cause error) {
+	if d <= 0 {
+		c.close(ReasonForcedServerClose, cause)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing == nil && !c.closed {
+		c.closing = time.AfterFunc(min(d, c.server.opts.ConnectTimeout), func() { c.close(ReasonForcedServerClose, cause) })
+	}
+}
+
 // close ends all sockets at once and closes the transport, without DISCONNECT,
 // once what is queued has been written.
 func (c *conn) close(reason Reason, cause error) {
@@ -285,7 +307,7 @@ func (c *conn) Closed(reason engineio.Reason) {
 	c.ledger.close()
 	c.mu.Lock()
 	c.ended = true
-	failed := !c.admitted && !c.blamed && !c.server.draining.Load()
+	failed := !c.admitted && !c.blamed && !c.server.closing.Load()
 	c.forget()
 	c.mu.Unlock()
 	if failed {
@@ -299,5 +321,9 @@ func (c *conn) shut() []*Socket {
 	defer c.mu.Unlock()
 	c.closed = true
 	c.setTimer()
+	if c.closing != nil {
+		c.closing.Stop()
+		c.closing = nil
+	}
 	return slices.Concat(c.sockets, c.leaving)
 }

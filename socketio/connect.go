@@ -15,7 +15,7 @@ func (c *conn) connect(p packet.Packet) {
 	opts := &c.server.opts
 	c.mu.Lock()
 	switch {
-	case c.closed, c.server.draining.Load(): // Shutdown lets nobody in, and will close the transport
+	case c.closed, c.draining(): // Shutdown lets nobody in, and will close the transport
 		c.mu.Unlock()
 		return
 	case p.Namespace == "/" && c.revision4() && c.find("/") != nil: // it was joined unasked, and the answer is on its way
@@ -244,6 +244,7 @@ func (s *Socket) admit() {
 	if answer {
 		s.conn.answered()
 	}
+	s.conn.server.door.admitted(s.namespace.table)
 
 	err := s.runOnConnect(ctx)
 	s.mu.Lock()

@@ -1,6 +1,9 @@
 package socketio
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 var (
 	// ErrClosed is returned by operations on a socket that has ended.
@@ -46,6 +49,11 @@ type ConnectError struct {
 	// the JavaScript client comes back by itself. It ends all sockets of the
 	// connection.
 	Temporary bool
+	// RetryAfter is how long the transport stays open after a Temporary refusal, at
+	// most Options.ConnectTimeout. The JavaScript client comes back about a second
+	// after it has closed, whatever it was told, so that this is what keeps it away.
+	// The socket ends at once. Zero closes the transport at once.
+	RetryAfter time.Duration
 	// Err is the cause. It is logged, at slog.LevelDebug, and never told. May be nil.
 	Err error
 }

@@ -104,7 +104,7 @@ func (s *Socket) receive(e *Event) {
 	result, dropped := taken, uint64(0)
 	switch k := s.intercepts; {
 	case s.state != stateHeld && s.state != stateAdmitted: // ended meanwhile
-	case s.conn.server.draining.Load(): // Shutdown: what runs finishes, nothing new begins
+	case s.conn.draining(): // Shutdown: what runs finishes, nothing new begins
 	case k.handler(e.name) != nil:
 		if result = s.wait(e); result != taken {
 			break

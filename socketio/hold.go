@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"socketiojwt/engineio"
 	"socketiojwt/socketio/internal/packet"
@@ -166,8 +167,8 @@ func (s *Socket) sendWelcome() {
 
 // Refuse ends a socket that is not admitted: with CONNECT_ERROR while it is
 // connecting, with DISCONNECT while it is held; for a ConnectError that is
-// Temporary by closing the transport, which ends the connection's other sockets
-// too. Once the socket is admitted it returns ErrAdmitted and does nothing;
+// Temporary by closing the transport, after its RetryAfter, which ends the
+// connection's other sockets too. Once the socket is admitted it returns ErrAdmitted and does nothing;
 // refusing a socket that is closed does nothing.
 func (s *Socket) Refuse(err error) error {
 	refusal := &ConnectError{Message: "connection refused"}
@@ -181,7 +182,7 @@ func (s *Socket) Refuse(err error) error {
 		if !s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) {
 			return s.notAdmitted()
 		}
-		s.conn.close(ReasonForcedServerClose, err)
+		s.conn.closeAfter(refusal.RetryAfter, err)
 		return nil
 	}
 	// Before any lock is taken, since its data may be encoded by user code.
@@ -252,7 +253,7 @@ func (s *Socket) runIntercepts() {
 		if !held {
 			s.giveBack(e.size)
 		}
-		h, ctx := k.handler(e.name), s.ctx
+		h, ctx, more := k.handler(e.name), s.ctx, len(k.inbox) > 0
 		s.mu.Unlock()
 		s.guard(func() {
 			if held {
@@ -260,6 +261,9 @@ func (s *Socket) runIntercepts() {
 			}
 			s.intercepted(ctx, h, e)
 		}, func() { go s.runIntercepts() })
+		if more {
+			runtime.Gosched() // as work does
+		}
 	}
 }
 

@@ -73,6 +73,7 @@ type table struct {
 	onConnect       []func(context.Context, *Socket) error
 	onDisconnecting []func(context.Context, *Socket, Reason, []string)
 	onDisconnect    []func(context.Context, *Socket, Reason)
+	needs           needs
 }
 
 // admits reports whether anybody can be let in.

@@ -79,6 +79,13 @@ type Options struct {
 	// one of those there are is closed when it sends more. Zero means 64 MiB.
 	MaxHeldBytes int
 
+	// ShutdownSpread is how long Shutdown takes to come to all connections, one after
+	// the other, while handshakes are refused already. Clients come back about a second
+	// after their connection has closed, so that this is over how long they spread. It
+	// takes no more than half of the time that Shutdown's context leaves. Zero closes all
+	// at once.
+	ShutdownSpread time.Duration
+
 	// KeepHeaders names the request headers that namespaces joined later can
 	// read from their handshake, beside those of Socket.KeepHeader; all others
 	// are dropped once the first namespace is joined. Nil means Authorization alone,
@@ -117,8 +124,8 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Engine.Path == "" {
 		o.Engine.Path = "/socket.io/"
 	}
-	if o.ConnectTimeout < 0 {
-		return o, fmt.Errorf("socketio: ConnectTimeout is negative")
+	if o.ConnectTimeout < 0 || o.ShutdownSpread < 0 {
+		return o, fmt.Errorf("socketio: ConnectTimeout or ShutdownSpread is negative")
 	}
 	if o.ConnectTimeout == 0 {
 		o.ConnectTimeout = 45 * time.Second

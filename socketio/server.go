@@ -26,8 +26,10 @@ type Server struct {
 	newBytes     atomic.Int64 // kept for connections without an admission; see ledger
 	droppedEarly atomic.Uint64
 	oversized    sync.Once   // tells that a peer sent more than a limit
-	draining     atomic.Bool // Shutdown has begun: no new connections, sockets or events
-	running      tracker     // workers and other goroutines that run user code
+	closing      atomic.Bool // Shutdown has begun: no new connections
+	draining     atomic.Bool // and no new sockets or events
+	door         door
+	running      tracker // workers and other goroutines that run user code
 	compressed   compressedFiles
 
 	wiring  sync.Mutex   // held while Handler checks
@@ -47,7 +49,10 @@ func NewServer(opts Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{opts: opts, namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
-	if srv.engine, err = engineio.NewServer(srv.open, opts.Engine); err != nil {
+	srv.door.began = time.Now()
+	engine := opts.Engine
+	engine.Allow = srv.allow(engine.Allow)
+	if srv.engine, err = engineio.NewServer(srv.open, engine); err != nil {
 		return nil, err
 	}
 	srv.Namespace = srv.newNamespace("/", newTable())
@@ -179,8 +184,12 @@ func (srv *Server) wire(all, named []*Namespace) error {
 			return err
 		}
 	}
+	srv.door.tables = nil
 	for _, n := range all {
 		n.table.freeze()
+		if n.table.admits() {
+			srv.door.tables = append(srv.door.tables, n.table)
+		}
 	}
 	return nil
 }
@@ -219,10 +228,6 @@ func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if srv.serveClientFile(w, r) {
 		return
 	}
-	if srv.draining.Load() && r.URL.Query().Get("sid") == "" {
-		http.Error(w, "server is shutting down", http.StatusServiceUnavailable)
-		return
-	}
 	srv.engine.ServeHTTP(w, r)
 }
 
@@ -249,7 +254,7 @@ func (srv *Server) nextAck() uint64 { return srv.acks.Add(1) - 1 }
 func (srv *Server) addConn(c *conn) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if srv.draining.Load() {
+	if srv.closing.Load() {
 		return false
 	}
 	srv.conns[c] = struct{}{}

@@ -13,13 +13,14 @@ import (
 // when its handlers have finished and the events that were received are handled;
 // until then it can be emitted to. When all have ended, what is queued is written,
 // and the transports close without DISCONNECT, so that peers come back to whoever
-// serves next. When ctx ends first, the rest is closed at once, and the error says
+// serves next. They come about a second later, all of them at once unless
+// Options.ShutdownSpread spreads the closing over more time. When ctx ends first, the rest is closed at once, and the error says
 // how many handlers still run.
 //
 // It may be called from a handler, with the handler's context or one made from
 // it: that handler is not waited for.
 func (srv *Server) Shutdown(ctx context.Context) error {
-	srv.draining.Store(true)
+	srv.closing.Store(true)
 	if FromContext(ctx) != nil {
 		srv.running.add(-1) // the caller; another handler may call Shutdown, too
 		defer srv.running.add(1)
@@ -31,6 +32,8 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		}
 		ctx = detached
 	}
+	srv.retire(ctx)
+	srv.draining.Store(true)
 	for _, s := range srv.sockets() {
 		s.finish()
 	}
@@ -47,6 +50,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 // Close ends the server at once, with all sockets. It does not wait for user code,
 // and may be called from a handler.
 func (srv *Server) Close() error {
+	srv.closing.Store(true)
 	srv.draining.Store(true)
 	srv.endAll()
 	srv.closeAdapters()
@@ -57,9 +61,7 @@ func (srv *Server) Close() error {
 func (srv *Server) sockets() []*Socket {
 	var all []*Socket
 	for _, c := range srv.connections() {
-		c.mu.Lock()
-		all = append(append(all, c.sockets...), c.leaving...)
-		c.mu.Unlock()
+		all = append(all, c.all()...)
 	}
 	return all
 }

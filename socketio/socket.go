@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -164,8 +165,12 @@ func (s *Socket) work() {
 		if t.event != nil {
 			s.giveBack(t.event.size)
 		}
+		more := len(s.inbox) > 0
 		s.mu.Unlock()
 		s.guard(func() { s.do(t) }, func() { go s.work() })
+		if more {
+			runtime.Gosched() // or a peer that floods keeps its processor from others
+		}
 	}
 }
 

@@ -23,6 +23,9 @@ import (
 // its algorithm: it may have been replaced under its ID. NewerKey returns failed if there
 // is no newer one. It is bound by the rules of Key. A KeyFunc that calls the Key of such
 // Keys does not pass it on.
+//
+// Keys that may be away for all tokens at once can say so by a method Available() bool:
+// see Verifier.Available.
 type Keys interface {
 	Key(ctx context.Context, u Unverified) (Key, error)
 }

@@ -70,6 +70,23 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 	}, nil
 }
 
+// Available reports whether a token could be good now. It is false only while keys say
+// by a method Available() bool that they have none for any token, as a jwks.Set does
+// whose issuer was never reached; of a Verifier made by ByIssuer, while those of all
+// issuers say so. It does not block, and may be called concurrently.
+func (v *Verifier) Available() bool {
+	if v.byIssuer == nil {
+		keys, ok := v.keys.(interface{ Available() bool })
+		return !ok || keys.Available()
+	}
+	for _, one := range v.byIssuer {
+		if one.Available() {
+			return true
+		}
+	}
+	return false
+}
+
 // Verify returns the token if it is good, else an error that matches one of the
 // sentinels. It is safe for concurrent use. What may wait is a KeyFunc or other Keys of
 // the user's, and the turn to check the signature of a public key; when ctx is done the

@@ -27,6 +27,7 @@ const (
 	Broadcast Mode = "broadcast" // open Count connections, one of which asks for broadcasts
 	Waves     Mode = "waves"     // twice: open Count connections, then close them all
 	Reconnect Mode = "reconnect" // Connect, of clients that were there before: with tokens that the server has seen
+	Loud      Mode = "loud"      // open Count connections, which send without a pause, and Quiet that want answers
 	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers
 )
 
@@ -48,6 +49,7 @@ type Config struct {
 	PID      int    // process id of the server
 	Debug    string // host:port of its debug endpoint; needed by Waves and for profiles
 	Count    int    // connections measured
+	Quiet    int    // connections beside them that ask (Loud)
 	Warm     int    // connections opened and closed before (Connect, Refuse), or broadcasts (Broadcast)
 	Parallel int    // connections being opened at the same time
 	Via      Via
@@ -55,8 +57,8 @@ type Config struct {
 	Tokens   string // file of tokens, one in a line: Needs() of them, none used twice but by Reconnect
 	Browser  bool   // send the request headers of a browser, 1.5 KB of them
 	Settle   time.Duration
-	Hold     time.Duration // how long Idle holds before RSS is read, and each phase of Flood takes
-	Rate     int           // broadcasts, or questions of Flood, per second
+	Hold     time.Duration // how long Idle holds before RSS is read, and each phase of Flood and Loud takes
+	Rate     int           // broadcasts, or questions of one connection (Flood, Loud), per second
 	Share    float64       // of the bad tokens that the server can refuse in a second, how many Flood sends
 	Messages int           // broadcasts in all
 	Padding  int           // bytes of padding in a broadcast
@@ -74,7 +76,7 @@ func (c Config) Needs() int {
 	case Waves:
 		return 2*c.Count + 1
 	default:
-		return c.Count + 1
+		return c.Count + c.Quiet + 1
 	}
 }
 
@@ -86,14 +88,14 @@ func (c Config) AtOnce() int {
 	case Flood:
 		return c.Count + 1
 	default:
-		return c.Count
+		return c.Count + c.Quiet
 	}
 }
 
 // Result is what one run measured. Fields that its mode does not measure are zero.
 type Result struct {
 	Seconds      float64 `json:"seconds"`              // the measured phase
-	PerSecond    float64 `json:"per_second"`           // connections, refusals or delivered messages
+	PerSecond    float64 `json:"per_second"`           // connections, refusals, delivered messages or noise
 	CPU          float64 `json:"server_cpu_s"`         // server, in that phase, with the closing of its connections
 	CPUPerItem   float64 `json:"server_cpu_us_per"`    // microseconds for each of them
 	GeneratorCPU float64 `json:"generator_cpu_s"`      // generator, in all of the run
@@ -103,7 +105,7 @@ type Result struct {
 	RSSBefore    int64   `json:"rss_before,omitempty"` // bytes
 	RSSAfter     int64   `json:"rss_after,omitempty"`
 	RSSPer       float64 `json:"rss_per_connection,omitempty"`
-	QuietP50     float64 `json:"quiet_p50_ms,omitempty"` // question to answer, before Flood; P50 and P99 are those in it
+	QuietP50     float64 `json:"quiet_p50_ms,omitempty"` // question to answer, before Flood or Loud; P50 and P99 are those in it
 	QuietP99     float64 `json:"quiet_p99_ms,omitempty"`
 	Saturation   float64 `json:"saturation_per_s,omitempty"` // bad tokens refused in a second, as fast as they can be
 
@@ -167,6 +169,8 @@ func Run(c Config) (Result, error) {
 		result, err = g.reconnect()
 	case Flood:
 		result, err = g.flood()
+	case Loud:
+		result, err = g.loud()
 	default:
 		err = fmt.Errorf("unknown mode %q", c.Mode)
 	}

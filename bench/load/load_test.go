@@ -111,6 +111,31 @@ func TestGoodServer(t *testing.T) {
 	run(t, c, Broadcast, "")
 }
 
+func TestLoud(t *testing.T) {
+	loud := func(answer func(string) []string, want string) {
+		t.Helper()
+		c := fake(t, answer)
+		c.Quiet, c.Rate, c.Hold, c.Settle = 2, 50, 200*time.Millisecond, 50*time.Millisecond
+		run(t, c, Loud, want)
+	}
+	echo := func(packet string) []string {
+		if id, ok := strings.CutSuffix(packet, `["echo",1]`); ok {
+			return []string{"43" + strings.TrimPrefix(id, "42") + "[1]"}
+		}
+		if packet == "6" {
+			return nil
+		}
+		return gated(packet)
+	}
+	loud(echo, "")
+	loud(func(packet string) []string {
+		if packet == `420["echo",1]` {
+			return []string{"430[2]"}
+		}
+		return echo(packet)
+	}, "430[1]... expected")
+}
+
 func TestFlood(t *testing.T) {
 	flood := func(answer func(string) []string, want string) {
 		t.Helper()

@@ -45,6 +45,7 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	io.Use(byHandshake.Handshake)
 	admin.Use(byEvent.Event)
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
+		namespace.DependsOn(verifier)
 		namespace.OnDisconnect(func(ctx context.Context, s *socketio.Socket, reason socketio.Reason) {
 			log.InfoContext(ctx, "left", "socket", s, "subject", subjectOf(ctx), "reason", reason)
 		})

@@ -73,6 +73,7 @@ func newApp(o options) (*app, error) {
 		}
 		n := a.io.Of(name)
 		n.Use(mode(gate))
+		n.DependsOn(verifier)
 		setUp(n)
 		return nil
 	}
@@ -80,6 +81,9 @@ func newApp(o options) (*app, error) {
 		if err := a.guardByIssuer(o, guarded); err != nil {
 			return nil, err
 		}
+	}
+	if o.onlyKeys {
+		return a, nil
 	}
 	gated := func(name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
 		return guarded(verifier, name, mode, opts)

@@ -36,6 +36,7 @@ type options struct {
 	heartbeat         time.Duration
 	clientFiles       string
 	keys              string
+	onlyKeys          bool
 	secret            string
 	log               *slog.Logger
 }
@@ -55,6 +56,7 @@ func main() {
 	flag.DurationVar(&o.heartbeat, "heartbeat", 0, "as engineio.Options.PingInterval; with five times that to answer")
 	flag.StringVar(&o.clientFiles, "client-files", "", "a folder with the files of the JavaScript client")
 	flag.StringVar(&o.keys, "keys", "", "URL of a JWK Set, for the namespaces /issuer and /issuer-event")
+	flag.BoolVar(&o.onlyKeys, "only-keys", false, "have no other namespaces than those of -keys")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

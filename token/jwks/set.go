@@ -87,6 +87,30 @@ func newSet(src source, opts Options) (*Set, error) {
 // token.NewVerifier can ask for issuers and audiences at the start.
 func (s *Set) PublicKeys() bool { return true }
 
+// Available reports whether tokens can be verified: it is false from a fetch that failed
+// until one brings keys, unless there are some of before. Asking while it is false makes
+// the Set fetch the keys again, 3 s after the last fetch began. It does not block.
+func (s *Set) Available() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(s.now())
+	switch {
+	case s.keys != nil:
+		return true
+	case s.closed:
+		return false
+	case s.failure == nil:
+		return true
+	case s.current == nil:
+		due := s.began.Add(min(s.backoff(), mostBackoffAway))
+		if !s.due.IsZero() && s.due.Before(due) {
+			due = s.due
+		}
+		s.schedule(due)
+	}
+	return false
+}
+
 // unavailable is the error while keys cannot be fetched. s.mu is held.
 func (s *Set) unavailable() error {
 	switch {
@@ -123,6 +147,8 @@ func (s *Set) expire(now time.Time) {
 const (
 	leastBackoff = time.Second
 	mostBackoff  = time.Minute
+	// mostBackoffAway is mostBackoff for those who ask Available, since peers wait.
+	mostBackoffAway = 3 * time.Second
 )
 
 // backoff returns how long after the beginning of a fetch that failed the next may
@@ -174,7 +200,7 @@ func (s *Set) fetch() {
 	case s.life.Err() != nil: // which Close has ended; it is not the issuer's fault
 	case err != nil:
 		s.disconnect() // what it failed with may fail again
-		s.opts.Logger.Warn("jwks: keys could not be fetched", "cause", err)
+		s.logFailure(err)
 	case got.news:
 		s.opts.Logger.Info("jwks: keys fetched", "ids", got.keys)
 	}
@@ -192,6 +218,17 @@ func (s *Set) fetch() {
 	if s.closed { // who waits for the next one waits in vain
 		close(s.next.done)
 		s.next = newFlight()
+	}
+}
+
+// logFailure logs a failure of a fetch: the first, the second, the fourth and so on of
+// those in a row, since an outage may be long.
+func (s *Set) logFailure(err error) {
+	s.mu.Lock()
+	n := s.failures + 1
+	s.mu.Unlock()
+	if n&(n-1) == 0 {
+		s.opts.Logger.Warn("jwks: keys could not be fetched", "cause", err, "failures", n)
 	}
 }
 

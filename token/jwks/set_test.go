@@ -765,3 +765,42 @@ func ecJWK(t *testing.T, key mint.SigningKey) string {
 	}
 	return string(jwk)
 }
+
+// A Set without keys says so once it has failed to get them, and asking brings them
+// back soon, however long the outage was.
+func TestAvailable(t *testing.T) {
+	bubble(t, func(i *issuer) {
+		v, set := i.verifier(jwks.Options{Stale: time.Hour})
+		available := func(when string, is bool) {
+			t.Helper()
+			if set.Available() != is || v.Available() != is {
+				t.Errorf("%s: available %v, %v by the verifier", when, set.Available(), v.Available())
+			}
+		}
+		available("before anybody has asked", true)
+		i.answers(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "down", http.StatusInternalServerError) })
+		compact := i.sign("1")
+		want(t, "down", verify(v, compact), token.ErrKeysUnavailable)
+		for range 600 {
+			available("in the outage", false)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := len(i.asked()); n < 15 || n > 25 {
+			t.Errorf("%d requests in a minute", n)
+		}
+		i.answers(nil)
+		set.Available()
+		time.Sleep(3 * time.Second)
+		available("afterwards", true)
+
+		i.answers(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "down", http.StatusInternalServerError) })
+		time.Sleep(90 * time.Minute)
+		want(t, "while the old keys are used", verify(v, compact), nil)
+		want(t, "an unknown key meanwhile", verify(v, junk(t, "x")), token.ErrKeysUnavailable)
+		available("while the old keys are used", true)
+		time.Sleep(time.Hour)
+		available("when they are too old", false)
+		_ = set.Close()
+		available("closed", false)
+	})
+}

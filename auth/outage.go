@@ -1,0 +1,111 @@
+package auth
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+// An outage is a time in which sockets are refused for what is not their fault and will
+// pass. The log has a line when it begins and one when it has ended, since each socket
+// comes back until then.
+type outage struct {
+	mu      sync.Mutex
+	begun   time.Time // zero while there is none
+	refused int
+	ending  *time.Timer // runs from a success on, until a refusal
+}
+
+const (
+	// Sockets that are refused since keys are away stay connected for a random while, the
+	// mean of which grows with the outage from leastWait to mostWait. The most is a compromise: the longer it is,
+	// the fewer connections are opened in an outage, and the later clients are back.
+	leastWait = time.Second
+	mostWait  = 3 * time.Second
+	// outageOver is how long no socket may be refused until an outage has ended.
+	outageOver = 5 * time.Second
+)
+
+// wait returns how long a socket that is refused since keys are away stays connected: no
+// longer than the gate may take in all, which is when ctx ends.
+func (g *Gate) wait(ctx context.Context) time.Duration {
+	o := &g.outage
+	o.mu.Lock()
+	mean := leastWait
+	if !o.begun.IsZero() {
+		mean = min(max(mean, time.Since(o.begun)/2), mostWait)
+	}
+	o.mu.Unlock()
+	wait := mean/2 + rand.N(mean)
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline))
+	}
+	return wait
+}
+
+// outageReason reports whether refusals for r come in numbers until an outage is over.
+func outageReason(r Reason) bool {
+	return r == ReasonKeysUnavailable || r == ReasonAuthUnavailable || r == ReasonOverloaded
+}
+
+// suffers counts a refusal of an outage, and reports whether it is the first.
+func (g *Gate) suffers(e *Error) (first bool) {
+	if e.Reason == ReasonKeysUnavailable {
+		g.verifier.Available() // so that keys are fetched again in time, whether peers ask for them or not
+	}
+	o := &g.outage
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ending != nil {
+		o.ending.Stop()
+		o.ending = nil
+	}
+	o.refused++
+	if first = o.begun.IsZero(); first {
+		o.begun = time.Now()
+	}
+	return first
+}
+
+// verified notes that a token was found good, which ends an outage unless refusals follow.
+func (g *Gate) verified() {
+	o := &g.outage
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.begun.IsZero() && o.ending == nil {
+		var ending *time.Timer
+		ending = time.AfterFunc(outageOver, func() { g.recovered(ending) })
+		o.ending = ending
+	}
+}
+
+// recovered ends the outage, if no socket was refused since ending was started.
+func (g *Gate) recovered(ending *time.Timer) {
+	o := &g.outage
+	o.mu.Lock()
+	if o.ending != ending {
+		o.mu.Unlock()
+		return
+	}
+	begun, refused := o.begun, o.refused
+	o.begun, o.refused, o.ending = time.Time{}, 0, nil
+	o.mu.Unlock()
+	g.opts.Logger.Info("auth: outage ended", "refused", refused, "took", time.Since(begun).Round(time.Second))
+}
+
+// always is what a gate depends on that lets guests in: nothing.
+type always struct{}
+
+func (always) Available() bool { return true }
+
+// needs returns what no socket passes the gate without.
+func needs(verifier *token.Verifier, opts Options) socketio.Dependency {
+	if opts.Guests {
+		return always{}
+	}
+	return verifier
+}

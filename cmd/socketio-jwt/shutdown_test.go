@@ -1,0 +1,123 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// deadPeer is a client that the test moves by hand and that never reads more than it must.
+type deadPeer struct {
+	t       *testing.T
+	s       *served
+	addr    string
+	compact string // a good token
+	sid     string // of a session by polling
+}
+
+var sidPattern = regexp.MustCompile(`"sid":"([^"]+)"`)
+
+func (p *deadPeer) open() {
+	p.sid = sidPattern.FindStringSubmatch(get(p.t, p.s.url+"/socket.io/?EIO=4&transport=polling"))[1]
+}
+
+func (p *deadPeer) post(body string) {
+	p.t.Helper()
+	response, err := http.Post(p.s.url+"/socket.io/?EIO=4&transport=polling&sid="+p.sid, "text/plain", strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+}
+
+// raw sends a text on a connection of its own, whose window is small.
+func (p *deadPeer) raw(text string) net.Conn {
+	p.t.Helper()
+	conn, err := net.Dial("tcp", p.addr)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+	p.t.Cleanup(func() { _ = conn.Close() })
+	if _, err := conn.Write([]byte(text)); err != nil {
+		p.t.Fatal(err)
+	}
+	return conn
+}
+
+func (p *deadPeer) upgrade(query string) net.Conn {
+	p.t.Helper()
+	conn := p.raw("GET /socket.io/?EIO=4&transport=websocket" + query + " HTTP/1.1\r\nHost: " + p.addr +
+		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+	buf := make([]byte, 1) // or what follows is sent before there is a session
+	if _, err := conn.Read(buf); err != nil {
+		p.t.Fatal(err)
+	}
+	return conn
+}
+
+// send sends packets by WebSocket, masked with zeros.
+func (p *deadPeer) send(conn net.Conn, packets ...string) {
+	p.t.Helper()
+	for _, packet := range packets {
+		frame := []byte{0x81, 0x80 | 126}
+		frame = binary.BigEndian.AppendUint16(frame, uint16(len(packet)))
+		if len(packet) < 126 {
+			frame = []byte{0x81, 0x80 | byte(len(packet))}
+		}
+		frame = append(append(frame, 0, 0, 0, 0), packet...)
+		if _, err := conn.Write(frame); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// flooded is a connection with more echoes under way than its peer has room for.
+func (p *deadPeer) flooded() net.Conn {
+	conn := p.upgrade("")
+	p.send(conn, `40{"token":"`+p.compact+`"}`)
+	time.Sleep(50 * time.Millisecond) // no event may come before the answer
+	for id := range 60 {
+		p.send(conn, fmt.Sprintf(`42%d["echo","%s"]`, id, strings.Repeat("x", 50_000)))
+	}
+	return conn
+}
+
+// Whatever its peers wait for, the command ends a few seconds after SIGTERM.
+func TestServeEndsInTimeWithDeadPeers(t *testing.T) {
+	kinds := []func(p *deadPeer){
+		func(p *deadPeer) { p.open(); p.post(`40{"token":"` + p.compact + `"}`) },
+		func(p *deadPeer) { p.open(); p.post("40/admin,") },                      // held
+		func(p *deadPeer) { p.open(); p.post(`40{"token":"bad"}`); p.post("4") }, // refused, and closing
+		func(p *deadPeer) { p.open(); p.post("40/admin,"); p.post(`42/admin,["authenticate",{"token":"bad"}]`) },
+		func(p *deadPeer) {
+			p.open()
+			p.raw("POST /socket.io/?EIO=4&transport=polling&sid=" + p.sid + " HTTP/1.1\r\nHost: " + p.addr + "\r\nContent-Length: 100\r\n\r\n4half")
+		},
+		func(p *deadPeer) { p.flooded() },
+		func(p *deadPeer) { p.send(p.flooded(), "4") }, // closing
+		func(p *deadPeer) { p.open(); p.send(p.upgrade("&sid="+p.sid), "2probe") },
+	}
+	s := start(t, "--shutdown-timeout", "1m")
+	compact := s.login("ada")
+	for range 3 {
+		for _, kind := range kinds {
+			kind(&deadPeer{t: t, s: s, addr: strings.TrimPrefix(s.url, "http://"), compact: compact})
+		}
+	}
+	time.Sleep(200 * time.Millisecond)
+	begun := time.Now()
+	s.stop()
+	code := <-s.ended
+	s.ended <- code
+	took := time.Since(begun)
+	t.Logf("the command ended after %v", took)
+	if took > 15*time.Second { // some 2.5 s, and the machine may be busy
+		t.Errorf("the command ended after %v: %s", took, s.log)
+	}
+}

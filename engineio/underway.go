@@ -1,0 +1,58 @@
+package engineio
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// request is an HTTP request that ServeHTTP answers now. Shutdown cuts it off when
+// its peer takes too long: to send a body, or to read a response.
+type request struct {
+	mu      sync.Mutex
+	control *http.ResponseController // nil when ServeHTTP has returned
+}
+
+// beginRequest lists a request until endRequest.
+func (srv *Server) beginRequest(w http.ResponseWriter) *request {
+	r := &request{control: http.NewResponseController(w)}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.requests[r] = struct{}{}
+	return r
+}
+
+func (srv *Server) endRequest(r *request) {
+	r.mu.Lock()
+	r.control = nil
+	r.mu.Unlock()
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.requests, r)
+	srv.tellIdle()
+}
+
+// cutOff makes the reads and writes of the request fail. A ResponseWriter that knows
+// no deadlines is left alone.
+func (r *request) cutOff() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.control != nil {
+		r.control.SetReadDeadline(longAgo)
+		r.control.SetWriteDeadline(longAgo)
+	}
+}
+
+// patience returns how long a request may take to be read or answered: d, or what
+// Shutdown leaves of it.
+func (srv *Server) patience(d time.Duration) time.Duration {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	switch srv.phase {
+	case shuttingDown:
+		return min(d, shutdownTimeout)
+	case cut:
+		return min(d, shutdownTimeout/4)
+	}
+	return d
+}

@@ -1,0 +1,138 @@
+package socketio
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"socketiojwt/engineio"
+)
+
+// A Dependency is what the connect middleware of a namespace needs to admit a socket,
+// such as the keys of an issuer. It must be comparable, as a pointer is.
+type Dependency interface {
+	// Available reports whether it is there. It must not block, and may be called
+	// concurrently.
+	Available() bool
+}
+
+// DependsOn says that the connect middleware of the namespace, or of each namespace of
+// a rule, admits no socket while d is not available; after several calls, while none
+// of them is. When no namespace of the server can admit a socket, the server answers
+// handshakes by 503 with a Retry-After, so that clients back off instead of opening
+// connections that are refused. One handshake in a second goes on all the same, and a
+// socket that is admitted nevertheless makes the namespace count as available for half an
+// hour. If the middleware admits others too, such as guests, declare so by a Dependency
+// that is always available.
+//
+// The gates of package auth call it for each socket. Call it before the server serves
+// if there are several namespaces, or the server does not know of those that no socket
+// has joined yet.
+//
+// DependsOn may be called at any time and concurrently. A second call for the same d
+// does nothing.
+func (n *Namespace) DependsOn(d Dependency) { n.table.needs.add(d) }
+
+const (
+	// mostDependencies bounds those of a namespace. One that has more is available.
+	mostDependencies = 16
+	// openAfterAdmission is how long a namespace that has admitted a socket without its
+	// dependencies counts as available.
+	openAfterAdmission = 30 * time.Minute
+	// probeInterval is the time between two handshakes that go on while no namespace
+	// is available.
+	probeInterval = time.Second
+)
+
+// needs is what a table's middleware depends on.
+type needs struct {
+	all       atomic.Pointer[[]Dependency] // nil when nothing is known
+	mu        sync.Mutex                   // held to change all
+	openUntil atomic.Int64                 // by the server's clock
+}
+
+// add adds a dependency, unless it is there. Gates call it for each socket.
+func (n *needs) add(d Dependency) {
+	if all := n.all.Load(); all != nil && (slices.Contains(*all, d) || len(*all) > mostDependencies) {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var all []Dependency
+	if known := n.all.Load(); known != nil {
+		all = slices.Clone(*known)
+	}
+	if !slices.Contains(all, d) {
+		all = append(all, d)
+		n.all.Store(&all)
+	}
+}
+
+// available reports whether a socket may be admitted.
+func (n *needs) available(now time.Duration) bool {
+	all := n.all.Load()
+	return all == nil || len(*all) > mostDependencies || now < time.Duration(n.openUntil.Load()) ||
+		slices.ContainsFunc(*all, Dependency.Available)
+}
+
+// door decides whether handshakes go on.
+type door struct {
+	began  time.Time
+	tables []*table // of all namespaces that can admit sockets; set before the server serves
+	shut   atomic.Bool
+	probed atomic.Int64 // when a handshake went on though the door is shut
+}
+
+func (d *door) now() time.Duration { return time.Since(d.began) }
+
+// admits reports whether a handshake goes on.
+func (d *door) admits() bool {
+	now := d.now()
+	if len(d.tables) == 0 || slices.ContainsFunc(d.tables, func(t *table) bool { return t.needs.available(now) }) {
+		if d.shut.Load() {
+			d.shut.Store(false)
+		}
+		return true
+	}
+	if !d.shut.Swap(true) {
+		d.probed.Store(int64(now)) // nothing can have changed since
+		return false
+	}
+	last := d.probed.Load()
+	return now >= time.Duration(last)+probeInterval && d.probed.CompareAndSwap(last, int64(now))
+}
+
+// admitted notes that a socket was admitted, perhaps while the door is shut.
+func (d *door) admitted(t *table) {
+	if d.shut.Load() && !t.needs.available(d.now()) {
+		t.needs.openUntil.Store(int64(d.now() + openAfterAdmission))
+	}
+}
+
+// allow returns the server's own rule for handshakes, and then that of the program.
+func (srv *Server) allow(own func(*http.Request) error) func(*http.Request) error {
+	return func(r *http.Request) error {
+		switch {
+		case srv.closing.Load():
+			return comeBack("server is shutting down")
+		case !srv.door.admits():
+			return comeBack("Service unavailable")
+		case own != nil:
+			return own(r)
+		}
+		return nil
+	}
+}
+
+// comeBack refuses a handshake for now. When the peer should come back is random, so
+// that not all of them come at once.
+func comeBack(message string) error {
+	const least, most = 1, 5 // seconds
+	return &engineio.RefusedError{
+		Status: http.StatusServiceUnavailable, Message: message,
+		RetryAfter: time.Duration(least+rand.IntN(most-least+1)) * time.Second,
+	}
+}

@@ -1,0 +1,187 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// dependency is a Dependency that a test takes away.
+type dependency struct{ away atomic.Bool }
+
+func (d *dependency) Available() bool { return !d.away.Load() }
+
+const handshakePath = "/socket.io/?EIO=4&transport=polling"
+
+// Handshakes are refused while no namespace can admit a socket, and not before.
+func TestHandshakesWhileNamespacesAreUnavailable(t *testing.T) {
+	refuse := func(context.Context, *socketio.Socket) error { return errors.New("not while it is away") }
+	for name, test := range map[string]struct {
+		wire func(io *socketio.Server, d, other *dependency)
+		shut bool
+	}{
+		"one namespace": {func(io *socketio.Server, d, _ *dependency) {
+			io.Use(refuse)
+			io.DependsOn(d)
+		}, true},
+		"two that need the same": {func(io *socketio.Server, d, _ *dependency) {
+			for _, n := range []*socketio.Namespace{io.Namespace, io.Of("/b")} {
+				n.Use(refuse)
+				n.DependsOn(d)
+			}
+		}, true},
+		"dynamic ones": {func(io *socketio.Server, d, _ *dependency) {
+			n := io.OfPattern(regexp.MustCompile(`/room-\d+`))
+			n.Use(refuse)
+			n.DependsOn(d)
+		}, true},
+		"another that needs nothing": {func(io *socketio.Server, d, _ *dependency) {
+			io.Use(refuse)
+			io.DependsOn(d)
+			io.Of("/b").Open()
+		}, false},
+		"another that needs something else": {func(io *socketio.Server, d, other *dependency) {
+			io.Use(refuse)
+			io.DependsOn(d)
+			io.Of("/b").Use(refuse)
+			io.Of("/b").DependsOn(other)
+		}, false},
+		"one that needs either": {func(io *socketio.Server, d, other *dependency) {
+			io.Use(refuse)
+			io.DependsOn(d)
+			io.DependsOn(other)
+		}, false},
+		"one that needs more than can be known": {func(io *socketio.Server, d, _ *dependency) {
+			io.Use(refuse)
+			io.DependsOn(d)
+			for range 20 {
+				more := &dependency{}
+				more.away.Store(true)
+				io.DependsOn(more)
+			}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d, other dependency
+			bubble(t, socketio.Options{}, func(io *socketio.Server) {
+				test.wire(io, &d, &other)
+			}, func(f *fixture) {
+				if status := f.status(handshakePath); status != http.StatusOK {
+					t.Errorf("before: %d", status)
+				}
+				d.away.Store(true)
+				refused := 0
+				for range 100 { // ten seconds
+					switch status := f.status(handshakePath); status {
+					case http.StatusOK:
+					case http.StatusServiceUnavailable:
+						refused++
+					default:
+						t.Errorf("status %d", status)
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				switch {
+				case test.shut && (refused < 80 || refused > 95): // one in a second goes on
+					t.Errorf("%d of 100 handshakes were refused", refused)
+				case !test.shut && refused > 0:
+					t.Errorf("%d of 100 handshakes were refused, want none", refused)
+				}
+				d.away.Store(false)
+				if status := f.status(handshakePath); status != http.StatusOK {
+					t.Errorf("afterwards: %d", status)
+				}
+			})
+		})
+	}
+}
+
+// A refused handshake says when to come back, each another time, and to pages too.
+func TestRefusedHandshakeSaysWhenToComeBack(t *testing.T) {
+	var d dependency
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.DependsOn(&d)
+	}, func(f *fixture) {
+		d.away.Store(true)
+		seen := make(map[string]bool)
+		for range 40 {
+			r, err := http.NewRequestWithContext(f.ctx, http.MethodGet, "http://server"+handshakePath, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Origin", "http://server")
+			response, err := (&http.Transport{DialContext: f.in.Dial, DisableKeepAlives: true}).RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			after := response.Header.Get("Retry-After")
+			if n, err := strconv.Atoi(after); response.StatusCode != 503 || err != nil || n < 1 || n > 5 {
+				t.Fatalf("%d, Retry-After %q", response.StatusCode, after)
+			}
+			seen[after] = true
+		}
+		if len(seen) < 3 {
+			t.Errorf("all were told to come back at the same time: %v", seen)
+		}
+	})
+}
+
+// A namespace that admits a socket although what it needs is away counts as available.
+func TestAdmissionOpensTheDoor(t *testing.T) {
+	var d dependency
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.DependsOn(&d)
+	}, func(f *fixture) {
+		d.away.Store(true)
+		if f.status(handshakePath) != http.StatusServiceUnavailable {
+			t.Error("the first handshake was not refused")
+		}
+		time.Sleep(time.Second)
+		_ = f.dial(sockettest.Options{}).Close() // the one in a second
+		for range 25 {
+			if status := f.status(handshakePath); status != http.StatusOK {
+				t.Fatalf("status %d", status)
+			}
+			time.Sleep(time.Minute)
+		}
+		time.Sleep(10 * time.Minute)
+		if f.status(handshakePath) != http.StatusServiceUnavailable {
+			t.Error("it still counts as available after half an hour")
+		}
+	})
+}
+
+// The connection of a temporary refusal is closed after RetryAfter, by one timer that goes
+// with the connection.
+func TestTemporaryRefusalWaits(t *testing.T) {
+	var after time.Duration
+	setup := func(io *socketio.Server) {
+		io.Use(func(context.Context, *socketio.Socket) error {
+			return &socketio.ConnectError{Message: "later", Temporary: true, RetryAfter: after}
+		})
+	}
+	for wanted, d := range map[time.Duration]time.Duration{0: 0, 3 * time.Second: 3 * time.Second, time.Hour: 10 * time.Second} {
+		after = wanted
+		bubble(t, socketio.Options{ConnectTimeout: 10 * time.Second}, setup, func(f *fixture) {
+			begun := time.Now()
+			_, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{}))
+			if !errors.Is(err, sockettest.ErrClosed) {
+				t.Errorf("got %v", err)
+			}
+			if took := time.Since(begun); took != d {
+				t.Errorf("RetryAfter of %v: closed after %v", wanted, took)
+			}
+		})
+	}
+}

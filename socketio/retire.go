@@ -1,0 +1,64 @@
+package socketio
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// retire ends the connections one after the other within Options.ShutdownSpread, or half
+// of the time that ctx leaves, in random order. Until its turn comes a connection works
+// as before. What is left at the end is for Shutdown.
+func (srv *Server) retire(ctx context.Context) {
+	spread := srv.opts.ShutdownSpread
+	if deadline, ok := ctx.Deadline(); ok {
+		spread = min(spread, time.Until(deadline)/2)
+	}
+	all := srv.connections()
+	if spread <= 0 || len(all) == 0 {
+		return
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	step := spread / time.Duration(len(all))
+	tick := time.NewTicker(max(step, time.Millisecond))
+	defer tick.Stop()
+	begun := time.Now()
+	var busy []*conn // whose handlers still run
+	for next := 0; next < len(all); {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		due := min(len(all), int(time.Since(begun)/max(step, 1)))
+		turn := append(busy, all[next:max(due, next)]...)
+		next, busy = max(due, next), nil
+		for _, c := range turn {
+			if !c.retire() {
+				busy = append(busy, c)
+			}
+		}
+	}
+}
+
+// retire ends the connection unless a handler runs, and reports whether it did. It takes
+// no new sockets and events.
+func (c *conn) retire() bool {
+	if !c.retiring.Swap(true) {
+		for _, s := range c.all() {
+			s.finish()
+		}
+	}
+	if len(c.all()) > 0 {
+		return false
+	}
+	c.close(ReasonShutdown, nil)
+	return true
+}
+
+// all returns the sockets of the connection that have not ended.
+func (c *conn) all() []*Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append(append([]*Socket(nil), c.sockets...), c.leaving...)
+}

@@ -1,0 +1,59 @@
+package socketio_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"testing/synctest"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// The worker of a socket whose events wait must not keep a processor to itself.
+func TestWorkersTakeTurns(t *testing.T) {
+	const events = 20
+	for name, wire := range map[string]func(io *socketio.Server, h socketio.Handler){
+		"handlers": func(io *socketio.Server, h socketio.Handler) {
+			io.Open()
+			io.Handle("work", h)
+		},
+		"intercepted": func(io *socketio.Server, h socketio.Handler) {
+			io.Use(func(_ context.Context, s *socketio.Socket) error { return s.Intercept("work", h) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+			var ran record
+			var all []string
+			var start chan struct{}
+			bubble(t, socketio.Options{}, func(io *socketio.Server) {
+				start = make(chan struct{})
+				wire(io, func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+					<-start
+					ran.add(s.ID())
+					return nil
+				})
+			}, func(f *fixture) {
+				for range 2 {
+					p := f.dial(sockettest.Options{})
+					for range events {
+						_ = p.Emit("work")
+					}
+				}
+				synctest.Wait()
+				close(start)
+				all = ran.all()
+			})
+			changes := 0
+			for i := range all[1:] {
+				if all[i] != all[i+1] {
+					changes++
+				}
+			}
+			if len(all) != 2*events || changes < events {
+				t.Errorf("%d events were handled, and the socket changed %d times", len(all), changes)
+			}
+		})
+	}
+}

@@ -1,0 +1,50 @@
+package token_test
+
+import (
+	"context"
+	"testing"
+
+	"socketiojwt/token"
+)
+
+// awayKeys are keys that say whether they are there.
+type awayKeys struct{ away bool }
+
+func (k *awayKeys) Key(context.Context, token.Unverified) (token.Key, error) {
+	return token.Key{}, token.ErrKeysUnavailable
+}
+
+func (k *awayKeys) Available() bool { return !k.away }
+
+// The outage of one issuer is not that of another.
+func TestAvailable(t *testing.T) {
+	verifier := func(keys token.Keys, issuer string) *token.Verifier {
+		v, err := token.NewVerifier(keys, token.Options{Issuers: []string{issuer}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	a, b := &awayKeys{}, &awayKeys{}
+	both, err := token.ByIssuer(verifier(a, "https://a.example"), verifier(b, "https://b.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed, err := token.ByIssuer(verifier(a, "https://a.example"),
+		verifier(token.Secret("a secret of at least 32 bytes, and more"), "https://c.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent := verifier(token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
+		return token.Key{}, token.ErrKeysUnavailable
+	}), "https://d.example")
+	for _, away := range [][2]bool{{false, false}, {true, false}, {false, true}, {true, true}} {
+		a.away, b.away = away[0], away[1]
+		if got := both.Available(); got != !(a.away && b.away) {
+			t.Errorf("of issuers that are away: %v, available: %v", away, got)
+		}
+		if !mixed.Available() || !silent.Available() {
+			t.Errorf("a secret, or a function that says nothing, is not available with %v", away)
+		}
+	}
+}
