@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"socketiojwt/internal/logging"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -99,8 +100,9 @@ type Options struct {
 	// Now tells the time by which leases end: that of token.Options.Now. Zero means
 	// time.Now.
 	Now func() time.Time
-	// Logger hears of each refusal, at level Info, and of panics in hooks. Zero
-	// means that nobody does.
+	// Logger gets each refusal, at level Info, and panics in hooks, at level Error. Nil
+	// means that warnings and errors go to slog.Default; give one with
+	// slog.DiscardHandler to log nothing.
 	Logger *slog.Logger
 }
 
@@ -177,8 +179,6 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = logging.OrDefault(o.Logger)
 	return o, errors.Join(wrong...)
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"socketiojwt/internal/logging"
 )
 
 // Transport is the name of a transport, as it stands in a request's query.
@@ -131,8 +133,9 @@ type Options struct {
 	// may be called concurrently. Nil binds nothing. See also AllowEIO3.
 	Bind func(*http.Request) string
 
-	// Logger takes what an operator should know: refused origins, misuse of
-	// the HTTP server. Nil discards it.
+	// Logger gets what an operator should know, such as refused origins and panics in
+	// a Conn, and at level Debug the end of each session. Nil means that warnings and
+	// errors go to slog.Default; give one with slog.DiscardHandler to log nothing.
 	Logger *slog.Logger
 }
 
@@ -206,9 +209,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.CORS.Headers == nil {
 		o.CORS.Headers = []string{"Authorization", "Content-Type"}
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = logging.OrDefault(o.Logger)
 	return o, o.check()
 }
 

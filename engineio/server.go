@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"socketiojwt/internal/guard"
 )
 
 // Server is an http.Handler that speaks Engine.IO 4, and with Options.AllowEIO3
@@ -81,6 +83,7 @@ func (srv *Server) now() time.Duration { return time.Since(srv.epoch) }
 // middleware that sets headers only when w is written to does not reach the
 // response that opens a WebSocket.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer guard.AbortHTTP(srv.log, "engineio: panic in a request; it was aborted")
 	if !srv.opts.serves(r.URL.Path) {
 		http.NotFound(w, r)
 		return

@@ -3,10 +3,11 @@ package engineio
 import (
 	"fmt"
 	"io"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"socketiojwt/internal/guard"
 )
 
 // Conn is what the layer above keeps for each session.
@@ -286,6 +287,6 @@ func (s *Session) endCall() {
 	}
 	s.mu.Unlock()
 	if panicked != nil {
-		s.srv.log.Error("engineio: panic in the layer above", "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+		s.srv.log.Error("engineio: panic in a Conn or in the function that makes it; the session was closed", guard.Recovered(panicked).Attr())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/guard"
 )
 
 // A Server is a Socket.IO server. Its embedded Namespace is "/".
@@ -211,6 +212,7 @@ func (srv *Server) newAdapter(n *Namespace) (Adapter, error) {
 const bodyTimeout = 10 * time.Second
 
 func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	defer guard.AbortHTTP(srv.opts.Logger, "socketio: panic in a request; it was aborted")
 	if r.Body != nil && r.Body != http.NoBody {
 		// Nobody here reads it; net/http would wait for it, however long. The
 		// engine sets a deadline of its own.

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/guard"
 )
 
 // state is where a socket stands. It goes connecting, admitted, or connecting,
@@ -218,7 +218,7 @@ func (s *Socket) guard(user, resume func()) {
 			return
 		}
 		p := recover()
-		s.logger().Error("socketio: panic in user code", "panic", p, "stack", string(debug.Stack()))
+		s.logger().Error("socketio: panic in user code", guard.Recovered(p).Attr())
 		s.fail(&ConnectError{Message: "internal error"})
 		if p == nil {
 			resume()

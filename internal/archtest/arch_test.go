@@ -21,21 +21,23 @@ const module = "socketiojwt"
 // may import; for tests nothing is said. Packages below one that is listed obey
 // its line, and may import it.
 var mayImport = map[string][]string{
-	"token":               {},
-	"token/jwks":          {"token"},
+	"token":               {"internal/guard", "internal/logging"},
+	"token/jwks":          {"token", "internal/guard", "internal/logging"},
 	"token/profile":       {"token"},
 	"token/tokentest":     {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
-	"engineio":            {},
-	"socketio":            {"engineio"},
+	"engineio":            {"internal/guard", "internal/logging"},
+	"socketio":            {"engineio", "internal/guard", "internal/logging"},
 	"socketio/sockettest": {"engineio", "socketio"},
-	"auth":                {"token", "socketio"},
+	"auth":                {"token", "socketio", "internal/guard", "internal/logging"},
 	"console":             {"auth", "socketio"},
 	"cmd":                 nil, // everything
 	"interop":             nil,
 	"examples":            nil,
 	"internal/accept":     {},
 	"internal/archtest":   {},
+	"internal/guard":      {},
 	"internal/leaktest":   {},
+	"internal/logging":    {},
 	"internal/memnet":     {},
 	"internal/doctest":    {},
 	"internal/wirejson":   {},
