@@ -81,8 +81,10 @@ func (s *Session) String() string { return "session of " + s.addr }
 // Format prints String for every verb.
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// RemoteAddr returns the peer's address, with its port where that is known;
-// behind Options.TrustedProxies the one they name.
+// RemoteAddr returns the peer's address, with its port where that is known; behind
+// trusted proxies (Options.TrustedProxies, TrustUnixSocket) the one they name. It is "@"
+// or empty for a peer over a unix socket. If middleware such as chi's RealIP has changed
+// Request.RemoteAddr, it is that value.
 func (s *Session) RemoteAddr() string { return s.addr }
 
 // OriginChecked reports whether the rule of Options.Origins was in force for
