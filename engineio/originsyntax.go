@@ -179,6 +179,9 @@ func bareOrigin(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		scheme, rest = "https", text
+		if strings.HasPrefix(text, "localhost") || strings.HasPrefix(text, "127.") {
+			scheme = "http"
+		}
 	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		rest = rest[:i]

@@ -65,7 +65,7 @@ func TestOriginsThatMatchNothing(t *testing.T) {
 		{"*", "InsecureAnyOrigin"},
 		{"", `"https://app.example.com:8443"`},
 		{"app.example.com", `write "https://app.example.com"`},
-		{"localhost:3000", `write "https://localhost:3000"`},
+		{"localhost:3000", `write "http://localhost:3000"`},
 		{"https://app.example.com/", `write "https://app.example.com"`},
 		{"https://app.example.com/path?query#fragment", `write "https://app.example.com"`},
 		{"https://user:pass@app.example.com", `write "https://app.example.com"`},

@@ -16,8 +16,8 @@ import (
 // doctor examines.
 type configuration struct {
 	Addr   string         `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address that HOST resolves to. Default: ${default}."`
-	Origin []string       `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Foreign origin whose pages may connect, such as https://app.example.com; may be repeated."`
-	Proxy  []netip.Prefix `name:"trusted-proxy" env:"SOCKETIO_JWT_TRUSTED_PROXY" placeholder:"PREFIX" help:"Addresses of reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For is believed; may be repeated."`
+	Origin []string       `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Foreign origin whose pages may connect, such as https://app.example.com; * stands for one label: https://*.example.com; may be repeated."`
+	Proxy  []netip.Prefix `name:"trusted-proxy" env:"SOCKETIO_JWT_TRUSTED_PROXY" placeholder:"PREFIX" help:"Addresses of reverse proxies, such as 10.0.0.0/8, whose X-Forwarded-For and X-Forwarded-Proto are believed; may be repeated."`
 	EIO3   bool           `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Let clients of Socket.IO 1 and 2 (Engine.IO 3) in as well. Namespace / then takes a token from the query too, ?token=..., where proxies may log it; and behind a proxy --trusted-proxy has to name it, or others can take part in their sessions."`
 
 	trust `embed:""`
