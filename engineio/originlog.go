@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -30,19 +31,13 @@ func (srv *Server) logOrigin(r *http.Request) {
 		srv.origins.refused.Skip()
 		return
 	}
-	suppressed, ok := srv.origins.refused.Pass(text + "\n" + r.Host + "\n" + site)
-	if !ok {
-		return
-	}
 	attrs := []any{"origin", text, "host", r.Host, "sec-fetch-site", site,
 		"fix", "if pages of this origin may connect, list it: Options.Engine.Origins of socketio, Options.Origins of engineio, or --origin of socketio-jwt serve"}
 	if cause := srv.origins.causeInProxy(text, r); cause != "" {
 		attrs = append(attrs, "proxy", cause)
 	}
-	if suppressed > 0 {
-		attrs = append(attrs, "suppressed", suppressed)
-	}
-	srv.log.Warn("engineio: request refused: origin not allowed", attrs...)
+	srv.origins.refused.Log(r.Context(), srv.log, slog.LevelWarn, text+"\n"+r.Host+"\n"+site,
+		"engineio: request refused: origin not allowed", attrs...)
 }
 
 // causeInProxy returns what a proxy in front of the server must do for text to be the

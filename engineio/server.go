@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"socketiojwt/internal/guard"
+	"socketiojwt/internal/logging"
 )
 
 // Server is an http.Handler that speaks Engine.IO 4, and with Options.AllowEIO3
@@ -18,6 +19,7 @@ import (
 type Server struct {
 	opts       Options
 	log        *slog.Logger
+	faults     logging.Sampler // faults of the program that each request or message may meet
 	open       func(*Session, *http.Request) Conn
 	openPacket openPacket
 	origins    *originRule
@@ -59,6 +61,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 	return &Server{
 		opts:       opts,
 		log:        opts.Logger,
+		faults:     logging.Sampler{PerMinute: 60, Repeat: time.Minute},
 		open:       open,
 		openPacket: newOpenPacket(&opts),
 		origins:    rule,

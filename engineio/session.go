@@ -1,8 +1,10 @@
 package engineio
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,6 +233,7 @@ func (s *Session) doneReading() {
 	last := s.reads == 0 && s.life == closed
 	s.mu.Unlock()
 	if last {
+		s.srv.log.Debug("engineio: session closed", "remote", s.addr, "reason", s.reason)
 		s.call(func() { s.conn.Closed(s.reason) })
 		s.srv.forget(s)
 	}
@@ -289,6 +292,8 @@ func (s *Session) endCall() {
 	}
 	s.mu.Unlock()
 	if panicked != nil {
-		s.srv.log.Error("engineio: panic in a Conn or in the function that makes it; the session was closed", guard.Recovered(panicked).Attr())
+		p := guard.Recovered(panicked)
+		s.srv.faults.Log(context.Background(), s.srv.log, slog.LevelError, p.At,
+			"engineio: panic in a Conn or in the function that makes it; the session was closed", p.Attr())
 	}
 }

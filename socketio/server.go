@@ -15,6 +15,7 @@ import (
 
 	"socketiojwt/engineio"
 	"socketiojwt/internal/guard"
+	"socketiojwt/internal/logging"
 )
 
 // A Server is a Socket.IO server. Its embedded Namespace is "/".
@@ -28,7 +29,9 @@ type Server struct {
 	droppedEarly atomic.Uint64
 	oversized    sync.Once   // tells that a peer sent more than a limit
 	draining     atomic.Bool // Shutdown has begun: no new connections, sockets or events
-	running      tracker     // workers and other goroutines that run user code
+	sampler      logging.Sampler
+	peerFaults   atomic.Uint64 // errors of handlers that peers caused
+	running      tracker       // workers and other goroutines that run user code
 	compressed   compressedFiles
 
 	wiring  sync.Mutex   // held while Handler checks
@@ -47,7 +50,7 @@ func NewServer(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{opts: opts, namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
+	srv := &Server{opts: opts, sampler: newSampler(), namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
 	if srv.engine, err = engineio.NewServer(srv.open, opts.Engine); err != nil {
 		return nil, err
 	}

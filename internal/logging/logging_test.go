@@ -79,6 +79,24 @@ func TestSampler(t *testing.T) {
 	})
 }
 
+// What is suppressed is not lost: it is there at level Debug.
+func TestSamplerLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		s := Sampler{PerMinute: 10, Repeat: time.Minute}
+		for range 5 {
+			s.Log(t.Context(), log, slog.LevelWarn, "key", "failed", "n", 1)
+		}
+		s.Log(t.Context(), log, slog.LevelWarn, "key", "another", "n", 2)
+		for text, want := range map[string]int{"level=WARN msg=failed n=1": 1, "level=DEBUG msg=failed n=1\n": 4, "level=WARN msg=another n=2 suppressed=4": 1} {
+			if n := strings.Count(out.String(), text); n != want {
+				t.Errorf("%q is in the log %d times, want %d:\n%s", text, n, want, &out)
+			}
+		}
+	})
+}
+
 func TestSamplerIsBounded(t *testing.T) {
 	s := Sampler{PerMinute: 1 << 30}
 	for i := range 10 * maxPassed {

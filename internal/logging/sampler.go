@@ -1,7 +1,9 @@
 package logging
 
 import (
+	"context"
 	"hash/maphash"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -51,6 +53,20 @@ func (s *Sampler) Pass(key string) (suppressed int, ok bool) {
 	s.lines++
 	suppressed, s.suppressed = s.suppressed, 0
 	return suppressed, true
+}
+
+// Log logs a line that peers can cause if it passes, with the number of those that were
+// suppressed since the last, and otherwise at level Debug. Lines with one message and key
+// are repetitions.
+func (s *Sampler) Log(ctx context.Context, log *slog.Logger, level slog.Level, key, msg string, attrs ...any) {
+	suppressed, ok := s.Pass(msg + "\n" + key)
+	switch {
+	case !ok:
+		level = slog.LevelDebug
+	case suppressed > 0:
+		attrs = append(attrs, "suppressed", suppressed)
+	}
+	log.Log(ctx, level, msg, attrs...)
 }
 
 // Skip counts a line that is not to be logged, whatever its key.
