@@ -2,11 +2,9 @@ package auth
 
 import (
 	"context"
-	"fmt"
-	"runtime"
-	"runtime/debug"
 	"strings"
 
+	"socketiojwt/internal/guard"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -87,13 +85,7 @@ func (g *Gate) guard(ctx context.Context, what string, user func()) (refused *Er
 			return
 		}
 		refused = g.refusal(errPanic)
-		// The value may hold a token; the runtime's own errors, the type and the
-		// stack do not.
-		described := fmt.Sprintf("%T", value)
-		if err, ok := value.(runtime.Error); ok {
-			described = err.Error()
-		}
-		g.opts.Logger.ErrorContext(ctx, "auth: panic in "+what, "panic", described, "id", refused.ID, "stack", string(debug.Stack()))
+		g.opts.Logger.ErrorContext(ctx, "auth: panic in "+what, "id", refused.ID, guard.Recovered(value).Attr())
 	}()
 	user()
 	return nil

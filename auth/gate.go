@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"socketiojwt/internal/logging"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -115,8 +116,9 @@ type Options struct {
 	// so that a peer cannot fill the log: of each address the first ten are logged, and
 	// then one every 10 s, with the number of those that were not (unlogged). The others
 	// have level Debug. In an outage, such as one of an issuer's, it receives a line when
-	// it begins and one when it has ended, and its refusals at level Debug. Zero means
-	// slog.Default(); slog.DiscardHandler turns logging off.
+	// it begins and one when it has ended, and its refusals at level Debug. Nil means that
+	// warnings and errors go to slog.Default(); give one with slog.DiscardHandler to log
+	// nothing.
 	Logger *slog.Logger
 }
 
@@ -203,8 +205,6 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
+	o.Logger = logging.OrDefault(o.Logger)
 	return o, errors.Join(wrong...)
 }

@@ -106,7 +106,7 @@ func TestOnLogin(t *testing.T) {
 		}
 		f.ended(p, sockettest.ErrClosed, 0)
 		synctest.Wait()
-		if strings.Contains(f.log.String(), "auth: refused") {
+		if strings.Contains(f.log.String(), `msg="auth: refused"`) {
 			t.Error("refused after its end")
 		}
 	})

@@ -1,36 +1,101 @@
 package engineio
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 )
 
-// remoteAddr tells who sent r. An address in trusted is a proxy of ours, which
-// says in X-Forwarded-For whom it speaks for. Each proxy appends to that
-// header, so it is walked from the right, and the first address that is not
-// trusted is the answer: everything left of it may be invented.
-func remoteAddr(r *http.Request, trusted []netip.Prefix) string {
-	if len(trusted) == 0 {
-		return r.RemoteAddr
+// proxies are the peers whose X-Forwarded headers are believed. The zero value believes
+// none.
+type proxies struct {
+	prefixes []netip.Prefix
+	unix     bool // those that connect over a unix socket
+}
+
+// trusts reports whether r was sent by a trusted proxy.
+func (p proxies) trusts(r *http.Request) bool {
+	if p.unix && isUnixPeer(r) {
+		return true
 	}
+	// An address without a port was written by middleware, not by net/http: it is not
+	// that of a peer.
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !contains(trusted, peer.Addr()) {
-		return r.RemoteAddr
+	return err == nil && contains(p.prefixes, peer.Addr())
+}
+
+// isUnixPeer reports whether r came over a unix socket, and still has the RemoteAddr that
+// net/http gave it: "@" or "", or the name of the peer's socket.
+func isUnixPeer(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok || local.Network() != "unix" {
+		return false
 	}
-	found := r.RemoteAddr
-	for _, field := range slices.Backward(strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")) {
-		addr, ok := parseForwarded(strings.TrimSpace(field))
+	return r.RemoteAddr == "" || r.RemoteAddr[0] == '@' || r.RemoteAddr[0] == '/'
+}
+
+// remoteAddr returns the address of the client that sent r.
+func (p proxies) remoteAddr(r *http.Request) string {
+	addr, _ := p.client(r)
+	return addr
+}
+
+// client returns the address of the client that sent r, and which field of
+// X-Forwarded-For has it: -1 if it is r.RemoteAddr. Each proxy appends to that header, so
+// it is read from the right, and the first address that is not trusted is the client's:
+// the client may have written the fields left of it.
+func (p proxies) client(r *http.Request) (addr string, field int) {
+	addr, field = r.RemoteAddr, -1
+	if !p.trusts(r) {
+		return addr, field
+	}
+	for i, text := range slices.Backward(forwardedFields(r, "X-Forwarded-For")) {
+		one, ok := parseForwarded(text)
 		if !ok {
 			break
 		}
-		found = addr.String()
-		if !contains(trusted, addr) {
+		addr, field = one.String(), i
+		if !contains(p.prefixes, one) {
 			break
 		}
 	}
-	return found
+	return addr, field
+}
+
+// scheme returns the scheme of the URL that the client asked for, "http" or "https". It
+// is empty if it is not known, since an untrusted proxy may have ended TLS.
+func (p proxies) scheme(r *http.Request) string {
+	if p.trusts(r) {
+		fields := forwardedFields(r, "X-Forwarded-Proto")
+		said := fields[len(fields)-1]
+		// Proxies that append to both headers say in each field how and from where the
+		// request came to them, so the client's address and scheme have the same place.
+		if _, i := p.client(r); i >= 0 && len(fields) == len(forwardedFields(r, "X-Forwarded-For")) {
+			said = fields[i]
+		}
+		switch strings.ToLower(said) {
+		case "https", "wss": // some proxies say wss for a WebSocket
+			return "https"
+		case "http", "ws":
+			return "http"
+		}
+	}
+	if r.TLS != nil {
+		return "https"
+	}
+	return ""
+}
+
+// forwardedFields returns the fields of a header that proxies append to. There is at
+// least one, which is empty if there is no header.
+func forwardedFields(r *http.Request, name string) []string {
+	fields := strings.Split(strings.Join(r.Header.Values(name), ","), ",")
+	for i, field := range fields {
+		fields[i] = strings.TrimSpace(field)
+	}
+	return fields
 }
 
 // parseForwarded reads an address with or without a port.

@@ -167,6 +167,6 @@ func (srv *Server) warnUncounted(network netip.Prefix) {
 	}
 	srv.uncounted.Do(func() {
 		srv.log.Info("engineio: Options.MaxNewPerAddress does not limit peers whose address is not an IP address, such as those of a Unix socket; " +
-			"let a trusted proxy name their addresses")
+			"set Options.TrustUnixSocket, and let the proxy send X-Forwarded-For")
 	})
 }

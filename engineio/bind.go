@@ -5,33 +5,63 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 )
 
-// BindToAddress returns a value for Options.Bind that ties a session to its peer's
-// address, without the port; behind the trusted proxies to the one they name, as
-// Session.RemoteAddr has it. It is the least that can be asked of peers that show
-// nothing else: those behind one address can still meddle with each other's
-// sessions, and one that moves to another network has to begin anew. Behind a proxy
-// that is not named here all peers have one address, and nothing is protected.
+// BindToNothing is a value for Options.Bind that turns the default off: a later request
+// of a session may show any Authorization header. It does not do for clients of
+// Engine.IO 3 by polling, which are refused then.
+func BindToNothing(*http.Request) string { return "" }
+
+// BindToAddress returns a value for Options.Bind that binds a session to the address of
+// its client, without the port. Behind the trusted proxies, which are best the same as
+// Options.TrustedProxies, that is the address they name.
+//
+// It is the least that can be asked of clients that show nothing else. Clients behind one
+// address can still take part in each other's sessions, and a client that changes its
+// network must begin a new session. Behind a proxy that is not named here all clients have
+// the address of the proxy, and the binding protects nothing.
+//
+// It binds to nothing, so that clients of Engine.IO 3 by polling are refused, if there is
+// no address: for a peer over a unix socket, for which see BindToForwardedAddress, and for
+// a trusted proxy that sends no X-Forwarded-For. If middleware such as chi's RealIP has
+// changed Request.RemoteAddr, that value counts as it is.
 func BindToAddress(trusted ...netip.Prefix) func(*http.Request) string {
-	trusted = unmapped(trusted)
-	return func(r *http.Request) string {
-		addr := remoteAddr(r, trusted)
-		if host, _, err := net.SplitHostPort(addr); err == nil {
-			return host
-		}
-		return addr
-	}
+	return proxies{prefixes: unmapped(trusted)}.bind
 }
 
-// binder ties sessions to what their first request showed (Options.Bind). It
-// keeps no value, only hashes under a key that no other process has.
+// BindToForwardedAddress is BindToAddress for a server that a proxy reaches over a unix
+// socket (Options.TrustUnixSocket): peers over a unix socket are trusted proxies too.
+func BindToForwardedAddress(trusted ...netip.Prefix) func(*http.Request) string {
+	return proxies{prefixes: unmapped(trusted), unix: true}.bind
+}
+
+// bind returns the address of the client that sent r, or "" if it is not known.
+func (p proxies) bind(r *http.Request) string {
+	text, field := p.client(r)
+	if field < 0 && p.trusts(r) {
+		return "" // the address of a proxy, which many clients share
+	}
+	addr, ok := parseForwarded(text)
+	if !ok {
+		return ""
+	}
+	return addr.Unmap().String()
+}
+
+// authorization is what a session is bound to by default.
+func authorization(r *http.Request) string {
+	return strings.Join(r.Header.Values("Authorization"), ", ")
+}
+
+// binder binds sessions to what their first request showed (Options.Bind). It keeps
+// hashes of the values, under a key that no other process has.
 type binder struct {
-	value func(*http.Request) string // nil binds nothing
-	key   [32]byte
+	value     func(*http.Request) string
+	byDefault bool // value is authorization, and Options.Bind was nil
+	key       [32]byte
 }
 
 // bond is what a session keeps of the value it is bound to.
@@ -39,26 +69,32 @@ type bond [16]byte
 
 func newBinder(value func(*http.Request) string) *binder {
 	b := &binder{value: value}
+	if value == nil {
+		b.value, b.byDefault = authorization, true
+	}
 	rand.Read(b.key[:]) // never fails: crypto/rand ends the program instead
 	return b
 }
 
-// tie returns the bond of the session that r starts; nil when nothing is bound.
-func (b *binder) tie(r *http.Request) *bond {
-	if b.value == nil {
+// tie returns the bond of the session that r starts, or nil if it is not bound. The
+// default binds no session that showed nothing, and none of revision 3, for which it is
+// not strict enough.
+func (b *binder) tie(r *http.Request, rev revision) *bond {
+	value := b.value(r)
+	if b.byDefault && (value == "" || rev == revision3) {
 		return nil
 	}
-	tied := b.hash(b.value(r))
+	tied := b.hash(value)
 	return &tied
 }
 
-// ties reports whether a session that r starts is tied to anything.
-func (b *binder) ties(r *http.Request) bool { return b.value != nil && b.value(r) != "" }
+// ties reports whether a session of revision 3 that r starts is bound to anything.
+func (b *binder) ties(r *http.Request) bool { return !b.byDefault && b.value(r) != "" }
 
-// holds reports whether r may belong to the session tied by known. In revision 4 a
-// request that shows nothing may, since browsers cannot set headers on a WebSocket,
-// and the session's ID is a secret. In revision 3 it is none, and without a bond,
-// which is by WebSocket alone, a session has no later requests.
+// holds reports whether r may belong to the session with the bond known. In revision 4
+// a request that shows nothing may, since browsers cannot set headers on a WebSocket and
+// the session's ID is a secret. In revision 3 it may not, and a session without a bond,
+// which only a WebSocket can have begun, has no later requests.
 func (b *binder) holds(known *bond, r *http.Request, rev revision) bool {
 	if known == nil {
 		return rev == revision4

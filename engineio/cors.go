@@ -41,7 +41,7 @@ func (c corsPolicy) setHeaders(h http.Header, r *http.Request, rev revision) {
 		h.Set("Access-Control-Allow-Origin", "*")
 		return
 	}
-	if len(c.rule.listed) == 0 && !c.rule.waived {
+	if !c.rule.opens() {
 		return
 	}
 	h.Add("Vary", "Origin")

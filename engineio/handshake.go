@@ -85,7 +85,11 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 // calls doneReading or hands that on. It answers r and returns nil when the server
 // takes no more, of all peers or of this one's address.
 func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p parameters) *Session {
-	addr := remoteAddr(r, srv.opts.TrustedProxies)
+	var tied *bond
+	if p.transport == Polling || p.revision == revision3 {
+		tied = srv.binder.tie(r, p.revision) // Options.Bind, which may panic, before anything is counted
+	}
+	addr := srv.opts.proxies().remoteAddr(r)
 	network := Network(addr)
 	srv.warnUncounted(network)
 	counted, wait, ok := srv.addresses.enter(network, srv.now())
@@ -98,9 +102,7 @@ func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p paramete
 		encoding: p.encoding(), originChecked: !srv.opts.InsecureAnyOrigin && p.originShown(r),
 		scripts: p.callback != "",
 	}
-	if p.transport == Polling || p.revision == revision3 {
-		s.bond = srv.binder.tie(r)
-	}
+	s.bond = tied
 	s.address.Store(counted)
 	s.maxMessage.Store(int64(srv.opts.maxNew()))
 	s.timer = time.AfterFunc(never, s.wake)

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -214,14 +215,39 @@ func TestNilConnRefuses(t *testing.T) {
 func TestPanicInOpen(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log logBuffer
-		f := newPipe(t, Options{Logger: log.logger()}, func(*recorder, *http.Request) Conn { panic("boom") })
+		f := newPipe(t, Options{Logger: log.logger()}, func(*recorder, *http.Request) Conn { panic("Bearer boom") })
 		f.expect("GET", pollingQuery, "", 503, `{"code":4,"message":"Service unavailable"}`)
 		f.socket(socketQuery).expect("close", "end")
 		synctest.Wait()
-		if n := f.srv.Sessions(); n != 0 || strings.Count(log.String(), "boom") != 2 {
+		if n := f.srv.Sessions(); n != 0 || strings.Count(log.String(), "panic=string") != 1 || strings.Contains(log.String(), "boom") {
 			t.Errorf("%d sessions, log %q", n, log.String())
 		}
 	})
+}
+
+// A panic in a function of the Options ends that request, and neither our log nor that
+// of net/http has its value.
+func TestPanicsInOptions(t *testing.T) {
+	boom := func() { panic("Bearer boom") }
+	for name, opts := range map[string]Options{
+		"Allow": {Allow: func(*http.Request) error { boom(); return nil }},
+		"Bind":  {Bind: func(*http.Request) string { boom(); return "" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log logBuffer
+			opts.Logger = log.logger()
+			f := newTCP(t, opts, nil, func(web *http.Server) { web.ErrorLog = slog.NewLogLogger(opts.Logger.Handler(), slog.LevelError) })
+			if _, err := f.do(t.Context(), "GET", pollingQuery, ""); err == nil {
+				t.Error("the request was answered")
+			}
+			if strings.Count(log.String(), "panic=string") == 0 || strings.Contains(log.String(), "Bearer") {
+				t.Errorf("log %q", log.String())
+			}
+			if n := f.srv.Sessions(); n != 0 {
+				t.Errorf("%d sessions", n)
+			}
+		})
+	}
 }
 
 // What the layer above sends while a session opens comes right after the open

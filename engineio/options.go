@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"socketiojwt/internal/logging"
 )
 
 // Transport is the name of a transport, as it stands in a request's query.
@@ -91,15 +93,34 @@ type Options struct {
 	// says, since its clients always ask for that.
 	AllowEIO3 bool
 
-	// Origins are the foreign origins whose pages may use this server, such as
-	// "https://app.example.com"; also "null" for pages without an origin of
-	// their own. Nil means none but this server's own.
+	// Origins are the foreign origins whose pages may use this server. Nil means that
+	// only pages of this server's own origin may. An entry is one of these:
 	//
-	// A request whose Origin is neither the Host it asks for (host and port;
-	// the scheme is not compared, since a proxy may end TLS) nor listed is
-	// answered 403. One without an Origin is taken for a program's or for the
-	// page's own, unless Sec-Fetch-Site says otherwise.
+	//   - an origin of the web, such as "https://app.example.com"; ws and wss mean the
+	//     same as http and https, and case and a default port make no difference;
+	//   - a pattern such as "https://*.example.com", where * stands for one label: it
+	//     matches https://a.example.com, and neither https://example.com nor
+	//     https://a.b.example.com. Others must not be able to get a name below
+	//     example.com, as they can below vercel.app or github.io;
+	//   - an origin of an application with a scheme of its own, such as
+	//     "capacitor://localhost", or "file://", compared as it is;
+	//   - "null", the origin of pages without one, such as sandboxed frames.
+	//
+	// NewServer returns an error for an entry that can match no request.
+	//
+	// A request with an Origin that is neither listed nor this server's own is answered
+	// with 403. The server's own origin is one whose host and port are those of Host. Its
+	// scheme counts if the request came by TLS, or from a trusted proxy that sends
+	// X-Forwarded-Proto (see TrustedProxies). A request without an Origin is taken for
+	// that of a program or of the server's own page, unless Sec-Fetch-Site says otherwise.
 	Origins []string
+	// OriginFunc reports whether pages of a foreign origin that Origins does not list may
+	// use this server, for rules that no list can hold, such as preview deployments. It
+	// gets well-formed origins only, in lower case and without a default port, ws and wss
+	// as http and https; never "null". Compare whole names: an attacker may own
+	// "https://evilexample.com". It may be called more than once for a request, and
+	// concurrently. Nil means no other origin.
+	OriginFunc func(origin string) bool
 	// InsecureAnyOrigin waives the rule of Origins: every page on the web may
 	// then use this server in its visitor's name, cookies included.
 	InsecureAnyOrigin bool
@@ -115,24 +136,31 @@ type Options struct {
 	// never. See the package's documentation, "Compression".
 	CompressFrom int
 
-	// TrustedProxies are the addresses whose X-Forwarded-For is believed, for
-	// Session.RemoteAddr. Nil means none.
+	// TrustedProxies are the addresses of proxies whose X-Forwarded-For and
+	// X-Forwarded-Proto headers are believed, for Session.RemoteAddr and for the scheme of
+	// the server's own origin. Nil means none.
 	TrustedProxies []netip.Prefix
+	// TrustUnixSocket makes a peer that connects over a unix socket a trusted proxy too. It
+	// is for a server whose unix socket only the proxy can reach.
+	TrustUnixSocket bool
 
 	// Allow, when set, is asked before a session exists. An error refuses the
 	// handshake with 403 "Forbidden", a *RefusedError with its own status and
 	// message. It may be called concurrently. Nil means everybody may.
 	Allow func(*http.Request) error
-	// Bind, when set, ties a session to something its first request shows: the
-	// Authorization header, say, or one named cookie (never the whole Cookie
-	// header, which changes). What Bind gives then is kept as a hash; a later
-	// request of that session for which it gives another value, and not "", is
-	// answered as if there were no such session. Nothing is verified by it. It
-	// may be called concurrently. Nil binds nothing. See also AllowEIO3.
+	// Bind returns what of its first request a session is bound to, such as the
+	// Authorization header or one named cookie (never the whole Cookie header, which
+	// changes). The session keeps a hash of it. A later request of the session for which
+	// Bind returns another value is answered as if the session did not exist, unless the
+	// value is empty. Bind verifies nothing. It may be called concurrently.
+	//
+	// Nil binds a session to the Authorization header of its first request, if there was
+	// one. Set BindToNothing to turn that off. See also AllowEIO3.
 	Bind func(*http.Request) string
 
-	// Logger takes what an operator should know: refused origins, misuse of
-	// the HTTP server. Nil discards it.
+	// Logger gets what an operator should know, such as refused origins and panics in
+	// a Conn, and at level Debug the end of each session. Nil means that warnings and
+	// errors go to slog.Default; give one with slog.DiscardHandler to log nothing.
 	Logger *slog.Logger
 }
 
@@ -209,9 +237,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.CORS.Headers == nil {
 		o.CORS.Headers = []string{"Authorization", "Content-Type"}
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = logging.OrDefault(o.Logger)
 	return o, o.check()
 }
 
@@ -232,8 +258,8 @@ func (o Options) check() error {
 		return errors.New("engineio: Options: a limit is negative")
 	case len(o.Transports) == 0:
 		return errors.New("engineio: Options.Transports is empty, nobody could connect")
-	case o.InsecureAnyOrigin && len(o.Origins) > 0:
-		return errors.New("engineio: Options.Origins has no effect with InsecureAnyOrigin")
+	case o.InsecureAnyOrigin && (len(o.Origins) > 0 || o.OriginFunc != nil):
+		return errors.New("engineio: Options.Origins and OriginFunc have no effect with InsecureAnyOrigin")
 	case o.InsecureAnyOrigin && o.CORS.Credentials:
 		return errors.New("engineio: Options.CORS.Credentials cannot be combined with InsecureAnyOrigin")
 	case o.AllowEIO3 && o.Bind == nil && o.allows(Polling):
@@ -246,9 +272,13 @@ func (o Options) check() error {
 			return fmt.Errorf("engineio: Options.Transports: unknown transport %q", t)
 		}
 	}
+	return o.checkOrigins()
+}
+
+func (o Options) checkOrigins() error {
 	for _, origin := range o.Origins {
-		if _, ok := parseOrigin(origin); !ok && origin != nullOrigin {
-			return fmt.Errorf("engineio: Options.Origins: %q is no origin such as %q (for all of them there is InsecureAnyOrigin)", origin, "https://app.example.com")
+		if err := checkOrigin(origin); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -257,6 +287,11 @@ func (o Options) check() error {
 // serves reports whether the server answers for a URL path.
 func (o *Options) serves(path string) bool {
 	return strings.HasPrefix(path, o.Path) || path != "" && path == strings.TrimSuffix(o.Path, "/")
+}
+
+// proxies returns the peers whose X-Forwarded headers are believed.
+func (o *Options) proxies() proxies {
+	return proxies{prefixes: o.TrustedProxies, unix: o.TrustUnixSocket}
 }
 
 // allows reports whether peers may use the transport t.

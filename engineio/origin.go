@@ -2,127 +2,94 @@ package engineio
 
 import (
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
-	"sync"
+
+	"socketiojwt/internal/logging"
 )
 
-// A browser lets any page open a WebSocket to any server and sends that
-// server's cookies along; CORS headers do not stop it. So the server looks at
-// where a request comes from itself, on every request of a session:
+// A browser lets any page open a WebSocket to any server and sends the cookies of
+// that server along; CORS headers do not stop it. So the server checks where each
+// request of a session comes from:
 //
-//   - Browsers send Origin with a POST, a WebSocket and a cross-origin GET, and
-//     leave it out of a same-origin GET, but then say Sec-Fetch-Site:
-//     same-origin.
-//   - Programs send neither, and have no visitor's cookies to steal.
-//
-// The scheme of an Origin is not compared with ours, because a proxy that ends
-// TLS hides it from us.
+//   - Browsers send Origin with a POST, a WebSocket and a cross-origin GET. They
+//     leave it out of a same-origin GET, but then send Sec-Fetch-Site: same-origin.
+//   - Other programs send neither, and have no visitor whose cookies they could use.
+//     Some send an Origin all the same: native WebSocket clients, with ws or wss.
 
-// nullOrigin is the Origin of pages that have none to show, such as sandboxed
-// frames (RFC 6454, section 7.3).
-const nullOrigin = "null"
-
-// maxLoggedOrigins bounds how many refused origins are remembered, since the
-// peer chooses them; maxLoggedOrigin, the bytes of one, its Host included. A
-// host name has 253 at most.
-const (
-	maxLoggedOrigins = 100
-	maxLoggedOrigin  = 1024
-)
-
-// originRule decides which requests may come in. It is safe for concurrent use.
+// originRule decides which requests are allowed. It is safe for concurrent use.
 type originRule struct {
-	waived bool
-	listed map[string]struct{} // in the form of parseOrigin, and nullOrigin
+	waived   bool
+	listed   map[string]struct{} // origin.String, and nullOrigin
+	patterns []originPattern
+	ask      func(origin string) bool // nil means that no other origin is allowed
+	proxies  proxies
 
-	mu     sync.Mutex
-	logged map[string]struct{}
+	refused logging.Sampler
 }
 
 func newOriginRule(opts *Options) *originRule {
 	rule := &originRule{
-		waived: opts.InsecureAnyOrigin,
-		listed: make(map[string]struct{}, len(opts.Origins)),
-		logged: make(map[string]struct{}),
+		waived:  opts.InsecureAnyOrigin,
+		listed:  make(map[string]struct{}, len(opts.Origins)),
+		ask:     opts.OriginFunc,
+		proxies: opts.proxies(),
+		refused: logging.Sampler{PerMinute: originLinesPerMinute, Repeat: originRepeat},
 	}
-	for _, origin := range opts.Origins {
-		if o, ok := parseOrigin(origin); ok {
-			origin = o.String()
+	for _, text := range opts.Origins {
+		if p, ok := parseOriginPattern(text); ok {
+			rule.patterns = append(rule.patterns, p)
+		} else {
+			rule.listed[canonicalOrigin(text)] = struct{}{}
 		}
-		rule.listed[origin] = struct{}{}
 	}
 	return rule
 }
 
-// allows reports whether r comes from where it may.
+// allows reports whether r comes from an allowed origin.
 func (rule *originRule) allows(r *http.Request) bool {
 	if rule.waived {
 		return true
 	}
 	switch values := r.Header["Origin"]; len(values) {
 	case 0:
-		// "none" is a person who typed the address; browsers that do not send
-		// the header at all are too old to be told from programs.
+		// "none" is a person who typed the address. A browser too old to send the
+		// header cannot be told from another program.
 		site := r.Header.Get("Sec-Fetch-Site")
 		return site == "" || site == "same-origin" || site == "none"
 	case 1:
-		return rule.lists(values[0]) || sameHost(values[0], r.Host)
+		return rule.isOwn(values[0], r) || rule.lists(values[0])
 	default:
 		return false
 	}
 }
 
-// lists reports whether origin is one of Options.Origins.
-func (rule *originRule) lists(origin string) bool {
-	if o, ok := parseOrigin(origin); ok {
-		origin = o.String()
-	}
-	_, ok := rule.listed[origin]
-	return ok
-}
-
-// firstRefusal reports whether origin is refused for the first time, so that
-// it is worth a line in the log.
-func (rule *originRule) firstRefusal(origin string) bool {
-	rule.mu.Lock()
-	defer rule.mu.Unlock()
-	if _, seen := rule.logged[origin]; seen || len(rule.logged) >= maxLoggedOrigins {
+// isOwn reports whether text is the origin that r was sent to. The scheme counts where
+// it is known; otherwise a proxy may have ended TLS.
+func (rule *originRule) isOwn(text string, r *http.Request) bool {
+	o, ok := parseOrigin(text)
+	if !ok || !o.web || o.host != withoutDefaultPort(o.scheme, strings.ToLower(r.Host)) {
 		return false
 	}
-	rule.logged[strings.Clone(origin)] = struct{}{}
-	return true
+	scheme := rule.proxies.scheme(r)
+	return scheme == "" || scheme == o.scheme
 }
 
-// sameHost reports whether origin names the host and port that the request
-// was sent to.
-func sameHost(origin, host string) bool {
-	o, ok := parseOrigin(origin)
-	return ok && o.Host == withoutDefaultPort(o.Scheme, strings.ToLower(host))
+// lists reports whether a foreign origin is allowed by Options.Origins or
+// Options.OriginFunc.
+func (rule *originRule) lists(text string) bool {
+	if _, ok := rule.listed[canonicalOrigin(text)]; ok {
+		return true
+	}
+	o, ok := parseOrigin(text)
+	if !ok {
+		return false
+	}
+	return slices.ContainsFunc(rule.patterns, func(p originPattern) bool { return p.matches(o) }) ||
+		rule.ask != nil && rule.ask(o.String())
 }
 
-// parseOrigin reads the serialization of an origin: a scheme, a host, perhaps
-// a port, and nothing else (RFC 6454, section 6.2). Letters become small and a
-// default port is left out, so that equal origins are equal strings.
-func parseOrigin(origin string) (*url.URL, bool) {
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme == "" || u.Host == "" {
-		return nil, false
-	}
-	bare := url.URL{Scheme: u.Scheme, Host: u.Host}
-	if !strings.EqualFold(bare.String(), origin) {
-		return nil, false
-	}
-	bare.Host = withoutDefaultPort(bare.Scheme, strings.ToLower(bare.Host))
-	return &bare, true
-}
-
-func withoutDefaultPort(scheme, host string) string {
-	switch scheme {
-	case "http":
-		return strings.TrimSuffix(host, ":80")
-	case "https":
-		return strings.TrimSuffix(host, ":443")
-	}
-	return host
+// opens reports whether a foreign origin can be allowed.
+func (rule *originRule) opens() bool {
+	return rule.waived || len(rule.listed)+len(rule.patterns) > 0 || rule.ask != nil
 }

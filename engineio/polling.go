@@ -24,7 +24,7 @@ type polling struct {
 }
 
 func newPolling(mu sync.Locker, origin string) *polling {
-	return &polling{posted: sync.Cond{L: mu}, origin: strings.Clone(origin)}
+	return &polling{posted: sync.Cond{L: mu}, origin: strings.Clone(canonicalOrigin(origin))}
 }
 
 // post is the state of the one POST that a session may have at a time.

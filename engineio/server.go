@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"socketiojwt/internal/guard"
+	"socketiojwt/internal/logging"
 )
 
 // Server is an http.Handler that speaks Engine.IO 4, and with Options.AllowEIO3
@@ -17,6 +20,7 @@ import (
 type Server struct {
 	opts       Options
 	log        *slog.Logger
+	faults     logging.Sampler // faults of the program that each request or message may meet
 	open       func(*Session, *http.Request) Conn
 	openPacket openPacket
 	origins    *originRule
@@ -60,6 +64,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 	return &Server{
 		opts:       opts,
 		log:        opts.Logger,
+		faults:     logging.Sampler{PerMinute: 60, Repeat: time.Minute},
 		open:       open,
 		openPacket: newOpenPacket(&opts),
 		origins:    rule,
@@ -85,6 +90,7 @@ func (srv *Server) now() time.Duration { return time.Since(srv.epoch) }
 // middleware that sets headers only when w is written to does not reach the
 // response that opens a WebSocket.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer guard.AbortHTTP(srv.log, "engineio: panic in a request; it was aborted")
 	if !srv.opts.serves(r.URL.Path) {
 		http.NotFound(w, r)
 		return
@@ -162,29 +168,18 @@ func (s *Session) admits(r *http.Request) bool {
 func (s *Session) sameOrigin(p *polling, origin string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.origin == "" {
+	if origin = canonicalOrigin(origin); p.origin == "" {
 		p.origin = strings.Clone(origin)
 	}
 	return origin == "" || origin == p.origin
 }
 
-// refuseOrigin answers a request from where none may come, and tells the
-// operator once how to let it in.
-func (srv *Server) refuseOrigin(w http.ResponseWriter, r *http.Request) {
-	origin := strings.Join(r.Header.Values("Origin"), ", ")
-	site := r.Header.Get("Sec-Fetch-Site")
-	if len(origin)+len(r.Host)+len(site) <= maxLoggedOrigin && srv.origins.firstRefusal(origin) {
-		srv.log.Warn("engineio: request from a foreign origin refused; if its pages may use this server, list it in Options.Origins",
-			"origin", origin, "host", r.Host, "sec-fetch-site", site)
-	}
-	srv.refuse(w, r, refuseForbidden)
-}
-
-// refuseUnbound answers the handshake of a peer whose session would be anybody's who
-// is told its ID, and tells the operator once why.
+// refuseUnbound answers the handshake of a peer of revision 3 whose session is bound to
+// nothing, so that anyone who is told its ID could take part in it. It tells the operator
+// once why.
 func (srv *Server) refuseUnbound(w http.ResponseWriter, r *http.Request) {
 	srv.unbound.Do(func() {
-		srv.log.Warn("engineio: a peer of Engine.IO 3 refused, since Options.Bind gave nothing for its first request by polling; let it give what these peers show, or their address (BindToAddress)")
+		srv.log.Warn("engineio: a peer of Engine.IO 3 was refused: Options.Bind returned nothing for its first request by polling; it must return what these peers show, or their address (BindToAddress, or BindToForwardedAddress for a proxy on a unix socket; a trusted proxy must send X-Forwarded-For)")
 	})
 	srv.refuse(w, r, refuseForbidden)
 }

@@ -1,12 +1,15 @@
 package engineio
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"socketiojwt/internal/guard"
 )
 
 // Conn is what the layer above keeps for each session.
@@ -80,8 +83,10 @@ func (s *Session) String() string { return "session of " + s.addr }
 // Format prints String for every verb.
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// RemoteAddr returns the peer's address, with its port where that is known;
-// behind Options.TrustedProxies the one they name.
+// RemoteAddr returns the peer's address, with its port where that is known; behind
+// trusted proxies (Options.TrustedProxies, TrustUnixSocket) the one they name. It is "@"
+// or empty for a peer over a unix socket. If middleware such as chi's RealIP has changed
+// Request.RemoteAddr, it is that value.
 func (s *Session) RemoteAddr() string { return s.addr }
 
 // OriginChecked reports whether the rule of Options.Origins was in force for
@@ -220,6 +225,7 @@ func (s *Session) doneReading() {
 	last := s.reads == 0 && s.life == closed
 	s.mu.Unlock()
 	if last {
+		s.srv.log.Debug("engineio: session closed", "remote", s.addr, "reason", s.reason)
 		s.call(func() { s.conn.Closed(s.reason) })
 		s.srv.forget(s)
 	}
@@ -278,6 +284,8 @@ func (s *Session) endCall() {
 	}
 	s.mu.Unlock()
 	if panicked != nil {
-		s.srv.log.Error("engineio: panic in the layer above", "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
+		p := guard.Recovered(panicked)
+		s.srv.faults.Log(context.Background(), s.srv.log, slog.LevelError, p.At,
+			"engineio: panic in a Conn or in the function that makes it; the session was closed", p.Attr())
 	}
 }

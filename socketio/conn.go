@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -270,7 +271,14 @@ func (c *conn) forget() {
 // violation closes the connection because of what the peer did.
 func (c *conn) violation(what string) {
 	c.server.opts.Logger.Debug("socketio: connection closed", "why", what, "remote", c.session.RemoteAddr())
-	c.close(ReasonForcedClose, nil)
+	c.close(ReasonForcedClose, errors.New("socketio: "+what))
+}
+
+// began returns when the connection began.
+func (c *conn) began() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.request.Time
 }
 
 // draining reports whether the connection takes no new sockets and events.

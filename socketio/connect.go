@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
 
 	"socketiojwt/socketio/internal/packet"
@@ -252,7 +254,7 @@ func (s *Socket) admit() {
 	s.giveBackHandshake()
 	s.mu.Unlock()
 	if err != nil {
-		s.logger().Warn("socketio: OnConnect failed", "error", err)
+		s.logSampled(ctx, slog.LevelWarn, s.name+"\n"+fmt.Sprint(err), "socketio: OnConnect failed", "error", err)
 		s.Disconnect(err)
 	}
 }

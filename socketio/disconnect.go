@@ -104,6 +104,9 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, farewell func(w
 		rooms = s.namespace.local.remove(s)
 	}
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
+	if was >= stateAdmitted {
+		s.logEnd(ctx, reason, cause)
+	}
 	for _, f := range onEnd {
 		s.guard(f, func() {})
 	}

@@ -87,7 +87,8 @@ func (e *DisconnectError) Unwrap() error { return e.Err }
 type PublicError struct {
 	// Message is told to the peer.
 	Message string
-	// Err is the cause, for the log alone. May be nil.
+	// Err is the cause, which is logged with a warning. Nil means that the peer can cause
+	// the error at will, which is logged at slog.LevelDebug.
 	Err error
 }
 

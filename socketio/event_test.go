@@ -193,17 +193,19 @@ func TestEmitWithAckGivesUp(t *testing.T) {
 
 func TestPanicEndsThatSocketAlone(t *testing.T) {
 	var ended atomic.Int32
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+	var log logged
+	const secret = "Bearer s3cret"
+	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
 		io.Open()
 		io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ended.Add(1) })
-		io.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("handler") })
+		io.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic(secret) })
 		io.Handle("goexit", func(context.Context, *socketio.Socket, *socketio.Event) error { runtime.Goexit(); return nil })
 		io.Handle("go", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
-			s.Go(func(context.Context) { panic("go") })
+			s.Go(func(context.Context) { panic(errors.New(secret)) })
 			return nil
 		})
-		io.Of("/use").Use(func(context.Context, *socketio.Socket) error { panic("use") })
-		io.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { panic("connect") })
+		io.Of("/use").Use(func(context.Context, *socketio.Socket) error { panic([]byte(secret)) })
+		io.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { panic(struct{ Token string }{secret}) })
 		io.Of("/error").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("no") })
 	}, func(f *fixture) {
 		bystander := f.dial(sockettest.Options{})
@@ -230,6 +232,14 @@ func TestPanicEndsThatSocketAlone(t *testing.T) {
 		}
 		if err := bystander.Emit("x"); err != nil || len(f.io.Sockets()) == 0 {
 			t.Errorf("the bystander: %v", err)
+		}
+		for _, described := range []string{"panic=string", "panic=*errors.errorString", "panic=[]uint8", `panic="struct { Token string }"`, "panic=runtime.Goexit"} {
+			if n := log.count(described); n != 1 {
+				t.Errorf("%s is in the log %d times, want 1", described, n)
+			}
+		}
+		if n := log.count("s3cret"); n != 0 {
+			t.Errorf("the value of a panic is in the log %d times", n)
 		}
 	})
 }

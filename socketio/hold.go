@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 
 	"socketiojwt/engineio"
@@ -173,7 +174,7 @@ func (s *Socket) sendWelcome() {
 func (s *Socket) Refuse(err error) error {
 	refusal := &ConnectError{Message: "connection refused"}
 	if !errors.As(err, &refusal) {
-		s.logger().Info("socketio: refused", "error", err)
+		s.logSampled(s.Context(), slog.LevelInfo, s.name+"\n"+fmt.Sprint(err), "socketio: refused", "error", err)
 	} else if refusal.Err != nil {
 		s.logger().Debug("socketio: refused", "error", err, "cause", refusal.Err)
 	}
@@ -188,7 +189,7 @@ func (s *Socket) Refuse(err error) error {
 	// Before any lock is taken, since its data may be encoded by user code.
 	connectError, encodeErr := s.connectError(refusal.Message, refusal.Data)
 	if encodeErr != nil {
-		s.logger().Error("socketio: refusal cannot be encoded", "error", encodeErr)
+		s.logSampled(s.Context(), slog.LevelError, s.name+"\n"+fmt.Sprint(encodeErr), "socketio: refusal cannot be encoded", "error", encodeErr)
 	}
 	refused := s.endFrom(stateHeld, ReasonServer, err, func(was state) *engineio.Message {
 		if was == stateHeld {

@@ -6,7 +6,9 @@ import (
 )
 
 // A Handler handles an event of an admitted socket. Its context ends with the
-// socket. An error is logged with the event's name; it reaches nobody else.
+// socket. An error is logged with the event's name, and is not sent to the peer. It is a
+// warning, unless the peer caused it: ErrArguments and a PublicError without a cause are
+// logged at slog.LevelDebug.
 type Handler func(ctx context.Context, s *Socket, e *Event) error
 
 // A ConnectMiddleware decides about a socket that wants to join a namespace: nil
@@ -87,8 +89,8 @@ func (t *table) untouched() bool {
 // freeze puts the event middleware around each handler, once.
 func (t *table) freeze() {
 	if t.any == nil {
-		t.any = func(_ context.Context, s *Socket, e *Event) error {
-			s.namespace.server.opts.Logger.Debug("socketio: no handler for event", "socket", s)
+		t.any = func(ctx context.Context, s *Socket, e *Event) error {
+			s.logger().DebugContext(ctx, "socketio: no handler for event", "event", e.Name())
 			return nil
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/logging"
 )
 
 // Options configure a Server. The zero value is ready to use.
@@ -103,8 +104,10 @@ type Options struct {
 	// such a request is answered by a 404 that says so.
 	ClientFiles fs.FS
 
-	// Logger receives what goes wrong. Nil discards. Engine.Logger, when nil,
-	// becomes this one.
+	// Logger gets what goes wrong in the program as warnings and errors, the end of
+	// each admitted socket at level Info, and what peers do wrong at level Debug. Nil
+	// means that warnings and errors go to slog.Default; give one with
+	// slog.DiscardHandler to log nothing. If Engine.Logger is nil, it becomes this one.
 	Logger *slog.Logger
 }
 
@@ -115,9 +118,7 @@ const (
 
 // withDefaults returns o with its zero values replaced.
 func (o Options) withDefaults() (Options, error) {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = logging.OrDefault(o.Logger)
 	if o.Engine.Logger == nil {
 		o.Engine.Logger = o.Logger
 	}

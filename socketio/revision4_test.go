@@ -209,6 +209,7 @@ func TestRevision4IDs(t *testing.T) {
 		}
 		p.talk(`< 2["for","one"]`)
 		p.talk("> 9", "< packet 1")
+		synctest.Wait() // for the lines about the end
 		if text := log.String(); strings.Contains(text, p.sid) || !strings.Contains(text, "#"+p.sid[:8]) {
 			t.Errorf("the log shows the session's ID, or no socket:\n%s", text)
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/guard"
+	"socketiojwt/internal/logging"
 )
 
 // A Server is a Socket.IO server. Its embedded Namespace is "/".
@@ -29,7 +31,9 @@ type Server struct {
 	closing      atomic.Bool // Shutdown has begun: no new connections
 	draining     atomic.Bool // and no new sockets or events
 	door         door
-	running      tracker // workers and other goroutines that run user code
+	sampler      logging.Sampler
+	peerFaults   atomic.Uint64 // errors of handlers that peers caused
+	running      tracker       // workers and other goroutines that run user code
 	compressed   compressedFiles
 
 	wiring  sync.Mutex   // held while Handler checks
@@ -48,7 +52,7 @@ func NewServer(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{opts: opts, namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
+	srv := &Server{opts: opts, sampler: newSampler(), namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
 	srv.door.began = time.Now()
 	engine := opts.Engine
 	engine.Allow = srv.allow(engine.Allow)
@@ -220,6 +224,7 @@ func (srv *Server) newAdapter(n *Namespace) (Adapter, error) {
 const bodyTimeout = 10 * time.Second
 
 func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	defer guard.AbortHTTP(srv.opts.Logger, "socketio: panic in a request; it was aborted")
 	if r.Body != nil && r.Body != http.NoBody {
 		// Nobody here reads it; net/http would wait for it, however long. The
 		// engine sets a deadline of its own.

@@ -248,7 +248,7 @@ func TestUnwantedBodyIsNotAwaited(t *testing.T) {
 	})
 }
 
-// Without a logger nothing is logged, and nothing else is different.
+// A Server without a logger works like any other.
 func TestNoLogger(t *testing.T) {
 	io, err := socketio.NewServer(socketio.Options{})
 	if err != nil {

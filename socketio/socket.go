@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -129,8 +127,6 @@ func (s *Socket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String
 // LogValue identifies the socket in logs.
 func (s *Socket) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-func (s *Socket) logger() *slog.Logger { return s.conn.server.opts.Logger.With("socket", s) }
-
 func (s *Socket) isConnecting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,16 +200,6 @@ func (s *Socket) do(t task) {
 	}
 }
 
-// logFailed logs the error of an event handler. That a socket has ended under its
-// handler is nothing to warn of.
-func (s *Socket) logFailed(ctx context.Context, event string, err error) {
-	level := slog.LevelWarn
-	if ctx.Err() != nil || errors.Is(err, ErrClosed) {
-		level = slog.LevelDebug
-	}
-	s.logger().Log(ctx, level, "socketio: event handler failed", "event", event, "error", err, "cause", causeOf(err))
-}
-
 // guard runs user code. A panic in it is logged and ends the socket alone. After
 // runtime.Goexit, which ends the goroutine, resume carries on with another one.
 func (s *Socket) guard(user, resume func()) {
@@ -223,7 +209,7 @@ func (s *Socket) guard(user, resume func()) {
 			return
 		}
 		p := recover()
-		s.logger().Error("socketio: panic in user code", "panic", p, "stack", string(debug.Stack()))
+		s.logPanic(p)
 		s.fail(&ConnectError{Message: "internal error"})
 		if p == nil {
 			resume()

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"socketiojwt/internal/logging"
 )
 
 const (
@@ -104,7 +106,8 @@ type Options struct {
 
 	// Now tells the time. Zero means time.Now.
 	Now func() time.Time
-	// Logger hears of panics in a KeyFunc. Zero means that nobody does.
+	// Logger gets an error for a panic in a KeyFunc. Nil means slog.Default; give one
+	// with slog.DiscardHandler to log nothing.
 	Logger *slog.Logger
 }
 
@@ -174,9 +177,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = logging.OrDefault(o.Logger)
 	return o, err
 }
 

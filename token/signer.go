@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
+
+	"socketiojwt/internal/guard"
 )
 
 // signer is who has signed a token.
@@ -78,9 +79,7 @@ func (v *Verifier) chooseKey(ctx context.Context, u Unverified, ask KeyFunc) (Ke
 func (v *Verifier) askForKey(ctx context.Context, u Unverified, ask KeyFunc) (key Key, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			// The value itself may hold the token; its type and the stack do not.
-			v.opts.Logger.ErrorContext(ctx, "token: choosing a key panicked",
-				"type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+			v.opts.Logger.ErrorContext(ctx, "token: panic in a KeyFunc", guard.Recovered(value).Attr())
 			key, err = Key{}, fmt.Errorf("%w: choosing it panicked", ErrKey)
 		}
 	}()

@@ -230,7 +230,7 @@ func quoted(text string) string { return fmt.Sprintf("%.100q", redact(text, ""))
 // of words for whoever types.
 var ofPackages = strings.NewReplacer(
 	token.ErrKeysUnavailable.Error()+": ", "", token.ErrKey.Error()+": ", "", "the key that was given: ", "",
-	"engineio: Options.Origins: ", "--origin ", " (for all of them there is InsecureAnyOrigin)", "",
+	"engineio: Options.Origins: ", "--origin ", ", or set InsecureAnyOrigin to allow all of them", "", "; use OriginFunc for other rules", "",
 	token.ErrOptions.Error()+": ", "", context.DeadlineExceeded.Error(), "not in time",
 	"jwks: ", "", "token: ", "", "engineio: ", "",
 )

@@ -10,7 +10,7 @@ import (
 // engineStarts tells what the server refuses to start with.
 func engineStarts(e *examination) []finding {
 	if e.engineErr != nil {
-		return fail("Name each origin as browsers do, scheme, host and port, such as https://app.example.com; there is no flag for all of them, since every page on the web could then use this server in its visitor's name.",
+		return fail("Give each origin as browsers do, with scheme, host and port, such as https://app.example.com. There is no flag for all of them: every page on the web could then use this server in its visitor's name.",
 			"%s", plain(e.engineErr))
 	}
 	if len(e.Origin) == 0 {
@@ -30,10 +30,14 @@ func originsAreSafe(e *examination) (found []finding) {
 		u, err := url.Parse(origin)
 		switch {
 		case err != nil: // engineStarts says so
-		case strings.Contains(u.Host, "*"):
-			found = append(found, fail("Name each origin by itself: --origin may be repeated.",
-				"origin %s matches nothing: there are no wildcards", quoted(origin))...)
-		case strings.EqualFold(u.Scheme, "http") && !isLoopbackName(u.Hostname()):
+		case strings.EqualFold(u.Scheme, "file"):
+			found = append(found, warn("Leave it out if devices and applications can do without it.",
+				"origin %s is that of every local file and of many devices", quoted(origin))...)
+		case strings.Contains(u.Host, "*") && e.engineErr == nil:
+			found = append(found, warn("Give each origin by itself, unless only you can get names there: below vercel.app, github.io and such anyone can.",
+				"origin %s allows the pages of every name that it matches", quoted(origin))...)
+		}
+		if err == nil && (strings.EqualFold(u.Scheme, "http") || strings.EqualFold(u.Scheme, "ws")) && !isLoopbackName(u.Hostname()) {
 			found = append(found, warn("Serve those pages by https, and name that origin.",
 				"the pages of origin %s come unencrypted: whoever is on the way can change them, and take the tokens of their visitors", quoted(origin))...)
 		}

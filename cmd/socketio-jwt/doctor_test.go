@@ -184,8 +184,11 @@ func TestDoctorOnConfigurations(t *testing.T) {
 		{"too much of a leeway", outside("--leeway", "6m"), []string{"FAIL tokens: Leeway is more than 5 minutes"}},
 
 		{"an origin", outside("--origin", "https://app.example.com", "--origin", "http://localhost:3000", "--origin", "http://127.0.0.1"), []string{"ok connections: 3 other origins"}},
-		{"all origins", outside("--origin", "*"), []string{`FAIL connections: --origin "*" is no origin`}},
-		{"some origins", outside("--origin", "https://*.example.com"), []string{"FAIL connections: wildcards"}},
+		{"all origins", outside("--origin", "*"), []string{`FAIL connections: --origin "*" matches no request; list each origin`}},
+		{"some origins", outside("--origin", "https://*.example.com"), []string{"WARN connections: every name that it matches"}},
+		{"some unencrypted origins", outside("--origin", "http://*.example.com"), []string{"WARN connections: every name that it matches", "WARN connections: unencrypted"}},
+		{"a pattern of no origin", outside("--origin", "https://*.com"), []string{`FAIL connections: --origin "https://*.com" matches no request`}},
+		{"local files", outside("--origin", "file://"), []string{"WARN connections: every local file"}},
 		{"an unencrypted origin", outside("--origin", "HTTP://app.example.com"), []string{"WARN connections: unencrypted"}},
 		{"the null origin", outside("--origin", "null"), []string{"WARN connections: null"}},
 		{"a proxy", outside("--trusted-proxy", "10.0.0.0/8", "--trusted-proxy", "fd00::/16"), nil},

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -35,7 +36,9 @@ var mayImport = map[string][]string{
 	"examples":            nil,
 	"internal/accept":     {},
 	"internal/archtest":   {},
+	"internal/guard":      {},
 	"internal/leaktest":   {},
+	"internal/logging":    {},
 	"internal/memnet":     {},
 	"internal/doctest":    {},
 	"internal/wirejson":   {},
@@ -167,4 +170,17 @@ func files(t *testing.T) []file {
 		t.Fatal("no Go files found")
 	}
 	return all
+}
+
+// The value of a panic may hold a token, so one package describes panics.
+func TestOnlyGuardDescribesPanics(t *testing.T) {
+	for _, f := range files(t) {
+		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(f.path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.pkg != "internal/guard" && strings.Contains(string(text), "debug.Stack(") {
+			t.Errorf("%s prints a stack of its own; use internal/guard", f.path)
+		}
+	}
 }

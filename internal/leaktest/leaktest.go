@@ -1,10 +1,13 @@
-// Package leaktest fails the tests of a package that leave goroutines behind.
+// Package leaktest fails the tests of a package that leave goroutines behind. It also
+// silences slog.Default, where servers that were given no logger send their warnings.
 //
 //	func TestMain(m *testing.M) { leaktest.Main(m) }
 package leaktest
 
 import (
 	"fmt"
+	"log"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -20,6 +23,7 @@ const patience = 5 * time.Second
 // Main runs the tests of m and exits, with an error when there are more
 // goroutines afterwards than before.
 func Main(m *testing.M) {
+	silence()
 	startSignals()
 	before := runtime.NumGoroutine()
 	code := m.Run()
@@ -30,6 +34,15 @@ func Main(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+// silence makes slog.Default discard. Package log, which slog.SetDefault would redirect
+// too, goes on as before: net/http reports panics there.
+func silence() {
+	output, flags := log.Writer(), log.Flags()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	log.SetOutput(output)
+	log.SetFlags(flags)
 }
 
 // startSignals starts the goroutine that package os/signal has from its first

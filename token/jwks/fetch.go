@@ -8,11 +8,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
+	"socketiojwt/internal/guard"
 	"socketiojwt/internal/wirejson"
 )
 
@@ -47,7 +47,7 @@ type fetched struct {
 func (src *source) fetch(ctx context.Context, opts *Options) (got fetched, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			opts.Logger.Error("jwks: panic while keys were fetched", "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+			opts.Logger.Error("jwks: panic while keys were fetched", guard.Recovered(value).Attr())
 			got, err = fetched{}, errors.New("fetching them panicked")
 		}
 		if err != nil { // nothing of it is to stand in the way of the next

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"socketiojwt/internal/logging"
 	"socketiojwt/token"
 )
 
@@ -50,8 +51,9 @@ type Options struct {
 	Client *http.Client
 	// Now tells the time. Zero means time.Now.
 	Now func() time.Time
-	// Logger hears of fetches that fail, and of keys that are left out. Zero means that
-	// nobody does.
+	// Logger gets a warning for each fetch that fails, and below that level the keys
+	// that were fetched and those that were left out. Nil means that warnings and
+	// errors go to slog.Default; give one with slog.DiscardHandler to log nothing.
 	Logger *slog.Logger
 }
 
@@ -79,9 +81,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.Logger = logging.OrDefault(o.Logger)
 	client := &http.Client{}
 	if o.Client != nil {
 		*client = *o.Client

@@ -1,6 +1,7 @@
 package jwks_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/x509"
@@ -486,14 +487,19 @@ func TestRotationDuringAFetch(t *testing.T) {
 func TestPanicWhileFetching(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		i.client = &http.Client{Transport: panicking{}}
-		v, _ := i.verifier(jwks.Options{})
+		var log bytes.Buffer
+		v, set := i.verifier(jwks.Options{Logger: logTo(&log)})
 		want(t, "a token", verify(v, i.sign("1")), token.ErrKeysUnavailable)
+		set.Close()
+		if !strings.Contains(log.String(), "panic=string") || strings.Contains(log.String(), "s3cret") {
+			t.Errorf("log %q, want the type of the value and not the value", &log)
+		}
 	})
 }
 
 type panicking struct{}
 
-func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("no way") }
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("Bearer s3cret") }
 
 // When a fetch fails, those who wait for the next hear so at once.
 func TestFailureIsToldToAll(t *testing.T) {

@@ -1,0 +1,75 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"socketiojwt/internal/guard"
+	"socketiojwt/internal/logging"
+)
+
+// logLinesPerMinute bounds the lines above level Debug about what each peer can cause,
+// such as handlers that fail. Further ones are logged at level Debug.
+const logLinesPerMinute = 60
+
+func newSampler() logging.Sampler {
+	return logging.Sampler{PerMinute: logLinesPerMinute, Repeat: time.Minute}
+}
+
+func (s *Socket) logger() *slog.Logger { return s.conn.server.opts.Logger.With("socket", s) }
+
+// logSampled logs a line that peers can cause at will. Lines with one message and key
+// are repetitions.
+func (s *Socket) logSampled(ctx context.Context, level slog.Level, key, msg string, attrs ...any) {
+	s.conn.server.sampler.Log(ctx, s.logger(), level, key, msg, attrs...)
+}
+
+// logFailed logs the error of an event handler. It is a warning if the program failed, and
+// is logged at level Debug if the peer did, or if the socket has ended under its handler.
+func (s *Socket) logFailed(ctx context.Context, event string, err error) {
+	const msg = "socketio: event handler failed"
+	attrs := []any{"event", event, "error", err, "cause", causeOf(err)}
+	switch {
+	case ctx.Err() != nil || errors.Is(err, ErrClosed):
+		s.logger().DebugContext(ctx, msg, attrs...)
+	case isPeersFault(err):
+		s.logger().DebugContext(ctx, msg, append(attrs, "peer_faults", s.conn.server.peerFaults.Add(1))...)
+	default:
+		s.logSampled(ctx, slog.LevelWarn, event+"\n"+fmt.Sprint(err), msg, attrs...)
+	}
+}
+
+// isPeersFault reports whether a handler failed because of what the peer sent: wrong
+// arguments, or what a PublicError says without a cause of its own.
+func isPeersFault(err error) bool {
+	var public *PublicError
+	if errors.As(err, &public) {
+		return public.Err == nil || errors.Is(public.Err, ErrArguments)
+	}
+	return errors.Is(err, ErrArguments)
+}
+
+// logPanic logs a panic in user code. A nil value means that it called runtime.Goexit.
+func (s *Socket) logPanic(value any) {
+	p := guard.Recovered(value)
+	s.logSampled(context.Background(), slog.LevelError, p.At, "socketio: panic in user code", p.Attr())
+}
+
+// logEnd says that an admitted socket has ended, and why. Shutdown ends all of them, which
+// is one event.
+func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
+	level := slog.LevelInfo
+	if reason == ReasonShutdown {
+		level = slog.LevelDebug
+	}
+	log := s.logger()
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	began := s.conn.began()
+	log.Log(ctx, level, "socketio: socket disconnected", "remote", s.conn.session.RemoteAddr(),
+		"reason", reason, "cause", cause, "connected", time.Since(began).Round(time.Millisecond))
+}

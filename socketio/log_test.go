@@ -1,0 +1,195 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// What a peer does wrong is no warning, however often it does it: it is at level Debug,
+// with a counter.
+func TestPeersFaultsAreNoWarnings(t *testing.T) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
+		io.Open()
+		io.Handle("func", socketio.Func(func(context.Context, *socketio.Socket, int) error { return nil }))
+		io.Handle("ack", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, n int) (int, error) {
+			return 0, &socketio.PublicError{Message: "the room is full"}
+		}))
+		io.Handle("scan", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+			var n int
+			return fmt.Errorf("scan: %w", e.Scan(&n))
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for range 10 {
+			_ = p.Emit("func", "no number")
+			_ = p.Emit("scan", "no number")
+			_ = p.Emit("unknown")
+			for _, arg := range []any{"no number", 1} {
+				if _, err := p.EmitWithAck(f.ctx, "ack", arg); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		synctest.Wait()
+		for text, want := range map[string]int{
+			"level=WARN": 0, "level=ERROR": 0, `level=INFO msg="socketio`: 0,
+			"event handler failed": 40, "the room is full": 10, "peer_faults=40": 1,
+			`msg="socketio: no handler for event"`: 10, "event=unknown": 10,
+		} {
+			if n := log.count(text); n != want {
+				t.Errorf("%q is in the log %d times, want %d", text, n, want)
+			}
+		}
+	})
+}
+
+// A handler that fails whenever a peer likes does not fill the log, and does not hide
+// that another one fails.
+func TestFailuresAreSampled(t *testing.T) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("no database") })
+		io.Handle("loud", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("no database") })
+		io.Handle("cause", socketio.Func(func(context.Context, *socketio.Socket, struct{}) error {
+			return &socketio.PublicError{Message: "try again", Err: errors.New("no database")}
+		}))
+		io.Handle("varied", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+			return fmt.Errorf("no row %s", e.Args()[0].(socketio.Raw).JSON())
+		})
+		io.Handle("panics", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("always") })
+	}, func(f *fixture) {
+		warnings := func() int { return log.count("level=WARN") + log.count("level=ERROR") }
+		p := f.dial(sockettest.Options{})
+		for range 100 {
+			_ = p.Emit("loud")
+			_ = p.Emit("cause")
+		}
+		for range 5 {
+			f.ended(f.dial(sockettest.Options{Namespace: "/connect"}), sockettest.ErrDisconnected)
+			again := f.dial(sockettest.Options{})
+			_ = again.Emit("panics")
+			f.ended(again, sockettest.ErrDisconnected)
+		}
+		synctest.Wait()
+		if n := warnings(); n != 4 {
+			t.Errorf("%d warnings and errors for 4 faults, want one each", n)
+		}
+		for i := range 200 {
+			_ = p.Emit("varied", i)
+		}
+		synctest.Wait()
+		if n := warnings(); n != 60 {
+			t.Errorf("%d warnings and errors in a minute, want 60", n)
+		}
+		if n := log.count("event handler failed"); n != 400 { // the rest is at level Debug
+			t.Errorf("%d lines about 400 events", n)
+		}
+		time.Sleep(time.Minute)
+		_ = p.Emit("loud")
+		synctest.Wait()
+		if n := warnings(); n != 61 || log.count("suppressed=") == 0 {
+			t.Errorf("%d warnings and errors a minute later, want 61", n)
+		}
+	})
+}
+
+// One line says which admitted socket left, and why.
+func TestEndsAreLogged(t *testing.T) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/closed").Use(func(context.Context, *socketio.Socket) error { return &socketio.ConnectError{Message: "no"} })
+		io.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			s.Disconnect(errors.New("rude words"))
+			return nil
+		})
+	}, func(f *fixture) {
+		f.refused(sockettest.Options{Namespace: "/closed"})
+		kicked := f.dial(sockettest.Options{})
+		_ = kicked.Emit("kick")
+		f.ended(kicked, sockettest.ErrDisconnected)
+		left := f.dial(sockettest.Options{})
+		time.Sleep(1500 * time.Millisecond)
+		_ = left.SendRaw("1")
+		wrong := f.dial(sockettest.Options{})
+		_ = wrong.SendRaw("9")
+		f.ended(wrong, sockettest.ErrClosed)
+		gone := f.dial(sockettest.Options{})
+		_ = gone.Close()
+		stays := f.dial(sockettest.Options{})
+		synctest.Wait()
+		lines := []string{
+			`level=INFO msg="socketio: socket disconnected" socket=/#`,
+			`reason="server namespace disconnect" cause="rude words"`,
+			`reason="client namespace disconnect" cause=<nil> connected=1.5s`,
+			`reason="forced close" cause="socketio: malformed packet"`,
+			`reason="transport close" cause=<nil>`,
+		}
+		for i, text := range lines {
+			want := 1
+			if i == 0 {
+				want = 4
+			}
+			if n := log.count(text); n != want {
+				t.Errorf("%s is in the log %d times, want %d:\n%s", text, n, want, strings.Join(log.lines.all(), ""))
+			}
+		}
+		if n := log.count("remote="); n < 4 {
+			t.Errorf("%d lines have the address", n)
+		}
+		_ = f.io.Shutdown(f.ctx)
+		f.ended(stays, sockettest.ErrClosed)
+		if n := log.count(`level=DEBUG msg="socketio: socket disconnected"`); n != 1 {
+			t.Errorf("%d lines about the end by Shutdown", n)
+		}
+	})
+}
+
+// A program that gives no Logger is warned by slog.Default, of what the engine refuses
+// too.
+func TestWarningsGoToTheDefaultLogger(t *testing.T) {
+	was := slog.Default()
+	defer slog.SetDefault(was)
+	for name, tc := range map[string]struct {
+		opts socketio.Options
+		want int
+	}{
+		"no logger":       {socketio.Options{}, 1},
+		"silenced":        {socketio.Options{Logger: slog.New(slog.DiscardHandler)}, 0},
+		"engine silenced": {socketio.Options{Engine: engineio.Options{Logger: slog.New(slog.DiscardHandler)}}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var log logged
+			slog.SetDefault(log.logger())
+			io, err := socketio.NewServer(tc.opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			handler, err := io.Handler()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := httptest.NewRequest(http.MethodGet, "/socket.io/?EIO=4&transport=polling", nil)
+			r.Header.Set("Origin", "http://localhost:5173")
+			handler.ServeHTTP(httptest.NewRecorder(), r)
+			if n := log.count("level=WARN"); n != tc.want || n != log.count("Options.Engine.Origins") {
+				t.Errorf("%s: %d warnings, want %d", name, n, tc.want)
+			}
+			_ = io.Close()
+		})
+	}
+}
