@@ -33,8 +33,8 @@ type admission struct {
 	network   netip.Prefix // under which it is counted
 	examining bool         // a token is being examined, before there is a lease
 	failed    int          // tokens refused
-	until     time.Time    // when the deadline is, or the lease ends
-	timer     *time.Timer  // wakes at until, or before; nil when nothing runs
+	until     time.Time    // when the deadline is
+	timer     *time.Timer  // wakes at until, or before; nil once the socket has a lease
 	cancel    func()       // ends the context of what runs before the decision; may be nil
 }
 
@@ -66,7 +66,7 @@ func (a *admission) wakeIn(d time.Duration) {
 	a.timer.Reset(d)
 }
 
-// stopTimer does what it says. The caller holds mu.
+// stopTimer stops the deadline. The caller holds mu.
 func (a *admission) stopTimer() {
 	if a.timer != nil {
 		a.timer.Stop()
@@ -74,24 +74,16 @@ func (a *admission) stopTimer() {
 	}
 }
 
-// wake runs when the timer does. A timer only wakes: the clock decides, for a lease
-// that on the wall.
+// wake runs when the timer of the deadline does.
 func (a *admission) wake() {
 	a.mu.Lock()
 	left := time.Until(a.until)
-	if a.stage == leased {
-		left = a.gate.sleep(a.until)
-	}
 	switch {
-	case a.stage == over, a.stage == guest && !a.examining: // it was stopped too late
+	case a.stage == over, a.stage == leased, a.stage == guest && !a.examining: // it was stopped too late
 		a.mu.Unlock()
 	case left > 0:
 		a.wakeIn(left)
 		a.mu.Unlock()
-	case a.stage == leased:
-		a.stage = over
-		a.mu.Unlock()
-		a.end()
 	default:
 		cause := errDeadline
 		if a.examining { // the peer has done its part
@@ -170,12 +162,16 @@ func (a *admission) announce(within context.Context, lease *Lease) *Error {
 	if late := g.tooLate(within); late != nil || lease == nil {
 		return late
 	}
-	return g.ended(lease)
+	return g.ended(a.socket, lease)
 }
 
 // admit decides that the socket is let in, as a guest if lease is nil. It reports
 // false if that was decided otherwise before.
 func (a *admission) admit(lease *Lease) bool {
+	var until time.Time
+	if lease != nil {
+		until = a.deadline(lease)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.undecided() {
@@ -183,17 +179,13 @@ func (a *admission) admit(lease *Lease) bool {
 	}
 	a.examining, a.failed, a.cancel = false, 0, nil
 	a.release()
+	a.stopTimer()
 	if lease == nil {
 		a.stage = guest
-		a.stopTimer()
 		return true
 	}
 	a.stage = leased
-	if a.until = lease.Until; a.until.IsZero() {
-		a.stopTimer()
-	} else {
-		a.wakeIn(a.gate.sleep(a.until))
-	}
+	a.socket.SetDeadline(until, a.end)
 	return true
 }
 

@@ -34,7 +34,7 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, shown *socketio.
 		return nil, late
 	}
 	if refused == nil {
-		refused = g.ended(lease)
+		refused = g.ended(s, lease)
 	}
 	if refused != nil {
 		return nil, refused

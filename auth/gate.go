@@ -96,8 +96,9 @@ type Options struct {
 	// nothing about it. Error.Err is the cause. Nil means none.
 	OnRefuse func(ctx context.Context, s *socketio.Socket, e *Error)
 
-	// Now tells the time by which leases end: that of token.Options.Now. Zero means
-	// time.Now.
+	// Now is the clock by which leases end. Set it if token.Options.Now is set, to the
+	// same clock, and then set socketio.Options.Now too: a clock that jumps is noticed
+	// there. Nil means socketio.Options.Now.
 	Now func() time.Time
 	// Logger hears of each refusal, at level Info, and of panics in hooks. Zero
 	// means that nobody does.
@@ -173,9 +174,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MaxHeldPerAddress == 0 {
 		o.MaxHeldPerAddress = 1000
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

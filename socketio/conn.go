@@ -336,8 +336,13 @@ func (c *conn) violation(what string) {
 // close ends all sockets at once and closes the transport, without DISCONNECT,
 // once what is queued has been written.
 func (c *conn) close(reason Reason, cause error) {
+	c.closeWith(reason, cause, func(*Socket) farewell { return nil })
+}
+
+// closeWith is close with a farewell for each socket.
+func (c *conn) closeWith(reason Reason, cause error, last func(*Socket) farewell) {
 	for _, s := range c.shut() {
-		s.end(reason, cause, nil)
+		s.end(reason, cause, last(s))
 	}
 	c.session.Close(engineio.Reason(reason))
 }

@@ -175,8 +175,9 @@ func (s *Socket) connect() {
 // Worker.
 func (s *Socket) resume() {
 	for {
+		now := s.look()
 		s.mu.Lock()
-		if s.state != stateConnecting && s.state != stateHeld || s.suspended { // ended, or held again
+		if s.state != stateConnecting && s.state != stateHeld || s.suspended || s.over(now) { // ended, or held again
 			s.mu.Unlock()
 			return
 		}
@@ -218,8 +219,9 @@ func (s *Socket) admit() {
 		_ = s.Refuse(&ConnectError{Message: "internal error", Temporary: true, Err: err})
 		return
 	}
+	now := s.look()
 	s.mu.Lock()
-	if s.state == stateClosed || s.suspended { // ended, or held by somebody beside the middleware
+	if s.state == stateClosed || s.suspended || s.over(now) { // ended, or held by somebody beside the middleware
 		s.mu.Unlock()
 		srv.leave(s.namespace)
 		return
@@ -258,6 +260,9 @@ func (s *Socket) admit() {
 
 func (s *Socket) runOnConnect(ctx context.Context) error {
 	for _, f := range s.namespace.table.onConnect {
+		if s.isOver() {
+			return nil
+		}
 		if err := f(ctx, s); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"socketiojwt/engineio"
@@ -52,15 +53,16 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 
 // sendDirect queues a packet meant for this socket, which may be held.
 func (s *Socket) sendDirect(m *engineio.Message) error {
+	now := s.look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch s.state {
-	case stateHeld, stateAdmitted:
-		return s.conn.session.Send(m)
-	case stateConnecting:
+	switch {
+	case s.state == stateConnecting:
 		return ErrNotAdmitted
+	case s.state > stateAdmitted, s.over(now):
+		return ErrClosed
 	}
-	return ErrClosed
+	return sessionError(s.conn.session.Send(m))
 }
 
 // send queues a packet of a broadcast. A socket that was not admitted, or left
@@ -73,9 +75,21 @@ func (s *Socket) send(m *engineio.Message, volatile bool) error {
 	case s.state != stateAdmitted:
 		return ErrClosed
 	case volatile:
-		return s.conn.session.SendVolatile(m)
+		return sessionError(s.conn.session.SendVolatile(m))
 	}
-	return s.conn.session.Send(m)
+	return sessionError(s.conn.session.Send(m))
+}
+
+// errSessionClosed is for a socket that does not know yet that its session has
+// ended. To errors.Is it is both errors.
+var errSessionClosed = fmt.Errorf("%w: %w", ErrClosed, engineio.ErrClosed)
+
+// sessionError makes the error of a closed session an ErrClosed.
+func sessionError(err error) error {
+	if errors.Is(err, engineio.ErrClosed) {
+		return errSessionClosed
+	}
+	return err
 }
 
 // To returns a broadcast to the sockets in any of the rooms but this one.
@@ -105,13 +119,14 @@ func (s *Socket) Join(rooms ...string) error {
 			return ErrRoomName
 		}
 	}
+	now := s.look()
 	s.mu.Lock()
-	state := s.state
+	state, over := s.state, s.over(now)
 	s.mu.Unlock()
-	switch state {
-	case stateConnecting, stateHeld:
+	switch {
+	case state < stateAdmitted:
 		return ErrNotAdmitted
-	case stateClosed:
+	case state > stateAdmitted, over:
 		return ErrClosed
 	}
 	return s.namespace.local.join(s, rooms)
@@ -120,9 +135,12 @@ func (s *Socket) Join(rooms ...string) error {
 // Leave makes the socket leave rooms. Its own, named by its id, cannot be left.
 func (s *Socket) Leave(rooms ...string) { s.namespace.local.leaveAll(s, rooms) }
 
-// Rooms returns the rooms the socket is in, its own among them; none before it
-// is admitted and after it ended.
+// Rooms returns the rooms the socket is in, its own among them. It returns nil
+// before the socket is admitted and after it has ended.
 func (s *Socket) Rooms() []string {
+	if s.over(s.look()) {
+		return nil
+	}
 	l := s.namespace.local
 	l.mu.RLock()
 	defer l.mu.RUnlock()

@@ -54,3 +54,14 @@ func (srv *Server) MostKept() (most int) {
 	}
 	return most
 }
+
+// Deadlines returns the number of deadlines that are set.
+func (srv *Server) Deadlines() int { return srv.deadlines.Len() }
+
+// EmitOnClosedSession emits after the session has closed and before the socket knows.
+func (s *Socket) EmitOnClosedSession(event string) error {
+	s.mu.Lock()
+	s.conn.session.Close("test")
+	s.mu.Unlock()
+	return s.Emit(event)
+}

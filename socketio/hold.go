@@ -189,11 +189,11 @@ func (s *Socket) Refuse(err error) error {
 	if encodeErr != nil {
 		s.logger().Error("socketio: refusal cannot be encoded", "error", encodeErr)
 	}
-	refused := s.endFrom(stateHeld, ReasonServer, err, func(was state) *engineio.Message {
+	refused := s.endFrom(stateHeld, ReasonServer, err, func(was state) []*engineio.Message {
 		if was == stateHeld {
-			return encodeDisconnect(s.name)
+			return []*engineio.Message{encodeDisconnect(s.name)}
 		}
-		return connectError
+		return []*engineio.Message{connectError}
 	})
 	if !refused {
 		return s.notAdmitted()
@@ -238,6 +238,7 @@ func (s *Socket) releaseEarly() {
 // runIntercepts handles intercepted events until there are none.
 func (s *Socket) runIntercepts() {
 	for {
+		now := s.look()
 		s.mu.Lock()
 		k := s.intercepts
 		if len(k.inbox) == 0 || s.state == stateClosed {
@@ -249,11 +250,15 @@ func (s *Socket) runIntercepts() {
 		e := k.inbox[0]
 		k.inbox = k.inbox[1:]
 		held := s.state == stateHeld // then it counts until it is handled
-		if !held {
+		late := s.over(now)
+		if !held || late {
 			s.giveBack(e.size)
 		}
 		h, ctx := k.handler(e.name), s.ctx
 		s.mu.Unlock()
+		if late {
+			continue
+		}
 		s.guard(func() {
 			if held {
 				defer s.handled(e)
@@ -271,6 +276,9 @@ func (s *Socket) handled(e *Event) {
 }
 
 func (s *Socket) intercepted(ctx context.Context, h Handler, e *Event) {
+	if ctx.Err() != nil { // it has ended since runIntercepts looked
+		return
+	}
 	if err := h(ctx, s, e); err != nil {
 		s.logFailed(ctx, e.name, err)
 	}

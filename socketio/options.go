@@ -95,6 +95,10 @@ type Options struct {
 	// none: such a request is answered by a 404 that says so.
 	ClientFiles fs.FS
 
+	// Now is the clock of Socket.SetDeadline, and so of leases of package auth. It
+	// must be cheap and must not call the server. Nil means time.Now.
+	Now func() time.Time
+
 	// Logger receives what goes wrong. Nil discards. Engine.Logger, when nil,
 	// becomes this one.
 	Logger *slog.Logger
@@ -109,6 +113,9 @@ const (
 func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Engine.Logger == nil {
 		o.Engine.Logger = o.Logger

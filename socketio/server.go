@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/wallclock"
 )
 
 // A Server is a Socket.IO server. Its embedded Namespace is "/".
@@ -27,7 +28,8 @@ type Server struct {
 	droppedEarly atomic.Uint64
 	oversized    sync.Once   // tells that a peer sent more than a limit
 	draining     atomic.Bool // Shutdown has begun: no new connections, sockets or events
-	running      tracker     // workers and other goroutines that run user code
+	deadlines    *wallclock.Queue
+	running      tracker // workers and other goroutines that run user code
 
 	wiring  sync.Mutex   // held while Handler checks
 	handler http.Handler // nil until it was checked
@@ -46,6 +48,7 @@ func NewServer(opts Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{opts: opts, namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
+	srv.deadlines = wallclock.New(opts.Now)
 	if srv.engine, err = engineio.NewServer(srv.open, opts.Engine); err != nil {
 		return nil, err
 	}

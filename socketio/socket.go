@@ -10,9 +10,11 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/wallclock"
 )
 
 // state is where a socket stands. It goes connecting, admitted, or connecting,
@@ -35,6 +37,7 @@ type Socket struct {
 	conn      *conn
 	cancel    context.CancelCauseFunc
 	rooms     map[string]struct{} // guarded by namespace.local.mu
+	until     atomic.Int64        // the deadline, by wallclock.Nanos; 0 when there is none; written under mu
 
 	mu         sync.Mutex
 	state      state
@@ -53,7 +56,15 @@ type Socket struct {
 	acks       map[uint64]chan Arguments
 	values     []contextValue
 	onEnd      []func()
-	ending     *time.Timer
+	ending     *ending
+	deadline   *wallclock.Entry
+}
+
+// ending is what a socket in stateEnding keeps: its peer is gone, so it has left
+// the listing already.
+type ending struct {
+	timer *time.Timer
+	rooms []string // that it was in
 }
 
 // task is what a worker does next: an event, or a step of the socket's life.
@@ -150,6 +161,7 @@ func (s *Socket) post(t task) {
 // work does what is in the inbox, one thing at a time, and ends when it is empty.
 func (s *Socket) work() {
 	for {
+		now := s.look()
 		s.mu.Lock()
 		if len(s.inbox) == 0 {
 			s.inbox = nil // an idle socket keeps no buffer
@@ -164,8 +176,13 @@ func (s *Socket) work() {
 		if t.event != nil {
 			s.giveBack(t.event.size)
 		}
+		// In one step: an event in the inbox means that the socket has not ended, and
+		// so that its context has not.
+		ctx, late := s.ctx, t.event != nil && s.over(now)
 		s.mu.Unlock()
-		s.guard(func() { s.do(t) }, func() { go s.work() })
+		if !late {
+			s.guard(func() { s.do(ctx, t) }, func() { go s.work() })
+		}
 	}
 }
 
@@ -188,12 +205,15 @@ func (s *Socket) giveBackHandshake() {
 	}
 }
 
-func (s *Socket) do(t task) {
+func (s *Socket) do(ctx context.Context, t task) {
 	if t.event == nil {
 		t.step()
 		return
 	}
-	ctx, name := s.Context(), t.event.name
+	if ctx.Err() != nil { // it has ended since work looked
+		return
+	}
+	name := t.event.name
 	if err := s.namespace.table.handler(name)(ctx, s, t.event); err != nil {
 		s.logFailed(ctx, name, err)
 	}
@@ -236,8 +256,9 @@ func (s *Socket) fail(err error) {
 }
 
 // Go runs f on a goroutine of its own, for work that must not hold up the next
-// event. Its context is that of a handler that starts now; Server.Shutdown waits
-// for it. A panic in f ends the socket alone.
+// event. Its context is that of a handler that starts now; if the socket has
+// ended, so has the context, and f runs all the same. Server.Shutdown waits for f.
+// A panic in f ends only this socket.
 func (s *Socket) Go(f func(ctx context.Context)) {
 	ctx := s.Context()
 	s.conn.server.running.add(1)

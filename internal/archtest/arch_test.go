@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"token/profile":       {"token"},
 	"token/tokentest":     {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
 	"engineio":            {},
-	"socketio":            {"engineio"},
+	"socketio":            {"engineio", "internal/wallclock"},
 	"socketio/sockettest": {"engineio", "socketio"},
 	"auth":                {"token", "socketio"},
 	"console":             {"auth", "socketio"},
@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"internal/archtest":   {},
 	"internal/leaktest":   {},
 	"internal/memnet":     {},
+	"internal/wallclock":  {},
 	"internal/doctest":    {},
 	"internal/wirejson":   {},
 }
