@@ -192,35 +192,47 @@ func TestNoHandlerBeginsAfterTheEnd(t *testing.T) {
 	}
 }
 
-// A deadline that comes before the socket is admitted keeps it out.
+// A socket whose deadline came while it was held is not admitted, though nothing has
+// ended it yet.
 func TestDeadlineBeforeAdmission(t *testing.T) {
-	var ran record
-	setup := func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
-			s.SetDeadline(s.Now(), func() {
-				ran.add("deadline")
-				_ = s.DisconnectWith(nil, "bye")
+	for _, middleware := range []bool{false, true} {
+		t.Run(fmt.Sprintf("middleware %t", middleware), func(t *testing.T) {
+			var wall clock
+			var ran record
+			held := make(chan *socketio.Socket, 1)
+			setup := func(io *socketio.Server) {
+				io.Use(func(_ context.Context, s *socketio.Socket) error {
+					held <- s
+					return s.Hold(socketio.HoldOptions{})
+				})
+				if middleware {
+					io.Use(func(context.Context, *socketio.Socket) error {
+						ran.add("middleware")
+						return nil
+					})
+				}
+				io.OnConnect(func(context.Context, *socketio.Socket) error {
+					ran.add("connected")
+					return nil
+				})
+			}
+			bubble(t, socketio.Options{Now: wall.now}, setup, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				s := <-held
+				s.SetDeadline(s.Now().Add(time.Hour), nil)
+				wall.set(month)
+				if err := s.AdmitWith("welcome"); err != nil {
+					t.Error(err)
+				}
+				f.nothing(p)
+				if got := ran.all(); len(got) > 0 || len(f.io.Sockets()) > 0 {
+					t.Errorf("ran %q, listed %v", got, f.io.Sockets())
+				}
+				f.ended(p, sockettest.ErrClosed)
+				f.nothing(p)
 			})
-			return s.Hold(socketio.HoldOptions{})
-		}, func(context.Context, *socketio.Socket) error {
-			ran.add("middleware")
-			return nil
-		})
-		io.OnConnect(func(context.Context, *socketio.Socket) error {
-			ran.add("connected")
-			return nil
 		})
 	}
-	bubble(t, socketio.Options{}, setup, func(f *fixture) {
-		p, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{}))
-		if err == nil {
-			_ = p.Ended(f.ctx)
-			_ = p.Close()
-		}
-		if got := ran.all(); !slices.Equal(got, []string{"deadline"}) {
-			t.Errorf("ran %q", got)
-		}
-	})
 }
 
 // SetDeadline replaces and removes what was set, and end runs once.
