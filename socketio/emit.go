@@ -114,11 +114,15 @@ func (s *Socket) Volatile() Broadcast { return s.namespace.To(s.id).Local().Vola
 // ErrTooManyRooms, and with ErrRoomName for a name longer than
 // Options.MaxNameLength.
 func (s *Socket) Join(rooms ...string) error {
-	for _, room := range rooms {
-		if len(room) > s.conn.server.opts.MaxNameLength {
-			return ErrRoomName
-		}
+	rooms, err := s.conn.server.roomsToJoin(rooms)
+	if err != nil {
+		return err
 	}
+	return s.join(rooms)
+}
+
+// join is Join for names that roomsToJoin returned.
+func (s *Socket) join(rooms []string) error {
 	now := s.look()
 	s.mu.Lock()
 	state, over := s.state, s.over(now)
