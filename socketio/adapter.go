@@ -120,13 +120,13 @@ func (l *Local) FetchSockets(_ context.Context, to Selector) ([]SocketInfo, erro
 
 // SocketsJoin makes the sockets selected join rooms.
 func (l *Local) SocketsJoin(_ context.Context, to Selector, rooms []string) error {
-	rooms, err := l.namespace.server.roomsToJoin(rooms)
+	j, err := l.namespace.joining(rooms)
 	if err != nil {
 		return err
 	}
 	for _, s := range l.sockets(to) {
 		// Few errors are possible, and there may be many sockets.
-		if failed := s.join(rooms); failed != nil && !errors.Is(failed, ErrClosed) && !errors.Is(err, failed) {
+		if failed := s.join(j); failed != nil && !errors.Is(failed, ErrClosed) && !errors.Is(err, failed) {
 			err = errors.Join(err, failed)
 		}
 	}

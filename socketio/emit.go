@@ -110,19 +110,24 @@ func (s *Socket) Broadcast() Broadcast { return s.namespace.Except(s.id) }
 func (s *Socket) Volatile() Broadcast { return s.namespace.To(s.id).Local().Volatile() }
 
 // Join makes the socket join rooms, all or none. It fails with ErrNotAdmitted
-// before the socket is admitted, with ErrClosed after it ended, with
-// ErrTooManyRooms, and with ErrRoomName for a name longer than
-// Options.MaxNameLength.
+// before the socket is admitted, with ErrClosed after it has ended, with
+// ErrTooManyRooms beyond Options.MaxRooms, with ErrRoomName for a name longer than
+// Options.MaxNameLength, and with ErrReservedRoom for the id of another socket of the
+// namespace, whose messages the socket would otherwise receive. The id stays reserved
+// after that socket has left. Joining its own id does nothing.
 func (s *Socket) Join(rooms ...string) error {
-	rooms, err := s.conn.server.roomsToJoin(rooms)
+	if s.namespace == nil { // which is not known yet
+		return ErrNotAdmitted
+	}
+	j, err := s.namespace.joining(rooms)
 	if err != nil {
 		return err
 	}
-	return s.join(rooms)
+	return s.join(j)
 }
 
-// join is Join for names that roomsToJoin returned.
-func (s *Socket) join(rooms []string) error {
+// join is Join for names that were checked.
+func (s *Socket) join(j joining) error {
 	now := s.look()
 	s.mu.Lock()
 	state, over := s.state, s.over(now)
@@ -133,7 +138,10 @@ func (s *Socket) join(rooms []string) error {
 	case state > stateAdmitted, over:
 		return ErrClosed
 	}
-	return s.namespace.local.join(s, rooms)
+	if !j.permits(s) {
+		return ErrReservedRoom
+	}
+	return s.namespace.local.join(s, j.rooms)
 }
 
 // Leave makes the socket leave rooms. Its own, named by its id, cannot be left.

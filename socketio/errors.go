@@ -16,6 +16,9 @@ var (
 	// ErrRoomName is returned by Join for a name longer than
 	// Options.MaxNameLength: names often come from peers, and stay.
 	ErrRoomName = errors.New("socketio: room name is too long")
+	// ErrReservedRoom is returned by Join for a name that is the id of another socket
+	// of the namespace, which may have left.
+	ErrReservedRoom = errors.New("socketio: room name is the id of another socket")
 	// ErrTooManyAcks is returned by EmitWithAck beyond Options.MaxPendingAcks.
 	ErrTooManyAcks = errors.New("socketio: too many pending acknowledgements")
 	// ErrAckSent is returned by the second call of Event.Ack.

@@ -50,20 +50,38 @@ func repeats(names []string) bool {
 	return false
 }
 
-// roomsToJoin returns rooms without repeats. It fails for names and numbers of names
-// that no socket may join, after work that is linear in the list and without a lock.
-func (srv *Server) roomsToJoin(rooms []string) ([]string, error) {
+// joining is the rooms that sockets are to join.
+type joining struct {
+	rooms    []string // without repeats
+	reserved []string // those of them that only one socket may join
+}
+
+// joining checks the names that sockets of the namespace are to join. It fails for
+// names and numbers of names that none may join, after work that is linear in the list
+// and without a lock.
+func (n *Namespace) joining(rooms []string) (j joining, err error) {
+	opts := &n.server.opts
 	for _, room := range rooms {
-		if len(room) > srv.opts.MaxNameLength {
-			return nil, ErrRoomName
+		if len(room) > opts.MaxNameLength {
+			return j, ErrRoomName
 		}
 	}
-	most := srv.opts.MaxRooms + 1 // a socket's own room is not counted
-	few := firstDistinct(rooms, most+1)
-	if len(few) > most {
-		return nil, ErrTooManyRooms
+	most := opts.MaxRooms + 1 // a socket's own room is not counted
+	j.rooms = firstDistinct(rooms, most+1)
+	if len(j.rooms) > most {
+		return j, ErrTooManyRooms
 	}
-	return few, nil
+	for _, room := range j.rooms {
+		if n.server.reserved(n.name, room) {
+			j.reserved = append(j.reserved, room)
+		}
+	}
+	return j, nil
+}
+
+// permits reports whether a socket may join the rooms.
+func (j joining) permits(s *Socket) bool {
+	return !slices.ContainsFunc(j.reserved, func(room string) bool { return room != s.id })
 }
 
 // selection gathers the sockets that a Selector means. The caller holds the lock of

@@ -194,3 +194,77 @@ func BenchmarkFanOut(b *testing.B) {
 		})
 	}
 }
+
+// No socket may join a room that is named by the id of another one, while that one
+// is there and after it has left.
+func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/other").Open()
+	}, func(f *fixture) {
+		ada, eve := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		elsewhere := f.dial(sockettest.Options{Namespace: "/other"})
+		synctest.Wait()
+		a, e := socketOf(f, ada), socketOf(f, eve)
+		check := func(when string) {
+			t.Helper()
+			if err := e.Join("harmless", ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
+				t.Errorf("%s: %v", when, err)
+			}
+			if err := f.io.To(eve.ID()).SocketsJoin(f.ctx, ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
+				t.Errorf("%s, SocketsJoin: %v", when, err)
+			}
+			if rooms := e.Rooms(); !slices.Equal(rooms, []string{eve.ID()}) {
+				t.Errorf("%s: in rooms %q", when, rooms)
+			}
+			_ = f.io.To(ada.ID()).Emit("secret")
+			f.nothing(eve)
+		}
+		check("while the socket is there")
+		f.expect(ada, "secret")
+		a.Disconnect(nil)
+		synctest.Wait()
+		check("after it has left")
+		// What only looks like an id is a name like any other, and so is the id of a
+		// socket in another namespace.
+		for _, name := range []string{"AAAAAAAAAAAAAAAAAAAA", ada.ID()[1:] + "A", elsewhere.ID(), "/other#" + eve.ID()} {
+			if err := e.Join(name); err != nil {
+				t.Errorf("Join(%q): %v", name, err)
+			}
+		}
+		if err := f.io.SocketsJoin(f.ctx, eve.ID()); err != nil {
+			t.Errorf("its own id: %v", err)
+		}
+	})
+}
+
+// Peers of Engine.IO 3 have their session's ID as their socket's, so that it is known
+// before they join a namespace.
+func TestRoomsNamedLikeOldSocketsAreReserved(t *testing.T) {
+	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/other").Open()
+	}, func(f *fixture) {
+		old := f.poll3("").sid
+		eve, elsewhere := f.dial(sockettest.Options{}), f.dial(sockettest.Options{Namespace: "/other"})
+		synctest.Wait()
+		e, o := socketOf(f, eve), f.io.Of("/other").Sockets()[0]
+		for _, c := range []struct {
+			s    *socketio.Socket
+			name string
+			want error
+		}{
+			{e, old, socketio.ErrReservedRoom},
+			{o, "/other#" + old, socketio.ErrReservedRoom}, // which it has not joined yet
+			{o, old, nil},
+			{e, "/other#" + old, nil},
+			{e, "AAAAAAAAAAAAAAAAAAAAAA", nil},
+			{o, "/other#AAAAAAAAAAAAAAAAAAAAAA", nil},
+			{o, elsewhere.ID(), nil}, // its own
+		} {
+			if err := c.s.Join(c.name); !errors.Is(err, c.want) {
+				t.Errorf("Join(%q): %v, want %v", c.name, err, c.want)
+			}
+		}
+	})
+}

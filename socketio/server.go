@@ -29,6 +29,7 @@ type Server struct {
 	oversized    sync.Once   // tells that a peer sent more than a limit
 	draining     atomic.Bool // Shutdown has begun: no new connections, sockets or events
 	deadlines    *wallclock.Queue
+	ids          idKey
 	running      tracker // workers and other goroutines that run user code
 
 	wiring  sync.Mutex   // held while Handler checks
@@ -48,7 +49,7 @@ func NewServer(opts Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{opts: opts, namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
-	srv.deadlines = wallclock.New(opts.Now)
+	srv.deadlines, srv.ids = wallclock.New(opts.Now), newIDKey()
 	if srv.engine, err = engineio.NewServer(srv.open, opts.Engine); err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package socketio
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -81,7 +79,7 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	s := &Socket{name: name, conn: c, cancel: cancel, handshake: handshake}
 	switch {
 	case !c.revision4():
-		s.id = newID()
+		s.id = c.server.ids.newID(name)
 	case name == "/": // the peer takes it for its own without being told, as the server of its time gave it
 		s.id = c.session.ID()
 	default:
@@ -89,13 +87,6 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	}
 	s.ctx = &socketContext{Context: life, socket: s}
 	return s
-}
-
-// newID returns 120 random bits in 20 characters.
-func newID() string {
-	var b [15]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // ID returns the socket id. It is no secret, and not the ID of the Engine.IO session,
