@@ -248,7 +248,7 @@ func (a *admission) dismiss(e *Error) {
 func (a *admission) leave(e *Error) {
 	switch {
 	case !errors.Is(a.socket.Refuse(e.connectError()), socketio.ErrAdmitted):
-	case e.Temporary: // a guest who tried to log in
+	case e.Temporary && !a.socket.SharesConnection(): // a guest who tried to log in
 		a.socket.CloseConnection(e)
 	default:
 		a.socket.Disconnect(e)

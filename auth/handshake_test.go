@@ -156,7 +156,7 @@ func TestKeyServerDownIsTemporary(t *testing.T) {
 		p := f.dial(sockettest.Options{Trace: w.trace})
 		f.emit(p, "authenticate", bearing(sign(nil)))
 		f.ended(p, sockettest.ErrClosed, 0)
-		w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, "authentication unavailable", "invalid_secret", "keys_unavailable"))
+		w.want(t, `0{"sid":"*"}`, strings.Replace(unauthorizedEvent(0, "authentication unavailable", "invalid_secret", "keys_unavailable"), `"id":"*"`, `"id":"*","temporary":true`, 1))
 	})
 }
 

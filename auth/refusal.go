@@ -26,7 +26,8 @@ type Error struct {
 	// ID is told to the peer and is in the log. It is random, and the gate's to set.
 	ID string
 	// Temporary closes the transport, so that the JavaScript client comes back by
-	// itself; otherwise it stays away.
+	// itself; otherwise it stays away. If another socket of the connection is admitted,
+	// only this socket ends, and the peer is told that it may try again.
 	Temporary bool
 	// Err is the cause, for the log and for OnRefuse alone. May be nil.
 	Err error
@@ -230,6 +231,8 @@ type told struct {
 	Type    string `json:"type"`
 	Reason  Reason `json:"reason"`
 	ID      string `json:"id"`
+
+	Temporary bool `json:"temporary,omitzero"`
 }
 
 // toldByEvent is the payload of "unauthorized".
@@ -245,7 +248,7 @@ type toldInner struct {
 }
 
 func (e *Error) told() told {
-	return told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Reason: e.Reason, ID: e.ID}
+	return told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Reason: e.Reason, ID: e.ID, Temporary: e.Temporary}
 }
 
 func (e *Error) toldByEvent() toldByEvent {

@@ -33,6 +33,8 @@ type conn struct {
 	left       []string  // namespaces that the server ended, whose peer may not know yet
 	connecting int       // CONNECTs whose middleware runs
 	refused    int
+	forgiven   time.Time   // when a temporary refusal was last not counted
+	inside     int         // sockets that are admitted
 	admitted   bool        // a socket was
 	blamed     bool        // a failure was counted for its address, or none is to be
 	timer      *time.Timer // runs until the first admission, and while no namespace is joined
@@ -206,8 +208,11 @@ func (c *conn) gone(s *Socket, was state, byServer bool) {
 	if !take(&c.waiting, s) && was == stateConnecting {
 		c.connecting--
 	}
-	if was == stateConnecting || was == stateHeld {
+	switch was {
+	case stateConnecting, stateHeld:
 		c.refused++
+	case stateAdmitted:
+		c.inside--
 	}
 	if take(&c.sockets, s) && byServer && was != stateConnecting && !slices.Contains(c.left, s.name) {
 		if len(c.left) >= c.server.opts.MaxNamespaces {
@@ -286,16 +291,21 @@ func (c *conn) overdue(timer **time.Timer) {
 	}
 }
 
-// accept notes that a socket is admitted, and keeps more for the peer from now on. The
-// caller holds the socket's mu.
-func (c *conn) accept() {
+// accept notes that a socket is admitted, and keeps more for the peer from now on. It
+// reports false if the connection is being closed. The caller holds the socket's mu.
+func (c *conn) accept() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.inside++
 	if !c.admitted {
 		c.admitted = true
 		c.ledger.admit()
 		c.setTimer()
 	}
+	return true
 }
 
 // blame counts a failure for the peer's address.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 
 	"socketiojwt/socketio/internal/packet"
@@ -226,9 +227,13 @@ func (s *Socket) admit() {
 		srv.leave(s.namespace)
 		return
 	}
+	if !s.conn.accept() { // the connection ends, and the socket with it
+		s.mu.Unlock()
+		srv.leave(s.namespace)
+		return
+	}
 	answer := s.state == stateConnecting
 	s.state = stateAdmitted
-	s.conn.accept()
 	s.namespace.local.add(s) // under the lock: whoever finds it listed finds it admitted
 	if answer {
 		_ = s.conn.session.Send(s.connected()) // a closed session ends the socket by itself
@@ -253,7 +258,11 @@ func (s *Socket) admit() {
 	s.giveBackHandshake()
 	s.mu.Unlock()
 	if err != nil {
-		s.logger().Warn("socketio: OnConnect failed", "error", err)
+		level := slog.LevelWarn
+		if errors.Is(err, ErrClosed) { // the peer is gone, or its deadline has come
+			level = slog.LevelDebug
+		}
+		s.logger().Log(ctx, level, "socketio: OnConnect failed", "error", err)
 		s.Disconnect(err)
 	}
 }

@@ -116,6 +116,7 @@ func (s *Socket) drain(reason Reason) {
 	case busy:
 		s.failAcks() // a handler may wait for one
 		s.state = stateEnding
+		s.conn.withdraw()
 		s.inbox = append(s.inbox, task{step: func() { s.end(reason, nil, nil) }})
 		s.ending = &ending{
 			timer: time.AfterFunc(drainTimeout, func() { s.end(reason, nil, nil) }),

@@ -45,9 +45,11 @@ type ConnectError struct {
 	Message string
 	// Data is its data member, any JSON value. Nil leaves it out.
 	Data any
-	// Temporary closes the transport instead of sending CONNECT_ERROR, so that
-	// the JavaScript client comes back by itself. It ends all sockets of the
-	// connection.
+	// Temporary closes the transport instead of sending CONNECT_ERROR, so that the
+	// JavaScript client comes back by itself. If another socket of the connection is
+	// admitted, the transport stays open and only this socket is refused, by
+	// CONNECT_ERROR or DISCONNECT. Nil Data is then {"temporary":true}, and the client
+	// has to try again, by socket.connect().
 	Temporary bool
 	// Err is the cause. It is logged, at slog.LevelDebug, and never told. May be nil.
 	Err error

@@ -165,9 +165,9 @@ func (s *Socket) sendWelcome() {
 }
 
 // Refuse ends a socket that is not admitted: with CONNECT_ERROR while it is
-// connecting, with DISCONNECT while it is held; for a ConnectError that is
-// Temporary by closing the transport, which ends the connection's other sockets
-// too. Once the socket is admitted it returns ErrAdmitted and does nothing;
+// connecting, with DISCONNECT while it is held. For a ConnectError that is Temporary
+// it closes the transport instead, unless another socket of the connection is
+// admitted. Once the socket is admitted it returns ErrAdmitted and does nothing;
 // refusing a socket that is closed does nothing.
 func (s *Socket) Refuse(err error) error {
 	refusal := &ConnectError{Message: "connection refused"}
@@ -176,8 +176,14 @@ func (s *Socket) Refuse(err error) error {
 	} else if refusal.Err != nil {
 		s.logger().Debug("socketio: refused", "error", err, "cause", refusal.Err)
 	}
+	data := refusal.Data
+	if refusal.Temporary && data == nil {
+		data = map[string]bool{"temporary": true}
+	}
 	if refusal.Temporary {
 		s.conn.excuse()
+	}
+	if refusal.Temporary && s.conn.shutUnlessShared(s) {
 		if !s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) {
 			return s.notAdmitted()
 		}
@@ -185,7 +191,7 @@ func (s *Socket) Refuse(err error) error {
 		return nil
 	}
 	// Before any lock is taken, since its data may be encoded by user code.
-	connectError, encodeErr := s.connectError(refusal.Message, refusal.Data)
+	connectError, encodeErr := s.connectError(refusal.Message, data)
 	if encodeErr != nil {
 		s.logger().Error("socketio: refusal cannot be encoded", "error", encodeErr)
 	}
@@ -198,7 +204,11 @@ func (s *Socket) Refuse(err error) error {
 	if !refused {
 		return s.notAdmitted()
 	}
-	s.conn.blame()
+	if refusal.Temporary {
+		s.conn.forgive()
+	} else {
+		s.conn.blame()
+	}
 	return nil
 }
 
