@@ -253,8 +253,9 @@ func (s *Socket) admit() {
 	}
 
 	err := s.runOnConnect(ctx)
+	kept := srv.opts.afterConnect(s.Handshake())
 	s.mu.Lock()
-	s.handshake = nil
+	s.handshake = kept
 	s.giveBackHandshake()
 	s.mu.Unlock()
 	if err != nil {

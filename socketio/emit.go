@@ -25,6 +25,11 @@ func (s *Socket) Emit(event string, args ...any) error {
 
 // EmitWithAck sends an event and waits for the peer's acknowledgement, until ctx
 // ends or the socket does.
+//
+// A handler that waits holds up the next events of its socket, because they are
+// handled one at a time. To let them go on, wait on another goroutine:
+//
+//	s.Go(func(ctx context.Context) { answer, err := s.EmitWithAck(ctx, "question") ... })
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Arguments, error) {
 	id := s.conn.server.nextAck()
 	m, err := encodeEvent(s.name, id, true, event, args)

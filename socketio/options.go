@@ -86,6 +86,14 @@ type Options struct {
 	// Cookie too; an empty list none.
 	KeepHeaders []string
 
+	// KeepQuery names the query parameters, and KeepAuth the members of the auth
+	// payload, that Handshake still has after OnConnect has returned, for the life of
+	// the socket. KeepHeaders does so for headers if it is set. At most 4 KiB of each
+	// kind are kept; a value beyond that is left out. Nil keeps none. What is kept can
+	// be a secret: name what handlers need and not the token.
+	KeepQuery []string
+	KeepAuth  []string
+
 	// Adapter makes the adapter of a namespace. Nil means the in-memory one,
 	// which is local itself.
 	Adapter func(local *Local) (Adapter, error)
@@ -102,6 +110,8 @@ type Options struct {
 	// Logger receives what goes wrong. Nil discards. Engine.Logger, when nil,
 	// becomes this one.
 	Logger *slog.Logger
+
+	keptHeaders []string // KeepHeaders, if it was set
 }
 
 const (
@@ -169,15 +179,20 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Engine.MaxNewPerAddress == 0 {
 		o.Engine.MaxNewPerAddress = 1000
 	}
-	if o.KeepHeaders == nil {
+	set := o.KeepHeaders != nil
+	if !set {
 		o.KeepHeaders = []string{"Authorization"}
 		if o.Engine.AllowEIO3 {
 			o.KeepHeaders = append(o.KeepHeaders, "Cookie")
 		}
 	}
+	o.KeepQuery, o.KeepAuth = slices.Clone(o.KeepQuery), slices.Clone(o.KeepAuth)
 	o.KeepHeaders = slices.Clone(o.KeepHeaders)
 	for i, name := range o.KeepHeaders {
 		o.KeepHeaders[i] = http.CanonicalHeaderKey(name)
+	}
+	if set {
+		o.keptHeaders = o.KeepHeaders
 	}
 	return o, nil
 }

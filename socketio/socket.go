@@ -103,7 +103,8 @@ func (s *Socket) Namespace() *Namespace { return s.namespace }
 func (s *Socket) Transport() engineio.Transport { return s.conn.session.Transport() }
 
 // Handshake says how the socket came. Once OnConnect has returned, its auth
-// payload, headers and query are gone.
+// payload, headers and query are gone, except for what Options.KeepAuth, KeepHeaders
+// and KeepQuery name.
 func (s *Socket) Handshake() *Handshake {
 	s.mu.Lock()
 	h := s.handshake
