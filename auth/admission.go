@@ -33,8 +33,8 @@ type admission struct {
 	network   netip.Prefix // under which it is counted
 	examining bool         // a token is being examined, before there is a lease
 	failed    int          // tokens refused
-	until     time.Time    // when the deadline is, or the lease ends
-	timer     *time.Timer  // wakes at until, or before; nil when nothing runs
+	until     time.Time    // when the deadline is
+	timer     *time.Timer  // wakes at until, or before; nil once the socket has a lease
 	cancel    func()       // ends the context of what runs before the decision; may be nil
 }
 
@@ -67,7 +67,7 @@ func (a *admission) wakeIn(d time.Duration) {
 	a.timer.Reset(d)
 }
 
-// stopTimer does what it says. The caller holds mu.
+// stopTimer stops the deadline. The caller holds mu.
 func (a *admission) stopTimer() {
 	if a.timer != nil {
 		a.timer.Stop()
@@ -75,24 +75,16 @@ func (a *admission) stopTimer() {
 	}
 }
 
-// wake runs when the timer does. A timer only wakes: the clock decides, for a lease
-// that on the wall.
+// wake runs when the timer of the deadline does.
 func (a *admission) wake() {
 	a.mu.Lock()
 	left := time.Until(a.until)
-	if a.stage == leased {
-		left = a.gate.sleep(a.until)
-	}
 	switch {
-	case a.stage == over, a.stage == guest && !a.examining: // it was stopped too late
+	case a.stage == over, a.stage == leased, a.stage == guest && !a.examining: // it was stopped too late
 		a.mu.Unlock()
 	case left > 0:
 		a.wakeIn(left)
 		a.mu.Unlock()
-	case a.stage == leased:
-		a.stage = over
-		a.mu.Unlock()
-		a.end()
 	default:
 		cause := errDeadline
 		if a.examining { // the peer has done its part
@@ -173,7 +165,7 @@ func (a *admission) announce(within context.Context, lease *Lease) *Error {
 		return refused
 	}
 	if refused == nil {
-		refused = g.ended(lease)
+		refused = g.ended(a.socket, lease)
 	}
 	return refused.of(lease.Token)
 }
@@ -192,6 +184,10 @@ func (a *admission) admit(lease *Lease) bool {
 
 // admitting is admit without the log.
 func (a *admission) admitting(lease *Lease) bool {
+	var until time.Time
+	if lease != nil {
+		until = a.deadline(lease)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.undecided() {
@@ -199,17 +195,13 @@ func (a *admission) admitting(lease *Lease) bool {
 	}
 	a.examining, a.failed, a.cancel = false, 0, nil
 	a.release()
+	a.stopTimer()
 	if lease == nil {
 		a.stage = guest
-		a.stopTimer()
 		return true
 	}
 	a.stage = leased
-	if a.until = lease.Until; a.until.IsZero() {
-		a.stopTimer()
-	} else {
-		a.wakeIn(a.gate.sleep(a.until))
-	}
+	a.socket.SetDeadline(until, a.end)
 	return true
 }
 
@@ -272,7 +264,9 @@ func (a *admission) dismiss(e *Error) {
 func (a *admission) leave(e *Error) {
 	switch {
 	case !errors.Is(a.socket.Refuse(e.connectError()), socketio.ErrAdmitted):
-	case e.Temporary && e.RetryAfter > 0: // a guest who tried to log in
+	case e.Temporary && a.socket.SharesConnection(): // a guest who tried to log in
+		a.socket.Disconnect(e)
+	case e.Temporary && e.RetryAfter > 0:
 		time.AfterFunc(e.RetryAfter, func() { a.socket.CloseConnection(e) })
 	case e.Temporary:
 		a.socket.CloseConnection(e)

@@ -84,7 +84,7 @@ func shownBy(s *socketio.Socket, e *socketio.Event, was stage) *socketio.Handsha
 func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was stage) {
 	within, cancel := a.within(ctx)
 	defer cancel()
-	lease, refused := a.gate.examine(within, a.socket.Handshake(), shown)
+	lease, refused := a.gate.examine(within, a.socket, a.socket.Handshake(), shown)
 	if refused == nil && was == outside {
 		refused = a.announce(within, lease)
 	}

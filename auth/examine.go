@@ -10,8 +10,9 @@ import (
 )
 
 // examine finds the token in shown, verifies it and asks Authorize, which sees whole. It
-// is where user code runs: whatever that does, the answer is a lease or a refusal.
-func (g *Gate) examine(ctx context.Context, whole, shown *socketio.Handshake) (lease *Lease, refused *Error) {
+// is where user code runs: whatever that does, the answer is a lease or a refusal. The
+// socket is nil for a request.
+func (g *Gate) examine(ctx context.Context, s *socketio.Socket, whole, shown *socketio.Handshake) (lease *Lease, refused *Error) {
 	t, compact, refused := g.verify(ctx, shown)
 	if refused != nil {
 		return nil, refused
@@ -32,7 +33,7 @@ func (g *Gate) examine(ctx context.Context, whole, shown *socketio.Handshake) (l
 		return nil, late.of(t)
 	}
 	if refused == nil {
-		refused = g.ended(lease)
+		refused = g.ended(s, lease)
 	}
 	if refused != nil {
 		return nil, refused.of(t)

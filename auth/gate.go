@@ -107,8 +107,9 @@ type Options struct {
 	// Realm is the realm in the challenges of HTTP. Empty means "socketio-jwt".
 	Realm string
 
-	// Now tells the time by which leases end: that of token.Options.Now. Zero means
-	// time.Now.
+	// Now is the clock by which leases end. Set it if token.Options.Now is set, to the
+	// same clock, and then set socketio.Options.Now too: a clock that jumps is noticed
+	// there. Nil means socketio.Options.Now.
 	Now func() time.Time
 	// Logger receives refusals, with the ID that the peer was told and the cause; ends
 	// of leases, at level Info; admissions, at level Debug; and panics in hooks, at level
@@ -201,9 +202,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Realm == "" {
 		o.Realm = "socketio-jwt"
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	o.Logger = logging.OrDefault(o.Logger)
 	return o, errors.Join(wrong...)

@@ -92,7 +92,7 @@ func (g *Gate) examineRequest(r *http.Request) (*Lease, *Error) {
 	shown := socketio.RequestHandshake(r)
 	crossOrigin := g.crossOrigin(r)
 	shown.OriginChecked = crossOrigin == nil
-	lease, refused := g.examine(ctx, shown, shown)
+	lease, refused := g.examine(ctx, nil, shown, shown)
 	if refused != nil && refused.Reason == ReasonTokenMissing && crossOrigin != nil && g.readsCookies() {
 		refused.Err = fmt.Errorf("%w: cookies were not read: %w: see Options.CrossOrigin", refused.Err, crossOrigin)
 	}

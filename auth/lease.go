@@ -97,37 +97,54 @@ func Encoded(ctx context.Context) string {
 // that has passed no gate. Token and User say what a handler started with.
 func Current(s *socketio.Socket) *Lease { return fromContext(s.Context()) }
 
-// longestSleep bounds how long a lease's timer sleeps. Timers run by a clock that
-// stands still while a machine is suspended and knows nothing of a wall clock that
-// is set: after either, a lease outlives its token by no more than this.
-const longestSleep = time.Minute
-
-// sleep returns how long the timer of a lease sleeps before it looks again.
-func (g *Gate) sleep(until time.Time) time.Duration {
-	// Sub keeps to what a Duration can hold, whatever the years.
-	return min(until.Sub(g.opts.Now()), longestSleep)
+// now returns the time by which leases end. The socket is nil for a request.
+func (g *Gate) now(s *socketio.Socket) time.Time {
+	switch {
+	case g.opts.Now != nil:
+		return g.opts.Now()
+	case s != nil:
+		return s.Now()
+	}
+	return time.Now()
 }
 
-// ended returns the refusal for a lease that has ended before its socket is let in,
-// since hooks took their time: its timer would come a moment too late.
-func (g *Gate) ended(lease *Lease) *Error {
-	if lease.Until.IsZero() || g.opts.Now().Before(lease.Until) {
+// ended returns the refusal for a lease that has ended while hooks ran, before its
+// socket is admitted.
+func (g *Gate) ended(s *socketio.Socket, lease *Lease) *Error {
+	if lease.Until.IsZero() || g.now(s).Before(lease.Until) {
 		return nil
 	}
 	return g.refusal(token.ErrExpired)
 }
 
-// end ends a socket whose lease has ended. It is told, and then either the transport
-// closes, so that every namespace on it comes back with a fresh token, or the socket
-// leaves by DISCONNECT alone.
+// deadline returns when a lease ends by the server's clock, which is what a socket's
+// deadline is compared with. The zero time means never.
+func (a *admission) deadline(lease *Lease) time.Time {
+	if lease.Until.IsZero() || a.gate.opts.Now == nil {
+		return lease.Until
+	}
+	return lease.Until.Add(a.socket.Now().Sub(a.gate.opts.Now()))
+}
+
+// end ends a socket whose lease has ended: the peer hears "unauthorized", and then
+// either the transport closes, so that every namespace on it comes back with a fresh
+// token, or only this socket leaves, by DISCONNECT.
 func (a *admission) end() {
+	a.mu.Lock()
+	leased := a.stage == leased
+	if leased {
+		a.stage = over
+	}
+	a.mu.Unlock()
+	if !leased {
+		return
+	}
 	e := a.gate.refusal(token.ErrExpired)
 	a.gate.opts.Logger.Info("auth: lease ended", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
 		"id", e.ID, "subject", Current(a.socket).Token.Subject)
-	a.tell(doNotWait, e)
 	if a.gate.opts.LeaveAtExpiry {
-		a.socket.Disconnect(e)
+		_ = a.socket.DisconnectWith(e, "unauthorized", e.toldByEvent()) // which can be encoded
 		return
 	}
-	a.socket.CloseConnection(e)
+	_ = a.socket.CloseConnectionWith(e, "unauthorized", e.toldByEvent())
 }

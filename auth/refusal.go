@@ -27,7 +27,8 @@ type Error struct {
 	// ID is told to the peer and is in the log. It is random, and the gate's to set.
 	ID string
 	// Temporary closes the transport, so that the JavaScript client comes back by
-	// itself; otherwise it stays away.
+	// itself; otherwise it stays away. If another socket of the connection is admitted,
+	// only this socket ends, and the peer is told that it may try again.
 	Temporary bool
 	// RetryAfter is how long the transport stays open after a temporary refusal, which is
 	// what keeps the JavaScript client away for that long. It is told in whole seconds.

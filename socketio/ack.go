@@ -28,9 +28,10 @@ func (s *Socket) forgetAck(id uint64) {
 // session's reader, since a handler may be what waits. An id that nobody knows is
 // ignored: it may have been given up.
 func (s *Socket) acknowledged(id uint64, args Arguments) {
+	now := s.look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if answer, ok := s.acks[id]; ok {
+	if answer, ok := s.acks[id]; ok && !s.over(now) {
 		delete(s.acks, id)
 		answer <- args
 	}

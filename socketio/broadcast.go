@@ -12,8 +12,38 @@ import (
 //	lobby.Except("muted").Emit("said", text)
 type Broadcast struct {
 	namespace *Namespace
-	to        Selector
+	rooms     *names // nil means all sockets
+	except    *names
+	local     bool
 	volatile  bool
+}
+
+// names is a list that grows without being copied, so that a long one costs no more
+// when it is built name by name.
+type names struct {
+	earlier *names
+	more    []string
+}
+
+// with returns the list with more names. It does not keep the slice.
+func (n *names) with(more []string) *names { return &names{earlier: n, more: slices.Clone(more)} }
+
+// distinct returns the names without repeats; nil for no list.
+func (n *names) distinct() []string {
+	if n == nil {
+		return nil
+	}
+	var lists [][]string
+	for ; n != nil; n = n.earlier {
+		lists = append(lists, n.more)
+	}
+	slices.Reverse(lists)
+	return append([]string{}, distinct(slices.Concat(lists...))...)
+}
+
+// selector says which sockets the broadcast addresses.
+func (b Broadcast) selector() Selector {
+	return Selector{Rooms: b.rooms.distinct(), Except: b.except.distinct(), Local: b.local}
 }
 
 // A Selector says which admitted sockets of a namespace are meant.
@@ -38,10 +68,7 @@ type Packet struct {
 // To adds sockets that are in any of the rooms. Without rooms it adds nobody: a
 // list that happens to be empty does not mean everybody.
 func (b Broadcast) To(rooms ...string) Broadcast {
-	b.to.Rooms = slices.Concat(b.to.Rooms, rooms)
-	if b.to.Rooms == nil {
-		b.to.Rooms = []string{}
-	}
+	b.rooms = b.rooms.with(rooms)
 	return b
 }
 
@@ -50,13 +77,13 @@ func (b Broadcast) In(rooms ...string) Broadcast { return b.To(rooms...) }
 
 // Except takes out the sockets that are in any of the rooms.
 func (b Broadcast) Except(rooms ...string) Broadcast {
-	b.to.Except = append(slices.Clip(b.to.Except), rooms...)
+	b.except = b.except.with(rooms)
 	return b
 }
 
 // Local confines the broadcast to this node.
 func (b Broadcast) Local() Broadcast {
-	b.to.Local = true
+	b.local = true
 	return b
 }
 
@@ -71,7 +98,7 @@ func (b Broadcast) Volatile() Broadcast {
 // encoded or for the adapter's reasons: a socket that is too slow is closed by
 // itself. The event is encoded once, however many sockets there are.
 func (b Broadcast) Emit(event string, args ...any) error {
-	return b.namespace.adapter.Broadcast(Packet{Event: event, Args: args, Volatile: b.volatile}, b.to)
+	return b.namespace.adapter.Broadcast(Packet{Event: event, Args: args, Volatile: b.volatile}, b.selector())
 }
 
 // EmitWithAck sends an event and waits until every socket addressed has
@@ -80,26 +107,26 @@ func (b Broadcast) Emit(event string, args ...any) error {
 // socket that owes Options.MaxPendingAcks already is left out, and so is, with
 // Volatile, one that cannot be written to.
 func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]Arguments, error) {
-	return b.namespace.adapter.BroadcastWithAck(ctx, Packet{Event: event, Args: args, Volatile: b.volatile}, b.to)
+	return b.namespace.adapter.BroadcastWithAck(ctx, Packet{Event: event, Args: args, Volatile: b.volatile}, b.selector())
 }
 
 // FetchSockets describes the sockets addressed.
 func (b Broadcast) FetchSockets(ctx context.Context) ([]SocketInfo, error) {
-	return b.namespace.adapter.FetchSockets(ctx, b.to)
+	return b.namespace.adapter.FetchSockets(ctx, b.selector())
 }
 
 // SocketsJoin makes the sockets addressed join the rooms.
 func (b Broadcast) SocketsJoin(ctx context.Context, rooms ...string) error {
-	return b.namespace.adapter.SocketsJoin(ctx, b.to, rooms)
+	return b.namespace.adapter.SocketsJoin(ctx, b.selector(), rooms)
 }
 
 // SocketsLeave makes the sockets addressed leave the rooms.
 func (b Broadcast) SocketsLeave(ctx context.Context, rooms ...string) error {
-	return b.namespace.adapter.SocketsLeave(ctx, b.to, rooms)
+	return b.namespace.adapter.SocketsLeave(ctx, b.selector(), rooms)
 }
 
 // DisconnectSockets ends the sockets addressed, as Socket.Disconnect does; with
 // closeConnection, as Socket.CloseConnection does.
 func (b Broadcast) DisconnectSockets(ctx context.Context, closeConnection bool) error {
-	return b.namespace.adapter.DisconnectSockets(ctx, b.to, closeConnection)
+	return b.namespace.adapter.DisconnectSockets(ctx, b.selector(), closeConnection)
 }

@@ -37,6 +37,8 @@ type conn struct {
 	left       []string  // namespaces that the server ended, whose peer may not know yet
 	connecting int       // CONNECTs whose middleware runs
 	refused    int
+	forgiven   time.Time   // when a temporary refusal was last not counted
+	inside     int         // sockets that are admitted
 	admitted   bool        // a socket was
 	blamed     bool        // a failure was counted for its address, or none is to be
 	timer      *time.Timer // runs until the first admission, and while no namespace is joined
@@ -211,8 +213,11 @@ func (c *conn) gone(s *Socket, was state, byServer bool) {
 	if !take(&c.waiting, s) && was == stateConnecting {
 		c.connecting--
 	}
-	if was == stateConnecting || was == stateHeld {
+	switch was {
+	case stateConnecting, stateHeld:
 		c.refused++
+	case stateAdmitted:
+		c.inside--
 	}
 	// The peer of a held socket has been told of a temporary refusal, and its connection
 	// may stay open for a while.
@@ -292,7 +297,7 @@ func (c *conn) closeAfter(d time.Duration, cause error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing == nil && !c.closed {
+	if c.closing == nil && !c.ended {
 		c.closing = time.AfterFunc(min(d, c.server.opts.ConnectTimeout), func() { c.close(ReasonForcedServerClose, cause) })
 	}
 }
@@ -300,8 +305,13 @@ func (c *conn) closeAfter(d time.Duration, cause error) {
 // close ends all sockets at once and closes the transport, without DISCONNECT,
 // once what is queued has been written.
 func (c *conn) close(reason Reason, cause error) {
+	c.closeWith(reason, cause, func(*Socket) farewell { return nil })
+}
+
+// closeWith is close with a farewell for each socket.
+func (c *conn) closeWith(reason Reason, cause error, last func(*Socket) farewell) {
 	for _, s := range c.shut() {
-		s.end(reason, cause, nil)
+		s.end(reason, cause, last(s))
 	}
 	c.session.Close(engineio.Reason(reason))
 }

@@ -177,8 +177,9 @@ func (s *Socket) connect() {
 // Worker.
 func (s *Socket) resume() {
 	for {
+		now := s.look()
 		s.mu.Lock()
-		if s.state != stateConnecting && s.state != stateHeld || s.suspended { // ended, or held again
+		if s.state != stateConnecting && s.state != stateHeld || s.suspended || s.over(now) { // ended, or held again
 			s.mu.Unlock()
 			return
 		}
@@ -220,15 +221,20 @@ func (s *Socket) admit() {
 		_ = s.Refuse(&ConnectError{Message: "internal error", Temporary: true, Err: err})
 		return
 	}
+	now := s.look()
 	s.mu.Lock()
-	if s.state == stateClosed || s.suspended { // ended, or held by somebody beside the middleware
+	if s.state == stateClosed || s.suspended || s.over(now) { // ended, or held by somebody beside the middleware
+		s.mu.Unlock()
+		srv.leave(s.namespace)
+		return
+	}
+	if !s.conn.accept() { // the connection ends, and the socket with it
 		s.mu.Unlock()
 		srv.leave(s.namespace)
 		return
 	}
 	answer := s.state == stateConnecting
 	s.state = stateAdmitted
-	s.conn.accept()
 	s.namespace.local.add(s) // under the lock: whoever finds it listed finds it admitted
 	if answer {
 		_ = s.conn.session.Send(s.connected()) // a closed session ends the socket by itself
@@ -249,18 +255,26 @@ func (s *Socket) admit() {
 	s.conn.server.door.admitted(s.namespace.table)
 
 	err := s.runOnConnect(ctx)
+	kept := srv.opts.afterConnect(s.Handshake())
 	s.mu.Lock()
-	s.handshake = nil
+	s.handshake = kept
 	s.giveBackHandshake()
 	s.mu.Unlock()
 	if err != nil {
-		s.logSampled(ctx, slog.LevelWarn, s.name+"\n"+fmt.Sprint(err), "socketio: OnConnect failed", "error", err)
+		if errors.Is(err, ErrClosed) { // the peer is gone, or its deadline has come
+			s.logger().Debug("socketio: OnConnect failed", "error", err)
+		} else {
+			s.logSampled(ctx, slog.LevelWarn, s.name+"\n"+fmt.Sprint(err), "socketio: OnConnect failed", "error", err)
+		}
 		s.Disconnect(err)
 	}
 }
 
 func (s *Socket) runOnConnect(ctx context.Context) error {
 	for _, f := range s.namespace.table.onConnect {
+		if s.isOver() {
+			return nil
+		}
 		if err := f(ctx, s); err != nil {
 			return err
 		}

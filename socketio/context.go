@@ -38,11 +38,17 @@ func FromContext(ctx context.Context) *Socket {
 }
 
 // Context returns the context that a handler would get now. It ends with the
-// socket, with a *DisconnectError as its cause.
+// socket, with a *DisconnectError as its cause. Once the deadline of SetDeadline
+// has come, the context that Context returns has ended already.
 func (s *Socket) Context() context.Context {
+	now := s.look()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ctx
+	ctx, over := s.ctx, s.state != stateClosed && s.over(now)
+	s.mu.Unlock()
+	if over {
+		return endedContext(ctx)
+	}
+	return ctx
 }
 
 // SetContextValue makes handlers that start from now on find value under key in

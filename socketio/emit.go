@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"socketiojwt/engineio"
@@ -24,6 +25,11 @@ func (s *Socket) Emit(event string, args ...any) error {
 
 // EmitWithAck sends an event and waits for the peer's acknowledgement, until ctx
 // ends or the socket does.
+//
+// A handler that waits holds up the next events of its socket, because they are
+// handled one at a time. To let them go on, wait on another goroutine:
+//
+//	s.Go(func(ctx context.Context) { answer, err := s.EmitWithAck(ctx, "question") ... })
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Arguments, error) {
 	id := s.conn.server.nextAck()
 	m, err := encodeEvent(s.name, id, true, event, args)
@@ -52,15 +58,16 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 
 // sendDirect queues a packet meant for this socket, which may be held.
 func (s *Socket) sendDirect(m *engineio.Message) error {
+	now := s.look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch s.state {
-	case stateHeld, stateAdmitted:
-		return s.conn.session.Send(m)
-	case stateConnecting:
+	switch {
+	case s.state == stateConnecting:
 		return ErrNotAdmitted
+	case s.state > stateAdmitted, s.over(now):
+		return ErrClosed
 	}
-	return ErrClosed
+	return sessionError(s.conn.session.Send(m))
 }
 
 // send queues a packet of a broadcast. A socket that was not admitted, or left
@@ -73,9 +80,21 @@ func (s *Socket) send(m *engineio.Message, volatile bool) error {
 	case s.state != stateAdmitted:
 		return ErrClosed
 	case volatile:
-		return s.conn.session.SendVolatile(m)
+		return sessionError(s.conn.session.SendVolatile(m))
 	}
-	return s.conn.session.Send(m)
+	return sessionError(s.conn.session.Send(m))
+}
+
+// errSessionClosed is for a socket that does not know yet that its session has
+// ended. To errors.Is it is both errors.
+var errSessionClosed = fmt.Errorf("%w: %w", ErrClosed, engineio.ErrClosed)
+
+// sessionError makes the error of a closed session an ErrClosed.
+func sessionError(err error) error {
+	if errors.Is(err, engineio.ErrClosed) {
+		return errSessionClosed
+	}
+	return err
 }
 
 // To returns a broadcast to the sockets in any of the rooms but this one.
@@ -96,33 +115,49 @@ func (s *Socket) Broadcast() Broadcast { return s.namespace.Except(s.id) }
 func (s *Socket) Volatile() Broadcast { return s.namespace.To(s.id).Local().Volatile() }
 
 // Join makes the socket join rooms, all or none. It fails with ErrNotAdmitted
-// before the socket is admitted, with ErrClosed after it ended, with
-// ErrTooManyRooms, and with ErrRoomName for a name longer than
-// Options.MaxNameLength.
+// before the socket is admitted, with ErrClosed after it has ended, with
+// ErrTooManyRooms beyond Options.MaxRooms, with ErrRoomName for a name longer than
+// Options.MaxNameLength, and with ErrReservedRoom for the id of another socket of the
+// namespace, whose messages the socket would otherwise receive. The id stays reserved
+// after that socket has left. Joining its own id does nothing.
 func (s *Socket) Join(rooms ...string) error {
-	for _, room := range rooms {
-		if len(room) > s.conn.server.opts.MaxNameLength {
-			return ErrRoomName
-		}
-	}
-	s.mu.Lock()
-	state := s.state
-	s.mu.Unlock()
-	switch state {
-	case stateConnecting, stateHeld:
+	if s.namespace == nil { // which is not known yet
 		return ErrNotAdmitted
-	case stateClosed:
+	}
+	j, err := s.namespace.joining(rooms)
+	if err != nil {
+		return err
+	}
+	return s.join(j)
+}
+
+// join is Join for names that were checked.
+func (s *Socket) join(j joining) error {
+	now := s.look()
+	s.mu.Lock()
+	state, over := s.state, s.over(now)
+	s.mu.Unlock()
+	switch {
+	case state < stateAdmitted:
+		return ErrNotAdmitted
+	case state > stateAdmitted, over:
 		return ErrClosed
 	}
-	return s.namespace.local.join(s, rooms)
+	if !j.permits(s) {
+		return ErrReservedRoom
+	}
+	return s.namespace.local.join(s, j.rooms)
 }
 
 // Leave makes the socket leave rooms. Its own, named by its id, cannot be left.
 func (s *Socket) Leave(rooms ...string) { s.namespace.local.leaveAll(s, rooms) }
 
-// Rooms returns the rooms the socket is in, its own among them; none before it
-// is admitted and after it ended.
+// Rooms returns the rooms the socket is in, its own among them. It returns nil
+// before the socket is admitted and after it has ended.
 func (s *Socket) Rooms() []string {
+	if s.over(s.look()) {
+		return nil
+	}
 	l := s.namespace.local
 	l.mu.RLock()
 	defer l.mu.RUnlock()

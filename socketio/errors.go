@@ -19,6 +19,9 @@ var (
 	// ErrRoomName is returned by Join for a name longer than
 	// Options.MaxNameLength: names often come from peers, and stay.
 	ErrRoomName = errors.New("socketio: room name is too long")
+	// ErrReservedRoom is returned by Join for a name that is the id of another socket
+	// of the namespace, which may have left.
+	ErrReservedRoom = errors.New("socketio: room name is the id of another socket")
 	// ErrTooManyAcks is returned by EmitWithAck beyond Options.MaxPendingAcks.
 	ErrTooManyAcks = errors.New("socketio: too many pending acknowledgements")
 	// ErrAckSent is returned by the second call of Event.Ack.
@@ -45,9 +48,11 @@ type ConnectError struct {
 	Message string
 	// Data is its data member, any JSON value. Nil leaves it out.
 	Data any
-	// Temporary closes the transport instead of sending CONNECT_ERROR, so that
-	// the JavaScript client comes back by itself. It ends all sockets of the
-	// connection.
+	// Temporary closes the transport instead of sending CONNECT_ERROR, so that the
+	// JavaScript client comes back by itself. If another socket of the connection is
+	// admitted, the transport stays open and only this socket is refused, by
+	// CONNECT_ERROR or DISCONNECT. Nil Data is then {"temporary":true}, and the client
+	// has to try again, by socket.connect().
 	Temporary bool
 	// RetryAfter is how long the transport stays open after a Temporary refusal, at
 	// most Options.ConnectTimeout. The JavaScript client comes back about a second

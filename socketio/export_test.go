@@ -1,6 +1,12 @@
 package socketio
 
-import "fmt"
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"socketiojwt/engineio"
+)
 
 // Remains says what the server keeps of its connections: "" when it is nothing.
 func (srv *Server) Remains() string {
@@ -54,3 +60,62 @@ func (srv *Server) MostKept() (most int) {
 	}
 	return most
 }
+
+// Deadlines returns the number of deadlines that are set.
+func (srv *Server) Deadlines() int { return srv.deadlines.Len() }
+
+// EmitOnClosedSession emits after the session has closed and before the socket knows.
+func (s *Socket) EmitOnClosedSession(event string) error {
+	s.mu.Lock()
+	s.conn.session.Close("test")
+	s.mu.Unlock()
+	return s.Emit(event)
+}
+
+// Steps returns how many looks at names and sockets it takes to select the sockets
+// in any of the rooms, and how many were selected.
+func (n *Namespace) Steps(to Selector) (steps, selected int) {
+	chosen := selection{local: n.local}
+	chosen.run(to)
+	return chosen.steps, len(chosen.list)
+}
+
+// WhileListingIsLocked calls f while no socket of the namespace can join or leave.
+func (n *Namespace) WhileListingIsLocked(f func()) {
+	n.local.mu.Lock()
+	defer n.local.mu.Unlock()
+	f()
+}
+
+// AddMembers admits sockets to "/" whose sessions have closed.
+func (srv *Server) AddMembers(n int) []*Socket {
+	c := &conn{server: srv, session: closedSession()}
+	sockets := make([]*Socket, n)
+	for i := range sockets {
+		sockets[i] = newSocket(c, "/", nil)
+		sockets[i].namespace, sockets[i].state = srv.Namespace, stateAdmitted
+		srv.local.add(sockets[i])
+	}
+	return sockets
+}
+
+// closedSession returns a session that has closed.
+func closedSession() *engineio.Session {
+	var session *engineio.Session
+	engine, err := engineio.NewServer(func(s *engineio.Session, _ *http.Request) engineio.Conn {
+		session = s
+		return deaf{}
+	}, engineio.Options{})
+	if err != nil {
+		panic(err)
+	}
+	engine.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/engine.io/?EIO=4&transport=polling", nil))
+	session.Abort("test")
+	return session
+}
+
+// deaf is the layer above a session that ignores everything.
+type deaf struct{}
+
+func (deaf) Message([]byte, bool)   {}
+func (deaf) Closed(engineio.Reason) {}

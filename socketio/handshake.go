@@ -17,9 +17,10 @@ import (
 	"socketiojwt/engineio"
 )
 
-// A Handshake says how a socket came. Auth, Header and the query are there until
-// OnConnect has returned; they may hold secrets, and a Handshake never prints
-// them. It is read-only.
+// A Handshake says how a socket came. It is read-only. Auth, Header and the query are
+// complete until OnConnect has returned; after that Socket.Handshake has only what
+// Options.KeepAuth, KeepHeaders and KeepQuery name. They may hold secrets, and a
+// Handshake never prints them. All other fields last as long as the socket.
 type Handshake struct {
 	// RemoteAddr is the peer's address, behind Engine.TrustedProxies.
 	RemoteAddr string
@@ -38,10 +39,11 @@ type Handshake struct {
 	// Time is when the connection began.
 	Time time.Time
 	// Auth is the auth payload of the CONNECT packet, a JSON object. Nil when
-	// there was none.
+	// there was none. After OnConnect it has the members of Options.KeepAuth, or is nil.
 	Auth stdjson.RawMessage
 	// Header is the header of the first request. For a namespace that was joined
-	// after another it holds Options.KeepHeaders alone.
+	// after another it has only Options.KeepHeaders. After OnConnect it has those too,
+	// if that option was set, or is nil.
 	Header http.Header
 	// TooLarge says that something is missing here because it was too large: header,
 	// query and path of the first request (Options.MaxHandshake), or the auth payload
@@ -57,7 +59,8 @@ type Handshake struct {
 
 // Query returns the query parameters of the first request. Those that are
 // malformed are left out. A peer of revision 3 can give some to a namespace as well,
-// in place of those of the same name: "/admin?token=t".
+// in place of those of the same name: "/admin?token=t". After OnConnect only those of
+// Options.KeepQuery are left.
 func (h *Handshake) Query() url.Values {
 	values, _ := url.ParseQuery(h.rawQuery)
 	own, _ := url.ParseQuery(h.connectQuery)

@@ -167,9 +167,9 @@ func (s *Socket) sendWelcome() {
 }
 
 // Refuse ends a socket that is not admitted: with CONNECT_ERROR while it is
-// connecting, with DISCONNECT while it is held; for a ConnectError that is
-// Temporary by closing the transport, after its RetryAfter, which ends the
-// connection's other sockets too. Once the socket is admitted it returns ErrAdmitted and does nothing;
+// connecting, with DISCONNECT while it is held. For a ConnectError that is Temporary
+// it closes the transport instead, after its RetryAfter, unless another socket of the
+// connection is admitted. Once the socket is admitted it returns ErrAdmitted and does nothing;
 // refusing a socket that is closed does nothing.
 func (s *Socket) Refuse(err error) error {
 	refusal := &ConnectError{Message: "connection refused"}
@@ -178,8 +178,14 @@ func (s *Socket) Refuse(err error) error {
 	} else if refusal.Err != nil {
 		s.logger().Debug("socketio: refused", "error", err, "cause", refusal.Err)
 	}
+	data := refusal.Data
+	if refusal.Temporary && data == nil {
+		data = map[string]bool{"temporary": true}
+	}
 	if refusal.Temporary {
 		s.conn.excuse()
+	}
+	if refusal.Temporary && s.conn.shutUnlessShared(s) {
 		if !s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) {
 			return s.notAdmitted()
 		}
@@ -187,20 +193,24 @@ func (s *Socket) Refuse(err error) error {
 		return nil
 	}
 	// Before any lock is taken, since its data may be encoded by user code.
-	connectError, encodeErr := s.connectError(refusal.Message, refusal.Data)
+	connectError, encodeErr := s.connectError(refusal.Message, data)
 	if encodeErr != nil {
 		s.logSampled(s.Context(), slog.LevelError, s.name+"\n"+fmt.Sprint(encodeErr), "socketio: refusal cannot be encoded", "error", encodeErr)
 	}
-	refused := s.endFrom(stateHeld, ReasonServer, err, func(was state) *engineio.Message {
+	refused := s.endFrom(stateHeld, ReasonServer, err, func(was state) []*engineio.Message {
 		if was == stateHeld {
-			return encodeDisconnect(s.name)
+			return []*engineio.Message{encodeDisconnect(s.name)}
 		}
-		return connectError
+		return []*engineio.Message{connectError}
 	})
 	if !refused {
 		return s.notAdmitted()
 	}
-	s.conn.blame()
+	if refusal.Temporary {
+		s.conn.forgive()
+	} else {
+		s.conn.blame()
+	}
 	return nil
 }
 
@@ -240,6 +250,7 @@ func (s *Socket) releaseEarly() {
 // runIntercepts handles intercepted events until there are none.
 func (s *Socket) runIntercepts() {
 	for {
+		now := s.look()
 		s.mu.Lock()
 		k := s.intercepts
 		if len(k.inbox) == 0 || s.state == stateClosed {
@@ -251,11 +262,15 @@ func (s *Socket) runIntercepts() {
 		e := k.inbox[0]
 		k.inbox = k.inbox[1:]
 		held := s.state == stateHeld // then it counts until it is handled
-		if !held {
+		late := s.over(now)
+		if !held || late {
 			s.giveBack(e.size)
 		}
 		h, ctx, more := k.handler(e.name), s.ctx, len(k.inbox) > 0
 		s.mu.Unlock()
+		if late {
+			continue
+		}
 		s.guard(func() {
 			if held {
 				defer s.handled(e)
@@ -276,6 +291,9 @@ func (s *Socket) handled(e *Event) {
 }
 
 func (s *Socket) intercepted(ctx context.Context, h Handler, e *Event) {
+	if ctx.Err() != nil { // it has ended since runIntercepts looked
+		return
+	}
 	if err := h(ctx, s, e); err != nil {
 		s.logFailed(ctx, e.name, err)
 	}

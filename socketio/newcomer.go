@@ -30,16 +30,21 @@ func (c *conn) overdue(timer **time.Timer) {
 	}
 }
 
-// accept notes that a socket is admitted, and keeps more for the peer from now on. The
-// caller holds the socket's mu.
-func (c *conn) accept() {
+// accept notes that a socket is admitted, and keeps more for the peer from now on. It
+// reports false if the connection is being closed. The caller holds the socket's mu.
+func (c *conn) accept() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.inside++
 	if !c.admitted {
 		c.admitted = true
 		c.ledger.admit()
 		c.setTimer()
 	}
+	return true
 }
 
 // blame counts a failure for the peer's address.

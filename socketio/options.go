@@ -94,6 +94,14 @@ type Options struct {
 	// Cookie too; an empty list none.
 	KeepHeaders []string
 
+	// KeepQuery names the query parameters, and KeepAuth the members of the auth
+	// payload, that Handshake still has after OnConnect has returned, for the life of
+	// the socket. KeepHeaders does so for headers if it is set. At most 4 KiB of each
+	// kind are kept; a value beyond that is left out. Nil keeps none. What is kept can
+	// be a secret: name what handlers need and not the token.
+	KeepQuery []string
+	KeepAuth  []string
+
 	// Adapter makes the adapter of a namespace. Nil means the in-memory one,
 	// which is local itself.
 	Adapter func(local *Local) (Adapter, error)
@@ -104,11 +112,17 @@ type Options struct {
 	// such a request is answered by a 404 that says so.
 	ClientFiles fs.FS
 
+	// Now is the clock of Socket.SetDeadline, and so of leases of package auth. It
+	// must be cheap and must not call the server. Nil means time.Now.
+	Now func() time.Time
+
 	// Logger gets what goes wrong in the program as warnings and errors, the end of
 	// each admitted socket at level Info, and what peers do wrong at level Debug. Nil
 	// means that warnings and errors go to slog.Default; give one with
 	// slog.DiscardHandler to log nothing. If Engine.Logger is nil, it becomes this one.
 	Logger *slog.Logger
+
+	keptHeaders []string // KeepHeaders, if it was set
 }
 
 const (
@@ -119,6 +133,9 @@ const (
 // withDefaults returns o with its zero values replaced.
 func (o Options) withDefaults() (Options, error) {
 	o.Logger = logging.OrDefault(o.Logger)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Engine.Logger == nil {
 		o.Engine.Logger = o.Logger
 	}
@@ -171,15 +188,20 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Engine.MaxNewPerAddress == 0 {
 		o.Engine.MaxNewPerAddress = 1000
 	}
-	if o.KeepHeaders == nil {
+	set := o.KeepHeaders != nil
+	if !set {
 		o.KeepHeaders = []string{"Authorization"}
 		if o.Engine.AllowEIO3 {
 			o.KeepHeaders = append(o.KeepHeaders, "Cookie")
 		}
 	}
+	o.KeepQuery, o.KeepAuth = slices.Clone(o.KeepQuery), slices.Clone(o.KeepAuth)
 	o.KeepHeaders = slices.Clone(o.KeepHeaders)
 	for i, name := range o.KeepHeaders {
 		o.KeepHeaders[i] = http.CanonicalHeaderKey(name)
+	}
+	if set {
+		o.keptHeaders = o.KeepHeaders
 	}
 	return o, nil
 }

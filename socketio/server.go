@@ -16,6 +16,7 @@ import (
 	"socketiojwt/engineio"
 	"socketiojwt/internal/guard"
 	"socketiojwt/internal/logging"
+	"socketiojwt/internal/wallclock"
 )
 
 // A Server is a Socket.IO server. Its embedded Namespace is "/".
@@ -31,6 +32,8 @@ type Server struct {
 	closing      atomic.Bool // Shutdown has begun: no new connections
 	draining     atomic.Bool // and no new sockets or events
 	door         door
+	deadlines    *wallclock.Queue
+	ids          idKey
 	sampler      logging.Sampler
 	peerFaults   atomic.Uint64 // errors of handlers that peers caused
 	running      tracker       // workers and other goroutines that run user code
@@ -53,6 +56,7 @@ func NewServer(opts Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{opts: opts, sampler: newSampler(), namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
+	srv.deadlines, srv.ids = wallclock.New(opts.Now), newIDKey()
 	srv.door.began = time.Now()
 	engine := opts.Engine
 	engine.Allow = srv.allow(engine.Allow)

@@ -2,16 +2,16 @@ package socketio
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/wallclock"
 )
 
 // state is where a socket stands. It goes connecting, admitted, or connecting,
@@ -34,6 +34,7 @@ type Socket struct {
 	conn      *conn
 	cancel    context.CancelCauseFunc
 	rooms     map[string]struct{} // guarded by namespace.local.mu
+	until     atomic.Int64        // the deadline, by wallclock.Nanos; 0 when there is none; written under mu
 
 	mu         sync.Mutex
 	state      state
@@ -52,7 +53,15 @@ type Socket struct {
 	acks       map[uint64]chan Arguments
 	values     []contextValue
 	onEnd      []func()
-	ending     *time.Timer
+	ending     *ending
+	deadline   *wallclock.Entry
+}
+
+// ending is what a socket in stateEnding keeps: its peer is gone, so it has left
+// the listing already.
+type ending struct {
+	timer *time.Timer
+	rooms []string // that it was in
 }
 
 // task is what a worker does next: an event, or a step of the socket's life.
@@ -69,7 +78,7 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	s := &Socket{name: name, conn: c, cancel: cancel, handshake: handshake}
 	switch {
 	case !c.revision4():
-		s.id = newID()
+		s.id = c.server.ids.newID(name)
 	case name == "/": // the peer takes it for its own without being told, as the server of its time gave it
 		s.id = c.session.ID()
 	default:
@@ -77,13 +86,6 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	}
 	s.ctx = &socketContext{Context: life, socket: s}
 	return s
-}
-
-// newID returns 120 random bits in 20 characters.
-func newID() string {
-	var b [15]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // ID returns the socket id. It is no secret, and not the ID of the Engine.IO session,
@@ -100,7 +102,8 @@ func (s *Socket) Namespace() *Namespace { return s.namespace }
 func (s *Socket) Transport() engineio.Transport { return s.conn.session.Transport() }
 
 // Handshake says how the socket came. Once OnConnect has returned, its auth
-// payload, headers and query are gone.
+// payload, headers and query are gone, except for what Options.KeepAuth, KeepHeaders
+// and KeepQuery name.
 func (s *Socket) Handshake() *Handshake {
 	s.mu.Lock()
 	h := s.handshake
@@ -147,6 +150,7 @@ func (s *Socket) post(t task) {
 // work does what is in the inbox, one thing at a time, and ends when it is empty.
 func (s *Socket) work() {
 	for {
+		now := s.look()
 		s.mu.Lock()
 		if len(s.inbox) == 0 {
 			s.inbox = nil // an idle socket keeps no buffer
@@ -161,9 +165,13 @@ func (s *Socket) work() {
 		if t.event != nil {
 			s.giveBack(t.event.size)
 		}
-		more := len(s.inbox) > 0
+		// In one step: an event in the inbox means that the socket has not ended, and
+		// so that its context has not.
+		ctx, late, more := s.ctx, t.event != nil && s.over(now), len(s.inbox) > 0
 		s.mu.Unlock()
-		s.guard(func() { s.do(t) }, func() { go s.work() })
+		if !late {
+			s.guard(func() { s.do(ctx, t) }, func() { go s.work() })
+		}
 		if more {
 			runtime.Gosched() // or a peer that floods keeps its processor from others
 		}
@@ -189,12 +197,15 @@ func (s *Socket) giveBackHandshake() {
 	}
 }
 
-func (s *Socket) do(t task) {
+func (s *Socket) do(ctx context.Context, t task) {
 	if t.event == nil {
 		t.step()
 		return
 	}
-	ctx, name := s.Context(), t.event.name
+	if ctx.Err() != nil { // it has ended since work looked
+		return
+	}
+	name := t.event.name
 	if err := s.namespace.table.handler(name)(ctx, s, t.event); err != nil {
 		s.logFailed(ctx, name, err)
 	}
@@ -227,8 +238,9 @@ func (s *Socket) fail(err error) {
 }
 
 // Go runs f on a goroutine of its own, for work that must not hold up the next
-// event. Its context is that of a handler that starts now; Server.Shutdown waits
-// for it. A panic in f ends the socket alone.
+// event. Its context is that of a handler that starts now; if the socket has
+// ended, so has the context, and f runs all the same. Server.Shutdown waits for f.
+// A panic in f ends only this socket.
 func (s *Socket) Go(f func(ctx context.Context)) {
 	ctx := s.Context()
 	s.conn.server.running.add(1)

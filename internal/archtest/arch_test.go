@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"token/profile":       {"token"},
 	"token/tokentest":     {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
 	"engineio":            {},
-	"socketio":            {"engineio"},
+	"socketio":            {"engineio", "internal/wallclock"},
 	"socketio/sockettest": {"engineio", "socketio"},
 	"auth":                {"token", "socketio"},
 	"console":             {"auth", "socketio"},
@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"internal/leaktest":   {},
 	"internal/logging":    {},
 	"internal/memnet":     {},
+	"internal/wallclock":  {},
 	"internal/doctest":    {},
 	"internal/wirejson":   {},
 }

@@ -1,0 +1,125 @@
+package auth_test
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// wallClock is a clock that a test can set, beside a verifier that goes by it.
+func wallClock(t *testing.T) (step *atomic.Int64, now func() time.Time, v *token.Verifier) {
+	t.Helper()
+	step = new(atomic.Int64)
+	now = func() time.Time { return time.Now().Add(time.Duration(step.Load())) }
+	return step, now, verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, Now: now})
+}
+
+// When the clock is set forward by a month, the lease is over at once: no handler
+// starts, no broadcast is heard, and a second authenticate is not answered. Within
+// two seconds the peer hears why.
+func TestLeaseIsOverWhenTheClockIsSet(t *testing.T) {
+	for _, event := range []bool{false, true} {
+		step, now, v := wallClock(t)
+		bubble(t, setup{verifier: v, server: socketio.Options{Now: now}, event: event}, func(f *fixture) {
+			compact := expiring(time.Hour)
+			p := f.dial(sockettest.Options{Auth: bearing(compact)})
+			if event {
+				f.login(p, compact)
+			}
+			f.emit(p, "before")
+			synctest.Wait()
+			step.Store(int64(30 * 24 * time.Hour))
+			f.emit(p, "late")
+			f.emit(p, "authenticate", bearing(compact))
+			_ = f.io.To("lobby").Emit("late")
+			f.nothing(p)
+			f.happened("connected ada", "event before")
+			if listed := f.io.Sockets(); len(listed) != 0 {
+				t.Errorf("listed: %v", listed)
+			}
+			start := time.Now()
+			if told, e := f.unauthorized(p); told.Reason != "token_expired" || !e.WantsAck() {
+				t.Errorf("told %+v", told)
+			}
+			if err := p.Ended(f.ctx); time.Since(start) > 2*time.Second {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+			f.happened("connected ada", "event before", "disconnected: forced server close")
+		})
+	}
+}
+
+// In a flood of events across the end of the lease, no handler begins with a context
+// that has ended.
+func TestFloodAcrossTheEndOfALease(t *testing.T) {
+	var handled, late atomic.Int64
+	flood := func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+		if ctx.Err() != nil {
+			late.Add(1)
+		}
+		handled.Add(1)
+		time.Sleep(time.Millisecond) // of fake time, so that the lease ends under way
+		return nil
+	}
+	bubble(t, setup{furnish: func(f *fixture) { f.io.Handle("flood", flood) }}, func(f *fixture) {
+		peers := make([]*sockettest.Peer, 8)
+		for i := range peers {
+			peers[i] = f.dial(sockettest.Options{Auth: bearing(expiring(2 * time.Second))})
+		}
+		for range 3000 {
+			for _, p := range peers {
+				_ = p.Emit("flood")
+			}
+		}
+		for _, p := range peers {
+			_ = p.Ended(f.ctx)
+		}
+		synctest.Wait()
+		if late.Load() > 0 || handled.Load() == 0 || handled.Load() > 8*2001 {
+			t.Errorf("%d handlers, %d of them began too late", handled.Load(), late.Load())
+		}
+	})
+}
+
+// A gate with a clock of its own, years away from the server's, still gives leases
+// their length.
+func TestGateWithItsOwnClock(t *testing.T) {
+	past := func() time.Time { return time.Now().Add(-10 * 365 * 24 * time.Hour) }
+	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, Now: past})
+	bubble(t, setup{verifier: v, gate: auth.Options{Now: past}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(sign(claims{"exp": past().Add(time.Minute).Unix()}))})
+		f.whoami(p)
+		f.ended(p, sockettest.ErrClosed, time.Minute)
+		if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
+			t.Errorf("told %+v", told)
+		}
+	})
+}
+
+// Leases that end at the same moment are all told.
+func TestManyLeasesEndAtOnce(t *testing.T) {
+	bubble(t, setup{}, func(f *fixture) {
+		var reasons []string
+		peers := make([]*sockettest.Peer, 50)
+		for i := range peers {
+			peers[i] = f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})
+		}
+		time.Sleep(time.Minute)
+		for _, p := range peers {
+			f.ended(p, sockettest.ErrClosed, 0)
+			told, _ := f.unauthorized(p)
+			reasons = append(reasons, told.Reason)
+		}
+		if slices.ContainsFunc(reasons, func(r string) bool { return r != "token_expired" }) {
+			t.Errorf("told %q", reasons)
+		}
+	})
+}

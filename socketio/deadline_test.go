@@ -1,0 +1,410 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// clock is a wall clock that a test can set. Read runs at each look at it.
+type clock struct {
+	step atomic.Int64
+	read atomic.Pointer[func()]
+}
+
+func (c *clock) now() time.Time {
+	if read := c.read.Swap(nil); read != nil {
+		(*read)()
+	}
+	return time.Now().Add(time.Duration(c.step.Load()))
+}
+
+func (c *clock) set(step time.Duration) { c.step.Store(int64(step)) }
+
+const month = 30 * 24 * time.Hour
+
+// When the wall clock is set forward past a socket's deadline, the socket counts as
+// ended at once, and has ended within two seconds.
+func TestDeadlineIsNoticedAtOnce(t *testing.T) {
+	var wall clock
+	var ran record
+	setup := func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			return s.Intercept("intercepted", func(context.Context, *socketio.Socket, *socketio.Event) error {
+				ran.add("interceptor")
+				return nil
+			})
+		})
+		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
+		io.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error {
+			ran.add("handler")
+			return nil
+		})
+	}
+	bubble(t, socketio.Options{Now: wall.now}, setup, func(f *fixture) {
+		p, other := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		synctest.Wait()
+		s, witness := socketOf(f, p), socketOf(f, other)
+		s.SetDeadline(time.Now().Add(time.Hour), nil)
+		_ = p.Emit("before")
+		_ = f.io.Emit("before")
+		f.expect(p, "before")
+		f.expect(other, "before")
+		synctest.Wait()
+		wall.set(month)
+
+		for name, call := range map[string]func() error{
+			"Emit":        func() error { return s.Emit("late") },
+			"EmitWithAck": func() error { _, err := s.EmitWithAck(f.ctx, "late"); return err },
+			"Join":        func() error { return s.Join("late") },
+			"Context":     func() error { return context.Cause(s.Context()) },
+		} {
+			if err := call(); !errors.Is(err, socketio.ErrClosed) {
+				t.Errorf("%s: %v, want ErrClosed", name, err)
+			}
+		}
+		_ = errors.Join(p.Emit("late"), p.Emit("intercepted"))
+		_ = errors.Join(f.io.Emit("late"), f.io.To("room").Emit("late"), f.io.To(s.ID()).Emit("late"), s.Volatile().Emit("late"))
+		if answers, err := f.io.To(s.ID()).EmitWithAck(f.ctx, "late"); len(answers) != 0 || err != nil {
+			t.Errorf("EmitWithAck to its room: %d answers, %v", len(answers), err)
+		}
+		if all := f.io.Sockets(); !slices.Equal(all, []*socketio.Socket{witness}) {
+			t.Errorf("listed: %v", all)
+		}
+		infos, err := f.io.To("room").FetchSockets(f.ctx)
+		if err != nil || len(infos) != 1 || infos[0].ID != witness.ID() {
+			t.Errorf("fetched %v, %v", infos, err)
+		}
+		if rooms := s.Rooms(); rooms != nil {
+			t.Errorf("in rooms %q", rooms)
+		}
+		s.Go(func(ctx context.Context) {
+			if ctx.Err() == nil {
+				t.Error("Go began with a context that has not ended")
+			}
+		})
+		f.nothing(p)
+		if got := ran.all(); !slices.Equal(got, []string{"handler"}) {
+			t.Errorf("ran %q", got)
+		}
+		start := time.Now()
+		f.ended(p, sockettest.ErrClosed)
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("ended %v after the step", took)
+		}
+		f.expect(other, "late")
+	})
+}
+
+func socketOf(f *fixture, p *sockettest.Peer) *socketio.Socket {
+	f.t.Helper()
+	for _, s := range f.io.Sockets() {
+		if s.ID() == p.ID() {
+			return s
+		}
+	}
+	f.t.Fatal("the socket is not listed")
+	return nil
+}
+
+// Of the events that waited while the process was stopped for 5 s over the deadline,
+// none is handled.
+func TestEventsThatWaitedOverTheDeadline(t *testing.T) {
+	for _, intercepted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("intercepted %t", intercepted), func(t *testing.T) {
+			var wall clock
+			var ran record
+			var proceed chan struct{} // of the bubble
+			handler := func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+				ran.add(e.Name())
+				<-proceed
+				return nil
+			}
+			setup := func(io *socketio.Server) {
+				io.Use(func(_ context.Context, s *socketio.Socket) error {
+					if intercepted {
+						return s.Intercept("first", handler)
+					}
+					return nil
+				})
+				io.HandleAny(handler)
+			}
+			bubble(t, socketio.Options{Now: wall.now}, setup, func(f *fixture) {
+				proceed = make(chan struct{})
+				p := f.dial(sockettest.Options{})
+				synctest.Wait()
+				s := socketOf(f, p)
+				s.SetDeadline(time.Now().Add(3*time.Second), nil)
+				for range 10 {
+					_ = p.Emit("first")
+				}
+				synctest.Wait()
+				wall.set(5 * time.Second)
+				close(proceed)
+				if got := ran.all(); !slices.Equal(got, []string{"first"}) {
+					t.Errorf("handled %q", got)
+				}
+				f.ended(p, sockettest.ErrClosed)
+			})
+		})
+	}
+}
+
+// A socket that ends while its worker looks at the clock starts no handler: the
+// state and the context are looked at in one step, after the clock.
+func TestNoHandlerBeginsAfterTheEnd(t *testing.T) {
+	for _, name := range []string{"handled", "intercepted"} {
+		t.Run(name, func(t *testing.T) {
+			var wall clock
+			var ran record
+			handler := func(ctx context.Context, _ *socketio.Socket, e *socketio.Event) error {
+				ran.add(fmt.Sprint(e.Name(), ctx.Err()))
+				return nil
+			}
+			setup := func(io *socketio.Server) {
+				io.Use(func(_ context.Context, s *socketio.Socket) error { return s.Intercept("intercepted", handler) })
+				io.HandleAny(handler)
+			}
+			bubble(t, socketio.Options{Now: wall.now}, setup, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				synctest.Wait()
+				s := socketOf(f, p)
+				s.SetDeadline(time.Now().Add(time.Hour), nil)
+				end := func() { s.Disconnect(nil) }
+				wall.read.Store(&end)
+				_ = p.Emit(name)
+				if got := ran.all(); len(got) > 0 {
+					t.Errorf("ran %q", got)
+				}
+				f.ended(p, sockettest.ErrDisconnected)
+			})
+		})
+	}
+}
+
+// A socket whose deadline came while it was held is not admitted, though nothing has
+// ended it yet.
+func TestDeadlineBeforeAdmission(t *testing.T) {
+	for _, middleware := range []bool{false, true} {
+		t.Run(fmt.Sprintf("middleware %t", middleware), func(t *testing.T) {
+			var wall clock
+			var ran record
+			held := make(chan *socketio.Socket, 1)
+			setup := func(io *socketio.Server) {
+				io.Use(func(_ context.Context, s *socketio.Socket) error {
+					held <- s
+					return s.Hold(socketio.HoldOptions{})
+				})
+				if middleware {
+					io.Use(func(context.Context, *socketio.Socket) error {
+						ran.add("middleware")
+						return nil
+					})
+				}
+				io.OnConnect(func(context.Context, *socketio.Socket) error {
+					ran.add("connected")
+					return nil
+				})
+			}
+			bubble(t, socketio.Options{Now: wall.now}, setup, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				s := <-held
+				s.SetDeadline(s.Now().Add(time.Hour), nil)
+				wall.set(month)
+				if err := s.AdmitWith("welcome"); err != nil {
+					t.Error(err)
+				}
+				f.nothing(p)
+				if got := ran.all(); len(got) > 0 || len(f.io.Sockets()) > 0 {
+					t.Errorf("ran %q, listed %v", got, f.io.Sockets())
+				}
+				f.ended(p, sockettest.ErrClosed)
+				f.nothing(p)
+			})
+		})
+	}
+}
+
+// SetDeadline replaces and removes what was set, and end runs once.
+func TestSetDeadlineAgain(t *testing.T) {
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		p, left := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		synctest.Wait()
+		var ran record
+		s := socketOf(f, p)
+		s.SetDeadline(time.Now().Add(time.Minute), func() { ran.add("first") })
+		s.SetDeadline(time.Now().Add(10*time.Minute), func() { ran.add("second") })
+		time.Sleep(2 * time.Minute)
+		s.SetDeadline(time.Time{}, nil)
+		time.Sleep(20 * time.Minute)
+		s.SetDeadline(time.Now().Add(time.Minute), func() {
+			ran.add("third")
+			s.SetDeadline(time.Now().Add(time.Minute), func() { ran.add("fourth") })
+		})
+		start := time.Now()
+		f.ended(p, sockettest.ErrClosed) // though no function ended it
+		if got := ran.all(); !slices.Equal(got, []string{"third", "fourth"}) || time.Since(start) != 2*time.Minute {
+			t.Errorf("ran %q in %v", got, time.Since(start))
+		}
+		gone := socketOf(f, left)
+		gone.SetDeadline(time.Now().Add(time.Minute), func() { t.Error("it had ended before") })
+		gone.Disconnect(nil)
+		gone.SetDeadline(time.Now().Add(time.Minute), func() { t.Error("it had ended before") })
+		time.Sleep(10 * time.Minute)
+		if n := f.io.Deadlines(); n != 0 {
+			t.Errorf("%d deadlines are left", n)
+		}
+	})
+}
+
+// The last event is heard before the end, in every state that can hear one, and an
+// event that cannot be encoded does not keep the socket.
+func TestEndsWithALastEvent(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(s *socketio.Socket) error
+		how  error
+		fail bool
+	}{
+		"disconnect":        {end: func(s *socketio.Socket) error { return s.DisconnectWith(nil, "last", 1) }, how: sockettest.ErrDisconnected},
+		"close":             {end: func(s *socketio.Socket) error { return s.CloseConnectionWith(nil, "last", 1) }, how: sockettest.ErrClosed},
+		"disconnect, error": {end: func(s *socketio.Socket) error { return s.DisconnectWith(nil, "last", make(chan int)) }, how: sockettest.ErrDisconnected, fail: true},
+		"close, error":      {end: func(s *socketio.Socket) error { return s.CloseConnectionWith(nil, "connect") }, how: sockettest.ErrClosed, fail: true},
+	} {
+		for _, held := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, held %t", name, held), func(t *testing.T) {
+				sockets := make(chan *socketio.Socket, 2)
+				setup := func(io *socketio.Server) {
+					io.Use(func(_ context.Context, s *socketio.Socket) error {
+						sockets <- s
+						if held {
+							return s.Hold(socketio.HoldOptions{})
+						}
+						return nil
+					})
+				}
+				bubble(t, socketio.Options{}, setup, func(f *fixture) {
+					p := f.dial(sockettest.Options{})
+					s := <-sockets
+					synctest.Wait()
+					s.SetDeadline(s.Now().Add(-time.Hour), func() {
+						if err := c.end(s); (err != nil) != c.fail {
+							t.Errorf("error %v", err)
+						}
+					})
+					f.ended(p, c.how)
+					if c.fail {
+						f.nothing(p)
+						return
+					}
+					e, err := p.Expect(f.ctx, "last")
+					if err != nil || !e.WantsAck() || len(p.Events()) != 0 {
+						t.Errorf("%v; then %q", err, p.Events())
+					}
+				})
+			})
+		}
+	}
+}
+
+// DisconnectAll tells each namespace, so that a JavaScript client stays away, and
+// closes the transport.
+func TestDisconnectAll(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/other").Open()
+	}, func(f *fixture) {
+		var packets record
+		p := f.dial(sockettest.Options{Trace: func(sent bool, data []byte, _ bool) {
+			if !sent && !strings.HasPrefix(string(data), "0") {
+				packets.add(string(data))
+			}
+		}})
+		other, err := p.Join(f.ctx, "/other", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		cause := errors.New("banned")
+		s := socketOf(f, p)
+		ctx := s.Context()
+		s.DisconnectAll(cause)
+		f.ended(p, sockettest.ErrDisconnected)
+		f.ended(other, sockettest.ErrDisconnected)
+		if got := packets.all(); !slices.Equal(got, []string{"1", "1/other,"}) {
+			t.Errorf("packets %q", got)
+		}
+		if !errors.Is(context.Cause(ctx), cause) || f.io.Remains() != "" {
+			t.Errorf("cause %v, left: %s", context.Cause(ctx), f.io.Remains())
+		}
+	})
+}
+
+// A peer that is gone is in no listing while its last handler still runs, may join
+// nothing, and its rooms are told to OnDisconnecting.
+func TestSocketWhosePeerIsGone(t *testing.T) {
+	for _, how := range []string{"leaves", "is lost"} {
+		t.Run(how, func(t *testing.T) {
+			var ran record
+			var proceed chan struct{} // of the bubble
+			setup := func(io *socketio.Server) {
+				io.Open()
+				io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
+				io.Handle("work", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+					<-proceed
+					ran.add(fmt.Sprintf("join %t, emit %t", errors.Is(s.Join("late"), socketio.ErrClosed), errors.Is(s.Emit("late"), socketio.ErrClosed)))
+					return nil
+				})
+				io.OnDisconnecting(func(_ context.Context, s *socketio.Socket, _ socketio.Reason, rooms []string) {
+					rooms[0] = "own"
+					ran.add(fmt.Sprint(rooms))
+				})
+			}
+			bubble(t, socketio.Options{}, setup, func(f *fixture) {
+				proceed = make(chan struct{})
+				p := f.dial(sockettest.Options{})
+				synctest.Wait()
+				s := socketOf(f, p)
+				_ = p.Emit("work")
+				synctest.Wait()
+				if how == "leaves" {
+					_ = p.Leave()
+				} else {
+					_ = p.Close()
+				}
+				synctest.Wait()
+				infos, err := f.io.FetchSockets(f.ctx)
+				if len(f.io.Sockets()) != 0 || len(infos) != 0 || err != nil || s.Rooms() != nil {
+					t.Errorf("listed: %v, %v, %v, in rooms %q", f.io.Sockets(), infos, err, s.Rooms())
+				}
+				close(proceed)
+				if got := ran.all(); !slices.Equal(got, []string{"join true, emit true", "[own room]"}) {
+					t.Errorf("ran %q", got)
+				}
+			})
+		})
+	}
+}
+
+// The session's error is the socket's, so that a handler that answers a peer that is
+// gone is no reason for a warning.
+func TestErrorOfAClosedSession(t *testing.T) {
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := socketOf(f, p)
+		err := s.EmitOnClosedSession("late")
+		if !errors.Is(err, socketio.ErrClosed) || !errors.Is(err, engineio.ErrClosed) {
+			t.Errorf("Emit: %v", err)
+		}
+	})
+}

@@ -1,0 +1,250 @@
+package socketio
+
+import "slices"
+
+// fewNames is up to how many names a list is searched rather than made a set.
+const fewNames = 8
+
+// distinct returns names without repeats, in their order.
+func distinct(names []string) []string { return firstDistinct(names, len(names)) }
+
+// firstDistinct returns the first max names that differ, in their order. The work
+// is linear in the length of the list.
+func firstDistinct(names []string, max int) []string {
+	if len(names) <= min(fewNames, max) && !repeats(names) {
+		return names
+	}
+	var few []string
+	var set map[string]struct{}
+	for _, name := range names {
+		if len(few) == max {
+			break
+		}
+		if set == nil && len(few) > fewNames {
+			set = make(map[string]struct{}, min(len(names), max))
+			for _, known := range few {
+				set[known] = struct{}{}
+			}
+		}
+		if set == nil {
+			if !slices.Contains(few, name) {
+				few = append(few, name)
+			}
+			continue
+		}
+		if _, known := set[name]; !known {
+			set[name] = struct{}{}
+			few = append(few, name)
+		}
+	}
+	return few
+}
+
+// repeats reports whether a short list has a name twice.
+func repeats(names []string) bool {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return true
+		}
+	}
+	return false
+}
+
+// joining is the rooms that sockets are to join.
+type joining struct {
+	rooms    []string // without repeats
+	reserved []string // those of them that only one socket may join
+}
+
+// joining checks the names that sockets of the namespace are to join. It fails for
+// names and numbers of names that none may join, after work that is linear in the list
+// and without a lock.
+func (n *Namespace) joining(rooms []string) (j joining, err error) {
+	opts := &n.server.opts
+	for _, room := range rooms {
+		if len(room) > opts.MaxNameLength {
+			return j, ErrRoomName
+		}
+	}
+	most := opts.MaxRooms + 1 // a socket's own room is not counted
+	j.rooms = firstDistinct(rooms, most+1)
+	if len(j.rooms) > most {
+		return j, ErrTooManyRooms
+	}
+	for _, room := range j.rooms {
+		if n.server.reserved(n.name, room) {
+			j.reserved = append(j.reserved, room)
+		}
+	}
+	return j, nil
+}
+
+// permits reports whether a socket may join the rooms.
+func (j joining) permits(s *Socket) bool {
+	return !slices.ContainsFunc(j.reserved, func(room string) bool { return room != s.id })
+}
+
+// selection gathers the sockets that a Selector means. The caller holds the lock of
+// the Local.
+type selection struct {
+	local *Local
+	to    Selector
+	list  []*Socket
+	// seen has the sockets that are in the list or excluded, once one of the lists of
+	// names is long. Short lists are asked for each socket instead, which keeps
+	// nothing.
+	seen map[*Socket]struct{}
+	// steps counts looks at names and sockets, for tests of how the work grows.
+	steps int
+}
+
+// selected appends each socket selected once.
+func (l *Local) selected(list []*Socket, to Selector) []*Socket {
+	chosen := selection{local: l, list: list}
+	chosen.run(to)
+	return chosen.list
+}
+
+func (c *selection) run(to Selector) {
+	to.Rooms, to.Except = distinct(to.Rooms), distinct(to.Except)
+	c.to = to
+	c.local.mu.RLock()
+	defer c.local.mu.RUnlock()
+	if len(to.Rooms) > fewNames || len(to.Except) > fewNames {
+		c.seen = make(map[*Socket]struct{})
+		c.members(to.Except, func(s *Socket) { c.seen[s] = struct{}{} })
+	}
+	if to.Rooms == nil {
+		for _, s := range c.local.byID {
+			c.add(s, nil)
+		}
+		return
+	}
+	for i := range to.Rooms {
+		c.members(to.Rooms[i:i+1], func(s *Socket) { c.add(s, to.Rooms[:i]) })
+	}
+}
+
+// members calls f for each socket in each of the rooms.
+func (c *selection) members(rooms []string, f func(*Socket)) {
+	for _, room := range rooms {
+		c.steps++
+		if s := c.local.byID[room]; s != nil {
+			f(s)
+		}
+		for s := range c.local.room[room] {
+			f(s)
+		}
+	}
+}
+
+// add adds a socket unless it is excluded or was in one of the earlier rooms.
+func (c *selection) add(s *Socket, earlier []string) {
+	c.steps++
+	if c.seen == nil {
+		if !c.inAny(s, earlier) && !c.inAny(s, c.to.Except) {
+			c.list = append(c.list, s)
+		}
+		return
+	}
+	if _, seen := c.seen[s]; !seen {
+		c.seen[s] = struct{}{}
+		c.list = append(c.list, s)
+	}
+}
+
+// inAny reports whether s is in one of a few rooms.
+func (c *selection) inAny(s *Socket, rooms []string) bool {
+	for _, room := range rooms {
+		c.steps++
+		if s.id == room {
+			return true
+		}
+		if _, ok := c.local.room[room][s]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// add lists a socket that is being admitted.
+func (l *Local) add(s *Socket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.byID[s.id] = s
+}
+
+// remove takes a socket out of the listing and out of its rooms, which it
+// returns, its own among them.
+func (l *Local) remove(s *Socket) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.byID, s.id)
+	rooms := s.roomNames()
+	for room := range s.rooms {
+		l.leave(s, room)
+	}
+	s.rooms = nil
+	return rooms
+}
+
+// join puts s into the rooms, all or none. The names differ, and the lock is held for
+// no more of them than Options.MaxRooms and one.
+func (l *Local) join(s *Socket, rooms []string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byID[s.id] != s {
+		return ErrClosed
+	}
+	added := 0
+	for _, room := range rooms {
+		if _, in := s.rooms[room]; !in && room != s.id {
+			added++
+		}
+	}
+	if len(s.rooms)+added > l.namespace.server.opts.MaxRooms {
+		return ErrTooManyRooms
+	}
+	if s.rooms == nil {
+		s.rooms = make(map[string]struct{}, added)
+	}
+	for _, room := range rooms {
+		if room == s.id {
+			continue
+		}
+		s.rooms[room] = struct{}{}
+		if l.room[room] == nil {
+			l.room[room] = make(map[*Socket]struct{})
+		}
+		l.room[room][s] = struct{}{}
+	}
+	return nil
+}
+
+// mostLeft bounds for how many names leaveAll holds the lock at a time.
+const mostLeft = 1024
+
+// leaveAll takes s out of the rooms.
+func (l *Local) leaveAll(s *Socket, rooms []string) {
+	for some := range slices.Chunk(rooms, mostLeft) {
+		l.leaveSome(s, some)
+	}
+}
+
+func (l *Local) leaveSome(s *Socket, rooms []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, room := range rooms {
+		if _, in := s.rooms[room]; in {
+			l.leave(s, room)
+			delete(s.rooms, room)
+		}
+	}
+}
+
+func (l *Local) leave(s *Socket, room string) {
+	delete(l.room[room], s)
+	if len(l.room[room]) == 0 {
+		delete(l.room, room)
+	}
+}

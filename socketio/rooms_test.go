@@ -1,0 +1,270 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// numbered returns n names, each of them repeat times.
+func numbered(n, repeat int) []string {
+	names := make([]string, 0, n*repeat)
+	for i := range n * repeat {
+		names = append(names, fmt.Sprint("room ", i%n))
+	}
+	return names
+}
+
+// More names than a socket may have rooms are refused before the namespace's lock is
+// taken, and so before any other socket has to wait.
+func TestJoinOfTooManyRoomsTakesNoLock(t *testing.T) {
+	bubble(t, socketio.Options{MaxRooms: 100}, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := socketOf(f, p)
+		f.io.WhileListingIsLocked(func() {
+			for _, join := range []func(...string) error{
+				s.Join,
+				func(rooms ...string) error { return f.io.SocketsJoin(f.ctx, rooms...) },
+			} {
+				if err := join(numbered(60_000, 1)...); !errors.Is(err, socketio.ErrTooManyRooms) {
+					t.Errorf("60,000 rooms: %v", err)
+				}
+				if err := join(numbered(102, 1)...); !errors.Is(err, socketio.ErrTooManyRooms) {
+					t.Errorf("102 rooms: %v", err)
+				}
+			}
+		})
+		if err := s.Join(append(numbered(100, 50), s.ID(), s.ID())...); err != nil || len(s.Rooms()) != 101 {
+			t.Errorf("100 rooms and its own, with repeats: %v, %d rooms", err, len(s.Rooms()))
+		}
+		if err := s.Join("one more"); !errors.Is(err, socketio.ErrTooManyRooms) {
+			t.Errorf("one more: %v", err)
+		}
+		if err := f.io.SocketsJoin(f.ctx, "one more", "and another"); !errors.Is(err, socketio.ErrTooManyRooms) {
+			t.Errorf("SocketsJoin: %v", err)
+		}
+		s.Leave(numbered(5000, 3)...)
+		if n := len(s.Rooms()); n != 1 {
+			t.Errorf("%d rooms after all were left", n)
+		}
+	})
+}
+
+// The work of selecting sockets grows with the names and the members, not with their
+// product.
+func TestSelectionIsLinear(t *testing.T) {
+	const members = 50
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		for range members {
+			f.dial(sockettest.Options{})
+		}
+		synctest.Wait()
+		for _, s := range f.io.Sockets() {
+			_ = s.Join("room 0", "room 1", "common")
+		}
+		for _, c := range []struct {
+			name     string
+			to       socketio.Selector
+			selected int
+			most     int
+		}{
+			{"all", socketio.Selector{}, members, members},
+			{"rooms", socketio.Selector{Rooms: numbered(10_000, 1)}, members, 10_000 + 2*members},
+			{"rooms with repeats", socketio.Selector{Rooms: numbered(1000, 40)}, members, 1000 + 2*members},
+			{"except", socketio.Selector{Except: numbered(10_000, 1)}, 0, 10_000 + 3*members},
+			{"except with repeats", socketio.Selector{Rooms: []string{"common"}, Except: numbered(1000, 40)}, 0, 1000 + 4*members},
+			{"both", socketio.Selector{Rooms: numbered(10_000, 1), Except: []string{"nobody"}}, members, 10_001 + 2*members},
+			{"a few", socketio.Selector{Rooms: numbered(8, 1), Except: []string{"nobody"}}, members, 8 + 7*members},
+		} {
+			if steps, selected := f.io.Steps(c.to); selected != c.selected || steps > c.most {
+				t.Errorf("%s: %d selected in %d steps, want %d in at most %d", c.name, selected, steps, c.selected, c.most)
+			}
+		}
+	})
+}
+
+// selectors remembers what its adapter was asked for.
+type selectors struct {
+	socketio.Adapter
+	asked *[]socketio.Selector
+}
+
+func (a selectors) Broadcast(p socketio.Packet, to socketio.Selector) error {
+	*a.asked = append(*a.asked, to)
+	return a.Adapter.Broadcast(p, to)
+}
+
+// An adapter gets each name once. A broadcast does not change with the
+// slices it was made of.
+func TestSelectorHasNoRepeats(t *testing.T) {
+	var asked []socketio.Selector
+	opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) { return selectors{l, &asked}, nil }}
+	bubble(t, opts, open, func(f *fixture) {
+		names := numbered(2000, 3)
+		b := f.io.To(names...).Except(names...).Local()
+		one := f.io.To()
+		for _, name := range names {
+			one = one.To(name)
+		}
+		base := f.io.To("a")
+		left, right := base.To("b"), base.To("c")
+		clear(names)
+		for _, b := range []socketio.Broadcast{b, one, left, right, f.io.To(), f.io.Except()} {
+			if err := b.Emit("e"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := numbered(2000, 1)
+		slices.Sort(want)
+		for i, s := range [][]string{asked[0].Rooms, asked[0].Except, asked[1].Rooms} {
+			slices.Sort(s)
+			if !slices.Equal(s, want) {
+				t.Errorf("list %d has %d names", i, len(s))
+			}
+		}
+		if !asked[0].Local || len(asked[2].Rooms) != 2 || slices.Contains(asked[2].Rooms, "c") || slices.Contains(asked[3].Rooms, "b") {
+			t.Errorf("asked for %v", asked[2:])
+		}
+		if asked[4].Rooms == nil || len(asked[4].Rooms) != 0 || asked[5].Rooms != nil {
+			t.Errorf("no room is %v, all sockets are %v", asked[4].Rooms, asked[5].Rooms)
+		}
+	})
+}
+
+// members returns a server with sockets that no peer belongs to, for benchmarks.
+func members(b *testing.B, n int, opts socketio.Options) (*socketio.Server, []*socketio.Socket) {
+	b.Helper()
+	io, err := socketio.NewServer(opts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return io, io.AddMembers(n)
+}
+
+func BenchmarkJoin(b *testing.B) {
+	for _, n := range []int{1, 1000, 10_000, 20_000, 60_000} {
+		for name, limit := range map[string]int{"allowed": n, "too many": 1000} {
+			b.Run(fmt.Sprintf("%d %s", n, name), func(b *testing.B) {
+				_, sockets := members(b, 1, socketio.Options{MaxRooms: limit})
+				rooms := numbered(n, 1)
+				for b.Loop() {
+					_ = sockets[0].Join(rooms...)
+					b.StopTimer()
+					sockets[0].Leave(rooms...)
+					b.StartTimer()
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkSelect(b *testing.B) {
+	io, _ := members(b, 1000, socketio.Options{})
+	for _, n := range []int{1, 10_000, 20_000, 60_000} {
+		rooms := numbered(n, 1)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				_, _ = io.To(rooms...).FetchSockets(context.Background())
+			}
+		})
+	}
+}
+
+// BenchmarkFanOut is a broadcast to sockets whose sessions take nothing, with and
+// without deadlines.
+func BenchmarkFanOut(b *testing.B) {
+	for _, deadlines := range []bool{false, true} {
+		b.Run(fmt.Sprintf("deadlines %t", deadlines), func(b *testing.B) {
+			io, sockets := members(b, 1000, socketio.Options{})
+			for _, s := range sockets {
+				if deadlines {
+					s.SetDeadline(s.Now().Add(1<<62), nil)
+				}
+			}
+			for b.Loop() {
+				_ = io.Emit("event", "argument")
+			}
+		})
+	}
+}
+
+// No socket may join a room that is named by the id of another one, while that one
+// is there and after it has left.
+func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/other").Open()
+	}, func(f *fixture) {
+		ada, eve := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
+		elsewhere := f.dial(sockettest.Options{Namespace: "/other"})
+		synctest.Wait()
+		a, e := socketOf(f, ada), socketOf(f, eve)
+		check := func(when string) {
+			t.Helper()
+			if err := e.Join("harmless", ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
+				t.Errorf("%s: %v", when, err)
+			}
+			if err := f.io.To(eve.ID()).SocketsJoin(f.ctx, ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
+				t.Errorf("%s, SocketsJoin: %v", when, err)
+			}
+			if rooms := e.Rooms(); !slices.Equal(rooms, []string{eve.ID()}) {
+				t.Errorf("%s: in rooms %q", when, rooms)
+			}
+			_ = f.io.To(ada.ID()).Emit("secret")
+			f.nothing(eve)
+		}
+		check("while the socket is there")
+		f.expect(ada, "secret")
+		a.Disconnect(nil)
+		synctest.Wait()
+		check("after it has left")
+		// What only looks like an id is a name like any other, and so is the id of a
+		// socket in another namespace.
+		for _, name := range []string{"AAAAAAAAAAAAAAAAAAAA", ada.ID()[1:] + "A", elsewhere.ID(), "/other#" + eve.ID()} {
+			if err := e.Join(name); err != nil {
+				t.Errorf("Join(%q): %v", name, err)
+			}
+		}
+		if err := f.io.SocketsJoin(f.ctx, eve.ID()); err != nil {
+			t.Errorf("its own id: %v", err)
+		}
+	})
+}
+
+// Peers of Engine.IO 3 have their session's ID as their socket's, so that it is known
+// before they join a namespace.
+func TestRoomsNamedLikeOldSocketsAreReserved(t *testing.T) {
+	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/other").Open()
+	}, func(f *fixture) {
+		old := f.poll3("").sid
+		eve, elsewhere := f.dial(sockettest.Options{}), f.dial(sockettest.Options{Namespace: "/other"})
+		synctest.Wait()
+		e, o := socketOf(f, eve), f.io.Of("/other").Sockets()[0]
+		for _, c := range []struct {
+			s    *socketio.Socket
+			name string
+			want error
+		}{
+			{e, old, socketio.ErrReservedRoom},
+			{o, "/other#" + old, socketio.ErrReservedRoom}, // which it has not joined yet
+			{o, old, nil},
+			{e, "/other#" + old, nil},
+			{e, "AAAAAAAAAAAAAAAAAAAAAA", nil},
+			{o, "/other#AAAAAAAAAAAAAAAAAAAAAA", nil},
+			{o, elsewhere.ID(), nil}, // its own
+		} {
+			if err := c.s.Join(c.name); !errors.Is(err, c.want) {
+				t.Errorf("Join(%q): %v, want %v", c.name, err, c.want)
+			}
+		}
+	})
+}

@@ -1,0 +1,125 @@
+package socketio_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// A temporary refusal ends only the socket that is refused while another one of the
+// connection is admitted, and the transport once there is none.
+func TestTemporaryRefusalKeepsAdmittedSockets(t *testing.T) {
+	for _, held := range []bool{false, true} {
+		t.Run(fmt.Sprintf("held %t", held), func(t *testing.T) {
+			setup := func(io *socketio.Server) {
+				io.Open()
+				io.Of("/admin").Use(func(_ context.Context, s *socketio.Socket) error {
+					if held {
+						time.AfterFunc(time.Millisecond, func() {
+							_ = s.Refuse(&socketio.ConnectError{Message: "later", Temporary: true})
+						})
+						return s.Hold(socketio.HoldOptions{})
+					}
+					return &socketio.ConnectError{Message: "later", Temporary: true}
+				})
+			}
+			bubble(t, socketio.Options{}, setup, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				join := func() {
+					admin, err := p.Join(f.ctx, "/admin", nil)
+					var refused *socketio.ConnectError
+					switch {
+					case held && err == nil:
+						f.ended(admin, sockettest.ErrDisconnected)
+					case held || !errors.As(err, &refused):
+						t.Errorf("got %v, want a refusal", err)
+					default:
+						if data, _ := refused.Data.(json.RawMessage); string(data) != `{"temporary":true}` || refused.Message != "later" {
+							t.Errorf("told %q, %s", refused.Message, data)
+						}
+					}
+				}
+				for range 30 { // more often than Options.MaxRefused, but patiently
+					join()
+					time.Sleep(2 * time.Second)
+				}
+				synctest.Wait()
+				s := socketOf(f, p) // is still there
+				if s.SharesConnection() {
+					t.Error("the connection is shared with sockets that were refused")
+				}
+				s.Disconnect(nil)
+				synctest.Wait()
+				if _, err := p.Join(f.ctx, "/admin", nil); err == nil || held {
+					f.ended(p, sockettest.ErrDisconnected)
+				}
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				if left := f.io.Remains(); left != "" {
+					t.Errorf("the transport is open: %s", left)
+				}
+			})
+		})
+	}
+}
+
+// A peer that comes back at once, each time it is told to come back later, is counted.
+func TestTemporaryRefusalsAreBounded(t *testing.T) {
+	refused := 0
+	setup := func(io *socketio.Server) {
+		io.Open()
+		io.Of("/admin").Use(func(context.Context, *socketio.Socket) error {
+			refused++
+			return &socketio.ConnectError{Message: "later", Temporary: true}
+		})
+	}
+	bubble(t, socketio.Options{}, setup, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for range 100 {
+			if _, err := p.Join(f.ctx, "/admin", nil); !errors.As(err, new(*socketio.ConnectError)) {
+				break
+			}
+		}
+		f.ended(p, sockettest.ErrClosed)
+		if refused != 11 {
+			t.Errorf("%d refusals, want 11", refused)
+		}
+	})
+}
+
+// Whatever comes first, an admission and a temporary refusal on one connection agree:
+// the admitted socket stays, or the transport closes and nothing was admitted.
+func TestTemporaryRefusalBesideAdmission(t *testing.T) {
+	for range 50 {
+		admitted := false
+		setup := func(io *socketio.Server) {
+			io.Of("/a").Open()
+			io.Of("/a").OnConnect(func(context.Context, *socketio.Socket) error {
+				admitted = true
+				return nil
+			})
+			io.Of("/b").Use(func(context.Context, *socketio.Socket) error {
+				return &socketio.ConnectError{Message: "later", Temporary: true}
+			})
+			io.Of("/c").Open()
+		}
+		bubble(t, socketio.Options{}, setup, func(f *fixture) {
+			p := f.dial(sockettest.Options{Namespace: "/c"})
+			s := f.io.Of("/c").Sockets()[0]
+			s.Disconnect(nil) // an open transport without a socket
+			_ = p.SendRaw("0/a,")
+			_ = p.SendRaw("0/b,")
+			synctest.Wait()
+			if listed := len(f.io.Of("/a").Sockets()); admitted != (listed == 1) {
+				t.Errorf("admitted %t, listed %d", admitted, listed)
+			}
+		})
+	}
+}
