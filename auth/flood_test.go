@@ -125,8 +125,8 @@ func TestRefusedTokensOfAnAddress(t *testing.T) {
 	guesses := 0
 	for ; guesses < 100 && !errors.As(guess("127.0.0.2"), &refused); guesses++ {
 	}
-	if refused == nil || refused.Status != 503 || guesses < 9 {
-		t.Errorf("%v after %d guesses, want 503 after about 10", refused, guesses)
+	if refused == nil || refused.Status != 503 || guesses < 5 { // until it has ended, one that was refused counts twice
+		t.Errorf("%v after %d guesses, want 503 after 5 to about 10", refused, guesses)
 	}
 	for i := range 50 {
 		if err := login(t.Context(), url, "127.0.0.3"); err != nil {
