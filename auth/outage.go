@@ -78,16 +78,16 @@ func (g *Gate) verified() {
 	defer o.mu.Unlock()
 	if !o.begun.IsZero() && o.ending == nil {
 		var ending *time.Timer
-		ending = time.AfterFunc(outageOver, func() { g.recovered(ending) })
+		ending = time.AfterFunc(outageOver, func() { g.recovered(&ending) }) // which reads it under mu
 		o.ending = ending
 	}
 }
 
 // recovered ends the outage, if no socket was refused since ending was started.
-func (g *Gate) recovered(ending *time.Timer) {
+func (g *Gate) recovered(ending **time.Timer) {
 	o := &g.outage
 	o.mu.Lock()
-	if o.ending != ending {
+	if o.ending != *ending {
 		o.mu.Unlock()
 		return
 	}
