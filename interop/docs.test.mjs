@@ -1,11 +1,16 @@
-// The JavaScript of docs/from-node.md: all of it compiles, and what it shows for clients does what the document says.
+// The JavaScript of docs/from-node.md: all of it compiles, and what it shows for clients does what the document says. And the
+// README's client against its server.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import io1 from "socket.io-client-1";
 import io2 from "socket.io-client-2";
-import { heard, here, limit, mint, startServer, versions } from "./harness.mjs";
+import { heard, here, limit, mint, secret, start, startServer, versions, within } from "./harness.mjs";
 
 const text = readFileSync(join(here, "../docs/from-node.md"), "utf8");
 const samplesOf = (part) => [...part.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1]);
@@ -21,6 +26,32 @@ test("every sample compiles", () => {
   const samples = samplesOf(text);
   assert.ok(samples.length > 15);
   for (const sample of samples) assert.doesNotThrow(() => new Function(sample), sample);
+});
+
+test("the README's client talks to its server", limit, async (t) => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const address = `127.0.0.1:${taken.address().port}`;
+  taken.close();
+  await once(taken, "close");
+
+  const dir = mkdtempSync(join(tmpdir(), "quickstart-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  const at = (name) => readFileSync(join(here, "../examples/quickstart", name), "utf8").replace("localhost:3000", address);
+  writeFileSync(join(dir, "main.go"), at("main.go").replace('\thttp.Handle("/socket.io/", handler)\n', '$&\tlog.New(os.Stdout, "", 0).Print("ready")\n'));
+  const binary = join(dir, "quickstart");
+  execFileSync("go", ["build", "-o", binary, join(dir, "main.go")], { cwd: join(here, ".."), stdio: "inherit" });
+  const running = await start(binary, [], { SOCKETIO_JWT_SECRET: secret });
+  t.after(running.stop);
+
+  const client = at("client.mjs").replace(/^import .*$/m, "");
+  const [io, lines] = [versions["4.8.4"], []];
+  const said = new Promise((resolve) => {
+    const print = (...line) => { lines.push(line.join(" ")); if (line[0] === "alice: hello") resolve(); };
+    const socket = new Function("io", "process", "console", `${client}\nreturn socket;`)(io, { env: { TOKEN: mint() } }, { log: print });
+    t.after(() => socket.disconnect());
+  });
+  await within(said, `"alice: hello" among ${JSON.stringify(lines)}`);
 });
 
 let server;

@@ -49,6 +49,57 @@ func onHTTPServer(t *testing.T, engine engineio.Options, test func(t *testing.T,
 	})
 }
 
+// Serve stops when its context ends: sockets first, then web, which waits for requests.
+func TestServeStopsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sockets, err := socketio.NewServer(socketio.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sockets.Open()
+		ended := make(chan socketio.Reason, 1)
+		sockets.OnDisconnect(func(_ context.Context, _ *socketio.Socket, reason socketio.Reason) { ended <- reason })
+		handler, err := sockets.Handler()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := memnet.Listen()
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- sockets.Serve(ctx, socketio.NewHTTPServer("", handler), in) }()
+		peer, err := sockettest.Dial(t.Context(), "http://pipe", sockettest.Options{NetDial: in.Dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+		if reason := <-ended; reason != socketio.ReasonShutdown {
+			t.Errorf("the socket ended with %q", reason)
+		}
+		if err := peer.Ended(t.Context()); !errors.Is(err, sockettest.ErrClosed) {
+			t.Errorf("the peer saw %v", err)
+		}
+	})
+}
+
+// A listener that cannot be had, or fails, ends Serve with an error.
+func TestServeFails(t *testing.T) {
+	sockets, err := socketio.NewServer(socketio.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sockets.ListenAndServe(t.Context(), socketio.NewHTTPServer("localhost:-1", nil)); err == nil {
+		t.Error("ListenAndServe: no error for an address that cannot be")
+	}
+	in := memnet.Listen()
+	_ = in.Close()
+	if err := sockets.Serve(t.Context(), socketio.NewHTTPServer("", nil), in); err == nil || errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("Serve on a closed listener: %v", err)
+	}
+}
+
 // Peers that hold a connection and do nothing with it are cut.
 func TestHTTPServerCutsConnectionsThatDoNothing(t *testing.T) {
 	const next = "GET /none HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -67,18 +67,8 @@ func (c config) serve(ctx context.Context, listener net.Listener) error {
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	web := socketio.NewHTTPServer(listener.Addr().String(), mux) // with timeouts
 	web.ErrorLog = slog.NewLogLogger(c.log.Handler(), slog.LevelDebug)
-	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(listener) }()
 	c.log.Info("serving", "addr", listener.Addr())
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
-	defer cancel()
-	// Sockets first, because http.Server.Shutdown waits for their polls and does not know
-	// their WebSockets.
-	return errors.Join(err, io.Shutdown(stopping), web.Shutdown(stopping))
+	return io.Serve(ctx, web, listener)
 }
 
 // sockets sets up the namespaces.

@@ -1,39 +1,47 @@
 // Command quickstart is the sample of the README: a chat that only peers with a
-// good JWT can join.
+// valid JWT can join.
 package main
 
 import (
 	"context"
 	"log"
+	"log/slog"
 	"net/http"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"socketiojwt/auth"
+	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
 
 func main() {
-	verifier, err := token.NewVerifier(token.Secret(os.Getenv("JWT_SECRET")), token.Options{})
+	verifier, err := token.NewVerifier(token.Secret(os.Getenv("SOCKETIO_JWT_SECRET")), token.Options{})
 	check(err)
-	gate, err := auth.NewGate(verifier, auth.Options{})
+	gate, err := auth.NewGate(verifier, auth.Options{Logger: slog.Default()})
 	check(err)
 
-	io, err := socketio.NewServer(socketio.Options{})
+	io, err := socketio.NewServer(socketio.Options{Logger: slog.Default(), Engine: engineio.Options{
+		Origins: []string{"http://localhost:5173"}, // pages of other origins, such as Vite's
+	}})
 	check(err)
 	io.Use(gate.Handshake) // one round trip; gate.Event for the `authenticate` event
 	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
-		log.Println("hello", auth.Token(ctx).Subject) // always let in, never a stranger
+		slog.Info("connected", "user", auth.Token(ctx).Subject) // runs for admitted sockets only
 		return s.Join("lobby")
 	})
 	io.Handle("say", socketio.Func(func(ctx context.Context, s *socketio.Socket, text string) error {
-		return s.To("lobby").Emit("said", auth.Token(ctx).Subject, text)
+		return io.To("lobby").Emit("said", auth.Token(ctx).Subject, text)
 	}))
 	handler, err := io.Handler() // checks the wiring and freezes it
 	check(err)
 
 	http.Handle("/socket.io/", handler)
-	log.Fatal(http.ListenAndServe("localhost:3000", nil))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	check(io.ListenAndServe(ctx, socketio.NewHTTPServer("localhost:3000", nil))) // until a signal, then stops in order
 }
 
 func check(err error) {

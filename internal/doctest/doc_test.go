@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,7 +60,6 @@ func TestReadmeShowsAnIssuer(t *testing.T) {
 	program := fences[0][1]
 	begin, end := strings.Index(program, "	verifier, err :="), strings.Index(program, "	gate, err :=")
 	program = program[:begin] + fences[1][1] + program[end:]
-	program = strings.Replace(program, `	"os"`, "", 1)
 	program = strings.Replace(program, `	"socketiojwt/token"`, `	"socketiojwt/token"; "socketiojwt/token/jwks"; "socketiojwt/token/profile"`, 1)
 	file := filepath.Join(t.TempDir(), "main.go")
 	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
@@ -179,8 +179,16 @@ func TestEachQuirkHasItsTest(t *testing.T) {
 	}
 }
 
-// The quickstart runs as it stands, but for its port: it lets in who has a good
-// token, and nobody else.
+// The README's client is examples/quickstart/client.mjs, which interop/docs.test.mjs runs.
+func TestReadmeShowsTheClient(t *testing.T) {
+	_, rest, _ := strings.Cut(read(t, "README.md"), "```js\n")
+	if shown, _, _ := strings.Cut(rest, "```"); shown != read(t, "examples/quickstart/client.mjs") {
+		t.Errorf("README.md and examples/quickstart/client.mjs differ; README.md has\n%s", shown)
+	}
+}
+
+// The quickstart runs as it is, except for its port: it admits peers with a valid
+// token only, and stops in order.
 func TestQuickstartRuns(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -202,15 +210,15 @@ func TestQuickstartRuns(t *testing.T) {
 	}
 
 	const secret = "a secret of more than thirty-two bytes"
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	run := exec.CommandContext(ctx, binary)
-	run.Env = append(os.Environ(), "JWT_SECRET="+secret)
+	run.Env = append(os.Environ(), "SOCKETIO_JWT_SECRET="+secret)
 	run.Stderr = t.Output()
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	defer func() { // it has ended unless the test fails
 		cancel()
 		_ = run.Wait()
 	}()
@@ -258,5 +266,12 @@ func TestQuickstartRuns(t *testing.T) {
 	var refusal *socketio.ConnectError
 	if !errors.As(err, &refusal) {
 		t.Errorf("a bad token: %v", err)
+	}
+
+	if err := run.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
 	}
 }
