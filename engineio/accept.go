@@ -3,6 +3,7 @@ package engineio
 import (
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 )
@@ -118,7 +119,7 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request, cookie string)
 	subprotocol, _ := firstSubprotocol(r)
 	a, err := acceptWebSocket(w, r, header, subprotocol)
 	if err != nil {
-		srv.log.Error("engineio: WebSocket not opened", "error", err, "writer", fmt.Sprintf("%T", w))
+		srv.faults.Log(r.Context(), srv.log, slog.LevelError, "writer", "engineio: WebSocket not opened", "error", err, "writer", fmt.Sprintf("%T", w))
 		srv.refuse(w, r, refuseNoHijacker)
 	}
 	return a, err == nil
