@@ -69,7 +69,10 @@ func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
 	if !log.Enabled(ctx, level) {
 		return
 	}
-	began := s.conn.began()
-	log.Log(ctx, level, "socketio: socket disconnected", "remote", s.conn.session.RemoteAddr(),
-		"reason", reason, "cause", cause, "connected", time.Since(began).Round(time.Millisecond))
+	what := []any{"remote", s.conn.session.RemoteAddr(), "reason", reason}
+	if cause != nil {
+		what = append(what, "cause", cause)
+	}
+	what = append(what, "connected", time.Since(s.conn.began()).Round(time.Millisecond))
+	log.Log(ctx, level, "socketio: socket disconnected", what...)
 }
