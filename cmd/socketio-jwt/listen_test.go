@@ -61,7 +61,8 @@ func TestListenWithoutAnAddress(t *testing.T) {
 	}
 }
 
-// A port that is taken is an error that names the flag, and leaves no listener.
+// A port that is taken is an error that names the flag, and leaves no listener. Other tests
+// connect from 127.0.0.2, so the address here is another one.
 func TestListenWhereTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,14 +70,14 @@ func TestListenWhereTaken(t *testing.T) {
 	}
 	closeAll(t, []net.Listener{taken})
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
-	ips := []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.1")}
+	ips := []netip.Addr{netip.MustParseAddr("127.0.0.77"), netip.MustParseAddr("127.0.0.1")}
 	number := taken.Addr().(*net.TCPAddr).Port
 	listeners, err := listenAll(t.Context(), ips, number)
 	closeAll(t, listeners)
 	if err == nil || !strings.Contains(err.Error(), "--addr") || !strings.Contains(err.Error(), port) {
 		t.Errorf("error %v, want one that names --addr and the port", err)
 	}
-	again, err := net.Listen("tcp", "127.0.0.2:"+port)
+	again, err := net.Listen("tcp", "127.0.0.77:"+port)
 	if err != nil {
 		t.Errorf("the other address is still taken: %v", err)
 	} else {
