@@ -33,7 +33,18 @@
 // closed instead, and the client comes back by itself.
 //
 // At the end of its lease a socket hears "unauthorized" with reason token_expired,
-// and the transport closes, so that the client comes back with a fresh token.
+// and the transport closes, so that the client comes back with a fresh token, after
+// about a second. It comes back as a new socket: it is in no room that OnConnect does not
+// join, its values are gone, and what was sent meanwhile is lost. So join rooms in
+// OnConnect, and let clients ask for the messages after the last one that they have; see
+// docs/from-node.md.
+//
+// # Users of several issuers
+//
+// A sub is unique only within its issuer. With tokens of several issuers, name the rooms
+// and records of a user by both:
+//
+//	s.Join(fmt.Sprintf("user %q %q", t.Issuer, t.Subject))
 //
 // # Ordinary routes
 //

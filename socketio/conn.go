@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ type conn struct {
 	session *engineio.Session
 	ledger  ledger
 	partial *partial // a binary packet whose attachments are due; only the reader's
+	begun   bool     // a message was received; only the reader's
 
 	retiring atomic.Bool // Shutdown has come to it
 
@@ -88,6 +90,12 @@ func (c *conn) limits() packet.Limits {
 // Message takes one message of the session. It runs on the session's reader and
 // never waits.
 func (c *conn) Message(data []byte, binary bool) {
+	first := !c.begun
+	c.begun = true
+	if binary && first {
+		c.overLimit("first packet is binary", "the client may use another parser, such as socket.io-msgpack-parser; only the default parser is supported")
+		return
+	}
 	if binary {
 		c.attachment(data)
 		return
@@ -97,6 +105,10 @@ func (c *conn) Message(data []byte, binary bool) {
 		return
 	}
 	p, err := packet.Parse(data, c.limits())
+	if errors.Is(err, packet.ErrAttachments) {
+		c.overLimit("too many attachments in a packet", "Options.MaxAttachments")
+		return
+	}
 	if err != nil {
 		c.violation("malformed packet")
 		return
@@ -275,7 +287,15 @@ func (c *conn) forget() {
 
 // violation closes the connection because of what the peer did.
 func (c *conn) violation(what string) {
-	c.server.opts.Logger.Debug("socketio: connection closed", "why", what, "remote", c.session.RemoteAddr())
+	c.logClosed(slog.LevelDebug, what)
+	c.close(ReasonForcedClose, errors.New("socketio: "+what))
+}
+
+// overLimit is violation for a peer that exceeded a limit of Options, or that uses what
+// this server does not support. The client hears only "transport close", so the first
+// time for each reason is a warning.
+func (c *conn) overLimit(what, hint string) {
+	c.logClosed(c.server.firstWarning(what), what, "hint", hint)
 	c.close(ReasonForcedClose, errors.New("socketio: "+what))
 }
 

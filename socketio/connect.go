@@ -23,9 +23,13 @@ func (c *conn) connect(p packet.Packet) {
 	case p.Namespace == "/" && c.revision4() && c.find("/") != nil: // it was joined unasked, and the answer is on its way
 		c.mu.Unlock()
 		return
-	case c.find(p.Namespace) != nil, len(c.sockets)+len(c.leaving) >= opts.MaxNamespaces:
+	case c.find(p.Namespace) != nil:
 		c.mu.Unlock()
-		c.violation("CONNECT for a namespace joined already, or for too many")
+		c.violation("CONNECT for a namespace joined already")
+		return
+	case len(c.sockets)+len(c.leaving) >= opts.MaxNamespaces:
+		c.mu.Unlock()
+		c.overLimit("CONNECT for too many namespaces", "Options.MaxNamespaces")
 		return
 	}
 	handshake, size, auth, result := c.chargeHandshake(p)
@@ -126,7 +130,7 @@ func (c *conn) begin() {
 		}
 		if c.refused >= c.server.opts.MaxRefused {
 			c.mu.Unlock()
-			c.violation("too many CONNECTs were refused")
+			c.overLimit("too many CONNECTs were refused", "Options.MaxRefused")
 			return
 		}
 		s := c.waiting[next]

@@ -76,3 +76,18 @@ func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
 	what = append(what, "connected", time.Since(s.conn.began()).Round(time.Millisecond))
 	log.Log(ctx, level, "socketio: socket disconnected", what...)
 }
+
+// logClosed says why the connection is being closed.
+func (c *conn) logClosed(level slog.Level, why string, attrs ...any) {
+	attrs = append([]any{"why", why, "remote", c.session.RemoteAddr()}, attrs...)
+	c.server.opts.Logger.Log(context.Background(), level, "socketio: connection closed", attrs...)
+}
+
+// firstWarning returns LevelWarn the first time it is called for a reason, and LevelDebug
+// after that. Reasons must be constants, since each is remembered.
+func (srv *Server) firstWarning(reason string) slog.Level {
+	if _, again := srv.warned.LoadOrStore(reason, true); again {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
+}

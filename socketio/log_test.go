@@ -193,3 +193,55 @@ func TestWarningsGoToTheDefaultLogger(t *testing.T) {
 		})
 	}
 }
+
+// A client hears only "transport close" when its connection is closed because of a limit.
+// The first time the log warns and names the limit, later at level Debug.
+func TestLimitsThatCloseAreAWarningOnce(t *testing.T) {
+	var log logged
+	opts := socketio.Options{Logger: log.logger(), MaxNamespaces: 2, MaxRefused: 1, MaxAttachments: 2}
+	bubble(t, opts, func(io *socketio.Server) {
+		io.Open()
+		io.Of("/1").Open()
+		io.Of("/2").Open()
+	}, func(f *fixture) {
+		for range 3 {
+			for _, send := range [][]string{{"0/1,", "0/2,"}, {"0/no,", "0/no,"}, {`53-["a"]`}, {`5["a"]`}} {
+				p := f.dial(sockettest.Options{})
+				for _, raw := range send {
+					synctest.Wait()
+					_ = p.SendRaw(raw)
+				}
+				f.ended(p, sockettest.ErrClosed)
+			}
+		}
+		for text, want := range map[string]int{
+			"level=WARN": 3, `msg="socketio: connection closed"`: 12,
+			"hint=Options.MaxNamespaces": 3, "hint=Options.MaxRefused": 3, "hint=Options.MaxAttachments": 3, `why="malformed packet"`: 3,
+		} {
+			if n := log.count(text); n != want {
+				t.Errorf("%q is in the log %d times, want %d", text, n, want)
+			}
+		}
+	})
+}
+
+// A client with another parser begins with a binary message, which is a warning once. A
+// binary message later is only a violation.
+func TestBinaryFirstPacketIsAWarningOnce(t *testing.T) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, open, func(f *fixture) {
+		for _, body := range []string{"bgaR0eXBlAA==", "bgaR0eXBlAA==", "40\x1ebgaR0eXBlAA=="} {
+			_, sid, _ := strings.Cut(f.poll("/socket.io/?EIO=4&transport=polling"), `"sid":"`)
+			sid, _, _ = strings.Cut(sid, `"`)
+			f.post("/socket.io/?EIO=4&transport=polling&sid="+sid, body)
+			synctest.Wait()
+		}
+		for text, want := range map[string]int{
+			"level=WARN": 1, `why="first packet is binary"`: 2, "socket.io-msgpack-parser": 2, `why="binary when no attachment is due"`: 1,
+		} {
+			if n := log.count(text); n != want {
+				t.Errorf("%q is in the log %d times, want %d", text, n, want)
+			}
+		}
+	})
+}

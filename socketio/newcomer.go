@@ -67,10 +67,11 @@ func (c *conn) excuse() {
 func (c *conn) charged(result charged, what string) bool {
 	switch result {
 	case tooMuch:
-		c.violation(what)
+		c.overLimit(what, "Options.MaxNewBytes, or Options.MaxInbox once a socket is admitted, and HoldOptions for a held socket")
 	case overload:
 		c.excuse()
-		c.server.opts.Logger.Debug("socketio: connection closed", "why", "Options.MaxHeldBytes is reached", "remote", c.session.RemoteAddr())
+		const what = "too many bytes of connections without an admission"
+		c.logClosed(c.server.firstWarning(what), what, "hint", "Options.MaxHeldBytes")
 		c.close(ReasonForcedServerClose, nil)
 	}
 	return result == taken

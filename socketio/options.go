@@ -117,7 +117,8 @@ type Options struct {
 	Now func() time.Time
 
 	// Logger gets what goes wrong in the program as warnings and errors, the end of
-	// each admitted socket at level Info, and what peers do wrong at level Debug. Nil
+	// each admitted socket at level Info, and what peers do wrong at level Debug. The
+	// first connection that is closed because of each limit is a warning too. Nil
 	// means that warnings and errors go to slog.Default; give one with
 	// slog.DiscardHandler to log nothing. If Engine.Logger is nil, it becomes this one.
 	Logger *slog.Logger

@@ -64,7 +64,7 @@ func (c *conn) attachment(data []byte) {
 func (c *conn) keepPartial(whole *partial, n int) bool {
 	n += partialBytes
 	if whole.socket.earlyFull(whole.bytes + n) {
-		c.violation("too many bytes in a binary packet of a held socket")
+		c.overLimit("too many bytes in a binary packet of a held socket", "HoldOptions.Bytes")
 		return false
 	}
 	if !c.charged(c.ledger.event(n), "too many bytes in a binary packet") {

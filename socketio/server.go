@@ -29,6 +29,7 @@ type Server struct {
 	newBytes     atomic.Int64 // kept for connections without an admission; see ledger
 	droppedEarly atomic.Uint64
 	oversized    sync.Once   // tells that a peer sent more than a limit
+	warned       sync.Map    // reasons, constants of ours, that were logged as a warning
 	closing      atomic.Bool // Shutdown has begun: no new connections
 	draining     atomic.Bool // and no new sockets or events
 	door         door

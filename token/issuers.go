@@ -11,6 +11,9 @@ import (
 // rules, and a key of one is no key of another, whatever its ID. It fails, with
 // ErrOptions, for a Verifier without Issuers, and for an issuer that two of them have.
 //
+// A sub is unique only within its issuer: name users, their rooms and their records by
+// Token.Issuer and Token.Subject together.
+//
 // A token that names none of the issuers is refused with ErrIssuer. There is no key to
 // verify it with, so RevealsKeys is true: a peer must not find out which issuers there are.
 func ByIssuer(verifiers ...*Verifier) (*Verifier, error) {

@@ -26,7 +26,8 @@ func Guests(io *socketio.Server, verifier *token.Verifier) error {
 	return nil
 }
 
-// OwnRoom needs tokens with a sub (token.Options.Required), or those without share a room.
+// OwnRoom needs tokens with a sub (token.Options.Required), or those without share a room,
+// and tokens of one issuer, since another issuer may use the same sub for another user.
 func OwnRoom(ctx context.Context, s *socketio.Socket) {
 	if err := s.Join("user " + auth.Token(ctx).Subject); err != nil {
 		s.Disconnect(err)

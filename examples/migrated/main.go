@@ -107,7 +107,7 @@ func (c config) sockets() (*socketio.Server, *auth.Gate, error) {
 
 // User is what handlers know of a peer: socket.decoded_token of socketio-jwt, with types.
 type User struct {
-	ID   string `json:"id"`
+	ID   string `json:"id"` // the token's sub, which is unique within one issuer
 	Name string `json:"name"`
 }
 
@@ -128,6 +128,7 @@ func user(_ context.Context, t *token.Token, _ *socketio.Handshake) (any, error)
 func (c config) connected(ctx context.Context, s *socketio.Socket) error {
 	u := auth.User(ctx).(User)
 	c.log.InfoContext(ctx, "connected", "socket", s, "user", u.ID, "remote", s.Handshake().RemoteAddr)
+	// With tokens of several issuers, u.ID must hold the issuer too.
 	return s.Join("lobby", "user:"+u.ID)
 }
 

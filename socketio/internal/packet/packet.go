@@ -6,6 +6,7 @@ package packet
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 )
 
@@ -23,8 +24,11 @@ const (
 	BinaryAck
 )
 
-// ErrMalformed is what every packet that breaks the protocol gives.
+// ErrMalformed is returned for a packet that breaks the protocol.
 var ErrMalformed = errors.New("socketio: malformed packet")
+
+// ErrAttachments is returned for a packet with more attachments than Limits allow.
+var ErrAttachments = fmt.Errorf("%w: too many attachments", ErrMalformed)
 
 // Packet is a packet whose payload has not been looked at.
 type Packet struct {
@@ -64,8 +68,11 @@ func Parse(b []byte, limits Limits) (Packet, error) {
 	if p.Type == BinaryEvent || p.Type == BinaryAck {
 		digits, rest, found := bytes.Cut(b, []byte{'-'})
 		n, ok := number(digits)
-		if !found || !ok || n == 0 || n > uint64(limits.Attachments) {
+		switch {
+		case !found || !ok || n == 0:
 			return p, ErrMalformed
+		case n > uint64(limits.Attachments):
+			return p, ErrAttachments
 		}
 		p.Attachments, b = int(n), rest
 	}
