@@ -89,7 +89,7 @@ type Options struct {
 
 	// KeepHeaders names the request headers that namespaces joined later can
 	// read from their handshake, beside those of Socket.KeepHeader; all others
-	// are dropped once the first namespace is joined. Nil means Authorization alone,
+	// are dropped once the first namespace is joined. Nil means only Authorization,
 	// and with Engine.AllowEIO3, whose peers join "/" first whichever they want,
 	// Cookie too; an empty list none.
 	KeepHeaders []string
