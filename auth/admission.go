@@ -22,7 +22,7 @@ const (
 
 // admission is one socket's way through the gate. Three race for it: a token being
 // examined, the timer, and the end of the socket. What is decided is decided by
-// whoever moves the stage first.
+// the first to change the stage.
 type admission struct {
 	gate   *Gate
 	socket *socketio.Socket
@@ -96,7 +96,7 @@ func (a *admission) wake() {
 	}
 }
 
-// gone runs when the socket has ended, whoever ended it.
+// gone runs when the socket has ended.
 func (a *admission) gone() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -213,7 +213,7 @@ func (a *admission) refuse() bool {
 	return a.refusing()
 }
 
-// refusing is refuse for who holds mu.
+// refusing is refuse for a caller that holds mu.
 func (a *admission) refusing() bool {
 	if !a.undecided() {
 		return false
@@ -275,7 +275,7 @@ func (a *admission) leave(e *Error) {
 	}
 }
 
-// doNotWait is a context that has ended: nobody waits for an acknowledgement.
+// doNotWait is a context that has ended, so that tell does not wait for an acknowledgement.
 var doNotWait = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -289,7 +289,7 @@ var doNotWait = func() context.Context {
 func (a *admission) tell(ctx context.Context, e *Error) bool {
 	_, err := a.socket.EmitWithAck(ctx, "unauthorized", e.toldByEvent())
 	if errors.Is(err, socketio.ErrTooManyAcks) {
-		_ = a.socket.Emit("unauthorized", e.toldByEvent()) // a socket that is closed has nobody to tell
+		_ = a.socket.Emit("unauthorized", e.toldByEvent()) // it fails only if the socket is closed
 	}
 	return err == nil
 }

@@ -95,7 +95,7 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 	case !a.admit(lease): // the deadline was first, or the peer is gone
 		return
 	}
-	// Both fail for a socket that is closed, which has nobody to tell.
+	// Both fail only if the socket is closed.
 	if was == outside {
 		_ = a.socket.AdmitWith("authenticated")
 		return
@@ -181,9 +181,9 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 		refused = a.gate.refusal(errSubject).of(t)
 	}
 	switch {
-	case ctx.Err() != nil: // nobody hears it
+	case ctx.Err() != nil: // no peer is left to tell
 	case refused == nil:
-		_ = a.socket.Emit("authenticated") // a socket that is closed has nobody to tell
+		_ = a.socket.Emit("authenticated") // it fails only if the socket is closed
 	default:
 		a.mu.Lock()
 		a.failed++

@@ -129,7 +129,7 @@ type Gate struct {
 	verifier *token.Verifier
 	opts     Options // complete
 	held     held
-	sampler  *sampler
+	sampler  *refusalSampler
 	needs    socketio.Dependency
 	outage   outage
 	cookies  sync.Once // warns that cookies are not looked at
@@ -145,7 +145,7 @@ func NewGate(verifier *token.Verifier, opts Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{verifier: verifier, opts: opts, sampler: newSampler(), needs: needs(verifier, opts)}, nil
+	return &Gate{verifier: verifier, opts: opts, sampler: newRefusalSampler(), needs: needs(verifier, opts)}, nil
 }
 
 // withDefaults returns a copy of o that shares no memory with it, complete and

@@ -22,7 +22,7 @@ type Lease struct {
 	// Until is when the lease ends: that of Token.ValidUntil. Zero means never.
 	Until time.Time
 	// Encoded is Token in compact serialization, if Options.KeepEncoded says so, else
-	// "". Whoever reads it can be who the token is for.
+	// "". It is a credential: anyone who obtains it can impersonate the user.
 	Encoded string
 }
 

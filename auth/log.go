@@ -16,15 +16,18 @@ import (
 // itself, are sampled by their reason instead. Sources share refusalSlots slots, chosen by
 // a random hash, so a peer cannot aim at the slot of another one, and the memory and the
 // rate of the log are bounded for any number of addresses.
+//
+// logging.Sampler does not fit here: it bounds the lines of all keys together, so refusals
+// of one source would hide those of another, and it logs a key once instead of a burst.
 const (
 	refusalSlots    = 256
 	refusalBurst    = 10
 	refusalInterval = 10 * time.Second
 )
 
-// sampler decides which refusals are logged. The zero sampler is not usable. It is safe
-// for concurrent use.
-type sampler struct {
+// refusalSampler decides which refusals are logged. The zero value is not usable. It is
+// safe for concurrent use.
+type refusalSampler struct {
 	seed  maphash.Seed
 	mu    sync.Mutex
 	slots [refusalSlots]refusalSlot
@@ -36,11 +39,13 @@ type refusalSlot struct {
 	unlogged uint64
 }
 
-func newSampler() *sampler { return &sampler{seed: maphash.MakeSeed()} }
+func newRefusalSampler() *refusalSampler {
+	return &refusalSampler{seed: maphash.MakeSeed()}
+}
 
-// take reports whether a refusal of the source is to be logged, and if so how many of its
-// slot were not since the last one that was.
-func (s *sampler) take(source string, now time.Time) (logged bool, unlogged uint64) {
+// take reports whether to log a refusal of source, and if so, how many refusals of its
+// slot were left out since the last that was logged.
+func (s *refusalSampler) take(source string, now time.Time) (logged bool, unlogged uint64) {
 	slot := &s.slots[maphash.String(s.seed, source)%refusalSlots]
 	s.mu.Lock()
 	defer s.mu.Unlock()

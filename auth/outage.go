@@ -10,9 +10,9 @@ import (
 	"socketiojwt/token"
 )
 
-// An outage is a time in which sockets are refused for what is not their fault and will
-// pass. The log has a line when it begins and one when it has ended, since each socket
-// comes back until then.
+// An outage is a time in which sockets are refused temporarily, for causes that are not
+// their own. The log has one line when it begins and one when it has ended, because each
+// socket comes back until then.
 type outage struct {
 	mu      sync.Mutex
 	begun   time.Time // zero while there is none
@@ -21,17 +21,18 @@ type outage struct {
 }
 
 const (
-	// Sockets that are refused since keys are away stay connected for a random while, the
-	// mean of which grows with the outage from leastWait to mostWait. The most is a compromise: the longer it is,
-	// the fewer connections are opened in an outage, and the later clients are back.
+	// Sockets that are refused because keys are unavailable stay connected for a random
+	// time. Its mean grows with the outage from leastWait to mostWait. mostWait is a
+	// compromise: the longer it is, the fewer connections are opened in an outage, and the
+	// later clients are back.
 	leastWait = time.Second
 	mostWait  = 3 * time.Second
 	// outageOver is how long no socket may be refused until an outage has ended.
 	outageOver = 5 * time.Second
 )
 
-// wait returns how long a socket that is refused since keys are away stays connected: no
-// longer than the gate may take in all, which is when ctx ends.
+// wait returns how long a socket that is refused because keys are unavailable stays
+// connected. It is at most the time until ctx ends, which is all that the gate may take.
 func (g *Gate) wait(ctx context.Context) time.Duration {
 	o := &g.outage
 	o.mu.Lock()

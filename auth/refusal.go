@@ -36,7 +36,7 @@ type Error struct {
 	// keys are unavailable: then it is a random while, which grows with the outage, within
 	// Options.Timeout.
 	RetryAfter time.Duration
-	// Err is the cause, for the log and for OnRefuse alone. May be nil.
+	// Err is the cause, for the log and for OnRefuse only. May be nil.
 	Err error
 
 	subject  string // of a token whose signature is valid; for the log
@@ -97,7 +97,7 @@ const (
 	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing, of the wrong type, or not what is asked for
 
 	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, and Authorize said no
-	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for somebody else than the lease
+	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for another subject than the lease's
 	ReasonAuthTimeout     Reason = "auth_timeout"     // the peer did not authenticate in time
 	ReasonInternal        Reason = "internal_error"   // a hook panicked
 	ReasonKeysUnavailable Reason = "keys_unavailable" // temporary: keys could not be fetched
@@ -215,7 +215,7 @@ func hookRefusal(cause error) *Error {
 	e := &Error{}
 	if own := (*Error)(nil); errors.As(cause, &own) && own != nil {
 		*e = *own
-		e.subject, e.verified = "", false // it may have refused somebody else before
+		e.subject, e.verified = "", false // it may have refused another socket before
 	}
 	e.ID = newID()
 	if e.Err == nil {

@@ -41,7 +41,7 @@ func FromAuth(member string) Source { return fromAuth{member} }
 
 // FromHeader returns the token of the Authorization header, "Bearer <token>" (RFC
 // 6750, section 2.1) with the scheme in any case. A header of another form is
-// refused, Basic too: behind a proxy that asks for a password, list FromAuth alone.
+// refused, Basic too: behind a proxy that asks for a password, list only FromAuth.
 // Browsers cannot set it.
 func FromHeader() Source { return fromHeader{} }
 

@@ -8,7 +8,7 @@
 //
 // The files in page/ are embedded as they are; there is no build step, and nothing
 // in them is other people's. The page speaks to the Socket.IO server of its own
-// origin, by a small client (page/socket.js) that knows WebSocket alone.
+// origin, by a small client (page/socket.js) that knows only WebSocket.
 //
 // # Concurrency
 //

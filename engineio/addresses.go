@@ -1,10 +1,8 @@
 package engineio
 
 import (
-	"math"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -156,7 +154,7 @@ func (srv *Server) refuseCrowded(w http.ResponseWriter, r *http.Request, network
 			"if it is a proxy's, name it in Options.TrustedProxies, else raise Options.MaxNewPerAddress",
 			"address", network, "limit", t.limit, "refused", refused)
 	}
-	w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
+	setRetryAfter(w.Header(), wait)
 	srv.refuse(w, r, refuseBusy)
 }
 

@@ -50,7 +50,7 @@ func (s *Session) shut(ws *webSocket, err error) {
 	}
 }
 
-// goodbye returns the close frame that answers err, none when there is nobody
+// goodbye returns the close frame that answers err, none when there is no peer
 // to read it, and whether the peer may still be sending.
 func goodbye(err error) (frame []byte, wait bool) {
 	var (
@@ -100,7 +100,7 @@ func closeWithin(conn net.Conn, d time.Duration) (closeConn func()) {
 	}
 }
 
-// discard closes a WebSocket that nobody wants, politely.
+// discard closes a WebSocket that is not needed, in order.
 func discard(conn net.Conn, response []byte) {
 	defer closeWithin(conn, lingerTimeout)()
 	conn.SetDeadline(time.Now().Add(lingerTimeout))

@@ -41,7 +41,7 @@ type Handshake struct {
 
 // Dial opens a session by WebSocket. The URL's scheme is http, https, ws or
 // wss; its path may be left out when it is "/engine.io/", and its query is kept.
-// ctx bounds the opening alone. A server that answers with an HTTP error makes
+// ctx bounds only the opening. A server that answers with an HTTP error makes
 // a *RefusedError.
 func Dial(ctx context.Context, rawURL string, opts DialOptions) (*ClientConn, error) {
 	u, err := webSocketURL(rawURL)

@@ -41,9 +41,9 @@
 // # Compression
 //
 // Long responses of polls are compressed with gzip when the peer accepts it. A
-// compressed length can tell a secret to somebody who can put guesses into the
+// compressed length can tell a secret to an attacker who can put guesses into the
 // same response and watch its size. Here that takes an attacker who sees the
 // victim's encrypted traffic and whose messages this application puts into one
 // response with a secret that stays the same; where that may be, set
-// Options.CompressFrom to -1, or use WebSocket alone.
+// Options.CompressFrom to -1, or use only WebSocket.
 package engineio

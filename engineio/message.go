@@ -18,7 +18,7 @@ import (
 type Message struct {
 	kind        packetType
 	json        int32  // where the JSON in text begins; negative when there is none
-	text        []byte // nil when the message is binary alone
+	text        []byte // nil when the message is only binary
 	attachments [][]byte
 
 	webSocketForm form
@@ -58,7 +58,7 @@ func NewJSONMessage(head int, text []byte, attachments ...[]byte) *Message {
 	return m
 }
 
-// NewBinaryMessage makes a message of binary data alone, which it takes over.
+// NewBinaryMessage makes a binary message from data, which it takes over.
 func NewBinaryMessage(data []byte) *Message {
 	return &Message{kind: packetMessage, attachments: [][]byte{data}, json: -1}
 }

@@ -146,7 +146,7 @@ type Options struct {
 
 	// Allow, when set, is asked before a session exists. An error refuses the
 	// handshake with 403 "Forbidden", a *RefusedError with its own status and
-	// message. It may be called concurrently. Nil means everybody may.
+	// message. It may be called concurrently. Nil allows every request.
 	Allow func(*http.Request) error
 	// Bind returns what of its first request a session is bound to, such as the
 	// Authorization header or one named cookie (never the whole Cookie header, which

@@ -4,7 +4,7 @@ package engineio
 
 import "net"
 
-// pollConn exists on Unix alone; elsewhere every connection is read with a
+// pollConn exists only on Unix; elsewhere every connection is read with a
 // small buffer and written by a goroutine.
 type pollConn struct{}
 

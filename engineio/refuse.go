@@ -50,7 +50,7 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refus
 	switch refused.status {
 	case http.StatusServiceUnavailable:
 		if h.Get("Retry-After") == "" {
-			h.Set("Retry-After", "1")
+			setRetryAfter(h, time.Second)
 		}
 	case http.StatusRequestEntityTooLarge:
 		h.Set("Connection", "close") // rather than read what is refused
@@ -71,6 +71,12 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refus
 		}
 		srv.answer(w, refused.status, "application/json", body)
 	}
+}
+
+// setRetryAfter sets the header Retry-After to d in whole seconds, at least one.
+func setRetryAfter(h http.Header, d time.Duration) {
+	seconds := max(1, (d+time.Second-1)/time.Second)
+	h.Set("Retry-After", strconv.Itoa(int(seconds)))
 }
 
 // answer writes a response whole and sets the time for it: the user's

@@ -23,7 +23,7 @@ const (
 	encoding4       encoding = iota // revision 4
 	encoding4Base64                 // revision 4, on a WebSocket of a peer that takes binary data only as base64
 	encoding3                       // revision 3
-	encoding3Base64                 // revision 3, for peers that take binary data as base64 alone
+	encoding3Base64                 // revision 3, for peers that take binary data only as base64
 )
 
 func (e encoding) revision() revision {
@@ -39,7 +39,7 @@ type parameters struct {
 	transport Transport
 	sid       string
 	base64    bool   // b64: the peer takes no binary data on this transport
-	callback  string // j: the response has to be a script that calls this one; revision 3 alone
+	callback  string // j: the response has to be a script that calls this one; only in revision 3
 }
 
 // readParameters reads the query of r. Those that revision 4 does not have mean

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -198,8 +197,7 @@ func (srv *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 	if errors.As(err, &own) {
 		refused.status, refused.Message = own.status(), own.message()
 		if own.RetryAfter > 0 {
-			seconds := (own.RetryAfter + time.Second - 1) / time.Second
-			w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+			setRetryAfter(w.Header(), own.RetryAfter)
 		}
 	}
 	srv.refuse(w, r, &refused)

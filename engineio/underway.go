@@ -33,7 +33,7 @@ func (srv *Server) endRequest(r *request) {
 }
 
 // cutOff makes the reads and writes of the request fail. A ResponseWriter that knows
-// no deadlines is left alone.
+// no deadlines is not changed.
 func (r *request) cutOff() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

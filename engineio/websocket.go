@@ -82,7 +82,7 @@ func (r *frameReader) room() int {
 
 // next waits for a message and returns it. The data is valid until the next
 // call. Control frames on the way are handed to control; it gets pings, and
-// its payload is valid during the call alone. With errLong the data is the head of a
+// its payload is valid only during the call. With errLong the data is the head of a
 // message that is too long, and skip is the next call.
 func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data []byte, kind frameKind, err error) {
 	state := r.side

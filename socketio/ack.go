@@ -12,7 +12,7 @@ func (s *Socket) expectAck(id uint64) (chan Arguments, error) {
 	if s.acks == nil {
 		s.acks = make(map[uint64]chan Arguments, 1)
 	}
-	answer := make(chan Arguments, 1) // whoever resolves it does not wait
+	answer := make(chan Arguments, 1) // its sender does not wait
 	s.acks[id] = answer
 	return answer, nil
 }
@@ -24,8 +24,8 @@ func (s *Socket) forgetAck(id uint64) {
 	delete(s.acks, id)
 }
 
-// acknowledged hands an acknowledgement to whoever waits for it. It runs on the
-// session's reader, since a handler may be what waits. An id that nobody knows is
+// acknowledged hands an acknowledgement to the call that waits for it. It runs on the
+// session's reader, since a handler may be what waits. An unknown id is
 // ignored: it may have been given up.
 func (s *Socket) acknowledged(id uint64, args Arguments) {
 	now := s.look()

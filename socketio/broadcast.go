@@ -53,7 +53,7 @@ type Selector struct {
 	Rooms []string
 	// Except: but not those in any of these.
 	Except []string
-	// Local: those of this node alone.
+	// Local: only those of this node.
 	Local bool
 }
 
@@ -65,8 +65,8 @@ type Packet struct {
 	Volatile bool
 }
 
-// To adds sockets that are in any of the rooms. Without rooms it adds nobody: a
-// list that happens to be empty does not mean everybody.
+// To adds sockets that are in any of the rooms. Without rooms it adds no socket: a
+// list that happens to be empty does not mean all sockets.
 func (b Broadcast) To(rooms ...string) Broadcast {
 	b.rooms = b.rooms.with(rooms)
 	return b

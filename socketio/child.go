@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// A dynamic namespace exists, for its sockets alone, from the first CONNECT that names
+// A dynamic namespace exists, only for its sockets, from the first CONNECT that names
 // it. It is listed, and has an adapter, from its first admission until its last
 // admitted socket is gone: peers choose such names, and an adapter may be expensive.
 

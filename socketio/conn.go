@@ -44,7 +44,7 @@ type conn struct {
 	admitted   bool        // a socket was
 	blamed     bool        // a failure was counted for its address, or none is to be
 	timer      *time.Timer // runs until the first admission, and while no namespace is joined
-	closing    *time.Timer // closes the connection after a temporary refusal
+	closeTimer *time.Timer // closes the connection after a temporary refusal
 }
 
 var _ engineio.HeadConn = (*conn)(nil)
@@ -206,77 +206,6 @@ func (c *conn) answered() {
 	c.begin()
 }
 
-// leave lets the peer join a socket's namespace again, though the socket may
-// still be busy with what the peer sent before.
-func (c *conn) leave(s *Socket) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if take(&c.sockets, s) { // else it has just ended
-		c.leaving = append(c.leaving, s)
-		c.setTimer()
-	}
-}
-
-// gone takes a socket that ends out of the connection. The caller holds the
-// socket's mu.
-func (c *conn) gone(s *Socket, was state, byServer bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !take(&c.waiting, s) && was == stateConnecting {
-		c.connecting--
-	}
-	switch was {
-	case stateConnecting, stateHeld:
-		c.refused++
-	case stateAdmitted:
-		c.inside--
-	}
-	// The peer of a held socket has been told of a temporary refusal, and its connection
-	// may stay open for a while.
-	if take(&c.sockets, s) && (byServer && was != stateConnecting || was == stateHeld) && !slices.Contains(c.left, s.name) {
-		if len(c.left) >= c.server.opts.MaxNamespaces {
-			c.left = slices.Delete(c.left, 0, 1)
-		}
-		c.left = append(c.left, s.name)
-	}
-	take(&c.leaving, s)
-	if c.revision4() && was >= stateAdmitted {
-		c.parting = append(c.parting, s)
-	}
-	c.setTimer()
-	c.forget()
-}
-
-// parted lets the peer's next socket of that id begin, OnDisconnect having returned.
-func (c *conn) parted(s *Socket) {
-	c.mu.Lock()
-	parting := take(&c.parting, s)
-	c.mu.Unlock()
-	if parting {
-		c.begin()
-	}
-}
-
-// due returns the index of the CONNECT in waiting that may begin next; -1 when there
-// is none. Those of a peer of revision 4 give the same id again, which programs have
-// things stored by: its socket waits until the one before is done with. The caller
-// holds mu.
-func (c *conn) due() int {
-	return slices.IndexFunc(c.waiting, func(s *Socket) bool {
-		same := func(other *Socket) bool { return other.id == s.id }
-		return !slices.ContainsFunc(c.leaving, same) && !slices.ContainsFunc(c.parting, same)
-	})
-}
-
-// take takes s out of a list, if it is there.
-func take(list *[]*Socket, s *Socket) bool {
-	i := slices.Index(*list, s)
-	if i >= 0 {
-		*list = slices.Delete(*list, i, i+1)
-	}
-	return i >= 0
-}
-
 // forget takes the connection off the server's list when nothing of it is left.
 // The caller holds mu.
 func (c *conn) forget() {
@@ -317,8 +246,8 @@ func (c *conn) closeAfter(d time.Duration, cause error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closing == nil && !c.ended {
-		c.closing = time.AfterFunc(min(d, c.server.opts.ConnectTimeout), func() { c.close(ReasonForcedServerClose, cause) })
+	if c.closeTimer == nil && !c.ended {
+		c.closeTimer = time.AfterFunc(min(d, c.server.opts.ConnectTimeout), func() { c.close(ReasonForcedServerClose, cause) })
 	}
 }
 
@@ -359,9 +288,9 @@ func (c *conn) shut() []*Socket {
 	defer c.mu.Unlock()
 	c.closed = true
 	c.setTimer()
-	if c.closing != nil {
-		c.closing.Stop()
-		c.closing = nil
+	if c.closeTimer != nil {
+		c.closeTimer.Stop()
+		c.closeTimer = nil
 	}
 	return slices.Concat(c.sockets, c.leaving)
 }

@@ -9,7 +9,7 @@
 //
 //	io, err := socketio.NewServer(socketio.Options{})
 //	if err != nil { ... }
-//	io.Use(gate.Handshake) // or io.Open(), which admits everybody
+//	io.Use(gate.Handshake) // or io.Open(), which admits every socket
 //	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 //		return s.Join("lobby")
 //	})
@@ -22,7 +22,7 @@
 //
 // # Letting sockets in
 //
-// A namespace admits nobody until it has connect middleware ([Namespace.Use]) or
+// A namespace admits no socket until it has connect middleware ([Namespace.Use]) or
 // was declared open ([Namespace.Open]). A socket is connecting while the
 // middleware runs, may be held ([Socket.Hold]), and is then admitted or closed.
 // Until it is admitted it is in no room, no broadcast and no listing, and none

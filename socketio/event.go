@@ -97,7 +97,7 @@ func eventName(value []byte, maxName int) (string, error) {
 	return name, nil
 }
 
-// receive takes an event to whoever may see it in the socket's state. It runs on
+// receive takes an event to the handler that may see it in the socket's state. It runs on
 // the session's reader and never waits.
 func (s *Socket) receive(e *Event) {
 	s.mu.Lock()

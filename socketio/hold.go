@@ -62,7 +62,7 @@ func (k *intercepts) handler(event string) Handler {
 // Intercept makes h see an event before event middleware and handlers do, in
 // their place, for the socket's whole life: while it is held and once it is
 // admitted. It runs on a goroutine that lives only while there is such an
-// event, one at a time. It may be called from connect middleware alone, else it
+// event, one at a time. It may be called only from connect middleware, else it
 // returns ErrAdmitted or ErrClosed; twice for one event is an error.
 func (s *Socket) Intercept(event string, h Handler) error {
 	s.mu.Lock()
@@ -131,7 +131,7 @@ func (s *Socket) Hold(opts HoldOptions) error {
 // ErrClosed or ErrAdmitted.
 func (s *Socket) Admit() error { return s.admitWith(nil) }
 
-// AdmitWith is Admit with an event that the peer hears the moment it is let in:
+// AdmitWith is Admit with an event that the peer receives first when it is admitted:
 // before anything that OnConnect or a broadcast sends, and not at all when a later
 // middleware refuses. What the peer sends after it heard the event is not early,
 // unless a later middleware holds the socket again: then the peer hears it so.
@@ -169,8 +169,8 @@ func (s *Socket) sendWelcome() {
 // Refuse ends a socket that is not admitted: with CONNECT_ERROR while it is
 // connecting, with DISCONNECT while it is held. For a ConnectError that is Temporary
 // it closes the transport instead, after its RetryAfter, unless another socket of the
-// connection is admitted. Once the socket is admitted it returns ErrAdmitted and does nothing;
-// refusing a socket that is closed does nothing.
+// connection is admitted. Once the socket is admitted it returns ErrAdmitted and does
+// nothing; refusing a socket that is closed does nothing.
 func (s *Socket) Refuse(err error) error {
 	refusal := &ConnectError{Message: "connection refused"}
 	if !errors.As(err, &refusal) {
@@ -214,7 +214,7 @@ func (s *Socket) Refuse(err error) error {
 	return nil
 }
 
-// notAdmitted returns ErrAdmitted for a socket that is let in.
+// notAdmitted returns ErrAdmitted for a socket that is admitted.
 func (s *Socket) notAdmitted() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

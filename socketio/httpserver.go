@@ -40,7 +40,7 @@ const stopTimeout = 15 * time.Second
 
 // ListenAndServe listens on web.Addr and serves until ctx ends, and then stops in
 // order: it calls Shutdown, and web.Shutdown after it. What has not ended within 15
-// seconds is closed. web must serve the handler of srv, alone or beside others.
+// seconds is closed. web must serve the handler of srv, and may serve others beside it.
 //
 // It returns nil when all ended in order, and otherwise why it could not listen or
 // serve, or what had to be closed.

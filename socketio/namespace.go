@@ -29,7 +29,7 @@ type Namespace struct {
 // OfPattern or OfFunc it describes the rule.
 func (n *Namespace) Name() string { return n.name }
 
-// Open declares that the namespace admits everybody who passes its middleware,
+// Open declares that the namespace admits every socket that passes its middleware,
 // even if there is none. Without it, a namespace without middleware is an error
 // of Server.Handler.
 func (n *Namespace) Open() *Namespace {
@@ -125,11 +125,11 @@ func (n *Namespace) registering(method string) {
 	}
 }
 
-// broadcast is the broadcast to everybody in the namespace.
+// broadcast is the broadcast to all sockets of the namespace.
 func (n *Namespace) broadcast() Broadcast { return Broadcast{namespace: n} }
 
 // To returns a broadcast to the sockets in any of the rooms. A socket's id is a
-// room that holds it alone.
+// room that holds only it.
 func (n *Namespace) To(rooms ...string) Broadcast { return n.broadcast().To(rooms...) }
 
 // In is To, by its other name.

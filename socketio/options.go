@@ -89,7 +89,7 @@ type Options struct {
 
 	// KeepHeaders names the request headers that namespaces joined later can
 	// read from their handshake, beside those of Socket.KeepHeader; all others
-	// are dropped once the first namespace is joined. Nil means Authorization alone,
+	// are dropped once the first namespace is joined. Nil means only Authorization,
 	// and with Engine.AllowEIO3, whose peers join "/" first whichever they want,
 	// Cookie too; an empty list none.
 	KeepHeaders []string
@@ -149,6 +149,15 @@ func (o Options) withDefaults() (Options, error) {
 	if o.ConnectTimeout == 0 {
 		o.ConnectTimeout = 45 * time.Second
 	}
+	if err := o.setLimits(); err != nil {
+		return o, err
+	}
+	o.setKept()
+	return o, nil
+}
+
+// setLimits replaces the limits that are zero. It fails if a limit is out of range.
+func (o *Options) setLimits() error {
 	payload := o.Engine.MaxPayload
 	if payload <= 0 {
 		payload = 1_000_000
@@ -173,14 +182,14 @@ func (o Options) withDefaults() (Options, error) {
 		{"MaxHeldBytes", &o.MaxHeldBytes, 64 << 20},
 	} {
 		if *l.limit < 0 {
-			return o, fmt.Errorf("socketio: %s is negative", l.name)
+			return fmt.Errorf("socketio: %s is negative", l.name)
 		}
 		if *l.limit == 0 {
 			*l.limit = l.zero
 		}
 	}
 	if o.MaxNewBytes < minNewBytes {
-		return o, fmt.Errorf("socketio: MaxNewBytes is less than %d", minNewBytes)
+		return fmt.Errorf("socketio: MaxNewBytes is less than %d", minNewBytes)
 	}
 	o.MaxHandshake = min(o.MaxHandshake, o.MaxNewBytes/2)
 	if o.Engine.MaxNewPayload == 0 {
@@ -189,6 +198,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Engine.MaxNewPerAddress == 0 {
 		o.Engine.MaxNewPerAddress = 1000
 	}
+	return nil
+}
+
+// setKept copies the names of what is kept, with the default for KeepHeaders.
+func (o *Options) setKept() {
 	set := o.KeepHeaders != nil
 	if !set {
 		o.KeepHeaders = []string{"Authorization"}
@@ -204,5 +218,4 @@ func (o Options) withDefaults() (Options, error) {
 	if set {
 		o.keptHeaders = o.KeepHeaders
 	}
-	return o, nil
 }

@@ -55,10 +55,3 @@ func (c *conn) retire() bool {
 	c.close(ReasonShutdown, nil)
 	return true
 }
-
-// all returns the sockets of the connection that have not ended.
-func (c *conn) all() []*Socket {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append(append([]*Socket(nil), c.sockets...), c.leaving...)
-}

@@ -12,10 +12,10 @@ import (
 // or events. Each socket ends with ReasonShutdown, an idle one at once, a busy one
 // when its handlers have finished and the events that were received are handled;
 // until then it can be emitted to. When all have ended, what is queued is written,
-// and the transports close without DISCONNECT, so that peers come back to whoever
-// serves next. They come about a second later, all of them at once unless
-// Options.ShutdownSpread spreads the closing over more time. When ctx ends first, the rest is closed at once, and the error says
-// how many handlers still run.
+// and the transports close without DISCONNECT, so that peers connect again, to the
+// server that replaces this one. They do so about a second later, all of them at once
+// unless Options.ShutdownSpread spreads the closing over more time. When ctx ends first,
+// the rest is closed at once, and the error says how many handlers still run.
 //
 // It may be called from a handler, with the handler's context or one made from
 // it: that handler is not waited for.
@@ -112,7 +112,7 @@ func (s *Socket) finish() {
 type tracker struct {
 	mu      sync.Mutex
 	n       int
-	changed chan struct{} // closed when n falls, if somebody waits
+	changed chan struct{} // closed when n falls, if a call of wait is pending
 }
 
 func (t *tracker) add(delta int) {

@@ -211,7 +211,7 @@ func (s *Socket) do(ctx context.Context, t task) {
 	}
 }
 
-// guard runs user code. A panic in it is logged and ends the socket alone. After
+// guard runs user code. A panic in it is logged and ends only the socket. After
 // runtime.Goexit, which ends the goroutine, resume carries on with another one.
 func (s *Socket) guard(user, resume func()) {
 	returned := false

@@ -131,7 +131,7 @@ func timeClaim(name, text string) (time.Time, error) {
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && 0 <= seconds && seconds < endOfTime {
 		return time.Unix(seconds, 0).UTC(), nil
 	}
-	// Of the JSON values ParseFloat takes the numbers alone.
+	// ParseFloat accepts no JSON value but a number.
 	seconds, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err == nil && endOfTime <= seconds && seconds < 1000*endOfTime:

@@ -32,7 +32,7 @@ type key struct {
 	algs   []Algorithm
 	// material returns a []byte, *rsa.PublicKey, *ecdsa.PublicKey or
 	// ed25519.PublicKey. Of a func fmt prints the address, whatever the verb, even in
-	// unexported fields of somebody's struct, where it does not call our methods.
+	// unexported fields of a caller's struct, where it does not call our methods.
 	material func() any
 	id       string
 	notAfter time.Time // zero: for ever
@@ -43,7 +43,7 @@ type key struct {
 }
 
 // Secret returns the key of a shared secret, whose bytes are those of the string.
-// Without algs it is for HS256 alone.
+// Without algs it is only for HS256.
 //
 // A secret shorter than the hash of its algorithm is an error (32, 48, 64 bytes:
 // RFC 7518, section 3.2). So is a public key given as a secret, since anyone could sign

@@ -33,7 +33,7 @@ type Options struct {
 	Audiences []string
 	// AudiencePattern accepts, beside Audiences, each value of aud that it matches as a
 	// whole: a match of a part of it counts for nothing. One that matches the empty
-	// string is an error. Zero means that Audiences decide alone.
+	// string is an error. Zero means that only Audiences decide.
 	AudiencePattern *regexp.Regexp
 	// AudienceClaim is the claim that Audiences and AudiencePattern are about, where an
 	// issuer does not say by aud whom a token is for: a string or a list of strings, as
@@ -70,7 +70,7 @@ type Options struct {
 	// Type is the required value of typ (RFC 8725, section 3.11), where case and a
 	// leading "application/" do not matter. JWT is what a token without typ is too
 	// (RFC 7519, section 5.1). Zero means JWT, at+jwt (RFC 9068) or none: a token that
-	// was typed for something else, as a logout token is, lets nobody in.
+	// was typed for something else, as a logout token is, is refused.
 	Type string
 	// MaxSize is the length in bytes of the longest token that is looked at. Zero
 	// means 16 KiB.

@@ -23,8 +23,9 @@ import (
 //
 // Without algs an RSA key is for RS256, an EC key for the algorithm of its curve, an
 // Ed25519 key for EdDSA. An RSA key with the OID of RSASSA-PSS is for the PS algorithm
-// of its parameters, or without parameters for PS256, and never for an RS algorithm. A private key is an error, although its public half
-// could be taken: where tokens are verified nothing should be able to sign them.
+// of its parameters, or without parameters for PS256, and never for an RS algorithm. A
+// private key is an error, although its public half could be taken: where tokens are
+// verified nothing should be able to sign them.
 func PEM(text []byte, algs ...Algorithm) Key {
 	text = keytext.PEM(text)
 	var first *pem.Block
@@ -85,7 +86,7 @@ func DER(der []byte, algs ...Algorithm) Key {
 	return publicKey(public, algs)
 }
 
-// errPrivate is worded for whoever configured it.
+// errPrivate is worded for the operator who configured the key.
 var errPrivate = errors.New("a private key; give the public one (openssl pkey -pubout makes it)")
 
 // publicKey returns the key for a parsed public key, refusing weak and unknown ones.

@@ -9,7 +9,7 @@ type Header struct {
 	Type      string    // typ; empty if there is none
 }
 
-// Unverified is a token that nobody has verified yet: anyone may have written what
+// Unverified is a token that was not verified: anyone may have written what
 // it says. A KeyFunc chooses a key by it. It prints neither claims nor signature,
 // is immutable, and may be used concurrently and kept. The zero Unverified has no
 // claims.
@@ -22,7 +22,7 @@ type Unverified struct {
 
 // ParseUnverified takes a token apart without verifying anything, to show what it
 // says. It fails with ErrMalformed, ErrHeader or ErrTooLarge (over maxSize bytes;
-// zero means 16 KiB). Use a Verifier to let somebody in.
+// zero means 16 KiB). Use a Verifier to admit a peer.
 func ParseUnverified(compact string, maxSize int) (Unverified, error) {
 	if maxSize == 0 {
 		maxSize = defaultMaxSize

@@ -16,7 +16,7 @@ import (
 // change, and it is safe for concurrent use. The zero Verifier refuses every token.
 type Verifier struct {
 	keys   Keys
-	static bool     // keys is a Key or a KeySet, not somebody else's code
+	static bool     // keys is a Key or a KeySet, not the caller's code
 	opts   Options  // complete
 	names  []string // of opts.named
 	seen   *signatures
@@ -255,7 +255,7 @@ func typeAccepted(wanted, typ string) bool {
 		return typeAccepted("JWT", typ) || typeAccepted("at+jwt", typ)
 	}
 	if typ == "" {
-		typ = "JWT" // what else it could be, nobody has said
+		typ = "JWT" // a token without typ is treated as type JWT
 	}
 	wanted, typ = mediaType(wanted), mediaType(typ)
 	return len(wanted) == len(typ) && strings.EqualFold(wanted, typ) // in ASCII: U+017F folds to s, but is longer

@@ -22,5 +22,5 @@
 // # Limits
 //
 // The development issuer of serve asks for no password. It is there to try things
-// on one machine, and answers to that machine alone.
+// on one machine, and answers only to that machine.
 package main

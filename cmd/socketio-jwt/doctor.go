@@ -115,7 +115,7 @@ type examination struct {
 	engineErr error
 	ips       []netip.Addr // that serve would listen on; none: all there are
 	addrErr   error
-	openFiles uint64 // how many serve may have; 0 when nobody knows
+	openFiles uint64 // how many serve may have; 0 when that is unknown
 }
 
 // errProblems is returned by doctor when it has told of problems.

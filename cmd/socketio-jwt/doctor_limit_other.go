@@ -2,5 +2,5 @@
 
 package main
 
-// openFiles returns 0: nobody knows.
+// openFiles returns 0: the limit is unknown.
 func openFiles() uint64 { return 0 }

@@ -111,7 +111,7 @@ func readPrivateKey(file string, alg token.Algorithm) (mint.SigningKey, error) {
 	return key, nil
 }
 
-// algorithmOf returns the algorithm that a private key is for when nobody says.
+// algorithmOf returns the algorithm that a private key is for when none is given.
 func algorithmOf(text []byte) token.Algorithm {
 	block, _ := pem.Decode(text)
 	if block == nil {

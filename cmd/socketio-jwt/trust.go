@@ -110,7 +110,7 @@ func (t trust) checkPublished() error {
 	return nil
 }
 
-// defaultLeeway is what package token takes when nobody says.
+// defaultLeeway is the default of package token.
 const defaultLeeway = 10 * time.Second
 
 func (t trust) leeway() time.Duration {

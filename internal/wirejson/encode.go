@@ -38,7 +38,8 @@ func QuoteForScript(text []byte) []byte {
 
 // An Encoder writes the arguments of a packet as a JSON array, and takes each []byte
 // out of them, at any depth, as an attachment. Values of the type that NewEncoder was
-// told are written as the JSON that they hold, its strings as they are spelled. It must not be used concurrently.
+// told are written as the JSON that they hold, its strings as they are spelled. It must
+// not be used concurrently.
 type Encoder struct {
 	json        bytes.Buffer
 	attachments [][]byte

@@ -56,10 +56,10 @@ func Indent(text []byte) ([]byte, error) {
 
 // Members calls visit for each member of the strict JSON object in text, except that
 // values may hold escaped halves of surrogate pairs; visit decides about those that it
-// reads, and Unquote refuses them. Names must not. Visit gets the unescaped name, which is valid during the call, and the bounds of the value. The
-// error of visit ends the walk and is returned. Other errors are ErrDepth,
-// ErrNotObject or a *SyntaxError. Text that nests deeper than maxDepth
-// is ErrDepth; this is checked before anything is parsed.
+// reads, and Unquote refuses them. Names must not. Visit gets the unescaped name, which is
+// valid during the call, and the bounds of the value. The error of visit ends the walk and
+// is returned. Other errors are ErrDepth, ErrNotObject or a *SyntaxError. Text that nests
+// deeper than maxDepth is ErrDepth; this is checked before anything is parsed.
 func Members(text []byte, maxDepth int, visit func(name []byte, start, end int) error) error {
 	return walk(text, maxDepth, walker{visit: visit, strictNames: true}, halves)
 }

@@ -11,10 +11,10 @@
 //	said, err := peer.Expect(ctx, "said")
 //
 // It is made for tests: it keeps every event until it is asked for, never
-// reconnects, and speaks protocol revision 5 on Engine.IO 4 alone.
+// reconnects, and speaks protocol revision 5 only on Engine.IO 4.
 //
 // # Concurrency
 //
-// All methods may be called concurrently. Whoever dialled must call Close, which
+// All methods may be called concurrently. The caller must call Close, which
 // waits for the one goroutine that reads.
 package sockettest

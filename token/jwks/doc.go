@@ -10,11 +10,11 @@
 //		Audiences: []string{"chat"},
 //	})
 //
-// Nothing is fetched until a token needs a key. From then on the set is fetched
-// again before it gets old, and when a token names a key ID that it has not or was not
-// signed by the key that it names, at most once in [Options.MissInterval] whatever tokens come. While the issuer cannot be
-// reached the keys are used on, for [Options.Stale]; then tokens are told
-// token.ErrKeysUnavailable, as they are while there are no keys yet.
+// Nothing is fetched until a token needs a key. From then on the set is fetched again
+// before it gets old. It is also fetched again, at most once in [Options.MissInterval],
+// when a token names a key ID that is not in the set or was not signed by the key that it
+// names. While the issuer cannot be reached, the keys stay in use for [Options.Stale].
+// After that, and before the first keys are there, the error is token.ErrKeysUnavailable.
 //
 // ReadFile reads a JWK Set that is configured, shared secrets among its keys; nothing
 // below is about it.

@@ -14,7 +14,7 @@ import (
 )
 
 // Set is the keys that an issuer publishes now. It implements token.Keys. Make one with
-// New or Discover; whoever makes it calls Close.
+// New or Discover; the caller must call Close.
 type Set struct {
 	opts   Options
 	own    *http.Transport // nil with a Client of the program's
@@ -29,7 +29,7 @@ type Set struct {
 	current  *flight   // the fetch under way; nil when there is none
 	began    time.Time // when the last one began
 	next     *flight   // the fetch that has not begun
-	due      time.Time // when it does; zero: when somebody needs it
+	due      time.Time // when it does; zero: when a key is needed
 	timer    *time.Timer
 	closed   bool
 
@@ -83,7 +83,7 @@ func newSet(src source, opts Options) (*Set, error) {
 	return s, nil
 }
 
-// PublicKeys reports true: what the Set gives is public keys alone, so that
+// PublicKeys reports true: the Set returns only public keys, so that
 // token.NewVerifier can ask for issuers and audiences at the start.
 func (s *Set) PublicKeys() bool { return true }
 

@@ -190,8 +190,9 @@ type Header struct {
 }
 
 // Sign returns a token with the claims, a map or a struct that encodes to a JSON
-// object by the rules of encoding/json, in compact serialization. It adds no claim and checks none: exp may be
-// missing or past. Times are numbers: time.Now().Add(time.Hour).Unix().
+// object by the rules of encoding/json, in compact serialization. It adds no claim and
+// checks none: exp may be missing or past. Times are numbers:
+// time.Now().Add(time.Hour).Unix().
 func Sign(key SigningKey, claims any, header Header) (string, error) {
 	if err := key.k.usable(); err != nil {
 		return "", err

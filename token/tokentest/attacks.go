@@ -211,7 +211,7 @@ func inJSON(start, second, third, end string) edit {
 // idle makes JSON so long that its base64url ends in idle bits.
 func idle(text string) string { return text + strings.Repeat(" ", 3-(len(text)+2)%3) }
 
-// onHeader edits the first part alone.
+// onHeader edits only the first part.
 func onHeader(change edit) edit {
 	return func(text string) string {
 		header, rest, _ := strings.Cut(text, ".")

@@ -101,7 +101,7 @@ type victim struct {
 	stranger       stranger
 }
 
-// stranger is somebody else with a key of the same kind.
+// stranger is another signer with a key of the same kind.
 type stranger struct {
 	key         mint.SigningKey
 	jwk         map[string]any

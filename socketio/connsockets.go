@@ -1,0 +1,83 @@
+package socketio
+
+import "slices"
+
+// This file keeps the lists of the sockets of a connection.
+
+// all returns the sockets of the connection that have not ended.
+func (c *conn) all() []*Socket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Concat(c.sockets, c.leaving)
+}
+
+// leave lets the peer join a socket's namespace again, though the socket may
+// still be busy with what the peer sent before.
+func (c *conn) leave(s *Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if take(&c.sockets, s) { // else it has just ended
+		c.leaving = append(c.leaving, s)
+		c.setTimer()
+	}
+}
+
+// gone takes a socket that ends out of the connection. The caller holds the
+// socket's mu.
+func (c *conn) gone(s *Socket, was state, byServer bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !take(&c.waiting, s) && was == stateConnecting {
+		c.connecting--
+	}
+	switch was {
+	case stateConnecting, stateHeld:
+		c.refused++
+	case stateAdmitted:
+		c.inside--
+	}
+	// The peer of a held socket has been told of a temporary refusal, and its connection
+	// may stay open for a while.
+	if take(&c.sockets, s) && (byServer && was != stateConnecting || was == stateHeld) && !slices.Contains(c.left, s.name) {
+		if len(c.left) >= c.server.opts.MaxNamespaces {
+			c.left = slices.Delete(c.left, 0, 1)
+		}
+		c.left = append(c.left, s.name)
+	}
+	take(&c.leaving, s)
+	if c.revision4() && was >= stateAdmitted {
+		c.parting = append(c.parting, s)
+	}
+	c.setTimer()
+	c.forget()
+}
+
+// parted lets the peer's next socket of that id begin, OnDisconnect having returned.
+func (c *conn) parted(s *Socket) {
+	c.mu.Lock()
+	parting := take(&c.parting, s)
+	c.mu.Unlock()
+	if parting {
+		c.begin()
+	}
+}
+
+// due returns the index of the CONNECT in waiting that may begin next; -1 when there
+// is none. Those of a peer of revision 4 give the same id again, which programs have
+// things stored by: its socket waits until the one before is done with. The caller
+// holds mu.
+func (c *conn) due() int {
+	return slices.IndexFunc(c.waiting, func(s *Socket) bool {
+		same := func(other *Socket) bool { return other.id == s.id }
+		return !slices.ContainsFunc(c.leaving, same) && !slices.ContainsFunc(c.parting, same)
+	})
+}
+
+// take takes s out of a list, if it is there.
+func take(list *[]*Socket, s *Socket) bool {
+	i := slices.Index(*list, s)
+	if i >= 0 {
+		*list = slices.Delete(*list, i, i+1)
+	}
+	return i >= 0
+}
