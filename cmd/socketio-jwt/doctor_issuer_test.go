@@ -138,6 +138,7 @@ type liar struct {
 	metadata map[string]any
 	keys     []map[string]any
 	header   map[string]string // of the key set
+	clock    time.Duration     // how far the Date of the key set is ahead; zero sets none
 }
 
 func lie(t *testing.T, l liar) (issuer string) {
@@ -154,6 +155,9 @@ func lie(t *testing.T, l liar) (issuer string) {
 		_ = json.NewEncoder(w).Encode(document)
 	})
 	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
+		if l.clock != 0 { // computed now, since a busy machine takes seconds to come here
+			w.Header().Set("Date", time.Now().Add(l.clock).UTC().Format(http.TimeFormat))
+		}
 		for name, value := range l.header {
 			w.Header().Set(name, value)
 		}
@@ -177,9 +181,6 @@ func rsaJWK(t *testing.T, bits int, more ...string) map[string]any {
 
 func TestDoctorOfLies(t *testing.T) {
 	good := rsaJWK(t, 2048, "kid", "good", "alg", "RS256", "use", "sig")
-	date := func(ahead time.Duration) map[string]string {
-		return map[string]string{"Date": time.Now().Add(ahead).UTC().Format(http.TimeFormat)}
-	}
 	cache := func(value string) map[string]string { return map[string]string{"Cache-Control": value} }
 	many := func(n int) (keys []map[string]any) {
 		for i := range n {
@@ -210,12 +211,12 @@ func TestDoctorOfLies(t *testing.T) {
 		{"many keys", liar{keys: many(51)}, nil, []string{"WARN issuer: no more than 100"}},
 		{"too many keys", liar{keys: many(101)}, nil, []string{"WARN issuer: no more than 100", "FAIL issuer: publishes 101 keys"}},
 
-		{"our clock is right", liar{keys: []map[string]any{good}, header: date(0)}, nil, []string{"ok issuer: clock and ours agree"}},
-		{"our clock is behind", liar{keys: []map[string]any{good}, header: date(time.Hour)}, nil, []string{"FAIL issuer: 60 minutes behind"}},
-		{"our clock is ahead", liar{keys: []map[string]any{good}, header: date(-time.Hour)}, nil, []string{"FAIL issuer: 60 minutes ahead"}},
-		{"our clock is somewhat behind", liar{keys: []map[string]any{good}, header: date(8 * time.Second)}, nil, []string{"WARN issuer: behind"}},
-		{"with much leeway", liar{keys: []map[string]any{good}, header: date(8 * time.Second)}, []string{"--leeway", "1m"}, []string{"ok issuer: agree"}},
-		{"an old answer", liar{keys: []map[string]any{good}, header: map[string]string{"Date": date(-time.Hour)["Date"], "Age": "3600"}}, nil, []string{"ok issuer: agree"}},
+		{"our clock is right", liar{keys: []map[string]any{good}, clock: 0}, nil, []string{"ok issuer: clock and ours agree"}},
+		{"our clock is behind", liar{keys: []map[string]any{good}, clock: time.Hour}, nil, []string{"FAIL issuer: 60 minutes behind"}},
+		{"our clock is ahead", liar{keys: []map[string]any{good}, clock: -time.Hour}, nil, []string{"FAIL issuer: 60 minutes ahead"}},
+		{"our clock is somewhat behind", liar{keys: []map[string]any{good}, clock: 8 * time.Second}, nil, []string{"WARN issuer: behind"}},
+		{"with much leeway", liar{keys: []map[string]any{good}, clock: 8 * time.Second}, []string{"--leeway", "1m"}, []string{"ok issuer: agree"}},
+		{"an old answer", liar{keys: []map[string]any{good}, clock: -time.Hour, header: map[string]string{"Age": "3600"}}, nil, []string{"ok issuer: agree"}},
 
 		{"no caching", liar{keys: []map[string]any{good}, header: cache("private, No-Store")}, nil, []string{"ok issuer: once a minute"}},
 		{"short caching", liar{keys: []map[string]any{good}, header: cache("max-age=15, stale-if-error=9")}, nil, []string{"ok issuer: good for 15 s"}},
