@@ -26,7 +26,9 @@ func TestTemporaryRefusalOfASocketThatEndsClosesTheConnection(t *testing.T) {
 			f.dial(sockettest.Options{})
 			s := held
 			s.WhileLocked(func() {
-				go func() { _ = s.Refuse(&socketio.ConnectError{Message: "later", Temporary: true, RetryAfter: time.Second}) }()
+				go func() {
+					_ = s.Refuse(&socketio.ConnectError{Message: "later", Temporary: true, RetryAfter: time.Second})
+				}()
 				spin()
 				go s.Disconnect(nil)
 				spin()
