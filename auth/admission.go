@@ -264,14 +264,11 @@ func (a *admission) dismiss(e *Error) {
 func (a *admission) leave(e *Error) {
 	switch {
 	case !errors.Is(a.socket.Refuse(e.connectError()), socketio.ErrAdmitted):
-	case e.Temporary && a.socket.SharesConnection(): // a guest who tried to log in
-		a.socket.Disconnect(e)
-	case e.Temporary && e.RetryAfter > 0:
-		time.AfterFunc(e.RetryAfter, func() { a.socket.CloseConnection(e) })
-	case e.Temporary:
-		a.socket.CloseConnection(e)
+	case e.Temporary && e.RetryAfter > 0 && !a.socket.SharesConnection(): // a guest who tried to log in
+		waiting := time.AfterFunc(e.RetryAfter, func() { a.leaveAdmitted(e) })
+		a.socket.OnEnd(func() { waiting.Stop() })
 	default:
-		a.socket.Disconnect(e)
+		a.leaveAdmitted(e)
 	}
 }
 

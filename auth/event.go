@@ -159,6 +159,15 @@ func (a *admission) attemptFailed(e *Error) {
 	}
 }
 
+// leaveAdmitted is leave for a socket that is admitted.
+func (a *admission) leaveAdmitted(e *Error) {
+	if e.Temporary && !a.socket.SharesConnection() {
+		a.socket.CloseConnection(e)
+		return
+	}
+	a.socket.Disconnect(e)
+}
+
 // mostRepeats bounds how many tokens a socket with a lease may show in vain; it is
 // not answered any more after that.
 const mostRepeats = 10

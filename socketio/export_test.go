@@ -119,3 +119,10 @@ type deaf struct{}
 
 func (deaf) Message([]byte, bool)   {}
 func (deaf) Closed(engineio.Reason) {}
+
+// WhileLocked calls f while the socket's lock is held.
+func (s *Socket) WhileLocked(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}

@@ -186,9 +186,7 @@ func (s *Socket) Refuse(err error) error {
 		s.conn.excuse()
 	}
 	if refusal.Temporary && s.conn.shutUnlessShared(s) {
-		if !s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) {
-			return s.notAdmitted()
-		}
+		_ = s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) // or it has just ended by itself
 		s.conn.closeAfter(refusal.RetryAfter, err)
 		return nil
 	}
