@@ -16,6 +16,7 @@ type polling struct {
 	queue   []*Message
 	queued  int
 	moved   time.Duration // when the peer took something last, or the queue began
+	writing int           // answers to polls that are being written
 	waiting *poll         // the GET that waits for something to answer it with
 	post    post
 	posted  sync.Cond // signalled when post becomes noPost, and at the session's end
@@ -94,6 +95,9 @@ func (p *polling) take() []*Message {
 
 func (p *polling) reply(a pollAnswer) {
 	p.waiting.answer <- a
+	if a.refusal == nil {
+		p.writing++ // until polled
+	}
 	p.waiting = nil
 }
 
@@ -147,7 +151,9 @@ func (s *Session) polled() {
 	defer s.mu.Unlock()
 	if s.polling != nil {
 		s.polling.moved = s.srv.now()
+		s.polling.writing--
 	}
+	s.tellFlushed()
 }
 
 func (s *Session) startPoll() (*poll, *refusal) {

@@ -70,6 +70,8 @@ type Session struct {
 	polling *polling   // what the session keeps while it polls
 	ws      *webSocket // the transport, once it is not polling
 	upgrade *upgrade   // the upgrade that is under way
+
+	flushed chan struct{} // closed when Flush has to look again; nil when nobody waits
 }
 
 // ID returns the session's ID, the sid of the protocol. Whoever knows it can
@@ -211,6 +213,7 @@ func (s *Session) endQuietly(reason Reason) {
 	if s.polling != nil {
 		s.polling.abandon()
 	}
+	s.tellFlushed()
 	if s.reads == 0 {
 		s.reads++
 		s.srv.start(s.doneReading)

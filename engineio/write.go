@@ -231,6 +231,7 @@ func (s *Session) runWriter(ws *webSocket) {
 // rest leaves the writer idle. Nothing is queued.
 func (s *Session) rest(ws *webSocket) {
 	ws.writer = writerIdle
+	s.tellFlushed()
 	if ws == s.ws && ws.sealed && s.life == closing {
 		// A peer of good will answers the close frame at once.
 		s.closeBy = min(s.closeBy, s.srv.now()+lingerTimeout)

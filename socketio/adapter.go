@@ -58,8 +58,21 @@ func (l *Local) Broadcast(p Packet, to Selector) error {
 	if err != nil {
 		return err
 	}
-	l.each(to, func(s *Socket) { _ = s.send(m, p.Volatile) }) // who is closed or slow gets nothing
+	sent := 0
+	l.each(to, func(s *Socket) {
+		if s.send(m, p.Volatile) == nil { // a socket that is closed or slow gets nothing
+			sent++
+		}
+	})
+	l.emitted(p, to, sent)
 	return nil
+}
+
+// emitted tells the functions of OnEmit of a broadcast.
+func (l *Local) emitted(p Packet, to Selector, recipients int) {
+	if n := l.namespace; len(n.table.onEmit) > 0 {
+		n.emitted(Emitted{Packet: p, To: to, Recipients: recipients})
+	}
 }
 
 // BroadcastWithAck writes the event, with one acknowledgement id for all.
@@ -82,6 +95,7 @@ func (l *Local) BroadcastWithAck(ctx context.Context, p Packet, to Selector) ([]
 		}
 		waiting, pending = append(waiting, s), append(pending, answer)
 	})
+	l.emitted(p, to, len(waiting))
 	answers := make([]Arguments, 0, len(pending))
 	for i, answer := range pending {
 		select {

@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"socketiojwt/engineio"
@@ -20,7 +19,11 @@ func (s *Socket) Emit(event string, args ...any) error {
 	if err != nil {
 		return fmt.Errorf("socketio: emit %q: %w", event, err)
 	}
-	return s.sendDirect(m)
+	if err := s.sendDirect(m); err != nil {
+		return err
+	}
+	s.emitted(event, args)
+	return nil
 }
 
 // EmitWithAck sends an event and waits for the peer's acknowledgement, until ctx
@@ -44,6 +47,7 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 		s.forgetAck(id)
 		return Arguments{}, err
 	}
+	s.emitted(event, args)
 	select {
 	case args, ok := <-answer:
 		if !ok {
@@ -83,18 +87,6 @@ func (s *Socket) send(m *engineio.Message, volatile bool) error {
 		return sessionError(s.conn.session.SendVolatile(m))
 	}
 	return sessionError(s.conn.session.Send(m))
-}
-
-// errSessionClosed is for a socket that does not know yet that its session has
-// ended. To errors.Is it is both errors.
-var errSessionClosed = fmt.Errorf("%w: %w", ErrClosed, engineio.ErrClosed)
-
-// sessionError makes the error of a closed session an ErrClosed.
-func sessionError(err error) error {
-	if errors.Is(err, engineio.ErrClosed) {
-		return errSessionClosed
-	}
-	return err
 }
 
 // To returns a broadcast to the sockets in any of the rooms but this one.

@@ -75,6 +75,7 @@ type table struct {
 	onConnect       []func(context.Context, *Socket) error
 	onDisconnecting []func(context.Context, *Socket, Reason, []string)
 	onDisconnect    []func(context.Context, *Socket, Reason)
+	onEmit          []func(Emitted)
 	needs           needs
 }
 
@@ -83,7 +84,7 @@ func (t *table) admits() bool { return t.open || len(t.connect) > 0 }
 
 // untouched reports whether nothing was registered.
 func (t *table) untouched() bool {
-	return !t.admits() && len(t.wrap)+len(t.handlers)+len(t.onConnect)+len(t.onDisconnecting)+len(t.onDisconnect) == 0 && t.any == nil
+	return !t.admits() && len(t.wrap)+len(t.handlers)+len(t.onConnect)+len(t.onDisconnecting)+len(t.onDisconnect)+len(t.onEmit) == 0 && t.any == nil
 }
 
 // freeze puts the event middleware around each handler, once.

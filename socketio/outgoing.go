@@ -1,0 +1,74 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"socketiojwt/engineio"
+)
+
+// Emitted describes an event that was sent from this node, for Namespace.OnEmit.
+type Emitted struct {
+	// Namespace is the name of the namespace.
+	Namespace string
+	// Packet is the event and its arguments, which must not be changed.
+	Packet Packet
+	// Socket is the socket that it was sent to by Socket.Emit or Socket.EmitWithAck.
+	// Nil for a broadcast.
+	Socket *Socket
+	// To says which sockets a broadcast addressed.
+	To Selector
+	// Recipients is the number of sockets of this node for which it was queued or
+	// written.
+	Recipients int
+}
+
+// OnEmit adds a function that runs after each event that is sent in the namespace, for
+// audits and metrics: on the goroutine that sent it, without a lock. It must not block,
+// and is called for the events it sends itself, too. A broadcast is reported by each node
+// that sends it, also if no socket is there to receive it. Not reported are events whose
+// Socket.Emit or Socket.EmitWithAck failed, acknowledgements, and the events of AdmitWith,
+// DisconnectWith and CloseConnectionWith.
+func (n *Namespace) OnEmit(f func(Emitted)) {
+	n.registering("OnEmit")
+	notNil("OnEmit", f == nil)
+	n.table.onEmit = append(n.table.onEmit, f)
+}
+
+// emitted tells the functions of OnEmit. No lock is held.
+func (n *Namespace) emitted(e Emitted) {
+	e.Namespace = n.name
+	for _, f := range n.table.onEmit {
+		f(e)
+	}
+}
+
+// emitted tells the functions of OnEmit that the socket was sent an event.
+func (s *Socket) emitted(event string, args []any) {
+	if len(s.namespace.table.onEmit) > 0 {
+		s.namespace.emitted(Emitted{Packet: Packet{Event: event, Args: args}, Socket: s, Recipients: 1})
+	}
+}
+
+// Queued returns how many bytes wait until the peer takes them, about: those of all
+// sockets of the connection. Options.Engine.MaxOutbound bounds them.
+func (s *Socket) Queued() int { return s.conn.session.Queued() }
+
+// Flush waits until nothing is queued for the connection, which its sockets share: what
+// was sent before has then left this process. It does not mean that the peer has
+// received it; for that, see EmitWithAck. It returns the cause of ctx if that ends first,
+// and ErrClosed once the connection has closed. See engineio.Session.Flush.
+func (s *Socket) Flush(ctx context.Context) error { return sessionError(s.conn.session.Flush(ctx)) }
+
+// errSessionClosed is for a socket that does not know yet that its session has
+// ended. To errors.Is it is both errors.
+var errSessionClosed = fmt.Errorf("%w: %w", ErrClosed, engineio.ErrClosed)
+
+// sessionError makes the error of a closed session an ErrClosed.
+func sessionError(err error) error {
+	if errors.Is(err, engineio.ErrClosed) {
+		return errSessionClosed
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// OnEmit is told of events to sockets and of broadcasts, with their recipients, and not
+// of what failed. It may use the server.
+func TestOnEmit(t *testing.T) {
+	var told record
+	setup := func(io *socketio.Server) {
+		io.Open()
+		io.OnEmit(func(e socketio.Emitted) {
+			told.add(fmt.Sprint(e.Namespace, " ", e.Packet.Event, e.Packet.Args, " ", e.Socket != nil, " ", e.To.Rooms, " ", e.Recipients))
+			for _, s := range io.Sockets() { // needs the locks
+				_ = s.Join("seen")
+			}
+		})
+	}
+	bubble(t, socketio.Options{}, setup, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := socketOf(f, p)
+		ctx, cancel := context.WithCancel(f.ctx)
+		cancel()
+		_ = s.Emit("direct", 1)
+		_, _ = s.EmitWithAck(ctx, "question")
+		_ = f.io.Emit("all")
+		_, _ = f.io.EmitWithAck(ctx, "ask all")
+		_ = f.io.To("nobody").Emit("unheard")
+		_ = s.Emit("bad", make(chan int))
+		s.Disconnect(nil)
+		_ = s.Emit("late")
+		want := []string{
+			"/ direct[1] true [] 1", "/ question[] true [] 1", "/ all[] false [] 2", "/ ask all[] false [] 2", "/ unheard[] false [nobody] 0",
+		}
+		if got := told.all(); !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+	})
+}
+
+// stalling makes the peer's reads wait until proceed is closed, once it is armed.
+type stalling struct {
+	net.Conn
+	armed, proceed chan struct{}
+}
+
+func (c stalling) Read(b []byte) (int, error) {
+	select {
+	case <-c.armed:
+		<-c.proceed
+	default:
+	}
+	return c.Conn.Read(b)
+}
+
+// Flush waits for a peer that does not read, until it does, ctx ends or the connection
+// closes.
+func TestFlush(t *testing.T) {
+	for name, c := range map[string]struct {
+		then func(f *fixture, s *socketio.Socket, proceed chan struct{}, cancel context.CancelFunc)
+		want error
+	}{
+		"the peer reads":      {func(_ *fixture, _ *socketio.Socket, proceed chan struct{}, _ context.CancelFunc) { close(proceed) }, nil},
+		"ctx ends":            {func(_ *fixture, _ *socketio.Socket, _ chan struct{}, cancel context.CancelFunc) { cancel() }, context.Canceled},
+		"the connection ends": {func(f *fixture, _ *socketio.Socket, _ chan struct{}, _ context.CancelFunc) { _ = f.io.Close() }, socketio.ErrClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, socketio.Options{}, open, func(f *fixture) {
+				armed, proceed := make(chan struct{}), make(chan struct{})
+				in := f.in
+				p, err := sockettest.Dial(f.ctx, "http://server", sockettest.Options{
+					NetDial: func(ctx context.Context, network, address string) (net.Conn, error) {
+						conn, err := in.Dial(ctx, network, address)
+						return stalling{conn, armed, proceed}, err
+					},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = p.Close() }()
+				synctest.Wait()
+				s := f.io.Sockets()[0]
+				if err := s.Flush(f.ctx); err != nil || s.Queued() != 0 {
+					t.Errorf("an idle connection: %v, %d bytes", err, s.Queued())
+				}
+				close(armed)
+				for range 5 {
+					_ = s.Emit("event", strings.Repeat("x", 1000))
+				}
+				synctest.Wait()
+				if n := s.Queued(); n < 3000 {
+					t.Errorf("%d bytes are queued", n)
+				}
+				ctx, cancel := context.WithCancel(f.ctx)
+				defer cancel()
+				done := make(chan error, 1)
+				go func() { done <- s.Flush(ctx) }()
+				synctest.Wait()
+				select {
+				case err := <-done:
+					t.Fatalf("Flush returned %v while events were queued", err)
+				default:
+				}
+				c.then(f, s, proceed, cancel)
+				if err := <-done; !errors.Is(err, c.want) {
+					t.Errorf("Flush: %v, want %v", err, c.want)
+				}
+				if c.want == nil && s.Queued() != 0 {
+					t.Errorf("%d bytes are queued", s.Queued())
+				}
+				if c.want != nil {
+					close(proceed)
+				}
+			})
+		})
+	}
+}
+
+// By long-polling, Flush waits for the next poll.
+func TestFlushByPolling(t *testing.T) {
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		opened := f.poll("/socket.io/?EIO=4&transport=polling")
+		_, rest, _ := strings.Cut(opened, `"sid":"`)
+		sid, _, _ := strings.Cut(rest, `"`)
+		path := "/socket.io/?EIO=4&transport=polling&sid=" + sid
+		f.post(path, "40")
+		f.poll(path)
+		s := f.io.Sockets()[0]
+		if err := s.Flush(f.ctx); err != nil {
+			t.Errorf("nothing is queued: %v", err)
+		}
+		_ = s.Emit("event")
+		short, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		if err := s.Flush(short); !errors.Is(err, context.DeadlineExceeded) || s.Queued() == 0 {
+			t.Errorf("no poll came: %v, %d bytes", err, s.Queued())
+		}
+		done := make(chan error, 1)
+		go func() { done <- s.Flush(f.ctx) }()
+		synctest.Wait()
+		if got := f.poll(path); got != `42["event"]` {
+			t.Errorf("polled %q", got)
+		}
+		if err := <-done; err != nil || s.Queued() != 0 {
+			t.Errorf("after the poll: %v, %d bytes", err, s.Queued())
+		}
+	})
+}
