@@ -274,11 +274,13 @@ func (s *Socket) admit() {
 	}
 }
 
+// runOnConnect runs the functions of OnConnect, unless the socket has ended. Worker.
 func (s *Socket) runOnConnect(ctx context.Context) error {
 	for _, f := range s.namespace.table.onConnect {
 		if s.isOver() {
 			return nil
 		}
+		s.announced = true
 		if err := f(ctx, s); err != nil {
 			return err
 		}

@@ -65,6 +65,11 @@ func (s *Socket) sendDirect(m *engineio.Message) error {
 	now := s.look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.sendAt(now, m)
+}
+
+// sendAt is sendDirect at a time of the server's clock. The caller holds mu.
+func (s *Socket) sendAt(now int64, m *engineio.Message) error {
 	switch {
 	case s.state == stateConnecting:
 		return ErrNotAdmitted

@@ -66,10 +66,15 @@ func (srv *Server) Deadlines() int { return srv.deadlines.Len() }
 
 // EmitOnClosedSession emits after the session has closed and before the socket knows.
 func (s *Socket) EmitOnClosedSession(event string) error {
-	s.mu.Lock()
+	m, err := encodeEvent(s.name, 0, false, event, nil)
+	if err != nil {
+		return err
+	}
+	now := s.look()
+	s.mu.Lock() // so that the end of the session has to wait
+	defer s.mu.Unlock()
 	s.conn.session.Close("test")
-	s.mu.Unlock()
-	return s.Emit(event)
+	return s.sendAt(now, m)
 }
 
 // Steps returns how many looks at names and sockets it takes to select the sockets

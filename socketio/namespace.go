@@ -101,7 +101,8 @@ func (n *Namespace) OnDisconnecting(f func(ctx context.Context, s *Socket, reaso
 }
 
 // OnDisconnect adds a function that runs for each admitted socket that has
-// ended, once. Its context is not cancelled.
+// ended, once. It does not run for a socket that ended before its first function of
+// OnConnect began, which then does not run either. Its context is not cancelled.
 func (n *Namespace) OnDisconnect(f func(ctx context.Context, s *Socket, reason Reason)) {
 	n.registering("OnDisconnect")
 	notNil("OnDisconnect", f == nil)

@@ -39,6 +39,7 @@ type Socket struct {
 	mu         sync.Mutex
 	state      state
 	working    bool // the worker runs
+	announced  bool // OnConnect has begun; the worker's
 	next       int  // connect middleware to run next
 	suspended  bool // held, and Admit was not called since
 	holds      int  // times it was held
