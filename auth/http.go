@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,8 +111,9 @@ func (g *Gate) crossOrigin(r *http.Request) error {
 	return g.opts.CrossOrigin.Check(r)
 }
 
-// retryAfter is when a temporary refusal asks a client to come back, in seconds.
-const retryAfter = "5"
+// retryAfter is when a temporary refusal asks a client to come back, in seconds, unless
+// it says so itself.
+const retryAfter = 5
 
 // refuseRequest writes a refusal.
 func (g *Gate) refuseRequest(w http.ResponseWriter, e *Error) {
@@ -123,7 +125,7 @@ func (g *Gate) refuseRequest(w http.ResponseWriter, e *Error) {
 	h := w.Header()
 	switch status {
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", retryAfter)
+		h.Set("Retry-After", strconv.Itoa(cmp.Or(e.told().RetryAfter, retryAfter)))
 	case http.StatusInternalServerError:
 	default:
 		h.Set("WWW-Authenticate", g.challenge(code, e.Message))

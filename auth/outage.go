@@ -50,7 +50,7 @@ func (g *Gate) wait(ctx context.Context) time.Duration {
 
 // outageReason reports whether refusals for r come in numbers until an outage is over.
 func outageReason(r Reason) bool {
-	return r == ReasonKeysUnavailable || r == ReasonAuthUnavailable || r == ReasonOverloaded
+	return r == ReasonKeysUnavailable || r == ReasonAuthUnavailable
 }
 
 // suffers counts a refusal of an outage, and reports whether it is the first.
