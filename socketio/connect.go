@@ -274,11 +274,14 @@ func (s *Socket) admit() {
 	}
 }
 
+// runOnConnect stops once the socket has ended: no function begins with a context that
+// has ended.
 func (s *Socket) runOnConnect(ctx context.Context) error {
 	for _, f := range s.namespace.table.onConnect {
 		if s.isOver() {
 			return nil
 		}
+		s.greeted = true
 		if err := f(ctx, s); err != nil {
 			return err
 		}

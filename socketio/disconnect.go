@@ -198,6 +198,9 @@ func (s *Socket) disconnected(ctx context.Context, reason Reason, rooms []string
 	defer s.conn.parted(s)
 	defer s.conn.server.release(s.namespace)
 	defer s.conn.server.leave(s.namespace)
+	if len(s.namespace.table.onConnect) > 0 && !s.greeted { // it ended before OnConnect began
+		return
+	}
 	for _, f := range s.namespace.table.onDisconnecting {
 		s.guard(func() { f(ctx, s, reason, rooms) }, func() {})
 	}
