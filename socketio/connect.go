@@ -274,13 +274,14 @@ func (s *Socket) admit() {
 	}
 }
 
-// runOnConnect runs the functions of OnConnect, unless the socket has ended. Worker.
+// runOnConnect stops once the socket has ended: no function begins with a context that
+// has ended.
 func (s *Socket) runOnConnect(ctx context.Context) error {
 	for _, f := range s.namespace.table.onConnect {
 		if s.isOver() {
 			return nil
 		}
-		s.announced = true
+		s.greeted = true
 		if err := f(ctx, s); err != nil {
 			return err
 		}

@@ -408,3 +408,60 @@ func TestErrorOfAClosedSession(t *testing.T) {
 		}
 	})
 }
+
+// A socket that ends before OnConnect begins gets neither it nor OnDisconnect; once one
+// function has begun, OnDisconnect follows.
+func TestEndBeforeOnConnect(t *testing.T) {
+	for name, c := range map[string]struct {
+		endAt int // the look at the clock, counted from the admission's own
+		want  []string
+	}{
+		"before the first function":  {1, []string{}},
+		"before the second function": {2, []string{"first", "disconnecting", "disconnected"}},
+		"later":                      {3, []string{"first", "second", "disconnecting", "disconnected"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var wall clock
+			var ran record
+			var socket *socketio.Socket
+			next := func(looks int) *func() {
+				var count func()
+				count = func() {
+					if looks--; looks < 0 {
+						socket.Disconnect(nil)
+						return
+					}
+					wall.read.Store(&count)
+				}
+				return &count
+			}
+			setup := func(io *socketio.Server) {
+				io.Use(func(_ context.Context, s *socketio.Socket) error {
+					s.SetDeadline(time.Now().Add(time.Hour), nil)
+					socket = s
+					return nil
+				}, func(context.Context, *socketio.Socket) error {
+					wall.read.Store(next(c.endAt + 1)) // resume and admit look before
+					return nil
+				})
+				for _, function := range []string{"first", "second"} {
+					io.OnConnect(func(context.Context, *socketio.Socket) error {
+						ran.add(function)
+						return nil
+					})
+				}
+				io.OnDisconnecting(func(context.Context, *socketio.Socket, socketio.Reason, []string) { ran.add("disconnecting") })
+				io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("disconnected") })
+			}
+			bubble(t, socketio.Options{Now: wall.now}, setup, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				synctest.Wait()
+				socket.Disconnect(nil)
+				f.ended(p, sockettest.ErrDisconnected)
+				if got := ran.all(); !slices.Equal(got, c.want) {
+					t.Errorf("ran %q, want %q", got, c.want)
+				}
+			})
+		})
+	}
+}

@@ -198,7 +198,7 @@ func (s *Socket) disconnected(ctx context.Context, reason Reason, rooms []string
 	defer s.conn.parted(s)
 	defer s.conn.server.release(s.namespace)
 	defer s.conn.server.leave(s.namespace)
-	if !s.announced && len(s.namespace.table.onConnect) > 0 { // it ended first
+	if len(s.namespace.table.onConnect) > 0 && !s.greeted { // it ended before OnConnect began
 		return
 	}
 	for _, f := range s.namespace.table.onDisconnecting {

@@ -84,7 +84,9 @@ func (n *Namespace) HandleAny(h Handler) {
 }
 
 // OnConnect adds a function that runs for each socket once it is admitted,
-// before its events are handled. An error ends the socket.
+// before its events are handled. An error ends the socket. A socket that ends before
+// its functions have begun gets none of them, and those of OnDisconnecting and
+// OnDisconnect neither; once it has ended, no further one begins.
 func (n *Namespace) OnConnect(f func(ctx context.Context, s *Socket) error) {
 	n.registering("OnConnect")
 	notNil("OnConnect", f == nil)

@@ -39,7 +39,7 @@ type Socket struct {
 	mu         sync.Mutex
 	state      state
 	working    bool // the worker runs
-	announced  bool // OnConnect has begun; the worker's
+	greeted    bool // a function of OnConnect has begun; only the worker uses it
 	next       int  // connect middleware to run next
 	suspended  bool // held, and Admit was not called since
 	holds      int  // times it was held
