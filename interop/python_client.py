@@ -39,7 +39,7 @@ def attempt(url, namespace, mode, transports, payload):
     try:
         auth = payload if mode == "handshake" else None
         # After a refusal connect() goes on waiting for this long before it raises.
-        sio.connect(url, auth=auth, namespaces=[namespace], transports=transports, wait_timeout=BOUND)
+        sio.connect(url, auth=auth, namespaces=[namespace], transports=transports, wait_timeout=15)
     except socketio.exceptions.ConnectionError:
         wait("connect_error")
         return outcome
