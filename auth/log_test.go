@@ -71,7 +71,7 @@ func TestLogNamesTheSubject(t *testing.T) {
 				}
 			}
 			if len(f.lines("mallory")) > 0 {
-				t.Errorf("the log names a subject that nobody signed:\n%s", f.log.String())
+				t.Errorf("the log names a subject without a valid signature:\n%s", f.log.String())
 			}
 		})
 	}

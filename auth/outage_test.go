@@ -204,7 +204,7 @@ func TestOutageOfAGuest(t *testing.T) {
 	})
 }
 
-// The outage of one issuer keeps nobody out who has a token of another.
+// The outage of one issuer does not keep out peers that have a token of another.
 func TestOutageOfOneIssuer(t *testing.T) {
 	gone, here := &awayKeys{}, &awayKeys{}
 	both, err := token.ByIssuer(
