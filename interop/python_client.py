@@ -7,6 +7,7 @@ upgrade) and payloads, an object by name. Prints one JSON object: for each name 
 import json
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import socketio
@@ -16,7 +17,7 @@ BOUND = 60  # seconds for each wait
 
 def attempt(url, namespace, mode, transports, payload):
     outcome = {"admitted": False}
-    heard = {name: threading.Event() for name in ("connect_error", "authenticated", "unauthorized", "disconnect")}
+    heard = {name: threading.Event() for name in ("connect", "connect_error", "authenticated", "unauthorized", "disconnect")}
     sio = socketio.Client(reconnection=False)
 
     def listen(event, keep=None):
@@ -27,27 +28,29 @@ def attempt(url, namespace, mode, transports, payload):
 
         sio.on(event, handler, namespace=namespace)
 
+    listen("connect")
     listen("connect_error", "error")
     listen("authenticated")
     listen("unauthorized", "error")  # what a handler returns is the acknowledgement
     listen("disconnect")
 
-    def wait(event):
-        if not heard[event].wait(BOUND):
-            raise TimeoutError("no %s within %d s" % (event, BOUND))
+    def wait_for(*events):
+        end = time.monotonic() + BOUND
+        while not any(heard[event].is_set() for event in events):
+            if time.monotonic() > end:
+                raise TimeoutError("none of %s within %d s" % (", ".join(events), BOUND))
+            time.sleep(0.01)
 
     try:
         auth = payload if mode == "handshake" else None
-        # After a refusal connect() goes on waiting for this long before it raises.
-        sio.connect(url, auth=auth, namespaces=[namespace], transports=transports, wait_timeout=15)
-    except socketio.exceptions.ConnectionError:
-        wait("connect_error")
-        return outcome
-    try:
+        # With wait=True, connect would wait for its whole timeout after a refusal.
+        sio.connect(url, auth=auth, namespaces=[namespace], transports=transports, wait=False)
+        wait_for("connect", "connect_error")
+        if heard["connect_error"].is_set():
+            return outcome
         if mode == "event":
             sio.emit("authenticate", payload, namespace=namespace)
-            while not (heard["authenticated"].is_set() or heard["disconnect"].wait(0.01)):
-                pass
+            wait_for("authenticated", "disconnect")
             if not heard["authenticated"].is_set():
                 return outcome
         outcome["admitted"] = True

@@ -39,7 +39,7 @@ const outcome = (socket, { event, byHTTP }, token) => new Promise((resolve, reje
   socket.on("connect_error", (error) => { if (!event) end(error.data ? told(error) : "failed"); });
 });
 
-for (const version of ["4.8.4", "2.5.0"]) for (const transport of ["polling", "websocket"]) describe(`${version} by ${transport}`, () => {
+for (const version of ["4.8.4", "2.5.0"]) for (const transport of ["polling", "websocket"]) describe(`${version} by ${transport}`, { concurrency: true }, () => {
   const io = allVersions[version];
   for (const [name, place] of Object.entries(places)) if (place.can(io)) for (const size of sizes) {
     test(`${size / KB} KB in ${name}`, limit, async (t) => {
