@@ -13,13 +13,13 @@ import (
 
 // The samples of docs/issuers.md are here, line by line; internal/doctest compares.
 
-// EntraUser returns the rules for the access tokens of a tenant's users, for an API by
-// its client ID.
+// EntraUser returns the rules for the access tokens that a tenant's users have for the
+// API with that client ID.
 func EntraUser(tenant, apiClientID string) token.Options {
 	return token.Options{
 		Issuers:   []string{"https://login.microsoftonline.com/" + tenant + "/v2.0"},
 		Audiences: []string{apiClientID},
-		Required:  []string{"sub", "scp"}, // which no ID token has, and no token of a program
+		Required:  []string{"sub", "scp"}, // no ID token has scp, and no token of a program
 	}
 }
 
@@ -81,7 +81,7 @@ func TestSamples(t *testing.T) {
 		}, standard["access"], nil},
 		"ID token": {func() token.Options {
 			rules := profile.IDToken("https://login.example.com", "6k3web")
-			rules.Absent = append(rules.Absent, "scope") // if its access tokens have one, and the same aud
+			rules.Absent = append(rules.Absent, "scope") // if its access tokens have a scope and the same aud
 			return rules
 		}, standard["id"], []refused{
 			{"": token.ErrClaim, "scope": "openid"},
