@@ -1,5 +1,5 @@
-// Package jwks gets the keys that an issuer publishes: a JWK Set (RFC 7517, section
-// 5), at a URL that is given, or that the issuer's metadata names (OpenID Connect
+// Package jwks fetches the keys that an issuer publishes: a JWK Set (RFC 7517, section
+// 5), at a configured URL or at the one that the issuer's metadata names (OpenID Connect
 // Discovery 1.0, section 4; RFC 8414, section 3).
 //
 //	keys, err := jwks.Discover("https://login.example.com/", jwks.Options{})
@@ -11,38 +11,37 @@
 //	})
 //
 // Nothing is fetched until a token needs a key. From then on the set is fetched again
-// before it gets old. It is also fetched again, at most once in [Options.MissInterval],
-// when a token names a key ID that is not in the set or was not signed by the key that it
+// before it gets old. It is also fetched again, at most once per [Options.MissInterval],
+// when a token names a key ID that is not in the set, or was not signed by the key that it
 // names. While the issuer cannot be reached, the keys stay in use for [Options.Stale].
 // After that, and before the first keys are there, the error is token.ErrKeysUnavailable.
 //
-// ReadFile reads a JWK Set that is configured, shared secrets among its keys; nothing
-// below is about it.
+// ReadFile reads a JWK Set from a file, which may also contain shared secrets. The
+// sections below do not apply to it.
 //
 // # What is trusted
 //
-// The URL is ours, never a token's: no claim and no header becomes a part of one. It
-// is https, unless the host is this machine or Options.InsecurePlainHTTP is set, and a
+// The URL comes from the configuration, never from a token: no claim and no header becomes
+// a part of it. It is https, unless the host is this machine or Options.InsecurePlainHTTP is set, and a
 // redirect stays on its origin. The log and errors name only its host, since its query may
 // be a secret. Secrets and private keys that an issuer publishes are left out.
 //
 // # Concurrency
 //
-// A Set may be used concurrently. It has one request under way at a time, on a
-// goroutine that lives no longer, and one timer. Close ends both and waits. Times are
-// those of the wall clock, which goes on while the machine is suspended and may be set.
+// A Set may be used concurrently. It has at most one request under way, on a goroutine
+// that ends with the request, and one timer. Close stops both and waits. Times are those
+// of the wall clock, which runs while the machine is suspended and may be set.
 //
 // # Limits
 //
-// A response has at most 1 MiB, a set at most 100 keys, a request takes at most 5 s,
-// unless Options say otherwise. A token whose key ID is unknown, or whose signature is not
-// by the key that it names, waits for the next fetch: it costs MissInterval, and a request
-// that it shares with all such tokens. So a new key works at once, also under the ID of
-// the last one or without an ID.
+// A response has at most 1 MiB, a set at most 100 keys, and a request takes at most 5 s,
+// unless Options say otherwise. A token whose key ID is unknown, or that was not signed by
+// the key that it names, waits for the next fetch, for up to MissInterval; all such tokens
+// share one request. So a new key works at once, also under the ID of the previous key or
+// without an ID.
 //
 // A key that is published twice is one key. Tokens that name a key ID under which
 // different keys for their algorithm are published get token.ErrKeysUnavailable. So do
-// all tokens while a set has no key that can be used: such a set withdraws the keys before
-// it at once, whereas an answer that is not a JWK Set takes no key away before Stale is
-// over.
+// all tokens while a set has no usable key: such a set withdraws the previous keys at
+// once. A response that is not a JWK Set withdraws no key before Stale is over.
 package jwks

@@ -16,18 +16,18 @@ import (
 	"socketiojwt/internal/wirejson"
 )
 
-// source is where a JWK Set comes from. It belongs to the one fetch that runs.
+// A source is where a JWK Set comes from. Only the running fetch uses it.
 type source struct {
-	issuer string   // whose metadata names the URL; empty when it is given
+	issuer string   // its metadata names the URL; empty if the URL is configured
 	url    *url.URL // of the set; nil until it is known
 
-	// What was fetched last; zero after a failure.
+	// The result of the last fetch; zero after a failure.
 	keys *published
 	sum  [sha256.Size]byte // of the bytes of the set
 	etag string
 }
 
-// String names the issuer, or the host of the URL, whose query may be a secret.
+// String returns the issuer or the host of the URL. The URL's query may be a secret.
 func (src *source) String() string {
 	if src.issuer != "" {
 		return src.issuer
@@ -35,25 +35,25 @@ func (src *source) String() string {
 	return src.url.Host
 }
 
-// fetched is what one fetch brought.
+// fetched is the result of one fetch.
 type fetched struct {
 	keys    *published
-	news    bool          // they are not those of the fetch before
-	refresh time.Duration // how long the issuer wants them to be used; 0 when it says nothing
+	news    bool          // the keys differ from those of the previous fetch
+	refresh time.Duration // freshness lifetime of the response; 0 if it has none
 }
 
-// fetch gets the set, and where it is before that if need be. It runs on a goroutine
-// of its own, over what others have written: a panic must not end the program.
+// fetch fetches the set, after the metadata if the URL is unknown. It runs on its own
+// goroutine and calls user code (Client), so a panic must not end the program.
 func (src *source) fetch(ctx context.Context, opts *Options) (got fetched, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			opts.Logger.Error("jwks: panic while keys were fetched", guard.Recovered(value).Attr())
-			got, err = fetched{}, errors.New("fetching them panicked")
+			opts.Logger.Error("jwks: panic while fetching keys", guard.Recovered(value).Attr())
+			got, err = fetched{}, errors.New("panic while fetching")
 		}
-		if err != nil { // nothing of it is to stand in the way of the next
+		if err != nil { // the next fetch starts without an ETag
 			*src = source{issuer: src.issuer, url: src.url}
 			if src.issuer != "" {
-				src.url = nil // it may have moved
+				src.url = nil // the URL may have changed
 			}
 		}
 	}()
@@ -84,8 +84,8 @@ func (src *source) fetchSet(ctx context.Context, opts *Options) (fetched, error)
 	return got, nil
 }
 
-// discover asks the issuer's metadata for the URL of the set, at each place where that
-// may be until one has it.
+// discover finds the URL of the set in the issuer's metadata. It tries each URL where the
+// metadata may be until one works.
 func (src *source) discover(ctx context.Context, opts *Options) error {
 	var failed error
 	for _, text := range metadataURLs(src.issuer) {
@@ -97,15 +97,15 @@ func (src *source) discover(ctx context.Context, opts *Options) error {
 		switch {
 		case failed == nil:
 			failed = err
-		case failed.Error() != err.Error(): // what is wrong at both is said once
+		case failed.Error() != err.Error(): // report the same error once
 			failed = fmt.Errorf("%w; %w", failed, err)
 		}
 	}
 	return failed
 }
 
-// readMetadata returns the URL of the set that the metadata at a place names. It has to
-// be that issuer's own, to the byte (RFC 8414, section 3.3).
+// readMetadata returns the URL of the set that the metadata at text names. The metadata's
+// issuer must equal src.issuer byte for byte (RFC 8414, section 3.3).
 func (src *source) readMetadata(ctx context.Context, opts *Options, text string) (*url.URL, error) {
 	at, err := parseURL(text, opts)
 	if err != nil {
@@ -121,23 +121,23 @@ func (src *source) readMetadata(ctx context.Context, opts *Options, text string)
 	}
 	switch {
 	case wirejson.Unmarshal(body, &metadata) != nil:
-		return nil, fmt.Errorf("the metadata at %s is no JSON object, or gives a member twice", at.Host)
+		return nil, fmt.Errorf("the metadata at %s is not a JSON object, or has a duplicate member", at.Host)
 	case metadata.Issuer != src.issuer:
-		return nil, fmt.Errorf("the metadata at %s is of another issuer, %.200q", at.Host, metadata.Issuer)
+		return nil, fmt.Errorf("the metadata at %s belongs to another issuer, %.200q", at.Host, metadata.Issuer)
 	}
 	u, err := parseURL(metadata.JWKS, opts)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("jwks_uri of the metadata at %s: %w", at.Host, err)
-	case u.Scheme != "https" && at.Scheme == "https": // this machine is not the issuer's
+	case u.Scheme != "https" && at.Scheme == "https": // loopback here is not the issuer's machine
 		return nil, fmt.Errorf("jwks_uri of the metadata at %s is not https", at.Host)
 	}
 	return u, nil
 }
 
-// metadataURLs returns where an issuer's metadata may be: behind its whole name
-// (OpenID Connect Discovery 1.0, section 4.1), or before its path (RFC 8414, section
-// 3.1).
+// metadataURLs returns the URLs of an issuer's metadata: the well-known path appended to
+// the issuer (OpenID Connect Discovery 1.0, section 4.1), or inserted before the issuer's
+// path (RFC 8414, section 3.1).
 func metadataURLs(issuer string) []string {
 	trimmed := strings.TrimSuffix(issuer, "/")
 	scheme, rest, _ := strings.Cut(trimmed, "://")
@@ -151,8 +151,7 @@ func metadataURLs(issuer string) []string {
 	}
 }
 
-// request makes one request. The body is nil when the server says that what etag names
-// still holds.
+// request makes one request. The body is nil if the server answered 304 for etag.
 func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body []byte, header http.Header, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
@@ -174,20 +173,20 @@ func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body 
 	case response.StatusCode == http.StatusNotModified && etag != "":
 		return nil, response.Header, nil
 	case response.StatusCode != http.StatusOK:
-		return nil, nil, fmt.Errorf("%s answers %d", u.Host, response.StatusCode)
+		return nil, nil, fmt.Errorf("%s answered with status %d", u.Host, response.StatusCode)
 	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, opts.MaxBody+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
 	}
 	if int64(len(body)) > opts.MaxBody {
-		return nil, nil, fmt.Errorf("%s answers with more than %d bytes", u.Host, opts.MaxBody)
+		return nil, nil, fmt.Errorf("%s answered with more than %d bytes", u.Host, opts.MaxBody)
 	}
 	return body, response.Header, nil
 }
 
-// maxAge returns how long a response is fresh (RFC 9111, sections 5.1 and 5.2.2): 0
-// when it does not say, and as little as there is when it says not at all.
+// maxAge returns how long a response is fresh (RFC 9111, sections 5.1 and 5.2.2). It is 0
+// if the response has no directive for it, and 1 ns if the response must not be reused.
 func maxAge(header http.Header) (fresh time.Duration) {
 	const none = time.Nanosecond
 	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {

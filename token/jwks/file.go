@@ -17,15 +17,15 @@ const (
 	maxFileKeys = 100
 )
 
-// ReadFile returns the keys of the JWK Set in a file, read once. Unlike a set that is
-// fetched it may hold shared secrets (kty oct), which name their alg: a JWK without alg
-// is never for a secret's. And it is strict, since somebody here has written it: a key
-// that cannot be used, private ones and too short secrets among them, is an error that
-// says which one it is, and nothing is left out. Each key needs a kid of its own.
+// ReadFile reads the JWK Set in a file once and returns its keys. Unlike a fetched set, the
+// file may contain shared secrets (kty oct), which must have an alg. It is strict, because
+// the operator wrote the file: an unusable key, such as a private key or a secret that is
+// too short, is an error that names the key, and no key is left out. Each key needs its
+// own kid.
 //
-// The error is that of the file, or matches token.ErrKey; it holds nothing of the keys
-// but their IDs. Of a file with secrets make sure that nobody else can read it: ReadFile
-// takes it as it is.
+// The error is that of reading the file, or matches token.ErrKey. It contains nothing of
+// the keys except their IDs. ReadFile does not check the file's permissions; make sure that
+// other users cannot read a file with secrets.
 func ReadFile(path string) (token.KeySet, error) {
 	text, err := readFile(path)
 	if err != nil {
@@ -51,7 +51,7 @@ func readFile(path string) ([]byte, error) {
 	return text, err
 }
 
-// fileKey is what a JWK says of itself that ReadFile is strict about.
+// fileKey has the parameters of a JWK that ReadFile checks.
 type fileKey struct {
 	Type      string `json:"kty"`
 	Algorithm string `json:"alg"`
@@ -63,7 +63,7 @@ func parseFile(text []byte) ([]token.Key, error) {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := wirejson.Unmarshal(text, &set); err != nil {
-		where := "" // the error itself may quote what stands there
+		where := "" // err itself may quote a secret
 		if syntax := (*wirejson.SyntaxError)(nil); errors.As(err, &syntax) {
 			where = fmt.Sprintf(", or line %d is not strict JSON", 1+bytes.Count(text[:syntax.Offset], []byte("\n")))
 		}
@@ -90,19 +90,19 @@ func parseFile(text []byte) ([]token.Key, error) {
 	return keys, failed
 }
 
-// parseFileKey returns the key in a JWK, and its ID also when it cannot be used.
+// parseFileKey returns the key in a JWK. It returns the ID even if the key is unusable.
 func parseFileKey(text []byte) (k token.Key, id string, err error) {
 	var parsed fileKey
 	if wirejson.Unmarshal(text, &parsed) != nil {
-		return k, "", fmt.Errorf("%w: not a JWK: no object, or a parameter of the wrong type", token.ErrKey)
+		return k, "", fmt.Errorf("%w: not a JWK: not a JSON object, or a parameter has the wrong type", token.ErrKey)
 	}
-	var algs []token.Algorithm // nil: what token.JWK makes of it
+	var algs []token.Algorithm // nil means the default of token.JWK
 	switch {
 	case parsed.ID == "":
-		return k, "", fmt.Errorf("%w: it has no kid; give it one", token.ErrKey)
+		return k, "", fmt.Errorf("%w: kid is missing", token.ErrKey)
 	case parsed.Type == "oct" && parsed.Algorithm == "":
-		return k, parsed.ID, fmt.Errorf("%w: a secret without alg; say which one it is for", token.ErrKey)
-	case parsed.Type == "RSA": // as in a set that is fetched
+		return k, parsed.ID, fmt.Errorf("%w: a secret must have an alg, such as HS256", token.ErrKey)
+	case parsed.Type == "RSA": // as in a fetched set
 		algs = public[:6]
 	}
 	k = token.JWK(text, algs...)

@@ -86,7 +86,7 @@ func TestReadFileIsStrict(t *testing.T) {
 		"kid a number":          {`{"keys":[{"kty":"oct","alg":"HS256","kid":1,"k":"` + k + `"}]}`, "wrong type"},
 		"no kid":                {`{"keys":[` + good + `,{"kty":"oct","alg":"HS256","k":"` + k + `"}]}`, "key 2"},
 		"one kid for two":       {`{"keys":[` + good + `,` + edKey + `,` + good + `]}`, `key 3, "shared": token: key not usable: key 1 has the same kid`},
-		"a secret without alg":  {`{"keys":[{"kty":"oct","kid":"a","k":"` + k + `"}]}`, `key 1, "a": token: key not usable: a secret without alg`},
+		"a secret without alg":  {`{"keys":[{"kty":"oct","kid":"a","k":"` + k + `"}]}`, `key 1, "a": token: key not usable: a secret must have an alg, such as HS256`},
 		"alg of public keys":    {`{"keys":[{"kty":"oct","kid":"a","alg":"RS256","k":"` + k + `"}]}`, "RS256 is not for a shared secret"},
 		"alg of secrets":        {`{"keys":[` + rsaKey + modulus + `","alg":"HS256"}]}`, "HS256"},
 		"alg unknown":           {`{"keys":[{"kty":"oct","kid":"a","alg":"none","k":"` + k + `"}]}`, "none of those"},

@@ -17,42 +17,43 @@ import (
 
 // Options configure a Set. The zero value is ready to use.
 type Options struct {
-	// Algorithms are those that the keys may be for. Zero means all that work with
-	// public keys. A shared secret's is an error: who publishes it has none.
+	// Algorithms lists the algorithms that keys may be for. Zero means all public-key
+	// algorithms. An HMAC algorithm is an error, because a published secret is not secret.
 	Algorithms []token.Algorithm
 
-	// Refresh is how long keys are used before they are fetched again, if the issuer
-	// does not say so by Cache-Control; what it says counts between RefreshLeast and
-	// RefreshMost. They are fetched a little early, at a random time, so that many
+	// Refresh is how long keys are used before they are fetched again, if the response
+	// has no Cache-Control. If it has one, RefreshLeast and RefreshMost bound its value.
+	// Keys are fetched a little early, at a random time, so that many
 	// servers do not ask at once. Zero means 1 h, 1 min and 24 h.
 	Refresh, RefreshLeast, RefreshMost time.Duration
-	// Stale is how long keys are used after they should have been fetched again,
-	// while that fails. Zero means 24 h, negative not at all.
+	// Stale is how long keys stay in use after they should have been fetched again,
+	// while fetching fails. Zero means 24 h; a negative value means not at all.
 	Stale time.Duration
-	// MissInterval is the least time between two fetches for tokens whose key ID is
-	// unknown. They wait for it. Zero means 1 s.
+	// MissInterval is the minimum time between two fetches for tokens whose key ID is
+	// unknown. Such tokens wait for the next fetch. Zero means 1 s.
 	MissInterval time.Duration
 
 	// Timeout bounds one fetch. Zero means 5 s.
 	Timeout time.Duration
-	// MaxBody bounds one response in bytes, MaxKeys the keys in a set; more is an
-	// error. Zero means 1 MiB and 100.
+	// MaxBody bounds one response, in bytes, and MaxKeys the number of keys in a set.
+	// More is an error. Zero means 1 MiB and 100.
 	MaxBody int64
 	MaxKeys int
 
 	// InsecurePlainHTTP accepts http URLs of hosts other than this machine, for an issuer
-	// inside a network of one's own: anyone on the path can replace the keys, and with them
-	// sign any token. Metadata that came by https must still name an https URL, and a
-	// redirect never leaves its origin. Zero means that such a URL is an error.
+	// inside a private network. Anyone on the path can then replace the keys and sign any
+	// token. Metadata fetched over https must still name an https URL, and a
+	// redirect never leaves its origin. If false, such a URL is an error.
 	InsecurePlainHTTP bool
 
-	// Client makes the requests; its Timeout and CheckRedirect are not used. Zero
-	// means one of the Set's own, which knows proxies by the environment.
+	// Client makes the requests; its Timeout and CheckRedirect are not used. Nil means
+	// a client of the Set, which uses the proxies of the environment (see
+	// http.ProxyFromEnvironment).
 	Client *http.Client
-	// Now tells the time. Zero means time.Now.
+	// Now returns the current time. Nil means time.Now.
 	Now func() time.Time
-	// Logger gets a warning for each fetch that fails, and below that level the keys
-	// that were fetched and those that were left out. Nil means that warnings and
+	// Logger gets a warning when fetches fail, and messages below that level for
+	// fetched keys and for keys that were left out. Nil means that warnings and
 	// errors go to slog.Default; give one with slog.DiscardHandler to log nothing.
 	Logger *slog.Logger
 }
@@ -73,7 +74,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.MaxBody, 1<<20)
 	setDefault(&o.MaxKeys, 100)
 	o.Stale = max(o.Stale, 0)
-	o.MaxBody = min(o.MaxBody, math.MaxInt64-1) // one more is asked for
+	o.MaxBody = min(o.MaxBody, math.MaxInt64-1) // request reads one byte more
 	if o.Algorithms == nil {
 		o.Algorithms = public
 	}
@@ -100,7 +101,7 @@ func (o Options) withDefaults() (Options, error) {
 	for i, alg := range o.Algorithms {
 		switch {
 		case !slices.Contains(public, alg):
-			return o, fmt.Errorf("jwks: Algorithms: %q is none of those for public keys", alg)
+			return o, fmt.Errorf("jwks: Algorithms: %q is not a public-key algorithm", alg)
 		case slices.Contains(o.Algorithms[:i], alg):
 			return o, fmt.Errorf("jwks: Algorithms: %s is listed twice", alg)
 		}
@@ -108,8 +109,9 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// newTransport returns the transport of a Set that was given no Client. A connection is
-// kept from the metadata to the set, and while many tokens name unknown keys.
+// newTransport returns the transport of a Set without Options.Client. It keeps a
+// connection long enough for the request after the metadata, and for repeated fetches
+// while tokens name unknown keys.
 func newTransport(timeout time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -127,12 +129,12 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// maxRedirects bounds how often one request may be sent on.
+// maxRedirects is the maximum number of redirects of one request.
 const maxRedirects = 3
 
-var errRedirect = errors.New("jwks: redirect to another origin, or one too many")
+var errRedirect = errors.New("jwks: redirect to another origin, or too many redirects")
 
-// sameOrigin lets a redirect stay where the request was sent, and go nowhere else.
+// sameOrigin allows only redirects within the origin of the first request.
 func sameOrigin(r *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	if len(via) > maxRedirects || r.URL.Scheme != first.Scheme || r.URL.Host != first.Host || r.URL.User != nil {
@@ -141,7 +143,7 @@ func sameOrigin(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// parseURL reads a URL that keys may come from.
+// parseURL parses a URL and checks that keys may be fetched from it.
 func parseURL(text string, opts *Options) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -150,7 +152,7 @@ func parseURL(text string, opts *Options) (*url.URL, error) {
 	case u.Scheme == "https", u.Scheme == "http" && (opts.InsecurePlainHTTP || isLoopback(u.Hostname())):
 		return u, nil
 	}
-	return nil, fmt.Errorf("jwks: the URL at %q is not https, and not on this machine; Options.InsecurePlainHTTP accepts http inside a network of your own", u.Host)
+	return nil, fmt.Errorf("jwks: the URL at %q is not https, and not on this machine; Options.InsecurePlainHTTP accepts http inside a private network", u.Host)
 }
 
 func isLoopback(host string) bool {

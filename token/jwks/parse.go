@@ -13,20 +13,20 @@ import (
 	"socketiojwt/token"
 )
 
-// published is the keys of a JWK Set that can be used.
+// published holds the usable keys of a JWK Set.
 type published struct {
 	all  []token.Key
 	byID map[string][]token.Key // keys of different types may share an ID (RFC 7517, section 4.5)
 }
 
 var (
-	errMissing   = fmt.Errorf("%w: the issuer publishes none that fits", token.ErrKeyNotFound)
+	errMissing   = fmt.Errorf("%w: the issuer publishes no matching key", token.ErrKeyNotFound)
 	errAmbiguous = fmt.Errorf("%w: the issuer publishes different keys for one algorithm under the key ID that the token names", token.ErrKeysUnavailable)
 )
 
-// key returns the key for a token: the one whose ID it names, or without an ID the one
-// that is for its algorithm. One key that is published several times is one key. It fails
-// with errMissing, or with errAmbiguous if the issuer has made it impossible to tell.
+// key returns the key for a token: the key with the token's key ID, or, without a key ID,
+// the only key for its algorithm. A key that is published several times counts once. It
+// returns errMissing, or errAmbiguous if several different keys match a key ID.
 func (p *published) key(h token.Header) (token.Key, error) {
 	if p == nil {
 		return token.Key{}, errMissing
@@ -34,7 +34,7 @@ func (p *published) key(h token.Header) (token.Key, error) {
 	candidates := p.all
 	if h.KeyID != "" {
 		if candidates = p.byID[h.KeyID]; len(candidates) == 1 {
-			return candidates[0], nil // the verifier says that it is for another algorithm
+			return candidates[0], nil // the verifier checks its algorithm
 		}
 	}
 	fitting := distinct(candidates, h.Algorithm)
@@ -47,7 +47,7 @@ func (p *published) key(h token.Header) (token.Key, error) {
 	return token.Key{}, errMissing
 }
 
-// distinct returns those of keys that are for an algorithm, each public key once.
+// distinct returns the keys that are for alg, each public key once.
 func distinct(keys []token.Key, alg token.Algorithm) (all []token.Key) {
 	for _, k := range keys {
 		if k.IsFor(alg) && !slices.ContainsFunc(all, k.SamePublicKey) {
@@ -57,26 +57,26 @@ func distinct(keys []token.Key, alg token.Algorithm) (all []token.Key) {
 	return all
 }
 
-// errNothing is a JWK Set in which no key can be used. It is what the issuer publishes,
-// and so it ends the keys that were published before.
-var errNothing = errors.New("the issuer publishes a JWK Set without a key that can be used")
+// errNothing means that no key of the JWK Set is usable. It is a statement by the issuer,
+// so it withdraws the keys that were published before.
+var errNothing = errors.New("the issuer publishes a JWK Set without a usable key")
 
-// parseSet reads a JWK Set. Keys that are no use to us are left out, as RFC 7517,
-// section 5, has it; a set without any other is errNothing.
+// parseSet parses a JWK Set. It leaves out unusable keys, as RFC 7517, section 5,
+// requires. If no key is left it returns errNothing.
 func parseSet(body []byte, opts *Options) (*published, error) {
 	texts, err := splitSet(body)
 	if err != nil {
 		return nil, err
 	}
 	if len(texts) > opts.MaxKeys {
-		return nil, fmt.Errorf("a JWK Set of %d keys, more than %d", len(texts), opts.MaxKeys)
+		return nil, fmt.Errorf("the JWK Set has %d keys, more than %d", len(texts), opts.MaxKeys)
 	}
 	p := &published{byID: make(map[string][]token.Key)}
 	var causes []string
 	for i, text := range texts {
 		k, err := parseKey(text, opts.Algorithms)
 		if err != nil {
-			opts.Logger.Debug("jwks: a key is left out", "number", i+1, "cause", err)
+			opts.Logger.Debug("jwks: key left out", "number", i+1, "cause", err)
 			causes = append(causes, fmt.Sprintf("key %d: %v", i+1, err))
 			continue
 		}
@@ -95,13 +95,13 @@ func parseSet(body []byte, opts *Options) (*published, error) {
 	return p, nil
 }
 
-// maxCauses bounds for how many keys it is said why they cannot be used.
+// maxCauses is how many unusable keys the error explains.
 const maxCauses = 3
 
-// splitSet returns the keys of a JWK Set, unread. What is wrong with one of them, or with
-// another member of the set, does not spoil the rest; two lists of keys do.
+// splitSet returns the keys of a JWK Set, not yet parsed. A fault in one key or in another
+// member does not affect the rest. Two lists of keys are an error.
 func splitSet(body []byte) (keys []json.RawMessage, err error) {
-	errNoSet := errors.New("not a JWK Set: no JSON object with one array of keys")
+	errNoSet := errors.New("not a JWK Set: it must be a JSON object with one array of keys")
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return nil, errNoSet
@@ -142,7 +142,7 @@ func (p *published) add(k token.Key) {
 	}
 }
 
-// warn logs the key IDs under which no key can be told from another.
+// warn logs the key IDs under which different keys for one algorithm are published.
 func (p *published) warn(opts *Options) {
 	var ids []string
 	for id, keys := range p.byID {
@@ -156,8 +156,8 @@ func (p *published) warn(opts *Options) {
 	}
 }
 
-// parseKey reads a JWK. One without alg is for those of the algorithms that its type
-// allows; a shared secret, for none.
+// parseKey parses a JWK. A key without alg is for those of algorithms that its type
+// allows. A shared secret is an error.
 func parseKey(text []byte, algorithms []token.Algorithm) (token.Key, error) {
 	for _, family := range families(algorithms) {
 		if k := token.JWK(text, family...); k.Err() == nil {
@@ -167,11 +167,11 @@ func parseKey(text []byte, algorithms []token.Algorithm) (token.Key, error) {
 	if err := token.JWK(text).Err(); err != nil {
 		return token.Key{}, err
 	}
-	return token.Key{}, fmt.Errorf("%w: it is for none of the algorithms that the issuer's keys may be for", token.ErrKey)
+	return token.Key{}, fmt.Errorf("%w: its type or alg fits none of the allowed algorithms", token.ErrKey)
 }
 
-// families splits algorithms into those that one key can be for: all with RSA, the names
-// of EdDSA, and each of the others, which have a curve of their own.
+// families groups algorithms that one key can be for: all RSA algorithms, the two names
+// of EdDSA, and each other algorithm separately, because each has its own curve.
 func families(algorithms []token.Algorithm) [][]token.Algorithm {
 	var all [][]token.Algorithm
 	var rsa []token.Algorithm
@@ -180,7 +180,7 @@ func families(algorithms []token.Algorithm) [][]token.Algorithm {
 		case strings.HasPrefix(string(alg), "RS"), strings.HasPrefix(string(alg), "PS"):
 			rsa = append(rsa, alg)
 		case alg == token.Ed25519 && slices.Contains(algorithms, token.EdDSA):
-			// The key that is for EdDSA is for both.
+			// A key for EdDSA is for both names.
 		default:
 			all = append(all, []token.Algorithm{alg})
 		}

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// This file decides when a Set fetches its keys again, and does so.
+// This file decides when a Set fetches its keys, and runs the fetch.
 
 const (
 	leastBackoff = time.Second
 	mostBackoff  = time.Minute
-	// mostBackoffAway is mostBackoff once Available was asked, because peers wait.
+	// mostBackoffAway replaces mostBackoff after Available returned false, because clients are waiting.
 	mostBackoffAway = 3 * time.Second
 )
 
-// backoff returns how long after the beginning of a fetch that failed the next may
-// begin. s.mu is held.
+// backoff returns the minimum time from the start of a failed fetch to the start of the
+// next. s.mu is held.
 func (s *Set) backoff() time.Duration {
 	return min(leastBackoff<<min(s.failures-1, 10), mostBackoff)
 }
 
-// schedule sets when the next fetch begins. s.mu is held.
+// schedule sets when the next fetch starts. s.mu is held.
 func (s *Set) schedule(due time.Time) {
 	s.due = due
-	if s.closed || s.current != nil { // the end of the one under way comes back to it
+	if s.closed || s.current != nil { // fetch schedules the next one when it ends
 		return
 	}
 	wait := min(due.Sub(s.now()), longestSleep)
@@ -36,11 +36,11 @@ func (s *Set) schedule(due time.Time) {
 	s.timer.Reset(wait)
 }
 
-// longestSleep bounds how long the timer sleeps: it may stand still while the machine
-// is suspended, and the clock decides.
+// longestSleep bounds how long the timer sleeps. Timers may stand still while the machine
+// is suspended, so wake checks the clock at least this often.
 const longestSleep = time.Minute
 
-// wake is called by the timer. It begins the next fetch if that is due.
+// wake is called by the timer. It starts the next fetch if it is due.
 func (s *Set) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,9 +62,9 @@ func (s *Set) fetch() {
 	got, err := s.source.fetch(ctx, &s.opts)
 	cancel()
 	switch {
-	case s.life.Err() != nil: // which Close has ended; it is not the issuer's fault
+	case s.life.Err() != nil: // Close canceled it; this is not the issuer's fault
 	case err != nil:
-		s.disconnect() // what it failed with may fail again
+		s.disconnect() // a new connection may work where the old one failed
 		s.logFailure(err)
 	case got.news:
 		s.opts.Logger.Info("jwks: keys fetched", "ids", got.keys)
@@ -86,8 +86,8 @@ func (s *Set) fetch() {
 	}
 }
 
-// logFailure logs a failure of a fetch: the first, the second, the fourth and so on of
-// those in a row, since an outage may be long.
+// logFailure logs the first, second, fourth, eighth ... of consecutive failures, because
+// an outage may be long.
 func (s *Set) logFailure(err error) {
 	s.mu.Lock()
 	n := s.failures + 1
@@ -97,9 +97,9 @@ func (s *Set) logFailure(err error) {
 	}
 }
 
-// fetchFailed plans the next fetch after one that failed: now if Refresh asks for it, and
-// without keys when a token does. An issuer that publishes no key has withdrawn those it
-// had. s.mu is held.
+// fetchFailed schedules the next fetch after a failed one: now if Refresh asked for it,
+// after a backoff if there are keys, else when a token needs a key. An issuer that
+// publishes no key has withdrawn its previous keys. s.mu is held.
 func (s *Set) fetchFailed(now time.Time) {
 	s.failures++
 	s.expire(now)
@@ -114,8 +114,8 @@ func (s *Set) fetchFailed(now time.Time) {
 	}
 }
 
-// fetched takes what a fetch brought, and plans the next: before the keys get old, or now
-// if Refresh asks for it. s.mu is held.
+// fetched stores the result of a fetch and schedules the next one: before the keys get
+// old, or now if Refresh asked for it. s.mu is held.
 func (s *Set) fetched(got fetched, now time.Time) {
 	s.failures = 0
 	s.keys = got.keys

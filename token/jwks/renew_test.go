@@ -120,7 +120,7 @@ func TestSetsThatAreAnOutage(t *testing.T) {
 		"two keys under one ID": {func(key string) []string { return []string{key, other} }, "different keys for one algorithm under"},
 		"one more under that":   {func(key string) []string { return []string{key, other, key} }, "different keys for one algorithm under"},
 		"no key":                {func(string) []string { return nil }, "it is empty"},
-		"a secret":              {func(string) []string { return []string{`{"kty":"oct","k":"` + strings.Repeat("A", 86) + `"}`} }, "none of the algorithms"},
+		"a secret":              {func(string) []string { return []string{`{"kty":"oct","k":"` + strings.Repeat("A", 86) + `"}`} }, "fits none of the allowed algorithms"},
 		"a key for encryption":  {func(key string) []string { return []string{with(key, `"use":"enc"`)} }, "use of this JWK is not sig"},
 		"a private key":         {func(key string) []string { return []string{with(key, `"d":"AA"`)} }, "a private key"},
 		"unknown types":         {func(string) []string { return []string{`{"kty":"AKP"}`} }, "kty"},

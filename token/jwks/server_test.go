@@ -219,8 +219,8 @@ func TestDiscoveryBehindAPage(t *testing.T) {
 // not say twice; what is different at the second is said too.
 func TestDiscoveryFailsInOneLine(t *testing.T) {
 	for other, text := range map[int]string{
-		http.StatusBadGateway: "token: keys not available now: localhost answers 502",
-		http.StatusNotFound:   "token: keys not available now: localhost answers 502; localhost answers 404",
+		http.StatusBadGateway: "token: keys not available now: localhost answered with status 502",
+		http.StatusNotFound:   "token: keys not available now: localhost answered with status 502; localhost answered with status 404",
 	} {
 		bubble(t, func(i *issuer) {
 			i.answers(func(w http.ResponseWriter, r *http.Request) {

@@ -12,38 +12,38 @@ import (
 	"socketiojwt/token"
 )
 
-// Set is the keys that an issuer publishes now. It implements token.Keys. Make one with
+// A Set holds the current keys of an issuer. It implements token.Keys. Make one with
 // New or Discover; the caller must call Close.
 type Set struct {
 	opts   Options
-	own    *http.Transport // nil with a Client of the program's
-	source source          // of the fetch that runs
+	own    *http.Transport // nil if Options.Client is set
+	source source          // used only by the running fetch
 
-	mu       sync.Mutex // guards what follows
-	keys     *published // nil until there are some
-	goodTo   time.Time  // when keys that could not be fetched again are given up
-	failure  error      // why the last fetch failed; nil when it did not
-	failures int        // in a row
+	mu       sync.Mutex // guards the fields below
+	keys     *published // nil before the first fetch and after expiry
+	goodTo   time.Time  // when keys expire that could not be fetched again
+	failure  error      // error of the last fetch; nil if it succeeded
+	failures int        // consecutive
 	missing  map[string]time.Time
-	current  *flight   // the fetch under way; nil when there is none
-	began    time.Time // when the last one began
-	next     *flight   // the fetch that has not begun
-	due      time.Time // when it does; zero: when a key is needed
+	current  *flight   // the fetch under way; nil if there is none
+	began    time.Time // start of the last fetch
+	next     *flight   // the fetch that has not started
+	due      time.Time // when next starts; zero means when a key is needed
 	timer    *time.Timer
 	closed   bool
 
-	stop    context.CancelFunc // ends the fetch under way
+	stop    context.CancelFunc // cancels the fetch under way
 	life    context.Context
 	fetches sync.WaitGroup
 }
 
-// flight is one fetch, for those who wait for it.
+// A flight is one fetch. done is closed when it has ended.
 type flight struct{ done chan struct{} }
 
 func newFlight() *flight { return &flight{make(chan struct{})} }
 
-// New returns the keys at a URL of a JWK Set. It fetches nothing yet. It fails for a URL
-// that is not https, unless its host is this machine or Options.InsecurePlainHTTP is set,
+// New returns a Set for the URL of a JWK Set. It fetches nothing yet. It fails if the URL
+// is not https, unless its host is this machine or Options.InsecurePlainHTTP is set,
 // and if opts contradict each other.
 func New(url string, opts Options) (*Set, error) {
 	u, err := parseURL(url, &opts)
@@ -53,14 +53,14 @@ func New(url string, opts Options) (*Set, error) {
 	return newSet(source{url: u}, opts)
 }
 
-// Discover returns the keys of an issuer, at the URL that its metadata names. The
-// issuer is written as it is in iss. It fails as New does.
+// Discover returns a Set for an issuer, whose metadata names the URL of the keys. The
+// issuer must be spelled as in the iss claim. Discover fails like New.
 func Discover(issuer string, opts Options) (*Set, error) {
 	if _, err := parseURL(issuer, &opts); err != nil {
 		return nil, err
 	}
 	if strings.ContainsAny(issuer, "?#") {
-		return nil, errors.New("jwks: an issuer has neither a query nor a fragment (RFC 8414, section 2)")
+		return nil, errors.New("jwks: an issuer must not have a query or a fragment (RFC 8414, section 2)")
 	}
 	return newSet(source{issuer: issuer}, opts)
 }
@@ -82,13 +82,13 @@ func newSet(src source, opts Options) (*Set, error) {
 	return s, nil
 }
 
-// PublicKeys reports true: the Set returns only public keys, so that
-// token.NewVerifier can ask for issuers and audiences at the start.
+// PublicKeys returns true: all keys of a Set are public keys, so token.NewVerifier
+// requires issuers and audiences.
 func (s *Set) PublicKeys() bool { return true }
 
-// Available reports whether tokens can be verified: it is false from a fetch that failed
-// until one brings keys, unless there are some of before. Asking while it is false makes
-// the Set fetch the keys again, 3 s after the last fetch began. It does not block.
+// Available reports whether tokens can be verified. It is false while the Set has no keys
+// and the last fetch failed. A call that returns false also makes the Set fetch
+// again, 3 s after the last fetch began. Available does not block.
 func (s *Set) Available() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func (s *Set) Available() bool {
 	return false
 }
 
-// unavailable is the error while keys cannot be fetched. s.mu is held.
+// unavailable returns the error for tokens while keys cannot be fetched. s.mu is held.
 func (s *Set) unavailable() error {
 	switch {
 	case s.closed:
@@ -121,9 +121,9 @@ func (s *Set) unavailable() error {
 	return fmt.Errorf("%w: %w", token.ErrKeysUnavailable, s.failure)
 }
 
-// now tells the time by the wall clock: the other one stands still while the machine is
-// suspended. When the clock was set back, what is there counts as fetched now, or all
-// would wait until it is as late again. s.mu is held.
+// now returns the wall clock time, because the monotonic clock stands still while the
+// machine is suspended. If the clock was set back, the present keys count as fetched
+// now; otherwise fetches would wait until the clock reaches the old time. s.mu is held.
 func (s *Set) now() time.Time {
 	now := s.opts.Now().Round(0)
 	if back := s.began.Sub(now); back > 0 {
@@ -136,15 +136,15 @@ func (s *Set) now() time.Time {
 	return now
 }
 
-// expire gives up keys that are too old. s.mu is held.
+// expire drops keys that are too old. s.mu is held.
 func (s *Set) expire(now time.Time) {
 	if s.keys != nil && !now.Before(s.goodTo) {
 		s.keys = nil
 	}
 }
 
-// Refresh fetches the keys now, or after the fetch under way, and returns its error: a
-// program can see at its start whether the issuer can be reached.
+// Refresh fetches the keys now, or after the fetch under way, and returns the error of
+// that fetch. A program can call it at start to check that the issuer can be reached.
 func (s *Set) Refresh(ctx context.Context) error {
 	s.mu.Lock()
 	if s.closed {
@@ -167,15 +167,15 @@ func (s *Set) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// disconnect ends the connections of our own that are kept or are being made.
+// disconnect closes idle connections, unless they belong to Options.Client.
 func (s *Set) disconnect() {
 	if s.own != nil {
 		s.own.CloseIdleConnections()
 	}
 }
 
-// Close ends the fetch under way and waits for it. Keys that were fetched are used on
-// for as long as they are good. It may be called more than once.
+// Close cancels the fetch under way and waits for it. Fetched keys stay in use until they
+// expire. Close may be called more than once.
 func (s *Set) Close() error {
 	s.mu.Lock()
 	if !s.closed {
@@ -184,7 +184,7 @@ func (s *Set) Close() error {
 			s.timer.Stop()
 		}
 		if s.current == nil {
-			close(s.next.done) // for those who wait for what will not come
+			close(s.next.done) // no fetch will close it
 		}
 	}
 	s.mu.Unlock()

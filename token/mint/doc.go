@@ -7,12 +7,12 @@
 //	}, mint.Header{})
 //	verifier, err := token.NewVerifier(key.Key(), token.Options{})
 //
-// It is fit for production, and it is only the signature. The login handler that
-// calls Sign decides who gets a token, for how long (minutes, and a fresh one at each
-// reconnection), and with which claims: a stable sub, and where several servers share
-// the key, iss and aud. With a shared secret, every server that verifies can also sign;
-// with a key pair (PEM, and PublicPEM for the verifiers) it cannot. A refresh token, a
-// logout and a list of the users are the login's own matter, or an identity provider's.
+// The package is fit for production. It only signs: the login handler that
+// calls Sign decides which user gets a token, for how long (minutes, and a fresh one at each
+// reconnection), and with which claims: a stable sub, and iss and aud if several servers
+// share the key. With a shared secret, every server that verifies tokens can also sign them;
+// with a key pair (PEM, and PublicPEM for the verifiers) it cannot. Refresh tokens, logout
+// and user accounts are left to the login or to an identity provider.
 //
 // # Concurrency
 //
@@ -20,7 +20,7 @@
 //
 // # Limits
 //
-// Only what package token verifies can be made: no encryption, no unsigned tokens.
-// Hostile tokens are in token/tokentest; others have to be made by hand, and
-// SigningKey.Signature signs them.
+// Sign makes only tokens that package token can verify: no encryption, no unsigned
+// tokens. Hostile tokens for tests are in token/tokentest. SigningKey.Signature signs
+// tokens that are put together by hand.
 package mint

@@ -20,7 +20,7 @@ import (
 	"socketiojwt/token/internal/privatekey"
 )
 
-// SigningKey signs tokens by one algorithm. It prints no secret. The zero
+// A SigningKey signs tokens with one algorithm. Printing it shows no secret. The zero
 // SigningKey signs nothing. It is immutable and safe for concurrent use.
 type SigningKey struct{ k *signingKey }
 
@@ -34,15 +34,15 @@ type signingKey struct {
 	short  bool // a short secret is allowed
 }
 
-// Secret returns the signing key of a shared secret for an HMAC algorithm. A secret
+// Secret returns a signing key for a shared secret and an HMAC algorithm. A secret
 // shorter than the hash of the algorithm is an error, as it is for token.Secret.
 func Secret(secret string, alg token.Algorithm) (SigningKey, error) {
 	return newSigningKey(alg, []byte(secret), token.Secret(secret, alg))
 }
 
-// InsecureShortSecret is Secret for a secret that may be shorter than its hash, for
+// InsecureShortSecret is like Secret, but the secret may be shorter than the hash, for
 // servers that must still accept it: see token.Options.InsecureShortSecret. Anyone
-// who has one token can search for a short secret offline. An empty secret is an error.
+// with one token can search for a short secret offline. An empty secret is an error.
 func InsecureShortSecret(secret string, alg token.Algorithm) (SigningKey, error) {
 	k := signingKeyOf(alg, []byte(secret), token.Secret(secret, alg))
 	k.k.short = true
@@ -52,7 +52,7 @@ func InsecureShortSecret(secret string, alg token.Algorithm) (SigningKey, error)
 	return k, nil
 }
 
-// PEM returns the signing key in a PEM text: PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA
+// PEM returns a signing key for the private key in a PEM text: PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA
 // PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). As for token.PEM, the text may have \n in
 // place of its line breaks or be on one line, and an RSA key with the OID of RSASSA-PSS is
 // for PS algorithms only.
@@ -117,7 +117,8 @@ func newSigningKey(alg token.Algorithm, private any, verify token.Key) (SigningK
 	return k, nil
 }
 
-// usable returns why the key cannot sign; a Verifier judges it, so that both ends agree.
+// usable returns an error if the key cannot sign. It asks a Verifier, so that signing and
+// verifying accept the same keys.
 func (k *signingKey) usable() error {
 	var err error
 	switch {
@@ -159,7 +160,7 @@ func (k SigningKey) WithID(id string) SigningKey {
 	return SigningKey{&named}
 }
 
-// Key returns what verifies the tokens: the same secret, or the public key.
+// Key returns the key that verifies the tokens: the same secret, or the public key.
 func (k SigningKey) Key() token.Key {
 	if k.k == nil {
 		return token.Key{}
@@ -167,11 +168,11 @@ func (k SigningKey) Key() token.Key {
 	return k.k.verify
 }
 
-// PublicPEM returns the public key as "PUBLIC KEY", to hand to other verifiers. It
-// is an error for a shared secret.
+// PublicPEM returns the public key as a PEM block "PUBLIC KEY", for other verifiers. It
+// fails for a shared secret.
 func (k SigningKey) PublicPEM() ([]byte, error) {
 	if k.k == nil || k.k.public == nil {
-		return nil, errors.New("mint: a shared secret has no public key, nor has the zero SigningKey")
+		return nil, errors.New("mint: shared secrets and the zero SigningKey have no public key")
 	}
 	der, err := x509.MarshalPKIXPublicKey(k.k.public)
 	if err != nil {
@@ -180,12 +181,12 @@ func (k SigningKey) PublicPEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
 }
 
-// Header says what goes into the header besides alg and the key's ID.
+// Header has the header parameters besides alg and kid.
 type Header struct {
-	// Type is typ. Zero means JWT.
+	// Type is the parameter typ. Empty means JWT.
 	Type string
-	// Extra are further parameters, which replace those of the same name. Zero
-	// means none. With alg in it the token is a lie, and no Verifier takes it.
+	// Extra has further parameters, which replace those of the same name. No Verifier
+	// accepts a token whose alg was replaced.
 	Extra map[string]any
 }
 
@@ -214,7 +215,7 @@ func Sign(key SigningKey, claims any, header Header) (string, error) {
 		return "", fmt.Errorf("mint: claims: %w", err)
 	}
 	if payload[0] != '{' {
-		return "", errors.New("mint: the claims are no JSON object")
+		return "", errors.New("mint: the claims are not a JSON object")
 	}
 	input := base64.RawURLEncoding.EncodeToString(protected) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	signature, err := key.Signature(input)
@@ -224,9 +225,9 @@ func Sign(key SigningKey, claims any, header Header) (string, error) {
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// Signature returns the signature of a signing input (RFC 7515, section 5.1) that
-// need not be one: it is signed as it stands, so that tests can make what Sign does
-// not. It fails for the zero SigningKey.
+// Signature returns the signature of a signing input (RFC 7515, section 5.1). It signs any
+// input unchanged, so that tests can make tokens that Sign would not make. It fails for
+// the zero SigningKey.
 func (k SigningKey) Signature(input string) ([]byte, error) {
 	if k.k == nil {
 		return nil, errZeroKey
@@ -241,11 +242,11 @@ func (k SigningKey) Signature(input string) ([]byte, error) {
 // String describes the key without its secret.
 func (k SigningKey) String() string { return fmt.Sprintf("mint.SigningKey(%v)", k.Key()) }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (k SigningKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
-// MarshalText returns what String does, so that no encoder writes the secret.
+// MarshalText returns the result of String, so that no encoder writes the secret.
 func (k SigningKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// LogValue returns what String does, for slog.
+// LogValue returns the result of String, for slog.
 func (k SigningKey) LogValue() slog.Value { return slog.StringValue(k.String()) }

@@ -10,9 +10,9 @@ import (
 
 var oidPSS = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 
-// parsePKCS8 returns the private key in a PKCS #8 text and its SubjectPublicKeyInfo. Of a
-// key with the OID of RSASSA-PSS (RFC 4055, section 3.1), which crypto/x509 does not
-// read, that has the same parameters, so that package token holds the key to them.
+// parsePKCS8 returns the private key in a PKCS #8 text and its SubjectPublicKeyInfo. It also
+// accepts keys with the OID of RSASSA-PSS (RFC 4055, section 3.1), which crypto/x509 does
+// not parse. Their SubjectPublicKeyInfo keeps the parameters, which package token enforces.
 func parsePKCS8(der []byte) (private crypto.Signer, spki []byte, err error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	if err == nil {

@@ -2,9 +2,9 @@ package profile
 
 import "socketiojwt/token"
 
-// AccessToken returns the rules for access tokens as RFC 9068 has them, section 4: typ
-// is at+jwt, and sub, client_id, iat and jti are there. An ID token is refused for its
-// typ.
+// AccessToken returns the rules for access tokens of RFC 9068, section 4: typ
+// is at+jwt, and sub, client_id, iat and jti are present. An ID token is refused because of
+// its typ.
 func AccessToken(issuer, audience string) token.Options {
 	rules := rulesOf(issuer, audience)
 	rules.Type = "at+jwt"
@@ -13,15 +13,16 @@ func AccessToken(issuer, audience string) token.Options {
 }
 
 // IDToken returns the rules for ID tokens of a client (OpenID Connect Core 1.0, sections
-// 2 and 3.1.3.7): aud is or has the client ID, sub and iat are there, and typ is JWT or
-// missing, so that an access token of RFC 9068 is refused. So is a logout token, whatever
-// its typ, for its events (OpenID Connect Back-Channel Logout 1.0, section 2.4). Where
-// access tokens have no typ of their own and the client ID in aud, nothing in the standard
-// tells them apart: then name a claim that they have, in Absent, or have not, in Claims.
+// 2 and 3.1.3.7): aud is or contains the client ID, sub and iat are present, and typ is JWT
+// or missing, so an access token of RFC 9068 is refused. A logout token is refused because
+// of its events, whatever its typ (OpenID Connect Back-Channel Logout 1.0, section 2.4). If
+// the issuer's access tokens have no own typ and have the client ID in aud, the standard
+// does not tell them apart. Then name a claim in Absent that only access tokens have, or
+// one in Claims that only ID tokens have.
 //
-// Set Nonce if the login had one. azp, the client that asked for the token, is not
-// compared: with Google's, an app asks for a token that is for its server, so the two
-// differ in good tokens. Nor is it wrong that aud has others besides.
+// Set Nonce if the login had one. azp, the client that requested the token, is not
+// compared: with Google, an app requests a token for its server, so azp and aud
+// differ in valid tokens. aud may contain other audiences too.
 func IDToken(issuer, clientID string) token.Options {
 	rules := rulesOf(issuer, clientID)
 	rules.Type = "JWT"
@@ -32,11 +33,11 @@ func IDToken(issuer, clientID string) token.Options {
 
 // Auth0 returns the rules for access tokens of an API of Auth0, in either of its
 // formats: its own, and that of RFC 9068. The issuer ends in a slash. The audience is
-// the API's identifier; aud has Auth0's own userinfo endpoint besides if the client
-// asked for openid.
+// the API's identifier; aud also contains Auth0's userinfo endpoint if the client
+// requested openid.
 //
-// Its own format has no mark of its kind. What refuses an ID token is its aud, the
-// client ID, which therefore is no audience to give here; IDToken is for that.
+// Auth0's own format does not name the kind of token. Only aud, which is the client ID,
+// excludes ID tokens, so the audience must not be a client ID; use IDToken for those.
 func Auth0(issuer, audience string) token.Options {
 	rules := rulesOf(issuer, audience)
 	rules.Required = []string{"sub"}
@@ -44,13 +45,12 @@ func Auth0(issuer, audience string) token.Options {
 }
 
 // Keycloak returns the rules for access tokens of a realm of Keycloak, by their claim
-// typ, which is Bearer; that of ID, refresh, offline and logout tokens is another. The
-// typ of the header may be JWT or, by a setting of the client, at+jwt. aud has the
+// typ, which is Bearer; ID, refresh, offline and logout tokens have another value. The
+// header's typ may be JWT or, by a setting of the client, at+jwt. aud contains the
 // audience only if a mapper of a client scope puts it there.
 //
-// Refused are tokens with typ DPoP, which are bound to a key of the client, since nobody
-// asks for the proof; and lightweight access tokens, as long as they have no sub and no
-// aud.
+// Tokens with typ DPoP are refused: they are bound to a key of the client, and the gate
+// does not ask for the proof. So are lightweight access tokens without sub and aud.
 func Keycloak(issuer, audience string) token.Options {
 	rules := rulesOf(issuer, audience)
 	rules.Claims = map[string]string{"typ": "Bearer"}
@@ -59,8 +59,8 @@ func Keycloak(issuer, audience string) token.Options {
 }
 
 // CognitoAccessToken returns the rules for access tokens of an app client of an Amazon
-// Cognito user pool: token_use is access, and the client is in client_id. There is no
-// aud but in tokens that are bound to a resource, where it is not looked at.
+// Cognito user pool: token_use is access, and the client is in client_id. Only tokens
+// that are bound to a resource have aud, which is not checked.
 func CognitoAccessToken(issuer, clientID string) token.Options {
 	rules := rulesOf(issuer, clientID)
 	rules.AudienceClaim = "client_id"
@@ -80,19 +80,19 @@ func CognitoIDToken(issuer, clientID string) token.Options {
 
 // Firebase returns the rules for ID tokens of Firebase Authentication, for a project by
 // its ID: those of IDToken, from the issuer https://securetoken.google.com/ and the
-// project, with auth_time. Session cookies have another issuer, and other keys; tokens of
-// the emulator are not signed. Both are refused, and so are custom tokens, which are for
-// logging in.
+// project, with auth_time. Session cookies have another issuer and other keys, tokens of
+// the emulator are not signed, and custom tokens are only for logging in: all three are
+// refused.
 //
-// Google signs these with RS256: jwks.Options.Algorithms can say so.
+// Google signs these tokens with RS256; jwks.Options.Algorithms can restrict the set to it.
 func Firebase(project string) token.Options {
 	rules := IDToken("https://securetoken.google.com/"+project, project)
 	rules.Required = append(rules.Required, "auth_time")
 	return rules
 }
 
-// rulesOf returns what all profiles begin with: an issuer, an audience, and that the
-// token is a bearer's, not bound to a key by cnf (RFC 7800, section 3.1).
+// rulesOf returns the rules that all profiles share: an issuer, an audience, and no cnf,
+// which would bind the token to a key (RFC 7800, section 3.1).
 func rulesOf(issuer, audience string) token.Options {
 	return token.Options{Issuers: []string{issuer}, Audiences: []string{audience}, Absent: []string{"cnf"}}
 }
