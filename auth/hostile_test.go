@@ -13,7 +13,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
-	"socketiojwt/token/tokentest"
+	"socketiojwt/token/tokentest/hostile"
 )
 
 // The gate refuses every hostile token from every source of a socket and of a request,
@@ -93,9 +93,9 @@ func TestGateRefusesHostileTokens(t *testing.T) {
 			if refuse(good) {
 				t.Fatal("the good token is refused")
 			}
-			for _, hostile := range tokentest.Hostile(t, key, claims, mint.Header{}) {
-				if !hostile.Framed && !refuse(hostile.Compact) {
-					t.Errorf("admitted: %s", hostile.Name)
+			for _, h := range hostile.Tokens(t, key, claims, mint.Header{}) {
+				if !h.Framed && !refuse(h.Compact) {
+					t.Errorf("admitted: %s", h.Name)
 				}
 			}
 		})

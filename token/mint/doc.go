@@ -21,6 +21,6 @@
 // # Limits
 //
 // Sign makes only tokens that package token can verify: no encryption, no unsigned
-// tokens. Hostile tokens for tests are in token/tokentest. SigningKey.Signature signs
+// tokens. Hostile tokens for tests are in token/tokentest/hostile. SigningKey.Signature signs
 // tokens that are put together by hand.
 package mint

@@ -1,6 +1,7 @@
 package tokentest
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"socketiojwt/internal/memnet"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
+	"socketiojwt/token/tokentest/internal/testkey"
 )
 
 // Options say what an Issuer is like.
@@ -56,8 +58,8 @@ type Issuer struct {
 }
 
 type issuerKey struct {
-	pair
-	signing    mint.SigningKey // that of the pair, with its key ID
+	pair       testkey.Pair
+	signing    mint.SigningKey // of the pair, with its key ID
 	parameters map[string]any  // of the JWK
 	published  bool
 }
@@ -193,16 +195,16 @@ func (i *Issuer) Rotate() (kid string) {
 }
 
 func newIssuerKey(alg token.Algorithm, kid string) (*issuerKey, error) {
-	p, err := newPair(alg)
+	p, err := testkey.New(alg)
 	if err != nil {
 		return nil, err
 	}
-	parameters, err := jwk(p.signer.Public())
+	parameters, err := testkey.JWK(p.Signer.Public())
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(parameters, map[string]any{"kid": kid, "alg": alg, "use": "sig"})
-	return &issuerKey{pair: p, signing: p.bare.WithID(kid), parameters: parameters}, nil
+	return &issuerKey{pair: p, signing: p.Signing.WithID(kid), parameters: parameters}, nil
 }
 
 // Retire takes the key out of the JWK Set. If it signs it goes on doing so.
@@ -308,3 +310,5 @@ func (i *Issuer) String() string { return fmt.Sprintf("tokentest.Issuer(%s)", i.
 
 // Format writes what String returns, whatever the verb.
 func (i *Issuer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, i.String()) }
+
+func encode(decoded []byte) string { return base64.RawURLEncoding.EncodeToString(decoded) }

@@ -7,6 +7,7 @@ import (
 
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
+	"socketiojwt/token/tokentest/internal/testkey"
 )
 
 // OddKey is a kind of key that a JWK Set may hold and that needs care. SignBy signs
@@ -65,7 +66,7 @@ func (i *Issuer) oddKey(kind OddKey) (*issuerKey, error) {
 		made.parameters = map[string]any{"kty": "oct", "kid": kid, "alg": token.HS256, "use": "sig", "k": encode([]byte(secret))}
 	case PrivateKey:
 		var both map[string]any
-		both, err = jwk(made.signer)
+		both, err = testkey.JWK(made.pair.Signer)
 		made.parameters["d"] = both["d"]
 	case EncryptionKey:
 		made.parameters["use"] = "enc"
@@ -75,14 +76,14 @@ func (i *Issuer) oddKey(kind OddKey) (*issuerKey, error) {
 		delete(made.parameters, "alg")
 	case NoID:
 		delete(made.parameters, "kid")
-		made.signing = made.bare
+		made.signing = made.pair.Signing
 	case SameID:
 		// Which one that is, is known when the set is written.
 	case ForeignCertificate:
-		var other pair
+		var other testkey.Pair
 		var certificate []byte
-		if other, err = newPair(i.opts.Algorithm); err == nil {
-			certificate, err = other.certificate()
+		if other, err = testkey.New(i.opts.Algorithm); err == nil {
+			certificate, err = other.Certificate()
 		}
 		made.parameters["x5c"] = []string{base64.StdEncoding.EncodeToString(certificate)}
 	default:

@@ -1,4 +1,4 @@
-package tokentest
+package hostile
 
 import (
 	"crypto/ecdsa"
@@ -18,6 +18,7 @@ import (
 	"unicode"
 
 	"socketiojwt/token"
+	"socketiojwt/token/tokentest/internal/testkey"
 )
 
 // The attacks that depend on the key, and on the names in the claims.
@@ -29,7 +30,7 @@ var allAlgorithms = []token.Algorithm{
 
 var hashes = map[token.Algorithm]func() hash.Hash{token.HS256: sha256.New, token.HS384: sha512.New384, token.HS512: sha512.New}
 
-// bySecret signs with a shared secret, however short that is.
+// bySecret signs with a shared secret of any length.
 func bySecret(alg token.Algorithm, secret []byte) signer {
 	return func(_ *victim, input string) ([]byte, error) {
 		mac := hmac.New(hashes[alg], secret)
@@ -38,8 +39,8 @@ func bySecret(alg token.Algorithm, secret []byte) signer {
 	}
 }
 
-// algorithmAttacks name algorithms that the key is not for (section 3.1), and sign as
-// these do where that takes no more than strangers know.
+// algorithmAttacks name algorithms that the key is not for (section 3.1), and sign with
+// them if an attacker knows enough to do so.
 func (v *victim) algorithmAttacks() (attacks []attack) {
 	name := string(v.alg)
 	for _, alg := range []string{
@@ -60,7 +61,7 @@ func (v *victim) algorithmAttacks() (attacks []attack) {
 		}
 		return attacks
 	}
-	// Everyone may have the public key: it must never be taken for a secret.
+	// Anyone may have the public key, so it must never be accepted as a secret.
 	for what, secret := range v.publicTexts() {
 		secrets["the public key as "+what] = secret
 	}
@@ -75,7 +76,7 @@ func (v *victim) algorithmAttacks() (attacks []attack) {
 	return attacks
 }
 
-// publicTexts returns the forms that a public key is handed around in.
+// publicTexts returns the usual encodings of the public key.
 func (v *victim) publicTexts() map[string][]byte {
 	block, _ := pem.Decode(v.publicPEM)
 	texts := map[string][]byte{
@@ -85,7 +86,7 @@ func (v *victim) publicTexts() map[string][]byte {
 		"DER":                      block.Bytes,
 		"base64":                   []byte(base64.StdEncoding.EncodeToString(block.Bytes)),
 	}
-	if parameters, err := jwk(v.public); err == nil {
+	if parameters, err := testkey.JWK(v.public); err == nil {
 		texts["JWK"] = []byte(quote(parameters))
 	}
 	if public, ok := v.public.(*rsa.PublicKey); ok {
@@ -96,10 +97,10 @@ func (v *victim) publicTexts() map[string][]byte {
 	return texts
 }
 
-// keyAttacks bring a key along, or say where one is to be had (section 3.10).
+// keyAttacks contain a key, or say where to fetch one (section 3.10).
 func (v *victim) keyAttacks() (attacks []attack) {
 	s := v.stranger
-	// Port 1 of this host: who follows finds nothing, and nobody is asked.
+	// Port 1 of this host: a verifier that follows the URL finds nothing, and no other host is asked.
 	for name, value := range map[string]any{
 		"jwk": s.jwk, "jku": "http://127.0.0.1:1/jwks.json", "x5u": "http://127.0.0.1:1/chain.pem", "x5t": encode(make([]byte, 20)),
 		"x5c": []string{base64.StdEncoding.EncodeToString(s.certificate)},
@@ -108,7 +109,7 @@ func (v *victim) keyAttacks() (attacks []attack) {
 	}
 	slices.SortFunc(attacks, func(a, b attack) int { return strings.Compare(a.name, b.name) })
 
-	// A key without an ID ignores what a token says, and one with an ID is not asked.
+	// A key without an ID ignores the token's; a key with an ID is not found.
 	refused := token.ErrSignature
 	if v.key.Key().ID() != "" {
 		refused = token.ErrKeyNotFound
@@ -121,15 +122,14 @@ func (v *victim) keyAttacks() (attacks []attack) {
 	} {
 		sign := signer(byStranger)
 		if v.secret() {
-			sign = bySecret(v.alg, nil) // what is in /dev/null
+			sign = bySecret(v.alg, nil) // the content of /dev/null
 		}
 		attacks = append(attacks, attack{name: "kid " + quote(kid[:min(len(kid), 32)]), header: set("kid", quote(kid)), sign: sign, want: refused})
 	}
 	return attacks
 }
 
-// nameAttacks spell the issuer and the audience almost as they are (sections 3.8 and
-// 3.9).
+// nameAttacks misspell the issuer and the audience slightly (sections 3.8 and 3.9).
 func (v *victim) nameAttacks() (attacks []attack) {
 	var issuer string
 	if json.Unmarshal(v.values["iss"], &issuer) == nil && issuer != "" {
@@ -140,7 +140,7 @@ func (v *victim) nameAttacks() (attacks []attack) {
 			attack{name: "iss a list", claims: set("iss", quote([]string{issuer})), want: token.ErrClaim},
 			attack{name: "iss twice", claims: also(`"iss":` + quote(issuer)), want: token.ErrMalformed},
 			attack{name: "ISS for iss", claims: both(without("iss"), also(`"ISS":`+quote(issuer))), want: token.ErrIssuer},
-			// U+017F, which is S in the eyes of who folds case.
+			// U+017F, which case folding turns into S.
 			attack{name: "iſſ for iss", claims: both(without("iss"), also(`"iſſ":`+quote(issuer))), want: token.ErrIssuer},
 			attack{name: "iss of a stranger, iſs as it should be",
 				claims: both(set("iss", `"https://attacker.example"`), also(`"iſs":`+quote(issuer))), want: token.ErrIssuer},
@@ -167,7 +167,7 @@ func (v *victim) nameAttacks() (attacks []attack) {
 	return attacks
 }
 
-// audience returns the first audience of the good token, empty if there is none.
+// audience returns the first audience of the valid token, or "".
 func (v *victim) audience() string {
 	var one string
 	if json.Unmarshal(v.values["aud"], &one) == nil {
@@ -180,7 +180,7 @@ func (v *victim) audience() string {
 	return ""
 }
 
-// almost returns names that could be taken for name by who does not compare exactly.
+// almost returns names that a comparison which is not exact could take for name.
 func almost(name string) map[string]string {
 	names := map[string]string{
 		"and more": name + ".attacker.example", "and a slash": name + "/", "without its end": name[:len(name)-1], "after more": "x" + name,
@@ -209,8 +209,8 @@ func encodeHex(b byte) string {
 	return string([]byte{digits[b>>4], digits[b&15]})
 }
 
-// curveAttacks are signatures that ECDSA never makes ("psychic" ones, which hold for
-// every text where r and s are not looked at), and its signatures in other clothes.
+// curveAttacks are signatures that ECDSA never makes ("psychic" ones, valid for every text
+// if r and s are not checked), and right signatures in other encodings.
 func (v *victim) curveAttacks() (attacks []attack) {
 	public, ok := v.public.(*ecdsa.PublicKey)
 	if !ok {

@@ -1,4 +1,11 @@
-package tokentest
+// Package hostile has a corpus of tokens that a verifier must refuse, for its tests.
+//
+//	for _, h := range hostile.Tokens(t, key, claims, mint.Header{}) {
+//		if _, err := verifier.Verify(ctx, h.Compact); !errors.Is(err, h.Want) {
+//			t.Errorf("%s: got %v, want %v", h.Name, err, h.Want)
+//		}
+//	}
+package hostile
 
 import (
 	"crypto"
@@ -13,46 +20,47 @@ import (
 
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
+	"socketiojwt/token/tokentest/internal/testkey"
 )
 
-// HostileToken is a token that has to be refused.
-type HostileToken struct {
-	Name    string // what is wrong with it, as the name of a subtest
+// A Token is a token that must be refused.
+type Token struct {
+	Name    string // what is wrong with it; fit for the name of a subtest
 	Compact string
-	Want    error // the sentinel of package token that the refusal matches
+	Want    error // the error of package token that the refusal matches
 
-	// Framed says that Compact is the good token with a scheme, quotes or white space
+	// Framed is true if Compact is the valid token with a scheme, quotes or white space
 	// around it. A verifier must refuse it. A server that reads tokens from requests may
 	// remove these, so a test that sends the tokens to a server skips it.
 	Framed bool
 }
 
-// String returns the name.
-func (h HostileToken) String() string { return h.Name }
+// String returns the name, so that printing a Token does not write it to a log.
+func (h Token) String() string { return h.Name }
 
-// Format writes the name, whatever the verb.
-func (h HostileToken) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.Name) }
+// Format writes the name for every verb.
+func (h Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.Name) }
 
-// Hostile returns tokens that a token.Verifier must refuse, made from one that it
-// accepts: that of mint.Sign(key, claims, header). Make sure of that first, since a
-// verifier that accepts nothing refuses all of them too.
+// Tokens returns tokens that a token.Verifier must refuse. They are made from a token that
+// it accepts: the result of mint.Sign(key, claims, header). Check first that the verifier
+// accepts that one, because a verifier that accepts nothing passes the test too.
 //
-// The verifier is one for this key and its algorithm alone. Where it may have others,
-// or an AudiencePattern, or a KeyFunc of its own, it has to refuse what is not meant to
-// be let in by these, but may give another error. It is taken to check those of exp,
-// iss and aud that are among the claims, to have a MaxSize below 1 MiB, and no
+// The verifier should have only this key, for its algorithm. With other keys, an
+// AudiencePattern or a KeyFunc, it must still refuse the tokens that these do not allow,
+// but its errors may differ. Tokens assumes that the verifier checks those of exp, iss and
+// aud that are among the claims, that its MaxSize is below 1 MiB, and that it has no
 // NumericSubject.
 //
-// Most are signed with the key, so that only what is wrong with them can be the reason;
-// the tokens say nothing of the time but for an exp of 1970 and an nbf of 9999, and are
-// hostile whenever they are looked at. A key that cannot sign fails the test.
-func Hostile(t testing.TB, key mint.SigningKey, claims map[string]any, header mint.Header) []HostileToken {
+// Most tokens are signed with the key, so that only their fault can be the reason for the
+// refusal. Their times are an exp of 1970 and an nbf of 9999, so they are hostile
+// at any time. Tokens fails the test if the key cannot sign.
+func Tokens(t testing.TB, key mint.SigningKey, claims map[string]any, header mint.Header) []Token {
 	t.Helper()
 	v, err := newVictim(key, claims, header)
 	if err != nil {
-		t.Fatalf("tokentest: %v", err)
+		t.Fatalf("hostile: %v", err)
 	}
-	var all []HostileToken
+	var all []Token
 	for _, class := range [][]attack{
 		headerAttacks, claimAttacks, timeAttacks(), encodingAttacks, signatureAttacks,
 		v.algorithmAttacks(), v.keyAttacks(), v.nameAttacks(), v.curveAttacks(),
@@ -63,33 +71,33 @@ func Hostile(t testing.TB, key mint.SigningKey, claims map[string]any, header mi
 			}
 			compact, err := v.forge(a)
 			if err != nil {
-				t.Fatalf("tokentest: %s: %v", a.name, err)
+				t.Fatalf("hostile: %s: %v", a.name, err)
 			}
-			all = append(all, HostileToken{Name: a.name, Compact: compact, Want: a.want, Framed: a.framed})
+			all = append(all, Token{Name: a.name, Compact: compact, Want: a.want, Framed: a.framed})
 		}
 	}
 	return all
 }
 
-// attack is a recipe for a hostile token. A nil edit changes nothing.
+// An attack describes how to make a hostile token. A nil edit changes nothing.
 type attack struct {
 	name           string
-	framed         bool   // see HostileToken
-	needs          string // the claim without which there is nothing to attack
-	header, claims edit   // of the JSON
+	framed         bool   // see Token
+	needs          string // skip the attack if the claims lack this one
+	header, claims edit   // of the JSON text
 	input          edit   // of the signing input
-	sign           signer // nil: with the key
-	compact        edit   // of the whole
+	sign           signer // nil means the key
+	compact        edit   // of the whole token
 	want           error
 }
 
-// edit changes a text.
+// An edit changes a text.
 type edit func(text string) string
 
-// signer returns the signature for a signing input.
+// A signer returns the signature for a signing input.
 type signer func(v *victim, input string) ([]byte, error)
 
-// victim is the good token that others are made from, and what strangers know of it.
+// A victim is the valid token that the others are made from, and what an attacker knows.
 type victim struct {
 	key            mint.SigningKey
 	alg            token.Algorithm
@@ -101,7 +109,7 @@ type victim struct {
 	stranger       stranger
 }
 
-// stranger is another signer with a key of the same kind.
+// A stranger is an attacker with a key of the same kind.
 type stranger struct {
 	key         mint.SigningKey
 	jwk         map[string]any
@@ -143,27 +151,27 @@ func newVictim(key mint.SigningKey, claims map[string]any, header mint.Header) (
 
 func newStranger(alg token.Algorithm, secret bool) (s stranger, err error) {
 	if secret {
-		const known = "a secret of 64 bytes that a stranger chose, and that he alone has"
+		const known = "a secret of 64 bytes that an attacker chose, unknown to the issuer"
 		s.jwk = map[string]any{"kty": "oct", "k": encode([]byte(known))}
 		s.key, err = mint.Secret(known, alg)
 		return s, err
 	}
-	p, err := newPair(alg)
+	p, err := testkey.New(alg)
 	if err != nil {
 		return s, err
 	}
-	s.key = p.bare
-	if s.jwk, err = jwk(p.signer.Public()); err != nil {
+	s.key = p.Signing
+	if s.jwk, err = testkey.JWK(p.Signer.Public()); err != nil {
 		return s, err
 	}
-	s.certificate, err = p.certificate()
+	s.certificate, err = p.Certificate()
 	return s, err
 }
 
 // secret reports whether the key is a shared secret.
 func (v *victim) secret() bool { return strings.HasPrefix(string(v.alg), "HS") }
 
-// forge makes the token of the attack.
+// forge makes the token of an attack.
 func (v *victim) forge(a attack) (string, error) {
 	header, claims := v.header, v.claims
 	if a.header != nil {
@@ -194,13 +202,13 @@ func (v *victim) forge(a attack) (string, error) {
 func byKey(v *victim, input string) ([]byte, error)      { return v.key.Signature(input) }
 func byStranger(v *victim, input string) ([]byte, error) { return v.stranger.key.Signature(input) }
 
-// unchanged is the signature of the good token.
+// unchanged returns the signature of the valid token.
 func unchanged(v *victim, _ string) ([]byte, error) { return v.signature, nil }
 
-// nothing is no signature.
+// nothing returns an empty signature.
 func nothing(*victim, string) ([]byte, error) { return nil, nil }
 
-// altered is the right signature, changed.
+// altered returns a signer that changes the right signature.
 func altered(change func(signature []byte) []byte) signer {
 	return func(v *victim, input string) ([]byte, error) {
 		signature, err := v.key.Signature(input)
@@ -211,15 +219,15 @@ func altered(change func(signature []byte) []byte) signer {
 	}
 }
 
-// whole replaces the text.
+// whole returns an edit that replaces the whole text.
 func whole(text string) edit { return func(string) string { return text } }
 
-// around puts something before and after the text.
+// around returns an edit that adds text before and after.
 func around(before, after string) edit {
 	return func(text string) string { return before + text + after }
 }
 
-// also adds members to a JSON object, as they stand.
+// also returns an edit that adds members to a JSON object, unchecked.
 func also(members string) edit {
 	return func(object string) string {
 		inside := strings.TrimSuffix(strings.TrimPrefix(object, "{"), "}")
@@ -230,12 +238,12 @@ func also(members string) edit {
 	}
 }
 
-// without removes a member from a JSON object.
+// without returns an edit that removes a member from a JSON object.
 func without(name string) edit {
 	return func(object string) string {
 		members := make(map[string]json.RawMessage)
 		if json.Unmarshal([]byte(object), &members) != nil {
-			return object // not reached: the object is the good token's
+			return object // unreachable: the object is from the valid token
 		}
 		delete(members, name)
 		text, _ := json.Marshal(members)
@@ -243,16 +251,18 @@ func without(name string) edit {
 	}
 }
 
-// set gives a member of a JSON object another value, JSON or not.
+// set returns an edit that gives a member of a JSON object another value, unchecked.
 func set(name, value string) edit {
 	return func(object string) string { return also(`"` + name + `":` + value)(without(name)(object)) }
 }
 
-// both makes one edit, then the other.
+// both returns an edit that applies one edit and then the other.
 func both(one, other edit) edit { return func(text string) string { return other(one(text)) } }
 
-// quote returns the JSON of a value that has one.
+// quote returns the JSON of a value that can be encoded.
 func quote(value any) string {
 	text, _ := json.Marshal(value)
 	return string(text)
 }
+
+func encode(decoded []byte) string { return base64.RawURLEncoding.EncodeToString(decoded) }

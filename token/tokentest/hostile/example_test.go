@@ -1,4 +1,4 @@
-package tokentest_test
+package hostile_test
 
 import (
 	"context"
@@ -9,12 +9,12 @@ import (
 
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
-	"socketiojwt/token/tokentest"
+	"socketiojwt/token/tokentest/hostile"
 )
 
-// Whether a verifier, with the options that a program gives it, lets in what it should
-// and refuses the rest. In a test, t is the test's own.
-func ExampleHostile() {
+// A test that a verifier, with the options of a program, accepts valid tokens and refuses
+// the others. In a test, use its own t.
+func ExampleTokens() {
 	var t testing.T
 	key, _ := mint.Generate(token.ES256)
 	verifier, err := token.NewVerifier(key.Key(), token.Options{
@@ -28,17 +28,17 @@ func ExampleHostile() {
 	}
 
 	claims := map[string]any{"iss": "https://login.example", "aud": "chat", "exp": time.Now().Add(time.Hour).Unix()}
-	good, _ := mint.Sign(key, claims, mint.Header{})
-	_, err = verifier.Verify(context.Background(), good)
-	fmt.Println("the good token:", err)
+	valid, _ := mint.Sign(key, claims, mint.Header{})
+	_, err = verifier.Verify(context.Background(), valid)
+	fmt.Println("the valid token:", err)
 
-	for _, hostile := range tokentest.Hostile(&t, key, claims, mint.Header{}) {
-		if _, err := verifier.Verify(context.Background(), hostile.Compact); !errors.Is(err, hostile.Want) {
-			fmt.Printf("%s: got %v, want %v\n", hostile.Name, err, hostile.Want)
+	for _, h := range hostile.Tokens(&t, key, claims, mint.Header{}) {
+		if _, err := verifier.Verify(context.Background(), h.Compact); !errors.Is(err, h.Want) {
+			fmt.Printf("%s: got %v, want %v\n", h.Name, err, h.Want)
 		}
 	}
 	// Output:
-	// the good token: <nil>
+	// the valid token: <nil>
 	// Exp for exp: got <nil>, want token: claim missing
 	// exp null: got <nil>, want token: claim missing
 	// exp missing: got <nil>, want token: claim missing

@@ -1,4 +1,4 @@
-package tokentest
+package hostile
 
 import (
 	"strings"
@@ -7,14 +7,14 @@ import (
 	"socketiojwt/token"
 )
 
-// The attacks that are the same for every key, by what they change. Numbers of sections
-// are those of RFC 8725.
+// The attacks that are the same for every key, grouped by what they change. Section
+// numbers are those of RFC 8725.
 
 // deep is JSON nested deeper than a token may be.
 var deep = strings.Repeat("[", 64) + strings.Repeat("]", 64)
 
 var headerAttacks = []attack{
-	// Section 2.1: a token that says it is unsigned, signed or not.
+	// Section 2.1: a token that claims to be unsigned, with or without a signature.
 	{name: "alg none", header: set("alg", `"none"`), sign: nothing, want: token.ErrUnsigned},
 	{name: "alg None", header: set("alg", `"None"`), sign: nothing, want: token.ErrUnsigned},
 	{name: "alg NONE", header: set("alg", `"NONE"`), sign: nothing, want: token.ErrUnsigned},
@@ -57,7 +57,7 @@ var headerAttacks = []attack{
 	{name: "typ with a line break", header: set("typ", `"JWT\r\n"`), want: token.ErrHeader},
 	{name: "typ twice", header: both(set("typ", `"JWT"`), also(`"typ":"JWT"`)), want: token.ErrMalformed},
 
-	// Sections 2.9 and 3.10. Printable IDs are an attack by a stranger: see keyAttacks.
+	// Sections 2.9 and 3.10. Attacks with printable IDs are in keyAttacks.
 	{name: "kid with a NUL", header: set("kid", `"key\u0000"`), want: token.ErrHeader},
 	{name: "kid with a line break", header: set("kid", `"key\nlevel=INFO"`), want: token.ErrHeader},
 	{name: "kid for a terminal", header: set("kid", `"\u001b[31m"`), want: token.ErrHeader},
@@ -93,23 +93,23 @@ var claimAttacks = []attack{
 	{name: "claims a list", claims: around(`[`, `]`), want: token.ErrMalformed},
 	{name: "claims unclosed", claims: func(text string) string { return text[:len(text)-1] }, want: token.ErrMalformed},
 	{name: "claims and more", claims: around(``, `{}`), want: token.ErrMalformed},
-	{name: "claims with a trailing comma", claims: both(also(`"tokentest":1`), also(``)), want: token.ErrMalformed},
-	{name: "claims with a comment", claims: also(`"tokentest":1/**/`), want: token.ErrMalformed},
+	{name: "claims with a trailing comma", claims: both(also(`"hostile":1`), also(``)), want: token.ErrMalformed},
+	{name: "claims with a comment", claims: also(`"hostile":1/**/`), want: token.ErrMalformed},
 	{name: "claims with a byte order mark", claims: around("\uFEFF", ``), want: token.ErrMalformed},
 	{name: "claims in UTF-16", claims: utf16BE, want: token.ErrMalformed},
-	{name: "claims with invalid UTF-8", claims: also(`"tokentest":"` + "\xff" + `"`), want: token.ErrMalformed},
+	{name: "claims with invalid UTF-8", claims: also(`"hostile":"` + "\xff" + `"`), want: token.ErrMalformed},
 	{name: "claims with an overlong name", claims: also(`"` + "\xc0\xaf" + `":1`), want: token.ErrMalformed},
 	{name: "claims with half a character in a name", claims: also(`"\ud800":1`), want: token.ErrMalformed},
-	{name: "claims deep", claims: also(`"tokentest":` + deep), want: token.ErrMalformed},
+	{name: "claims deep", claims: also(`"hostile":` + deep), want: token.ErrMalformed},
 	{name: "claims deep and unclosed", claims: whole(strings.Repeat(`{"x":`, 1000)), want: token.ErrMalformed},
-	{name: "claims huge", claims: also(`"tokentest":"` + strings.Repeat("x", 1<<20) + `"`), want: token.ErrTooLarge},
+	{name: "claims huge", claims: also(`"hostile":"` + strings.Repeat("x", 1<<20) + `"`), want: token.ErrTooLarge},
 	{name: "claims compressed", header: also(`"zip":"DEF"`), claims: whole("\xab\x56\x4a\xad\x28\x50\xb2\x32\xb1\x30\x00\x02\x1d\xa5"), want: token.ErrMalformed},
 	{name: "claims encoded twice", claims: func(text string) string { return encode([]byte(text)) }, want: token.ErrMalformed},
 	{name: "claims another token", header: also(`"cty":"JWT"`), claims: whole("eyJhbGciOiJub25lIn0.e30."), want: token.ErrMalformed},
-	{name: "claims with a member twice", claims: also(`"tokentest":1,"tokentest":1`), want: token.ErrMalformed},
-	{name: "claims with a member twice, inside", claims: also(`"tokentest":[{"y":1,"y":2}]`), want: token.ErrMalformed},
+	{name: "claims with a member twice", claims: also(`"hostile":1,"hostile":1`), want: token.ErrMalformed},
+	{name: "claims with a member twice, inside", claims: also(`"hostile":[{"y":1,"y":2}]`), want: token.ErrMalformed},
 
-	// Two readers of one token: names are exact, and there is one of each.
+	// Parsers that disagree: names must match exactly, and each may occur once.
 	{name: "exp twice", needs: "exp", claims: also(`"exp":253402300799`), want: token.ErrMalformed},
 	{name: "exp twice, escaped", needs: "exp", claims: also(`"\u0065x\u0070":253402300799`), want: token.ErrMalformed},
 	{name: "exp past, EXP to come", needs: "exp", claims: both(set("exp", `1`), also(`"EXP":253402300799`)), want: token.ErrExpired},
@@ -130,21 +130,21 @@ var claimAttacks = []attack{
 
 	{name: "iss missing", needs: "iss", claims: without("iss"), want: token.ErrIssuer},
 	{name: "iss empty", needs: "iss", claims: set("iss", `""`), want: token.ErrIssuer},
-	{name: "iss of somebody else", needs: "iss", claims: set("iss", `"https://attacker.example"`), want: token.ErrIssuer},
+	{name: "iss of another issuer", needs: "iss", claims: set("iss", `"https://attacker.example"`), want: token.ErrIssuer},
 	{name: "iss null", needs: "iss", claims: set("iss", `null`), want: token.ErrIssuer},
 	{name: "iss a number", needs: "iss", claims: set("iss", `1`), want: token.ErrClaim},
 	{name: "aud missing", needs: "aud", claims: without("aud"), want: token.ErrAudience},
 	{name: "aud empty", needs: "aud", claims: set("aud", `""`), want: token.ErrAudience},
 	{name: "aud an empty list", needs: "aud", claims: set("aud", `[]`), want: token.ErrAudience},
-	{name: "aud of somebody else", needs: "aud", claims: set("aud", `"https://attacker.example"`), want: token.ErrAudience},
+	{name: "aud of another server", needs: "aud", claims: set("aud", `"https://attacker.example"`), want: token.ErrAudience},
 	{name: "aud any", needs: "aud", claims: set("aud", `"*"`), want: token.ErrAudience},
 	{name: "aud null", needs: "aud", claims: set("aud", `null`), want: token.ErrAudience},
 	{name: "aud a number", needs: "aud", claims: set("aud", `1`), want: token.ErrClaim},
 	{name: "aud true", needs: "aud", claims: set("aud", `true`), want: token.ErrClaim},
 }
 
-// timeAttacks gives each claim that bounds a token's time what is none. An iat does so
-// with a MaxAge only, which the verifier need not have.
+// timeAttacks gives each claim that bounds a token's life an invalid time. iat is not among
+// them because it counts only with a MaxAge, which the verifier need not have.
 func timeAttacks() (attacks []attack) {
 	for _, name := range []string{"exp", "nbf"} {
 		for _, value := range []string{
@@ -160,8 +160,8 @@ func timeAttacks() (attacks []attack) {
 	return attacks
 }
 
-// A token has one spelling (section 2.6; RFC 7515, section 2). Where the signed parts
-// are spelled otherwise, they are signed as they are spelled.
+// A token has exactly one spelling (section 2.6; RFC 7515, section 2). If an attack changes
+// the spelling of the signed parts, the signature covers the changed spelling.
 var encodingAttacks = []attack{
 	{name: "nothing", compact: whole(``), want: token.ErrMalformed},
 	{name: "one part", compact: func(text string) string { return strings.ReplaceAll(text, ".", "") }, want: token.ErrMalformed},
@@ -190,10 +190,10 @@ var encodingAttacks = []attack{
 	{name: "claims not encoded", header: also(`"b64":false,"crit":["b64"]`),
 		input: func(text string) string { return upToLastDot(text) + `.{}` }, want: token.ErrMalformed},
 	{name: "header padded", header: idle, input: onHeader(pad64), want: token.ErrMalformed},
-	// Of three question marks one ends a group of base64url, and with that it is "_".
+	// One of three question marks is the last byte of a base64url group, which makes a "_".
 	{name: "standard alphabet", header: also(`"x":"???"`),
 		input: func(text string) string { return strings.NewReplacer("_", "/", "-", "+").Replace(text) }, want: token.ErrMalformed},
-	// Bits of the last character that mean nothing, and are set.
+	// Unused bits of the last character are set.
 	{name: "claims with idle bits", claims: idle, input: setIdleBit, want: token.ErrMalformed},
 	{name: "header with idle bits", header: idle, input: onHeader(setIdleBit), want: token.ErrMalformed},
 }
@@ -245,7 +245,7 @@ func utf16BE(text string) string {
 var signatureAttacks = []attack{
 	{name: "signature missing", sign: nothing, want: token.ErrUnsigned},
 	{name: "signature of a stranger", sign: byStranger, want: token.ErrSignature},
-	{name: "signature of other claims", claims: also(`"tokentest":1`), sign: unchanged, want: token.ErrSignature},
+	{name: "signature of other claims", claims: also(`"hostile":1`), sign: unchanged, want: token.ErrSignature},
 	{name: "signature of the claims without a space", claims: around(``, ` `), sign: unchanged, want: token.ErrSignature},
 	{name: "signature of another header", header: also(`"x":1`), sign: unchanged, want: token.ErrSignature},
 	{name: "signature of the claims alone", sign: func(v *victim, input string) ([]byte, error) {

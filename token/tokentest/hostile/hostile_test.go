@@ -1,20 +1,19 @@
-package tokentest_test
+package hostile_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
-	"socketiojwt/token/tokentest"
+	"socketiojwt/token/tokentest/hostile"
 )
 
-// Every hostile token is refused, with its error, for every kind of key and by every
-// kind of verifier; and the good token that they are made from is not.
+// Every hostile token is refused with its error, for every kind of key and by every
+// kind of verifier. The valid token that they are made from is accepted.
 func TestHostileTokensAreRefused(t *testing.T) {
 	opts := token.Options{Issuers: []string{"https://issuer.example"}, Audiences: []string{"chat"}}
 	claims := map[string]any{"iss": "https://issuer.example", "aud": []string{"chat", "shop"}, "sub": "ada", "iat": 1, "exp": time.Now().Add(time.Hour).Unix()}
@@ -27,7 +26,7 @@ func TestHostileTokensAreRefused(t *testing.T) {
 			named := key.WithID("key")
 			attack(t, "one key", key, newVerifier(t, key.Key(), opts), claims, mint.Header{})
 			if alg != token.HS256 && alg != token.ES256 && alg != token.EdDSA {
-				return // the rest takes a quick key
+				return // the cases below need a key that signs fast
 			}
 			attack(t, "one key with an ID", named, newVerifier(t, named.Key(), opts), claims, mint.Header{})
 			attack(t, "a set", named, newVerifier(t, token.NewKeySet(other, named.Key()), opts), claims, mint.Header{})
@@ -46,7 +45,7 @@ func TestHostileTokensAreRefused(t *testing.T) {
 	}
 }
 
-// attack fails for each hostile token that v lets in or refuses for another reason.
+// attack fails for each hostile token that v accepts or refuses with another error.
 func attack(t *testing.T, what string, key mint.SigningKey, v *token.Verifier, claims map[string]any, header mint.Header) {
 	t.Helper()
 	good, err := mint.Sign(key, claims, header)
@@ -54,17 +53,17 @@ func attack(t *testing.T, what string, key mint.SigningKey, v *token.Verifier, c
 		t.Fatal(err)
 	}
 	if _, err := v.Verify(t.Context(), good); err != nil {
-		t.Fatalf("%s: the good token: %v", what, err)
+		t.Fatalf("%s: the valid token: %v", what, err)
 	}
 	names := make(map[string]bool)
-	for _, hostile := range tokentest.Hostile(t, key, claims, header) {
-		if names[hostile.Name] || hostile.Compact == good {
-			t.Errorf("%s: %q is there twice, or the good token", what, hostile.Name)
+	for _, h := range hostile.Tokens(t, key, claims, header) {
+		if names[h.Name] || h.Compact == good {
+			t.Errorf("%s: %q occurs twice, or equals the valid token", what, h.Name)
 		}
-		names[hostile.Name] = true
-		tok, err := v.Verify(t.Context(), hostile.Compact)
-		if tok != nil || !errors.Is(err, hostile.Want) {
-			t.Errorf("%s: %s: got %v and %v, want %v", what, hostile.Name, tok, err, hostile.Want)
+		names[h.Name] = true
+		tok, err := v.Verify(t.Context(), h.Compact)
+		if tok != nil || !errors.Is(err, h.Want) {
+			t.Errorf("%s: %s: got %v and %v, want %v", what, h.Name, tok, err, h.Want)
 		}
 	}
 	if len(names) < 250 {
@@ -72,16 +71,16 @@ func attack(t *testing.T, what string, key mint.SigningKey, v *token.Verifier, c
 	}
 }
 
-// What the good token has not is not attacked: a verifier of a shared secret that asks
-// for no issuer need not refuse others.
-func TestHostileAsksForNoMoreThanTheClaims(t *testing.T) {
+// Claims that the valid token lacks are not attacked: a verifier with a shared secret and
+// without Issuers accepts any issuer.
+func TestOnlyTheGivenClaimsAreAttacked(t *testing.T) {
 	key := generate(t, token.HS256)
 	for name, test := range map[string]struct {
 		opts   token.Options
 		claims map[string]any
 	}{
-		"exp alone": {token.Options{}, map[string]any{"exp": time.Now().Add(time.Hour).Unix()}},
-		"nothing":   {token.Options{InsecureNoExpiry: true}, nil},
+		"exp only": {token.Options{}, map[string]any{"exp": time.Now().Add(time.Hour).Unix()}},
+		"nothing":  {token.Options{InsecureNoExpiry: true}, nil},
 	} {
 		v := newVerifier(t, key.Key(), test.opts)
 		claims := test.claims
@@ -91,28 +90,41 @@ func TestHostileAsksForNoMoreThanTheClaims(t *testing.T) {
 		if _, err := v.Verify(t.Context(), sign(t, key, claims)); err != nil {
 			t.Fatal(name, err)
 		}
-		for _, hostile := range tokentest.Hostile(t, key, claims, mint.Header{}) {
-			if _, err := v.Verify(t.Context(), hostile.Compact); !errors.Is(err, hostile.Want) {
-				t.Errorf("%s: %s: %v, want %v", name, hostile.Name, err, hostile.Want)
+		for _, h := range hostile.Tokens(t, key, claims, mint.Header{}) {
+			if _, err := v.Verify(t.Context(), h.Compact); !errors.Is(err, h.Want) {
+				t.Errorf("%s: %s: %v, want %v", name, h.Name, err, h.Want)
 			}
 		}
 	}
 }
 
-// The name is what is printed, by every verb: a token has no place in a log, least of
-// all one that is there to disturb it.
+// Every verb prints the name, because no token may reach a log, and these might also
+// corrupt it.
 func TestHostileTokensPrintTheirNames(t *testing.T) {
-	hostile := tokentest.Hostile(t, generate(t, token.HS256), map[string]any{}, mint.Header{})[0]
+	h := hostile.Tokens(t, generate(t, token.HS256), map[string]any{}, mint.Header{})[0]
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		if got := fmt.Sprintf(verb, hostile); got != hostile.Name {
+		if got := fmt.Sprintf(verb, h); got != h.Name {
 			t.Errorf("%s: %s", verb, got)
 		}
 	}
-	issuer := tokentest.NewIssuer(t, tokentest.Options{})
-	if got := fmt.Sprintf("%v %+v %#v", issuer, issuer, issuer); strings.Contains(got, "{") {
-		t.Errorf("the issuer prints %s", got)
-	}
 }
+
+// A key that cannot sign fails the test that uses it.
+func TestUnusableKeyFailsTheTest(t *testing.T) {
+	f := &failed{TB: t}
+	defer func() {
+		if r := recover(); r != any(f) {
+			t.Errorf("recovered %v, want a failed test", r)
+		}
+	}()
+	hostile.Tokens(f, mint.SigningKey{}, nil, mint.Header{})
+}
+
+// A failed test does not end this one.
+type failed struct{ testing.TB }
+
+func (f *failed) Helper()               {}
+func (f *failed) Fatalf(string, ...any) { panic(f) }
 
 func generate(t *testing.T, alg token.Algorithm) mint.SigningKey {
 	t.Helper()
