@@ -21,27 +21,27 @@ import (
 	"socketiojwt/token/tokentest/internal/testkey"
 )
 
-// Options say what an Issuer is like.
+// Options configure an Issuer. The zero value is ready to use.
 type Options struct {
-	// Algorithm is that of the keys, an algorithm of public keys. Zero means ES256.
+	// Algorithm is the public-key algorithm of the keys. Empty means ES256.
 	Algorithm token.Algorithm
-	// URL is the issuer identifier, under which the documents are found; it may have a
-	// path. Zero means http://localhost, or with Listen the address listened on.
+	// URL is the issuer identifier. The documents are below it; it may have a
+	// path. Empty means http://localhost, or with Listen the address of the listener.
 	URL string
-	// Listen listens on a port of the loopback interface, for programs that cannot be
-	// given a Client; URL does not apply then. Zero means that the Issuer is reached
-	// in memory, by Client, or where ServeHTTP is mounted.
+	// Listen makes the Issuer listen on a port of the loopback interface, for programs that
+	// cannot use Client. URL is ignored then. If false, the Issuer is reached
+	// in memory by Client, or where ServeHTTP is mounted.
 	Listen bool
-	// CacheControl is the header of that name in answers, until SetCacheControl changes
-	// it. Zero means none.
+	// CacheControl is the Cache-Control header of responses, until SetCacheControl changes
+	// it. Empty means none.
 	CacheControl string
-	// Now tells the time of iat and exp. Zero means time.Now.
+	// Now returns the time for iat and exp. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Issuer signs tokens and publishes its keys, as OpenID Connect Discovery 1.0 and
-// RFC 8414 describe. It is made by NewIssuer. Its methods may be called concurrently;
-// what goes wrong in them fails the test.
+// An Issuer signs tokens and publishes its keys as OpenID Connect Discovery 1.0 and
+// RFC 8414 describe. NewIssuer makes one. Its methods may be called concurrently. Their
+// errors fail the test.
 type Issuer struct {
 	t      testing.TB
 	opts   Options
@@ -50,7 +50,7 @@ type Issuer struct {
 	ended  chan struct{}
 
 	mu           sync.Mutex
-	keys         []*issuerKey // of which the last signs
+	keys         []*issuerKey // the last one signs
 	odd          map[OddKey]*issuerKey
 	fault        Fault
 	cacheControl string
@@ -64,13 +64,13 @@ type issuerKey struct {
 	published  bool
 }
 
-// Count is how often something was asked for.
+// A Count is how often a URL was requested.
 type Count struct {
-	Asked       int // requests, whatever became of them
-	NotModified int // those answered 304: the asker had the newest version
+	Asked       int // all requests
+	NotModified int // requests answered with 304, because the client had the newest version
 }
 
-// NewIssuer returns an Issuer with one key, published, that ends with the test.
+// NewIssuer returns an Issuer with one published key. It ends with the test.
 func NewIssuer(t testing.TB, opts Options) *Issuer {
 	t.Helper()
 	if opts.Algorithm == "" {
@@ -90,12 +90,12 @@ func NewIssuer(t testing.TB, opts Options) *Issuer {
 	return i
 }
 
-// serve begins to serve, until the test ends.
+// serve serves until the test ends.
 func (i *Issuer) serve() {
 	i.t.Helper()
 	var listener net.Listener
-	// Without kept connections each request is one connection: nothing idle is left
-	// over, and no request is tried twice, which Requests would count.
+	// Without keep-alive each request has its own connection, so no idle connection
+	// remains, and the client retries no request, which Requests would count twice.
 	transport := &http.Transport{DisableKeepAlives: true}
 	address := i.opts.URL
 	switch {
@@ -109,7 +109,7 @@ func (i *Issuer) serve() {
 		listener, address = tcp, "http://"+tcp.Addr().String()
 	default:
 		memory := memnet.Listen()
-		// What is dialled for https is taken for encrypted already.
+		// In memory, https is not encrypted.
 		listener, transport.DialContext, transport.DialTLSContext = memory, memory.Dial, memory.Dial
 		if address == "" {
 			address = "http://localhost"
@@ -122,7 +122,7 @@ func (i *Issuer) serve() {
 	}
 	i.url = parsed
 	server := &http.Server{Handler: i, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), ReadHeaderTimeout: time.Minute}
-	var conns sync.WaitGroup // Close closes them, and does not wait for what answers on them
+	var conns sync.WaitGroup // Close closes connections but does not wait for their handlers
 	server.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
@@ -147,27 +147,30 @@ func (i *Issuer) serve() {
 // URL returns the issuer identifier, the iss of the tokens.
 func (i *Issuer) URL() string { return i.url.String() }
 
-// OpenIDURL returns where the discovery document is (OpenID Connect Discovery 1.0,
-// section 4): below the identifier.
+// OpenIDURL returns the URL of the discovery document, which is below the identifier
+// (OpenID Connect Discovery 1.0, section 4).
 func (i *Issuer) OpenIDURL() string { return i.below("", "/.well-known/openid-configuration") }
 
-// MetadataURL returns where the metadata of RFC 8414 is, section 3.1: the identifier's
-// path comes last.
+// MetadataURL returns the URL of the metadata of RFC 8414, section 3.1, which ends in the
+// identifier's path.
 func (i *Issuer) MetadataURL() string { return i.below("/.well-known/oauth-authorization-server", "") }
 
-// JWKSURL returns where the JWK Set is.
+// JWKSURL returns the URL of the JWK Set.
 func (i *Issuer) JWKSURL() string { return i.below("", "/jwks.json") }
 
-// below returns an address made of the identifier's, whose last slash does not count.
+// below returns a URL made of the identifier without its last slash: before is inserted
+// before its path, after is appended.
 func (i *Issuer) below(before, after string) string {
 	return i.url.Scheme + "://" + i.url.Host + before + strings.TrimSuffix(i.url.EscapedPath(), "/") + after
 }
 
-// Client returns an http.Client that reaches the Issuer. In memory all addresses lead to
-// it, also those of a redirect or a jwks_uri elsewhere, and Requests tells who followed.
+// Client returns an http.Client that reaches the Issuer. In memory all URLs lead to
+// it, also those of other hosts in a redirect or a jwks_uri; Requests tells whether the
+// client followed them.
 func (i *Issuer) Client() *http.Client { return i.client }
 
-// Key returns the key that signs now, for Hostile or for a verifier that fetches nothing.
+// Key returns the current signing key, for hostile.Tokens or for a verifier that does not
+// fetch keys.
 func (i *Issuer) Key() mint.SigningKey {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -176,9 +179,9 @@ func (i *Issuer) Key() mint.SigningKey {
 
 func (i *Issuer) signingKey() *issuerKey { return i.keys[len(i.keys)-1] }
 
-// Rotate makes a new key, which is published and signs from now on, and returns its
-// key ID. The keys before it stay published. To sign with a key that is not published
-// yet, call Retire with the new ID, and Publish later.
+// Rotate makes a new key, which signs from now on and is published, and returns its
+// key ID. Earlier keys stay published. To sign with a key that is not yet published,
+// call Retire with the new ID, and Publish later.
 func (i *Issuer) Rotate() (kid string) {
 	i.t.Helper()
 	i.mu.Lock()
@@ -207,13 +210,13 @@ func newIssuerKey(alg token.Algorithm, kid string) (*issuerKey, error) {
 	return &issuerKey{pair: p, signing: p.Signing.WithID(kid), parameters: parameters}, nil
 }
 
-// Retire takes the key out of the JWK Set. If it signs it goes on doing so.
+// Retire removes the key from the JWK Set. If it is the signing key it still signs.
 func (i *Issuer) Retire(kid string) {
 	i.t.Helper()
 	i.publish(kid, false)
 }
 
-// Publish puts a key that was taken out back into the JWK Set.
+// Publish puts a retired key back into the JWK Set.
 func (i *Issuer) Publish(kid string) {
 	i.t.Helper()
 	i.publish(kid, true)
@@ -231,14 +234,14 @@ func (i *Issuer) publish(kid string, published bool) {
 	i.keys[n].published = published
 }
 
-// Sign returns a token with the claims, signed with the newest key. Unless the claims
-// have them it adds iss, iat (now) and exp (in an hour); of these, nil leaves one out.
+// Sign returns a token with the claims, signed with the newest key. It adds iss, iat (now)
+// and exp (in an hour) if the claims lack them; a nil value leaves one out.
 func (i *Issuer) Sign(claims map[string]any) string {
 	i.t.Helper()
 	return i.SignWith(mint.Header{}, claims)
 }
 
-// SignWith is Sign with something in the header.
+// SignWith is like Sign, with parameters for the header.
 func (i *Issuer) SignWith(header mint.Header, claims map[string]any) string {
 	i.t.Helper()
 	return i.sign(i.Key(), header, claims)
@@ -262,15 +265,15 @@ func (i *Issuer) sign(key mint.SigningKey, header mint.Header, claims map[string
 	return compact
 }
 
-// SetCacheControl makes value the Cache-Control of answers from now on, none if empty.
+// SetCacheControl sets the Cache-Control header of later responses. Empty means none.
 func (i *Issuer) SetCacheControl(value string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.cacheControl = value
 }
 
-// Requests returns how often an address was asked for, such as JWKSURL; of the empty
-// address, how often any was.
+// Requests returns how often a URL, such as JWKSURL, was requested. For an empty
+// string it returns the sum of all URLs.
 func (i *Issuer) Requests(address string) Count {
 	i.t.Helper()
 	if address != "" && !absolute(address) {
@@ -289,14 +292,14 @@ func (i *Issuer) Requests(address string) Count {
 	return all
 }
 
-// absolute reports whether an address has what a request of a client has. Of one that
-// has not nothing is ever counted, and no fault would show.
+// absolute reports whether a URL is absolute. Other URLs never match a request, so a
+// mistake in a test would go unnoticed.
 func absolute(address string) bool {
 	parsed, err := url.Parse(address)
 	return err == nil && parsed.Scheme != "" && parsed.Host != ""
 }
 
-// place returns the host and the path of an address, which is how requests are told apart.
+// place returns the host and the path of a URL, by which requests are counted.
 func place(address string) string {
 	parsed, err := url.Parse(address)
 	if err != nil {
@@ -308,7 +311,7 @@ func place(address string) string {
 // String describes the Issuer without its keys.
 func (i *Issuer) String() string { return fmt.Sprintf("tokentest.Issuer(%s)", i.URL()) }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the result of String for every verb.
 func (i *Issuer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, i.String()) }
 
 func encode(decoded []byte) string { return base64.RawURLEncoding.EncodeToString(decoded) }

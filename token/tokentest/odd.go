@@ -10,25 +10,25 @@ import (
 	"socketiojwt/token/tokentest/internal/testkey"
 )
 
-// OddKey is a kind of key that a JWK Set may hold and that needs care. SignBy signs
-// with it.
+// An OddKey is a kind of key in a JWK Set that a verifier must treat with care. SignBy
+// signs with it.
 type OddKey string
 
-// The odd keys. Where nothing else is said they are keys of the Issuer's algorithm,
-// each with an ID of its own, and not the Issuer's.
+// The odd keys. Unless the comment says otherwise, each is a key for the Issuer's algorithm
+// with its own ID, different from the Issuer's keys.
 const (
-	SharedSecret       OddKey = "secret"      // an oct key for HS256: whoever can read the set can sign
+	SharedSecret       OddKey = "secret"      // an oct key for HS256: anyone who can read the set can sign
 	PrivateKey         OddKey = "private"     // with its private part
 	EncryptionKey      OddKey = "encryption"  // its use is enc
-	UnknownType        OddKey = "type"        // of a kty that nobody knows
+	UnknownType        OddKey = "type"        // an unknown kty
 	NoAlgorithm        OddKey = "algorithm"   // without alg, which is optional
 	NoID               OddKey = "id"          // without kid, which is optional
 	SameID             OddKey = "same"        // with the kid of the key that signs
 	ForeignCertificate OddKey = "certificate" // with a certificate (x5c) for another key
 )
 
-// SignBy is Sign by an odd key of the Issuer's, published or not: what it returns is
-// good for nobody who may not trust such a key.
+// SignBy is like Sign, but with an odd key of the Issuer, published or not. A verifier that
+// must not trust such a key must refuse the token.
 func (i *Issuer) SignBy(kind OddKey, claims map[string]any) string {
 	i.t.Helper()
 	i.mu.Lock()
@@ -48,7 +48,7 @@ func (i *Issuer) SignBy(kind OddKey, claims map[string]any) string {
 	return i.sign(signing, mint.Header{}, claims)
 }
 
-// oddKey returns the odd key of the kind, which is made on first need.
+// oddKey returns the odd key of a kind. It makes the key on first use.
 func (i *Issuer) oddKey(kind OddKey) (*issuerKey, error) {
 	if made := i.odd[kind]; made != nil {
 		return made, nil
@@ -78,7 +78,7 @@ func (i *Issuer) oddKey(kind OddKey) (*issuerKey, error) {
 		delete(made.parameters, "kid")
 		made.signing = made.pair.Signing
 	case SameID:
-		// Which one that is, is known when the set is written.
+		// keySet sets the ID, because the signing key may change.
 	case ForeignCertificate:
 		var other testkey.Pair
 		var certificate []byte

@@ -11,36 +11,36 @@ import (
 	"socketiojwt/token"
 )
 
-// Fault is what is wrong with an Issuer's answers. The zero Fault is none.
+// A Fault says how the responses of an Issuer are wrong. The zero Fault changes nothing.
 type Fault struct {
-	// Only is the address that the fields down to Size are about. Zero means all.
+	// Only is the URL that the fields down to Size apply to. Empty means all.
 	Only string
-	// Delay is how long each answer takes. Zero means none.
+	// Delay is how long each response takes.
 	Delay time.Duration
-	// Drop closes the connection without an answer. Zero means that it is kept.
+	// Drop closes the connection without a response.
 	Drop bool
-	// Hang keeps the asker waiting until it gives up. Zero means an answer.
+	// Hang sends no response until the client gives up.
 	Hang bool
-	// Redirect sends the asker to this address. Zero means nowhere.
+	// Redirect is the URL that the client is redirected to. Empty means none.
 	Redirect string
-	// Status is the status of all answers, from 200 to 599. Zero means 200, or what fits.
+	// Status is the status of all responses, from 200 to 599. Zero means the usual status.
 	// At most one of Drop, Hang, Redirect and Status can be set.
 	Status int
-	// Body is sent instead of a document. Zero means the document.
+	// Body is sent in place of a document. Empty means the document.
 	Body string
-	// Size is how many spaces come before it, which JSON allows. Zero means none.
+	// Size is how many spaces, which JSON allows, precede the body.
 	Size int64
 
-	// Issuer is the issuer that documents name. Zero means URL.
+	// Issuer is the issuer in the documents. Empty means URL.
 	Issuer string
-	// JWKSURL is the jwks_uri that they name. Zero means that of the Issuer.
+	// JWKSURL is the jwks_uri in the documents. Empty means the Issuer's JWKSURL.
 	JWKSURL string
-	// Keys are further keys in the JWK Set, before the Issuer's own. Zero means none.
+	// Keys are further keys in the JWK Set, listed before the Issuer's own.
 	Keys []OddKey
 }
 
-// Misbehave makes the Issuer answer as f says from now on, in place of the Fault
-// before. The zero Fault makes it well.
+// Misbehave makes the Issuer respond as f says from now on. It replaces the previous
+// Fault; the zero Fault ends it.
 func (i *Issuer) Misbehave(f Fault) {
 	i.t.Helper()
 	instead := 0
@@ -72,8 +72,8 @@ func (i *Issuer) Misbehave(f Fault) {
 	i.fault = f
 }
 
-// ServeHTTP answers for the documents of the Issuer, so that it can be mounted
-// anywhere; Options.URL should be the address where it is.
+// ServeHTTP serves the documents of the Issuer, so it can be mounted
+// anywhere. Options.URL should be the URL of that place.
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	here := r.Host + r.URL.Path
 	i.count(here, Count{Asked: 1})
@@ -85,7 +85,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fault = Fault{}
 	}
 	if !i.wait(r, fault) || fault.Drop {
-		panic(http.ErrAbortHandler) // the way to close a connection of any protocol
+		panic(http.ErrAbortHandler) // closes the connection whatever the HTTP version
 	}
 	switch {
 	case fault.Redirect != "" && place(fault.Redirect) != here:
@@ -122,7 +122,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// wait waits as long as the fault asks for, and reports whether there is to be an answer.
+// wait waits as long as the fault says, and reports whether to send a response.
 func (i *Issuer) wait(r *http.Request, fault Fault) bool {
 	if fault.Delay <= 0 && !fault.Hang {
 		return true
@@ -142,7 +142,7 @@ func (i *Issuer) wait(r *http.Request, fault Fault) bool {
 	return false
 }
 
-// pad writes so many spaces, as long as somebody reads them.
+// pad writes size spaces, or fewer if the client stops reading.
 func pad(w http.ResponseWriter, size int64) {
 	spaces := bytes.Repeat([]byte(" "), 16<<10)
 	for size > 0 {
@@ -154,7 +154,7 @@ func pad(w http.ResponseWriter, size int64) {
 	}
 }
 
-// document returns what is at a path.
+// document returns the document at a path.
 func (i *Issuer) document(path string) (body []byte, kind string, found bool) {
 	at := func(address string) bool { return place(address) == i.url.Host+path }
 	var content any
@@ -170,10 +170,10 @@ func (i *Issuer) document(path string) (body []byte, kind string, found bool) {
 	return body, kind, err == nil
 }
 
-// keySet returns the published keys, odd ones first: who takes the first that fits
-// shall not be lucky.
+// keySet returns the published keys. Odd ones come first, so a verifier that takes the
+// first matching key fails its test.
 func (i *Issuer) keySet() []map[string]any {
-	published := []map[string]any{} // not nil: an empty set is a list too
+	published := []map[string]any{} // not nil, which would be encoded as null
 	for _, kind := range i.fault.Keys {
 		parameters := i.odd[kind].parameters
 		if kind == SameID {
@@ -190,7 +190,7 @@ func (i *Issuer) keySet() []map[string]any {
 	return published
 }
 
-// metadata returns the discovery document, which is that of RFC 8414 too.
+// metadata returns the discovery document, which also serves as the metadata of RFC 8414.
 func (i *Issuer) metadata() map[string]any {
 	document := map[string]any{
 		"issuer": i.URL(), "jwks_uri": i.JWKSURL(),
@@ -217,7 +217,7 @@ func (i *Issuer) count(where string, more Count) {
 	i.counts[where] = count
 }
 
-// answer remembers the status of an answer.
+// An answer is a ResponseWriter that keeps the status.
 type answer struct {
 	http.ResponseWriter
 	status int
