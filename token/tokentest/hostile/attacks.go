@@ -244,11 +244,11 @@ func utf16BE(text string) string {
 // Section 2.1, and RFC 7515, section 5.2: the signature is of the text, by the key.
 var signatureAttacks = []attack{
 	{name: "signature missing", sign: nothing, want: token.ErrUnsigned},
-	{name: "signature of a stranger", sign: byStranger, want: token.ErrSignature},
+	{name: "signature of an attacker", sign: byAttacker, want: token.ErrSignature},
 	{name: "signature of other claims", claims: also(`"hostile":1`), sign: unchanged, want: token.ErrSignature},
 	{name: "signature of the claims without a space", claims: around(``, ` `), sign: unchanged, want: token.ErrSignature},
 	{name: "signature of another header", header: also(`"x":1`), sign: unchanged, want: token.ErrSignature},
-	{name: "signature of the claims alone", sign: func(v *victim, input string) ([]byte, error) {
+	{name: "signature of only the claims", sign: func(v *victim, input string) ([]byte, error) {
 		_, claims, _ := strings.Cut(input, ".")
 		return v.key.Signature(claims)
 	}, want: token.ErrSignature},

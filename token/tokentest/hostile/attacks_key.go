@@ -99,13 +99,13 @@ func (v *victim) publicTexts() map[string][]byte {
 
 // keyAttacks contain a key, or say where to fetch one (section 3.10).
 func (v *victim) keyAttacks() (attacks []attack) {
-	s := v.stranger
+	s := v.attacker
 	// Port 1 of this host: a verifier that follows the URL finds nothing, and no other host is asked.
 	for name, value := range map[string]any{
 		"jwk": s.jwk, "jku": "http://127.0.0.1:1/jwks.json", "x5u": "http://127.0.0.1:1/chain.pem", "x5t": encode(make([]byte, 20)),
 		"x5c": []string{base64.StdEncoding.EncodeToString(s.certificate)},
 	} {
-		attacks = append(attacks, attack{name: name + " of a stranger", header: also(quote(name) + ":" + quote(value)), sign: byStranger, want: token.ErrSignature})
+		attacks = append(attacks, attack{name: name + " of an attacker", header: also(quote(name) + ":" + quote(value)), sign: byAttacker, want: token.ErrSignature})
 	}
 	slices.SortFunc(attacks, func(a, b attack) int { return strings.Compare(a.name, b.name) })
 
@@ -120,7 +120,7 @@ func (v *victim) keyAttacks() (attacks []attack) {
 		"../../../../dev/null", "/dev/null", `..\..\nul`, "file:///dev/null", "http://127.0.0.1:1/key", "' OR '1'='1", "x' UNION SELECT 'secret",
 		"|/bin/true", "$(true)", "%00", "%2e%2e%2f", "__proto__", "constructor", "{{7*7}}", "*", "0", strings.Repeat("x", 256),
 	} {
-		sign := signer(byStranger)
+		sign := signer(byAttacker)
 		if v.secret() {
 			sign = bySecret(v.alg, nil) // the content of /dev/null
 		}
@@ -142,7 +142,7 @@ func (v *victim) nameAttacks() (attacks []attack) {
 			attack{name: "ISS for iss", claims: both(without("iss"), also(`"ISS":`+quote(issuer))), want: token.ErrIssuer},
 			// U+017F, which case folding turns into S.
 			attack{name: "iſſ for iss", claims: both(without("iss"), also(`"iſſ":`+quote(issuer))), want: token.ErrIssuer},
-			attack{name: "iss of a stranger, iſs as it should be",
+			attack{name: "iss of an attacker, iſs as it should be",
 				claims: both(set("iss", `"https://attacker.example"`), also(`"iſs":`+quote(issuer))), want: token.ErrIssuer},
 		)
 	}

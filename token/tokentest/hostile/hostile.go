@@ -106,11 +106,11 @@ type victim struct {
 	values         map[string]json.RawMessage // the claims
 	public         crypto.PublicKey           // nil for a shared secret
 	publicPEM      []byte
-	stranger       stranger
+	attacker       attacker
 }
 
-// A stranger is an attacker with a key of the same kind.
-type stranger struct {
+// An attacker has a key of the same kind.
+type attacker struct {
 	key         mint.SigningKey
 	jwk         map[string]any
 	certificate []byte
@@ -145,11 +145,11 @@ func newVictim(key mint.SigningKey, claims map[string]any, header mint.Header) (
 			return nil, err
 		}
 	}
-	v.stranger, err = newStranger(v.alg, v.secret())
+	v.attacker, err = newAttacker(v.alg, v.secret())
 	return v, err
 }
 
-func newStranger(alg token.Algorithm, secret bool) (s stranger, err error) {
+func newAttacker(alg token.Algorithm, secret bool) (s attacker, err error) {
 	if secret {
 		const known = "a secret of 64 bytes that an attacker chose, unknown to the issuer"
 		s.jwk = map[string]any{"kty": "oct", "k": encode([]byte(known))}
@@ -200,7 +200,7 @@ func (v *victim) forge(a attack) (string, error) {
 }
 
 func byKey(v *victim, input string) ([]byte, error)      { return v.key.Signature(input) }
-func byStranger(v *victim, input string) ([]byte, error) { return v.stranger.key.Signature(input) }
+func byAttacker(v *victim, input string) ([]byte, error) { return v.attacker.key.Signature(input) }
 
 // unchanged returns the signature of the valid token.
 func unchanged(v *victim, _ string) ([]byte, error) { return v.signature, nil }
