@@ -93,7 +93,7 @@ func TestShrinkTakesBothServersDown(t *testing.T) {
 	}
 }
 
-// Both servers of a row have to be under the same load, but for where the token goes.
+// Both servers of a row must be under the same load, except for where the client puts the token.
 func TestRowsCompareLikeWithLike(t *testing.T) {
 	for _, r := range rows() {
 		if r.over == nil {

@@ -82,7 +82,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case o.count < 0 || o.rounds < 1:
-		err = errors.New("-n and -runs have to be positive")
+		err = errors.New("-n and -runs must be positive")
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
@@ -90,7 +90,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	return o, err
 }
 
-// run is the whole program, but for the signals; it returns the exit status.
+// run is the whole program except for signals. It returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {

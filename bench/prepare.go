@@ -52,7 +52,7 @@ func newWorkshop(ctx context.Context, needNode bool) (*workshop, error) {
 		return nil, errors.New("two cores are needed, one for the server and one for the load")
 	}
 	if _, err := os.Stat("peers/package.json"); err != nil {
-		return nil, errors.New("this has to run in the folder bench/")
+		return nil, errors.New("this program must run in the folder bench/")
 	}
 	if needNode {
 		if err := installPeers(ctx); err != nil {

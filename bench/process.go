@@ -18,7 +18,7 @@ import (
 	"socketiojwt/bench/load"
 )
 
-// Every program runs on a core of its own, so that a figure is that of one core; but for a setup that is wide.
+// Every program runs on its own core, so that a figure is that of one core, except in a setup that is wide.
 const (
 	serverCore    = "0"
 	generatorCore = "1"
@@ -26,13 +26,13 @@ const (
 )
 
 const (
-	startTime = 30 * time.Second // a server has to listen by then
-	stopTime  = 5 * time.Second  // a program that was told to end is killed after
-	runTime   = 4 * time.Minute  // a generator is ended after
+	startTime = 30 * time.Second // bound for a server to listen
+	stopTime  = 5 * time.Second  // after this a program that was told to end is killed
+	runTime   = 4 * time.Minute  // after this a generator is stopped
 )
 
-// command returns a child that ends with ctx, and with this process however that ends. It is in a process group of its own,
-// so that ctrl-C reaches it through us alone. It has to be started on the main goroutine (see init in main.go).
+// command returns a command that ends with ctx, and with this process however that ends. It is in its own process group, so
+// that ctrl-C reaches it only through this process. It must be started on the main goroutine (see init in main.go).
 func command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, name, args...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -59,7 +59,7 @@ func (s *series) add(figure float64) {
 	s.Median = (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// judge compares the medians with the bound. A ratio that is no number holds no bound.
+// judge compares the medians with the bound. A ratio that is NaN fails it.
 func (o *outcome) judge() {
 	if o.Error != "" {
 		return

@@ -18,7 +18,7 @@ type row struct {
 
 	// figures returns what is compared, from a run of each; the second is ours again where over is nil.
 	figures func(ours, over load.Result) (float64, float64)
-	// exact says what else has to hold in each run of ours; nil means nothing.
+	// exact checks what else must hold in each run of ours; nil means nothing.
 	exact func(ours load.Result) error
 
 	bound float64 // the ratio may not be above this

@@ -1,4 +1,4 @@
-// Who is let in, who is not, and what those see who wait outside: both modes, all clients, all transports, one server.
+// Which clients are admitted and which are refused, and what held clients see: both modes, all clients, all transports, one server.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { allVersions, arrive, ask, assertRefused, assertTransport, attempt, dial, door, enter, gates, heard, isOld, limit, mint, refusals, renew, shown, startServer, toldTo, transports, within } from "./harness.mjs";
@@ -29,7 +29,7 @@ for (const { version, transport, mode } of combinations) {
 
     test("a token may be preceded by its scheme", limit, async (t) => {
       const token = `bearer ${mint({ sub: "bob" })}`;
-      // A query has no room for it; where there is no auth payload, the header is the place.
+      // It does not fit into a query; clients without an auth payload send it in the header.
       const inHeader = isOld(io) && mode === "handshake";
       const socket = inHeader
         ? await arrive(dial(t, io, server.url, namespace, { transports: transports[transport], extraHeaders: { Authorization: token } }), mode)
@@ -51,7 +51,7 @@ for (const { version, transport, mode } of combinations) {
 
     test("a broadcast reaches nobody who waits outside, and everybody once inside", limit, async (t) => {
       const inside = await come(t, { token: mint({ sub: "inside" }) });
-      // The handshake mode holds this one up in its Authorize hook, the event mode until it authenticates.
+      // In handshake mode the Authorize hook delays this client; in event mode it waits until it authenticates.
       const wait = `${version} ${transport}`;
       const token = mint({ sub: "outside", ...(mode === "handshake" && { wait }) });
       const outside = dial(t, io, server.url, namespace, { transports: transports[transport], ...(mode === "handshake" && shown(io, { token })) });
@@ -200,7 +200,7 @@ test("clients of all versions, by all transports, in both modes, hear each other
   const names = everybody.filter(({ mode }) => mode === "event").map(({ name }) => name);
   const expected = names.flatMap((name) => [[name, `größe ${name}`], [name, { bytes: [Buffer.from(name), Buffer.from([0, 255])] }]]);
   for (const { name, mode, said } of everybody) {
-    // Nothing is promised about the order between senders.
+    // The order between senders is not specified.
     const sorted = names.flatMap((sender) => said.filter(([from]) => from === sender));
     assert.deepEqual(sorted, expected, `${name}, ${mode} mode`);
   }

@@ -9,7 +9,7 @@ import { attempt, patience } from "./harness.mjs";
 
 const require = createRequire(import.meta.url);
 
-// bundle is the file of the published browser bundle of a client package.
+// bundle is the path of the published browser bundle of a client package.
 export const bundle = (name) => join(dirname(require.resolve(`${name}/package.json`)), "dist", "socket.io.js");
 
 export function launch() {
@@ -24,7 +24,7 @@ export function launch() {
   });
 }
 
-// tab opens a page in a profile of its own, without cookies, which ends with the test.
+// tab opens a page in a new profile without cookies. It ends with the test.
 export async function tab(t, browser, url) {
   const context = await browser.createBrowserContext();
   t.after(() => context.close());
@@ -37,7 +37,7 @@ export async function tab(t, browser, url) {
 // attemptIn runs attempt in a page that has the browser bundle as `io`.
 export const attemptIn = (page, options) => page.evaluate(`(${attempt})(io, ${JSON.stringify(options)})`);
 
-// converse lets a page send texts, each with bytes, and gives what came back of them: by an acknowledgement, and as events.
+// converse lets a page send texts, each with bytes, and returns what came back: by acknowledgement, and as events.
 export const converse = (page, options) => page.evaluate(`(${talk})(io, ${JSON.stringify(options)})`);
 
 // talk runs in a page, as attempt does.
@@ -64,8 +64,8 @@ function talk(io, { url, query, texts, bytes, options }) {
   });
 }
 
-// serveElsewhere serves an empty page with a bundle at another port, hence from another origin, and gives that port. Beside it
-// is the module of clients/js.
+// serveElsewhere serves an empty page with a bundle on another port, hence from another origin, and returns that port. It also
+// serves the module of clients/js.
 export async function serveElsewhere(t, client = "socket.io-client") {
   const scripts = {
     "/socket.io.js": readFileSync(bundle(client)),

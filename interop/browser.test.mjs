@@ -1,4 +1,4 @@
-// The published browser bundles in headless Chromium: on our own page, and on pages of other origins, which stay outside.
+// The published browser bundles in headless Chromium: on our own page, and on pages of other origins, which are refused.
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -48,10 +48,10 @@ for (const [version, io] of Object.entries(allVersions)) for (const transport of
   });
 }
 
-// The two ways to be another origin: "same-site", another port of the same host, and "cross-site", another host.
+// The two kinds of foreign origins: "same-site", another port of the same host, and "cross-site", another host.
 const elsewhere = { "another port": "127.0.0.1", "another host": "localhost" };
 
-// The upgrade is left out: a page that may not poll never comes to it.
+// The upgrade is left out: a page that may not poll never gets that far.
 for (const transport of ["polling", "websocket"]) for (const [where, host] of Object.entries(elsewhere)) {
   describe(`a page from ${where} by ${transport}`, () => {
     const visit = (page, to, more) => attemptIn(page, { url: to.url, namespace: "/", mode: "handshake", transports: transports[transport], ...more });
@@ -63,7 +63,7 @@ for (const transport of ["polling", "websocket"]) for (const [where, host] of Ob
       // The transport failed; no namespace answered.
       assert.match(outcome.error.message, /^(xhr poll error|websocket error)$/);
       const logged = () => server.log.some((line) => line.includes(origin) && line.includes("Origins"));
-      for (let waited = 0; !logged() && waited < patience; waited += 20) await pause(20); // the log comes by a pipe of its own
+      for (let waited = 0; !logged() && waited < patience; waited += 20) await pause(20); // the log comes through another pipe
       assert.ok(logged(), `no line in the log names ${origin} and the option`);
     };
 
@@ -117,7 +117,7 @@ for (const version of Object.keys(allVersions)) for (const transport of Object.k
   });
 }
 
-// The ways in which the old bundles write their packets.
+// The encodings that the old bundles use for their packets.
 const ways = {
   polling: { transports: transports.polling },
   websocket: { transports: transports.websocket },
@@ -138,7 +138,7 @@ for (const version of Object.keys(oldVersions)) for (const [way, options] of Obj
     page.on("response", (response) => response.headers()["content-type"] === "application/octet-stream" && binary.push(response.url()));
     const outcome = await converse(page, { url: server.url, query: { token: mint() }, texts, bytes, options });
     assert.deepEqual(outcome, { echoed: [texts, bytes], said: texts.map((text) => [text, bytes]) });
-    // It is what it says it is.
+    // Check that it is the version it should be.
     const polls = requests.filter(({ searchParams }) => searchParams.get("transport") === "polling");
     assert.equal(polls.length > 0, options.transports.includes("polling"));
     assert.equal(polls.every(({ searchParams }) => searchParams.has("j")), way === "JSONP" || polls.length === 0);
@@ -149,7 +149,7 @@ for (const version of Object.keys(oldVersions)) for (const [way, options] of Obj
 
 for (const version of Object.keys(oldVersions)) for (const [where, host] of Object.entries(elsewhere)) {
   describe(`a page from ${where} with the bundle of ${version}`, () => {
-    // abroad opens such a page, with the token of a person who is logged in as a cookie, and gives its origin as well.
+    // abroad opens such a page, with a logged-in user's token as a cookie, and also returns its origin.
     const abroad = async (t) => {
       const origin = `http://${host}:${await serveElsewhere(t, packages[version])}`;
       const page = await tab(t, browser, origin);

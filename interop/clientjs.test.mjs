@@ -256,7 +256,7 @@ function twoRoundTrips(make) {
     await authenticate(socket, mint({ visit: 1 }));
     assert.equal(await visit(socket), 1);
     assert.equal(listening(socket), none);
-    // And once more, which is no harm.
+    // A second call is harmless.
     await authenticate(socket, () => mint({ visit: 2 }));
     assert.equal(listening(socket), none);
 

@@ -1,4 +1,4 @@
-// The JavaScript of docs/from-node.md: all of it compiles, and what it shows for clients does what the document says. And the
+// The JavaScript of docs/from-node.md: all of it compiles, and the samples for clients do what the document says. Also the
 // README's client against its server.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -58,7 +58,7 @@ let server;
 before(async () => { server = await startServer(["-eio3", "-leeway", "-1s"]); });
 after(() => server?.stop());
 
-// run runs a sample in a page that has what the sample leans on, and returns its socket.
+// run runs a sample in a page that has what the sample needs, and returns its socket.
 function run(t, sample, page) {
   const names = Object.keys(page);
   const socket = new Function(...names, `${sample}\nreturn socket;`)(...names.map((name) => page[name]));
@@ -66,17 +66,17 @@ function run(t, sample, page) {
   return socket;
 }
 
-const old = { "2.5.0": io2, "1.7.4": io1 }; // which show a token in the query and nowhere else
+const old = { "2.5.0": io2, "1.7.4": io1 }; // these send a token only in the query
 
 for (const [version, client] of Object.entries({ ...versions, ...old })) {
   describe(version, () => {
-    // to is `io` for a sample: it dials the test server, whatever the document says.
+    // to replaces `io` in a sample: it dials the test server, whatever URL the document has.
     const to = (namespace) => {
       const io = (_, options) => client(server.url + namespace, { forceNew: true, ...options });
       io.connect = io;
       return io;
     };
-    // told is a function that a sample calls, and a promise of what it says.
+    // told returns a function for a sample to call, and a promise of its arguments.
     const told = () => {
       let say;
       const said = new Promise((resolve) => { say = resolve; });

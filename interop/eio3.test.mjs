@@ -1,5 +1,5 @@
-// What is particular to clients of Socket.IO 1 and 2, which speak Engine.IO 3: where they show tokens, which namespaces that is for,
-// and a server that does not take them.
+// Clients of Socket.IO 1 and 2, which speak Engine.IO 3: where they send tokens, for which namespaces,
+// and a server that does not accept these clients.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { arrive, ask, assertRefused, assertTransport, attempt, dial, enter, gates, heard, limit, mint, oldVersions, refusals, startServer, transports, versions } from "./harness.mjs";

@@ -1,4 +1,4 @@
-// What every test file here needs: the server under test, tokens, clients of all versions, and waiting that has a bound.
+// What every test file here needs: the server under test, tokens, clients of all versions, and waits with a time limit.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createHmac, generateKeyPairSync, randomBytes, sign } from "node:crypto";
@@ -19,8 +19,8 @@ export const versions = { "4.8.4": io4, "3.1.3": io3 };
 export const oldVersions = { "2.5.0": io2, "1.7.4": io1 };
 export const allVersions = { ...versions, ...oldVersions };
 
-// isOld tells the clients of Socket.IO 1 and 2. They speak Engine.IO 3, which the server takes with -eio3, have no auth payload, and
-// hear a refusal as the event "error", its bare payload.
+// isOld reports whether a client is of Socket.IO 1 or 2. Those speak Engine.IO 3, which the server accepts with -eio3, have no auth
+// payload, and receive a refusal as the event "error", whose argument is the payload itself.
 export const isOld = (io) => io.protocol === 4;
 
 export const transports = {
@@ -29,17 +29,17 @@ export const transports = {
   upgrade: ["polling", "websocket"],
 };
 
-// gates names the namespace of the test server that is behind each mode of the gate.
+// gates has the test server's namespace for each mode of the gate.
 export const gates = { handshake: "/", event: "/admin" };
 
 // --- waiting ---------------------------------------------------------------------------------------------------------
 
-// limit is the ceiling of a test, and patience that of one wait in it. They end what would never end by itself, and are no
-// measure of speed: the machine may be busy with something else.
+// limit bounds a test, and patience one wait in it. They end tests that would never end, and do not
+// measure speed: the machine may be busy.
 export const limit = { timeout: 240_000 };
 export const patience = 60_000;
 
-// within rejects, naming what was waited for, when a promise takes longer than ms.
+// within rejects if a promise takes longer than ms. The error names what was awaited.
 export function within(promise, what, ms = patience) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -48,7 +48,7 @@ export function within(promise, what, ms = patience) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// heard resolves with the arguments of the next such event of a socket, manager or engine.
+// heard resolves with the arguments of the next event of that name from a socket, manager or engine.
 export function heard(emitter, event, ms) {
   return within(new Promise((resolve) => emitter.once(event, (...args) => resolve(args))), `event "${event}"`, ms);
 }
@@ -61,7 +61,7 @@ export function ask(socket, event, ...args) {
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // --- tokens ----------------------------------------------------------------------------------------------------------
-// They are made here and not by the project's own code, so that a mistake common to signing and verifying would show.
+// They are made here and not by the project's own code, so that a mistake shared by signing and verifying would show.
 
 export const secret = randomBytes(32).toString("hex");
 export const issuer = "https://issuer.example";
@@ -78,13 +78,13 @@ const signers = {
   none: () => "",
 };
 
-// seal signs a payload, whatever it is.
+// seal signs any payload.
 export function seal(payload, { alg = "HS256", key = secret } = {}) {
   const input = `${base64url(JSON.stringify({ alg, typ: "JWT" }))}.${base64url(payload)}`;
   return `${input}.${signers[alg](input, key)}`;
 }
 
-// mint makes a token that is good for a minute; a claim given as undefined is left out.
+// mint makes a token that is valid for a minute. A claim that is undefined is left out.
 export function mint(claims = {}, options) {
   const now = Math.floor(Date.now() / 1000);
   return seal(JSON.stringify({ iss: issuer, aud: audience, sub: "alice", iat: now, exp: now + 60, ...claims }), options);
@@ -94,8 +94,8 @@ const minutes = (n) => Math.floor(Date.now() / 1000) + 60 * n;
 
 const invalid = (message, reason) => ({ message, code: "invalid_token", reason });
 
-// refusals are the payloads that must not open a gate, and what their sender is told, in both modes; in a query, which holds
-// nothing but text, some are told otherwise.
+// refusals has the payloads that a gate must refuse, and what their sender is told, in both modes. A query holds only text, so
+// some answers differ there.
 export const refusals = {
   missing: {
     payload: () => ({}),
@@ -128,10 +128,10 @@ export const refusals = {
   "wrong issuer": { payload: () => ({ token: mint({ iss: "https://other.example" }) }), told: invalid("jwt issuer invalid", "token_issuer") },
 };
 
-// toldTo is what a client of that kind is told in that mode.
+// toldTo returns what that kind of client is told in that mode.
 export const toldTo = (io, mode, { told, toldInQuery }) => (isOld(io) && mode === "handshake" && toldInQuery) || told;
 
-// assertRefused checks every member of what a refused peer was told: `data` of a CONNECT_ERROR, the payload of "error", or that of
+// assertRefused checks every member of what a refused client was told: `data` of a CONNECT_ERROR, or the payload of "error" or
 // "unauthorized".
 export function assertRefused(outcome, told) {
   assert.equal(outcome.admitted, false, "admitted");
@@ -143,9 +143,9 @@ export function assertRefused(outcome, told) {
 
 // --- clients ---------------------------------------------------------------------------------------------------------
 
-// attempt connects once with a payload, in either mode, and says how that ended. It runs here and, sent there as text, in a
-// page: it must lean on nothing outside itself. Who is undeterred goes on after an "error": to the clients of Socket.IO 2 a refusal of
-// "/", where all of the old ones knock unasked, is one of each namespace.
+// attempt connects once with a payload, in either mode, and returns the outcome. It also runs in a page, as text, so it must not
+// use names from outside. With undeterred it continues after an "error": clients of Socket.IO 2 report a refusal of "/", which all
+// old clients join without being asked, in each namespace.
 export function attempt(io, { url, namespace, mode, payload, transports, afterUpgrade, options, undeterred = mode === "event" }) {
   return new Promise((resolve) => {
     const shown = mode === "handshake" ? payload : undefined;
@@ -161,7 +161,7 @@ export function attempt(io, { url, namespace, mode, payload, transports, afterUp
     const admitted = () => {
       outcome.admitted = true;
       socket.emit("whoami", (claims) => {
-        const sent = new Uint8Array([0, 1, 127, 128, 255]).buffer; // in all versions a buffer is binary, in some a view is not
+        const sent = new Uint8Array([0, 1, 127, 128, 255]).buffer; // a buffer is binary in all versions, a view only in some
         socket.emit("echo", { deep: [sent] }, (back) => end({ claims, echoed: Array.from(new Uint8Array(back.deep[0])) }));
       });
     };
@@ -182,16 +182,16 @@ export function attempt(io, { url, namespace, mode, payload, transports, afterUp
   });
 }
 
-// door names the namespace where attempt knocks, in that mode. Old clients are answered in "/" before there can be an upgrade.
+// door returns the namespace that attempt joins in that mode. Old clients are answered in "/" before an upgrade is possible.
 export const door = (io, mode, transport) => (isOld(io) && mode === "handshake" && transport === "upgrade" ? "/second" : gates[mode]);
 
-// shown gives the options by which a client shows a payload in its handshake.
+// shown returns the options with which a client sends a payload in its handshake.
 export const shown = (io, payload) => (isOld(io) ? { query: payload } : { auth: payload });
 
-// renew makes a socket show what payload() gives each time it connects.
+// renew makes a socket send a new payload() each time it connects.
 export function renew(io, socket, payload) {
   if (!isOld(io)) return void (socket.auth = (give) => give(payload()));
-  // Joined unasked, "/" has but the query of the engine; any other namespace brings one in its CONNECT.
+  // "/" is joined implicitly and has only the query of the engine; any other namespace has one in its CONNECT.
   const show = () => {
     if (socket.nsp === "/") socket.io.opts.query = payload();
     else socket.query = new URLSearchParams(payload()).toString();
@@ -200,14 +200,14 @@ export function renew(io, socket, payload) {
   socket.io.on("reconnect_attempt", show);
 }
 
-// dial opens a connection that ends with the test. Nothing comes back by itself unless the options say so.
+// dial opens a connection that ends with the test. It does not reconnect unless the options say so.
 export function dial(t, io, url, namespace, options = {}) {
   const socket = io(url + namespace, { forceNew: true, reconnection: false, ...options });
   t.after(() => (isOld(io) ? socket.io.close() : socket.io._close()));
   return socket;
 }
 
-// arrive connects a dialled socket, authenticates it where its mode asks for that, and resolves once it is admitted.
+// arrive connects a dialled socket, authenticates it in event mode, and resolves once it is admitted.
 export async function arrive(socket, mode, token) {
   if (!socket.connected) await heard(socket, "connect");
   if (mode === "event") {
@@ -218,14 +218,14 @@ export async function arrive(socket, mode, token) {
   return socket;
 }
 
-// enter dials and arrives.
+// enter calls dial and arrive.
 export function enter(t, io, { url, transport, mode, namespace = gates[mode], token = mint(), ...options }) {
   const credentials = mode === "handshake" ? shown(io, { token }) : {};
   const socket = dial(t, io, url, namespace, { transports: transports[transport], ...credentials, ...options });
   return arrive(socket, mode, token);
 }
 
-// assertTransport checks that the connection really runs on what the test says, waiting for an upgrade that is under way.
+// assertTransport checks that the connection uses the transport of the test. It waits for an upgrade under way.
 export async function assertTransport(socket, transport) {
   const engine = socket.io.engine;
   if (transport === "upgrade" && engine.transport.name === "polling") await heard(engine, "upgrade");
@@ -234,12 +234,12 @@ export async function assertTransport(socket, transport) {
 
 // --- the programs under test -----------------------------------------------------------------------------------------
 
-// Nothing is left behind, however this process ends; even killed, since the test server watches its standard input.
+// Nothing remains however this process ends. Even if it is killed, the test server ends because its standard input closes.
 export const leftovers = new Set();
 process.on("exit", () => leftovers.forEach((remove) => remove()));
 process.once("SIGTERM", () => process.exit(143));
 
-// program returns the path of one of the project's programs: what the environment names, or what is built here and now.
+// program returns the path of one of the project's programs: from the environment, or built now.
 export function program(name, folder) {
   const given = process.env[name];
   if (given) return given;
@@ -266,7 +266,7 @@ export async function start(binary, args, env) {
   const failed = exited.then((how) => Promise.reject(new Error(ended(how))));
   failed.catch(() => {});
   const [line] = await within(Promise.race([once(lines, "line"), failed]), `the first line of ${binary}`);
-  // stop asks the program to end and checks that it ends well, open connections or not. It may be called again.
+  // stop asks the program to end and checks that it exits with status 0, with or without open connections. It may be called again.
   let stopping;
   const stop = () => stopping ??= (async () => {
     child.kill("SIGTERM");
@@ -299,7 +299,7 @@ export async function startServer(flags = []) {
     url,
     sockets: (namespace) => call("GET", "sockets", { namespace }),
     broadcast: (to, event, ...args) => call("POST", "broadcast", { ...to, event }, args),
-    // A token with the claim `wait` is held up in the Authorize hook: waiting resolves when it is there, release lets it go on.
+    // A token with the claim `wait` blocks in the Authorize hook: waiting resolves when it is there, release ends the block.
     waiting: (name) => call("POST", "waiting", { name }),
     release: (name) => call("POST", "release", { name }),
   };

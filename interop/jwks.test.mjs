@@ -1,4 +1,4 @@
-// An issuer that is away for a while, or has a new key, as clients live through it.
+// An issuer that is down for a while, or has a new key, as clients experience it.
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
@@ -8,7 +8,7 @@ import { ask, audience, dial, heard, issuer, limit, pause, startServer, transpor
 
 const namespaces = { handshake: "/issuer", event: "/issuer-event" };
 
-// publisher is an issuer with one key, whose set is at the same URL each time that it is up.
+// publisher is an issuer with one key, whose set is at the same URL each time it is up.
 class Publisher {
   #keys = [];
   #port = 0;
@@ -34,7 +34,7 @@ class Publisher {
 
   get url() { return `http://127.0.0.1:${this.#port}/keys`; }
 
-  // token is one by the newest key.
+  // token returns a token signed with the newest key.
   token(claims) {
     const { kid, privateKey } = this.#keys.at(-1);
     const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
@@ -44,7 +44,7 @@ class Publisher {
   }
 }
 
-// come dials and authenticates at each connect, as a program does that wants to stay.
+// come dials, and authenticates at each connect, as a program does that must stay connected.
 function come(t, publisher, { io, url, mode, transport }) {
   let visits = 0;
   const payload = () => ({ token: publisher.token({ visit: ++visits }) });
@@ -54,7 +54,7 @@ function come(t, publisher, { io, url, mode, transport }) {
   if (mode === "handshake") socket.auth = (give) => give(payload());
   else socket.on("connect", () => socket.emit("authenticate", payload()));
   socket.refused = [];
-  socket.on("connect_error", (err) => { if (err.data) socket.refused.push(err.data); }); // final, and never here
+  socket.on("connect_error", (err) => { if (err.data) socket.refused.push(err.data); }); // a final refusal, which must not occur here
   socket.on("unauthorized", ({ data }) => { if (data.reason !== "keys_unavailable") socket.refused.push(data); });
   socket.connect();
   return socket;

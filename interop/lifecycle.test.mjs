@@ -1,4 +1,4 @@
-// How it ends, and who comes back: expiry, restarts, deadlines, grace, and one namespace among several.
+// How connections end, and which clients come back: expiry, restarts, deadlines, grace, and one namespace among several.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { allVersions, arrive, ask, assertTransport, dial, enter, gates, heard, isOld, limit, mint, renew, startServer, transports, within } from "./harness.mjs";
@@ -17,7 +17,7 @@ const each = (names, todo) => {
 describe("after expiry both namespaces of a connection come back with a fresh token", { concurrency: true }, () => {
   const pairs = { handshake: ["/", "/second"], event: ["/admin", "/admin-second"], both: ["/", "/admin"] };
   each(Object.keys(pairs), ({ version, io, transport, name: mode }) => test(`${version} by ${transport}, ${mode}`, limit, async (t) => {
-    // The first token is good long enough to be admitted on a busy machine, and those asked for later for a minute.
+    // The first token is valid long enough to be admitted on a busy machine, and later ones for a minute.
     let asked = 0;
     const current = mint({ exp: soon(12), sub: "first" });
     const payload = () => ({ token: asked++ < 2 ? current : mint({ sub: "fresh" }) });
@@ -47,12 +47,12 @@ describe("after expiry both namespaces of a connection come back with a fresh to
       assert.deepEqual(story, ["welcome first", "disconnect transport close", "welcome fresh"], socket.nsp);
       assert.equal((await ask(socket, "whoami"))[0].sub, "fresh");
     }
-    // The first lease to end closes the transport, so that the other namespace may not be told any more.
+    // The first lease to end closes the transport, so the other namespace may be told nothing.
     assert.ok(stories.flat().includes("unauthorized token_expired"));
   }));
 });
 
-// beats waits for n pings of an engine: those it receives, or in Engine.IO 3 those it sends.
+// beats waits for n pings of an engine: those it receives, or with Engine.IO 3 those it sends.
 const beats = (engine, n) => within(new Promise((resolve) => {
   const count = ({ type }) => type === "ping" && --n === 0 && resolve();
   engine.on("packet", count);
@@ -60,7 +60,7 @@ const beats = (engine, n) => within(new Promise((resolve) => {
 }), "heartbeats");
 
 test("connections outlive their heartbeats", limit, async (t) => {
-  // In Engine.IO 3 it is the client that pings.
+  // With Engine.IO 3 the client pings.
   const beating = await startServer(["-eio3", "-heartbeat", "1s"]);
   t.after(() => beating.stop());
   const everybody = [];
@@ -114,7 +114,7 @@ for (const revision of [3, 4]) test(`a peer of Engine.IO ${revision} that vanish
   assert.match(await response.text(), revision === 3 ? /^\d+:0\{/ : /^0\{/);
   const begin = Date.now();
   await polled.stop();
-  assert.ok(Date.now() - begin < 25_000, `it took ${Date.now() - begin} ms`); // a session that closes waits 30 s for a poll
+  assert.ok(Date.now() - begin < 25_000, `it took ${Date.now() - begin} ms`); // a closing session would wait 30 s for a poll
 });
 
 describe("the deadline and the grace of the event mode", { concurrency: true }, () => {
@@ -151,7 +151,7 @@ describe("the deadline and the grace of the event mode", { concurrency: true }, 
     });
 
     test(`${version} by ${transport}: acknowledging the refusal ends the grace`, limit, async (t) => {
-      // The grace and the deadline of this namespace are longer than this test may take.
+      // The grace and the deadline of this namespace are longer than the limit of this test.
       const socket = await outside(t, "/admin");
       socket.emit("authenticate", { token: "bad" });
       const [, ack] = await heard(socket, "unauthorized");
@@ -167,7 +167,7 @@ describe("the deadline and the grace of the event mode", { concurrency: true }, 
       socket.emit("authenticate", { token: "bad" });
       await heard(socket, "unauthorized");
       socket.emit("authenticate", { token: mint() });
-      // The deadline of this namespace is longer than this test may take.
+      // The deadline of this namespace is longer than the limit of this test.
       assert.equal((await heard(socket, "disconnect"))[0], "io server disconnect");
       assert.equal(admitted, false);
     });

@@ -1,5 +1,5 @@
-// The documented options of the published clients, one by one: which of them change what a client sends, and that it is served all the
-// same. Options that only concern the client itself (reconnection and its delays, timeout) are in the other files.
+// The documented options of the published clients, one by one: which of them change what a client sends, and that the server still
+// serves it. Options that concern only the client itself (reconnection and its delays, timeout) are in the other files.
 import assert from "node:assert/strict";
 import { createServer, request as forward, Agent } from "node:http";
 import { connect } from "node:net";
@@ -21,8 +21,8 @@ after(async () => {
   await server?.stop();
 });
 
-// startProxy passes requests on, sets a sticky cookie as load balancers do, and remembers what was asked. While `closedTo` names a
-// transport, that one is answered by an error.
+// startProxy forwards requests, sets a sticky cookie as load balancers do, and records the requests. While `closedTo` names a
+// transport, it answers that one with an error.
 async function startProxy(addr) {
   const [host, port] = addr.split(":");
   const sticky = "route=a; Path=/";
@@ -67,7 +67,7 @@ async function startProxy(addr) {
   return state;
 }
 
-// visit connects with the options, tries a text and a binary argument, and returns the socket and what the proxy saw.
+// visit connects with the options, sends a text and a binary argument, and returns the socket and the requests that the proxy recorded.
 async function visit(t, io, options) {
   proxy.take();
   const socket = dial(t, io, proxy.url, "/", { ...shown(io, { token: mint() }), ...options });
@@ -79,7 +79,7 @@ async function visit(t, io, options) {
   return { socket, seen: proxy.take() };
 }
 
-// What each option changes; `see` looks at one request. Where `not` names a kind of client, that one does not have the option.
+// The effect of each option; `see` looks at one request. `not` names a kind of client that lacks the option.
 const cases = {
   "path without a slash at its end": { options: { path: "/socket.io" }, see: (r) => assert.equal(r.pathname, "/socket.io/") },
   "query": { options: { query: { room: "lobby", name: "Zoë & co" } }, see: (r) => assert.deepEqual([r.query.room, r.query.name], ["lobby", "Zoë & co"]), token: true },

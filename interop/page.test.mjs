@@ -1,5 +1,5 @@
-// The page of the command, driven in headless Chromium as a person would: log in, connect in either mode, send events, try bad
-// tokens, reconnect. At the end the page's client by itself, against a WebSocket that misbehaves.
+// The page of the command, operated in headless Chromium as a user would: log in, connect in either mode, send events, try bad
+// tokens, reconnect. At the end, the page's client by itself, against a WebSocket that misbehaves.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,13 +20,13 @@ async function serve(t, { flags = [], port = 0, env } = {}) {
   return { ...command, port: Number(new URL(command.url).port) };
 }
 
-// visit opens the page in a profile of its own. What a browser complains about fails the test: a broken script, or
-// something that the page's policy forbids.
+// visit opens the page in a new profile. A browser error fails the test: a broken script, or
+// a violation of the page's content security policy.
 async function visit(t, server, viewport = { width: 1280, height: 900 }) {
   const page = await tab(t, browser, "about:blank");
   const complaints = [];
   page.on("pageerror", (error) => complaints.push(error.message));
-  // A refused login or a server that is away is logged by the browser, and is part of some tests.
+  // The browser logs refused logins and failed connections, which are part of some tests.
   page.on("console", (message) => message.type() === "error" && !/WebSocket|Failed to load resource/.test(message.text()) && complaints.push(message.text()));
   t.after(() => assert.deepEqual(complaints, []));
   await page.setViewport(viewport);
@@ -164,7 +164,7 @@ for (const mode of ["handshake", "event"]) describe(`the page in ${mode} mode`, 
     const first = await serve(t);
     const page = await enter(t, first, "ada", mode);
     const { iat } = await readClaims(page);
-    await page.waitForFunction((iat) => Date.now() / 1000 > Number(iat) + 1, {}, iat); // so that another token has another time
+    await page.waitForFunction((iat) => Date.now() / 1000 > Number(iat) + 1, {}, iat); // so that the next token has another iat
     await first.stop();
     await page.waitForFunction(() => document.querySelector("#status").dataset.state === "wait");
     const second = await serve(t, { port: first.port });
@@ -302,7 +302,7 @@ test("the page fits a small screen, in the middle of everything", limit, async (
   assert.equal(await page.$eval("#status", (element) => element.getBoundingClientRect().top < 60), true, "the state scrolled away");
 });
 
-// --- the page's client alone -----------------------------------------------------------------------------------------
+// --- the page's client by itself -------------------------------------------------------------------------------------
 
 describe("the page's own client", () => {
   // FakeSocket is a WebSocket whose other end is the test.
@@ -318,7 +318,7 @@ describe("the page's own client", () => {
   }
   const open = '0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}';
 
-  // clock puts the time and the timers of the client into a test's hands.
+  // clock lets a test control the time and the timers of the client.
   const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout, now: Date.now };
   function clock(t) {
     let [now, last, timers] = [1_000_000, 0, new Map()];
@@ -347,7 +347,7 @@ describe("the page's own client", () => {
     ({ Socket } = await import(`data:text/javascript,${encodeURIComponent(source)}`));
   });
 
-  // joined gives a client in a namespace, its socket, what it called, and its clock.
+  // joined returns a client in a namespace, its socket, the calls it made, and its clock.
   async function joined(t, options = {}) {
     globalThis.WebSocket = FakeSocket;
     FakeSocket.all = [];

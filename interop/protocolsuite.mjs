@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // Runs the official test suites of Engine.IO 4 and Socket.IO 5, and of Engine.IO 3, against protocolserver. With --eio3 the
-// server lets peers of Engine.IO 3 in, and passes all three; without it passes the first two.
+// server accepts clients of Engine.IO 3 and passes all three; without it, the first two.
 //
 //   node protocolsuite.mjs [-n RUNS] [--eio3] [--race] [--one-processor]
 //
-// The suites are part of the repository github.com/socketio/socket.io and are not kept here: they are fetched into a
-// temporary folder at a fixed commit. Where there is no way to GitHub, PROTOCOL_SUITES names a clone of that repository, bare or
-// not, to take them from. Their own dependencies come from the npm registry.
+// The suites are part of the repository github.com/socketio/socket.io and are not copied here: they are fetched into a
+// temporary folder at a fixed commit. Without access to GitHub, set PROTOCOL_SUITES to a clone of that repository, bare or
+// not. Their own dependencies come from the npm registry.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -43,7 +43,7 @@ if (options.eio3) suites.push(suiteOfEIO3);
 const runs = Number(options.runs);
 if (!(runs >= 1)) give(`-n ${options.runs} is no number of runs`);
 
-// checkPort says so when somebody else listens where the suites will call.
+// checkPort fails if another program listens on the port that the suites use.
 async function checkPort() {
   for (const { address } of await lookup("localhost", { all: true })) {
     const probe = createServer().listen(port, address);
@@ -60,7 +60,7 @@ function sh(command, args, cwd) {
   }
 }
 
-// fetchSuites puts the suites into dir, with their dependencies.
+// fetchSuites puts the suites and their dependencies into dir.
 function fetchSuites(dir) {
   const source = process.env.PROTOCOL_SUITES;
   console.log(`fetching the suites from ${source ?? repository}`);
@@ -78,7 +78,7 @@ function fetchSuites(dir) {
   for (const { path } of suites) sh("npm", ["ci", "--silent", "--no-audit", "--no-fund"], join(dir, path));
 }
 
-// startServer resolves once the server listens; what it writes to its error output is shown.
+// startServer resolves once the server listens. The server's standard error is shown.
 async function startServer(dir) {
   const binary = join(dir, "protocolserver");
   sh("go", ["build", ...(options.race ? ["-race"] : []), "-o", binary, "./protocolserver"], here);
@@ -94,7 +94,7 @@ async function startServer(dir) {
   return child;
 }
 
-// runSuite gives the titles of the tests that failed, and the number of those that passed.
+// runSuite returns the titles of the failed tests and the number of passed ones.
 async function runSuite(dir, { path }) {
   const cwd = join(dir, path);
   const child = spawn(process.execPath, ["node_modules/.bin/mocha", "--reporter", "json", "test-suite.js"], {

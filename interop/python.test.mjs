@@ -1,4 +1,4 @@
-// Debian's python3-socketio, a client that shares no line with the JavaScript one.
+// Debian's python3-socketio, a client that shares no code with the JavaScript one.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { assertRefused, gates, here, mint, refusals, startServer, transports } from "./harness.mjs";
 
-// Debian's own interpreter is the one that sees Debian's packages.
+// Only Debian's interpreter finds Debian's packages.
 const python = process.env.PYTHON || "/usr/bin/python3";
 
 let server;
@@ -24,7 +24,7 @@ async function run(task) {
 
 for (const transport of Object.keys(transports)) for (const mode of Object.keys(gates)) {
   describe(`python3-socketio by ${transport}, ${mode} mode`, () => {
-    // The Python client upgrades only where it is given no list of transports.
+    // The Python client upgrades only if it has no list of transports.
     const task = { namespace: gates[mode], mode, transports: transport === "upgrade" ? null : transports[transport] };
 
     test("a good token is let in, and binary comes back in an acknowledgement", { timeout: 240_000 }, async () => {

@@ -1,5 +1,5 @@
-// What ended the process of the old libraries, or left a peer waiting for ever, does neither to ours: it is refused, and the next
-// one is served. The namespaces have a key function that does what the token asks for.
+// Input that crashed the old libraries or left a peer waiting for ever. Our server refuses it and serves the next
+// client. The namespaces have a key function that misbehaves as the token says.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { allVersions, ask, assertRefused, attempt, dial, enter, heard, isOld, limit, mint, refusals, seal, startServer, transports } from "./harness.mjs";
@@ -12,7 +12,7 @@ let server;
 before(async () => { server = await startServer(["-eio3"]); });
 after(() => server?.stop());
 
-// Tokens that nobody may stumble over, and what is said of them.
+// Tokens that a server must survive, and what their senders are told.
 const tokens = {
   "that makes the key function panic": [() => mint({ panic: true }), refusals["bad signature"].told],
   "whose payload is null": [() => seal("null"), refusals.malformed.told],
@@ -24,7 +24,7 @@ const tokens = {
   "whose payload has a claim of another type": [() => mint({ panic: "yes" }), { message: "jwt claim invalid", code: "invalid_token", reason: "token_claim" }],
 };
 
-// What is no string. A query holds nothing else.
+// Payloads that are not strings. A query can hold only strings.
 const payloads = {
   "a token that is a number": { token: 123 },
   "a token that is an object": { token: { a: 1 } },
@@ -81,7 +81,7 @@ for (const [version, io] of Object.entries(allVersions)) for (const transport of
     });
 
     test("two tokens in the query of the address", limit, async (t) => {
-      // No client writes them, but a path that ends in a query of its own is a way to make it do so.
+      // No client sends two, but a path that ends in a query makes it do so.
       const path = `/socket.io/?EIO=${isOld(io) ? 3 : 4}&token=a&token=b&rest=`;
       assertRefused(await knock("handshake", { namespace: "/", options: { path } }), twice);
       await served(t);

@@ -1,5 +1,5 @@
-// The tests that the npm package socketio-jwt shipped, unchanged, with the clients of its day, against our server. They are
-// taken from the package when this runs; only the three fixtures, which made a server, are replaced: by seedsuite/fixture.cjs.
+// The tests that the npm package socketio-jwt shipped, unchanged, with the clients of that time, against our server. They are
+// taken from the package at run time. Only the three fixtures, which started a server, are replaced by seedsuite/fixture.cjs.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -49,7 +49,7 @@ before(async () => {
 });
 after(remove);
 
-// prepare makes a folder where the tests find a client under the name that they ask for.
+// prepare makes a folder where the tests find a client under the package name that they require.
 function prepare(version) {
   const cwd = join(dir, version);
   mkdirSync(join(cwd, "node_modules"), { recursive: true });
@@ -61,8 +61,8 @@ function prepare(version) {
   return cwd;
 }
 
-// runFile runs one test file in a process of its own, since the tests leave clients behind that would come back to the server
-// of the next file. It gives mocha's report.
+// runFile runs one test file in its own process, because the tests leave clients behind that would reconnect to the server
+// of the next file. It returns mocha's report.
 async function runFile(cwd, file) {
   const child = spawn(process.execPath, [join(dir, "node_modules", "mocha", "bin", "_mocha"), "--reporter", "json", "--timeout", "60000", join("test", file)], {
     cwd, detached: true, stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, GORACE: "halt_on_error=1 atexit_sleep_ms=10" },
@@ -92,7 +92,7 @@ for (const version of Object.keys(clients)) {
   });
 }
 
-// The one test among them that a secret function could fail sends a token that no secret would make good.
+// The only test that depends on the secret function sends a token that is invalid with any secret.
 describe("the secret is that of the user whom the token names", { timeout: 240_000 }, () => {
   const secrets = { 123: "secret of the first", 555: "secret of the second" };
   let server;
@@ -102,7 +102,7 @@ describe("the secret is that of the user whom the token names", { timeout: 240_0
   });
   after(() => server?.stop());
 
-  // knock gives "connect" or the message of the refusal.
+  // knock returns "connect" or the message of the refusal.
   const knock = async (t, claims, key) => {
     const socket = io2(`http://localhost:${port}`, { forceNew: true, reconnection: false, query: { token: mint(claims, { key }) } });
     t.after(() => socket.close());

@@ -1,4 +1,5 @@
-// Tokens of every size: one that is too large is refused for good, in words, wherever it is shown; and its client stays away.
+// Tokens of every size: one that is too large is refused finally, with a message, wherever the client sends it, and the client does
+// not come back.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { allVersions, dial, isOld, limit, mint, patience, pause, startServer } from "./harness.mjs";
@@ -11,7 +12,7 @@ const KB = 1000;
 const sizes = [8 * KB, 15 * KB, 17 * KB, 60 * KB, 100 * KB, 2000 * KB];
 const fits = (size) => size <= 16 << 10;
 
-// sized makes a good token of that many bytes, or up to three fewer.
+// sized makes a valid token of that many bytes, or up to three fewer.
 function sized(size) {
   const padded = (n) => mint({ pad: "x".repeat(n) });
   const token = padded(Math.floor((size - padded(0).length) * 3 / 4));
@@ -26,7 +27,7 @@ const places = {
   "the query": { can: () => true, namespace: "/", options: (token) => ({ query: { token } }), byHTTP: true },
 };
 
-// outcome resolves with how a client fares that may come back.
+// outcome resolves with what happens to a client with reconnection.
 const outcome = (socket, { event, byHTTP }, token) => new Promise((resolve, reject) => {
   const timer = setTimeout(() => reject(new Error("no answer")), patience);
   const end = (what) => { clearTimeout(timer); resolve(what); };
@@ -34,7 +35,7 @@ const outcome = (socket, { event, byHTTP }, token) => new Promise((resolve, reje
   socket.on("connect", () => { if (event) socket.emit("authenticate", { token }); });
   socket.on("welcome", () => end("admitted"));
   socket.on("unauthorized", (error) => { socket.on("disconnect", (reason) => end({ ...told(error), left: reason })); });
-  // An old client hears the refusal of "/", where it knocks unasked, in every namespace.
+  // An old client joins "/" implicitly, and reports a refusal there in every namespace.
   socket.on("error", (error) => { if (!event && error.message) end(error.reason ? told(error) : "failed"); });
   socket.on("connect_error", (error) => { if (!event) end(error.data ? told(error) : "failed"); });
 });
@@ -53,7 +54,7 @@ for (const version of ["4.8.4", "2.5.0"]) for (const transport of ["polling", "w
       if (place.byHTTP && size > 64 << 10) return assert.equal(got, "failed");
       const told = { message: "token too large", reason: "token_too_large" };
       assert.deepEqual(got, place.event ? { ...told, left: "io server disconnect" } : told);
-      await pause(1000); // ten times as long as it waits to come back
+      await pause(1000); // ten times its reconnection delay
       assert.equal(again, 0, "it has come back");
       assert.equal(socket.connected, false);
     });

@@ -1,4 +1,4 @@
-// The types of clients/js, as the resolutions of the TypeScript compiler find them, and the level of its syntax.
+// The types of clients/js, with each module resolution of the TypeScript compiler, and its syntax level.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -22,7 +22,7 @@ for (const [name, [file, options]] of Object.entries(ways)) test(`a program that
   const said = ts.getPreEmitDiagnostics(program).map(({ file, start, messageText }) =>
     `${file?.fileName}:${file && file.getLineAndCharacterOfPosition(start).line + 1} ${ts.flattenDiagnosticMessageText(messageText, "\n")}`);
   assert.deepEqual(said, []);
-  // That it did not find nothing, and take it for any.
+  // Check that the compiler found the types and did not fall back to any.
   const types = file === "usage.cts" ? "index.d.cts" : "index.d.ts";
   assert.ok(program.getSourceFiles().some(({ fileName }) => fileName.endsWith(`/clients/js/${types}`)), types);
 });

@@ -1,9 +1,9 @@
-// Reads what `go test -json` writes and prints what matters of it: a line for each package, and all that the failed tests
-// wrote. A skipped test is a failure.
+// Reads the output of `go test -json` and prints a line for each package and the whole output of failed
+// tests. A skipped test is a failure.
 import { createInterface } from "node:readline";
 
 const outputs = new Map(); // by package and test
-const bad = new Set(); // tests that failed or were skipped, and all that holds them
+const bad = new Set(); // tests that failed or were skipped, and their parents
 let passed = 0;
 let failed = false;
 

@@ -111,7 +111,7 @@ func refusal(packet []byte) bool {
 	return ok && bytes.HasPrefix(event, []byte(`["unauthorized",`)) && bytes.Contains(event, []byte(`"code":"invalid_token"`))
 }
 
-// expect reads one packet, which has to begin with prefix.
+// expect reads one packet, which must begin with prefix.
 func (c *connection) expect(prefix string) error {
 	p, err := c.next()
 	switch {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// flood measures how long a socket that is let in waits for an answer while others show bad tokens: first in quiet, then while they come
-// at a share of the rate at which the server can refuse them, which is measured in between.
+// flood measures how long an admitted socket waits for an answer while other connections send bad tokens: first without them, then
+// with them at a fraction of the rate at which the server can refuse them, which is measured in between.
 func (g *generator) flood() (r Result, err error) {
 	asking, err := g.open(0, g.token(0))
 	if err != nil {
@@ -83,7 +83,7 @@ func (g *generator) ask(c *connection) (took []uint32, err error) {
 	return took, nil
 }
 
-// crowd is connections that nobody lets in: each has a bad token to show, again and again.
+// A crowd is a set of connections that are never admitted: each sends a bad token again and again.
 type crowd struct {
 	g       *generator
 	all     []*connection

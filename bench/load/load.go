@@ -22,7 +22,7 @@ type Mode string
 // The modes of a run.
 const (
 	Connect   Mode = "connect"   // open Count connections, Parallel at a time, and close each as soon as it is admitted
-	Refuse    Mode = "refuse"    // the same with bad tokens, each of which has to be refused
+	Refuse    Mode = "refuse"    // the same with bad tokens, each of which must be refused
 	Idle      Mode = "idle"      // open Count connections and keep them, answering pings
 	Broadcast Mode = "broadcast" // open Count connections, one of which asks for broadcasts
 	Waves     Mode = "waves"     // twice: open Count connections, then close them all

@@ -60,7 +60,7 @@ func (g *generator) each(from, count int, f func(i int) error) ([]uint32, error)
 	return took, nil
 }
 
-// admitted opens connection i, which has to be let in, and closes it.
+// admitted opens connection i, which must be admitted, and closes it.
 func (g *generator) admitted(i int) error {
 	c, err := g.open(i, g.token(i))
 	if err == nil {
@@ -69,7 +69,7 @@ func (g *generator) admitted(i int) error {
 	return err
 }
 
-// refused opens connection i with a bad token, which has to be refused for what it is.
+// refused opens connection i with a bad token, which must be refused because of its signature.
 func (g *generator) refused(i int) error {
 	c, err := g.open(i, Spoil(g.token(i)))
 	if err == nil {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
-	_ "net/http/pprof" // registers with http.DefaultServeMux, which the debug endpoint alone serves
+	_ "net/http/pprof" // registers with http.DefaultServeMux, which only the debug endpoint serves
 	"runtime"
 	"runtime/pprof"
 

@@ -148,7 +148,7 @@ func (e echo) Message(data []byte, binary bool) {
 	if !binary {
 		message = engineio.NewMessage(data)
 	}
-	_ = e.session.Send(message) // fails when the session has ended, and then nobody waits for it
+	_ = e.session.Send(message) // fails if the session has ended, when no peer waits for it
 }
 
 func (e echo) Closed(engineio.Reason) {}

@@ -96,7 +96,7 @@ func (o options) keys() token.Keys {
 	})
 }
 
-// login hands out a token, whoever asks. It is signed here and not by package mint,
+// login gives a token to any client. It is signed here and not by package mint,
 // which signs with no secret as short as these.
 func (o options) login(w http.ResponseWriter, r *http.Request) {
 	id, secret := 123, o.Secret

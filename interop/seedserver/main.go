@@ -1,5 +1,5 @@
 // Seedserver is the server that the tests of the npm package socketio-jwt expect
-// to find: its three fixtures, on the public API alone. See seedsuite.test.mjs
+// to find: its three fixtures, using only the public API. See seedsuite.test.mjs
 // beside this folder.
 //
 //	seedserver '{"port":9000,"fixture":"index","secret":"...","timeout":1000,"handshake":true}'
@@ -50,7 +50,7 @@ func main() {
 func run(ctx context.Context, text string) error {
 	var o options
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
-		return fmt.Errorf("the last argument has to be the options, in JSON: %w", err)
+		return fmt.Errorf("the last argument must be the options, in JSON: %w", err)
 	}
 	sockets, err := newSockets(o, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {

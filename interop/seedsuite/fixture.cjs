@@ -1,5 +1,5 @@
-// Stands in for each of the three fixtures of socketio-jwt's tests, under the name of each: where they made a server, this starts
-// and stops the one that SEEDSERVER names.
+// Replaces each of the three fixtures of socketio-jwt's tests under its name: where they started a server, this starts
+// and stops the program that SEEDSERVER names.
 "use strict";
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
@@ -25,8 +25,8 @@ function launch(options) {
   const described = async ([code, signal]) => new Error(`the server ended (${signal || code})\n${await output}`);
   return {
     listening: Promise.race([once(child.stdout, "data"), ended.then(async (how) => { throw await described(how); })]),
-    // stop fails for a server that was gone already, or ends badly: many a test expects that nothing happens, and nothing
-    // happens where there is no server.
+    // stop fails if the server has already ended, or ends with an error: many tests expect that nothing happens, which is also
+    // true without a server.
     async stop() {
       const alive = child.exitCode === null && child.signalCode === null;
       child.kill("SIGTERM");

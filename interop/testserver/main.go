@@ -112,8 +112,8 @@ func run(ctx context.Context, o options) error {
 	return errors.Join(app.io.Shutdown(ending), server.Shutdown(ending))
 }
 
-// page is where the browser tests begin: nothing but the JavaScript client, from
-// the server itself.
+// page serves the page of the browser tests, which has only the JavaScript client
+// from the server itself.
 func page(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = io.WriteString(w, `<!doctype html><title>testserver</title><script src="/socket.io/socket.io.js"></script>`)
