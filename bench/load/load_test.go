@@ -107,7 +107,7 @@ func TestGoodServer(t *testing.T) {
 	run(t, c, Refuse, "")
 	run(t, c, Idle, "")
 	run(t, c, Reconnect, "")
-	c.Count = 1 // its broadcasts reach the one who asks alone
+	c.Count = 1 // its broadcasts reach only the client that asks
 	run(t, c, Broadcast, "")
 }
 
