@@ -82,6 +82,19 @@ func TestScanErrors(t *testing.T) {
 	}
 }
 
+// TestScanNumber checks that a json.Number keeps the digits of the argument.
+func TestScanNumber(t *testing.T) {
+	var n stdjson.Number
+	if err := argumentsOf(t, `[12345678901234567890]`).Scan(&n); err != nil || n != "12345678901234567890" {
+		t.Errorf("Scan = %q, %v", n, err)
+	}
+	for _, bad := range []string{`["seven"]`, `[true]`, `[[1]]`} {
+		if err := argumentsOf(t, bad).Scan(&n); !errors.Is(err, ErrArguments) {
+			t.Errorf("%s: got %v, want ErrArguments", bad, err)
+		}
+	}
+}
+
 // In a packet without attachments, an object that looks like a placeholder is an
 // object.
 func TestPlaceholderWithoutAttachmentsIsAnObject(t *testing.T) {

@@ -2,9 +2,12 @@ package token_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"errors"
 	"fmt"
-	"slices"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -160,57 +163,61 @@ func TestNoDecoyWithoutSuchAKey(t *testing.T) {
 	wantError(t, without(v, compact), token.ErrKeyNotFound)
 }
 
-// The least of many times is the same for a key that exists and for one that does not, and
-// for RSA also when the signature is not below the modulus.
-func TestMissingKeyTakesAsLong(t *testing.T) {
-	if testing.Short() {
-		t.Skip("measures time")
-	}
-	// The least times of tokens that take turns: the machine may be busy.
-	least := func(v *token.Verifier, compact ...string) []time.Duration {
-		times := make([]time.Duration, len(compact))
-		for n := range 100 {
-			for i, one := range compact {
-				begun := time.Now()
-				_, _ = v.Verify(context.Background(), one)
-				if took := time.Since(begun); n == 0 || took < times[i] {
-					times[i] = took
-				}
-			}
-		}
-		return times
-	}
-	for _, alg := range []token.Algorithm{token.HS256, token.RS256, token.ES256, token.EdDSA} {
+// TestMissingKeyCostsTheSameArithmetic checks that a token for a key that does not exist is
+// checked with a key of the same size as one with a wrong signature, and by a signature
+// that is not refused before any arithmetic. For RSA this includes signatures that are too
+// short, or not below the modulus. The bench row decoy measures the time.
+func TestMissingKeyCostsTheSameArithmetic(t *testing.T) {
+	for _, alg := range []token.Algorithm{token.HS256, token.RS256, token.PS512, token.ES256, token.EdDSA} {
 		for _, c := range choosers(t, alg) {
 			replaced := func(signature string) func(string) string {
 				return func(s string) string { return s[:strings.LastIndexByte(s, '.')+1] + encode(signature) }
 			}
-			for _, signature := range []struct {
-				name   string
-				change func(string) string
-			}{
-				{"as it is", func(s string) string { return s }},
-				{"short", replaced("x")},
-				{"large", replaced(strings.Repeat("\xff", 256))},
+			for name, change := range map[string]func(string) string{
+				"as it is": func(s string) string { return s }, "short": replaced("x"), "large": replaced(strings.Repeat("\xff", 256)),
 			} {
-				if alg != token.RS256 && signature.name != "as it is" {
-					continue
-				}
-				var times []time.Duration
-				for range 20 {
-					times = least(c.verifier, c.there, signature.change(c.there), signature.change(c.missing))
-					if 4*slices.Min(times) >= 3*slices.Max(times) {
-						break
+				var work []string
+				for _, compact := range []string{c.there, c.missing} {
+					checks := token.RecordSignatureChecks(func() { wantAnyError(t, c.verifier, change(compact)) })
+					if len(checks) != 1 {
+						t.Fatalf("%s, %s, signature %s: %d signature checks, want 1", alg, c.name, name, len(checks))
 					}
+					work = append(work, arithmetic(t, checks[0]))
 				}
-				t.Logf("%s, %s, signature %s: %s", alg, c.name, signature.name, times)
-				if alg != token.HS256 && 4*slices.Min(times) < 3*slices.Max(times) {
-					t.Errorf("%s, %s, signature %s: a wrong signature, this one, and this one for a key that does not exist take %s",
-						alg, c.name, signature.name, times)
+				if work[0] != work[1] {
+					t.Errorf("%s, %s, signature %s: %s for a key that exists, %s for one that does not", alg, c.name, name, work[0], work[1])
 				}
 			}
 		}
 	}
+}
+
+func wantAnyError(t *testing.T, v *token.Verifier, compact string) {
+	t.Helper()
+	if _, err := v.Verify(t.Context(), compact); err == nil {
+		t.Error("accepted")
+	}
+}
+
+// arithmetic describes what the time of a signature check depends on. It fails for an RSA
+// signature that is refused before any arithmetic.
+func arithmetic(t *testing.T, c token.SignatureCheck) string {
+	t.Helper()
+	size := 0
+	switch key := c.Key.(type) {
+	case []byte:
+		size = max(512, 8*len(key)) // HMAC pads a shorter key to a block
+	case *rsa.PublicKey:
+		size = key.N.BitLen()
+		if len(c.Signature) != key.Size() || new(big.Int).SetBytes([]byte(c.Signature)).Cmp(key.N) >= 0 {
+			t.Errorf("%s: a signature of %d bytes is refused without arithmetic", c.Algorithm, len(c.Signature))
+		}
+	case *ecdsa.PublicKey:
+		size = key.Curve.Params().BitSize
+	case ed25519.PublicKey:
+		size = 8 * len(key)
+	}
+	return fmt.Sprintf("%s with a key of %d bits and a signature of %d bytes", c.Algorithm, size, len(c.Signature))
 }
 
 // BenchmarkUnknownKey compares the refusal of a wrong signature by a key that exists with

@@ -1,5 +1,11 @@
 package token
 
+import (
+	"maps"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
 // Sentinels are all sentinel errors, for tests that want exactly one to match.
 var Sentinels = sentinels
 
@@ -14,4 +20,37 @@ func WhileNobodyVerifies(f func()) {
 		}
 	}()
 	f()
+}
+
+// SignatureCheck is one use of an algorithm's arithmetic.
+type SignatureCheck struct {
+	Algorithm Algorithm
+	Signature string
+	Key       any // the []byte or public key that it was checked with
+}
+
+// recorder records what its method is asked to check.
+type recorder struct {
+	jwt.SigningMethod
+	alg    Algorithm
+	record func(SignatureCheck)
+}
+
+func (r recorder) Verify(input string, signature []byte, key any) error {
+	r.record(SignatureCheck{r.alg, string(signature), key})
+	return r.SigningMethod.Verify(input, signature, key)
+}
+
+// RecordSignatureChecks runs f and returns the signatures that were checked meanwhile. No
+// other test may verify tokens at the same time.
+func RecordSignatureChecks(f func()) (checks []SignatureCheck) {
+	before := maps.Clone(algorithms)
+	defer func() { algorithms = before }()
+	algorithms = maps.Clone(algorithms)
+	for alg, known := range algorithms {
+		known.method = recorder{known.method, alg, func(c SignatureCheck) { checks = append(checks, c) }}
+		algorithms[alg] = known
+	}
+	f()
+	return checks
 }

@@ -28,6 +28,7 @@ const (
 	Waves     Mode = "waves"     // twice: open Count connections, then close them all
 	Reconnect Mode = "reconnect" // Connect, of clients that were there before: with tokens that the server has seen
 	Loud      Mode = "loud"      // open Count connections, which send without a pause, and Quiet that want answers
+	Decoy     Mode = "decoy"     // on one connection, show Count bad tokens each for a key that exists and for one that does not, in turns
 	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers
 )
 
@@ -42,6 +43,9 @@ const (
 	ViaEvent Via = "event" // in the event "authenticate", after CONNECT was answered
 )
 
+// KnownKeyID is the ID of the key that a server of the kind "event" verifies with.
+const KnownKeyID = "the-known"
+
 // Config describes one run. It is JSON, since the generator runs in a process of its own.
 type Config struct {
 	Mode     Mode
@@ -50,9 +54,10 @@ type Config struct {
 	Debug    string // host:port of its debug endpoint; needed by Waves and for profiles
 	Count    int    // connections measured
 	Quiet    int    // connections beside them that ask (Loud)
-	Warm     int    // connections opened and closed before (Connect, Refuse), or broadcasts (Broadcast)
+	Warm     int    // connections opened and closed before (Connect, Refuse), broadcasts (Broadcast), or tokens for each key (Decoy)
 	Parallel int    // connections being opened at the same time
 	Via      Via
+	Alg      string // of the tokens (Decoy)
 	Scheme   string // what stands before the token in the auth payload, "Bearer " or nothing
 	Tokens   string // file of tokens, one in a line: Needs() of them, none used twice but by Reconnect
 	Browser  bool   // send the request headers of a browser, 1.5 KB of them
@@ -75,6 +80,8 @@ func (c Config) Needs() int {
 		return c.Warm + c.Count + 1
 	case Waves:
 		return 2*c.Count + 1
+	case Decoy:
+		return 1
 	default:
 		return c.Count + c.Quiet + 1
 	}
@@ -87,6 +94,8 @@ func (c Config) AtOnce() int {
 		return min(c.Parallel, c.Count)
 	case Flood:
 		return c.Count + 1
+	case Decoy:
+		return 1
 	default:
 		return c.Count + c.Quiet
 	}
@@ -107,6 +116,7 @@ type Result struct {
 	RSSPer       float64 `json:"rss_per_connection,omitempty"`
 	QuietP50     float64 `json:"quiet_p50_ms,omitempty"` // question to answer, before Flood or Loud; P50 and P99 are those in it
 	QuietP99     float64 `json:"quiet_p99_ms,omitempty"`
+	KnownP50     float64 `json:"known_p50_ms,omitempty"`     // the refusal of a bad token for a key that exists (Decoy); P50 is for one that does not
 	Saturation   float64 `json:"saturation_per_s,omitempty"` // bad tokens refused in a second, as fast as they can be
 
 	// Memory is what the server says of itself: at the start and after each wave (Waves), or at the end of the measured
@@ -167,6 +177,8 @@ func Run(c Config) (Result, error) {
 		result, err = g.waves()
 	case Reconnect:
 		result, err = g.reconnect()
+	case Decoy:
+		result, err = g.decoy()
 	case Flood:
 		result, err = g.flood()
 	case Loud:

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"encoding/base64"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -159,6 +160,34 @@ func TestFlood(t *testing.T) {
 	flood(but(func(p string) bool { return bad(p) && seen.Add(1) > 1 }, `42["authenticated"]`), "a refusal expected")
 	seen.Store(0)
 	flood(but(func(p string) bool { return bad(p) && seen.Add(1) > 1 }), "no bad token was refused")
+}
+
+func TestDecoy(t *testing.T) {
+	decoy := func(answer func(string) []string, want string) {
+		t.Helper()
+		c := fake(t, answer)
+		c.Via, c.Alg, c.Warm = ViaEvent, "ES256", 1
+		run(t, c, Decoy, want)
+	}
+	shown := map[string]int{}
+	decoy(func(packet string) []string {
+		if token, ok := strings.CutPrefix(packet, `42["authenticate",{"token":"`); ok {
+			header, _, _ := strings.Cut(token, ".")
+			shown[header]++
+		}
+		return gatedByEvent(packet)
+	}, "")
+	for _, header := range []string{`{"alg":"ES256","kid":"the-known"}`, `{"alg":"ES256","kid":"missing"}`} {
+		if n := shown[base64.RawURLEncoding.EncodeToString([]byte(header))]; n != 6 {
+			t.Errorf("%s was shown %d times, want 6", header, n)
+		}
+	}
+	decoy(func(packet string) []string {
+		if strings.Contains(packet, "eyJ") { // not the spoiled token that each run begins with
+			return []string{`4217["unauthorized",{"data":{"message":"no","code":"unavailable"}}]`}
+		}
+		return gatedByEvent(packet)
+	}, "a refusal expected")
 }
 
 func TestOpenDoorHasNoFigure(t *testing.T) {

@@ -19,6 +19,7 @@ var stringify = json.JoinOptions(
 	jsonv1.DefaultOptionsV1(),
 	jsontext.EscapeForHTML(false),
 	jsontext.EscapeForJS(false),
+	json.WithMarshalers(numbersTo),
 )
 
 // Stringify returns v as JSON by the rules of encoding/json, without escapes for
@@ -60,6 +61,7 @@ func NewEncoder[Raw any](parts func(Raw) (value []byte, attachments [][]byte)) *
 				value, attachments := parts(r)
 				return e.raw(enc, value, attachments)
 			}),
+			numbersTo,
 		)))
 	return e
 }

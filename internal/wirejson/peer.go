@@ -73,14 +73,17 @@ func UnquotePeer(value []byte) (string, bool) {
 	return s, err == nil && value[0] == '"'
 }
 
+// peerTypes are the rules of encoding/json.
+var peerTypes = json.JoinOptions(jsonv1.DefaultOptionsV1(), json.WithUnmarshalers(numbersFrom))
+
 // UnmarshalPeer reads value into the Go value that into points to, by the rules of
 // encoding/json. A placeholder is read as the attachment that it names, into a []byte
 // or an any, at any depth. Errors are a *TypeError without a cause, since the
 // error of a type's own method may repeat the value.
 func UnmarshalPeer(value []byte, attachments [][]byte, into any) error {
-	opts := jsonv1.DefaultOptionsV1()
+	opts := peerTypes
 	if len(attachments) > 0 {
-		opts = json.JoinOptions(opts, json.WithUnmarshalers(attachmentsInto(attachments)))
+		opts = json.JoinOptions(opts, json.WithUnmarshalers(json.JoinUnmarshalers(attachmentsInto(attachments), numbersFrom)))
 	}
 	err := translate(json.Unmarshal(value, into, opts))
 	if err == nil {

@@ -27,6 +27,7 @@ var compatible = json.JoinOptions(
 	json.MatchCaseInsensitiveNames(false),
 	jsontext.AllowDuplicateNames(false),
 	jsontext.AllowInvalidUTF8(true), // UnmarshalCompatible checks the bytes
+	json.WithUnmarshalers(numbersFrom),
 )
 
 // UnmarshalCompatible is Unmarshal for types that were written for encoding/json:
