@@ -237,7 +237,7 @@ func (a *admission) answer(lease *Lease, refused *Error) error {
 	case refused != nil && a.refuse():
 		a.gate.log(a.socket, refused)
 		a.gate.notify(a.socket, refused)
-		return refused.connectError()
+		return a.gate.connectError(refused)
 	}
 	// The deadline is refusing it, or the peer is gone. Whatever this returns must not
 	// come before that refusal.
@@ -263,7 +263,7 @@ func (a *admission) dismiss(e *Error) {
 // leave ends the socket, wherever it stands.
 func (a *admission) leave(e *Error) {
 	switch {
-	case !errors.Is(a.socket.Refuse(e.connectError()), socketio.ErrAdmitted):
+	case !errors.Is(a.socket.Refuse(a.gate.connectError(e)), socketio.ErrAdmitted):
 	case e.Temporary && e.RetryAfter > 0 && !a.socket.SharesConnection(): // a guest who tried to log in
 		waiting := time.AfterFunc(e.RetryAfter, func() { a.leaveAdmitted(e) })
 		a.socket.OnEnd(func() { waiting.Stop() })
@@ -284,9 +284,9 @@ var doNotWait = func() context.Context {
 // reports whether the peer did. There always is an acknowledgement, since the
 // listeners that the old library asked for call it.
 func (a *admission) tell(ctx context.Context, e *Error) bool {
-	_, err := a.socket.EmitWithAck(ctx, "unauthorized", e.toldByEvent())
+	_, err := a.socket.EmitWithAck(ctx, "unauthorized", a.gate.toldByEvent(e))
 	if errors.Is(err, socketio.ErrTooManyAcks) {
-		_ = a.socket.Emit("unauthorized", e.toldByEvent()) // it fails only if the socket is closed
+		_ = a.socket.Emit("unauthorized", a.gate.toldByEvent(e)) // it fails only if the socket is closed
 	}
 	return err == nil
 }

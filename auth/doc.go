@@ -26,11 +26,12 @@
 // A refused peer is told {message, code, type, reason, id}, see [Error]. Message and
 // code are those of the npm package socketio-jwt (or @thream/socketio-jwt:
 // Options.ThreamTexts), the [Reason] is for programs, and the id is in the log beside
-// the fine cause, which stays there. It comes as the data of CONNECT_ERROR, or as the
-// event "unauthorized" and then DISCONNECT; either way the JavaScript client stays
-// away. Clients in Go read it by [ParseRefusal]. When the fault is ours and will pass (keys that
-// cannot be fetched, a hook that is late, too many sockets held) the transport is
-// closed instead, and the client comes back by itself.
+// the fine cause, which stays there (Options.OmitReasonAndID omits these two). It comes
+// as the data of CONNECT_ERROR, or as the event "unauthorized" and then DISCONNECT;
+// either way the JavaScript client stays away. Clients in Go read it by [ParseRefusal].
+// When the fault is ours and will pass (keys that cannot be fetched, a hook that is
+// late, too many sockets held) the transport is closed instead, and the client comes
+// back by itself.
 //
 // At the end of its lease a socket hears "unauthorized" with reason token_expired,
 // and the transport closes, so that the client comes back with a fresh token, after

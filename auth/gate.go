@@ -76,6 +76,11 @@ type Options struct {
 	// words for stays as it is, hooks' refusals too, and so do codes and reasons. Zero
 	// means the words of socketio-jwt.
 	ThreamTexts bool
+	// OmitReasonAndID leaves reason and id out of what peers are told, so that the data of
+	// a final refusal has exactly the members that both npm packages send: message, code
+	// and type. The log and OnRefuse still have both. Clients cannot tell why they were
+	// refused if several reasons share a code. Zero means that peers are told both.
+	OmitReasonAndID bool
 
 	// Authorize decides about a socket whose token is good, and may say which user
 	// it is. An error refuses the socket, in words that say nothing, unless it is

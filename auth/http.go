@@ -117,7 +117,7 @@ const retryAfter = 5
 
 // refuseRequest writes a refusal.
 func (g *Gate) refuseRequest(w http.ResponseWriter, e *Error) {
-	body, err := json.Marshal(e.told())
+	body, err := json.Marshal(g.told(e))
 	if err != nil { // a struct of strings: it does not fail
 		body = []byte("{}")
 	}
@@ -125,7 +125,7 @@ func (g *Gate) refuseRequest(w http.ResponseWriter, e *Error) {
 	h := w.Header()
 	switch status {
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", strconv.Itoa(cmp.Or(e.told().RetryAfter, retryAfter)))
+		h.Set("Retry-After", strconv.Itoa(cmp.Or(g.told(e).RetryAfter, retryAfter)))
 	case http.StatusInternalServerError:
 	default:
 		h.Set("WWW-Authenticate", g.challenge(code, e.Message))

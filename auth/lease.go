@@ -143,8 +143,8 @@ func (a *admission) end() {
 	a.gate.opts.Logger.Info("auth: lease ended", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
 		"id", e.ID, "subject", Current(a.socket).Token.Subject)
 	if a.gate.opts.LeaveAtExpiry {
-		_ = a.socket.DisconnectWith(e, "unauthorized", e.toldByEvent()) // which can be encoded
+		_ = a.socket.DisconnectWith(e, "unauthorized", a.gate.toldByEvent(e)) // which can be encoded
 		return
 	}
-	_ = a.socket.CloseConnectionWith(e, "unauthorized", e.toldByEvent())
+	_ = a.socket.CloseConnectionWith(e, "unauthorized", a.gate.toldByEvent(e))
 }

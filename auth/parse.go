@@ -13,7 +13,7 @@ const longestRefusal = 64 << 10
 // CONNECT_ERROR, all of its payload, or the payload of "unauthorized". It reports false
 // for what is no refusal of a gate: another middleware's, another shape, JSON that is
 // not strict, more than 64 KiB. A server of the npm package socketio-jwt tells no Reason
-// and no ID; older servers do not tell Temporary and RetryAfter. Err is not told. It
+// and no ID, and neither does a gate with OmitReasonAndID; older servers do not tell Temporary and RetryAfter. Err is not told. It
 // keeps nothing of payload, never panics, and may be called concurrently.
 func ParseRefusal(payload []byte) (*Error, bool) {
 	if len(payload) > longestRefusal {

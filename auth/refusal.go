@@ -248,8 +248,8 @@ type told struct {
 	Message string `json:"message"`
 	Code    string `json:"code"`
 	Type    string `json:"type"`
-	Reason  Reason `json:"reason"`
-	ID      string `json:"id"`
+	Reason  Reason `json:"reason,omitzero"` // these two are left out by Options.OmitReasonAndID
+	ID      string `json:"id,omitzero"`
 
 	Temporary  bool `json:"temporary,omitzero"`
 	RetryAfter int  `json:"retryAfter,omitzero"` // seconds
@@ -267,21 +267,24 @@ type toldInner struct {
 	Message string `json:"message"`
 }
 
-func (e *Error) told() told {
-	t := told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Reason: e.Reason, ID: e.ID, Temporary: e.Temporary}
+func (g *Gate) told(e *Error) told {
+	t := told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Temporary: e.Temporary}
+	if !g.opts.OmitReasonAndID {
+		t.Reason, t.ID = e.Reason, e.ID
+	}
 	if e.Temporary && e.RetryAfter > 0 {
 		t.RetryAfter = int((e.RetryAfter + time.Second - 1) / time.Second)
 	}
 	return t
 }
 
-func (e *Error) toldByEvent() toldByEvent {
-	return toldByEvent{Message: e.Message, Inner: toldInner{e.Message}, Data: e.told()}
+func (g *Gate) toldByEvent(e *Error) toldByEvent {
+	return toldByEvent{Message: e.Message, Inner: toldInner{e.Message}, Data: g.told(e)}
 }
 
 // connectError returns e as socketio takes it.
-func (e *Error) connectError() *socketio.ConnectError {
-	return &socketio.ConnectError{Message: e.Message, Data: e.told(), Temporary: e.Temporary, RetryAfter: e.RetryAfter, Err: e}
+func (g *Gate) connectError(e *Error) *socketio.ConnectError {
+	return &socketio.ConnectError{Message: e.Message, Data: g.told(e), Temporary: e.Temporary, RetryAfter: e.RetryAfter, Err: e}
 }
 
 // notify tells OnRefuse. It runs beside, since it must hold up nothing.

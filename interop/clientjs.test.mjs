@@ -63,7 +63,7 @@ async function assertRefusal(promise, told) {
 }
 
 function assertTold(refused, { message, code, reason }) {
-  assert.deepEqual({ ...refused, id: typeof refused.id }, { message, code, type: "UnauthorizedError", reason, id: "string" });
+  assert.deepEqual({ ...refused, id: typeof refused.id }, { message, code, type: "UnauthorizedError", reason, id: "string", temporary: false, retryAfter: undefined });
 }
 
 for (const [version, io] of Object.entries(versions)) describe(version, { concurrency: true }, () => {
@@ -141,6 +141,13 @@ for (const [version, io] of Object.entries(versions)) describe(version, { concur
         await welcomed;
         assert.equal(await visit(socket), "fresh");
         assert.deepEqual(left, []);
+      });
+    });
+
+    describe(`by ${transport}, a namespace that is refused temporarily`, { concurrency: true }, () => {
+      temporarilyRefused(make, (t) => make(t, "/", { auth: freshToken(visits()) }), {
+        join: (stays, getToken) => stays.io.socket("/busy", { auth: freshToken(getToken) }),
+        refusedBy: "connect_error",
       });
     });
 
@@ -243,9 +250,108 @@ for (const [version, io] of Object.entries(old)) describe(version, { concurrency
       }
     });
 
+    describe(`by ${transport}, a namespace that is refused temporarily`, { concurrency: true }, () => {
+      temporarilyRefused(make, (t) => {
+        const socket = make(t, "", { autoConnect: false });
+        freshQuery(socket, visits());
+        return socket.open();
+      }, {
+        // It keeps the token that it has.
+        join: (stays, getToken) => stays.io.socket("/busy", { query: `token=${getToken()}` }).open(),
+        refusedBy: "error",
+      });
+    });
+
     // "/" refuses these clients, which brought it no token, and 2.5.0 tells "/admin" so: see the listener for it.
     describe(`by ${transport}, two round trips`, { concurrency: true }, () => twoRoundTrips(make));
   }
+});
+
+let busy = 0;
+
+// temporarilyRefused tests a namespace that is refused while another one of its connection is admitted.
+function temporarilyRefused(make, admitted, { join, refusedBy }) {
+  // refusedTimes makes tokens that are refused so many times, for a second each.
+  const refusedTimes = (times) => {
+    const name = `busy ${++busy}`;
+    return () => mint({ busy: name, times });
+  };
+
+  for (const [name, joining, told] of [
+    ["in one round trip", join, refusedBy],
+    ["in two", (stays, getToken) => {
+      const socket = stays.io.socket("/busy-event");
+      const outcomes = [];
+      keepAuthenticated(socket, getToken, (error) => outcomes.push(error));
+      if (refusedBy === "error") socket.open(); // the old clients' manager does not open it by itself
+      return Object.assign(socket, { outcomes });
+    }, "unauthorized"],
+  ]) {
+    test(`comes back ${name}, when the server said, and no other namespace suffers`, limit, async (t) => {
+      const stays = admitted(t);
+      const left = [];
+      stays.on("disconnect", (reason) => left.push(reason));
+      await heard(stays, "welcome");
+      const socket = joining(stays, refusedTimes(2));
+      const times = [];
+      const notNow = (error) => {
+        times.push(performance.now());
+        const { message, temporary, retryAfter } = refusal(error);
+        assert.deepEqual({ message, temporary, retryAfter }, { message: "busy", temporary: true, retryAfter: 1 });
+      };
+      socket.on(told, notNow);
+      await heard(socket, "welcome");
+      times.push(performance.now());
+      assert.equal(times.length, 3);
+      for (const n of [1, 2]) assert.ok(times[n] - times[n - 1] > 990, `came back after ${times[n] - times[n - 1]} ms`);
+      assert.deepEqual(left, []);
+      assert.equal(stays.connected, true);
+      if (socket.outcomes) assert.deepEqual(socket.outcomes.map((error) => refusal(error)?.temporary), [true, true, undefined]);
+    });
+
+    test(`stays away ${name}, if the application has disconnected it, or reconnection is off`, limit, async (t) => {
+      for (const leave of [(socket) => socket.disconnect(), (socket) => socket.io.reconnection(false)]) {
+        const stays = admitted(t);
+        await heard(stays, "welcome");
+        const socket = joining(stays, refusedTimes(1));
+        await heard(socket, told);
+        leave(socket);
+        await pause(2500);
+        assert.equal(socket.connected, false);
+        assert.equal(stays.connected, true);
+      }
+    });
+  }
+}
+
+// One more is held than may be, which CONNECT itself is refused for: not at once with other tests.
+for (const [version, io] of Object.entries({ ...versions, ...old })) test(`${version}: who is kept logged in comes back when there is room`, limit, async (t) => {
+  const { url, stop } = await startServer(["-leeway", "-1s", ...(old[version] ? ["-eio3"] : [])]);
+  const opened = [];
+  const open = (path, options) => {
+    opened.push(io(url + path, { forceNew: true, ...comesBack, ...options }));
+    return opened.at(-1);
+  };
+  t.after(() => {
+    for (const { io: manager } of opened) { // before the server goes, or they would try to come back without end
+      manager.reconnection(false);
+      manager.engine?.close();
+    }
+    return stop();
+  });
+  const stays = old[version] ? open("", { query: `token=${mint()}` }) : open("/", { auth: { token: mint() } });
+  await heard(stays, "welcome");
+  const holds = open("/full");
+  await heard(holds, "connect");
+  const socket = stays.io.socket("/full");
+  keepAuthenticated(socket, () => mint({ visit: "later" }), () => {});
+  const [error] = await heard(socket, old[version] ? "error" : "connect_error");
+  assert.equal(refusal(error).reason, "overloaded");
+  assert.equal(refusal(error).temporary, true);
+  holds.disconnect();
+  await heard(socket, "welcome");
+  assert.equal(await visit(socket), "later");
+  assert.equal(stays.connected, true);
 });
 
 // twoRoundTrips tests what is the same for all versions.

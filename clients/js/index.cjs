@@ -10,10 +10,13 @@ const type = "UnauthorizedError";
 // read copies a refusal out of an object that has its members; undefined if it is none.
 function read(object) {
   if (typeof object !== "object" || object === null || object.type !== type) return undefined;
-  const { message, code, reason, id } = object;
+  const { message, code, reason, id, temporary, retryAfter } = object;
   if (typeof code !== "string") return undefined;
   const text = (value) => (typeof value === "string" ? value : undefined);
-  return { message: text(message) || "", code, type, reason: text(reason), id: text(id) };
+  return {
+    message: text(message) || "", code, type, reason: text(reason), id: text(id),
+    temporary: temporary === true, retryAfter: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : undefined,
+  };
 }
 
 // refusal returns what the server said when it refused, out of whatever brought it: the error of connect_error, the object of
@@ -37,7 +40,7 @@ function isUnauthorizedError(error) {
 
 // unauthorized makes an Error of a refusal, with the members that connect_error's has.
 function unauthorized(payload) {
-  const data = refusal(payload) || { message: "unauthorized", code: "unknown", type, reason: undefined, id: undefined };
+  const data = refusal(payload) || read({ message: "unauthorized", code: "unknown", type });
   const error = new Error(data.message);
   error.name = type;
   error.data = data;
@@ -84,6 +87,109 @@ function pause(manager, failures) {
   return Math.min(spread * Math.min(manager.reconnectionDelay() * 2 ** failures, manager.reconnectionDelayMax()), longest);
 }
 
+// --- temporary refusals ----------------------------------------------------------------------------------------------
+// The server closes the connection for most of them, and the client comes back by itself. If another namespace of the connection is
+// admitted, it refuses only the one namespace, to which the client never connects again by itself.
+
+// askedPause returns how many milliseconds the server asked a peer to wait when it refused it temporarily; undefined for anything else.
+function askedPause(told) {
+  try {
+    const data = told.data || told;
+    if (data.temporary !== true) return undefined;
+    return data.retryAfter > 0 ? Math.min(data.retryAfter * 1000, longest) : 0;
+  } catch (_) { // not an object, or a getter or a proxy that throws
+    return undefined;
+  }
+}
+
+// watchers is where a socket keeps who is told that the application connects or disconnects it, for every copy of this package.
+const watchers = Symbol.for("socketio-jwt.watchers");
+
+// watch calls watcher.left when the application disconnects a socket, and watcher.came when it connects it, and returns what ends
+// that. No event says so for a socket that is not connected, so the methods are replaced until the last watcher has gone.
+function watch(socket, watcher) {
+  const all = socket[watchers] || new Set();
+  if (!socket[watchers]) {
+    Object.defineProperty(socket, watchers, { value: all, configurable: true });
+    const methods = { connect: "came", open: "came", disconnect: "left", close: "left" };
+    all.restore = Object.entries(methods).filter(([name]) => typeof socket[name] === "function").map(([name, what]) => {
+      const own = Object.getOwnPropertyDescriptor(socket, name);
+      const method = socket[name];
+      const watched = (...args) => {
+        for (const each of Array.from(all)) each[what]();
+        return method.apply(socket, args);
+      };
+      Object.defineProperty(socket, name, { value: watched, configurable: true, writable: true });
+      return () => {
+        if (socket[name] !== watched) return; // somebody else has replaced it
+        delete socket[name];
+        if (own) Object.defineProperty(socket, name, own);
+      };
+    });
+  }
+  all.add(watcher);
+  return () => {
+    if (!all.delete(watcher) || all.size > 0) return;
+    all.restore.forEach((restore) => restore());
+    delete socket[watchers];
+  };
+}
+
+// subscribed reports whether a client connects a socket by itself when there is a new connection. 1 and 2 lack `active`.
+const subscribed = (socket) => (socket.active === undefined ? Boolean(socket.subs) : socket.active);
+
+// retrying connects a socket again, after times that its caller decides, unless the application disconnects or connects it before.
+function retrying(socket) {
+  const { io: manager } = socket;
+  let refusals = 0;
+  let left = false;
+  let timer;
+  const cancel = () => clearTimeout(timer);
+  const unwatch = watch(socket, {
+    came() { left = false; cancel(); },
+    left() { left = true; cancel(); },
+  });
+
+  // after connects it after so many milliseconds.
+  const after = (ms) => {
+    cancel();
+    if (left) return;
+    const { engine } = manager;
+    timer = setTimeout(() => {
+      // On a new connection a second CONNECT would be a violation of the protocol.
+      const byItself = subscribed(socket) && manager.engine !== engine;
+      if (!socket.connected && !byItself && manager.reconnection()) socket.connect();
+    }, ms);
+  };
+  return {
+    after,
+    cancel,
+    // refused connects it after a temporary refusal, and does nothing after any other.
+    refused(told) {
+      const asked = askedPause(told);
+      if (asked === undefined || !manager.reconnection() || refusals >= manager.reconnectionAttempts()) return;
+      const least = Math.max(asked, Math.min(manager.reconnectionDelay() * 2 ** refusals++, manager.reconnectionDelayMax()));
+      after(Math.min(least * (1 + manager.randomizationFactor() * Math.random()), longest));
+    },
+    // admitted begins to count again.
+    admitted() {
+      refusals = 0;
+      cancel();
+    },
+    end() {
+      cancel();
+      unwatch();
+    },
+  };
+}
+
+// isOld reports whether a manager is one of socket.io-client 1 or 2.
+const isOld = (manager) => typeof manager.emitAll === "function";
+
+// The types of the packets by which clients 1 and 2 are admitted and refused.
+const CONNECT = 0;
+const ERROR = 4;
+
 // --- two round trips -------------------------------------------------------------------------------------------------
 
 // turn is where a socket keeps the logins that are under way, for every copy of this package.
@@ -95,9 +201,10 @@ function checked({ timeout = 20000 } = {}) {
 }
 
 // begin logs in once, and calls settle without an error, or with one, and what comes next: nothing; or "left", when the server
-// sent us away though it has refused no token, and somebody has to connect again; or "asks", when there was no token and
-// patience, which may be left out, gave a time after which to ask once more. What begin returns gives up silently.
-function begin(socket, getToken, timeout, settle, patience = () => undefined) {
+// sent us away though it has refused no token, or only temporarily, and somebody has to connect again; or "asks", when there was
+// no token and patience gave a time after which to ask once more. Without patience, nothing is tried again, and a temporary refusal
+// ends it at once. What begin returns gives up silently.
+function begin(socket, getToken, timeout, settle, patience) {
   let over = false;
   let lacking = "turn";
   let late; // a refusal that says nothing but that we were
@@ -125,7 +232,8 @@ function begin(socket, getToken, timeout, settle, patience = () => undefined) {
     unauthorized: (told, acknowledge) => {
       if (typeof acknowledge === "function") acknowledge();
       const refused = unauthorized(told);
-      if (lacking === "answer" && refused.data.reason !== "auth_timeout") return end(refused);
+      const waits = refused.data.reason === "auth_timeout" || (patience && refused.data.temporary);
+      if (lacking === "answer" && !waits) return end(refused);
       // It is the end of this connection, where no token helps any more.
       if (!late) wait(expire, timeout);
       late = refused;
@@ -152,7 +260,7 @@ function begin(socket, getToken, timeout, settle, patience = () => undefined) {
     else end(error);
   }
   function noToken(error) {
-    const ms = patience();
+    const ms = patience ? patience() : undefined;
     if (ms === undefined) return end(error);
     asked = undefined;
     wait(() => {
@@ -205,27 +313,37 @@ function keepAuthenticated(socket, getToken, told, options) {
     throw new TypeError("socketio-jwt: keepAuthenticated needs a function for tokens and one to tell");
   }
   const timeout = checked(options);
+  const { io: manager } = socket;
+  const again = retrying(socket);
   let giveUp = () => {};
-  let retry;
   let failures = 0;
 
-  const patience = () => (socket.io.reconnection() ? pause(socket.io, failures++) : undefined);
+  const patience = () => (manager.reconnection() ? pause(manager, failures++) : undefined);
   const login = () => {
-    clearTimeout(retry);
+    again.cancel();
     giveUp();
     giveUp = begin(socket, getToken, timeout, (error, next) => {
       if (next === undefined) failures = 0;
-      const ms = next === "left" ? patience() : undefined;
-      if (ms !== undefined) retry = setTimeout(() => socket.connect(), ms);
+      if (!error) again.admitted();
+      if (next === "left" && error.data && error.data.temporary) again.refused(error);
+      else if (next === "left" && manager.reconnection()) again.after(patience());
       told(error);
     }, patience);
   };
+  // The namespace may be refused before there is anything to log in to. Client 2 tells every namespace what "/" was told, so for
+  // the old clients the packet counts, and not the event error.
+  const packet = ({ type, nsp, data }) => { if (type === ERROR && nsp === socket.nsp && nsp !== "/") again.refused(data); };
+  const old = isOld(manager);
+  if (old) manager.on("packet", packet);
+  else socket.on("connect_error", again.refused);
   socket.on("connect", login);
   if (socket.connected) login();
   return () => {
-    clearTimeout(retry);
+    again.end();
     giveUp();
     socket.off("connect", login);
+    if (old) manager.off("packet", packet);
+    else socket.off("connect_error", again.refused);
   };
 }
 
@@ -234,20 +352,25 @@ function keepAuthenticated(socket, getToken, told, options) {
 // freshToken returns the option `auth` of socket.io-client 3 and 4, which asks for a token each time that a socket connects.
 exports.freshToken = freshToken;
 function freshToken(getToken) {
-  const newest = new WeakMap();
+  const states = new WeakMap();
   return function auth(send) {
     const socket = this;
     if (!socket || !socket.io) throw new TypeError("socketio-jwt: what freshToken returns has to be the option `auth` itself");
     const { io: manager } = socket;
     const { engine } = manager;
     const call = {};
-    newest.set(socket, call);
+    const state = states.get(socket) || retried(socket);
+    states.set(socket, state);
+    state.listen();
+    state.newest = call;
     // A token for a connection that is gone would be a second CONNECT on the next one.
-    const current = () => newest.get(socket) === call && manager.engine === engine && socket.active !== false;
+    const current = () => state.newest === call && manager.engine === engine && socket.active !== false;
     let failures = 0;
 
     const ask = () => tokenFrom(getToken, manager.timeout()).then((token) => {
-      if (current()) send(payload(token));
+      if (!current()) return;
+      state.sent = call;
+      send(payload(token));
     }, (error) => {
       if (!current()) return;
       if (manager.reconnection()) setTimeout(() => { if (current()) ask(); }, pause(manager, failures++));
@@ -257,6 +380,26 @@ function freshToken(getToken) {
     });
     ask();
   };
+}
+
+// retried returns what freshToken keeps of a socket: the newest call for a token, the last one that was sent, and listen, to be
+// called at each connect, since applications remove listeners that they do not know.
+function retried(socket) {
+  const again = retrying(socket);
+  const state = {
+    listen() {
+      again.cancel();
+      for (const event of Object.keys(listeners)) {
+        if (socket.listeners(event).indexOf(listeners[event]) < 0) socket.on(event, listeners[event]);
+      }
+    },
+  };
+  const listeners = {
+    connect: again.admitted,
+    // If the newest call is another one, the application has connected it already.
+    connect_error: (told) => { if (state.sent === state.newest) again.refused(told); },
+  };
+  return state;
 }
 
 // withToken returns a query, which may be an object or a string, with another token.
@@ -275,13 +418,23 @@ function withToken(query, token) {
 exports.freshQuery = freshQuery;
 function freshQuery(socket, getToken) {
   const { io: manager } = socket;
-  if (typeof manager.emitAll !== "function") {
+  if (!isOld(manager)) {
     throw new TypeError("socketio-jwt: freshQuery is for socket.io-client 1 and 2; for later ones there is freshToken");
   }
 
   // A query in the URL would win over the option, each time.
   const inURL = /^([^?#]*)\?([^#]*)/.exec(manager.uri);
   if (inURL) [, manager.uri, manager.opts.query] = inURL;
+
+  const retries = new WeakMap();
+  manager.on("packet", ({ type, nsp, data }) => {
+    const joined = manager.nsps[nsp];
+    if (!joined || nsp === "/") return; // these clients never send a CONNECT for "/"
+    if (type === CONNECT && retries.has(joined)) retries.get(joined).admitted();
+    if (type !== ERROR || !subscribed(joined)) return;
+    if (!retries.has(joined)) retries.set(joined, retrying(joined));
+    retries.get(joined).refused(data);
+  });
 
   const { open } = manager;
   let newest;

@@ -49,6 +49,10 @@ export interface Refusal {
   reason: Reason | undefined;
   /** In the server's log beside the cause. Servers on the npm packages give none. */
   id: string | undefined;
+  /** Whether the same token may be accepted later. The package then connects the namespace again by itself. */
+  temporary: boolean;
+  /** How many seconds the server asks to wait after a temporary refusal. */
+  retryAfter: number | undefined;
 }
 
 /** What a refusal may arrive in: `refusal` reads them all. */
@@ -95,7 +99,8 @@ export function authenticate(socket: AnySocket, token: Token | GetToken, options
  * Two round trips, now and after each reconnect, with a fresh token each time. `told` hears of each outcome: no error, or
  * one as `authenticate` rejects with. When getToken failed, or takes longer than the timeout, it is asked again after the
  * reconnection delay of the socket's manager, unless reconnection is off; likewise the socket comes back when the server's
- * deadline was over before it saw a token. Other refusals are final. Returns what ends it, after which `told` hears nothing.
+ * deadline was over before it saw a token, and after a temporary refusal, as with `freshToken`. Other refusals are final. Returns
+ * what ends it, after which `told` hears nothing.
  */
 export function keepAuthenticated(
   socket: AnySocket,
@@ -108,6 +113,11 @@ export function keepAuthenticated(
  * One round trip, socket.io-client 3 and 4: a value for the option `auth`, by which every connect brings a fresh token. When
  * getToken fails, or takes longer than the manager's `timeout`, listeners of `connect_error` hear of it (its error is the
  * `cause`), and it is asked again after the manager's reconnection delay; with reconnection off the socket leaves instead.
+ *
+ * If the server refuses only this namespace temporarily, the connection stays and the client would never try again. The socket then
+ * connects again after the time that the server asked for (`retryAfter`) or the manager's reconnection delay, whichever is longer,
+ * and a random part more (`randomizationFactor`). It does so at most `reconnectionAttempts` times in a row, and not if
+ * `reconnection` is off or the application has disconnected the socket. Listeners of `connect_error` hear each refusal.
  */
 export function freshToken(getToken: GetToken): (this: any, send: (data: { token?: string }) => void) => void;
 
@@ -115,6 +125,7 @@ export function freshToken(getToken: GetToken): (this: any, send: (data: { token
  * One round trip, socket.io-client 1 and 2: from now on each connection that the socket's manager opens, for all its
  * namespaces, has a fresh token in its query. Make the socket with `autoConnect: false`, call this, and then `socket.open()`,
  * to have it for the first connection too. Once per manager. A failure of getToken is as good as a server that cannot be
- * reached: `connect_error`, and another try after the reconnection delay.
+ * reached: `connect_error`, and another try after the reconnection delay. A namespace other than "/" that is refused temporarily
+ * connects again as with `freshToken`, with the token of the connection.
  */
 export function freshQuery(socket: AnySocket, getToken: GetToken): void;

@@ -19,6 +19,7 @@ type app struct {
 	io      *socketio.Server
 	keys    *jwks.Set // nil without -keys
 	waiting waitingRoom
+	busy    busy
 }
 
 // long is a deadline that no test reaches, on a busy machine either.
@@ -100,6 +101,9 @@ func newApp(o options) (*app, error) {
 		gated("/brief", event, auth.Options{Timeout: 500 * time.Millisecond}),
 		gated("/impatient", event, auth.Options{Timeout: 8 * time.Second}),
 		gated("/grace", event, auth.Options{Timeout: long, Grace: 300 * time.Millisecond}),
+		gated("/busy", handshake, auth.Options{Sources: sources, Timeout: long}),
+		gated("/busy-event", event, auth.Options{Timeout: long}),
+		gated("/full", event, auth.Options{Timeout: long, MaxHeld: 1}),
 		gated("/twice", event, auth.Options{Attempts: 2, Timeout: long}),
 		guarded(ofTheToken, "/keys", handshake, auth.Options{Sources: sources, Timeout: time.Second}),
 		guarded(ofTheToken, "/keys-event", event, auth.Options{Timeout: time.Second}),
@@ -132,8 +136,12 @@ func (a *app) close() {
 	}
 }
 
-// authorize holds up a token with the claim `wait` until a test releases it.
+// authorize holds up a token with the claim `wait` until a test releases it, and refuses
+// one with the claim `busy` temporarily, as often as the claim `times` says.
 func (a *app) authorize(ctx context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
+	if err := a.busy.refuse(t); err != nil {
+		return nil, err
+	}
 	var name string
 	if err := t.Claim("wait", &name); err != nil || name == "" {
 		return nil, nil

@@ -14,10 +14,11 @@ declare const old: any; // versions 1 and 2 bring no types
 plain.on("connect_error", (error) => {
   const refused: Refusal | undefined = refusal(error);
   const code: Code | undefined = refused?.code;
+  const seconds: number | undefined = refused?.temporary ? refused.retryAfter : undefined;
   switch (refused?.reason) {
     case "token_expired":
     case "a reason of one's own":
-      console.log(code);
+      console.log(code, seconds);
   }
 });
 

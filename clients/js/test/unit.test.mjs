@@ -46,17 +46,23 @@ test("the types know every code and reason of the server", () => {
 
 // --- shapes ------------------------------------------------------------------------------------------------------------
 
-const told = { message: "jwt expired", code: "invalid_token", type: "UnauthorizedError", reason: "token_expired", id: "x1" };
+const final = { temporary: false, retryAfter: undefined };
+const told = { message: "jwt expired", code: "invalid_token", type: "UnauthorizedError", reason: "token_expired", id: "x1", ...final };
 const old = { message: "jwt expired", code: "invalid_token", type: "UnauthorizedError" };
+const busy = { message: "busy", code: "unavailable", type: "UnauthorizedError", reason: "overloaded", id: "x2", temporary: true, retryAfter: 3 };
 
 describe("a refusal is known", () => {
   const shapes = {
     "as connect_error's error": [Object.assign(new Error("jwt expired"), { data: told }), told],
     "as the bare object of the old clients": [told, told],
     "as the payload of unauthorized": [{ message: "jwt expired", inner: { message: "jwt expired" }, data: told }, told],
-    "from a server on the npm packages": [{ message: "jwt expired", data: old }, { ...old, reason: undefined, id: undefined }],
-    "with a message that is no text": [{ ...old, message: {} }, { ...old, message: "", reason: undefined, id: undefined }],
-    "with members that are no texts": [{ ...told, reason: 7, id: {} }, { ...old, reason: undefined, id: undefined }],
+    "from a server on the npm packages": [{ message: "jwt expired", data: old }, { ...old, reason: undefined, id: undefined, ...final }],
+    "with a message that is no text": [{ ...old, message: {} }, { ...old, message: "", reason: undefined, id: undefined, ...final }],
+    "with members that are no texts": [{ ...told, reason: 7, id: {} }, { ...old, reason: undefined, id: undefined, ...final }],
+    "when it is temporary": [Object.assign(new Error("busy"), { data: busy }), busy],
+    "when its time is not a number": [{ ...busy, retryAfter: "3" }, { ...busy, retryAfter: undefined }],
+    "when its time is not a time": [{ ...busy, retryAfter: -Infinity }, { ...busy, retryAfter: undefined }],
+    "when temporary is not a boolean": [{ ...busy, temporary: "yes" }, { ...busy, temporary: false }],
     "beside data that is something else": [{ ...told, data: { anything: 1 } }, told],
     "out of a frozen object": [Object.freeze({ ...told }), told],
     "out of an object without a prototype": [Object.assign(Object.create(null), told), told],
@@ -104,13 +110,16 @@ class Socket extends EventEmitter {
     reconnectionDelay: () => 1000,
     reconnectionDelayMax: () => 5000,
     randomizationFactor: () => 0,
+    reconnectionAttempts: () => Infinity,
     timeout: () => 20000,
   };
   emit(...args) { this.sent.push(args); }
   hear(...args) { super.emit(...args); }
   listeners(event) { return this.rawListeners(event); } // those of once take themselves away, as in the clients' emitter
   connect() { this.connects++; }
+  open() { return this.connect(); }
   disconnect() { this.active = false; }
+  close() { return this.disconnect(); }
   listening() { return this.eventNames().reduce((sum, name) => sum + this.listenerCount(name), 0); }
 }
 
@@ -193,7 +202,7 @@ describe("authenticate", () => {
     else {
       assert.ok(end.error instanceof Error);
       assert.equal(isUnauthorizedError(end.error), Boolean(refused));
-      if (refused) assert.deepEqual({ ...refusal(end.error) }, { type: told.type, id: undefined, reason: undefined, ...refused });
+      if (refused) assert.deepEqual({ ...refusal(end.error) }, { type: told.type, id: undefined, reason: undefined, ...final, ...refused });
       else assert.match(end.error.message, error);
       assert.equal(end.error.cause, cause);
       assert.ok(!inspect(end.error, { showHidden: true, depth: 9 }).includes(token), "the token is in the error");
@@ -739,6 +748,7 @@ describe("freshQuery", () => {
       },
       close() { this.readyState = "closed"; },
       emitAll: (...args) => heard.push(args),
+      on(event, listener) { this[event] = listener; },
       maybeReconnectOnOpen: () => heard.push(["maybeReconnectOnOpen"]),
     };
     return { io: manager, manager, opened, heard };
@@ -859,5 +869,331 @@ describe("freshQuery", () => {
 
   test("it is not for later clients", () => {
     assert.throws(() => freshQuery(new Socket(), () => token), /freshToken/);
+  });
+});
+
+describe("after a temporary refusal of one namespace", () => {
+  const refusedFor = (retryAfter) => Object.assign(new Error("busy"), { data: { ...busy, retryAfter } });
+  const members = (socket) => Reflect.ownKeys(socket).filter((name) => name !== "auth");
+
+  // The three ways of the package, each with a socket that was just refused, and what refuses it again.
+  const ways = {
+    freshToken: async (socket) => {
+      socket.connected = false;
+      socket.auth = freshToken(() => token);
+      const connecting = async () => {
+        socket.auth(() => {});
+        await settled();
+      };
+      await connecting();
+      return { connecting, refuse: (error) => socket.hear("connect_error", error), admit: () => socket.hear("connect") };
+    },
+    "keepAuthenticated, before there is a connection": async (socket) => {
+      socket.connected = false;
+      const stop = keepAuthenticated(socket, () => token, () => {});
+      return {
+        stop, connecting: settled, refuse: (error) => socket.hear("connect_error", error),
+        admit: async () => {
+          socket.connected = true;
+          socket.hear("connect");
+          await settled();
+          socket.hear("authenticated");
+          await settled();
+          socket.connected = false;
+          socket.hear("disconnect", "transport close");
+          await settled();
+        },
+      };
+    },
+    "keepAuthenticated, as an answer": async (socket) => {
+      socket.connected = false;
+      const heard = [];
+      const stop = keepAuthenticated(socket, () => token, (error) => heard.push(error));
+      const connecting = async () => {
+        socket.connected = true;
+        socket.hear("connect");
+        await settled();
+      };
+      await connecting();
+      return {
+        stop, connecting, heard,
+        refuse: (error) => {
+          socket.hear("unauthorized", { message: error.message, data: error.data });
+          socket.connected = false;
+          socket.hear("disconnect", "io server disconnect");
+        },
+        admit: () => socket.hear("authenticated"),
+      };
+    },
+    freshQuery: async (socket) => {
+      const { io: manager } = socket;
+      Object.assign(socket, { active: undefined, subs: [], nsp: "/x", connected: false });
+      Object.assign(manager, { emitAll() {}, uri: "http://localhost", opts: {}, nsps: { "/x": socket }, on(event, listener) { this[event] = listener; } });
+      socket.disconnect = function disconnect() { this.subs = null; };
+      freshQuery(socket, () => token);
+      return {
+        connecting: settled, refuse: ({ data }) => manager.packet({ type: 4, nsp: "/x", data }), admit: () => manager.packet({ type: 0, nsp: "/x" }),
+      };
+    },
+  };
+
+  for (const [name, way] of Object.entries(ways)) describe(name, () => {
+    test("it connects again after the time that the server asked for, and no sooner", async () => {
+      const socket = new Socket();
+      const { refuse } = await way(socket);
+      refuse(refusedFor(3));
+      await tick(2999);
+      assert.equal(socket.connects, 0);
+      await tick(1);
+      assert.equal(socket.connects, 1);
+    });
+
+    test("a random part is added, and never taken off", async () => {
+      const socket = new Socket();
+      socket.io.randomizationFactor = () => 0.5;
+      const { refuse } = await way(socket);
+      const random = Math.random;
+      Math.random = () => 0.999;
+      try {
+        refuse(refusedFor(10));
+      } finally {
+        Math.random = random;
+      }
+      await tick(14_994);
+      assert.equal(socket.connects, 0);
+      await tick(1);
+      assert.equal(socket.connects, 1);
+    });
+
+    test("without a time, or with a short one, it takes the delay of the manager, which grows", async () => {
+      const socket = new Socket();
+      const { refuse, connecting } = await way(socket);
+      for (const [n, ms] of [1000, 2000, 4000, 5000, 5000].entries()) {
+        refuse(refusedFor(n % 2 ? undefined : 0.5));
+        await tick(ms - 1);
+        assert.equal(socket.connects, n);
+        await tick(1);
+        assert.equal(socket.connects, n + 1);
+        await connecting();
+      }
+    });
+
+    test("it ends after reconnectionAttempts, and begins to count again once admitted", async () => {
+      const socket = new Socket();
+      socket.io.reconnectionAttempts = () => 2;
+      const { refuse, connecting, admit } = await way(socket);
+      for (const expected of [1, 2, 2]) {
+        refuse(refusedFor(1));
+        await tick(60_000);
+        assert.equal(socket.connects, expected);
+        await connecting();
+      }
+      await admit();
+      await connecting();
+      refuse(refusedFor(1));
+      await tick(60_000);
+      assert.equal(socket.connects, 3);
+    });
+
+    test("a final refusal stays final", async () => {
+      for (const data of [told, { ...busy, temporary: false }, { ...busy, temporary: "yes" }, undefined, null, "busy", 7]) {
+        const socket = new Socket();
+        const { refuse } = await way(socket);
+        refuse(Object.assign(new Error("no"), { data }));
+        await tick(60_000);
+        assert.equal(socket.connects, 0);
+      }
+    });
+
+    test("it stays away where reconnection is off, or is switched off meanwhile", async () => {
+      for (const meanwhile of [false, true]) {
+        const socket = new Socket();
+        socket.io.reconnects = meanwhile;
+        const { refuse } = await way(socket);
+        refuse(refusedFor(1));
+        socket.io.reconnects = false;
+        await tick(60_000);
+        assert.equal(socket.connects, 0);
+      }
+    });
+
+    for (const method of ["disconnect", "close"]) test(`it stays away after ${method}()`, async () => {
+      const socket = new Socket();
+      const { refuse, connecting } = await way(socket);
+      refuse(refusedFor(1));
+      socket[method]();
+      await tick(60_000);
+      assert.equal(socket.connects, 0);
+      // Until the application connects it, after which all is as before.
+      if (name === "freshQuery") return;
+      socket.active = true;
+      socket.connect();
+      await connecting();
+      refuse(refusedFor(1));
+      await tick(60_000);
+      assert.equal(socket.connects, 2);
+    });
+
+    test("it stays away if a listener before ours disconnects it", async () => {
+      const socket = new Socket();
+      const events = ["connect_error", "unauthorized"];
+      for (const event of events) socket.on(event, () => socket.disconnect());
+      const { refuse } = await way(socket);
+      if (name === "freshQuery") socket.disconnect();
+      refuse(refusedFor(1));
+      await tick(60_000);
+      assert.equal(socket.connects, 0);
+    });
+
+    test("it connects once, if the application does so meanwhile", async () => {
+      for (const method of ["connect", "open"]) {
+        const socket = new Socket();
+        const { refuse } = await way(socket);
+        refuse(refusedFor(1));
+        socket[method]();
+        await tick(60_000);
+        assert.equal(socket.connects, 1);
+      }
+    });
+
+    test("it sends no second CONNECT, if it is connected by then", async () => {
+      const socket = new Socket();
+      const { refuse } = await way(socket);
+      refuse(refusedFor(1));
+      socket.connected = true;
+      await tick(60_000);
+      assert.equal(socket.connects, 0);
+    });
+
+    test("clients that connect by themselves on a new connection are left to it", async () => {
+      const socket = new Socket();
+      const { refuse } = await way(socket);
+      refuse(refusedFor(1));
+      socket.io.engine = {};
+      await tick(60_000);
+      assert.equal(socket.connects, 0); // its `active` is still true, as in 3
+
+      if (name === "freshQuery") return;
+      const destroyed = new Socket();
+      const other = await way(destroyed);
+      destroyed.active = false; // as 4 leaves it
+      other.refuse(refusedFor(1));
+      destroyed.io.engine = {};
+      await tick(60_000);
+      assert.equal(destroyed.connects, 1);
+    });
+  });
+
+  for (const name of Object.keys(ways).filter((name) => name.startsWith("keepAuthenticated"))) test(`${name}: it ends with stop, and leaves nothing behind`, async () => {
+    const socket = new Socket();
+    const before = members(socket);
+    const { refuse, stop } = await ways[name](socket);
+    refuse(refusedFor(1));
+    stop();
+    assert.deepEqual(members(socket), before);
+    assert.equal(socket.listening(), 0);
+    assert.equal(timers.size, 0);
+  });
+
+  test("keepAuthenticated tells of the refusal once, and leaves a closed transport to the client", async () => {
+    const socket = new Socket();
+    const { heard } = await ways["keepAuthenticated, as an answer"](socket);
+    socket.hear("unauthorized", { data: busy });
+    assert.equal(heard.length, 0);
+    socket.connected = false;
+    socket.hear("disconnect", "transport close");
+    await tick(60_000);
+    assert.deepEqual(heard.map(refusal), [busy]);
+    assert.equal(socket.connects, 0);
+  });
+
+  test("authenticate, which tries once, rejects at once", async () => {
+    const socket = new Socket();
+    const end = outcome(authenticate(socket, token));
+    await settled();
+    socket.hear("unauthorized", { data: busy });
+    await settled();
+    assert.deepEqual(refusal(end.error), busy);
+    socket.hear("disconnect", "io server disconnect");
+    await tick(60_000);
+    assert.equal(socket.connects, 0);
+  });
+
+  test("freshToken finds its listeners removed, and adds them again", async () => {
+    const socket = new Socket();
+    const { connecting, refuse } = await ways.freshToken(socket);
+    socket.removeAllListeners();
+    await connecting();
+    await connecting();
+    assert.equal(socket.listening(), 2);
+    refuse(refusedFor(1));
+    await tick(1000);
+    assert.equal(socket.connects, 1);
+  });
+
+  test("freshToken connects once, if a listener before it has connected it already", async () => {
+    const socket = new Socket();
+    socket.on("connect_error", () => {
+      socket.connect();
+      socket.auth(() => {});
+    });
+    const { refuse } = await ways.freshToken(socket);
+    refuse(refusedFor(1));
+    await settled();
+    await tick(60_000);
+    assert.equal(socket.connects, 1);
+  });
+
+  test("both ways on one socket connect it once", async () => {
+    const socket = new Socket();
+    const { refuse } = await ways.freshToken(socket);
+    const stop = keepAuthenticated(socket, () => token, () => {});
+    refuse(refusedFor(1));
+    await tick(60_000);
+    assert.equal(socket.connects, 1);
+    stop();
+    assert.equal(Object.hasOwn(socket, "connect"), true, "freshToken still watches");
+  });
+
+  test("a method that somebody has replaced meanwhile stays replaced", async () => {
+    const socket = new Socket();
+    const own = () => "own";
+    socket.close = own;
+    const stop = keepAuthenticated(socket, () => token, () => {});
+    assert.equal(socket.close(), "own");
+    const spy = () => "spy";
+    socket.connect = spy;
+    stop();
+    assert.equal(socket.connect, spy);
+    assert.equal(socket.close, own);
+    assert.equal(Object.hasOwn(socket, "disconnect"), false);
+  });
+
+  test("clients 1 and 2: what is told to \"/\", or to no namespace of theirs, changes nothing", async () => {
+    const socket = new Socket();
+    await ways.freshQuery(socket);
+    for (const nsp of ["/", "/other"]) socket.io.packet({ type: 4, nsp, data: busy });
+    await tick(60_000);
+    assert.equal(socket.connects, 0);
+  });
+
+  test("clients 1 and 2: keepAuthenticated goes by the packet, since 2 repeats what \"/\" was told to all", async () => {
+    const socket = new Socket();
+    const { io: manager } = socket;
+    const listeners = new Set();
+    Object.assign(socket, { active: undefined, subs: [], nsp: "/x", connected: false });
+    Object.assign(manager, { emitAll() {}, on: (_, f) => listeners.add(f), off: (_, f) => listeners.delete(f) });
+    const stop = keepAuthenticated(socket, () => token, () => {});
+    const packet = (nsp, data) => listeners.forEach((f) => f({ type: 4, nsp, data }));
+    packet("/", busy);
+    packet("/other", busy);
+    packet("/x", told);
+    await tick(60_000);
+    assert.equal(socket.connects, 0);
+    packet("/x", busy);
+    await tick(60_000);
+    assert.equal(socket.connects, 1);
+    stop();
+    assert.equal(listeners.size, 0);
   });
 });
