@@ -19,7 +19,7 @@ type signer struct {
 // findSigner finds the key that has signed u, of so many bytes.
 func (v *Verifier) findSigner(ctx context.Context, u Unverified, size int, signed digest) (by signer, err error) {
 	if v.byIssuer != nil {
-		if v, err = v.forIssuer(u, size); err != nil {
+		if v, err = v.forIssuer(ctx, u, size); err != nil {
 			return signer{}, err
 		}
 	}
@@ -64,6 +64,9 @@ func (v *Verifier) chooseKey(ctx context.Context, u Unverified, ask KeyFunc) (Ke
 	}
 	key, err := v.askForKey(ctx, u, ask)
 	if err != nil {
+		if errors.Is(err, ErrKeysUnavailable) {
+			v.Available() // a jwks.Set that is asked fetches its keys again soon
+		}
 		return Key{}, err
 	}
 	if err := key.usable(v.opts.InsecureShortSecret); err != nil {
