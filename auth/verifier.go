@@ -54,7 +54,7 @@ func checkVerifier(v Verifier) error {
 	if v == nil {
 		return errors.New("auth: the verifier is nil")
 	}
-	if value := reflect.ValueOf(v); value.Kind() == reflect.Pointer && value.IsNil() {
+	if value := reflect.ValueOf(v); (value.Kind() == reflect.Pointer || value.Kind() == reflect.Func) && value.IsNil() {
 		return fmt.Errorf("auth: the verifier is a nil %T", v)
 	}
 	return nil
