@@ -252,6 +252,15 @@ func TestIssuersForgetAndRefresh(t *testing.T) {
 		before.Wait()
 		wantError(t, verify(issuers, tokenOf(acme)), token.ErrIssuer)
 
+		ts.set(acme, tenant(t, acme, keyOf(acme)))
+		issuers.Forget(acme)
+		before.Go(func() { wantError(t, verify(issuers, tokenOf(acme)), nil) })
+		synctest.Wait()
+		ts.set(acme, nil)
+		issuers.Forget(acme)
+		before.Wait()
+		wantError(t, verify(issuers, tokenOf(acme)), token.ErrIssuer)
+
 		// Refresh does not take the result of a call that runs already.
 		issuers.Forget(acme)
 		before.Go(func() { wantError(t, verify(issuers, tokenOf(acme)), token.ErrIssuer) })
