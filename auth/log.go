@@ -110,7 +110,7 @@ func (g *Gate) log(s *socketio.Socket, e *Error) {
 		g.logRefusal(ctx, "auth: refused", remote, e, slog.Any("socket", s))
 		return
 	}
-	if g.suffers() {
+	if g.suffers(e) {
 		g.opts.Logger.Warn("auth: outage began: sockets are refused temporarily; the refusals that follow are logged at level Debug",
 			"reason", e.Reason, "id", e.ID, "cause", e.Err)
 		return

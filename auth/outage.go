@@ -51,7 +51,10 @@ func outageReason(r Reason) bool {
 }
 
 // suffers counts a refusal of an outage, and reports whether it is the first.
-func (g *Gate) suffers() (first bool) {
+func (g *Gate) suffers(e *Error) (first bool) {
+	if e.Reason == ReasonKeysUnavailable {
+		g.verifierAvailable() // so that keys are fetched again in time, whether peers ask for them or not
+	}
 	o := &g.outage
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -93,10 +93,11 @@ func refuses(err error) bool {
 // Options.Guests. So a Gate is a socketio.Dependency: it declares itself for each
 // namespace that it guards, with the first socket. It does not block, and may be called
 // concurrently.
-func (g *Gate) Available() bool {
-	if g.opts.Guests {
-		return true
-	}
+func (g *Gate) Available() bool { return g.opts.Guests || g.verifierAvailable() }
+
+// verifierAvailable reports whether a token could be good now. A verifier whose keys are
+// not available fetches them again soon after it was asked.
+func (g *Gate) verifierAvailable() bool {
 	available := true
 	_ = g.guard(context.Background(), "the verifier's Available", func() { available = isAvailable(g.verifier) })
 	return available

@@ -22,6 +22,11 @@ func (v *Verifier) findSigner(ctx context.Context, u Unverified, size int, signe
 		if v, err = v.forIssuer(ctx, u, size); err != nil {
 			return signer{}, err
 		}
+		defer func() {
+			if errors.Is(err, ErrKeysUnavailable) {
+				v.Available() // a jwks.Set fetches its keys again soon; byIssuer does not ask each of them
+			}
+		}()
 	}
 	key, err := v.chooseKey(ctx, u, v.keys.Key)
 	if err != nil {
@@ -64,9 +69,6 @@ func (v *Verifier) chooseKey(ctx context.Context, u Unverified, ask KeyFunc) (Ke
 	}
 	key, err := v.askForKey(ctx, u, ask)
 	if err != nil {
-		if errors.Is(err, ErrKeysUnavailable) {
-			v.Available() // a jwks.Set that is asked fetches its keys again soon
-		}
 		return Key{}, err
 	}
 	if err := key.usable(v.opts.InsecureShortSecret); err != nil {
