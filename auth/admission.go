@@ -41,7 +41,7 @@ type admission struct {
 // newAdmission begins the way of a socket, and its deadline. Examining says that
 // the peer has sent all that is needed.
 func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
-	s.Namespace().DependsOn(g.needs)
+	s.Namespace().DependsOn(g)
 	a := &admission{gate: g, socket: s, examining: examining}
 	a.mu.Lock()
 	a.setDeadline()
@@ -165,7 +165,7 @@ func (a *admission) announce(within context.Context, lease *Lease) *Error {
 		return refused
 	}
 	if refused == nil {
-		refused = g.ended(a.socket, lease)
+		refused = g.ended(a.socket, lease.Until)
 	}
 	return refused.of(lease.Token)
 }

@@ -185,7 +185,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	}
 	within, cancel := context.WithTimeoutCause(ctx, a.gate.opts.Timeout, errLate)
 	defer cancel()
-	t, _, refused := a.gate.verify(within, shown)
+	t, _, refused := a.gate.verify(within, a.socket, shown)
 	if refused == nil && !sameHolder(t, Current(a.socket).Token) {
 		refused = a.gate.refusal(errSubject).of(t)
 	}

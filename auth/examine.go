@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"socketiojwt/internal/guard"
@@ -13,7 +14,7 @@ import (
 // is where user code runs: whatever that does, the answer is a lease or a refusal. The
 // socket is nil for a request.
 func (g *Gate) examine(ctx context.Context, s *socketio.Socket, whole, shown *socketio.Handshake) (lease *Lease, refused *Error) {
-	t, compact, refused := g.verify(ctx, shown)
+	t, compact, refused := g.verify(ctx, s, shown)
 	if refused != nil {
 		return nil, refused
 	}
@@ -33,7 +34,7 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, whole, shown *so
 		return nil, late.of(t)
 	}
 	if refused == nil {
-		refused = g.ended(s, lease)
+		refused = g.ended(s, lease.Until)
 	}
 	if refused != nil {
 		return nil, refused.of(t)
@@ -41,22 +42,26 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, whole, shown *so
 	return lease, nil
 }
 
-// verify finds the token that a socket shows and verifies it.
-func (g *Gate) verify(ctx context.Context, shown *socketio.Handshake) (t *token.Token, compact string, refused *Error) {
+// verify finds the token that a socket shows and verifies it. The socket is nil for a
+// request.
+func (g *Gate) verify(ctx context.Context, s *socketio.Socket, shown *socketio.Handshake) (t *token.Token, compact string, refused *Error) {
 	var err error
-	refused = g.guard(ctx, "a source or key function", func() {
+	refused = g.guard(ctx, "a source or the verifier", func() {
 		if shown.TooLarge {
 			err = errTooLarge
 			return
 		}
 		if compact, err = g.find(ctx, shown); err == nil {
-			t, err = g.verifier.Verify(ctx, compact)
+			t, err = g.accept(ctx, compact)
 		}
 	})
 	if refused == nil && err != nil {
 		refused = g.refusal(err)
 	}
-	if refused != nil && refused.Reason == ReasonKeysUnavailable && refused.RetryAfter == 0 {
+	if refused == nil {
+		refused = g.ended(s, t.ValidUntil()).of(t)
+	}
+	if refused != nil && refused.RetryAfter == 0 && (refused.Reason == ReasonKeysUnavailable || errors.Is(refused.Err, errUnverified)) {
 		refused.RetryAfter = g.wait(ctx)
 	}
 	if late := g.tooLate(ctx); late != nil {

@@ -100,7 +100,7 @@ func (r *record) all() []string {
 // setup is what a test says about its server.
 type setup struct {
 	server   socketio.Options
-	verifier *token.Verifier // nil: verifier(t)
+	verifier auth.Verifier // nil: verifier(t)
 	gate     auth.Options
 	event    bool // the gate of "/" is in event mode
 	furnish  func(f *fixture)

@@ -131,26 +131,25 @@ type Options struct {
 // A Gate lets sockets in: by its methods Handshake and Event, which are connect
 // middleware. Make one with NewGate; it is immutable and safe for concurrent use.
 type Gate struct {
-	verifier *token.Verifier
+	verifier Verifier
 	opts     Options // complete
 	held     held
 	sampler  *refusalSampler
-	needs    socketio.Dependency
 	outage   outage
 	cookies  sync.Once // warns that cookies are not looked at
 }
 
 // NewGate returns a gate for the tokens that verifier accepts. It fails if opts
-// contradict each other.
-func NewGate(verifier *token.Verifier, opts Options) (*Gate, error) {
-	if verifier == nil {
-		return nil, errors.New("auth: the verifier is nil")
+// contradict each other, or the verifier is nil.
+func NewGate(verifier Verifier, opts Options) (*Gate, error) {
+	if err := checkVerifier(verifier); err != nil {
+		return nil, err
 	}
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{verifier: verifier, opts: opts, sampler: newRefusalSampler(), needs: needs(verifier, opts)}, nil
+	return &Gate{verifier: verifier, opts: opts, sampler: newRefusalSampler()}, nil
 }
 
 // withDefaults returns a copy of o that shares no memory with it, complete and

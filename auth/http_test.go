@@ -27,7 +27,7 @@ type route struct {
 	ran record
 }
 
-func newRoute(t *testing.T, v *token.Verifier, opts auth.Options) *route {
+func newRoute(t *testing.T, v auth.Verifier, opts auth.Options) *route {
 	t.Helper()
 	r := &route{t: t}
 	opts.Logger = slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -108,10 +108,11 @@ func (g *Gate) now(s *socketio.Socket) time.Time {
 	return time.Now()
 }
 
-// ended returns the refusal for a lease that has ended while hooks ran, before its
-// socket is admitted.
-func (g *Gate) ended(s *socketio.Socket, lease *Lease) *Error {
-	if lease.Until.IsZero() || g.now(s).Before(lease.Until) {
+// ended returns the refusal for a token that is not good any more before its socket is
+// admitted: a Verifier of the program did not look at the time, or hooks took long. Zero
+// means that it never ends. The socket is nil for a request.
+func (g *Gate) ended(s *socketio.Socket, until time.Time) *Error {
+	if until.IsZero() || g.now(s).Before(until) {
 		return nil
 	}
 	return g.refusal(token.ErrExpired)

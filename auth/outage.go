@@ -5,9 +5,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
-
-	"socketiojwt/socketio"
-	"socketiojwt/token"
 )
 
 // An outage is a time in which sockets are refused temporarily, for causes that are not
@@ -56,7 +53,7 @@ func outageReason(r Reason) bool {
 // suffers counts a refusal of an outage, and reports whether it is the first.
 func (g *Gate) suffers(e *Error) (first bool) {
 	if e.Reason == ReasonKeysUnavailable {
-		g.verifier.Available() // so that keys are fetched again in time, whether peers ask for them or not
+		g.verifierAvailable() // so that keys are fetched again in time, whether peers ask for them or not
 	}
 	o := &g.outage
 	o.mu.Lock()
@@ -96,17 +93,4 @@ func (g *Gate) recovered(ending **time.Timer) {
 	o.begun, o.refused, o.ending = time.Time{}, 0, nil
 	o.mu.Unlock()
 	g.opts.Logger.Info("auth: outage ended", "refused", refused, "took", time.Since(begun).Round(time.Second))
-}
-
-// always is what a gate depends on that lets guests in: nothing.
-type always struct{}
-
-func (always) Available() bool { return true }
-
-// needs returns what no socket passes the gate without.
-func needs(verifier *token.Verifier, opts Options) socketio.Dependency {
-	if opts.Guests {
-		return always{}
-	}
-	return verifier
 }

@@ -95,13 +95,14 @@ const (
 	ReasonTokenNonce     Reason = "token_nonce"      // its nonce is another
 	ReasonTokenType      Reason = "token_type"       // it is of another type
 	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing, of the wrong type, or not what is asked for
+	ReasonTokenRevoked   Reason = "token_revoked"    // it is not active any more, as a Verifier of the program says
 
 	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, and Authorize said no
 	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for another subject than the lease's
 	ReasonAuthTimeout     Reason = "auth_timeout"     // the peer did not authenticate in time
-	ReasonInternal        Reason = "internal_error"   // a hook panicked
+	ReasonInternal        Reason = "internal_error"   // a hook panicked, or a Verifier returned what it must not
 	ReasonKeysUnavailable Reason = "keys_unavailable" // temporary: keys could not be fetched
-	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys and hooks took too long
+	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys and hooks took too long, or a Verifier of the program failed
 	ReasonOverloaded      Reason = "overloaded"       // temporary: too many sockets are held
 )
 
@@ -147,6 +148,8 @@ var refusals = []struct {
 	{errOverloaded, "authentication unavailable", codeUnavailable, ReasonOverloaded, true},
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
+	{errNotMade, "internal error", codeUnknown, ReasonInternal, false},
+	{errUnverified, "authentication unavailable", codeUnavailable, ReasonAuthUnavailable, true},
 	{token.ErrKeysUnavailable, "authentication unavailable", codeSecret, ReasonKeysUnavailable, true},
 }
 
@@ -176,6 +179,7 @@ var badTokens = []struct {
 	{token.ErrType, "jwt type invalid", ReasonTokenType},
 	{token.ErrClaimMissing, "jwt claim missing", ReasonTokenClaim},
 	{token.ErrClaim, "jwt claim invalid", ReasonTokenClaim},
+	{token.ErrRevoked, "jwt revoked", ReasonTokenRevoked},
 }
 
 // threamText is what @thream/socketio-jwt says of each of badTokens.

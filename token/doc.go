@@ -15,7 +15,7 @@
 // Keys come from Secret, SecretBytes, SecretBase64, PEM, DER and JWK, several of
 // them, or secrets that replace each other, from NewKeySet, and those chosen for each
 // token from a KeyFunc. Several issuers, each with its own keys and rules, make one
-// Verifier by ByIssuer. Rules for the tokens of known issuers are in token/profile. A key
+// Verifier by ByIssuer, or Issuers by ByIssuerFunc if they come and go. Rules for the tokens of known issuers are in token/profile. A key
 // carries its algorithms; the header of a token never chooses one (RFC 8725,
 // section 3.1), and unsigned tokens cannot even be asked for.
 //
@@ -29,8 +29,8 @@
 //
 // A Verifier, a Key, a KeySet and a Token may be used concurrently, and none of them
 // changes, but that a Verifier remembers which signatures of public keys it found valid
-// (Options.MaxRemembered). Nothing here starts a goroutine. What waits is a KeyFunc of the
-// user's, and whoever checks the signature of a public key: half of the processors, at
+// (Options.MaxRemembered). Only ByIssuerFunc starts goroutines, a bounded number.
+// What waits is a KeyFunc or an IssuerFunc of the user's, and whoever checks the signature of a public key: half of the processors, at
 // least one, do that at a time, so that bad tokens leave the rest for other work.
 //
 // # Limits
@@ -38,5 +38,6 @@
 // A token has at most 16 KiB unless Options.MaxSize says otherwise, JSON in it nests
 // at most 64 deep, and key IDs have at most 256 bytes. Encrypted tokens, nested
 // tokens, the JSON serializations and critical extensions are refused. Revocation
-// and fetching published keys are not done here; a KeyFunc may.
+// and fetching published keys are not done here; a KeyFunc may, and code that wraps a
+// Verifier returns ErrRevoked. New makes the Token of a credential that is not a JWT.
 package token

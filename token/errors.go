@@ -48,6 +48,10 @@ var (
 	// ErrClaim says that a claim has the wrong type, is out of range, is not what
 	// Options.Claims ask for, or is one of Options.Absent.
 	ErrClaim = errors.New("token: claim not usable")
+	// ErrRevoked says that the issuer or the program has revoked the token, or that it is
+	// not active (RFC 7662, section 2.2). A Verifier of this package never returns it. It
+	// is for code that wraps one, or that verifies other credentials.
+	ErrRevoked = errors.New("token: revoked")
 
 	// ErrKeyNotFound says that there is no key for this token. A KeyFunc returns
 	// it, wrapped or bare, for a token that it has no key for.
@@ -67,6 +71,6 @@ var (
 var sentinels = []error{
 	ErrMalformed, ErrTooLarge, ErrUnsigned, ErrHeader, ErrAlgorithm, ErrSignature,
 	ErrExpired, ErrNotYetValid, ErrMaxAge, ErrIssuer, ErrAudience, ErrSubject,
-	ErrID, ErrNonce, ErrType, ErrClaimMissing, ErrClaim, ErrKeyNotFound,
+	ErrID, ErrNonce, ErrType, ErrClaimMissing, ErrClaim, ErrRevoked, ErrKeyNotFound,
 	ErrKey, ErrKeysUnavailable, ErrOptions,
 }

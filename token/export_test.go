@@ -54,3 +54,10 @@ func RecordSignatureChecks(f func()) (checks []SignatureCheck) {
 	f()
 	return checks
 }
+
+// Kept returns how many issuers are kept with a Verifier and without one.
+func (i *Issuers) Kept() (known, unknown int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.answers.known), len(i.answers.unknown)
+}

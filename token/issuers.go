@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"fmt"
 	"sync"
 )
@@ -17,12 +18,13 @@ import (
 // A token that names none of the issuers is refused with ErrIssuer. There is no key to
 // verify it with, so RevealsKeys is true: a peer must not find out which issuers there are.
 func ByIssuer(verifiers ...*Verifier) (*Verifier, error) {
-	all := &Verifier{byIssuer: make(map[string]*Verifier), seen: &signatures{}, chosen: new(sync.Map)}
+	known := make(fixedIssuers)
+	all := newByIssuer(known)
 	add := func(issuer string, v *Verifier) error {
-		if all.byIssuer[issuer] != nil {
+		if known[issuer] != nil {
 			return fmt.Errorf("%w: two verifiers for the issuer %.200q", ErrOptions, issuer)
 		}
-		all.byIssuer[issuer] = v
+		known[issuer] = v
 		all.opts.MaxSize = max(all.opts.MaxSize, v.opts.MaxSize)
 		return nil
 	}
@@ -42,8 +44,43 @@ func ByIssuer(verifiers ...*Verifier) (*Verifier, error) {
 	return all, nil
 }
 
+// issuers are the verifiers of several issuers.
+type issuers interface {
+	// verifier returns the one whose Options.Issuers have the issuer.
+	verifier(ctx context.Context, issuer string) (*Verifier, error)
+	// available is Verifier.Available of them all.
+	available() bool
+}
+
+// newByIssuer returns a Verifier whose tokens are decided by those of known. MaxSize is
+// not set.
+func newByIssuer(known issuers) *Verifier {
+	return &Verifier{byIssuer: known, seen: &signatures{}, chosen: new(sync.Map)}
+}
+
+// fixedIssuers are those of ByIssuer, by their names.
+type fixedIssuers map[string]*Verifier
+
+func (f fixedIssuers) verifier(_ context.Context, issuer string) (*Verifier, error) {
+	if v := f[issuer]; v != nil {
+		return v, nil
+	}
+	return nil, unknownIssuer(issuer)
+}
+
+func (f fixedIssuers) available() bool {
+	for _, v := range f {
+		if v.Available() {
+			return true
+		}
+	}
+	return false
+}
+
+func unknownIssuer(issuer string) error { return fmt.Errorf("%w: %.200q", ErrIssuer, issuer) }
+
 // forIssuer returns the Verifier for the issuer that u, of so many bytes, names.
-func (v *Verifier) forIssuer(u Unverified, size int) (*Verifier, error) {
+func (v *Verifier) forIssuer(ctx context.Context, u Unverified, size int) (*Verifier, error) {
 	value, err := findMember(u.payload(), "iss")
 	if err != nil {
 		return nil, err
@@ -54,10 +91,10 @@ func (v *Verifier) forIssuer(u Unverified, size int) (*Verifier, error) {
 			return nil, err
 		}
 	}
-	chosen := v.byIssuer[issuer]
+	chosen, err := v.byIssuer.verifier(ctx, issuer)
 	switch {
-	case chosen == nil:
-		return nil, fmt.Errorf("%w: %.200q", ErrIssuer, issuer)
+	case err != nil:
+		return nil, err
 	case size > chosen.opts.MaxSize:
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, chosen.opts.MaxSize)
 	}

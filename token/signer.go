@@ -19,9 +19,14 @@ type signer struct {
 // findSigner finds the key that has signed u, of so many bytes.
 func (v *Verifier) findSigner(ctx context.Context, u Unverified, size int, signed digest) (by signer, err error) {
 	if v.byIssuer != nil {
-		if v, err = v.forIssuer(u, size); err != nil {
+		if v, err = v.forIssuer(ctx, u, size); err != nil {
 			return signer{}, err
 		}
+		defer func() {
+			if errors.Is(err, ErrKeysUnavailable) {
+				v.Available() // a jwks.Set fetches its keys again soon; byIssuer does not ask each of them
+			}
+		}()
 	}
 	key, err := v.chooseKey(ctx, u, v.keys.Key)
 	if err != nil {

@@ -2,12 +2,14 @@ package token
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"time"
 )
 
 // Token is a token that was good when it was verified. It is immutable by
 // agreement: it is shared, so nobody writes to its fields. It keeps the claims but
-// not the compact form, and prints neither. Methods may be called concurrently.
+// not the compact form, and prints neither. Methods may be called concurrently. A
+// Verifier and New make tokens; a literal Token is not good at any time.
 //
 // The strings are parts of the claims, so one that is kept for long after the
 // Token keeps them all; strings.Clone avoids that.
@@ -31,14 +33,54 @@ type Token struct {
 	// second valid one.
 	Hash [sha256.Size]byte
 
-	validUntil time.Time
+	validUntil time.Time // zero unless endless is set: the token is a literal, and was not verified
+	endless    bool
 	claims     string // JSON
+}
+
+// New returns the Token for a credential that other code than a Verifier has verified:
+// an opaque token that was introspected (RFC 7662), or the ID of a session. It verifies
+// nothing. The claims are those that the issuer or the program vouches for, a JSON object
+// that is parsed as strictly as the claims of a signed token; exp, nbf and iat in it are
+// not compared with a clock. Hash is the SHA-256 of the credential, which is not kept.
+// The caller may set the other fields before it shares the token.
+//
+// The token ends at validUntil or at the exp of the claims, whichever is earlier. A zero
+// validUntil stands for exp. New fails with ErrClaimMissing if neither is there, with
+// ErrMalformed if the credential is empty or the claims are not a strict JSON object, and
+// with ErrClaim if a registered claim has the wrong type. It may be called concurrently.
+func New(credential string, claims []byte, validUntil time.Time) (*Token, error) {
+	if credential == "" {
+		return nil, fmt.Errorf("%w: the credential is empty", ErrMalformed)
+	}
+	raw := string(claims)
+	c, err := (&Verifier{}).readClaims(claims, raw)
+	if err != nil {
+		return nil, err
+	}
+	until := earlier(validUntil, c.expiresAt)
+	if until.IsZero() {
+		return nil, fmt.Errorf("%w: exp, and no other time at which the token ends", ErrClaimMissing)
+	}
+	return &Token{
+		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id,
+		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
+		Hash:       sha256.Sum256([]byte(credential)),
+		validUntil: until,
+		claims:     raw,
+	}, nil
 }
 
 // ValidUntil returns when the token stops being good: exp, or where it comes
 // first iat plus MaxAge, plus the leeway; or the end of its key, if that comes first.
-// It is zero for a token that never does, which only an Insecure option allows.
-func (t *Token) ValidUntil() time.Time { return t.validUntil }
+// It is zero for a token that never does, which only an Insecure option allows. A Token
+// that neither a Verifier nor New made was never good: it ended in 1970.
+func (t *Token) ValidUntil() time.Time {
+	if t.validUntil.IsZero() && !t.endless {
+		return time.Unix(0, 0).UTC()
+	}
+	return t.validUntil
+}
 
 // Claims decodes the claims into what into points to: a struct, a map, anything
 // that encoding/json could decode into, and by its rules, except that names match

@@ -24,7 +24,7 @@ type Verifier struct {
 	oneKey bool      // one Key without an ID is for every token, so that no token chooses
 	chosen *sync.Map // Algorithm to the public Key that was chosen last, for decoyFor
 
-	byIssuer map[string]*Verifier // of ByIssuer, in place of the rest; but for opts.MaxSize
+	byIssuer issuers // of ByIssuer and ByIssuerFunc, in place of the rest; but for opts.MaxSize
 }
 
 // NewVerifier returns a Verifier for tokens signed with keys. It fails, with an
@@ -79,12 +79,7 @@ func (v *Verifier) Available() bool {
 		keys, ok := v.keys.(interface{ Available() bool })
 		return !ok || keys.Available()
 	}
-	for _, one := range v.byIssuer {
-		if one.Available() {
-			return true
-		}
-	}
-	return false
+	return v.byIssuer.available()
 }
 
 // Verify returns the token if it is good, else an error that matches one of the
@@ -126,12 +121,14 @@ func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) 
 	if err := v.checkNames(c, u.Header.Type); err != nil {
 		return nil, &signedError{err, c.subject}
 	}
+	until := earlier(v.validUntil(c), key.k.notAfter)
 	return &Token{
 		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id,
 		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
 		Algorithm: u.Header.Algorithm, KeyID: u.Header.KeyID, Type: u.Header.Type,
 		Hash:       signed,
-		validUntil: earlier(v.validUntil(c), key.k.notAfter),
+		validUntil: until,
+		endless:    until.IsZero(),
 		claims:     raw,
 	}, nil
 }

@@ -29,6 +29,7 @@ export type Reason =
   | "token_nonce"
   | "token_type"
   | "token_claim"
+  | "token_revoked"
   | "not_authorized"
   | "subject_changed"
   | "auth_timeout"

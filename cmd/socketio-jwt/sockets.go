@@ -44,8 +44,9 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	admin := io.Of("/admin")
 	io.Use(byHandshake.Handshake)
 	admin.Use(byEvent.Event)
+	io.DependsOn(byHandshake)
+	admin.DependsOn(byEvent)
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
-		namespace.DependsOn(verifier)
 		namespace.OnDisconnect(func(ctx context.Context, s *socketio.Socket, reason socketio.Reason) {
 			log.InfoContext(ctx, "left", "socket", s, "subject", subjectOf(ctx), "reason", reason)
 		})

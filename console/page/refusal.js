@@ -16,10 +16,11 @@ const explanations = {
   token_issuer: "The signature is valid, but the server does not accept tokens of this issuer.",
   token_audience: "The signature is valid, but the token is meant for another audience.",
   token_claim: "The signature is valid, but a claim is missing or has the wrong type.",
+  token_revoked: "The token has been revoked.",
   auth_timeout: "No valid token arrived before the deadline.",
   subject_changed: "The token is for another subject than the one before.",
   keys_unavailable: "The server cannot fetch the issuer's keys at the moment. Try again later.",
-  auth_unavailable: "The server could not verify the token in time. Try again later.",
+  auth_unavailable: "The server could not verify the token at the moment. Try again later.",
   overloaded: "The server holds too many sockets at the moment. Try again later.",
 };
 

@@ -74,7 +74,7 @@ func newApp(o options) (*app, error) {
 		}
 		n := a.io.Of(name)
 		n.Use(mode(gate))
-		n.DependsOn(verifier)
+		n.DependsOn(gate)
 		setUp(n)
 		return nil
 	}

@@ -1,0 +1,402 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// verifierFunc is a verifier that a program wrote. It has a field that cannot be
+// compared, as such a verifier may.
+type verifierFunc func(ctx context.Context, compact string) (*token.Token, error)
+
+func (f verifierFunc) Verify(ctx context.Context, compact string) (*token.Token, error) {
+	return f(ctx, compact)
+}
+
+// denylist is a verifier that wraps another one, and knows revoked tokens.
+type denylist struct {
+	auth.Verifier
+	revoked map[[32]byte]bool
+}
+
+func (d denylist) Verify(ctx context.Context, compact string) (*token.Token, error) {
+	t, err := d.Verifier.Verify(ctx, compact)
+	if err == nil && d.revoked[t.Hash] {
+		return nil, fmt.Errorf("%w by the operator", token.ErrRevoked)
+	}
+	return t, err
+}
+
+func (d denylist) Unwrap() auth.Verifier { return d.Verifier }
+
+// opaque knows credentials that are not JSON Web Tokens.
+func opaque(known map[string]string) verifierFunc {
+	return func(_ context.Context, credential string) (*token.Token, error) {
+		claims, ok := known[credential]
+		if !ok {
+			return nil, token.ErrRevoked
+		}
+		return token.New(credential, []byte(claims), time.Now().Add(time.Minute))
+	}
+}
+
+func TestNewGateChecksItsVerifier(t *testing.T) {
+	for name, v := range map[string]auth.Verifier{
+		"nil": nil, "a nil *token.Verifier": (*token.Verifier)(nil), "a nil pointer": (*denylist)(nil), "a nil func": verifierFunc(nil),
+	} {
+		if _, err := auth.NewGate(v, auth.Options{}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// A gate with a program's own verifier admits by what that says, in each of its three
+// ways, and the lease ends when the token does.
+func TestOpaqueTokens(t *testing.T) {
+	const credential = "an-opaque-token"
+	v := opaque(map[string]string{credential: `{"sub":"ada"}`})
+	for _, event := range []bool{false, true} {
+		bubble(t, setup{verifier: v, event: event}, func(f *fixture) {
+			var p *sockettest.Peer
+			if event {
+				p = f.dial(sockettest.Options{})
+				f.login(p, credential)
+			} else {
+				p = f.dial(sockettest.Options{Auth: bearing(credential)})
+			}
+			if got := f.whoami(p); got != "ada" {
+				t.Errorf("whoami: %q", got)
+			}
+			f.login(p, credential) // the same holder, by the hash of the credential
+			f.emit(p, "authenticate", bearing("another-credential"))
+			if told, _ := f.unauthorized(p); told.Reason != "token_revoked" || told.Message != "jwt revoked" || told.Code != "invalid_token" {
+				t.Errorf("told %+v", told)
+			}
+			begun := time.Now()
+			if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
+				t.Errorf("told %+v", told)
+			}
+			if took := time.Since(begun); took != time.Minute {
+				t.Errorf("the lease ended after %v", took)
+			}
+			if strings.Contains(f.log.String(), credential) {
+				t.Errorf("the credential is in the log: %s", f.log.String())
+			}
+		})
+	}
+	r := newRoute(t, v, auth.Options{})
+	if _, body := r.ask("GET", "/me", http.Header{"Authorization": {"Bearer " + credential}}); body != "ada <nil> 0" {
+		t.Errorf("got %q", body)
+	}
+}
+
+// A token that the verifier should not have returned admits nobody. The peer is told that
+// it is our fault, or that the token has expired.
+func TestTokensThatVerifiersMustNotReturn(t *testing.T) {
+	ended, err := token.New("x", []byte(`{"sub":"ada","exp":1}`), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	withoutHash := *ended
+	withoutHash.Hash = [32]byte{}
+	for name, c := range map[string]struct {
+		token  *token.Token
+		reason string
+	}{
+		"none":                {nil, "internal_error"},
+		"the zero token":      {&token.Token{}, "internal_error"},
+		"a literal":           {&token.Token{Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}, "internal_error"},
+		"a literal with hash": {&token.Token{Subject: "ada", ExpiresAt: time.Now().Add(time.Hour), Hash: [32]byte{1}}, "token_expired"},
+		"without a hash":      {&withoutHash, "internal_error"},
+		"past its end":        {ended, "token_expired"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := verifierFunc(func(context.Context, string) (*token.Token, error) { return c.token, nil })
+			for _, event := range []bool{false, true} {
+				bubble(t, setup{verifier: v, event: event, gate: auth.Options{Grace: -1}}, func(f *fixture) {
+					var told refusal
+					if event {
+						p := f.dial(sockettest.Options{})
+						f.emit(p, "authenticate", bearing("x"))
+						told, _ = f.unauthorized(p)
+					} else {
+						told = f.refused(sockettest.Options{Auth: bearing("x")})
+					}
+					if told.Reason != c.reason {
+						t.Errorf("told %+v", told)
+					}
+					f.happened()
+				})
+			}
+			r := newRoute(t, v, auth.Options{})
+			response, _ := r.ask("GET", "/me", http.Header{"Authorization": {"Bearer x"}})
+			if want := map[string]int{"internal_error": 500, "token_expired": 401}[c.reason]; response.StatusCode != want || len(r.ran.lines) > 0 {
+				t.Errorf("status %d, ran %q", response.StatusCode, r.ran.lines)
+			}
+		})
+	}
+}
+
+// Errors of a verifier that have a meaning refuse for good, and any other temporarily.
+func TestErrorsOfVerifiers(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		panics bool
+		reason string // empty: temporary, so the connection closes
+	}{
+		"a revoked token":             {fmt.Errorf("%w: by Ada", token.ErrRevoked), false, "token_revoked"},
+		"an expired token":            {token.ErrExpired, false, "token_expired"},
+		"an Error":                    {fmt.Errorf("x: %w", &auth.Error{Reason: "banned"}), false, "banned"},
+		"a temporary Error":           {&auth.Error{Temporary: true}, false, ""},
+		"keys":                        {token.ErrKeysUnavailable, false, ""},
+		"a database that is down":     {errors.New("connection refused"), false, ""},
+		"a configuration":             {token.ErrOptions, false, ""},
+		"a deadline of its own":       {context.DeadlineExceeded, false, ""},
+		"a panic":                     {nil, true, "internal_error"},
+		"a token beside a revocation": {token.ErrRevoked, false, "token_revoked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			good, err := token.New("x", []byte(`{"sub":"ada"}`), time.Now().Add(1000*time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := verifierFunc(func(context.Context, string) (*token.Token, error) {
+				if c.panics {
+					panic("a secret")
+				}
+				return good, c.err
+			})
+			bubble(t, setup{verifier: v}, func(f *fixture) {
+				if c.reason != "" {
+					if told := f.refused(sockettest.Options{Auth: bearing("x")}); told.Reason != c.reason {
+						t.Errorf("told %+v", told)
+					}
+				} else if _, err := f.try(sockettest.Options{Auth: bearing("x")}); !errors.Is(err, sockettest.ErrClosed) {
+					t.Errorf("got %v", err)
+				}
+				f.happened()
+			})
+		})
+	}
+}
+
+// A verifier that fails is an outage: connections are held for a while, as they are when
+// keys are away, and the log has one line.
+func TestVerifierThatFailsIsAnOutage(t *testing.T) {
+	v := verifierFunc(func(context.Context, string) (*token.Token, error) { return nil, errors.New("connection refused") })
+	bubble(t, setup{verifier: v, event: true}, func(f *fixture) {
+		for range 3 {
+			p := f.dial(sockettest.Options{})
+			f.emit(p, "authenticate", bearing("x"))
+			if told, _ := f.unauthorized(p); told.Reason != "auth_unavailable" || told.Code != "unavailable" {
+				t.Errorf("told %+v", told)
+			}
+			begun := time.Now()
+			if err := p.Ended(f.ctx); !errors.Is(err, sockettest.ErrClosed) {
+				t.Errorf("ended with %v", err)
+			}
+			if took := time.Since(begun); took < 500*time.Millisecond || took > 1500*time.Millisecond {
+				t.Errorf("ended after %v", took)
+			}
+		}
+		if n := strings.Count(f.log.String(), "outage began"); n != 1 || !strings.Contains(f.log.String(), "connection refused") {
+			t.Errorf("%d outages in the log: %s", n, f.log.String())
+		}
+	})
+}
+
+// away is a *token.Verifier whose keys are away while told so.
+func away(t testing.TB) (*awayKeys, *token.Verifier) {
+	keys := &awayKeys{}
+	return keys, verifierOf(t, keys, token.Options{})
+}
+
+// wrapper hides everything of a verifier but Verify; the two others say what it hides.
+type wrapper struct{ v auth.Verifier }
+
+func (w wrapper) Verify(ctx context.Context, compact string) (*token.Token, error) {
+	return w.v.Verify(ctx, compact)
+}
+
+type unwraps struct{ wrapper }
+
+func (u unwraps) Unwrap() auth.Verifier { return u.v }
+
+type unwrapsConcrete struct {
+	wrapper
+	inner *token.Verifier
+}
+
+func (u unwrapsConcrete) Unwrap() *token.Verifier { return u.inner }
+
+type embeds struct {
+	*token.Verifier
+	_ func() // so that it cannot be compared
+}
+
+// cyclic unwraps to itself.
+type cyclic struct{ wrapper }
+
+func (c cyclic) Unwrap() auth.Verifier { return c }
+
+type panicky struct{ wrapper }
+
+func (panicky) Available() bool { panic("a secret") }
+
+// A verifier that wraps another one passes on what that can do, so that handshakes are
+// refused while its keys are away.
+func TestWrappedVerifierIsAvailableAsBefore(t *testing.T) {
+	for name, c := range map[string]struct {
+		wrap func(*token.Verifier) auth.Verifier
+		told bool // whether the gate knows that keys are away
+	}{
+		"itself":            {func(v *token.Verifier) auth.Verifier { return v }, true},
+		"embedded":          {func(v *token.Verifier) auth.Verifier { return embeds{Verifier: v} }, true},
+		"unwrapped":         {func(v *token.Verifier) auth.Verifier { return unwraps{wrapper{v}} }, true},
+		"unwrapped twice":   {func(v *token.Verifier) auth.Verifier { return denylist{unwraps{wrapper{v}}, nil} }, true},
+		"its concrete type": {func(v *token.Verifier) auth.Verifier { return unwrapsConcrete{wrapper{v}, v} }, true},
+		"hidden":            {func(v *token.Verifier) auth.Verifier { return wrapper{v} }, false},
+		"a cycle":           {func(v *token.Verifier) auth.Verifier { return cyclic{wrapper{v}} }, false},
+		"a panic":           {func(v *token.Verifier) auth.Verifier { return panicky{wrapper{v}} }, false},
+		"a func":            {func(v *token.Verifier) auth.Verifier { return verifierFunc(v.Verify) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keys, v := away(t)
+			wrapped := c.wrap(v)
+			bubble(t, setup{verifier: wrapped}, func(f *fixture) {
+				keys.away.Store(true)
+				if f.gate.Available() == c.told {
+					t.Errorf("available: %v", !c.told)
+				}
+				crowd := &crowd{f: f}
+				ctx, cancel := context.WithCancel(f.ctx)
+				defer crowd.clients.Wait()
+				defer cancel()
+				for range 5 {
+					crowd.come(ctx, sockettest.Options{Auth: bearing(sign(nil))})
+				}
+				time.Sleep(10 * time.Second)
+				if refused := crowd.refused.Load() > 0; refused != c.told {
+					t.Errorf("handshakes were refused: %v", refused)
+				}
+				keys.away.Store(false)
+				crowd.clients.Wait()
+				if !f.gate.Available() || crowd.inside.Load() != 5 {
+					t.Errorf("%d of 5 came back", crowd.inside.Load())
+				}
+			})
+			guests, err := auth.NewGate(wrapped, auth.Options{Guests: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys.away.Store(true)
+			if !guests.Available() {
+				t.Error("a gate for guests is not available")
+			}
+		})
+	}
+}
+
+// A program with several namespaces declares its gates before it serves.
+func TestDependsOnAGate(t *testing.T) {
+	keys, v := away(t)
+	bubble(t, setup{verifier: unwraps{wrapper{v}}, furnish: func(f *fixture) {
+		f.furnish(f.io.Of("/second"), f.gate.Event)
+		f.io.DependsOn(f.gate)
+		f.io.Of("/second").DependsOn(f.gate)
+	}}, func(f *fixture) {
+		keys.away.Store(true)
+		if _, err := f.try(sockettest.Options{}); err == nil || !strings.Contains(err.Error(), "503") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A tenant is added to a program that runs, and withdrawn. Each tenant's own keys and
+// audience are in force, no Insecure option is set, and the sockets of a tenant that was
+// withdrawn can be ended by the room of its issuer.
+func TestTenantsComeAndGo(t *testing.T) {
+	var (
+		mu     sync.Mutex
+		known  = map[string]*token.Verifier{}
+		lookup atomic.Int64
+	)
+	keyOf := func(issuer string) string { return issuer + " has a secret of its own" }
+	set := func(issuer string, audience string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if audience == "" {
+			delete(known, issuer)
+			return
+		}
+		known[issuer] = verifierOf(t, token.Secret(keyOf(issuer)), token.Options{Issuers: []string{issuer}, Audiences: []string{audience}})
+	}
+	issuers, err := token.ByIssuerFunc(func(_ context.Context, issuer string) (*token.Verifier, error) {
+		lookup.Add(1)
+		mu.Lock()
+		defer mu.Unlock()
+		if v := known[issuer]; v != nil {
+			return v, nil
+		}
+		return nil, token.ErrIssuer
+	}, token.IssuerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const acme, globex = "https://acme.example", "https://globex.example"
+	set(acme, "chat")
+	by := func(key, issuer, audience string) sockettest.Options {
+		compact := signWith(keyOf(key), map[string]any{"alg": "HS256"}, claims{"iss": issuer, "aud": audience, "sub": "ada", "exp": time.Now().Add(time.Hour).Unix()})
+		return sockettest.Options{Auth: bearing(compact)}
+	}
+	revoked := denylist{issuers, map[[32]byte]bool{}}
+	bubble(t, setup{verifier: revoked, furnish: func(f *fixture) {
+		f.io.OnConnect(func(ctx context.Context, s *socketio.Socket) error { return s.Join("issuer " + auth.Token(ctx).Issuer) })
+	}}, func(f *fixture) {
+		refused := func(opts sockettest.Options, reason string) {
+			t.Helper()
+			if told := f.refused(opts); told.Reason != reason {
+				t.Errorf("told %+v, want %q", told, reason)
+			}
+		}
+		first := f.dial(by(acme, acme, "chat"))
+		refused(by(globex, globex, "chat"), "token_signature") // which says nothing of issuers
+
+		set(globex, "shop")
+		if err := issuers.Refresh(f.ctx, globex); err != nil {
+			t.Fatal(err)
+		}
+		second := f.dial(by(globex, globex, "shop"))
+		refused(by(globex, globex, "chat"), "token_audience")
+		refused(by(acme, globex, "shop"), "token_signature")
+		if n := lookup.Load(); n != 3 {
+			t.Errorf("looked up %d times", n)
+		}
+
+		set(acme, "")
+		issuers.Forget(acme)
+		refused(by(acme, acme, "chat"), "token_signature")
+		if got := f.whoami(first); got != "ada" { // until its lease ends, or the program ends it
+			t.Errorf("whoami: %q", got)
+		}
+		if err := f.io.To("issuer "+acme).DisconnectSockets(f.ctx, false); err != nil {
+			t.Fatal(err)
+		}
+		f.ended(first, sockettest.ErrDisconnected, 0)
+		f.whoami(second)
+		_ = f.dial(by(globex, globex, "shop"))
+		_ = issuers.Close()
+	})
+}

@@ -1,0 +1,291 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"socketiojwt/internal/logging"
+)
+
+// IssuerFunc returns the Verifier for the tokens of an issuer, whose Options.Issuers must
+// have that issuer. For an issuer that the program does not know it returns ErrIssuer,
+// wrapped or bare. Other errors of this package pass as they are, and any other error
+// counts as ErrKeysUnavailable, because a database that is down must not make good tokens
+// bad.
+//
+// The issuer comes from a token that was not verified, so any peer can choose it: compare
+// it with the issuers that the program knows. Never fetch from it, or use it as a file
+// name, before that. An IssuerFunc is called concurrently for different issuers, and must
+// return soon after ctx is done. ctx carries no values of the caller that has the token,
+// because several callers wait for one call.
+type IssuerFunc func(ctx context.Context, issuer string) (*Verifier, error)
+
+// IssuerOptions configure ByIssuerFunc. The zero value is ready to use.
+type IssuerOptions struct {
+	// KeepFor is how long a Verifier is used before the function is asked for it again.
+	// An issuer that was withdrawn without a call of Forget is refused after KeepFor.
+	// Zero means 10 minutes.
+	KeepFor time.Duration
+	// KeepUnknownFor is how long an issuer is refused without a call of the function
+	// after that has returned ErrIssuer. Zero means 10 s.
+	KeepUnknownFor time.Duration
+	// Timeout bounds one call of the function. Zero means 5 s.
+	Timeout time.Duration
+	// MaxIssuers bounds the verifiers that are kept. If there are more, the one whose
+	// last token came first is dropped. Zero means 10,000.
+	MaxIssuers int
+	// MaxLookups bounds the calls of the function for issuers that have no Verifier:
+	// those in one second, and those that run at once. Beyond it such tokens are refused
+	// with ErrKeysUnavailable. Issuers that have one do not count: the function is called
+	// at most once in KeepFor for each of them, and once a second while it fails. Zero
+	// means 50.
+	MaxLookups int
+	// MaxSize is the length in bytes of the longest token that is looked at;
+	// Options.MaxSize of the issuer's Verifier applies too. Zero means 16 KiB.
+	MaxSize int
+
+	// OnDrop is called after a Verifier was dropped: because Forget or Close was called,
+	// the function has returned another one or ErrIssuer, or there were more than
+	// MaxIssuers. Set it to close the keys of a Verifier that the function has made.
+	// Verifications that began before may still use the Verifier. OnDrop may be called
+	// concurrently. Nil means that nothing is called.
+	OnDrop func(issuer string, v *Verifier)
+
+	// Now tells the time. Nil means time.Now.
+	Now func() time.Time
+	// Logger receives an error for each panic in the function or in OnDrop. Nil means
+	// slog.Default; give one with slog.DiscardHandler to log nothing.
+	Logger *slog.Logger
+}
+
+const (
+	defaultKeepFor        = 10 * time.Minute
+	defaultKeepUnknownFor = 10 * time.Second
+	defaultLookupTimeout  = 5 * time.Second
+	defaultMaxIssuers     = 10_000
+	defaultMaxLookups     = 50
+
+	// keepFailureFor is how long an error other than ErrIssuer stands for an issuer.
+	keepFailureFor = time.Second
+	// maxUnknown bounds the issuers without a Verifier that are remembered, since peers
+	// choose them, and maxIssuerName the length of each in bytes.
+	maxUnknown    = 1000
+	maxIssuerName = 1 << 10
+)
+
+func (o IssuerOptions) withDefaults() (IssuerOptions, error) {
+	var wrong []error
+	for _, number := range []struct {
+		field   *int
+		name    string
+		initial int
+	}{
+		{&o.MaxIssuers, "MaxIssuers", defaultMaxIssuers},
+		{&o.MaxLookups, "MaxLookups", defaultMaxLookups},
+		{&o.MaxSize, "MaxSize", defaultMaxSize},
+	} {
+		if *number.field < 0 {
+			wrong = append(wrong, fmt.Errorf("%w: %s is negative", ErrOptions, number.name))
+		}
+		if *number.field == 0 {
+			*number.field = number.initial
+		}
+	}
+	for _, duration := range []struct {
+		field   *time.Duration
+		name    string
+		initial time.Duration
+	}{
+		{&o.KeepFor, "KeepFor", defaultKeepFor},
+		{&o.KeepUnknownFor, "KeepUnknownFor", defaultKeepUnknownFor},
+		{&o.Timeout, "Timeout", defaultLookupTimeout},
+	} {
+		if *duration.field < 0 {
+			wrong = append(wrong, fmt.Errorf("%w: %s is negative", ErrOptions, duration.name))
+		}
+		if *duration.field == 0 {
+			*duration.field = duration.initial
+		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Logger = logging.OrDefault(o.Logger)
+	return o, errors.Join(wrong...)
+}
+
+// Issuers verifies tokens of issuers that come and go while the program runs. Make one
+// with ByIssuerFunc. It may be used concurrently.
+type Issuers struct {
+	v    *Verifier
+	find IssuerFunc
+	opts IssuerOptions // complete
+
+	mu      sync.Mutex // guards what follows
+	answers answers
+	lookups map[string]*lookup // that run, and whose result will be kept
+	limit   lookupLimit
+	closed  bool
+
+	life    context.Context // of the lookups
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// lookup is one call of the IssuerFunc, for all that wait for it.
+type lookup struct {
+	issuer  string
+	limited bool          // it counts against MaxLookups
+	done    chan struct{} // closed when the result is there
+
+	verifier *Verifier
+	err      error
+}
+
+// ByIssuerFunc returns a verifier for tokens of issuers that are not all known when the
+// program starts. find returns the Verifier that decides about the tokens of an issuer, so
+// that each issuer has its own keys, algorithms, audiences and other rules, as with
+// ByIssuer. It is called when a token names an issuer for the first time, and its result
+// is kept for KeepFor. It runs on a goroutine of its own; tokens of the same issuer wait
+// for one call.
+//
+// A token that names no issuer, or one that find does not know, is refused with ErrIssuer,
+// and RevealsKeys is true for it. How long the refusal takes can still reveal to a peer
+// whether the issuer was looked up before.
+//
+// A sub is unique only within its issuer: name users, their rooms and their records by
+// Token.Issuer and Token.Subject together.
+//
+// ByIssuerFunc fails, with ErrOptions, if find is nil or an option is negative.
+func ByIssuerFunc(find IssuerFunc, opts IssuerOptions) (*Issuers, error) {
+	if find == nil {
+		return nil, fmt.Errorf("%w: the IssuerFunc is nil", ErrOptions)
+	}
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	i := &Issuers{find: find, opts: opts, answers: newAnswers(opts.MaxIssuers), lookups: make(map[string]*lookup), limit: lookupLimit{most: opts.MaxLookups}}
+	i.v = newByIssuer(i)
+	i.v.opts.MaxSize = opts.MaxSize
+	i.life, i.stop = context.WithCancel(context.Background())
+	return i, nil
+}
+
+// Verify returns the token if it is good, by the rules of Verifier.Verify. It may wait for
+// the IssuerFunc, until ctx is done.
+func (i *Issuers) Verify(ctx context.Context, compact string) (*Token, error) {
+	return i.v.Verify(ctx, compact)
+}
+
+// Refresh calls the IssuerFunc for an issuer now and returns its error. Call it for an
+// issuer that was added or changed, so that KeepUnknownFor and KeepFor do not delay that,
+// and at the start for issuers whose tokens must not wait behind MaxLookups, which does
+// not apply. The Verifier of before is used until the function has returned. If ctx ends
+// earlier, the error is ErrKeysUnavailable and the call goes on.
+func (i *Issuers) Refresh(ctx context.Context, issuer string) error {
+	if !possibleIssuer(issuer) {
+		return unknownIssuer(issuer)
+	}
+	i.mu.Lock()
+	if i.closed {
+		i.mu.Unlock()
+		return errClosed
+	}
+	l := i.start(issuer, false) // what runs already may bring what was before
+	i.mu.Unlock()
+	_, err := l.wait(ctx)
+	return err
+}
+
+// Forget drops what is known about an issuer, for one that was withdrawn or changed. The
+// next token of the issuer calls the IssuerFunc. Verifications that began before may still
+// accept a token. Sockets that were admitted stay until their leases end.
+func (i *Issuers) Forget(issuer string) {
+	i.mu.Lock()
+	delete(i.lookups, issuer) // its result is for those who wait already
+	dropped := i.answers.forget(issuer)
+	i.mu.Unlock()
+	i.drop(dropped)
+}
+
+// Close ends the calls of the IssuerFunc and waits for them, and drops all verifiers. From
+// then on every token is refused with ErrKeysUnavailable. A program that does not set
+// OnDrop need not call it. It may be called more than once.
+func (i *Issuers) Close() error {
+	i.stop()
+	i.mu.Lock()
+	i.closed = true
+	dropped := i.answers.forgetAll()
+	i.mu.Unlock()
+	i.running.Wait()
+	i.drop(dropped...)
+	return nil
+}
+
+var errClosed = fmt.Errorf("%w: Issuers is closed", ErrKeysUnavailable)
+
+// possibleIssuer reports whether the IssuerFunc is called for an issuer.
+func possibleIssuer(issuer string) bool { return issuer != "" && len(issuer) <= maxIssuerName }
+
+// available implements issuers. Which issuers will come is not known.
+func (i *Issuers) available() bool { return true }
+
+// verifier implements issuers.
+func (i *Issuers) verifier(ctx context.Context, issuer string) (*Verifier, error) {
+	if !possibleIssuer(issuer) {
+		return nil, unknownIssuer(issuer)
+	}
+	l, v, err := i.look(issuer)
+	if l != nil {
+		return l.wait(ctx)
+	}
+	return v, err
+}
+
+// look returns what is known about an issuer, or else the lookup to wait for.
+func (i *Issuers) look(issuer string) (*lookup, *Verifier, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.closed {
+		return nil, nil, errClosed
+	}
+	now := i.opts.Now()
+	a, known := i.answers.of(issuer)
+	if a != nil && a.holds(now) {
+		if a.err != nil {
+			return nil, nil, a.err
+		}
+		return nil, a.verifier, nil
+	}
+	if l := i.lookups[issuer]; l != nil {
+		return l, nil, nil
+	}
+	if !known && !i.limit.take(now) {
+		return nil, nil, fmt.Errorf("%w: too many tokens name issuers that are not known (see IssuerOptions.MaxLookups)", ErrKeysUnavailable)
+	}
+	return i.start(strings.Clone(issuer), !known), nil, nil
+}
+
+// start begins a lookup, whose result replaces that of one that runs. i.mu is held.
+func (i *Issuers) start(issuer string, limited bool) *lookup {
+	l := &lookup{issuer: issuer, limited: limited, done: make(chan struct{})}
+	i.lookups[issuer] = l
+	i.running.Go(func() { i.run(l) })
+	return l
+}
+
+// wait returns the result of the lookup, or an error when ctx is done.
+func (l *lookup) wait(ctx context.Context) (*Verifier, error) {
+	select {
+	case <-l.done:
+		return l.verifier, l.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: the issuer is being looked up: %w", ErrKeysUnavailable, context.Cause(ctx))
+	}
+}
