@@ -177,7 +177,7 @@ func (a *admission) admit(lease *Lease) bool {
 		return false
 	}
 	if lease != nil {
-		a.gate.opts.Logger.Debug("auth: token accepted", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr, "subject", lease.Token.Subject)
+		a.gate.opts.Logger.DebugContext(a.socket.Context(), "auth: token accepted", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr, "subject", lease.Token.Subject)
 	}
 	return true
 }

@@ -69,7 +69,7 @@ func shownBy(s *socketio.Socket, e *socketio.Event, was stage) *socketio.Handsha
 	if was != outside {
 		shown = socketio.Handshake{
 			RemoteAddr: shown.RemoteAddr, Origin: shown.Origin, OriginChecked: shown.OriginChecked,
-			Protocol: shown.Protocol, Path: shown.Path, TLS: shown.TLS, Time: shown.Time,
+			Protocol: shown.Protocol, Host: shown.Host, Path: shown.Path, TLS: shown.TLS, Time: shown.Time,
 		}
 	}
 	shown.Auth = nil

@@ -66,7 +66,7 @@ func (g *Gate) HTTP(next http.Handler) http.Handler {
 		if h := w.Header(); h.Get("Cache-Control") == "" {
 			h.Set("Cache-Control", "private") // section 2.3, and shared caches know nothing of cookies
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), leaseKey{}, carried(lease))))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestLeaseKey{}, carried(lease))))
 	})
 }
 

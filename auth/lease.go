@@ -54,13 +54,22 @@ func (l Lease) LogValue() slog.Value { return slog.StringValue(l.describe()) }
 // leaseKey is the key under which contexts carry what carried returns.
 type leaseKey struct{}
 
+// requestLeaseKey is leaseKey for the leases of HTTP requests. They have a key of their own
+// because socketio.Options.ConnContext can pass the values of a request on to sockets: a
+// request that was verified must not make a guest look like a user.
+type requestLeaseKey struct{}
+
 // carried returns a lease as contexts carry it: behind a func, where fmt does not look
 // when it is given a context and the wrong verb.
 func carried(lease *Lease) any { return func() *Lease { return lease } }
 
 // fromContext returns the lease of ctx; nil when there is none.
 func fromContext(ctx context.Context) *Lease {
-	if lease, ok := ctx.Value(leaseKey{}).(func() *Lease); ok {
+	var key any = leaseKey{}
+	if socketio.FromContext(ctx) == nil {
+		key = requestLeaseKey{}
+	}
+	if lease, ok := ctx.Value(key).(func() *Lease); ok {
 		return lease()
 	}
 	return nil
@@ -141,7 +150,7 @@ func (a *admission) end() {
 		return
 	}
 	e := a.gate.refusal(token.ErrExpired)
-	a.gate.opts.Logger.Info("auth: lease ended", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
+	a.gate.opts.Logger.InfoContext(a.socket.Context(), "auth: lease ended", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
 		"id", e.ID, "subject", Current(a.socket).Token.Subject)
 	if a.gate.opts.LeaveAtExpiry {
 		_ = a.socket.DisconnectWith(e, "unauthorized", a.gate.toldByEvent(e)) // which can be encoded

@@ -105,13 +105,13 @@ func refusalAttrs(remote string, e *Error, what ...slog.Attr) []slog.Attr {
 // log logs the refusal of a socket. In an outage, when sockets are refused in numbers,
 // only its beginning has a line of its own.
 func (g *Gate) log(s *socketio.Socket, e *Error) {
-	ctx, remote := context.Background(), s.Handshake().RemoteAddr
+	ctx, remote := s.Context(), s.Handshake().RemoteAddr
 	if !e.Temporary || !outageReason(e.Reason) {
 		g.logRefusal(ctx, "auth: refused", remote, e, slog.Any("socket", s))
 		return
 	}
 	if g.suffers(e) {
-		g.opts.Logger.Warn("auth: outage began: sockets are refused temporarily; the refusals that follow are logged at level Debug",
+		g.opts.Logger.WarnContext(ctx, "auth: outage began: sockets are refused temporarily; the refusals that follow are logged at level Debug",
 			"reason", e.Reason, "id", e.ID, "cause", e.Err)
 		return
 	}

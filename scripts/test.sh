@@ -77,6 +77,12 @@ formatted() {
 }
 
 go_test() { go test -json "$@" </dev/null | node scripts/go-test.mjs; }
+# The other routers are in a module of their own, so that users of this one do not depend on them. Without a network it needs them
+# in the module cache.
+mounting() {
+  go vet -C examples/mounting ./...
+  go test -C examples/mounting -json -race ./... </dev/null | node scripts/go-test.mjs
+}
 one_processor() { GOMAXPROCS=1 go_test "$@"; }
 
 install_clients() { (cd interop && npm ci --no-audit --no-fund --no-progress </dev/null); }
@@ -101,6 +107,7 @@ stage "gofmt" formatted
 stage "go vet" go vet ./...
 stage "unit tests and fuzz seeds, with the race detector" go_test -race ./...
 stage "engineio and socketio on one processor" one_processor ./engineio/... ./socketio/...
+stage "mounted on chi, gin and echo" mounting
 stage "the clients from npm" install_clients
 stage "the programs they talk to" build_programs
 stage "real clients: npm, Python, Chromium" interop

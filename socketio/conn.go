@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 type conn struct {
 	server  *Server
 	session *engineio.Session
+	ctx     context.Context // what the contexts of its sockets are made from; it never ends
 	ledger  ledger
 	partial *partial // a binary packet whose attachments are due; only the reader's
 	begun   bool     // a message was received; only the reader's
@@ -51,10 +53,17 @@ var _ engineio.HeadConn = (*conn)(nil)
 
 // open begins a connection.
 func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Conn {
-	c := &conn{server: srv, session: session, ledger: ledger{server: srv, session: session}}
+	ctx, ok := srv.connContext(r)
+	if !ok {
+		return nil
+	}
+	c := &conn{server: srv, session: session, ctx: ctx, ledger: ledger{server: srv, session: session}}
 	size := 0
 	if c.request, size = newHandshake(session, r, srv.opts.MaxHandshake); c.request.TooLarge {
 		srv.logTooLarge(c, "header and URL of a first request")
+	}
+	if srv.opts.ConnContext != nil {
+		size += contextBytes
 	}
 	if c.ledger.handshake(size) != taken {
 		return nil

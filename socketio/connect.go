@@ -266,7 +266,7 @@ func (s *Socket) admit() {
 	s.mu.Unlock()
 	if err != nil {
 		if errors.Is(err, ErrClosed) { // the peer is gone, or its deadline has come
-			s.logger().Debug("socketio: OnConnect failed", "error", err)
+			s.logger().DebugContext(ctx, "socketio: OnConnect failed", "error", err)
 		} else {
 			s.logSampled(ctx, slog.LevelWarn, s.name+"\n"+fmt.Sprint(err), "socketio: OnConnect failed", "error", err)
 		}

@@ -2,7 +2,11 @@ package socketio
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
 	"slices"
+
+	"socketiojwt/internal/guard"
 )
 
 // socketContext is the context that a socket's middleware and handlers get. It
@@ -17,7 +21,33 @@ type contextValue struct{ key, value any }
 
 type socketKey struct{}
 
-// Value returns the socket itself, what SetContextValue set, or nil.
+// contextBytes is about what the context of Options.ConnContext takes. The values in it
+// are the program's, and their size is not known.
+const contextBytes = 256
+
+// connContext returns the context from which those of the sockets of a connection are
+// made. It never ends: the context of the request r, from which it may be derived, ends
+// when the handler of r returns. If Options.ConnContext fails, the connection must be
+// refused, and ok is false.
+func (srv *Server) connContext(r *http.Request) (ctx context.Context, ok bool) {
+	if srv.opts.ConnContext == nil {
+		return context.Background(), true
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			p := guard.Recovered(value)
+			srv.sampler.Log(r.Context(), srv.opts.Logger, slog.LevelError, p.At, "socketio: panic in ConnContext; the connection was refused", p.Attr())
+			ctx, ok = nil, false
+		}
+	}()
+	if ctx = srv.opts.ConnContext(context.Background(), r); ctx == nil {
+		panic("socketio: ConnContext returned nil")
+	}
+	return context.WithoutCancel(ctx), true
+}
+
+// Value returns the socket itself, what SetContextValue set, or what Options.ConnContext
+// put into the context of the connection.
 func (c *socketContext) Value(key any) any {
 	if key == (socketKey{}) {
 		return c.socket

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -94,7 +95,7 @@ func (n *Namespace) WhileListingIsLocked(f func()) {
 
 // AddMembers admits sockets to "/" whose sessions have closed.
 func (srv *Server) AddMembers(n int) []*Socket {
-	c := &conn{server: srv, session: closedSession()}
+	c := &conn{server: srv, session: closedSession(), ctx: context.Background()}
 	sockets := make([]*Socket, n)
 	for i := range sockets {
 		sockets[i] = newSocket(c, "/", nil)

@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"context"
 	stdjson "encoding/json"
 	"fmt"
 	"io"
@@ -32,6 +31,11 @@ type Handshake struct {
 	// Protocol is the revision of Engine.IO that the peer speaks: 4, or 3 with
 	// Engine.AllowEIO3. Peers of revision 3 have no auth payload.
 	Protocol int
+	// Host is the host that the first request asked for, as http.Request.Host has it: in
+	// the spelling of the client, and with the port if the client sent one. A client that
+	// is not a browser can send any host. X-Forwarded-Host is not read, from trusted proxies
+	// either: a proxy must pass Host as it came, which the origin rule needs as well.
+	Host string
 	// Path is the path of the first request.
 	Path string
 	// TLS says whether the first request came over TLS.
@@ -46,7 +50,7 @@ type Handshake struct {
 	// if that option was set, or is nil.
 	Header http.Header
 	// TooLarge says that something is missing here because it was too large: header,
-	// query and path of the first request (Options.MaxHandshake), or the auth payload
+	// query, host and path of the first request (Options.MaxHandshake), or the auth payload
 	// (Options.MaxAuthPayload, MaxNewBytes). Middleware that looks for credentials
 	// must refuse the socket. One whose auth payload was too large is refused in any
 	// case, when all middleware has returned.
@@ -72,7 +76,7 @@ func (h *Handshake) Query() url.Values {
 // Engine.MaxNewPerAddress: see engineio.Network.
 func (h *Handshake) Network() netip.Prefix { return engineio.Network(h.RemoteAddr) }
 
-// maxKept bounds the path and the origin, which are kept as long as the connection.
+// maxKept bounds the origin, host and path, which are kept as long as the connection.
 const maxKept = 1 << 10
 
 // newHandshake takes what a connection keeps of its first request: no more than limit,
@@ -85,20 +89,25 @@ func newHandshake(session *engineio.Session, r *http.Request, limit int) (h *Han
 		TLS:           r.TLS != nil,
 		Time:          time.Now(),
 	}
-	origin, path := r.Header.Get("Origin"), r.URL.Path
 	size = requestBytes(r)
-	if h.TooLarge = size > limit || len(origin) > maxKept || len(path) > maxKept; h.TooLarge {
+	h.TooLarge = size > limit
+	// Copies, since each of them would otherwise keep the memory of the whole request.
+	keep := func(field *string, text string) {
+		if len(text) > maxKept {
+			h.TooLarge = true
+			return
+		}
+		*field = strings.Clone(text)
+	}
+	keep(&h.Origin, r.Header.Get("Origin"))
+	keep(&h.Host, r.Host)
+	keep(&h.Path, r.URL.Path)
+	if h.TooLarge {
 		size = 0
 	} else {
 		h.Header, h.rawQuery = r.Header, r.URL.RawQuery
 	}
-	if len(origin) <= maxKept {
-		h.Origin = strings.Clone(origin)
-	}
-	if len(path) <= maxKept {
-		h.Path = strings.Clone(path)
-	}
-	return h, size + len(h.Origin) + len(h.Path) + handshakeBytes
+	return h, size + len(h.Origin) + len(h.Host) + len(h.Path) + handshakeBytes
 }
 
 const (
@@ -124,7 +133,7 @@ func (srv *Server) logTooLarge(c *conn, what string) {
 	level := slog.LevelDebug
 	srv.oversized.Do(func() { level = slog.LevelWarn })
 	opts := &srv.opts
-	srv.opts.Logger.Log(context.Background(), level, "socketio: larger than a limit, dropped; the peer is refused for good, unless nothing looks for credentials",
+	srv.opts.Logger.Log(c.ctx, level, "socketio: larger than a limit, dropped; the peer is refused for good, unless nothing looks for credentials",
 		"what", what, "remote", c.session.RemoteAddr(),
 		"MaxHandshake", opts.MaxHandshake, "MaxAuthPayload", opts.MaxAuthPayload, "MaxNewBytes", opts.MaxNewBytes)
 }

@@ -13,6 +13,7 @@ func RequestHandshake(r *http.Request) *Handshake {
 	return &Handshake{
 		RemoteAddr: r.RemoteAddr,
 		Origin:     r.Header.Get("Origin"),
+		Host:       r.Host,
 		Path:       r.URL.Path,
 		TLS:        r.TLS != nil,
 		Time:       time.Now(),

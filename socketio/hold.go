@@ -176,7 +176,7 @@ func (s *Socket) Refuse(err error) error {
 	if !errors.As(err, &refusal) {
 		s.logSampled(s.Context(), slog.LevelInfo, s.name+"\n"+fmt.Sprint(err), "socketio: refused", "error", err)
 	} else if refusal.Err != nil {
-		s.logger().Debug("socketio: refused", "error", err, "cause", refusal.Err)
+		s.logger().DebugContext(s.Context(), "socketio: refused", "error", err, "cause", refusal.Err)
 	}
 	data := refusal.Data
 	if refusal.Temporary && data == nil {

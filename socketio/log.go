@@ -55,7 +55,7 @@ func isPeersFault(err error) bool {
 // logPanic logs a panic in user code. A nil value means that it called runtime.Goexit.
 func (s *Socket) logPanic(value any) {
 	p := guard.Recovered(value)
-	s.logSampled(context.Background(), slog.LevelError, p.At, "socketio: panic in user code", p.Attr())
+	s.logSampled(s.Context(), slog.LevelError, p.At, "socketio: panic in user code", p.Attr())
 }
 
 // logEnd says that an admitted socket has ended, and why. Shutdown ends all of them, which
@@ -80,7 +80,7 @@ func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
 // logClosed says why the connection is being closed.
 func (c *conn) logClosed(level slog.Level, why string, attrs ...any) {
 	attrs = append([]any{"why", why, "remote", c.session.RemoteAddr()}, attrs...)
-	c.server.opts.Logger.Log(context.Background(), level, "socketio: connection closed", attrs...)
+	c.server.opts.Logger.Log(c.ctx, level, "socketio: connection closed", attrs...)
 }
 
 // firstWarning returns LevelWarn the first time it is called for a reason, and LevelDebug

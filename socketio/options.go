@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -25,6 +26,28 @@ type Options struct {
 	// that is refused for good is a failure, as is a connection that ends before any
 	// was admitted.
 	Engine engineio.Options
+
+	// ConnContext makes the context from which the contexts of all sockets of a connection
+	// are derived: those of connect middleware, handlers and hooks. It gets the first
+	// request of the connection, and an empty context:
+	//
+	//	ConnContext: func(ctx context.Context, r *http.Request) context.Context {
+	//		return context.WithValue(ctx, tenantKey{}, tenantOf(r.Context()))
+	//	},
+	//
+	// Only the values of the context that it returns are used. That context may end before
+	// the sockets do, as r.Context() does.
+	//
+	// The values are kept for as long as the connection lasts, so they should be small. They
+	// must not refer to r, its header or its body, and must stay valid after the request:
+	// some middleware reuses what it put into r.Context(), as chi does with the URL
+	// parameters. For that reason none of the values of r.Context() is kept unless
+	// ConnContext copies it.
+	//
+	// Later requests of the connection, such as an upgrade to WebSocket, do not count. If
+	// ConnContext panics or returns nil, the error is logged and the connection is refused
+	// with status 503. It may be called concurrently. Nil means no values.
+	ConnContext func(ctx context.Context, r *http.Request) context.Context
 
 	// ConnectTimeout is how long a connection may take until its first socket is
 	// admitted, whatever its peer does meanwhile, and after that, how long it may be

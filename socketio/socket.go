@@ -75,7 +75,7 @@ type task struct {
 const drainTimeout = 10 * time.Second
 
 func newSocket(c *conn, name string, handshake *Handshake) *Socket {
-	life, cancel := context.WithCancelCause(context.Background())
+	life, cancel := context.WithCancelCause(c.ctx)
 	s := &Socket{name: name, conn: c, cancel: cancel, handshake: handshake}
 	switch {
 	case !c.revision4():

@@ -1,0 +1,167 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+type tenantKey struct{}
+
+func fromRequest(_ context.Context, r *http.Request) context.Context {
+	return context.WithValue(r.Context(), tenantKey{}, r.Header.Get("X-Tenant"))
+}
+
+// Each function of the program that a gate calls has the values of the connection, in
+// both modes: tenants can have keys of their own.
+func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
+	for _, mode := range []string{"handshake", "event", "guest"} {
+		t.Run(mode, func(t *testing.T) {
+			var seen record
+			note := func(ctx context.Context, what string) { seen.add(fmt.Sprint(what, " ", ctx.Value(tenantKey{}))) }
+			keys := token.KeyFunc(func(ctx context.Context, _ token.Unverified) (token.Key, error) {
+				note(ctx, "key")
+				return token.Secret(secret), nil
+			})
+			bubble(t, setup{
+				server:   socketio.Options{ConnContext: fromRequest},
+				verifier: verifierOf(t, keys, token.Options{Leeway: -1}),
+				event:    mode != "handshake",
+				gate: auth.Options{
+					Attempts: 2, Guests: mode == "guest",
+					Sources: []auth.Source{auth.SourceFunc(func(ctx context.Context, h *socketio.Handshake) (string, error) {
+						note(ctx, "source")
+						return auth.FromAuth("token").Find(ctx, h)
+					})},
+					Authorize: func(ctx context.Context, _ *token.Token, h *socketio.Handshake) (any, error) {
+						note(ctx, "authorize "+h.Host)
+						return nil, nil
+					},
+					OnAdmit:  func(ctx context.Context, _ *socketio.Socket) { note(ctx, "admit") },
+					OnRefuse: func(ctx context.Context, _ *socketio.Socket, _ *auth.Error) { note(ctx, "refuse") },
+					OnLogin:  onLogin(mode == "guest", func(ctx context.Context, _ *socketio.Socket) { note(ctx, "login") }),
+				},
+			}, func(f *fixture) {
+				header := http.Header{"X-Tenant": {"acme"}, "Host": {"acme.example"}}
+				if mode == "handshake" {
+					f.refused(sockettest.Options{Header: header, Auth: bearing("no.to.ken")})
+					f.dial(sockettest.Options{Header: header, Auth: bearing(sign(nil))})
+				} else {
+					p := f.dial(sockettest.Options{Header: header})
+					for _, compact := range []string{"no.to.ken", sign(nil)} {
+						if err := p.Emit("authenticate", bearing(compact)); err != nil {
+							t.Fatal(err)
+						}
+						synctest.Wait()
+					}
+				}
+				want := []string{"authorize acme.example", "key", "refuse", "source", "source"}
+				if mode == "guest" {
+					want = append(want, "login")
+				}
+				want = append(want, "admit")
+				slices.Sort(want)
+				for i := range want {
+					want[i] += " acme"
+				}
+				got := seen.all()
+				slices.Sort(got)
+				if !slices.Equal(got, want) {
+					t.Errorf("got  %q\nwant %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+func onLogin(set bool, f func(context.Context, *socketio.Socket)) func(context.Context, *socketio.Socket) {
+	if !set {
+		return nil
+	}
+	return f
+}
+
+// A request that HTTP has verified makes no socket a user's: a lease of a request has no
+// deadline that ends the socket.
+func TestConnContextBringsNoLease(t *testing.T) {
+	gate, err := auth.NewGate(verifier(t), auth.Options{KeepEncoded: true, Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) { return "ada", nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	behindHTTP := func(_ context.Context, r *http.Request) (ctx context.Context) {
+		gate.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { ctx = r.Context() })).ServeHTTP(httptest.NewRecorder(), r)
+		if auth.Token(ctx) == nil || auth.User(ctx) != "ada" || auth.Encoded(ctx) == "" {
+			t.Error("HTTP did not verify the token")
+		}
+		return ctx
+	}
+	bubble(t, setup{
+		server: socketio.Options{ConnContext: behindHTTP},
+		gate:   auth.Options{Guests: true, Sources: []auth.Source{auth.FromAuth("token")}},
+		furnish: func(f *fixture) {
+			for _, n := range []*socketio.Namespace{f.io.Namespace, f.io.Of("/open").Open()} {
+				n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+					if auth.Token(ctx) != nil || auth.User(ctx) != nil || auth.Encoded(ctx) != "" || auth.Current(s) != nil {
+						t.Errorf("%s: the socket has the lease of the request", n.Name())
+					}
+					f.ran.add(n.Name())
+					return nil
+				})
+			}
+		},
+	}, func(f *fixture) {
+		header := http.Header{"Authorization": {"Bearer " + sign(nil)}}
+		f.dial(sockettest.Options{Header: header})
+		f.dial(sockettest.Options{Header: header, Namespace: "/open"})
+		if got := strings.Join(f.ran.all(), ","); !strings.Contains(got, "/,/open") {
+			t.Errorf("ran %s", got)
+		}
+	})
+}
+
+// tenantHandler is a slog.Handler that writes the tenant of the context.
+type tenantHandler struct{ slog.Handler }
+
+func (h tenantHandler) Handle(ctx context.Context, line slog.Record) error {
+	if tenant := ctx.Value(tenantKey{}); tenant != nil {
+		line.AddAttrs(slog.Any("tenant", tenant))
+	}
+	return h.Handler.Handle(ctx, line)
+}
+
+// Each line of the gate about a socket is logged with the socket's context.
+func TestGateLogsWithTheContextOfTheConnection(t *testing.T) {
+	var log lockedBuffer
+	bubble(t, setup{
+		server: socketio.Options{ConnContext: fromRequest},
+		gate:   auth.Options{Logger: slog.New(tenantHandler{slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})})},
+	}, func(f *fixture) {
+		header := http.Header{"X-Tenant": {"acme"}}
+		f.refused(sockettest.Options{Header: header, Auth: bearing("no.to.ken")})
+		f.dial(sockettest.Options{Header: header, Auth: bearing(expiring(time.Minute))})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		for _, line := range strings.Split(strings.TrimSpace(log.String()), "\n") {
+			if !strings.Contains(line, "tenant=acme") {
+				t.Errorf("without a tenant: %s", line)
+			}
+		}
+		for _, what := range []string{"auth: refused", "token accepted", "lease ended"} {
+			if !strings.Contains(log.String(), what) {
+				t.Errorf("no line %q", what)
+			}
+		}
+	})
+}
