@@ -33,8 +33,8 @@ type admission struct {
 	network   netip.Prefix // under which it is counted
 	examining bool         // a token is being examined, before there is a lease
 	failed    int          // tokens refused
-	until     time.Time    // when the deadline is
-	timer     *time.Timer  // wakes at until, or before; nil once the socket has a lease
+	deadline  time.Time    // of the admission, not of the lease; by the monotonic clock
+	timer     *time.Timer  // wakes at the deadline, or before; nil once the socket has a lease
 	cancel    func()       // ends the context of what runs before the decision; may be nil
 }
 
@@ -54,7 +54,7 @@ func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
 
 // setDeadline starts the time that the gate may take. The caller holds mu.
 func (a *admission) setDeadline() {
-	a.until = time.Now().Add(a.gate.opts.Timeout)
+	a.deadline = time.Now().Add(a.gate.opts.Timeout)
 	a.wakeIn(a.gate.opts.Timeout)
 }
 
@@ -78,7 +78,7 @@ func (a *admission) stopTimer() {
 // wake runs when the timer of the deadline does.
 func (a *admission) wake() {
 	a.mu.Lock()
-	left := time.Until(a.until)
+	left := time.Until(a.deadline)
 	switch {
 	case a.stage == over, a.stage == leased, a.stage == guest && !a.examining: // it was stopped too late
 		a.mu.Unlock()
@@ -138,7 +138,7 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 	defer a.mu.Unlock()
 	// Cut off from the socket's own context, which would otherwise keep the map of its
 	// children for as long as the socket lives. The socket's end comes by OnEnd.
-	ctx, cancel := context.WithDeadlineCause(context.WithoutCancel(ctx), a.until, errLate)
+	ctx, cancel := context.WithDeadlineCause(context.WithoutCancel(ctx), a.deadline, errLate)
 	a.cancel = cancel
 	if a.stage == over {
 		cancel()
@@ -165,7 +165,7 @@ func (a *admission) announce(within context.Context, lease *Lease) *Error {
 		return refused
 	}
 	if refused == nil {
-		refused = g.ended(a.socket, lease.Until)
+		refused = g.ended(a, lease.Until)
 	}
 	return refused.of(lease.Token)
 }
@@ -184,10 +184,6 @@ func (a *admission) admit(lease *Lease) bool {
 
 // admitting is admit without the log.
 func (a *admission) admitting(lease *Lease) bool {
-	var until time.Time
-	if lease != nil {
-		until = a.deadline(lease)
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.undecided() {
@@ -201,7 +197,7 @@ func (a *admission) admitting(lease *Lease) bool {
 		return true
 	}
 	a.stage = leased
-	a.socket.SetDeadline(until, a.end)
+	a.socket.SetDeadline(lease.Until, a.end)
 	return true
 }
 

@@ -84,7 +84,7 @@ func shownBy(s *socketio.Socket, e *socketio.Event, was stage) *socketio.Handsha
 func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was stage) {
 	within, cancel := a.within(ctx)
 	defer cancel()
-	lease, refused := a.gate.examine(within, a.socket, a.socket.Handshake(), shown)
+	lease, refused := a.gate.examine(within, a, a.socket.Handshake(), shown)
 	if refused == nil && was == outside {
 		refused = a.announce(within, lease)
 	}
@@ -185,7 +185,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	}
 	within, cancel := context.WithTimeoutCause(ctx, a.gate.opts.Timeout, errLate)
 	defer cancel()
-	t, _, refused := a.gate.verify(within, a.socket, shown)
+	t, _, refused := a.gate.verify(within, a, shown)
 	if refused == nil && !sameHolder(t, Current(a.socket).Token) {
 		refused = a.gate.refusal(errSubject).of(t)
 	}
