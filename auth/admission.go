@@ -36,6 +36,8 @@ type admission struct {
 	deadline  time.Time    // of the admission, not of the lease; by the monotonic clock
 	timer     *time.Timer  // wakes at the deadline, or before; nil once the socket has a lease
 	cancel    func()       // ends the context of what runs before the decision; may be nil
+	entry     *entry       // in the index; nil once the socket has ended
+	candidate *entry       // in the index, for a token that a socket shows once it is admitted; may be nil
 }
 
 // newAdmission begins the way of a socket, and its deadline. Examining says that
@@ -43,8 +45,10 @@ type admission struct {
 func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
 	s.Namespace().DependsOn(g)
 	a := &admission{gate: g, socket: s, examining: examining}
+	since := a.now()
 	a.mu.Lock()
 	a.setDeadline()
+	a.enlist(since)
 	a.mu.Unlock()
 	// Or a closed socket would stay in memory for as long as its token is good.
 	s.OnEnd(a.gone)
@@ -103,6 +107,7 @@ func (a *admission) gone() {
 	a.stage = over
 	a.stopTimer()
 	a.release()
+	a.delist()
 	if a.cancel != nil {
 		a.cancel()
 		a.cancel = nil
@@ -196,6 +201,7 @@ func (a *admission) admitting(lease *Lease) bool {
 		a.stage = guest
 		return true
 	}
+	a.promote()
 	a.stage = leased
 	a.socket.SetDeadline(lease.Until, a.end)
 	return true

@@ -22,6 +22,7 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 	if g.opts.KeepEncoded {
 		lease.Encoded = strings.Clone(compact) // it may be a part of a header, which it would keep
 	}
+	a.enter(lease)
 	if g.opts.Authorize == nil {
 		return lease, nil
 	}

@@ -130,6 +130,7 @@ type Gate struct {
 	verifier Verifier
 	opts     Options // complete
 	held     held
+	leases   *registry
 	sampler  *refusalSampler
 	outage   outage
 	cookies  sync.Once // warns that cookies are not looked at
@@ -145,7 +146,7 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{verifier: verifier, opts: opts, sampler: newRefusalSampler()}, nil
+	return &Gate{verifier: verifier, opts: opts, leases: newRegistry(registryShards), sampler: newRefusalSampler()}, nil
 }
 
 // withDefaults returns a copy of o that shares no memory with it, complete and
