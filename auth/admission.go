@@ -33,9 +33,11 @@ type admission struct {
 	network   netip.Prefix // under which it is counted
 	examining bool         // a token is being examined, before there is a lease
 	failed    int          // tokens refused
-	until     time.Time    // when the deadline is
-	timer     *time.Timer  // wakes at until, or before; nil once the socket has a lease
+	deadline  time.Time    // of the admission, not of the lease; by the monotonic clock
+	timer     *time.Timer  // wakes at the deadline, or before; nil once the socket has a lease
 	cancel    func()       // ends the context of what runs before the decision; may be nil
+	entry     *entry       // in the index; nil once the socket has ended
+	candidate *entry       // in the index, for a token that a socket shows once it is admitted; may be nil
 }
 
 // newAdmission begins the way of a socket, and its deadline. Examining says that
@@ -43,8 +45,10 @@ type admission struct {
 func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
 	s.Namespace().DependsOn(g)
 	a := &admission{gate: g, socket: s, examining: examining}
+	since := a.now()
 	a.mu.Lock()
 	a.setDeadline()
+	a.enlist(since)
 	a.mu.Unlock()
 	// Or a closed socket would stay in memory for as long as its token is good.
 	s.OnEnd(a.gone)
@@ -54,7 +58,7 @@ func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
 
 // setDeadline starts the time that the gate may take. The caller holds mu.
 func (a *admission) setDeadline() {
-	a.until = time.Now().Add(a.gate.opts.Timeout)
+	a.deadline = time.Now().Add(a.gate.opts.Timeout)
 	a.wakeIn(a.gate.opts.Timeout)
 }
 
@@ -78,7 +82,7 @@ func (a *admission) stopTimer() {
 // wake runs when the timer of the deadline does.
 func (a *admission) wake() {
 	a.mu.Lock()
-	left := time.Until(a.until)
+	left := time.Until(a.deadline)
 	switch {
 	case a.stage == over, a.stage == leased, a.stage == guest && !a.examining: // it was stopped too late
 		a.mu.Unlock()
@@ -103,6 +107,7 @@ func (a *admission) gone() {
 	a.stage = over
 	a.stopTimer()
 	a.release()
+	a.delist()
 	if a.cancel != nil {
 		a.cancel()
 		a.cancel = nil
@@ -138,7 +143,7 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 	defer a.mu.Unlock()
 	// Cut off from the socket's own context, which would otherwise keep the map of its
 	// children for as long as the socket lives. The socket's end comes by OnEnd.
-	ctx, cancel := context.WithDeadlineCause(context.WithoutCancel(ctx), a.until, errLate)
+	ctx, cancel := context.WithDeadlineCause(context.WithoutCancel(ctx), a.deadline, errLate)
 	a.cancel = cancel
 	if a.stage == over {
 		cancel()
@@ -165,7 +170,7 @@ func (a *admission) announce(within context.Context, lease *Lease) *Error {
 		return refused
 	}
 	if refused == nil {
-		refused = g.ended(a.socket, lease.Until)
+		refused = g.ended(a, lease.Until)
 	}
 	return refused.of(lease.Token)
 }
@@ -184,10 +189,6 @@ func (a *admission) admit(lease *Lease) bool {
 
 // admitting is admit without the log.
 func (a *admission) admitting(lease *Lease) bool {
-	var until time.Time
-	if lease != nil {
-		until = a.deadline(lease)
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.undecided() {
@@ -200,8 +201,9 @@ func (a *admission) admitting(lease *Lease) bool {
 		a.stage = guest
 		return true
 	}
+	a.promote()
 	a.stage = leased
-	a.socket.SetDeadline(until, a.end)
+	a.socket.SetDeadline(lease.Until, a.end)
 	return true
 }
 

@@ -89,18 +89,43 @@ func TestFloodAcrossTheEndOfALease(t *testing.T) {
 	})
 }
 
-// A gate with a clock of its own, years away from the server's, still gives leases
-// their length.
-func TestGateWithItsOwnClock(t *testing.T) {
+// With a verifier and a server that go by a clock years away from the machine's, leases
+// have their length.
+func TestLeaseByAClockOfThePast(t *testing.T) {
 	past := func() time.Time { return time.Now().Add(-10 * 365 * 24 * time.Hour) }
 	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, Now: past})
-	bubble(t, setup{verifier: v, gate: auth.Options{Now: past}}, func(f *fixture) {
+	bubble(t, setup{verifier: v, server: socketio.Options{Now: past}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(sign(claims{"exp": past().Add(time.Minute).Unix()}))})
 		f.whoami(p)
 		f.ended(p, sockettest.ErrClosed, time.Minute)
 		if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
 			t.Errorf("told %+v", told)
 		}
+	})
+}
+
+// If the clock of the verifier is behind the server's, a token that has expired by the
+// server's clock is refused. No socket is admitted with a lease that is over already.
+func TestServerClockRefusesWhatTheVerifierAccepts(t *testing.T) {
+	past := func() time.Time { return time.Now().Add(-time.Hour) }
+	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, Now: past})
+	for _, guests := range []bool{false, true} {
+		bubble(t, setup{verifier: v, gate: auth.Options{Guests: guests}}, func(f *fixture) {
+			compact := sign(claims{"exp": time.Now().Add(-time.Minute).Unix()})
+			if told := f.refused(sockettest.Options{Auth: bearing(compact)}); told.Reason != "token_expired" {
+				t.Errorf("handshake mode: told %+v", told)
+			}
+			f.happened()
+		})
+	}
+	bubble(t, setup{verifier: v, event: true}, func(f *fixture) {
+		compact := sign(claims{"exp": time.Now().Add(-time.Minute).Unix()})
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing(compact))
+		if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
+			t.Errorf("event mode: told %+v", told)
+		}
+		f.happened()
 	})
 }
 

@@ -84,7 +84,7 @@ func shownBy(s *socketio.Socket, e *socketio.Event, was stage) *socketio.Handsha
 func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was stage) {
 	within, cancel := a.within(ctx)
 	defer cancel()
-	lease, refused := a.gate.examine(within, a.socket, a.socket.Handshake(), shown)
+	lease, refused := a.gate.examine(within, a, a.socket.Handshake(), shown)
 	if refused == nil && was == outside {
 		refused = a.announce(within, lease)
 	}
@@ -93,6 +93,7 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 		a.attemptFailed(refused)
 		return
 	case !a.admit(lease): // the deadline was first, or the peer is gone
+		a.withdraw()
 		return
 	}
 	// Both fail only if the socket is closed.
@@ -132,6 +133,7 @@ func (a *admission) loggedIn() *Error {
 // attemptFailed refuses the socket, or lets it try again.
 func (a *admission) attemptFailed(e *Error) {
 	a.mu.Lock()
+	a.withdrawing()
 	a.failed++
 	last := e.Temporary || a.failed >= a.gate.opts.Attempts
 	undecided := a.undecided()
@@ -185,9 +187,13 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	}
 	within, cancel := context.WithTimeoutCause(ctx, a.gate.opts.Timeout, errLate)
 	defer cancel()
-	t, _, refused := a.gate.verify(within, a.socket, shown)
-	if refused == nil && !sameHolder(t, Current(a.socket).Token) {
-		refused = a.gate.refusal(errSubject).of(t)
+	t, _, refused := a.gate.verify(within, a, shown)
+	if refused == nil {
+		a.enter(&Lease{Token: t, Until: t.ValidUntil()})
+		defer a.withdraw()
+		if !sameHolder(t, Current(a.socket).Token) {
+			refused = a.gate.refusal(errSubject).of(t)
+		}
 	}
 	switch {
 	case ctx.Err() != nil: // no peer is left to tell

@@ -12,9 +12,9 @@ import (
 
 // examine finds the token in shown, verifies it and asks Authorize, which sees whole. It
 // is where user code runs: whatever that does, the answer is a lease or a refusal. The
-// socket is nil for a request.
-func (g *Gate) examine(ctx context.Context, s *socketio.Socket, whole, shown *socketio.Handshake) (lease *Lease, refused *Error) {
-	t, compact, refused := g.verify(ctx, s, shown)
+// admission is nil for an HTTP request.
+func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio.Handshake) (lease *Lease, refused *Error) {
+	t, compact, refused := g.verify(ctx, a, shown)
 	if refused != nil {
 		return nil, refused
 	}
@@ -22,6 +22,7 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, whole, shown *so
 	if g.opts.KeepEncoded {
 		lease.Encoded = strings.Clone(compact) // it may be a part of a header, which it would keep
 	}
+	a.enter(lease)
 	if g.opts.Authorize == nil {
 		return lease, nil
 	}
@@ -34,7 +35,7 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, whole, shown *so
 		return nil, late.of(t)
 	}
 	if refused == nil {
-		refused = g.ended(s, lease.Until)
+		refused = g.ended(a, lease.Until)
 	}
 	if refused != nil {
 		return nil, refused.of(t)
@@ -42,9 +43,9 @@ func (g *Gate) examine(ctx context.Context, s *socketio.Socket, whole, shown *so
 	return lease, nil
 }
 
-// verify finds the token that a socket shows and verifies it. The socket is nil for a
-// request.
-func (g *Gate) verify(ctx context.Context, s *socketio.Socket, shown *socketio.Handshake) (t *token.Token, compact string, refused *Error) {
+// verify finds the token that a socket shows and verifies it. The admission is nil for an
+// HTTP request.
+func (g *Gate) verify(ctx context.Context, a *admission, shown *socketio.Handshake) (t *token.Token, compact string, refused *Error) {
 	var err error
 	refused = g.guard(ctx, "a source or the verifier", func() {
 		if shown.TooLarge {
@@ -59,7 +60,7 @@ func (g *Gate) verify(ctx context.Context, s *socketio.Socket, shown *socketio.H
 		refused = g.refusal(err)
 	}
 	if refused == nil {
-		refused = g.ended(s, t.ValidUntil()).of(t)
+		refused = g.ended(a, t.ValidUntil()).of(t)
 	}
 	if refused != nil && refused.RetryAfter == 0 && (refused.Reason == ReasonKeysUnavailable || errors.Is(refused.Err, errUnverified)) {
 		refused.RetryAfter = g.wait(ctx)

@@ -112,10 +112,6 @@ type Options struct {
 	// Realm is the realm in the challenges of HTTP. Empty means "socketio-jwt".
 	Realm string
 
-	// Now is the clock by which leases end. Set it if token.Options.Now is set, to the
-	// same clock, and then set socketio.Options.Now too: a clock that jumps is noticed
-	// there. Nil means socketio.Options.Now.
-	Now func() time.Time
 	// Logger receives refusals, with the ID that the peer was told and the cause; ends
 	// of leases, at level Info; admissions, at level Debug; and panics in hooks, at level
 	// Error. A final refusal has level Info, a temporary one Warn. Refusals are sampled,
@@ -134,6 +130,7 @@ type Gate struct {
 	verifier Verifier
 	opts     Options // complete
 	held     held
+	leases   *registry
 	sampler  *refusalSampler
 	outage   outage
 	cookies  sync.Once // warns that cookies are not looked at
@@ -149,7 +146,7 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{verifier: verifier, opts: opts, sampler: newRefusalSampler()}, nil
+	return &Gate{verifier: verifier, opts: opts, leases: newRegistry(registryShards), sampler: newRefusalSampler()}, nil
 }
 
 // withDefaults returns a copy of o that shares no memory with it, complete and

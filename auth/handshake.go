@@ -25,7 +25,7 @@ func (g *Gate) Handshake(ctx context.Context, s *socketio.Socket) error {
 func (a *admission) handshake(ctx context.Context) (*Lease, *Error) {
 	within, cancel := a.within(ctx)
 	defer cancel()
-	lease, refused := a.gate.examine(within, a.socket, a.socket.Handshake(), a.socket.Handshake())
+	lease, refused := a.gate.examine(within, a, a.socket.Handshake(), a.socket.Handshake())
 	if refused != nil && a.gate.opts.Guests && refused.Reason == ReasonTokenMissing {
 		refused = nil
 	}

@@ -106,34 +106,24 @@ func Encoded(ctx context.Context) string {
 // that has passed no gate. Token and User say what a handler started with.
 func Current(s *socketio.Socket) *Lease { return fromContext(s.Context()) }
 
-// now returns the time by which leases end. The socket is nil for a request.
-func (g *Gate) now(s *socketio.Socket) time.Time {
-	switch {
-	case g.opts.Now != nil:
-		return g.opts.Now()
-	case s != nil:
-		return s.Now()
+// now returns the time by which leases end: the server's clock, or for an HTTP request,
+// for which a is nil, that of the machine. It may run user code.
+func (a *admission) now() time.Time {
+	if a == nil {
+		return time.Now()
 	}
-	return time.Now()
+	return a.socket.Now()
 }
 
 // ended returns the refusal for a token that is not good any more before its socket is
-// admitted: a Verifier of the program did not look at the time, or hooks took long. Zero
-// means that it never ends. The socket is nil for a request.
-func (g *Gate) ended(s *socketio.Socket, until time.Time) *Error {
-	if until.IsZero() || g.now(s).Before(until) {
+// admitted: a Verifier of the program did not look at the time, its clock is behind that of
+// the server, or hooks took long. Zero means that it never ends. The admission is nil for an
+// HTTP request.
+func (g *Gate) ended(a *admission, until time.Time) *Error {
+	if until.IsZero() || a.now().Before(until) {
 		return nil
 	}
 	return g.refusal(token.ErrExpired)
-}
-
-// deadline returns when a lease ends by the server's clock, which is what a socket's
-// deadline is compared with. The zero time means never.
-func (a *admission) deadline(lease *Lease) time.Time {
-	if lease.Until.IsZero() || a.gate.opts.Now == nil {
-		return lease.Until
-	}
-	return lease.Until.Add(a.socket.Now().Sub(a.gate.opts.Now()))
 }
 
 // end ends a socket whose lease has ended: the peer hears "unauthorized", and then

@@ -54,6 +54,7 @@ var (
 	flood     = load.Config{Mode: load.Flood, Count: 64, Rate: 200, Hold: 5 * time.Second, Share: 0.6, Settle: time.Second}
 	decoy     = load.Config{Mode: load.Decoy, Count: 3000, Warm: 500}
 	loud      = load.Config{Mode: load.Loud, Count: 8, Quiet: 20, Rate: 50, Hold: 5 * time.Second, Settle: time.Second}
+	lease     = load.Config{Mode: load.Heap, Count: 10_000, Settle: 2 * time.Second}
 	waves     = load.Config{Mode: load.Waves, Count: 15_000, Settle: 2 * time.Second}
 )
 
@@ -106,6 +107,8 @@ func rows() []row {
 			ours: oursDecoy.under(decoy)},
 		{name: "loud", what: "median of an answer beside 8 loud peers, over quiet", unit: "us", figures: medians, bound: 150, aim: 60,
 			ours: oursWide.under(loud)},
+		{name: "lease", what: "heap per connection with a lease, over one without", unit: "B", figures: heapPer, bound: 1.5, aim: 1.4,
+			ours: oursHS256.under(lease), over: new(oursOpen.under(lease))},
 		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
 			ours: oursHS256.under(waves)},
 	}
@@ -151,6 +154,8 @@ func (s setup) most(n int) setup {
 func cpu(ours, over load.Result) (float64, float64) { return ours.CPUPerItem, over.CPUPerItem }
 
 func rss(ours, over load.Result) (float64, float64) { return ours.RSSPer, over.RSSPer }
+
+func heapPer(ours, over load.Result) (float64, float64) { return ours.HeapPer, over.HeapPer }
 
 func heaps(ours, _ load.Result) (float64, float64) {
 	return float64(ours.Memory[2].HeapAlloc), float64(ours.Memory[1].HeapAlloc)

@@ -135,8 +135,9 @@ type Options struct {
 	// such a request is answered by a 404 that says so.
 	ClientFiles fs.FS
 
-	// Now is the clock of Socket.SetDeadline, and so of leases of package auth. It
-	// must be cheap and must not call the server. Nil means time.Now.
+	// Now is the clock of Socket.SetDeadline, and the only one by which leases of package
+	// auth end. If token.Options.Now is set, set both to the same clock. It must be cheap
+	// and must not call the server. Nil means time.Now.
 	Now func() time.Time
 
 	// Logger gets what goes wrong in the program as warnings and errors, the end of

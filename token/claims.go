@@ -15,6 +15,7 @@ import (
 // is possible.
 type claims struct {
 	issuer, subject, id string
+	session             string // empty if sid is not a string
 	audience            []string
 	expiresAt           time.Time // zero: none
 	notBefore           time.Time
@@ -47,6 +48,8 @@ func (v *Verifier) readClaims(payload []byte, raw string) (c claims, err error) 
 			c.subject, err = v.subject(text)
 		case "jti":
 			c.id, err = stringClaim("jti", text)
+		case "sid": // not a registered claim of RFC 7519, so it may be anything
+			c.session, _ = wirejson.Unquote(text)
 		case "aud":
 			c.audience, err = stringsClaim("aud", text)
 		case "exp":

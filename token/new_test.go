@@ -13,7 +13,7 @@ import (
 // New reads what the answer to an introspection says, and keeps no credential.
 func TestNew(t *testing.T) {
 	const credential = "an opaque token"
-	answer := fmt.Sprintf(`{"active":true,"iss":"https://a.example","sub":"ada","aud":["chat"],"jti":"7","iat":%d,"nbf":%d,"exp":%d,"scope":"read"}`,
+	answer := fmt.Sprintf(`{"active":true,"iss":"https://a.example","sub":"ada","aud":["chat"],"jti":"7","sid":"s","iat":%d,"nbf":%d,"exp":%d,"scope":"read"}`,
 		at(-time.Minute), at(-time.Minute), at(time.Hour))
 	tok, err := token.New(credential, []byte(answer), time.Time{})
 	if err != nil {
@@ -23,7 +23,7 @@ func TestNew(t *testing.T) {
 	if err := tok.Claim("scope", &scope); err != nil || scope != "read" {
 		t.Errorf("scope %q, %v", scope, err)
 	}
-	if tok.Issuer != "https://a.example" || tok.Subject != "ada" || len(tok.Audience) != 1 || tok.ID != "7" || tok.Hash != sha256.Sum256([]byte(credential)) ||
+	if tok.Issuer != "https://a.example" || tok.Subject != "ada" || len(tok.Audience) != 1 || tok.ID != "7" || tok.SessionID != "s" || tok.Hash != sha256.Sum256([]byte(credential)) ||
 		!tok.IssuedAt.Equal(now.Add(-time.Minute)) || !tok.NotBefore.Equal(now.Add(-time.Minute)) || !tok.ExpiresAt.Equal(now.Add(time.Hour)) {
 		t.Errorf("got %+v", *tok)
 	}

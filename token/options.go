@@ -104,7 +104,8 @@ type Options struct {
 	// that short secrets are an error; empty ones always are.
 	InsecureShortSecret bool
 
-	// Now tells the time. Zero means time.Now.
+	// Now tells the time. If it is set, set socketio.Options.Now to the same clock: leases
+	// end by that one. Zero means time.Now.
 	Now func() time.Time
 	// Logger gets an error for a panic in a KeyFunc. Nil means slog.Default; give one
 	// with slog.DiscardHandler to log nothing.

@@ -19,6 +19,11 @@ type Token struct {
 	Audience []string // aud
 	ID       string   // jti
 
+	// SessionID is sid: the session at the issuer that a logout ends (OpenID Connect
+	// Back-Channel Logout 1.0, section 2.1). It is empty if there is none, or if it is not
+	// a string.
+	SessionID string
+
 	IssuedAt  time.Time // iat; zero if there is none, as with the others, or if it is not a NumericDate and no MaxAge needs it
 	NotBefore time.Time // nbf
 	ExpiresAt time.Time // exp
@@ -63,7 +68,7 @@ func New(credential string, claims []byte, validUntil time.Time) (*Token, error)
 		return nil, fmt.Errorf("%w: exp, and no other time at which the token ends", ErrClaimMissing)
 	}
 	return &Token{
-		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id,
+		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id, SessionID: c.session,
 		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
 		Hash:       sha256.Sum256([]byte(credential)),
 		validUntil: until,

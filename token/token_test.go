@@ -84,6 +84,19 @@ func TestClaimsInto(t *testing.T) {
 	}
 }
 
+// A sid that is not a string is not an error, because RFC 7519 does not register the
+// claim.
+func TestSessionID(t *testing.T) {
+	for claims, want := range map[string]string{
+		`{"sid":"08a5019c"}`: "08a5019c", `{"sid":"a\u002db"}`: "a-b", `{"sid":""}`: "", `{"sid":7}`: "",
+		`{"sid":null}`: "", `{"sid":["08a5019c"]}`: "", `{"SID":"08a5019c"}`: "", `{}`: "",
+	} {
+		if tok, _ := accepted(t, claims); tok.SessionID != want {
+			t.Errorf("%s: SessionID %q, want %q", claims, tok.SessionID, want)
+		}
+	}
+}
+
 // What does not fit is an error that tells where, never a zero value, and quotes
 // nothing of the claims.
 func TestClaimsThatDoNotFit(t *testing.T) {

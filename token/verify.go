@@ -123,7 +123,7 @@ func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) 
 	}
 	until := earlier(v.validUntil(c), key.k.notAfter)
 	return &Token{
-		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id,
+		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id, SessionID: c.session,
 		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
 		Algorithm: u.Header.Algorithm, KeyID: u.Header.KeyID, Type: u.Header.Type,
 		Hash:       signed,

@@ -25,6 +25,7 @@ const (
 	Refuse    Mode = "refuse"    // the same with bad tokens, each of which must be refused
 	Idle      Mode = "idle"      // open Count connections and keep them, answering pings
 	Broadcast Mode = "broadcast" // open Count connections, one of which asks for broadcasts
+	Heap      Mode = "heap"      // open Count connections and ask the server for its heap, before and with them
 	Waves     Mode = "waves"     // twice: open Count connections, then close them all
 	Reconnect Mode = "reconnect" // Connect, of clients that were there before: with tokens that the server has seen
 	Loud      Mode = "loud"      // open Count connections, which send without a pause, and Quiet that want answers
@@ -51,7 +52,7 @@ type Config struct {
 	Mode     Mode
 	Address  string // host:port of the server
 	PID      int    // process id of the server
-	Debug    string // host:port of its debug endpoint; needed by Waves and for profiles
+	Debug    string // host:port of its debug endpoint; needed by Heap and Waves and for profiles
 	Count    int    // connections measured
 	Quiet    int    // connections beside them that ask (Loud)
 	Warm     int    // connections opened and closed before (Connect, Refuse), broadcasts (Broadcast), or tokens for each key (Decoy)
@@ -114,6 +115,7 @@ type Result struct {
 	RSSBefore    int64   `json:"rss_before,omitempty"` // bytes
 	RSSAfter     int64   `json:"rss_after,omitempty"`
 	RSSPer       float64 `json:"rss_per_connection,omitempty"`
+	HeapPer      float64 `json:"heap_per_connection,omitempty"`
 	QuietP50     float64 `json:"quiet_p50_ms,omitempty"` // question to answer, before Flood or Loud; P50 and P99 are those in it
 	QuietP99     float64 `json:"quiet_p99_ms,omitempty"`
 	KnownP50     float64 `json:"known_p50_ms,omitempty"`     // the refusal of a bad token for a key that exists (Decoy); P50 is for one that does not
@@ -173,6 +175,8 @@ func Run(c Config) (Result, error) {
 		result, err = g.idle()
 	case Broadcast:
 		result, err = g.broadcast()
+	case Heap:
+		result, err = g.heap()
 	case Waves:
 		result, err = g.waves()
 	case Reconnect:

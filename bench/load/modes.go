@@ -215,6 +215,29 @@ func (g *generator) send(c *connection, n int) error {
 	return nil
 }
 
+// heap measures what an open connection costs the server in heap.
+func (g *generator) heap() (r Result, err error) {
+	before, err := g.memory()
+	if err != nil {
+		return r, err
+	}
+	connections, _, err := g.openAll(0, func(_ int, c *connection) {
+		for {
+			if _, err := c.next(); err != nil {
+				return
+			}
+		}
+	})
+	defer g.closeAll(connections)
+	if err != nil {
+		return r, err
+	}
+	with, err := g.memory()
+	r.Memory = []Memory{before, with}
+	r.HeapPer = (float64(with.HeapAlloc) - float64(before.HeapAlloc)) / float64(g.Count)
+	return r, err
+}
+
 // waves measures what closed connections leave behind in the server.
 func (g *generator) waves() (r Result, err error) {
 	m, err := g.memory()

@@ -1,0 +1,241 @@
+package auth
+
+import (
+	"crypto/sha256"
+	"iter"
+	"time"
+
+	"socketiojwt/internal/wallclock"
+	"socketiojwt/token"
+)
+
+// A LeaseInfo describes a socket of a gate for operators: its token, if one is known, and
+// how far it has come. It does not hold the token and its other claims. For peers of
+// Engine.IO 3 the socket ID is a secret; see socketio.Socket.ID.
+type LeaseInfo struct {
+	SocketID  string
+	Namespace string
+	State     LeaseState
+
+	// These are the claims of the token. All are empty while no token is known, and each
+	// is empty if the token does not have the claim.
+	Issuer    string // iss
+	Subject   string // sub
+	TokenID   string // jti
+	SessionID string // sid
+
+	// TokenHash is token.Token.Hash. It is zero while no token is known.
+	TokenHash [sha256.Size]byte
+
+	// Since is when the token was verified, or while none is known, when the socket came to
+	// the gate. It is by the server's clock.
+	Since time.Time
+	// Until is when the lease ends or, before the socket is admitted, would end. Zero means
+	// that no token is known, or that the token has no end.
+	Until time.Time
+}
+
+// A LeaseState says how far a socket, or a token that it shows, has come.
+type LeaseState string
+
+// The states of a lease.
+const (
+	// LeaseHeld is a socket in event mode that has not shown a token that is accepted.
+	LeaseHeld LeaseState = "held"
+	// LeaseExamining is a socket whose token is being verified, or about which Authorize is
+	// asked. The claims are known from when the signature was found valid. A socket that is
+	// admitted and shows another token is listed a second time until that one is examined.
+	LeaseExamining LeaseState = "examining"
+	// LeaseGuest is a socket that was admitted without a token.
+	LeaseGuest LeaseState = "guest"
+	// LeaseRunning is a socket that was admitted with a token.
+	LeaseRunning LeaseState = "running"
+	// LeaseEnding is a socket that was refused or whose lease has ended, and that has not
+	// left yet because its peer is given time to hear so.
+	LeaseEnding LeaseState = "ending"
+)
+
+// A Match says which leases are meant. BySubject, ByTokenID, BySession and ByHash make
+// one. The zero Match, or one for an empty string, matches none.
+type Match struct {
+	kind   kind
+	issuer string
+	value  string
+}
+
+// BySubject matches tokens with this iss and sub. An empty issuer stands for tokens without
+// iss.
+func BySubject(issuer, subject string) Match { return Match{bySubject, issuer, subject} }
+
+// ByTokenID matches tokens with this iss and jti. An empty issuer stands for tokens without
+// iss.
+func ByTokenID(issuer, id string) Match { return Match{byTokenID, issuer, id} }
+
+// BySession matches tokens with this iss and sid. An empty issuer stands for tokens without
+// iss.
+func BySession(issuer, id string) Match { return Match{bySession, issuer, id} }
+
+// ByHash matches tokens with this token.Token.Hash. The zero hash matches none.
+func ByHash(hash [sha256.Size]byte) Match {
+	if hash == [sha256.Size]byte{} {
+		return Match{}
+	}
+	return Match{kind: byHash, value: string(hash[:])}
+}
+
+// matches reports whether a token is meant.
+func (m Match) matches(t *token.Token) bool {
+	switch m.kind {
+	case bySubject:
+		return t.Subject == m.value && t.Issuer == m.issuer
+	case byTokenID:
+		return t.ID == m.value && t.Issuer == m.issuer
+	case bySession:
+		return t.SessionID == m.value && t.Issuer == m.issuer
+	default:
+		return string(t.Hash[:]) == m.value
+	}
+}
+
+// Leases lists the sockets of the gate in all its namespaces: those that it admitted,
+// guests too, those that it examines or holds, and those that it has refused and that have
+// not left yet. HTTP requests are not among them.
+//
+// A token is listed, and found by LeasesOf, from the moment its signature was found valid,
+// which is before Authorize is asked and before the socket is admitted, until it is refused
+// or its socket has ended. A socket is listed until it has ended.
+//
+// The list is not a picture of one moment. A socket that is there during the whole iteration
+// is listed, and a socket is listed twice only if it shows another token while it is
+// admitted. One that comes or goes meanwhile may be missing, and one that is listed may have
+// gone. No lock is held while the caller's code runs, so it may take its time and may end
+// sockets. Leases may be called concurrently.
+func (g *Gate) Leases() iter.Seq[LeaseInfo] {
+	return func(yield func(LeaseInfo) bool) {
+		for e := range g.leases.all() {
+			if info, ok := e.describe(nil); ok && !yield(info) {
+				return
+			}
+		}
+	}
+}
+
+// LeasesOf lists what Leases does, but only the sockets with a token that m matches. Its
+// cost does not depend on how many others there are.
+func (g *Gate) LeasesOf(m Match) iter.Seq[LeaseInfo] {
+	return func(yield func(LeaseInfo) bool) {
+		for _, e := range g.leases.find(m) {
+			if info, ok := e.describe(&m); ok && !yield(info) {
+				return
+			}
+		}
+	}
+}
+
+// describe returns what an operator may see of an entry. It reports false if the entry has
+// left the index, or if only is not nil and the token is not among those that it matches any
+// more.
+func (e *entry) describe(only *Match) (LeaseInfo, bool) {
+	a := e.admission
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if e.promoted {
+		e = a.entry
+	}
+	if e == nil || e != a.entry && e != a.candidate {
+		return LeaseInfo{}, false
+	}
+	if only != nil && (e.lease == nil || !only.matches(e.lease.Token)) {
+		return LeaseInfo{}, false
+	}
+	info := LeaseInfo{
+		SocketID: a.socket.ID(), Namespace: a.socket.Namespace().Name(), State: a.stateOf(e),
+		Since: time.Unix(0, e.since),
+	}
+	if e.lease != nil {
+		t := e.lease.Token
+		info.Issuer, info.Subject, info.TokenID, info.SessionID, info.TokenHash = t.Issuer, t.Subject, t.ID, t.SessionID, t.Hash
+		info.Until = e.lease.Until
+	}
+	return info, true
+}
+
+// stateOf returns the state of one of the admission's entries. The caller holds mu.
+func (a *admission) stateOf(e *entry) LeaseState {
+	switch {
+	case a.stage == over:
+		return LeaseEnding
+	case e == a.candidate, a.stage == outside && a.examining:
+		return LeaseExamining
+	case a.stage == outside:
+		return LeaseHeld
+	case a.stage == guest:
+		return LeaseGuest
+	}
+	return LeaseRunning
+}
+
+// enlist puts the socket into the index. The caller holds mu.
+func (a *admission) enlist(since time.Time) {
+	a.entry = &entry{admission: a, since: wallclock.Nanos(since)}
+	a.gate.leases.add(a.entry)
+}
+
+// enter puts a token whose signature was found valid into the index. It runs before
+// Authorize and before the admission, so that a revocation finds the token from here on:
+// a list of revoked tokens has to be asked after it.
+func (a *admission) enter(lease *Lease) {
+	if a == nil { // an HTTP request
+		return
+	}
+	since := wallclock.Nanos(a.now())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch a.stage {
+	case outside:
+		a.entry.since = since
+		a.gate.leases.name(a.entry, lease)
+	case guest, leased:
+		a.candidate = &entry{admission: a, since: since}
+		a.gate.leases.addBeside(a.entry, a.candidate)
+		a.gate.leases.name(a.candidate, lease)
+	}
+}
+
+// withdraw takes a token that was examined, and not admitted, out of the index.
+func (a *admission) withdraw() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.withdrawing()
+}
+
+// withdrawing is withdraw for a caller that holds mu.
+func (a *admission) withdrawing() {
+	switch {
+	case a.candidate != nil:
+		a.gate.leases.remove(a.candidate)
+		a.candidate = nil
+	case a.entry != nil && a.stage != leased:
+		a.gate.leases.unname(a.entry)
+	}
+}
+
+// promote makes the candidate's token that of the socket. The caller holds mu.
+func (a *admission) promote() {
+	if a.candidate != nil {
+		a.gate.leases.promote(a.entry, a.candidate)
+		a.entry.since = a.candidate.since
+		a.candidate.promoted = true
+		a.candidate = nil
+	}
+}
+
+// delist takes the socket out of the index, with its tokens. The caller holds mu.
+func (a *admission) delist() {
+	for _, e := range []*entry{a.entry, a.candidate} {
+		if e != nil {
+			a.gate.leases.remove(e)
+		}
+	}
+	a.entry, a.candidate = nil, nil
+}

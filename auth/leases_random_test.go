@@ -1,0 +1,229 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// world is what is true of the sockets of one gate, as the test sees it.
+type world struct {
+	namespace *socketio.Namespace
+	gate      *auth.Gate
+
+	mu    sync.Mutex
+	alive map[string]bool // sockets that have come and not ended, by ID
+	asked map[string]int  // tokens that Authorize is asked about, by jti
+
+	seen map[auth.LeaseState]int // by check
+}
+
+// begin is connect middleware before the gate.
+func (w *world) begin(_ context.Context, s *socketio.Socket) error {
+	w.mu.Lock()
+	w.alive[s.ID()] = true
+	w.mu.Unlock()
+	s.OnEnd(func() {
+		w.mu.Lock()
+		delete(w.alive, s.ID())
+		w.mu.Unlock()
+	})
+	return nil
+}
+
+// authorize takes its time, and sometimes refuses, fails in some way, or is too late.
+func (w *world) authorize(ctx context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+	w.ask(tok, 1)
+	defer w.ask(tok, -1)
+	time.Sleep(rand.N(400 * time.Millisecond))
+	switch rand.IntN(10) {
+	case 0:
+		return nil, &auth.Error{Message: "no"}
+	case 1:
+		return nil, &auth.Error{Message: "later", Temporary: true, RetryAfter: rand.N(2 * time.Second)}
+	case 2:
+		panic("x")
+	case 3:
+		runtime.Goexit()
+	case 4:
+		time.Sleep(2 * time.Second) // too late
+	case 5:
+		<-ctx.Done()
+	}
+	return nil, nil
+}
+
+func (w *world) ask(tok *token.Token, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.asked[tok.ID] += n; w.asked[tok.ID] == 0 {
+		delete(w.asked, tok.ID)
+	}
+}
+
+// check compares the index with what is true, when everything has come to rest.
+func (w *world) check(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	inside := map[string]*auth.Lease{} // nil for a guest
+	for _, s := range w.namespace.Sockets() {
+		inside[s.ID()] = auth.Current(s)
+	}
+	sockets := map[string]int{}
+	for l := range w.gate.Leases() {
+		w.seen[l.State]++
+		lease, admitted := inside[l.SocketID]
+		candidate := admitted && l.State == auth.LeaseExamining
+		if !candidate {
+			sockets[l.SocketID]++
+		}
+		switch {
+		case !w.alive[l.SocketID]:
+			t.Errorf("%+v is listed, and its socket has ended", l)
+		case l.State == auth.LeaseExamining && l.TokenID != "" && w.asked[l.TokenID] == 0,
+			l.State == auth.LeaseHeld && (admitted || l.TokenID != ""),
+			l.State == auth.LeaseGuest && (!admitted || lease != nil || l.TokenID != ""),
+			l.State == auth.LeaseRunning && (lease == nil || lease.Token.Hash != l.TokenHash || !lease.Until.Equal(l.Until)):
+			t.Errorf("%+v is listed, and the socket is admitted: %t, with %v", l, admitted, lease)
+		}
+		if l.TokenID != "" {
+			for _, m := range []auth.Match{auth.BySubject(l.Issuer, l.Subject), auth.ByTokenID(l.Issuer, l.TokenID), auth.BySession(l.Issuer, l.SessionID), auth.ByHash(l.TokenHash)} {
+				if !slices.Contains(slices.Collect(w.gate.LeasesOf(m)), l) {
+					t.Errorf("%+v is listed, and not found by %+v", l, m)
+				}
+			}
+		}
+	}
+	for id := range w.alive {
+		if sockets[id] != 1 {
+			t.Errorf("socket %s is listed %d times", id, sockets[id])
+		}
+	}
+	for _, subject := range []string{"ada", "eve"} {
+		for l := range w.gate.LeasesOf(auth.BySubject("https://issuer", subject)) {
+			if l.Subject != subject || !w.alive[l.SocketID] {
+				t.Errorf("%+v is found as one of %s", l, subject)
+			}
+		}
+	}
+}
+
+// live is the life of one peer after another.
+func (w *world) live(f *fixture, event bool) {
+	show := func() any {
+		c := named(fmt.Sprint(rand.Uint64()))
+		c["sub"] = []string{"ada", "eve"}[rand.IntN(2)]
+		c["exp"] = time.Now().Add(rand.N(8 * time.Second)).Unix()
+		if rand.IntN(8) == 0 {
+			return bearing("junk")
+		}
+		return bearing(sign(c))
+	}
+	for range 8 {
+		opts := sockettest.Options{NetDial: f.in.Dial, Namespace: w.namespace.Name()}
+		if !event && rand.IntN(4) > 0 {
+			opts.Auth = show()
+		}
+		ctx, cancel := context.WithTimeout(f.ctx, rand.N(5*time.Second)) // which may be too short
+		p, err := sockettest.Dial(ctx, "http://server", opts)
+		cancel()
+		if err != nil {
+			time.Sleep(rand.N(time.Second))
+			continue
+		}
+		for range 1 + rand.IntN(5) {
+			switch rand.IntN(8) {
+			case 0:
+				_ = p.Leave()
+			case 1:
+				for _, s := range w.namespace.Sockets() {
+					if s.ID() == p.ID() {
+						s.Disconnect(nil)
+					}
+				}
+			case 2:
+				time.Sleep(rand.N(10 * time.Second))
+			default:
+				_ = p.Emit("authenticate", show())
+			}
+			time.Sleep(rand.N(time.Second))
+		}
+		_ = p.Close()
+	}
+}
+
+// Peers come, show good and bad tokens once and again, log in, leave, are lost, expire and
+// are thrown out, in random order, while others iterate. Whenever everything has come to
+// rest, the index is the same as the sockets that there are. At the end, which is a
+// shutdown, it keeps nothing.
+func TestIndexIsTheTruth(t *testing.T) {
+	worlds := []*world{}
+	furnish := func(f *fixture) {
+		for i, opts := range []auth.Options{{}, {Attempts: 3, Grace: 500 * time.Millisecond}, {Guests: true, Attempts: 3}, {Guests: true, Attempts: 2, LeaveAtExpiry: true}} {
+			w := &world{namespace: f.io.Of(fmt.Sprint("/", i)), alive: map[string]bool{}, asked: map[string]int{}, seen: map[auth.LeaseState]int{}}
+			opts.Authorize, opts.Timeout = w.authorize, time.Second
+			var err error
+			if w.gate, err = auth.NewGate(verifierOf(t, token.Secret(secret), token.Options{Leeway: -1}), opts); err != nil {
+				t.Fatal(err)
+			}
+			w.namespace.Use(w.begin)
+			f.furnish(w.namespace, []socketio.ConnectMiddleware{w.gate.Handshake, w.gate.Event}[i%2])
+			worlds = append(worlds, w)
+		}
+	}
+	bubble(t, setup{furnish: furnish}, func(f *fixture) {
+		var peers, readers sync.WaitGroup
+		stop := make(chan struct{})
+		for i, w := range worlds {
+			for range 6 {
+				peers.Go(func() { w.live(f, i%2 == 1) })
+			}
+			readers.Go(func() { // races with everything
+				for {
+					select {
+					case <-stop:
+						return
+					case <-time.After(20 * time.Millisecond):
+						_ = slices.Collect(w.gate.Leases())
+						_ = slices.Collect(w.gate.LeasesOf(auth.BySubject("https://issuer", "ada")))
+					}
+				}
+			})
+		}
+		for range 150 {
+			time.Sleep(rand.N(200 * time.Millisecond))
+			synctest.Wait()
+			for _, w := range worlds {
+				w.check(t)
+			}
+		}
+		_ = f.io.Close() // with many of them in the middle of something
+		peers.Wait()
+		close(stop)
+		readers.Wait()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for i, w := range worlds {
+			w.check(t)
+			if err := auth.IndexLeft(w.gate); err != nil || len(w.alive) != 0 {
+				t.Errorf("gate %d: %v; %d sockets are left", i, err, len(w.alive))
+			}
+			t.Logf("gate %d: states seen: %v", i, w.seen)
+			if w.seen[auth.LeaseExamining] == 0 || w.seen[auth.LeaseRunning] == 0 {
+				t.Errorf("gate %d: too little was seen: %v", i, w.seen)
+			}
+		}
+	})
+}

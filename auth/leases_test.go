@@ -1,0 +1,312 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// named are claims that the index knows, for a token that is good for an hour.
+func named(id string) claims {
+	return claims{"iss": "https://issuer", "jti": id, "sid": "session of ada"}
+}
+
+// listed returns the leases that the gate lists, without times and the socket, sorted.
+func listed(g *auth.Gate) []string {
+	var all []string
+	for l := range g.Leases() {
+		all = append(all, fmt.Sprintf("%s %s/%s %s", l.State, l.Issuer, l.Subject, l.TokenID))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// lists checks what the gate lists.
+func (f *fixture) lists(want ...string) {
+	f.t.Helper()
+	synctest.Wait()
+	if got := listed(f.gate); !slices.Equal(got, want) {
+		f.t.Errorf("listed: %q, want %q", got, want)
+	}
+}
+
+// states returns the states of the leases that match, sorted.
+func states(g *auth.Gate, m auth.Match) string {
+	var all []string
+	for l := range g.LeasesOf(m) {
+		all = append(all, string(l.State))
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+// forgotten checks that nothing is left in the index.
+func (f *fixture) forgotten() {
+	f.t.Helper()
+	synctest.Wait()
+	f.lists()
+	if err := auth.IndexLeft(f.gate); err != nil {
+		f.t.Error(err)
+	}
+}
+
+// In both modes a token is in the index while Authorize is asked about it: before that
+// function is called, under all its names.
+func TestTokensAreListedBeforeTheyAreAdmitted(t *testing.T) {
+	for _, event := range []bool{false, true} {
+		var f *fixture
+		authorize := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+			for _, m := range []auth.Match{auth.BySubject("https://issuer", "ada"), auth.ByTokenID("https://issuer", "7"),
+				auth.BySession("https://issuer", "session of ada"), auth.ByHash(tok.Hash)} {
+				f.ran.add(states(f.gate, m))
+			}
+			return nil, nil
+		}
+		bubble(t, setup{event: event, gate: auth.Options{Authorize: authorize}}, func(fixed *fixture) {
+			f = fixed
+			p := f.dial(sockettest.Options{Auth: bearing(sign(named("7")))})
+			if event {
+				f.login(p, sign(named("7")))
+			}
+			f.happened("examining", "examining", "examining", "examining", "connected ada")
+			if got := states(f.gate, auth.BySession("https://issuer", "session of ada")); got != "running" {
+				t.Errorf("after the admission: %q", got)
+			}
+			_ = p.Close()
+			f.forgotten()
+		})
+	}
+}
+
+// A lease is described for operators, and never with its token.
+func TestLeaseInfo(t *testing.T) {
+	bubble(t, setup{}, func(f *fixture) {
+		came := time.Now()
+		compact := sign(named("7"))
+		p := f.dial(sockettest.Options{Auth: bearing(compact)})
+		time.Sleep(time.Minute)
+		var all []auth.LeaseInfo
+		for l := range f.gate.Leases() {
+			all = append(all, l)
+		}
+		if len(all) != 1 {
+			t.Fatalf("listed: %+v", all)
+		}
+		l, tok := all[0], auth.Current(f.io.Sockets()[0]).Token
+		if l.SocketID != p.ID() || l.Namespace != "/" || l.State != auth.LeaseRunning || l.Issuer != "https://issuer" || l.Subject != "ada" ||
+			l.TokenID != "7" || l.SessionID != "session of ada" || l.TokenHash != tok.Hash || !l.Since.Equal(came) || !l.Until.Equal(tok.ExpiresAt) {
+			t.Errorf("got %+v", l)
+		}
+		if text := fmt.Sprintf("%+v %#v", l, l); jwt.MatchString(text) {
+			t.Errorf("it prints the token: %s", text)
+		}
+	})
+}
+
+// In event mode a socket is listed from the beginning, and a token only for as long as it
+// is examined or admitted.
+func TestLeasesOfHeldSockets(t *testing.T) {
+	slow := func(ctx context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+		time.Sleep(time.Second)
+		if tok.ID == "bad" {
+			return nil, &auth.Error{Message: "no"}
+		}
+		return nil, nil
+	}
+	bubble(t, setup{event: true, gate: auth.Options{Attempts: 3, Timeout: time.Minute, Authorize: slow}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.lists("held / ")
+		f.emit(p, "authenticate", bearing("junk"))
+		f.unauthorized(p)
+		f.lists("held / ")
+		f.emit(p, "authenticate", bearing(sign(named("bad"))))
+		f.lists("examining https://issuer/ada bad")
+		f.unauthorized(p)
+		f.lists("held / ")
+		if got := states(f.gate, auth.ByTokenID("https://issuer", "bad")); got != "" {
+			t.Errorf("the refused token is found: %q", got)
+		}
+		f.login(p, sign(named("7")))
+		f.lists("running https://issuer/ada 7")
+		_ = p.Close()
+		f.forgotten()
+	})
+}
+
+// While a refused socket is given time to hear so, it is listed as ending.
+func TestLeasesOfEndingSockets(t *testing.T) {
+	bubble(t, setup{event: true}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing(sign(claims{"exp": 1})))
+		f.lists("ending / ")
+		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+		f.forgotten()
+	})
+}
+
+// A guest is listed without a token, a guest who logs in with both until that is decided,
+// and then once.
+func TestLeasesOfGuests(t *testing.T) {
+	slow := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+		time.Sleep(time.Second)
+		if tok.ID == "bad" {
+			return nil, &auth.Error{Message: "no"}
+		}
+		return nil, nil
+	}
+	for _, event := range []bool{false, true} {
+		bubble(t, setup{event: event, gate: auth.Options{Guests: true, Attempts: 2, Authorize: slow}}, func(f *fixture) {
+			p := f.dial(sockettest.Options{})
+			f.lists("guest / ")
+			f.emit(p, "authenticate", bearing(sign(named("bad"))))
+			f.lists("examining https://issuer/ada bad", "guest / ")
+			f.unauthorized(p)
+			f.lists("guest / ")
+			f.emit(p, "authenticate", bearing(sign(named("7"))))
+			f.lists("examining https://issuer/ada 7", "guest / ")
+			f.expect(p, "authenticated")
+			f.lists("running https://issuer/ada 7")
+			if got := states(f.gate, auth.BySubject("https://issuer", "ada")); got != "running" {
+				t.Errorf("found: %q", got)
+			}
+			_ = p.Close()
+			f.forgotten()
+		})
+	}
+}
+
+// logged calls a function for each line of a log.
+type logged struct {
+	slog.Handler
+	line func(slog.Record)
+}
+
+func (l logged) Handle(ctx context.Context, r slog.Record) error {
+	l.line(r)
+	return l.Handler.Handle(ctx, r)
+}
+
+// A token that a socket with a lease shows by another authenticate is listed while it is
+// examined. The lease stays what it was.
+func TestLeasesDuringAnotherAuthenticate(t *testing.T) {
+	for _, event := range []bool{false, true} {
+		var f *fixture
+		var during []string
+		log := slog.New(logged{slog.NewTextHandler(&lockedBuffer{}, nil), func(r slog.Record) {
+			if r.Message == "auth: refused" {
+				during = listed(f.gate)
+			}
+		}})
+		bubble(t, setup{event: event, gate: auth.Options{Logger: log}}, func(fixed *fixture) {
+			f = fixed
+			p := f.dial(sockettest.Options{Auth: bearing(sign(named("7")))})
+			if event {
+				f.login(p, sign(named("7")))
+			}
+			eve := named("8")
+			eve["sub"] = "eve"
+			f.emit(p, "authenticate", bearing(sign(eve)))
+			if told, _ := f.unauthorized(p); told.Reason != "subject_changed" {
+				t.Errorf("told %+v", told)
+			}
+			if want := []string{"examining https://issuer/eve 8", "running https://issuer/ada 7"}; !slices.Equal(during, want) {
+				t.Errorf("while it was examined: %q, want %q", during, want)
+			}
+			f.lists("running https://issuer/ada 7")
+			f.login(p, sign(named("9")))
+			f.lists("running https://issuer/ada 7")
+			_ = p.Close()
+			f.forgotten()
+		})
+	}
+}
+
+// However a socket ends, nothing of it stays in the index.
+func TestLeasesEnd(t *testing.T) {
+	hang := func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) (any, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	deaf := func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		time.Sleep(time.Minute)
+		return nil, nil
+	}
+	type end struct {
+		gate auth.Options
+		use  socketio.ConnectMiddleware // after the gate
+		end  func(f *fixture, p *sockettest.Peer)
+	}
+	for name, c := range map[string]end{
+		"connection lost": {end: func(f *fixture, p *sockettest.Peer) { _ = p.Close() }},
+		"left":            {end: func(f *fixture, p *sockettest.Peer) { _ = p.Leave() }},
+		"disconnected":    {end: func(f *fixture, p *sockettest.Peer) { f.io.Sockets()[0].Disconnect(nil) }},
+		"closed":          {end: func(f *fixture, p *sockettest.Peer) { f.io.Sockets()[0].CloseConnection(nil) }},
+		"expired":         {end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
+		"left at expiry":  {gate: auth.Options{LeaveAtExpiry: true}, end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
+		"shutdown":        {end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Shutdown(f.ctx) }},
+		"refused": {gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+			return nil, &auth.Error{Message: "no"}
+		}}},
+		"refused for a time": {gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+			return nil, &auth.Error{Message: "no", Temporary: true, RetryAfter: 3 * time.Second}
+		}}},
+		"a panic": {gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) { panic("x") }}},
+		"Goexit": {gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+			runtime.Goexit()
+			return nil, nil
+		}}},
+		"too late":                {gate: auth.Options{Authorize: hang}},
+		"too late without an end": {gate: auth.Options{Authorize: deaf}},
+		"lost during Authorize":   {gate: auth.Options{Authorize: hang}, end: func(f *fixture, p *sockettest.Peer) { _ = p.Close() }},
+		"closed during Authorize": {gate: auth.Options{Authorize: hang}, end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Close() }},
+		"refused by later middleware": {use: func(context.Context, *socketio.Socket) error {
+			return &socketio.ConnectError{Message: "no"}
+		}},
+		"a panic in later middleware": {use: func(context.Context, *socketio.Socket) error { panic("x") }},
+	} {
+		for _, mode := range []string{"handshake", "event", "guest"} {
+			t.Run(name+" "+mode, func(t *testing.T) {
+				c.gate.Guests = mode == "guest"
+				furnish := func(f *fixture) {
+					if c.use != nil {
+						f.io.Use(c.use)
+					}
+				}
+				bubble(t, setup{event: mode == "event", gate: c.gate, furnish: furnish}, func(f *fixture) {
+					ctx, cancel := context.WithTimeout(f.ctx, time.Second) // it may still be connecting, at one end
+					defer cancel()
+					opts := sockettest.Options{NetDial: f.in.Dial}
+					if mode == "handshake" {
+						opts.Auth = bearing(sign(named("7")))
+					}
+					p, err := sockettest.Dial(ctx, "http://server", opts)
+					if err == nil {
+						defer p.Close()
+						if mode != "handshake" {
+							f.emit(p, "authenticate", bearing(sign(named("7"))))
+						}
+						time.Sleep(time.Second)
+						if c.end != nil {
+							c.end(f, p)
+						}
+						time.Sleep(time.Minute)
+						_ = p.Close() // a guest that was refused for a time may stay until then
+					}
+					time.Sleep(2 * time.Minute)
+					f.forgotten()
+				})
+			})
+		}
+	}
+}
