@@ -117,7 +117,7 @@ func (b Broadcast) askOthers(ctx context.Context, o *outgoing, to Selector) *ask
 	}
 	timeout := timeLeft(ctx)
 	a := &askedNodes{link: l, request: l.open(), nodes: make(map[NodeID]*askedNode)}
-	a.counting, a.asking = time.NewTimer(min(nodePatience, timeout)), time.NewTimer(timeout)
+	a.counting, a.asking = time.NewTimer(nodePatience), time.NewTimer(longestAsk)
 	m := o.message()
 	m.Request, m.Timeout = a.request.id, timeout
 	if a.err = b.publish(&m, to); a.err == nil {
@@ -159,14 +159,15 @@ func (a *askedNodes) late() <-chan time.Time {
 // or no answers are.
 func (a *askedNodes) giveUp() {
 	counted := a.counted()
-	if a.err == nil {
-		a.err = &PartialError{Answered: counted, Nodes: max(a.expected, counted), Err: context.DeadlineExceeded}
-	}
-	if counted < a.expected {
-		a.expected = counted
-	} else {
+	if counted >= a.expected {
 		a.over = true
+		if a.err == nil {
+			a.err = context.DeadlineExceeded
+		}
+		return
 	}
+	a.err = &PartialError{Answered: counted, Nodes: a.expected, Err: context.DeadlineExceeded}
+	a.expected = counted
 }
 
 // counted returns the number of nodes that have counted their sockets.
