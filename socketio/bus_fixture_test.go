@@ -12,7 +12,8 @@ import (
 // stubBus is a Bus that remembers what it is told, and has no other nodes but those that a
 // test pretends to be.
 type stubBus struct {
-	told record // calls of Rooms
+	told record        // calls of Rooms
+	hold chan struct{} // nil, or keeps Rooms busy until it is closed
 
 	mu        sync.Mutex
 	published []socketio.Message
@@ -51,6 +52,9 @@ func (b *stubBus) Nodes(context.Context) (int, error) {
 }
 
 func (b *stubBus) Rooms(namespace string, opened, closed []string) {
+	if b.hold != nil {
+		<-b.hold
+	}
 	slices.Sort(opened)
 	slices.Sort(closed)
 	b.told.add(fmt.Sprint(namespace, " opened ", opened, " closed ", closed))
