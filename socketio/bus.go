@@ -33,8 +33,9 @@ type RoomWatcher interface {
 	// Rooms says which rooms of a namespace have received their first socket on this
 	// node, and which have lost their last, since the previous call for the namespace.
 	// A socket's id is a room, so that a namespace has sockets as long as it has rooms.
-	// Calls for one namespace come one after the other. Join does not wait for them.
-	// The lists belong to the Bus.
+	// Calls come one after the other. What changes meanwhile is in the next call. Join
+	// and Leave do not wait for them, and Server.Shutdown does. The Bus may keep the
+	// lists.
 	Rooms(namespace string, opened, closed []string)
 }
 

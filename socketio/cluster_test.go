@@ -160,7 +160,7 @@ func (c *cluster) fetched(b socketio.Broadcast) string {
 		rooms := slices.DeleteFunc(info.Rooms, func(room string) bool { return room == info.ID })
 		slices.Sort(rooms)
 		h := info.Handshake
-		if !ok || info.ID != c.peers[name].ID() || h.Path != "/socket.io/" || h.Protocol != 4 || h.Time.IsZero() || h.RemoteAddr == "" {
+		if !ok || info.ID != c.peers[name].ID() || h.Path != "/socket.io/" || h.Host != "server" || h.Protocol != 4 || h.Time.IsZero() || h.RemoteAddr == "" {
 			c.t.Errorf("%q is described as %+v", name, info)
 		}
 		text = append(text, fmt.Sprint(name, " ", rooms))

@@ -29,7 +29,11 @@ func (l *link) act(m *Message) error {
 	case KindBroadcast:
 		return l.broadcast(m, t)
 	case KindJoin:
-		return errors.Join(t.join(m.To, m.Rooms))
+		nameErr, err := t.join(m.To, m.Rooms)
+		if err != nil { // of single sockets, such as ErrTooManyRooms
+			l.server.opts.Logger.Debug("socketio: sockets did not join rooms for another node", "node", m.From, "error", err)
+		}
+		return nameErr
 	case KindLeave:
 		t.leave(m.To, m.Rooms)
 	case KindDisconnect:

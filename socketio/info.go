@@ -29,6 +29,7 @@ type SocketInfo struct {
 type HandshakeInfo struct {
 	RemoteAddr string    `json:",omitempty"`
 	Origin     string    `json:",omitempty"`
+	Host       string    `json:",omitempty"`
 	Path       string    `json:",omitempty"`
 	TLS        bool      `json:",omitempty"`
 	Protocol   int       `json:",omitempty"`
@@ -44,7 +45,7 @@ func (s *Socket) info(rooms []string) SocketInfo {
 }
 
 func (h *Handshake) info() HandshakeInfo {
-	return HandshakeInfo{RemoteAddr: h.RemoteAddr, Origin: h.Origin, Path: h.Path, TLS: h.TLS, Protocol: h.Protocol, Time: h.Time}
+	return HandshakeInfo{RemoteAddr: h.RemoteAddr, Origin: h.Origin, Host: h.Host, Path: h.Path, TLS: h.TLS, Protocol: h.Protocol, Time: h.Time}
 }
 
 // sharedData encodes what the socket carries under shared keys. What cannot be encoded is

@@ -16,7 +16,7 @@ type NodeID string
 type MessageKind uint8
 
 // The kinds of messages. Those up to 12 are numbered like the messages of the Node
-// server's ClusterAdapter. The last four before KindExtension are replies to a request.
+// server's ClusterAdapter.
 const (
 	// KindBroadcast: Data is sent to the sockets selected. With a Request, each node
 	// replies with a KindCount and a KindAnswer for each socket.
@@ -33,10 +33,6 @@ const (
 	// KindServerSide: Data is for the functions of Mux.OnServerSide. With a Request,
 	// each node replies with KindServerSideAnswer.
 	KindServerSide MessageKind = 9
-	// KindExtension: Payload is for the function that Server.HandleExtension has
-	// registered for Extension. It concerns no namespace.
-	KindExtension MessageKind = 100
-
 	// KindSockets is the reply to KindFetch: Sockets.
 	KindSockets MessageKind = 8
 	// KindServerSideAnswer is the reply to KindServerSide: Data, an array of one value,
@@ -48,6 +44,10 @@ const (
 	// KindAnswer is a further reply to KindBroadcast: Data is what one socket, of the ID
 	// Socket, has answered. If Ended is true, the socket has ended instead.
 	KindAnswer MessageKind = 12
+
+	// KindExtension: Payload is for the function that Server.HandleExtension has
+	// registered for Extension. It concerns no namespace.
+	KindExtension MessageKind = 100
 )
 
 // A Message is what the nodes of a cluster send each other. Which fields it has depends
@@ -79,12 +79,14 @@ type Message struct {
 	CloseConnection bool   `json:",omitempty"`
 	Cause           string `json:",omitempty"`
 
+	// The fields of replies; see KindSockets, KindCount and KindAnswer.
 	Sockets []SocketInfo `json:",omitempty"`
 	Count   int          `json:",omitempty"`
 	IDs     []string     `json:",omitempty"`
 	Socket  string       `json:",omitempty"`
 	Ended   bool         `json:",omitempty"`
 
+	// The fields of KindExtension.
 	Extension string `json:",omitempty"`
 	Payload   []byte `json:",omitempty"`
 }
