@@ -178,8 +178,17 @@ func bubble(t *testing.T, s setup, test func(f *fixture)) {
 // jwt matches the beginning of a token.
 var jwt = regexp.MustCompile(`eyJ[\w-]+\.[\w-]*`)
 
-// furnish registers what the tests need on a namespace behind a gate.
-func (f *fixture) furnish(n *socketio.Namespace, gate socketio.ConnectMiddleware) {
+// mux is what a namespace and a rule have in common.
+type mux interface {
+	Use(middleware ...socketio.ConnectMiddleware)
+	Handle(event string, h socketio.Handler)
+	HandleAny(h socketio.Handler)
+	OnConnect(f func(ctx context.Context, s *socketio.Socket) error)
+	OnDisconnect(f func(ctx context.Context, s *socketio.Socket, reason socketio.Reason))
+}
+
+// furnish registers what the tests need on a namespace, or on a rule, behind a gate.
+func (f *fixture) furnish(n mux, gate socketio.ConnectMiddleware) {
 	n.Use(gate)
 	n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		f.ran.add("connected " + subject(ctx))

@@ -41,7 +41,7 @@ func TestQ1HeldSocketIsOutside(t *testing.T) {
 		_ = f.io.Emit("news")
 		_ = f.io.To(p.ID()).Emit("news")
 		_ = f.io.To("lobby").Emit("news")
-		_ = f.io.SocketsJoin(f.ctx, "vip")
+		_ = f.io.SocketsJoin("vip")
 		_ = f.io.To("vip").Emit("news")
 		f.emit(p, "say", "early")
 		f.nothing(p)

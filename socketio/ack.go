@@ -1,20 +1,26 @@
 package socketio
 
-// expectAck registers an acknowledgement that is awaited. The channel gives it,
-// or is closed when the socket ends. Whether the socket can be asked at all shows
+// reply is what becomes of an event that asks for an acknowledgement.
+type reply struct {
+	socket *Socket
+	args   Arguments
+	ended  bool // the socket has ended, and has not answered
+}
+
+// expectAck registers an acknowledgement that is awaited. One reply will be sent to
+// replies, which must have room for it. Whether the socket can be asked at all shows
 // when the packet is queued.
-func (s *Socket) expectAck(id uint64) (chan Arguments, error) {
+func (s *Socket) expectAck(id uint64, replies chan<- reply) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.acks) >= s.conn.server.opts.MaxPendingAcks {
-		return nil, ErrTooManyAcks
+		return ErrTooManyAcks
 	}
 	if s.acks == nil {
-		s.acks = make(map[uint64]chan Arguments, 1)
+		s.acks = make(map[uint64]chan<- reply, 1)
 	}
-	answer := make(chan Arguments, 1) // its sender does not wait
-	s.acks[id] = answer
-	return answer, nil
+	s.acks[id] = replies
+	return nil
 }
 
 // forgetAck gives up waiting.
@@ -31,16 +37,16 @@ func (s *Socket) acknowledged(id uint64, args Arguments) {
 	now := s.look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if answer, ok := s.acks[id]; ok && !s.over(now) {
+	if replies, ok := s.acks[id]; ok && !s.over(now) {
 		delete(s.acks, id)
-		answer <- args
+		replies <- reply{socket: s, args: args}
 	}
 }
 
 // failAcks tells all who wait that no answer will come. The caller holds mu.
 func (s *Socket) failAcks() {
-	for _, answer := range s.acks {
-		close(answer)
+	for _, replies := range s.acks {
+		replies <- reply{socket: s, ended: true}
 	}
 	s.acks = nil
 }

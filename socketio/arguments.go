@@ -38,7 +38,7 @@ func (r Raw) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "argument of %d
 func (r Raw) Scan(dst any) error { return wirejson.UnmarshalPeer(r.value, r.attachments, dst) }
 
 // ParseArguments takes a JSON array of arguments apart, with the attachments that
-// its placeholders count, and keeps both. It is for adapters and tests, which
+// its placeholders count, and keeps both. It is for a Bus and for tests, which
 // get packets by other ways than a connection.
 func ParseArguments(array json.RawMessage, attachments [][]byte) (Arguments, error) {
 	return newArguments(array, attachments, defaultMaxDepth)
@@ -106,6 +106,12 @@ func (a Arguments) Scan(dst ...any) error {
 		}
 	}
 	return nil
+}
+
+// encode is the reverse of newArguments: the array of the values.
+func (a Arguments) encode() []byte {
+	array := append([]byte{'['}, bytes.Join(a.values, []byte{','})...)
+	return append(array, ']')
 }
 
 // size returns the bytes that a keeps.

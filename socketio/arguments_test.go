@@ -165,10 +165,10 @@ func TestForgedPlaceholderIsNotPassedOn(t *testing.T) {
 		map[string]any{"_placeholder": true, "num": 9},
 		stdjson.RawMessage(`{"_placeholder":true,"num":9}`),
 	} {
-		if _, err := encodeEvent("/", 0, false, "e", []any{[]byte("x"), forged}); !errors.Is(err, ErrPlaceholder) {
+		if _, _, err := encodeEvent("/", 0, false, "e", []any{[]byte("x"), forged}); !errors.Is(err, ErrPlaceholder) {
 			t.Errorf("%#v beside an attachment: %v, want ErrPlaceholder", forged, err)
 		}
-		if _, err := encodeEvent("/", 0, false, "e", []any{forged}); err != nil {
+		if _, _, err := encodeEvent("/", 0, false, "e", []any{forged}); err != nil {
 			t.Errorf("%#v alone: %v", forged, err)
 		}
 	}
@@ -176,18 +176,18 @@ func TestForgedPlaceholderIsNotPassedOn(t *testing.T) {
 
 func TestEncodeRefusesEventNames(t *testing.T) {
 	for _, name := range []string{"", "connect", "disconnect", "connect_error", "newListener"} {
-		if _, err := encodeEvent("/", 0, false, name, nil); !errors.Is(err, ErrEventName) {
+		if _, _, err := encodeEvent("/", 0, false, name, nil); !errors.Is(err, ErrEventName) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	if _, err := encodeEvent("/", 0, false, "\xff", nil); err == nil {
+	if _, _, err := encodeEvent("/", 0, false, "\xff", nil); err == nil {
 		t.Error("an event name that is not UTF-8 was encoded")
 	}
 }
 
 func TestEncodeFailsForWhatIsNoJSON(t *testing.T) {
 	for _, arg := range []any{make(chan int), func() {}, stdjson.RawMessage(`{`)} {
-		if _, err := encodeEvent("/", 0, false, "e", []any{arg}); err == nil {
+		if _, _, err := encodeEvent("/", 0, false, "e", []any{arg}); err == nil {
 			t.Errorf("%T was encoded", arg)
 		}
 	}

@@ -221,20 +221,17 @@ func (s *Socket) resume() {
 // early. Worker.
 func (s *Socket) admit() {
 	srv := s.conn.server
-	if err := srv.join(s.namespace); err != nil {
-		_ = s.Refuse(&ConnectError{Message: "internal error", Temporary: true, Err: err})
-		return
-	}
+	srv.count(s.namespace, +1)
 	now := s.look()
 	s.mu.Lock()
 	if s.state == stateClosed || s.suspended || s.over(now) { // ended, or held by somebody beside the middleware
 		s.mu.Unlock()
-		srv.leave(s.namespace)
+		srv.count(s.namespace, -1)
 		return
 	}
 	if !s.conn.accept() { // the connection ends, and the socket with it
 		s.mu.Unlock()
-		srv.leave(s.namespace)
+		srv.count(s.namespace, -1)
 		return
 	}
 	answer := s.state == stateConnecting

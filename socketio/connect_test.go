@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"socketiojwt/socketio"
+	"socketiojwt/socketio/bustest"
 	"socketiojwt/socketio/sockettest"
 )
 
@@ -164,10 +165,8 @@ func TestKeepHeader(t *testing.T) {
 }
 
 func TestDynamicNamespaces(t *testing.T) {
-	var closed record
-	opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
-		return closingAdapter{l, func() { closed.add(l.Namespace()) }}, nil
-	}}
+	hub, opts := bustest.New(), socketio.Options{}
+	node := hub.Join(&opts)
 	bubble(t, opts, func(io *socketio.Server) {
 		n := io.OfPattern(regexp.MustCompile(`/room-\d+`)).Open()
 		n.Handle("say", socketio.Func(func(_ context.Context, s *socketio.Socket, text string) error {
@@ -202,24 +201,20 @@ func TestDynamicNamespaces(t *testing.T) {
 		if f.io.Lookup("/room-1") != nil {
 			t.Error("an empty dynamic namespace stays")
 		}
-		if got := closed.all(); !slices.Equal(got, []string{"/room-1"}) {
-			t.Errorf("adapters closed: %q", got)
+		if one, two := hub.Rooms(node, "/room-1"), hub.Rooms(node, "/room-2"); len(one) > 0 || len(two) != 1 {
+			t.Errorf("the bus was told of %q and %q", one, two)
 		}
 	})
 }
 
 // Two sockets that come at once to a dynamic namespace are in the same one.
 func TestDynamicNamespaceIsMadeOnce(t *testing.T) {
-	var adapters record
-	opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
-		time.Sleep(time.Second) // both are here before either is done
-		adapters.add("made")
-		return closingAdapter{l, func() { adapters.add("closed") }}, nil
-	}}
-	bubble(t, opts, func(io *socketio.Server) {
-		io.OfPattern(regexp.MustCompile(`/x`)).Open()
+	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.OfPattern(regexp.MustCompile(`/x`)).Use(func(context.Context, *socketio.Socket) error {
+			time.Sleep(time.Second) // both are here before either is admitted
+			return nil
+		})
 	}, func(f *fixture) {
-		adapters.lines = nil // that of "/"
 		var joining sync.WaitGroup
 		for range 2 {
 			joining.Go(func() { f.dial(sockettest.Options{Namespace: "/x"}) })
@@ -228,18 +223,8 @@ func TestDynamicNamespaceIsMadeOnce(t *testing.T) {
 		if n := len(f.io.Lookup("/x").Sockets()); n != 2 {
 			t.Errorf("%d sockets are in the namespace", n)
 		}
-		if got := adapters.all(); !slices.Equal(got, []string{"made", "made", "closed"}) {
-			t.Errorf("adapters %q", got)
-		}
 	})
 }
-
-type closingAdapter struct {
-	*socketio.Local
-	closed func()
-}
-
-func (a closingAdapter) Close() error { a.closed(); return nil }
 
 // The limits on what one connection may ask for. Each is a table row: what the
 // peer does, and that the connection is closed for it.
@@ -583,7 +568,7 @@ func TestConnectTimeoutBesideASlowConnect(t *testing.T) {
 // Whoever asks while the wiring is checked gets the same verdict, not a handler
 // that nobody has checked.
 func TestHandlerFailsForAllWhoAsk(t *testing.T) {
-	opts := socketio.Options{Adapter: func(*socketio.Local) (socketio.Adapter, error) {
+	opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: func(func(socketio.Message)) (socketio.Bus, error) {
 		time.Sleep(10 * time.Millisecond) // only makes it likely that all are there; the verdict is the same
 		return nil, errors.New("no broker")
 	}}

@@ -75,8 +75,8 @@ func TestDeadlineIsNoticedAtOnce(t *testing.T) {
 		}
 		_ = errors.Join(p.Emit("late"), p.Emit("intercepted"))
 		_ = errors.Join(f.io.Emit("late"), f.io.To("room").Emit("late"), f.io.To(s.ID()).Emit("late"), s.Volatile().Emit("late"))
-		if answers, err := f.io.To(s.ID()).EmitWithAck(f.ctx, "late"); len(answers) != 0 || err != nil {
-			t.Errorf("EmitWithAck to its room: %d answers, %v", len(answers), err)
+		if answers, err := f.io.To(s.ID()).EmitWithAck(f.ctx, "late"); len(answers.List) != 0 || err != nil {
+			t.Errorf("EmitWithAck to its room: %+v, %v", answers, err)
 		}
 		if all := f.io.Sockets(); !slices.Equal(all, []*socketio.Socket{witness}) {
 			t.Errorf("listed: %v", all)

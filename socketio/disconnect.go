@@ -60,7 +60,7 @@ func (s *Socket) DisconnectAll(cause error) {
 
 // lastEvent encodes the event of DisconnectWith.
 func (s *Socket) lastEvent(event string, args []any) (*engineio.Message, error) {
-	m, err := encodeEvent(s.name, s.conn.server.nextAck(), true, event, args)
+	m, _, err := encodeEvent(s.name, s.conn.server.nextAck(), true, event, args)
 	if err != nil {
 		return nil, fmt.Errorf("socketio: disconnect with %q: %w", event, err)
 	}
@@ -197,7 +197,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 func (s *Socket) disconnected(ctx context.Context, reason Reason, rooms []string) {
 	defer s.conn.parted(s)
 	defer s.conn.server.release(s.namespace)
-	defer s.conn.server.leave(s.namespace)
+	defer s.conn.server.count(s.namespace, -1)
 	if len(s.namespace.table.onConnect) > 0 && !s.greeted { // it ended before OnConnect began
 		return
 	}

@@ -414,12 +414,10 @@ func TestCloseEndsWhatDrains(t *testing.T) {
 	}
 }
 
-func TestAdaptersAreClosedOnce(t *testing.T) {
+func TestBusIsClosedOnce(t *testing.T) {
 	for _, how := range []string{"Shutdown", "Close", "Shutdown, Close", "Close, Shutdown"} {
-		var closed record
-		opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
-			return closingAdapter{l, func() { closed.add(l.Namespace()) }}, nil
-		}}
+		bus := &stubBus{}
+		opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: bus.join}
 		bubble(t, opts, func(io *socketio.Server) {
 			io.Open()
 			io.OfPattern(regexp.MustCompile(`/x`)).Open()
@@ -433,10 +431,11 @@ func TestAdaptersAreClosedOnce(t *testing.T) {
 					_ = f.io.Shutdown(f.ctx)
 				}
 			}
-			got := closed.all()
-			slices.Sort(got)
-			if !slices.Equal(got, []string{"/", "/x"}) {
-				t.Errorf("%s: closed %q", how, got)
+			if bus.closed != 1 {
+				t.Errorf("%s: closed %d times", how, bus.closed)
+			}
+			if err := f.io.Emit("late"); !errors.Is(err, socketio.ErrClosed) {
+				t.Errorf("%s: Emit: %v", how, err)
 			}
 		})
 	}

@@ -45,5 +45,11 @@
 // happens when it is reached. Until a socket of a connection is admitted, that is
 // Options.MaxNewBytes for everything together, and Engine.MaxNewPerAddress bounds
 // such connections of one address.
-// There is one node, or an [Adapter].
+//
+// # Several nodes
+//
+// A [Bus] joins servers to a cluster (Options.Bus, and Options.ClusterKey). Broadcasts then
+// reach the sockets of all of them, and so do FetchSockets, SocketsJoin, SocketsLeave and
+// DisconnectSockets. What concerns sockets of this node has been done when such a call
+// returns. ServerSideEmit sends events between the servers themselves.
 package socketio

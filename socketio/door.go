@@ -34,7 +34,7 @@ type Dependency interface {
 //
 // DependsOn may be called at any time and concurrently. A second call for the same d
 // does nothing.
-func (n *Namespace) DependsOn(d Dependency) { n.table.needs.add(d) }
+func (m *Mux) DependsOn(d Dependency) { m.table.needs.add(d) }
 
 const (
 	// mostDependencies bounds those of a namespace. One that has more is available.

@@ -15,7 +15,7 @@ import (
 //
 // A held socket can be emitted to; one that is connecting cannot.
 func (s *Socket) Emit(event string, args ...any) error {
-	m, err := encodeEvent(s.name, 0, false, event, args)
+	m, _, err := encodeEvent(s.name, 0, false, event, args)
 	if err != nil {
 		return fmt.Errorf("socketio: emit %q: %w", event, err)
 	}
@@ -35,12 +35,12 @@ func (s *Socket) Emit(event string, args ...any) error {
 //	s.Go(func(ctx context.Context) { answer, err := s.EmitWithAck(ctx, "question") ... })
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Arguments, error) {
 	id := s.conn.server.nextAck()
-	m, err := encodeEvent(s.name, id, true, event, args)
+	m, _, err := encodeEvent(s.name, id, true, event, args)
 	if err != nil {
 		return Arguments{}, fmt.Errorf("socketio: emit %q: %w", event, err)
 	}
-	answer, err := s.expectAck(id)
-	if err != nil {
+	answer := make(chan reply, 1)
+	if err := s.expectAck(id, answer); err != nil {
 		return Arguments{}, err
 	}
 	if err := s.sendDirect(m); err != nil {
@@ -49,11 +49,11 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 	}
 	s.emitted(event, args)
 	select {
-	case args, ok := <-answer:
-		if !ok {
+	case r := <-answer:
+		if r.ended {
 			return Arguments{}, ErrClosed
 		}
-		return args, nil
+		return r.args, nil
 	case <-ctx.Done():
 		s.forgetAck(id)
 		return Arguments{}, context.Cause(ctx)
@@ -97,9 +97,6 @@ func (s *Socket) send(m *engineio.Message, volatile bool) error {
 // To returns a broadcast to the sockets in any of the rooms but this one.
 func (s *Socket) To(rooms ...string) Broadcast { return s.Broadcast().To(rooms...) }
 
-// In is To, by its other name.
-func (s *Socket) In(rooms ...string) Broadcast { return s.Broadcast().To(rooms...) }
-
 // Except returns a broadcast to all other sockets of the namespace but those in
 // any of the rooms.
 func (s *Socket) Except(rooms ...string) Broadcast { return s.Broadcast().Except(rooms...) }
@@ -121,7 +118,7 @@ func (s *Socket) Join(rooms ...string) error {
 	if s.namespace == nil { // which is not known yet
 		return ErrNotAdmitted
 	}
-	j, err := s.namespace.joining(rooms)
+	j, err := s.conn.server.joining(s.name, rooms)
 	if err != nil {
 		return err
 	}
@@ -164,7 +161,23 @@ func (s *Socket) Rooms() []string {
 	return s.roomNames()
 }
 
-// roomNames lists the rooms. The caller holds the Local's lock.
+// In reports whether the socket is in a room. It is false before the socket is admitted
+// and after it has ended. Every socket is in the room of its own id.
+func (s *Socket) In(room string) bool {
+	if s.namespace == nil || s.over(s.look()) {
+		return false
+	}
+	l := s.namespace.local
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.byID[s.id] != s {
+		return false
+	}
+	_, in := s.rooms[room]
+	return in || room == s.id
+}
+
+// roomNames lists the rooms. The caller holds the listing's lock.
 func (s *Socket) roomNames() []string {
 	names := make([]string, 1, 1+len(s.rooms))
 	names[0] = s.id

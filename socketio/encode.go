@@ -22,17 +22,32 @@ var encoders = sync.Pool{New: func() any {
 	return &encoder{Encoder: wirejson.NewEncoder(func(r Raw) ([]byte, [][]byte) { return r.value, r.attachments })}
 }}
 
-// encodeEvent makes an EVENT or BINARY_EVENT packet.
-func encodeEvent(namespace string, ackID uint64, wantsAck bool, event string, args []any) (*engineio.Message, error) {
+// body is the encoded array of an event, without the head that names its namespace.
+type body struct {
+	array       []byte
+	attachments [][]byte
+}
+
+// encodeEvent makes an EVENT or BINARY_EVENT packet, and returns its body too, which is
+// part of it.
+func encodeEvent(namespace string, ackID uint64, wantsAck bool, event string, args []any) (*engineio.Message, body, error) {
 	if event == "" || packet.Reserved(event) {
-		return nil, ErrEventName
+		return nil, body{}, ErrEventName
 	}
 	e := encoders.Get().(*encoder)
 	defer e.release()
 	if err := e.write(event, args); err != nil {
-		return nil, err
+		return nil, body{}, err
 	}
-	return e.message(packet.Event, packet.BinaryEvent, namespace, ackID, wantsAck), nil
+	written := body{e.JSON(), e.Attachments()}
+	m, array := written.packet(packet.Event, packet.BinaryEvent, namespace, ackID, wantsAck, &e.head)
+	return m, body{array, written.attachments}, nil
+}
+
+// message makes an EVENT or BINARY_EVENT packet of the body.
+func (b body) message(namespace string, ackID uint64, wantsAck bool) *engineio.Message {
+	m, _ := b.packet(packet.Event, packet.BinaryEvent, namespace, ackID, wantsAck, new([]byte))
+	return m
 }
 
 // encodeAck makes an ACK or BINARY_ACK packet.
@@ -42,7 +57,8 @@ func encodeAck(namespace string, ackID uint64, args []any) (*engineio.Message, e
 	if err := e.write("", args); err != nil {
 		return nil, err
 	}
-	return e.message(packet.Ack, packet.BinaryAck, namespace, ackID, true), nil
+	m, _ := body{e.JSON(), e.Attachments()}.packet(packet.Ack, packet.BinaryAck, namespace, ackID, true, &e.head)
+	return m, nil
 }
 
 // connected answers the CONNECT of the socket: in revision 4 of the protocol by
@@ -108,18 +124,19 @@ func (e *encoder) write(event string, args []any) (err error) {
 	return err
 }
 
-// message copies the packet out of the encoder.
-func (e *encoder) message(text, binary packet.Type, namespace string, ackID uint64, hasAck bool) *engineio.Message {
-	attachments := e.Attachments()
-	head := packet.Packet{Type: text, Attachments: len(attachments), Namespace: namespace, AckID: ackID, HasAck: hasAck}
-	if len(attachments) > 0 {
+// packet makes a packet, which copies the array, and returns its copy of the array. It
+// uses buf, which may be empty.
+func (b body) packet(text, binary packet.Type, namespace string, ackID uint64, hasAck bool, buf *[]byte) (*engineio.Message, []byte) {
+	head := packet.Packet{Type: text, Attachments: len(b.attachments), Namespace: namespace, AckID: ackID, HasAck: hasAck}
+	if len(b.attachments) > 0 {
 		head.Type = binary
 	}
-	e.head = head.AppendHead(e.head[:0])
-	b := make([]byte, 0, len(e.head)+len(e.JSON()))
-	b = append(b, e.head...)
-	b = append(b, e.JSON()...)
-	return engineio.NewJSONMessage(len(e.head), b, attachments...)
+	*buf = head.AppendHead((*buf)[:0])
+	whole := make([]byte, 0, len(*buf)+len(b.array))
+	whole = append(whole, *buf...)
+	whole = append(whole, b.array...)
+	n := len(*buf)
+	return engineio.NewJSONMessage(n, whole, b.attachments...), whole[n:]
 }
 
 func (e *encoder) release() {

@@ -21,7 +21,7 @@ func (srv *Server) Remains() string {
 	}
 	note("connections", len(srv.conns))
 	for name, n := range srv.namespaces {
-		if n.parent != nil {
+		if n.rule != nil {
 			note("references to "+name, n.refs)
 		}
 		n.local.mu.RLock()
@@ -67,7 +67,7 @@ func (srv *Server) Deadlines() int { return srv.deadlines.Len() }
 
 // EmitOnClosedSession emits after the session has closed and before the socket knows.
 func (s *Socket) EmitOnClosedSession(event string) error {
-	m, err := encodeEvent(s.name, 0, false, event, nil)
+	m, _, err := encodeEvent(s.name, 0, false, event, nil)
 	if err != nil {
 		return err
 	}

@@ -33,34 +33,41 @@ type fixture struct {
 func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server), test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		if opts.Logger == nil {
-			opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-		}
-		io, err := socketio.NewServer(opts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		setup(io)
-		handler, err := io.Handler()
-		if err != nil {
-			t.Fatal(err)
-		}
-		in := memnet.Listen()
-		web := &http.Server{Handler: handler}
-		served := make(chan struct{})
-		go func() {
-			defer close(served)
-			_ = web.Serve(in)
-		}()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-		defer func() { // also when the test has failed
-			cancel()
-			_ = io.Close()
-			_ = web.Close()
-			<-served
-		}()
-		test(&fixture{t: t, ctx: ctx, io: io, in: in})
+		f, stop := start(t, opts, setup)
+		defer stop() // also when the test has failed
+		test(f)
 	})
+}
+
+// start starts a server that setup has furnished. It is called in a bubble.
+func start(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)) (f *fixture, stop func()) {
+	t.Helper()
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	io, err := socketio.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup(io)
+	handler, err := io.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := memnet.Listen()
+	web := &http.Server{Handler: handler}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = web.Serve(in)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	return &fixture{t: t, ctx: ctx, io: io, in: in}, func() {
+		cancel()
+		_ = io.Close()
+		_ = web.Close()
+		<-served
+	}
 }
 
 func (f *fixture) options(opts sockettest.Options) sockettest.Options {

@@ -136,7 +136,7 @@ func (s *Socket) Admit() error { return s.admitWith(nil) }
 // middleware refuses. What the peer sends after it heard the event is not early,
 // unless a later middleware holds the socket again: then the peer hears it so.
 func (s *Socket) AdmitWith(event string, args ...any) error {
-	welcome, err := encodeEvent(s.name, 0, false, event, args)
+	welcome, _, err := encodeEvent(s.name, 0, false, event, args)
 	if err != nil {
 		return fmt.Errorf("socketio: admit with %q: %w", event, err)
 	}

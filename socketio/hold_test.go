@@ -70,10 +70,10 @@ func TestHeldSocketIsOutside(t *testing.T) {
 		_ = f.io.To("lobby").Emit("secret")
 		_ = f.io.Except("nobody").Emit("secret")
 		_ = f.io.Volatile().Emit("secret")
-		_ = f.io.SocketsJoin(f.ctx, "lobby")
+		_ = f.io.SocketsJoin("lobby")
 		_ = f.io.To("lobby").Emit("secret")
-		_ = f.io.DisconnectSockets(f.ctx, true)
-		if answers, err := f.io.EmitWithAck(f.ctx, "secret"); len(answers) != 0 || err != nil {
+		_ = f.io.DisconnectSockets(true, nil)
+		if answers, err := f.io.EmitWithAck(f.ctx, "secret"); len(answers.List) != 0 || err != nil {
 			t.Errorf("answers %v, %v", answers, err)
 		}
 		_ = p.Emit("say", "early")

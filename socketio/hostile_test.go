@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,11 +133,8 @@ func hostile() map[string]act {
 func TestAPeerWithoutATokenIsKeptIn64KiB(t *testing.T) {
 	for name, a := range hostile() {
 		t.Run(name, func(t *testing.T) {
-			var adapters atomic.Int64
-			opts := socketio.Options{Engine: withEIO3, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
-				adapters.Add(1)
-				return l, nil
-			}}
+			bus := &stubBus{}
+			opts := socketio.Options{Engine: withEIO3, ClusterKey: make([]byte, 16), Bus: bus.join}
 			bubble(t, opts, waiting, func(f *fixture) {
 				before := heap()
 				for range actors {
@@ -156,8 +152,8 @@ func TestAPeerWithoutATokenIsKeptIn64KiB(t *testing.T) {
 				if most := f.io.MostKept(); most > newBytes {
 					t.Errorf("%d bytes in a ledger", most)
 				}
-				if n := adapters.Load(); n != 1 { // that of "/"
-					t.Errorf("%d adapters were made", n)
+				if told := bus.told.all(); len(told) > 0 {
+					t.Errorf("the bus was told of %q", told)
 				}
 				t.Logf("%d bytes for each connection", perConnection)
 				runtime.KeepAlive(a)

@@ -23,9 +23,15 @@ const (
 // idKey makes the codes of a server's ids.
 type idKey [32]byte
 
-func newIDKey() (k idKey) {
-	_, _ = rand.Read(k[:]) // never fails
-	return k
+// newIDKey derives a key from that of a cluster. Without one the key is random.
+func newIDKey(cluster []byte) (k idKey) {
+	if len(cluster) == 0 {
+		_, _ = rand.Read(k[:]) // never fails
+		return k
+	}
+	mac := hmac.New(sha256.New, cluster)
+	mac.Write([]byte("socketio: socket ids"))
+	return idKey(mac.Sum(nil))
 }
 
 // newID returns an id for a socket in a namespace: 20 characters, of 80 random bits

@@ -1,15 +1,51 @@
 package socketio
 
+import (
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"socketiojwt/internal/wirejson"
+)
+
 // A Key names a value that sockets carry, of one type:
 //
 //	var player = socketio.NewKey[*Player]()
 //
 //	player.Set(s, p)
 //	p, ok := player.Value(s)
-type Key[T any] struct{ _ byte } // not of size zero, so that each has an address of its own
+type Key[T any] struct{ shared string } // not of size zero, so that each has an address of its own
 
 // NewKey returns a key that is equal to no other.
 func NewKey[T any]() *Key[T] { return new(Key[T]) }
+
+// NewSharedKey returns a key whose values other nodes can read: FetchSockets encodes them
+// as JSON, under this name. Use it for what a program shows of a socket, such as a
+// display name, and never for a token or another secret. A name that is empty or not
+// UTF-8 panics.
+func NewSharedKey[T any](name string) *Key[T] {
+	if name == "" || !utf8.ValidString(name) {
+		panic(fmt.Sprintf("socketio: NewSharedKey: name %q is empty or not UTF-8", name))
+	}
+	return &Key[T]{shared: name}
+}
+
+func (k *Key[T]) sharedName() string { return k.shared }
+
+// Shared returns what a socket carries that FetchSockets has described. It reports false
+// if the socket carries nothing, if the value is not of type T, and for keys that
+// NewSharedKey has not made.
+func (k *Key[T]) Shared(info SocketInfo) (value T, ok bool) {
+	var members map[string]json.RawMessage
+	if k.shared == "" || wirejson.UnmarshalPeer(info.Data, nil, &members) != nil || members[k.shared] == nil {
+		return value, false
+	}
+	if wirejson.UnmarshalPeer(members[k.shared], nil, &value) != nil {
+		var none T
+		return none, false
+	}
+	return value, true
+}
 
 // Set makes the socket carry a value, in place of the one it carried.
 func (k *Key[T]) Set(s *Socket, value T) {

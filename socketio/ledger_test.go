@@ -328,18 +328,16 @@ func TestBinaryPacketsOfHeldSockets(t *testing.T) {
 	}
 }
 
-// A dynamic namespace is listed and gets its adapter with its first admitted socket,
-// and middleware can use it before. When the last one is gone both are, though others
-// still ask to come in.
+// A dynamic namespace is listed, and the bus is told of it, with its first admitted
+// socket, and middleware can use it before. When the last one is gone it is not listed,
+// though others still ask to come in.
 func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
-	var adapters record
 	var refuse atomic.Bool
 	refuse.Store(true)
-	opts := socketio.Options{MaxRefused: 1000, Adapter: func(l *socketio.Local) (socketio.Adapter, error) {
-		adapters.add("made " + l.Namespace())
-		return closingAdapter{l, func() { adapters.add("closed " + l.Namespace()) }}, nil
-	}}
-	var rule *socketio.Namespace
+	bus := &stubBus{}
+	told := func() []string { synctest.Wait(); return bus.told.all() }
+	opts := socketio.Options{MaxRefused: 1000, ClusterKey: make([]byte, 16), Bus: bus.join}
+	var rule *socketio.Rule
 	bubble(t, opts, func(io *socketio.Server) {
 		rule = io.OfPattern(regexp.MustCompile(`/d\d+`))
 		rule.Use(func(ctx context.Context, s *socketio.Socket) error {
@@ -361,16 +359,14 @@ func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
 			return nil
 		})
 	}, func(f *fixture) {
-		adapters.lines = nil // that of "/"
 		f.refused(sockettest.Options{Namespace: "/d1"})
-		if got := adapters.all(); len(got) > 0 || f.io.Lookup("/d1") != nil {
+		if got := told(); len(got) > 0 || f.io.Lookup("/d1") != nil {
 			t.Errorf("refused: %q", got)
 		}
 		f.refused(sockettest.Options{Namespace: "/d1", Auth: json.RawMessage(`{"ask":1}`)})
-		if got := adapters.all(); !slices.Equal(got, []string{"made /d1", "closed /d1"}) {
+		if got := told(); len(got) > 0 {
 			t.Errorf("refused, having asked: %q", got)
 		}
-		adapters.lines = nil
 
 		conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
 		if err != nil {
@@ -378,17 +374,19 @@ func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
 		}
 		_ = conn.Send([]byte(`0/d1,{"wait":1}`))
 		synctest.Wait()
-		if err := rule.Emit("news"); err != nil || f.io.Lookup("/d1") != nil || len(adapters.all()) > 0 {
-			t.Errorf("before anybody is in: %v, listed %t, adapters %q", err, f.io.Lookup("/d1") != nil, adapters.all())
+		if err := rule.Emit("news"); err != nil || f.io.Lookup("/d1") != nil || len(told()) > 0 {
+			t.Errorf("before anybody is in: %v, listed %t, the bus was told %q", err, f.io.Lookup("/d1") != nil, told())
 		}
 		refuse.Store(false)
 		p := f.dial(sockettest.Options{Namespace: "/d1"})
 		if n := f.io.Lookup("/d1"); n == nil || len(n.Sockets()) != 1 {
 			t.Error("not listed")
 		}
+		if got, want := told(), []string{"/d1 opened [" + p.ID() + "] closed []"}; !slices.Equal(got, want) {
+			t.Errorf("with the first one: %q, want %q", got, want)
+		}
 		_ = p.Close()
-		synctest.Wait()
-		if got := adapters.all(); !slices.Equal(got, []string{"made /d1", "closed /d1"}) || f.io.Lookup("/d1") != nil {
+		if got, want := told(), "/d1 opened [] closed ["+p.ID()+"]"; len(got) != 2 || got[1] != want || f.io.Lookup("/d1") != nil {
 			t.Errorf("after the last one: %q, listed %t", got, f.io.Lookup("/d1") != nil)
 		}
 		again := f.dial(sockettest.Options{Namespace: "/d1"})
@@ -398,7 +396,7 @@ func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
 		_ = again.Close()
 		_ = conn.Close()
 		synctest.Wait()
-		if got := adapters.all(); len(got) != 4 || f.io.Remains() != "" {
+		if got := told(); len(got) != 4 || f.io.Remains() != "" {
 			t.Errorf("%q, left %s", got, f.io.Remains())
 		}
 	})

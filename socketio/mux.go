@@ -17,7 +17,8 @@ type ConnectMiddleware func(ctx context.Context, s *Socket) error
 
 // Func makes a Handler of a function with one argument, read as Event.Scan does.
 // An event without that argument, or with one of another type, is logged and
-// not handled. With T struct{}, no argument is read.
+// not handled. With T struct{}, no argument is read. With T Arguments, the function
+// gets all arguments and reads them itself.
 func Func[T any](f func(ctx context.Context, s *Socket, arg T) error) Handler {
 	return func(ctx context.Context, s *Socket, e *Event) error {
 		arg, err := onlyArgument[T](e)
@@ -31,7 +32,16 @@ func Func[T any](f func(ctx context.Context, s *Socket, arg T) error) Handler {
 // AckFunc makes a Handler of a function with one argument whose result
 // acknowledges the event. An error is acknowledged as {"error":"..."}: with the
 // text of a *PublicError, "bad arguments" for ErrArguments, and otherwise
-// "internal error". With T struct{}, no argument is read.
+// "internal error". With T struct{}, no argument is read. For several arguments, T is
+// Arguments:
+//
+//	socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, args socketio.Arguments) (int, error) {
+//		var a, b int
+//		if err := args.Scan(&a, &b); err != nil {
+//			return 0, err
+//		}
+//		return a + b, nil
+//	})
 func AckFunc[T, R any](f func(ctx context.Context, s *Socket, arg T) (R, error)) Handler {
 	return func(ctx context.Context, s *Socket, e *Event) error {
 		arg, err := onlyArgument[T](e)
@@ -58,7 +68,11 @@ func AckFunc[T, R any](f func(ctx context.Context, s *Socket, arg T) (R, error))
 
 func onlyArgument[T any](e *Event) (T, error) {
 	var arg T
-	if _, none := any(arg).(struct{}); none {
+	switch into := any(&arg).(type) {
+	case *struct{}:
+		return arg, nil
+	case *Arguments:
+		*into = e.Arguments
 		return arg, nil
 	}
 	return arg, e.Scan(&arg)
@@ -76,6 +90,7 @@ type table struct {
 	onDisconnecting []func(context.Context, *Socket, Reason, []string)
 	onDisconnect    []func(context.Context, *Socket, Reason)
 	onEmit          []func(Emitted)
+	onServerSide    map[string]ServerSideHandler
 	needs           needs
 }
 
@@ -84,7 +99,7 @@ func (t *table) admits() bool { return t.open || len(t.connect) > 0 }
 
 // untouched reports whether nothing was registered.
 func (t *table) untouched() bool {
-	return !t.admits() && len(t.wrap)+len(t.handlers)+len(t.onConnect)+len(t.onDisconnecting)+len(t.onDisconnect)+len(t.onEmit) == 0 && t.any == nil
+	return !t.admits() && len(t.wrap)+len(t.handlers)+len(t.onConnect)+len(t.onDisconnecting)+len(t.onDisconnect)+len(t.onEmit)+len(t.onServerSide) == 0 && t.any == nil
 }
 
 // freeze puts the event middleware around each handler, once.

@@ -125,9 +125,18 @@ type Options struct {
 	KeepQuery []string
 	KeepAuth  []string
 
-	// Adapter makes the adapter of a namespace. Nil means the in-memory one,
-	// which is local itself.
-	Adapter func(local *Local) (Adapter, error)
+	// Bus joins this server with others to a cluster. Server.Handler calls it, and fails
+	// if it does. It is given the function to which the Bus delivers the messages of
+	// other nodes: one after the other for each node and namespace, in the order in which
+	// they were published, and otherwise concurrently. Deliver returns when the message
+	// has done what it does to sockets of this node, without waiting for a peer. Before
+	// Bus has returned it waits. It ignores a message that is malformed. Nil means that
+	// this server is the only one.
+	Bus func(deliver func(Message)) (Bus, error)
+	// ClusterKey is a secret of at least 16 bytes, the same for all servers of a cluster.
+	// By it they recognize each other's socket ids, which are reserved rooms; see
+	// ErrReservedRoom. It is required with Bus. Nil means a random one.
+	ClusterKey []byte
 
 	// ClientFiles holds the files of the JavaScript client (socket.io.js,
 	// socket.io.min.js and so on), to be served below Engine.Path, in gzip to
@@ -153,6 +162,7 @@ type Options struct {
 const (
 	defaultMaxDepth = 64
 	minNewBytes     = 16 << 10
+	minClusterKey   = 16 // bytes
 )
 
 // withDefaults returns o with its zero values replaced.
@@ -169,6 +179,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.ConnectTimeout < 0 || o.ShutdownSpread < 0 {
 		return o, fmt.Errorf("socketio: ConnectTimeout or ShutdownSpread is negative")
+	}
+	if n := len(o.ClusterKey); n < minClusterKey && (n > 0 || o.Bus != nil) {
+		return o, fmt.Errorf("socketio: ClusterKey has %d bytes; set the same secret of at least %d bytes on all servers of the cluster", n, minClusterKey)
 	}
 	if o.ConnectTimeout == 0 {
 		o.ConnectTimeout = 45 * time.Second

@@ -8,7 +8,7 @@ import (
 	"socketiojwt/engineio"
 )
 
-// Emitted describes an event that was sent from this node, for Namespace.OnEmit.
+// Emitted describes an event that was sent from this node, for Mux.OnEmit.
 type Emitted struct {
 	// Namespace is the name of the namespace.
 	Namespace string
@@ -17,8 +17,10 @@ type Emitted struct {
 	// Socket is the socket that it was sent to by Socket.Emit or Socket.EmitWithAck.
 	// Nil for a broadcast.
 	Socket *Socket
-	// To says which sockets a broadcast addressed.
-	To Selector
+	// To says which sockets a broadcast addressed, and Local whether only those of this
+	// node.
+	To    Selector
+	Local bool
 	// Recipients is the number of sockets of this node for which it was queued or
 	// written.
 	Recipients int
@@ -27,19 +29,20 @@ type Emitted struct {
 // OnEmit adds a function that runs after each event that is sent in the namespace, for
 // audits and metrics: on the goroutine that sent it, without a lock. It must not block,
 // and is called for the events it sends itself, too. A broadcast is reported by each node
-// that sends it, also if no socket is there to receive it. Not reported are events whose
+// that has the namespace, also if no socket is there to receive it, and by a node that it
+// came to on a goroutine of the Bus. Not reported are events whose
 // Socket.Emit or Socket.EmitWithAck failed, acknowledgements, and the events of AdmitWith,
 // DisconnectWith and CloseConnectionWith.
-func (n *Namespace) OnEmit(f func(Emitted)) {
-	n.registering("OnEmit")
+func (m *Mux) OnEmit(f func(Emitted)) {
+	m.registering("OnEmit")
 	notNil("OnEmit", f == nil)
-	n.table.onEmit = append(n.table.onEmit, f)
+	m.table.onEmit = append(m.table.onEmit, f)
 }
 
 // emitted tells the functions of OnEmit. No lock is held.
-func (n *Namespace) emitted(e Emitted) {
-	e.Namespace = n.name
-	for _, f := range n.table.onEmit {
+func (m *Mux) emitted(e Emitted) {
+	e.Namespace = m.name
+	for _, f := range m.table.onEmit {
 		f(e)
 	}
 }

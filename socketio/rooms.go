@@ -59,8 +59,8 @@ type joining struct {
 // joining checks the names that sockets of the namespace are to join. It fails for
 // names and numbers of names that none may join, after work that is linear in the list
 // and without a lock.
-func (n *Namespace) joining(rooms []string) (j joining, err error) {
-	opts := &n.server.opts
+func (srv *Server) joining(namespace string, rooms []string) (j joining, err error) {
+	opts := &srv.opts
 	for _, room := range rooms {
 		if len(room) > opts.MaxNameLength {
 			return j, ErrRoomName
@@ -72,7 +72,7 @@ func (n *Namespace) joining(rooms []string) (j joining, err error) {
 		return j, ErrTooManyRooms
 	}
 	for _, room := range j.rooms {
-		if n.server.reserved(n.name, room) {
+		if srv.reserved(namespace, room) {
 			j.reserved = append(j.reserved, room)
 		}
 	}
@@ -85,9 +85,9 @@ func (j joining) permits(s *Socket) bool {
 }
 
 // selection gathers the sockets that a Selector means. The caller holds the lock of
-// the Local.
+// the listing.
 type selection struct {
-	local *Local
+	local *listing
 	to    Selector
 	list  []*Socket
 	// seen has the sockets that are in the list or excluded, once one of the lists of
@@ -99,7 +99,7 @@ type selection struct {
 }
 
 // selected appends each socket selected once.
-func (l *Local) selected(list []*Socket, to Selector) []*Socket {
+func (l *listing) selected(list []*Socket, to Selector) []*Socket {
 	chosen := selection{local: l, list: list}
 	chosen.run(to)
 	return chosen.list
@@ -114,7 +114,7 @@ func (c *selection) run(to Selector) {
 		c.seen = make(map[*Socket]struct{})
 		c.members(to.Except, func(s *Socket) { c.seen[s] = struct{}{} })
 	}
-	if to.Rooms == nil {
+	if to.All {
 		for _, s := range c.local.byID {
 			c.add(s, nil)
 		}
@@ -168,18 +168,22 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 }
 
 // add lists a socket that is being admitted.
-func (l *Local) add(s *Socket) {
+func (l *listing) add(s *Socket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.byID[s.id] = s
+	l.changed(s.id, true)
 }
 
 // remove takes a socket out of the listing and out of its rooms, which it
 // returns, its own among them.
-func (l *Local) remove(s *Socket) []string {
+func (l *listing) remove(s *Socket) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.byID, s.id)
+	if l.byID[s.id] == s {
+		delete(l.byID, s.id)
+		l.changed(s.id, false)
+	}
 	rooms := s.roomNames()
 	for room := range s.rooms {
 		l.leave(s, room)
@@ -190,7 +194,7 @@ func (l *Local) remove(s *Socket) []string {
 
 // join puts s into the rooms, all or none. The names differ, and the lock is held for
 // no more of them than Options.MaxRooms and one.
-func (l *Local) join(s *Socket, rooms []string) error {
+func (l *listing) join(s *Socket, rooms []string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byID[s.id] != s {
@@ -215,6 +219,7 @@ func (l *Local) join(s *Socket, rooms []string) error {
 		s.rooms[room] = struct{}{}
 		if l.room[room] == nil {
 			l.room[room] = make(map[*Socket]struct{})
+			l.changed(room, true)
 		}
 		l.room[room][s] = struct{}{}
 	}
@@ -225,13 +230,13 @@ func (l *Local) join(s *Socket, rooms []string) error {
 const mostLeft = 1024
 
 // leaveAll takes s out of the rooms.
-func (l *Local) leaveAll(s *Socket, rooms []string) {
+func (l *listing) leaveAll(s *Socket, rooms []string) {
 	for some := range slices.Chunk(rooms, mostLeft) {
 		l.leaveSome(s, some)
 	}
 }
 
-func (l *Local) leaveSome(s *Socket, rooms []string) {
+func (l *listing) leaveSome(s *Socket, rooms []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, room := range rooms {
@@ -242,9 +247,10 @@ func (l *Local) leaveSome(s *Socket, rooms []string) {
 	}
 }
 
-func (l *Local) leave(s *Socket, room string) {
+func (l *listing) leave(s *Socket, room string) {
 	delete(l.room[room], s)
 	if len(l.room[room]) == 0 {
 		delete(l.room, room)
+		l.changed(room, false)
 	}
 }

@@ -31,7 +31,7 @@ func TestJoinOfTooManyRoomsTakesNoLock(t *testing.T) {
 		f.io.WhileListingIsLocked(func() {
 			for _, join := range []func(...string) error{
 				s.Join,
-				func(rooms ...string) error { return f.io.SocketsJoin(f.ctx, rooms...) },
+				func(rooms ...string) error { return f.io.SocketsJoin(rooms...) },
 			} {
 				if err := join(numbered(60_000, 1)...); !errors.Is(err, socketio.ErrTooManyRooms) {
 					t.Errorf("60,000 rooms: %v", err)
@@ -47,7 +47,7 @@ func TestJoinOfTooManyRoomsTakesNoLock(t *testing.T) {
 		if err := s.Join("one more"); !errors.Is(err, socketio.ErrTooManyRooms) {
 			t.Errorf("one more: %v", err)
 		}
-		if err := f.io.SocketsJoin(f.ctx, "one more", "and another"); !errors.Is(err, socketio.ErrTooManyRooms) {
+		if err := f.io.SocketsJoin("one more", "and another"); !errors.Is(err, socketio.ErrTooManyRooms) {
 			t.Errorf("SocketsJoin: %v", err)
 		}
 		s.Leave(numbered(5000, 3)...)
@@ -75,10 +75,10 @@ func TestSelectionIsLinear(t *testing.T) {
 			selected int
 			most     int
 		}{
-			{"all", socketio.Selector{}, members, members},
+			{"all", socketio.Selector{All: true}, members, members},
 			{"rooms", socketio.Selector{Rooms: numbered(10_000, 1)}, members, 10_000 + 2*members},
 			{"rooms with repeats", socketio.Selector{Rooms: numbered(1000, 40)}, members, 1000 + 2*members},
-			{"except", socketio.Selector{Except: numbered(10_000, 1)}, 0, 10_000 + 3*members},
+			{"except", socketio.Selector{All: true, Except: numbered(10_000, 1)}, 0, 10_000 + 3*members},
 			{"except with repeats", socketio.Selector{Rooms: []string{"common"}, Except: numbered(1000, 40)}, 0, 1000 + 4*members},
 			{"both", socketio.Selector{Rooms: numbered(10_000, 1), Except: []string{"nobody"}}, members, 10_001 + 2*members},
 			{"a few", socketio.Selector{Rooms: numbered(8, 1), Except: []string{"nobody"}}, members, 8 + 7*members},
@@ -90,23 +90,15 @@ func TestSelectionIsLinear(t *testing.T) {
 	})
 }
 
-// selectors remembers what its adapter was asked for.
-type selectors struct {
-	socketio.Adapter
-	asked *[]socketio.Selector
-}
-
-func (a selectors) Broadcast(p socketio.Packet, to socketio.Selector) error {
-	*a.asked = append(*a.asked, to)
-	return a.Adapter.Broadcast(p, to)
-}
-
-// An adapter gets each name once. A broadcast does not change with the
-// slices it was made of.
+// A selector has each name once. A broadcast does not change with the slices it was made
+// of.
 func TestSelectorHasNoRepeats(t *testing.T) {
-	var asked []socketio.Selector
-	opts := socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) { return selectors{l, &asked}, nil }}
-	bubble(t, opts, open, func(f *fixture) {
+	var asked []socketio.Emitted
+	setup := func(io *socketio.Server) {
+		io.Open()
+		io.OnEmit(func(e socketio.Emitted) { asked = append(asked, e) })
+	}
+	bubble(t, socketio.Options{}, setup, func(f *fixture) {
 		names := numbered(2000, 3)
 		b := f.io.To(names...).Except(names...).Local()
 		one := f.io.To()
@@ -123,17 +115,17 @@ func TestSelectorHasNoRepeats(t *testing.T) {
 		}
 		want := numbered(2000, 1)
 		slices.Sort(want)
-		for i, s := range [][]string{asked[0].Rooms, asked[0].Except, asked[1].Rooms} {
+		for i, s := range [][]string{asked[0].To.Rooms, asked[0].To.Except, asked[1].To.Rooms} {
 			slices.Sort(s)
 			if !slices.Equal(s, want) {
 				t.Errorf("list %d has %d names", i, len(s))
 			}
 		}
-		if !asked[0].Local || len(asked[2].Rooms) != 2 || slices.Contains(asked[2].Rooms, "c") || slices.Contains(asked[3].Rooms, "b") {
+		if !asked[0].Local || asked[1].Local || len(asked[2].To.Rooms) != 2 || slices.Contains(asked[2].To.Rooms, "c") || slices.Contains(asked[3].To.Rooms, "b") {
 			t.Errorf("asked for %v", asked[2:])
 		}
-		if asked[4].Rooms == nil || len(asked[4].Rooms) != 0 || asked[5].Rooms != nil {
-			t.Errorf("no room is %v, all sockets are %v", asked[4].Rooms, asked[5].Rooms)
+		if asked[4].To.All || len(asked[4].To.Rooms) != 0 || !asked[5].To.All {
+			t.Errorf("no room is %v, all sockets are %v", asked[4].To, asked[5].To)
 		}
 	})
 }
@@ -211,7 +203,7 @@ func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
 			if err := e.Join("harmless", ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
 				t.Errorf("%s: %v", when, err)
 			}
-			if err := f.io.To(eve.ID()).SocketsJoin(f.ctx, ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
+			if err := f.io.To(eve.ID()).SocketsJoin(ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
 				t.Errorf("%s, SocketsJoin: %v", when, err)
 			}
 			if rooms := e.Rooms(); !slices.Equal(rooms, []string{eve.ID()}) {
@@ -232,7 +224,7 @@ func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
 				t.Errorf("Join(%q): %v", name, err)
 			}
 		}
-		if err := f.io.SocketsJoin(f.ctx, eve.ID()); err != nil {
+		if err := f.io.SocketsJoin(eve.ID()); err != nil {
 			t.Errorf("its own id: %v", err)
 		}
 	})

@@ -2,9 +2,87 @@ package socketio
 
 import (
 	"context"
-	"errors"
-	"sync"
+	"fmt"
+	"regexp"
 )
+
+// A Rule declares dynamic namespaces; see Server.OfPattern. What is registered on its Mux
+// holds for each of them. Servers of a cluster must declare the same rules, in the same
+// order.
+type Rule struct {
+	// Mux has the middleware and handlers of the rule's namespaces.
+	*Mux
+	// Broadcast addresses all sockets of all the rule's namespaces, those that only other
+	// nodes have included. It must not be changed.
+	Broadcast
+
+	matches func(ctx context.Context, name string, h *Handshake) (bool, error)
+}
+
+// OfPattern declares dynamic namespaces: all whose whole name matches. Each has its own
+// sockets and rooms. It exists from the first CONNECT that names it, only for its
+// sockets, and is listed from its first admitted socket until its last one has gone.
+// Rules are tried in the order in which they were declared. "/" is never dynamic. The
+// pattern is the name of the rule.
+func (srv *Server) OfPattern(pattern *regexp.Regexp) *Rule {
+	whole := regexp.MustCompile(`\A(?:` + pattern.String() + `)\z`)
+	r := srv.OfFunc(func(_ context.Context, name string, _ *Handshake) (bool, error) {
+		return whole.MatchString(name), nil
+	})
+	r.name = pattern.String()
+	return r
+}
+
+// OfFunc declares dynamic namespaces: all for which matches returns true. It is
+// asked for each CONNECT, with the name that the peer chose and before anything
+// is known of the peer; an error refuses the socket. While a namespace has
+// sockets it belongs to the rule that made it: a socket that another rule
+// matches is refused. The rule is named after its place in the order of rules.
+func (srv *Server) OfFunc(matches func(ctx context.Context, name string, h *Handshake) (bool, error)) *Rule {
+	notNil("OfFunc", matches == nil)
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.frozen {
+		panic("socketio: OfFunc or OfPattern after Server.Handler")
+	}
+	name := fmt.Sprintf("dynamic namespace %d", len(srv.dynamic)+1)
+	r := &Rule{Mux: &Mux{name: name, server: srv, table: newTable()}, matches: matches}
+	r.Broadcast = Broadcast{target: target{server: srv, rule: r}}
+	srv.dynamic = append(srv.dynamic, r)
+	return r
+}
+
+// Open declares that the rule's namespaces admit every socket that passes the middleware;
+// see Namespace.Open.
+func (r *Rule) Open() *Rule {
+	r.open()
+	return r
+}
+
+// ServerSideEmit sends an event to the functions of Mux.OnServerSide of the same rule on
+// the other nodes; see Namespace.ServerSideEmit.
+func (r *Rule) ServerSideEmit(event string, args ...any) error {
+	return r.target.serverSideEmit(event, args)
+}
+
+// ServerSideEmitWithAck is ServerSideEmit, and waits for the answers of the other nodes;
+// see Namespace.ServerSideEmitWithAck.
+func (r *Rule) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]ServerSideAnswer, error) {
+	return r.target.serverSideAsk(ctx, event, args)
+}
+
+// namespaces returns the rule's namespaces on this node that have admitted sockets.
+func (r *Rule) namespaces() (all []*Namespace) {
+	srv := r.server
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	for _, n := range srv.namespaces {
+		if n.rule == r && n.members > 0 {
+			all = append(all, n)
+		}
+	}
+	return all
+}
 
 // namespaceFor finds the namespace that a peer named, or makes it if a dynamic
 // one matches. It may run user code. A namespace that nothing was registered on
@@ -14,19 +92,19 @@ func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) 
 	n := srv.namespaces[name]
 	srv.mu.Unlock()
 	switch {
-	case n == nil || n.parent != nil:
+	case n == nil || n.rule != nil:
 	case n.table.admits():
 		return n, nil
 	default: // "/" with no middleware of its own: no rule may open it
 		return nil, errNoNamespace
 	}
-	for _, parent := range srv.dynamic {
-		ok, err := parent.matches(ctx, name, h)
+	for _, rule := range srv.dynamic {
+		ok, err := rule.matches(ctx, name, h)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			return srv.child(parent, name)
+			return srv.child(rule, name)
 		}
 	}
 	return nil, errNoNamespace
@@ -34,20 +112,16 @@ func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) 
 
 // child returns the dynamic namespace of that name, and counts a socket that connects
 // to it. All sockets of one name get the same.
-func (srv *Server) child(parent *Namespace, name string) (*Namespace, error) {
+func (srv *Server) child(rule *Rule, name string) (*Namespace, error) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	n := srv.namespaces[name]
 	switch {
 	case n == nil:
-		n = srv.newNamespace(name, parent.table)
-		n.parent = parent
-		if srv.opts.Adapter != nil {
-			n.adapter = &childAdapter{local: n.local}
-		}
+		n = srv.newNamespace(name, rule.table, rule)
 		srv.namespaces[name] = n
-	case n.parent != parent:
-		return nil, errNoNamespace // its middleware would not be parent's
+	case n.rule != rule:
+		return nil, errNoNamespace // its middleware would not be the rule's
 	}
 	n.refs++
 	return n, nil
@@ -55,93 +129,23 @@ func (srv *Server) child(parent *Namespace, name string) (*Namespace, error) {
 
 // release lets a dynamic namespace go with its last socket, admitted or not.
 func (srv *Server) release(n *Namespace) {
-	if n == nil || n.parent == nil {
+	if n == nil || n.rule == nil {
 		return
 	}
 	srv.mu.Lock()
-	n.refs--
-	last := n.refs == 0
-	if last {
+	defer srv.mu.Unlock()
+	if n.refs--; n.refs == 0 {
 		delete(srv.namespaces, n.name)
 	}
-	srv.mu.Unlock()
-	if last {
-		n.dropAdapter()
-	}
 }
 
-// children is the adapter of a rule for dynamic namespaces: what is asked of the
-// rule is asked of each namespace that it has made and that has admitted sockets now.
-type children struct{ rule *Namespace }
-
-var _ Adapter = children{}
-
-// all returns the namespaces of the rule.
-func (c children) all() []*Namespace {
-	srv := c.rule.server
+// count adds to the number of admitted sockets of a namespace. A dynamic one is listed
+// while it has some.
+func (srv *Server) count(n *Namespace, delta int) {
+	if n.rule == nil {
+		return
+	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	var all []*Namespace
-	for _, n := range srv.namespaces {
-		if n.parent == c.rule && n.members > 0 {
-			all = append(all, n)
-		}
-	}
-	return all
+	n.members += delta
 }
-
-func (c children) each(f func(Adapter) error) error {
-	var failed []error
-	for _, n := range c.all() {
-		failed = append(failed, f(n.adapter))
-	}
-	return errors.Join(failed...)
-}
-
-func (c children) Broadcast(p Packet, to Selector) error {
-	return c.each(func(a Adapter) error { return a.Broadcast(p, to) })
-}
-
-// BroadcastWithAck asks all at once, since each waits.
-func (c children) BroadcastWithAck(ctx context.Context, p Packet, to Selector) ([]Arguments, error) {
-	var (
-		asking  sync.WaitGroup
-		mu      sync.Mutex
-		answers []Arguments
-		failed  []error
-	)
-	for _, n := range c.all() {
-		asking.Go(func() {
-			got, err := n.adapter.BroadcastWithAck(ctx, p, to)
-			mu.Lock()
-			defer mu.Unlock()
-			answers, failed = append(answers, got...), append(failed, err)
-		})
-	}
-	asking.Wait()
-	return answers, errors.Join(failed...)
-}
-
-func (c children) FetchSockets(ctx context.Context, to Selector) (infos []SocketInfo, err error) {
-	err = c.each(func(a Adapter) error {
-		some, err := a.FetchSockets(ctx, to)
-		infos = append(infos, some...)
-		return err
-	})
-	return infos, err
-}
-
-func (c children) SocketsJoin(ctx context.Context, to Selector, rooms []string) error {
-	return c.each(func(a Adapter) error { return a.SocketsJoin(ctx, to, rooms) })
-}
-
-func (c children) SocketsLeave(ctx context.Context, to Selector, rooms []string) error {
-	return c.each(func(a Adapter) error { return a.SocketsLeave(ctx, to, rooms) })
-}
-
-func (c children) DisconnectSockets(ctx context.Context, to Selector, closeConnection bool) error {
-	return c.each(func(a Adapter) error { return a.DisconnectSockets(ctx, to, closeConnection) })
-}
-
-// Close does nothing: each namespace closes its own adapter.
-func (c children) Close() error { return nil }

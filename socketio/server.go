@@ -1,13 +1,9 @@
 package socketio
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,6 +35,8 @@ type Server struct {
 	peerFaults   atomic.Uint64 // errors of handlers that peers caused
 	running      tracker       // workers and other goroutines that run user code
 	compressed   compressedFiles
+	link         atomic.Pointer[link] // nil without Options.Bus
+	extensions   map[string]func(NodeID, []byte)
 
 	wiring  sync.Mutex   // held while Handler checks
 	handler http.Handler // nil until it was checked
@@ -46,7 +44,7 @@ type Server struct {
 	mu         sync.Mutex // guards what follows; taken after a socket's and a connection's
 	frozen     bool
 	namespaces map[string]*Namespace
-	dynamic    []*Namespace
+	dynamic    []*Rule
 	conns      map[*conn]struct{}
 }
 
@@ -57,26 +55,19 @@ func NewServer(opts Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{opts: opts, sampler: newSampler(), namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
-	srv.deadlines, srv.ids = wallclock.New(opts.Now), newIDKey()
+	srv.deadlines, srv.ids = wallclock.New(opts.Now), newIDKey(opts.ClusterKey)
 	srv.door.began = time.Now()
 	engine := opts.Engine
 	engine.Allow = srv.allow(engine.Allow)
 	if srv.engine, err = engineio.NewServer(srv.open, engine); err != nil {
 		return nil, err
 	}
-	srv.Namespace = srv.newNamespace("/", newTable())
+	srv.Namespace = srv.newNamespace("/", newTable(), nil)
 	srv.namespaces["/"] = srv.Namespace
 	return srv, nil
 }
 
 func newTable() *table { return &table{handlers: make(map[string]Handler)} }
-
-func (srv *Server) newNamespace(name string, t *table) *Namespace {
-	n := &Namespace{name: name, server: srv, table: t}
-	n.local = &Local{namespace: n, byID: make(map[string]*Socket), room: make(map[string]map[*Socket]struct{})}
-	n.adapter = n.local
-	return n
-}
 
 // Of returns the namespace of that name, which begins with a slash, and makes it
 // if need be. Once Handler was called it panics for a namespace that does not
@@ -93,47 +84,8 @@ func (srv *Server) Of(name string) *Namespace {
 	case srv.frozen:
 		panic(fmt.Sprintf("socketio: Of(%q) after Server.Handler", name))
 	}
-	n := srv.newNamespace(name, newTable())
+	n := srv.newNamespace(name, newTable(), nil)
 	srv.namespaces[name] = n
-	return n
-}
-
-// OfPattern declares dynamic namespaces: all whose whole name matches. What is
-// registered on the namespace it returns holds for each of them; each has its
-// own sockets and rooms, comes with its first admitted socket and goes with its last;
-// in connect middleware, Socket.Namespace is usable before that. Where Options.Adapter
-// is set, the adapter is made with the first admission, or for middleware that uses it:
-// let that come after the gate, since peers choose the names. Emitting to what
-// OfPattern returns, and what else addresses sockets, concerns those of them all.
-// Declare them in the order in which they shall be tried. "/" is never dynamic.
-func (srv *Server) OfPattern(pattern *regexp.Regexp) *Namespace {
-	whole := regexp.MustCompile(`\A(?:` + pattern.String() + `)\z`)
-	return srv.OfFunc(func(_ context.Context, name string, _ *Handshake) (bool, error) {
-		return whole.MatchString(name), nil
-	}).named(pattern.String())
-}
-
-// OfFunc declares dynamic namespaces: all for which matches returns true. It is
-// asked for each CONNECT, with the name that the peer chose and before anything
-// is known of the peer; an error refuses the socket. While a namespace has
-// sockets it belongs to the rule that made it: a socket that another rule
-// matches is refused.
-func (srv *Server) OfFunc(matches func(ctx context.Context, name string, h *Handshake) (bool, error)) *Namespace {
-	notNil("OfFunc", matches == nil)
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.frozen {
-		panic("socketio: OfFunc or OfPattern after Server.Handler")
-	}
-	n := srv.newNamespace(fmt.Sprintf("dynamic namespace %d", len(srv.dynamic)+1), newTable())
-	n.matches = matches
-	n.adapter = children{n}
-	srv.dynamic = append(srv.dynamic, n)
-	return n
-}
-
-func (n *Namespace) named(name string) *Namespace {
-	n.name = name
 	return n
 }
 
@@ -142,7 +94,7 @@ func (n *Namespace) named(name string) *Namespace {
 func (srv *Server) Lookup(name string) *Namespace {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if n := srv.namespaces[name]; n != nil && (n.parent == nil || n.members > 0) {
+	if n := srv.namespaces[name]; n != nil && (n.rule == nil || n.members > 0) {
 		return n
 	}
 	return nil
@@ -161,10 +113,16 @@ func (srv *Server) Handler() (http.Handler, error) {
 	}
 	srv.mu.Lock()
 	srv.frozen = true // before the checks, so that what was checked stays as it is
-	rules, named := slices.Clone(srv.dynamic), slices.Collect(maps.Values(srv.namespaces))
+	var all []*Mux
+	for _, rule := range srv.dynamic {
+		all = append(all, rule.Mux)
+	}
+	for _, n := range srv.namespaces {
+		all = append(all, n.Mux)
+	}
 	srv.mu.Unlock()
 
-	if err := srv.wire(append(rules, named...), named); err != nil {
+	if err := srv.wire(all); err != nil {
 		srv.mu.Lock()
 		defer srv.mu.Unlock()
 		srv.frozen = false
@@ -174,55 +132,30 @@ func (srv *Server) Handler() (http.Handler, error) {
 	return srv.handler, nil
 }
 
-// wire checks what was registered and makes it ready. Adapters are for the
-// namespaces that exist; dynamic ones get theirs when they come.
-func (srv *Server) wire(all, named []*Namespace) error {
+// wire checks what was registered and makes it ready.
+func (srv *Server) wire(all []*Mux) error {
 	var failed []error
-	for _, n := range all {
+	for _, m := range all {
 		// "/" always exists; unless something was done with it, nobody is let in.
-		untouched := n == srv.Namespace && n.table.untouched()
-		if !n.table.admits() && !untouched {
-			failed = append(failed, fmt.Errorf("socketio: namespace %s has no connect middleware; call Use with a gate, or Open to admit everybody", n.name))
+		untouched := m == srv.Mux && m.table.untouched()
+		if !m.table.admits() && !untouched {
+			failed = append(failed, fmt.Errorf("socketio: namespace %s has no connect middleware; call Use with a gate, or Open to admit everybody", m.name))
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
 		return err
 	}
-	for _, n := range named {
-		if err := srv.adapt(n); err != nil {
-			return err
-		}
-	}
-	srv.door.tables = nil
-	for _, n := range all {
-		n.table.freeze()
-		if n.table.admits() {
-			srv.door.tables = append(srv.door.tables, n.table)
-		}
-	}
-	return nil
-}
-
-// adapt gives a namespace its adapter.
-func (srv *Server) adapt(n *Namespace) error {
-	if srv.opts.Adapter == nil {
-		return nil
-	}
-	adapter, err := srv.newAdapter(n)
-	if err != nil {
+	if err := srv.connectBus(); err != nil {
 		return err
 	}
-	n.adapter = adapter
-	return nil
-}
-
-// newAdapter makes the adapter of a namespace. Options.Adapter is set.
-func (srv *Server) newAdapter(n *Namespace) (Adapter, error) {
-	adapter, err := srv.opts.Adapter(n.local)
-	if err != nil {
-		return nil, fmt.Errorf("socketio: adapter of namespace %s: %w", n.name, err)
+	srv.door.tables = nil
+	for _, m := range all {
+		m.table.freeze()
+		if m.table.admits() {
+			srv.door.tables = append(srv.door.tables, m.table)
+		}
 	}
-	return adapter, nil
+	return nil
 }
 
 // bodyTimeout is how long a body may take to come that nobody wants.
@@ -239,23 +172,6 @@ func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	srv.engine.ServeHTTP(w, r)
-}
-
-// closeAdapter closes the adapter of a namespace, once.
-func (srv *Server) closeAdapter(n *Namespace) {
-	if !n.adapterClosed.Swap(true) {
-		srv.closeAdapterOf(n, n.adapter)
-	}
-}
-
-// closeAdapterOf closes an adapter of a namespace. Nil is none.
-func (srv *Server) closeAdapterOf(n *Namespace, adapter Adapter) {
-	if adapter == nil {
-		return
-	}
-	if err := adapter.Close(); err != nil {
-		srv.opts.Logger.Warn("socketio: adapter failed to close", "namespace", n.name, "error", err)
-	}
 }
 
 // nextAck returns an acknowledgement id that no packet of this server has.

@@ -145,7 +145,7 @@ func TestClientFiles(t *testing.T) {
 
 // What is done to a rule for dynamic namespaces is done to all that it has made.
 func TestRuleConcernsAllItsNamespaces(t *testing.T) {
-	var rule *socketio.Namespace
+	var rule *socketio.Rule
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		rule = io.OfPattern(regexp.MustCompile(`/room-\d`)).Open()
 		rule.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("all") })
@@ -166,14 +166,14 @@ func TestRuleConcernsAllItsNamespaces(t *testing.T) {
 		}
 		begin := time.Now()
 		answers, err := rule.EmitWithAck(f.ctx, "q")
-		if len(answers) != 2 || err != nil || time.Since(begin) != time.Second {
-			t.Errorf("%d answers, %v, after %v", len(answers), err, time.Since(begin))
+		if len(answers.List) != 2 || err != nil || time.Since(begin) != time.Second {
+			t.Errorf("%d answers, %v, after %v", len(answers.List), err, time.Since(begin))
 		}
 		if n := len(rule.Sockets()); n != 2 {
 			t.Errorf("%d sockets", n)
 		}
-		_ = rule.SocketsJoin(f.ctx, "x", "y")
-		_ = rule.SocketsLeave(f.ctx, "y")
+		_ = rule.SocketsJoin("x", "y")
+		_ = rule.SocketsLeave("y")
 		infos, err := rule.To("x").FetchSockets(f.ctx)
 		if len(infos) != 2 || err != nil || len(infos[0].Rooms) != 3 {
 			t.Errorf("fetched %v, %v", infos, err)
@@ -181,7 +181,7 @@ func TestRuleConcernsAllItsNamespaces(t *testing.T) {
 		if err := rule.Emit("connect"); err == nil {
 			t.Error("an event that cannot be sent was")
 		}
-		_ = rule.DisconnectSockets(f.ctx, false)
+		_ = rule.DisconnectSockets(false, nil)
 		f.ended(one, sockettest.ErrDisconnected)
 		f.ended(two, sockettest.ErrDisconnected)
 		f.nothing(other)
@@ -206,7 +206,11 @@ func TestNamespaceWithQuery(t *testing.T) {
 // A wiring that fails can be mended; one that holds is not made again.
 func TestHandlerAgain(t *testing.T) {
 	made := 0
-	io, err := socketio.NewServer(socketio.Options{Adapter: func(l *socketio.Local) (socketio.Adapter, error) { made++; return l, nil }})
+	opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: func(func(socketio.Message)) (socketio.Bus, error) {
+		made++
+		return &stubBus{}, nil
+	}}
+	io, err := socketio.NewServer(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,12 +219,12 @@ func TestHandlerAgain(t *testing.T) {
 		t.Errorf("the rule's name is %q", rule.Name())
 	}
 	if handler, err := io.Handler(); handler != nil || err == nil || !strings.Contains(err.Error(), `/\d`) || made != 0 {
-		t.Errorf("Handler() = %v, %v with %d adapters; want an error that names the rule", handler, err, made)
+		t.Errorf("Handler() = %v, %v with %d buses; want an error that names the rule", handler, err, made)
 	}
 	rule.Open()
 	for range 2 {
 		if handler, err := io.Handler(); handler == nil || err != nil || made != 1 {
-			t.Errorf("Handler() = %v, %v with %d adapters", handler, err, made)
+			t.Errorf("Handler() = %v, %v with %d buses", handler, err, made)
 		}
 	}
 }

@@ -97,16 +97,16 @@ func newSessionModel(t *testing.T) *sessionModel {
 }
 
 func (m *sessionModel) furnish(io *socketio.Server) {
-	m.namespace(io.Namespace, 0)
-	m.namespace(io.Of("/hold"), 1)
-	m.namespace(io.Of("/twice"), 2)
+	m.namespace(io.Mux, 0)
+	m.namespace(io.Of("/hold").Mux, 1)
+	m.namespace(io.Of("/twice").Mux, 2)
 	io.Of("/refuse").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
-	m.namespace(io.Of("/refuse"), 0)
-	m.namespace(io.OfPattern(regexp.MustCompile(`^/dynamic\d$`)), 1)
+	m.namespace(io.Of("/refuse").Mux, 0)
+	m.namespace(io.OfPattern(regexp.MustCompile(`^/dynamic\d$`)).Mux, 1)
 }
 
 // namespace holds each socket so many times, at most twice.
-func (m *sessionModel) namespace(n *socketio.Namespace, holds int) {
+func (m *sessionModel) namespace(n *socketio.Mux, holds int) {
 	for i := range 2 {
 		n.Use(func(_ context.Context, s *socketio.Socket) error {
 			known := m.know(s)

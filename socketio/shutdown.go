@@ -3,8 +3,6 @@ package socketio
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 )
 
@@ -40,7 +38,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	left := srv.running.wait(ctx) // OnDisconnect among them
 	srv.endAll()
 	err := srv.engine.Shutdown(ctx)
-	srv.closeAdapters()
+	srv.closeBus(ctx)
 	if left > 0 {
 		return fmt.Errorf("socketio: %d handlers still run: %w", left, context.Cause(ctx))
 	}
@@ -53,7 +51,9 @@ func (srv *Server) Close() error {
 	srv.closing.Store(true)
 	srv.draining.Store(true)
 	srv.endAll()
-	srv.closeAdapters()
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	srv.closeBus(ended)
 	return srv.engine.Close()
 }
 
@@ -79,15 +79,6 @@ func (srv *Server) connections() []*conn {
 func (srv *Server) endAll() {
 	for _, c := range srv.connections() {
 		c.close(ReasonShutdown, nil)
-	}
-}
-
-func (srv *Server) closeAdapters() {
-	srv.mu.Lock()
-	named := slices.Collect(maps.Values(srv.namespaces))
-	srv.mu.Unlock()
-	for _, n := range named {
-		srv.closeAdapter(n)
 	}
 }
 

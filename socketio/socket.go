@@ -51,7 +51,7 @@ type Socket struct {
 	inboxBytes int
 	intercepts *intercepts
 	early      *early
-	acks       map[uint64]chan Arguments
+	acks       map[uint64]chan<- reply
 	values     []contextValue
 	onEnd      []func()
 	ending     *ending

@@ -58,7 +58,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	const peers, rounds = 12, 12
 	seen := &pairs{t: t, connected: map[*socketio.Socket]bool{}, ended: map[*socketio.Socket]bool{}, busy: map[*socketio.Socket]bool{}}
 	pause := func() { time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) }
-	furnish := func(n *socketio.Namespace) {
+	furnish := func(n *socketio.Mux) {
 		n.Use(func(_ context.Context, s *socketio.Socket) error {
 			if rand.IntN(3) == 0 {
 				pause()
@@ -117,8 +117,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 	opts := socketio.Options{Logger: slog.New(slog.DiscardHandler), MaxRefused: 1000}
 	bubble(t, opts, func(io *socketio.Server) {
-		furnish(io.Namespace)
-		furnish(io.OfPattern(regexp.MustCompile(`/d\d`)))
+		furnish(io.Mux)
+		furnish(io.OfPattern(regexp.MustCompile(`/d\d`)).Mux)
 	}, func(f *fixture) {
 		ctx, cancel := context.WithCancel(f.ctx)
 		var all sync.WaitGroup
@@ -131,8 +131,8 @@ func TestEverythingAtOnce(t *testing.T) {
 				defer cancel()
 				_, _ = n.To("lobby").EmitWithAck(ctx, "q")
 			},
-			func(n *socketio.Namespace) { _ = n.To("1", "2").DisconnectSockets(ctx, rand.IntN(4) == 0) },
-			func(n *socketio.Namespace) { _ = n.To("1").SocketsJoin(ctx, "2"); _ = n.SocketsLeave(ctx, "1") },
+			func(n *socketio.Namespace) { _ = n.To("1", "2").DisconnectSockets(rand.IntN(4) == 0, nil) },
+			func(n *socketio.Namespace) { _ = n.To("1").SocketsJoin("2"); _ = n.SocketsLeave("1") },
 			func(n *socketio.Namespace) {
 				_, _ = n.FetchSockets(ctx)
 				for _, s := range n.Sockets() {

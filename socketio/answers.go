@@ -1,0 +1,255 @@
+package socketio
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Answers are the acknowledgements of a broadcast, and the sockets that have not
+// acknowledged it.
+type Answers struct {
+	// List has the answers in the order in which they came.
+	List []Answer
+	// Missing has the IDs of the sockets that were sent the event and have not answered,
+	// sorted: they have ended, or the context of EmitWithAck has.
+	Missing []string
+	// Unnamed is the number of further sockets that have not answered, on nodes that
+	// count their sockets without naming them, as the Node server does.
+	Unnamed int
+}
+
+// An Answer is what a socket has answered to a broadcast.
+type Answer struct {
+	// Socket is the socket's ID. It is empty if the node that has the socket does not
+	// name it.
+	Socket string
+	Arguments
+}
+
+// gathering is the answers of this node's sockets and of the other nodes.
+type gathering struct {
+	answers Answers
+	local   *ask
+	others  *askedNodes // nil if no other node is asked
+}
+
+// run gathers answers until all have come, or ctx ends.
+func (g *gathering) run(ctx context.Context) (err error) {
+	for err == nil && (len(g.local.pending) > 0 || !g.others.complete()) {
+		select {
+		case r := <-g.local.replies:
+			g.take(r)
+		case <-g.others.woken():
+			g.others.take(&g.answers)
+		case <-g.others.late():
+			g.others.giveUp()
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	if err != nil {
+		g.takeLast()
+	} else if g.others != nil {
+		err = g.others.err
+	}
+	g.answers.Missing = append(g.answers.Missing, g.local.ids()...)
+	g.others.missing(&g.answers)
+	slices.Sort(g.answers.Missing)
+	return err
+}
+
+// take takes what became of a socket of this node.
+func (g *gathering) take(r reply) {
+	switch {
+	case !g.local.take(r):
+	case r.ended:
+		g.answers.Missing = append(g.answers.Missing, r.socket.id)
+	default:
+		g.answers.List = append(g.answers.List, Answer{r.socket.id, r.args})
+	}
+}
+
+// takeLast takes the answers that have come already.
+func (g *gathering) takeLast() {
+	g.local.forget()
+	for {
+		select {
+		case r := <-g.local.replies:
+			g.take(r)
+		default:
+			if g.others != nil {
+				g.others.take(&g.answers)
+			}
+			return
+		}
+	}
+}
+
+// askedNodes is what the other nodes have replied to a broadcast that wants answers. All
+// methods may be called on nil, if no node is asked.
+type askedNodes struct {
+	link     *link
+	request  *request
+	expected int // nodes
+	err      error
+	nodes    map[NodeID]*askedNode
+	counting *time.Timer // ends the wait for counts
+	asking   *time.Timer // ends the wait for answers
+	over     bool        // no more are waited for
+}
+
+// askedNode is what one node has replied.
+type askedNode struct {
+	counted  bool
+	count    int
+	ids      []string        // of its sockets, if it names them
+	answered int             // sockets that have answered or ended
+	seen     map[string]bool // IDs of them
+}
+
+// askOthers sends an event to the other nodes and asks for answers. It returns nil if
+// there are none, or the broadcast does not concern them.
+func (b Broadcast) askOthers(ctx context.Context, o *outgoing, to Selector) *askedNodes {
+	l := b.target.server.link.Load()
+	if l == nil || b.local || to.none() {
+		return nil
+	}
+	timeout := timeLeft(ctx)
+	a := &askedNodes{link: l, request: l.open(), nodes: make(map[NodeID]*askedNode)}
+	a.counting, a.asking = time.NewTimer(nodePatience), time.NewTimer(longestAsk)
+	m := o.message()
+	m.Request, m.Timeout = a.request.id, timeout
+	if a.err = b.publish(&m, to); a.err == nil {
+		a.expected, a.err = l.bus.Nodes(ctx)
+	}
+	if a.err != nil {
+		a.err, a.over = &PartialError{Err: a.err}, true
+	}
+	return a
+}
+
+func (a *askedNodes) close() {
+	if a != nil {
+		a.link.forget(a.request)
+		a.counting.Stop()
+		a.asking.Stop()
+	}
+}
+
+func (a *askedNodes) woken() <-chan struct{} {
+	if a == nil {
+		return nil
+	}
+	return a.request.wake
+}
+
+// late returns the timer that ends the wait for counts, and then for answers.
+func (a *askedNodes) late() <-chan time.Time {
+	switch {
+	case a == nil || a.over:
+		return nil
+	case a.counted() < a.expected:
+		return a.counting.C
+	}
+	return a.asking.C
+}
+
+// giveUp is called when late has come: nodes that have not counted are not waited for,
+// or no answers are.
+func (a *askedNodes) giveUp() {
+	counted := a.counted()
+	if counted >= a.expected {
+		a.over = true
+		if a.err == nil {
+			a.err = context.DeadlineExceeded
+		}
+		return
+	}
+	a.err = &PartialError{Answered: counted, Nodes: a.expected, Err: context.DeadlineExceeded}
+	a.expected = counted
+}
+
+// counted returns the number of nodes that have counted their sockets.
+func (a *askedNodes) counted() (n int) {
+	for _, node := range a.nodes {
+		if node.counted {
+			n++
+		}
+	}
+	return n
+}
+
+// complete reports whether no more replies are awaited.
+func (a *askedNodes) complete() bool {
+	if a == nil || a.over {
+		return true
+	}
+	if a.counted() < a.expected {
+		return false
+	}
+	for _, node := range a.nodes {
+		if node.counted && node.answered < node.count {
+			return false
+		}
+	}
+	return true
+}
+
+// take takes the replies that have come.
+func (a *askedNodes) take(answers *Answers) {
+	for _, m := range a.request.take() {
+		node := a.nodes[m.From]
+		if node == nil {
+			node = &askedNode{seen: make(map[string]bool)}
+			a.nodes[m.From] = node
+		}
+		switch {
+		case m.Kind == KindCount && !node.counted:
+			node.counted, node.count, node.ids = true, m.Count, m.IDs
+			if len(m.IDs) > 0 {
+				node.count = len(m.IDs)
+			}
+		case m.Kind == KindAnswer:
+			node.answer(&m, answers)
+		}
+	}
+}
+
+// answer takes what became of one socket of the node. A second answer of a socket is
+// ignored, and so is one more than the node has counted.
+func (n *askedNode) answer(m *Message, answers *Answers) {
+	args, err := m.arguments()
+	if err != nil || n.seen[m.Socket] || n.counted && n.answered >= n.count {
+		return
+	}
+	n.answered++
+	if m.Socket != "" {
+		n.seen[m.Socket] = true
+	}
+	switch {
+	case !m.Ended:
+		answers.List = append(answers.List, Answer{m.Socket, args})
+	case m.Socket != "":
+		answers.Missing = append(answers.Missing, m.Socket)
+	default:
+		answers.Unnamed++
+	}
+}
+
+// missing adds the sockets of other nodes that have not answered.
+func (a *askedNodes) missing(answers *Answers) {
+	if a == nil {
+		return
+	}
+	for _, node := range a.nodes {
+		for _, id := range node.ids {
+			if !node.seen[id] {
+				answers.Missing = append(answers.Missing, id)
+			}
+		}
+		if len(node.ids) == 0 {
+			answers.Unnamed += max(0, node.count-node.answered)
+		}
+	}
+}

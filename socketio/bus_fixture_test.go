@@ -1,0 +1,77 @@
+package socketio_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"socketiojwt/socketio"
+)
+
+// stubBus is a Bus that remembers what it is told, and has no other nodes but those that a
+// test pretends to be.
+type stubBus struct {
+	told record        // calls of Rooms
+	hold chan struct{} // nil, or keeps Rooms busy until it is closed
+
+	mu        sync.Mutex
+	published []socketio.Message
+	replies   []socketio.Message
+	nodes     int
+	err       error // of Publish
+	closed    int
+	deliver   func(socketio.Message)
+}
+
+var _ socketio.RoomWatcher = (*stubBus)(nil)
+
+func (b *stubBus) join(deliver func(socketio.Message)) (socketio.Bus, error) {
+	b.deliver = deliver
+	return b, nil
+}
+
+func (b *stubBus) Publish(m socketio.Message) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.published = append(b.published, m)
+	return b.err
+}
+
+func (b *stubBus) Reply(_ socketio.NodeID, m socketio.Message) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.replies = append(b.replies, m)
+	return nil
+}
+
+func (b *stubBus) Nodes(context.Context) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.nodes, nil
+}
+
+func (b *stubBus) Rooms(namespace string, opened, closed []string) {
+	if b.hold != nil {
+		<-b.hold
+	}
+	slices.Sort(opened)
+	slices.Sort(closed)
+	b.told.add(fmt.Sprint(namespace, " opened ", opened, " closed ", closed))
+}
+
+func (b *stubBus) Close(context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed++
+	return nil
+}
+
+// take returns what was published, and what was replied, since the last call.
+func (b *stubBus) take() (published, replies []socketio.Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	published, replies = b.published, b.replies
+	b.published, b.replies = nil, nil
+	return published, replies
+}

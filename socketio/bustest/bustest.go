@@ -1,0 +1,227 @@
+// Package bustest joins servers of one process to a cluster, for tests of programs that
+// run on several nodes. Nothing but memory is between them, and every message is encoded
+// and decoded as it would be on a network:
+//
+//	hub := bustest.New()
+//	for range 3 {
+//		var opts socketio.Options
+//		hub.Join(&opts)
+//		srv, err := socketio.NewServer(opts)
+//		...
+//	}
+package bustest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"socketiojwt/socketio"
+)
+
+// ErrBacklog is returned for a message to a node that has too many waiting already.
+var ErrBacklog = errors.New("bustest: too many messages wait")
+
+// mostWaiting bounds the messages that wait for a node.
+const mostWaiting = 100_000
+
+// A Hub joins servers to a cluster. Its methods may be called concurrently.
+type Hub struct {
+	key []byte
+
+	mu    sync.Mutex // guards all nodes too
+	last  int
+	nodes map[socketio.NodeID]*node // that have joined and not left
+}
+
+// New returns a Hub without servers.
+func New() *Hub {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return &Hub{key: key, nodes: make(map[socketio.NodeID]*node)}
+}
+
+// Join makes the server of opts a node of the cluster, which it joins when its Handler is
+// called, and returns the ID that it will have. It sets opts.Bus, and opts.ClusterKey
+// unless it is set.
+func (h *Hub) Join(opts *socketio.Options) socketio.NodeID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last++
+	id := socketio.NodeID(fmt.Sprintf("node %d", h.last))
+	if opts.ClusterKey == nil {
+		opts.ClusterKey = h.key
+	}
+	opts.Bus = func(deliver func(socketio.Message)) (socketio.Bus, error) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.nodes[id] != nil {
+			return nil, fmt.Errorf("bustest: %s has joined already", id)
+		}
+		n := &node{hub: h, id: id, deliver: deliver, rooms: make(map[string]map[string]bool)}
+		h.nodes[id] = n
+		return n, nil
+	}
+	return id
+}
+
+// Stall makes a node receive nothing until it is called again with false. What the others
+// send meanwhile waits. The others count it still.
+func (h *Hub) Stall(id socketio.NodeID, stalled bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.nodes[id]; n != nil {
+		n.stalled = stalled
+		n.start()
+	}
+}
+
+// Rooms returns the rooms that have sockets on a node, as far as the node has told,
+// sorted.
+func (h *Hub) Rooms(id socketio.NodeID, namespace string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.nodes[id]; n != nil {
+		return slices.Sorted(maps.Keys(n.rooms[namespace]))
+	}
+	return nil
+}
+
+// Inject delivers a message to a node as if another had sent it.
+func (h *Hub) Inject(id socketio.NodeID, m socketio.Message) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.send(m.From, h.nodes[id], data)
+}
+
+// send queues a message for a node; nil is one that has left. The caller holds mu.
+func (h *Hub) send(from socketio.NodeID, to *node, data []byte) error {
+	if to == nil {
+		return nil
+	}
+	if len(to.waiting) >= mostWaiting {
+		return ErrBacklog
+	}
+	to.waiting = append(to.waiting, letter{from, data})
+	to.start()
+	return nil
+}
+
+// letter is a message on its way.
+type letter struct {
+	from socketio.NodeID
+	data []byte
+}
+
+// node is the Bus of one server.
+type node struct {
+	hub     *Hub
+	id      socketio.NodeID
+	deliver func(socketio.Message)
+	waiting []letter
+	working bool
+	stalled bool
+	rooms   map[string]map[string]bool
+}
+
+var _ socketio.RoomWatcher = (*node)(nil)
+
+// Publish sends m to all other nodes.
+func (n *node) Publish(m socketio.Message) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	n.hub.mu.Lock()
+	defer n.hub.mu.Unlock()
+	for _, to := range n.hub.nodes {
+		if to != n {
+			err = errors.Join(err, n.hub.send(n.id, to, data))
+		}
+	}
+	return err
+}
+
+// Reply sends m to one node.
+func (n *node) Reply(to socketio.NodeID, m socketio.Message) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	n.hub.mu.Lock()
+	defer n.hub.mu.Unlock()
+	return n.hub.send(n.id, n.hub.nodes[to], data)
+}
+
+// Nodes returns the number of other nodes.
+func (n *node) Nodes(context.Context) (int, error) {
+	n.hub.mu.Lock()
+	defer n.hub.mu.Unlock()
+	return len(n.hub.nodes) - 1, nil
+}
+
+// Rooms notes the rooms that the node has.
+func (n *node) Rooms(namespace string, opened, closed []string) {
+	n.hub.mu.Lock()
+	defer n.hub.mu.Unlock()
+	rooms := n.rooms[namespace]
+	if rooms == nil {
+		rooms = make(map[string]bool)
+		n.rooms[namespace] = rooms
+	}
+	for _, room := range closed {
+		delete(rooms, room)
+	}
+	for _, room := range opened {
+		rooms[room] = true
+	}
+	if len(rooms) == 0 {
+		delete(n.rooms, namespace)
+	}
+}
+
+// Close leaves the cluster. What the node has sent is on its way already.
+func (n *node) Close(context.Context) error {
+	n.hub.mu.Lock()
+	defer n.hub.mu.Unlock()
+	delete(n.hub.nodes, n.id)
+	n.waiting = nil
+	return nil
+}
+
+// start makes the node take what waits, one message after the other. The caller holds
+// the Hub's mu.
+func (n *node) start() {
+	if len(n.waiting) > 0 && !n.working && !n.stalled {
+		n.working = true
+		go n.work()
+	}
+}
+
+func (n *node) work() {
+	for {
+		n.hub.mu.Lock()
+		if len(n.waiting) == 0 || n.stalled {
+			n.working = false
+			n.hub.mu.Unlock()
+			return
+		}
+		next := n.waiting[0]
+		n.waiting = n.waiting[1:]
+		n.hub.mu.Unlock()
+		var m socketio.Message
+		if json.Unmarshal(next.data, &m) == nil {
+			m.From = next.from
+			n.deliver(m)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"socketiojwt/internal/guard"
+)
+
+const (
+	// nodePatience is how long another node is waited for if the context does not end
+	// before. The Node server's adapters wait as long.
+	nodePatience = 5 * time.Second
+	// longestAsk bounds how long acknowledgements of sockets of other nodes are waited
+	// for.
+	longestAsk = 10 * time.Minute
+	// mostServed bounds the requests of other nodes whose acknowledgements are awaited
+	// here, and mostReplies the replies that wait for the call that has asked.
+	mostServed  = 10_000
+	mostReplies = 1_000_000
+)
+
+// link is the server's end of its bus.
+type link struct {
+	server  *Server
+	bus     Bus
+	watcher RoomWatcher   // the bus, if it is one
+	ready   chan struct{} // closed when bus is set, or there will be none
+	closed  atomic.Bool
+	ctx     context.Context // of functions that run for other nodes; ends with the link
+	cancel  context.CancelCauseFunc
+	served  atomic.Int64
+	changes roomChanges
+	events  serverSideQueue
+
+	mu       sync.Mutex
+	requests map[string]*request
+	last     uint64 // request
+}
+
+// connectBus makes the bus. It runs before the server serves.
+func (srv *Server) connectBus() error {
+	if srv.opts.Bus == nil {
+		return nil
+	}
+	l := &link{server: srv, ready: make(chan struct{}), requests: make(map[string]*request)}
+	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	defer close(l.ready)
+	bus, err := srv.opts.Bus(l.deliver)
+	if err != nil {
+		l.closed.Store(true)
+		l.cancel(ErrClosed)
+		return fmt.Errorf("socketio: bus: %w", err)
+	}
+	l.bus = bus
+	l.watcher, _ = bus.(RoomWatcher)
+	srv.link.Store(l)
+	return nil
+}
+
+// closeBus closes the bus, once. Messages that still arrive are dropped.
+func (srv *Server) closeBus(ctx context.Context) {
+	l := srv.link.Load()
+	if l == nil || l.closed.Swap(true) {
+		return
+	}
+	l.cancel(ErrClosed)
+	if err := l.bus.Close(ctx); err != nil {
+		srv.opts.Logger.Warn("socketio: bus failed to close", "error", err)
+	}
+}
+
+// publish sends m to the other nodes if it concerns any.
+func (b Broadcast) publish(m *Message, to Selector) error {
+	l := b.target.server.link.Load()
+	if l == nil || b.local || to.none() {
+		return nil
+	}
+	m.To = to
+	b.target.address(m)
+	return l.publish(m)
+}
+
+func (l *link) publish(m *Message) error {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	return l.bus.Publish(*m)
+}
+
+// reply answers a request of another node.
+func (l *link) reply(request *Message, m Message) {
+	m.Request, m.Namespace, m.Rule = request.Request, request.Namespace, request.Rule
+	if l.closed.Load() {
+		return
+	}
+	if err := l.bus.Reply(request.From, m); err != nil {
+		l.warn("socketio: reply to another node failed", "node", request.From, "kind", m.Kind, "error", err)
+	}
+}
+
+// warn logs a line that other nodes can cause at will.
+func (l *link) warn(msg string, attrs ...any) {
+	l.server.sampler.Log(context.Background(), l.server.opts.Logger, slog.LevelWarn, msg, msg, attrs...)
+}
+
+// recovered logs a panic. It is deferred.
+func (l *link) recovered() {
+	if value := recover(); value != nil {
+		p := guard.Recovered(value)
+		l.server.sampler.Log(context.Background(), l.server.opts.Logger, slog.LevelError, p.At,
+			"socketio: panic in the bus, or in a function that runs for another node", p.Attr())
+	}
+}
+
+// request is a request to the other nodes, whose replies are awaited.
+type request struct {
+	id   string
+	wake chan struct{} // has room for one
+
+	mu      sync.Mutex
+	replies []Message
+}
+
+// open makes a request.
+func (l *link) open() *request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last++
+	r := &request{id: strconv.FormatUint(l.last, 36), wake: make(chan struct{}, 1)}
+	l.requests[r.id] = r
+	return r
+}
+
+func (l *link) forget(r *request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.requests, r.id)
+}
+
+// replied hands a reply to the call that waits for it. One for a request that is unknown,
+// or was given up, is ignored.
+func (l *link) replied(m *Message) {
+	l.mu.Lock()
+	r := l.requests[m.Request]
+	l.mu.Unlock()
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	if len(r.replies) < mostReplies {
+		r.replies = append(r.replies, *m)
+	}
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the replies that have arrived since the last call.
+func (r *request) take() []Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	replies := r.replies
+	r.replies = nil
+	return replies
+}
+
+// collect sends a request and calls take for the first reply of each other node. If
+// not all reply until ctx ends, or for nodePatience, it returns a *PartialError.
+func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) error {
+	ctx, cancel := patience(ctx)
+	defer cancel()
+	r := l.open()
+	defer l.forget(r)
+	m.Request, m.Timeout = r.id, timeLeft(ctx)
+	answered := make(map[NodeID]bool)
+	if err := l.publish(m); err != nil {
+		return &PartialError{Err: err}
+	}
+	nodes, err := l.bus.Nodes(ctx)
+	if err != nil {
+		return &PartialError{Err: err}
+	}
+	for len(answered) < nodes {
+		select {
+		case <-r.wake:
+		case <-ctx.Done():
+			return &PartialError{Answered: len(answered), Nodes: nodes, Err: context.Cause(ctx)}
+		}
+		for _, reply := range r.take() {
+			if !answered[reply.From] {
+				answered[reply.From] = true
+				take(&reply)
+			}
+		}
+	}
+	return nil
+}
+
+// patience returns a context that ends after nodePatience if ctx has no deadline.
+func patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, nodePatience)
+}
+
+// timeLeft returns how long ctx lasts, at most longestAsk.
+func timeLeft(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return max(0, min(time.Until(deadline), longestAsk))
+	}
+	return longestAsk
+}

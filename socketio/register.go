@@ -1,0 +1,115 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+
+	"socketiojwt/socketio/internal/packet"
+)
+
+// A Mux holds the middleware and the handlers of a Namespace, or of all namespaces of a
+// Rule. What is registered must be registered before Server.Handler is called;
+// registering afterwards panics.
+type Mux struct {
+	name   string
+	server *Server
+	table  *table
+}
+
+// Name returns the name of the namespace, such as "/admin", or of the rule.
+func (m *Mux) Name() string { return m.name }
+
+func (m *Mux) open() {
+	m.registering("Open")
+	m.table.open = true
+}
+
+// Use adds connect middleware, run in order for each socket that wants to join.
+func (m *Mux) Use(middleware ...ConnectMiddleware) {
+	m.registering("Use")
+	for _, f := range middleware {
+		notNil("Use", f == nil)
+	}
+	m.table.connect = append(m.table.connect, middleware...)
+}
+
+// Wrap adds event middleware, which runs around every handler of the
+// namespace, that of HandleAny included; the first one added is outermost.
+// Events that are intercepted (see Socket.Intercept) do not pass it.
+func (m *Mux) Wrap(middleware func(Handler) Handler) {
+	m.registering("Wrap")
+	notNil("Wrap", middleware == nil)
+	m.table.wrap = append(m.table.wrap, middleware)
+}
+
+// Handle registers the handler of an event. A name that is empty, reserved, too
+// long to be received or registered already panics.
+func (m *Mux) Handle(event string, h Handler) {
+	m.registering("Handle")
+	notNil("Handle", h == nil)
+	switch {
+	case event == "" || packet.Reserved(event):
+		panic(fmt.Sprintf("socketio: Handle: event name %q is empty or reserved", event))
+	case len(event) > m.server.opts.MaxNameLength:
+		panic(fmt.Sprintf("socketio: Handle: event name %q is longer than Options.MaxNameLength", event))
+	case m.table.handlers[event] != nil:
+		panic(fmt.Sprintf("socketio: Handle: event %q has a handler already", event))
+	}
+	m.table.handlers[event] = h
+}
+
+// HandleAny registers the handler of all events that have none of their own.
+// Without it they are ignored.
+func (m *Mux) HandleAny(h Handler) {
+	m.registering("HandleAny")
+	notNil("HandleAny", h == nil)
+	if m.table.any != nil {
+		panic("socketio: HandleAny: there is a handler already")
+	}
+	m.table.any = h
+}
+
+// OnConnect adds a function that runs for each socket once it is admitted,
+// before its events are handled. An error ends the socket. A socket that ends before
+// its functions have begun gets none of them, and those of OnDisconnecting and
+// OnDisconnect neither; once it has ended, no further one begins.
+func (m *Mux) OnConnect(f func(ctx context.Context, s *Socket) error) {
+	m.registering("OnConnect")
+	notNil("OnConnect", f == nil)
+	m.table.onConnect = append(m.table.onConnect, f)
+}
+
+// OnDisconnecting adds a function that runs for each admitted socket that has
+// ended, before those of OnDisconnect. It receives the rooms that the socket was
+// in. Its context is not cancelled.
+func (m *Mux) OnDisconnecting(f func(ctx context.Context, s *Socket, reason Reason, rooms []string)) {
+	m.registering("OnDisconnecting")
+	notNil("OnDisconnecting", f == nil)
+	m.table.onDisconnecting = append(m.table.onDisconnecting, f)
+}
+
+// OnDisconnect adds a function that runs for each admitted socket that has
+// ended, once. It does not run for a socket that ended before its first function of
+// OnConnect began, which then does not run either. Its context is not cancelled.
+func (m *Mux) OnDisconnect(f func(ctx context.Context, s *Socket, reason Reason)) {
+	m.registering("OnDisconnect")
+	notNil("OnDisconnect", f == nil)
+	m.table.onDisconnect = append(m.table.onDisconnect, f)
+}
+
+// notNil panics for a function that is missing.
+func notNil(method string, isNil bool) {
+	if isNil {
+		panic("socketio: " + method + ": nil function")
+	}
+}
+
+// registering panics once the server runs.
+func (m *Mux) registering(method string) {
+	m.server.mu.Lock()
+	frozen := m.server.frozen
+	m.server.mu.Unlock()
+	if frozen {
+		panic(fmt.Sprintf("socketio: %s on %s after Server.Handler", method, m.name))
+	}
+}

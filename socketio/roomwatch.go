@@ -1,0 +1,80 @@
+package socketio
+
+import "sync"
+
+// roomChanges are the rooms that have got their first socket on this node or lost their
+// last, by namespace, and that the bus has not been told of.
+type roomChanges struct {
+	mu      sync.Mutex // taken after a listing's
+	pending map[string]map[string]bool
+	telling bool // a goroutine tells the bus
+}
+
+// changed notes that the bus must be told of a room. The caller holds mu.
+func (l *listing) changed(room string, opened bool) {
+	if link := l.namespace.server.link.Load(); link != nil && link.watcher != nil {
+		link.changed(l.namespace.name, room, opened)
+	}
+}
+
+// changed notes that the bus must be told of a room. A change that is reversed before the
+// bus was told is forgotten.
+func (l *link) changed(namespace, room string, opened bool) {
+	c := &l.changes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rooms := c.pending[namespace]
+	if _, reversed := rooms[room]; reversed { // since opening and closing alternate
+		delete(rooms, room)
+		return
+	}
+	if rooms == nil {
+		rooms = make(map[string]bool)
+		if c.pending == nil {
+			c.pending = make(map[string]map[string]bool)
+		}
+		c.pending[namespace] = rooms
+	}
+	rooms[room] = opened
+	if !c.telling {
+		c.telling = true
+		l.server.running.add(1)
+		go l.tellRooms()
+	}
+}
+
+// tellRooms tells the bus of changes until there are none. It holds no lock meanwhile, so
+// that changes can be noted, which are told together afterwards.
+func (l *link) tellRooms() {
+	defer l.server.running.add(-1)
+	for {
+		c := &l.changes
+		c.mu.Lock()
+		pending := c.pending
+		c.pending = nil
+		c.telling = len(pending) > 0
+		c.mu.Unlock()
+		if len(pending) == 0 {
+			return
+		}
+		for namespace, rooms := range pending {
+			l.tell(namespace, rooms)
+		}
+	}
+}
+
+func (l *link) tell(namespace string, rooms map[string]bool) {
+	var opened, closed []string
+	for room, open := range rooms {
+		if open {
+			opened = append(opened, room)
+		} else {
+			closed = append(closed, room)
+		}
+	}
+	if len(rooms) == 0 || l.closed.Load() {
+		return
+	}
+	defer l.recovered()
+	l.watcher.Rooms(namespace, opened, closed)
+}
