@@ -323,3 +323,16 @@ func signShort(t *testing.T, secret, claims string) string {
 	mac.Write([]byte(input))
 	return input + "." + part(mac.Sum(nil))
 }
+
+// TestVerifyNumericSubject checks that only --numeric-subject accepts a sub that is a number.
+func TestVerifyNumericSubject(t *testing.T) {
+	minted := runWith(t, "", "token", "mint", "--secret", goodSecret, "--claim", "sub=7")
+	minted.want(t, exitGood, ".", "")
+	verify := func(args ...string) outcome {
+		return runWith(t, minted.out, append([]string{"token", "verify", "-", "--secret", goodSecret}, args...)...)
+	}
+	verify().want(t, exitRefused, "sub", "")
+	verify("--numeric-subject").want(t, exitGood, "GOOD", "")
+	t.Setenv("SOCKETIO_JWT_NUMERIC_SUBJECT", "true")
+	verify().want(t, exitGood, "GOOD", "")
+}
