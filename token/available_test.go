@@ -8,13 +8,38 @@ import (
 )
 
 // awayKeys are keys that say whether they are there.
-type awayKeys struct{ away bool }
+type awayKeys struct {
+	away  bool
+	asked int
+}
 
 func (k *awayKeys) Key(context.Context, token.Unverified) (token.Key, error) {
 	return token.Key{}, token.ErrKeysUnavailable
 }
 
-func (k *awayKeys) Available() bool { return !k.away }
+func (k *awayKeys) Available() bool {
+	k.asked++
+	return !k.away
+}
+
+// TestVerifyAsksTheIssuerOfTheToken checks that keys that are away hear that a peer waits for
+// them, while another issuer is available. A jwks.Set fetches its keys again sooner then.
+func TestVerifyAsksTheIssuerOfTheToken(t *testing.T) {
+	away := &awayKeys{away: true}
+	here := newVerifier(t, token.Secret(secret), token.Options{Issuers: []string{"https://a.example"}})
+	both, err := token.ByIssuer(here, newVerifier(t, away, token.Options{Issuers: []string{"https://b.example"}, Audiences: []string{"chat"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = both.Verify(t.Context(), signClaims(`{"iss":"https://b.example"}`))
+	wantError(t, err, token.ErrKeysUnavailable)
+	if away.asked == 0 {
+		t.Error("the keys of the token's issuer were not asked whether they are available")
+	}
+	if !both.Available() {
+		t.Error("not available, although one issuer is")
+	}
+}
 
 // The outage of one issuer is not that of another.
 func TestAvailable(t *testing.T) {

@@ -73,7 +73,9 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 // Available reports whether a token could be good now. It is false only while keys say
 // by a method Available() bool that they have none for any token, as a jwks.Set does
 // whose issuer was never reached; of a Verifier made by ByIssuer, while those of all
-// issuers say so. It does not block, and may be called concurrently.
+// issuers say so: while one issuer is available, its tokens must be let through, so the
+// others are not asked. Verify asks the issuer of a token whose keys are away. Available
+// does not block, and may be called concurrently.
 func (v *Verifier) Available() bool {
 	if v.byIssuer == nil {
 		keys, ok := v.keys.(interface{ Available() bool })

@@ -39,11 +39,17 @@ complete -o default -F _socketio_jwt socketio-jwt
 _socketio_jwt() {
     local -a found
     found=(${(f)"$(socketio-jwt complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)"})
-    if (( ${#found} )); then compadd -a found; else _files; fi
+    if (( ${#found} )); then compadd -a found; return; fi
+    compset -P '--*='
+    _files
 }
-compdef _socketio_jwt socketio-jwt
+# zsh runs this file as the function _socketio-jwt when it completes for the first time.
+if [[ $funcstack[1] == _socketio-jwt ]]; then _socketio_jwt "$@"; else compdef _socketio_jwt socketio-jwt; fi
 `,
-	"fish": `complete -c socketio-jwt -a '(socketio-jwt complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+	"fish": `function __socketio_jwt_words
+    socketio-jwt complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null
+end
+complete -c socketio-jwt -n 'count (__socketio_jwt_words) >/dev/null' -f -a '(__socketio_jwt_words)'
 `,
 }
 
@@ -77,6 +83,11 @@ func completions(node *kong.Node, words []string) (candidates []string) {
 	if len(words) > 0 {
 		words, last = words[:len(words)-1], words[len(words)-1]
 	}
+	prefix := "" // of each candidate: zsh and fish make one word of --alg=HS256
+	if name, value, ok := strings.Cut(last, "="); ok && strings.HasPrefix(name, "--") {
+		prefix = name + "="
+		words, last = append(slices.Clone(words), name), value
+	}
 	flags := slices.Clone(node.Flags)
 	var open *kong.Flag // whose value the next word is
 	for _, word := range words {
@@ -98,6 +109,7 @@ func completions(node *kong.Node, words []string) (candidates []string) {
 	switch {
 	case open != nil:
 		candidates = valuesOf(open.Value)
+	case prefix != "": // a flag that is unknown or takes no value
 	case strings.HasPrefix(last, "-"):
 		for _, flag := range flags {
 			if !flag.Hidden {
@@ -116,6 +128,9 @@ func completions(node *kong.Node, words []string) (candidates []string) {
 	}
 	candidates = slices.DeleteFunc(candidates, func(candidate string) bool { return !strings.HasPrefix(candidate, last) })
 	slices.Sort(candidates)
+	for i := range candidates {
+		candidates[i] = prefix + candidates[i]
+	}
 	return candidates
 }
 

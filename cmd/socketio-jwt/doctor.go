@@ -231,7 +231,7 @@ func quoted(text string) string { return fmt.Sprintf("%.100q", redact(text, ""))
 var ofPackages = strings.NewReplacer(
 	token.ErrKeysUnavailable.Error()+": ", "", token.ErrKey.Error()+": ", "", "the key that was given: ", "",
 	"engineio: Options.Origins: ", "--origin ", ", or set InsecureAnyOrigin to allow all of them", "", "; use OriginFunc for other rules", "",
-	token.ErrOptions.Error()+": ", "", context.DeadlineExceeded.Error(), "not in time",
+	"Options.InsecurePlainHTTP", "--insecure-plain-http", token.ErrOptions.Error()+": ", "", context.DeadlineExceeded.Error(), "not in time",
 	"jwks: ", "", "token: ", "", "engineio: ", "",
 )
 

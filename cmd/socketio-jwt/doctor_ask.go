@@ -62,7 +62,7 @@ func ask(ctx context.Context, name string, c *configuration, timeout time.Durati
 	a := &asked{name: name, algorithms: c.algorithms(), leeway: c.leeway(), now: time.Now()}
 	written := &writtenDown{transport: transport}
 	keys, err := jwks.Discover(name, jwks.Options{
-		Algorithms: a.algorithms, Timeout: timeout,
+		Algorithms: a.algorithms, Timeout: timeout, InsecurePlainHTTP: c.InsecurePlainHTTP,
 		Client: &http.Client{Transport: written}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -179,6 +179,7 @@ func TestDoctorOnConfigurations(t *testing.T) {
 		{"no issuer", []string{"--public-key", public, "--audience", "a"}, []string{"FAIL tokens: needs --issuer"}},
 		{"no audience", []string{"--public-key", public, "--issuer", "i"}, []string{"FAIL tokens: needs --audience"}},
 		{"neither, and so be it", []string{"--public-key", public, "--insecure-no-issuer", "--insecure-no-audience"}, []string{"WARN tokens: --insecure-no-issuer", "WARN tokens: --insecure-no-audience"}},
+		{"keys by plain http", []string{"--issuer", "http://127.0.0.1:1", "--audience", "a", "--insecure-plain-http"}, []string{"FAIL issuer: ", "WARN tokens: --insecure-plain-http"}},
 		{"a leeway", outside("--leeway", "61s"), []string{"WARN tokens: leeway"}},
 		{"not much of a leeway", outside("--leeway", "60s"), nil},
 		{"too much of a leeway", outside("--leeway", "6m"), []string{"FAIL tokens: Leeway is more than 5 minutes"}},

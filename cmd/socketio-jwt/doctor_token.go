@@ -95,6 +95,9 @@ func rulesAreWhole(e *examination) (found []finding) {
 	if e.InsecureNoIssuer && len(e.Issuer) == 0 {
 		found = append(found, warn("Give --issuer.", "no issuer is asked for (--insecure-no-issuer): the tokens of whoever else publishes under that key are good")...)
 	}
+	if e.InsecurePlainHTTP {
+		found = append(found, warn("Let the issuer publish its keys by https.", "--insecure-plain-http fetches keys without TLS: anyone on the network path can replace them, and so sign tokens")...)
+	}
 	if e.InsecureNoAudience && len(e.Audience) == 0 {
 		found = append(found, warn("Give --audience.", "no audience is asked for (--insecure-no-audience): a token that was made for any other service of this issuer lets its bearer in, and so that service in anybody's name")...)
 	}

@@ -141,7 +141,8 @@ func TestLogFormat(t *testing.T) {
 	peer := s.enter(ctx, "/", s.login("ada"))
 	_ = peer.Close()
 	found := map[string]map[string]any{}
-	for found["left"] == nil {
+	const left = "socketio: socket disconnected"
+	for found[left] == nil {
 		<-time.After(5 * time.Millisecond)
 		for line := range strings.Lines(s.log.String()) {
 			if !strings.HasSuffix(line, "\n") {
@@ -157,8 +158,13 @@ func TestLogFormat(t *testing.T) {
 	if e := found["admitted"]; e["subject"] != "ada" || !strings.HasPrefix(e["remote"].(string), "127.0.0.1:") && !strings.HasPrefix(e["remote"].(string), "[::1]:") {
 		t.Errorf("admitted: %v", e)
 	}
-	if e := found["left"]; e["subject"] != "ada" || e["reason"] == "" {
-		t.Errorf("left: %v", e)
+	if e := found[left]; e["subject"] != "ada" || e["reason"] == "" || found["left"] != nil {
+		t.Errorf("left: %v, %v", e, found["left"])
+	}
+	for line := range strings.Lines(s.log.String()) {
+		if strings.Count(line, `"subject"`) > 1 {
+			t.Errorf("the subject is there twice: %s", line)
+		}
 	}
 	var text bytes.Buffer
 	(&serveCommand{LogLevel: slog.LevelInfo, LogFormat: "text"}).logger(terminal{err: &text}).Info("x")

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -101,43 +97,11 @@ func readPrivateKey(file string, alg token.Algorithm) (mint.SigningKey, error) {
 	if err != nil {
 		return mint.SigningKey{}, fmt.Errorf("--key: %w", err)
 	}
-	if alg == "" {
-		alg = algorithmOf(text)
-	}
 	key, err := mint.PEM(text, alg)
 	if err != nil {
 		return mint.SigningKey{}, fmt.Errorf("--key %s: %w", file, err)
 	}
 	return key, nil
-}
-
-// algorithmOf returns the algorithm that a private key is for when none is given.
-func algorithmOf(text []byte) token.Algorithm {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return token.RS256 // mint.PEM says what is wrong
-	}
-	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		private, _ = x509.ParseECPrivateKey(block.Bytes)
-	}
-	switch private := private.(type) {
-	case ed25519.PrivateKey:
-		return token.EdDSA
-	case *ecdsa.PrivateKey:
-		if private == nil {
-			break
-		}
-		switch private.Curve.Params().BitSize {
-		case 384:
-			return token.ES384
-		case 521:
-			return token.ES512
-		default:
-			return token.ES256
-		}
-	}
-	return token.RS256
 }
 
 // claims puts the claims together, each given once.

@@ -40,10 +40,12 @@ func (t trust) published(log *slog.Logger) (*token.Verifier, published, error) {
 	var keys published
 	var verifiers []*token.Verifier
 	for _, issuer := range t.Issuer {
-		set, err := jwks.Discover(issuer, jwks.Options{Algorithms: t.algorithms(), Logger: log})
+		set, err := jwks.Discover(issuer, jwks.Options{
+			Algorithms: t.algorithms(), InsecurePlainHTTP: t.InsecurePlainHTTP, Logger: log,
+		})
 		if err != nil {
 			keys.close()
-			return nil, nil, fmt.Errorf("--issuer: %w", err)
+			return nil, nil, fmt.Errorf("--issuer: %s", strings.ReplaceAll(err.Error(), "Options.InsecurePlainHTTP", "--insecure-plain-http"))
 		}
 		keys = append(keys, set)
 		opts := t.options()

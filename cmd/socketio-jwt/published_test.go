@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -136,4 +137,19 @@ func TestVerifyByIssuer(t *testing.T) {
 	runWith(t, compact, "token", "verify", "-", "--issuer", "a name", "--audience", "chat").want(t, exitFailed, "", "nothing to verify with")
 	issuer.Misbehave(tokentest.Fault{Status: http.StatusBadGateway})
 	verify("--audience", "chat").want(t, exitFailed, "", "502")
+}
+
+// TestInsecurePlainHTTP checks that keys are fetched by http from another machine only if
+// the flag allows it.
+func TestInsecurePlainHTTP(t *testing.T) {
+	rules := trust{Issuer: []string{"http://issuer.example"}, Audience: []string{"chat"}}
+	if _, _, err := rules.published(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--insecure-plain-http") {
+		t.Errorf("got %v, want an error that names the flag", err)
+	}
+	rules.InsecurePlainHTTP = true
+	_, keys, err := rules.published(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Error(err)
+	}
+	keys.close()
 }

@@ -20,9 +20,10 @@ const maxText = 1000
 // handshake to /, by the event "authenticate" to /admin. Clients of Engine.IO 3, if
 // they are let in, have but the query to show a token in when they are in a browser.
 func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Logger) (*socketio.Server, error) {
+	log = slog.New(subjectHandler{log.Handler()})
 	opts := auth.Options{
 		OnAdmit: func(ctx context.Context, s *socketio.Socket) {
-			log.InfoContext(ctx, "admitted", "socket", s, "remote", s.Handshake().RemoteAddr, "subject", auth.Token(ctx).Subject)
+			log.InfoContext(ctx, "admitted", "socket", s, "remote", s.Handshake().RemoteAddr)
 		},
 		Logger: log,
 	}
@@ -47,9 +48,6 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	io.DependsOn(byHandshake)
 	admin.DependsOn(byEvent)
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
-		namespace.OnDisconnect(func(ctx context.Context, s *socketio.Socket, reason socketio.Reason) {
-			log.InfoContext(ctx, "left", "socket", s, "subject", subjectOf(ctx), "reason", reason)
-		})
 		namespace.Handle("whoami", socketio.AckFunc(whoami))
 		namespace.Handle("echo", echo)
 		namespace.Handle("say", socketio.AckFunc(say))
@@ -57,12 +55,31 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	return io, nil
 }
 
-// subjectOf returns the subject of the token of a context, empty if there is none.
-func subjectOf(ctx context.Context) string {
+// subjectHandler adds the subject to the lines that a socket with a token causes, those of
+// package socketio too.
+type subjectHandler struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (h subjectHandler) Handle(ctx context.Context, r slog.Record) error {
 	if t := auth.Token(ctx); t != nil {
-		return t.Subject
+		named := false
+		r.Attrs(func(a slog.Attr) bool { named = named || a.Key == "subject"; return !named })
+		if !named {
+			r = r.Clone()
+			r.AddAttrs(slog.String("subject", t.Subject))
+		}
 	}
-	return ""
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h subjectHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return subjectHandler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h subjectHandler) WithGroup(name string) slog.Handler {
+	return subjectHandler{h.Handler.WithGroup(name)}
 }
 
 // whoami acknowledges with the claims of the token that holds now.

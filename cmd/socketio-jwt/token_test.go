@@ -9,6 +9,8 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
 	"os"
@@ -20,6 +22,15 @@ import (
 
 	"socketiojwt/token"
 )
+
+func writeFile(t *testing.T, base, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), base)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
 
 // writePEM writes a key to a file of the test and returns its name.
 func writePEM(t *testing.T, kind string, der []byte, err error) string {
@@ -108,6 +119,26 @@ func TestMintAndVerifyByKeyPair(t *testing.T) {
 				verify("--public-key", other, "--audience", "a").want(t, exitRefused, "REFUSED", "")
 			}
 		})
+	}
+
+	// Without --alg, the algorithm is found in each form in which the key can be read.
+	oid := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
+	pssDER, err := asn1.Marshal(struct {
+		Version   int
+		Algorithm pkix.AlgorithmIdentifier
+		Key       []byte
+	}{0, pkix.AlgorithmIdentifier{Algorithm: oid}, x509.MarshalPKCS1PrivateKey(rsaKey)})
+	elliptic521, err521 := x509.MarshalPKCS8PrivateKey(p521)
+	escaped := strings.ReplaceAll(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: elliptic521})), "\n", `\n`)
+	for file, alg := range map[string]token.Algorithm{
+		writePEM(t, "PRIVATE KEY", pssDER, err):                                        token.PS256,
+		writeFile(t, "escaped.pem", escaped):                                           token.ES512,
+		writeFile(t, "base64.pem", base64.StdEncoding.EncodeToString([]byte(escaped))): token.ES512,
+		writePEM(t, "PRIVATE KEY", elliptic521, err521):                                token.ES512,
+	} {
+		minted := runWith(t, "", "token", "mint", "--key", file, "--sub", "ada")
+		minted.want(t, exitGood, ".", "")
+		runWith(t, minted.out, "token", "inspect", "-").want(t, exitGood, string(alg), "")
 	}
 
 	pss := runWith(t, "", "token", "mint", "--key", privateKeyFile(t, rsaKey), "--alg", "PS256", "--iss", "i", "--aud", "a")
@@ -291,4 +322,17 @@ func signShort(t *testing.T, secret, claims string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(input))
 	return input + "." + part(mac.Sum(nil))
+}
+
+// TestVerifyNumericSubject checks that only --numeric-subject accepts a sub that is a number.
+func TestVerifyNumericSubject(t *testing.T) {
+	minted := runWith(t, "", "token", "mint", "--secret", goodSecret, "--claim", "sub=7")
+	minted.want(t, exitGood, ".", "")
+	verify := func(args ...string) outcome {
+		return runWith(t, minted.out, append([]string{"token", "verify", "-", "--secret", goodSecret}, args...)...)
+	}
+	verify().want(t, exitRefused, "sub", "")
+	verify("--numeric-subject").want(t, exitGood, "GOOD", "")
+	t.Setenv("SOCKETIO_JWT_NUMERIC_SUBJECT", "true")
+	verify().want(t, exitGood, "GOOD", "")
 }

@@ -25,6 +25,9 @@ type trust struct {
 	Profile  string         `env:"SOCKETIO_JWT_PROFILE" group:"Rules for tokens" placeholder:"NAME" help:"Kind of tokens that are accepted: access-token (RFC 9068), id-token (OpenID Connect), auth0, keycloak, cognito-access, cognito-id or firebase. Needs one --issuer and one --audience: an API, a client ID, or the project for firebase."`
 	Leeway   *time.Duration `env:"SOCKETIO_JWT_LEEWAY" group:"Rules for tokens" placeholder:"10s" help:"How far the clock of the issuer may differ from ours, up to 5m. Default: 10s, or none for the development issuer."`
 
+	NumericSubject bool `env:"SOCKETIO_JWT_NUMERIC_SUBJECT" group:"Rules for tokens" help:"Accept a subject (sub) that is an integer: 7 is then the same subject as \"7\"."`
+
+	InsecurePlainHTTP  bool `name:"insecure-plain-http" env:"SOCKETIO_JWT_INSECURE_PLAIN_HTTP" group:"Rules for tokens" help:"Fetch the keys of an --issuer by http:// from other machines: anyone on the network path can replace the keys, and so sign tokens."`
 	InsecureNoIssuer   bool `env:"SOCKETIO_JWT_INSECURE_NO_ISSUER" group:"Rules for tokens" help:"With --public-key, accept tokens of any issuer that uses the key."`
 	InsecureNoAudience bool `env:"SOCKETIO_JWT_INSECURE_NO_AUDIENCE" group:"Rules for tokens" help:"With --public-key, accept tokens made for other services."`
 }
@@ -89,13 +92,13 @@ func (t trust) key() (key token.Key, given bool, err error) {
 	if err := key.Err(); err != nil {
 		return token.Key{}, false, fmt.Errorf("the key that was given: %w", err)
 	}
-	return key, true, nil
+	return key, true, t.checkPlainHTTP(false)
 }
 
 // checkPublished returns why no issuer can publish what is asked for.
 func (t trust) checkPublished() error {
 	if !t.publishes(false) {
-		return nil
+		return t.checkPlainHTTP(false)
 	}
 	switch alg := token.Algorithm(t.Alg); alg {
 	case "", token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512, token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519:
@@ -106,6 +109,16 @@ func (t trust) checkPublished() error {
 		if slices.Contains(t.Issuer[:i], issuer) {
 			return fmt.Errorf("--issuer %s is given twice", issuer)
 		}
+	}
+	return t.checkPlainHTTP(true)
+}
+
+// checkPlainHTTP returns an error if --insecure-plain-http has no effect. published tells
+// whether the keys are fetched from the issuers.
+func (t trust) checkPlainHTTP(published bool) error {
+	plain := func(issuer string) bool { return strings.HasPrefix(issuer, "http://") }
+	if t.InsecurePlainHTTP && !(published && slices.ContainsFunc(t.Issuer, plain)) {
+		return errors.New("--insecure-plain-http has no effect without an --issuer whose keys are fetched from an http:// URL")
 	}
 	return nil
 }
@@ -161,6 +174,7 @@ func (t trust) options() token.Options {
 	if opts.Leeway == 0 {
 		opts.Leeway = -1 // here 0 is what somebody typed, there it means the default
 	}
+	opts.NumericSubject = t.NumericSubject
 	opts.InsecureNoIssuer, opts.InsecureNoAudience = t.InsecureNoIssuer, t.InsecureNoAudience
 	return opts
 }

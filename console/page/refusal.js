@@ -9,7 +9,7 @@ const explanations = {
   token_header: "The token's header asks for something that the server does not support.",
   token_unsigned: "The token has no signature, so anyone could have written it.",
   token_algorithm: "The token names another algorithm than the server's key is for. The key decides, never the token.",
-  token_signature: "The signature does not match: the token was changed, or signed with another key.",
+  token_signature: "The signature does not match: the token was changed or signed with another key, or the server has no such key.",
   token_expired: "The signature is valid, but the token has expired.",
   token_not_active: "The signature is valid, but the token is not valid yet.",
   token_too_old: "The signature is valid, but the token was issued too long ago.",

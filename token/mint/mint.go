@@ -55,7 +55,8 @@ func InsecureShortSecret(secret string, alg token.Algorithm) (SigningKey, error)
 // PEM returns a signing key for the private key in a PEM text: PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA
 // PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). As for token.PEM, the text may have \n in
 // place of its line breaks or be on one line, and an RSA key with the OID of RSASSA-PSS is
-// for PS algorithms only.
+// for PS algorithms only. If alg is empty, the key signs with the algorithm for which
+// token.PEM takes its public key.
 func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
 	block, _ := pem.Decode(keytext.PEM(text))
 	if block == nil {
@@ -69,7 +70,7 @@ func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
 		if err != nil {
 			return SigningKey{}, errNoPrivate
 		}
-		return newSigningKey(alg, signer, token.DER(spki, alg))
+		return fromSPKI(alg, signer, spki)
 	case "RSA PRIVATE KEY":
 		private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	case "EC PRIVATE KEY":
@@ -106,7 +107,19 @@ func fromSigner(alg token.Algorithm, signer crypto.Signer) (SigningKey, error) {
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("mint: %w", err)
 	}
-	return newSigningKey(alg, signer, token.DER(der, alg))
+	return fromSPKI(alg, signer, der)
+}
+
+// fromSPKI returns the key of a signer whose public key spki is.
+func fromSPKI(alg token.Algorithm, signer crypto.Signer, spki []byte) (SigningKey, error) {
+	if alg != "" {
+		return newSigningKey(alg, signer, token.DER(spki, alg))
+	}
+	verify := token.DER(spki)
+	if algs := verify.Algorithms(); len(algs) > 0 {
+		alg = algs[0]
+	}
+	return newSigningKey(alg, signer, verify)
 }
 
 func newSigningKey(alg token.Algorithm, private any, verify token.Key) (SigningKey, error) {

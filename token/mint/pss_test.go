@@ -42,6 +42,9 @@ func TestPSSPrivateKey(t *testing.T) {
 			t.Errorf("%s: %v", alg, err)
 		}
 	}
+	if standard, err := mint.PEM(text, ""); err != nil || standard.Key().Algorithms()[0] != token.PS256 {
+		t.Errorf("without an algorithm it is for %v, %v; want PS256", standard.Key().Algorithms(), err)
+	}
 	for _, alg := range []token.Algorithm{token.RS256, token.ES256, token.HS256, "none"} {
 		if _, err := mint.PEM(text, alg); err == nil {
 			t.Errorf("%q is taken", alg)
