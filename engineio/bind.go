@@ -77,31 +77,31 @@ func newBinder(value func(*http.Request) string) *binder {
 }
 
 // tie returns the bond of the session that r starts, or nil if it is not bound. The
-// default binds no session that showed nothing, and none of revision 3, for which it is
-// not strict enough.
-func (b *binder) tie(r *http.Request, rev revision) *bond {
+// default binds no session that showed nothing, and none whose ID is public, for which
+// it is not strict enough.
+func (b *binder) tie(r *http.Request, publicID bool) *bond {
 	value := b.value(r)
-	if b.byDefault && (value == "" || rev == revision3) {
+	if b.byDefault && (value == "" || publicID) {
 		return nil
 	}
 	tied := b.hash(value)
 	return &tied
 }
 
-// ties reports whether a session of revision 3 that r starts is bound to anything.
+// ties reports whether a session with a public ID that r starts is bound to anything.
 func (b *binder) ties(r *http.Request) bool { return !b.byDefault && b.value(r) != "" }
 
-// holds reports whether r may belong to the session with the bond known. In revision 4
-// a request that shows nothing may, since browsers cannot set headers on a WebSocket and
-// the session's ID is a secret. In revision 3 it may not, and a session without a bond,
+// holds reports whether r may belong to the session with the bond known. If the
+// session's ID is a secret, a request that shows nothing may, since browsers cannot set
+// headers on a WebSocket. If the ID is public it may not, and a session without a bond,
 // which only a WebSocket can have begun, has no later requests.
-func (b *binder) holds(known *bond, r *http.Request, rev revision) bool {
+func (b *binder) holds(known *bond, r *http.Request, publicID bool) bool {
 	if known == nil {
-		return rev == revision4
+		return !publicID
 	}
 	value := b.value(r)
 	if value == "" {
-		return rev == revision4
+		return !publicID
 	}
 	shown := b.hash(value)
 	return subtle.ConstantTimeCompare(known[:], shown[:]) == 1

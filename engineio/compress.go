@@ -10,20 +10,9 @@ import (
 )
 
 // writePackets answers a poll with packets.
-func (srv *Server) writePackets(w http.ResponseWriter, r *http.Request, p parameters, form encoding, packets ...*Message) error {
-	const text = "text/plain; charset=UTF-8"
-	switch {
-	case form == encoding4:
-		return srv.writePayload(w, r, text, joinPayload(packets))
-	case p.callback != "":
-		body, _ := joinPayload3(encoding3Base64, packets)
-		return srv.writePayload(w, r, "text/javascript; charset=UTF-8", script(p.callback, body))
-	}
-	body, isBytes := joinPayload3(form, packets)
-	if isBytes {
-		return srv.writePayload(w, r, "application/octet-stream", body)
-	}
-	return srv.writePayload(w, r, text, body)
+func (srv *Server) writePackets(w http.ResponseWriter, r *http.Request, c codec, packets ...*Message) error {
+	contentType, body := c.payload(packets)
+	return srv.writePayload(w, r, contentType, body)
 }
 
 // writePayload answers a poll with body.

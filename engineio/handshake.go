@@ -95,11 +95,11 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 		srv.refuse(w, r, refuseMethod)
 	case mismatch != nil:
 		srv.refuse(w, r, mismatch)
-	case p.revision == 0:
+	case p.codec == nil:
 		srv.refuse(w, r, refuseProtocol)
 	case hasBody(r):
 		srv.refuse(w, r, refuseBadRequest)
-	case p.revision == revision3 && p.transport == Polling && !srv.binder.ties(r):
+	case p.codec.rules().publicID && p.transport == Polling && !srv.binder.ties(r):
 		srv.refuseUnbound(w, r)
 	case !srv.allowed(w, r):
 	case p.transport == WebSocket:
@@ -114,8 +114,8 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 // takes no more, of all peers or of this one's address.
 func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p parameters) *Session {
 	var tied *bond
-	if p.transport == Polling || p.revision == revision3 {
-		tied = srv.binder.tie(r, p.revision) // Options.Bind, which may panic, before anything is counted
+	if publicID := p.codec.rules().publicID; publicID || p.transport == Polling {
+		tied = srv.binder.tie(r, publicID) // Options.Bind, which may panic, before anything is counted
 	}
 	addr := srv.opts.proxies().remoteAddr(r)
 	network := Network(addr)
@@ -127,8 +127,7 @@ func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p paramete
 	}
 	s := &Session{
 		srv: srv, id: newSessionID(), addr: addr, reads: 1,
-		encoding: p.encoding(), originChecked: !srv.opts.InsecureAnyOrigin && p.originShown(r),
-		scripts: p.callback != "",
+		codec: p.codec, originChecked: !srv.opts.InsecureAnyOrigin && p.codec.originShown(r),
 	}
 	s.bond = tied
 	s.address.Store(counted)
@@ -155,7 +154,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 		s.cancel()
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, p.encoding(), s)
+	ws := newWebSocket(a.conn, a.early, p.codec, s)
 	s.mu.Lock()
 	s.ws = ws
 	ws.push(a.response)
@@ -200,7 +199,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 	if cookie := srv.cookie(s); cookie != "" {
 		w.Header().Add("Set-Cookie", cookie)
 	}
-	if err := srv.writePackets(w, r, p, s.encoding, packets...); err != nil {
+	if err := srv.writePackets(w, r, p.codec, packets...); err != nil {
 		s.Abort(TransportError)
 	}
 }

@@ -15,7 +15,7 @@ const (
 // startBeat begins the heartbeat, or begins its next round. s.mu is held.
 func (s *Session) startBeat() {
 	s.beat, s.beatDue = untilPing, s.srv.now()+s.srv.opts.PingInterval
-	if s.encoding.revision() == revision3 {
+	if s.codec.rules().peerPings {
 		s.beat, s.beatDue = untilHeard, s.beatDue+s.srv.opts.PingTimeout
 	}
 }

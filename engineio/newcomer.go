@@ -96,11 +96,10 @@ func (s *Session) receiveHead(p packet) bool {
 	return conn.MessageHead(p.data, p.binary)
 }
 
-// parseHead takes the head of a packet apart that came by WebSocket, or in a payload
-// of revision 4.
-func (e encoding) parseHead(kind frameKind, head []byte) (packet, error) {
+// parseHead parses the head of a packet, as codec.parseFrame does whole packets.
+func parseHead(c codec, kind frameKind, head []byte) (packet, error) {
 	if kind != textFrame {
-		return e.parseFrame(kind, head)
+		return c.parseFrame(kind, head)
 	}
 	head = wholeRunes(head)
 	switch {
@@ -109,7 +108,7 @@ func (e encoding) parseHead(kind frameKind, head []byte) (packet, error) {
 	case len(head) > 0 && head[0] == binaryPrefix: // its beginning is not worth decoding
 		return packet{kind: packetMessage, binary: true}, nil
 	}
-	return e.parseFrame(kind, head)
+	return c.parseFrame(kind, head)
 }
 
 // wholeRunes returns text without the character at its end that was cut, if there is
@@ -128,7 +127,7 @@ func wholeRunes(text []byte) []byte {
 
 // readLong takes a message of which next returned only the head.
 func (s *Session) readLong(ws *webSocket, head []byte, kind frameKind, control func(frameKind, []byte)) error {
-	p, err := ws.encoding.parseHead(kind, head)
+	p, err := parseHead(ws.codec, kind, head)
 	if err != nil {
 		return err
 	}
@@ -150,24 +149,24 @@ func extend(data, chunk []byte, limit int) []byte {
 }
 
 // takePost reads the body of a POST and hands its packets over.
-func (s *Session) takePost(p *polling, w http.ResponseWriter, r *http.Request, asked parameters) error {
-	switch {
-	case isBytes(r) && s.encoding == encoding4:
-		return errPacket // payloads of bytes are a thing of revision 3
-	case s.frugal(), r.ContentLength > int64(s.room()) && s.encoding == encoding4:
-		return s.shortPost(w, r, asked)
+func (s *Session) takePost(p *polling, w http.ResponseWriter, r *http.Request, c codec) error {
+	switch frugal := s.frugal(); {
+	case isBytes(r) && !c.rules().binaryPosts:
+		return errPacket
+	case frugal, r.ContentLength > int64(s.room()):
+		return s.shortPost(w, r, c, frugal)
 	}
 	body := postBodies.Get().(*bytes.Buffer)
 	defer putBody(body)
 	if err := s.readBody(body, w, r); err != nil {
 		return err
 	}
-	return s.deliverPost(p, body.Bytes(), asked, isBytes(r))
+	return s.deliverPost(p, c, body.Bytes(), isBytes(r))
 }
 
 // shortPost takes a POST of a session that is frugal, or one that is too long. Packets
 // are handed over as they come, and of one that is too long there is only the head.
-func (s *Session) shortPost(w http.ResponseWriter, r *http.Request, asked parameters) error {
+func (s *Session) shortPost(w http.ResponseWriter, r *http.Request, c codec, frugal bool) error {
 	limit := discardFactor * int64(s.srv.opts.MaxPayload)
 	if r.ContentLength > limit {
 		return &http.MaxBytesError{Limit: limit}
@@ -175,14 +174,10 @@ func (s *Session) shortPost(w http.ResponseWriter, r *http.Request, asked parame
 	if _, ok := s.conn.(HeadConn); !ok && r.ContentLength > int64(s.room()) {
 		return &http.MaxBytesError{Limit: int64(s.room())}
 	}
-	if s.frugal() && isLarge(r) { // net/http keeps the header meanwhile
+	if frugal && isLarge(r) { // net/http keeps the header meanwhile
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(largeRequestTimeout))
 	}
-	body := &postReader{session: s, from: http.MaxBytesReader(w, r.Body, limit)}
-	if s.encoding == encoding4 {
-		return body.packets()
-	}
-	return body.payload3(asked, isBytes(r))
+	return c.readLongPayload(&postReader{session: s, from: http.MaxBytesReader(w, r.Body, limit), frugal: frugal, binary: isBytes(r)})
 }
 
 // handOver calls deliver as a reader of the session.
@@ -223,13 +218,4 @@ func (s *Session) sendHome(waiting *poll) {
 	if s.polling != nil && s.polling.waiting == waiting {
 		s.polling.reply(pollAnswer{packets: []*Message{noopPacket}})
 	}
-}
-
-// trimForm returns the form of a POST that was cut without the escape at its end that
-// is not whole.
-func trimForm(body []byte) []byte {
-	if i := bytes.LastIndexByte(body, '%'); i >= 0 && i > len(body)-3 {
-		return body[:i]
-	}
-	return body
 }

@@ -112,11 +112,11 @@ func (p *polling) abandon() {
 
 // servePoll answers a GET of the session: with what is queued, or with what
 // comes next.
-func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters) {
+func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, c codec) {
 	waiting, refused := s.startPoll()
 	switch {
 	case refused == refuseUnknownSession && s.srv.takeLeave(s.id):
-		s.srv.writePackets(w, r, p, s.encoding, noopPacket)
+		s.srv.writePackets(w, r, c, noopPacket)
 		return
 	case refused != nil:
 		s.srv.refuse(w, r, refused)
@@ -132,7 +132,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters
 	case a := <-waiting.answer:
 		if a.refusal != nil {
 			s.srv.refuse(w, r, a.refusal)
-		} else if err := s.srv.writePackets(w, r, p, s.encoding, a.packets...); err != nil {
+		} else if err := s.srv.writePackets(w, r, c, a.packets...); err != nil {
 			s.Abort(TransportError)
 		} else {
 			s.polled()
@@ -179,13 +179,13 @@ func (s *Session) startPoll() (*poll, *refusal) {
 }
 
 // servePost takes the packets in the body of a POST.
-func (s *Session) servePost(w http.ResponseWriter, r *http.Request, asked parameters) {
+func (s *Session) servePost(w http.ResponseWriter, r *http.Request, c codec) {
 	p, refused := s.startPost()
 	if refused != nil {
 		s.srv.refuse(w, r, refused)
 		return
 	}
-	err := s.takePost(p, w, r, asked)
+	err := s.takePost(p, w, r, c)
 	s.endPost(p, err)
 
 	var tooLarge *http.MaxBytesError
@@ -237,7 +237,7 @@ func isBytes(r *http.Request) bool {
 }
 
 // deliverPost hands the packets of a payload over, as a reader of the session.
-func (s *Session) deliverPost(p *polling, payload []byte, asked parameters, isBytes bool) error {
+func (s *Session) deliverPost(p *polling, c codec, payload []byte, binary bool) error {
 	s.mu.Lock()
 	if s.life == closed {
 		s.mu.Unlock()
@@ -246,17 +246,7 @@ func (s *Session) deliverPost(p *polling, payload []byte, asked parameters, isBy
 	p.post = postDelivering
 	s.reads++
 	s.mu.Unlock()
-	limit := s.srv.opts.MaxPackets
-	if s.encoding == encoding4 {
-		return readPayload(payload, limit, s.receiveInTurns())
-	}
-	if asked.callback != "" {
-		var err error
-		if payload, err = formPayload(payload); err != nil {
-			return err
-		}
-	}
-	return readPayload3(payload, isBytes, limit, s.receiveInTurns())
+	return c.readPayload(payload, binary, s.srv.opts.MaxPackets, s.receiveInTurns())
 }
 
 // packetsInTurn is how many packets of a POST are taken before the goroutines of

@@ -45,25 +45,11 @@ func (s *Session) readMessage(ws *webSocket) error {
 	if err != nil {
 		return err
 	}
-	p, err := ws.encoding.parseFrame(kind, data)
+	p, err := ws.codec.parseFrame(kind, data)
 	if err != nil {
 		return err
 	}
 	return s.receive(p)
-}
-
-// parseFrame takes a packet that came by WebSocket.
-func (e encoding) parseFrame(kind frameKind, data []byte) (packet, error) {
-	switch {
-	case e.revision() == revision3 && kind == textFrame:
-		return parseTextPacket3(data)
-	case e.revision() == revision3:
-		return parseBinaryPacket3(data)
-	case kind == textFrame:
-		return parsePayloadPacket(data) // clients with the option forceBase64 write binary data as in a payload
-	default:
-		return packet{kind: packetMessage, binary: true, data: data}, nil
-	}
 }
 
 // endReading ends the session, for whose transport err is the end, and then

@@ -106,20 +106,20 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		srv.refuseOrigin(w, r)
 		return
 	}
-	p := srv.readParameters(r)
-	srv.cors.setHeaders(w.Header(), r, p.revision)
+	p, refused := srv.readParameters(r)
+	srv.cors.setHeaders(w.Header(), r, p.credentials())
 	if r.Method == http.MethodOptions {
 		srv.cors.answerPreflight(w)
 		return
 	}
 	switch {
-	case !isCallback(p.callback): // it becomes a part of a script
-		srv.refuse(w, r, refuseBadRequest)
+	case refused != nil:
+		srv.refuse(w, r, refused)
 	case !srv.opts.allows(p.transport):
 		srv.refuse(w, r, refuseTransport)
 	case p.sid == "":
 		srv.handshake(w, r, p)
-	case p.revision == 0:
+	case p.codec == nil:
 		srv.refuse(w, r, refuseProtocol)
 	default:
 		srv.serveSession(w, r, p)
@@ -129,23 +129,26 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveSession answers a request that names a session.
 func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parameters) {
 	id, ok := parseSessionID(p.sid)
-	s, mismatch := srv.find(id), checkTransport(r, p.transport)
+	s := srv.find(id)
+	if !ok || s == nil || !s.admits(r) {
+		srv.refuse(w, r, refuseUnknownSession)
+		return
+	}
+	polling, mismatch := s.codec.later(p.codec), checkTransport(r, p.transport)
 	get, post := r.Method == http.MethodGet, r.Method == http.MethodPost
 	switch {
-	case !ok, s == nil, !s.admits(r):
-		srv.refuse(w, r, refuseUnknownSession)
-	case s.encoding.revision() != p.revision, p.callback != "" && !s.scripts:
+	case polling == nil:
 		srv.refuse(w, r, refuseBadRequest)
 	case mismatch != nil:
 		srv.refuse(w, r, mismatch)
 	case get && hasBody(r):
 		srv.refuse(w, r, refuseBadRequest)
 	case get && p.transport == WebSocket && srv.opts.upgradable():
-		s.serveUpgrade(w, r, p)
+		s.serveUpgrade(w, r, p.codec)
 	case get && p.transport == Polling:
-		s.servePoll(w, r, p)
+		s.servePoll(w, r, polling)
 	case post && p.transport == Polling:
-		s.servePost(w, r, p)
+		s.servePost(w, r, polling)
 	default:
 		srv.refuse(w, r, refuseBadRequest)
 	}
@@ -159,7 +162,7 @@ func (s *Session) admits(r *http.Request) bool {
 	s.mu.Lock()
 	p, known := s.polling, s.bond
 	s.mu.Unlock()
-	return s.srv.binder.holds(known, r, s.encoding.revision()) && (p == nil || s.sameOrigin(p, r.Header.Get("Origin")))
+	return s.srv.binder.holds(known, r, s.codec.rules().publicID) && (p == nil || s.sameOrigin(p, r.Header.Get("Origin")))
 }
 
 // sameOrigin compares origin with the first one that a request of the session

@@ -49,9 +49,8 @@ type Session struct {
 	maxMessage atomic.Int64            // bytes of a message that are kept
 	address    atomic.Pointer[address] // while it is new, and its address counts
 
-	encoding      encoding // the polling transport's; that of a WebSocket is its own
+	codec         codec // for polling; a WebSocket has its own
 	originChecked bool
-	scripts       bool // may be polled by scripts, having begun so
 
 	mu     sync.Mutex // guards everything below, in the transports' structs too
 	life   life
@@ -98,7 +97,7 @@ func (s *Session) OriginChecked() bool { return s.originChecked }
 // Protocol returns the revision of the protocol that the peer speaks: 4, or 3 with
 // Options.AllowEIO3. In revision 3 the peer knows and shows the session's ID as its
 // own.
-func (s *Session) Protocol() int { return int(s.encoding.revision()) }
+func (s *Session) Protocol() int { return s.codec.rules().revision }
 
 // Transport returns the transport in use.
 func (s *Session) Transport() Transport {
@@ -121,7 +120,7 @@ func (s *Session) Send(m *Message) error {
 		return ErrClosed
 	}
 	if s.ws != nil {
-		return s.write(s.ws, m.framesFor(s.ws.encoding))
+		return s.write(s.ws, s.ws.codec.frames(m))
 	}
 	return s.push(m)
 }
@@ -135,7 +134,7 @@ func (s *Session) SendVolatile(m *Message) error {
 	case s.life > open:
 		return ErrClosed
 	case s.ws != nil && s.ws.writer == writerIdle:
-		return s.writeVolatile(s.ws, m.framesFor(s.ws.encoding))
+		return s.writeVolatile(s.ws, s.ws.codec.frames(m))
 	case s.ws == nil && s.polling.waiting != nil:
 		return s.push(m)
 	}
@@ -241,7 +240,7 @@ func (s *Session) receive(p packet) error {
 	case packetMessage:
 		s.deliver(p)
 	case packetPong, packetPing:
-		if (p.kind == packetPing) != (s.encoding.revision() == revision3) {
+		if (p.kind == packetPing) != s.codec.rules().peerPings {
 			return errBeat
 		}
 		s.beaten(p.kind)

@@ -91,7 +91,7 @@ func TestReaderTakesTurns(t *testing.T) {
 			t.Fatal(refused)
 		}
 		n := turns(func() {
-			err := c.s.deliverPost(p, body, parameters{revision: revision4, transport: Polling}, false)
+			err := c.s.deliverPost(p, codec4{}, body, false)
 			c.s.endPost(p, err)
 			if err != nil {
 				t.Error(err)

@@ -31,12 +31,12 @@ const noopInterval = 100 * time.Millisecond
 var errUpgrade = errors.New("engineio: packet out of place in an upgrade")
 
 // serveUpgrade answers a request for a WebSocket that names a session.
-func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, p parameters) {
+func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, c codec) {
 	a, ok := s.srv.accept(w, r, "")
 	if !ok {
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, p.encoding(), nil)
+	ws := newWebSocket(a.conn, a.early, c, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.life > open || s.ws != nil || s.upgrade != nil {
@@ -136,7 +136,7 @@ func (s *Session) changeOver(ws *webSocket) error {
 		p.posted.Wait()
 	}
 	s.polling = nil
-	if s.encoding == encoding4 {
+	if !s.codec.rules().publicID {
 		s.bond = nil
 	}
 	return nil
@@ -146,7 +146,7 @@ func (s *Session) changeOver(ws *webSocket) error {
 // if the session was closing. s.mu is held and let go.
 func (s *Session) takeOver(ws *webSocket, queue []*Message) {
 	for _, m := range queue {
-		ws.push(m.framesFor(ws.encoding))
+		ws.push(ws.codec.frames(m))
 	}
 	if ws.writer == writerIdle && ws.pending() {
 		ws.writer = writerOwned

@@ -27,7 +27,7 @@ const (
 // upgrade tries.
 type webSocket struct {
 	frameReader // belongs to the goroutine that reads
-	encoding    encoding
+	codec       codec
 
 	// The session's mutex guards the rest.
 	writer  writerState
@@ -46,9 +46,9 @@ const maxProbe = 125
 
 // newWebSocket returns a webSocket whose writer is owned by the caller. The session is
 // the one whose transport it is already, nil when that is still to come.
-func newWebSocket(conn net.Conn, early []byte, form encoding, s *Session) *webSocket {
+func newWebSocket(conn net.Conn, early []byte, c codec, s *Session) *webSocket {
 	return &webSocket{
-		encoding: form,
+		codec: c,
 		frameReader: frameReader{
 			in:      input{conn: conn, poll: newPollConn(conn), data: early},
 			side:    serverSide,
