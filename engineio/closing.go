@@ -42,8 +42,8 @@ func (s *Session) shut(ws *webSocket, err error) {
 	}
 	conn.SetDeadline(time.Now().Add(lingerTimeout))
 	s.mu.Lock()
-	s.writeLast(ws, frame) // behind what is queued
-	s.settle(ws)
+	ws.sendClose(frame) // behind what is queued
+	ws.endWriting()
 	s.mu.Unlock()
 	if wait {
 		linger(conn)

@@ -154,7 +154,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 		s.cancel()
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, p.codec, s)
+	ws := newWebSocket(s, a, p.codec, 0)
 	s.mu.Lock()
 	s.ws = ws
 	ws.push(a.response)
@@ -168,7 +168,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 	}
 	s.mu.Lock()
 	s.startLife()
-	s.takeUp(ws)
+	ws.writeQueue()
 	s.mu.Unlock()
 	// A goroutine of its own lets net/http free its buffers, the request and
 	// the stack that serving it took.

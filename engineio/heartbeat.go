@@ -80,7 +80,7 @@ func (s *Session) wakeHeartbeat(now time.Duration) {
 	}
 	s.beat, s.beatDue = untilHeard, sent+s.srv.opts.PingTimeout
 	if s.ws != nil {
-		s.write(s.ws, pingPacket.frames())
+		s.ws.send(pingPacket.frames())
 	} else {
 		s.push(pingPacket)
 	}
@@ -103,7 +103,7 @@ func (s *Session) beaten(kind packetType) {
 	switch {
 	case kind == packetPong:
 	case s.ws != nil:
-		s.answerBeat(s.ws)
+		s.ws.answerPingPacket()
 	case !s.polling.endsWith(pongPacket): // one answer is enough for all who ask meanwhile
 		s.push(pongPacket)
 	}
@@ -116,7 +116,7 @@ func (s *Session) beaten(kind packetType) {
 func (s *Session) stalled(now time.Duration) bool {
 	switch {
 	case s.ws != nil:
-		return s.ws.waits && now-s.ws.moved >= s.srv.opts.PingTimeout
+		return s.ws.state == writerWaiting && now-s.ws.progress >= s.srv.opts.PingTimeout
 	case s.polling != nil:
 		return len(s.polling.queue) > 0 && now-s.polling.moved >= s.srv.opts.PingTimeout
 	}

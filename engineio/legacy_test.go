@@ -542,10 +542,10 @@ func TestPongPacketsDoNotPileUp(t *testing.T) {
 		}
 		synctest.Wait()
 		socketed.s.mu.Lock()
-		waiting, beat := len(socketed.s.ws.queue), socketed.s.ws.beat
+		waiting, answered := len(socketed.s.ws.queue), socketed.s.ws.pongPacket
 		socketed.s.mu.Unlock()
-		if waiting > 1 || !beat {
-			t.Errorf("%d frames wait for the WebSocket, and beat is %t", waiting, beat)
+		if waiting > 1 || !answered {
+			t.Errorf("%d frames wait for the WebSocket, and pongPacket is %t", waiting, answered)
 		}
 		w.expect("3", "3")
 		expectAlive(t, socketed)

@@ -153,7 +153,7 @@ func (s *Session) polled() {
 		s.polling.moved = s.srv.now()
 		s.polling.writing--
 	}
-	s.tellFlushed()
+	s.wakeFlush()
 }
 
 func (s *Session) startPoll() (*poll, *refusal) {

@@ -72,5 +72,5 @@ func (s *Session) control(ws *webSocket, kind frameKind, payload []byte) {
 	pong := appendFrame(nil, serverSide, pongFrame, "", payload)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answerPing(ws, pong)
+	ws.answerPing(pong)
 }

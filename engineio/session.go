@@ -120,7 +120,7 @@ func (s *Session) Send(m *Message) error {
 		return ErrClosed
 	}
 	if s.ws != nil {
-		return s.write(s.ws, s.ws.codec.frames(m))
+		return s.ws.send(s.ws.codec.frames(m))
 	}
 	return s.push(m)
 }
@@ -133,8 +133,8 @@ func (s *Session) SendVolatile(m *Message) error {
 	switch {
 	case s.life > open:
 		return ErrClosed
-	case s.ws != nil && s.ws.writer == writerIdle:
-		return s.writeVolatile(s.ws, s.ws.codec.frames(m))
+	case s.ws != nil && s.ws.state == writerIdle:
+		return s.ws.sendVolatile(s.ws.codec.frames(m))
 	case s.ws == nil && s.polling.waiting != nil:
 		return s.push(m)
 	}
@@ -178,7 +178,7 @@ func (s *Session) startClosing() {
 	now := s.srv.now()
 	if s.ws != nil {
 		s.closeBy = now + s.srv.opts.PingTimeout
-		s.writeLast(s.ws, plainCloseFrame)
+		s.ws.sendClose(plainCloseFrame)
 	} else {
 		s.closeBy = now + pollingCloseTimeout
 		s.answerPoll()
@@ -189,12 +189,12 @@ func (s *Session) startClosing() {
 // end closes the session. s.mu is held. A reason given to Close stays.
 func (s *Session) end(reason Reason) {
 	if s.life != closed && s.ws != nil {
-		s.ws.kick()
+		s.ws.abort()
 	}
 	s.endQuietly(reason)
 }
 
-// endQuietly is end for the reader of a WebSocket, which needs no kick, and
+// endQuietly is end for the reader of a WebSocket, which needs no abort, and
 // has yet to tell the peer. s.mu is held.
 func (s *Session) endQuietly(reason Reason) {
 	if s.life == closed {
@@ -206,13 +206,13 @@ func (s *Session) endQuietly(reason Reason) {
 	s.life = closed
 	s.timer.Stop()
 	if s.upgrade != nil {
-		s.upgrade.ws.kick()
+		s.upgrade.ws.abort()
 		s.upgrade = nil
 	}
 	if s.polling != nil {
 		s.polling.abandon()
 	}
-	s.tellFlushed()
+	s.wakeFlush()
 	if s.reads == 0 {
 		s.reads++
 		s.srv.start(s.doneReading)

@@ -36,7 +36,7 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, c codec) 
 	if !ok {
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, c, nil)
+	ws := newWebSocket(s, a, c, maxProbe)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.life > open || s.ws != nil || s.upgrade != nil {
@@ -49,7 +49,7 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, c codec) 
 	s.srv.enter()
 	go s.serveCandidate(ws)
 	ws.push(a.response)
-	s.takeUp(ws)
+	ws.writeQueue()
 }
 
 // serveCandidate is the reader goroutine of a WebSocket that an upgrade tries.
@@ -104,7 +104,7 @@ func (s *Session) answerProbe(ws *webSocket) error {
 	if s.polling.waiting != nil {
 		s.polling.reply(pollAnswer{packets: []*Message{noopPacket}})
 	}
-	return s.write(ws, probeAnswer.frames())
+	return ws.send(probeAnswer.frames())
 }
 
 // pollDuringUpgrade looks after a poll that begins to wait. s.mu is held.
@@ -126,7 +126,7 @@ func (s *Session) changeOver(ws *webSocket) error {
 	}
 	p := s.polling
 	s.upgrade = nil
-	s.ws, ws.session = ws, s
+	s.ws, ws.limit = ws, 0
 	s.reads++
 	if p.waiting != nil {
 		p.reply(pollAnswer{refusal: refuseBadRequest}) // the peer promised to poll no more
@@ -148,13 +148,13 @@ func (s *Session) takeOver(ws *webSocket, queue []*Message) {
 	for _, m := range queue {
 		ws.push(ws.codec.frames(m))
 	}
-	if ws.writer == writerIdle && ws.pending() {
-		ws.writer = writerOwned
-		s.takeUp(ws)
+	if ws.state == writerIdle && ws.pending() {
+		ws.state = writerOwned
+		ws.writeQueue()
 	}
 	if s.life == closing {
 		s.closeBy = s.srv.now() + s.srv.opts.PingTimeout
-		s.writeLast(ws, plainCloseFrame)
+		ws.sendClose(plainCloseFrame)
 	}
 	s.arm()
 }
@@ -169,14 +169,14 @@ func (s *Session) wakeUpgrade(now time.Duration) {
 		}
 	}
 	if now >= u.closeBy {
-		s.abandonUpgrade()
+		s.abortUpgrade()
 	}
 }
 
-// abandonUpgrade gives the new WebSocket up; the session stays with polling.
+// abortUpgrade ends the upgrade. The session goes on by polling.
 // s.mu is held.
-func (s *Session) abandonUpgrade() {
-	s.upgrade.ws.kick()
+func (s *Session) abortUpgrade() {
+	s.upgrade.ws.abort()
 	s.upgrade = nil
 	s.arm()
 }
