@@ -45,7 +45,7 @@ func TestBind(t *testing.T) {
 func TestBondsAreKeyed(t *testing.T) {
 	value := func(*http.Request) string { return "token" }
 	first, second := newBinder(value), newBinder(value)
-	if *first.tie(nil, false) == *second.tie(nil, false) {
+	if *first.bind(nil, false) == *second.bind(nil, false) {
 		t.Error("the same bond from two keys")
 	}
 }

@@ -99,7 +99,7 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 		srv.refuse(w, r, refuseProtocol)
 	case hasBody(r):
 		srv.refuse(w, r, refuseBadRequest)
-	case p.codec.rules().publicID && p.transport == Polling && !srv.binder.ties(r):
+	case p.codec.rules().publicID && p.transport == Polling && !srv.binder.binds(r):
 		srv.refuseUnbound(w, r)
 	case !srv.allowed(w, r):
 	case p.transport == WebSocket:
@@ -113,14 +113,14 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 // calls doneReading or hands that on. It answers r and returns nil when the server
 // takes no more, of all peers or of this one's address.
 func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p parameters) *Session {
-	var tied *bond
+	var known *bond
 	if publicID := p.codec.rules().publicID; publicID || p.transport == Polling {
-		tied = srv.binder.tie(r, publicID) // Options.Bind, which may panic, before anything is counted
+		known = srv.binder.bind(r, publicID) // Options.Bind, which may panic, before anything is counted
 	}
 	addr := srv.opts.proxies().remoteAddr(r)
 	network := Network(addr)
 	srv.warnUncounted(network)
-	counted, wait, ok := srv.addresses.enter(network, srv.now())
+	counted, wait, ok := srv.addresses.count(network, srv.now())
 	if !ok {
 		srv.refuseCrowded(w, r, network, wait)
 		return nil
@@ -129,11 +129,11 @@ func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p paramete
 		srv: srv, id: newSessionID(), addr: addr, reads: 1,
 		codec: p.codec, originChecked: !srv.opts.InsecureAnyOrigin && p.codec.originShown(r),
 	}
-	s.bond = tied
+	s.bond = known
 	s.address.Store(counted)
 	s.maxMessage.Store(int64(srv.opts.maxNew()))
 	s.timer = time.AfterFunc(never, s.wake)
-	if !srv.admit(s) {
+	if !srv.register(s) {
 		s.timer.Stop()
 		s.uncount()
 		srv.refuse(w, r, refuseBusy)
@@ -151,7 +151,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 	}
 	a, ok := srv.accept(w, r, srv.cookie(s))
 	if !ok {
-		s.cancel()
+		s.abortUnopened()
 		return
 	}
 	ws := newWebSocket(s, a, p.codec, 0)
@@ -162,8 +162,8 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 	s.mu.Unlock()
 
 	if !s.open(r) {
-		s.cancel()
-		srv.start(func() { discard(a.conn, a.response) })
+		s.abortUnopened()
+		srv.start(func() { closeUnused(a) })
 		return
 	}
 	s.mu.Lock()
@@ -183,10 +183,10 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 		return
 	}
 	s.mu.Lock()
-	s.polling = newPolling(&s.mu, r.Header.Get("Origin"))
+	s.polling = newPolling(s, r.Header.Get("Origin"))
 	s.mu.Unlock()
 	if !s.open(r) {
-		s.cancel()
+		s.abortUnopened()
 		srv.refuse(w, r, refuseBusy)
 		return
 	}
@@ -217,7 +217,7 @@ func (s *Session) open(r *http.Request) bool {
 
 // startLife begins what the peer can see of the session. s.mu is held.
 func (s *Session) startLife() {
-	s.startBeat()
+	s.startHeartbeat()
 	switch s.life {
 	case opening:
 		s.life = open
@@ -227,8 +227,8 @@ func (s *Session) startLife() {
 	}
 }
 
-// cancel takes back a session that the layer above has not taken.
-func (s *Session) cancel() {
+// abortUnopened ends a session that has no Conn.
+func (s *Session) abortUnopened() {
 	s.Abort(ForcedClose)
 	s.srv.forget(s)
 }

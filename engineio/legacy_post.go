@@ -16,7 +16,7 @@ func (b *postReader) legacyPayload(c legacy) error {
 		}
 	}
 	cut := len(b.kept) > room
-	err := b.session.handOver(func() error { return b.deliverLegacy(c, cut) })
+	err := b.session.asReader(func() error { return b.deliverLegacy(c, cut) })
 	if err != nil || !cut {
 		return err
 	}
@@ -49,7 +49,7 @@ func (b *postReader) deliverLegacy(c legacy, cut bool) error {
 		payload = wholeRunes(payload)
 	}
 	head, err := readCutPayload(payload, b.binary, s.srv.opts.MaxPackets, s.receive)
-	if err == nil && !s.receiveHead(head) {
+	if err == nil && !s.deliverHead(head) {
 		err = b.tooLong()
 	}
 	return err

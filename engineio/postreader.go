@@ -65,7 +65,7 @@ func (b *postReader) packets() error {
 
 // deliver hands one packet over.
 func (b *postReader) deliver(text []byte) error {
-	return b.session.handOver(func() error {
+	return b.session.asReader(func() error {
 		if !utf8.Valid(text) {
 			return errPacket
 		}
@@ -80,12 +80,12 @@ func (b *postReader) deliver(text []byte) error {
 // long hands the head of a packet over that is too long, throws the rest of it away,
 // and reports whether another one follows.
 func (b *postReader) long() (more bool, err error) {
-	err = b.session.handOver(func() error {
+	err = b.session.asReader(func() error {
 		p, err := parseHead(codec4{}, textFrame, b.kept[:min(len(b.kept), maxHead)])
 		switch {
 		case err != nil:
 			return errPacket
-		case !b.session.receiveHead(p):
+		case !b.session.deliverHead(p):
 			return b.tooLong()
 		}
 		return nil

@@ -12,7 +12,7 @@ import "errors"
 // startReading starts to read ws, which is the session's transport. The
 // caller's part as a reader goes over to the goroutine.
 func (s *Session) startReading(ws *webSocket) {
-	s.srv.enter()
+	s.srv.beginTask()
 	go s.await(ws)
 }
 
@@ -56,11 +56,11 @@ func (s *Session) readMessage(ws *webSocket) error {
 // the connection.
 func (s *Session) endReading(ws *webSocket, err error) {
 	s.mu.Lock()
-	s.endQuietly(reasonOf(err))
+	s.endByReader(reasonOf(err))
 	s.mu.Unlock()
 	s.doneReading()
-	s.shut(ws, err)
-	s.srv.leave()
+	ws.close(err)
+	s.srv.endTask()
 }
 
 // control takes a ping or pong frame, which are WebSocket's own and have

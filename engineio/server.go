@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,13 +29,13 @@ type Server struct {
 	addresses  addresses
 	epoch      time.Time
 
-	mu       sync.Mutex // guards what follows; taken after a session's, never before
-	sessions map[sessionID]*Session
-	leaving  map[sessionID]parting // sessions that have ended, and whose last poll may still come
-	tasks    int                   // goroutines of this package
-	requests map[*request]struct{} // those that ServeHTTP answers now
-	phase    serverPhase
-	idle     chan struct{} // closed when nothing is left; nil until somebody waits
+	mu        sync.Mutex // guards what follows; taken after a session's, never before
+	sessions  map[sessionID]*Session
+	lastPolls map[sessionID]lastPoll
+	tasks     int                   // goroutines that Shutdown waits for
+	requests  map[*request]struct{} // in progress
+	phase     serverPhase
+	idle      chan struct{} // closed when nothing is left; nil while no Shutdown waits
 }
 
 type serverPhase uint8
@@ -44,7 +43,7 @@ type serverPhase uint8
 const (
 	serving serverPhase = iota
 	shuttingDown
-	cut // Shutdown waits for no request any more
+	aborting // Shutdown waits for no request any more
 )
 
 // NewServer returns a Server. It calls open for each new session, before the
@@ -72,7 +71,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		epoch:      time.Now(),
 		addresses:  newAddresses(opts.MaxNewPerAddress),
 		sessions:   make(map[sessionID]*Session),
-		leaving:    make(map[sessionID]parting),
+		lastPolls:  make(map[sessionID]lastPoll),
 		requests:   make(map[*request]struct{}),
 	}, nil
 }
@@ -130,7 +129,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parameters) {
 	id, ok := parseSessionID(p.sid)
 	s := srv.find(id)
-	if !ok || s == nil || !s.admits(r) {
+	if !ok || s == nil || !s.owns(r) {
 		srv.refuse(w, r, refuseUnknownSession)
 		return
 	}
@@ -152,38 +151,6 @@ func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parame
 	default:
 		srv.refuse(w, r, refuseBadRequest)
 	}
-}
-
-// admits reports whether r may belong to s: whether it comes from where the
-// session's first request came from, as far as both say so. No request can do
-// anything to a session that has a WebSocket, but in revision 3 a stranger shall not
-// even learn that there is one.
-func (s *Session) admits(r *http.Request) bool {
-	s.mu.Lock()
-	p, known := s.polling, s.bond
-	s.mu.Unlock()
-	return s.srv.binder.holds(known, r, s.codec.rules().publicID) && (p == nil || s.sameOrigin(p, r.Header.Get("Origin")))
-}
-
-// sameOrigin compares origin with the first one that a request of the session
-// showed: browsers leave it out of a same-origin GET.
-func (s *Session) sameOrigin(p *polling, origin string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if origin = canonicalOrigin(origin); p.origin == "" {
-		p.origin = strings.Clone(origin)
-	}
-	return origin == "" || origin == p.origin
-}
-
-// refuseUnbound answers the handshake of a peer of revision 3 whose session is bound to
-// nothing, so that anyone who is told its ID could take part in it. It tells the operator
-// once why.
-func (srv *Server) refuseUnbound(w http.ResponseWriter, r *http.Request) {
-	srv.unbound.Do(func() {
-		srv.log.Warn("engineio: a peer of Engine.IO 3 was refused: Options.Bind returned nothing for its first request by polling; it must return what these peers show, or their address (BindToAddress, or BindToForwardedAddress for a proxy on a unix socket; a trusted proxy must send X-Forwarded-For)")
-	})
-	srv.refuse(w, r, refuseForbidden)
 }
 
 // allowed asks Options.Allow, and answers r if it may not.

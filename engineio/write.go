@@ -221,7 +221,7 @@ func (ws *webSocket) writeFailed() {
 	switch {
 	case ws == s.ws:
 		s.end(TransportClose)
-	case s.upgrade != nil && ws == s.upgrade.ws:
+	case s.isCandidate(ws):
 		s.abortUpgrade()
 	}
 }
