@@ -1,60 +1,11 @@
 package engineio
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 )
-
-// sessionID is the sid of the protocol: 88 random bits, and 40 bits of their code under
-// a secret key. Without the key, all 128 are equally hard to guess.
-type sessionID [16]byte
-
-const idRandom = 11 // bytes
-
-// idKey is the key of the codes in the IDs of this process.
-var idKey = sync.OnceValue(func() []byte {
-	key := make([]byte, 32)
-	rand.Read(key) // never fails: crypto/rand ends the program instead
-	return key
-})
-
-func newSessionID() (id sessionID) {
-	rand.Read(id[:idRandom])
-	copy(id[idRandom:], id.code())
-	return id
-}
-
-func (id sessionID) code() []byte {
-	mac := hmac.New(sha256.New, idKey())
-	mac.Write(id[:idRandom])
-	return mac.Sum(nil)[:len(id)-idRandom]
-}
-
-// IssuedID reports whether text is the ID of a session of this process, open or closed.
-// The layer above needs it for peers of revision 3, which show the ID as their own:
-// another peer must not take it. Another text passes for an ID once in 2^40 times.
-func IssuedID(text string) bool {
-	id, ok := parseSessionID(text)
-	return ok && hmac.Equal(id[idRandom:], id.code())
-}
-
-// String returns the sid as it stands in URLs, 22 characters.
-func (id sessionID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
-
-// parseSessionID reads a sid. What String does not write is none of ours.
-func parseSessionID(text string) (id sessionID, ok bool) {
-	if len(text) != base64.RawURLEncoding.EncodedLen(len(id)) {
-		return id, false
-	}
-	_, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(text))
-	return id, err == nil
-}
 
 // openPacket is the first packet of a session (Engine.IO protocol 4,
 // "Handshake"), but for the sid.

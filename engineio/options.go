@@ -179,35 +179,6 @@ type CORS struct {
 	MaxAge time.Duration
 }
 
-// RefusedError is what Options.Allow returns to choose the answer, and what Dial
-// returns when the server gave one.
-type RefusedError struct {
-	Status  int    // of the HTTP response; zero means 403
-	Message string // sent to the peer; empty means "Forbidden"
-	// RetryAfter is when the peer should come back, sent as the header Retry-After in
-	// whole seconds. Zero sends none, but for 503, where it means a second.
-	RetryAfter time.Duration
-}
-
-// Error returns the message with its status.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("engineio: refused with %d %s", e.status(), e.message())
-}
-
-func (e *RefusedError) status() int {
-	if e.Status == 0 {
-		return http.StatusForbidden
-	}
-	return e.Status
-}
-
-func (e *RefusedError) message() string {
-	if e.Message == "" {
-		return "Forbidden"
-	}
-	return e.Message
-}
-
 // withDefaults returns a checked copy of o in which nothing that has a default
 // is zero.
 func (o Options) withDefaults() (Options, error) {

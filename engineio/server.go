@@ -152,24 +152,3 @@ func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parame
 		srv.refuse(w, r, refuseBadRequest)
 	}
 }
-
-// allowed asks Options.Allow, and answers r if it may not.
-func (srv *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
-	if srv.opts.Allow == nil {
-		return true
-	}
-	err := srv.opts.Allow(r)
-	if err == nil {
-		return true
-	}
-	refused := *refuseForbidden
-	var own *RefusedError
-	if errors.As(err, &own) {
-		refused.status, refused.Message = own.status(), own.message()
-		if own.RetryAfter > 0 {
-			setRetryAfter(w.Header(), own.RetryAfter)
-		}
-	}
-	srv.refuse(w, r, &refused)
-	return false
-}
