@@ -134,12 +134,12 @@ func TestOmitReasonAndIDEverywhere(t *testing.T) {
 // logsRefusal checks that the log has what the peer was not told.
 func (f *fixture) logsRefusal() {
 	f.t.Helper()
-	if log := f.log.String(); !logged.MatchString(log) {
+	if log := f.log.String(); !reasonAndID.MatchString(log) {
 		f.t.Errorf("no reason and id in the log:\n%s", log)
 	}
 }
 
-var logged = regexp.MustCompile(`id=[\w-]{12} reason=token_`)
+var reasonAndID = regexp.MustCompile(`id=[\w-]{12} reason=token_`)
 
 func anyEIO3() socketio.Options {
 	return socketio.Options{Engine: engineio.Options{AllowEIO3: true, Bind: func(*http.Request) string { return "the one client" }}}

@@ -62,9 +62,9 @@ func newAddresses(limit int) addresses {
 	return addresses{limit: limit, byNetwork: make(map[netip.Prefix]*address), sweepAt: minSweep}
 }
 
-// enter counts a new session of network. When the address has too many it returns how
+// count counts a new session of network. When the address has too many it returns how
 // long the peer should wait, and false. A nil address is not counted.
-func (t *addresses) enter(network netip.Prefix, now time.Duration) (a *address, wait time.Duration, ok bool) {
+func (t *addresses) count(network netip.Prefix, now time.Duration) (a *address, wait time.Duration, ok bool) {
 	if t.limit <= 0 || !network.IsValid() {
 		return nil, 0, true
 	}
@@ -79,8 +79,8 @@ func (t *addresses) enter(network netip.Prefix, now time.Duration) (a *address, 
 	return a, 0, true
 }
 
-// leave counts a session no longer that enter has counted.
-func (t *addresses) leave(a *address) {
+// uncount stops counting a session that count has counted.
+func (t *addresses) uncount(a *address) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a.fresh--
@@ -113,12 +113,12 @@ func (t *addresses) entry(network netip.Prefix, now time.Duration) *address {
 		a = &address{network: network, at: now}
 		t.byNetwork[network] = a
 	}
-	t.forget(a, now)
+	t.decay(a, now)
 	return a
 }
 
-// forget takes off the failures that were forgotten meanwhile. t.mu is held.
-func (t *addresses) forget(a *address, now time.Duration) {
+// decay forgets the failures whose time is over. t.mu is held.
+func (t *addresses) decay(a *address, now time.Duration) {
 	a.failures = max(0, a.failures-float64(now-a.at)/float64(t.interval()))
 	a.at = now
 }
@@ -127,7 +127,7 @@ func (t *addresses) forget(a *address, now time.Duration) {
 func (t *addresses) sweep(now time.Duration) {
 	idle := 0
 	for network, a := range t.byNetwork {
-		if t.forget(a, now); a.fresh > 0 {
+		if t.decay(a, now); a.fresh > 0 {
 			continue
 		}
 		if a.failures == 0 || idle == maxIdle {

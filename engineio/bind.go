@@ -76,32 +76,32 @@ func newBinder(value func(*http.Request) string) *binder {
 	return b
 }
 
-// tie returns the bond of the session that r starts, or nil if it is not bound. The
-// default binds no session that showed nothing, and none of revision 3, for which it is
-// not strict enough.
-func (b *binder) tie(r *http.Request, rev revision) *bond {
+// bind returns the bond of the session that r starts, or nil if it is not bound. The
+// default binds no session that showed nothing, and none whose ID is public, for which
+// it is not strict enough.
+func (b *binder) bind(r *http.Request, publicID bool) *bond {
 	value := b.value(r)
-	if b.byDefault && (value == "" || rev == revision3) {
+	if b.byDefault && (value == "" || publicID) {
 		return nil
 	}
-	tied := b.hash(value)
-	return &tied
+	hash := b.hash(value)
+	return &hash
 }
 
-// ties reports whether a session of revision 3 that r starts is bound to anything.
-func (b *binder) ties(r *http.Request) bool { return !b.byDefault && b.value(r) != "" }
+// binds reports whether a session with a public ID that r starts is bound to anything.
+func (b *binder) binds(r *http.Request) bool { return !b.byDefault && b.value(r) != "" }
 
-// holds reports whether r may belong to the session with the bond known. In revision 4
-// a request that shows nothing may, since browsers cannot set headers on a WebSocket and
-// the session's ID is a secret. In revision 3 it may not, and a session without a bond,
+// matches reports whether r may belong to the session with the bond known. If the
+// session's ID is a secret, a request that shows nothing may, since browsers cannot set
+// headers on a WebSocket. If the ID is public it may not, and a session without a bond,
 // which only a WebSocket can have begun, has no later requests.
-func (b *binder) holds(known *bond, r *http.Request, rev revision) bool {
+func (b *binder) matches(known *bond, r *http.Request, publicID bool) bool {
 	if known == nil {
-		return rev == revision4
+		return !publicID
 	}
 	value := b.value(r)
 	if value == "" {
-		return rev == revision4
+		return !publicID
 	}
 	shown := b.hash(value)
 	return subtle.ConstantTimeCompare(known[:], shown[:]) == 1
@@ -111,4 +111,14 @@ func (b *binder) hash(value string) bond {
 	mac := hmac.New(sha256.New, b.key[:])
 	mac.Write([]byte(value))
 	return bond(mac.Sum(nil)[:len(bond{})])
+}
+
+// refuseUnbound answers the handshake of a peer of revision 3 whose session is bound to
+// nothing, so that anyone who is told its ID could take part in it. It tells the operator
+// once why.
+func (srv *Server) refuseUnbound(w http.ResponseWriter, r *http.Request) {
+	srv.unbound.Do(func() {
+		srv.log.Warn("engineio: a peer of Engine.IO 3 was refused: Options.Bind returned nothing for its first request by polling; it must return what these peers show, or their address (BindToAddress, or BindToForwardedAddress for a proxy on a unix socket; a trusted proxy must send X-Forwarded-For)")
+	})
+	srv.refuse(w, r, refuseForbidden)
 }

@@ -45,7 +45,7 @@ func TestBind(t *testing.T) {
 func TestBondsAreKeyed(t *testing.T) {
 	value := func(*http.Request) string { return "token" }
 	first, second := newBinder(value), newBinder(value)
-	if *first.tie(nil, revision4) == *second.tie(nil, revision4) {
+	if *first.bind(nil, false) == *second.bind(nil, false) {
 		t.Error("the same bond from two keys")
 	}
 }
@@ -125,7 +125,7 @@ func TestBindToNoAddress(t *testing.T) {
 	}
 	bubble(t, func(t *testing.T) { // whose peers have the address "pipe"
 		f := newPipe(t, Options{AllowEIO3: true, Bind: bind}, nil)
-		f.expect("GET", pollingQuery3, "", 403, `{"code":4,"message":"Forbidden"}`)
+		f.expect("GET", legacyQuery, "", 403, `{"code":4,"message":"Forbidden"}`)
 		query, _ := f.open()
 		f.expect("POST", query, "4x", 200, "ok")
 	})

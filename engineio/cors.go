@@ -29,15 +29,14 @@ func newCORSPolicy(opts *Options, rule *originRule) corsPolicy {
 // read it; with InsecureAnyOrigin, every page. It is for files that are served beside
 // the sessions, to anyone: it refuses nothing, and answers no preflight request.
 func (srv *Server) SetCORSHeaders(w http.ResponseWriter, r *http.Request) {
-	srv.cors.setHeaders(w.Header(), r, revision4)
+	srv.cors.setHeaders(w.Header(), r, false)
 }
 
-// setHeaders adds what a page of a listed origin needs to read the response.
-//
-// The clients of revision 3 ask for credentials whether they have any or not, and
-// then a browser wants the origin by name.
-func (c corsPolicy) setHeaders(h http.Header, r *http.Request, rev revision) {
-	if c.rule.waived && rev != revision3 {
+// setHeaders adds what a page of a listed origin needs to read the response. With
+// credentials the response allows them in any case; a browser then requires the origin
+// by name.
+func (c corsPolicy) setHeaders(h http.Header, r *http.Request, credentials bool) {
+	if c.rule.waived && !credentials {
 		h.Set("Access-Control-Allow-Origin", "*")
 		return
 	}
@@ -50,7 +49,7 @@ func (c corsPolicy) setHeaders(h http.Header, r *http.Request, rev revision) {
 		return
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	if c.credentials || rev == revision3 {
+	if c.credentials || credentials {
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 }

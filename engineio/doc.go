@@ -1,7 +1,7 @@
-// Package engineio is a server of the Engine.IO protocol, revision 4 and, if asked
-// to, 3: sessions over HTTP long-polling and WebSocket, with a heartbeat, and the
-// change from one to the other without losing a message. It knows no events;
-// package socketio is built on it.
+// Package engineio is a server of the Engine.IO protocol, revision 4 and optionally 3:
+// sessions over HTTP long-polling and WebSocket, with a heartbeat and an upgrade from
+// polling to WebSocket that loses no message. It has messages but no events. Package
+// socketio is built on it.
 //
 //	type echo struct{ s *engineio.Session }
 //
@@ -17,33 +17,32 @@
 //
 // # Concurrency
 //
-// The methods of Server, Session and Message may be called concurrently. Those
-// of a Conn are called one at a time, Message in the order of the wire, Closed
-// last. A session that waits costs one goroutine by WebSocket and none by
-// polling, beside the one of net/http while a poll waits. Send never blocks:
-// see docs/adr/0004-writing-without-blocking.md.
+// The methods of Server, Session and Message may be called concurrently. The methods of
+// a Conn are called one at a time: Message in the order of the messages, Closed last. An
+// idle session has one goroutine by WebSocket and none by polling, apart from that of
+// net/http while a poll waits. Send never blocks: see
+// docs/adr/0004-writing-without-blocking.md.
 //
 // # Limits
 //
-// What a peer can make the server keep is bounded: by Options.MaxPayload for
-// what it sends, by Options.MaxOutbound for what it does not read, by
-// Options.PingInterval and PingTimeout for how long it may be silent, in the
-// middle of a message too. Memory grows by bytes that have come in, never by
-// lengths a peer has only declared. Extensions of WebSocket, compression among
-// them, are not offered.
+// The memory that a peer can occupy is bounded: by Options.MaxPayload for what it sends,
+// by Options.MaxOutbound for what it does not read, and by Options.PingInterval and
+// PingTimeout for how long it may be silent, even in the middle of a message. Memory grows
+// with the bytes received, never with a length that a peer only declares. Extensions of
+// WebSocket, including compression, are not offered.
 //
 // # Engine.IO 3
 //
-// The clients of Socket.IO 1 and 2 speak revision 3, which Options.AllowEIO3 lets in.
-// They know the session's ID and make it known as theirs, so it protects nothing:
-// see there and docs/adr/0012-clients-of-socket-io-1-and-2.md.
+// The clients of Socket.IO 1 and 2 speak revision 3, which Options.AllowEIO3 allows. They
+// know the session's ID and show it to others as their own, so it protects nothing: see
+// there and docs/adr/0012-clients-of-socket-io-1-and-2.md.
 //
 // # Compression
 //
-// Long responses of polls are compressed with gzip when the peer accepts it. A
-// compressed length can tell a secret to an attacker who can put guesses into the
-// same response and watch its size. Here that takes an attacker who sees the
-// victim's encrypted traffic and whose messages this application puts into one
-// response with a secret that stays the same; where that may be, set
+// Long responses of polls are compressed with gzip if the peer accepts that. The length
+// of a compressed response can reveal a secret to an attacker who can put guesses into
+// the same response and observe its size. Here the attacker must see the victim's
+// encrypted traffic, and the application must put the attacker's messages into one
+// response with a secret that does not change. If that is possible, set
 // Options.CompressFrom to -1, or use only WebSocket.
 package engineio

@@ -50,11 +50,11 @@ func (s *Session) allWritten() bool {
 	if s.polling != nil && (s.polling.writing > 0 || len(s.polling.queue) > 0) {
 		return false
 	}
-	return s.ws == nil || s.ws.writer == writerIdle && len(s.ws.queue) == 0
+	return s.ws == nil || s.ws.state == writerIdle && len(s.ws.queue) == 0
 }
 
-// tellFlushed lets those who wait in Flush look again. s.mu is held.
-func (s *Session) tellFlushed() {
+// wakeFlush makes all calls of Flush check again. s.mu is held.
+func (s *Session) wakeFlush() {
 	if s.flushed != nil {
 		close(s.flushed)
 		s.flushed = nil

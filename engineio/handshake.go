@@ -1,60 +1,11 @@
 package engineio
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 )
-
-// sessionID is the sid of the protocol: 88 random bits, and 40 bits of their code under
-// a secret key. Without the key, all 128 are equally hard to guess.
-type sessionID [16]byte
-
-const idRandom = 11 // bytes
-
-// idKey is the key of the codes in the IDs of this process.
-var idKey = sync.OnceValue(func() []byte {
-	key := make([]byte, 32)
-	rand.Read(key) // never fails: crypto/rand ends the program instead
-	return key
-})
-
-func newSessionID() (id sessionID) {
-	rand.Read(id[:idRandom])
-	copy(id[idRandom:], id.code())
-	return id
-}
-
-func (id sessionID) code() []byte {
-	mac := hmac.New(sha256.New, idKey())
-	mac.Write(id[:idRandom])
-	return mac.Sum(nil)[:len(id)-idRandom]
-}
-
-// IssuedID reports whether text is the ID of a session of this process, open or closed.
-// The layer above needs it for peers of revision 3, which show the ID as their own:
-// another peer must not take it. Another text passes for an ID once in 2^40 times.
-func IssuedID(text string) bool {
-	id, ok := parseSessionID(text)
-	return ok && hmac.Equal(id[idRandom:], id.code())
-}
-
-// String returns the sid as it stands in URLs, 22 characters.
-func (id sessionID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
-
-// parseSessionID reads a sid. What String does not write is none of ours.
-func parseSessionID(text string) (id sessionID, ok bool) {
-	if len(text) != base64.RawURLEncoding.EncodedLen(len(id)) {
-		return id, false
-	}
-	_, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(text))
-	return id, err == nil
-}
 
 // openPacket is the first packet of a session (Engine.IO protocol 4,
 // "Handshake"), but for the sid.
@@ -95,11 +46,11 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 		srv.refuse(w, r, refuseMethod)
 	case mismatch != nil:
 		srv.refuse(w, r, mismatch)
-	case p.revision == 0:
+	case p.codec == nil:
 		srv.refuse(w, r, refuseProtocol)
 	case hasBody(r):
 		srv.refuse(w, r, refuseBadRequest)
-	case p.revision == revision3 && p.transport == Polling && !srv.binder.ties(r):
+	case p.codec.rules().publicID && p.transport == Polling && !srv.binder.binds(r):
 		srv.refuseUnbound(w, r)
 	case !srv.allowed(w, r):
 	case p.transport == WebSocket:
@@ -113,28 +64,27 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 // calls doneReading or hands that on. It answers r and returns nil when the server
 // takes no more, of all peers or of this one's address.
 func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p parameters) *Session {
-	var tied *bond
-	if p.transport == Polling || p.revision == revision3 {
-		tied = srv.binder.tie(r, p.revision) // Options.Bind, which may panic, before anything is counted
+	var known *bond
+	if publicID := p.codec.rules().publicID; publicID || p.transport == Polling {
+		known = srv.binder.bind(r, publicID) // Options.Bind, which may panic, before anything is counted
 	}
 	addr := srv.opts.proxies().remoteAddr(r)
 	network := Network(addr)
 	srv.warnUncounted(network)
-	counted, wait, ok := srv.addresses.enter(network, srv.now())
+	counted, wait, ok := srv.addresses.count(network, srv.now())
 	if !ok {
 		srv.refuseCrowded(w, r, network, wait)
 		return nil
 	}
 	s := &Session{
 		srv: srv, id: newSessionID(), addr: addr, reads: 1,
-		encoding: p.encoding(), originChecked: !srv.opts.InsecureAnyOrigin && p.originShown(r),
-		scripts: p.callback != "",
+		codec: p.codec, originChecked: !srv.opts.InsecureAnyOrigin && p.codec.originShown(r),
 	}
-	s.bond = tied
+	s.bond = known
 	s.address.Store(counted)
 	s.maxMessage.Store(int64(srv.opts.maxNew()))
 	s.timer = time.AfterFunc(never, s.wake)
-	if !srv.admit(s) {
+	if !srv.register(s) {
 		s.timer.Stop()
 		s.uncount()
 		srv.refuse(w, r, refuseBusy)
@@ -152,10 +102,10 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 	}
 	a, ok := srv.accept(w, r, srv.cookie(s))
 	if !ok {
-		s.cancel()
+		s.abortUnopened()
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, p.encoding(), s)
+	ws := newWebSocket(s, a, p.codec, 0)
 	s.mu.Lock()
 	s.ws = ws
 	ws.push(a.response)
@@ -163,13 +113,13 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 	s.mu.Unlock()
 
 	if !s.open(r) {
-		s.cancel()
-		srv.start(func() { discard(a.conn, a.response) })
+		s.abortUnopened()
+		srv.start(func() { closeUnused(a) })
 		return
 	}
 	s.mu.Lock()
 	s.startLife()
-	s.takeUp(ws)
+	ws.writeQueue()
 	s.mu.Unlock()
 	// A goroutine of its own lets net/http free its buffers, the request and
 	// the stack that serving it took.
@@ -184,10 +134,10 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 		return
 	}
 	s.mu.Lock()
-	s.polling = newPolling(&s.mu, r.Header.Get("Origin"))
+	s.polling = newPolling(s, r.Header.Get("Origin"))
 	s.mu.Unlock()
 	if !s.open(r) {
-		s.cancel()
+		s.abortUnopened()
 		srv.refuse(w, r, refuseBusy)
 		return
 	}
@@ -200,7 +150,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 	if cookie := srv.cookie(s); cookie != "" {
 		w.Header().Add("Set-Cookie", cookie)
 	}
-	if err := srv.writePackets(w, r, p, s.encoding, packets...); err != nil {
+	if err := srv.writePackets(w, r, p.codec, packets...); err != nil {
 		s.Abort(TransportError)
 	}
 }
@@ -218,7 +168,7 @@ func (s *Session) open(r *http.Request) bool {
 
 // startLife begins what the peer can see of the session. s.mu is held.
 func (s *Session) startLife() {
-	s.startBeat()
+	s.startHeartbeat()
 	switch s.life {
 	case opening:
 		s.life = open
@@ -228,8 +178,8 @@ func (s *Session) startLife() {
 	}
 }
 
-// cancel takes back a session that the layer above has not taken.
-func (s *Session) cancel() {
+// abortUnopened ends a session that has no Conn.
+func (s *Session) abortUnopened() {
 	s.Abort(ForcedClose)
 	s.srv.forget(s)
 }

@@ -2,57 +2,76 @@ package engineio
 
 import "time"
 
-// beat is what the heartbeat of a session waits for. In revision 4 (Engine.IO
-// protocol 4, "Heartbeat") the server pings and the peer answers; in revision 3
-// (Engine.IO protocol 3, "Timeouts") the peer pings and the server answers.
-type beat uint8
+// heartbeat is what a session waits for next: the time to ping its peer, or the peer's
+// sign of life. In revision 4 (Engine.IO protocol 4, "Heartbeat") the server pings and
+// the peer answers. If rules.peerPings is set (Engine.IO protocol 3, "Timeouts") the peer
+// pings and the server answers. The session's mutex guards it.
+type heartbeat struct {
+	due     time.Duration // when the server pings or, if awaited, gives the peer up
+	awaited bool          // the peer's pong, or its ping
+}
 
-const (
-	untilPing  beat = iota // of the server
-	untilHeard             // a pong of the peer, or its ping
-)
-
-// startBeat begins the heartbeat, or begins its next round. s.mu is held.
-func (s *Session) startBeat() {
-	s.beat, s.beatDue = untilPing, s.srv.now()+s.srv.opts.PingInterval
-	if s.encoding.revision() == revision3 {
-		s.beat, s.beatDue = untilHeard, s.beatDue+s.srv.opts.PingTimeout
+// start begins the next round.
+func (h *heartbeat) start(now time.Duration, opts *Options, peerPings bool) {
+	*h = heartbeat{due: now + opts.PingInterval}
+	if peerPings {
+		*h = heartbeat{due: h.due + opts.PingTimeout, awaited: true}
 	}
 }
+
+// pinged notes that the ping that was due is sent now.
+//
+// The peer's time begins when the ping was due, so that late timers do not add up. If the
+// ping comes very late, because the machine slept, the peer still has the whole time to
+// answer it.
+func (h *heartbeat) pinged(now, timeout time.Duration) {
+	sent := h.due
+	if now-sent > timeout/4 {
+		sent = now
+	}
+	*h = heartbeat{due: sent + timeout, awaited: true}
+}
+
+// overdue reports whether the peer has been silent for too long.
+func (h *heartbeat) overdue(now time.Duration) bool { return h.awaited && now >= h.due }
 
 // never is a deadline that does not come.
 const never = time.Duration(1<<63 - 1)
 
-// arm sets the session's timer to the earliest of its deadlines. s.mu is held.
-// Deadlines belong to the session, not to a transport: an upgrade does not
-// change them.
+// startHeartbeat begins the heartbeat, or its next round. s.mu is held.
+func (s *Session) startHeartbeat() {
+	s.heartbeat.start(s.srv.now(), &s.srv.opts, s.codec.rules().peerPings)
+}
+
+// arm sets the session's timer to the earliest of its deadlines. Deadlines belong to the
+// session and not to a transport, so an upgrade does not change them. s.mu is held.
 func (s *Session) arm() {
 	var next time.Duration
 	switch s.life {
 	case open:
-		next = s.beatDue
+		next = s.heartbeat.due
 	case closing:
 		next = s.closeBy
 	default:
 		return
 	}
-	if s.upgrade != nil {
-		next = min(next, s.upgrade.closeBy, s.upgrade.noopDue)
+	if u := s.upgrading(); u != nil {
+		next = min(next, u.closeBy, u.noopDue)
 	}
 	s.timer.Reset(next - s.srv.now())
 }
 
-// wake is called by the timer. It only looks at the clock: a timer that comes
-// late, or for a deadline that has moved, does no harm.
+// wake is called by the timer. It decides by the clock only, so a timer that fires late,
+// or for a deadline that has moved, does no harm.
 func (s *Session) wake() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.srv.now()
-	if s.upgrade != nil {
-		s.wakeUpgrade(now)
+	if u := s.upgrading(); u != nil {
+		u.wake(now)
 	}
 	switch {
-	case s.life == open && now >= s.beatDue:
+	case s.life == open && now >= s.heartbeat.due:
 		s.wakeHeartbeat(now)
 	case s.life == closing && now >= s.closeBy:
 		s.end(s.reason)
@@ -60,73 +79,66 @@ func (s *Session) wake() {
 	s.arm()
 }
 
-// wakeHeartbeat sends the ping that is due, or ends a session whose peer has
-// been silent for too long. s.mu is held.
+// wakeHeartbeat sends the ping that is due, or ends a session whose peer has been silent
+// for too long. s.mu is held.
 func (s *Session) wakeHeartbeat(now time.Duration) {
 	switch {
-	case s.beat == untilHeard:
+	case s.heartbeat.awaited:
 		s.end(PingTimeout)
 		return
 	case s.stalled(now):
 		s.end(SlowPeer)
 		return
 	}
-	// The peer's time begins when the ping was due, so that late timers do not
-	// add up; but a ping that comes very late (the machine slept) must not eat
-	// up the time to answer it.
-	sent := s.beatDue
-	if now-sent > s.srv.opts.PingTimeout/4 {
-		sent = now
-	}
-	s.beat, s.beatDue = untilHeard, sent+s.srv.opts.PingTimeout
+	s.heartbeat.pinged(now, s.srv.opts.PingTimeout)
 	if s.ws != nil {
-		s.write(s.ws, pingPacket.frames())
+		s.ws.send(pingPacket.frames())
 	} else {
-		s.push(pingPacket)
+		s.polling.send(pingPacket)
 	}
 }
 
-// beaten takes the peer's pong, or its ping, which is answered. A pong that nobody
-// asked for changes nothing.
-func (s *Session) beaten(kind packetType) {
+// receiveHeartbeat receives the peer's pong, or its ping, which it answers. A pong that
+// was not asked for changes nothing.
+func (s *Session) receiveHeartbeat(kind packetType) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.life != open || s.beat != untilHeard {
+	if s.life != open || !s.heartbeat.awaited {
 		return
 	}
 	if s.stalled(s.srv.now()) {
 		s.end(SlowPeer)
 		return
 	}
-	s.startBeat()
+	s.startHeartbeat()
 	s.arm()
 	switch {
 	case kind == packetPong:
 	case s.ws != nil:
-		s.answerBeat(s.ws)
-	case !s.polling.endsWith(pongPacket): // one answer is enough for all who ask meanwhile
-		s.push(pongPacket)
+		s.ws.answerPingPacket()
+	case !s.polling.endsWith(pongPacket): // one answer is enough for all pings that came meanwhile
+		s.polling.send(pongPacket)
 	}
 }
 
 // stalled reports whether messages are queued and the peer has taken nothing for
-// PingTimeout. A peer may send pongs and never read. The heartbeat asks once in a
-// round, so that no timer is needed; it ends peers that are not heard anyway. s.mu is
-// held.
+// PingTimeout: a peer may send pongs and never read. The heartbeat checks this once in a
+// round, so it needs no timer. It ends peers that are silent in any case. s.mu is held.
 func (s *Session) stalled(now time.Duration) bool {
+	timeout := s.srv.opts.PingTimeout
 	switch {
 	case s.ws != nil:
-		return s.ws.waits && now-s.ws.moved >= s.srv.opts.PingTimeout
+		return s.ws.state == writerWaiting && now-s.ws.progress >= timeout
 	case s.polling != nil:
-		return len(s.polling.queue) > 0 && now-s.polling.moved >= s.srv.opts.PingTimeout
+		return len(s.polling.queue) > 0 && now-s.polling.progress >= timeout
 	}
 	return false
 }
 
-// checkClock ends a session that is overdue although its timer has not run
-// yet. s.mu is held.
-func (s *Session) checkClock() {
-	if s.life == open && s.beat == untilHeard && s.srv.now() >= s.beatDue {
+// checkHeartbeat ends a session that is overdue although its timer has not fired yet.
+// s.mu is held.
+func (s *Session) checkHeartbeat() {
+	if s.life == open && s.heartbeat.overdue(s.srv.now()) {
 		s.end(PingTimeout)
 	}
 }

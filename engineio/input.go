@@ -90,3 +90,14 @@ func (in *input) release() {
 	}
 	in.data = nil
 }
+
+// extend appends chunk to data, whose capacity grows to no more than limit as long as
+// its length does not.
+func extend(data, chunk []byte, limit int) []byte {
+	if need := len(data) + len(chunk); need > cap(data) {
+		grown := make([]byte, len(data), max(need, min(2*cap(data), limit)))
+		copy(grown, data)
+		data = grown
+	}
+	return append(data, chunk...)
+}

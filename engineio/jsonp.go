@@ -13,6 +13,11 @@ import (
 // payload, and a POST is the form of an invisible frame. Any page can load a script
 // from anywhere, so only sessions that began by JSONP may go on by it.
 
+// isCallback reports whether j is a number, as the clients make them.
+func isCallback(j string) bool {
+	return len(j) <= 10 && strings.Trim(j, "0123456789") == ""
+}
+
 // script returns the response that hands payload, which is text, to a callback.
 func script(callback string, payload []byte) []byte {
 	return append(append([]byte("___eio["+callback+"]("), wirejson.QuoteForScript(payload)...), ");"...)
@@ -29,4 +34,13 @@ func formPayload(body []byte) ([]byte, error) {
 		return nil, errPacket
 	}
 	return []byte(newlines.Replace(form.Get("d"))), nil
+}
+
+// trimForm returns the form of a POST that was cut without the escape at its end that
+// is not whole.
+func trimForm(body []byte) []byte {
+	if i := bytes.LastIndexByte(body, '%'); i >= 0 && i > len(body)-3 {
+		return body[:i]
+	}
+	return body
 }

@@ -21,21 +21,38 @@ type Message struct {
 	text        []byte // nil when the message is only binary
 	attachments [][]byte
 
-	webSocketForm form
-	pollingForm   form
-	old           atomic.Pointer[forms3]
+	webSocketForm onceBytes
+	pollingForm   onceBytes
+	rare          atomic.Pointer[rareForms]
 }
 
-// form is a Message as one transport writes it.
-type form struct {
+// onceBytes is a value that is computed once, when it is first needed.
+type onceBytes struct {
 	once  sync.Once
 	bytes []byte
 }
 
-// make returns the form, and makes it if this is the first call.
-func (f *form) make(encode func() []byte) []byte {
-	f.once.Do(func() { f.bytes = encode() })
-	return f.bytes
+func (o *onceBytes) get(encode func() []byte) []byte {
+	o.once.Do(func() { o.bytes = encode() })
+	return o.bytes
+}
+
+// rareForms are the forms of a Message that few peers need.
+type rareForms struct {
+	base64Frames4       onceBytes // frames of revision 4, binary data as base64
+	legacyFrames        onceBytes // frames of revision 3, binary data as bytes
+	legacyBase64Frames  onceBytes // frames of revision 3, binary data as base64
+	legacyPayload       onceBytes // payload of text of revision 3
+	legacyBinaryPayload onceBytes // payload of bytes of revision 3
+}
+
+// rareForms returns the rare forms of m, which are not computed yet.
+func (m *Message) rareForms() *rareForms {
+	if forms := m.rare.Load(); forms != nil {
+		return forms
+	}
+	m.rare.CompareAndSwap(nil, new(rareForms))
+	return m.rare.Load()
 }
 
 // NewMessage makes a message of a text, which has to be UTF-8, and of the
@@ -71,12 +88,12 @@ func controlPacket(kind packetType, data string) *Message {
 
 // frames returns the WebSocket frames of m, one after the other.
 func (m *Message) frames() []byte {
-	return m.webSocketForm.make(func() []byte { return appendMessageFrames(nil, m.kind, m.text, m.attachments) })
+	return m.webSocketForm.get(func() []byte { return appendMessageFrames(nil, m.kind, m.text, m.attachments) })
 }
 
 // payload returns the packets of m as they stand in the body of a poll.
 func (m *Message) payload() []byte {
-	return m.pollingForm.make(func() []byte { return appendPayload(nil, m.kind, m.text, m.attachments) })
+	return m.pollingForm.get(func() []byte { return appendPayload(nil, m.kind, m.text, m.attachments) })
 }
 
 // asciiText returns the text with what is JSON in it written in ASCII.

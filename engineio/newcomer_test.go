@@ -310,7 +310,7 @@ func TestAddressesAreForgotten(t *testing.T) {
 	network := func(i int) netip.Prefix {
 		return Network(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff))
 	}
-	stays, _, _ := table.enter(network(1<<20), 0)
+	stays, _, _ := table.count(network(1<<20), 0)
 	for i := range 4 * maxIdle {
 		table.fail(network(i), 0)
 	}
@@ -321,13 +321,13 @@ func TestAddressesAreForgotten(t *testing.T) {
 		t.Error("the address of a session was forgotten")
 	}
 	for i := range 4 * maxIdle {
-		a, _, ok := table.enter(network(i), time.Hour)
+		a, _, ok := table.count(network(i), time.Hour)
 		if !ok {
 			t.Fatal("failures stay")
 		}
-		table.leave(a)
+		table.uncount(a)
 	}
-	table.leave(stays)
+	table.uncount(stays)
 	if n := len(table.byNetwork); n > minSweep {
 		t.Errorf("%d entries are left", n)
 	}

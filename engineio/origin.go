@@ -93,3 +93,12 @@ func (rule *originRule) lists(text string) bool {
 func (rule *originRule) opens() bool {
 	return rule.waived || len(rule.listed)+len(rule.patterns) > 0 || rule.ask != nil
 }
+
+// sameOrigin compares origin with the first one that a request of the session had,
+// because browsers omit it in a same-origin GET.
+func (p *polling) sameOrigin(origin string) bool {
+	if origin = canonicalOrigin(origin); p.origin == "" {
+		p.origin = strings.Clone(origin)
+	}
+	return origin == "" || origin == p.origin
+}

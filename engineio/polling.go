@@ -1,41 +1,33 @@
 package engineio
 
 import (
-	"bytes"
-	"errors"
-	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
 )
 
-// polling is the state of a session whose transport is HTTP long-polling. The
-// session's mutex guards it.
+// polling is the transport of a session by HTTP long-polling: what waits for the next
+// poll, the poll that waits for something, and the POST in progress. The session's mutex
+// guards it and is held in all its methods, except in those that serve a request.
 type polling struct {
-	queue   []*Message
-	queued  int
-	moved   time.Duration // when the peer took something last, or the queue began
-	writing int           // answers to polls that are being written
-	waiting *poll         // the GET that waits for something to answer it with
-	post    post
-	posted  sync.Cond // signalled when post becomes noPost, and at the session's end
+	session *Session
 
-	origin string // which later requests of the session have to agree with
+	queue    []*Message
+	queued   int           // bytes that count in Options.MaxOutbound
+	progress time.Duration // when the peer last took something, or the queue began
+	writing  int           // responses of polls that are being written
+	waiting  *poll         // nil while no poll waits
+
+	post   postPhase
+	posted sync.Cond // signalled when post becomes noPost, and at the session's end
+
+	upgrade *upgrade // nil while no upgrade is in progress
+	origin  string   // which later requests of the session must agree with
 }
 
-func newPolling(mu sync.Locker, origin string) *polling {
-	return &polling{posted: sync.Cond{L: mu}, origin: strings.Clone(canonicalOrigin(origin))}
+func newPolling(s *Session, origin string) *polling {
+	return &polling{session: s, posted: sync.Cond{L: &s.mu}, origin: strings.Clone(canonicalOrigin(origin))}
 }
-
-// post is the state of the one POST that a session may have at a time.
-type post uint8
-
-const (
-	noPost post = iota
-	postReading
-	postDelivering
-)
 
 // poll is a GET that waits.
 type poll struct {
@@ -48,38 +40,74 @@ type pollAnswer struct {
 	refusal *refusal
 }
 
-// push queues m for the next poll, or answers the one that waits with it.
-// s.mu is held.
-func (s *Session) push(m *Message) error {
-	p, size := s.polling, m.size()
+// postPhase is the phase of the one POST that a session may have at a time.
+type postPhase uint8
+
+const (
+	noPost postPhase = iota
+	postReading
+	postDelivering
+)
+
+// send queues m for the next poll, or answers the poll that waits.
+func (p *polling) send(m *Message) error {
+	s, size := p.session, m.size()
 	if p.queued > 0 && p.queued+size > s.srv.opts.MaxOutbound {
 		s.end(SlowPeer)
 		return ErrSlow
 	}
 	if len(p.queue) == 0 {
-		p.moved = s.srv.now()
+		p.progress = s.srv.now()
 	}
 	p.queue = append(p.queue, m)
 	p.queued += size
-	s.answerPoll()
+	p.answerPoll()
 	return nil
 }
 
-// answerPoll answers the waiting poll if there is one, and something to answer
-// it with. s.mu is held.
-func (s *Session) answerPoll() {
-	p := s.polling
+// answerPoll answers the poll that waits, if there is one and something to answer it
+// with.
+func (p *polling) answerPoll() {
 	if p.waiting == nil {
 		return
 	}
-	if s.life == closing {
-		p.reply(pollAnswer{packets: append(p.take(), closePacket)})
+	if s := p.session; s.life == closing {
+		p.reply(append(p.take(), closePacket)...)
 		s.end(s.reason)
 		return
 	}
 	if len(p.queue) > 0 {
-		p.reply(pollAnswer{packets: p.take()})
+		p.reply(p.take()...)
 	}
+}
+
+// answerPollEmpty answers the poll that waits, if there is one, with nothing.
+func (p *polling) answerPollEmpty() {
+	if p.waiting != nil {
+		p.reply(noopPacket)
+	}
+}
+
+// reply answers the poll that waits. It calls for polled.
+func (p *polling) reply(packets ...*Message) {
+	p.waiting.answer <- pollAnswer{packets: packets}
+	p.waiting = nil
+	p.writing++
+}
+
+// refusePoll answers the poll that waits, if there is one, with an error.
+func (p *polling) refusePoll(refused *refusal) {
+	if p.waiting != nil {
+		p.waiting.answer <- pollAnswer{refusal: refused}
+		p.waiting = nil
+	}
+}
+
+// take empties the queue.
+func (p *polling) take() []*Message {
+	queue := p.queue
+	p.queue, p.queued = nil, 0
+	return queue
 }
 
 // endsWith reports whether m is the last in the queue.
@@ -87,244 +115,35 @@ func (p *polling) endsWith(m *Message) bool {
 	return len(p.queue) > 0 && p.queue[len(p.queue)-1] == m
 }
 
-func (p *polling) take() []*Message {
-	queue := p.queue
+// end answers the poll of a session that has ended, and wakes an upgrade that waits for
+// the POST.
+func (p *polling) end() {
 	p.queue, p.queued = nil, 0
-	return queue
-}
-
-func (p *polling) reply(a pollAnswer) {
-	p.waiting.answer <- a
-	if a.refusal == nil {
-		p.writing++ // until polled
+	if p.upgrade != nil {
+		p.upgrade.ws.abort()
+		p.upgrade = nil
 	}
-	p.waiting = nil
-}
-
-// abandon ends the polls of a session that has ended.
-func (p *polling) abandon() {
-	p.queue, p.queued = nil, 0
 	if p.waiting != nil {
-		p.reply(pollAnswer{packets: []*Message{closePacket}})
+		p.reply(closePacket)
 	}
 	p.posted.Broadcast()
 }
 
-// servePoll answers a GET of the session: with what is queued, or with what
-// comes next.
-func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, p parameters) {
-	waiting, refused := s.startPoll()
-	switch {
-	case refused == refuseUnknownSession && s.srv.takeLeave(s.id):
-		s.srv.writePackets(w, r, p, s.encoding, noopPacket)
-		return
-	case refused != nil:
-		s.srv.refuse(w, r, refused)
-		return
-	}
-	if s.frugal() && isLarge(r) { // net/http keeps the header while the poll waits
-		s.sendHome(waiting)
-	}
-	if r.ProtoMajor > 1 { // there, http.Server's WriteTimeout ends the stream while it waits; answer sets its own
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-	}
-	select {
-	case a := <-waiting.answer:
-		if a.refusal != nil {
-			s.srv.refuse(w, r, a.refusal)
-		} else if err := s.srv.writePackets(w, r, p, s.encoding, a.packets...); err != nil {
-			s.Abort(TransportError)
-		} else {
-			s.polled()
-		}
-	case <-r.Context().Done():
-		// What the answer may have taken out of the queue meanwhile is lost,
-		// and with it the order of messages.
-		s.Abort(TransportError)
-	}
-}
-
-// polled notes that the response of a poll has been written. The peer could take
-// nothing else before.
-func (s *Session) polled() {
+// startRequest returns the session's polling transport for a request by polling, if
+// start reports that the request may begin. If not, another request of the same kind is
+// in progress, and the session ends.
+func (s *Session) startRequest(start func(*polling) bool) (*polling, *refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.polling != nil {
-		s.polling.moved = s.srv.now()
-		s.polling.writing--
-	}
-	s.tellFlushed()
-}
-
-func (s *Session) startPoll() (*poll, *refusal) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.checkClock()
+	s.checkHeartbeat()
 	switch {
-	case s.ws != nil:
+	case s.ws != nil, s.polling == nil:
 		return nil, refuseBadRequest
 	case s.life == closed:
 		return nil, refuseUnknownSession
-	case s.polling.waiting != nil:
+	case !start(s.polling):
 		s.end(TransportError)
 		return nil, refuseBadRequest
 	}
-	waiting := &poll{answer: make(chan pollAnswer, 1)}
-	s.polling.waiting = waiting
-	s.answerPoll()
-	if s.upgrade != nil && s.polling.waiting != nil {
-		s.pollDuringUpgrade()
-	}
-	return waiting, nil
-}
-
-// servePost takes the packets in the body of a POST.
-func (s *Session) servePost(w http.ResponseWriter, r *http.Request, asked parameters) {
-	p, refused := s.startPost()
-	if refused != nil {
-		s.srv.refuse(w, r, refused)
-		return
-	}
-	err := s.takePost(p, w, r, asked)
-	s.endPost(p, err)
-
-	var tooLarge *http.MaxBytesError
-	switch {
-	case err == nil, errors.Is(err, errPeerLeft):
-		s.srv.answer(w, http.StatusOK, "text/html", []byte("ok"))
-	case errors.As(err, &tooLarge):
-		s.srv.refuse(w, r, refuseTooLarge)
-	case errors.Is(err, ErrClosed):
-		s.srv.refuse(w, r, refuseUnknownSession)
-	default:
-		s.srv.refuse(w, r, refuseBadRequest)
-	}
-}
-
-// startPost claims the session's one POST.
-func (s *Session) startPost() (*polling, *refusal) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.checkClock()
-	switch {
-	case s.ws != nil:
-		return nil, refuseBadRequest
-	case s.life == closed:
-		return nil, refuseUnknownSession
-	case s.polling.post != noPost:
-		s.end(TransportError)
-		return nil, refuseBadRequest
-	}
-	s.polling.post = postReading
 	return s.polling, nil
-}
-
-// readBody reads the body of a POST. Its read deadline has been set where the
-// request came in.
-func (s *Session) readBody(body *bytes.Buffer, w http.ResponseWriter, r *http.Request) error {
-	limit := int64(s.srv.opts.MaxPayload)
-	if r.ContentLength > limit {
-		return &http.MaxBytesError{Limit: limit}
-	}
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
-	return err
-}
-
-// isBytes reports whether the body of r is a payload of bytes.
-func isBytes(r *http.Request) bool {
-	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	return strings.EqualFold(strings.TrimSpace(mediaType), "application/octet-stream")
-}
-
-// deliverPost hands the packets of a payload over, as a reader of the session.
-func (s *Session) deliverPost(p *polling, payload []byte, asked parameters, isBytes bool) error {
-	s.mu.Lock()
-	if s.life == closed {
-		s.mu.Unlock()
-		return ErrClosed
-	}
-	p.post = postDelivering
-	s.reads++
-	s.mu.Unlock()
-	limit := s.srv.opts.MaxPackets
-	if s.encoding == encoding4 {
-		return readPayload(payload, limit, s.receiveInTurns())
-	}
-	if asked.callback != "" {
-		var err error
-		if payload, err = formPayload(payload); err != nil {
-			return err
-		}
-	}
-	return readPayload3(payload, isBytes, limit, s.receiveInTurns())
-}
-
-// packetsInTurn is how many packets of a POST are taken before the goroutines of
-// others run, as input.wait lets them.
-const packetsInTurn = 256
-
-// receiveInTurns returns receive for the packets of one POST.
-func (s *Session) receiveInTurns() func(packet) error {
-	n := 0
-	return func(p packet) error {
-		if n++; n%packetsInTurn == 0 {
-			runtime.Gosched()
-		}
-		return s.receive(p)
-	}
-}
-
-// endPost lets the next POST in, or the WebSocket that waits for this one to
-// end, and ends the session if err says so.
-func (s *Session) endPost(p *polling, err error) {
-	s.mu.Lock()
-	delivered := p.post == postDelivering
-	p.post = noPost
-	p.posted.Broadcast()
-	var tooLarge *http.MaxBytesError
-	switch {
-	case err == nil, errors.Is(err, ErrClosed), errors.As(err, &tooLarge):
-	case errors.Is(err, errPeerLeft):
-		s.sayGoodbye()
-	default:
-		s.end(postReason(err))
-	}
-	s.mu.Unlock()
-	if delivered {
-		s.doneReading()
-	}
-}
-
-// sayGoodbye ends a session whose client has sent a close packet. The client
-// may still have a poll under way, on another connection, which may come after
-// the close packet. It is answered all the same. s.mu is held.
-func (s *Session) sayGoodbye() {
-	if s.life != closed && s.ws == nil {
-		if s.polling.waiting != nil {
-			s.polling.reply(pollAnswer{packets: []*Message{noopPacket}})
-		} else {
-			s.srv.expectLastPoll(s)
-		}
-	}
-	s.end(TransportClose)
-}
-
-// postReason says why a POST that failed with err ends the session.
-func postReason(err error) Reason {
-	if errors.Is(err, errPacket) || errors.Is(err, errTooManyPackets) {
-		return ParseError
-	}
-	return TransportError // the client has dropped the request, or is too slow with it
-}
-
-// postBodies keeps the buffers of POSTs, of which each is needed for a moment.
-var postBodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-const maxKeptBody = 64 << 10
-
-func putBody(body *bytes.Buffer) {
-	if body.Cap() <= maxKeptBody {
-		body.Reset()
-		postBodies.Put(body)
-	}
 }

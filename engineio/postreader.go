@@ -2,7 +2,6 @@ package engineio
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net/http"
 	"unicode/utf8"
@@ -15,6 +14,8 @@ type postReader struct {
 	from    io.Reader
 	kept    []byte
 	ended   bool // from has
+	frugal  bool // the session was new when the request came
+	binary  bool // the request's media type is application/octet-stream
 }
 
 // fill appends what comes next to what is kept, up to limit bytes in all.
@@ -64,7 +65,7 @@ func (b *postReader) packets() error {
 
 // deliver hands one packet over.
 func (b *postReader) deliver(text []byte) error {
-	return b.session.handOver(func() error {
+	return b.session.asReader(func() error {
 		if !utf8.Valid(text) {
 			return errPacket
 		}
@@ -79,12 +80,12 @@ func (b *postReader) deliver(text []byte) error {
 // long hands the head of a packet over that is too long, throws the rest of it away,
 // and reports whether another one follows.
 func (b *postReader) long() (more bool, err error) {
-	err = b.session.handOver(func() error {
-		p, err := encoding4.parseHead(textFrame, b.kept[:min(len(b.kept), maxHead)])
+	err = b.session.asReader(func() error {
+		p, err := parseHead(codec4{}, textFrame, b.kept[:min(len(b.kept), maxHead)])
 		switch {
 		case err != nil:
 			return errPacket
-		case !b.session.receiveHead(p):
+		case !b.session.deliverHead(p):
 			return b.tooLong()
 		}
 		return nil
@@ -107,98 +108,4 @@ func (b *postReader) long() (more bool, err error) {
 		b.kept = b.kept[:0]
 	}
 	return false, nil
-}
-
-// payload3 hands the packets of a payload of revision 3 over. What follows one that is
-// too long is thrown away.
-func (b *postReader) payload3(asked parameters, isBytes bool) error {
-	room := b.session.room()
-	for !b.ended && len(b.kept) <= room {
-		if err := b.fill(room + 1); err != nil {
-			return err
-		}
-	}
-	cut := len(b.kept) > room
-	err := b.session.handOver(func() error { return b.deliver3(asked, isBytes, cut) })
-	if err != nil || !cut {
-		return err
-	}
-	for b.kept = nil; !b.ended; {
-		if err := b.fill(maxHead); err != nil {
-			return err
-		}
-		if !b.session.discards(int64(len(b.kept))) {
-			return b.tooLong()
-		}
-		b.kept = b.kept[:0]
-	}
-	return nil
-}
-
-// deliver3 takes apart what is kept of a payload of revision 3.
-func (b *postReader) deliver3(asked parameters, isBytes, cut bool) error {
-	s, payload := b.session, b.kept
-	if asked.callback != "" {
-		var err error
-		if cut {
-			payload = trimForm(payload)
-		}
-		if payload, err = formPayload(payload); err != nil {
-			return err
-		}
-	}
-	if !cut {
-		return readPayload3(payload, isBytes, s.srv.opts.MaxPackets, s.receive)
-	}
-	if !isBytes {
-		payload = wholeRunes(payload)
-	}
-	head, err := readCutPayload3(payload, isBytes, s.srv.opts.MaxPackets, s.receive)
-	if err == nil && !s.receiveHead(head) {
-		err = b.tooLong()
-	}
-	return err
-}
-
-// readCutPayload3 is readPayload3 for a payload whose end is missing. It returns the
-// head of the packet that was cut.
-func readCutPayload3(payload []byte, isBytes bool, limit int, receive func(packet) error) (packet, error) {
-	next := nextInText
-	if isBytes {
-		next = nextInBytes
-	}
-	if !isBytes && !utf8.Valid(payload) {
-		return packet{}, errPacket
-	}
-	for n := 0; len(payload) > 0; n++ {
-		if n == limit {
-			return packet{}, errTooManyPackets
-		}
-		p, rest, err := next(payload)
-		if errors.Is(err, errIncomplete) {
-			return cutPacket3(payload, isBytes)
-		}
-		if err == nil {
-			err = receive(p)
-		}
-		if err != nil {
-			return packet{}, err
-		}
-		payload = rest
-	}
-	return packet{}, errPacket // cut between two packets: what follows is unknown
-}
-
-// cutPacket3 takes the head of a packet apart, with its length before it.
-func cutPacket3(payload []byte, isBytes bool) (packet, error) {
-	if !isBytes {
-		_, text, _ := bytes.Cut(payload, []byte{':'})
-		return encoding3.parseHead(textFrame, decodedOnce(text[:min(len(text), maxHead)]))
-	}
-	_, data, _ := bytes.Cut(payload[1:], []byte{endOfLength})
-	kind := textFrame
-	if payload[0] == binaryPacket {
-		kind = binaryFrame
-	}
-	return encoding3.parseHead(kind, data[:min(len(data), maxHead)])
 }

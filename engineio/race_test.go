@@ -71,7 +71,7 @@ var moves = []struct {
 	{"timer", func(f *fixture, query string, c *recorder) {
 		c.s.mu.Lock()
 		if c.s.life == open {
-			c.s.beatDue = 0
+			c.s.heartbeat.due = 0
 		}
 		c.s.mu.Unlock()
 		c.s.wake()

@@ -12,7 +12,7 @@ import "errors"
 // startReading starts to read ws, which is the session's transport. The
 // caller's part as a reader goes over to the goroutine.
 func (s *Session) startReading(ws *webSocket) {
-	s.srv.enter()
+	s.srv.beginTask()
 	go s.await(ws)
 }
 
@@ -45,36 +45,22 @@ func (s *Session) readMessage(ws *webSocket) error {
 	if err != nil {
 		return err
 	}
-	p, err := ws.encoding.parseFrame(kind, data)
+	p, err := ws.codec.parseFrame(kind, data)
 	if err != nil {
 		return err
 	}
 	return s.receive(p)
 }
 
-// parseFrame takes a packet that came by WebSocket.
-func (e encoding) parseFrame(kind frameKind, data []byte) (packet, error) {
-	switch {
-	case e.revision() == revision3 && kind == textFrame:
-		return parseTextPacket3(data)
-	case e.revision() == revision3:
-		return parseBinaryPacket3(data)
-	case kind == textFrame:
-		return parsePayloadPacket(data) // clients with the option forceBase64 write binary data as in a payload
-	default:
-		return packet{kind: packetMessage, binary: true, data: data}, nil
-	}
-}
-
 // endReading ends the session, for whose transport err is the end, and then
 // the connection.
 func (s *Session) endReading(ws *webSocket, err error) {
 	s.mu.Lock()
-	s.endQuietly(reasonOf(err))
+	s.endByReader(reasonOf(err))
 	s.mu.Unlock()
 	s.doneReading()
-	s.shut(ws, err)
-	s.srv.leave()
+	ws.close(err)
+	s.srv.endTask()
 }
 
 // control takes a ping or pong frame, which are WebSocket's own and have
@@ -86,5 +72,5 @@ func (s *Session) control(ws *webSocket, kind frameKind, payload []byte) {
 	pong := appendFrame(nil, serverSide, pongFrame, "", payload)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answerPing(ws, pong)
+	ws.answerPing(pong)
 }

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"errors"
 	"html"
 	"net/http"
 	"strconv"
@@ -77,28 +76,4 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refus
 func setRetryAfter(h http.Header, d time.Duration) {
 	seconds := max(1, (d+time.Second-1)/time.Second)
 	h.Set("Retry-After", strconv.Itoa(int(seconds)))
-}
-
-// answer writes a response whole and sets the time for it: the user's
-// WriteTimeout may be over when a poll is answered. net/http takes the deadline
-// back afterwards. A ResponseWriter that knows no deadlines has none.
-func (srv *Server) answer(w http.ResponseWriter, status int, contentType string, body []byte) error {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", contentType)
-	if len(body) == 0 {
-		h.Del("Content-Type")
-	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("X-Content-Type-Options", "nosniff")
-	rc := http.NewResponseController(w)
-	rc.SetWriteDeadline(time.Now().Add(srv.patience(srv.opts.PingTimeout)))
-	w.WriteHeader(status)
-	if _, err := w.Write(body); err != nil {
-		return err
-	}
-	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	return nil
 }

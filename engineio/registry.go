@@ -9,8 +9,8 @@ func (srv *Server) Sessions() int {
 	return len(srv.sessions)
 }
 
-// admit lists a new session, if it may come in.
-func (srv *Server) admit(s *Session) bool {
+// register lists a new session. It reports false if the server takes no more.
+func (srv *Server) register(s *Session) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if srv.phase != serving || srv.opts.MaxSessions > 0 && len(srv.sessions) >= srv.opts.MaxSessions {
@@ -20,81 +20,83 @@ func (srv *Server) admit(s *Session) bool {
 	return true
 }
 
-// find returns the session of that ID, or one that has just ended and expects its
-// last poll; else nil.
+// find returns the session with that ID, which may have just ended and expect its last
+// poll. It returns nil if there is none.
 func (srv *Server) find(id sessionID) *Session {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if s := srv.sessions[id]; s != nil {
 		return s
 	}
-	return srv.leaving[id].session
+	return srv.lastPolls[id].session
 }
 
-// forget takes a session that has ended off the list.
+// forget removes a session that has ended from the list.
 func (srv *Server) forget(s *Session) {
 	s.uncount()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s.id)
-	srv.tellIdle()
+	srv.wakeShutdown()
 }
 
-// partingTime is how long a poll may be on its way when its own client closes
+// lastPollTimeout is how long a poll may take to come in after its own client has closed
 // the session by a POST.
-const partingTime = 500 * time.Millisecond
+const lastPollTimeout = 500 * time.Millisecond
 
-// parting is a session in that time.
-type parting struct {
+// lastPoll is a session in that time.
+type lastPoll struct {
 	session *Session
-	over    *time.Timer
+	timer   *time.Timer
 }
 
-// expectLastPoll lets one more poll of a session end well.
+// expectLastPoll keeps a closed session for lastPollTimeout, so that a poll in progress
+// is answered with 200.
 func (srv *Server) expectLastPoll(s *Session) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	srv.leaving[s.id] = parting{s, time.AfterFunc(partingTime, func() { srv.takeLeave(s.id) })}
+	srv.lastPolls[s.id] = lastPoll{s, time.AfterFunc(lastPollTimeout, func() { srv.forgetLastPoll(s.id) })}
 }
 
-// takeLeave reports whether a last poll was expected, and expects it no more.
-func (srv *Server) takeLeave(id sessionID) bool {
+// forgetLastPoll expects the last poll of a session no longer, and reports whether it
+// was expected.
+func (srv *Server) forgetLastPoll(id sessionID) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	last, ok := srv.leaving[id]
+	last, ok := srv.lastPolls[id]
 	if ok {
-		last.over.Stop()
-		delete(srv.leaving, id)
+		last.timer.Stop()
+		delete(srv.lastPolls, id)
 	}
 	return ok
 }
 
 // start runs task on a goroutine that Shutdown waits for.
 func (srv *Server) start(task func()) {
-	srv.enter()
+	srv.beginTask()
 	go func() {
-		defer srv.leave()
+		defer srv.endTask()
 		task()
 	}()
 }
 
-// enter counts a goroutine that Shutdown waits for, until it calls leave.
-func (srv *Server) enter() {
+// beginTask makes Shutdown wait for a goroutine until endTask.
+func (srv *Server) beginTask() {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.tasks++
 }
 
-func (srv *Server) leave() {
+func (srv *Server) endTask() {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.tasks--
-	srv.tellIdle()
+	srv.wakeShutdown()
 }
 
-// tellIdle wakes Shutdown when nothing is left. srv.mu is held.
-func (srv *Server) tellIdle() {
-	if srv.idle != nil && srv.tasks == 0 && len(srv.sessions) == 0 && (len(srv.requests) == 0 || srv.phase == cut) {
+// wakeShutdown wakes Shutdown if nothing is left to wait for. srv.mu is held.
+func (srv *Server) wakeShutdown() {
+	if srv.idle != nil && srv.tasks == 0 && len(srv.sessions) == 0 && (len(srv.requests) == 0 || srv.phase == aborting) {
 		close(srv.idle)
 		srv.idle = nil
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,13 +29,13 @@ type Server struct {
 	addresses  addresses
 	epoch      time.Time
 
-	mu       sync.Mutex // guards what follows; taken after a session's, never before
-	sessions map[sessionID]*Session
-	leaving  map[sessionID]parting // sessions that have ended, and whose last poll may still come
-	tasks    int                   // goroutines of this package
-	requests map[*request]struct{} // those that ServeHTTP answers now
-	phase    serverPhase
-	idle     chan struct{} // closed when nothing is left; nil until somebody waits
+	mu        sync.Mutex // guards what follows; taken after a session's, never before
+	sessions  map[sessionID]*Session
+	lastPolls map[sessionID]lastPoll
+	tasks     int                   // goroutines that Shutdown waits for
+	requests  map[*request]struct{} // in progress
+	phase     serverPhase
+	idle      chan struct{} // closed when nothing is left; nil while no Shutdown waits
 }
 
 type serverPhase uint8
@@ -44,7 +43,7 @@ type serverPhase uint8
 const (
 	serving serverPhase = iota
 	shuttingDown
-	cut // Shutdown waits for no request any more
+	aborting // Shutdown waits for no request any more
 )
 
 // NewServer returns a Server. It calls open for each new session, before the
@@ -72,7 +71,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		epoch:      time.Now(),
 		addresses:  newAddresses(opts.MaxNewPerAddress),
 		sessions:   make(map[sessionID]*Session),
-		leaving:    make(map[sessionID]parting),
+		lastPolls:  make(map[sessionID]lastPoll),
 		requests:   make(map[*request]struct{}),
 	}, nil
 }
@@ -106,20 +105,20 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		srv.refuseOrigin(w, r)
 		return
 	}
-	p := srv.readParameters(r)
-	srv.cors.setHeaders(w.Header(), r, p.revision)
+	p, refused := srv.readParameters(r)
+	srv.cors.setHeaders(w.Header(), r, p.credentials())
 	if r.Method == http.MethodOptions {
 		srv.cors.answerPreflight(w)
 		return
 	}
 	switch {
-	case !isCallback(p.callback): // it becomes a part of a script
-		srv.refuse(w, r, refuseBadRequest)
+	case refused != nil:
+		srv.refuse(w, r, refused)
 	case !srv.opts.allows(p.transport):
 		srv.refuse(w, r, refuseTransport)
 	case p.sid == "":
 		srv.handshake(w, r, p)
-	case p.revision == 0:
+	case p.codec == nil:
 		srv.refuse(w, r, refuseProtocol)
 	default:
 		srv.serveSession(w, r, p)
@@ -129,77 +128,27 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveSession answers a request that names a session.
 func (srv *Server) serveSession(w http.ResponseWriter, r *http.Request, p parameters) {
 	id, ok := parseSessionID(p.sid)
-	s, mismatch := srv.find(id), checkTransport(r, p.transport)
+	s := srv.find(id)
+	if !ok || s == nil || !s.owns(r) {
+		srv.refuse(w, r, refuseUnknownSession)
+		return
+	}
+	polling, mismatch := s.codec.later(p.codec), checkTransport(r, p.transport)
 	get, post := r.Method == http.MethodGet, r.Method == http.MethodPost
 	switch {
-	case !ok, s == nil, !s.admits(r):
-		srv.refuse(w, r, refuseUnknownSession)
-	case s.encoding.revision() != p.revision, p.callback != "" && !s.scripts:
+	case polling == nil:
 		srv.refuse(w, r, refuseBadRequest)
 	case mismatch != nil:
 		srv.refuse(w, r, mismatch)
 	case get && hasBody(r):
 		srv.refuse(w, r, refuseBadRequest)
 	case get && p.transport == WebSocket && srv.opts.upgradable():
-		s.serveUpgrade(w, r, p)
+		s.serveUpgrade(w, r, p.codec)
 	case get && p.transport == Polling:
-		s.servePoll(w, r, p)
+		s.servePoll(w, r, polling)
 	case post && p.transport == Polling:
-		s.servePost(w, r, p)
+		s.servePost(w, r, polling)
 	default:
 		srv.refuse(w, r, refuseBadRequest)
 	}
-}
-
-// admits reports whether r may belong to s: whether it comes from where the
-// session's first request came from, as far as both say so. No request can do
-// anything to a session that has a WebSocket, but in revision 3 a stranger shall not
-// even learn that there is one.
-func (s *Session) admits(r *http.Request) bool {
-	s.mu.Lock()
-	p, known := s.polling, s.bond
-	s.mu.Unlock()
-	return s.srv.binder.holds(known, r, s.encoding.revision()) && (p == nil || s.sameOrigin(p, r.Header.Get("Origin")))
-}
-
-// sameOrigin compares origin with the first one that a request of the session
-// showed: browsers leave it out of a same-origin GET.
-func (s *Session) sameOrigin(p *polling, origin string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if origin = canonicalOrigin(origin); p.origin == "" {
-		p.origin = strings.Clone(origin)
-	}
-	return origin == "" || origin == p.origin
-}
-
-// refuseUnbound answers the handshake of a peer of revision 3 whose session is bound to
-// nothing, so that anyone who is told its ID could take part in it. It tells the operator
-// once why.
-func (srv *Server) refuseUnbound(w http.ResponseWriter, r *http.Request) {
-	srv.unbound.Do(func() {
-		srv.log.Warn("engineio: a peer of Engine.IO 3 was refused: Options.Bind returned nothing for its first request by polling; it must return what these peers show, or their address (BindToAddress, or BindToForwardedAddress for a proxy on a unix socket; a trusted proxy must send X-Forwarded-For)")
-	})
-	srv.refuse(w, r, refuseForbidden)
-}
-
-// allowed asks Options.Allow, and answers r if it may not.
-func (srv *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
-	if srv.opts.Allow == nil {
-		return true
-	}
-	err := srv.opts.Allow(r)
-	if err == nil {
-		return true
-	}
-	refused := *refuseForbidden
-	var own *RefusedError
-	if errors.As(err, &own) {
-		refused.status, refused.Message = own.status(), own.message()
-		if own.RetryAfter > 0 {
-			setRetryAfter(w.Header(), own.RetryAfter)
-		}
-	}
-	srv.refuse(w, r, &refused)
-	return false
 }

@@ -1,15 +1,12 @@
 package engineio
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"socketiojwt/internal/guard"
 )
 
 // Conn is what the layer above keeps for each session.
@@ -33,8 +30,8 @@ type life uint8
 const (
 	opening life = iota // the layer above has not returned its Conn yet; what it sends is queued
 	open
-	closing // nothing more comes in, what is queued goes out
-	closed  // the transport is given up; Conn.Closed is called by whoever reads last
+	closing // nothing is received any more, and what is queued is written
+	closed  // the transport is aborted; the last reader calls Conn.Closed
 )
 
 // Session is one Engine.IO session. Its methods may be called concurrently,
@@ -42,36 +39,33 @@ const (
 // it when Conn does not.
 type Session struct {
 	srv  *Server
-	conn Conn // set before anybody else can reach the session
+	conn Conn // set before the session can be reached
 	id   sessionID
 	addr string
 
 	maxMessage atomic.Int64            // bytes of a message that are kept
 	address    atomic.Pointer[address] // while it is new, and its address counts
 
-	encoding      encoding // the polling transport's; that of a WebSocket is its own
+	codec         codec // for polling; a WebSocket has its own
 	originChecked bool
-	scripts       bool // may be polled by scripts, having begun so
 
-	mu     sync.Mutex // guards everything below, in the transports' structs too
+	mu     sync.Mutex // guards everything below, and the structs of the transports
 	life   life
-	beat   beat
 	calls  uint8 // calls of Conn in progress
-	reads  uint8 // goroutines that may still call Conn.Message
+	reads  uint8 // readers: goroutines that may still call Conn.Message
 	reason Reason
 
 	discarded int64 // bytes of messages that were too long
 
-	timer   *time.Timer   // one for all deadlines; see arm
-	beatDue time.Duration // when the next ping is sent, or the pong has to be there
-	closeBy time.Duration // when closing turns into closed
+	timer     *time.Timer // one for all deadlines; see arm
+	heartbeat heartbeat
+	closeBy   time.Duration // when closing turns into closed
 
-	bond    *bond      // in revision 3 for ever, else while it polls; nil when nothing is bound
-	polling *polling   // what the session keeps while it polls
-	ws      *webSocket // the transport, once it is not polling
-	upgrade *upgrade   // the upgrade that is under way
+	bond    *bond      // nil if the session is bound to nothing, or by WebSocket if its ID is not public
+	polling *polling   // nil by WebSocket
+	ws      *webSocket // the transport if it is not polling
 
-	flushed chan struct{} // closed when Flush has to look again; nil when nobody waits
+	flushed chan struct{} // closed when Flush has to check again; nil if no Flush waits
 }
 
 // ID returns the session's ID, the sid of the protocol. Whoever knows it can
@@ -98,7 +92,7 @@ func (s *Session) OriginChecked() bool { return s.originChecked }
 // Protocol returns the revision of the protocol that the peer speaks: 4, or 3 with
 // Options.AllowEIO3. In revision 3 the peer knows and shows the session's ID as its
 // own.
-func (s *Session) Protocol() int { return int(s.encoding.revision()) }
+func (s *Session) Protocol() int { return s.codec.rules().revision }
 
 // Transport returns the transport in use.
 func (s *Session) Transport() Transport {
@@ -121,9 +115,9 @@ func (s *Session) Send(m *Message) error {
 		return ErrClosed
 	}
 	if s.ws != nil {
-		return s.write(s.ws, m.framesFor(s.ws.encoding))
+		return s.ws.send(s.ws.codec.frames(m))
 	}
-	return s.push(m)
+	return s.polling.send(m)
 }
 
 // SendVolatile sends m if the peer can take it now, and drops it and returns
@@ -134,10 +128,10 @@ func (s *Session) SendVolatile(m *Message) error {
 	switch {
 	case s.life > open:
 		return ErrClosed
-	case s.ws != nil && s.ws.writer == writerIdle:
-		return s.writeVolatile(s.ws, m.framesFor(s.ws.encoding))
+	case s.ws != nil && s.ws.state == writerIdle:
+		return s.ws.sendVolatile(s.ws.codec.frames(m))
 	case s.ws == nil && s.polling.waiting != nil:
-		return s.push(m)
+		return s.polling.send(m)
 	}
 	return ErrNotWritable
 }
@@ -179,25 +173,26 @@ func (s *Session) startClosing() {
 	now := s.srv.now()
 	if s.ws != nil {
 		s.closeBy = now + s.srv.opts.PingTimeout
-		s.writeLast(s.ws, plainCloseFrame)
+		s.ws.sendClose(plainCloseFrame)
 	} else {
 		s.closeBy = now + pollingCloseTimeout
-		s.answerPoll()
+		s.polling.answerPoll()
 	}
 	s.arm()
 }
 
-// end closes the session. s.mu is held. A reason given to Close stays.
+// end ends the session and aborts its transport. A reason given to Close stays. s.mu is
+// held.
 func (s *Session) end(reason Reason) {
 	if s.life != closed && s.ws != nil {
-		s.ws.kick()
+		s.ws.abort()
 	}
-	s.endQuietly(reason)
+	s.endByReader(reason)
 }
 
-// endQuietly is end for the reader of a WebSocket, which needs no kick, and
-// has yet to tell the peer. s.mu is held.
-func (s *Session) endQuietly(reason Reason) {
+// endByReader is end for the reader of a WebSocket, which closes it in order. s.mu is
+// held.
+func (s *Session) endByReader(reason Reason) {
 	if s.life == closed {
 		return
 	}
@@ -206,89 +201,28 @@ func (s *Session) endQuietly(reason Reason) {
 	}
 	s.life = closed
 	s.timer.Stop()
-	if s.upgrade != nil {
-		s.upgrade.ws.kick()
-		s.upgrade = nil
-	}
 	if s.polling != nil {
-		s.polling.abandon()
+		s.polling.end()
 	}
-	s.tellFlushed()
+	s.wakeFlush()
 	if s.reads == 0 {
 		s.reads++
 		s.srv.start(s.doneReading)
 	}
 }
 
-// doneReading ends the part of a goroutine that could call Conn.Message. The
-// last one of a closed session tells Conn.
-func (s *Session) doneReading() {
+// owns reports whether r may belong to s: whether it shows what Options.Bind returned for
+// the session's first request, and comes from the same origin, as far as both say so. No
+// request can do anything to a session by WebSocket, but if the session's ID is public a
+// stranger must not even learn that there is one.
+func (s *Session) owns(r *http.Request) bool {
 	s.mu.Lock()
-	s.reads--
-	last := s.reads == 0 && s.life == closed
+	known := s.bond
 	s.mu.Unlock()
-	if last {
-		s.srv.log.Debug("engineio: session closed", "remote", s.addr, "reason", s.reason)
-		s.call(func() { s.conn.Closed(s.reason) })
-		s.srv.forget(s)
+	if !s.srv.binder.matches(known, r, s.codec.rules().publicID) { // calls Options.Bind
+		return false
 	}
-}
-
-// receive takes a packet from the peer, on the session's reader. An error ends
-// the session.
-func (s *Session) receive(p packet) error {
-	switch p.kind {
-	case packetMessage:
-		s.deliver(p)
-	case packetPong, packetPing:
-		if (p.kind == packetPing) != (s.encoding.revision() == revision3) {
-			return errBeat
-		}
-		s.beaten(p.kind)
-	case packetClose:
-		// By WebSocket the Node server ignores it and waits for the close
-		// frame; acting on it frees what a peer that says goodbye no longer
-		// needs.
-		return errPeerLeft
-	}
-	return nil // open, upgrade and noop mean nothing here; the Node server ignores them too
-}
-
-// deliver hands a message to Conn, unless the session is closing.
-func (s *Session) deliver(p packet) {
 	s.mu.Lock()
-	if s.life != open {
-		s.mu.Unlock()
-		return
-	}
-	s.calls++
-	s.mu.Unlock()
-	defer s.endCall()
-	s.conn.Message(p.data, p.binary)
-}
-
-// call makes another call to the layer above.
-func (s *Session) call(method func()) {
-	s.mu.Lock()
-	s.calls++
-	s.mu.Unlock()
-	defer s.endCall()
-	method()
-}
-
-// endCall is deferred by each call to the layer above. A panic there ends this
-// session alone.
-func (s *Session) endCall() {
-	panicked := recover()
-	s.mu.Lock()
-	s.calls--
-	if panicked != nil {
-		s.end(TransportError)
-	}
-	s.mu.Unlock()
-	if panicked != nil {
-		p := guard.Recovered(panicked)
-		s.srv.faults.Log(context.Background(), s.srv.log, slog.LevelError, p.At,
-			"engineio: panic in a Conn or in the function that makes it; the session was closed", p.Attr())
-	}
+	defer s.mu.Unlock()
+	return s.polling == nil || s.polling.sameOrigin(r.Header.Get("Origin"))
 }

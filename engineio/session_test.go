@@ -301,16 +301,16 @@ func TestRestOfAFrameComesFirst(t *testing.T) {
 	w, c := f.openSocket()
 	ws := c.s.ws
 	c.s.mu.Lock()
-	for ws.writer != writerIdle {
+	for ws.state != writerIdle {
 		c.s.mu.Unlock()
 		runtime.Gosched()
 		c.s.mu.Lock()
 	}
-	ws.writer = writerOwned
+	ws.state = writerOwned
 	frame := NewMessage([]byte("half and half")).frames()
 	ws.in.conn.Write(frame[:7])
 	ws.push(NewMessage([]byte("queued meanwhile")).frames())
-	c.s.disown(ws, frame[7:], nil)
+	ws.release(frame[7:], nil)
 	c.s.mu.Unlock()
 	w.expect("4half and half", "4queued meanwhile")
 }
@@ -372,7 +372,7 @@ func TestVolatileByWebSocket(t *testing.T) {
 	f := newTCP(t, Options{MaxOutbound: 1 << 20}, nil)
 	w, c := f.openSocket()
 	c.s.mu.Lock()
-	for c.s.ws.writer != writerIdle { // the goroutine that wrote the open packet
+	for c.s.ws.state != writerIdle { // the goroutine that wrote the open packet
 		c.s.mu.Unlock()
 		runtime.Gosched()
 		c.s.mu.Lock()

@@ -12,7 +12,7 @@ import (
 // answered, and Conn.Closed(ServerShutdown) follows. It does not wait. New
 // sessions are refused with 503 from now on. The error is always nil.
 func (srv *Server) Close() error {
-	for _, s := range srv.stop() {
+	for _, s := range srv.beginShutdown() {
 		s.Abort(ServerShutdown)
 	}
 	return nil
@@ -29,7 +29,7 @@ func (srv *Server) Close() error {
 // ended is not awaited, and makes an error as well: it may be the very one
 // that calls Shutdown.
 func (srv *Server) Shutdown(ctx context.Context) error {
-	for _, s := range srv.stop() {
+	for _, s := range srv.beginShutdown() {
 		s.Close(ServerShutdown)
 	}
 	idle := srv.awaitIdle()
@@ -42,9 +42,9 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		case <-idle:
 			return nil
 		case <-patience.C:
-			srv.cutOff()
+			srv.abortAll()
 		case <-ctx.Done():
-			srv.cutOff()
+			srv.abortAll()
 			return fmt.Errorf("engineio: shutdown: %d sessions have not ended: %w", srv.Sessions(), context.Cause(ctx))
 		case <-tick.C:
 			if n := srv.stuck(); n == 0 {
@@ -64,28 +64,28 @@ const callPatience = time.Second
 // round trip, and one that is gone must not hold the server up.
 const shutdownTimeout = 2 * time.Second
 
-// cutOff ends at once what is left of sessions and requests.
-func (srv *Server) cutOff() {
+// abortAll aborts the sessions and requests that are left.
+func (srv *Server) abortAll() {
 	for _, s := range srv.all() {
 		s.Abort(ServerShutdown)
 	}
 	srv.mu.Lock()
-	srv.phase = cut
+	srv.phase = aborting
 	requests := slices.Collect(maps.Keys(srv.requests))
-	srv.tellIdle()
+	srv.wakeShutdown()
 	srv.mu.Unlock()
 	for _, r := range requests {
-		r.cutOff()
+		r.abort()
 	}
 }
 
-// stop lets no new session in and returns those there are.
-func (srv *Server) stop() []*Session {
+// beginShutdown refuses new sessions from now on, and returns those that exist.
+func (srv *Server) beginShutdown() []*Session {
 	srv.mu.Lock()
 	srv.phase = max(srv.phase, shuttingDown)
-	for id, last := range srv.leaving {
-		last.over.Stop()
-		delete(srv.leaving, id)
+	for id, last := range srv.lastPolls {
+		last.timer.Stop()
+		delete(srv.lastPolls, id)
 	}
 	srv.mu.Unlock()
 	return srv.all()
@@ -109,7 +109,7 @@ func (srv *Server) awaitIdle() <-chan struct{} {
 		srv.idle = make(chan struct{})
 	}
 	idle := srv.idle
-	srv.tellIdle()
+	srv.wakeShutdown()
 	return idle
 }
 

@@ -29,7 +29,7 @@ func TestPeerThatPongsAndDoesNotReadIsSlow(t *testing.T) {
 	})
 	t.Run("websocket, revision 3", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			f := newPipe(t, withEIO3(), nil)
+			f := newPipe(t, withLegacy(), nil)
 			w := f.socket(socketQuery3)
 			w.read()
 			c := <-f.opened

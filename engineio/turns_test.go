@@ -86,13 +86,13 @@ func TestReaderTakesTurns(t *testing.T) {
 		_, c := f.open()
 		body := bytes.Repeat([]byte("6\x1e"), 20*packetsInTurn)
 		body = append(body, '6')
-		p, refused := c.s.startPost()
+		p, refused := c.s.startRequest((*polling).startPost)
 		if refused != nil {
 			t.Fatal(refused)
 		}
 		n := turns(func() {
-			err := c.s.deliverPost(p, body, parameters{revision: revision4, transport: Polling}, false)
-			c.s.endPost(p, err)
+			err := p.deliverPost(codec4{}, body, false)
+			p.endPost(err)
 			if err != nil {
 				t.Error(err)
 			}

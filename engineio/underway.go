@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// request is an HTTP request that ServeHTTP answers now. Shutdown cuts it off when
-// its peer takes too long: to send a body, or to read a response.
+// request is an HTTP request in progress. Shutdown aborts it if its peer takes too long
+// to send the body or to read the response.
 type request struct {
 	mu      sync.Mutex
 	control *http.ResponseController // nil when ServeHTTP has returned
@@ -29,12 +29,12 @@ func (srv *Server) endRequest(r *request) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.requests, r)
-	srv.tellIdle()
+	srv.wakeShutdown()
 }
 
-// cutOff makes the reads and writes of the request fail. A ResponseWriter that knows
-// no deadlines is not changed.
-func (r *request) cutOff() {
+// abort makes the reads and writes of the request fail. It does nothing to a
+// ResponseWriter without deadlines.
+func (r *request) abort() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.control != nil {
@@ -51,7 +51,7 @@ func (srv *Server) patience(d time.Duration) time.Duration {
 	switch srv.phase {
 	case shuttingDown:
 		return min(d, shutdownTimeout)
-	case cut:
+	case aborting:
 		return min(d, shutdownTimeout/4)
 	}
 	return d

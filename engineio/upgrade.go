@@ -6,69 +6,83 @@ import (
 	"time"
 )
 
-// upgrade is a WebSocket that is about to take over from polling (Engine.IO
-// protocol 4, "Upgrade"). Until the peer says `5` the session stays with
-// polling, whatever becomes of the WebSocket. The session's mutex guards it.
+// upgrade is a WebSocket that is about to replace polling (Engine.IO protocol 4,
+// "Upgrade"). Until the peer sends the upgrade packet the session stays with polling,
+// whatever happens to the WebSocket. The session's mutex guards it.
 type upgrade struct {
 	ws      *webSocket
-	phase   phase
+	phase   upgradePhase
 	closeBy time.Duration // Options.UpgradeTimeout
-	noopDue time.Duration // when a poll that waits is sent home; never while none does
+	noopDue time.Duration // when the poll that waits is answered with nothing; never while none waits
 }
 
-type phase uint8
+type upgradePhase uint8
 
 const (
-	untilProbe phase = iota
+	untilProbe upgradePhase = iota
 	untilUpgrade
 )
 
-// noopInterval is how long a poll may wait that comes after the probe. The
-// peer stops to poll when it sees the probe's answer, but cannot go on before
-// the poll that is under way has ended.
+// noopInterval is how long a poll that comes after the probe may wait. The peer stops to
+// poll when it sees the answer to the probe, but cannot continue before the poll in
+// progress has ended.
 const noopInterval = 100 * time.Millisecond
 
-var errUpgrade = errors.New("engineio: packet out of place in an upgrade")
+var errUpgrade = errors.New("engineio: unexpected packet during an upgrade")
+
+// upgrading returns the upgrade in progress, or nil. s.mu is held.
+func (s *Session) upgrading() *upgrade {
+	if s.polling == nil {
+		return nil
+	}
+	return s.polling.upgrade
+}
+
+// isCandidate reports whether ws is the WebSocket of the upgrade in progress. s.mu is
+// held.
+func (s *Session) isCandidate(ws *webSocket) bool {
+	u := s.upgrading()
+	return u != nil && u.ws == ws
+}
 
 // serveUpgrade answers a request for a WebSocket that names a session.
-func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, p parameters) {
+func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, c codec) {
 	a, ok := s.srv.accept(w, r, "")
 	if !ok {
 		return
 	}
-	ws := newWebSocket(a.conn, a.early, p.encoding(), nil)
+	ws := newWebSocket(s, a, c, maxProbe)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.life > open || s.ws != nil || s.upgrade != nil {
+	if p := s.polling; s.life > open || s.ws != nil || p == nil || p.upgrade != nil {
 		// The second WebSocket of a session is closed, and the session lives.
-		s.srv.start(func() { discard(a.conn, a.response) })
+		s.srv.start(func() { closeUnused(a) })
 		return
 	}
-	s.upgrade = &upgrade{ws: ws, closeBy: s.srv.now() + s.srv.opts.UpgradeTimeout, noopDue: never}
+	s.polling.upgrade = &upgrade{ws: ws, closeBy: s.srv.now() + s.srv.opts.UpgradeTimeout, noopDue: never}
 	s.arm()
-	s.srv.enter()
+	s.srv.beginTask()
 	go s.serveCandidate(ws)
 	ws.push(a.response)
-	s.takeUp(ws)
+	ws.writeQueue()
 }
 
 // serveCandidate is the reader goroutine of a WebSocket that an upgrade tries.
 func (s *Session) serveCandidate(ws *webSocket) {
 	if err := s.probe(ws); err != nil {
 		s.mu.Lock()
-		if s.upgrade != nil && s.upgrade.ws == ws {
-			s.upgrade = nil
+		if s.isCandidate(ws) {
+			s.polling.upgrade = nil
 		}
 		s.mu.Unlock()
-		s.shut(ws, err)
-		s.srv.leave()
+		ws.close(err)
+		s.srv.endTask()
 		return
 	}
 	s.read(ws, nil)
 }
 
-// probe goes through the upgrade. When it returns nil the session has changed
-// over to ws.
+// probe does the upgrade. If it returns nil, ws is the session's transport.
 func (s *Session) probe(ws *webSocket) error {
 	for {
 		data, kind, err := ws.next(func(kind frameKind, payload []byte) { s.control(ws, kind, payload) })
@@ -92,91 +106,84 @@ func (s *Session) probe(ws *webSocket) error {
 	}
 }
 
-// answerProbe answers the probe and sends the poll that waits home, so that
-// the peer can stop polling.
+// answerProbe answers the probe, and the poll that waits with nothing, so that the peer
+// can stop to poll.
 func (s *Session) answerProbe(ws *webSocket) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.upgrade == nil || s.upgrade.ws != ws {
+	if !s.isCandidate(ws) {
 		return errUpgrade
 	}
-	s.upgrade.phase = untilUpgrade
-	if s.polling.waiting != nil {
-		s.polling.reply(pollAnswer{packets: []*Message{noopPacket}})
-	}
-	return s.write(ws, probeAnswer.frames())
+	s.polling.upgrade.phase = untilUpgrade
+	s.polling.answerPollEmpty()
+	return ws.send(probeAnswer.frames())
 }
 
-// pollDuringUpgrade looks after a poll that begins to wait. s.mu is held.
-func (s *Session) pollDuringUpgrade() {
-	if s.upgrade.phase == untilUpgrade {
-		s.upgrade.noopDue = s.srv.now() + noopInterval
-		s.arm()
-	}
-}
-
-// changeOver makes ws the session's transport: what was queued for the next
-// poll is written by it, and what the last POST brought has been handed over
-// before it reads on.
+// changeOver makes ws the session's transport. What was queued for the next poll is
+// written by it, and all packets of the last POST are delivered before ws is read on.
 func (s *Session) changeOver(ws *webSocket) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.upgrade == nil || s.upgrade.ws != ws || s.upgrade.phase != untilUpgrade {
+	if !s.isCandidate(ws) || s.polling.upgrade.phase != untilUpgrade {
 		return errUpgrade
 	}
 	p := s.polling
-	s.upgrade = nil
-	s.ws, ws.session = ws, s
+	p.upgrade = nil
+	s.ws, ws.limit = ws, 0
 	s.reads++
-	if p.waiting != nil {
-		p.reply(pollAnswer{refusal: refuseBadRequest}) // the peer promised to poll no more
-	}
+	p.refusePoll(refuseBadRequest) // the peer promised not to poll any more
 	s.takeOver(ws, p.take())
 	for p.post != noPost && s.life != closed {
 		p.posted.Wait()
 	}
 	s.polling = nil
-	if s.encoding == encoding4 {
+	if !s.codec.rules().publicID {
 		s.bond = nil
 	}
 	return nil
 }
 
-// takeOver writes what was queued for polling on ws, and then the close frame
-// if the session was closing. s.mu is held and let go.
+// takeOver writes on ws what was queued for polling, and then the close frame if the
+// session was closing. s.mu is held, and let go while the operating system writes.
 func (s *Session) takeOver(ws *webSocket, queue []*Message) {
 	for _, m := range queue {
-		ws.push(m.framesFor(ws.encoding))
+		ws.push(ws.codec.frames(m))
 	}
-	if ws.writer == writerIdle && ws.pending() {
-		ws.writer = writerOwned
-		s.takeUp(ws)
+	if ws.state == writerIdle && ws.pending() {
+		ws.state = writerOwned
+		ws.writeQueue()
 	}
 	if s.life == closing {
 		s.closeBy = s.srv.now() + s.srv.opts.PingTimeout
-		s.writeLast(ws, plainCloseFrame)
+		ws.sendClose(plainCloseFrame)
 	}
 	s.arm()
 }
 
-// wakeUpgrade looks at the upgrade's deadlines. s.mu is held.
-func (s *Session) wakeUpgrade(now time.Duration) {
-	u := s.upgrade
-	if now >= u.noopDue {
-		u.noopDue = never
-		if s.polling.waiting != nil {
-			s.polling.reply(pollAnswer{packets: []*Message{noopPacket}})
-		}
-	}
-	if now >= u.closeBy {
-		s.abandonUpgrade()
+// pollWaits notes that a poll begins to wait.
+func (u *upgrade) pollWaits() {
+	if s := u.ws.session; u.phase == untilUpgrade {
+		u.noopDue = s.srv.now() + noopInterval
+		s.arm()
 	}
 }
 
-// abandonUpgrade gives the new WebSocket up; the session stays with polling.
-// s.mu is held.
-func (s *Session) abandonUpgrade() {
-	s.upgrade.ws.kick()
-	s.upgrade = nil
+// wake acts on the deadlines of the upgrade.
+func (u *upgrade) wake(now time.Duration) {
+	s := u.ws.session
+	if now >= u.noopDue {
+		u.noopDue = never
+		s.polling.answerPollEmpty()
+	}
+	if now >= u.closeBy {
+		s.abortUpgrade()
+	}
+}
+
+// abortUpgrade ends the upgrade in progress. The session goes on by polling. s.mu is
+// held.
+func (s *Session) abortUpgrade() {
+	s.polling.upgrade.ws.abort()
+	s.polling.upgrade = nil
 	s.arm()
 }

@@ -64,8 +64,8 @@ func (e *peerClosed) Error() string { return "engineio: websocket: closed by the
 type frameReader struct {
 	in       input
 	side     side
-	limit    int      // bytes of one message, if session is nil
-	session  *Session // whose limit holds; nil for a client, and before an upgrade is through
+	limit    int      // bytes of one message; zero means the limit of session
+	session  *Session // nil for a client
 	rest     int64    // of a frame whose message is too long
 	last     bool     // that frame is the last of its message
 	head     [ws.MaxHeaderSize]byte
@@ -74,7 +74,7 @@ type frameReader struct {
 
 // room returns how many bytes of a message are kept.
 func (r *frameReader) room() int {
-	if r.session == nil {
+	if r.limit != 0 {
 		return r.limit
 	}
 	return r.session.room()
@@ -143,7 +143,7 @@ func (r *frameReader) header(state side, control func(kind frameKind, payload []
 // long returns the head of a message that is too long with the frame of header h, of
 // which data has come before. The error is errLong if the rest may be thrown away.
 func (r *frameReader) long(data []byte, h ws.Header) ([]byte, error) {
-	if r.session == nil || !r.session.discards(h.Length) {
+	if r.limit != 0 || !r.session.discards(h.Length) {
 		return nil, errMessageTooBig
 	}
 	r.last = h.Fin

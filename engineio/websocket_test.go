@@ -339,7 +339,7 @@ func TestPongsDoNotPileUp(t *testing.T) {
 // waited when it was queued.
 func TestNothingFollowsTheCloseFrame(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, withEIO3(), nil)
+		f := newPipe(t, withLegacy(), nil)
 		w := f.socket(socketQuery3)
 		w.read()
 		c := <-f.opened

@@ -58,7 +58,7 @@ func playTranscript(t *testing.T, name string) {
 	}
 	defer file.Close()
 	opts := Options{}
-	if strings.HasPrefix(filepath.Base(name), "eio3-") {
+	if strings.HasPrefix(filepath.Base(name), "legacy-") {
 		opts = Options{AllowEIO3: true, Bind: func(*http.Request) string { return "the one client" }}
 	}
 	p := &transcript{

@@ -75,22 +75,22 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 	c.mu.Lock()
 	c.setTimer()
 	c.mu.Unlock()
-	// In revision 4 of the protocol "/" is joined unasked, if it is there at all.
-	if c.revision4() && srv.Namespace.table.admits() {
+	// A legacy client is joined to "/" without asking, if that namespace exists.
+	if c.legacy() && srv.Namespace.table.admits() {
 		c.connect(packet.Packet{Type: packet.Connect, Namespace: srv.Namespace.name})
 	}
 	return c
 }
 
-// revision4 reports whether the peer speaks revision 4 of the protocol, as the
-// clients of Socket.IO 1 and 2 do, on Engine.IO 3.
-func (c *conn) revision4() bool { return c.session.Protocol() == 3 }
+// legacy reports whether the peer is a client of Socket.IO 1 or 2, which speaks Engine.IO 3
+// and revision 4 of the Socket.IO protocol.
+func (c *conn) legacy() bool { return c.session.Protocol() == 3 }
 
 // limits says what a packet of the peer may be.
 func (c *conn) limits() packet.Limits {
 	opts := &c.server.opts
 	limits := packet.Limits{Attachments: opts.MaxAttachments, Name: opts.MaxNameLength}
-	if c.revision4() {
+	if c.legacy() {
 		limits.Query = opts.MaxAuthPayload
 	}
 	return limits
@@ -138,7 +138,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 		if len(p.Payload) > c.server.opts.MaxAuthPayload {
 			p.TooLarge, p.Payload = true, nil
 		}
-		if p.HasAck || len(p.Payload) > 0 && (c.revision4() || !wirejson.ValidPeerObject(p.Payload, maxDepth)) {
+		if p.HasAck || len(p.Payload) > 0 && (c.legacy() || !wirejson.ValidPeerObject(p.Payload, maxDepth)) {
 			c.violation("malformed CONNECT")
 			return
 		}

@@ -20,7 +20,7 @@ func (c *conn) connect(p packet.Packet) {
 	case c.closed, c.draining(): // Shutdown lets nobody in, and will close the transport
 		c.mu.Unlock()
 		return
-	case p.Namespace == "/" && c.revision4() && c.find("/") != nil: // it was joined unasked, and the answer is on its way
+	case p.Namespace == "/" && c.legacy() && c.find("/") != nil: // it was joined unasked, and the answer is on its way
 		c.mu.Unlock()
 		return
 	case c.find(p.Namespace) != nil:

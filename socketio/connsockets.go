@@ -45,7 +45,7 @@ func (c *conn) gone(s *Socket, was state, byServer bool) {
 		c.left = append(c.left, s.name)
 	}
 	take(&c.leaving, s)
-	if c.revision4() && was >= stateAdmitted {
+	if c.legacy() && was >= stateAdmitted {
 		c.parting = append(c.parting, s)
 	}
 	c.setTimer()
@@ -63,9 +63,9 @@ func (c *conn) parted(s *Socket) {
 }
 
 // due returns the index of the CONNECT in waiting that may begin next; -1 when there
-// is none. Those of a peer of revision 4 give the same id again, which programs have
-// things stored by: its socket waits until the one before is done with. The caller
-// holds mu.
+// is none. A legacy client gives its next socket in a namespace the same id again, and
+// programs store things by the id. So that socket waits until OnDisconnect of the one
+// before has returned. The caller holds mu.
 func (c *conn) due() int {
 	return slices.IndexFunc(c.waiting, func(s *Socket) bool {
 		same := func(other *Socket) bool { return other.id == s.id }

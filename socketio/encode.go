@@ -61,12 +61,12 @@ func encodeAck(namespace string, ackID uint64, args []any) (*engineio.Message, e
 	return m, nil
 }
 
-// connected answers the CONNECT of the socket: in revision 4 of the protocol by
-// nothing else, since the peer knows its id.
+// connected answers the CONNECT of the socket. The answer to a legacy client has no
+// id, because the client knows it.
 func (s *Socket) connected() *engineio.Message {
 	b := make([]byte, 0, len(s.name)+len(s.id)+16)
 	b = packet.Packet{Type: packet.Connect, Namespace: s.name}.AppendHead(b)
-	if !s.conn.revision4() {
+	if !s.conn.legacy() {
 		b = append(b, `{"sid":"`...)
 		b = append(b, s.id...)
 		b = append(b, `"}`...)
@@ -74,9 +74,9 @@ func (s *Socket) connected() *engineio.Message {
 	return engineio.NewMessage(b)
 }
 
-// connectError refuses the CONNECT of the socket: by {"message":...,"data":...}, in
-// revision 4 of the protocol by the data alone, or else the message. Data that cannot
-// be encoded is left out, with the error.
+// connectError refuses the CONNECT of the socket with {"message":...,"data":...}. A
+// legacy client gets only the data or, if there is none, only the message. Data that
+// cannot be encoded is left out, and the error returned.
 func (s *Socket) connectError(message string, data any) (*engineio.Message, error) {
 	b := packet.Packet{Type: packet.ConnectError, Namespace: s.name}.AppendHead(nil)
 	head := len(b)
@@ -91,9 +91,9 @@ func (s *Socket) connectError(message string, data any) (*engineio.Message, erro
 		err = errors.Join(err, dataErr)
 	}
 	switch {
-	case s.conn.revision4() && encoded != nil:
+	case s.conn.legacy() && encoded != nil:
 		b = append(b, encoded...)
-	case s.conn.revision4():
+	case s.conn.legacy():
 		b = append(b, quoted...)
 	default:
 		b = append(append(b, `{"message":`...), quoted...)

@@ -64,7 +64,7 @@ func (k *idKey) code(namespace string, random []byte) []byte {
 }
 
 // reserved reports whether a room of that name in a namespace belongs to one socket,
-// which is there, was there, or, in revision 4 of the protocol, may yet come.
+// which exists, existed, or may still be made by a legacy client.
 func (srv *Server) reserved(namespace, name string) bool {
 	if srv.ids.issued(namespace, name) {
 		return true

@@ -237,7 +237,7 @@ func TestRoomsNamedLikeOldSocketsAreReserved(t *testing.T) {
 		io.Open()
 		io.Of("/other").Open()
 	}, func(f *fixture) {
-		old := f.poll3("").sid
+		old := f.pollLegacy("").sid
 		eve, elsewhere := f.dial(sockettest.Options{}), f.dial(sockettest.Options{Namespace: "/other"})
 		synctest.Wait()
 		e, o := socketOf(f, eve), f.io.Of("/other").Sockets()[0]

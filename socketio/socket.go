@@ -78,7 +78,7 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	life, cancel := context.WithCancelCause(c.ctx)
 	s := &Socket{name: name, conn: c, cancel: cancel, handshake: handshake}
 	switch {
-	case !c.revision4():
+	case !c.legacy():
 		s.id = c.server.ids.newID(name)
 	case name == "/": // the peer takes it for its own without being told, as the server of its time gave it
 		s.id = c.session.ID()
@@ -119,7 +119,7 @@ func (s *Socket) Handshake() *Handshake {
 
 // String identifies the socket in logs. Of a session's ID it shows the beginning.
 func (s *Socket) String() string {
-	if s.conn.revision4() {
+	if s.conn.legacy() {
 		return s.name + "#" + s.conn.session.ID()[:8] + "..."
 	}
 	return s.name + "#" + s.id

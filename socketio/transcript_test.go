@@ -17,8 +17,8 @@ import (
 var sid = regexp.MustCompile(`"sid":"[A-Za-z0-9_-]{20}"`)
 
 // TestTranscripts plays the peer's side of each testdata/*.wire and compares
-// what the server answers, byte for byte. Those of revision 4 of the protocol, on
-// Engine.IO 3, have it in their name.
+// what the server answers, byte for byte. Transcripts of legacy clients (Engine.IO 3)
+// have a name that begins with "legacy-".
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.wire")
 	if err != nil || len(files) == 0 {
@@ -32,8 +32,8 @@ func TestTranscripts(t *testing.T) {
 			}
 			bubble(t, socketio.Options{Engine: withEIO3}, transcriptServer, func(f *fixture) {
 				var conn sayer
-				if strings.HasPrefix(filepath.Base(file), "revision4-") {
-					conn = f.poll3("")
+				if strings.HasPrefix(filepath.Base(file), "legacy-") {
+					conn = f.pollLegacy("")
 				} else {
 					dialled, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
 					if err != nil {

@@ -50,11 +50,11 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// In revision 4 a CONNECT may have a query behind its namespace, with and without a
-// comma after it; no other packet may.
+// TestParseQuery checks that the CONNECT of a legacy client may have a query after its
+// namespace, with and without a comma after it, and that no other packet may.
 func TestParseQuery(t *testing.T) {
-	revision4 := limits
-	revision4.Query = 20
+	legacy := limits
+	legacy.Query = 20
 	for _, c := range []struct{ in, namespace, query string }{
 		{"0/admin?token=t", "/admin", "token=t"},
 		{"0/admin?token=t,", "/admin", "token=t"},
@@ -64,14 +64,14 @@ func TestParseQuery(t *testing.T) {
 		{"0/?token=t", "/", "token=t"},
 		{"1/admin?token=t,", "/admin?token=t", ""},
 	} {
-		if p, err := Parse([]byte(c.in), revision4); err != nil || p.Namespace != c.namespace || p.Query != c.query {
+		if p, err := Parse([]byte(c.in), legacy); err != nil || p.Namespace != c.namespace || p.Query != c.query {
 			t.Errorf("Parse(%q) = %+v, %v", c.in, p, err)
 		}
 	}
-	if p, err := Parse([]byte("0/"+strings.Repeat("n", 256)+"?q"), revision4); err == nil {
+	if p, err := Parse([]byte("0/"+strings.Repeat("n", 256)+"?q"), legacy); err == nil {
 		t.Errorf("a name that is too long: %+v", p)
 	}
-	p, err := Parse([]byte("0/a?"+strings.Repeat("q", 21)), revision4)
+	p, err := Parse([]byte("0/a?"+strings.Repeat("q", 21)), legacy)
 	if err != nil || p.Namespace != "/a" || p.Query != "" || !p.TooLarge {
 		t.Errorf("a query that is too long: %+v, %v", p, err)
 	}

@@ -24,18 +24,18 @@ import (
 // withEIO3 lets clients of Socket.IO 1 and 2 in.
 var withEIO3 = engineio.Options{AllowEIO3: true, Bind: func(*http.Request) string { return "the one client" }}
 
-// peer3 is such a client, by long-polling.
-type peer3 struct {
+// legacyPeer is such a client, by long-polling.
+type legacyPeer struct {
 	f       *fixture
 	path    string
 	sid     string
 	packets []string // come and not read yet
 }
 
-// poll3 connects. The query begins with an ampersand, or is empty.
-func (f *fixture) poll3(query string) *peer3 {
+// pollLegacy connects. The query begins with an ampersand, or is empty.
+func (f *fixture) pollLegacy(query string) *legacyPeer {
 	f.t.Helper()
-	p := &peer3{f: f, path: "/socket.io/?EIO=3&transport=polling&b64=1" + query}
+	p := &legacyPeer{f: f, path: "/socket.io/?EIO=3&transport=polling&b64=1" + query}
 	p.read(f.poll(p.path))
 	open := p.packets[0]
 	p.packets = p.packets[1:]
@@ -46,7 +46,7 @@ func (f *fixture) poll3(query string) *peer3 {
 }
 
 // read takes a payload apart.
-func (p *peer3) read(payload string) {
+func (p *legacyPeer) read(payload string) {
 	p.f.t.Helper()
 	for payload != "" {
 		digits, rest, _ := strings.Cut(payload, ":")
@@ -60,7 +60,7 @@ func (p *peer3) read(payload string) {
 	}
 }
 
-func (p *peer3) post(packet string) error {
+func (p *legacyPeer) post(packet string) error {
 	text := fmt.Sprintf("%d:%s", len(utf16.Encode([]rune(packet))), packet)
 	if got := p.f.request(http.MethodPost, p.path, strings.NewReader(text)); got != "ok" {
 		return errors.New(got)
@@ -68,14 +68,14 @@ func (p *peer3) post(packet string) error {
 	return nil
 }
 
-func (p *peer3) Send(text []byte) error { return p.post("4" + string(text)) }
+func (p *legacyPeer) Send(text []byte) error { return p.post("4" + string(text)) }
 
-func (p *peer3) SendBinary(data []byte) error {
+func (p *legacyPeer) SendBinary(data []byte) error {
 	return p.post("b4" + base64.StdEncoding.EncodeToString(data))
 }
 
 // Receive returns the next message, or an error with what came instead.
-func (p *peer3) Receive(context.Context) (data []byte, binary bool, err error) {
+func (p *legacyPeer) Receive(context.Context) (data []byte, binary bool, err error) {
 	if len(p.packets) == 0 {
 		status, text := p.f.roundTrip(http.MethodGet, p.path, nil)
 		if status != http.StatusOK {
@@ -96,7 +96,7 @@ func (p *peer3) Receive(context.Context) (data []byte, binary bool, err error) {
 }
 
 // talk says packets ("> ") and compares what is heard ("< ").
-func (p *peer3) talk(lines ...string) {
+func (p *legacyPeer) talk(lines ...string) {
 	p.f.t.Helper()
 	for _, line := range lines {
 		packet := line[2:]
@@ -127,7 +127,7 @@ func TestQueryOfANamespace(t *testing.T) {
 			io.Of(name).Use(show)
 		}
 	}, func(f *fixture) {
-		f.poll3("&token=a&lang=de").talk("< 0",
+		f.pollLegacy("&token=a&lang=de").talk("< 0",
 			"> 0/own?token=b&room=1,", "< 0/own,", "> 0/none", "< 0/none,", "> 0/twice?token=c&token=d", "< 0/twice,")
 		for name, want := range map[string]string{
 			"/": "[a] [de] []", "/own": "[b] [de] [1]", "/none": "[a] [de] []", "/twice": "[c d] [de] []",
@@ -140,31 +140,31 @@ func TestQueryOfANamespace(t *testing.T) {
 	})
 }
 
-func TestRevision4WithoutARoot(t *testing.T) {
+func TestLegacyWithoutARoot(t *testing.T) {
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) { io.Of("/chat").Open() }, func(f *fixture) {
-		f.poll3("").talk("> 0/chat", "< 0/chat,")
+		f.pollLegacy("").talk("> 0/chat", "< 0/chat,")
 	})
 	refused := func(context.Context, *socketio.Socket) error { return errors.New("for the log alone") }
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
 		io.Use(refused)
 		io.Of("/chat").Open()
 	}, func(f *fixture) {
-		f.poll3("").talk(`< 4"connection refused"`, "> 0/chat", "< 0/chat,")
+		f.pollLegacy("").talk(`< 4"connection refused"`, "> 0/chat", "< 0/chat,")
 	})
 }
 
 // A refusal that will pass closes the transport, for these clients too.
-func TestRevision4TemporaryRefusal(t *testing.T) {
+func TestLegacyTemporaryRefusal(t *testing.T) {
 	busy := func(context.Context, *socketio.Socket) error {
 		return &socketio.ConnectError{Message: "later", Temporary: true}
 	}
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) { io.Use(busy) }, func(f *fixture) {
-		f.poll3("").talk("< packet 1")
+		f.pollLegacy("").talk("< packet 1")
 	})
 }
 
 // What is against the protocol closes the connection, whichever its revision.
-func TestRevision4Violations(t *testing.T) {
+func TestLegacyViolations(t *testing.T) {
 	for _, packet := range []string{
 		"0/chat,{}", `0/chat,"x"`, "0/root", `2/chat,["early"]`, "4/chat,{}", "1/chat",
 	} {
@@ -174,14 +174,14 @@ func TestRevision4Violations(t *testing.T) {
 			io.Of("/chat").Open()
 			io.Of("/root").Open()
 		}, func(f *fixture) {
-			p := f.poll3("")
+			p := f.pollLegacy("")
 			p.talk("< 0", "> 0/root", "< 0/root,", "> "+packet, "< packet 1")
 		})
 	}
 }
 
 // The ids are what such a client takes for its own without being told.
-func TestRevision4IDs(t *testing.T) {
+func TestLegacyIDs(t *testing.T) {
 	log := &strings.Builder{}
 	opts := socketio.Options{Engine: withEIO3, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	var ids []string
@@ -198,7 +198,7 @@ func TestRevision4IDs(t *testing.T) {
 			})
 		}
 	}, func(f *fixture) {
-		p := f.poll3("")
+		p := f.pollLegacy("")
 		p.talk("< 0", "> 0/chat", "< 0/chat,", `> 2["fail"]`, `> 2/chat,["fail"]`, `> 2["unknown"]`)
 		synctest.Wait()
 		if want := []string{p.sid, "/chat#" + p.sid}; !slices.Equal(ids, want) {
@@ -219,7 +219,7 @@ func TestRevision4IDs(t *testing.T) {
 // A client that leaves and joins again has the same id, so its new socket waits until
 // the one before is done with, its OnDisconnect too. The server may have ended that
 // one, and other namespaces do not wait.
-func TestRevision4JoinsAgain(t *testing.T) {
+func TestLegacyJoinsAgain(t *testing.T) {
 	var release chan struct{}
 	var happened record
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
@@ -248,7 +248,7 @@ func TestRevision4JoinsAgain(t *testing.T) {
 			return nil
 		})
 	}, func(f *fixture) {
-		p := f.poll3("")
+		p := f.pollLegacy("")
 		p.talk("< 0", "> 0/chat", "< 0/chat,")
 		synctest.Wait() // or Join in OnConnect would find that the peer has left
 		p.talk(`> 2/chat,["wait"]`, "> 1/chat", "> 0/chat", "> 0/other", "< 0/other,")
@@ -281,7 +281,7 @@ func TestRevision4JoinsAgain(t *testing.T) {
 }
 
 // A socket that was never let in has no OnDisconnect to wait for.
-func TestRevision4KnocksAgain(t *testing.T) {
+func TestLegacyKnocksAgain(t *testing.T) {
 	var knocks int
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
 		io.Open()
@@ -293,7 +293,7 @@ func TestRevision4KnocksAgain(t *testing.T) {
 			return nil
 		})
 	}, func(f *fixture) {
-		p := f.poll3("")
+		p := f.pollLegacy("")
 		p.talk("< 0", "> 0/held", "< 0/held,", "> 1/held", "> 0/held", "< 0/held,")
 		p.talk("> 0/knock", `< 4/knock,"no"`, "> 0/knock", "< 0/knock,")
 	})
@@ -306,7 +306,7 @@ func TestBothRevisionsInOneRoom(t *testing.T) {
 		io.Open()
 		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
 	}, func(f *fixture) {
-		old, young := f.poll3(""), f.dial(sockettest.Options{})
+		old, young := f.pollLegacy(""), f.dial(sockettest.Options{})
 		old.talk("< 0")
 		synctest.Wait()
 		if err := f.io.To("room").Emit("news", "größe", []byte{1, 2}); err != nil {
@@ -323,13 +323,13 @@ func TestBothRevisionsInOneRoom(t *testing.T) {
 }
 
 // Who is refused at "/" has the time of every connection without a namespace, no more.
-func TestRevision4ConnectTimeout(t *testing.T) {
+func TestLegacyConnectTimeout(t *testing.T) {
 	opts := socketio.Options{Engine: withEIO3, ConnectTimeout: 5 * time.Second}
 	bubble(t, opts, func(io *socketio.Server) {
 		io.Use(func(context.Context, *socketio.Socket) error { return &socketio.ConnectError{Message: "no"} })
 	}, func(f *fixture) {
 		began := time.Now()
-		f.poll3("").talk(`< 4"no"`, "< packet 1")
+		f.pollLegacy("").talk(`< 4"no"`, "< packet 1")
 		if took := time.Since(began); took != 5*time.Second {
 			t.Errorf("closed after %s", took)
 		}
@@ -338,7 +338,7 @@ func TestRevision4ConnectTimeout(t *testing.T) {
 
 // Such a client joins "/" first, whichever namespace it wants, so that what a gate of
 // another one looks at has to be there still.
-func TestRevision4KeepsCookies(t *testing.T) {
+func TestLegacyKeepsCookies(t *testing.T) {
 	for name, c := range map[string]struct {
 		keep []string
 		want string
@@ -358,7 +358,7 @@ func TestRevision4KeepsCookies(t *testing.T) {
 				})
 			}, func(f *fixture) {
 				f.header = http.Header{"Cookie": {"c=1"}, "Authorization": {"a"}}
-				f.poll3("").talk("< 0", "> 0/later", "< 0/later,")
+				f.pollLegacy("").talk("< 0", "> 0/later", "< 0/later,")
 				if seen != c.want {
 					t.Errorf("a later namespace sees %s, want %s", seen, c.want)
 				}

@@ -25,87 +25,25 @@ const (
 // maxLengthDigits bounds the length of a packet in decimal digits.
 const maxLengthDigits = 10
 
-// forms3 are the forms of a Message for revision 3, and one that few peers of
-// revision 4 want.
-type forms3 struct {
-	frames       form // with binary data as it is
-	base64Frames form
-	frames4      form // for revision 4, with binary data as base64
-	payload      form // as text
-	bytesPayload form
-}
-
-// forms3 returns the forms that few Messages need.
-func (m *Message) forms3() *forms3 {
-	if forms := m.old.Load(); forms != nil {
-		return forms
-	}
-	m.old.CompareAndSwap(nil, new(forms3))
-	return m.old.Load()
-}
-
-// framesFor returns the WebSocket frames of m for a peer.
-func (m *Message) framesFor(e encoding) []byte {
-	switch {
-	case e == encoding4 || len(m.attachments) == 0: // text is the same in both revisions
-		return m.frames()
-	case e == encoding4Base64:
-		return m.forms3().frames4.make(func() []byte { return appendBase64Frames(nil, m, string(binaryPrefix)) })
-	case e == encoding3Base64:
-		return m.forms3().base64Frames.make(func() []byte { return appendBase64Frames(nil, m, base64Prefix) })
-	default:
-		return m.forms3().frames.make(func() []byte { return appendTypedFrames(nil, m) })
-	}
-}
-
-// appendTypedFrames appends the frames of m, with the packet's type in the first
-// byte of binary ones too (Engine.IO protocol 3, "Packet").
-func appendTypedFrames(dst []byte, m *Message) []byte {
-	if m.text != nil {
-		dst = appendFrame(dst, serverSide, textFrame, string(m.kind), m.text)
-	}
-	for _, data := range m.attachments {
-		dst = appendFrame(dst, serverSide, binaryFrame, typeOfBinary, data)
-	}
-	return dst
-}
-
-// typeOfBinary is the type of binary packets, which are all messages.
-const typeOfBinary = string(rune(packetMessage - '0'))
-
-// appendBase64Frames appends the frames of m, with binary data as prefix and base64.
-func appendBase64Frames(dst []byte, m *Message, prefix string) []byte {
-	if m.text != nil {
-		dst = appendFrame(dst, serverSide, textFrame, string(m.kind), m.text)
-	}
-	for _, data := range m.attachments {
-		dst = appendFrame(dst, serverSide, textFrame, prefix, base64.StdEncoding.AppendEncode(nil, data))
-	}
-	return dst
-}
-
-// base64Prefix begins a binary message of revision 3 that is written as text.
-const base64Prefix = string(binaryPrefix) + string(packetMessage)
-
-// joinPayload3 makes the body of one response out of queued messages, and reports
-// whether it is bytes.
+// joinLegacyPayload returns the payload with the packets of queue, and reports whether
+// it is one of bytes, which allowBinary permits.
 //
-// Text beyond ASCII makes it bytes too, if the peer takes those: clients of
-// Socket.IO 1 expect it to be encoded twice in a payload of text, those of Socket.IO
-// 2 do not, and nothing tells them apart.
-func joinPayload3(e encoding, messages []*Message) (body []byte, isBytes bool) {
-	for _, m := range messages {
-		isBytes = isBytes || e == encoding3 && (len(m.attachments) > 0 || !isASCII(m.text))
+// Text beyond ASCII makes it one of bytes too: clients of Socket.IO 1 expect such text
+// to be encoded twice in a payload of text, those of Socket.IO 2 do not, and the server
+// cannot tell them apart.
+func joinLegacyPayload(queue []*Message, allowBinary bool) (body []byte, binary bool) {
+	for _, m := range queue {
+		binary = binary || allowBinary && (len(m.attachments) > 0 || !isASCII(m.text))
 	}
-	for _, m := range messages {
-		switch forms := m.forms3(); {
-		case isBytes:
-			body = append(body, forms.bytesPayload.make(func() []byte { return appendBytesPayload(nil, m) })...)
-		default:
-			body = append(body, forms.payload.make(func() []byte { return appendTextPayload(nil, m) })...)
+	for _, m := range queue {
+		forms := m.rareForms()
+		if binary {
+			body = append(body, forms.legacyBinaryPayload.get(func() []byte { return appendBinaryPayload(nil, m) })...)
+		} else {
+			body = append(body, forms.legacyPayload.get(func() []byte { return appendTextPayload(nil, m) })...)
 		}
 	}
-	return body, isBytes
+	return body, binary
 }
 
 func appendTextPayload(dst []byte, m *Message) []byte {
@@ -116,15 +54,15 @@ func appendTextPayload(dst []byte, m *Message) []byte {
 		dst = append(dst, text...)
 	}
 	for _, data := range m.attachments {
-		dst = strconv.AppendInt(dst, int64(len(base64Prefix)+base64.StdEncoding.EncodedLen(len(data))), 10)
+		dst = strconv.AppendInt(dst, int64(len(legacyBase64Prefix)+base64.StdEncoding.EncodedLen(len(data))), 10)
 		dst = append(dst, ':')
-		dst = append(dst, base64Prefix...)
+		dst = append(dst, legacyBase64Prefix...)
 		dst = base64.StdEncoding.AppendEncode(dst, data)
 	}
 	return dst
 }
 
-func appendBytesPayload(dst []byte, m *Message) []byte {
+func appendBinaryPayload(dst []byte, m *Message) []byte {
 	if m.text != nil {
 		dst = appendLength(append(dst, stringPacket), 1+len(m.text))
 		dst = append(dst, byte(m.kind))
@@ -148,13 +86,13 @@ func appendLength(dst []byte, n int) []byte {
 	return append(dst, endOfLength)
 }
 
-// readPayload3 is readPayload for revision 3.
-func readPayload3(payload []byte, isBytes bool, limit int, receive func(packet) error) error {
+// readLegacyPayload is readPayload for a payload that may be binary.
+func readLegacyPayload(payload []byte, binary bool, limit int, receive func(packet) error) error {
 	next := nextInText
-	if isBytes {
+	if binary {
 		next = nextInBytes
 	}
-	if len(payload) == 0 || !isBytes && !utf8.Valid(payload) {
+	if len(payload) == 0 || !binary && !utf8.Valid(payload) {
 		return errPacket
 	}
 	for n := 0; len(payload) > 0; n++ {
@@ -190,7 +128,7 @@ func nextInText(payload []byte) (p packet, rest []byte, err error) {
 	if !ok {
 		return packet{}, nil, errIncomplete
 	}
-	p, err = parseTextPacket3(decodedOnce(rest[:size]))
+	p, err = parseLegacyText(decodedOnce(rest[:size]))
 	return p, rest[size:], err
 }
 
@@ -207,37 +145,13 @@ func nextInBytes(payload []byte) (p packet, rest []byte, err error) {
 	data, rest := rest[:length], rest[length:]
 	switch {
 	case payload[0] == binaryPacket:
-		p, err = parseBinaryPacket3(data)
+		p, err = parseLegacyBinary(data)
 	case payload[0] == stringPacket && utf8.Valid(data):
-		p, err = parseTextPacket3(data)
+		p, err = parseLegacyText(data)
 	default:
 		err = errPacket
 	}
 	return p, rest, err
-}
-
-// parseTextPacket3 takes a packet that came as text, which may be binary data as
-// base64.
-func parseTextPacket3(text []byte) (packet, error) {
-	if len(text) > 0 && text[0] == binaryPrefix {
-		if len(text) == 1 || text[1] != byte(packetMessage) {
-			return packet{}, errPacket
-		}
-		return base64Packet(text[len(base64Prefix):])
-	}
-	p, ok := parsePacket(text)
-	if !ok {
-		return packet{}, errPacket
-	}
-	return p, nil
-}
-
-// parseBinaryPacket3 takes a packet that came as bytes, the type in the first.
-func parseBinaryPacket3(data []byte) (packet, error) {
-	if len(data) == 0 || data[0] != typeOfBinary[0] {
-		return packet{}, errPacket
-	}
-	return packet{kind: packetMessage, binary: true, data: data[1:]}, nil
 }
 
 // readLength reads a decimal number whose digits begin at zero.

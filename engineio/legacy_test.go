@@ -12,33 +12,33 @@ import (
 	"time"
 )
 
-// The transcripts testdata/eio3-*.wire are the plain cases of revision 3.
+// The transcripts testdata/legacy-*.wire are the plain cases of revision 3.
 
-// withEIO3 are options that let peers of revision 3 in, and bind their sessions to
+// withLegacy are options that let peers of revision 3 in, and bind their sessions to
 // a header.
-func withEIO3() Options {
+func withLegacy() Options {
 	return Options{AllowEIO3: true, Bind: func(r *http.Request) string { return r.Header.Get("X-Peer") }}
 }
 
 const (
-	pollingQuery3 = "EIO=3&transport=polling"
-	socketQuery3  = "EIO=3&transport=websocket"
+	legacyQuery  = "EIO=3&transport=polling"
+	socketQuery3 = "EIO=3&transport=websocket"
 )
 
-// open3 starts a session of revision 3 by polling, which shows "me" as X-Peer.
-func (f *fixture) open3(more string, headers ...string) (query string, c *recorder) {
+// openLegacy starts a session of revision 3 by polling, which shows "me" as X-Peer.
+func (f *fixture) openLegacy(more string, headers ...string) (query string, c *recorder) {
 	f.t.Helper()
-	if a := f.must("GET", pollingQuery3+more, "", append(headers, "X-Peer", "me")...); a.status != 200 {
+	if a := f.must("GET", legacyQuery+more, "", append(headers, "X-Peer", "me")...); a.status != 200 {
 		f.t.Fatalf("handshake: %d %s", a.status, a.body)
 	}
 	c = <-f.opened
-	return pollingQuery3 + "&sid=" + c.s.ID(), c
+	return legacyQuery + "&sid=" + c.s.ID(), c
 }
 
-func TestEIO3IsOffByDefault(t *testing.T) {
+func TestLegacyIsOffByDefault(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
-		f.expect("GET", pollingQuery3, "", 400, `{"code":5,"message":"Unsupported protocol version"}`)
+		f.expect("GET", legacyQuery, "", 400, `{"code":5,"message":"Unsupported protocol version"}`)
 		if _, err := f.trySocket(socketQuery3); err == nil {
 			t.Error("a WebSocket of revision 3 was opened")
 		}
@@ -49,7 +49,7 @@ func TestEIO3IsOffByDefault(t *testing.T) {
 
 // The ID of a session of revision 3 is known to others, so it must not be all that
 // a request of the session needs.
-func TestEIO3NeedsABond(t *testing.T) {
+func TestLegacyNeedsABond(t *testing.T) {
 	open := func(*Session, *http.Request) Conn { return nil }
 	if _, err := NewServer(open, Options{AllowEIO3: true}); err == nil {
 		t.Error("polling without Bind was accepted")
@@ -59,16 +59,16 @@ func TestEIO3NeedsABond(t *testing.T) {
 	}
 	bubble(t, func(t *testing.T) {
 		log := &logBuffer{}
-		opts := withEIO3()
+		opts := withLegacy()
 		opts.Logger = log.logger()
 		f := newPipe(t, opts, nil)
 		for range 3 {
-			f.expect("GET", pollingQuery3, "", 403, `{"code":4,"message":"Forbidden"}`)
+			f.expect("GET", legacyQuery, "", 403, `{"code":4,"message":"Forbidden"}`)
 		}
 		if n := strings.Count(log.String(), "Options.Bind"); n != 1 {
 			t.Errorf("%d lines in the log, want one:\n%s", n, log)
 		}
-		query, c := f.open3("&b64=1")
+		query, c := f.openLegacy("&b64=1")
 		asSocket := strings.Replace(query, "polling", "websocket", 1)
 		for _, headers := range [][]string{nil, {"X-Peer", "you"}} {
 			for _, method := range []string{"GET", "POST"} {
@@ -104,7 +104,7 @@ func TestEIO3NeedsABond(t *testing.T) {
 // transport it has or had.
 func TestBondOutlivesPolling(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, withEIO3(), nil)
+		f := newPipe(t, withLegacy(), nil)
 		strangers := func(query string) {
 			t.Helper()
 			for _, headers := range [][]string{nil, {"X-Peer", "you"}} {
@@ -118,7 +118,7 @@ func TestBondOutlivesPolling(t *testing.T) {
 				}
 			}
 		}
-		query, c := f.open3("")
+		query, c := f.openLegacy("")
 		w := f.socket(strings.Replace(query, "polling", "websocket", 1), "X-Peer", "me")
 		w.write("2probe")
 		w.expect("3probe")
@@ -134,11 +134,11 @@ func TestBondOutlivesPolling(t *testing.T) {
 		w = f.socket(socketQuery3)
 		w.read()
 		c = <-f.opened
-		strangers(pollingQuery3 + "&sid=" + c.s.ID())
+		strangers(legacyQuery + "&sid=" + c.s.ID())
 		expectAlive(t, c)
 
 		// The poll that is on its way when the client says goodbye is its own.
-		query, c = f.open3("")
+		query, c = f.openLegacy("")
 		f.must("POST", query, "1:1", "X-Peer", "me")
 		expectEnd(t, c, TransportClose)
 		strangers(query)
@@ -161,8 +161,8 @@ func TestBondOutlivesPolling(t *testing.T) {
 // Whatever prints a session does not show its ID.
 func TestSessionsPrintNoID(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, withEIO3(), nil)
-		_, c := f.open3("")
+		f := newPipe(t, withLegacy(), nil)
+		_, c := f.openLegacy("")
 		printed := fmt.Sprintf("%v %+v %#v %s %x %d", c.s, c.s, c.s, c.s, c.s, c.s)
 		log := &logBuffer{}
 		log.logger().Info("session", "session", c.s)
@@ -202,10 +202,10 @@ func TestBindToAddress(t *testing.T) {
 
 // A payload with binary data or text beyond ASCII is bytes, for peers that take
 // them; everything else is text.
-func TestPayloadOfBytes(t *testing.T) {
+func TestLegacyPayloadOfBytes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, withEIO3(), func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
-		query, _ := f.open3("")
+		f := newPipe(t, withLegacy(), func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
+		query, _ := f.openLegacy("")
 		for _, c := range []struct{ post, contentType, get, getType string }{
 			{"6:4hello", "text/plain", "6:4hello", "text/plain; charset=UTF-8"},
 			{"6:4hello10:b4AQIDBA==", "text/plain", "\x00\x06\xff4hello\x01\x05\xff\x04\x01\x02\x03\x04", "application/octet-stream"},
@@ -224,9 +224,9 @@ func TestPayloadOfBytes(t *testing.T) {
 	})
 }
 
-func readPackets3(payload string, isBytes bool) (string, error) {
+func readLegacyPackets(payload string, isBytes bool) (string, error) {
 	var packets []string
-	err := readPayload3([]byte(payload), isBytes, 10, func(p packet) error {
+	err := readLegacyPayload([]byte(payload), isBytes, 10, func(p packet) error {
 		text := fmt.Sprintf("%c%s", p.kind, p.data)
 		if p.binary {
 			text = fmt.Sprintf("binary:%s", p.data)
@@ -237,7 +237,7 @@ func readPackets3(payload string, isBytes bool) (string, error) {
 	return strings.Join(packets, "|"), err
 }
 
-func TestReadPayload3(t *testing.T) {
+func TestReadLegacyPayload(t *testing.T) {
 	for _, c := range []struct {
 		payload string
 		packets string
@@ -270,7 +270,7 @@ func TestReadPayload3(t *testing.T) {
 		{"2:4\xff", "", errPacket},
 		{strings.Repeat("1:2", 11), strings.TrimSuffix(strings.Repeat("2|", 10), "|"), errTooManyPackets},
 	} {
-		if got, err := readPackets3(c.payload, false); (c.packets != "" || err == nil) && got != c.packets || !errors.Is(err, c.err) {
+		if got, err := readLegacyPackets(c.payload, false); (c.packets != "" || err == nil) && got != c.packets || !errors.Is(err, c.err) {
 			t.Errorf("%q: got %q %v, want %q %v", c.payload, got, err, c.packets, c.err)
 		}
 	}
@@ -295,13 +295,13 @@ func TestReadPayload3(t *testing.T) {
 		{"\x00" + strings.Repeat("\x09", 20) + "\xff2", "", errPacket},
 		{strings.Repeat("\x00\x01\xff2", 11), strings.TrimSuffix(strings.Repeat("2|", 10), "|"), errTooManyPackets},
 	} {
-		if got, err := readPackets3(c.payload, true); got != c.packets || !errors.Is(err, c.err) {
+		if got, err := readLegacyPackets(c.payload, true); got != c.packets || !errors.Is(err, c.err) {
 			t.Errorf("bytes %q: got %q %v, want %q %v", c.payload, got, err, c.packets, c.err)
 		}
 	}
 }
 
-func FuzzReadPayload3(f *testing.F) {
+func FuzzReadLegacyPayload(f *testing.F) {
 	for _, seed := range []string{"6:4hello10:b4AQIDBA==", "2:4€3:4Ã©", "0:", "99999999999:"} {
 		f.Add(seed, false)
 	}
@@ -310,7 +310,7 @@ func FuzzReadPayload3(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload string, isBytes bool) {
 		var messages []*Message
-		err := readPayload3([]byte(payload), isBytes, 100, func(p packet) error {
+		err := readLegacyPayload([]byte(payload), isBytes, 100, func(p packet) error {
 			m := controlPacket(p.kind, string(p.data))
 			if p.binary {
 				m = NewBinaryMessage(bytes.Clone(p.data))
@@ -325,9 +325,9 @@ func FuzzReadPayload3(f *testing.F) {
 			return
 		}
 		// What is accepted reads the same when it is written again.
-		again, bytesAgain := joinPayload3(encoding3, messages)
+		again, bytesAgain := joinLegacyPayload(messages, true)
 		n := 0
-		err = readPayload3(again, bytesAgain, 100, func(p packet) error {
+		err = readLegacyPayload(again, bytesAgain, 100, func(p packet) error {
 			m := messages[n]
 			n++
 			if want := append(bytes.Clone(m.text), bytes.Join(m.attachments, nil)...); p.kind != m.kind || p.binary != (m.text == nil) || !bytes.Equal(p.data, want) {
@@ -341,7 +341,7 @@ func FuzzReadPayload3(f *testing.F) {
 	})
 }
 
-func TestMessageForms3(t *testing.T) {
+func TestLegacyMessageForms(t *testing.T) {
 	both := NewMessage([]byte("x"), []byte{1}, nil)
 	json := NewJSONMessage(len("é"), []byte(`é["é€😀"]`))
 	for _, c := range []struct {
@@ -358,32 +358,32 @@ func TestMessageForms3(t *testing.T) {
 		{"pong", pongPacket, "\x81\x013", "\x81\x013", "1:3", "\x00\x01\xff3"},
 	} {
 		for range 2 { // made once, the same twice
-			if got := string(c.m.framesFor(encoding3)); got != c.frames {
+			if got := string(legacy{}.frames(c.m)); got != c.frames {
 				t.Errorf("%s: frames %q, want %q", c.name, got, c.frames)
 			}
-			if got := string(c.m.framesFor(encoding3Base64)); got != c.base64 {
+			if got := string(legacy{base64: true}.frames(c.m)); got != c.base64 {
 				t.Errorf("%s: frames with base64 %q, want %q", c.name, got, c.base64)
 			}
-			if got, isBytes := joinPayload3(encoding3Base64, []*Message{c.m}); string(got) != c.payload || isBytes {
+			if got, isBytes := joinLegacyPayload([]*Message{c.m}, false); string(got) != c.payload || isBytes {
 				t.Errorf("%s: payload %q, want %q", c.name, got, c.payload)
 			}
 			binary := NewBinaryMessage(nil)
-			if got, isBytes := joinPayload3(encoding3, []*Message{c.m, binary}); string(got) != c.asBytes+"\x01\x01\xff\x04" || !isBytes {
+			if got, isBytes := joinLegacyPayload([]*Message{c.m, binary}, true); string(got) != c.asBytes+"\x01\x01\xff\x04" || !isBytes {
 				t.Errorf("%s: payload of bytes %q, want %q", c.name, got, c.asBytes)
 			}
 		}
 	}
 	// Text beyond ASCII is sure to be understood in JSON alone; frames are never in doubt.
-	if got, _ := joinPayload3(encoding3Base64, []*Message{json}); string(got) != `30:4é["\u00e9\u20ac\ud83d\ude00"]` {
+	if got, _ := joinLegacyPayload([]*Message{json}, false); string(got) != `30:4é["\u00e9\u20ac\ud83d\ude00"]` {
 		t.Errorf("JSON as text: %q", got)
 	}
-	if got, isBytes := joinPayload3(encoding3, []*Message{json}); string(got) != "\x00\x01\x06\xff4é[\"é€😀\"]" || !isBytes {
+	if got, isBytes := joinLegacyPayload([]*Message{json}, true); string(got) != "\x00\x01\x06\xff4é[\"é€😀\"]" || !isBytes {
 		t.Errorf("JSON as bytes: %q", got)
 	}
-	for _, e := range []encoding{encoding3, encoding3Base64} {
+	for _, c := range []codec{legacy{}, legacy{base64: true}} {
 		m := NewJSONMessage(len("é"), []byte(`é["é€😀"]`), []byte{1})
-		if got := string(json.framesFor(e)); got != "\x81\x104é[\"é€😀\"]" || !strings.HasPrefix(string(m.framesFor(e)), got) {
-			t.Errorf("JSON as a frame: %q, and with an attachment %q", got, m.framesFor(e))
+		if got := string(c.frames(json)); got != "\x81\x104é[\"é€😀\"]" || !strings.HasPrefix(string(c.frames(m)), got) {
+			t.Errorf("JSON as a frame: %q, and with an attachment %q", got, c.frames(m))
 		}
 	}
 }
@@ -402,9 +402,9 @@ func TestScript(t *testing.T) {
 // What a form may be that is none, each on a session of its own.
 func TestBadForms(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, withEIO3(), nil)
+		f := newPipe(t, withLegacy(), nil)
 		for _, form := range []string{"", "d=", "d=1%3A2&d=1%3A2", "x=1", "d=%zz", "1:2"} {
-			query, c := f.open3("&b64=1&j=0")
+			query, c := f.openLegacy("&b64=1&j=0")
 			if a := f.must("POST", query+"&j=0", form, "X-Peer", "me"); a.status != 400 {
 				t.Errorf("%q: %d %s", form, a.status, a.body)
 			}
@@ -417,7 +417,7 @@ func TestBadForms(t *testing.T) {
 // unless the browser says where it came from.
 func TestJSONPShowsNoOrigin(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, withEIO3(), nil)
+		f := newPipe(t, withLegacy(), nil)
 		for _, c := range []struct {
 			more, site string
 			checked    bool
@@ -430,11 +430,11 @@ func TestJSONPShowsNoOrigin(t *testing.T) {
 			if c.site != "" {
 				headers = []string{"Sec-Fetch-Site", c.site}
 			}
-			if _, rec := f.open3(c.more, headers...); rec.s.OriginChecked() != c.checked {
+			if _, rec := f.openLegacy(c.more, headers...); rec.s.OriginChecked() != c.checked {
 				t.Errorf("%q from %q: checked is %v", c.more, c.site, rec.s.OriginChecked())
 			}
 		}
-		if a := f.must("GET", pollingQuery3+"&j=0", "", "X-Peer", "me", "Sec-Fetch-Site", "cross-site"); a.status != 403 {
+		if a := f.must("GET", legacyQuery+"&j=0", "", "X-Peer", "me", "Sec-Fetch-Site", "cross-site"); a.status != 403 {
 			t.Errorf("a script on a foreign page: %d %s", a.status, a.body)
 		}
 		// In revision 4 there is no such thing.
@@ -448,8 +448,8 @@ func TestJSONPShowsNoOrigin(t *testing.T) {
 // session is bound to, hand it what a session by other means gets.
 func TestScriptsPollTheirOwnSessionsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, withEIO3(), nil)
-		query, c := f.open3("&b64=1")
+		f := newPipe(t, withLegacy(), nil)
+		query, c := f.openLegacy("&b64=1")
 		c.s.Send(NewMessage([]byte("secret")))
 		for method, body := range map[string]string{"GET": "", "POST": "d=6%3A4hello"} {
 			if a := f.must(method, query+"&j=0", body, "X-Peer", "me"); a.status != 400 || a.body != badRequest {
@@ -464,18 +464,18 @@ func TestScriptsPollTheirOwnSessionsAlone(t *testing.T) {
 }
 
 // The clients of revision 3 always ask for credentials.
-func TestCORSOfEIO3(t *testing.T) {
+func TestCORSOfLegacyPolling(t *testing.T) {
 	const page = "https://app.example.com"
 	bubble(t, func(t *testing.T) {
 		for _, waived := range []bool{false, true} {
-			opts := withEIO3()
+			opts := withLegacy()
 			opts.InsecureAnyOrigin = waived
 			if !waived {
 				opts.Origins = []string{page}
 			}
 			f := newPipe(t, opts, nil)
 			for _, method := range []string{"GET", "OPTIONS"} {
-				h := f.must(method, pollingQuery3, "", "X-Peer", "me", "Origin", page).header
+				h := f.must(method, legacyQuery, "", "X-Peer", "me", "Origin", page).header
 				if h.Get("Access-Control-Allow-Origin") != page || h.Get("Access-Control-Allow-Credentials") != "true" || h.Get("Vary") != "Origin" {
 					t.Errorf("waived %v, %s: %v", waived, method, h)
 				}
@@ -486,7 +486,7 @@ func TestCORSOfEIO3(t *testing.T) {
 			if waived {
 				continue
 			}
-			h := f.must("GET", pollingQuery3, "", "X-Peer", "me", "Origin", "https://evil.example").header
+			h := f.must("GET", legacyQuery, "", "X-Peer", "me", "Origin", "https://evil.example").header
 			if h.Get("Access-Control-Allow-Origin") != "" || h.Get("Access-Control-Allow-Credentials") != "" {
 				t.Errorf("a foreign page: %v", h)
 			}
@@ -497,8 +497,8 @@ func TestCORSOfEIO3(t *testing.T) {
 // Each ping puts the end off, by either transport; a message does not.
 func TestPingsOfThePeerKeepItAlive(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, withEIO3(), nil)
-		query, polled := f.open3("&b64=1")
+		f := newPipe(t, withLegacy(), nil)
+		query, polled := f.openLegacy("&b64=1")
 		w := f.socket(socketQuery3)
 		w.read()
 		socketed := <-f.opened
@@ -524,8 +524,8 @@ func TestPingsOfThePeerKeepItAlive(t *testing.T) {
 // However often a peer pings that reads nothing, one answer waits for it.
 func TestPongPacketsDoNotPileUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, withEIO3(), nil)
-		query, polled := f.open3("&b64=1")
+		f := newPipe(t, withLegacy(), nil)
+		query, polled := f.openLegacy("&b64=1")
 		f.must("POST", query, strings.Repeat("1:2", 1000), "X-Peer", "me")
 		polled.s.mu.Lock()
 		waiting := len(polled.s.polling.queue)
@@ -542,10 +542,10 @@ func TestPongPacketsDoNotPileUp(t *testing.T) {
 		}
 		synctest.Wait()
 		socketed.s.mu.Lock()
-		waiting, beat := len(socketed.s.ws.queue), socketed.s.ws.beat
+		waiting, answered := len(socketed.s.ws.queue), socketed.s.ws.pongPacket
 		socketed.s.mu.Unlock()
-		if waiting > 1 || !beat {
-			t.Errorf("%d frames wait for the WebSocket, and beat is %t", waiting, beat)
+		if waiting > 1 || !answered {
+			t.Errorf("%d frames wait for the WebSocket, and pongPacket is %t", waiting, answered)
 		}
 		w.expect("3", "3")
 		expectAlive(t, socketed)

@@ -1,0 +1,175 @@
+package engineio
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// servePost receives the packets in the body of a POST.
+func (s *Session) servePost(w http.ResponseWriter, r *http.Request, c codec) {
+	p, refused := s.startRequest((*polling).startPost)
+	if refused != nil {
+		s.srv.refuse(w, r, refused)
+		return
+	}
+	err := p.readPost(w, r, c)
+	p.endPost(err)
+
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil, errors.Is(err, errPeerLeft):
+		s.srv.answer(w, http.StatusOK, "text/html", []byte("ok"))
+	case errors.As(err, &tooLarge):
+		s.srv.refuse(w, r, refuseTooLarge)
+	case errors.Is(err, ErrClosed):
+		s.srv.refuse(w, r, refuseUnknownSession)
+	default:
+		s.srv.refuse(w, r, refuseBadRequest)
+	}
+}
+
+// startPost reports false if another POST is in progress.
+func (p *polling) startPost() bool {
+	if p.post != noPost {
+		return false
+	}
+	p.post = postReading
+	return true
+}
+
+// readPost reads the body of a POST and delivers its packets. Its read deadline was set
+// when the request came in.
+func (p *polling) readPost(w http.ResponseWriter, r *http.Request, c codec) error {
+	s := p.session
+	switch frugal := s.frugal(); {
+	case isBinary(r) && !c.rules().binaryPosts:
+		return errPacket
+	case frugal, r.ContentLength > int64(s.room()):
+		return s.readLongPost(w, r, c, frugal)
+	}
+	body := postBodies.Get().(*bytes.Buffer)
+	defer putBody(body)
+	limit := int64(s.srv.opts.MaxPayload)
+	if r.ContentLength > limit {
+		return &http.MaxBytesError{Limit: limit}
+	}
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
+		return err
+	}
+	return p.deliverPost(c, body.Bytes(), isBinary(r))
+}
+
+// readLongPost reads a POST that is too long, or one of a session that was new, which
+// frugal says. It delivers packets as they come, and only the head of one that is too
+// long.
+func (s *Session) readLongPost(w http.ResponseWriter, r *http.Request, c codec, frugal bool) error {
+	limit := discardFactor * int64(s.srv.opts.MaxPayload)
+	if r.ContentLength > limit {
+		return &http.MaxBytesError{Limit: limit}
+	}
+	if _, ok := s.conn.(HeadConn); !ok && r.ContentLength > int64(s.room()) {
+		return &http.MaxBytesError{Limit: int64(s.room())}
+	}
+	if frugal && isLarge(r) { // net/http keeps the header meanwhile
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(largeRequestTimeout))
+	}
+	return c.readLongPayload(&postReader{session: s, from: http.MaxBytesReader(w, r.Body, limit), frugal: frugal, binary: isBinary(r)})
+}
+
+// isBinary reports whether the body of r is a payload of bytes.
+func isBinary(r *http.Request) bool {
+	mediaType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(mediaType), "application/octet-stream")
+}
+
+// deliverPost delivers the packets of a payload. The caller is a reader of the session
+// until endPost.
+func (p *polling) deliverPost(c codec, payload []byte, binary bool) error {
+	s := p.session
+	s.mu.Lock()
+	if s.life == closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	p.post = postDelivering
+	s.reads++
+	s.mu.Unlock()
+	return c.readPayload(payload, binary, s.srv.opts.MaxPackets, s.receiveInTurns())
+}
+
+// packetsInTurn is how many packets of a POST are received before other goroutines run,
+// as input.wait allows them to.
+const packetsInTurn = 256
+
+// receiveInTurns returns receive for the packets of one POST.
+func (s *Session) receiveInTurns() func(packet) error {
+	n := 0
+	return func(p packet) error {
+		if n++; n%packetsInTurn == 0 {
+			runtime.Gosched()
+		}
+		return s.receive(p)
+	}
+}
+
+// endPost allows the next POST, or the WebSocket that waits for the end of this one. It
+// ends the session if err requires that.
+func (p *polling) endPost(err error) {
+	s := p.session
+	s.mu.Lock()
+	delivered := p.post == postDelivering
+	p.post = noPost
+	p.posted.Broadcast()
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil, errors.Is(err, ErrClosed), errors.As(err, &tooLarge):
+	case errors.Is(err, errPeerLeft):
+		p.endByPeer()
+	default:
+		s.end(postReason(err))
+	}
+	s.mu.Unlock()
+	if delivered {
+		s.doneReading()
+	}
+}
+
+// endByPeer ends a session whose peer has sent a close packet. The peer may still have a
+// poll in progress on another connection, which may come in after the close packet. It
+// is answered in any case. s.mu is held.
+func (p *polling) endByPeer() {
+	s := p.session
+	if s.life != closed && s.ws == nil {
+		if p.waiting != nil {
+			p.answerPollEmpty()
+		} else {
+			s.srv.expectLastPoll(s)
+		}
+	}
+	s.end(TransportClose)
+}
+
+// postReason returns the reason for which a POST that failed with err ends the session.
+func postReason(err error) Reason {
+	if errors.Is(err, errPacket) || errors.Is(err, errTooManyPackets) {
+		return ParseError
+	}
+	return TransportError // the client has dropped the request, or is too slow with it
+}
+
+// postBodies keeps the buffers of POSTs, each of which is needed only for a moment.
+var postBodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxKeptBody = 64 << 10
+
+func putBody(body *bytes.Buffer) {
+	if body.Cap() <= maxKeptBody {
+		body.Reset()
+		postBodies.Put(body)
+	}
+}
