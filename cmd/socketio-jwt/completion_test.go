@@ -65,25 +65,3 @@ COMP_WORDS=(socketio-jwt token mint --alg HS3); COMP_CWORD=4; _socketio_jwt; ech
 		runWith(t, "", "completion", shell).want(t, exitGood, "socketio-jwt complete --", "")
 	}
 }
-
-// TestFishCompletion checks that fish completes with the answers of the program, and with
-// file names only where there is none.
-func TestFishCompletion(t *testing.T) {
-	fish, err := exec.LookPath("fish")
-	if err != nil {
-		t.Skip("there is no fish")
-	}
-	directory := t.TempDir()
-	fake := "#!/bin/sh\ncase \"$*\" in *--alg*) printf 'HS256\\nHS384\\n';; esac\n"
-	if err := os.WriteFile(filepath.Join(directory, "socketio-jwt"), []byte(fake), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	script := runWith(t, "", "completion", "fish").out
-	for line, want := range map[string]string{"token mint --alg ": "HS256 HS384", "token mint --key sock": "socketio-jwt"} {
-		command := exec.CommandContext(t.Context(), fish, "--no-config", "-c", script+"complete -C 'socketio-jwt "+line+"'")
-		command.Dir, command.Env = directory, []string{"HOME=" + directory, "PATH=" + directory + ":" + os.Getenv("PATH")}
-		if out, err := command.CombinedOutput(); err != nil || strings.Join(strings.Fields(string(out)), " ") != want {
-			t.Errorf("%q completes to %q, %v; want %q", line, out, err, want)
-		}
-	}
-}
