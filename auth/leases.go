@@ -182,8 +182,9 @@ func (a *admission) enlist(since time.Time) {
 }
 
 // enter puts a token whose signature was found valid into the index. It runs before
-// Authorize and before the admission, so that a revocation finds the token from here on:
-// a list of revoked tokens has to be asked after it.
+// Authorize and before the admission, so that a revocation finds the token from here on.
+// A list of revoked tokens must be asked after it: a token that is revoked in between is
+// then either found in the list or found here.
 func (a *admission) enter(lease *Lease) {
 	if a == nil { // an HTTP request
 		return
