@@ -52,10 +52,16 @@
 // [Gate.HTTP] is middleware for HTTP handlers, with the same verifier, sources and
 // refusals.
 //
+// # Sockets and users
+//
+// [Gate.Leases] lists the sockets of a gate for operators, and [Gate.LeasesOf] those of a
+// user, a token or a session at the issuer. Sockets whose token is still examined are
+// among them.
+//
 // # Concurrency
 //
-// A Gate is immutable, may serve any number of namespaces and may be used
-// concurrently, as may all functions here. Hooks run concurrently for different
+// The options of a Gate do not change. It may serve any number of namespaces and may be
+// used concurrently, as may all functions here. Hooks run concurrently for different
 // sockets. A hook that never returns keeps one goroutine; its socket is refused in
 // time all the same, and what the hook returns later is discarded.
 //

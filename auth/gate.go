@@ -125,7 +125,8 @@ type Options struct {
 }
 
 // A Gate lets sockets in: by its methods Handshake and Event, which are connect
-// middleware. Make one with NewGate; it is immutable and safe for concurrent use.
+// middleware. Make one with NewGate. Its options do not change, and it is safe for
+// concurrent use.
 type Gate struct {
 	verifier Verifier
 	opts     Options // complete

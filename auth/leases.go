@@ -46,9 +46,10 @@ const (
 	// asked. The claims are known from when the signature was found valid. A socket that is
 	// admitted and shows another token is listed a second time until that one is examined.
 	LeaseExamining LeaseState = "examining"
-	// LeaseGuest is a socket that was admitted without a token.
+	// LeaseGuest is a socket that the gate admitted without a token.
 	LeaseGuest LeaseState = "guest"
-	// LeaseRunning is a socket that was admitted with a token.
+	// LeaseRunning is a socket that the gate admitted with a token. A connect middleware
+	// after the gate may still refuse it.
 	LeaseRunning LeaseState = "running"
 	// LeaseEnding is a socket that was refused or whose lease has ended, and that has not
 	// left yet because its peer is given time to hear so.
@@ -182,8 +183,9 @@ func (a *admission) enlist(since time.Time) {
 }
 
 // enter puts a token whose signature was found valid into the index. It runs before
-// Authorize and before the admission, so that a revocation finds the token from here on:
-// a list of revoked tokens has to be asked after it.
+// Authorize and before the admission, so that a revocation finds the token from here on.
+// A list of revoked tokens must be asked after it: a token that is revoked in between is
+// then either found in the list or found here.
 func (a *admission) enter(lease *Lease) {
 	if a == nil { // an HTTP request
 		return

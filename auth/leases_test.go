@@ -186,13 +186,13 @@ func TestLeasesOfGuests(t *testing.T) {
 	}
 }
 
-// logged calls a function for each line of a log.
-type logged struct {
+// watchedLog calls a function for each line of a log.
+type watchedLog struct {
 	slog.Handler
 	line func(slog.Record)
 }
 
-func (l logged) Handle(ctx context.Context, r slog.Record) error {
+func (l watchedLog) Handle(ctx context.Context, r slog.Record) error {
 	l.line(r)
 	return l.Handler.Handle(ctx, r)
 }
@@ -203,7 +203,7 @@ func TestLeasesDuringAnotherAuthenticate(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		var f *fixture
 		var during []string
-		log := slog.New(logged{slog.NewTextHandler(&lockedBuffer{}, nil), func(r slog.Record) {
+		log := slog.New(watchedLog{slog.NewTextHandler(&lockedBuffer{}, nil), func(r slog.Record) {
 			if r.Message == "auth: refused" {
 				during = listed(f.gate)
 			}

@@ -47,7 +47,7 @@ const (
 
 // A link is an entry's place among the entries of its shard that have the same key.
 // Entries are named by their slot plus one; zero means none. The numbers are half the
-// size of pointers, and the garbage collector does not have to follow them.
+// size of pointers, and the garbage collector does not follow them.
 type link struct{ key, previous, next uint32 }
 
 // A shard is a part of a registry.
@@ -60,7 +60,7 @@ type shard struct {
 }
 
 // A table finds the first entry for a key. Entries with different values may share a key,
-// which is a hash of 32 bits, so the values have to be compared too.
+// which is a hash of 32 bits, so a lookup must compare the values too.
 type table struct {
 	heads map[uint32]uint32
 	most  int // keys since heads was made

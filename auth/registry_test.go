@@ -14,8 +14,8 @@ import (
 	"socketiojwt/token"
 )
 
-// leaseFor makes a lease without a socket. Tokens with the same n are alike but for the
-// hash.
+// leaseFor makes a lease without a socket. Tokens with the same n differ only in
+// the hash.
 func leaseFor(n int, hash string) *Lease {
 	t := &token.Token{Issuer: "https://issuer", Subject: fmt.Sprint("subject ", n), ID: fmt.Sprint("id ", n), SessionID: fmt.Sprint("session ", n)}
 	t.Hash = sha256.Sum256([]byte(hash))
@@ -174,7 +174,7 @@ func TestRegistryTellsValuesOfOneKeyApart(t *testing.T) {
 	t.Error("no two subjects have one key")
 }
 
-// Each value counts only with its issuer and its claim. What is empty matches nothing.
+// Each value counts only with its issuer and its claim. Empty values match nothing.
 func TestRegistryMatchesExactly(t *testing.T) {
 	r := newRegistry(1)
 	full, bare := &entry{}, &entry{}
@@ -370,65 +370,6 @@ func TestRegistryGivesMemoryBack(t *testing.T) {
 	t.Logf("%.0f bytes with %d sockets, %.0f when 99 of 100 have gone", all, n, few)
 	if few > all/5 { // the slots stay
 		t.Errorf("%.0f bytes are left of %.0f when 99 of 100 sockets have gone", few, all)
-	}
-}
-
-// BenchmarkRegistry measures what the index adds to the life of a socket, among 100,000
-// others, on all processors at once, by the number of shards.
-func BenchmarkRegistry(b *testing.B) {
-	leases := leasesOf(100_000, 0)
-	for _, shards := range []int{1, 4, 16, 64} {
-		b.Run(fmt.Sprint("shards=", shards), func(b *testing.B) {
-			r := newRegistry(shards)
-			fill(r, leases)
-			b.ReportAllocs()
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				lease := leaseFor(rand.Int(), fmt.Sprint(rand.Int()))
-				for pb.Next() {
-					e := &entry{}
-					r.add(e)
-					r.name(e, lease)
-					r.remove(e)
-				}
-			})
-		})
-	}
-}
-
-// BenchmarkRegistryFind measures a lookup among 100,000 sockets: of a subject with one
-// socket, of a subject with all of them, and for how long at most a new socket waits for
-// the latter.
-func BenchmarkRegistryFind(b *testing.B) {
-	for _, subjects := range []int{100_000, 1} {
-		leases := leasesOf(100_000, subjects)
-		for _, shards := range []int{1, 4, 16, 64} {
-			b.Run(fmt.Sprintf("sockets=%d/shards=%d", 100_000/subjects, shards), func(b *testing.B) {
-				r := newRegistry(shards)
-				fill(r, leases)
-				b.ResetTimer()
-				for b.Loop() {
-					if len(r.find(BySubject("https://issuer", "subject 0"))) != 100_000/subjects {
-						b.Fatal("not found")
-					}
-				}
-			})
-		}
-	}
-}
-
-// BenchmarkRegistryAll measures an iteration over 100,000 sockets.
-func BenchmarkRegistryAll(b *testing.B) {
-	r := newRegistry(registryShards)
-	fill(r, leasesOf(100_000, 0))
-	for b.Loop() {
-		n := 0
-		for range r.all() {
-			n++
-		}
-		if n != 100_000 {
-			b.Fatal(n)
-		}
 	}
 }
 
