@@ -285,6 +285,42 @@ func TestANodeThatDoesNotAnswer(t *testing.T) {
 	})
 }
 
+// The first reply of a node counts, and what it says of its sockets is checked.
+func TestRepliesToFetch(t *testing.T) {
+	onBus(t, 2, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
+		type result struct {
+			infos []socketio.SocketInfo
+			err   error
+		}
+		done := make(chan result)
+		go func() {
+			infos, err := f.io.FetchSockets(f.ctx)
+			done <- result{infos, err}
+		}()
+		synctest.Wait()
+		published, _ := bus.take()
+		reply := socketio.Message{Kind: socketio.KindSockets, From: "1", Request: published[0].Request}
+		reply.Sockets = []socketio.SocketInfo{{ID: "x", Node: "forged", Data: json.RawMessage(`[`)}, {ID: "y", Data: json.RawMessage(`{"name":"ada"}`)}}
+		bus.deliver(reply)
+		bus.deliver(reply)
+		synctest.Wait()
+		reply.From, reply.Sockets = "2", nil
+		select {
+		case <-done:
+			t.Fatal("two replies of one node were enough")
+		default:
+		}
+		bus.deliver(reply)
+		got := <-done
+		if len(got.infos) != 2 || got.err != nil || got.infos[0].Node != "1" || got.infos[0].Data != nil {
+			t.Fatalf("%+v", got)
+		}
+		if name, ok := displayName.Shared(got.infos[1]); !ok || name != "ada" {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 // A bus that fails costs the other nodes' part of an operation.
 func TestBusThatFails(t *testing.T) {
 	onBus(t, 2, socketio.Options{}, open, func(f *fixture, bus *stubBus) {

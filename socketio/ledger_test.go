@@ -340,6 +340,7 @@ func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
 	var rule *socketio.Rule
 	bubble(t, opts, func(io *socketio.Server) {
 		rule = io.OfPattern(regexp.MustCompile(`/d\d+`))
+		rule.OnEmit(func(e socketio.Emitted) { t.Errorf("an event was sent in %s", e.Namespace) })
 		rule.Use(func(ctx context.Context, s *socketio.Socket) error {
 			if n := s.Namespace(); n.Name() != "/d1" || len(n.Sockets()) > 1 {
 				t.Errorf("%s has %d sockets", n.Name(), len(n.Sockets()))

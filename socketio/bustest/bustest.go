@@ -92,17 +92,6 @@ func (h *Hub) Rooms(id socketio.NodeID, namespace string) []string {
 	return nil
 }
 
-// Inject delivers a message to a node as if another had sent it.
-func (h *Hub) Inject(id socketio.NodeID, m socketio.Message) error {
-	data, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.send(m.From, h.nodes[id], data)
-}
-
 // send queues a message for a node; nil is one that has left. The caller holds mu.
 func (h *Hub) send(from socketio.NodeID, to *node, data []byte) error {
 	if to == nil {

@@ -1,0 +1,132 @@
+package bustest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/bustest"
+	"socketiojwt/socketio/sockettest"
+)
+
+// Two servers in one process, and a broadcast that reaches a socket of the other.
+func Example() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	hub := bustest.New()
+	var peers []*sockettest.Peer
+	var servers []*socketio.Server
+	for range 2 {
+		var opts socketio.Options
+		hub.Join(&opts)
+		srv, err := socketio.NewServer(opts)
+		if err != nil {
+			log.Fatal(err)
+		}
+		srv.Open()
+		handler, err := srv.Handler()
+		if err != nil {
+			log.Fatal(err)
+		}
+		web := httptest.NewServer(handler)
+		defer web.Close()
+		defer func() { _ = srv.Close() }()
+		peer, err := sockettest.Dial(ctx, web.URL, sockettest.Options{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		servers, peers = append(servers, srv), append(peers, peer)
+	}
+	if err := servers[0].To(peers[1].ID()).Emit("hello", "from afar"); err != nil {
+		log.Fatal(err)
+	}
+	e, err := peers[1].Expect(ctx, "hello")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(e)
+	// Output: hello("from afar")
+}
+
+// join makes a Bus as a server would, and what it delivers.
+func join(t *testing.T, hub *bustest.Hub) (socketio.NodeID, socketio.Bus, *[]socketio.Message) {
+	t.Helper()
+	var opts socketio.Options
+	id := hub.Join(&opts)
+	came := new([]socketio.Message)
+	bus, err := opts.Bus(func(m socketio.Message) { *came = append(*came, m) })
+	if err != nil || len(opts.ClusterKey) < 16 {
+		t.Fatal(err)
+	}
+	if _, err := opts.Bus(nil); err == nil {
+		t.Error("a node joined twice")
+	}
+	return id, bus, came
+}
+
+// Messages come to the other nodes in order, with their sender, and a node that has left
+// is neither sent to nor counted.
+func TestHub(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := bustest.New()
+		one, a, toA := join(t, hub)
+		two, b, toB := join(t, hub)
+		for i := range 3 {
+			if err := a.Publish(socketio.Message{Kind: socketio.KindCount, From: "forged", Count: i}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hub.Stall(two, true)
+		synctest.Wait()
+		_ = a.Publish(socketio.Message{Kind: socketio.KindCount, Count: 3})
+		synctest.Wait()
+		if n := len(*toB); n == 4 {
+			t.Error("a stalled node received a message")
+		}
+		hub.Stall(two, false)
+		synctest.Wait()
+		_ = b.Reply(one, socketio.Message{Kind: socketio.KindAnswer})
+		_ = b.Reply("unknown", socketio.Message{Kind: socketio.KindAnswer})
+		synctest.Wait()
+		var counts []int
+		for _, m := range *toB {
+			counts = append(counts, m.Count)
+		}
+		if !slices.Equal(counts, []int{0, 1, 2, 3}) || (*toB)[0].From != one || len(*toA) != 1 || (*toA)[0].From != two {
+			t.Errorf("%v, %v", *toB, *toA)
+		}
+		a.(socketio.RoomWatcher).Rooms("/", []string{"x", "y"}, nil)
+		a.(socketio.RoomWatcher).Rooms("/", []string{"z"}, []string{"x"})
+		if got := hub.Rooms(one, "/"); !slices.Equal(got, []string{"y", "z"}) || hub.Rooms(two, "/") != nil {
+			t.Errorf("rooms %q", got)
+		}
+		_ = b.Close(t.Context())
+		if n, err := a.Nodes(t.Context()); n != 0 || err != nil || a.Publish(socketio.Message{}) != nil || hub.Rooms(two, "/") != nil {
+			t.Errorf("%d other nodes, %v", n, err)
+		}
+	})
+}
+
+// A node that receives nothing does not make memory grow without bound.
+func TestBacklog(t *testing.T) {
+	hub := bustest.New()
+	_, a, _ := join(t, hub)
+	two, _, _ := join(t, hub)
+	hub.Stall(two, true)
+	for range 200_000 {
+		if err := a.Publish(socketio.Message{}); err != nil {
+			if !errors.Is(err, bustest.ErrBacklog) {
+				t.Error(err)
+			}
+			return
+		}
+	}
+	t.Error("no bound")
+}
