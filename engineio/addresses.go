@@ -9,9 +9,9 @@ import (
 
 // Network returns the network that counts as one address in Options.MaxNewPerAddress:
 // the IPv4 address in remoteAddr (see Session.RemoteAddr), or the /64 of the IPv6
-// address, since a network of that size belongs to one customer. It returns the zero
-// Prefix, which is not valid, if remoteAddr is not an IP address, as that of a peer by
-// a Unix socket.
+// address, because a network of that size belongs to one customer. It returns the zero
+// Prefix, which is not valid, if remoteAddr is not an IP address, as for a peer over a unix
+// socket. It may be called concurrently.
 func Network(remoteAddr string) netip.Prefix {
 	addr, ok := parseForwarded(remoteAddr)
 	if !ok {

@@ -163,8 +163,8 @@ const pollingCloseTimeout = 30 * time.Second
 
 // startClosing sends what ends the session, and sets the deadline for it. s.mu is held.
 //
-// During an upgrade the peer has stopped to poll, but it may poll again. What is queued is
-// sent with that poll or at the end of the upgrade, whichever comes first.
+// During an upgrade the peer has stopped to poll, but it may poll again. The
+// queue is sent with that poll or at the end of the upgrade, whichever comes first.
 func (s *Session) startClosing() {
 	now := s.srv.now()
 	if s.ws != nil {
