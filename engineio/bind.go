@@ -117,7 +117,7 @@ func (b *binder) hash(value string) bond {
 // nothing, because anyone who knows the ID could take part in it. It logs the reason once.
 func (srv *Server) refuseUnbound(w http.ResponseWriter, r *http.Request) {
 	srv.unbound.Do(func() {
-		srv.log.Warn("engineio: a peer of Engine.IO 3 was refused: Options.Bind returned nothing for its first request by polling; it must return what these peers show, or their address (BindToAddress, or BindToForwardedAddress for a proxy on a unix socket; a trusted proxy must send X-Forwarded-For)")
+		srv.log.Warn("engineio: handshake of Engine.IO 3 refused: Options.Bind returned nothing for its first request by polling; it must return what these peers show, or their address (BindToAddress, or BindToForwardedAddress for a proxy on a unix socket; a trusted proxy must send X-Forwarded-For)")
 	})
 	srv.refuse(w, r, refuseForbidden)
 }
