@@ -8,17 +8,16 @@ import (
 	"strings"
 )
 
-// webSocketVersion is the version of RFC 6455, the only one there is.
+// webSocketVersion is the version of RFC 6455.
 const webSocketVersion = "13"
 
-// isWebSocketRequest reports whether r asks for a WebSocket (RFC 6455, section
-// 4.2.1). Upgrade means nothing in HTTP/1.0 and does not exist in HTTP/2 (RFC
-// 9110, section 7.8).
+// isWebSocketRequest reports whether r requests a WebSocket (RFC 6455, section 4.2.1).
+// Upgrade is ignored in HTTP/1.0 and does not exist in HTTP/2 (RFC 9110, section 7.8).
 func isWebSocketRequest(r *http.Request) bool {
 	return speaksHTTP11(r) && hasToken(r.Header.Values("Upgrade"), "websocket") && hasToken(r.Header.Values("Connection"), "upgrade")
 }
 
-// speaksHTTP11 reports whether r came by HTTP/1.1, which a WebSocket needs.
+// speaksHTTP11 reports whether r uses HTTP/1.1, which a WebSocket requires.
 func speaksHTTP11(r *http.Request) bool { return r.ProtoMajor == 1 && r.ProtoMinor >= 1 }
 
 func hasToken(fields []string, token string) bool {
@@ -32,7 +31,7 @@ func hasToken(fields []string, token string) bool {
 	return false
 }
 
-// checkTransport returns how r contradicts the transport that it names, or nil.
+// checkTransport returns a refusal if r does not fit the transport that its query names.
 func checkTransport(r *http.Request, t Transport) *refusal {
 	switch {
 	case t == WebSocket && !speaksHTTP11(r):
@@ -45,8 +44,8 @@ func checkTransport(r *http.Request, t Transport) *refusal {
 	return nil
 }
 
-// checkUpgrade returns what is wrong with a request for a WebSocket (RFC 6455,
-// section 4.2.1), or nil. The texts are those of the Node server.
+// checkUpgrade returns a refusal if a request for a WebSocket is not valid (RFC 6455,
+// section 4.2.1). The texts are those of the Node server.
 func checkUpgrade(r *http.Request) *refusal {
 	if keys := r.Header.Values("Sec-WebSocket-Key"); len(keys) != 1 || !isWebSocketKey(keys[0]) {
 		return refuseWebSocketKey
@@ -65,7 +64,7 @@ func checkUpgrade(r *http.Request) *refusal {
 
 // isWebSocketKey reports whether key is 16 bytes in base64.
 func isWebSocketKey(key string) bool {
-	var buf [18]byte // what 24 characters decode to at most
+	var buf [18]byte // the most that 24 characters decode to
 	if len(key) != 24 {
 		return false
 	}
@@ -73,9 +72,9 @@ func isWebSocketKey(key string) bool {
 	return err == nil && n == 16
 }
 
-// firstSubprotocol returns the first of the subprotocols that r offers, which is
-// the one that the Node server chooses; empty if it offers none. It reports false
-// for a list that RFC 6455, section 4.1, does not allow.
+// firstSubprotocol returns the first subprotocol that r offers, which is the one that the
+// Node server chooses, or "" if r offers none. It reports false for a list that RFC 6455,
+// section 4.1, does not allow.
 func firstSubprotocol(r *http.Request) (first string, ok bool) {
 	fields := r.Header.Values("Sec-WebSocket-Protocol")
 	if len(fields) == 0 {
@@ -109,8 +108,8 @@ func isHTTPToken(s string) bool {
 	return s != ""
 }
 
-// accept makes a WebSocket of r, or answers it. The response has the headers
-// that w has, and sets cookie unless it is empty.
+// accept turns r into a WebSocket, or refuses r and reports false. The response has the
+// headers of w, and sets cookie unless that is empty.
 func (srv *Server) accept(w http.ResponseWriter, r *http.Request, cookie string) (accepted, bool) {
 	header := upgradeHeader(w.Header())
 	if cookie != "" {
@@ -125,8 +124,8 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request, cookie string)
 	return a, err == nil
 }
 
-// upgradeHeader returns what middleware has set on a response, for a 101
-// response, without what describes the protocol or a body.
+// upgradeHeader returns the headers that middleware has set, for a response with status
+// 101: without those that describe the protocol or a body.
 func upgradeHeader(set http.Header) http.Header {
 	header := make(http.Header, len(set)+1)
 	for name, values := range set {

@@ -19,7 +19,7 @@ const sampleKey = "dGhlIHNhbXBsZSBub25jZQ=="
 // upgradeLines are the headers of a request for a WebSocket.
 const upgradeLines = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + sampleKey + "\r\n"
 
-// rawConn is a connection on which a test sends requests as they are.
+// rawConn is a connection on which a test writes requests as text.
 type rawConn struct {
 	t *testing.T
 	net.Conn
@@ -39,7 +39,7 @@ func (f *fixture) raw() *rawConn {
 	return &rawConn{f.t, conn, bufio.NewReader(conn)}
 }
 
-// send writes text as it is.
+// send writes text.
 func (c *rawConn) send(text string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.Conn, text); err != nil {
@@ -47,8 +47,8 @@ func (c *rawConn) send(text string) {
 	}
 }
 
-// response reads the response to a request with that method. It keeps the headers
-// that net/http takes away.
+// response reads the response to a request with that method. It keeps the headers that
+// net/http removes.
 func (c *rawConn) response(method string) answer {
 	c.t.Helper()
 	in := textproto.NewReader(c.in)
@@ -72,8 +72,8 @@ func (c *rawConn) response(method string) answer {
 	return answer{status, http.Header(header), string(body)}
 }
 
-// RFC 6455, section 4.2.1: what a request for a WebSocket must have. The texts
-// are those of the Node server.
+// TestWebSocketHandshakeErrors checks what a request for a WebSocket must contain (RFC
+// 6455, section 4.2.1). The texts are those of the Node server.
 func TestWebSocketHandshakeErrors(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	const (
@@ -119,7 +119,8 @@ func TestWebSocketHandshakeErrors(t *testing.T) {
 	f.expectNoSessions()
 }
 
-// The spellings of RFC 9110 and RFC 6455 that mean the same.
+// TestWebSocketHandshakeSpellings checks spellings that RFC 9110 and RFC 6455 treat as
+// equal.
 func TestWebSocketHandshakeSpellings(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	for name, tc := range map[string]struct{ from, to string }{
@@ -152,7 +153,8 @@ func TestWebSocketHandshakeSpellings(t *testing.T) {
 	}
 }
 
-// What follows a body is not taken for frames, and no body for the first of them.
+// TestWebSocketRequestWithABody checks that neither a body nor what follows it is taken for
+// frames.
 func TestWebSocketRequestWithABody(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	for _, body := range []string{"Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"} {
@@ -165,8 +167,8 @@ func TestWebSocketRequestWithABody(t *testing.T) {
 	f.expectNoSessions()
 }
 
-// The Node server chooses the first subprotocol, and a browser wants one of those
-// it has offered.
+// TestSubprotocol checks that the first subprotocol is chosen, as the Node server does. A
+// browser requires one that it has offered.
 func TestSubprotocol(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	query, _ := f.open()
@@ -190,13 +192,13 @@ func TestSubprotocol(t *testing.T) {
 	}
 }
 
-// wrapped is the ResponseWriter of a middleware.
+// wrapped is the ResponseWriter of some middleware.
 type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// What middleware sets on a response reaches the client, the 101 included, but for
-// what the protocol needs otherwise.
+// TestHeadersOfMiddleware checks that headers of middleware are part of each response,
+// including the one with status 101, except those that the protocol sets.
 func TestHeadersOfMiddleware(t *testing.T) {
 	srv, _ := newServer(t, Options{
 		Cookie:  &http.Cookie{Name: "io"},
@@ -270,8 +272,9 @@ func TestHeadersOfMiddleware(t *testing.T) {
 	common("upgrade", a, 2)
 }
 
-// A client that says b64, which is the option forceBase64 of those published, has
-// its binary data as text on a WebSocket too. Any peer may send it so.
+// TestBase64ByWebSocket checks that a client with b64, which the published clients send for
+// the option forceBase64, gets binary data as text by WebSocket too. Any peer may send it
+// in that form.
 func TestBase64ByWebSocket(t *testing.T) {
 	onBoth(t, func(t *testing.T, serve serveFunc) {
 		f := serve(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// proxies are the peers whose X-Forwarded headers are believed. The zero value believes
-// none.
+// proxies are the peers whose X-Forwarded headers are trusted. The zero value trusts none.
 type proxies struct {
 	prefixes []netip.Prefix
 	unix     bool // those that connect over a unix socket
@@ -20,8 +19,8 @@ func (p proxies) trusts(r *http.Request) bool {
 	if p.unix && isUnixPeer(r) {
 		return true
 	}
-	// An address without a port was written by middleware, not by net/http: it is not
-	// that of a peer.
+	// An address without a port was set by middleware and not by net/http, so it is not
+	// the address of the peer.
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && contains(p.prefixes, peer.Addr())
 }
@@ -65,13 +64,13 @@ func (p proxies) client(r *http.Request) (addr string, field int) {
 }
 
 // scheme returns the scheme of the URL that the client asked for, "http" or "https". It
-// is empty if it is not known, since an untrusted proxy may have ended TLS.
+// is empty if the scheme is not known, because an untrusted proxy may have terminated TLS.
 func (p proxies) scheme(r *http.Request) string {
 	if p.trusts(r) {
 		fields := forwardedFields(r, "X-Forwarded-Proto")
 		said := fields[len(fields)-1]
-		// Proxies that append to both headers say in each field how and from where the
-		// request came to them, so the client's address and scheme have the same place.
+		// A proxy that appends to both headers writes the scheme and the address of its
+		// peer in the same place.
 		if _, i := p.client(r); i >= 0 && len(fields) == len(forwardedFields(r, "X-Forwarded-For")) {
 			said = fields[i]
 		}
@@ -98,7 +97,7 @@ func forwardedFields(r *http.Request, name string) []string {
 	return fields
 }
 
-// parseForwarded reads an address with or without a port.
+// parseForwarded parses an address with or without a port.
 func parseForwarded(field string) (netip.Addr, bool) {
 	if addr, err := netip.ParseAddr(strings.Trim(field, "[]")); err == nil {
 		return addr, true
@@ -107,8 +106,8 @@ func parseForwarded(field string) (netip.Addr, bool) {
 	return withPort.Addr(), err == nil
 }
 
-// unmapped returns prefixes with those of IPv4 that are written in IPv6 as IPv4 has
-// them, since addresses are compared so.
+// unmapped returns prefixes with IPv4-mapped IPv6 prefixes as IPv4, because addresses are
+// compared in that form.
 func unmapped(prefixes []netip.Prefix) []netip.Prefix {
 	const mapped = 96 // bits before an IPv4 address in an IPv6 one (RFC 4291, section 2.5.5.2)
 	all := slices.Clone(prefixes)

@@ -19,7 +19,7 @@ func TestRemoteAddr(t *testing.T) {
 		want      string
 	}{
 		{"192.0.2.1:1234", nil, "192.0.2.1:1234"},
-		{"192.0.2.1:1234", []string{"203.0.113.9"}, "192.0.2.1:1234"}, // anybody can say that
+		{"192.0.2.1:1234", []string{"203.0.113.9"}, "192.0.2.1:1234"}, // any peer can send that
 		{"10.0.0.1:1234", nil, "10.0.0.1:1234"},
 		{"10.0.0.1:1234", []string{"203.0.113.9"}, "203.0.113.9"},
 		{"10.0.0.1:1234", []string{"127.0.0.1, 203.0.113.9"}, "203.0.113.9"},
@@ -49,7 +49,8 @@ func TestRemoteAddr(t *testing.T) {
 	}
 }
 
-// The scheme of the client's URL is known from TLS, or from a trusted proxy.
+// TestScheme checks that the scheme of the client's URL is taken from TLS, or from a trusted
+// proxy.
 func TestScheme(t *testing.T) {
 	trusted := proxies{prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	const stranger, proxy = "192.0.2.1:1234", "10.0.0.1:1234"
@@ -90,8 +91,8 @@ func TestScheme(t *testing.T) {
 	}
 }
 
-// A proxy on a unix socket is trusted if the options say so, and only while RemoteAddr is
-// still that of the socket.
+// TestUnixSocket checks that a proxy on a unix socket is trusted if the options say so, and
+// only if RemoteAddr is still that of the socket.
 func TestUnixSocket(t *testing.T) {
 	for name, tc := range map[string]struct {
 		opts   Options
@@ -145,7 +146,7 @@ func TestUnixSocket(t *testing.T) {
 			}
 		})
 	}
-	// Without the server's own address nothing says that a peer has a unix socket.
+	// Without the server's own address it is not known that a peer uses a unix socket.
 	r := httptest.NewRequest("GET", "/", nil)
 	for _, r.RemoteAddr = range []string{"", "@", "/client"} {
 		if (proxies{unix: true}).trusts(r) {

@@ -9,9 +9,9 @@ import (
 
 // Network returns the network that counts as one address in Options.MaxNewPerAddress:
 // the IPv4 address in remoteAddr (see Session.RemoteAddr), or the /64 of the IPv6
-// address, since a network of that size belongs to one customer. It returns the zero
-// Prefix, which is not valid, if remoteAddr is not an IP address, as that of a peer by
-// a Unix socket.
+// address, because a network of that size belongs to one customer. It returns the zero
+// Prefix, which is not valid, if remoteAddr is not an IP address, as for a peer over a unix
+// socket. It may be called concurrently.
 func Network(remoteAddr string) netip.Prefix {
 	addr, ok := parseForwarded(remoteAddr)
 	if !ok {
@@ -26,28 +26,27 @@ func Network(remoteAddr string) netip.Prefix {
 	return network
 }
 
-// failureWindow is how long it takes until Options.MaxNewPerAddress failures of an
-// address are forgotten. They are forgotten one by one, at a steady rate.
+// failureWindow is the time in which Options.MaxNewPerAddress failures of an address are
+// forgotten, one by one at a steady rate.
 const failureWindow = time.Minute
 
-// addresses counts, for each address, the sessions that are new and the failures that
-// are not forgotten yet. An address for which both are zero has no entry after the
-// next sweep.
+// addresses counts, for each address, the new sessions and the failures that are not
+// forgotten yet. An address for which both are zero has no entry after the next sweep.
 type addresses struct {
 	limit int // of one address; zero or less means none
 
 	mu        sync.Mutex
 	byNetwork map[netip.Prefix]*address
-	sweepAt   int           // entries that make the next sweep worth its time
+	sweepAt   int           // number of entries at which the next sweep is due
 	refused   uint64        // handshakes
 	logAfter  time.Duration // when a refusal may be logged again
 }
 
-// address is the entry of one address. It stays in the table while fresh is not zero.
+// address is the entry of one address. It is not removed while fresh is not zero.
 type address struct {
 	network  netip.Prefix
-	fresh    int           // sessions that are new
-	failures float64       // that were not forgotten
+	fresh    int           // new sessions
+	failures float64       // not forgotten yet
 	at       time.Duration // when failures was computed
 }
 
@@ -62,8 +61,8 @@ func newAddresses(limit int) addresses {
 	return addresses{limit: limit, byNetwork: make(map[netip.Prefix]*address), sweepAt: minSweep}
 }
 
-// count counts a new session of network. When the address has too many it returns how
-// long the peer should wait, and false. A nil address is not counted.
+// count counts a new session of network. If the address has too many it returns false and
+// how long the peer should wait. A nil address is not counted.
 func (t *addresses) count(network netip.Prefix, now time.Duration) (a *address, wait time.Duration, ok bool) {
 	if t.limit <= 0 || !network.IsValid() {
 		return nil, 0, true
@@ -123,7 +122,7 @@ func (t *addresses) decay(a *address, now time.Duration) {
 	a.at = now
 }
 
-// sweep removes the entries that count nothing any more. t.mu is held.
+// sweep removes the entries that count nothing. t.mu is held.
 func (t *addresses) sweep(now time.Duration) {
 	idle := 0
 	for network, a := range t.byNetwork {
@@ -139,8 +138,8 @@ func (t *addresses) sweep(now time.Duration) {
 	t.sweepAt = max(minSweep, 2*len(t.byNetwork))
 }
 
-// refuseCrowded answers a handshake from an address that has too many new sessions or
-// failures. It logs one line a minute at most.
+// refuseCrowded refuses a handshake from an address that has too many new sessions or
+// failures. It logs at most one line per minute.
 func (srv *Server) refuseCrowded(w http.ResponseWriter, r *http.Request, network netip.Prefix, wait time.Duration) {
 	t, now := &srv.addresses, srv.now()
 	t.mu.Lock()
@@ -150,15 +149,15 @@ func (srv *Server) refuseCrowded(w http.ResponseWriter, r *http.Request, network
 	}
 	t.mu.Unlock()
 	if log {
-		srv.log.Warn("engineio: handshake refused: its address has too many connections that are not accepted yet, or failed attempts; "+
-			"if it is a proxy's, name it in Options.TrustedProxies, else raise Options.MaxNewPerAddress",
+		srv.log.Warn("engineio: handshake refused: its address has too many connections that are not accepted yet, or too many failed attempts; "+
+			"if it is the address of a proxy, add it to Options.TrustedProxies, otherwise raise Options.MaxNewPerAddress",
 			"address", network, "limit", t.limit, "refused", refused)
 	}
 	setRetryAfter(w.Header(), wait)
 	srv.refuse(w, r, refuseBusy)
 }
 
-// warnUncounted tells the operator once that some peers have no address to count by.
+// warnUncounted logs once that some peers have no address to count by.
 func (srv *Server) warnUncounted(network netip.Prefix) {
 	if srv.opts.MaxNewPerAddress <= 0 || network.IsValid() {
 		return

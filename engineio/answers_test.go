@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// answerCase is a request that is refused, with our answer and that of the Node
-// server (engine.io 6.6, captured). Where they differ, why says what for.
+// answerCase is a request that is refused, with our response and that of the Node server
+// (engine.io 6.6, captured). If they differ, why is the reason.
 type answerCase struct {
 	name    string
 	method  string // GET if empty
@@ -32,7 +32,7 @@ const (
 	asJSON = "application/json"
 	asHTML = "text/html"
 
-	// Reasons for a difference; docs/from-node.md has them.
+	// Reasons for a difference. docs/from-node.md lists them.
 	namesTheMistake = "an error always names itself"
 	clientsMistake  = "it is the client's mistake, not the server's"
 	acceptsFirst    = "the Node server opens a WebSocket first, and then writes its error into it"
@@ -44,7 +44,8 @@ const (
 	originRefused   = "a foreign origin is refused, not only kept from reading"
 )
 
-// The answers to requests that are refused, each beside the Node server's.
+// TestAnswersBesideNode compares the responses to refused requests with those of the Node
+// server.
 var answers = []answerCase{
 	{name: "no transport", query: "EIO=4", status: 400, contentType: asJSON, answer: `{"code":0,"message":"Transport unknown"}`},
 	{name: "unknown transport", query: "EIO=4&transport=abc", status: 400, contentType: asJSON, answer: `{"code":0,"message":"Transport unknown"}`},
@@ -126,7 +127,8 @@ func TestAnswersBesideNode(t *testing.T) {
 	}
 }
 
-// An answer of 503 says when to come back.
+// TestBusyServerSaysWhenToComeBack checks that a response with status 503 has a
+// Retry-After.
 func TestBusyServerSaysWhenToComeBack(t *testing.T) {
 	f := newTCP(t, Options{MaxSessions: 1}, nil)
 	_, c := f.open()

@@ -17,7 +17,7 @@ type silent struct{}
 func (silent) Message([]byte, bool) {}
 func (silent) Closed(Reason)        {}
 
-// benchServer serves sessions over TCP and returns how to open a WebSocket.
+// benchServer serves sessions over TCP. It returns a function that opens a WebSocket.
 func benchServer(b *testing.B) (sessions chan *Session, dial func() net.Conn) {
 	b.Helper()
 	sessions = make(chan *Session, 1)
@@ -41,9 +41,8 @@ func benchServer(b *testing.B) (sessions chan *Session, dial func() net.Conn) {
 	}
 }
 
-// BenchmarkSend is one delivery of a broadcast: a shared message to a
-// connection that takes it at once, and the reading of it at the other end. It
-// must not allocate.
+// BenchmarkSend is one delivery of a broadcast: a shared message to a connection that takes
+// it at once, and reading it at the other end. It must not allocate.
 func BenchmarkSend(b *testing.B) {
 	sessions, dial := benchServer(b)
 	conn := dial()
@@ -77,7 +76,7 @@ func BenchmarkReceive(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen is a session by WebSocket, opened and closed, both ends.
+// BenchmarkOpen opens and closes a session by WebSocket, including the client's end.
 func BenchmarkOpen(b *testing.B) {
 	sessions, dial := benchServer(b)
 	b.ReportAllocs()
@@ -88,9 +87,9 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkIdle tells what an idle session by WebSocket keeps, after one
-// message. What the client's end in the same process keeps, an open connection
-// and nothing else, is measured first and left out.
+// BenchmarkIdle reports what an idle session by WebSocket keeps after one message. What the
+// client's end in the same process keeps, an open connection, is measured first and
+// subtracted.
 func BenchmarkIdle(b *testing.B) {
 	for b.Loop() {
 		const n = 1000

@@ -32,7 +32,7 @@ func TestBind(t *testing.T) {
 		w.expect("3probe")
 		expectAlive(t, c)
 
-		// A session that showed nothing is nobody's to take over either.
+		// A request with a value cannot take over a session that showed nothing.
 		query, _ = f.open()
 		if a := f.must("POST", query, "3", thief...); a.body != unknownSession {
 			t.Errorf("unbound: %d %s", a.status, a.body)
@@ -40,8 +40,8 @@ func TestBind(t *testing.T) {
 	})
 }
 
-// Two servers hash the same value differently, so that a hash is worth nothing
-// elsewhere.
+// TestBondsAreKeyed checks that two servers hash the same value differently, so that a hash
+// is useless elsewhere.
 func TestBondsAreKeyed(t *testing.T) {
 	value := func(*http.Request) string { return "token" }
 	first, second := newBinder(value), newBinder(value)
@@ -50,8 +50,8 @@ func TestBondsAreKeyed(t *testing.T) {
 	}
 }
 
-// Without Bind a session is bound to the Authorization header of its first request, for
-// polls, posts and the upgrade.
+// TestBindByDefault checks that a session without Bind is bound to the Authorization header
+// of its first request, for polls, posts and the upgrade.
 func TestBindByDefault(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
@@ -109,7 +109,8 @@ func TestBindToNothing(t *testing.T) {
 	})
 }
 
-// An address that is none is no bond: it would be the same for all peers.
+// TestBindToNoAddress checks that a missing address binds nothing, because it would be the
+// same for all peers.
 func TestBindToNoAddress(t *testing.T) {
 	bind := BindToAddress(netip.MustParsePrefix("10.0.0.0/8"))
 	for peer, want := range map[string]string{

@@ -1,8 +1,8 @@
 package engineio
 
-// isCloseCode reports whether a peer may send code in a close frame: one that
-// the registry of the IANA assigns for use on the wire, or one of the ranges for
-// libraries and applications (RFC 6455, section 7.4;
+// isCloseCode reports whether a peer may send code in a close frame: whether the IANA
+// registry assigns it for use on the wire, or it is in the ranges for libraries and
+// applications (RFC 6455, section 7.4;
 // https://www.iana.org/assignments/websocket, "WebSocket Close Code Number Registry").
 func isCloseCode(code uint16) bool {
 	switch {

@@ -7,7 +7,7 @@ import (
 )
 
 var gzipWriters = sync.Pool{New: func() any {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a good one
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
 	return w
 }}
 
@@ -16,7 +16,7 @@ func gzipped(body []byte) []byte {
 	defer gzipWriters.Put(w)
 	var out bytes.Buffer
 	w.Reset(&out)
-	w.Write(body) // a bytes.Buffer takes everything
+	w.Write(body) // a bytes.Buffer never fails
 	w.Close()
 	return out.Bytes()
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// corsPolicy answers the browser's questions about cross-origin requests
-// (https://fetch.spec.whatwg.org/#http-cors-protocol). It opens nothing that
-// originRule refuses: it is asked after it.
+// corsPolicy sets the headers of cross-origin requests
+// (https://fetch.spec.whatwg.org/#http-cors-protocol). It allows nothing that originRule
+// refuses, because originRule is applied first.
 type corsPolicy struct {
 	rule        *originRule
 	credentials bool
@@ -25,16 +25,17 @@ func newCORSPolicy(opts *Options, rule *originRule) corsPolicy {
 	}
 }
 
-// SetCORSHeaders adds to a response what a page of one of Options.Origins needs to
-// read it; with InsecureAnyOrigin, every page. It is for files that are served beside
-// the sessions, to anyone: it refuses nothing, and answers no preflight request.
+// SetCORSHeaders adds the headers with which a page of one of Options.Origins may read the
+// response, or any page with InsecureAnyOrigin. It is meant for public files that are
+// served beside the sessions: it refuses nothing, and answers no preflight request. It may
+// be called concurrently.
 func (srv *Server) SetCORSHeaders(w http.ResponseWriter, r *http.Request) {
 	srv.cors.setHeaders(w.Header(), r, false)
 }
 
-// setHeaders adds what a page of a listed origin needs to read the response. With
-// credentials the response allows them in any case; a browser then requires the origin
-// by name.
+// setHeaders adds the headers with which a page of a listed origin may read the response.
+// If credentials is true, the response allows credentials whatever the options say, and a
+// browser then requires the origin by name.
 func (c corsPolicy) setHeaders(h http.Header, r *http.Request, credentials bool) {
 	if c.rule.waived && !credentials {
 		h.Set("Access-Control-Allow-Origin", "*")

@@ -12,7 +12,7 @@ import (
 	"socketiojwt/engineio"
 )
 
-// echo answers each message with the same.
+// echo answers each message with the same message.
 type echo struct{ s *engineio.Session }
 
 func (e echo) Message(data []byte, binary bool) {
@@ -58,10 +58,10 @@ func ExampleNewServer() {
 	// closed: transport close
 }
 
-// One message for many sessions is encoded once for each transport.
+// A message for many sessions is encoded once for each transport.
 func ExampleMessage() {
 	m := engineio.NewMessage([]byte("news"), []byte{1, 2, 3})
-	for _, s := range []*engineio.Session{ /* whoever should have it */ } {
+	for _, s := range []*engineio.Session{ /* the recipients */ } {
 		if err := s.Send(m); errors.Is(err, engineio.ErrSlow) {
 			log.Print("somebody does not read, and is gone: ", s.RemoteAddr())
 		}

@@ -2,8 +2,8 @@ package engineio
 
 import "context"
 
-// Queued returns how many bytes wait until the peer takes them, about. It counts in
-// Options.MaxOutbound. It is zero once the session has ended.
+// Queued returns about how many bytes wait until the peer takes them, as Options.MaxOutbound
+// counts them. It is zero once the session has ended.
 func (s *Session) Queued() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -16,11 +16,11 @@ func (s *Session) Queued() int {
 	return s.polling.queued
 }
 
-// Flush waits until nothing is queued: what was sent before has then left the process,
-// to the operating system, or by long-polling to net/http. It does not mean that the
-// peer has received it. While others go on sending to a peer that takes it slowly, Flush
-// may have to wait for them too. It returns the cause of ctx if that ends first, and
-// ErrClosed once the session has ended.
+// Flush waits until nothing is queued: what was sent before has then been passed to the
+// operating system or, by long-polling, to net/http. It does not mean that the peer has
+// received it. If other goroutines go on sending to a slow peer, Flush may wait for their
+// messages too. It returns the cause of ctx if ctx ends first, and ErrClosed once the
+// session has ended.
 func (s *Session) Flush(ctx context.Context) error {
 	for {
 		s.mu.Lock()

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// A request is judged by what it means, not by how it is framed (RFC 9112, section
-// 6; RFC 9110, section 10.1.1). After each one the connection is used again.
+// TestPollingInEachFraming checks that the framing of a request makes no difference (RFC
+// 9112, section 6; RFC 9110, section 10.1.1). After each request the connection is used
+// again.
 func TestPollingInEachFraming(t *testing.T) {
 	f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
 	const (
@@ -86,8 +87,8 @@ func TestPollingInEachFraming(t *testing.T) {
 	}
 }
 
-// A request to continue is answered before the body is sent, and not when the body
-// is refused.
+// TestExpectContinue checks that an expectation of 100 is answered before the body is sent,
+// and not if the body is refused.
 func TestExpectContinue(t *testing.T) {
 	f := newTCP(t, Options{MaxPayload: 10}, nil)
 	query, c := f.open()
@@ -164,7 +165,7 @@ func TestPollingOverHTTP2(t *testing.T) {
 			t.Errorf("poll with a body: %d %q", a.status, a.body)
 		}
 	}
-	// There is no Upgrade in HTTP/2, and the answer says so.
+	// There is no Upgrade in HTTP/2, and the response says so.
 	for _, q := range []string{socketQuery, strings.Replace(query, "polling", "websocket", 1)} {
 		if a := do("GET", q, nil); a.status != 400 || a.body != `{"code":3,"message":"WebSocket needs HTTP/1.1"}` {
 			t.Errorf("websocket: %d %q", a.status, a.body)
@@ -173,7 +174,7 @@ func TestPollingOverHTTP2(t *testing.T) {
 	expectAlive(t, c)
 }
 
-// A client that speaks HTTP/2 opens its WebSocket by HTTP/1.1.
+// TestUpgradeFromHTTP2 checks that a client by HTTP/2 can open its WebSocket by HTTP/1.1.
 func TestUpgradeFromHTTP2(t *testing.T) {
 	f := newHTTP2(t, Options{}, nil)
 	query, c := f.open()
@@ -191,8 +192,8 @@ func TestUpgradeFromHTTP2(t *testing.T) {
 	}
 }
 
-// A poll waits longer than http.Server's ReadTimeout and WriteTimeout, however it
-// is framed.
+// TestPollsOutliveTheTimeoutsOfTheServer checks that a poll waits longer than http.Server's
+// ReadTimeout and WriteTimeout, however it is framed.
 func TestPollsOutliveTheTimeoutsOfTheServer(t *testing.T) {
 	limits := func(web *http.Server) { web.ReadTimeout, web.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond }
 	for name, serve := range map[string]serveFunc{"HTTP/1.1": newTCP, "HTTP/2": newHTTP2} {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// openPacket is the first packet of a session (Engine.IO protocol 4,
-// "Handshake"), but for the sid.
+// openPacket is the first packet of a session (Engine.IO protocol 4, "Handshake"), without
+// the sid.
 type openPacket struct {
 	polling, webSocket string // what follows the sid, by the session's first transport
 }
@@ -38,7 +38,7 @@ func (p openPacket) text(id sessionID, tail string) []byte {
 	return append(text, tail...)
 }
 
-// handshake answers a request without a sid: a new session, or a refusal.
+// handshake answers a request without a sid with a new session, or with a refusal.
 func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameters) {
 	mismatch := checkTransport(r, p.transport)
 	switch {
@@ -60,9 +60,9 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 	}
 }
 
-// newSession makes a session, in which the caller counts as a reader until it
-// calls doneReading or hands that on. It answers r and returns nil when the server
-// takes no more, of all peers or of this one's address.
+// newSession returns a new session. The caller is a reader of it until doneReading, or
+// until it passes that on. If the server takes no more sessions, or no more of this peer's
+// address, newSession answers r and returns nil.
 func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p parameters) *Session {
 	var known *bond
 	if publicID := p.codec.rules().publicID; publicID || p.transport == Polling {
@@ -93,8 +93,8 @@ func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p paramete
 	return s
 }
 
-// openWebSocket starts a session by WebSocket. The HTTP response, the open
-// packet and what the layer above sends at once are written together.
+// openWebSocket starts a session by WebSocket. The HTTP response, the open packet and what
+// the layer above sends at once are written together.
 func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p parameters) {
 	s := srv.newSession(w, r, p)
 	if s == nil {
@@ -121,13 +121,13 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 	s.startLife()
 	ws.writeQueue()
 	s.mu.Unlock()
-	// A goroutine of its own lets net/http free its buffers, the request and
-	// the stack that serving it took.
+	// Another goroutine reads, so that net/http can free its buffers, the request and
+	// the stack.
 	s.startReading(ws)
 }
 
-// openPolling starts a session by polling. The response has the open packet
-// and what the layer above sends at once.
+// openPolling starts a session by polling. The response contains the open packet and what
+// the layer above sends at once.
 func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p parameters) {
 	s := srv.newSession(w, r, p)
 	if s == nil {
@@ -159,21 +159,22 @@ func (srv *Server) openMessage(s *Session) *Message {
 	return controlPacket(packetOpen, string(srv.openPacket.text(s.id, srv.openPacket.polling)))
 }
 
-// open asks the layer above for its Conn. It reports false when there is none,
-// a panic included.
+// open gets the Conn from the layer above. It reports false if there is none, or if the
+// layer above panics.
 func (s *Session) open(r *http.Request) bool {
 	s.call(func() { s.conn = s.srv.open(s, r) })
 	return s.conn != nil
 }
 
-// startLife begins what the peer can see of the session. s.mu is held.
+// startLife starts the heartbeat, or the closing of a session that is closed already. s.mu
+// is held.
 func (s *Session) startLife() {
 	s.startHeartbeat()
 	switch s.life {
 	case opening:
 		s.life = open
 		s.arm()
-	case closing: // by the layer above, already
+	case closing: // the layer above has called Close
 		s.startClosing()
 	}
 }
@@ -184,7 +185,7 @@ func (s *Session) abortUnopened() {
 	s.srv.forget(s)
 }
 
-// cookie returns the value of Set-Cookie that has the session's ID, empty without
+// cookie returns the value of Set-Cookie with the session's ID. It is empty without
 // Options.Cookie.
 func (srv *Server) cookie(s *Session) string {
 	if srv.opts.Cookie == nil {

@@ -55,7 +55,7 @@ func TestOpenPacket(t *testing.T) {
 	}
 }
 
-// The numbers and texts are those of the Node server.
+// TestHandshakeErrors checks that the codes and texts are those of the Node server.
 func TestHandshakeErrors(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	cases := []struct {
@@ -100,7 +100,7 @@ func TestHandshakeErrors(t *testing.T) {
 	f.expectNoSessions()
 }
 
-func TestRequestsOfASessionThatMakeNoSense(t *testing.T) {
+func TestInvalidRequestsOfASession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
 		query, c := f.open()
@@ -130,8 +130,8 @@ func TestWebSocketNeedsAHijacker(t *testing.T) {
 	}
 }
 
-// Bytes that the client sends without waiting for the response must not be
-// lost: net/http has read some of them already.
+// TestEarlyFrames checks that frames that the client sends without waiting for the response
+// are not lost, although net/http may have read some of them already.
 func TestEarlyFrames(t *testing.T) {
 	f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url[:strings.LastIndex(f.url, "/engine.io")], "http://"))
@@ -225,8 +225,8 @@ func TestPanicInOpen(t *testing.T) {
 	})
 }
 
-// A panic in a function of the Options ends that request, and neither our log nor that
-// of net/http has its value.
+// TestPanicsInOptions checks that a panic in a function of the Options ends that request,
+// and that neither our log nor that of net/http contains its value.
 func TestPanicsInOptions(t *testing.T) {
 	boom := func() { panic("Bearer boom") }
 	for name, opts := range map[string]Options{
@@ -250,7 +250,7 @@ func TestPanicsInOptions(t *testing.T) {
 	}
 }
 
-// What the layer above sends while a session opens comes right after the open
+// TestSendWhileOpening checks that messages sent while a session opens follow the open
 // packet.
 func TestSendWhileOpening(t *testing.T) {
 	onBoth(t, func(t *testing.T, serve serveFunc) {
@@ -359,7 +359,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// The caller's slices are copied.
+// TestOptionsAreCopied checks that the caller's slices are copied.
 func TestOptionsAreCopied(t *testing.T) {
 	origins := []string{"https://a.example"}
 	srv, _ := newServer(t, Options{Origins: origins}, nil)

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
-// recorder is a Conn that keeps what it is told.
+// recorder is a Conn that records its calls.
 type recorder struct {
 	s         *Session
 	onMessage func(data []byte, binary bool)
@@ -62,14 +62,14 @@ func (c *recorder) got() []string {
 	return append([]string(nil), c.messages...)
 }
 
-// reasons returns why the session ended; more than one is a mistake.
+// reasons returns why the session ended. More than one reason is an error.
 func (c *recorder) reasons() []Reason {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]Reason(nil), c.closed...)
 }
 
-// echo makes the recorder answer each message with the same.
+// echo makes the recorder answer each message with the same message.
 func (c *recorder) echo() {
 	c.onMessage = func(data []byte, binary bool) {
 		if binary {
@@ -154,22 +154,21 @@ func newTCP(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Ser
 // serveFunc is newPipe or newTCP.
 type serveFunc func(*testing.T, Options, onOpen, ...func(*http.Server)) *fixture
 
-// onBoth runs test over net.Pipe in a bubble, where a write waits for its
-// reader and nothing can be polled, and over TCP, where it is the other way
-// round.
+// onBoth runs test over net.Pipe in a bubble, where a write waits for its reader and
+// connections cannot be polled, and over TCP, where the opposite is true.
 func onBoth(t *testing.T, test func(t *testing.T, serve serveFunc)) {
 	t.Helper()
 	t.Run("pipe", func(t *testing.T) { bubble(t, func(t *testing.T) { test(t, newPipe) }) })
 	t.Run("tcp", func(t *testing.T) { test(t, newTCP) })
 }
 
-// bubble runs test with a clock that jumps when everybody waits.
+// bubble runs test with a clock that jumps when all goroutines wait.
 func bubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, test)
 }
 
-// answer is what came back for a request.
+// answer is the response to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -219,7 +218,7 @@ func (f *fixture) open(headers ...string) (query string, c *recorder) {
 	return pollingQuery + "&sid=" + c.s.ID(), c
 }
 
-// expect compares the answer to a request.
+// expect compares the response to a request.
 func (f *fixture) expect(method, query, body string, status int, want string) {
 	f.t.Helper()
 	if a := f.must(method, query, body); a.status != status || a.body != want {
@@ -232,7 +231,7 @@ const (
 	unknownSession = `{"code":1,"message":"Session ID unknown"}`
 )
 
-// background starts a request and returns where its answer will be.
+// background starts a request and returns the channel for its response.
 func (f *fixture) background(method, query, body string) <-chan answer {
 	done := make(chan answer, 1)
 	go func() {
@@ -245,7 +244,7 @@ func (f *fixture) background(method, query, body string) <-chan answer {
 	return done
 }
 
-// socket is a client's end of a WebSocket, on which a test can send anything.
+// socket is a client's end of a WebSocket, on which a test can send any bytes.
 type socket struct {
 	t *testing.T
 	r frameReader
@@ -306,8 +305,8 @@ func (w *socket) raw(b []byte) {
 	}
 }
 
-// read returns the next message; a close frame as "close CODE", and anything
-// else that ends the connection as "end".
+// read returns the next message. It returns a close frame as "close CODE", and "end" if the
+// connection ends in another way.
 func (w *socket) read() string {
 	w.r.in.conn.SetReadDeadline(time.Now().Add(time.Minute))
 	data, kind, err := w.r.next(func(kind frameKind, payload []byte) {})

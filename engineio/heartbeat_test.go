@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// beats are the times of the heartbeat's tests.
-var beats = Options{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second}
+// heartbeatTimes are the times in the tests of the heartbeat.
+var heartbeatTimes = Options{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second}
 
 func TestPingsComeAtTheIntervalByPolling(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, beats, nil)
+		f := newPipe(t, heartbeatTimes, nil)
 		query, c := f.open()
 		for range 3 {
 			start := time.Now()
@@ -29,7 +29,7 @@ func TestPingsComeAtTheIntervalByPolling(t *testing.T) {
 func TestSilentPeerIsClosed(t *testing.T) {
 	t.Run("polling", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			f := newPipe(t, beats, nil)
+			f := newPipe(t, heartbeatTimes, nil)
 			start := time.Now()
 			query, c := f.open()
 			expectEnd(t, c, PingTimeout)
@@ -41,7 +41,7 @@ func TestSilentPeerIsClosed(t *testing.T) {
 	})
 	t.Run("websocket", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			f := newPipe(t, beats, nil)
+			f := newPipe(t, heartbeatTimes, nil)
 			start := time.Now()
 			w, c := f.openSocket()
 			w.expect("2", "close", "end")
@@ -53,10 +53,11 @@ func TestSilentPeerIsClosed(t *testing.T) {
 	})
 }
 
-// A session whose poll waits must end as others do, and answer the poll.
+// TestSilentPeerWithAPollPending checks that a session whose poll waits ends like others,
+// and answers the poll.
 func TestSilentPeerWithAPollPending(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, beats, nil)
+		f := newPipe(t, heartbeatTimes, nil)
 		query, c := f.open()
 		f.expect("GET", query, "", 200, "2")
 		f.expect("GET", query, "", 200, "1")
@@ -64,10 +65,10 @@ func TestSilentPeerWithAPollPending(t *testing.T) {
 	})
 }
 
-// Messages are no pongs: a peer that floods but never answers is not there.
+// TestOnlyAPongKeepsASessionAlive checks that messages do not replace pongs.
 func TestOnlyAPongKeepsASessionAlive(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, beats, nil)
+		f := newPipe(t, heartbeatTimes, nil)
 		w, c := f.openSocket()
 		go func() {
 			for range 11 {
@@ -81,9 +82,9 @@ func TestOnlyAPongKeepsASessionAlive(t *testing.T) {
 	})
 }
 
-func TestUnaskedPongsDoNotPutPingsOff(t *testing.T) {
+func TestUnaskedPongsDoNotDelayPings(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, beats, nil)
+		f := newPipe(t, heartbeatTimes, nil)
 		w, _ := f.openSocket()
 		start := time.Now()
 		go func() {
@@ -101,7 +102,7 @@ func TestUnaskedPongsDoNotPutPingsOff(t *testing.T) {
 
 func TestPingFromThePeerIsAnError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, beats, nil)
+		f := newPipe(t, heartbeatTimes, nil)
 		w, c := f.openSocket()
 		w.write("2")
 		w.expect("close")
@@ -113,11 +114,11 @@ func TestPingFromThePeerIsAnError(t *testing.T) {
 	})
 }
 
-// A machine that slept sends its ping late; the peer must get its whole time
-// to answer.
+// TestLatePingLeavesTimeToAnswer checks that the peer gets its whole time to answer if the
+// machine slept and the ping is sent late.
 func TestLatePingLeavesTimeToAnswer(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, beats, nil)
+		f := newPipe(t, heartbeatTimes, nil)
 		w, c := f.openSocket()
 		c.s.mu.Lock()
 		c.s.timer.Stop() // the timer that does not run while the machine sleeps
@@ -132,11 +133,11 @@ func TestLatePingLeavesTimeToAnswer(t *testing.T) {
 	})
 }
 
-// A request that comes when the session is overdue must not depend on whether
-// the timer has run.
+// TestClockDecidesNotTheTimer checks that the result of a request to an overdue session does
+// not depend on whether the timer has fired.
 func TestClockDecidesNotTheTimer(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, beats, nil)
+		f := newPipe(t, heartbeatTimes, nil)
 		query, c := f.open()
 		time.Sleep(26 * time.Second)
 		c.s.mu.Lock()
@@ -150,10 +151,10 @@ func TestClockDecidesNotTheTimer(t *testing.T) {
 
 func TestHeartbeatGoesOnAfterAnUpgrade(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, beats, nil)
+		f := newPipe(t, heartbeatTimes, nil)
 		query, c := f.open()
 		f.expect("GET", query, "", 200, "2")
-		// The pong comes by the other transport; the deadline is the session's.
+		// The pong comes by the other transport. The deadline belongs to the session.
 		time.Sleep(15 * time.Second)
 		w := f.upgrade(query)
 		time.Sleep(4 * time.Second)

@@ -42,7 +42,7 @@ func IssuedID(text string) bool {
 	return ok && hmac.Equal(id[idRandom:], id.code())
 }
 
-// String returns the sid as it stands in URLs, 22 characters.
+// String returns the sid in its form for URLs, 22 characters.
 func (id sessionID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
 // parseSessionID parses a sid. It reports false for a text that String does not return.

@@ -7,18 +7,17 @@ import (
 	"sync"
 )
 
-// input reads a connection for a frameReader. Its point is that a connection
-// that waits for its peer holds no buffer: where the connection can be polled,
-// the buffer is taken from a pool only when bytes are there to be read, and
-// given back when the last of them has been used. Other connections, such as
-// TLS, cannot be asked without a buffer, so they keep a small one.
+// input reads a connection for a frameReader. A connection that waits for its peer holds no
+// buffer: if the connection can be polled, the buffer is taken from a pool only when there
+// are bytes to read, and returned when the last of them has been used. Other connections,
+// such as TLS, cannot wait without a buffer, so they keep a small one.
 //
-// It belongs to one goroutine at a time.
+// Only one goroutine may use an input at a time.
 type input struct {
 	conn net.Conn
-	poll *pollConn   // nil when the connection cannot be polled
-	data []byte      // read and not used yet
-	buf  *readBuffer // where data lies; nil when it lies elsewhere
+	poll *pollConn   // nil if the connection cannot be polled
+	data []byte      // read, but not used yet
+	buf  *readBuffer // what data is part of; nil if data is elsewhere
 	own  []byte      // the buffer of a connection that cannot be polled
 }
 
@@ -31,9 +30,9 @@ type readBuffer [pooledBufferSize]byte
 
 var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 
-// wait returns when there is something to take, or an error. A peer that has sent
-// more before it is read lets the goroutines of others run first, once in a buffer:
-// its reader would keep its processor for 10 ms at a time.
+// wait returns when there is something to take, or an error. If the peer has sent more in
+// the meantime, other goroutines run first, once per buffer. Otherwise the reader of a busy
+// peer would keep its processor for 10 ms at a time.
 func (in *input) wait() error {
 	if len(in.data) > 0 {
 		return nil
@@ -46,14 +45,14 @@ func (in *input) wait() error {
 		}
 		return err
 	}
-	runtime.Gosched() // before the read, whose result a quiet peer must not wait for
+	runtime.Gosched() // before the read and not after it, so that the message of a quiet peer does not wait
 	if in.own == nil {
 		in.own = make([]byte, ownBufferSize)
 	}
 	n, err := in.conn.Read(in.own)
 	in.data = in.own[:n]
 	if n > 0 {
-		return nil // an error would come again
+		return nil // the next read returns the error again
 	}
 	if err == nil {
 		err = io.ErrNoProgress
@@ -61,11 +60,10 @@ func (in *input) wait() error {
 	return err
 }
 
-// ready reports whether there is something to take without waiting.
+// ready reports whether take returns without waiting.
 func (in *input) ready() bool { return len(in.data) > 0 }
 
-// take returns up to limit bytes, at least one. They are valid until the next
-// wait.
+// take returns at least one byte and at most limit. They are valid until the next wait.
 func (in *input) take(limit int) ([]byte, error) {
 	if err := in.wait(); err != nil {
 		return nil, err
@@ -76,13 +74,13 @@ func (in *input) take(limit int) ([]byte, error) {
 	return chunk, nil
 }
 
-// Read makes input an io.Reader.
+// Read implements io.Reader.
 func (in *input) Read(p []byte) (int, error) {
 	chunk, err := in.take(len(p))
 	return copy(p, chunk), err
 }
 
-// release gives the pooled buffer back. What take returned is no longer valid.
+// release returns the buffer to the pool. What take returned is no longer valid.
 func (in *input) release() {
 	if in.buf != nil {
 		readBuffers.Put(in.buf)
@@ -91,8 +89,7 @@ func (in *input) release() {
 	in.data = nil
 }
 
-// extend appends chunk to data, whose capacity grows to no more than limit as long as
-// its length does not.
+// extend appends chunk to data. The capacity exceeds limit only if the length does.
 func extend(data, chunk []byte, limit int) []byte {
 	if need := len(data) + len(chunk); need > cap(data) {
 		grown := make([]byte, len(data), max(need, min(2*cap(data), limit)))

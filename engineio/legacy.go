@@ -7,11 +7,11 @@ import (
 )
 
 // legacy is the codec of revision 3, which the clients of Socket.IO 1 and 2 speak. Only
-// Options.AllowEIO3 lets them in (docs/adr/0012-clients-of-socket-io-1-and-2.md). Text
+// Options.AllowEIO3 allows it (docs/adr/0012-clients-of-socket-io-1-and-2.md). Text
 // packets have the same form as in revision 4.
 type legacy struct {
 	base64 bool // the peer takes binary data only as base64
-	// callback is the number of the function that the response has to call (jsonp.go).
+	// callback is the number of the function that the response must call (jsonp.go).
 	// It is empty without JSONP. In the codec of a session it only says that the
 	// session began by JSONP.
 	callback string

@@ -9,13 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// The payloads of revision 3 (Engine.IO protocol 3, "Payload") have the length of
-// each packet before it. There are two kinds: of text, with binary data as base64
-// and lengths in UTF-16 units; and of bytes, with lengths in bytes, for peers that
-// take binary data.
+// In the payloads of revision 3 (Engine.IO protocol 3, "Payload") each packet follows its
+// length. There are two kinds: payloads of text, with binary data as base64 and lengths in
+// UTF-16 units, and payloads of bytes, with lengths in bytes, for peers that accept binary
+// data.
 
-// The first byte of each packet in a payload of bytes, and the one that ends its
-// length.
+// The first byte of each packet in a payload of bytes, and the byte after its length.
 const (
 	stringPacket = 0x00
 	binaryPacket = 0x01
@@ -76,7 +75,7 @@ func appendBinaryPayload(dst []byte, m *Message) []byte {
 	return dst
 }
 
-// appendLength appends the decimal digits of n, each as the number it is.
+// appendLength appends the decimal digits of n as bytes 0 to 9, and endOfLength.
 func appendLength(dst []byte, n int) []byte {
 	start := len(dst)
 	dst = strconv.AppendInt(dst, int64(n), 10)
@@ -117,7 +116,7 @@ func readLegacyPayload(payload []byte, binary bool, limit int, receive func(pack
 // errIncomplete says that a payload ends before its packet does.
 var errIncomplete = errors.New("engineio: incomplete packet")
 
-// nextInText takes the first packet off a payload of text.
+// nextInText parses the first packet of a payload of text.
 func nextInText(payload []byte) (p packet, rest []byte, err error) {
 	digits, rest, found := bytes.Cut(payload, []byte{':'})
 	length, ok := readLength(digits, '0')
@@ -132,7 +131,7 @@ func nextInText(payload []byte) (p packet, rest []byte, err error) {
 	return p, rest[size:], err
 }
 
-// nextInBytes takes the first packet off a payload of bytes.
+// nextInBytes parses the first packet of a payload of bytes.
 func nextInBytes(payload []byte) (p packet, rest []byte, err error) {
 	digits, rest, found := bytes.Cut(payload[1:], []byte{endOfLength})
 	length, ok := readLength(digits, 0)
@@ -154,7 +153,7 @@ func nextInBytes(payload []byte) (p packet, rest []byte, err error) {
 	return p, rest, err
 }
 
-// readLength reads a decimal number whose digits begin at zero.
+// readLength parses a decimal number in which the byte zero is the digit 0.
 func readLength(digits []byte, zero byte) (n int, ok bool) {
 	if len(digits) == 0 || len(digits) > maxLengthDigits {
 		return 0, false
@@ -194,10 +193,10 @@ func isASCII(text []byte) bool {
 	return true
 }
 
-// decodedOnce undoes what clients of Socket.IO 1 do to a packet in a payload of
-// text: they encode it as UTF-8 before the request does so again. Such a packet has
-// no character beyond U+00FF, and is UTF-8 when each of them is taken for a byte. One
-// of a client of Socket.IO 2 looks so only if it was garbled that way before.
+// decodedOnce decodes a packet in a payload of text of a client of Socket.IO 1, which
+// encodes it as UTF-8 before the request does so again. Such a packet has no character
+// beyond U+00FF, and these characters taken as bytes are valid UTF-8. A packet of a client
+// of Socket.IO 2 has that form only if it was garbled in the same way before.
 func decodedOnce(text []byte) []byte {
 	if isASCII(text) {
 		return text

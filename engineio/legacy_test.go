@@ -14,8 +14,8 @@ import (
 
 // The transcripts testdata/legacy-*.wire are the plain cases of revision 3.
 
-// withLegacy are options that let peers of revision 3 in, and bind their sessions to
-// a header.
+// withLegacy returns options that allow peers of revision 3, and bind their sessions to a
+// header.
 func withLegacy() Options {
 	return Options{AllowEIO3: true, Bind: func(r *http.Request) string { return r.Header.Get("X-Peer") }}
 }
@@ -47,8 +47,8 @@ func TestLegacyIsOffByDefault(t *testing.T) {
 	})
 }
 
-// The ID of a session of revision 3 is known to others, so it must not be all that
-// a request of the session needs.
+// TestLegacyNeedsABond checks that the ID of a session of revision 3, which others know, is
+// not enough for a request of the session.
 func TestLegacyNeedsABond(t *testing.T) {
 	open := func(*Session, *http.Request) Conn { return nil }
 	if _, err := NewServer(open, Options{AllowEIO3: true}); err == nil {
@@ -91,7 +91,7 @@ func TestLegacyNeedsABond(t *testing.T) {
 		if got := c.got(); len(got) != 1 || got[0] != "hello" {
 			t.Errorf("messages %q", got)
 		}
-		// By WebSocket the ID is of no use, and a browser can show nothing there.
+		// By WebSocket the ID is of no use, and a browser cannot set headers there.
 		w := f.socket(socketQuery3)
 		w.read()
 		if got := (<-f.opened).s.Protocol(); got != 3 {
@@ -100,8 +100,8 @@ func TestLegacyNeedsABond(t *testing.T) {
 	})
 }
 
-// Who knows no more than an ID does not learn whether its session is there, whatever
-// transport it has or had.
+// TestBondOutlivesPolling checks that a peer that knows only an ID cannot find out whether
+// there is such a session, whatever transport it has or had.
 func TestBondOutlivesPolling(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), nil)
@@ -137,7 +137,7 @@ func TestBondOutlivesPolling(t *testing.T) {
 		strangers(legacyQuery + "&sid=" + c.s.ID())
 		expectAlive(t, c)
 
-		// The poll that is on its way when the client says goodbye is its own.
+		// The poll in progress when the client closes the session is answered.
 		query, c = f.openLegacy("")
 		f.must("POST", query, "1:1", "X-Peer", "me")
 		expectEnd(t, c, TransportClose)
@@ -158,7 +158,7 @@ func TestBondOutlivesPolling(t *testing.T) {
 	})
 }
 
-// Whatever prints a session does not show its ID.
+// TestSessionsPrintNoID checks that no verb of fmt prints the ID of a session.
 func TestSessionsPrintNoID(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), nil)
@@ -200,8 +200,8 @@ func TestBindToAddress(t *testing.T) {
 	}
 }
 
-// A payload with binary data or text beyond ASCII is bytes, for peers that take
-// them; everything else is text.
+// TestLegacyPayloadOfBytes checks that a payload with binary data or text beyond ASCII is
+// one of bytes, for peers that accept them, and that other payloads are text.
 func TestLegacyPayloadOfBytes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
@@ -324,7 +324,7 @@ func FuzzReadLegacyPayload(f *testing.F) {
 		if err != nil || len(messages) == 0 {
 			return
 		}
-		// What is accepted reads the same when it is written again.
+		// Accepted packets are unchanged after they are written and read again.
 		again, bytesAgain := joinLegacyPayload(messages, true)
 		n := 0
 		err = readLegacyPayload(again, bytesAgain, 100, func(p packet) error {
@@ -373,7 +373,7 @@ func TestLegacyMessageForms(t *testing.T) {
 			}
 		}
 	}
-	// Text beyond ASCII is sure to be understood in JSON alone; frames are never in doubt.
+	// Text beyond ASCII is understood by all clients only in JSON, but always in frames.
 	if got, _ := joinLegacyPayload([]*Message{json}, false); string(got) != `30:4é["\u00e9\u20ac\ud83d\ude00"]` {
 		t.Errorf("JSON as text: %q", got)
 	}
@@ -399,7 +399,7 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// What a form may be that is none, each on a session of its own.
+// TestBadForms sends invalid forms, each to another session.
 func TestBadForms(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), nil)
@@ -413,8 +413,8 @@ func TestBadForms(t *testing.T) {
 	})
 }
 
-// A script shows no origin, so the cookies of a session that it began prove nothing;
-// unless the browser says where it came from.
+// TestJSONPShowsNoOrigin checks that the origin of a session that began by JSONP counts as
+// not checked, unless the browser says where the script was requested.
 func TestJSONPShowsNoOrigin(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), nil)
@@ -437,16 +437,17 @@ func TestJSONPShowsNoOrigin(t *testing.T) {
 		if a := f.must("GET", legacyQuery+"&j=0", "", "X-Peer", "me", "Sec-Fetch-Site", "cross-site"); a.status != 403 {
 			t.Errorf("a script on a foreign page: %d %s", a.status, a.body)
 		}
-		// In revision 4 there is no such thing.
+		// Revision 4 has no JSONP.
 		if a := f.must("GET", pollingQuery+"&j=0", ""); !strings.HasPrefix(a.body, "0{") {
 			t.Errorf("revision 4 with j: %s", a.body)
 		}
 	})
 }
 
-// A page elsewhere that knows an ID cannot make its visitor's browser, which the
-// session is bound to, hand it what a session by other means gets.
-func TestScriptsPollTheirOwnSessionsAlone(t *testing.T) {
+// TestScriptsPollOnlyTheirOwnSessions checks that a foreign page that knows an ID cannot use
+// its visitor's browser, which the session is bound to, to read a session that did not begin
+// by JSONP.
+func TestScriptsPollOnlyTheirOwnSessions(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), nil)
 		query, c := f.openLegacy("&b64=1")
@@ -463,7 +464,8 @@ func TestScriptsPollTheirOwnSessionsAlone(t *testing.T) {
 	})
 }
 
-// The clients of revision 3 always ask for credentials.
+// TestCORSOfLegacyPolling checks that credentials are allowed, because clients of revision 3
+// always send them.
 func TestCORSOfLegacyPolling(t *testing.T) {
 	const page = "https://app.example.com"
 	bubble(t, func(t *testing.T) {
@@ -494,7 +496,8 @@ func TestCORSOfLegacyPolling(t *testing.T) {
 	})
 }
 
-// Each ping puts the end off, by either transport; a message does not.
+// TestPingsOfThePeerKeepItAlive checks that each ping extends the deadline, by either
+// transport, and that a message does not.
 func TestPingsOfThePeerKeepItAlive(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), nil)
@@ -521,7 +524,8 @@ func TestPingsOfThePeerKeepItAlive(t *testing.T) {
 	})
 }
 
-// However often a peer pings that reads nothing, one answer waits for it.
+// TestPongPacketsDoNotPileUp checks that only one answer is queued for a peer that pings and
+// does not read.
 func TestPongPacketsDoNotPileUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), nil)

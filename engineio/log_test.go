@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// testLog sends what net/http complains about to the test's log.
+// testLog sends the errors of net/http to the test's log.
 func testLog(t *testing.T) *log.Logger { return log.New(t.Output(), "net/http: ", 0) }
 
-// logBuffer keeps what a Server logs.
+// logBuffer records what a Server logs.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -8,17 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// Message is what one call of Send puts on the wire: one message packet, or a
-// text packet followed by binary ones that belong to it. Nothing is ever
-// written between the packets of a Message.
+// Message is what one call of Send puts on the wire: one message packet, or a text packet
+// followed by the binary packets that belong to it. Nothing is written between the packets
+// of a Message.
 //
-// A Message never changes. It may be sent to any number of sessions, by any
-// number of goroutines; each transport's form of it is made at most once, when
-// it is first needed. The zero Message is not usable.
+// A Message does not change. It may be sent to any number of sessions, by any number of
+// goroutines. Its form for each transport is made at most once, when it is first needed.
+// The zero Message is not usable.
 type Message struct {
 	kind        packetType
-	json        int32  // where the JSON in text begins; negative when there is none
-	text        []byte // nil when the message is only binary
+	json        int32  // where the JSON in text begins; negative if there is none
+	text        []byte // nil if the message is only binary
 	attachments [][]byte
 
 	webSocketForm onceBytes
@@ -55,9 +55,8 @@ func (m *Message) rareForms() *rareForms {
 	return m.rare.Load()
 }
 
-// NewMessage makes a message of a text, which has to be UTF-8, and of the
-// binary data that follows it. It takes all slices over: the caller must not
-// change them afterwards.
+// NewMessage returns a message of a text, which must be UTF-8, and of the binary data that
+// follows it. The caller must not change the slices afterwards.
 func NewMessage(text []byte, attachments ...[]byte) *Message {
 	if text == nil {
 		text = []byte{}
@@ -65,23 +64,24 @@ func NewMessage(text []byte, attachments ...[]byte) *Message {
 	return &Message{kind: packetMessage, text: text, attachments: attachments, json: -1}
 }
 
-// NewJSONMessage is NewMessage for a text that is JSON from byte head on. It is the
-// one to use where Options.AllowEIO3 may be set: what peers of revision 3 get as
-// text by polling is then written in ASCII, since the clients of Socket.IO 1 and of
-// Socket.IO 2 take other characters in different ways.
+// NewJSONMessage is NewMessage for a text that is JSON from byte head on. Use it if
+// Options.AllowEIO3 may be set: text for peers of revision 3 by polling is then written in
+// ASCII, because clients of Socket.IO 1 and of Socket.IO 2 decode other characters in
+// different ways.
 func NewJSONMessage(head int, text []byte, attachments ...[]byte) *Message {
 	m := NewMessage(text, attachments...)
 	m.json = int32(min(head, len(text), math.MaxInt32))
 	return m
 }
 
-// NewBinaryMessage makes a binary message from data, which it takes over.
+// NewBinaryMessage returns a binary message with data, which the caller must not change
+// afterwards.
 func NewBinaryMessage(data []byte) *Message {
 	return &Message{kind: packetMessage, attachments: [][]byte{data}, json: -1}
 }
 
-// controlPacket makes a packet of the protocol itself, which is queued and
-// written like a message.
+// controlPacket returns a packet of the protocol itself, which is queued and written like
+// a message.
 func controlPacket(kind packetType, data string) *Message {
 	return &Message{kind: kind, text: []byte(data), json: -1}
 }
@@ -91,12 +91,12 @@ func (m *Message) frames() []byte {
 	return m.webSocketForm.get(func() []byte { return appendMessageFrames(nil, m.kind, m.text, m.attachments) })
 }
 
-// payload returns the packets of m as they stand in the body of a poll.
+// payload returns the packets of m in their form for the body of a poll.
 func (m *Message) payload() []byte {
 	return m.pollingForm.get(func() []byte { return appendPayload(nil, m.kind, m.text, m.attachments) })
 }
 
-// asciiText returns the text with what is JSON in it written in ASCII.
+// asciiText returns the text with its JSON in ASCII.
 func (m *Message) asciiText() []byte {
 	if m.json < 0 || isASCII(m.text[m.json:]) {
 		return m.text
@@ -116,17 +116,17 @@ func (m *Message) asciiText() []byte {
 	return ascii
 }
 
-// appendEscape appends a UTF-16 unit as JSON can have it in a string. Package fmt
-// would take ten times as long, and a peer may have much text echoed.
+// appendEscape appends a UTF-16 unit as an escape of a JSON string. Package fmt would take
+// ten times as long, and a peer may cause much text to be sent.
 func appendEscape(dst []byte, unit rune) []byte {
 	const digits = "0123456789abcdef"
 	return append(dst, '\\', 'u', digits[unit>>12], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
-// messageSize is what a Message keeps beside its data, about.
+// messageSize is about what a Message keeps in addition to its data.
 const messageSize = 160
 
-// size tells how many bytes m counts in a queue, without encoding it.
+// size returns how many bytes m counts in a queue, without encoding it.
 func (m *Message) size() int {
 	n := messageSize + len(m.text)
 	for _, data := range m.attachments {

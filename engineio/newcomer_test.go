@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// headRecorder is a recorder that takes heads.
+// headRecorder is a recorder that accepts heads of messages.
 type headRecorder struct {
 	*recorder
 	takes bool
@@ -45,9 +45,9 @@ func fragments(kind frameKind, message string, size int) (frames []byte) {
 	return frames
 }
 
-// While a session is new, of a message that is too long there is only the head,
-// however it comes, and what follows it is taken. Once it is accepted all of it is
-// kept.
+// TestLongMessagesOfNewSessions checks that a new session delivers only the head of a
+// message that is too long, however it is sent, and the messages after it. Once the session
+// is accepted, the whole message is delivered.
 func TestLongMessagesOfNewSessions(t *testing.T) {
 	long := "4long" + strings.Repeat("é", 50_000)
 	opts := Options{MaxNewPayload: 10_000, MaxPayload: 200_000, AllowEIO3: true, Bind: func(*http.Request) string { return "one" }}
@@ -145,8 +145,8 @@ func waitFor(t *testing.T, done func() bool) {
 	}
 }
 
-// A message that is too long is refused if the Conn is not a HeadConn, or does not take
-// the head.
+// TestLongMessagesThatAreNotTaken checks that a message that is too long is refused if the
+// Conn is not a HeadConn, or refuses the head.
 func TestLongMessagesThatAreNotTaken(t *testing.T) {
 	long := "4" + strings.Repeat("x", 20_000)
 	for name, hook := range map[string]onOpen{"no HeadConn": nil, "not taken": takingHeads(false)} {
@@ -172,8 +172,9 @@ func TestLongMessagesThatAreNotTaken(t *testing.T) {
 	}
 }
 
-// What a session may send to be thrown away is bounded, in one message and in all.
-func TestThrownAwayBytesAreBounded(t *testing.T) {
+// TestDiscardedBytesAreBounded checks the bound of discarded bytes, in one message and in
+// all.
+func TestDiscardedBytesAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, serve serveFunc) {
 		const payload = 20_000
 		f := serve(t, Options{MaxNewPayload: 5000, MaxPayload: payload}, takingHeads(true))
@@ -196,7 +197,8 @@ func TestThrownAwayBytesAreBounded(t *testing.T) {
 	})
 }
 
-// SetMaxMessage holds while the session is new, between 4 KiB and MaxNewPayload.
+// TestSetMaxMessage checks that SetMaxMessage is effective while the session is new, between
+// 4 KiB and MaxNewPayload.
 func TestSetMaxMessage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{MaxNewPayload: 10_000}, nil)
@@ -209,7 +211,7 @@ func TestSetMaxMessage(t *testing.T) {
 	})
 }
 
-// fromHeader makes a server take the peer's address from a header.
+// fromHeader makes a server read the peer's address from a header.
 func fromHeader(web *http.Server) {
 	next := web.Handler
 	web.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -246,7 +248,7 @@ func TestMaxNewPerAddress(t *testing.T) {
 			t.Errorf("logged %d times, want once in a minute", n)
 		}
 		try("192.0.2.2:1", 200)
-		// One that is accepted makes room, as does one that ends.
+		// A session that is accepted makes room, as does one that ends.
 		one.s.Accept()
 		one.s.Accept()
 		try("192.0.2.1:6", 200)
@@ -264,7 +266,7 @@ func TestMaxNewPerAddress(t *testing.T) {
 		}
 		try("[2001:db8::ffff]:1", 503)
 		try("[2001:db8:0:1::1]:1", 200)
-		// What is not an address is not limited.
+		// A peer without an IP address is not limited.
 		for range 10 {
 			try("@", 200)
 		}
@@ -274,7 +276,7 @@ func TestMaxNewPerAddress(t *testing.T) {
 	})
 }
 
-// Failures count, and are forgotten at a steady rate.
+// TestFailuresOfAnAddress checks that failures count, and are forgotten at a steady rate.
 func TestFailuresOfAnAddress(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{MaxNewPerAddress: 6}, func(c *recorder, _ *http.Request) Conn { c.s.Accept(); return c }, fromHeader)
@@ -303,8 +305,8 @@ func TestFailuresOfAnAddress(t *testing.T) {
 	})
 }
 
-// The table of addresses holds those that have sessions, and a bounded number of
-// others.
+// TestAddressesAreForgotten checks that the table contains the addresses with sessions and a
+// bounded number of others.
 func TestAddressesAreForgotten(t *testing.T) {
 	table := newAddresses(10)
 	network := func(i int) netip.Prefix {
@@ -345,8 +347,9 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// A poll with a large header does not wait while the session is new, since net/http
-// would keep the header, and the body of such a POST must come soon.
+// TestLargeRequestsDoNotWait checks that a poll with a large header does not wait while the
+// session is new, because net/http would keep the header, and that the body of such a POST
+// has a short timeout.
 func TestLargeRequestsDoNotWait(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{MaxNewPayload: 10_000}, nil)

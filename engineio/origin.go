@@ -8,14 +8,14 @@ import (
 	"socketiojwt/internal/logging"
 )
 
-// A browser lets any page open a WebSocket to any server and sends the cookies of
-// that server along; CORS headers do not stop it. So the server checks where each
-// request of a session comes from:
+// A browser allows any page to open a WebSocket to any server, and sends the cookies of
+// that server with the request. CORS headers do not prevent it. So the server checks the
+// origin of each request of a session:
 //
-//   - Browsers send Origin with a POST, a WebSocket and a cross-origin GET. They
-//     leave it out of a same-origin GET, but then send Sec-Fetch-Site: same-origin.
-//   - Other programs send neither, and have no visitor whose cookies they could use.
-//     Some send an Origin all the same: native WebSocket clients, with ws or wss.
+//   - Browsers send Origin with a POST, a WebSocket and a cross-origin GET. They omit it
+//     in a same-origin GET, but then send Sec-Fetch-Site: same-origin.
+//   - Other programs send neither header, and have no visitor whose cookies they could
+//     use. Native WebSocket clients may send an Origin, with ws or wss.
 
 // originRule decides which requests are allowed. It is safe for concurrent use.
 type originRule struct {
@@ -53,8 +53,8 @@ func (rule *originRule) allows(r *http.Request) bool {
 	}
 	switch values := r.Header["Origin"]; len(values) {
 	case 0:
-		// "none" is a person who typed the address. A browser too old to send the
-		// header cannot be told from another program.
+		// "none" means that the user typed the address. A browser that is too old to
+		// send the header looks like another program.
 		site := r.Header.Get("Sec-Fetch-Site")
 		return site == "" || site == "same-origin" || site == "none"
 	case 1:
@@ -64,8 +64,8 @@ func (rule *originRule) allows(r *http.Request) bool {
 	}
 }
 
-// isOwn reports whether text is the origin that r was sent to. The scheme counts where
-// it is known; otherwise a proxy may have ended TLS.
+// isOwn reports whether text is the origin that r was sent to. The scheme counts only if it
+// is known, because a proxy may have terminated TLS.
 func (rule *originRule) isOwn(text string, r *http.Request) bool {
 	o, ok := parseOrigin(text)
 	if !ok || !o.web || o.host != withoutDefaultPort(o.scheme, strings.ToLower(r.Host)) {
@@ -89,7 +89,7 @@ func (rule *originRule) lists(text string) bool {
 		rule.ask != nil && rule.ask(o.String())
 }
 
-// opens reports whether a foreign origin can be allowed.
+// opens reports whether any foreign origin can be allowed.
 func (rule *originRule) opens() bool {
 	return rule.waived || len(rule.listed)+len(rule.patterns) > 0 || rule.ask != nil
 }

@@ -85,7 +85,8 @@ func TestOriginRule(t *testing.T) {
 	}
 }
 
-// The rule holds for each kind of request, also those of a session.
+// TestForeignOriginIsRefusedEverywhere checks the origin rule for each kind of request,
+// including those of a session.
 func TestForeignOriginIsRefusedEverywhere(t *testing.T) {
 	var log logBuffer
 	f := newTCP(t, Options{Logger: log.logger()}, nil)
@@ -102,7 +103,7 @@ func TestForeignOriginIsRefusedEverywhere(t *testing.T) {
 	if _, err := f.trySocket(strings.Replace(query, "polling", "websocket", 1), evil...); err == nil {
 		t.Error("an upgrade was accepted")
 	}
-	// A form on a foreign page: no Origin from some browsers, but this.
+	// Some browsers send this header instead of Origin for a form on a foreign page.
 	if a := f.must("POST", query, "4x", "Sec-Fetch-Site", "cross-site"); a.status != 403 {
 		t.Errorf("form: %d", a.status)
 	}
@@ -118,7 +119,8 @@ func TestForeignOriginIsRefusedEverywhere(t *testing.T) {
 	}
 }
 
-// A same-origin page shows no Origin with its first GET, but with the rest.
+// TestOriginsWithinASession checks a page of the same origin, whose first GET has no Origin
+// and whose later requests have one.
 func TestOriginsWithinASession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{Origins: []string{"https://a.example", "https://b.example"}}, nil)

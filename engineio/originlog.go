@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// A peer chooses the origins that are logged. These bound the lines about them, and the
-// bytes of one line, of which the origin, the Host and Sec-Fetch-Site are a part. A host
-// name has 253 bytes at most.
+// The peer chooses the origins that are logged. These bound the number of lines, and the
+// bytes of the origin, the Host and Sec-Fetch-Site in one line. A host name has at most 253
+// bytes.
 const (
 	originLinesPerMinute = 10
 	originRepeat         = time.Hour
 	maxLoggedOrigin      = 1024
 )
 
-// refuseOrigin answers a request from an origin that is not allowed, and tells the
-// operator how to allow it.
+// refuseOrigin refuses a request from an origin that is not allowed, and logs how to allow
+// it.
 func (srv *Server) refuseOrigin(w http.ResponseWriter, r *http.Request) {
 	srv.logOrigin(r)
 	srv.refuse(w, r, refuseForbidden)
@@ -40,9 +40,9 @@ func (srv *Server) logOrigin(r *http.Request) {
 		"engineio: request refused: origin not allowed", attrs...)
 }
 
-// causeInProxy returns what a proxy in front of the server must do for text to be the
-// server's own origin. It is empty unless text and the Host of r differ as a proxy makes
-// them differ.
+// causeInProxy returns what a proxy in front of the server must do so that text is the
+// server's own origin. It is empty unless text and the Host of r differ in a way that a
+// proxy causes.
 func (rule *originRule) causeInProxy(text string, r *http.Request) string {
 	o, ok := parseOrigin(text)
 	if !ok || !o.web {
@@ -55,7 +55,7 @@ func (rule *originRule) causeInProxy(text string, r *http.Request) string {
 		return "the page came by " + o.scheme + " and this request by " + rule.proxies.scheme(r) +
 			"; if both used the same scheme, the proxy must pass it: proxy_set_header X-Forwarded-Proto $scheme (nginx)"
 	case o.host == withoutDefaultPort(o.scheme, forwarded),
-		name == hostName(o.host) && name == host && !isInternal(name), // without its port, as $host of nginx is
+		name == hostName(o.host) && name == host && !isInternal(name), // without its port, as in $host of nginx
 		name != hostName(o.host) && isInternal(name):
 		return "if the page was served under the same address as this server, the proxy must pass the Host header: proxy_set_header Host $http_host (nginx)"
 	}
@@ -70,7 +70,7 @@ func hostName(host string) string {
 	return host
 }
 
-// isInternal reports whether a browser elsewhere cannot have asked for this host: an
+// isInternal reports whether a browser elsewhere cannot have requested this host: an
 // address of this machine or of a private network, or the name of a container.
 func isInternal(name string) bool {
 	if addr, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// The line about a refused origin names the option that allows it, and what a proxy must
-// do if the origin and the Host differ as a proxy makes them differ.
+// TestRefusedOriginIsExplained checks that the log line about a refused origin names the
+// option that allows it, and what a proxy must do if it caused the difference between the
+// origin and the Host.
 func TestRefusedOriginIsExplained(t *testing.T) {
 	const (
 		none   = ""
@@ -69,7 +70,7 @@ func TestRefusedOriginIsExplained(t *testing.T) {
 	}
 }
 
-// A program that gives no Logger is told all the same.
+// TestRefusedOriginWithoutLogger checks that a program without a Logger gets the line too.
 func TestRefusedOriginWithoutLogger(t *testing.T) {
 	was := slog.Default()
 	defer slog.SetDefault(was)
@@ -89,7 +90,8 @@ func TestRefusedOriginWithoutLogger(t *testing.T) {
 	}
 }
 
-// Refused origins do not fill the log, and do not hide another one.
+// TestRefusedOriginsAreBounded checks that refused origins do not fill the log, and do not
+// hide another one.
 func TestRefusedOriginsAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log logBuffer
@@ -128,7 +130,8 @@ func TestRefusedOriginsAreBounded(t *testing.T) {
 	})
 }
 
-// Where TLS is known, a page that came without it is foreign.
+// TestSchemeOfTheOwnOrigin checks that a page without TLS is foreign if the request is known
+// to use TLS.
 func TestSchemeOfTheOwnOrigin(t *testing.T) {
 	srv, _ := newServer(t, Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, nil)
 	for _, tc := range []struct {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// nullOrigin is the Origin of pages that have none to show, such as sandboxed
-// frames (RFC 6454, section 7.3).
+// nullOrigin is the Origin of pages without one, such as sandboxed frames (RFC 6454,
+// section 7.3).
 const nullOrigin = "null"
 
 // origin is a parsed serialization of an origin: a scheme, a host, perhaps a port, and
@@ -19,15 +19,15 @@ type origin struct {
 	web    bool   // the scheme is http or https
 }
 
-// String returns the origin such that equal origins are equal strings.
+// String returns the origin in a form in which equal origins are equal strings.
 func (o origin) String() string { return o.scheme + "://" + o.host }
 
-// parseOrigin reads an origin of one of two kinds:
+// parseOrigin parses an origin, which is of one of two kinds:
 //
-//   - Of the web: http and https, and ws and wss, which native clients send and which
+//   - A web origin: http and https, and ws and wss, which native clients send and which
 //     mean the same. Case and a default port make no difference.
-//   - Of an application with a scheme of its own, such as capacitor://localhost, or
-//     file:// without a host. They are compared as they are.
+//   - The origin of an application that has its own scheme, such as
+//     capacitor://localhost, or file:// without a host. It is compared byte by byte.
 func parseOrigin(text string) (origin, bool) {
 	scheme, host, ok := strings.Cut(text, "://")
 	if !ok {
@@ -47,8 +47,8 @@ func parseOrigin(text string) (origin, bool) {
 	return origin{scheme, host, false}, valid && isScheme(scheme)
 }
 
-// canonicalOrigin returns text such that equal origins are equal. What is not an origin
-// is returned as it is.
+// canonicalOrigin returns text in a form in which equal origins are equal strings. It
+// returns text unchanged if that is not an origin.
 func canonicalOrigin(text string) string {
 	if o, ok := parseOrigin(text); ok {
 		return o.String()
@@ -117,8 +117,8 @@ func (p originPattern) matches(o origin) bool {
 	return ok && found && label != "" && !strings.Contains(label, ".")
 }
 
-// parseOriginPattern reads a pattern. The label comes first, and at least two follow it,
-// since a site does not own a name of one label; localhost may be the only one.
+// parseOriginPattern parses a pattern. At least two labels must follow the *, because a
+// site does not own a name of one label. localhost may be the only one.
 func parseOriginPattern(text string) (originPattern, bool) {
 	scheme, host, ok := strings.Cut(text, "://*.")
 	if !ok {
@@ -142,7 +142,7 @@ func parseOriginPattern(text string) (originPattern, bool) {
 	return originPattern{prefix: o.scheme + "://", suffix: "." + o.host}, true
 }
 
-// checkOrigin returns an error if text in Options.Origins can match no request, which
+// checkOrigin returns an error if text in Options.Origins can match no request. The error
 // says what to write instead.
 func checkOrigin(text string) error {
 	valid := func(text string) bool {
@@ -169,8 +169,8 @@ func checkOrigin(text string) error {
 	return fmt.Errorf("%s; write an origin as browsers do, with scheme, host and port, such as %q", wrong, "https://app.example.com:8443")
 }
 
-// bareOrigin returns what of text can be an origin: it adds a scheme, and removes case,
-// space, user, path, query and fragment.
+// bareOrigin returns the part of text that can be an origin: with a scheme, in lower case,
+// and without space, user, path, query and fragment.
 func bareOrigin(text string) string {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if text == nullOrigin {

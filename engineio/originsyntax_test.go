@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Each entry of Options.Origins allows these origins and not those.
+// TestOrigins checks which origins each entry of Options.Origins allows.
 func TestOrigins(t *testing.T) {
 	cases := []struct {
 		listed  string
@@ -59,7 +59,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// What can match no request is an error, which says what to write.
+// TestOriginsThatMatchNothing checks that an entry that can match no request is an error
+// that says what to write.
 func TestOriginsThatMatchNothing(t *testing.T) {
 	for _, tc := range []struct{ listed, write string }{
 		{"*", "InsecureAnyOrigin"},
@@ -106,7 +107,8 @@ func TestOriginsThatMatchNothing(t *testing.T) {
 	}
 }
 
-// OriginFunc is asked for foreign origins only, in one form, and never for what is not one.
+// TestOriginFunc checks that OriginFunc is called only for valid foreign origins, in one
+// form.
 func TestOriginFunc(t *testing.T) {
 	var asked []string
 	rule := newOriginRule(&Options{Origins: []string{"https://listed.example"}, OriginFunc: func(origin string) bool {
@@ -138,7 +140,7 @@ func TestOriginFunc(t *testing.T) {
 	}
 }
 
-// FuzzParseOrigin: an origin has one form, which is an origin too, and no more than a
+// FuzzParseOrigin checks that the canonical form of an origin is an origin, and only a
 // scheme, a host and a port.
 func FuzzParseOrigin(f *testing.F) {
 	for _, seed := range []string{"https://app.example.com:443", "wss://[::1]:3000", "file://", "capacitor://localhost", "null", "https://*.example.com", "http://a:80:80"} {

@@ -14,16 +14,15 @@ const (
 	packetNoop    packetType = '6'
 )
 
-// packet is one packet as it came in. Its data belongs to the buffer it was
-// read from.
+// packet is a packet from the peer. Its data is part of the buffer that it was read into.
 type packet struct {
 	kind   packetType
-	binary bool // only messages are ever binary
+	binary bool // only messages can be binary
 	data   []byte
 }
 
-// parsePacket takes a packet in its text form apart. It reports false for
-// what is no packet of this protocol: nothing at all, or an unknown type.
+// parsePacket parses a packet in its text form. It reports false if text is empty or has
+// an unknown type.
 func parsePacket(text []byte) (packet, bool) {
 	if len(text) == 0 {
 		return packet{}, false
@@ -35,8 +34,7 @@ func parsePacket(text []byte) (packet, bool) {
 	return packet{kind: kind, data: text[1:]}, true
 }
 
-// The packets that the server sends in every session, encoded once for all of
-// them.
+// The packets that the server sends in every session, encoded once.
 var (
 	closePacket = controlPacket(packetClose, "")
 	pingPacket  = controlPacket(packetPing, "")
@@ -45,6 +43,5 @@ var (
 	probeAnswer = controlPacket(packetPong, probe)
 )
 
-// probe is what ping and pong carry while an upgrade is tried (Engine.IO
-// protocol 4, "Upgrade").
+// probe is the data of ping and pong during an upgrade (Engine.IO protocol 4, "Upgrade").
 const probe = "probe"

@@ -42,7 +42,7 @@ func appendPayload(dst []byte, kind packetType, text []byte, attachments [][]byt
 	return dst
 }
 
-// joinPayload makes the body of one response out of queued messages.
+// joinPayload returns the payload with messages.
 func joinPayload(messages []*Message) []byte {
 	if len(messages) == 1 {
 		return messages[0].payload()
@@ -61,9 +61,9 @@ func joinPayload(messages []*Message) []byte {
 	return body
 }
 
-// readPayload hands the packets of a payload to receive, one after the other,
-// until receive fails. What comes before a broken packet is handed over, what
-// comes after it is not. At most limit packets are taken.
+// readPayload passes the packets of a payload to receive, one after the other, until
+// receive fails or a packet is invalid. It returns an error for more than limit packets.
+// Packets before the error are passed on.
 func readPayload(payload []byte, limit int, receive func(packet) error) error {
 	if !utf8.Valid(payload) {
 		return errPacket
@@ -95,7 +95,7 @@ func parsePayloadPacket(text []byte) (packet, error) {
 	return p, nil
 }
 
-// base64Packet makes a binary message of what stands in a payload for it.
+// base64Packet returns the binary message whose data is text in base64.
 func base64Packet(text []byte) (packet, error) {
 	data := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
 	n, err := base64.StdEncoding.Strict().Decode(data, text)

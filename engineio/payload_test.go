@@ -103,7 +103,7 @@ func FuzzReadPayload(f *testing.F) {
 		if err != nil || len(payload) == 0 {
 			return
 		}
-		// What is accepted reads the same when it is written again.
+		// Accepted packets are unchanged after they are written and read again.
 		var again []string
 		for _, p := range packets {
 			if data, ok := strings.CutPrefix(p, "binary:"); ok {

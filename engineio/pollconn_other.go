@@ -4,8 +4,8 @@ package engineio
 
 import "net"
 
-// pollConn exists only on Unix; elsewhere every connection is read with a
-// small buffer and written by a goroutine.
+// pollConn is only implemented on Unix. Elsewhere every connection is read with a small
+// buffer and written by a goroutine.
 type pollConn struct{}
 
 func newPollConn(net.Conn) *pollConn { return nil }

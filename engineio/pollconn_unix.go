@@ -8,26 +8,24 @@ import (
 	"syscall"
 )
 
-// pollConn reads and writes a connection of the operating system without
-// waiting and without buffers of its own, by the runtime's poller
-// (docs/adr/0004-writing-without-blocking.md). One goroutine may read while
-// another writes.
+// pollConn reads and writes a connection of the operating system through the runtime's
+// poller, without waiting to write and without own buffers
+// (docs/adr/0004-writing-without-blocking.md). One goroutine may read while another writes.
 type pollConn struct {
 	raw syscall.RawConn
 
-	// The callbacks are made once, since a closure for each call would be
-	// garbage for each call.
+	// The callbacks are made once, because a closure per call would be garbage.
 	onReadable, onWritable func(fd uintptr) bool
 
 	in       *input // what onReadable fills
 	inErr    error
-	waited   bool   // since nothing was there to be read
+	waited   bool   // because there was nothing to read
 	out      []byte // what onWritable has not written yet
 	writeErr error
 }
 
-// newPollConn returns nil for connections that cannot be polled. It looks at
-// the exact type: a wrapper has its reasons to see every byte.
+// newPollConn returns nil for connections that cannot be polled. Wrappers cannot, because
+// they must see every byte.
 func newPollConn(conn net.Conn) *pollConn {
 	var c syscall.Conn
 	switch conn := conn.(type) {
@@ -47,7 +45,7 @@ func newPollConn(conn net.Conn) *pollConn {
 	return p
 }
 
-// read waits until in has data, and reports whether it had to.
+// read waits until in has data, and reports whether it needed to wait.
 func (p *pollConn) read(in *input) (waited bool, err error) {
 	p.in, p.inErr, p.waited = in, nil, false
 	if err := p.raw.Read(p.onReadable); err != nil {
@@ -56,8 +54,7 @@ func (p *pollConn) read(in *input) (waited bool, err error) {
 	return p.waited, p.inErr
 }
 
-// fill takes a buffer from the pool for as long as there is something to put
-// into it.
+// fill reads into a buffer from the pool. It returns the buffer if nothing was read.
 func (p *pollConn) fill(fd uintptr) (done bool) {
 	buf := readBuffers.Get().(*readBuffer)
 	n, err := ignoringInterrupts(syscall.Read, int(fd), buf[:])
@@ -89,7 +86,7 @@ func (p *pollConn) write(b []byte) (rest []byte, err error) {
 	return rest, err
 }
 
-// drain always reports true: waiting is what it is there to avoid.
+// drain always reports true, because the runtime would wait otherwise.
 func (p *pollConn) drain(fd uintptr) (done bool) {
 	n, err := ignoringInterrupts(syscall.Write, int(fd), p.out)
 	if n > 0 {

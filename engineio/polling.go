@@ -88,7 +88,7 @@ func (p *polling) answerPollEmpty() {
 	}
 }
 
-// reply answers the poll that waits. It calls for polled.
+// reply answers the poll that waits. polled must follow when the response is written.
 func (p *polling) reply(packets ...*Message) {
 	p.waiting.answer <- pollAnswer{packets: packets}
 	p.waiting = nil

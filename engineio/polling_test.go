@@ -51,7 +51,7 @@ func TestSecondPollEndsTheSession(t *testing.T) {
 	})
 }
 
-// slowBody is a body that comes when the test says so.
+// slowBody is a body whose bytes the test releases.
 func (f *fixture) slowBody(query string) (body *io.PipeWriter, done <-chan answer) {
 	r, w := io.Pipe()
 	result := make(chan answer, 1)
@@ -123,7 +123,8 @@ func TestDroppedPostEndsTheSession(t *testing.T) {
 	})
 }
 
-// A body that trickles in is given up when a silent peer would be.
+// TestSlowPostEndsTheSession checks that a slow body is given up after the time in which a
+// silent peer is.
 func TestSlowPostEndsTheSession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second}, nil)
@@ -180,8 +181,8 @@ func TestBadPosts(t *testing.T) {
 	}
 }
 
-// A body that is too large is refused, and the session lives; the limit counts
-// what comes in, not what is declared.
+// TestTooLargePost checks that a body that is too large is refused, and that the session
+// goes on. The limit counts the bytes received and not those declared.
 func TestTooLargePost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{MaxPayload: 1000}, nil)
@@ -202,7 +203,8 @@ func TestTooLargePost(t *testing.T) {
 	})
 }
 
-// What is declared too large is refused before it has come.
+// TestTooLargePostIsRefusedByItsLength checks that a body that is declared too large is
+// refused before it is received.
 func TestTooLargePostIsRefusedByItsLength(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{MaxPayload: 1000}, nil)
@@ -241,8 +243,8 @@ func TestClosePacketByPost(t *testing.T) {
 	})
 }
 
-// The poll and the close packet come on two connections, and the poll may come
-// second.
+// TestClosePacketOvertakesThePoll checks that a poll on another connection may arrive after
+// the close packet.
 func TestClosePacketOvertakesThePoll(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
@@ -267,7 +269,7 @@ func TestClosePacketOvertakesThePoll(t *testing.T) {
 	})
 }
 
-// The same while the layer above is still being told.
+// TestClosePacketOvertakesThePollByLittle checks the same while Conn.Closed still runs.
 func TestClosePacketOvertakesThePollByLittle(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		told := make(chan struct{})
@@ -370,7 +372,7 @@ func TestQueueByPollingIsBounded(t *testing.T) {
 		}
 		expectEnd(t, c, SlowPeer)
 
-		// What is bounded is memory, so that the shortest messages do not come cheap.
+		// The bound is on memory, so short messages count more than their length.
 		_, c = f.open()
 		n := 0
 		for ; n < 1000 && c.s.Send(NewMessage([]byte("x"))) == nil; n++ {
@@ -403,7 +405,8 @@ func TestVolatileByPolling(t *testing.T) {
 	})
 }
 
-// The timeouts of the user's server are meant for requests that do not wait.
+// TestServerTimeoutsDoNotCutPolls checks that the timeouts of the user's http.Server do not
+// end polls.
 func TestServerTimeoutsDoNotCutPolls(t *testing.T) {
 	onBoth(t, func(t *testing.T, serve serveFunc) {
 		f := serve(t, Options{PingInterval: time.Hour}, nil, func(web *http.Server) {
@@ -432,8 +435,8 @@ func TestServerTimeoutsDoNotCutPolls(t *testing.T) {
 	})
 }
 
-// A deadline of ours must not hit the next request of the connection, which
-// may be somebody else's.
+// TestDeadlinesDoNotOutliveTheResponse checks that a deadline of this package does not affect
+// the next request of the connection, which may be for another handler.
 func TestDeadlinesDoNotOutliveTheResponse(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		mux := http.NewServeMux()
@@ -463,7 +466,8 @@ func TestDeadlinesDoNotOutliveTheResponse(t *testing.T) {
 	})
 }
 
-// A peer that does not read the response of its poll is given up.
+// TestUnreadPollEndsTheSession checks that the session ends if the peer does not read the
+// response of its poll.
 func TestUnreadPollEndsTheSession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)

@@ -140,7 +140,7 @@ func (p *polling) endPost(err error) {
 }
 
 // endByPeer ends a session whose peer has sent a close packet. The peer may still have a
-// poll in progress on another connection, which may come in after the close packet. It
+// poll in progress on another connection, which arrives after the close packet. It
 // is answered in any case. s.mu is held.
 func (p *polling) endByPeer() {
 	s := p.session

@@ -7,18 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// postReader reads the body of a POST of which no more than the session's room may be
-// kept at a time.
+// postReader reads the body of a POST and keeps at most the session's room of it at a time.
 type postReader struct {
 	session *Session
 	from    io.Reader
 	kept    []byte
-	ended   bool // from has
+	ended   bool // from has ended
 	frugal  bool // the session was new when the request came
 	binary  bool // the request's media type is application/octet-stream
 }
 
-// fill appends what comes next to what is kept, up to limit bytes in all.
+// fill reads more into kept, up to limit bytes in all.
 func (b *postReader) fill(limit int) error {
 	var chunk [2 << 10]byte
 	n, err := b.from.Read(chunk[:max(0, min(len(chunk), limit-len(b.kept)))])
@@ -29,10 +28,10 @@ func (b *postReader) fill(limit int) error {
 	return err
 }
 
-// tooLong returns the error for a packet whose head the Conn does not take.
+// tooLong returns the error for a packet whose head the Conn refuses.
 func (b *postReader) tooLong() error { return &http.MaxBytesError{Limit: int64(b.session.room())} }
 
-// packets hands the packets of a payload of revision 4 over, one after the other.
+// packets delivers the packets of a payload of revision 4, one after the other.
 func (b *postReader) packets() error {
 	for n, searched := 0, 0; ; {
 		end := bytes.IndexByte(b.kept[searched:], separator)
@@ -63,7 +62,7 @@ func (b *postReader) packets() error {
 	}
 }
 
-// deliver hands one packet over.
+// deliver delivers one packet.
 func (b *postReader) deliver(text []byte) error {
 	return b.session.asReader(func() error {
 		if !utf8.Valid(text) {
@@ -77,8 +76,8 @@ func (b *postReader) deliver(text []byte) error {
 	})
 }
 
-// long hands the head of a packet over that is too long, throws the rest of it away,
-// and reports whether another one follows.
+// long delivers the head of a packet that is too long, discards the rest of it, and reports
+// whether another packet follows.
 func (b *postReader) long() (more bool, err error) {
 	err = b.session.asReader(func() error {
 		p, err := parseHead(codec4{}, textFrame, b.kept[:min(len(b.kept), maxHead)])

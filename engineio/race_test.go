@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// moves are what may happen to a session that polls, by its client or by the
-// layer above. None may fail the test by itself: what they get depends on what
-// else happens.
+// moves are what the client or the layer above may do to a session by polling. None fails
+// the test by itself, because its result depends on what else happens.
 var moves = []struct {
 	name string
 	do   func(f *fixture, query string, c *recorder)
@@ -79,9 +78,9 @@ var moves = []struct {
 	}},
 }
 
-// Every two things that can happen to a session at once leave it in order:
-// Closed comes exactly once and last, every request is answered, and nothing
-// stays behind (TestMain looks for goroutines).
+// TestRacesOfEachPair does each pair of moves concurrently. Closed must be called exactly
+// once and last, every request must be answered, and no goroutine may be left (TestMain
+// checks that).
 func TestRacesOfEachPair(t *testing.T) {
 	const rounds = 5
 	f := newTCP(t, Options{}, nil)
@@ -115,8 +114,8 @@ func TestRacesOfEachPair(t *testing.T) {
 	f.expectNoSessions()
 }
 
-// Nothing is lost, doubled or out of order while a session changes over, in
-// either direction, whenever it does.
+// TestUpgradeLosesNothing checks that no message is lost, duplicated or reordered by an
+// upgrade at any time, in either direction.
 func TestUpgradeLosesNothing(t *testing.T) {
 	f := newTCP(t, Options{MaxOutbound: 64 << 20}, nil)
 	for round := range 40 {

@@ -2,28 +2,26 @@ package engineio
 
 import "errors"
 
-// A session by WebSocket has one goroutine, but not the same one for ever. The
-// work on a message makes a goroutine's stack grow, and it never shrinks back
-// to its first 2 KiB. So where the connection can be polled, the goroutine that
-// waits does nothing else, and starts another one to do the work; that one
-// starts the next to wait. This costs less than a microsecond for each time
-// the peer is heard, and saves 2 KiB for each session that is silent.
+// A session by WebSocket has one goroutine, but not always the same one. Work on a message
+// makes a goroutine's stack grow, and it never shrinks back to its first 2 KiB. So if the
+// connection can be polled, the goroutine that waits does nothing else. It starts another
+// one for the work, which then starts the next one to wait. This costs less than a
+// microsecond each time the peer sends something, and saves 2 KiB per silent session.
 
-// startReading starts to read ws, which is the session's transport. The
-// caller's part as a reader goes over to the goroutine.
+// startReading starts to read ws, which is the session's transport. The goroutine replaces
+// the caller as a reader of the session.
 func (s *Session) startReading(ws *webSocket) {
 	s.srv.beginTask()
 	go s.await(ws)
 }
 
-// await waits for the peer, where the stack is shallow and no buffer is held.
+// await waits for the peer with a small stack and without a buffer.
 func (s *Session) await(ws *webSocket) {
 	err := ws.in.wait()
 	go s.read(ws, err)
 }
 
-// read takes the messages that are there, unless err or another error ends the
-// session.
+// read receives the messages that have arrived. An error, or err, ends the session.
 func (s *Session) read(ws *webSocket, err error) {
 	for err == nil {
 		if ws.in.poll != nil && !ws.in.ready() {
@@ -35,7 +33,7 @@ func (s *Session) read(ws *webSocket, err error) {
 	s.endReading(ws, err)
 }
 
-// readMessage takes one message.
+// readMessage receives one message.
 func (s *Session) readMessage(ws *webSocket) error {
 	control := func(kind frameKind, payload []byte) { s.control(ws, kind, payload) }
 	data, kind, err := ws.next(control)
@@ -52,8 +50,8 @@ func (s *Session) readMessage(ws *webSocket) error {
 	return s.receive(p)
 }
 
-// endReading ends the session, for whose transport err is the end, and then
-// the connection.
+// endReading ends the session because reading failed with err, and then closes the
+// connection.
 func (s *Session) endReading(ws *webSocket, err error) {
 	s.mu.Lock()
 	s.endByReader(reasonOf(err))
@@ -63,8 +61,8 @@ func (s *Session) endReading(ws *webSocket, err error) {
 	s.srv.endTask()
 }
 
-// control takes a ping or pong frame, which are WebSocket's own and have
-// nothing to do with the heartbeat of the session.
+// control receives a ping or pong frame. These belong to WebSocket, and are not part of the
+// session's heartbeat.
 func (s *Session) control(ws *webSocket, kind frameKind, payload []byte) {
 	if kind != pingFrame {
 		return

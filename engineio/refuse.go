@@ -9,8 +9,8 @@ import (
 	"socketiojwt/internal/wirejson"
 )
 
-// refusal is an error as the protocol's clients know it. Its numbers and texts
-// are those of the Node server.
+// refusal is an error response of the protocol. The codes and messages are those of the
+// Node server.
 type refusal struct {
 	status  int
 	Code    int    `json:"code"`
@@ -25,7 +25,7 @@ var (
 	refuseForbidden      = &refusal{http.StatusForbidden, 4, "Forbidden"}
 	refuseProtocol       = &refusal{http.StatusBadRequest, 5, "Unsupported protocol version"}
 
-	// The Node server has no numbers for these. It says nothing else with a 413.
+	// The Node server has no codes for these. Its response with status 413 has no message.
 	refuseTooLarge    = &refusal{http.StatusRequestEntityTooLarge, 3, ""}
 	refuseHTTPVersion = &refusal{http.StatusBadRequest, 3, "WebSocket needs HTTP/1.1"}
 	refuseBusy        = &refusal{http.StatusServiceUnavailable, 4, "Service unavailable"}
@@ -37,9 +37,9 @@ var (
 	refuseSubprotocol        = &refusal{http.StatusBadRequest, 3, "Invalid Sec-WebSocket-Protocol header"}
 )
 
-// refuse answers r with refused: in JSON, or for a WebSocket with only the
-// message, since no browser shows the body of such a response. A refusal without
-// a message has no body.
+// refuse answers r with refused: in JSON or, if r requests a WebSocket, with only the
+// message, because browsers do not show the body of such a response. If there is no
+// message, the response has no body.
 func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refusal) {
 	h := w.Header()
 	webSocket := isWebSocketRequest(r)
@@ -52,7 +52,7 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refus
 			setRetryAfter(h, time.Second)
 		}
 	case http.StatusRequestEntityTooLarge:
-		h.Set("Connection", "close") // rather than read what is refused
+		h.Set("Connection", "close") // instead of reading the rest of the body
 	case http.StatusUpgradeRequired: // RFC 6455, section 4.2.2; RFC 9110, section 15.5.22
 		h.Set("Sec-WebSocket-Version", webSocketVersion)
 		h.Set("Upgrade", "websocket")
@@ -65,14 +65,14 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refus
 		srv.answer(w, refused.status, "text/html", []byte(html.EscapeString(refused.Message)))
 	default:
 		body, err := wirejson.Marshal(refused)
-		if err != nil { // only Options.Allow can have given a message that is not UTF-8
+		if err != nil { // the message is from Options.Allow and is not UTF-8
 			body, _ = wirejson.Marshal(&refusal{Code: refused.Code, Message: http.StatusText(refused.status)})
 		}
 		srv.answer(w, refused.status, "application/json", body)
 	}
 }
 
-// setRetryAfter sets the header Retry-After to d in whole seconds, at least one.
+// setRetryAfter sets the header Retry-After to d in whole seconds, at least one second.
 func setRetryAfter(h http.Header, d time.Duration) {
 	seconds := max(1, (d+time.Second-1)/time.Second)
 	h.Set("Retry-After", strconv.Itoa(int(seconds)))

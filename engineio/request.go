@@ -22,7 +22,7 @@ func (srv *Server) readParameters(r *http.Request) (p parameters, refused *refus
 	case "4":
 		// By polling, binary data is base64 in any case.
 		p.codec = codec4{base64: query.Get("b64") != "" && p.transport == WebSocket}
-	case "3": // the Node server takes everything that is not 4 for 3, but clients say which revision they speak
+	case "3": // the Node server treats every other value as 3, but clients name their revision
 		if srv.opts.AllowEIO3 {
 			p.codec, refused = newLegacy(query)
 		}
@@ -34,10 +34,9 @@ func (srv *Server) readParameters(r *http.Request) (p parameters, refused *refus
 // says.
 func (p parameters) credentials() bool { return p.codec != nil && p.codec.rules().credentials }
 
-// hasBody reports whether r has a body that is not empty. The length of an empty
-// one may be unknown: it may be chunked, and proxies that speak HTTP/2 often
-// announce a body and send none. A body that is left unread would be taken for
-// what follows the request.
+// hasBody reports whether r has a body that is not empty. The length of an empty body may
+// be unknown: the body may be chunked, and proxies that speak HTTP/2 often announce a body
+// and send none. A body that is not read would be taken for the next request.
 func hasBody(r *http.Request) bool {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return false

@@ -11,25 +11,25 @@ import (
 	"socketiojwt/internal/logging"
 )
 
-// Server is an http.Handler that speaks Engine.IO 4, and with Options.AllowEIO3
-// also Engine.IO 3. All its methods may be called concurrently, and from inside
-// those of Conn. Its sessions live until they end by themselves or Shutdown or
-// Close ends them; closing an http.Server leaves WebSockets alone.
+// Server is an http.Handler that speaks Engine.IO 4, and with Options.AllowEIO3 also
+// Engine.IO 3. All its methods may be called concurrently, and from inside the methods of
+// Conn. Its sessions last until they end by themselves, or until Shutdown or Close ends
+// them. Closing an http.Server does not close WebSockets.
 type Server struct {
 	opts       Options
 	log        *slog.Logger
-	faults     logging.Sampler // faults of the program that each request or message may meet
+	faults     logging.Sampler // faults of the program that any request or message may cause
 	open       func(*Session, *http.Request) Conn
 	openPacket openPacket
 	origins    *originRule
 	cors       corsPolicy
 	binder     *binder
-	unbound    sync.Once // tells that Options.Bind gives nothing
-	uncounted  sync.Once // tells that some peers have no address to count by
+	unbound    sync.Once // logs that Options.Bind returns nothing
+	uncounted  sync.Once // logs that some peers have no address to count by
 	addresses  addresses
 	epoch      time.Time
 
-	mu        sync.Mutex // guards what follows; taken after a session's, never before
+	mu        sync.Mutex // guards the fields below; locked after a session's mutex, never before
 	sessions  map[sessionID]*Session
 	lastPolls map[sessionID]lastPoll
 	tasks     int                   // goroutines that Shutdown waits for
@@ -46,13 +46,14 @@ const (
 	aborting // Shutdown waits for no request any more
 )
 
-// NewServer returns a Server. It calls open for each new session, before the
-// session's first message, on the goroutine of the request that starts it;
-// open may Send, must not keep the request, and may be called concurrently. A
-// nil Conn refuses the session: by polling with 503, by WebSocket with a close frame.
+// NewServer returns a Server, or an error if opts are not valid. It calls open for each
+// new session, before the session's first message, on the goroutine of the request that
+// starts it. open may call Send, must not keep the request, and may be called
+// concurrently. If it returns nil the session is refused: by polling with 503, by
+// WebSocket with a close frame.
 func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Server, error) {
 	if open == nil {
-		return nil, errors.New("engineio: NewServer needs a function that opens sessions")
+		return nil, errors.New("engineio: NewServer: open must not be nil")
 	}
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -76,17 +77,16 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 	}, nil
 }
 
-// now is the clock of all deadlines. It is monotonic: what the system does to
-// the time of day ends no session.
+// now is the clock of all deadlines. It is monotonic, so a change of the system's time
+// ends no session.
 func (srv *Server) now() time.Duration { return time.Since(srv.epoch) }
 
-// ServeHTTP answers the requests for Options.Path, with its last slash or without,
-// and for paths below it. WebSockets live on after it has returned.
+// ServeHTTP answers the requests for Options.Path, with or without its last slash, and for
+// paths below it. WebSockets stay open after it has returned.
 //
-// Headers that are set on w before the call are part of each response, the one
-// that opens a WebSocket included, unless this package sets the same header. A
-// middleware that sets headers only when w is written to does not reach the
-// response that opens a WebSocket.
+// Headers that are set on w before the call are part of each response, including the one
+// that opens a WebSocket, unless this package sets the same header. Middleware that sets
+// headers only when w is written to does not change the response that opens a WebSocket.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer guard.AbortHTTP(srv.log, "engineio: panic in a request; it was aborted")
 	if !srv.opts.serves(r.URL.Path) {
@@ -96,8 +96,8 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	underWay := srv.beginRequest(w)
 	defer srv.endRequest(underWay)
 	if r.Body != nil && r.Body != http.NoBody {
-		// A body that comes slower than a silent peer is given up is not worth
-		// waiting for, whether anybody reads it or net/http throws it away.
+		// A body may not take longer than a peer may be silent, whether this package
+		// reads it or net/http discards it.
 		deadline := time.Now().Add(srv.patience(srv.opts.PingInterval + srv.opts.PingTimeout))
 		http.NewResponseController(w).SetReadDeadline(deadline)
 	}

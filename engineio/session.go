@@ -9,34 +9,33 @@ import (
 	"time"
 )
 
-// Conn is what the layer above keeps for each session.
+// Conn is the receiver of a session's messages, implemented by the layer above.
 //
-// Neither method may wait for the network or for other sessions: Message runs
-// on the session's reader, and while it runs nothing else of the session is
-// read.
+// Neither method may wait for the network or for other sessions: Message runs on the
+// session's reader, and while it runs nothing else of the session is read.
 type Conn interface {
-	// Message takes a message from the peer. Messages come in order and one
-	// at a time. The data is valid only during the call.
+	// Message receives a message from the peer. It is called in the order of the
+	// messages, one at a time. The data is valid only during the call.
 	Message(data []byte, binary bool)
-	// Closed tells that the session has ended. It is called once, after the
-	// last Message, and never from inside a call of Send or Close.
+	// Closed says that the session has ended. It is called once, after the last
+	// Message, and never from inside a call of Send or Close.
 	Closed(reason Reason)
 }
 
-// life is the first half of a session's state; which transport it has, and
-// whether an upgrade is under way, is the second.
+// life is the first half of a session's state. The second half is which transport it has,
+// and whether an upgrade is in progress.
 type life uint8
 
 const (
-	opening life = iota // the layer above has not returned its Conn yet; what it sends is queued
+	opening life = iota // the layer above has not returned its Conn yet, and what it sends is queued
 	open
 	closing // nothing is received any more, and what is queued is written
 	closed  // the transport is aborted; the last reader calls Conn.Closed
 )
 
-// Session is one Engine.IO session. Its methods may be called concurrently,
-// and from inside the methods of Conn. It belongs to its Server, which closes
-// it when Conn does not.
+// Session is one Engine.IO session. Its methods may be called concurrently, and from
+// inside the methods of Conn. The Server ends a session whose peer is gone, so the layer
+// above need not close it.
 type Session struct {
 	srv  *Server
 	conn Conn // set before the session can be reached
@@ -65,12 +64,11 @@ type Session struct {
 	polling *polling   // nil by WebSocket
 	ws      *webSocket // the transport if it is not polling
 
-	flushed chan struct{} // closed when Flush has to check again; nil if no Flush waits
+	flushed chan struct{} // closed when Flush must check again; nil if no Flush waits
 }
 
-// ID returns the session's ID, the sid of the protocol. Whoever knows it can
-// take part in the session while that polls, but for what Options.Bind asks of them:
-// it does not belong into logs.
+// ID returns the session's ID, the sid of the protocol. It must not be logged: anyone who
+// knows it can take part in the session while that polls, unless Options.Bind prevents it.
 func (s *Session) ID() string { return s.id.String() }
 
 // String describes the session without its ID.
@@ -79,19 +77,19 @@ func (s *Session) String() string { return "session of " + s.addr }
 // Format prints String for every verb.
 func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// RemoteAddr returns the peer's address, with its port where that is known; behind
-// trusted proxies (Options.TrustedProxies, TrustUnixSocket) the one they name. It is "@"
-// or empty for a peer over a unix socket. If middleware such as chi's RealIP has changed
-// Request.RemoteAddr, it is that value.
+// RemoteAddr returns the peer's address, with the port if it is known. Behind trusted
+// proxies (Options.TrustedProxies, TrustUnixSocket) it is the address that they report. It
+// is "@" or empty for a peer over a unix socket. If middleware such as chi's RealIP has
+// changed Request.RemoteAddr, it is that value.
 func (s *Session) RemoteAddr() string { return s.addr }
 
-// OriginChecked reports whether the rule of Options.Origins was in force for
-// this session. Where it was not, a cookie proves nothing about who sent it.
+// OriginChecked reports whether the origin of this session was checked against
+// Options.Origins. If it was not, a cookie does not prove that its owner made the request.
 func (s *Session) OriginChecked() bool { return s.originChecked }
 
 // Protocol returns the revision of the protocol that the peer speaks: 4, or 3 with
-// Options.AllowEIO3. In revision 3 the peer knows and shows the session's ID as its
-// own.
+// Options.AllowEIO3. In revision 3 the peer knows the session's ID and shows it to others
+// as its own.
 func (s *Session) Protocol() int { return s.codec.rules().revision }
 
 // Transport returns the transport in use.
@@ -104,10 +102,10 @@ func (s *Session) Transport() Transport {
 	return Polling
 }
 
-// Send sends m. It never blocks: what the peer does not take at once is
-// queued. When the queue is full (Options.MaxOutbound) Send closes the session
-// and returns ErrSlow; after that, and after Close, it returns ErrClosed.
-// A nil error does not mean that the peer has got the message.
+// Send sends m. It never blocks: what the peer does not take at once is queued. If the
+// queue is full (Options.MaxOutbound), Send closes the session and returns ErrSlow. After
+// that, and after Close, it returns ErrClosed. A nil error does not mean that the peer has
+// received the message.
 func (s *Session) Send(m *Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,8 +118,8 @@ func (s *Session) Send(m *Message) error {
 	return s.polling.send(m)
 }
 
-// SendVolatile sends m if the peer can take it now, and drops it and returns
-// ErrNotWritable if it would have to wait.
+// SendVolatile sends m if the peer can take it now. Otherwise it drops m and returns
+// ErrNotWritable.
 func (s *Session) SendVolatile(m *Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,10 +134,10 @@ func (s *Session) SendVolatile(m *Message) error {
 	return ErrNotWritable
 }
 
-// Close closes the session when what is queued has been written, or after a
-// while if the peer does not read: PingTimeout by WebSocket, 30 s for the next
-// poll, or 2 s once Server.Shutdown has begun. It returns at once and
-// Conn.Closed(reason) follows. Only the first call counts.
+// Close closes the session when what is queued has been written, or after a timeout if the
+// peer does not read: PingTimeout by WebSocket, 30 s for the next poll, or 2 s once
+// Server.Shutdown has begun. It returns at once, and Conn.Closed(reason) follows. Only the
+// first call counts.
 func (s *Session) Close(reason Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,8 +151,7 @@ func (s *Session) Close(reason Reason) {
 	}
 }
 
-// Abort closes the session at once and drops what is queued.
-// Conn.Closed(reason) follows.
+// Abort closes the session at once and drops what is queued. Conn.Closed(reason) follows.
 func (s *Session) Abort(reason Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,11 +161,10 @@ func (s *Session) Abort(reason Reason) {
 // pollingCloseTimeout is how long a closing session waits for the next poll.
 const pollingCloseTimeout = 30 * time.Second
 
-// startClosing does what turns closing into closed, now or later. s.mu is
-// held.
+// startClosing sends what ends the session, and sets the deadline for it. s.mu is held.
 //
-// During an upgrade the peer has stopped to poll, but it may yet poll again:
-// whichever comes first, the poll or the upgrade's end, takes what is queued.
+// During an upgrade the peer has stopped to poll, but it may poll again. The
+// queue is sent with that poll or at the end of the upgrade, whichever comes first.
 func (s *Session) startClosing() {
 	now := s.srv.now()
 	if s.ws != nil {
@@ -213,8 +209,8 @@ func (s *Session) endByReader(reason Reason) {
 
 // owns reports whether r may belong to s: whether it shows what Options.Bind returned for
 // the session's first request, and comes from the same origin, as far as both say so. No
-// request can do anything to a session by WebSocket, but if the session's ID is public a
-// stranger must not even learn that there is one.
+// request can do anything to a session by WebSocket, but if the session's ID is public an
+// attacker must not even learn that there is one.
 func (s *Session) owns(r *http.Request) bool {
 	s.mu.Lock()
 	known := s.bond

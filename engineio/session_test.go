@@ -64,7 +64,8 @@ func TestCloseByWebSocket(t *testing.T) {
 	})
 }
 
-// A peer that reads nothing keeps a closing session for the ping timeout.
+// TestCloseIsBounded checks that a closing session of a peer that does not read ends after
+// the ping timeout.
 func TestCloseIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
@@ -79,8 +80,8 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
-// Conn.Closed never runs on the stack of whoever closes, who may hold locks
-// that Closed wants.
+// TestClosedRunsElsewhere checks that Conn.Closed never runs on the stack of the caller of
+// Close, which may hold locks that Closed needs.
 func TestClosedRunsElsewhere(t *testing.T) {
 	for name, end := range map[string]func(s *Session){
 		"close": func(s *Session) { s.Close(ForcedClose) },
@@ -123,7 +124,8 @@ func (c lockingConn) Closed(Reason) {
 	close(c.ended)
 }
 
-// Closing from inside Message must neither deadlock nor let more messages in.
+// TestCloseFromInsideMessage checks that Close inside Message does not deadlock, and that no
+// more messages are delivered.
 func TestCloseFromInsideMessage(t *testing.T) {
 	for _, how := range []string{"close", "abort", "server close"} {
 		t.Run(how, func(t *testing.T) {
@@ -165,7 +167,7 @@ func TestCloseFromInsideMessage(t *testing.T) {
 	}
 }
 
-func TestPanicInMessageEndsTheSessionAlone(t *testing.T) {
+func TestPanicInMessageEndsOnlyTheSession(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log logBuffer
 		f := newPipe(t, Options{Logger: log.logger()}, func(c *recorder, _ *http.Request) Conn {
@@ -192,8 +194,8 @@ func TestPanicInMessageEndsTheSessionAlone(t *testing.T) {
 	})
 }
 
-// A slow reader is closed with its reason, whatever kind of connection it has,
-// and what was sent before is not mixed up.
+// TestSlowReader checks that the session of a slow reader ends with SlowPeer on each kind of
+// connection, and that what was sent before is not mixed up.
 func TestSlowReader(t *testing.T) {
 	onBoth(t, func(t *testing.T, serve serveFunc) {
 		f := serve(t, Options{MaxOutbound: 100_000}, nil)
@@ -214,7 +216,7 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
-// What is bounded is memory, so that the shortest messages do not come cheap.
+// The bound is on memory, so short messages count more than their length.
 func TestShortMessagesCountToo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{MaxOutbound: 10_000}, nil)
@@ -229,8 +231,8 @@ func TestShortMessagesCountToo(t *testing.T) {
 	})
 }
 
-// No message is too big to be sent, but nothing may queue behind one that is
-// over the bound.
+// TestMessageOverTheBound checks that no message is too big to be sent, but that no other
+// may be queued behind one that exceeds the bound.
 func TestMessageOverTheBound(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{MaxOutbound: 1000}, nil)
@@ -250,8 +252,8 @@ func TestMessageOverTheBound(t *testing.T) {
 	})
 }
 
-// A reader that is slow, but within bounds, gets everything in order, from
-// several senders, with attachments right behind their text.
+// TestManySendersDoNotMixFrames checks that a reader that is slow, but within bounds, gets
+// the messages of several senders in order, with attachments directly after their text.
 func TestManySendersDoNotMixFrames(t *testing.T) {
 	for _, how := range []string{"tcp", "tls"} {
 		t.Run(how, func(t *testing.T) {
@@ -273,7 +275,7 @@ func TestManySendersDoNotMixFrames(t *testing.T) {
 					}
 				})
 			}
-			wg.Wait() // nobody waits for the reader, who begins now
+			wg.Wait() // the senders do not wait for the reader, which begins now
 			next := make([]int, senders)
 			for range senders * each {
 				var sender, i int
@@ -294,8 +296,8 @@ func TestManySendersDoNotMixFrames(t *testing.T) {
 	}
 }
 
-// A frame that is half written is finished before what others have queued
-// meanwhile.
+// TestRestOfAFrameComesFirst checks that a frame that is half written is finished before
+// what other senders have queued meanwhile.
 func TestRestOfAFrameComesFirst(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	w, c := f.openSocket()
@@ -315,7 +317,8 @@ func TestRestOfAFrameComesFirst(t *testing.T) {
 	w.expect("4half and half", "4queued meanwhile")
 }
 
-// The layer above is told at once, however long the peer takes to close.
+// TestClosedDoesNotWaitForThePeer checks that Conn.Closed is called at once, however long
+// the peer takes to close.
 func TestClosedDoesNotWaitForThePeer(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
@@ -329,8 +332,9 @@ func TestClosedDoesNotWaitForThePeer(t *testing.T) {
 	})
 }
 
-// A buffer that is given back twice would be shared by two connections.
-func TestBuffersAreGivenBackOnce(t *testing.T) {
+// TestBuffersAreReturnedOnce checks that no buffer is returned twice, because two
+// connections would then share it.
+func TestBuffersAreReturnedOnce(t *testing.T) {
 	in := input{buf: new(readBuffer)}
 	in.data = in.buf[:1]
 	in.release()
@@ -455,7 +459,8 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// Shutdown from inside a call of Conn cannot wait for that call.
+// TestShutdownFromInsideMessage checks that Shutdown inside a call of Conn does not wait for
+// that call.
 func TestShutdownFromInsideMessage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		done := make(chan error, 1)
@@ -503,7 +508,8 @@ func TestServerClose(t *testing.T) {
 	}
 }
 
-// A second after connections close nothing of them is left.
+// TestNothingIsLeftOfClosedConnections checks that no memory or goroutine is left a second
+// after connections have closed.
 func TestNothingIsLeftOfClosedConnections(t *testing.T) {
 	f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
 	measure := func() (heap uint64, goroutines int) {

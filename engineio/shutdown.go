@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Close ends all sessions at once; what is queued is dropped, polls are
-// answered, and Conn.Closed(ServerShutdown) follows. It does not wait. New
-// sessions are refused with 503 from now on. The error is always nil.
+// Close aborts all sessions: what is queued is dropped, polls are answered, and
+// Conn.Closed(ServerShutdown) follows. It does not wait. New sessions are refused with 503
+// from then on. The error is always nil.
 func (srv *Server) Close() error {
 	for _, s := range srv.beginShutdown() {
 		s.Abort(ServerShutdown)
@@ -18,15 +18,15 @@ func (srv *Server) Close() error {
 	return nil
 }
 
-// Shutdown ends all sessions as Session.Close does, with ServerShutdown, and
-// waits until they, the requests under way and all goroutines of the Server have
-// ended. New sessions are refused with 503 from now on. A peer that cannot be told
-// within 2 s is cut off, whatever its session or its request waits for: a poll that
-// does not come, a connection that takes nothing, a body that does not end.
+// Shutdown closes all sessions with ServerShutdown, as Session.Close does, and waits until
+// they, the requests in progress and all goroutines of the Server have ended. New sessions
+// are refused with 503 from then on. After 2 s the sessions and requests that are left are
+// aborted, whatever they wait for: a poll that does not come, a connection that takes
+// nothing, or a body that does not end.
 //
-// When ctx ends before that, what is left is ended at once and ctx's error
-// returned. A call of Conn that still runs a second after everything else has
-// ended is not awaited, and makes an error as well: it may be the very one
+// If ctx ends before that, Shutdown aborts what is left and returns an error that wraps the
+// cause of ctx. If a call of Conn still runs a second after everything else has ended,
+// Shutdown returns an error instead of waiting for it, because that call may be the one
 // that calls Shutdown.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	for _, s := range srv.beginShutdown() {
@@ -56,12 +56,12 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// callPatience is how long Shutdown waits for calls of Conn when nothing else
-// is left to wait for.
+// callPatience is how long Shutdown waits for calls of Conn if nothing else is left to wait
+// for.
 const callPatience = time.Second
 
-// shutdownTimeout is how long Shutdown waits for peers. A peer that is there needs a
-// round trip, and one that is gone must not hold the server up.
+// shutdownTimeout is how long Shutdown waits for peers. A peer that is reachable needs one
+// round trip, and one that is gone must not delay the server.
 const shutdownTimeout = 2 * time.Second
 
 // abortAll aborts the sessions and requests that are left.
@@ -101,7 +101,7 @@ func (srv *Server) all() []*Session {
 	return all
 }
 
-// awaitIdle returns a channel that is closed when nothing is left.
+// awaitIdle returns a channel that is closed when nothing is left to wait for.
 func (srv *Server) awaitIdle() <-chan struct{} {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -113,8 +113,8 @@ func (srv *Server) awaitIdle() <-chan struct{} {
 	return idle
 }
 
-// stuck counts the sessions that are inside a call of their Conn. It returns 0
-// when others are left that are not.
+// stuck returns the number of sessions if all of them are inside a call of their Conn, and
+// 0 otherwise.
 func (srv *Server) stuck() int {
 	n := 0
 	for _, s := range srv.all() {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// write opens a connection on which the test writes text and never reads.
+// write opens a connection, writes text and never reads.
 func (f *fixture) write(text string) net.Conn {
 	f.t.Helper()
 	conn, err := f.dial(context.Background(), "tcp", "pipe")
@@ -29,8 +29,8 @@ func (f *fixture) request(method, query, header string) string {
 	return fmt.Sprintf("%s %s?%s HTTP/1.1\r\nHost: pipe\r\n%s\r\n", method, f.srv.opts.Path, query, header)
 }
 
-// deadPeers are the ways in which a peer may keep the server waiting. Over net.Pipe
-// every peer that does not read has a window of zero.
+// deadPeers are the ways in which a peer may keep the server waiting. Over net.Pipe a peer
+// that does not read has a window of zero.
 var deadPeers = map[string]func(f *fixture){
 	"polling, away": func(f *fixture) { f.open() },
 	"polling, away, closing": func(f *fixture) {
@@ -124,7 +124,7 @@ var deadPeers = map[string]func(f *fixture){
 	},
 }
 
-func TestShutdownCutsOffPeersThatCannotBeTold(t *testing.T) {
+func TestShutdownAbortsUnreachablePeers(t *testing.T) {
 	check := func(t *testing.T, kinds ...func(f *fixture)) {
 		bubble(t, func(t *testing.T) {
 			f := newPipe(t, Options{}, nil)
@@ -155,7 +155,8 @@ func TestShutdownCutsOffPeersThatCannotBeTold(t *testing.T) {
 	t.Run("all of them", func(t *testing.T) { check(t, all...) })
 }
 
-// A request that comes while the server shuts down gets no more time than others.
+// TestShutdownWaitsForNoNewBody checks that a request that arrives during Shutdown gets no
+// more time than others.
 func TestShutdownWaitsForNoNewBody(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)

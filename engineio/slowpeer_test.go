@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// A peer that is heard and does not take what is sent to it is a slow peer.
+// TestPeerThatPongsAndDoesNotReadIsSlow checks that a session whose peer sends pongs but does
+// not read ends with SlowPeer.
 func TestPeerThatPongsAndDoesNotReadIsSlow(t *testing.T) {
 	t.Run("websocket", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			f := newPipe(t, beats, nil)
+			f := newPipe(t, heartbeatTimes, nil)
 			w, c := f.openSocket()
 			start := time.Now()
 			c.s.Send(NewMessage([]byte("never taken")))
@@ -46,13 +47,13 @@ func TestPeerThatPongsAndDoesNotReadIsSlow(t *testing.T) {
 	for name, queued := range map[string]bool{"polling": true, "polling, only pings wait": false} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				f := newPipe(t, beats, nil)
+				f := newPipe(t, heartbeatTimes, nil)
 				query, c := f.open()
 				start := time.Now()
 				if queued {
 					c.s.Send(NewMessage([]byte("never taken")))
 				} else {
-					time.Sleep(beats.PingInterval)
+					time.Sleep(heartbeatTimes.PingInterval)
 					start = time.Now()
 				}
 				for len(c.reasons()) == 0 && time.Since(start) < 10*time.Minute {
@@ -66,26 +67,27 @@ func TestPeerThatPongsAndDoesNotReadIsSlow(t *testing.T) {
 	}
 }
 
-// expectSlow expects that a session has ended with SlowPeer, since nothing was taken
+// expectSlow expects that a session has ended with SlowPeer, because the peer took nothing
 // from start on.
 func expectSlow(t *testing.T, c *recorder, start time.Time) {
 	t.Helper()
 	expectEnd(t, c, SlowPeer)
-	if took := time.Since(start); took < beats.PingTimeout || took > beats.PingInterval+beats.PingTimeout {
+	if took := time.Since(start); took < heartbeatTimes.PingTimeout || took > heartbeatTimes.PingInterval+heartbeatTimes.PingTimeout {
 		t.Errorf("noticed after %v", took)
 	}
 }
 
-// A peer that takes a little now and then is not a slow peer.
+// TestPeerThatReadsLittleIsKept checks that a peer that reads a little from time to time is
+// not a slow peer.
 func TestPeerThatReadsLittleIsKept(t *testing.T) {
 	t.Run("websocket", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			f := newPipe(t, beats, nil)
+			f := newPipe(t, heartbeatTimes, nil)
 			w, c := f.openSocket()
 			c.s.Send(NewMessage(bytes.Repeat([]byte("x"), 20*maxBatch)))
 			w.r.in.conn.SetReadDeadline(time.Time{})
 			for range 20 {
-				time.Sleep(beats.PingTimeout - time.Second)
+				time.Sleep(heartbeatTimes.PingTimeout - time.Second)
 				w.write("3")
 				if _, err := io.ReadFull(w.r.in.conn, make([]byte, maxBatch)); err != nil {
 					t.Fatal(err)
@@ -96,11 +98,11 @@ func TestPeerThatReadsLittleIsKept(t *testing.T) {
 	})
 	t.Run("polling", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			f := newPipe(t, beats, nil)
+			f := newPipe(t, heartbeatTimes, nil)
 			query, c := f.open()
 			for range 20 {
 				c.s.Send(NewMessage([]byte("taken late")))
-				time.Sleep(beats.PingTimeout - time.Second)
+				time.Sleep(heartbeatTimes.PingTimeout - time.Second)
 				f.must("POST", query, "3")
 				f.must("GET", query, "")
 			}
@@ -109,25 +111,25 @@ func TestPeerThatReadsLittleIsKept(t *testing.T) {
 	})
 	t.Run("polling, while a response is read", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			f := newPipe(t, beats, nil)
+			f := newPipe(t, heartbeatTimes, nil)
 			query, c := f.open()
 			c.s.Send(NewMessage(bytes.Repeat([]byte("x"), 1<<20)))
 			conn := f.write(f.request("GET", query, ""))
 			synctest.Wait()
 			c.s.Send(NewMessage([]byte("must wait for the next poll")))
-			time.Sleep(beats.PingTimeout - time.Second)
+			time.Sleep(heartbeatTimes.PingTimeout - time.Second)
 			go io.Copy(io.Discard, conn)
-			time.Sleep(beats.PingTimeout - time.Second) // a ping was due
+			time.Sleep(heartbeatTimes.PingTimeout - time.Second) // a ping was due
 			expectAlive(t, c)
 		})
 	})
 }
 
-// What answers the ping frames of a peer that does not read is one frame, and ends with
-// the session.
+// TestAnswersToPingFramesDoNotPileUp checks that only one answer to ping frames is queued for
+// a peer that does not read, and that it is dropped at the session's end.
 func TestAnswersToPingFramesDoNotPileUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		f := newPipe(t, beats, nil)
+		f := newPipe(t, heartbeatTimes, nil)
 		w, c := f.openSocket()
 		start := time.Now()
 		ping := appendFrame(nil, clientSide, pingFrame, "", bytes.Repeat([]byte("p"), 125))
@@ -148,8 +150,8 @@ func TestAnswersToPingFramesDoNotPileUp(t *testing.T) {
 	})
 }
 
-// A TLS connection says goodbye before it closes, which must not take 5 s when its
-// peer does not read.
+// TestTLSConnectionIsClosedInTime checks that the close alert of a TLS connection does not
+// take 5 s if the peer does not read.
 func TestTLSConnectionIsClosedInTime(t *testing.T) {
 	certified := httptest.NewUnstartedServer(nil)
 	certified.StartTLS()

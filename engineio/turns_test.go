@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// turns returns how often another goroutine could run, on the one processor there is,
-// while f did.
+// turns returns how often another goroutine could run while f did, on the only processor.
 func turns(f func()) int64 {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var n atomic.Int64
@@ -35,7 +34,7 @@ func turns(f func()) int64 {
 	return n.Load()
 }
 
-// alwaysReady is a connection of a peer that sends as much as is read.
+// alwaysReady is the connection of a peer that sends as fast as it is read.
 type alwaysReady struct {
 	net.Conn
 	from io.Reader
@@ -43,7 +42,8 @@ type alwaysReady struct {
 
 func (c alwaysReady) Read(p []byte) (int, error) { return c.from.Read(p) }
 
-// A peer that always has sent more must not keep a processor to itself.
+// TestReaderTakesTurns checks that a peer that sends without a pause does not occupy a
+// processor.
 func TestReaderTakesTurns(t *testing.T) {
 	const buffers = 20
 	read := func(in *input, size int) {

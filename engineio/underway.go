@@ -10,7 +10,7 @@ import (
 // to send the body or to read the response.
 type request struct {
 	mu      sync.Mutex
-	control *http.ResponseController // nil when ServeHTTP has returned
+	control *http.ResponseController // nil after ServeHTTP has returned
 }
 
 // beginRequest lists a request until endRequest.
@@ -43,8 +43,8 @@ func (r *request) abort() {
 	}
 }
 
-// patience returns how long a request may take to be read or answered: d, or what
-// Shutdown leaves of it.
+// patience returns how long a request may take to be read or answered: d, or less during
+// Shutdown.
 func (srv *Server) patience(d time.Duration) time.Duration {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()

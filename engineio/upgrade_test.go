@@ -14,7 +14,7 @@ func (f *fixture) upgradeSocket(query string) *socket {
 	return f.socket(strings.Replace(query, "polling", "websocket", 1))
 }
 
-// upgrade takes a session from polling to WebSocket.
+// upgrade changes a session from polling to WebSocket.
 func (f *fixture) upgrade(query string) *socket {
 	f.t.Helper()
 	w := f.upgradeSocket(query)
@@ -44,9 +44,10 @@ func TestUpgrade(t *testing.T) {
 	})
 }
 
-// The client stops to poll when it sees the probe's answer, and cannot go on
-// before the poll that waits has ended.
-func TestProbeSendsThePollHome(t *testing.T) {
+// TestProbeAnswersThePoll checks that the probe ends the poll that waits. The client stops
+// to poll when it sees the answer to the probe, and cannot go on before that poll has
+// ended.
+func TestProbeAnswersThePoll(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
 		query, _ := f.open()
@@ -59,7 +60,7 @@ func TestProbeSendsThePollHome(t *testing.T) {
 			t.Errorf("the waiting poll got %q after %s, want a noop at once", a.body, time.Since(start))
 		}
 		w.expect("3probe")
-		// One that comes after the probe waits a moment for something better.
+		// A poll that comes after the probe waits a moment for a message.
 		f.expect("GET", query, "", 200, "6")
 		if waited := time.Since(start); waited != noopInterval {
 			t.Errorf("the later poll got its noop after %s, want %s", waited, noopInterval)
@@ -87,8 +88,8 @@ func TestMessagesDuringAnUpgradeAreKeptInOrder(t *testing.T) {
 	})
 }
 
-// What the last POST brought comes before the first message of the WebSocket,
-// although nothing but good manners makes the client wait for the POST.
+// TestLastPostComesBeforeTheWebSocket checks that the packets of the last POST are delivered
+// before the first message of the WebSocket, although a client might not wait for the POST.
 func TestLastPostComesBeforeTheWebSocket(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -147,7 +148,7 @@ func TestSecondUpgradeIsClosed(t *testing.T) {
 		f.upgradeSocket(query).expect("close", "end")
 		c.s.Send(NewMessage([]byte("here")))
 		first.expect("4here")
-		// A session that began by WebSocket has nothing to upgrade.
+		// A session that began by WebSocket cannot be upgraded.
 		w, c := f.openSocket()
 		f.upgradeSocket(socketQuery+"&sid="+c.s.ID()).expect("close", "end")
 		c.s.Send(NewMessage([]byte("here")))
@@ -155,7 +156,8 @@ func TestSecondUpgradeIsClosed(t *testing.T) {
 	})
 }
 
-// Whatever goes wrong with the new WebSocket, the session lives on.
+// TestFailedUpgradeLeavesTheSession checks that the session goes on whatever happens to the
+// new WebSocket.
 func TestFailedUpgradeLeavesTheSession(t *testing.T) {
 	cases := map[string]func(w *socket){
 		"a message":       func(w *socket) { w.write("4hello"); w.expect("close") },

@@ -8,12 +8,12 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// This file and websocket_handshake.go are the only ones that know the WebSocket
-// library (docs/adr/0003-websocket-library.md). The library makes and checks frame
-// headers, masks, close codes and handshakes; when to read, how much memory a
-// message may take and what to do about a mistake is decided here.
+// Only this file, websocket_frames.go and websocket_handshake.go use the WebSocket library
+// (docs/adr/0003-websocket-library.md). The library makes and checks frame headers, masks,
+// close codes and handshakes. This package decides when to read, how much memory a message
+// may take, and how to react to a violation.
 
-// frameKind tells the frames apart that next and its callers care about.
+// frameKind is the opcode of a frame.
 type frameKind = ws.OpCode
 
 const (
@@ -24,8 +24,8 @@ const (
 	closeFrame  frameKind = ws.OpClose
 )
 
-// side says which end of a WebSocket we are: a server reads masked frames, a
-// client unmasked ones (RFC 6455, section 5.1).
+// side is an end of a WebSocket. A server reads masked frames, a client unmasked ones (RFC
+// 6455, section 5.1).
 type side = ws.State
 
 const (
@@ -33,8 +33,8 @@ const (
 	clientSide side = ws.StateClientSide
 )
 
-// Close codes (RFC 6455, section 7.4.1). noCode stands for a close frame
-// without one, which is what the Node server sends in the ordinary case.
+// Close codes (RFC 6455, section 7.4.1). noCode means a close frame without a code, which
+// the Node server sends in the ordinary case.
 const (
 	noCode              ws.StatusCode = 0
 	codeProtocolError   ws.StatusCode = ws.StatusProtocolError
@@ -44,7 +44,7 @@ const (
 	codePolicyViolation ws.StatusCode = ws.StatusPolicyViolation
 )
 
-// frameError is a peer's breach of RFC 6455, with the code to close with.
+// frameError is a violation of RFC 6455 by the peer, with the code to close with.
 type frameError struct {
 	code ws.StatusCode
 	text string
@@ -59,14 +59,14 @@ type peerClosed struct{ code ws.StatusCode }
 
 func (e *peerClosed) Error() string { return "engineio: websocket: closed by the peer" }
 
-// frameReader reads the messages of one WebSocket. It holds no buffer between
-// messages but what input holds.
+// frameReader reads the messages of one WebSocket. Between messages it has no buffer except
+// that of input.
 type frameReader struct {
 	in       input
 	side     side
 	limit    int      // bytes of one message; zero means the limit of session
 	session  *Session // nil for a client
-	rest     int64    // of a frame whose message is too long
+	rest     int64    // bytes left of a frame whose message is too long
 	last     bool     // that frame is the last of its message
 	head     [ws.MaxHeaderSize]byte
 	headSize uint8 // bytes of the last header
@@ -80,10 +80,10 @@ func (r *frameReader) room() int {
 	return r.session.room()
 }
 
-// next waits for a message and returns it. The data is valid until the next
-// call. Control frames on the way are handed to control; it gets pings, and
-// its payload is valid only during the call. With errLong the data is the head of a
-// message that is too long, and skip is the next call.
+// next waits for a message and returns it. The data is valid until the next call. Pings and
+// pongs before the message are passed to control, whose payload is valid only during the
+// call. If the error is errLong, the data is the head of a message that is too long, and
+// the caller must call skip next.
 func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data []byte, kind frameKind, err error) {
 	state := r.side
 	for {
@@ -94,8 +94,8 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 		if h.OpCode != ws.OpContinuation {
 			kind = h.OpCode
 		}
-		// The declared length is only ever compared: memory grows by what has
-		// come in, or a thousand peers could each claim the limit and wait.
+		// The declared length is only compared. Memory grows with the bytes received,
+		// or a thousand peers could each declare the limit and wait.
 		if h.Length > int64(r.room()-len(data)) {
 			data, err = r.long(data, h)
 			return data, kind, err
@@ -108,8 +108,8 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 			break
 		}
 		state = state.Set(ws.StateFragmented)
-		if first { // it may lie in the input's buffer, which the next frame overwrites
-			data = bytes.Clone(data) // once: for each fragment it would cost the square of the length
+		if first { // it may be part of the input's buffer, which the next frame overwrites
+			data = bytes.Clone(data) // once, because a copy for each fragment would be quadratic
 		}
 	}
 	if kind == textFrame && !utf8.Valid(data) { // RFC 6455, section 8.1
@@ -118,8 +118,8 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 	return data, kind, nil
 }
 
-// header returns the header of the next frame of a message. Control frames before it
-// are handed to control.
+// header returns the header of the next frame of a message. Control frames before it are
+// passed to control.
 func (r *frameReader) header(state side, control func(kind frameKind, payload []byte)) (ws.Header, error) {
 	for {
 		h, err := r.readHeader(state)
@@ -140,8 +140,9 @@ func (r *frameReader) header(state side, control func(kind frameKind, payload []
 	}
 }
 
-// long returns the head of a message that is too long with the frame of header h, of
-// which data has come before. The error is errLong if the rest may be thrown away.
+// long returns the head of a message that is too long. h is the header of the frame that
+// makes it too long, and data is what was received before. The error is errLong if the rest
+// may be discarded.
 func (r *frameReader) long(data []byte, h ws.Header) ([]byte, error) {
 	if r.limit != 0 || !r.session.discards(h.Length) {
 		return nil, errMessageTooBig
@@ -157,7 +158,7 @@ func (r *frameReader) long(data []byte, h ws.Header) ([]byte, error) {
 	return head[:min(len(head), maxHead)], errLong
 }
 
-// skip throws the rest of a message away that is too long.
+// skip discards the rest of a message that is too long.
 func (r *frameReader) skip(control func(kind frameKind, payload []byte)) error {
 	for state := r.side.Set(ws.StateFragmented); ; {
 		for r.rest > 0 {
@@ -181,8 +182,8 @@ func (r *frameReader) skip(control func(kind frameKind, payload []byte)) error {
 	}
 }
 
-// payload appends the payload of the frame with header h to data. A payload
-// that lies in the input's buffer whole is not copied when data is empty.
+// payload appends the payload of the frame with header h to data. If data is empty, and the
+// whole payload is in the input's buffer, it is not copied.
 func (r *frameReader) payload(data []byte, h ws.Header) ([]byte, error) {
 	for got := 0; int64(got) < h.Length; {
 		chunk, err := r.in.take(int(h.Length) - got)
@@ -214,15 +215,15 @@ func (r *frameReader) readHeader(state side) (ws.Header, error) {
 	if err := ws.CheckHeader(h, state); err != nil {
 		return h, &frameError{codeProtocolError, err.Error()}
 	}
-	// The library accepts a length in more bytes than it needs, which RFC 6455,
-	// section 5.2, forbids.
+	// The library accepts a length in more bytes than necessary, which RFC 6455, section
+	// 5.2, forbids.
 	if int(r.headSize) != ws.HeaderSize(h) {
 		return h, &frameError{codeProtocolError, "payload length not in its shortest form"}
 	}
 	return h, nil
 }
 
-// headReader is a frameReader while it reads a header, whose bytes it counts.
+// headReader is a frameReader that counts the bytes of a header.
 type headReader frameReader
 
 // Read implements io.Reader.
@@ -232,7 +233,7 @@ func (r *headReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// closeError judges the payload of a close frame (RFC 6455, section 7.4).
+// closeError returns the error for a close frame with payload (RFC 6455, section 7.4).
 func closeError(payload []byte) error {
 	if len(payload) == 0 {
 		return &peerClosed{noCode}
@@ -245,56 +246,4 @@ func closeError(payload []byte) error {
 		return &frameError{codeInvalidText, "close reason that is not UTF-8"}
 	}
 	return &peerClosed{code}
-}
-
-// appendFrame appends one unfragmented frame whose payload is prefix and data.
-// A client's is masked (RFC 6455, section 5.3).
-func appendFrame(dst []byte, from side, kind frameKind, prefix string, data []byte) []byte {
-	h := ws.Header{Fin: true, OpCode: kind, Length: int64(len(prefix) + len(data))}
-	if from == clientSide {
-		h.Masked, h.Mask = true, ws.NewMask()
-	}
-	b := bytes.NewBuffer(dst)
-	if err := ws.WriteHeader(b, h); err != nil {
-		panic("engineio: " + err.Error()) // a buffer never fails, a length is never negative
-	}
-	dst = b.Bytes()
-	start := len(dst)
-	dst = append(dst, prefix...)
-	dst = append(dst, data...)
-	if h.Masked {
-		ws.Cipher(dst[start:], h.Mask, 0)
-	}
-	return dst
-}
-
-// appendMessageFrames appends the frames of a message: the text with the type
-// before it, then each attachment as it is.
-func appendMessageFrames(dst []byte, kind packetType, text []byte, attachments [][]byte) []byte {
-	size := ws.MaxHeaderSize + 1 + len(text)
-	for _, data := range attachments {
-		size += ws.MaxHeaderSize + len(data)
-	}
-	if text != nil && len(attachments) == 0 && len(text) < 125 {
-		size = ws.MinHeaderSize + 1 + len(text)
-	}
-	dst = append(make([]byte, 0, len(dst)+size), dst...)
-	if text != nil {
-		dst = appendFrame(dst, serverSide, textFrame, string(kind), text)
-	}
-	for _, data := range attachments {
-		dst = appendFrame(dst, serverSide, binaryFrame, "", data)
-	}
-	return dst
-}
-
-// plainCloseFrame is the close frame of the ordinary case.
-var plainCloseFrame = appendCloseFrame(nil, noCode)
-
-// appendCloseFrame appends a close frame with code, or with none.
-func appendCloseFrame(dst []byte, code ws.StatusCode) []byte {
-	if code == noCode {
-		return appendFrame(dst, serverSide, closeFrame, "", nil)
-	}
-	return appendFrame(dst, serverSide, closeFrame, "", ws.NewCloseFrameBody(code, ""))
 }

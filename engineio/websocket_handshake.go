@@ -18,15 +18,15 @@ import (
 type accepted struct {
 	conn     net.Conn
 	response []byte // the 101 response, not written yet
-	early    []byte // what the peer sent after its request without waiting for the response
+	early    []byte // what the peer sent without waiting for the response
 }
 
-// acceptWebSocket takes over the connection of r, which checkUpgrade has found
-// correct. The response has header and names subprotocol, unless it is empty. It
-// is left to the caller, who can write it together with the first packets. So is
-// the answer when acceptWebSocket fails.
+// acceptWebSocket takes over the connection of r, which checkUpgrade must have accepted. The
+// response contains header and subprotocol, unless that is empty. The caller must write it,
+// and can do so together with the first packets. If acceptWebSocket fails, the caller must
+// answer r.
 func acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header, subprotocol string) (accepted, error) {
-	// The library sees only what it needs, in the one spelling that it knows.
+	// The library gets only the headers that it needs, in the spelling that it accepts.
 	request := &http.Request{
 		Method: http.MethodGet, ProtoMajor: 1, ProtoMinor: 1, Host: r.Host,
 		Header: http.Header{
@@ -58,8 +58,8 @@ func acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header,
 
 var errNoHijacker = errors.New("the http.ResponseWriter has no Hijack method; a middleware that wraps it needs an Unwrap method")
 
-// takeover is the http.ResponseWriter that the library sees. It hijacks the
-// real one but keeps the response back, and nothing of net/http's buffers.
+// takeover is the http.ResponseWriter that the library gets. It hijacks the real one, keeps
+// the response instead of writing it, and keeps none of net/http's buffers.
 type takeover struct {
 	writer   http.ResponseWriter
 	response bytes.Buffer
@@ -80,8 +80,8 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, nil
 }
 
-// Header, Write and WriteHeader discard what the library answers when it cannot
-// hijack: acceptWebSocket leaves the answer to its caller.
+// Header, Write and WriteHeader discard the response of the library if it cannot hijack,
+// because the caller of acceptWebSocket answers the request.
 func (t *takeover) Header() http.Header         { return http.Header{} }
 func (t *takeover) Write(p []byte) (int, error) { return len(p), nil }
 func (t *takeover) WriteHeader(int)             {}

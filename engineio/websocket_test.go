@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// frame builds a frame from a client, broken as the test likes.
+// frame is a frame from a client, which may be invalid.
 type frame struct {
 	first    byte // FIN, reserved bits and opcode
 	unmasked bool
@@ -53,7 +53,7 @@ func wire(frames ...frame) []byte {
 	return b
 }
 
-// chunks is a connection from which its bytes come in pieces.
+// chunks is a connection whose bytes are read in pieces.
 type chunks struct {
 	net.Conn
 	data  []byte
@@ -86,8 +86,8 @@ func readAll(r *frameReader) (messages []string, err error) {
 	}
 }
 
-// The rules of RFC 6455 for what a peer sends, each with what comes of it: a
-// close code, or "closed CODE" for a close frame that is in order, or EOF.
+// TestFrameRules checks the rules of RFC 6455 for what a peer sends, each with its result: a
+// close code, "closed CODE" for a valid close frame, or EOF.
 var frameRules = []struct {
 	section  string
 	rule     string
@@ -175,7 +175,7 @@ func describe(err error) string {
 	return err.Error()
 }
 
-// RFC 6455, section 5.1: a client takes no masked frames.
+// TestClientRefusesMaskedFrames checks RFC 6455, section 5.1.
 func TestClientRefusesMaskedFrames(t *testing.T) {
 	r := newFrameReader(wire(frame{0x81, false, "x"}), 100, 100)
 	r.side = clientSide
@@ -184,8 +184,8 @@ func TestClientRefusesMaskedFrames(t *testing.T) {
 	}
 }
 
-// The close codes that may be sent: those of RFC 6455, section 7.4.1, and those
-// that the IANA has registered since.
+// TestEveryCloseCode checks the close codes that may be sent: those of RFC 6455, section
+// 7.4.1, and those that the IANA has registered since.
 func TestEveryCloseCode(t *testing.T) {
 	valid := map[int]bool{1000: true, 1001: true, 1002: true, 1003: true, 1007: true, 1008: true, 1009: true, 1010: true, 1011: true, 1012: true, 1013: true, 1014: true}
 	for code := range 1 << 16 {
@@ -200,7 +200,8 @@ func TestEveryCloseCode(t *testing.T) {
 	}
 }
 
-// A peer that declares a long message and sends none of it must cost nothing.
+// TestDeclaredLengthTakesNoMemory checks that a peer that declares a long message and sends
+// none of it occupies no memory.
 func TestDeclaredLengthTakesNoMemory(t *testing.T) {
 	header := []byte{0x82, 0xff, 0, 0, 0, 0, 0x3f, 0, 0, 0, 0, 0, 0, 0} // 1 GiB
 	var before, after runtime.MemStats
@@ -214,7 +215,8 @@ func TestDeclaredLengthTakesNoMemory(t *testing.T) {
 	}
 }
 
-// A message in many small fragments must not cost the square of its length.
+// TestFragmentsAreNotCopiedAgain checks that the cost of a message in many small fragments is
+// not quadratic.
 func TestFragmentsAreNotCopiedAgain(t *testing.T) {
 	const n = 10_000
 	in := frame{0x02, false, "x"}.bytes()
@@ -235,8 +237,8 @@ func TestFragmentsAreNotCopiedAgain(t *testing.T) {
 	}
 }
 
-// The same rules on the wire: the close code, and the reason for the layer
-// above.
+// TestCloseCodes checks the same rules on the wire: the close code, and the reason for the
+// layer above.
 func TestCloseCodes(t *testing.T) {
 	cases := []struct {
 		name   string
@@ -280,7 +282,7 @@ func TestCloseCodes(t *testing.T) {
 	}
 }
 
-// RFC 6455, sections 5.5.2 and 5.5.3.
+// TestWebSocketPingIsAnswered checks RFC 6455, sections 5.5.2 and 5.5.3.
 func TestWebSocketPingIsAnswered(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	w, c := f.openSocket()
@@ -304,8 +306,8 @@ func TestWebSocketPingIsAnswered(t *testing.T) {
 	}
 }
 
-// A peer that pings and does not read makes no queue: only the latest ping
-// waits for its pong.
+// TestPongsDoNotPileUp checks that only the answer to the latest ping is queued for a peer
+// that pings and does not read.
 func TestPongsDoNotPileUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
@@ -335,8 +337,8 @@ func TestPongsDoNotPileUp(t *testing.T) {
 	})
 }
 
-// RFC 6455, section 5.5.1: nothing follows a close frame, not even an answer that
-// waited when it was queued.
+// TestNothingFollowsTheCloseFrame checks RFC 6455, section 5.5.1: nothing follows a close
+// frame, not even an answer that waited when it was queued.
 func TestNothingFollowsTheCloseFrame(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), nil)
@@ -358,7 +360,7 @@ func TestNothingFollowsTheCloseFrame(t *testing.T) {
 	})
 }
 
-// Many short messages in one piece, and long ones in many, take the same path.
+// TestMessagesInPieces sends many short messages in one piece, and long ones in many.
 func TestMessagesInPieces(t *testing.T) {
 	onBoth(t, func(t *testing.T, serve serveFunc) {
 		f := serve(t, Options{}, nil)
@@ -405,7 +407,7 @@ func FuzzFrameReader(f *testing.F) {
 	})
 }
 
-// What a server writes a client reads, and the other way round.
+// FuzzFrameRoundTrip checks that a client reads what a server writes, and the reverse.
 func FuzzFrameRoundTrip(f *testing.F) {
 	f.Add([]byte("hello"), true)
 	f.Add(bytes.Repeat([]byte{0}, 124), false)
@@ -418,7 +420,7 @@ func FuzzFrameRoundTrip(f *testing.F) {
 	})
 }
 
-// Each form of a length is read as it is written.
+// TestFrameLengths checks that each form of a length is read as it was written.
 func TestFrameLengths(t *testing.T) {
 	for _, length := range []int{0, 1, 124, 125, 126, 1<<16 - 2, 1<<16 - 1, 1 << 16, 1 << 20} {
 		for _, client := range []bool{true, false} {

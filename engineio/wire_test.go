@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// The transcripts in testdata/*.wire are what goes over the wire, to be read
-// as documentation. Each is played against a server that echoes messages:
+// TestTranscripts plays testdata/*.wire against a server that echoes messages. These
+// transcripts of the wire are also documentation:
 //
 //	> GET QUERY          a request; its answer comes later
 //	> POST QUERY BODY
@@ -21,13 +21,13 @@ import (
 //	> TEXT PACKET        a frame on the WebSocket
 //	> BINARY HEX
 //	> CLOSE              a close frame
-//	< GET STATUS BODY    the answer to the oldest GET that has none
+//	< GET STATUS BODY    the answer to the oldest GET without one
 //	< POST STATUS BODY
 //	< TEXT PACKET, < BINARY HEX, < CLOSE CODE, < END
 //	! send TEXT          what the layer above does
 //	! close REASON
-//	! closed REASON      what the layer above is told
-//	~ TIME               so long since the last such line, or the start
+//	! closed REASON      what Conn.Closed is called with
+//	~ TIME               the time since the last such line, or since the start
 //
 // SID stands for the session's ID, ␞ for the separator.
 func TestTranscripts(t *testing.T) {
@@ -42,7 +42,7 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// transcript is one that is being played.
+// transcript is a transcript that is being played.
 type transcript struct {
 	*fixture
 	conn    *recorder
@@ -79,7 +79,7 @@ func playTranscript(t *testing.T, name string) {
 	}
 }
 
-// play plays one line and returns what is wrong about it.
+// play plays one line and returns what is wrong with it.
 func (p *transcript) play(line string) (problem string) {
 	sign, rest, _ := strings.Cut(line, " ")
 	verb, arg, _ := strings.Cut(strings.TrimSpace(rest), " ")
@@ -150,7 +150,7 @@ func (p *transcript) observe(verb string) string {
 	return got + ", which is no " + verb
 }
 
-// above does or observes what the layer above does.
+// above acts as the layer above, or checks what it observed.
 func (p *transcript) above(verb, arg string) (problem string) {
 	p.sid()
 	switch verb {
@@ -166,7 +166,7 @@ func (p *transcript) above(verb, arg string) (problem string) {
 	return ""
 }
 
-// sid returns the ID of the latest session, if there is one.
+// sid returns the ID of the latest session, or "".
 func (p *transcript) sid() string {
 	select {
 	case p.conn = <-p.opened:

@@ -62,7 +62,7 @@ func (ws *webSocket) send(frames []byte) error {
 // them at once. The writer must be idle.
 func (ws *webSocket) sendVolatile(frames []byte) error {
 	if ws.in.poll == nil {
-		return ws.send(frames) // such a connection only says whether somebody writes
+		return ws.send(frames) // whether it takes something at once is not known
 	}
 	ws.state = writerOwned
 	rest, err := ws.tryWrite(frames)
@@ -180,7 +180,7 @@ func (ws *webSocket) startWriter() {
 }
 
 // runWriter writes what is queued, and waits for the connection. It needs no deadline
-// of its own, because the heartbeat ends a session whose writer waits in vain (see
+// of its own, because the heartbeat ends a session whose connection takes nothing (see
 // Session.stalled). The mutex is not held when it is called.
 func (ws *webSocket) runWriter() {
 	s := ws.session
@@ -226,7 +226,7 @@ func (ws *webSocket) writeFailed() {
 	}
 }
 
-// endWriting waits until nobody writes, and allows no other write. The connection must
+// endWriting waits until the writer is released, and allows no other write. The connection must
 // have a deadline. The mutex is let go while it waits.
 func (ws *webSocket) endWriting() {
 	s := ws.session

@@ -28,14 +28,14 @@ type writer struct {
 	state      writerState
 
 	progress time.Duration // while the goroutine runs: when the connection last took something
-	released chan struct{} // closed when nobody writes; nil if nobody waits for that
+	released chan struct{} // closed when the writer is released; nil if no goroutine waits for that
 }
 
 // maxBatch bounds what the writer goroutine writes at once, so that queued stays
 // accurate, and a peer that takes little is not mistaken for one that takes nothing.
 const maxBatch = 64 << 10
 
-// owned reports whether somebody writes.
+// owned reports whether a sender or the writer goroutine writes.
 func (w *writer) owned() bool { return w.state == writerOwned || w.state == writerWaiting }
 
 // pending reports whether there is something to write.
@@ -95,7 +95,7 @@ func (w *writer) batch() (batch net.Buffers, size int) {
 	return batch, size
 }
 
-// setState changes who writes, and wakes awaitRelease if that is nobody.
+// setState changes who writes, and wakes endWriting if the writer is released.
 func (w *writer) setState(state writerState) {
 	w.state = state
 	if !w.owned() && w.released != nil {

@@ -51,7 +51,7 @@ var forTests = []string{"internal/archtest", "internal/leaktest", "internal/memn
 
 // onlyIn lists the libraries that one place hides.
 var onlyIn = map[string][]string{
-	"github.com/gobwas/ws":               {"engineio/websocket.go", "engineio/websocket_handshake.go"},
+	"github.com/gobwas/ws":               {"engineio/websocket.go", "engineio/websocket_frames.go", "engineio/websocket_handshake.go"},
 	"github.com/go-json-experiment/json": {"internal/wirejson/"},
 	"github.com/golang-jwt/jwt":          {"token/"},
 	"github.com/go-jose/go-jose":         {"token/"},

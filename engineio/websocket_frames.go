@@ -1,0 +1,59 @@
+package engineio
+
+import (
+	"bytes"
+
+	"github.com/gobwas/ws"
+)
+
+// appendFrame appends one unfragmented frame whose payload is prefix and data. The frames of
+// a client are masked (RFC 6455, section 5.3).
+func appendFrame(dst []byte, from side, kind frameKind, prefix string, data []byte) []byte {
+	h := ws.Header{Fin: true, OpCode: kind, Length: int64(len(prefix) + len(data))}
+	if from == clientSide {
+		h.Masked, h.Mask = true, ws.NewMask()
+	}
+	b := bytes.NewBuffer(dst)
+	if err := ws.WriteHeader(b, h); err != nil {
+		panic("engineio: " + err.Error()) // never: a buffer does not fail, and the length is not negative
+	}
+	dst = b.Bytes()
+	start := len(dst)
+	dst = append(dst, prefix...)
+	dst = append(dst, data...)
+	if h.Masked {
+		ws.Cipher(dst[start:], h.Mask, 0)
+	}
+	return dst
+}
+
+// appendMessageFrames appends the frames of a message: the type and the text, then each
+// attachment.
+func appendMessageFrames(dst []byte, kind packetType, text []byte, attachments [][]byte) []byte {
+	size := ws.MaxHeaderSize + 1 + len(text)
+	for _, data := range attachments {
+		size += ws.MaxHeaderSize + len(data)
+	}
+	if text != nil && len(attachments) == 0 && len(text) < 125 {
+		size = ws.MinHeaderSize + 1 + len(text)
+	}
+	dst = append(make([]byte, 0, len(dst)+size), dst...)
+	if text != nil {
+		dst = appendFrame(dst, serverSide, textFrame, string(kind), text)
+	}
+	for _, data := range attachments {
+		dst = appendFrame(dst, serverSide, binaryFrame, "", data)
+	}
+	return dst
+}
+
+// plainCloseFrame is the close frame of the ordinary case.
+var plainCloseFrame = appendCloseFrame(nil, noCode)
+
+// appendCloseFrame appends a close frame with code, or without one for noCode.
+func appendCloseFrame(dst []byte, code ws.StatusCode) []byte {
+	if code == noCode {
+		return appendFrame(dst, serverSide, closeFrame, "", nil)
+	}
+	return appendFrame(dst, serverSide, closeFrame, "", ws.NewCloseFrameBody(code, ""))
+}
