@@ -18,6 +18,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
+const opPong = ws.OpPong
+
 // A webSocket is the client's end of a WebSocket. One goroutine reads. Writes are
 // serialized, and none follows the close frame (RFC 6455, section 5.5.1).
 type webSocket struct {

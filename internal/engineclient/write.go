@@ -1,12 +1,6 @@
 package engineclient
 
-import (
-	"time"
-
-	"github.com/gobwas/ws"
-)
-
-const opPong = ws.OpPong
+import "time"
 
 // write is the goroutine that writes.
 func (c *Conn) write() {
@@ -41,8 +35,8 @@ func (c *Conn) writeAll() (over bool, err error) {
 		case b.frames == nil:
 			return false, nil
 		}
-		if ws, ok := t.(*webSocket); ok && err == nil && b.frames != nil {
-			err = ws.writeFrames(b.frames)
+		if w, ok := t.(*webSocket); ok && err == nil && b.frames != nil {
+			err = w.writeFrames(b.frames)
 		}
 		if err != nil {
 			return false, err
