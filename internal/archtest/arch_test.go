@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"socketio/client":       {"socketio", "internal/engineclient"},
 	"socketio/sockettest":   {"socketio", "socketio/client", "internal/memnet"},
 	"auth":                  {"token", "socketio"},
+	"auth/authtest":         {"auth", "token", "token/mint"},
 	"console":               {"auth", "socketio"},
 	"cmd":                   nil, // everything
 	"interop":               nil,
