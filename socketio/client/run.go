@@ -57,7 +57,7 @@ func (c *Client) attach(l *link) bool {
 	if c.ended != nil {
 		return false
 	}
-	c.link = l
+	c.link, c.failure = l, nil
 	for _, s := range c.sockets {
 		if !s.leaving {
 			c.running.Go(func() { s.connect(l) })
@@ -70,7 +70,7 @@ func (c *Client) attach(l *link) bool {
 func (c *Client) lost(l *link, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.link = nil
+	c.link, c.failure = nil, err
 	switch {
 	case errors.Is(err, ErrSlow):
 		c.end(fmt.Errorf("%w: %w", ErrClosed, ErrSlow))
@@ -125,9 +125,7 @@ func (c *Client) failed(err error) {
 	if errors.As(err, &status) {
 		c.backoff.asked = status.RetryAfter
 	}
-	for _, s := range c.sockets {
-		s.failure = err
-	}
+	c.failure = err
 }
 
 // awaitWanted waits until a socket needs a connection, and reports whether it had to. It

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,7 @@ type Socket struct {
 	ever    bool  // it was joined before
 	leaving bool  // DISCONNECT is being sent
 	ended   error
-	failure error // of the latest attempt to join
+	failure error // of the latest attempt to join, by Options.Auth or the server
 	backoff backoff
 	acks    map[uint64]chan socketio.Arguments
 	lastAck uint64
@@ -84,7 +85,7 @@ func (c *Client) add(s *Socket) error {
 // abandon ends a socket whose Join failed with err, and returns the error of Join.
 func (s *Socket) abandon(err error) error {
 	s.client.mu.Lock()
-	ended, failure := s.ended, s.failure
+	ended, failure := s.ended, cmp.Or(s.failure, s.client.failure)
 	s.client.mu.Unlock()
 	if ended == nil && failure != nil {
 		err = fmt.Errorf("%w; the last attempt failed: %w", err, failure)
@@ -201,7 +202,6 @@ func (s *Socket) lost(err error) {
 	if s.link != nil {
 		s.push(disconnected(s, err))
 	}
-	s.failure = err
 	s.detach()
 }
 
