@@ -23,7 +23,7 @@ type Client struct {
 	mu      sync.Mutex // guards what follows and the fields of Socket; not held during I/O or user code
 	ended   error      // why the client has ended; nil while it has not
 	link    *link      // nil while there is no connection
-	failure error // of the latest connection, while there is none
+	failure error      // of the latest connection, while there is none
 	sockets map[string]*Socket
 	pending int // bytes of events that wait for Receive
 	backoff backoff
