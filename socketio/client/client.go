@@ -54,7 +54,8 @@ func Dial(ctx context.Context, rawURL string, opts Options) (*Client, error) {
 		c.closeIdle()
 		return nil, fmt.Errorf("socketio client: %w", err)
 	}
-	c.running.Go(func() { c.run(conn) })
+	first := c.linked(conn)
+	c.running.Go(func() { c.run(first) })
 	return c, nil
 }
 
@@ -74,6 +75,20 @@ func (c *Client) open(ctx context.Context) (*engineclient.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.OpenTimeout)
 	defer cancel()
 	return engineclient.Dial(ctx, c.url, c.opts.engine())
+}
+
+// A Handshake is what the server says when a transport opens.
+type Handshake = engineclient.Handshake
+
+// Handshake returns what the server said when the current transport was opened. It is the
+// zero Handshake while there is none.
+func (c *Client) Handshake() Handshake {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.link == nil {
+		return Handshake{}
+	}
+	return c.link.conn.Handshake()
 }
 
 // Close leaves all namespaces and closes the connection, after what Emit has queued was

@@ -65,7 +65,6 @@ func TestHostileServer(t *testing.T) {
 		"empty":                    {answered, ""},
 		"CONNECT without an id":    {"0"},
 		"CONNECT, not JSON":        {"0{"},
-		"CONNECT_ERROR, not JSON":  {"4{"},
 		"event without a name":     {answered, "2[]"},
 		"event, not JSON":          {answered, `2["x"`},
 		"event, not an array":      {answered, `2{}`},
@@ -107,6 +106,18 @@ func TestStrangePackets(t *testing.T) {
 		f.expect(s, "7")
 		f.expect(s, "last")
 	})
+}
+
+// A refusal that cannot be read is a refusal.
+func TestUnreadableRefusal(t *testing.T) {
+	for _, text := range []string{"4{", "4", "4[1]", `4"old"`, `4{"message":7}`} {
+		play(t, []string{text}, func(f *fixture) {
+			var refusal *client.ConnectError
+			if _, err := f.dial(client.Options{}).Join(f.ctx, "/"); !errors.As(err, &refusal) || refusal.Temporary {
+				t.Errorf("%s: %v", text, err)
+			}
+		})
+	}
 }
 
 // A program that does not receive in time ends the client, and does not fill memory.

@@ -63,7 +63,8 @@ func (l *link) handle(p packet.Packet, attachments [][]byte, size int) error {
 	case packet.Connect:
 		return l.connected(p)
 	case packet.ConnectError:
-		return l.refused(p)
+		l.refused(p)
+		return nil
 	}
 	c := l.client
 	c.mu.Lock()
@@ -122,14 +123,12 @@ func (l *link) connected(p packet.Packet) error {
 }
 
 // refused handles CONNECT_ERROR.
-func (l *link) refused(p packet.Packet) error {
+func (l *link) refused(p packet.Packet) {
 	var refusal struct {
 		Message string          `json:"message"`
 		Data    json.RawMessage `json:"data"`
 	}
-	if err := json.Unmarshal(p.Payload, &refusal); err != nil {
-		return fmt.Errorf("%w: malformed CONNECT_ERROR", errProtocol)
-	}
+	_ = json.Unmarshal(p.Payload, &refusal) // it is a refusal, whatever it says
 	told := &ConnectError{Message: refusal.Message}
 	if refusal.Data != nil {
 		told.Data = refusal.Data
@@ -153,7 +152,6 @@ func (l *link) refused(p packet.Packet) error {
 			}
 		})
 	}
-	return nil
 }
 
 // temporary reads whether a refusal is temporary, and when the server asks the client to

@@ -25,18 +25,21 @@ type link struct {
 
 // run is the goroutine of the client: it reads the packets of one connection after the
 // other.
-func (c *Client) run(conn *engineclient.Conn) {
-	for conn != nil {
-		l := c.linked(conn)
+func (c *Client) run(l *link) {
+	for {
 		err := l.read()
 		l.cancel()
 		if isLost(err) {
-			_ = conn.Close() // waits for Client.Close, which may be sending
+			_ = l.conn.Close() // waits for Client.Close, which may be sending
 		} else {
-			conn.Abort()
+			l.conn.Abort()
 		}
 		c.lost(l, err)
-		conn = c.reopen()
+		conn := c.reopen()
+		if conn == nil {
+			return
+		}
+		l = c.linked(conn)
 	}
 }
 
