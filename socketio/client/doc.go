@@ -49,8 +49,8 @@
 //
 // # Security
 //
-// The client never logs what it sends or receives, and its own errors do not repeat it.
-// A *ConnectError has the message of the server. Use https: without TLS, anyone on the
+// The client never logs packets, auth payloads or the body of a response, and its own
+// errors do not repeat them. A *ConnectError has the message of the server. Use https: without TLS, anyone on the
 // network path can steal the token. Redirects are not followed, so that the token goes to
 // no other server.
 //
