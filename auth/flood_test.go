@@ -16,6 +16,7 @@ import (
 	"socketiojwt/auth"
 	"socketiojwt/engineio"
 	"socketiojwt/socketio"
+	"socketiojwt/socketio/client"
 	"socketiojwt/socketio/sockettest"
 )
 
@@ -121,7 +122,7 @@ func TestRefusedTokensOfAnAddress(t *testing.T) {
 		_ = p.Emit("authenticate", bearing("junk"))
 		return p.Ended(t.Context())
 	}
-	var refused *engineio.RefusedError
+	var refused *client.StatusError
 	guesses := 0
 	for ; guesses < 100 && !errors.As(guess("127.0.0.2"), &refused); guesses++ {
 	}

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"socketiojwt/auth"
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
+	"socketiojwt/socketio/client"
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
 )
@@ -46,7 +46,7 @@ func (c *crowd) come(ctx context.Context, opts sockettest.Options) {
 	c.clients.Go(func() {
 		for attempt := 0; ctx.Err() == nil; attempt++ {
 			_, err := c.f.try(opts)
-			var refused *engineio.RefusedError
+			var refused *client.StatusError
 			switch {
 			case err == nil:
 				c.opened.Add(1)

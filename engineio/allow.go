@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// RefusedError is an error with which Options.Allow chooses the response, and the error
-// of Dial if the server refuses the session.
+// RefusedError is an error with which Options.Allow chooses the response.
 type RefusedError struct {
 	Status  int    // of the HTTP response; zero means 403
 	Message string // sent to the peer; empty means "Forbidden"

@@ -33,7 +33,7 @@ func benchServer(b *testing.B) (sessions chan *Session, dial func() net.Conn) {
 	})
 	url := "ws" + strings.TrimPrefix(web.URL, "http") + "/engine.io/?" + socketQuery
 	return sessions, func() net.Conn {
-		conn, _, err := dialWebSocket(context.Background(), url, DialOptions{})
+		conn, _, err := dialWebSocket(context.Background(), url, dialOptions{})
 		if err != nil {
 			b.Fatal(err)
 		}

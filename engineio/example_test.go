@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/engineclient"
 )
 
 // echo answers each message with the same message.
@@ -25,6 +27,24 @@ func (e echo) Message(data []byte, binary bool) {
 
 func (e echo) Closed(reason engineio.Reason) { fmt.Println("closed:", reason) }
 
+// exchange is a client: it sends a message and prints the answer.
+func exchange(url, message string) {
+	ctx := context.Background()
+	c, err := engineclient.Dial(ctx, url, engineclient.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Send(ctx, []byte(message)); err != nil {
+		log.Fatal(err)
+	}
+	data, _, err := c.Receive(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("received:", string(data))
+}
+
 func ExampleNewServer() {
 	srv, err := engineio.NewServer(func(s *engineio.Session, r *http.Request) engineio.Conn {
 		return echo{s}
@@ -35,22 +55,8 @@ func ExampleNewServer() {
 	web := httptest.NewServer(srv) // or http.Handle("/engine.io/", srv)
 	defer web.Close()
 
-	ctx := context.Background()
-	c, err := engineio.Dial(ctx, web.URL, engineio.DialOptions{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := c.Send([]byte("hello")); err != nil {
-		log.Fatal(err)
-	}
-	data, _, err := c.Receive(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("received: %s\n", data)
-	c.Close()
-
-	if err := srv.Shutdown(ctx); err != nil {
+	exchange(web.URL, "hello")
+	if err := srv.Shutdown(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
@@ -84,7 +90,15 @@ func ExampleRefusedError() {
 	}
 	web := httptest.NewServer(srv)
 	defer web.Close()
-	_, err = engineio.Dial(context.Background(), web.URL, engineio.DialOptions{})
-	fmt.Println(err)
-	// Output: engineio: refused with 402 by invitation only
+	response, err := http.Get(web.URL + "/engine.io/?EIO=4&transport=polling")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(response.StatusCode, string(body))
+	// Output: 402 {"code":4,"message":"by invitation only"}
 }

@@ -261,7 +261,7 @@ func (f *fixture) socket(query string, headers ...string) *socket {
 }
 
 func (f *fixture) trySocket(query string, headers ...string) (*socket, error) {
-	opts := DialOptions{NetDial: f.dial, Header: http.Header{}}
+	opts := dialOptions{NetDial: f.dial, Header: http.Header{}}
 	for i := 0; i < len(headers); i += 2 {
 		opts.Header.Add(headers[i], headers[i+1])
 	}

@@ -19,7 +19,7 @@ const (
 )
 
 var (
-	// ErrClosed is returned for a session or a ClientConn that is closing or closed.
+	// ErrClosed is returned for a session that is closing or closed.
 	ErrClosed = errors.New("engineio: session closed")
 	// ErrSlow is returned by a Send that finds the queue full and closes the session
 	// with SlowPeer.

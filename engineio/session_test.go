@@ -527,7 +527,7 @@ func TestNothingIsLeftOfClosedConnections(t *testing.T) {
 		for range 20 {
 			wg.Go(func() {
 				for i := range 50 {
-					conn, _, err := dialWebSocket(context.Background(), "ws"+strings.TrimPrefix(f.url, "http")+"?"+socketQuery, DialOptions{})
+					conn, _, err := dialWebSocket(context.Background(), "ws"+strings.TrimPrefix(f.url, "http")+"?"+socketQuery, dialOptions{})
 					if err != nil {
 						t.Error(err)
 						return

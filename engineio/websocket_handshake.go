@@ -3,13 +3,9 @@ package engineio
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"strings"
 
 	"github.com/gobwas/ws"
 )
@@ -85,48 +81,3 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (t *takeover) Header() http.Header         { return http.Header{} }
 func (t *takeover) Write(p []byte) (int, error) { return len(p), nil }
 func (t *takeover) WriteHeader(int)             {}
-
-// dialWebSocket opens a WebSocket, and returns what the server has sent after
-// its response already.
-func dialWebSocket(ctx context.Context, rawURL string, opts DialOptions) (conn net.Conn, early []byte, err error) {
-	var refused *RefusedError
-	dialer := ws.Dialer{
-		Host:      opts.Header.Get("Host"),
-		TLSConfig: opts.TLS,
-		NetDial:   opts.NetDial,
-		OnStatusError: func(status int, _ []byte, response io.Reader) {
-			refused = &RefusedError{Status: status, Message: readRefusal(response)}
-		},
-	}
-	if len(opts.Header) > 0 {
-		header := opts.Header.Clone()
-		header.Del("Host")
-		dialer.Header = ws.HandshakeHeaderHTTP(header)
-	}
-	conn, rest, _, err := dialer.Dial(ctx, rawURL)
-	switch {
-	case refused != nil:
-		return nil, nil, refused
-	case err != nil:
-		return nil, nil, fmt.Errorf("engineio: dial: %w", err)
-	}
-	if rest != nil {
-		early, _ = rest.Peek(rest.Buffered())
-		early = bytes.Clone(early)
-		ws.PutReader(rest)
-	}
-	return conn, early, nil
-}
-
-// maxRefusal bounds what is read of a server's refusal.
-const maxRefusal = 4 << 10
-
-func readRefusal(r io.Reader) string {
-	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(r, maxRefusal)), nil)
-	if err != nil {
-		return ""
-	}
-	defer response.Body.Close()
-	text, _ := io.ReadAll(response.Body) // as much as there is
-	return strings.TrimSpace(string(text))
-}

@@ -91,12 +91,13 @@ install_clients() { (cd interop && npm ci --no-audit --no-fund --no-progress </d
 build_programs() {
   go build -race -o "$work/testserver" ./interop/testserver
   go build -race -o "$work/seedserver" ./interop/seedserver
+  go build -race -o "$work/goclient" ./interop/goclient
   go build -race -o "$work/socketio-jwt" ./cmd/socketio-jwt
 }
 
 interop() {
   local log="$work/interop.log" count
-  (cd interop && TESTSERVER="$work/testserver" SEEDSERVER="$work/seedserver" TESTCOMMAND="$work/socketio-jwt" npm test </dev/null 2>&1) | tee "$log" | grep --line-buffered -vE '^ +✔|^ *▶'
+  (cd interop && TESTSERVER="$work/testserver" SEEDSERVER="$work/seedserver" GOCLIENT="$work/goclient" TESTCOMMAND="$work/socketio-jwt" npm test </dev/null 2>&1) | tee "$log" | grep --line-buffered -vE '^ +✔|^ *▶'
   for count in skipped todo cancelled; do
     grep -qx "ℹ $count 0" "$log" || { echo "a skipped test is not a pass"; return 1; }
   done

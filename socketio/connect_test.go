@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"socketiojwt/engineio"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -592,7 +591,7 @@ func TestHandlerFailsForAllWhoAsk(t *testing.T) {
 func TestNothingButConnectComesFirst(t *testing.T) {
 	for _, first := range []string{`2["x"]`, "1", "30[]", `4{"message":"x"}`, `51-["x",{"_placeholder":true,"num":0}]`, `2/chat,["x"]`, "7", "x", ""} {
 		bubble(t, socketio.Options{}, open, func(f *fixture) {
-			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+			conn, err := f.engine()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -625,7 +624,7 @@ func TestAttachmentsOutOfOrder(t *testing.T) {
 			io.Open()
 			io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ended.add(string(r)) })
 		}, func(f *fixture) {
-			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+			conn, err := f.engine()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -736,7 +735,7 @@ func TestConnectTimeoutEndsWithTheConnection(t *testing.T) {
 	for _, stays := range []bool{false, true} {
 		var log logged
 		bubble(t, socketio.Options{Logger: log.logger()}, open, func(f *fixture) {
-			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+			conn, err := f.engine()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -761,7 +760,7 @@ func TestEndedWhileARuleIsAsked(t *testing.T) {
 			return true, nil
 		}).Open()
 	}, func(f *fixture) {
-		conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+		conn, err := f.engine()
 		if err != nil {
 			t.Fatal(err)
 		}

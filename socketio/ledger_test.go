@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
@@ -31,7 +30,7 @@ func TestConnectTimeoutLastsUntilAdmission(t *testing.T) {
 			"held and gone":    {"0/held,", "1/held,"},
 			"refused":          {"0/no,"},
 		} {
-			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+			conn, err := f.engine()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +215,7 @@ func TestSameAuthPayloadIsChargedOnce(t *testing.T) {
 			return nil
 		})
 	}, func(f *fixture) {
-		conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+		conn, err := f.engine()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +306,7 @@ func TestBinaryPacketsOfHeldSockets(t *testing.T) {
 				return s.Hold(socketio.HoldOptions{Bytes: 10_000})
 			})
 		}, func(f *fixture) {
-			conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+			conn, err := f.engine()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -369,7 +368,7 @@ func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
 			t.Errorf("refused, having asked: %q", got)
 		}
 
-		conn, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+		conn, err := f.engine()
 		if err != nil {
 			t.Fatal(err)
 		}

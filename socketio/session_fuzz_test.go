@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 )
 
@@ -58,7 +57,7 @@ func FuzzSession(f *testing.F) {
 type sessionModel struct {
 	*pairs
 	f       *fixture
-	conn    *engineio.ClientConn
+	conn    *engineConn
 	readers sync.WaitGroup
 	number  int // of the last event sent
 

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 )
 
@@ -102,7 +101,7 @@ func (m *sessionModel) send(packet string) {
 	if m.conn != nil && m.conn.Send([]byte(packet)) == nil {
 		return
 	}
-	conn, err := engineio.Dial(m.f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: m.f.in.Dial})
+	conn, err := m.f.engine()
 	if err != nil {
 		return
 	}
@@ -134,7 +133,7 @@ var (
 )
 
 // listen checks what the peer hears.
-func (m *sessionModel) listen(conn *engineio.ClientConn) {
+func (m *sessionModel) listen(conn *engineConn) {
 	ids := map[string]string{} // of the joined namespaces
 	for {
 		data, binary, err := conn.Receive(m.f.ctx)

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 )
 
@@ -35,7 +34,7 @@ func TestTranscripts(t *testing.T) {
 				if strings.HasPrefix(filepath.Base(file), "legacy-") {
 					conn = f.pollLegacy("")
 				} else {
-					dialled, err := engineio.Dial(f.ctx, "http://server/socket.io/", engineio.DialOptions{NetDial: f.in.Dial})
+					dialled, err := f.engine()
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
-	"socketiojwt/engineio"
-	"socketiojwt/internal/wirejson"
+	"socketiojwt/socketio/client"
 )
 
 // probeCommand connects as a client would.
@@ -60,18 +61,15 @@ func (c *probeCommand) Run(ctx context.Context, t terminal) error {
 	opening, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("the server did not answer within %v", c.Timeout))
 	defer cancel()
 	p.say("connecting to %s", address)
-	p.conn, err = engineio.Dial(opening, address, engineio.DialOptions{Header: http.Header{"User-Agent": {"socketio-jwt probe"}}})
-	if err != nil {
-		return fmt.Errorf("could not connect: %s", p.clean(err.Error())) // it may quote the server
+	if err := p.connect(opening, address); err != nil {
+		return err
 	}
-	defer func() { _ = p.conn.Close() }()
-	p.opened()
-
+	defer p.close()
 	verdict, err := p.knock(opening)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "\n%s\n", p.shorten(verdict.text))
+	p.conclude(verdict, c.Stay > 0)
 	if !verdict.admitted {
 		return errRefused
 	}
@@ -106,10 +104,60 @@ func socketURL(raw string) (string, error) {
 // probe is one connection.
 type probe struct {
 	t         terminal
-	conn      *engineio.ClientConn
+	client    *client.Client
+	socket    *client.Socket // nil before the namespace answered CONNECT
 	token     string
 	namespace string
 	mode      string
+
+	mu    sync.Mutex // held while a line is printed, and guards what follows
+	quiet bool       // packets are not printed any more
+}
+
+// connect opens the connection.
+func (p *probe) connect(ctx context.Context, address string) (err error) {
+	p.client, err = client.Dial(ctx, address, client.Options{
+		Auth:        p.auth,
+		Header:      http.Header{"User-Agent": {"socketio-jwt probe"}},
+		OpenTimeout: maxOpenTimeout,
+		NoReconnect: true,
+		Trace:       p.packet,
+		Logger:      slog.New(slog.DiscardHandler),
+	})
+	var refused *client.StatusError
+	switch {
+	case errors.As(err, &refused):
+		return fmt.Errorf("could not connect: %s", p.shorten(fmt.Sprintf("the server refused with %d %s", refused.Status, refused.Message)))
+	case err != nil:
+		return fmt.Errorf("could not connect: %s", p.clean(err.Error()))
+	}
+	h := p.client.Handshake()
+	p.say("connected: pings every %v, answers within %v, up to %d bytes at once", h.PingInterval, h.PingTimeout, h.MaxPayload)
+	return nil
+}
+
+// maxOpenTimeout leaves it to --timeout how long the connection may take.
+const maxOpenTimeout = 1000 * time.Hour
+
+// auth is the payload of CONNECT, in the modes that show the token there.
+func (p *probe) auth(context.Context, string) (any, error) {
+	if p.mode == "event" || p.token == "" {
+		return nil, nil
+	}
+	return p.payload(), nil
+}
+
+func (p *probe) payload() any {
+	return struct {
+		Token string `json:"token,omitzero"`
+	}{p.token}
+}
+
+func (p *probe) close() {
+	p.mu.Lock()
+	p.quiet = true
+	p.mu.Unlock()
+	_ = p.client.Close()
 }
 
 // verdict is the answer of the server.
@@ -128,68 +176,51 @@ func (p *probe) connected(err error) error {
 
 // knock joins the namespace, shows the token and waits for the verdict.
 func (p *probe) knock(ctx context.Context) (verdict, error) {
-	payload := struct {
-		Token string `json:"token,omitzero"`
-	}{p.token}
-	shown, err := wirejson.Marshal(payload)
-	if err != nil {
-		return verdict{}, err
+	var err error
+	if p.socket, err = p.client.Join(ctx, p.namespace); err != nil {
+		return p.ended(err, nil)
 	}
-	connect := ""
-	if p.mode != "event" && p.token != "" {
-		connect = string(shown)
+	if p.mode == "handshake" {
+		return verdict{true, "ADMITTED: the namespace answered CONNECT. (If it is in event mode, the socket is held: give --mode event.)"}, nil
 	}
-	if err := p.send(packetConnect, connect); err != nil {
-		return verdict{}, err
+	if err := p.authenticate(ctx); err != nil {
+		return p.ended(err, nil)
 	}
 	var unauthorized *refusal
-	connected := false
 	for {
-		packet, ok, err := p.receive(ctx)
-		switch {
-		case err != nil && unauthorized != nil: // a temporary refusal closes the transport
-			return verdict{text: unauthorized.words("The event \"unauthorized\" refused the token")}, nil
-		case err != nil && connected && p.mode != "event":
-			return verdict{}, p.connected(err)
-		case err != nil:
-			return verdict{}, fmt.Errorf("no verdict: %w", err)
-		case !ok || packet.namespace != p.namespace:
-			continue
+		e, err := p.socket.Receive(ctx)
+		if err != nil {
+			return p.ended(err, unauthorized)
 		}
-		switch packet.kind {
-		case packetConnect:
-			connected = true
-			if p.mode == "handshake" {
-				return verdict{true, "ADMITTED: the namespace answered CONNECT. (If it is in event mode, the socket is held: give --mode event.)"}, nil
-			}
-			if err := p.authenticate(string(shown)); err != nil {
-				return verdict{}, err
-			}
-		case packetConnectError:
-			return verdict{text: readRefusal(packet.data).words("CONNECT_ERROR refused the socket")}, nil
-		case packetDisconnect:
-			if unauthorized != nil {
-				return verdict{text: unauthorized.words("The event \"unauthorized\" refused the token")}, nil
-			}
-			return verdict{text: "REFUSED: the server sent DISCONNECT and gave no reason."}, nil
-		case packetEvent:
-			switch name, first := packet.event(); name {
-			case "authenticated":
-				return verdict{true, "ADMITTED: the server answered \"authenticated\"."}, nil
-			case "unauthorized":
-				unauthorized = readRefusal(first)
-				if packet.id != "" {
-					if err := p.send(packetAck, packet.id+"[]"); err != nil {
-						return verdict{}, err
-					}
-				}
-			}
+		switch e.Name {
+		case "authenticated":
+			return verdict{true, "ADMITTED: the server answered \"authenticated\"."}, nil
+		case "unauthorized":
+			unauthorized = readRefusal(e)
+			_ = e.Ack(ctx) // if the connection is lost, Receive says so
 		}
 	}
 }
 
+// ended is the verdict when the socket has ended, or the time is over, with err.
+// unauthorized is what the server has said before, or nil.
+func (p *probe) ended(err error, unauthorized *refusal) (verdict, error) {
+	var told *client.ConnectError
+	switch {
+	case errors.As(err, &told):
+		return verdict{text: refusalOf(told).words("CONNECT_ERROR refused the socket")}, nil
+	case unauthorized != nil: // a temporary refusal closes the transport
+		return verdict{text: unauthorized.words("The event \"unauthorized\" refused the token")}, nil
+	case errors.Is(err, client.ErrDisconnected):
+		return verdict{text: "REFUSED: the server sent DISCONNECT and gave no reason."}, nil
+	case p.socket != nil && p.mode != "event":
+		return verdict{}, p.connected(err)
+	}
+	return verdict{}, fmt.Errorf("no verdict: %w", err)
+}
+
 // authenticate shows the token by event, in the modes that do.
-func (p *probe) authenticate(shown string) error {
+func (p *probe) authenticate(ctx context.Context) error {
 	if p.mode == "auto" && p.token == "" {
 		p.say("connected without a token; waiting for the server to refuse the socket")
 		return nil
@@ -197,13 +228,13 @@ func (p *probe) authenticate(shown string) error {
 	if p.mode == "auto" {
 		p.say("connected, and admitted or held: \"authenticate\" tells which")
 	}
-	return p.send(packetEvent, `["authenticate",`+shown+`]`)
+	return p.socket.Emit(ctx, "authenticate", p.payload())
 }
 
 // stay prints what comes until ctx or the connection ends.
 func (p *probe) stay(ctx context.Context) {
 	for {
-		if _, _, err := p.receive(ctx); err != nil {
+		if _, err := p.socket.Receive(ctx); err != nil {
 			if ctx.Err() == nil {
 				p.say("the connection ended: %v", err)
 			}
@@ -212,43 +243,32 @@ func (p *probe) stay(ctx context.Context) {
 	}
 }
 
-// opened prints the Engine.IO handshake.
-func (p *probe) opened() {
-	h := p.conn.Handshake()
-	p.say("connected: pings every %v, answers within %v, up to %d bytes at once", h.PingInterval, h.PingTimeout, h.MaxPayload)
+// packet prints a packet.
+func (p *probe) packet(sent bool, data []byte, binary bool) {
+	direction, text := "←", string(data)
+	if sent {
+		direction = "→"
+	}
+	if binary {
+		text = fmt.Sprintf("(attachment, %d bytes)", len(data))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.quiet {
+		fmt.Fprintf(p.t.out, "%s %s %s\n", stamp(), direction, p.shorten(text))
+	}
 }
 
-func (p *probe) send(kind byte, rest string) error {
-	text := string(kind)
-	if p.namespace != "/" {
-		text += p.namespace + ","
-	}
-	text += rest
-	p.print("→", text)
-	return p.conn.Send([]byte(text))
-}
-
-// receive returns the next packet; ok is false for one that decides nothing.
-func (p *probe) receive(ctx context.Context) (packet socketPacket, ok bool, err error) {
-	data, binary, err := p.conn.Receive(ctx)
-	switch {
-	case err != nil:
-		return socketPacket{}, false, err
-	case binary:
-		p.print("←", fmt.Sprintf("(attachment, %d bytes)", len(data)))
-		return socketPacket{}, false, nil
-	}
-	p.print("←", string(data))
-	packet, ok = readPacket(string(data))
-	return packet, ok, nil
+// conclude prints the verdict. What comes afterwards is printed if the probe stays.
+func (p *probe) conclude(v verdict, stays bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.quiet = !stays
+	fmt.Fprintf(p.t.out, "\n%s\n", p.shorten(v.text))
 }
 
 // maxPrinted bounds what is printed of a packet and of a verdict, in characters.
 const maxPrinted = 2000
-
-func (p *probe) print(direction, packet string) {
-	fmt.Fprintf(p.t.out, "%s %s %s\n", stamp(), direction, p.shorten(packet))
-}
 
 // shorten is clean for what may be long.
 func (p *probe) shorten(text string) string {
@@ -261,6 +281,8 @@ func (p *probe) shorten(text string) string {
 
 // say prints a line of its own.
 func (p *probe) say(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	fmt.Fprintf(p.t.out, "%s · %s\n", stamp(), p.clean(fmt.Sprintf(format, args...)))
 }
 

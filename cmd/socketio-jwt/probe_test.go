@@ -96,7 +96,7 @@ func TestProbeOfAHostileServer(t *testing.T) {
 		{"escapes", "4{\"message\":\"\u009b2J\u202e" + token + "\\u001b[31m\"}", exitRefused},
 		{"no JSON", "4{", exitRefused},
 		{"no object", "4[1]", exitRefused},
-		{"absurd ids", "2" + strings.Repeat("9", 5000) + `["unauthorized"]`, exitRefused},
+		{"absurd ids", "2" + strings.Repeat("9", 5000) + `["unauthorized"]`, exitFailed},
 		{"attachments", `51-["x",{"_placeholder":true,"num":0}]`, exitFailed},
 		{"an event without a name", "2[]", exitFailed},
 		{"line breaks", "2[\n\"x\"\n]", exitFailed},

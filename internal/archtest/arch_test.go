@@ -22,27 +22,30 @@ const module = "socketiojwt"
 // may import; for tests nothing is said. Packages below one that is listed obey
 // its line, and may import it.
 var mayImport = map[string][]string{
-	"token":               {},
-	"token/jwks":          {"token"},
-	"token/profile":       {"token"},
-	"token/tokentest":     {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
-	"engineio":            {},
-	"socketio":            {"engineio", "internal/wallclock"},
-	"socketio/sockettest": {"engineio", "socketio"},
-	"auth":                {"token", "socketio"},
-	"console":             {"auth", "socketio"},
-	"cmd":                 nil, // everything
-	"interop":             nil,
-	"examples":            nil,
-	"internal/accept":     {},
-	"internal/archtest":   {},
-	"internal/guard":      {},
-	"internal/leaktest":   {},
-	"internal/logging":    {},
-	"internal/memnet":     {},
-	"internal/wallclock":  {},
-	"internal/doctest":    {},
-	"internal/wirejson":   {},
+	"token":                 {},
+	"token/jwks":            {"token"},
+	"token/profile":         {"token"},
+	"token/tokentest":       {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
+	"engineio":              {},
+	"socketio":              {"engineio", "internal/wallclock"},
+	"socketio/client":       {"socketio", "internal/engineclient"},
+	"socketio/sockettest":   {"socketio", "socketio/client", "internal/memnet"},
+	"auth":                  {"token", "socketio"},
+	"auth/authtest":         {"auth", "token", "token/mint"},
+	"console":               {"auth", "socketio"},
+	"cmd":                   nil, // everything
+	"interop":               nil,
+	"examples":              nil,
+	"internal/accept":       {},
+	"internal/archtest":     {},
+	"internal/engineclient": {"internal/wirejson"}, // not a leaf: only clients need it
+	"internal/guard":        {},
+	"internal/leaktest":     {},
+	"internal/logging":      {},
+	"internal/memnet":       {},
+	"internal/wallclock":    {},
+	"internal/doctest":      {},
+	"internal/wirejson":     {},
 }
 
 // forTests lists the packages below internal/ that serve tests. Every package may
@@ -51,7 +54,7 @@ var forTests = []string{"internal/archtest", "internal/leaktest", "internal/memn
 
 // onlyIn lists the libraries that one place hides.
 var onlyIn = map[string][]string{
-	"github.com/gobwas/ws":               {"engineio/websocket.go", "engineio/websocket_frames.go", "engineio/websocket_handshake.go"},
+	"github.com/gobwas/ws":               {"engineio/websocket.go", "engineio/websocket_frames.go", "engineio/websocket_handshake.go", "internal/engineclient/websocket.go"},
 	"github.com/go-json-experiment/json": {"internal/wirejson/"},
 	"github.com/golang-jwt/jwt":          {"token/"},
 	"github.com/go-jose/go-jose":         {"token/"},

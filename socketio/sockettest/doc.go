@@ -1,20 +1,19 @@
-// Package sockettest is a small Socket.IO client over WebSocket, so that tests
-// of handlers need nothing but Go.
+// Package sockettest tests the handlers of a Socket.IO server: a server in memory that
+// lasts as long as a test, and a client whose events wait until the test asks for them.
 //
-//	srv := httptest.NewServer(handler)
-//	peer, err := sockettest.Dial(ctx, srv.URL, sockettest.Options{
-//		Auth: map[string]string{"token": token},
-//	})
-//	if err != nil { ... } // a *socketio.ConnectError when it was refused
-//	defer peer.Close()
+//	srv := sockettest.NewServer(t, func(srv *socketio.Server) { srv.Use(gate.Handshake); wire(srv) })
+//	peer := srv.Dial(sockettest.Options{Auth: map[string]string{"token": token}})
 //	answer, err := peer.EmitWithAck(ctx, "whoami")
 //	said, err := peer.Expect(ctx, "said")
 //
-// It is made for tests: it keeps every event until it is asked for, never
-// reconnects, and speaks protocol revision 5 only on Engine.IO 4.
+// Both work in a bubble of testing/synctest. Package auth/authtest makes a gate, and tokens
+// for it. Dial connects to a server that runs anywhere.
+//
+// A Peer is a thin layer on package socketio/client: it keeps every event until it is asked
+// for, whatever that takes, never reconnects, and uses only WebSocket.
 //
 // # Concurrency
 //
-// All methods may be called concurrently. The caller must call Close, which
-// waits for the one goroutine that reads.
+// All functions and methods may be called concurrently. The caller of Dial must call
+// Peer.Close, which waits for the goroutines of the connection.
 package sockettest

@@ -1,0 +1,97 @@
+package sockettest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"socketiojwt/internal/memnet"
+	"socketiojwt/socketio"
+)
+
+// A Server is a Socket.IO server in memory. It stops with the test.
+type Server struct {
+	*socketio.Server
+
+	t  testing.TB
+	in *memnet.Listener
+}
+
+// NewServer makes a server that wire sets up, and serves it. What goes wrong fails the
+// test. See Serve for servers with Options.
+func NewServer(t testing.TB, wire func(srv *socketio.Server)) *Server {
+	t.Helper()
+	srv, err := socketio.NewServer(socketio.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire(srv)
+	return Serve(t, srv)
+}
+
+// Serve serves srv in memory until the test ends, and then closes it.
+func Serve(t testing.TB, srv *socketio.Server) *Server {
+	t.Helper()
+	handler, err := srv.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := memnet.Listen()
+	web := socketio.NewHTTPServer("", handler)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = web.Serve(in)
+	}()
+	t.Cleanup(func() {
+		_ = srv.Close()
+		_ = web.Close()
+		<-served
+	})
+	return &Server{srv, t, in}
+}
+
+// dialTimeout bounds Server.Dial, so that a test ends in which no answer comes.
+const dialTimeout = time.Minute
+
+// Dial connects and joins a namespace. The test fails if the socket is refused. The Peer
+// is closed with the test.
+func (s *Server) Dial(opts Options) *Peer {
+	s.t.Helper()
+	p, err := s.try(opts)
+	if err != nil {
+		s.t.Fatalf("sockettest: %v", err)
+	}
+	return p
+}
+
+// Refused connects and returns how the server refuses the socket. The test fails if the
+// socket is not refused. The Data of the refusal is a json.RawMessage, or nil.
+func (s *Server) Refused(opts Options) *socketio.ConnectError {
+	s.t.Helper()
+	_, err := s.try(opts)
+	var refusal *socketio.ConnectError
+	if !errors.As(err, &refusal) {
+		s.t.Fatalf("sockettest: got error %v, want a refusal", err)
+	}
+	return refusal
+}
+
+func (s *Server) try(opts Options) (*Peer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	defer cancel()
+	opts.NetDial = s.in.Dial
+	p, err := Dial(ctx, "http://server", opts)
+	if err == nil {
+		s.t.Cleanup(func() { _ = p.Close() })
+	}
+	return p, err
+}
+
+// Client returns an HTTP client whose requests reach the server, by any host name. It
+// keeps no connections.
+func (s *Server) Client() *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: s.in.Dial, DisableKeepAlives: true}}
+}
