@@ -151,30 +151,6 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 	return ctx, cancel
 }
 
-// announce gives handlers that start from now on the lease, which is nil for a guest,
-// and runs OnAdmit. The socket is still outside: no handler runs yet.
-func (a *admission) announce(within context.Context, lease *Lease) *Error {
-	if lease != nil {
-		a.socket.SetContextValue(leaseKey{}, carried(lease))
-	}
-	g := a.gate
-	if g.opts.OnAdmit == nil {
-		return nil
-	}
-	within = context.WithValue(within, leaseKey{}, carried(lease))
-	refused := g.guard(within, "OnAdmit", func() { g.opts.OnAdmit(within, a.socket) })
-	if refused == nil {
-		refused = g.tooLate(within)
-	}
-	if lease == nil {
-		return refused
-	}
-	if refused == nil {
-		refused = g.ended(a, lease.Until)
-	}
-	return refused.of(lease.Token)
-}
-
 // admit decides that the socket is let in, as a guest if lease is nil. It reports
 // false if that was decided otherwise before.
 func (a *admission) admit(lease *Lease) bool {
@@ -202,6 +178,8 @@ func (a *admission) admitting(lease *Lease) bool {
 		return true
 	}
 	a.promote()
+	// In this order: OnConnect, and end, find the lease in the context.
+	a.socket.SetContextValue(leaseKey{}, carried(lease))
 	a.stage = leased
 	a.socket.SetDeadline(lease.Until, a.end)
 	return true

@@ -45,11 +45,10 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 						note(ctx, "source")
 						return auth.FromAuth("token").Find(ctx, h)
 					})},
-					Authorize: func(ctx context.Context, _ *token.Token, h *socketio.Handshake) (any, error) {
+					Authorize: auth.Check(func(ctx context.Context, _ *token.Token, h *socketio.Handshake) error {
 						note(ctx, "authorize "+h.Host)
-						return nil, nil
-					},
-					OnAdmit:  func(ctx context.Context, _ *socketio.Socket) { note(ctx, "admit") },
+						return nil
+					}),
 					OnRefuse: func(ctx context.Context, _ *socketio.Socket, _ *auth.Error) { note(ctx, "refuse") },
 					OnLogin:  onLogin(mode == "guest", func(ctx context.Context, _ *socketio.Socket) { note(ctx, "login") }),
 				},
@@ -71,7 +70,6 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 				if mode == "guest" {
 					want = append(want, "login")
 				}
-				want = append(want, "admit")
 				slices.Sort(want)
 				for i := range want {
 					want[i] += " acme"
@@ -96,13 +94,13 @@ func onLogin(set bool, f func(context.Context, *socketio.Socket)) func(context.C
 // A request that HTTP has verified makes no socket a user's: a lease of a request has no
 // deadline that ends the socket.
 func TestConnContextBringsNoLease(t *testing.T) {
-	gate, err := auth.NewGate(verifier(t), auth.Options{KeepEncoded: true, Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) { return "ada", nil }})
+	gate, err := auth.NewGate(verifier(t), auth.Options{KeepEncoded: true, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) { return "ada", nil })})
 	if err != nil {
 		t.Fatal(err)
 	}
 	behindHTTP := func(_ context.Context, r *http.Request) (ctx context.Context) {
 		gate.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { ctx = r.Context() })).ServeHTTP(httptest.NewRecorder(), r)
-		if auth.Token(ctx) == nil || auth.User(ctx) != "ada" || auth.Encoded(ctx) == "" {
+		if auth.Token(ctx) == nil || userName.From(ctx) != "ada" || auth.Encoded(ctx) == "" {
 			t.Error("HTTP did not verify the token")
 		}
 		return ctx
@@ -113,7 +111,7 @@ func TestConnContextBringsNoLease(t *testing.T) {
 		furnish: func(f *fixture) {
 			for _, n := range []*socketio.Namespace{f.io.Namespace, f.io.Of("/open").Open()} {
 				n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
-					if auth.Token(ctx) != nil || auth.User(ctx) != nil || auth.Encoded(ctx) != "" || auth.Current(s) != nil {
+					if auth.Token(ctx) != nil || userName.From(ctx) != "" || auth.Encoded(ctx) != "" || auth.Current(s) != nil {
 						t.Errorf("%s: the socket has the lease of the request", n.Name())
 					}
 					f.ran.add(n.Name())

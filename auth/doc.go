@@ -18,7 +18,7 @@
 // [Gate.Event] takes two: the socket is held outside, in no room, no broadcast and
 // no listing, until its event "authenticate" brings a token; it hears
 // "authenticated" or "unauthorized". Both are connect middleware. Who is let in has
-// a [Lease], which [Token], [User], [Encoded] and [Current] read; a guest
+// a [Lease], which [Token], [User.From], [Encoded] and [Current] read; a guest
 // (Options.Guests) has none until it logs in by "authenticate", in either mode.
 //
 // # Refusals

@@ -125,9 +125,9 @@ func TestLeasePrintsNoClaims(t *testing.T) {
 			}
 		}
 	}
-	gate := auth.Options{KeepEncoded: true, Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+	gate := auth.Options{KeepEncoded: true, Authorize: auth.NewUser[map[string]string]().By(func(context.Context, *token.Token, *socketio.Handshake) (map[string]string, error) {
 		return map[string]string{"password": "the-password"}, nil
-	}}
+	})}
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) {
 		f.io.Handle("print", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			child, cancel := context.WithCancel(context.WithValue(ctx, holder{}, 1))

@@ -17,7 +17,7 @@ import (
 // and an acknowledgement, and after the last of Attempts, or at the deadline, leaves
 // by DISCONNECT once it has acknowledged that or Grace is over. A temporary refusal
 // closes the transport instead.
-func (g *Gate) Event(ctx context.Context, s *socketio.Socket) error {
+func (g *Gate) Event(_ context.Context, s *socketio.Socket) error {
 	a := g.newAdmission(s, g.opts.Guests)
 	if err := s.Intercept("authenticate", a.authenticate); err != nil {
 		return err
@@ -26,9 +26,7 @@ func (g *Gate) Event(ctx context.Context, s *socketio.Socket) error {
 		return a.answer(nil, g.refusal(errTooLarge))
 	}
 	if g.opts.Guests {
-		within, cancel := a.within(ctx)
-		defer cancel()
-		return a.answer(nil, a.announce(within, nil))
+		return a.answer(nil, nil)
 	}
 	if !a.hold(s.Handshake().Network()) {
 		return a.answer(nil, a.gate.refusal(errOverloaded))
@@ -85,9 +83,6 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 	within, cancel := a.within(ctx)
 	defer cancel()
 	lease, refused := a.gate.examine(within, a, a.socket.Handshake(), shown)
-	if refused == nil && was == outside {
-		refused = a.announce(within, lease)
-	}
 	switch {
 	case refused != nil:
 		a.attemptFailed(refused)
@@ -101,7 +96,6 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 		_ = a.socket.AdmitWith("authenticated")
 		return
 	}
-	a.socket.SetContextValue(leaseKey{}, carried(lease))
 	if refused := a.loggedIn(); refused != nil {
 		a.dismiss(refused)
 		return

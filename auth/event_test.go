@@ -206,10 +206,10 @@ func TestSlowVerificationHoldsUpNobodyElse(t *testing.T) {
 // A socket that other middleware held can send "authenticate" while the gate examines
 // its handshake: two tokens at once do not make it the one for as long as the other.
 func TestAuthenticateBesideHandshake(t *testing.T) {
-	slow := auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+	slow := auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 		time.Sleep(2 * time.Second)
-		return nil, nil
-	}}
+		return nil
+	})}
 	bubble(t, setup{gate: slow, furnish: func(f *fixture) {
 		late := f.io.Of("/late")
 		late.Use(func(_ context.Context, s *socketio.Socket) error {

@@ -70,8 +70,11 @@ func TestKeyFuncSeesTheRequest(t *testing.T) {
 			}
 			f.happened("asked for t1 of t1, k1, true /socket.io/ r", "connected ada", "asked for t2 of t1, k1, true /socket.io/ r")
 		})
-		keep := func(_ context.Context, s *socketio.Socket) { tenant.Set(s, s.Handshake().Header.Get("X-Tenant")) }
-		bubble(t, setup{event: event, verifier: v, gate: auth.Options{Guests: true, OnAdmit: keep}}, func(fixture *fixture) {
+		keep := func(_ context.Context, s *socketio.Socket) error {
+			tenant.Set(s, s.Handshake().Header.Get("X-Tenant"))
+			return nil
+		}
+		bubble(t, setup{event: event, verifier: v, gate: auth.Options{Guests: true}, furnish: func(f *fixture) { f.io.OnConnect(keep) }}, func(fixture *fixture) {
 			f = fixture
 			p := f.dial(came)
 			f.whoami(p)
@@ -167,16 +170,16 @@ func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 // What Authorize returns is the user, also of a guest who logs in later; what it refuses
 // gets no lease.
 func TestAuthorizeOfALaterLogin(t *testing.T) {
-	gate := auth.Options{Guests: true, Attempts: 2, Authorize: func(_ context.Context, tok *token.Token, h *socketio.Handshake) (any, error) {
+	gate := auth.Options{Guests: true, Attempts: 2, Authorize: userName.By(func(_ context.Context, tok *token.Token, h *socketio.Handshake) (string, error) {
 		if tok.Subject == "mallory" || h.RemoteAddr == "" {
-			return nil, &auth.Error{Message: "banned", Code: "banned"}
+			return "", &auth.Error{Message: "banned", Code: "banned"}
 		}
 		return strings.ToUpper(tok.Subject), nil
-	}}
+	})}
 	for _, event := range []bool{false, true} {
 		bubble(t, setup{event: event, gate: gate, furnish: func(f *fixture) {
 			f.io.Handle("user", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
-				f.ran.add(fmt.Sprint("user ", auth.User(ctx)))
+				f.ran.add(fmt.Sprintf("user %q", userName.From(ctx)))
 				return nil
 			})
 		}}, func(f *fixture) {
@@ -190,7 +193,7 @@ func TestAuthorizeOfALaterLogin(t *testing.T) {
 			synctest.Wait()
 			f.login(p, sign(nil))
 			f.emit(p, "user")
-			if got := f.ran.all(); !slices.Equal(got, []string{"connected guest", "user <nil>", "user <nil>", "user ADA"}) {
+			if got := f.ran.all(); !slices.Equal(got, []string{"connected guest", `user ""`, `user ""`, `user "ADA"`}) {
 				t.Errorf("on the server ran %q", got)
 			}
 		})

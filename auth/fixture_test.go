@@ -206,6 +206,9 @@ func (f *fixture) furnish(n mux, gate socketio.ConnectMiddleware) {
 	})
 }
 
+// userName is a user of the tests: what it is called.
+var userName = auth.NewUser[string]()
+
 // subject says whose token ctx carries.
 func subject(ctx context.Context) string {
 	if t := auth.Token(ctx); t != nil {

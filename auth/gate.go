@@ -13,7 +13,6 @@ import (
 
 	"socketiojwt/internal/logging"
 	"socketiojwt/socketio"
-	"socketiojwt/token"
 )
 
 // Options configure a Gate. The zero value is ready to use. A gate may be used in
@@ -82,16 +81,10 @@ type Options struct {
 	// refused if several reasons share a code. Zero means that peers are told both.
 	OmitReasonAndID bool
 
-	// Authorize decides about a socket whose token is good, and may say which user
-	// it is. An error refuses the socket, in words that say nothing, unless it is
-	// an *Error; see there. It sees the handshake as it came, and in event mode
-	// after admission what is left of it. Nil means that a good token is enough.
-	Authorize func(ctx context.Context, t *token.Token, h *socketio.Handshake) (user any, err error)
-	// OnAdmit runs once for each socket that is about to be let in, guests too,
-	// after verification and before what socketio.Namespace.OnConnect registered.
-	// Token, User and Current work in it. A socket may still be refused after it,
-	// by a later connect middleware, or since OnAdmit took too long. Nil means none.
-	OnAdmit func(ctx context.Context, s *socketio.Socket)
+	// Authorize decides about sockets whose token is good, and says which user they are:
+	// see Authorizer, Check and User. It also decides about requests that HTTP serves.
+	// Zero means that a good token is enough.
+	Authorize Authorizer
 	// OnLogin runs for each guest that has logged in, with the context of its lease, and
 	// before it hears "authenticated". The socket is in already: what needs the user,
 	// such as rooms of its own, is done here for such a socket, and otherwise in
@@ -169,6 +162,9 @@ func (o Options) withDefaults() (Options, error) {
 	check(o.Guests && (o.EarlyEvents != 0 || o.EarlyBytes != 0 || o.DropEarly || o.MaxHeld != 0 || o.MaxHeldPerAddress != 0),
 		"EarlyEvents, EarlyBytes, DropEarly, MaxHeld and MaxHeldPerAddress do not apply with Guests: no socket is held")
 	check(!o.Guests && o.OnLogin != nil, "OnLogin does not apply without Guests")
+	if o.Authorize.wrong != nil {
+		wrong = append(wrong, o.Authorize.wrong)
+	}
 	check(strings.ContainsFunc(o.Realm, func(r rune) bool { return !quotable(r) }), `Realm must be printable ASCII without quotes and backslashes`)
 	check(o.Sources != nil && len(o.Sources) == 0, "Sources is empty; leave it nil for the usual ones")
 	for i, source := range o.Sources {

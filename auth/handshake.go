@@ -29,8 +29,5 @@ func (a *admission) handshake(ctx context.Context) (*Lease, *Error) {
 	if refused != nil && a.gate.opts.Guests && refused.Reason == ReasonTokenMissing {
 		refused = nil
 	}
-	if refused == nil {
-		refused = a.announce(within, lease)
-	}
 	return lease, refused
 }

@@ -114,9 +114,9 @@ func TestOmitReasonAndIDEverywhere(t *testing.T) {
 			t.Errorf("at the first attempt: %s", told.Data)
 		}
 	})
-	gate.Authorize = func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
-		return nil, &auth.Error{Message: "busy", Code: "busy", Reason: "busy", Temporary: true, RetryAfter: 3 * time.Second}
-	}
+	gate.Authorize = auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+		return &auth.Error{Message: "busy", Code: "busy", Reason: "busy", Temporary: true, RetryAfter: 3 * time.Second}
+	})
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) { f.io.Of("/open").Open() }}, func(f *fixture) {
 		open := f.dial(sockettest.Options{Namespace: "/open"}) // so the connection stays, and CONNECT_ERROR can be sent
 		_, err := open.Join(f.ctx, "/", bearing(sign(nil)))

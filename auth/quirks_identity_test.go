@@ -62,11 +62,10 @@ func TestQ9ClaimsOfTheSecretFunctionAreUnverified(t *testing.T) {
 func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 	var hooks record
 	gate := auth.Options{
-		Authorize: func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+		Authorize: userName.By(func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (string, error) {
 			hooks.add("authorize " + tok.Subject)
 			return tok.ID, nil
-		},
-		OnAdmit:  func(context.Context, *socketio.Socket) { hooks.add("admit") },
+		}),
 		OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { hooks.add("refuse " + string(e.Reason)) },
 	}
 	for _, event := range []bool{false, true} {
@@ -103,7 +102,7 @@ func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 			f.happened("connected ada")
 			got := hooks.all()
 			slices.Sort(got)
-			want := []string{"admit", "authorize ada", "refuse subject_changed", "refuse token_expired", "refuse token_malformed"}
+			want := []string{"authorize ada", "refuse subject_changed", "refuse token_expired", "refuse token_malformed"}
 			if !slices.Equal(got, want) {
 				t.Errorf("hooks: %q, want %q", got, want)
 			}
@@ -120,18 +119,18 @@ func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 // all of an identity in one step, and one that fails changes nothing of it.
 func TestQ11IdentityIsOfOneToken(t *testing.T) {
 	gate := auth.Options{KeepEncoded: true, Guests: true, Attempts: 3,
-		Authorize: func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+		Authorize: userName.By(func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (string, error) {
 			time.Sleep(time.Second) // in which handlers run
 			return tok.Subject, nil
-		},
+		}),
 	}
 	bubble(t, setup{gate: gate, event: true, furnish: func(f *fixture) {
 		f.io.Handle("identity", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, _ struct{}) (string, error) {
 			lease := auth.Current(s)
 			if lease == nil {
-				return fmt.Sprintf("%t %v %q", auth.Token(ctx) == nil, auth.User(ctx), auth.Encoded(ctx)), nil
+				return fmt.Sprintf("%t %q %q", auth.Token(ctx) == nil, userName.From(ctx), auth.Encoded(ctx)), nil
 			}
-			return fmt.Sprintf("%t %v %t %q", lease.Token == auth.Token(ctx), auth.User(ctx), lease.Encoded == auth.Encoded(ctx), auth.Encoded(ctx)), nil
+			return fmt.Sprintf("%t %v %t %q", lease.Token == auth.Token(ctx), userName.From(ctx), lease.Encoded == auth.Encoded(ctx), auth.Encoded(ctx)), nil
 		}))
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -143,13 +142,13 @@ func TestQ11IdentityIsOfOneToken(t *testing.T) {
 				t.Errorf("identity %q, want %q", got, want)
 			}
 		}
-		is(`true <nil> ""`)
+		is(`true "" ""`)
 		f.emit(p, "authenticate", bearing(signWith("another secret, just as long as the first", map[string]any{"alg": "HS256"}, claims{"sub": "root"})))
 		f.unauthorized(p)
-		is(`true <nil> ""`)
+		is(`true "" ""`)
 		compact := sign(nil)
 		f.emit(p, "authenticate", bearing(compact))
-		is(`true <nil> ""`) // it is being examined
+		is(`true "" ""`) // it is being examined
 		f.expect(p, "authenticated")
 		is(`true ada true "` + compact + `"`)
 		for _, other := range []string{sign(claims{"sub": "root"}), "junk", expiring(-time.Minute), sign(claims{"jti": "2"})} {

@@ -147,9 +147,9 @@ func TestQ3NothingIsNoSuccess(t *testing.T) {
 		refused.add(fmt.Sprint(errors.Is(e, token.ErrExpired), e.Err))
 	}
 	for _, err := range []error{nothing, fmt.Errorf("wrapped: %w", nothing)} {
-		refusedInBothModes(t, setup{gate: auth.Options{OnRefuse: heard, Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		refusedInBothModes(t, setup{gate: auth.Options{OnRefuse: heard, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) {
 			return "a user", err
-		}}}, show, "not_authorized")
+		})}}, show, "not_authorized")
 		refusedInBothModes(t, setup{gate: auth.Options{OnRefuse: heard, Sources: []auth.Source{auth.SourceFunc(func(context.Context, *socketio.Handshake) (string, error) {
 			return sign(nil), err
 		})}}}, show, "not_authorized")

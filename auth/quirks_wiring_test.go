@@ -233,8 +233,8 @@ func TestQ28OptionsHoldInBothModes(t *testing.T) {
 				t.Errorf("FromCookie: %v", err)
 			}
 		})
-		refuse := func(context.Context, *token.Token, *socketio.Handshake) (any, error) { return nil, errors.New("no") }
-		bubble(t, setup{event: event, gate: auth.Options{Authorize: refuse}}, func(f *fixture) {
+		refuse := func(context.Context, *token.Token, *socketio.Handshake) error { return errors.New("no") }
+		bubble(t, setup{event: event, gate: auth.Options{Authorize: auth.Check(refuse)}}, func(f *fixture) {
 			p, err := show(f, sockettest.Options{Auth: bearing(sign(nil))})
 			if err == nil {
 				err = p.Ended(f.ctx)

@@ -100,7 +100,7 @@ const (
 	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, and Authorize said no
 	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for another subject than the lease's
 	ReasonAuthTimeout     Reason = "auth_timeout"     // the peer did not authenticate in time
-	ReasonInternal        Reason = "internal_error"   // a hook panicked, or a Verifier returned what it must not
+	ReasonInternal        Reason = "internal_error"   // a hook panicked, Authorize returned a nil user, or a Verifier returned what it must not
 	ReasonKeysUnavailable Reason = "keys_unavailable" // temporary: keys could not be fetched
 	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys and hooks took too long, or a Verifier of the program failed
 	ReasonOverloaded      Reason = "overloaded"       // temporary: too many sockets are held
@@ -148,6 +148,7 @@ var refusals = []struct {
 	{errOverloaded, "authentication unavailable", codeUnavailable, ReasonOverloaded, true},
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
+	{errNilUser, "internal error", codeUnknown, ReasonInternal, false},
 	{errNotMade, "internal error", codeUnknown, ReasonInternal, false},
 	{errUnverified, "authentication unavailable", codeUnavailable, ReasonAuthUnavailable, true},
 	{token.ErrKeysUnavailable, "authentication unavailable", codeSecret, ReasonKeysUnavailable, true},

@@ -67,7 +67,7 @@ func newApp(o options) (*app, error) {
 
 	guarded := func(verifier *token.Verifier, name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
 		opts.Logger = o.log
-		opts.Authorize = a.authorize
+		opts.Authorize = auth.Check(a.authorize)
 		gate, err := auth.NewGate(verifier, opts)
 		if err != nil {
 			return err
@@ -138,15 +138,15 @@ func (a *app) close() {
 
 // authorize holds up a token with the claim `wait` until a test releases it, and refuses
 // one with the claim `busy` temporarily, as often as the claim `times` says.
-func (a *app) authorize(ctx context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
+func (a *app) authorize(ctx context.Context, t *token.Token, _ *socketio.Handshake) error {
 	if err := a.busy.refuse(t); err != nil {
-		return nil, err
+		return err
 	}
 	var name string
 	if err := t.Claim("wait", &name); err != nil || name == "" {
-		return nil, nil
+		return nil
 	}
-	return nil, a.waiting.wait(ctx, name)
+	return a.waiting.wait(ctx, name)
 }
 
 // doAsToldBy returns the worst of key functions: one that panics, or does not come
