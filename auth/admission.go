@@ -26,6 +26,7 @@ const (
 type admission struct {
 	gate   *Gate
 	socket *socketio.Socket
+	logins logins
 
 	mu        sync.Mutex
 	stage     stage
@@ -42,9 +43,9 @@ type admission struct {
 
 // newAdmission begins the way of a socket, and its deadline. Examining says that
 // the peer has sent all that is needed.
-func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
+func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) *admission {
 	s.Namespace().DependsOn(g)
-	a := &admission{gate: g, socket: s, examining: examining}
+	a := &admission{gate: g, socket: s, logins: logins, examining: examining}
 	since := a.now()
 	a.mu.Lock()
 	a.setDeadline()
@@ -115,10 +116,10 @@ func (a *admission) gone() {
 }
 
 // hold counts the socket as held, and reports false if too many are.
-func (a *admission) hold(network netip.Prefix) bool {
+func (a *admission) hold(network netip.Prefix, most, mostOfNetwork int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.gate.held.add(network, a.gate.opts.MaxHeld, a.gate.opts.MaxHeldPerAddress) {
+	if !a.gate.held.add(network, most, mostOfNetwork) {
 		return false
 	}
 	a.held, a.network = true, network
@@ -232,7 +233,7 @@ func (a *admission) dismiss(e *Error) {
 	grace := doNotWait
 	if !e.Temporary {
 		var cancel context.CancelFunc
-		grace, cancel = context.WithTimeout(context.Background(), a.gate.opts.Grace)
+		grace, cancel = context.WithTimeout(context.Background(), a.logins.grace)
 		defer cancel()
 	}
 	a.tell(grace, e)

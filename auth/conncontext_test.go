@@ -35,12 +35,19 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 				note(ctx, "key")
 				return token.Secret(secret), nil
 			})
+			attempts, guests := auth.EventOptions{Attempts: 2}, (*auth.GuestOptions)(nil)
+			if mode == "guest" {
+				attempts, guests = auth.EventOptions{}, &auth.GuestOptions{
+					Attempts: 2, OnLogin: func(ctx context.Context, _ *socketio.Socket) { note(ctx, "login") },
+				}
+			}
 			bubble(t, setup{
 				server:   socketio.Options{ConnContext: fromRequest},
 				verifier: verifierOf(t, keys, token.Options{Leeway: -1}),
 				event:    mode != "handshake",
+				mode:     attempts,
 				gate: auth.Options{
-					Attempts: 2, Guests: mode == "guest",
+					Guests: guests,
 					Sources: []auth.Source{auth.SourceFunc(func(ctx context.Context, h *socketio.Handshake) (string, error) {
 						note(ctx, "source")
 						return auth.FromAuth("token").Find(ctx, h)
@@ -50,7 +57,6 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 						return nil
 					}),
 					OnRefuse: func(ctx context.Context, _ *socketio.Socket, _ *auth.Error) { note(ctx, "refuse") },
-					OnLogin:  onLogin(mode == "guest", func(ctx context.Context, _ *socketio.Socket) { note(ctx, "login") }),
 				},
 			}, func(f *fixture) {
 				header := http.Header{"X-Tenant": {"acme"}, "Host": {"acme.example"}}
@@ -84,13 +90,6 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 	}
 }
 
-func onLogin(set bool, f func(context.Context, *socketio.Socket)) func(context.Context, *socketio.Socket) {
-	if !set {
-		return nil
-	}
-	return f
-}
-
 // A request that HTTP has verified makes no socket a user's: a lease of a request has no
 // deadline that ends the socket.
 func TestConnContextBringsNoLease(t *testing.T) {
@@ -107,7 +106,7 @@ func TestConnContextBringsNoLease(t *testing.T) {
 	}
 	bubble(t, setup{
 		server: socketio.Options{ConnContext: behindHTTP},
-		gate:   auth.Options{Guests: true, Sources: []auth.Source{auth.FromAuth("token")}},
+		gate:   auth.Options{Guests: &auth.GuestOptions{}, Sources: []auth.Source{auth.FromAuth("token")}},
 		furnish: func(f *fixture) {
 			for _, n := range []*socketio.Namespace{f.io.Namespace, f.io.Of("/open").Open()} {
 				n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {

@@ -45,7 +45,7 @@ func (f *fixture) askEncoded(p *sockettest.Peer) string {
 // place.
 func TestKeepEncoded(t *testing.T) {
 	for _, event := range []bool{false, true} {
-		gate := auth.Options{KeepEncoded: true, Guests: true, Attempts: 3}
+		gate := auth.Options{KeepEncoded: true, Guests: &auth.GuestOptions{Attempts: 3}}
 		bubble(t, setup{event: event, gate: gate, furnish: encoded}, func(f *fixture) {
 			compact := sign(nil)
 			p := f.dial(sockettest.Options{})

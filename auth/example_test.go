@@ -82,12 +82,12 @@ func ExampleGate_Event() {
 	check(err)
 	verifier, err := token.NewVerifier(key.Key(), token.Options{})
 	check(err)
-	gate, err := auth.NewGate(verifier, auth.Options{Attempts: 2})
+	gate, err := auth.NewGate(verifier, auth.Options{})
 	check(err)
 
 	io, err := socketio.NewServer(socketio.Options{})
 	check(err)
-	io.Use(gate.Event)
+	io.Use(gate.Event(auth.EventOptions{Attempts: 2}))
 	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		return s.Emit("hello", auth.Token(ctx).Subject)
 	})

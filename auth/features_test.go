@@ -74,7 +74,7 @@ func TestKeyFuncSeesTheRequest(t *testing.T) {
 			tenant.Set(s, s.Handshake().Header.Get("X-Tenant"))
 			return nil
 		}
-		bubble(t, setup{event: event, verifier: v, gate: auth.Options{Guests: true}, furnish: func(f *fixture) { f.io.OnConnect(keep) }}, func(fixture *fixture) {
+		bubble(t, setup{event: event, verifier: v, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) { f.io.OnConnect(keep) }}, func(fixture *fixture) {
 			f = fixture
 			p := f.dial(came)
 			f.whoami(p)
@@ -92,7 +92,7 @@ func TestSourcesSeeWhatIsLeftOfAGuestsRequest(t *testing.T) {
 		seen = h
 		return auth.FromAuth("token").Find(ctx, h)
 	})
-	bubble(t, setup{gate: auth.Options{Guests: true, Sources: []auth.Source{source}}}, func(f *fixture) {
+	bubble(t, setup{gate: auth.Options{Guests: &auth.GuestOptions{}, Sources: []auth.Source{source}}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Header: http.Header{"Origin": {"http://server"}}, Query: url.Values{"a": {"b"}}})
 		f.whoami(p)
 		f.login(p, sign(nil))
@@ -122,9 +122,9 @@ func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 		return g
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
-		f.furnish(f.io.Of("/admin"), gateFor("admin").Event)
+		f.furnish(f.io.Of("/admin"), gateFor("admin").Event(auth.EventOptions{}))
 		f.furnish(f.io.OfPattern(regexp.MustCompile(`/room-\d+`)), gateFor("rooms").Handshake)
-		f.furnish(f.io.OfPattern(regexp.MustCompile(`/desk-\d+`)), gateFor("desks").Event)
+		f.furnish(f.io.OfPattern(regexp.MustCompile(`/desk-\d+`)), gateFor("desks").Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		compact := func(audience string) string { return sign(claims{"aud": audience, "sub": "ada of " + audience}) }
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
@@ -170,7 +170,7 @@ func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 // What Authorize returns is the user, also of a guest who logs in later; what it refuses
 // gets no lease.
 func TestAuthorizeOfALaterLogin(t *testing.T) {
-	gate := auth.Options{Guests: true, Attempts: 2, Authorize: userName.By(func(_ context.Context, tok *token.Token, h *socketio.Handshake) (string, error) {
+	gate := auth.Options{Guests: &auth.GuestOptions{Attempts: 2}, Authorize: userName.By(func(_ context.Context, tok *token.Token, h *socketio.Handshake) (string, error) {
 		if tok.Subject == "mallory" || h.RemoteAddr == "" {
 			return "", &auth.Error{Message: "banned", Code: "banned"}
 		}

@@ -152,7 +152,7 @@ func TestKeyServerDownIsTemporary(t *testing.T) {
 		}
 	})
 	var w wire
-	bubble(t, setup{verifier: down, event: true, gate: auth.Options{Attempts: 3}}, func(f *fixture) {
+	bubble(t, setup{verifier: down, event: true, mode: auth.EventOptions{Attempts: 3}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Trace: w.trace})
 		f.emit(p, "authenticate", bearing(sign(nil)))
 		begun := time.Now()
@@ -209,7 +209,7 @@ func TestAuthorizeAttachesAUser(t *testing.T) {
 
 func TestHandshakeGuests(t *testing.T) {
 	var admitted record
-	gate := auth.Options{Guests: true, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) { return "Ada", nil })}
+	gate := auth.Options{Guests: &auth.GuestOptions{}, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) { return "Ada", nil })}
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) {
 		f.io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 			admitted.add(fmt.Sprintf("%s %t %q %t", subject(ctx), auth.Token(ctx) == nil, userName.From(ctx), auth.Current(s) == nil))

@@ -155,7 +155,7 @@ func TestHTTPAdmits(t *testing.T) {
 }
 
 func TestHTTPRefusesBadCredentials(t *testing.T) {
-	r := newRoute(t, verifier(t), auth.Options{Sources: []auth.Source{auth.FromHeader(), auth.FromQuery("token")}, Guests: true})
+	r := newRoute(t, verifier(t), auth.Options{Sources: []auth.Source{auth.FromHeader(), auth.FromQuery("token")}, Guests: &auth.GuestOptions{}})
 	invalid := func(message string) string {
 		return realm + `, error="invalid_token", error_description="` + message + `"`
 	}

@@ -74,7 +74,7 @@ func TestTokenThatEndsDuringAdmission(t *testing.T) {
 // A guest who logs in with such a token gets no lease from it.
 func TestTokenThatEndsDuringLogin(t *testing.T) {
 	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1})
-	bubble(t, setup{verifier: v, gate: auth.Options{Guests: true, Attempts: 2,
+	bubble(t, setup{verifier: v, gate: auth.Options{Guests: &auth.GuestOptions{Attempts: 2},
 		Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			time.Sleep(3 * time.Second)
 			return nil
@@ -93,7 +93,7 @@ func TestTokenThatEndsDuringLogin(t *testing.T) {
 
 // Two gated namespaces on one connection and with one token: both come back.
 func TestExpiryOfTwoNamespaces(t *testing.T) {
-	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event) }}, func(f *fixture) {
+	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event(auth.EventOptions{})) }}, func(f *fixture) {
 		compact := expiring(time.Minute)
 		p := f.dial(sockettest.Options{Auth: bearing(compact)})
 		admin, err := p.Join(f.ctx, "/admin", nil)
@@ -214,7 +214,7 @@ func TestClosedSocketsAreFreed(t *testing.T) {
 		"handshake": {}, "event": {event: true}, "guest": {guest: true}, "refused": {event: true, token: "junk"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			gate := auth.Options{OnRefuse: refuse, Guests: c.guest}
+			gate := auth.Options{OnRefuse: refuse, Guests: guests(c.guest)}
 			bubble(t, setup{event: c.event, gate: gate, furnish: func(f *fixture) { f.io.OnConnect(remember) }}, func(f *fixture) {
 				compact := c.token
 				if compact == "" {

@@ -171,7 +171,7 @@ func (w *world) live(f *fixture, event bool) {
 func TestIndexIsTheTruth(t *testing.T) {
 	worlds := []*world{}
 	furnish := func(f *fixture) {
-		for i, opts := range []auth.Options{{}, {Attempts: 3, Grace: 500 * time.Millisecond}, {Guests: true, Attempts: 3}, {Guests: true, Attempts: 2, LeaveAtExpiry: true}} {
+		for i, opts := range []auth.Options{{}, {}, {Guests: &auth.GuestOptions{Attempts: 3}}, {Guests: &auth.GuestOptions{Attempts: 2}, LeaveAtExpiry: true}} {
 			w := &world{namespace: f.io.Of(fmt.Sprint("/", i)), alive: map[string]bool{}, asked: map[string]int{}, seen: map[auth.LeaseState]int{}}
 			opts.Authorize, opts.Timeout = auth.Check(w.authorize), time.Second
 			var err error
@@ -179,7 +179,14 @@ func TestIndexIsTheTruth(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.namespace.Use(w.begin)
-			f.furnish(w.namespace, []socketio.ConnectMiddleware{w.gate.Handshake, w.gate.Event}[i%2])
+			mode := w.gate.Handshake
+			switch i {
+			case 1:
+				mode = w.gate.Event(auth.EventOptions{Attempts: 3, Grace: 500 * time.Millisecond})
+			case 3:
+				mode = w.gate.Event(auth.EventOptions{})
+			}
+			f.furnish(w.namespace, mode)
 			worlds = append(worlds, w)
 		}
 	}

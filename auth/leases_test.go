@@ -124,7 +124,7 @@ func TestLeasesOfHeldSockets(t *testing.T) {
 		}
 		return nil
 	}
-	bubble(t, setup{event: true, gate: auth.Options{Attempts: 3, Timeout: time.Minute, Authorize: auth.Check(slow)}}, func(f *fixture) {
+	bubble(t, setup{event: true, gate: auth.Options{Timeout: time.Minute, Authorize: auth.Check(slow)}, mode: auth.EventOptions{Attempts: 3}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.lists("held / ")
 		f.emit(p, "authenticate", bearing("junk"))
@@ -166,7 +166,7 @@ func TestLeasesOfGuests(t *testing.T) {
 		return nil
 	}
 	for _, event := range []bool{false, true} {
-		bubble(t, setup{event: event, gate: auth.Options{Guests: true, Attempts: 2, Authorize: auth.Check(slow)}}, func(f *fixture) {
+		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{Attempts: 2}, Authorize: auth.Check(slow)}}, func(f *fixture) {
 			p := f.dial(sockettest.Options{})
 			f.lists("guest / ")
 			f.emit(p, "authenticate", bearing(sign(named("bad"))))
@@ -277,7 +277,7 @@ func TestLeasesEnd(t *testing.T) {
 	} {
 		for _, mode := range []string{"handshake", "event", "guest"} {
 			t.Run(name+" "+mode, func(t *testing.T) {
-				c.gate.Guests = mode == "guest"
+				c.gate.Guests = guests(mode == "guest")
 				furnish := func(f *fixture) {
 					if c.use != nil {
 						f.io.Use(c.use)

@@ -35,14 +35,14 @@ func (f *fixture) lines(parts ...string) (found []string) {
 // Ends of leases, and refusals and admissions of verified tokens, name the subject and
 // the address.
 func TestLogNamesTheSubject(t *testing.T) {
-	refuse := auth.Options{Attempts: 5, Authorize: auth.Check(func(_ context.Context, t *token.Token, _ *socketio.Handshake) error {
+	refuse := auth.Options{Authorize: auth.Check(func(_ context.Context, t *token.Token, _ *socketio.Handshake) error {
 		if t.Subject == "eve" {
 			return &auth.Error{Message: "banned"}
 		}
 		return nil
 	})}
 	for _, event := range []bool{false, true} {
-		bubble(t, setup{event: event, gate: refuse}, func(f *fixture) {
+		bubble(t, setup{event: event, gate: refuse, mode: auth.EventOptions{Attempts: 5}}, func(f *fixture) {
 			show := func(compact string) *sockettest.Peer {
 				if !event {
 					p, _ := f.try(sockettest.Options{Auth: bearing(compact)})

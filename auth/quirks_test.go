@@ -70,15 +70,15 @@ func TestQ2FirstAuthenticateDoesNotStopTheDeadline(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		gate auth.Options
+		mode auth.EventOptions
 		send func(f *fixture, p *sockettest.Peer)
 	}{
-		"silence":      {auth.Options{}, nil},
-		"other events": {auth.Options{DropEarly: true}, func(f *fixture, p *sockettest.Peer) { f.emit(p, "hello") }},
-		"bad attempts": {auth.Options{Attempts: 1000}, junk},
+		"silence":      {auth.EventOptions{}, nil},
+		"other events": {auth.EventOptions{DropEarly: true}, func(f *fixture, p *sockettest.Peer) { f.emit(p, "hello") }},
+		"bad attempts": {auth.EventOptions{Attempts: 1000}, junk},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, setup{event: true, gate: c.gate}, func(f *fixture) {
+			bubble(t, setup{event: true, mode: c.mode}, func(f *fixture) {
 				start := time.Now()
 				p := f.dial(sockettest.Options{})
 				if c.send != nil {

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -290,15 +289,4 @@ func (g *Gate) toldByEvent(e *Error) toldByEvent {
 // connectError returns e as socketio takes it.
 func (g *Gate) connectError(e *Error) *socketio.ConnectError {
 	return &socketio.ConnectError{Message: e.Message, Data: g.told(e), Temporary: e.Temporary, RetryAfter: e.RetryAfter, Err: e}
-}
-
-// notify tells OnRefuse. It runs beside, since it must hold up nothing.
-func (g *Gate) notify(s *socketio.Socket, e *Error) {
-	if g.opts.OnRefuse == nil {
-		return
-	}
-	s.Go(func(ctx context.Context) {
-		ctx = context.WithoutCancel(ctx) // the socket has ended, or is about to
-		_ = g.guard(ctx, "OnRefuse", func() { g.opts.OnRefuse(ctx, s, e) })
-	})
 }

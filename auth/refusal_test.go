@@ -187,7 +187,7 @@ const threamText = "Unauthorized: Token is missing or invalid Bearer"
 // With ThreamTexts all bad tokens are told in the same words, and the ends of leases;
 // all else stays as it is.
 func TestThreamTexts(t *testing.T) {
-	gate := auth.Options{ThreamTexts: true, Grace: -1}
+	gate := auth.Options{ThreamTexts: true}
 	for i, b := range badTokens {
 		t.Run(b.name, func(t *testing.T) {
 			bubble(t, setup{gate: gate, verifier: strict(t)}, func(f *fixture) {
@@ -197,7 +197,7 @@ func TestThreamTexts(t *testing.T) {
 				}
 				w.want(t, connectError(threamText, "invalid_token", b.reason))
 			})
-			bubble(t, setup{gate: gate, verifier: strict(t), event: true}, func(f *fixture) {
+			bubble(t, setup{gate: gate, verifier: strict(t), event: true, mode: auth.EventOptions{Grace: -1}}, func(f *fixture) {
 				var w wire
 				p := f.dial(sockettest.Options{Trace: w.trace})
 				f.emit(p, "authenticate", bearing(badToken(i)))
@@ -217,7 +217,7 @@ func TestThreamTexts(t *testing.T) {
 			})
 		})
 	}
-	bubble(t, setup{gate: gate, verifier: strict(t), event: true}, func(f *fixture) {
+	bubble(t, setup{gate: gate, verifier: strict(t), event: true, mode: auth.EventOptions{Grace: -1}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		down := signWith(secret, map[string]any{"alg": "HS256", "kid": "down"}, claims{})
 		f.emit(p, "authenticate", bearing(down))

@@ -19,11 +19,11 @@ func TestGuestsDelayedRefusalKeepsLaterSockets(t *testing.T) {
 		return &auth.Error{Message: "busy", Temporary: true, RetryAfter: 10 * time.Second}
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
-		guests, err := auth.NewGate(verifier(t), auth.Options{Guests: true, Authorize: auth.Check(busy)})
+		guests, err := auth.NewGate(verifier(t), auth.Options{Guests: &auth.GuestOptions{}, Authorize: auth.Check(busy)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.furnish(f.io.Of("/guests"), guests.Event)
+		f.furnish(f.io.Of("/guests"), guests.Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		guest := f.dial(sockettest.Options{Namespace: "/guests"})
 		f.emit(guest, "authenticate", bearing(sign(nil)))

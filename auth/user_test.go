@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/socketio"
@@ -52,17 +53,17 @@ var nilUsers = map[string]nilUser{
 // A nil user without an error admits nobody, in any mode, and the log names the mistake.
 func TestNilUserAdmitsNobody(t *testing.T) {
 	for name, user := range nilUsers {
-		for _, guests := range []bool{false, true} {
+		for _, guest := range []bool{false, true} {
 			for _, event := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s, guests %t, event %t", name, guests, event), func(t *testing.T) {
-					gate := auth.Options{Grace: -1, Guests: guests, Authorize: user.authorize}
+				t.Run(fmt.Sprintf("%s, guests %t, event %t", name, guest, event), func(t *testing.T) {
+					gate := auth.Options{Guests: guests(guest), Authorize: user.authorize}
 					bubble(t, setup{gate: gate, event: event}, func(f *fixture) {
 						var told refusal
 						if event {
 							p := f.dial(sockettest.Options{})
 							f.emit(p, "authenticate", bearing(sign(nil)))
 							told, _ = f.unauthorized(p)
-							f.ended(p, sockettest.ErrDisconnected, 0)
+							f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
 						} else {
 							told = f.refused(sockettest.Options{Auth: bearing(sign(nil))})
 						}

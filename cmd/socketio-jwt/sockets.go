@@ -39,7 +39,7 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	}
 	admin := io.Of("/admin")
 	io.Use(byHandshake.Handshake)
-	admin.Use(byEvent.Event)
+	admin.Use(byEvent.Event(auth.EventOptions{}))
 	io.DependsOn(byHandshake)
 	admin.DependsOn(byEvent)
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {

@@ -125,14 +125,16 @@ func TestTwoRoundTrips(t *testing.T) {
 
 func TestGrace(t *testing.T) {
 	for name, c := range map[string]struct {
-		make func(*token.Verifier) (*auth.Gate, error)
+		make func(*auth.Gate) socketio.ConnectMiddleware
 		want time.Duration
 	}{
 		"callback: false": {fromnode.DisconnectAtOnce, 0},
 		"callback: 15000": {fromnode.DisconnectIn15Seconds, 15 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			gated(t, c.make, true, func(r room) {
+			serve(t, func(t *testing.T, io *socketio.Server) {
+				io.Use(c.make(must(auth.NewGate(verifier(t), auth.Options{}))))
+			}, func(r room) {
 				p := r.admitted(sockettest.Options{})
 				r.emit(p, "authenticate", bearing("guesswork"))
 				r.ends(p, c.want)

@@ -96,7 +96,7 @@ func (c config) sockets() (*socketio.Server, *auth.Gate, error) {
 	}
 	admin := io.Of("/admin")
 	io.Use(gate.Handshake)
-	admin.Use(gate.Event)
+	admin.Use(gate.Event(auth.EventOptions{}))
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
 		namespace.OnConnect(c.connected)
 		namespace.OnDisconnect(c.disconnected)
