@@ -26,6 +26,7 @@ const (
 type admission struct {
 	gate   *Gate
 	socket *socketio.Socket
+	logins logins
 
 	mu        sync.Mutex
 	stage     stage
@@ -42,9 +43,9 @@ type admission struct {
 
 // newAdmission begins the way of a socket, and its deadline. Examining says that
 // the peer has sent all that is needed.
-func (g *Gate) newAdmission(s *socketio.Socket, examining bool) *admission {
+func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) *admission {
 	s.Namespace().DependsOn(g)
-	a := &admission{gate: g, socket: s, examining: examining}
+	a := &admission{gate: g, socket: s, logins: logins, examining: examining}
 	since := a.now()
 	a.mu.Lock()
 	a.setDeadline()
@@ -115,10 +116,10 @@ func (a *admission) gone() {
 }
 
 // hold counts the socket as held, and reports false if too many are.
-func (a *admission) hold(network netip.Prefix) bool {
+func (a *admission) hold(network netip.Prefix, most, mostOfNetwork int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.gate.held.add(network, a.gate.opts.MaxHeld, a.gate.opts.MaxHeldPerAddress) {
+	if !a.gate.held.add(network, most, mostOfNetwork) {
 		return false
 	}
 	a.held, a.network = true, network
@@ -151,30 +152,6 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 	return ctx, cancel
 }
 
-// announce gives handlers that start from now on the lease, which is nil for a guest,
-// and runs OnAdmit. The socket is still outside: no handler runs yet.
-func (a *admission) announce(within context.Context, lease *Lease) *Error {
-	if lease != nil {
-		a.socket.SetContextValue(leaseKey{}, carried(lease))
-	}
-	g := a.gate
-	if g.opts.OnAdmit == nil {
-		return nil
-	}
-	within = context.WithValue(within, leaseKey{}, carried(lease))
-	refused := g.guard(within, "OnAdmit", func() { g.opts.OnAdmit(within, a.socket) })
-	if refused == nil {
-		refused = g.tooLate(within)
-	}
-	if lease == nil {
-		return refused
-	}
-	if refused == nil {
-		refused = g.ended(a, lease.Until)
-	}
-	return refused.of(lease.Token)
-}
-
 // admit decides that the socket is let in, as a guest if lease is nil. It reports
 // false if that was decided otherwise before.
 func (a *admission) admit(lease *Lease) bool {
@@ -202,6 +179,8 @@ func (a *admission) admitting(lease *Lease) bool {
 		return true
 	}
 	a.promote()
+	// In this order: OnConnect, and end, find the lease in the context.
+	a.socket.SetContextValue(leaseKey{}, carried(lease))
 	a.stage = leased
 	a.socket.SetDeadline(lease.Until, a.end)
 	return true
@@ -254,7 +233,7 @@ func (a *admission) dismiss(e *Error) {
 	grace := doNotWait
 	if !e.Temporary {
 		var cancel context.CancelFunc
-		grace, cancel = context.WithTimeout(context.Background(), a.gate.opts.Grace)
+		grace, cancel = context.WithTimeout(context.Background(), a.logins.grace)
 		defer cancel()
 	}
 	a.tell(grace, e)

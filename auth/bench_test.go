@@ -27,7 +27,7 @@ func BenchmarkAdmitted(b *testing.B) {
 	io.Open()
 	io.Of("/open").Open()
 	io.Of("/handshake").Use(gate.Handshake)
-	io.Of("/event").Use(gate.Event)
+	io.Of("/event").Use(gate.Event(auth.EventOptions{}))
 	handler, err := io.Handler()
 	if err != nil {
 		b.Fatal(err)

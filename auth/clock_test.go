@@ -109,8 +109,8 @@ func TestLeaseByAClockOfThePast(t *testing.T) {
 func TestServerClockRefusesWhatTheVerifierAccepts(t *testing.T) {
 	past := func() time.Time { return time.Now().Add(-time.Hour) }
 	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, Now: past})
-	for _, guests := range []bool{false, true} {
-		bubble(t, setup{verifier: v, gate: auth.Options{Guests: guests}}, func(f *fixture) {
+	for _, guest := range []bool{false, true} {
+		bubble(t, setup{verifier: v, gate: auth.Options{Guests: guests(guest)}}, func(f *fixture) {
 			compact := sign(claims{"exp": time.Now().Add(-time.Minute).Unix()})
 			if told := f.refused(sockettest.Options{Auth: bearing(compact)}); told.Reason != "token_expired" {
 				t.Errorf("handshake mode: told %+v", told)

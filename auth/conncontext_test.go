@@ -35,23 +35,28 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 				note(ctx, "key")
 				return token.Secret(secret), nil
 			})
+			attempts, guests := auth.EventOptions{Attempts: 2}, (*auth.GuestOptions)(nil)
+			if mode == "guest" {
+				attempts, guests = auth.EventOptions{}, &auth.GuestOptions{
+					Attempts: 2, OnLogin: func(ctx context.Context, _ *socketio.Socket) { note(ctx, "login") },
+				}
+			}
 			bubble(t, setup{
 				server:   socketio.Options{ConnContext: fromRequest},
 				verifier: verifierOf(t, keys, token.Options{Leeway: -1}),
 				event:    mode != "handshake",
+				mode:     attempts,
 				gate: auth.Options{
-					Attempts: 2, Guests: mode == "guest",
+					Guests: guests,
 					Sources: []auth.Source{auth.SourceFunc(func(ctx context.Context, h *socketio.Handshake) (string, error) {
 						note(ctx, "source")
 						return auth.FromAuth("token").Find(ctx, h)
 					})},
-					Authorize: func(ctx context.Context, _ *token.Token, h *socketio.Handshake) (any, error) {
+					Authorize: auth.Check(func(ctx context.Context, _ *token.Token, h *socketio.Handshake) error {
 						note(ctx, "authorize "+h.Host)
-						return nil, nil
-					},
-					OnAdmit:  func(ctx context.Context, _ *socketio.Socket) { note(ctx, "admit") },
+						return nil
+					}),
 					OnRefuse: func(ctx context.Context, _ *socketio.Socket, _ *auth.Error) { note(ctx, "refuse") },
-					OnLogin:  onLogin(mode == "guest", func(ctx context.Context, _ *socketio.Socket) { note(ctx, "login") }),
 				},
 			}, func(f *fixture) {
 				header := http.Header{"X-Tenant": {"acme"}, "Host": {"acme.example"}}
@@ -71,7 +76,6 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 				if mode == "guest" {
 					want = append(want, "login")
 				}
-				want = append(want, "admit")
 				slices.Sort(want)
 				for i := range want {
 					want[i] += " acme"
@@ -86,34 +90,27 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 	}
 }
 
-func onLogin(set bool, f func(context.Context, *socketio.Socket)) func(context.Context, *socketio.Socket) {
-	if !set {
-		return nil
-	}
-	return f
-}
-
 // A request that HTTP has verified makes no socket a user's: a lease of a request has no
 // deadline that ends the socket.
 func TestConnContextBringsNoLease(t *testing.T) {
-	gate, err := auth.NewGate(verifier(t), auth.Options{KeepEncoded: true, Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) { return "ada", nil }})
+	gate, err := auth.NewGate(verifier(t), auth.Options{KeepEncoded: true, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) { return "ada", nil })})
 	if err != nil {
 		t.Fatal(err)
 	}
 	behindHTTP := func(_ context.Context, r *http.Request) (ctx context.Context) {
 		gate.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { ctx = r.Context() })).ServeHTTP(httptest.NewRecorder(), r)
-		if auth.Token(ctx) == nil || auth.User(ctx) != "ada" || auth.Encoded(ctx) == "" {
+		if auth.Token(ctx) == nil || userName.From(ctx) != "ada" || auth.Encoded(ctx) == "" {
 			t.Error("HTTP did not verify the token")
 		}
 		return ctx
 	}
 	bubble(t, setup{
 		server: socketio.Options{ConnContext: behindHTTP},
-		gate:   auth.Options{Guests: true, Sources: []auth.Source{auth.FromAuth("token")}},
+		gate:   auth.Options{Guests: &auth.GuestOptions{}, Sources: []auth.Source{auth.FromAuth("token")}},
 		furnish: func(f *fixture) {
 			for _, n := range []*socketio.Namespace{f.io.Namespace, f.io.Of("/open").Open()} {
 				n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
-					if auth.Token(ctx) != nil || auth.User(ctx) != nil || auth.Encoded(ctx) != "" || auth.Current(s) != nil {
+					if auth.Token(ctx) != nil || userName.From(ctx) != "" || auth.Encoded(ctx) != "" || auth.Current(s) != nil {
 						t.Errorf("%s: the socket has the lease of the request", n.Name())
 					}
 					f.ran.add(n.Name())

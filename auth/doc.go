@@ -5,7 +5,7 @@
 //	if err != nil { ... }
 //	gate, err := auth.NewGate(verifier, auth.Options{})
 //	if err != nil { ... }
-//	io.Use(gate.Handshake) // or gate.Event
+//	io.Use(gate.Handshake) // or gate.Event(auth.EventOptions{})
 //	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 //		log.Println("hello", auth.Token(ctx).Subject) // always let in, never a stranger
 //		return nil
@@ -17,8 +17,8 @@
 // [Gate.Handshake] takes one round trip: the token comes with the handshake.
 // [Gate.Event] takes two: the socket is held outside, in no room, no broadcast and
 // no listing, until its event "authenticate" brings a token; it hears
-// "authenticated" or "unauthorized". Both are connect middleware. Who is let in has
-// a [Lease], which [Token], [User], [Encoded] and [Current] read; a guest
+// "authenticated" or "unauthorized". Both give connect middleware. Who is let in has
+// a [Lease], which [Token], [User.From], [Encoded] and [Current] read; a guest
 // (Options.Guests) has none until it logs in by "authenticate", in either mode.
 //
 // # Refusals
@@ -67,7 +67,7 @@
 //
 // # Limits
 //
-// A gate holds at most Options.MaxHeld sockets, looks at one token of a socket at a
-// time, and at Options.Attempts of them. A socket that has a lease keeps it: another
+// A gate holds at most EventOptions.MaxHeld sockets, looks at one token of a socket at
+// a time, and at EventOptions.Attempts of them. A socket that has a lease keeps it: another
 // "authenticate" neither prolongs it nor changes whom it is for.
 package auth

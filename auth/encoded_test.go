@@ -45,7 +45,7 @@ func (f *fixture) askEncoded(p *sockettest.Peer) string {
 // place.
 func TestKeepEncoded(t *testing.T) {
 	for _, event := range []bool{false, true} {
-		gate := auth.Options{KeepEncoded: true, Guests: true, Attempts: 3}
+		gate := auth.Options{KeepEncoded: true, Guests: &auth.GuestOptions{Attempts: 3}}
 		bubble(t, setup{event: event, gate: gate, furnish: encoded}, func(f *fixture) {
 			compact := sign(nil)
 			p := f.dial(sockettest.Options{})
@@ -125,9 +125,9 @@ func TestLeasePrintsNoClaims(t *testing.T) {
 			}
 		}
 	}
-	gate := auth.Options{KeepEncoded: true, Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+	gate := auth.Options{KeepEncoded: true, Authorize: auth.NewUser[map[string]string]().By(func(context.Context, *token.Token, *socketio.Handshake) (map[string]string, error) {
 		return map[string]string{"password": "the-password"}, nil
-	}}
+	})}
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) {
 		f.io.Handle("print", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			child, cancel := context.WithCancel(context.WithValue(ctx, holder{}, 1))

@@ -1,13 +1,14 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
 
-// Event is connect middleware for two round trips. CONNECT is answered at once and
+// Event returns connect middleware for two round trips. CONNECT is answered at once and
 // the socket is held outside, until its event "authenticate", with {"token":t}, brings
 // a good token; it hears "authenticated", without arguments, and is let in. Else it
 // hears "unauthorized", with
@@ -17,23 +18,44 @@ import (
 // and an acknowledgement, and after the last of Attempts, or at the deadline, leaves
 // by DISCONNECT once it has acknowledged that or Grace is over. A temporary refusal
 // closes the transport instead.
-func (g *Gate) Event(ctx context.Context, s *socketio.Socket) error {
-	a := g.newAdmission(s, g.opts.Guests)
+//
+// Event panics if opts contradict each other, or are set for a gate with Options.Guests,
+// which holds no socket. It may be called more than once, with different options.
+func (g *Gate) Event(opts EventOptions) socketio.ConnectMiddleware {
+	if err := opts.check(g.opts.Guests != nil); err != nil {
+		panic("auth: Event: " + err.Error())
+	}
+	if g.opts.Guests != nil {
+		return g.eventOfGuests
+	}
+	logins := newLogins(opts.Attempts, opts.Grace)
+	opts.MaxHeld = cmp.Or(opts.MaxHeld, 10_000)
+	opts.MaxHeldPerAddress = cmp.Or(opts.MaxHeldPerAddress, 1000)
+	return func(_ context.Context, s *socketio.Socket) error {
+		a := g.newAdmission(s, false, logins)
+		if err := s.Intercept("authenticate", a.authenticate); err != nil {
+			return err
+		}
+		if s.Handshake().TooLarge {
+			return a.answer(nil, g.refusal(errTooLarge))
+		}
+		if !a.hold(s.Handshake().Network(), opts.MaxHeld, opts.MaxHeldPerAddress) {
+			return a.answer(nil, g.refusal(errOverloaded))
+		}
+		return s.Hold(socketio.HoldOptions{Events: opts.EarlyEvents, Bytes: opts.EarlyBytes, Drop: opts.DropEarly})
+	}
+}
+
+// eventOfGuests is Event for a gate with guests, which admits every socket at once.
+func (g *Gate) eventOfGuests(_ context.Context, s *socketio.Socket) error {
+	a := g.newAdmission(s, true, g.guests)
 	if err := s.Intercept("authenticate", a.authenticate); err != nil {
 		return err
 	}
 	if s.Handshake().TooLarge {
 		return a.answer(nil, g.refusal(errTooLarge))
 	}
-	if g.opts.Guests {
-		within, cancel := a.within(ctx)
-		defer cancel()
-		return a.answer(nil, a.announce(within, nil))
-	}
-	if !a.hold(s.Handshake().Network()) {
-		return a.answer(nil, a.gate.refusal(errOverloaded))
-	}
-	return s.Hold(socketio.HoldOptions{Events: g.opts.EarlyEvents, Bytes: g.opts.EarlyBytes, Drop: g.opts.DropEarly})
+	return a.answer(nil, nil)
 }
 
 // authenticate sees each event "authenticate" of the socket, one at a time, before
@@ -85,9 +107,6 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 	within, cancel := a.within(ctx)
 	defer cancel()
 	lease, refused := a.gate.examine(within, a, a.socket.Handshake(), shown)
-	if refused == nil && was == outside {
-		refused = a.announce(within, lease)
-	}
 	switch {
 	case refused != nil:
 		a.attemptFailed(refused)
@@ -101,7 +120,6 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 		_ = a.socket.AdmitWith("authenticated")
 		return
 	}
-	a.socket.SetContextValue(leaseKey{}, carried(lease))
 	if refused := a.loggedIn(); refused != nil {
 		a.dismiss(refused)
 		return
@@ -112,11 +130,11 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 // loggedIn runs OnLogin. What it returns ends the socket, unless something has.
 func (a *admission) loggedIn() *Error {
 	g := a.gate
-	if g.opts.OnLogin == nil {
+	if g.opts.Guests == nil || g.opts.Guests.OnLogin == nil {
 		return nil
 	}
 	ctx := a.socket.Context() // of the lease, and not of what was before
-	refused := g.guard(ctx, "OnLogin", func() { g.opts.OnLogin(ctx, a.socket) })
+	refused := g.guard(ctx, "OnLogin", func() { g.opts.Guests.OnLogin(ctx, a.socket) })
 	if refused == nil {
 		return nil
 	}
@@ -135,7 +153,7 @@ func (a *admission) attemptFailed(e *Error) {
 	a.mu.Lock()
 	a.withdrawing()
 	a.failed++
-	last := e.Temporary || a.failed >= a.gate.opts.Attempts
+	last := e.Temporary || a.failed >= a.logins.attempts
 	undecided := a.undecided()
 	if last {
 		a.refusing() // in this step, or the deadline could come between and say something else

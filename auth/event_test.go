@@ -31,7 +31,7 @@ func TestEventAdmits(t *testing.T) {
 
 func TestDeadlineOnTheWire(t *testing.T) {
 	var w wire
-	bubble(t, setup{event: true, gate: auth.Options{Timeout: time.Second, Grace: -1}}, func(f *fixture) {
+	bubble(t, setup{event: true, gate: auth.Options{Timeout: time.Second}, mode: auth.EventOptions{Grace: -1}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Trace: w.trace})
 		f.ended(p, sockettest.ErrDisconnected, time.Second)
 		w.want(t, `0{"sid":"*"}`, unauthorizedEvent(0, "authentication timeout", "credentials_required", "auth_timeout"), "1")
@@ -54,7 +54,7 @@ func TestOneAttemptUnlessMoreAreAllowed(t *testing.T) {
 
 // Who acknowledges need not wait for the end of the grace.
 func TestAcknowledgementEndsTheGrace(t *testing.T) {
-	bubble(t, setup{event: true, gate: auth.Options{Grace: time.Hour}}, func(f *fixture) {
+	bubble(t, setup{event: true, mode: auth.EventOptions{Grace: time.Hour}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		_, e := f.unauthorized(p)
@@ -64,7 +64,7 @@ func TestAcknowledgementEndsTheGrace(t *testing.T) {
 		f.ended(p, sockettest.ErrDisconnected, 0)
 	})
 	// So it was with the old library, and so it is while there are attempts left.
-	bubble(t, setup{event: true, gate: auth.Options{Attempts: 2}}, func(f *fixture) {
+	bubble(t, setup{event: true, mode: auth.EventOptions{Attempts: 2}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		_, e := f.unauthorized(p)
@@ -72,7 +72,7 @@ func TestAcknowledgementEndsTheGrace(t *testing.T) {
 		f.ended(p, sockettest.ErrDisconnected, 0)
 	})
 	// But not once it is let in.
-	bubble(t, setup{event: true, gate: auth.Options{Attempts: 2}}, func(f *fixture) {
+	bubble(t, setup{event: true, mode: auth.EventOptions{Attempts: 2}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		_, e := f.unauthorized(p)
@@ -85,7 +85,7 @@ func TestAcknowledgementEndsTheGrace(t *testing.T) {
 
 func TestGrace(t *testing.T) {
 	for grace, want := range map[time.Duration]time.Duration{0: 2 * time.Second, -1: 0, 300 * time.Millisecond: 300 * time.Millisecond} {
-		bubble(t, setup{event: true, gate: auth.Options{Grace: grace}}, func(f *fixture) {
+		bubble(t, setup{event: true, mode: auth.EventOptions{Grace: grace}}, func(f *fixture) {
 			p := f.dial(sockettest.Options{})
 			f.emit(p, "authenticate", bearing("junk"))
 			f.unauthorized(p)
@@ -97,7 +97,7 @@ func TestGrace(t *testing.T) {
 // "authenticated" means in: what a peer sends once it heard that is no early event,
 // however long the middleware after the gate takes.
 func TestAuthenticatedMeansIn(t *testing.T) {
-	bubble(t, setup{event: true, gate: auth.Options{DropEarly: true}, furnish: func(f *fixture) {
+	bubble(t, setup{event: true, mode: auth.EventOptions{DropEarly: true}, furnish: func(f *fixture) {
 		f.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(30 * time.Second); return nil })
 		f.io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
 	}}, func(f *fixture) {
@@ -113,8 +113,8 @@ func TestAuthenticatedMeansIn(t *testing.T) {
 // is let in, refused, or gone.
 func TestMaxHeld(t *testing.T) {
 	var refused record
-	gate := auth.Options{MaxHeld: 2, OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
-	bubble(t, setup{event: true, gate: gate}, func(f *fixture) {
+	gate := auth.Options{OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
+	bubble(t, setup{event: true, gate: gate, mode: auth.EventOptions{MaxHeld: 2}}, func(f *fixture) {
 		full := func() {
 			t.Helper()
 			if _, err := f.try(sockettest.Options{}); !errors.Is(err, sockettest.ErrClosed) {
@@ -206,10 +206,10 @@ func TestSlowVerificationHoldsUpNobodyElse(t *testing.T) {
 // A socket that other middleware held can send "authenticate" while the gate examines
 // its handshake: two tokens at once do not make it the one for as long as the other.
 func TestAuthenticateBesideHandshake(t *testing.T) {
-	slow := auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+	slow := auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 		time.Sleep(2 * time.Second)
-		return nil, nil
-	}}
+		return nil
+	})}
 	bubble(t, setup{gate: slow, furnish: func(f *fixture) {
 		late := f.io.Of("/late")
 		late.Use(func(_ context.Context, s *socketio.Socket) error {

@@ -23,14 +23,10 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 		lease.Encoded = strings.Clone(compact) // it may be a part of a header, which it would keep
 	}
 	a.enter(lease)
-	if g.opts.Authorize == nil {
+	if g.opts.Authorize.decide == nil {
 		return lease, nil
 	}
-	var err error
-	refused = g.guard(ctx, "Authorize", func() { lease.User, err = g.opts.Authorize(ctx, t, whole) })
-	if refused == nil && err != nil {
-		refused = hookRefusal(err)
-	}
+	refused = g.authorize(ctx, lease, whole)
 	if late := g.tooLate(ctx); late != nil {
 		return nil, late.of(t)
 	}
@@ -41,6 +37,22 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 		return nil, refused.of(t)
 	}
 	return lease, nil
+}
+
+// authorize asks Authorize about a lease, and completes it.
+func (g *Gate) authorize(ctx context.Context, lease *Lease, h *socketio.Handshake) *Error {
+	var err error
+	refused := g.guard(ctx, "Authorize", func() { lease.user, err = g.opts.Authorize.decide(ctx, lease.Token, h) })
+	switch {
+	case refused != nil || err == nil:
+	case errors.Is(err, errNilUser):
+		refused = g.refusal(err)
+		g.opts.Logger.ErrorContext(ctx, "auth: refused a good token, because Authorize returned a nil user and a nil error; return an error to refuse a token",
+			"id", refused.ID, "cause", err)
+	default:
+		refused = hookRefusal(err)
+	}
+	return refused
 }
 
 // verify finds the token that a socket shows and verifies it. The admission is nil for an

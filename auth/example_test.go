@@ -82,12 +82,12 @@ func ExampleGate_Event() {
 	check(err)
 	verifier, err := token.NewVerifier(key.Key(), token.Options{})
 	check(err)
-	gate, err := auth.NewGate(verifier, auth.Options{Attempts: 2})
+	gate, err := auth.NewGate(verifier, auth.Options{})
 	check(err)
 
 	io, err := socketio.NewServer(socketio.Options{})
 	check(err)
-	io.Use(gate.Event)
+	io.Use(gate.Event(auth.EventOptions{Attempts: 2}))
 	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		return s.Emit("hello", auth.Token(ctx).Subject)
 	})
@@ -147,21 +147,22 @@ func ExampleParseRefusal() {
 // Who may come in is more than whose token is good; and whom the handlers see is more
 // than its claims.
 func ExampleNewGate() {
-	type user struct{ Name, Role string }
-	users := map[string]*user{"ada": {"Ada", "writer"}}
+	type account struct{ Name, Role string }
+	accounts := map[string]*account{"ada": {"Ada", "writer"}}
+	user := auth.NewUser[*account]()
 
 	key, err := mint.Generate(token.HS256)
 	check(err)
 	verifier, err := token.NewVerifier(key.Key(), token.Options{})
 	check(err)
 	gate, err := auth.NewGate(verifier, auth.Options{
-		Authorize: func(_ context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
-			u, ok := users[t.Subject]
+		Authorize: user.By(func(_ context.Context, t *token.Token, _ *socketio.Handshake) (*account, error) {
+			a, ok := accounts[t.Subject]
 			if !ok {
-				return nil, errors.New("no such user") // for the log; the peer hears "not authorized"
+				return nil, errors.New("no such user") // for the log; the peer is told "not authorized"
 			}
-			return u, nil
-		},
+			return a, nil
+		}),
 	})
 	check(err)
 
@@ -169,7 +170,7 @@ func ExampleNewGate() {
 	check(err)
 	io.Use(gate.Handshake)
 	io.Handle("role", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
-		return auth.User(ctx).(*user).Role, nil
+		return user.From(ctx).Role, nil
 	}))
 	url, stop := serve(io)
 	defer stop()

@@ -70,8 +70,11 @@ func TestKeyFuncSeesTheRequest(t *testing.T) {
 			}
 			f.happened("asked for t1 of t1, k1, true /socket.io/ r", "connected ada", "asked for t2 of t1, k1, true /socket.io/ r")
 		})
-		keep := func(_ context.Context, s *socketio.Socket) { tenant.Set(s, s.Handshake().Header.Get("X-Tenant")) }
-		bubble(t, setup{event: event, verifier: v, gate: auth.Options{Guests: true, OnAdmit: keep}}, func(fixture *fixture) {
+		keep := func(_ context.Context, s *socketio.Socket) error {
+			tenant.Set(s, s.Handshake().Header.Get("X-Tenant"))
+			return nil
+		}
+		bubble(t, setup{event: event, verifier: v, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) { f.io.OnConnect(keep) }}, func(fixture *fixture) {
 			f = fixture
 			p := f.dial(came)
 			f.whoami(p)
@@ -89,7 +92,7 @@ func TestSourcesSeeWhatIsLeftOfAGuestsRequest(t *testing.T) {
 		seen = h
 		return auth.FromAuth("token").Find(ctx, h)
 	})
-	bubble(t, setup{gate: auth.Options{Guests: true, Sources: []auth.Source{source}}}, func(f *fixture) {
+	bubble(t, setup{gate: auth.Options{Guests: &auth.GuestOptions{}, Sources: []auth.Source{source}}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Header: http.Header{"Origin": {"http://server"}}, Query: url.Values{"a": {"b"}}})
 		f.whoami(p)
 		f.login(p, sign(nil))
@@ -119,9 +122,9 @@ func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 		return g
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
-		f.furnish(f.io.Of("/admin"), gateFor("admin").Event)
+		f.furnish(f.io.Of("/admin"), gateFor("admin").Event(auth.EventOptions{}))
 		f.furnish(f.io.OfPattern(regexp.MustCompile(`/room-\d+`)), gateFor("rooms").Handshake)
-		f.furnish(f.io.OfPattern(regexp.MustCompile(`/desk-\d+`)), gateFor("desks").Event)
+		f.furnish(f.io.OfPattern(regexp.MustCompile(`/desk-\d+`)), gateFor("desks").Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		compact := func(audience string) string { return sign(claims{"aud": audience, "sub": "ada of " + audience}) }
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
@@ -167,16 +170,16 @@ func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 // What Authorize returns is the user, also of a guest who logs in later; what it refuses
 // gets no lease.
 func TestAuthorizeOfALaterLogin(t *testing.T) {
-	gate := auth.Options{Guests: true, Attempts: 2, Authorize: func(_ context.Context, tok *token.Token, h *socketio.Handshake) (any, error) {
+	gate := auth.Options{Guests: &auth.GuestOptions{Attempts: 2}, Authorize: userName.By(func(_ context.Context, tok *token.Token, h *socketio.Handshake) (string, error) {
 		if tok.Subject == "mallory" || h.RemoteAddr == "" {
-			return nil, &auth.Error{Message: "banned", Code: "banned"}
+			return "", &auth.Error{Message: "banned", Code: "banned"}
 		}
 		return strings.ToUpper(tok.Subject), nil
-	}}
+	})}
 	for _, event := range []bool{false, true} {
 		bubble(t, setup{event: event, gate: gate, furnish: func(f *fixture) {
 			f.io.Handle("user", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
-				f.ran.add(fmt.Sprint("user ", auth.User(ctx)))
+				f.ran.add(fmt.Sprintf("user %q", userName.From(ctx)))
 				return nil
 			})
 		}}, func(f *fixture) {
@@ -190,7 +193,7 @@ func TestAuthorizeOfALaterLogin(t *testing.T) {
 			synctest.Wait()
 			f.login(p, sign(nil))
 			f.emit(p, "user")
-			if got := f.ran.all(); !slices.Equal(got, []string{"connected guest", "user <nil>", "user <nil>", "user ADA"}) {
+			if got := f.ran.all(); !slices.Equal(got, []string{"connected guest", `user ""`, `user ""`, `user "ADA"`}) {
 				t.Errorf("on the server ran %q", got)
 			}
 		})

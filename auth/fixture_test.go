@@ -103,6 +103,7 @@ type setup struct {
 	verifier auth.Verifier // nil: verifier(t)
 	gate     auth.Options
 	event    bool // the gate of "/" is in event mode
+	mode     auth.EventOptions
 	furnish  func(f *fixture)
 }
 
@@ -142,7 +143,7 @@ func bubble(t *testing.T, s setup, test func(f *fixture)) {
 			t.Fatal(err)
 		}
 		if s.event {
-			f.furnish(io.Namespace, f.gate.Event)
+			f.furnish(io.Namespace, f.gate.Event(s.mode))
 		} else {
 			f.furnish(io.Namespace, f.gate.Handshake)
 		}
@@ -204,6 +205,17 @@ func (f *fixture) furnish(n mux, gate socketio.ConnectMiddleware) {
 		f.ran.add("event " + e.Name())
 		return nil
 	})
+}
+
+// userName is a user of the tests: what it is called.
+var userName = auth.NewUser[string]()
+
+// guests returns the options of a gate with guests, or of one without.
+func guests(yes bool) *auth.GuestOptions {
+	if !yes {
+		return nil
+	}
+	return &auth.GuestOptions{}
 }
 
 // subject says whose token ctx carries.

@@ -28,7 +28,7 @@ func dialFrom(ip string) func(context.Context, string, string) (net.Conn, error)
 
 // serveTCP serves "/", which is open, and "/admin", behind a gate in event mode, and
 // returns the URL.
-func serveTCP(t *testing.T, opts socketio.Options, gate auth.Options) string {
+func serveTCP(t *testing.T, opts socketio.Options, gate auth.Options, mode auth.EventOptions) string {
 	t.Helper()
 	io, err := socketio.NewServer(opts)
 	if err != nil {
@@ -39,7 +39,7 @@ func serveTCP(t *testing.T, opts socketio.Options, gate auth.Options) string {
 		t.Fatal(err)
 	}
 	io.Open()
-	io.Of("/admin").Use(g.Event)
+	io.Of("/admin").Use(g.Event(mode))
 	handler, err := io.Handler()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestFloodOfOneAddress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const room, attempts, honest = 200, 2000, 40
 			url := serveTCP(t, socketio.Options{Engine: engineio.Options{MaxNewPerAddress: 50}},
-				auth.Options{MaxHeld: room, MaxHeldPerAddress: 50, Timeout: 30 * time.Second})
+				auth.Options{Timeout: 30 * time.Second}, auth.EventOptions{MaxHeld: room, MaxHeldPerAddress: 50})
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			ctx, stop := context.WithCancel(ctx)
@@ -112,7 +112,7 @@ func login(ctx context.Context, url, ip string) error {
 // Tokens that were refused count for their address, and the address has room again
 // after a while. Logins that succeed do not count.
 func TestRefusedTokensOfAnAddress(t *testing.T) {
-	url := serveTCP(t, socketio.Options{Engine: engineio.Options{MaxNewPerAddress: 10}}, auth.Options{Grace: -1})
+	url := serveTCP(t, socketio.Options{Engine: engineio.Options{MaxNewPerAddress: 10}}, auth.Options{}, auth.EventOptions{Grace: -1})
 	guess := func(ip string) error {
 		p, err := sockettest.Dial(t.Context(), url, sockettest.Options{Namespace: "/admin", NetDial: dialFrom(ip)})
 		if err != nil {
@@ -168,7 +168,7 @@ func TestTokenTooLarge(t *testing.T) {
 // A guest whose token is too large is refused, and not admitted as one without a token.
 func TestGuestWithATokenTooLarge(t *testing.T) {
 	for _, event := range []bool{false, true} {
-		bubble(t, setup{event: event, gate: auth.Options{Guests: true}}, func(f *fixture) {
+		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{}}}, func(f *fixture) {
 			large := json.RawMessage(`{"token":"` + strings.Repeat("x", 100_000) + `"}`)
 			if told := f.refused(sockettest.Options{Auth: large}); told.Reason != "token_too_large" {
 				t.Errorf("told %+v", told)

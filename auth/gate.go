@@ -13,11 +13,10 @@ import (
 
 	"socketiojwt/internal/logging"
 	"socketiojwt/socketio"
-	"socketiojwt/token"
 )
 
-// Options configure a Gate. The zero value is ready to use. A gate may be used in
-// both modes; what is said of one mode means nothing to the other.
+// Options configure a Gate, in both modes. The zero value is ready to use. What only
+// event mode needs is in EventOptions, and what only guests need in GuestOptions.
 type Options struct {
 	// Sources say where a token may be shown, in the order in which they are
 	// looked at. All of them are: two different tokens at once are refused. Nil
@@ -27,37 +26,15 @@ type Options struct {
 	// Timeout is how long the gate may take: in handshake mode, for sources, keys
 	// and hooks together; in event mode, from the start until the socket is let
 	// in, whatever the peer sends meanwhile. For the first socket of a connection,
-	// socketio.Options.ConnectTimeout (45 s unless set) bounds it too, Grace included.
-	// Zero means 5 s.
+	// socketio.Options.ConnectTimeout (45 s unless set) bounds it too, the grace of a
+	// refused socket included. Zero means 5 s.
 	Timeout time.Duration
-	// Attempts is how many tokens a socket may show by "authenticate" until it is
-	// let in. Zero means 1.
-	Attempts int
-	// Grace is how long, in event mode, a refused socket may take to acknowledge
-	// "unauthorized" before DISCONNECT is sent. Zero means 2 s, negative none.
-	Grace time.Duration
 
-	// EarlyEvents bounds, in event mode, the events that are kept for a held socket
-	// until it is let in; one more closes its connection. Zero means 16.
-	EarlyEvents int
-	// EarlyBytes bounds their size. Zero means 64 KiB.
-	EarlyBytes int
-	// DropEarly ignores such events instead of keeping them.
-	DropEarly bool
-	// MaxHeld bounds the sockets that are held at once. One more is refused for
-	// the time being. Zero means 10,000.
-	MaxHeld int
-	// MaxHeldPerAddress bounds those of one address, as socketio.Handshake.Network has
-	// it: an IPv4 address, or an IPv6 network of 64 bits. One more is refused for the
-	// time being. Sockets whose address is not an IP address are not limited by it.
-	// Zero means 1,000.
-	MaxHeldPerAddress int
-
-	// Guests lets in, without a lease, who shows no token at all: in handshake
-	// mode, who came without; in event mode, everybody, at once. A guest logs in by
-	// "authenticate" with a token in its payload, and gets a lease. Who shows a bad
-	// token is no guest.
-	Guests bool
+	// Guests admits sockets that present no token. They have no lease until they log in,
+	// by "authenticate" with a token in its payload. In handshake mode a guest is a socket
+	// whose handshake has no token; one with a bad token is refused. In event mode every
+	// socket is admitted as a guest at once. Nil means that there are no guests.
+	Guests *GuestOptions
 	// LeaveAtExpiry makes a socket whose lease ends leave its namespace alone, by
 	// DISCONNECT, while the connection stays. The JavaScript client will not come
 	// back by itself. Zero means that the transport closes and it does.
@@ -82,23 +59,10 @@ type Options struct {
 	// refused if several reasons share a code. Zero means that peers are told both.
 	OmitReasonAndID bool
 
-	// Authorize decides about a socket whose token is good, and may say which user
-	// it is. An error refuses the socket, in words that say nothing, unless it is
-	// an *Error; see there. It sees the handshake as it came, and in event mode
-	// after admission what is left of it. Nil means that a good token is enough.
-	Authorize func(ctx context.Context, t *token.Token, h *socketio.Handshake) (user any, err error)
-	// OnAdmit runs once for each socket that is about to be let in, guests too,
-	// after verification and before what socketio.Namespace.OnConnect registered.
-	// Token, User and Current work in it. A socket may still be refused after it,
-	// by a later connect middleware, or since OnAdmit took too long. Nil means none.
-	OnAdmit func(ctx context.Context, s *socketio.Socket)
-	// OnLogin runs for each guest that has logged in, with the context of its lease, and
-	// before it hears "authenticated". The socket is in already: what needs the user,
-	// such as rooms of its own, is done here for such a socket, and otherwise in
-	// socketio.Namespace.OnConnect. It holds up that answer and no handler, and Timeout
-	// does not bound it. A panic in it ends the socket. Nil means none; without Guests
-	// it is an error.
-	OnLogin func(ctx context.Context, s *socketio.Socket)
+	// Authorize decides about sockets whose token is good, and says which user they are:
+	// see Authorizer, Check and User. It also decides about requests that HTTP serves.
+	// Zero means that a good token is enough.
+	Authorize Authorizer
 	// OnRefuse runs for each refusal, failed attempts among them: on a goroutine of
 	// its own, and after the last one when the socket has ended, so that it changes
 	// nothing about it. Error.Err is the cause. Nil means none.
@@ -130,6 +94,7 @@ type Options struct {
 type Gate struct {
 	verifier Verifier
 	opts     Options // complete
+	guests   logins
 	held     held
 	leases   *registry
 	sampler  *refusalSampler
@@ -147,7 +112,11 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{verifier: verifier, opts: opts, leases: newRegistry(registryShards), sampler: newRefusalSampler()}, nil
+	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), leases: newRegistry(registryShards), sampler: newRefusalSampler()}
+	if opts.Guests != nil {
+		gate.guests = newLogins(opts.Guests.Attempts, opts.Guests.Grace)
+	}
+	return gate, nil
 }
 
 // withDefaults returns a copy of o that shares no memory with it, complete and
@@ -160,15 +129,14 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	check(o.Timeout < 0, "Timeout is negative")
-	check(o.Attempts < 0, "Attempts is negative")
-	check(o.EarlyEvents < 0, "EarlyEvents is negative")
-	check(o.EarlyBytes < 0, "EarlyBytes is negative")
-	check(o.MaxHeld < 0, "MaxHeld is negative")
-	check(o.MaxHeldPerAddress < 0, "MaxHeldPerAddress is negative")
-	check(o.DropEarly && (o.EarlyEvents != 0 || o.EarlyBytes != 0), "EarlyEvents and EarlyBytes do not apply with DropEarly")
-	check(o.Guests && (o.EarlyEvents != 0 || o.EarlyBytes != 0 || o.DropEarly || o.MaxHeld != 0 || o.MaxHeldPerAddress != 0),
-		"EarlyEvents, EarlyBytes, DropEarly, MaxHeld and MaxHeldPerAddress do not apply with Guests: no socket is held")
-	check(!o.Guests && o.OnLogin != nil, "OnLogin does not apply without Guests")
+	if o.Guests != nil {
+		guests := *o.Guests
+		check(guests.Attempts < 0, "GuestOptions.Attempts is negative")
+		o.Guests = &guests
+	}
+	if o.Authorize.wrong != nil {
+		wrong = append(wrong, o.Authorize.wrong)
+	}
 	check(strings.ContainsFunc(o.Realm, func(r rune) bool { return !quotable(r) }), `Realm must be printable ASCII without quotes and backslashes`)
 	check(o.Sources != nil && len(o.Sources) == 0, "Sources is empty; leave it nil for the usual ones")
 	for i, source := range o.Sources {
@@ -186,18 +154,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
-	}
-	if o.Grace == 0 {
-		o.Grace = 2 * time.Second
-	}
-	if o.Attempts == 0 {
-		o.Attempts = 1
-	}
-	if o.MaxHeld == 0 {
-		o.MaxHeld = 10_000
-	}
-	if o.MaxHeldPerAddress == 0 {
-		o.MaxHeldPerAddress = 1000
 	}
 	if o.CrossOrigin == nil {
 		o.CrossOrigin = http.NewCrossOriginProtection()

@@ -2,12 +2,15 @@ package auth_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
 )
 
 func TestNewGateChecksItsOptions(t *testing.T) {
@@ -17,27 +20,17 @@ func TestNewGateChecksItsOptions(t *testing.T) {
 	}
 	usual := auth.FromAuth("token")
 	for name, opts := range map[string]auth.Options{
-		"Timeout":             {Timeout: -1},
-		"Attempts":            {Attempts: -1},
-		"EarlyEvents":         {EarlyEvents: -1},
-		"EarlyBytes":          {EarlyBytes: -1},
-		"MaxHeld":             {MaxHeld: -1},
-		"early and DropEarly": {EarlyEvents: 1, DropEarly: true},
-		"bytes and DropEarly": {EarlyBytes: 1, DropEarly: true},
-		"early and Guests":    {EarlyEvents: 1, Guests: true},
-		"bytes and Guests":    {EarlyBytes: 1, Guests: true},
-		"drop and Guests":     {DropEarly: true, Guests: true},
-		"held and Guests":     {MaxHeld: 1, Guests: true},
-		"login, no Guests":    {OnLogin: func(context.Context, *socketio.Socket) {}},
-		"no sources":          {Sources: []auth.Source{}},
-		"nil source":          {Sources: []auth.Source{nil}},
-		"nil SourceFunc":      {Sources: []auth.Source{auth.SourceFunc(nil)}},
-		"nameless member":     {Sources: []auth.Source{auth.FromAuth("")}},
-		"nameless parameter":  {Sources: []auth.Source{auth.FromQuery("")}},
-		"nameless cookie":     {Sources: []auth.Source{auth.FromCookie("")}},
-		"cookie name":         {Sources: []auth.Source{auth.FromCookie("a b")}},
-		"cookie twice":        {Sources: []auth.Source{auth.FromCookie("t"), usual, auth.FromCookie("t")}},
-		"header twice":        {Sources: []auth.Source{auth.FromHeader(), auth.FromHeader()}},
+		"Timeout":            {Timeout: -1},
+		"guests' Attempts":   {Guests: &auth.GuestOptions{Attempts: -1}},
+		"no sources":         {Sources: []auth.Source{}},
+		"nil source":         {Sources: []auth.Source{nil}},
+		"nil SourceFunc":     {Sources: []auth.Source{auth.SourceFunc(nil)}},
+		"nameless member":    {Sources: []auth.Source{auth.FromAuth("")}},
+		"nameless parameter": {Sources: []auth.Source{auth.FromQuery("")}},
+		"nameless cookie":    {Sources: []auth.Source{auth.FromCookie("")}},
+		"cookie name":        {Sources: []auth.Source{auth.FromCookie("a b")}},
+		"cookie twice":       {Sources: []auth.Source{auth.FromCookie("t"), usual, auth.FromCookie("t")}},
+		"header twice":       {Sources: []auth.Source{auth.FromHeader(), auth.FromHeader()}},
 	} {
 		if _, err := auth.NewGate(v, opts); err == nil || !strings.HasPrefix(err.Error(), "auth: ") {
 			t.Errorf("%s: got error %v", name, err)
@@ -48,12 +41,82 @@ func TestNewGateChecksItsOptions(t *testing.T) {
 		"zero":               {},
 		"two cookies":        {Sources: []auth.Source{auth.FromCookie("t"), auth.FromCookie("u")}},
 		"two funcs":          {Sources: []auth.Source{sourceFunc, sourceFunc}}, // nobody can tell
-		"no grace":           {Grace: -1},
-		"everything fitting": {Sources: []auth.Source{usual}, Timeout: time.Second, Attempts: 3, DropEarly: true, MaxHeld: 1, LeaveAtExpiry: true, KeepEncoded: true, ThreamTexts: true},
-		"guests":             {Guests: true, Attempts: 3, Grace: time.Second, OnLogin: func(context.Context, *socketio.Socket) {}},
+		"everything fitting": {Sources: []auth.Source{usual}, Timeout: time.Second, LeaveAtExpiry: true, KeepEncoded: true, ThreamTexts: true, OmitReasonAndID: true},
+		"guests":             {Guests: &auth.GuestOptions{Attempts: 3, Grace: -1, OnLogin: func(context.Context, *socketio.Socket) {}}},
 	} {
 		if _, err := auth.NewGate(v, opts); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// Options of event mode that contradict each other, or the gate, are an error at the
+// start: Event panics, as Namespace.Use does.
+func TestEventChecksItsOptions(t *testing.T) {
+	for name, c := range map[string]struct {
+		guests bool
+		opts   auth.EventOptions
+	}{
+		"Attempts":             {opts: auth.EventOptions{Attempts: -1}},
+		"EarlyEvents":          {opts: auth.EventOptions{EarlyEvents: -1}},
+		"EarlyBytes":           {opts: auth.EventOptions{EarlyBytes: -1}},
+		"MaxHeld":              {opts: auth.EventOptions{MaxHeld: -1}},
+		"MaxHeldPerAddress":    {opts: auth.EventOptions{MaxHeldPerAddress: -1}},
+		"early and DropEarly":  {opts: auth.EventOptions{EarlyEvents: 1, DropEarly: true}},
+		"bytes and DropEarly":  {opts: auth.EventOptions{EarlyBytes: 1, DropEarly: true}},
+		"Attempts and Guests":  {true, auth.EventOptions{Attempts: 1}},
+		"Grace and Guests":     {true, auth.EventOptions{Grace: -1}},
+		"early and Guests":     {true, auth.EventOptions{EarlyEvents: 1}},
+		"bytes and Guests":     {true, auth.EventOptions{EarlyBytes: 1}},
+		"DropEarly and Guests": {true, auth.EventOptions{DropEarly: true}},
+		"MaxHeld and Guests":   {true, auth.EventOptions{MaxHeld: 1}},
+		"addresses and Guests": {true, auth.EventOptions{MaxHeldPerAddress: 1}},
+	} {
+		gate, err := auth.NewGate(verifier(t), auth.Options{Guests: guests(c.guests)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() {
+				if text := fmt.Sprint(recover()); !strings.HasPrefix(text, "auth: Event: ") {
+					t.Errorf("%s: recovered %q", name, text)
+				}
+			}()
+			gate.Event(c.opts)
+		}()
+		gate.Event(auth.EventOptions{}) // which fits every gate
+	}
+}
+
+// The options of guests are copied, and a gate may be used in event mode more than once,
+// each time with its own options; what it holds is counted together.
+func TestModesOfOneGate(t *testing.T) {
+	logins := &auth.GuestOptions{Attempts: 2}
+	bubble(t, setup{event: true, gate: auth.Options{Guests: logins}}, func(f *fixture) {
+		*logins = auth.GuestOptions{}
+		p := f.dial(sockettest.Options{})
+		for range 2 {
+			f.emit(p, "authenticate", bearing("junk"))
+			f.unauthorized(p)
+		}
+		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+	})
+	bubble(t, setup{event: true, mode: auth.EventOptions{MaxHeld: 1, Attempts: 1, Grace: -1}, furnish: func(f *fixture) {
+		f.furnish(f.io.Of("/second"), f.gate.Event(auth.EventOptions{MaxHeld: 2, Attempts: 2, Grace: -1}))
+	}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Namespace: "/second"})
+		if _, err := f.try(sockettest.Options{}); !errors.Is(err, sockettest.ErrClosed) {
+			t.Errorf("got %v, want a closed transport", err)
+		}
+		q := f.dial(sockettest.Options{Namespace: "/second"})
+		for range 2 {
+			f.emit(p, "authenticate", bearing("junk"))
+			f.unauthorized(p)
+		}
+		f.ended(p, sockettest.ErrDisconnected, 0)
+		f.login(q, sign(nil))
+		p = f.dial(sockettest.Options{})
+		f.emit(p, "authenticate", bearing("junk"))
+		f.ended(p, sockettest.ErrDisconnected, 0)
+	})
 }

@@ -17,11 +17,8 @@ import (
 
 // In event mode guests are let in at once, and may log in on the same socket.
 func TestEventGuests(t *testing.T) {
-	var admitted record
-	gate := auth.Options{Guests: true, OnAdmit: func(ctx context.Context, _ *socketio.Socket) { admitted.add(subject(ctx)) }}
 	for _, event := range []bool{false, true} {
-		admitted = record{}
-		bubble(t, setup{event: event, gate: gate, furnish: func(f *fixture) {
+		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) {
 			f.io.Handle("during", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 				time.Sleep(time.Minute) // a login meanwhile
 				f.ran.add(fmt.Sprintf("during: %s, now %t", subject(ctx), auth.Current(s) != nil))
@@ -40,9 +37,6 @@ func TestEventGuests(t *testing.T) {
 				t.Errorf("whoami: %q", got)
 			}
 			f.happened("connected guest", "during: guest, now true")
-			if got := admitted.all(); !slices.Equal(got, []string{"guest"}) {
-				t.Errorf("OnAdmit: %q", got)
-			}
 			if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
 				t.Errorf("told %+v", told)
 			}
@@ -55,14 +49,14 @@ func TestEventGuests(t *testing.T) {
 // modes; nobody else does.
 func TestOnLogin(t *testing.T) {
 	var hooks record
-	gate := auth.Options{Guests: true, Attempts: 2,
-		Authorize: func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
-			return "user " + tok.Subject, nil
-		},
-		OnLogin: func(ctx context.Context, s *socketio.Socket) {
+	gate := auth.Options{
+		Guests: &auth.GuestOptions{Attempts: 2, OnLogin: func(ctx context.Context, s *socketio.Socket) {
 			time.Sleep(time.Second)
-			hooks.add(fmt.Sprint("login of ", auth.User(ctx), ", ", auth.Current(s).Token == auth.Token(ctx), ", ", s.Join("ada")))
-		},
+			hooks.add(fmt.Sprint("login of ", userName.From(ctx), ", ", auth.Current(s).Token == auth.Token(ctx), ", ", s.Join("ada")))
+		}},
+		Authorize: userName.By(func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (string, error) {
+			return "user " + tok.Subject, nil
+		}),
 	}
 	for _, event := range []bool{false, true} {
 		hooks = record{}
@@ -86,7 +80,7 @@ func TestOnLogin(t *testing.T) {
 			}
 		})
 	}
-	gate.OnLogin = func(context.Context, *socketio.Socket) { panic("in OnLogin") }
+	gate.Guests.OnLogin = func(context.Context, *socketio.Socket) { panic("in OnLogin") }
 	bubble(t, setup{gate: gate, event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing(sign(nil)))
@@ -97,7 +91,7 @@ func TestOnLogin(t *testing.T) {
 		f.happened("connected guest", "disconnected: server namespace disconnect")
 	})
 	// Its lease may end meanwhile: then that is what ends the socket.
-	gate.OnLogin = func(ctx context.Context, _ *socketio.Socket) { <-ctx.Done(); panic("in OnLogin") }
+	gate.Guests.OnLogin = func(ctx context.Context, _ *socketio.Socket) { <-ctx.Done(); panic("in OnLogin") }
 	bubble(t, setup{gate: gate, event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing(expiring(time.Minute)))
@@ -114,14 +108,14 @@ func TestOnLogin(t *testing.T) {
 
 // Who shows a bad token is no guest, and no guest any more.
 func TestGuestWithABadToken(t *testing.T) {
-	bubble(t, setup{event: true, gate: auth.Options{Guests: true}}, func(f *fixture) {
+	bubble(t, setup{event: true, gate: auth.Options{Guests: &auth.GuestOptions{}}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		f.unauthorized(p)
 		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
 		f.happened("connected guest", "disconnected: server namespace disconnect")
 	})
-	bubble(t, setup{event: true, gate: auth.Options{Guests: true, Attempts: 2}}, func(f *fixture) {
+	bubble(t, setup{event: true, gate: auth.Options{Guests: &auth.GuestOptions{Attempts: 2}}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		f.unauthorized(p)
@@ -133,7 +127,7 @@ func TestGuestWithABadToken(t *testing.T) {
 // A guest shows its token by "authenticate" alone: what came with the handshake may be
 // there still, or not.
 func TestGuestLoginLooksAtThePayloadAlone(t *testing.T) {
-	bubble(t, setup{event: true, gate: auth.Options{Guests: true}, furnish: func(f *fixture) {
+	bubble(t, setup{event: true, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) {
 		f.io.OnConnect(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
 	}}, func(f *fixture) {
 		header := map[string][]string{"Authorization": {"Bearer " + sign(nil)}}
@@ -150,7 +144,7 @@ func TestGuestLoginLooksAtThePayloadAlone(t *testing.T) {
 
 // A login that takes too long ends as a hold does: the peer comes back by itself.
 func TestGuestLoginTimeout(t *testing.T) {
-	bubble(t, setup{event: true, verifier: slow(t, time.Minute), gate: auth.Options{Guests: true}}, func(f *fixture) {
+	bubble(t, setup{event: true, verifier: slow(t, time.Minute), gate: auth.Options{Guests: &auth.GuestOptions{}}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		time.Sleep(time.Hour)
 		f.emit(p, "authenticate", bearing(expiring(time.Hour)))

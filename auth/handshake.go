@@ -13,7 +13,7 @@ import (
 //
 // or, a temporary one, a closed transport. Timeout bounds all of it.
 func (g *Gate) Handshake(ctx context.Context, s *socketio.Socket) error {
-	a := g.newAdmission(s, true)
+	a := g.newAdmission(s, true, g.guests)
 	if err := s.Intercept("authenticate", a.authenticate); err != nil {
 		return err
 	}
@@ -26,11 +26,8 @@ func (a *admission) handshake(ctx context.Context) (*Lease, *Error) {
 	within, cancel := a.within(ctx)
 	defer cancel()
 	lease, refused := a.gate.examine(within, a, a.socket.Handshake(), a.socket.Handshake())
-	if refused != nil && a.gate.opts.Guests && refused.Reason == ReasonTokenMissing {
+	if refused != nil && a.gate.opts.Guests != nil && refused.Reason == ReasonTokenMissing {
 		refused = nil
-	}
-	if refused == nil {
-		refused = a.announce(within, lease)
 	}
 	return lease, refused
 }

@@ -80,8 +80,7 @@ func TestHandshakeTimeoutCoversHooksThatNeverReturn(t *testing.T) {
 			<-hang
 			return sign(nil), nil
 		})}},
-		"Authorize": {Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) { <-hang; return nil, nil }},
-		"OnAdmit":   {OnAdmit: func(context.Context, *socketio.Socket) { <-hang }},
+		"Authorize": {Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error { <-hang; return nil })},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, event := range []bool{false, true} {
@@ -128,7 +127,7 @@ func TestHooksSeeTheDeadline(t *testing.T) {
 		return &auth.Error{Message: "final, says the hook"}
 	}
 	for name, gate := range map[string]auth.Options{
-		"Authorize": {Authorize: func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) (any, error) { return nil, final(ctx) }},
+		"Authorize": {Authorize: auth.Check(func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) error { return final(ctx) })},
 		"source":    {Sources: []auth.Source{auth.SourceFunc(func(ctx context.Context, _ *socketio.Handshake) (string, error) { return "", final(ctx) })}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,7 +152,7 @@ func TestKeyServerDownIsTemporary(t *testing.T) {
 		}
 	})
 	var w wire
-	bubble(t, setup{verifier: down, event: true, gate: auth.Options{Attempts: 3}}, func(f *fixture) {
+	bubble(t, setup{verifier: down, event: true, mode: auth.EventOptions{Attempts: 3}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Trace: w.trace})
 		f.emit(p, "authenticate", bearing(sign(nil)))
 		begun := time.Now()
@@ -171,26 +170,28 @@ func TestKeyServerDownIsTemporary(t *testing.T) {
 }
 
 func TestAuthorizeAttachesAUser(t *testing.T) {
-	type user struct{ name string }
+	type account struct{ name string }
+	user, other := auth.NewUser[*account](), auth.NewUser[*account]()
 	for _, event := range []bool{false, true} {
 		bubble(t, setup{event: event, gate: auth.Options{
-			Authorize: func(ctx context.Context, tok *token.Token, h *socketio.Handshake) (any, error) {
+			Authorize: user.By(func(ctx context.Context, tok *token.Token, h *socketio.Handshake) (*account, error) {
 				if socketio.FromContext(ctx) == nil || h.Header.Get("X-Tenant") != "t1" {
 					t.Errorf("hook without socket or handshake")
 				}
-				return &user{tok.Subject}, nil
-			},
-			OnAdmit: func(ctx context.Context, s *socketio.Socket) {
-				if u := auth.User(ctx).(*user); u.name != "ada" || auth.Current(s).User != u || auth.Token(ctx) != auth.Current(s).Token {
-					t.Errorf("in OnAdmit: user %v, lease %v", u, auth.Current(s))
-				}
-				if err := s.Join("lobby"); !errors.Is(err, socketio.ErrNotAdmitted) {
-					t.Errorf("Join in OnAdmit: %v; it must come before admission", err)
-				}
-			},
+				return &account{tok.Subject}, nil
+			}),
 		}, furnish: func(f *fixture) {
+			f.io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+				if u := user.From(ctx); u == nil || u.name != "ada" || user.From(s.Context()) != u || auth.Token(ctx) != auth.Current(s).Token {
+					t.Errorf("in OnConnect: user %v, lease %v", u, auth.Current(s))
+				}
+				if u := other.From(ctx); u != nil {
+					t.Errorf("another User of the same type has %v", u)
+				}
+				return nil
+			})
 			f.io.Handle("user", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
-				return auth.User(ctx).(*user).name, nil
+				return user.From(ctx).name, nil
 			}))
 		}}, func(f *fixture) {
 			p := f.dial(sockettest.Options{Auth: bearing(sign(nil)), Header: map[string][]string{"X-Tenant": {"t1"}}})
@@ -208,10 +209,13 @@ func TestAuthorizeAttachesAUser(t *testing.T) {
 
 func TestHandshakeGuests(t *testing.T) {
 	var admitted record
-	gate := auth.Options{Guests: true, OnAdmit: func(ctx context.Context, s *socketio.Socket) {
-		admitted.add(fmt.Sprintf("%s %t %t %t", subject(ctx), auth.Token(ctx) == nil, auth.User(ctx) == nil, auth.Current(s) == nil))
-	}}
-	bubble(t, setup{gate: gate}, func(f *fixture) {
+	gate := auth.Options{Guests: &auth.GuestOptions{}, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) { return "Ada", nil })}
+	bubble(t, setup{gate: gate, furnish: func(f *fixture) {
+		f.io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+			admitted.add(fmt.Sprintf("%s %t %q %t", subject(ctx), auth.Token(ctx) == nil, userName.From(ctx), auth.Current(s) == nil))
+			return nil
+		})
+	}}, func(f *fixture) {
 		guest := f.dial(sockettest.Options{})
 		if got := f.whoami(guest); got != "guest" {
 			t.Errorf("whoami: %q", got)
@@ -219,8 +223,8 @@ func TestHandshakeGuests(t *testing.T) {
 		if got := f.whoami(f.dial(sockettest.Options{Auth: bearing(sign(nil))})); got != "ada" {
 			t.Errorf("whoami: %q", got)
 		}
-		if got := strings.Join(admitted.all(), "; "); got != "guest true true true; ada false true false" {
-			t.Errorf("OnAdmit: %s", got)
+		if got := strings.Join(admitted.all(), "; "); got != `guest true "" true; ada false "Ada" false` {
+			t.Errorf("OnConnect: %s", got)
 		}
 		// Who shows a bad token is no guest.
 		for _, payload := range []string{"", "x", expiring(-time.Second)} {
@@ -256,7 +260,6 @@ func TestPeerLeavesDuringVerification(t *testing.T) {
 				var hooks record
 				bubble(t, setup{event: event, verifier: v, gate: auth.Options{
 					OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { hooks.add(string(e.Reason)) },
-					OnAdmit:  func(context.Context, *socketio.Socket) { hooks.add("admitted") },
 				}}, func(f *fixture) {
 					if event {
 						p := f.dial(sockettest.Options{})

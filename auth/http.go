@@ -15,8 +15,8 @@ import (
 )
 
 // HTTP is middleware for ordinary HTTP routes: next runs only for requests that show a
-// good token, by the gate's verifier, Sources and Authorize. Token, User and Encoded work
-// in the context of the request. HTTP may be called more than once, and the handlers it
+// good token, by the gate's verifier, Sources and Authorize. Token, User.From and Encoded
+// work in the context of the request. HTTP may be called more than once, and the handlers it
 // returns may be used concurrently.
 //
 //	mux.Handle("GET /me", gate.HTTP(me))
@@ -24,8 +24,7 @@ import (
 // Timeout bounds sources, keys and Authorize together; one that does not return when its
 // context is done delays the response. FromAuth finds nothing in a request. FromCookie is
 // read only if Options.CrossOrigin allows the request. Guests do not pass: a request
-// without a token is refused. OnAdmit, OnLogin and OnRefuse, which are about sockets, do
-// not run.
+// without a token is refused. OnLogin and OnRefuse, which are about sockets, do not run.
 //
 // A refusal is the JSON object that sockets are told, {message, code, type, reason, id},
 // which ParseRefusal reads, with one of these statuses:
@@ -34,7 +33,7 @@ import (
 //   - 400 if the request shows more than one token, or badly written credentials
 //   - 403 if Authorize refused the user, or with 401 if its Error has one of the reasons
 //     that begin with "token_"
-//   - 500 if a hook panicked
+//   - 500 if a hook panicked, or Authorize returned a nil user
 //   - 503, with Retry-After, if the refusal is temporary
 //
 // The first three have a WWW-Authenticate challenge (RFC 6750, section 3).

@@ -41,7 +41,7 @@ func newRoute(t *testing.T, v auth.Verifier, opts auth.Options) *route {
 		r.ran.mu.Lock()
 		r.ran.lines = append(r.ran.lines, req.Method)
 		r.ran.mu.Unlock()
-		fmt.Fprintf(w, "%s %v %d", auth.Token(ctx).Subject, auth.User(ctx), len(auth.Encoded(ctx)))
+		fmt.Fprintf(w, "%s %v %d", auth.Token(ctx).Subject, userName.From(ctx), len(auth.Encoded(ctx)))
 	})))
 	web := httptest.NewServer(mux)
 	t.Cleanup(web.Close)
@@ -128,9 +128,9 @@ func TestHTTPAdmits(t *testing.T) {
 	everywhere := []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token"), auth.FromCookie("session")}
 	r := newRoute(t, verifier(t), auth.Options{
 		Sources: everywhere, KeepEncoded: true,
-		Authorize: func(_ context.Context, t *token.Token, h *socketio.Handshake) (any, error) {
+		Authorize: userName.By(func(_ context.Context, t *token.Token, h *socketio.Handshake) (string, error) {
 			return strings.ToUpper(t.Subject) + h.Path, nil
-		},
+		}),
 	})
 	compact := sign(nil)
 	want := fmt.Sprintf("ada ADA/me %d", len(compact))
@@ -155,7 +155,7 @@ func TestHTTPAdmits(t *testing.T) {
 }
 
 func TestHTTPRefusesBadCredentials(t *testing.T) {
-	r := newRoute(t, verifier(t), auth.Options{Sources: []auth.Source{auth.FromHeader(), auth.FromQuery("token")}, Guests: true})
+	r := newRoute(t, verifier(t), auth.Options{Sources: []auth.Source{auth.FromHeader(), auth.FromQuery("token")}, Guests: &auth.GuestOptions{}})
 	invalid := func(message string) string {
 		return realm + `, error="invalid_token", error_description="` + message + `"`
 	}
@@ -193,9 +193,9 @@ func TestHTTPHooks(t *testing.T) {
 		"for now":        {&auth.Error{Message: "come back", Temporary: true}, 503, "", "not_authorized"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRoute(t, verifier(t), auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
-				return nil, test.authorize
-			}})
+			r := newRoute(t, verifier(t), auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+				return test.authorize
+			})})
 			r.refused(bearer(sign(nil)), test.status, test.challenge, test.reason)
 			r.never()
 			if !strings.Contains(r.log.String(), "subject=ada") {
@@ -204,9 +204,9 @@ func TestHTTPHooks(t *testing.T) {
 		})
 	}
 	t.Run("a panic", func(t *testing.T) {
-		r := newRoute(t, verifier(t), auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		r := newRoute(t, verifier(t), auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			panic(sign(nil))
-		}})
+		})})
 		r.refused(bearer(sign(nil)), 500, "", "internal_error")
 		r.never()
 	})
@@ -217,10 +217,10 @@ func TestHTTPHooks(t *testing.T) {
 		r.refused(nil, 401, realm+`, error="invalid_token", error_description="not authorized"`, "not_authorized")
 	})
 	t.Run("too late", func(t *testing.T) {
-		r := newRoute(t, verifier(t), auth.Options{Timeout: time.Millisecond, Authorize: func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) (any, error) {
+		r := newRoute(t, verifier(t), auth.Options{Timeout: time.Millisecond, Authorize: auth.Check(func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) error {
 			<-ctx.Done()
-			return nil, nil
-		}})
+			return nil
+		})})
 		r.refused(bearer(sign(nil)), 503, "", "auth_unavailable")
 		r.never()
 	})

@@ -13,17 +13,17 @@ import (
 
 // A Lease says who an admitted socket is and how long it may stay. It is immutable:
 // when something changes, the socket gets another one. It prints neither Encoded nor
-// User.
+// the user.
 type Lease struct {
 	// Token is the token that was verified.
 	Token *token.Token
-	// User is what Options.Authorize returned.
-	User any
 	// Until is when the lease ends: that of Token.ValidUntil. Zero means never.
 	Until time.Time
 	// Encoded is Token in compact serialization, if Options.KeepEncoded says so, else
 	// "". It is a credential: anyone who obtains it can impersonate the user.
 	Encoded string
+
+	user any // a userOf, or nil; see User.From
 }
 
 func (l Lease) describe() string {
@@ -84,15 +84,6 @@ func Token(ctx context.Context) *token.Token {
 	return nil
 }
 
-// User returns what Options.Authorize returned for that token; nil when there is no
-// token.
-func User(ctx context.Context) any {
-	if lease := fromContext(ctx); lease != nil {
-		return lease.User
-	}
-	return nil
-}
-
 // Encoded returns that token in compact serialization; "" unless Options.KeepEncoded
 // says that it is kept, and when there is no token.
 func Encoded(ctx context.Context) string {
@@ -103,7 +94,7 @@ func Encoded(ctx context.Context) string {
 }
 
 // Current returns the lease that a socket has now; nil for a guest and for a socket
-// that has passed no gate. Token and User say what a handler started with.
+// that has passed no gate. Token and User.From return what a handler started with.
 func Current(s *socketio.Socket) *Lease { return fromContext(s.Context()) }
 
 // now returns the time by which leases end: the server's clock, or for an HTTP request,

@@ -44,11 +44,10 @@ func TestLeaseEndsWithTheLeeway(t *testing.T) {
 // moment either.
 func TestTokenThatEndsDuringAdmission(t *testing.T) {
 	slow := map[string]auth.Options{
-		"Authorize": {Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		"Authorize": {Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			time.Sleep(3 * time.Second)
-			return nil, nil
-		}},
-		"OnAdmit": {OnAdmit: func(context.Context, *socketio.Socket) { time.Sleep(3 * time.Second) }},
+			return nil
+		})},
 	}
 	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1})
 	for name, opts := range slow {
@@ -75,11 +74,11 @@ func TestTokenThatEndsDuringAdmission(t *testing.T) {
 // A guest who logs in with such a token gets no lease from it.
 func TestTokenThatEndsDuringLogin(t *testing.T) {
 	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1})
-	bubble(t, setup{verifier: v, gate: auth.Options{Guests: true, Attempts: 2,
-		Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+	bubble(t, setup{verifier: v, gate: auth.Options{Guests: &auth.GuestOptions{Attempts: 2},
+		Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			time.Sleep(3 * time.Second)
-			return nil, nil
-		},
+			return nil
+		}),
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing(expiring(2*time.Second)))
@@ -94,7 +93,7 @@ func TestTokenThatEndsDuringLogin(t *testing.T) {
 
 // Two gated namespaces on one connection and with one token: both come back.
 func TestExpiryOfTwoNamespaces(t *testing.T) {
-	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event) }}, func(f *fixture) {
+	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event(auth.EventOptions{})) }}, func(f *fixture) {
 		compact := expiring(time.Minute)
 		p := f.dial(sockettest.Options{Auth: bearing(compact)})
 		admin, err := p.Join(f.ctx, "/admin", nil)
@@ -188,13 +187,13 @@ func TestWallClockDecides(t *testing.T) {
 }
 
 func TestNoLeaseWithoutAGate(t *testing.T) {
-	if auth.Token(context.Background()) != nil || auth.User(context.Background()) != nil {
+	if auth.Token(context.Background()) != nil || userName.From(context.Background()) != "" {
 		t.Error("a token or user from nowhere")
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
 		open := f.io.Of("/open").Open()
 		open.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
-			f.ran.add(fmt.Sprint(auth.Token(ctx) == nil, auth.User(ctx) == nil, auth.Current(s) == nil))
+			f.ran.add(fmt.Sprint(auth.Token(ctx) == nil, userName.From(ctx) == "", auth.Current(s) == nil))
 			return nil
 		})
 	}}, func(f *fixture) {
@@ -206,7 +205,7 @@ func TestNoLeaseWithoutAGate(t *testing.T) {
 // A socket that has ended is not kept in memory until its token expires.
 func TestClosedSocketsAreFreed(t *testing.T) {
 	var seen weak.Pointer[socketio.Socket]
-	remember := func(_ context.Context, s *socketio.Socket) { seen = weak.Make(s) }
+	remember := func(_ context.Context, s *socketio.Socket) error { seen = weak.Make(s); return nil }
 	refuse := func(_ context.Context, s *socketio.Socket, _ *auth.Error) { seen = weak.Make(s) }
 	for name, c := range map[string]struct {
 		event, guest bool
@@ -215,8 +214,8 @@ func TestClosedSocketsAreFreed(t *testing.T) {
 		"handshake": {}, "event": {event: true}, "guest": {guest: true}, "refused": {event: true, token: "junk"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			gate := auth.Options{OnAdmit: remember, OnRefuse: refuse, Guests: c.guest}
-			bubble(t, setup{event: c.event, gate: gate}, func(f *fixture) {
+			gate := auth.Options{OnRefuse: refuse, Guests: guests(c.guest)}
+			bubble(t, setup{event: c.event, gate: gate, furnish: func(f *fixture) { f.io.OnConnect(remember) }}, func(f *fixture) {
 				compact := c.token
 				if compact == "" {
 					compact = sign(nil)

@@ -43,15 +43,15 @@ func (w *world) begin(_ context.Context, s *socketio.Socket) error {
 }
 
 // authorize takes its time, and sometimes refuses, fails in some way, or is too late.
-func (w *world) authorize(ctx context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+func (w *world) authorize(ctx context.Context, tok *token.Token, _ *socketio.Handshake) error {
 	w.ask(tok, 1)
 	defer w.ask(tok, -1)
 	time.Sleep(rand.N(400 * time.Millisecond))
 	switch rand.IntN(10) {
 	case 0:
-		return nil, &auth.Error{Message: "no"}
+		return &auth.Error{Message: "no"}
 	case 1:
-		return nil, &auth.Error{Message: "later", Temporary: true, RetryAfter: rand.N(2 * time.Second)}
+		return &auth.Error{Message: "later", Temporary: true, RetryAfter: rand.N(2 * time.Second)}
 	case 2:
 		panic("x")
 	case 3:
@@ -61,7 +61,7 @@ func (w *world) authorize(ctx context.Context, tok *token.Token, _ *socketio.Han
 	case 5:
 		<-ctx.Done()
 	}
-	return nil, nil
+	return nil
 }
 
 func (w *world) ask(tok *token.Token, n int) {
@@ -171,15 +171,22 @@ func (w *world) live(f *fixture, event bool) {
 func TestIndexIsTheTruth(t *testing.T) {
 	worlds := []*world{}
 	furnish := func(f *fixture) {
-		for i, opts := range []auth.Options{{}, {Attempts: 3, Grace: 500 * time.Millisecond}, {Guests: true, Attempts: 3}, {Guests: true, Attempts: 2, LeaveAtExpiry: true}} {
+		for i, opts := range []auth.Options{{}, {}, {Guests: &auth.GuestOptions{Attempts: 3}}, {Guests: &auth.GuestOptions{Attempts: 2}, LeaveAtExpiry: true}} {
 			w := &world{namespace: f.io.Of(fmt.Sprint("/", i)), alive: map[string]bool{}, asked: map[string]int{}, seen: map[auth.LeaseState]int{}}
-			opts.Authorize, opts.Timeout = w.authorize, time.Second
+			opts.Authorize, opts.Timeout = auth.Check(w.authorize), time.Second
 			var err error
 			if w.gate, err = auth.NewGate(verifierOf(t, token.Secret(secret), token.Options{Leeway: -1}), opts); err != nil {
 				t.Fatal(err)
 			}
 			w.namespace.Use(w.begin)
-			f.furnish(w.namespace, []socketio.ConnectMiddleware{w.gate.Handshake, w.gate.Event}[i%2])
+			mode := w.gate.Handshake
+			switch i {
+			case 1:
+				mode = w.gate.Event(auth.EventOptions{Attempts: 3, Grace: 500 * time.Millisecond})
+			case 3:
+				mode = w.gate.Event(auth.EventOptions{})
+			}
+			f.furnish(w.namespace, mode)
 			worlds = append(worlds, w)
 		}
 	}

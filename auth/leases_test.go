@@ -66,14 +66,14 @@ func (f *fixture) forgotten() {
 func TestTokensAreListedBeforeTheyAreAdmitted(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		var f *fixture
-		authorize := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+		authorize := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) error {
 			for _, m := range []auth.Match{auth.BySubject("https://issuer", "ada"), auth.ByTokenID("https://issuer", "7"),
 				auth.BySession("https://issuer", "session of ada"), auth.ByHash(tok.Hash)} {
 				f.ran.add(states(f.gate, m))
 			}
-			return nil, nil
+			return nil
 		}
-		bubble(t, setup{event: event, gate: auth.Options{Authorize: authorize}}, func(fixed *fixture) {
+		bubble(t, setup{event: event, gate: auth.Options{Authorize: auth.Check(authorize)}}, func(fixed *fixture) {
 			f = fixed
 			p := f.dial(sockettest.Options{Auth: bearing(sign(named("7")))})
 			if event {
@@ -117,14 +117,14 @@ func TestLeaseInfo(t *testing.T) {
 // In event mode a socket is listed from the beginning, and a token only for as long as it
 // is examined or admitted.
 func TestLeasesOfHeldSockets(t *testing.T) {
-	slow := func(ctx context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+	slow := func(ctx context.Context, tok *token.Token, _ *socketio.Handshake) error {
 		time.Sleep(time.Second)
 		if tok.ID == "bad" {
-			return nil, &auth.Error{Message: "no"}
+			return &auth.Error{Message: "no"}
 		}
-		return nil, nil
+		return nil
 	}
-	bubble(t, setup{event: true, gate: auth.Options{Attempts: 3, Timeout: time.Minute, Authorize: slow}}, func(f *fixture) {
+	bubble(t, setup{event: true, gate: auth.Options{Timeout: time.Minute, Authorize: auth.Check(slow)}, mode: auth.EventOptions{Attempts: 3}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.lists("held / ")
 		f.emit(p, "authenticate", bearing("junk"))
@@ -158,15 +158,15 @@ func TestLeasesOfEndingSockets(t *testing.T) {
 // A guest is listed without a token, a guest who logs in with both until that is decided,
 // and then once.
 func TestLeasesOfGuests(t *testing.T) {
-	slow := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+	slow := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) error {
 		time.Sleep(time.Second)
 		if tok.ID == "bad" {
-			return nil, &auth.Error{Message: "no"}
+			return &auth.Error{Message: "no"}
 		}
-		return nil, nil
+		return nil
 	}
 	for _, event := range []bool{false, true} {
-		bubble(t, setup{event: event, gate: auth.Options{Guests: true, Attempts: 2, Authorize: slow}}, func(f *fixture) {
+		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{Attempts: 2}, Authorize: auth.Check(slow)}}, func(f *fixture) {
 			p := f.dial(sockettest.Options{})
 			f.lists("guest / ")
 			f.emit(p, "authenticate", bearing(sign(named("bad"))))
@@ -234,13 +234,13 @@ func TestLeasesDuringAnotherAuthenticate(t *testing.T) {
 
 // However a socket ends, nothing of it stays in the index.
 func TestLeasesEnd(t *testing.T) {
-	hang := func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) (any, error) {
+	hang := func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) error {
 		<-ctx.Done()
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
-	deaf := func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+	deaf := func(context.Context, *token.Token, *socketio.Handshake) error {
 		time.Sleep(time.Minute)
-		return nil, nil
+		return nil
 	}
 	type end struct {
 		gate auth.Options
@@ -255,21 +255,21 @@ func TestLeasesEnd(t *testing.T) {
 		"expired":         {end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
 		"left at expiry":  {gate: auth.Options{LeaveAtExpiry: true}, end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
 		"shutdown":        {end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Shutdown(f.ctx) }},
-		"refused": {gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
-			return nil, &auth.Error{Message: "no"}
-		}}},
-		"refused for a time": {gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
-			return nil, &auth.Error{Message: "no", Temporary: true, RetryAfter: 3 * time.Second}
-		}}},
-		"a panic": {gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) { panic("x") }}},
-		"Goexit": {gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		"refused": {gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+			return &auth.Error{Message: "no"}
+		})}},
+		"refused for a time": {gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+			return &auth.Error{Message: "no", Temporary: true, RetryAfter: 3 * time.Second}
+		})}},
+		"a panic": {gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error { panic("x") })}},
+		"Goexit": {gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			runtime.Goexit()
-			return nil, nil
-		}}},
-		"too late":                {gate: auth.Options{Authorize: hang}},
-		"too late without an end": {gate: auth.Options{Authorize: deaf}},
-		"lost during Authorize":   {gate: auth.Options{Authorize: hang}, end: func(f *fixture, p *sockettest.Peer) { _ = p.Close() }},
-		"closed during Authorize": {gate: auth.Options{Authorize: hang}, end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Close() }},
+			return nil
+		})}},
+		"too late":                {gate: auth.Options{Authorize: auth.Check(hang)}},
+		"too late without an end": {gate: auth.Options{Authorize: auth.Check(deaf)}},
+		"lost during Authorize":   {gate: auth.Options{Authorize: auth.Check(hang)}, end: func(f *fixture, p *sockettest.Peer) { _ = p.Close() }},
+		"closed during Authorize": {gate: auth.Options{Authorize: auth.Check(hang)}, end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Close() }},
 		"refused by later middleware": {use: func(context.Context, *socketio.Socket) error {
 			return &socketio.ConnectError{Message: "no"}
 		}},
@@ -277,7 +277,7 @@ func TestLeasesEnd(t *testing.T) {
 	} {
 		for _, mode := range []string{"handshake", "event", "guest"} {
 			t.Run(name+" "+mode, func(t *testing.T) {
-				c.gate.Guests = mode == "guest"
+				c.gate.Guests = guests(mode == "guest")
 				furnish := func(f *fixture) {
 					if c.use != nil {
 						f.io.Use(c.use)

@@ -117,3 +117,14 @@ func (g *Gate) log(s *socketio.Socket, e *Error) {
 	}
 	g.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "auth: refused", refusalAttrs(remote, e, slog.Any("socket", s))...)
 }
+
+// notify tells OnRefuse. It runs beside, since it must hold up nothing.
+func (g *Gate) notify(s *socketio.Socket, e *Error) {
+	if g.opts.OnRefuse == nil {
+		return
+	}
+	s.Go(func(ctx context.Context) {
+		ctx = context.WithoutCancel(ctx) // the socket has ended, or is about to
+		_ = g.guard(ctx, "OnRefuse", func() { g.opts.OnRefuse(ctx, s, e) })
+	})
+}

@@ -35,14 +35,14 @@ func (f *fixture) lines(parts ...string) (found []string) {
 // Ends of leases, and refusals and admissions of verified tokens, name the subject and
 // the address.
 func TestLogNamesTheSubject(t *testing.T) {
-	refuse := auth.Options{Attempts: 5, Authorize: func(_ context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
+	refuse := auth.Options{Authorize: auth.Check(func(_ context.Context, t *token.Token, _ *socketio.Handshake) error {
 		if t.Subject == "eve" {
-			return nil, &auth.Error{Message: "banned"}
+			return &auth.Error{Message: "banned"}
 		}
-		return nil, nil
-	}}
+		return nil
+	})}
 	for _, event := range []bool{false, true} {
-		bubble(t, setup{event: event, gate: refuse}, func(f *fixture) {
+		bubble(t, setup{event: event, gate: refuse, mode: auth.EventOptions{Attempts: 5}}, func(f *fixture) {
 			show := func(compact string) *sockettest.Peer {
 				if !event {
 					p, _ := f.try(sockettest.Options{Auth: bearing(compact)})
@@ -135,9 +135,9 @@ func TestRefusalsOfManyAddressesAreBounded(t *testing.T) {
 
 // Temporary refusals are the server's fault: a warning, sampled by reason.
 func TestTemporaryRefusalsAreWarnings(t *testing.T) {
-	gate := auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
-		return nil, &auth.Error{Temporary: true, Err: errors.New("database is down")}
-	}}
+	gate := auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+		return &auth.Error{Temporary: true, Err: errors.New("database is down")}
+	})}
 	bubble(t, setup{gate: gate}, func(f *fixture) {
 		for range 50 {
 			if _, err := f.try(sockettest.Options{Auth: bearing(sign(nil))}); err == nil {

@@ -38,7 +38,7 @@ var asTheForkSent = []struct{ name, payload, message, data string }{
 }
 
 // exact is a gate whose refusals have the data of the fork.
-var exact = auth.Options{ThreamTexts: true, OmitReasonAndID: true, Grace: -1}
+var exact = auth.Options{ThreamTexts: true, OmitReasonAndID: true}
 
 func TestOmitReasonAndID(t *testing.T) {
 	for _, sent := range asTheForkSent {
@@ -54,7 +54,7 @@ func TestOmitReasonAndID(t *testing.T) {
 			})
 		})
 		t.Run(sent.name+", event", func(t *testing.T) {
-			bubble(t, setup{gate: exact, event: true}, func(f *fixture) {
+			bubble(t, setup{gate: exact, event: true, mode: auth.EventOptions{Grace: -1}}, func(f *fixture) {
 				var w wire
 				p := f.dial(sockettest.Options{Trace: w.trace})
 				_ = p.SendRaw(`2["authenticate",` + sent.payload + `]`)
@@ -64,7 +64,7 @@ func TestOmitReasonAndID(t *testing.T) {
 			})
 		})
 		t.Run(sent.name+", event, EIO 3", func(t *testing.T) {
-			bubble(t, setup{server: anyEIO3(), gate: exact, event: true}, func(f *fixture) {
+			bubble(t, setup{server: anyEIO3(), gate: exact, event: true, mode: auth.EventOptions{Grace: -1}}, func(f *fixture) {
 				p := f.poll3("")
 				p.want("40")
 				p.post(`42["authenticate",` + sent.payload + `]`)
@@ -88,7 +88,7 @@ func TestOmitReasonAndID(t *testing.T) {
 // OmitReasonAndID does not depend on ThreamTexts, and covers every place where a peer is
 // refused. The members of temporary refusals stay, because clients come back by them.
 func TestOmitReasonAndIDEverywhere(t *testing.T) {
-	gate := auth.Options{OmitReasonAndID: true, Grace: -1, Attempts: 2}
+	gate := auth.Options{OmitReasonAndID: true}
 	const expired = `{"message":"jwt expired","code":"invalid_token","type":"UnauthorizedError"}`
 	bubble(t, setup{gate: gate}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})
@@ -105,7 +105,7 @@ func TestOmitReasonAndIDEverywhere(t *testing.T) {
 			t.Errorf("by HTTP: %s", w.Body)
 		}
 	})
-	bubble(t, setup{gate: gate, event: true}, func(f *fixture) {
+	bubble(t, setup{gate: gate, event: true, mode: auth.EventOptions{Grace: -1, Attempts: 2}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		var told struct{ Data json.RawMessage }
 		f.emit(p, "authenticate", bearing(expiring(-time.Minute)))
@@ -114,9 +114,9 @@ func TestOmitReasonAndIDEverywhere(t *testing.T) {
 			t.Errorf("at the first attempt: %s", told.Data)
 		}
 	})
-	gate.Authorize = func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
-		return nil, &auth.Error{Message: "busy", Code: "busy", Reason: "busy", Temporary: true, RetryAfter: 3 * time.Second}
-	}
+	gate.Authorize = auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+		return &auth.Error{Message: "busy", Code: "busy", Reason: "busy", Temporary: true, RetryAfter: 3 * time.Second}
+	})
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) { f.io.Of("/open").Open() }}, func(f *fixture) {
 		open := f.dial(sockettest.Options{Namespace: "/open"}) // so the connection stays, and CONNECT_ERROR can be sent
 		_, err := open.Join(f.ctx, "/", bearing(sign(nil)))

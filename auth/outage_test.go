@@ -185,7 +185,7 @@ func TestOutageDropsWhatComesAfterTheRefusal(t *testing.T) {
 // closes.
 func TestOutageOfAGuest(t *testing.T) {
 	keys := &awayKeys{}
-	bubble(t, setup{verifier: verifierOf(t, keys, token.Options{}), gate: auth.Options{Guests: true}}, func(f *fixture) {
+	bubble(t, setup{verifier: verifierOf(t, keys, token.Options{}), gate: auth.Options{Guests: &auth.GuestOptions{}}}, func(f *fixture) {
 		keys.away.Store(true)
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing(sign(nil)))

@@ -62,11 +62,10 @@ func TestQ9ClaimsOfTheSecretFunctionAreUnverified(t *testing.T) {
 func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 	var hooks record
 	gate := auth.Options{
-		Authorize: func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+		Authorize: userName.By(func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (string, error) {
 			hooks.add("authorize " + tok.Subject)
 			return tok.ID, nil
-		},
-		OnAdmit:  func(context.Context, *socketio.Socket) { hooks.add("admit") },
+		}),
 		OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { hooks.add("refuse " + string(e.Reason)) },
 	}
 	for _, event := range []bool{false, true} {
@@ -103,7 +102,7 @@ func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 			f.happened("connected ada")
 			got := hooks.all()
 			slices.Sort(got)
-			want := []string{"admit", "authorize ada", "refuse subject_changed", "refuse token_expired", "refuse token_malformed"}
+			want := []string{"authorize ada", "refuse subject_changed", "refuse token_expired", "refuse token_malformed"}
 			if !slices.Equal(got, want) {
 				t.Errorf("hooks: %q, want %q", got, want)
 			}
@@ -119,19 +118,19 @@ func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 // A login that failed left the claims of one token beside the text of another. Ours swaps
 // all of an identity in one step, and one that fails changes nothing of it.
 func TestQ11IdentityIsOfOneToken(t *testing.T) {
-	gate := auth.Options{KeepEncoded: true, Guests: true, Attempts: 3,
-		Authorize: func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+	gate := auth.Options{KeepEncoded: true, Guests: &auth.GuestOptions{Attempts: 3},
+		Authorize: userName.By(func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (string, error) {
 			time.Sleep(time.Second) // in which handlers run
 			return tok.Subject, nil
-		},
+		}),
 	}
 	bubble(t, setup{gate: gate, event: true, furnish: func(f *fixture) {
 		f.io.Handle("identity", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, _ struct{}) (string, error) {
 			lease := auth.Current(s)
 			if lease == nil {
-				return fmt.Sprintf("%t %v %q", auth.Token(ctx) == nil, auth.User(ctx), auth.Encoded(ctx)), nil
+				return fmt.Sprintf("%t %q %q", auth.Token(ctx) == nil, userName.From(ctx), auth.Encoded(ctx)), nil
 			}
-			return fmt.Sprintf("%t %v %t %q", lease.Token == auth.Token(ctx), auth.User(ctx), lease.Encoded == auth.Encoded(ctx), auth.Encoded(ctx)), nil
+			return fmt.Sprintf("%t %v %t %q", lease.Token == auth.Token(ctx), userName.From(ctx), lease.Encoded == auth.Encoded(ctx), auth.Encoded(ctx)), nil
 		}))
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -143,13 +142,13 @@ func TestQ11IdentityIsOfOneToken(t *testing.T) {
 				t.Errorf("identity %q, want %q", got, want)
 			}
 		}
-		is(`true <nil> ""`)
+		is(`true "" ""`)
 		f.emit(p, "authenticate", bearing(signWith("another secret, just as long as the first", map[string]any{"alg": "HS256"}, claims{"sub": "root"})))
 		f.unauthorized(p)
-		is(`true <nil> ""`)
+		is(`true "" ""`)
 		compact := sign(nil)
 		f.emit(p, "authenticate", bearing(compact))
-		is(`true <nil> ""`) // it is being examined
+		is(`true "" ""`) // it is being examined
 		f.expect(p, "authenticated")
 		is(`true ada true "` + compact + `"`)
 		for _, other := range []string{sign(claims{"sub": "root"}), "junk", expiring(-time.Minute), sign(claims{"jti": "2"})} {
@@ -163,8 +162,8 @@ func TestQ11IdentityIsOfOneToken(t *testing.T) {
 // Attempts; the tokens have MaxSize and take turns.
 func TestQ12AttemptsAreBounded(t *testing.T) {
 	var refused record
-	gate := auth.Options{Attempts: 3, OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
-	bubble(t, setup{event: true, gate: gate}, func(f *fixture) {
+	gate := auth.Options{OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
+	bubble(t, setup{event: true, gate: gate, mode: auth.EventOptions{Attempts: 3}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for range 2 {
 			f.emit(p, "authenticate", bearing("junk"))
@@ -194,7 +193,7 @@ func TestQ12AttemptsAreBounded(t *testing.T) {
 		running--
 		return token.Key{}, token.ErrKeyNotFound
 	}), token.Options{})
-	bubble(t, setup{event: true, verifier: v, gate: auth.Options{Attempts: 100}}, func(f *fixture) {
+	bubble(t, setup{event: true, verifier: v, mode: auth.EventOptions{Attempts: 100}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing(sign(claims{"pad": strings.Repeat("x", 16<<10)})))
 		if told, _ := f.unauthorized(p); told.Reason != "token_too_large" || asked != 0 {
@@ -213,7 +212,7 @@ func TestQ12AttemptsAreBounded(t *testing.T) {
 
 // A refusal closed the connection, with all its namespaces. Ours leaves the one.
 func TestQ13RefusalLeavesOneNamespaceAlone(t *testing.T) {
-	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event) }}, func(f *fixture) {
+	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event(auth.EventOptions{})) }}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 		admin, err := p.Join(f.ctx, "/admin", nil)
 		if err != nil {
@@ -243,13 +242,14 @@ func TestQ14OptionsAreTheCallers(t *testing.T) {
 		sources[0] = auth.FromAuth("other")
 		f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 	})
-	shared := auth.Options{Grace: -1, Attempts: 2, Sources: sources}
-	bubble(t, setup{event: true, gate: shared, furnish: func(f *fixture) {
+	shared := auth.Options{Sources: sources}
+	mode := auth.EventOptions{Grace: -1, Attempts: 2}
+	bubble(t, setup{event: true, gate: shared, mode: mode, furnish: func(f *fixture) {
 		second, err := auth.NewGate(verifier(t), shared)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.furnish(f.io.Of("/second"), second.Event)
+		f.furnish(f.io.Of("/second"), second.Event(mode))
 	}}, func(f *fixture) {
 		for _, namespace := range []string{"/", "/second", "/"} {
 			p := f.dial(sockettest.Options{Namespace: namespace})
@@ -260,7 +260,7 @@ func TestQ14OptionsAreTheCallers(t *testing.T) {
 			f.ended(p, sockettest.ErrDisconnected, 0)
 		}
 	})
-	if shared.Grace != -1 || shared.Attempts != 2 || shared.Timeout != 0 || len(shared.Sources) != 1 {
+	if shared.Timeout != 0 || len(shared.Sources) != 1 {
 		t.Errorf("the options are %+v now", shared)
 	}
 }

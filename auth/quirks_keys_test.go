@@ -180,16 +180,16 @@ func TestQ20HooksErrorsAreNotSerialised(t *testing.T) {
 		"a ConnectError":   &socketio.ConnectError{Message: "10.0.0.7", Data: driverError{Password: "hunter2!"}},
 		"an error of ours": token.ErrKeysUnavailable,
 	} {
-		gate := auth.Options{Grace: -1, Logger: slog.New(slog.DiscardHandler), Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
-			return nil, err
-		}}
+		gate := auth.Options{Logger: slog.New(slog.DiscardHandler), Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+			return err
+		})}
 		t.Run(name, func(t *testing.T) {
 			bubble(t, setup{gate: gate}, func(f *fixture) {
 				var w wire
 				_, _ = f.try(sockettest.Options{Auth: bearing(sign(nil)), Trace: w.trace})
 				w.want(t, connectError("not authorized", "unknown", "not_authorized"))
 			})
-			bubble(t, setup{gate: gate, event: true}, func(f *fixture) {
+			bubble(t, setup{gate: gate, event: true, mode: auth.EventOptions{Grace: -1}}, func(f *fixture) {
 				var w wire
 				p := f.dial(sockettest.Options{Trace: w.trace})
 				f.emit(p, "authenticate", bearing(sign(nil)))

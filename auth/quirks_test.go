@@ -70,15 +70,15 @@ func TestQ2FirstAuthenticateDoesNotStopTheDeadline(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		gate auth.Options
+		mode auth.EventOptions
 		send func(f *fixture, p *sockettest.Peer)
 	}{
-		"silence":      {auth.Options{}, nil},
-		"other events": {auth.Options{DropEarly: true}, func(f *fixture, p *sockettest.Peer) { f.emit(p, "hello") }},
-		"bad attempts": {auth.Options{Attempts: 1000}, junk},
+		"silence":      {auth.EventOptions{}, nil},
+		"other events": {auth.EventOptions{DropEarly: true}, func(f *fixture, p *sockettest.Peer) { f.emit(p, "hello") }},
+		"bad attempts": {auth.EventOptions{Attempts: 1000}, junk},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, setup{event: true, gate: c.gate}, func(f *fixture) {
+			bubble(t, setup{event: true, mode: c.mode}, func(f *fixture) {
 				start := time.Now()
 				p := f.dial(sockettest.Options{})
 				if c.send != nil {
@@ -147,9 +147,9 @@ func TestQ3NothingIsNoSuccess(t *testing.T) {
 		refused.add(fmt.Sprint(errors.Is(e, token.ErrExpired), e.Err))
 	}
 	for _, err := range []error{nothing, fmt.Errorf("wrapped: %w", nothing)} {
-		refusedInBothModes(t, setup{gate: auth.Options{OnRefuse: heard, Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		refusedInBothModes(t, setup{gate: auth.Options{OnRefuse: heard, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) {
 			return "a user", err
-		}}}, show, "not_authorized")
+		})}}, show, "not_authorized")
 		refusedInBothModes(t, setup{gate: auth.Options{OnRefuse: heard, Sources: []auth.Source{auth.SourceFunc(func(context.Context, *socketio.Handshake) (string, error) {
 			return sign(nil), err
 		})}}}, show, "not_authorized")

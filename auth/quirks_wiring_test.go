@@ -44,12 +44,12 @@ func TestQ23EarlyEventsAreKeptOrDropped(t *testing.T) {
 		f.ended(p, sockettest.ErrClosed, 0)
 		f.happened()
 	})
-	bubble(t, setup{event: true, gate: auth.Options{EarlyEvents: 2, EarlyBytes: 1000}}, func(f *fixture) {
+	bubble(t, setup{event: true, mode: auth.EventOptions{EarlyEvents: 2, EarlyBytes: 1000}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "big", strings.Repeat("x", 1000))
 		f.ended(p, sockettest.ErrClosed, 0)
 	})
-	bubble(t, setup{event: true, gate: auth.Options{DropEarly: true}}, func(f *fixture) {
+	bubble(t, setup{event: true, mode: auth.EventOptions{DropEarly: true}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		events(p, 100)
 		f.login(p, sign(nil))
@@ -90,7 +90,7 @@ func TestQ24DeadlineIsAsLongAsItSays(t *testing.T) {
 // Socket.IO 3 and later. Ours work on each, and each has its own sockets.
 func TestQ25EventModeOnDynamicNamespaces(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) {
-		f.furnish(f.io.OfPattern(regexp.MustCompile(`/room-\d`)), f.gate.Event)
+		f.furnish(f.io.OfPattern(regexp.MustCompile(`/room-\d`)), f.gate.Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		one, two := f.dial(sockettest.Options{Namespace: "/room-1"}), f.dial(sockettest.Options{Namespace: "/room-2"})
 		held := f.dial(sockettest.Options{Namespace: "/room-1"})
@@ -117,16 +117,16 @@ func TestQ25EventModeOnDynamicNamespaces(t *testing.T) {
 // process have nothing in common, though they be at the same address.
 func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
 	other := "another secret, just as long as the first"
-	bubble(t, setup{gate: auth.Options{MaxHeld: 1}, event: true}, func(first *fixture) {
+	bubble(t, setup{mode: auth.EventOptions{MaxHeld: 1}, event: true}, func(first *fixture) {
 		second := &fixture{t: first.t, ctx: first.ctx, in: memnet.Listen()}
-		gate, err := auth.NewGate(verifierOf(t, token.Secret(other), token.Options{Leeway: -1}), auth.Options{MaxHeld: 1})
+		gate, err := auth.NewGate(verifierOf(t, token.Secret(other), token.Options{Leeway: -1}), auth.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if second.io, err = socketio.NewServer(socketio.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		second.furnish(second.io.Namespace, gate.Event)
+		second.furnish(second.io.Namespace, gate.Event(auth.EventOptions{MaxHeld: 1}))
 		handler, err := second.io.Handler()
 		if err != nil {
 			t.Fatal(err)
@@ -168,10 +168,10 @@ func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
 // modes, with the reason, and a line in the log.
 func TestQ27ServerHearsOfRefusals(t *testing.T) {
 	var heard record
-	gate := auth.Options{Attempts: 2, OnRefuse: func(_ context.Context, s *socketio.Socket, e *auth.Error) {
+	gate := auth.Options{OnRefuse: func(_ context.Context, s *socketio.Socket, e *auth.Error) {
 		heard.add(fmt.Sprint(e.Reason, " from ", s.Handshake().RemoteAddr != "", " ", e.ID != "", " ", e.Err != nil))
 	}}
-	bubble(t, setup{gate: gate, event: true, furnish: func(f *fixture) { f.furnish(f.io.Of("/one"), f.gate.Handshake) }}, func(f *fixture) {
+	bubble(t, setup{gate: gate, event: true, mode: auth.EventOptions{Attempts: 2}, furnish: func(f *fixture) { f.furnish(f.io.Of("/one"), f.gate.Handshake) }}, func(f *fixture) {
 		silent := f.dial(sockettest.Options{})
 		f.ended(silent, sockettest.ErrDisconnected, 7*time.Second)
 		p := f.dial(sockettest.Options{})
@@ -222,7 +222,7 @@ func TestQ28OptionsHoldInBothModes(t *testing.T) {
 			time.Sleep(time.Hour) // the late result
 			f.happened()
 		})
-		bubble(t, setup{event: event, gate: auth.Options{Guests: true}}, func(f *fixture) {
+		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{}}}, func(f *fixture) {
 			if got := f.whoami(f.dial(sockettest.Options{})); got != "guest" {
 				t.Errorf("Guests: whoami: %q", got)
 			}
@@ -233,8 +233,8 @@ func TestQ28OptionsHoldInBothModes(t *testing.T) {
 				t.Errorf("FromCookie: %v", err)
 			}
 		})
-		refuse := func(context.Context, *token.Token, *socketio.Handshake) (any, error) { return nil, errors.New("no") }
-		bubble(t, setup{event: event, gate: auth.Options{Authorize: refuse}}, func(f *fixture) {
+		refuse := func(context.Context, *token.Token, *socketio.Handshake) error { return errors.New("no") }
+		bubble(t, setup{event: event, gate: auth.Options{Authorize: auth.Check(refuse)}}, func(f *fixture) {
 			p, err := show(f, sockettest.Options{Auth: bearing(sign(nil))})
 			if err == nil {
 				err = p.Ended(f.ctx)
@@ -244,7 +244,7 @@ func TestQ28OptionsHoldInBothModes(t *testing.T) {
 			}
 			f.happened()
 		})
-		bubble(t, setup{event: event, gate: auth.Options{Guests: true, Grace: -1, Attempts: 2}}, func(f *fixture) {
+		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{Grace: -1, Attempts: 2}}}, func(f *fixture) {
 			p := f.dial(sockettest.Options{})
 			for range 2 {
 				f.emit(p, "authenticate", bearing("junk"))

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -100,7 +99,7 @@ const (
 	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, and Authorize said no
 	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for another subject than the lease's
 	ReasonAuthTimeout     Reason = "auth_timeout"     // the peer did not authenticate in time
-	ReasonInternal        Reason = "internal_error"   // a hook panicked, or a Verifier returned what it must not
+	ReasonInternal        Reason = "internal_error"   // a hook panicked, Authorize returned a nil user, or a Verifier returned what it must not
 	ReasonKeysUnavailable Reason = "keys_unavailable" // temporary: keys could not be fetched
 	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys and hooks took too long, or a Verifier of the program failed
 	ReasonOverloaded      Reason = "overloaded"       // temporary: too many sockets are held
@@ -148,6 +147,7 @@ var refusals = []struct {
 	{errOverloaded, "authentication unavailable", codeUnavailable, ReasonOverloaded, true},
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
+	{errNilUser, "internal error", codeUnknown, ReasonInternal, false},
 	{errNotMade, "internal error", codeUnknown, ReasonInternal, false},
 	{errUnverified, "authentication unavailable", codeUnavailable, ReasonAuthUnavailable, true},
 	{token.ErrKeysUnavailable, "authentication unavailable", codeSecret, ReasonKeysUnavailable, true},
@@ -289,15 +289,4 @@ func (g *Gate) toldByEvent(e *Error) toldByEvent {
 // connectError returns e as socketio takes it.
 func (g *Gate) connectError(e *Error) *socketio.ConnectError {
 	return &socketio.ConnectError{Message: e.Message, Data: g.told(e), Temporary: e.Temporary, RetryAfter: e.RetryAfter, Err: e}
-}
-
-// notify tells OnRefuse. It runs beside, since it must hold up nothing.
-func (g *Gate) notify(s *socketio.Socket, e *Error) {
-	if g.opts.OnRefuse == nil {
-		return
-	}
-	s.Go(func(ctx context.Context) {
-		ctx = context.WithoutCancel(ctx) // the socket has ended, or is about to
-		_ = g.guard(ctx, "OnRefuse", func() { g.opts.OnRefuse(ctx, s, e) })
-	})
 }

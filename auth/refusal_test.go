@@ -187,7 +187,7 @@ const threamText = "Unauthorized: Token is missing or invalid Bearer"
 // With ThreamTexts all bad tokens are told in the same words, and the ends of leases;
 // all else stays as it is.
 func TestThreamTexts(t *testing.T) {
-	gate := auth.Options{ThreamTexts: true, Grace: -1}
+	gate := auth.Options{ThreamTexts: true}
 	for i, b := range badTokens {
 		t.Run(b.name, func(t *testing.T) {
 			bubble(t, setup{gate: gate, verifier: strict(t)}, func(f *fixture) {
@@ -197,7 +197,7 @@ func TestThreamTexts(t *testing.T) {
 				}
 				w.want(t, connectError(threamText, "invalid_token", b.reason))
 			})
-			bubble(t, setup{gate: gate, verifier: strict(t), event: true}, func(f *fixture) {
+			bubble(t, setup{gate: gate, verifier: strict(t), event: true, mode: auth.EventOptions{Grace: -1}}, func(f *fixture) {
 				var w wire
 				p := f.dial(sockettest.Options{Trace: w.trace})
 				f.emit(p, "authenticate", bearing(badToken(i)))
@@ -217,7 +217,7 @@ func TestThreamTexts(t *testing.T) {
 			})
 		})
 	}
-	bubble(t, setup{gate: gate, verifier: strict(t), event: true}, func(f *fixture) {
+	bubble(t, setup{gate: gate, verifier: strict(t), event: true, mode: auth.EventOptions{Grace: -1}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		down := signWith(secret, map[string]any{"alg": "HS256", "kid": "down"}, claims{})
 		f.emit(p, "authenticate", bearing(down))
@@ -242,7 +242,7 @@ func TestThreamTexts(t *testing.T) {
 		"jwt expired":    &auth.Error{Message: "jwt expired"}, // a hook's own words
 	} {
 		gate := gate
-		gate.Authorize = func(context.Context, *token.Token, *socketio.Handshake) (any, error) { return nil, err }
+		gate.Authorize = auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error { return err })
 		bubble(t, setup{gate: gate}, func(f *fixture) {
 			if told := f.refused(sockettest.Options{Auth: bearing(sign(nil))}); told.Message != message {
 				t.Errorf("told %+v, want %q", told, message)
@@ -342,16 +342,16 @@ func TestHeaderAloneRequired(t *testing.T) {
 // What is known of the key, of the user and of our configuration stays with us; the
 // log has it under the id that the peer was told.
 func TestRefusalSaysNothingOfOurs(t *testing.T) {
-	hooks := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (any, error) {
+	hooks := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) error {
 		switch tok.Subject {
 		case "unknown":
-			return nil, errors.New("no such row in table users")
+			return errors.New("no such row in table users")
 		case "revoked":
-			return nil, errors.New("user is blocked since Tuesday")
+			return errors.New("user is blocked since Tuesday")
 		}
-		return nil, nil
+		return nil
 	}
-	bubble(t, setup{gate: auth.Options{Authorize: hooks}}, func(f *fixture) {
+	bubble(t, setup{gate: auth.Options{Authorize: auth.Check(hooks)}}, func(f *fixture) {
 		unknown := f.refused(sockettest.Options{Auth: bearing(sign(claims{"sub": "unknown"}))})
 		revoked := f.refused(sockettest.Options{Auth: bearing(sign(claims{"sub": "revoked"}))})
 		if unknown.ID == revoked.ID {
@@ -378,9 +378,9 @@ func TestRefusalSaysNothingOfOurs(t *testing.T) {
 
 func TestHookChoosesTheWords(t *testing.T) {
 	banned := &auth.Error{Message: "you are banned", Code: "banned", Reason: "banned"}
-	bubble(t, setup{gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
-		return nil, fmt.Errorf("user 7: %w", banned)
-	}}}, func(f *fixture) {
+	bubble(t, setup{gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+		return fmt.Errorf("user 7: %w", banned)
+	})}}, func(f *fixture) {
 		first := f.refused(sockettest.Options{Auth: bearing(sign(nil))})
 		second := f.refused(sockettest.Options{Auth: bearing(sign(nil))})
 		want := refusal{"you are banned", "banned", "UnauthorizedError", "banned", first.ID}
@@ -391,9 +391,9 @@ func TestHookChoosesTheWords(t *testing.T) {
 			t.Errorf("the hook's error was written to: %+v", banned)
 		}
 	})
-	bubble(t, setup{gate: auth.Options{Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
-		return nil, &auth.Error{Temporary: true, Err: errors.New("database is away")}
-	}}}, func(f *fixture) {
+	bubble(t, setup{gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+		return &auth.Error{Temporary: true, Err: errors.New("database is away")}
+	})}}, func(f *fixture) {
 		if _, err := f.try(sockettest.Options{Auth: bearing(sign(nil))}); !errors.Is(err, sockettest.ErrClosed) {
 			t.Errorf("got %v, want a closed transport", err)
 		}
@@ -417,15 +417,14 @@ func TestPanicsAreRefused(t *testing.T) {
 	runtimePanic := func(kept ...int) { kept[len(kept)] = 1 }
 	for name, gate := range map[string]auth.Options{
 		"source": {Sources: []auth.Source{auth.SourceFunc(func(context.Context, *socketio.Handshake) (string, error) { secretPanic(); return "", nil })}},
-		"Authorize": {Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+		"Authorize": {Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			secretPanic()
-			return nil, nil
-		}},
-		"runtime": {Authorize: func(context.Context, *token.Token, *socketio.Handshake) (any, error) {
+			return nil
+		})},
+		"runtime": {Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			runtimePanic()
-			return nil, nil
-		}},
-		"OnAdmit": {OnAdmit: func(context.Context, *socketio.Socket) { secretPanic() }},
+			return nil
+		})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, setup{gate: gate}, func(f *fixture) {

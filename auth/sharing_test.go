@@ -19,16 +19,16 @@ func TestTemporaryRefusalKeepsOtherNamespaces(t *testing.T) {
 		return token.Key{}, token.ErrKeysUnavailable
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
-		full, err := auth.NewGate(verifier(t), auth.Options{MaxHeld: 1})
+		full, err := auth.NewGate(verifier(t), auth.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.furnish(f.io.Of("/admin"), full.Event)
-		guests, err := auth.NewGate(verifierOf(t, token.KeyFunc(away), token.Options{}), auth.Options{Guests: true})
+		f.furnish(f.io.Of("/admin"), full.Event(auth.EventOptions{MaxHeld: 1}))
+		guests, err := auth.NewGate(verifierOf(t, token.KeyFunc(away), token.Options{}), auth.Options{Guests: &auth.GuestOptions{}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.furnish(f.io.Of("/guests"), guests.Event)
+		f.furnish(f.io.Of("/guests"), guests.Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		f.dial(sockettest.Options{Namespace: "/admin"}) // is held
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})

@@ -93,7 +93,7 @@ func refuses(err error) bool {
 // Options.Guests. So a Gate is a socketio.Dependency: it declares itself for each
 // namespace that it guards, with the first socket. It does not block, and may be called
 // concurrently.
-func (g *Gate) Available() bool { return g.opts.Guests || g.verifierAvailable() }
+func (g *Gate) Available() bool { return g.opts.Guests != nil || g.verifierAvailable() }
 
 // verifierAvailable reports whether a token could be good now. A verifier whose keys are
 // not available fetches them again soon after it was asked.

@@ -80,13 +80,14 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 // guard declares the main namespace open, or sets a gate before it.
 func guard(io *socketio.Server, kind string, alg token.Algorithm) error {
 	var opts auth.Options
+	var mode auth.EventOptions
 	switch kind {
 	case "bare":
 		io.Open()
 		return nil
 	case "auth":
 	case "event":
-		opts.Attempts, opts.Timeout = 1<<30, 10*time.Minute
+		mode.Attempts, opts.Timeout = 1<<30, 10*time.Minute
 	case "query":
 		opts.Sources = []auth.Source{auth.FromQuery("token")}
 	default:
@@ -101,7 +102,7 @@ func guard(io *socketio.Server, kind string, alg token.Algorithm) error {
 		return err
 	}
 	if kind == "event" {
-		io.Use(gate.Event)
+		io.Use(gate.Event(mode))
 		return nil
 	}
 	io.Use(gate.Handshake)

@@ -48,12 +48,15 @@ func TestProbeTellsGuestsFromHeldSockets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			opts := auth.Options{Guests: guests, Grace: -1, Timeout: 50 * time.Millisecond}
+			opts, mode := auth.Options{Timeout: 50 * time.Millisecond}, auth.EventOptions{Grace: -1}
+			if guests {
+				opts.Guests, mode = &auth.GuestOptions{}, auth.EventOptions{}
+			}
 			gate, err := auth.NewGate(verifier, opts)
 			if err != nil {
 				t.Fatal(err)
 			}
-			io.Use(gate.Event)
+			io.Use(gate.Event(mode))
 		})
 		if guests {
 			runWith(t, "", "probe", url, "--timeout", "1s").want(t, exitFailed, "connected without a token", "admits guests")

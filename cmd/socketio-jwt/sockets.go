@@ -21,12 +21,7 @@ const maxText = 1000
 // they are let in, have but the query to show a token in when they are in a browser.
 func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Logger) (*socketio.Server, error) {
 	log = slog.New(subjectHandler{log.Handler()})
-	opts := auth.Options{
-		OnAdmit: func(ctx context.Context, s *socketio.Socket) {
-			log.InfoContext(ctx, "admitted", "socket", s, "remote", s.Handshake().RemoteAddr)
-		},
-		Logger: log,
-	}
+	opts := auth.Options{Logger: log}
 	byEvent, err := auth.NewGate(verifier, opts)
 	if err != nil {
 		return nil, err
@@ -44,10 +39,14 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	}
 	admin := io.Of("/admin")
 	io.Use(byHandshake.Handshake)
-	admin.Use(byEvent.Event)
+	admin.Use(byEvent.Event(auth.EventOptions{}))
 	io.DependsOn(byHandshake)
 	admin.DependsOn(byEvent)
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
+		namespace.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+			log.InfoContext(ctx, "admitted", "socket", s, "remote", s.Handshake().RemoteAddr)
+			return nil
+		})
 		namespace.Handle("whoami", socketio.AckFunc(whoami))
 		namespace.Handle("echo", echo)
 		namespace.Handle("say", socketio.AckFunc(say))

@@ -115,7 +115,7 @@ func gated(t *testing.T, make func(*token.Verifier) (*auth.Gate, error), event b
 	serve(t, func(t *testing.T, io *socketio.Server) {
 		gate := must(make(verifier(t)))
 		if event {
-			io.Use(gate.Event)
+			io.Use(gate.Event(auth.EventOptions{}))
 		} else {
 			io.Use(gate.Handshake)
 		}

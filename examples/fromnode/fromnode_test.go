@@ -125,14 +125,16 @@ func TestTwoRoundTrips(t *testing.T) {
 
 func TestGrace(t *testing.T) {
 	for name, c := range map[string]struct {
-		make func(*token.Verifier) (*auth.Gate, error)
+		make func(*auth.Gate) socketio.ConnectMiddleware
 		want time.Duration
 	}{
 		"callback: false": {fromnode.DisconnectAtOnce, 0},
 		"callback: 15000": {fromnode.DisconnectIn15Seconds, 15 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			gated(t, c.make, true, func(r room) {
+			serve(t, func(t *testing.T, io *socketio.Server) {
+				io.Use(c.make(must(auth.NewGate(verifier(t), auth.Options{}))))
+			}, func(r room) {
 				p := r.admitted(sockettest.Options{})
 				r.emit(p, "authenticate", bearing("guesswork"))
 				r.ends(p, c.want)
@@ -149,11 +151,14 @@ func TestGrace(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	serve(t, func(t *testing.T, io *socketio.Server) {
-		gate := must(fromnode.WithUser(verifier(t), func(_ context.Context, id string) (*fromnode.User, error) {
-			if id == "eve" {
+		gate := must(fromnode.WithUser(verifier(t), func(_ context.Context, id string) (*fromnode.Account, error) {
+			switch id {
+			case "eve":
 				return nil, errors.New("no such user")
+			case "mallory":
+				return nil, nil
 			}
-			return &fromnode.User{Name: "Lady " + id, Banned: id == "bob"}, nil
+			return &fromnode.Account{Name: "Lady " + id, Banned: id == "bob"}, nil
 		}))
 		io.Use(gate.Handshake)
 		io.OnConnect(fromnode.Greet)
@@ -170,6 +175,9 @@ func TestUsers(t *testing.T) {
 		}
 		if got := r.refused(as("eve")); got != (told{"not authorized", "unknown", "not_authorized"}) {
 			t.Errorf("unknown: %+v", got)
+		}
+		if got := r.refused(as("mallory")); got != (told{"internal error", "unknown", "internal_error"}) {
+			t.Errorf("nil: %+v", got)
 		}
 	})
 }
@@ -212,11 +220,17 @@ func TestOnBehalf(t *testing.T) {
 
 func TestCustomDecoded(t *testing.T) {
 	compact := sign(t, key(t, secret), map[string]any{"sub": "ada", "email": "ada@example.com", "EMAIL": "eve@example.com"})
-	decoded := must(verifier(t).Verify(t.Context(), compact))
-	user := must(fromnode.CustomDecoded(t.Context(), decoded, nil))
-	if got := *user.(*fromnode.Profile); got != (fromnode.Profile{ID: "ada", Email: "ada@example.com"}) {
-		t.Errorf("decoded %+v", got)
-	}
+	serve(t, func(t *testing.T, io *socketio.Server) {
+		io.Use(must(fromnode.CustomDecoded(verifier(t))).Handshake)
+		io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+			return s.Emit("email", fromnode.EmailOf(ctx))
+		})
+	}, func(r room) {
+		var email string
+		if r.hears(r.admitted(sockettest.Options{Auth: bearing(compact)}), "email", &email); email != "ada@example.com" {
+			t.Errorf("email %q", email)
+		}
+	})
 }
 
 func TestHeaderOrCookie(t *testing.T) {

@@ -11,11 +11,11 @@ import (
 )
 
 func Guests(io *socketio.Server, verifier *token.Verifier) error {
-	gate, err := auth.NewGate(verifier, auth.Options{Guests: true, OnLogin: OwnRoom})
+	gate, err := auth.NewGate(verifier, auth.Options{Guests: &auth.GuestOptions{OnLogin: OwnRoom}})
 	if err != nil {
 		return err
 	}
-	io.Use(gate.Event) // everybody is in at once, and may `authenticate` at any time
+	io.Use(gate.Event(auth.EventOptions{})) // everybody is in at once, and may `authenticate` at any time
 	io.Handle("say", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, text string) (bool, error) {
 		t := auth.Token(ctx)
 		if t == nil {
@@ -37,7 +37,7 @@ func OwnRoom(ctx context.Context, s *socketio.Socket) {
 func Namespaces(io *socketio.Server, users, admins *auth.Gate) {
 	io.Open() // "/" admits everybody, and says so
 	io.Of("/chat").Use(users.Handshake)
-	io.Of("/admin").Use(admins.Event, AdminsOnly)
+	io.Of("/admin").Use(admins.Event(auth.EventOptions{}), AdminsOnly)
 	io.OfPattern(regexp.MustCompile(`/room-\d+`)).Use(users.Handshake) // each with sockets and rooms of its own
 }
 

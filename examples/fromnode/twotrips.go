@@ -14,7 +14,7 @@ func TwoRoundTrips(io *socketio.Server, verifier *token.Verifier) error {
 	if err != nil {
 		return err
 	}
-	io.Use(gate.Event)
+	io.Use(gate.Event(auth.EventOptions{}))
 	io.OnConnect(Hello) // the old event "authenticated": nobody is here who has not logged in
 	io.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 		return s.Emit("echo-response", e.Args()...)
@@ -22,10 +22,10 @@ func TwoRoundTrips(io *socketio.Server, verifier *token.Verifier) error {
 	return nil
 }
 
-func DisconnectAtOnce(verifier *token.Verifier) (*auth.Gate, error) {
-	return auth.NewGate(verifier, auth.Options{Grace: -1})
+func DisconnectAtOnce(gate *auth.Gate) socketio.ConnectMiddleware {
+	return gate.Event(auth.EventOptions{Grace: -1})
 }
 
-func DisconnectIn15Seconds(verifier *token.Verifier) (*auth.Gate, error) {
-	return auth.NewGate(verifier, auth.Options{Grace: 15 * time.Second})
+func DisconnectIn15Seconds(gate *auth.Gate) socketio.ConnectMiddleware {
+	return gate.Event(auth.EventOptions{Grace: 15 * time.Second})
 }

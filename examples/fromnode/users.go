@@ -17,29 +17,31 @@ func Welcome(ctx context.Context, s *socketio.Socket) error {
 	return s.Emit("welcome", email)
 }
 
-// User is what the application knows of somebody.
-type User struct {
+// Account is what the application knows of a user.
+type Account struct {
 	Name   string
 	Banned bool
 }
 
-func WithUser(verifier *token.Verifier, find func(ctx context.Context, id string) (*User, error)) (*auth.Gate, error) {
+var user = auth.NewUser[*Account]()
+
+func WithUser(verifier *token.Verifier, find func(ctx context.Context, id string) (*Account, error)) (*auth.Gate, error) {
 	return auth.NewGate(verifier, auth.Options{
-		Authorize: func(ctx context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
-			user, err := find(ctx, t.Subject)
+		Authorize: user.By(func(ctx context.Context, t *token.Token, _ *socketio.Handshake) (*Account, error) {
+			account, err := find(ctx, t.Subject)
 			switch {
 			case err != nil:
-				return nil, err // for the log; the client hears "not authorized"
-			case user.Banned:
+				return nil, err // for the log; the client is told "not authorized"
+			case account != nil && account.Banned:
 				return nil, &auth.Error{Message: "account suspended", Code: "suspended"}
 			}
-			return user, nil
-		},
+			return account, nil // nil is refused too, with an error in the log
+		}),
 	})
 }
 
 func Greet(ctx context.Context, s *socketio.Socket) error {
-	return s.Emit("welcome", auth.User(ctx).(*User).Name)
+	return s.Emit("welcome", user.From(ctx).Name)
 }
 
 // Profile is the claims that our tokens have.
@@ -48,11 +50,13 @@ type Profile struct {
 	Email string `json:"email"`
 }
 
-func CustomDecoded(_ context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
-	var p Profile
-	err := t.Claims(&p)
-	return &p, err
+var profile = auth.NewUser[*Profile]()
+
+func CustomDecoded(verifier *token.Verifier) (*auth.Gate, error) {
+	return auth.NewGate(verifier, auth.Options{Authorize: profile.ByClaims()})
 }
+
+func EmailOf(ctx context.Context) string { return profile.From(ctx).Email }
 
 func HeaderOrCookie(verifier *token.Verifier) (*auth.Gate, error) {
 	return auth.NewGate(verifier, auth.Options{

@@ -81,7 +81,7 @@ func (c config) sockets() (*socketio.Server, *auth.Gate, error) {
 		// The auth payload of clients 3 and 4, extraHeaders, and the query of clients 1 and 2.
 		Sources:   []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token")},
 		Timeout:   15 * time.Second, // socketio-jwt's own; the default is 5 s
-		Authorize: user,
+		Authorize: user.By(userOf),
 		Logger:    c.log,
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (c config) sockets() (*socketio.Server, *auth.Gate, error) {
 	}
 	admin := io.Of("/admin")
 	io.Use(gate.Handshake)
-	admin.Use(gate.Event)
+	admin.Use(gate.Event(auth.EventOptions{}))
 	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
 		namespace.OnConnect(c.connected)
 		namespace.OnDisconnect(c.disconnected)
@@ -111,9 +111,12 @@ type User struct {
 	Name string `json:"name"`
 }
 
-// user returns the user that a verified token is for, or refuses the token.
-func user(_ context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
-	u := User{ID: t.Subject}
+// user reads the User of a socket or request: user.From(ctx).
+var user = auth.NewUser[*User]()
+
+// userOf returns the user that a verified token is for, or refuses the token.
+func userOf(_ context.Context, t *token.Token, _ *socketio.Handshake) (*User, error) {
+	u := &User{ID: t.Subject}
 	if err := t.Claim("name", &u.Name); err != nil && !errors.Is(err, token.ErrClaimMissing) {
 		return nil, err
 	}
@@ -126,14 +129,14 @@ func user(_ context.Context, t *token.Token, _ *socketio.Handshake) (any, error)
 // connected runs for each admitted socket, also when a client is back after its token
 // expired: rooms are joined here, so that it is in them again.
 func (c config) connected(ctx context.Context, s *socketio.Socket) error {
-	u := auth.User(ctx).(User)
+	u := user.From(ctx)
 	c.log.InfoContext(ctx, "connected", "socket", s, "user", u.ID, "remote", s.Handshake().RemoteAddr)
 	// With tokens of several issuers, u.ID must hold the issuer too.
 	return s.Join("lobby", "user:"+u.ID)
 }
 
 func (c config) disconnected(ctx context.Context, s *socketio.Socket, reason socketio.Reason) {
-	c.log.InfoContext(ctx, "disconnected", "socket", s, "user", auth.User(ctx).(User).ID, "reason", reason)
+	c.log.InfoContext(ctx, "disconnected", "socket", s, "user", user.From(ctx).ID, "reason", reason)
 }
 
 // say sends a text to all others in the lobby, and acknowledges it.
@@ -141,11 +144,11 @@ func say(ctx context.Context, s *socketio.Socket, text string) (string, error) {
 	if text == "" || len(text) > 1000 {
 		return "", &socketio.PublicError{Message: "a text has 1 to 1000 bytes"}
 	}
-	return "ok", s.To("lobby").Emit("said", auth.User(ctx).(User).Name, text)
+	return "ok", s.To("lobby").Emit("said", user.From(ctx).Name, text)
 }
 
 // me is an ordinary route for the same tokens.
 func me(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(auth.User(r.Context()))
+	_ = json.NewEncoder(w).Encode(user.From(r.Context()))
 }

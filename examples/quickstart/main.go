@@ -27,7 +27,7 @@ func main() {
 		Origins: []string{"http://localhost:5173"}, // pages of other origins, such as Vite's
 	}})
 	check(err)
-	io.Use(gate.Handshake) // one round trip; gate.Event for the `authenticate` event
+	io.Use(gate.Handshake) // one round trip; gate.Event(auth.EventOptions{}) for the event `authenticate`
 	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		slog.Info("connected", "user", auth.Token(ctx).Subject) // runs for admitted sockets only
 		return s.Join("lobby")

@@ -52,7 +52,7 @@ func newSockets(o options, log *slog.Logger) (*socketio.Server, error) {
 			server.Use(gate.Handshake)
 			break
 		}
-		server.Use(gate.Event)
+		server.Use(gate.Event(auth.EventOptions{}))
 		server.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 			if args := e.Args(); len(args) > 0 {
 				return s.Emit("echo-response", args[0])
@@ -63,7 +63,7 @@ func newSockets(o options, log *slog.Logger) (*socketio.Server, error) {
 		server.Open()
 		server.OnConnect(say("hi"))
 		admin := server.Of("/admin")
-		admin.Use(gate.Event)
+		admin.Use(gate.Event(auth.EventOptions{}))
 		admin.OnConnect(say("hi admin"))
 		adminHandshake := server.Of("/admin_hs")
 		adminHandshake.Use(gate.Handshake)

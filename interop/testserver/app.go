@@ -67,7 +67,7 @@ func newApp(o options) (*app, error) {
 
 	guarded := func(verifier *token.Verifier, name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
 		opts.Logger = o.log
-		opts.Authorize = a.authorize
+		opts.Authorize = auth.Check(a.authorize)
 		gate, err := auth.NewGate(verifier, opts)
 		if err != nil {
 			return err
@@ -90,23 +90,26 @@ func newApp(o options) (*app, error) {
 		return guarded(verifier, name, mode, opts)
 	}
 	handshake := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }
-	event := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event }
+	event := func(opts auth.EventOptions) func(*auth.Gate) socketio.ConnectMiddleware {
+		return func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event(opts) }
+	}
+	var usual auth.EventOptions
 	for _, err := range []error{
 		gated("/", handshake, auth.Options{Sources: sources, Timeout: long}),
 		gated("/second", handshake, auth.Options{Sources: sources, Timeout: long}),
-		gated("/guests", handshake, auth.Options{Sources: sources, Guests: true, Timeout: long}),
+		gated("/guests", handshake, auth.Options{Sources: sources, Guests: &auth.GuestOptions{}, Timeout: long}),
 		gated("/cookie", handshake, auth.Options{Sources: []auth.Source{auth.FromCookie("token")}, Timeout: long}),
-		gated("/admin", event, auth.Options{Timeout: long, Grace: long}),
-		gated("/admin-second", event, auth.Options{Timeout: long}),
-		gated("/brief", event, auth.Options{Timeout: 500 * time.Millisecond}),
-		gated("/impatient", event, auth.Options{Timeout: 8 * time.Second}),
-		gated("/grace", event, auth.Options{Timeout: long, Grace: 300 * time.Millisecond}),
+		gated("/admin", event(auth.EventOptions{Grace: long}), auth.Options{Timeout: long}),
+		gated("/admin-second", event(usual), auth.Options{Timeout: long}),
+		gated("/brief", event(usual), auth.Options{Timeout: 500 * time.Millisecond}),
+		gated("/impatient", event(usual), auth.Options{Timeout: 8 * time.Second}),
+		gated("/grace", event(auth.EventOptions{Grace: 300 * time.Millisecond}), auth.Options{Timeout: long}),
 		gated("/busy", handshake, auth.Options{Sources: sources, Timeout: long}),
-		gated("/busy-event", event, auth.Options{Timeout: long}),
-		gated("/full", event, auth.Options{Timeout: long, MaxHeld: 1}),
-		gated("/twice", event, auth.Options{Attempts: 2, Timeout: long}),
+		gated("/busy-event", event(usual), auth.Options{Timeout: long}),
+		gated("/full", event(auth.EventOptions{MaxHeld: 1}), auth.Options{Timeout: long}),
+		gated("/twice", event(auth.EventOptions{Attempts: 2}), auth.Options{Timeout: long}),
 		guarded(ofTheToken, "/keys", handshake, auth.Options{Sources: sources, Timeout: time.Second}),
-		guarded(ofTheToken, "/keys-event", event, auth.Options{Timeout: time.Second}),
+		guarded(ofTheToken, "/keys-event", event(usual), auth.Options{Timeout: time.Second}),
 	} {
 		if err != nil {
 			return nil, err
@@ -126,7 +129,7 @@ func (a *app) guardByIssuer(o options, guarded func(*token.Verifier, string, fun
 	}
 	return errors.Join(
 		guarded(verifier, "/issuer", func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }, auth.Options{}),
-		guarded(verifier, "/issuer-event", func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event }, auth.Options{}),
+		guarded(verifier, "/issuer-event", func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event(auth.EventOptions{}) }, auth.Options{}),
 	)
 }
 
@@ -138,15 +141,15 @@ func (a *app) close() {
 
 // authorize holds up a token with the claim `wait` until a test releases it, and refuses
 // one with the claim `busy` temporarily, as often as the claim `times` says.
-func (a *app) authorize(ctx context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
+func (a *app) authorize(ctx context.Context, t *token.Token, _ *socketio.Handshake) error {
 	if err := a.busy.refuse(t); err != nil {
-		return nil, err
+		return err
 	}
 	var name string
 	if err := t.Claim("wait", &name); err != nil || name == "" {
-		return nil, nil
+		return nil
 	}
-	return nil, a.waiting.wait(ctx, name)
+	return a.waiting.wait(ctx, name)
 }
 
 // doAsToldBy returns the worst of key functions: one that panics, or does not come

@@ -1,0 +1,84 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"socketiojwt/socketio"
+)
+
+// EventOptions configure event mode: see Gate.Event. The zero value is ready to use.
+type EventOptions struct {
+	// Attempts is how many tokens a socket may show by "authenticate" until it is
+	// admitted. Zero means 1.
+	Attempts int
+	// Grace is how long a refused socket may take to acknowledge "unauthorized" before
+	// DISCONNECT is sent. Zero means 2 s, negative none.
+	Grace time.Duration
+
+	// EarlyEvents bounds the events that are kept for a held socket until it is admitted;
+	// one more closes its connection. Zero means 16.
+	EarlyEvents int
+	// EarlyBytes bounds their size. Zero means 64 KiB.
+	EarlyBytes int
+	// DropEarly ignores such events instead of keeping them.
+	DropEarly bool
+	// MaxHeld bounds the sockets that the gate holds at once, in all namespaces together.
+	// One more is refused temporarily. Zero means 10,000.
+	MaxHeld int
+	// MaxHeldPerAddress bounds those of one address, as socketio.Handshake.Network has
+	// it: an IPv4 address, or an IPv6 network of 64 bits. One more is refused temporarily.
+	// Sockets whose address is not an IP address are not limited by it. Zero means 1,000.
+	MaxHeldPerAddress int
+}
+
+// GuestOptions configure the logins of guests: see Options.Guests. The zero value is ready
+// to use.
+type GuestOptions struct {
+	// Attempts is how many tokens a guest may show by "authenticate". After the last one
+	// that is refused, its socket ends. Zero means 1.
+	Attempts int
+	// Grace is how long such a guest may take to acknowledge "unauthorized" before
+	// DISCONNECT is sent. Zero means 2 s, negative none.
+	Grace time.Duration
+	// OnLogin runs for each guest that has logged in, with the context of its lease, and
+	// before it hears "authenticated". The socket is in already: what needs the user,
+	// such as rooms of its own, is done here for such a socket, and otherwise in
+	// socketio.Namespace.OnConnect. It holds up that answer and no handler, and Timeout
+	// does not bound it. A panic in it ends the socket. Nil means none.
+	OnLogin func(ctx context.Context, s *socketio.Socket)
+}
+
+// logins bound the event "authenticate" of sockets that have no lease.
+type logins struct {
+	attempts int
+	grace    time.Duration
+}
+
+func newLogins(attempts int, grace time.Duration) logins {
+	return logins{cmp.Or(attempts, 1), cmp.Or(grace, 2*time.Second)}
+}
+
+// check returns what is wrong with o.
+func (o EventOptions) check(guests bool) error {
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"Attempts", o.Attempts}, {"EarlyEvents", o.EarlyEvents}, {"EarlyBytes", o.EarlyBytes},
+		{"MaxHeld", o.MaxHeld}, {"MaxHeldPerAddress", o.MaxHeldPerAddress},
+	} {
+		if n.value < 0 {
+			return errors.New("EventOptions." + n.name + " is negative")
+		}
+	}
+	switch {
+	case o.DropEarly && (o.EarlyEvents != 0 || o.EarlyBytes != 0):
+		return errors.New("EarlyEvents and EarlyBytes do not apply with DropEarly")
+	case guests && o != (EventOptions{}):
+		return errors.New("EventOptions do not apply with Options.Guests, because no socket is held; Attempts and Grace are in GuestOptions")
+	}
+	return nil
+}
