@@ -32,6 +32,7 @@ type admission struct {
 	held      bool         // counted in gate.held
 	network   netip.Prefix // under which it is counted
 	examining bool         // a token is being examined, before there is a lease
+	counted   stage        // guest or leased while the figures count it so
 	failed    int          // tokens refused
 	deadline  time.Time    // of the admission, not of the lease; by the monotonic clock
 	timer     *time.Timer  // wakes at the deadline, or before; nil once the socket has a lease
@@ -107,6 +108,7 @@ func (a *admission) gone() {
 	a.stage = over
 	a.stopTimer()
 	a.release()
+	a.count(over)
 	a.delist()
 	if a.cancel != nil {
 		a.cancel()
@@ -199,10 +201,12 @@ func (a *admission) admitting(lease *Lease) bool {
 	a.stopTimer()
 	if lease == nil {
 		a.stage = guest
+		a.count(guest)
 		return true
 	}
 	a.promote()
 	a.stage = leased
+	a.count(leased)
 	a.socket.SetDeadline(lease.Until, a.end)
 	return true
 }

@@ -131,6 +131,7 @@ type Gate struct {
 	verifier Verifier
 	opts     Options // complete
 	held     held
+	figures  figures
 	leases   *registry
 	sampler  *refusalSampler
 	outage   outage
