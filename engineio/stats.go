@@ -22,8 +22,8 @@ type Stats struct {
 	// from polling to WebSocket.
 	Opened, Upgraded uint64
 	// Closed counts the sessions that have ended, by reason. SlowPeer counts the peers that
-	// read too slowly. Of the reasons that are given to Session.Close, 64 are told apart,
-	// and the others are counted as "other". It is a copy.
+	// read too slowly. Session.Close may be given any reason: 64 are told apart, and the
+	// others are counted as "other". It is a copy.
 	Closed map[Reason]uint64
 	// Refused counts the requests that were refused.
 	Refused Refused
