@@ -33,6 +33,7 @@ type admission struct {
 	held      bool         // counted in gate.held
 	network   netip.Prefix // under which it is counted
 	examining bool         // a token is being examined, before there is a lease
+	counted   stage        // guest or leased while the figures count it so
 	failed    int          // tokens refused
 	deadline  time.Time    // of the admission, not of the lease; by the monotonic clock
 	timer     *time.Timer  // wakes at the deadline, or before; nil once the socket has a lease
@@ -108,6 +109,7 @@ func (a *admission) gone() {
 	a.stage = over
 	a.stopTimer()
 	a.release()
+	a.count(over)
 	a.delist()
 	if a.cancel != nil {
 		a.cancel()
@@ -176,12 +178,14 @@ func (a *admission) admitting(lease *Lease) bool {
 	a.stopTimer()
 	if lease == nil {
 		a.stage = guest
+		a.count(guest)
 		return true
 	}
 	a.promote()
 	// In this order: OnConnect, and end, find the lease in the context.
 	a.socket.SetContextValue(leaseKey{}, carried(lease))
 	a.stage = leased
+	a.count(leased)
 	a.socket.SetDeadline(lease.Until, a.end)
 	return true
 }

@@ -103,6 +103,7 @@ func (g *Gate) guard(ctx context.Context, what string, user func()) (refused *Er
 		if value == nil {
 			return
 		}
+		g.figures.panics.Add(1)
 		refused = g.refusal(errPanic)
 		g.opts.Logger.ErrorContext(ctx, "auth: panic in "+what, "id", refused.ID, guard.Recovered(value).Attr())
 	}()

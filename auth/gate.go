@@ -96,6 +96,7 @@ type Gate struct {
 	opts     Options // complete
 	guests   logins
 	held     held
+	figures  figures
 	leases   *registry
 	sampler  *refusalSampler
 	outage   outage

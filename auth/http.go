@@ -58,6 +58,7 @@ func (g *Gate) HTTP(next http.Handler) http.Handler {
 			return
 		}
 		if refused != nil {
+			g.figures.refusals.Add(refused.Reason)
 			g.logRefusal(r.Context(), "auth: request refused", r.RemoteAddr, refused, slog.String("route", r.Pattern))
 			g.refuseRequest(w, refused)
 			return

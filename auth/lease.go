@@ -130,6 +130,7 @@ func (a *admission) end() {
 	if !leased {
 		return
 	}
+	a.gate.figures.expired.Add(1)
 	e := a.gate.refusal(token.ErrExpired)
 	a.gate.opts.Logger.InfoContext(a.socket.Context(), "auth: lease ended", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
 		"id", e.ID, "subject", Current(a.socket).Token.Subject)

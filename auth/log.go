@@ -102,9 +102,10 @@ func refusalAttrs(remote string, e *Error, what ...slog.Attr) []slog.Attr {
 	return attrs
 }
 
-// log logs the refusal of a socket. In an outage, when sockets are refused in numbers,
+// log counts the refusal of a socket and logs it. In an outage, when sockets are refused in numbers,
 // only its beginning has a line of its own.
 func (g *Gate) log(s *socketio.Socket, e *Error) {
+	g.figures.refusals.Add(e.Reason)
 	ctx, remote := s.Context(), s.Handshake().RemoteAddr
 	if !e.Temporary || !outageReason(e.Reason) {
 		g.logRefusal(ctx, "auth: refused", remote, e, slog.Any("socket", s))

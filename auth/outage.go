@@ -71,6 +71,7 @@ func (g *Gate) suffers(e *Error) (first bool) {
 
 // verified notes that a token was found good, which ends an outage unless refusals follow.
 func (g *Gate) verified() {
+	g.figures.verified.Add(1)
 	o := &g.outage
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -154,7 +154,7 @@ func (srv *Server) refuseCrowded(w http.ResponseWriter, r *http.Request, network
 			"address", network, "limit", t.limit, "refused", refused)
 	}
 	setRetryAfter(w.Header(), wait)
-	srv.refuse(w, r, refuseBusy)
+	srv.refuseBecause(w, r, refuseBusy, causeAddress)
 }
 
 // warnUncounted logs once that some peers have no address to count by.

@@ -53,6 +53,6 @@ func (srv *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 			setRetryAfter(w.Header(), own.RetryAfter)
 		}
 	}
-	srv.refuse(w, r, &refused)
+	srv.refuseBecause(w, r, &refused, causeAllow)
 	return false
 }

@@ -119,5 +119,5 @@ func (srv *Server) refuseUnbound(w http.ResponseWriter, r *http.Request) {
 	srv.unbound.Do(func() {
 		srv.log.Warn("engineio: handshake of Engine.IO 3 refused: Options.Bind returned nothing for its first request by polling; it must return what these peers show, or their address (BindToAddress, or BindToForwardedAddress for a proxy on a unix socket; a trusted proxy must send X-Forwarded-For)")
 	})
-	srv.refuse(w, r, refuseForbidden)
+	srv.refuseBecause(w, r, refuseForbidden, causeUnbound)
 }

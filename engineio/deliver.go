@@ -104,6 +104,7 @@ func (s *Session) doneReading() {
 	last := s.reads == 0 && s.life == closed
 	s.mu.Unlock()
 	if last {
+		s.countClosed()
 		s.srv.log.Debug("engineio: session closed", "remote", s.addr, "reason", s.reason)
 		s.call(func() { s.conn.Closed(s.reason) })
 		s.srv.forget(s)

@@ -87,7 +87,7 @@ func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p paramete
 	if !srv.register(s) {
 		s.timer.Stop()
 		s.uncount()
-		srv.refuse(w, r, refuseBusy)
+		srv.refuseBecause(w, r, refuseBusy, causeFull)
 		return nil
 	}
 	return s
@@ -114,6 +114,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 
 	if !s.open(r) {
 		s.abortUnopened()
+		srv.figures.refused[causeLayer].Add(1)
 		srv.start(func() { closeUnused(a) })
 		return
 	}
@@ -138,7 +139,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 	s.mu.Unlock()
 	if !s.open(r) {
 		s.abortUnopened()
-		srv.refuse(w, r, refuseBusy)
+		srv.refuseBecause(w, r, refuseBusy, causeLayer)
 		return
 	}
 	s.mu.Lock()
@@ -169,6 +170,7 @@ func (s *Session) open(r *http.Request) bool {
 // startLife starts the heartbeat, or the closing of a session that is closed already. s.mu
 // is held.
 func (s *Session) startLife() {
+	s.countOpened()
 	s.startHeartbeat()
 	switch s.life {
 	case opening:

@@ -21,7 +21,7 @@ const (
 // it.
 func (srv *Server) refuseOrigin(w http.ResponseWriter, r *http.Request) {
 	srv.logOrigin(r)
-	srv.refuse(w, r, refuseForbidden)
+	srv.refuseBecause(w, r, refuseForbidden, causeOrigin)
 }
 
 func (srv *Server) logOrigin(r *http.Request) {

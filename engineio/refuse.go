@@ -37,10 +37,11 @@ var (
 	refuseSubprotocol        = &refusal{http.StatusBadRequest, 3, "Invalid Sec-WebSocket-Protocol header"}
 )
 
-// refuse answers r with refused: in JSON or, if r requests a WebSocket, with only the
+// refuseBecause counts a refusal for its cause, and answers r with it: in JSON or, if r requests a WebSocket, with only the
 // message, because browsers do not show the body of such a response. If there is no
 // message, the response has no body.
-func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refusal) {
+func (srv *Server) refuseBecause(w http.ResponseWriter, r *http.Request, refused *refusal, cause refusalCause) {
+	srv.figures.refused[cause].Add(1)
 	h := w.Header()
 	webSocket := isWebSocketRequest(r)
 	if webSocket {

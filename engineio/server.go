@@ -27,6 +27,7 @@ type Server struct {
 	unbound    sync.Once // logs that Options.Bind returns nothing
 	uncounted  sync.Once // logs that some peers have no address to count by
 	addresses  addresses
+	figures    figures
 	epoch      time.Time
 
 	mu        sync.Mutex // guards the fields below; locked after a session's mutex, never before

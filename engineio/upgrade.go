@@ -130,6 +130,7 @@ func (s *Session) changeOver(ws *webSocket) error {
 	p := s.polling
 	p.upgrade = nil
 	s.ws, ws.limit = ws, 0
+	s.countUpgraded()
 	s.reads++
 	p.refusePoll(refuseBadRequest) // the peer promised not to poll any more
 	s.takeOver(ws, p.take())

@@ -225,6 +225,7 @@ func (c *conn) forget() {
 
 // violation closes the connection because of what the peer did.
 func (c *conn) violation(what string) {
+	c.server.figures.violations.Add(1)
 	c.logClosed(slog.LevelDebug, what)
 	c.close(ReasonForcedClose, errors.New("socketio: "+what))
 }
@@ -233,6 +234,7 @@ func (c *conn) violation(what string) {
 // this server does not support. The client hears only "transport close", so the first
 // time for each reason is a warning.
 func (c *conn) overLimit(what, hint string) {
+	c.server.figures.violations.Add(1)
 	c.logClosed(c.server.firstWarning(what), what, "hint", hint)
 	c.close(ReasonForcedClose, errors.New("socketio: "+what))
 }

@@ -40,6 +40,7 @@ func (c *conn) connect(p packet.Packet) {
 	}
 	s := newSocket(c, p.Namespace, handshake)
 	s.kept, s.auth = size, auth
+	c.server.figures.states[stateConnecting].Add(1)
 	c.sockets = append(c.sockets, s)
 	c.waiting = append(c.waiting, s)
 	c.mu.Unlock()
@@ -235,7 +236,8 @@ func (s *Socket) admit() {
 		return
 	}
 	answer := s.state == stateConnecting
-	s.state = stateAdmitted
+	s.become(stateAdmitted)
+	srv.figures.admissions.Add(1)
 	s.namespace.local.add(s) // under the lock: whoever finds it listed finds it admitted
 	if answer {
 		_ = s.conn.session.Send(s.connected()) // a closed session ends the socket by itself

@@ -36,6 +36,7 @@ func (srv *Server) connContext(r *http.Request) (ctx context.Context, ok bool) {
 	defer func() {
 		if value := recover(); value != nil {
 			p := guard.Recovered(value)
+			srv.figures.panics.Add(1)
 			srv.sampler.Log(r.Context(), srv.opts.Logger, slog.LevelError, p.At, "socketio: panic in ConnContext; the connection was refused", p.Attr())
 			ctx, ok = nil, false
 		}

@@ -115,7 +115,7 @@ func (s *Socket) drain(reason Reason) {
 	switch {
 	case busy:
 		s.failAcks() // a handler may wait for one
-		s.state = stateEnding
+		s.become(stateEnding)
 		s.conn.withdraw()
 		s.inbox = append(s.inbox, task{step: func() { s.end(reason, nil, nil) }})
 		s.ending = &ending{
@@ -146,7 +146,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 		s.mu.Unlock()
 		return false
 	}
-	s.state = stateClosed
+	s.become(stateClosed)
 	s.conn.gone(s, was, f != nil) // before the peer knows, which may CONNECT again at once
 	if f != nil && was != stateEnding {
 		for _, m := range f(was) {
@@ -173,6 +173,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
 	if was >= stateAdmitted {
+		s.conn.server.figures.disconnects.Add(reason)
 		s.logEnd(ctx, reason, cause)
 	}
 	for _, f := range onEnd {

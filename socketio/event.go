@@ -100,6 +100,7 @@ func eventName(value []byte, maxName int) (string, error) {
 // receive takes an event to the handler that may see it in the socket's state. It runs on
 // the session's reader and never waits.
 func (s *Socket) receive(e *Event) {
+	s.conn.server.figures.received.Add(1)
 	s.mu.Lock()
 	result, dropped := taken, uint64(0)
 	switch k := s.intercepts; {

@@ -108,7 +108,7 @@ func (s *Socket) Hold(opts HoldOptions) error {
 		s.mu.Unlock()
 		return ErrAdmitted
 	case answer:
-		s.state = stateHeld
+		s.become(stateHeld)
 		_ = s.conn.session.Send(s.connected()) // a closed session ends the socket by itself
 	}
 	s.holds++
@@ -186,7 +186,9 @@ func (s *Socket) Refuse(err error) error {
 		s.conn.excuse()
 	}
 	if refusal.Temporary && s.conn.shutUnlessShared(s) {
-		_ = s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) // or it has just ended by itself
+		if s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) { // else it has just ended by itself
+			s.conn.server.countRefusal(true)
+		}
 		s.conn.closeAfter(refusal.RetryAfter, err)
 		return nil
 	}
@@ -204,6 +206,7 @@ func (s *Socket) Refuse(err error) error {
 	if !refused {
 		return s.notAdmitted()
 	}
+	s.conn.server.countRefusal(refusal.Temporary)
 	if refusal.Temporary {
 		s.conn.forgive()
 	} else {

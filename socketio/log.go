@@ -32,6 +32,7 @@ func (s *Socket) logSampled(ctx context.Context, level slog.Level, key, msg stri
 func (s *Socket) logFailed(ctx context.Context, event string, err error) {
 	const msg = "socketio: event handler failed"
 	attrs := []any{"event", event, "error", err, "cause", causeOf(err)}
+	s.conn.server.figures.failed.Add(1)
 	switch {
 	case ctx.Err() != nil || errors.Is(err, ErrClosed):
 		s.logger().DebugContext(ctx, msg, attrs...)
@@ -55,6 +56,7 @@ func isPeersFault(err error) bool {
 // logPanic logs a panic in user code. A nil value means that it called runtime.Goexit.
 func (s *Socket) logPanic(value any) {
 	p := guard.Recovered(value)
+	s.conn.server.figures.panics.Add(1)
 	s.logSampled(s.Context(), slog.LevelError, p.At, "socketio: panic in user code", p.Attr())
 }
 

@@ -69,6 +69,7 @@ func (c *conn) charged(result charged, what string) bool {
 	case tooMuch:
 		c.overLimit(what, "Options.MaxNewBytes, or Options.MaxInbox once a socket is admitted, and HoldOptions for a held socket")
 	case overload:
+		c.server.figures.overloads.Add(1)
 		c.excuse()
 		const what = "too many bytes of connections without an admission"
 		c.logClosed(c.server.firstWarning(what), what, "hint", "Options.MaxHeldBytes")

@@ -49,6 +49,7 @@ func (m *Mux) emitted(e Emitted) {
 
 // emitted tells the functions of OnEmit that the socket was sent an event.
 func (s *Socket) emitted(event string, args []any) {
+	s.conn.server.figures.sent.Add(1)
 	if len(s.namespace.table.onEmit) > 0 {
 		s.namespace.emitted(Emitted{Packet: Packet{Event: event, Args: args}, Socket: s, Recipients: 1})
 	}

@@ -37,6 +37,7 @@ type Server struct {
 	compressed   compressedFiles
 	link         atomic.Pointer[link] // nil without Options.Bus
 	extensions   map[string]func(NodeID, []byte)
+	figures      figures
 
 	wiring  sync.Mutex   // held while Handler checks
 	handler http.Handler // nil until it was checked

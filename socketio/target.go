@@ -70,8 +70,9 @@ func (t target) send(m *engineio.Message, o *outgoing, to Selector) (sent int) {
 	return sent
 }
 
-// told tells the functions of OnEmit of a broadcast.
+// told counts a broadcast and tells the functions of OnEmit of it.
 func (n *Namespace) told(o *outgoing, to Selector, recipients int) {
+	n.server.countBroadcast(recipients)
 	if len(n.table.onEmit) > 0 {
 		n.emitted(Emitted{Packet: o.packet(), To: to, Local: o.local, Recipients: recipients})
 	}

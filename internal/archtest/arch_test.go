@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 	"internal/leaktest":     {},
 	"internal/logging":      {},
 	"internal/memnet":       {},
+	"internal/tally":        {},
 	"internal/wallclock":    {},
 	"internal/doctest":      {},
 	"internal/wirejson":     {},

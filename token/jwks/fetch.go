@@ -166,18 +166,18 @@ func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body 
 		if failed := (*url.Error)(nil); errors.As(err, &failed) {
 			err = failed.Err // without the URL, whose query may be a secret
 		}
-		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
+		return nil, nil, failedAs{fmt.Errorf("%s: %w", u.Host, err), errUnreachable}
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch {
 	case response.StatusCode == http.StatusNotModified && etag != "":
 		return nil, response.Header, nil
 	case response.StatusCode != http.StatusOK:
-		return nil, nil, fmt.Errorf("%s answered with status %d", u.Host, response.StatusCode)
+		return nil, nil, failedAs{fmt.Errorf("%s answered with status %d", u.Host, response.StatusCode), errStatus}
 	}
 	body, err = io.ReadAll(io.LimitReader(response.Body, opts.MaxBody+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
+		return nil, nil, failedAs{fmt.Errorf("%s: %w", u.Host, err), errUnreachable}
 	}
 	if int64(len(body)) > opts.MaxBody {
 		return nil, nil, fmt.Errorf("%s answered with more than %d bytes", u.Host, opts.MaxBody)

@@ -52,6 +52,7 @@ func (s *Set) find(ctx context.Context, u token.Unverified, failed token.Key) (t
 			return failed, nil
 		case missed && s.keys != nil:
 			s.remember(u.Header.KeyID)
+			s.missed++
 			return token.Key{}, none
 		}
 		awaited, err := s.wanted(u.Header, none)
@@ -86,6 +87,7 @@ func (s *Set) wanted(h token.Header, none error) (*flight, error) {
 	case s.keys == nil && s.current != nil:
 		return s.current, nil
 	case s.keys != nil && none != nil && known && now.Before(missing.Add(missingFor)):
+		s.missed++
 		return nil, none
 	case s.failure != nil && now.Before(earliest):
 		return nil, s.unavailable() // do not wait for a fetch that may fail again

@@ -74,6 +74,7 @@ func (s *Set) fetch() {
 	defer s.mu.Unlock()
 	close(s.current.done) // the calls that wait for it must take the lock first
 	s.current = nil
+	s.ended++
 	now := s.now()
 	if s.failure = err; err != nil {
 		s.fetchFailed(now)
@@ -102,6 +103,7 @@ func (s *Set) logFailure(err error) {
 // publishes no key has withdrawn its previous keys. s.mu is held.
 func (s *Set) fetchFailed(now time.Time) {
 	s.failures++
+	s.failed++
 	s.expire(now)
 	if errors.Is(s.failure, errNothing) {
 		s.keys = nil
@@ -118,7 +120,7 @@ func (s *Set) fetchFailed(now time.Time) {
 // old, or now if Refresh asked for it. s.mu is held.
 func (s *Set) fetched(got fetched, now time.Time) {
 	s.failures = 0
-	s.keys = got.keys
+	s.keys, s.confirmed = got.keys, now
 	refresh := s.opts.Refresh
 	if got.refresh > 0 {
 		refresh = min(max(got.refresh, s.opts.RefreshLeast), s.opts.RefreshMost)

@@ -32,6 +32,11 @@ type Set struct {
 	timer    *time.Timer
 	closed   bool
 
+	// For Stats.
+	confirmed     time.Time // when keys were fetched last
+	ended, failed uint64    // fetches
+	missed        uint64    // tokens whose key is not in the set
+
 	stop    context.CancelFunc // cancels the fetch under way
 	life    context.Context
 	fetches sync.WaitGroup
@@ -128,6 +133,7 @@ func (s *Set) now() time.Time {
 	now := s.opts.Now().Round(0)
 	if back := s.began.Sub(now); back > 0 {
 		s.began, s.goodTo = now, s.goodTo.Add(-back)
+		s.confirmed = s.confirmed.Add(-back)
 		if !s.due.IsZero() {
 			s.due = s.due.Add(-back)
 		}

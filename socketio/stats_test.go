@@ -1,0 +1,199 @@
+package socketio_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/engineio"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// figures follows the figures of a server.
+type figures struct {
+	f   *fixture
+	was socketio.Stats
+}
+
+// moved expects that the figures have changed as want says since the last call, and in no
+// other way. Those of the engine are not looked at.
+func (fs *figures) moved(what string, want func(*socketio.Stats)) {
+	fs.f.t.Helper()
+	synctest.Wait()
+	got := fs.f.io.Stats()
+	fs.was.Engine = got.Engine
+	if fs.was.Disconnects == nil {
+		fs.was.Disconnects = map[socketio.Reason]uint64{}
+	}
+	want(&fs.was)
+	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", fs.was) {
+		fs.f.t.Errorf("%s:\ngot  %+v\nwant %+v", what, got, fs.was)
+	}
+	fs.was = got
+}
+
+// anyBytes leaves the bytes of new connections out of what moved compares.
+func (fs *figures) anyBytes(s *socketio.Stats) { s.NewBytes = fs.f.io.Stats().NewBytes }
+
+// Each figure of sockets moves with what it counts, and no other one does.
+func TestStatsOfSockets(t *testing.T) {
+	var admit chan *socketio.Socket
+	var connecting chan struct{}
+	setup := func(io *socketio.Server) {
+		admit, connecting = make(chan *socketio.Socket, 1), make(chan struct{}) // inside the bubble
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			<-connecting
+			admit <- s
+			return s.Hold(socketio.HoldOptions{Drop: true})
+		})
+		io.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("of the test") })
+		io.Of("/later").Use(func(context.Context, *socketio.Socket) error {
+			return &socketio.ConnectError{Message: "later", Temporary: true}
+		})
+		io.Of("/busy").Open().Handle("work", func(context.Context, *socketio.Socket, *socketio.Event) error {
+			time.Sleep(time.Second)
+			return nil
+		})
+	}
+	bubble(t, socketio.Options{}, setup, func(f *fixture) {
+		fs := &figures{f: f}
+		fs.moved("nothing", func(*socketio.Stats) {})
+
+		dialed := make(chan *sockettest.Peer)
+		go func() { dialed <- f.dial(sockettest.Options{}) }()
+		fs.moved("a socket whose middleware runs", func(s *socketio.Stats) { s.Connecting, s.Running = 1, 1; fs.anyBytes(s) })
+		if fs.was.NewBytes < 1<<10 {
+			t.Errorf("%d bytes of a new connection", fs.was.NewBytes)
+		}
+		close(connecting)
+		p := <-dialed
+		fs.moved("a held socket", func(s *socketio.Stats) { s.Connecting, s.Held, s.Running = 0, 1, 0; fs.anyBytes(s) })
+		_ = p.Emit("early")
+		fs.moved("an early event", func(s *socketio.Stats) { s.Received, s.Dropped = 1, 1; fs.anyBytes(s) })
+		_ = (<-admit).Admit()
+		fs.moved("its admission", func(s *socketio.Stats) { s.Held, s.Admitted, s.Admissions, s.NewBytes = 0, 1, 1, 0 })
+
+		_ = p.Close()
+		fs.moved("its end", func(s *socketio.Stats) { s.Admitted, s.Disconnects["transport close"] = 0, 1 })
+
+		_, _ = sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{Namespace: "/no"}))
+		fs.moved("a refusal", func(s *socketio.Stats) { s.Refusals = 1 })
+		_, _ = sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{Namespace: "/later"}))
+		fs.moved("a temporary refusal", func(s *socketio.Stats) { s.TemporaryRefusals = 1 })
+
+		busy := f.dial(sockettest.Options{Namespace: "/busy"})
+		_ = busy.Emit("work")
+		fs.moved("a handler that runs", func(s *socketio.Stats) { s.Admissions, s.Admitted, s.Received, s.Running = 2, 1, 2, 1 })
+		_ = busy.Leave()
+		fs.moved("a peer that leaves meanwhile", func(s *socketio.Stats) { s.Admitted, s.Ending = 0, 1 })
+		time.Sleep(time.Second)
+		fs.moved("its end", func(s *socketio.Stats) {
+			s.Ending, s.Running, s.Disconnects["client namespace disconnect"] = 0, 0, 1
+		})
+		_ = busy.SendRaw("not a packet")
+		fs.moved("a violation", func(s *socketio.Stats) { s.Violations = 1 })
+
+		f.dial(sockettest.Options{Namespace: "/busy"})
+		_ = f.io.Close()
+		fs.moved("the server's end", func(s *socketio.Stats) { s.Admissions, s.Disconnects["server shutting down"] = 3, 1 })
+		if e := f.io.Stats().Engine; e.WebSocket != 0 || e.Opened != 5 {
+			t.Errorf("of the engine: %+v", e)
+		}
+	})
+}
+
+// A refused temporary socket that shares its connection is counted as one that has it
+// alone.
+func TestStatsOfRefusalsThatShareAConnection(t *testing.T) {
+	setup := func(io *socketio.Server) {
+		io.Open()
+		io.Of("/later").Use(func(context.Context, *socketio.Socket) error {
+			return &socketio.ConnectError{Message: "later", Temporary: true}
+		})
+	}
+	bubble(t, socketio.Options{}, setup, func(f *fixture) {
+		fs := &figures{f: f}
+		p := f.dial(sockettest.Options{})
+		fs.moved("a socket", func(s *socketio.Stats) { s.Admitted, s.Admissions = 1, 1 })
+		if _, err := p.Join(f.ctx, "/later", nil); err == nil {
+			t.Error("admitted")
+		}
+		fs.moved("a temporary refusal", func(s *socketio.Stats) { s.TemporaryRefusals = 1 })
+	})
+}
+
+// Each figure of events moves with what it counts, and no other one does.
+func TestStatsOfEvents(t *testing.T) {
+	setup := func(io *socketio.Server) {
+		io.Open()
+		io.Handle("ack", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
+		io.Handle("fail", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("of the test") })
+		io.Handle("number", socketio.Func(func(context.Context, *socketio.Socket, int) error { return nil }))
+		io.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("of the test") })
+	}
+	bubble(t, socketio.Options{}, setup, func(f *fixture) {
+		fs := &figures{f: f}
+		p := f.dial(sockettest.Options{})
+		f.dial(sockettest.Options{})
+		fs.moved("two sockets", func(s *socketio.Stats) { s.Admitted, s.Admissions = 2, 2 })
+		_ = f.io.Emit("hello")
+		fs.moved("a broadcast", func(s *socketio.Stats) { s.Broadcasts, s.Sent = 1, 2 })
+		_ = f.io.To("nowhere").Emit("hello")
+		fs.moved("a broadcast to no socket", func(s *socketio.Stats) { s.Broadcasts = 2 })
+		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		_, _ = f.io.EmitWithAck(ctx, "question")
+		fs.moved("a broadcast with acknowledgements", func(s *socketio.Stats) { s.Broadcasts, s.Sent = 3, 4 })
+		socket := f.io.Sockets()[0]
+		_ = socket.Emit("hello")
+		fs.moved("an event to one socket", func(s *socketio.Stats) { s.Sent = 5 })
+		ctx, cancel = context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		_, _ = socket.EmitWithAck(ctx, "question")
+		fs.moved("one with an acknowledgement", func(s *socketio.Stats) { s.Sent = 6 })
+		if _, err := p.EmitWithAck(f.ctx, "ack"); err != nil {
+			t.Fatal(err)
+		}
+		fs.moved("an event of a peer", func(s *socketio.Stats) { s.Received = 1 })
+		_ = p.Emit("fail")
+		fs.moved("a handler that fails", func(s *socketio.Stats) { s.Received, s.HandlerErrors = 2, 1 })
+		_ = p.Emit("number", "text")
+		fs.moved("wrong arguments", func(s *socketio.Stats) { s.Received, s.HandlerErrors, s.PeerErrors = 3, 2, 1 })
+		_ = p.Emit("panic")
+		fs.moved("a panic", func(s *socketio.Stats) {
+			s.Received, s.Panics, s.Admitted, s.Disconnects["server namespace disconnect"] = 4, 1, 1, 1
+		})
+	})
+}
+
+// Connections that the ledger closes, and those that ConnContext cannot serve, are counted.
+func TestStatsOfOverloads(t *testing.T) {
+	opts := socketio.Options{MaxHeldBytes: 20 << 10, ConnContext: func(ctx context.Context, r *http.Request) context.Context {
+		if r.Header.Get("X-Fail") != "" {
+			panic("of the test")
+		}
+		return ctx
+	}}
+	setup := func(io *socketio.Server) {
+		io.Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{Bytes: 60 << 10}) })
+	}
+	bubble(t, opts, setup, func(f *fixture) {
+		fs := &figures{f: f}
+		p := f.dial(sockettest.Options{})
+		fs.moved("a held socket", func(s *socketio.Stats) { s.Held = 1; fs.anyBytes(s) })
+		_ = p.Emit("large", strings.Repeat("x", 20<<10))
+		fs.moved("more bytes than are kept", func(s *socketio.Stats) { s.Held, s.Overloads, s.Received, s.NewBytes = 0, 1, 1, 0 })
+		f.header = http.Header{"X-Fail": {"yes"}}
+		f.status("/socket.io/?EIO=4&transport=polling")
+		fs.moved("a panic in ConnContext", func(s *socketio.Stats) { s.Panics = 1 })
+		if n := f.io.Stats().Engine.Refused; n != (engineio.Refused{Layer: 1}) {
+			t.Errorf("%+v", n)
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package jwks
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+)
+
+// Stats are the figures of a Set at one time. Counters never fall: they begin at zero with
+// the Set.
+type Stats struct {
+	// Keys are the keys that are used now. It is zero if none were fetched yet, and if they
+	// are too old to be used.
+	Keys int
+	// Fetched is when the issuer last confirmed them, by Options.Now: their age is the time
+	// since. Expire is when they are too old to be used, unless they are fetched again
+	// before. Both are zero if there are no keys.
+	Fetched, Expire time.Time
+
+	// Fetches counts the fetches that have ended, and Failures those of them that failed.
+	Fetches, Failures uint64
+	// Failing is the number of fetches that have failed in a row; zero if the last one did
+	// not. Failure says why the last one failed, and is empty if it did not.
+	Failing int
+	Failure FailureKind
+	// Missing counts the tokens that named no key of the Set, although it was fetched for
+	// them or had just been.
+	Missing uint64
+}
+
+// FailureKind says why a fetch failed.
+type FailureKind string
+
+// The kinds of failures.
+const (
+	FailureTimeout     FailureKind = "timeout"     // Options.Timeout, or a timeout of the network
+	FailureUnreachable FailureKind = "unreachable" // no connection, a connection that was lost, TLS, or a redirect that is not allowed
+	FailureStatus      FailureKind = "status"      // a status other than 200
+	FailureNoKeys      FailureKind = "no keys"     // a set without a usable key
+	FailureInvalid     FailureKind = "invalid"     // a response that is not a set or the issuer's metadata, or is too large
+)
+
+// errUnreachable and errStatus are found in errors by errors.Is only.
+var (
+	errUnreachable = errors.New("jwks: unreachable")
+	errStatus      = errors.New("jwks: status")
+)
+
+// failedAs marks an error as one of a kind, without changing its text.
+type failedAs struct {
+	error
+	kind error
+}
+
+func (e failedAs) Unwrap() []error { return []error{e.error, e.kind} }
+
+// kindOf returns the kind of an error of a fetch; the empty kind for nil.
+func kindOf(err error) FailureKind {
+	var network net.Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return FailureTimeout
+	case errors.Is(err, errUnreachable):
+		return FailureUnreachable
+	case errors.Is(err, errStatus):
+		return FailureStatus
+	case errors.Is(err, errNothing):
+		return FailureNoKeys
+	}
+	return FailureInvalid
+}
+
+// Stats returns the figures of the Set. It does not block, and is cheap enough for every
+// scrape.
+func (s *Set) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expire(s.now())
+	stats := Stats{
+		Fetches: s.ended, Failures: s.failed, Failing: s.failures, Failure: kindOf(s.failure), Missing: s.missed,
+	}
+	if s.keys != nil {
+		stats.Keys, stats.Fetched, stats.Expire = len(s.keys.all), s.confirmed, s.goodTo
+	}
+	return stats
+}
