@@ -51,13 +51,10 @@ type rules struct {
 
 // codec4 is revision 4.
 type codec4 struct {
-	base64 bool // a WebSocket whose peer takes binary data only as base64
+	base64 bool // by WebSocket, the peer takes binary data only as base64, as it is by polling in any case
 }
 
-// revision4 is the EIO of requests of revision 4.
-const revision4 = 4
-
-var rules4 = rules{revision: revision4}
+var rules4 = rules{revision: 4}
 
 func (codec4) rules() *rules { return &rules4 }
 

@@ -535,3 +535,33 @@ func TestCompression(t *testing.T) {
 		})
 	}
 }
+
+// TestFlushByPolling checks that Flush waits until the response of a poll is written.
+func TestFlushByPolling(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		c.s.Send(NewMessage([]byte("hello")))
+		flushed := make(chan error, 1)
+		go func() { flushed <- c.s.Flush(t.Context()) }()
+		synctest.Wait()
+		select {
+		case err := <-flushed:
+			t.Fatalf("Flush returned %v before the poll", err)
+		default:
+		}
+		f.expect("GET", query, "", 200, "4hello")
+		synctest.Wait()
+		select {
+		case err := <-flushed:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("Flush still waits after the poll")
+		}
+		if n := c.s.Queued(); n != 0 {
+			t.Errorf("%d bytes are queued", n)
+		}
+	})
+}

@@ -20,8 +20,7 @@ func (srv *Server) readParameters(r *http.Request) (p parameters, refused *refus
 	p.transport, p.sid = Transport(query.Get("transport")), query.Get("sid")
 	switch query.Get("EIO") {
 	case "4":
-		// By polling, binary data is base64 in any case.
-		p.codec = codec4{base64: query.Get("b64") != "" && p.transport == WebSocket}
+		p.codec = codec4{base64: query.Get("b64") != ""}
 	case "3": // the Node server treats every other value as 3, but clients name their revision
 		if srv.opts.AllowEIO3 {
 			p.codec, refused = newLegacy(query)

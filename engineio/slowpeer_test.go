@@ -31,7 +31,7 @@ func TestPeerThatPongsAndDoesNotReadIsSlow(t *testing.T) {
 	t.Run("websocket, revision 3", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			f := newPipe(t, withLegacy(), nil)
-			w := f.socket(socketQuery3)
+			w := f.socket(legacySocketQuery)
 			w.read()
 			c := <-f.opened
 			start := time.Now()

@@ -65,7 +65,7 @@ type frameReader struct {
 	in       input
 	side     side
 	limit    int      // bytes of one message; zero means the limit of session
-	session  *Session // nil for a client
+	session  *Session // nil in the clients of tests, which have a limit
 	rest     int64    // bytes left of a frame whose message is too long
 	last     bool     // that frame is the last of its message
 	head     [ws.MaxHeaderSize]byte

@@ -342,7 +342,7 @@ func TestPongsDoNotPileUp(t *testing.T) {
 func TestNothingFollowsTheCloseFrame(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, withLegacy(), nil)
-		w := f.socket(socketQuery3)
+		w := f.socket(legacySocketQuery)
 		w.read()
 		c := <-f.opened
 		c.s.Send(NewMessage([]byte("not read yet"))) // keeps the writer busy
