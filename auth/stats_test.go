@@ -41,15 +41,15 @@ func (fs *figures) moved(what string, want func(*auth.Stats)) {
 // Each figure moves with what it counts in handshake mode, and no other one does.
 func TestStatsInHandshakeMode(t *testing.T) {
 	bubble(t, setup{gate: auth.Options{
-		Authorize: func(_ context.Context, t *token.Token, _ *socketio.Handshake) (any, error) {
+		Authorize: auth.Check(func(_ context.Context, t *token.Token, _ *socketio.Handshake) error {
 			switch t.Subject {
 			case "mallory":
-				return nil, errors.New("of the test")
+				return errors.New("of the test")
 			case "panic":
 				panic("of the test")
 			}
-			return nil, nil
-		},
+			return nil
+		}),
 	}}, func(f *fixture) {
 		fs := &figures{f: f}
 		fs.moved("nothing", func(*auth.Stats) {})
@@ -82,7 +82,7 @@ func TestStatsInHandshakeMode(t *testing.T) {
 
 // Each figure moves with what it counts in event mode, and no other one does.
 func TestStatsInEventMode(t *testing.T) {
-	bubble(t, setup{event: true, gate: auth.Options{Attempts: 2}}, func(f *fixture) {
+	bubble(t, setup{event: true, mode: auth.EventOptions{Attempts: 2}}, func(f *fixture) {
 		fs := &figures{f: f}
 		p := f.dial(sockettest.Options{})
 		fs.moved("a held socket", func(s *auth.Stats) { s.Held = 1 })
@@ -101,7 +101,7 @@ func TestStatsInEventMode(t *testing.T) {
 
 // A guest that logs in is not counted as a guest any more.
 func TestStatsOfGuests(t *testing.T) {
-	bubble(t, setup{gate: auth.Options{Guests: true}}, func(f *fixture) {
+	bubble(t, setup{gate: auth.Options{Guests: &auth.GuestOptions{}}}, func(f *fixture) {
 		fs := &figures{f: f}
 		p := f.dial(sockettest.Options{})
 		fs.moved("a guest", func(s *auth.Stats) { s.Guests, s.GuestAdmissions = 1, 1 })
