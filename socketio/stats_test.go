@@ -181,7 +181,9 @@ func TestStatsOfOverloads(t *testing.T) {
 		return ctx
 	}}
 	setup := func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{Bytes: 60 << 10}) })
+		io.Use(func(_ context.Context, s *socketio.Socket) error {
+			return s.Hold(socketio.HoldOptions{Bytes: 60 << 10})
+		})
 	}
 	bubble(t, opts, setup, func(f *fixture) {
 		fs := &figures{f: f}

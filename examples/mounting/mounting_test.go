@@ -222,7 +222,7 @@ func TestTimeoutHandlerAllowsNoWebSocket(t *testing.T) {
 // chi's Timeout ends a poll that waits for longer than that, and with it the session. A
 // WebSocket lives on.
 func TestChiTimeoutEndsPollsThatWait(t *testing.T) {
-	handler := middleware.Timeout(200*time.Millisecond)(newHandler(t, socketio.Options{}, nil))
+	handler := middleware.Timeout(200 * time.Millisecond)(newHandler(t, socketio.Options{}, nil))
 	web := httptest.NewServer(handler)
 	defer web.Close()
 	base := web.URL + "/socket.io/?EIO=4&transport=polling"
