@@ -60,16 +60,21 @@ type Ending struct {
 	Err error
 }
 
-// Error returns the message, and never the cause.
+// Error returns the message, and never the cause. A nil *Ending is an error like any other.
 func (e *Ending) Error() string {
-	if e.Message == "" {
+	if e == nil || e.Message == "" {
 		return "socketio: socket ended by the server"
 	}
 	return "socketio: refused: " + e.Message
 }
 
 // Unwrap returns the cause.
-func (e *Ending) Unwrap() error { return e.Err }
+func (e *Ending) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // plain is the zero Ending.
 var plain = &Ending{}
