@@ -222,12 +222,12 @@ func (a *admission) answer(lease *Lease, refused *Error) error {
 	case refused != nil && a.refuse():
 		a.gate.log(a.socket, refused)
 		a.gate.notify(a.socket, refused)
-		return a.gate.connectError(refused)
+		return a.gate.ending(refused)
 	}
 	// The deadline is refusing it, or the peer is gone. Whatever this returns must not
 	// come before that refusal.
 	<-a.socket.Context().Done()
-	return &socketio.ConnectError{Message: "connection refused"}
+	return &socketio.Ending{Message: "connection refused"}
 }
 
 // dismiss refuses a socket that can hear it: it is told, gets time to acknowledge, and
@@ -248,7 +248,7 @@ func (a *admission) dismiss(e *Error) {
 // leave ends the socket, wherever it stands.
 func (a *admission) leave(e *Error) {
 	switch {
-	case !errors.Is(a.socket.Refuse(a.gate.connectError(e)), socketio.ErrAdmitted):
+	case !errors.Is(a.socket.Refuse(a.gate.ending(e)), socketio.ErrAdmitted):
 	case e.Temporary && e.RetryAfter > 0 && !a.socket.SharesConnection(): // a guest who tried to log in
 		waiting := time.AfterFunc(e.RetryAfter, func() { a.leaveAdmitted(e) })
 		a.socket.OnEnd(func() { waiting.Stop() })

@@ -181,11 +181,9 @@ func (a *admission) attemptFailed(e *Error) {
 
 // leaveAdmitted is leave for a socket that is admitted.
 func (a *admission) leaveAdmitted(e *Error) {
-	if e.Temporary && !a.socket.SharesConnection() {
-		a.socket.CloseConnection(e)
-		return
-	}
-	a.socket.Disconnect(e)
+	ending := a.gate.ending(e)
+	ending.RetryAfter = 0 // leave has waited
+	a.socket.Disconnect(ending)
 }
 
 // mostRepeats bounds how many tokens a socket with a lease may show in vain; it is

@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -69,7 +68,7 @@ func ExampleGate_Handshake() {
 	fmt.Println("hello", name)
 
 	_, err = sockettest.Dial(ctx, url, sockettest.Options{Auth: map[string]any{"token": "guesswork"}})
-	var refused *socketio.ConnectError
+	var refused *sockettest.ConnectError
 	fmt.Println(errors.As(err, &refused), refused.Message)
 
 	// Output:
@@ -132,10 +131,9 @@ func ExampleParseRefusal() {
 	defer stop()
 
 	_, err = sockettest.Dial(context.Background(), url, sockettest.Options{Auth: map[string]any{"token": "guesswork"}})
-	var refused *socketio.ConnectError
+	var refused *sockettest.ConnectError
 	if errors.As(err, &refused) {
-		data, _ := refused.Data.(json.RawMessage)
-		if told, ok := auth.ParseRefusal(data); ok {
+		if told, ok := auth.ParseRefusal(refused.Data); ok {
 			fmt.Println(told.Code, told.Reason == auth.ReasonTokenMalformed)
 		}
 	}
@@ -178,9 +176,9 @@ func ExampleNewGate() {
 	ctx := context.Background()
 	for _, name := range []string{"ada", "eve"} {
 		peer, err := sockettest.Dial(ctx, url, sockettest.Options{Auth: map[string]any{"token": tokenFor(name, key)}})
-		var refused *socketio.ConnectError
+		var refused *sockettest.ConnectError
 		if errors.As(err, &refused) {
-			told, _ := auth.ParseRefusal(refused.Data.(json.RawMessage))
+			told, _ := auth.ParseRefusal(refused.Data)
 			fmt.Println(name, told.Reason == auth.ReasonNotAuthorized, refused.Message)
 			continue
 		}

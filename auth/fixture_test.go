@@ -249,12 +249,12 @@ func (f *fixture) dial(opts sockettest.Options) *sockettest.Peer {
 func (f *fixture) refused(opts sockettest.Options) refusal {
 	f.t.Helper()
 	_, err := f.try(opts)
-	var told *socketio.ConnectError
+	var told *sockettest.ConnectError
 	if !errors.As(err, &told) {
 		f.t.Fatalf("got %v, want CONNECT_ERROR", err)
 	}
 	var r refusal
-	if err := json.Unmarshal(told.Data.(json.RawMessage), &r); err != nil {
+	if err := json.Unmarshal(told.Data, &r); err != nil {
 		f.t.Fatal(err)
 	}
 	if r.Message != told.Message {

@@ -294,11 +294,11 @@ func TestLaterMiddlewareRefuses(t *testing.T) {
 			if auth.Token(ctx).Subject != "ada" {
 				t.Error("no token in the context of the next middleware")
 			}
-			return &socketio.ConnectError{Message: "no"}
+			return &socketio.Ending{Message: "no"}
 		})
 	}}, func(f *fixture) {
 		_, err := f.try(sockettest.Options{Auth: bearing(sign(nil))})
-		var told *socketio.ConnectError
+		var told *sockettest.ConnectError
 		if !errors.As(err, &told) || told.Message != "no" {
 			t.Errorf("got %v", err)
 		}

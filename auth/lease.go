@@ -134,9 +134,8 @@ func (a *admission) end() {
 	e := a.gate.refusal(token.ErrExpired)
 	a.gate.opts.Logger.InfoContext(a.socket.Context(), "auth: lease ended", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
 		"id", e.ID, "subject", Current(a.socket).Token.Subject)
-	if a.gate.opts.LeaveAtExpiry {
-		_ = a.socket.DisconnectWith(e, "unauthorized", a.gate.toldByEvent(e)) // which can be encoded
-		return
-	}
-	_ = a.socket.CloseConnectionWith(e, "unauthorized", a.gate.toldByEvent(e))
+	comesBack := !a.gate.opts.LeaveAtExpiry
+	a.socket.Disconnect(&socketio.Ending{
+		Event: "unauthorized", Args: []any{a.gate.toldByEvent(e)}, Temporary: comesBack, WholeConnection: comesBack, Err: e,
+	})
 }

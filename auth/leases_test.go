@@ -251,10 +251,12 @@ func TestLeasesEnd(t *testing.T) {
 		"connection lost": {end: func(f *fixture, p *sockettest.Peer) { _ = p.Close() }},
 		"left":            {end: func(f *fixture, p *sockettest.Peer) { _ = p.Leave() }},
 		"disconnected":    {end: func(f *fixture, p *sockettest.Peer) { f.io.Sockets()[0].Disconnect(nil) }},
-		"closed":          {end: func(f *fixture, p *sockettest.Peer) { f.io.Sockets()[0].CloseConnection(nil) }},
-		"expired":         {end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
-		"left at expiry":  {gate: auth.Options{LeaveAtExpiry: true}, end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
-		"shutdown":        {end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Shutdown(f.ctx) }},
+		"closed": {end: func(f *fixture, p *sockettest.Peer) {
+			f.io.Sockets()[0].Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
+		}},
+		"expired":        {end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
+		"left at expiry": {gate: auth.Options{LeaveAtExpiry: true}, end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
+		"shutdown":       {end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Shutdown(f.ctx) }},
 		"refused": {gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			return &auth.Error{Message: "no"}
 		})}},
@@ -271,7 +273,7 @@ func TestLeasesEnd(t *testing.T) {
 		"lost during Authorize":   {gate: auth.Options{Authorize: auth.Check(hang)}, end: func(f *fixture, p *sockettest.Peer) { _ = p.Close() }},
 		"closed during Authorize": {gate: auth.Options{Authorize: auth.Check(hang)}, end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Close() }},
 		"refused by later middleware": {use: func(context.Context, *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "no"}
+			return &socketio.Ending{Message: "no"}
 		}},
 		"a panic in later middleware": {use: func(context.Context, *socketio.Socket) error { panic("x") }},
 	} {

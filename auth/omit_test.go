@@ -120,12 +120,12 @@ func TestOmitReasonAndIDEverywhere(t *testing.T) {
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) { f.io.Of("/open").Open() }}, func(f *fixture) {
 		open := f.dial(sockettest.Options{Namespace: "/open"}) // so the connection stays, and CONNECT_ERROR can be sent
 		_, err := open.Join(f.ctx, "/", bearing(sign(nil)))
-		var told *socketio.ConnectError
+		var told *sockettest.ConnectError
 		if !errors.As(err, &told) {
 			t.Fatalf("got %v, want CONNECT_ERROR", err)
 		}
 		const want = `{"message":"busy","code":"busy","type":"UnauthorizedError","temporary":true,"retryAfter":3}`
-		if data := string(told.Data.(json.RawMessage)); data != want {
+		if data := string(told.Data); data != want {
 			t.Errorf("told %s, want %s", data, want)
 		}
 	})

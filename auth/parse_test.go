@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"socketiojwt/auth"
-	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
 
@@ -32,11 +31,11 @@ func TestParseRefusal(t *testing.T) {
 				packet = string(data[1:])
 			}
 		}})
-		var told *socketio.ConnectError
+		var told *sockettest.ConnectError
 		if !errors.As(err, &told) {
 			t.Fatal(err)
 		}
-		check(t, told.Data.(json.RawMessage), "jwt malformed", auth.ReasonTokenMalformed)
+		check(t, told.Data, "jwt malformed", auth.ReasonTokenMalformed)
 		check(t, []byte(packet), "jwt malformed", auth.ReasonTokenMalformed)
 
 		p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})

@@ -177,7 +177,7 @@ func TestQ20HooksErrorsAreNotSerialised(t *testing.T) {
 		"an object":        driverError{Host: "10.0.0.7", Password: "hunter2!"},
 		"a pointer":        &driverError{Host: "10.0.0.7", Password: "hunter2!"},
 		"an *auth.Error":   &auth.Error{Err: driverError{Host: "10.0.0.7", Password: "hunter2!"}},
-		"a ConnectError":   &socketio.ConnectError{Message: "10.0.0.7", Data: driverError{Password: "hunter2!"}},
+		"an Ending":        &socketio.Ending{Message: "10.0.0.7", Data: driverError{Password: "hunter2!"}},
 		"an error of ours": token.ErrKeysUnavailable,
 	} {
 		gate := auth.Options{Logger: slog.New(slog.DiscardHandler), Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {

@@ -286,7 +286,7 @@ func (g *Gate) toldByEvent(e *Error) toldByEvent {
 	return toldByEvent{Message: e.Message, Inner: toldInner{e.Message}, Data: g.told(e)}
 }
 
-// connectError returns e as socketio takes it.
-func (g *Gate) connectError(e *Error) *socketio.ConnectError {
-	return &socketio.ConnectError{Message: e.Message, Data: g.told(e), Temporary: e.Temporary, RetryAfter: e.RetryAfter, Err: e}
+// ending returns e as socketio takes it.
+func (g *Gate) ending(e *Error) *socketio.Ending {
+	return &socketio.Ending{Message: e.Message, Data: g.told(e), Temporary: e.Temporary, RetryAfter: e.RetryAfter, Err: e}
 }

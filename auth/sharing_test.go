@@ -2,12 +2,10 @@ package auth_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"testing"
 
 	"socketiojwt/auth"
-	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
 )
@@ -32,11 +30,11 @@ func TestTemporaryRefusalKeepsOtherNamespaces(t *testing.T) {
 	}}, func(f *fixture) {
 		f.dial(sockettest.Options{Namespace: "/admin"}) // is held
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
-		var refused *socketio.ConnectError
+		var refused *sockettest.ConnectError
 		if _, err := p.Join(f.ctx, "/admin", nil); !errors.As(err, &refused) {
 			t.Fatalf("got %v, want CONNECT_ERROR", err)
 		}
-		if data := string(refused.Data.(json.RawMessage)); !containsAny(data, `"reason":"overloaded"`) || !containsAny(data, `"temporary":true`) {
+		if data := string(refused.Data); !containsAny(data, `"reason":"overloaded"`) || !containsAny(data, `"temporary":true`) {
 			t.Errorf("told %s", data)
 		}
 		guest, err := p.Join(f.ctx, "/guests", nil)

@@ -391,7 +391,7 @@ func TestTenantsComeAndGo(t *testing.T) {
 		if got := f.whoami(first); got != "ada" { // until its lease ends, or the program ends it
 			t.Errorf("whoami: %q", got)
 		}
-		if err := f.io.To("issuer "+acme).DisconnectSockets(false, nil); err != nil {
+		if err := f.io.To("issuer " + acme).DisconnectSockets(nil); err != nil {
 			t.Fatal(err)
 		}
 		f.ended(first, sockettest.ErrDisconnected, 0)

@@ -19,11 +19,12 @@ const (
 )
 
 var (
-	// ErrClosed is returned for a session that is closing or closed.
-	ErrClosed = errors.New("engineio: session closed")
+	// ErrClosed is returned for a session that is closing or closed. It is socketio.ErrClosed
+	// too, for sockets, so its text does not name the package.
+	ErrClosed = errors.New("socket or session is closed")
 	// ErrSlow is returned by a Send that finds the queue full and closes the session
 	// with SlowPeer.
-	ErrSlow = errors.New("engineio: queue full: the peer reads too slowly")
+	ErrSlow = errors.New("queue full: the peer reads too slowly")
 	// ErrNotWritable is returned by SendVolatile for a message it dropped.
 	ErrNotWritable = errors.New("engineio: transport not writable")
 )

@@ -220,15 +220,12 @@ func (b Broadcast) SocketsLeave(rooms ...string) error {
 	return b.publish(&Message{Kind: KindLeave, Rooms: slices.Clone(rooms)}, to)
 }
 
-// DisconnectSockets ends the sockets addressed, as Socket.Disconnect does; with
-// closeConnection, as Socket.CloseConnection does. The cause may be nil. Other nodes
-// get its text.
-func (b Broadcast) DisconnectSockets(closeConnection bool, cause error) error {
+// DisconnectSockets ends the sockets addressed, as Socket.Disconnect does: how is nil, an
+// *Ending, or another error. Other nodes get the text of the cause. If the last event of
+// the Ending cannot be encoded, the sockets end without it and the error is returned.
+func (b Broadcast) DisconnectSockets(how error) error {
 	to := b.selector()
-	b.target.disconnect(to, closeConnection, cause)
-	m := Message{Kind: KindDisconnect, CloseConnection: closeConnection}
-	if cause != nil {
-		m.Cause = cause.Error()
-	}
-	return b.publish(&m, to)
+	b.target.disconnect(to, how)
+	m, err := b.endingMessage(how)
+	return errors.Join(err, b.publish(&m, to))
 }

@@ -135,7 +135,7 @@ func TestRoomsOfASocket(t *testing.T) {
 		if err != nil || len(infos) != 1 || infos[0].ID != p.ID() || slices.Contains(infos[0].Rooms, "x") {
 			t.Errorf("fetched %+v, %v", infos, err)
 		}
-		_ = f.io.To("w").DisconnectSockets(false, nil)
+		_ = f.io.To("w").DisconnectSockets(nil)
 		f.ended(p, sockettest.ErrDisconnected)
 		for _, join := range []func(...string) error{s.Join, s.LateJoin} {
 			if err := join("x"); !errors.Is(err, socketio.ErrClosed) || len(s.Rooms()) != 0 || f.io.Remains() != "" && !strings.HasPrefix(f.io.Remains(), "1 connections; ") {
@@ -190,7 +190,7 @@ func TestBroadcastToNoRoomReachesNobody(t *testing.T) {
 		s := f.io.Sockets()[0]
 		for _, b := range []socketio.Broadcast{f.io.To(friends...), f.io.To(), s.To(friends...), f.io.To().Except("x"), f.io.To([]string{}...)} {
 			_ = b.Emit("secret")
-			_ = b.DisconnectSockets(true, nil)
+			_ = b.DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
 			if infos, _ := b.FetchSockets(f.ctx); len(infos) != 0 {
 				t.Errorf("fetched %v", infos)
 			}
@@ -277,7 +277,7 @@ func TestEmitFails(t *testing.T) {
 		if err := f.io.SocketsJoin(strings.Repeat("x", 1000)); !errors.Is(err, socketio.ErrRoomName) {
 			t.Errorf("SocketsJoin: %v", err)
 		}
-		_ = f.io.To(p.ID()).DisconnectSockets(true, nil)
+		_ = f.io.To(p.ID()).DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
 		f.ended(p, sockettest.ErrClosed)
 	})
 }

@@ -22,7 +22,7 @@ func FuzzMessage(f *testing.F) {
 		`{"Kind":3,"Rule":"dynamic namespace 1","Request":"1","To":{"All":true},"Data":["e",1.5e300,"\ud800"]}`,
 		`{"Kind":4,"Namespace":"/","To":{"All":true},"Rooms":["a","b"]}`,
 		`{"Kind":5,"Namespace":"/","To":{"All":true},"Rooms":["x"]}`,
-		`{"Kind":6,"Namespace":"/","To":{"All":true},"CloseConnection":true,"Cause":"why"}`,
+		`{"Kind":6,"Namespace":"/","To":{"All":true},"Temporary":true,"WholeConnection":true,"Cause":"why","Data":["e",1]}`,
 		`{"Kind":7,"Namespace":"/","Request":"1","To":{"All":true}}`,
 		`{"Kind":8,"Request":"1","Sockets":[{"ID":"x","Rooms":["x"],"Data":{"a":1}}]}`,
 		`{"Kind":9,"Namespace":"/","Request":"1","Data":["hello",1]}`,

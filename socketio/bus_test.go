@@ -46,16 +46,21 @@ func TestWhatIsPublished(t *testing.T) {
 			do   func() error
 			want string
 		}{
-			"to all":                {func() error { return f.io.Emit("e", 1, nil) }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e",1,null]}`},
-			"to rooms":              {func() error { return f.io.To("a", "b", "a").Except("c").Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"Rooms":["a","b"],"Except":["c"]},"Data":["e"]}`},
-			"volatile":              {func() error { return f.io.Volatile().Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e"],"Volatile":true}`},
-			"from a socket":         {func() error { return s.To("a").Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"Rooms":["a"],"Except":["ID"]},"Data":["e"]}`},
-			"binary data":           {func() error { return f.io.Emit("e", []byte("x")) }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e",{"_placeholder":true,"num":0}],"Attachments":["eA=="]}`},
-			"a rule":                {func() error { return rule.To("a").Emit("e") }, `{"Kind":3,"Rule":"dynamic namespace 1","To":{"Rooms":["a"]},"Data":["e"]}`},
-			"another name":          {func() error { return f.io.BroadcastIn("/far").Emit("e") }, `{"Kind":3,"Namespace":"/far","To":{"All":true},"Data":["e"]}`},
-			"join":                  {func() error { return f.io.To("a").SocketsJoin("b") }, `{"Kind":4,"Namespace":"/","To":{"Rooms":["a"]},"Rooms":["b"]}`},
-			"leave":                 {func() error { return f.io.To("a").SocketsLeave("b") }, `{"Kind":5,"Namespace":"/","To":{"Rooms":["a"]},"Rooms":["b"]}`},
-			"disconnect":            {func() error { return f.io.To("a").DisconnectSockets(true, errors.New("why")) }, `{"Kind":6,"Namespace":"/","To":{"Rooms":["a"]},"CloseConnection":true,"Cause":"why"}`},
+			"to all":        {func() error { return f.io.Emit("e", 1, nil) }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e",1,null]}`},
+			"to rooms":      {func() error { return f.io.To("a", "b", "a").Except("c").Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"Rooms":["a","b"],"Except":["c"]},"Data":["e"]}`},
+			"volatile":      {func() error { return f.io.Volatile().Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e"],"Volatile":true}`},
+			"from a socket": {func() error { return s.To("a").Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"Rooms":["a"],"Except":["ID"]},"Data":["e"]}`},
+			"binary data":   {func() error { return f.io.Emit("e", []byte("x")) }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e",{"_placeholder":true,"num":0}],"Attachments":["eA=="]}`},
+			"a rule":        {func() error { return rule.To("a").Emit("e") }, `{"Kind":3,"Rule":"dynamic namespace 1","To":{"Rooms":["a"]},"Data":["e"]}`},
+			"another name":  {func() error { return f.io.BroadcastIn("/far").Emit("e") }, `{"Kind":3,"Namespace":"/far","To":{"All":true},"Data":["e"]}`},
+			"join":          {func() error { return f.io.To("a").SocketsJoin("b") }, `{"Kind":4,"Namespace":"/","To":{"Rooms":["a"]},"Rooms":["b"]}`},
+			"leave":         {func() error { return f.io.To("a").SocketsLeave("b") }, `{"Kind":5,"Namespace":"/","To":{"Rooms":["a"]},"Rooms":["b"]}`},
+			"disconnect": {func() error {
+				return f.io.To("a").DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true, RetryAfter: 5, Err: errors.New("why")})
+			}, `{"Kind":6,"Namespace":"/","To":{"Rooms":["a"]},"Temporary":true,"WholeConnection":true,"RetryAfter":5,"Cause":"why"}`},
+			"disconnect, an event": {func() error {
+				return f.io.To("a").DisconnectSockets(&socketio.Ending{Event: "e", Args: []any{1, []byte("x")}})
+			}, `{"Kind":6,"Namespace":"/","To":{"Rooms":["a"]},"Data":["e",1,{"_placeholder":true,"num":0}],"Attachments":["eA=="]}`},
 			"fetch":                 {func() error { _, err := f.io.To("a").FetchSockets(f.ctx); return err }, `{"Kind":7,"Namespace":"/","Request":"N","Timeout":600000000000,"To":{"Rooms":["a"]}}`},
 			"ask":                   {func() error { _, err := f.io.To("a").EmitWithAck(short, "e"); return err }, `{"Kind":3,"Namespace":"/","Request":"N","Timeout":2000000000,"To":{"Rooms":["a"]},"Data":["e"]}`},
 			"server side":           {func() error { return f.io.ServerSideEmit("e", 1) }, `{"Kind":9,"Namespace":"/","Data":["e",1]}`},
@@ -65,7 +70,7 @@ func TestWhatIsPublished(t *testing.T) {
 			"this node":             {func() error { return f.io.Local().Emit("e") }, ``},
 			"counted":               {func() error { _, err := f.io.EmitLocal("e"); return err }, ``},
 			"a socket": {func() error {
-				return errors.Join(s.Emit("e"), s.Volatile().Emit("e"), s.Join("a"), f.io.To().DisconnectSockets(true, nil))
+				return errors.Join(s.Emit("e"), s.Volatile().Emit("e"), s.Join("a"), f.io.To().DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true}))
 			}, ``},
 			"ask no room":    {func() error { _, err := f.io.To().EmitWithAck(f.ctx, "e"); return err }, ``},
 			"fetch here":     {func() error { _, err := f.io.Local().FetchSockets(f.ctx); return err }, ``},
@@ -417,6 +422,7 @@ func TestMalformedMessages(t *testing.T) {
 		"join too many rooms":          {Kind: socketio.KindJoin, Namespace: "/", To: all, Rooms: numbered(5000, 1)},
 		"join a long room":             {Kind: socketio.KindJoin, Namespace: "/", To: all, Rooms: []string{strings.Repeat("x", 1000)}},
 		"disconnect all and rooms":     {Kind: socketio.KindDisconnect, Namespace: "/", To: socketio.Selector{All: true, Rooms: []string{"x"}}},
+		"disconnect, a bad event":      {Kind: socketio.KindDisconnect, Namespace: "/", To: all, Data: json.RawMessage(`[""]`)},
 		"disconnect without namespace": {Kind: socketio.KindDisconnect, To: all},
 		"a reply to nothing":           {Kind: socketio.KindCount},
 		"a negative count":             {Kind: socketio.KindCount, Request: "1", Count: -1},
@@ -516,7 +522,7 @@ func TestOtherNodesSeeOnlyAdmittedSockets(t *testing.T) {
 				{Kind: socketio.KindBroadcast, Data: json.RawMessage(`["secret"]`)},
 				{Kind: socketio.KindBroadcast, Data: json.RawMessage(`["secret"]`), Request: "r"},
 				{Kind: socketio.KindJoin, Rooms: []string{"lobby"}},
-				{Kind: socketio.KindDisconnect, CloseConnection: true},
+				{Kind: socketio.KindDisconnect, Temporary: true, WholeConnection: true},
 				{Kind: socketio.KindDisconnect},
 				{Kind: socketio.KindFetch, Request: "r"},
 			} {
@@ -608,7 +614,7 @@ func TestClusterUnderStress(t *testing.T) {
 					_, _ = f.io.To("y").EmitWithAck(ctx, "q")
 					_, _ = f.io.FetchSockets(ctx)
 					_, _ = f.io.ServerSideEmitWithAck(ctx, "hello")
-					_ = f.io.To(peers[2].ID()).DisconnectSockets(round%2 == 0, nil)
+					_ = f.io.To(peers[2].ID()).DisconnectSockets(someEnding())
 					if rooms := hub.Rooms(id, "/"); len(rooms) < 3 {
 						t.Errorf("the bus was told of %q", rooms)
 					}

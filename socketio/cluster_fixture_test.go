@@ -79,7 +79,11 @@ func (c *cluster) furnish(io *socketio.Server, node int) {
 			name, _ := displayName.Value(s)
 			var ended *socketio.DisconnectError
 			_ = errors.As(context.Cause(s.Context()), &ended)
-			c.ran.add(fmt.Sprintf("%s ended: %s: %v", name, reason, ended.Err))
+			cause := ended.Err
+			if how := (*socketio.Ending)(nil); errors.As(cause, &how) {
+				cause = how.Err
+			}
+			c.ran.add(fmt.Sprintf("%s ended: %s: %v", name, reason, cause))
 		})
 		m.OnServerSide("hello", func(_ context.Context, e *socketio.ServerSideEvent) (any, error) {
 			var text string

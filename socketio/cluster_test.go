@@ -67,7 +67,7 @@ var operations = []struct {
 		return fmt.Sprint(errors.Is(err, socketio.ErrTooManyRooms), len(c.socket("b").Rooms()))
 	}, "true 3"},
 	{"disconnect", func(c *cluster) string {
-		err := c.io.To("x").DisconnectSockets(false, errors.New("kicked"))
+		err := c.io.To("x").DisconnectSockets(errors.New("kicked"))
 		for _, name := range []string{"a", "b", "e"} {
 			c.ended(c.peers[name], sockettest.ErrDisconnected)
 		}
@@ -75,8 +75,23 @@ var operations = []struct {
 		slices.Sort(ran)
 		return fmt.Sprint(err, " ", strings.Join(ran, ", "), " ", c.io.Emit("left"), c.got())
 	}, "<nil> a ended: server namespace disconnect: kicked, b ended: server namespace disconnect: kicked, e ended: server namespace disconnect: kicked <nil>c:left d:left f:left"},
+	{"disconnect with an event", func(c *cluster) string {
+		err := c.io.To("x").DisconnectSockets(&socketio.Ending{Event: "last", Args: []any{"words", []byte{1}}, WholeConnection: true, Err: errors.New("kicked")})
+		for _, name := range []string{"a", "b", "e"} {
+			e, missing := c.peers[name].Expect(c.ctx, "last")
+			var word string
+			var bytes []byte
+			if missing != nil || e.Scan(&word, &bytes) != nil || word != "words" || len(bytes) != 1 {
+				c.t.Errorf("%s heard %q %v, %v", name, word, bytes, missing)
+			}
+			c.ended(c.peers[name], sockettest.ErrDisconnected)
+		}
+		ran := c.ran.all()
+		slices.Sort(ran)
+		return fmt.Sprint(err, " ", strings.Join(ran, ", "))
+	}, "<nil> a ended: server namespace disconnect: kicked, b ended: server namespace disconnect: kicked, e ended: server namespace disconnect: kicked"},
 	{"close connections", func(c *cluster) string {
-		err := c.rules[0].To("x").DisconnectSockets(true, nil)
+		err := c.rules[0].To("x").DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
 		c.ended(c.peers["g"], sockettest.ErrClosed)
 		c.ended(c.peers["h"], sockettest.ErrClosed)
 		ran := c.ran.all()

@@ -265,21 +265,16 @@ func (c *conn) closeAfter(d time.Duration, cause error) {
 // close ends all sockets at once and closes the transport, without DISCONNECT,
 // once what is queued has been written.
 func (c *conn) close(reason Reason, cause error) {
-	c.closeWith(reason, cause, func(*Socket) farewell { return nil })
-}
-
-// closeWith is close with a farewell for each socket.
-func (c *conn) closeWith(reason Reason, cause error, last func(*Socket) farewell) {
 	for _, s := range c.shut() {
-		s.end(reason, cause, last(s))
+		s.end(reason, cause, nil)
 	}
-	c.session.Close(engineio.Reason(reason))
+	c.session.Close(reason)
 }
 
 // Closed ends the sockets after the events that were received before.
 func (c *conn) Closed(reason engineio.Reason) {
 	for _, s := range c.shut() {
-		s.drain(Reason(reason))
+		s.drain(reason)
 	}
 	c.dropPartial()
 	c.ledger.close()

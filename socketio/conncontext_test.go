@@ -186,7 +186,7 @@ func TestFailingConnContextRefuses(t *testing.T) {
 					t.Errorf("by polling: status %d", status)
 				}
 				_, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{}))
-				var refusal *socketio.ConnectError
+				var refusal *sockettest.ConnectError
 				if err == nil || errors.As(err, &refusal) {
 					t.Errorf("by WebSocket: %v", err)
 				}

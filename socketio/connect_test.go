@@ -2,7 +2,6 @@ package socketio_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -92,14 +91,14 @@ func TestConnectMiddlewareRunsInOrderAndRefuses(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(step("1", nil), step("2", nil))
 		io.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
-		io.Of("/no").Use(step("a", &socketio.ConnectError{Message: "not you", Data: map[string]int{"code": 7}}), step("b", nil))
+		io.Of("/no").Use(step("a", &socketio.Ending{Message: "not you", Data: map[string]int{"code": 7}}), step("b", nil))
 		io.Of("/oops").Use(step("c", errors.New("password=hunter2")))
 	}, func(f *fixture) {
 		f.dial(sockettest.Options{})
 		synctest.Wait()
 		got := f.refused(sockettest.Options{Namespace: "/no"})
-		if data, _ := got.Data.(json.RawMessage); got.Message != "not you" || string(data) != `{"code":7}` {
-			t.Errorf("refusal %q %s", got.Message, data)
+		if got.Message != "not you" || string(got.Data) != `{"code":7}` {
+			t.Errorf("refusal %q %s", got.Message, got.Data)
 		}
 		if got := f.refused(sockettest.Options{Namespace: "/oops"}); got.Message != "connection refused" || got.Data != nil {
 			t.Errorf("a private error reached the peer: %q %v", got.Message, got.Data)
@@ -173,7 +172,7 @@ func TestDynamicNamespaces(t *testing.T) {
 		}))
 		io.OfFunc(func(_ context.Context, name string, h *socketio.Handshake) (bool, error) {
 			if name == "/error" {
-				return false, &socketio.ConnectError{Message: "later"}
+				return false, &socketio.Ending{Message: "later"}
 			}
 			return name == "/func", nil
 		}).Open()
@@ -448,7 +447,7 @@ func TestJoinAgainAtOnce(t *testing.T) {
 		for range 3 {
 			_ = p.Emit("kick")
 			f.ended(p, sockettest.ErrDisconnected)
-			var refusal *socketio.ConnectError
+			var refusal *sockettest.ConnectError
 			if _, err := p.Join(f.ctx, "/", map[string]int{}); !errors.As(err, &refusal) {
 				t.Fatalf("got %v, want a refusal", err)
 			}
@@ -716,7 +715,7 @@ func TestNothingJoinsAClosedConnection(t *testing.T) {
 		f.dial(sockettest.Options{})
 		synctest.Wait()
 		s := f.io.Sockets()[0]
-		s.CloseConnection(nil)
+		s.Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
 		s.Receive("0/x,")
 		s.Late("event")
 		s.Late("seen")

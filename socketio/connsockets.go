@@ -24,7 +24,7 @@ func (c *conn) leave(s *Socket) {
 
 // gone takes a socket that ends out of the connection. The caller holds the
 // socket's mu.
-func (c *conn) gone(s *Socket, was state, byServer bool) {
+func (c *conn) gone(s *Socket, was state) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !take(&c.waiting, s) && was == stateConnecting {
@@ -36,9 +36,9 @@ func (c *conn) gone(s *Socket, was state, byServer bool) {
 	case stateAdmitted:
 		c.inside--
 	}
-	// The peer of a held socket has been told of a temporary refusal, and its connection
-	// may stay open for a while.
-	if take(&c.sockets, s) && (byServer && was != stateConnecting || was == stateHeld) && !slices.Contains(c.left, s.name) {
+	// After a Temporary ending the connection may stay open for a while, and the peer may
+	// send events all the same.
+	if take(&c.sockets, s) && was != stateConnecting && !slices.Contains(c.left, s.name) {
 		if len(c.left) >= c.server.opts.MaxNamespaces {
 			c.left = slices.Delete(c.left, 0, 1)
 		}

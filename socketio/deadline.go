@@ -18,9 +18,9 @@ import (
 //
 // Shortly afterwards, and within a second if the clock was set or the machine was
 // suspended, end is called once, on its own goroutine. It should end the socket,
-// for example with DisconnectWith or CloseConnectionWith. If the socket has not
-// ended when end returns, or if end is nil, CloseConnection(nil) is called. A
-// clock that is set back moves the deadline with it.
+// for example with Disconnect. If the socket has not ended when end returns, or if
+// end is nil, all sockets of the connection end and its transport closes, so that the
+// client comes back by itself. A clock that is set back moves the deadline with it.
 //
 // SetDeadline may be called concurrently and in every state. It does nothing
 // once the socket has ended.
@@ -66,7 +66,7 @@ func (s *Socket) reachDeadline(set **wallclock.Entry, end func()) {
 	ended := s.state == stateClosed || s.deadline != *set
 	s.mu.Unlock()
 	if !ended {
-		s.CloseConnection(nil)
+		s.conn.close(ReasonForcedServerClose, nil)
 	}
 }
 

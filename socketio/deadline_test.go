@@ -271,14 +271,16 @@ func TestSetDeadlineAgain(t *testing.T) {
 // event that cannot be encoded does not keep the socket.
 func TestEndsWithALastEvent(t *testing.T) {
 	for name, c := range map[string]struct {
-		end  func(s *socketio.Socket) error
-		how  error
-		fail bool
+		ending socketio.Ending
+		how    error
+		fail   bool
 	}{
-		"disconnect":        {end: func(s *socketio.Socket) error { return s.DisconnectWith(nil, "last", 1) }, how: sockettest.ErrDisconnected},
-		"close":             {end: func(s *socketio.Socket) error { return s.CloseConnectionWith(nil, "last", 1) }, how: sockettest.ErrClosed},
-		"disconnect, error": {end: func(s *socketio.Socket) error { return s.DisconnectWith(nil, "last", make(chan int)) }, how: sockettest.ErrDisconnected, fail: true},
-		"close, error":      {end: func(s *socketio.Socket) error { return s.CloseConnectionWith(nil, "connect") }, how: sockettest.ErrClosed, fail: true},
+		"disconnect":        {socketio.Ending{}, sockettest.ErrDisconnected, false},
+		"close":             {socketio.Ending{Temporary: true, WholeConnection: true}, sockettest.ErrClosed, false},
+		"close, alone":      {socketio.Ending{Temporary: true}, sockettest.ErrClosed, false},
+		"disconnect all":    {socketio.Ending{WholeConnection: true}, sockettest.ErrDisconnected, false},
+		"disconnect, error": {socketio.Ending{Args: []any{make(chan int)}}, sockettest.ErrDisconnected, true},
+		"close, error":      {socketio.Ending{Event: "connect", Temporary: true, WholeConnection: true}, sockettest.ErrClosed, true},
 	} {
 		for _, held := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, held %t", name, held), func(t *testing.T) {
@@ -292,16 +294,23 @@ func TestEndsWithALastEvent(t *testing.T) {
 						return nil
 					})
 				}
-				bubble(t, socketio.Options{}, setup, func(f *fixture) {
+				var log logged
+				bubble(t, socketio.Options{Logger: log.logger()}, setup, func(f *fixture) {
 					p := f.dial(sockettest.Options{})
 					s := <-sockets
 					synctest.Wait()
-					s.SetDeadline(s.Now().Add(-time.Hour), func() {
-						if err := c.end(s); (err != nil) != c.fail {
-							t.Errorf("error %v", err)
-						}
-					})
+					ending := c.ending
+					if ending.Event == "" {
+						ending.Event = "last"
+					}
+					if !c.fail {
+						ending.Args = []any{1}
+					}
+					s.SetDeadline(s.Now().Add(-time.Hour), func() { s.Disconnect(&ending) })
 					f.ended(p, c.how)
+					if n := log.count("ending cannot be encoded"); n > 0 != c.fail {
+						t.Errorf("%d errors in the log", n)
+					}
 					if c.fail {
 						f.nothing(p)
 						return
@@ -316,9 +325,9 @@ func TestEndsWithALastEvent(t *testing.T) {
 	}
 }
 
-// DisconnectAll tells each namespace, so that a JavaScript client stays away, and
-// closes the transport.
-func TestDisconnectAll(t *testing.T) {
+// An ending of the whole connection tells each namespace, so that a JavaScript client
+// stays away, and closes the transport.
+func TestDisconnectWholeConnection(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
 		io.Of("/other").Open()
@@ -337,7 +346,7 @@ func TestDisconnectAll(t *testing.T) {
 		cause := errors.New("banned")
 		s := socketOf(f, p)
 		ctx := s.Context()
-		s.DisconnectAll(cause)
+		s.Disconnect(&socketio.Ending{WholeConnection: true, Err: cause})
 		f.ended(p, sockettest.ErrDisconnected)
 		f.ended(other, sockettest.ErrDisconnected)
 		if got := packets.all(); !slices.Equal(got, []string{"1", "1/other,"}) {

@@ -37,11 +37,11 @@ func (l *link) act(m *Message) error {
 	case KindLeave:
 		t.leave(m.To, m.Rooms)
 	case KindDisconnect:
-		var cause error
-		if m.Cause != "" {
-			cause = errors.New(m.Cause[:min(len(m.Cause), maxMessageCause)])
+		how, err := m.ending()
+		if err != nil {
+			return err
 		}
-		t.disconnect(m.To, m.CloseConnection, cause)
+		t.disconnect(m.To, how)
 	case KindFetch:
 		l.reply(m, Message{Kind: KindSockets, Sockets: t.fetch(m.To)})
 	case KindServerSide:

@@ -2,89 +2,14 @@ package socketio
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"socketiojwt/engineio"
 )
 
-// Disconnect ends the socket at once and tells the peer by DISCONNECT; the
-// connection and its other namespaces stay. The JavaScript client does not come
-// back by itself. The cause, which may be nil, is in the *DisconnectError that
-// cancels the socket's context. Handlers that run are not awaited.
-func (s *Socket) Disconnect(cause error) {
-	s.end(ReasonServer, cause, s.dismissal(nil))
-}
-
-// DisconnectWith is Disconnect with an event that is the last one the peer hears
-// from the socket, even after the deadline of SetDeadline. The packet asks for an
-// acknowledgement, because a listener may call its callback, but the answer is
-// ignored. A socket whose CONNECT is not answered cannot be told. If the event
-// cannot be encoded, the socket ends without it and the error is returned.
-func (s *Socket) DisconnectWith(cause error, event string, args ...any) error {
-	last, err := s.lastEvent(event, args)
-	s.end(ReasonServer, cause, s.dismissal(last))
-	return err
-}
-
-// CloseConnection ends all sockets of the connection at once, writes what is
-// queued, and closes the transport without DISCONNECT. The JavaScript client
-// comes back by itself, with a fresh auth payload, to all its namespaces.
-func (s *Socket) CloseConnection(cause error) { s.conn.close(ReasonForcedServerClose, cause) }
-
-// CloseConnectionWith is CloseConnection with an event that is the last one the
-// peer hears from this socket; see DisconnectWith.
-func (s *Socket) CloseConnectionWith(cause error, event string, args ...any) error {
-	last, err := s.lastEvent(event, args)
-	s.conn.closeWith(ReasonForcedServerClose, cause, func(other *Socket) farewell {
-		if other != s || last == nil {
-			return nil
-		}
-		return func(was state) []*engineio.Message {
-			if was == stateConnecting {
-				return nil
-			}
-			return []*engineio.Message{last}
-		}
-	})
-	return err
-}
-
-// DisconnectAll ends all sockets of the connection at once and tells the peer by a
-// DISCONNECT in each of their namespaces; then the transport closes. Unlike after
-// CloseConnection, the JavaScript client does not come back by itself. It is
-// disconnect(true) of the Node server.
-func (s *Socket) DisconnectAll(cause error) {
-	s.conn.closeWith(ReasonServer, cause, func(other *Socket) farewell { return other.dismissal(nil) })
-}
-
-// lastEvent encodes the event of DisconnectWith.
-func (s *Socket) lastEvent(event string, args []any) (*engineio.Message, error) {
-	m, _, err := encodeEvent(s.name, s.conn.server.nextAck(), true, event, args)
-	if err != nil {
-		return nil, fmt.Errorf("socketio: disconnect with %q: %w", event, err)
-	}
-	return m, nil
-}
-
 // A farewell returns the last packets that a socket sends, given the state it was
 // in. It runs under the socket's lock.
 type farewell func(was state) []*engineio.Message
-
-// dismissal is the farewell of a socket that the server ends: last, which may be
-// nil, and DISCONNECT.
-func (s *Socket) dismissal(last *engineio.Message) farewell {
-	return func(was state) []*engineio.Message {
-		switch {
-		case was == stateConnecting:
-			m, _ := s.connectError("connection refused", nil)
-			return []*engineio.Message{m}
-		case last == nil:
-			return []*engineio.Message{encodeDisconnect(s.name)}
-		}
-		return []*engineio.Message{last, encodeDisconnect(s.name)}
-	}
-}
 
 // OnEnd makes f run once the socket has ended, in whatever state it was, on the
 // goroutine that ended it: f must not block. It is the cheap form of
@@ -147,7 +72,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 		return false
 	}
 	s.become(stateClosed)
-	s.conn.gone(s, was, f != nil) // before the peer knows, which may CONNECT again at once
+	s.conn.gone(s, was) // before the peer knows, which may CONNECT again at once
 	if f != nil && was != stateEnding {
 		for _, m := range f(was) {
 			_ = s.conn.session.Send(m) // a closed session has told the peer enough

@@ -31,10 +31,12 @@ func TestReasons(t *testing.T) {
 	for want, end := range map[string]func(f *fixture, p *sockettest.Peer, s *socketio.Socket){
 		"client namespace disconnect": func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.Leave() },
 		"server namespace disconnect": func(_ *fixture, _ *sockettest.Peer, s *socketio.Socket) { s.Disconnect(cause) },
-		"forced server close":         func(_ *fixture, _ *sockettest.Peer, s *socketio.Socket) { s.CloseConnection(cause) },
-		"transport close":             func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.Close() },
-		"forced close":                func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.SendRaw("x") },
-		"server shutting down":        func(f *fixture, _ *sockettest.Peer, _ *socketio.Socket) { _ = f.io.Shutdown(f.ctx) },
+		"forced server close": func(_ *fixture, _ *sockettest.Peer, s *socketio.Socket) {
+			s.Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true, Err: cause})
+		},
+		"transport close":      func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.Close() },
+		"forced close":         func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.SendRaw("x") },
+		"server shutting down": func(f *fixture, _ *sockettest.Peer, _ *socketio.Socket) { _ = f.io.Shutdown(f.ctx) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			var ran record

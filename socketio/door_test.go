@@ -168,7 +168,7 @@ func TestTemporaryRefusalWaits(t *testing.T) {
 	var after time.Duration
 	setup := func(io *socketio.Server) {
 		io.Use(func(context.Context, *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "later", Temporary: true, RetryAfter: after}
+			return &socketio.Ending{Message: "later", Temporary: true, RetryAfter: after}
 		})
 	}
 	for wanted, d := range map[time.Duration]time.Duration{0: 0, 3 * time.Second: 3 * time.Second, time.Hour: 10 * time.Second} {

@@ -9,7 +9,7 @@ import (
 
 // Emit sends an event to the peer. It never blocks: when the transport cannot
 // take the event at once it waits in a queue, and when that is full the
-// connection is closed and Emit returns engineio.ErrSlow. Arguments are encoded
+// connection is closed and Emit returns ErrSlow. Arguments are encoded
 // as by encoding/json; a []byte, at any depth, becomes a binary attachment, and a
 // Raw is passed on as it is.
 //
@@ -76,7 +76,7 @@ func (s *Socket) sendAt(now int64, m *engineio.Message) error {
 	case s.state > stateAdmitted, s.over(now):
 		return ErrClosed
 	}
-	return sessionError(s.conn.session.Send(m))
+	return s.conn.session.Send(m)
 }
 
 // send queues a packet of a broadcast. A socket that was not admitted, or left
@@ -89,9 +89,9 @@ func (s *Socket) send(m *engineio.Message, volatile bool) error {
 	case s.state != stateAdmitted:
 		return ErrClosed
 	case volatile:
-		return sessionError(s.conn.session.SendVolatile(m))
+		return s.conn.session.SendVolatile(m)
 	}
-	return sessionError(s.conn.session.Send(m))
+	return s.conn.session.Send(m)
 }
 
 // To returns a broadcast to the sockets in any of the rooms but this one.

@@ -2,12 +2,17 @@ package socketio
 
 import (
 	"errors"
-	"time"
+
+	"socketiojwt/engineio"
 )
 
 var (
-	// ErrClosed is returned by operations on a socket that has ended.
-	ErrClosed = errors.New("socketio: socket is closed")
+	// ErrClosed is returned by operations on a socket or connection that has ended. It is
+	// engineio.ErrClosed.
+	ErrClosed = engineio.ErrClosed
+	// ErrSlow is returned by the Emit that finds the queue of the connection full, which
+	// closes the connection. It is engineio.ErrSlow.
+	ErrSlow = engineio.ErrSlow
 	// ErrNotAdmitted is returned by operations that a socket may not do before
 	// it is admitted, such as Join.
 	ErrNotAdmitted = errors.New("socketio: socket is not admitted")
@@ -37,44 +42,17 @@ var (
 	ErrPlaceholder = errors.New("socketio: argument looks like an attachment's placeholder")
 
 	errHeld        = errors.New("socketio: socket is held")
-	errTooLarge    = &ConnectError{Message: "payload too large"}
-	errNoNamespace = &ConnectError{Message: "Invalid namespace"}
+	errTooLarge    = &Ending{Message: "payload too large"}
+	errNoNamespace = &Ending{Message: "Invalid namespace"}
 )
-
-// A ConnectError refuses a socket. A connect middleware returns one to say what
-// the peer is told; any other error is told as "connection refused".
-type ConnectError struct {
-	// Message is the message of the CONNECT_ERROR packet.
-	Message string
-	// Data is its data member, any JSON value. Nil leaves it out.
-	Data any
-	// Temporary closes the transport instead of sending CONNECT_ERROR, so that the
-	// JavaScript client comes back by itself. If another socket of the connection is
-	// admitted, the transport stays open and only this socket is refused, by
-	// CONNECT_ERROR or DISCONNECT. Nil Data is then {"temporary":true}, and the client
-	// has to try again, by socket.connect().
-	Temporary bool
-	// RetryAfter is how long the transport stays open after a Temporary refusal, at
-	// most Options.ConnectTimeout. The JavaScript client comes back about a second
-	// after it has closed, whatever it was told, so that this is what keeps it away.
-	// The socket ends at once. Zero closes the transport at once.
-	RetryAfter time.Duration
-	// Err is the cause. It is logged, at slog.LevelDebug, and never told. May be nil.
-	Err error
-}
-
-// Error returns the message, and never the cause.
-func (e *ConnectError) Error() string { return "socketio: refused: " + e.Message }
-
-// Unwrap returns the cause.
-func (e *ConnectError) Unwrap() error { return e.Err }
 
 // A DisconnectError is the cause with which the context of an ended socket was
 // cancelled: context.Cause(ctx). It is ErrClosed to errors.Is.
 type DisconnectError struct {
 	// Reason says how the socket ended.
 	Reason Reason
-	// Err is what Disconnect, CloseConnection or Refuse was given. May be nil.
+	// Err is what Disconnect, DisconnectSockets or Refuse was given, or what connect
+	// middleware or OnConnect returned. May be nil.
 	Err error
 }
 
@@ -85,7 +63,7 @@ func (e *DisconnectError) Error() string { return "socketio: socket ended: " + s
 // sees first.
 func (e *DisconnectError) Is(target error) bool { return target == ErrClosed }
 
-// Unwrap returns what Disconnect, CloseConnection or Refuse was given.
+// Unwrap returns Err.
 func (e *DisconnectError) Unwrap() error { return e.Err }
 
 // A PublicError is an error whose text may reach the peer: see AckFunc.
@@ -113,21 +91,33 @@ func causeOf(err error) error {
 	return nil
 }
 
-// A Reason says why a socket ended, in the words of Socket.IO.
-type Reason string
+// A Reason says why a socket ended, in the words of Socket.IO. It is the type of package
+// engineio, so that the reasons of a session need no conversion.
+type Reason = engineio.Reason
 
-// The reasons that a socket can end for, beside those of package engineio, which
-// are passed on as they are: "transport close", "transport error",
-// "ping timeout" and so on.
+// The reasons for which a socket can end. Those from ReasonTransportClose on are reasons
+// of the session, under their names here.
 const (
 	// ReasonClient: the peer left the namespace.
 	ReasonClient Reason = "client namespace disconnect"
-	// ReasonServer: Socket.Disconnect, or a refusal.
+	// ReasonServer: Socket.Disconnect or a refusal, unless its Ending is Temporary.
 	ReasonServer Reason = "server namespace disconnect"
-	// ReasonForcedClose: the peer broke the protocol or a limit.
-	ReasonForcedClose Reason = "forced close"
-	// ReasonForcedServerClose: Socket.CloseConnection.
+	// ReasonForcedServerClose: Socket.Disconnect or a refusal whose Ending is Temporary, or
+	// the deadline of SetDeadline.
 	ReasonForcedServerClose Reason = "forced server close"
+
+	// ReasonTransportClose: the peer closed the connection, or it was lost.
+	ReasonTransportClose = engineio.TransportClose
+	// ReasonTransportError: the peer broke a rule of its transport.
+	ReasonTransportError = engineio.TransportError
+	// ReasonPingTimeout: the peer did not answer a ping.
+	ReasonPingTimeout = engineio.PingTimeout
+	// ReasonParseError: the peer sent something that is not a packet of Engine.IO.
+	ReasonParseError = engineio.ParseError
+	// ReasonSlowPeer: the peer read too slowly; see engineio.Options.MaxOutbound.
+	ReasonSlowPeer = engineio.SlowPeer
+	// ReasonForcedClose: the peer broke the protocol or a limit.
+	ReasonForcedClose = engineio.ForcedClose
 	// ReasonShutdown: Server.Shutdown or Server.Close.
-	ReasonShutdown Reason = "server shutting down"
+	ReasonShutdown = engineio.ServerShutdown
 )

@@ -380,7 +380,7 @@ func TestCausesAreLogged(t *testing.T) {
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
 		io.Open()
 		io.Of("/no").Use(func(context.Context, *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "no", Err: errors.New("first cause")}
+			return &socketio.Ending{Message: "no", Err: errors.New("first cause")}
 		})
 		io.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
 			return 0, &socketio.PublicError{Message: "room is full", Err: errors.New("second cause")}

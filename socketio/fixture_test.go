@@ -87,14 +87,14 @@ func (f *fixture) dial(opts sockettest.Options) *sockettest.Peer {
 }
 
 // refused joins and expects to be refused.
-func (f *fixture) refused(opts sockettest.Options) *socketio.ConnectError {
+func (f *fixture) refused(opts sockettest.Options) *sockettest.ConnectError {
 	f.t.Helper()
 	p, err := sockettest.Dial(f.ctx, "http://server", f.options(opts))
 	if err == nil {
 		_ = p.Close()
 		f.t.Fatal("admitted")
 	}
-	var refusal *socketio.ConnectError
+	var refusal *sockettest.ConnectError
 	if !errors.As(err, &refusal) {
 		f.t.Fatalf("got %v, want a refusal", err)
 	}

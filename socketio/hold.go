@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -166,48 +165,25 @@ func (s *Socket) sendWelcome() {
 	}
 }
 
-// Refuse ends a socket that is not admitted: with CONNECT_ERROR while it is
-// connecting, with DISCONNECT while it is held. For a ConnectError that is Temporary
-// it closes the transport instead, after its RetryAfter, unless another socket of the
-// connection is admitted. Once the socket is admitted it returns ErrAdmitted and does
-// nothing; refusing a socket that is closed does nothing.
-func (s *Socket) Refuse(err error) error {
-	refusal := &ConnectError{Message: "connection refused"}
-	if !errors.As(err, &refusal) {
-		s.logSampled(s.Context(), slog.LevelInfo, s.name+"\n"+fmt.Sprint(err), "socketio: refused", "error", err)
-	} else if refusal.Err != nil {
-		s.logger().DebugContext(s.Context(), "socketio: refused", "error", err, "cause", refusal.Err)
+// Refuse ends a socket that is not admitted, as Disconnect does: see Ending. Once the
+// socket is admitted it returns ErrAdmitted and does nothing; refusing a socket that is
+// closed does nothing. The refusals of a connection are bounded by Options.MaxRefused, and
+// those of an address, unless they are Temporary, are counted as failures.
+func (s *Socket) Refuse(how error) error {
+	e := endingOf(how)
+	if e == plain {
+		s.logSampled(s.Context(), slog.LevelInfo, s.name+"\n"+fmt.Sprint(how), "socketio: refused", "error", how)
+	} else if e.Err != nil {
+		s.logger().DebugContext(s.Context(), "socketio: refused", "error", how, "cause", e.Err)
 	}
-	data := refusal.Data
-	if refusal.Temporary && data == nil {
-		data = map[string]bool{"temporary": true}
-	}
-	if refusal.Temporary {
+	if e.Temporary {
 		s.conn.excuse()
 	}
-	if refusal.Temporary && s.conn.shutUnlessShared(s) {
-		if s.endFrom(stateHeld, ReasonForcedServerClose, err, nil) { // else it has just ended by itself
-			s.conn.server.countRefusal(true)
-		}
-		s.conn.closeAfter(refusal.RetryAfter, err)
-		return nil
-	}
-	// Before any lock is taken, since its data may be encoded by user code.
-	connectError, encodeErr := s.connectError(refusal.Message, data)
-	if encodeErr != nil {
-		s.logSampled(s.Context(), slog.LevelError, s.name+"\n"+fmt.Sprint(encodeErr), "socketio: refusal cannot be encoded", "error", encodeErr)
-	}
-	refused := s.endFrom(stateHeld, ReasonServer, err, func(was state) []*engineio.Message {
-		if was == stateHeld {
-			return []*engineio.Message{encodeDisconnect(s.name)}
-		}
-		return []*engineio.Message{connectError}
-	})
-	if !refused {
+	if !s.endBy(stateHeld, how) {
 		return s.notAdmitted()
 	}
-	s.conn.server.countRefusal(refusal.Temporary)
-	if refusal.Temporary {
+	s.conn.server.countRefusal(e.Temporary)
+	if e.Temporary {
 		s.conn.forgive()
 	} else {
 		s.conn.blame()

@@ -72,7 +72,7 @@ func TestHeldSocketIsOutside(t *testing.T) {
 		_ = f.io.Volatile().Emit("secret")
 		_ = f.io.SocketsJoin("lobby")
 		_ = f.io.To("lobby").Emit("secret")
-		_ = f.io.DisconnectSockets(true, nil)
+		_ = f.io.DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
 		if answers, err := f.io.EmitWithAck(f.ctx, "secret"); len(answers.List) != 0 || err != nil {
 			t.Errorf("answers %v, %v", answers, err)
 		}
@@ -128,7 +128,7 @@ func TestRefusedWhileHeld(t *testing.T) {
 func TestTemporaryRefusalClosesTheTransport(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(func(context.Context, *socketio.Socket) error {
-			return fmt.Errorf("wrapped: %w", &socketio.ConnectError{Message: "later", Temporary: true})
+			return fmt.Errorf("wrapped: %w", &socketio.Ending{Message: "later", Temporary: true})
 		})
 	}, func(f *fixture) {
 		begin := time.Now()
@@ -412,15 +412,15 @@ func TestRefusalDataIsUserCode(t *testing.T) {
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
 		io.Open()
 		io.Of("/asks").Use(func(_ context.Context, s *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "no", Data: marshals(func() ([]byte, error) {
+			return &socketio.Ending{Message: "no", Data: marshals(func() ([]byte, error) {
 				return fmt.Appendf(nil, "%q", s.Handshake().Path), nil
 			})}
 		})
 		io.Of("/panics").Use(func(_ context.Context, s *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "no", Data: marshals(func() ([]byte, error) { panic("marshal") })}
+			return &socketio.Ending{Message: "no", Data: marshals(func() ([]byte, error) { panic("marshal") })}
 		})
 		io.Of("/fails").Use(func(_ context.Context, s *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "no", Data: make(chan int)}
+			return &socketio.Ending{Message: "no", Data: make(chan int)}
 		})
 	}, func(f *fixture) {
 		for name, want := range map[string]string{"/asks": "no", "/panics": "internal error", "/fails": "no"} {
@@ -429,7 +429,7 @@ func TestRefusalDataIsUserCode(t *testing.T) {
 				t.Errorf("%s: %q %s", name, got.Message, got.Data)
 			}
 		}
-		if n := log.count("refusal cannot be encoded"); n != 1 {
+		if n := log.count("ending cannot be encoded"); n != 1 {
 			t.Errorf("data that cannot be encoded is in the log %d times", n)
 		}
 	})
@@ -438,7 +438,7 @@ func TestRefusalDataIsUserCode(t *testing.T) {
 // A temporary refusal that comes too late, for a socket that is closed or let in,
 // does nothing to the connection.
 func TestLateTemporaryRefusal(t *testing.T) {
-	later := &socketio.ConnectError{Message: "later", Temporary: true}
+	later := &socketio.Ending{Message: "later", Temporary: true}
 	var held *socketio.Socket
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()

@@ -95,7 +95,7 @@ func TestAuthPayloadTooLarge(t *testing.T) {
 				t.Error("it has an auth payload too")
 			}
 			if h.TooLarge {
-				return &socketio.ConnectError{Message: "from the gate"}
+				return &socketio.Ending{Message: "from the gate"}
 			}
 			return nil
 		})
@@ -117,7 +117,7 @@ func TestAuthPayloadTooLarge(t *testing.T) {
 					} else {
 						_, err = sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{Namespace: name, Auth: auth}))
 					}
-					var refusal *socketio.ConnectError
+					var refusal *sockettest.ConnectError
 					if size == 50<<10 {
 						if err != nil {
 							t.Errorf("%s: %d bytes: %v, want it admitted", name, size, err)

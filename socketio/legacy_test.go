@@ -156,7 +156,7 @@ func TestLegacyWithoutARoot(t *testing.T) {
 // A refusal that will pass closes the transport, for these clients too.
 func TestLegacyTemporaryRefusal(t *testing.T) {
 	busy := func(context.Context, *socketio.Socket) error {
-		return &socketio.ConnectError{Message: "later", Temporary: true}
+		return &socketio.Ending{Message: "later", Temporary: true}
 	}
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) { io.Use(busy) }, func(f *fixture) {
 		f.pollLegacy("").talk("< packet 1")
@@ -288,7 +288,7 @@ func TestLegacyKnocksAgain(t *testing.T) {
 		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
 		io.Of("/knock").Use(func(context.Context, *socketio.Socket) error {
 			if knocks++; knocks == 1 {
-				return &socketio.ConnectError{Message: "no"}
+				return &socketio.Ending{Message: "no"}
 			}
 			return nil
 		})
@@ -326,7 +326,7 @@ func TestBothRevisionsInOneRoom(t *testing.T) {
 func TestLegacyConnectTimeout(t *testing.T) {
 	opts := socketio.Options{Engine: withEIO3, ConnectTimeout: 5 * time.Second}
 	bubble(t, opts, func(io *socketio.Server) {
-		io.Use(func(context.Context, *socketio.Socket) error { return &socketio.ConnectError{Message: "no"} })
+		io.Use(func(context.Context, *socketio.Socket) error { return &socketio.Ending{Message: "no"} })
 	}, func(f *fixture) {
 		began := time.Now()
 		f.pollLegacy("").talk(`< 4"no"`, "< packet 1")

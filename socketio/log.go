@@ -72,6 +72,9 @@ func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
 		return
 	}
 	what := []any{"remote", s.conn.session.RemoteAddr(), "reason", reason}
+	if e := (*Ending)(nil); errors.As(cause, &e) && e != nil && e.Err != nil {
+		cause = e.Err // the text of an Ending does not tell it
+	}
 	if cause != nil {
 		what = append(what, "cause", cause)
 	}

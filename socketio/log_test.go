@@ -112,7 +112,7 @@ func TestEndsAreLogged(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
 		io.Open()
-		io.Of("/closed").Use(func(context.Context, *socketio.Socket) error { return &socketio.ConnectError{Message: "no"} })
+		io.Of("/closed").Use(func(context.Context, *socketio.Socket) error { return &socketio.Ending{Message: "no"} })
 		io.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			s.Disconnect(errors.New("rude words"))
 			return nil

@@ -25,8 +25,8 @@ const (
 	KindJoin MessageKind = 4
 	// KindLeave: the sockets selected leave Rooms.
 	KindLeave MessageKind = 5
-	// KindDisconnect: the sockets selected end with Cause and, with CloseConnection,
-	// their connections.
+	// KindDisconnect: the sockets selected end as Temporary, WholeConnection, RetryAfter,
+	// Cause and the event in Data say.
 	KindDisconnect MessageKind = 6
 	// KindFetch: each node replies with KindSockets.
 	KindFetch MessageKind = 7
@@ -75,9 +75,12 @@ type Message struct {
 	Volatile bool `json:",omitempty"`
 	// Rooms are what sockets join or leave.
 	Rooms []string `json:",omitempty"`
-	// CloseConnection and Cause, a text, are those of DisconnectSockets.
-	CloseConnection bool   `json:",omitempty"`
-	Cause           string `json:",omitempty"`
+	// Temporary, WholeConnection, RetryAfter and Cause, a text, are those of the Ending of
+	// DisconnectSockets. Data is its last event, or empty.
+	Temporary       bool          `json:",omitempty"`
+	WholeConnection bool          `json:",omitempty"`
+	RetryAfter      time.Duration `json:",omitempty"`
+	Cause           string        `json:",omitempty"`
 
 	// The fields of replies; see KindSockets, KindCount and KindAnswer.
 	Sockets []SocketInfo `json:",omitempty"`

@@ -12,7 +12,7 @@ import (
 type Handler func(ctx context.Context, s *Socket, e *Event) error
 
 // A ConnectMiddleware decides about a socket that wants to join a namespace: nil
-// goes on, an error refuses it (see ConnectError), and s.Hold suspends.
+// goes on, an error refuses it (see Ending), and s.Hold suspends.
 type ConnectMiddleware func(ctx context.Context, s *Socket) error
 
 // Func makes a Handler of a function with one argument, read as Event.Scan does.

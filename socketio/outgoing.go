@@ -1,12 +1,6 @@
 package socketio
 
-import (
-	"context"
-	"errors"
-	"fmt"
-
-	"socketiojwt/engineio"
-)
+import "context"
 
 // Emitted describes an event that was sent from this node, for Mux.OnEmit.
 type Emitted struct {
@@ -31,8 +25,8 @@ type Emitted struct {
 // and is called for the events it sends itself, too. A broadcast is reported by each node
 // that has the namespace, also if no socket is there to receive it, and by a node that it
 // came to on a goroutine of the Bus. Not reported are events whose
-// Socket.Emit or Socket.EmitWithAck failed, acknowledgements, and the events of AdmitWith,
-// DisconnectWith and CloseConnectionWith.
+// Socket.Emit or Socket.EmitWithAck failed, acknowledgements, and the events of AdmitWith
+// and of an Ending.
 func (m *Mux) OnEmit(f func(Emitted)) {
 	m.registering("OnEmit")
 	notNil("OnEmit", f == nil)
@@ -63,16 +57,4 @@ func (s *Socket) Queued() int { return s.conn.session.Queued() }
 // was sent before has then left this process. It does not mean that the peer has
 // received it; for that, see EmitWithAck. It returns the cause of ctx if that ends first,
 // and ErrClosed once the connection has closed. See engineio.Session.Flush.
-func (s *Socket) Flush(ctx context.Context) error { return sessionError(s.conn.session.Flush(ctx)) }
-
-// errSessionClosed is for a socket that does not know yet that its session has
-// ended. To errors.Is it is both errors.
-var errSessionClosed = fmt.Errorf("%w: %w", ErrClosed, engineio.ErrClosed)
-
-// sessionError makes the error of a closed session an ErrClosed.
-func sessionError(err error) error {
-	if errors.Is(err, engineio.ErrClosed) {
-		return errSessionClosed
-	}
-	return err
-}
+func (s *Socket) Flush(ctx context.Context) error { return s.conn.session.Flush(ctx) }

@@ -27,7 +27,7 @@ func TestTemporaryRefusalOfASocketThatEndsClosesTheConnection(t *testing.T) {
 			s := held
 			s.WhileLocked(func() {
 				go func() {
-					_ = s.Refuse(&socketio.ConnectError{Message: "later", Temporary: true, RetryAfter: time.Second})
+					_ = s.Refuse(&socketio.Ending{Message: "later", Temporary: true, RetryAfter: time.Second})
 				}()
 				spin()
 				go s.Disconnect(nil)

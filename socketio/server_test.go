@@ -181,7 +181,7 @@ func TestRuleConcernsAllItsNamespaces(t *testing.T) {
 		if err := rule.Emit("connect"); err == nil {
 			t.Error("an event that cannot be sent was")
 		}
-		_ = rule.DisconnectSockets(false, nil)
+		_ = rule.DisconnectSockets(nil)
 		f.ended(one, sockettest.ErrDisconnected)
 		f.ended(two, sockettest.ErrDisconnected)
 		f.nothing(other)

@@ -184,7 +184,7 @@ func (m *sessionModel) login(_ context.Context, s *socketio.Socket, e *socketio.
 	case 1:
 		m.refuse(known, errors.New("no"))
 	case 2:
-		m.refuse(known, &socketio.ConnectError{Message: "later", Temporary: true})
+		m.refuse(known, &socketio.Ending{Message: "later", Temporary: true})
 	}
 	return e.Ack()
 }

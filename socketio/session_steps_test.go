@@ -38,11 +38,11 @@ func (m *sessionModel) step(what, which byte) {
 	case what == 'R':
 		m.refuse(known, errors.New("no"))
 	case what == 'r':
-		m.refuse(known, &socketio.ConnectError{Message: "later", Temporary: true})
+		m.refuse(known, &socketio.Ending{Message: "later", Temporary: true})
 	case what == 'K':
 		known.socket.Disconnect(errors.New("kicked"))
 	case what == 'X':
-		known.socket.CloseConnection(nil)
+		known.socket.Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
 	case what == 'J':
 		if known.socket.Join("room") == nil {
 			m.expectAccepted(known.socket, "Join")

@@ -5,8 +5,8 @@ import "time"
 // A temporary refusal closes the transport, because the JavaScript client then comes
 // back by itself. It must not end the sockets that other namespaces have admitted.
 
-// SharesConnection reports whether another socket of the same connection is admitted,
-// which CloseConnection would end as well.
+// SharesConnection reports whether another socket of the same connection is admitted. A
+// Temporary ending then ends only this socket.
 func (s *Socket) SharesConnection() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -20,13 +20,18 @@ func (s *Socket) SharesConnection() bool {
 }
 
 // shutUnlessShared stops new sockets and admissions for a socket that is to take the
-// connection along. It reports false, and does nothing, while a socket is admitted.
-func (c *conn) shutUnlessShared(s *Socket) bool {
+// connection along. It reports false, and does nothing, while another socket is admitted or
+// if the state of this one is later than last.
+func (c *conn) shutUnlessShared(s *Socket, last state) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.inside > 0 || s.state > stateHeld {
+	others := c.inside
+	if s.state == stateAdmitted {
+		others--
+	}
+	if others > 0 || s.state > last {
 		return false
 	}
 	c.closed = true

@@ -2,7 +2,6 @@ package socketio_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -23,26 +22,26 @@ func TestTemporaryRefusalKeepsAdmittedSockets(t *testing.T) {
 				io.Of("/admin").Use(func(_ context.Context, s *socketio.Socket) error {
 					if held {
 						time.AfterFunc(time.Millisecond, func() {
-							_ = s.Refuse(&socketio.ConnectError{Message: "later", Temporary: true})
+							_ = s.Refuse(&socketio.Ending{Message: "later", Temporary: true})
 						})
 						return s.Hold(socketio.HoldOptions{})
 					}
-					return &socketio.ConnectError{Message: "later", Temporary: true}
+					return &socketio.Ending{Message: "later", Temporary: true}
 				})
 			}
 			bubble(t, socketio.Options{}, setup, func(f *fixture) {
 				p := f.dial(sockettest.Options{})
 				join := func() {
 					admin, err := p.Join(f.ctx, "/admin", nil)
-					var refused *socketio.ConnectError
+					var refused *sockettest.ConnectError
 					switch {
 					case held && err == nil:
 						f.ended(admin, sockettest.ErrDisconnected)
 					case held || !errors.As(err, &refused):
 						t.Errorf("got %v, want a refusal", err)
 					default:
-						if data, _ := refused.Data.(json.RawMessage); string(data) != `{"temporary":true}` || refused.Message != "later" {
-							t.Errorf("told %q, %s", refused.Message, data)
+						if string(refused.Data) != `{"temporary":true}` || refused.Message != "later" {
+							t.Errorf("told %q, %s", refused.Message, refused.Data)
 						}
 					}
 				}
@@ -77,13 +76,13 @@ func TestTemporaryRefusalsAreBounded(t *testing.T) {
 		io.Open()
 		io.Of("/admin").Use(func(context.Context, *socketio.Socket) error {
 			refused++
-			return &socketio.ConnectError{Message: "later", Temporary: true}
+			return &socketio.Ending{Message: "later", Temporary: true}
 		})
 	}
 	bubble(t, socketio.Options{}, setup, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for range 100 {
-			if _, err := p.Join(f.ctx, "/admin", nil); !errors.As(err, new(*socketio.ConnectError)) {
+			if _, err := p.Join(f.ctx, "/admin", nil); !errors.As(err, new(*sockettest.ConnectError)) {
 				break
 			}
 		}
@@ -106,7 +105,7 @@ func TestTemporaryRefusalBesideAdmission(t *testing.T) {
 				return nil
 			})
 			io.Of("/b").Use(func(context.Context, *socketio.Socket) error {
-				return &socketio.ConnectError{Message: "later", Temporary: true}
+				return &socketio.Ending{Message: "later", Temporary: true}
 			})
 			io.Of("/c").Open()
 		}

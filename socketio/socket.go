@@ -222,7 +222,7 @@ func (s *Socket) guard(user, resume func()) {
 		}
 		p := recover()
 		s.logPanic(p)
-		s.fail(&ConnectError{Message: "internal error"})
+		s.fail(&Ending{Message: "internal error"})
 		if p == nil {
 			resume()
 		}

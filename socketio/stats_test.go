@@ -54,7 +54,7 @@ func TestStatsOfSockets(t *testing.T) {
 		})
 		io.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("of the test") })
 		io.Of("/later").Use(func(context.Context, *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "later", Temporary: true}
+			return &socketio.Ending{Message: "later", Temporary: true}
 		})
 		io.Of("/busy").Open().Handle("work", func(context.Context, *socketio.Socket, *socketio.Event) error {
 			time.Sleep(time.Second)
@@ -114,7 +114,7 @@ func TestStatsOfRefusalsThatShareAConnection(t *testing.T) {
 	setup := func(io *socketio.Server) {
 		io.Open()
 		io.Of("/later").Use(func(context.Context, *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "later", Temporary: true}
+			return &socketio.Ending{Message: "later", Temporary: true}
 		})
 	}
 	bubble(t, socketio.Options{}, setup, func(f *fixture) {

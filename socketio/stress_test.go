@@ -68,7 +68,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			err := s.Intercept("login", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 				switch rand.IntN(8) {
 				case 0:
-					return s.Refuse(&socketio.ConnectError{Message: "later", Temporary: true})
+					return s.Refuse(&socketio.Ending{Message: "later", Temporary: true})
 				case 1:
 					return s.Refuse(errors.New("no"))
 				case 2:
@@ -106,7 +106,7 @@ func TestEverythingAtOnce(t *testing.T) {
 					go s.Disconnect(errors.New("kicked"))
 				case 5:
 					if rand.IntN(4) == 0 {
-						s.CloseConnection(nil)
+						s.Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
 					}
 				default:
 					pause()
@@ -131,7 +131,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				defer cancel()
 				_, _ = n.To("lobby").EmitWithAck(ctx, "q")
 			},
-			func(n *socketio.Namespace) { _ = n.To("1", "2").DisconnectSockets(rand.IntN(4) == 0, nil) },
+			func(n *socketio.Namespace) { _ = n.To("1", "2").DisconnectSockets(someEnding()) },
 			func(n *socketio.Namespace) { _ = n.To("1").SocketsJoin("2"); _ = n.SocketsLeave("1") },
 			func(n *socketio.Namespace) {
 				_, _ = n.FetchSockets(ctx)
@@ -210,4 +210,9 @@ func stress(ctx context.Context, f *fixture, i, rounds int, pause func()) {
 		}
 		f.t.Cleanup(func() { _ = p.Close() }) // it stays until the server goes
 	}
+}
+
+// someEnding returns one of the ways to end a socket.
+func someEnding() error {
+	return []error{nil, errors.New("kicked"), &socketio.Ending{Temporary: true}, &socketio.Ending{Temporary: true, WholeConnection: true}}[rand.IntN(4)]
 }

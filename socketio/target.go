@@ -110,14 +110,10 @@ func (t target) leave(to Selector, rooms []string) {
 }
 
 // disconnect ends the sockets selected on this node.
-func (t target) disconnect(to Selector, closeConnection bool, cause error) {
+func (t target) disconnect(to Selector, how error) {
 	t.each(func(n *Namespace) {
 		for _, s := range n.local.sockets(to) {
-			if closeConnection {
-				s.CloseConnection(cause)
-			} else {
-				s.Disconnect(cause)
-			}
+			s.Disconnect(how)
 		}
 	})
 }

@@ -91,7 +91,7 @@ func transcriptServer(io *socketio.Server) {
 	io.Open()
 	io.Of("/chat").Open()
 	io.Of("/members").Use(func(context.Context, *socketio.Socket) error {
-		return &socketio.ConnectError{Message: "members only", Data: json.RawMessage(`{"code":"not_a_member"}`)}
+		return &socketio.Ending{Message: "members only", Data: json.RawMessage(`{"code":"not_a_member"}`)}
 	})
 	io.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 		return s.Emit("echo", e.Args()...)

@@ -39,8 +39,8 @@ func readRefusal(e *client.Event) *refusal {
 // refusalOf reads CONNECT_ERROR.
 func refusalOf(told *client.ConnectError) *refusal {
 	r := &refusal{Message: told.Message}
-	if data, ok := told.Data.(json.RawMessage); ok {
-		_ = wirejson.Unmarshal(data, &r.Data) // as much as there is
+	if told.Data != nil {
+		_ = wirejson.Unmarshal(told.Data, &r.Data) // as much as there is
 	}
 	if r.Message == "" {
 		r.Message = unreadable

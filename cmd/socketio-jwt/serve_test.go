@@ -193,7 +193,7 @@ func TestServeRefuses(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	_, err := sockettest.Dial(ctx, s.url, sockettest.Options{Auth: map[string]string{"token": s.login("ada") + "AAAA"}})
-	refused := (*socketio.ConnectError)(nil)
+	refused := (*sockettest.ConnectError)(nil)
 	if !errors.As(err, &refused) || refused.Message != "invalid signature" {
 		t.Errorf("error %v, want the refusal of a signature", err)
 	}
@@ -465,7 +465,7 @@ func TestServeTakesNoTokenFromTheQuery(t *testing.T) {
 		if err == nil {
 			_ = peer.Close()
 		}
-		if refused := (*socketio.ConnectError)(nil); errors.As(err, &refused) == eio3 || !eio3 && refused.Message != "no token provided" {
+		if refused := (*sockettest.ConnectError)(nil); errors.As(err, &refused) == eio3 || !eio3 && refused.Message != "no token provided" {
 			t.Errorf("--eio3=%t: %v", eio3, err)
 		}
 	}

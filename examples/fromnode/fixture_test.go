@@ -144,13 +144,13 @@ type told struct{ Message, Code, Reason string }
 func (r room) refused(opts sockettest.Options) told {
 	r.t.Helper()
 	_, err := r.join(opts)
-	var refusal *socketio.ConnectError
+	var refusal *sockettest.ConnectError
 	if !errors.As(err, &refusal) {
 		r.t.Fatalf("got %v, want CONNECT_ERROR", err)
 	}
 	words := told{Message: refusal.Message}
-	if data, ok := refusal.Data.(json.RawMessage); ok {
-		if err := json.Unmarshal(data, &words); err != nil {
+	if refusal.Data != nil {
+		if err := json.Unmarshal(refusal.Data, &words); err != nil {
 			r.t.Fatal(err)
 		}
 	}

@@ -48,7 +48,7 @@ func AdminsOnly(ctx context.Context, _ *socketio.Socket) error {
 		return err
 	}
 	if !slices.Contains(roles, "admin") {
-		return &socketio.ConnectError{Message: "admins only"}
+		return &socketio.Ending{Message: "admins only"}
 	}
 	return nil
 }

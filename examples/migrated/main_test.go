@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"socketiojwt/internal/leaktest"
-	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
@@ -133,7 +132,7 @@ func TestProgram(t *testing.T) {
 		t.Error(err)
 	}
 
-	var refused *socketio.ConnectError
+	var refused *sockettest.ConnectError
 	if _, err := sockettest.Dial(ctx, s.url, sockettest.Options{Auth: map[string]string{"token": sign(t, map[string]any{})}}); !errors.As(err, &refused) || refused.Message != "the token has no subject" {
 		t.Errorf("without a subject: %v", err)
 	}

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
@@ -263,7 +262,7 @@ func TestQuickstartRuns(t *testing.T) {
 		t.Errorf("ann heard %q of %q, %v", text, who, err)
 	}
 	_, err = sockettest.Dial(ctx, "http://"+address, sockettest.Options{Auth: map[string]string{"token": "x.y.z"}})
-	var refusal *socketio.ConnectError
+	var refusal *sockettest.ConnectError
 	if !errors.As(err, &refusal) {
 		t.Errorf("a bad token: %v", err)
 	}

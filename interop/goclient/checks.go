@@ -124,7 +124,7 @@ func (r *run) refusal() error {
 		return fmt.Errorf("/closed: %w", err)
 	}
 	var data struct{ Code int }
-	if err := json.Unmarshal(told.Data.(json.RawMessage), &data); err != nil || data.Code != 7 {
+	if err := json.Unmarshal(told.Data, &data); err != nil || data.Code != 7 {
 		return fmt.Errorf("data %s: %w", told.Data, err)
 	}
 	if _, err := c.Join(r.ctx, "/nowhere"); !errors.As(err, &told) || told.Message != "Invalid namespace" {

@@ -75,7 +75,7 @@ func TestSocket(t *testing.T) {
 func TestErrors(t *testing.T) {
 	bubble(t, func(srv *socketio.Server) {
 		echo(srv)
-		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error { return &socketio.ConnectError{Message: "no", Data: 7} })
+		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error { return &socketio.Ending{Message: "no", Data: 7} })
 		srv.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error {
 			time.Sleep(time.Minute)
 			return nil
@@ -248,7 +248,7 @@ func TestAuth(t *testing.T) {
 			srv.Of(name).Use(func(_ context.Context, s *socketio.Socket) error {
 				var payload struct{ Token string }
 				if err := json.Unmarshal(s.Handshake().Auth, &payload); err != nil || payload.Token != "of "+name {
-					return &socketio.ConnectError{Message: "bad token"}
+					return &socketio.Ending{Message: "bad token"}
 				}
 				return nil
 			})

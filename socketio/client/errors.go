@@ -1,7 +1,9 @@
 package client
 
 import (
+	"encoding/json"
 	"errors"
+	"time"
 
 	"socketiojwt/internal/engineclient"
 	"socketiojwt/socketio"
@@ -30,10 +32,21 @@ var (
 	errProtocol = errors.New("socketio client: the server broke the protocol")
 )
 
-// A ConnectError says that the server refused a socket. Its Data is a json.RawMessage,
-// or nil. Temporary and RetryAfter are what the server said in it, by the members
-// temporary and retryAfter (in seconds) that servers of this module send.
-type ConnectError = socketio.ConnectError
+// A ConnectError says that the server refused a socket, by CONNECT_ERROR. It must not be
+// changed.
+type ConnectError struct {
+	// Message is the message of the server.
+	Message string
+	// Data is the JSON that the server sent with it. Nil means none.
+	Data json.RawMessage
+	// Temporary and RetryAfter are what the server said in Data, by the members temporary
+	// and retryAfter (in seconds) that servers of this module send.
+	Temporary  bool
+	RetryAfter time.Duration
+}
+
+// Error returns the message of the server.
+func (e *ConnectError) Error() string { return "socketio client: refused: " + e.Message }
 
 // A StatusError says that the server refused a transport by an HTTP response.
 type StatusError = engineclient.StatusError

@@ -29,7 +29,7 @@ func chat() (url string, stop func()) {
 		return len(text), srv.To("lobby").Emit("said", text)
 	}))
 	srv.Of("/staff").Use(func(context.Context, *socketio.Socket) error {
-		return &socketio.ConnectError{Message: "staff only"}
+		return &socketio.Ending{Message: "staff only"}
 	})
 	handler, err := srv.Handler()
 	check(err)

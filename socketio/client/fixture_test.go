@@ -175,7 +175,7 @@ func echo(srv *socketio.Server) {
 		n.Handle("never", func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
 		n.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
 		n.Handle("drop", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
-			s.CloseConnection(nil)
+			s.Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
 			return nil
 		})
 		n.Handle("question", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {

@@ -144,7 +144,7 @@ func TestLostAcknowledgements(t *testing.T) {
 		echo(srv)
 		srv.Handle("once", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			calls++
-			s.CloseConnection(nil)
+			s.Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
 			return nil
 		})
 	}, func(f *fixture) {
@@ -201,7 +201,7 @@ func TestRefusedAfterReconnection(t *testing.T) {
 	}, func(f *fixture) {
 		c := f.dial(client.Options{})
 		s, other := f.join(c, "/gate"), f.join(c, "/")
-		gate.set(&socketio.ConnectError{Message: "token expired"})
+		gate.set(&socketio.Ending{Message: "token expired"})
 		f.cut(false)
 		f.expect(s, client.EventConnect)
 		f.expect(s, client.EventDisconnect)
@@ -233,7 +233,7 @@ func TestTemporaryRefusal(t *testing.T) {
 					f.join(c, "/")
 				}
 				data := json.RawMessage(`{"temporary":true,"retryAfter":20}`)
-				gate.set(&socketio.ConnectError{Message: "later", Temporary: true, Data: data, RetryAfter: 20 * time.Second})
+				gate.set(&socketio.Ending{Message: "later", Temporary: true, Data: data, RetryAfter: 20 * time.Second})
 				short, cancel := context.WithTimeout(f.ctx, 100*time.Second)
 				defer cancel()
 				if _, err := c.Join(short, "/gate"); !errors.Is(err, context.DeadlineExceeded) {
@@ -248,7 +248,7 @@ func TestTemporaryRefusal(t *testing.T) {
 						t.Errorf("asked again after %s", d)
 					}
 				}
-				gate.set(&socketio.ConnectError{Message: "later", Temporary: true})
+				gate.set(&socketio.Ending{Message: "later", Temporary: true})
 				go func() { time.Sleep(time.Minute); gate.set(nil) }()
 				f.join(c, "/gate")
 			})
@@ -260,7 +260,7 @@ func TestTemporaryRefusal(t *testing.T) {
 				if shared {
 					f.join(c, "/")
 				}
-				gate.set(&socketio.ConnectError{Message: "later", Temporary: true})
+				gate.set(&socketio.Ending{Message: "later", Temporary: true})
 				_, err := c.Join(f.ctx, "/gate")
 				var refusal *client.ConnectError
 				if errors.As(err, &refusal) != shared || shared && !refusal.Temporary || !shared && !errors.Is(err, client.ErrClosed) {

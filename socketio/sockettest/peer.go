@@ -45,6 +45,9 @@ var ErrDisconnected = client.ErrDisconnected
 // "transport close" of the JavaScript client, which comes back.
 var ErrClosed = client.ErrClosed
 
+// A ConnectError says that the server refused a socket.
+type ConnectError = client.ConnectError
+
 // A Peer is a client's socket in one namespace.
 type Peer struct {
 	*connection
@@ -66,7 +69,7 @@ type connection struct {
 	auth map[string]any // by namespace
 }
 
-// Dial connects and joins a namespace. A refusal is a *socketio.ConnectError
+// Dial connects and joins a namespace. A refusal is a *ConnectError
 // whose Data is a json.RawMessage; a DISCONNECT or a closed transport instead of
 // an answer is ErrDisconnected or ErrClosed. A server that answers with an HTTP
 // error makes a *client.StatusError.

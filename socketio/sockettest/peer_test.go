@@ -50,7 +50,7 @@ func TestPeer(t *testing.T) {
 		io.Handle("never", func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
 		io.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
 		io.Of("/no").Use(func(context.Context, *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "no", Data: 7}
+			return &socketio.Ending{Message: "no", Data: 7}
 		})
 	})
 	ctx := within(t)
@@ -83,7 +83,7 @@ func TestPeer(t *testing.T) {
 		t.Error("a channel was sent")
 	}
 
-	var refusal *socketio.ConnectError
+	var refusal *sockettest.ConnectError
 	if _, err := p.Join(ctx, "/no", nil); !errors.As(err, &refusal) || refusal.Message != "no" || fmt.Sprintf("%s", refusal.Data) != "7" {
 		t.Errorf("refused with %v", err)
 	}
@@ -122,7 +122,7 @@ func TestPeer(t *testing.T) {
 func TestDialFails(t *testing.T) {
 	url := serve(t, func(io *socketio.Server) {
 		io.Use(func(context.Context, *socketio.Socket) error {
-			return &socketio.ConnectError{Message: "later", Temporary: true}
+			return &socketio.Ending{Message: "later", Temporary: true}
 		})
 	})
 	ctx := within(t)

@@ -68,11 +68,11 @@ func (s *Server) Dial(opts Options) *Peer {
 }
 
 // Refused connects and returns how the server refuses the socket. The test fails if the
-// socket is not refused. The Data of the refusal is a json.RawMessage, or nil.
-func (s *Server) Refused(opts Options) *socketio.ConnectError {
+// socket is not refused.
+func (s *Server) Refused(opts Options) *ConnectError {
 	s.t.Helper()
 	_, err := s.try(opts)
-	var refusal *socketio.ConnectError
+	var refusal *ConnectError
 	if !errors.As(err, &refusal) {
 		s.t.Fatalf("sockettest: got error %v, want a refusal", err)
 	}

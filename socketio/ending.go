@@ -1,0 +1,194 @@
+package socketio
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"socketiojwt/engineio"
+)
+
+// An Ending says how the server ends a socket: what the peer is told, how much ends, and
+// whether the client comes back. It is one value for refusals and disconnects. Connect
+// middleware and functions of OnConnect return it as their error, and Socket.Refuse,
+// Socket.Disconnect and Broadcast.DisconnectSockets take it, also wrapped in another
+// error. Any other error, and nil, stands for the zero Ending.
+//
+// What the JavaScript client hears and does:
+//
+//   - The zero Ending: CONNECT_ERROR while it connects and DISCONNECT later. The
+//     connection and its other namespaces stay. The client does not come back by itself.
+//   - Temporary: the transport closes, and the client comes back by itself to all
+//     its namespaces, with a fresh auth payload. While another socket of the connection is
+//     admitted, only this socket ends, as by the zero Ending.
+//   - WholeConnection: as the zero Ending for each socket of the connection, and then the
+//     transport closes. It is disconnect(true) of the Node server.
+//   - Temporary and WholeConnection: all sockets of the connection end without
+//     DISCONNECT, and the transport closes once what is queued is written. The client comes
+//     back by itself.
+//
+// An Ending is not changed by this package, so one may be used for many sockets, also at
+// the same time.
+type Ending struct {
+	// Message is the message of the CONNECT_ERROR packet. It is told only to a peer that is
+	// connecting; Event is for the others. Empty means "connection refused".
+	Message string
+	// Data is the data member of the packet, any JSON value. Nil leaves it out, but
+	// for a Temporary ending it is then {"temporary":true}.
+	Data any
+
+	// Event is the last event that the peer hears from the socket, even after the deadline
+	// of SetDeadline, with the arguments Args. It asks for an acknowledgement, because a
+	// listener may call its callback, but the answer is ignored. A peer that is still
+	// connecting does not hear it. If it cannot be encoded, that is logged and the socket
+	// ends without it. Empty means no event.
+	Event string
+	Args  []any
+
+	// Temporary closes the transport, so that the client comes back by itself.
+	Temporary bool
+	// WholeConnection ends all sockets of the connection, not only this one.
+	WholeConnection bool
+	// RetryAfter is how long the transport stays open after a Temporary ending, at most
+	// Options.ConnectTimeout. The JavaScript client comes back about a second after it has
+	// closed, whatever it was told, so this is what keeps it away. The sockets end at once.
+	// Zero closes the transport at once.
+	RetryAfter time.Duration
+
+	// Err is the cause. It is logged and never told. May be nil.
+	Err error
+}
+
+// Error returns the message, and never the cause. A nil *Ending is an error like any other.
+func (e *Ending) Error() string {
+	if e == nil || e.Message == "" {
+		return "socketio: socket ended by the server"
+	}
+	return "socketio: refused: " + e.Message
+}
+
+// Unwrap returns the cause.
+func (e *Ending) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
+
+// plain is the zero Ending.
+var plain = &Ending{}
+
+// endingOf returns the Ending that an error is or wraps.
+func endingOf(err error) *Ending {
+	e := plain
+	if !errors.As(err, &e) || e == nil {
+		return plain
+	}
+	return e
+}
+
+// Disconnect ends the socket at once, in whatever state it is, as how says: see Ending.
+// Nil, and an error without an Ending, end only this socket, and the client does not come
+// back by itself. The error is in the *DisconnectError that cancels the socket's context.
+// Handlers that run are not awaited. For a socket that has ended it does nothing, unless
+// how has WholeConnection: then the other sockets end. It may be called concurrently.
+func (s *Socket) Disconnect(how error) { s.endBy(stateEnding, how) }
+
+// endBy ends the socket as how says if its state is no later than last, and reports
+// whether it did.
+func (s *Socket) endBy(last state, how error) (ended bool) {
+	e := endingOf(how)
+	f := s.farewell(e) // before any lock is taken, since user code may encode what it has
+	switch {
+	case e.WholeConnection:
+		reason := ReasonServer
+		if e.Temporary {
+			reason = ReasonForcedServerClose
+		}
+		if ended = s.endFrom(last, reason, how, f.closing(e.Temporary)); ended || last == stateEnding {
+			s.conn.endAll(e, reason, how)
+		}
+	case e.Temporary && s.conn.shutUnlessShared(s, last):
+		ended = s.endFrom(last, ReasonForcedServerClose, how, f.closing(true)) // or it has just ended by itself
+		s.conn.closeAfter(e.RetryAfter, how)
+	default:
+		ended = s.endFrom(last, ReasonServer, how, f.closing(false))
+	}
+	return ended
+}
+
+// endAll ends all sockets of the connection and closes it. Those of other namespaces are
+// told nothing but DISCONNECT.
+func (c *conn) endAll(e *Ending, reason Reason, cause error) {
+	for _, s := range c.shut() {
+		s.end(reason, cause, s.farewell(plain).closing(e.Temporary))
+	}
+	if e.Temporary && e.RetryAfter > 0 {
+		c.closeAfter(e.RetryAfter, cause)
+		return
+	}
+	c.session.Close(reason)
+}
+
+// words are the last packets that a socket sends.
+type words struct {
+	s       *Socket
+	refusal *engineio.Message // while it is connecting; nil stands for "connection refused"
+	event   *engineio.Message // once CONNECT is answered; may be nil
+}
+
+// farewell encodes what e tells the peer.
+func (s *Socket) farewell(e *Ending) words {
+	w := words{s: s}
+	if e == plain {
+		return w
+	}
+	message, data := e.Message, e.Data
+	if message == "" {
+		message = refusedMessage
+	}
+	if data == nil && e.Temporary {
+		data = map[string]bool{"temporary": true}
+	}
+	var refusalErr, eventErr error
+	w.refusal, refusalErr = s.connectError(message, data)
+	if e.Event != "" {
+		w.event, _, eventErr = encodeEvent(s.name, s.conn.server.nextAck(), true, e.Event, e.Args)
+	}
+	if err := errors.Join(refusalErr, eventErr); err != nil {
+		s.logSampled(s.Context(), slog.LevelError, s.name+"\n"+fmt.Sprint(err), "socketio: ending cannot be encoded", "error", err)
+	}
+	return w
+}
+
+// refusedMessage is told to peers that are refused without a message.
+const refusedMessage = "connection refused"
+
+// closing returns the farewell, without CONNECT_ERROR and DISCONNECT if the transport
+// closes instead.
+func (w words) closing(transport bool) farewell {
+	if transport && w.event == nil {
+		return nil
+	}
+	return func(was state) (all []*engineio.Message) {
+		if was == stateConnecting {
+			switch {
+			case transport:
+			case w.refusal != nil:
+				all = append(all, w.refusal)
+			default:
+				m, _ := w.s.connectError(refusedMessage, nil) // which can be encoded
+				all = append(all, m)
+			}
+			return all
+		}
+		if w.event != nil {
+			all = append(all, w.event)
+		}
+		if !transport {
+			all = append(all, encodeDisconnect(w.s.name))
+		}
+		return all
+	}
+}
