@@ -21,8 +21,7 @@ import (
 	"socketiojwt/socketio/client"
 )
 
-// A lost connection is restored, whoever ended it, with a fresh auth payload for each
-// namespace.
+// A lost connection is restored with a fresh auth payload for each namespace.
 func TestReconnect(t *testing.T) {
 	for name, lose := range map[string]func(f *fixture, s *client.Socket){
 		"by the server":  func(f *fixture, s *client.Socket) { _ = s.Emit(f.ctx, "drop") },
@@ -137,7 +136,7 @@ func TestNoReconnectionWithoutSockets(t *testing.T) {
 	})
 }
 
-// What is under way when the connection is lost fails, and is not sent again.
+// Operations in progress fail when the connection is lost, and nothing is sent twice.
 func TestLostAcknowledgements(t *testing.T) {
 	calls := 0
 	bubble(t, func(srv *socketio.Server) {
