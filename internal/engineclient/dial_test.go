@@ -232,6 +232,24 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// A POST is not larger than the server allows.
+func TestPostsAreBounded(t *testing.T) {
+	bubble(t, engineio.Options{MaxPayload: 1000}, func(f *fixture) {
+		c, _ := f.dial(engineclient.Options{Polling: true})
+		const n = 100
+		for i := range n {
+			if err := c.Send(f.ctx, bytes.Repeat([]byte{byte('a' + i%26)}, 90), make([]byte, 60)); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+		for i := range 2 * n {
+			if _, binary, err := c.Receive(f.ctx); err != nil || binary != (i%2 == 1) {
+				f.t.Fatalf("message %d: %v, %v", i, binary, err)
+			}
+		}
+	})
+}
+
 func TestAbort(t *testing.T) {
 	bubble(t, engineio.Options{}, func(f *fixture) {
 		c, server := f.dial(engineclient.Options{})
@@ -526,6 +544,7 @@ func TestDialStrangeServers(t *testing.T) {
 		"no accept":     "Upgrade: websocket\r\nConnection: Upgrade\r\n",
 		"no upgrade":    "Connection: Upgrade\r\nUpgrade: other\r\nSec-WebSocket-Accept: x\r\n",
 		"no connection": "Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n",
+		"wrong accept":  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n",
 	} {
 		address := over(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
@@ -533,12 +552,15 @@ func TestDialStrangeServers(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\n%s\r\n", header)
+			_, _ = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\n%s\r\n%s", header, text(`0{"sid":"a","pingInterval":99,"pingTimeout":99}`))
 			_ = conn.Close()
 		}))
-		if c, err := engineclient.Dial(t.Context(), address, engineclient.Options{}); err == nil {
+		c, err := engineclient.Dial(t.Context(), address, engineclient.Options{})
+		if err == nil {
 			_ = c.Close()
-			t.Errorf("%s: no error", name)
+		}
+		if err == nil || !strings.Contains(err.Error(), "did not complete the WebSocket handshake") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

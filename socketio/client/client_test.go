@@ -118,7 +118,9 @@ func TestErrors(t *testing.T) {
 			t.Errorf("Receive: %v", err)
 		}
 		// The server admits the socket after Join gave up: the client leaves.
-		if _, err := c.Join(short, "/slow"); !errors.Is(err, context.DeadlineExceeded) {
+		early, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		if _, err := c.Join(early, "/slow"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Join: %v", err)
 		}
 		time.Sleep(2 * time.Minute)
