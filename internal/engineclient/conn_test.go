@@ -269,4 +269,3 @@ func TestConnOutlivesTheContextOfDial(t *testing.T) {
 		exchange(f, c)
 	})
 }
-

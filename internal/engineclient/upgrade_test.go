@@ -91,4 +91,3 @@ func TestUpgradeThatFails(t *testing.T) {
 		})
 	}
 }
-

@@ -189,4 +189,3 @@ func TestAuthFailsAfterReconnection(t *testing.T) {
 		}
 	})
 }
-
