@@ -259,7 +259,7 @@ func (p *probe) packet(sent bool, data []byte, binary bool) {
 	}
 }
 
-// conclude prints the verdict. What comes afterwards is printed if the probe stays.
+// conclude prints the verdict. If the probe stays, packets are still printed afterwards.
 func (p *probe) conclude(v verdict, stays bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

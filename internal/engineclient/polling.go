@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// polling is the transport by HTTP long-polling: a GET that waits for what the server
-// has to say, and POSTs, one at a time.
+// polling is the transport by HTTP long-polling: a GET that waits for packets of the
+// server, and POSTs, one at a time.
 type polling struct {
 	*requester
 	ctx    context.Context // of the connection

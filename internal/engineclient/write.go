@@ -49,7 +49,7 @@ type batch struct {
 	packets []packet
 	frames  []byte     // of WebSocket's own protocol
 	next    *webSocket // to change over to
-	last    bool       // Close was called and nothing is left
+	last    bool       // Close was called; true even if packets are left
 }
 
 // takeBatch takes the next batch out of the queue.
@@ -74,7 +74,7 @@ func (c *Conn) takeBatch() (transport, batch) {
 	if c.outSize -= size; size > 0 {
 		signal(c.room)
 	}
-	b.last = c.closing && len(b.packets) == 0
+	b.last = c.closing
 	return c.transport, b
 }
 

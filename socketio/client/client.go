@@ -59,8 +59,8 @@ func Dial(ctx context.Context, rawURL string, opts Options) (*Client, error) {
 	return c, nil
 }
 
-// withPath adds the path of Socket.IO to a URL that has none. What is not a URL is
-// returned as it is, for engineclient.Dial to refuse.
+// withPath adds the path of Socket.IO to a URL that has none. It returns an invalid URL
+// unchanged, for engineclient.Dial to refuse.
 func withPath(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Path != "" && u.Path != "/" {

@@ -106,8 +106,8 @@ func (s *Socket) Receive(ctx context.Context) (*Event, error) {
 // push keeps an event for Receive. The caller holds mu.
 func (s *Socket) push(e *Event) error {
 	if n := len(s.events); e.Name == EventDisconnect && n > 1 && s.events[n-1].Name == EventConnect && s.events[n-2].Name == EventDisconnect {
-		// A program that does not receive must not collect what a flapping connection
-		// has to say.
+		// Otherwise a flapping connection would fill the queue of a program that does
+		// not receive.
 		s.events[n-2] = e
 		s.events = s.events[:n-1]
 		s.pending -= eventSize

@@ -71,6 +71,7 @@ func TestHostileServer(t *testing.T) {
 		"event, odd name":          {answered, `2[{}]`},
 		"reserved name":            {answered, `2["disconnect"]`},
 		"deep":                     {answered, `2["x",` + deep + `]`},
+		"too many arguments":       {answered, `2["x` + strings.Repeat(`",[1,2],"`, 6_000) + `"]`},
 		"not enough attachments":   {answered, `51-["x",{"_placeholder":true,"num":0}]`, `2["y"]`},
 		"attachment out of place":  {answered, `bdata`},
 		"placeholder out of range": {answered, `51-["x",{"_placeholder":true,"num":1}]`, `bdata`},
@@ -78,11 +79,11 @@ func TestHostileServer(t *testing.T) {
 		"absurd attachments":       {answered, `59999999999-["x"]`},
 		"absurd ack id":            {answered, `3` + strings.Repeat("9", 400) + `[]`},
 		"too many bytes":           {answered, `52-["x",{"_placeholder":true,"num":0}]`, "b" + strings.Repeat("x", 6000), "b" + strings.Repeat("x", 6000)},
-		"too long":                 {answered, `2["` + strings.Repeat("x", 20_000) + `"]`},
+		"too long":                 {answered, `2["` + strings.Repeat("x", 200_000) + `"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, lines, func(f *fixture) {
-				c := f.dial(client.Options{NoReconnect: true, MaxMessage: 10_000, MaxPending: 10_000})
+				c := f.dial(client.Options{NoReconnect: true, MaxMessage: 100_000, MaxPending: 10_000})
 				s, err := c.Join(f.ctx, "/")
 				for err == nil {
 					_, err = s.Receive(f.ctx)

@@ -77,6 +77,9 @@ func (l *link) handle(p packet.Packet, attachments [][]byte, size int) error {
 	if !joined || p.Type == packet.Disconnect {
 		return nil
 	}
+	if manyArguments(p.Payload) {
+		return fmt.Errorf("%w: too many arguments", errProtocol)
+	}
 	args, err := socketio.ParseArguments(p.Payload, attachments)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errProtocol, err)
@@ -89,6 +92,31 @@ func (l *link) handle(p packet.Packet, attachments [][]byte, size int) error {
 		size += len(data)
 	}
 	return s.received(&Event{Arguments: args, socket: s, link: l, ackID: p.AckID, hasAck: p.HasAck, size: size + eventSize + 32*args.Len()})
+}
+
+// maxArguments bounds the arguments of a packet. Each takes 24 bytes beside its JSON, which
+// may be a single digit.
+const maxArguments = 10_000
+
+// manyArguments reports whether a JSON array has more than maxArguments elements.
+func manyArguments(array []byte) bool {
+	depth, count, quoted := 0, 1, false
+	for i := 0; i < len(array) && count <= maxArguments; i++ {
+		switch c := array[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		case c == ',' && depth == 1:
+			count++
+		}
+	}
+	return count > maxArguments
 }
 
 // connected handles the answer to CONNECT.

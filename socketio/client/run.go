@@ -131,8 +131,8 @@ func (c *Client) failed(err error) {
 	c.failure = err
 }
 
-// awaitWanted waits until a socket needs a connection, and reports whether it had to. It
-// is not ok when the client has ended.
+// awaitWanted waits until a socket needs a connection, and reports whether it waited. It
+// is not ok if the client has ended.
 func (c *Client) awaitWanted() (waited, ok bool) {
 	for ; ; waited = true {
 		c.mu.Lock()

@@ -32,7 +32,7 @@ type Socket struct {
 	lastAck uint64
 	events  []*Event
 	pending int           // bytes of events
-	changed chan struct{} // closed when something has changed; nil when nobody waits
+	changed chan struct{} // closed when something has changed; nil if no call waits
 }
 
 // Join joins a namespace, which begins with a slash, and waits for the server's answer.
