@@ -12,8 +12,9 @@ import (
 // stubBus is a Bus that remembers what it is told, and has no other nodes but those that a
 // test pretends to be.
 type stubBus struct {
-	told record        // calls of Rooms
-	hold chan struct{} // nil, or keeps Rooms busy until it is closed
+	told   record // calls of Rooms
+	panics bool
+	hold   chan struct{} // nil, or keeps Rooms busy until it is closed
 
 	mu        sync.Mutex
 	published []socketio.Message
@@ -52,6 +53,9 @@ func (b *stubBus) Nodes(context.Context) (int, error) {
 }
 
 func (b *stubBus) Rooms(namespace string, opened, closed []string) {
+	if b.panics {
+		panic("secret")
+	}
 	if b.hold != nil {
 		<-b.hold
 	}

@@ -21,7 +21,7 @@ const (
 	longestAsk = 10 * time.Minute
 	// mostServed bounds the requests of other nodes whose acknowledgements are awaited
 	// here, and mostReplies the replies that wait for the call that has asked.
-	mostServed  = 10_000
+	mostServed  = 4000
 	mostReplies = 1_000_000
 )
 

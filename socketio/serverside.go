@@ -86,7 +86,7 @@ func (t target) serverSideAsk(ctx context.Context, event string, args []any) (an
 
 // mostServerSide bounds the server-side events that wait for their functions, and those
 // that want an answer and are being handled.
-const mostServerSide = 10_000
+const mostServerSide = 4000
 
 // serverSideQueue is the events of other nodes that wait to be handled in order.
 type serverSideQueue struct {
@@ -122,6 +122,7 @@ func (l *link) serverSide(m *Message) error {
 	if m.Request != "" {
 		if l.events.asked.Add(1) > mostServerSide {
 			l.events.asked.Add(-1)
+			l.answerServerSide(m, nil)
 			return fmt.Errorf("socketio: more than %d server-side events are being handled", mostServerSide)
 		}
 		l.server.running.add(1)
