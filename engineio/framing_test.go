@@ -195,13 +195,13 @@ func TestUpgradeFromHTTP2(t *testing.T) {
 // TestPollsOutliveTheTimeoutsOfTheServer checks that a poll waits longer than http.Server's
 // ReadTimeout and WriteTimeout, however it is framed.
 func TestPollsOutliveTheTimeoutsOfTheServer(t *testing.T) {
-	limits := func(web *http.Server) { web.ReadTimeout, web.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond }
+	limits := func(web *http.Server) { web.ReadTimeout, web.WriteTimeout = 250*time.Millisecond, 250*time.Millisecond }
 	for name, serve := range map[string]serveFunc{"HTTP/1.1": newTCP, "HTTP/2": newHTTP2} {
 		for body, reader := range map[string]io.Reader{"without a body": nil, "with an empty body of unknown length": unsized{strings.NewReader("")}} {
 			t.Run(name+" "+body, func(t *testing.T) {
 				f := serve(t, Options{}, nil, limits)
 				query, c := f.open()
-				time.AfterFunc(200*time.Millisecond, func() { c.s.Send(NewMessage([]byte("late"))) })
+				time.AfterFunc(700*time.Millisecond, func() { c.s.Send(NewMessage([]byte("late"))) })
 				r, _ := http.NewRequestWithContext(context.Background(), "GET", f.url+"?"+query, reader)
 				resp, err := f.client.Do(r)
 				if err != nil {
@@ -217,7 +217,7 @@ func TestPollsOutliveTheTimeoutsOfTheServer(t *testing.T) {
 	t.Run("a WebSocket", func(t *testing.T) {
 		f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c }, limits)
 		w, _ := f.openSocket()
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(700 * time.Millisecond)
 		w.write("4late")
 		w.expect("4late")
 	})

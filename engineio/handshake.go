@@ -124,7 +124,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 	s.mu.Unlock()
 	// Another goroutine reads, so that net/http can free its buffers, the request and
 	// the stack.
-	s.startReading(ws)
+	ws.startReading()
 }
 
 // openPolling starts a session by polling. The response contains the open packet and what

@@ -68,13 +68,13 @@ func wholeRunes(text []byte) []byte {
 }
 
 // readLong receives a message of which next returned only the head.
-func (s *Session) readLong(ws *webSocket, head []byte, kind frameKind, control func(frameKind, []byte)) error {
+func (ws *webSocket) readLong(head []byte, kind frameKind) error {
 	p, err := parseHead(ws.codec, kind, head)
 	if err != nil {
 		return err
 	}
-	if !s.deliverHead(p) {
+	if !ws.session.deliverHead(p) {
 		return errMessageTooBig
 	}
-	return ws.skip(control)
+	return ws.skip(ws.control)
 }

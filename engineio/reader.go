@@ -10,35 +10,34 @@ import "errors"
 
 // startReading starts to read ws, which is the session's transport. The goroutine replaces
 // the caller as a reader of the session.
-func (s *Session) startReading(ws *webSocket) {
-	s.srv.beginTask()
-	go s.await(ws)
+func (ws *webSocket) startReading() {
+	ws.session.srv.beginTask()
+	go ws.await()
 }
 
 // await waits for the peer with a small stack and without a buffer.
-func (s *Session) await(ws *webSocket) {
+func (ws *webSocket) await() {
 	err := ws.in.wait()
-	go s.read(ws, err)
+	go ws.read(err)
 }
 
 // read receives the messages that have arrived. An error, or err, ends the session.
-func (s *Session) read(ws *webSocket, err error) {
+func (ws *webSocket) read(err error) {
 	for err == nil {
 		if ws.in.poll != nil && !ws.in.ready() {
-			go s.await(ws)
+			go ws.await()
 			return
 		}
-		err = s.readMessage(ws)
+		err = ws.readMessage()
 	}
-	s.endReading(ws, err)
+	ws.endReading(err)
 }
 
 // readMessage receives one message.
-func (s *Session) readMessage(ws *webSocket) error {
-	control := func(kind frameKind, payload []byte) { s.control(ws, kind, payload) }
-	data, kind, err := ws.next(control)
+func (ws *webSocket) readMessage() error {
+	data, kind, err := ws.next(ws.control)
 	if errors.Is(err, errLong) {
-		return s.readLong(ws, data, kind, control)
+		return ws.readLong(data, kind)
 	}
 	if err != nil {
 		return err
@@ -47,12 +46,13 @@ func (s *Session) readMessage(ws *webSocket) error {
 	if err != nil {
 		return err
 	}
-	return s.receive(p)
+	return ws.session.receive(p)
 }
 
 // endReading ends the session because reading failed with err, and then closes the
 // connection.
-func (s *Session) endReading(ws *webSocket, err error) {
+func (ws *webSocket) endReading(err error) {
+	s := ws.session
 	s.mu.Lock()
 	s.endByReader(reasonOf(err))
 	s.mu.Unlock()
@@ -63,12 +63,12 @@ func (s *Session) endReading(ws *webSocket, err error) {
 
 // control receives a ping or pong frame. These belong to WebSocket, and are not part of the
 // session's heartbeat.
-func (s *Session) control(ws *webSocket, kind frameKind, payload []byte) {
+func (ws *webSocket) control(kind frameKind, payload []byte) {
 	if kind != pingFrame {
 		return
 	}
 	pong := appendFrame(nil, serverSide, pongFrame, "", payload)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	ws.session.mu.Lock()
+	defer ws.session.mu.Unlock()
 	ws.answerPing(pong)
 }

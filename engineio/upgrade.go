@@ -62,14 +62,15 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, c codec) 
 	s.polling.upgrade = &upgrade{ws: ws, closeBy: s.srv.now() + s.srv.opts.UpgradeTimeout, noopDue: never}
 	s.arm()
 	s.srv.beginTask()
-	go s.serveCandidate(ws)
+	go ws.serveCandidate()
 	ws.push(a.response)
 	ws.writeQueue()
 }
 
 // serveCandidate is the reader goroutine of a WebSocket that an upgrade tries.
-func (s *Session) serveCandidate(ws *webSocket) {
-	if err := s.probe(ws); err != nil {
+func (ws *webSocket) serveCandidate() {
+	s := ws.session
+	if err := ws.probe(); err != nil {
 		s.mu.Lock()
 		if s.isCandidate(ws) {
 			s.polling.upgrade = nil
@@ -79,13 +80,13 @@ func (s *Session) serveCandidate(ws *webSocket) {
 		s.srv.endTask()
 		return
 	}
-	s.read(ws, nil)
+	ws.read(nil)
 }
 
 // probe does the upgrade. If it returns nil, ws is the session's transport.
-func (s *Session) probe(ws *webSocket) error {
+func (ws *webSocket) probe() error {
 	for {
-		data, kind, err := ws.next(func(kind frameKind, payload []byte) { s.control(ws, kind, payload) })
+		data, kind, err := ws.next(ws.control)
 		if err != nil {
 			return err
 		}
@@ -94,9 +95,9 @@ func (s *Session) probe(ws *webSocket) error {
 		}
 		switch string(data) {
 		case string(packetPing) + probe:
-			err = s.answerProbe(ws)
+			err = ws.answerProbe()
 		case string(packetUpgrade):
-			return s.changeOver(ws)
+			return ws.changeOver()
 		default:
 			err = errUpgrade
 		}
@@ -108,7 +109,8 @@ func (s *Session) probe(ws *webSocket) error {
 
 // answerProbe answers the probe, and the poll that waits with nothing, so that the peer
 // can stop to poll.
-func (s *Session) answerProbe(ws *webSocket) error {
+func (ws *webSocket) answerProbe() error {
+	s := ws.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.isCandidate(ws) {
@@ -121,7 +123,8 @@ func (s *Session) answerProbe(ws *webSocket) error {
 
 // changeOver makes ws the session's transport. What was queued for the next poll is
 // written by it, and all packets of the last POST are delivered before ws is read on.
-func (s *Session) changeOver(ws *webSocket) error {
+func (ws *webSocket) changeOver() error {
+	s := ws.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.isCandidate(ws) || s.polling.upgrade.phase != untilUpgrade {
@@ -133,7 +136,7 @@ func (s *Session) changeOver(ws *webSocket) error {
 	s.countUpgraded()
 	s.reads++
 	p.refusePoll(refuseBadRequest) // the peer promised not to poll any more
-	s.takeOver(ws, p.take())
+	ws.takeOver(p.take())
 	for p.post != noPost && s.life != closed {
 		p.posted.Wait()
 	}
@@ -146,7 +149,8 @@ func (s *Session) changeOver(ws *webSocket) error {
 
 // takeOver writes on ws what was queued for polling, and then the close frame if the
 // session was closing. s.mu is held, and let go while the operating system writes.
-func (s *Session) takeOver(ws *webSocket, queue []*Message) {
+func (ws *webSocket) takeOver(queue []*Message) {
+	s := ws.session
 	for _, m := range queue {
 		ws.push(ws.codec.frames(m))
 	}
