@@ -10,8 +10,8 @@ import (
 // Stats are the figures of a Gate at one time. Fields without another unit count sockets.
 // Counters never fall: they begin at zero with the gate.
 type Stats struct {
-	// Held are the sockets that are held now until they show a token; Options.MaxHeld
-	// bounds them. Leased are those that were admitted with a token, and Guests those that
+	// Held are the sockets that are held now until they show a token;
+	// EventOptions.MaxHeld bounds them. Leased are those that were admitted with a token, and Guests those that
 	// were admitted without one.
 	Held, Leased, Guests int
 	// Outage is when the present outage began, in which sockets are refused temporarily.
