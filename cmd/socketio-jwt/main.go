@@ -63,9 +63,13 @@ func main() {
 // run runs one command line and returns the exit code. It ends soon after ctx does.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	type exit int
-	defer func() { // kong leaves by Exit after it has printed help
-		if left, ok := recover().(exit); ok {
-			code = int(left)
+	defer func() { // kong calls Exit after it has printed help
+		switch value := recover().(type) {
+		case nil:
+		case exit:
+			code = int(value)
+		default:
+			panic(value)
 		}
 	}()
 	var line commandLine

@@ -172,3 +172,19 @@ func TestEmptyVariables(t *testing.T) {
 		})
 	}
 }
+
+// TestPanicIsNotSuccess checks that run does not turn a panic into exit code 0.
+func TestPanicIsNotSuccess(t *testing.T) {
+	defer func() {
+		if value := recover(); value != "written" {
+			t.Errorf("run panicked with %v", value)
+		}
+	}()
+	code := run(t.Context(), []string{"version"}, strings.NewReader(""), panicking{}, panicking{})
+	t.Errorf("exit code %d", code)
+}
+
+// panicking is a writer that panics.
+type panicking struct{}
+
+func (panicking) Write([]byte) (int, error) { panic("written") }
