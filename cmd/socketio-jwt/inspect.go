@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"socketiojwt/internal/display"
 	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 )
@@ -52,9 +53,9 @@ func (c *inspectCommand) Run(ctx context.Context, t terminal) error {
 func indent(text []byte) string {
 	value, err := wirejson.Indent(text)
 	if err != nil {
-		return printable(fmt.Sprintf("%s\n(this is not JSON as a token needs it: %v)", text, err))
+		return display.Printable(fmt.Sprintf("%s\n(this is not JSON as a token needs it: %v)", text, err))
 	}
-	return printable(string(value))
+	return display.Printable(string(value))
 }
 
 // printTimes says when the claims that are times are.
@@ -80,7 +81,7 @@ func printTimes(t terminal, u token.Unverified, now time.Time) {
 		if !when.After(now) {
 			words = claim.past
 		}
-		fmt.Fprintf(t.out, "  %s  %s %s (%s)\n", claim.name, words, when.Local().Format("2006-01-02 15:04:05 MST"), distance(when, now))
+		fmt.Fprintf(t.out, "  %s  %s %s (%s)\n", claim.name, words, when.Local().Format("2006-01-02 15:04:05 MST"), display.Distance(when, now))
 	}
 	if !found {
 		fmt.Fprintln(t.out, "  none: this token has no beginning and no end")

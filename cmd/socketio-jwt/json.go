@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 
 	"socketiojwt/auth"
+	"socketiojwt/internal/doctor"
 	"socketiojwt/token"
 )
 
@@ -46,16 +47,9 @@ type inspectedResult struct {
 
 // examinedResult is the result of doctor.
 type examinedResult struct {
-	Findings []findingResult `json:"findings"`
-	Problems int             `json:"problems"`
-	Warnings int             `json:"warnings"`
-}
-
-type findingResult struct {
-	Level   string `json:"level"`
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
-	Advice  string `json:"advice,omitempty"`
+	Findings []doctor.Finding `json:"findings"`
+	Problems int              `json:"problems"`
+	Warnings int              `json:"warnings"`
 }
 
 // verdictJSON prints the verdict on a token, which is good unless err is set.
@@ -93,29 +87,6 @@ func inspectedJSON(t terminal, u token.Unverified, now time.Time) error {
 	}
 	result.Expired = !result.Expires.IsZero() && !now.Before(result.Expires)
 	return printJSON(t.out, result)
-}
-
-// reportJSON prints what the checks find, and fails with errProblems if there are
-// problems.
-func (e *examination) reportJSON(t terminal, compact string) error {
-	result := examinedResult{Findings: []findingResult{}}
-	for _, check := range checks {
-		for _, f := range check.find(e) {
-			result.Findings = append(result.Findings, findingResult{
-				strings.ToLower(string(f.level)), check.subject, oneLine(f.text, compact), oneLine(f.advice, compact),
-			})
-			switch f.level {
-			case levelFail:
-				result.Problems++
-			case levelWarn:
-				result.Warnings++
-			}
-		}
-	}
-	if err := printJSON(t.out, result); err != nil || result.Problems == 0 {
-		return err
-	}
-	return errProblems
 }
 
 // printJSON prints a result. What a terminal would act on is escaped, as printable does.

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"socketiojwt/internal/display"
 )
 
 // The exit codes of all commands.
@@ -108,7 +110,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitRefused
 	}
 	// The parser quotes what it does not understand, a token in the wrong place too.
-	fmt.Fprintf(stderr, "socketio-jwt: %s\n", printable(redact(err.Error(), "")))
+	fmt.Fprintf(stderr, "socketio-jwt: %s\n", display.Printable(display.Redact(err.Error(), "")))
 	return exitFailed
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"socketiojwt/internal/display"
 	"socketiojwt/socketio/client"
 )
 
@@ -288,7 +289,7 @@ func (p *probe) say(format string, args ...any) {
 
 // clean makes what a server sent fit for a terminal, without the token.
 func (p *probe) clean(text string) string {
-	return strings.ReplaceAll(printable(redact(text, p.token)), "\n", `\n`)
+	return strings.ReplaceAll(display.Printable(display.Redact(text, p.token)), "\n", `\n`)
 }
 
 func stamp() string { return time.Now().Format("15:04:05.000") }

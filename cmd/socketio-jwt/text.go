@@ -6,46 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"socketiojwt/internal/wirejson"
 )
-
-// printable makes text from elsewhere harmless for a terminal: what could move its
-// cursor, change its colours or turn its direction is written as JSON would escape it.
-func printable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\n' || r == ' ' || unicode.IsPrint(r):
-			b.WriteRune(r)
-		case r > 0xffff:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
-
-// tokenShape is what a token looks like in a text.
-var tokenShape = regexp.MustCompile(`[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*`)
-
-// redact takes the token, and whatever looks like one, out of a text.
-func redact(text, token string) string {
-	if token != "" {
-		text = strings.ReplaceAll(text, token, "<token>")
-	}
-	return tokenShape.ReplaceAllStringFunc(text, func(found string) string {
-		if strings.HasPrefix(found, "eyJ") { // {" in base64: the header of every token
-			return "<token>"
-		}
-		return found
-	})
-}
 
 // maxTokenInput bounds what is read for a token: far more than any server takes.
 const maxTokenInput = 1 << 20
@@ -121,41 +86,4 @@ func notNegative(flag string, d time.Duration) error {
 		return fmt.Errorf("%s must not be negative", flag)
 	}
 	return nil
-}
-
-// distance says in words how far a time is from now.
-func distance(t, now time.Time) string {
-	switch d := t.Sub(now).Round(time.Second); {
-	case d == 0:
-		return "now"
-	case d > 0:
-		return "in " + length(d)
-	default:
-		return length(-d) + " ago"
-	}
-}
-
-// length says in words how long d is, by a unit of which there is more than one or
-// two.
-func length(d time.Duration) string {
-	const day = 24 * time.Hour
-	count := func(unit time.Duration, name string) string {
-		n := d.Round(unit) / unit
-		if n == 1 {
-			return "1 " + name
-		}
-		return fmt.Sprintf("%d %ss", n, name)
-	}
-	switch {
-	case d < 2*time.Minute:
-		return count(time.Second, "second")
-	case d < 2*time.Hour:
-		return count(time.Minute, "minute")
-	case d < 2*day:
-		return count(time.Hour, "hour")
-	case d < 730*day:
-		return count(day, "day")
-	default:
-		return count(365*day, "year")
-	}
 }

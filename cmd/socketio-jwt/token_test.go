@@ -18,7 +18,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"socketiojwt/token"
 )
@@ -290,27 +289,6 @@ func TestInspect(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			runWith(t, test.token, "token", "inspect", "-").want(t, test.code, test.out, test.err)
 		})
-	}
-}
-
-func TestDistance(t *testing.T) {
-	now := time.Now()
-	for d, want := range map[time.Duration]string{
-		0:                               "now",
-		-400 * time.Millisecond:         "now",
-		time.Second:                     "in 1 second",
-		-90 * time.Second:               "90 seconds ago",
-		15*time.Minute - 1:              "in 15 minutes",
-		14*time.Minute + 31*time.Second: "in 15 minutes",
-		47 * time.Hour:                  "in 47 hours",
-		-100 * 24 * time.Hour:           "100 days ago",
-		3 * 365 * 24 * time.Hour:        "in 3 years",
-		120*time.Second - 1:             "in 2 minutes",
-		2*time.Hour - time.Second/3:     "in 2 hours",
-	} {
-		if got := distance(now.Add(d), now); got != want {
-			t.Errorf("%v is %q, want %q", d, got, want)
-		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"socketiojwt/auth"
+	"socketiojwt/internal/display"
 	"socketiojwt/token"
 )
 
@@ -41,8 +42,12 @@ Examples:
 func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 	key, given, err := c.key()
 	if err != nil {
-		if short, ok := c.shortSecret(); ok {
-			return c.verifyUnderShort(ctx, t, short, err)
+		verifier, otherwise := c.underShort()
+		switch {
+		case otherwise != nil:
+			return joined(err, otherwise)
+		case verifier != nil:
+			return c.verifyUnderShort(ctx, t, verifier, err)
 		}
 		return err
 	}
@@ -73,7 +78,7 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 	}
 	if err != nil {
 		fmt.Fprintf(t.out, "REFUSED: %s.\n", ruleBroken(err))
-		fmt.Fprintf(t.out, "  cause: %s\n", printable(err.Error()))
+		fmt.Fprintf(t.out, "  cause: %s\n", display.Printable(err.Error()))
 		return errRefused
 	}
 	printGood(t, good, time.Now())
@@ -84,7 +89,7 @@ func printGood(t terminal, good *token.Token, now time.Time) {
 	fmt.Fprintln(t.out, "GOOD: the signature is valid and the token keeps every rule.")
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(t.out, "  %-9s %s\n", name, printable(value))
+			fmt.Fprintf(t.out, "  %-9s %s\n", name, display.Printable(value))
 		}
 	}
 	line("algorithm", string(good.Algorithm))
@@ -93,7 +98,7 @@ func printGood(t terminal, good *token.Token, now time.Time) {
 	line("subject", good.Subject)
 	line("audience", strings.Join(good.Audience, ", "))
 	if !good.ExpiresAt.IsZero() {
-		line("expires", fmt.Sprintf("%s (%s)", good.ExpiresAt.Local().Format("2006-01-02 15:04:05 MST"), distance(good.ExpiresAt, now)))
+		line("expires", fmt.Sprintf("%s (%s)", good.ExpiresAt.Local().Format("2006-01-02 15:04:05 MST"), display.Distance(good.ExpiresAt, now)))
 	}
 	if end := good.ValidUntil(); !end.IsZero() {
 		line("accepted", fmt.Sprintf("until %s, leeway included", end.Local().Format("15:04:05 MST")))
