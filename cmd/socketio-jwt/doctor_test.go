@@ -83,7 +83,7 @@ func TestDoctorReadsFlags(t *testing.T) {
 		"a private key":           {outside("--public-key", private), "FAIL  key: a private key; give the public one"},
 		"no file":                 {[]string{"--secret-file", "no-such-file"}, "FAIL  key: --secret-file: open no-such-file"},
 		"two keys":                {[]string{"--secret-file", secret, "--public-key", public}, "FAIL  key: a secret and --public-key exclude each other"},
-		"--no-login":              {[]string{"--no-login"}, "FAIL  key: --no-login needs a key"},
+		"--no-login":              {[]string{"--no-login"}, "FAIL  key: --no-login needs the key"},
 		"no key":                  {[]string{"--issuer", "i", "--audience", "a"}, "FAIL  key: --issuer"},
 		"no issuer":               {[]string{"--public-key", public, "--audience", "a"}, "FAIL  tokens: --public-key needs --issuer"},
 		"--insecure-no-issuer":    {[]string{"--public-key", public, "--audience", "a", "--insecure-no-issuer"}, "WARN  tokens: --insecure-no-issuer"},

@@ -16,8 +16,8 @@ import (
 	"socketiojwt/token"
 )
 
-// The results that commands print with --json. Programs read them: fields are added, and
-// never renamed or removed.
+// The types below are the results that commands print with --json. Programs read them, so
+// fields are added, and never renamed or removed.
 
 // verdictResult is the result of token verify.
 type verdictResult struct {
@@ -52,7 +52,7 @@ type examinedResult struct {
 	Warnings int              `json:"warnings"`
 }
 
-// verdictJSON prints the verdict on a token, which is good unless err is set.
+// verdictJSON prints the verdict on a token: accepted if err is nil, otherwise refused.
 func verdictJSON(t terminal, good *token.Token, err error) error {
 	if err != nil {
 		reason, rule := broken(err)
@@ -65,7 +65,7 @@ func verdictJSON(t terminal, good *token.Token, err error) error {
 	})
 }
 
-// inspectedJSON prints what a token says.
+// inspectedJSON prints the contents of a token.
 func inspectedJSON(t terminal, u token.Unverified, now time.Time) error {
 	timeOf := func(claim string) time.Time {
 		var seconds float64
@@ -89,7 +89,7 @@ func inspectedJSON(t terminal, u token.Unverified, now time.Time) error {
 	return printJSON(t.out, result)
 }
 
-// printJSON prints a result. What a terminal would act on is escaped, as printable does.
+// printJSON prints a result. It escapes the characters that display.Printable escapes.
 func printJSON(out io.Writer, result any) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

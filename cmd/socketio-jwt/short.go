@@ -30,7 +30,8 @@ func (t trust) underShort() (*token.Verifier, error) {
 	return token.NewVerifier(key, opts)
 }
 
-// verifyUnderShort prints the verdict for a secret that is too short, as cause says.
+// verifyUnderShort prints the verdict for a secret that is too short. The token is refused;
+// cause is the error about the secret.
 func (c *verifyCommand) verifyUnderShort(ctx context.Context, t terminal, verifier *token.Verifier, cause error) error {
 	compact, err := readToken(ctx, c.Token, t.in)
 	if err != nil {

@@ -12,12 +12,13 @@ import (
 	"socketiojwt/internal/wirejson"
 )
 
-// maxTokenInput bounds what is read for a token: far more than any server takes.
+// maxTokenInput bounds the input that is read for a token, in bytes. No server accepts a token
+// nearly as long.
 const maxTokenInput = 1 << 20
 
-// readToken returns the token of an argument, which may be "-" for standard input.
-// It may come as the answer of POST /login, {"token": ...}, as that of an issuer's token
-// endpoint, {"access_token": ...} (RFC 6749, section 5.1), or after "Bearer".
+// readToken returns the token in an argument, or in standard input if the argument is "-". The
+// token may follow "Bearer", or be in a response of POST /login, {"token": ...}, or of an
+// issuer's token endpoint, {"access_token": ...} (RFC 6749, section 5.1).
 func readToken(ctx context.Context, argument string, stdin io.Reader) (string, error) {
 	if argument == "-" {
 		input, err := readInput(ctx, stdin)
@@ -37,10 +38,10 @@ func readToken(ctx context.Context, argument string, stdin io.Reader) (string, e
 			Error  string `json:"error"`
 		}
 		if err := wirejson.Unmarshal([]byte(compact), &answer); err != nil {
-			return "", errors.New(`this is no token, and no {"token": ...} or {"access_token": ...} either`)
+			return "", errors.New(`the input is not a token, and not JSON with "token" or "access_token"`)
 		}
 		if answer.Error != "" {
-			return "", fmt.Errorf("there is no token in this, but an error: %s", answer.Error)
+			return "", fmt.Errorf("the input has an error instead of a token: %s", answer.Error)
 		}
 		compact = cmp.Or(answer.Token, answer.Access)
 	}
@@ -53,14 +54,14 @@ func readToken(ctx context.Context, argument string, stdin io.Reader) (string, e
 	return compact, nil
 }
 
-// readInput reads what a token may come as, and a little more if there is more.
+// readInput reads at most one byte more than maxTokenInput. It returns when ctx ends.
 func readInput(ctx context.Context, stdin io.Reader) ([]byte, error) {
 	type result struct {
 		input []byte
 		err   error
 	}
 	read := make(chan result, 1)
-	go func() { // a terminal or a pipe keeps its reader, whatever is cancelled: the end of the process ends it
+	go func() { // a read from a terminal or a pipe cannot be cancelled; it ends with the process
 		input, err := io.ReadAll(io.LimitReader(stdin, maxTokenInput+1))
 		read <- result{input, err}
 	}()
@@ -72,7 +73,7 @@ func readInput(ctx context.Context, stdin io.Reader) ([]byte, error) {
 	}
 }
 
-// positive fails for a flag that is not positive.
+// positive returns an error unless the flag is positive.
 func positive(flag string, d time.Duration) error {
 	if d <= 0 {
 		return fmt.Errorf("%s must be positive", flag)
@@ -80,7 +81,7 @@ func positive(flag string, d time.Duration) error {
 	return nil
 }
 
-// notNegative fails for a flag that is negative.
+// notNegative returns an error if the flag is negative.
 func notNegative(flag string, d time.Duration) error {
 	if d < 0 {
 		return fmt.Errorf("%s must not be negative", flag)
