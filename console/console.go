@@ -18,30 +18,30 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// Options tell the page what server it is the page of.
+// Options describe the server of the page. The zero value is ready to use.
 type Options struct {
-	// Path is that of the Socket.IO server. Zero means "/socket.io/".
+	// Path is the path of the Socket.IO server. Zero means "/socket.io/".
 	Path string
 	// Handshake is the namespace in handshake mode. Zero means "/".
 	Handshake string
 	// Event is the namespace in event mode. Zero means "/admin".
 	Event string
-	// Login says that POST "login" gives tokens. Zero means that it does not: the
-	// page then has a field for a token from elsewhere.
+	// Login says that POST "login" returns tokens. If false, the page has a field for a token
+	// of another issuer instead.
 	Login bool
-	// TokenLife is how long such a token is good, whole seconds of it. It must be
-	// positive with Login and zero without.
+	// TokenLife is the lifetime of these tokens, rounded down to seconds. It must be at least
+	// a second with Login, and zero without.
 	TokenLife time.Duration
-	// OtherServers lets the page connect to any server that its user names, rather
-	// than to Path of its own origin only. The page's Content-Security-Policy then
-	// allows connections to every origin; it still runs no scripts but its own.
+	// OtherServers lets the page connect to any server that its user enters, and not only to
+	// Path of its own origin. The Content-Security-Policy of the page then allows connections
+	// to every origin, but still only the page's own scripts.
 	OtherServers bool
-	// Leeway is how long after its expiration time a token is still accepted. Zero
-	// means that it is not.
+	// Leeway is how long the server accepts a token after its expiration time. Zero means that
+	// it does not.
 	Leeway time.Duration
 }
 
-// settings is what the page reads at its start.
+// settings is the content of console.json, which the page reads when it starts.
 type settings struct {
 	Path      string `json:"path"`
 	Handshake string `json:"handshake"`
@@ -76,9 +76,9 @@ func (o Options) settings() (settings, error) {
 	return s, nil
 }
 
-// contentSecurityPolicy returns the policy of the page: it runs its own files only,
-// connects to its own origin only ('self' covers the WebSocket) unless it may use
-// other servers, and cannot be framed.
+// contentSecurityPolicy returns the policy of the page: it runs only its own files, connects
+// only to its own origin ('self' includes WebSocket) unless otherServers is set, and cannot
+// be shown in a frame.
 func contentSecurityPolicy(otherServers bool) string {
 	connect := "'self'"
 	if otherServers {
@@ -88,8 +88,9 @@ func contentSecurityPolicy(otherServers bool) string {
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
-// Handler returns the handler of the page: its files by their names, index.html at
-// "/", its settings at console.json, and 404 for all else.
+// Handler returns the handler of the page. It serves the files by their names, index.html at
+// "/", and the settings at "/console.json", and answers 404 for other paths. It fails if a path
+// or namespace in opts does not begin with a slash, or if TokenLife does not fit Login.
 func Handler(opts Options) (http.Handler, error) {
 	s, err := opts.settings()
 	if err != nil {
@@ -112,19 +113,19 @@ func Handler(opts Options) (http.Handler, error) {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	files["/"] = files["/index.html"]
-	delete(files, "/index.html") // one address for one page
+	delete(files, "/index.html") // one URL for one page
 	policy := contentSecurityPolicy(opts.OtherServers)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, r, files, policy) }), nil
 }
 
-// file is what one address answers.
+// file is the response for one path.
 type file struct {
 	content   []byte
 	mediaType string
 	etag      string
 }
 
-// The types of our files, since those of the mime package depend on the machine.
+// mediaTypes has the types of the files, because those of package mime depend on the machine.
 var mediaTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".css":  "text/css; charset=utf-8",
@@ -150,14 +151,14 @@ func serve(w http.ResponseWriter, r *http.Request, files map[string]file, policy
 	f, ok := files[r.URL.Path]
 	switch {
 	case !ok:
-		http.Error(w, "There is nothing here; the page is at /.", http.StatusNotFound)
+		http.Error(w, "Not found. The page is at /.", http.StatusNotFound)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		header.Set("Allow", "GET, HEAD")
-		http.Error(w, "This is only for reading.", http.StatusMethodNotAllowed)
+		http.Error(w, "Method not allowed: use GET or HEAD.", http.StatusMethodNotAllowed)
 	default:
 		header.Set("Content-Type", f.mediaType)
 		header.Set("ETag", f.etag)
-		header.Set("Cache-Control", "no-cache") // so that a new version is seen at once
+		header.Set("Cache-Control", "no-cache") // a new version is used at once
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
 	}
 }

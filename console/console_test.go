@@ -28,7 +28,7 @@ func ask(t *testing.T, opts Options, method, path string, header http.Header) *h
 	return w
 }
 
-func TestEveryAnswerIsProtected(t *testing.T) {
+func TestEveryResponseIsProtected(t *testing.T) {
 	for _, path := range []string{"/", "/app.js", "/console.json", "/nothing"} {
 		w := ask(t, Options{}, "GET", path, nil)
 		policy := w.Header().Get("Content-Security-Policy")
@@ -80,7 +80,7 @@ func TestFiles(t *testing.T) {
 		}
 		known := http.Header{"If-None-Match": {w.Header().Get("ETag")}}
 		if again := ask(t, Options{}, "GET", path, known); again.Code != http.StatusNotModified {
-			t.Errorf("%s: %d for what is known already", path, again.Code)
+			t.Errorf("%s: %d with the current ETag, want 304", path, again.Code)
 		}
 		if head := ask(t, Options{}, "HEAD", path, nil); head.Code != 200 || head.Body.Len() != 0 {
 			t.Errorf("HEAD %s: %d, %d bytes", path, head.Code, head.Body.Len())
@@ -129,7 +129,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// The policy would stop what is inline; text of others must never be parsed as HTML.
+// TestPageKeepsItsRules checks that the page has no inline scripts or styles, which the policy
+// would block, and that its scripts never parse text as HTML.
 func TestPageKeepsItsRules(t *testing.T) {
 	files := embedded(t)
 	page := files["page/index.html"]
@@ -139,7 +140,7 @@ func TestPageKeepsItsRules(t *testing.T) {
 		}
 	}
 	if got := strings.Count(page, "<script"); got != strings.Count(page, `<script type="module" src="`) {
-		t.Errorf("index.html has a script of its own among its %d", got)
+		t.Errorf("index.html has an inline script among its %d scripts", got)
 	}
 	for name, content := range files {
 		if !strings.HasSuffix(name, ".js") {
@@ -147,7 +148,7 @@ func TestPageKeepsItsRules(t *testing.T) {
 		}
 		for _, parses := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "eval(", "new Function", "localStorage", "sessionStorage"} {
 			if parses == "localStorage" && name == "page/setup.js" {
-				continue // it saves set-ups, and never a token: see interop/page.test.mjs
+				continue // it saves settings, and never a token: see interop/page.test.mjs
 			}
 			if strings.Contains(content, parses) {
 				t.Errorf("%s uses %s", name, parses)
@@ -156,8 +157,8 @@ func TestPageKeepsItsRules(t *testing.T) {
 	}
 }
 
-// Every element that a script asks for by its id is on the page, once, and every
-// field has a label.
+// TestScriptsAndPageAgree checks that every element that a script gets by its id is on the page
+// once, and that every field has a label.
 func TestScriptsAndPageAgree(t *testing.T) {
 	files := embedded(t)
 	page := files["page/index.html"]
@@ -168,7 +169,7 @@ func TestScriptsAndPageAgree(t *testing.T) {
 		}
 		for _, match := range asked.FindAllStringSubmatch(content, -1) {
 			if n := strings.Count(page, ` id="`+match[1]+`"`); n != 1 {
-				t.Errorf("%s asks for %q, which is on the page %d times", name, match[1], n)
+				t.Errorf("%s gets the element %q, which is on the page %d times", name, match[1], n)
 			}
 		}
 	}

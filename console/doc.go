@@ -1,14 +1,15 @@
-// Package console is the page on which a person sees an authenticated socket at
-// work: it logs in, connects in either mode, shows the token's claims and the time
-// left, talks, knocks with bad tokens, and shows each packet on the wire.
+// Package console is a web page on which a developer tries an authenticated socket. The page
+// logs in, connects in either mode, shows the claims of the token and the time left, sends
+// events, tries bad tokens, and shows each packet on the wire.
 //
 //	page, err := console.Handler(console.Options{Login: true, TokenLife: 15 * time.Minute})
 //	if err != nil { ... }
 //	mux.Handle("/", page)
 //
-// The files in page/ are embedded as they are; there is no build step, and nothing
-// in them is other people's. The page speaks to the Socket.IO server of its own
-// origin, by a small client (page/socket.js) that knows only WebSocket.
+// The files in page/ are embedded unchanged. There is no build step, and they contain no code
+// of other projects. The page connects by its own small client (page/socket.js), which has
+// WebSocket and HTTP long-polling: to the Socket.IO server of its origin, or with
+// Options.OtherServers to any server.
 //
 // # Concurrency
 //
@@ -16,6 +17,6 @@
 //
 // # Limits
 //
-// It is a tool for developers: it shows a token to the person who holds it. It asks
-// for a token at "login", beside itself, which is not of this package.
+// It is a tool for developers: it shows the token to its user. It requests tokens by POST from
+// "login", relative to the page, and this package does not handle that path.
 package console

@@ -242,7 +242,7 @@ test("keeps what is typed and said while it reconnects", limit, async (t) => {
   await hears(page, "said meanwhile");
 });
 
-test("saves set-ups without tokens", limit, async (t) => {
+test("saves settings without tokens", limit, async (t) => {
   const server = await serve(t);
   const page = await enter(t, server, "ada", "handshake");
   const token = await page.$eval("#compact", (box) => box.textContent);

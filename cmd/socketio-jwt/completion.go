@@ -26,8 +26,8 @@ Examples:
     socketio-jwt completion fish > ~/.config/fish/completions/socketio-jwt.fish`
 }
 
-// completionScripts call the command complete with the words up to the cursor. Where it
-// has no answer they complete file names.
+// completionScripts call the command complete with the words up to the cursor. If it prints
+// nothing, they complete file names.
 var completionScripts = map[string]string{
 	"bash": `_socketio_jwt() {
     local IFS=$'\n'
@@ -59,15 +59,15 @@ func (c *completionCommand) Run(t terminal) error {
 	return err
 }
 
-// completeCommand prints what the last of the words can be completed to.
+// completeCommand prints the completions of the last word.
 type completeCommand struct {
 	Words []string `arg:"" optional:"" passthrough:""`
 }
 
-// Run prints one candidate a line.
+// Run prints one completion per line.
 func (c *completeCommand) Run(parser *kong.Kong, t terminal) error {
 	words := slices.DeleteFunc(slices.Clone(c.Words), func(word string) bool {
-		return word == "--" || word == "=" // bash makes a word of the = in --alg=HS256
+		return word == "--" || word == "=" // bash splits --alg=HS256 into three words
 	})
 	for _, candidate := range completions(parser.Model.Node, words) {
 		if _, err := fmt.Fprintln(t.out, candidate); err != nil {
@@ -77,19 +77,19 @@ func (c *completeCommand) Run(parser *kong.Kong, t terminal) error {
 	return nil
 }
 
-// completions returns what the last word can be, given those before it.
+// completions returns the completions of the last word, given the words before it.
 func completions(node *kong.Node, words []string) (candidates []string) {
 	last := ""
 	if len(words) > 0 {
 		words, last = words[:len(words)-1], words[len(words)-1]
 	}
-	prefix := "" // of each candidate: zsh and fish make one word of --alg=HS256
+	prefix := "" // of each candidate, because zsh and fish pass --alg=HS256 as one word
 	if name, value, ok := strings.Cut(last, "="); ok && strings.HasPrefix(name, "--") {
 		prefix = name + "="
 		words, last = append(slices.Clone(words), name), value
 	}
 	flags := slices.Clone(node.Flags)
-	var open *kong.Flag // whose value the next word is
+	var open *kong.Flag // the next word is its value
 	for _, word := range words {
 		if open != nil {
 			open = nil
@@ -134,7 +134,8 @@ func completions(node *kong.Node, words []string) (candidates []string) {
 	return candidates
 }
 
-// valuesOf returns the values that a flag or an argument can have, if they are few.
+// valuesOf returns the values that a flag or an argument can have, nil if any value is
+// possible.
 func valuesOf(value *kong.Value) []string {
 	switch {
 	case value.Enum != "":
@@ -149,7 +150,7 @@ func valuesOf(value *kong.Value) []string {
 	return nil
 }
 
-// algorithms are the algorithms that keys can be for.
+// algorithms lists the values of --alg.
 var algorithms = []token.Algorithm{
 	token.HS256, token.HS384, token.HS512, token.RS256, token.RS384, token.RS512, token.PS256, token.PS384, token.PS512,
 	token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519,
@@ -162,7 +163,7 @@ func algorithmNames() (names []string) {
 	return names
 }
 
-// checkAlgorithm fails for the value of --alg, unless it is empty or an algorithm.
+// checkAlgorithm returns an error unless alg is empty or a supported algorithm.
 func checkAlgorithm(alg string) error {
 	if alg == "" || slices.Contains(algorithms, token.Algorithm(alg)) {
 		return nil

@@ -39,7 +39,7 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
-// The script of bash completes with the answers of the program.
+// TestBashCompletion checks that the script for bash completes with the output of the program.
 func TestBashCompletion(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -59,7 +59,7 @@ COMP_WORDS=(socketio-jwt token mint --alg HS3); COMP_CWORD=4; _socketio_jwt; ech
 		t.Errorf("completed to %q, %v", out, err)
 	}
 	if asked, _ := os.ReadFile(filepath.Join(directory, "asked")); string(asked) != "token mint --alg HS3\n" {
-		t.Errorf("asked for %q", asked)
+		t.Errorf("the program was run with %q", asked)
 	}
 	for _, shell := range []string{"zsh", "fish"} {
 		runWith(t, "", "completion", shell).want(t, exitGood, "socketio-jwt complete --", "")

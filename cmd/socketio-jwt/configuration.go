@@ -12,8 +12,8 @@ import (
 	"socketiojwt/token/mint"
 )
 
-// configuration is the flags that say what serve lets in, and where: those that
-// doctor examines.
+// configuration holds the flags of serve that doctor checks: who is admitted, and where the
+// server listens.
 type configuration struct {
 	Addr   string         `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address of HOST. Default: ${default}."`
 	Origin []string       `env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" help:"Origin of other pages that may connect, such as https://app.example.com or https://*.example.com, where * stands for one label; may be repeated."`
@@ -27,17 +27,17 @@ type configuration struct {
 	InsecureRemoteLogin bool           `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"Development issuer" help:"Let other machines use it: anyone who can reach the server can log in as anyone."`
 }
 
-// keys returns what verifies the tokens and, unless they come from elsewhere, what
-// makes them.
+// keys returns the key that verifies the tokens, and the development issuer, which is nil if
+// another issuer makes the tokens. The key is the zero Key if issuers publish their keys.
 func (c *configuration) keys(log *slog.Logger) (token.Key, *issuer, error) {
 	key, given, err := c.key()
 	switch {
 	case err != nil:
 		return key, nil, err
 	case c.outside() && !given && !c.publishes(given):
-		return key, nil, errors.New("--issuer and --audience speak of an issuer elsewhere, whose key is missing: give --issuer as the URL where it publishes them, --public-key FILE, or its secret by --secret-file or SOCKETIO_JWT_SECRET")
+		return key, nil, errors.New("--issuer and --audience name another issuer, and its key is missing: give --issuer as the URL where it publishes its keys, --public-key FILE, or its secret by --secret-file or SOCKETIO_JWT_SECRET")
 	case c.NoLogin && !given && !c.publishes(given):
-		return key, nil, errors.New("--no-login needs a key for the tokens that others make: give --public-key FILE, or a secret by --secret-file or SOCKETIO_JWT_SECRET")
+		return key, nil, errors.New("--no-login needs the key of the issuer: give --public-key FILE, or a secret by --secret-file or SOCKETIO_JWT_SECRET")
 	case c.outside() || c.NoLogin:
 		const none = "has no effect: there is no development issuer with --no-login, --public-key, --issuer or --audience"
 		switch {
@@ -58,12 +58,12 @@ func (c *configuration) keys(log *slog.Logger) (token.Key, *issuer, error) {
 			return key, nil, err
 		}
 	} else if c.Alg != "" {
-		return key, nil, errors.New("--alg needs the key that it is for")
+		return key, nil, errors.New("--alg needs a key")
 	} else if signing, err = mint.Generate(token.HS256); err != nil {
 		return key, nil, err
 	}
 	if c.Leeway == nil {
-		c.Leeway = new(time.Duration) // who signs and who verifies look at one clock
+		c.Leeway = new(time.Duration) // one clock both signs and verifies
 	}
 	life := defaultTokenLife
 	if c.TokenLife != nil {
@@ -73,8 +73,8 @@ func (c *configuration) keys(log *slog.Logger) (token.Key, *issuer, error) {
 	return signing.Key(), issuer, err
 }
 
-// engine is the part of the options that is about connections. Clients of Engine.IO 3
-// show nothing else that their sessions could be bound to before they authenticate.
+// engine returns the options of connections. Sessions of Engine.IO 3 are bound to the address
+// of the client, because nothing else identifies it before it authenticates.
 func (c *configuration) engine() engineio.Options {
 	opts := engineio.Options{Origins: c.Origin, TrustedProxies: c.Proxy, AllowEIO3: c.EIO3}
 	if c.EIO3 {
@@ -83,7 +83,8 @@ func (c *configuration) engine() engineio.Options {
 	return opts
 }
 
-// verifierOf returns the verifier of a key, or of those that the issuers publish.
+// verifierOf returns the verifier for key or, if the issuers publish their keys, for those
+// keys, which the caller must close.
 func (c *configuration) verifierOf(key token.Key, log *slog.Logger) (*token.Verifier, published, error) {
 	if c.publishes(key.Err() == nil) {
 		return c.published(log)
@@ -92,7 +93,7 @@ func (c *configuration) verifierOf(key token.Key, log *slog.Logger) (*token.Veri
 	return verifier, nil, err
 }
 
-// host is the name in --addr.
+// host returns the host of --addr, empty if there is none.
 func (c *configuration) host() string {
 	host, _, err := net.SplitHostPort(c.Addr)
 	if err != nil {

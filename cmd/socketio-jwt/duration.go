@@ -17,8 +17,8 @@ var errDuration = errors.New("it must be a duration such as 90s, 15m, 12h or 7d"
 // inDays matches a duration that begins with days.
 var inDays = regexp.MustCompile(`^([-+]?)([0-9]{1,5})d(.*)$`)
 
-// parseDuration is time.ParseDuration with days, of 24 hours each, before the rest: 7d,
-// 1d12h.
+// parseDuration parses a duration as time.ParseDuration does. It may begin with days of 24
+// hours: 7d, 1d12h.
 func parseDuration(text string) (time.Duration, error) {
 	sign, days, rest := "", "0", text
 	if match := inDays.FindStringSubmatch(text); match != nil {
@@ -48,7 +48,7 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// mapDuration reads a flag.
+// mapDuration parses the value of a flag for kong.
 func mapDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {

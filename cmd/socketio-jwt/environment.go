@@ -15,8 +15,8 @@ const variablePrefix = "SOCKETIO_JWT_"
 // named socketio-jwt.
 var ofOrchestrators = regexp.MustCompile(`^SOCKETIO_JWT_(NAME|SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?|ENV_.*)$`)
 
-// checkEnvironment fails for variables with our prefix that no flag reads: a misspelt
-// SOCKETIO_JWT_AUDIENCE must not mean that any audience is accepted.
+// checkEnvironment returns an error for variables with the prefix of this command that no
+// flag reads: a misspelled SOCKETIO_JWT_AUDIENCE must not mean that any audience is accepted.
 func checkEnvironment(parser *kong.Kong, command string, environment []string) error {
 	switch command {
 	case "version", "completion <shell>", "complete", "complete <words>":
@@ -39,7 +39,7 @@ func checkEnvironment(parser *kong.Kong, command string, environment []string) e
 	return joined(unknown...)
 }
 
-// variables returns the variables that the flags of a command and of those below it read.
+// variables returns the variables that the flags of a command and its subcommands read.
 func variables(node *kong.Node) (names []string) {
 	for _, flag := range node.Flags {
 		names = append(names, flag.Envs...)
@@ -50,7 +50,7 @@ func variables(node *kong.Node) (names []string) {
 	return names
 }
 
-// nearest returns the name that is spelled most like name, empty if none is close.
+// nearest returns the most similar of names, empty if none is close.
 func nearest(name string, names []string) (found string) {
 	const far = 5
 	least := far
@@ -62,7 +62,7 @@ func nearest(name string, names []string) (found string) {
 	return found
 }
 
-// editDistance is the Levenshtein distance.
+// editDistance returns the Levenshtein distance.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A misspelt variable must not be ignored.
+// TestUnknownVariables checks that a misspelled variable is an error.
 func TestUnknownVariables(t *testing.T) {
 	for name, test := range map[string]struct {
 		variables []string
@@ -40,7 +40,7 @@ func TestUnknownVariables(t *testing.T) {
 	}
 }
 
-// Every variable that the help names is known.
+// TestEveryVariableIsKnown checks that every variable in the help is accepted.
 func TestEveryVariableIsKnown(t *testing.T) {
 	for _, command := range [][]string{{"serve"}, {"doctor"}, {"token", "mint"}, {"token", "verify"}, {"probe"}} {
 		help := runWith(t, "", append(command, "--help")...)

@@ -6,19 +6,20 @@ import (
 	"math"
 	"time"
 
+	"socketiojwt/internal/display"
 	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 )
 
-// inspectCommand shows what a token says.
+// inspectCommand prints the contents of a token.
 type inspectCommand struct {
 	Token string `arg:"" placeholder:"TOKEN" help:"The token, or - to read it from standard input."`
-	JSON  bool   `name:"json" help:"Print it as JSON."`
+	JSON  bool   `name:"json" help:"Print the result as JSON."`
 }
 
 // Help is shown by --help.
 func (inspectCommand) Help() string {
-	return `Needs no key and trusts nothing: anyone can write such a token. An expired one is shown like any other.
+	return `Needs no key and verifies nothing: anyone can write such a token. An expired token is printed like any other.
 
 --json prints {"verified": false, "header", "claims", "issued", "not_before", "expires", "expired"}. Header and claims are left out if they are not JSON, times if the token does not have them. Times are RFC 3339.
 
@@ -37,7 +38,7 @@ func (c *inspectCommand) Run(ctx context.Context, t terminal) error {
 	}
 	u, err := token.ParseUnverified(compact, maxTokenInput)
 	if err != nil {
-		return fmt.Errorf("this cannot be read as a token: %w", err)
+		return fmt.Errorf("the input is not a token: %w", err)
 	}
 	if c.JSON {
 		return inspectedJSON(t, u, time.Now())
@@ -48,22 +49,22 @@ func (c *inspectCommand) Run(ctx context.Context, t terminal) error {
 	return nil
 }
 
-// indent lays JSON out; what is no JSON is shown as it is.
+// indent indents JSON. Text that is not JSON is returned unchanged, with the error below it.
 func indent(text []byte) string {
 	value, err := wirejson.Indent(text)
 	if err != nil {
-		return printable(fmt.Sprintf("%s\n(this is not JSON as a token needs it: %v)", text, err))
+		return display.Printable(fmt.Sprintf("%s\n(not JSON as tokens require it: %v)", text, err))
 	}
-	return printable(string(value))
+	return display.Printable(string(value))
 }
 
-// printTimes says when the claims that are times are.
+// printTimes prints the claims that are times.
 func printTimes(t terminal, u token.Unverified, now time.Time) {
 	fmt.Fprintln(t.out, "\nTimes")
 	found := false
 	for _, claim := range []struct{ name, past, future string }{
 		{"iat", "issued", "issued in the future,"},
-		{"nbf", "good since", "not good before"},
+		{"nbf", "valid since", "not valid before"},
 		{"exp", "EXPIRED", "expires"},
 	} {
 		var seconds float64
@@ -80,14 +81,15 @@ func printTimes(t terminal, u token.Unverified, now time.Time) {
 		if !when.After(now) {
 			words = claim.past
 		}
-		fmt.Fprintf(t.out, "  %s  %s %s (%s)\n", claim.name, words, when.Local().Format("2006-01-02 15:04:05 MST"), distance(when, now))
+		fmt.Fprintf(t.out, "  %s  %s %s (%s)\n", claim.name, words, when.Local().Format("2006-01-02 15:04:05 MST"), display.Distance(when, now))
 	}
 	if !found {
-		fmt.Fprintln(t.out, "  none: this token has no beginning and no end")
+		fmt.Fprintln(t.out, "  none: the token does not say when it begins or ends")
 	}
 }
 
-// numericDate reads a NumericDate (RFC 7519, section 2).
+// numericDate converts a NumericDate (RFC 7519, section 2). It reports false for times before
+// 1970 and after the year 9999.
 func numericDate(seconds float64) (time.Time, bool) {
 	const year10000 = 253402300800
 	if seconds < 0 || seconds >= year10000 {

@@ -18,14 +18,13 @@ import (
 	"socketiojwt/token/mint"
 )
 
-// issuer is the development issuer: it makes a token for whoever asks, by any name.
-// So it answers to this machine alone, and among the browsers on it to its own page.
-// The nil issuer is none, and says so.
+// issuer is the development issuer. It signs a token for any name, so it serves only this
+// machine, and in a browser only its own page. A nil issuer answers that there is none.
 type issuer struct {
 	key    mint.SigningKey
 	life   time.Duration
-	remote bool   // other machines may ask too
-	host   string // by which it may be asked for, beside the names of the loopback
+	remote bool   // it also serves other machines
+	host   string // accepted in the Host header, besides the names of the loopback addresses
 	log    *slog.Logger
 }
 
@@ -40,15 +39,15 @@ const (
 
 func newIssuer(key mint.SigningKey, life time.Duration, remote bool, host string, log *slog.Logger) (*issuer, error) {
 	if life < minTokenLife || life > maxTokenLife {
-		return nil, fmt.Errorf("--token-life is between %v and %v", minTokenLife, maxTokenLife)
+		return nil, fmt.Errorf("--token-life must be between %v and %v", minTokenLife, maxTokenLife)
 	}
 	if remote {
-		log.Warn("INSECURE: the development issuer serves other machines: whoever reaches this server can be anybody (--insecure-remote-login)")
+		log.Warn("INSECURE: the development issuer serves other machines: anyone who can reach this server can log in as anyone (--insecure-remote-login)")
 	}
 	return &issuer{key, life, remote, host, log}, nil
 }
 
-// loginError is an answer other than a token.
+// loginError is the response to a request that gets no token.
 type loginError struct {
 	status int
 	Text   string `json:"error"`
@@ -64,9 +63,9 @@ func (i *issuer) handler() http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		compact, err := i.login(w, r)
 		if err != nil {
-			refused := &loginError{http.StatusInternalServerError, "something went wrong; the log has it"}
+			refused := &loginError{http.StatusInternalServerError, "internal error; the log has the cause"}
 			if !errors.As(err, &refused) {
-				i.log.Error("login", "cause", err)
+				i.log.Error("login failed", "cause", err)
 			}
 			if refused.status == http.StatusMethodNotAllowed {
 				w.Header().Set("Allow", http.MethodPost)
@@ -79,7 +78,7 @@ func (i *issuer) handler() http.Handler {
 	})
 }
 
-// writeJSON writes v, which can always be encoded.
+// writeJSON writes v, which must be encodable.
 func writeJSON(w io.Writer, v any) {
 	if body, err := wirejson.Marshal(v); err == nil {
 		_, _ = w.Write(body)
@@ -88,10 +87,10 @@ func writeJSON(w io.Writer, v any) {
 
 func (i *issuer) login(w http.ResponseWriter, r *http.Request) (string, error) {
 	if i == nil {
-		return "", &loginError{http.StatusNotFound, "there is no development issuer here: tokens come from the issuer that this server was told to trust"}
+		return "", &loginError{http.StatusNotFound, "this server has no development issuer: get a token from the issuer that it is configured to trust"}
 	}
 	if r.Method != http.MethodPost {
-		return "", &loginError{http.StatusMethodNotAllowed, `POST a username, {"username": "ada"}, to get a token`}
+		return "", &loginError{http.StatusMethodNotAllowed, `POST {"username": "ada"} to get a token`}
 	}
 	if err := i.admit(r); err != nil {
 		i.log.Warn("login refused", "remote", r.RemoteAddr, "host", r.Host, "origin", r.Header.Get("Origin"), "cause", err)
@@ -109,17 +108,19 @@ func (i *issuer) login(w http.ResponseWriter, r *http.Request) (string, error) {
 		"sub": username, "iat": now.Unix(), "exp": now.Add(life).Unix(),
 	}, mint.Header{})
 	if err == nil {
-		i.log.Info("login", "username", username, "life", life)
+		i.log.Info("login accepted", "username", username, "life", life)
 	}
 	return compact, err
 }
 
-// admit decides by whom and from where the request comes.
+// admit returns an error unless the request comes from this machine and, in a browser, from
+// the page of this server.
 //
-// A page from elsewhere can make a browser on this machine ask: so the media type
-// has to be one that a page can send to its own origin alone, and what the browser
-// says of the origin is believed. A name that somebody else's DNS lets point here
-// makes such a page "same origin" (DNS rebinding): so Host has to be a name of ours.
+// A page of another origin can make a browser on this machine send requests. So the media
+// type must be one that a page can send only to its own origin without a preflight request,
+// and the browser's headers about the origin are checked. An attacker whose DNS name resolves
+// to this machine makes such a page "same origin" (DNS rebinding), so Host must be a name of
+// this machine.
 func (i *issuer) admit(r *http.Request) error {
 	if !i.remote {
 		if err := i.admitLocal(r); err != nil {
@@ -127,10 +128,10 @@ func (i *issuer) admit(r *http.Request) error {
 		}
 	}
 	if err := new(http.CrossOriginProtection).Check(r); err != nil {
-		return &loginError{http.StatusForbidden, "pages of other origins get no token here"}
+		return &loginError{http.StatusForbidden, "pages of other origins get no token"}
 	}
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/json" {
-		return &loginError{http.StatusUnsupportedMediaType, "the body has to be JSON, with Content-Type: application/json"}
+		return &loginError{http.StatusUnsupportedMediaType, "the body must be JSON, with Content-Type: application/json"}
 	}
 	return nil
 }
@@ -138,21 +139,21 @@ func (i *issuer) admit(r *http.Request) error {
 func (i *issuer) admitLocal(r *http.Request) error {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !peer.Addr().Unmap().IsLoopback() {
-		return &loginError{http.StatusForbidden, "the development issuer serves its own machine alone (serve --insecure-remote-login opens it to others)"}
+		return &loginError{http.StatusForbidden, "the development issuer serves only its own machine (serve --insecure-remote-login opens it to others)"}
 	}
 	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"} {
 		if r.Header.Get(header) != "" {
-			return &loginError{http.StatusForbidden, "the development issuer serves its own machine alone, and this request came through a proxy"}
+			return &loginError{http.StatusForbidden, "the development issuer serves only its own machine, and this request came through a proxy"}
 		}
 	}
 	if !i.ours(r.Host) {
-		return &loginError{http.StatusForbidden, "the development issuer is asked by the name localhost, or the host of --addr"}
+		return &loginError{http.StatusForbidden, "the Host header must be localhost or the host of --addr"}
 	}
 	return nil
 }
 
-// ours reports whether a Host header names this machine: by a loopback address, a
-// name that no DNS may give to another (RFC 6761, section 6.3), or as --addr does.
+// ours reports whether a Host header names this machine: by a loopback address, by a name that
+// DNS must not resolve to another machine (RFC 6761, section 6.3), or by the host of --addr.
 func (i *issuer) ours(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
@@ -165,8 +166,8 @@ func (i *issuer) ours(host string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || name != "" && name == strings.ToLower(i.host)
 }
 
-// read reads {"username": ..., "life": ...}. A life may be asked for that is shorter
-// than usual, or over already, which opens nothing; never a longer one.
+// read parses {"username": ..., "life": ...}. The life may be shorter than usual, or negative
+// for an expired token, and never longer.
 func (i *issuer) read(body io.Reader) (username string, life time.Duration, err error) {
 	bad := func(text string) (string, time.Duration, error) {
 		return "", 0, &loginError{http.StatusBadRequest, text}
@@ -180,17 +181,17 @@ func (i *issuer) read(body io.Reader) (username string, life time.Duration, err 
 		return "", 0, &loginError{http.StatusRequestEntityTooLarge, "the body is too large"}
 	}
 	if err != nil || wirejson.UnmarshalKnown(text, &login) != nil {
-		return bad(`the body has to be {"username": "ada"}, and may have a "life" such as "20s"`)
+		return bad(`the body must be {"username": "ada"}, and may have a "life" such as "20s"`)
 	}
 	username = strings.TrimSpace(login.Username)
 	if n := utf8.RuneCountInString(username); n == 0 || n > maxUsername || strings.ContainsFunc(username, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return bad(fmt.Sprintf("a username has 1 to %d characters that can be seen", maxUsername))
+		return bad(fmt.Sprintf("username must have 1 to %d printable characters", maxUsername))
 	}
 	life = i.life
 	if login.Life != "" {
 		asked, err := parseDuration(login.Life)
 		if err != nil || asked > i.life || asked < -maxTokenLife {
-			return bad(fmt.Sprintf("life is a duration such as 20s or -1m, and at most %v", i.life))
+			return bad(fmt.Sprintf("life must be a duration such as 20s or -1m, and at most %v", i.life))
 		}
 		life = asked
 	}

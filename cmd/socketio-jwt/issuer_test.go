@@ -29,7 +29,7 @@ func testIssuer(t *testing.T, remote bool, host string) (*issuer, *bytes.Buffer)
 	return i, &log
 }
 
-// login is a request to POST /login; its zero value is one that gets a token.
+// login is a request of POST /login. The zero value gets a token.
 type login struct {
 	method, remote, host, body string
 	header                     map[string]string
@@ -64,7 +64,7 @@ func TestLogin(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"as curl asks", login{}, 200, ""},
+		{"from curl", login{}, 200, ""},
 		{"by IPv6", login{remote: "[::1]:50000", host: "[::1]:9000"}, 200, ""},
 		{"by IPv4 in IPv6", login{remote: "[::ffff:127.0.0.1]:50000"}, 200, ""},
 		{"by address", login{host: "127.0.0.1:9000"}, 200, ""},
@@ -75,33 +75,33 @@ func TestLogin(t *testing.T) {
 		{"from our page in an old browser", login{header: header{"Origin": "http://localhost:9000"}}, 200, ""},
 		{"with a charset", login{header: header{"Content-Type": "application/json; charset=utf-8"}}, 200, ""},
 
-		{"read", login{method: http.MethodGet}, 405, "POST a username"},
+		{"read", login{method: http.MethodGet}, 405, "to get a token"},
 		{"from another machine", login{remote: "192.0.2.7:50000"}, 403, "--insecure-remote-login"},
 		{"through a proxy", login{header: header{"X-Forwarded-For": "192.0.2.7"}}, 403, "proxy"},
 		{"through a modern proxy", login{header: header{"Forwarded": "for=192.0.2.7"}}, 403, "proxy"},
-		{"by a name that was pointed here", login{host: "rebound.example:9000", header: header{"Origin": "http://rebound.example:9000", "Sec-Fetch-Site": "same-origin"}}, 403, "localhost"},
+		{"by a rebound name", login{host: "rebound.example:9000", header: header{"Origin": "http://rebound.example:9000", "Sec-Fetch-Site": "same-origin"}}, 403, "localhost"},
 		{"by another address", login{host: "192.0.2.1:9000"}, 403, "localhost"},
-		{"by a name that ends like ours", login{host: "evillocalhost:9000"}, 403, "localhost"},
+		{"by a name that ends in localhost", login{host: "evillocalhost:9000"}, 403, "localhost"},
 		{"by no name", login{host: ":9000"}, 403, "localhost"},
-		{"from a page elsewhere", login{header: header{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}}, 403, "origins"},
-		{"from a page at another port", login{header: header{"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-site"}}, 403, "origins"},
-		{"from a page elsewhere in an old browser", login{header: header{"Origin": "https://evil.example"}}, 403, "origins"},
+		{"from another origin", login{header: header{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}}, 403, "origins"},
+		{"from another port", login{header: header{"Origin": "http://localhost:8000", "Sec-Fetch-Site": "same-site"}}, 403, "origins"},
+		{"from another origin in an old browser", login{header: header{"Origin": "https://evil.example"}}, 403, "origins"},
 		{"from a sandboxed page", login{header: header{"Origin": "null"}}, 403, "origins"},
 		{"as a form", login{header: header{"Content-Type": "text/plain"}}, 415, "application/json"},
 		{"without a type", login{header: header{"Content-Type": ""}}, 415, "application/json"},
 
-		{"no JSON", login{body: "username=ada"}, 400, "username"},
+		{"not JSON", login{body: "username=ada"}, 400, "username"},
 		{"two values", login{body: `{"username":"ada"}{}`}, 400, "username"},
-		{"a member twice", login{body: `{"username":"ada","username":"root"}`}, 400, "username"},
-		{"a misspelt member", login{body: `{"username":"ada","lief":"20s"}`}, 400, "username"},
+		{"a duplicate member", login{body: `{"username":"ada","username":"root"}`}, 400, "username"},
+		{"an unknown member", login{body: `{"username":"ada","lief":"20s"}`}, 400, "username"},
 		{"a number", login{body: `{"username":7}`}, 400, "username"},
 		{"no name", login{body: `{}`}, 400, "1 to 64"},
 		{"an empty name", login{body: `{"username":"  "}`}, 400, "1 to 64"},
 		{"a long name", login{body: `{"username":"` + strings.Repeat("ä", 65) + `"}`}, 400, "1 to 64"},
-		{"a name that cannot be seen", login{body: `{"username":"a\u202eb"}`}, 400, "1 to 64"},
+		{"an invisible name", login{body: `{"username":"a\u202eb"}`}, 400, "1 to 64"},
 		{"a large body", login{body: `{"username":"` + strings.Repeat("a", maxLoginBody) + `"}`}, 413, "large"},
 		{"a longer life", login{body: `{"username":"ada","life":"16m"}`}, 400, "at most 15m"},
-		{"no life", login{body: `{"username":"ada","life":"long"}`}, 400, "duration"},
+		{"not a life", login{body: `{"username":"ada","life":"long"}`}, 400, "duration"},
 		{"long dead", login{body: `{"username":"ada","life":"-9999h"}`}, 400, "duration"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -112,10 +112,10 @@ func TestLogin(t *testing.T) {
 			}
 			var answer struct{ Token, Error string }
 			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
-				t.Fatalf("the answer is not JSON: %v", err)
+				t.Fatalf("the response is not JSON: %v", err)
 			}
 			if (answer.Token != "") != (test.status == 200) || !strings.Contains(answer.Error, test.says) {
-				t.Errorf("answer %s, want %q in it", w.Body, test.says)
+				t.Errorf("response %s, want %q in it", w.Body, test.says)
 			}
 			if got := w.Header().Get("Cache-Control"); got != "no-store" {
 				t.Errorf("Cache-Control is %q", got)
@@ -127,7 +127,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// What login gives is good for the name and the time asked for, and for no longer.
+// TestLoginToken checks that a token is valid for the requested name and time, and no longer.
 func TestLoginToken(t *testing.T) {
 	i, _ := testIssuer(t, false, "")
 	verifier, err := token.NewVerifier(i.key.Key(), token.Options{Leeway: -1})
@@ -159,7 +159,7 @@ func TestLoginToken(t *testing.T) {
 		_ = u.Claim("exp", &claims.Exp)
 		_ = u.Claim("sub", &claims.Sub)
 		if got := time.Duration(claims.Exp-claims.Iat) * time.Second; got != want.length || claims.Sub != "ada" {
-			t.Errorf("life %q: good for %v as %q, want %v", life, got, claims.Sub, want.length)
+			t.Errorf("life %q: valid for %v as %q, want %v", life, got, claims.Sub, want.length)
 		}
 		if _, err := verifier.Verify(context.Background(), compact); want.err == nil && err != nil || want.err != nil && err == nil {
 			t.Errorf("life %q: verified with %v, want %v", life, err, want.err)

@@ -12,11 +12,12 @@ import (
 	"unicode/utf16"
 
 	"socketiojwt/auth"
+	"socketiojwt/internal/doctor"
 	"socketiojwt/token"
 )
 
-// The results that commands print with --json. Programs read them: fields are added, and
-// never renamed or removed.
+// The types below are the results that commands print with --json. Programs read them, so
+// fields are added, and never renamed or removed.
 
 // verdictResult is the result of token verify.
 type verdictResult struct {
@@ -46,19 +47,12 @@ type inspectedResult struct {
 
 // examinedResult is the result of doctor.
 type examinedResult struct {
-	Findings []findingResult `json:"findings"`
-	Problems int             `json:"problems"`
-	Warnings int             `json:"warnings"`
+	Findings []doctor.Finding `json:"findings"`
+	Problems int              `json:"problems"`
+	Warnings int              `json:"warnings"`
 }
 
-type findingResult struct {
-	Level   string `json:"level"`
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
-	Advice  string `json:"advice,omitempty"`
-}
-
-// verdictJSON prints the verdict on a token, which is good unless err is set.
+// verdictJSON prints the verdict on a token: accepted if err is nil, otherwise refused.
 func verdictJSON(t terminal, good *token.Token, err error) error {
 	if err != nil {
 		reason, rule := broken(err)
@@ -71,7 +65,7 @@ func verdictJSON(t terminal, good *token.Token, err error) error {
 	})
 }
 
-// inspectedJSON prints what a token says.
+// inspectedJSON prints the contents of a token.
 func inspectedJSON(t terminal, u token.Unverified, now time.Time) error {
 	timeOf := func(claim string) time.Time {
 		var seconds float64
@@ -95,30 +89,7 @@ func inspectedJSON(t terminal, u token.Unverified, now time.Time) error {
 	return printJSON(t.out, result)
 }
 
-// reportJSON prints what the checks find, and fails with errProblems if there are
-// problems.
-func (e *examination) reportJSON(t terminal, compact string) error {
-	result := examinedResult{Findings: []findingResult{}}
-	for _, check := range checks {
-		for _, f := range check.find(e) {
-			result.Findings = append(result.Findings, findingResult{
-				strings.ToLower(string(f.level)), check.subject, oneLine(f.text, compact), oneLine(f.advice, compact),
-			})
-			switch f.level {
-			case levelFail:
-				result.Problems++
-			case levelWarn:
-				result.Warnings++
-			}
-		}
-	}
-	if err := printJSON(t.out, result); err != nil || result.Problems == 0 {
-		return err
-	}
-	return errProblems
-}
-
-// printJSON prints a result. What a terminal would act on is escaped, as printable does.
+// printJSON prints a result. It escapes the characters that display.Printable escapes.
 func printJSON(out io.Writer, result any) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)

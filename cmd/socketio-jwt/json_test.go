@@ -32,7 +32,7 @@ func wantNames(t *testing.T, got []string, want ...string) {
 	}
 }
 
-// The fields are what the help promises. Programs read them: do not change this test.
+// TestJSONOfVerify checks for the fields in the help. Do not change it: programs read them.
 func TestJSONOfVerify(t *testing.T) {
 	mint := func(args ...string) string {
 		return runWith(t, "", append([]string{"token", "mint", "--secret", goodSecret, "--sub", "ada", "--iss", "i", "--aud", "a", "--kid", "k", "--claim", "iat=1"}, args...)...).out
@@ -77,7 +77,7 @@ func TestJSONOfInspect(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	if strings.ContainsAny(hostile.out, "\u009b\u202e\U000e0001") {
-		t.Errorf("a terminal would act on %q", hostile.out)
+		t.Errorf("characters that a terminal acts on are in %q", hostile.out)
 	}
 }
 
@@ -103,7 +103,8 @@ func TestJSONOfDoctor(t *testing.T) {
 	}
 }
 
-// A token under a secret that is too short is where a migration begins.
+// TestShortSecret checks that a token is judged although the secret is too short, because a
+// migration often begins with such a secret.
 func TestShortSecret(t *testing.T) {
 	const short = "shhhhhared-secret"
 	compact := signShort(t, short, `{"sub":"ada","exp":4102444800}`)
@@ -113,13 +114,15 @@ func TestShortSecret(t *testing.T) {
 	for _, text := range []string{"REFUSED: the secret is too short", "32 bytes", "the signature is valid", "InsecureShortSecret", "openssl rand", "find the secret by trying"} {
 		verify(compact).want(t, exitRefused, text, "")
 	}
-	verify(signShort(t, "another", `{"sub":"ada","exp":4102444800}`)).want(t, exitRefused, "refused too: the signature does not fit", "")
+	verify(signShort(t, "another", `{"sub":"ada","exp":4102444800}`)).want(t, exitRefused, "refused too: the signature is invalid", "")
 	verify(signShort(t, short, `{"exp":1}`)).want(t, exitRefused, "refused too: it has expired", "")
 	got, _ := fields(t, verify(compact, "--json"), exitRefused)
 	if got["reason"] != "secret_too_short" {
 		t.Errorf("got %v", got)
 	}
 	runWith(t, compact, "token", "verify", "-", "--secret", "").want(t, exitFailed, "", "secret")
+	verify(compact, "--profile", "auth0").want(t, exitFailed, "", "--profile needs")
+	verify(compact, "--leeway", "1h").want(t, exitFailed, "", "Leeway is more than 5 minutes")
 
 	doctor := runWith(t, compact, "doctor", "--secret", short, "--token", "-")
 	for _, text := range []string{"FAIL  key: ", "32 bytes", "WARN  tokens: the token is signed with the short secret", "InsecureShortSecret"} {
@@ -133,7 +136,8 @@ func TestShortSecret(t *testing.T) {
 	}
 }
 
-// The log can be JSON, and names subject and address of each socket, and why it left.
+// TestLogFormat checks that the log can be JSON, and has the subject and address of each socket
+// and the reason for its end.
 func TestLogFormat(t *testing.T) {
 	s := start(t, "--log-format", "json")
 	ctx, cancel := context.WithCancel(t.Context())

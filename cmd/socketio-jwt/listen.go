@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// listen returns a listener for each address that the host of addr resolves to, all
-// on one port. Without a host it is one listener for all addresses.
+// listen returns a listener for each address that the host of addr resolves to, all on one
+// port. Without a host it returns one listener for all addresses of this machine.
 func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 	ips, port, err := addresses(ctx, addr)
 	if err != nil {
@@ -32,23 +32,23 @@ func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 	}
 }
 
-// addresses returns what addr means: the port, and the addresses of the host, none of
-// which means all there are.
+// addresses resolves addr to a port and the addresses of the host. No addresses means all
+// addresses of this machine.
 func addresses(ctx context.Context, addr string) (ips []netip.Addr, port int, err error) {
 	host, portName, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, 0, fmt.Errorf("--addr %s: it has to be HOST:PORT", addr)
+		return nil, 0, fmt.Errorf("--addr %s: it must be HOST:PORT", addr)
 	}
 	port, err = net.DefaultResolver.LookupPort(ctx, "tcp", portName)
 	if err != nil {
-		return nil, 0, fmt.Errorf("--addr %s: %q is no port", addr, portName)
+		return nil, 0, fmt.Errorf("--addr %s: %q is not a port", addr, portName)
 	}
 	if host == "" {
 		return nil, port, nil
 	}
 	ips, err = resolve(ctx, host)
 	if err == nil && len(ips) == 0 {
-		err = errors.New("it has no address") // which must not become all there are
+		err = errors.New("it has no address") // no addresses would mean all of this machine
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("--addr %s: %w", addr, err)
@@ -73,9 +73,9 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return slices.Compact(ips), nil
 }
 
-// listenAll listens on all of the addresses, or on none. Those that this machine
-// does not have are left out, if there is one that it has: a hosts file may name
-// ::1 where there is no IPv6.
+// listenAll listens on all addresses, or on none of them. It leaves out addresses that this
+// machine does not have, if it has another: a hosts file may name ::1 on a machine without
+// IPv6.
 func listenAll(ctx context.Context, ips []netip.Addr, port int) (listeners []net.Listener, err error) {
 	var absent error
 	for _, ip := range ips {
@@ -102,7 +102,7 @@ func listenAll(ctx context.Context, ips []netip.Addr, port int) (listeners []net
 func listenOne(ctx context.Context, addr string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("something else listens on %s already; choose another port by --addr localhost:PORT (or SOCKETIO_JWT_ADDR): %w", addr, err)
+		return nil, fmt.Errorf("another program listens on %s; choose another port by --addr localhost:PORT or SOCKETIO_JWT_ADDR: %w", addr, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--addr: %w", err)

@@ -15,7 +15,7 @@ func closeAll(t *testing.T, listeners []net.Listener) {
 	})
 }
 
-// Every address of localhost is listened on, and on one port.
+// TestListenOnEveryAddress checks that listen uses every address of localhost, with one port.
 func TestListenOnEveryAddress(t *testing.T) {
 	listeners, err := listen(t.Context(), "localhost:0")
 	if err != nil {
@@ -35,7 +35,7 @@ func TestListenOnEveryAddress(t *testing.T) {
 		_ = probe.Close()
 		conn, err := net.Dial("tcp", netip.AddrPortFrom(ip, uint16(port)).String())
 		if err != nil {
-			t.Errorf("nobody listens on %v: %v", ip, err)
+			t.Errorf("no listener on %v: %v", ip, err)
 			continue
 		}
 		_ = conn.Close()
@@ -47,7 +47,8 @@ func TestListenOnEveryAddress(t *testing.T) {
 	}
 }
 
-// An address that this machine does not have is left out, if another is there.
+// TestListenWithoutAnAddress checks that an address that this machine does not have is left out,
+// unless it is the only one.
 func TestListenWithoutAnAddress(t *testing.T) {
 	absent := netip.MustParseAddr("192.0.2.1") // documentation, RFC 5737
 	listeners, err := listenAll(t.Context(), []netip.Addr{absent, netip.MustParseAddr("127.0.0.1")}, 0)
@@ -57,12 +58,12 @@ func TestListenWithoutAnAddress(t *testing.T) {
 	closeAll(t, listeners)
 	if listeners, err := listenAll(t.Context(), []netip.Addr{absent}, 0); err == nil {
 		closeAll(t, listeners)
-		t.Error("no error although there is no address to listen on")
+		t.Error("no error without an address to listen on")
 	}
 }
 
-// A port that is taken is an error that names the flag, and leaves no listener. Other tests
-// connect from 127.0.0.2, so the address here is another one.
+// TestListenWhereTaken checks that a port in use is an error that names the flag, and leaves no
+// listener. Other tests connect from 127.0.0.2, so this test uses another address.
 func TestListenWhereTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"socketiojwt/internal/display"
 )
 
 // The exit codes of all commands.
@@ -27,7 +29,7 @@ const (
 // errRefused is returned by a command that has reported a refusal itself.
 var errRefused = errors.New("the token was refused")
 
-// commandLine is what can be typed.
+// commandLine describes the commands and flags for kong.
 type commandLine struct {
 	ShowVersion versionFlag `name:"version" help:"Print the version."`
 
@@ -53,19 +55,23 @@ type terminal struct {
 }
 
 func main() {
-	// The first signal ends ctx and asks for an orderly end; after that the default
-	// is in force again, so that the second one ends the process at once.
+	// The first signal ends ctx, and so asks for an orderly shutdown. It also restores the
+	// default, so that the second signal ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run runs one command line and returns the exit code. It ends soon after ctx does.
+// run runs one command line and returns the exit code. It returns soon after ctx ends.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	type exit int
-	defer func() { // kong leaves by Exit after it has printed help
-		if left, ok := recover().(exit); ok {
-			code = int(left)
+	defer func() { // kong calls Exit after it has printed help
+		switch value := recover().(type) {
+		case nil:
+		case exit:
+			code = int(value)
+		default:
+			panic(value)
 		}
 	}()
 	var line commandLine
@@ -80,7 +86,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Bind(terminal{stdin, stdout, stderr}),
 	)
 	if err != nil {
-		panic(err) // a mistake in the struct tags, seen by every test
+		panic(err) // an error in the struct tags, which every test would find
 	}
 	if len(args) == 0 || slices.Equal(args, []string{"token"}) {
 		args = append(slices.Clone(args), "--help")
@@ -103,30 +109,30 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errRefused), errors.Is(err, errProblems):
 		return exitRefused
 	}
-	// The parser quotes what it does not understand, a token in the wrong place too.
-	fmt.Fprintf(stderr, "socketio-jwt: %s\n", printable(redact(err.Error(), "")))
+	// The parser quotes arguments that it does not understand. One may be a token.
+	fmt.Fprintf(stderr, "socketio-jwt: %s\n", display.Printable(display.Redact(err.Error(), "")))
 	return exitFailed
 }
 
-// ofParser replaces what kong says of its scanner.
+// ofParser rewords errors in which kong describes its scanner.
 var ofParser = strings.NewReplacer(`expected string value but got "EOL" (<EOL>)`, "it needs a value", `expected duration value but got "EOL" (<EOL>)`, "it needs a value", `expected "<`, `missing argument "<`)
 
-// refuseEmpty fails for flags, or their variables in the environment, that are set to
-// nothing: the author of --issuer "$ISSUER" meant some issuer.
+// refuseEmpty returns an error for flags and variables that are set and empty: the author of
+// --issuer "$ISSUER" meant some issuer.
 func refuseEmpty(flags []*kong.Flag) error {
 	var empty []error
 	for _, flag := range flags {
 		switch flag.Target.Kind() {
 		case reflect.String, reflect.Slice:
 			if flag.Set && flag.Target.Len() == 0 {
-				empty = append(empty, fmt.Errorf("--%s is set, by flag or environment, and empty", flag.Name))
+				empty = append(empty, fmt.Errorf("--%s is set, by flag or environment variable, and empty", flag.Name))
 			}
 		}
 	}
 	return joined(empty...)
 }
 
-// joined joins errors into one line, nil if there are none.
+// joined joins errors into one line. It returns nil if all are nil.
 func joined(errs ...error) error {
 	var texts []string
 	for _, err := range errs {
@@ -140,7 +146,7 @@ func joined(errs ...error) error {
 	return errors.New(strings.Join(texts, "; "))
 }
 
-// programName is how the person at the terminal can run this program again.
+// programName returns what the user types to run this program.
 func programName() string {
 	executable, err := os.Executable()
 	if err != nil || strings.Contains(filepath.ToSlash(executable), "/go-build") {

@@ -13,7 +13,7 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const goodSecret = "a secret that has more than thirty-two bytes"
 
-// outcome is what one run of the command left.
+// outcome is the result of one run of the command.
 type outcome struct {
 	code     int
 	out, err string
@@ -80,7 +80,8 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// The flags of serve that cannot be meant end it before it listens.
+// TestServeRefusesContradictions checks that serve does not listen if its flags contradict each
+// other.
 func TestServeRefusesContradictions(t *testing.T) {
 	public := publicKeyFile(t)
 	for _, test := range []struct {
@@ -135,7 +136,7 @@ func TestServeRefusesContradictions(t *testing.T) {
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			ended, cancel := context.WithCancel(t.Context())
-			cancel() // so that a mistake ends the test instead of serving
+			cancel() // if the flags are accepted, serve returns at once
 			var out, err bytes.Buffer
 			args := append([]string{"serve", "--addr", "localhost:0"}, test.args...)
 			code := run(ended, args, strings.NewReader(""), &out, &err)
@@ -147,7 +148,8 @@ func TestServeRefusesContradictions(t *testing.T) {
 	}
 }
 
-// A secret comes from the environment, as it is: nothing in it is interpolated.
+// TestSecretFromTheEnvironment checks that a secret in a variable is used unchanged, without
+// interpolation.
 func TestSecretFromTheEnvironment(t *testing.T) {
 	secret := "$HOME ${default} a,b;c %s 0123456789012345678901234567890"
 	t.Setenv("SOCKETIO_JWT_SECRET", secret)
@@ -155,20 +157,36 @@ func TestSecretFromTheEnvironment(t *testing.T) {
 	minted.want(t, exitGood, "eyJ", "")
 	runWith(t, minted.out, "token", "verify", "-").want(t, exitGood, "ada", "")
 
-	t.Setenv("SOCKETIO_JWT_SECRET", "") // set and empty is a mistake, not "none"
+	t.Setenv("SOCKETIO_JWT_SECRET", "") // set and empty is an error
 	runWith(t, minted.out, "token", "verify", "-").want(t, exitFailed, "", "secret")
 }
 
-// A variable that is set to nothing does not make the server its own issuer.
+// TestEmptyVariables checks that an empty variable does not start the development issuer.
 func TestEmptyVariables(t *testing.T) {
 	for _, name := range []string{"SECRET_FILE", "PUBLIC_KEY", "ISSUER", "AUDIENCE"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("SOCKETIO_JWT_"+name, "")
 			ended, cancel := context.WithCancel(t.Context())
-			cancel() // so that a mistake ends the test instead of serving
+			cancel() // if the flags are accepted, serve returns at once
 			var out, err bytes.Buffer
 			code := run(ended, []string{"serve", "--addr", "localhost:0"}, strings.NewReader(""), &out, &err)
 			outcome{code, out.String(), err.String()}.want(t, exitFailed, "", "empty")
 		})
 	}
 }
+
+// TestPanicIsNotSuccess checks that run does not turn a panic into exit code 0.
+func TestPanicIsNotSuccess(t *testing.T) {
+	defer func() {
+		if value := recover(); value != "written" {
+			t.Errorf("run panicked with %v", value)
+		}
+	}()
+	code := run(t.Context(), []string{"version"}, strings.NewReader(""), panicking{}, panicking{})
+	t.Errorf("exit code %d", code)
+}
+
+// panicking is a writer that panics.
+type panicking struct{}
+
+func (panicking) Write([]byte) (int, error) { panic("written") }

@@ -21,9 +21,9 @@ type mintCommand struct {
 	Alg        string  `group:"Signature" placeholder:"ALG" help:"Signature algorithm. Default: HS256 for a secret, otherwise one for the kind of key."`
 	Kid        string  `group:"Signature" placeholder:"ID" help:"Key ID for the header."`
 
-	Sub   string         `group:"Claims of the token" placeholder:"NAME" help:"Subject: the user whom it names."`
+	Sub   string         `group:"Claims of the token" placeholder:"NAME" help:"Subject: the user that it names."`
 	Iss   string         `group:"Claims of the token" placeholder:"ISS" help:"Issuer."`
-	Aud   []string       `group:"Claims of the token" placeholder:"AUD" help:"Audience: the service that it is for; may be repeated."`
+	Aud   []string       `group:"Claims of the token" placeholder:"AUD" help:"Audience: the service that accepts it; may be repeated."`
 	Life  *time.Duration `group:"Claims of the token" placeholder:"15m" help:"How long it is valid from now on, such as 15m or 7d; a negative one makes an expired token (--life=-1m). Default: 15m."`
 	NoExp bool           `group:"Claims of the token" help:"Leave out exp. Verifiers refuse such a token."`
 	Claim []string       `group:"Claims of the token" sep:"none" placeholder:"NAME=JSON" help:"Another claim; may be repeated."`
@@ -57,7 +57,7 @@ func (c *mintCommand) Run(t terminal) error {
 		return err
 	}
 	if _, named := claims["sub"]; !named {
-		fmt.Fprintln(t.err, "socketio-jwt: warning: the token has no subject, so a server cannot tell whose it is: give --sub")
+		fmt.Fprintln(t.err, "socketio-jwt: warning: the token has no subject, so a server cannot tell which user it names: give --sub")
 	}
 	compact, err := mint.Sign(key, claims, mint.Header{})
 	if err != nil {
@@ -104,7 +104,7 @@ func readPrivateKey(file string, alg token.Algorithm) (mint.SigningKey, error) {
 	return key, nil
 }
 
-// claims puts the claims together, each given once.
+// claims returns the claims of the token. It fails if one is given twice.
 func (c *mintCommand) claims(now time.Time) (map[string]any, error) {
 	claims := map[string]any{}
 	for _, given := range c.Claim {
@@ -126,7 +126,7 @@ func (c *mintCommand) claims(now time.Time) (map[string]any, error) {
 			return nil
 		}
 		if _, twice := claims[name]; twice {
-			return fmt.Errorf("%s is given twice, by --claim and by a flag of its own", name)
+			return fmt.Errorf("%s is given twice, by --claim and by its own flag", name)
 		}
 		claims[name] = value
 		return nil

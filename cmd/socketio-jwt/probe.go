@@ -11,17 +11,18 @@ import (
 	"sync"
 	"time"
 
+	"socketiojwt/internal/display"
 	"socketiojwt/socketio/client"
 )
 
-// probeCommand connects as a client would.
+// probeCommand connects to a server as a client does.
 type probeCommand struct {
-	URL       string        `arg:"" placeholder:"URL" help:"Server, such as http://localhost:9000. Its path is that of Socket.IO; /socket.io/ if there is none."`
-	Token     *string       `env:"SOCKETIO_JWT_TOKEN" placeholder:"TOKEN" help:"Token to show, or - to read it from standard input. Without it no token is shown."`
+	URL       string        `arg:"" placeholder:"URL" help:"Server, such as http://localhost:9000. A path in it replaces /socket.io/."`
+	Token     *string       `env:"SOCKETIO_JWT_TOKEN" placeholder:"TOKEN" help:"Token to send, or - to read it from standard input. Without it no token is sent."`
 	Namespace string        `default:"/" placeholder:"NAME" help:"Namespace to join. Default: ${default}."`
-	Mode      string        `enum:"auto,handshake,event" default:"auto" placeholder:"MODE" help:"When to show the token: handshake with CONNECT, event by the event \"authenticate\", auto in both. Default: ${default}."`
+	Mode      string        `enum:"auto,handshake,event" default:"auto" placeholder:"MODE" help:"When to send the token: handshake with CONNECT, event by the event \"authenticate\", auto in both. Default: ${default}."`
 	Timeout   time.Duration `default:"10s" help:"How long to wait for the verdict. Default: ${default}."`
-	Stay      time.Duration `help:"Once admitted, stay that long and print what comes: to see a token expire, say."`
+	Stay      time.Duration `help:"Once admitted, stay that long and print each packet, for example to see a token expire."`
 }
 
 // Help is shown by --help.
@@ -81,7 +82,7 @@ func (c *probeCommand) Run(ctx context.Context, t terminal) error {
 	return nil
 }
 
-// socketURL gives the URL the path of Socket.IO if it has none.
+// socketURL adds the path /socket.io/ if the URL has no path.
 func socketURL(raw string) (string, error) {
 	if !strings.Contains(raw, "://") {
 		raw = "http://" + raw
@@ -110,7 +111,7 @@ type probe struct {
 	namespace string
 	mode      string
 
-	mu    sync.Mutex // held while a line is printed, and guards what follows
+	mu    sync.Mutex // held while a line is printed; guards the fields below
 	quiet bool       // packets are not printed any more
 }
 
@@ -136,10 +137,10 @@ func (p *probe) connect(ctx context.Context, address string) (err error) {
 	return nil
 }
 
-// maxOpenTimeout leaves it to --timeout how long the connection may take.
+// maxOpenTimeout is out of reach, so that --timeout bounds the connection.
 const maxOpenTimeout = 1000 * time.Hour
 
-// auth is the payload of CONNECT, in the modes that show the token there.
+// auth returns the payload of CONNECT, nil in the mode that sends the token by event.
 func (p *probe) auth(context.Context, string) (any, error) {
 	if p.mode == "event" || p.token == "" {
 		return nil, nil
@@ -166,15 +167,15 @@ type verdict struct {
 	text     string
 }
 
-// connected is the error for a server that answers CONNECT and then nothing.
+// connected returns the error for a server that answers CONNECT and then nothing.
 func (p *probe) connected(err error) error {
 	if p.token == "" {
 		return fmt.Errorf("no verdict: the namespace answered CONNECT without a token, and then nothing. It admits guests or has no gate, or its gate waits for longer than --timeout: %w", err)
 	}
-	return fmt.Errorf("no verdict: the namespace answered CONNECT, and did not answer \"authenticate\". If it looks at the handshake only, --mode handshake gives its verdict: %w", err)
+	return fmt.Errorf("no verdict: the namespace answered CONNECT, and did not answer \"authenticate\". If it reads the token only from the handshake, --mode handshake gives its verdict: %w", err)
 }
 
-// knock joins the namespace, shows the token and waits for the verdict.
+// knock joins the namespace, sends the token and waits for the verdict.
 func (p *probe) knock(ctx context.Context) (verdict, error) {
 	var err error
 	if p.socket, err = p.client.Join(ctx, p.namespace); err != nil {
@@ -197,13 +198,13 @@ func (p *probe) knock(ctx context.Context) (verdict, error) {
 			return verdict{true, "ADMITTED: the server answered \"authenticated\"."}, nil
 		case "unauthorized":
 			unauthorized = readRefusal(e)
-			_ = e.Ack(ctx) // if the connection is lost, Receive says so
+			_ = e.Ack(ctx) // if the connection is lost, Receive returns the error
 		}
 	}
 }
 
-// ended is the verdict when the socket has ended, or the time is over, with err.
-// unauthorized is what the server has said before, or nil.
+// ended returns the verdict after the socket has ended, or --timeout is over, with err.
+// unauthorized is the refusal that the server sent before, or nil.
 func (p *probe) ended(err error, unauthorized *refusal) (verdict, error) {
 	var told *client.ConnectError
 	switch {
@@ -219,19 +220,19 @@ func (p *probe) ended(err error, unauthorized *refusal) (verdict, error) {
 	return verdict{}, fmt.Errorf("no verdict: %w", err)
 }
 
-// authenticate shows the token by event, in the modes that do.
+// authenticate sends the token by event, unless there is none and the mode is auto.
 func (p *probe) authenticate(ctx context.Context) error {
 	if p.mode == "auto" && p.token == "" {
 		p.say("connected without a token; waiting for the server to refuse the socket")
 		return nil
 	}
 	if p.mode == "auto" {
-		p.say("connected, and admitted or held: \"authenticate\" tells which")
+		p.say("connected, and admitted or held: sending \"authenticate\" to find out")
 	}
 	return p.socket.Emit(ctx, "authenticate", p.payload())
 }
 
-// stay prints what comes until ctx or the connection ends.
+// stay receives until ctx or the connection ends. packet prints each packet.
 func (p *probe) stay(ctx context.Context) {
 	for {
 		if _, err := p.socket.Receive(ctx); err != nil {
@@ -267,10 +268,10 @@ func (p *probe) conclude(v verdict, stays bool) {
 	fmt.Fprintf(p.t.out, "\n%s\n", p.shorten(v.text))
 }
 
-// maxPrinted bounds what is printed of a packet and of a verdict, in characters.
+// maxPrinted is the maximum number of characters printed of a packet or a verdict.
 const maxPrinted = 2000
 
-// shorten is clean for what may be long.
+// shorten calls clean, and cuts the result to maxPrinted characters.
 func (p *probe) shorten(text string) string {
 	shown := []rune(p.clean(text))
 	if len(shown) > maxPrinted {
@@ -279,16 +280,16 @@ func (p *probe) shorten(text string) string {
 	return string(shown)
 }
 
-// say prints a line of its own.
+// say prints a line that is not a packet.
 func (p *probe) say(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fmt.Fprintf(p.t.out, "%s · %s\n", stamp(), p.clean(fmt.Sprintf(format, args...)))
 }
 
-// clean makes what a server sent fit for a terminal, without the token.
+// clean makes text of a server safe to print on one line, without the token.
 func (p *probe) clean(text string) string {
-	return strings.ReplaceAll(printable(redact(text, p.token)), "\n", `\n`)
+	return strings.ReplaceAll(display.Printable(display.Redact(text, p.token)), "\n", `\n`)
 }
 
 func stamp() string { return time.Now().Format("15:04:05.000") }

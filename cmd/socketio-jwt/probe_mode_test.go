@@ -10,40 +10,40 @@ import (
 	"socketiojwt/token"
 )
 
-// socketServer serves a namespace that furnish has set up.
-func socketServer(t *testing.T, furnish func(io *socketio.Server)) (url string) {
+// socketServer starts a server that furnish has set up.
+func socketServer(t *testing.T, furnish func(srv *socketio.Server)) (url string) {
 	t.Helper()
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	furnish(io)
-	handler, err := io.Handler()
+	furnish(srv)
+	handler, err := srv.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(handler)
 	t.Cleanup(web.Close)
-	t.Cleanup(func() { _ = io.Close() })
+	t.Cleanup(func() { _ = srv.Close() })
 	return web.URL
 }
 
-// A namespace that answers CONNECT and then nothing gives no verdict: it may be without a
-// gate or in the mode of another library.
+// TestProbeOfANamespaceWithoutAGate checks that there is no verdict if a namespace answers
+// CONNECT and then nothing: it may have no gate, or another authentication.
 func TestProbeOfANamespaceWithoutAGate(t *testing.T) {
-	url := socketServer(t, func(io *socketio.Server) {
-		io.Open()
+	url := socketServer(t, func(srv *socketio.Server) {
+		srv.Open()
 	})
 	runWith(t, "", "probe", url, "--token", "x", "--timeout", "300ms").want(t, exitFailed, "held", "--mode handshake")
 	runWith(t, "", "probe", url, "--timeout", "300ms").want(t, exitFailed, "connected without a token", "admits guests or has no gate")
 	runWith(t, "", "probe", url, "--token", "x", "--mode", "handshake").want(t, exitGood, "ADMITTED", "")
 }
 
-// Without a token, a guest is told from a held socket: a refusal must not be reported for
-// a namespace that admits strangers.
+// TestProbeTellsGuestsFromHeldSockets checks that probe, without a token, reports no refusal for
+// a namespace that admits guests.
 func TestProbeTellsGuestsFromHeldSockets(t *testing.T) {
 	for _, guests := range []bool{false, true} {
-		url := socketServer(t, func(io *socketio.Server) {
+		url := socketServer(t, func(srv *socketio.Server) {
 			verifier, err := token.NewVerifier(token.Secret(goodSecret), token.Options{})
 			if err != nil {
 				t.Fatal(err)
@@ -56,7 +56,7 @@ func TestProbeTellsGuestsFromHeldSockets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			io.Use(gate.Event(mode))
+			srv.Use(gate.Event(mode))
 		})
 		if guests {
 			runWith(t, "", "probe", url, "--timeout", "1s").want(t, exitFailed, "connected without a token", "admits guests")

@@ -9,7 +9,7 @@ import (
 	"socketiojwt/socketio/client"
 )
 
-// A refusal is what a server says of it, in CONNECT_ERROR and in "unauthorized".
+// A refusal is the payload of CONNECT_ERROR, and of the event "unauthorized".
 type refusal struct {
 	Message string      `json:"message"`
 	Data    refusalData `json:"data"`
@@ -21,9 +21,9 @@ type refusalData struct {
 	ID     string `json:"id"`
 }
 
-const unreadable = "an answer that cannot be read"
+const unreadable = "a response that cannot be parsed"
 
-// readRefusal reads the event "unauthorized".
+// readRefusal parses the event "unauthorized".
 func readRefusal(e *client.Event) *refusal {
 	r := new(refusal)
 	var text json.RawMessage
@@ -36,11 +36,11 @@ func readRefusal(e *client.Event) *refusal {
 	return r
 }
 
-// refusalOf reads CONNECT_ERROR.
+// refusalOf parses CONNECT_ERROR.
 func refusalOf(told *client.ConnectError) *refusal {
 	r := &refusal{Message: told.Message}
 	if told.Data != nil {
-		_ = wirejson.Unmarshal(told.Data, &r.Data) // as much as there is
+		_ = wirejson.Unmarshal(told.Data, &r.Data) // fields that are missing or malformed stay empty
 	}
 	if r.Message == "" {
 		r.Message = unreadable
@@ -48,7 +48,7 @@ func refusalOf(told *client.ConnectError) *refusal {
 	return r
 }
 
-// words puts the refusal into a sentence.
+// words returns the refusal as a sentence.
 func (r *refusal) words(who string) string {
 	text := fmt.Sprintf("REFUSED: %s: %s.", who, r.Message)
 	for _, part := range []struct{ name, value string }{{"code", r.Data.Code}, {"reason", r.Data.Reason}, {"id in the server's log", r.Data.ID}} {

@@ -24,7 +24,7 @@ func TestProbe(t *testing.T) {
 		says  []string
 	}{
 		{"good", good, []string{"--token", "-"}, exitGood, []string{"ADMITTED", `→ 0{"token":"<token>"}`, `← 0{"sid":`}},
-		{"good, as login answers", `{"token":"` + good + `"}`, []string{"--token", "-"}, exitGood, []string{"ADMITTED"}},
+		{"good, in the response of login", `{"token":"` + good + `"}`, []string{"--token", "-"}, exitGood, []string{"ADMITTED"}},
 		{"good, by event", good, []string{"--token", "-", "--namespace", "/admin", "--mode", "event"}, exitGood, []string{"ADMITTED", "→ 0/admin,\n", `["authenticate",{"token":"<token>"}]`, `["authenticated"]`}},
 		{"spoilt", spoilt, []string{"--token", "-"}, exitRefused, []string{"REFUSED", "invalid signature", "token_signature", "id in the server's log"}},
 		{"spoilt, by event", spoilt, []string{"--token", "-", "--namespace", "/admin", "--mode", "event"}, exitRefused, []string{"REFUSED", "invalid signature", "token_signature", "→ 3/admin,"}},
@@ -47,11 +47,11 @@ func TestProbe(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a token's end, for those who stay", func(t *testing.T) {
-		_, answer := s.post(`{"username": "ada", "life": "2s"}`) // less the part of this second that is over
+	t.Run("--stay until the token expires", func(t *testing.T) {
+		_, answer := s.post(`{"username": "ada", "life": "2s"}`) // exp has no fractions of a second, so it is up to a second less
 		runWith(t, answer, "probe", strings.TrimPrefix(s.url, "http://"), "--token", "-", "--stay", "20s").want(t, exitGood, "token_expired", "")
 	})
-	t.Run("the token of the environment", func(t *testing.T) {
+	t.Run("a token from the environment", func(t *testing.T) {
 		t.Setenv("SOCKETIO_JWT_TOKEN", good)
 		runWith(t, "", "probe", s.url).want(t, exitGood, "ADMITTED", "")
 	})
@@ -69,7 +69,7 @@ func TestProbeWithoutAVerdict(t *testing.T) {
 		name, error string
 		args        []string
 	}{
-		{"nobody there", "could not connect", []string{closed.Addr().String()}},
+		{"no server", "could not connect", []string{closed.Addr().String()}},
 		{"silence", "the server did not answer within 50ms", []string{mute.URL, "--timeout", "50ms"}},
 		{"another path", "could not connect", []string{mute.URL + "/elsewhere/"}},
 		{"no URL", "is not the URL", []string{"http://"}},
@@ -86,7 +86,8 @@ func TestProbeWithoutAVerdict(t *testing.T) {
 	}
 }
 
-// What a server sends can neither drive the terminal nor bring the token back.
+// TestProbeOfAHostileServer checks that packets of a server cannot control the terminal, and
+// that the token is not printed if a server sends it back.
 func TestProbeOfAHostileServer(t *testing.T) {
 	const token = "opaque-but-secret"
 	for _, test := range []struct {
@@ -119,8 +120,8 @@ func TestProbeOfAHostileServer(t *testing.T) {
 	}
 }
 
-// Nor does a server that answers no WebSocket: what it says stays one line, without
-// the token that it was shown in the URL.
+// TestProbeRefusedByAHostileServer checks that the response of a server that refuses the
+// WebSocket is printed on one line, without the token of the URL.
 func TestProbeRefusedByAHostileServer(t *testing.T) {
 	hostile := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no\n\nADMITTED: \x1b[2J"+r.URL.RawQuery, http.StatusForbidden)
@@ -134,7 +135,7 @@ func TestProbeRefusedByAHostileServer(t *testing.T) {
 	}
 }
 
-// A verdict that a server makes huge is cut like its packets are.
+// TestProbePrintsNoHugeVerdict checks that a long verdict is cut.
 func TestProbePrintsNoHugeVerdict(t *testing.T) {
 	hostile := httptest.NewServer(engine(t, func(s *engineio.Session) engineio.Conn {
 		return answer{s, `4{"message":"` + strings.Repeat("no", 100_000) + `"}`}
@@ -147,7 +148,7 @@ func TestProbePrintsNoHugeVerdict(t *testing.T) {
 	}
 }
 
-// engine is a server of sessions that know nothing of Socket.IO.
+// engine returns a server of Engine.IO without Socket.IO.
 func engine(t *testing.T, open func(*engineio.Session) engineio.Conn) *engineio.Server {
 	t.Helper()
 	srv, err := engineio.NewServer(func(s *engineio.Session, _ *http.Request) engineio.Conn { return open(s) }, engineio.Options{Path: "/socket.io/"})
@@ -162,13 +163,13 @@ func engine(t *testing.T, open func(*engineio.Session) engineio.Conn) *engineio.
 	return srv
 }
 
-// silence never answers.
+// silence is a connection that never answers.
 type silence struct{}
 
 func (silence) Message([]byte, bool)   {}
 func (silence) Closed(engineio.Reason) {}
 
-// answer answers everything with one packet.
+// answer is a connection that answers every message with one packet.
 type answer struct {
 	s      *engineio.Session
 	packet string

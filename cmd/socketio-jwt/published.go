@@ -11,8 +11,8 @@ import (
 	"socketiojwt/token/jwks"
 )
 
-// publishes reports whether the keys are those that the issuers publish: there is no
-// key, and each issuer's name is an address.
+// publishes reports whether the issuers publish the keys: no key was given, and each issuer is
+// a URL.
 func (t trust) publishes(given bool) bool {
 	if given || len(t.Issuer) == 0 {
 		return false
@@ -25,17 +25,17 @@ func (t trust) publishes(given bool) bool {
 	return true
 }
 
-// published are the keys that issuers publish.
+// published holds the key sets of the issuers.
 type published []*jwks.Set
 
-// published returns a verifier for the tokens of the issuers, each with its own keys,
-// and those keys.
+// published returns a verifier for the tokens of the issuers, each with its own key set, and
+// those sets, which the caller must close.
 func (t trust) published(log *slog.Logger) (*token.Verifier, published, error) {
 	if err := t.checkWaived(); err != nil {
 		return nil, nil, err
 	}
 	if len(t.Audience) == 0 && !t.InsecureNoAudience {
-		return nil, nil, errors.New("--issuer needs --audience: otherwise tokens that the issuer made for other services are good (--insecure-no-audience takes that risk)")
+		return nil, nil, errors.New("--issuer needs --audience: otherwise tokens that the issuer made for other services are accepted (--insecure-no-audience takes that risk)")
 	}
 	var keys published
 	var verifiers []*token.Verifier
@@ -64,8 +64,8 @@ func (t trust) published(log *slog.Logger) (*token.Verifier, published, error) {
 	return verifier, keys, err
 }
 
-// fetch fetches the keys now, so that what is wrong is in the log before the first
-// token comes. Nobody has to know: tokens are told to come again.
+// fetch fetches the keys now, so that a failure is in the log before the first token arrives.
+// It does not return the failure, because tokens are refused as temporary until it is over.
 func (p published) fetch(ctx context.Context) {
 	for _, set := range p {
 		_ = set.Refresh(ctx)

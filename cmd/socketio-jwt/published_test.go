@@ -16,7 +16,7 @@ import (
 	"socketiojwt/token/tokentest"
 )
 
-// With the URL of an issuer, or of two, and an audience, everything is said.
+// TestServeIssuer checks that the URLs of two issuers and an audience suffice.
 func TestServeIssuer(t *testing.T) {
 	one := tokentest.NewIssuer(t, tokentest.Options{Listen: true})
 	two := tokentest.NewIssuer(t, tokentest.Options{Listen: true, Algorithm: token.RS256})
@@ -28,14 +28,14 @@ func TestServeIssuer(t *testing.T) {
 		s.enter(ctx, "/admin", issuer.Sign(map[string]any{"aud": "chat", "sub": "ada"}))
 	}
 	for what, compact := range map[string]string{
-		"another audience":        one.Sign(map[string]any{"aud": "shop"}),
-		"the other's name":        one.Sign(map[string]any{"aud": "chat", "iss": two.URL()}),
-		"an issuer nobody trusts": one.Sign(map[string]any{"aud": "chat", "iss": "https://login.example.com"}),
+		"another audience":      one.Sign(map[string]any{"aud": "shop"}),
+		"the name of the other": one.Sign(map[string]any{"aud": "chat", "iss": two.URL()}),
+		"an unknown issuer":     one.Sign(map[string]any{"aud": "chat", "iss": "https://login.example.com"}),
 	} {
 		peer, err := sockettest.Dial(ctx, s.url, sockettest.Options{Auth: map[string]string{"token": compact}})
 		if err == nil {
 			_ = peer.Close()
-			t.Errorf("%s: let in", what)
+			t.Errorf("%s: admitted", what)
 		}
 	}
 	if status, answer := s.post(`{"username": "ada"}`); status != http.StatusNotFound {
@@ -43,18 +43,18 @@ func TestServeIssuer(t *testing.T) {
 	}
 }
 
-// An issuer that is down at the start is in the log, and no reason not to start.
+// TestServeIssuerThatIsDown checks that serve starts while the issuer is down, and logs it.
 func TestServeIssuerThatIsDown(t *testing.T) {
 	issuer := tokentest.NewIssuer(t, tokentest.Options{Listen: true})
 	issuer.Misbehave(tokentest.Fault{Status: http.StatusBadGateway})
 	s := start(t, "--issuer", issuer.URL(), "--audience", "chat")
 	if !strings.Contains(s.log.String(), "keys could not be fetched") {
-		t.Errorf("the log does not say so:\n%s", s.log)
+		t.Errorf("the failure is not in the log:\n%s", s.log)
 	}
 	issuer.Misbehave(tokentest.Fault{})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	for { // it closes the transport until the keys are there
+	for { // the server closes the transport until it has the keys
 		peer, err := sockettest.Dial(ctx, s.url, sockettest.Options{Auth: map[string]string{"token": issuer.Sign(map[string]any{"aud": "chat"})}})
 		if err == nil {
 			_ = peer.Close()
@@ -68,8 +68,8 @@ func TestServeIssuerThatIsDown(t *testing.T) {
 	}
 }
 
-// Which tokens are good by a profile's own rules, with the keys that an issuer publishes
-// and with one that was given.
+// TestVerifyByProfile checks the rules of each profile, with published keys and with a key that
+// was given.
 func TestVerifyByProfile(t *testing.T) {
 	issuer := tokentest.NewIssuer(t, tokentest.Options{Listen: true})
 	text, err := issuer.Key().PublicPEM()
@@ -109,7 +109,7 @@ func TestVerifyByProfile(t *testing.T) {
 			runWith(t, compact, args...).want(t, test.code, test.out, "")
 		}
 	}
-	// Firebase's issuer is not on this machine, so its keys cannot be asked for.
+	// The issuer of Firebase is not on this machine, so its keys cannot be fetched.
 	firebase := "https://securetoken.google.com/chat-1234"
 	claims := map[string]any{"iss": firebase, "aud": "chat-1234", "sub": "ada", "auth_time": 1}
 	args := []string{"token", "verify", "-", "--public-key", public, "--profile", "firebase", "--issuer", firebase, "--audience", "chat-1234"}

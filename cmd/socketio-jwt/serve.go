@@ -12,7 +12,7 @@ import (
 	"socketiojwt/socketio"
 )
 
-// serveCommand serves Socket.IO behind tokens, and the page.
+// serveCommand serves Socket.IO, the page and the development issuer.
 type serveCommand struct {
 	configuration `embed:""`
 
@@ -54,11 +54,11 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer published.close()
-	io, err := newSockets(verifier, c.engine(), log)
+	srv, err := newSockets(verifier, c.engine(), log)
 	if err != nil {
 		return err
 	}
-	sockets, err := io.Handler()
+	sockets, err := srv.Handler()
 	if err != nil {
 		return err
 	}
@@ -72,15 +72,15 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", sockets)
-	mux.Handle("/socket.io", sockets) // for clients that leave out the last slash
+	mux.Handle("/socket.io", sockets) // for clients that omit the last slash
 	mux.Handle("/login", issuer.handler())
 	mux.Handle("/", page)
 	if published != nil {
-		log.Info("asking for the keys of the issuers")
+		log.Info("fetching the keys of the issuers")
 		published.fetch(ctx)
 	}
 	c.welcome(t, listeners, issuer)
-	return c.serve(ctx, listeners, mux, io, log)
+	return c.serve(ctx, listeners, mux, srv, log)
 }
 
 func (c *serveCommand) logger(t terminal) *slog.Logger {
@@ -91,10 +91,10 @@ func (c *serveCommand) logger(t terminal) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.err, options))
 }
 
-// serve serves until ctx ends, and then ends in order.
-func (c *serveCommand) serve(ctx context.Context, listeners []net.Listener, handler http.Handler, io *socketio.Server, log *slog.Logger) (err error) {
+// serve serves until ctx ends, and then shuts down in order.
+func (c *serveCommand) serve(ctx context.Context, listeners []net.Listener, handler http.Handler, srv *socketio.Server, log *slog.Logger) (err error) {
 	server := socketio.NewHTTPServer("", handler)
-	server.ReadTimeout = 10 * time.Second // here, nothing but the sockets takes long
+	server.ReadTimeout = 10 * time.Second // only the sockets take longer
 	server.WriteTimeout = 30 * time.Second
 	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	failed := make(chan error, len(listeners))
@@ -105,15 +105,15 @@ func (c *serveCommand) serve(ctx context.Context, listeners []net.Listener, hand
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		log.Info("ending; a second signal ends at once")
+		log.Info("shutting down; a second signal ends the process at once")
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
 	defer cancel()
-	// The sockets first: their transports are what the HTTP server would wait for.
-	ended := errors.Join(io.Shutdown(ending), server.Shutdown(ending))
-	if errors.Is(ended, context.DeadlineExceeded) { // a peer that polls and is gone, say
-		log.Warn("not everything ended in time", "cause", ended)
-		ended = errors.Join(io.Close(), server.Close())
+	// The sockets first, because the HTTP server would wait for their transports.
+	ended := errors.Join(srv.Shutdown(ending), server.Shutdown(ending))
+	if errors.Is(ended, context.DeadlineExceeded) { // for example, a peer that polled is gone
+		log.Warn("shutdown timed out: closing the remaining connections", "cause", ended)
+		ended = errors.Join(srv.Close(), server.Close())
 	}
 	return errors.Join(err, ended)
 }

@@ -21,7 +21,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// output is a writer that can be read while it is written to.
+// output is a buffer for concurrent use.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -50,7 +50,7 @@ type served struct {
 
 var servingAt = regexp.MustCompile(`Serving at (\S+)\n`)
 
-// start runs serve until the test ends, on a port of its own.
+// start runs serve on a free port until the test ends.
 func start(t *testing.T, args ...string) *served {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -61,14 +61,14 @@ func start(t *testing.T, args ...string) *served {
 	t.Cleanup(func() {
 		cancel()
 		if code := <-s.ended; code != exitGood {
-			t.Errorf("serve ended with %d: %s", code, s.log)
+			t.Errorf("serve returned %d: %s", code, s.log)
 		}
 	})
 	for s.url == "" {
 		select {
 		case code := <-s.ended:
 			s.ended <- exitGood
-			t.Fatalf("serve ended with %d: %s", code, s.log)
+			t.Fatalf("serve returned %d: %s", code, s.log)
 		case <-time.After(5 * time.Millisecond):
 		}
 		if match := servingAt.FindStringSubmatch(s.out.String()); match != nil {
@@ -102,7 +102,7 @@ func (s *served) login(username string) string {
 	return compact
 }
 
-// enter connects in the mode of a namespace and waits until it is let in.
+// enter connects in the mode of a namespace, and waits until the socket is admitted.
 func (s *served) enter(ctx context.Context, namespace, compact string) *sockettest.Peer {
 	s.t.Helper()
 	shown := map[string]string{"token": compact}
@@ -126,7 +126,8 @@ func (s *served) enter(ctx context.Context, namespace, compact string) *sockette
 	return peer
 }
 
-// The sample events answer in both modes, and what is said stays in its namespace.
+// TestServe checks the events of the sample in both modes, and that "say" does not reach the
+// other namespace.
 func TestServe(t *testing.T) {
 	s := start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -169,17 +170,17 @@ func TestServe(t *testing.T) {
 					Error string `json:"error"`
 				}
 				if err := errors.Join(err, answer.Scan(&refused)); err != nil || refused.Error == "" {
-					t.Errorf("say %v: no error told, %v", bad, err)
+					t.Errorf("say %v: no error in the acknowledgement, %v", bad, err)
 				}
 			}
 			if left := bob.Events(); len(left) > 0 {
-				t.Errorf("bob also heard %v", left)
+				t.Errorf("bob also received %v", left)
 			}
 		})
 	}
 	for _, text := range []string{"Open the page", "curl -s " + s.url + "/login", "probe " + s.url + " --token -"} {
 		if !strings.Contains(s.out.String(), text) {
-			t.Errorf("the start does not say %q: %s", text, s.out)
+			t.Errorf("%q is not in the output: %s", text, s.out)
 		}
 	}
 	if log := s.log.String(); strings.Contains(log, "eyJhbGci") || !strings.Contains(log, "admitted") {
@@ -187,7 +188,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// Whoever has no good token is neither in nor hears anything.
+// TestServeRefuses checks that a socket without a valid token is not admitted, and receives no
+// broadcast.
 func TestServeRefuses(t *testing.T) {
 	s := start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -211,11 +213,12 @@ func TestServeRefuses(t *testing.T) {
 	}
 	first, err := held.Next(ctx)
 	if err != nil || first.Name != "unauthorized" {
-		t.Errorf("the held socket heard %q first, %v; want unauthorized", first.Name, err)
+		t.Errorf("the held socket received %q first, %v; want unauthorized", first.Name, err)
 	}
 }
 
-// The token's time is the socket's time, without leeway where we are the issuer.
+// TestServeEndsAtExpiry checks that a socket ends when its token expires, without leeway if the
+// token is from the development issuer.
 func TestServeEndsAtExpiry(t *testing.T) {
 	s := start(t, "--token-life", "1s")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -229,7 +232,8 @@ func TestServeEndsAtExpiry(t *testing.T) {
 	}
 }
 
-// With an issuer elsewhere nobody logs in here, and its tokens are what counts.
+// TestServeForAnIssuerElsewhere checks that with another issuer there is no login, and that its
+// tokens are accepted.
 func TestServeForAnIssuerElsewhere(t *testing.T) {
 	private, public := keyPairFiles(t)
 	s := start(t, "--public-key", public, "--issuer", "https://issuer.example", "--audience", "chat")
@@ -242,7 +246,7 @@ func TestServeForAnIssuerElsewhere(t *testing.T) {
 		t.Errorf("the page's settings: %s", settings)
 	}
 	if strings.Contains(s.out.String(), "login") {
-		t.Errorf("the start speaks of login: %s", s.out)
+		t.Errorf("login is in the output: %s", s.out)
 	}
 	mint := func(audience string) string {
 		return strings.TrimSpace(runWith(t, "", "token", "mint", "--key", private, "--iss", "https://issuer.example", "--aud", audience, "--sub", "ada").out)
@@ -250,11 +254,12 @@ func TestServeForAnIssuerElsewhere(t *testing.T) {
 	s.enter(ctx, "/", mint("chat"))
 	s.enter(ctx, "/admin", mint("chat"))
 	if _, err := sockettest.Dial(ctx, s.url, sockettest.Options{Auth: map[string]string{"token": mint("other")}}); err == nil {
-		t.Error("a token for another audience was let in")
+		t.Error("a token for another audience was accepted")
 	}
 }
 
-// A secret that is given signs and verifies; with --no-login it only verifies.
+// TestServeWithASecret checks that a given secret signs and verifies, and that with --no-login it
+// only verifies.
 func TestServeWithASecret(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -276,8 +281,8 @@ func TestServeWithASecret(t *testing.T) {
 	}
 }
 
-// A signal ends open connections in order: the peers see a closed transport, from
-// which the JavaScript client comes back.
+// TestServeStops checks that a signal closes the transports of the peers in order. The
+// JavaScript client reconnects after that.
 func TestServeStops(t *testing.T) {
 	s := start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -293,11 +298,12 @@ func TestServeStops(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, s.log)
 	}
 	if _, err := http.Get(s.url); err == nil {
-		t.Error("somebody still listens")
+		t.Error("the port is still open")
 	}
 }
 
-// A peer that polled and is gone does not hold up the end for ever.
+// TestServeStopsInBoundedTime checks that a peer that polled and is gone does not prevent the
+// shutdown.
 func TestServeStopsInBoundedTime(t *testing.T) {
 	s := start(t, "--shutdown-timeout", "50ms")
 	if answer := get(t, s.url+"/socket.io/?EIO=4&transport=polling"); !strings.HasPrefix(answer, `0{"sid"`) {
@@ -306,24 +312,25 @@ func TestServeStopsInBoundedTime(t *testing.T) {
 	s.stop()
 	code := <-s.ended
 	s.ended <- code
-	if code != exitGood || !strings.Contains(s.log.String(), "not everything ended in time") {
+	if code != exitGood || !strings.Contains(s.log.String(), "shutdown timed out") {
 		t.Errorf("exit code %d: %s", code, s.log)
 	}
 }
 
-// Who announces a body and sends none, or reads no answer, keeps no connection.
-func TestServeWaitsForNobody(t *testing.T) {
+// TestServeBoundsStalledConnections checks that the server closes the connection of a peer that
+// announces a body and sends none, or does not read the response.
+func TestServeBoundsStalledConnections(t *testing.T) {
 	long := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 64<<10)) })
 	for name, peer := range map[string]func(net.Conn){
-		"a body that does not come": func(conn net.Conn) {
+		"a body that is not sent": func(conn net.Conn) {
 			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
 			_, _ = io.Copy(io.Discard, conn)
 		},
-		"an answer that is not read": func(conn net.Conn) {
+		"a response that is not read": func(conn net.Conn) {
 			_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			time.Sleep(time.Minute)
 			if _, err := conn.Write([]byte("GET")); err == nil {
-				t.Error("the connection is kept although its answer is not read")
+				t.Error("the connection is kept although the response is not read")
 			}
 		},
 	} {
@@ -378,7 +385,7 @@ func (l *oneConnection) Close() error {
 
 func (l *oneConnection) Addr() net.Addr { return new(net.TCPAddr) }
 
-// The page is there, with what protects it, and the engine's own paths are not it.
+// TestServePage checks that the page is served, and that Socket.IO has its own path.
 func TestServePage(t *testing.T) {
 	s := start(t)
 	if page := get(t, s.url+"/"); !strings.Contains(page, "<title>socketio-jwt</title>") {
@@ -406,8 +413,8 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
-// With --eio3 a client of Socket.IO 1 or 2 is let in by its query; its session's ID is
-// in no log, and of no use to whoever comes from elsewhere.
+// TestServeEIO3 checks that --eio3 admits a client of Socket.IO 1 or 2 by its query, that its
+// session ID is not logged, and that another address cannot use the session.
 func TestServeEIO3(t *testing.T) {
 	get := func(s *served, query, from string) string {
 		t.Helper()
@@ -442,7 +449,7 @@ func TestServeEIO3(t *testing.T) {
 		if answer := get(s, "&sid="+sid, elsewhere); !strings.Contains(answer, "Session ID unknown") {
 			t.Errorf("from elsewhere: %s", answer)
 		}
-		// The first response has what there was to say at once.
+		// The first response may already contain the answer.
 		if !strings.Contains(rest, want) {
 			if answer := get(s, "&sid="+sid, here); !strings.Contains(answer, want) {
 				t.Errorf("got %s, want %s", answer, want)
@@ -453,11 +460,12 @@ func TestServeEIO3(t *testing.T) {
 		}
 	}
 	if !strings.Contains(s.log.String(), "remote="+here) {
-		t.Errorf("the log does not say whom the proxy speaks for:\n%s", s.log)
+		t.Errorf("the address from the proxy is not in the log:\n%s", s.log)
 	}
 }
 
-// Without --eio3 a token in the URL, where logs and histories find it, is none.
+// TestServeTakesNoTokenFromTheQuery checks that a token in the URL, where logs and browser
+// histories record it, is ignored without --eio3.
 func TestServeTakesNoTokenFromTheQuery(t *testing.T) {
 	for _, eio3 := range []bool{false, true} {
 		s := start(t, fmt.Sprintf("--eio3=%t", eio3))

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// deadPeer is a client that the test moves by hand and that never reads more than it must.
+// deadPeer is a client that the test drives step by step. It reads as little as possible.
 type deadPeer struct {
 	t       *testing.T
 	s       *served
 	addr    string
-	compact string // a good token
-	sid     string // of a session by polling
+	compact string // a valid token
+	sid     string // of a polling session
 }
 
 var sidPattern = regexp.MustCompile(`"sid":"([^"]+)"`)
@@ -35,7 +35,7 @@ func (p *deadPeer) post(body string) {
 	_ = response.Body.Close()
 }
 
-// raw sends a text on a connection of its own, whose window is small.
+// raw sends a text on a new connection with a small receive window.
 func (p *deadPeer) raw(text string) net.Conn {
 	p.t.Helper()
 	conn, err := net.Dial("tcp", p.addr)
@@ -54,14 +54,14 @@ func (p *deadPeer) upgrade(query string) net.Conn {
 	p.t.Helper()
 	conn := p.raw("GET /socket.io/?EIO=4&transport=websocket" + query + " HTTP/1.1\r\nHost: " + p.addr +
 		"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-	buf := make([]byte, 1) // or what follows is sent before there is a session
+	buf := make([]byte, 1) // wait for the response: the session must exist before the packets
 	if _, err := conn.Read(buf); err != nil {
 		p.t.Fatal(err)
 	}
 	return conn
 }
 
-// send sends packets by WebSocket, masked with zeros.
+// send sends packets as WebSocket frames, masked with zeros.
 func (p *deadPeer) send(conn net.Conn, packets ...string) {
 	p.t.Helper()
 	for _, packet := range packets {
@@ -77,18 +77,19 @@ func (p *deadPeer) send(conn net.Conn, packets ...string) {
 	}
 }
 
-// flooded is a connection with more echoes under way than its peer has room for.
+// flooded returns a connection with more echoes on the way than the peer can receive.
 func (p *deadPeer) flooded() net.Conn {
 	conn := p.upgrade("")
 	p.send(conn, `40{"token":"`+p.compact+`"}`)
-	time.Sleep(50 * time.Millisecond) // no event may come before the answer
+	time.Sleep(50 * time.Millisecond) // an event before the answer to CONNECT would be an error
 	for id := range 60 {
 		p.send(conn, fmt.Sprintf(`42%d["echo","%s"]`, id, strings.Repeat("x", 50_000)))
 	}
 	return conn
 }
 
-// Whatever its peers wait for, the command ends a few seconds after SIGTERM.
+// TestServeEndsInTimeWithDeadPeers checks that serve returns a few seconds after SIGTERM,
+// whatever the state of its peers.
 func TestServeEndsInTimeWithDeadPeers(t *testing.T) {
 	kinds := []func(p *deadPeer){
 		func(p *deadPeer) { p.open(); p.post(`40{"token":"` + p.compact + `"}`) },
@@ -116,8 +117,8 @@ func TestServeEndsInTimeWithDeadPeers(t *testing.T) {
 	code := <-s.ended
 	s.ended <- code
 	took := time.Since(begun)
-	t.Logf("the command ended after %v", took)
-	if took > 15*time.Second { // some 2.5 s, and the machine may be busy
-		t.Errorf("the command ended after %v: %s", took, s.log)
+	t.Logf("serve returned after %v", took)
+	if took > 15*time.Second { // it takes about 2.5 s on an idle machine
+		t.Errorf("serve returned after %v: %s", took, s.log)
 	}
 }

@@ -16,9 +16,10 @@ import (
 // maxText bounds what "say" broadcasts, in characters.
 const maxText = 1000
 
-// newSockets returns a server that admits only sockets with a good token: by their
-// handshake to /, by the event "authenticate" to /admin. Clients of Engine.IO 3, if
-// they are let in, have but the query to show a token in when they are in a browser.
+// newSockets returns a server that admits only sockets with a valid token: in the handshake
+// of namespace /, and by the event "authenticate" of /admin. If clients of Engine.IO 3 are
+// allowed, / also reads the token from the query, because they cannot send it otherwise from
+// a browser.
 func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Logger) (*socketio.Server, error) {
 	log = slog.New(subjectHandler{log.Handler()})
 	opts := auth.Options{Logger: log}
@@ -33,16 +34,16 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
-	io, err := socketio.NewServer(socketio.Options{Engine: engine, Logger: log})
+	srv, err := socketio.NewServer(socketio.Options{Engine: engine, Logger: log})
 	if err != nil {
 		return nil, err
 	}
-	admin := io.Of("/admin")
-	io.Use(byHandshake.Handshake)
+	admin := srv.Of("/admin")
+	srv.Use(byHandshake.Handshake)
 	admin.Use(byEvent.Event(auth.EventOptions{}))
-	io.DependsOn(byHandshake)
+	srv.DependsOn(byHandshake)
 	admin.DependsOn(byEvent)
-	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
+	for _, namespace := range []*socketio.Namespace{srv.Namespace, admin} {
 		namespace.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 			log.InfoContext(ctx, "admitted", "socket", s, "remote", s.Handshake().RemoteAddr)
 			return nil
@@ -51,11 +52,11 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 		namespace.Handle("echo", echo)
 		namespace.Handle("say", socketio.AckFunc(say))
 	}
-	return io, nil
+	return srv, nil
 }
 
-// subjectHandler adds the subject to the lines that a socket with a token causes, those of
-// package socketio too.
+// subjectHandler adds the subject to the log lines of sockets with a token, including those of
+// package socketio.
 type subjectHandler struct{ slog.Handler }
 
 // Handle implements slog.Handler.
@@ -81,24 +82,24 @@ func (h subjectHandler) WithGroup(name string) slog.Handler {
 	return subjectHandler{h.Handler.WithGroup(name)}
 }
 
-// whoami acknowledges with the claims of the token that holds now.
+// whoami acknowledges with the claims of the current token.
 func whoami(ctx context.Context, _ *socketio.Socket, _ struct{}) (claims map[string]any, err error) {
 	err = auth.Token(ctx).Claims(&claims)
 	return claims, err
 }
 
-// echo acknowledges with its arguments, binary ones too.
+// echo acknowledges with its arguments, including attachments.
 func echo(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 	return e.Ack(e.Args()...)
 }
 
-// said is how "say" is acknowledged.
+// said is the acknowledgement of "say".
 type said struct {
 	OK bool `json:"ok"`
 }
 
-// say broadcasts "said" to the namespace, the sender included, with the sender's
-// subject as its token has it.
+// say broadcasts "said" to the namespace, including the sender, with the subject of the
+// sender's token.
 func say(ctx context.Context, s *socketio.Socket, text string) (said, error) {
 	if strings.TrimSpace(text) == "" || utf8.RuneCountInString(text) > maxText {
 		return said{}, &socketio.PublicError{Message: fmt.Sprintf("a text has 1 to %d characters", maxText)}

@@ -6,53 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
 
 	"socketiojwt/internal/wirejson"
 )
 
-// printable makes text from elsewhere harmless for a terminal: what could move its
-// cursor, change its colours or turn its direction is written as JSON would escape it.
-func printable(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\n' || r == ' ' || unicode.IsPrint(r):
-			b.WriteRune(r)
-		case r > 0xffff:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
-
-// tokenShape is what a token looks like in a text.
-var tokenShape = regexp.MustCompile(`[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*`)
-
-// redact takes the token, and whatever looks like one, out of a text.
-func redact(text, token string) string {
-	if token != "" {
-		text = strings.ReplaceAll(text, token, "<token>")
-	}
-	return tokenShape.ReplaceAllStringFunc(text, func(found string) string {
-		if strings.HasPrefix(found, "eyJ") { // {" in base64: the header of every token
-			return "<token>"
-		}
-		return found
-	})
-}
-
-// maxTokenInput bounds what is read for a token: far more than any server takes.
+// maxTokenInput bounds the input that is read for a token, in bytes. No server accepts a token
+// nearly as long.
 const maxTokenInput = 1 << 20
 
-// readToken returns the token of an argument, which may be "-" for standard input.
-// It may come as the answer of POST /login, {"token": ...}, as that of an issuer's token
-// endpoint, {"access_token": ...} (RFC 6749, section 5.1), or after "Bearer".
+// readToken returns the token in an argument, or in standard input if the argument is "-". The
+// token may follow "Bearer", or be in a response of POST /login, {"token": ...}, or of an
+// issuer's token endpoint, {"access_token": ...} (RFC 6749, section 5.1).
 func readToken(ctx context.Context, argument string, stdin io.Reader) (string, error) {
 	if argument == "-" {
 		input, err := readInput(ctx, stdin)
@@ -72,10 +38,10 @@ func readToken(ctx context.Context, argument string, stdin io.Reader) (string, e
 			Error  string `json:"error"`
 		}
 		if err := wirejson.Unmarshal([]byte(compact), &answer); err != nil {
-			return "", errors.New(`this is no token, and no {"token": ...} or {"access_token": ...} either`)
+			return "", errors.New(`the input is not a token, and not JSON with "token" or "access_token"`)
 		}
 		if answer.Error != "" {
-			return "", fmt.Errorf("there is no token in this, but an error: %s", answer.Error)
+			return "", fmt.Errorf("the input has an error instead of a token: %s", answer.Error)
 		}
 		compact = cmp.Or(answer.Token, answer.Access)
 	}
@@ -88,14 +54,14 @@ func readToken(ctx context.Context, argument string, stdin io.Reader) (string, e
 	return compact, nil
 }
 
-// readInput reads what a token may come as, and a little more if there is more.
+// readInput reads at most one byte more than maxTokenInput. It returns when ctx ends.
 func readInput(ctx context.Context, stdin io.Reader) ([]byte, error) {
 	type result struct {
 		input []byte
 		err   error
 	}
 	read := make(chan result, 1)
-	go func() { // a terminal or a pipe keeps its reader, whatever is cancelled: the end of the process ends it
+	go func() { // a read from a terminal or a pipe cannot be cancelled; it ends with the process
 		input, err := io.ReadAll(io.LimitReader(stdin, maxTokenInput+1))
 		read <- result{input, err}
 	}()
@@ -107,7 +73,7 @@ func readInput(ctx context.Context, stdin io.Reader) ([]byte, error) {
 	}
 }
 
-// positive fails for a flag that is not positive.
+// positive returns an error unless the flag is positive.
 func positive(flag string, d time.Duration) error {
 	if d <= 0 {
 		return fmt.Errorf("%s must be positive", flag)
@@ -115,47 +81,10 @@ func positive(flag string, d time.Duration) error {
 	return nil
 }
 
-// notNegative fails for a flag that is negative.
+// notNegative returns an error if the flag is negative.
 func notNegative(flag string, d time.Duration) error {
 	if d < 0 {
 		return fmt.Errorf("%s must not be negative", flag)
 	}
 	return nil
-}
-
-// distance says in words how far a time is from now.
-func distance(t, now time.Time) string {
-	switch d := t.Sub(now).Round(time.Second); {
-	case d == 0:
-		return "now"
-	case d > 0:
-		return "in " + length(d)
-	default:
-		return length(-d) + " ago"
-	}
-}
-
-// length says in words how long d is, by a unit of which there is more than one or
-// two.
-func length(d time.Duration) string {
-	const day = 24 * time.Hour
-	count := func(unit time.Duration, name string) string {
-		n := d.Round(unit) / unit
-		if n == 1 {
-			return "1 " + name
-		}
-		return fmt.Sprintf("%d %ss", n, name)
-	}
-	switch {
-	case d < 2*time.Minute:
-		return count(time.Second, "second")
-	case d < 2*time.Hour:
-		return count(time.Minute, "minute")
-	case d < 2*day:
-		return count(time.Hour, "hour")
-	case d < 730*day:
-		return count(day, "day")
-	default:
-		return count(365*day, "year")
-	}
 }

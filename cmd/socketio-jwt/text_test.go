@@ -7,43 +7,13 @@ import (
 	"time"
 )
 
-func TestPrintable(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain, ä, 漢字, 🙂":     "plain, ä, 漢字, 🙂",
-		"\x1b[31mred":         `\u001b[31mred`,
-		"a\u202eb":            `a\u202eb`,
-		"tag\U000e0041":       `tag\U000e0041`,
-		"line\nline":          "line\nline",
-		"cr\rline":            `cr\u000dline`,
-		"not UTF-8 \xff here": "not UTF-8 \ufffd here",
-	} {
-		if got := printable(text); got != want {
-			t.Errorf("%q is printed as %q, want %q", text, got, want)
-		}
-	}
-}
-
-func TestRedact(t *testing.T) {
-	const token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
-	for text, want := range map[string]string{
-		`0{"token":"` + token + `"}`:          `0{"token":"<token>"}`,
-		"opaque-token and " + token:           "<token> and <token>",
-		"unsigned eyJhbGciOiJub25lIn0.eyJ9.,": "unsigned <token>,",
-		"www.example.org.":                    "www.example.org.",
-	} {
-		if got := redact(text, "opaque-token"); got != want {
-			t.Errorf("%q is redacted as %q, want %q", text, got, want)
-		}
-	}
-}
-
-// What an issuer's token endpoint answers can be passed on as it is.
+// TestReadTokenOfAnAnswer checks that the response of a token endpoint can be used unchanged.
 func TestReadTokenOfAnAnswer(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"access_token": "a.b.c", "token_type": "Bearer", "expires_in": 60, "id_token": "d.e.f"}`: "a.b.c",
 		`{"token": "a.b.c"}`:          "a.b.c",
 		`{"error": "invalid_client"}`: "",
-		`{"id_token": "d.e.f"}`:       "", // which one is meant is not ours to guess
+		`{"id_token": "d.e.f"}`:       "", // only "token" and "access_token" are tokens for a server
 	} {
 		if got, err := readToken(t.Context(), text, nil); got != want || (err == nil) != (want != "") {
 			t.Errorf("%s: %q, %v", text, got, err)
@@ -51,7 +21,7 @@ func TestReadTokenOfAnAnswer(t *testing.T) {
 	}
 }
 
-// Who is asked for a token and ends the program instead need not do so twice.
+// TestReadTokenEnds checks that the first signal ends a command that reads standard input.
 func TestReadTokenEnds(t *testing.T) {
 	for _, args := range [][]string{{"doctor", "--token", "-"}, {"token", "inspect", "-"}, {"token", "verify", "-", "--secret", goodSecret}} {
 		silent, writer := io.Pipe()

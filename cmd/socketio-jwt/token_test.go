@@ -18,7 +18,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"socketiojwt/token"
 )
@@ -72,8 +71,8 @@ func publicKeyFile(t *testing.T) string {
 	return public
 }
 
-// What is minted with a private key verifies with its public one, by the algorithm
-// that suits the key, and with no other.
+// TestMintAndVerifyByKeyPair checks that a token signed with a private key verifies with its
+// public key, by an algorithm for that key, and not with another key.
 func TestMintAndVerifyByKeyPair(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -112,7 +111,7 @@ func TestMintAndVerifyByKeyPair(t *testing.T) {
 				return runWith(t, minted.out, append([]string{"token", "verify", "-", "--issuer", "i"}, args...)...)
 			}
 			verify("--public-key", test.public, "--audience", "a").want(t, exitGood, string(test.alg), "")
-			verify("--public-key", test.public, "--audience", "b").want(t, exitRefused, "somebody else (aud", "")
+			verify("--public-key", test.public, "--audience", "b").want(t, exitRefused, "another audience (aud", "")
 			verify("--public-key", test.public, "--insecure-no-audience").want(t, exitGood, "GOOD", "")
 			verify("--public-key", test.public).want(t, exitFailed, "", "--audience")
 			if test.public != other {
@@ -121,7 +120,7 @@ func TestMintAndVerifyByKeyPair(t *testing.T) {
 		})
 	}
 
-	// Without --alg, the algorithm is found in each form in which the key can be read.
+	// Without --alg, the key decides the algorithm, in each format of the key.
 	oid := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 	pssDER, err := asn1.Marshal(struct {
 		Version   int
@@ -233,7 +232,7 @@ func TestVerifySaysWhichRule(t *testing.T) {
 		{"expired", mint("--life=-1m"), nil, exitRefused, "expired (exp)"},
 		{"inside the leeway", mint("--life=-1m"), []string{"--leeway", "2m"}, exitGood, "GOOD"},
 		{"no leeway", mint("--life=-1s"), []string{"--leeway", "0s"}, exitRefused, "expired (exp)"},
-		{"early", mint("--claim", "nbf=4102444800"), nil, exitRefused, "not begun"},
+		{"early", mint("--claim", "nbf=4102444800"), nil, exitRefused, "not valid yet"},
 		{"no exp", mint("--no-exp"), nil, exitRefused, "missing"},
 		{"wrong type", mint("--claim", `nbf="now"`), nil, exitRefused, "wrong type"},
 		{"wrong issuer", mint("--iss", "i"), []string{"--issuer", "j"}, exitRefused, "--issuer"},
@@ -258,12 +257,12 @@ func TestVerifySaysWhichRule(t *testing.T) {
 	runWith(t, "", "token", "verify", good, "--secret", goodSecret).want(t, exitGood, "GOOD", "")
 }
 
-// Every refusal of package token has a sentence, so that none is told as "could not
-// be verified".
+// TestEveryRuleHasASentence checks that every error of rules is found, and not reported as
+// "could not be verified".
 func TestEveryRuleHasASentence(t *testing.T) {
 	for _, r := range rules {
 		if got := ruleBroken(r.err); got != r.rule {
-			t.Errorf("%v is told as %q, want %q", r.err, got, r.rule)
+			t.Errorf("%v is reported as %q, want %q", r.err, got, r.rule)
 		}
 	}
 }
@@ -276,13 +275,13 @@ func TestInspect(t *testing.T) {
 		out, err    string
 	}{
 		{"unsigned", part(`{"alg":"none"}`) + "." + part(`{"sub":"eve"}`) + ".", exitGood, `"sub": "eve"`, ""},
-		{"no times", part(`{"alg":"HS256"}`) + "." + part(`{}`) + ".AAAA", exitGood, "no beginning and no end", ""},
+		{"no times", part(`{"alg":"HS256"}`) + "." + part(`{}`) + ".AAAA", exitGood, "does not say when it begins or ends", ""},
 		{"absurd time", part(`{"alg":"HS256"}`) + "." + part(`{"exp":1e300}`) + ".AAAA", exitGood, "not a time", ""},
-		{"claims no JSON", part(`{"alg":"HS256"}`) + "." + part(`not json`) + ".AAAA", exitGood, "not JSON", ""},
+		{"claims that are not JSON", part(`{"alg":"HS256"}`) + "." + part(`not json`) + ".AAAA", exitGood, "not JSON", ""},
 		{"terminal escapes", part(`{"alg":"HS256"}`) + "." + part("{\"sub\":\"\u009b31m\u202eadmin\"}") + ".AAAA", exitGood, `\u009b31m\u202eadmin`, ""},
 		{"Bearer", "bearer " + part(`{"alg":"HS256"}`) + "." + part(`{"sub":"eve"}`) + ".AAAA", exitGood, "eve", ""},
-		{"the answer of login", `{"token": "` + part(`{"alg":"HS256"}`) + "." + part(`{"sub":"eve"}`) + `.AAAA"}`, exitGood, "eve", ""},
-		{"an error of login", `{"error": "no"}`, exitFailed, "", "an error: no"},
+		{"the response of login", `{"token": "` + part(`{"alg":"HS256"}`) + "." + part(`{"sub":"eve"}`) + `.AAAA"}`, exitGood, "eve", ""},
+		{"an error of login", `{"error": "no"}`, exitFailed, "", "an error instead of a token: no"},
 		{"no token", "open sesame", exitFailed, "", "malformed"},
 		{"nothing", " \n", exitFailed, "", "no token"},
 		{"too much", strings.Repeat(" ", maxTokenInput+1), exitFailed, "", "too long"},
@@ -293,28 +292,7 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	now := time.Now()
-	for d, want := range map[time.Duration]string{
-		0:                               "now",
-		-400 * time.Millisecond:         "now",
-		time.Second:                     "in 1 second",
-		-90 * time.Second:               "90 seconds ago",
-		15*time.Minute - 1:              "in 15 minutes",
-		14*time.Minute + 31*time.Second: "in 15 minutes",
-		47 * time.Hour:                  "in 47 hours",
-		-100 * 24 * time.Hour:           "100 days ago",
-		3 * 365 * 24 * time.Hour:        "in 3 years",
-		120*time.Second - 1:             "in 2 minutes",
-		2*time.Hour - time.Second/3:     "in 2 hours",
-	} {
-		if got := distance(now.Add(d), now); got != want {
-			t.Errorf("%v is %q, want %q", d, got, want)
-		}
-	}
-}
-
-// signShort makes a token by a secret that package mint does not take.
+// signShort signs a token with a secret that package mint refuses.
 func signShort(t *testing.T, secret, claims string) string {
 	t.Helper()
 	part := base64.RawURLEncoding.EncodeToString

@@ -13,7 +13,7 @@ import (
 	"socketiojwt/token/profile"
 )
 
-// trust is the flags that say which tokens are accepted, for serve and token verify.
+// trust holds the flags that say which tokens are accepted, for serve, doctor and token verify.
 type trust struct {
 	Secret     *string `env:"SOCKETIO_JWT_SECRET" group:"Key" placeholder:"SECRET" help:"Shared secret that signs the tokens, at least 32 bytes. Other users of the machine can see a command line: use the environment or a file."`
 	SecretFile string  `env:"SOCKETIO_JWT_SECRET_FILE" group:"Key" placeholder:"FILE" help:"File that holds the shared secret; a line break at its end is ignored."`
@@ -23,7 +23,7 @@ type trust struct {
 	Issuer   []string       `env:"SOCKETIO_JWT_ISSUER" group:"Rules for tokens" placeholder:"ISS" help:"Accepted issuer (iss); may be repeated. Needed with --public-key. Without a key it is the URL where the issuer publishes its metadata."`
 	Audience []string       `env:"SOCKETIO_JWT_AUDIENCE" group:"Rules for tokens" placeholder:"AUD" help:"Accepted audience (aud); may be repeated. Needed unless the key is a secret."`
 	Profile  string         `env:"SOCKETIO_JWT_PROFILE" group:"Rules for tokens" placeholder:"NAME" help:"Kind of tokens that are accepted: access-token (RFC 9068), id-token (OpenID Connect), auth0, keycloak, cognito-access, cognito-id or firebase. Needs one --issuer and one --audience: an API, a client ID, or the project for firebase."`
-	Leeway   *time.Duration `env:"SOCKETIO_JWT_LEEWAY" group:"Rules for tokens" placeholder:"10s" help:"How far the clock of the issuer may differ from ours, up to 5m. Default: 10s, or none for the development issuer."`
+	Leeway   *time.Duration `env:"SOCKETIO_JWT_LEEWAY" group:"Rules for tokens" placeholder:"10s" help:"How far the clock of the issuer may differ from the one here, up to 5m. Default: 10s, or none for the development issuer."`
 
 	NumericSubject bool `env:"SOCKETIO_JWT_NUMERIC_SUBJECT" group:"Rules for tokens" help:"Accept a subject (sub) that is an integer: 7 is then the same subject as \"7\"."`
 
@@ -32,7 +32,7 @@ type trust struct {
 	InsecureNoAudience bool `env:"SOCKETIO_JWT_INSECURE_NO_AUDIENCE" group:"Rules for tokens" help:"With --public-key, accept tokens made for other services."`
 }
 
-// secret returns the shared secret, from wherever it was given.
+// secret returns the shared secret from its flag, its variable or its file.
 func (t trust) secret() (secret string, given bool, err error) {
 	return oneSecret(t.Secret, t.SecretFile)
 }
@@ -53,12 +53,14 @@ func oneSecret(secret *string, file string) (string, bool, error) {
 	return "", false, nil
 }
 
-// outside reports whether the tokens are those of an issuer that is not ours to be.
+// outside reports whether the flags name another issuer, so that there is no development
+// issuer.
 func (t trust) outside() bool {
 	return t.PublicKey != "" || len(t.Issuer) > 0 || len(t.Audience) > 0 || t.Profile != ""
 }
 
-// algorithms is the one of --alg, or none for the key's default.
+// algorithms returns the algorithm of --alg. It returns nil without the flag, for the default
+// of the key.
 func (t trust) algorithms() []token.Algorithm {
 	if t.Alg == "" {
 		return nil
@@ -66,8 +68,8 @@ func (t trust) algorithms() []token.Algorithm {
 	return []token.Algorithm{token.Algorithm(t.Alg)}
 }
 
-// key returns the key that was given; given is false when none was. It fails for a
-// --profile that cannot be meant too, before it is said that a key is missing.
+// key returns the key that was given, or reports that none was. It also checks --profile and
+// --alg, so that their errors come before the one about a missing key.
 func (t trust) key() (key token.Key, given bool, err error) {
 	if err := joined(checkAlgorithm(t.Alg), t.checkProfile()); err != nil {
 		return token.Key{}, false, err
@@ -95,7 +97,7 @@ func (t trust) key() (key token.Key, given bool, err error) {
 	return key, true, t.checkPlainHTTP(false)
 }
 
-// checkPublished returns why no issuer can publish what is asked for.
+// checkPublished returns an error if no issuer can publish keys for these flags.
 func (t trust) checkPublished() error {
 	if !t.publishes(false) {
 		return t.checkPlainHTTP(false)
@@ -123,7 +125,7 @@ func (t trust) checkPlainHTTP(published bool) error {
 	return nil
 }
 
-// defaultLeeway is the default of package token.
+// defaultLeeway is the default of token.Options.Leeway.
 const defaultLeeway = 10 * time.Second
 
 func (t trust) leeway() time.Duration {
@@ -133,7 +135,7 @@ func (t trust) leeway() time.Duration {
 	return *t.Leeway
 }
 
-// profiles are what --profile can name.
+// profiles are the values of --profile.
 var profiles = map[string]func(issuer, audience string) token.Options{
 	"access-token":   profile.AccessToken,
 	"id-token":       profile.IDToken,
@@ -146,7 +148,8 @@ var profiles = map[string]func(issuer, audience string) token.Options{
 
 func profileNames() []string { return slices.Sorted(maps.Keys(profiles)) }
 
-// checkProfile returns why --profile cannot be meant.
+// checkProfile returns an error if --profile is unknown, or does not fit --issuer and
+// --audience.
 func (t trust) checkProfile() error {
 	if t.Profile == "" {
 		return nil
@@ -164,7 +167,7 @@ func (t trust) checkProfile() error {
 	return nil
 }
 
-// options returns what else a token has to be.
+// options returns the rules for tokens. checkProfile must have returned nil.
 func (t trust) options() token.Options {
 	opts := token.Options{Issuers: t.Issuer, Audiences: t.Audience}
 	if rulesOf := profiles[t.Profile]; rulesOf != nil {
@@ -172,14 +175,14 @@ func (t trust) options() token.Options {
 	}
 	opts.Leeway = t.leeway()
 	if opts.Leeway == 0 {
-		opts.Leeway = -1 // here 0 is what somebody typed, there it means the default
+		opts.Leeway = -1 // 0 was typed here, and means the default there
 	}
 	opts.NumericSubject = t.NumericSubject
 	opts.InsecureNoIssuer, opts.InsecureNoAudience = t.InsecureNoIssuer, t.InsecureNoAudience
 	return opts
 }
 
-// checkWaived returns what is waived and asked for at the same time.
+// checkWaived returns an error if a rule is both waived and configured.
 func (t trust) checkWaived() error {
 	switch {
 	case t.InsecureNoIssuer && len(t.Issuer) > 0:
@@ -190,7 +193,7 @@ func (t trust) checkWaived() error {
 	return nil
 }
 
-// verifier returns the verifier of the key.
+// verifier returns a verifier for the key that was given.
 func (t trust) verifier(key token.Key) (*token.Verifier, error) {
 	if err := t.checkWaived(); err != nil {
 		return nil, err

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"socketiojwt/auth"
+	"socketiojwt/internal/display"
 	"socketiojwt/token"
 )
 
-// verifyCommand says whether a token is good.
+// verifyCommand reports whether a token is accepted.
 type verifyCommand struct {
 	Token string `arg:"" placeholder:"TOKEN" help:"The token, or - to read it from standard input."`
 	JSON  bool   `name:"json" help:"Print the verdict as JSON."`
@@ -23,7 +24,7 @@ type verifyCommand struct {
 func (verifyCommand) Help() string {
 	return `The exit code is 0 if the token is accepted, 1 if it is refused, 2 if there is no verdict. Without a verdict standard output is empty.
 
---json prints {"accepted", "reason", "rule", "cause", "algorithm", "key_id", "issuer", "subject", "audience", "expires", "valid_until"}. Reason is that of auth.Reason; it, rule and cause are there for a refused token, the rest for an accepted one that has it. Times are RFC 3339. Rule and cause may change; the rest does not.
+--json prints {"accepted", "reason", "rule", "cause", "algorithm", "key_id", "issuer", "subject", "audience", "expires", "valid_until"}. Reason is a value of auth.Reason. A refused token has reason, rule and cause; an accepted token has the other fields, if it has the claims. Times are RFC 3339. Rule and cause may change; the rest does not.
 
 Examples:
 
@@ -41,8 +42,12 @@ Examples:
 func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 	key, given, err := c.key()
 	if err != nil {
-		if short, ok := c.shortSecret(); ok {
-			return c.verifyUnderShort(ctx, t, short, err)
+		verifier, otherwise := c.underShort()
+		switch {
+		case otherwise != nil:
+			return joined(err, otherwise)
+		case verifier != nil:
+			return c.verifyUnderShort(ctx, t, verifier, err)
 		}
 		return err
 	}
@@ -73,7 +78,7 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 	}
 	if err != nil {
 		fmt.Fprintf(t.out, "REFUSED: %s.\n", ruleBroken(err))
-		fmt.Fprintf(t.out, "  cause: %s\n", printable(err.Error()))
+		fmt.Fprintf(t.out, "  cause: %s\n", display.Printable(err.Error()))
 		return errRefused
 	}
 	printGood(t, good, time.Now())
@@ -81,10 +86,10 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 }
 
 func printGood(t terminal, good *token.Token, now time.Time) {
-	fmt.Fprintln(t.out, "GOOD: the signature is valid and the token keeps every rule.")
+	fmt.Fprintln(t.out, "GOOD: the signature is valid, and the token keeps every rule.")
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(t.out, "  %-9s %s\n", name, printable(value))
+			fmt.Fprintf(t.out, "  %-9s %s\n", name, display.Printable(value))
 		}
 	}
 	line("algorithm", string(good.Algorithm))
@@ -93,46 +98,46 @@ func printGood(t terminal, good *token.Token, now time.Time) {
 	line("subject", good.Subject)
 	line("audience", strings.Join(good.Audience, ", "))
 	if !good.ExpiresAt.IsZero() {
-		line("expires", fmt.Sprintf("%s (%s)", good.ExpiresAt.Local().Format("2006-01-02 15:04:05 MST"), distance(good.ExpiresAt, now)))
+		line("expires", fmt.Sprintf("%s (%s)", good.ExpiresAt.Local().Format("2006-01-02 15:04:05 MST"), display.Distance(good.ExpiresAt, now)))
 	}
 	if end := good.ValidUntil(); !end.IsZero() {
 		line("accepted", fmt.Sprintf("until %s, leeway included", end.Local().Format("15:04:05 MST")))
 	}
 }
 
-// rules are what a token can break.
+// rules lists the rules that a token can break.
 var rules = []struct {
 	err    error
 	reason auth.Reason
 	rule   string
 }{
-	{token.ErrTooLarge, auth.ReasonTokenTooLarge, "it is too long; a token has 16 KiB at most"},
+	{token.ErrTooLarge, auth.ReasonTokenTooLarge, "it is too long: a token has at most 16 KiB"},
 	{token.ErrMalformed, auth.ReasonTokenMalformed, "it is not a token: three parts of base64url, with strict JSON in the first two"},
-	{token.ErrUnsigned, auth.ReasonTokenUnsigned, "it is not signed; every token has to be"},
-	{token.ErrHeader, auth.ReasonTokenHeader, "its header asks for something that cannot be accepted"},
+	{token.ErrUnsigned, auth.ReasonTokenUnsigned, "it is not signed, and every token must be"},
+	{token.ErrHeader, auth.ReasonTokenHeader, "its header asks for something that is not supported"},
 	{token.ErrAlgorithm, auth.ReasonTokenAlgorithm, "its algorithm is not the one that the key is for (--alg)"},
 	{token.ErrKeyNotFound, auth.ReasonTokenSignature, "it names another key (kid)"},
-	{token.ErrSignature, auth.ReasonTokenSignature, "the signature does not fit: the token was changed, or another key made it"},
-	{token.ErrClaim, auth.ReasonTokenClaim, "a claim has the wrong type, is out of range, or is not what is asked for"},
-	{token.ErrClaimMissing, auth.ReasonTokenClaim, "a claim is missing that has to be there"},
+	{token.ErrSignature, auth.ReasonTokenSignature, "the signature is invalid: the token was changed, or signed with another key"},
+	{token.ErrClaim, auth.ReasonTokenClaim, "a claim has the wrong type, is out of range, or has another value than required"},
+	{token.ErrClaimMissing, auth.ReasonTokenClaim, "a required claim is missing"},
 	{token.ErrType, auth.ReasonTokenType, "it is a token of another type (typ)"},
 	{token.ErrExpired, auth.ReasonTokenExpired, "it has expired (exp)"},
-	{token.ErrNotYetValid, auth.ReasonTokenNotActive, "its time has not begun (nbf)"},
+	{token.ErrNotYetValid, auth.ReasonTokenNotActive, "it is not valid yet (nbf)"},
 	{token.ErrMaxAge, auth.ReasonTokenTooOld, "it is too old (iat)"},
 	{token.ErrIssuer, auth.ReasonTokenIssuer, "its issuer is not accepted (iss, --issuer)"},
-	{token.ErrAudience, auth.ReasonTokenAudience, "it was made for somebody else (aud, --audience)"},
-	{token.ErrSubject, auth.ReasonTokenSubject, "it is about somebody else (sub)"},
+	{token.ErrAudience, auth.ReasonTokenAudience, "it was made for another audience (aud, --audience)"},
+	{token.ErrSubject, auth.ReasonTokenSubject, "its subject is not accepted (sub)"},
 	{token.ErrID, auth.ReasonTokenID, "its ID is not accepted (jti)"},
 	{token.ErrNonce, auth.ReasonTokenNonce, "its nonce is not accepted (nonce)"},
 }
 
-// ruleBroken says which rule a token broke.
+// ruleBroken returns the rule that a token broke, in words.
 func ruleBroken(err error) string {
 	_, rule := broken(err)
 	return rule
 }
 
-// broken returns the reason for a refusal, for programs and in words.
+// broken returns the reason for a refusal, and the rule that was broken in words.
 func broken(err error) (auth.Reason, string) {
 	for _, r := range rules {
 		if errors.Is(err, r.err) {

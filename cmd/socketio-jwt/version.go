@@ -8,10 +8,10 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// versionCommand prints what this program is.
+// versionCommand prints the version of this program and of its protocols.
 type versionCommand struct{}
 
-// versionFlag is --version, which does what the command does, whatever else is given.
+// versionFlag is --version. It runs versionCommand and ignores the rest of the command line.
 type versionFlag bool
 
 // BeforeReset prints the version and ends the program.

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// welcome prints what to do next.
+// welcome prints the address of the page, and commands to try.
 func (c *serveCommand) welcome(t terminal, listeners []net.Listener, issuer *issuer) {
 	host, exposed := c.reachableAt(listeners)
 	url := "http://" + net.JoinHostPort(host, strconv.Itoa(portOf(listeners[0])))
@@ -36,7 +36,7 @@ func (c *serveCommand) reachableAt(listeners []net.Listener) (host string, expos
 	for _, listener := range listeners {
 		ip := listener.Addr().(*net.TCPAddr).IP
 		exposed = exposed || !ip.IsLoopback()
-		if ip.IsUnspecified() { // an address to listen on, and not to connect to
+		if ip.IsUnspecified() { // it is only for listening
 			host = "localhost"
 			if ip.To4() != nil {
 				host = "127.0.0.1"

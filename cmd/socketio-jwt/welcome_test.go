@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// bound is a listener of which only the address is asked.
+// bound is a listener that has only an address.
 type bound struct {
 	net.Listener
 	addr *net.TCPAddr
@@ -15,8 +15,8 @@ type bound struct {
 
 func (b bound) Addr() net.Addr { return b.addr }
 
-// The address that is printed can be opened, and the user learns whether others can reach
-// it.
+// TestWelcome checks that the printed address can be opened, and that the output says whether
+// other machines can reach it.
 func TestWelcome(t *testing.T) {
 	for _, test := range []struct {
 		addr, ip, url string

@@ -12,7 +12,7 @@ const settings = await (await fetch("console.json")).json();
 
 let socket = null; // while the user wants to be connected
 let identity = ""; // of the admitted socket; empty before
-let refusal = null; // what an "unauthorized" event said, until the connection ends
+let refusal = null; // the payload of an "unauthorized" event, until the connection ends
 let renewed = false; // whether a refusal was answered with a new token since the last admission
 
 // --- what the page shows ---------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ function leave(reason) {
   setState("out", "Disconnected");
 }
 
-// disconnected is called for every end but a refusal. delay is null when the server does not want the client back.
+// disconnected handles every end of the connection except a refusal. delay is null if the client must not reconnect.
 function disconnected(reason, delay) {
   if (!socket) return; // the user disconnected
   const why = refusal;
@@ -188,7 +188,8 @@ function disconnected(reason, delay) {
   setState("wait", expired ? "Reconnecting with a new token" : `Reconnecting: ${reason}`);
 }
 
-// refused ends the attempt, unless a new token is worth a try: the old one may be from before a restart of this server.
+// refused ends the attempt. If the page can get a new token, it first tries once with that, because the old token may have been
+// signed before this server restarted.
 async function refused(why) {
   identity = "";
   showFacts(null);
@@ -213,7 +214,7 @@ async function refused(why) {
   explainRefusal($("refusal"), "The server refused the socket", why);
 }
 
-// restart connects again because the user changed what to connect to, or as whom.
+// restart connects again after the user changed the settings or the token.
 function restart(reason) {
   leave(reason);
   connect();

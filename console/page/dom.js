@@ -1,4 +1,4 @@
-// Making elements. Text from other people becomes text nodes only, never markup.
+// Functions that make elements. Text from tokens and peers becomes text nodes, never markup.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -14,7 +14,7 @@ export function show(element, shown) {
   element.hidden = !shown;
 }
 
-// append adds a row to a list that keeps only the newest ones, and stays at the end if it was there.
+// append adds a row to a list, removes the oldest rows beyond keep, and scrolls to the end if the list was there before.
 export function append(list, row, keep) {
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 24;
   list.append(row);
@@ -28,7 +28,7 @@ export function fields(list, values) {
     ([name, value]) => [make("dt", "", name), make("dd", "", make("code", "", String(value)))]));
 }
 
-// copyButton makes a button copy what text() returns, and say whether it worked.
+// copyButton makes a button copy the result of text(), and show whether that worked.
 export function copyButton(button, text) {
   const label = button.textContent;
   button.addEventListener("click", async () => {

@@ -1,4 +1,4 @@
-// The events: what was received, and the two ways to send some.
+// The events: a list of those received, and two forms to send some.
 import { $, append, make, show, time } from "./dom.js";
 import { shorten } from "./token.js";
 
@@ -43,10 +43,10 @@ function parseArguments(text) {
   }
 }
 
-const waiting = []; // what the user said while the socket was not connected
+const waiting = []; // messages that the user sent while the socket was not connected
 
-// setUpEvents calls emit(name, ...args), which reports whether the socket could send it. wanted() reports whether the page is
-// connecting, so that what cannot be sent now can be sent soon.
+// setUpEvents sets up the forms. emit(name, ...args) sends an event and reports whether it could. wanted() reports whether the
+// page is connecting, so that a message that cannot be sent now is kept until it can.
 export function setUpEvents({ emit, wanted }) {
   const say = (text) => emit("say", text, (answer) => answer?.error && note(`The server refused the message: ${answer.error}.`));
 
@@ -78,11 +78,11 @@ export function setUpEvents({ emit, wanted }) {
   });
 
   return {
-    // connected sends what was kept.
+    // connected sends the messages that were kept.
     connected() {
       for (const text of waiting.splice(0)) say(text);
     },
-    // left drops what was kept.
+    // left drops the messages that were kept.
     left() {
       waiting.length = 0;
     },

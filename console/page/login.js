@@ -3,7 +3,7 @@ import { $, make, show, time } from "./dom.js";
 import { decode, secondsLeft } from "./token.js";
 
 let token = ""; // compact serialization
-let life = 0; // seconds it had when it came here
+let life = 0; // seconds until exp when the page got the token
 let person = null; // {username, life} of the login
 let leeway = 0; // seconds that the server allows for clocks that differ
 let admitted = false;
@@ -15,7 +15,7 @@ export const canRenew = () => person !== null;
 
 export const subject = () => decode(token)?.claims.sub;
 
-// requestToken asks the development issuer.
+// requestToken requests a token from the development issuer.
 export async function requestToken(username, life) {
   const response = await fetch("login", {
     method: "POST",
@@ -30,8 +30,8 @@ export async function requestToken(username, life) {
 // expiredToken returns a token of the development issuer that has expired.
 export const expiredToken = () => requestToken(person?.username ?? "ada", "-5m");
 
-// freshToken is what an application's own function would be: the current token while it is valid, else a new one. A pasted
-// token cannot be renewed.
+// freshToken stands for a function of an application. It returns the current token while it is valid, and then a new one. A
+// pasted token cannot be renewed.
 export async function freshToken() {
   const left = decode(token) && secondsLeft(decode(token));
   return person && left !== null && left < 1 ? renewToken() : token;
@@ -42,7 +42,7 @@ export async function renewToken() {
   return token;
 }
 
-// setAdmitted tells whether the server has accepted the token for the connection at hand.
+// setAdmitted records whether the server has accepted the token on the current connection.
 export function setAdmitted(now) {
   admitted = now;
   tick();
@@ -83,7 +83,7 @@ const clock = (seconds) => {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 };
 
-// tick shows the time left. The server allows for clocks that differ, so an admitted socket may outlast its exp a little.
+// tick shows the time left. The server allows for clocks that differ, so an admitted socket may stay a little longer than exp.
 function tick() {
   const decoded = token && decode(token);
   if (!decoded) return;
@@ -102,7 +102,7 @@ function complain(error) {
 
 const spoken = (seconds) => (seconds % 3600 === 0 ? `${seconds / 3600} h` : seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`);
 
-// setUpLogin shows the form that this server needs, and calls changed() when the user brought a new token.
+// setUpLogin shows the form for this server, and calls changed() after the user got or pasted a new token.
 export function setUpLogin(settings, changed) {
   leeway = settings.leeway;
   setInterval(tick, 250);

@@ -1,4 +1,4 @@
-// Why a socket was refused, in words.
+// Explanations of refusals.
 import { fields, make } from "./dom.js";
 
 const explanations = {
@@ -8,7 +8,7 @@ const explanations = {
   token_too_large: "The token is larger than the server accepts.",
   token_header: "The token's header asks for something that the server does not support.",
   token_unsigned: "The token has no signature, so anyone could have written it.",
-  token_algorithm: "The token names another algorithm than the server's key is for. The key decides, never the token.",
+  token_algorithm: "The token names another algorithm than that of the server's key. The key decides the algorithm, never the token.",
   token_signature: "The signature does not match: the token was changed or signed with another key, or the server has no such key.",
   token_expired: "The signature is valid, but the token has expired.",
   token_not_active: "The signature is valid, but the token is not valid yet.",
@@ -24,10 +24,10 @@ const explanations = {
   overloaded: "The server holds too many sockets at the moment. Try again later.",
 };
 
-// told is what the server says about a refusal: the payload of CONNECT_ERROR, or of the event "unauthorized".
+// told returns the fields of a refusal, from the payload of CONNECT_ERROR or of the event "unauthorized".
 export const told = (payload) => ({ ...payload?.data, message: payload?.message });
 
-// explainRefusal fills an element with a headline, the explanation, and the server's own words.
+// explainRefusal fills an element with a headline, an explanation, and the fields that the server sent.
 export function explainRefusal(element, headline, { message, code, reason, id, retryAfter }) {
   const said = make("dl", "said");
   fields(said, { message, code, reason, id, retryAfter: retryAfter && `${retryAfter} s` });

@@ -1,4 +1,4 @@
-// What to connect to, and how: the form, and the set-ups that the user saved in this browser. A set-up never holds a token.
+// The form with the settings of a connection, and the settings that the user saved in this browser. Those never contain a token.
 import { $, make } from "./dom.js";
 
 const storageKey = "socketio-jwt set-ups";
@@ -15,9 +15,9 @@ const mode = () => document.querySelector("input[name=mode]:checked").value;
 // needsToken reports whether the payload refers to the token.
 export const needsToken = () => $("payload").value.includes(placeholder);
 
-// chosen returns what the form says: url, namespace, transport, event (whether the token goes with "authenticate"), demo
+// chosen returns the settings in the form: url, namespace, transport, event (whether the token goes with "authenticate"), demo
 // (whether it is this page's own demonstration), and payload(token), which returns the payload with the token in it.
-// It throws an Error when the form is not usable.
+// It throws an Error if a field is not valid.
 export function chosen() {
   const url = parseURL($("url").value);
   const namespace = $("namespace").value.trim() || "/";
@@ -64,9 +64,9 @@ function fill(value, token) {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, fill(item, token)]));
 }
 
-// --- saved set-ups ---------------------------------------------------------------------------------------------------
+// --- saved settings --------------------------------------------------------------------------------------------------
 
-// The fields that a set-up holds, by their ids.
+// The ids of the fields that are saved.
 const saved = ["url", "namespace", "transport", "payload", "event", "args"];
 
 function load() {
@@ -82,7 +82,7 @@ function store(list) {
   try {
     localStorage.setItem(storageKey, JSON.stringify(list));
   } catch {
-    throw new Error("This browser does not let the page save anything.");
+    throw new Error("This browser does not allow the page to save settings.");
   }
 }
 

@@ -41,8 +41,8 @@ class WebSocketTransport {
   }
 }
 
-// diagnose asks a server that cannot be reached by WebSocket over HTTP, since browsers do not tell pages the status of a
-// refused handshake.
+// diagnose sends an HTTP request to a server that cannot be reached by WebSocket, because browsers do not show the status of a
+// refused handshake to pages.
 async function diagnose(url) {
   try {
     const target = address(url, "polling");
@@ -51,9 +51,9 @@ async function diagnose(url) {
     if (!response.ok) return `HTTP ${response.status} ${body.slice(0, 200)}`;
     target.searchParams.set("sid", JSON.parse(body.slice(1)).sid);
     fetch(target, { method: "POST", body: "1" }).catch(() => {});
-    return "Long-polling works, so something between this page and the server does not pass WebSockets.";
+    return "Long-polling works, so a proxy between this page and the server blocks WebSockets.";
   } catch {
-    return "There is no answer by HTTP either: the server is down, the URL is wrong, or the server does not allow this page's origin.";
+    return "There is no response to HTTP either: the server is down, the URL is wrong, or the server does not allow this page's origin.";
   }
 }
 
@@ -128,22 +128,22 @@ class PollingTransport {
   }
 }
 
-// Socket is one namespace on one connection, which it opens again after a loss.
+// Socket is one namespace on one connection. It reconnects after the connection is lost.
 //
 // Options: url (http or https, with the path of the server), transport ("websocket" or "polling"), namespace, auth (a function,
 // possibly async, whose result goes with CONNECT), reconnect, and hooks, all optional: connecting(), opened(handshake),
 // connected(sid), refused({message, data}), event(name, args, ack, wantsAck), packet(direction, data), disconnected(reason,
-// delay), where delay is the time in ms until the next attempt, or null when there is none, and hint(text), which says more about
-// a connection that could not be opened.
+// delay), where delay is the time in ms until the next attempt, or null if there is none, and hint(text), which explains why a
+// connection could not be opened.
 export class Socket {
   #options;
   #transport = null;
-  #wanted = false; // whether to come back after a loss
+  #wanted = false; // whether to reconnect after a loss
   #opened = false; // whether this connection has received anything
   #joined = false;
   #openedAt = 0;
   #attempts = 0;
-  #patience = openTimeout; // how long a silence may last
+  #patience = openTimeout; // the longest time without a packet
   #acks = new Map();
   #nextAck = 0;
   #partial = null; // a packet that waits for its attachments
@@ -161,7 +161,7 @@ export class Socket {
     this.#open();
   }
 
-  // close leaves for good. disconnected is called if the socket was open or about to be.
+  // close closes the connection without reconnecting. disconnected is called if the socket was open or connecting.
   close() {
     if (!this.#wanted) return;
     if (this.#joined) this.#send(DISCONNECT, "");
@@ -197,13 +197,13 @@ export class Socket {
     this.#watch(openTimeout);
   }
 
-  // watch ends the connection when nothing is received for that long.
+  // watch closes the connection if no packet is received for ms.
   #watch(ms) {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#lost(`nothing was received for ${Math.round(ms / 1000)} s`), ms);
   }
 
-  // drop forgets the connection. What it still delivers is ignored.
+  // drop closes the connection and ignores packets that still arrive.
   #drop() {
     const transport = this.#transport;
     this.#transport = null;
@@ -215,14 +215,14 @@ export class Socket {
     transport?.close();
   }
 
-  // end stops trying.
+  // end closes the connection without reconnecting.
   #end(reason) {
     this.#wanted = false;
     this.#drop();
     if (reason) this.#call("disconnected", reason, null);
   }
 
-  // lost schedules the next attempt: a closed transport is temporary, a refusal is not.
+  // lost schedules the next attempt. Only a closed transport is temporary; a refusal is final.
   #lost(reason) {
     const stayed = this.#joined && Date.now() - this.#openedAt > settled;
     const { transport, url, hint } = this.#options;

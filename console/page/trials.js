@@ -1,4 +1,4 @@
-// Bad tokens: each trial is a connection of its own, which does not reconnect.
+// Trials of bad tokens. Each opens its own connection, which does not reconnect.
 import { $, make } from "./dom.js";
 import { explainRefusal, told } from "./refusal.js";
 import { Socket } from "./socket.js";
@@ -7,7 +7,7 @@ import { logNote, logPacket } from "./wire.js";
 
 const patience = 12_000;
 
-// Each makes its token from a good one. Those that need none work before the login.
+// Each trial with from makes its token from a valid one. The others work before the login.
 const trials = [
   { name: "No token", make: () => undefined },
   { name: "Not a token", make: () => "open-sesame" },
@@ -16,7 +16,7 @@ const trials = [
   { name: "Unsigned", from: true, make: unsigned },
 ];
 
-// attempt resolves with the outcome of a connection with that payload: {admitted}, {refusal}, or {reason} when there is none.
+// attempt resolves with the result of a connection with that payload: {admitted}, {refusal}, or {reason} if the server gave none.
 function attempt({ url, namespace, transport, event: byEvent }, name, payload) {
   return new Promise((resolve) => {
     let refusal;
@@ -55,13 +55,14 @@ function report({ admitted, refusal, reason }, name) {
   const outcome = $("outcome");
   if (refusal) return explainRefusal(outcome, `“${name}” was refused`, refusal);
   outcome.replaceChildren(make("p", "headline", admitted ? `“${name}” was admitted` : `“${name}” had no result`));
-  outcome.append(make("p", "", admitted ? "The server admitted a socket without a valid token. Check its configuration." : `There was no answer: ${reason}.`));
+  outcome.append(make("p", "", admitted ? "The server admitted a socket without a valid token. Check its configuration." : `There was no verdict: ${reason}.`));
   outcome.dataset.verdict = admitted ? "admitted" : "none";
   outcome.hidden = false;
 }
 
-// setUpTrials makes the buttons. where() returns the chosen connection, goodToken() the present token, and expiredToken(), if
-// this server has an issuer, one that has expired. It returns what to call when the token changes.
+// setUpTrials makes the buttons. where() returns the settings of the connection, goodToken() the current token, and
+// expiredToken() a token that has expired, if this server has a development issuer. It returns a function to call when the token
+// changes.
 export function setUpTrials({ where, goodToken, expiredToken }) {
   const all = expiredToken ? [...trials, { name: "Expired", make: expiredToken }] : trials;
   const buttons = all.map((trial) => {
@@ -83,7 +84,7 @@ export function setUpTrials({ where, goodToken, expiredToken }) {
   $("trials").replaceChildren(...buttons);
   const update = () => all.forEach((trial, i) => {
     buttons[i].disabled = Boolean(trial.from) && !goodToken();
-    buttons[i].title = buttons[i].disabled ? "Needs a good token to start from" : "";
+    buttons[i].title = buttons[i].disabled ? "Needs a valid token" : "";
   });
   update();
   return update;

@@ -15,13 +15,13 @@ function describe(data) {
   return (data[0] === "4" ? packetTypes[data[1]] : engineTypes[data[0]]) ?? "unknown";
 }
 
-// logPacket shows one packet. connection names the connection; it is empty for that of the Connect button.
+// logPacket adds a packet. connection names the trial; it is empty for the connection of the Connect button.
 export function logPacket(connection, direction, data) {
   const what = describe(data);
   row(connection, direction, what, typeof data === "string" ? shorten(data) : `${data.byteLength} bytes`);
 }
 
-// logNote shows something that is no packet: a transport that opens or closes, an HTTP status.
+// logNote adds a line that is not a packet, such as a transport that opens or closes, or an HTTP status.
 export function logNote(connection, what, text) {
   row(connection, "note", what, shorten(text));
 }

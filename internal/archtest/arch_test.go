@@ -39,6 +39,8 @@ var mayImport = map[string][]string{
 	"internal/accept":       {},
 	"internal/archtest":     {},
 	"internal/engineclient": {"internal/wirejson"}, // not a leaf: only clients need it
+	"internal/display":      {},
+	"internal/doctor":       {"engineio", "socketio", "token", "token/jwks"},
 	"internal/guard":        {},
 	"internal/leaktest":     {},
 	"internal/logging":      {},

@@ -1,11 +1,11 @@
 //go:build unix
 
-package main
+package doctor
 
 import "syscall"
 
-// openFiles returns how many files and connections the process may have open, 0 when
-// that cannot be told. The runtime has raised it as far as it may.
+// openFiles returns how many files and connections this process may have open, 0 if that
+// is unknown. The Go runtime has raised the soft limit to the hard limit.
 func openFiles() uint64 {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

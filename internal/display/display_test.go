@@ -1,0 +1,58 @@
+package display
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain, ä, 漢字, 🙂":     "plain, ä, 漢字, 🙂",
+		"\x1b[31mred":         `\u001b[31mred`,
+		"a\u202eb":            `a\u202eb`,
+		"tag\U000e0041":       `tag\U000e0041`,
+		"line\nline":          "line\nline",
+		"cr\rline":            `cr\u000dline`,
+		"not UTF-8 \xff here": "not UTF-8 \ufffd here",
+	} {
+		if got := Printable(text); got != want {
+			t.Errorf("%q is printed as %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	const token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+	for text, want := range map[string]string{
+		`0{"token":"` + token + `"}`:          `0{"token":"<token>"}`,
+		"opaque-token and " + token:           "<token> and <token>",
+		"unsigned eyJhbGciOiJub25lIn0.eyJ9.,": "unsigned <token>,",
+		`cut "` + token[:30] + `"`:            `cut "<token>"`,
+		"www.example.org.":                    "www.example.org.",
+	} {
+		if got := Redact(text, "opaque-token"); got != want {
+			t.Errorf("%q is redacted as %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	now := time.Now()
+	for d, want := range map[time.Duration]string{
+		0:                               "now",
+		-400 * time.Millisecond:         "now",
+		time.Second:                     "in 1 second",
+		-90 * time.Second:               "90 seconds ago",
+		15*time.Minute - 1:              "in 15 minutes",
+		14*time.Minute + 31*time.Second: "in 15 minutes",
+		47 * time.Hour:                  "in 47 hours",
+		-100 * 24 * time.Hour:           "100 days ago",
+		3 * 365 * 24 * time.Hour:        "in 3 years",
+		120*time.Second - 1:             "in 2 minutes",
+		2*time.Hour - time.Second/3:     "in 2 hours",
+	} {
+		if got := Distance(now.Add(d), now); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
