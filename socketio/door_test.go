@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"socketiojwt/socketio"
@@ -148,7 +149,9 @@ func TestAdmissionOpensTheDoor(t *testing.T) {
 			t.Error("the first handshake was not refused")
 		}
 		time.Sleep(time.Second)
-		_ = f.dial(sockettest.Options{}).Close() // the one in a second
+		p := f.dial(sockettest.Options{}) // the one in a second
+		synctest.Wait()                   // the door opens after CONNECT is answered
+		_ = p.Close()
 		for range 25 {
 			if status := f.status(handshakePath); status != http.StatusOK {
 				t.Fatalf("status %d", status)

@@ -17,7 +17,7 @@ func (r *run) events() error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if _, err := r.expect(s, client.EventConnect); err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (r *run) order() error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	const n = 2000
 	failed := make(chan error, 1)
 	go func() {
@@ -94,7 +94,7 @@ func (r *run) namespaces() error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	other, err := c.Join(r.ctx, "/admin")
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (r *run) refusal() error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	var told *client.ConnectError
 	if _, err := c.Join(r.ctx, "/closed"); !errors.As(err, &told) || told.Message != "not you" {
 		return fmt.Errorf("/closed: %w", err)
@@ -144,7 +144,7 @@ func (r *run) disconnected() error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	other, err := c.Join(r.ctx, "/admin")
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func (r *run) reconnection() error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	other, err := c.Join(r.ctx, "/admin")
 	if err != nil {
 		return err
@@ -206,7 +206,7 @@ func (r *run) heartbeat() error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	h := c.Handshake()
 	time.Sleep(3 * (h.PingInterval + h.PingTimeout))
 	if r.asked.Load() != 1 {
@@ -221,7 +221,7 @@ func (r *run) transport() error {
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	want := string(r.transports[len(r.transports)-1])
 	var got string
 	for range 100 {
@@ -240,7 +240,7 @@ func (r *run) left() error {
 	if err != nil {
 		return err
 	}
-	defer watcher.Close()
+	defer func() { _ = watcher.Close() }()
 	if _, err := r.expect(w, client.EventConnect); err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (s *Socket) Receive(ctx context.Context) (*Event, error) {
 }
 
 // push keeps an event for Receive. The caller holds mu.
-func (s *Socket) push(e *Event) error {
+func (s *Socket) push(e *Event) {
 	if n := len(s.events); e.Name == EventDisconnect && n > 1 && s.events[n-1].Name == EventConnect && s.events[n-2].Name == EventDisconnect {
 		// Otherwise a flapping connection would fill the queue of a program that does
 		// not receive.
@@ -112,16 +112,12 @@ func (s *Socket) push(e *Event) error {
 		s.events = s.events[:n-1]
 		s.pending -= eventSize
 		s.client.pending -= eventSize
-		return nil
-	}
-	if s.client.pending > 0 && s.client.pending+e.size > s.client.opts.MaxPending {
-		return ErrSlow
+		return
 	}
 	s.events = append(s.events, e)
 	s.pending += e.size
 	s.client.pending += e.size
 	s.wake()
-	return nil
 }
 
 // disconnected makes the event that reports that the transport was lost for err.

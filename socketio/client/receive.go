@@ -146,8 +146,8 @@ func (l *link) connected(p packet.Packet) error {
 	s.id, s.link, s.asked, s.ever, s.failure = answer.SID, l, nil, true, nil
 	s.backoff.reset()
 	c.backoff.reset()
-	s.wake()
-	return s.push(&Event{Name: EventConnect, socket: s, link: l, size: eventSize})
+	s.push(&Event{Name: EventConnect, socket: s, link: l, size: eventSize})
+	return nil
 }
 
 // refused handles CONNECT_ERROR.
@@ -227,10 +227,15 @@ func (s *Socket) received(e *Event) error {
 		return fmt.Errorf("%w: reserved name of an event", errProtocol)
 	}
 	e.Arguments = e.Drop(1)
-	s.client.mu.Lock()
-	defer s.client.mu.Unlock()
-	if s.link != e.link {
-		return nil // left meanwhile
+	c := s.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case s.link != e.link: // left meanwhile
+	case c.pending > 0 && c.pending+e.size > c.opts.MaxPending:
+		return ErrSlow
+	default:
+		s.push(e)
 	}
-	return s.push(e)
+	return nil
 }
