@@ -168,9 +168,10 @@ func (a *admission) admit(lease *Lease) bool {
 
 // admitting is admit without the log.
 func (a *admission) admitting(lease *Lease) bool {
+	ended := a.socketEnded()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.undecided() {
+	if !a.undecided(ended) {
 		return false
 	}
 	a.examining, a.failed, a.cancel = false, 0, nil
@@ -193,14 +194,15 @@ func (a *admission) admitting(lease *Lease) bool {
 // refuse decides that the socket is refused. It reports false if that was decided
 // otherwise before.
 func (a *admission) refuse() bool {
+	ended := a.socketEnded()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.refusing()
+	return a.refusing(ended)
 }
 
-// refusing is refuse for a caller that holds mu.
-func (a *admission) refusing() bool {
-	if !a.undecided() {
+// refusing is refuse for a caller that holds mu. Ended is the result of socketEnded.
+func (a *admission) refusing(ended bool) bool {
+	if !a.undecided(ended) {
 		return false
 	}
 	a.stage = over
@@ -208,11 +210,17 @@ func (a *admission) refusing() bool {
 	return true
 }
 
-// undecided reports whether the socket may still be let in, or given its first lease,
-// or refused. The caller holds mu.
-func (a *admission) undecided() bool {
-	return (a.stage == outside || a.stage == guest) && a.socket.Context().Err() == nil
+// undecided reports whether the gate may still admit the socket, give it its first lease
+// or refuse it. The caller holds mu. Ended is the result of socketEnded, which the caller
+// must ask before it takes mu. A socket that ends after that is noticed by its stage,
+// because gone runs then.
+func (a *admission) undecided(ended bool) bool {
+	return (a.stage == outside || a.stage == guest) && !ended
 }
+
+// socketEnded reports whether the socket has ended or reached its deadline. It may run the
+// server's clock, which is user code, so the caller must not hold mu.
+func (a *admission) socketEnded() bool { return a.socket.Context().Err() != nil }
 
 // answer ends the middleware with what was found, in time or not.
 func (a *admission) answer(lease *Lease, refused *Error) error {

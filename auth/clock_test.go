@@ -148,3 +148,57 @@ func TestManyLeasesEndAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// The server's clock may list leases: no lock of the gate is held while it runs. A
+// middleware before the gate sets a deadline, because the clock is read only for sockets
+// that have one.
+func TestClockMayListLeases(t *testing.T) {
+	authenticate := func(t *testing.T, use func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options, compact, want string) {
+		gate, err := auth.NewGate(verifier(t), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var calls atomic.Int64
+		srv, err := socketio.NewServer(socketio.Options{Now: func() time.Time {
+			calls.Add(1)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				listed(gate)
+			}()
+			select {
+			case <-done:
+			case <-time.After(5 * time.Second):
+				t.Error("the clock waits for a lock of the gate")
+			}
+			return time.Now()
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
+			s.SetDeadline(time.Now().Add(time.Hour), func() {})
+			return nil
+		}, use(gate))
+		url, stop := serve(srv)
+		defer stop()
+		p, err := sockettest.Dial(t.Context(), url, sockettest.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if err := p.Emit("authenticate", bearing(compact)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Expect(t.Context(), want); err != nil || calls.Load() == 0 {
+			t.Errorf("got %v after %d calls of the clock, want %s", err, calls.Load(), want)
+		}
+	}
+	event := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event(auth.EventOptions{}) }
+	handshake := func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }
+	withGuests := auth.Options{Guests: &auth.GuestOptions{}}
+	t.Run("held socket admitted", func(t *testing.T) { authenticate(t, event, auth.Options{}, sign(nil), "authenticated") })
+	t.Run("held socket refused", func(t *testing.T) { authenticate(t, event, auth.Options{}, "junk", "unauthorized") })
+	t.Run("guest logs in", func(t *testing.T) { authenticate(t, handshake, withGuests, sign(nil), "authenticated") })
+	t.Run("guest refused", func(t *testing.T) { authenticate(t, handshake, withGuests, "junk", "unauthorized") })
+}

@@ -150,13 +150,14 @@ func (a *admission) loggedIn() *Error {
 
 // attemptFailed refuses the socket, or lets it try again.
 func (a *admission) attemptFailed(e *Error) {
+	ended := a.socketEnded()
 	a.mu.Lock()
 	a.withdrawing()
 	a.failed++
 	last := e.Temporary || a.failed >= a.logins.attempts
-	undecided := a.undecided()
+	undecided := a.undecided(ended)
 	if last {
-		a.refusing() // in this step, or the deadline could come between and say something else
+		a.refusing(ended) // in this step, or the deadline could come between and say something else
 	}
 	a.examining = false
 	a.mu.Unlock()
