@@ -28,7 +28,7 @@ func (srv *Server) serveClientFile(w http.ResponseWriter, r *http.Request) bool 
 	}
 	srv.engine.SetCORSHeaders(w, r) // a page of an allowed origin may import it as a module
 	if srv.opts.ClientFiles == nil {
-		http.Error(w, "This server does not serve the JavaScript client: set Options.ClientFiles, or load the client from the server of the page.", http.StatusNotFound)
+		http.Error(w, "This server does not serve the JavaScript client: set Options.ClientFiles, or load the client from where the page comes from.", http.StatusNotFound)
 		return true
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
