@@ -1,15 +1,15 @@
 package socketio
 
-// reply is what becomes of an event that asks for an acknowledgement.
+// // reply is the outcome of one event that asks for an acknowledgement.
 type reply struct {
 	socket *Socket
 	args   Arguments
-	ended  bool // the socket has ended, and has not answered
+	ended  bool // the socket ended without answering
 }
 
-// expectAck registers an acknowledgement that is awaited. One reply will be sent to
-// replies, which must have room for it. Whether the socket can be asked at all shows
-// when the packet is queued.
+// expectAck registers an acknowledgement to wait for. One reply will be sent to replies, which
+// must have room for it. Whether the socket can be asked at all is checked when the packet is
+// queued.
 func (s *Socket) expectAck(id uint64, replies chan<- reply) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -23,16 +23,16 @@ func (s *Socket) expectAck(id uint64, replies chan<- reply) error {
 	return nil
 }
 
-// forgetAck gives up waiting.
+// forgetAck stops waiting for an acknowledgement.
 func (s *Socket) forgetAck(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.acks, id)
 }
 
-// acknowledged hands an acknowledgement to the call that waits for it. It runs on the
-// session's reader, since a handler may be what waits. An unknown id is
-// ignored: it may have been given up.
+// acknowledged passes an acknowledgement to the call that waits for it. It runs on the
+// session's reader, because the waiting call may be a handler. An unknown id is ignored,
+// because the call may have given up.
 func (s *Socket) acknowledged(id uint64, args Arguments) {
 	now := s.look()
 	s.mu.Lock()
@@ -43,7 +43,7 @@ func (s *Socket) acknowledged(id uint64, args Arguments) {
 	}
 }
 
-// failAcks tells all who wait that no answer will come. The caller holds mu.
+// failAcks tells all waiting calls that no answer will come. The caller holds mu.
 func (s *Socket) failAcks() {
 	for _, replies := range s.acks {
 		replies <- reply{socket: s, ended: true}

@@ -9,32 +9,31 @@ import (
 // Answers are the acknowledgements of a broadcast, and the sockets that have not
 // acknowledged it.
 type Answers struct {
-	// List has the answers in the order in which they came.
+	// List holds the answers in order of arrival.
 	List []Answer
-	// Missing has the IDs of the sockets that were sent the event and have not answered,
-	// sorted: they have ended, or the context of EmitWithAck has.
+	// Missing holds the sorted IDs of the sockets that were sent the event and have not
+	// answered, because they ended or because the context of EmitWithAck ended first.
 	Missing []string
-	// Unnamed is the number of further sockets that have not answered, on nodes that
-	// count their sockets without naming them, as the Node server does.
+	// Unnamed is the number of further sockets that have not answered, on nodes that count
+	// their sockets without naming them, as the Node server does.
 	Unnamed int
 }
 
-// An Answer is what a socket has answered to a broadcast.
+// An Answer is one socket's answer to a broadcast.
 type Answer struct {
-	// Socket is the socket's ID. It is empty if the node that has the socket does not
-	// name it.
+	// Socket is the socket's ID. It is empty if the socket's node does not name its sockets.
 	Socket string
 	Arguments
 }
 
-// gathering is the answers of this node's sockets and of the other nodes.
+// gathering collects the answers of this node's sockets and of the other nodes.
 type gathering struct {
 	answers Answers
 	local   *ask
 	others  *askedNodes // nil if no other node is asked
 }
 
-// run gathers answers until all have come, or ctx ends.
+// run collects answers until all have arrived or ctx ends.
 func (g *gathering) run(ctx context.Context) (err error) {
 	for err == nil && (len(g.local.pending) > 0 || !g.others.complete()) {
 		select {
@@ -59,7 +58,7 @@ func (g *gathering) run(ctx context.Context) (err error) {
 	return err
 }
 
-// take takes what became of a socket of this node.
+// take records the reply of a socket of this node.
 func (g *gathering) take(r reply) {
 	switch {
 	case !g.local.take(r):
@@ -70,7 +69,7 @@ func (g *gathering) take(r reply) {
 	}
 }
 
-// takeLast takes the answers that have come already.
+// takeLast takes the answers that have already arrived.
 func (g *gathering) takeLast() {
 	g.local.forget()
 	for {
@@ -86,30 +85,30 @@ func (g *gathering) takeLast() {
 	}
 }
 
-// askedNodes is what the other nodes have replied to a broadcast that wants answers. All
-// methods may be called on nil, if no node is asked.
+// askedNodes holds the replies of the other nodes to a broadcast that wants answers. If no node
+// is asked it is nil, and all methods may be called on nil.
 type askedNodes struct {
 	link     *link
 	request  *request
-	expected int // nodes
+	expected int // number of nodes
 	err      error
 	nodes    map[NodeID]*askedNode
 	counting *time.Timer // ends the wait for counts
 	asking   *time.Timer // ends the wait for answers
-	over     bool        // no more are waited for
+	over     bool        // stop waiting
 }
 
-// askedNode is what one node has replied.
+// askedNode holds the replies of one node.
 type askedNode struct {
 	counted  bool
 	count    int
-	ids      []string        // of its sockets, if it names them
-	answered int             // sockets that have answered or ended
-	seen     map[string]bool // IDs of them
+	ids      []string        // of the node's sockets, if the node names them
+	answered int             // number of sockets that have answered or ended
+	seen     map[string]bool // their IDs
 }
 
-// askOthers sends an event to the other nodes and asks for answers. It returns nil if
-// there are none, or the broadcast does not concern them.
+// askOthers sends an event to the other nodes and asks for answers. It returns nil if there are
+// no other nodes or the broadcast does not concern them.
 func (b Broadcast) askOthers(ctx context.Context, o *outgoing, to Selector) *askedNodes {
 	l := b.target.server.link.Load()
 	if l == nil || b.local || to.none() {
@@ -144,7 +143,7 @@ func (a *askedNodes) woken() <-chan struct{} {
 	return a.request.wake
 }
 
-// late returns the timer that ends the wait for counts, and then for answers.
+// late returns the timer for counts, and once that has fired the timer for answers.
 func (a *askedNodes) late() <-chan time.Time {
 	switch {
 	case a == nil || a.over:
@@ -155,8 +154,8 @@ func (a *askedNodes) late() <-chan time.Time {
 	return a.asking.C
 }
 
-// giveUp is called when late has come: nodes that have not counted are not waited for,
-// or no answers are.
+// giveUp is called when late has fired. The first time it stops waiting for nodes that have not
+// counted their sockets, the second time for any answer.
 func (a *askedNodes) giveUp() {
 	counted := a.counted()
 	if counted >= a.expected {
@@ -196,7 +195,7 @@ func (a *askedNodes) complete() bool {
 	return true
 }
 
-// take takes the replies that have come.
+// take takes the replies that have arrived.
 func (a *askedNodes) take(answers *Answers) {
 	for _, m := range a.request.take() {
 		node := a.nodes[m.From]
@@ -216,8 +215,8 @@ func (a *askedNodes) take(answers *Answers) {
 	}
 }
 
-// answer takes what became of one socket of the node. A second answer of a socket is
-// ignored, and so is one more than the node has counted.
+// answer records the reply of one socket of the node. It ignores a second answer of the same
+// socket, and answers beyond the node's count.
 func (n *askedNode) answer(m *Message, answers *Answers) {
 	args, err := m.arguments()
 	if err != nil || n.seen[m.Socket] || n.counted && n.answered >= n.count {

@@ -9,42 +9,42 @@ import (
 	"socketiojwt/socketio/internal/packet"
 )
 
-// Arguments are the positional arguments of an event or of an acknowledgement,
-// as they came. They are read-only and safe for concurrent use.
+// Arguments are the positional arguments of an event or of an acknowledgement, as received.
+// They are read-only and safe for concurrent use.
 type Arguments struct {
 	values      [][]byte // JSON
 	attachments [][]byte
 }
 
-// Raw is one argument as it came: JSON and the attachments it refers to. Given
-// to Emit or Ack it is passed on untouched, without being decoded.
+// Raw is one argument as received: JSON and the attachments it refers to. Emit and Ack send a
+// Raw unchanged, without decoding it.
 type Raw struct {
 	value       []byte
 	attachments [][]byte
 }
 
-// JSON returns the argument's JSON, in which {"_placeholder":true,"num":N}
-// stands for attachment N. The caller must not change it.
+// JSON returns the argument's JSON, in which {"_placeholder":true,"num":N} stands for
+// attachment N. The caller must not change it.
 func (r Raw) JSON() json.RawMessage { return r.value }
 
-// Attachments returns the attachments that the placeholders count. The caller
-// must not change them.
+// Attachments returns the attachments that the placeholders refer to. The caller must not
+// change them.
 func (r Raw) Attachments() [][]byte { return r.attachments }
 
-// Format prints how long the argument is, for every verb, and never what it is.
+// Format prints the argument's length for every verb, and never its value.
 func (r Raw) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "argument of %d bytes", len(r.value)) }
 
 // Scan reads the argument into dst, as Event.Scan does.
 func (r Raw) Scan(dst any) error { return wirejson.UnmarshalPeer(r.value, r.attachments, dst) }
 
-// ParseArguments takes a JSON array of arguments apart, with the attachments that
-// its placeholders count, and keeps both. It is for a Bus and for tests, which
-// get packets by other ways than a connection.
+// ParseArguments splits a JSON array into arguments. The placeholders in it refer to
+// attachments. The result keeps both slices. It is for a Bus and for tests, which receive
+// packets by other means than a connection.
 func ParseArguments(array json.RawMessage, attachments [][]byte) (Arguments, error) {
 	return newArguments(array, attachments, defaultMaxDepth)
 }
 
-// newArguments takes both over.
+// newArguments is ParseArguments with a limit on depth. It keeps both slices.
 func newArguments(array []byte, attachments [][]byte, maxDepth int) (Arguments, error) {
 	values, err := wirejson.SplitPeerArray(array, maxDepth)
 	if err != nil {
@@ -57,7 +57,7 @@ func newArguments(array []byte, attachments [][]byte, maxDepth int) (Arguments, 
 	return a, nil
 }
 
-// EncodeArguments is the reverse of ParseArguments, for values as Emit takes them.
+// EncodeArguments is the reverse of ParseArguments. It accepts the same values as Emit.
 func EncodeArguments(args ...any) (array json.RawMessage, attachments [][]byte, err error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()
@@ -67,8 +67,8 @@ func EncodeArguments(args ...any) (array json.RawMessage, attachments [][]byte, 
 	return bytes.Clone(e.JSON()), e.Attachments(), nil
 }
 
-// Format prints how many arguments there are, for every verb, and never what they
-// are: an event may carry a token.
+// Format prints the number of arguments for every verb, and never their values, because an
+// event may carry a token.
 func (a Arguments) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%d arguments", len(a.values)) }
 
 // Len returns the number of arguments.
@@ -80,7 +80,7 @@ func (a Arguments) Drop(n int) Arguments {
 	return a
 }
 
-// Args returns the arguments undecoded, each as a Raw, ready to be passed on:
+// Args returns the arguments undecoded, each as a Raw, ready to be sent on:
 //
 //	s.Emit("message-back", e.Args()...)
 func (a Arguments) Args() []any {
@@ -91,11 +91,11 @@ func (a Arguments) Args() []any {
 	return args
 }
 
-// Scan reads the arguments into the values that dst points to, in order, as
-// encoding/json would; a binary attachment is read into a []byte, at any depth,
-// and into an any as a []byte. It fails with ErrArguments when there are fewer
-// arguments than destinations or one is of another type; further arguments
-// are ignored, as JavaScript does. Its errors never show the values.
+// Scan reads the arguments in order into the values that dst points to, as encoding/json would.
+// A binary attachment at any depth is read into a []byte, or into an any as a []byte. Scan
+// fails with ErrArguments if there are fewer arguments than destinations or an argument is of
+// another type. Further arguments are ignored, as in JavaScript. Its errors never show the
+// values.
 func (a Arguments) Scan(dst ...any) error {
 	if len(dst) > len(a.values) {
 		return fmt.Errorf("%w: got %d, want %d", ErrArguments, len(a.values), len(dst))
@@ -108,13 +108,13 @@ func (a Arguments) Scan(dst ...any) error {
 	return nil
 }
 
-// encode is the reverse of newArguments: the array of the values.
+// encode is the reverse of newArguments: it returns the JSON array of the values.
 func (a Arguments) encode() []byte {
 	array := append([]byte{'['}, bytes.Join(a.values, []byte{','})...)
 	return append(array, ']')
 }
 
-// size returns the bytes that a keeps.
+// size returns the number of bytes that a keeps in memory.
 func (a Arguments) size() int {
 	n := 0
 	for _, v := range a.values {
@@ -126,7 +126,7 @@ func (a Arguments) size() int {
 	return n
 }
 
-// placeholdersWithin reports whether all placeholders name an attachment.
+// placeholdersWithin reports whether every placeholder refers to an existing attachment.
 func (a Arguments) placeholdersWithin() bool {
 	for _, v := range a.values {
 		if !wirejson.EachPlaceholder(v, func(_, _, num int) bool { return num >= 0 && num < len(a.attachments) }) {

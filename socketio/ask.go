@@ -6,16 +6,16 @@ import (
 	"socketiojwt/engineio"
 )
 
-// ask is an event that was sent to sockets of this node, which are asked to acknowledge
-// it. One goroutine uses it.
+// ask is an event sent to sockets of this node that are asked to acknowledge it. It is used by
+// one goroutine.
 type ask struct {
 	id      uint64
 	replies chan reply // has room for all
 	pending map[*Socket]struct{}
 }
 
-// ask sends an event to the sockets selected on this node, and asks for acknowledgements
-// with one ID. The packet is m for the namespace of the target's name, if it is not nil.
+// ask sends an event to the selected sockets of this node and asks for acknowledgements, all
+// with one ID. If m is not nil, it is the packet for the namespace of the target's name.
 func (t target) ask(m *engineio.Message, o *outgoing, id uint64, to Selector) *ask {
 	var namespaces []*Namespace
 	var lists [][]*Socket
@@ -48,8 +48,8 @@ func (t target) ask(m *engineio.Message, o *outgoing, id uint64, to Selector) *a
 	return a
 }
 
-// take notes a reply, and reports whether it was awaited. It is not if the event could not
-// be sent to the socket, which then has ended.
+// take records a reply, and reports whether it was expected. It was not if the event could not
+// be sent to the socket, which has then ended.
 func (a *ask) take(r reply) bool {
 	_, awaited := a.pending[r.socket]
 	delete(a.pending, r.socket)
@@ -66,8 +66,8 @@ func (a *ask) ids() []string {
 	return ids
 }
 
-// forget makes the sockets forget that they were asked. Replies that have come before
-// can still be taken.
+// forget removes the pending acknowledgements from the sockets. Replies that arrived before can
+// still be taken.
 func (a *ask) forget() {
 	for s := range a.pending {
 		s.forgetAck(a.id)

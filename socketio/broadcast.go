@@ -8,16 +8,16 @@ import (
 	"socketiojwt/engineio"
 )
 
-// A Broadcast addresses admitted sockets of a namespace, or of all namespaces of a Rule,
-// on all nodes of a cluster. It is a value: keep it, share it, and refine it without
-// changing the one it came from.
+// A Broadcast addresses admitted sockets of a namespace, or of all namespaces of a Rule, on all
+// nodes of a cluster. It is a value that can be kept and shared. Refining it does not change
+// the original.
 //
 //	lobby := srv.To("lobby")
 //	lobby.Except("muted").Emit("said", text)
 //
-// What its methods do to sockets of this node has been done when they return. What
-// concerns sockets of other nodes has then been handed to the Bus. Their methods report
-// errors of the Bus too, and do the rest all the same.
+// When a method returns, its effect on sockets of this node is complete, and its message for
+// sockets of other nodes has been handed to the Bus. If the Bus fails, the method completes the
+// local part and returns the error of the Bus too. All methods may be called concurrently.
 type Broadcast struct {
 	target   target
 	rooms    *names // nil means all sockets
@@ -26,17 +26,17 @@ type Broadcast struct {
 	volatile bool
 }
 
-// names is a list that grows without being copied, so that a long one costs no more
-// when it is built name by name.
+// names is a list that can be extended without copying, so that building a long list name by
+// name takes linear time.
 type names struct {
 	earlier *names
 	more    []string
 }
 
-// with returns the list with more names. It does not keep the slice.
+// with returns the list with more names. It does not keep the slice more.
 func (n *names) with(more []string) *names { return &names{earlier: n, more: slices.Clone(more)} }
 
-// distinct returns the names without repeats; nil for no list.
+// distinct returns the names without repeats. It returns nil for a nil list.
 func (n *names) distinct() []string {
 	if n == nil {
 		return nil
@@ -54,18 +54,18 @@ func (b Broadcast) selector() Selector {
 	return Selector{All: b.rooms == nil, Rooms: b.rooms.distinct(), Except: b.except.distinct()}
 }
 
-// A Packet is an event that was sent; see Mux.OnEmit.
+// A Packet is an event that was sent. See Mux.OnEmit.
 type Packet struct {
 	Event    string
 	Args     []any
 	Volatile bool
 }
 
-// outgoing is an event on its way to sockets.
+// outgoing is an event to be sent to sockets.
 type outgoing struct {
 	event    string
-	args     []any     // of an event of this node
-	came     Arguments // of an event of another node
+	args     []any     // of an event from this node
+	came     Arguments // of an event from another node
 	volatile bool
 	local    bool
 	body     body
@@ -79,13 +79,13 @@ func (o *outgoing) packet() Packet {
 	return p
 }
 
-// message returns the message that takes the event to other nodes.
+// message returns the message that carries the event to other nodes.
 func (o *outgoing) message() Message {
 	return Message{Kind: KindBroadcast, Data: o.body.array, Attachments: o.body.attachments, Volatile: o.volatile}
 }
 
-// encode encodes an event, once for all nodes, and makes the packet for the
-// namespace of the target's name.
+// encode encodes an event once for all nodes, and makes the packet for the namespace of the
+// target's name.
 func (b Broadcast) encode(event string, args []any, id uint64, wantsAck bool) (*engineio.Message, outgoing, error) {
 	m, body, err := encodeEvent(b.target.name, id, wantsAck, event, args)
 	if err != nil {
@@ -94,43 +94,42 @@ func (b Broadcast) encode(event string, args []any, id uint64, wantsAck bool) (*
 	return m, outgoing{event: event, args: args, volatile: b.volatile, local: b.local, body: body}, nil
 }
 
-// To adds sockets that are in any of the rooms. Without rooms it adds no socket: a
-// list that happens to be empty does not mean all sockets. A socket's id is a room that
-// holds only that socket.
+// To adds sockets that are in any of the rooms. Without rooms it adds no socket: an empty list
+// does not mean all sockets. A socket's id is a room that holds only that socket.
 func (b Broadcast) To(rooms ...string) Broadcast {
 	b.rooms = b.rooms.with(rooms)
 	return b
 }
 
-// Except takes out the sockets that are in any of the rooms.
+// Except excludes the sockets that are in any of the rooms.
 func (b Broadcast) Except(rooms ...string) Broadcast {
 	b.except = b.except.with(rooms)
 	return b
 }
 
-// Local confines the broadcast to this node.
+// Local restricts the broadcast to this node.
 func (b Broadcast) Local() Broadcast {
 	b.local = true
 	return b
 }
 
-// Volatile drops the event for sockets that cannot be written to at once. A
-// socket on long-polling can be written to only while a poll waits.
+// Volatile drops the event for sockets that cannot be written to at once. A socket on
+// long-polling can be written to only while a poll is pending.
 func (b Broadcast) Volatile() Broadcast {
 	b.volatile = true
 	return b
 }
 
-// Emit sends an event. It never blocks and fails only for what cannot be encoded, or if
-// the Bus does not take the event: a socket that is too slow is closed by itself. The
+// Emit sends an event. It never blocks. It fails only if the event cannot be encoded or the Bus
+// does not accept it. A socket that is too slow is closed, which is not an error of Emit. The
 // event is encoded once, however many sockets there are.
 func (b Broadcast) Emit(event string, args ...any) error {
 	_, err := b.emit(event, args)
 	return err
 }
 
-// EmitLocal sends an event to the sockets of this node only, like Local().Emit, and
-// returns for how many it was queued or written.
+// EmitLocal sends an event to the sockets of this node only, like Local().Emit. It returns the
+// number of sockets for which the event was queued or written.
 func (b Broadcast) EmitLocal(event string, args ...any) (sockets int, err error) {
 	b.local = true
 	return b.emit(event, args)
@@ -150,16 +149,17 @@ func (b Broadcast) emit(event string, args []any) (sockets int, err error) {
 	return sockets, b.publish(&m, to)
 }
 
-// EmitWithAck sends an event and waits until every socket addressed has acknowledged it
-// or ended. Answers says which sockets have answered and which have not. When ctx ends
-// first, EmitWithAck returns the answers so far with the context's cause. Without a
-// deadline, one silent peer of this node makes it wait; answers of other nodes are
-// awaited for 10 minutes at most. A socket that owes Options.MaxPendingAcks already is
-// left out, and so is, with Volatile, one that cannot be written to.
+// EmitWithAck sends an event and waits until every addressed socket has acknowledged it or
+// ended. Answers says which sockets have answered and which have not. If ctx ends first,
+// EmitWithAck returns the answers so far and the context's cause. Without a deadline, one
+// silent peer of this node makes it wait for as long as the peer stays connected. Answers of
+// other nodes are awaited for at most 10 minutes. EmitWithAck leaves out a socket that already
+// has Options.MaxPendingAcks pending acknowledgements. With Volatile, it also leaves out a
+// socket that cannot be written to.
 //
-// Each other node first says how many of its sockets it has sent the event to. If one
-// does not within 5 seconds, EmitWithAck returns a *PartialError, once the answers of the
-// other nodes have come.
+// Each other node first replies with the number of sockets it has sent the event to. If a node
+// does not reply within 5 seconds, EmitWithAck returns a *PartialError once the answers of the
+// other nodes have arrived.
 func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (Answers, error) {
 	id := b.target.server.nextAck()
 	packet, o, err := b.encode(event, args, id, true)
@@ -173,15 +173,15 @@ func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (
 	return g.answers, err
 }
 
-// Sockets returns the admitted sockets addressed that are on this node, in no order.
+// Sockets returns the addressed admitted sockets of this node, in no particular order.
 func (b Broadcast) Sockets() (all []*Socket) {
 	to := b.selector()
 	b.target.each(func(n *Namespace) { all = append(all, n.local.sockets(to)...) })
 	return all
 }
 
-// FetchSockets describes the sockets addressed. If not all other nodes answer until ctx
-// ends, or within 5 seconds if it has no deadline, it returns what it has with a
+// FetchSockets describes the addressed sockets. If ctx ends before all other nodes have
+// answered, or 5 seconds pass and ctx has no deadline, it returns the answers so far and a
 // *PartialError.
 func (b Broadcast) FetchSockets(ctx context.Context) ([]SocketInfo, error) {
 	to := b.selector()
@@ -202,8 +202,8 @@ func (b Broadcast) FetchSockets(ctx context.Context) ([]SocketInfo, error) {
 	return infos, err
 }
 
-// SocketsJoin makes the sockets addressed join the rooms. It returns the errors of Join
-// for sockets of this node. Another node ignores what its sockets may not join.
+// SocketsJoin makes the addressed sockets join the rooms. It returns the errors of Join for
+// sockets of this node. Errors of Join on other nodes are not returned.
 func (b Broadcast) SocketsJoin(rooms ...string) error {
 	to := b.selector()
 	nameErr, err := b.target.join(to, rooms)
@@ -213,16 +213,17 @@ func (b Broadcast) SocketsJoin(rooms ...string) error {
 	return errors.Join(err, b.publish(&Message{Kind: KindJoin, Rooms: slices.Clone(rooms)}, to))
 }
 
-// SocketsLeave makes the sockets addressed leave the rooms.
+// SocketsLeave makes the addressed sockets leave the rooms.
 func (b Broadcast) SocketsLeave(rooms ...string) error {
 	to := b.selector()
 	b.target.leave(to, rooms)
 	return b.publish(&Message{Kind: KindLeave, Rooms: slices.Clone(rooms)}, to)
 }
 
-// DisconnectSockets ends the sockets addressed, as Socket.Disconnect does: how is nil, an
-// *Ending, or another error. Other nodes get the text of the cause. If the last event of
-// the Ending cannot be encoded, the sockets end without it and the error is returned.
+// DisconnectSockets ends the addressed sockets, as Socket.Disconnect does: how is nil, an
+// *Ending, or another error. Other nodes receive the text of the cause. If the last event of
+// the Ending cannot be encoded, the sockets end without it and DisconnectSockets returns the
+// error.
 func (b Broadcast) DisconnectSockets(how error) error {
 	to := b.selector()
 	b.target.disconnect(to, how)

@@ -16,17 +16,17 @@ import (
 	"socketiojwt/internal/accept"
 )
 
-// clientFile matches the names under which the JavaScript client is published.
+// clientFile matches the names of the published files of the JavaScript client.
 var clientFile = regexp.MustCompile(`^socket\.io(\.msgpack|\.esm)?(\.min)?\.js(\.map)?$`)
 
-// serveClientFile answers a request for a file of the JavaScript client, and
-// reports whether it was one.
+// serveClientFile answers a request for a file of the JavaScript client. It reports whether the
+// request was for such a file.
 func (srv *Server) serveClientFile(w http.ResponseWriter, r *http.Request) bool {
 	name, below := strings.CutPrefix(r.URL.Path, srv.opts.Engine.Path)
 	if !below || !clientFile.MatchString(name) {
 		return false
 	}
-	srv.engine.SetCORSHeaders(w, r) // a page of a listed origin may import it as a module
+	srv.engine.SetCORSHeaders(w, r) // a page of an allowed origin may import it as a module
 	if srv.opts.ClientFiles == nil {
 		http.Error(w, "This server does not serve the JavaScript client: set Options.ClientFiles, or load the client from where the page comes from.", http.StatusNotFound)
 		return true
@@ -51,7 +51,7 @@ func (srv *Server) serveClientFile(w http.ResponseWriter, r *http.Request) bool 
 	if path.Ext(name) == ".map" {
 		h.Set("Content-Type", "application/json")
 	}
-	// A range is one of the file as it is.
+	// A Range header refers to the uncompressed file.
 	if accept.Gzip(r) && r.Header.Get("Range") == "" {
 		content = srv.compressed.file(name, etag, content)
 		etag += "-gzip"
@@ -62,20 +62,20 @@ func (srv *Server) serveClientFile(w http.ResponseWriter, r *http.Request) bool 
 	return true
 }
 
-// compressedFiles keeps the files of the JavaScript client in gzip, one version of
-// each. There are no more than clientFile has names. The zero value is ready to use.
+// compressedFiles keeps the gzipped files of the JavaScript client, one version of each. Their
+// number is bounded by the names that clientFile matches. The zero value is ready to use.
 type compressedFiles struct {
 	mu     sync.Mutex
 	byName map[string]*compressedFile
 }
 
 type compressedFile struct {
-	etag string // of the file that it was made from
+	etag string // of the file that was compressed
 	once sync.Once
 	data []byte
 }
 
-// file returns content in gzip, from memory unless it is new.
+// file returns content gzipped. It compresses only when etag has changed.
 func (c *compressedFiles) file(name, etag string, content []byte) []byte {
 	c.mu.Lock()
 	f := c.byName[name]
@@ -90,7 +90,7 @@ func (c *compressedFiles) file(name, etag string, content []byte) []byte {
 	f.once.Do(func() {
 		var out bytes.Buffer
 		w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is valid
-		_, _ = w.Write(content)                                 // a bytes.Buffer takes everything
+		_, _ = w.Write(content)                                 // a bytes.Buffer never fails
 		_ = w.Close()
 		f.data = out.Bytes()
 	})

@@ -15,43 +15,43 @@ import (
 	"socketiojwt/socketio/internal/packet"
 )
 
-// conn is the connection: the Socket.IO side of one Engine.IO session. Its
-// sockets share it.
+// conn is a connection: the Socket.IO side of one Engine.IO session. The sockets of its
+// namespaces share it.
 type conn struct {
 	server  *Server
 	session *engineio.Session
-	ctx     context.Context // what the contexts of its sockets are made from; it never ends
+	ctx     context.Context // parent of the contexts of its sockets; it never ends
 	ledger  ledger
-	partial *partial // a binary packet whose attachments are due; only the reader's
-	begun   bool     // a message was received; only the reader's
+	partial *partial // an incomplete binary packet; only for the reader
+	begun   bool     // a message was received; only for the reader
 
-	retiring atomic.Bool // Shutdown has come to it
+	retiring atomic.Bool // Shutdown has reached this connection
 
 	mu         sync.Mutex // taken after a socket's, before the server's
 	closed     bool
-	request    *Handshake // what sockets that connect now can see of the first request
-	trimmed    bool       // request holds no more than KeepHeaders and keep
+	request    *Handshake // the part of the first request that new sockets can see
+	trimmed    bool       // request has only the headers of KeepHeaders and keep
 	keep       []string   // headers kept because of Socket.KeepHeader
-	ended      bool       // the session has ended; the last socket takes the connection along
+	ended      bool       // the session has ended; the connection is forgotten with its last socket
 	sockets    []*Socket  // one for each namespace joined or being joined
-	waiting    []*Socket  // those of them whose CONNECT waits for others to be answered
-	leaving    []*Socket  // whose peer has left; what it sent before is still handled
+	waiting    []*Socket  // those of sockets whose CONNECT waits for its turn
+	leaving    []*Socket  // their peer has left; events received before are still handled
 	auths      []*sharedAuth
-	parting    []*Socket // that have ended, and hold up those with the same id until OnDisconnect has returned
-	left       []string  // namespaces that the server ended, whose peer may not know yet
+	parting    []*Socket // ended sockets; a new socket with the same id waits until OnDisconnect has returned
+	left       []string  // namespaces that the server ended and the peer may not know about yet
 	connecting int       // CONNECTs whose middleware runs
 	refused    int
 	forgiven   time.Time   // when a temporary refusal was last not counted
-	inside     int         // sockets that are admitted
-	admitted   bool        // a socket was
-	blamed     bool        // a failure was counted for its address, or none is to be
+	inside     int         // number of admitted sockets
+	admitted   bool        // a socket has been admitted
+	blamed     bool        // a failure was counted for its address, or none is to be counted
 	timer      *time.Timer // runs until the first admission, and while no namespace is joined
 	closeTimer *time.Timer // closes the connection after a temporary refusal
 }
 
 var _ engineio.HeadConn = (*conn)(nil)
 
-// open begins a connection.
+// open creates the connection of a session.
 func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Conn {
 	ctx, ok := srv.connContext(r)
 	if !ok {
@@ -75,18 +75,18 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 	c.mu.Lock()
 	c.setTimer()
 	c.mu.Unlock()
-	// A legacy client is joined to "/" without asking, if that namespace exists.
+	// A legacy client joins "/" without a CONNECT, if that namespace exists.
 	if c.legacy() && srv.Namespace.table.admits() {
 		c.connect(packet.Packet{Type: packet.Connect, Namespace: srv.Namespace.name})
 	}
 	return c
 }
 
-// legacy reports whether the peer is a client of Socket.IO 1 or 2, which speaks Engine.IO 3
-// and revision 4 of the Socket.IO protocol.
+// legacy reports whether the peer is a client of Socket.IO 1 or 2, which speaks Engine.IO 3 and
+// revision 4 of the Socket.IO protocol.
 func (c *conn) legacy() bool { return c.session.Protocol() == 3 }
 
-// limits says what a packet of the peer may be.
+// limits returns the limits on a packet of the peer.
 func (c *conn) limits() packet.Limits {
 	opts := &c.server.opts
 	limits := packet.Limits{Attachments: opts.MaxAttachments, Name: opts.MaxNameLength}
@@ -96,8 +96,7 @@ func (c *conn) limits() packet.Limits {
 	return limits
 }
 
-// Message takes one message of the session. It runs on the session's reader and
-// never waits.
+// Message handles one message of the session. It runs on the session's reader and never waits.
 func (c *conn) Message(data []byte, binary bool) {
 	first := !c.begun
 	c.begun = true
@@ -129,8 +128,7 @@ func (c *conn) Message(data []byte, binary bool) {
 	c.handle(p, nil)
 }
 
-// handle takes one whole packet. Whatever breaks the protocol closes the
-// connection.
+// handle handles one complete packet. A packet that breaks the protocol closes the connection.
 func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 	maxDepth := c.server.opts.MaxDepth
 	switch p.Type {
@@ -169,15 +167,15 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 			}
 			s.acknowledged(p.AckID, args)
 		}
-	default: // CONNECT_ERROR is the server's
+	default: // only the server sends CONNECT_ERROR
 		c.violation("packet type of the server")
 	}
 }
 
-// joined finds the socket that a packet is for. It is nil for a namespace that
-// the server has just ended: the peer may not know yet, or during Shutdown is
-// not told, and its packet is dropped. A packet for a namespace that was never
-// joined, or is not joined yet, closes the connection and is not ok.
+// joined finds the socket that a packet is addressed to. The socket is nil, and ok true, if the
+// server has just ended the namespace: the peer may not know yet, or is not told during
+// Shutdown, and its packet is dropped. If the namespace was never joined, or is not joined yet,
+// joined closes the connection and ok is false.
 func (c *conn) joined(namespace string) (s *Socket, ok bool) {
 	c.mu.Lock()
 	s = c.find(namespace)
@@ -200,8 +198,7 @@ func (c *conn) find(namespace string) *Socket {
 	return nil
 }
 
-// answered counts a CONNECT that was answered, and drops what only the first
-// CONNECT may see.
+// answered counts an answered CONNECT, and drops what only the first CONNECT may see.
 func (c *conn) answered() {
 	c.mu.Lock()
 	c.connecting--
@@ -215,41 +212,41 @@ func (c *conn) answered() {
 	c.begin()
 }
 
-// forget takes the connection off the server's list when nothing of it is left.
-// The caller holds mu.
+// forget removes the connection from the server's table if it has no sockets and its session
+// has ended. The caller holds mu.
 func (c *conn) forget() {
 	if c.ended && len(c.sockets)+len(c.leaving) == 0 {
 		c.server.removeConn(c)
 	}
 }
 
-// violation closes the connection because of what the peer did.
+// violation closes the connection because the peer broke the protocol.
 func (c *conn) violation(what string) {
 	c.server.figures.violations.Add(1)
 	c.logClosed(slog.LevelDebug, what)
 	c.close(ReasonForcedClose, errors.New("socketio: "+what))
 }
 
-// overLimit is violation for a peer that exceeded a limit of Options, or that uses what
-// this server does not support. The client hears only "transport close", so the first
-// time for each reason is a warning.
+// overLimit is violation for a peer that exceeded a limit of Options or uses an unsupported
+// feature. The client sees only "transport close", so the first occurrence of each reason is
+// logged as a warning.
 func (c *conn) overLimit(what, hint string) {
 	c.server.figures.violations.Add(1)
 	c.logClosed(c.server.firstWarning(what), what, "hint", hint)
 	c.close(ReasonForcedClose, errors.New("socketio: "+what))
 }
 
-// began returns when the connection began.
+// began returns when the connection was opened.
 func (c *conn) began() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.request.Time
 }
 
-// draining reports whether the connection takes no new sockets and events.
+// draining reports whether the connection accepts no new sockets or events.
 func (c *conn) draining() bool { return c.retiring.Load() || c.server.draining.Load() }
 
-// closeAfter closes the connection, of which a socket was refused, when d is over.
+// closeAfter closes the connection d after a socket of it was refused.
 func (c *conn) closeAfter(d time.Duration, cause error) {
 	if d <= 0 {
 		c.close(ReasonForcedServerClose, cause)
@@ -262,8 +259,8 @@ func (c *conn) closeAfter(d time.Duration, cause error) {
 	}
 }
 
-// close ends all sockets at once and closes the transport, without DISCONNECT,
-// once what is queued has been written.
+// close ends all sockets at once, without DISCONNECT, and closes the transport once what is
+// queued has been written.
 func (c *conn) close(reason Reason, cause error) {
 	for _, s := range c.shut() {
 		s.end(reason, cause, nil)
@@ -271,7 +268,7 @@ func (c *conn) close(reason Reason, cause error) {
 	c.session.Close(reason)
 }
 
-// Closed ends the sockets after the events that were received before.
+// Closed ends the sockets after the events received before have been handled.
 func (c *conn) Closed(reason engineio.Reason) {
 	for _, s := range c.shut() {
 		s.drain(reason)
@@ -288,7 +285,7 @@ func (c *conn) Closed(reason engineio.Reason) {
 	}
 }
 
-// shut stops new sockets and returns those there are.
+// shut prevents new sockets and returns the existing ones.
 func (c *conn) shut() []*Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()

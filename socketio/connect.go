@@ -11,16 +11,16 @@ import (
 	"socketiojwt/socketio/internal/packet"
 )
 
-// connect takes a CONNECT packet: it makes a socket, whose worker runs the
-// middleware when its turn comes.
+// connect handles a CONNECT packet. It makes a socket, whose worker runs the middleware when
+// its turn comes.
 func (c *conn) connect(p packet.Packet) {
 	opts := &c.server.opts
 	c.mu.Lock()
 	switch {
-	case c.closed, c.draining(): // Shutdown lets nobody in, and will close the transport
+	case c.closed, c.draining(): // Shutdown admits no sockets and will close the transport
 		c.mu.Unlock()
 		return
-	case p.Namespace == "/" && c.legacy() && c.find("/") != nil: // it was joined unasked, and the answer is on its way
+	case p.Namespace == "/" && c.legacy() && c.find("/") != nil: // the legacy client joined without a CONNECT, and the answer has been sent
 		c.mu.Unlock()
 		return
 	case c.find(p.Namespace) != nil:
@@ -47,9 +47,9 @@ func (c *conn) connect(p packet.Packet) {
 	c.begin()
 }
 
-// chargeHandshake returns the handshake of a CONNECT, what it was charged and, charged
-// by itself, the auth payload. A payload or query that does not fit is left out. The
-// caller holds mu.
+// chargeHandshake returns the handshake of a CONNECT, the bytes charged for it, and the auth
+// payload, which is charged separately. A payload or query that exceeds its limit is left out.
+// The caller holds mu.
 func (c *conn) chargeHandshake(p packet.Packet) (h *Handshake, size int, auth *sharedAuth, result charged) {
 	handshake := *c.request
 	size = socketBytes + len(p.Namespace)
@@ -82,14 +82,13 @@ func (c *conn) chargeHandshake(p packet.Packet) (h *Handshake, size int, auth *s
 	return &handshake, size, auth, result
 }
 
-// sharedAuth is an auth payload, which clients send alike for each of their
-// namespaces.
+// sharedAuth is an auth payload. Clients often send the same one for each of their namespaces.
 type sharedAuth struct {
 	payload []byte
-	users   int // sockets
+	users   int // number of sockets
 }
 
-// shareAuth returns the auth payload that is the same as payload, charged once for all
+// shareAuth returns the stored auth payload that equals payload. It is charged once for all
 // sockets that have it. The caller holds mu.
 func (c *conn) shareAuth(payload []byte) (*sharedAuth, charged) {
 	for _, auth := range c.auths {
@@ -106,7 +105,7 @@ func (c *conn) shareAuth(payload []byte) (*sharedAuth, charged) {
 	return auth, taken
 }
 
-// dropAuth gives back an auth payload that a socket does not need any more.
+// dropAuth releases an auth payload that a socket no longer needs.
 func (c *conn) dropAuth(auth *sharedAuth) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,8 +118,8 @@ func (c *conn) dropAuth(auth *sharedAuth) {
 	}
 }
 
-// begin begins the CONNECTs whose turn it is. A JavaScript client sends those of
-// all its namespaces at once, so that those beyond MaxConnecting have to wait.
+// begin starts the CONNECTs whose turn it is. A JavaScript client sends those of all its
+// namespaces at once, so those beyond MaxConnecting wait.
 func (c *conn) begin() {
 	for {
 		c.mu.Lock()
@@ -145,10 +144,10 @@ func (c *conn) begin() {
 	}
 }
 
-// growStack makes the goroutine's stack large enough for what verifies a token,
-// while there is little on it to copy. Grown bit by bit under the cryptography,
-// copying it was 8 % of the server's CPU in bench's row es256, and is 4 % so
-// (cd bench && go run . -profile DIR -rows es256).
+// growStack makes the goroutine's stack large enough to verify a token, while there is little
+// on it to copy. If the stack grows step by step during the cryptography, copying it takes 8 %
+// of the server's CPU in row es256 of the bench. With growStack it takes 4 % (cd bench && go
+// run . -profile DIR -rows es256).
 //
 //go:noinline
 func growStack(i int) byte {
@@ -156,7 +155,7 @@ func growStack(i int) byte {
 	return room[i%len(room)]
 }
 
-// connect finds the namespace and begins its middleware. Worker.
+// connect finds the namespace and starts its middleware. It runs on the worker.
 func (s *Socket) connect() {
 	growStack(0)
 	ctx := s.Context()
@@ -178,8 +177,8 @@ func (s *Socket) connect() {
 	s.resume()
 }
 
-// resume runs the connect middleware that is left, and then admits the socket.
-// Worker.
+// resume runs the remaining connect middleware and then admits the socket. It runs on the
+// worker.
 func (s *Socket) resume() {
 	for {
 		now := s.look()
@@ -192,7 +191,7 @@ func (s *Socket) resume() {
 		if s.next == len(chain) {
 			tooLarge := s.handshake.authTooLarge
 			s.mu.Unlock()
-			if tooLarge { // no middleware has refused what it could not read
+			if tooLarge { // no middleware has refused a socket whose credentials were too large to read
 				_ = s.Refuse(errTooLarge)
 				return
 			}
@@ -209,7 +208,7 @@ func (s *Socket) resume() {
 		held := s.holds != holds
 		s.mu.Unlock()
 		if held && (err == nil || errors.Is(err, errHeld)) {
-			return // Admit comes back here
+			return // Admit resumes here
 		}
 		if err != nil {
 			_ = s.Refuse(err)
@@ -218,19 +217,19 @@ func (s *Socket) resume() {
 	}
 }
 
-// admit lets the socket in: rooms, CONNECT, OnConnect, then the events that came
-// early. Worker.
+// admit admits the socket: rooms, CONNECT, OnConnect, then the early events. It runs on the
+// worker.
 func (s *Socket) admit() {
 	srv := s.conn.server
 	srv.count(s.namespace, +1)
 	now := s.look()
 	s.mu.Lock()
-	if s.state == stateClosed || s.suspended || s.over(now) { // ended, or held by somebody beside the middleware
+	if s.state == stateClosed || s.suspended || s.over(now) { // ended, or held by a concurrent call of Hold
 		s.mu.Unlock()
 		srv.count(s.namespace, -1)
 		return
 	}
-	if !s.conn.accept() { // the connection ends, and the socket with it
+	if !s.conn.accept() { // the connection is closing, and ends the socket
 		s.mu.Unlock()
 		srv.count(s.namespace, -1)
 		return
@@ -238,15 +237,15 @@ func (s *Socket) admit() {
 	answer := s.state == stateConnecting
 	s.become(stateAdmitted)
 	srv.figures.admissions.Add(1)
-	s.namespace.local.add(s) // under the lock: whoever finds it listed finds it admitted
+	s.namespace.local.add(s) // under the lock, so that a listed socket is always an admitted one
 	if answer {
-		_ = s.conn.session.Send(s.connected()) // a closed session ends the socket by itself
+		_ = s.conn.session.Send(s.connected()) // fails only if the session is closed, which ends the socket
 	}
 	if s.early != nil {
 		s.sendWelcome()
 		for _, e := range s.early.events {
 			s.inboxBytes += e.size
-			s.inbox = append(s.inbox, task{event: e}) // this worker runs them
+			s.inbox = append(s.inbox, task{event: e}) // handled by this worker
 		}
 		s.early = nil
 	}
@@ -264,7 +263,7 @@ func (s *Socket) admit() {
 	s.giveBackHandshake()
 	s.mu.Unlock()
 	if err != nil {
-		if errors.Is(err, ErrClosed) { // the peer is gone, or its deadline has come
+		if errors.Is(err, ErrClosed) { // the peer left, or the socket's deadline has passed
 			s.logger().DebugContext(ctx, "socketio: OnConnect failed", "error", err)
 		} else {
 			s.logSampled(ctx, slog.LevelWarn, s.name+"\n"+fmt.Sprint(err), "socketio: OnConnect failed", "error", err)
@@ -273,7 +272,7 @@ func (s *Socket) admit() {
 	}
 }
 
-// runOnConnect stops once the socket has ended: no function begins with a context that
+// runOnConnect stops once the socket has ended, so that no function starts with a context that
 // has ended.
 func (s *Socket) runOnConnect(ctx context.Context) error {
 	for _, f := range s.namespace.table.onConnect {

@@ -11,19 +11,18 @@ func (c *conn) all() []*Socket {
 	return slices.Concat(c.sockets, c.leaving)
 }
 
-// leave lets the peer join a socket's namespace again, though the socket may
-// still be busy with what the peer sent before.
+// leave allows the peer to join the namespace of the socket again. The socket may still be
+// handling events that the peer sent before.
 func (c *conn) leave(s *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if take(&c.sockets, s) { // else it has just ended
+	if take(&c.sockets, s) { // otherwise it has just ended
 		c.leaving = append(c.leaving, s)
 		c.setTimer()
 	}
 }
 
-// gone takes a socket that ends out of the connection. The caller holds the
-// socket's mu.
+// gone removes an ending socket from the connection. The caller holds the socket's mu.
 func (c *conn) gone(s *Socket, was state) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -36,8 +35,8 @@ func (c *conn) gone(s *Socket, was state) {
 	case stateAdmitted:
 		c.inside--
 	}
-	// After a Temporary ending the connection may stay open for a while, and the peer may
-	// send events all the same.
+	// After a Temporary ending the connection may stay open for a while, and the peer may still
+	// send events.
 	if take(&c.sockets, s) && was != stateConnecting && !slices.Contains(c.left, s.name) {
 		if len(c.left) >= c.server.opts.MaxNamespaces {
 			c.left = slices.Delete(c.left, 0, 1)
@@ -52,7 +51,8 @@ func (c *conn) gone(s *Socket, was state) {
 	c.forget()
 }
 
-// parted lets the peer's next socket of that id begin, OnDisconnect having returned.
+// parted allows the peer's next socket with the same id to begin, after OnDisconnect has
+// returned.
 func (c *conn) parted(s *Socket) {
 	c.mu.Lock()
 	parting := take(&c.parting, s)
@@ -62,10 +62,10 @@ func (c *conn) parted(s *Socket) {
 	}
 }
 
-// due returns the index of the CONNECT in waiting that may begin next; -1 when there
-// is none. A legacy client gives its next socket in a namespace the same id again, and
-// programs store things by the id. So that socket waits until OnDisconnect of the one
-// before has returned. The caller holds mu.
+// due returns the index in waiting of the CONNECT that may begin next, or -1. The next socket
+// of a legacy client in a namespace has the same id again, and programs store things by the id.
+// So that socket waits until OnDisconnect of the previous one has returned. The caller holds
+// mu.
 func (c *conn) due() int {
 	return slices.IndexFunc(c.waiting, func(s *Socket) bool {
 		same := func(other *Socket) bool { return other.id == s.id }
@@ -73,7 +73,7 @@ func (c *conn) due() int {
 	})
 }
 
-// take takes s out of a list, if it is there.
+// take removes s from a list, and reports whether it was in it.
 func take(list *[]*Socket, s *Socket) bool {
 	i := slices.Index(*list, s)
 	if i >= 0 {

@@ -9,10 +9,10 @@ import (
 	"socketiojwt/internal/guard"
 )
 
-// socketContext is the context that a socket's middleware and handlers get. It
-// is immutable: SetContextValue makes another one around the same life span.
+// socketContext is the context that a socket's middleware and handlers get. It is immutable:
+// SetContextValue makes another one with the same lifetime.
 type socketContext struct {
-	context.Context // the socket's life span
+	context.Context // ends with the socket
 	socket          *Socket
 	values          []contextValue
 }
@@ -21,14 +21,13 @@ type contextValue struct{ key, value any }
 
 type socketKey struct{}
 
-// contextBytes is about what the context of Options.ConnContext takes. The values in it
-// are the program's, and their size is not known.
+// contextBytes is the approximate size of the context of Options.ConnContext, without the
+// program's values in it, whose size is unknown.
 const contextBytes = 256
 
-// connContext returns the context from which those of the sockets of a connection are
-// made. It never ends: the context of the request r, from which it may be derived, ends
-// when the handler of r returns. If Options.ConnContext fails, the connection must be
-// refused, and ok is false.
+// connContext returns the parent of the contexts of a connection's sockets. It never ends,
+// although it may be derived from the context of the request r, which ends when the handler of
+// r returns. If Options.ConnContext fails, ok is false and the connection must be refused.
 func (srv *Server) connContext(r *http.Request) (ctx context.Context, ok bool) {
 	if srv.opts.ConnContext == nil {
 		return context.Background(), true
@@ -47,8 +46,8 @@ func (srv *Server) connContext(r *http.Request) (ctx context.Context, ok bool) {
 	return context.WithoutCancel(ctx), true
 }
 
-// Value returns the socket itself, what SetContextValue set, or what Options.ConnContext
-// put into the context of the connection.
+// Value returns the socket, a value of SetContextValue, or a value that Options.ConnContext put
+// into the context of the connection.
 func (c *socketContext) Value(key any) any {
 	if key == (socketKey{}) {
 		return c.socket
@@ -61,16 +60,16 @@ func (c *socketContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// FromContext returns the socket whose middleware, handler or hook runs with ctx;
-// nil when there is none.
+// FromContext returns the socket whose middleware, handler or hook runs with ctx. It returns
+// nil if there is none.
 func FromContext(ctx context.Context) *Socket {
 	s, _ := ctx.Value(socketKey{}).(*Socket)
 	return s
 }
 
-// Context returns the context that a handler would get now. It ends with the
-// socket, with a *DisconnectError as its cause. Once the deadline of SetDeadline
-// has come, the context that Context returns has ended already.
+// Context returns the context that a handler would get now. It ends with the socket, with a
+// *DisconnectError as its cause. Once the deadline of SetDeadline has passed, Context returns a
+// context that has ended.
 func (s *Socket) Context() context.Context {
 	now := s.look()
 	s.mu.Lock()
@@ -82,9 +81,8 @@ func (s *Socket) Context() context.Context {
 	return ctx
 }
 
-// SetContextValue makes handlers that start from now on find value under key in
-// their context, in place of what was there under key. A handler that runs
-// already keeps what it started with.
+// SetContextValue sets the value for key in the contexts of handlers that start from now on. A
+// handler that is already running keeps its context.
 func (s *Socket) SetContextValue(key, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,22 +8,21 @@ import (
 	"socketiojwt/internal/wallclock"
 )
 
-// SetDeadline makes the socket end when the server's clock (Options.Now) shows
-// until. It replaces the deadline set before; the zero time removes it.
+// SetDeadline makes the socket end when the server's clock (Options.Now) reaches until. It
+// replaces the previous deadline. The zero time removes it.
 //
-// From that moment on, whatever the socket is doing, it counts as ended: no
-// middleware, handler or interceptor starts, Emit and Join return ErrClosed, and
-// broadcasts and listings leave it out. The clock is read at each of these
-// points, so this does not depend on a timer.
+// From that moment the socket counts as ended, whatever it is doing. No middleware, handler or
+// interceptor starts, Emit and Join return ErrClosed, and broadcasts and listings leave the
+// socket out. The clock is read at each of these points, so this does not depend on a timer.
 //
-// Shortly afterwards, and within a second if the clock was set or the machine was
-// suspended, end is called once, on its own goroutine. It should end the socket,
-// for example with Disconnect. If the socket has not ended when end returns, or if
-// end is nil, all sockets of the connection end and its transport closes, so that the
-// client comes back by itself. A clock that is set back moves the deadline with it.
+// Shortly afterwards, and within a second if the clock was set or the machine was suspended,
+// end is called once on its own goroutine. It should end the socket, for example with
+// Disconnect. If the socket has not ended when end returns, or if end is nil, all sockets of
+// the connection end and its transport closes, so that the client reconnects by itself. A clock
+// that is set back postpones the deadline by as much.
 //
-// SetDeadline may be called concurrently and in every state. It does nothing
-// once the socket has ended.
+// SetDeadline may be called concurrently and in every state. It does nothing once the socket
+// has ended.
 func (s *Socket) SetDeadline(until time.Time, end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,7 +36,7 @@ func (s *Socket) SetDeadline(until time.Time, end func()) {
 	s.deadline = set
 }
 
-// Deadlines are stored as an int64, in which zero means none.
+// Deadlines are stored as an int64. Zero means no deadline.
 const (
 	earliestDeadline = 1
 	latestDeadline   = math.MaxInt64
@@ -50,8 +49,8 @@ func (s *Socket) clearDeadline() {
 	s.until.Store(0)
 }
 
-// reachDeadline ends the socket because the deadline that was set has come. The
-// socket's lock guards what set points to.
+// reachDeadline ends the socket because its deadline has passed. The socket's lock guards the
+// pointer to which set points.
 func (s *Socket) reachDeadline(set **wallclock.Entry, end func()) {
 	s.mu.Lock()
 	current := s.deadline == *set // not replaced or removed at the last moment
@@ -70,14 +69,14 @@ func (s *Socket) reachDeadline(set **wallclock.Entry, end func()) {
 	}
 }
 
-// Now returns the time by the server's clock, Options.Now.
+// Now returns the current time of the server's clock, Options.Now.
 func (s *Socket) Now() time.Time { return s.conn.server.opts.Now() }
 
-// clock reads the server's clock. It runs user code: no lock may be held.
+// clock reads the server's clock. It runs user code, so no lock may be held.
 func (srv *Server) clock() int64 { return wallclock.Nanos(srv.opts.Now()) }
 
-// look reads the clock for a socket with a deadline, before its lock is taken;
-// over compares the two under the lock.
+// look reads the clock for a socket with a deadline, before its lock is taken. Under the lock,
+// over compares the result with the deadline.
 func (s *Socket) look() int64 {
 	if s.until.Load() == 0 {
 		return math.MinInt64
@@ -85,14 +84,14 @@ func (s *Socket) look() int64 {
 	return s.conn.server.clock()
 }
 
-// over reports whether the deadline has come. Such a socket counts as ended,
-// though its end may still be on its way.
+// over reports whether the deadline has passed. Such a socket counts as ended, although it may
+// not have been ended yet.
 func (s *Socket) over(now int64) bool {
 	until := s.until.Load()
 	return until != 0 && now >= until
 }
 
-// endedContext returns ctx as it is after the end, for a socket that is over.
+// endedContext returns a context that has ended, for a socket whose deadline has passed.
 func endedContext(ctx context.Context) context.Context {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	cancel(&DisconnectError{Reason: ReasonForcedServerClose, Err: context.DeadlineExceeded})

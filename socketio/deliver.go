@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// deliver takes a message of another node. It is what Options.Bus is given.
+// deliver handles a message of another node. Options.Bus receives it.
 func (l *link) deliver(m Message) {
 	<-l.ready
 	if l.closed.Load() {
@@ -21,8 +21,8 @@ func (l *link) deliver(m Message) {
 	}
 }
 
-// act does what a message says to the sockets of this node. All of it is done by the
-// functions that serve this node's own broadcasts.
+// act carries out a message on the sockets of this node. It uses the same functions as this
+// node's own broadcasts.
 func (l *link) act(m *Message) error {
 	t := l.server.targetOf(m)
 	switch m.Kind {
@@ -30,7 +30,7 @@ func (l *link) act(m *Message) error {
 		return l.broadcast(m, t)
 	case KindJoin:
 		nameErr, err := t.join(m.To, m.Rooms)
-		if err != nil { // of single sockets, such as ErrTooManyRooms
+		if err != nil { // errors of single sockets, such as ErrTooManyRooms
 			l.server.opts.Logger.Debug("socketio: sockets did not join rooms for another node", "node", m.From, "error", err)
 		}
 		return nameErr
@@ -56,8 +56,8 @@ func (l *link) act(m *Message) error {
 	return nil
 }
 
-// broadcast sends an event of another node to sockets of this one, and their answers back
-// if it wants them.
+// broadcast sends an event of another node to sockets of this node. It sends their answers back
+// if the other node wants them.
 func (l *link) broadcast(m *Message, t target) error {
 	o, err := m.event()
 	switch {
@@ -70,7 +70,7 @@ func (l *link) broadcast(m *Message, t target) error {
 		l.served.Add(-1)
 		t.send(nil, o, m.To)
 		l.reply(m, Message{Kind: KindCount})
-		return errors.New("socketio: too many requests of other nodes are served; the answers of sockets are not sent")
+		return errors.New("socketio: too many requests of other nodes are pending; the sockets' answers are not sent")
 	}
 	a := t.ask(nil, o, l.server.nextAck(), m.To)
 	l.reply(m, Message{Kind: KindCount, Count: len(a.pending), IDs: a.ids()})
@@ -92,7 +92,7 @@ func (l *link) broadcast(m *Message, t target) error {
 	return nil
 }
 
-// sendAnswers sends each answer when it comes, until all have come or the time is over.
+// sendAnswers sends each answer as it arrives, until all have arrived or timeout has passed.
 func (l *link) sendAnswers(m *Message, a *ask, timeout time.Duration) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()

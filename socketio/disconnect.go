@@ -7,14 +7,14 @@ import (
 	"socketiojwt/engineio"
 )
 
-// A farewell returns the last packets that a socket sends, given the state it was
-// in. It runs under the socket's lock.
+// A farewell returns the last packets that a socket sends, given the state it was in. It is
+// called under the socket's lock.
 type farewell func(was state) []*engineio.Message
 
-// OnEnd makes f run once the socket has ended, in whatever state it was, on the
-// goroutine that ended it: f must not block. It is the cheap form of
-// context.AfterFunc, for what each of many sockets holds, such as a timer. When
-// the socket has ended already, f runs at once.
+// OnEnd makes f run once the socket has ended, from whatever state, on the goroutine that ended
+// it. f must not block. OnEnd is cheaper than context.AfterFunc, for resources that every one
+// of many sockets holds, such as a timer. If the socket has already ended, f runs at once.
+// OnEnd may be called concurrently.
 func (s *Socket) OnEnd(f func()) {
 	s.mu.Lock()
 	if s.state != stateClosed {
@@ -26,20 +26,20 @@ func (s *Socket) OnEnd(f func()) {
 	f()
 }
 
-// left ends the socket because its peer left the namespace.
+// left ends the socket because its peer has left the namespace.
 func (s *Socket) left() {
 	s.conn.leave(s) // the peer may join again at once
 	s.drain(ReasonClient)
 }
 
-// drain ends the socket once the events received before are handled, or after
-// drainTimeout. Until then it is sent nothing more and is in no listing.
+// drain ends the socket once the events received before are handled, or after drainTimeout.
+// Until then nothing more is sent to it, and no listing contains it.
 func (s *Socket) drain(reason Reason) {
 	s.mu.Lock()
 	busy := s.state == stateAdmitted && s.working
 	switch {
 	case busy:
-		s.failAcks() // a handler may wait for one
+		s.failAcks() // a handler may be waiting for one
 		s.become(stateEnding)
 		s.conn.withdraw()
 		s.inbox = append(s.inbox, task{step: func() { s.end(reason, nil, nil) }})
@@ -47,7 +47,7 @@ func (s *Socket) drain(reason Reason) {
 			timer: time.AfterFunc(drainTimeout, func() { s.end(reason, nil, nil) }),
 			rooms: s.namespace.local.remove(s), // under the lock, like add in admit
 		}
-	case s.state == stateEnding: // its peer had left before the transport was lost
+	case s.state == stateEnding: // its peer left before the transport was lost
 		busy = true
 	}
 	s.mu.Unlock()
@@ -56,14 +56,15 @@ func (s *Socket) drain(reason Reason) {
 	}
 }
 
-// end ends the socket at once, whatever its state, and reports whether it did.
+// end ends the socket at once, whatever its state. It reports whether the socket had not ended
+// before.
 func (s *Socket) end(reason Reason, cause error, f farewell) bool {
 	return s.endFrom(stateEnding, reason, cause, f)
 }
 
-// endFrom ends the socket if its state is no later than last: nothing more is
-// sent or handled, it is out of every room, its context is cancelled, and the
-// handlers of OnDisconnect run on its worker. The farewell is the last it sends.
+// endFrom ends the socket if its state is no later than last. The socket sends and handles
+// nothing more and leaves every room, its context is cancelled, and the functions of
+// OnDisconnect run on its worker. The packets of the farewell are the last that it sends.
 func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) bool {
 	s.mu.Lock()
 	was := s.state
@@ -72,10 +73,10 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 		return false
 	}
 	s.become(stateClosed)
-	s.conn.gone(s, was) // before the peer knows, which may CONNECT again at once
+	s.conn.gone(s, was) // before the peer is told, because it may send CONNECT again at once
 	if f != nil && was != stateEnding {
 		for _, m := range f(was) {
-			_ = s.conn.session.Send(m) // a closed session has told the peer enough
+			_ = s.conn.session.Send(m) // fails only if the session is closed, and then the peer is gone
 		}
 	}
 	s.clearDeadline()
@@ -119,7 +120,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	return true
 }
 
-// disconnected tells the user. Worker.
+// disconnected runs the functions of OnDisconnecting and OnDisconnect, on the worker.
 func (s *Socket) disconnected(ctx context.Context, reason Reason, rooms []string) {
 	defer s.conn.parted(s)
 	defer s.conn.server.release(s.namespace)

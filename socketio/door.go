@@ -11,50 +11,51 @@ import (
 	"socketiojwt/engineio"
 )
 
-// A Dependency is what the connect middleware of a namespace needs to admit a socket,
+// A Dependency is something that the connect middleware of a namespace needs to admit a socket,
 // such as the keys of an issuer. It must be comparable, as a pointer is.
 type Dependency interface {
-	// Available reports whether it is there. It must not block, and may be called
-	// concurrently.
+	// Available reports whether the dependency is available. It must not block, and may be
+	// called concurrently.
 	Available() bool
 }
 
-// DependsOn says that the connect middleware of the namespace, or of each namespace of
-// a rule, admits no socket while d is not available; after several calls, while none
-// of them is. When no namespace of the server can admit a socket, the server answers
-// handshakes by 503 with a Retry-After, so that clients back off instead of opening
-// connections that are refused. One handshake in a second goes on all the same, and a
-// socket that is admitted nevertheless makes the namespace count as available for half an
-// hour. If the middleware admits others too, such as guests, declare so by a Dependency
-// that is always available.
+// DependsOn declares that the connect middleware of the namespace, or of each namespace of a
+// rule, admits no socket while d is not available. After several calls, it admits none while
+// all of the dependencies are unavailable. When no namespace of the server can admit a socket,
+// the server answers handshakes with 503 and a Retry-After, so that clients back off instead of
+// opening connections that are refused. One handshake per second still goes through. If a
+// socket is admitted nevertheless, its namespace counts as available for half an hour. If the
+// middleware also admits other sockets, such as guests, declare that by a Dependency that is
+// always available.
 //
-// The gates of package auth call it for each socket. Call it before the server serves
-// if there are several namespaces, or the server does not know of those that no socket
-// has joined yet.
+// The gates of package auth call DependsOn for each socket. If there are several namespaces,
+// call it before the server serves. Otherwise the server does not know the dependencies of
+// namespaces that no socket has joined yet.
 //
-// DependsOn may be called at any time and concurrently. A second call for the same d
-// does nothing.
+// DependsOn may be called at any time and concurrently. A second call for the same d does
+// nothing.
 func (m *Mux) DependsOn(d Dependency) { m.table.needs.add(d) }
 
 const (
-	// mostDependencies bounds those of a namespace. One that has more is available.
+	// mostDependencies bounds the dependencies of a namespace. A namespace with more counts as
+	// available.
 	mostDependencies = 16
-	// openAfterAdmission is how long a namespace that has admitted a socket without its
-	// dependencies counts as available.
+	// openAfterAdmission is how long a namespace counts as available after it has admitted a
+	// socket while its dependencies were unavailable.
 	openAfterAdmission = 30 * time.Minute
-	// probeInterval is the time between two handshakes that go on while no namespace
-	// is available.
+	// probeInterval is the time between two handshakes that go through while no namespace is
+	// available.
 	probeInterval = time.Second
 )
 
-// needs is what a table's middleware depends on.
+// needs holds the dependencies of a table's middleware.
 type needs struct {
-	all       atomic.Pointer[[]Dependency] // nil when nothing is known
+	all       atomic.Pointer[[]Dependency] // nil when no dependency is known
 	mu        sync.Mutex                   // held to change all
 	openUntil atomic.Int64                 // by the server's clock
 }
 
-// add adds a dependency, unless it is there. Gates call it for each socket.
+// add adds a dependency unless it is known already. Gates call it for each socket.
 func (n *needs) add(d Dependency) {
 	if all := n.all.Load(); all != nil && (slices.Contains(*all, d) || len(*all) > mostDependencies) {
 		return
@@ -78,17 +79,17 @@ func (n *needs) available(now time.Duration) bool {
 		slices.ContainsFunc(*all, Dependency.Available)
 }
 
-// door decides whether handshakes go on.
+// door decides whether handshakes go through.
 type door struct {
 	began  time.Time
 	tables []*table // of all namespaces that can admit sockets; set before the server serves
 	shut   atomic.Bool
-	probed atomic.Int64 // when a handshake went on though the door is shut
+	probed atomic.Int64 // when a handshake last went through while the door was shut
 }
 
 func (d *door) now() time.Duration { return time.Since(d.began) }
 
-// admits reports whether a handshake goes on.
+// admits reports whether a handshake goes through.
 func (d *door) admits() bool {
 	now := d.now()
 	if len(d.tables) == 0 || slices.ContainsFunc(d.tables, func(t *table) bool { return t.needs.available(now) }) {
@@ -98,21 +99,21 @@ func (d *door) admits() bool {
 		return true
 	}
 	if !d.shut.Swap(true) {
-		d.probed.Store(int64(now)) // nothing can have changed since
+		d.probed.Store(int64(now)) // start of the first interval
 		return false
 	}
 	last := d.probed.Load()
 	return now >= time.Duration(last)+probeInterval && d.probed.CompareAndSwap(last, int64(now))
 }
 
-// admitted notes that a socket was admitted, perhaps while the door is shut.
+// admitted records that a socket was admitted, possibly while the door was shut.
 func (d *door) admitted(t *table) {
 	if d.shut.Load() && !t.needs.available(d.now()) {
 		t.needs.openUntil.Store(int64(d.now() + openAfterAdmission))
 	}
 }
 
-// allow returns the server's own rule for handshakes, and then that of the program.
+// allow returns a rule for handshakes: first the server's own, then the program's.
 func (srv *Server) allow(own func(*http.Request) error) func(*http.Request) error {
 	return func(r *http.Request) error {
 		switch {
@@ -127,8 +128,8 @@ func (srv *Server) allow(own func(*http.Request) error) func(*http.Request) erro
 	}
 }
 
-// comeBack refuses a handshake for now. When the peer should come back is random, so
-// that not all of them come at once.
+// comeBack refuses a handshake temporarily. The delay before the peer should retry is random,
+// so that not all peers retry at once.
 func comeBack(message string) error {
 	const least, most = 1, 5 // seconds
 	return &engineio.RefusedError{

@@ -7,13 +7,13 @@ import (
 	"socketiojwt/engineio"
 )
 
-// Emit sends an event to the peer. It never blocks: when the transport cannot
-// take the event at once it waits in a queue, and when that is full the
-// connection is closed and Emit returns ErrSlow. Arguments are encoded
-// as by encoding/json; a []byte, at any depth, becomes a binary attachment, and a
-// Raw is passed on as it is.
+// Emit sends an event to the peer. It never blocks. If the transport cannot take the event at
+// once, the event waits in a queue. If the queue is full, the connection is closed and Emit
+// returns ErrSlow. Arguments are encoded as by encoding/json. A []byte, at any depth, becomes a
+// binary attachment, and a Raw is sent unchanged.
 //
-// A held socket can be emitted to; one that is connecting cannot.
+// Emit works for held and admitted sockets. For a connecting socket it returns ErrNotAdmitted,
+// and for one that has ended ErrClosed. Emit may be called concurrently.
 func (s *Socket) Emit(event string, args ...any) error {
 	m, _, err := encodeEvent(s.name, 0, false, event, args)
 	if err != nil {
@@ -26,11 +26,11 @@ func (s *Socket) Emit(event string, args ...any) error {
 	return nil
 }
 
-// EmitWithAck sends an event and waits for the peer's acknowledgement, until ctx
-// ends or the socket does.
+// EmitWithAck sends an event and waits for the peer's acknowledgement, until ctx or the socket
+// ends. It may be called concurrently.
 //
-// A handler that waits holds up the next events of its socket, because they are
-// handled one at a time. To let them go on, wait on another goroutine:
+// A handler that waits delays the next events of its socket, because they are handled one at a
+// time. To avoid that, wait on another goroutine:
 //
 //	s.Go(func(ctx context.Context) { answer, err := s.EmitWithAck(ctx, "question") ... })
 func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Arguments, error) {
@@ -60,7 +60,7 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (Ar
 	}
 }
 
-// sendDirect queues a packet meant for this socket, which may be held.
+// sendDirect queues a packet for this socket, which may be held.
 func (s *Socket) sendDirect(m *engineio.Message) error {
 	now := s.look()
 	s.mu.Lock()
@@ -79,9 +79,9 @@ func (s *Socket) sendAt(now int64, m *engineio.Message) error {
 	return s.conn.session.Send(m)
 }
 
-// send queues a packet of a broadcast. A socket that was not admitted, or left
-// after the broadcast looked, gets nothing. The state is looked at and the
-// packet queued under one lock, so that nothing follows a DISCONNECT.
+// send queues a packet of a broadcast. A socket that is not admitted, or has left since the
+// broadcast selected it, gets nothing. The state is checked and the packet queued under one
+// lock, so that nothing follows a DISCONNECT.
 func (s *Socket) send(m *engineio.Message, volatile bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,28 +94,28 @@ func (s *Socket) send(m *engineio.Message, volatile bool) error {
 	return s.conn.session.Send(m)
 }
 
-// To returns a broadcast to the sockets in any of the rooms but this one.
+// To returns a broadcast to the sockets in any of the rooms, except this one.
 func (s *Socket) To(rooms ...string) Broadcast { return s.Broadcast().To(rooms...) }
 
-// Except returns a broadcast to all other sockets of the namespace but those in
-// any of the rooms.
+// Except returns a broadcast to all other sockets of the namespace, except those in any of the
+// rooms.
 func (s *Socket) Except(rooms ...string) Broadcast { return s.Broadcast().Except(rooms...) }
 
 // Broadcast returns a broadcast to all other sockets of the namespace.
 func (s *Socket) Broadcast() Broadcast { return s.namespace.Except(s.id) }
 
-// Volatile returns a broadcast to this socket alone whose events are dropped when
-// it cannot be written to at once. A held socket gets none.
+// Volatile returns a broadcast to this socket only. Its events are dropped if the socket cannot
+// be written to at once, or is held.
 func (s *Socket) Volatile() Broadcast { return s.namespace.To(s.id).Local().Volatile() }
 
-// Join makes the socket join rooms, all or none. It fails with ErrNotAdmitted
-// before the socket is admitted, with ErrClosed after it has ended, with
-// ErrTooManyRooms beyond Options.MaxRooms, with ErrRoomName for a name longer than
-// Options.MaxNameLength, and with ErrReservedRoom for the id of another socket of the
-// namespace, whose messages the socket would otherwise receive. The id stays reserved
-// after that socket has left. Joining its own id does nothing.
+// Join makes the socket join all of the rooms or, if it fails, none. It returns ErrNotAdmitted
+// before the socket is admitted, ErrClosed after it has ended, ErrTooManyRooms if it would
+// exceed Options.MaxRooms, and ErrRoomName for a name longer than Options.MaxNameLength. It
+// returns ErrReservedRoom for the id of another socket of the namespace, because the socket
+// would otherwise receive messages for that one. The id stays reserved after that socket has
+// left. Joining the socket's own id does nothing. Join may be called concurrently.
 func (s *Socket) Join(rooms ...string) error {
-	if s.namespace == nil { // which is not known yet
+	if s.namespace == nil { // the namespace is not known yet
 		return ErrNotAdmitted
 	}
 	j, err := s.conn.server.joining(s.name, rooms)
@@ -125,7 +125,7 @@ func (s *Socket) Join(rooms ...string) error {
 	return s.join(j)
 }
 
-// join is Join for names that were checked.
+// join is Join for rooms that have been checked.
 func (s *Socket) join(j joining) error {
 	now := s.look()
 	s.mu.Lock()
@@ -143,11 +143,11 @@ func (s *Socket) join(j joining) error {
 	return s.namespace.local.join(s, j.rooms)
 }
 
-// Leave makes the socket leave rooms. Its own, named by its id, cannot be left.
+// Leave makes the socket leave rooms. It cannot leave the room named by its own id.
 func (s *Socket) Leave(rooms ...string) { s.namespace.local.leaveAll(s, rooms) }
 
-// Rooms returns the rooms the socket is in, its own among them. It returns nil
-// before the socket is admitted and after it has ended.
+// Rooms returns the rooms that the socket is in, including the room of its own id. It returns
+// nil before the socket is admitted and after it has ended.
 func (s *Socket) Rooms() []string {
 	if s.over(s.look()) {
 		return nil
@@ -161,8 +161,8 @@ func (s *Socket) Rooms() []string {
 	return s.roomNames()
 }
 
-// In reports whether the socket is in a room. It is false before the socket is admitted
-// and after it has ended. Every socket is in the room of its own id.
+// In reports whether the socket is in a room. It returns false before the socket is admitted
+// and after it has ended. Every admitted socket is in the room of its own id.
 func (s *Socket) In(room string) bool {
 	if s.namespace == nil || s.over(s.look()) {
 		return false

@@ -9,27 +9,26 @@ import (
 	"socketiojwt/socketio/internal/packet"
 )
 
-// encoder makes packets.
+// encoder encodes packets.
 type encoder struct {
 	*wirejson.Encoder
 	head []byte
 }
 
-// longestKept bounds the buffers that are kept for the next packet.
+// longestKept bounds the buffers that are reused for later packets.
 const longestKept = 64 << 10
 
 var encoders = sync.Pool{New: func() any {
 	return &encoder{Encoder: wirejson.NewEncoder(func(r Raw) ([]byte, [][]byte) { return r.value, r.attachments })}
 }}
 
-// body is the encoded array of an event, without the head that names its namespace.
+// body is the encoded array of an event, without the head with the namespace.
 type body struct {
 	array       []byte
 	attachments [][]byte
 }
 
-// encodeEvent makes an EVENT or BINARY_EVENT packet, and returns its body too, which is
-// part of it.
+// encodeEvent encodes an EVENT or BINARY_EVENT packet. It also returns the packet's body.
 func encodeEvent(namespace string, ackID uint64, wantsAck bool, event string, args []any) (*engineio.Message, body, error) {
 	if event == "" || packet.Reserved(event) {
 		return nil, body{}, ErrEventName
@@ -44,13 +43,13 @@ func encodeEvent(namespace string, ackID uint64, wantsAck bool, event string, ar
 	return m, body{array, written.attachments}, nil
 }
 
-// message makes an EVENT or BINARY_EVENT packet of the body.
+// message makes an EVENT or BINARY_EVENT packet with this body.
 func (b body) message(namespace string, ackID uint64, wantsAck bool) *engineio.Message {
 	m, _ := b.packet(packet.Event, packet.BinaryEvent, namespace, ackID, wantsAck, new([]byte))
 	return m
 }
 
-// encodeAck makes an ACK or BINARY_ACK packet.
+// encodeAck encodes an ACK or BINARY_ACK packet.
 func encodeAck(namespace string, ackID uint64, args []any) (*engineio.Message, error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()
@@ -61,8 +60,8 @@ func encodeAck(namespace string, ackID uint64, args []any) (*engineio.Message, e
 	return m, nil
 }
 
-// connected answers the CONNECT of the socket. The answer to a legacy client has no
-// id, because the client knows it.
+// connected returns the answer to the CONNECT of the socket. The answer to a legacy client has
+// no id, because the client already knows it.
 func (s *Socket) connected() *engineio.Message {
 	b := make([]byte, 0, len(s.name)+len(s.id)+16)
 	b = packet.Packet{Type: packet.Connect, Namespace: s.name}.AppendHead(b)
@@ -74,13 +73,13 @@ func (s *Socket) connected() *engineio.Message {
 	return engineio.NewMessage(b)
 }
 
-// connectError refuses the CONNECT of the socket with {"message":...,"data":...}. A
-// legacy client gets only the data or, if there is none, only the message. Data that
-// cannot be encoded is left out, and the error returned.
+// connectError returns a CONNECT_ERROR packet with {"message":...,"data":...}. A legacy client
+// gets only the data or, if there is none, only the message. If data cannot be encoded, it is
+// left out and the error is returned.
 func (s *Socket) connectError(message string, data any) (*engineio.Message, error) {
 	b := packet.Packet{Type: packet.ConnectError, Namespace: s.name}.AppendHead(nil)
 	head := len(b)
-	quoted, err := wirejson.AppendQuote(nil, message) // replaces invalid UTF-8 and says so
+	quoted, err := wirejson.AppendQuote(nil, message) // replaces invalid UTF-8 and reports it as an error
 	var encoded []byte
 	if data != nil {
 		var dataErr error
@@ -105,13 +104,12 @@ func (s *Socket) connectError(message string, data any) (*engineio.Message, erro
 	return engineio.NewJSONMessage(head, b), err
 }
 
-// encodeDisconnect makes the packet that ends a socket and leaves the
-// connection.
+// encodeDisconnect returns the packet that ends a socket and keeps the connection.
 func encodeDisconnect(namespace string) *engineio.Message {
 	return engineio.NewMessage(packet.Packet{Type: packet.Disconnect, Namespace: namespace}.AppendHead(nil))
 }
 
-// write encodes the array of args, after the event's name unless it is empty.
+// write encodes the array of args. If event is not empty, it is the first member.
 func (e *encoder) write(event string, args []any) (err error) {
 	if event == "" {
 		err = e.Arguments(args)
@@ -124,8 +122,8 @@ func (e *encoder) write(event string, args []any) (err error) {
 	return err
 }
 
-// packet makes a packet, which copies the array, and returns its copy of the array. It
-// uses buf, which may be empty.
+// packet returns a packet and the part of it that is a copy of the array. It uses buf, which
+// may be empty, as a buffer.
 func (b body) packet(text, binary packet.Type, namespace string, ackID uint64, hasAck bool, buf *[]byte) (*engineio.Message, []byte) {
 	head := packet.Packet{Type: text, Attachments: len(b.attachments), Namespace: namespace, AckID: ackID, HasAck: hasAck}
 	if len(b.attachments) > 0 {

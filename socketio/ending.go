@@ -10,57 +10,58 @@ import (
 )
 
 // An Ending says how the server ends a socket: what the peer is told, how much ends, and
-// whether the client comes back. It is one value for refusals and disconnects. Connect
-// middleware and functions of OnConnect return it as their error, and Socket.Refuse,
-// Socket.Disconnect and Broadcast.DisconnectSockets take it, also wrapped in another
-// error. Any other error, and nil, stands for the zero Ending.
+// whether the client reconnects by itself. Refusals and disconnects use the same type. Connect
+// middleware and functions of OnConnect return it as their error. Socket.Refuse,
+// Socket.Disconnect and Broadcast.DisconnectSockets accept it. It may be wrapped in another
+// error. Any other error, and nil, means the zero Ending.
 //
-// What the JavaScript client hears and does:
+// The JavaScript client reacts as follows:
 //
-//   - The zero Ending: CONNECT_ERROR while it connects and DISCONNECT later. The
-//     connection and its other namespaces stay. The client does not come back by itself.
-//   - Temporary: the transport closes, and the client comes back by itself to all
-//     its namespaces, with a fresh auth payload. While another socket of the connection is
+//   - The zero Ending: the client receives CONNECT_ERROR while it connects and DISCONNECT
+//     later. The connection and its other namespaces stay. The client does not reconnect by
+//     itself.
+//   - Temporary: the transport closes, and the client reconnects by itself to all its
+//     namespaces, with a fresh auth payload. While another socket of the connection is
 //     admitted, only this socket ends, as by the zero Ending.
-//   - WholeConnection: as the zero Ending for each socket of the connection, and then the
-//     transport closes. It is disconnect(true) of the Node server.
-//   - Temporary and WholeConnection: all sockets of the connection end without
-//     DISCONNECT, and the transport closes once what is queued is written. The client comes
-//     back by itself.
+//   - WholeConnection: each socket of the connection ends as by the zero Ending, and then the
+//     transport closes. It corresponds to disconnect(true) of the Node server.
+//   - Temporary and WholeConnection: all sockets of the connection end without DISCONNECT,
+//     and the transport closes once what is queued is written. The client reconnects by
+//     itself.
 //
-// An Ending is not changed by this package, so one may be used for many sockets, also at
-// the same time.
+// This package does not change an Ending, so one value may be used for many sockets and
+// concurrently.
 type Ending struct {
-	// Message is the message of the CONNECT_ERROR packet. It is told only to a peer that is
-	// connecting; Event is for the others. Empty means "connection refused".
+	// Message is the message of the CONNECT_ERROR packet. Only a peer that is still connecting
+	// receives it. Other peers receive Event. Empty means "connection refused".
 	Message string
-	// Data is the data member of the packet, any JSON value. Nil leaves it out, but
-	// for a Temporary ending it is then {"temporary":true}.
+	// Data is the data member of the packet, any JSON value. Nil leaves it out, except for a
+	// Temporary ending, for which nil means {"temporary":true}.
 	Data any
 
-	// Event is the last event that the peer hears from the socket, even after the deadline
-	// of SetDeadline, with the arguments Args. It asks for an acknowledgement, because a
-	// listener may call its callback, but the answer is ignored. A peer that is still
-	// connecting does not hear it. If it cannot be encoded, that is logged and the socket
+	// Event is the last event that the peer receives from the socket, with the arguments Args.
+	// It is sent even after the deadline of SetDeadline. It asks for an acknowledgement,
+	// because a listener may call its callback, but the answer is ignored. A peer that is still
+	// connecting does not receive it. If it cannot be encoded, that is logged and the socket
 	// ends without it. Empty means no event.
 	Event string
 	Args  []any
 
-	// Temporary closes the transport, so that the client comes back by itself.
+	// Temporary closes the transport, so that the client reconnects by itself.
 	Temporary bool
 	// WholeConnection ends all sockets of the connection, not only this one.
 	WholeConnection bool
 	// RetryAfter is how long the transport stays open after a Temporary ending, at most
-	// Options.ConnectTimeout. The JavaScript client comes back about a second after it has
-	// closed, whatever it was told, so this is what keeps it away. The sockets end at once.
-	// Zero closes the transport at once.
+	// Options.ConnectTimeout. The sockets end at once. The JavaScript client reconnects about a
+	// second after the transport has closed, whatever it was told, so only an open transport
+	// delays it. Zero closes the transport at once.
 	RetryAfter time.Duration
 
-	// Err is the cause. It is logged and never told. May be nil.
+	// Err is the cause. It is logged and never sent to the peer. It may be nil.
 	Err error
 }
 
-// Error returns the message, and never the cause. A nil *Ending is an error like any other.
+// Error returns the message, and never the cause. It may be called on a nil *Ending.
 func (e *Ending) Error() string {
 	if e == nil || e.Message == "" {
 		return "socketio: socket ended by the server"
@@ -79,7 +80,7 @@ func (e *Ending) Unwrap() error {
 // plain is the zero Ending.
 var plain = &Ending{}
 
-// endingOf returns the Ending that an error is or wraps.
+// endingOf returns the Ending that err is or wraps, or the zero Ending.
 func endingOf(err error) *Ending {
 	e := plain
 	if !errors.As(err, &e) || e == nil {
@@ -88,18 +89,19 @@ func endingOf(err error) *Ending {
 	return e
 }
 
-// Disconnect ends the socket at once, in whatever state it is, as how says: see Ending.
-// Nil, and an error without an Ending, end only this socket, and the client does not come
-// back by itself. The error is in the *DisconnectError that cancels the socket's context.
-// Handlers that run are not awaited. For a socket that has ended it does nothing, unless
-// how has WholeConnection: then the other sockets end. It may be called concurrently.
+// Disconnect ends the socket at once, in whatever state it is, as how says: see Ending. Nil,
+// and an error without an Ending, end only this socket, and the client does not reconnect by
+// itself. The error is in the *DisconnectError that is the cause of the socket's context.
+// Disconnect does not wait for running handlers. If the socket has already ended, it does
+// nothing, unless how has WholeConnection: then the other sockets of the connection end. It may
+// be called concurrently.
 func (s *Socket) Disconnect(how error) { s.endBy(stateEnding, how) }
 
 // endBy ends the socket as how says if its state is no later than last, and reports
 // whether it did.
 func (s *Socket) endBy(last state, how error) (ended bool) {
 	e := endingOf(how)
-	f := s.farewell(e) // before any lock is taken, since user code may encode what it has
+	f := s.farewell(e) // before any lock is taken, because it runs user code to encode values
 	switch {
 	case e.WholeConnection:
 		reason := ReasonServer
@@ -110,7 +112,7 @@ func (s *Socket) endBy(last state, how error) (ended bool) {
 			s.conn.endAll(e, reason, how)
 		}
 	case e.Temporary && s.conn.shutUnlessShared(s, last):
-		ended = s.endFrom(last, ReasonForcedServerClose, how, f.closing(true)) // or it has just ended by itself
+		ended = s.endFrom(last, ReasonForcedServerClose, how, f.closing(true)) // false if it has just ended by itself
 		s.conn.closeAfter(e.RetryAfter, how)
 	default:
 		ended = s.endFrom(last, ReasonServer, how, f.closing(false))
@@ -118,8 +120,8 @@ func (s *Socket) endBy(last state, how error) (ended bool) {
 	return ended
 }
 
-// endAll ends all sockets of the connection and closes it. Those of other namespaces are
-// told nothing but DISCONNECT.
+// endAll ends all sockets of the connection and closes it. Sockets of other namespaces are told
+// only DISCONNECT.
 func (c *conn) endAll(e *Ending, reason Reason, cause error) {
 	for _, s := range c.shut() {
 		s.end(reason, cause, s.farewell(plain).closing(e.Temporary))
@@ -131,11 +133,11 @@ func (c *conn) endAll(e *Ending, reason Reason, cause error) {
 	c.session.Close(reason)
 }
 
-// words are the last packets that a socket sends.
+// words holds the last packets that a socket sends.
 type words struct {
 	s       *Socket
-	refusal *engineio.Message // while it is connecting; nil stands for "connection refused"
-	event   *engineio.Message // once CONNECT is answered; may be nil
+	refusal *engineio.Message // for a connecting socket; nil means "connection refused"
+	event   *engineio.Message // for later; may be nil
 }
 
 // farewell encodes what e tells the peer.
@@ -162,11 +164,11 @@ func (s *Socket) farewell(e *Ending) words {
 	return w
 }
 
-// refusedMessage is told to peers that are refused without a message.
+// refusedMessage is the message to peers that are refused without a message.
 const refusedMessage = "connection refused"
 
-// closing returns the farewell, without CONNECT_ERROR and DISCONNECT if the transport
-// closes instead.
+// closing returns the farewell. If transport is true, the transport is going to close, and
+// CONNECT_ERROR and DISCONNECT are left out.
 func (w words) closing(transport bool) farewell {
 	if transport && w.event == nil {
 		return nil
@@ -178,7 +180,7 @@ func (w words) closing(transport bool) farewell {
 			case w.refusal != nil:
 				all = append(all, w.refusal)
 			default:
-				m, _ := w.s.connectError(refusedMessage, nil) // which can be encoded
+				m, _ := w.s.connectError(refusedMessage, nil) // always encodable
 				all = append(all, m)
 			}
 			return all

@@ -2,7 +2,7 @@ package socketio
 
 import "errors"
 
-// endingMessage returns the message that tells other nodes of DisconnectSockets.
+// endingMessage returns the message that carries DisconnectSockets to other nodes.
 func (b Broadcast) endingMessage(how error) (Message, error) {
 	e := endingOf(how)
 	m := Message{Kind: KindDisconnect, Temporary: e.Temporary, WholeConnection: e.WholeConnection, RetryAfter: e.RetryAfter}
@@ -21,7 +21,7 @@ func (b Broadcast) endingMessage(how error) (Message, error) {
 	return m, err
 }
 
-// ending reads what endingMessage has written, for Socket.Disconnect.
+// ending reads the result of endingMessage, as an argument for Socket.Disconnect.
 func (m *Message) ending() (how error, err error) {
 	var cause error
 	if m.Cause != "" {
@@ -36,7 +36,7 @@ func (m *Message) ending() (how error, err error) {
 		}
 		e.Event, e.Args = last.event, last.came.Args()
 	case !e.Temporary && !e.WholeConnection:
-		return cause, nil // as a program of this node would give it
+		return cause, nil // as if a program of this node had passed it
 	}
 	return e, nil
 }

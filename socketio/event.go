@@ -8,7 +8,7 @@ import (
 	"socketiojwt/socketio/internal/packet"
 )
 
-// An Event is what a peer emitted.
+// An Event is an event that a peer emitted. Its methods may be called concurrently.
 type Event struct {
 	Arguments
 	name     string
@@ -16,24 +16,24 @@ type Event struct {
 	ackID    uint64
 	wantsAck bool
 	acked    atomic.Bool
-	size     int  // bytes it keeps while it waits
+	size     int  // bytes charged while it waits
 	tooLarge bool // its arguments were dropped
 }
 
 // Name returns the event's name.
 func (e *Event) Name() string { return e.name }
 
-// TooLarge reports that the event was larger than what is kept of a message, and that
-// its arguments were dropped. Only handlers of Socket.Intercept see such events, so
-// that a gate can refuse a token that is too large.
+// TooLarge reports whether the event was larger than what is kept of a message, so that its
+// arguments were dropped. Only handlers of Socket.Intercept receive such events, so that a gate
+// can refuse a token that is too large.
 func (e *Event) TooLarge() bool { return e.tooLarge }
 
 // WantsAck reports whether the peer waits for an acknowledgement.
 func (e *Event) WantsAck() bool { return e.wantsAck }
 
-// Ack acknowledges the event, in the way of Emit. It may be called once, from
-// any goroutine, also after the handler has returned; the second call returns
-// ErrAckSent. When the peer does not wait for one it does nothing.
+// Ack acknowledges the event. It encodes args as Emit does. It may be called once, from any
+// goroutine, also after the handler has returned. The second call returns ErrAckSent. If the
+// peer does not wait for an acknowledgement, Ack does nothing.
 func (e *Event) Ack(args ...any) error {
 	if !e.wantsAck {
 		return nil
@@ -48,8 +48,8 @@ func (e *Event) Ack(args ...any) error {
 	return e.socket.sendDirect(m)
 }
 
-// parseEvent takes an EVENT or BINARY_EVENT apart. It copies the payload, since
-// the handler runs later.
+// parseEvent parses an EVENT or BINARY_EVENT. It copies the payload, because the handler runs
+// later.
 func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDepth int) (*Event, error) {
 	args, err := parseArguments(p.Payload, attachments, maxDepth)
 	if err != nil || len(args.values) == 0 {
@@ -65,15 +65,15 @@ func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDe
 	return e, nil
 }
 
-// parseArguments takes the array of an EVENT or ACK apart.
+// parseArguments parses the array of an EVENT or ACK.
 func parseArguments(payload []byte, attachments [][]byte, maxDepth int) (Arguments, error) {
-	if len(attachments) == 0 { // otherwise it was copied when the first packet came
+	if len(attachments) == 0 { // otherwise it was copied when the first packet arrived
 		payload = bytes.Clone(payload)
 	}
 	return newArguments(payload, attachments, maxDepth)
 }
 
-// eventName reads the first member of an EVENT: a string that is not reserved, or a
+// eventName reads the first member of an EVENT. It is a string that is not reserved, or a
 // number, whose name is its digits.
 func eventName(value []byte, maxName int) (string, error) {
 	var name string
@@ -97,15 +97,15 @@ func eventName(value []byte, maxName int) (string, error) {
 	return name, nil
 }
 
-// receive takes an event to the handler that may see it in the socket's state. It runs on
-// the session's reader and never waits.
+// receive passes an event to the handler that may see it in the socket's state. It runs on the
+// session's reader and never waits.
 func (s *Socket) receive(e *Event) {
 	s.conn.server.figures.received.Add(1)
 	s.mu.Lock()
 	result, dropped := taken, uint64(0)
 	switch k := s.intercepts; {
 	case s.state != stateHeld && s.state != stateAdmitted: // ended meanwhile
-	case s.conn.draining(): // Shutdown: what runs finishes, nothing new begins
+	case s.conn.draining(): // Shutdown: running handlers finish, and no others start
 	case k.handler(e.name) != nil:
 		if result = s.wait(e); result != taken {
 			break

@@ -2,12 +2,11 @@ package socketio
 
 import "fmt"
 
-// HandleExtension registers the function that receives what other nodes have sent by
-// PublishExtension under the same name. It is for packages that have messages of their
-// own for the cluster. It must be registered before Handler is called; a name that is
-// empty or registered already panics. The function must not block; messages of one node
-// come in order. The payload is what the other node has sent, and must be checked like
-// any input.
+// HandleExtension registers the function that receives what other nodes send by
+// PublishExtension under the same name. It is for packages with cluster messages of their own.
+// It must be called before Handler. A name that is empty or already registered panics. The
+// function must not block. It gets the messages of one node in order. The payload comes from
+// another node and must be checked like any input.
 func (srv *Server) HandleExtension(name string, receive func(from NodeID, payload []byte)) {
 	srv.registering("HandleExtension")
 	notNil("HandleExtension", receive == nil)
@@ -22,9 +21,9 @@ func (srv *Server) HandleExtension(name string, receive func(from NodeID, payloa
 	srv.extensions[name] = receive
 }
 
-// PublishExtension sends a payload to the functions of HandleExtension of that name on the
-// other nodes. It never blocks, and without Options.Bus it does nothing. It takes the
-// payload over, which may have 1 MiB.
+// PublishExtension sends a payload to the functions that the other nodes have registered by
+// HandleExtension under this name. It never blocks. Without Options.Bus it does nothing. The
+// caller must not change the payload afterwards. A payload over 1 MiB is an error.
 func (srv *Server) PublishExtension(name string, payload []byte) error {
 	if len(payload) > maxExtension {
 		return fmt.Errorf("socketio: payload of extension %q has %d bytes, more than %d", name, len(payload), maxExtension)

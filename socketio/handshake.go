@@ -16,55 +16,55 @@ import (
 	"socketiojwt/engineio"
 )
 
-// A Handshake says how a socket came. It is read-only. Auth, Header and the query are
-// complete until OnConnect has returned; after that Socket.Handshake has only what
-// Options.KeepAuth, KeepHeaders and KeepQuery name. They may hold secrets, and a
-// Handshake never prints them. All other fields last as long as the socket.
+// A Handshake describes how a socket connected. It is read-only. Auth, Header and the query are
+// complete until OnConnect has returned. After that, Socket.Handshake has only what
+// Options.KeepAuth, KeepHeaders and KeepQuery name. These three may hold secrets, and a
+// Handshake never prints them. All other fields are kept for as long as the socket.
 type Handshake struct {
-	// RemoteAddr is the peer's address, behind Engine.TrustedProxies.
+	// RemoteAddr is the peer's address, determined with Engine.TrustedProxies.
 	RemoteAddr string
-	// Origin is the Origin header of the first request. Empty when there was none.
+	// Origin is the Origin header of the first request. It is empty if there was none.
 	Origin string
-	// OriginChecked says whether the server's origin rule was in force, so that
-	// a browser's cookies may be believed.
+	// OriginChecked says whether the server's origin rule was in force, so that the cookies of
+	// a browser can be trusted.
 	OriginChecked bool
 	// Protocol is the revision of Engine.IO that the peer speaks: 4, or 3 with
-	// Engine.AllowEIO3. Peers of revision 3 have no auth payload.
+	// Engine.AllowEIO3. Peers of revision 3 send no auth payload.
 	Protocol int
-	// Host is the host that the first request asked for, as http.Request.Host has it: in
-	// the spelling of the client, and with the port if the client sent one. A client that
-	// is not a browser can send any host. X-Forwarded-Host is not read, from trusted proxies
-	// either: a proxy must pass Host as it came, which the origin rule needs as well.
+	// Host is the host that the first request asked for, as in http.Request.Host: in the
+	// client's spelling, and with the port if the client sent one. A client that is not a
+	// browser can send any host. X-Forwarded-Host is ignored, even from trusted proxies. A
+	// proxy must pass Host unchanged, as the origin rule requires too.
 	Host string
 	// Path is the path of the first request.
 	Path string
 	// TLS says whether the first request came over TLS.
 	TLS bool
-	// Time is when the connection began.
+	// Time is when the connection was opened.
 	Time time.Time
-	// Auth is the auth payload of the CONNECT packet, a JSON object. Nil when
-	// there was none. After OnConnect it has the members of Options.KeepAuth, or is nil.
+	// Auth is the auth payload of the CONNECT packet, a JSON object. It is nil if there was
+	// none. After OnConnect it has the members of Options.KeepAuth, or is nil.
 	Auth stdjson.RawMessage
-	// Header is the header of the first request. For a namespace that was joined
-	// after another it has only Options.KeepHeaders. After OnConnect it has those too,
-	// if that option was set, or is nil.
+	// Header is the header of the first request. For a namespace that was joined after another
+	// one, it has only Options.KeepHeaders. After OnConnect it also has only those, if that
+	// option was set, and otherwise is nil.
 	Header http.Header
-	// TooLarge says that something is missing here because it was too large: header,
-	// query, host and path of the first request (Options.MaxHandshake), or the auth payload
-	// (Options.MaxAuthPayload, MaxNewBytes). Middleware that looks for credentials
-	// must refuse the socket. One whose auth payload was too large is refused in any
-	// case, when all middleware has returned.
+	// TooLarge says that something was left out because it was too large: header, query, host
+	// and path of the first request (Options.MaxHandshake), or the auth payload
+	// (Options.MaxAuthPayload, MaxNewBytes). Middleware that looks for credentials must refuse
+	// the socket. A socket whose auth payload was too large is refused in any case, after all
+	// middleware has returned.
 	TooLarge bool
 
 	rawQuery     string
-	connectQuery string // of the CONNECT of a peer of revision 3
+	connectQuery string // query after the namespace in a CONNECT of revision 3
 	authTooLarge bool
 }
 
-// Query returns the query parameters of the first request. Those that are
-// malformed are left out. A peer of revision 3 can give some to a namespace as well,
-// in place of those of the same name: "/admin?token=t". After OnConnect only those of
-// Options.KeepQuery are left.
+// Query returns the query parameters of the first request. Malformed parameters are left out. A
+// peer of revision 3 can add parameters for one namespace, as in "/admin?token=t", which
+// replace those of the same name. After OnConnect only the parameters of Options.KeepQuery are
+// left.
 func (h *Handshake) Query() url.Values {
 	values, _ := url.ParseQuery(h.rawQuery)
 	own, _ := url.ParseQuery(h.connectQuery)
@@ -72,15 +72,15 @@ func (h *Handshake) Query() url.Values {
 	return values
 }
 
-// Network returns the network of RemoteAddr that counts as one address in
-// Engine.MaxNewPerAddress: see engineio.Network.
+// Network returns the network of RemoteAddr, which counts as one address in
+// Engine.MaxNewPerAddress. See engineio.Network.
 func (h *Handshake) Network() netip.Prefix { return engineio.Network(h.RemoteAddr) }
 
-// maxKept bounds the origin, host and path, which are kept as long as the connection.
+// maxKept bounds the origin, host and path, which are kept for as long as the connection.
 const maxKept = 1 << 10
 
-// newHandshake takes what a connection keeps of its first request: no more than limit,
-// and size is how many bytes it takes, about.
+// newHandshake returns what a connection keeps of its first request, at most limit bytes, and
+// its approximate size.
 func newHandshake(session *engineio.Session, r *http.Request, limit int) (h *Handshake, size int) {
 	h = &Handshake{
 		RemoteAddr:    session.RemoteAddr(),
@@ -91,7 +91,7 @@ func newHandshake(session *engineio.Session, r *http.Request, limit int) (h *Han
 	}
 	size = requestBytes(r)
 	h.TooLarge = size > limit
-	// Copies, since each of them would otherwise keep the memory of the whole request.
+	// Copy each field. A substring would keep the memory of the whole request.
 	keep := func(field *string, text string) {
 		if len(text) > maxKept {
 			h.TooLarge = true
@@ -112,10 +112,10 @@ func newHandshake(session *engineio.Session, r *http.Request, limit int) (h *Han
 
 const (
 	handshakeBytes = 256 // of the struct
-	fieldBytes     = 64  // of a header field, beside its text
+	fieldBytes     = 64  // of a header field, in addition to its text
 )
 
-// requestBytes returns what the header and URL of r take, about.
+// requestBytes returns the approximate size of the header and URL of r.
 func requestBytes(r *http.Request) int {
 	n := len(r.RequestURI)
 	for name, values := range r.Header {
@@ -127,8 +127,8 @@ func requestBytes(r *http.Request) int {
 	return n
 }
 
-// logTooLarge logs that something was dropped that a peer sent: the first time for the
-// operator, then for who debugs, since peers must not fill the log.
+// logTooLarge logs that something a peer sent was dropped. The first occurrence is logged for
+// the operator and later ones at level Debug, because peers must not fill the log.
 func (srv *Server) logTooLarge(c *conn, what string) {
 	level := slog.LevelDebug
 	srv.oversized.Do(func() { level = slog.LevelWarn })
@@ -138,8 +138,8 @@ func (srv *Server) logTooLarge(c *conn, what string) {
 		"MaxHandshake", opts.MaxHandshake, "MaxAuthPayload", opts.MaxAuthPayload, "MaxNewBytes", opts.MaxNewBytes)
 }
 
-// keep returns a copy of h with no headers but those named, and nothing that
-// pins the memory of the request.
+// keep returns a copy of h with only the named headers. It does not keep the memory of the
+// request.
 func (h *Handshake) keep(names []string) *Handshake {
 	kept := *h
 	kept.Header = nil
@@ -159,10 +159,9 @@ func (h *Handshake) keep(names []string) *Handshake {
 	return &kept
 }
 
-// KeepHeader makes a header of the first request stay readable for namespaces
-// that are joined later on the same connection. Only the middleware of the
-// first namespace can do so: once that is joined, what was not kept is gone, and
-// KeepHeader does nothing.
+// KeepHeader keeps a header of the first request readable for namespaces that are joined later
+// on the same connection. Only the middleware of the first namespace can call it with effect:
+// once that namespace is joined, all other headers are dropped, and KeepHeader does nothing.
 func (s *Socket) KeepHeader(name string) {
 	c := s.conn
 	c.mu.Lock()
@@ -172,23 +171,23 @@ func (s *Socket) KeepHeader(name string) {
 	}
 }
 
-// public returns a copy of h without what may hold secrets.
+// public returns a copy of h without the fields that may hold secrets.
 func (h *Handshake) public() *Handshake {
 	public := *h
 	public.Auth, public.Header, public.rawQuery, public.connectQuery = nil, nil, "", ""
 	return &public
 }
 
-// String describes the handshake without what may hold secrets.
+// String describes the handshake without the fields that may hold secrets.
 func (h Handshake) String() string {
 	return fmt.Sprintf("handshake of %s, origin %q", h.RemoteAddr, h.Origin)
 }
 
-// Format prints String for every verb.
+// Format prints the result of String for every verb.
 func (h Handshake) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.String()) }
 
-// MarshalJSON gives String.
+// MarshalJSON encodes the result of String.
 func (h Handshake) MarshalJSON() ([]byte, error) { return stdjson.Marshal(h.String()) }
 
-// LogValue gives String.
+// LogValue returns the result of String.
 func (h Handshake) LogValue() slog.Value { return slog.StringValue(h.String()) }

@@ -10,33 +10,32 @@ import (
 	"socketiojwt/socketio/internal/packet"
 )
 
-// HoldOptions say what happens to events that reach a held socket and are not
-// intercepted. A JavaScript client sends what was emitted before it connected as
-// soon as CONNECT is answered, so such events are kept unless Drop is set.
+// HoldOptions say what happens to events that a held socket receives and that are not
+// intercepted. They are kept by default, because a JavaScript client sends events emitted
+// before it connected as soon as CONNECT is answered.
 type HoldOptions struct {
-	// Events bounds the events kept. Zero means 16. One more closes the
-	// connection.
+	// Events bounds the number of kept events. A further event closes the connection. Zero
+	// means 16.
 	Events int
-	// Bytes bounds their size. Zero means 64 KiB. More closes the connection.
+	// Bytes bounds their size. Exceeding it closes the connection. Zero means 64 KiB.
 	Bytes int
-	// Drop ignores them instead. The first of a socket is logged, with the number
-	// that the server has dropped so far.
+	// Drop drops the events instead. The first dropped event of a socket is logged, with the
+	// number of events that the server has dropped so far.
 	Drop bool
 }
 
-// early is what a held socket keeps.
+// early holds what is kept for a held socket.
 type early struct {
 	options HoldOptions
 	events  []*Event
 	bytes   int
-	dropped bool              // some, and that was logged
-	welcome *engineio.Message // of AdmitWith
+	dropped bool              // an event was dropped, and that was logged
+	welcome *engineio.Message // event of AdmitWith
 }
 
-// intercepts are the handlers that see events first, and the events they have
-// not seen yet.
+// intercepts holds the handlers of Intercept and the events that wait for them.
 type intercepts struct {
-	handlers []interceptor // few, and cheaper than a map in each of a million sockets
+	handlers []interceptor // a short slice, which takes less memory than a map in each of a million sockets
 	inbox    []*Event
 	working  bool
 }
@@ -46,7 +45,7 @@ type interceptor struct {
 	handler Handler
 }
 
-// handler returns the one for an event; nil when there is none.
+// handler returns the handler for an event, or nil.
 func (k *intercepts) handler(event string) Handler {
 	if k != nil {
 		for _, i := range k.handlers {
@@ -58,11 +57,11 @@ func (k *intercepts) handler(event string) Handler {
 	return nil
 }
 
-// Intercept makes h see an event before event middleware and handlers do, in
-// their place, for the socket's whole life: while it is held and once it is
-// admitted. It runs on a goroutine that lives only while there is such an
-// event, one at a time. It may be called only from connect middleware, else it
-// returns ErrAdmitted or ErrClosed; twice for one event is an error.
+// Intercept makes h handle an event instead of event middleware and handlers, for the socket's
+// whole life, both held and admitted. Calls of h do not overlap. They run on a goroutine that
+// exists only while there is such an event. Intercept may be called only from connect
+// middleware. Otherwise it returns ErrAdmitted or ErrClosed. A second call for the same event
+// is an error.
 func (s *Socket) Intercept(event string, h Handler) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,12 +83,11 @@ func (s *Socket) Intercept(event string, h Handler) error {
 	return nil
 }
 
-// Hold lets a connect middleware suspend a socket: `return s.Hold(...)` answers
-// CONNECT and keeps no goroutine. The socket stays outside, in no room, no
-// broadcast and no listing, and Join is an error, but Emit to it works, and what
-// it sends reaches the handlers of Intercept. Admit goes on with the next
-// middleware; Refuse ends it; there is no deadline but the caller's, and for the first
-// socket of a connection Options.ConnectTimeout.
+// Hold suspends a socket: connect middleware ends with `return s.Hold(...)`. CONNECT is
+// answered, and no goroutine is kept. A held socket is in no room, no broadcast and no listing,
+// and Join fails. Emit to it works, and its events reach the handlers of Intercept. Admit
+// continues with the next middleware, and Refuse ends the socket. Hold sets no deadline, but
+// the first socket of a connection is bound by Options.ConnectTimeout.
 func (s *Socket) Hold(opts HoldOptions) error {
 	if opts.Events == 0 {
 		opts.Events = 16
@@ -108,7 +106,7 @@ func (s *Socket) Hold(opts HoldOptions) error {
 		return ErrAdmitted
 	case answer:
 		s.become(stateHeld)
-		_ = s.conn.session.Send(s.connected()) // a closed session ends the socket by itself
+		_ = s.conn.session.Send(s.connected()) // fails only if the session is closed, which ends the socket
 	}
 	s.holds++
 	s.suspended = true
@@ -124,16 +122,15 @@ func (s *Socket) Hold(opts HoldOptions) error {
 	return errHeld
 }
 
-// Admit goes on with a held socket: the middleware after the one that held it,
-// then rooms, then OnConnect, then the events that came early. It returns at
-// once. For a socket that is not held, or was admitted already, it returns
-// ErrClosed or ErrAdmitted.
+// Admit continues with a held socket: first the remaining middleware, then rooms, OnConnect,
+// and the early events. It returns at once. It returns ErrClosed for a socket that is not held,
+// and ErrAdmitted for one that is already admitted.
 func (s *Socket) Admit() error { return s.admitWith(nil) }
 
-// AdmitWith is Admit with an event that the peer receives first when it is admitted:
-// before anything that OnConnect or a broadcast sends, and not at all when a later
-// middleware refuses. What the peer sends after it heard the event is not early,
-// unless a later middleware holds the socket again: then the peer hears it so.
+// AdmitWith is Admit with an event that the peer receives first when it is admitted, before
+// anything that OnConnect or a broadcast sends. If a later middleware refuses the socket, the
+// peer does not receive it. Events that the peer sends after receiving it are not early. If a
+// later middleware holds the socket again, the peer receives the event when it is held.
 func (s *Socket) AdmitWith(event string, args ...any) error {
 	welcome, _, err := encodeEvent(s.name, 0, false, event, args)
 	if err != nil {
@@ -160,15 +157,15 @@ func (s *Socket) admitWith(welcome *engineio.Message) error {
 // sendWelcome sends the event of AdmitWith, if there is one. The caller holds mu.
 func (s *Socket) sendWelcome() {
 	if s.early.welcome != nil {
-		_ = s.conn.session.Send(s.early.welcome) // a closed session ends the socket by itself
+		_ = s.conn.session.Send(s.early.welcome) // fails only if the session is closed, which ends the socket
 		s.early.welcome = nil
 	}
 }
 
-// Refuse ends a socket that is not admitted, as Disconnect does: see Ending. Once the
-// socket is admitted it returns ErrAdmitted and does nothing; refusing a socket that is
-// closed does nothing. The refusals of a connection are bounded by Options.MaxRefused, and
-// those of an address, unless they are Temporary, are counted as failures.
+// Refuse ends a socket that is not admitted, as Disconnect does: see Ending. If the socket is
+// admitted, Refuse returns ErrAdmitted and does nothing. If the socket has ended, Refuse does
+// nothing and returns nil. Options.MaxRefused bounds the refusals of a connection. Refusals
+// that are not Temporary count as failures of the peer's address.
 func (s *Socket) Refuse(how error) error {
 	e := endingOf(how)
 	if e == plain {
@@ -191,7 +188,7 @@ func (s *Socket) Refuse(how error) error {
 	return nil
 }
 
-// notAdmitted returns ErrAdmitted for a socket that is admitted.
+// notAdmitted returns ErrAdmitted if the socket is admitted.
 func (s *Socket) notAdmitted() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,8 +212,7 @@ func (s *Socket) keepEarly(e *Event) charged {
 	return taken
 }
 
-// releaseEarly gives back what the early events were counted for. The caller
-// holds mu.
+// releaseEarly returns the charge for early events to the ledger. The caller holds mu.
 func (s *Socket) releaseEarly() {
 	if s.early != nil {
 		s.conn.ledger.event(-s.early.bytes)
@@ -224,7 +220,7 @@ func (s *Socket) releaseEarly() {
 	}
 }
 
-// runIntercepts handles intercepted events until there are none.
+// runIntercepts handles intercepted events until none are left.
 func (s *Socket) runIntercepts() {
 	for {
 		now := s.look()
@@ -238,7 +234,7 @@ func (s *Socket) runIntercepts() {
 		}
 		e := k.inbox[0]
 		k.inbox = k.inbox[1:]
-		held := s.state == stateHeld // then it counts until it is handled
+		held := s.state == stateHeld // its charge stays until it has been handled
 		late := s.over(now)
 		if !held || late {
 			s.giveBack(e.size)
@@ -255,12 +251,12 @@ func (s *Socket) runIntercepts() {
 			s.intercepted(ctx, h, e)
 		}, func() { go s.runIntercepts() })
 		if more {
-			runtime.Gosched() // as work does
+			runtime.Gosched() // for the same reason as in work
 		}
 	}
 }
 
-// handled gives back what an event was charged.
+// handled returns the charge for an event to the ledger.
 func (s *Socket) handled(e *Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -268,7 +264,7 @@ func (s *Socket) handled(e *Event) {
 }
 
 func (s *Socket) intercepted(ctx context.Context, h Handler, e *Event) {
-	if ctx.Err() != nil { // it has ended since runIntercepts looked
+	if ctx.Err() != nil { // the socket has ended since runIntercepts checked
 		return
 	}
 	if err := h(ctx, s, e); err != nil {

@@ -8,22 +8,21 @@ import (
 	"time"
 )
 
-// NewHTTPServer returns an http.Server for addr and handler whose limits keep peers
-// from holding connections that do nothing: the headers of a request must arrive
-// within 10 seconds and have no more than 64 KiB, the whole request must arrive
-// within a minute, and an idle connection is closed after two. Change its fields
-// before it serves; a nil handler is http.DefaultServeMux.
+// NewHTTPServer returns an http.Server for addr and handler. Its limits keep peers from holding
+// idle connections: the headers of a request must arrive within 10 seconds and have at most 64
+// KiB, the whole request must arrive within a minute, and an idle connection is closed after
+// two minutes. A nil handler means http.DefaultServeMux. Fields may be changed before the
+// server serves.
 //
-// A poll waits for up to Options.Engine.PingInterval and a WebSocket stays open, so
-// neither is bound by ReadTimeout or WriteTimeout, however short: the engine has
-// limits of its own for the body of a POST and for each response. ReadTimeout is for
-// the other routes of handler. A route that takes longer uploads can extend it by
-// http.ResponseController.SetReadDeadline. WriteTimeout is zero, since it would end
-// long downloads.
+// ReadTimeout and WriteTimeout do not affect polls, which last up to
+// Options.Engine.PingInterval, or WebSockets, which stay open: the engine has its own limits
+// for the body of a POST and for each response. ReadTimeout is for the other routes of handler.
+// A route for longer uploads can extend it by http.ResponseController.SetReadDeadline.
+// WriteTimeout is zero, because it would end long downloads.
 //
-// Server.ListenAndServe stops it in order. To stop it otherwise, call Server.Shutdown
-// first and http.Server.Shutdown afterwards, since the latter waits for polls and does
-// not know WebSockets.
+// Server.ListenAndServe stops the result in order. To stop it otherwise, first call
+// Server.Shutdown and then http.Server.Shutdown, because the latter waits for polls and does
+// not know about WebSockets.
 func NewHTTPServer(addr string, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,
@@ -38,12 +37,12 @@ func NewHTTPServer(addr string, handler http.Handler) *http.Server {
 // stopTimeout is how long ListenAndServe waits for handlers, polls and requests.
 const stopTimeout = 15 * time.Second
 
-// ListenAndServe listens on web.Addr and serves until ctx ends, and then stops in
-// order: it calls Shutdown, and web.Shutdown after it. What has not ended within 15
-// seconds is closed. web must serve the handler of srv, and may serve others beside it.
+// ListenAndServe listens on web.Addr and serves until ctx ends. Then it stops in order: it
+// calls Shutdown, and web.Shutdown after it. After 15 seconds it closes whatever has not ended.
+// web must serve the handler of srv, and may serve others.
 //
-// It returns nil when all ended in order, and otherwise why it could not listen or
-// serve, or what had to be closed.
+// It returns nil if everything ended in order. Otherwise it returns why it could not listen or
+// serve, or what was closed forcibly.
 func (srv *Server) ListenAndServe(ctx context.Context, web *http.Server) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", web.Addr)
 	if err != nil {
@@ -52,7 +51,7 @@ func (srv *Server) ListenAndServe(ctx context.Context, web *http.Server) error {
 	return srv.Serve(ctx, web, listener)
 }
 
-// Serve is ListenAndServe for a listener, which it closes.
+// Serve is ListenAndServe for an existing listener, which it closes.
 func (srv *Server) Serve(ctx context.Context, web *http.Server, listener net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()

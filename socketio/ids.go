@@ -10,20 +10,20 @@ import (
 	"socketiojwt/engineio"
 )
 
-// A socket id is a room that holds only that socket, so no other socket may join a
-// room of that name: not while the socket is there, and not after it has left, when
-// somebody may still send to the id. The server recognizes the ids it has made
-// without keeping them, by a code in each (docs/adr/0019-rooms-named-like-sockets.md).
+// A socket id is a room that holds only that socket, so no other socket may join a room of that
+// name. This also applies after the socket has left, because programs may still send to the id.
+// Each id contains a code by which the server recognizes the ids it has made without storing
+// them (docs/adr/0019-rooms-named-like-sockets.md).
 
 const (
 	idRandom = 10 // bytes
 	idCode   = 5
 )
 
-// idKey makes the codes of a server's ids.
+// idKey is the key of the codes in a server's ids.
 type idKey [32]byte
 
-// newIDKey derives a key from that of a cluster. Without one the key is random.
+// newIDKey derives a key from the key of a cluster. If that is empty, the result is random.
 func newIDKey(cluster []byte) (k idKey) {
 	if len(cluster) == 0 {
 		_, _ = rand.Read(k[:]) // never fails
@@ -34,8 +34,8 @@ func newIDKey(cluster []byte) (k idKey) {
 	return idKey(mac.Sum(nil))
 }
 
-// newID returns an id for a socket in a namespace: 20 characters, of 80 random bits
-// and their code.
+// newID returns an id for a socket in a namespace: 20 characters, made of 80 random bits and
+// their code.
 func (k *idKey) newID(namespace string) string {
 	var b [idRandom + idCode]byte
 	_, _ = rand.Read(b[:idRandom]) // never fails
@@ -43,8 +43,8 @@ func (k *idKey) newID(namespace string) string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// issued reports whether name is an id that newID has returned for the namespace.
-// Another name passes for one once in 2^40 times.
+// issued reports whether newID has returned name for the namespace. For another name it returns
+// true with a probability of 1 in 2^40.
 func (k *idKey) issued(namespace, name string) bool {
 	var b [idRandom + idCode]byte
 	if len(name) != base64.RawURLEncoding.EncodedLen(len(b)) {
@@ -63,8 +63,8 @@ func (k *idKey) code(namespace string, random []byte) []byte {
 	return mac.Sum(nil)[:idCode]
 }
 
-// reserved reports whether a room of that name in a namespace belongs to one socket,
-// which exists, existed, or may still be made by a legacy client.
+// reserved reports whether a room name in a namespace belongs to one socket, which exists,
+// existed, or may still be created by a legacy client.
 func (srv *Server) reserved(namespace, name string) bool {
 	if srv.ids.issued(namespace, name) {
 		return true

@@ -13,19 +13,19 @@ import (
 type SocketInfo struct {
 	// ID is the socket's id.
 	ID string
-	// Node is the node that has the socket. It is empty for this one.
+	// Node is the node of the socket. It is empty for this node.
 	Node NodeID `json:",omitempty"`
-	// Rooms are those the socket is in, its own among them.
+	// Rooms are the rooms that the socket is in, including the room of its own id.
 	Rooms []string
-	// Handshake says how the socket came.
+	// Handshake describes how the socket connected.
 	Handshake HandshakeInfo
-	// Data is a JSON object of what the socket carries under keys of NewSharedKey, by
-	// their names. Nil is an empty one. See Key.Shared.
+	// Data is a JSON object with the values of the socket's shared keys, by name. Nil means an
+	// empty object. See NewSharedKey and Key.Shared.
 	Data json.RawMessage `json:",omitempty"`
 }
 
-// HandshakeInfo is the part of a Handshake that other nodes may know: it has no auth
-// payload, no headers and no query, which can hold tokens.
+// HandshakeInfo is the part of a Handshake that other nodes may see. It has no auth payload, no
+// headers and no query, because those can hold tokens.
 type HandshakeInfo struct {
 	RemoteAddr string    `json:",omitempty"`
 	Origin     string    `json:",omitempty"`
@@ -48,7 +48,7 @@ func (h *Handshake) info() HandshakeInfo {
 	return HandshakeInfo{RemoteAddr: h.RemoteAddr, Origin: h.Origin, Host: h.Host, Path: h.Path, TLS: h.TLS, Protocol: h.Protocol, Time: h.Time}
 }
 
-// sharedData encodes what the socket carries under shared keys. What cannot be encoded is
+// sharedData encodes the values of the socket's shared keys. A value that cannot be encoded is
 // left out.
 func (s *Socket) sharedData() json.RawMessage {
 	s.mu.Lock()
@@ -75,7 +75,7 @@ func (s *Socket) sharedData() json.RawMessage {
 			data = append(data, ',')
 		}
 		if data, err = wirejson.AppendQuote(data, name); err != nil {
-			return nil // NewSharedKey has checked the name
+			return nil // impossible, because NewSharedKey checks the name
 		}
 		data = append(append(data, ':'), encoded...)
 	}

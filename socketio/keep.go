@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// maxKeptValues bounds what a handshake keeps of each kind after OnConnect: headers,
-// query parameters and members of the auth payload, with their names.
+// maxKeptValues bounds what a handshake keeps of each kind (headers, query parameters, members
+// of the auth payload) after OnConnect, including the names.
 const maxKeptValues = 4 << 10
 
-// afterConnect returns what the options keep of a handshake once OnConnect has
-// returned; nil when that is nothing. It shares no memory with what the peer has sent.
+// afterConnect returns the part of a handshake that the options keep after OnConnect has
+// returned, or nil if that is nothing. It shares no memory with what the peer sent.
 func (o *Options) afterConnect(h *Handshake) *Handshake {
 	kept := h.public()
 	if len(o.keptHeaders) > 0 {
@@ -30,8 +30,8 @@ func (o *Options) afterConnect(h *Handshake) *Handshake {
 	return kept
 }
 
-// chosen copies the values of the names; nil when there are none. What would exceed the
-// bound is left out.
+// chosen copies the values of the names, or returns nil if there are none. A value that would
+// exceed the bound is left out.
 func chosen(names []string, from map[string][]string) map[string][]string {
 	var kept map[string][]string
 	room := maxKeptValues
@@ -55,8 +55,7 @@ func chosen(names []string, from map[string][]string) map[string][]string {
 	return kept
 }
 
-// chosenMembers returns an object with the members of those names; nil when it has
-// none.
+// chosenMembers returns an object with the named members, or nil if there are none.
 func chosenMembers(names []string, object []byte) json.RawMessage {
 	var all, kept map[string]json.RawMessage
 	if json.Unmarshal(object, &all) != nil {

@@ -8,21 +8,20 @@ import (
 	"socketiojwt/internal/wirejson"
 )
 
-// A Key names a value that sockets carry, of one type:
+// A Key names a value of one type that sockets carry:
 //
 //	var player = socketio.NewKey[*Player]()
 //
 //	player.Set(s, p)
 //	p, ok := player.Value(s)
-type Key[T any] struct{ shared string } // not of size zero, so that each has an address of its own
+type Key[T any] struct{ shared string } // of non-zero size, so that each has its own address
 
-// NewKey returns a key that is equal to no other.
+// NewKey returns a key that differs from every other.
 func NewKey[T any]() *Key[T] { return new(Key[T]) }
 
-// NewSharedKey returns a key whose values other nodes can read: FetchSockets encodes them
-// as JSON, under this name. Use it for what a program shows of a socket, such as a
-// display name, and never for a token or another secret. A name that is empty or not
-// UTF-8 panics.
+// NewSharedKey returns a key whose values other nodes can read: FetchSockets encodes them as
+// JSON under this name. Use it for public data about a socket, such as a display name, and
+// never for a token or another secret. A name that is empty or not UTF-8 panics.
 func NewSharedKey[T any](name string) *Key[T] {
 	if name == "" || !utf8.ValidString(name) {
 		panic(fmt.Sprintf("socketio: NewSharedKey: name %q is empty or not UTF-8", name))
@@ -32,9 +31,9 @@ func NewSharedKey[T any](name string) *Key[T] {
 
 func (k *Key[T]) sharedName() string { return k.shared }
 
-// Shared returns what a socket carries that FetchSockets has described. It reports false
-// if the socket carries nothing, if the value is not of type T, and for keys that
-// NewSharedKey has not made.
+// Shared returns the value of a socket described by FetchSockets. It reports false if the
+// socket carries no value, if the value is not of type T, or if NewSharedKey did not make the
+// key.
 func (k *Key[T]) Shared(info SocketInfo) (value T, ok bool) {
 	var members map[string]json.RawMessage
 	if k.shared == "" || wirejson.UnmarshalPeer(info.Data, nil, &members) != nil || members[k.shared] == nil {
@@ -47,7 +46,8 @@ func (k *Key[T]) Shared(info SocketInfo) (value T, ok bool) {
 	return value, true
 }
 
-// Set makes the socket carry a value, in place of the one it carried.
+// Set makes the socket carry a value, which replaces the previous one. It may be called
+// concurrently.
 func (k *Key[T]) Set(s *Socket, value T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,13 +60,14 @@ func (k *Key[T]) Set(s *Socket, value T) {
 	s.values = append(s.values, contextValue{k, value})
 }
 
-// Value returns what the socket carries, and whether it carries anything.
+// Value returns the value that the socket carries, and whether it carries one. It may be called
+// concurrently.
 func (k *Key[T]) Value(s *Socket) (T, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.values {
 		if v.key == any(k) {
-			value, _ := v.value.(T) // nil, when T is an interface
+			value, _ := v.value.(T) // nil if T is an interface type
 			return value, true
 		}
 	}
