@@ -92,9 +92,9 @@ func (s *Session) wakeHeartbeat(now time.Duration) {
 	}
 	s.heartbeat.pinged(now, s.srv.opts.PingTimeout)
 	if s.ws != nil {
-		s.ws.send(pingPacket.frames())
+		_ = s.ws.send(pingPacket.frames())
 	} else {
-		s.polling.send(pingPacket)
+		_ = s.polling.send(pingPacket)
 	}
 }
 
@@ -117,7 +117,7 @@ func (s *Session) receiveHeartbeat(kind packetType) {
 	case s.ws != nil:
 		s.ws.answerPingPacket()
 	case !s.polling.endsWith(pongPacket): // one answer is enough for all pings that came meanwhile
-		s.polling.send(pongPacket)
+		_ = s.polling.send(pongPacket)
 	}
 }
 

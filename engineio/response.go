@@ -35,7 +35,7 @@ func (srv *Server) answer(w http.ResponseWriter, status int, contentType string,
 	rc := http.NewResponseController(w)
 	rc.SetWriteDeadline(time.Now().Add(srv.patience(srv.opts.PingTimeout)))
 	w.WriteHeader(status)
-	if _, err := w.Write(body); err != nil {
+	if _, err := w.Write(body); err != nil { //nolint:gosec // nosniff is set, and JSONP bodies are escaped in jsonp.go
 		return err
 	}
 	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {

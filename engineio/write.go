@@ -78,7 +78,7 @@ func (ws *webSocket) sendVolatile(frames []byte) error {
 func (ws *webSocket) sendClose(frame []byte) {
 	if !ws.sealed {
 		ws.sealed, ws.pong, ws.pongPacket = true, nil, false
-		ws.put(frame)
+		_ = ws.put(frame)
 	}
 }
 
@@ -88,7 +88,7 @@ func (ws *webSocket) sendClose(frame []byte) {
 func (ws *webSocket) answerPing(pong []byte) {
 	switch {
 	case ws.state == writerIdle:
-		ws.send(pong)
+		_ = ws.send(pong)
 	case ws.owned() && !ws.sealed:
 		ws.pong = pong
 	}
@@ -98,7 +98,7 @@ func (ws *webSocket) answerPing(pong []byte) {
 func (ws *webSocket) answerPingPacket() {
 	switch {
 	case ws.state == writerIdle:
-		ws.send(pongPacket.frames())
+		_ = ws.send(pongPacket.frames())
 	case ws.owned() && !ws.sealed:
 		ws.pongPacket = true
 	}

@@ -25,8 +25,8 @@ func main() {
 	}})
 	check(err)
 	srv.Use(gate.Handshake) // one round trip; gate.Event(auth.EventOptions{}) for the event `authenticate`
-	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { // runs for admitted sockets only
-		return s.Join("lobby")
+	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		return s.Join("lobby") // runs for admitted sockets only
 	})
 	srv.Handle("say", socketio.Func(func(ctx context.Context, _ *socketio.Socket, text string) error {
 		return srv.To("lobby").Emit("said", auth.Token(ctx).Subject, text)

@@ -3,7 +3,6 @@ package client_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -99,7 +98,7 @@ func TestErrors(t *testing.T) {
 		}
 		var refusal *client.ConnectError
 		_, err := c.Join(f.ctx, "/no")
-		if !errors.As(err, &refusal) || refusal.Message != "no" || fmt.Sprintf("%s", refusal.Data) != "7" || refusal.Temporary {
+		if !errors.As(err, &refusal) || refusal.Message != "no" || string(refusal.Data) != "7" || refusal.Temporary {
 			t.Errorf("refused with %v", err)
 		}
 		if _, err := c.Join(f.ctx, "/nowhere"); !errors.As(err, &refusal) || refusal.Message != "Invalid namespace" {

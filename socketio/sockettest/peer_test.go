@@ -84,7 +84,7 @@ func TestPeer(t *testing.T) {
 	}
 
 	var refusal *sockettest.ConnectError
-	if _, err := p.Join(ctx, "/no", nil); !errors.As(err, &refusal) || refusal.Message != "no" || fmt.Sprintf("%s", refusal.Data) != "7" {
+	if _, err := p.Join(ctx, "/no", nil); !errors.As(err, &refusal) || refusal.Message != "no" || string(refusal.Data) != "7" {
 		t.Errorf("refused with %v", err)
 	}
 	if _, err := p.Join(ctx, "/x", make(chan int)); err == nil || errors.As(err, &refusal) && refusal.Message != "no" {
