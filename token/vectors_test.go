@@ -9,7 +9,7 @@ import (
 	"socketiojwt/token"
 )
 
-// The payload that the examples of RFC 7515, appendix A, share.
+// The payload of the examples of RFC 7515, appendix A.
 const joe = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
 
 var vectors = []struct {
@@ -51,7 +51,7 @@ var vectors = []struct {
 	},
 }
 
-// before is when the tokens of appendix A were good.
+// before is a time at which the tokens of appendix A were good.
 var before = token.Options{Issuers: []string{"joe"}, InsecureNoAudience: true, Now: func() time.Time { return time.Unix(1300819380-1, 0) }}
 
 func TestVectors(t *testing.T) {
@@ -70,7 +70,7 @@ func TestVectors(t *testing.T) {
 					t.Errorf("claims: %q, %v, %v", tok.Issuer, root, err)
 				}
 			}
-			// A signature with one bit turned is another signature.
+			// A signature with one flipped bit is invalid.
 			i := strings.LastIndexByte(vector.compact, '.') + 5
 			turned := []byte(vector.compact)
 			turned[i] = map[bool]byte{true: 'B', false: 'A'}[turned[i] == 'A']
