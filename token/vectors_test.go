@@ -14,7 +14,7 @@ const joe = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGx
 
 var vectors = []struct {
 	name, jwk, compact string
-	want               error // the signature is valid, but the payload is no JSON
+	want               error // the signature is valid, but the payload is not JSON
 }{
 	{
 		name:    "RFC 7515 A.1 HS256",
