@@ -8,12 +8,12 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Algorithm names a signature algorithm as RFC 7518, section 3.1, RFC 8037, section
-// 3.1, and RFC 9864, section 2.2, spell it. The constants are all there are: "none" has
-// none and is refused wherever an Algorithm is taken.
+// Algorithm is the name of a signature algorithm, as in RFC 7518, section 3.1, RFC 8037,
+// section 3.1, and RFC 9864, section 2.2. Only the constants of this package are
+// supported. "none" is not one of them and is always refused.
 type Algorithm string
 
-// The algorithms that keys can be for.
+// The supported algorithms.
 const (
 	HS256 Algorithm = "HS256" // HMAC with SHA-256; a shared secret of at least 32 bytes
 	HS384 Algorithm = "HS384" // HMAC with SHA-384; at least 48 bytes
@@ -34,8 +34,8 @@ const (
 	Ed25519 Algorithm = "Ed25519"
 )
 
-// sameAlgorithm returns a function that reports whether an algorithm is alg, by this name
-// or another.
+// sameAlgorithm returns a function that reports whether an algorithm is alg. EdDSA and
+// Ed25519 are the same.
 func sameAlgorithm(alg Algorithm) func(Algorithm) bool {
 	return func(other Algorithm) bool { return other == alg || other.isEdDSA() && alg.isEdDSA() }
 }
@@ -52,7 +52,7 @@ const (
 	familyEd25519 family = "Ed25519 key"
 )
 
-// algorithm is what verification has to know about one Algorithm.
+// algorithm has the parameters that verification needs for one Algorithm.
 type algorithm struct {
 	method    jwt.SigningMethod
 	family    family
@@ -78,19 +78,19 @@ var algorithms = map[Algorithm]algorithm{
 	Ed25519: {method: jwt.SigningMethodEdDSA, family: familyEd25519},
 }
 
-// exactSalt returns m verifying with the salt length of RFC 7518, section 3.5,
-// that of the hash. The library's own takes any length, for old signers.
+// exactSalt returns m with the salt length that RFC 7518, section 3.5, requires: the length
+// of the hash. The library's own method accepts any length, for old signers.
 func exactSalt(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 	return &jwt.SigningMethodRSAPSS{SigningMethodRSA: m.SigningMethodRSA, Options: m.Options}
 }
 
-// knownAlgorithm returns the constant that alg spells.
+// knownAlgorithm returns the Algorithm named alg, and whether it is supported.
 func knownAlgorithm(alg string) (Algorithm, bool) {
 	_, ok := algorithms[Algorithm(alg)]
 	return Algorithm(alg), ok
 }
 
-// listAlgorithms spells algs for a text.
+// listAlgorithms returns the names of algs, sorted, for an error or a description.
 func listAlgorithms(algs []Algorithm) string {
 	names := make([]string, len(algs))
 	for i, alg := range algs {

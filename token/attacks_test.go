@@ -17,9 +17,9 @@ import (
 	"socketiojwt/token/mint"
 )
 
-// One test for each attack of RFC 8725, section 2, named after its subsection.
+// Each attack of RFC 8725, section 2, has one test, named after its subsection.
 
-// "none", and whatever a header can do to the choice of the algorithm.
+// The alg "none", and other header values that could change the algorithm.
 func TestAttack_RFC8725_2_1_WeakSignatures(t *testing.T) {
 	v := secretVerifier(t, token.Options{})
 	claims := encode(fmt.Sprintf(`{"exp":%d}`, at(time.Hour)))
@@ -31,12 +31,12 @@ func TestAttack_RFC8725_2_1_WeakSignatures(t *testing.T) {
 		wantRefused(t, v, header+"."+claims+"."+signature, token.ErrUnsigned)
 		wantRefused(t, v, signText(`{"alg":"`+none+`"}`, `{}`), token.ErrUnsigned)
 	}
-	// A signature cut off, left out, shortened, lengthened.
+	// The signature is cut off, left out, shortened or lengthened.
 	wantRefused(t, v, good[:strings.LastIndexByte(good, '.')+1], token.ErrUnsigned)
 	wantRefused(t, v, good[:strings.LastIndexByte(good, '.')], token.ErrMalformed)
 	wantRefused(t, v, good[:len(good)-3], token.ErrSignature) // 40 characters, 30 bytes
 	wantRefused(t, v, good+"AAAA", token.ErrSignature)
-	// The header names an algorithm in another case, with white space, of nobody.
+	// The header names an algorithm in another case, with white space, or an unknown one.
 	for _, alg := range []string{"hs256", "HS256 ", " HS256", "HS-256", "HS384", "RS256", "ES256", "EdDSA", "ES256K", "dir", "HS256/none"} {
 		wantRefused(t, v, signText(`{"alg":"`+alg+`"}`, `{"exp":4000000000}`), token.ErrAlgorithm)
 	}
@@ -53,7 +53,7 @@ func TestAttack_RFC8725_2_1_WeakSignatures(t *testing.T) {
 	}
 }
 
-// Key confusion: the public key, which anyone may know, as the secret of an HMAC.
+// Key confusion: the public key, which anyone may know, is used as the secret of an HMAC.
 func TestAttack_RFC8725_2_1_PublicKeyAsSecret(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.RS256, token.ES256, token.EdDSA} {
 		key := generate(t, alg)
@@ -66,7 +66,7 @@ func TestAttack_RFC8725_2_1_PublicKeyAsSecret(t *testing.T) {
 		for _, secret := range [][]byte{text, []byte(strings.TrimSpace(string(text))), block.Bytes} {
 			forged := signTextWith(string(secret), hs256, claims)
 			wantRefused(t, newVerifier(t, token.PEM(text), publicOptions), forged, token.ErrAlgorithm)
-			// Nor does a configuration get far that mistakes one for the other.
+			// A configuration that mistakes one for the other is an error.
 			wantError(t, token.SecretBytes(secret).Err(), token.ErrKey)
 			wantError(t, token.PEM(text, token.HS256).Err(), token.ErrKey)
 			v := newVerifier(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
@@ -77,7 +77,7 @@ func TestAttack_RFC8725_2_1_PublicKeyAsSecret(t *testing.T) {
 	}
 }
 
-// "Psychic" signatures: ECDSA with r and s that no signer makes.
+// "Psychic" signatures: ECDSA with values of r and s that no signer makes.
 func TestAttack_RFC8725_2_1_PsychicSignature(t *testing.T) {
 	key := generate(t, token.ES256)
 	v := newVerifier(t, key.Key(), publicOptions)
@@ -92,7 +92,7 @@ func TestAttack_RFC8725_2_1_PsychicSignature(t *testing.T) {
 	for _, size := range []int{1, 32, 63, 65, 72, 96, 132} {
 		wantRefused(t, v, input+"."+encode(string(make([]byte, size))), token.ErrSignature)
 	}
-	// The encoding of other protocols, ASN.1, is none of JWS.
+	// JWS does not use ASN.1, the encoding of other protocols.
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -121,11 +121,11 @@ func TestAttack_RFC8725_2_2_WeakSecrets(t *testing.T) {
 		}
 		wantError(t, token.SecretBytes(make([]byte, test.least), test.alg).Err(), nil)
 	}
-	// Of several algorithms the longest hash decides.
+	// If there are several algorithms, the longest hash decides.
 	wantError(t, token.SecretBytes(make([]byte, 63), token.HS256, token.HS512).Err(), token.ErrKey)
 	wantError(t, token.SecretBytes(make([]byte, 63), token.HS512, token.HS256).Err(), token.ErrKey)
 
-	// From a KeyFunc it is a refusal, and the token signed with it is no good.
+	// If a KeyFunc returns such a key, the token is refused.
 	forged := signTextWith("short", hs256, `{"exp":4000000000}`)
 	keys := token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) { return token.Secret("short"), nil })
 	wantRefused(t, newVerifier(t, keys, token.Options{}), forged, token.ErrKey)
@@ -135,7 +135,7 @@ func TestAttack_RFC8725_2_2_WeakSecrets(t *testing.T) {
 	wantError(t, err, token.ErrKey)
 }
 
-// Encryption is not ours: five parts, and three parts that hold another token.
+// Encryption is not supported: five parts, and three parts that contain another token.
 func TestAttack_RFC8725_2_3_EncryptionAndSignature(t *testing.T) {
 	v := secretVerifier(t, token.Options{})
 	wantRefused(t, v, "eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA", token.ErrMalformed)
@@ -148,7 +148,7 @@ func TestAttack_RFC8725_2_3_EncryptionAndSignature(t *testing.T) {
 	wantRefused(t, v, signText(`{"alg":"dir","enc":"A128GCM"}`, `{"exp":4000000000}`), token.ErrAlgorithm)
 }
 
-// Compression before encryption; with it goes the bomb that unpacks to gigabytes.
+// Compression before encryption, which also allows a decompression bomb of gigabytes.
 // Nothing is ever decompressed.
 func TestAttack_RFC8725_2_4_Compression(t *testing.T) {
 	v := secretVerifier(t, token.Options{})
@@ -156,7 +156,7 @@ func TestAttack_RFC8725_2_4_Compression(t *testing.T) {
 	wantRefused(t, v, signText(`{"alg":"HS256","zip":"DEF"}`, "\xab\x56\x4a\xad\x28\x50\xb2\x32\xb1\x30\x00\x02\x1d\xa5\xd4\x92\x5a\x00"), token.ErrMalformed)
 }
 
-// Keys from points that are on no curve, or not on the one of the algorithm.
+// Keys whose point is not on any curve, or not on the curve of the algorithm.
 func TestAttack_RFC8725_2_5_InvalidCurve(t *testing.T) {
 	point := strings.Repeat("A", 42) + "E"
 	for _, jwk := range []string{
@@ -173,7 +173,7 @@ func TestAttack_RFC8725_2_5_InvalidCurve(t *testing.T) {
 	wantError(t, token.JWK([]byte(vectors[2].jwk), token.ES256).Err(), nil)
 }
 
-// JSON that another parser would read in another way.
+// JSON that another parser could read differently.
 func TestAttack_RFC8725_2_6_Encodings(t *testing.T) {
 	v := secretVerifier(t, token.Options{})
 	claims := `{"exp":4000000000}`
@@ -186,8 +186,8 @@ func TestAttack_RFC8725_2_6_Encodings(t *testing.T) {
 		wantRefused(t, v, signClaims(encoded), token.ErrMalformed)
 		wantRefused(t, v, signText(encoded, claims), token.ErrMalformed)
 	}
-	// One token has one spelling: not padded, not in the other alphabet, without
-	// line breaks, without bits that mean nothing.
+	// A token has only one encoding: without padding, not in the other alphabet, without
+	// line breaks, and without unused bits that are set.
 	good := signText(`{"alg":"HS256","x":"??>>"}`, claims)
 	wantRefused(t, v, good, nil)
 	header, rest, _ := strings.Cut(good, ".")
@@ -217,7 +217,7 @@ func TestAttack_RFC8725_2_6_Encodings(t *testing.T) {
 			wantRefused(t, v, other, token.ErrMalformed)
 		})
 	}
-	// The last character of a 32-byte signature has two bits that mean nothing.
+	// The last character of a 32-byte signature has two unused bits.
 	alphabet := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	i := strings.IndexByte(alphabet, good[len(good)-1])
 	for bits := 1; bits < 4; bits++ {
@@ -225,7 +225,7 @@ func TestAttack_RFC8725_2_6_Encodings(t *testing.T) {
 	}
 }
 
-// A token made for somebody else.
+// A token for another service.
 func TestAttack_RFC8725_2_7_Substitution(t *testing.T) {
 	v := secretVerifier(t, token.Options{Issuers: []string{"https://issuer.example"}, Audiences: []string{"chat"}, Subject: "ada"})
 	for claims, want := range map[string]error{
@@ -238,7 +238,7 @@ func TestAttack_RFC8725_2_7_Substitution(t *testing.T) {
 	} {
 		wantRefused(t, v, signClaims(`{"exp":4000000000,`+claims+`}`), want)
 	}
-	// With a public key, which other services trust too, nobody can forget to ask.
+	// With a public key, which other services trust too, the options are required.
 	key := generate(t, token.ES256).Key()
 	for _, opts := range []token.Options{{}, {Issuers: []string{"a"}}, {Audiences: []string{"a"}}, {InsecureNoIssuer: true}, {InsecureNoAudience: true}} {
 		_, err := token.NewVerifier(key, opts)
@@ -252,7 +252,7 @@ func TestAttack_RFC8725_2_7_Substitution(t *testing.T) {
 	} {
 		newVerifier(t, key, opts)
 	}
-	// Nor with one that a KeyFunc gives, although NewVerifier cannot know of it.
+	// The same holds for a public key from a KeyFunc, although NewVerifier cannot check it.
 	signing := generate(t, token.EdDSA)
 	keys := token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) { return signing.Key(), nil })
 	compact := sign(t, signing, map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour)})
@@ -262,7 +262,7 @@ func TestAttack_RFC8725_2_7_Substitution(t *testing.T) {
 	wantRefused(t, newVerifier(t, keys, token.Options{InsecureNoIssuer: true, InsecureNoAudience: true}), compact, nil)
 }
 
-// A token of another kind: same issuer, same key, another purpose.
+// A token of another kind: same issuer and key, another purpose.
 func TestAttack_RFC8725_2_8_CrossJWTConfusion(t *testing.T) {
 	for _, test := range []struct {
 		wanted, typ string
@@ -307,7 +307,7 @@ func TestAttack_RFC8725_2_8_CrossJWTConfusion(t *testing.T) {
 	}
 }
 
-// Header parameters that would have the server fetch, look up or believe something.
+// Header parameters that could make the server fetch, look up or trust a value.
 func TestAttack_RFC8725_2_9_IndirectAttacks(t *testing.T) {
 	attacker := generate(t, token.ES256)
 	text, err := attacker.PublicPEM()
@@ -318,7 +318,7 @@ func TestAttack_RFC8725_2_9_IndirectAttacks(t *testing.T) {
 	own := generate(t, token.ES256)
 	claims := map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour)}
 	v := newVerifier(t, own.Key(), publicOptions)
-	// A key that the token brings along is no key. One of ours is, whatever else.
+	// A key in the token is not used. A known key is, whatever else the header contains.
 	for name, value := range map[string]any{
 		"jwk": map[string]any{"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"},
 		"jku": "http://127.0.0.1:1/keys", "x5u": "file:///etc/passwd", "x5c": []string{encode(string(block.Bytes))}, "x5t": "AAAA",
@@ -336,8 +336,7 @@ func TestAttack_RFC8725_2_9_IndirectAttacks(t *testing.T) {
 		wantRefused(t, v, good, nil)
 	}
 
-	// A key ID is compared and nothing else, so that it may be as wicked as it likes
-	// as long as no log is disturbed by it.
+	// A key ID is only compared. So any content is accepted that does not disturb a log.
 	set := newVerifier(t, token.NewKeySet(token.Secret(secret).WithID("good"), token.Secret(secret).WithID("../../dev/null")), token.Options{})
 	for kid, want := range map[string]error{
 		`"good"`: nil, `"../../dev/null"`: nil,
@@ -350,8 +349,8 @@ func TestAttack_RFC8725_2_9_IndirectAttacks(t *testing.T) {
 	}
 }
 
-// RFC 7515, section 4.1.11, and RFC 7797, section 7: extensions that have to be
-// understood are not, and a payload that is not encoded is none of a JWT.
+// RFC 7515, section 4.1.11, and RFC 7797, section 7: critical extensions are not supported,
+// and a JWT must not have an unencoded payload.
 func TestCriticalExtensions(t *testing.T) {
 	v := secretVerifier(t, token.Options{})
 	for header, want := range map[string]error{

@@ -7,7 +7,7 @@ import (
 	"socketiojwt/token"
 )
 
-// awayKeys are keys that say whether they are there.
+// awayKeys are keys with a method Available.
 type awayKeys struct {
 	away  bool
 	asked int
@@ -22,8 +22,9 @@ func (k *awayKeys) Available() bool {
 	return !k.away
 }
 
-// TestVerifyAsksTheIssuerOfTheToken checks that keys that are away hear that a peer waits for
-// them, while another issuer is available. A jwks.Set fetches its keys again sooner then.
+// TestVerifyAsksTheIssuerOfTheToken checks that Available is called for unavailable keys
+// that a token needs, while another issuer is available. A jwks.Set then fetches its keys
+// again sooner.
 func TestVerifyAsksTheIssuerOfTheToken(t *testing.T) {
 	away := &awayKeys{away: true}
 	here := newVerifier(t, token.Secret(secret), token.Options{Issuers: []string{"https://a.example"}})
@@ -41,7 +42,7 @@ func TestVerifyAsksTheIssuerOfTheToken(t *testing.T) {
 	}
 }
 
-// The outage of one issuer is not that of another.
+// The outage of one issuer does not affect another.
 func TestAvailable(t *testing.T) {
 	verifier := func(keys token.Keys, issuer string) *token.Verifier {
 		v, err := token.NewVerifier(keys, token.Options{Issuers: []string{issuer}})

@@ -9,7 +9,7 @@ import (
 	"socketiojwt/token"
 )
 
-// benchClaims are nine claims, as a login server would hand them out.
+// benchClaims are nine claims, like those of a login server.
 func benchClaims() map[string]any {
 	return map[string]any{
 		"iss": "https://issuer.example", "aud": "chat", "sub": "user-000001", "jti": "0123456789abcdef",
@@ -33,8 +33,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// BenchmarkRefuse shows what a stranger can make us spend: it should stay near
-// BenchmarkVerify/HS256, but for well-formed tokens as long as MaxSize allows.
+// BenchmarkRefuse measures the cost that an unauthenticated peer can cause. It should stay near
+// BenchmarkVerify/HS256, except for well-formed tokens of MaxSize.
 func BenchmarkRefuse(b *testing.B) {
 	key := generate(b, token.HS256)
 	good := sign(b, key, benchClaims())

@@ -10,22 +10,21 @@ import (
 	"socketiojwt/internal/wirejson"
 )
 
-// claims are the registered claims (RFC 7519, section 4.1), each checked for its
-// type, and those that Options name. Strings are parts of the claims' text where that
-// is possible.
+// claims are the registered claims (RFC 7519, section 4.1), each checked for its type, and
+// the claims that Options name. Strings share the memory of the claims' text if possible.
 type claims struct {
 	issuer, subject, id string
 	session             string // empty if sid is not a string
 	audience            []string
-	expiresAt           time.Time // zero: none
+	expiresAt           time.Time // zero if there is none
 	notBefore           time.Time
 	issuedAt            time.Time
-	named               map[string]string // JSON by name; no entry: there is no such claim
+	named               map[string]string // JSON by name; no entry if the claim is missing
 }
 
-// readClaims reads the registered claims of payload, of which raw is a copy, and those
-// of the names, in one walk. A registered claim that is null counts as missing. An iat
-// that is not a NumericDate is an error only if a MaxAge needs it.
+// readClaims reads the registered claims of payload and the claims in v.names, in one walk.
+// raw is a copy of payload. A registered claim that is null counts as missing. An iat that
+// is not a NumericDate is an error only if MaxAge is set.
 func (v *Verifier) readClaims(payload []byte, raw string) (c claims, err error) {
 	names := v.names
 	if len(names) > 0 {
@@ -48,7 +47,7 @@ func (v *Verifier) readClaims(payload []byte, raw string) (c claims, err error) 
 			c.subject, err = v.subject(text)
 		case "jti":
 			c.id, err = stringClaim("jti", text)
-		case "sid": // not a registered claim of RFC 7519, so it may be anything
+		case "sid": // not a registered claim of RFC 7519, so it may have any type
 			c.session, _ = wirejson.Unquote(text)
 		case "aud":
 			c.audience, err = stringsClaim("aud", text)
@@ -66,15 +65,14 @@ func (v *Verifier) readClaims(payload []byte, raw string) (c claims, err error) 
 	return c, err
 }
 
-// integer returns text if it is a JSON integer of 64 bits without an exponent, so that
-// there is one spelling of each.
+// integer reports whether text is a JSON integer of 64 bits in its shortest form, without
+// an exponent. Each integer has one such form.
 func integer(text string) (string, bool) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	return text, err == nil && strconv.FormatInt(n, 10) == text
 }
 
-// nameOrNumber returns the string that text, a JSON value, is, or its digits if it is an
-// integer.
+// nameOrNumber returns the value of text, a JSON string, or the digits of a JSON integer.
 func nameOrNumber(text string) (string, bool) {
 	if number, ok := integer(text); ok {
 		return number, true
@@ -82,19 +80,19 @@ func nameOrNumber(text string) (string, bool) {
 	return wirejson.Unquote(text)
 }
 
-// subject returns the subject in text, the value of sub.
+// subject returns the subject from text, the JSON value of sub.
 func (v *Verifier) subject(text string) (string, error) {
 	number, ok := integer(text)
 	switch {
 	case ok && v.opts.NumericSubject:
 		return number, nil
 	case ok:
-		return "", fmt.Errorf("%w: sub is a number; Options.NumericSubject accepts integers", ErrClaim)
+		return "", fmt.Errorf("%w: sub is a number; set Options.NumericSubject to accept integers", ErrClaim)
 	}
 	return stringClaim("sub", text)
 }
 
-// stringClaim returns the string in text.
+// stringClaim returns the value of text, which must be a JSON string.
 func stringClaim(name, text string) (string, error) {
 	value, ok := wirejson.Unquote(text)
 	if !ok {
@@ -103,8 +101,8 @@ func stringClaim(name, text string) (string, error) {
 	return value, nil
 }
 
-// stringsClaim returns the strings in text, a string or a list of strings, as aud is
-// (RFC 7519, section 4.1.3).
+// stringsClaim returns the strings in text, which must be a string or a list of strings,
+// like aud (RFC 7519, section 4.1.3).
 func stringsClaim(name, text string) ([]string, error) {
 	if !strings.HasPrefix(text, "[") {
 		one, err := stringClaim(name, text)
@@ -125,16 +123,17 @@ func stringsClaim(name, text string) ([]string, error) {
 	return all, nil
 }
 
-// endOfTime is the first second of the year 10000, which time formats do not have.
+// endOfTime is the first second of the year 10000, which common time formats cannot
+// express.
 const endOfTime = 253402300800
 
-// timeClaim returns the time in text, a NumericDate: seconds since 1970, fractions
-// allowed (RFC 7519, section 2). A time before 1970 or after 9999 is an error.
+// timeClaim returns the time in text, which must be a NumericDate: seconds since 1970, with
+// an optional fraction (RFC 7519, section 2). A time before 1970 or after 9999 is an error.
 func timeClaim(name, text string) (time.Time, error) {
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil && 0 <= seconds && seconds < endOfTime {
 		return time.Unix(seconds, 0).UTC(), nil
 	}
-	// ParseFloat accepts no JSON value but a number.
+	// ParseFloat accepts no JSON value other than a number.
 	seconds, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err == nil && endOfTime <= seconds && seconds < 1000*endOfTime:

@@ -5,36 +5,37 @@ import (
 	"errors"
 )
 
-// Where a token chooses its key, by its key ID, its issuer or the claims that a KeyFunc
-// reads, a refusal must not tell whether there is such a key: neither by its text
-// (RevealsKeys) nor by its time. So a token without a key is checked with a decoy of the
-// algorithm that the token names. The result is discarded.
+// A token can choose its key: by its key ID, its issuer or the claims that a KeyFunc reads.
+// Its refusal must not reveal whether that key exists, neither by its text (RevealsKeys)
+// nor by its timing. So a token without a key is checked with a decoy key for the algorithm
+// that the token names. The result is discarded.
 
-// choiceError is a refusal of a token that chose its key, before its signature was
+// choiceError is the refusal of a token that chose its key and whose signature was not
 // found valid.
 type choiceError struct{ cause error }
 
 func (e *choiceError) Error() string { return e.cause.Error() }
 func (e *choiceError) Unwrap() error { return e.cause }
 
-// RevealsKeys reports whether a refusal by a Verifier would tell a peer which keys there
-// are. It is true for a token whose signature was not found valid by a key that the
-// token chose: by its key ID, by its issuer (ByIssuer), or by what a KeyFunc or other
-// Keys read. The sentinel that err matches, such as ErrAlgorithm or ErrKeyNotFound, is
-// then for the log: tell the peer what you tell it for ErrSignature, as package auth
-// does. It is false for nil, for errors that only describe the token or the claims that
-// a KeyFunc asked for (ErrMalformed, ErrClaim, ErrClaimMissing), for ErrKeysUnavailable,
-// and if one Key without an ID is for every token. It may be called concurrently.
+// RevealsKeys reports whether err, a refusal by a Verifier, would tell a peer which keys
+// exist. It is true if the token chose its key and the signature was not found valid. A
+// token chooses its key by its key ID, by its issuer (ByIssuer), or by claims that a
+// KeyFunc or other Keys read. Then use the sentinel that err matches, such as ErrAlgorithm
+// or ErrKeyNotFound, only in logs, and answer the peer as for ErrSignature. Package auth
+// does this. RevealsKeys is false for nil, for errors that only describe the token or the
+// claims that a KeyFunc read (ErrMalformed, ErrClaim, ErrClaimMissing), for
+// ErrKeysUnavailable, and for a Verifier whose only key is a Key without an ID. It may be
+// called concurrently.
 func RevealsKeys(err error) bool {
 	var chosen *choiceError
 	return errors.As(err, &chosen)
 }
 
-// describeToken are the errors that are the same whichever keys there are.
+// describeToken are the errors that do not depend on which keys exist.
 var describeToken = []error{ErrMalformed, ErrClaim, ErrClaimMissing, ErrKeysUnavailable}
 
-// hideChoice returns err so that RevealsKeys knows it, after the time that a wrong
-// signature takes. arithmetic says that a signature has been checked already.
+// hideChoice marks err for RevealsKeys. It takes as long as the check of a wrong signature,
+// unless arithmetic says that a signature was already checked.
 func (v *Verifier) hideChoice(ctx context.Context, u Unverified, signed digest, err error, arithmetic bool) error {
 	if v.oneKey {
 		return err
@@ -52,8 +53,8 @@ func (v *Verifier) hideChoice(ctx context.Context, u Unverified, signed digest, 
 	return &choiceError{err}
 }
 
-// checkDecoy does what checkSignature does for a signature that is not valid. Its error
-// is that ctx is done.
+// checkDecoy takes the steps of checkSignature for an invalid signature. It fails only if
+// ctx is done.
 func (v *Verifier) checkDecoy(ctx context.Context, u Unverified, signed digest) error {
 	decoy, ok := v.decoyFor(u.Header.Algorithm)
 	if !ok {
@@ -70,10 +71,9 @@ func (v *Verifier) checkDecoy(ctx context.Context, u Unverified, signed digest) 
 	return nil
 }
 
-// decoyFor returns a key for an algorithm, of the size that the verifier's keys have. It
-// reports false if the verifier has no such key, as far as is known: then every token that
-// names the algorithm is refused without arithmetic, which strangers cannot make
-// expensive.
+// decoyFor returns a key for an algorithm, of the same size as the verifier's keys. It
+// returns false if no key for the algorithm is known. Then every token that names the
+// algorithm is refused without arithmetic, so an attacker cannot make it expensive.
 func (v *Verifier) decoyFor(alg Algorithm) (Key, bool) {
 	if v.static {
 		for _, k := range staticKeys(v.keys) {
@@ -94,7 +94,7 @@ func (v *Verifier) decoyFor(alg Algorithm) (Key, bool) {
 	return last.(Key), true
 }
 
-// learn keeps the public key that was chosen for a token, for decoyFor.
+// learn stores the public key that was chosen for a token, for decoyFor.
 func (v *Verifier) learn(k Key, alg Algorithm) {
 	if v.static || k.k == nil || !k.public() || !k.isFor(alg) {
 		return

@@ -25,7 +25,7 @@ type choosing struct {
 	other    string // one that chooses a key, and names an algorithm which that is not for
 }
 
-// choosers are all ways in which a token chooses its key.
+// choosers are all ways in which a token can choose its key.
 func choosers(t testing.TB, alg token.Algorithm) []choosing {
 	key, stranger := generate(t, alg), generate(t, alg)
 	claims := benchClaims()
@@ -79,8 +79,8 @@ func choosers(t testing.TB, alg token.Algorithm) []choosing {
 	return all
 }
 
-// Whether a token has chosen a key that exists is for the log, and nothing is to be told
-// to the peer.
+// Whether a token has chosen a key that exists is only for the log. The peer must not find
+// out.
 func TestRevealsKeys(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.HS256, token.RS256, token.ES256, token.EdDSA} {
 		for _, c := range choosers(t, alg) {
@@ -137,8 +137,8 @@ func TestRevealsKeys(t *testing.T) {
 	}
 }
 
-// A token for a key that does not exist waits for its turn and is tried, as one with a
-// wrong signature is.
+// A token for a key that does not exist waits for a turn and is checked, like a token with
+// a wrong signature.
 func TestMissingKeyTakesATurn(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.RS256, token.PS512, token.ES256, token.EdDSA} {
 		for _, c := range choosers(t, alg) {
@@ -156,7 +156,7 @@ func TestMissingKeyTakesATurn(t *testing.T) {
 	}
 }
 
-// An algorithm that no key of a set is for costs nothing, whatever key a token names.
+// An algorithm that no key of a set is for costs no arithmetic, whatever key a token names.
 func TestNoDecoyWithoutSuchAKey(t *testing.T) {
 	v := newVerifier(t, token.NewKeySet(token.Secret(secret).WithID("ada")), token.Options{})
 	compact := sign(t, generate(t, token.ES512).WithID("bob"), benchClaims())

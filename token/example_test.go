@@ -10,7 +10,7 @@ import (
 	"socketiojwt/token/mint"
 )
 
-// The usual case: one secret, shared with the service that hands out the tokens.
+// The usual case: one secret, shared with the service that issues the tokens.
 func ExampleNewVerifier() {
 	const secret = "use 32 random bytes or more here" // from the environment, say
 
@@ -45,8 +45,8 @@ func ExampleNewVerifier() {
 	// true
 }
 
-// The public key of an identity provider, which signs for other services too. So
-// it has to be said who signs, and for whom.
+// The public key of an identity provider, which also signs for other services. So the
+// issuer and the audience must be set.
 func ExamplePEM() {
 	provider, _ := mint.Generate(token.ES256)
 	publicKey, _ := provider.PublicPEM()
@@ -67,7 +67,7 @@ func ExamplePEM() {
 	_, err = verifier.Verify(context.Background(), compact)
 	fmt.Println(err)
 	// Output:
-	// token: options not usable: with a public key they need Issuers and Audiences
+	// token: options not usable: a public key needs Issuers and Audiences
 	// token: audience not accepted: "shop"
 }
 
@@ -100,8 +100,8 @@ func ExampleNewKeySet() {
 	// 2026 HS512
 }
 
-// A secret for each tenant, looked up by what the token claims. Nothing of it is
-// proven yet: it may choose among the keys, and must not do more.
+// A secret for each tenant, chosen by a claim. The claim is not verified yet, so use it
+// only to choose among known keys.
 func ExampleKeyFunc() {
 	red, _ := mint.Generate(token.HS256)
 	tenants := map[string]token.Key{"red": red.Key()}
@@ -132,7 +132,7 @@ func ExampleKeyFunc() {
 	// false token: no key for this token
 }
 
-// To show a token, as a command for people does, without believing it.
+// ParseUnverified shows a token without verifying it.
 func ExampleParseUnverified() {
 	u, err := token.ParseUnverified("eyJhbGciOiJub25lIn0.eyJzdWIiOiJldmUifQ.", 0)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Sentinels are all sentinel errors, for tests that want exactly one to match.
+// Sentinels are all sentinel errors. Tests check that an error matches exactly one of them.
 var Sentinels = sentinels
 
-// WhileNobodyVerifies runs f while all turns are taken, so that what needs one waits.
+// WhileNobodyVerifies runs f while all turns are taken, so that verifications wait.
 func WhileNobodyVerifies(f func()) {
 	for range cap(verifying) {
 		verifying <- struct{}{}
@@ -29,7 +29,7 @@ type SignatureCheck struct {
 	Key       any // the []byte or public key that it was checked with
 }
 
-// recorder records what its method is asked to check.
+// recorder records the signatures that its method checks.
 type recorder struct {
 	jwt.SigningMethod
 	alg    Algorithm
@@ -55,7 +55,7 @@ func RecordSignatureChecks(f func()) (checks []SignatureCheck) {
 	return checks
 }
 
-// Kept returns how many issuers are kept with a Verifier and without one.
+// Kept returns how many issuers are kept: those with a Verifier and those without one.
 func (i *Issuers) Kept() (known, unknown int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

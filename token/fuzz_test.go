@@ -19,8 +19,8 @@ import (
 	"socketiojwt/token"
 )
 
-// FuzzVerify gives arbitrary texts to verifiers of each family of keys. None may
-// panic, and none may accept what was not signed with its key.
+// FuzzVerify passes arbitrary texts to verifiers of each family of keys. They must not
+// panic, and must accept only tokens that were signed with their key.
 func FuzzVerify(f *testing.F) {
 	var verifiers []*token.Verifier
 	opts := token.Options{InsecureIgnoreExpiry: true, InsecureNoIssuer: true, InsecureNoAudience: true}
@@ -52,7 +52,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzParse takes texts apart. What can be taken apart has this one spelling.
+// FuzzParse parses arbitrary texts. A text that can be parsed is the only encoding of its
+// token.
 func FuzzParse(f *testing.F) {
 	for _, vector := range vectors {
 		f.Add(vector.compact)
@@ -79,8 +80,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzClaims signs arbitrary headers and claims well. What is accepted has to mean
-// the same to another decoder that matches names exactly.
+// FuzzClaims signs arbitrary headers and claims correctly. Another decoder that matches
+// names exactly must read accepted claims the same way.
 func FuzzClaims(f *testing.F) {
 	f.Add(hs256, `{"sub":"bob","ſub":"admin","exp":4000000000.5,"aud":["a","b"],"iat":0,"nbf":1e3,"jti":"\u0061"}`)
 	f.Add(`{"alg":"HS256","kid":"a","typ":"at+jwt"}`, `{"exp":1,"EXP":9999999999}`)
@@ -211,7 +212,7 @@ func newLongParts() (l longParts) {
 	return l
 }
 
-// inPEM returns der as it stands between the lines of a PEM block.
+// inPEM returns der as the body of a PEM block.
 func inPEM(der []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(block("X", der))), "\n")
 	return strings.Join(lines[1:len(lines)-1], "\n")

@@ -47,7 +47,7 @@ func spkiOf(oid asn1.ObjectIdentifier, key []byte) []byte {
 	return must(asn1.Marshal(spki))
 }
 
-// keyForms are the forms that keys are handed around in.
+// keyForms are the usual forms of keys.
 func keyForms(t *testing.T) map[string][]byte {
 	p256 := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	edPrivate := ed25519.NewKeyFromSeed(make([]byte, 32))
@@ -113,7 +113,7 @@ func keyForms(t *testing.T) map[string][]byte {
 	return forms
 }
 
-// spellings are what happens to a text on its way through files and variables.
+// spellings are the changes that a text undergoes in files and variables.
 var spellings = map[string]func(text string) string{
 	"as it is":         func(s string) string { return s },
 	"CRLF":             func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
@@ -165,7 +165,7 @@ func pairs(digits string) (all []string) {
 	return all
 }
 
-// A key in any form, in any spelling, is not a shared secret.
+// A key in any form and spelling is not accepted as a shared secret.
 func TestKeysAreNotSecrets(t *testing.T) {
 	forms := keyForms(t)
 	if len(forms) < 50 {
@@ -195,8 +195,9 @@ func TestKeysAreNotSecrets(t *testing.T) {
 	}
 }
 
-// A random secret is not a key, whatever its length and spelling. What is recognized has 48
-// prescribed bits or more; 100,000 secrets in six spellings find a form with fewer than 19.
+// A random secret is not taken for a key, whatever its length and spelling. A recognized
+// form has at least 48 prescribed bits. 100,000 secrets in six spellings would find a form
+// with fewer than 19.
 func TestSecretsAreNotKeys(t *testing.T) {
 	dice := mathrand.NewChaCha8([32]byte{7})
 	lengths := []int{32, 33, 48, 64, 65, 97, 133, 256}
@@ -223,7 +224,7 @@ func TestSecretsAreNotKeys(t *testing.T) {
 	}
 }
 
-// PEM reads the text as it comes out of variables, files and web pages.
+// PEM accepts the text of variables, files and web pages.
 func TestPEMSpellings(t *testing.T) {
 	signing := block("PUBLIC KEY", rsaSPKI)
 	for name, text := range map[string][]byte{
@@ -247,7 +248,7 @@ func TestPEMSpellings(t *testing.T) {
 			}
 		}
 	}
-	// A private key stays an error, however it is spelled, and so do two keys.
+	// A private key is an error in every spelling, and so are two keys.
 	private := string(block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(ecKey))))
 	body := strings.Join(strings.Split(strings.TrimSpace(private), "\n")[1:], "")
 	body = body[:strings.Index(body, "-")]
@@ -287,7 +288,7 @@ func pssSPKI(t *testing.T, parameters []byte) []byte {
 	return must(asn1.Marshal(spki))
 }
 
-// pssParameters writes RSASSA-PSS-params; a hash of 0 leaves that out.
+// pssParameters encodes RSASSA-PSS-params. A hash of 0 is left out.
 func pssParameters(hash, mask, salt int) []byte {
 	oid := func(hash int) []byte {
 		return must(asn1.Marshal(struct{ OID asn1.ObjectIdentifier }{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, hash}}))
@@ -330,9 +331,9 @@ func TestPSSKeys(t *testing.T) {
 		{"SHA-256 for PS384", pssParameters(sha2, sha2, 32), []token.Algorithm{token.PS384}, "not for PS384"},
 		{"SHA-256 for ES256", pssParameters(sha2, sha2, 32), []token.Algorithm{token.ES256}, "not for ES256"},
 		{"a shorter salt", pssParameters(sha2, sha2, 20), nil, "[PS256]"},
-		{"a longer salt", pssParameters(sha2, sha2, 33), nil, "salt longer"},
-		{"another hash for the mask", pssParameters(sha2, sha512, 32), nil, "hash for the mask"},
-		{"SHA-224", pssParameters(sha224, sha224, 28), nil, "another hash"},
+		{"a longer salt", pssParameters(sha2, sha2, 33), nil, "salt is longer"},
+		{"another hash for the mask", pssParameters(sha2, sha512, 32), nil, "mask has another hash"},
+		{"SHA-224", pssParameters(sha224, sha224, 28), nil, "a hash other than"},
 		{"SHA-1 for the mask", pssParameters(sha2, 0, 32), nil, "SHA-1"},
 		{"SHA-1", []byte{0x30, 0}, nil, "SHA-1"},
 		{"NULL", []byte{5, 0}, nil, "malformed"},
@@ -352,7 +353,7 @@ func TestPSSKeys(t *testing.T) {
 			}
 		}
 	}
-	// It verifies what the private key signs, and nothing by PKCS #1 v1.5.
+	// It verifies signatures of the private key by PSS, and none by PKCS #1 v1.5.
 	v := newVerifier(t, token.DER(pssSPKI(t, nil)), publicOptions)
 	claims := "." + encode(`{"iss":"https://issuer.example","aud":"chat","exp":4000000000}`)
 	input := encode(`{"alg":"PS256"}`) + claims
@@ -365,7 +366,7 @@ func TestPSSKeys(t *testing.T) {
 	wantRefused(t, v, input+"."+encode(string(signature)), token.ErrAlgorithm)
 }
 
-// BenchmarkSecret is what a KeyFunc pays that makes a key for each token.
+// BenchmarkSecret measures the cost of a KeyFunc that makes a key for each token.
 func BenchmarkSecret(b *testing.B) {
 	for _, secret := range []string{secret, strings.Repeat("0123456789abcdef", 4), rand.Text() + rand.Text() + rand.Text()} {
 		b.Run(fmt.Sprint(len(secret)), func(b *testing.B) {

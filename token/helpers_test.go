@@ -15,13 +15,13 @@ import (
 
 const secret = "a secret of 32 bytes for testing"
 
-// now is what time it is for verifiers made by newVerifier.
+// now is the current time of verifiers made by newVerifier.
 var now = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 func at(d time.Duration) int64 { return now.Add(d).Unix() }
 
-// signText signs header and claims as they stand with HS256, without any code of
-// the package under test, so that hostile texts can be well signed.
+// signText signs header and claims unchanged with HS256. It uses no code of the package
+// under test, so that hostile texts can have a valid signature.
 func signText(header, claims string) string { return signTextWith(secret, header, claims) }
 
 func signTextWith(key, header, claims string) string {
@@ -35,7 +35,7 @@ func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]
 
 const hs256 = `{"alg":"HS256","typ":"JWT"}`
 
-// signClaims signs claims under a plain header.
+// signClaims signs claims with a plain header.
 func signClaims(claims string) string { return signText(hs256, claims) }
 
 func newVerifier(t testing.TB, keys token.Keys, opts token.Options) *token.Verifier {
@@ -50,7 +50,7 @@ func newVerifier(t testing.TB, keys token.Keys, opts token.Options) *token.Verif
 	return v
 }
 
-// secretVerifier verifies what signText signs.
+// secretVerifier verifies tokens of signText.
 func secretVerifier(t testing.TB, opts token.Options) *token.Verifier {
 	t.Helper()
 	return newVerifier(t, token.Secret(secret), opts)

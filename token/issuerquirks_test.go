@@ -9,8 +9,8 @@ import (
 	"socketiojwt/token"
 )
 
-// Claims as issuers spell them against the specification: they are taken if no rule needs
-// them, and otherwise the error says what is wrong.
+// Claims that issuers write against the specification are accepted if no rule needs them.
+// Otherwise the error names the problem.
 func TestClaimsOfRealIssuers(t *testing.T) {
 	hour := fmt.Sprint(at(time.Hour))
 	exp, milliseconds := `"exp":`+hour, fmt.Sprint(at(-time.Minute))+"000"
@@ -76,7 +76,7 @@ func TestClaimsOfRealIssuers(t *testing.T) {
 	}
 }
 
-// A kid that is an integer is the name that its digits are, in tokens and in JWKs.
+// A kid that is an integer becomes the string of its digits, in tokens and in JWKs.
 func TestNumericKeyID(t *testing.T) {
 	v := newVerifier(t, token.NewKeySet(token.Secret(secret).WithID("7"), token.Secret("another secret of 32 bytes, as is").WithID("8")), token.Options{})
 	for kid, want := range map[string]error{
@@ -88,7 +88,7 @@ func TestNumericKeyID(t *testing.T) {
 	wantRefused(t, secretVerifier(t, token.Options{}), signText(`{"alg":"HS256","kid":null,"typ":null}`, `{"exp":4000000000}`), nil)
 }
 
-// Optional members of a JWK, as issuers spell them.
+// Optional members of a JWK in the forms that issuers use.
 func TestJWKSpelledOddly(t *testing.T) {
 	const key = `"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`
 	for member, want := range map[string]string{ // the key ID, or a part of the error

@@ -11,9 +11,9 @@ import (
 // maxDepth bounds how deeply headers and claims may nest.
 const maxDepth = 64
 
-// eachMember calls visit for the members of the JSON object in text, with the
-// unescaped name and the bounds of the value. It fails with ErrMalformed if text
-// is anything but one strict JSON object, else with the first error of visit.
+// eachMember calls visit for each member of the JSON object in text, with the unescaped
+// name and the bounds of the value. It fails with ErrMalformed if text is not exactly one
+// strict JSON object, otherwise with the first error of visit.
 func eachMember(text []byte, visit func(name []byte, start, end int) error) error {
 	err := wirejson.Members(text, maxDepth, visit)
 	if err == nil {
@@ -28,12 +28,12 @@ func eachMember(text []byte, visit func(name []byte, start, end int) error) erro
 	case errors.Is(err, wirejson.ErrNotObject), errors.As(err, &syntax):
 		return fmt.Errorf("%w: not a strict JSON object", ErrMalformed)
 	}
-	return err // of visit
+	return err // from visit
 }
 
-// decodeAll decodes the JSON object in text into what into points to.
+// decodeAll decodes the JSON object in text into the value that into points to.
 func decodeAll(text []byte, into any) error {
-	// The walk makes sure of strictness and depth, whatever into ignores.
+	// The walk checks strictness and depth, also of members that into has no field for.
 	if err := eachMember(text, func([]byte, int, int) error { return nil }); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func decodeMember(text []byte, name string, into any) error {
 	return decode(value, fmt.Sprintf("claim %.64q", name), into)
 }
 
-// findMember returns the value of the named member, nil if there is none.
+// findMember returns the value of the named member, or nil if there is none.
 func findMember(text []byte, name string) (value []byte, err error) {
 	err = eachMember(text, func(found []byte, start, end int) error {
 		if string(found) == name {
@@ -63,8 +63,8 @@ func findMember(text []byte, name string) (value []byte, err error) {
 	return value, err
 }
 
-// decode unmarshals text, whose place in the token what says. Its errors tell the
-// types but no values.
+// decode unmarshals text into the value that into points to. Errors say by what which part
+// of the token text is. They contain types, and no values.
 func decode(text []byte, what string, into any) error {
 	err := wirejson.UnmarshalCompatible(text, into)
 	if err == nil {
@@ -78,8 +78,8 @@ func decode(text []byte, what string, into any) error {
 	return &decodeError{text: fmt.Sprintf("%v: %s %s", ErrClaim, what, mismatch), cause: err}
 }
 
-// decodeError lets callers find the error of their own UnmarshalJSON, without
-// printing what it may quote.
+// decodeError lets callers find the error of their own UnmarshalJSON with errors.As. It
+// does not print that error, which may quote a claim.
 type decodeError struct {
 	text  string
 	cause error

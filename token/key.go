@@ -17,42 +17,41 @@ import (
 // maxKeyID is the longest key ID, in bytes, that a key or a token may have.
 const maxKeyID = 256
 
-// Key is what signatures are verified with: a shared secret or a public key,
-// together with the algorithms it is for. A token's header never adds to those
-// (RFC 8725, section 3.1).
+// Key is a shared secret or a public key that verifies signatures, with the algorithms that
+// it is for. A token's header never adds an algorithm (RFC 8725, section 3.1).
 //
-// Constructors return no error; what is wrong with a key is told by Err and by
-// NewVerifier, and is an ordinary refusal when a KeyFunc returns it. The zero Key
-// is such an unusable key. A Key is immutable, prints no secret, and may be used
-// concurrently. It implements Keys: the one key for every token.
+// Constructors return no error. If a key cannot be used, Err and NewVerifier return the
+// reason, and a token for which a KeyFunc returns such a key is refused with ErrKey. The
+// zero Key cannot be used. A Key is immutable, prints no secret, and may be used
+// concurrently. It implements Keys as the only key, for every token.
 type Key struct{ k *key }
 
 type key struct {
 	family family
 	algs   []Algorithm
-	// material returns a []byte, *rsa.PublicKey, *ecdsa.PublicKey or
-	// ed25519.PublicKey. Of a func fmt prints the address, whatever the verb, even in
-	// unexported fields of a caller's struct, where it does not call our methods.
+	// material returns a []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey. It
+	// is a func because fmt prints only the address of one. In unexported fields of a
+	// caller's struct fmt does not call the methods of Key.
 	material func() any
 	id       string
-	notAfter time.Time // zero: for ever
-	// fingerprint is the SHA-256 of a public key, whatever its ID and algorithms; zero for a secret.
+	notAfter time.Time // zero if the key has no end
+	// fingerprint is the SHA-256 of a public key, without its ID and algorithms; zero for a secret.
 	fingerprint digest
-	err         error // not usable at all
-	short       error // usable with Options.InsecureShortSecret only
+	err         error // not usable
+	short       error // usable only with Options.InsecureShortSecret
 }
 
-// Secret returns the key of a shared secret, whose bytes are those of the string.
-// Without algs it is only for HS256.
+// Secret returns the key of a shared secret: the bytes of the string. Without algs it is
+// only for HS256.
 //
 // A secret shorter than the hash of its algorithm is an error (32, 48, 64 bytes:
-// RFC 7518, section 3.2). So is a public key given as a secret, since anyone could sign
-// with it (RFC 8725, section 2.1), in each form that keys are handed around in: PEM, DER,
-// JWK, SSH, XML, a keystore, or the base64 or hexadecimal digits of one of them. The 32
-// bytes of an Ed25519 key, or a modulus without anything around it, look like any secret.
+// RFC 7518, section 3.2). A public key passed as a secret is an error too, because anyone
+// could sign with it (RFC 8725, section 2.1). It is recognized in each usual form: PEM,
+// DER, JWK, SSH, XML, a keystore, or the base64 or hexadecimal digits of one of them. The
+// 32 bytes of an Ed25519 key, and a bare RSA modulus, cannot be told from a secret.
 func Secret(secret string, algs ...Algorithm) Key { return SecretBytes([]byte(secret), algs...) }
 
-// SecretBytes returns the key of a shared secret, as Secret does. It copies secret.
+// SecretBytes is like Secret for a secret of bytes, which it copies.
 func SecretBytes(secret []byte, algs ...Algorithm) Key {
 	if len(algs) == 0 {
 		algs = []Algorithm{HS256}
@@ -69,7 +68,7 @@ func SecretBytes(secret []byte, algs ...Algorithm) Key {
 	}
 	for _, alg := range k.algs {
 		if least := algorithms[alg].minSecret; len(secret) < least {
-			k.short = fmt.Errorf("%w: a secret for %s needs %d bytes or more, this one has %d", ErrKey, alg, least, len(secret))
+			k.short = fmt.Errorf("%w: a secret for %s needs at least %d bytes, this one has %d", ErrKey, alg, least, len(secret))
 		}
 	}
 	return Key{k}
@@ -86,8 +85,9 @@ func SecretBase64(secret string, algs ...Algorithm) Key {
 	return unusable("the secret is not base64")
 }
 
-// WithID returns the key under a key ID (RFC 7515, section 4.1.4). A key with an ID
-// verifies no token that names another one; without an ID it ignores the token's.
+// WithID returns the key with a key ID (RFC 7515, section 4.1.4). A key with an ID does not
+// verify tokens that name another ID. A key without an ID ignores the token's. An ID that
+// is empty, longer than 256 bytes or not printable is an error.
 func (k Key) WithID(id string) Key {
 	if k.k == nil {
 		return k
@@ -95,30 +95,31 @@ func (k Key) WithID(id string) Key {
 	named := *k.k
 	named.id = id
 	if id == "" || !printable(id) {
-		return unusable("a key ID has 1 to %d bytes and printable characters only", maxKeyID)
+		return unusable("a key ID must have 1 to %d bytes and only printable characters", maxKeyID)
 	}
 	return Key{&named}
 }
 
-// WithNotAfter returns the key with an end: from t on it verifies no token, whatever
-// exp that has, and what it verified before is good until then at most. So a secret
-// that is being replaced leaves by itself. The zero time is an error.
+// WithNotAfter returns the key with an end. From t on the key verifies no token, whatever
+// the token's exp, and tokens that it verified before are good until t at most. So a
+// secret that is being replaced expires without a further change. The zero time is an
+// error.
 func (k Key) WithNotAfter(t time.Time) Key {
 	if k.k == nil {
 		return k
 	}
 	if t.IsZero() {
-		return unusable("the zero time as the end of a key")
+		return unusable("the end of a key must not be the zero time; leave out WithNotAfter for a key without an end")
 	}
 	ending := *k.k
-	ending.notAfter = t.Round(0) // the wall clock, which goes on while the machine is suspended
+	ending.notAfter = t.Round(0) // the wall clock, which runs while the machine is suspended
 	return Key{&ending}
 }
 
-// over reports whether the key's end has come.
+// over reports whether the end of the key has passed.
 func (k Key) over(now time.Time) bool { return !k.k.notAfter.IsZero() && !now.Before(k.k.notAfter) }
 
-// ID returns the key ID, empty if there is none.
+// ID returns the key ID. It is empty if there is none.
 func (k Key) ID() string {
 	if k.k == nil {
 		return ""
@@ -126,7 +127,7 @@ func (k Key) ID() string {
 	return k.k.id
 }
 
-// Algorithms returns the algorithms that the key is for, none if it is unusable.
+// Algorithms returns the algorithms that the key is for. There are none if it is unusable.
 func (k Key) Algorithms() []Algorithm {
 	if k.k == nil {
 		return nil
@@ -134,26 +135,25 @@ func (k Key) Algorithms() []Algorithm {
 	return slices.Clone(k.k.algs)
 }
 
-// SamePublicKey reports whether both are the same public key, whatever their IDs, ends and
-// algorithms: whether their thumbprints (RFC 7638) are equal. It is false for shared
-// secrets and for unusable keys.
+// SamePublicKey reports whether both are the same public key. It compares what their
+// thumbprints (RFC 7638) compare, not their IDs, ends and algorithms. It is false for
+// shared secrets and for unusable keys.
 func (k Key) SamePublicKey(other Key) bool {
 	return k.k != nil && other.k != nil && k.k.fingerprint != digest{} && k.k.fingerprint == other.k.fingerprint
 }
 
-// Err returns what is wrong with the key, nil if it can be used. It matches ErrKey.
+// Err returns why the key cannot be used, or nil if it can. The error matches ErrKey.
 func (k Key) Err() error { return k.usable(false) }
 
 // Key returns k, unless the token names another key ID. It implements Keys.
 func (k Key) Key(_ context.Context, u Unverified) (Key, error) {
 	if id := k.ID(); id != "" && u.Header.KeyID != "" && u.Header.KeyID != id {
-		return Key{}, fmt.Errorf("%w: it names another key ID", ErrKeyNotFound)
+		return Key{}, fmt.Errorf("%w: the token names another key ID (kid)", ErrKeyNotFound)
 	}
 	return k, nil
 }
 
-// usable returns why the key cannot be used, where shortAllowed stands for
-// Options.InsecureShortSecret.
+// usable returns why the key cannot be used. shortAllowed is Options.InsecureShortSecret.
 func (k Key) usable(shortAllowed bool) error {
 	switch {
 	case k.k == nil:
@@ -166,17 +166,17 @@ func (k Key) usable(shortAllowed bool) error {
 	return nil
 }
 
-// public reports whether the key is a public one, which strangers may know.
+// public reports whether the key is a public key.
 func (k Key) public() bool { return k.k.family != familySecret }
 
-// IsFor reports whether the key verifies tokens of the algorithm; false if it is
-// unusable. Unlike a search in Algorithms it knows that EdDSA and Ed25519 are the same.
+// IsFor reports whether the key verifies tokens of the algorithm. It is false if the key is
+// unusable. EdDSA and Ed25519 are the same to it, unlike in a search of Algorithms.
 func (k Key) IsFor(alg Algorithm) bool { return k.k != nil && k.isFor(alg) }
 
 func (k Key) isFor(alg Algorithm) bool { return slices.ContainsFunc(k.k.algs, sameAlgorithm(alg)) }
 
-// checkAlgorithm compares the header's algorithm with the key's. It chooses nothing (RFC
-// 8725, section 3.1).
+// checkAlgorithm returns ErrAlgorithm unless the key is for the header's algorithm. The
+// header does not choose the algorithm (RFC 8725, section 3.1).
 func (k Key) checkAlgorithm(u Unverified) error {
 	if k.isFor(u.Header.Algorithm) {
 		return nil
@@ -188,10 +188,10 @@ func (k Key) checkAlgorithm(u Unverified) error {
 	return fmt.Errorf("%w: the header names %s, the key is for %s", ErrAlgorithm, named, listAlgorithms(k.k.algs))
 }
 
-// checkSignature returns ErrSignature unless the key has signed a token whose algorithm
-// has been checked. It takes the same time for every signature that an RSA key has not
-// made: one that is not below the modulus would be refused without arithmetic,
-// and so tell a key from none.
+// checkSignature returns ErrSignature unless the key has signed u. The algorithm of u must
+// have been checked. All invalid signatures of an RSA key take the same time: without
+// that, a signature that is not below the modulus would be refused without arithmetic, and
+// the time would reveal whether a key exists.
 func (k Key) checkSignature(u Unverified) error {
 	method, p, material := algorithms[u.Header.Algorithm].method, u.parsed(), k.k.material()
 	signature, inRange := p.signature, true
@@ -202,7 +202,7 @@ func (k Key) checkSignature(u Unverified) error {
 		}
 	}
 	if err := method.Verify(p.signingInput, signature, material); err != nil || !inRange {
-		return ErrSignature // the cause tells nothing but where the arithmetic failed
+		return ErrSignature // the cause says only where the arithmetic failed
 	}
 	return nil
 }
@@ -213,7 +213,7 @@ func newKey(family family, material any, algs []Algorithm) (*key, error) {
 		known, ok := algorithms[alg]
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("algorithm %d of the key is none of those supported", i+1)
+			return nil, fmt.Errorf("algorithm %d of the key is not supported", i+1)
 		case known.family != family:
 			return nil, fmt.Errorf("%s is not for a %s", alg, family)
 		case slices.Contains(algs[:i], alg):
@@ -223,7 +223,7 @@ func newKey(family family, material any, algs []Algorithm) (*key, error) {
 	return &key{family: family, algs: slices.Clone(algs), material: func() any { return material }}, nil
 }
 
-// unusable returns a key that says why it cannot be used.
+// unusable returns a key that cannot be used, with the reason.
 func unusable(format string, args ...any) Key {
 	return Key{&key{err: fmt.Errorf("%w: %w", ErrKey, fmt.Errorf(format, args...))}}
 }

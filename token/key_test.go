@@ -48,7 +48,7 @@ func certificate(signer crypto.Signer) []byte {
 	return must(x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer))
 }
 
-// What each form of a key is for when nobody says so.
+// The default algorithms of each form of a key.
 func TestPublicKeyForms(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -122,9 +122,9 @@ func TestUnusableKeys(t *testing.T) {
 
 		{"no PEM", token.PEM(nil), "no PEM"},
 		{"DER as PEM", token.PEM(rsaSPKI), "no PEM"},
-		{"PEM as DER", token.DER(block("PUBLIC KEY", rsaSPKI)), "neither"},
-		{"no DER", token.DER(nil), "neither"},
-		{"DER and more", token.DER(append(slices.Clone(rsaSPKI), 0)), "neither"},
+		{"PEM as DER", token.DER(block("PUBLIC KEY", rsaSPKI)), "not a SubjectPublicKeyInfo"},
+		{"no DER", token.DER(nil), "not a SubjectPublicKeyInfo"},
+		{"DER and more", token.DER(append(slices.Clone(rsaSPKI), 0)), "not a SubjectPublicKeyInfo"},
 		{"PKCS #8", token.PEM(block("PRIVATE KEY", pkcs8)), "private"},
 		{"SEC 1", token.PEM(block("EC PRIVATE KEY", sec1)), "private"},
 		{"PKCS #1 private", token.PEM(block("RSA PRIVATE KEY", pkcs1)), "private"},
@@ -134,8 +134,8 @@ func TestUnusableKeys(t *testing.T) {
 		{"PKCS #1 private in DER", token.DER(pkcs1), "private"},
 		{"two public keys", token.PEM(append(block("PUBLIC KEY", ecSPKI), block("PUBLIC KEY", rsaSPKI)...)), "more than one"},
 		{"key and certificate", token.PEM(append(block("PUBLIC KEY", ecSPKI), block("CERTIFICATE", certificate(ecKey))...)), "more than one"},
-		{"another block", token.PEM(block("CERTIFICATE REQUEST", rsaSPKI)), "neither"},
-		{"mislabelled", token.PEM(block("PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey))), "does not hold"},
+		{"another block", token.PEM(block("CERTIFICATE REQUEST", rsaSPKI)), "type of the PEM block"},
+		{"mislabelled", token.PEM(block("PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey))), "does not match its type"},
 
 		{"RSA of 2047 bits", token.DER(spki(short, 65537)), "2047"},
 		{"RSA of 16385 bits", token.DER(spki(long, 65537)), "16385"},
@@ -147,7 +147,7 @@ func TestUnusableKeys(t *testing.T) {
 		{"P-384 for ES256", token.DER(ecSPKI, token.ES256), "curve"},
 		{"P-384 for RS256", token.DER(ecSPKI, token.RS256), "RS256"},
 		{"P-224", token.DER(p224), "curve"},
-		{"X25519", token.DER(x25519), "neither"},
+		{"X25519", token.DER(x25519), "not an RSA, EC or Ed25519 key"},
 		{"Ed25519 for ES256", token.DER(edPublic, token.ES256), "ES256"},
 
 		{"key ID with a line break", token.Secret(secret).WithID("a\nb"), "key ID"},
@@ -186,7 +186,7 @@ func TestJWK(t *testing.T) {
 		{name: "x5c of another key", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","x5c":["` + base64.StdEncoding.EncodeToString(certificate(ecKey)) + `"]}`, want: "certificate"},
 		{name: "x5c that is none", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","x5c":["AAAA"]}`, want: "certificate"},
 		{name: "alg and the same", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","alg":"RS512"}`, algs: []token.Algorithm{token.RS512, token.RS256}, want: "RS512"},
-		{name: "alg and another", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","alg":"RS512"}`, algs: []token.Algorithm{token.RS256}, want: "RS512 alone"},
+		{name: "alg and another", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","alg":"RS512"}`, algs: []token.Algorithm{token.RS256}, want: "only for RS512"},
 		{name: "no alg", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB"}`, algs: []token.Algorithm{token.PS384}, want: "PS384"},
 		{name: "alg of another kty", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","alg":"HS256"}`, want: "not for a RSA key"},
 		{name: "alg none", jwk: `{"kty":"RSA","n":"` + rsaN + `","e":"AQAB","alg":"none"}`, want: "supported"},
@@ -235,7 +235,7 @@ func TestJWK(t *testing.T) {
 	}
 }
 
-// All ways to hand over one secret make one key.
+// All forms of one secret make the same key.
 func TestSecretForms(t *testing.T) {
 	raw := make([]byte, 33)
 	for i := range raw {
@@ -261,7 +261,7 @@ func TestSecretForms(t *testing.T) {
 	}
 }
 
-// A Key is what it was when it was made.
+// A Key is immutable.
 func TestKeyIsImmutable(t *testing.T) {
 	algs := []token.Algorithm{token.HS256}
 	key := token.Secret(strings.Repeat("x", 64), algs...)
@@ -297,7 +297,7 @@ func TestKeySet(t *testing.T) {
 	wantRefused(t, v, signText(`{"alg":"HS256","kid":"c"}`, claims), token.ErrAlgorithm)
 	wantRefused(t, v, signText(`{"alg":"HS256","kid":"d"}`, claims), token.ErrKeyNotFound)
 	wantRefused(t, v, signText(`{"alg":"HS384"}`, claims), token.ErrKeyNotFound)
-	wantRefused(t, v, signText(`{"alg":"HS512"}`, claims), token.ErrSignature) // there is one for HS512
+	wantRefused(t, v, signText(`{"alg":"HS512"}`, claims), token.ErrSignature) // the set has one key for HS512
 	rotating := token.NewKeySet(token.Secret(secret).WithID("a"), token.SecretBytes(third, token.HS512).WithID("c"))
 	wantRefused(t, newVerifier(t, rotating, token.Options{}), signText(`{"alg":"HS256"}`, claims), nil)
 
@@ -323,8 +323,8 @@ func TestKeySet(t *testing.T) {
 	wantRefused(t, newVerifier(t, short, token.Options{InsecureShortSecret: true}), signTextWith("short", hs256, claims), nil)
 }
 
-// Shared secrets are tried in order for a token that names none; public keys are not,
-// and neither are more secrets than a few.
+// Several shared secrets are tried in order for a token without a key ID. Public keys, and
+// more secrets than 8, are not tried.
 func TestKeySetIsARing(t *testing.T) {
 	const claims = `{"exp":4000000000}`
 	var secrets []string
@@ -352,8 +352,8 @@ func TestKeySetIsARing(t *testing.T) {
 	wantRefused(t, v, sign(t, a, map[string]any{"iss": "i", "aud": "a", "exp": at(time.Hour)}), token.ErrKeyNotFound)
 }
 
-// A key with an end verifies nothing from then on, and what it verified is good until
-// then at most.
+// A key with an end verifies nothing from then on, and tokens that it verified are good
+// until then at most.
 func TestKeyWithNotAfter(t *testing.T) {
 	end := now.Add(time.Minute)
 	clock := now
@@ -383,14 +383,15 @@ func TestKeyWithNotAfter(t *testing.T) {
 	clock = end
 	wantRefused(t, newVerifier(t, set, opts), signTextWith(young, hs256, long), nil)
 
-	// It is an end by the wall clock: the other one stands still in a suspended machine.
+	// The wall clock decides, because the monotonic clock stops while a machine is
+	// suspended.
 	v := newVerifier(t, token.Secret(secret).WithNotAfter(time.Now().Add(time.Minute)), token.Options{})
 	good, err := v.Verify(t.Context(), signText(hs256, fmt.Sprintf(`{"exp":%d}`, time.Now().Add(time.Hour).Unix())))
 	if err != nil || strings.Contains(good.ValidUntil().String(), "m=") {
 		t.Errorf("by the wall clock: %v, until %v", err, good.ValidUntil())
 	}
 
-	// A token without exp is good for as long as its key.
+	// A token without exp is good until its key ends.
 	opts.InsecureNoExpiry = true
 	clock = now
 	good, err = newVerifier(t, ending, opts).Verify(t.Context(), signText(hs256, `{}`))
@@ -399,7 +400,7 @@ func TestKeyWithNotAfter(t *testing.T) {
 	}
 }
 
-// A set that cannot be used gives no key, whoever asks it.
+// A set that cannot be used returns no key.
 func TestUnusableKeySetGivesNoKey(t *testing.T) {
 	for name, set := range map[string]token.KeySet{
 		"zero": {}, "empty": token.NewKeySet(), "without IDs": token.NewKeySet(token.Secret(secret)),

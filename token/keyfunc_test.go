@@ -14,8 +14,7 @@ import (
 
 type tenantKey struct{}
 
-// A KeyFunc chooses by header, claims and context, and what it chooses is checked
-// like any other key.
+// A KeyFunc chooses by header, claims and context. Its key is checked like any other key.
 func TestKeyFunc(t *testing.T) {
 	secrets := map[string]string{"red/a": "the secret of red, of 32 bytes..", "blue/a": "the secret of blue, of 32 bytes."}
 	v := newVerifier(t, token.KeyFunc(func(ctx context.Context, u token.Unverified) (token.Key, error) {
@@ -41,7 +40,7 @@ func TestKeyFunc(t *testing.T) {
 		{"red", "blue/a", `{"alg":"HS256","kid":"a"}`, `{"team":"red","exp":4000000000}`, token.ErrSignature},
 		{"red", "blue/a", `{"alg":"HS256","kid":"a"}`, `{"team":"blue","exp":4000000000}`, token.ErrKeyNotFound},
 		{"red", "red/a", `{"alg":"HS256","kid":"b"}`, `{"team":"red","exp":4000000000}`, token.ErrKeyNotFound},
-		// The errors of Claim are the token's fault, and pass as they are.
+		// Errors of Claim are about the token, and are returned unchanged.
 		{"red", "red/a", `{"alg":"HS256","kid":"a"}`, `{"Team":"red","exp":4000000000}`, token.ErrClaimMissing},
 		{"red", "red/a", `{"alg":"HS256","kid":"a"}`, `{"team":7,"exp":4000000000}`, token.ErrClaim},
 		{"red", "red/a", `{"alg":"HS256","kid":"a"}`, `{"team":"red","team":"blue"}`, token.ErrMalformed},
@@ -53,7 +52,7 @@ func TestKeyFunc(t *testing.T) {
 	}
 }
 
-// An unknown error of a KeyFunc is a temporary one, and keeps its cause.
+// An unknown error of a KeyFunc is temporary, and keeps its cause.
 func TestKeyFuncErrors(t *testing.T) {
 	down := errors.New("database is down")
 	for _, test := range []struct {
@@ -77,7 +76,7 @@ func TestKeyFuncErrors(t *testing.T) {
 	}
 }
 
-// What looks at nothing but the form of a token runs before a KeyFunc does.
+// Checks of the form of a token run before a KeyFunc.
 func TestKeyFuncIsNotAskedInVain(t *testing.T) {
 	v := newVerifier(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
 		t.Error("asked")
@@ -99,7 +98,7 @@ func (b *brokenKeys) Key(_ context.Context, u token.Unverified) (token.Key, erro
 	return b.m[u.Header.KeyID], nil
 }
 
-// embeddedKeys looks like a KeySet and is somebody else's code all the same.
+// embeddedKeys embeds a KeySet and overrides its Key, so it is code of the caller.
 type embeddedKeys struct{ token.KeySet }
 
 func (embeddedKeys) Key(context.Context, token.Unverified) (token.Key, error) {
@@ -136,7 +135,7 @@ func TestKeyFuncPanics(t *testing.T) {
 	wantRefused(t, new(token.Verifier), "", token.ErrMalformed)
 }
 
-// A context that is done is no fault of the token, before and after the KeyFunc.
+// A done context is not an error of the token, before and after the KeyFunc.
 func TestKeyFuncContext(t *testing.T) {
 	good := signClaims(`{"exp":4000000000}`)
 	gone := errors.New("the socket has gone")

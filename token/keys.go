@@ -7,43 +7,46 @@ import (
 	"slices"
 )
 
-// Keys gives the key for a token. Key, KeySet and KeyFunc implement it.
+// Keys returns the key for a token. Key, KeySet and KeyFunc implement it.
 //
-// Key is called before anything about the token is verified. It returns
-// ErrKeyNotFound, wrapped or bare, if there is none for it. The errors of this
-// package pass as they are, those of Unverified.Claim for example; any other counts
-// as ErrKeysUnavailable, since a database that is down must not make good tokens
-// bad. Key must be safe for concurrent use, and return soon after ctx is done.
+// Key is called before anything about the token is verified. It returns ErrKeyNotFound,
+// wrapped or bare, if there is no key for the token. Errors of this package, for example
+// from Unverified.Claim, are returned unchanged. Any other error counts as
+// ErrKeysUnavailable, because a database that is down must not make good tokens bad. Key
+// must be safe for concurrent use, and return soon after ctx is done.
 //
 // Keys that are fetched may have a second method,
 //
 //	NewerKey(ctx context.Context, u Unverified, failed Key) (Key, error)
 //
-// which is called when the key that Key returned has not signed the token, or is not for
-// its algorithm: it may have been replaced under its ID. NewerKey returns failed if there
-// is no newer one. It is bound by the rules of Key. A KeyFunc that calls the Key of such
-// Keys does not pass it on.
+// It is called if the key that Key returned has not signed the token, or is not for its
+// algorithm, because that key may have been replaced under its ID. NewerKey returns failed
+// if there is no newer key. The rules of Key apply to it. A KeyFunc that calls Key of such
+// Keys has no NewerKey.
 //
-// Keys that may be away for all tokens at once can say so by a method Available() bool:
-// see Verifier.Available.
+// Keys that can be unavailable for all tokens at once may have a method Available() bool:
+// see Verifier.Available. Keys that are all public may have a method PublicKeys() bool: see
+// NewVerifier.
 type Keys interface {
 	Key(ctx context.Context, u Unverified) (Key, error)
 }
 
-// KeyFunc chooses the key by what a token says of itself and by what ctx carries,
-// such as the connection's handshake. A panic in it refuses the token with ErrKey.
+// KeyFunc chooses the key for a token by the unverified token and by ctx, which carries
+// values such as the connection's handshake. It is called concurrently, and the rules of
+// Keys apply. If it panics, the token is refused with ErrKey.
 //
-// Choose among keys of your own, by comparing: a value of an unverified token that
-// becomes a file name, a query or an address hands these to strangers (RFC 8725,
+// Compare values of the unverified token with known ones to choose among known keys. Never
+// use such a value as a file name, query or address: an attacker can choose it (RFC 8725,
 // section 3.10).
 type KeyFunc func(ctx context.Context, u Unverified) (Key, error)
 
 // Key calls f. It implements Keys.
 func (f KeyFunc) Key(ctx context.Context, u Unverified) (Key, error) { return f(ctx, u) }
 
-// KeySet is a fixed set of keys, chosen by key ID; or a ring of shared secrets, of
-// which the next replaces the last (Key.WithNotAfter). The zero KeySet is an error in
-// NewVerifier. It is immutable, prints no secret, and may be used concurrently.
+// KeySet is a fixed set of keys. The token's key ID chooses the key, or the set contains
+// shared secrets of which each replaces the previous one (Key.WithNotAfter). NewVerifier
+// returns an error for the zero KeySet. A KeySet is immutable, prints no secret, and may be
+// used concurrently.
 type KeySet struct{ s *keySet }
 
 type keySet struct {
@@ -52,8 +55,8 @@ type keySet struct {
 	err  error
 }
 
-// NewKeySet returns the set of keys. Each needs an ID of its own (WithID, or the
-// kid of a JWK); what is wrong is told by Err and NewVerifier.
+// NewKeySet returns the set of keys. Each key must have a different ID (WithID, or the kid
+// of a JWK). If the set cannot be used, Err and NewVerifier return the reason.
 func NewKeySet(keys ...Key) KeySet {
 	set := &keySet{keys: slices.Clone(keys), byID: make(map[string]Key, len(keys))}
 	if len(keys) == 0 {
@@ -65,25 +68,25 @@ func NewKeySet(keys ...Key) KeySet {
 		case k.k == nil || k.k.err != nil:
 			set.err = errors.Join(set.err, fmt.Errorf("key %d of the set: %w", i+1, k.Err()))
 		case k.ID() == "":
-			set.err = errors.Join(set.err, fmt.Errorf("%w: key %d of the set has no ID", ErrKey, i+1))
+			set.err = errors.Join(set.err, fmt.Errorf("%w: key %d of the set has no ID; set one by WithID", ErrKey, i+1))
 		case taken:
-			set.err = errors.Join(set.err, fmt.Errorf("%w: key %d of the set has the ID of another", ErrKey, i+1))
+			set.err = errors.Join(set.err, fmt.Errorf("%w: key %d of the set has the same ID as another key", ErrKey, i+1))
 		}
 		set.byID[k.ID()] = k
 	}
 	return KeySet{set}
 }
 
-// Err returns what is wrong with the set, nil if it can be used. It matches ErrKey.
+// Err returns why the set cannot be used, or nil if it can. The error matches ErrKey.
 func (s KeySet) Err() error { return s.usable(false) }
 
-// mostTries bounds how many secrets of a set are tried for a token that names none.
+// mostTries bounds how many secrets of a set are tried for a token without a key ID.
 const mostTries = 8
 
-// Key returns the key whose ID the token names. For a token that names none, it
-// returns the one key that is for the token's algorithm; or if several shared
-// secrets are, up to 8, the first that has signed it. Otherwise there is no key for
-// it. It implements Keys.
+// Key returns the key whose ID the token names. For a token without a key ID it returns the
+// only key for the token's algorithm. If 2 to 8 shared secrets are for that algorithm, it
+// returns the first that has signed the token, or ErrSignature. Otherwise it returns
+// ErrKeyNotFound. It implements Keys.
 func (s KeySet) Key(_ context.Context, u Unverified) (Key, error) {
 	if s.s == nil || s.s.err != nil {
 		return Key{}, s.Err()
@@ -91,7 +94,7 @@ func (s KeySet) Key(_ context.Context, u Unverified) (Key, error) {
 	if id := u.Header.KeyID; id != "" {
 		k, ok := s.s.byID[id]
 		if !ok {
-			return Key{}, fmt.Errorf("%w: it names a key ID that the set has not", ErrKeyNotFound)
+			return Key{}, fmt.Errorf("%w: no key with its key ID (kid) in the set", ErrKeyNotFound)
 		}
 		return k, nil
 	}
@@ -105,8 +108,8 @@ func (s KeySet) Key(_ context.Context, u Unverified) (Key, error) {
 	case n == 1:
 		return fitting[0], nil
 	case n == 0 || n > mostTries || fitting[0].public():
-		// Public keys are dear to try, and who publishes several gives them IDs.
-		return Key{}, fmt.Errorf("%w: it names no key ID, and %d keys of the set are for its algorithm", ErrKeyNotFound, n)
+		// Public keys are expensive to try, and issuers with several keys give them IDs.
+		return Key{}, fmt.Errorf("%w: it has no key ID (kid), and %d keys of the set are for its algorithm", ErrKeyNotFound, n)
 	}
 	for _, k := range fitting {
 		if k.checkSignature(u) == nil {
@@ -135,8 +138,7 @@ func staticKeys(keys Keys) []Key {
 	return nil
 }
 
-// usable returns why the set cannot be used, where shortAllowed stands for
-// Options.InsecureShortSecret.
+// usable returns why the set cannot be used. shortAllowed is Options.InsecureShortSecret.
 func (s KeySet) usable(shortAllowed bool) error {
 	if s.s == nil {
 		return fmt.Errorf("%w: the zero KeySet", ErrKey)

@@ -12,11 +12,11 @@ import (
 	"socketiojwt/internal/logging"
 )
 
-// IssuerFunc returns the Verifier for the tokens of an issuer, whose Options.Issuers must
-// have that issuer. For an issuer that the program does not know it returns ErrIssuer,
-// wrapped or bare. Other errors of this package pass as they are, and any other error
-// counts as ErrKeysUnavailable, because a database that is down must not make good tokens
-// bad.
+// IssuerFunc returns the Verifier for the tokens of an issuer. The Verifier's
+// Options.Issuers must contain that issuer. For an issuer that the program does not know,
+// the function returns ErrIssuer, wrapped or bare. Other errors of this package are
+// returned unchanged, and any other error counts as ErrKeysUnavailable, because a database
+// that is down must not make good tokens bad.
 //
 // The issuer comes from a token that was not verified, so any peer can choose it: compare
 // it with the issuers that the program knows. Never fetch from it, or use it as a file
@@ -31,35 +31,35 @@ type IssuerOptions struct {
 	// An issuer that was withdrawn without a call of Forget is refused after KeepFor.
 	// Zero means 10 minutes.
 	KeepFor time.Duration
-	// KeepUnknownFor is how long an issuer is refused without a call of the function
-	// after that has returned ErrIssuer. Zero means 10 s.
+	// KeepUnknownFor is how long an issuer is refused without another call, after the
+	// function has returned ErrIssuer for it. Zero means 10 s.
 	KeepUnknownFor time.Duration
 	// Timeout bounds one call of the function. Zero means 5 s.
 	Timeout time.Duration
-	// MaxIssuers bounds the verifiers that are kept. If there are more, the one whose
-	// last token came first is dropped. Zero means 10,000.
+	// MaxIssuers bounds the verifiers that are kept. If there are more, the least recently
+	// used one is dropped. Zero means 10,000.
 	MaxIssuers int
-	// MaxLookups bounds the calls of the function for issuers that have no Verifier:
-	// those in one second, and those that run at once. Beyond it such tokens are refused
-	// with ErrKeysUnavailable. Issuers that have one do not count: the function is called
-	// at most once in KeepFor for each of them, and once a second while it fails. Zero
-	// means 50.
+	// MaxLookups bounds the calls of the function for issuers that have no Verifier: the
+	// calls in one second, and the calls that run at once. Beyond that bound, tokens of
+	// such issuers are refused with ErrKeysUnavailable. Issuers with a Verifier do not
+	// count: the function is called at most once in KeepFor for each of them, and once a
+	// second while it fails. Zero means 50.
 	MaxLookups int
-	// MaxSize is the length in bytes of the longest token that is looked at;
-	// Options.MaxSize of the issuer's Verifier applies too. Zero means 16 KiB.
+	// MaxSize is the maximum length of a token in bytes. Options.MaxSize of the issuer's
+	// Verifier applies too. Zero means 16 KiB.
 	MaxSize int
 
 	// OnDrop is called after a Verifier was dropped: because Forget or Close was called,
-	// the function has returned another one or ErrIssuer, or there were more than
-	// MaxIssuers. Set it to close the keys of a Verifier that the function has made.
+	// the function has returned another Verifier or ErrIssuer, or there were more than
+	// MaxIssuers. Use it to close the keys of a Verifier that the function has made.
 	// Verifications that began before may still use the Verifier. OnDrop may be called
-	// concurrently. Nil means that nothing is called.
+	// concurrently. Nil means that no function is called.
 	OnDrop func(issuer string, v *Verifier)
 
-	// Now tells the time. Nil means time.Now.
+	// Now returns the current time. Nil means time.Now.
 	Now func() time.Time
 	// Logger receives an error for each panic in the function or in OnDrop. Nil means
-	// slog.Default; give one with slog.DiscardHandler to log nothing.
+	// slog.Default; use slog.DiscardHandler to log nothing.
 	Logger *slog.Logger
 }
 
@@ -70,10 +70,10 @@ const (
 	defaultMaxIssuers     = 10_000
 	defaultMaxLookups     = 50
 
-	// keepFailureFor is how long an error other than ErrIssuer stands for an issuer.
+	// keepFailureFor is how long an error other than ErrIssuer is kept for an issuer.
 	keepFailureFor = time.Second
-	// maxUnknown bounds the issuers without a Verifier that are remembered, since peers
-	// choose them, and maxIssuerName the length of each in bytes.
+	// maxUnknown bounds the number of issuers without a Verifier that are remembered, and
+	// maxIssuerName the length of each in bytes, because peers choose them.
 	maxUnknown    = 1000
 	maxIssuerName = 1 << 10
 )
@@ -90,7 +90,7 @@ func (o IssuerOptions) withDefaults() (IssuerOptions, error) {
 		{&o.MaxSize, "MaxSize", defaultMaxSize},
 	} {
 		if *number.field < 0 {
-			wrong = append(wrong, fmt.Errorf("%w: %s is negative", ErrOptions, number.name))
+			wrong = append(wrong, fmt.Errorf("%w: %s must not be negative", ErrOptions, number.name))
 		}
 		if *number.field == 0 {
 			*number.field = number.initial
@@ -106,7 +106,7 @@ func (o IssuerOptions) withDefaults() (IssuerOptions, error) {
 		{&o.Timeout, "Timeout", defaultLookupTimeout},
 	} {
 		if *duration.field < 0 {
-			wrong = append(wrong, fmt.Errorf("%w: %s is negative", ErrOptions, duration.name))
+			wrong = append(wrong, fmt.Errorf("%w: %s must not be negative", ErrOptions, duration.name))
 		}
 		if *duration.field == 0 {
 			*duration.field = duration.initial
@@ -124,11 +124,11 @@ func (o IssuerOptions) withDefaults() (IssuerOptions, error) {
 type Issuers struct {
 	v    *Verifier
 	find IssuerFunc
-	opts IssuerOptions // complete
+	opts IssuerOptions // with defaults
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below, up to closed
 	answers answers
-	lookups map[string]*lookup // that run, and whose result will be kept
+	lookups map[string]*lookup // the running ones whose result will be kept
 	limit   lookupLimit
 	closed  bool
 
@@ -137,7 +137,7 @@ type Issuers struct {
 	running sync.WaitGroup
 }
 
-// lookup is one call of the IssuerFunc, for all that wait for it.
+// lookup is one call of the IssuerFunc, for all callers that wait for it.
 type lookup struct {
 	issuer  string
 	limited bool          // it counts against MaxLookups
@@ -148,11 +148,10 @@ type lookup struct {
 }
 
 // ByIssuerFunc returns a verifier for tokens of issuers that are not all known when the
-// program starts. find returns the Verifier that decides about the tokens of an issuer, so
-// that each issuer has its own keys, algorithms, audiences and other rules, as with
-// ByIssuer. It is called when a token names an issuer for the first time, and its result
-// is kept for KeepFor. It runs on a goroutine of its own; tokens of the same issuer wait
-// for one call.
+// program starts. find returns the Verifier for the tokens of an issuer, so that each
+// issuer has its own keys, algorithms, audiences and other rules, as with ByIssuer. find is
+// called when a token names an issuer for the first time, and its result is kept for
+// KeepFor. It runs on its own goroutine. Tokens of the same issuer wait for one call.
 //
 // A token that names no issuer, or one that find does not know, is refused with ErrIssuer,
 // and RevealsKeys is true for it. How long the refusal takes can still reveal to a peer
@@ -177,17 +176,18 @@ func ByIssuerFunc(find IssuerFunc, opts IssuerOptions) (*Issuers, error) {
 	return i, nil
 }
 
-// Verify returns the token if it is good, by the rules of Verifier.Verify. It may wait for
-// the IssuerFunc, until ctx is done.
+// Verify returns the token if it is good. It follows the rules of Verifier.Verify. It may
+// wait for the IssuerFunc, until ctx is done. It may be called concurrently.
 func (i *Issuers) Verify(ctx context.Context, compact string) (*Token, error) {
 	return i.v.Verify(ctx, compact)
 }
 
 // Refresh calls the IssuerFunc for an issuer now and returns its error. Call it for an
-// issuer that was added or changed, so that KeepUnknownFor and KeepFor do not delay that,
-// and at the start for issuers whose tokens must not wait behind MaxLookups, which does
-// not apply. The Verifier of before is used until the function has returned. If ctx ends
-// earlier, the error is ErrKeysUnavailable and the call goes on.
+// issuer that was added or changed, so that KeepUnknownFor and KeepFor do not delay the
+// change. Call it at the start for issuers whose tokens must not wait because of
+// MaxLookups, which does not apply to Refresh. The previous Verifier is used until the
+// function has returned. If ctx is done earlier, Refresh returns ErrKeysUnavailable and the
+// call goes on.
 func (i *Issuers) Refresh(ctx context.Context, issuer string) error {
 	if !possibleIssuer(issuer) {
 		return unknownIssuer(issuer)
@@ -197,7 +197,7 @@ func (i *Issuers) Refresh(ctx context.Context, issuer string) error {
 		i.mu.Unlock()
 		return errClosed
 	}
-	l := i.start(issuer, false) // what runs already may bring what was before
+	l := i.start(issuer, false) // a lookup that already runs may return the state before the change
 	i.mu.Unlock()
 	_, err := l.wait(ctx)
 	return err
@@ -208,15 +208,15 @@ func (i *Issuers) Refresh(ctx context.Context, issuer string) error {
 // accept a token. Sockets that were admitted stay until their leases end.
 func (i *Issuers) Forget(issuer string) {
 	i.mu.Lock()
-	delete(i.lookups, issuer) // its result is for those who wait already
+	delete(i.lookups, issuer) // only callers that already wait get its result
 	dropped := i.answers.forget(issuer)
 	i.mu.Unlock()
 	i.drop(dropped)
 }
 
-// Close ends the calls of the IssuerFunc and waits for them, and drops all verifiers. From
-// then on every token is refused with ErrKeysUnavailable. A program that does not set
-// OnDrop need not call it. It may be called more than once.
+// Close cancels the calls of the IssuerFunc, waits for them, and drops all verifiers. After
+// that, every token is refused with ErrKeysUnavailable. A program that does not set OnDrop
+// need not call Close. It may be called more than once, and returns nil.
 func (i *Issuers) Close() error {
 	i.stop()
 	i.mu.Lock()
@@ -233,7 +233,8 @@ var errClosed = fmt.Errorf("%w: Issuers is closed", ErrKeysUnavailable)
 // possibleIssuer reports whether the IssuerFunc is called for an issuer.
 func possibleIssuer(issuer string) bool { return issuer != "" && len(issuer) <= maxIssuerName }
 
-// available implements issuers. Which issuers will come is not known.
+// available implements issuers. It is true because the issuers of future tokens are not
+// known.
 func (i *Issuers) available() bool { return true }
 
 // verifier implements issuers.
@@ -248,7 +249,7 @@ func (i *Issuers) verifier(ctx context.Context, issuer string) (*Verifier, error
 	return v, err
 }
 
-// look returns what is known about an issuer, or else the lookup to wait for.
+// look returns the kept answer for an issuer, or the lookup to wait for.
 func (i *Issuers) look(issuer string) (*lookup, *Verifier, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -267,12 +268,13 @@ func (i *Issuers) look(issuer string) (*lookup, *Verifier, error) {
 		return l, nil, nil
 	}
 	if !known && !i.limit.take(now) {
-		return nil, nil, fmt.Errorf("%w: too many tokens name issuers that are not known (see IssuerOptions.MaxLookups)", ErrKeysUnavailable)
+		return nil, nil, fmt.Errorf("%w: too many lookups of unknown issuers (IssuerOptions.MaxLookups)", ErrKeysUnavailable)
 	}
 	return i.start(strings.Clone(issuer), !known), nil, nil
 }
 
-// start begins a lookup, whose result replaces that of one that runs. i.mu is held.
+// start begins a lookup. Its result replaces the result of a lookup that already runs. i.mu
+// must be held.
 func (i *Issuers) start(issuer string, limited bool) *lookup {
 	l := &lookup{issuer: issuer, limited: limited, done: make(chan struct{})}
 	i.lookups[issuer] = l
@@ -280,12 +282,12 @@ func (i *Issuers) start(issuer string, limited bool) *lookup {
 	return l
 }
 
-// wait returns the result of the lookup, or an error when ctx is done.
+// wait returns the result of the lookup, or ErrKeysUnavailable when ctx is done.
 func (l *lookup) wait(ctx context.Context) (*Verifier, error) {
 	select {
 	case <-l.done:
 		return l.verifier, l.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: the issuer is being looked up: %w", ErrKeysUnavailable, context.Cause(ctx))
+		return nil, fmt.Errorf("%w: waiting for the lookup of the issuer: %w", ErrKeysUnavailable, context.Cause(ctx))
 	}
 }

@@ -15,19 +15,19 @@ import (
 func (i *Issuers) run(l *lookup) {
 	ctx, cancel := context.WithTimeout(i.life, i.opts.Timeout)
 	l.err = fmt.Errorf("%w: the IssuerFunc did not return", ErrKey)
-	defer func() { // also after runtime.Goexit in the function
+	defer func() { // runs also after runtime.Goexit in the function
 		cancel()
 		i.finish(l)
 	}()
 	l.verifier, l.err = i.ask(ctx, l.issuer)
 }
 
-// ask calls the IssuerFunc and sorts its errors.
+// ask calls the IssuerFunc and turns its errors into errors of this package.
 func (i *Issuers) ask(ctx context.Context, issuer string) (v *Verifier, err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			i.opts.Logger.Error("token: panic in an IssuerFunc", guard.Recovered(value).Attr())
-			v, err = nil, fmt.Errorf("%w: looking up the issuer panicked", ErrKey)
+			v, err = nil, fmt.Errorf("%w: the IssuerFunc panicked", ErrKey)
 		}
 	}()
 	v, err = i.find(ctx, issuer)
@@ -35,17 +35,17 @@ func (i *Issuers) ask(ctx context.Context, issuer string) (v *Verifier, err erro
 	case err != nil && slices.ContainsFunc(sentinels, func(ours error) bool { return errors.Is(err, ours) }):
 		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("%w: the issuer could not be looked up: %w", ErrKeysUnavailable, err)
+		return nil, fmt.Errorf("%w: looking up the issuer: %w", ErrKeysUnavailable, err)
 	case v == nil:
 		return nil, unknownIssuer(issuer)
 	case !slices.Contains(v.opts.Issuers, issuer):
-		return nil, fmt.Errorf("%w: the Verifier for the issuer %.200q must have it in Options.Issuers", ErrOptions, issuer)
+		return nil, fmt.Errorf("%w: the Options.Issuers of the Verifier for %.200q must contain that issuer", ErrOptions, issuer)
 	}
 	return v, nil
 }
 
-// finish keeps the result of a lookup, unless another lookup or Forget came after it, and
-// ends the waiting for it.
+// finish keeps the result of a lookup, unless another lookup or Forget came after it. It
+// wakes the callers that wait for the result.
 func (i *Issuers) finish(l *lookup) {
 	i.mu.Lock()
 	if l.limited {
@@ -65,7 +65,7 @@ func (i *Issuers) finish(l *lookup) {
 	i.drop(dropped...)
 }
 
-// answer returns the result of a lookup as it is kept. i.mu is held.
+// answer returns the result of a lookup in the form that is kept. i.mu must be held.
 func (i *Issuers) answer(l *lookup) answer {
 	a := answer{verifier: l.verifier, err: l.err, since: i.opts.Now(), keep: i.opts.KeepFor}
 	switch {
@@ -100,7 +100,7 @@ type droppedVerifier struct {
 	verifier *Verifier // may be nil
 }
 
-// answer is what the IssuerFunc has returned for an issuer.
+// answer is the result of the IssuerFunc for an issuer.
 type answer struct {
 	issuer   string
 	verifier *Verifier // of the last answer without an error; not used while err is set
@@ -109,17 +109,18 @@ type answer struct {
 	keep     time.Duration
 }
 
-// holds reports whether the answer may be used. If the clock was set back it may not.
+// holds reports whether the answer may still be used. It may not if the clock was set back.
 func (a *answer) holds(now time.Time) bool {
-	age := now.Round(0).Sub(a.since.Round(0)) // by the wall clock, which goes on while the machine is suspended
+	age := now.Round(0).Sub(a.since.Round(0)) // by the wall clock, which runs while the machine is suspended
 	return age >= 0 && age < a.keep
 }
 
-// answers are bounded: those with a Verifier by most, the others by maxUnknown.
+// answers are the kept answers. Those with a Verifier are bounded by most, the others by
+// maxUnknown.
 type answers struct {
 	most    int
 	known   map[string]*list.Element // those with a Verifier
-	used    *list.List               // of *answer; the one of the last token is in front
+	used    *list.List               // of *answer; the most recently used one is in front
 	unknown map[string]*answer
 }
 
@@ -127,8 +128,8 @@ func newAnswers(most int) answers {
 	return answers{most: most, known: make(map[string]*list.Element), used: list.New(), unknown: make(map[string]*answer)}
 }
 
-// of returns the answer for an issuer, nil if there is none, and whether it has a Verifier,
-// perhaps of an earlier answer.
+// of returns the answer for an issuer, or nil if there is none, and whether it has a
+// Verifier, which may be from an earlier answer.
 func (s *answers) of(issuer string) (a *answer, known bool) {
 	if e := s.known[issuer]; e != nil {
 		s.used.MoveToFront(e)
@@ -189,8 +190,8 @@ func (s *answers) forgetAll() (dropped []droppedVerifier) {
 	return dropped
 }
 
-// lookupLimit is a token bucket that holds as many lookups as it gets in a second, and
-// counts those that run.
+// lookupLimit is a token bucket for lookups. Its capacity is the number of lookups that it
+// gains in a second. It also counts the running lookups.
 type lookupLimit struct {
 	most    int
 	running int
@@ -200,7 +201,7 @@ type lookupLimit struct {
 // take reports whether one more lookup may begin, and counts it.
 func (l *lookupLimit) take(now time.Time) bool {
 	full := now.Add(-time.Second)
-	if l.spent.Before(full) || l.spent.After(now) { // the second: the clock was set back
+	if l.spent.Before(full) || l.spent.After(now) { // it is after now if the clock was set back
 		l.spent = full
 	}
 	each := time.Second / time.Duration(l.most)

@@ -59,7 +59,7 @@ func (ts *tenants) setDown(err error) {
 	ts.down = err
 }
 
-// since reports how many calls there were since the last time.
+// since returns the number of calls since the last call of since.
 func (ts *tenants) since() int64 { return ts.calls.Swap(0) }
 
 func byIssuerFunc(t testing.TB, find token.IssuerFunc, opts token.IssuerOptions) *token.Issuers {
@@ -85,7 +85,7 @@ const acme, globex = "https://acme.example", "https://globex.example"
 // key returns the secret of an issuer.
 func keyOf(issuer string) string { return issuer + strings.Repeat(" secret", 5) }
 
-// tokenOf signs a token as an issuer does.
+// tokenOf returns a token signed by an issuer.
 func tokenOf(issuer string) string {
 	return signTextWith(keyOf(issuer), hs256, fmt.Sprintf(`{"iss":%q,"sub":"ada","aud":"chat","exp":%d}`, issuer, time.Now().Add(time.Hour).Unix()))
 }
@@ -95,7 +95,7 @@ func verify(issuers *token.Issuers, compact string) error {
 	return err
 }
 
-// Each issuer has its own keys and rules, and what the function returns is checked.
+// Each issuer has its own keys and rules, and the result of the function is checked.
 func TestByIssuerFunc(t *testing.T) {
 	soon := time.Now().Add(time.Hour).Unix()
 	claims := func(issuer, more string) string { return fmt.Sprintf(`{"iss":%q,"exp":%d%s}`, issuer, soon, more) }
@@ -184,7 +184,7 @@ func TestByIssuerFuncChecksItsOptions(t *testing.T) {
 	}
 }
 
-// An answer is used for a documented time, and for no longer.
+// An answer is used for the documented time, and no longer.
 func TestIssuersAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ts := &tenants{}
@@ -239,7 +239,7 @@ func TestIssuersForgetAndRefresh(t *testing.T) {
 			t.Errorf("kept %d and %d", known, unknown)
 		}
 
-		// A call that began before Forget brings nothing that is kept.
+		// The result of a call that began before Forget is not kept.
 		ts.set(acme, tenant(t, acme, keyOf(acme)))
 		ts.slow = time.Second
 		issuers.Forget(acme)
@@ -261,7 +261,7 @@ func TestIssuersForgetAndRefresh(t *testing.T) {
 		before.Wait()
 		wantError(t, verify(issuers, tokenOf(acme)), token.ErrIssuer)
 
-		// Refresh does not take the result of a call that runs already.
+		// Refresh does not use the result of a call that runs already.
 		issuers.Forget(acme)
 		before.Go(func() { wantError(t, verify(issuers, tokenOf(acme)), token.ErrIssuer) })
 		synctest.Wait()
@@ -273,8 +273,8 @@ func TestIssuersForgetAndRefresh(t *testing.T) {
 	})
 }
 
-// Tokens of one issuer that come at once wait for one call, which does not end with the
-// token that began it.
+// Tokens of one issuer that arrive together wait for one call, which does not end with the
+// verification of the token that began it.
 func TestIssuersAreLookedUpOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ts := &tenants{slow: time.Second}
@@ -299,8 +299,8 @@ func TestIssuersAreLookedUpOnce(t *testing.T) {
 	})
 }
 
-// Peers that make up issuers cause a bounded number of calls and take bounded memory, and
-// do not delay issuers that are known.
+// Peers that invent issuers cause a bounded number of calls, use bounded memory, and do not
+// delay known issuers.
 func TestIssuersBoundLookups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ts := &tenants{}
@@ -340,7 +340,7 @@ func TestIssuersBoundLookups(t *testing.T) {
 	})
 }
 
-// A function that never returns does not collect goroutines.
+// A function that never returns does not accumulate goroutines.
 func TestIssuersThatAreNeverFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		never, calls := make(chan struct{}), atomic.Int64{}
@@ -367,7 +367,7 @@ func TestIssuersThatAreNeverFound(t *testing.T) {
 	})
 }
 
-// The verifiers of many issuers are bounded; the one that was not used for longest goes.
+// The number of kept verifiers is bounded. The least recently used one is dropped.
 func TestIssuersDropVerifiers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ts := &tenants{}
@@ -427,7 +427,7 @@ func TestIssuersDropVerifiers(t *testing.T) {
 	})
 }
 
-// Close ends the calls that run.
+// Close ends the running calls.
 func TestIssuersClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ts := &tenants{slow: time.Hour}
@@ -444,7 +444,7 @@ func TestIssuersClose(t *testing.T) {
 	})
 }
 
-// A clock that is set back keeps no answer longer, and one that is set forward ends it.
+// An answer is not kept longer if the clock is set back, and ends if it is set forward.
 func TestIssuersAndTheClock(t *testing.T) {
 	clock := atomic.Int64{}
 	ts := &tenants{}
@@ -459,7 +459,8 @@ func TestIssuersAndTheClock(t *testing.T) {
 	}
 }
 
-// A token whose keys are away makes them come back soon: they are told that it waits.
+// A token whose keys are unavailable calls their Available, so that they are fetched again
+// soon.
 func TestKeysThatAreAwayAreAsked(t *testing.T) {
 	asked := 0
 	away := newVerifier(t, &countedKeys{&asked}, token.Options{Issuers: []string{globex}})

@@ -10,7 +10,7 @@ import (
 	"socketiojwt/token"
 )
 
-// New reads what the answer to an introspection says, and keeps no credential.
+// New reads the claims of an introspection response, and keeps no credential.
 func TestNew(t *testing.T) {
 	const credential = "an opaque token"
 	answer := fmt.Sprintf(`{"active":true,"iss":"https://a.example","sub":"ada","aud":["chat"],"jti":"7","sid":"s","iat":%d,"nbf":%d,"exp":%d,"scope":"read"}`,
@@ -61,7 +61,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// A token that was not verified has no time in which it is good.
+// A literal Token, which was not verified, is never good.
 func TestLiteralTokenIsNotGood(t *testing.T) {
 	literal := &token.Token{Subject: "ada", ExpiresAt: now.Add(time.Hour), Hash: [32]byte{1}}
 	if until := literal.ValidUntil(); until.IsZero() || until.After(time.Unix(0, 0)) {

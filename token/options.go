@@ -21,101 +21,100 @@ const (
 	maxLeeway            = 5 * time.Minute
 )
 
-// Options say what a token has to be besides well signed. The zero Options ask for
-// exp alone, which is enough with a shared secret; with public keys Issuers and
-// Audiences or AudiencePattern are needed too (RFC 8725, sections 3.8 and 3.9).
-// Strings are compared byte by byte.
+// Options are the rules for a token besides its signature. The zero Options require only
+// exp, which is enough with a shared secret. With public keys, Issuers is also required,
+// and Audiences or AudiencePattern (RFC 8725, sections 3.8 and 3.9). Strings are compared
+// byte by byte.
 type Options struct {
-	// Issuers are the accepted values of iss. Zero means any or none.
+	// Issuers are the accepted values of iss. Empty means any value or no iss.
 	Issuers []string
-	// Audiences are the accepted values of aud, of which one has to be there. Zero
-	// means any or none, unless there is an AudiencePattern.
+	// Audiences are the accepted values of aud. The token must contain one of them. Empty
+	// means any value or no aud, unless AudiencePattern is set.
 	Audiences []string
-	// AudiencePattern accepts, beside Audiences, each value of aud that it matches as a
-	// whole: a match of a part of it counts for nothing. One that matches the empty
-	// string is an error. Zero means that only Audiences decide.
+	// AudiencePattern accepts, in addition to Audiences, each value of aud that it matches
+	// as a whole. A match of only a part of the value does not count. A pattern that
+	// matches the empty string is an error. Nil means that only Audiences are accepted.
 	AudiencePattern *regexp.Regexp
-	// AudienceClaim is the claim that Audiences and AudiencePattern are about, where an
-	// issuer does not say by aud whom a token is for: a string or a list of strings, as
-	// aud is. What aud says does not matter then, but Token.Audience is aud all the same.
-	// Without Audiences and AudiencePattern it is an error. Zero means aud.
+	// AudienceClaim is the claim that Audiences and AudiencePattern apply to, for an issuer
+	// that does not use aud. Its value must be a string or a list of strings, like aud. aud
+	// is then not checked, and Token.Audience is still aud. AudienceClaim without Audiences
+	// and AudiencePattern is an error. Empty means aud.
 	AudienceClaim string
-	// Subject is the required value of sub. Zero means any or none.
+	// Subject is the required value of sub. Empty means any value or no sub.
 	Subject string
 	// NumericSubject accepts a sub that is an integer of 64 bits. Its digits become
-	// Token.Subject, so that 7 and "7" are the same subject. Zero means that sub must be a
-	// string, as RFC 7519, section 4.1.2, has it.
+	// Token.Subject, so that 7 and "7" are the same subject. False means that sub must be a
+	// string, as RFC 7519, section 4.1.2, requires.
 	NumericSubject bool
-	// ID is the required value of jti. Zero means any or none.
+	// ID is the required value of jti. Empty means any value or no jti.
 	ID string
-	// Nonce is the required value of nonce. Zero means any or none.
+	// Nonce is the required value of nonce. Empty means any value or no nonce.
 	Nonce string
-	// Claims are claims that have to be there and be exactly these strings, such as
-	// {"token_use": "access"}. A name that another option is about is an error. Zero
-	// means none.
+	// Claims are required claims and their exact values, which are strings, such as
+	// {"token_use": "access"}. The name of a claim that has its own option is an error.
+	// Empty means none.
 	Claims map[string]string
-	// Required are names of claims that have to be there, and be neither null nor the
-	// empty string. Zero means none besides exp.
+	// Required are the names of claims that must be present and neither null nor the empty
+	// string. Empty means none besides exp.
 	Required []string
-	// Absent are names of claims that must not be there, whatever they say: a claim that
-	// tokens of another kind have, such as events. Zero means none.
+	// Absent are the names of claims that must not be present, with any value: claims of
+	// another kind of token, such as events. Empty means none.
 	Absent []string
 
-	// MaxAge is how long after its iat a token is good, whatever exp says. Zero
-	// means that age does not matter and iat may be missing.
+	// MaxAge is how long a token is good after its iat, even if exp is later. Zero means
+	// that the age is not checked and iat may be missing.
 	MaxAge time.Duration
-	// Leeway is how far clocks may differ. Zero means 10 s, negative means none;
-	// more than 5 minutes is an error.
+	// Leeway is how far clocks may differ. Zero means 10 s, negative means none. More than
+	// 5 minutes is an error.
 	Leeway time.Duration
-	// Type is the required value of typ (RFC 8725, section 3.11), where case and a
-	// leading "application/" do not matter. JWT is what a token without typ is too
-	// (RFC 7519, section 5.1). Zero means JWT, at+jwt (RFC 9068) or none: a token that
-	// was typed for something else, as a logout token is, is refused.
+	// Type is the required value of typ (RFC 8725, section 3.11), compared without regard
+	// to case and to a leading "application/". A token without typ is treated as type JWT
+	// (RFC 7519, section 5.1). Empty means JWT, at+jwt (RFC 9068) or no typ: a token with
+	// another type, such as a logout token, is refused.
 	Type string
-	// MaxSize is the length in bytes of the longest token that is looked at. Zero
-	// means 16 KiB.
+	// MaxSize is the maximum length of a token in bytes. Zero means 16 KiB.
 	MaxSize int
 
-	// MaxRemembered is how many signatures of public keys are remembered, rounded up to an
-	// even number, so that a token which comes again, when clients reconnect, costs no
-	// arithmetic. Its key and claims are looked at each time. When all are there, the older
-	// half is forgotten. Zero means 100,000, which take some 6 MB; negative means none.
+	// MaxRemembered is how many valid signatures of public keys are remembered, rounded up
+	// to an even number. A token that is presented again, when clients reconnect, then
+	// costs no arithmetic. Its key and claims are checked each time. When the memory is
+	// full, the older half is forgotten. Zero means 100,000, which take some 6 MB; negative
+	// means none.
 	MaxRemembered int
 
-	// InsecureNoExpiry accepts tokens without exp. Such a token, once stolen, is
-	// good for as long as the key. Zero means that exp is required.
+	// InsecureNoExpiry accepts tokens without exp. Such a token, once stolen, is good for
+	// as long as the key. False means that exp is required.
 	InsecureNoExpiry bool
-	// InsecureIgnoreExpiry accepts tokens whose exp is past, or missing: every
-	// token that ever leaked. Zero means that exp is checked.
+	// InsecureIgnoreExpiry accepts tokens whose exp has passed or is missing. That includes
+	// every token that ever leaked. False means that exp is checked.
 	InsecureIgnoreExpiry bool
-	// InsecureIgnoreNotBefore accepts tokens before their nbf, which an issuer may
-	// have handed out ahead of time. Zero means that nbf is checked.
+	// InsecureIgnoreNotBefore accepts tokens before their nbf. An issuer may have issued
+	// them ahead of time. False means that nbf is checked.
 	InsecureIgnoreNotBefore bool
-	// InsecureNoIssuer accepts public keys without Issuers. Tokens of whoever else
-	// publishes under the same keys are then good. Zero means that public keys
-	// need Issuers.
+	// InsecureNoIssuer accepts public keys without Issuers. Tokens of any other issuer that
+	// uses the same keys are then good. False means that public keys require Issuers.
 	InsecureNoIssuer bool
-	// InsecureNoAudience accepts public keys without Audiences and AudiencePattern.
-	// Tokens that the issuer made for other services, which these could pass on, are
-	// then good. Zero means that public keys need one of the two.
+	// InsecureNoAudience accepts public keys without Audiences and AudiencePattern. Tokens
+	// that the issuer made for other services are then good, and those services can reuse
+	// them here. False means that public keys require one of the two.
 	InsecureNoAudience bool
-	// InsecureShortSecret accepts shared secrets shorter than their hash. Whoever
-	// has one token can search for a short secret without asking us. Zero means
-	// that short secrets are an error; empty ones always are.
+	// InsecureShortSecret accepts shared secrets shorter than their hash. Anyone who has
+	// one token can find a short secret by an offline search. False means that short
+	// secrets are an error. Empty secrets are always an error.
 	InsecureShortSecret bool
 
-	// Now tells the time. If it is set, set socketio.Options.Now to the same clock: leases
-	// end by that one. Zero means time.Now.
+	// Now returns the current time. If it is set, set socketio.Options.Now to the same
+	// clock, because leases end by that one. Nil means time.Now.
 	Now func() time.Time
-	// Logger gets an error for a panic in a KeyFunc. Nil means slog.Default; give one
-	// with slog.DiscardHandler to log nothing.
+	// Logger receives an error for each panic in a KeyFunc. Nil means slog.Default; use
+	// slog.DiscardHandler to log nothing.
 	Logger *slog.Logger
 }
 
-// ownOption are the claims, besides aud, whose values have an option of their own.
+// ownOption are the claims, besides aud, that have their own option.
 var ownOption = []string{"iss", "sub", "jti", "nonce", "exp", "nbf", "iat"}
 
-// check returns what is wrong with o, whatever the keys are.
+// check returns what is wrong with o for any keys.
 func (o Options) check() error {
 	var wrong []error
 	check := func(bad bool, text string) {
@@ -128,30 +127,31 @@ func (o Options) check() error {
 	check(slices.Contains(o.Required, ""), "an empty string in Required")
 	check(slices.Contains(o.Absent, ""), "an empty string in Absent")
 	for _, name := range o.Absent {
-		check(o.asksFor(name), fmt.Sprintf("%.64q in Absent, which has to be there", name))
+		check(o.asksFor(name), fmt.Sprintf("%.64q in Absent is required by another option; remove one of the two", name))
 	}
 	for name, value := range o.Claims {
 		check(name == "" || value == "", "an empty string in Claims")
 		check(name == "aud" || name == o.AudienceClaim || slices.Contains(ownOption, name),
-			fmt.Sprintf("%.64q in Claims, which another option is about", name))
+			fmt.Sprintf("%.64q in Claims has its own option; use that one", name))
 	}
-	check(slices.Contains(ownOption, o.AudienceClaim), "AudienceClaim is a claim that another option is about")
-	check(o.AudienceClaim != "" && !o.asksForAudience(), "AudienceClaim does not apply without Audiences or AudiencePattern")
-	check(o.MaxAge < 0, "MaxAge is negative")
-	check(o.Leeway > maxLeeway, "Leeway is more than 5 minutes")
-	check(o.MaxSize < 0, "MaxSize is negative")
+	check(slices.Contains(ownOption, o.AudienceClaim), "AudienceClaim must not be a claim that has its own option")
+	check(o.AudienceClaim != "" && !o.asksForAudience(), "AudienceClaim needs Audiences or AudiencePattern")
+	check(o.MaxAge < 0, "MaxAge must not be negative")
+	check(o.Leeway > maxLeeway, "Leeway must be at most 5 minutes")
+	check(o.MaxSize < 0, "MaxSize must not be negative")
 	check(o.InsecureNoExpiry && o.InsecureIgnoreExpiry, "InsecureNoExpiry does not apply with InsecureIgnoreExpiry")
 	check(o.InsecureNoIssuer && len(o.Issuers) > 0, "InsecureNoIssuer does not apply with Issuers")
 	check(o.InsecureNoAudience && o.asksForAudience(), "InsecureNoAudience does not apply with Audiences or AudiencePattern")
 
 	if o.AudiencePattern != nil {
-		// The zero Regexp, which would panic, has an empty text too.
-		check(o.AudiencePattern.String() == "" || matchesWhole(longest(o.AudiencePattern), ""), "AudiencePattern matches the empty string")
+		// The zero Regexp, which would panic, also has an empty text.
+		check(o.AudiencePattern.String() == "" || matchesWhole(longest(o.AudiencePattern), ""), "AudiencePattern must not match the empty string")
 	}
 	return errors.Join(wrong...)
 }
 
-// withDefaults returns a copy of o that shares no memory with it, complete and checked.
+// withDefaults returns a copy of o with defaults, which shares no memory with o, and the
+// errors of check.
 func (o Options) withDefaults() (Options, error) {
 	err := o.check()
 	if o.AudiencePattern != nil {
@@ -182,8 +182,8 @@ func (o Options) withDefaults() (Options, error) {
 	return o, err
 }
 
-// fitKeys returns an error if o asks too little for static keys, or waives what
-// none of them is subject to.
+// fitKeys returns an error if o is too weak for static keys, or disables a rule that
+// applies to none of them.
 func (o Options) fitKeys(keys []Key) error {
 	var public, secret bool
 	for _, k := range keys {
@@ -197,13 +197,13 @@ func (o Options) fitKeys(keys []Key) error {
 		return fmt.Errorf("%w: InsecureShortSecret does not apply without a shared secret", ErrOptions)
 	}
 	if missing := o.missingForPublic(); public && missing != "" {
-		return fmt.Errorf("%w: with a public key they need %s", ErrOptions, missing)
+		return fmt.Errorf("%w: a public key needs %s", ErrOptions, missing)
 	}
 	return nil
 }
 
-// missingForPublic returns what o lacks to tell the tokens that are meant for us
-// from others that the same public key verifies, empty if nothing.
+// missingForPublic returns the options that o lacks for public keys, and "" if it lacks
+// none. Without them, tokens for other services that the same key verifies are accepted.
 func (o Options) missingForPublic() string {
 	var missing []string
 	if len(o.Issuers) == 0 && !o.InsecureNoIssuer {
@@ -228,7 +228,7 @@ func (o Options) named() (names []string) {
 	return slices.Compact(names)
 }
 
-// asksFor reports whether a claim has to be there.
+// asksFor reports whether o requires a claim.
 func (o Options) asksFor(name string) bool {
 	if _, ok := o.Claims[name]; ok || slices.Contains(o.Required, name) {
 		return true
@@ -250,25 +250,25 @@ func (o Options) asksFor(name string) bool {
 	return o.asksForAudience() && name == cmp.Or(o.AudienceClaim, "aud")
 }
 
-// asksForAudience reports whether it matters whom a token is for.
+// asksForAudience reports whether o restricts the audience.
 func (o Options) asksForAudience() bool { return len(o.Audiences) > 0 || o.AudiencePattern != nil }
 
-// acceptsAudience reports whether one value of AudienceClaim is an accepted one.
+// acceptsAudience reports whether one value of AudienceClaim is accepted.
 func (o Options) acceptsAudience(one string) bool {
 	return slices.Contains(o.Audiences, one) || o.AudiencePattern != nil && matchesWhole(o.AudiencePattern, one)
 }
 
-// longest returns a copy of pattern that prefers the longest match. Writing anchors
-// around its text instead would read that again, with other flags than the user may
-// have compiled it with, and inside a quotation that it may have left open.
+// longest returns a copy of pattern that prefers the longest match. Anchors around its text
+// would not do: the text would be compiled again, perhaps with other flags than the
+// caller's, and could end inside an open quotation (\Q).
 func longest(pattern *regexp.Regexp) *regexp.Regexp {
 	whole := *pattern
 	whole.Longest()
 	return &whole
 }
 
-// matchesWhole reports whether a pattern made by longest matches all of text: what
-// it finds first begins the furthest to the left, and goes on for as long as it can.
+// matchesWhole reports whether a pattern from longest matches all of text. Its first match
+// is the leftmost and longest one.
 func matchesWhole(pattern *regexp.Regexp, text string) bool {
 	found := pattern.FindStringIndex(text)
 	return found != nil && found[0] == 0 && found[1] == len(text)

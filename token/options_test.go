@@ -70,7 +70,7 @@ func TestOptionsThatDoNotApply(t *testing.T) {
 	}
 }
 
-// Absent is for any claim that nothing else asks for.
+// Absent accepts any claim that no other option requires.
 func TestAbsentRegisteredClaims(t *testing.T) {
 	v := secretVerifier(t, token.Options{
 		Absent:        []string{"iss", "aud", "sub", "jti", "nonce", "iat", "exp"},
@@ -82,8 +82,8 @@ func TestAbsentRegisteredClaims(t *testing.T) {
 	}
 }
 
-// A pattern has to match a whole audience, as it was compiled, and is a rule for
-// audiences wherever Audiences are one.
+// A pattern must match a whole audience, with the flags that it was compiled with. It can
+// be used in place of Audiences.
 func TestAudiencePattern(t *testing.T) {
 	room := regexp.MustCompile(`chat-\d+`)
 	for _, test := range []struct {
@@ -109,7 +109,7 @@ func TestAudiencePattern(t *testing.T) {
 		{"in place of Audiences", `"chat-1"`, token.Options{AudiencePattern: room, Audiences: []string{"mail"}}, nil},
 		{"neither", `"post"`, token.Options{AudiencePattern: room, Audiences: []string{"mail"}}, token.ErrAudience},
 
-		// What it means must not change by what is done to match the whole.
+		// The pattern must not change its meaning because it is matched as a whole.
 		{"alternatives, a part", `"ax"`, token.Options{AudiencePattern: regexp.MustCompile(`a|b`)}, token.ErrAudience},
 		{"alternatives, the second", `"b"`, token.Options{AudiencePattern: regexp.MustCompile(`a|b`)}, nil},
 		{"the shorter alternative first", `"chat-1"`, token.Options{AudiencePattern: regexp.MustCompile(`chat|chat-1`)}, nil},
@@ -131,18 +131,17 @@ func TestAudiencePattern(t *testing.T) {
 			}
 		})
 	}
-	// It is copied, and the caller's stays as it was.
+	// The pattern is copied, and the caller's is not changed.
 	lazy := regexp.MustCompile(`a+?`)
 	secretVerifier(t, token.Options{AudiencePattern: lazy})
 	if got := lazy.FindString("aaa"); got != "a" {
 		t.Errorf("the caller's pattern now finds %q", got)
 	}
-	// With a public key it is as good as Audiences.
+	// With a public key a pattern is as good as Audiences.
 	newVerifier(t, generate(t, token.EdDSA).Key(), token.Options{Issuers: []string{"a"}, AudiencePattern: room})
 }
 
-// Where another claim than aud says whom a token is for, it is read by aud's rules, and
-// aud is nobody's business.
+// AudienceClaim is read by the rules of aud, and aud is then not checked.
 func TestAudienceClaim(t *testing.T) {
 	chat := token.Options{AudienceClaim: "client_id", Audiences: []string{"chat", "mail"}}
 	for _, test := range []struct {
@@ -181,14 +180,14 @@ func TestAudienceClaim(t *testing.T) {
 	if err != nil || len(tok.Audience) != 1 || tok.Audience[0] != "shop" {
 		t.Errorf("Audience has to stay aud: %v, %v", tok, err)
 	}
-	// With a public key it is as good as aud.
+	// With a public key AudienceClaim is as good as aud.
 	chat.Issuers = []string{"https://issuer.example"}
 	key := generate(t, token.EdDSA)
 	claims := map[string]any{"iss": "https://issuer.example", "client_id": "shop", "aud": "chat", "exp": at(time.Hour)}
 	wantRefused(t, newVerifier(t, key.Key(), chat), sign(t, key, claims), token.ErrAudience)
 }
 
-// Options are copied: what the caller does with them later changes nothing.
+// Options are copied: later changes by the caller have no effect.
 func TestOptionsAreCopied(t *testing.T) {
 	opts := token.Options{
 		Issuers: []string{"a"}, Audiences: []string{"a"}, Required: []string{"sub"}, Absent: []string{"events"}, Claims: map[string]string{"use": "access"},
@@ -200,7 +199,7 @@ func TestOptionsAreCopied(t *testing.T) {
 	wantRefused(t, v, signClaims(`{"iss":"a","aud":"a","sub":"ada","use":"id","exp":4000000000}`), token.ErrClaim)
 }
 
-// Without Now it is the machine's clock that counts.
+// Without Now the machine's clock is used.
 func TestOptionsNow(t *testing.T) {
 	v, err := token.NewVerifier(token.Secret(secret), token.Options{})
 	if err != nil {

@@ -10,17 +10,17 @@ import (
 	"socketiojwt/internal/wirejson"
 )
 
-// parsed is a token in compact serialization, taken apart (RFC 7515, section 7.1).
-// It is shared by all copies of an Unverified and never written to again.
+// parsed has the decoded parts of a token in compact serialization (RFC 7515, section 7.1).
+// All copies of an Unverified share it, so it is not changed after parse.
 type parsed struct {
 	signingInput string // the two signed parts, as they were sent
 	header       []byte // JSON
-	payload      []byte // JSON, if the token is any good; parsed when it is asked for
+	payload      []byte // JSON in a well-formed token; parsed when it is needed
 	signature    []byte
-	refused      error // why the header cannot be accepted, whatever key there is
+	refused      error // why the header is not accepted with any key
 }
 
-// parse takes a token apart. Nothing is decoded of one that is larger than max.
+// parse decodes the parts of a token. It decodes no part of a token longer than max bytes.
 func parse(compact string, max int) (Unverified, error) {
 	if len(compact) > max {
 		return Unverified{}, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, max)
@@ -30,10 +30,10 @@ func parse(compact string, max int) (Unverified, error) {
 	if !two || strings.Contains(signature, ".") {
 		return Unverified{}, fmt.Errorf("%w: not three parts", ErrMalformed)
 	}
-	// The decoder skips line breaks even when it is strict, so that one token
-	// would have many spellings.
+	// The decoder skips line breaks even when it is strict, so that one token would have
+	// many encodings.
 	if strings.ContainsAny(compact, "\r\n") {
-		return Unverified{}, fmt.Errorf("%w: a line break in it", ErrMalformed)
+		return Unverified{}, fmt.Errorf("%w: it contains a line break", ErrMalformed)
 	}
 	p := &parsed{signingInput: compact[:len(header)+1+len(payload)]}
 	for _, part := range []struct {
@@ -56,13 +56,12 @@ func parse(compact string, max int) (Unverified, error) {
 	return u, nil
 }
 
-// readHeader reads what verification needs of the header.
+// readHeader reads the header parameters that verification needs.
 //
-// Refused are crit, since we understand no extension (RFC 7515, section 4.1.11),
-// and b64 other than true, which a JWT must not have (RFC 7797, section 7). Not
-// even read are jku, jwk, x5u and x5c: a key that comes with a token, or whose
-// address does, proves nothing (RFC 8725, section 3.10). Other parameters are
-// ignored, as RFC 7515, section 4, asks.
+// crit is refused because no extension is supported (RFC 7515, section 4.1.11). b64 other
+// than true is refused because a JWT must not have it (RFC 7797, section 7). jku, jwk, x5u
+// and x5c are not read: a key or its address in the token proves nothing (RFC 8725, section
+// 3.10). Other parameters are ignored, as RFC 7515, section 4, requires.
 func (u *Unverified) readHeader() error {
 	p := u.parsed()
 	err := eachMember(p.header, func(name []byte, start, end int) (err error) {
@@ -96,8 +95,8 @@ func (u *Unverified) readHeader() error {
 	return nil
 }
 
-// optionalHeader returns the string of a header parameter that may be missing, which null
-// means too. A kid may be an integer: it is a name whatever it looks like.
+// optionalHeader returns the string of an optional header parameter. null counts as
+// missing. A kid may be an integer, because it is only a name.
 func optionalHeader(name, text string) (string, error) {
 	if text == "null" {
 		return "", nil
@@ -108,18 +107,18 @@ func optionalHeader(name, text string) (string, error) {
 	return headerString(name, text)
 }
 
-// headerString returns the string of a header parameter. All those that we read
-// are names, and may end in a log or be looked up: they are short and printable.
+// headerString returns the string of a header parameter. It must be short and printable,
+// because these parameters are names that are logged and looked up.
 func headerString(name, text string) (string, error) {
 	value, ok := wirejson.Unquote(text)
 	if !ok || !printable(value) {
-		return "", fmt.Errorf("%w: %s is not a string of up to %d bytes of printable characters", ErrHeader, name, maxKeyID)
+		return "", fmt.Errorf("%w: %s is not a string of printable characters and at most %d bytes", ErrHeader, name, maxKeyID)
 	}
 	return value, nil
 }
 
-// printable reports whether name is short and disturbs no log. A key ID is opaque
-// otherwise (RFC 7515, section 4.1.4).
+// printable reports whether name is short enough and contains only printable characters.
+// Otherwise a key ID is opaque (RFC 7515, section 4.1.4).
 func printable(name string) bool {
 	return len(name) <= maxKeyID && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })

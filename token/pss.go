@@ -17,7 +17,7 @@ type pssKey struct {
 	only Algorithm // by the parameters; empty if there are none
 }
 
-// errPSS is a key with that OID whose parameters fit none of our algorithms.
+// errPSS is the error of a key with that OID whose parameters fit no supported algorithm.
 var errPSS = errors.New("the parameters of this RSASSA-PSS key")
 
 var (
@@ -25,7 +25,7 @@ var (
 	oidMGF1 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 8}
 )
 
-// pssHashes are the algorithms by the OID of their hash, with its length in bytes.
+// pssHashes are the algorithms, with the OID of their hash and its length in bytes.
 var pssHashes = []struct {
 	oid  asn1.ObjectIdentifier
 	alg  Algorithm
@@ -36,8 +36,8 @@ var pssHashes = []struct {
 	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}, PS512, 64},
 }
 
-// parseSPKI returns the key in a SubjectPublicKeyInfo. crypto/x509 does not read those of
-// RSASSA-PSS, which become a *pssKey.
+// parseSPKI returns the key in a SubjectPublicKeyInfo. A key of RSASSA-PSS, which
+// crypto/x509 does not parse, becomes a *pssKey.
 func parseSPKI(der []byte) (any, error) {
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err == nil {
@@ -61,9 +61,9 @@ func parseSPKI(der []byte) (any, error) {
 	return &pssKey{inner, only}, nil
 }
 
-// pssAlgorithm returns the algorithm that parameters of RSASSA-PSS allow, empty if there
-// are none. RFC 7518, section 3.5, wants one hash for the message and the mask, and a
-// salt of its length; RFC 4055, section 3.1, lets a key demand a salt at least so long.
+// pssAlgorithm returns the algorithm that parameters of RSASSA-PSS allow, or "" if there
+// are no parameters. RFC 7518, section 3.5, requires one hash for the message and the mask,
+// and a salt of its length. In RFC 4055, section 3.1, the salt length of a key is a minimum.
 func pssAlgorithm(parameters asn1.RawValue) (Algorithm, error) {
 	if len(parameters.FullBytes) == 0 {
 		return "", nil
@@ -80,22 +80,22 @@ func pssAlgorithm(parameters asn1.RawValue) (Algorithm, error) {
 	}
 	var mask pkix.AlgorithmIdentifier
 	if _, err := asn1.Unmarshal(read.MGF.Parameters.FullBytes, &mask); err != nil || !read.MGF.Algorithm.Equal(oidMGF1) {
-		return "", fmt.Errorf("%w name no hash, which means SHA-1, or another mask than MGF1", errPSS)
+		return "", fmt.Errorf("%w name no hash, which means SHA-1, or a mask other than MGF1", errPSS)
 	}
 	for _, known := range pssHashes {
 		switch {
 		case !read.Hash.Algorithm.Equal(known.oid):
 		case !mask.Algorithm.Equal(known.oid) || read.Salt < 0 || read.Salt > known.size || read.Trailer != 1:
-			return "", fmt.Errorf("%w do not fit %s: another hash for the mask, or a salt longer than the hash", errPSS, known.alg)
+			return "", fmt.Errorf("%w do not fit %s: the mask has another hash, or the salt is longer than the hash", errPSS, known.alg)
 		default:
 			return known.alg, nil
 		}
 	}
-	return "", fmt.Errorf("%w are for another hash than SHA-256, SHA-384 and SHA-512", errPSS)
+	return "", fmt.Errorf("%w name a hash other than SHA-256, SHA-384 and SHA-512", errPSS)
 }
 
-// algorithms returns the algorithms of the key where algs are asked for, none of them
-// meaning the usual one.
+// algorithms returns algs, or the usual algorithm of the key if algs is empty. It fails if
+// the key is not for one of algs.
 func (k *pssKey) algorithms(algs []Algorithm) ([]Algorithm, error) {
 	allowed := []Algorithm{PS256, PS384, PS512}
 	if k.only != "" {
@@ -106,7 +106,7 @@ func (k *pssKey) algorithms(algs []Algorithm) ([]Algorithm, error) {
 	}
 	for _, alg := range algs {
 		if !slices.Contains(allowed, alg) {
-			return nil, fmt.Errorf("this RSASSA-PSS key is for %s, and not for %.32s", listAlgorithms(allowed), alg)
+			return nil, fmt.Errorf("this RSASSA-PSS key is for %s, not for %.32s", listAlgorithms(allowed), alg)
 		}
 	}
 	return algs, nil

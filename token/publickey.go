@@ -15,17 +15,16 @@ import (
 	"socketiojwt/token/internal/keytext"
 )
 
-// PEM returns the public key in a PEM text: "PUBLIC KEY" (SubjectPublicKeyInfo),
-// "RSA PUBLIC KEY" (PKCS #1) or "CERTIFICATE", of which only the key is used:
-// neither its dates nor its issuer are checked. Of a chain the first is taken. The text
-// may have \n in place of its line breaks, be on one line, in quotes or in UTF-16, as
-// after an environment variable, and may be base64 without the BEGIN and END lines.
+// PEM returns the public key in a PEM text: "PUBLIC KEY" (SubjectPublicKeyInfo), "RSA
+// PUBLIC KEY" (PKCS #1) or "CERTIFICATE". Only the key of a certificate is used; its dates
+// and issuer are not checked. The first certificate of a chain is used. The text may have
+// \n in place of line breaks, be on one line, in quotes or in UTF-16, which is common in
+// environment variables. It may also be base64 without the BEGIN and END lines.
 //
-// Without algs an RSA key is for RS256, an EC key for the algorithm of its curve, an
-// Ed25519 key for EdDSA. An RSA key with the OID of RSASSA-PSS is for the PS algorithm
-// of its parameters, or without parameters for PS256, and never for an RS algorithm. A
-// private key is an error, although its public half could be taken: where tokens are
-// verified nothing should be able to sign them.
+// Without algs an RSA key is for RS256, an EC key for the algorithm of its curve, and an
+// Ed25519 key for EdDSA. An RSA key with the OID of RSASSA-PSS is for the PS algorithm of
+// its parameters, or for PS256 if it has none, and never for an RS algorithm. A private key
+// is an error, because a service that only verifies tokens must not be able to sign them.
 func PEM(text []byte, algs ...Algorithm) Key {
 	text = keytext.PEM(text)
 	var first *pem.Block
@@ -41,14 +40,14 @@ func PEM(text []byte, algs ...Algorithm) Key {
 		case first == nil:
 			first = block
 		case first.Type != "CERTIFICATE" || block.Type != "CERTIFICATE":
-			return unusable("the PEM text holds more than one key")
+			return unusable("the PEM text contains more than one key")
 		}
 	}
 	if first == nil {
 		if der := keytext.BareDER(text); der != nil {
 			return DER(der, algs...)
 		}
-		return unusable("no PEM block found: neither BEGIN and END lines nor base64 of a key")
+		return unusable("no PEM block found: the text has no BEGIN and END lines and is not the base64 of a key")
 	}
 	var public any
 	var err error
@@ -60,18 +59,19 @@ func PEM(text []byte, algs ...Algorithm) Key {
 	case "CERTIFICATE":
 		public, err = certificateKey(first.Bytes)
 	default:
-		return unusable("a PEM block that is neither PUBLIC KEY, RSA PUBLIC KEY nor CERTIFICATE")
+		return unusable("the type of the PEM block must be PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE")
 	}
 	switch {
 	case errors.Is(err, errPSS):
 		return unusable("%w", err)
 	case err != nil:
-		return unusable("the PEM block does not hold what it says")
+		return unusable("the content of the PEM block does not match its type")
 	}
 	return publicKey(public, algs)
 }
 
-// DER returns the public key in der, in one of the forms that PEM takes.
+// DER returns the public key in der, which has the form of one of the blocks that PEM
+// accepts. The rules of PEM for algs and private keys apply.
 func DER(der []byte, algs ...Algorithm) Key {
 	public, err := parseDER(der)
 	switch {
@@ -81,15 +81,15 @@ func DER(der []byte, algs ...Algorithm) Key {
 		if privateDER(der) {
 			return unusable("%w", errPrivate)
 		}
-		return unusable("neither a SubjectPublicKeyInfo, a PKCS #1 key nor a certificate")
+		return unusable("not a SubjectPublicKeyInfo, a PKCS #1 key or a certificate")
 	}
 	return publicKey(public, algs)
 }
 
-// errPrivate is worded for the operator who configured the key.
-var errPrivate = errors.New("a private key; give the public one (openssl pkey -pubout makes it)")
+// errPrivate is for the operator who configured the key.
+var errPrivate = errors.New("a private key; use the public key (openssl pkey -pubout extracts it)")
 
-// publicKey returns the key for a parsed public key, refusing weak and unknown ones.
+// publicKey returns the key for a parsed public key. Weak and unknown keys cannot be used.
 func publicKey(public any, algs []Algorithm) Key {
 	var kind family
 	var standard Algorithm
@@ -114,17 +114,17 @@ func publicKey(public any, algs []Algorithm) Key {
 			}
 		}
 		if standard == "" {
-			return unusable("no algorithm for the curve of this EC key")
+			return unusable("the curve of this EC key is not supported; use P-256, P-384 or P-521")
 		}
 		for _, alg := range algs {
 			if known := algorithms[alg]; known.family == familyEC && known.curve != public.Curve {
-				return unusable("%s is not for the curve of this EC key, %s is", alg, standard)
+				return unusable("the curve of this EC key is for %s, not for %s", standard, alg)
 			}
 		}
 	case ed25519.PublicKey:
 		kind, standard = familyEd25519, EdDSA
 	default:
-		return unusable("it is neither an RSA, an EC nor an Ed25519 key")
+		return unusable("not an RSA, EC or Ed25519 key")
 	}
 	if len(algs) == 0 {
 		algs = []Algorithm{standard}
@@ -135,7 +135,7 @@ func publicKey(public any, algs []Algorithm) Key {
 	}
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
-		return unusable("the key cannot be written")
+		return unusable("the key cannot be encoded as a SubjectPublicKeyInfo")
 	}
 	k.fingerprint = sha256.Sum256(der)
 	return Key{k}
@@ -143,13 +143,13 @@ func publicKey(public any, algs []Algorithm) Key {
 
 // checkRSA refuses keys that are weak (RFC 7518, section 3.3) or degenerate.
 func checkRSA(public *rsa.PublicKey) error {
-	const least, most = 2048, 16384 // more than that costs the verifier too much
+	const least, most = 2048, 16384 // larger keys are too expensive to verify with
 	switch bits := public.N.BitLen(); {
 	case bits < least || bits > most:
-		return fmt.Errorf("an RSA key has %d to %d bits, this one has %d", least, most, bits)
-	// crypto/rsa takes no exponent of more than 31 bits.
+		return fmt.Errorf("an RSA key must have %d to %d bits, this one has %d", least, most, bits)
+	// crypto/rsa accepts no exponent of more than 31 bits.
 	case public.E < 3 || public.E > math.MaxInt32 || public.E%2 == 0 || public.N.Bit(0) == 0:
-		return fmt.Errorf("the RSA key's modulus or exponent is no RSA key's")
+		return errors.New("invalid RSA public key: the modulus and the exponent must be odd, the exponent at least 3 and at most 31 bits long")
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func certificateKey(der []byte) (any, error) {
 	return certificate.PublicKey, nil
 }
 
-// privateDER reports whether der is a private key of any usual form.
+// privateDER reports whether der is a private key in one of the usual forms.
 func privateDER(der []byte) bool {
 	_, pkcs8 := x509.ParsePKCS8PrivateKey(der)
 	_, pkcs1 := x509.ParsePKCS1PrivateKey(der)

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 )
 
-// Whatever holds a secret or a token describes itself by a text that holds neither,
-// to every verb of fmt, to encoders and to slog. Its methods have value receivers,
-// so that they work for values and pointers alike.
+// Each type that holds a secret or a token prints a description without it, for every verb
+// of fmt, for encoders and for slog. The methods have value receivers, so that they apply
+// to values and to pointers.
 
 func (k Key) describe() string {
 	if err := k.Err(); err != nil && (k.k == nil || k.k.err != nil) {
@@ -38,60 +38,60 @@ func (v Verifier) describe() string { return "token.Verifier(keys and options no
 // String describes the key without its secret.
 func (k Key) String() string { return k.describe() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the text of String for every verb.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.describe()) }
 
-// MarshalText returns what String does, so that no encoder writes the secret.
+// MarshalText returns the text of String, so that no encoder writes the secret.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.describe()), nil }
 
-// LogValue returns what String does, for slog.
+// LogValue returns the text of String, for slog.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.describe()) }
 
 // String describes the set without its secrets.
 func (s KeySet) String() string { return s.describe() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the text of String for every verb.
 func (s KeySet) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.describe()) }
 
-// MarshalText returns what String does, so that no encoder writes the secrets.
+// MarshalText returns the text of String, so that no encoder writes the secrets.
 func (s KeySet) MarshalText() ([]byte, error) { return []byte(s.describe()), nil }
 
-// LogValue returns what String does, for slog.
+// LogValue returns the text of String, for slog.
 func (s KeySet) LogValue() slog.Value { return slog.StringValue(s.describe()) }
 
 // String describes the token without its claims and signature.
 func (u Unverified) String() string { return u.describe() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the text of String for every verb.
 func (u Unverified) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, u.describe()) }
 
-// MarshalText returns what String does, so that no encoder writes the token.
+// MarshalText returns the text of String, so that no encoder writes the token.
 func (u Unverified) MarshalText() ([]byte, error) { return []byte(u.describe()), nil }
 
-// LogValue returns what String does, for slog.
+// LogValue returns the text of String, for slog.
 func (u Unverified) LogValue() slog.Value { return slog.StringValue(u.describe()) }
 
 // String describes the token without its claims.
 func (t Token) String() string { return t.describe() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the text of String for every verb.
 func (t Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.describe()) }
 
-// MarshalText returns what String does, so that no encoder of text writes the claims;
-// encoding/gob writes the fields.
+// MarshalText returns the text of String, so that no text encoder writes the claims.
+// encoding/gob writes the exported fields.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.describe()), nil }
 
-// LogValue returns what String does, for slog.
+// LogValue returns the text of String, for slog.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.describe()) }
 
 // String describes the verifier without its keys.
 func (v Verifier) String() string { return v.describe() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes the text of String for every verb.
 func (v Verifier) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.describe()) }
 
-// MarshalText returns what String does, so that no encoder writes the keys.
+// MarshalText returns the text of String, so that no encoder writes the keys.
 func (v Verifier) MarshalText() ([]byte, error) { return []byte(v.describe()), nil }
 
-// LogValue returns what String does, for slog.
+// LogValue returns the text of String, for slog.
 func (v Verifier) LogValue() slog.Value { return slog.StringValue(v.describe()) }

@@ -14,7 +14,7 @@ import (
 	"socketiojwt/token/mint"
 )
 
-// holder has what must not be printed where fmt cannot call methods.
+// holder contains secrets in fields for which fmt cannot call methods.
 type holder struct {
 	key        token.Key
 	set        token.KeySet
@@ -68,8 +68,8 @@ func TestRedaction(t *testing.T) {
 			slog.New(slog.NewTextHandler(&out, nil)).Info("x", "value", value)
 			slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "value", value)
 			for _, secret := range hidden {
-				// Where fmt cannot ask, a wrong verb shows the claims and options of a
-				// *Token and a *Verifier, but still no key and no signature.
+				// Where fmt cannot call methods, a wrong verb prints the claims and options
+				// of a *Token and a *Verifier, but no key and no signature.
 				if name == "in unexported fields" && strings.HasPrefix(secret, "the-") {
 					continue
 				}
@@ -79,7 +79,7 @@ func TestRedaction(t *testing.T) {
 			}
 		})
 	}
-	// One description, whoever asks for it and by whatever way.
+	// The description is the same for each way of printing.
 	for _, value := range []fmt.Stringer{key, set, u, tok, *tok, verifier, *verifier, signing} {
 		want := value.String()
 		quoted, err := json.Marshal(value)
@@ -100,14 +100,14 @@ func TestRedaction(t *testing.T) {
 	for _, unusable := range []fmt.Stringer{token.Key{}, token.KeySet{}, token.Secret(""), mint.SigningKey{}, token.Unverified{}, token.Token{}, token.Verifier{}} {
 		_ = unusable.String()
 	}
-	// A handler's token is nil for a guest, and is logged all the same.
+	// The token of a guest is nil, and can be logged.
 	var none *token.Token
 	var out bytes.Buffer
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "value", none)
 	fmt.Fprintf(&out, "%v %+v %#v", none, none, none)
 }
 
-// Errors may go to a log, so they tell neither secret nor token.
+// Errors may be logged, so they contain neither secret nor token.
 func TestErrorsTellNothing(t *testing.T) {
 	v := secretVerifier(t, token.Options{Issuers: []string{"the-issuer"}, Subject: "the-subject", Nonce: "the-nonce"})
 	for _, compact := range []string{

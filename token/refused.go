@@ -12,8 +12,9 @@ type signedError struct {
 func (e *signedError) Unwrap() error { return e.error }
 
 // RefusedSubject returns the subject (sub) of the token that Verify refused with err, if
-// its signature was valid and its claims could be read: so the issuer did name that
-// subject. In all other cases it returns "". It is meant for logs.
+// its signature was valid and its claims could be read. So the subject is one that the
+// issuer named. In all other cases it returns "". It is meant for logs, and may be called
+// concurrently.
 func RefusedSubject(err error) string {
 	var signed *signedError
 	if errors.As(err, &signed) {

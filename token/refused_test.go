@@ -9,7 +9,7 @@ import (
 	"socketiojwt/token/mint"
 )
 
-// RefusedSubject names the subject only if the signature was valid.
+// RefusedSubject returns the subject only if the signature was valid.
 func TestRefusedSubject(t *testing.T) {
 	key, err := mint.Generate(token.HS256)
 	if err != nil {
@@ -23,7 +23,7 @@ func TestRefusedSubject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A KeyFunc sees claims that nobody has verified, and may refuse because of them.
+	// A KeyFunc reads unverified claims, and may refuse the token because of them.
 	byKeyFunc, err := token.NewVerifier(token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
 		return token.Key{}, token.ErrExpired
 	}), token.Options{})

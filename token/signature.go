@@ -11,9 +11,9 @@ import (
 // digest is a SHA-256.
 type digest = [sha256.Size]byte
 
-// checkSignature returns an error unless key has signed u, of whose signed parts signed
-// is the digest. What a public key costs is saved for a token that was verified before,
-// and otherwise waits for its turn; an HMAC costs less than either.
+// checkSignature returns an error unless key has signed u. signed is the digest of the
+// signed parts of u. The check of a public key's signature is skipped if it was found
+// valid before, and otherwise waits for a turn. An HMAC is cheaper than both.
 func (v *Verifier) checkSignature(ctx context.Context, u Unverified, key Key, signed digest) error {
 	if err := key.checkAlgorithm(u); err != nil {
 		return err
@@ -36,8 +36,9 @@ func (v *Verifier) checkSignature(ctx context.Context, u Unverified, key Key, si
 	return nil
 }
 
-// signatureID returns what a signature is remembered under: the SHA-256 of the token
-// and of the key, so that nothing is known any more of a key that was replaced.
+// signatureID returns the ID under which a valid signature is remembered: the SHA-256 of
+// the key and the token. The key is part of it, so that a signature by a key that was
+// replaced is not found.
 func signatureID(key Key, signed digest, signature []byte) digest {
 	text := make([]byte, 0, 1024)
 	text = append(text, key.k.fingerprint[:]...)
@@ -45,10 +46,10 @@ func signatureID(key Key, signed digest, signature []byte) digest {
 	return sha256.Sum256(append(text, signature...))
 }
 
-// signatures are those found valid of late. Of a token no more than that is remembered:
-// its key, its times and its names are looked at whenever it comes.
+// signatures are the signatures that were recently found valid. No other result of a
+// verification is remembered: key, times and names are checked each time.
 type signatures struct {
-	half int // the most in each of the two
+	half int // the maximum number of entries of each map
 
 	mu            sync.Mutex
 	latest, older map[digest]struct{}
@@ -62,9 +63,9 @@ func (s *signatures) has(id digest) bool {
 	return latest || older
 }
 
-// add remembers id, and forgets the older half when the latest are as many. None is
-// deleted by itself: a map in which they come and go for long grows, though their number
-// does not.
+// add remembers id, and forgets the older half when the latest half is full. Entries are
+// not deleted one by one, because a map with many insertions and deletions grows although
+// its length does not.
 func (s *signatures) add(id digest) {
 	if s.half == 0 {
 		return
@@ -77,27 +78,27 @@ func (s *signatures) add(id digest) {
 	s.latest[id] = struct{}{}
 }
 
-// turns are for work that keeps a processor busy: each who works has one.
+// turns bound the goroutines that keep a processor busy. Each of them holds one turn.
 type turns chan struct{}
 
-// verifying is for whoever checks the signature of a public key, in the whole process:
-// half of the processors, since the others are for those who are let in already. A
-// flood of bad tokens waits here, in the order in which it came.
+// verifying bounds the checks of public keys' signatures in the whole process, to half of
+// the processors. The others stay free for admitted sockets. A flood of bad tokens waits
+// here, in order of arrival.
 var verifying = make(turns, max(1, runtime.GOMAXPROCS(0)/2))
 
-// take waits for a turn, until ctx is done. Whoever gets it lets the threads go first that
-// could go on now: theirs is short, and what follows is long.
+// take waits for a turn, until ctx is done. It then lets other runnable threads run first,
+// because their work is short and a signature check is long.
 func (t turns) take(ctx context.Context) error {
 	select {
 	case t <- struct{}{}:
-		if ctx.Err() == nil { // of two that are ready, chance chooses
+		if ctx.Err() == nil { // select chooses at random if both cases are ready
 			yieldThread()
 			return nil
 		}
 		t.give()
 	case <-ctx.Done():
 	}
-	return fmt.Errorf("%w: no turn to verify with them: %w", ErrKeysUnavailable, context.Cause(ctx))
+	return fmt.Errorf("%w: waiting for a turn to check the signature: %w", ErrKeysUnavailable, context.Cause(ctx))
 }
 
 func (t turns) give() { <-t }

@@ -12,8 +12,8 @@ import (
 	"socketiojwt/token"
 )
 
-// without returns what v says of a token while there is no turn to be had: at once where
-// none is needed.
+// without returns the result of v for a token while no turn is free. It returns at once if
+// the token needs no turn.
 func without(v *token.Verifier, compact string) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -21,8 +21,8 @@ func without(v *token.Verifier, compact string) (err error) {
 	return err
 }
 
-// A token that was verified needs no turn when it comes again, and no other token does
-// without one, but for those of secrets, which are cheap.
+// A token that was verified before needs no turn. All others do, except for tokens of
+// shared secrets, which are cheap.
 func TestVerifiedSignatureIsRemembered(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.RS256, token.PS256, token.ES256, token.EdDSA} {
 		key := generate(t, alg)
@@ -36,7 +36,7 @@ func TestVerifiedSignatureIsRemembered(t *testing.T) {
 	wantError(t, without(secretVerifier(t, token.Options{}), signClaims(`{"exp":4000000000}`)), nil)
 }
 
-// What was refused is not remembered, and what was is not let in by another's signature.
+// A refused token is not remembered, and is not accepted because of another's signature.
 func TestRefusedSignatureIsNotRemembered(t *testing.T) {
 	key := generate(t, token.ES256)
 	v := newVerifier(t, key.Key(), publicOptions)
@@ -56,8 +56,8 @@ func TestRefusedSignatureIsNotRemembered(t *testing.T) {
 	wantRefused(t, v, good, nil)
 }
 
-// A remembered signature is of one key: when that is replaced under its ID, is for another
-// algorithm from now on, ends or goes, the token is worth nothing.
+// A remembered signature belongs to one key. If the key is replaced under its ID, is for
+// another algorithm, ends or is withdrawn, the token is refused.
 func TestRememberedSignatureNeedsItsKey(t *testing.T) {
 	first, second := generate(t, token.RS256), generate(t, token.RS256)
 	text, err := first.PublicPEM()
@@ -85,7 +85,7 @@ func TestRememberedSignatureNeedsItsKey(t *testing.T) {
 		key, none = test.key, test.none
 		wantRefused(t, v, compact, test.want)
 	}
-	// The same key from another reading of it, as when a set is fetched again, is the same.
+	// The same key from another parse, as after a new fetch of a set, is the same key.
 	key = token.PEM(text).WithID("k")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -93,7 +93,7 @@ func TestRememberedSignatureNeedsItsKey(t *testing.T) {
 	wantError(t, err, nil)
 }
 
-// The claims of a token that is remembered are looked at again: time goes on.
+// The claims of a remembered token are checked again, because time passes.
 func TestRememberedTokenEnds(t *testing.T) {
 	key := generate(t, token.EdDSA)
 	opts, clock := publicOptions, now
@@ -107,7 +107,7 @@ func TestRememberedTokenEnds(t *testing.T) {
 	wantRefused(t, v, compact, token.ErrExpired)
 }
 
-// What one verifier remembers is no answer of another's, whose rules are others.
+// Verifiers do not share remembered signatures, because their rules differ.
 func TestVerifiersRememberApart(t *testing.T) {
 	key := generate(t, token.EdDSA)
 	wantRefused(t, newVerifier(t, key.Key(), publicOptions), sign(t, key, benchClaims()), nil)
@@ -116,7 +116,7 @@ func TestVerifiersRememberApart(t *testing.T) {
 	wantRefused(t, newVerifier(t, key.Key(), opts), sign(t, key, benchClaims()), token.ErrAudience)
 }
 
-// Whoever has gone costs no arithmetic, even if a turn is free.
+// A caller whose context is done costs no arithmetic, even if a turn is free.
 func TestNobodyVerifiesInVain(t *testing.T) {
 	key := generate(t, token.EdDSA)
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -135,7 +135,7 @@ func TestNobodyVerifiesInVain(t *testing.T) {
 	}
 }
 
-// The latest signatures are remembered, however many there were.
+// The latest signatures are remembered, however many came before.
 func TestMaxRemembered(t *testing.T) {
 	key := generate(t, token.EdDSA)
 	var compact [64]string
@@ -157,7 +157,7 @@ func TestMaxRemembered(t *testing.T) {
 	}
 }
 
-// Whoever waits for a turn gets it, and gives it back, whatever the token is.
+// Each waiting caller gets a turn and gives it back, whatever the token is.
 func TestManyVerifyAtOnce(t *testing.T) {
 	key := generate(t, token.ES256)
 	opts := publicOptions
@@ -176,5 +176,5 @@ func TestManyVerifyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	wantRefused(t, v, good[0], nil) // nobody kept a turn
+	wantRefused(t, v, good[0], nil) // all turns were given back
 }

@@ -9,14 +9,14 @@ import (
 	"socketiojwt/internal/guard"
 )
 
-// signer is who has signed a token.
+// signer is the key that has signed a token, and the verifier of that key.
 type signer struct {
-	verifier   *Verifier // whose rules hold
+	verifier   *Verifier // its rules apply to the token
 	key        Key
-	arithmetic bool // a signature was checked, or found among those remembered
+	arithmetic bool // a signature was checked, or was remembered as valid
 }
 
-// findSigner finds the key that has signed u, of so many bytes.
+// findSigner finds the key that has signed u. size is the length of the token in bytes.
 func (v *Verifier) findSigner(ctx context.Context, u Unverified, size int, signed digest) (by signer, err error) {
 	if v.byIssuer != nil {
 		if v, err = v.forIssuer(ctx, u, size); err != nil {
@@ -24,7 +24,7 @@ func (v *Verifier) findSigner(ctx context.Context, u Unverified, size int, signe
 		}
 		defer func() {
 			if errors.Is(err, ErrKeysUnavailable) {
-				v.Available() // a jwks.Set fetches its keys again soon; byIssuer does not ask each of them
+				v.Available() // makes a jwks.Set fetch its keys again soon; byIssuer does not call it for each of them
 			}
 		}()
 	}
@@ -49,7 +49,7 @@ func (v *Verifier) findSigner(ctx context.Context, u Unverified, size int, signe
 	return by, v.checkKey(ctx, u, newer, signed)
 }
 
-// newerKeys are Keys with the method that Keys describes.
+// newerKeys are Keys with the method NewerKey, which Keys documents.
 type newerKeys interface {
 	NewerKey(ctx context.Context, u Unverified, failed Key) (Key, error)
 }
@@ -57,15 +57,15 @@ type newerKeys interface {
 // checkKey returns an error unless key has signed u and has not ended.
 func (v *Verifier) checkKey(ctx context.Context, u Unverified, key Key, signed digest) error {
 	if key.over(v.opts.Now()) {
-		return fmt.Errorf("%w: its time is over", ErrKeyNotFound)
+		return fmt.Errorf("%w: the key has ended (WithNotAfter)", ErrKeyNotFound)
 	}
 	return v.checkSignature(ctx, u, key, signed)
 }
 
-// chooseKey returns a key that may be used for u, from a method of v.keys.
+// chooseKey returns a usable key for u. ask is a method of v.keys.
 func (v *Verifier) chooseKey(ctx context.Context, u Unverified, ask KeyFunc) (Key, error) {
 	if v.static {
-		return ask(ctx, u) // NewVerifier has checked them all
+		return ask(ctx, u) // NewVerifier has checked all keys
 	}
 	key, err := v.askForKey(ctx, u, ask)
 	if err != nil {
@@ -75,17 +75,18 @@ func (v *Verifier) chooseKey(ctx context.Context, u Unverified, ask KeyFunc) (Ke
 		return Key{}, err
 	}
 	if missing := v.opts.missingForPublic(); key.public() && missing != "" {
-		return Key{}, fmt.Errorf("%w: it is public, and Options lack %s", ErrKey, missing)
+		return Key{}, fmt.Errorf("%w: a public key needs Options.%s", ErrKey, missing)
 	}
 	return key, nil
 }
 
-// askForKey runs the user's code that chooses the key, and sorts its errors.
+// askForKey calls the caller's code that chooses the key, and turns its errors into errors
+// of this package.
 func (v *Verifier) askForKey(ctx context.Context, u Unverified, ask KeyFunc) (key Key, err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			v.opts.Logger.ErrorContext(ctx, "token: panic in a KeyFunc", guard.Recovered(value).Attr())
-			key, err = Key{}, fmt.Errorf("%w: choosing it panicked", ErrKey)
+			key, err = Key{}, fmt.Errorf("%w: the KeyFunc panicked", ErrKey)
 		}
 	}()
 	if ctx.Err() == nil {

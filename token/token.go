@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Token is a token that was good when it was verified. It is immutable by
-// agreement: it is shared, so nobody writes to its fields. It keeps the claims but
-// not the compact form, and prints neither. Methods may be called concurrently. A
-// Verifier and New make tokens; a literal Token is not good at any time.
+// Token is a token that was good when it was verified. Tokens are shared, so do not write to
+// the fields. A Token keeps the claims but not the compact form, and prints neither.
+// Methods may be called concurrently. A Verifier and New make tokens; a literal Token is
+// never good.
 //
-// The strings are parts of the claims, so one that is kept for long after the
-// Token keeps them all; strings.Clone avoids that.
+// The strings share the memory of the claims. To keep a string for longer than the Token,
+// use strings.Clone.
 type Token struct {
-	Issuer   string   // iss; empty if there is none, as with the others
+	Issuer   string   // iss; a field is empty if the token does not have the claim
 	Subject  string   // sub
 	Audience []string // aud
 	ID       string   // jti
@@ -24,7 +24,7 @@ type Token struct {
 	// a string.
 	SessionID string
 
-	IssuedAt  time.Time // iat; zero if there is none, as with the others, or if it is not a NumericDate and no MaxAge needs it
+	IssuedAt  time.Time // iat; also zero if it is not a NumericDate and MaxAge is not set
 	NotBefore time.Time // nbf
 	ExpiresAt time.Time // exp
 
@@ -32,26 +32,25 @@ type Token struct {
 	KeyID     string    // kid of the header; empty if there is none
 	Type      string    // typ of the header; empty if there is none
 
-	// Hash is the SHA-256 of the signed parts (header, dot, payload; not the
-	// signature). It names the token in logs and lists: all spellings of a
-	// signature give the same, while anyone can turn an ECDSA signature into a
-	// second valid one.
+	// Hash is the SHA-256 of the signed parts (header, dot, payload). It identifies the
+	// token in logs and lists. The signature is not part of it, because anyone can turn an
+	// ECDSA signature into a second valid one.
 	Hash [sha256.Size]byte
 
-	validUntil time.Time // zero unless endless is set: the token is a literal, and was not verified
+	validUntil time.Time // zero if endless is set, or if the token is a literal and was not verified
 	endless    bool
 	claims     string // JSON
 }
 
-// New returns the Token for a credential that other code than a Verifier has verified:
-// an opaque token that was introspected (RFC 7662), or the ID of a session. It verifies
-// nothing. The claims are those that the issuer or the program vouches for, a JSON object
-// that is parsed as strictly as the claims of a signed token; exp, nbf and iat in it are
-// not compared with a clock. Hash is the SHA-256 of the credential, which is not kept.
-// The caller may set the other fields before it shares the token.
+// New returns the Token for a credential that the caller has verified without a Verifier,
+// such as an opaque token that was introspected (RFC 7662), or a session ID. New does not
+// verify it. claims are the claims that the issuer or the program asserts. They are a JSON
+// object that is parsed as strictly as the claims of a signed token. exp, nbf and iat in
+// it are not compared with a clock. Hash is the SHA-256 of the credential, which is not
+// kept. The caller may set the other fields before it shares the token.
 //
 // The token ends at validUntil or at the exp of the claims, whichever is earlier. A zero
-// validUntil stands for exp. New fails with ErrClaimMissing if neither is there, with
+// validUntil means exp. New fails with ErrClaimMissing if neither is there, with
 // ErrMalformed if the credential is empty or the claims are not a strict JSON object, and
 // with ErrClaim if a registered claim has the wrong type. It may be called concurrently.
 func New(credential string, claims []byte, validUntil time.Time) (*Token, error) {
@@ -65,7 +64,7 @@ func New(credential string, claims []byte, validUntil time.Time) (*Token, error)
 	}
 	until := earlier(validUntil, c.expiresAt)
 	if until.IsZero() {
-		return nil, fmt.Errorf("%w: exp, and no other time at which the token ends", ErrClaimMissing)
+		return nil, fmt.Errorf("%w: exp; set it or validUntil", ErrClaimMissing)
 	}
 	return &Token{
 		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id, SessionID: c.session,
@@ -76,10 +75,10 @@ func New(credential string, claims []byte, validUntil time.Time) (*Token, error)
 	}, nil
 }
 
-// ValidUntil returns when the token stops being good: exp, or where it comes
-// first iat plus MaxAge, plus the leeway; or the end of its key, if that comes first.
-// It is zero for a token that never does, which only an Insecure option allows. A Token
-// that neither a Verifier nor New made was never good: it ended in 1970.
+// ValidUntil returns when the token stops being good. That is the earlier of exp and iat
+// plus MaxAge, plus the leeway, or the end of its key if that is earlier. It is zero for a
+// token that never ends, which only an Insecure option accepts. For a literal Token it is
+// in 1970, because such a token was never good.
 func (t *Token) ValidUntil() time.Time {
 	if t.validUntil.IsZero() && !t.endless {
 		return time.Unix(0, 0).UTC()
@@ -87,14 +86,15 @@ func (t *Token) ValidUntil() time.Time {
 	return t.validUntil
 }
 
-// Claims decodes the claims into what into points to: a struct, a map, anything
-// that encoding/json could decode into, and by its rules, except that names match
-// exactly: a field without a json tag wants a claim spelled as the field is. A
-// claim of the wrong type is an error that matches ErrClaim.
+// Claims decodes the claims into the value that into points to: a struct, a map, or any
+// other value that encoding/json can decode an object into. The rules of encoding/json
+// apply, except that names must match exactly: a field without a json tag matches only a
+// claim with the name of the field. A claim of the wrong type is an error that matches
+// ErrClaim.
 func (t *Token) Claims(into any) error { return decodeAll([]byte(t.claims), into) }
 
-// Claim decodes the claim of that exact name into what into points to. Without
-// such a claim it fails with ErrClaimMissing.
+// Claim decodes the claim of that exact name into the value that into points to. If there
+// is none, it fails with ErrClaimMissing.
 func (t *Token) Claim(name string, into any) error {
 	return decodeMember([]byte(t.claims), name, into)
 }

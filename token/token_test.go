@@ -14,7 +14,7 @@ import (
 	"socketiojwt/token"
 )
 
-// role is a claim's type with a decoder of its own.
+// role is a claim's type with its own decoder.
 type role string
 
 var errRole = errors.New("no such role")
@@ -97,8 +97,8 @@ func TestSessionID(t *testing.T) {
 	}
 }
 
-// What does not fit is an error that tells where, never a zero value, and quotes
-// nothing of the claims.
+// A claim of the wrong type is an error that names its place, never a zero value. The error
+// quotes no claims.
 func TestClaimsThatDoNotFit(t *testing.T) {
 	for claims, where := range map[string]string{
 		`{"sub":7}`:                      "/sub",
@@ -112,7 +112,7 @@ func TestClaimsThatDoNotFit(t *testing.T) {
 	} {
 		tok, u := accepted(t, strings.Replace(claims, `"sub":7`, `"x":1`, 1))
 		decoders := []func(any) error{tok.Claims, u.Claims}
-		if strings.Contains(claims, `"sub":7`) { // no Verifier lets that through
+		if strings.Contains(claims, `"sub":7`) { // every Verifier refuses it
 			u, err := token.ParseUnverified(signClaims(claims), 0)
 			if err != nil {
 				t.Fatal(err)
@@ -137,8 +137,8 @@ func TestClaimsThatDoNotFit(t *testing.T) {
 	}
 }
 
-// A Token lives as long as a socket: it keeps its claims and a few fields, and not
-// the buffers that they came in.
+// A Token lives as long as a socket. It keeps its claims and a few fields, and not the
+// buffers that they came in.
 func TestTokenMemory(t *testing.T) {
 	const count = 2000
 	key := generate(t, token.HS256)
@@ -150,7 +150,7 @@ func TestTokenMemory(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	for i := range kept {
-		// The compact form is a part of something larger, as a packet is.
+		// The compact form is part of a larger buffer, such as a packet.
 		packet := strings.Repeat("x", 4096) + compact
 		tok, err := v.Verify(context.Background(), packet[4096:])
 		if err != nil {
@@ -169,7 +169,7 @@ func TestTokenMemory(t *testing.T) {
 }
 
 func TestParseUnverified(t *testing.T) {
-	// What a Verifier refuses may still be shown.
+	// ParseUnverified also shows a token that a Verifier refuses.
 	header, claims := `{"alg":"none","kid":"k","typ":"JWT","crit":["x"],"jku":"http://127.0.0.1:1/"}`, `{"sub":"ada", "exp":1}`
 	u, err := token.ParseUnverified(encode(header)+"."+encode(claims)+".", 0)
 	if err != nil {

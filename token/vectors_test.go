@@ -9,12 +9,12 @@ import (
 	"socketiojwt/token"
 )
 
-// The payload that the examples of RFC 7515, appendix A, share.
+// The payload of the examples of RFC 7515, appendix A.
 const joe = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
 
 var vectors = []struct {
 	name, jwk, compact string
-	want               error // the signature is valid, but the payload is no JSON
+	want               error // the signature is valid, but the payload is not JSON
 }{
 	{
 		name:    "RFC 7515 A.1 HS256",
@@ -51,7 +51,7 @@ var vectors = []struct {
 	},
 }
 
-// before is when the tokens of appendix A were good.
+// before is a time at which the tokens of appendix A were good.
 var before = token.Options{Issuers: []string{"joe"}, InsecureNoAudience: true, Now: func() time.Time { return time.Unix(1300819380-1, 0) }}
 
 func TestVectors(t *testing.T) {
@@ -70,7 +70,7 @@ func TestVectors(t *testing.T) {
 					t.Errorf("claims: %q, %v, %v", tok.Issuer, root, err)
 				}
 			}
-			// A signature with one bit turned is another signature.
+			// A signature with one flipped bit is invalid.
 			i := strings.LastIndexByte(vector.compact, '.') + 5
 			turned := []byte(vector.compact)
 			turned[i] = map[bool]byte{true: 'B', false: 'A'}[turned[i] == 'A']

@@ -17,27 +17,27 @@ import (
 type Verifier struct {
 	keys   Keys
 	static bool     // keys is a Key or a KeySet, not the caller's code
-	opts   Options  // complete
-	names  []string // of opts.named
+	opts   Options  // with defaults
+	names  []string // the result of opts.named
 	seen   *signatures
 
-	oneKey bool      // one Key without an ID is for every token, so that no token chooses
-	chosen *sync.Map // Algorithm to the public Key that was chosen last, for decoyFor
+	oneKey bool      // keys is one Key without an ID, so that a token cannot choose a key
+	chosen *sync.Map // from an Algorithm to the public Key that was chosen last, for decoyFor
 
-	byIssuer issuers // of ByIssuer and ByIssuerFunc, in place of the rest; but for opts.MaxSize
+	byIssuer issuers // of ByIssuer and ByIssuerFunc; of the other fields only opts.MaxSize, seen and chosen are then set
 }
 
-// NewVerifier returns a Verifier for tokens signed with keys. It fails, with an
-// error that matches ErrKey or ErrOptions, if a key that is known already cannot be
-// used or if opts is unsafe for it. Keys that have a method PublicKeys() bool say by it
-// that all those they will ever give are public.
+// NewVerifier returns a Verifier for tokens signed with keys. It fails with ErrKey if a key
+// of a Key or KeySet cannot be used, and with ErrOptions if opts contradict each other or
+// are unsafe for the keys. If keys have a method PublicKeys() bool and it returns true, all
+// their keys are public, and NewVerifier checks opts for public keys.
 func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	var known []Key
-	// By concrete type: a struct that embeds a KeySet may well override its Key.
+	// The switch is on concrete types, because a struct that embeds a KeySet may override Key.
 	switch keys := keys.(type) {
 	case nil:
 		return nil, fmt.Errorf("%w: there are no keys", ErrKey)
@@ -55,7 +55,7 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 	}
 	if public, ok := keys.(interface{ PublicKeys() bool }); ok && public.PublicKeys() {
 		if missing := opts.missingForPublic(); missing != "" {
-			return nil, fmt.Errorf("%w: with public keys they need %s", ErrOptions, missing)
+			return nil, fmt.Errorf("%w: public keys need %s", ErrOptions, missing)
 		}
 	}
 	if known != nil {
@@ -70,12 +70,12 @@ func NewVerifier(keys Keys, opts Options) (*Verifier, error) {
 	}, nil
 }
 
-// Available reports whether a token could be good now. It is false only while keys say
-// by a method Available() bool that they have none for any token, as a jwks.Set does
-// whose issuer was never reached; of a Verifier made by ByIssuer, while those of all
-// issuers say so: while one issuer is available, its tokens must be let through, so the
-// others are not asked. Verify asks the issuer of a token whose keys are away. Available
-// does not block, and may be called concurrently.
+// Available reports whether a token could be good now. It is false only if keys have a
+// method Available() bool and it returns false, because there is no key for any token. The
+// Available of a jwks.Set does so if its issuer was never reached. For a Verifier made by
+// ByIssuer, Available is false only while the keys of all issuers are unavailable. It stops
+// at the first available issuer; Verify calls Available of an issuer whose keys are
+// unavailable for a token. Available does not block, and may be called concurrently.
 func (v *Verifier) Available() bool {
 	if v.byIssuer == nil {
 		keys, ok := v.keys.(interface{ Available() bool })
@@ -84,14 +84,13 @@ func (v *Verifier) Available() bool {
 	return v.byIssuer.available()
 }
 
-// Verify returns the token if it is good, else an error that matches one of the
-// sentinels. It is safe for concurrent use. What may wait is a KeyFunc or other Keys of
-// the user's, and the turn to check the signature of a public key; when ctx is done the
-// answer is ErrKeysUnavailable.
+// Verify returns the token if it is good, otherwise an error that matches one of the
+// sentinels. It may be called concurrently. It may wait for a KeyFunc or other Keys of the
+// caller, and for a turn to check the signature of a public key. When ctx is done, it
+// returns ErrKeysUnavailable.
 //
-// It goes from cheap to dear and from outside in: size, form, header, key,
-// algorithm, signature, claims. So nothing is said of the claims of a token that
-// was not signed with the key.
+// The checks go from cheap to expensive: size, form, header, key, algorithm, signature,
+// claims. So the claims of a token that the key has not signed are not checked.
 func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 	u, err := parse(compact, v.opts.MaxSize)
 	if err != nil {
@@ -112,7 +111,7 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 // accept returns the Token of u, which key has signed, if its claims are good.
 func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) {
 	p := u.parsed()
-	raw := string(p.payload) // of the exact size: a Token lives as long as a socket
+	raw := string(p.payload) // a copy of the exact size, because a Token lives as long as a socket
 	c, err := v.readClaims(p.payload, raw)
 	if err != nil {
 		return nil, err
@@ -143,12 +142,12 @@ func (v *Verifier) checkTimes(c claims) error {
 		return fmt.Errorf("%w: exp", ErrClaimMissing)
 	case c.issuedAt.IsZero() && o.MaxAge > 0:
 		return fmt.Errorf("%w: iat", ErrClaimMissing)
-	// RFC 7519, section 4.1.4: not to be accepted "on or after" exp.
+	// RFC 7519, section 4.1.4: a token must not be accepted "on or after" exp.
 	case !c.expiresAt.IsZero() && !o.InsecureIgnoreExpiry && !now.Before(c.expiresAt.Add(o.Leeway)):
 		return fmt.Errorf("%w at %s", ErrExpired, c.expiresAt.Format(time.RFC3339))
 	case !o.InsecureIgnoreNotBefore && now.Add(o.Leeway).Before(c.notBefore):
 		return fmt.Errorf("%w before %s", ErrNotYetValid, c.notBefore.Format(time.RFC3339))
-	// Of an iat that is still to come no age can be told.
+	// A token issued in the future has no meaningful age.
 	case o.MaxAge > 0 && now.Add(o.Leeway).Before(c.issuedAt):
 		return fmt.Errorf("%w before its iat, %s", ErrNotYetValid, c.issuedAt.Format(time.RFC3339))
 	case o.MaxAge > 0 && !now.Before(c.issuedAt.Add(o.MaxAge).Add(o.Leeway)):
@@ -157,7 +156,7 @@ func (v *Verifier) checkTimes(c claims) error {
 	return nil
 }
 
-// validUntil returns when checkTimes begins to refuse c, zero if never.
+// validUntil returns when checkTimes begins to refuse c, or zero if it never does.
 func (v *Verifier) validUntil(c claims) time.Time {
 	var until time.Time
 	if !v.opts.InsecureIgnoreExpiry {
@@ -172,7 +171,7 @@ func (v *Verifier) validUntil(c claims) time.Time {
 	return until.Add(v.opts.Leeway)
 }
 
-// earlier returns the earlier of two times, of which zero means never.
+// earlier returns the earlier of two times. Zero means never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -180,7 +179,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// checkNames returns why the token, of type typ, is not meant for us.
+// checkNames returns why the token, of type typ, is not for this service.
 func (v *Verifier) checkNames(c claims, typ string) error {
 	o := v.opts
 	switch {
@@ -203,13 +202,13 @@ func (v *Verifier) checkNames(c claims, typ string) error {
 		}
 	}
 	for _, name := range v.names {
-		wanted, asked := o.Claims[name]
+		wanted, asked := o.Claims[name] // v.names has other claims too
 		switch value, ok := wirejson.Unquote(c.named[name]); {
 		case !asked || ok && value == wanted:
 		case c.named[name] == "":
 			return fmt.Errorf("%w: %.64q", ErrClaimMissing, name)
 		default:
-			return fmt.Errorf("%w: %.64q is not what is asked for", ErrClaim, name)
+			return fmt.Errorf("%w: %.64q does not have the required value", ErrClaim, name)
 		}
 	}
 	for _, name := range o.Required {
@@ -219,13 +218,14 @@ func (v *Verifier) checkNames(c claims, typ string) error {
 	}
 	for _, name := range o.Absent {
 		if c.named[name] != "" {
-			return fmt.Errorf("%w: %.64q must not be there", ErrClaim, name)
+			return fmt.Errorf("%w: %.64q must not be present", ErrClaim, name)
 		}
 	}
 	return nil
 }
 
-// checkAudience returns why the token is not for us.
+// checkAudience returns ErrAudience, or ErrClaim for a claim of the wrong type, unless the
+// token is for this service.
 func (v *Verifier) checkAudience(c claims) error {
 	if !v.opts.asksForAudience() {
 		return nil
@@ -246,9 +246,9 @@ func (v *Verifier) checkAudience(c claims) error {
 	return nil
 }
 
-// typeAccepted reports whether typ is the wanted one. RFC 7515, section 4.1.9: a
-// media type, compared without regard to case, whose "application/" may be left
-// out where no other slash follows.
+// typeAccepted reports whether typ is the wanted type. By RFC 7515, section 4.1.9, typ is a
+// media type, compared without regard to case. Its "application/" may be left out if no
+// other slash follows.
 func typeAccepted(wanted, typ string) bool {
 	if wanted == "" {
 		return typeAccepted("JWT", typ) || typeAccepted("at+jwt", typ)
@@ -257,7 +257,7 @@ func typeAccepted(wanted, typ string) bool {
 		typ = "JWT" // a token without typ is treated as type JWT
 	}
 	wanted, typ = mediaType(wanted), mediaType(typ)
-	return len(wanted) == len(typ) && strings.EqualFold(wanted, typ) // in ASCII: U+017F folds to s, but is longer
+	return len(wanted) == len(typ) && strings.EqualFold(wanted, typ) // the lengths exclude U+017F, which folds to s but is longer
 }
 
 func mediaType(typ string) string {

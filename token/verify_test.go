@@ -24,11 +24,11 @@ var allAlgorithms = []token.Algorithm{
 	token.ES256, token.ES384, token.ES512, token.EdDSA, token.Ed25519,
 }
 
-// publicOptions are what every key accepts.
+// publicOptions are options that every key accepts.
 var publicOptions = token.Options{Issuers: []string{"https://issuer.example"}, Audiences: []string{"chat"}}
 
-// Every key verifies what was signed with it, and nothing that was signed with the
-// key of another algorithm, not even under a header that lies about that.
+// Every key verifies its own signatures, and none of a key for another algorithm, even if
+// the header claims the key's algorithm.
 func TestEveryAlgorithm(t *testing.T) {
 	claims := map[string]any{"iss": "https://issuer.example", "aud": "chat", "sub": "ada", "exp": at(time.Hour)}
 	keys := make(map[token.Algorithm]mint.SigningKey)
@@ -64,7 +64,7 @@ func TestEveryAlgorithm(t *testing.T) {
 	}
 }
 
-// A key for two algorithms takes both, and the token says which it was.
+// A key for two algorithms accepts both, and the token says which one was used.
 func TestKeyForTwoAlgorithms(t *testing.T) {
 	key := generate(t, token.PS256)
 	text, err := key.PublicPEM()
@@ -79,7 +79,7 @@ func TestKeyForTwoAlgorithms(t *testing.T) {
 }
 
 // RFC 9864: Ed25519 is EdDSA with an Ed25519 key, whichever of the two names a key, a JWK
-// and a token have. Ed448 is neither.
+// and a token have. Ed448 is not supported.
 func TestEd25519IsEdDSA(t *testing.T) {
 	const x = `"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`
 	for _, algs := range [][]token.Algorithm{nil, {token.EdDSA}, {token.Ed25519}, {token.EdDSA, token.Ed25519}} {
@@ -146,7 +146,7 @@ func TestClaims(t *testing.T) {
 		{"white space", " {\r\n\t" + exp + " } ", token.Options{}, nil},
 		{"no claims", `{}`, token.Options{}, token.ErrClaimMissing},
 
-		// The two tokens that a decoder which folds case misreads.
+		// Two tokens that a case-insensitive decoder misreads.
 		{"exp and EXP", `{"exp":1,"EXP":9999999999}`, token.Options{}, token.ErrExpired},
 		{"sub and ſub", `{` + exp + `,"sub":"bob","ſub":"admin"}`, token.Options{Subject: "bob"}, nil},
 		{"ſub is not sub", `{` + exp + `,"sub":"bob","ſub":"admin"}`, token.Options{Subject: "admin"}, token.ErrSubject},
@@ -267,8 +267,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// The instant at which each bound begins or ends, to the nanosecond, and with it
-// ValidUntil, which has to be the instant at which Verify begins to refuse.
+// The instant at which each bound begins or ends, to the nanosecond. ValidUntil must be the
+// instant at which Verify begins to refuse.
 func TestTimes(t *testing.T) {
 	const second, none = time.Second, -1
 	for _, test := range []struct {
@@ -375,8 +375,8 @@ func TestTokenFields(t *testing.T) {
 	}
 }
 
-// Whoever holds an ES256 token can spell its signature in a second valid way. Both
-// have to have one Hash, or a list of refused hashes could be got round.
+// Anyone who has an ES256 token can encode its signature in a second valid way. Both must
+// have the same Hash, because a list of refused hashes could be bypassed otherwise.
 func TestHashIgnoresSignature(t *testing.T) {
 	key := generate(t, token.ES256)
 	claims := map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour)}
@@ -400,8 +400,8 @@ func TestHashIgnoresSignature(t *testing.T) {
 }
 
 func TestMaxSize(t *testing.T) {
-	// A good token of exactly size bytes; base64url has no text of 4n+1 bytes, so
-	// the header has to help.
+	// A good token of exactly size bytes. No base64url text has 4n+1 bytes, so the header
+	// must make up for it.
 	ofSize := func(size int) string {
 		for _, space := range []string{"", " ", "  "} {
 			for pad := size*3/4 - 120; pad < size*3/4; pad++ {
@@ -419,7 +419,7 @@ func TestMaxSize(t *testing.T) {
 	wantRefused(t, v, ofSize(16384)+"x", token.ErrTooLarge)
 	wantRefused(t, secretVerifier(t, token.Options{MaxSize: 100}), signClaims(`{"exp":4000000000}`), token.ErrTooLarge)
 	wantRefused(t, secretVerifier(t, token.Options{MaxSize: 1 << 15}), ofSize(1<<15), nil)
-	// The size comes first, whatever the rest is like.
+	// The size is checked first, whatever the other content.
 	wantRefused(t, v, strings.Repeat(".", 1<<20), token.ErrTooLarge)
 	allocated := testing.AllocsPerRun(10, func() { wantRefused(t, v, strings.Repeat("A", 1<<20), token.ErrTooLarge) })
 	if allocated > 20 {

@@ -2,7 +2,6 @@ package token
 
 import "syscall"
 
-// yieldThread lets the threads go first that wait for the processor of this one: by
-// default Linux lets one that works have it for a millisecond and more. The call cannot
-// fail.
+// yieldThread lets threads that wait for this thread's processor run first. By default
+// Linux lets a busy thread run for a millisecond or more. The call cannot fail.
 func yieldThread() { _, _, _ = syscall.Syscall(syscall.SYS_SCHED_YIELD, 0, 0, 0) }

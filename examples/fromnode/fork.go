@@ -23,7 +23,7 @@ func Fork(io *socketio.Server, secret string) error {
 	return nil
 }
 
-// OnBehalf asks another service in the name of whose event is being handled.
+// OnBehalf returns a request to another service with the token of the event's socket.
 func OnBehalf(ctx context.Context, url string) (*http.Request, error) {
 	compact := auth.Encoded(ctx)
 	if compact == "" {

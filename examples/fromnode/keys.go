@@ -38,7 +38,7 @@ func SecretOfUser(secrets map[string]string) token.KeyFunc {
 
 func SecretOfNamespace(secrets map[string]string) token.KeyFunc {
 	return func(ctx context.Context, _ token.Unverified) (token.Key, error) {
-		socket := socketio.FromContext(ctx) // its Handshake is what `request` was
+		socket := socketio.FromContext(ctx) // its Handshake replaces `request`
 		secret, ok := secrets[socket.Namespace().Name()]
 		if !ok {
 			return token.Key{}, token.ErrKeyNotFound
@@ -47,7 +47,7 @@ func SecretOfNamespace(secrets map[string]string) token.KeyFunc {
 	}
 }
 
-// IssuerKeys gives what verifies, and what to Close at the program's end.
+// IssuerKeys returns the verifier and its keys. Close the keys when the program ends.
 func IssuerKeys(url string) (*token.Verifier, *jwks.Set, error) {
 	keys, err := jwks.New(url, jwks.Options{Algorithms: []token.Algorithm{token.RS256}})
 	if err != nil {
@@ -63,9 +63,9 @@ func IssuerKeys(url string) (*token.Verifier, *jwks.Set, error) {
 func Rotation(old, next string, end time.Time) (*token.Verifier, error) {
 	keys := token.NewKeySet(
 		token.Secret(next).WithID("next"),
-		token.Secret(old).WithID("old").WithNotAfter(end), // when the last token by it has expired
+		token.Secret(old).WithID("old").WithNotAfter(end), // the time when its last token has expired
 	)
-	return token.NewVerifier(keys, token.Options{InsecureShortSecret: true}) // for the old one's sake
+	return token.NewVerifier(keys, token.Options{InsecureShortSecret: true}) // needed for the old one
 }
 
 func AsBefore(secret string) (*token.Verifier, error) {

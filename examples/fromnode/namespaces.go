@@ -15,7 +15,7 @@ func Guests(io *socketio.Server, verifier *token.Verifier) error {
 	if err != nil {
 		return err
 	}
-	io.Use(gate.Event(auth.EventOptions{})) // everybody is in at once, and may `authenticate` at any time
+	io.Use(gate.Event(auth.EventOptions{})) // admits every socket at once; it may `authenticate` at any time
 	io.Handle("say", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, text string) (bool, error) {
 		t := auth.Token(ctx)
 		if t == nil {
@@ -26,8 +26,9 @@ func Guests(io *socketio.Server, verifier *token.Verifier) error {
 	return nil
 }
 
-// OwnRoom needs tokens with a sub (token.Options.Required), or those without share a room,
-// and tokens of one issuer, since another issuer may use the same sub for another user.
+// OwnRoom requires tokens with a sub (token.Options.Required), because tokens without one
+// would share a room. It requires tokens of one issuer, because another issuer may use the
+// same sub for another user.
 func OwnRoom(ctx context.Context, s *socketio.Socket) {
 	if err := s.Join("user " + auth.Token(ctx).Subject); err != nil {
 		s.Disconnect(err)
@@ -35,13 +36,13 @@ func OwnRoom(ctx context.Context, s *socketio.Socket) {
 }
 
 func Namespaces(io *socketio.Server, users, admins *auth.Gate) {
-	io.Open() // "/" admits everybody, and says so
+	io.Open() // "/" admits every socket
 	io.Of("/chat").Use(users.Handshake)
 	io.Of("/admin").Use(admins.Event(auth.EventOptions{}), AdminsOnly)
-	io.OfPattern(regexp.MustCompile(`/room-\d+`)).Use(users.Handshake) // each with sockets and rooms of its own
+	io.OfPattern(regexp.MustCompile(`/room-\d+`)).Use(users.Handshake) // each has its own sockets and rooms
 }
 
-// AdminsOnly stands behind a gate: what it sees is verified.
+// AdminsOnly runs after a gate, so the token is verified.
 func AdminsOnly(ctx context.Context, _ *socketio.Socket) error {
 	var roles []string
 	if err := auth.Token(ctx).Claim("roles", &roles); err != nil {

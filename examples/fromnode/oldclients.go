@@ -7,8 +7,8 @@ import (
 	"socketiojwt/engineio"
 )
 
-// OldClients lets in clients of Socket.IO 1 and 2, and pages of these origins. The
-// proxies are those in front of the server, or all clients seem to have one address.
+// OldClients returns options that accept clients of Socket.IO 1 and 2, and pages of these
+// origins. List the proxies in front of the server, or all clients share their address.
 func OldClients(pages []string, proxies ...netip.Prefix) engineio.Options {
 	return engineio.Options{
 		AllowEIO3:      true,
@@ -18,7 +18,7 @@ func OldClients(pages []string, proxies ...netip.Prefix) engineio.Options {
 	}
 }
 
-// TokenOrAddress binds a session to the token in its URL, or else to its address.
+// TokenOrAddress binds a session to the token in its URL, or to its address if it has none.
 func TokenOrAddress(proxies ...netip.Prefix) func(*http.Request) string {
 	address := engineio.BindToAddress(proxies...)
 	return func(r *http.Request) string {

@@ -15,7 +15,7 @@ func TwoRoundTrips(io *socketio.Server, verifier *token.Verifier) error {
 		return err
 	}
 	io.Use(gate.Event(auth.EventOptions{}))
-	io.OnConnect(Hello) // the old event "authenticated": nobody is here who has not logged in
+	io.OnConnect(Hello) // the old event "authenticated": it runs only for sockets that have logged in
 	io.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 		return s.Emit("echo-response", e.Args()...)
 	})

@@ -17,7 +17,7 @@ func Welcome(ctx context.Context, s *socketio.Socket) error {
 	return s.Emit("welcome", email)
 }
 
-// Account is what the application knows of a user.
+// Account is the application's record of a user.
 type Account struct {
 	Name   string
 	Banned bool
@@ -31,7 +31,7 @@ func WithUser(verifier *token.Verifier, find func(ctx context.Context, id string
 			account, err := find(ctx, t.Subject)
 			switch {
 			case err != nil:
-				return nil, err // for the log; the client is told "not authorized"
+				return nil, err // goes to the log; the client reads "not authorized"
 			case account != nil && account.Banned:
 				return nil, &auth.Error{Message: "account suspended", Code: "suspended"}
 			}
@@ -44,7 +44,7 @@ func Greet(ctx context.Context, s *socketio.Socket) error {
 	return s.Emit("welcome", user.From(ctx).Name)
 }
 
-// Profile is the claims that our tokens have.
+// Profile has the claims of our tokens.
 type Profile struct {
 	ID    string `json:"sub"`
 	Email string `json:"email"`
@@ -66,7 +66,7 @@ func HeaderOrCookie(verifier *token.Verifier) (*auth.Gate, error) {
 
 func Audit(verifier *token.Verifier, log *slog.Logger) (*auth.Gate, error) {
 	return auth.NewGate(verifier, auth.Options{
-		Logger: log, // has a line for each refusal as it is
+		Logger: log, // gets a line for each refusal even without OnRefuse
 		OnRefuse: func(ctx context.Context, s *socketio.Socket, e *auth.Error) {
 			log.WarnContext(ctx, "stayed outside", "from", s.Handshake().RemoteAddr, "reason", e.Reason, "cause", e.Err)
 		},

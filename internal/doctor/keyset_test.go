@@ -96,7 +96,7 @@ func TestKeySets(t *testing.T) {
 		change func(*Config)
 		want   []string
 	}{
-		"a small key":             {keys(good, rsaJWK(t, 1024, "kid", "small")), nil, []string{`warn issuer: 1 key cannot be used: key 2 (kid "small"); the first because: an RSA key has 2048`}},
+		"a small key":             {keys(good, rsaJWK(t, 1024, "kid", "small")), nil, []string{`warn issuer: 1 key cannot be used: key 2 (kid "small"); the first because: an RSA key must have 2048`}},
 		"only small keys":         {keys(rsaJWK(t, 1024, "kid", "small")), nil, []string{"fail issuer: without a usable key", "warn issuer: cannot be used"}},
 		"encryption by alg":       {keys(good, changed(other, "alg", "RSA-OAEP")), nil, []string{"ok issuer: of which 1"}},
 		"another algorithm":       {keys(good, changed(other, "alg", "PS256")), alg(token.PS256), []string{"ok issuer: of which 1"}},

@@ -43,5 +43,5 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// ada
-	// token: claim not usable: "token_use" is not what is asked for
+	// token: claim not usable: "token_use" does not have the required value
 }
