@@ -13,10 +13,10 @@ type Stats struct {
 	// Engine has the figures of the sessions. Each session carries the sockets of one peer.
 	Engine engineio.Stats
 
-	// The following are current numbers of sockets. The CONNECT of Connecting sockets is not
-	// answered, because connect middleware is running or waits for its turn. Held sockets are
-	// suspended by Socket.Hold. Admitted sockets are admitted. The peer of Ending sockets has
-	// left, and their last events are still being handled.
+	// Connecting, Held, Admitted and Ending are current numbers. The CONNECT of Connecting
+	// sockets is not answered, because connect middleware is running or waits for its turn.
+	// Held sockets are suspended by Socket.Hold. The peer of Ending sockets has left, and
+	// their last events are still being handled.
 	Connecting, Held, Admitted, Ending int
 	// NewBytes is the number of bytes currently kept for connections of which no socket has
 	// been admitted. Options.MaxHeldBytes bounds it.
