@@ -132,7 +132,7 @@ func (s *Socket) receive(e *Event) {
 	switch {
 	case !s.conn.charged(result, "too many events wait"):
 	case dropped > 0:
-		s.logger().InfoContext(s.Context(), "socketio: events before admission are dropped", "dropped", dropped)
+		s.logger().InfoContext(s.Context(), "socketio: event before admission dropped", "dropped", dropped)
 	}
 }
 

@@ -6,15 +6,15 @@ import (
 	"socketiojwt/engineio"
 )
 
-// A ledger counts what the server keeps because of the peer of one connection: its
-// handshakes (the first request, and sockets that are connecting or held with their
-// auth payloads) and its events (those that wait, and packets whose attachments have
-// not all come). Nothing is kept for a peer that is not charged here first
+// A ledger counts the bytes that the server keeps for the peer of one connection. The account
+// of handshakes has the first request, and sockets that are connecting or held with their auth
+// payloads. The account of events has waiting events, and packets whose attachments have not
+// all arrived. The server keeps nothing for a peer that is not charged here first
 // (docs/adr/0016-new-connections.md).
 //
-// Until the first socket of the connection is admitted, Options.MaxNewBytes bounds all
-// of it, a message that is being received included, and Options.MaxHeldBytes bounds
-// all such connections together. After that Options.MaxInbox bounds the events.
+// Until the first socket of the connection is admitted, Options.MaxNewBytes bounds the sum,
+// including a message that is being received, and Options.MaxHeldBytes bounds all such
+// connections together. After that Options.MaxInbox bounds the events.
 type ledger struct {
 	server  *Server
 	session *engineio.Session
@@ -25,26 +25,26 @@ type ledger struct {
 	events     int
 }
 
-// charged is what a ledger says to a charge.
+// charged is the result of a charge.
 type charged uint8
 
 const (
 	taken    charged = iota
 	tooMuch          // for this connection
-	overload         // for all connections without an admission together
+	overload         // for all connections without an admitted socket together
 )
 
-// socketBytes is what a socket that is connecting or held takes, about, beside what
-// its peer has sent.
+// socketBytes is the approximate size of a socket that is connecting or held, in addition to
+// what its peer has sent.
 const socketBytes = 1 << 10
 
-// headBytes is what the engine keeps of a message that does not fit any more.
+// headBytes is how much the engine keeps of a message that exceeds the limit.
 const headBytes = 4 << 10
 
-// handshake charges n bytes of a handshake; a negative n gives them back.
+// handshake charges n bytes of a handshake. A negative n returns them.
 func (l *ledger) handshake(n int) charged { return l.charge(&l.handshakes, n) }
 
-// event charges n bytes of an event; a negative n gives them back.
+// event charges n bytes of an event. A negative n returns them.
 func (l *ledger) event(n int) charged { return l.charge(&l.events, n) }
 
 func (l *ledger) charge(account *int, n int) charged {
@@ -53,7 +53,7 @@ func (l *ledger) charge(account *int, n int) charged {
 	opts := &l.server.opts
 	switch {
 	case l.admitted:
-		// A single event always has room, however small the inbox is.
+		// A single event always fits, however small the inbox is.
 		if n > 0 && account == &l.events && l.events > 0 && l.events+n > opts.MaxInbox {
 			return tooMuch
 		}
@@ -70,14 +70,14 @@ func (l *ledger) charge(account *int, n int) charged {
 	return taken
 }
 
-// tellEngine says how much of the next message may be kept. The caller holds mu.
+// tellEngine sets how much of the next message may be kept. The caller holds mu.
 func (l *ledger) tellEngine() {
 	if !l.admitted {
 		l.session.SetMaxMessage(l.server.opts.MaxNewBytes - headBytes - l.handshakes - l.events)
 	}
 }
 
-// admit notes the first admission.
+// admit records the first admission.
 func (l *ledger) admit() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,7 +87,7 @@ func (l *ledger) admit() {
 	}
 }
 
-// close notes the end of the connection, whose sockets may give back more.
+// close records the end of the connection. Its sockets may still return charges.
 func (l *ledger) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,8 +96,8 @@ func (l *ledger) close() {
 	}
 }
 
-// settle takes the connection out of what is counted for all that have no admission.
-// The caller holds mu.
+// settle removes the connection from the count of connections without an admitted socket. The
+// caller holds mu.
 func (l *ledger) settle() {
 	l.admitted = true
 	l.server.newBytes.Add(-int64(l.handshakes + l.events))

@@ -13,26 +13,25 @@ import (
 )
 
 const (
-	// nodePatience is how long another node is waited for if the context does not end
-	// before. The Node server's adapters wait as long.
+	// nodePatience is how long to wait for another node if the context does not end earlier. It
+	// is the same in the adapters of the Node server.
 	nodePatience = 5 * time.Second
-	// longestAsk bounds how long acknowledgements of sockets of other nodes are waited
-	// for.
+	// longestAsk bounds how long to wait for acknowledgements of sockets of other nodes.
 	longestAsk = 10 * time.Minute
-	// mostServed bounds the requests of other nodes whose acknowledgements are awaited
-	// here, and mostReplies the replies that wait for the call that has asked.
+	// mostServed bounds the requests of other nodes that wait for acknowledgements of sockets
+	// of this node. mostReplies bounds the replies that wait for the asking call.
 	mostServed  = 4000
 	mostReplies = 1_000_000
 )
 
-// link is the server's end of its bus.
+// link connects the server to its bus.
 type link struct {
 	server  *Server
 	bus     Bus
-	watcher RoomWatcher   // the bus, if it is one
-	ready   chan struct{} // closed when bus is set, or there will be none
+	watcher RoomWatcher   // the bus, if it is a RoomWatcher
+	ready   chan struct{} // closed when bus is set, or when the bus has failed
 	closed  atomic.Bool
-	ctx     context.Context // of functions that run for other nodes; ends with the link
+	ctx     context.Context // for functions that run for other nodes; ends with the link
 	cancel  context.CancelCauseFunc
 	served  atomic.Int64
 	changes roomChanges
@@ -40,7 +39,7 @@ type link struct {
 
 	mu       sync.Mutex
 	requests map[string]*request
-	last     uint64 // request
+	last     uint64 // number of the last request
 }
 
 // connectBus makes the bus. It runs before the server serves.
@@ -63,7 +62,7 @@ func (srv *Server) connectBus() error {
 	return nil
 }
 
-// closeBus closes the bus, once. Messages that still arrive are dropped.
+// closeBus closes the bus once. Messages that arrive later are dropped.
 func (srv *Server) closeBus(ctx context.Context) {
 	l := srv.link.Load()
 	if l == nil || l.closed.Swap(true) {
@@ -75,7 +74,7 @@ func (srv *Server) closeBus(ctx context.Context) {
 	}
 }
 
-// publish sends m to the other nodes if it concerns any.
+// publish sends m to the other nodes, unless it concerns only this node.
 func (b Broadcast) publish(m *Message, to Selector) error {
 	l := b.target.server.link.Load()
 	if l == nil || b.local || to.none() {
@@ -104,12 +103,12 @@ func (l *link) reply(request *Message, m Message) {
 	}
 }
 
-// warn logs a line that other nodes can cause at will.
+// warn logs a warning that other nodes can cause at will.
 func (l *link) warn(msg string, attrs ...any) {
 	l.server.sampler.Log(context.Background(), l.server.opts.Logger, slog.LevelWarn, msg, msg, attrs...)
 }
 
-// recovered logs a panic. It is deferred.
+// recovered logs a panic. Callers defer it.
 func (l *link) recovered() {
 	if value := recover(); value != nil {
 		p := guard.Recovered(value)
@@ -118,10 +117,10 @@ func (l *link) recovered() {
 	}
 }
 
-// request is a request to the other nodes, whose replies are awaited.
+// request is a request to the other nodes that waits for replies.
 type request struct {
 	id   string
-	wake chan struct{} // has room for one
+	wake chan struct{} // has capacity 1
 
 	mu      sync.Mutex
 	replies []Message
@@ -143,8 +142,8 @@ func (l *link) forget(r *request) {
 	delete(l.requests, r.id)
 }
 
-// replied hands a reply to the call that waits for it. One for a request that is unknown,
-// or was given up, is ignored.
+// replied passes a reply to the call that waits for it. It ignores a reply to a request that is
+// unknown or was given up.
 func (l *link) replied(m *Message) {
 	l.mu.Lock()
 	r := l.requests[m.Request]
@@ -172,8 +171,8 @@ func (r *request) take() []Message {
 	return replies
 }
 
-// collect sends a request and calls take for the first reply of each other node. If
-// not all reply until ctx ends, or for nodePatience, it returns a *PartialError.
+// collect sends a request and calls take for the first reply of each other node. If ctx ends
+// before all nodes have replied, or nodePatience has passed, it returns a *PartialError.
 func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) error {
 	ctx, cancel := patience(ctx)
 	defer cancel()
@@ -204,7 +203,8 @@ func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) err
 	return nil
 }
 
-// patience returns a context that ends after nodePatience if ctx has no deadline.
+// patience returns ctx if it has a deadline, and otherwise a context that ends after
+// nodePatience.
 func patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return context.WithCancel(ctx)
@@ -212,7 +212,7 @@ func patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, nodePatience)
 }
 
-// timeLeft returns how long ctx lasts, at most longestAsk.
+// timeLeft returns the time until the deadline of ctx, at most longestAsk.
 func timeLeft(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		return max(0, min(time.Until(deadline), longestAsk))

@@ -8,8 +8,8 @@ import (
 	"socketiojwt/engineio"
 )
 
-// listing is the admitted sockets of a namespace on this node, and their rooms. What a
-// broadcast does, of this node or of another, it does to sockets that are listed.
+// listing holds the admitted sockets of a namespace on this node, and their rooms. A broadcast,
+// of this node or of another, applies to the sockets in it.
 type listing struct {
 	namespace *Namespace
 
@@ -22,8 +22,8 @@ func newListing(n *Namespace) *listing {
 	return &listing{namespace: n, byID: make(map[string]*Socket), room: make(map[string]map[*Socket]struct{})}
 }
 
-// send writes a packet to the sockets selected, from the calling goroutine, and returns
-// to how many.
+// send writes a packet to the selected sockets, on the calling goroutine, and returns their
+// number.
 func (l *listing) send(m *engineio.Message, to Selector, volatile bool) (sent int) {
 	l.each(to, func(s *Socket) {
 		if s.send(m, volatile) == nil { // a socket that is closed or slow gets nothing
@@ -33,20 +33,20 @@ func (l *listing) send(m *engineio.Message, to Selector, volatile bool) (sent in
 	return sent
 }
 
-// fetch appends descriptions of the sockets selected.
+// fetch appends descriptions of the selected sockets.
 func (l *listing) fetch(infos []SocketInfo, to Selector) []SocketInfo {
 	for _, s := range l.sockets(to) {
-		if rooms := s.Rooms(); rooms != nil { // otherwise it has left meanwhile
+		if rooms := s.Rooms(); rooms != nil { // nil if the socket has left meanwhile
 			infos = append(infos, s.info(rooms))
 		}
 	}
 	return infos
 }
 
-// joinAll makes the sockets selected join rooms. It adds their errors to err.
+// joinAll makes the selected sockets join rooms. It joins their errors to err.
 func (l *listing) joinAll(to Selector, j joining, err error) error {
 	for _, s := range l.sockets(to) {
-		// Few errors are possible, and there may be many sockets.
+		// Report each error once. There are few different ones, but possibly many sockets.
 		if failed := s.join(j); failed != nil && !errors.Is(failed, ErrClosed) && !errors.Is(err, failed) {
 			err = errors.Join(err, failed)
 		}
@@ -54,11 +54,11 @@ func (l *listing) joinAll(to Selector, j joining, err error) error {
 	return err
 }
 
-// targets are the snapshots that broadcasts run over, kept from one to the next.
+// targets pools the slices of sockets that broadcasts iterate over.
 var targets = sync.Pool{New: func() any { return new([]*Socket) }}
 
-// each calls f for each socket selected whose deadline has not come, outside the
-// lock.
+// each calls f, without holding the lock, for each selected socket whose deadline has not
+// passed.
 func (l *listing) each(to Selector, f func(*Socket)) {
 	list := targets.Get().(*[]*Socket)
 	*list = l.selected((*list)[:0], to)
@@ -67,7 +67,7 @@ func (l *listing) each(to Selector, f func(*Socket)) {
 	targets.Put(list)
 }
 
-// eachOf calls f for each socket in the list whose deadline has not come.
+// eachOf calls f for each socket in the list whose deadline has not passed.
 func (l *listing) eachOf(list []*Socket, f func(*Socket)) {
 	var now int64
 	for i, s := range list {
@@ -80,12 +80,12 @@ func (l *listing) eachOf(list []*Socket, f func(*Socket)) {
 	}
 }
 
-// clockEvery is for how many sockets each reads the clock once: reading it costs
-// about as much as writing to a socket's queue, and a broadcast to a thousand
-// sockets takes less than a millisecond.
+// clockEvery is the number of sockets for which eachOf reads the clock once. Reading the clock
+// costs about as much as writing to a socket's queue, and a broadcast to a thousand sockets
+// takes less than a millisecond.
 const clockEvery = 1024
 
-// sockets returns the sockets selected whose deadline has not come.
+// sockets returns the selected sockets whose deadline has not passed.
 func (l *listing) sockets(to Selector) []*Socket {
 	now := l.namespace.server.clock()
 	return slices.DeleteFunc(l.selected(nil, to), func(s *Socket) bool { return s.over(now) })

@@ -11,8 +11,8 @@ import (
 	"socketiojwt/internal/logging"
 )
 
-// logLinesPerMinute bounds the lines above level Debug about what each peer can cause,
-// such as handlers that fail. Further ones are logged at level Debug.
+// logLinesPerMinute bounds the lines above level Debug about each event that peers can cause,
+// such as a failed handler. Further ones are logged at level Debug.
 const logLinesPerMinute = 60
 
 func newSampler() logging.Sampler {
@@ -21,14 +21,14 @@ func newSampler() logging.Sampler {
 
 func (s *Socket) logger() *slog.Logger { return s.conn.server.opts.Logger.With("socket", s) }
 
-// logSampled logs a line that peers can cause at will. Lines with one message and key
-// are repetitions.
+// logSampled logs a line that peers can cause at will. Lines with the same message and key
+// count as repetitions.
 func (s *Socket) logSampled(ctx context.Context, level slog.Level, key, msg string, attrs ...any) {
 	s.conn.server.sampler.Log(ctx, s.logger(), level, key, msg, attrs...)
 }
 
-// logFailed logs the error of an event handler. It is a warning if the program failed, and
-// is logged at level Debug if the peer did, or if the socket has ended under its handler.
+// logFailed logs the error of an event handler. It is a warning if the program failed. It is
+// logged at level Debug if the peer caused it, or if the socket ended while the handler ran.
 func (s *Socket) logFailed(ctx context.Context, event string, err error) {
 	const msg = "socketio: event handler failed"
 	attrs := []any{"event", event, "error", err, "cause", causeOf(err)}
@@ -43,8 +43,8 @@ func (s *Socket) logFailed(ctx context.Context, event string, err error) {
 	}
 }
 
-// isPeersFault reports whether a handler failed because of what the peer sent: wrong
-// arguments, or what a PublicError says without a cause of its own.
+// isPeersFault reports whether a handler failed because of what the peer sent: the error is
+// ErrArguments or a PublicError without a cause.
 func isPeersFault(err error) bool {
 	var public *PublicError
 	if errors.As(err, &public) {
@@ -60,8 +60,8 @@ func (s *Socket) logPanic(value any) {
 	s.logSampled(s.Context(), slog.LevelError, p.At, "socketio: panic in user code", p.Attr())
 }
 
-// logEnd says that an admitted socket has ended, and why. Shutdown ends all of them, which
-// is one event.
+// logEnd logs that an admitted socket has ended, and why. During Shutdown it logs at level
+// Debug, because ending all sockets is one event.
 func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
 	level := slog.LevelInfo
 	if reason == ReasonShutdown {
@@ -73,7 +73,7 @@ func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
 	}
 	what := []any{"remote", s.conn.session.RemoteAddr(), "reason", reason}
 	if e := (*Ending)(nil); errors.As(cause, &e) && e != nil && e.Err != nil {
-		cause = e.Err // the text of an Ending does not tell it
+		cause = e.Err // the text of an Ending does not contain it
 	}
 	if cause != nil {
 		what = append(what, "cause", cause)
@@ -82,14 +82,14 @@ func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
 	log.Log(ctx, level, "socketio: socket disconnected", what...)
 }
 
-// logClosed says why the connection is being closed.
+// logClosed logs why the connection is being closed.
 func (c *conn) logClosed(level slog.Level, why string, attrs ...any) {
 	attrs = append([]any{"why", why, "remote", c.session.RemoteAddr()}, attrs...)
 	c.server.opts.Logger.Log(c.ctx, level, "socketio: connection closed", attrs...)
 }
 
-// firstWarning returns LevelWarn the first time it is called for a reason, and LevelDebug
-// after that. Reasons must be constants, since each is remembered.
+// firstWarning returns LevelWarn the first time it is called with a reason, and LevelDebug
+// after that. Reasons must be constants, because each one is kept.
 func (srv *Server) firstWarning(reason string) slog.Level {
 	if _, again := srv.warned.LoadOrStore(reason, true); again {
 		return slog.LevelDebug

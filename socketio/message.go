@@ -9,118 +9,116 @@ import (
 	"socketiojwt/socketio/internal/packet"
 )
 
-// A NodeID names a server of a cluster. The Bus chooses it.
+// A NodeID identifies a server of a cluster. The Bus chooses it.
 type NodeID string
 
-// A MessageKind says what a Message is.
+// A MessageKind is the kind of a Message.
 type MessageKind uint8
 
-// The kinds of messages. Those up to 12 are numbered like the messages of the Node
-// server's ClusterAdapter.
+// The kinds of messages. Kinds up to 12 have the same numbers as in the Node server's
+// ClusterAdapter.
 const (
-	// KindBroadcast: Data is sent to the sockets selected. With a Request, each node
-	// replies with a KindCount and a KindAnswer for each socket.
+	// KindBroadcast: send Data to the selected sockets. With a Request, each node replies with
+	// a KindCount and with a KindAnswer for each socket.
 	KindBroadcast MessageKind = 3
-	// KindJoin: the sockets selected join Rooms.
+	// KindJoin: the selected sockets join Rooms.
 	KindJoin MessageKind = 4
-	// KindLeave: the sockets selected leave Rooms.
+	// KindLeave: the selected sockets leave Rooms.
 	KindLeave MessageKind = 5
-	// KindDisconnect: the sockets selected end as Temporary, WholeConnection, RetryAfter,
-	// Cause and the event in Data say.
+	// KindDisconnect: the selected sockets end as described by Temporary, WholeConnection,
+	// RetryAfter, Cause and the event in Data.
 	KindDisconnect MessageKind = 6
-	// KindFetch: each node replies with KindSockets.
+	// KindFetch: each node replies with a KindSockets.
 	KindFetch MessageKind = 7
-	// KindServerSide: Data is for the functions of Mux.OnServerSide. With a Request,
-	// each node replies with KindServerSideAnswer.
+	// KindServerSide: Data is for the functions of Mux.OnServerSide. With a Request, each node
+	// replies with a KindServerSideAnswer.
 	KindServerSide MessageKind = 9
-	// KindSockets is the reply to KindFetch: Sockets.
+	// KindSockets replies to KindFetch. Sockets has the descriptions.
 	KindSockets MessageKind = 8
-	// KindServerSideAnswer is the reply to KindServerSide: Data, an array of one value,
-	// or nothing if no function has answered.
+	// KindServerSideAnswer replies to KindServerSide. Data is an array of one value, or empty
+	// if no function has answered.
 	KindServerSideAnswer MessageKind = 10
-	// KindCount is the first reply to KindBroadcast: Count sockets were sent the event.
-	// IDs names them, and is empty if the node does not say.
+	// KindCount is the first reply to KindBroadcast: the event was sent to Count sockets. IDs
+	// has their ids, and is empty if the node does not name its sockets.
 	KindCount MessageKind = 11
-	// KindAnswer is a further reply to KindBroadcast: Data is what one socket, of the ID
-	// Socket, has answered. If Ended is true, the socket has ended instead.
+	// KindAnswer is a further reply to KindBroadcast: Data is the answer of the socket whose id
+	// is Socket. If Ended is true, the socket has ended without an answer.
 	KindAnswer MessageKind = 12
 
-	// KindExtension: Payload is for the function that Server.HandleExtension has
-	// registered for Extension. It concerns no namespace.
+	// KindExtension: Payload is for the function registered for Extension by
+	// Server.HandleExtension. It does not concern a namespace.
 	KindExtension MessageKind = 100
 )
 
-// A Message is what the nodes of a cluster send each other. Which fields it has depends
-// on its Kind; the others are zero. All of it is plain data, so that encoding/json can
-// carry it. It must not be changed.
+// A Message is sent between the nodes of a cluster. Its Kind determines which fields are used.
+// The others are zero. It is plain data that encoding/json can carry. It must not be changed.
 type Message struct {
 	Kind MessageKind
 	// From is the node that sent it. The receiver's Bus sets it.
 	From NodeID `json:",omitempty"`
-	// Namespace is the name of the namespace whose sockets are concerned. If it is
-	// empty, Rule is the name of a rule, whose namespaces are all concerned.
+	// Namespace is the name of the namespace of the sockets. If it is empty, the message
+	// concerns all namespaces of the rule named Rule.
 	Namespace string `json:",omitempty"`
 	Rule      string `json:",omitempty"`
-	// Request names a request, and in a reply the request that it answers.
+	// Request identifies a request. A reply has the same Request.
 	Request string `json:",omitempty"`
 	// Timeout is how long the sender waits for replies.
 	Timeout time.Duration `json:",omitempty"`
-	// To says which sockets are concerned.
+	// To selects sockets.
 	To Selector `json:",omitzero"`
-	// Data is a JSON array: of the event's name and its arguments, or of an answer.
-	// Attachments are what its placeholders count; see ParseArguments.
+	// Data is a JSON array: the event's name and its arguments, or an answer. Its placeholders
+	// refer to Attachments. See ParseArguments.
 	Data        json.RawMessage `json:",omitempty"`
 	Attachments [][]byte        `json:",omitempty"`
 	// Volatile drops an event for sockets that cannot be written to at once.
 	Volatile bool `json:",omitempty"`
-	// Rooms are what sockets join or leave.
+	// Rooms are the rooms to join or leave.
 	Rooms []string `json:",omitempty"`
-	// Temporary, WholeConnection, RetryAfter and Cause, a text, are those of the Ending of
+	// Temporary, WholeConnection, RetryAfter and Cause, a text, come from the Ending of
 	// DisconnectSockets. Data is its last event, or empty.
 	Temporary       bool          `json:",omitempty"`
 	WholeConnection bool          `json:",omitempty"`
 	RetryAfter      time.Duration `json:",omitempty"`
 	Cause           string        `json:",omitempty"`
 
-	// The fields of replies; see KindSockets, KindCount and KindAnswer.
+	// Fields of replies. See KindSockets, KindCount and KindAnswer.
 	Sockets []SocketInfo `json:",omitempty"`
 	Count   int          `json:",omitempty"`
 	IDs     []string     `json:",omitempty"`
 	Socket  string       `json:",omitempty"`
 	Ended   bool         `json:",omitempty"`
 
-	// The fields of KindExtension.
+	// Fields of KindExtension.
 	Extension string `json:",omitempty"`
 	Payload   []byte `json:",omitempty"`
 }
 
-// A Selector says which admitted sockets of a namespace are meant. The zero value means
-// no socket.
+// A Selector selects admitted sockets of a namespace. The zero value selects no socket.
 type Selector struct {
-	// All means all sockets. Rooms must then be empty.
+	// All selects all sockets. Rooms must then be empty.
 	All bool `json:",omitempty"`
-	// Rooms means the sockets in any of these rooms.
+	// Rooms selects the sockets in any of these rooms.
 	Rooms []string `json:",omitempty"`
-	// Except leaves out the sockets in any of these rooms.
+	// Except excludes the sockets in any of these rooms.
 	Except []string `json:",omitempty"`
 }
 
-// none reports whether no socket can be selected.
+// none reports whether the selector can select no socket.
 func (to Selector) none() bool { return !to.All && len(to.Rooms) == 0 }
 
-// Limits on what another node sends. A cluster's nodes trust each other, so these bound
-// only what a defect can cause.
+// Limits on messages of another node. The nodes of a cluster trust each other, so these limits
+// bound only the effect of a defect.
 const (
-	maxMessageDepth = 10_000    // of JSON; the encoder's own limit
+	maxMessageDepth = 10_000    // of JSON; the same as the encoder's limit
 	maxMessageCause = 1 << 10   // bytes of a Cause that are kept
 	maxExtension    = 1 << 20   // bytes of a Payload
-	maxSockets      = 1_000_000 // that a node counts, or describes, in one reply
+	maxSockets      = 1_000_000 // counted or described by a node in one reply
 )
 
 var errMessage = errors.New("socketio: malformed message")
 
-// check reports whether the fields that all messages of its kind have are valid. Data
-// is checked where it is read.
+// check reports whether the required fields of the message's kind are valid. Data is checked
+// where it is read.
 func (m *Message) check() error {
 	switch m.Kind {
 	case KindBroadcast, KindJoin, KindLeave, KindDisconnect, KindFetch:
@@ -167,7 +165,7 @@ func (m *Message) event() (*outgoing, error) {
 	}, nil
 }
 
-// arguments reads the answer in a message. It is empty if there is no Data.
+// arguments reads the answer in a message. Without Data, it returns no arguments.
 func (m *Message) arguments() (Arguments, error) {
 	if len(m.Data) == 0 {
 		return Arguments{}, nil
@@ -175,7 +173,7 @@ func (m *Message) arguments() (Arguments, error) {
 	return newArguments(m.Data, m.Attachments, maxMessageDepth)
 }
 
-// check drops what is malformed in the description of a socket of another node.
+// check removes malformed parts from the description of a socket of another node.
 func (i *SocketInfo) check(from NodeID) {
 	i.Node = from
 	if !wirejson.ValidPeerObject(i.Data, maxMessageDepth) {

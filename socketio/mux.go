@@ -5,20 +5,21 @@ import (
 	"errors"
 )
 
-// A Handler handles an event of an admitted socket. Its context ends with the
-// socket. An error is logged with the event's name, and is not sent to the peer. It is a
-// warning, unless the peer caused it: ErrArguments and a PublicError without a cause are
-// logged at slog.LevelDebug.
+// A Handler handles an event of an admitted socket. Its context ends with the socket. An error
+// is logged with the event's name, and is not sent to the peer. ErrArguments and a PublicError
+// without a cause are logged at slog.LevelDebug, because the peer caused them. Other errors are
+// logged as warnings.
 type Handler func(ctx context.Context, s *Socket, e *Event) error
 
-// A ConnectMiddleware decides about a socket that wants to join a namespace: nil
-// goes on, an error refuses it (see Ending), and s.Hold suspends.
+// A ConnectMiddleware decides about a socket that wants to join a namespace. Returning nil
+// continues with the next middleware, an error refuses the socket (see Ending), and s.Hold
+// suspends it.
 type ConnectMiddleware func(ctx context.Context, s *Socket) error
 
-// Func makes a Handler of a function with one argument, read as Event.Scan does.
-// An event without that argument, or with one of another type, is logged and
-// not handled. With T struct{}, no argument is read. With T Arguments, the function
-// gets all arguments and reads them itself.
+// Func makes a Handler from a function with one argument, read as by Event.Scan. An event
+// without that argument, or with one of another type, is logged and not handled. If T is
+// struct{}, no argument is read. If T is Arguments, the function gets all arguments and reads
+// them itself.
 func Func[T any](f func(ctx context.Context, s *Socket, arg T) error) Handler {
 	return func(ctx context.Context, s *Socket, e *Event) error {
 		arg, err := onlyArgument[T](e)
@@ -29,11 +30,10 @@ func Func[T any](f func(ctx context.Context, s *Socket, arg T) error) Handler {
 	}
 }
 
-// AckFunc makes a Handler of a function with one argument whose result
-// acknowledges the event. An error is acknowledged as {"error":"..."}: with the
-// text of a *PublicError, "bad arguments" for ErrArguments, and otherwise
-// "internal error". With T struct{}, no argument is read. For several arguments, T is
-// Arguments:
+// AckFunc makes a Handler from a function with one argument whose result acknowledges the
+// event. An error is acknowledged as {"error":"..."}, with the text of a *PublicError, "bad
+// arguments" for ErrArguments, and "internal error" for others. If T is struct{}, no argument
+// is read. For several arguments, use Arguments as T:
 //
 //	socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, args socketio.Arguments) (int, error) {
 //		var a, b int
@@ -52,7 +52,7 @@ func AckFunc[T, R any](f func(ctx context.Context, s *Socket, arg T) (R, error))
 		if err == nil {
 			if err = e.Ack(result); err == nil || e.acked.Load() {
 				return err
-			} // else it could not be encoded
+			} // otherwise the result could not be encoded
 		}
 		text := "internal error"
 		var public *PublicError
@@ -78,8 +78,8 @@ func onlyArgument[T any](e *Event) (T, error) {
 	return arg, e.Scan(&arg)
 }
 
-// table is what a namespace does with its sockets: registered before the server
-// runs, frozen by Server.Handler. The children of a dynamic namespace share it.
+// table holds the registrations of a namespace. They are made before the server runs and are
+// frozen by Server.Handler. All namespaces of a rule share one table.
 type table struct {
 	open            bool
 	connect         []ConnectMiddleware
@@ -94,7 +94,7 @@ type table struct {
 	needs           needs
 }
 
-// admits reports whether anybody can be let in.
+// admits reports whether any socket can be admitted.
 func (t *table) admits() bool { return t.open || len(t.connect) > 0 }
 
 // untouched reports whether nothing was registered.
@@ -102,7 +102,7 @@ func (t *table) untouched() bool {
 	return !t.admits() && len(t.wrap)+len(t.handlers)+len(t.onConnect)+len(t.onDisconnecting)+len(t.onDisconnect)+len(t.onEmit)+len(t.onServerSide) == 0 && t.any == nil
 }
 
-// freeze puts the event middleware around each handler, once.
+// freeze wraps each handler in the event middleware, once.
 func (t *table) freeze() {
 	if t.any == nil {
 		t.any = func(ctx context.Context, s *Socket, e *Event) error {
@@ -113,7 +113,7 @@ func (t *table) freeze() {
 	wrapped := func(h Handler) Handler {
 		for i := len(t.wrap) - 1; i >= 0; i-- {
 			h = t.wrap[i](h)
-			notNil("Wrap: what its middleware returned", h == nil)
+			notNil("Wrap: the middleware's result", h == nil)
 		}
 		return h
 	}

@@ -2,11 +2,11 @@ package socketio
 
 import "time"
 
-// This file is what a connection may have until its first socket is admitted: time,
+// This file implements the limits of a connection until its first socket is admitted: time,
 // room in the ledger, and failures.
 
-// setTimer lets the time run in which the first socket must be admitted, and then
-// that in which a namespace must be joined while none is. The caller holds mu.
+// setTimer starts the timer for the admission of the first socket, and later the timer that
+// runs while no namespace is joined. The caller holds mu.
 func (c *conn) setTimer() {
 	joined := c.admitted && len(c.sockets) > len(c.waiting)+c.connecting
 	switch {
@@ -20,7 +20,8 @@ func (c *conn) setTimer() {
 	}
 }
 
-// overdue closes the connection unless its timer, which has run, was stopped too late.
+// overdue closes the connection when its timer has fired, unless the timer was stopped
+// meanwhile.
 func (c *conn) overdue(timer **time.Timer) {
 	c.mu.Lock()
 	due := c.timer == *timer
@@ -30,8 +31,8 @@ func (c *conn) overdue(timer **time.Timer) {
 	}
 }
 
-// accept notes that a socket is admitted, and keeps more for the peer from now on. It
-// reports false if the connection is being closed. The caller holds the socket's mu.
+// accept records that a socket is admitted, and applies the higher limits from now on. It
+// returns false if the connection is being closed. The caller holds the socket's mu.
 func (c *conn) accept() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,7 +48,7 @@ func (c *conn) accept() bool {
 	return true
 }
 
-// blame counts a failure for the peer's address.
+// blame counts a failure of the peer's address.
 func (c *conn) blame() {
 	c.mu.Lock()
 	c.blamed = true
@@ -55,15 +56,14 @@ func (c *conn) blame() {
 	c.session.CountFailure()
 }
 
-// excuse makes the connection's end no failure of the peer.
+// excuse makes the end of the connection not count as a failure of the peer.
 func (c *conn) excuse() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.blamed = true
 }
 
-// charged reports whether the ledger has taken a charge, and otherwise closes the
-// connection.
+// charged reports whether the ledger has accepted a charge. If not, it closes the connection.
 func (c *conn) charged(result charged, what string) bool {
 	switch result {
 	case tooMuch:

@@ -16,15 +16,14 @@ import (
 
 // Options configure a Server. The zero value is ready to use.
 //
-// The limits say what one peer can make the server do or keep. Zero means the
-// default that is named; a negative limit is an error. A peer that exceeds a
-// limit loses its connection, unless something else is said.
+// The limits bound what one peer can make the server do or keep. Zero means the default, which
+// is given for each limit. A negative limit is an error. Unless stated otherwise, the
+// connection of a peer that exceeds a limit is closed.
 type Options struct {
-	// Engine configures sessions and transports. In Engine.Path, zero means
-	// "/socket.io/"; in Engine.MaxNewPerAddress, zero means 1,000, and negative no
-	// bound: a session is new until its first socket is admitted, and each socket
-	// that is refused for good is a failure, as is a connection that ends before any
-	// was admitted.
+	// Engine configures sessions and transports. A zero Engine.Path means "/socket.io/". A zero
+	// Engine.MaxNewPerAddress means 1,000, and a negative one means no bound. A session is new
+	// until its first socket is admitted. Each socket that is refused permanently counts as a
+	// failure, and so does a connection that ends before a socket was admitted.
 	Engine engineio.Options
 
 	// ConnContext makes the context from which the contexts of all sockets of a connection
@@ -49,114 +48,111 @@ type Options struct {
 	// with status 503. It may be called concurrently. Nil means no values.
 	ConnContext func(ctx context.Context, r *http.Request) context.Context
 
-	// ConnectTimeout is how long a connection may take until its first socket is
-	// admitted, whatever its peer does meanwhile, and after that, how long it may be
-	// in no namespace. It bounds what Socket.Hold waits for, and a gate's own timeout.
-	// Zero means 45 s.
+	// ConnectTimeout is how long a connection may take until its first socket is admitted,
+	// whatever its peer does meanwhile. After that, it is how long the connection may be in no
+	// namespace. It also bounds Socket.Hold, and a gate's own timeout. Zero means 45 s.
 	ConnectTimeout time.Duration
 
-	// MaxNamespaces bounds the namespaces that a connection has joined or is
-	// joining; one that it left counts until the events sent before are handled.
-	// Zero means 32.
+	// MaxNamespaces bounds the namespaces that a connection has joined or is joining. A
+	// namespace that the peer has left counts until the events sent before are handled. Zero
+	// means 32.
 	MaxNamespaces int
-	// MaxConnecting bounds the CONNECTs of one connection whose middleware runs
-	// at the same time. Those beyond it wait for their turn. Zero means 4.
+	// MaxConnecting bounds the CONNECTs of one connection whose middleware runs at the same
+	// time. Further ones wait for their turn. Zero means 4.
 	MaxConnecting int
 	// MaxRefused bounds the CONNECTs of one connection that were refused, or
 	// whose socket ended before it was admitted. Zero means 10.
 	MaxRefused int
-	// MaxRooms bounds the rooms of a socket. Join returns ErrTooManyRooms
-	// beyond it. Zero means 1,000.
+	// MaxRooms bounds the rooms of a socket. Join returns ErrTooManyRooms if it would exceed
+	// it. Zero means 1,000.
 	MaxRooms int
-	// MaxPendingAcks bounds the acknowledgements a socket owes. EmitWithAck
-	// returns ErrTooManyAcks beyond it. Zero means 1,000.
+	// MaxPendingAcks bounds the acknowledgements that a socket's peer has not sent yet.
+	// EmitWithAck returns ErrTooManyAcks if it would exceed it. Zero means 1,000.
 	MaxPendingAcks int
 	// MaxAttachments bounds the binary attachments of a packet. Zero means 10.
 	MaxAttachments int
 	// MaxDepth bounds the nesting of JSON in a packet. Zero means 64.
 	MaxDepth int
-	// MaxNameLength bounds, in bytes, the name of an event and of a namespace, and
-	// of a room: Join returns ErrRoomName beyond it. Zero means 256.
+	// MaxNameLength bounds the bytes of the name of an event, a namespace or a room. Join
+	// returns ErrRoomName for a longer name. Zero means 256.
 	MaxNameLength int
-	// MaxAuthPayload bounds the bytes of the auth payload of a CONNECT, or of its
-	// query (Handshake.Query), which is kept until OnConnect has returned. A larger one
-	// is dropped, and refused: see Handshake.TooLarge. Zero means 64 KiB.
+	// MaxAuthPayload bounds the bytes of the auth payload of a CONNECT, or of its query
+	// (Handshake.Query). They are kept until OnConnect has returned. A larger one is dropped,
+	// and the socket is refused: see Handshake.TooLarge. Zero means 64 KiB.
 	MaxAuthPayload int
-	// MaxHandshake bounds the bytes of the header and URL of a connection's first
-	// request. Larger ones are dropped: see Handshake.TooLarge. Half of MaxNewBytes
-	// bounds it too. Zero means 32 KiB.
+	// MaxHandshake bounds the bytes of the header and URL of a connection's first request.
+	// Larger ones are dropped: see Handshake.TooLarge. Half of MaxNewBytes is a further bound.
+	// Zero means 32 KiB.
 	MaxHandshake int
-	// MaxNewBytes bounds the bytes that are kept for a connection before its first
-	// socket is admitted: the first request, sockets that are connecting or held,
-	// their auth payloads and events, and the message that is being received. What
-	// does not fit closes the connection; of a CONNECT, or of an event that is
-	// intercepted, see Handshake.TooLarge and Event.TooLarge. Zero means 64 KiB, and
-	// less than 16 KiB is an error. Engine.MaxNewPayload, when zero, becomes this.
+	// MaxNewBytes bounds the bytes kept for a connection before its first socket is admitted:
+	// the first request, sockets that are connecting or held, their auth payloads and events,
+	// and the message that is being received. Exceeding it closes the connection, except for a
+	// CONNECT and for an event that is intercepted: see Handshake.TooLarge and Event.TooLarge.
+	// Zero means 64 KiB. Less than 16 KiB is an error. It is the default of
+	// Engine.MaxNewPayload.
 	MaxNewBytes int
-	// MaxInbox bounds the bytes of the events that wait for their handlers, of all
-	// sockets of a connection, and of a binary packet whose attachments have not all
-	// come, once a socket of the connection has been admitted. Zero means four times
+	// MaxInbox bounds the bytes of the events of all sockets of a connection that wait for
+	// their handlers, and of a binary packet whose attachments have not all arrived. It applies
+	// once a socket of the connection has been admitted. Zero means four times
 	// Engine.MaxPayload.
 	MaxInbox int
-	// MaxHeldBytes bounds what is kept for all connections together of which no
-	// socket has been admitted yet. Beyond it new connections are answered 503, and
-	// one of those there are is closed when it sends more. Zero means 64 MiB.
+	// MaxHeldBytes bounds the bytes kept for all connections together of which no socket has
+	// been admitted yet. If it is exceeded, new connections are answered with 503, and an
+	// existing one is closed when it sends more. Zero means 64 MiB.
 	MaxHeldBytes int
 
-	// ShutdownSpread is how long Shutdown takes to come to all connections, one after
-	// the other, while handshakes are refused already. Clients come back about a second
-	// after their connection has closed, so that this is over how long they spread. It
-	// takes no more than half of the time that Shutdown's context leaves. Zero closes all
-	// at once.
+	// ShutdownSpread is the period over which Shutdown ends the connections one after the
+	// other, while handshakes are already refused. Because clients reconnect about a second
+	// after their connection has closed, they reconnect over the same period. It is limited to
+	// half of the time left in Shutdown's context. Zero ends all connections at once.
 	ShutdownSpread time.Duration
 
-	// KeepHeaders names the request headers that namespaces joined later can
-	// read from their handshake, beside those of Socket.KeepHeader; all others
-	// are dropped once the first namespace is joined. Nil means only Authorization,
-	// and with Engine.AllowEIO3, whose peers join "/" first whichever they want,
-	// Cookie too; an empty list none.
+	// KeepHeaders names the request headers that namespaces joined later can read from their
+	// handshake, in addition to those of Socket.KeepHeader. All others are dropped once the
+	// first namespace is joined. Nil means only Authorization. With Engine.AllowEIO3 nil means
+	// Cookie as well, because those peers always join "/" first. An empty list means none.
 	KeepHeaders []string
 
-	// KeepQuery names the query parameters, and KeepAuth the members of the auth
-	// payload, that Handshake still has after OnConnect has returned, for the life of
-	// the socket. KeepHeaders does so for headers if it is set. At most 4 KiB of each
-	// kind are kept; a value beyond that is left out. Nil keeps none. What is kept can
-	// be a secret: name what handlers need and not the token.
+	// KeepQuery names the query parameters, and KeepAuth the members of the auth payload, that
+	// Handshake still has after OnConnect has returned, for the life of the socket. KeepHeaders
+	// does the same for headers if it is set. At most 4 KiB of each kind are kept. A value that
+	// would exceed that is left out. Nil keeps none. The values may be secrets: name what
+	// handlers need and not the token.
 	KeepQuery []string
 	KeepAuth  []string
 
-	// Bus joins this server with others to a cluster. Server.Handler calls it, and fails
-	// if it does. It is given the function to which the Bus delivers the messages of
-	// other nodes: one after the other for each node and namespace, in the order in which
-	// they were published, and otherwise concurrently. Deliver returns when the message
-	// has done what it does to sockets of this node, without waiting for a peer. Before
-	// Bus has returned it waits. It ignores a message that is malformed. Nil means that
-	// this server is the only one.
+	// Bus joins this server to others in a cluster. Server.Handler calls it, and fails if Bus
+	// fails. Its argument is the function to which the Bus delivers the messages of other
+	// nodes. Messages of the same node and namespace must be delivered one after the other, in
+	// the order in which they were published. Others may be delivered concurrently. Deliver
+	// returns when the message has taken effect on sockets of this node, without waiting for a
+	// peer. If it is called before Bus has returned, it waits for that. It ignores a malformed
+	// message. Nil means that this server is the only one.
 	Bus func(deliver func(Message)) (Bus, error)
-	// ClusterKey is a secret of at least 16 bytes, the same for all servers of a cluster.
-	// By it they recognize each other's socket ids, which are reserved rooms; see
+	// ClusterKey is a secret of at least 16 bytes, the same for all servers of a cluster. It
+	// lets them recognize each other's socket ids, which are reserved rooms: see
 	// ErrReservedRoom. It is required with Bus. Nil means a random one.
 	ClusterKey []byte
 
-	// ClientFiles holds the files of the JavaScript client (socket.io.js,
-	// socket.io.min.js and so on), to be served below Engine.Path, in gzip to
-	// clients that take it, and to pages of Engine.Origins too. Nil means none:
-	// such a request is answered by a 404 that says so.
+	// ClientFiles holds the files of the JavaScript client (socket.io.js, socket.io.min.js and
+	// so on). They are served below Engine.Path, compressed by gzip if the browser accepts it,
+	// also to pages of Engine.Origins. Nil means none, and such a request is answered with a
+	// 404 that says so.
 	ClientFiles fs.FS
 
-	// Now is the clock of Socket.SetDeadline, and the only one by which leases of package
-	// auth end. If token.Options.Now is set, set both to the same clock. It must be cheap
-	// and must not call the server. Nil means time.Now.
+	// Now is the clock of Socket.SetDeadline, and the only clock by which leases of package
+	// auth end. If token.Options.Now is set, set both to the same clock. It must be cheap, must
+	// not call the server, and may be called concurrently. Nil means time.Now.
 	Now func() time.Time
 
-	// Logger gets what goes wrong in the program as warnings and errors, the end of
-	// each admitted socket at level Info, and what peers do wrong at level Debug. The
-	// first connection that is closed because of each limit is a warning too. Nil
-	// means that warnings and errors go to slog.Default; give one with
-	// slog.DiscardHandler to log nothing. If Engine.Logger is nil, it becomes this one.
+	// Logger receives failures of the program as warnings and errors, the end of each admitted
+	// socket at level Info, and errors of peers at level Debug. For each limit, the first
+	// connection that is closed because of it is a warning too. Nil means that warnings and
+	// errors go to slog.Default. To log nothing, use slog.DiscardHandler. It is the default of
+	// Engine.Logger.
 	Logger *slog.Logger
 
-	keptHeaders []string // KeepHeaders, if it was set
+	keptHeaders []string // copy of KeepHeaders, if it was set
 }
 
 const (
@@ -178,7 +174,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Engine.Path = "/socket.io/"
 	}
 	if o.ConnectTimeout < 0 || o.ShutdownSpread < 0 {
-		return o, fmt.Errorf("socketio: ConnectTimeout or ShutdownSpread is negative")
+		return o, fmt.Errorf("socketio: ConnectTimeout and ShutdownSpread must not be negative")
 	}
 	if n := len(o.ClusterKey); n < minClusterKey && (n > 0 || o.Bus != nil) {
 		return o, fmt.Errorf("socketio: ClusterKey has %d bytes; set the same secret of at least %d bytes on all servers of the cluster", n, minClusterKey)
@@ -193,7 +189,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// setLimits replaces the limits that are zero. It fails if a limit is out of range.
+// setLimits replaces zero limits by their defaults. It fails if a limit is out of range.
 func (o *Options) setLimits() error {
 	payload := o.Engine.MaxPayload
 	if payload <= 0 {
@@ -219,14 +215,14 @@ func (o *Options) setLimits() error {
 		{"MaxHeldBytes", &o.MaxHeldBytes, 64 << 20},
 	} {
 		if *l.limit < 0 {
-			return fmt.Errorf("socketio: %s is negative", l.name)
+			return fmt.Errorf("socketio: %s must not be negative; zero means the default", l.name)
 		}
 		if *l.limit == 0 {
 			*l.limit = l.zero
 		}
 	}
 	if o.MaxNewBytes < minNewBytes {
-		return fmt.Errorf("socketio: MaxNewBytes is less than %d", minNewBytes)
+		return fmt.Errorf("socketio: MaxNewBytes must be at least %d", minNewBytes)
 	}
 	o.MaxHandshake = min(o.MaxHandshake, o.MaxNewBytes/2)
 	if o.Engine.MaxNewPayload == 0 {
@@ -238,7 +234,7 @@ func (o *Options) setLimits() error {
 	return nil
 }
 
-// setKept copies the names of what is kept, with the default for KeepHeaders.
+// setKept copies the names of what to keep, with the default of KeepHeaders.
 func (o *Options) setKept() {
 	set := o.KeepHeaders != nil
 	if !set {

@@ -8,32 +8,31 @@ type Emitted struct {
 	Namespace string
 	// Packet is the event and its arguments, which must not be changed.
 	Packet Packet
-	// Socket is the socket that it was sent to by Socket.Emit or Socket.EmitWithAck.
-	// Nil for a broadcast.
+	// Socket is the socket of Socket.Emit or Socket.EmitWithAck. It is nil for a broadcast.
 	Socket *Socket
-	// To says which sockets a broadcast addressed, and Local whether only those of this
+	// To selects the sockets of a broadcast. Local says that it addressed only sockets of this
 	// node.
 	To    Selector
 	Local bool
-	// Recipients is the number of sockets of this node for which it was queued or
+	// Recipients is the number of sockets of this node for which the event was queued or
 	// written.
 	Recipients int
 }
 
-// OnEmit adds a function that runs after each event that is sent in the namespace, for
-// audits and metrics: on the goroutine that sent it, without a lock. It must not block,
-// and is called for the events it sends itself, too. A broadcast is reported by each node
-// that has the namespace, also if no socket is there to receive it, and by a node that it
-// came to on a goroutine of the Bus. Not reported are events whose
-// Socket.Emit or Socket.EmitWithAck failed, acknowledgements, and the events of AdmitWith
-// and of an Ending.
+// OnEmit adds a function that runs after each event that is sent in the namespace, for audits
+// and metrics. It runs on the goroutine that sent the event, without a lock, and must not
+// block. It is also called for events that it sends itself. Each node that has the namespace
+// reports a broadcast, even if it has no recipient. A node that received the broadcast from
+// another node reports it on a goroutine of the Bus. The function is not called for events
+// whose Socket.Emit or Socket.EmitWithAck failed, for acknowledgements, and for the events of
+// AdmitWith and of an Ending.
 func (m *Mux) OnEmit(f func(Emitted)) {
 	m.registering("OnEmit")
 	notNil("OnEmit", f == nil)
 	m.table.onEmit = append(m.table.onEmit, f)
 }
 
-// emitted tells the functions of OnEmit. No lock is held.
+// emitted calls the functions of OnEmit. The caller holds no lock.
 func (m *Mux) emitted(e Emitted) {
 	e.Namespace = m.name
 	for _, f := range m.table.onEmit {
@@ -41,7 +40,7 @@ func (m *Mux) emitted(e Emitted) {
 	}
 }
 
-// emitted tells the functions of OnEmit that the socket was sent an event.
+// emitted counts an event sent to the socket and calls the functions of OnEmit.
 func (s *Socket) emitted(event string, args []any) {
 	s.conn.server.figures.sent.Add(1)
 	if len(s.namespace.table.onEmit) > 0 {
@@ -49,12 +48,12 @@ func (s *Socket) emitted(event string, args []any) {
 	}
 }
 
-// Queued returns how many bytes wait until the peer takes them, about: those of all
-// sockets of the connection. Options.Engine.MaxOutbound bounds them.
+// Queued returns approximately how many bytes are queued for the peer by all sockets of the
+// connection. Options.Engine.MaxOutbound bounds them.
 func (s *Socket) Queued() int { return s.conn.session.Queued() }
 
-// Flush waits until nothing is queued for the connection, which its sockets share: what
-// was sent before has then left this process. It does not mean that the peer has
-// received it; for that, see EmitWithAck. It returns the cause of ctx if that ends first,
-// and ErrClosed once the connection has closed. See engineio.Session.Flush.
+// Flush waits until nothing is queued for the connection, which its sockets share. What was
+// sent before has then left this process, but the peer may not have received it. To wait for
+// the peer, use EmitWithAck. If ctx ends first, Flush returns its cause. Once the connection
+// has closed, it returns ErrClosed. See engineio.Session.Flush.
 func (s *Socket) Flush(ctx context.Context) error { return s.conn.session.Flush(ctx) }

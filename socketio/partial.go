@@ -9,18 +9,18 @@ import (
 // partial is a BINARY_EVENT or BINARY_ACK that is still incomplete.
 type partial struct {
 	packet      packet.Packet
-	socket      *Socket // which it is for; nil when it is dropped once it is complete
+	socket      *Socket // nil if the packet is to be dropped once it is complete
 	attachments [][]byte
-	due         int // attachments
+	due         int // number of attachments still to come
 	bytes       int // charged to the ledger
 }
 
-// partialBytes is what an incomplete packet, or one of its attachments, takes beside
-// what the peer has sent.
+// partialBytes is the size of an incomplete packet, or of one of its attachments, in addition
+// to what the peer has sent.
 const partialBytes = 128
 
-// beginPartial takes the first packet of a binary one. For a namespace that is not
-// joined it is a violation already.
+// beginPartial handles the first part of a binary packet. It closes the connection if the
+// namespace is not joined.
 func (c *conn) beginPartial(p packet.Packet) {
 	s, ok := c.joined(p.Namespace)
 	if !ok {
@@ -37,7 +37,7 @@ func (c *conn) beginPartial(p packet.Packet) {
 	c.partial = whole
 }
 
-// attachment adds one to the binary packet that waits for it.
+// attachment adds an attachment to the incomplete packet.
 func (c *conn) attachment(data []byte) {
 	whole := c.partial
 	if whole == nil {
@@ -59,8 +59,8 @@ func (c *conn) attachment(data []byte) {
 	}
 }
 
-// keepPartial charges n bytes of an incomplete packet, or closes the connection. For a
-// held socket they count with its early events too.
+// keepPartial charges n bytes of an incomplete packet, or closes the connection. For a held
+// socket they count with its early events too.
 func (c *conn) keepPartial(whole *partial, n int) bool {
 	n += partialBytes
 	if whole.socket.earlyFull(whole.bytes + n) {
@@ -74,7 +74,7 @@ func (c *conn) keepPartial(whole *partial, n int) bool {
 	return true
 }
 
-// dropPartial gives back what the incomplete packet was charged.
+// dropPartial drops the incomplete packet and returns its charge to the ledger.
 func (c *conn) dropPartial() {
 	if c.partial != nil {
 		c.ledger.event(-c.partial.bytes)
@@ -82,17 +82,17 @@ func (c *conn) dropPartial() {
 	}
 }
 
-// earlyFull reports whether the socket is held and has no room for n bytes.
+// earlyFull reports whether the socket is held and its early events leave no room for n bytes.
 func (s *Socket) earlyFull(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state == stateHeld && s.early.bytes+n > s.early.options.Bytes
 }
 
-// MessageHead takes the beginning of a message that is too long to be kept. A CONNECT
-// goes on without its payload, and an event that is intercepted without its
-// arguments, so that the peer hears a refusal that is final; Handshake.TooLarge and
-// Event.TooLarge say so. Any other message is not taken.
+// MessageHead handles the beginning of a message that is too long to be kept. A CONNECT
+// continues without its payload, and an event that is intercepted continues without its
+// arguments, so that the peer receives a final refusal. Handshake.TooLarge and Event.TooLarge
+// report it. For any other message, MessageHead returns false.
 func (c *conn) MessageHead(head []byte, binary bool) bool {
 	if binary || c.partial != nil {
 		return false
@@ -101,12 +101,12 @@ func (c *conn) MessageHead(head []byte, binary bool) bool {
 	switch {
 	case err != nil:
 	case p.Type == packet.Connect && !p.HasAck:
-		p.TooLarge, p.Payload, p.Query = true, nil, "" // or a token would be cut short
+		p.TooLarge, p.Payload, p.Query = true, nil, "" // so that no truncated token is used
 		c.connect(p)
 		return true
 	case p.Type == packet.Event:
 		s, ok := c.joined(p.Namespace)
-		if !ok || s == nil { // closed for that, or dropped as any packet for a namespace that has just ended
+		if !ok || s == nil { // the connection is closed, or the namespace has just ended and its packets are dropped
 			return true
 		}
 		return s.receiveHead(p)
@@ -114,8 +114,8 @@ func (c *conn) MessageHead(head []byte, binary bool) bool {
 	return false
 }
 
-// receiveHead takes the beginning of an event that is too long, and reports false if
-// it is not one that is intercepted.
+// receiveHead handles the beginning of an event that is too long. It returns false if the event
+// is not intercepted.
 func (s *Socket) receiveHead(p packet.Packet) bool {
 	name, ok := nameInHead(p.Payload, s.conn.server.opts.MaxNameLength)
 	if !ok {
@@ -132,7 +132,7 @@ func (s *Socket) receiveHead(p packet.Packet) bool {
 	return true
 }
 
-// nameInHead reads the name in the beginning of an EVENT's payload.
+// nameInHead reads the name at the beginning of an EVENT's payload.
 func nameInHead(payload []byte, maxName int) (name string, ok bool) {
 	const space = " \t\r\n"
 	array, ok := bytes.CutPrefix(bytes.TrimLeft(payload, space), []byte{'['})

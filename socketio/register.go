@@ -7,9 +7,9 @@ import (
 	"socketiojwt/socketio/internal/packet"
 )
 
-// A Mux holds the middleware and the handlers of a Namespace, or of all namespaces of a
-// Rule. What is registered must be registered before Server.Handler is called;
-// registering afterwards panics.
+// A Mux holds the middleware and the handlers of a Namespace, or of all namespaces of a Rule.
+// All registrations must precede Server.Handler. Later ones panic. Registering methods may be
+// called from one goroutine at a time.
 type Mux struct {
 	name   string
 	server *Server
@@ -24,7 +24,8 @@ func (m *Mux) open() {
 	m.table.open = true
 }
 
-// Use adds connect middleware, run in order for each socket that wants to join.
+// Use adds connect middleware. For each socket that wants to join, it runs in the order of
+// registration.
 func (m *Mux) Use(middleware ...ConnectMiddleware) {
 	m.registering("Use")
 	for _, f := range middleware {
@@ -33,17 +34,17 @@ func (m *Mux) Use(middleware ...ConnectMiddleware) {
 	m.table.connect = append(m.table.connect, middleware...)
 }
 
-// Wrap adds event middleware, which runs around every handler of the
-// namespace, that of HandleAny included; the first one added is outermost.
-// Events that are intercepted (see Socket.Intercept) do not pass it.
+// Wrap adds event middleware. It runs around every handler of the namespace, including that of
+// HandleAny. The first one added is outermost. Intercepted events do not pass through it: see
+// Socket.Intercept.
 func (m *Mux) Wrap(middleware func(Handler) Handler) {
 	m.registering("Wrap")
 	notNil("Wrap", middleware == nil)
 	m.table.wrap = append(m.table.wrap, middleware)
 }
 
-// Handle registers the handler of an event. A name that is empty, reserved, too
-// long to be received or registered already panics.
+// Handle registers the handler of an event. It panics for a name that is empty, reserved,
+// longer than Options.MaxNameLength or already registered.
 func (m *Mux) Handle(event string, h Handler) {
 	m.registering("Handle")
 	notNil("Handle", h == nil)
@@ -53,58 +54,58 @@ func (m *Mux) Handle(event string, h Handler) {
 	case len(event) > m.server.opts.MaxNameLength:
 		panic(fmt.Sprintf("socketio: Handle: event name %q is longer than Options.MaxNameLength", event))
 	case m.table.handlers[event] != nil:
-		panic(fmt.Sprintf("socketio: Handle: event %q has a handler already", event))
+		panic(fmt.Sprintf("socketio: Handle: event %q already has a handler", event))
 	}
 	m.table.handlers[event] = h
 }
 
-// HandleAny registers the handler of all events that have none of their own.
-// Without it they are ignored.
+// HandleAny registers the handler of all events without a handler. Without HandleAny such
+// events are ignored. A second call panics.
 func (m *Mux) HandleAny(h Handler) {
 	m.registering("HandleAny")
 	notNil("HandleAny", h == nil)
 	if m.table.any != nil {
-		panic("socketio: HandleAny: there is a handler already")
+		panic("socketio: HandleAny: a handler is already registered")
 	}
 	m.table.any = h
 }
 
-// OnConnect adds a function that runs for each socket once it is admitted,
-// before its events are handled. An error ends the socket. A socket that ends before
-// its functions have begun gets none of them, and those of OnDisconnecting and
-// OnDisconnect neither; once it has ended, no further one begins.
+// OnConnect adds a function that runs for each socket once it is admitted, before its events
+// are handled. An error ends the socket. Once the socket has ended, no further function starts.
+// If a socket ends before the first function has started, none of the functions of OnConnect,
+// OnDisconnecting and OnDisconnect runs for it.
 func (m *Mux) OnConnect(f func(ctx context.Context, s *Socket) error) {
 	m.registering("OnConnect")
 	notNil("OnConnect", f == nil)
 	m.table.onConnect = append(m.table.onConnect, f)
 }
 
-// OnDisconnecting adds a function that runs for each admitted socket that has
-// ended, before those of OnDisconnect. It receives the rooms that the socket was
-// in. Its context is not cancelled.
+// OnDisconnecting adds a function that runs for each admitted socket that has ended, before the
+// functions of OnDisconnect. It receives the rooms that the socket was in. Its context is not
+// cancelled.
 func (m *Mux) OnDisconnecting(f func(ctx context.Context, s *Socket, reason Reason, rooms []string)) {
 	m.registering("OnDisconnecting")
 	notNil("OnDisconnecting", f == nil)
 	m.table.onDisconnecting = append(m.table.onDisconnecting, f)
 }
 
-// OnDisconnect adds a function that runs for each admitted socket that has
-// ended, once. It does not run for a socket that ended before its first function of
-// OnConnect began, which then does not run either. Its context is not cancelled.
+// OnDisconnect adds a function that runs once for each admitted socket that has ended. It does
+// not run for a socket that ended before its first function of OnConnect started. Its context
+// is not cancelled.
 func (m *Mux) OnDisconnect(f func(ctx context.Context, s *Socket, reason Reason)) {
 	m.registering("OnDisconnect")
 	notNil("OnDisconnect", f == nil)
 	m.table.onDisconnect = append(m.table.onDisconnect, f)
 }
 
-// notNil panics for a function that is missing.
+// notNil panics if isNil is true.
 func notNil(method string, isNil bool) {
 	if isNil {
 		panic("socketio: " + method + ": nil function")
 	}
 }
 
-// registering panics once the server runs.
+// registering panics if the server is already running.
 func (m *Mux) registering(method string) {
 	m.server.mu.Lock()
 	frozen := m.server.frozen

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// retire ends the connections one after the other within Options.ShutdownSpread, or half
-// of the time that ctx leaves, in random order. Until its turn comes a connection works
-// as before. What is left at the end is for Shutdown.
+// retire ends the connections one after the other in random order, within
+// Options.ShutdownSpread or half of the time left in ctx, whichever is less. A connection works
+// as before until its turn comes. Shutdown handles the connections that are left.
 func (srv *Server) retire(ctx context.Context) {
 	spread := srv.opts.ShutdownSpread
 	if deadline, ok := ctx.Deadline(); ok {
@@ -23,7 +23,7 @@ func (srv *Server) retire(ctx context.Context) {
 	tick := time.NewTicker(max(step, time.Millisecond))
 	defer tick.Stop()
 	begun := time.Now()
-	var busy []*conn // whose handlers still run
+	var busy []*conn // a handler is still running
 	for next := 0; next < len(all); {
 		select {
 		case <-tick.C:
@@ -41,8 +41,8 @@ func (srv *Server) retire(ctx context.Context) {
 	}
 }
 
-// retire ends the connection unless a handler runs, and reports whether it did. It takes
-// no new sockets and events.
+// retire makes the connection accept no new sockets or events. If no handler is running, it
+// ends the connection and returns true.
 func (c *conn) retire() bool {
 	if !c.retiring.Swap(true) {
 		for _, s := range c.all() {

@@ -2,14 +2,13 @@ package socketio
 
 import "slices"
 
-// fewNames is up to how many names a list is searched rather than made a set.
+// fewNames is the number of names up to which a list is searched instead of building a set.
 const fewNames = 8
 
-// distinct returns names without repeats, in their order.
+// distinct returns names without repeats, in order.
 func distinct(names []string) []string { return firstDistinct(names, len(names)) }
 
-// firstDistinct returns the first max names that differ, in their order. The work
-// is linear in the length of the list.
+// firstDistinct returns the first max different names, in order. It takes linear time.
 func firstDistinct(names []string, max int) []string {
 	if len(names) <= min(fewNames, max) && !repeats(names) {
 		return names
@@ -40,7 +39,7 @@ func firstDistinct(names []string, max int) []string {
 	return few
 }
 
-// repeats reports whether a short list has a name twice.
+// repeats reports whether a short list contains a name twice.
 func repeats(names []string) bool {
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
@@ -50,15 +49,14 @@ func repeats(names []string) bool {
 	return false
 }
 
-// joining is the rooms that sockets are to join.
+// joining holds the rooms that sockets are to join.
 type joining struct {
 	rooms    []string // without repeats
 	reserved []string // those of them that only one socket may join
 }
 
-// joining checks the names that sockets of the namespace are to join. It fails for
-// names and numbers of names that none may join, after work that is linear in the list
-// and without a lock.
+// joining checks the rooms that sockets of the namespace are to join. It fails if the names, or
+// their number, are not allowed for any socket. It takes linear time and no lock.
 func (srv *Server) joining(namespace string, rooms []string) (j joining, err error) {
 	opts := &srv.opts
 	for _, room := range rooms {
@@ -79,26 +77,26 @@ func (srv *Server) joining(namespace string, rooms []string) (j joining, err err
 	return j, nil
 }
 
-// permits reports whether a socket may join the rooms.
+// permits reports whether the socket may join the rooms.
 func (j joining) permits(s *Socket) bool {
 	return !slices.ContainsFunc(j.reserved, func(room string) bool { return room != s.id })
 }
 
-// selection gathers the sockets that a Selector means. The caller holds the lock of
-// the listing.
+// selection collects the sockets that a Selector selects. The caller holds the lock of the
+// listing.
 type selection struct {
 	local *listing
 	to    Selector
 	list  []*Socket
-	// seen has the sockets that are in the list or excluded, once one of the lists of
-	// names is long. Short lists are asked for each socket instead, which keeps
-	// nothing.
+	// seen has the sockets that are in the list or excluded, if one of the lists of names is
+	// long. For short lists it is nil, and the rooms of each socket are searched instead, which
+	// allocates nothing.
 	seen map[*Socket]struct{}
-	// steps counts looks at names and sockets, for tests of how the work grows.
+	// steps counts visits of names and sockets, so that tests can measure how the work grows.
 	steps int
 }
 
-// selected appends each socket selected once.
+// selected appends each selected socket once.
 func (l *listing) selected(list []*Socket, to Selector) []*Socket {
 	chosen := selection{local: l, list: list}
 	chosen.run(to)
@@ -138,7 +136,7 @@ func (c *selection) members(rooms []string, f func(*Socket)) {
 	}
 }
 
-// add adds a socket unless it is excluded or was in one of the earlier rooms.
+// add adds a socket unless it is excluded or in one of the earlier rooms.
 func (c *selection) add(s *Socket, earlier []string) {
 	c.steps++
 	if c.seen == nil {
@@ -153,7 +151,7 @@ func (c *selection) add(s *Socket, earlier []string) {
 	}
 }
 
-// inAny reports whether s is in one of a few rooms.
+// inAny reports whether s is in any of a few rooms.
 func (c *selection) inAny(s *Socket, rooms []string) bool {
 	for _, room := range rooms {
 		c.steps++
@@ -167,7 +165,7 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 	return false
 }
 
-// add lists a socket that is being admitted.
+// add adds a socket that is being admitted.
 func (l *listing) add(s *Socket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,8 +173,8 @@ func (l *listing) add(s *Socket) {
 	l.changed(s.id, true)
 }
 
-// remove takes a socket out of the listing and out of its rooms, which it
-// returns, its own among them.
+// remove removes a socket from the listing and from its rooms. It returns the rooms, including
+// the room of the socket's own id.
 func (l *listing) remove(s *Socket) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,8 +190,8 @@ func (l *listing) remove(s *Socket) []string {
 	return rooms
 }
 
-// join puts s into the rooms, all or none. The names differ, and the lock is held for
-// no more of them than Options.MaxRooms and one.
+// join adds s to all of the rooms or to none. The names must differ. The lock is held for at
+// most Options.MaxRooms + 1 names.
 func (l *listing) join(s *Socket, rooms []string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -226,10 +224,10 @@ func (l *listing) join(s *Socket, rooms []string) error {
 	return nil
 }
 
-// mostLeft bounds for how many names leaveAll holds the lock at a time.
+// mostLeft bounds the number of names for which leaveAll holds the lock at a time.
 const mostLeft = 1024
 
-// leaveAll takes s out of the rooms.
+// leaveAll removes s from the rooms.
 func (l *listing) leaveAll(s *Socket, rooms []string) {
 	for some := range slices.Chunk(rooms, mostLeft) {
 		l.leaveSome(s, some)

@@ -2,29 +2,29 @@ package socketio
 
 import "sync"
 
-// roomChanges are the rooms that have got their first socket on this node or lost their
-// last, by namespace, and that the bus has not been told of.
+// roomChanges holds, by namespace, the rooms that have received their first socket on this node
+// or lost their last one and that have not been reported to the bus.
 type roomChanges struct {
 	mu      sync.Mutex // taken after a listing's
 	pending map[string]map[string]bool
-	telling bool // a goroutine tells the bus
+	telling bool // a goroutine is reporting to the bus
 }
 
-// changed notes that the bus must be told of a room. The caller holds mu.
+// changed records a room that must be reported to the bus. The caller holds mu.
 func (l *listing) changed(room string, opened bool) {
 	if link := l.namespace.server.link.Load(); link != nil && link.watcher != nil {
 		link.changed(l.namespace.name, room, opened)
 	}
 }
 
-// changed notes that the bus must be told of a room. A change that is reversed before the
-// bus was told is forgotten.
+// changed records a room that must be reported to the bus. If a change is reversed before it
+// was reported, neither is reported.
 func (l *link) changed(namespace, room string, opened bool) {
 	c := &l.changes
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	rooms := c.pending[namespace]
-	if _, reversed := rooms[room]; reversed { // since opening and closing alternate
+	if _, reversed := rooms[room]; reversed { // because opening and closing alternate
 		delete(rooms, room)
 		return
 	}
@@ -43,8 +43,8 @@ func (l *link) changed(namespace, room string, opened bool) {
 	}
 }
 
-// tellRooms tells the bus of changes until there are none. It holds no lock meanwhile, so
-// that changes can be noted, which are told together afterwards.
+// tellRooms reports changes to the bus until there are none. It holds no lock during a report,
+// so that further changes can be recorded, and reports those together afterwards.
 func (l *link) tellRooms() {
 	defer l.server.running.add(-1)
 	for {

@@ -6,24 +6,24 @@ import (
 	"regexp"
 )
 
-// A Rule declares dynamic namespaces; see Server.OfPattern. What is registered on its Mux
-// holds for each of them. Servers of a cluster must declare the same rules, in the same
-// order.
+// A Rule declares dynamic namespaces. See Server.OfPattern and Server.OfFunc. The registrations
+// on its Mux apply to each of them. The servers of a cluster must declare the same rules in the
+// same order.
 type Rule struct {
 	// Mux has the middleware and handlers of the rule's namespaces.
 	*Mux
-	// Broadcast addresses all sockets of all the rule's namespaces, those that only other
-	// nodes have included. It must not be changed.
+	// Broadcast addresses all sockets of all namespaces of the rule, including namespaces that
+	// exist only on other nodes. It must not be changed.
 	Broadcast
 
 	matches func(ctx context.Context, name string, h *Handshake) (bool, error)
 }
 
-// OfPattern declares dynamic namespaces: all whose whole name matches. Each has its own
-// sockets and rooms. It exists from the first CONNECT that names it, only for its
-// sockets, and is listed from its first admitted socket until its last one has gone.
-// Rules are tried in the order in which they were declared. "/" is never dynamic. The
-// pattern is the name of the rule.
+// OfPattern declares dynamic namespaces: all those whose whole name matches the pattern. Each
+// has its own sockets and rooms. A dynamic namespace is created by the first CONNECT that names
+// it and exists as long as it has sockets. It is listed from its first admitted socket until
+// its last one has ended. Rules are tried in the order of their declaration. "/" is never
+// dynamic. The pattern is the name of the rule. OfPattern panics after Server.Handler.
 func (srv *Server) OfPattern(pattern *regexp.Regexp) *Rule {
 	whole := regexp.MustCompile(`\A(?:` + pattern.String() + `)\z`)
 	r := srv.OfFunc(func(_ context.Context, name string, _ *Handshake) (bool, error) {
@@ -33,11 +33,11 @@ func (srv *Server) OfPattern(pattern *regexp.Regexp) *Rule {
 	return r
 }
 
-// OfFunc declares dynamic namespaces: all for which matches returns true. It is
-// asked for each CONNECT, with the name that the peer chose and before anything
-// is known of the peer; an error refuses the socket. While a namespace has
-// sockets it belongs to the rule that made it: a socket that another rule
-// matches is refused. The rule is named after its place in the order of rules.
+// OfFunc declares dynamic namespaces: all those for which matches returns true. It is called
+// for each CONNECT, concurrently, with the name that the peer sent and before the peer is
+// authenticated. An error refuses the socket. While a namespace has sockets, it belongs to the
+// rule that created it. A socket for which another rule matches is refused. The rule is named
+// after its position in the order of rules. OfFunc panics after Server.Handler.
 func (srv *Server) OfFunc(matches func(ctx context.Context, name string, h *Handshake) (bool, error)) *Rule {
 	notNil("OfFunc", matches == nil)
 	srv.mu.Lock()
@@ -52,21 +52,21 @@ func (srv *Server) OfFunc(matches func(ctx context.Context, name string, h *Hand
 	return r
 }
 
-// Open declares that the rule's namespaces admit every socket that passes the middleware;
-// see Namespace.Open.
+// Open declares that the rule's namespaces admit every socket that passes the middleware. See
+// Namespace.Open.
 func (r *Rule) Open() *Rule {
 	r.open()
 	return r
 }
 
-// ServerSideEmit sends an event to the functions of Mux.OnServerSide of the same rule on
-// the other nodes; see Namespace.ServerSideEmit.
+// ServerSideEmit sends an event to the functions of Mux.OnServerSide of the same rule on the
+// other nodes. See Namespace.ServerSideEmit.
 func (r *Rule) ServerSideEmit(event string, args ...any) error {
 	return r.target.serverSideEmit(event, args)
 }
 
-// ServerSideEmitWithAck is ServerSideEmit, and waits for the answers of the other nodes;
-// see Namespace.ServerSideEmitWithAck.
+// ServerSideEmitWithAck is ServerSideEmit, and then waits for the answers of the other nodes.
+// See Namespace.ServerSideEmitWithAck.
 func (r *Rule) ServerSideEmitWithAck(ctx context.Context, event string, args ...any) ([]ServerSideAnswer, error) {
 	return r.target.serverSideAsk(ctx, event, args)
 }
@@ -84,9 +84,8 @@ func (r *Rule) namespaces() (all []*Namespace) {
 	return all
 }
 
-// namespaceFor finds the namespace that a peer named, or makes it if a dynamic
-// one matches. It may run user code. A namespace that nothing was registered on
-// does not exist for peers.
+// namespaceFor finds the namespace named by a peer, or creates it if a rule matches. It may run
+// user code. A namespace without registrations does not exist for peers.
 func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) (*Namespace, error) {
 	srv.mu.Lock()
 	n := srv.namespaces[name]
@@ -95,7 +94,7 @@ func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) 
 	case n == nil || n.rule != nil:
 	case n.table.admits():
 		return n, nil
-	default: // "/" with no middleware of its own: no rule may open it
+	default: // "/" without middleware, which no rule may open
 		return nil, errNoNamespace
 	}
 	for _, rule := range srv.dynamic {
@@ -110,8 +109,8 @@ func (srv *Server) namespaceFor(ctx context.Context, name string, h *Handshake) 
 	return nil, errNoNamespace
 }
 
-// child returns the dynamic namespace of that name, and counts a socket that connects
-// to it. All sockets of one name get the same.
+// child returns the dynamic namespace of that name, and counts a socket that connects to it.
+// All sockets with the same name get the same namespace.
 func (srv *Server) child(rule *Rule, name string) (*Namespace, error) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -121,13 +120,13 @@ func (srv *Server) child(rule *Rule, name string) (*Namespace, error) {
 		n = srv.newNamespace(name, rule.table, rule)
 		srv.namespaces[name] = n
 	case n.rule != rule:
-		return nil, errNoNamespace // its middleware would not be the rule's
+		return nil, errNoNamespace // its middleware would be that of another rule
 	}
 	n.refs++
 	return n, nil
 }
 
-// release lets a dynamic namespace go with its last socket, admitted or not.
+// release removes a dynamic namespace with its last socket, admitted or not.
 func (srv *Server) release(n *Namespace) {
 	if n == nil || n.rule == nil {
 		return
@@ -139,8 +138,8 @@ func (srv *Server) release(n *Namespace) {
 	}
 }
 
-// count adds to the number of admitted sockets of a namespace. A dynamic one is listed
-// while it has some.
+// count adds delta to the number of admitted sockets of a namespace. A dynamic namespace is
+// listed while that number is positive.
 func (srv *Server) count(n *Namespace, delta int) {
 	if n.rule == nil {
 		return

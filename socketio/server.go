@@ -22,12 +22,12 @@ type Server struct {
 	opts         Options
 	engine       *engineio.Server
 	acks         atomic.Uint64
-	newBytes     atomic.Int64 // kept for connections without an admission; see ledger
+	newBytes     atomic.Int64 // for connections without an admitted socket; see ledger
 	droppedEarly atomic.Uint64
-	oversized    sync.Once   // tells that a peer sent more than a limit
-	warned       sync.Map    // reasons, constants of ours, that were logged as a warning
+	oversized    sync.Once   // logs once that a peer exceeded a limit
+	warned       sync.Map    // constant reasons that were logged as a warning
 	closing      atomic.Bool // Shutdown has begun: no new connections
-	draining     atomic.Bool // and no new sockets or events
+	draining     atomic.Bool // Shutdown accepts no new sockets or events
 	door         door
 	deadlines    *wallclock.Queue
 	ids          idKey
@@ -39,17 +39,18 @@ type Server struct {
 	extensions   map[string]func(NodeID, []byte)
 	figures      figures
 
-	wiring  sync.Mutex   // held while Handler checks
-	handler http.Handler // nil until it was checked
+	wiring  sync.Mutex   // held by Handler
+	handler http.Handler // nil until the checks have passed
 
-	mu         sync.Mutex // guards what follows; taken after a socket's and a connection's
+	mu         sync.Mutex // guards the fields below; taken after the mu of a socket and of a connection
 	frozen     bool
 	namespaces map[string]*Namespace
 	dynamic    []*Rule
 	conns      map[*conn]struct{}
 }
 
-// NewServer makes a server. Register what it does, then serve Server.Handler.
+// NewServer makes a server. Register middleware and handlers, then serve Server.Handler. It
+// fails if an option is invalid.
 func NewServer(opts Options) (*Server, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -70,9 +71,8 @@ func NewServer(opts Options) (*Server, error) {
 
 func newTable() *table { return &table{handlers: make(map[string]Handler)} }
 
-// Of returns the namespace of that name, which begins with a slash, and makes it
-// if need be. Once Handler was called it panics for a namespace that does not
-// exist.
+// Of returns the namespace of that name, and makes it if it does not exist. The name must begin
+// with a slash. After Handler was called, Of panics if the namespace does not exist.
 func (srv *Server) Of(name string) *Namespace {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -81,7 +81,7 @@ func (srv *Server) Of(name string) *Namespace {
 	}
 	switch {
 	case !strings.HasPrefix(name, "/") || strings.Contains(name, ",") || len(name) > srv.opts.MaxNameLength:
-		panic(fmt.Sprintf("socketio: Of: namespace %q has to begin with a slash, hold no comma and be no longer than Options.MaxNameLength", name))
+		panic(fmt.Sprintf("socketio: Of: namespace %q must begin with a slash, contain no comma and be no longer than Options.MaxNameLength", name))
 	case srv.frozen:
 		panic(fmt.Sprintf("socketio: Of(%q) after Server.Handler", name))
 	}
@@ -90,8 +90,8 @@ func (srv *Server) Of(name string) *Namespace {
 	return n
 }
 
-// Lookup returns the namespace of that name, a dynamic one too while it has
-// admitted sockets; nil when there is none.
+// Lookup returns the namespace of that name, or nil if there is none. A dynamic namespace
+// exists while it has admitted sockets. Lookup may be called concurrently.
 func (srv *Server) Lookup(name string) *Namespace {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -101,19 +101,20 @@ func (srv *Server) Lookup(name string) *Namespace {
 	return nil
 }
 
-// Handler checks what was registered, freezes it, and returns the handler to
-// serve at Options.Engine.Path. For clients that leave out the last slash of the
-// path, an http.ServeMux needs it twice, as "/socket.io/" and as "/socket.io";
-// otherwise it redirects them, which a WebSocket does not survive. It fails for a namespace that has neither connect
-// middleware nor Open. Calling it again returns the same handler.
+// Handler checks and freezes the registrations, and returns the handler to serve at
+// Options.Engine.Path. With an http.ServeMux, register it both as "/socket.io/" and as
+// "/socket.io", because some clients leave out the last slash. Otherwise the mux redirects
+// them, and a WebSocket cannot follow a redirect. Handler fails if a namespace has neither
+// connect middleware nor Open. Further calls return the same handler. It may be called
+// concurrently.
 func (srv *Server) Handler() (http.Handler, error) {
-	srv.wiring.Lock() // whoever calls it meanwhile waits for the verdict
+	srv.wiring.Lock() // concurrent calls wait for the result
 	defer srv.wiring.Unlock()
 	if srv.handler != nil {
 		return srv.handler, nil
 	}
 	srv.mu.Lock()
-	srv.frozen = true // before the checks, so that what was checked stays as it is
+	srv.frozen = true // before the checks, so that checked registrations cannot change
 	var all []*Mux
 	for _, rule := range srv.dynamic {
 		all = append(all, rule.Mux)
@@ -133,14 +134,14 @@ func (srv *Server) Handler() (http.Handler, error) {
 	return srv.handler, nil
 }
 
-// wire checks what was registered and makes it ready.
+// wire checks the registrations and prepares the server to run.
 func (srv *Server) wire(all []*Mux) error {
 	var failed []error
 	for _, m := range all {
-		// "/" always exists; unless something was done with it, nobody is let in.
+		// "/" always exists. If nothing was registered on it, it admits no socket.
 		untouched := m == srv.Mux && m.table.untouched()
 		if !m.table.admits() && !untouched {
-			failed = append(failed, fmt.Errorf("socketio: namespace %s has no connect middleware; call Use with a gate, or Open to admit everybody", m.name))
+			failed = append(failed, fmt.Errorf("socketio: namespace %s has no connect middleware; call Use with a gate, or Open to admit every socket", m.name))
 		}
 	}
 	if err := errors.Join(failed...); err != nil {
@@ -159,14 +160,14 @@ func (srv *Server) wire(all []*Mux) error {
 	return nil
 }
 
-// bodyTimeout is how long a body may take to come that nobody wants.
+// bodyTimeout is how long an unread request body may take to arrive.
 const bodyTimeout = 10 * time.Second
 
 func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	defer guard.AbortHTTP(srv.opts.Logger, "socketio: panic in a request; it was aborted")
 	if r.Body != nil && r.Body != http.NoBody {
-		// Nobody here reads it; net/http would wait for it, however long. The
-		// engine sets a deadline of its own.
+		// No code reads this body, and net/http would wait for it without limit. The engine
+		// sets a deadline of its own.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	}
 	if srv.serveClientFile(w, r) {
@@ -175,7 +176,7 @@ func (srv *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	srv.engine.ServeHTTP(w, r)
 }
 
-// nextAck returns an acknowledgement id that no packet of this server has.
+// nextAck returns an acknowledgement id that this server has not used in any packet.
 func (srv *Server) nextAck() uint64 { return srv.acks.Add(1) - 1 }
 
 func (srv *Server) addConn(c *conn) bool {

@@ -10,31 +10,31 @@ import (
 	"socketiojwt/socketio/internal/packet"
 )
 
-// A ServerSideHandler handles an event that another node has sent by ServerSideEmit. The
-// answer is for ServerSideEmitWithAck; nil is no answer. An error is logged and is no
-// answer either. The context ends with the server.
+// A ServerSideHandler handles an event that another node sent by ServerSideEmit. The answer is
+// for ServerSideEmitWithAck. Nil means no answer. If err is not nil, it is logged and no answer
+// is sent. The context ends with the server.
 type ServerSideHandler func(ctx context.Context, e *ServerSideEvent) (answer any, err error)
 
-// A ServerSideEvent is an event that another node has sent to the servers of a cluster.
+// A ServerSideEvent is an event that another node sent to the servers of a cluster.
 type ServerSideEvent struct {
 	Arguments
 	// Name is the name of the event.
 	Name string
-	// Node is the node that has sent it.
+	// Node is the node that sent it.
 	Node NodeID
 }
 
-// A ServerSideAnswer is what a node has answered to ServerSideEmitWithAck.
+// A ServerSideAnswer is the answer of one node to ServerSideEmitWithAck.
 type ServerSideAnswer struct {
 	Node NodeID
-	// Arguments has one value.
+	// Arguments has exactly one value.
 	Arguments
 }
 
-// OnServerSide registers the function that handles an event of Namespace.ServerSideEmit,
-// or of Rule.ServerSideEmit, of other nodes. Events that want no answer are handled one
-// at a time, in the order in which they came; those that want one are handled
-// concurrently. A name that is empty, reserved or registered already panics.
+// OnServerSide registers the function for an event that other nodes send by
+// Namespace.ServerSideEmit or Rule.ServerSideEmit. Events without an answer are handled one at
+// a time, in order of arrival. Events that want an answer are handled concurrently. A name that
+// is empty, reserved or already registered panics.
 func (m *Mux) OnServerSide(event string, h ServerSideHandler) {
 	m.registering("OnServerSide")
 	notNil("OnServerSide", h == nil)
@@ -42,7 +42,7 @@ func (m *Mux) OnServerSide(event string, h ServerSideHandler) {
 	case event == "" || packet.Reserved(event):
 		panic(fmt.Sprintf("socketio: OnServerSide: event name %q is empty or reserved", event))
 	case m.table.onServerSide[event] != nil:
-		panic(fmt.Sprintf("socketio: OnServerSide: event %q has a function already", event))
+		panic(fmt.Sprintf("socketio: OnServerSide: event %q already has a function", event))
 	}
 	if m.table.onServerSide == nil {
 		m.table.onServerSide = make(map[string]ServerSideHandler)
@@ -84,11 +84,11 @@ func (t target) serverSideAsk(ctx context.Context, event string, args []any) (an
 	return answers, err
 }
 
-// mostServerSide bounds the server-side events that wait for their functions, and those
-// that want an answer and are being handled.
+// mostServerSide bounds the server-side events that wait for their functions, and separately
+// those in progress that want an answer.
 const mostServerSide = 4000
 
-// serverSideQueue is the events of other nodes that wait to be handled in order.
+// serverSideQueue holds the events of other nodes that wait to be handled in order.
 type serverSideQueue struct {
 	mu      sync.Mutex
 	waiting []func()
@@ -96,8 +96,8 @@ type serverSideQueue struct {
 	asked   atomic.Int64
 }
 
-// serverSide takes a server-side event of another node to its function. One that wants an
-// answer always gets a reply, because the asker waits for all nodes.
+// serverSide passes a server-side event of another node to its function. An event that wants an
+// answer always gets a reply, because the asking node waits for all nodes.
 func (l *link) serverSide(m *Message) error {
 	o, err := m.event()
 	if err != nil {
@@ -154,7 +154,7 @@ func (l *link) serverSideHandler(m *Message, event string) ServerSideHandler {
 	return nil
 }
 
-// queueServerSide makes run wait for its turn.
+// queueServerSide queues run to be called in order.
 func (l *link) queueServerSide(run func()) error {
 	q := &l.events
 	q.mu.Lock()
@@ -171,7 +171,7 @@ func (l *link) queueServerSide(run func()) error {
 	return nil
 }
 
-// workServerSide runs what waits, and ends when nothing does.
+// workServerSide calls the queued functions, and ends when the queue is empty.
 func (l *link) workServerSide() {
 	defer l.server.running.add(-1)
 	q := &l.events
@@ -190,8 +190,8 @@ func (l *link) workServerSide() {
 	}
 }
 
-// answerServerSide replies to a server-side event that wants an answer. A nil answer is
-// an empty reply.
+// answerServerSide replies to a server-side event that wants an answer. A nil answer sends an
+// empty reply.
 func (l *link) answerServerSide(m *Message, answer any) {
 	if m.Request == "" {
 		return

@@ -2,11 +2,11 @@ package socketio
 
 import "time"
 
-// A temporary refusal closes the transport, because the JavaScript client then comes
-// back by itself. It must not end the sockets that other namespaces have admitted.
+// A temporary refusal closes the transport, because that makes the JavaScript client reconnect
+// by itself. It must not end sockets that other namespaces have admitted.
 
-// SharesConnection reports whether another socket of the same connection is admitted. A
-// Temporary ending then ends only this socket.
+// SharesConnection reports whether another socket of the same connection is admitted. If so, a
+// Temporary ending ends only this socket.
 func (s *Socket) SharesConnection() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -19,9 +19,9 @@ func (s *Socket) SharesConnection() bool {
 	return others > 0
 }
 
-// shutUnlessShared stops new sockets and admissions for a socket that is to take the
-// connection along. It reports false, and does nothing, while another socket is admitted or
-// if the state of this one is later than last.
+// shutUnlessShared prevents new sockets and admissions, because the connection is going to end
+// with s. It reports false, and does nothing, if another socket is admitted or if the state of
+// s is later than last.
 func (c *conn) shutUnlessShared(s *Socket, last state) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,20 +39,19 @@ func (c *conn) shutUnlessShared(s *Socket, last state) bool {
 	return true
 }
 
-// withdraw notes that an admitted socket is one no more. The caller holds the socket's
-// mu.
+// withdraw records that a socket is no longer admitted. The caller holds the socket's mu.
 func (c *conn) withdraw() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inside--
 }
 
-// forgiveEvery is how often a temporary refusal does not count in Options.MaxRefused.
+// forgiveEvery is the time after which a temporary refusal again does not count in
+// Options.MaxRefused.
 const forgiveEvery = time.Second
 
-// forgive takes a temporary refusal out of the count, so that a peer that comes back
-// for a namespace keeps its connection. One that comes back more often than it should
-// is counted.
+// forgive removes a temporary refusal from the count, so that a peer that retries a namespace
+// keeps its connection. Refusals of a peer that retries more often than forgiveEvery count.
 func (c *conn) forgive() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

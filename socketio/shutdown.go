@@ -6,23 +6,23 @@ import (
 	"sync"
 )
 
-// Shutdown ends the server in an orderly way: no new connections (503), sockets
-// or events. Each socket ends with ReasonShutdown, an idle one at once, a busy one
-// when its handlers have finished and the events that were received are handled;
-// until then it can be emitted to. When all have ended, what is queued is written,
-// and the transports close without DISCONNECT, so that peers connect again, to the
-// server that replaces this one. They do so about a second later, all of them at once
-// unless Options.ShutdownSpread spreads the closing over more time. When ctx ends first,
-// the rest is closed at once, and the error says how many handlers still run.
+// Shutdown stops the server in order. New connections (503), sockets and events are refused.
+// Each socket ends with ReasonShutdown: an idle one at once, and a busy one when its handlers
+// have returned and the events received before are handled. Until then Emit works. When all
+// sockets have ended, what is queued is written, and the transports close without DISCONNECT,
+// so that peers reconnect to the server that replaces this one. They reconnect about a second
+// later, all at the same time unless Options.ShutdownSpread spreads the closing over more time.
+// If ctx ends first, the rest is closed at once, and the error says how many handlers are still
+// running.
 //
-// It may be called from a handler, with the handler's context or one made from
-// it: that handler is not waited for.
+// A handler may call Shutdown with its own context or one derived from it. Shutdown does not
+// wait for that handler.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closing.Store(true)
 	if FromContext(ctx) != nil {
-		srv.running.add(-1) // the caller; another handler may call Shutdown, too
+		srv.running.add(-1) // the caller; another handler may also call Shutdown
 		defer srv.running.add(1)
-		detached := context.WithoutCancel(ctx) // it ends with the caller's own socket
+		detached := context.WithoutCancel(ctx) // ctx ends with the caller's own socket
 		if deadline, ok := ctx.Deadline(); ok {
 			var cancel context.CancelFunc
 			detached, cancel = context.WithDeadline(detached, deadline)
@@ -35,7 +35,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	for _, s := range srv.sockets() {
 		s.finish()
 	}
-	left := srv.running.wait(ctx) // OnDisconnect among them
+	left := srv.running.wait(ctx) // includes OnDisconnect
 	srv.endAll()
 	err := srv.engine.Shutdown(ctx)
 	srv.closeBus(ctx)
@@ -45,8 +45,8 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Close ends the server at once, with all sockets. It does not wait for user code,
-// and may be called from a handler.
+// Close ends the server and all sockets at once. It does not wait for user code. A handler may
+// call it.
 func (srv *Server) Close() error {
 	srv.closing.Store(true)
 	srv.draining.Store(true)
@@ -82,15 +82,15 @@ func (srv *Server) endAll() {
 	}
 }
 
-// finish ends the socket for Shutdown, after the events that were received. Until
-// then it can be emitted to.
+// finish ends the socket for Shutdown, after the events received before are handled. Until then
+// Emit works.
 func (s *Socket) finish() {
 	s.mu.Lock()
 	busy := s.state == stateAdmitted && s.working
 	switch {
 	case busy:
 		s.inbox = append(s.inbox, task{step: func() { s.end(ReasonShutdown, nil, nil) }})
-	case s.state == stateEnding: // as above, already, since its peer is gone
+	case s.state == stateEnding: // it is finishing already, because its peer left
 		busy = true
 	}
 	s.mu.Unlock()
@@ -116,7 +116,7 @@ func (t *tracker) add(delta int) {
 	}
 }
 
-// wait waits until none is left, or ctx ends, and returns how many there are.
+// wait waits until no goroutine is left or ctx ends, and returns the number of those left.
 func (t *tracker) wait(ctx context.Context) int {
 	for {
 		t.mu.Lock()

@@ -14,19 +14,19 @@ import (
 	"socketiojwt/internal/wallclock"
 )
 
-// state is where a socket stands. It goes connecting, admitted, or connecting,
-// held, admitted; and from each to closed.
+// state is the state of a socket. It goes from connecting to admitted, or from connecting to
+// held to admitted, and from any of these to closed.
 type state uint8
 
 const (
-	stateConnecting state = iota // its middleware runs; CONNECT is not answered
-	stateHeld                    // CONNECT is answered; waits outside for Admit
-	stateAdmitted                // handlers, rooms and broadcasts see it
-	stateEnding                  // its peer is gone; events received before are still handled
+	stateConnecting state = iota // its middleware runs; CONNECT is not answered yet
+	stateHeld                    // CONNECT is answered; the socket waits for Admit
+	stateAdmitted                // visible to handlers, rooms and broadcasts
+	stateEnding                  // its peer has left; events received before are still handled
 	stateClosed
 )
 
-// A Socket is one peer in one namespace.
+// A Socket is one peer in one namespace. All methods may be called concurrently.
 type Socket struct {
 	id        string
 	name      string     // of the namespace
@@ -34,18 +34,18 @@ type Socket struct {
 	conn      *conn
 	cancel    context.CancelCauseFunc
 	rooms     map[string]struct{} // guarded by namespace.local.mu
-	until     atomic.Int64        // the deadline, by wallclock.Nanos; 0 when there is none; written under mu
+	until     atomic.Int64        // deadline as wallclock.Nanos; 0 means none; written under mu
 
 	mu         sync.Mutex
 	state      state
-	working    bool // the worker runs
-	greeted    bool // a function of OnConnect has begun; only the worker uses it
+	working    bool // the worker is running
+	greeted    bool // a function of OnConnect has started; only for the worker
 	next       int  // connect middleware to run next
-	suspended  bool // held, and Admit was not called since
-	holds      int  // times it was held
+	suspended  bool // held, and Admit was not called since then
+	holds      int  // number of times it was held
 	ctx        *socketContext
 	handshake  *Handshake // until OnConnect has returned
-	kept       int        // bytes that the ledger was charged for it
+	kept       int        // bytes charged to the ledger for it
 	auth       *sharedAuth
 	inbox      []task
 	inboxBytes int
@@ -58,20 +58,20 @@ type Socket struct {
 	deadline   *wallclock.Entry
 }
 
-// ending is what a socket in stateEnding keeps: its peer is gone, so it has left
-// the listing already.
+// ending holds the data of a socket in stateEnding: its peer has left, and it has left the
+// listing.
 type ending struct {
 	timer *time.Timer
-	rooms []string // that it was in
+	rooms []string // the rooms it was in
 }
 
-// task is what a worker does next: an event, or a step of the socket's life.
+// task is one item of work for a worker: an event, or a step of the socket's life.
 type task struct {
 	event *Event
 	step  func()
 }
 
-// drainTimeout is how long the events of a peer that is gone are still handled.
+// drainTimeout is how long events of a peer that has left are still handled.
 const drainTimeout = 10 * time.Second
 
 func newSocket(c *conn, name string, handshake *Handshake) *Socket {
@@ -80,7 +80,7 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	switch {
 	case !c.legacy():
 		s.id = c.server.ids.newID(name)
-	case name == "/": // the peer takes it for its own without being told, as the server of its time gave it
+	case name == "/": // the peer uses it without being told, as with servers of Socket.IO 1 and 2
 		s.id = c.session.ID()
 	default:
 		s.id = name + "#" + c.session.ID()
@@ -89,22 +89,22 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	return s
 }
 
-// ID returns the socket id. It is no secret, and not the ID of the Engine.IO session,
-// unless the peer speaks Engine.IO 3: then it is made of that, since such a peer
-// takes it for its own. See engineio.Options.AllowEIO3 on what protects it. When such
-// a peer leaves a namespace and joins it again it has the same id; it is let in when
-// OnDisconnect has returned for the socket it had.
+// ID returns the socket id. It is not a secret. It differs from the ID of the Engine.IO
+// session, except that for a peer of Engine.IO 3 it is derived from it, because such a peer
+// uses the session ID as its own. See engineio.Options.AllowEIO3 for how that is protected.
+// When such a peer leaves a namespace and joins it again, it has the same id. Its new socket is
+// admitted only after OnDisconnect has returned for the previous one.
 func (s *Socket) ID() string { return s.id }
 
-// Namespace returns the namespace the socket is in.
+// Namespace returns the namespace of the socket.
 func (s *Socket) Namespace() *Namespace { return s.namespace }
 
-// Transport returns what carries the connection now.
+// Transport returns the current transport of the connection.
 func (s *Socket) Transport() engineio.Transport { return s.conn.session.Transport() }
 
-// Handshake says how the socket came. Once OnConnect has returned, its auth
-// payload, headers and query are gone, except for what Options.KeepAuth, KeepHeaders
-// and KeepQuery name.
+// Handshake describes how the socket connected. Once OnConnect has returned, only those parts
+// of its auth payload, headers and query are left that Options.KeepAuth, KeepHeaders and
+// KeepQuery name.
 func (s *Socket) Handshake() *Handshake {
 	s.mu.Lock()
 	h := s.handshake
@@ -117,7 +117,7 @@ func (s *Socket) Handshake() *Handshake {
 	return s.conn.request.public()
 }
 
-// String identifies the socket in logs. Of a session's ID it shows the beginning.
+// String identifies the socket in logs. It shows only the beginning of a session's ID.
 func (s *Socket) String() string {
 	if s.conn.legacy() {
 		return s.name + "#" + s.conn.session.ID()[:8] + "..."
@@ -125,7 +125,8 @@ func (s *Socket) String() string {
 	return s.name + "#" + s.id
 }
 
-// Format prints String for every verb, rather than fields that others change.
+// Format prints the result of String for every verb, because other goroutines change the
+// fields.
 func (s *Socket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue identifies the socket in logs.
@@ -137,8 +138,8 @@ func (s *Socket) isConnecting() bool {
 	return s.state == stateConnecting
 }
 
-// post gives the worker something to do, and starts it if it does not run. The
-// caller holds mu.
+// post adds a task for the worker, and starts the worker if it is not running. The caller holds
+// mu.
 func (s *Socket) post(t task) {
 	s.inbox = append(s.inbox, t)
 	if !s.working {
@@ -148,7 +149,7 @@ func (s *Socket) post(t task) {
 	}
 }
 
-// work does what is in the inbox, one thing at a time, and ends when it is empty.
+// work runs the tasks in the inbox one at a time, and ends when the inbox is empty.
 func (s *Socket) work() {
 	for {
 		now := s.look()
@@ -166,29 +167,29 @@ func (s *Socket) work() {
 		if t.event != nil {
 			s.giveBack(t.event.size)
 		}
-		// In one step: an event in the inbox means that the socket has not ended, and
-		// so that its context has not.
+		// Read these together: an event in the inbox implies that the socket, and therefore its
+		// context, has not ended.
 		ctx, late, more := s.ctx, t.event != nil && s.over(now), len(s.inbox) > 0
 		s.mu.Unlock()
 		if !late {
 			s.guard(func() { s.do(ctx, t) }, func() { go s.work() })
 		}
 		if more {
-			runtime.Gosched() // or a peer that floods keeps its processor from others
+			runtime.Gosched() // so that a peer that floods does not keep the processor from others
 		}
 	}
 }
 
-// giveBack takes bytes of an event that does not wait any more off the ledger. The
-// caller holds mu.
+// giveBack returns the charge for an event that no longer waits to the ledger. The caller holds
+// mu.
 func (s *Socket) giveBack(size int) {
-	if s.state != stateClosed { // whose end has given back all
+	if s.state != stateClosed { // the end of the socket has returned all charges
 		s.inboxBytes -= size
 		s.conn.ledger.event(-size)
 	}
 }
 
-// giveBackHandshake takes the socket's handshake off the ledger. The caller holds mu.
+// giveBackHandshake returns the charge for the handshake to the ledger. The caller holds mu.
 func (s *Socket) giveBackHandshake() {
 	s.conn.ledger.handshake(-s.kept)
 	s.kept = 0
@@ -203,7 +204,7 @@ func (s *Socket) do(ctx context.Context, t task) {
 		t.step()
 		return
 	}
-	if ctx.Err() != nil { // it has ended since work looked
+	if ctx.Err() != nil { // the socket has ended since work checked
 		return
 	}
 	name := t.event.name
@@ -212,8 +213,8 @@ func (s *Socket) do(ctx context.Context, t task) {
 	}
 }
 
-// guard runs user code. A panic in it is logged and ends only the socket. After
-// runtime.Goexit, which ends the goroutine, resume carries on with another one.
+// guard runs user code. A panic in it is logged and ends only the socket. After runtime.Goexit,
+// which ends the goroutine, resume continues on another one.
 func (s *Socket) guard(user, resume func()) {
 	returned := false
 	defer func() {
@@ -238,10 +239,9 @@ func (s *Socket) fail(err error) {
 	}
 }
 
-// Go runs f on a goroutine of its own, for work that must not hold up the next
-// event. Its context is that of a handler that starts now; if the socket has
-// ended, so has the context, and f runs all the same. Server.Shutdown waits for f.
-// A panic in f ends only this socket.
+// Go runs f on its own goroutine, for work that must not delay the next event. The context of f
+// is that of a handler that starts now. If the socket has ended, f still runs, with a context
+// that has ended. Server.Shutdown waits for f. A panic in f ends only this socket.
 func (s *Socket) Go(f func(ctx context.Context)) {
 	ctx := s.Context()
 	s.conn.server.running.add(1)

@@ -7,61 +7,61 @@ import (
 	"socketiojwt/internal/tally"
 )
 
-// Stats are the figures of a Server at one time. Fields without another unit count sockets
-// or events. Counters never fall: they begin at zero with the server.
+// Stats is a snapshot of the figures of a Server. Fields without another unit count sockets or
+// events. Counters never decrease and start at zero with the server.
 type Stats struct {
-	// Engine are the figures of the sessions, of which each carries the sockets of one peer.
+	// Engine has the figures of the sessions. Each session carries the sockets of one peer.
 	Engine engineio.Stats
 
-	// Connecting are the sockets now whose CONNECT is not answered, because connect
-	// middleware runs or their turn has not come; Held those that Socket.Hold keeps outside;
-	// Admitted those that are admitted; and Ending those whose peer is gone and whose last
-	// events are still being handled.
+	// Connecting, Held, Admitted and Ending are current numbers. The CONNECT of Connecting
+	// sockets is not answered, because connect middleware is running or waits for its turn.
+	// Held sockets are suspended by Socket.Hold. The peer of Ending sockets has left, and
+	// their last events are still being handled.
 	Connecting, Held, Admitted, Ending int
-	// NewBytes are the bytes that are kept now for connections of which no socket has been
-	// admitted. Options.MaxHeldBytes bounds them.
+	// NewBytes is the number of bytes currently kept for connections of which no socket has
+	// been admitted. Options.MaxHeldBytes bounds it.
 	NewBytes int64
-	// Running are the goroutines that run code of the program now: connect middleware,
-	// handlers and hooks.
+	// Running is the current number of goroutines that run code of the program: connect
+	// middleware, handlers and hooks.
 	Running int
 
 	// Admissions counts the sockets that were admitted.
 	Admissions uint64
-	// Refusals counts the sockets that Socket.Refuse or connect middleware refused for good,
-	// and TemporaryRefusals those that may come back (ConnectError.Temporary).
+	// Refusals counts the sockets that Socket.Refuse or connect middleware refused permanently.
+	// TemporaryRefusals counts those that may come back (Ending.Temporary).
 	Refusals, TemporaryRefusals uint64
-	// Disconnects counts the admitted sockets that have ended, by reason. It is a copy.
+	// Disconnects counts the admitted sockets that have ended, by reason. The map is a copy.
 	Disconnects map[Reason]uint64
-	// Violations counts the connections that were closed because the peer broke a rule of
-	// the protocol, exceeded a limit of Options, or joined no namespace in time.
+	// Violations counts the connections that were closed because the peer broke the protocol,
+	// exceeded a limit of Options, or joined no namespace in time.
 	Violations uint64
 	// Overloads counts the connections that were closed because of Options.MaxHeldBytes.
 	Overloads uint64
 
-	// Received counts the events that peers have sent to a socket, those that were dropped
-	// among them. Dropped counts those that came before the socket was admitted and were
-	// dropped (HoldOptions.Drop).
+	// Received counts the events that peers have sent to a socket, including dropped ones.
+	// Dropped counts the events that arrived before the socket was admitted and were dropped
+	// (HoldOptions.Drop).
 	Received, Dropped uint64
-	// Sent counts the events that Emit and EmitWithAck have sent, one for each socket of
-	// this node that they were queued or written for: those of sockets and of broadcasts.
-	// Broadcasts counts the broadcasts, also those that reached no socket and those that
-	// came from other nodes: one for each namespace of this node.
+	// Sent counts the events that Emit and EmitWithAck of sockets and broadcasts have sent,
+	// once for each socket of this node for which the event was queued or written. Broadcasts
+	// counts the broadcasts, once for each namespace of this node. It includes broadcasts that
+	// reached no socket and those from other nodes.
 	Sent, Broadcasts uint64
 
-	// HandlerErrors counts the events whose handler returned an error, and PeerErrors those
-	// of them that the peer caused, such as by wrong arguments.
+	// HandlerErrors counts the events whose handler returned an error. PeerErrors counts those
+	// of them that the peer caused, for example by wrong arguments.
 	HandlerErrors, PeerErrors uint64
 	// Panics counts the panics of the program's code that ended a socket or refused a
 	// connection.
 	Panics uint64
 }
 
-// figures is what a Server counts. The hot ones are alone in their cache lines, so that they
-// do not slow down what is beside them.
+// figures are the counters of a Server. Each frequently changed counter has a cache line of its
+// own, so that it does not slow down access to its neighbours.
 type figures struct {
-	states      [stateClosed + 1]atomic.Int64 // sockets in each; those that are closed are not kept
+	states      [stateClosed + 1]atomic.Int64 // number of sockets in each state; not kept for closed ones
 	admissions  atomic.Uint64
-	refusals    [2]atomic.Uint64 // for good, temporary
+	refusals    [2]atomic.Uint64 // permanent, temporary
 	disconnects tally.By[Reason]
 	violations  atomic.Uint64
 	overloads   atomic.Uint64
@@ -75,9 +75,9 @@ type figures struct {
 	_                [64]byte
 }
 
-// Stats returns the figures of the server. It takes two locks for a moment, looks at no
-// socket, and is cheap enough for every scrape. Figures that change meanwhile may differ by
-// one.
+// Stats returns a snapshot of the server's figures. It may be called concurrently. It holds two
+// locks briefly, does not iterate over sockets, and is cheap enough for every scrape. Figures
+// that change during the call may be off by one.
 func (srv *Server) Stats() Stats {
 	f := &srv.figures
 	in := func(s state) int { return int(f.states[s].Load()) }
@@ -97,7 +97,7 @@ func (srv *Server) Stats() Stats {
 	}
 }
 
-// become changes the state of the socket, and the figures with it. The caller holds mu.
+// become changes the state of the socket and the figures of states. The caller holds mu.
 func (s *Socket) become(next state) {
 	states := &s.conn.server.figures.states
 	states[s.state].Add(-1)

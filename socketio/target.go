@@ -2,8 +2,8 @@ package socketio
 
 import "socketiojwt/engineio"
 
-// target says in which namespaces the sockets are that a broadcast addresses: in one, in
-// all of a rule, or in that of a name, which this node may not have.
+// target says which namespaces a broadcast addresses: one, all of a rule, or the one of a name,
+// which may not exist on this node.
 type target struct {
 	server    *Server
 	namespace *Namespace
@@ -27,7 +27,7 @@ func (t target) each(f func(n *Namespace)) {
 	}
 }
 
-// address makes m concern the target.
+// address makes m address the target.
 func (t target) address(m *Message) {
 	if t.rule != nil {
 		m.Rule = t.rule.name
@@ -36,8 +36,8 @@ func (t target) address(m *Message) {
 	m.Namespace = t.name
 }
 
-// targetOf returns the target of a message. A namespace or rule that this node does not
-// have is one without sockets.
+// targetOf returns the target of a message. If this node does not have the namespace or rule,
+// the target has no sockets.
 func (srv *Server) targetOf(m *Message) target {
 	t := target{server: srv, name: m.Namespace}
 	if m.Rule == "" {
@@ -55,8 +55,8 @@ func (srv *Server) targetOf(m *Message) target {
 	return t
 }
 
-// send sends an event to the sockets selected on this node, and returns to how many. The
-// packet is m for the namespace of the target's name, if it is not nil.
+// send sends an event to the selected sockets of this node, and returns their number. If m is
+// not nil, it is the packet for the namespace of the target's name.
 func (t target) send(m *engineio.Message, o *outgoing, to Selector) (sent int) {
 	t.each(func(n *Namespace) {
 		packet := m
@@ -70,7 +70,7 @@ func (t target) send(m *engineio.Message, o *outgoing, to Selector) (sent int) {
 	return sent
 }
 
-// told counts a broadcast and tells the functions of OnEmit of it.
+// told counts a broadcast and calls the functions of OnEmit.
 func (n *Namespace) told(o *outgoing, to Selector, recipients int) {
 	n.server.countBroadcast(recipients)
 	if len(n.table.onEmit) > 0 {
@@ -78,15 +78,16 @@ func (n *Namespace) told(o *outgoing, to Selector, recipients int) {
 	}
 }
 
-// fetch describes the sockets selected on this node.
+// fetch describes the selected sockets of this node.
 func (t target) fetch(to Selector) []SocketInfo {
 	infos := []SocketInfo{}
 	t.each(func(n *Namespace) { infos = n.local.fetch(infos, to) })
 	return infos
 }
 
-// join makes the sockets selected on this node join rooms. It returns an error that
-// concerns the names alone at once, and others when all sockets were asked to join.
+// join makes the selected sockets of this node join rooms. An error that concerns only the
+// names is nameErr, and no socket is asked to join. Errors of sockets are err, after all were
+// asked.
 func (t target) join(to Selector, rooms []string) (nameErr, err error) {
 	name := t.name
 	if _, nameErr = t.server.joining(name, rooms); nameErr != nil {
@@ -99,7 +100,7 @@ func (t target) join(to Selector, rooms []string) (nameErr, err error) {
 	return nil, err
 }
 
-// leave makes the sockets selected on this node leave rooms.
+// leave makes the selected sockets of this node leave rooms.
 func (t target) leave(to Selector, rooms []string) {
 	rooms = distinct(rooms)
 	t.each(func(n *Namespace) {
@@ -109,7 +110,7 @@ func (t target) leave(to Selector, rooms []string) {
 	})
 }
 
-// disconnect ends the sockets selected on this node.
+// disconnect ends the selected sockets of this node.
 func (t target) disconnect(to Selector, how error) {
 	t.each(func(n *Namespace) {
 		for _, s := range n.local.sockets(to) {

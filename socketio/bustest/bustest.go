@@ -1,6 +1,6 @@
-// Package bustest joins servers of one process to a cluster, for tests of programs that
-// run on several nodes. Nothing but memory is between them, and every message is encoded
-// and decoded as it would be on a network:
+// Package bustest joins servers of one process to a cluster, for tests of programs that run on
+// several nodes. It carries messages in memory only, but encodes and decodes each of them as a
+// network would require:
 //
 //	hub := bustest.New()
 //	for range 3 {
@@ -24,19 +24,19 @@ import (
 	"socketiojwt/socketio"
 )
 
-// ErrBacklog is returned for a message to a node that has too many waiting already.
+// ErrBacklog is returned for a message to a node for which too many messages wait.
 var ErrBacklog = errors.New("bustest: too many messages wait")
 
-// mostWaiting bounds the messages that wait for a node.
+// mostWaiting bounds the messages that wait for one node.
 const mostWaiting = 100_000
 
 // A Hub joins servers to a cluster. Its methods may be called concurrently.
 type Hub struct {
 	key []byte
 
-	mu    sync.Mutex // guards all nodes too
+	mu    sync.Mutex // also guards all nodes
 	last  int
-	nodes map[socketio.NodeID]*node // that have joined and not left
+	nodes map[socketio.NodeID]*node // those that have joined and not left
 }
 
 // New returns a Hub without servers.
@@ -46,9 +46,9 @@ func New() *Hub {
 	return &Hub{key: key, nodes: make(map[socketio.NodeID]*node)}
 }
 
-// Join makes the server of opts a node of the cluster, which it joins when its Handler is
-// called, and returns the ID that it will have. It sets opts.Bus, and opts.ClusterKey
-// unless it is set.
+// Join makes the server of opts a node of the cluster, and returns the ID of the node. The
+// server joins when its Handler is called. Join sets opts.Bus, and opts.ClusterKey unless it is
+// set.
 func (h *Hub) Join(opts *socketio.Options) socketio.NodeID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -70,8 +70,8 @@ func (h *Hub) Join(opts *socketio.Options) socketio.NodeID {
 	return id
 }
 
-// Stall makes a node receive nothing until it is called again with false. What the others
-// send meanwhile waits. The others count it still.
+// Stall makes a node receive nothing until Stall is called again with false. Messages of the
+// other nodes wait meanwhile, and Nodes still counts the node.
 func (h *Hub) Stall(id socketio.NodeID, stalled bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -81,8 +81,7 @@ func (h *Hub) Stall(id socketio.NodeID, stalled bool) {
 	}
 }
 
-// Rooms returns the rooms that have sockets on a node, as far as the node has told,
-// sorted.
+// Rooms returns the rooms that have sockets on a node, sorted, as last reported by the node.
 func (h *Hub) Rooms(id socketio.NodeID, namespace string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -92,7 +91,7 @@ func (h *Hub) Rooms(id socketio.NodeID, namespace string) []string {
 	return nil
 }
 
-// send queues a message for a node; nil is one that has left. The caller holds mu.
+// send queues a message for a node. A nil node has left. The caller holds mu.
 func (h *Hub) send(from socketio.NodeID, to *node, data []byte) error {
 	if to == nil {
 		return nil
@@ -105,7 +104,7 @@ func (h *Hub) send(from socketio.NodeID, to *node, data []byte) error {
 	return nil
 }
 
-// letter is a message on its way.
+// letter is a message in transit.
 type letter struct {
 	from socketio.NodeID
 	data []byte
@@ -158,7 +157,7 @@ func (n *node) Nodes(context.Context) (int, error) {
 	return len(n.hub.nodes) - 1, nil
 }
 
-// Rooms notes the rooms that the node has.
+// Rooms records changes to the node's rooms.
 func (n *node) Rooms(namespace string, opened, closed []string) {
 	n.hub.mu.Lock()
 	defer n.hub.mu.Unlock()
@@ -178,7 +177,7 @@ func (n *node) Rooms(namespace string, opened, closed []string) {
 	}
 }
 
-// Close leaves the cluster. What the node has sent is on its way already.
+// Close leaves the cluster. Messages that the node has sent are still delivered.
 func (n *node) Close(context.Context) error {
 	n.hub.mu.Lock()
 	defer n.hub.mu.Unlock()
@@ -187,7 +186,7 @@ func (n *node) Close(context.Context) error {
 	return nil
 }
 
-// start makes the node take what waits, one message after the other. The caller holds
+// start starts delivery of the node's waiting messages, one after the other. The caller holds
 // the Hub's mu.
 func (n *node) start() {
 	if len(n.waiting) > 0 && !n.working && !n.stalled {

@@ -30,25 +30,25 @@ type Options struct {
 	Query url.Values
 	// Path is the server's path. Zero means "/socket.io/".
 	Path string
-	// NetDial makes the connection, for example to a listener in memory. Nil means a
+	// NetDial opens the network connection, for example to a listener in memory. Nil means a
 	// net.Dialer.
 	NetDial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Trace, when set, is called with each Socket.IO packet, as text or binary.
+	// Trace, if not nil, is called with each Socket.IO packet, as text or binary.
 	Trace func(sent bool, data []byte, binary bool)
 }
 
-// ErrDisconnected is what calls fail with once the server sent DISCONNECT: the
-// "io server disconnect" of the JavaScript client, which does not come back.
+// ErrDisconnected is returned by calls after the server has sent DISCONNECT. The JavaScript
+// client reports it as "io server disconnect" and does not reconnect.
 var ErrDisconnected = client.ErrDisconnected
 
-// ErrClosed is what calls fail with once the transport is closed: the
-// "transport close" of the JavaScript client, which comes back.
+// ErrClosed is returned by calls after the transport has closed. The JavaScript client reports
+// it as "transport close" and reconnects.
 var ErrClosed = client.ErrClosed
 
-// A ConnectError says that the server refused a socket.
+// A ConnectError is returned if the server refuses a socket.
 type ConnectError = client.ConnectError
 
-// A Peer is a client's socket in one namespace.
+// A Peer is a client's socket in one namespace. All methods may be called concurrently.
 type Peer struct {
 	*connection
 	socket *client.Socket
@@ -56,11 +56,11 @@ type Peer struct {
 
 	mu      sync.Mutex
 	events  []Event
-	changed chan struct{} // closed and replaced when something has come
+	changed chan struct{} // closed and replaced when an event arrives
 	ended   error
 }
 
-// A connection is what the peers of one Dial share.
+// A connection is shared by the peers of one Dial.
 type connection struct {
 	client  *client.Client
 	readers sync.WaitGroup
@@ -69,10 +69,10 @@ type connection struct {
 	auth map[string]any // by namespace
 }
 
-// Dial connects and joins a namespace. A refusal is a *ConnectError
-// whose Data is a json.RawMessage; a DISCONNECT or a closed transport instead of
-// an answer is ErrDisconnected or ErrClosed. A server that answers with an HTTP
-// error makes a *client.StatusError.
+// Dial connects and joins a namespace. If the server refuses the socket, the error is a
+// *ConnectError whose Data is a json.RawMessage. If it answers with DISCONNECT or closes the
+// transport, the error is ErrDisconnected or ErrClosed. If it answers with an HTTP error, the
+// error is a *client.StatusError.
 func Dial(ctx context.Context, serverURL string, opts Options) (*Peer, error) {
 	u, err := url.Parse(serverURL)
 	if err != nil {
@@ -109,8 +109,8 @@ func (c *connection) payload(_ context.Context, namespace string) (any, error) {
 	return c.auth[namespace], nil
 }
 
-// Join joins another namespace on the same connection. A namespace that was left
-// or refused can be joined again.
+// Join joins another namespace on the same connection. A namespace that was left or refused can
+// be joined again.
 func (c *connection) Join(ctx context.Context, namespace string, auth any) (*Peer, error) {
 	if namespace == "" {
 		namespace = "/"
@@ -127,18 +127,18 @@ func (c *connection) Join(ctx context.Context, namespace string, auth any) (*Pee
 	return p, nil
 }
 
-// SendRaw sends a text as it is, as one Engine.IO message: for tests of what a
-// server does with packets that no client sends.
+// SendRaw sends text unchanged as one Engine.IO message. It is for tests of how a server
+// handles packets that no client sends.
 func (c *connection) SendRaw(text string) error { return clienthook.SendRaw(c.client, text) }
 
-// Close closes the connection, with all its namespaces.
+// Close closes the connection with all its namespaces.
 func (c *connection) Close() error {
 	clienthook.Hangup(c.client)
 	c.readers.Wait()
 	return nil
 }
 
-// read keeps the events of the socket until it ends.
+// read stores the events of the socket until it ends.
 func (p *Peer) read() {
 	for {
 		e, err := p.socket.Receive(context.Background()) // ends with the socket
@@ -161,10 +161,10 @@ func (p *Peer) read() {
 // ID returns the socket id.
 func (p *Peer) ID() string { return p.id }
 
-// sendTimeout bounds how long a server may take nothing of what a Peer sends.
+// sendTimeout is how long a Peer waits for a server that reads nothing.
 const sendTimeout = 10 * time.Second
 
-// Emit sends an event. It may wait for 10 s while the server does not read.
+// Emit sends an event. It waits for up to 10 s while the server does not read.
 func (p *Peer) Emit(event string, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
 	defer cancel()
@@ -176,19 +176,20 @@ func (p *Peer) EmitWithAck(ctx context.Context, event string, args ...any) (sock
 	return p.socket.EmitWithAck(ctx, event, args...)
 }
 
-// Next returns the next event that neither Next nor Expect returned.
+// Next returns the next event that neither Next nor Expect has returned. It waits until ctx or
+// the socket ends.
 func (p *Peer) Next(ctx context.Context) (Event, error) {
 	return p.take(ctx, func(Event) bool { return true })
 }
 
-// Expect returns the next event of that name that neither Next nor Expect
-// returned. Events of other names stay.
+// Expect returns the next event of that name that neither Next nor Expect has returned. Events
+// of other names are kept. It waits until ctx or the socket ends.
 func (p *Peer) Expect(ctx context.Context, event string) (Event, error) {
 	return p.take(ctx, func(e Event) bool { return e.Name == event })
 }
 
-// take waits for an event that is wanted. Events that came before the socket ended can
-// still be taken.
+// take waits for an event that is wanted. Events that arrived before the socket ended can still
+// be taken.
 func (p *Peer) take(ctx context.Context, wanted func(Event) bool) (Event, error) {
 	for {
 		p.mu.Lock()
@@ -211,7 +212,7 @@ func (p *Peer) take(ctx context.Context, wanted func(Event) bool) (Event, error)
 	}
 }
 
-// Events returns the names of the events that came and were not taken.
+// Events returns the names of the events that have arrived and were not taken.
 func (p *Peer) Events() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -222,21 +223,21 @@ func (p *Peer) Events() []string {
 	return names
 }
 
-// Ended waits until the server ended the socket, and returns ErrDisconnected or
-// ErrClosed; or, when ctx ends first, its error.
+// Ended waits until the server has ended the socket, and returns ErrDisconnected or ErrClosed.
+// If ctx ends first, it returns the context's error.
 func (p *Peer) Ended(ctx context.Context) error {
 	_, err := p.take(ctx, func(Event) bool { return false })
 	return err
 }
 
-// Leave leaves the namespace. The connection stays. A socket that has ended has
-// nothing to leave: then Leave returns how it ended.
+// Leave leaves the namespace. The connection stays. If the socket has already ended, Leave
+// returns the error with which it ended.
 func (p *Peer) Leave() error { return p.socket.Leave() }
 
-// An Event is what the server emitted.
+// An Event is an event that the server emitted.
 type Event struct{ *client.Event }
 
-// Format prints the event with its arguments, for every verb.
+// Format prints the event and its arguments, for every verb.
 func (e Event) Format(f fmt.State, _ rune) {
 	if e.Event == nil {
 		_, _ = fmt.Fprint(f, "no event")

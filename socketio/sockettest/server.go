@@ -11,7 +11,7 @@ import (
 	"socketiojwt/socketio"
 )
 
-// A Server is a Socket.IO server in memory. It stops with the test.
+// A Server is a Socket.IO server in memory. It lasts until the test ends.
 type Server struct {
 	*socketio.Server
 
@@ -19,8 +19,8 @@ type Server struct {
 	in *memnet.Listener
 }
 
-// NewServer makes a server that wire sets up, and serves it. What goes wrong fails the
-// test. See Serve for servers with Options.
+// NewServer makes a server, calls wire to set it up, and serves it. Any error fails the test.
+// For a server with Options, see Serve.
 func NewServer(t testing.TB, wire func(srv *socketio.Server)) *Server {
 	t.Helper()
 	srv, err := socketio.NewServer(socketio.Options{})
@@ -53,11 +53,11 @@ func Serve(t testing.TB, srv *socketio.Server) *Server {
 	return &Server{srv, t, in}
 }
 
-// dialTimeout bounds Server.Dial, so that a test ends in which no answer comes.
+// dialTimeout bounds Server.Dial, so that a test without an answer ends.
 const dialTimeout = time.Minute
 
-// Dial connects and joins a namespace. The test fails if the socket is refused. The Peer
-// is closed with the test.
+// Dial connects and joins a namespace. The test fails if the socket is refused. The Peer is
+// closed when the test ends.
 func (s *Server) Dial(opts Options) *Peer {
 	s.t.Helper()
 	p, err := s.try(opts)
@@ -67,8 +67,8 @@ func (s *Server) Dial(opts Options) *Peer {
 	return p
 }
 
-// Refused connects and returns how the server refuses the socket. The test fails if the
-// socket is not refused.
+// Refused connects and returns the refusal. The test fails if the server does not refuse the
+// socket.
 func (s *Server) Refused(opts Options) *ConnectError {
 	s.t.Helper()
 	_, err := s.try(opts)
@@ -90,8 +90,8 @@ func (s *Server) try(opts Options) (*Peer, error) {
 	return p, err
 }
 
-// Client returns an HTTP client whose requests reach the server, by any host name. It
-// keeps no connections.
+// Client returns an HTTP client whose requests go to the server, whatever their host name. It
+// keeps no idle connections.
 func (s *Server) Client() *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: s.in.Dial, DisableKeepAlives: true}}
 }

@@ -1,12 +1,12 @@
-// Package clienthook lets package sockettest do what a client must not: package
-// socketio/client sets these variables when it is initialized.
+// Package clienthook gives package sockettest operations that ordinary clients must not use.
+// Package socketio/client sets its variables during initialization.
 package clienthook
 
 var (
-	// SendRaw sends a text as it is, as one Engine.IO message, by the connection of a
+	// SendRaw sends text unchanged as one Engine.IO message on the connection of a
 	// *client.Client.
 	SendRaw func(client any, text string) error
-	// Hangup closes a *client.Client without leaving its namespaces, as a page that is
-	// closed does.
+	// Hangup closes a *client.Client without leaving its namespaces, like a page that is
+	// closed.
 	Hangup func(client any)
 )

@@ -1,6 +1,6 @@
-// Package packet reads and writes the head of Socket.IO packets (Socket.IO
-// protocol, revision 5, "Packet encoding"; in revision 4 it is the same but for the
-// query of a CONNECT): all but the JSON payload.
+// Package packet reads and writes everything of a Socket.IO packet except the JSON payload, as
+// specified in "Packet encoding" of revision 5 of the Socket.IO protocol. Revision 4 differs
+// only in the query of a CONNECT.
 package packet
 
 import (
@@ -13,7 +13,7 @@ import (
 // Type is the type of a packet.
 type Type byte
 
-// The types, in the order of the protocol.
+// The packet types, in the order of the protocol.
 const (
 	Connect Type = iota
 	Disconnect
@@ -27,32 +27,32 @@ const (
 // ErrMalformed is returned for a packet that breaks the protocol.
 var ErrMalformed = errors.New("socketio: malformed packet")
 
-// ErrAttachments is returned for a packet with more attachments than Limits allow.
+// ErrAttachments is returned for a packet with more attachments than its Limits allow.
 var ErrAttachments = fmt.Errorf("%w: too many attachments", ErrMalformed)
 
-// Packet is a packet whose payload has not been looked at.
+// Packet is a packet whose payload has not been parsed.
 type Packet struct {
 	Type        Type
-	Attachments int // that follow
+	Attachments int // number of attachments that follow
 	Namespace   string
-	Query       string // behind the namespace of a CONNECT; see Limits
-	TooLarge    bool   // a CONNECT whose query was too long, and is left out
+	Query       string // after the namespace of a CONNECT; see Limits
+	TooLarge    bool   // the query of a CONNECT was too long and was left out
 	AckID       uint64
 	HasAck      bool
 	Payload     []byte // JSON, or empty
 }
 
-// Limits are what a packet may be.
+// Limits bound a packet.
 type Limits struct {
 	Attachments int
 	Name        int // bytes of a namespace
-	// Query is the limit of a query behind the namespace of a CONNECT, in bytes,
-	// which revision 4 of the protocol has: /admin?token=t. Zero means that a
-	// question mark is a part of the name, as in revision 5.
+	// Query bounds the bytes of a query after the namespace of a CONNECT, which exists in
+	// revision 4 of the protocol: /admin?token=t. Zero means that a question mark is part of
+	// the name, as in revision 5.
 	Query int
 }
 
-// Parse takes the head of a packet apart:
+// Parse parses the head of a packet:
 //
 //	<type>[<attachments>-][<namespace>,][<ack id>][payload]
 //
@@ -105,8 +105,8 @@ func Parse(b []byte, limits Limits) (Packet, error) {
 	return p, nil
 }
 
-// number reads a decimal number that JavaScript can hold exactly. A larger one
-// would come back as another number, so it is refused.
+// number parses a decimal number that JavaScript can represent exactly. It rejects a larger
+// one, because a JavaScript peer would send it back as another number.
 func number(digits []byte) (uint64, bool) {
 	if len(digits) == 0 || len(digits) > 16 || len(digits) > 1 && digits[0] == '0' {
 		return 0, false
@@ -115,7 +115,7 @@ func number(digits []byte) (uint64, bool) {
 	return n, err == nil
 }
 
-// AppendHead appends p's head to b; what follows is the payload.
+// AppendHead appends p's head to b. The payload must follow.
 func (p Packet) AppendHead(b []byte) []byte {
 	b = append(b, '0'+byte(p.Type))
 	if p.Attachments > 0 {
@@ -132,8 +132,8 @@ func (p Packet) AppendHead(b []byte) []byte {
 	return b
 }
 
-// Reserved reports whether an event name belongs to the protocol or to the
-// clients' own events.
+// Reserved reports whether an event name is reserved for the protocol or for the clients' own
+// events.
 func Reserved(event string) bool {
 	switch event {
 	case "connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener":
