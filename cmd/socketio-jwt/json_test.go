@@ -122,7 +122,7 @@ func TestShortSecret(t *testing.T) {
 	}
 	runWith(t, compact, "token", "verify", "-", "--secret", "").want(t, exitFailed, "", "secret")
 	verify(compact, "--profile", "auth0").want(t, exitFailed, "", "--profile needs")
-	verify(compact, "--leeway", "1h").want(t, exitFailed, "", "Leeway is more than 5 minutes")
+	verify(compact, "--leeway", "1h").want(t, exitFailed, "", "Leeway must be at most 5 minutes")
 
 	doctor := runWith(t, compact, "doctor", "--secret", short, "--token", "-")
 	for _, text := range []string{"FAIL  key: ", "32 bytes", "WARN  tokens: the token is signed with the short secret", "InsecureShortSecret"} {
