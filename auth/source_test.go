@@ -85,7 +85,7 @@ func TestCookiesNeedTheOriginRule(t *testing.T) {
 				t.Errorf("told %+v", told)
 			}
 		}
-		if n := strings.Count(f.log.String(), "cookies are not looked at"); n != 1 {
+		if n := strings.Count(f.log.String(), "cookies are ignored"); n != 1 {
 			t.Errorf("%d warnings, want one", n)
 		}
 		f.dial(sockettest.Options{Header: cookie, Auth: bearing(sign(nil))})
