@@ -116,8 +116,8 @@ func TestHandshakeTimeoutCoversHooksThatNeverReturn(t *testing.T) {
 	}
 }
 
-// The context of a hook ends at the deadline. Whatever the hook returns then, the refusal is
-// the temporary one of the deadline.
+// The context of a hook ends at the deadline. The refusal is then the temporary one of the
+// deadline, for every result of the hook.
 func TestHooksSeeTheDeadline(t *testing.T) {
 	final := func(ctx context.Context) error {
 		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != 5*time.Second {

@@ -16,15 +16,6 @@ import (
 var notYetReworded = []string{
 	"clients", "examples", "internal", "socketio",
 	"token/jwks", "token/profile", "token/tokentest",
-	"auth/admission_test.go", "auth/authtest/authtest_test.go", "auth/bench_test.go", "auth/clock_test.go",
-	"auth/conncontext_test.go", "auth/encoded_test.go", "auth/event_test.go", "auth/features_test.go",
-	"auth/fixture_test.go", "auth/flood_test.go", "auth/gate_test.go", "auth/guest_test.go",
-	"auth/handshake_test.go", "auth/hostile_test.go", "auth/http_test.go", "auth/lease_test.go",
-	"auth/leases_random_test.go", "auth/leases_test.go", "auth/log_test.go", "auth/omit_test.go",
-	"auth/outage_test.go", "auth/parse_test.go", "auth/quirks_identity_test.go", "auth/quirks_keys_test.go",
-	"auth/quirks_test.go", "auth/quirks_wiring_test.go", "auth/refusal_test.go", "auth/registry_bench_test.go",
-	"auth/registry_test.go", "auth/seams_test.go", "auth/sharing_test.go", "auth/source_test.go",
-	"auth/stats_test.go", "auth/user_test.go", "auth/verifier_test.go",
 }
 
 // unclear lists expressions that readers stumbled over, and what to write instead.
