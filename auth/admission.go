@@ -15,14 +15,14 @@ type stage uint8
 
 const (
 	outside stage = iota // connecting or held; a deadline runs
-	guest                // let in without a lease
-	leased               // let in; the lease runs
-	over                 // refused, ended, or gone by itself
+	guest                // admitted without a lease
+	leased               // admitted; the lease runs
+	over                 // refused, or ended by the server or the peer
 )
 
-// admission is one socket's way through the gate. Three race for it: a token being
-// examined, the timer, and the end of the socket. What is decided is decided by
-// the first to change the stage.
+// admission is the state of one socket at the gate. Three events can race: the end of an
+// examination, the timer and the end of the socket. The first one to change the stage
+// decides.
 type admission struct {
 	gate   *Gate
 	socket *socketio.Socket
@@ -31,19 +31,19 @@ type admission struct {
 	mu        sync.Mutex
 	stage     stage
 	held      bool         // counted in gate.held
-	network   netip.Prefix // under which it is counted
+	network   netip.Prefix // the network under which it is counted in gate.held
 	examining bool         // a token is being examined, before there is a lease
-	counted   stage        // guest or leased while the figures count it so
-	failed    int          // tokens refused
+	counted   stage        // guest or leased while the figures count the socket as one
+	failed    int          // number of refused tokens
 	deadline  time.Time    // of the admission, not of the lease; by the monotonic clock
-	timer     *time.Timer  // wakes at the deadline, or before; nil once the socket has a lease
-	cancel    func()       // ends the context of what runs before the decision; may be nil
+	timer     *time.Timer  // fires at the deadline, or earlier; nil while no deadline runs
+	cancel    func()       // ends the context that within returned; may be nil
 	entry     *entry       // in the index; nil once the socket has ended
-	candidate *entry       // in the index, for a token that a socket shows once it is admitted; may be nil
+	candidate *entry       // in the index, for a token that an admitted socket shows; may be nil
 }
 
-// newAdmission begins the way of a socket, and its deadline. Examining says that
-// the peer has sent all that is needed.
+// newAdmission makes the admission of a socket and starts its deadline. Examining says
+// that the peer has already sent all that the gate needs.
 func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) *admission {
 	s.Namespace().DependsOn(g)
 	a := &admission{gate: g, socket: s, logins: logins, examining: examining}
@@ -52,19 +52,19 @@ func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) *
 	a.setDeadline()
 	a.enlist(since)
 	a.mu.Unlock()
-	// Or a closed socket would stay in memory for as long as its token is good.
+	// Without gone, a closed socket would stay in memory until its token expires.
 	s.OnEnd(a.gone)
 	g.keepCookies(s)
 	return a
 }
 
-// setDeadline starts the time that the gate may take. The caller holds mu.
+// setDeadline starts Options.Timeout. The caller holds mu.
 func (a *admission) setDeadline() {
 	a.deadline = time.Now().Add(a.gate.opts.Timeout)
 	a.wakeIn(a.gate.opts.Timeout)
 }
 
-// wakeIn sets the timer. The caller holds mu.
+// wakeIn makes the timer fire after d. The caller holds mu.
 func (a *admission) wakeIn(d time.Duration) {
 	if a.timer == nil {
 		a.timer = time.AfterFunc(d, a.wake)
@@ -73,7 +73,7 @@ func (a *admission) wakeIn(d time.Duration) {
 	a.timer.Reset(d)
 }
 
-// stopTimer stops the deadline. The caller holds mu.
+// stopTimer stops the timer of the deadline. The caller holds mu.
 func (a *admission) stopTimer() {
 	if a.timer != nil {
 		a.timer.Stop()
@@ -81,19 +81,19 @@ func (a *admission) stopTimer() {
 	}
 }
 
-// wake runs when the timer of the deadline does.
+// wake runs when the timer fires, and refuses the socket if the deadline has passed.
 func (a *admission) wake() {
 	a.mu.Lock()
 	left := time.Until(a.deadline)
 	switch {
-	case a.stage == over, a.stage == leased, a.stage == guest && !a.examining: // it was stopped too late
+	case a.stage == over, a.stage == leased, a.stage == guest && !a.examining: // the timer fired while it was being stopped
 		a.mu.Unlock()
 	case left > 0:
 		a.wakeIn(left)
 		a.mu.Unlock()
 	default:
 		cause := errDeadline
-		if a.examining { // the peer has done its part
+		if a.examining { // the delay is on the server's side
 			cause = errLate
 		}
 		a.stage = over
@@ -102,7 +102,7 @@ func (a *admission) wake() {
 	}
 }
 
-// gone runs when the socket has ended.
+// gone releases what the admission holds. It runs when the socket has ended.
 func (a *admission) gone() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -117,7 +117,8 @@ func (a *admission) gone() {
 	}
 }
 
-// hold counts the socket as held, and reports false if too many are.
+// hold counts the socket as held. It reports false, and counts nothing, if too many
+// sockets are held.
 func (a *admission) hold(network netip.Prefix, most, mostOfNetwork int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -125,13 +126,13 @@ func (a *admission) hold(network netip.Prefix, most, mostOfNetwork int) bool {
 		return false
 	}
 	a.held, a.network = true, network
-	if a.stage == over { // its end came first, and would not be noticed again
+	if a.stage == over { // the socket ended before, and gone does not run again
 		a.release()
 	}
 	return true
 }
 
-// release counts the socket as held no more. The caller holds mu.
+// release stops counting the socket as held. The caller holds mu.
 func (a *admission) release() {
 	if a.held {
 		a.held = false
@@ -139,13 +140,13 @@ func (a *admission) release() {
 	}
 }
 
-// within returns a context that ends at the deadline, with the socket, or by cancel,
-// which the caller must call. One at a time is in use.
+// within returns a context that ends at the deadline, with the socket, or when the caller
+// calls the returned function, which it must. Only one such context is in use at a time.
 func (a *admission) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	// Cut off from the socket's own context, which would otherwise keep the map of its
-	// children for as long as the socket lives. The socket's end comes by OnEnd.
+	// Do not derive it from the socket's context, which would keep its map of children for
+	// as long as the socket lives. gone cancels it when the socket ends.
 	ctx, cancel := context.WithDeadlineCause(context.WithoutCancel(ctx), a.deadline, errLate)
 	a.cancel = cancel
 	if a.stage == over {
@@ -154,8 +155,8 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 	return ctx, cancel
 }
 
-// admit decides that the socket is let in, as a guest if lease is nil. It reports
-// false if that was decided otherwise before.
+// admit admits the socket, as a guest if lease is nil. It reports false if the socket
+// has a lease already, was refused or has ended.
 func (a *admission) admit(lease *Lease) bool {
 	if !a.admitting(lease) {
 		return false
@@ -183,7 +184,8 @@ func (a *admission) admitting(lease *Lease) bool {
 		return true
 	}
 	a.promote()
-	// In this order: OnConnect, and end, find the lease in the context.
+	// The lease is set before the deadline, because OnConnect and end read it from the
+	// context.
 	a.socket.SetContextValue(leaseKey{}, carried(lease))
 	a.stage = leased
 	a.count(leased)
@@ -191,8 +193,8 @@ func (a *admission) admitting(lease *Lease) bool {
 	return true
 }
 
-// refuse decides that the socket is refused. It reports false if that was decided
-// otherwise before.
+// refuse decides that the socket is refused. It reports false if the socket was admitted
+// with a lease, was refused or has ended before.
 func (a *admission) refuse() bool {
 	ended := a.socketEnded()
 	a.mu.Lock()
@@ -222,7 +224,7 @@ func (a *admission) undecided(ended bool) bool {
 // server's clock, which is user code, so the caller must not hold mu.
 func (a *admission) socketEnded() bool { return a.socket.Context().Err() != nil }
 
-// answer ends the middleware with what was found, in time or not.
+// answer admits or refuses the socket and returns the result of the middleware.
 func (a *admission) answer(lease *Lease, refused *Error) error {
 	switch {
 	case refused == nil && a.admit(lease):
@@ -232,14 +234,14 @@ func (a *admission) answer(lease *Lease, refused *Error) error {
 		a.gate.notify(a.socket, refused)
 		return a.gate.ending(refused)
 	}
-	// The deadline is refusing it, or the peer is gone. Whatever this returns must not
-	// come before that refusal.
+	// The deadline refuses the socket at this moment, or the peer has gone. That refusal
+	// must reach the peer before the result of the middleware does.
 	<-a.socket.Context().Done()
 	return &socketio.Ending{Message: "connection refused"}
 }
 
-// dismiss refuses a socket that can hear it: it is told, gets time to acknowledge, and
-// has to go. The stage is over already.
+// dismiss refuses a socket that can receive events: it sends the refusal, gives the peer
+// time to acknowledge it, and ends the socket. The caller has set the stage to over.
 func (a *admission) dismiss(e *Error) {
 	a.gate.log(a.socket, e)
 	grace := doNotWait
@@ -250,14 +252,14 @@ func (a *admission) dismiss(e *Error) {
 	}
 	a.tell(grace, e)
 	a.leave(e)
-	a.gate.notify(a.socket, e) // which cannot admit the socket any more
+	a.gate.notify(a.socket, e) // last, because the hook runs when the socket has ended
 }
 
-// leave ends the socket, wherever it stands.
+// leave ends the socket with a refusal, whether it is connecting, held or admitted.
 func (a *admission) leave(e *Error) {
 	switch {
 	case !errors.Is(a.socket.Refuse(a.gate.ending(e)), socketio.ErrAdmitted):
-	case e.Temporary && e.RetryAfter > 0 && !a.socket.SharesConnection(): // a guest who tried to log in
+	case e.Temporary && e.RetryAfter > 0 && !a.socket.SharesConnection(): // a guest that tried to log in
 		waiting := time.AfterFunc(e.RetryAfter, func() { a.leaveAdmitted(e) })
 		a.socket.OnEnd(func() { waiting.Stop() })
 	default:
@@ -272,10 +274,10 @@ var doNotWait = func() context.Context {
 	return ctx
 }()
 
-// tell sends "unauthorized", unless the socket is still connecting and cannot hear
-// it, and waits until the peer acknowledges it, ctx ends or the socket does. It
-// reports whether the peer did. There always is an acknowledgement, since the
-// listeners that the old library asked for call it.
+// tell sends "unauthorized", unless the socket is still connecting and cannot receive
+// events. It waits until the peer acknowledges the event, ctx ends or the socket ends, and
+// reports whether the peer acknowledged it. The event always asks for an acknowledgement,
+// because listeners that were written for the npm package socketio-jwt call it.
 func (a *admission) tell(ctx context.Context, e *Error) bool {
 	_, err := a.socket.EmitWithAck(ctx, "unauthorized", a.gate.toldByEvent(e))
 	if errors.Is(err, socketio.ErrTooManyAcks) {

@@ -7,8 +7,8 @@ import (
 	"socketiojwt/token"
 )
 
-// A socket that ends just before it is held is not counted, since nothing would ever
-// count it out again.
+// A socket that ends just before it is held is not counted, because gone does not run again
+// to release it.
 func TestSocketThatEndedIsNotHeld(t *testing.T) {
 	v, err := token.NewVerifier(token.Secret("a secret of the tests, long enough for HS256"), token.Options{})
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 // BenchmarkAdmitted measures the heap of one more admitted socket on a connection, in
-// a namespace that is open and behind a gate: the difference is the lease with its
-// token and claims, and what watches over it.
+// a namespace without a gate and in one with a gate. The difference is the lease with its
+// token and claims, its deadline and its place in the index.
 func BenchmarkAdmitted(b *testing.B) {
 	gate, err := auth.NewGate(verifier(b), auth.Options{})
 	if err != nil {

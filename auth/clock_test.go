@@ -14,7 +14,7 @@ import (
 	"socketiojwt/token"
 )
 
-// wallClock is a clock that a test can set, beside a verifier that goes by it.
+// wallClock returns a clock that a test can set, and a verifier that uses it.
 func wallClock(t *testing.T) (step *atomic.Int64, now func() time.Time, v *token.Verifier) {
 	t.Helper()
 	step = new(atomic.Int64)
@@ -22,9 +22,9 @@ func wallClock(t *testing.T) (step *atomic.Int64, now func() time.Time, v *token
 	return step, now, verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, Now: now})
 }
 
-// When the clock is set forward by a month, the lease is over at once: no handler
-// starts, no broadcast is heard, and a second authenticate is not answered. Within
-// two seconds the peer hears why.
+// When the clock is set forward by a month, the lease ends at once: no handler starts, no
+// broadcast reaches the socket, and a second authenticate gets no answer. The peer gets the
+// reason within two seconds.
 func TestLeaseIsOverWhenTheClockIsSet(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		step, now, v := wallClock(t)
@@ -66,7 +66,7 @@ func TestFloodAcrossTheEndOfALease(t *testing.T) {
 			late.Add(1)
 		}
 		handled.Add(1)
-		time.Sleep(time.Millisecond) // of fake time, so that the lease ends under way
+		time.Sleep(time.Millisecond) // of fake time, so that the lease ends during the flood
 		return nil
 	}
 	bubble(t, setup{furnish: func(f *fixture) { f.io.Handle("flood", flood) }}, func(f *fixture) {
@@ -89,8 +89,8 @@ func TestFloodAcrossTheEndOfALease(t *testing.T) {
 	})
 }
 
-// With a verifier and a server that go by a clock years away from the machine's, leases
-// have their length.
+// Leases have their full length if the verifier and the server use a clock that is years
+// behind the machine's.
 func TestLeaseByAClockOfThePast(t *testing.T) {
 	past := func() time.Time { return time.Now().Add(-10 * 365 * 24 * time.Hour) }
 	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, Now: past})
@@ -105,7 +105,7 @@ func TestLeaseByAClockOfThePast(t *testing.T) {
 }
 
 // If the clock of the verifier is behind the server's, a token that has expired by the
-// server's clock is refused. No socket is admitted with a lease that is over already.
+// server's clock is refused. No socket is admitted with a lease that has already ended.
 func TestServerClockRefusesWhatTheVerifierAccepts(t *testing.T) {
 	past := func() time.Time { return time.Now().Add(-time.Hour) }
 	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, Now: past})
@@ -129,7 +129,7 @@ func TestServerClockRefusesWhatTheVerifierAccepts(t *testing.T) {
 	})
 }
 
-// Leases that end at the same moment are all told.
+// If many leases end at the same moment, every peer gets the reason.
 func TestManyLeasesEndAtOnce(t *testing.T) {
 	bubble(t, setup{}, func(f *fixture) {
 		var reasons []string

@@ -24,8 +24,8 @@ func fromRequest(_ context.Context, r *http.Request) context.Context {
 	return context.WithValue(r.Context(), tenantKey{}, r.Header.Get("X-Tenant"))
 }
 
-// Each function of the program that a gate calls has the values of the connection, in
-// both modes: tenants can have keys of their own.
+// Each function of the program that a gate calls gets the values of the connection in its
+// context, in both modes. A key function can therefore choose the keys of a tenant.
 func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 	for _, mode := range []string{"handshake", "event", "guest"} {
 		t.Run(mode, func(t *testing.T) {
@@ -90,8 +90,8 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 	}
 }
 
-// A request that HTTP has verified makes no socket a user's: a lease of a request has no
-// deadline that ends the socket.
+// A socket does not get the lease of a request that HTTP verified, because the lease of a
+// request has no deadline that ends the socket.
 func TestConnContextBringsNoLease(t *testing.T) {
 	gate, err := auth.NewGate(verifier(t), auth.Options{KeepEncoded: true, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) { return "ada", nil })})
 	if err != nil {

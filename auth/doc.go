@@ -1,44 +1,48 @@
-// Package auth is the gate: it lets a Socket.IO socket in only with a good JSON Web
-// Token, and ends it when the token does.
+// Package auth provides a gate for Socket.IO servers. A gate admits a socket only if it shows
+// a good JSON Web Token, and ends the socket when the token expires.
 //
 //	verifier, err := token.NewVerifier(token.Secret(os.Getenv("JWT_SECRET")), token.Options{})
 //	if err != nil { ... }
 //	gate, err := auth.NewGate(verifier, auth.Options{})
 //	if err != nil { ... }
-//	io.Use(gate.Handshake) // or gate.Event(auth.EventOptions{})
-//	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
-//		log.Println("hello", auth.Token(ctx).Subject) // always let in, never a stranger
+//	srv.Use(gate.Handshake) // or gate.Event(auth.EventOptions{})
+//	srv.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+//		log.Println("hello", auth.Token(ctx).Subject) // runs for admitted sockets only
 //		return nil
 //	})
 //
-// Make the gate the first middleware of its namespace: one before it that holds
-// sockets itself would keep an early "authenticate" from it.
+// Make the gate the first middleware of its namespace. A middleware before it that holds
+// sockets would withhold an early "authenticate" from the gate.
 //
-// [Gate.Handshake] takes one round trip: the token comes with the handshake.
-// [Gate.Event] takes two: the socket is held outside, in no room, no broadcast and
-// no listing, until its event "authenticate" brings a token; it hears
-// "authenticated" or "unauthorized". Both give connect middleware. Who is let in has
-// a [Lease], which [Token], [User.From], [Encoded] and [Current] read; a guest
-// (Options.Guests) has none until it logs in by "authenticate", in either mode.
+// Both modes provide connect middleware. [Gate.Handshake] takes one round trip: the token
+// comes with the handshake. [Gate.Event] takes two: the socket is held outside of the
+// namespace until its event "authenticate" shows a token, and the peer gets "authenticated"
+// or "unauthorized". Rooms, broadcasts and listings do not include a held socket.
+//
+// An admitted socket has a [Lease], which [Token], [User.From], [Encoded] and [Current] read.
+// A guest (Options.Guests) has no lease until it logs in by "authenticate", in either mode.
 //
 // # Refusals
 //
-// A refused peer is told {message, code, type, reason, id}, see [Error]. Message and
-// code are those of the npm package socketio-jwt (or @thream/socketio-jwt:
-// Options.ThreamTexts), the [Reason] is for programs, and the id is in the log beside
-// the fine cause, which stays there (Options.OmitReasonAndID omits these two). It comes
-// as the data of CONNECT_ERROR, or as the event "unauthorized" and then DISCONNECT;
-// either way the JavaScript client stays away. Clients in Go read it by [ParseRefusal].
-// When the fault is ours and will pass (keys that cannot be fetched, a hook that is
-// late, too many sockets held) the transport is closed instead, and the client comes
-// back by itself.
+// A refused peer gets {message, code, type, reason, id}; see [Error]. Message and code are
+// those of the npm package socketio-jwt, or of @thream/socketio-jwt with Options.ThreamTexts.
+// The [Reason] is for programs. The id is also in the log, beside the exact cause, which is
+// not sent. Options.OmitReasonAndID leaves reason and id out.
 //
-// At the end of its lease a socket hears "unauthorized" with reason token_expired,
-// and the transport closes, so that the client comes back with a fresh token, after
-// about a second. It comes back as a new socket: it is in no room that OnConnect does not
-// join, its values are gone, and what was sent meanwhile is lost. So join rooms in
-// OnConnect, and let clients ask for the messages after the last one that they have; see
-// docs/from-node.md.
+// A final refusal is the data of CONNECT_ERROR, or the event "unauthorized" and then
+// DISCONNECT. The JavaScript client does not reconnect after either of them. Clients in Go
+// read it with [ParseRefusal].
+//
+// A temporary refusal closes the transport instead, and the client reconnects by itself. The
+// gate refuses temporarily for causes on the server's side: keys cannot be fetched, a
+// hook is late, or too many sockets are held.
+//
+// When the lease of a socket ends, its peer gets "unauthorized" with reason token_expired,
+// and the transport closes, so that the client reconnects with a fresh token after about a
+// second. The new connection has a new socket. It is only in the rooms that OnConnect joins,
+// the values of the old socket are gone, and messages that were sent in between are lost.
+// Therefore join rooms in OnConnect, and make clients ask for the messages after the last one
+// that they have; see docs/from-node.md.
 //
 // # Users of several issuers
 //
@@ -49,25 +53,26 @@
 //
 // # Ordinary routes
 //
-// [Gate.HTTP] is middleware for HTTP handlers, with the same verifier, sources and
+// [Gate.HTTP] is middleware for HTTP handlers. It has the same verifier, sources and
 // refusals.
 //
 // # Sockets and users
 //
 // [Gate.Leases] lists the sockets of a gate for operators, and [Gate.LeasesOf] those of a
-// user, a token or a session at the issuer. Sockets whose token is still examined are
-// among them.
+// user, a token or a session at the issuer. Both include sockets whose token is still being
+// examined.
 //
 // # Concurrency
 //
-// The options of a Gate do not change. It may serve any number of namespaces and may be
-// used concurrently, as may all functions here. Hooks run concurrently for different
-// sockets. A hook that never returns keeps one goroutine; its socket is refused in
-// time all the same, and what the hook returns later is discarded.
+// The options of a Gate do not change. It may serve any number of namespaces. A Gate and all
+// functions of this package may be used concurrently. Hooks run concurrently for different
+// sockets. A hook that never returns occupies one goroutine. Its socket is still refused at
+// the deadline, and a later result of the hook is discarded.
 //
 // # Limits
 //
-// A gate holds at most EventOptions.MaxHeld sockets, looks at one token of a socket at
-// a time, and at EventOptions.Attempts of them. A socket that has a lease keeps it: another
-// "authenticate" neither prolongs it nor changes whom it is for.
+// A gate holds at most EventOptions.MaxHeld sockets. It examines one token of a socket at a
+// time, and at most EventOptions.Attempts of them before it admits the socket. Another
+// "authenticate" of a socket that has a lease changes neither the end nor the subject of the
+// lease.
 package auth

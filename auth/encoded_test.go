@@ -19,7 +19,7 @@ import (
 	"socketiojwt/token"
 )
 
-// encoded answers with the token that a handler could show to others.
+// encoded answers with the token that a handler could send to other services.
 func encoded(f *fixture) {
 	f.io.Handle("encoded", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, _ struct{}) (string, error) {
 		if lease := auth.Current(s); lease != nil && lease.Encoded != auth.Encoded(ctx) {
@@ -29,7 +29,7 @@ func encoded(f *fixture) {
 	}))
 }
 
-// askEncoded asks for it.
+// askEncoded returns the answer of encoded.
 func (f *fixture) askEncoded(p *sockettest.Peer) string {
 	f.t.Helper()
 	answer, err := p.EmitWithAck(f.ctx, "encoded")
@@ -40,9 +40,9 @@ func (f *fixture) askEncoded(p *sockettest.Peer) string {
 	return compact
 }
 
-// The compact token is kept if that is asked for, from wherever it came and without its
-// scheme; a token that was not verified is never kept, and another one does not take its
-// place.
+// The compact token is kept if KeepEncoded is set, from every source and without its scheme.
+// A token that was not verified is never kept, and a later token does not replace the first
+// one.
 func TestKeepEncoded(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		gate := auth.Options{KeepEncoded: true, Guests: &auth.GuestOptions{Attempts: 3}}
@@ -94,8 +94,7 @@ func TestKeepEncoded(t *testing.T) {
 	}
 }
 
-// Leases hold tokens and users; printing one prints neither, nor does printing what
-// carries one.
+// Printing a lease, or a value that contains one, prints neither the token nor the user.
 func TestLeasePrintsNoClaims(t *testing.T) {
 	compact := sign(claims{"sub": "the-subject"})
 	hidden := append(strings.Split(compact, "."), "the-subject", "the-password")
@@ -103,7 +102,7 @@ func TestLeasePrintsNoClaims(t *testing.T) {
 	type holder struct{ lease *auth.Lease }
 	check := func(t *testing.T, name string, value any) {
 		verbs := []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%T"}
-		if name == "in an unexported field" { // where fmt cannot ask, and a wrong verb shows all
+		if name == "in an unexported field" { // fmt does not call Format there, and a wrong verb prints everything
 			verbs = verbs[:3]
 		}
 		var out bytes.Buffer
@@ -171,7 +170,7 @@ func TestLeasePrintsNoClaims(t *testing.T) {
 			t.Errorf("a lease describes itself as %q, without the token's hash and its own end", got)
 		}
 	})
-	// A guest has none, and it is logged all the same.
+	// A guest has no lease, and can be logged too.
 	var none *auth.Lease
 	var out bytes.Buffer
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "value", none)

@@ -8,19 +8,21 @@ import (
 	"socketiojwt/token"
 )
 
-// Event returns connect middleware for two round trips. CONNECT is answered at once and
-// the socket is held outside, until its event "authenticate", with {"token":t}, brings
-// a good token; it hears "authenticated", without arguments, and is let in. Else it
-// hears "unauthorized", with
+// Event returns connect middleware for two round trips. The server answers CONNECT at once
+// and holds the socket outside of the namespace until its event "authenticate", with
+// {"token":t}, shows a good token. The peer then gets the event "authenticated", without
+// arguments, and the socket is admitted. If the token is refused, the peer gets the event
+// "unauthorized", with
 //
 //	{"message":m,"inner":{"message":m},"data":{"message":m,"code":c,"type":"UnauthorizedError","reason":r,"id":i}}
 //
-// and an acknowledgement, and after the last of Attempts, or at the deadline, leaves
-// by DISCONNECT once it has acknowledged that or Grace is over. A temporary refusal
-// closes the transport instead.
+// and a request for an acknowledgement. After the last of Attempts, or at the deadline,
+// the server sends DISCONNECT as soon as the peer has acknowledged the event or Grace is
+// over. A temporary refusal closes the transport instead.
 //
-// Event panics if opts contradict each other, or are set for a gate with Options.Guests,
-// which holds no socket. It may be called more than once, with different options.
+// Zero opts mean the defaults. Event panics if opts contradict each other, or are set for a
+// gate with Options.Guests, because such a gate holds no socket. It may be called more than
+// once, with different options, and concurrently.
 func (g *Gate) Event(opts EventOptions) socketio.ConnectMiddleware {
 	if err := opts.check(g.opts.Guests != nil); err != nil {
 		panic("auth: Event: " + err.Error())
@@ -58,12 +60,12 @@ func (g *Gate) eventOfGuests(_ context.Context, s *socketio.Socket) error {
 	return a.answer(nil, nil)
 }
 
-// authenticate sees each event "authenticate" of the socket, one at a time, before
-// and after it is let in.
+// authenticate handles the events "authenticate" of the socket, one at a time, before and
+// after the socket is admitted.
 func (a *admission) authenticate(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 	a.mu.Lock()
 	was := a.stage
-	if was == outside && a.examining { // Handshake is at it, for a socket that was held before
+	if was == outside && a.examining { // Handshake examines a token of a socket that was held before
 		a.mu.Unlock()
 		return nil
 	}
@@ -83,9 +85,9 @@ func (a *admission) authenticate(ctx context.Context, s *socketio.Socket, e *soc
 	return nil
 }
 
-// shownBy returns where the sources look: in the payload of "authenticate" in place
-// of the handshake's. Once a socket is let in, what else came with its handshake is
-// dropped sooner or later, so it does not count.
+// shownBy returns the handshake that the sources read: the socket's, with the payload of
+// "authenticate" as its auth payload. For an admitted socket it leaves out headers and
+// query, because they are dropped at some time after the admission.
 func shownBy(s *socketio.Socket, e *socketio.Event, was stage) *socketio.Handshake {
 	shown := *s.Handshake()
 	if was != outside {
@@ -111,11 +113,11 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 	case refused != nil:
 		a.attemptFailed(refused)
 		return
-	case !a.admit(lease): // the deadline was first, or the peer is gone
+	case !a.admit(lease): // the deadline came first, or the peer has gone
 		a.withdraw()
 		return
 	}
-	// Both fail only if the socket is closed.
+	// AdmitWith and Emit fail only if the socket is closed.
 	if was == outside {
 		_ = a.socket.AdmitWith("authenticated")
 		return
@@ -127,13 +129,14 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 	_ = a.socket.Emit("authenticated")
 }
 
-// loggedIn runs OnLogin. What it returns ends the socket, unless something has.
+// loggedIn runs OnLogin. It returns the refusal that must end the socket, or nil if there
+// is none or the socket has ended already.
 func (a *admission) loggedIn() *Error {
 	g := a.gate
 	if g.opts.Guests == nil || g.opts.Guests.OnLogin == nil {
 		return nil
 	}
-	ctx := a.socket.Context() // of the lease, and not of what was before
+	ctx := a.socket.Context() // the context of the lease, and not that of the guest
 	refused := g.guard(ctx, "OnLogin", func() { g.opts.Guests.OnLogin(ctx, a.socket) })
 	if refused == nil {
 		return nil
@@ -148,7 +151,7 @@ func (a *admission) loggedIn() *Error {
 	return refused.of(Token(ctx))
 }
 
-// attemptFailed refuses the socket, or lets it try again.
+// attemptFailed refuses the socket for good, or tells the peer that it may try again.
 func (a *admission) attemptFailed(e *Error) {
 	ended := a.socketEnded()
 	a.mu.Lock()
@@ -157,7 +160,7 @@ func (a *admission) attemptFailed(e *Error) {
 	last := e.Temporary || a.failed >= a.logins.attempts
 	undecided := a.undecided(ended)
 	if last {
-		a.refusing(ended) // in this step, or the deadline could come between and say something else
+		a.refusing(ended) // under the same lock, so that the deadline cannot refuse it with another reason
 	}
 	a.examining = false
 	a.mu.Unlock()
@@ -168,8 +171,8 @@ func (a *admission) attemptFailed(e *Error) {
 	default:
 		a.gate.log(a.socket, e)
 		a.gate.notify(a.socket, e)
-		// Beside, since the next attempt may come first. Who acknowledges wants to go:
-		// so the old library took it.
+		// On a goroutine, because the next attempt may come before the acknowledgement. A
+		// peer that acknowledges the refusal asks to be disconnected, as with the npm package.
 		a.socket.Go(func(ctx context.Context) {
 			ctx, cancel := context.WithTimeout(ctx, a.gate.opts.Timeout)
 			defer cancel()
@@ -183,18 +186,17 @@ func (a *admission) attemptFailed(e *Error) {
 // leaveAdmitted is leave for a socket that is admitted.
 func (a *admission) leaveAdmitted(e *Error) {
 	ending := a.gate.ending(e)
-	ending.RetryAfter = 0 // leave has waited
+	ending.RetryAfter = 0 // leave has waited already
 	a.socket.Disconnect(ending)
 }
 
-// mostRepeats bounds how many tokens a socket with a lease may show in vain; it is
-// not answered any more after that.
+// mostRepeats bounds how many refused tokens a socket with a lease may show. After that
+// the gate ignores its events "authenticate".
 const mostRepeats = 10
 
-// repeat answers a socket that has a lease, which nothing here changes: another good
-// token of the same holder is as good as the first one was, and hears so; but it does
-// not prolong the lease. What is no good, or somebody else's, is refused, and the
-// socket stays what it is.
+// repeat answers "authenticate" of a socket that has a lease. It never changes the lease.
+// If the token is good and for the same subject, the peer gets "authenticated", but the
+// lease is not prolonged. Any other token is refused, and the socket keeps its lease.
 func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	a.mu.Lock()
 	ignored := a.failed >= mostRepeats
@@ -213,7 +215,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 		}
 	}
 	switch {
-	case ctx.Err() != nil: // no peer is left to tell
+	case ctx.Err() != nil: // the socket has ended
 	case refused == nil:
 		_ = a.socket.Emit("authenticated") // it fails only if the socket is closed
 	default:
@@ -227,7 +229,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 }
 
 // sameHolder reports whether two tokens are for the same subject of the same issuer,
-// or are one and the same.
+// or are the same token.
 func sameHolder(a, b *token.Token) bool {
 	return a.Hash == b.Hash || a.Subject != "" && a.Subject == b.Subject && a.Issuer == b.Issuer
 }

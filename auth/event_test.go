@@ -24,7 +24,7 @@ func TestEventAdmits(t *testing.T) {
 			t.Errorf("whoami: %q", got)
 		}
 		f.happened("connected ada")
-		time.Sleep(30 * time.Minute) // the deadline is gone
+		time.Sleep(30 * time.Minute) // the deadline was stopped
 		f.whoami(p)
 	})
 }
@@ -38,8 +38,8 @@ func TestDeadlineOnTheWire(t *testing.T) {
 	})
 }
 
-// One junk event is not a permanent anonymous connection; and once refused, no token
-// helps any more.
+// A junk event does not give a peer a permanent anonymous connection. Once a socket is
+// refused, a good token does not change that.
 func TestOneAttemptUnlessMoreAreAllowed(t *testing.T) {
 	bubble(t, setup{event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -52,18 +52,18 @@ func TestOneAttemptUnlessMoreAreAllowed(t *testing.T) {
 	})
 }
 
-// Who acknowledges need not wait for the end of the grace.
+// A peer that acknowledges the refusal is disconnected before the end of the grace.
 func TestAcknowledgementEndsTheGrace(t *testing.T) {
 	bubble(t, setup{event: true, mode: auth.EventOptions{Grace: time.Hour}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		_, e := f.unauthorized(p)
 		time.Sleep(30 * time.Second)
-		f.nothing(p) // the deadline is gone
+		f.nothing(p) // the deadline was stopped
 		_ = e.Ack()
 		f.ended(p, sockettest.ErrDisconnected, 0)
 	})
-	// So it was with the old library, and so it is while there are attempts left.
+	// As with the npm package, the same holds while there are attempts left.
 	bubble(t, setup{event: true, mode: auth.EventOptions{Attempts: 2}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
@@ -71,7 +71,7 @@ func TestAcknowledgementEndsTheGrace(t *testing.T) {
 		_ = e.Ack()
 		f.ended(p, sockettest.ErrDisconnected, 0)
 	})
-	// But not once it is let in.
+	// An acknowledgement after the admission does not end the socket.
 	bubble(t, setup{event: true, mode: auth.EventOptions{Attempts: 2}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
@@ -94,9 +94,9 @@ func TestGrace(t *testing.T) {
 	}
 }
 
-// "authenticated" means in: what a peer sends once it heard that is no early event,
-// however long the middleware after the gate takes.
-func TestAuthenticatedMeansIn(t *testing.T) {
+// "authenticated" means that the socket is admitted. An event that the peer sends after it is
+// not an early event, even if the middleware after the gate is slow.
+func TestAuthenticatedMeansAdmitted(t *testing.T) {
 	bubble(t, setup{event: true, mode: auth.EventOptions{DropEarly: true}, furnish: func(f *fixture) {
 		f.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(30 * time.Second); return nil })
 		f.io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
@@ -109,8 +109,8 @@ func TestAuthenticatedMeansIn(t *testing.T) {
 	})
 }
 
-// Beyond MaxHeld a socket is refused for the time being, and room is made by whoever
-// is let in, refused, or gone.
+// Beyond MaxHeld a socket is refused temporarily. A held socket that is admitted, refused or
+// ended makes room for another one.
 func TestMaxHeld(t *testing.T) {
 	var refused record
 	gate := auth.Options{OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
@@ -129,7 +129,7 @@ func TestMaxHeld(t *testing.T) {
 		full()
 		f.emit(bad, "authenticate", bearing("junk"))
 		f.unauthorized(bad)
-		full() // it is still there
+		full() // it is still held
 		f.ended(bad, sockettest.ErrDisconnected, 2*time.Second)
 		synctest.Wait()
 		f.dial(sockettest.Options{})
@@ -149,8 +149,8 @@ func TestMaxHeld(t *testing.T) {
 	})
 }
 
-// Exactly one of a token that is accepted and the deadline wins, when both come at
-// the same instant.
+// If a token is accepted at the instant of the deadline, the socket is either admitted or
+// refused, and never both.
 func TestDeadlineAgainstSuccess(t *testing.T) {
 	outcomes := map[string]int{}
 	for range 100 {
@@ -182,8 +182,8 @@ func TestDeadlineAgainstSuccess(t *testing.T) {
 	t.Log(outcomes)
 }
 
-// A slow key server holds up nobody else.
-func TestSlowVerificationHoldsUpNobodyElse(t *testing.T) {
+// A slow key server does not delay other sockets.
+func TestSlowVerificationDoesNotDelayOthers(t *testing.T) {
 	v := verifierOf(t, token.KeyFunc(func(_ context.Context, u token.Unverified) (token.Key, error) {
 		if u.Header.KeyID == "slow" {
 			time.Sleep(4 * time.Second)
@@ -203,8 +203,8 @@ func TestSlowVerificationHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
-// A socket that other middleware held can send "authenticate" while the gate examines
-// its handshake: two tokens at once do not make it the one for as long as the other.
+// A socket that other middleware held can send "authenticate" while the gate examines its
+// handshake. The two tokens are not mixed: the lease has the subject and the end of one.
 func TestAuthenticateBesideHandshake(t *testing.T) {
 	slow := auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 		time.Sleep(2 * time.Second)
@@ -230,7 +230,7 @@ func TestAuthenticateBesideHandshake(t *testing.T) {
 }
 
 // An admitted socket cannot flood the log or the verifier with bad tokens.
-func TestAuthenticateAgainInVainIsBounded(t *testing.T) {
+func TestRefusedRepeatsOfAuthenticateAreBounded(t *testing.T) {
 	verified := 0
 	v := verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
 		verified++
@@ -249,7 +249,7 @@ func TestAuthenticateAgainInVainIsBounded(t *testing.T) {
 	})
 }
 
-// Shutdown ends held sockets without DISCONNECT, so that they come back.
+// Shutdown ends held sockets without DISCONNECT, so that their clients reconnect.
 func TestShutdownOfHeldSockets(t *testing.T) {
 	bubble(t, setup{event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})

@@ -10,9 +10,9 @@ import (
 	"socketiojwt/token"
 )
 
-// examine finds the token in shown, verifies it and asks Authorize, which sees whole. It
-// is where user code runs: whatever that does, the answer is a lease or a refusal. The
-// admission is nil for an HTTP request.
+// examine finds the token in shown, verifies it and calls Authorize with whole. It runs user
+// code: sources, the verifier and Authorize. It returns either a lease or a refusal, even if
+// user code panics or is late. The admission is nil for an HTTP request.
 func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio.Handshake) (lease *Lease, refused *Error) {
 	t, compact, refused := g.verify(ctx, a, shown)
 	if refused != nil {
@@ -20,7 +20,7 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 	}
 	lease = &Lease{Token: t, Until: t.ValidUntil()}
 	if g.opts.KeepEncoded {
-		lease.Encoded = strings.Clone(compact) // it may be a part of a header, which it would keep
+		lease.Encoded = strings.Clone(compact) // compact may be part of a header, which would stay in memory
 	}
 	a.enter(lease)
 	if g.opts.Authorize.decide == nil {
@@ -39,7 +39,7 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 	return lease, nil
 }
 
-// authorize asks Authorize about a lease, and completes it.
+// authorize calls Authorize for the token of a lease, and stores the user in the lease.
 func (g *Gate) authorize(ctx context.Context, lease *Lease, h *socketio.Handshake) *Error {
 	var err error
 	refused := g.guard(ctx, "Authorize", func() { lease.user, err = g.opts.Authorize.decide(ctx, lease.Token, h) })
@@ -87,8 +87,8 @@ func (g *Gate) verify(ctx context.Context, a *admission, shown *socketio.Handsha
 	return t, compact, nil
 }
 
-// tooLate returns the refusal for a result that comes after the deadline: whatever
-// it is, it may be made of errors that only the deadline caused.
+// tooLate returns the refusal for a result that comes after the deadline, or nil if ctx has
+// not ended. It replaces any other result, because the deadline may have caused that.
 func (g *Gate) tooLate(ctx context.Context) *Error {
 	if ctx.Err() == nil {
 		return nil
@@ -96,7 +96,7 @@ func (g *Gate) tooLate(ctx context.Context) *Error {
 	return g.refusal(errLate)
 }
 
-// guard runs user code. A panic in it is logged and refuses the socket.
+// guard runs user code. A panic in it is logged, and guard returns a refusal.
 func (g *Gate) guard(ctx context.Context, what string, user func()) (refused *Error) {
 	defer func() {
 		value := recover()

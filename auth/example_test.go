@@ -19,11 +19,11 @@ import (
 )
 
 // serve runs a server for an example until stop is called.
-func serve(io *socketio.Server) (url string, stop func()) {
-	handler, err := io.Handler()
+func serve(srv *socketio.Server) (url string, stop func()) {
+	handler, err := srv.Handler()
 	check(err)
 	web := httptest.NewServer(handler)
-	return web.URL, func() { _ = io.Close(); web.Close() }
+	return web.URL, func() { _ = srv.Close(); web.Close() }
 }
 
 func check(err error) {
@@ -32,7 +32,7 @@ func check(err error) {
 	}
 }
 
-// tokenFor plays the issuer: in reality somebody else makes the tokens.
+// tokenFor plays the issuer. A real program gets its tokens from an issuer.
 func tokenFor(name string, key mint.SigningKey) string {
 	compact, err := mint.Sign(key, map[string]any{"sub": name, "exp": time.Now().Add(time.Hour).Unix()}, mint.Header{})
 	check(err)
@@ -47,13 +47,13 @@ func ExampleGate_Handshake() {
 	gate, err := auth.NewGate(verifier, auth.Options{})
 	check(err)
 
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	check(err)
-	io.Use(gate.Handshake)
-	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+	srv.Use(gate.Handshake)
+	srv.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		return s.Emit("hello", auth.Token(ctx).Subject)
 	})
-	url, stop := serve(io)
+	url, stop := serve(srv)
 	defer stop()
 
 	// const socket = io(url, { auth: { token } })
@@ -84,13 +84,13 @@ func ExampleGate_Event() {
 	gate, err := auth.NewGate(verifier, auth.Options{})
 	check(err)
 
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	check(err)
-	io.Use(gate.Event(auth.EventOptions{Attempts: 2}))
-	io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+	srv.Use(gate.Event(auth.EventOptions{Attempts: 2}))
+	srv.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 		return s.Emit("hello", auth.Token(ctx).Subject)
 	})
-	url, stop := serve(io)
+	url, stop := serve(srv)
 	defer stop()
 
 	// socket.on("connect", () => socket.emit("authenticate", { token }))
@@ -116,7 +116,7 @@ func ExampleGate_Event() {
 	// hello ada
 }
 
-// A client in Go tells a refusal from other errors, and why it was.
+// A client in Go recognizes a refusal and reads its reason.
 func ExampleParseRefusal() {
 	key, err := mint.Generate(token.HS256)
 	check(err)
@@ -124,10 +124,10 @@ func ExampleParseRefusal() {
 	check(err)
 	gate, err := auth.NewGate(verifier, auth.Options{})
 	check(err)
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	check(err)
-	io.Use(gate.Handshake)
-	url, stop := serve(io)
+	srv.Use(gate.Handshake)
+	url, stop := serve(srv)
 	defer stop()
 
 	_, err = sockettest.Dial(context.Background(), url, sockettest.Options{Auth: map[string]any{"token": "guesswork"}})
@@ -142,8 +142,8 @@ func ExampleParseRefusal() {
 	// invalid_token true
 }
 
-// Who may come in is more than whose token is good; and whom the handlers see is more
-// than its claims.
+// Authorize refuses users that the program does not know, and passes the account of the
+// others to the handlers.
 func ExampleNewGate() {
 	type account struct{ Name, Role string }
 	accounts := map[string]*account{"ada": {"Ada", "writer"}}
@@ -164,13 +164,13 @@ func ExampleNewGate() {
 	})
 	check(err)
 
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	check(err)
-	io.Use(gate.Handshake)
-	io.Handle("role", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+	srv.Use(gate.Handshake)
+	srv.Handle("role", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
 		return user.From(ctx).Role, nil
 	}))
-	url, stop := serve(io)
+	url, stop := serve(srv)
 	defer stop()
 
 	ctx := context.Background()
@@ -196,7 +196,7 @@ func ExampleNewGate() {
 	// eve true not authorized
 }
 
-// An ordinary route behind the gate of the sockets.
+// An ordinary HTTP route accepts the same tokens as the sockets.
 func ExampleGate_HTTP() {
 	key, err := mint.Generate(token.HS256)
 	check(err)

@@ -19,14 +19,14 @@ import (
 	"socketiojwt/token"
 )
 
-// What programs did with the npm packages socketio-jwt and @thream/socketio-jwt, in
-// both modes.
+// These tests do what programs did with the npm packages socketio-jwt and
+// @thream/socketio-jwt, in both modes.
 
-// tenant is where a program keeps what it needs of a guest's request.
+// tenant is the key under which a program stores the tenant of a guest's request.
 var tenant = socketio.NewKey[string]()
 
-// A key function chooses by the request, the header and the payload: whichever mode it
-// is, and when a guest logs in later. Of the request is left what a socket keeps then.
+// A key function chooses by the request, the header and the payload, in both modes and when
+// a guest logs in later. In the last case the request has only what the socket keeps.
 func TestKeyFuncSeesTheRequest(t *testing.T) {
 	var f *fixture
 	v := verifierOf(t, token.KeyFunc(func(ctx context.Context, u token.Unverified) (token.Key, error) {
@@ -85,7 +85,7 @@ func TestKeyFuncSeesTheRequest(t *testing.T) {
 	}
 }
 
-// The sources see of a guest's request all that the socket keeps.
+// When a guest logs in, the sources get everything of its request that the socket keeps.
 func TestSourcesSeeWhatIsLeftOfAGuestsRequest(t *testing.T) {
 	var seen *socketio.Handshake
 	source := auth.SourceFunc(func(ctx context.Context, h *socketio.Handshake) (string, error) {
@@ -111,8 +111,8 @@ func TestSourcesSeeWhatIsLeftOfAGuestsRequest(t *testing.T) {
 	})
 }
 
-// A namespace has the gate that it was given, and dynamic ones that of their rule: a
-// token for one opens no other.
+// A namespace uses its own gate, and a dynamic namespace the gate of its rule. A token for
+// one gate is refused by the others.
 func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 	gateFor := func(audience string) *auth.Gate {
 		g, err := auth.NewGate(verifierOf(t, token.Secret(secret), token.Options{Audiences: []string{audience}}), auth.Options{})
@@ -143,7 +143,7 @@ func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 			}
 		}
 		for name, own := range map[string]string{"/admin": "admin", "/desk-1": "desks", "/desk-2": "desks"} {
-			outside, err := join(name, own) // which is not looked at
+			outside, err := join(name, own) // the token is not read
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -167,8 +167,8 @@ func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 	})
 }
 
-// What Authorize returns is the user, also of a guest who logs in later; what it refuses
-// gets no lease.
+// The result of Authorize is the user, also for a guest that logs in later. A token that
+// Authorize refuses does not give a lease.
 func TestAuthorizeOfALaterLogin(t *testing.T) {
 	gate := auth.Options{Guests: &auth.GuestOptions{Attempts: 2}, Authorize: userName.By(func(_ context.Context, tok *token.Token, h *socketio.Handshake) (string, error) {
 		if tok.Subject == "mallory" || h.RemoteAddr == "" {

@@ -32,10 +32,10 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const secret = "a secret of the tests, long enough for HS256"
 
-// claims are those of a token.
+// claims are the claims of a token.
 type claims map[string]any
 
-// signWith makes a token by hand, so that it can be a bad one.
+// signWith makes a token without package mint, so that the token can be invalid.
 func signWith(key string, header map[string]any, c claims) string {
 	part := func(v any) string {
 		b, err := json.Marshal(v)
@@ -57,10 +57,10 @@ func sign(more claims) string {
 	return signWith(secret, map[string]any{"alg": "HS256", "typ": "JWT"}, c)
 }
 
-// expiring makes a token that is good for d, its leeway aside.
+// expiring makes a token that expires in d, without leeway.
 func expiring(d time.Duration) string { return sign(claims{"exp": time.Now().Add(d).Unix()}) }
 
-// bearing is the payload that carries a token.
+// bearing returns the auth payload with a token.
 func bearing(compact string) map[string]any { return map[string]any{"token": compact} }
 
 func verifier(t testing.TB) *token.Verifier {
@@ -77,7 +77,7 @@ func verifierOf(t testing.TB, keys token.Keys, opts token.Options) *token.Verifi
 	return v
 }
 
-// record is a list that hooks and handlers write and tests read.
+// record is a list of lines that hooks and handlers write and tests read.
 type record struct {
 	mu    sync.Mutex
 	lines []string
@@ -89,7 +89,7 @@ func (r *record) add(line string) {
 	r.lines = append(r.lines, line)
 }
 
-// all returns what was written once everything has come to rest.
+// all waits until every goroutine is idle, and returns the lines.
 func (r *record) all() []string {
 	synctest.Wait()
 	r.mu.Lock()
@@ -97,10 +97,10 @@ func (r *record) all() []string {
 	return slices.Clone(r.lines)
 }
 
-// setup is what a test says about its server.
+// setup configures the server of a test.
 type setup struct {
 	server   socketio.Options
-	verifier auth.Verifier // nil: verifier(t)
+	verifier auth.Verifier // nil means verifier(t)
 	gate     auth.Options
 	event    bool // the gate of "/" is in event mode
 	mode     auth.EventOptions
@@ -108,17 +108,17 @@ type setup struct {
 }
 
 // fixture is a server in memory inside a synctest bubble, so that time is fake and
-// "nothing more happens" can be seen. Its namespace "/" is behind a gate.
+// a test can see that nothing more happens. Its namespace "/" is behind a gate.
 type fixture struct {
 	t    *testing.T
 	ctx  context.Context
 	io   *socketio.Server
 	gate *auth.Gate
 	in   *memnet.Listener
-	// ran says what happened on the server: the hooks, "connected", "disconnected",
-	// and each event that reached a handler.
+	// ran has a line for each hook, "connected", "disconnected", and each event that
+	// reached a handler.
 	ran record
-	// log is everything that was logged.
+	// log has all log lines.
 	log lockedBuffer
 }
 
@@ -179,7 +179,7 @@ func bubble(t *testing.T, s setup, test func(f *fixture)) {
 // jwt matches the beginning of a token.
 var jwt = regexp.MustCompile(`eyJ[\w-]+\.[\w-]*`)
 
-// mux is what a namespace and a rule have in common.
+// mux has the methods that a namespace and a rule have in common.
 type mux interface {
 	Use(middleware ...socketio.ConnectMiddleware)
 	Handle(event string, h socketio.Handler)
@@ -188,7 +188,7 @@ type mux interface {
 	OnDisconnect(f func(ctx context.Context, s *socketio.Socket, reason socketio.Reason))
 }
 
-// furnish registers what the tests need on a namespace, or on a rule, behind a gate.
+// furnish registers a gate, and the hooks and handlers of the tests, on a namespace or rule.
 func (f *fixture) furnish(n mux, gate socketio.ConnectMiddleware) {
 	n.Use(gate)
 	n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
@@ -207,10 +207,10 @@ func (f *fixture) furnish(n mux, gate socketio.ConnectMiddleware) {
 	})
 }
 
-// userName is a user of the tests: what it is called.
+// userName is the key of the users of the tests, which are names.
 var userName = auth.NewUser[string]()
 
-// guests returns the options of a gate with guests, or of one without.
+// guests returns Options.Guests for a gate with guests if yes, else for one without.
 func guests(yes bool) *auth.GuestOptions {
 	if !yes {
 		return nil
@@ -218,7 +218,7 @@ func guests(yes bool) *auth.GuestOptions {
 	return &auth.GuestOptions{}
 }
 
-// subject says whose token ctx carries.
+// subject returns the subject of the token of ctx, or "guest".
 func subject(ctx context.Context) string {
 	if t := auth.Token(ctx); t != nil {
 		return t.Subject
@@ -263,10 +263,10 @@ func (f *fixture) refused(opts sockettest.Options) refusal {
 	return r
 }
 
-// refusal is what a peer is told.
+// refusal is a refusal as a peer gets it.
 type refusal struct{ Message, Code, Type, Reason, ID string }
 
-// unauthorized takes the event of that name.
+// unauthorized takes the next event "unauthorized".
 func (f *fixture) unauthorized(p *sockettest.Peer) (refusal, sockettest.Event) {
 	f.t.Helper()
 	var payload struct {
@@ -324,7 +324,7 @@ func (f *fixture) whoami(p *sockettest.Peer) string {
 	return name
 }
 
-// ended waits for the end of p's socket and checks how it came and how long it took.
+// ended waits for the end of p's socket, and checks its error and the time until then.
 func (f *fixture) ended(p *sockettest.Peer, want error, after time.Duration) {
 	f.t.Helper()
 	start := time.Now()
@@ -336,7 +336,7 @@ func (f *fixture) ended(p *sockettest.Peer, want error, after time.Duration) {
 	}
 }
 
-// nothing checks that p has got no event when everything has come to rest.
+// nothing waits until every goroutine is idle, and checks that p has no event.
 func (f *fixture) nothing(p *sockettest.Peer) {
 	f.t.Helper()
 	synctest.Wait()
@@ -345,7 +345,7 @@ func (f *fixture) nothing(p *sockettest.Peer) {
 	}
 }
 
-// happened checks what ran on the server.
+// happened checks the lines of ran.
 func (f *fixture) happened(want ...string) {
 	f.t.Helper()
 	if got := f.ran.all(); !slices.Equal(got, want) {

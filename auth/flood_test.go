@@ -26,7 +26,7 @@ func dialFrom(ip string) func(context.Context, string, string) (net.Conn, error)
 	return dialer.DialContext
 }
 
-// serveTCP serves "/", which is open, and "/admin", behind a gate in event mode, and
+// serveTCP serves "/", without a gate, and "/admin", behind a gate in event mode, and
 // returns the URL.
 func serveTCP(t *testing.T, opts socketio.Options, gate auth.Options, mode auth.EventOptions) string {
 	t.Helper()
@@ -49,9 +49,9 @@ func serveTCP(t *testing.T, opts socketio.Options, gate auth.Options, mode auth.
 	return web.URL
 }
 
-// While one address opens connections that never authenticate, as many as it can,
-// every login of another address comes in; also when the flood is admitted to a
-// namespace that is open, so that its connections are not new.
+// While one address opens as many connections as it can, and none of them authenticates,
+// every login of another address succeeds. This also holds if the connections of the flood
+// are admitted to a namespace without a gate, so that they do not count as new.
 func TestFloodOfOneAddress(t *testing.T) {
 	for name, first := range map[string]string{"new connections": "/admin", "by way of an open namespace": "/"} {
 		t.Run(name, func(t *testing.T) {
@@ -75,13 +75,13 @@ func TestFloodOfOneAddress(t *testing.T) {
 						if err != nil {
 							refused.Add(1)
 						}
-						if p != nil { // it stays until the test ends
+						if p != nil { // the connection stays open until the test ends
 							context.AfterFunc(ctx, func() { _ = p.Close() })
 						}
 					}
 				})
 			}
-			for refused.Load() < 100 && ctx.Err() == nil { // the flood has what it can have
+			for refused.Load() < 100 && ctx.Err() == nil { // until the flood has reached its limit
 				time.Sleep(time.Millisecond)
 			}
 			for i := range honest {
@@ -95,7 +95,7 @@ func TestFloodOfOneAddress(t *testing.T) {
 	}
 }
 
-// login comes in by two round trips, and leaves.
+// login logs in in event mode, and leaves.
 func login(ctx context.Context, url, ip string) error {
 	p, err := sockettest.Dial(ctx, url, sockettest.Options{Namespace: "/admin", NetDial: dialFrom(ip)})
 	if err != nil {
@@ -109,8 +109,8 @@ func login(ctx context.Context, url, ip string) error {
 	return err
 }
 
-// Tokens that were refused count for their address, and the address has room again
-// after a while. Logins that succeed do not count.
+// Refused tokens count for their address, and the count is forgiven after some time. Logins
+// that succeed do not count.
 func TestRefusedTokensOfAnAddress(t *testing.T) {
 	url := serveTCP(t, socketio.Options{Engine: engineio.Options{MaxNewPerAddress: 10}}, auth.Options{}, auth.EventOptions{Grace: -1})
 	guess := func(ip string) error {
@@ -136,8 +136,8 @@ func TestRefusedTokensOfAnAddress(t *testing.T) {
 	}
 }
 
-// What a peer hears whose token is too large, wherever it shows it: the same words, for
-// good, and the limit is in our log only.
+// A peer whose token is too large gets the same final refusal for every source. The limit is
+// only in the log.
 func TestTokenTooLarge(t *testing.T) {
 	for _, size := range []int{17_000, 60_000, 100_000, 900_000, 2_000_000} {
 		large := strings.Repeat("x", size)

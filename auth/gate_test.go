@@ -40,7 +40,7 @@ func TestNewGateChecksItsOptions(t *testing.T) {
 	for name, opts := range map[string]auth.Options{
 		"zero":               {},
 		"two cookies":        {Sources: []auth.Source{auth.FromCookie("t"), auth.FromCookie("u")}},
-		"two funcs":          {Sources: []auth.Source{sourceFunc, sourceFunc}}, // nobody can tell
+		"two funcs":          {Sources: []auth.Source{sourceFunc, sourceFunc}}, // funcs cannot be compared
 		"everything fitting": {Sources: []auth.Source{usual}, Timeout: time.Second, LeaveAtExpiry: true, KeepEncoded: true, ThreamTexts: true, OmitReasonAndID: true},
 		"guests":             {Guests: &auth.GuestOptions{Attempts: 3, Grace: -1, OnLogin: func(context.Context, *socketio.Socket) {}}},
 	} {
@@ -50,8 +50,8 @@ func TestNewGateChecksItsOptions(t *testing.T) {
 	}
 }
 
-// Options of event mode that contradict each other, or the gate, are an error at the
-// start: Event panics, as Namespace.Use does.
+// Event panics if its options contradict each other or the gate, as Namespace.Use does, so
+// that the error is found at the start.
 func TestEventChecksItsOptions(t *testing.T) {
 	for name, c := range map[string]struct {
 		guests bool
@@ -84,12 +84,12 @@ func TestEventChecksItsOptions(t *testing.T) {
 			}()
 			gate.Event(c.opts)
 		}()
-		gate.Event(auth.EventOptions{}) // which fits every gate
+		gate.Event(auth.EventOptions{}) // no options: valid for every gate
 	}
 }
 
-// The options of guests are copied, and a gate may be used in event mode more than once,
-// each time with its own options; what it holds is counted together.
+// NewGate copies the options of guests. A gate may be used in event mode more than once, each
+// time with other options, and counts its held sockets together.
 func TestModesOfOneGate(t *testing.T) {
 	logins := &auth.GuestOptions{Attempts: 2}
 	bubble(t, setup{event: true, gate: auth.Options{Guests: logins}}, func(f *fixture) {

@@ -15,7 +15,7 @@ import (
 	"socketiojwt/token"
 )
 
-// In event mode guests are let in at once, and may log in on the same socket.
+// In event mode guests are admitted at once, and may log in on the same socket.
 func TestEventGuests(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) {
@@ -45,8 +45,8 @@ func TestEventGuests(t *testing.T) {
 	}
 }
 
-// A guest that logs in runs OnLogin, with its lease and before it hears so, in both
-// modes; nobody else does.
+// OnLogin runs when a guest logs in, with its lease and before "authenticated", in both modes.
+// It does not run for other sockets.
 func TestOnLogin(t *testing.T) {
 	var hooks record
 	gate := auth.Options{
@@ -71,9 +71,9 @@ func TestOnLogin(t *testing.T) {
 			}
 			_ = f.io.To("ada").Emit("news")
 			f.expect(p, "news")
-			f.login(p, sign(nil)) // once more, which is no login
+			f.login(p, sign(nil)) // another authenticate, which is not a login
 			if !event {
-				f.dial(sockettest.Options{Auth: bearing(sign(nil))}) // no guest
+				f.dial(sockettest.Options{Auth: bearing(sign(nil))}) // not a guest
 			}
 			if got := hooks.all(); !slices.Equal(got, []string{"login of user ada, true, <nil>"}) {
 				t.Errorf("OnLogin: %q", got)
@@ -90,7 +90,7 @@ func TestOnLogin(t *testing.T) {
 		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
 		f.happened("connected guest", "disconnected: server namespace disconnect")
 	})
-	// Its lease may end meanwhile: then that is what ends the socket.
+	// The lease may end during OnLogin, and then ends the socket.
 	gate.Guests.OnLogin = func(ctx context.Context, _ *socketio.Socket) { <-ctx.Done(); panic("in OnLogin") }
 	bubble(t, setup{gate: gate, event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -106,7 +106,7 @@ func TestOnLogin(t *testing.T) {
 	})
 }
 
-// Who shows a bad token is no guest, and no guest any more.
+// A peer that shows a bad token is not admitted as a guest, and a guest that shows one ends.
 func TestGuestWithABadToken(t *testing.T) {
 	bubble(t, setup{event: true, gate: auth.Options{Guests: &auth.GuestOptions{}}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -124,9 +124,9 @@ func TestGuestWithABadToken(t *testing.T) {
 	})
 }
 
-// A guest shows its token by "authenticate" alone: what came with the handshake may be
-// there still, or not.
-func TestGuestLoginLooksAtThePayloadAlone(t *testing.T) {
+// When a guest logs in, only the payload of "authenticate" is read for a token, because the
+// socket does not keep all of its handshake.
+func TestGuestLoginReadsOnlyThePayload(t *testing.T) {
 	bubble(t, setup{event: true, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) {
 		f.io.OnConnect(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
 	}}, func(f *fixture) {
@@ -137,12 +137,12 @@ func TestGuestLoginLooksAtThePayloadAlone(t *testing.T) {
 			t.Errorf("told %+v", told)
 		}
 		p = f.dial(sockettest.Options{Header: header})
-		f.login(p, sign(claims{"sub": "bob"})) // which is no conflict
+		f.login(p, sign(claims{"sub": "bob"})) // not a conflict with the handshake's token
 		time.Sleep(time.Hour / 2)
 	})
 }
 
-// A login that takes too long ends as a hold does: the peer comes back by itself.
+// A login that takes too long is refused temporarily, like a hold: the client reconnects.
 func TestGuestLoginTimeout(t *testing.T) {
 	bubble(t, setup{event: true, verifier: slow(t, time.Minute), gate: auth.Options{Guests: &auth.GuestOptions{}}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})

@@ -7,11 +7,13 @@ import (
 )
 
 // Handshake is connect middleware for one round trip: the token comes with the
-// handshake, and CONNECT is answered when it is verified. A refusal is CONNECT_ERROR,
+// handshake, and the server answers CONNECT when the token is verified. A final refusal is
+// CONNECT_ERROR,
 //
 //	{"message":m,"data":{"message":m,"code":c,"type":"UnauthorizedError","reason":r,"id":i}}
 //
-// or, a temporary one, a closed transport. Timeout bounds all of it.
+// A temporary refusal closes the transport. Options.Timeout bounds all of it. Handshake may
+// be called concurrently.
 func (g *Gate) Handshake(ctx context.Context, s *socketio.Socket) error {
 	a := g.newAdmission(s, true, g.guests)
 	if err := s.Intercept("authenticate", a.authenticate); err != nil {
@@ -21,7 +23,7 @@ func (g *Gate) Handshake(ctx context.Context, s *socketio.Socket) error {
 	return a.answer(lease, refused)
 }
 
-// handshake examines what came with the handshake. The lease is nil for a guest.
+// handshake examines the token of the handshake. The lease is nil for a guest.
 func (a *admission) handshake(ctx context.Context) (*Lease, *Error) {
 	within, cancel := a.within(ctx)
 	defer cancel()

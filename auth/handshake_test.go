@@ -28,7 +28,7 @@ func TestHandshakeAdmits(t *testing.T) {
 	})
 }
 
-// slow is a KeyFunc that takes its time, and does not listen to its context.
+// slow returns a KeyFunc that is slow and ignores its context.
 func slow(t testing.TB, d time.Duration) *token.Verifier {
 	return verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
 		time.Sleep(d)
@@ -61,7 +61,7 @@ func TestHandshakeTimeoutCoversKeys(t *testing.T) {
 				if c.timeout == 0 {
 					want = 5 * time.Second
 				}
-				// Keys that are late are no fault of the peer's: it shall come again.
+				// Late keys are not the peer's fault, so the refusal is temporary.
 				if !errors.Is(err, sockettest.ErrClosed) || time.Since(start) != want {
 					t.Errorf("got %v after %v, want a closed transport after %v", err, time.Since(start), want)
 				}
@@ -72,7 +72,7 @@ func TestHandshakeTimeoutCoversKeys(t *testing.T) {
 	}
 }
 
-// Each hook can hang. The socket is refused in time, and what comes later is nothing.
+// If a hook hangs, the socket is refused at the deadline, and a later result is discarded.
 func TestHandshakeTimeoutCoversHooksThatNeverReturn(t *testing.T) {
 	var hang chan struct{}
 	for name, gate := range map[string]auth.Options{
@@ -116,8 +116,8 @@ func TestHandshakeTimeoutCoversHooksThatNeverReturn(t *testing.T) {
 	}
 }
 
-// A hook that listens sees its context end in time. Whatever it makes of that, and
-// though its answer and the deadline come at once: what is late is our fault.
+// The context of a hook ends at the deadline. The refusal is then the temporary one of the
+// deadline, for every result of the hook.
 func TestHooksSeeTheDeadline(t *testing.T) {
 	final := func(ctx context.Context) error {
 		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != 5*time.Second {
@@ -226,7 +226,7 @@ func TestHandshakeGuests(t *testing.T) {
 		if got := strings.Join(admitted.all(), "; "); got != `guest true "" true; ada false "Ada" false` {
 			t.Errorf("OnConnect: %s", got)
 		}
-		// Who shows a bad token is no guest.
+		// A peer that shows a bad token is not admitted as a guest.
 		for _, payload := range []string{"", "x", expiring(-time.Second)} {
 			f.refused(sockettest.Options{Auth: bearing(payload)})
 		}
@@ -239,16 +239,16 @@ func TestHandshakeGuests(t *testing.T) {
 	})
 }
 
-// Without the option nobody is a guest.
-func TestNoGuestsUnasked(t *testing.T) {
+// Without Options.Guests no socket is admitted as a guest.
+func TestNoGuestsByDefault(t *testing.T) {
 	bubble(t, setup{}, func(f *fixture) {
 		f.refused(sockettest.Options{})
 		f.happened()
 	})
 }
 
-// A peer that leaves meanwhile was not refused, and leaves nothing behind, whether or
-// not the key function notices.
+// A peer that leaves during verification is not counted as refused, and nothing of its socket
+// is kept, whether or not the key function heeds its context.
 func TestPeerLeavesDuringVerification(t *testing.T) {
 	listening := verifierOf(t, token.KeyFunc(func(ctx context.Context, _ token.Unverified) (token.Key, error) {
 		<-ctx.Done()
@@ -287,7 +287,7 @@ func TestPeerLeavesDuringVerification(t *testing.T) {
 	}
 }
 
-// What comes after the gate may still refuse; nothing of the lease is left then.
+// A middleware after the gate may still refuse the socket. Its lease is then removed.
 func TestLaterMiddlewareRefuses(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) {
 		f.io.Use(func(ctx context.Context, s *socketio.Socket) error {

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// held counts the sockets that a gate holds, in all and by address. The zero value is
+// held counts the sockets that a gate holds, in total and by network. The zero value is
 // ready to use.
 type held struct {
 	mu        sync.Mutex
 	all       int
-	byNetwork map[netip.Prefix]int // without those that are not valid; none is zero
+	byNetwork map[netip.Prefix]int // valid networks only; no count is zero
 }
 
-// add counts a socket, and reports false if there are too many.
+// add counts a socket. It reports false, and counts nothing, if there are too many.
 func (h *held) add(network netip.Prefix, most, mostOfNetwork int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -30,7 +30,7 @@ func (h *held) add(network netip.Prefix, most, mostOfNetwork int) bool {
 	return true
 }
 
-// remove counts a socket no more.
+// remove takes back add.
 func (h *held) remove(network netip.Prefix) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 )
 
 // The gate refuses every hostile token from every source of a socket and of a request,
-// except those that are the good token once HTTP or the source has removed what is around
+// except those that HTTP or the source turns into the good token, by removing text around
 // it.
 func TestGateRefusesHostileTokens(t *testing.T) {
 	gate, err := auth.NewGate(verifier(t), auth.Options{Logger: slog.New(slog.DiscardHandler), Sources: []auth.Source{

@@ -14,26 +14,27 @@ import (
 	"socketiojwt/socketio"
 )
 
-// HTTP is middleware for ordinary HTTP routes: next runs only for requests that show a
+// HTTP is middleware for ordinary HTTP routes. It calls next only for requests that show a
 // good token, by the gate's verifier, Sources and Authorize. Token, User.From and Encoded
 // work in the context of the request. HTTP may be called more than once, and the handlers it
 // returns may be used concurrently.
 //
 //	mux.Handle("GET /me", gate.HTTP(me))
 //
-// Timeout bounds sources, keys and Authorize together; one that does not return when its
-// context is done delays the response. FromAuth finds nothing in a request. FromCookie is
-// read only if Options.CrossOrigin allows the request. Guests do not pass: a request
-// without a token is refused. OnLogin and OnRefuse, which are about sockets, do not run.
+// Timeout bounds sources, keys and Authorize together. A source, verifier or Authorize that
+// does not return when its context is done delays the response. FromAuth finds nothing in a request. FromCookie is
+// read only if Options.CrossOrigin allows the request. Options.Guests does not
+// apply: a request without a token is refused. OnLogin and OnRefuse, which are about sockets, do not run.
 //
-// A refusal is the JSON object that sockets are told, {message, code, type, reason, id},
-// which ParseRefusal reads, with one of these statuses:
+// A refusal is the JSON object that sockets get, {message, code, type, reason, id}, with
+// one of these statuses. ParseRefusal reads it.
 //
-//   - 401 if no token was shown, or one that is not accepted
+//   - 401 if the request shows no token, or one that is not accepted
 //   - 400 if the request shows more than one token, or badly written credentials
 //   - 403 if Authorize refused the user, or with 401 if its Error has one of the reasons
 //     that begin with "token_"
-//   - 500 if a hook panicked, or Authorize returned a nil user
+//   - 500 if a hook panicked, Authorize returned a nil user, or the verifier returned an
+//     invalid token
 //   - 503, with Retry-After, if the refusal is temporary
 //
 // The first three have a WWW-Authenticate challenge (RFC 6750, section 3).
@@ -41,9 +42,9 @@ import (
 // A token is examined when the request begins. A response that streams is not ended when
 // the token expires: give its handler a deadline with Token(ctx).ValidUntil.
 //
-// A CORS preflight, which never carries a token, is answered with 204 and does not reach
-// next. It therefore allows nothing: put CORS middleware around HTTP, not inside it, so
-// that pages of other origins can also read the refusals.
+// A CORS preflight never carries a token. HTTP answers it with 204 and does not call next,
+// so it allows nothing. Put CORS middleware around HTTP, not inside it, so that pages of
+// other origins can also read the refusals.
 func (g *Gate) HTTP(next http.Handler) http.Handler {
 	if !g.readsRequests() {
 		g.opts.Logger.Error("auth: HTTP refuses every request, because no source of the gate finds a token in one; add FromHeader to Options.Sources")
@@ -54,7 +55,7 @@ func (g *Gate) HTTP(next http.Handler) http.Handler {
 			return
 		}
 		lease, refused := g.examineRequest(r)
-		if r.Context().Err() != nil { // the client is gone
+		if r.Context().Err() != nil { // the client has gone
 			return
 		}
 		if refused != nil {
@@ -64,7 +65,7 @@ func (g *Gate) HTTP(next http.Handler) http.Handler {
 			return
 		}
 		if h := w.Header(); h.Get("Cache-Control") == "" {
-			h.Set("Cache-Control", "private") // section 2.3, and shared caches know nothing of cookies
+			h.Set("Cache-Control", "private") // RFC 6750, section 2.3; a shared cache does not look at cookies
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestLeaseKey{}, carried(lease))))
 	})
@@ -80,8 +81,7 @@ func (g *Gate) readsRequests() bool {
 	return false
 }
 
-// isPreflight reports whether a browser asks for permission (Fetch standard, section
-// 3.2.2).
+// isPreflight reports whether r is a CORS preflight (Fetch standard, section 3.2.2).
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }
@@ -100,8 +100,9 @@ func (g *Gate) examineRequest(r *http.Request) (*Lease, *Error) {
 	return lease, refused
 }
 
-// crossOrigin returns why cookies of the request are not read. A WebSocket handshake is a
-// GET that browsers let any page send, so it is checked as a POST is.
+// crossOrigin returns the reason why cookies of the request are not read, or nil if they
+// are. Any page can make a browser send a WebSocket handshake, which is a GET, so it is
+// checked like a POST.
 func (g *Gate) crossOrigin(r *http.Request) error {
 	if r.Header.Get("Upgrade") != "" {
 		unsafe := *r
@@ -111,14 +112,13 @@ func (g *Gate) crossOrigin(r *http.Request) error {
 	return g.opts.CrossOrigin.Check(r)
 }
 
-// retryAfter is when a temporary refusal asks a client to come back, in seconds, unless
-// it says so itself.
+// retryAfter is the Retry-After of temporary refusals that do not set one, in seconds.
 const retryAfter = 5
 
 // refuseRequest writes a refusal.
 func (g *Gate) refuseRequest(w http.ResponseWriter, e *Error) {
 	body, err := json.Marshal(g.told(e))
-	if err != nil { // a struct of strings: it does not fail
+	if err != nil { // cannot happen: the struct has only strings, a bool and an int
 		body = []byte("{}")
 	}
 	status, code := statusOf(e)
@@ -138,8 +138,8 @@ func (g *Gate) refuseRequest(w http.ResponseWriter, e *Error) {
 	_, _ = w.Write(body)
 }
 
-// statusOf returns the status of a refusal and its error code (RFC 6750, section 3.1),
-// which is empty if no credentials were shown that could be wrong.
+// statusOf returns the status of a refusal and its error code (RFC 6750, section 3.1). The
+// code is empty if the request has no bearer credentials, or the server is at fault.
 func statusOf(e *Error) (status int, code string) {
 	switch {
 	case e.Temporary:
@@ -159,7 +159,8 @@ func statusOf(e *Error) (status int, code string) {
 // maxDescription bounds error_description, in bytes.
 const maxDescription = 200
 
-// challenge returns a WWW-Authenticate challenge.
+// challenge returns the value of WWW-Authenticate. An empty code means that the challenge
+// has no error.
 func (g *Gate) challenge(code, message string) string {
 	challenge := `Bearer realm="` + g.opts.Realm + `"`
 	if code == "" {
@@ -174,6 +175,6 @@ func (g *Gate) challenge(code, message string) string {
 	return challenge + `, error="` + code + `", error_description="` + description[:min(len(description), maxDescription)] + `"`
 }
 
-// quotable reports whether r may stand between the quotes of a challenge without an
-// escape (RFC 6750, section 3: %x20-21 / %x23-5B / %x5D-7E).
+// quotable reports whether r needs no escape in a quoted string of a challenge (RFC 6750,
+// section 3: %x20-21 / %x23-5B / %x5D-7E).
 func quotable(r rune) bool { return r >= ' ' && r <= '~' && r != '"' && r != '\\' }

@@ -18,8 +18,8 @@ import (
 	"socketiojwt/token"
 )
 
-// route is a route behind Gate.HTTP, on a real server. It answers with what a handler
-// can read of the lease.
+// route is a route behind Gate.HTTP, on a real server. It answers with the values of the
+// lease that a handler can read.
 type route struct {
 	t   *testing.T
 	url string
@@ -54,8 +54,8 @@ func newRoute(t *testing.T, v auth.Verifier, opts auth.Options) *route {
 	return r
 }
 
-// ask makes a request and returns the response and its body, in neither of which a token
-// may be.
+// ask makes a request and returns the response and its body. It checks that neither has a
+// token.
 func (r *route) ask(method, path string, header http.Header) (*http.Response, string) {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, nil)
@@ -80,8 +80,8 @@ func (r *route) ask(method, path string, header http.Header) (*http.Response, st
 	return response, string(body)
 }
 
-// refused asks, and checks the status, the challenge and the reason of a refusal, its
-// body and its line in the log.
+// refused makes a request, and checks the status, challenge, reason and body of its refusal,
+// and the line in the log.
 func (r *route) refused(header http.Header, status int, challenge, reason string) {
 	r.t.Helper()
 	response, body := r.ask(http.MethodGet, "/me", header)
@@ -106,7 +106,7 @@ func (r *route) refused(header http.Header, status int, challenge, reason string
 	}
 }
 
-// never fails if the handler has run.
+// never fails the test if the handler has run.
 func (r *route) never() {
 	r.t.Helper()
 	r.ran.mu.Lock()
@@ -178,7 +178,7 @@ func TestHTTPRefusesBadCredentials(t *testing.T) {
 	header.refused(bearer(sign(claims{"exp": 1})), 401, `Bearer realm="chat", error="invalid_token", error_description="`+threamText+`"`, "token_expired")
 }
 
-// What hooks return decides the status; what they panic with is not told.
+// The error of a hook decides the status. The value of a panic is not sent.
 func TestHTTPHooks(t *testing.T) {
 	for name, test := range map[string]struct {
 		authorize error
@@ -231,7 +231,7 @@ func TestHTTPHooks(t *testing.T) {
 	})
 }
 
-// Browsers send cookies with requests of other sites, which then do not count.
+// Browsers send cookies with requests of other sites. The gate ignores these cookies.
 func TestHTTPReadsNoCookiesOfOtherSites(t *testing.T) {
 	trusting := http.NewCrossOriginProtection()
 	if err := trusting.AddTrustedOrigin("https://app.example"); err != nil {
@@ -267,7 +267,7 @@ func TestHTTPReadsNoCookiesOfOtherSites(t *testing.T) {
 	}
 }
 
-// A preflight shows no token, and must not reach a handler without one.
+// A preflight has no token, so it must not reach a handler.
 func TestHTTPPreflight(t *testing.T) {
 	r := newRoute(t, verifier(t), auth.Options{})
 	preflight := http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"POST"}}
@@ -284,7 +284,7 @@ func TestHTTPPreflight(t *testing.T) {
 	}
 }
 
-// A gate whose sources are for sockets only says so when the route is made.
+// A gate whose sources find no token in requests logs an error when the route is made.
 func TestHTTPWithoutASource(t *testing.T) {
 	r := newRoute(t, verifier(t), auth.Options{Sources: []auth.Source{auth.FromAuth("token")}})
 	if !strings.Contains(r.log.String(), "level=ERROR") || !strings.Contains(r.log.String(), "add FromHeader") {
@@ -294,7 +294,7 @@ func TestHTTPWithoutASource(t *testing.T) {
 	r.never()
 }
 
-// A client that is gone causes no warning.
+// A client that has gone causes no warning.
 func TestHTTPClientGone(t *testing.T) {
 	r := &route{t: t}
 	gate, err := auth.NewGate(verifier(t), auth.Options{Logger: slog.New(slog.NewTextHandler(&r.log, nil))})

@@ -11,21 +11,23 @@ import (
 	"socketiojwt/token"
 )
 
-// A Lease says who an admitted socket is and how long it may stay. It is immutable:
-// when something changes, the socket gets another one. It prints neither Encoded nor
-// the user.
+// A Lease says which token a socket was admitted with and how long it may stay. It is
+// immutable, so it may be read concurrently. Neither fmt nor slog print Encoded or the
+// user.
 type Lease struct {
 	// Token is the token that was verified.
 	Token *token.Token
-	// Until is when the lease ends: that of Token.ValidUntil. Zero means never.
+	// Until is when the lease ends. It is Token.ValidUntil(). Zero means never.
 	Until time.Time
-	// Encoded is Token in compact serialization, if Options.KeepEncoded says so, else
-	// "". It is a credential: anyone who obtains it can impersonate the user.
+	// Encoded is Token in compact serialization if Options.KeepEncoded is set, else "".
+	// It is a credential: anyone who obtains it can impersonate the user.
 	Encoded string
 
-	user any // a userOf, or nil; see User.From
+	user any // a userOf or nil; see User.From
 }
 
+// describe is String. It and the methods of Lease that call it have value receivers, so that
+// they also apply to Lease values and not only to pointers.
 func (l Lease) describe() string {
 	if l.Token == nil {
 		return "auth.Lease(of no token)"
@@ -37,21 +39,21 @@ func (l Lease) describe() string {
 	return fmt.Sprintf("auth.Lease(%s, %s)", l.Token, until)
 }
 
-// String describes the lease without what it must not tell. Its methods have value
-// receivers, so that they work for values and pointers alike.
+// String describes the lease by its token's description and its end, without Encoded and
+// the user.
 func (l Lease) String() string { return l.describe() }
 
-// Format writes what String returns, whatever the verb.
+// Format writes what String returns, for every verb.
 func (l Lease) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, l.describe()) }
 
-// MarshalText returns what String does, so that no encoder of text writes the token;
-// encoding/gob, which is for values that are to be had again, does.
+// MarshalText returns what String does, so that encoders of text, such as encoding/json, do
+// not write the token. It never fails. encoding/gob does not use it, and writes Encoded.
 func (l Lease) MarshalText() ([]byte, error) { return []byte(l.describe()), nil }
 
 // LogValue returns what String does, for slog.
 func (l Lease) LogValue() slog.Value { return slog.StringValue(l.describe()) }
 
-// leaseKey is the key under which contexts carry what carried returns.
+// leaseKey is the context key of a socket's lease, as carried returns it.
 type leaseKey struct{}
 
 // requestLeaseKey is leaseKey for the leases of HTTP requests. They have a key of their own
@@ -59,11 +61,11 @@ type leaseKey struct{}
 // request that was verified must not make a guest look like a user.
 type requestLeaseKey struct{}
 
-// carried returns a lease as contexts carry it: behind a func, where fmt does not look
-// when it is given a context and the wrong verb.
+// carried wraps a lease in a func for a context, because fmt prints the values of a context
+// with some verbs, but does not look into a func.
 func carried(lease *Lease) any { return func() *Lease { return lease } }
 
-// fromContext returns the lease of ctx; nil when there is none.
+// fromContext returns the lease of ctx, or nil if there is none.
 func fromContext(ctx context.Context) *Lease {
 	var key any = leaseKey{}
 	if socketio.FromContext(ctx) == nil {
@@ -75,8 +77,9 @@ func fromContext(ctx context.Context) *Lease {
 	return nil
 }
 
-// Token returns the token under which the handler or hook that got ctx started. It
-// is nil for a guest and where no gate was passed, and otherwise complete.
+// Token returns the token that the socket or request had when the handler or hook of ctx
+// started. It is nil for a guest, and if no gate admitted the socket or request. It may be
+// called concurrently.
 func Token(ctx context.Context) *token.Token {
 	if lease := fromContext(ctx); lease != nil {
 		return lease.Token
@@ -84,8 +87,8 @@ func Token(ctx context.Context) *token.Token {
 	return nil
 }
 
-// Encoded returns that token in compact serialization; "" unless Options.KeepEncoded
-// says that it is kept, and when there is no token.
+// Encoded returns the token of Token in compact serialization. It is "" if there is no token
+// or Options.KeepEncoded is not set. It may be called concurrently.
 func Encoded(ctx context.Context) string {
 	if lease := fromContext(ctx); lease != nil {
 		return lease.Encoded
@@ -93,12 +96,14 @@ func Encoded(ctx context.Context) string {
 	return ""
 }
 
-// Current returns the lease that a socket has now; nil for a guest and for a socket
-// that has passed no gate. Token and User.From return what a handler started with.
+// Current returns the lease that a socket has now. It is nil for a guest, and if no gate
+// admitted the socket. It may be called concurrently. Token and User.From return what a
+// handler started with instead.
 func Current(s *socketio.Socket) *Lease { return fromContext(s.Context()) }
 
-// now returns the time by which leases end: the server's clock, or for an HTTP request,
-// for which a is nil, that of the machine. It may run user code.
+// now returns the time by which leases end: that of the server's clock or, for an HTTP
+// request, for which a is nil, that of the machine. The server's clock is user code, so the
+// caller must not hold mu.
 func (a *admission) now() time.Time {
 	if a == nil {
 		return time.Now()
@@ -106,10 +111,10 @@ func (a *admission) now() time.Time {
 	return a.socket.Now()
 }
 
-// ended returns the refusal for a token that is not good any more before its socket is
-// admitted: a Verifier of the program did not look at the time, its clock is behind that of
-// the server, or hooks took long. Zero means that it never ends. The admission is nil for an
-// HTTP request.
+// ended returns the refusal for a token that has expired before its socket is admitted, or
+// nil. That happens if a custom Verifier does not check the time, its clock is behind the
+// server's, or hooks took long. A zero until means that the token does not expire. The
+// admission is nil for an HTTP request.
 func (g *Gate) ended(a *admission, until time.Time) *Error {
 	if until.IsZero() || a.now().Before(until) {
 		return nil
@@ -117,9 +122,9 @@ func (g *Gate) ended(a *admission, until time.Time) *Error {
 	return g.refusal(token.ErrExpired)
 }
 
-// end ends a socket whose lease has ended: the peer hears "unauthorized", and then
-// either the transport closes, so that every namespace on it comes back with a fresh
-// token, or only this socket leaves, by DISCONNECT.
+// end ends a socket whose lease has ended. The peer gets "unauthorized". Then the transport
+// closes, so that every namespace on it reconnects with a fresh token, or with
+// LeaveAtExpiry only this socket leaves, by DISCONNECT.
 func (a *admission) end() {
 	a.mu.Lock()
 	leased := a.stage == leased

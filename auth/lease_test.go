@@ -17,7 +17,7 @@ import (
 	"socketiojwt/token"
 )
 
-// A peer that owes as many acknowledgements as it may is told all the same.
+// A peer that owes the greatest number of acknowledgements still gets the reason.
 func TestExpiryIsToldBesideOtherAcknowledgements(t *testing.T) {
 	bubble(t, setup{server: socketio.Options{MaxPendingAcks: 1}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})
@@ -29,8 +29,8 @@ func TestExpiryIsToldBesideOtherAcknowledgements(t *testing.T) {
 	})
 }
 
-// A token within its leeway is still good: the lease ends when the verifier would
-// refuse it, or the peer would come back for ever.
+// The lease ends when the verifier would refuse the token, so after the leeway. If it ended
+// before, the peer would reconnect with the same token again and again.
 func TestLeaseEndsWithTheLeeway(t *testing.T) {
 	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: 20 * time.Second})
 	bubble(t, setup{verifier: v}, func(f *fixture) {
@@ -40,8 +40,8 @@ func TestLeaseEndsWithTheLeeway(t *testing.T) {
 	})
 }
 
-// A token that ends while the gate still waits for a hook lets nobody in, not for a
-// moment either.
+// A token that expires while the gate waits for a hook does not admit the socket, not even
+// for a moment.
 func TestTokenThatEndsDuringAdmission(t *testing.T) {
 	slow := map[string]auth.Options{
 		"Authorize": {Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
@@ -71,7 +71,7 @@ func TestTokenThatEndsDuringAdmission(t *testing.T) {
 	}
 }
 
-// A guest who logs in with such a token gets no lease from it.
+// A guest that logs in with such a token gets no lease.
 func TestTokenThatEndsDuringLogin(t *testing.T) {
 	v := verifierOf(t, token.Secret(secret), token.Options{Leeway: -1})
 	bubble(t, setup{verifier: v, gate: auth.Options{Guests: &auth.GuestOptions{Attempts: 2},
@@ -91,7 +91,7 @@ func TestTokenThatEndsDuringLogin(t *testing.T) {
 	})
 }
 
-// Two gated namespaces on one connection and with one token: both come back.
+// When the token of two namespaces of one connection expires, the client reconnects to both.
 func TestExpiryOfTwoNamespaces(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event(auth.EventOptions{})) }}, func(f *fixture) {
 		compact := expiring(time.Minute)
@@ -133,7 +133,7 @@ func TestLeaveAtExpiry(t *testing.T) {
 	})
 }
 
-// No exp makes a timer overflow, or fire at once.
+// An exp in the far future does not overflow a timer or fire it at once.
 func TestLongLeases(t *testing.T) {
 	forever := verifierOf(t, token.Secret(secret), token.Options{InsecureNoExpiry: true})
 	for name, exp := range map[string]any{"year 9999": 253402300799, "fraction": 253402300798.5, "none": nil} {
@@ -157,7 +157,7 @@ func TestLongLeases(t *testing.T) {
 
 // The wall clock decides when a lease ends. If the machine was suspended or the clock
 // was set forward, the lease ends within two seconds; if the clock was set back, it
-// lasts until its time by that clock.
+// lasts until that clock reaches its end.
 func TestWallClockDecides(t *testing.T) {
 	var step atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(step.Load())) }
@@ -233,8 +233,8 @@ func TestClosedSocketsAreFreed(t *testing.T) {
 				}
 				synctest.Wait()
 				_ = p.Close()
-				// A bubble forgets a timer that was stopped when its time comes, which
-				// is the gate's deadline at most.
+				// synctest keeps a stopped timer until the time it was set for, which is
+				// the gate's deadline at the latest.
 				time.Sleep(2 * time.Minute)
 				synctest.Wait()
 				for range 3 {

@@ -27,24 +27,24 @@ type LeaseInfo struct {
 	// TokenHash is token.Token.Hash. It is zero while no token is known.
 	TokenHash [sha256.Size]byte
 
-	// Since is when the token was verified, or while none is known, when the socket came to
-	// the gate. It is by the server's clock.
+	// Since is when the token was verified or, while no token is known, when the socket came
+	// to the gate. It is a time of the server's clock.
 	Since time.Time
 	// Until is when the lease ends or, before the socket is admitted, would end. Zero means
-	// that no token is known, or that the token has no end.
+	// that no token is known, or that the token does not expire.
 	Until time.Time
 }
 
-// A LeaseState says how far a socket, or a token that it shows, has come.
+// A LeaseState is the state of a socket, or of a token that it shows.
 type LeaseState string
 
 // The states of a lease.
 const (
 	// LeaseHeld is a socket in event mode that has not shown a token that is accepted.
 	LeaseHeld LeaseState = "held"
-	// LeaseExamining is a socket whose token is being verified, or about which Authorize is
-	// asked. The claims are known from when the signature was found valid. A socket that is
-	// admitted and shows another token is listed a second time until that one is examined.
+	// LeaseExamining is a socket whose token is being verified, or for which Authorize runs.
+	// The claims are known once the signature was found valid. An admitted socket that shows
+	// another token is listed a second time until that token is examined.
 	LeaseExamining LeaseState = "examining"
 	// LeaseGuest is a socket that the gate admitted without a token.
 	LeaseGuest LeaseState = "guest"
@@ -52,31 +52,31 @@ const (
 	// after the gate may still refuse it.
 	LeaseRunning LeaseState = "running"
 	// LeaseEnding is a socket that was refused or whose lease has ended, and that has not
-	// left yet because its peer is given time to hear so.
+	// ended yet because its peer is given time to receive the reason.
 	LeaseEnding LeaseState = "ending"
 )
 
-// A Match says which leases are meant. BySubject, ByTokenID, BySession and ByHash make
-// one. The zero Match, or one for an empty string, matches none.
+// A Match selects leases by a value of their token. BySubject, ByTokenID, BySession and
+// ByHash make one. The zero Match, or one for an empty string, matches no lease.
 type Match struct {
 	kind   kind
 	issuer string
 	value  string
 }
 
-// BySubject matches tokens with this iss and sub. An empty issuer stands for tokens without
+// BySubject matches tokens with this iss and sub. An empty issuer matches tokens without
 // iss.
 func BySubject(issuer, subject string) Match { return Match{bySubject, issuer, subject} }
 
-// ByTokenID matches tokens with this iss and jti. An empty issuer stands for tokens without
+// ByTokenID matches tokens with this iss and jti. An empty issuer matches tokens without
 // iss.
 func ByTokenID(issuer, id string) Match { return Match{byTokenID, issuer, id} }
 
-// BySession matches tokens with this iss and sid. An empty issuer stands for tokens without
+// BySession matches tokens with this iss and sid. An empty issuer matches tokens without
 // iss.
 func BySession(issuer, id string) Match { return Match{bySession, issuer, id} }
 
-// ByHash matches tokens with this token.Token.Hash. The zero hash matches none.
+// ByHash matches tokens with this token.Token.Hash. The zero hash matches no token.
 func ByHash(hash [sha256.Size]byte) Match {
 	if hash == [sha256.Size]byte{} {
 		return Match{}
@@ -84,7 +84,7 @@ func ByHash(hash [sha256.Size]byte) Match {
 	return Match{kind: byHash, value: string(hash[:])}
 }
 
-// matches reports whether a token is meant.
+// matches reports whether m selects a token. It is not called for the zero Match.
 func (m Match) matches(t *token.Token) bool {
 	switch m.kind {
 	case bySubject:
@@ -99,18 +99,18 @@ func (m Match) matches(t *token.Token) bool {
 }
 
 // Leases lists the sockets of the gate in all its namespaces: those that it admitted,
-// guests too, those that it examines or holds, and those that it has refused and that have
-// not left yet. HTTP requests are not among them.
+// including guests, those that it examines or holds, and those that it has refused and that
+// have not ended yet. HTTP requests are not listed.
 //
-// A token is listed, and found by LeasesOf, from the moment its signature was found valid,
-// which is before Authorize is asked and before the socket is admitted, until it is refused
+// A token is listed, and found by LeasesOf, as soon as its signature was found valid. That is
+// before Authorize runs and before the socket is admitted. It is listed until it is refused
 // or its socket has ended. A socket is listed until it has ended.
 //
-// The list is not a picture of one moment. A socket that is there during the whole iteration
-// is listed, and a socket is listed twice only if it shows another token while it is
-// admitted. One that comes or goes meanwhile may be missing, and one that is listed may have
-// gone. No lock is held while the caller's code runs, so it may take its time and may end
-// sockets. Leases may be called concurrently.
+// The list is not a snapshot. A socket that exists during the whole iteration is listed. It
+// is listed twice only if it shows another token while it is admitted. A socket that comes or
+// goes during the iteration may be missing, and a listed socket may have ended. No lock is
+// held while the caller's code runs, so that code may be slow and may end sockets. Leases may
+// be called concurrently.
 func (g *Gate) Leases() iter.Seq[LeaseInfo] {
 	return func(yield func(LeaseInfo) bool) {
 		for e := range g.leases.all() {
@@ -121,8 +121,8 @@ func (g *Gate) Leases() iter.Seq[LeaseInfo] {
 	}
 }
 
-// LeasesOf lists what Leases does, but only the sockets with a token that m matches. Its
-// cost does not depend on how many others there are.
+// LeasesOf lists what Leases does, but only sockets with a token that m matches. Its cost
+// does not depend on the number of other sockets. It may be called concurrently.
 func (g *Gate) LeasesOf(m Match) iter.Seq[LeaseInfo] {
 	return func(yield func(LeaseInfo) bool) {
 		for _, e := range g.leases.find(m) {
@@ -133,9 +133,8 @@ func (g *Gate) LeasesOf(m Match) iter.Seq[LeaseInfo] {
 	}
 }
 
-// describe returns what an operator may see of an entry. It reports false if the entry has
-// left the index, or if only is not nil and the token is not among those that it matches any
-// more.
+// describe returns the LeaseInfo of an entry. It reports false if the entry was removed from
+// the index, or if only is not nil and does not match its token any more.
 func (e *entry) describe(only *Match) (LeaseInfo, bool) {
 	a := e.admission
 	a.mu.Lock()
@@ -176,16 +175,16 @@ func (a *admission) stateOf(e *entry) LeaseState {
 	return LeaseRunning
 }
 
-// enlist puts the socket into the index. The caller holds mu.
+// enlist adds the socket to the index. The caller holds mu.
 func (a *admission) enlist(since time.Time) {
 	a.entry = &entry{admission: a, since: wallclock.Nanos(since)}
 	a.gate.leases.add(a.entry)
 }
 
-// enter puts a token whose signature was found valid into the index. It runs before
-// Authorize and before the admission, so that a revocation finds the token from here on.
-// A list of revoked tokens must be asked after it: a token that is revoked in between is
-// then either found in the list or found here.
+// enter adds a token whose signature was found valid to the index. It runs before Authorize
+// and before the admission, so that a revocation finds the token from then on. A list of
+// revoked tokens must be asked after enter: a token that is revoked at the same time is then
+// found in that list or in the index.
 func (a *admission) enter(lease *Lease) {
 	if a == nil { // an HTTP request
 		return
@@ -204,7 +203,7 @@ func (a *admission) enter(lease *Lease) {
 	}
 }
 
-// withdraw takes a token that was examined, and not admitted, out of the index.
+// withdraw removes a token that was examined, but not admitted, from the index.
 func (a *admission) withdraw() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -222,7 +221,7 @@ func (a *admission) withdrawing() {
 	}
 }
 
-// promote makes the candidate's token that of the socket. The caller holds mu.
+// promote makes the candidate's token the token of the socket. The caller holds mu.
 func (a *admission) promote() {
 	if a.candidate != nil {
 		a.gate.leases.promote(a.entry, a.candidate)
@@ -232,7 +231,7 @@ func (a *admission) promote() {
 	}
 }
 
-// delist takes the socket out of the index, with its tokens. The caller holds mu.
+// delist removes the socket and its tokens from the index. The caller holds mu.
 func (a *admission) delist() {
 	for _, e := range []*entry{a.entry, a.candidate} {
 		if e != nil {

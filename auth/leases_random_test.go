@@ -17,14 +17,14 @@ import (
 	"socketiojwt/token"
 )
 
-// world is what is true of the sockets of one gate, as the test sees it.
+// world is the expected state of the sockets of one gate.
 type world struct {
 	namespace *socketio.Namespace
 	gate      *auth.Gate
 
 	mu    sync.Mutex
 	alive map[string]bool // sockets that have come and not ended, by ID
-	asked map[string]int  // tokens that Authorize is asked about, by jti
+	asked map[string]int  // tokens for which Authorize runs, by jti
 
 	seen map[auth.LeaseState]int // by check
 }
@@ -42,7 +42,7 @@ func (w *world) begin(_ context.Context, s *socketio.Socket) error {
 	return nil
 }
 
-// authorize takes its time, and sometimes refuses, fails in some way, or is too late.
+// authorize is slow, and sometimes refuses, fails in another way, or is too late.
 func (w *world) authorize(ctx context.Context, tok *token.Token, _ *socketio.Handshake) error {
 	w.ask(tok, 1)
 	defer w.ask(tok, -1)
@@ -72,7 +72,7 @@ func (w *world) ask(tok *token.Token, n int) {
 	}
 }
 
-// check compares the index with what is true, when everything has come to rest.
+// check waits until every goroutine is idle, and compares the index with the expected state.
 func (w *world) check(t *testing.T) {
 	t.Helper()
 	w.mu.Lock()
@@ -120,7 +120,7 @@ func (w *world) check(t *testing.T) {
 	}
 }
 
-// live is the life of one peer after another.
+// live runs one peer after another.
 func (w *world) live(f *fixture, event bool) {
 	show := func() any {
 		c := named(fmt.Sprint(rand.Uint64()))
@@ -136,7 +136,7 @@ func (w *world) live(f *fixture, event bool) {
 		if !event && rand.IntN(4) > 0 {
 			opts.Auth = show()
 		}
-		ctx, cancel := context.WithTimeout(f.ctx, rand.N(5*time.Second)) // which may be too short
+		ctx, cancel := context.WithTimeout(f.ctx, rand.N(5*time.Second)) // may be too short
 		p, err := sockettest.Dial(ctx, "http://server", opts)
 		cancel()
 		if err != nil {
@@ -164,11 +164,11 @@ func (w *world) live(f *fixture, event bool) {
 	}
 }
 
-// Peers come, show good and bad tokens once and again, log in, leave, are lost, expire and
-// are thrown out, in random order, while others iterate. Whenever everything has come to
-// rest, the index is the same as the sockets that there are. At the end, which is a
-// shutdown, it keeps nothing.
-func TestIndexIsTheTruth(t *testing.T) {
+// Peers connect, show good and bad tokens, repeatedly, log in, leave, lose their connection,
+// expire and are disconnected, in random order, during iterations. Whenever every goroutine
+// is idle, the index has exactly the sockets that exist. After the final shutdown it is
+// empty.
+func TestIndexMatchesTheSockets(t *testing.T) {
 	worlds := []*world{}
 	furnish := func(f *fixture) {
 		for i, opts := range []auth.Options{{}, {}, {Guests: &auth.GuestOptions{Attempts: 3}}, {Guests: &auth.GuestOptions{Attempts: 2}, LeaveAtExpiry: true}} {
@@ -216,7 +216,7 @@ func TestIndexIsTheTruth(t *testing.T) {
 				w.check(t)
 			}
 		}
-		_ = f.io.Close() // with many of them in the middle of something
+		_ = f.io.Close() // while many of them are connecting or being examined
 		peers.Wait()
 		close(stop)
 		readers.Wait()

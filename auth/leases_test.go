@@ -17,7 +17,7 @@ import (
 	"socketiojwt/token"
 )
 
-// named are claims that the index knows, for a token that is good for an hour.
+// named returns the claims by which the index finds a token.
 func named(id string) claims {
 	return claims{"iss": "https://issuer", "jti": id, "sid": "session of ada"}
 }
@@ -32,7 +32,7 @@ func listed(g *auth.Gate) []string {
 	return all
 }
 
-// lists checks what the gate lists.
+// lists waits until every goroutine is idle, and checks what the gate lists.
 func (f *fixture) lists(want ...string) {
 	f.t.Helper()
 	synctest.Wait()
@@ -51,7 +51,7 @@ func states(g *auth.Gate, m auth.Match) string {
 	return strings.Join(all, " ")
 }
 
-// forgotten checks that nothing is left in the index.
+// forgotten checks that the index is empty.
 func (f *fixture) forgotten() {
 	f.t.Helper()
 	synctest.Wait()
@@ -61,8 +61,7 @@ func (f *fixture) forgotten() {
 	}
 }
 
-// In both modes a token is in the index while Authorize is asked about it: before that
-// function is called, under all its names.
+// In both modes a token is in the index, under all of its keys, before Authorize is called.
 func TestTokensAreListedBeforeTheyAreAdmitted(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		var f *fixture
@@ -89,7 +88,7 @@ func TestTokensAreListedBeforeTheyAreAdmitted(t *testing.T) {
 	}
 }
 
-// A lease is described for operators, and never with its token.
+// A LeaseInfo describes a lease, without its token.
 func TestLeaseInfo(t *testing.T) {
 	bubble(t, setup{}, func(f *fixture) {
 		came := time.Now()
@@ -114,8 +113,8 @@ func TestLeaseInfo(t *testing.T) {
 	})
 }
 
-// In event mode a socket is listed from the beginning, and a token only for as long as it
-// is examined or admitted.
+// In event mode a socket is listed as soon as it connects. A token is listed only while it is
+// examined or admitted.
 func TestLeasesOfHeldSockets(t *testing.T) {
 	slow := func(ctx context.Context, tok *token.Token, _ *socketio.Handshake) error {
 		time.Sleep(time.Second)
@@ -144,7 +143,7 @@ func TestLeasesOfHeldSockets(t *testing.T) {
 	})
 }
 
-// While a refused socket is given time to hear so, it is listed as ending.
+// A refused socket is listed as ending while its peer is given time to acknowledge.
 func TestLeasesOfEndingSockets(t *testing.T) {
 	bubble(t, setup{event: true}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -155,8 +154,8 @@ func TestLeasesOfEndingSockets(t *testing.T) {
 	})
 }
 
-// A guest is listed without a token, a guest who logs in with both until that is decided,
-// and then once.
+// A guest is listed without a token. A guest that logs in is listed twice until the login is
+// decided, and once after that.
 func TestLeasesOfGuests(t *testing.T) {
 	slow := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) error {
 		time.Sleep(time.Second)
@@ -198,7 +197,7 @@ func (l watchedLog) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // A token that a socket with a lease shows by another authenticate is listed while it is
-// examined. The lease stays what it was.
+// examined. The lease does not change.
 func TestLeasesDuringAnotherAuthenticate(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		var f *fixture
@@ -232,7 +231,7 @@ func TestLeasesDuringAnotherAuthenticate(t *testing.T) {
 	}
 }
 
-// However a socket ends, nothing of it stays in the index.
+// A socket is removed from the index in whatever way it ends.
 func TestLeasesEnd(t *testing.T) {
 	hang := func(ctx context.Context, _ *token.Token, _ *socketio.Handshake) error {
 		<-ctx.Done()
@@ -286,7 +285,7 @@ func TestLeasesEnd(t *testing.T) {
 					}
 				}
 				bubble(t, setup{event: mode == "event", gate: c.gate, furnish: furnish}, func(f *fixture) {
-					ctx, cancel := context.WithTimeout(f.ctx, time.Second) // it may still be connecting, at one end
+					ctx, cancel := context.WithTimeout(f.ctx, time.Second) // in some cases the socket is still connecting
 					defer cancel()
 					opts := sockettest.Options{NetDial: f.in.Dial}
 					if mode == "handshake" {
@@ -303,7 +302,7 @@ func TestLeasesEnd(t *testing.T) {
 							c.end(f, p)
 						}
 						time.Sleep(time.Minute)
-						_ = p.Close() // a guest that was refused for a time may stay until then
+						_ = p.Close() // a guest that was refused temporarily may stay until then
 					}
 					time.Sleep(2 * time.Minute)
 					f.forgotten()

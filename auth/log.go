@@ -12,13 +12,13 @@ import (
 
 // A peer decides how often it is refused, so refusals are sampled: of one source, the
 // first refusalBurst are logged and then one every refusalInterval. A source is an IPv4
-// address or an IPv6 network of 64 bits; temporary refusals, which no peer causes by
-// itself, are sampled by their reason instead. Sources share refusalSlots slots, chosen by
-// a random hash, so a peer cannot aim at the slot of another one, and the memory and the
-// rate of the log are bounded for any number of addresses.
+// address or an IPv6 network of 64 bits. Temporary refusals are sampled by their reason
+// instead, because a peer does not cause them. Sources share refusalSlots slots, chosen by a
+// random hash, so a peer cannot choose the slot of another one. Memory and the rate of the
+// log are therefore bounded for any number of addresses.
 //
 // logging.Sampler does not fit here: it bounds the lines of all keys together, so refusals
-// of one source would hide those of another, and it logs a key once instead of a burst.
+// of one source would hide those of another. It also logs a key once instead of a burst.
 const (
 	refusalSlots    = 256
 	refusalBurst    = 10
@@ -33,7 +33,7 @@ type refusalSampler struct {
 	slots [refusalSlots]refusalSlot
 }
 
-// refusalSlot is a token bucket that counts what it holds back.
+// refusalSlot is a token bucket that counts the refusals that it does not let through.
 type refusalSlot struct {
 	spent    time.Time // the bucket is full refusalBurst intervals after spent
 	unlogged uint64
@@ -44,7 +44,7 @@ func newRefusalSampler() *refusalSampler {
 }
 
 // take reports whether to log a refusal of source, and if so, how many refusals of its
-// slot were left out since the last that was logged.
+// slot were left out since the last one that was logged.
 func (s *refusalSampler) take(source string, now time.Time) (logged bool, unlogged uint64) {
 	slot := &s.slots[maphash.String(s.seed, source)%refusalSlots]
 	s.mu.Lock()
@@ -61,7 +61,7 @@ func (s *refusalSampler) take(source string, now time.Time) (logged bool, unlogg
 	return true, unlogged
 }
 
-// sampledBy returns the source of a refusal.
+// sampledBy returns the source by which a refusal is sampled.
 func sampledBy(remote string, e *Error) string {
 	if e.Temporary {
 		return "temporary " + string(e.Reason)
@@ -73,7 +73,7 @@ func sampledBy(remote string, e *Error) string {
 }
 
 // logRefusal logs a refusal of a peer at remote: a temporary one at level Warn, a final
-// one at level Info, and those that the sampler holds back at level Debug.
+// one at level Info, and those that the sampler leaves out at level Debug.
 func (g *Gate) logRefusal(ctx context.Context, message, remote string, e *Error, what ...slog.Attr) {
 	level := slog.LevelInfo
 	if e.Temporary {
@@ -102,8 +102,8 @@ func refusalAttrs(remote string, e *Error, what ...slog.Attr) []slog.Attr {
 	return attrs
 }
 
-// log counts the refusal of a socket and logs it. In an outage, when sockets are refused in numbers,
-// only its beginning has a line of its own.
+// log counts the refusal of a socket and logs it. In an outage only the first refusal has a
+// line at level Warn, because many sockets are refused then.
 func (g *Gate) log(s *socketio.Socket, e *Error) {
 	g.figures.refusals.Add(e.Reason)
 	ctx, remote := s.Context(), s.Handshake().RemoteAddr
@@ -119,7 +119,7 @@ func (g *Gate) log(s *socketio.Socket, e *Error) {
 	g.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "auth: refused", refusalAttrs(remote, e, slog.Any("socket", s))...)
 }
 
-// notify tells OnRefuse. It runs beside, since it must hold up nothing.
+// notify runs OnRefuse on a goroutine, so that the hook delays nothing.
 func (g *Gate) notify(s *socketio.Socket, e *Error) {
 	if g.opts.OnRefuse == nil {
 		return

@@ -77,8 +77,8 @@ func TestLogNamesTheSubject(t *testing.T) {
 	}
 }
 
-// A peer that is refused all the time gets ten lines and then one every ten seconds, which
-// count the others; another address is not affected.
+// A peer that is refused again and again causes ten lines, and then one every ten seconds with
+// the number of those left out. Another address is not affected.
 func TestRefusalsAreSampled(t *testing.T) {
 	bubble(t, setup{}, func(f *fixture) {
 		handler := f.gate.HTTP(http.NotFoundHandler())
@@ -133,7 +133,7 @@ func TestRefusalsOfManyAddressesAreBounded(t *testing.T) {
 	})
 }
 
-// Temporary refusals are the server's fault: a warning, sampled by reason.
+// Temporary refusals are the server's fault. They are warnings, sampled by reason.
 func TestTemporaryRefusalsAreWarnings(t *testing.T) {
 	gate := auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 		return &auth.Error{Temporary: true, Err: errors.New("database is down")}

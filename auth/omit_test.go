@@ -21,7 +21,7 @@ import (
 	"socketiojwt/token"
 )
 
-// asTheForkSent are the refusals of @thream/socketio-jwt 3.1.4, with the exact data.
+// asTheForkSent has the refusals of @thream/socketio-jwt 3.1.4, with the exact data.
 var asTheForkSent = []struct{ name, payload, message, data string }{
 	{
 		"no token", `{}`, "no token provided",
@@ -37,7 +37,7 @@ var asTheForkSent = []struct{ name, payload, message, data string }{
 	},
 }
 
-// exact is a gate whose refusals have the data of the fork.
+// exact configures a gate whose refusals have exactly the data of the fork.
 var exact = auth.Options{ThreamTexts: true, OmitReasonAndID: true}
 
 func TestOmitReasonAndID(t *testing.T) {
@@ -86,7 +86,7 @@ func TestOmitReasonAndID(t *testing.T) {
 }
 
 // OmitReasonAndID does not depend on ThreamTexts, and covers every place where a peer is
-// refused. The members of temporary refusals stay, because clients come back by them.
+// refused. The members of temporary refusals stay, because clients need them to reconnect.
 func TestOmitReasonAndIDEverywhere(t *testing.T) {
 	gate := auth.Options{OmitReasonAndID: true}
 	const expired = `{"message":"jwt expired","code":"invalid_token","type":"UnauthorizedError"}`
@@ -118,7 +118,7 @@ func TestOmitReasonAndIDEverywhere(t *testing.T) {
 		return &auth.Error{Message: "busy", Code: "busy", Reason: "busy", Temporary: true, RetryAfter: 3 * time.Second}
 	})
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) { f.io.Of("/open").Open() }}, func(f *fixture) {
-		open := f.dial(sockettest.Options{Namespace: "/open"}) // so the connection stays, and CONNECT_ERROR can be sent
+		open := f.dial(sockettest.Options{Namespace: "/open"}) // keeps the connection open, so that CONNECT_ERROR can be sent
 		_, err := open.Join(f.ctx, "/", bearing(sign(nil)))
 		var told *sockettest.ConnectError
 		if !errors.As(err, &told) {
@@ -150,7 +150,7 @@ type peer3 struct {
 	f        *fixture
 	client   *http.Client
 	url      string
-	received string // payload that is not read yet
+	received string // the payload that is not read yet
 }
 
 // poll3 opens a connection. The query is empty, or begins with an ampersand.
@@ -190,7 +190,7 @@ func (p *peer3) request(method, body string) string {
 
 func (p *peer3) post(packet string) {
 	p.f.t.Helper()
-	p.request(http.MethodPost, fmt.Sprintf("%d:%s", len(packet), packet)) // of ASCII
+	p.request(http.MethodPost, fmt.Sprintf("%d:%s", len(packet), packet)) // the packet is ASCII
 }
 
 // next returns the next packet.

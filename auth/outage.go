@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// An outage is a time in which sockets are refused temporarily, for causes that are not
-// their own. The log has one line when it begins and one when it has ended, because each
-// socket comes back until then.
+// An outage is a time in which sockets are refused temporarily, for causes on the server's
+// side. Each refused socket retries until it ends, so the log has one line when it begins
+// and one when it has ended.
 type outage struct {
 	mu      sync.Mutex
-	begun   time.Time // zero while there is none
+	begun   time.Time // zero while there is no outage
 	refused int
-	ending  *time.Timer // runs from a success on, until a refusal
+	ending  *time.Timer // started by a verified token, stopped by a refusal
 }
 
 const (
 	// Sockets that are refused because keys are unavailable stay connected for a random
 	// time. Its mean grows with the outage from leastWait to mostWait. mostWait is a
-	// compromise: the longer it is, the fewer connections are opened in an outage, and the
-	// later clients are back.
+	// compromise: a longer one causes fewer connections during an outage, and a later return
+	// of the clients after it.
 	leastWait = time.Second
 	mostWait  = 3 * time.Second
-	// outageOver is how long no socket may be refused until an outage has ended.
+	// An outage has ended when a token was verified and no socket was refused for outageOver.
 	outageOver = 5 * time.Second
 )
 
 // wait returns how long a socket that is refused because keys are unavailable stays
-// connected. It is at most the time until ctx ends, which is all that the gate may take.
+// connected. It is at most the time until ctx ends, because Options.Timeout bounds it too.
 func (g *Gate) wait(ctx context.Context) time.Duration {
 	o := &g.outage
 	o.mu.Lock()
@@ -45,7 +45,7 @@ func (g *Gate) wait(ctx context.Context) time.Duration {
 	return wait
 }
 
-// outageReason reports whether refusals for r come in numbers until an outage is over.
+// outageReason reports whether refusals with reason r belong to an outage.
 func outageReason(r Reason) bool {
 	return r == ReasonKeysUnavailable || r == ReasonAuthUnavailable
 }
@@ -53,7 +53,7 @@ func outageReason(r Reason) bool {
 // suffers counts a refusal of an outage, and reports whether it is the first.
 func (g *Gate) suffers(e *Error) (first bool) {
 	if e.Reason == ReasonKeysUnavailable {
-		g.verifierAvailable() // so that keys are fetched again in time, whether peers ask for them or not
+		g.verifierAvailable() // so that keys are fetched again soon, even if no peer shows a token
 	}
 	o := &g.outage
 	o.mu.Lock()
@@ -69,7 +69,8 @@ func (g *Gate) suffers(e *Error) (first bool) {
 	return first
 }
 
-// verified notes that a token was found good, which ends an outage unless refusals follow.
+// verified counts a token that was found good. It ends an outage unless a refusal follows
+// within outageOver.
 func (g *Gate) verified() {
 	g.figures.verified.Add(1)
 	o := &g.outage
@@ -77,12 +78,12 @@ func (g *Gate) verified() {
 	defer o.mu.Unlock()
 	if !o.begun.IsZero() && o.ending == nil {
 		var ending *time.Timer
-		ending = time.AfterFunc(outageOver, func() { g.recovered(&ending) }) // which reads it under mu
+		ending = time.AfterFunc(outageOver, func() { g.recovered(&ending) }) // recovered reads ending under mu
 		o.ending = ending
 	}
 }
 
-// recovered ends the outage, if no socket was refused since ending was started.
+// recovered ends the outage if no socket was refused since ending was started.
 func (g *Gate) recovered(ending **time.Timer) {
 	o := &g.outage
 	o.mu.Lock()

@@ -20,7 +20,7 @@ import (
 	"socketiojwt/token"
 )
 
-// awayKeys are those of an issuer that may be away, and of which that is known.
+// awayKeys are the keys of an issuer that may be unavailable and reports so.
 type awayKeys struct{ away atomic.Bool }
 
 func (k *awayKeys) Available() bool { return !k.away.Load() }
@@ -32,8 +32,8 @@ func (k *awayKeys) Key(context.Context, token.Unverified) (token.Key, error) {
 	return token.Secret(secret), nil
 }
 
-// crowd is clients that come back as the JavaScript client does: 1 s after a connection
-// that was open, and ever later while none opens.
+// crowd is a number of clients that reconnect as the JavaScript client does: 1 s after a
+// connection that was open, and later and later while none opens.
 type crowd struct {
 	f       *fixture
 	opened  atomic.Int64 // connections
@@ -67,7 +67,7 @@ func (c *crowd) come(ctx context.Context, opts sockettest.Options) {
 	})
 }
 
-// While an issuer is away clients back off, and they are back soon when its keys are.
+// While an issuer is unavailable clients back off. They are back soon after its keys are.
 func TestOutage(t *testing.T) {
 	const clients = 200
 	for name, test := range map[string]struct {
@@ -121,8 +121,8 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// A connection that is refused since keys are away is held for a while that grows, but not
-// beyond the gate's deadline.
+// A connection that is refused because keys are unavailable stays open for a time that grows,
+// up to the gate's deadline.
 func TestOutageHoldsConnections(t *testing.T) {
 	keys := &awayKeys{}
 	furnish := func(f *fixture) { f.io.Of("/open").Open() }
@@ -161,7 +161,7 @@ func TestOutageHoldsConnections(t *testing.T) {
 	}
 }
 
-// What a peer sends after a temporary refusal does not close its connection earlier.
+// Packets that a peer sends after a temporary refusal do not close its connection earlier.
 func TestOutageDropsWhatComesAfterTheRefusal(t *testing.T) {
 	keys := &awayKeys{}
 	bubble(t, setup{verifier: verifierOf(t, keys, token.Options{}), event: true}, func(f *fixture) {
@@ -181,7 +181,7 @@ func TestOutageDropsWhatComesAfterTheRefusal(t *testing.T) {
 	})
 }
 
-// A guest whose login fails since keys are away is still a guest until the connection
+// A guest whose login fails because keys are unavailable stays a guest until the connection
 // closes.
 func TestOutageOfAGuest(t *testing.T) {
 	keys := &awayKeys{}
@@ -204,7 +204,7 @@ func TestOutageOfAGuest(t *testing.T) {
 	})
 }
 
-// The outage of one issuer does not keep out peers that have a token of another.
+// The outage of one issuer does not affect peers that have a token of another one.
 func TestOutageOfOneIssuer(t *testing.T) {
 	gone, here := &awayKeys{}, &awayKeys{}
 	both, err := token.ByIssuer(
@@ -237,8 +237,8 @@ func TestOutageOfOneIssuer(t *testing.T) {
 	})
 }
 
-// Where a program's own middleware admits sockets that need no keys, handshakes go on as
-// soon as the first of these has come through.
+// If a program's own middleware admits sockets that need no keys, handshakes are accepted again
+// as soon as the first such socket is admitted.
 func TestOutageBehindMiddlewareThatChooses(t *testing.T) {
 	keys := &awayKeys{}
 	v := verifierOf(t, keys, token.Options{})

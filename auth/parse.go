@@ -6,15 +6,18 @@ import (
 	"socketiojwt/internal/wirejson"
 )
 
-// longestRefusal bounds what ParseRefusal looks at.
+// longestRefusal bounds the payload of ParseRefusal, in bytes.
 const longestRefusal = 64 << 10
 
-// ParseRefusal reads what a peer was told, for clients in Go: the data of
-// CONNECT_ERROR, all of its payload, or the payload of "unauthorized". It reports false
-// for what is no refusal of a gate: another middleware's, another shape, JSON that is
-// not strict, more than 64 KiB. A server of the npm package socketio-jwt tells no Reason
-// and no ID, and neither does a gate with OmitReasonAndID; older servers do not tell Temporary and RetryAfter. Err is not told. It
-// keeps nothing of payload, never panics, and may be called concurrently.
+// ParseRefusal reads a refusal, for clients in Go. The payload is the data of
+// CONNECT_ERROR, its whole payload, the payload of "unauthorized", or the body of a response
+// of Gate.HTTP.
+//
+// It reports false if the payload is not a refusal of a gate: one of another middleware,
+// JSON of another shape or that is not strict, or more than 64 KiB. Reason and ID are empty
+// in refusals of the npm package socketio-jwt and of a gate with OmitReasonAndID. Temporary
+// and RetryAfter are zero in refusals of older servers. Err is always nil. ParseRefusal keeps
+// no reference to payload, does not panic, and may be called concurrently.
 func ParseRefusal(payload []byte) (*Error, bool) {
 	if len(payload) > longestRefusal {
 		return nil, false
@@ -23,7 +26,8 @@ func ParseRefusal(payload []byte) (*Error, bool) {
 		told
 		Data *told `json:"data"`
 	}
-	// Names match exactly and come once; a member of another type is an error.
+	// Unmarshal matches names exactly, and fails if a member is given twice or has another
+	// type.
 	if wirejson.Unmarshal(payload, &read) != nil {
 		return nil, false
 	}

@@ -11,7 +11,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// What a gate says in each of its ways is read as the gate meant it.
+// ParseRefusal reads a refusal of a gate from each form in which the gate sends it.
 func TestParseRefusal(t *testing.T) {
 	check := func(t *testing.T, payload []byte, message string, reason auth.Reason) {
 		t.Helper()
@@ -45,7 +45,7 @@ func TestParseRefusal(t *testing.T) {
 	})
 }
 
-// parsed are payloads, and what is read of them; "" is no refusal.
+// parsed maps payloads to the result of ParseRefusal. "" means not a refusal.
 var parsed = []struct{ name, payload, message string }{
 	{"ours", `{"message":"m","code":"c","type":"UnauthorizedError","reason":"r","id":"i"}`, "m"},
 	{"the old library's", `{"message":"m","code":"c","type":"UnauthorizedError"}`, "m"},
@@ -94,7 +94,7 @@ func TestParseRefusalIsStrict(t *testing.T) {
 	}
 }
 
-// Whatever it reads is the same when it is read again; nothing panics.
+// ParseRefusal does not panic, and reads its own result again without a change.
 func FuzzParseRefusal(f *testing.F) {
 	for _, p := range parsed {
 		f.Add([]byte(p.payload))

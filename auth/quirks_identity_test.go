@@ -16,9 +16,9 @@ import (
 	"socketiojwt/token"
 )
 
-// The secret function got claims that nobody had verified, to look a secret up in an
-// object by them: `constructor` was one. Ours says so by its type, a lookup knows what is
-// not there, and what a token claims opens nothing without that one's own secret.
+// npm: the secret function got unverified claims, and looked a secret up in an object by them,
+// in which `constructor` was found. Here their type says that they are unverified, a lookup
+// reports missing keys, and a token is good only with the secret of its own account.
 func TestQ9ClaimsOfTheSecretFunctionAreUnverified(t *testing.T) {
 	secrets := map[string]token.Key{
 		"ada": token.Secret("the secret of ada, long enough for HS256"),
@@ -57,8 +57,8 @@ func TestQ9ClaimsOfTheSecretFunctionAreUnverified(t *testing.T) {
 	})
 }
 
-// Each "authenticate" ran everything again, and could make somebody of somebody else. Ours
-// is idempotent: handlers run once, the lease stays, and who one is too.
+// npm: each "authenticate" ran everything again, and could change the user of a socket. Here it
+// is idempotent: handlers run once, and the lease and the user stay.
 func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 	var hooks record
 	gate := auth.Options{
@@ -90,7 +90,7 @@ func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 				if told, e := f.unauthorized(p); told.Reason != reason {
 					t.Errorf("told %+v, want %s", told, reason)
 				} else {
-					_ = e.Ack() // which ends nothing
+					_ = e.Ack() // does not end the socket
 				}
 			}
 			if got := f.whoami(p); got != "ada" {
@@ -107,7 +107,7 @@ func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 				t.Errorf("hooks: %q, want %q", got, want)
 			}
 			start := time.Now()
-			f.unauthorized(p) // at the end of the first token, not of the second
+			f.unauthorized(p) // when the first token expires, not the second
 			if took := time.Since(start).Round(time.Minute); took != time.Hour {
 				t.Errorf("the lease ended after %v, want 1h", took)
 			}
@@ -115,12 +115,12 @@ func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 	}
 }
 
-// A login that failed left the claims of one token beside the text of another. Ours swaps
-// all of an identity in one step, and one that fails changes nothing of it.
+// npm: a failed login left the claims of one token beside the text of another one. Here a
+// login changes the whole identity in one step, and a failed login changes nothing.
 func TestQ11IdentityIsOfOneToken(t *testing.T) {
 	gate := auth.Options{KeepEncoded: true, Guests: &auth.GuestOptions{Attempts: 3},
 		Authorize: userName.By(func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (string, error) {
-			time.Sleep(time.Second) // in which handlers run
+			time.Sleep(time.Second) // so that handlers run in this time
 			return tok.Subject, nil
 		}),
 	}
@@ -158,8 +158,8 @@ func TestQ11IdentityIsOfOneToken(t *testing.T) {
 	})
 }
 
-// A socket could try as many tokens as it liked, of any size and all at once. Ours has
-// Attempts; the tokens have MaxSize and take turns.
+// npm: a socket could try any number of tokens, of any size and all at once. Here Attempts and
+// MaxSize bound them, and one token is examined at a time.
 func TestQ12AttemptsAreBounded(t *testing.T) {
 	var refused record
 	gate := auth.Options{OnRefuse: func(_ context.Context, _ *socketio.Socket, e *auth.Error) { refused.add(string(e.Reason)) }}
@@ -184,7 +184,7 @@ func TestQ12AttemptsAreBounded(t *testing.T) {
 			t.Errorf("OnRefuse ran %d times, want 5", got)
 		}
 	})
-	// One at a time for each socket, and those too large not at all.
+	// One token is examined at a time for each socket, and too large ones are not examined.
 	running, most, asked := 0, 0, 0
 	v := verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
 		running++
@@ -210,8 +210,9 @@ func TestQ12AttemptsAreBounded(t *testing.T) {
 	})
 }
 
-// A refusal closed the connection, with all its namespaces. Ours leaves the one.
-func TestQ13RefusalLeavesOneNamespaceAlone(t *testing.T) {
+// npm: a refusal closed the connection, with all its namespaces. Here it ends only the socket
+// of one namespace.
+func TestQ13RefusalEndsOnlyOneNamespace(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event(auth.EventOptions{})) }}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 		admin, err := p.Join(f.ctx, "/admin", nil)
@@ -234,8 +235,8 @@ func TestQ13RefusalLeavesOneNamespaceAlone(t *testing.T) {
 	})
 }
 
-// The first refusal rewrote a negative `callback` in the options that others shared. Ours
-// are copied once, and nothing in them is changed.
+// npm: the first refusal rewrote a negative `callback` in options that others shared. Here the
+// options are copied once and never changed.
 func TestQ14OptionsAreTheCallers(t *testing.T) {
 	sources := []auth.Source{auth.FromAuth("token")}
 	bubble(t, setup{gate: auth.Options{Sources: sources}}, func(f *fixture) {
@@ -265,8 +266,8 @@ func TestQ14OptionsAreTheCallers(t *testing.T) {
 	}
 }
 
-// `exp` was looked at once, and an expired token worked for days. Ours ends the connection:
-// the socket is told, and the transport closes, without DISCONNECT.
+// npm: `exp` was checked once, and an expired token worked for days. Here the connection ends:
+// the peer gets the reason, and the transport closes, without DISCONNECT.
 func TestQ15ExpiredTokenEndsTheConnection(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		var w wire

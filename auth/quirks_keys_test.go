@@ -21,9 +21,9 @@ import (
 	"socketiojwt/token/mint"
 )
 
-// The algorithms were guessed from the text of the key: what did not look like PEM was a
-// secret. With us a key carries its algorithms, whatever a token says of itself.
-func TestQ16PublicKeyIsNoSecret(t *testing.T) {
+// npm: the algorithms were guessed from the text of the key, and any text that did not look
+// like PEM was a secret. Here a key has its algorithms, whatever the header of a token says.
+func TestQ16PublicKeyIsNotASecret(t *testing.T) {
 	issuer, err := mint.Generate(token.ES256)
 	if err != nil {
 		t.Fatal(err)
@@ -66,8 +66,8 @@ func TestQ16PublicKeyIsNoSecret(t *testing.T) {
 	}
 }
 
-// A secret in base64 had to become a Buffer, which was then refused. Ours come as text,
-// as bytes and in base64, and a function may return each.
+// npm: a secret in base64 required a Buffer, which was then refused. Here a secret may be text,
+// bytes or base64, and a function may return each of them.
 func TestQ17SecretsInEveryForm(t *testing.T) {
 	raw := []byte("\x00\xfb\xff\xfe is not a text, and 32 bytes long\x80")
 	for name, c := range map[string]struct {
@@ -100,7 +100,7 @@ func TestQ17SecretsInEveryForm(t *testing.T) {
 	}
 }
 
-// The error for options that were no good had the secret in it. With us no error has.
+// npm: the error for invalid options had the secret in it. Here no error has.
 func TestQ18ErrorsPrintNoSecret(t *testing.T) {
 	const short = "hunter2!"
 	for name, v := range map[string]func() (*token.Verifier, error){
@@ -132,9 +132,9 @@ func TestQ18ErrorsPrintNoSecret(t *testing.T) {
 	}
 }
 
-// The peer saw the errors of libraries and drivers, with the issuer and audience that were
-// expected. Ours hears that something is wrong with what; the rest is in the log.
-func TestQ19PeersHearNothingOfOurs(t *testing.T) {
+// npm: the peer got the errors of libraries and drivers, with the expected issuer and audience.
+// Here the peer gets only which part is wrong. The rest is in the log.
+func TestQ19PeersGetNoInternals(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		bubble(t, setup{verifier: strict(t), event: event}, func(f *fixture) {
 			var w wire
@@ -169,8 +169,8 @@ func TestQ19PeersHearNothingOfOurs(t *testing.T) {
 	}
 }
 
-// An Error came as {} and any other object with all that was in it. Ours comes as the same
-// five members always, and nothing of what a hook returned.
+// npm: an Error was sent as {}, and any other object with all its members. Here a refusal always
+// has the same five members, and nothing of the error that a hook returned.
 func TestQ20HooksErrorsAreNotSerialised(t *testing.T) {
 	for name, err := range map[string]error{
 		"an Error":         errors.New("of the database"),
@@ -200,14 +200,14 @@ func TestQ20HooksErrorsAreNotSerialised(t *testing.T) {
 	}
 }
 
-// driverError is an error with much to tell.
+// driverError is an error with internals in exported fields.
 type driverError struct{ Host, Password string }
 
 func (e driverError) Error() string                { return e.Host + " " + e.Password }
 func (e driverError) MarshalJSON() ([]byte, error) { return json.Marshal(e.Password) }
 
-// A token in the URL was the way of one round trip, and it was logged by whatever stood
-// between. With us the URL is not looked at unless a Source says so.
+// npm: with one round trip the token was in the URL, which proxies logged. Here the URL is not
+// read unless there is a Source for it.
 func TestQ21QueryIsOffUnlessAskedFor(t *testing.T) {
 	show := func() sockettest.Options { return sockettest.Options{Query: url.Values{"token": {sign(nil)}}} }
 	refusedInBothModes(t, setup{}, show, "token_missing")
@@ -219,8 +219,7 @@ func TestQ21QueryIsOffUnlessAskedFor(t *testing.T) {
 	})
 }
 
-// "Authorization: Basic" was passed over in silence. What is there and of no use refuses the
-// socket with us.
+// npm: "Authorization: Basic" was ignored silently. Here an unusable header refuses the socket.
 func TestQ22UnusableHeadersAreRefused(t *testing.T) {
 	good := "Bearer " + sign(claims{"exp": 4102444800})
 	format := connectError("Format is Authorization: Bearer [token]", "credentials_bad_format", "token_malformed")

@@ -1,8 +1,9 @@
 package auth_test
 
-// The quirks of the npm package socketio-jwt 4.6.2, and what is here instead. Each has
-// its test: these are Q1 to Q8, and quirks_identity_test.go, quirks_keys_test.go and
-// quirks_wiring_test.go have the rest.
+// These tests show what this package does instead of the quirks of the npm package
+// socketio-jwt 4.6.2. Each quirk has its test. Here are Q1 to Q8; quirks_identity_test.go,
+// quirks_keys_test.go and quirks_wiring_test.go have the rest. "npm" in a comment means that
+// package.
 
 import (
 	"context"
@@ -23,8 +24,8 @@ import (
 	"socketiojwt/token"
 )
 
-// A socket was in its namespace, and heard broadcasts, before it logged in. Ours is held
-// outside: it hears nothing, is seen by nothing, and what it says reaches nobody.
+// npm: a socket was in its namespace, and got broadcasts, before it logged in. Here it is
+// held outside: it gets no broadcast, is in no listing, and its events reach no handler.
 func TestQ1HeldSocketIsOutside(t *testing.T) {
 	bubble(t, setup{event: true}, func(f *fixture) {
 		inside := f.dial(sockettest.Options{})
@@ -51,7 +52,7 @@ func TestQ1HeldSocketIsOutside(t *testing.T) {
 		}
 
 		f.login(p, sign(nil))
-		f.nothing(p) // what was said before is not said again
+		f.nothing(p) // earlier broadcasts are not repeated
 		f.happened("connected bob", "connected ada", "event say")
 		_ = f.io.To("vip").Emit("news")
 		f.nothing(p)
@@ -60,8 +61,8 @@ func TestQ1HeldSocketIsOutside(t *testing.T) {
 	})
 }
 
-// The first "authenticate" stopped the deadline, whatever it carried, and the socket stayed.
-// Ours runs until success, whatever the peer sends.
+// npm: the first "authenticate" stopped the deadline, whatever its payload, and the socket
+// stayed. Here the deadline runs until the login succeeds, whatever the peer sends.
 func TestQ2FirstAuthenticateDoesNotStopTheDeadline(t *testing.T) {
 	junk := func(f *fixture, p *sockettest.Peer) {
 		for range 40 {
@@ -103,8 +104,8 @@ func TestQ2FirstAuthenticateDoesNotStopTheDeadline(t *testing.T) {
 	}
 }
 
-// refusedInBothModes shows what a peer has to show, by each mode, and expects a refusal
-// of which nothing is left: no handler ran, the socket is gone, and the server is there.
+// refusedInBothModes shows a token in each mode and expects a refusal. After it no handler
+// has run, the socket has ended, and the server still works.
 func refusedInBothModes(t *testing.T, s setup, show func() sockettest.Options, want ...string) {
 	t.Helper()
 	for _, event := range []bool{false, true} {
@@ -132,14 +133,14 @@ func refusedInBothModes(t *testing.T, s setup, show func() sockettest.Options, w
 	}
 }
 
-// A secret function that answered neither an error nor a secret, or a hook that failed
-// with nothing, was no refusal at all. Ours refuses each.
-func TestQ3NothingIsNoSuccess(t *testing.T) {
+// npm: a socket was not refused if a secret function returned neither an error nor a secret,
+// or a hook failed without an error. Here it is refused in each of these cases.
+func TestQ3EmptyResultsAreRefused(t *testing.T) {
 	show := func() sockettest.Options { return sockettest.Options{Auth: bearing(sign(nil))} }
 	key := func(err error) *token.Verifier {
 		return verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) { return token.Key{}, err }), token.Options{})
 	}
-	var nothing *auth.Error // which is an error all the same, as an interface
+	var nothing *auth.Error // in an interface it is not nil, so it is an error
 	refusedInBothModes(t, setup{verifier: key(nil)}, show, "token_signature")
 	refusedInBothModes(t, setup{verifier: key(nothing)}, show, "not_authorized")
 	var refused record
@@ -160,9 +161,9 @@ func TestQ3NothingIsNoSuccess(t *testing.T) {
 	}
 }
 
-// `secret: ”` was taken, and then `alg: none` with an empty signature was a good token.
-// With us an empty secret is an error, and unsigned tokens do not exist.
-func TestQ4EmptySecretLetsNobodyIn(t *testing.T) {
+// npm: `secret: ”` was accepted, and then `alg: none` with an empty signature was a good
+// token. Here an empty secret is an error, and unsigned tokens are always refused.
+func TestQ4EmptySecretIsAnError(t *testing.T) {
 	for _, key := range []token.Key{token.Secret(""), token.SecretBytes(nil), token.SecretBase64(""), {}} {
 		for _, opts := range []token.Options{{}, {InsecureShortSecret: true}} {
 			if _, err := token.NewVerifier(key, opts); !errors.Is(err, token.ErrKey) {
@@ -182,8 +183,9 @@ func TestQ4EmptySecretLetsNobodyIn(t *testing.T) {
 	}
 }
 
-// With a secret function a payload that was no JSON ended the process, and that function
-// got null for one that was null. Ours finds no claims, which is an error to pass on.
+// npm: with a secret function, a payload that was not JSON ended the process, and the function
+// got null for a payload null. Here the key function finds no claims, and gets an error that
+// it can return.
 func TestQ5OddPayloadsEndNothing(t *testing.T) {
 	v := verifierOf(t, token.KeyFunc(func(_ context.Context, u token.Unverified) (token.Key, error) {
 		var c claims
@@ -207,8 +209,8 @@ func TestQ5OddPayloadsEndNothing(t *testing.T) {
 	}
 }
 
-// `cookie` without a parser of cookies on the request ended the process. Ours parses them
-// itself, and takes what it finds there as it is.
+// npm: `cookie` without a cookie parser on the request ended the process. Here the gate parses
+// cookies, and does not decode their values.
 func TestQ6CookiesNeedNoParser(t *testing.T) {
 	gate := auth.Options{Sources: []auth.Source{auth.FromCookie("jwt")}}
 	for _, header := range []http.Header{nil, {"Cookie": {""}}, {"Cookie": {"jwt"}}, {"Cookie": {";;=;jwt"}}, {"Cookie": {`"jwt="x`}}, {"Cookie": {"a=b", "c"}}} {
@@ -228,8 +230,8 @@ func TestQ6CookiesNeedNoParser(t *testing.T) {
 	}
 }
 
-// `?token=a&token=b` with a secret function ended the process. With us a token that is
-// shown twice is refused.
+// npm: `?token=a&token=b` with a secret function ended the process. Here a peer that shows a
+// token twice is refused.
 func TestQ7TokenTwiceInTheQuery(t *testing.T) {
 	v := verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) { return token.Secret(secret), nil }), token.Options{})
 	gate := auth.Options{Sources: []auth.Source{auth.FromQuery("token")}}
@@ -238,14 +240,14 @@ func TestQ7TokenTwiceInTheQuery(t *testing.T) {
 			return sockettest.Options{Query: url.Values{"token": twice}}
 		}, "token_conflict")
 	}
-	// Of another name, as qs would read it, is another one.
+	// A name that the parser qs would read as "token" is another parameter here.
 	refusedInBothModes(t, setup{verifier: v, gate: gate}, func() sockettest.Options {
 		return sockettest.Options{Query: url.Values{"token[]": {"a"}, "token[x]": {"b"}}}
 	}, "token_missing")
 }
 
-// A secret function that threw, or rejected, ended the process; one that never answered
-// left the peer without an answer. Ours refuses the peer in time.
+// npm: a secret function that threw or rejected ended the process, and one that never answered
+// left the peer without an answer. Here the peer is refused at the deadline.
 func TestQ8SecretFunctionThatFails(t *testing.T) {
 	for name, fails := range map[string]func(ctx context.Context) (token.Key, error){
 		"panics": func(context.Context) (token.Key, error) { panic("no database") },

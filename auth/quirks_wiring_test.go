@@ -19,8 +19,8 @@ import (
 	"socketiojwt/token"
 )
 
-// Events that came before the login reached the listeners of `connection`, or nobody. Ours
-// keeps them, within bounds, for after the login, or drops them by option.
+// npm: events before the login reached the listeners of `connection`, or were lost. Here they
+// are kept, within bounds, until the login, or dropped if an option says so.
 func TestQ23EarlyEventsAreKeptOrDropped(t *testing.T) {
 	events := func(p *sockettest.Peer, n int) {
 		for i := range n {
@@ -58,10 +58,10 @@ func TestQ23EarlyEventsAreKeptOrDropped(t *testing.T) {
 	})
 }
 
-// The timer outlived the socket, and one of more than 2^31-1 ms fired at once. Ours ends
-// with its socket, and is as long as it says.
-func TestQ24DeadlineIsAsLongAsItSays(t *testing.T) {
-	const month = 30 * 24 * time.Hour // of which 2^31 ms are 25 days
+// npm: the timer outlived the socket, and one of more than 2^31-1 ms fired at once. Here the
+// timer ends with its socket, and has the length that was set.
+func TestQ24DeadlineHasTheLengthThatWasSet(t *testing.T) {
+	const month = 30 * 24 * time.Hour // 2^31 ms are 25 days
 	rare := socketio.Options{Engine: engineio.Options{PingInterval: 24 * time.Hour}, ConnectTimeout: 2 * month}
 	bubble(t, setup{server: rare, event: true, gate: auth.Options{Timeout: month}}, func(f *fixture) {
 		p, late := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
@@ -86,8 +86,8 @@ func TestQ24DeadlineIsAsLongAsItSays(t *testing.T) {
 	}
 }
 
-// Two round trips did not work on dynamic namespaces, where the event never fired, nor on
-// Socket.IO 3 and later. Ours work on each, and each has its own sockets.
+// npm: two round trips did not work on dynamic namespaces, where the event never fired, or with
+// Socket.IO 3 and later. Here they work with each, and each namespace has its own sockets.
 func TestQ25EventModeOnDynamicNamespaces(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) {
 		f.furnish(f.io.OfPattern(regexp.MustCompile(`/room-\d`)), f.gate.Event(auth.EventOptions{}))
@@ -113,8 +113,8 @@ func TestQ25EventModeOnDynamicNamespaces(t *testing.T) {
 	})
 }
 
-// The middleware read a variable that the whole process shared. With us two servers in one
-// process have nothing in common, though they be at the same address.
+// npm: the middleware read a variable that the whole process shared. Here two servers in one
+// process share nothing, even if they have the same address.
 func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
 	other := "another secret, just as long as the first"
 	bubble(t, setup{mode: auth.EventOptions{MaxHeld: 1}, event: true}, func(first *fixture) {
@@ -135,7 +135,7 @@ func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
 		go func() { _ = web.Serve(second.in) }()
 		defer func() { _ = second.io.Close(); _ = web.Close() }()
 
-		a, b := first.dial(sockettest.Options{}), second.dial(sockettest.Options{}) // MaxHeld is of each
+		a, b := first.dial(sockettest.Options{}), second.dial(sockettest.Options{}) // each gate has its own MaxHeld
 		for _, f := range []*fixture{first, second} {
 			if _, err := f.try(sockettest.Options{}); !errors.Is(err, sockettest.ErrClosed) {
 				t.Errorf("got %v, want a closed transport", err)
@@ -164,9 +164,9 @@ func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
 	})
 }
 
-// The server heard nothing of a refusal or a timeout. Ours has OnRefuse for each, in both
-// modes, with the reason, and a line in the log.
-func TestQ27ServerHearsOfRefusals(t *testing.T) {
+// npm: the server was not notified of a refusal or a timeout. Here OnRefuse runs for each, in
+// both modes, with the reason, and the log has a line.
+func TestQ27ServerIsNotifiedOfRefusals(t *testing.T) {
 	var heard record
 	gate := auth.Options{OnRefuse: func(_ context.Context, s *socketio.Socket, e *auth.Error) {
 		heard.add(fmt.Sprint(e.Reason, " from ", s.Handshake().RemoteAddr != "", " ", e.ID != "", " ", e.Err != nil))
@@ -190,7 +190,7 @@ func TestQ27ServerHearsOfRefusals(t *testing.T) {
 			}
 		}
 		got := heard.all()
-		slices.Sort(got) // each ran beside the others
+		slices.Sort(got) // the hooks ran concurrently
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
 			t.Errorf("OnRefuse heard %q, want %q", got, want)
@@ -198,8 +198,9 @@ func TestQ27ServerHearsOfRefusals(t *testing.T) {
 	})
 }
 
-// One round trip ignored timeout, required, cookie and additional_auth in silence. With us
-// they hold in both modes, and what cannot hold is an error when the gate is made.
+// npm: one round trip silently ignored timeout, required, cookie and additional_auth. Here
+// options apply in both modes, and an option that cannot apply is an error when the gate is
+// made.
 func TestQ28OptionsHoldInBothModes(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		show := func(f *fixture, opts sockettest.Options) (*sockettest.Peer, error) {

@@ -11,38 +11,41 @@ import (
 	"socketiojwt/token"
 )
 
-// An Error is a refusal: what the peer is told, and the cause, which it is not.
+// An Error is a refusal: what is sent to the peer, and the cause, which is not sent.
 //
-// A hook, a KeyFunc or a Source returns one to choose the words. What it leaves empty is filled
-// in: Message "not authorized", Code "unknown", Reason ReasonNotAuthorized. The one
-// it returns is not written to, so it may be a variable that is shared.
+// A hook, a Verifier, a KeyFunc or a Source returns one to choose what the peer gets. Empty
+// fields get defaults: Message "not authorized", Code "unknown", Reason ReasonNotAuthorized.
+// The gate does not write to the returned Error, so it may be a shared variable.
 type Error struct {
-	// Message is told to the peer, for people.
+	// Message is sent to the peer, for people.
 	Message string
-	// Code is told to the peer: one of the codes of the npm package socketio-jwt.
+	// Code is sent to the peer: one of the codes of the npm package socketio-jwt, or
+	// "unavailable".
 	Code string
-	// Reason is told to the peer, for programs.
+	// Reason is sent to the peer, for programs.
 	Reason Reason
-	// ID is told to the peer and is in the log. It is random, and the gate's to set.
+	// ID is sent to the peer and is in the log. It is random. The gate sets it and ignores
+	// the value of a hook.
 	ID string
-	// Temporary closes the transport, so that the JavaScript client comes back by
-	// itself; otherwise it stays away. If another socket of the connection is admitted,
-	// only this socket ends, and the peer is told that it may try again.
+	// Temporary closes the transport, so that the JavaScript client reconnects by itself;
+	// after a final refusal it does not. If another socket of the connection is admitted,
+	// only this socket ends, and the refusal says that the peer may try again.
 	Temporary bool
-	// RetryAfter is how long the transport stays open after a temporary refusal, which is
-	// what keeps the JavaScript client away for that long. It is told in whole seconds.
-	// Zero closes the transport at once. The gate's own refusals have zero, except while
-	// keys are unavailable: then it is a random while, which grows with the outage, within
-	// Options.Timeout.
+	// RetryAfter is how long the transport stays open after a temporary refusal. The
+	// JavaScript client does not reconnect in this time. It is sent in whole seconds,
+	// rounded up. Zero closes the transport at once. The gate's own refusals have zero,
+	// except if keys are unavailable or a Verifier fails: then it is random, grows with the
+	// outage, and stays within Options.Timeout.
 	RetryAfter time.Duration
-	// Err is the cause, for the log and for OnRefuse only. May be nil.
+	// Err is the cause, for the log and OnRefuse only. It is never sent. It may be nil.
 	Err error
 
 	subject  string // of a token whose signature is valid; for the log
-	verified bool   // the token was verified, and the refusal has another reason
+	verified bool   // the token was verified; the refusal has another cause
 }
 
-// of says that e, which may be nil, refuses the bearer of a verified token. It returns e.
+// of records in e that the refused peer showed a verified token t, and returns e. Both may be
+// nil.
 func (e *Error) of(t *token.Token) *Error {
 	if e != nil && t != nil {
 		e.subject, e.verified = t.Subject, true
@@ -50,8 +53,8 @@ func (e *Error) of(t *token.Token) *Error {
 	return e
 }
 
-// Error returns the message, and never the cause. A nil *Error, which a hook may have
-// returned by mistake, is an error like any other.
+// Error returns the message, and never the cause. It does not panic for a nil *Error, which
+// a hook may return by mistake.
 func (e *Error) Error() string {
 	if e == nil {
 		return "auth: refused"
@@ -59,7 +62,7 @@ func (e *Error) Error() string {
 	return "auth: refused: " + e.Message
 }
 
-// Unwrap returns the cause.
+// Unwrap returns e.Err.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil
@@ -67,46 +70,45 @@ func (e *Error) Unwrap() error {
 	return e.Err
 }
 
-// A Reason says for programs why a socket was refused, or ended.
+// A Reason says why a socket was refused or its lease ended, for programs.
 type Reason string
 
-// The reasons. A peer is told nothing of the claims of a token before its signature was
-// found valid, except of those that a KeyFunc asks for. If the token chose its key, by
-// its key ID, its issuer or a KeyFunc, every refusal before that is
-// ReasonTokenSignature: anything else would tell peers which keys, and so which users,
-// there are.
+// The reasons. Before the signature of a token was found valid, a refusal reveals nothing
+// about its claims, except about those that a KeyFunc asks for. If the token chose its key,
+// by its key ID, its issuer or a KeyFunc, every refusal before that is ReasonTokenSignature.
+// Any other reason would reveal which keys, and so which users, exist.
 const (
 	ReasonTokenMissing   Reason = "token_missing"    // no token was shown
-	ReasonTokenConflict  Reason = "token_conflict"   // more than one was
-	ReasonTokenMalformed Reason = "token_malformed"  // what was shown is no token
+	ReasonTokenConflict  Reason = "token_conflict"   // different tokens were shown, or one place showed several
+	ReasonTokenMalformed Reason = "token_malformed"  // what was shown is not a token
 	ReasonTokenTooLarge  Reason = "token_too_large"  // it is longer than allowed
-	ReasonTokenHeader    Reason = "token_header"     // its header asks for what is not supported
+	ReasonTokenHeader    Reason = "token_header"     // its header requires something unsupported
 	ReasonTokenUnsigned  Reason = "token_unsigned"   // it is not signed
-	ReasonTokenAlgorithm Reason = "token_algorithm"  // its algorithm is not that of the one key
+	ReasonTokenAlgorithm Reason = "token_algorithm"  // its algorithm is not that of the only key
 	ReasonTokenSignature Reason = "token_signature"  // its signature is invalid, or its key unknown
-	ReasonTokenExpired   Reason = "token_expired"    // its time is over, or the lease's
-	ReasonTokenNotActive Reason = "token_not_active" // its time has not come
+	ReasonTokenExpired   Reason = "token_expired"    // it has expired, or the lease has ended
+	ReasonTokenNotActive Reason = "token_not_active" // it is not valid yet
 	ReasonTokenTooOld    Reason = "token_too_old"    // it was issued too long ago
 	ReasonTokenIssuer    Reason = "token_issuer"     // it is from another issuer
 	ReasonTokenAudience  Reason = "token_audience"   // it is for another audience
 	ReasonTokenSubject   Reason = "token_subject"    // it is for another subject
-	ReasonTokenID        Reason = "token_id"         // its JWT ID is another
-	ReasonTokenNonce     Reason = "token_nonce"      // its nonce is another
+	ReasonTokenID        Reason = "token_id"         // it has another JWT ID
+	ReasonTokenNonce     Reason = "token_nonce"      // it has another nonce
 	ReasonTokenType      Reason = "token_type"       // it is of another type
-	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing, of the wrong type, or not what is asked for
-	ReasonTokenRevoked   Reason = "token_revoked"    // it is not active any more, as a Verifier of the program says
+	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing, has the wrong type, or does not have the required value
+	ReasonTokenRevoked   Reason = "token_revoked"    // a custom Verifier reported that it is not active any more
 
-	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, and Authorize said no
+	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, but Authorize returned an error
 	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for another subject than the lease's
 	ReasonAuthTimeout     Reason = "auth_timeout"     // the peer did not authenticate in time
-	ReasonInternal        Reason = "internal_error"   // a hook panicked, Authorize returned a nil user, or a Verifier returned what it must not
+	ReasonInternal        Reason = "internal_error"   // a hook panicked, Authorize returned a nil user, or a Verifier returned an invalid token
 	ReasonKeysUnavailable Reason = "keys_unavailable" // temporary: keys could not be fetched
-	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys and hooks took too long, or a Verifier of the program failed
+	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys or hooks took too long, or a custom Verifier failed
 	ReasonOverloaded      Reason = "overloaded"       // temporary: too many sockets are held
 )
 
-// Codes of the npm package socketio-jwt, and one of ours for what will pass. Its code
-// for a secret function that answers an error is invalid_secret.
+// The codes of the npm package socketio-jwt, and codeUnavailable, for temporary refusals. The
+// npm package sends invalid_secret if its secret function returns an error.
 const (
 	codeRequired    = "credentials_required"
 	codeFormat      = "credentials_bad_format"
@@ -117,18 +119,18 @@ const (
 	codeUnavailable = "unavailable"
 )
 
-// What goes wrong besides sources and tokens.
+// Causes of refusals that are not in a source or a token.
 var (
 	errDeadline   = errors.New("auth: no token was accepted before the deadline")
 	errLate       = errors.New("auth: keys or hooks took longer than the timeout")
 	errOverloaded = errors.New("auth: too many sockets are held")
-	errSubject    = errors.New("auth: token for another subject than the lease")
+	errSubject    = errors.New("auth: the token is for another subject than the lease")
 	errPanic      = errors.New("auth: panic in a hook")
 	errTooLarge   = fmt.Errorf("auth: the handshake or event was too large to be kept (see socketio.Options.MaxHandshake, MaxAuthPayload and MaxNewBytes): %w", token.ErrTooLarge)
 )
 
-// refusals are the texts for what is no fault of a token's. The first line whose cause
-// an error matches holds.
+// refusals are the texts for causes other than those of badTokens. The first entry whose
+// cause an error matches applies.
 var refusals = []struct {
 	cause     error
 	message   string
@@ -153,8 +155,8 @@ var refusals = []struct {
 	{token.ErrKeysUnavailable, "authentication unavailable", codeSecret, ReasonKeysUnavailable, true},
 }
 
-// badTokens are the texts for tokens that fail verification, and leases that end. All
-// are final, with codeInvalid.
+// badTokens are the texts for tokens that fail verification and for leases that end. All of
+// these refusals are final, with codeInvalid.
 var badTokens = []struct {
 	cause   error
 	message string
@@ -182,11 +184,11 @@ var badTokens = []struct {
 	{token.ErrRevoked, "jwt revoked", ReasonTokenRevoked},
 }
 
-// threamText is what @thream/socketio-jwt says of each of badTokens.
+// threamText is the message of @thream/socketio-jwt for each of badTokens.
 const threamText = "Unauthorized: Token is missing or invalid Bearer"
 
-// refusal returns what a peer is told for a cause of ours or of package token.
-// Anything else is told as a hook's refusal is.
+// refusal returns the refusal for a cause of this package or of package token. For any other
+// cause it returns what hookRefusal does.
 func (g *Gate) refusal(cause error) *Error {
 	if own := (*Error)(nil); errors.As(cause, &own) {
 		return hookRefusal(cause)
@@ -213,13 +215,13 @@ func (g *Gate) refusal(cause error) *Error {
 	return hookRefusal(cause)
 }
 
-// hookRefusal returns what a peer is told when user code refuses it: the words of an
-// *Error, else such as say nothing.
+// hookRefusal returns the refusal for an error of user code: the fields of an *Error, or
+// defaults that reveal nothing.
 func hookRefusal(cause error) *Error {
 	e := &Error{}
 	if own := (*Error)(nil); errors.As(cause, &own) && own != nil {
 		*e = *own
-		e.subject, e.verified = "", false // it may have refused another socket before
+		e.subject, e.verified = "", false // a shared *Error must not pass on values of another refusal
 	}
 	e.ID = newID()
 	if e.Err == nil {
@@ -247,12 +249,12 @@ func newID() string {
 // unauthorizedError is the type of every refusal.
 const unauthorizedError = "UnauthorizedError"
 
-// told is an Error on the wire, its members in this order.
+// told is an Error on the wire. Its members are sent in this order.
 type told struct {
 	Message string `json:"message"`
 	Code    string `json:"code"`
 	Type    string `json:"type"`
-	Reason  Reason `json:"reason,omitzero"` // these two are left out by Options.OmitReasonAndID
+	Reason  Reason `json:"reason,omitzero"` // Options.OmitReasonAndID leaves out reason and id
 	ID      string `json:"id,omitzero"`
 
 	Temporary  bool `json:"temporary,omitzero"`
@@ -266,11 +268,12 @@ type toldByEvent struct {
 	Data    told      `json:"data"`
 }
 
-// toldInner is what the old library made its error of, cut down as it did.
+// toldInner has the only member that the error of the npm package has on the wire.
 type toldInner struct {
 	Message string `json:"message"`
 }
 
+// told returns e as it is sent.
 func (g *Gate) told(e *Error) told {
 	t := told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Temporary: e.Temporary}
 	if !g.opts.OmitReasonAndID {
@@ -282,11 +285,12 @@ func (g *Gate) told(e *Error) told {
 	return t
 }
 
+// toldByEvent returns e as it is sent by the event "unauthorized".
 func (g *Gate) toldByEvent(e *Error) toldByEvent {
 	return toldByEvent{Message: e.Message, Inner: toldInner{e.Message}, Data: g.told(e)}
 }
 
-// ending returns e as socketio takes it.
+// ending returns e as an Ending for package socketio.
 func (g *Gate) ending(e *Error) *socketio.Ending {
 	return &socketio.Ending{Message: e.Message, Data: g.told(e), Temporary: e.Temporary, RetryAfter: e.RetryAfter, Err: e}
 }

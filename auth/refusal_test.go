@@ -17,7 +17,7 @@ import (
 	"socketiojwt/token"
 )
 
-// strict is a verifier that has an opinion on every claim.
+// strict is a verifier that checks every claim.
 func strict(t testing.TB) *token.Verifier {
 	return verifierOf(t, token.KeyFunc(func(_ context.Context, u token.Unverified) (token.Key, error) {
 		switch u.Header.KeyID {
@@ -37,7 +37,7 @@ func strict(t testing.TB) *token.Verifier {
 	})
 }
 
-// badTokens are tokens that strict refuses, and in which words.
+// badTokens are tokens that strict refuses, with the message and reason.
 var badTokens = []struct {
 	name    string
 	header  map[string]any
@@ -71,7 +71,7 @@ var badTokens = []struct {
 	{name: "bad claim", claims: claims{"exp": "soon"}, message: "jwt claim invalid", reason: "token_claim"},
 }
 
-// badToken makes one of them. It needs the bubble's time.
+// badToken makes one of them. It must run in a bubble, because it uses the time.
 func badToken(i int) string {
 	b := badTokens[i]
 	if b.compact != "" {
@@ -95,7 +95,7 @@ func badToken(i int) string {
 	return signWith(key, header, c)
 }
 
-// data is the refusal as it has to be on the wire.
+// data is the refusal as it must be on the wire.
 func data(message, code, reason string) string {
 	return fmt.Sprintf(`{"message":%q,"code":%q,"type":"UnauthorizedError","reason":%q,"id":"*"}`, message, code, reason)
 }
@@ -136,8 +136,8 @@ func TestBadTokensOnTheWire(t *testing.T) {
 	}
 }
 
-// The algorithm is told only if one key is for every token: otherwise the answer would
-// tell a key that exists from one that does not.
+// A refusal names the algorithm only if one key is for every token. Otherwise it would reveal
+// whether a key exists.
 func TestAlgorithmOnTheWire(t *testing.T) {
 	one := token.Secret(secret)
 	ring := token.NewKeySet(one.WithID("ada"), token.Secret("another secret, just as long as the first").WithID("bob"))
@@ -184,8 +184,8 @@ func TestAlgorithmOnTheWire(t *testing.T) {
 
 const threamText = "Unauthorized: Token is missing or invalid Bearer"
 
-// With ThreamTexts all bad tokens are told in the same words, and the ends of leases;
-// all else stays as it is.
+// With ThreamTexts all bad tokens and ends of leases have the same message. Other refusals do
+// not change.
 func TestThreamTexts(t *testing.T) {
 	gate := auth.Options{ThreamTexts: true}
 	for i, b := range badTokens {
@@ -239,7 +239,7 @@ func TestThreamTexts(t *testing.T) {
 	}
 	for message, err := range map[string]error{
 		"not authorized": errors.New("no such row in table users"),
-		"jwt expired":    &auth.Error{Message: "jwt expired"}, // a hook's own words
+		"jwt expired":    &auth.Error{Message: "jwt expired"}, // from a hook
 	} {
 		gate := gate
 		gate.Authorize = auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error { return err })
@@ -251,8 +251,8 @@ func TestThreamTexts(t *testing.T) {
 	}
 }
 
-// badPayloads are auth payloads, and first arguments of "authenticate", that hold no
-// token that could be looked at.
+// badPayloads are auth payloads, and first arguments of "authenticate", that have no readable
+// token.
 var badPayloads = []struct{ name, payload, message, code, reason string }{
 	{"empty", `{}`, "no token provided", "credentials_required", "token_missing"},
 	{"null", `{"token":null}`, "no token provided", "credentials_required", "token_missing"},
@@ -270,7 +270,7 @@ var badPayloads = []struct{ name, payload, message, code, reason string }{
 	{"three parts", `{"token":"Bearer one two"}`, "Format is Authorization: Bearer [token]", "credentials_bad_format", "token_malformed"},
 }
 
-// No payload ends the process, and each is answered.
+// No payload ends the process, and each gets an answer.
 func TestBadPayloadsOnTheWire(t *testing.T) {
 	for _, b := range badPayloads {
 		t.Run(b.name, func(t *testing.T) {
@@ -296,7 +296,7 @@ func TestBadPayloadsOnTheWire(t *testing.T) {
 	}
 }
 
-// What "authenticate" can carry and an auth payload cannot.
+// These arguments are possible in "authenticate" but not in an auth payload.
 func TestBadArgumentsOfAuthenticate(t *testing.T) {
 	for _, c := range []struct{ arguments, message string }{
 		{``, "no token provided"},
@@ -324,11 +324,11 @@ func TestBadArgumentsOfAuthenticate(t *testing.T) {
 	})
 }
 
-func TestHeaderAloneRequired(t *testing.T) {
+func TestOnlyHeaderRequired(t *testing.T) {
 	gate := auth.Options{Sources: []auth.Source{auth.FromHeader()}}
 	bubble(t, setup{gate: gate}, func(f *fixture) {
 		var w wire
-		_, err := f.try(sockettest.Options{Auth: bearing(sign(nil)), Trace: w.trace}) // which is not looked at
+		_, err := f.try(sockettest.Options{Auth: bearing(sign(nil)), Trace: w.trace}) // the auth payload is not read
 		if err == nil {
 			t.Fatal("admitted")
 		}
@@ -339,9 +339,9 @@ func TestHeaderAloneRequired(t *testing.T) {
 	})
 }
 
-// What is known of the key, of the user and of our configuration stays with us; the
-// log has it under the id that the peer was told.
-func TestRefusalSaysNothingOfOurs(t *testing.T) {
+// A refusal reveals nothing about the key, the user and the configuration. The log has the
+// cause under the id that the peer got.
+func TestRefusalRevealsNoInternals(t *testing.T) {
 	hooks := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) error {
 		switch tok.Subject {
 		case "unknown":
@@ -376,7 +376,7 @@ func TestRefusalSaysNothingOfOurs(t *testing.T) {
 	})
 }
 
-func TestHookChoosesTheWords(t *testing.T) {
+func TestHookChoosesTheRefusal(t *testing.T) {
 	banned := &auth.Error{Message: "you are banned", Code: "banned", Reason: "banned"}
 	bubble(t, setup{gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 		return fmt.Errorf("user 7: %w", banned)
@@ -400,8 +400,8 @@ func TestHookChoosesTheWords(t *testing.T) {
 	})
 }
 
-// A key function that fails is temporary, unless it says otherwise.
-func TestKeyFuncChoosesTheWords(t *testing.T) {
+// If a key function fails, the refusal is temporary, unless it returns an *Error.
+func TestKeyFuncChoosesTheRefusal(t *testing.T) {
 	v := verifierOf(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
 		return token.Key{}, &auth.Error{Message: "unknown tenant", Err: token.ErrExpired}
 	}), token.Options{})
@@ -450,7 +450,7 @@ func TestPanicsAreRefused(t *testing.T) {
 	}
 }
 
-// OnRefuse hears of each refusal with its cause, and can change nothing about it.
+// OnRefuse gets each refusal with its cause, and cannot change it.
 func TestOnRefuse(t *testing.T) {
 	var f *fixture
 	never := make(chan struct{})

@@ -13,8 +13,8 @@ import (
 const registryShards = 16
 
 // A registry is a gate's index of sockets and of the tokens that they show or were
-// admitted with. An entry is in one shard for its life, in all tables of that shard at
-// once. A lookup asks every shard.
+// admitted with. An entry stays in one shard, and is in all tables of that shard. A lookup
+// searches every shard.
 //
 // Lock order: an admission's mu, then a shard's. No user code runs under a shard's lock.
 type registry struct {
@@ -31,10 +31,10 @@ type entry struct {
 	slot      uint32
 	shard     uint8
 	promoted  bool        // a candidate whose token is the socket's now; guarded by the admission's mu
-	links     [kinds]link // used while lease is set
+	links     [kinds]link // valid while lease is set
 }
 
-// kind is what a table of the index is keyed by.
+// kind is the kind of key of a table.
 type kind uint8
 
 const (
@@ -46,43 +46,43 @@ const (
 )
 
 // A link is an entry's place among the entries of its shard that have the same key.
-// Entries are named by their slot plus one; zero means none. The numbers are half the
+// It refers to entries by their slot plus one; zero means none. These numbers are half the
 // size of pointers, and the garbage collector does not follow them.
 type link struct{ key, previous, next uint32 }
 
 // A shard is a part of a registry.
 type shard struct {
 	mu     sync.Mutex
-	slots  []*entry // nil: free
-	free   []uint32 // slots
+	slots  []*entry // nil means free
+	free   []uint32 // the free slots
 	tables [kinds]table
-	_      [64]byte // shards are not in one cache line
+	_      [64]byte // padding, so that two shards do not share a cache line
 }
 
-// A table finds the first entry for a key. Entries with different values may share a key,
-// which is a hash of 32 bits, so a lookup must compare the values too.
+// A table maps a key to its first entry. A key is a hash of 32 bits, so entries with
+// different values may share one, and a lookup must compare the values too.
 type table struct {
 	heads map[uint32]uint32
-	most  int // keys since heads was made
+	most  int // largest number of keys since heads was made
 }
 
 func newRegistry(shards int) *registry {
 	return &registry{seed: maphash.MakeSeed(), shards: make([]shard, shards)}
 }
 
-// add puts the entry of a socket into the index.
+// add adds the entry of a socket to the index.
 func (r *registry) add(e *entry) {
 	e.shard = uint8(rand.IntN(len(r.shards)))
 	r.place(e)
 }
 
-// addBeside puts a candidate into the index, in the shard of the socket's entry.
+// addBeside adds a candidate to the index, in the shard of the socket's entry.
 func (r *registry) addBeside(e, candidate *entry) {
 	candidate.shard = e.shard
 	r.place(candidate)
 }
 
-// place gives an entry a slot of its shard.
+// place stores an entry in a slot of its shard.
 func (r *registry) place(e *entry) {
 	s := &r.shards[e.shard]
 	s.mu.Lock()
@@ -96,7 +96,7 @@ func (r *registry) place(e *entry) {
 	s.slots = append(s.slots, e)
 }
 
-// name makes an entry known by the token of its lease.
+// name sets the lease of an entry, so that find returns the entry for its token.
 func (r *registry) name(e *entry, lease *Lease) {
 	keys := r.keys(lease.Token)
 	s := &r.shards[e.shard]
@@ -118,7 +118,7 @@ func (r *registry) unname(e *entry) {
 	s.unname(e)
 }
 
-// remove takes an entry out of the index.
+// remove removes an entry from the index.
 func (r *registry) remove(e *entry) {
 	s := &r.shards[e.shard]
 	s.mu.Lock()
@@ -126,8 +126,8 @@ func (r *registry) remove(e *entry) {
 	s.remove(e)
 }
 
-// promote gives the token of a candidate to the socket's entry, in one step: a lookup finds
-// one of the two.
+// promote moves the token of a candidate to the socket's entry in one step, so that a lookup
+// finds exactly one of the two.
 func (r *registry) promote(e, candidate *entry) {
 	s := &r.shards[e.shard]
 	s.mu.Lock()
@@ -143,9 +143,9 @@ func (r *registry) promote(e, candidate *entry) {
 	}
 }
 
-// find returns the entries that may match: those with the key of m. The caller compares the
-// tokens, under the lock of the admission and not under that of a shard, which is held for
-// as short as possible.
+// find returns the entries that may match: those with the key of m. The caller must compare
+// the tokens, under the lock of the admission. find does not, so that it holds the lock of a
+// shard as briefly as possible.
 func (r *registry) find(m Match) []*entry {
 	if m.value == "" {
 		return nil
@@ -165,8 +165,8 @@ func (r *registry) find(m Match) []*entry {
 	return found
 }
 
-// all returns the entries. One that is in the index from the beginning of the iteration to
-// its end is yielded once, and none is yielded twice: an entry keeps its slot.
+// all returns the entries. An entry that is in the index during the whole iteration is
+// yielded once, and no entry is yielded twice, because an entry keeps its slot.
 func (r *registry) all() iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
 		var batch [64]*entry
@@ -183,15 +183,15 @@ func (r *registry) all() iter.Seq[*entry] {
 	}
 }
 
-// size returns how many slots there are.
+// size returns the number of slots, including free ones.
 func (s *shard) size() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.slots)
 }
 
-// copy writes the entries of the slots from slot on to batch, at most len(batch) slots,
-// and returns how many there are.
+// copy copies the entries of at most len(batch) slots, from slot on, to batch. It returns
+// their number.
 func (s *shard) copy(batch []*entry, slot int) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,7 +204,7 @@ func (s *shard) copy(batch []*entry, slot int) (n int) {
 	return n
 }
 
-// remove takes an entry out of the shard. The caller holds mu.
+// remove removes an entry from the shard. The caller holds mu.
 func (s *shard) remove(e *entry) {
 	s.unname(e)
 	s.slots[e.slot] = nil
@@ -214,7 +214,7 @@ func (s *shard) remove(e *entry) {
 	}
 }
 
-// link puts an entry before the others with its key. The caller holds mu.
+// link inserts an entry before the others with its key. The caller holds mu.
 func (s *shard) link(e *entry, k kind, key uint32) {
 	t := &s.tables[k]
 	next := t.heads[key]
@@ -225,7 +225,7 @@ func (s *shard) link(e *entry, k kind, key uint32) {
 	t.set(key, e.slot+1)
 }
 
-// unname takes an entry out of every table. The caller holds mu.
+// unname removes an entry from every table. The caller holds mu.
 func (s *shard) unname(e *entry) {
 	for k := range kinds {
 		if l := &e.links[k]; l.key != 0 {
@@ -236,7 +236,7 @@ func (s *shard) unname(e *entry) {
 	e.lease = nil
 }
 
-// unlink takes a link from between its neighbors. The caller holds mu.
+// unlink removes a link from between its neighbors. The caller holds mu.
 func (s *shard) unlink(k kind, l link) {
 	if l.next != 0 {
 		s.slots[l.next-1].links[k].previous = l.previous
@@ -248,7 +248,7 @@ func (s *shard) unlink(k kind, l link) {
 	s.tables[k].set(l.key, l.next)
 }
 
-// set makes at the first entry for a key; zero means that there is none any more.
+// set makes at the first entry for a key. Zero removes the key.
 func (t *table) set(key, at uint32) {
 	if at != 0 {
 		if t.heads == nil {
@@ -265,8 +265,8 @@ func (t *table) set(key, at uint32) {
 // smallTable is the number of keys up to which a table keeps its memory.
 const smallTable = 64
 
-// shrink gives memory back, because a map never does: it makes the map anew when three
-// quarters of the keys have gone.
+// shrink replaces the map by a smaller one when three quarters of the keys are removed,
+// because a map never gives memory back.
 func (t *table) shrink() {
 	n := len(t.heads)
 	switch {
@@ -281,7 +281,7 @@ func (t *table) shrink() {
 	}
 }
 
-// keys returns the keys of a token, zero for what it has not.
+// keys returns the keys of a token, with zero for each value that the token does not have.
 func (r *registry) keys(t *token.Token) (keys [kinds]uint32) {
 	for k, m := range [...]Match{BySubject(t.Issuer, t.Subject), ByTokenID(t.Issuer, t.ID), BySession(t.Issuer, t.SessionID), ByHash(t.Hash)} {
 		if m.value != "" {
@@ -291,8 +291,8 @@ func (r *registry) keys(t *token.Token) (keys [kinds]uint32) {
 	return keys
 }
 
-// key returns what a table is keyed by, which is never zero. It depends on a random seed,
-// so issuers and peers cannot choose tokens that have one key.
+// key returns the key of m in a table. It is never zero. It depends on a random seed, so
+// issuers and peers cannot choose tokens that share a key.
 func (r *registry) key(m Match) uint32 {
 	key := maphash.String(r.seed, m.issuer)*0x9e3779b97f4a7c15 + maphash.String(r.seed, m.value)
 	return max(uint32(key>>32), 1)

@@ -29,8 +29,8 @@ func BenchmarkRegistry(b *testing.B) {
 	}
 }
 
-// BenchmarkRegistryFind measures a lookup among 100,000 sockets: of a subject with one
-// socket, and of a subject with all of them.
+// BenchmarkRegistryFind measures a lookup among 100,000 sockets, for a subject with one socket
+// and for a subject with all of them.
 func BenchmarkRegistryFind(b *testing.B) {
 	for _, subjects := range []int{100_000, 1} {
 		leases := leasesOf(100_000, subjects)

@@ -31,7 +31,7 @@ func (r *registry) lookup(m Match) []*entry {
 	return slices.DeleteFunc(r.find(m), func(e *entry) bool { return !m.matches(e.lease.Token) })
 }
 
-// check compares the index with the entries that ought to be in it.
+// check compares the index with the entries that must be in it.
 func (r *registry) check(t *testing.T, want map[*entry]bool) {
 	t.Helper()
 	got := map[*entry]int{}
@@ -87,9 +87,9 @@ func (r *registry) empty() error {
 	return nil
 }
 
-// In random order, entries come, are named, change their token, lose it and go. The index
-// is the same as a plain set of them after each step, and keeps nothing of them.
-func TestRegistryIsWhatWasPutIntoIt(t *testing.T) {
+// In random order, entries are added, named, promoted, unnamed and removed. After each step
+// the index matches a plain set of them. At the end it keeps no memory.
+func TestRegistryMatchesASet(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	r := newRegistry(3)
 	in := map[*entry]bool{}
@@ -146,7 +146,7 @@ func TestRegistryIsWhatWasPutIntoIt(t *testing.T) {
 	}
 }
 
-// Two values whose keys are the same are told apart.
+// A lookup tells values apart that share a key.
 func TestRegistryTellsValuesOfOneKeyApart(t *testing.T) {
 	r := newRegistry(1)
 	seen := map[uint32]string{}
@@ -174,7 +174,7 @@ func TestRegistryTellsValuesOfOneKeyApart(t *testing.T) {
 	t.Error("no two subjects have one key")
 }
 
-// Each value counts only with its issuer and its claim. Empty values match nothing.
+// A value matches only with its issuer and its claim. Empty values match nothing.
 func TestRegistryMatchesExactly(t *testing.T) {
 	r := newRegistry(1)
 	full, bare := &entry{}, &entry{}
@@ -199,8 +199,8 @@ func TestRegistryMatchesExactly(t *testing.T) {
 	}
 }
 
-// While others come and go, an iteration and a lookup find the entries that stay, and an
-// iteration finds them once.
+// While entries are added and removed, an iteration and a lookup find the entries that stay,
+// and an iteration yields each of them once.
 func TestRegistryIsIteratedWhileItChanges(t *testing.T) {
 	r := newRegistry(2)
 	stay := map[*entry]bool{}
@@ -287,7 +287,7 @@ func TestRegistryPromotesInOneStep(t *testing.T) {
 	moving.Wait()
 }
 
-// fill puts n sockets into an index, with tokens that have all of the claims it knows.
+// fill adds n sockets to an index, with tokens that have every claim that the index uses.
 func fill(r *registry, leases []*Lease) []*entry {
 	entries := make([]*entry, len(leases))
 	for i, lease := range leases {
@@ -313,7 +313,7 @@ func leasesOf(n int, subjects int) []*Lease {
 // slot, its keys in four tables, and fields of the admission and the token.
 const perSocket = 300
 
-// heapOf returns the bytes of heap that make keeps.
+// heapOf returns the bytes of heap that the result of make keeps.
 func heapOf[T any](make func() T) float64 {
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -327,7 +327,7 @@ func heapOf[T any](make func() T) float64 {
 	return float64(after.HeapAlloc) - float64(before.HeapAlloc)
 }
 
-// The index costs a socket no more than 300 bytes of heap, also when its maps have just
+// The index costs at most 300 bytes of heap for each socket, even when its maps have just
 // grown.
 func TestRegistryMemory(t *testing.T) {
 	const fields = 2*8 + 16 // admission.entry, admission.candidate, token.Token.SessionID
@@ -350,7 +350,7 @@ func TestRegistryMemory(t *testing.T) {
 	}
 }
 
-// When most of the sockets have gone, so has the memory of the tables.
+// When most sockets have been removed, the tables have given their memory back.
 func TestRegistryGivesMemoryBack(t *testing.T) {
 	const n = 20_000
 	leases := leasesOf(n, 0)
@@ -373,5 +373,5 @@ func TestRegistryGivesMemoryBack(t *testing.T) {
 	}
 }
 
-// IndexLeft reports what the index of a gate still keeps.
+// IndexLeft returns an error if the index of a gate still keeps anything.
 func IndexLeft(g *Gate) error { return g.leases.empty() }

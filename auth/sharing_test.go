@@ -10,8 +10,8 @@ import (
 	"socketiojwt/token"
 )
 
-// Too many sockets are held in one namespace, and a guest's login cannot be examined:
-// neither ends the sockets that other namespaces of the connection have admitted.
+// If too many sockets are held in one namespace, or a guest's login cannot be examined, the
+// sockets that other namespaces of the connection have admitted stay.
 func TestTemporaryRefusalKeepsOtherNamespaces(t *testing.T) {
 	away := func(context.Context, token.Unverified) (token.Key, error) {
 		return token.Key{}, token.ErrKeysUnavailable

@@ -17,14 +17,14 @@ import (
 // A Source is a place where a socket may show its token. FromAuth, FromHeader,
 // FromQuery, FromCookie and SourceFunc make one.
 type Source interface {
-	// Find returns the token, in compact serialization, or "" if this place is
-	// empty. What is there but is no token is an error, and refuses the socket; an
-	// *Error says in which words. Find must be safe for concurrent use, and
-	// return soon after ctx is done.
+	// Find returns the token in compact serialization, or "" if this place is empty. If
+	// this place has something that is not a token, Find returns an error, which refuses
+	// the socket. An *Error chooses what the peer gets. Find must be safe for concurrent
+	// use, and return soon after ctx is done.
 	Find(ctx context.Context, h *socketio.Handshake) (compact string, err error)
 }
 
-// SourceFunc makes a Source of a function.
+// A SourceFunc is a function that is a Source. A nil SourceFunc is refused by NewGate.
 type SourceFunc func(ctx context.Context, h *socketio.Handshake) (compact string, err error)
 
 // Find calls f. It implements Source.
@@ -32,27 +32,27 @@ func (f SourceFunc) Find(ctx context.Context, h *socketio.Handshake) (string, er
 	return f(ctx, h)
 }
 
-// FromAuth returns the member of that name of the auth payload, which is
-// "<token>" or "Bearer <token>" with the scheme in any case. In event mode the
-// payload is the first argument of "authenticate". The name matches exactly, and a
-// payload that gives this member twice is refused. A member null is none. Other members
-// are not looked at.
+// FromAuth reads the token from the member of that name of the auth payload: "<token>" or
+// "Bearer <token>", with the scheme in any case. In event mode the payload is the first
+// argument of "authenticate". The name must match exactly, and a payload that has this
+// member twice is refused. If the member is null, there is no token. Other members are
+// ignored.
 func FromAuth(member string) Source { return fromAuth{member} }
 
-// FromHeader returns the token of the Authorization header, "Bearer <token>" (RFC
-// 6750, section 2.1) with the scheme in any case. A header of another form is
-// refused, Basic too: behind a proxy that asks for a password, list only FromAuth.
-// Browsers cannot set it.
+// FromHeader reads the token from the Authorization header: "Bearer <token>" (RFC 6750,
+// section 2.1), with the scheme in any case. A header of another form is refused, including
+// Basic: behind a proxy that asks for a password, list only FromAuth. Pages in browsers
+// cannot set this header.
 func FromHeader() Source { return fromHeader{} }
 
-// FromQuery returns the token in a parameter of the URL. URLs end in the logs and
-// histories of everything between: prefer any other source.
+// FromQuery reads the token from a parameter of the URL. Proxies and servers on the path log
+// URLs, and browsers keep them in their histories, so prefer any other source.
 func FromQuery(parameter string) Source { return fromQuery{parameter} }
 
-// FromCookie returns the token in a cookie. Browsers send cookies along wherever
-// the page comes from, so they are not looked at where the server's origin rule is
-// waived (socketio.Handshake.OriginChecked): such a socket shows no token. If the
-// namespace that is joined first has no gate with this source, name Cookie in
+// FromCookie reads the token from a cookie. Browsers send cookies with requests of any
+// page, so a cookie is ignored if the origin of the request was not checked
+// (socketio.Handshake.OriginChecked), because the server's origin rule is waived. If the
+// gate of the namespace that a client joins first does not have this source, add Cookie to
 // socketio.Options.KeepHeaders.
 func FromCookie(name string) Source { return fromCookie{name} }
 
@@ -63,19 +63,19 @@ type (
 	fromCookie struct{ name string }
 )
 
-// maxDepth bounds how deeply an auth payload may nest. Usually socketio.Options
-// bounds it to less.
+// maxDepth bounds the nesting of an auth payload. Usually a limit of socketio.Options is
+// lower.
 const maxDepth = 10000
 
-// What sources find wrong.
+// Errors of sources.
 var (
-	errNoToken  = errors.New("auth: no token shown")
-	errNoHeader = errors.New("auth: no Authorization header, and no other source")
-	errFormat   = errors.New("auth: credentials are not Bearer and a token")
-	errScheme   = fmt.Errorf("%w: the scheme is another", errFormat)
-	errDatatype = errors.New("auth: payload is not an object with a token that is a string")
-	errTwice    = errors.New("auth: one source shows more than one token")
-	errConflict = errors.New("auth: two sources show different tokens")
+	errNoToken  = errors.New("auth: the peer showed no token in any of Options.Sources")
+	errNoHeader = errors.New("auth: no Authorization header, and Options.Sources has only FromHeader")
+	errFormat   = errors.New("auth: malformed credentials; send \"Bearer <token>\"")
+	errScheme   = fmt.Errorf("%w: the scheme is not Bearer", errFormat)
+	errDatatype = errors.New("auth: the auth payload is not an object with the token in a string")
+	errTwice    = errors.New("auth: more than one token in one source")
+	errConflict = errors.New("auth: different tokens in two sources")
 )
 
 // Find implements Source.
@@ -103,9 +103,9 @@ func (f fromAuth) Find(_ context.Context, h *socketio.Handshake) (string, error)
 	return credentials, nil
 }
 
-// onlyMember returns a member of a JSON object, nil if there is none. Names are
-// compared exactly, and it is an error if the member is given twice, because two
-// parsers would read two things. The rest of the object is what JSON.parse accepts.
+// onlyMember returns a member of a JSON object, or nil if there is none. Names must match
+// exactly. A member that is given twice is an error, because two parsers could read
+// different values. For the rest it accepts what JSON.parse accepts.
 func onlyMember(object []byte, name string) (value []byte, err error) {
 	err = wirejson.PeerMembers(object, maxDepth, func(found []byte, start, end int) error {
 		if string(found) == name {
@@ -126,7 +126,7 @@ func (fromHeader) Find(_ context.Context, h *socketio.Handshake) (string, error)
 		return "", nil
 	case 1:
 		return bearer(values[0])
-	default: // what stands between may have believed another one
+	default: // a proxy may have read another one
 		return "", errTwice
 	}
 }
@@ -155,7 +155,7 @@ func (f fromCookie) Find(_ context.Context, h *socketio.Handshake) (string, erro
 	}
 	var values []string
 	for _, cookie := range (&http.Request{Header: h.Header}).CookiesNamed(f.name) {
-		// A browser sends one cookie for each path it was set for.
+		// A browser sends a cookie of this name for each path that one was set for.
 		if len(values) == 0 || values[0] != cookie.Value {
 			values = append(values, cookie.Value)
 		}
@@ -163,7 +163,7 @@ func (f fromCookie) Find(_ context.Context, h *socketio.Handshake) (string, erro
 	return only(values)
 }
 
-// only returns the only one of the values that a source holds.
+// only returns the only one of values, or "" if there are none.
 func only(values []string) (string, error) {
 	switch {
 	case len(values) == 0:
@@ -176,8 +176,8 @@ func only(values []string) (string, error) {
 	return values[0], nil
 }
 
-// keepCookies makes cookies readable for gates of namespaces that are joined later on
-// the connection. Otherwise only an Authorization header is.
+// keepCookies keeps the Cookie header for gates of namespaces that are joined later on the
+// connection. By default only the Authorization header is kept.
 func (g *Gate) keepCookies(s *socketio.Socket) {
 	if g.readsCookies() {
 		s.KeepHeader("Cookie")
@@ -189,13 +189,13 @@ func (g *Gate) readsCookies() bool {
 	return slices.ContainsFunc(g.opts.Sources, func(source Source) bool { _, ok := source.(fromCookie); return ok })
 }
 
-// find returns the one token that the sources show.
+// find returns the token that the sources show.
 func (g *Gate) find(ctx context.Context, h *socketio.Handshake) (string, error) {
 	compact := ""
 	for _, source := range g.opts.Sources {
-		if _, cookie := source.(fromCookie); cookie && !h.OriginChecked && h.Protocol != 0 { // not for HTTP, which has a rule of its own
+		if _, cookie := source.(fromCookie); cookie && !h.OriginChecked && h.Protocol != 0 { // HTTP requests, which have no protocol, have Options.CrossOrigin
 			g.cookies.Do(func() {
-				g.opts.Logger.WarnContext(ctx, "auth: cookies are not looked at for tokens, since the server's origin rule is waived")
+				g.opts.Logger.WarnContext(ctx, "auth: cookies are ignored because the origin of the request was not checked; set engineio.Options.Origins instead of waiving the origin rule")
 			})
 		}
 		one, err := source.Find(ctx, h)
@@ -236,7 +236,7 @@ func checkSource(source Source) error {
 	case fromCookie:
 		name = source.name
 		if name != "" && (&http.Cookie{Name: name}).Valid() != nil {
-			return errors.New("has a name that no cookie can have")
+			return errors.New("has an invalid cookie name")
 		}
 	default:
 		named = false
@@ -247,7 +247,7 @@ func checkSource(source Source) error {
 	return nil
 }
 
-// sameSource reports whether two sources are the same place.
+// sameSource reports whether two sources read the same place.
 func sameSource(a, b Source) bool {
 	return a != nil && b != nil && reflect.TypeOf(a).Comparable() && reflect.TypeOf(b).Comparable() && a == b
 }

@@ -75,7 +75,7 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// A page from elsewhere can make a browser send its cookies, never its tokens.
+// A page of another origin can make a browser send cookies, but not tokens from elsewhere.
 func TestCookiesNeedTheOriginRule(t *testing.T) {
 	sources := []auth.Source{auth.FromCookie("token"), auth.FromAuth("token")}
 	bubble(t, setup{server: anyOrigin(), gate: auth.Options{Sources: sources}}, func(f *fixture) {
@@ -85,7 +85,7 @@ func TestCookiesNeedTheOriginRule(t *testing.T) {
 				t.Errorf("told %+v", told)
 			}
 		}
-		if n := strings.Count(f.log.String(), "cookies are not looked at"); n != 1 {
+		if n := strings.Count(f.log.String(), "cookies are ignored"); n != 1 {
 			t.Errorf("%d warnings, want one", n)
 		}
 		f.dial(sockettest.Options{Header: cookie, Auth: bearing(sign(nil))})
@@ -142,7 +142,7 @@ func TestSourceFunc(t *testing.T) {
 	})
 }
 
-// In event mode the sources look at the handshake when "authenticate" comes.
+// In event mode the sources read the handshake when "authenticate" arrives.
 func TestSourcesOfTheEventMode(t *testing.T) {
 	sources := []auth.Source{auth.FromAuth("token"), auth.FromCookie("token")}
 	bubble(t, setup{gate: auth.Options{Sources: sources}, event: true}, func(f *fixture) {
@@ -161,7 +161,8 @@ func TestSourcesOfTheEventMode(t *testing.T) {
 	})
 }
 
-// A source sees how the socket came at a later "authenticate" too, but no secrets.
+// At a later "authenticate" a source still gets how the socket connected, but no headers or
+// query, which may have secrets.
 func TestSourcesOfALaterAuthenticate(t *testing.T) {
 	var seen []socketio.Handshake
 	source := auth.SourceFunc(func(ctx context.Context, h *socketio.Handshake) (string, error) {

@@ -8,29 +8,29 @@ import (
 )
 
 // Stats are the figures of a Gate at one time. Fields without another unit count sockets.
-// Counters never fall: they begin at zero with the gate.
+// Counters start at zero with the gate and never decrease.
 type Stats struct {
-	// Held are the sockets that are held now until they show a token;
-	// EventOptions.MaxHeld bounds them. Leased are those that were admitted with a token, and Guests those that
-	// were admitted without one.
+	// Held is the number of sockets that are held now, until they show a good token;
+	// EventOptions.MaxHeld bounds it. Leased is the number of admitted sockets with a lease,
+	// and Guests that of admitted sockets without one.
 	Held, Leased, Guests int
-	// Outage is when the present outage began, in which sockets are refused temporarily.
-	// The zero time means that there is none.
+	// Outage is when the present outage began. In an outage sockets are refused temporarily.
+	// The zero time means that there is no outage.
 	Outage time.Time
 
-	// Admissions counts the sockets that were admitted with a token, guests that logged in
-	// among them, and GuestAdmissions those that were admitted without one. A connect
+	// Admissions counts the sockets that were admitted with a token, including guests that
+	// logged in. GuestAdmissions counts those that were admitted without one. A connect
 	// middleware after the gate may still have refused them.
 	Admissions, GuestAdmissions uint64
-	// Expired counts the sockets that ended because their lease did.
+	// Expired counts the sockets that ended because their lease had ended.
 	Expired uint64
-	// Verified counts the tokens that were verified and found good, those of HTTP requests
-	// and of sockets that have a lease among them. Authorize may still have refused their
-	// bearers.
+	// Verified counts the tokens that were verified and found good, including those of HTTP
+	// requests and of sockets that already have a lease. Authorize may still have refused
+	// their bearers.
 	Verified uint64
-	// Refusals counts the refusals of sockets and of HTTP requests by reason, failed
-	// attempts of sockets that may try again among them. If hooks choose more than a few
-	// reasons of their own, those beyond 64 are counted as "other". It is a copy.
+	// Refusals counts the refusals of sockets and of HTTP requests by reason, including
+	// failed attempts of sockets that may try again. If there are more than 64 reasons,
+	// because hooks choose their own, the others are counted as "other". The map is a copy.
 	Refusals map[Reason]uint64
 	// Panics counts the panics of hooks, sources and key functions.
 	Panics uint64
@@ -44,9 +44,9 @@ type figures struct {
 	refusals                    tally.By[Reason]
 }
 
-// Stats returns the figures of the gate. It takes a few locks for a moment each, looks at no
-// socket, and is cheap enough for every scrape. Figures that change meanwhile may differ by
-// one.
+// Stats returns the figures of the gate. It takes a few locks for a short time each, and its
+// cost does not depend on the number of sockets, so it is cheap enough for every scrape.
+// Figures that change at the same time may differ by one. Stats may be called concurrently.
 func (g *Gate) Stats() Stats {
 	f := &g.figures
 	g.held.mu.Lock()
@@ -62,8 +62,8 @@ func (g *Gate) Stats() Stats {
 	}
 }
 
-// count makes the figures count the socket as a guest or as leased, or no longer if as is
-// over. The caller holds mu.
+// count makes the figures count the socket as as: guest, leased, or over, which is not
+// counted. The caller holds mu.
 func (a *admission) count(as stage) {
 	f := &a.gate.figures
 	switch a.counted {

@@ -16,14 +16,13 @@ import (
 	"socketiojwt/token"
 )
 
-// figures follows the figures of a gate.
+// figures keeps the last figures of a gate, for comparison.
 type figures struct {
 	f   *fixture
 	was auth.Stats
 }
 
-// moved expects that the figures have changed as want says since the last call, and in no
-// other way.
+// moved checks that exactly the figures of want have changed since the last call.
 func (fs *figures) moved(what string, want func(*auth.Stats)) {
 	fs.f.t.Helper()
 	synctest.Wait()
@@ -38,7 +37,7 @@ func (fs *figures) moved(what string, want func(*auth.Stats)) {
 	fs.was = got
 }
 
-// Each figure moves with what it counts in handshake mode, and no other one does.
+// In handshake mode each event changes the figures that count it, and no other ones.
 func TestStatsInHandshakeMode(t *testing.T) {
 	bubble(t, setup{gate: auth.Options{
 		Authorize: auth.Check(func(_ context.Context, t *token.Token, _ *socketio.Handshake) error {
@@ -80,7 +79,7 @@ func TestStatsInHandshakeMode(t *testing.T) {
 	})
 }
 
-// Each figure moves with what it counts in event mode, and no other one does.
+// In event mode each event changes the figures that count it, and no other ones.
 func TestStatsInEventMode(t *testing.T) {
 	bubble(t, setup{event: true, mode: auth.EventOptions{Attempts: 2}}, func(f *fixture) {
 		fs := &figures{f: f}
@@ -114,7 +113,7 @@ func TestStatsOfGuests(t *testing.T) {
 	})
 }
 
-// An outage is there from the first refusal on until tokens are verified again.
+// Stats shows an outage from the first refusal until tokens are verified again.
 func TestStatsOfAnOutage(t *testing.T) {
 	away := true
 	keys := token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {

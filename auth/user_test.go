@@ -23,7 +23,7 @@ type account struct {
 
 func (*account) Close() error { return nil }
 
-// nilUser is an Authorizer whose user is nil, and what it should be called.
+// nilUser is an Authorizer whose user is nil, and the name of the type in the log.
 type nilUser struct {
 	authorize auth.Authorizer
 	called    string
@@ -35,7 +35,7 @@ func returning[T any](value T) nilUser {
 	}), "of type " + reflect.TypeFor[T]().String()}
 }
 
-// nilUsers are the values that forget an error.
+// nilUsers has an Authorizer for each type whose value can be nil.
 var nilUsers = map[string]nilUser{
 	"pointer":                 returning[*account](nil),
 	"interface":               returning[io.Closer](nil),
@@ -50,8 +50,8 @@ var nilUsers = map[string]nilUser{
 	"pointer to a pointer":    {auth.NewUser[**account]().By(func(context.Context, *token.Token, *socketio.Handshake) (**account, error) { return nil, nil }), "**auth_test.account"},
 }
 
-// A nil user without an error admits nobody, in any mode, and the log names the mistake.
-func TestNilUserAdmitsNobody(t *testing.T) {
+// A nil user without an error refuses the socket, in every mode, and the log names the mistake.
+func TestNilUserIsRefused(t *testing.T) {
 	for name, user := range nilUsers {
 		for _, guest := range []bool{false, true} {
 			for _, event := range []bool{false, true} {
@@ -88,7 +88,7 @@ func TestNilUserAdmitsNobody(t *testing.T) {
 	r.never()
 }
 
-// What is not nil is a user, however empty.
+// An empty value that is not nil is a valid user.
 func TestEmptyUsersAreUsers(t *testing.T) {
 	for name, user := range map[string]nilUser{
 		"struct": returning(account{}), "pointer": returning(&account{}), "string": returning(""), "number": returning(0),
@@ -103,7 +103,7 @@ func TestEmptyUsersAreUsers(t *testing.T) {
 	}
 }
 
-// An error counts, whatever user comes with it.
+// An error refuses the socket, even if a user is returned with it.
 func TestUserWithAnErrorIsRefused(t *testing.T) {
 	by := userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) {
 		return "Ada", errors.New("banned")
@@ -149,8 +149,8 @@ func TestUserByClaims(t *testing.T) {
 	})
 }
 
-// Check says no user, whichever User is asked.
-func TestCheckSaysNoUser(t *testing.T) {
+// With Check there is no user, for any User.
+func TestCheckNamesNoUser(t *testing.T) {
 	check := auth.Check(func(_ context.Context, t *token.Token, _ *socketio.Handshake) error {
 		if t.Subject != "ada" {
 			return errors.New("not ada")
@@ -175,8 +175,8 @@ func TestCheckSaysNoUser(t *testing.T) {
 	})
 }
 
-// An Authorizer of nothing does not authorize everybody: it is an error at the start.
-func TestNewGateRefusesAuthorizersOfNothing(t *testing.T) {
+// An Authorizer of a nil function is an error at the start, and does not authorize every token.
+func TestNewGateRefusesAuthorizersOfNilFunctions(t *testing.T) {
 	var unmade *auth.User[string]
 	for name, authorize := range map[string]auth.Authorizer{
 		"Check":      auth.Check(nil),

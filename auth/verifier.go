@@ -11,56 +11,57 @@ import (
 
 // A Verifier decides whether credentials are good. *token.Verifier and *token.Issuers are
 // verifiers of JSON Web Tokens. Implement the interface to accept other credentials, such
-// as opaque tokens, or to wrap a verifier, with a list of revoked tokens for example.
+// as opaque tokens, or to wrap a verifier, for example with a list of revoked tokens.
 //
 // A Verifier may also have a method Available() bool, as *token.Verifier does. It reports
-// whether a token could be good now; while it reports false, see [Gate.Available]. It must
-// not block, and may be called concurrently. A verifier that wraps another one and has no
-// Available of its own should have a method
+// whether a token could be good now; see [Gate.Available] for the effect of false. It must
+// not block, and the gate may call it concurrently. A verifier that wraps another one and
+// does not have a method Available should have a method
 //
 //	Unwrap() auth.Verifier
 //
-// that returns the other, so that its Available is found. Unwrap may return a different
-// verifier each time and may be called concurrently; its result may also be declared as
-// *token.Verifier or *token.Issuers. A struct that embeds a *token.Verifier has its
-// Available already. A verifier with neither method is always available.
+// that returns the other one, so that the gate finds its Available. Unwrap may return a
+// different verifier each time, and the gate may call it concurrently. Its result may also be
+// declared as *token.Verifier or *token.Issuers. A struct that embeds a *token.Verifier
+// already has its Available. A verifier with neither method is always available.
 type Verifier interface {
-	// Verify returns the token if compact is good, else an error. It must be safe for
-	// concurrent use, and return soon after ctx is done. A peer chooses compact: it can be
-	// any text, and as long as the limits of the server allow.
+	// Verify returns the token if compact is good, and an error otherwise. It must be safe
+	// for concurrent use, and return soon after ctx is done. The peer chooses compact: it
+	// can be any text, as long as the limits of the server allow.
 	//
 	// The token must come from a Verifier of package token or from token.New, or be a
-	// copy of such a token. The gate refuses any other token, because it would have no
-	// end, with ReasonInternal. It also refuses a token whose ValidUntil is past, and
-	// otherwise trusts what the token says.
+	// copy of such a token. The gate refuses any other token with ReasonInternal, because it
+	// would never expire. It also refuses a token whose ValidUntil is past. Otherwise it
+	// trusts the token.
 	//
-	// An *Error refuses the peer in its words. An error of package token, wrapped or
-	// bare, refuses it as *token.Verifier does, for good or, with
-	// token.ErrKeysUnavailable, temporarily; use token.ErrRevoked for a credential that is
-	// not active any more. Any other error refuses it temporarily, with
-	// ReasonAuthUnavailable, because a database that is down must not make good tokens
-	// bad. A panic refuses the peer with ReasonInternal.
+	// If Verify returns an *Error, the gate refuses the peer with it. If it returns an error
+	// of package token, wrapped or not, the gate refuses the peer as for a *token.Verifier:
+	// temporarily for token.ErrKeysUnavailable, finally for the others. Use token.ErrRevoked
+	// for a credential that is not active any more. For any other error the gate refuses the
+	// peer temporarily, with ReasonAuthUnavailable, because an outage of a database must not
+	// make good tokens bad. For a panic it refuses the peer with ReasonInternal.
 	Verify(ctx context.Context, compact string) (*token.Token, error)
 }
 
-// What a verifier does wrong, and what it could not do.
+// errNotMade is an invalid result of a verifier. errUnverified is an error of one that says
+// nothing about the token.
 var (
-	errNotMade    = errors.New("auth: the verifier returned neither an error nor a token that a token.Verifier or token.New made")
+	errNotMade    = errors.New("auth: the verifier returned neither an error nor a token made by a token.Verifier or token.New; return one of them")
 	errUnverified = errors.New("auth: the verifier failed")
 )
 
-// checkVerifier returns what is wrong with a verifier.
+// checkVerifier returns an error if v is nil.
 func checkVerifier(v Verifier) error {
 	if v == nil {
-		return errors.New("auth: the verifier is nil")
+		return errors.New("auth: the verifier is nil; make one with token.NewVerifier")
 	}
 	if value := reflect.ValueOf(v); (value.Kind() == reflect.Pointer || value.Kind() == reflect.Func) && value.IsNil() {
-		return fmt.Errorf("auth: the verifier is a nil %T", v)
+		return fmt.Errorf("auth: the verifier is a nil %T; make one with token.NewVerifier", v)
 	}
 	return nil
 }
 
-// accept asks the verifier about a token, and checks what it returns.
+// accept calls the verifier, and checks its result.
 func (g *Gate) accept(ctx context.Context, compact string) (*token.Token, error) {
 	t, err := g.verifier.Verify(ctx, compact)
 	switch {
@@ -74,7 +75,7 @@ func (g *Gate) accept(ctx context.Context, compact string) (*token.Token, error)
 	return t, nil
 }
 
-// refuses reports whether an error of a verifier has a meaning for the gate.
+// refuses reports whether an error of a verifier says how to refuse the peer.
 func refuses(err error) bool {
 	if own := (*Error)(nil); errors.As(err, &own) || token.RevealsKeys(err) || errors.Is(err, token.ErrKeysUnavailable) {
 		return true
@@ -87,16 +88,18 @@ func refuses(err error) bool {
 	return false
 }
 
-// Available reports whether the gate can admit a socket now. It is false only while the
-// verifier, or one that it unwraps to, says by a method Available that no token could be
-// good, as a *token.Verifier does whose issuer was never reached; never with
-// Options.Guests. So a Gate is a socketio.Dependency: it declares itself for each
-// namespace that it guards, with the first socket. It does not block, and may be called
+// Available reports whether the gate can admit a socket now. It is false only while a method
+// Available of the verifier, or of one that it unwraps to, reports that no token could be
+// good. A *token.Verifier reports that until its issuer was reached for the first time. With
+// Options.Guests, Available is always true. It does not block, and may be called
 // concurrently.
+//
+// A Gate is a socketio.Dependency. It declares itself for each namespace that it guards, when
+// the first socket connects.
 func (g *Gate) Available() bool { return g.opts.Guests != nil || g.verifierAvailable() }
 
-// verifierAvailable reports whether a token could be good now. A verifier whose keys are
-// not available fetches them again soon after it was asked.
+// verifierAvailable reports whether a token could be good now. A verifier whose keys are not
+// available fetches them again soon after this call.
 func (g *Gate) verifierAvailable() bool {
 	available := true
 	_ = g.guard(context.Background(), "the verifier's Available", func() { available = isAvailable(g.verifier) })
@@ -106,7 +109,8 @@ func (g *Gate) verifierAvailable() bool {
 // maxWrapped bounds how many verifiers may wrap one another.
 const maxWrapped = 16
 
-// isAvailable returns what the first of v and those it wraps says that can tell.
+// isAvailable returns the result of the first Available among v and the verifiers that it
+// wraps, and true if there is none.
 func isAvailable(v Verifier) bool {
 	for range maxWrapped {
 		switch known := v.(type) {

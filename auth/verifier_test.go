@@ -17,8 +17,8 @@ import (
 	"socketiojwt/token"
 )
 
-// verifierFunc is a verifier that a program wrote. It has a field that cannot be
-// compared, as such a verifier may.
+// verifierFunc is a custom verifier. It has a field that cannot be compared, because custom
+// verifiers may have one.
 type verifierFunc func(ctx context.Context, compact string) (*token.Token, error)
 
 func (f verifierFunc) Verify(ctx context.Context, compact string) (*token.Token, error) {
@@ -41,7 +41,7 @@ func (d denylist) Verify(ctx context.Context, compact string) (*token.Token, err
 
 func (d denylist) Unwrap() auth.Verifier { return d.Verifier }
 
-// opaque knows credentials that are not JSON Web Tokens.
+// opaque verifies credentials that are not JSON Web Tokens.
 func opaque(known map[string]string) verifierFunc {
 	return func(_ context.Context, credential string) (*token.Token, error) {
 		claims, ok := known[credential]
@@ -62,8 +62,8 @@ func TestNewGateChecksItsVerifier(t *testing.T) {
 	}
 }
 
-// A gate with a program's own verifier admits by what that says, in each of its three
-// ways, and the lease ends when the token does.
+// A gate with a custom verifier admits the tokens that it accepts, in both modes and for HTTP,
+// and the lease ends when the token expires.
 func TestOpaqueTokens(t *testing.T) {
 	const credential = "an-opaque-token"
 	v := opaque(map[string]string{credential: `{"sub":"ada"}`})
@@ -102,8 +102,8 @@ func TestOpaqueTokens(t *testing.T) {
 	}
 }
 
-// A token that the verifier should not have returned admits nobody. The peer is told that
-// it is our fault, or that the token has expired.
+// A token that the verifier should not have returned is refused. The reason is an internal
+// error, or that the token has expired.
 func TestTokensThatVerifiersMustNotReturn(t *testing.T) {
 	ended, err := token.New("x", []byte(`{"sub":"ada","exp":1}`), time.Time{})
 	if err != nil {
@@ -149,12 +149,13 @@ func TestTokensThatVerifiersMustNotReturn(t *testing.T) {
 	}
 }
 
-// Errors of a verifier that have a meaning refuse for good, and any other temporarily.
+// Errors of a verifier that say how to refuse the peer do so. Any other error refuses it
+// temporarily.
 func TestErrorsOfVerifiers(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
 		panics bool
-		reason string // empty: temporary, so the connection closes
+		reason string // empty means temporary, so the connection closes
 	}{
 		"a revoked token":             {fmt.Errorf("%w: by Ada", token.ErrRevoked), false, "token_revoked"},
 		"an expired token":            {token.ErrExpired, false, "token_expired"},
@@ -192,8 +193,8 @@ func TestErrorsOfVerifiers(t *testing.T) {
 	}
 }
 
-// A verifier that fails is an outage: connections are held for a while, as they are when
-// keys are away, and the log has one line.
+// Errors of a verifier are an outage: connections stay open for some time, as when keys are
+// unavailable, and the log has one line.
 func TestVerifierThatFailsIsAnOutage(t *testing.T) {
 	v := verifierFunc(func(context.Context, string) (*token.Token, error) { return nil, errors.New("connection refused") })
 	bubble(t, setup{verifier: v, event: true}, func(f *fixture) {
@@ -217,13 +218,14 @@ func TestVerifierThatFailsIsAnOutage(t *testing.T) {
 	})
 }
 
-// away is a *token.Verifier whose keys are away while told so.
+// away returns keys that a test can make unavailable, and their verifier.
 func away(t testing.TB) (*awayKeys, *token.Verifier) {
 	keys := &awayKeys{}
 	return keys, verifierOf(t, keys, token.Options{})
 }
 
-// wrapper hides everything of a verifier but Verify; the two others say what it hides.
+// wrapper hides every method of a verifier except Verify. The two wrappers below
+// have an Unwrap.
 type wrapper struct{ v auth.Verifier }
 
 func (w wrapper) Verify(ctx context.Context, compact string) (*token.Token, error) {
@@ -255,12 +257,12 @@ type panicky struct{ wrapper }
 
 func (panicky) Available() bool { panic("a secret") }
 
-// A verifier that wraps another one passes on what that can do, so that handshakes are
-// refused while its keys are away.
+// A verifier that wraps another one passes on its Available, so that handshakes are refused
+// while its keys are unavailable.
 func TestWrappedVerifierIsAvailableAsBefore(t *testing.T) {
 	for name, c := range map[string]struct {
 		wrap func(*token.Verifier) auth.Verifier
-		told bool // whether the gate knows that keys are away
+		told bool // whether the gate knows that keys are unavailable
 	}{
 		"itself":            {func(v *token.Verifier) auth.Verifier { return v }, true},
 		"embedded":          {func(v *token.Verifier) auth.Verifier { return embeds{Verifier: v} }, true},
@@ -324,9 +326,9 @@ func TestDependsOnAGate(t *testing.T) {
 	})
 }
 
-// A tenant is added to a program that runs, and withdrawn. Each tenant's own keys and
-// audience are in force, no Insecure option is set, and the sockets of a tenant that was
-// withdrawn can be ended by the room of its issuer.
+// A running program adds a tenant and removes it. The keys and the audience of each tenant
+// apply, no Insecure option is set, and the program can end the sockets of a removed tenant
+// by the room of its issuer.
 func TestTenantsComeAndGo(t *testing.T) {
 	var (
 		mu     sync.Mutex
@@ -372,7 +374,7 @@ func TestTenantsComeAndGo(t *testing.T) {
 			}
 		}
 		first := f.dial(by(acme, acme, "chat"))
-		refused(by(globex, globex, "chat"), "token_signature") // which says nothing of issuers
+		refused(by(globex, globex, "chat"), "token_signature") // a reason that reveals nothing about issuers
 
 		set(globex, "shop")
 		if err := issuers.Refresh(f.ctx, globex); err != nil {

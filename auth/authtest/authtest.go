@@ -1,10 +1,10 @@
-// Package authtest makes a gate for tests, and tokens that the gate accepts.
+// Package authtest provides a gate for tests, and tokens that the gate accepts.
 //
 //	gate, sign := authtest.NewGate(t, auth.Options{})
 //	srv := sockettest.NewServer(t, func(srv *socketio.Server) { srv.Use(gate.Handshake) })
 //	peer := srv.Dial(sockettest.Options{Auth: map[string]string{"token": sign(map[string]any{"sub": "ada"})}})
 //
-// Tokens that a gate must refuse are in package token/tokentest.
+// Package token/tokentest has tokens that a gate must refuse.
 package authtest
 
 import (
@@ -17,9 +17,9 @@ import (
 	"socketiojwt/token/mint"
 )
 
-// NewGate returns a gate, and a function that signs tokens for it with a key of its own.
-// The function adds the claim exp, an hour from now, if it is not given. It may be called
-// concurrently. What goes wrong fails the test.
+// NewGate returns a gate, and a function that signs tokens for it. Each gate has a new key.
+// Zero opts mean the defaults. The function adds the claim exp, an hour from now, unless
+// claims has it. It may be called concurrently. Errors fail the test.
 func NewGate(t testing.TB, opts auth.Options) (gate *auth.Gate, sign func(claims map[string]any) string) {
 	t.Helper()
 	key, err := mint.Generate(token.HS256)
