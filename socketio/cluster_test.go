@@ -14,8 +14,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// operations are what a program can do to the sockets of a cluster. Each returns what
-// came of it, which is the same however many nodes there are.
+// operations are the operations of a program on the sockets of a cluster. Each returns its
+// effect, which must not depend on the number of nodes.
 var operations = []struct {
 	name string
 	do   func(c *cluster) string
@@ -152,7 +152,7 @@ var operations = []struct {
 	}, "abe"},
 }
 
-// emit returns an operation that sends an event, and says who has received it.
+// emit returns an operation that sends an event and returns which peers have received it.
 func emit(to func(c *cluster) socketio.Broadcast) func(c *cluster) string {
 	return func(c *cluster) string {
 		if err := to(c).Emit("e"); err != nil {
@@ -162,8 +162,7 @@ func emit(to func(c *cluster) socketio.Broadcast) func(c *cluster) string {
 	}
 }
 
-// fetched returns the names and rooms of the sockets fetched, and checks what else is
-// known of them.
+// fetched returns the names and rooms of the fetched sockets, and checks the other fields.
 func (c *cluster) fetched(b socketio.Broadcast) string {
 	infos, err := b.FetchSockets(c.ctx)
 	if err != nil {
@@ -184,7 +183,8 @@ func (c *cluster) fetched(b socketio.Broadcast) string {
 	return strings.Join(text, ", ")
 }
 
-// asked sends an event that wants answers, waits a second, and says who has answered.
+// asked sends an event that wants answers, waits a second, and returns which peers have
+// answered.
 func (c *cluster) asked(b socketio.Broadcast, silent ...string) string {
 	c.answering("q", silent...)
 	begin := time.Now()

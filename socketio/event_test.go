@@ -19,7 +19,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-func TestEventsRunInOrderAndHoldUpNobodyElse(t *testing.T) {
+func TestEventsRunInOrderAndDelayOnlyTheirSocket(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
@@ -191,7 +191,7 @@ func TestEmitWithAckGivesUp(t *testing.T) {
 	})
 }
 
-func TestPanicEndsThatSocketAlone(t *testing.T) {
+func TestPanicEndsOnlyThatSocket(t *testing.T) {
 	var ended atomic.Int32
 	var log logged
 	const secret = "Bearer s3cret"
@@ -360,7 +360,7 @@ func TestSlowPeerIsClosed(t *testing.T) {
 }
 
 // A result that cannot be encoded is answered all the same: the peer waits.
-func TestAckOfWhatCannotBeEncoded(t *testing.T) {
+func TestAckOfUnencodableResult(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
 		io.Handle("bad", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (chan int, error) { return make(chan int), nil }))

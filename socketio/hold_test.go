@@ -221,7 +221,7 @@ func TestHeldBytesAreGivenBack(t *testing.T) {
 	})
 }
 
-func TestHeldSocketMayNotJoinButHears(t *testing.T) {
+func TestHeldSocketMayNotJoinButReceives(t *testing.T) {
 	var joined error
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -249,7 +249,7 @@ func TestHeldSocketMayNotJoinButHears(t *testing.T) {
 
 // What a peer sends once it was told that it is in is not early, however long the
 // middleware after the hold takes: with Drop it would be lost.
-func TestAdmitWithTellsThePeerWhenItIsIn(t *testing.T) {
+func TestAdmitWithTellsThePeerWhenItIsAdmitted(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -372,7 +372,7 @@ func TestInterceptAfterAdmission(t *testing.T) {
 }
 
 // Whoever finds a socket listed finds it admitted.
-func TestListedMeansAdmitted(t *testing.T) {
+func TestListedSocketsAreAdmitted(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
 			go func() { _ = s.Admit() }()

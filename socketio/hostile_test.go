@@ -128,9 +128,9 @@ func hostile() map[string]act {
 	}
 }
 
-// TestAPeerWithoutATokenIsKeptIn64KiB shows that whatever a connection sends of which
+// TestPeerWithoutATokenUsesAtMost64KiB shows that whatever a connection sends of which
 // no socket is admitted, the server keeps no more than Options.MaxNewBytes for it.
-func TestAPeerWithoutATokenIsKeptIn64KiB(t *testing.T) {
+func TestPeerWithoutATokenUsesAtMost64KiB(t *testing.T) {
 	for name, a := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			bus := &stubBus{}

@@ -158,7 +158,7 @@ func TestHTTPServerBoundsHeaders(t *testing.T) {
 }
 
 // Polls and WebSockets live longer than each of the limits.
-func TestHTTPServerLetsSocketsWait(t *testing.T) {
+func TestHTTPServerDoesNotLimitSockets(t *testing.T) {
 	const wait = 5 * time.Minute
 	engine := engineio.Options{PingInterval: 2 * wait} // so that a poll waits for longer than any limit
 	t.Run("polling", func(t *testing.T) {

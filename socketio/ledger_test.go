@@ -330,7 +330,7 @@ func TestBinaryPacketsOfHeldSockets(t *testing.T) {
 // A dynamic namespace is listed, and the bus is told of it, with its first admitted
 // socket, and middleware can use it before. When the last one is gone it is not listed,
 // though others still ask to come in.
-func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
+func TestDynamicNamespaceIsListedFromFirstAdmission(t *testing.T) {
 	var refuse atomic.Bool
 	refuse.Store(true)
 	bus := &stubBus{}

@@ -281,7 +281,7 @@ func TestLegacyJoinsAgain(t *testing.T) {
 }
 
 // A socket that was never let in has no OnDisconnect to wait for.
-func TestLegacyKnocksAgain(t *testing.T) {
+func TestLegacyConnectsAgainAfterRefusal(t *testing.T) {
 	var knocks int
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
 		io.Open()

@@ -19,7 +19,7 @@ import (
 
 // What a peer does wrong is no warning, however often it does it: it is at level Debug,
 // with a counter.
-func TestPeersFaultsAreNoWarnings(t *testing.T) {
+func TestPeerFaultsAreNotWarnings(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
 		io.Open()

@@ -69,7 +69,7 @@ func TestShutdownSpread(t *testing.T) {
 }
 
 // Until its turn comes a connection works as before, and nothing new comes in.
-func TestShutdownSpreadServesOn(t *testing.T) {
+func TestShutdownSpreadServesUntilTheEnd(t *testing.T) {
 	var handled record
 	bubble(t, socketio.Options{ShutdownSpread: 10 * time.Second}, func(io *socketio.Server) {
 		io.Open()

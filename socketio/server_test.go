@@ -39,7 +39,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-func TestRegisteringWhatCannotBePanics(t *testing.T) {
+func TestInvalidRegistrationPanics(t *testing.T) {
 	nop := func(context.Context, *socketio.Socket, *socketio.Event) error { return nil }
 	for name, register := range map[string]func(io *socketio.Server){
 		"Use nil":             func(io *socketio.Server) { io.Use(nil) },
@@ -144,7 +144,7 @@ func TestClientFiles(t *testing.T) {
 }
 
 // What is done to a rule for dynamic namespaces is done to all that it has made.
-func TestRuleConcernsAllItsNamespaces(t *testing.T) {
+func TestRuleAppliesToAllItsNamespaces(t *testing.T) {
 	var rule *socketio.Rule
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		rule = io.OfPattern(regexp.MustCompile(`/room-\d`)).Open()
