@@ -354,8 +354,8 @@ func TestBusThatFails(t *testing.T) {
 	})
 }
 
-// The bus is told in order which rooms there are: together what has changed while it was
-// busy, and not what has changed back. No socket waits for it.
+// The bus is told in order which rooms exist. Changes made while it was busy are told together,
+// without those that were reversed. No socket waits for the bus.
 func TestRoomsReportedToTheBus(t *testing.T) {
 	onBus(t, 0, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
 		p, q := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})

@@ -149,7 +149,7 @@ func TestAdmissionOpensTheDoor(t *testing.T) {
 			t.Error("the first handshake was not refused")
 		}
 		time.Sleep(time.Second)
-		p := f.dial(sockettest.Options{}) // the one in a second
+		p := f.dial(sockettest.Options{}) // the one that goes through each second
 		synctest.Wait()                   // the door opens after CONNECT is answered
 		_ = p.Close()
 		for range 25 {

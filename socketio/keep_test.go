@@ -12,7 +12,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// What the options name can be read after OnConnect, up to a bound, and nothing else.
+// The values that the options name, and only those, can be read after OnConnect, up to a bound.
 func TestHandshakeKeepsNamedValues(t *testing.T) {
 	large := strings.Repeat("x", 5000)
 	auth := map[string]any{"room": "blue", "token": "secret", "large": large, "nested": map[string]any{"a": 1}}
