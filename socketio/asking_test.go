@@ -34,7 +34,7 @@ func TestRoomQueries(t *testing.T) {
 			t.Errorf("EmitLocal: %d, %v, %s", n, err, got)
 		}
 		if n, err := c.io.To("nobody").EmitLocal("e"); n != 0 || err != nil {
-			t.Errorf("EmitLocal to nobody: %d, %v", n, err)
+			t.Errorf("EmitLocal to an empty room: %d, %v", n, err)
 		}
 		if _, err := c.io.EmitLocal("connect"); err == nil {
 			t.Error("a reserved event was sent")

@@ -267,7 +267,7 @@ func TestSetDeadlineAgain(t *testing.T) {
 }
 
 // A peer receives the last event before the end, in every state that can receive one. If the
-// event cannot be encoded, the socket ends all the same.
+// event cannot be encoded, the socket still ends.
 func TestEndsWithALastEvent(t *testing.T) {
 	for name, c := range map[string]struct {
 		ending socketio.Ending

@@ -152,7 +152,7 @@ func (m *sessionModel) listen(conn *engineConn) {
 			m.state.Lock()
 			known := m.byID[ids[heard[1]]]
 			if known == nil || !known.accepted || known.holds > 0 || known.refused || number < known.since {
-				m.t.Errorf("%s heard broadcast %d: %s", data, number, known)
+				m.t.Errorf("%s received broadcast %d: %s", data, number, known)
 			}
 			m.state.Unlock()
 		}

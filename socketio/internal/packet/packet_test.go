@@ -85,7 +85,7 @@ func TestHeadRoundTrip(t *testing.T) {
 		b := append(p.AppendHead(nil), `["a"]`...)
 		p.Payload = []byte(`["a"]`)
 		if got, err := Parse(b, limits); err != nil || !reflect.DeepEqual(got, p) {
-			t.Errorf("%q came back as %+v, %v", b, got, err)
+			t.Errorf("%q was parsed as %+v, %v", b, got, err)
 		}
 	}
 }
