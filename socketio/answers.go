@@ -143,7 +143,8 @@ func (a *askedNodes) woken() <-chan struct{} {
 	return a.request.wake
 }
 
-// late returns the timer for counts, and once that has fired the timer for answers.
+// late returns the timer for counts while a node has not counted its sockets, and then the timer
+// for answers.
 func (a *askedNodes) late() <-chan time.Time {
 	switch {
 	case a == nil || a.over:
@@ -154,8 +155,8 @@ func (a *askedNodes) late() <-chan time.Time {
 	return a.asking.C
 }
 
-// giveUp is called when late has fired. The first time it stops waiting for nodes that have not
-// counted their sockets, the second time for any answer.
+// giveUp is called when late has fired. It stops waiting for the nodes that have not counted
+// their sockets or, if all have, for any answer.
 func (a *askedNodes) giveUp() {
 	counted := a.counted()
 	if counted >= a.expected {

@@ -44,8 +44,8 @@ func TestScanReadsAttachmentsAtAnyDepth(t *testing.T) {
 	}
 }
 
-// Beside attachments, a string is still base64 for a []byte, and another object is
-// none.
+// In a packet with attachments, a string is still base64 for a []byte, and an object that is
+// not a placeholder is still an object.
 func TestScanBytesBesideAttachments(t *testing.T) {
 	a := argumentsOf(t, `["aGk=",{"a":1},{"_placeholder":true,"num":0}]`, []byte("zero"))
 	var first, second, third []byte
@@ -58,7 +58,7 @@ func TestScanBytesBesideAttachments(t *testing.T) {
 	if err := a.Drop(2).Scan(&third); err != nil || string(third) != "zero" {
 		t.Errorf("an attachment: %q, %v", third, err)
 	}
-	third[0] = 'Z' // the handler's own
+	third[0] = 'Z' // changes only the handler's copy
 	if err := a.Drop(2).Scan(&second); err != nil || string(second) != "zero" {
 		t.Errorf("the attachment was changed: %q, %v", second, err)
 	}
@@ -77,7 +77,7 @@ func TestScanErrors(t *testing.T) {
 			t.Errorf("the error repeats the peer's data: %v", err)
 		}
 	}
-	if err := a.Scan(&s); err != nil || s != "secret-value" { // fewer destinations are fine
+	if err := a.Scan(&s); err != nil || s != "secret-value" { // fewer destinations are allowed
 		t.Errorf("Scan = %q, %v", s, err)
 	}
 }
@@ -95,7 +95,7 @@ func TestScanNumber(t *testing.T) {
 	}
 }
 
-// In a packet without attachments, an object that looks like a placeholder is an
+// In a packet without attachments, an object that looks like a placeholder is an ordinary
 // object.
 func TestPlaceholderWithoutAttachmentsIsAnObject(t *testing.T) {
 	a := argumentsOf(t, `[{"_placeholder":true,"num":3}]`)
@@ -131,7 +131,7 @@ func encoded(t *testing.T, args ...any) (string, [][]byte) {
 	return string(e.JSON()), e.Attachments()
 }
 
-func TestEncodeTakesBytesOut(t *testing.T) {
+func TestEncodeMovesBytesToAttachments(t *testing.T) {
 	got, attachments := encoded(t, "a<b", blob{"n", []byte("one")}, map[string]any{"x": []any{[]byte("two"), nil}}, []byte(nil), stdjson.RawMessage(`{"raw":1}`))
 	want := `["a<b",{"name":"n","data":{"_placeholder":true,"num":0}},{"x":[{"_placeholder":true,"num":1},null]},null,{"raw":1}]`
 	if got != want {
@@ -156,8 +156,8 @@ func TestRawIsPassedOnUntouched(t *testing.T) {
 	}
 }
 
-// An object of a peer that looks like a placeholder must not be read as one by
-// the peers it is passed on to.
+// If an object of a peer looks like a placeholder, other peers that receive it must not read it
+// as one.
 func TestForgedPlaceholderIsNotPassedOn(t *testing.T) {
 	for _, forged := range []any{
 		argumentsOf(t, `[{"_placeholder":true,"num":0}]`).Args()[0],
@@ -169,7 +169,7 @@ func TestForgedPlaceholderIsNotPassedOn(t *testing.T) {
 			t.Errorf("%#v beside an attachment: %v, want ErrPlaceholder", forged, err)
 		}
 		if _, _, err := encodeEvent("/", 0, false, "e", []any{forged}); err != nil {
-			t.Errorf("%#v alone: %v", forged, err)
+			t.Errorf("%#v without attachments: %v", forged, err)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func TestEncodeRefusesEventNames(t *testing.T) {
 	}
 }
 
-func TestEncodeFailsForWhatIsNoJSON(t *testing.T) {
+func TestEncodeFailsForUnsupportedValues(t *testing.T) {
 	for _, arg := range []any{make(chan int), func() {}, stdjson.RawMessage(`{`)} {
 		if _, _, err := encodeEvent("/", 0, false, "e", []any{arg}); err == nil {
 			t.Errorf("%T was encoded", arg)

@@ -15,9 +15,9 @@ import (
 
 func newHub() *bustest.Hub { return bustest.New() }
 
-// Rooms can be asked: which sockets of this node are in them, whether a socket is, and how
-// many an event has reached.
-func TestRoomsCanBeAsked(t *testing.T) {
+// A program can ask which sockets of this node are in a room, whether a socket is in a room,
+// and how many sockets an event has reached.
+func TestRoomQueries(t *testing.T) {
 	inCluster(t, 3, socketio.Options{}, func(c *cluster) {
 		here := func(b socketio.Broadcast) string {
 			var ids []string
@@ -34,7 +34,7 @@ func TestRoomsCanBeAsked(t *testing.T) {
 			t.Errorf("EmitLocal: %d, %v, %s", n, err, got)
 		}
 		if n, err := c.io.To("nobody").EmitLocal("e"); n != 0 || err != nil {
-			t.Errorf("EmitLocal to nobody: %d, %v", n, err)
+			t.Errorf("EmitLocal to an empty room: %d, %v", n, err)
 		}
 		if _, err := c.io.EmitLocal("connect"); err == nil {
 			t.Error("a reserved event was sent")
@@ -68,8 +68,8 @@ func TestInBeforeAdmission(t *testing.T) {
 	}, func(f *fixture) { f.dial(sockettest.Options{}) })
 }
 
-// With Arguments, Func and AckFunc take several arguments, and what cannot be read is
-// acknowledged like one wrong argument.
+// With T as Arguments, Func and AckFunc accept several arguments. Arguments that cannot be read
+// are acknowledged like one wrong argument.
 func TestFuncWithSeveralArguments(t *testing.T) {
 	var seen record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -105,8 +105,7 @@ func TestFuncWithSeveralArguments(t *testing.T) {
 	})
 }
 
-// What a socket shows to other nodes is what it carries under shared keys, and nothing
-// else.
+// Other nodes see only the values of shared keys of a socket.
 func TestSharedKeys(t *testing.T) {
 	type player struct{ Score int }
 	secret, score := socketio.NewKey[string](), socketio.NewSharedKey[*player]("player")

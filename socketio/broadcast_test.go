@@ -15,7 +15,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// three sockets: a in x, b in x and y, c in y.
+// rooms admits three sockets: a in x, b in x and y, c in y.
 func rooms(io *socketio.Server) {
 	io.Open()
 	io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
@@ -145,8 +145,7 @@ func TestRoomsOfASocket(t *testing.T) {
 	})
 }
 
-// A socket that has left gets nothing more, though a broadcast that began
-// before may still run.
+// A socket that has left receives nothing more, even from a broadcast that began before.
 func TestNothingFollowsDisconnect(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		var trace sync.Mutex
@@ -180,9 +179,8 @@ func TestNothingFollowsDisconnect(t *testing.T) {
 	})
 }
 
-// A broadcast to no room reaches nobody; a list that happens to be empty must not
-// mean everybody.
-func TestBroadcastToNoRoomReachesNobody(t *testing.T) {
+// A broadcast to no room reaches no socket: an empty list must not mean all sockets.
+func TestBroadcastToNoRoomReachesNoSocket(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		p, other := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
 		synctest.Wait()
@@ -205,7 +203,7 @@ func TestBroadcastToNoRoomReachesNobody(t *testing.T) {
 	})
 }
 
-// Room names may come from peers, and stay.
+// Room names are bounded, because they may come from peers and are kept.
 func TestRoomNamesAreBounded(t *testing.T) {
 	bubble(t, socketio.Options{MaxNameLength: 8, MaxRooms: 2}, open, func(f *fixture) {
 		f.dial(sockettest.Options{})
@@ -220,9 +218,9 @@ func TestRoomNamesAreBounded(t *testing.T) {
 	})
 }
 
-// A socket that owes too many answers is left out; what was given up is not owed,
-// and neither is what was not sent.
-func TestBroadcastWithAckAndWhoOwesTooMuch(t *testing.T) {
+// A socket with too many pending acknowledgements is left out. Acknowledgements that were given
+// up, or whose event was not sent, do not count.
+func TestBroadcastWithAckSkipsSocketsWithTooManyPendingAcks(t *testing.T) {
 	bubble(t, socketio.Options{MaxPendingAcks: 2}, open, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
@@ -252,7 +250,7 @@ func TestBroadcastWithAckAndWhoOwesTooMuch(t *testing.T) {
 	})
 }
 
-// What cannot be encoded or addressed is an error of the call, and nothing is sent.
+// An event that cannot be encoded or addressed is an error of the call, and nothing is sent.
 func TestEmitFails(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -282,7 +280,7 @@ func TestEmitFails(t *testing.T) {
 	})
 }
 
-// OnEmit gets what was said, not encoded, and whom it is for.
+// OnEmit receives the event before it is encoded, and its recipients.
 func TestOnEmitGetsPackets(t *testing.T) {
 	var packets record
 	setup := func(io *socketio.Server) {

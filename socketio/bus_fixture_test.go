@@ -9,12 +9,11 @@ import (
 	"socketiojwt/socketio"
 )
 
-// stubBus is a Bus that remembers what it is told, and has no other nodes but those that a
-// test pretends to be.
+// stubBus is a Bus that records its calls. The test plays all other nodes.
 type stubBus struct {
 	told   record // calls of Rooms
 	panics bool
-	hold   chan struct{} // nil, or keeps Rooms busy until it is closed
+	hold   chan struct{} // if not nil, Rooms blocks until it is closed
 
 	mu        sync.Mutex
 	published []socketio.Message
@@ -71,7 +70,7 @@ func (b *stubBus) Close(context.Context) error {
 	return nil
 }
 
-// take returns what was published, and what was replied, since the last call.
+// take returns the messages published and the replies sent since the last call.
 func (b *stubBus) take() (published, replies []socketio.Message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

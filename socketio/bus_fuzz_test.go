@@ -12,9 +12,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// FuzzMessage delivers any message of another node. The server must neither panic nor let
-// a socket that is not admitted be seen, and what reaches a peer must be a packet that it
-// can read.
+// FuzzMessage delivers arbitrary messages of another node. The server must not panic or expose
+// a socket that is not admitted, and peers must receive only valid packets.
 func FuzzMessage(f *testing.F) {
 	for _, seed := range []string{
 		`{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e",{"_placeholder":true,"num":0}],"Attachments":["eA=="]}`,

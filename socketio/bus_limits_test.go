@@ -14,8 +14,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// Other nodes cannot make this one wait for more than 4,000 events at a time. An event
-// beyond that reaches its sockets, but their answers are not gathered.
+// Other nodes cannot make this node wait for more than 4,000 events at a time. A further event
+// reaches its sockets, but their answers are not collected.
 func TestRequestsOfOtherNodesAreBounded(t *testing.T) {
 	const most = 4000
 	var log bytes.Buffer
@@ -66,7 +66,7 @@ func TestRequestsOfOtherNodesAreBounded(t *testing.T) {
 			t.Errorf("replied %+v", replies)
 		}
 		slow.Request, slow.From, slow.Namespace = "", "other", "/"
-		bus.deliver(slow) // keeps those that follow waiting
+		bus.deliver(slow) // blocks the ones after it
 		synctest.Wait()
 		send(socketio.Message{Kind: socketio.KindServerSide, Data: json.RawMessage(`["quick"]`)})
 		_ = f.io.Close()
@@ -77,8 +77,8 @@ func TestRequestsOfOtherNodesAreBounded(t *testing.T) {
 	})
 }
 
-// What a bus delivers before the server knows it is answered all the same.
-func TestMessagesThatComeEarly(t *testing.T) {
+// A message that a bus delivers before the server has the bus is answered too.
+func TestEarlyMessages(t *testing.T) {
 	bus := &stubBus{}
 	delivered := make(chan struct{})
 	opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: func(deliver func(socketio.Message)) (socketio.Bus, error) {
@@ -86,7 +86,7 @@ func TestMessagesThatComeEarly(t *testing.T) {
 			deliver(socketio.Message{Kind: socketio.KindFetch, From: "other", Namespace: "/", Request: "r", To: socketio.Selector{All: true}})
 			close(delivered)
 		}()
-		synctest.Wait() // it waits for the bus
+		synctest.Wait() // the delivery waits for the bus
 		return bus.join(deliver)
 	}}
 	bubble(t, opts, open, func(*fixture) {
@@ -97,7 +97,7 @@ func TestMessagesThatComeEarly(t *testing.T) {
 	})
 }
 
-// A bus that panics when it is told of rooms ends nothing.
+// A panic of a bus in Rooms does not end anything.
 func TestBusThatPanics(t *testing.T) {
 	var log bytes.Buffer
 	opts := socketio.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))}

@@ -19,8 +19,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// onBus runs a test against one server on a stubBus, which pretends that there are so many
-// other nodes.
+// onBus runs a test against one server on a stubBus, which reports the given number of other
+// nodes.
 func onBus(t *testing.T, nodes int, opts socketio.Options, setup func(io *socketio.Server), test func(f *fixture, bus *stubBus)) {
 	t.Helper()
 	bus := &stubBus{nodes: nodes}
@@ -28,9 +28,9 @@ func onBus(t *testing.T, nodes int, opts socketio.Options, setup func(io *socket
 	bubble(t, opts, setup, func(f *fixture) { test(f, bus) })
 }
 
-// What goes to other nodes is one message for each call, and nothing for what concerns no
-// socket or only those of this node.
-func TestWhatIsPublished(t *testing.T) {
+// Each call publishes one message, and none if it concerns no socket or only sockets of this
+// node.
+func TestPublishedMessages(t *testing.T) {
 	var rule *socketio.Rule
 	setup := func(io *socketio.Server) {
 		io.Open()
@@ -104,8 +104,9 @@ func TestWhatIsPublished(t *testing.T) {
 	})
 }
 
-// A node that is asked says at once how many sockets it has asked, and passes on each
-// answer when it comes. When the asker's time is over, its sockets owe nothing any more.
+// A node that is asked replies at once with the number of its sockets, and then sends each
+// answer as it arrives. When the asking node's time is over, no acknowledgement is pending any
+// more.
 func TestAnswersForAnotherNode(t *testing.T) {
 	onBus(t, 0, socketio.Options{MaxPendingAcks: 1}, rooms, func(f *fixture, bus *stubBus) {
 		peers := map[string]*sockettest.Peer{}
@@ -170,8 +171,8 @@ func TestAnswersForAnotherNode(t *testing.T) {
 	})
 }
 
-// Other nodes may be of other software: they count their sockets and do not name them, may
-// say more than they should, or nothing.
+// Other nodes may run other software: they may count their sockets without naming them, and may
+// send too many answers or none.
 func TestAnswersOfOtherNodes(t *testing.T) {
 	for name, c := range map[string]struct {
 		replies func(request string) []socketio.Message
@@ -258,9 +259,9 @@ func TestAnswersOfOtherNodes(t *testing.T) {
 	}
 }
 
-// A node that does not answer costs 5 seconds, or as long as the context lasts, and what
-// the others say is returned.
-func TestANodeThatDoesNotAnswer(t *testing.T) {
+// If a node does not answer, the call takes 5 seconds, or as long as its context, and returns
+// the answers of the other nodes.
+func TestNodeThatDoesNotAnswer(t *testing.T) {
 	inCluster(t, 3, socketio.Options{}, func(c *cluster) {
 		c.hub.Stall(c.ids[2], true)
 		for _, patience := range []time.Duration{0, 2 * time.Second} {
@@ -290,7 +291,7 @@ func TestANodeThatDoesNotAnswer(t *testing.T) {
 	})
 }
 
-// The first reply of a node counts, and what it says of its sockets is checked.
+// Only the first reply of a node counts, and its descriptions of sockets are checked.
 func TestRepliesToFetch(t *testing.T) {
 	onBus(t, 2, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
 		type result struct {
@@ -326,7 +327,7 @@ func TestRepliesToFetch(t *testing.T) {
 	})
 }
 
-// A bus that fails costs the other nodes' part of an operation.
+// If the bus fails, the part of an operation on this node still takes effect.
 func TestBusThatFails(t *testing.T) {
 	onBus(t, 2, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
 		p := f.dial(sockettest.Options{})
@@ -353,9 +354,9 @@ func TestBusThatFails(t *testing.T) {
 	})
 }
 
-// The bus is told in order which rooms there are: together what has changed while it was
-// busy, and not what has changed back. No socket waits for it.
-func TestRoomsThatTheBusIsToldOf(t *testing.T) {
+// The bus is told in order which rooms exist. Changes made while it was busy are told together,
+// without those that were reversed. No socket waits for the bus.
+func TestRoomsReportedToTheBus(t *testing.T) {
 	onBus(t, 0, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
 		p, q := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
 		synctest.Wait()
@@ -370,7 +371,7 @@ func TestRoomsThatTheBusIsToldOf(t *testing.T) {
 		synctest.Wait()
 		a.Leave("2") // where b stays
 		bus.hold = make(chan struct{})
-		_ = a.Join("4") // the bus is busy with it while the rest happens
+		_ = a.Join("4") // the bus is busy with this while the rest happens
 		synctest.Wait()
 		_ = a.Join("5", "6")
 		a.Leave("5")
@@ -402,8 +403,8 @@ func TestRoomsThatTheBusIsToldOf(t *testing.T) {
 	})
 }
 
-// What another node says is input: whatever it is, the server goes on, and sends its
-// sockets nothing that an Emit could not have sent.
+// Messages of other nodes are input: whatever they contain, the server continues, and sends its
+// sockets only what an Emit could have sent.
 func TestMalformedMessages(t *testing.T) {
 	all := socketio.Selector{All: true}
 	event := json.RawMessage(`["e"]`)
@@ -475,9 +476,9 @@ func TestMalformedMessages(t *testing.T) {
 	})
 }
 
-// A message for a namespace, rule, request or extension that this node does not have does
-// nothing, and who counts on an answer gets one.
-func TestMessagesForWhatIsNotHere(t *testing.T) {
+// A message for a namespace, rule, request or extension that this node does not have has no
+// effect. If the sender waits for an answer, it gets one.
+func TestMessagesForUnknownTargets(t *testing.T) {
 	onBus(t, 1, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
 		p := f.dial(sockettest.Options{})
 		for _, m := range []socketio.Message{
@@ -513,7 +514,7 @@ func TestMessagesForWhatIsNotHere(t *testing.T) {
 	})
 }
 
-// A socket that was not admitted exists for no node.
+// A socket that is not admitted is invisible to all nodes.
 func TestOtherNodesSeeOnlyAdmittedSockets(t *testing.T) {
 	var held *socketio.Socket
 	setup := func(io *socketio.Server) {
@@ -559,7 +560,7 @@ func TestOtherNodesSeeOnlyAdmittedSockets(t *testing.T) {
 	})
 }
 
-// Nothing that leaves the node holds a token, wherever the peer has put it.
+// No message to another node contains a token, wherever the peer has put it.
 func TestNoTokenLeavesTheNode(t *testing.T) {
 	opts := socketio.Options{KeepAuth: []string{"token"}, KeepQuery: []string{"token"}, KeepHeaders: []string{"Authorization", "Cookie"}}
 	onBus(t, 1, opts, open, func(f *fixture, bus *stubBus) {
@@ -578,8 +579,7 @@ func TestNoTokenLeavesTheNode(t *testing.T) {
 	})
 }
 
-// Without a key in common a server could not tell that a name is the id of another
-// server's socket.
+// Without a common key, a server could not recognize the ids of another server's sockets.
 func TestBusNeedsAClusterKey(t *testing.T) {
 	bus := &stubBus{}
 	for _, opts := range []socketio.Options{{Bus: bus.join}, {Bus: bus.join, ClusterKey: make([]byte, 15)}, {ClusterKey: []byte("short")}} {

@@ -15,7 +15,7 @@ import (
 	"socketiojwt/socketio"
 )
 
-// newFileServer returns a handler that serves files and the server's own.
+// newFileServer returns a handler that serves files and a server.
 func newFileServer(t *testing.T, engine engineio.Options, files fstest.MapFS) http.Handler {
 	t.Helper()
 	io, err := socketio.NewServer(socketio.Options{Engine: engine, ClientFiles: files})
@@ -100,7 +100,7 @@ func TestClientFilesAreCompressed(t *testing.T) {
 		}
 	}
 
-	// Many at once, and then another version of the file.
+	// Many concurrent requests, and then another version of the file.
 	var done sync.WaitGroup
 	for range 20 {
 		done.Go(func() {
@@ -116,8 +116,8 @@ func TestClientFilesAreCompressed(t *testing.T) {
 	}
 }
 
-// A page of a listed origin may import the client as a module, which a browser
-// allows only with CORS headers. A script element needs none, for any page.
+// A page of an allowed origin may import the client as a module, for which browsers require
+// CORS headers. A script element needs none, on any page.
 func TestClientFilesForPagesOfOtherOrigins(t *testing.T) {
 	files := fstest.MapFS{"socket.io.esm.min.js": {Data: []byte("export {}")}}
 	listed := newFileServer(t, engineio.Options{Origins: []string{"https://app.example"}, CORS: engineio.CORS{Credentials: true}}, files)
@@ -150,8 +150,8 @@ func TestClientFilesForPagesOfOtherOrigins(t *testing.T) {
 	}
 }
 
-// Both spellings of the path are served, by the handler itself and by an
-// http.ServeMux that has it under both.
+// Both spellings of the path are served, by the handler itself and by an http.ServeMux that has
+// it under both.
 func TestPathWithoutItsLastSlash(t *testing.T) {
 	h := newFileServer(t, engineio.Options{}, fstest.MapFS{"socket.io.js": {Data: []byte("client")}})
 	mux := http.NewServeMux()

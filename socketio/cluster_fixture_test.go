@@ -16,28 +16,28 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// cluster is one or several servers, joined in memory, with peers spread over them.
+// cluster is one server, or several that are joined in memory, with peers spread over them.
 type cluster struct {
-	*fixture // of the first server, from which tests act
+	*fixture // of the first server, on which tests act
 	hub      *bustest.Hub
 	ids      []socketio.NodeID
 	nodes    []*fixture
 	rules    []*socketio.Rule
-	ran      record // what handlers of all nodes say
+	ran      record // records of the handlers of all nodes
 	peers    map[string]*sockettest.Peer
 }
 
-// clusterPeers are the peers of a cluster. The first is on the first node, and so on.
+// clusterPeers are the peers of a cluster. The first one connects to the first node, and so on.
 var clusterPeers = []struct{ name, namespace, rooms string }{
 	{"a", "/", "x"}, {"b", "/", "x y"}, {"c", "/", "y"},
 	{"d", "/", ""}, {"e", "/", "x"}, {"f", "/", "z"},
 	{"g", "/dyn-1", "x"}, {"h", "/dyn-2", "x"}, {"i", "/dyn-1", ""},
 }
 
-// displayName is what other nodes may know of a socket.
+// displayName is a value that other nodes may read.
 var displayName = socketio.NewSharedKey[string]("name")
 
-// inCluster runs a test in a cluster of so many nodes. The peers are connected.
+// inCluster runs a test in a cluster of size nodes, with all peers connected.
 func inCluster(t *testing.T, size int, opts socketio.Options, test func(c *cluster)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -61,7 +61,7 @@ func inCluster(t *testing.T, size int, opts socketio.Options, test func(c *clust
 	})
 }
 
-// furnish registers the same on each node.
+// furnish makes the same registrations on each node.
 func (c *cluster) furnish(io *socketio.Server, node int) {
 	rule := io.OfPattern(regexp.MustCompile(`/dyn-\d`)).Open()
 	c.rules = append(c.rules, rule)
@@ -94,8 +94,7 @@ func (c *cluster) furnish(io *socketio.Server, node int) {
 	}
 }
 
-// got returns which peers have received which events, as "a:event b:event", and forgets
-// them.
+// got returns the events that each peer has received, as "a:event b:event", and resets them.
 func (c *cluster) got() string {
 	synctest.Wait()
 	var got []string
@@ -109,7 +108,7 @@ func (c *cluster) got() string {
 	return strings.Join(got, " ")
 }
 
-// socket returns the socket of a peer, on whichever node it is.
+// socket returns the socket of a peer, on any node.
 func (c *cluster) socket(name string) *socketio.Socket {
 	c.t.Helper()
 	for i, p := range clusterPeers {
@@ -140,8 +139,7 @@ func (c *cluster) names(ids []string) string {
 	return strings.Join(names, " ")
 }
 
-// answering makes all peers acknowledge the next event with their names, but for those
-// that are silent.
+// answering makes all peers except the silent ones acknowledge the next event with their names.
 func (c *cluster) answering(event string, silent ...string) {
 	for _, name := range slices.Sorted(maps.Keys(c.peers)) {
 		go func() {
@@ -153,7 +151,7 @@ func (c *cluster) answering(event string, silent ...string) {
 	}
 }
 
-// answered returns who has answered what, and who has not.
+// answered returns which peers have answered, with what, and which have not.
 func (c *cluster) answered(answers socketio.Answers) string {
 	var said []string
 	for _, a := range answers.List {

@@ -14,8 +14,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// operations are what a program can do to the sockets of a cluster. Each returns what
-// came of it, which is the same however many nodes there are.
+// operations are the operations of a program on the sockets of a cluster. Each returns its
+// effect, which must not depend on the number of nodes.
 var operations = []struct {
 	name string
 	do   func(c *cluster) string
@@ -82,7 +82,7 @@ var operations = []struct {
 			var word string
 			var bytes []byte
 			if missing != nil || e.Scan(&word, &bytes) != nil || word != "words" || len(bytes) != 1 {
-				c.t.Errorf("%s heard %q %v, %v", name, word, bytes, missing)
+				c.t.Errorf("%s received %q %v, %v", name, word, bytes, missing)
 			}
 			c.ended(c.peers[name], sockettest.ErrDisconnected)
 		}
@@ -101,7 +101,7 @@ var operations = []struct {
 	{"fetch", func(c *cluster) string { return c.fetched(c.io.To("x", "z")) }, "a [x], b [x y], e [x], f [z]"},
 	{"fetch a rule", func(c *cluster) string { return c.fetched(c.rules[0].Except()) }, "g [x], h [x], i []"},
 	{"fetch a dynamic namespace", func(c *cluster) string { return c.fetched(c.io.BroadcastIn("/dyn-2")) }, "h [x]"},
-	{"fetch nobody", func(c *cluster) string { return c.fetched(c.io.To("nobody")) + c.fetched(c.io.To()) }, ""},
+	{"fetch an empty room", func(c *cluster) string { return c.fetched(c.io.To("nobody")) + c.fetched(c.io.To()) }, ""},
 	{"with acknowledgements", func(c *cluster) string { return c.asked(c.io.To("x", "y")) },
 		"a says a, b says b, c says c, e says e; missing: , 0 unnamed; <nil> after 0s"},
 	{"with acknowledgements that do not come", func(c *cluster) string { return c.asked(c.io.Except("y"), "d", "e") },
@@ -115,7 +115,7 @@ var operations = []struct {
 	}, "a says a, f says f; missing: d e, 0 unnamed; <nil> after 500ms"},
 	{"with acknowledgements of a rule", func(c *cluster) string { return c.asked(c.rules[0].To("x"), "h") },
 		"g says g; missing: h, 0 unnamed; context deadline exceeded after 1s"},
-	{"with acknowledgements of nobody", func(c *cluster) string { return c.asked(c.io.To("nobody")) + " " + c.asked(c.io.To()) },
+	{"with acknowledgements of an empty room", func(c *cluster) string { return c.asked(c.io.To("nobody")) + " " + c.asked(c.io.To()) },
 		"; missing: , 0 unnamed; <nil> after 0s ; missing: , 0 unnamed; <nil> after 0s"},
 	{"an event that cannot be sent", func(c *cluster) string {
 		_, err := c.io.EmitWithAck(c.ctx, "connect")
@@ -152,7 +152,7 @@ var operations = []struct {
 	}, "abe"},
 }
 
-// emit returns an operation that sends an event, and says who has received it.
+// emit returns an operation that sends an event and returns which peers have received it.
 func emit(to func(c *cluster) socketio.Broadcast) func(c *cluster) string {
 	return func(c *cluster) string {
 		if err := to(c).Emit("e"); err != nil {
@@ -162,8 +162,7 @@ func emit(to func(c *cluster) socketio.Broadcast) func(c *cluster) string {
 	}
 }
 
-// fetched returns the names and rooms of the sockets fetched, and checks what else is
-// known of them.
+// fetched returns the names and rooms of the fetched sockets, and checks the other fields.
 func (c *cluster) fetched(b socketio.Broadcast) string {
 	infos, err := b.FetchSockets(c.ctx)
 	if err != nil {
@@ -184,7 +183,8 @@ func (c *cluster) fetched(b socketio.Broadcast) string {
 	return strings.Join(text, ", ")
 }
 
-// asked sends an event that wants answers, waits a second, and says who has answered.
+// asked sends an event that wants answers, waits a second, and returns which peers have
+// answered.
 func (c *cluster) asked(b socketio.Broadcast, silent ...string) string {
 	c.answering("q", silent...)
 	begin := time.Now()

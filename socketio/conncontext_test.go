@@ -27,7 +27,7 @@ func fromRequest(_ context.Context, r *http.Request) context.Context {
 	return context.WithValue(r.Context(), tenantKey{}, r.Header.Get("X-Tenant"))
 }
 
-// noting registers everything that gets a context, on the namespaces of a rule. Each notes
+// noting registers all functions that get a context, on the namespaces of a rule. Each records
 // the tenant in its context.
 func noting(seen *record) func(io *socketio.Server) {
 	note := func(ctx context.Context, what string) {
@@ -74,8 +74,8 @@ func noting(seen *record) func(io *socketio.Server) {
 	}
 }
 
-// The values reach all user code, also long after the request has ended, and its
-// cancellation reaches none.
+// The values reach all user code, also long after the request has ended. The cancellation of
+// the request does not.
 func TestConnContextReachesMiddlewareHandlersAndHooks(t *testing.T) {
 	var seen record
 	bubble(t, socketio.Options{ConnContext: fromRequest}, noting(&seen), func(f *fixture) {
@@ -99,8 +99,8 @@ func TestConnContextReachesMiddlewareHandlersAndHooks(t *testing.T) {
 	})
 }
 
-// Each of two sockets that share a connection has the values, and they do not end with
-// the request of a poll. Later requests do not change them.
+// Two sockets that share a connection both have the values. These do not end with the request
+// of a poll, and later requests do not change them.
 func TestConnContextIsOfTheFirstRequest(t *testing.T) {
 	var seen record
 	bubble(t, socketio.Options{ConnContext: fromRequest}, noting(&seen), func(f *fixture) {
@@ -130,8 +130,8 @@ func TestConnContextIsOfTheFirstRequest(t *testing.T) {
 	})
 }
 
-// Without ConnContext nothing of the request's context is passed on, since some
-// middleware uses its values again for other requests.
+// Without ConnContext, no value of the request's context is kept, because some middleware
+// reuses its values for other requests.
 func TestNoConnContextPassesNoValues(t *testing.T) {
 	setup := func(io *socketio.Server) {
 		io.Use(func(ctx context.Context, _ *socketio.Socket) error {
@@ -144,7 +144,7 @@ func TestNoConnContextPassesNoValues(t *testing.T) {
 	bubble(t, socketio.Options{}, setup, func(f *fixture) { f.dial(sockettest.Options{}) })
 }
 
-// What a socket sets takes the place of what its connection has.
+// A value that a socket sets replaces the one of its connection.
 func TestSetContextValueHidesTheValueOfConnContext(t *testing.T) {
 	var seen record
 	setup := func(io *socketio.Server) {
@@ -165,8 +165,8 @@ func TestSetContextValueHidesTheValueOfConnContext(t *testing.T) {
 	})
 }
 
-// If ConnContext panics or returns nil, no connection comes of the request, and nothing
-// is kept for it.
+// If ConnContext panics or returns nil, the request opens no connection, and nothing is kept
+// for it.
 func TestFailingConnContextRefuses(t *testing.T) {
 	for name, fail := range map[string]func(context.Context, *http.Request) context.Context{
 		"panic": func(context.Context, *http.Request) context.Context { panic("of the test") },
@@ -204,7 +204,7 @@ func TestFailingConnContextRefuses(t *testing.T) {
 	}
 }
 
-// The host is the one the client asked for, and never one that a header names.
+// Handshake.Host is the host that the client asked for, and never one from another header.
 func TestHandshakeHost(t *testing.T) {
 	var seen record
 	opts := socketio.Options{Engine: engineio.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}, TrustUnixSocket: true}}
@@ -229,7 +229,7 @@ func TestHandshakeHost(t *testing.T) {
 	})
 }
 
-// A host that is too long to be kept is left out, and middleware can tell.
+// A host that is too long is left out, and middleware can detect that.
 func TestLongHostIsTooLarge(t *testing.T) {
 	for _, length := range []int{1 << 10, 1<<10 + 1} {
 		var h socketio.Handshake
@@ -249,7 +249,7 @@ func TestLongHostIsTooLarge(t *testing.T) {
 	}
 }
 
-// The request is not kept, also if ConnContext returns its context.
+// The request is not kept in memory, even if ConnContext returns its context.
 func TestConnContextKeepsNoRequest(t *testing.T) {
 	var request weak.Pointer[http.Request]
 	opts := socketio.Options{ConnContext: func(ctx context.Context, r *http.Request) context.Context {
@@ -270,8 +270,8 @@ func TestConnContextKeepsNoRequest(t *testing.T) {
 	})
 }
 
-// tenantHandler is a slog.Handler that writes the tenant of the context, as handlers do
-// that write the ID of a trace.
+// tenantHandler is a slog.Handler that adds the tenant of the context, as tracing handlers add
+// the ID of a trace.
 type tenantHandler struct{ slog.Handler }
 
 func (h tenantHandler) Handle(ctx context.Context, line slog.Record) error {

@@ -37,8 +37,8 @@ func TestNamespaceWithoutGateIsAnError(t *testing.T) {
 	}
 }
 
-// A "/" that nothing was registered on does not exist, rather than being open.
-func TestUntouchedRootIsNoNamespace(t *testing.T) {
+// A "/" without registrations does not exist. It is not open.
+func TestUntouchedRootIsNotANamespace(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) { io.Of("/chat").Open() }, func(f *fixture) {
 		if got := f.refused(sockettest.Options{}); got.Message != "Invalid namespace" || log.count("panic") != 0 {
@@ -205,11 +205,11 @@ func TestDynamicNamespaces(t *testing.T) {
 	})
 }
 
-// Two sockets that come at once to a dynamic namespace are in the same one.
+// Two sockets that join a dynamic namespace at the same time are in the same namespace.
 func TestDynamicNamespaceIsMadeOnce(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.OfPattern(regexp.MustCompile(`/x`)).Use(func(context.Context, *socketio.Socket) error {
-			time.Sleep(time.Second) // both are here before either is admitted
+			time.Sleep(time.Second) // both arrive before either is admitted
 			return nil
 		})
 	}, func(f *fixture) {
@@ -224,8 +224,7 @@ func TestDynamicNamespaceIsMadeOnce(t *testing.T) {
 	})
 }
 
-// The limits on what one connection may ask for. Each is a table row: what the
-// peer does, and that the connection is closed for it.
+// Exceeding a limit of one connection closes it. Each row is what the peer does.
 func TestConnectionLimits(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts socketio.Options
@@ -275,12 +274,12 @@ func TestConnectTimeout(t *testing.T) {
 		io.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
 	}, func(f *fixture) {
 		begin := time.Now()
-		// A middleware that never answers is cut off with the connection.
+		// A middleware that never returns is cancelled with the connection.
 		_, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{Namespace: "/slow"}))
 		if d := time.Since(begin); !errors.Is(err, sockettest.ErrClosed) || d != 45*time.Second {
 			t.Errorf("slow middleware: %v after %v", err, d)
 		}
-		// A joined namespace stops the clock; leaving the last one starts it again.
+		// Joining a namespace stops the timer, and leaving the last one restarts it.
 		p := f.dial(sockettest.Options{})
 		time.Sleep(10 * time.Minute)
 		if err := p.Leave(); err != nil {
@@ -296,7 +295,8 @@ func TestConnectTimeout(t *testing.T) {
 		if _, err := p.Join(f.ctx, "/", nil); !errors.Is(err, sockettest.ErrClosed) {
 			t.Errorf("a connection without a namespace stays: %v", err)
 		}
-		// However the last one ended, and though its handler is still busy.
+		// The same holds for every way in which the last one ends, even while its handler is
+		// busy.
 		for _, end := range []string{"kick", "busy"} {
 			p := f.dial(sockettest.Options{})
 			_ = p.Emit(end)
@@ -316,8 +316,7 @@ func TestConnectTimeout(t *testing.T) {
 	})
 }
 
-// What Node closes the connection for, and so do we; protocol violations take
-// the whole connection along.
+// Protocol violations close the whole connection, as in Node.
 func TestViolationsCloseTheConnection(t *testing.T) {
 	for _, raw := range []string{
 		"0", "0[]", `0"x"`, "0/chat,[]", `0/chat,null`, `0/chat,{`, `00{}`,
@@ -356,14 +355,14 @@ func TestEventWhileConnectingClosesTheConnection(t *testing.T) {
 	})
 }
 
-// What is odd but harmless is ignored.
+// Unusual but harmless packets are ignored.
 func TestOddPacketsAreIgnored(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
 		io.Handle("42", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (string, error) { return "ok", nil }))
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
-		for _, raw := range []string{`2["nobody handles this"]`, `2[42]`, `312345[]`} {
+		for _, raw := range []string{`2["no handler for this"]`, `2[42]`, `312345[]`} {
 			_ = p.SendRaw(raw)
 		}
 		answer, err := p.EmitWithAck(f.ctx, "42")
@@ -374,8 +373,8 @@ func TestOddPacketsAreIgnored(t *testing.T) {
 	})
 }
 
-// A "/" without middleware must not become a way past a gate that stands before
-// dynamic namespaces, whatever their rule matches.
+// A "/" without middleware must not bypass a gate of dynamic namespaces, whatever their rule
+// matches.
 func TestRuleDoesNotOpenTheRoot(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -397,9 +396,9 @@ func TestRuleDoesNotOpenTheRoot(t *testing.T) {
 	})
 }
 
-// The rule that made a namespace says who may join it; another rule that matches
-// the same name must not let a socket in that the first one sent away.
-func TestRuleDoesNotLetInToAnothersNamespace(t *testing.T) {
+// The rule that made a namespace decides about its sockets. Another rule that matches the same
+// name must not admit a socket that the first rule refused.
+func TestRuleDoesNotAdmitToAnotherRulesNamespace(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.OfFunc(func(_ context.Context, _ string, h *socketio.Handshake) (bool, error) {
 			return string(h.Auth) == `{"staff":true}`, nil
@@ -413,7 +412,7 @@ func TestRuleDoesNotLetInToAnothersNamespace(t *testing.T) {
 		}
 		_ = staff.Close()
 		synctest.Wait()
-		f.dial(sockettest.Options{Namespace: "/x"}) // now it is the other rule's
+		f.dial(sockettest.Options{Namespace: "/x"}) // now it belongs to the other rule
 	})
 }
 
@@ -430,8 +429,8 @@ func TestPatternMatchesWholeNames(t *testing.T) {
 	})
 }
 
-// A peer that hears that it was refused or disconnected may CONNECT again at
-// once, however long the server takes to clean up.
+// A peer that was refused or disconnected may send CONNECT again at once, however long the
+// cleanup on the server takes.
 func TestJoinAgainAtOnce(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -462,7 +461,7 @@ func TestJoinAgainAtOnce(t *testing.T) {
 }
 
 // The JavaScript client sends the CONNECTs of all its namespaces at once.
-func TestManyConnectsAtOnceWaitTheirTurn(t *testing.T) {
+func TestSimultaneousConnectsWaitForTheirTurn(t *testing.T) {
 	var running gauge
 	var joined atomic.Int32
 	bubble(t, socketio.Options{MaxConnecting: 2}, func(io *socketio.Server) {
@@ -494,12 +493,12 @@ func TestManyConnectsAtOnceWaitTheirTurn(t *testing.T) {
 	})
 }
 
-// CONNECTs that wait are refused no more often than others.
+// Waiting CONNECTs are not refused more often than others.
 func TestWaitingConnectsAreBounded(t *testing.T) {
 	var refused atomic.Int32
 	bubble(t, socketio.Options{MaxConnecting: 1, MaxRefused: 3}, func(io *socketio.Server) {
 		io.OfPattern(regexp.MustCompile(`/\d+`)).Use(func(context.Context, *socketio.Socket) error {
-			time.Sleep(time.Second) // all have come before the first is refused
+			time.Sleep(time.Second) // all arrive before the first is refused
 			refused.Add(1)
 			return errors.New("no")
 		})
@@ -517,9 +516,9 @@ func TestWaitingConnectsAreBounded(t *testing.T) {
 	})
 }
 
-// Sockets that their peer has left, and that are still busy, count: or a peer
-// could have any number of them.
-func TestSocketsThatWereLeftAreBounded(t *testing.T) {
+// Busy sockets whose peer has left count, because otherwise a peer could have any number of
+// them.
+func TestBusySocketsOfLeftNamespacesAreBounded(t *testing.T) {
 	var running gauge
 	bubble(t, socketio.Options{MaxNamespaces: 3}, func(io *socketio.Server) {
 		io.Open()
@@ -533,7 +532,7 @@ func TestSocketsThatWereLeftAreBounded(t *testing.T) {
 		p := f.dial(sockettest.Options{})
 		for range 20 {
 			_ = p.SendRaw(`2["work"]`)
-			synctest.Wait() // until it runs
+			synctest.Wait() // until the handler runs
 			_ = p.SendRaw("1")
 			_ = p.SendRaw("0")
 			synctest.Wait()
@@ -554,7 +553,7 @@ func TestConnectTimeoutBesideASlowConnect(t *testing.T) {
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.SendRaw("0/slow,")
-		time.Sleep(time.Hour - time.Minute) // "/" is joined: no hurry
+		time.Sleep(time.Hour - time.Minute) // no timer runs, because "/" is joined
 		_ = p.Leave()
 		time.Sleep(46 * time.Second)
 		if _, err := p.Join(f.ctx, "/", nil); !errors.Is(err, sockettest.ErrClosed) {
@@ -563,11 +562,10 @@ func TestConnectTimeoutBesideASlowConnect(t *testing.T) {
 	})
 }
 
-// Whoever asks while the wiring is checked gets the same verdict, not a handler
-// that nobody has checked.
-func TestHandlerFailsForAllWhoAsk(t *testing.T) {
+// Concurrent calls of Handler get the same result, and never a handler that was not checked.
+func TestHandlerFailsForAllConcurrentCallers(t *testing.T) {
 	opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: func(func(socketio.Message)) (socketio.Bus, error) {
-		time.Sleep(10 * time.Millisecond) // only makes it likely that all are there; the verdict is the same
+		time.Sleep(10 * time.Millisecond) // makes it likely that all calls overlap; the result is the same anyway
 		return nil, errors.New("no broker")
 	}}
 	io, err := socketio.NewServer(opts)
@@ -586,8 +584,8 @@ func TestHandlerFailsForAllWhoAsk(t *testing.T) {
 	asking.Wait()
 }
 
-// Before a namespace is joined nothing but CONNECT may come.
-func TestNothingButConnectComesFirst(t *testing.T) {
+// Before a namespace is joined, only CONNECT is allowed.
+func TestOnlyConnectMayComeFirst(t *testing.T) {
 	for _, first := range []string{`2["x"]`, "1", "30[]", `4{"message":"x"}`, `51-["x",{"_placeholder":true,"num":0}]`, `2/chat,["x"]`, "7", "x", ""} {
 		bubble(t, socketio.Options{}, open, func(f *fixture) {
 			conn, err := f.engine()
@@ -607,7 +605,7 @@ func TestNothingButConnectComesFirst(t *testing.T) {
 	}
 }
 
-// Attachments come right after their packet, and at no other time.
+// Attachments must directly follow their packet.
 func TestAttachmentsOutOfOrder(t *testing.T) {
 	const event = `52-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`
 	for name, send := range map[string][]string{
@@ -644,8 +642,8 @@ func TestAttachmentsOutOfOrder(t *testing.T) {
 	}
 }
 
-// A packet for a namespace that the server has ended may have been on its way; one
-// for a namespace that the peer has left, or was not let into, breaks the protocol.
+// A packet for a namespace that the server has just ended may have been in transit. A packet
+// for a namespace that the peer has left, or was refused by, breaks the protocol.
 func TestPacketsAfterTheEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		end    func(p, other *sockettest.Peer, f *fixture)
@@ -660,7 +658,7 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 			`2/no,["y"]`, true},
 		"too long ago": {func(p, other *sockettest.Peer, f *fixture) {
 			_ = p.Emit("kick")
-			synctest.Wait() // or there are too many namespaces at once
+			synctest.Wait() // so that there are not too many namespaces at once
 			for _, name := range []string{"/x1", "/x2", "/x3"} {
 				if p, err := other.Join(f.ctx, name, nil); err == nil {
 					_ = p.Emit("kick")
@@ -670,7 +668,7 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 		}, `2/x,["y"]`, true},
 		"not so long ago": {func(p, other *sockettest.Peer, f *fixture) {
 			_ = p.Emit("kick")
-			synctest.Wait() // or there are too many namespaces at once
+			synctest.Wait() // so that there are not too many namespaces at once
 			for _, name := range []string{"/x1", "/x2"} {
 				if p, err := other.Join(f.ctx, name, nil); err == nil {
 					_ = p.Emit("kick")
@@ -701,8 +699,8 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 	}
 }
 
-// What is being read while the connection is closed comes too late: a CONNECT must
-// not outlive it, nor the timer, and no event is handled.
+// Packets read while the connection is closed are too late: a CONNECT must not outlive the
+// connection, nor may its timer, and no event is handled.
 func TestNothingJoinsAClosedConnection(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -728,8 +726,8 @@ func TestNothingJoinsAClosedConnection(t *testing.T) {
 	})
 }
 
-// A connection that closes before it joined anything leaves no timer behind, and one
-// that is closed for joining nothing has that in the log.
+// A connection that closes before it joined a namespace leaves no timer. One that is closed for
+// joining none is logged.
 func TestConnectTimeoutEndsWithTheConnection(t *testing.T) {
 	for _, stays := range []bool{false, true} {
 		var log logged
@@ -751,7 +749,7 @@ func TestConnectTimeoutEndsWithTheConnection(t *testing.T) {
 	}
 }
 
-// A socket that ends while a rule is asked leaves no namespace behind.
+// A socket that ends while a rule runs leaves no namespace.
 func TestEndedWhileARuleIsAsked(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {

@@ -16,7 +16,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// clock is a wall clock that a test can set. Read runs at each look at it.
+// clock is a wall clock that a test can set. It calls read each time it is read.
 type clock struct {
 	step atomic.Int64
 	read atomic.Pointer[func()]
@@ -33,8 +33,8 @@ func (c *clock) set(step time.Duration) { c.step.Store(int64(step)) }
 
 const month = 30 * 24 * time.Hour
 
-// When the wall clock is set forward past a socket's deadline, the socket counts as
-// ended at once, and has ended within two seconds.
+// When the wall clock is set forward past a socket's deadline, the socket counts as ended at
+// once, and has ended within two seconds.
 func TestDeadlineIsNoticedAtOnce(t *testing.T) {
 	var wall clock
 	var ran record
@@ -117,14 +117,13 @@ func socketOf(f *fixture, p *sockettest.Peer) *socketio.Socket {
 	return nil
 }
 
-// Of the events that waited while the process was stopped for 5 s over the deadline,
-// none is handled.
+// If the process stops for 5 s over the deadline, no event that waited meanwhile is handled.
 func TestEventsThatWaitedOverTheDeadline(t *testing.T) {
 	for _, intercepted := range []bool{false, true} {
 		t.Run(fmt.Sprintf("intercepted %t", intercepted), func(t *testing.T) {
 			var wall clock
 			var ran record
-			var proceed chan struct{} // of the bubble
+			var proceed chan struct{} // belongs to the bubble
 			handler := func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 				ran.add(e.Name())
 				<-proceed
@@ -160,8 +159,8 @@ func TestEventsThatWaitedOverTheDeadline(t *testing.T) {
 	}
 }
 
-// A socket that ends while its worker looks at the clock starts no handler: the
-// state and the context are looked at in one step, after the clock.
+// A socket that ends while its worker reads the clock starts no handler: the state and the
+// context are checked together, after the clock.
 func TestNoHandlerBeginsAfterTheEnd(t *testing.T) {
 	for _, name := range []string{"handled", "intercepted"} {
 		t.Run(name, func(t *testing.T) {
@@ -192,8 +191,8 @@ func TestNoHandlerBeginsAfterTheEnd(t *testing.T) {
 	}
 }
 
-// A socket whose deadline came while it was held is not admitted, though nothing has
-// ended it yet.
+// A socket whose deadline passed while it was held is not admitted, even if it has not been
+// ended yet.
 func TestDeadlineBeforeAdmission(t *testing.T) {
 	for _, middleware := range []bool{false, true} {
 		t.Run(fmt.Sprintf("middleware %t", middleware), func(t *testing.T) {
@@ -235,7 +234,7 @@ func TestDeadlineBeforeAdmission(t *testing.T) {
 	}
 }
 
-// SetDeadline replaces and removes what was set, and end runs once.
+// SetDeadline replaces and removes the previous deadline, and end runs once.
 func TestSetDeadlineAgain(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		p, left := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
@@ -252,7 +251,7 @@ func TestSetDeadlineAgain(t *testing.T) {
 			s.SetDeadline(time.Now().Add(time.Minute), func() { ran.add("fourth") })
 		})
 		start := time.Now()
-		f.ended(p, sockettest.ErrClosed) // though no function ended it
+		f.ended(p, sockettest.ErrClosed) // although no function ended it
 		if got := ran.all(); !slices.Equal(got, []string{"third", "fourth"}) || time.Since(start) != 2*time.Minute {
 			t.Errorf("ran %q in %v", got, time.Since(start))
 		}
@@ -267,8 +266,8 @@ func TestSetDeadlineAgain(t *testing.T) {
 	})
 }
 
-// The last event is heard before the end, in every state that can hear one, and an
-// event that cannot be encoded does not keep the socket.
+// A peer receives the last event before the end, in every state that can receive one. If the
+// event cannot be encoded, the socket still ends.
 func TestEndsWithALastEvent(t *testing.T) {
 	for name, c := range map[string]struct {
 		ending socketio.Ending
@@ -277,7 +276,7 @@ func TestEndsWithALastEvent(t *testing.T) {
 	}{
 		"disconnect":        {socketio.Ending{}, sockettest.ErrDisconnected, false},
 		"close":             {socketio.Ending{Temporary: true, WholeConnection: true}, sockettest.ErrClosed, false},
-		"close, alone":      {socketio.Ending{Temporary: true}, sockettest.ErrClosed, false},
+		"close, one socket": {socketio.Ending{Temporary: true}, sockettest.ErrClosed, false},
 		"disconnect all":    {socketio.Ending{WholeConnection: true}, sockettest.ErrDisconnected, false},
 		"disconnect, error": {socketio.Ending{Args: []any{make(chan int)}}, sockettest.ErrDisconnected, true},
 		"close, error":      {socketio.Ending{Event: "connect", Temporary: true, WholeConnection: true}, sockettest.ErrClosed, true},
@@ -325,8 +324,8 @@ func TestEndsWithALastEvent(t *testing.T) {
 	}
 }
 
-// An ending of the whole connection tells each namespace, so that a JavaScript client
-// stays away, and closes the transport.
+// An ending of the whole connection tells each namespace, so that a JavaScript client does not
+// reconnect, and closes the transport.
 func TestDisconnectWholeConnection(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
@@ -358,13 +357,13 @@ func TestDisconnectWholeConnection(t *testing.T) {
 	})
 }
 
-// A peer that is gone is in no listing while its last handler still runs, may join
-// nothing, and its rooms are told to OnDisconnecting.
+// A socket whose peer has left is in no listing while its last handler runs, and cannot join a
+// room. OnDisconnecting receives its rooms.
 func TestSocketWhosePeerIsGone(t *testing.T) {
 	for _, how := range []string{"leaves", "is lost"} {
 		t.Run(how, func(t *testing.T) {
 			var ran record
-			var proceed chan struct{} // of the bubble
+			var proceed chan struct{} // belongs to the bubble
 			setup := func(io *socketio.Server) {
 				io.Open()
 				io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
@@ -404,8 +403,8 @@ func TestSocketWhosePeerIsGone(t *testing.T) {
 	}
 }
 
-// The session's error is the socket's, so that a handler that answers a peer that is
-// gone is no reason for a warning.
+// The session's ErrClosed is the socket's ErrClosed, so that a handler that answers a peer that
+// has left does not cause a warning.
 func TestErrorOfAClosedSession(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -418,11 +417,11 @@ func TestErrorOfAClosedSession(t *testing.T) {
 	})
 }
 
-// A socket that ends before OnConnect begins gets neither it nor OnDisconnect; once one
-// function has begun, OnDisconnect follows.
+// If a socket ends before OnConnect starts, neither OnConnect nor OnDisconnect runs. Once one
+// function of OnConnect has started, OnDisconnect follows.
 func TestEndBeforeOnConnect(t *testing.T) {
 	for name, c := range map[string]struct {
-		endAt int // the look at the clock, counted from the admission's own
+		endAt int // number of the clock reading, counted from the one of the admission
 		want  []string
 	}{
 		"before the first function":  {1, []string{}},
@@ -450,7 +449,7 @@ func TestEndBeforeOnConnect(t *testing.T) {
 					socket = s
 					return nil
 				}, func(context.Context, *socketio.Socket) error {
-					wall.read.Store(next(c.endAt + 1)) // resume and admit look before
+					wall.read.Store(next(c.endAt + 1)) // resume and admit read the clock before
 					return nil
 				})
 				for _, function := range []string{"first", "second"} {

@@ -122,7 +122,7 @@ func TestOnEnd(t *testing.T) {
 	})
 }
 
-// A peer that says something and goes is heard out.
+// Events that a peer sends before it leaves are handled.
 func TestEventsBeforeTheEndAreHandled(t *testing.T) {
 	for _, how := range []string{"leave", "close", "leave and close"} {
 		var ran record
@@ -149,26 +149,26 @@ func TestEventsBeforeTheEndAreHandled(t *testing.T) {
 			}
 			if how == "leave" {
 				var err error
-				if again, err = p.Join(f.ctx, "/", nil); err != nil { // at once, though the old socket is still busy
+				if again, err = p.Join(f.ctx, "/", nil); err != nil { // at once, while the old socket is still busy
 					t.Errorf("join again: %v", err)
 				}
 			} else {
 				synctest.Wait()
 				_ = p.Close()
 			}
-			time.Sleep(4 * time.Second) // a second for each, and not more
+			time.Sleep(4 * time.Second) // a second for each event, and not more
 			want := []string{"0", "1", "2", "end"}
 			if got := ran.all(); !slices.Equal(got, want) {
 				t.Errorf("%s: ran %q, want %q", how, got, want)
 			}
-			if again != nil && len(again.Events()) != 3 { // not once more for the socket that it has left
+			if again != nil && len(again.Events()) != 3 { // the events are not repeated for the old socket
 				t.Errorf("heard %q, want three times all", again.Events())
 			}
 		})
 	}
 }
 
-// But not for ever: after ten seconds what is left is dropped, and a handler's
+// Draining is bounded: after ten seconds the remaining events are dropped, and the handler's
 // context ends.
 func TestDrainIsBounded(t *testing.T) {
 	var ran record
@@ -198,7 +198,7 @@ func TestDrainIsBounded(t *testing.T) {
 	})
 }
 
-// Disconnect ends a socket at once: what waited in its inbox is dropped.
+// Disconnect ends a socket at once and drops the events in its inbox.
 func TestDisconnectDropsTheInbox(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -232,7 +232,7 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 			return errors.Join(e.Ack("done"), s.Emit("last words"))
 		})
 		io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) {
-			time.Sleep(time.Second) // awaited, too
+			time.Sleep(time.Second) // Shutdown waits for this too
 			ran.add(string(r))
 		})
 	}, func(f *fixture) {
@@ -249,7 +249,7 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 		if status := f.status("/socket.io/?EIO=4&transport=polling"); status != http.StatusServiceUnavailable {
 			t.Errorf("a new connection got %d", status)
 		}
-		_ = p.Emit("work") // begins no more
+		_ = p.Emit("work") // does not start any more
 		if err := <-answered; err != nil {
 			t.Errorf("the answer was lost: %v", err)
 		}
@@ -257,7 +257,7 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 			t.Errorf("Shutdown: %v", err)
 		}
 		f.expect(p, "last words")
-		f.ended(p, sockettest.ErrClosed) // no DISCONNECT: peers come back to whoever serves next
+		f.ended(p, sockettest.ErrClosed) // no DISCONNECT, so that peers reconnect to the next server
 		f.ended(idle, sockettest.ErrClosed)
 		want := []string{"begin", "server shutting down", "end", "server shutting down"}
 		if got := ran.all(); !slices.Equal(got, want) {
@@ -266,7 +266,7 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 	})
 }
 
-func TestShutdownSaysWhoIsStillRunning(t *testing.T) {
+func TestShutdownReportsRunningHandlers(t *testing.T) {
 	release := make(chan struct{})
 	var ended time.Time
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -321,9 +321,9 @@ func TestShutdownAndCloseFromAHandler(t *testing.T) {
 	}
 }
 
-// What is said to an idle socket that Shutdown has ended must not cost the
-// connection, on which another socket still finishes.
-func TestShutdownSparesWhoStillWorks(t *testing.T) {
+// Emitting to an idle socket that Shutdown has ended must not close the connection while
+// another socket of it is still finishing.
+func TestShutdownKeepsConnectionsOfBusySockets(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
@@ -346,8 +346,8 @@ func TestShutdownSparesWhoStillWorks(t *testing.T) {
 		go func() { stopped <- f.io.Shutdown(f.ctx) }()
 		synctest.Wait()
 		_ = p.Emit("to a socket that has ended")
-		_ = p.SendRaw("0")        // nobody is let in any more
-		_ = p.SendRaw("0/work2,") // nor refused
+		_ = p.SendRaw("0")        // no socket is admitted any more
+		_ = p.SendRaw("0/work2,") // or refused
 		if err := <-answered; err != nil {
 			t.Errorf("the answer was lost: %v", err)
 		}
@@ -360,12 +360,12 @@ func TestShutdownSparesWhoStillWorks(t *testing.T) {
 	})
 }
 
-// Shutdown from handlers of several sockets at once: neither waits for the other.
+// Shutdown is called from handlers of several sockets at once. None waits for the other.
 func TestShutdownFromTwoHandlers(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
 		io.Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
-			time.Sleep(time.Second) // until both are here
+			time.Sleep(time.Second) // until both are running
 			if err := io.Shutdown(ctx); err != nil {
 				t.Error(err)
 			}
@@ -384,9 +384,8 @@ func TestShutdownFromTwoHandlers(t *testing.T) {
 	})
 }
 
-// Close ends sockets, too, whose peers have left or are gone and whose events
-// are still handled.
-func TestCloseEndsWhatDrains(t *testing.T) {
+// Close also ends sockets whose peers have left and whose events are still being handled.
+func TestCloseEndsDrainingSockets(t *testing.T) {
 	for _, how := range []string{"leave", "close"} {
 		var ran record
 		bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -443,7 +442,7 @@ func TestBusIsClosedOnce(t *testing.T) {
 	}
 }
 
-// A function of OnEnd that panics ends nothing but itself.
+// A panic in a function of OnEnd does not end anything else.
 func TestPanicInOnEnd(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -467,9 +466,9 @@ func TestPanicInOnEnd(t *testing.T) {
 	})
 }
 
-// What a handler waits for still comes during Shutdown, and what it emits then
-// reaches the peer; what is intercepted begins no more.
-func TestShutdownLetsHandlersAsk(t *testing.T) {
+// During Shutdown a running handler still receives answers, and its events still reach the
+// peer. No intercepting handler starts any more.
+func TestHandlersCanWaitForAnswersDuringShutdown(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -507,8 +506,8 @@ func TestShutdownLetsHandlersAsk(t *testing.T) {
 	})
 }
 
-// A socket that is busy when Shutdown begins ends when it is idle, so that what waits
-// for its end goes on; and one whose peer has left is heard out.
+// A socket that is busy when Shutdown begins ends when it is idle, so that code that waits for
+// its end continues. If the peer of a socket has left, its events are still handled.
 func TestShutdownEndsBusySockets(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {

@@ -15,14 +15,14 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// dependency is a Dependency that a test takes away.
+// dependency is a Dependency that a test can make unavailable.
 type dependency struct{ away atomic.Bool }
 
 func (d *dependency) Available() bool { return !d.away.Load() }
 
 const handshakePath = "/socket.io/?EIO=4&transport=polling"
 
-// Handshakes are refused while no namespace can admit a socket, and not before.
+// Handshakes are refused exactly while no namespace can admit a socket.
 func TestHandshakesWhileNamespacesAreUnavailable(t *testing.T) {
 	refuse := func(context.Context, *socketio.Socket) error { return errors.New("not while it is away") }
 	for name, test := range map[string]struct {
@@ -80,7 +80,7 @@ func TestHandshakesWhileNamespacesAreUnavailable(t *testing.T) {
 				}
 				d.away.Store(true)
 				refused := 0
-				for range 100 { // ten seconds
+				for range 100 { // ten seconds in total
 					switch status := f.status(handshakePath); status {
 					case http.StatusOK:
 					case http.StatusServiceUnavailable:
@@ -91,7 +91,7 @@ func TestHandshakesWhileNamespacesAreUnavailable(t *testing.T) {
 					time.Sleep(100 * time.Millisecond)
 				}
 				switch {
-				case test.shut && (refused < 80 || refused > 95): // one in a second goes on
+				case test.shut && (refused < 80 || refused > 95): // one per second goes through
 					t.Errorf("%d of 100 handshakes were refused", refused)
 				case !test.shut && refused > 0:
 					t.Errorf("%d of 100 handshakes were refused, want none", refused)
@@ -105,7 +105,7 @@ func TestHandshakesWhileNamespacesAreUnavailable(t *testing.T) {
 	}
 }
 
-// A refused handshake says when to come back, each another time, and to pages too.
+// A refused handshake says when to come back, at random times, and pages can read it too.
 func TestRefusedHandshakeSaysWhenToComeBack(t *testing.T) {
 	var d dependency
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -137,7 +137,7 @@ func TestRefusedHandshakeSaysWhenToComeBack(t *testing.T) {
 	})
 }
 
-// A namespace that admits a socket although what it needs is away counts as available.
+// A namespace that admits a socket while its dependency is unavailable counts as available.
 func TestAdmissionOpensTheDoor(t *testing.T) {
 	var d dependency
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -149,7 +149,7 @@ func TestAdmissionOpensTheDoor(t *testing.T) {
 			t.Error("the first handshake was not refused")
 		}
 		time.Sleep(time.Second)
-		p := f.dial(sockettest.Options{}) // the one in a second
+		p := f.dial(sockettest.Options{}) // the one that goes through each second
 		synctest.Wait()                   // the door opens after CONNECT is answered
 		_ = p.Close()
 		for range 25 {
@@ -165,8 +165,8 @@ func TestAdmissionOpensTheDoor(t *testing.T) {
 	})
 }
 
-// The connection of a temporary refusal is closed after RetryAfter, by one timer that goes
-// with the connection.
+// The connection of a temporary refusal is closed after RetryAfter, by one timer that ends with
+// the connection.
 func TestTemporaryRefusalWaits(t *testing.T) {
 	var after time.Duration
 	setup := func(io *socketio.Server) {

@@ -14,8 +14,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// A program handles ends with one set of errors and reasons, whichever package they come
-// from.
+// A program can handle ends with one set of errors and reasons, whichever package returns them.
 func TestErrorsAndReasonsAreOneSet(t *testing.T) {
 	if !errors.Is(socketio.ErrClosed, engineio.ErrClosed) || !errors.Is(engineio.ErrClosed, socketio.ErrClosed) ||
 		!errors.Is(&socketio.DisconnectError{}, engineio.ErrClosed) {
@@ -40,14 +39,14 @@ func TestErrorsAndReasonsAreOneSet(t *testing.T) {
 	}
 }
 
-// Two namespaces are joined, and the socket of one is ended. What the two peers hear
-// depends on the Ending alone, and not on the call that it is passed to.
+// Two namespaces are joined, and the socket of one is ended. What the two peers receive depends
+// only on the Ending, and not on the call that it is passed to.
 func TestEndings(t *testing.T) {
 	stays := errors.New("stays")
 	cause := errors.New("cause")
 	for name, c := range map[string]struct {
 		how       error
-		one, both error // how the peer's socket ended, and the other one
+		one, both error // the error of the ended socket, and of the other one
 		reason    socketio.Reason
 	}{
 		"nil":             {nil, sockettest.ErrDisconnected, stays, socketio.ReasonServer},
@@ -109,10 +108,10 @@ func TestEndings(t *testing.T) {
 	}
 }
 
-// A temporary Ending closes the transport of a socket that is alone, after RetryAfter, and
-// what the peer sends meanwhile does not close it earlier.
+// A temporary Ending closes the transport of the only socket of a connection after RetryAfter.
+// What the peer sends meanwhile does not close it earlier.
 func TestTemporaryEndingOfAnAdmittedSocket(t *testing.T) {
-	for name, whole := range map[string]bool{"alone": false, "whole": true} {
+	for name, whole := range map[string]bool{"only socket": false, "whole": true} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, socketio.Options{}, func(io *socketio.Server) {
 				io.Open()
@@ -141,7 +140,7 @@ func TestTemporaryEndingOfAnAdmittedSocket(t *testing.T) {
 	}
 }
 
-// OnConnect and connect middleware return the value that Disconnect takes.
+// OnConnect and connect middleware return the same values that Disconnect accepts.
 func TestEndingThatFunctionsReturn(t *testing.T) {
 	setup := func(io *socketio.Server) {
 		io.Open()

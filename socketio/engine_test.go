@@ -7,8 +7,8 @@ import (
 	"socketiojwt/internal/engineclient"
 )
 
-// engineConn is a client's end of an Engine.IO session, for tests of what a server does
-// with packets that no Socket.IO client sends.
+// engineConn is the client's side of an Engine.IO session, for tests of how a server handles
+// packets that no Socket.IO client sends.
 type engineConn struct {
 	*engineclient.Conn
 	ctx context.Context

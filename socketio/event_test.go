@@ -19,12 +19,12 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-func TestEventsRunInOrderAndHoldUpNobodyElse(t *testing.T) {
+func TestEventsRunInOrderAndDelayOnlyTheirSocket(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
 		io.Handle("n", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) error {
-			time.Sleep(time.Duration(100-n) * time.Millisecond) // later ones are faster
+			time.Sleep(time.Duration(100-n) * time.Millisecond) // later ones take less time
 			ran.add(fmt.Sprint(n))
 			return nil
 		}))
@@ -58,7 +58,7 @@ func TestAckBothWays(t *testing.T) {
 			return file{in.Name + "!", append(in.Data, '!')}, nil
 		}))
 		io.Handle("ask me", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
-			// The answer is resolved while this handler, the socket's only one, waits.
+			// the answer arrives while this handler, the only one of the socket, waits
 			answer, err := s.EmitWithAck(ctx, "question", []byte{1, 2})
 			if err != nil {
 				return err
@@ -127,7 +127,7 @@ func TestAckBothWays(t *testing.T) {
 	})
 }
 
-// Ack sends nothing when nobody waits, and the second time.
+// Ack sends nothing if the peer does not wait for it, or the second time.
 func TestAckIsSentOnceAndOnlyIfWanted(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
@@ -177,21 +177,21 @@ func TestEmitWithAckGivesUp(t *testing.T) {
 		if _, err := s.EmitWithAck(f.ctx, "q"); !errors.Is(err, socketio.ErrTooManyAcks) {
 			t.Errorf("a third: %v", err)
 		}
-		_ = late.Ack("too late") // for nobody
+		_ = late.Ack("too late") // no call waits for it any more
 		waited := make(chan error)
 		e, _ := p.Expect(f.ctx, "q")
 		_ = e.Ack()
 		synctest.Wait()
 		go func() { _, err := s.EmitWithAck(f.ctx, "q"); waited <- err }()
 		synctest.Wait()
-		_ = p.Close() // the answer will never come
+		_ = p.Close() // the answer will never arrive
 		if err := <-waited; !errors.Is(err, socketio.ErrClosed) {
 			t.Errorf("after the peer left: %v", err)
 		}
 	})
 }
 
-func TestPanicEndsThatSocketAlone(t *testing.T) {
+func TestPanicEndsOnlyThatSocket(t *testing.T) {
 	var ended atomic.Int32
 	var log logged
 	const secret = "Bearer s3cret"
@@ -344,7 +344,7 @@ func TestSlowPeerIsClosed(t *testing.T) {
 		synctest.Wait()
 		s := f.io.Sockets()[0]
 		var err error
-		for range 1000 { // the peer's reader runs only when this goroutine rests
+		for range 1000 { // the peer's reader runs only while this goroutine waits
 			if err = s.Emit("flood", strings.Repeat("x", 10_000)); err != nil {
 				break
 			}
@@ -359,8 +359,8 @@ func TestSlowPeerIsClosed(t *testing.T) {
 	})
 }
 
-// A result that cannot be encoded is answered all the same: the peer waits.
-func TestAckOfWhatCannotBeEncoded(t *testing.T) {
+// If a result cannot be encoded, the peer still gets an answer, because it waits for one.
+func TestAckOfUnencodableResult(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
 		io.Handle("bad", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (chan int, error) { return make(chan int), nil }))
@@ -374,7 +374,7 @@ func TestAckOfWhatCannotBeEncoded(t *testing.T) {
 	})
 }
 
-// The cause of an error that the peer hears only in part is in the log.
+// If the peer receives only part of an error, the log has the cause.
 func TestCausesAreLogged(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
@@ -412,7 +412,7 @@ func (l *logged) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// count returns how many lines hold a text.
+// count returns the number of lines that contain text.
 func (l *logged) count(text string) int {
 	n := 0
 	for _, line := range l.lines.all() {
@@ -423,7 +423,7 @@ func (l *logged) count(text string) int {
 	return n
 }
 
-// The log says which handler failed, and does not warn of a socket that ended.
+// The log names the handler that failed, and has no warning about a socket that ended.
 func TestFailedHandlersAreLogged(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
@@ -444,7 +444,7 @@ func TestFailedHandlersAreLogged(t *testing.T) {
 		p := f.dial(sockettest.Options{})
 		f.ended(f.dial(sockettest.Options{Namespace: "/connect"}), sockettest.ErrDisconnected)
 		_ = p.Emit("seen")
-		synctest.Wait() // it runs beside the others, which end the socket
+		synctest.Wait() // it runs concurrently with the others, which end the socket
 		_ = p.SendRaw(`2["fails"]`)
 		_ = p.SendRaw(`20["ends"]`)
 		f.ended(p, sockettest.ErrDisconnected)
@@ -459,8 +459,8 @@ func TestFailedHandlersAreLogged(t *testing.T) {
 	})
 }
 
-// Event middleware may refuse an event; the socket stays, and the peer hears only
-// what the middleware tells it.
+// If event middleware refuses an event, the socket stays, and the peer receives only what the
+// middleware sends.
 func TestEventMiddlewareRefuses(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -492,8 +492,8 @@ func TestEventMiddlewareRefuses(t *testing.T) {
 	})
 }
 
-// A volatile event is dropped rather than queued, and a volatile question to nobody
-// who can hear it has no answers.
+// A volatile event is dropped instead of queued. A volatile EmitWithAck that reaches no peer
+// returns no answers.
 func TestVolatileIsDropped(t *testing.T) {
 	bubble(t, socketio.Options{MaxPendingAcks: 1}, open, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -510,7 +510,7 @@ func TestVolatileIsDropped(t *testing.T) {
 		if transports[engineio.Polling] != 1 || transports[engineio.WebSocket] != 1 {
 			t.Errorf("transports %v", transports)
 		}
-		// Between two polls nothing can be written; a WebSocket takes it.
+		// Between two polls nothing can be written. A WebSocket can always take an event.
 		_ = f.io.Volatile().Emit("volatile")
 		f.expect(p, "volatile")
 		synctest.Wait() // now it can be written to again
@@ -523,7 +523,7 @@ func TestVolatileIsDropped(t *testing.T) {
 		if len(answers.List) != 1 || err != nil {
 			t.Errorf("%+v, %v", answers, err)
 		}
-		// What was dropped is not owed: there is room for a question that is kept.
+		// A dropped event leaves no pending acknowledgement, so there is room for the next one.
 		short, cancel := context.WithTimeout(f.ctx, time.Second)
 		defer cancel()
 		_, _ = f.io.EmitWithAck(short, "kept")
@@ -533,8 +533,8 @@ func TestVolatileIsDropped(t *testing.T) {
 	})
 }
 
-// A handler that waits for an answer hears at once that none will come, though its
-// socket is still there for it.
+// A handler that waits for an answer is told at once that none will come, while its socket is
+// still draining.
 func TestEmitWithAckEndsWhenThePeerLeaves(t *testing.T) {
 	for _, how := range []string{"leave", "close"} {
 		var ran record
@@ -564,7 +564,7 @@ func TestEmitWithAckEndsWhenThePeerLeaves(t *testing.T) {
 	}
 }
 
-// A handler does not see arguments of another type than it wants.
+// A handler is not called with arguments of the wrong type.
 func TestFuncChecksItsArgument(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {

@@ -11,24 +11,24 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// A chat room: whoever connects is in the lobby, and what one says all hear.
+// A chat room: every client joins the lobby, and all clients receive each message.
 func Example() {
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	io.Open() // or io.Use(gate.Handshake)
-	io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("lobby") })
-	io.Handle("say", socketio.Func(func(_ context.Context, s *socketio.Socket, text string) error {
-		return io.To("lobby").Emit("said", text)
+	srv.Open() // or srv.Use(gate.Handshake)
+	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("lobby") })
+	srv.Handle("say", socketio.Func(func(_ context.Context, s *socketio.Socket, text string) error {
+		return srv.To("lobby").Emit("said", text)
 	}))
-	handler, err := io.Handler()
+	handler, err := srv.Handler()
 	if err != nil {
 		log.Fatal(err)
 	}
 	web := httptest.NewServer(handler)
 	defer web.Close()
-	defer func() { _ = io.Close() }()
+	defer func() { _ = srv.Close() }()
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -48,30 +48,30 @@ func Example() {
 	// Output: hello
 }
 
-// The result of an AckFunc is the acknowledgement; a []byte, at any depth, is a
-// binary attachment.
+// The result of an AckFunc is the acknowledgement. A []byte, at any depth, becomes a binary
+// attachment.
 func ExampleAckFunc() {
 	type upload struct {
 		Name string `json:"name"`
 		Data []byte `json:"data"`
 	}
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	io.Open().Handle("upload", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, u upload) (int, error) {
+	srv.Open().Handle("upload", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, u upload) (int, error) {
 		if u.Name == "" {
-			return 0, &socketio.PublicError{Message: "a file needs a name"} // the peer may know
+			return 0, &socketio.PublicError{Message: "a file needs a name"} // sent to the peer
 		}
 		return len(u.Data), nil
 	}))
-	handler, err := io.Handler()
+	handler, err := srv.Handler()
 	if err != nil {
 		log.Fatal(err)
 	}
 	web := httptest.NewServer(handler)
 	defer web.Close()
-	defer func() { _ = io.Close() }()
+	defer func() { _ = srv.Close() }()
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -90,13 +90,13 @@ func ExampleAckFunc() {
 	// Output: 5
 }
 
-// A middleware may let a socket wait outside until something is verified.
+// Connect middleware can hold a socket until something is verified.
 func ExampleSocket_Hold() {
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	io.Use(func(_ context.Context, s *socketio.Socket) error {
+	srv.Use(func(_ context.Context, s *socketio.Socket) error {
 		err := s.Intercept("password", socketio.Func(func(_ context.Context, s *socketio.Socket, word string) error {
 			if word != "sesame" {
 				return s.Refuse(nil)
@@ -106,17 +106,17 @@ func ExampleSocket_Hold() {
 		if err != nil {
 			return err
 		}
-		time.AfterFunc(5*time.Second, func() { _ = s.Refuse(nil) }) // does nothing once it is admitted
+		time.AfterFunc(5*time.Second, func() { _ = s.Refuse(nil) }) // does nothing if the socket is admitted
 		return s.Hold(socketio.HoldOptions{})
 	})
-	io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
-	handler, err := io.Handler()
+	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
+	handler, err := srv.Handler()
 	if err != nil {
 		log.Fatal(err)
 	}
 	web := httptest.NewServer(handler)
 	defer web.Close()
-	defer func() { _ = io.Close() }()
+	defer func() { _ = srv.Close() }()
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -125,13 +125,13 @@ func ExampleSocket_Hold() {
 		log.Fatal(err)
 	}
 	defer func() { _ = peer.Close() }()
-	fmt.Println("inside:", len(io.Sockets()))
+	fmt.Println("inside:", len(srv.Sockets()))
 	_ = peer.Emit("password", "sesame")
 	welcome, err := peer.Next(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(welcome.Name, "inside:", len(io.Sockets()))
+	fmt.Println(welcome.Name, "inside:", len(srv.Sockets()))
 	// Output:
 	// inside: 0
 	// welcome inside: 1

@@ -9,7 +9,8 @@ import (
 	"socketiojwt/engineio"
 )
 
-// Remains says what the server keeps of its connections: "" when it is nothing.
+// Remains describes what the server keeps for its connections. It returns "" if that is
+// nothing.
 func (srv *Server) Remains() string {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -36,23 +37,23 @@ func (srv *Server) Remains() string {
 	return text
 }
 
-// Receive is what the session's reader does with a packet.
+// Receive handles a packet as the session's reader does.
 func (s *Socket) Receive(packet string) { s.conn.Message([]byte(packet), false) }
 
-// TimerRuns reports whether the connection waits for a namespace to be joined.
+// TimerRuns reports whether the connection's timer for joining a namespace is running.
 func (s *Socket) TimerRuns() bool {
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
 	return s.conn.timer != nil
 }
 
-// Late is an event that was being read while the socket ended.
+// Late receives an event that was being read while the socket ended.
 func (s *Socket) Late(event string) { s.receive(&Event{name: event, socket: s, size: 1}) }
 
-// LateJoin is a Join that found the socket admitted, and comes too late.
+// LateJoin is a Join that found the socket admitted, but runs after the socket has ended.
 func (s *Socket) LateJoin(rooms ...string) error { return s.namespace.local.join(s, rooms) }
 
-// MostKept returns the most bytes that the ledger of a connection counts.
+// MostKept returns the largest number of bytes in the ledger of a connection.
 func (srv *Server) MostKept() (most int) {
 	for _, c := range srv.connections() {
 		c.ledger.mu.Lock()
@@ -72,21 +73,21 @@ func (s *Socket) EmitOnClosedSession(event string) error {
 		return err
 	}
 	now := s.look()
-	s.mu.Lock() // so that the end of the session has to wait
+	s.mu.Lock() // so that the end of the session waits
 	defer s.mu.Unlock()
 	s.conn.session.Close("test")
 	return s.sendAt(now, m)
 }
 
-// Steps returns how many looks at names and sockets it takes to select the sockets
-// in any of the rooms, and how many were selected.
+// Steps returns the number of visits of names and sockets needed to select the sockets in any
+// of the rooms, and the number of selected sockets.
 func (n *Namespace) Steps(to Selector) (steps, selected int) {
 	chosen := selection{local: n.local}
 	chosen.run(to)
 	return chosen.steps, len(chosen.list)
 }
 
-// WhileListingIsLocked calls f while no socket of the namespace can join or leave.
+// WhileListingIsLocked calls f while the lock of the namespace's listing is held.
 func (n *Namespace) WhileListingIsLocked(f func()) {
 	n.local.mu.Lock()
 	defer n.local.mu.Unlock()
@@ -120,7 +121,7 @@ func closedSession() *engineio.Session {
 	return session
 }
 
-// deaf is the layer above a session that ignores everything.
+// deaf is a layer above a session that ignores everything.
 type deaf struct{}
 
 func (deaf) Message([]byte, bool)   {}

@@ -18,28 +18,28 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// fixture is a server on a listener in memory, inside a synctest bubble, so that
-// time is fake and "nothing more happens" can be seen.
+// fixture is a server on a listener in memory, inside a synctest bubble. Time is fake, and a
+// test can observe that nothing more happens.
 type fixture struct {
 	t   *testing.T
 	ctx context.Context
 	io  *socketio.Server
 	in  *memnet.Listener
 
-	header http.Header // of the requests by long-polling
+	header http.Header // of the long-polling requests
 }
 
-// bubble runs a test against a server that setup has furnished.
+// bubble runs a test against a server set up by setup.
 func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server), test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f, stop := start(t, opts, setup)
-		defer stop() // also when the test has failed
+		defer stop() // even if the test has failed
 		test(f)
 	})
 }
 
-// start starts a server that setup has furnished. It is called in a bubble.
+// start starts a server set up by setup. It must be called in a bubble.
 func start(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)) (f *fixture, stop func()) {
 	t.Helper()
 	if opts.Logger == nil {
@@ -75,7 +75,7 @@ func (f *fixture) options(opts sockettest.Options) sockettest.Options {
 	return opts
 }
 
-// dial joins "/" or the namespace of opts, and leaves with the test.
+// dial joins "/" or the namespace of opts. The peer leaves when the test ends.
 func (f *fixture) dial(opts sockettest.Options) *sockettest.Peer {
 	f.t.Helper()
 	p, err := sockettest.Dial(f.ctx, "http://server", f.options(opts))
@@ -86,7 +86,7 @@ func (f *fixture) dial(opts sockettest.Options) *sockettest.Peer {
 	return p
 }
 
-// refused joins and expects to be refused.
+// refused tries to join and expects a refusal.
 func (f *fixture) refused(opts sockettest.Options) *sockettest.ConnectError {
 	f.t.Helper()
 	p, err := sockettest.Dial(f.ctx, "http://server", f.options(opts))
@@ -101,7 +101,7 @@ func (f *fixture) refused(opts sockettest.Options) *sockettest.ConnectError {
 	return refusal
 }
 
-// ended waits for the end of p's socket and checks how it came.
+// ended waits for the end of p's socket and checks its error.
 func (f *fixture) ended(p *sockettest.Peer, want error) {
 	f.t.Helper()
 	if err := p.Ended(f.ctx); !errors.Is(err, want) {
@@ -121,7 +121,7 @@ func (f *fixture) expect(p *sockettest.Peer, event string, dst ...any) {
 	}
 }
 
-// nothing checks that p has got no event when everything has come to rest.
+// nothing checks that p has received no event once all goroutines are idle.
 func (f *fixture) nothing(p *sockettest.Peer) {
 	f.t.Helper()
 	synctest.Wait()
@@ -149,7 +149,7 @@ func (r *record) all() []string {
 	return append([]string{}, r.lines...)
 }
 
-// gauge counts what runs at the same time.
+// gauge counts the calls that run at the same time.
 type gauge struct {
 	mu        sync.Mutex
 	now, most int
@@ -170,7 +170,7 @@ func (g *gauge) peak() int {
 
 func open(io *socketio.Server) { io.Open() }
 
-// poll and post are a peer's requests by long-polling.
+// poll and post send a peer's long-polling requests.
 func (f *fixture) poll(path string) string { return f.request(http.MethodGet, path, nil) }
 
 func (f *fixture) post(path, body string) { f.request(http.MethodPost, path, strings.NewReader(body)) }

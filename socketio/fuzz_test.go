@@ -22,8 +22,8 @@ func TestEventName(t *testing.T) {
 	}
 }
 
-// FuzzPacket: whatever a peer sends, parsing neither panics nor accepts what
-// cannot be passed on again.
+// FuzzPacket checks that for any packet of a peer, parsing does not panic and accepts only what
+// can be encoded again.
 func FuzzPacket(f *testing.F) {
 	for _, seed := range []string{`2["a",1,{"b":null}]`, `51-["a",{"_placeholder":true,"num":0}]`, `3/x,7[]`, `0{"token":"x"}`, `1`, `2{"`, `2["a",{"_placeholder":true,"num":-1}]`} {
 		f.Add([]byte(seed), []byte("attachment"))

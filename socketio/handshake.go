@@ -133,7 +133,7 @@ func (srv *Server) logTooLarge(c *conn, what string) {
 	level := slog.LevelDebug
 	srv.oversized.Do(func() { level = slog.LevelWarn })
 	opts := &srv.opts
-	srv.opts.Logger.Log(c.ctx, level, "socketio: dropped, because it exceeds a limit; the peer is refused permanently if a middleware looks for credentials",
+	srv.opts.Logger.Log(c.ctx, level, "socketio: data of a peer dropped because it exceeds a limit; middleware that looks for credentials refuses the peer permanently",
 		"what", what, "remote", c.session.RemoteAddr(),
 		"MaxHandshake", opts.MaxHandshake, "MaxAuthPayload", opts.MaxAuthPayload, "MaxNewBytes", opts.MaxNewBytes)
 }

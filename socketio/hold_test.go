@@ -16,8 +16,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// holding furnishes "/" with a middleware that holds until the peer emits
-// "login" with "yes", and is refused with anything else.
+// holding sets up "/" with a middleware that holds a socket. Emitting "login" with "yes" admits
+// it, and any other argument refuses it.
 func holding(opts socketio.HoldOptions, ran *record) func(io *socketio.Server) {
 	return func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -51,8 +51,8 @@ func holding(opts socketio.HoldOptions, ran *record) func(io *socketio.Server) {
 	}
 }
 
-// The promise of the project: nothing sees a socket that waits, and it sees
-// nothing but what is said to it.
+// This is the promise of the project: a held socket is invisible, and receives only what is
+// emitted to it directly.
 func TestHeldSocketIsOutside(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, holding(socketio.HoldOptions{}, &ran), func(f *fixture) {
@@ -111,10 +111,10 @@ func TestRefusedWhileHeld(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = p.Emit("login", "no")
-		_ = p.Emit("say", "on its way when the refusal was sent") // must not close the connection
+		_ = p.Emit("say", "on its way when the refusal was sent") // it crosses the refusal, and must not close the connection
 		f.ended(p, sockettest.ErrDisconnected)
 		_ = p.SendRaw(`2["say","later still"]`)
-		_ = p.SendRaw(`30["an answer to nobody"]`)
+		_ = p.SendRaw(`30["an answer to no call"]`)
 		f.nothing(other)
 		if err := other.Emit("x"); err != nil || f.io.Lookup("/other").Sockets() == nil {
 			t.Errorf("the other namespace ended too: %v", err)
@@ -189,8 +189,8 @@ func TestEarlyEventsAreBounded(t *testing.T) {
 	}
 }
 
-// What the early events of one socket were counted for is given back, admitted
-// or not.
+// The charge for the early events of a socket is returned, whether the socket is admitted or
+// not.
 func TestHeldBytesAreGivenBack(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{MaxHeldBytes: 12_000}, holding(socketio.HoldOptions{}, &ran), func(f *fixture) {
@@ -221,7 +221,7 @@ func TestHeldBytesAreGivenBack(t *testing.T) {
 	})
 }
 
-func TestHeldSocketMayNotJoinButHears(t *testing.T) {
+func TestHeldSocketMayNotJoinButReceives(t *testing.T) {
 	var joined error
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -247,9 +247,9 @@ func TestHeldSocketMayNotJoinButHears(t *testing.T) {
 	})
 }
 
-// What a peer sends once it was told that it is in is not early, however long the
-// middleware after the hold takes: with Drop it would be lost.
-func TestAdmitWithTellsThePeerWhenItIsIn(t *testing.T) {
+// Events that a peer sends after it was told about its admission are not early, however long
+// the middleware after the hold takes. With Drop they would be lost.
+func TestAdmitWithTellsThePeerWhenItIsAdmitted(t *testing.T) {
 	var ran record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -269,7 +269,7 @@ func TestAdmitWithTellsThePeerWhenItIsIn(t *testing.T) {
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("login")
-		f.nothing(p) // the second middleware runs
+		f.nothing(p) // the second middleware is running
 		var n int
 		f.expect(p, "in", &n)
 		_ = p.Emit("after")
@@ -277,12 +277,12 @@ func TestAdmitWithTellsThePeerWhenItIsIn(t *testing.T) {
 			t.Errorf("after %d ran %q, want the event after 7", n, got)
 		}
 		if got := p.Events(); !slices.Equal(got, []string{"connected"}) {
-			t.Errorf("besides, the peer heard %q, want connected alone", got)
+			t.Errorf("besides, the peer received %q, want only connected", got)
 		}
 	})
 }
 
-// Exactly one of Admit and Refuse wins, whoever is first.
+// Exactly one of Admit and Refuse wins, whichever is first.
 func TestAdmitAgainstRefuse(t *testing.T) {
 	for range 50 {
 		var ran record
@@ -308,8 +308,8 @@ func TestAdmitAgainstRefuse(t *testing.T) {
 	}
 }
 
-// An intercepted event goes past middleware and handlers once the socket is
-// admitted, too; one at a time, and it may wait without holding up the others.
+// An intercepted event bypasses middleware and handlers also after admission. Intercepted
+// events are handled one at a time and do not delay others.
 func TestInterceptAfterAdmission(t *testing.T) {
 	var ran record
 	gate := make(chan struct{})
@@ -371,8 +371,8 @@ func TestInterceptAfterAdmission(t *testing.T) {
 	})
 }
 
-// Whoever finds a socket listed finds it admitted.
-func TestListedMeansAdmitted(t *testing.T) {
+// A socket that is listed is admitted.
+func TestListedSocketsAreAdmitted(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
 			go func() { _ = s.Admit() }()
@@ -405,8 +405,7 @@ type marshals func() ([]byte, error)
 
 func (m marshals) MarshalJSON() ([]byte, error) { return m() }
 
-// The data of a refusal is encoded by user code, which may call the socket, and
-// may panic.
+// The data of a refusal is encoded by user code, which may call the socket and may panic.
 func TestRefusalDataIsUserCode(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
@@ -435,8 +434,8 @@ func TestRefusalDataIsUserCode(t *testing.T) {
 	})
 }
 
-// A temporary refusal that comes too late, for a socket that is closed or let in,
-// does nothing to the connection.
+// A temporary refusal of a socket that is closed or admitted already has no effect on the
+// connection.
 func TestLateTemporaryRefusal(t *testing.T) {
 	later := &socketio.Ending{Message: "later", Temporary: true}
 	var held *socketio.Socket
@@ -467,7 +466,7 @@ func TestLateTemporaryRefusal(t *testing.T) {
 	})
 }
 
-// A peer must not fill the log: what a held socket drops is told once.
+// A peer must not fill the log: dropped events of a held socket are logged once.
 func TestDroppedEventsAreLoggedOnce(t *testing.T) {
 	var log logged
 	var ran record
@@ -484,8 +483,8 @@ func TestDroppedEventsAreLoggedOnce(t *testing.T) {
 	})
 }
 
-// Each middleware may hold, one after the other: CONNECT is answered once, and what
-// came early is kept until the last one is done.
+// Several middleware functions may hold in turn. CONNECT is answered once, and early events are
+// kept until the last one has finished.
 func TestHeldTwice(t *testing.T) {
 	var ran record
 	hold := func(word string) socketio.ConnectMiddleware {
@@ -504,7 +503,7 @@ func TestHeldTwice(t *testing.T) {
 		io.Handle("say", socketio.Func(func(_ context.Context, _ *socketio.Socket, text string) error { ran.add(text); return nil }))
 	}, func(f *fixture) {
 		var connects sync.WaitGroup
-		connects.Add(1) // one more would panic
+		connects.Add(1) // a second call would panic
 		p := f.dial(sockettest.Options{Trace: func(sent bool, data []byte, _ bool) {
 			if !sent && strings.HasPrefix(string(data), "0") {
 				connects.Done()
@@ -515,7 +514,7 @@ func TestHeldTwice(t *testing.T) {
 		_ = p.Emit("say", "second")
 		synctest.Wait()
 		if n := len(f.io.Sockets()); n != 0 {
-			t.Error("let in after the first")
+			t.Error("admitted after the first")
 		}
 		_, _ = p.EmitWithAck(f.ctx, "two")
 		want := []string{"holds for one", "one", "holds for two", "two", "connected", "first", "second"}
@@ -530,7 +529,7 @@ func TestHeldTwice(t *testing.T) {
 	})
 }
 
-// AdmitWith says nothing that does not come true, and says it once.
+// AdmitWith sends its event only if the admission happens, and sends it once.
 func TestAdmitWith(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		hold := func(word string) socketio.ConnectMiddleware {
@@ -549,7 +548,7 @@ func TestAdmitWith(t *testing.T) {
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("one")
-		f.expect(p, "in one") // held again, but the peer has to know that it may go on
+		f.expect(p, "in one") // held again, but the peer must learn that it may continue
 		_ = p.Emit("two")
 		f.expect(p, "in two")
 		f.nothing(p)
@@ -560,8 +559,8 @@ func TestAdmitWith(t *testing.T) {
 	})
 }
 
-// A middleware that holds twice stays outside until Admit comes after the second
-// time: an Admit in between is no way round it.
+// If a middleware calls Hold twice, the socket is held until Admit is called after the second
+// call. An Admit between the two does not admit it.
 func TestHoldAfterAdmit(t *testing.T) {
 	var held *socketio.Socket
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -575,19 +574,19 @@ func TestHoldAfterAdmit(t *testing.T) {
 		f.dial(sockettest.Options{})
 		synctest.Wait()
 		if n := len(f.io.Sockets()); n != 0 {
-			t.Error("let in while it is held")
+			t.Error("admitted while it is held")
 		}
 		if err := held.Admit(); err != nil {
 			t.Errorf("Admit: %v", err)
 		}
 		synctest.Wait()
 		if n := len(f.io.Sockets()); n != 1 {
-			t.Error("not let in")
+			t.Error("not admitted")
 		}
 	})
 }
 
-// What intercepted events were counted for is given back, one by one.
+// The charge for each intercepted event is returned when the event is handled.
 func TestInterceptedBytesAreGivenBack(t *testing.T) {
 	bubble(t, socketio.Options{MaxInbox: 3000}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -604,8 +603,8 @@ func TestInterceptedBytesAreGivenBack(t *testing.T) {
 	})
 }
 
-// Disconnect and Refuse of a socket that is still connecting are the same to its
-// peer, but for the words.
+// Disconnect and Refuse of a connecting socket look the same to its peer, except for the
+// message.
 func TestEndedWhileConnecting(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
@@ -623,7 +622,7 @@ func TestEndedWhileConnecting(t *testing.T) {
 	})
 }
 
-// Once a socket is admitted, what came early counts as what waits for handlers.
+// Once a socket is admitted, early events count as waiting events.
 func TestEarlyEventsCountInTheInbox(t *testing.T) {
 	bubble(t, socketio.Options{MaxInbox: 3000}, func(io *socketio.Server) {
 		io.Use(func(_ context.Context, s *socketio.Socket) error {

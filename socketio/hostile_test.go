@@ -20,23 +20,23 @@ import (
 	"socketiojwt/socketio"
 )
 
-// These tests are what a peer without a token can make the server keep. Each act is
-// done by many connections at once; when the server has taken all it takes, the heap
-// says what is left of them.
+// These tests measure what a peer without a token can make the server keep. Many connections
+// perform the same act at once. When the server has read everything it accepts, the tests
+// measure the heap.
 
 const (
 	actors   = 20
 	newBytes = 64 << 10 // Options.MaxNewBytes
-	// idleBytes is what a connection takes whatever its peer sends: buffers of
-	// net/http, a session, sockets, and the test's own end.
+	// idleBytes is the size of a connection whatever its peer sends: buffers of net/http, a
+	// session, sockets, and the test's own side.
 	idleBytes = 24 << 10
 )
 
-// act is something that a peer without a token does.
+// act is a sequence of requests and frames of a peer without a token.
 type act struct {
-	query   string // of each request, beside the protocol's; begins with an ampersand
-	path    string // behind the server's
-	header  string // of each request, with the line ends
+	query   string // of each request, after the protocol's; begins with an ampersand
+	path    string // after the server's path
+	header  string // of each request, including the line ends
 	eio     string // "4" unless set
 	frames  [][]byte
 	posts   []string // bodies
@@ -44,18 +44,18 @@ type act struct {
 	octets  bool
 	slow    bool // the last POST declares more than it sends
 	poll    bool // a GET waits at the end
-	upgrade bool // the frames are sent on a WebSocket beside the polling
+	upgrade bool // the frames are sent on a WebSocket, in addition to the polling
 }
 
 func repeat(n int) string { return strings.Repeat("x", n) }
 
 const mega = 900_000
 
-// hostile are the acts by name.
+// hostile returns the acts by name.
 func hostile() map[string]act {
 	junk := `42["authenticate",{"token":"` + repeat(mega) + `"}]`
 	held := `40`                                              // "/" holds its sockets
-	most := text(`42["x","` + repeat(58_000) + `"]`)[:58_000] // no end, and within what may be kept
+	most := text(`42["x","` + repeat(58_000) + `"]`)[:58_000] // unterminated, and within the limit of what is kept
 	tenMegas := slices.Repeat([][]byte{frame(2, true, repeat(mega))}, 10)
 	var rooms, tokens, small, early []string
 	for i := range 32 {
@@ -82,8 +82,8 @@ func hostile() map[string]act {
 		"a query":                           {query: "&q=" + repeat(mega), frames: [][]byte{text(held)}},
 		"a path":                            {path: repeat(mega), frames: [][]byte{text(held)}},
 		"a cookie":                          {header: "Cookie: t=" + repeat(mega) + "\r\n", frames: [][]byte{text(held)}},
-		// Not a query as well: net/http keeps the line of the last request of a connection
-		// (conn.lastMethod is a part of it) until the next one comes, or IdleTimeout.
+		// Do not send it as a query too: net/http keeps the first line of the last request of a
+		// connection (in conn.lastMethod) until the next request or IdleTimeout.
 		"a header, by polling":                     {header: "X: " + repeat(mega) + "\r\n", posts: []string{held}, poll: true},
 		"a header below the limit":                 {header: "X: " + repeat(30_000) + "\r\n", frames: [][]byte{text(held), text(junk)}},
 		"junk tokens":                              {frames: slices.Repeat([][]byte{text(junk)}, 3)},
@@ -128,9 +128,9 @@ func hostile() map[string]act {
 	}
 }
 
-// TestAPeerWithoutATokenIsKeptIn64KiB shows that whatever a connection sends of which
-// no socket is admitted, the server keeps no more than Options.MaxNewBytes for it.
-func TestAPeerWithoutATokenIsKeptIn64KiB(t *testing.T) {
+// TestPeerWithoutATokenUsesAtMost64KiB checks that the server keeps at most
+// Options.MaxNewBytes for a connection without an admitted socket, whatever it sends.
+func TestPeerWithoutATokenUsesAtMost64KiB(t *testing.T) {
 	for name, a := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			bus := &stubBus{}
@@ -143,7 +143,7 @@ func TestAPeerWithoutATokenIsKeptIn64KiB(t *testing.T) {
 				synctest.Wait()
 				perConnection := (heap() - before) / actors
 				most := newBytes + idleBytes
-				if a.upgrade { // it has two connections
+				if a.upgrade { // it uses two connections
 					most += idleBytes
 				}
 				if perConnection > most {
@@ -157,7 +157,7 @@ func TestAPeerWithoutATokenIsKeptIn64KiB(t *testing.T) {
 				}
 				t.Logf("%d bytes for each connection", perConnection)
 				runtime.KeepAlive(a)
-				time.Sleep(2 * time.Minute) // all are closed by then
+				time.Sleep(2 * time.Minute) // by then all are closed
 				synctest.Wait()
 				if left := f.io.Remains(); left != "" {
 					t.Errorf("left: %s", left)
@@ -167,12 +167,12 @@ func TestAPeerWithoutATokenIsKeptIn64KiB(t *testing.T) {
 	}
 }
 
-// waiting furnishes a server that admits no socket: "/" holds them, and the middleware
-// of the dynamic namespaces waits.
+// waiting sets up a server that admits no socket: "/" holds them, and the middleware of the
+// dynamic namespaces waits.
 func waiting(io *socketio.Server) {
 	io.Use(func(_ context.Context, s *socketio.Socket) error {
 		err := s.Intercept("authenticate", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
-			<-ctx.Done() // keys that do not come
+			<-ctx.Done() // for keys that never arrive
 			return nil
 		})
 		if err != nil {
@@ -194,7 +194,7 @@ func heap() int {
 	return int(m.HeapAlloc)
 }
 
-// act does a on a connection of its own, which stays.
+// act performs a on a new connection, which stays open.
 func (f *fixture) act(a act) {
 	f.t.Helper()
 	if a.eio == "" {
@@ -232,7 +232,7 @@ func (f *fixture) act(a act) {
 		f.actBySocket(a, "&transport=websocket&sid="+strings.TrimSuffix(sid, `\`))
 	case a.poll:
 		web.request("GET", a, base, "", 0)
-		if status, _ := web.response(); status == http.StatusOK { // of the CONNECT, say
+		if status, _ := web.response(); status == http.StatusOK { // the answer to CONNECT, for example
 			web.request("GET", a, base, "", 0)
 		}
 		_ = web.conn.SetReadDeadline(time.Time{})
@@ -251,13 +251,13 @@ func (f *fixture) actBySocket(a act, query string) {
 	go func() { _, _ = io.Copy(io.Discard, web.r) }()
 	for _, frame := range a.frames {
 		if _, err := web.conn.Write(frame); err != nil {
-			return // it was closed for what it sent
+			return // the connection was closed because of what it sent
 		}
 		synctest.Wait()
 	}
 }
 
-// wire is a connection of a test that writes what it likes.
+// wire is a connection on which a test can write anything.
 type wire struct {
 	f    *fixture
 	conn net.Conn
@@ -274,8 +274,8 @@ func (f *fixture) wire() *wire {
 	return &wire{f, conn, bufio.NewReaderSize(conn, 512)}
 }
 
-// request writes a request. When missing is not zero it declares a body that is so
-// much longer.
+// request writes a request. If missing is not zero, the declared body is longer than the sent
+// one by that much.
 func (w *wire) request(method string, a act, query, body string, missing int) {
 	head := fmt.Sprintf("%s /socket.io/%s?EIO=%s%s%s HTTP/1.1\r\nHost: server\r\n%s", method, a.path, a.eio, query, a.query, a.header)
 	if method == http.MethodPost {
@@ -286,7 +286,7 @@ func (w *wire) request(method string, a act, query, body string, missing int) {
 		head += fmt.Sprintf("Content-Type: %s\r\nContent-Length: %d\r\n", kind, len(body)+missing)
 	}
 	_ = w.conn.SetWriteDeadline(time.Now().Add(time.Second))
-	for text := head + "\r\n" + body; len(text) > 0; { // net.Pipe keeps what is written until it is read
+	for text := head + "\r\n" + body; len(text) > 0; { // net.Pipe blocks until it is read
 		n, err := io.WriteString(w.conn, text[:min(len(text), 4096)])
 		if err != nil {
 			return // refused meanwhile
@@ -310,7 +310,7 @@ func (w *wire) response() (status int, body string) {
 	return r.StatusCode, string(text)
 }
 
-// frame makes a WebSocket frame, masked with zeros.
+// frame returns a WebSocket frame, masked with zeros.
 func frame(opcode byte, last bool, payload string) []byte {
 	if last {
 		opcode |= 0x80

@@ -43,13 +43,13 @@ func onHTTPServer(t *testing.T, engine engineio.Options, test func(t *testing.T,
 			_ = sockets.Close()
 			_ = web.Close()
 			<-served
-			time.Sleep(time.Minute) // the server lingers on connections that it has cut
+			time.Sleep(time.Minute) // the server keeps connections for a while after aborting them
 		}()
 		test(t, in, sockets)
 	})
 }
 
-// Serve stops when its context ends: sockets first, then web, which waits for requests.
+// Serve stops when its context ends: first the sockets and then web, which waits for requests.
 func TestServeStopsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sockets, err := socketio.NewServer(socketio.Options{})
@@ -84,7 +84,7 @@ func TestServeStopsInOrder(t *testing.T) {
 	})
 }
 
-// A listener that cannot be had, or fails, ends Serve with an error.
+// If the listener cannot be opened, or fails, Serve returns an error.
 func TestServeFails(t *testing.T) {
 	sockets, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
@@ -100,7 +100,7 @@ func TestServeFails(t *testing.T) {
 	}
 }
 
-// Peers that hold a connection and do nothing with it are cut.
+// Connections that peers hold without using them are closed.
 func TestHTTPServerCutsConnectionsThatDoNothing(t *testing.T) {
 	const next = "GET /none HTTP/1.1\r\nHost: x\r\n\r\n"
 	for name, tc := range map[string]struct {
@@ -142,7 +142,7 @@ func dialRaw(t *testing.T, in *memnet.Listener) net.Conn {
 	return conn
 }
 
-// Headers without end are refused when they are too long.
+// Endless headers are refused when they are too long.
 func TestHTTPServerBoundsHeaders(t *testing.T) {
 	onHTTPServer(t, engineio.Options{}, func(t *testing.T, in *memnet.Listener, _ *socketio.Server) {
 		for size, want := range map[int]string{40 << 10: "HTTP/1.1 200", 80 << 10: "HTTP/1.1 431"} {
@@ -157,10 +157,10 @@ func TestHTTPServerBoundsHeaders(t *testing.T) {
 	})
 }
 
-// Polls and WebSockets live longer than each of the limits.
-func TestHTTPServerLetsSocketsWait(t *testing.T) {
+// Polls and WebSockets outlive each of the limits.
+func TestHTTPServerDoesNotLimitSockets(t *testing.T) {
 	const wait = 5 * time.Minute
-	engine := engineio.Options{PingInterval: 2 * wait} // so that a poll waits for longer than any limit
+	engine := engineio.Options{PingInterval: 2 * wait} // so that a poll outlives every limit
 	t.Run("polling", func(t *testing.T) {
 		onHTTPServer(t, engine, func(t *testing.T, in *memnet.Listener, sockets *socketio.Server) {
 			client := &http.Client{Transport: &http.Transport{DialContext: in.Dial}}

@@ -12,8 +12,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// What the options name can be read after OnConnect, up to a bound, and nothing else.
-func TestHandshakeKeepsWhatIsNamed(t *testing.T) {
+// The values that the options name, and only those, can be read after OnConnect, up to a bound.
+func TestHandshakeKeepsNamedValues(t *testing.T) {
 	large := strings.Repeat("x", 5000)
 	auth := map[string]any{"room": "blue", "token": "secret", "large": large, "nested": map[string]any{"a": 1}}
 	header := http.Header{"User-Agent": {"test"}, "Authorization": {"Bearer secret"}, "X-Large": {large}}

@@ -16,7 +16,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// Until its first admission one bound covers a connection, whatever it does.
+// Until a connection's first admission, one time limit applies, whatever the peer does.
 func TestConnectTimeoutLastsUntilAdmission(t *testing.T) {
 	bubble(t, socketio.Options{MaxRefused: 100}, func(io *socketio.Server) {
 		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
@@ -43,7 +43,7 @@ func TestConnectTimeoutLastsUntilAdmission(t *testing.T) {
 				}
 			}()
 			for time.Since(began) < time.Hour {
-				if packets[0] == "0/held," && len(packets) == 1 { // once in 11 s: a second CONNECT breaks the protocol
+				if packets[0] == "0/held," && len(packets) == 1 { // once in 11 s, because a second CONNECT breaks the protocol
 					time.Sleep(10 * time.Second)
 				}
 				for _, packet := range packets {
@@ -62,7 +62,7 @@ func TestConnectTimeoutLastsUntilAdmission(t *testing.T) {
 	})
 }
 
-// The first admission ends that bound, for sockets that are held on the connection too.
+// The first admission removes that limit, also for held sockets of the connection.
 func TestConnectTimeoutEndsWithTheFirstAdmission(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
@@ -80,9 +80,8 @@ func TestConnectTimeoutEndsWithTheFirstAdmission(t *testing.T) {
 	})
 }
 
-// An auth payload that is too large is refused for good by CONNECT_ERROR, with or
-// without middleware, before and after the first admission, and leaves the other
-// namespaces alone.
+// An auth payload that is too large is refused permanently by CONNECT_ERROR, with or without
+// middleware, before and after the first admission. Other namespaces are not affected.
 func TestAuthPayloadTooLarge(t *testing.T) {
 	var seen record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -136,8 +135,8 @@ func TestAuthPayloadTooLarge(t *testing.T) {
 	})
 }
 
-// The header and URL of the first request are dropped when they are too large, and the
-// handshake says so.
+// The header and URL of the first request are dropped if they are too large, and the handshake
+// says so.
 func TestFirstRequestTooLarge(t *testing.T) {
 	for name, c := range map[string]struct {
 		act
@@ -170,8 +169,8 @@ func TestFirstRequestTooLarge(t *testing.T) {
 	}
 }
 
-// An event that is intercepted is handed on without its arguments when it is too large;
-// any other closes the connection.
+// An intercepted event that is too large is handled without its arguments. Any other event that
+// is too large closes the connection.
 func TestInterceptedEventTooLarge(t *testing.T) {
 	var seen record
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -203,8 +202,8 @@ func TestInterceptedEventTooLarge(t *testing.T) {
 	})
 }
 
-// Namespaces that send the same auth payload at once are charged for it once, or a
-// client with a large token could not open many.
+// Several namespaces that send the same auth payload at once are charged for it once. Otherwise
+// a client with a large token could not open many.
 func TestSameAuthPayloadIsChargedOnce(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.OfPattern(regexp.MustCompile(`/d\d+`)).Use(func(ctx context.Context, s *socketio.Socket) error {
@@ -235,8 +234,9 @@ func TestSameAuthPayloadIsChargedOnce(t *testing.T) {
 	})
 }
 
-// When all connections without an admission together keep too much, new ones are
-// answered 503, and those there are may not send more; admitted ones are not concerned.
+// When all connections without an admission together exceed the limit, new ones are answered
+// with 503, and existing ones may not send more. Connections with an admission are not
+// affected.
 func TestMaxHeldBytes(t *testing.T) {
 	bubble(t, socketio.Options{MaxHeldBytes: 20_000}, func(io *socketio.Server) {
 		io.Open()
@@ -272,7 +272,7 @@ func TestMaxHeldBytes(t *testing.T) {
 	})
 }
 
-// A binary packet is bounded in all, with what waits, also once a socket is admitted.
+// The total size of a binary packet and of waiting events is bounded, also after admission.
 func TestBinaryPacketsAreBoundedInAll(t *testing.T) {
 	for _, n := range []int{4, 5} {
 		var got record
@@ -297,7 +297,7 @@ func TestBinaryPacketsAreBoundedInAll(t *testing.T) {
 	}
 }
 
-// For a held socket what a binary packet has so far counts with its early events.
+// For a held socket, the received part of a binary packet counts with its early events.
 func TestBinaryPacketsOfHeldSockets(t *testing.T) {
 	for size, closed := range map[int]bool{5000: false, 9000: true} {
 		bubble(t, socketio.Options{}, func(io *socketio.Server) {
@@ -327,10 +327,10 @@ func TestBinaryPacketsOfHeldSockets(t *testing.T) {
 	}
 }
 
-// A dynamic namespace is listed, and the bus is told of it, with its first admitted
-// socket, and middleware can use it before. When the last one is gone it is not listed,
-// though others still ask to come in.
-func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
+// Middleware can use a dynamic namespace before it is listed. It is listed, and reported to the
+// bus, with its first admitted socket. When its last one has ended it is not listed, even if
+// other sockets are still connecting.
+func TestDynamicNamespaceIsListedFromFirstAdmission(t *testing.T) {
 	var refuse atomic.Bool
 	refuse.Store(true)
 	bus := &stubBus{}
@@ -375,7 +375,7 @@ func TestDynamicNamespaceComesWithTheFirstAdmission(t *testing.T) {
 		_ = conn.Send([]byte(`0/d1,{"wait":1}`))
 		synctest.Wait()
 		if err := rule.Emit("news"); err != nil || f.io.Lookup("/d1") != nil || len(told()) > 0 {
-			t.Errorf("before anybody is in: %v, listed %t, the bus was told %q", err, f.io.Lookup("/d1") != nil, told())
+			t.Errorf("before the first admission: %v, listed %t, the bus was told %q", err, f.io.Lookup("/d1") != nil, told())
 		}
 		refuse.Store(false)
 		p := f.dial(sockettest.Options{Namespace: "/d1"})

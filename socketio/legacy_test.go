@@ -21,18 +21,18 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// withEIO3 lets clients of Socket.IO 1 and 2 in.
+// withEIO3 admits clients of Socket.IO 1 and 2.
 var withEIO3 = engineio.Options{AllowEIO3: true, Bind: func(*http.Request) string { return "the one client" }}
 
-// legacyPeer is such a client, by long-polling.
+// legacyPeer is such a client, using long-polling.
 type legacyPeer struct {
 	f       *fixture
 	path    string
 	sid     string
-	packets []string // come and not read yet
+	packets []string // received and not read yet
 }
 
-// pollLegacy connects. The query begins with an ampersand, or is empty.
+// pollLegacy connects. The query is empty or begins with an ampersand.
 func (f *fixture) pollLegacy(query string) *legacyPeer {
 	f.t.Helper()
 	p := &legacyPeer{f: f, path: "/socket.io/?EIO=3&transport=polling&b64=1" + query}
@@ -45,7 +45,7 @@ func (f *fixture) pollLegacy(query string) *legacyPeer {
 	return p
 }
 
-// read takes a payload apart.
+// read parses a payload.
 func (p *legacyPeer) read(payload string) {
 	p.f.t.Helper()
 	for payload != "" {
@@ -74,7 +74,7 @@ func (p *legacyPeer) SendBinary(data []byte) error {
 	return p.post("b4" + base64.StdEncoding.EncodeToString(data))
 }
 
-// Receive returns the next message, or an error with what came instead.
+// Receive returns the next message, or an error with the packet that came instead.
 func (p *legacyPeer) Receive(context.Context) (data []byte, binary bool, err error) {
 	if len(p.packets) == 0 {
 		status, text := p.f.roundTrip(http.MethodGet, p.path, nil)
@@ -95,7 +95,7 @@ func (p *legacyPeer) Receive(context.Context) (data []byte, binary bool, err err
 	return []byte(packet[1:]), false, nil
 }
 
-// talk says packets ("> ") and compares what is heard ("< ").
+// talk sends packets ("> ") and compares the received ones ("< ").
 func (p *legacyPeer) talk(lines ...string) {
 	p.f.t.Helper()
 	for _, line := range lines {
@@ -110,8 +110,8 @@ func (p *legacyPeer) talk(lines ...string) {
 	}
 }
 
-// The query of a CONNECT goes before that of the connection, name by name; and it
-// is of its own namespace alone.
+// Parameters in the query of a CONNECT replace those of the connection with the same name. They
+// are visible only in their own namespace.
 func TestQueryOfANamespace(t *testing.T) {
 	seen := map[string]url.Values{}
 	show := func(_ context.Context, s *socketio.Socket) error {
@@ -144,7 +144,7 @@ func TestLegacyWithoutARoot(t *testing.T) {
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) { io.Of("/chat").Open() }, func(f *fixture) {
 		f.pollLegacy("").talk("> 0/chat", "< 0/chat,")
 	})
-	refused := func(context.Context, *socketio.Socket) error { return errors.New("for the log alone") }
+	refused := func(context.Context, *socketio.Socket) error { return errors.New("for the log only") }
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
 		io.Use(refused)
 		io.Of("/chat").Open()
@@ -153,7 +153,7 @@ func TestLegacyWithoutARoot(t *testing.T) {
 	})
 }
 
-// A refusal that will pass closes the transport, for these clients too.
+// A temporary refusal closes the transport for these clients too.
 func TestLegacyTemporaryRefusal(t *testing.T) {
 	busy := func(context.Context, *socketio.Socket) error {
 		return &socketio.Ending{Message: "later", Temporary: true}
@@ -163,7 +163,7 @@ func TestLegacyTemporaryRefusal(t *testing.T) {
 	})
 }
 
-// What is against the protocol closes the connection, whichever its revision.
+// Protocol violations close the connection in every revision.
 func TestLegacyViolations(t *testing.T) {
 	for _, packet := range []string{
 		"0/chat,{}", `0/chat,"x"`, "0/root", `2/chat,["early"]`, "4/chat,{}", "1/chat",
@@ -180,7 +180,7 @@ func TestLegacyViolations(t *testing.T) {
 	}
 }
 
-// The ids are what such a client takes for its own without being told.
+// The ids are those that such a client uses without being told.
 func TestLegacyIDs(t *testing.T) {
 	log := &strings.Builder{}
 	opts := socketio.Options{Engine: withEIO3, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
@@ -216,14 +216,14 @@ func TestLegacyIDs(t *testing.T) {
 	})
 }
 
-// A client that leaves and joins again has the same id, so its new socket waits until
-// the one before is done with, its OnDisconnect too. The server may have ended that
-// one, and other namespaces do not wait.
+// A client that leaves and joins again has the same id, so its new socket waits until the
+// previous one has ended and its OnDisconnect has returned, even if the server ended that one.
+// Other namespaces do not wait.
 func TestLegacyJoinsAgain(t *testing.T) {
 	var release chan struct{}
 	var happened record
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
-		release = make(chan struct{}) // in the bubble
+		release = make(chan struct{}) // belongs to the bubble
 		io.Open()
 		io.Of("/other").Open()
 		n := io.Of("/chat")
@@ -250,7 +250,7 @@ func TestLegacyJoinsAgain(t *testing.T) {
 	}, func(f *fixture) {
 		p := f.pollLegacy("")
 		p.talk("< 0", "> 0/chat", "< 0/chat,")
-		synctest.Wait() // or Join in OnConnect would find that the peer has left
+		synctest.Wait() // otherwise Join in OnConnect would find that the peer has left
 		p.talk(`> 2/chat,["wait"]`, "> 1/chat", "> 0/chat", "> 0/other", "< 0/other,")
 		synctest.Wait()
 		release <- struct{}{} // the handler
@@ -280,8 +280,8 @@ func TestLegacyJoinsAgain(t *testing.T) {
 	})
 }
 
-// A socket that was never let in has no OnDisconnect to wait for.
-func TestLegacyKnocksAgain(t *testing.T) {
+// A socket that was never admitted has no OnDisconnect to wait for.
+func TestLegacyConnectsAgainAfterRefusal(t *testing.T) {
 	var knocks int
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
 		io.Open()
@@ -299,8 +299,7 @@ func TestLegacyKnocksAgain(t *testing.T) {
 	})
 }
 
-// One server has peers of both revisions in one room; a broadcast reaches each in
-// its own words.
+// One room of a server has peers of both revisions. A broadcast reaches each in its own format.
 func TestBothRevisionsInOneRoom(t *testing.T) {
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
 		io.Open()
@@ -322,7 +321,8 @@ func TestBothRevisionsInOneRoom(t *testing.T) {
 	})
 }
 
-// Who is refused at "/" has the time of every connection without a namespace, no more.
+// A legacy client that is refused at "/" has as much time as any connection without a
+// namespace.
 func TestLegacyConnectTimeout(t *testing.T) {
 	opts := socketio.Options{Engine: withEIO3, ConnectTimeout: 5 * time.Second}
 	bubble(t, opts, func(io *socketio.Server) {
@@ -336,8 +336,8 @@ func TestLegacyConnectTimeout(t *testing.T) {
 	})
 }
 
-// Such a client joins "/" first, whichever namespace it wants, so that what a gate of
-// another one looks at has to be there still.
+// Such a client always joins "/" first. The values that the gate of another namespace needs
+// must be kept.
 func TestLegacyKeepsCookies(t *testing.T) {
 	for name, c := range map[string]struct {
 		keep []string

@@ -22,8 +22,8 @@ func newListing(n *Namespace) *listing {
 	return &listing{namespace: n, byID: make(map[string]*Socket), room: make(map[string]map[*Socket]struct{})}
 }
 
-// send writes a packet to the selected sockets, on the calling goroutine, and returns their
-// number.
+// send writes a packet to the selected sockets, on the calling goroutine, and returns the number
+// of sockets for which it was queued or written.
 func (l *listing) send(m *engineio.Message, to Selector, volatile bool) (sent int) {
 	l.each(to, func(s *Socket) {
 		if s.send(m, volatile) == nil { // a socket that is closed or slow gets nothing

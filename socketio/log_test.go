@@ -17,9 +17,9 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// What a peer does wrong is no warning, however often it does it: it is at level Debug,
+// Errors of a peer are not warnings, however many there are. They are logged at level Debug,
 // with a counter.
-func TestPeersFaultsAreNoWarnings(t *testing.T) {
+func TestPeerFaultsAreNotWarnings(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
 		io.Open()
@@ -56,8 +56,8 @@ func TestPeersFaultsAreNoWarnings(t *testing.T) {
 	})
 }
 
-// A handler that fails whenever a peer likes does not fill the log, and does not hide
-// that another one fails.
+// A handler that a peer can make fail does not fill the log, and does not hide the failures of
+// another handler.
 func TestFailuresAreSampled(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
@@ -95,7 +95,7 @@ func TestFailuresAreSampled(t *testing.T) {
 		if n := warnings(); n != 60 {
 			t.Errorf("%d warnings and errors in a minute, want 60", n)
 		}
-		if n := log.count("event handler failed"); n != 400 { // the rest is at level Debug
+		if n := log.count("event handler failed"); n != 400 { // the others are at level Debug
 			t.Errorf("%d lines about 400 events", n)
 		}
 		time.Sleep(time.Minute)
@@ -107,7 +107,7 @@ func TestFailuresAreSampled(t *testing.T) {
 	})
 }
 
-// One line says which admitted socket left, and why.
+// One line says which admitted socket ended, and why.
 func TestEndsAreLogged(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
@@ -159,8 +159,8 @@ func TestEndsAreLogged(t *testing.T) {
 	})
 }
 
-// A program that gives no Logger is warned by slog.Default, of what the engine refuses
-// too.
+// Without a Logger, warnings go to slog.Default, including those about requests that the engine
+// refuses.
 func TestWarningsGoToTheDefaultLogger(t *testing.T) {
 	was := slog.Default()
 	defer slog.SetDefault(was)
@@ -194,8 +194,8 @@ func TestWarningsGoToTheDefaultLogger(t *testing.T) {
 	}
 }
 
-// A client hears only "transport close" when its connection is closed because of a limit.
-// The first time the log warns and names the limit, later at level Debug.
+// If a connection is closed because of a limit, its client sees only "transport close". The
+// first time, a warning names the limit. Later ones are at level Debug.
 func TestLimitsThatCloseAreAWarningOnce(t *testing.T) {
 	var log logged
 	opts := socketio.Options{Logger: log.logger(), MaxNamespaces: 2, MaxRefused: 1, MaxAttachments: 2}
@@ -225,8 +225,8 @@ func TestLimitsThatCloseAreAWarningOnce(t *testing.T) {
 	})
 }
 
-// A client with another parser begins with a binary message, which is a warning once. A
-// binary message later is only a violation.
+// A client with another parser begins with a binary message, which is logged as a warning once.
+// A later binary message is only a violation.
 func TestBinaryFirstPacketIsAWarningOnce(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, open, func(f *fixture) {

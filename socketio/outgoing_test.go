@@ -15,15 +15,15 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// OnEmit is told of events to sockets and of broadcasts, with their recipients, and not
-// of what failed. It may use the server.
+// OnEmit reports events to sockets and broadcasts, with their recipients, and not failed ones.
+// Its function may use the server.
 func TestOnEmit(t *testing.T) {
 	var told record
 	setup := func(io *socketio.Server) {
 		io.Open()
 		io.OnEmit(func(e socketio.Emitted) {
 			told.add(fmt.Sprint(e.Namespace, " ", e.Packet.Event, e.Packet.Args, " ", e.Socket != nil, " ", e.To.Rooms, " ", e.Recipients))
-			for _, s := range io.Sockets() { // needs the locks
+			for _, s := range io.Sockets() { // takes the locks
 				_ = s.Join("seen")
 			}
 		})
@@ -52,7 +52,7 @@ func TestOnEmit(t *testing.T) {
 	})
 }
 
-// stalling makes the peer's reads wait until proceed is closed, once it is armed.
+// stalling makes the peer's reads wait until proceed is closed, once armed is set.
 type stalling struct {
 	net.Conn
 	armed, proceed chan struct{}
@@ -67,8 +67,7 @@ func (c stalling) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// Flush waits for a peer that does not read, until it does, ctx ends or the connection
-// closes.
+// Flush waits for a peer that does not read, until it reads, ctx ends or the connection closes.
 func TestFlush(t *testing.T) {
 	for name, c := range map[string]struct {
 		then func(f *fixture, s *socketio.Socket, proceed chan struct{}, cancel context.CancelFunc)
@@ -130,7 +129,7 @@ func TestFlush(t *testing.T) {
 	}
 }
 
-// By long-polling, Flush waits for the next poll.
+// With long-polling, Flush waits for the next poll.
 func TestFlushByPolling(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		opened := f.poll("/socket.io/?EIO=4&transport=polling")

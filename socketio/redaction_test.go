@@ -14,8 +14,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// Whatever may hold a token prints none, however it is printed: bytes as text, in
-// decimal and in hexadecimal.
+// Values that may hold a token never print it, in any format: text, or bytes in decimal and
+// hexadecimal.
 func TestNothingPrintsSecrets(t *testing.T) {
 	const secret = "hunter2-hunter2"
 	shown := func(v any) string {

@@ -13,7 +13,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// ends notes when each of n peers has ended.
+// ends records when each of n peers has ended.
 func ends(f *fixture, n int) func() []time.Duration {
 	begun := time.Now()
 	var mu sync.Mutex
@@ -35,14 +35,14 @@ func ends(f *fixture, n int) func() []time.Duration {
 	}
 }
 
-// Shutdown closes connections one after the other, or all at once unless told otherwise.
+// Shutdown closes all connections at once or, if configured, one after the other.
 func TestShutdownSpread(t *testing.T) {
 	const peers = 100
 	for _, test := range []struct{ spread, timeout, want time.Duration }{
 		{0, time.Minute, 0},
 		{10 * time.Second, time.Minute, 10 * time.Second},
 		{10 * time.Second, 0, 10 * time.Second},
-		{10 * time.Second, 6 * time.Second, 3 * time.Second}, // half of what there is
+		{10 * time.Second, 6 * time.Second, 3 * time.Second}, // half of the time left
 	} {
 		bubble(t, socketio.Options{ShutdownSpread: test.spread}, open, func(f *fixture) {
 			ended := ends(f, peers)
@@ -68,8 +68,8 @@ func TestShutdownSpread(t *testing.T) {
 	}
 }
 
-// Until its turn comes a connection works as before, and nothing new comes in.
-func TestShutdownSpreadServesOn(t *testing.T) {
+// Until its turn comes, a connection works as before. New connections are refused.
+func TestShutdownSpreadServesUntilTheEnd(t *testing.T) {
 	var handled record
 	bubble(t, socketio.Options{ShutdownSpread: 10 * time.Second}, func(io *socketio.Server) {
 		io.Open()
@@ -98,8 +98,8 @@ func TestShutdownSpreadServesOn(t *testing.T) {
 	})
 }
 
-// A handler that runs when its connection's turn comes is waited for, and those that
-// follow are not.
+// Shutdown waits for a handler that is running when its connection's turn comes. The following
+// connections do not wait for it.
 func TestShutdownSpreadWaitsForHandlers(t *testing.T) {
 	release := make(chan struct{})
 	bubble(t, socketio.Options{ShutdownSpread: 4 * time.Second}, func(io *socketio.Server) {
@@ -129,7 +129,7 @@ func TestShutdownSpreadWaitsForHandlers(t *testing.T) {
 	})
 }
 
-// The end of Shutdown's context ends the spreading.
+// When Shutdown's context ends, the rest is closed at once.
 func TestShutdownSpreadEndsWithItsContext(t *testing.T) {
 	bubble(t, socketio.Options{ShutdownSpread: time.Hour}, open, func(f *fixture) {
 		ended := ends(f, 10)

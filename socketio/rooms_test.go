@@ -21,8 +21,8 @@ func numbered(n, repeat int) []string {
 	return names
 }
 
-// More names than a socket may have rooms are refused before the namespace's lock is
-// taken, and so before any other socket has to wait.
+// If there are more names than a socket may have rooms, Join fails before it takes the
+// namespace's lock, so that no other socket waits.
 func TestJoinOfTooManyRoomsTakesNoLock(t *testing.T) {
 	bubble(t, socketio.Options{MaxRooms: 100}, open, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
@@ -57,8 +57,7 @@ func TestJoinOfTooManyRoomsTakesNoLock(t *testing.T) {
 	})
 }
 
-// The work of selecting sockets grows with the names and the members, not with their
-// product.
+// The work of selecting sockets is linear in the number of names plus the number of members.
 func TestSelectionIsLinear(t *testing.T) {
 	const members = 50
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
@@ -90,8 +89,8 @@ func TestSelectionIsLinear(t *testing.T) {
 	})
 }
 
-// A selector has each name once. A broadcast does not change with the slices it was made
-// of.
+// A selector has each name once. A broadcast does not change when the slices it was made from
+// change.
 func TestSelectorHasNoRepeats(t *testing.T) {
 	var asked []socketio.Emitted
 	setup := func(io *socketio.Server) {
@@ -130,7 +129,7 @@ func TestSelectorHasNoRepeats(t *testing.T) {
 	})
 }
 
-// members returns a server with sockets that no peer belongs to, for benchmarks.
+// members returns a server with sockets without peers, for benchmarks.
 func members(b *testing.B, n int, opts socketio.Options) (*socketio.Server, []*socketio.Socket) {
 	b.Helper()
 	io, err := socketio.NewServer(opts)
@@ -169,7 +168,7 @@ func BenchmarkSelect(b *testing.B) {
 	}
 }
 
-// BenchmarkFanOut is a broadcast to sockets whose sessions take nothing, with and
+// BenchmarkFanOut measures a broadcast to sockets whose sessions drop everything, with and
 // without deadlines.
 func BenchmarkFanOut(b *testing.B) {
 	for _, deadlines := range []bool{false, true} {
@@ -187,8 +186,8 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// No socket may join a room that is named by the id of another one, while that one
-// is there and after it has left.
+// No socket may join a room that is named by the id of another socket, even after that one has
+// left.
 func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Open()
@@ -217,8 +216,8 @@ func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
 		a.Disconnect(nil)
 		synctest.Wait()
 		check("after it has left")
-		// What only looks like an id is a name like any other, and so is the id of a
-		// socket in another namespace.
+		// A name that only resembles an id is an ordinary name, and so is the id of a socket in
+		// another namespace.
 		for _, name := range []string{"AAAAAAAAAAAAAAAAAAAA", ada.ID()[1:] + "A", elsewhere.ID(), "/other#" + eve.ID()} {
 			if err := e.Join(name); err != nil {
 				t.Errorf("Join(%q): %v", name, err)
@@ -230,8 +229,8 @@ func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
 	})
 }
 
-// Peers of Engine.IO 3 have their session's ID as their socket's, so that it is known
-// before they join a namespace.
+// The socket of a peer of Engine.IO 3 has the ID of its session, so its id is known before the
+// peer joins a namespace.
 func TestRoomsNamedLikeOldSocketsAreReserved(t *testing.T) {
 	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
 		io.Open()
@@ -252,7 +251,7 @@ func TestRoomsNamedLikeOldSocketsAreReserved(t *testing.T) {
 			{e, "/other#" + old, nil},
 			{e, "AAAAAAAAAAAAAAAAAAAAAA", nil},
 			{o, "/other#AAAAAAAAAAAAAAAAAAAAAA", nil},
-			{o, elsewhere.ID(), nil}, // its own
+			{o, elsewhere.ID(), nil}, // its own id
 		} {
 			if err := c.s.Join(c.name); !errors.Is(err, c.want) {
 				t.Errorf("Join(%q): %v, want %v", c.name, err, c.want)

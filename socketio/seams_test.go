@@ -11,8 +11,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// If a held socket ends while it is refused temporarily, the connection closes all the
-// same. It takes no new sockets, so it would stay until the peer left.
+// If a held socket ends while it is refused temporarily, the connection still closes. Because
+// it takes no new sockets, it would otherwise stay until the peer left.
 func TestTemporaryRefusalOfASocketThatEndsClosesTheConnection(t *testing.T) {
 	var held *socketio.Socket
 	setup := func(io *socketio.Server) {
@@ -33,7 +33,7 @@ func TestTemporaryRefusalOfASocketThatEndsClosesTheConnection(t *testing.T) {
 				go s.Disconnect(nil)
 				spin()
 			})
-			s.WhileLocked(spin) // makes the waiting goroutines take turns, in their order
+			s.WhileLocked(spin) // makes the waiting goroutines run in their order
 			synctest.Wait()
 		}
 		time.Sleep(2 * time.Minute)

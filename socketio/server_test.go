@@ -39,7 +39,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-func TestRegisteringWhatCannotBePanics(t *testing.T) {
+func TestInvalidRegistrationPanics(t *testing.T) {
 	nop := func(context.Context, *socketio.Socket, *socketio.Event) error { return nil }
 	for name, register := range map[string]func(io *socketio.Server){
 		"Use nil":             func(io *socketio.Server) { io.Use(nil) },
@@ -143,8 +143,8 @@ func TestClientFiles(t *testing.T) {
 	}
 }
 
-// What is done to a rule for dynamic namespaces is done to all that it has made.
-func TestRuleConcernsAllItsNamespaces(t *testing.T) {
+// Operations on a rule for dynamic namespaces apply to all its namespaces.
+func TestRuleAppliesToAllItsNamespaces(t *testing.T) {
 	var rule *socketio.Rule
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		rule = io.OfPattern(regexp.MustCompile(`/room-\d`)).Open()
@@ -188,7 +188,7 @@ func TestRuleConcernsAllItsNamespaces(t *testing.T) {
 	})
 }
 
-// In protocol 5 what follows a "?" is part of the namespace's name.
+// In revision 5 of the protocol, a "?" and what follows it are part of the namespace's name.
 func TestNamespaceWithQuery(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
 		io.Of("/a").Open()
@@ -203,7 +203,8 @@ func TestNamespaceWithQuery(t *testing.T) {
 	})
 }
 
-// A wiring that fails can be mended; one that holds is not made again.
+// After Handler has failed, registrations can be corrected. After it has succeeded, it returns
+// the same handler.
 func TestHandlerAgain(t *testing.T) {
 	made := 0
 	opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: func(func(socketio.Message)) (socketio.Bus, error) {
@@ -229,8 +230,8 @@ func TestHandlerAgain(t *testing.T) {
 	}
 }
 
-// Whoever promises a body that nobody wants, and does not send it, is not waited
-// for: the connection ends though the program's http.Server sets no deadline.
+// If a peer declares a body that no handler reads and does not send it, the connection ends,
+// even if the program's http.Server sets no deadline.
 func TestUnwantedBodyIsNotAwaited(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		conn, err := f.in.Dial(f.ctx, "", "")
@@ -252,7 +253,7 @@ func TestUnwantedBodyIsNotAwaited(t *testing.T) {
 	})
 }
 
-// A Server without a logger works like any other.
+// A Server without a logger works normally.
 func TestNoLogger(t *testing.T) {
 	io, err := socketio.NewServer(socketio.Options{})
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"socketiojwt/socketio"
 )
 
-// A server-side event goes to the other nodes and not to this one, and each that has a
-// function for it answers.
+// A server-side event goes to the other nodes and not to this one. Each node with a function
+// for it answers.
 func TestServerSideEmit(t *testing.T) {
 	for size, want := range map[int]string{
 		1: `; []; []; []`,
@@ -43,7 +43,7 @@ func TestServerSideEmit(t *testing.T) {
 				strings.Join(heard, ", "),
 				said(c.io.ServerSideEmitWithAck(c.ctx, "hello", "x")),
 				said(c.rules[0].ServerSideEmitWithAck(c.ctx, "hello", "y")),
-				said(c.io.ServerSideEmitWithAck(c.ctx, "nobody handles this")),
+				said(c.io.ServerSideEmitWithAck(c.ctx, "no handler for this")),
 			}
 			if text := strings.Join(got, "; "); text != want || err != nil {
 				t.Errorf("got  %s\nwant %s\n%v", text, want, err)
@@ -52,8 +52,8 @@ func TestServerSideEmit(t *testing.T) {
 	}
 }
 
-// Server-side events that want no answer are handled in order, one at a time; those that
-// want one do not wait for them. A function that fails or panics has no answer.
+// Server-side events that want no answer are handled one at a time, in order. Those that want
+// one do not wait for them. A function that fails or panics gives no answer.
 func TestServerSideHandlers(t *testing.T) {
 	var ran record
 	setup := func(io *socketio.Server) {
@@ -112,8 +112,7 @@ func TestServerSideHandlers(t *testing.T) {
 	})
 }
 
-// A function registered twice, or for a name that no event can have, is a mistake in the
-// program.
+// Registering a function twice, or for an invalid event name, panics.
 func TestServerSideRegistration(t *testing.T) {
 	h := func(context.Context, *socketio.ServerSideEvent) (any, error) { return nil, nil }
 	receive := func(socketio.NodeID, []byte) {}
@@ -151,7 +150,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// An extension's payload comes to the same name on the other nodes, in order.
+// An extension's payload arrives under the same name on the other nodes, in order.
 func TestExtensions(t *testing.T) {
 	var came record
 	receive := func(name string) func(io *socketio.Server, node int) {

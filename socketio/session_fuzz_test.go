@@ -53,30 +53,30 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// sessionModel is what FuzzSession knows.
+// sessionModel is the model of FuzzSession.
 type sessionModel struct {
 	*pairs
 	f       *fixture
 	conn    *engineConn
 	readers sync.WaitGroup
-	number  int // of the last event sent
+	number  int // number of the last event sent
 
 	state      sync.Mutex
 	sockets    []*modelled          // in the order of their CONNECTs
-	byID       map[string]*modelled // of those that a middleware saw
-	broadcasts int                  // begun
+	byID       map[string]*modelled // of the sockets that a middleware has seen
+	broadcasts int                  // number begun
 }
 
-// modelled is what FuzzSession knows of a socket.
+// modelled is the model of one socket.
 type modelled struct {
 	socket   *socketio.Socket
-	holds    int  // that Admit did not end yet
+	holds    int  // calls of Hold that Admit has not ended yet
 	atLast   bool // the last middleware has seen it
 	accepted bool // by the last middleware
-	since    int  // broadcasts begun before that
+	since    int  // number of broadcasts begun before that
 	refused  bool
 	last     int          // number of the last event handled
-	ends     atomic.Int32 // calls of OnEnd's function
+	ends     atomic.Int32 // calls of the function of OnEnd
 }
 
 func (k *modelled) String() string {
@@ -104,7 +104,8 @@ func (m *sessionModel) furnish(io *socketio.Server) {
 	m.namespace(io.OfPattern(regexp.MustCompile(`^/dynamic\d$`)).Mux, 1)
 }
 
-// namespace holds each socket so many times, at most twice.
+// namespace sets up a namespace that holds each socket the given number of times, at most
+// twice.
 func (m *sessionModel) namespace(n *socketio.Mux, holds int) {
 	for i := range 2 {
 		n.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -144,7 +145,7 @@ func (m *sessionModel) namespace(n *socketio.Mux, holds int) {
 	})
 }
 
-// know returns what is known of a socket, and begins with it in the first middleware.
+// know returns the model of a socket. The first middleware creates it.
 func (m *sessionModel) know(s *socketio.Socket) *modelled {
 	m.state.Lock()
 	known, met := m.byID[s.ID()]
@@ -171,7 +172,7 @@ func (m *sessionModel) expectAccepted(s *socketio.Socket, what string) *modelled
 	return known
 }
 
-// login is the intercepted event: its argument says what becomes of the socket.
+// login handles the intercepted event. Its argument says whether the socket is admitted.
 func (m *sessionModel) login(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 	var verdict int
 	_ = e.Scan(&verdict)
@@ -212,7 +213,7 @@ func (m *sessionModel) refuse(known *modelled, err error) {
 	known.refused = known.refused || !was
 }
 
-// some returns one of the sockets.
+// some returns one of the sockets, chosen by number.
 func (m *sessionModel) some(number byte) *modelled {
 	m.state.Lock()
 	defer m.state.Unlock()

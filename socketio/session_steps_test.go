@@ -12,7 +12,7 @@ import (
 	"socketiojwt/socketio"
 )
 
-// step runs one instruction of the program.
+// step runs one instruction of the fuzz program.
 func (m *sessionModel) step(what, which byte) {
 	if m.peerStep(what, which) {
 		return
@@ -54,7 +54,7 @@ func (m *sessionModel) step(what, which byte) {
 	}
 }
 
-// peerStep runs an instruction of the peer. It reports false for one of the server.
+// peerStep runs an instruction of the peer. It returns false for an instruction of the server.
 func (m *sessionModel) peerStep(what, which byte) bool {
 	name, listed := modelNamespaces[which]
 	if !listed {
@@ -96,7 +96,7 @@ func (m *sessionModel) peerStep(what, which byte) bool {
 	return true
 }
 
-// send sends a packet, over a new connection if the old one is gone.
+// send sends a packet, on a new connection if the previous one has closed.
 func (m *sessionModel) send(packet string) {
 	if m.conn != nil && m.conn.Send([]byte(packet)) == nil {
 		return
@@ -132,9 +132,9 @@ var (
 	heardPacket  = regexp.MustCompile(`^2(/\w+)?,?\["heard",(\d+)\]`)
 )
 
-// listen checks what the peer hears.
+// listen checks what the peer receives.
 func (m *sessionModel) listen(conn *engineConn) {
-	ids := map[string]string{} // of the joined namespaces
+	ids := map[string]string{} // of the namespaces that are joined
 	for {
 		data, binary, err := conn.Receive(m.f.ctx)
 		if err != nil {
@@ -152,14 +152,14 @@ func (m *sessionModel) listen(conn *engineConn) {
 			m.state.Lock()
 			known := m.byID[ids[heard[1]]]
 			if known == nil || !known.accepted || known.holds > 0 || known.refused || number < known.since {
-				m.t.Errorf("%s heard broadcast %d: %s", data, number, known)
+				m.t.Errorf("%s received broadcast %d: %s", data, number, known)
 			}
 			m.state.Unlock()
 		}
 	}
 }
 
-// finish ends everything and checks that nothing is left.
+// finish closes everything and checks that nothing is left.
 func (m *sessionModel) finish() {
 	patience, enough := context.WithTimeout(m.f.ctx, time.Minute)
 	defer enough()

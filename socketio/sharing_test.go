@@ -12,8 +12,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// A temporary refusal ends only the socket that is refused while another one of the
-// connection is admitted, and the transport once there is none.
+// While another socket of the connection is admitted, a temporary refusal ends only the refused
+// socket. Otherwise it ends the transport.
 func TestTemporaryRefusalKeepsAdmittedSockets(t *testing.T) {
 	for _, held := range []bool{false, true} {
 		t.Run(fmt.Sprintf("held %t", held), func(t *testing.T) {
@@ -45,12 +45,12 @@ func TestTemporaryRefusalKeepsAdmittedSockets(t *testing.T) {
 						}
 					}
 				}
-				for range 30 { // more often than Options.MaxRefused, but patiently
+				for range 30 { // more often than Options.MaxRefused, but slowly enough
 					join()
 					time.Sleep(2 * time.Second)
 				}
 				synctest.Wait()
-				s := socketOf(f, p) // is still there
+				s := socketOf(f, p) // it is still there
 				if s.SharesConnection() {
 					t.Error("the connection is shared with sockets that were refused")
 				}
@@ -69,7 +69,7 @@ func TestTemporaryRefusalKeepsAdmittedSockets(t *testing.T) {
 	}
 }
 
-// A peer that comes back at once, each time it is told to come back later, is counted.
+// A peer that retries at once after each temporary refusal is counted.
 func TestTemporaryRefusalsAreBounded(t *testing.T) {
 	refused := 0
 	setup := func(io *socketio.Server) {
@@ -93,8 +93,8 @@ func TestTemporaryRefusalsAreBounded(t *testing.T) {
 	})
 }
 
-// Whatever comes first, an admission and a temporary refusal on one connection agree:
-// the admitted socket stays, or the transport closes and nothing was admitted.
+// If an admission and a temporary refusal happen concurrently on one connection, either the
+// admitted socket stays, or the transport closes and no socket was admitted.
 func TestTemporaryRefusalBesideAdmission(t *testing.T) {
 	for range 50 {
 		admitted := false
@@ -112,7 +112,7 @@ func TestTemporaryRefusalBesideAdmission(t *testing.T) {
 		bubble(t, socketio.Options{}, setup, func(f *fixture) {
 			p := f.dial(sockettest.Options{Namespace: "/c"})
 			s := f.io.Of("/c").Sockets()[0]
-			s.Disconnect(nil) // an open transport without a socket
+			s.Disconnect(nil) // leaves an open transport without a socket
 			_ = p.SendRaw("0/a,")
 			_ = p.SendRaw("0/b,")
 			synctest.Wait()

@@ -15,14 +15,14 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// figures follows the figures of a server.
+// figures observes the figures of a server.
 type figures struct {
 	f   *fixture
 	was socketio.Stats
 }
 
-// moved expects that the figures have changed as want says since the last call, and in no
-// other way. Those of the engine are not looked at.
+// moved expects that the figures have changed exactly as want says since the last call. It
+// ignores the engine's figures.
 func (fs *figures) moved(what string, want func(*socketio.Stats)) {
 	fs.f.t.Helper()
 	synctest.Wait()
@@ -38,10 +38,10 @@ func (fs *figures) moved(what string, want func(*socketio.Stats)) {
 	fs.was = got
 }
 
-// anyBytes leaves the bytes of new connections out of what moved compares.
+// anyBytes excludes the bytes of new connections from the comparison of moved.
 func (fs *figures) anyBytes(s *socketio.Stats) { s.NewBytes = fs.f.io.Stats().NewBytes }
 
-// Each figure of sockets moves with what it counts, and no other one does.
+// Each event changes exactly the figures of sockets that count it.
 func TestStatsOfSockets(t *testing.T) {
 	var admit chan *socketio.Socket
 	var connecting chan struct{}
@@ -108,8 +108,8 @@ func TestStatsOfSockets(t *testing.T) {
 	})
 }
 
-// A refused temporary socket that shares its connection is counted as one that has it
-// alone.
+// A temporary refusal of a socket that shares its connection is counted like one of a socket
+// that does not.
 func TestStatsOfRefusalsThatShareAConnection(t *testing.T) {
 	setup := func(io *socketio.Server) {
 		io.Open()
@@ -128,7 +128,7 @@ func TestStatsOfRefusalsThatShareAConnection(t *testing.T) {
 	})
 }
 
-// Each figure of events moves with what it counts, and no other one does.
+// Each event changes exactly the figures of events that count it.
 func TestStatsOfEvents(t *testing.T) {
 	setup := func(io *socketio.Server) {
 		io.Open()
@@ -172,7 +172,7 @@ func TestStatsOfEvents(t *testing.T) {
 	})
 }
 
-// Connections that the ledger closes, and those that ConnContext cannot serve, are counted.
+// Connections that the ledger closes, and those for which ConnContext fails, are counted.
 func TestStatsOfOverloads(t *testing.T) {
 	opts := socketio.Options{MaxHeldBytes: 20 << 10, ConnContext: func(ctx context.Context, r *http.Request) context.Context {
 		if r.Header.Get("X-Fail") != "" {

@@ -16,12 +16,12 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// pairs checks that OnConnect, events and OnDisconnect of each socket come in that
-// order, one at a time, and the first and the last once.
+// pairs checks that OnConnect, events and OnDisconnect of each socket come in that order, one
+// at a time, and that OnConnect and OnDisconnect come once.
 type pairs struct {
 	t         *testing.T
 	mu        sync.Mutex
-	connected map[*socketio.Socket]bool // and not disconnected
+	connected map[*socketio.Socket]bool // and not yet disconnected
 	ended     map[*socketio.Socket]bool
 	busy      map[*socketio.Socket]bool
 }
@@ -51,9 +51,9 @@ func (p *pairs) run(s *socketio.Socket, what string, f func()) {
 	f()
 }
 
-// Everything at once: peers that come, log in or do not, join, emit, leave and
-// vanish; broadcasts, kicks and changing rooms; and a shutdown in the middle. Then
-// nothing is left.
+// TestEverythingAtOnce combines peers that connect, log in or not, join, emit, leave and vanish
+// with broadcasts, kicks, room changes, and a shutdown in the middle. At the end nothing is
+// left.
 func TestEverythingAtOnce(t *testing.T) {
 	const peers, rounds = 12, 12
 	seen := &pairs{t: t, connected: map[*socketio.Socket]bool{}, ended: map[*socketio.Socket]bool{}, busy: map[*socketio.Socket]bool{}}
@@ -174,7 +174,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	})
 }
 
-// stress is one peer after another.
+// stress runs one peer after another.
 func stress(ctx context.Context, f *fixture, i, rounds int, pause func()) {
 	for range rounds {
 		p, err := sockettest.Dial(ctx, "http://server", f.options(sockettest.Options{Namespace: []string{"/", "/d0", "/d1"}[i%3]}))
@@ -208,7 +208,7 @@ func stress(ctx context.Context, f *fixture, i, rounds int, pause func()) {
 			_ = p.Close()
 			continue
 		}
-		f.t.Cleanup(func() { _ = p.Close() }) // it stays until the server goes
+		f.t.Cleanup(func() { _ = p.Close() }) // it stays until the server closes
 	}
 }
 

@@ -55,8 +55,9 @@ func (srv *Server) targetOf(m *Message) target {
 	return t
 }
 
-// send sends an event to the selected sockets of this node, and returns their number. If m is
-// not nil, it is the packet for the namespace of the target's name.
+// send sends an event to the selected sockets of this node, and returns the number of sockets for
+// which it was queued or written. If m is not nil, it is the packet for the namespace of the
+// target's name.
 func (t target) send(m *engineio.Message, o *outgoing, to Selector) (sent int) {
 	t.each(func(n *Namespace) {
 		packet := m

@@ -15,9 +15,9 @@ import (
 
 var sid = regexp.MustCompile(`"sid":"[A-Za-z0-9_-]{20}"`)
 
-// TestTranscripts plays the peer's side of each testdata/*.wire and compares
-// what the server answers, byte for byte. Transcripts of legacy clients (Engine.IO 3)
-// have a name that begins with "legacy-".
+// TestTranscripts plays the peer's side of each testdata/*.wire and compares the server's
+// answers byte for byte. Transcripts of legacy clients (Engine.IO 3) have a name that begins
+// with "legacy-".
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.wire")
 	if err != nil || len(files) == 0 {
@@ -58,7 +58,7 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// sayer is what transcripts need of a connection.
+// sayer is the part of a connection that transcripts use.
 type sayer interface {
 	Send(text []byte) error
 	SendBinary(data []byte) error

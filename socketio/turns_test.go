@@ -10,7 +10,7 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// The worker of a socket whose events wait must not keep a processor to itself.
+// A worker of a socket with many waiting events must yield the processor to others.
 func TestWorkersTakeTurns(t *testing.T) {
 	const events = 20
 	for name, wire := range map[string]func(io *socketio.Server, h socketio.Handler){

@@ -16,7 +16,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// Two servers in one process, and a broadcast that reaches a socket of the other.
+// This example joins two servers in one process. A broadcast reaches a socket of the other
+// server.
 func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -55,7 +56,7 @@ func Example() {
 	// Output: hello("from afar")
 }
 
-// join makes a Bus as a server would, and what it delivers.
+// join makes a Bus as a server does, and returns the messages delivered to it.
 func join(t *testing.T, hub *bustest.Hub) (socketio.NodeID, socketio.Bus, *[]socketio.Message) {
 	t.Helper()
 	var opts socketio.Options
@@ -71,8 +72,8 @@ func join(t *testing.T, hub *bustest.Hub) (socketio.NodeID, socketio.Bus, *[]soc
 	return id, bus, came
 }
 
-// Messages come to the other nodes in order, with their sender, and a node that has left
-// is neither sent to nor counted.
+// Messages reach the other nodes in order, with their sender. A node that has left receives
+// nothing and is not counted.
 func TestHub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := bustest.New()
@@ -114,7 +115,7 @@ func TestHub(t *testing.T) {
 	})
 }
 
-// A node that receives nothing does not make memory grow without bound.
+// The memory for a node that receives nothing is bounded.
 func TestBacklog(t *testing.T) {
 	hub := bustest.New()
 	_, a, _ := join(t, hub)

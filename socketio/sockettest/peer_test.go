@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
-// serve runs a server that setup has furnished, for as long as the test.
+// serve runs a server set up by setup until the test ends.
 func serve(t *testing.T, setup func(io *socketio.Server)) (url string) {
 	t.Helper()
 	io, err := socketio.NewServer(socketio.Options{})
@@ -66,7 +66,7 @@ func TestPeer(t *testing.T) {
 	if err != nil || answer.Scan(&text, &data) != nil || text != "x" || string(data) != "bytes" {
 		t.Errorf("%q %q %v", text, data, err)
 	}
-	e, err := p.Expect(ctx, "echo") // past the event before it, which stays
+	e, err := p.Expect(ctx, "echo") // skips the event before it, which stays
 	if err != nil || fmt.Sprint(e) != `echo("x", {"_placeholder":true,"num":0})` || e.WantsAck() {
 		t.Errorf("%v, %v", e, err)
 	}
@@ -88,7 +88,7 @@ func TestPeer(t *testing.T) {
 		t.Errorf("refused with %v", err)
 	}
 	if _, err := p.Join(ctx, "/x", make(chan int)); err == nil || errors.As(err, &refusal) && refusal.Message != "no" {
-		t.Errorf("an auth payload that is no JSON: %v", err)
+		t.Errorf("an auth payload that is not JSON: %v", err)
 	}
 
 	_ = p.Emit("kick")

@@ -9,8 +9,7 @@ import (
 
 var limits = Limits{Attachments: 10, Name: 256}
 
-// The packets that Node closes the connection for, and some that it lets pass
-// and we do not.
+// Parse refuses the packets for which Node closes the connection, and some that Node accepts.
 func TestParseRefuses(t *testing.T) {
 	for _, in := range []string{
 		"", "7", "9", "x", "/", " 0",
@@ -86,7 +85,7 @@ func TestHeadRoundTrip(t *testing.T) {
 		b := append(p.AppendHead(nil), `["a"]`...)
 		p.Payload = []byte(`["a"]`)
 		if got, err := Parse(b, limits); err != nil || !reflect.DeepEqual(got, p) {
-			t.Errorf("%q came back as %+v, %v", b, got, err)
+			t.Errorf("%q was parsed as %+v, %v", b, got, err)
 		}
 	}
 }
