@@ -12,11 +12,6 @@ import (
 	"testing"
 )
 
-// notYetReworded lists the folders and files that TestPlainEnglish does not check yet.
-var notYetReworded = []string{
-	"clients", "examples", "internal", "token/jwks", "token/profile", "token/tokentest",
-}
-
 // unclear lists expressions that readers stumbled over, and what to write instead.
 var unclear = []struct {
 	pattern *regexp.Regexp
@@ -67,7 +62,7 @@ func eachFile(t *testing.T, ext string, f func(name string)) {
 			return err
 		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git" || entry.Name() == "testdata"):
 			return filepath.SkipDir
-		case !entry.IsDir() && filepath.Ext(name) == ext && !below(name, notYetReworded):
+		case !entry.IsDir() && filepath.Ext(name) == ext:
 			f(name)
 		}
 		return nil
@@ -75,16 +70,6 @@ func eachFile(t *testing.T, ext string, f func(name string)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// below reports whether a file is one of places, or in one of them.
-func below(name string, places []string) bool {
-	for _, place := range places {
-		if name == place || strings.HasPrefix(name, place+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // A sentence is a piece of prose and the line where it begins.
