@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"socketiojwt/socketio"
@@ -280,7 +281,7 @@ func (g *Gate) told(e *Error) told {
 		t.Reason, t.ID = e.Reason, e.ID
 	}
 	if e.Temporary && e.RetryAfter > 0 {
-		t.RetryAfter = int((e.RetryAfter + time.Second - 1) / time.Second)
+		t.RetryAfter = int(min((e.RetryAfter-1)/time.Second+1, math.MaxInt32)) // rounded up
 	}
 	return t
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/guard"
 )
 
 // An Ending says how the server ends a socket: what the peer is told, how much ends, and
@@ -153,15 +154,32 @@ func (s *Socket) farewell(e *Ending) words {
 	if data == nil && e.Temporary {
 		data = map[string]bool{"temporary": true}
 	}
-	var refusalErr, eventErr error
-	w.refusal, refusalErr = s.connectError(message, data)
-	if e.Event != "" {
-		w.event, _, eventErr = encodeEvent(s.name, s.conn.server.nextAck(), true, e.Event, e.Args)
-	}
+	refusalErr := withoutPanic(func() (err error) {
+		w.refusal, err = s.connectError(message, data)
+		return err
+	})
+	eventErr := withoutPanic(func() (err error) {
+		if e.Event != "" {
+			w.event, _, err = encodeEvent(s.name, s.conn.server.nextAck(), true, e.Event, e.Args)
+		}
+		return err
+	})
 	if err := errors.Join(refusalErr, eventErr); err != nil {
 		s.logSampled(s.Context(), slog.LevelError, s.name+"\n"+fmt.Sprint(err), "socketio: ending cannot be encoded", "error", err)
 	}
 	return w
+}
+
+// withoutPanic calls encode, and returns a panic of the user code in it as an error. A value
+// that cannot be encoded must not keep a socket from ending.
+func withoutPanic(encode func() error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			p := guard.Recovered(value)
+			err = fmt.Errorf("panic while a value was encoded: %s at %s", p.Text, p.At)
+		}
+	}()
+	return encode()
 }
 
 // refusedMessage is the message to peers that are refused without a message.

@@ -16,8 +16,11 @@ func (b Broadcast) endingMessage(how error) (Message, error) {
 	if e.Event == "" {
 		return m, nil
 	}
-	_, last, err := b.encode(e.Event, e.Args, 0, true)
-	m.Data, m.Attachments = last.body.array, last.body.attachments
+	err := withoutPanic(func() error {
+		_, last, err := b.encode(e.Event, e.Args, 0, true)
+		m.Data, m.Attachments = last.body.array, last.body.attachments
+		return err
+	})
 	return m, err
 }
 

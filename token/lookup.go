@@ -251,12 +251,12 @@ func (i *Issuers) verifier(ctx context.Context, issuer string) (*Verifier, error
 
 // look returns the kept answer for an issuer, or the lookup to wait for.
 func (i *Issuers) look(issuer string) (*lookup, *Verifier, error) {
+	now := i.opts.Now() // before the lock is taken, because it is user code
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.closed {
 		return nil, nil, errClosed
 	}
-	now := i.opts.Now()
 	a, known := i.answers.of(issuer)
 	if a != nil && a.holds(now) {
 		if a.err != nil {

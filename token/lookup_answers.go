@@ -47,6 +47,7 @@ func (i *Issuers) ask(ctx context.Context, issuer string) (v *Verifier, err erro
 // finish keeps the result of a lookup, unless another lookup or Forget came after it. It
 // wakes the callers that wait for the result.
 func (i *Issuers) finish(l *lookup) {
+	a := i.answer(l) // reads the clock, which is user code, so before the lock is taken
 	i.mu.Lock()
 	if l.limited {
 		i.limit.running--
@@ -55,7 +56,7 @@ func (i *Issuers) finish(l *lookup) {
 	if i.lookups[l.issuer] == l {
 		delete(i.lookups, l.issuer)
 		if !i.closed {
-			dropped = i.answers.put(l.issuer, i.answer(l))
+			dropped = i.answers.put(l.issuer, a)
 		}
 	} else if a, known := i.answers.of(l.issuer); known && a.verifier == l.verifier {
 		dropped = nil
@@ -65,7 +66,7 @@ func (i *Issuers) finish(l *lookup) {
 	i.drop(dropped...)
 }
 
-// answer returns the result of a lookup in the form that is kept. i.mu must be held.
+// answer returns the result of a lookup in the form that is kept.
 func (i *Issuers) answer(l *lookup) answer {
 	a := answer{verifier: l.verifier, err: l.err, since: i.opts.Now(), keep: i.opts.KeepFor}
 	switch {
@@ -109,10 +110,11 @@ type answer struct {
 	keep     time.Duration
 }
 
-// holds reports whether the answer may still be used. It may not if the clock was set back.
+// holds reports whether the answer may still be used. It may not if the clock was set back. A
+// now that is a little before since was read before the answer came.
 func (a *answer) holds(now time.Time) bool {
 	age := now.Round(0).Sub(a.since.Round(0)) // by the wall clock, which runs while the machine is suspended
-	return age >= 0 && age < a.keep
+	return age > -time.Second && age < a.keep
 }
 
 // answers are the kept answers. Those with a Verifier are bounded by most, the others by
@@ -201,7 +203,9 @@ type lookupLimit struct {
 // take reports whether one more lookup may begin, and counts it.
 func (l *lookupLimit) take(now time.Time) bool {
 	full := now.Add(-time.Second)
-	if l.spent.Before(full) || l.spent.After(now) { // it is after now if the clock was set back
+	// A now that is a little before spent was read before another call took a lookup. If it is
+	// more than a second before, the clock was set back.
+	if l.spent.Before(full) || l.spent.Sub(now) > time.Second {
 		l.spent = full
 	}
 	each := time.Second / time.Duration(l.most)

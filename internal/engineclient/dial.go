@@ -104,8 +104,13 @@ func withoutURL(err error) error {
 	return err
 }
 
-// maxSilence bounds how long a server may tell its client to wait for a ping.
-const maxSilence = 24 * time.Hour
+const (
+	// maxSilence bounds how long a server may tell its client to wait for a ping.
+	maxSilence = 24 * time.Hour
+	// maxHandshake bounds the open packet in bytes. It holds the id of the session, which is
+	// part of each later request.
+	maxHandshake = 8 << 10
+)
 
 var errNotOpen = errors.New("the first packet is not an open packet")
 
@@ -120,7 +125,7 @@ func readHandshake(p packet) (Handshake, error) {
 	}
 	const most = int64(maxSilence / time.Millisecond)
 	switch {
-	case p.kind != packetOpen || wirejson.Unmarshal(p.data, &hello) != nil || hello.SID == "":
+	case p.kind != packetOpen || len(p.data) > maxHandshake || wirejson.Unmarshal(p.data, &hello) != nil || hello.SID == "":
 		return Handshake{}, errNotOpen
 	case hello.PingInterval <= 0 || hello.PingInterval > most || hello.PingTimeout <= 0 || hello.PingTimeout > most:
 		return Handshake{}, errors.New("the open packet has no usable pingInterval and pingTimeout")

@@ -1,6 +1,7 @@
 package engineclient
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -30,22 +31,19 @@ func (c *Conn) openPolling(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var first []packet
-	err = readPayload(body, func(packet packet) error {
-		first = append(first, packet)
-		return nil
-	})
+	text, rest, more := bytes.Cut(body, []byte{separator})
+	first, err := parsePayloadPacket(text)
 	if err != nil {
 		return err
 	}
-	h, err := readHandshake(first[0])
+	h, err := readHandshake(first)
 	if err != nil {
 		return err
 	}
 	c.start(h, p, func() error {
 		defer close(p.done)
-		for _, packet := range first[1:] {
-			if err := c.take(packet); err != nil {
+		if more {
+			if err := p.readPayload(rest, c.take); err != nil {
 				return err
 			}
 		}
@@ -62,18 +60,23 @@ func (p *polling) read(take func(packet) error) error {
 	for !p.paused.Load() {
 		body, err := p.do(p.request(p.ctx, http.MethodGet, "polling", nil), p.bodyLimit())
 		if err == nil {
-			err = readPayload(body, func(packet packet) error {
-				if len(packet.data) > p.opts.MaxMessage {
-					return ErrTooLarge
-				}
-				return take(packet)
-			})
+			err = p.readPayload(body, take)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return errPaused
+}
+
+// readPayload hands the packets of a payload to take, until it fails.
+func (p *polling) readPayload(payload []byte, take func(packet) error) error {
+	return readPayload(payload, func(packet packet) error {
+		if len(packet.data) > p.opts.MaxMessage {
+			return ErrTooLarge
+		}
+		return take(packet)
+	})
 }
 
 // write posts packets.

@@ -108,10 +108,11 @@ func (c *Client) close(leave bool) error {
 	c.end(ErrClosed)
 	c.mu.Unlock()
 	if l != nil {
-		for _, name := range joined {
-			l.disconnect(name)
+		if l.disconnect(joined...) {
+			_ = l.conn.Close()
+		} else { // the server does not read, or the connection is lost
+			l.conn.Abort()
 		}
-		_ = l.conn.Close()
 	}
 	c.cancel()
 	c.running.Wait()

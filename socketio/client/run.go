@@ -34,7 +34,7 @@ func (c *Client) run(l *link) {
 		} else {
 			l.conn.Abort()
 		}
-		c.lost(l, err)
+		c.lost(err)
 		conn := c.reopen()
 		if conn == nil {
 			return
@@ -70,7 +70,14 @@ func (c *Client) attach(l *link) bool {
 }
 
 // lost handles the loss of a connection for err.
-func (c *Client) lost(l *link, err error) {
+func (c *Client) lost(err error) {
+	if !c.detach(err) {
+		c.opts.Logger.Info("socketio client: connection lost", "error", err)
+	}
+}
+
+// detach takes the connection away from all sockets, and reports whether the client has ended.
+func (c *Client) detach(err error) (ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.link, c.failure = nil, err
@@ -81,12 +88,12 @@ func (c *Client) lost(l *link, err error) {
 		c.end(fmt.Errorf("%w: %w", ErrClosed, err))
 	}
 	if c.ended != nil {
-		return
+		return true
 	}
-	c.opts.Logger.Info("socketio client: connection lost", "error", err)
 	for _, s := range c.sockets {
 		s.lost(err)
 	}
+	return false
 }
 
 // reopen opens another connection, as soon as there is a socket that needs one. It
@@ -165,10 +172,15 @@ func (l *link) send(ctx context.Context, text []byte) error {
 	return l.conn.Send(ctx, text)
 }
 
-// disconnect leaves a namespace. It waits for room for 5 seconds at most, and no longer
-// than the link lasts.
-func (l *link) disconnect(namespace string) {
+// disconnect leaves namespaces. It waits for room for 5 seconds at most, and no longer
+// than the link lasts. It reports whether all DISCONNECT packets are queued.
+func (l *link) disconnect(namespaces ...string) bool {
 	ctx, cancel := context.WithTimeout(l.ctx, 5*time.Second)
 	defer cancel()
-	_ = l.send(ctx, packet.Packet{Type: packet.Disconnect, Namespace: namespace}.AppendHead(nil))
+	for _, namespace := range namespaces {
+		if l.send(ctx, packet.Packet{Type: packet.Disconnect, Namespace: namespace}.AppendHead(nil)) != nil {
+			return false
+		}
+	}
+	return true
 }

@@ -168,6 +168,15 @@ func (s *Socket) auth(ctx context.Context) ([]byte, error) {
 
 // authFailed ends the socket, or returns when to ask again.
 func (s *Socket) authFailed(err error) (delay time.Duration, again bool) {
+	delay, again = s.authAgain(err)
+	if again {
+		s.client.opts.Logger.Warn("socketio client: Options.Auth failed", "namespace", s.name) // its error may quote a secret
+	}
+	return delay, again
+}
+
+// authAgain is authFailed without the log.
+func (s *Socket) authAgain(err error) (delay time.Duration, again bool) {
 	c := s.client
 	err = fmt.Errorf("socketio client: auth payload for %s: %w", s.name, err)
 	c.mu.Lock()
@@ -180,7 +189,6 @@ func (s *Socket) authFailed(err error) (delay time.Duration, again bool) {
 		return 0, false
 	}
 	s.failure = err
-	c.opts.Logger.Warn("socketio client: Options.Auth failed", "namespace", s.name) // its error may quote a secret
 	return s.backoff.next(), true
 }
 
