@@ -195,7 +195,7 @@ func (g *Gate) find(ctx context.Context, h *socketio.Handshake) (string, error) 
 	for _, source := range g.opts.Sources {
 		if _, cookie := source.(fromCookie); cookie && !h.OriginChecked && h.Protocol != 0 { // HTTP requests, which have no protocol, have Options.CrossOrigin
 			g.cookies.Do(func() {
-				g.opts.Logger.WarnContext(ctx, "auth: cookies are ignored because the origin of the request was not checked; set engineio.Options.Origins instead of waiving the origin rule")
+				g.opts.Logger.WarnContext(ctx, "auth: cookies are ignored because the origin of the request was not checked; list the foreign origins in engineio.Options.Origins instead of setting InsecureAnyOrigin")
 			})
 		}
 		one, err := source.Find(ctx, h)
