@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"socketiojwt/auth"
@@ -115,6 +116,7 @@ func TestModesOfOneGate(t *testing.T) {
 		}
 		f.ended(p, sockettest.ErrDisconnected, 0)
 		f.login(q, sign(nil))
+		synctest.Wait() // the server counts p as held until its end has run
 		p = f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		f.ended(p, sockettest.ErrDisconnected, 0)

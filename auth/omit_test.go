@@ -131,7 +131,7 @@ func TestOmitReasonAndIDEverywhere(t *testing.T) {
 	})
 }
 
-// logsRefusal checks that the log has what the peer was not told.
+// logsRefusal checks that the log has the reason and the ID that the peer did not get.
 func (f *fixture) logsRefusal() {
 	f.t.Helper()
 	if log := f.log.String(); !reasonAndID.MatchString(log) {

@@ -33,7 +33,7 @@ func (k *awayKeys) Key(context.Context, token.Unverified) (token.Key, error) {
 }
 
 // crowd is a number of clients that reconnect as the JavaScript client does: 1 s after a
-// connection that was open, and later and later while none opens.
+// connection that was open, and after growing delays while none opens.
 type crowd struct {
 	f       *fixture
 	opened  atomic.Int64 // connections

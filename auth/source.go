@@ -51,7 +51,7 @@ func FromQuery(parameter string) Source { return fromQuery{parameter} }
 
 // FromCookie reads the token from a cookie. Browsers send cookies with requests of any
 // page, so a cookie is ignored if the origin of the request was not checked
-// (socketio.Handshake.OriginChecked), because the server's origin rule is waived. If the
+// (socketio.Handshake.OriginChecked), for example because the server's origin rule is waived. If the
 // gate of the namespace that a client joins first does not have this source, add Cookie to
 // socketio.Options.KeepHeaders.
 func FromCookie(name string) Source { return fromCookie{name} }
@@ -195,7 +195,7 @@ func (g *Gate) find(ctx context.Context, h *socketio.Handshake) (string, error) 
 	for _, source := range g.opts.Sources {
 		if _, cookie := source.(fromCookie); cookie && !h.OriginChecked && h.Protocol != 0 { // HTTP requests, which have no protocol, have Options.CrossOrigin
 			g.cookies.Do(func() {
-				g.opts.Logger.WarnContext(ctx, "auth: cookies are ignored because the origin of the request was not checked; set engineio.Options.Origins instead of waiving the origin rule")
+				g.opts.Logger.WarnContext(ctx, "auth: cookies are ignored because the origin of the request was not checked; unset engineio.Options.InsecureAnyOrigin, or see socketio.Handshake.OriginChecked")
 			})
 		}
 		one, err := source.Find(ctx, h)
