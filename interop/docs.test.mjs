@@ -112,7 +112,7 @@ for (const [version, client] of Object.entries({ ...versions, ...old })) {
     });
 
     test("a refusal that is acknowledged", limit, async (t) => {
-      for (const heading of ["An invalid token, on the client", "The client that is given 15 seconds"]) {
+      for (const heading of ["An invalid token, on the client", "A client with 15 seconds of grace"]) {
         const [sample] = under(heading);
         const socket = run(t, sample, { socket: client(`${server.url}/admin`, { forceNew: true }), saveDraft: async () => {} });
         await heard(socket, "connect");

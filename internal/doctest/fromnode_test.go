@@ -121,7 +121,7 @@ func TestFromNodeAnswersTheOldSamples(t *testing.T) {
 		"### An invalid token, on the client":     "js",
 		"### Disconnecting at once":               "js go",
 		"### Disconnecting after 15 seconds":      "js go",
-		"### A client with 15 seconds of grace": "js",
+		"### A client with 15 seconds of grace":   "js",
 		"### A secret for each user":              "js go",
 		"### The fork: a secret":                  "js go",
 		"### The fork: keys by ID":                "js go",

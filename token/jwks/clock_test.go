@@ -12,13 +12,13 @@ import (
 	"socketiojwt/token/jwks"
 )
 
-// stepped tells the time of the bubble, and what somebody has set it forward or back.
+// stepped returns the time of the bubble plus a step by which a test sets the clock.
 type stepped struct{ step atomic.Int64 }
 
 func (c *stepped) now() time.Time         { return time.Now().Add(time.Duration(c.step.Load())) }
 func (c *stepped) set(step time.Duration) { c.step.Store(int64(step)) }
 
-// verifierBy returns one for the keys at /keys, both by a clock that can be set.
+// verifierBy returns a verifier for the keys at /keys. Both use a clock that can be set.
 func (i *issuer) verifierBy(clock *stepped, opts jwks.Options) *token.Verifier {
 	i.t.Helper()
 	opts.Client, opts.Now = i.client, clock.now
@@ -36,8 +36,8 @@ func (i *issuer) verifierBy(clock *stepped, opts jwks.Options) *token.Verifier {
 	return v
 }
 
-// A machine that wakes up after days, or whose clock is set, has to ask for the keys
-// again; and the first token finds them, also when they are what they were.
+// After a machine wakes up after days, or its clock is set, the keys must be fetched again.
+// The first token finds them, also if they have not changed.
 func TestClockSetForward(t *testing.T) {
 	for name, etag := range map[string]string{"with an ETag": `"one"`, "without": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestClockSetForward(t *testing.T) {
 	})
 }
 
-// When the clock is set back nothing waits for the time that it was.
+// After the clock is set back, nothing waits for the previous time.
 func TestClockSetBack(t *testing.T) {
 	const back = -24 * time.Hour
 	bubble(t, func(i *issuer) {
@@ -121,7 +121,7 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
-// Keys that were fetched while the clock was ahead are given up in time all the same.
+// Keys that were fetched while the clock was ahead still expire in time.
 func TestClockWasAhead(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		var clock stepped
@@ -136,8 +136,8 @@ func TestClockWasAhead(t *testing.T) {
 	})
 }
 
-// A clock that goes past the end of what is fresh is noticed in a minute, whenever that is,
-// and without a token that would notice.
+// A clock that passes the end of freshness is noticed within a minute, also without a
+// token.
 func TestClockSetForwardBetweenTokens(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		var clock stepped
@@ -150,8 +150,8 @@ func TestClockSetForwardBetweenTokens(t *testing.T) {
 	})
 }
 
-// While there are no keys, and the fetch that is to bring them runs at last, tokens wait
-// for it, and are not told of the one before.
+// While there are no keys and a fetch runs, tokens wait for it, and do not get the error of
+// the previous fetch.
 func TestFetchAfterAFailure(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
@@ -172,7 +172,7 @@ func TestFetchAfterAFailure(t *testing.T) {
 	})
 }
 
-// Keys that were given up for their age are good again when their issuer says so.
+// Keys that expired are good again when the issuer confirms them.
 func TestUnchangedAfterAnOutage(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		i.header = map[string]string{"ETag": `"one"`}
@@ -207,7 +207,7 @@ func TestUnchangedAfterAnOutage(t *testing.T) {
 	})
 }
 
-// A token of a key that a slow answer under way brings has not to wait for the next.
+// A token whose key is in the response of a running fetch does not wait for the next fetch.
 func TestKeyOfTheFetchUnderWay(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
@@ -230,7 +230,7 @@ func TestKeyOfTheFetchUnderWay(t *testing.T) {
 	})
 }
 
-// Who waits for a fetch that takes its time to fail waits for no other.
+// A token that waited for a slow fetch that failed does not wait for another.
 func TestSlowFailure(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{Timeout: 2 * time.Second})
@@ -251,7 +251,8 @@ func TestSlowFailure(t *testing.T) {
 	})
 }
 
-// Refresh tells of a fetch that began after it was called, not of one that was failing.
+// Refresh returns the result of a fetch that began after the call, not of one that was
+// failing.
 func TestRefreshDuringAFailure(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, set := i.verifier(jwks.Options{})
@@ -268,7 +269,8 @@ func TestRefreshDuringAFailure(t *testing.T) {
 	})
 }
 
-// Nor of one that was already bringing keys, which may be older than what Refresh is for.
+// Refresh does not return the result of a running fetch either, because its keys may be
+// older than the call.
 func TestRefreshDuringAFetch(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, set := i.verifier(jwks.Options{})
@@ -294,8 +296,8 @@ func TestRefreshDuringAFetch(t *testing.T) {
 	})
 }
 
-// An issuer that nobody asks for is left alone: before there are keys, and when those
-// there were are given up. One that was back is asked again soon when it fails again.
+// Without tokens an issuer gets no requests: before there are keys, and after the keys have
+// expired. An issuer that was available again gets a request soon after its next failure.
 func TestRetries(t *testing.T) {
 	down := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
 	bubble(t, func(i *issuer) {
@@ -350,7 +352,7 @@ func TestCloseEndsRefresh(t *testing.T) {
 	})
 }
 
-// What is done with the Options afterwards changes nothing.
+// Later changes of the Options have no effect.
 func TestOptionsAreCopied(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		algorithms := []token.Algorithm{token.EdDSA}

@@ -8,7 +8,7 @@ import (
 	"socketiojwt/token/jwks"
 )
 
-// With an issuer's name and an audience everything is said.
+// An issuer's name and an audience are enough.
 func ExampleDiscover() {
 	const issuer = "https://login.example.com/"
 	keys, err := jwks.Discover(issuer, jwks.Options{})
@@ -22,7 +22,7 @@ func ExampleDiscover() {
 		fmt.Println(err)
 		return
 	}
-	// Here nothing needs to be fetched to know.
+	// This token is refused without a fetch.
 	_, err = verifier.Verify(context.Background(), "x.y.z")
 	fmt.Println(err)
 	// Output: token: malformed: not base64url

@@ -16,7 +16,7 @@ import (
 	"socketiojwt/token/mint"
 )
 
-// inFile writes a file and returns where.
+// inFile writes a file and returns its path.
 func inFile(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "keys.json")
@@ -33,7 +33,7 @@ const (
 	rsaKey     = `{"kty":"RSA","kid":"rsa","e":"AQAB","n":"`
 )
 
-// modulus is that of an RSA key that nobody has.
+// modulus is the modulus of an RSA key whose private key does not exist.
 var modulus = encode(strings.Repeat("\xff", 256))
 
 func TestReadFile(t *testing.T) {
@@ -59,14 +59,14 @@ func TestReadFile(t *testing.T) {
 			t.Errorf("%s: %v, %v", id, k.Algorithms(), err)
 		}
 	}
-	// Public keys in a file need what public keys need.
+	// The rules for public keys apply to public keys in a file.
 	if _, err := token.NewVerifier(set, token.Options{}); !errors.Is(err, token.ErrOptions) {
 		t.Errorf("without an issuer: %v", err)
 	}
 }
 
-// What is configured by hand has to be right, all of it; and what is wrong is said
-// without the secret.
+// Every key in a configured file must be valid. The error says what is wrong, without the
+// secret.
 func TestReadFileIsStrict(t *testing.T) {
 	k := encode(secretText)
 	good := fmt.Sprintf(octKey, k)
@@ -125,7 +125,7 @@ func TestReadFileIsStrict(t *testing.T) {
 	}
 }
 
-// Two secrets in a file: one that signs now, and one whose tokens are still about.
+// Two secrets in a file: one that signs now, and one whose tokens are still in use.
 func ExampleReadFile() {
 	dir, err := os.MkdirTemp("", "jwks")
 	if err != nil {
@@ -137,7 +137,7 @@ func ExampleReadFile() {
 	err = os.WriteFile(path, []byte(`{"keys": [
 		{"kty": "oct", "kid": "2026", "alg": "HS256", "k": "Y-5hMRzCVzPH7m_Q1-3cUCr0Ai2NQn8Hw2mPZ0XnxPk"},
 		{"kty": "oct", "kid": "2025", "alg": "HS256", "k": "b2xkIHNlY3JldCBvZiB0aGlydHktdHdvIGJ5dGVzLi4"}
-	]}`), 0o600) // for nobody else to read
+	]}`), 0o600) // readable only by the owner
 	if err != nil {
 		fmt.Println(err)
 		return

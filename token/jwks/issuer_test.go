@@ -10,8 +10,8 @@ import (
 	"socketiojwt/token/tokentest"
 )
 
-// An issuer that publishes all kinds of keys beside its own lets in by none of those
-// that are no public keys for signatures, nor by what would be hostile anywhere.
+// If an issuer also publishes keys of other kinds, tokens of keys that are not public keys
+// for signatures are refused, and so are hostile tokens.
 func TestKeysThatAreNone(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.ES256, token.RS256, token.EdDSA, token.Ed25519} {
 		synctest.Test(t, func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestKeysThatAreNone(t *testing.T) {
 					t.Errorf("%s key: %v", kind, err)
 				}
 			}
-			// A key beyond the set, until it is published.
+			// A further key is unknown until it is published.
 			young := issuer.Rotate()
 			issuer.Retire(young)
 			want(t, "not published yet", verify(v, issuer.Sign(claims)), token.ErrKeyNotFound)
@@ -40,8 +40,8 @@ func TestKeysThatAreNone(t *testing.T) {
 	}
 }
 
-// A key that the issuer withdraws takes with it the tokens that it has signed, those
-// too that were verified before and are remembered.
+// When the issuer withdraws a key, the tokens that it signed are refused, also those that
+// were verified before and are remembered.
 func TestWithdrawnKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := tokentest.NewIssuer(t, tokentest.Options{})

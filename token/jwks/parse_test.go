@@ -19,7 +19,7 @@ import (
 	"socketiojwt/token"
 )
 
-// jwk writes a public key as the library does, with more members.
+// jwk encodes a public key as the library does, with further members.
 func jwk(t *testing.T, public crypto.PublicKey, more string) string {
 	t.Helper()
 	text, err := (&jose.JSONWebKey{Key: public}).MarshalJSON()
@@ -124,7 +124,7 @@ func TestParseSet(t *testing.T) {
 	}
 }
 
-// Headers as servers and caches between write them; what none of them means says nothing.
+// Headers as servers and caches write them. Invalid ones count as missing.
 func TestMaxAge(t *testing.T) {
 	const none = time.Nanosecond
 	for _, c := range []struct {
@@ -148,7 +148,7 @@ func TestMaxAge(t *testing.T) {
 		{[]string{"max-age=99999999999999999999"}, "", 0},
 		{[]string{`max-age="600"`}, "", 10 * time.Minute},
 		{[]string{"public,MAX-AGE=600 , immutable"}, "", 10 * time.Minute},
-		{[]string{"s-maxage=5, x-max-age=5, max-age=600"}, "", 10 * time.Minute}, // we are no shared cache
+		{[]string{"s-maxage=5, x-max-age=5, max-age=600"}, "", 10 * time.Minute}, // a Set is not a shared cache
 		{[]string{"public", "max-age=600"}, "", 10 * time.Minute},
 		{[]string{"no-store"}, "", none},
 		{[]string{"No-Cache, max-age=600"}, "", none},
@@ -190,7 +190,7 @@ func FuzzParseSet(f *testing.F) {
 	})
 }
 
-// The clock that stands still while the machine is suspended decides nothing.
+// The monotonic clock, which stops while the machine is suspended, is not used.
 func TestWallClock(t *testing.T) {
 	s, err := New("https://login.example.com/keys", Options{})
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"socketiojwt/token/jwks"
 )
 
-// Whatever comes together - tokens, those who give up, Refresh, rotations, outages, a
-// clock that is set, Close - everybody gets an answer, and no good token a final no.
+// Tokens, cancelled callers, Refresh, rotations, outages, a clock that is set, and Close
+// run together. Each caller gets an answer, and no good token is refused permanently.
 func TestEverythingAtOnce(t *testing.T) {
 	for seed := range uint64(6) {
 		bubble(t, func(i *issuer) {
@@ -59,7 +59,7 @@ func TestEverythingAtOnce(t *testing.T) {
 					}
 				})
 			}
-			all.Go(func() { // the issuer has its days
+			all.Go(func() { // the issuer has outages
 				dice := rand.New(rand.NewPCG(seed, 1000))
 				for n := range 30 {
 					i.mu.Lock()
@@ -75,7 +75,7 @@ func TestEverythingAtOnce(t *testing.T) {
 					time.Sleep(time.Duration(dice.IntN(6000)) * time.Millisecond)
 				}
 			})
-			if seed%2 == 0 { // in the midst of it
+			if seed%2 == 0 { // while the others run
 				time.Sleep(time.Duration(seed) * 10 * time.Second)
 				_ = set.Close()
 			}
@@ -91,7 +91,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 }
 
-// "For ever" is a time too.
+// The longest Duration is a valid time.
 func TestHugeOptions(t *testing.T) {
 	const ever = time.Duration(1<<63 - 1)
 	bubble(t, func(i *issuer) {

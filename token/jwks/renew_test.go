@@ -20,7 +20,7 @@ func (i *issuer) publishes(keys ...string) {
 	i.answers(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[`+strings.Join(keys, ",")+`]}`) })
 }
 
-// replace makes new material for a key, under its ID, and returns the old key.
+// replace makes a new key under the same ID, and returns the old key.
 func (i *issuer) replace(id string) mint.SigningKey {
 	i.t.Helper()
 	i.mu.Lock()
@@ -51,8 +51,7 @@ func generate(t *testing.T, alg token.Algorithm) mint.SigningKey {
 // with adds members to a JWK.
 func with(jwk, members string) string { return strings.TrimSuffix(jwk, "}") + "," + members + "}" }
 
-// A set that says a thing twice, or has in it what no token uses, is as good as one that
-// does not.
+// A set with duplicates, or with keys that no token uses, works like one without.
 func TestGoodSetsThatLookBad(t *testing.T) {
 	for name, set := range map[string]func(key string) []string{
 		"the same key twice":                 func(key string) []string { return []string{key, key} },
@@ -109,8 +108,8 @@ func (i *issuer) signNameless(id string) string {
 	return ""
 }
 
-// A set in which no token can find its key is the issuer's fault, which passes, and the
-// log says what is wrong.
+// A set in which no token can find its key is a fault of the issuer. Refusals are
+// temporary, and the log names the problem.
 func TestSetsThatAreAnOutage(t *testing.T) {
 	other := publicJWK(t, generate(t, token.EdDSA).WithID("1"))
 	for name, c := range map[string]struct {
@@ -145,7 +144,7 @@ func TestSetsThatAreAnOutage(t *testing.T) {
 			})
 		})
 	}
-	bubble(t, func(i *issuer) { // what is ambiguous spoils nothing else
+	bubble(t, func(i *issuer) { // ambiguous keys do not affect other keys
 		i.publish("1", "2")
 		i.publishes(publicJWK(t, i.keys[0]), other, publicJWK(t, i.keys[1]))
 		v, _ := i.verifier(jwks.Options{})
@@ -154,7 +153,7 @@ func TestSetsThatAreAnOutage(t *testing.T) {
 	})
 }
 
-// lines is a log that goroutines write.
+// lines is a log that several goroutines may write to.
 type lines struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -172,7 +171,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// An issuer that publishes no key any more has withdrawn all of them, at once.
+// An issuer that no longer publishes any key has withdrawn all of them, at once.
 func TestEmptySetWithdraws(t *testing.T) {
 	for name, set := range map[string][]string{"empty": nil, "only what cannot be used": {`{"kty":"AKP"}`}} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +190,7 @@ func TestEmptySetWithdraws(t *testing.T) {
 	}
 }
 
-// A key that is replaced under its ID works at once, and the old one no more.
+// A key that is replaced under its ID works at once, and the old one no longer does.
 func TestNewMaterialUnderAnOldID(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
@@ -249,7 +248,8 @@ func TestNewMaterialUnderAnOldID(t *testing.T) {
 	})
 }
 
-// A wrong signature is final once the issuer was asked, and temporary if it cannot be.
+// A wrong signature is final if the keys were fetched again, and temporary if they cannot
+// be.
 func TestWrongSignatureIsLookedAtAgain(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, set := i.verifier(jwks.Options{})
@@ -326,7 +326,7 @@ func TestInsecurePlainHTTP(t *testing.T) {
 	}
 }
 
-// plain sends what is asked by https without TLS: the tests' listener has none.
+// plain sends https requests without TLS, because the tests' listener has none.
 type plain struct{ http.RoundTripper }
 
 func (p plain) RoundTrip(r *http.Request) (*http.Response, error) {

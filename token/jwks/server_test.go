@@ -18,10 +18,10 @@ import (
 	"socketiojwt/token/jwks"
 )
 
-// logTo returns a logger of the lines that matter to who runs the program.
+// logTo returns a logger for the lines that an operator reads.
 func logTo(b *bytes.Buffer) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
 
-// The query of a URL may be a secret, and so may that of a redirect elsewhere.
+// The query of a URL may be a secret, and so may the query of a redirect.
 func TestErrorsHoldNoQuery(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"no answer": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
@@ -58,7 +58,7 @@ func TestErrorsHoldNoQuery(t *testing.T) {
 }
 
 // The log has a line when keys change, when they cannot be fetched, and when they can
-// again; and none for each fetch, of which strangers can cause many, nor for the end.
+// again. It has no line for each fetch, because peers can cause many, and none for the end.
 func TestLog(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		var log bytes.Buffer
@@ -94,8 +94,8 @@ func TestLog(t *testing.T) {
 	})
 }
 
-// Of a program's own Client neither the time nor the way redirects are followed count,
-// and it stays as it is.
+// The timeout and the redirect policy of the program's own Client are not used, and the
+// Client is not changed.
 func TestClientOfTheProgram(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		follow := func(*http.Request, []*http.Request) error { return nil }
@@ -119,12 +119,12 @@ func TestClientOfTheProgram(t *testing.T) {
 	})
 }
 
-// A redirect to the same host in clear, or with a user, goes to another origin.
+// A redirect to the same host by plain http, or with a user, goes to another origin.
 func TestRedirectsThatLeave(t *testing.T) {
 	for _, to := range []string{"http://login.example.com/moved", "https://joe:secret@login.example.com/moved", "https://login.example.com:8443/moved"} {
 		bubble(t, func(i *issuer) {
 			secure := i.client.Transport.(*http.Transport)
-			secure.DialTLSContext = secure.DialContext // taken for encrypted already
+			secure.DialTLSContext = secure.DialContext // counts as encrypted
 			i.answers(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/moved" {
 					t.Errorf("%s was asked", to)
@@ -145,7 +145,7 @@ func TestRedirectsThatLeave(t *testing.T) {
 	}
 }
 
-// Headers have a bound as bodies have.
+// Headers are bounded, like bodies.
 func TestLongHeaders(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Long", strings.Repeat("x", 100<<10))
@@ -160,7 +160,7 @@ func TestLongHeaders(t *testing.T) {
 	want(t, "100 KiB", set.Refresh(t.Context()), token.ErrKeysUnavailable)
 }
 
-// The bound of a body is that of what it unpacks to.
+// The bound of a body applies to its decompressed size.
 func TestCompressedBody(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, set := i.verifier(jwks.Options{})
@@ -184,8 +184,8 @@ func TestCompressedBody(t *testing.T) {
 	})
 }
 
-// A page for whatever is asked, as many a web server has it, is not the metadata; what
-// is at the other place may be.
+// A page that a web server returns for every path is not the metadata. The second location
+// may still have the metadata.
 func TestDiscoveryBehindAPage(t *testing.T) {
 	for name, page := range map[string]string{
 		"a page": "<html>", "another issuer": `{"issuer":"http://localhost/","jwks_uri":"http://localhost/wrong"}`,
@@ -215,8 +215,8 @@ func TestDiscoveryBehindAPage(t *testing.T) {
 	}
 }
 
-// An issuer that is down is so at both places of its metadata, which a line of a log need
-// not say twice; what is different at the second is said too.
+// An issuer that is down fails at both locations of its metadata, and the log says so once.
+// A different error at the second location is logged too.
 func TestDiscoveryFailsInOneLine(t *testing.T) {
 	for other, text := range map[int]string{
 		http.StatusBadGateway: "token: keys not available now: localhost answered with status 502",
@@ -242,12 +242,12 @@ func TestDiscoveryFailsInOneLine(t *testing.T) {
 	}
 }
 
-// What an issuer elsewhere says does not make us ask our own machine in clear.
+// The metadata of an issuer elsewhere must not cause plain http requests to this machine.
 func TestKeysOnThisMachineAreNotAnothers(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		const elsewhere = "https://login.example.com"
 		secure := i.client.Transport.(*http.Transport)
-		secure.DialTLSContext = secure.DialContext // taken for encrypted already
+		secure.DialTLSContext = secure.DialContext // counts as encrypted
 		i.answers(func(w http.ResponseWriter, r *http.Request) {
 			if r.Host == "localhost" {
 				t.Error("this machine was asked")
@@ -263,8 +263,7 @@ func TestKeysOnThisMachineAreNotAnothers(t *testing.T) {
 	})
 }
 
-// Nothing is left of a Set that was closed, neither a connection that waits for its
-// next use nor one that is being made.
+// A closed Set leaves no connection, neither an idle one nor one that is being opened.
 func TestCloseLeavesNoConnection(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

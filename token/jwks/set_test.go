@@ -76,7 +76,7 @@ func bubble(t *testing.T, test func(i *issuer)) {
 	})
 }
 
-// publish makes the issuer publish keys of these IDs and no others, keeping those it has.
+// publish makes the issuer publish keys with exactly these IDs, and keeps existing ones.
 func (i *issuer) publish(ids ...string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -97,7 +97,7 @@ func (i *issuer) publish(ids ...string) {
 	i.keys = keys
 }
 
-// answers sets how requests are answered; nil is the usual way.
+// answers sets the handler of requests; nil restores the usual one.
 func (i *issuer) answers(f func(http.ResponseWriter, *http.Request)) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -127,7 +127,7 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// set is the JWK Set. i.mu is held.
+// set returns the JWK Set. i.mu must be held.
 func (i *issuer) set() string {
 	var texts []string
 	for _, key := range i.keys {
@@ -166,7 +166,7 @@ func sign(t *testing.T, key mint.SigningKey) string {
 	return compact
 }
 
-// junk is a token of a key that nobody publishes.
+// junk returns a token of a key that is not published.
 func junk(t *testing.T, id string) string {
 	t.Helper()
 	key, err := mint.Generate(token.EdDSA)
@@ -176,7 +176,8 @@ func junk(t *testing.T, id string) string {
 	return sign(t, key.WithID(id))
 }
 
-// nameless is a token by an algorithm that the issuer has no key for, which names none.
+// nameless returns a token without a key ID, of an algorithm that the issuer has no key
+// for.
 func nameless(t *testing.T) string {
 	t.Helper()
 	key, err := mint.Generate(token.ES256)
@@ -188,7 +189,7 @@ func nameless(t *testing.T) string {
 
 var rules = token.Options{Issuers: []string{home + "/"}, Audiences: []string{"chat"}}
 
-// verifier returns one for the keys at /keys.
+// verifier returns a verifier for the keys at /keys.
 func (i *issuer) verifier(opts jwks.Options) (*token.Verifier, *jwks.Set) {
 	i.t.Helper()
 	opts.Client = i.client
@@ -227,7 +228,7 @@ func (i *issuer) wantAsked(n int, when string) {
 	}
 }
 
-// Nothing is fetched until a token comes, and then once for all that come.
+// Nothing is fetched until a token arrives, and then once for all waiting tokens.
 func TestFirstFetch(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
@@ -249,7 +250,7 @@ func TestFirstFetch(t *testing.T) {
 	})
 }
 
-// hs256 is a token that no public key can have signed.
+// hs256 returns a token that no public key can have signed.
 func hs256(t *testing.T) string {
 	t.Helper()
 	key, err := mint.Generate(token.HS256)
@@ -259,8 +260,8 @@ func hs256(t *testing.T) string {
 	return sign(t, key)
 }
 
-// Keys are fetched again before they get old, as the issuer has it within bounds, and
-// a set that has not changed is not sent again.
+// Keys are fetched again before they get old, at the issuer's interval within bounds. A set
+// that has not changed is not sent again.
 func TestRefresh(t *testing.T) {
 	for cacheControl, c := range map[string]struct{ least, most time.Duration }{
 		"":                            {54 * time.Minute, time.Hour},
@@ -294,7 +295,7 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// A key that is published no more is good no more once that is known.
+// A key that is no longer published is not accepted after the next fetch.
 func TestRetiredKey(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
@@ -307,8 +308,8 @@ func TestRetiredKey(t *testing.T) {
 	})
 }
 
-// While the issuer is down its keys are used on, up to a bound; it is asked again and
-// again, ever more seldom; and when it is back, so are its keys.
+// While the issuer is down its keys are used, up to a bound. It is asked again at growing
+// intervals. When it is available again, its keys are confirmed.
 func TestOutage(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{Stale: 2 * time.Hour})
@@ -329,8 +330,8 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// Before there are any keys, tokens are told to come again, and an issuer that is down
-// is not asked for each of them.
+// Before there are keys, tokens are refused temporarily, and an issuer that is down does
+// not get a request for each of them.
 func TestNoKeysYet(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, set := i.verifier(jwks.Options{})
@@ -350,8 +351,8 @@ func TestNoKeysYet(t *testing.T) {
 	})
 }
 
-// After a rotation a good token is let in at once, whatever else comes; and the key
-// server sees one request in an interval.
+// After a rotation a good token is accepted at once, also during a flood, and the key
+// server gets one request per interval.
 func TestRotationUnderAFlood(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
@@ -387,8 +388,8 @@ func TestRotationUnderAFlood(t *testing.T) {
 	})
 }
 
-// An ID that is known to be missing costs nothing for a while: tokens of a key that
-// was retired come again and again.
+// A key ID that is known to be missing costs nothing for a while, because tokens of a
+// retired key arrive repeatedly.
 func TestMissesAreRemembered(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
@@ -405,14 +406,14 @@ func TestMissesAreRemembered(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		i.wantAsked(3, "for tokens that name no key")
-		// But not for long: its ID may be the next one's.
+		// But only for a short time, because a new key may have that ID.
 		i.publish("1", "retired")
 		time.Sleep(10 * time.Second)
 		want(t, "published at last", verify(v, i.sign("retired")), nil)
 	})
 }
 
-// A set that would do, were it not too large, or somewhere else.
+// These sets would be valid if they were not too large or at another location.
 func TestGoodAnswersThatAreNotTaken(t *testing.T) {
 	for name, spoil := range map[string]func(w http.ResponseWriter, r *http.Request, set string){
 		"too large": func(w http.ResponseWriter, _ *http.Request, set string) {
@@ -453,8 +454,8 @@ func TestGoodAnswersThatAreNotTaken(t *testing.T) {
 	}
 }
 
-// A fetch that is under way may have begun before a rotation: a token of the new key
-// waits for the one after it, whether there were keys before or not.
+// A running fetch may have begun before a rotation. A token of the new key waits for the
+// next one, whether there were keys before or not.
 func TestRotationDuringAFetch(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
@@ -483,7 +484,7 @@ func TestRotationDuringAFetch(t *testing.T) {
 	})
 }
 
-// A client of the program's own that panics makes keys unavailable, and nothing else.
+// If the program's own Client panics, keys are unavailable, and nothing else is affected.
 func TestPanicWhileFetching(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		i.client = &http.Client{Transport: panicking{}}
@@ -501,7 +502,7 @@ type panicking struct{}
 
 func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("Bearer s3cret") }
 
-// When a fetch fails, those who wait for the next hear so at once.
+// When a fetch fails, callers that wait for the next one get the error at once.
 func TestFailureIsToldToAll(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
@@ -523,7 +524,7 @@ func TestFailureIsToldToAll(t *testing.T) {
 	})
 }
 
-// What an issuer answers that is no set of keys leaves those there are as they are.
+// A response that is not a key set does not change the current keys.
 func TestBadAnswers(t *testing.T) {
 	for name, answer := range map[string]func(http.ResponseWriter, *http.Request){
 		"not JSON":        func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
@@ -587,7 +588,7 @@ func TestDiscovery(t *testing.T) {
 		if got := strings.Join(i.asked(), ", "); got != "/.well-known/openid-configuration at 0s, /keys at 0s" {
 			t.Errorf("asked for %s", got)
 		}
-		// Its metadata is asked for again only when its keys are not where they were.
+		// The metadata is fetched again only when the keys are not at their URL.
 		want(t, "again", set.Refresh(i.t.Context()), nil)
 		i.wantAsked(3, "the keys alone")
 		i.answers(func(w http.ResponseWriter, r *http.Request) {
@@ -607,7 +608,7 @@ func TestDiscovery(t *testing.T) {
 		}
 		want(t, "when they have moved", set.Refresh(i.t.Context()), nil)
 	})
-	// RFC 8414, section 3.1, puts its part before the issuer's path.
+	// RFC 8414, section 3.1, puts the well-known part before the issuer's path.
 	bubble(t, func(i *issuer) {
 		i.answers(func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
@@ -650,7 +651,7 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// Close ends what is under way, for those who wait as well.
+// Close ends a running fetch, also for waiting callers.
 func TestClose(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, set := i.verifier(jwks.Options{})
@@ -725,7 +726,7 @@ func TestConstructors(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	// What public keys need is asked for at the start.
+	// The options for public keys are checked when the verifier is made.
 	set, err := jwks.New("https://login.example.com/keys", jwks.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -736,7 +737,7 @@ func TestConstructors(t *testing.T) {
 	}
 }
 
-// publicJWK writes the public half of an Ed25519 key.
+// publicJWK encodes the public key of an Ed25519 key.
 func publicJWK(t *testing.T, key mint.SigningKey) string {
 	t.Helper()
 	text, err := key.PublicPEM()
@@ -753,7 +754,7 @@ func publicJWK(t *testing.T, key mint.SigningKey) string {
 
 func encode(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-// ecJWK writes the public half of a P-256 key.
+// ecJWK encodes the public key of a P-256 key.
 func ecJWK(t *testing.T, key mint.SigningKey) string {
 	t.Helper()
 	text, err := key.PublicPEM()
@@ -772,8 +773,8 @@ func ecJWK(t *testing.T, key mint.SigningKey) string {
 	return string(jwk)
 }
 
-// A Set without keys says so once it has failed to get them, and asking brings them
-// back soon, however long the outage was.
+// A Set without keys is unavailable after its fetch has failed. Asking for keys fetches
+// them again soon, however long the outage was.
 func TestAvailable(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, set := i.verifier(jwks.Options{Stale: time.Hour})

@@ -12,7 +12,7 @@ import (
 	"socketiojwt/token/jwks"
 )
 
-// Each figure of a Set moves with what it counts, and no other one does.
+// Each figure changes with the events that it counts, and only with those.
 func TestStats(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, set := i.verifier(jwks.Options{Refresh: time.Hour, Stale: time.Hour})
@@ -64,7 +64,7 @@ func TestStats(t *testing.T) {
 	})
 }
 
-// The kind of a failure is told from its cause.
+// The kind of a failure follows from its cause.
 func TestStatsTellWhyAFetchFailed(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc

@@ -27,7 +27,7 @@ func inAnHour() map[string]any {
 	return map[string]any{"sub": "ada", "exp": time.Now().Add(time.Hour).Unix()}
 }
 
-// verify returns what the package token thinks of a token signed with key.
+// verify returns the result of package token for a token signed with key.
 func verify(t *testing.T, key token.Key, compact string) (*token.Token, error) {
 	t.Helper()
 	o := opts
@@ -132,7 +132,7 @@ func TestSign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A struct, by its tags; a header with all there is.
+	// A struct, by its tags; a header with all members.
 	compact, err := mint.Sign(key, struct {
 		Subject string `json:"sub,omitempty"`
 		Issuer  string `json:"iss,omitempty"`
@@ -145,7 +145,7 @@ func TestSign(t *testing.T) {
 	if err != nil || tok.Type != "at+jwt" || tok.KeyID != "other" || strings.Contains(string(tok.RawClaims()), "iss") {
 		t.Errorf("%v, %v", tok, err)
 	}
-	// It takes an exp that is past, and leaves the refusal to the Verifier.
+	// It accepts an exp that has passed, and leaves the refusal to the Verifier.
 	compact, err = mint.Sign(key, map[string]any{"exp": 1}, mint.Header{})
 	if err != nil {
 		t.Fatal(err)

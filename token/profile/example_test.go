@@ -11,8 +11,8 @@ import (
 	"socketiojwt/token/tokentest"
 )
 
-// An issuer and an audience, and the keys are found by the issuer's name. The issuer
-// here is one for tests; yours needs no Client.
+// The issuer's name and an audience are enough to find the keys. The issuer in this example
+// is a test issuer; a real one needs no Client.
 func Example() {
 	var t testing.T
 	issuer := tokentest.NewIssuer(&t, tokentest.Options{URL: "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_EXAMPLE"})

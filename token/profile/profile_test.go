@@ -15,11 +15,11 @@ import (
 	"socketiojwt/token/tokentest"
 )
 
-// signer is who signs all tokens, so that no profile refuses one for its issuer alone.
-// It is Firebase's, which cannot be chosen.
+// signer signs all tokens, so that no profile refuses a token only for its issuer. It is
+// Firebase's issuer, which cannot be chosen.
 const signer = "https://securetoken.google.com/chat-1234"
 
-// column is a profile of one of the names.
+// column is a profile with one set of names.
 type column struct {
 	name  string
 	rules func(n names) token.Options
@@ -36,14 +36,14 @@ var profiles = []column{
 	{"firebase", func(n names) token.Options { return profile.Firebase(n.project) }},
 }
 
-// sentinels are the words of the table.
+// sentinels are the errors in the table, by their short names.
 var sentinels = map[string]error{
 	"ok": nil, "type": token.ErrType, "iss": token.ErrIssuer, "aud": token.ErrAudience, "claim": token.ErrClaim, "missing": token.ErrClaimMissing,
 }
 
-// Each shape of token against each profile, where the API, the client and the project
-// have names of their own: only what is meant is accepted. Auth0's asks for no mark of a
-// kind, so it takes whatever has its issuer and its audience.
+// Each shape of token is checked against each profile. The API, the client and the project
+// have different names, so only the intended tokens are accepted. Auth0's profile requires
+// no mark of the kind, so it accepts every token with its issuer and audience.
 const matrix = `
 	                              access-token  id-token  auth0  keycloak  cognito-access  cognito-id  firebase
 	access                        ok            type      ok     missing   type            type        type
@@ -112,8 +112,8 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// Where the API and the client have one name, as with an application that is registered
-// once, nothing but the kind of a token tells it from others of its issuer.
+// If the API and the client have one name, as for an application that is registered once,
+// only the kind of a token distinguishes it from others of its issuer.
 func TestKindAlone(t *testing.T) {
 	n := names{api: "chat-1234", client: "chat-1234", project: "chat-1234"}
 	issuer, keys := publish(t, signer)
@@ -135,7 +135,7 @@ func TestKindAlone(t *testing.T) {
 		{"cognito access, bound", "cognito-id", token.ErrClaim},
 		{"firebase session cookie", "firebase", token.ErrIssuer},
 
-		// These have no mark that the profile could go by, as its comment says.
+		// These have no mark that the profile could check, as its comment says.
 		{"auth0 id", "auth0", nil},
 		{"auth0 access", "id-token", nil},
 		{"keycloak access", "id-token", nil},
@@ -148,7 +148,7 @@ func TestKindAlone(t *testing.T) {
 	}
 }
 
-// broken is what breaks a token that is good but for that; nil takes a member out.
+// broken is the change that breaks an otherwise good token. nil removes a member.
 type broken struct {
 	header, claims map[string]any
 	want           error
@@ -156,7 +156,8 @@ type broken struct {
 
 var untyped = map[string]any{"typ": nil}
 
-// Each requirement of each profile, broken alone; and what is no requirement.
+// Each requirement of each profile is broken by itself. Changes that break no requirement
+// are accepted.
 func TestRequirements(t *testing.T) {
 	type c = map[string]any
 	n := names{api: "https://chat.example.com", client: "chat-web", project: "chat-1234"}
@@ -262,7 +263,7 @@ func TestRequirements(t *testing.T) {
 	}
 }
 
-// A caller may change what it was given, without a change to what others are given.
+// A caller may change its Options without affecting other callers.
 func TestRulesAreTheCallers(t *testing.T) {
 	n := names{api: "https://chat.example.com", client: "chat-web", project: "chat-1234"}
 	issuer, keys := publish(t, signer)
@@ -279,7 +280,7 @@ func TestRulesAreTheCallers(t *testing.T) {
 	}
 }
 
-// What docs/issuers.md and the comments say that may be changed.
+// The changes that docs/issuers.md and the comments allow.
 func TestAdaptedRules(t *testing.T) {
 	n := names{api: "https://chat.example.com", client: "chat-web", project: "chat-1234"}
 	issuer, keys := publish(t, signer)
@@ -312,7 +313,7 @@ func TestAdaptedRules(t *testing.T) {
 	}
 }
 
-// An argument that was forgotten is noticed before the first token comes.
+// A missing argument is an error before the first token arrives.
 func TestEmptyArguments(t *testing.T) {
 	_, keys := publish(t, signer)
 	for _, p := range profiles {

@@ -32,8 +32,8 @@ func SupabaseUser(project string) token.Options {
 	}
 }
 
-// The samples accept what their issuer would send, with keys that are found by the
-// issuer's name, and none of what it has for others.
+// The samples accept the tokens that their issuer sends, with keys found by the issuer's
+// name, and refuse its tokens for other services.
 func TestSamples(t *testing.T) {
 	const tenant, api, spa = "fa15d692-e9c7-4460-a743-29f2952222f9", "ef1da9d4-ff77-4c3e-a005-840c3f830745", "6731de76-14a6-49ae-97bc-6eba6914391e"
 	entra := map[string]any{
@@ -116,8 +116,8 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// A project of Supabase whose tokens are signed with a secret signs the key that is in
-// every page with it too.
+// A project of Supabase that signs its tokens with a secret also signs the key that is in
+// every page with it.
 func TestSupabaseSecret(t *testing.T) {
 	const secret = "a secret of more than thirty-two bytes"
 	key, err := mint.Secret(secret, token.HS256)

@@ -10,20 +10,20 @@ import (
 	"socketiojwt/token/tokentest"
 )
 
-// shape is what a token says, but for its algorithm, key and times, and for iss where
-// it is that of the issuer who signs. Claims that are nil are left out.
+// shape has the content of a token, except for its algorithm, key and times, and for iss if
+// it is the signing issuer. Claims that are nil are left out.
 type shape struct {
 	header, claims map[string]any
 }
 
-// names are what the tokens of all issuers are for.
+// names are the audiences of the tokens of all issuers.
 type names struct {
 	api, client, project string
 }
 
 var jwt, atJWT, noType = map[string]any{"typ": "JWT"}, map[string]any{"typ": "at+jwt"}, map[string]any{}
 
-// shapes are tokens as they come from issuers, with their usual claims.
+// shapes are tokens of real issuers, with their usual claims.
 func shapes(n names) map[string]shape {
 	authTime := time.Now().Add(-time.Minute).Unix()
 	return map[string]shape{
@@ -44,7 +44,7 @@ func shapes(n names) map[string]shape {
 		"id, untyped, for two": {noType, map[string]any{
 			"aud": []string{"mail", n.client}, "azp": "mail", "sub": "ada",
 		}},
-		// Google's, that an app got for its server.
+		// A token of Google that an app got for its server.
 		"id, another azp": {jwt, map[string]any{
 			"aud": n.client, "azp": "android-app", "sub": "110169484474386276334", "email": "ada@example.com", "email_verified": true, "name": "Ada",
 		}},
@@ -128,15 +128,15 @@ func firebaseID(n names, more map[string]any) map[string]any {
 	}, more)
 }
 
-// with returns claims with more.
+// with returns a copy of claims with further claims.
 func with(claims, more map[string]any) map[string]any {
 	all := maps.Clone(claims)
 	maps.Copy(all, more)
 	return all
 }
 
-// sign signs a token of the shape, whose header says no more than the shape's, which
-// Issuer.Sign's would.
+// sign signs a token of the shape. Its header has only the members of the shape, unlike
+// that of Issuer.Sign.
 func sign(t *testing.T, issuer *tokentest.Issuer, s shape) string {
 	t.Helper()
 	key := issuer.Key()

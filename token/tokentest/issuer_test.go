@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
-// get asks for an address and returns the answer with its body read.
+// get requests an address and returns the response with its body.
 func get(t *testing.T, client *http.Client, address, etag string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -69,8 +69,8 @@ func keyIDs(t *testing.T, issuer *tokentest.Issuer) []string {
 	return ids
 }
 
-// What is published verifies what is signed, for each kind of key, and says no more
-// than a verifier needs.
+// The published keys verify the signed tokens, for each kind of key, and have only the
+// members that a verifier needs.
 func TestIssuerPublishesItsKeys(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.ES256, token.ES384, token.ES512, token.RS256, token.PS512, token.EdDSA} {
 		t.Run(string(alg), func(t *testing.T) {
@@ -249,8 +249,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// An Issuer that is slow or hangs is so by the clock of the bubble, and leaves nothing
-// behind that would keep the bubble from ending.
+// A slow or hanging Issuer uses the clock of the bubble, and leaves nothing that would keep
+// the bubble from ending.
 func TestSlowIssuer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		issuer := tokentest.NewIssuer(t, tokentest.Options{})
@@ -281,8 +281,8 @@ func TestSlowIssuer(t *testing.T) {
 	})
 }
 
-// Each odd key is in the set, before the others, and signs; what package token makes of
-// each shows that it is what its name says.
+// Each odd key is in the set, before the others, and signs. The errors of package token
+// show that each key is what its name says.
 func TestOddKeys(t *testing.T) {
 	issuer := tokentest.NewIssuer(t, tokentest.Options{})
 	all := []tokentest.OddKey{tokentest.SharedSecret, tokentest.PrivateKey, tokentest.EncryptionKey, tokentest.UnknownType,
@@ -344,7 +344,7 @@ func TestOddKeys(t *testing.T) {
 	}
 }
 
-// Reached by TCP, and mounted in somebody else's server.
+// The Issuer is reached by TCP, and mounted in another server.
 func TestIssuerOnANetwork(t *testing.T) {
 	issuer := tokentest.NewIssuer(t, tokentest.Options{Listen: true})
 	var client http.Client
@@ -360,8 +360,8 @@ func TestIssuerOnANetwork(t *testing.T) {
 	}
 }
 
-// Mounted where nobody closes its connections it answers no longer than its asker
-// waits, nor longer than the test lasts.
+// Mounted in a server that does not close its connections, the Issuer stops answering when
+// the client stops waiting, and when the test ends.
 func TestHangingEnds(t *testing.T) {
 	hang := func(t *testing.T, ctx context.Context) (ended chan any) {
 		issuer := tokentest.NewIssuer(t, tokentest.Options{})
@@ -386,11 +386,11 @@ func TestHangingEnds(t *testing.T) {
 			t.Error("it hangs when nobody waits any more")
 		}
 	})
-	// Cleanups of a bubble run in it, and what still hung would fail it.
+	// Cleanups of a bubble run in it. A request that still hangs would fail it.
 	synctest.Test(t, func(t *testing.T) { hang(t, context.Background()) })
 }
 
-// When the test is over so is all that the Issuer was doing.
+// When the test is over, all work of the Issuer has ended.
 func TestNothingIsLeftOfAnIssuer(t *testing.T) {
 	t.Run("asked by many", func(t *testing.T) {
 		var asking sync.WaitGroup
@@ -416,7 +416,7 @@ func TestNothingIsLeftOfAnIssuer(t *testing.T) {
 	})
 }
 
-// failed is a testing.TB that remembers whether it failed.
+// failed is a testing.TB that records whether it failed.
 type failed struct {
 	testing.TB
 	yes bool
@@ -428,7 +428,7 @@ func (f *failed) Fatal(...any)          { f.yes = true; panic(f) }
 func (f *failed) Fatalf(string, ...any) { f.yes = true; panic(f) }
 func (f *failed) FailNow()              { f.yes = true; panic(f) }
 
-// Wrong use fails the test that it is in.
+// Wrong use fails the calling test.
 func TestWrongUseFailsTheTest(t *testing.T) {
 	for name, use := range map[string]func(testing.TB){
 		"secret":      func(t testing.TB) { tokentest.NewIssuer(t, tokentest.Options{Algorithm: token.HS256}) },
