@@ -1,13 +1,13 @@
 "use strict";
-// The client's side of a server that admits only with a JWT: for socket.io-client 1.7 to 4, in browsers and in Node. It keeps
-// nothing between calls, so that two copies of it in one program do no harm. index.cjs and index.d.cts are made of this file
-// and of index.d.ts by commonjs.mjs.
+// Client code for a server that admits sockets only with a JWT, for socket.io-client 1.7 to 4, in browsers and in Node. It
+// keeps no state between calls, so that two copies of it in one program do not conflict. commonjs.mjs generates index.cjs and
+// index.d.cts from this file and index.d.ts.
 
 const type = "UnauthorizedError";
 
 // --- refusals --------------------------------------------------------------------------------------------------------
 
-// read copies a refusal out of an object that has its members; undefined if it is none.
+// read copies a refusal from an object that has its members. It returns undefined if the object is not a refusal.
 function read(object) {
   if (typeof object !== "object" || object === null || object.type !== type) return undefined;
   const { message, code, reason, id, temporary, retryAfter } = object;
@@ -19,9 +19,9 @@ function read(object) {
   };
 }
 
-// refusal returns what the server said when it refused, out of whatever brought it: the error of connect_error, the object of
-// the old clients' error event, the payload of unauthorized, or an error of this package. For anything else it is undefined.
-// It never throws, and what it returns is its own.
+// refusal returns the server's refusal from a value that may contain one: the error of connect_error, the object of the old
+// clients' error event, the payload of unauthorized, or an error of this package. For other values it returns undefined. It
+// never throws, and returns a copy.
 exports.refusal = refusal;
 function refusal(error) {
   try {
@@ -32,13 +32,13 @@ function refusal(error) {
   }
 }
 
-// isUnauthorizedError reports whether the server refused.
+// isUnauthorizedError reports whether error is a refusal by the server.
 exports.isUnauthorizedError = isUnauthorizedError;
 function isUnauthorizedError(error) {
   return refusal(error) !== undefined;
 }
 
-// unauthorized makes an Error of a refusal, with the members that connect_error's has.
+// unauthorized makes an Error from a refusal, with the members of the error of connect_error.
 function unauthorized(payload) {
   const data = refusal(payload) || read({ message: "unauthorized", code: "unknown", type });
   const error = new Error(data.message);
@@ -47,22 +47,22 @@ function unauthorized(payload) {
   return error;
 }
 
-// failure makes an Error with a cause, which, like Error's own, no listing of its members shows.
+// failure makes an Error with a cause. Like the native cause of an Error, it is not enumerable.
 function failure(message, cause) {
   const error = new Error(`socketio-jwt: ${message}`);
   if (cause !== undefined) Object.defineProperty(error, "cause", { value: cause, configurable: true, writable: true });
   return error;
 }
 
-// words are what a message says of something that may be anything: a server can send more than what becomes a text.
-const words = (what) => [what && what.message, what].find((text) => typeof text === "string" && text !== "") || "for no reason that was given";
+// words returns text for a message from a value of any type, because a server can send values that cannot become text.
+const words = (what) => [what && what.message, what].find((text) => typeof text === "string" && text !== "") || "no reason given";
 
 // --- tokens ----------------------------------------------------------------------------------------------------------
 
-const longest = 0x7fffffff; // of a timer; what is longer would be over at once
+const longest = 0x7fffffff; // the longest delay of a timer; a longer one would fire at once
 
-// tokenFrom asks for a token, for at most so many milliseconds where that is a number of a timer. It rejects with an Error of
-// ours whatever getToken does.
+// tokenFrom gets a token. It waits at most `within` milliseconds, if a timer can wait that long. It rejects only with Errors of
+// this package, whatever getToken does.
 function tokenFrom(getToken, within) {
   let timer;
   const late = new Promise((_, reject) => {
@@ -78,20 +78,20 @@ function tokenFrom(getToken, within) {
 
 const absent = (token) => token === undefined || token === null || token === "";
 
-// payload is what a token travels in. Without one the server says that it is missing, or lets a guest in.
+// payload returns the message that contains a token. Without a token the server refuses, or admits a guest.
 const payload = (token) => (absent(token) ? {} : { token });
 
-// pause is how long a manager would wait after so many failures.
+// pause returns how long a manager would wait after that number of failures.
 function pause(manager, failures) {
   const spread = 1 + manager.randomizationFactor() * (2 * Math.random() - 1);
   return Math.min(spread * Math.min(manager.reconnectionDelay() * 2 ** failures, manager.reconnectionDelayMax()), longest);
 }
 
 // --- temporary refusals ----------------------------------------------------------------------------------------------
-// The server closes the connection for most of them, and the client comes back by itself. If another namespace of the connection is
-// admitted, it refuses only the one namespace, to which the client never connects again by itself.
+// The server closes the connection for most of them, and the client reconnects on its own. If another namespace of the
+// connection is admitted, the server refuses only the one namespace, and the client never connects it again on its own.
 
-// askedPause returns how many milliseconds the server asked a peer to wait when it refused it temporarily; undefined for anything else.
+// askedPause returns how many milliseconds a temporary refusal asks to wait. For other values it returns undefined.
 function askedPause(told) {
   try {
     const data = told.data || told;
@@ -102,11 +102,12 @@ function askedPause(told) {
   }
 }
 
-// watchers is where a socket keeps who is told that the application connects or disconnects it, for every copy of this package.
+// watchers is the property of a socket with its watchers. All copies of this package share it.
 const watchers = Symbol.for("socketio-jwt.watchers");
 
-// watch calls watcher.left when the application disconnects a socket, and watcher.came when it connects it, and returns what ends
-// that. No event says so for a socket that is not connected, so the methods are replaced until the last watcher has gone.
+// watch calls watcher.left when the application disconnects a socket, and watcher.came when it connects it. It returns a
+// function that stops this. Sockets that are not connected send no event for it, so their methods are replaced until the last
+// watcher stops.
 function watch(socket, watcher) {
   const all = socket[watchers] || new Set();
   if (!socket[watchers]) {
@@ -121,7 +122,7 @@ function watch(socket, watcher) {
       };
       Object.defineProperty(socket, name, { value: watched, configurable: true, writable: true });
       return () => {
-        if (socket[name] !== watched) return; // somebody else has replaced it
+        if (socket[name] !== watched) return; // other code has replaced the method
         delete socket[name];
         if (own) Object.defineProperty(socket, name, own);
       };
@@ -135,10 +136,10 @@ function watch(socket, watcher) {
   };
 }
 
-// subscribed reports whether a client connects a socket by itself when there is a new connection. 1 and 2 lack `active`.
+// subscribed reports whether the client connects a socket on its own on a new connection. 1 and 2 have no `active`.
 const subscribed = (socket) => (socket.active === undefined ? Boolean(socket.subs) : socket.active);
 
-// retrying connects a socket again, after times that its caller decides, unless the application disconnects or connects it before.
+// retrying connects a socket again after delays that its caller sets, unless the application disconnects or connects it before.
 function retrying(socket) {
   const { io: manager } = socket;
   let refusals = 0;
@@ -150,7 +151,7 @@ function retrying(socket) {
     left() { left = true; cancel(); },
   });
 
-  // after connects it after so many milliseconds.
+  // after connects the socket after a delay in milliseconds.
   const after = (ms) => {
     cancel();
     if (left) return;
@@ -164,14 +165,14 @@ function retrying(socket) {
   return {
     after,
     cancel,
-    // refused connects it after a temporary refusal, and does nothing after any other.
+    // refused connects the socket after a temporary refusal. After other refusals it does nothing.
     refused(told) {
       const asked = askedPause(told);
       if (asked === undefined || !manager.reconnection() || refusals >= manager.reconnectionAttempts()) return;
       const least = Math.max(asked, Math.min(manager.reconnectionDelay() * 2 ** refusals++, manager.reconnectionDelayMax()));
       after(Math.min(least * (1 + manager.randomizationFactor() * Math.random()), longest));
     },
-    // admitted begins to count again.
+    // admitted resets the count of refusals.
     admitted() {
       refusals = 0;
       cancel();
@@ -183,7 +184,7 @@ function retrying(socket) {
   };
 }
 
-// isOld reports whether a manager is one of socket.io-client 1 or 2.
+// isOld reports whether a manager is from socket.io-client 1 or 2.
 const isOld = (manager) => typeof manager.emitAll === "function";
 
 // The types of the packets by which clients 1 and 2 are admitted and refused.
@@ -192,22 +193,22 @@ const ERROR = 4;
 
 // --- two round trips -------------------------------------------------------------------------------------------------
 
-// turn is where a socket keeps the logins that are under way, for every copy of this package.
+// turn is the property of a socket with its running logins. All copies of this package share it.
 const turn = Symbol.for("socketio-jwt.turn");
 
 function checked({ timeout = 20000 } = {}) {
-  if (!(timeout > 0 && timeout <= longest)) throw new RangeError(`socketio-jwt: timeout has to be from 1 to ${longest} ms`);
+  if (!(timeout > 0 && timeout <= longest)) throw new RangeError(`socketio-jwt: timeout must be from 1 to ${longest} ms`);
   return timeout;
 }
 
-// begin logs in once, and calls settle without an error, or with one, and what comes next: nothing; or "left", when the server
-// sent us away though it has refused no token, or only temporarily, and somebody has to connect again; or "asks", when there was
-// no token and patience gave a time after which to ask once more. Without patience, nothing is tried again, and a temporary refusal
-// ends it at once. What begin returns gives up silently.
+// begin logs in once. It calls settle without an error or with one, and with what must follow: undefined; "left" if the server
+// disconnected the socket although it refused no token, or only temporarily, so that a caller must connect it again; or "asks"
+// if there was no token and patience returned a delay after which getToken is called again. Without patience there is no
+// further attempt, and a temporary refusal ends the login. begin returns a function that gives up without calling settle.
 function begin(socket, getToken, timeout, settle, patience) {
   let over = false;
   let lacking = "turn";
-  let late; // a refusal that says nothing but that we were
+  let late; // a refusal that only reports the server's deadline
   let asked;
   let free;
   const own = new Promise((resolve) => { free = resolve; });
@@ -227,24 +228,25 @@ function begin(socket, getToken, timeout, settle, patience) {
   };
   const listeners = {
     connect: ask,
-    // The answer to one that has given up is none to us.
+    // An answer to a login that has given up is ignored.
     authenticated: () => { if (lacking === "answer") end(); },
     unauthorized: (told, acknowledge) => {
       if (typeof acknowledge === "function") acknowledge();
       const refused = unauthorized(told);
       const waits = refused.data.reason === "auth_timeout" || (patience && refused.data.temporary);
       if (lacking === "answer" && !waits) return end(refused);
-      // It is the end of this connection, where no token helps any more.
+      // The connection ends, so another token does not help.
       if (!late) wait(expire, timeout);
       late = refused;
     },
     disconnect: (reason) => {
-      // Otherwise the client comes back by itself, or somebody here wanted to go.
+      // Otherwise the client reconnects on its own, or the application has disconnected it.
       const left = (late || lacking === "token") && reason === "io server disconnect";
       end(late || failure(`disconnected before the ${lacking}: ${words(reason)}`), left ? "left" : undefined);
     },
     connect_error: notConnected,
-    // Clients 1 and 2 are refused by it, and 2 tells every namespace what "/" was told. Of later ones it is an event like any.
+    // Clients 1 and 2 report a refusal by this event, and 2 emits the refusal of "/" on every namespace. For later clients it
+    // is an ordinary event.
     error: (told) => { if (!socket.connected && socket.nsp === "/") notConnected(told); },
   };
   let timer;
@@ -270,7 +272,7 @@ function begin(socket, getToken, timeout, settle, patience) {
     settle(error, "asks");
   }
   function notConnected(told) {
-    // Not the client's own error, which may hold the URL.
+    // The client's own error is not used because it may contain the URL.
     end(isUnauthorizedError(told) ? unauthorized(told) : failure(`not connected: ${words(told)}`));
   }
   function leave() {
@@ -278,7 +280,7 @@ function begin(socket, getToken, timeout, settle, patience) {
     clearTimeout(timer);
     for (const event of Object.keys(listeners)) socket.off(event, listeners[event]);
     const passed = () => { if (socket[turn] === mine) delete socket[turn]; };
-    if (lacking === "turn") mine.then(passed); // whoever comes next still waits for the one before
+    if (lacking === "turn") mine.then(passed); // the next login still waits for the previous one
     else passed();
     free();
   }
@@ -298,7 +300,7 @@ function begin(socket, getToken, timeout, settle, patience) {
   return leave;
 }
 
-// authenticate logs a socket in once it is connected, and resolves when the server has let it in.
+// authenticate logs a socket in after it is connected, and resolves when the server has admitted it.
 exports.authenticate = authenticate;
 function authenticate(socket, token, options) {
   return new Promise((resolve, reject) => {
@@ -306,11 +308,12 @@ function authenticate(socket, token, options) {
   });
 }
 
-// keepAuthenticated logs a socket in at every connect, with a token asked for there and then, and returns what ends that.
+// keepAuthenticated logs a socket in at every connect, with a token from a new call of getToken. It returns a function that
+// stops this.
 exports.keepAuthenticated = keepAuthenticated;
 function keepAuthenticated(socket, getToken, told, options) {
   if (typeof getToken !== "function" || typeof told !== "function") {
-    throw new TypeError("socketio-jwt: keepAuthenticated needs a function for tokens and one to tell");
+    throw new TypeError("socketio-jwt: keepAuthenticated needs two functions: getToken and told");
   }
   const timeout = checked(options);
   const { io: manager } = socket;
@@ -330,8 +333,8 @@ function keepAuthenticated(socket, getToken, told, options) {
       told(error);
     }, patience);
   };
-  // The namespace may be refused before there is anything to log in to. Client 2 tells every namespace what "/" was told, so for
-  // the old clients the packet counts, and not the event error.
+  // The namespace may be refused before it is connected. Client 2 emits the refusal of "/" on every namespace, so for the old
+  // clients the packet is used instead of the event error.
   const packet = ({ type, nsp, data }) => { if (type === ERROR && nsp === socket.nsp && nsp !== "/") again.refused(data); };
   const old = isOld(manager);
   if (old) manager.on("packet", packet);
@@ -349,13 +352,13 @@ function keepAuthenticated(socket, getToken, told, options) {
 
 // --- one round trip --------------------------------------------------------------------------------------------------
 
-// freshToken returns the option `auth` of socket.io-client 3 and 4, which asks for a token each time that a socket connects.
+// freshToken returns the option `auth` of socket.io-client 3 and 4. It calls getToken each time that a socket connects.
 exports.freshToken = freshToken;
 function freshToken(getToken) {
   const states = new WeakMap();
   return function auth(send) {
     const socket = this;
-    if (!socket || !socket.io) throw new TypeError("socketio-jwt: what freshToken returns has to be the option `auth` itself");
+    if (!socket || !socket.io) throw new TypeError("socketio-jwt: the result of freshToken must be the option `auth` itself");
     const { io: manager } = socket;
     const { engine } = manager;
     const call = {};
@@ -363,7 +366,7 @@ function freshToken(getToken) {
     states.set(socket, state);
     state.listen();
     state.newest = call;
-    // A token for a connection that is gone would be a second CONNECT on the next one.
+    // On a new connection, the token of the previous one would be a second CONNECT.
     const current = () => state.newest === call && manager.engine === engine && socket.active !== false;
     let failures = 0;
 
@@ -375,15 +378,15 @@ function freshToken(getToken) {
       if (!current()) return;
       if (manager.reconnection()) setTimeout(() => { if (current()) ask(); }, pause(manager, failures++));
       else socket.disconnect();
-      // It is a reserved event, which emit refuses.
+      // connect_error is a reserved event, which emit refuses.
       for (const listener of socket.listeners("connect_error").slice()) listener.call(socket, error);
     });
     ask();
   };
 }
 
-// retried returns what freshToken keeps of a socket: the newest call for a token, the last one that was sent, and listen, to be
-// called at each connect, since applications remove listeners that they do not know.
+// retried returns the state that freshToken keeps for a socket: the newest call for a token, the last one that was sent, and
+// listen. listen is called at each connect, because applications remove listeners that they do not know.
 function retried(socket) {
   const again = retrying(socket);
   const state = {
@@ -396,13 +399,13 @@ function retried(socket) {
   };
   const listeners = {
     connect: again.admitted,
-    // If the newest call is another one, the application has connected it already.
+    // If there is a newer call, the application has connected the socket already.
     connect_error: (told) => { if (state.sent === state.newest) again.refused(told); },
   };
   return state;
 }
 
-// withToken returns a query, which may be an object or a string, with another token.
+// withToken returns a copy of a query, which may be an object or a string, with another token.
 function withToken(query, token) {
   if (typeof query === "string") {
     const others = query.split("&").filter((pair) => pair !== "" && pair.split("=")[0] !== "token");
@@ -413,16 +416,16 @@ function withToken(query, token) {
   return Object.assign(others, payload(token));
 }
 
-// freshQuery has the manager of a socket, of socket.io-client 1 or 2, ask for a token each time that it opens a connection, and
-// put it into the query. These versions have no place to wait in but the manager's open, and will not change any more.
+// freshQuery makes the manager of a socket of socket.io-client 1 or 2 call getToken each time that it opens a connection, and
+// put the token into the query. In these versions only the manager's open can wait, and they will not change any more.
 exports.freshQuery = freshQuery;
 function freshQuery(socket, getToken) {
   const { io: manager } = socket;
   if (!isOld(manager)) {
-    throw new TypeError("socketio-jwt: freshQuery is for socket.io-client 1 and 2; for later ones there is freshToken");
+    throw new TypeError("socketio-jwt: freshQuery is only for socket.io-client 1 and 2; use freshToken for later versions");
   }
 
-  // A query in the URL would win over the option, each time.
+  // A query in the URL would take precedence over the option each time.
   const inURL = /^([^?#]*)\?([^#]*)/.exec(manager.uri);
   if (inURL) [, manager.uri, manager.opts.query] = inURL;
 
@@ -440,7 +443,7 @@ function freshQuery(socket, getToken) {
   let newest;
   manager.open = manager.connect = (done, options) => {
     if (manager.readyState !== "closed") return manager;
-    // As open leaves it, so that close ends the waiting too.
+    // The state is that after open, so that close ends the wait too.
     manager.readyState = "opening";
     manager.skipReconnect = false;
     const call = newest = {};
@@ -453,12 +456,12 @@ function freshQuery(socket, getToken) {
       manager.opts.query = withToken(manager.opts.query, token);
       for (const namespace of Object.keys(manager.nsps)) {
         const joined = manager.nsps[namespace];
-        // A token of its own would win over that of the connection.
+        // A token in the namespace's query would take precedence over the token of the connection.
         if (joined.query) joined.query = withToken(joined.query, token);
       }
       open.call(manager, done, options);
     }), settle((error) => {
-      // What a server does that cannot be reached.
+      // Report it like a server that cannot be reached.
       manager.emitAll("connect_error", error);
       if (done) done(Object.assign(new Error("Connection error"), { data: error }));
       else manager.maybeReconnectOnOpen();

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const secret = "a secret of the samples, long enough"
 
-// key signs what the issuer of the samples would.
+// key signs tokens like the issuer of the samples.
 func key(t *testing.T, secret string) mint.SigningKey {
 	t.Helper()
 	k, err := mint.Secret(secret, token.HS256)
@@ -39,7 +39,7 @@ func key(t *testing.T, secret string) mint.SigningKey {
 	return k
 }
 
-// sign makes a token that is good for an hour.
+// sign returns a token that is good for an hour.
 func sign(t *testing.T, k mint.SigningKey, claims map[string]any) string {
 	t.Helper()
 	claims["exp"] = time.Now().Add(time.Hour).Unix()
@@ -55,7 +55,7 @@ func ada(t *testing.T) string {
 	return sign(t, key(t, secret), map[string]any{"sub": "ada", "name": "Ada"})
 }
 
-// must is for what fails only if a sample, or a test, is wrong.
+// must panics on errors that only a wrong sample or test causes.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -68,14 +68,14 @@ func verifier(t *testing.T) *token.Verifier {
 	return must(token.NewVerifier(token.Secret(secret), token.Options{}))
 }
 
-// room is a sample that is being served, in a bubble where time is fake.
+// room is a running server with a sample, in a bubble with fake time.
 type room struct {
 	t    *testing.T
 	ctx  context.Context
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// serving serves what furnish makes, while test runs.
+// serving serves the handler that furnish returns, while test runs.
 func serving(t *testing.T, furnish func(t *testing.T) (http.Handler, func() error), test func(r room)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -99,7 +99,7 @@ func serving(t *testing.T, furnish func(t *testing.T) (http.Handler, func() erro
 	})
 }
 
-// serve serves a server that register furnishes.
+// serve serves a server that register has set up.
 func serve(t *testing.T, register func(t *testing.T, io *socketio.Server), test func(r room)) {
 	t.Helper()
 	serving(t, func(t *testing.T) (http.Handler, func() error) {
@@ -138,7 +138,7 @@ func (r room) admitted(opts sockettest.Options) *sockettest.Peer {
 	return must(r.join(opts))
 }
 
-// told is what a refused peer reads.
+// told is the refusal that a peer reads.
 type told struct{ Message, Code, Reason string }
 
 func (r room) refused(opts sockettest.Options) told {
@@ -157,7 +157,7 @@ func (r room) refused(opts sockettest.Options) told {
 	return words
 }
 
-// hears takes the next event of that name.
+// hears returns the next event of that name.
 func (r room) hears(p *sockettest.Peer, event string, dst ...any) {
 	r.t.Helper()
 	e, err := p.Expect(r.ctx, event)
@@ -188,7 +188,7 @@ func (r room) ends(p *sockettest.Peer, after time.Duration) {
 	}
 }
 
-// byHand makes a token that package mint refuses to make.
+// byHand returns a token that package mint refuses to make.
 func byHand(secret, header, claims string) string {
 	part := base64.RawURLEncoding.EncodeToString
 	input := part([]byte(header)) + "." + part([]byte(claims))

@@ -50,7 +50,7 @@ func TestOneRoundTrip(t *testing.T) {
 	}
 }
 
-// A client of Socket.IO 1 or 2, by polling: a session is of whoever began it.
+// A client of Socket.IO 1 or 2, by polling: a session belongs to the peer that opened it.
 func TestOldClients(t *testing.T) {
 	serving(t, func(*testing.T) (http.Handler, func() error) {
 		return must(fromnode.OneRoundTrip(secret)), func() error { return nil }
@@ -87,7 +87,7 @@ func TestOldClients(t *testing.T) {
 		}
 
 		sid = begin("")
-		address := "pipe" // what connections in memory have instead
+		address := "pipe" // the address of connections in memory
 		if status, body := get(address, sid); status != http.StatusBadRequest {
 			t.Errorf("a thief who knows the address: %d %s", status, body)
 		}
@@ -118,7 +118,7 @@ func TestTwoRoundTrips(t *testing.T) {
 		if events := silent.Events(); len(events) > 0 {
 			t.Errorf("before the deadline: %q", events)
 		}
-		r.ends(silent, 1+2*time.Second) // the usual Grace, since nobody acknowledges
+		r.ends(silent, 1+2*time.Second) // the default Grace, because the peer does not acknowledge
 		r.hears(silent, "unauthorized")
 	})
 }
@@ -142,7 +142,7 @@ func TestGrace(t *testing.T) {
 				p = r.admitted(sockettest.Options{})
 				r.emit(p, "authenticate", bearing("guesswork"))
 				e := must(p.Expect(r.ctx, "unauthorized"))
-				_ = e.Ack() // it may be gone already
+				_ = e.Ack() // the peer may be gone already
 				r.ends(p, 0)
 			})
 		})
@@ -209,7 +209,7 @@ func TestOnBehalf(t *testing.T) {
 			}))
 		}, func(r room) {
 			var header string
-			fresh := ada(t) // the bubble has a time of its own
+			fresh := ada(t) // the bubble has its own time
 			answer := must(r.admitted(sockettest.Options{Auth: bearing(fresh)}).EmitWithAck(r.ctx, "ask"))
 			if err := answer.Scan(&header); err != nil || (header == "Bearer "+fresh) != keep {
 				t.Errorf("KeepEncoded %v: %q, %v", keep, header, err)

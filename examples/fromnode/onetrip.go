@@ -1,6 +1,6 @@
-// Package fromnode is the Go samples of docs/from-node.md. The document shows each
-// declaration as it stands here, and the tests run them; internal/doctest holds the
-// two together.
+// Package fromnode has the Go samples of docs/from-node.md. The document shows each
+// declaration unchanged, and the tests run them. internal/doctest checks that the two are
+// the same.
 package fromnode
 
 import (

@@ -1,5 +1,5 @@
-// Command migrated is a whole server to copy: what a Node server with socketio-jwt
-// usually does, in Go. Clients and tokens stay as they are.
+// Command migrated is a complete server to copy: it does in Go what a Node server with
+// socketio-jwt usually does. Clients and tokens need no change.
 //
 //	JWT_SECRET=... ORIGINS=https://app.example.com go run ./examples/migrated
 //
@@ -44,7 +44,7 @@ func main() {
 	}
 }
 
-// config is what differs from one installation to the next.
+// config has the settings that differ between installations.
 type config struct {
 	secret  string   // of at least 32 bytes; for a shorter one see token.Options.InsecureShortSecret
 	origins []string // of the pages, unless this server has their origin
@@ -105,7 +105,7 @@ func (c config) sockets() (*socketio.Server, *auth.Gate, error) {
 	return io, gate, nil
 }
 
-// User is what handlers know of a peer: socket.decoded_token of socketio-jwt, with types.
+// User has the claims that handlers need: socket.decoded_token of socketio-jwt, with types.
 type User struct {
 	ID   string `json:"id"` // the token's sub, which is unique within one issuer
 	Name string `json:"name"`
@@ -126,8 +126,8 @@ func userOf(_ context.Context, t *token.Token, _ *socketio.Handshake) (*User, er
 	return u, nil
 }
 
-// connected runs for each admitted socket, also when a client is back after its token
-// expired: rooms are joined here, so that it is in them again.
+// connected runs for each admitted socket, also when a client reconnects after its token
+// expired. It joins the rooms, so that the new socket is in them too.
 func (c config) connected(ctx context.Context, s *socketio.Socket) error {
 	u := user.From(ctx)
 	c.log.InfoContext(ctx, "connected", "socket", s, "user", u.ID, "remote", s.Handshake().RemoteAddr)

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const secret = "a secret of the sample, long enough for HS256"
 
-// started is the sample, serving.
+// started is a running sample.
 type started struct {
 	url   string
 	stop  context.CancelFunc
@@ -77,7 +77,7 @@ func (s started) get(t *testing.T, path, authorization string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// The program serves both modes and a route, and stops in order while peers are there.
+// The program serves both modes and a route, and stops in order while peers are connected.
 func TestProgram(t *testing.T) {
 	s := start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -149,7 +149,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// A secret that is too short ends the program at its start.
+// The program fails at the start if the secret is too short.
 func TestShortSecret(t *testing.T) {
 	if err := (config{secret: "short", log: slog.New(slog.DiscardHandler)}).serve(t.Context(), nil); !errors.Is(err, token.ErrKey) {
 		t.Errorf("got %v, want a bad key", err)

@@ -22,8 +22,8 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// newHandler returns a server that answers the event "value" with what is under key in the
-// context.
+// newHandler returns a server that answers the event "value" with the context's value of
+// key.
 func newHandler(t *testing.T, opts socketio.Options, key any) http.Handler {
 	t.Helper()
 	opts.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -75,7 +75,7 @@ func poll(t *testing.T, method, url, body string) (status int, text string) {
 		r.Body = http.NoBody
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
-	response, err := transport.RoundTrip(r) // which follows no redirect
+	response, err := transport.RoundTrip(r) // a RoundTripper follows no redirect
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +245,7 @@ func TestChiReusesItsRoutingContext(t *testing.T) {
 	r.Get("/{tenant}", func(_ http.ResponseWriter, r *http.Request) {
 		contexts = append(contexts, context.WithoutCancel(r.Context()))
 	})
-	for range 100 { // since a sync.Pool may drop what it is given
+	for range 100 { // because a sync.Pool may drop its items
 		contexts = nil
 		for _, path := range []string{"/acme", "/evil"} {
 			r.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil))

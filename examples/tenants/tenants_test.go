@@ -41,14 +41,14 @@ func (tb *table) audienceOf(_ context.Context, issuer string) (string, error) {
 	return "", token.ErrIssuer
 }
 
-// accessToken is one as RFC 9068 has it.
+// accessToken returns an access token of RFC 9068.
 func accessToken(issuer *tokentest.Issuer, audience string) string {
 	return issuer.SignWith(mint.Header{Type: "at+jwt"}, map[string]any{
 		"aud": audience, "sub": "ada", "client_id": "web", "jti": "1", "iat": time.Now().Unix(),
 	})
 }
 
-// A tenant with keys of its own is added while the program runs, and withdrawn.
+// A tenant with its own keys is added while the program runs, and then withdrawn.
 func TestVerifier(t *testing.T) {
 	acme := tokentest.NewIssuer(t, tokentest.Options{Listen: true})
 	globex := tokentest.NewIssuer(t, tokentest.Options{Listen: true})

@@ -70,7 +70,7 @@ func (c *Conn) read(read func() error) {
 	}
 }
 
-// Handshake returns what the server said at the start.
+// Handshake returns the content of the server's open packet.
 func (c *Conn) Handshake() Handshake { return c.handshake }
 
 // Upgraded reports whether the transport is a WebSocket.
@@ -120,7 +120,7 @@ func (c *Conn) pongFrame(payload []byte) {
 	signal(c.work)
 }
 
-// fail ends the connection at once, for err.
+// fail ends the connection at once, with err as the cause.
 func (c *Conn) fail(err error) {
 	c.mu.Lock()
 	if c.err == nil {
@@ -130,7 +130,7 @@ func (c *Conn) fail(err error) {
 	c.end()
 }
 
-// end frees what the connection holds, and wakes all who wait.
+// end frees the resources of the connection, and wakes all waiting calls.
 func (c *Conn) end() {
 	c.cancel()
 	c.mu.Lock()
@@ -179,8 +179,8 @@ func (c *Conn) pop() (p packet, ok bool, err error) {
 }
 
 // Send queues a text message, which must be UTF-8, and the binary messages that follow
-// it. Nothing comes between them. It takes the slices over. While the queue is full it
-// waits for room, until ctx ends.
+// it, without other packets between them. The caller must not use the slices again. While
+// the queue is full, Send waits for room, until ctx is done.
 func (c *Conn) Send(ctx context.Context, text []byte, attachments ...[]byte) error {
 	for {
 		if queued, err := c.TrySend(text, attachments...); queued || err != nil {
@@ -270,7 +270,7 @@ func (c *Conn) Abort() {
 	c.running.Wait()
 }
 
-// signal wakes the one that waits for ch, now or the next time that it looks.
+// signal wakes the goroutine that waits for ch, now or when it next waits.
 func signal(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:

@@ -14,8 +14,8 @@ import (
 
 // Options configure Dial. The zero value is ready for use.
 type Options struct {
-	// HTTPClient makes the requests. TLS, proxies, cookies and how connections are made
-	// are its Transport's and its Jar's. Its Timeout is not used, and redirects are not
+	// HTTPClient makes the requests. Its Transport and Jar decide about TLS, proxies,
+	// connections and cookies. Its Timeout is not used, and redirects are not
 	// followed. Nil means http.DefaultClient.
 	HTTPClient *http.Client
 	// Header is sent with each request. A Host in it replaces that of the URL.
@@ -36,7 +36,7 @@ type Options struct {
 	MaxQueued int
 }
 
-// A Handshake is what the server's open packet says.
+// A Handshake is the content of the server's open packet.
 type Handshake struct {
 	ID           string
 	Upgrades     []string

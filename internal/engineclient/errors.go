@@ -33,11 +33,11 @@ var (
 type StatusError struct {
 	// Status is the status code of the response.
 	Status int
-	// Message is what the server said, at most 4 KiB. A server may repeat in it what it
-	// was sent, a token among it.
+	// Message is the body of the response, at most 4 KiB. A server may quote the request
+	// in it, including a token.
 	Message string
-	// RetryAfter is when the server asks the client to come back, at most 10 minutes.
-	// Zero means that it did not say.
+	// RetryAfter is how long the server asks the client to wait, at most 10 minutes. Zero
+	// means that the response has no Retry-After.
 	RetryAfter time.Duration
 }
 
@@ -51,7 +51,7 @@ const (
 	maxRetryAfter = 10 * time.Minute
 )
 
-// statusError reads a response that is not the one that was wanted.
+// statusError returns the error of an unexpected response.
 func statusError(response *http.Response) *StatusError {
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxRefusal)) // as much as there is
 	e := &StatusError{Status: response.StatusCode, Message: strings.TrimSpace(string(text))}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// input is the connection of a server that says what it likes and reads everything.
+// input is the connection of a server that sends arbitrary bytes and reads everything.
 type input struct{ io.Reader }
 
 func (input) Write(p []byte) (int, error) { return len(p), nil }

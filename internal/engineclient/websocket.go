@@ -141,8 +141,8 @@ func (w *webSocket) header(state ws.State, pong func([]byte)) (ws.Header, error)
 	}
 }
 
-// payload appends n bytes to data. Memory grows by what has come: n is only the
-// server's word.
+// payload appends n bytes to data. Memory grows only with the bytes that have arrived,
+// because the server can claim any n.
 func (w *webSocket) payload(data []byte, n int) ([]byte, error) {
 	for n > 0 {
 		piece := min(n, max(4<<10, len(data)))

@@ -79,7 +79,7 @@ func TestSampler(t *testing.T) {
 	})
 }
 
-// What is suppressed is not lost: it is there at level Debug.
+// Suppressed lines are logged at level Debug.
 func TestSamplerLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer

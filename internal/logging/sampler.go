@@ -28,8 +28,8 @@ type Sampler struct {
 // maxPassed bounds the keys that a Sampler remembers.
 const maxPassed = 1000
 
-// Pass reports whether a line with this key is to be logged, and if so how many
-// were not since the last that was.
+// Pass reports whether to log a line with this key. If so, it also returns how many lines
+// were suppressed since the last one that was logged.
 func (s *Sampler) Pass(key string) (suppressed int, ok bool) {
 	now := time.Now()
 	s.mu.Lock()
@@ -69,7 +69,7 @@ func (s *Sampler) Log(ctx context.Context, log *slog.Logger, level slog.Level, k
 	log.Log(ctx, level, msg, attrs...)
 }
 
-// Skip counts a line that is not to be logged, whatever its key.
+// Skip counts a line that is suppressed for another reason, whatever its key.
 func (s *Sampler) Skip() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

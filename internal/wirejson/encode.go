@@ -37,10 +37,9 @@ func QuoteForScript(text []byte) []byte {
 	return quoted
 }
 
-// An Encoder writes the arguments of a packet as a JSON array, and takes each []byte
-// out of them, at any depth, as an attachment. Values of the type that NewEncoder was
-// told are written as the JSON that they hold, its strings as they are spelled. It must
-// not be used concurrently.
+// An Encoder writes the arguments of a packet as a JSON array, and replaces each []byte in
+// them, at any depth, by an attachment. Values of the type Raw of NewEncoder are written as
+// the JSON that they contain, with unchanged strings. It must not be used concurrently.
 type Encoder struct {
 	json        bytes.Buffer
 	attachments [][]byte
@@ -110,8 +109,8 @@ func (e *Encoder) arguments(args []any, comma bool) error {
 		}
 	}
 	e.json.WriteByte(']')
-	// A peer reads every object that looks like a placeholder as one. Passing on such
-	// an object beside real attachments would hand it something else, or break its
+	// A peer reads every object that looks like a placeholder as one. Beside real
+	// attachments, such an object would give the peer another value, or break its
 	// connection.
 	if len(e.attachments) > 0 && countPlaceholderNames(e.json.Bytes()) != len(e.attachments) {
 		return ErrPlaceholder

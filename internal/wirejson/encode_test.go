@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// raw is what a user's type for JSON that is passed on looks like.
+// raw is like a user's type for JSON that is passed on.
 type raw struct {
 	value       string
 	attachments [][]byte

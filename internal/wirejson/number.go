@@ -10,7 +10,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// The library has a Number type of its own, and takes that of encoding/json for a string.
+// The library has its own Number type, and treats that of encoding/json as a string.
 var (
 	numbersFrom = json.UnmarshalFromFunc(func(dec *jsontext.Decoder, n *stdjson.Number) error {
 		if isMemberName(dec.StackIndex(dec.StackDepth())) {

@@ -12,7 +12,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// splitter takes an array apart without decoding it.
+// splitter splits an array without decoding its elements.
 type splitter struct {
 	buf bytes.Buffer
 	dec jsontext.Decoder
@@ -65,8 +65,8 @@ func ValidPeerObject(b []byte, maxDepth int) bool {
 	return v.Kind() == '{' && depthWithin(b, maxDepth) && utf8.Valid(b) && v.IsValid(peer)
 }
 
-// UnquotePeer returns the string that value, a JSON value, is. An escaped half of a
-// surrogate pair becomes U+FFFD.
+// UnquotePeer returns the string in value, a JSON value. An escaped half of a surrogate
+// pair becomes U+FFFD.
 func UnquotePeer(value []byte) (string, bool) {
 	var s string
 	err := json.Unmarshal(value, &s, peer)
@@ -78,8 +78,8 @@ var peerTypes = json.JoinOptions(jsonv1.DefaultOptionsV1(), json.WithUnmarshaler
 
 // UnmarshalPeer reads value into the Go value that into points to, by the rules of
 // encoding/json. A placeholder is read as the attachment that it names, into a []byte
-// or an any, at any depth. Errors are a *TypeError without a cause, since the
-// error of a type's own method may repeat the value.
+// or an any, at any depth. Errors are a *TypeError without a cause, because the
+// error of a type's own method may quote the value.
 func UnmarshalPeer(value []byte, attachments [][]byte, into any) error {
 	opts := peerTypes
 	if len(attachments) > 0 {
@@ -167,8 +167,7 @@ func anyWith(dec *jsontext.Decoder, attachments [][]byte) (any, error) {
 	return nil, nil
 }
 
-// membersWith reads the object that comes next. Of a member given twice, the last
-// counts.
+// membersWith reads the next object. If a member is given twice, the last one counts.
 func membersWith(dec *jsontext.Decoder, attachments [][]byte) (map[string]any, error) {
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, err

@@ -19,8 +19,8 @@ func UnmarshalKnown(text []byte, into any) error {
 	return translate(json.Unmarshal(text, into, json.RejectUnknownMembers(true)))
 }
 
-// compatible are the rules of encoding/json, except those by which two members could
-// be taken for one another.
+// compatible are the rules of encoding/json, except those that could confuse two members
+// with each other.
 var compatible = json.JoinOptions(
 	jsonv1.DefaultOptionsV1(),
 	jsonv1.ReportErrorsWithLegacySemantics(false), // would go on after an error
@@ -143,8 +143,8 @@ func (w *walker) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-// Unquote returns the string that text, a strict JSON value, is. It reports false if
-// text is not a string. A string without escapes is returned as a part of text.
+// Unquote returns the string in text, a strict JSON value. It reports false if text is not
+// a string. A string without escapes shares the memory of text.
 func Unquote(text string) (string, bool) {
 	if text == "" || text[0] != '"' {
 		return "", false

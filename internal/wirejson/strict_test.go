@@ -66,7 +66,7 @@ func TestStrictRules(t *testing.T) {
 	}
 }
 
-// Values that nobody reads may hold half of a surrogate pair in a token; a value that
+// In a token, values that are not read may contain half of a surrogate pair. A value that
 // is read must not.
 func TestHalvesOfSurrogatePairs(t *testing.T) {
 	text := `{"name":"\ud83d","x":[{"\ude00":"\ud83d\ud83d"}],"sub":"a"}`
@@ -140,7 +140,7 @@ func TestUnmarshalKnown(t *testing.T) {
 	}
 }
 
-// Types that were written for encoding/json are read as there.
+// Types that were written for encoding/json are decoded as by encoding/json.
 func TestUnmarshalCompatible(t *testing.T) {
 	type embedded struct{ A string }
 	var into struct {

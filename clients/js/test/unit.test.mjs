@@ -1,4 +1,4 @@
-// What needs no server: the shapes of refusals, and each way a login can end. Time is the tests' own.
+// Tests without a server: the shapes of refusals, and each way in which a login can end. Time is fake.
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
@@ -127,7 +127,7 @@ const token = "header.payload.signature";
 
 // --- time ----------------------------------------------------------------------------------------------------------------
 
-// settled lets promises run until none has anything to do.
+// settled lets promises run until none has work left.
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 let now = 0;
@@ -145,14 +145,14 @@ before(() => {
 beforeEach(() => timers.clear());
 after(() => Object.assign(globalThis, real));
 
-// tick runs what is due after so many milliseconds, and what follows from it.
+// tick advances time by so many milliseconds and runs all timers that are due.
 async function tick(ms) {
   now += ms;
   for (const [id, { run, at }] of timers) if (at <= now && timers.delete(id)) run();
   await settled();
 }
 
-// outcome is how a promise ended; undefined while it has not.
+// outcome is the result of a promise; undefined while it is pending.
 function outcome(promise) {
   const seen = {};
   promise.then(() => { seen.resolved = true; }, (error) => { seen.error = error; });
@@ -172,7 +172,7 @@ describe("authenticate", () => {
       happens: (s) => s.hear("connect_error", Object.assign(new Error("xhr poll error"), { description: token })),
     },
     "on a failed connection that is a text": { outside: true, error: /not connected: timeout$/, happens: (s) => s.hear("connect_error", "timeout") },
-    "on a failed connection that says nothing": { outside: true, error: /not connected: for no reason that was given$/, happens: (s) => s.hear("connect_error") },
+    "on a failed connection that says nothing": { outside: true, error: /not connected: no reason given$/, happens: (s) => s.hear("connect_error") },
     "on an old client's error that becomes no text": { outside: true, error: /not connected: for no/, happens: (s) => s.hear("error", { message: noText }) },
     "on a disconnection that becomes no text": { error: /before the answer: for no/, happens: (s) => s.hear("disconnect", noText) },
     "on a refused connection": { outside: true, refused: told, happens: (s) => s.hear("connect_error", Object.assign(new Error("x"), { data: told })) },
@@ -207,7 +207,7 @@ describe("authenticate", () => {
       assert.equal(end.error.cause, cause);
       assert.ok(!inspect(end.error, { showHidden: true, depth: 9 }).includes(token), "the token is in the error");
     }
-    // It is over: nothing that comes later throws or counts.
+    // After the end, later events throw nothing and have no effect.
     const { length } = socket.sent;
     socket.connected = true;
     for (const event of ["connect", "authenticated", "unauthorized", "disconnect"]) socket.hear(event);
@@ -344,7 +344,7 @@ describe("authenticate", () => {
 });
 
 describe("keepAuthenticated", () => {
-  // kept keeps a socket, whose tokens are what the test puts into `tokens`.
+  // kept keeps a socket authenticated with the tokens that a test puts into `tokens`.
   const kept = (tokens, socket = new Socket()) => {
     const heard = [];
     const stop = keepAuthenticated(socket, () => {
@@ -363,7 +363,7 @@ describe("keepAuthenticated", () => {
     await settled();
   };
 
-  // lose makes the server lose patience with a socket.
+  // lose makes the server's deadline for a socket pass.
   const impatient = { ...told, reason: "auth_timeout" };
   const dismiss = (socket) => {
     socket.connected = false;
@@ -411,7 +411,7 @@ describe("keepAuthenticated", () => {
     await tick(1);
     assert.deepEqual(shown(socket), ["a"]);
     socket.hear("authenticated");
-    // After a success it begins with the shortest pause.
+    // After a success it begins with the shortest pause again.
     await reconnect(socket);
     await tick(1000);
     assert.deepEqual(shown(socket), ["a", "b"]);
@@ -491,7 +491,7 @@ describe("keepAuthenticated", () => {
     "with a slow token": { tokens: [new Promise(() => {}), "a"], before: [], first: 1000 },
     "just as the token came": { tokens: ["late", "a"], before: [], first: 1000 },
   })) for (const [how, losing] of Object.entries({ "with a word": lose, "without": dismiss })) {
-    // Without a word it is as good as any other answer to a token.
+    // Without a refusal it is treated like any other answer to a token.
     if (tokens[0] === "late" && losing === dismiss) continue;
     test(`comes back when the server lost patience ${name}, ${how}`, async () => {
       const { socket, heard } = kept([...tokens], new Socket());
@@ -735,7 +735,7 @@ describe("freshToken", () => {
 });
 
 describe("freshQuery", () => {
-  // An old client's manager, as far as it concerns us.
+  // The parts of an old client's manager that the package uses.
   const made = (query, uri = "http://localhost") => {
     const opened = [];
     const heard = [];
@@ -876,7 +876,7 @@ describe("after a temporary refusal of one namespace", () => {
   const refusedFor = (retryAfter) => Object.assign(new Error("busy"), { data: { ...busy, retryAfter } });
   const members = (socket) => Reflect.ownKeys(socket).filter((name) => name !== "auth");
 
-  // The three ways of the package, each with a socket that was just refused, and what refuses it again.
+  // The three functions of the package, each with a socket that was just refused, and a way to refuse it again.
   const ways = {
     freshToken: async (socket) => {
       socket.connected = false;
@@ -1024,7 +1024,7 @@ describe("after a temporary refusal of one namespace", () => {
       socket[method]();
       await tick(60_000);
       assert.equal(socket.connects, 0);
-      // Until the application connects it, after which all is as before.
+      // After the application connects it, it works as before.
       if (name === "freshQuery") return;
       socket.active = true;
       socket.connect();
