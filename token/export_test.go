@@ -9,8 +9,8 @@ import (
 // Sentinels are all sentinel errors. Tests check that an error matches exactly one of them.
 var Sentinels = sentinels
 
-// WhileNobodyVerifies runs f while all turns are taken, so that verifications wait.
-func WhileNobodyVerifies(f func()) {
+// WhileAllTurnsAreTaken runs f while all turns are taken, so that verifications wait.
+func WhileAllTurnsAreTaken(f func()) {
 	for range cap(verifying) {
 		verifying <- struct{}{}
 	}

@@ -77,7 +77,7 @@ func TestKeyFuncErrors(t *testing.T) {
 }
 
 // Checks of the form of a token run before a KeyFunc.
-func TestKeyFuncIsNotAskedInVain(t *testing.T) {
+func TestKeyFuncIsNotCalledForMalformedTokens(t *testing.T) {
 	v := newVerifier(t, token.KeyFunc(func(context.Context, token.Unverified) (token.Key, error) {
 		t.Error("asked")
 		return token.Key{}, nil

@@ -461,7 +461,7 @@ func TestIssuersAndTheClock(t *testing.T) {
 
 // A token whose keys are unavailable calls their Available, so that they are fetched again
 // soon.
-func TestKeysThatAreAwayAreAsked(t *testing.T) {
+func TestUnavailableKeysAreAsked(t *testing.T) {
 	asked := 0
 	away := newVerifier(t, &countedKeys{&asked}, token.Options{Issuers: []string{globex}})
 	both, err := token.ByIssuer(away, tenant(t, acme, keyOf(acme)))

@@ -108,7 +108,7 @@ func TestRedaction(t *testing.T) {
 }
 
 // Errors may be logged, so they contain neither secret nor token.
-func TestErrorsTellNothing(t *testing.T) {
+func TestErrorsContainNoSecret(t *testing.T) {
 	v := secretVerifier(t, token.Options{Issuers: []string{"the-issuer"}, Subject: "the-subject", Nonce: "the-nonce"})
 	for _, compact := range []string{
 		"secret-token", "secret-token.secret-token.secret-token", signText(`{"alg":"secret-token"}`, `{}`), signText(`{"alg":"HS256","crit":["secret-token"]}`, `{}`),

@@ -17,7 +17,7 @@ import (
 func without(v *token.Verifier, compact string) (err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	token.WhileNobodyVerifies(func() { _, err = v.Verify(ctx, compact) })
+	token.WhileAllTurnsAreTaken(func() { _, err = v.Verify(ctx, compact) })
 	return err
 }
 
@@ -89,7 +89,7 @@ func TestRememberedSignatureNeedsItsKey(t *testing.T) {
 	key = token.PEM(text).WithID("k")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	token.WhileNobodyVerifies(func() { _, err = v.Verify(ctx, compact) })
+	token.WhileAllTurnsAreTaken(func() { _, err = v.Verify(ctx, compact) })
 	wantError(t, err, nil)
 }
 
@@ -117,7 +117,7 @@ func TestVerifiersRememberApart(t *testing.T) {
 }
 
 // A caller whose context is done costs no arithmetic, even if a turn is free.
-func TestNobodyVerifiesInVain(t *testing.T) {
+func TestCancelledCallersDoNotVerify(t *testing.T) {
 	key := generate(t, token.EdDSA)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	gone := errors.New("gone")

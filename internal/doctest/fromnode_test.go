@@ -16,7 +16,7 @@ import (
 const fromNode = "docs/from-node.md"
 
 // parsed reads the Go files of a folder, without its tests, and calls visit for each
-// declaration but imports.
+// declaration except imports.
 func parsed(t *testing.T, folder string, visit func(decl ast.Decl, source string)) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(folder), "*.go"))
@@ -58,8 +58,8 @@ func parsed(t *testing.T, folder string, visit func(decl ast.Decl, source string
 
 var goFence = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-// Each Go sample of docs/from-node.md is made of declarations of examples/fromnode,
-// as they stand there, and each of these is shown once.
+// Each Go sample of docs/from-node.md consists of unchanged declarations of
+// examples/fromnode, and each of these is shown once.
 func TestFromNodeShowsItsSamples(t *testing.T) {
 	shown := map[string]int{}
 	parsed(t, "examples/fromnode", func(_ ast.Decl, source string) { shown[source] = 0 })
@@ -91,7 +91,7 @@ func TestFromNodeShowsItsSamples(t *testing.T) {
 	}
 }
 
-// section returns what stands under a heading, down to the next of its level or above.
+// section returns the text under a heading, up to the next heading of its level or above.
 func section(t *testing.T, text, heading string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(text, "\n"+heading+"\n")
@@ -185,7 +185,7 @@ func TestFromNodeHasEveryRefusal(t *testing.T) {
 	}
 	for _, line := range strings.Split(section(t, read(t, fromNode), "## What the client sees"), "\n") {
 		cells := strings.Split(line, "|")
-		if len(cells) != 6 { // not of the table of texts
+		if len(cells) != 6 { // a row of another table
 			continue
 		}
 		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(strings.Join(cells[1:4], " "), -1) {

@@ -12,7 +12,7 @@ import (
 
 // If an issuer also publishes keys of other kinds, tokens of keys that are not public keys
 // for signatures are refused, and so are hostile tokens.
-func TestKeysThatAreNone(t *testing.T) {
+func TestUnusableKeysOfAnIssuer(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.ES256, token.RS256, token.EdDSA, token.Ed25519} {
 		synctest.Test(t, func(t *testing.T) {
 			issuer := tokentest.NewIssuer(t, tokentest.Options{Algorithm: alg})

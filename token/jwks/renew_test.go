@@ -250,7 +250,7 @@ func TestNewMaterialUnderAnOldID(t *testing.T) {
 
 // A wrong signature is final if the keys were fetched again, and temporary if they cannot
 // be.
-func TestWrongSignatureIsLookedAtAgain(t *testing.T) {
+func TestWrongSignatureCausesAFetch(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, set := i.verifier(jwks.Options{})
 		want(t, "before", verify(v, i.sign("1")), nil)

@@ -414,7 +414,7 @@ func TestMissesAreRemembered(t *testing.T) {
 }
 
 // These sets would be valid if they were not too large or at another location.
-func TestGoodAnswersThatAreNotTaken(t *testing.T) {
+func TestGoodResponsesThatAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(w http.ResponseWriter, r *http.Request, set string){
 		"too large": func(w http.ResponseWriter, _ *http.Request, set string) {
 			fmt.Fprint(w, set, strings.Repeat(" ", 1<<20))
@@ -503,7 +503,7 @@ type panicking struct{}
 func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("Bearer s3cret") }
 
 // When a fetch fails, callers that wait for the next one get the error at once.
-func TestFailureIsToldToAll(t *testing.T) {
+func TestFailureReachesAllCallers(t *testing.T) {
 	bubble(t, func(i *issuer) {
 		v, _ := i.verifier(jwks.Options{})
 		want(t, "before", verify(v, i.sign("1")), nil)

@@ -65,7 +65,7 @@ func TestStats(t *testing.T) {
 }
 
 // The kind of a failure follows from its cause.
-func TestStatsTellWhyAFetchFailed(t *testing.T) {
+func TestStatsGiveTheKindOfFailure(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
 		want   jwks.FailureKind

@@ -114,7 +114,7 @@ func TestMatrix(t *testing.T) {
 
 // If the API and the client have one name, as for an application that is registered once,
 // only the kind of a token distinguishes it from others of its issuer.
-func TestKindAlone(t *testing.T) {
+func TestKindDecides(t *testing.T) {
 	n := names{api: "chat-1234", client: "chat-1234", project: "chat-1234"}
 	issuer, keys := publish(t, signer)
 	all := shapes(n)
