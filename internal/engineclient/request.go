@@ -2,6 +2,7 @@ package engineclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -26,7 +27,21 @@ func newRequester(u *url.URL, opts Options) *requester {
 	r.client.Timeout = 0 // a poll lasts until there is something to say
 	// The token must not go to another server, or from https to http.
 	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	r.client.Transport = withoutLocation{cmp.Or(r.client.Transport, http.DefaultTransport)}
 	return r
+}
+
+// withoutLocation drops the header Location of responses. If it is malformed, an http.Client
+// repeats it in its error, and a server may put the query of a request into it, which may hold
+// a token.
+type withoutLocation struct{ http.RoundTripper }
+
+func (t withoutLocation) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := t.RoundTripper.RoundTrip(request)
+	if response != nil {
+		response.Header.Del("Location")
+	}
+	return response, err
 }
 
 // request returns a request of the session by a transport.
