@@ -158,6 +158,9 @@ func (s *Socket) farewell(e *Ending) words {
 		w.refusal, err = s.connectError(message, data)
 		return err
 	})
+	if w.refusal == nil { // the data panicked
+		w.refusal, _ = s.connectError(message, nil)
+	}
 	eventErr := withoutPanic(func() (err error) {
 		if e.Event != "" {
 			w.event, _, err = encodeEvent(s.name, s.conn.server.nextAck(), true, e.Event, e.Args)
