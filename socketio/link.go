@@ -172,8 +172,9 @@ func (r *request) take() []Message {
 	return replies
 }
 
-// collect sends a request and calls take for the first reply of each other node. If
-// not all reply until ctx ends, or for nodePatience, it returns a *PartialError.
+// collect sends a request and calls take for the first reply of each other node. It returns
+// a *PartialError if not all nodes reply before ctx ends, nodePatience has passed or the bus
+// closes.
 func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) error {
 	ctx, cancel := patience(ctx)
 	defer cancel()
@@ -193,6 +194,8 @@ func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) err
 		case <-r.wake:
 		case <-ctx.Done():
 			return &PartialError{Answered: len(answered), Nodes: nodes, Err: context.Cause(ctx)}
+		case <-l.ctx.Done(): // the bus is closed
+			return &PartialError{Answered: len(answered), Nodes: nodes, Err: context.Cause(l.ctx)}
 		}
 		for _, reply := range r.take() {
 			if !answered[reply.From] {
