@@ -2,12 +2,14 @@ package socketio_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
 )
 
 // A call that waits for other nodes returns when its own server closes, because no reply can
@@ -53,4 +55,70 @@ func TestCallsToOtherNodesEndWithTheServer(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Shutdown called by a server-side handler does not wait for that handler, and gives the bus
+// the time of its context.
+func TestShutdownByAServerSideHandler(t *testing.T) {
+	for _, request := range []string{"", "r"} {
+		var io *socketio.Server
+		returned := make(chan error, 1)
+		setup := func(server *socketio.Server) {
+			io = server
+			io.Open()
+			io.OnServerSide("stop", func(ctx context.Context, _ *socketio.ServerSideEvent) (any, error) {
+				ctx, cancel := context.WithTimeout(ctx, time.Minute)
+				defer cancel()
+				err := io.Shutdown(ctx)
+				returned <- err
+				return nil, err
+			})
+		}
+		onBus(t, 1, socketio.Options{}, setup, func(f *fixture, bus *stubBus) {
+			began := time.Now()
+			bus.deliver(socketio.Message{Kind: socketio.KindServerSide, From: "o", Namespace: "/", Request: request, Data: json.RawMessage(`["stop"]`)})
+			synctest.Wait()
+			select {
+			case err := <-returned:
+				if err != nil || bus.ending != nil {
+					t.Errorf("Shutdown: %v, the context of Bus.Close: %v", err, bus.ending)
+				}
+			default:
+				t.Errorf("Shutdown has not returned %v after the event", time.Since(began))
+			}
+			synctest.Wait()
+			if left := f.io.Remains(); left != "" {
+				t.Error(left)
+			}
+		})
+	}
+}
+
+// A handler that shuts another server down waits for the handlers of that server.
+func TestShutdownOfAnotherServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release, returned := make(chan struct{}), make(chan error, 1)
+		other, stop := start(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open().Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil })
+		})
+		defer stop()
+		f, stop := start(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open().Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+				returned <- other.io.Shutdown(ctx)
+				return nil
+			})
+		})
+		defer stop()
+		_ = other.dial(sockettest.Options{}).Emit("slow")
+		synctest.Wait()
+		_ = f.dial(sockettest.Options{}).Emit("stop")
+		synctest.Wait()
+		if len(returned) > 0 {
+			t.Error("Shutdown returned while a handler was running")
+		}
+		close(release)
+		if err := <-returned; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -22,6 +22,7 @@ type stubBus struct {
 	nodes     int
 	err       error // of Publish
 	closed    int
+	ending    error // of the context of the last Close
 	deliver   func(socketio.Message)
 }
 
@@ -64,10 +65,10 @@ func (b *stubBus) Rooms(namespace string, opened, closed []string) {
 	b.told.add(fmt.Sprint(namespace, " opened ", opened, " closed ", closed))
 }
 
-func (b *stubBus) Close(context.Context) error {
+func (b *stubBus) Close(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed++
+	b.closed, b.ending = b.closed+1, ctx.Err()
 	return nil
 }
 

@@ -43,13 +43,16 @@ type link struct {
 	last     uint64 // request
 }
 
+// linkKey is the key of the link in its ctx.
+type linkKey struct{}
+
 // connectBus makes the bus. It runs before the server serves.
 func (srv *Server) connectBus() error {
 	if srv.opts.Bus == nil {
 		return nil
 	}
 	l := &link{server: srv, ready: make(chan struct{}), requests: make(map[string]*request)}
-	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(context.Background(), linkKey{}, l))
 	defer close(l.ready)
 	bus, err := srv.opts.Bus(l.deliver)
 	if err != nil {

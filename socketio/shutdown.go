@@ -15,14 +15,14 @@ import (
 // unless Options.ShutdownSpread spreads the closing over more time. When ctx ends first,
 // the rest is closed at once, and the error says how many handlers still run.
 //
-// It may be called from a handler, with the handler's context or one made from
-// it: that handler is not waited for.
+// It may be called from a handler, also from a ServerSideHandler, with the handler's
+// context or one made from it: that handler is not waited for.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closing.Store(true)
-	if FromContext(ctx) != nil {
+	if srv.runs(ctx) {
 		srv.running.add(-1) // the caller; another handler may call Shutdown, too
 		defer srv.running.add(1)
-		detached := context.WithoutCancel(ctx) // it ends with the caller's own socket
+		detached := context.WithoutCancel(ctx) // it ends with the caller's own socket, or with the bus
 		if deadline, ok := ctx.Deadline(); ok {
 			var cancel context.CancelFunc
 			detached, cancel = context.WithDeadline(detached, deadline)
@@ -43,6 +43,15 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("socketio: %d handlers still run: %w", left, context.Cause(ctx))
 	}
 	return err
+}
+
+// runs reports whether ctx is that of a handler of this server, or made from it.
+func (srv *Server) runs(ctx context.Context) bool {
+	if s := FromContext(ctx); s != nil {
+		return s.conn.server == srv
+	}
+	l, _ := ctx.Value(linkKey{}).(*link)
+	return l != nil && l.server == srv
 }
 
 // Close ends the server at once, with all sockets. It does not wait for user code,
