@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,4 +122,50 @@ func TestShutdownOfAnotherServer(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A bus that Handler makes after Close, or during it, is closed too.
+func TestBusOfAClosedServer(t *testing.T) {
+	for _, name := range []string{"before Handler", "while the bus is made"} {
+		t.Run(name, func(t *testing.T) {
+			bus := &stubBus{}
+			opts := socketio.Options{ClusterKey: make([]byte, 16)}
+			var io *socketio.Server
+			var err error
+			opts.Bus = func(deliver func(socketio.Message)) (socketio.Bus, error) {
+				if name != "before Handler" {
+					_ = io.Close()
+				}
+				return bus.join(deliver)
+			}
+			if io, err = socketio.NewServer(opts); err != nil {
+				t.Fatal(err)
+			}
+			io.Open()
+			if name == "before Handler" {
+				_ = io.Close()
+			}
+			if _, err := io.Handler(); err != nil || bus.closed != 1 {
+				t.Errorf("%v, the bus was closed %d times", err, bus.closed)
+			}
+			_ = io.Close()
+			if err := io.Emit("e"); !errors.Is(err, socketio.ErrClosed) || bus.closed != 1 || len(bus.published) > 0 {
+				t.Errorf("%v, the bus was closed %d times, and published %v", err, bus.closed, bus.published)
+			}
+		})
+	}
+}
+
+// A function that makes no bus and returns no error is reported by Handler, instead of a panic
+// in the first broadcast.
+func TestNoBusAndNoError(t *testing.T) {
+	opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: func(func(socketio.Message)) (socketio.Bus, error) { return nil, nil }}
+	io, err := socketio.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Open()
+	if _, err := io.Handler(); err == nil || !strings.Contains(err.Error(), "neither a Bus nor an error") {
+		t.Errorf("Handler: %v", err)
+	}
 }

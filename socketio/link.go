@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -55,6 +56,9 @@ func (srv *Server) connectBus() error {
 	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(context.Background(), linkKey{}, l))
 	defer close(l.ready)
 	bus, err := srv.opts.Bus(l.deliver)
+	if err == nil && bus == nil {
+		err = errors.New("Options.Bus returned neither a Bus nor an error")
+	}
 	if err != nil {
 		l.closed.Store(true)
 		l.cancel(ErrClosed)
@@ -64,6 +68,13 @@ func (srv *Server) connectBus() error {
 	l.watcher, _ = bus.(RoomWatcher)
 	srv.link.Store(l)
 	return nil
+}
+
+// abortBus closes the bus without time to send what is queued.
+func (srv *Server) abortBus() {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	srv.closeBus(ended)
 }
 
 // closeBus closes the bus, once. Messages that still arrive are dropped.

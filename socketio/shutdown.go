@@ -60,9 +60,7 @@ func (srv *Server) Close() error {
 	srv.closing.Store(true)
 	srv.draining.Store(true)
 	srv.endAll()
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	srv.closeBus(ended)
+	srv.abortBus()
 	return srv.engine.Close()
 }
 
