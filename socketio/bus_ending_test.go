@@ -169,3 +169,22 @@ func TestNoBusAndNoError(t *testing.T) {
 		t.Errorf("Handler: %v", err)
 	}
 }
+
+// If the context of EmitWithAck has already ended, other nodes do not wait for answers.
+// Otherwise such calls would use up the requests that a node serves at once.
+func TestAskWithAnEndedContext(t *testing.T) {
+	onBus(t, 1, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
+		cancelled, cancel := context.WithCancel(f.ctx)
+		cancel()
+		late, cancel := context.WithTimeout(f.ctx, -time.Second)
+		defer cancel()
+		for _, ctx := range []context.Context{cancelled, late} {
+			if _, err := f.io.EmitWithAck(ctx, "q"); !errors.Is(err, context.Cause(ctx)) {
+				t.Error(err)
+			}
+			if sent, _ := bus.take(); len(sent) != 1 || sent[0].Timeout != time.Millisecond {
+				t.Errorf("published %+v", sent)
+			}
+		}
+	})
+}

@@ -229,10 +229,14 @@ func patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, nodePatience)
 }
 
-// timeLeft returns how long ctx lasts, at most longestAsk.
+// timeLeft returns how long ctx lasts, at least a millisecond and at most longestAsk. It is
+// never zero, because the receiver of a message takes zero as longestAsk.
 func timeLeft(ctx context.Context) time.Duration {
+	if ctx.Err() != nil {
+		return time.Millisecond
+	}
 	if deadline, ok := ctx.Deadline(); ok {
-		return max(0, min(time.Until(deadline), longestAsk))
+		return max(time.Millisecond, min(time.Until(deadline), longestAsk))
 	}
 	return longestAsk
 }
