@@ -1,9 +1,11 @@
 package socketio_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -185,6 +187,42 @@ func TestAskWithAnEndedContext(t *testing.T) {
 			if sent, _ := bus.take(); len(sent) != 1 || sent[0].Timeout != time.Millisecond {
 				t.Errorf("published %+v", sent)
 			}
+		}
+	})
+}
+
+// explosive is a value that panics while it is encoded.
+type explosive struct{}
+
+func (explosive) MarshalJSON() ([]byte, error) { panic("secret") }
+
+// A value that panics while it is encoded for another node is left out and logged. The other
+// node gets its reply all the same and does not wait.
+func TestValuesThatPanicForAnotherNode(t *testing.T) {
+	var log bytes.Buffer
+	unsafe, safe := socketio.NewSharedKey[any]("unsafe"), socketio.NewSharedKey[int]("safe")
+	setup := func(io *socketio.Server) {
+		io.Open()
+		io.OnServerSide("ask", func(context.Context, *socketio.ServerSideEvent) (any, error) { return explosive{}, nil })
+	}
+	opts := socketio.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	onBus(t, 1, opts, setup, func(f *fixture, bus *stubBus) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		unsafe.Set(socketOf(f, p), explosive{})
+		safe.Set(socketOf(f, p), 1)
+		request := socketio.Message{From: "o", Namespace: "/", Request: "r", To: socketio.Selector{All: true}}
+		request.Kind = socketio.KindFetch
+		bus.deliver(request)
+		request.Kind, request.Data = socketio.KindServerSide, json.RawMessage(`["ask"]`)
+		bus.deliver(request)
+		synctest.Wait()
+		_, replies := bus.take()
+		if len(replies) != 2 || len(replies[0].Sockets) != 1 || string(replies[0].Sockets[0].Data) != `{"safe":1}` || len(replies[1].Data) > 0 {
+			t.Errorf("replied %+v", replies)
+		}
+		if text := log.String(); strings.Count(text, "cannot be encoded") != 2 || strings.Contains(text, "secret") {
+			t.Errorf("logged %s", text)
 		}
 	})
 }

@@ -132,6 +132,14 @@ func (l *link) recovered() {
 	}
 }
 
+// caught makes an error of a panic. It is deferred.
+func caught(err *error) {
+	if value := recover(); value != nil {
+		p := guard.Recovered(value)
+		*err = fmt.Errorf("panic: %s, at %s", p.Text, p.At)
+	}
+}
+
 // request is a request to the other nodes, whose replies are awaited.
 type request struct {
 	id   string
