@@ -122,7 +122,7 @@ func (b Broadcast) askOthers(ctx context.Context, o *outgoing, to Selector) *ask
 	m := o.message()
 	m.Request, m.Timeout = a.request.id, timeout
 	if a.err = b.publish(&m, to); a.err == nil {
-		a.expected, a.err = l.bus.Nodes(ctx)
+		a.expected, a.err = l.nodes(ctx)
 	}
 	if a.err != nil {
 		a.err, a.over = &PartialError{Err: a.err}, true

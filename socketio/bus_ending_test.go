@@ -226,3 +226,36 @@ func TestValuesThatPanicForAnotherNode(t *testing.T) {
 		}
 	})
 }
+
+// A panic of the bus in a call is an error of that call, and leaves nothing behind: neither an
+// acknowledgement that a socket is asked for nor a request that is counted as pending.
+func TestPanicOfTheBusInACall(t *testing.T) {
+	const most = 4000
+	opts := socketio.Options{MaxPendingAcks: 1, Logger: slog.New(slog.DiscardHandler)}
+	onBus(t, 1, opts, open, func(f *fixture, bus *stubBus) {
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		request := socketio.Message{Kind: socketio.KindBroadcast, From: "o", Namespace: "/", Request: "r", Timeout: time.Second, To: socketio.Selector{All: true}, Data: json.RawMessage(`["q"]`)}
+		bus.panics = true
+		for range most {
+			bus.deliver(request)
+		}
+		time.Sleep(2 * time.Second)
+		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		for name, call := range map[string]func() error{
+			"Emit":         func() error { return f.io.Emit("e") },
+			"FetchSockets": func() error { _, err := f.io.FetchSockets(ctx); return err },
+			"EmitWithAck":  func() error { _, err := f.io.EmitWithAck(ctx, "q"); return err },
+		} {
+			if err := call(); name != "EmitWithAck" && (err == nil || !strings.Contains(err.Error(), "panic") || strings.Contains(err.Error(), "secret")) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		bus.panics = false
+		bus.deliver(request)
+		if _, replies := bus.take(); len(replies) != 1 || replies[0].Count != 1 {
+			t.Errorf("replied %+v", replies)
+		}
+	})
+}

@@ -36,6 +36,9 @@ func (b *stubBus) join(deliver func(socketio.Message)) (socketio.Bus, error) {
 func (b *stubBus) Publish(m socketio.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.panics {
+		panic("secret")
+	}
 	b.published = append(b.published, m)
 	return b.err
 }
@@ -43,6 +46,9 @@ func (b *stubBus) Publish(m socketio.Message) error {
 func (b *stubBus) Reply(_ socketio.NodeID, m socketio.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.panics {
+		panic("secret")
+	}
 	b.replies = append(b.replies, m)
 	return nil
 }
@@ -50,6 +56,9 @@ func (b *stubBus) Reply(_ socketio.NodeID, m socketio.Message) error {
 func (b *stubBus) Nodes(context.Context) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.panics {
+		panic("secret")
+	}
 	return b.nodes, nil
 }
 

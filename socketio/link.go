@@ -100,11 +100,20 @@ func (b Broadcast) publish(m *Message, to Selector) error {
 	return l.publish(m)
 }
 
-func (l *link) publish(m *Message) error {
+// publish hands m to the bus. A panic of the bus becomes an error, so that callers need not
+// expect one between the steps of an ask.
+func (l *link) publish(m *Message) (err error) {
 	if l.closed.Load() {
 		return ErrClosed
 	}
+	defer caught(&err)
 	return l.bus.Publish(*m)
+}
+
+// nodes returns the number of other nodes.
+func (l *link) nodes(ctx context.Context) (n int, err error) {
+	defer caught(&err)
+	return l.bus.Nodes(ctx)
 }
 
 // reply answers a request of another node.
@@ -113,9 +122,14 @@ func (l *link) reply(request *Message, m Message) {
 	if l.closed.Load() {
 		return
 	}
-	if err := l.bus.Reply(request.From, m); err != nil {
+	if err := l.send(request.From, m); err != nil {
 		l.warn("socketio: reply to another node failed", "node", request.From, "kind", m.Kind, "error", err)
 	}
+}
+
+func (l *link) send(to NodeID, m Message) (err error) {
+	defer caught(&err)
+	return l.bus.Reply(to, m)
 }
 
 // warn logs a line that other nodes can cause at will.
@@ -207,7 +221,7 @@ func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) err
 	if err := l.publish(m); err != nil {
 		return &PartialError{Err: err}
 	}
-	nodes, err := l.bus.Nodes(ctx)
+	nodes, err := l.nodes(ctx)
 	if err != nil {
 		return &PartialError{Err: err}
 	}
