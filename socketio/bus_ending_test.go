@@ -259,3 +259,30 @@ func TestPanicOfTheBusInACall(t *testing.T) {
 		}
 	})
 }
+
+// A function of OnEmit that panics for an event of another node costs none of the requests that
+// this node serves at once.
+func TestOnEmitPanicsForAnotherNode(t *testing.T) {
+	const most = 4000
+	panics := true
+	setup := func(io *socketio.Server) {
+		io.Open().OnEmit(func(socketio.Emitted) {
+			if panics {
+				panic("secret")
+			}
+		})
+	}
+	onBus(t, 1, socketio.Options{Logger: slog.New(slog.DiscardHandler)}, setup, func(f *fixture, bus *stubBus) {
+		request := socketio.Message{Kind: socketio.KindBroadcast, From: "o", Namespace: "/", Request: "r", To: socketio.Selector{All: true}, Data: json.RawMessage(`["q"]`)}
+		for range most {
+			bus.deliver(request)
+		}
+		panics = false
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		bus.deliver(request)
+		if _, replies := bus.take(); len(replies) != 1 || replies[0].Count != 1 {
+			t.Errorf("replied %+v", replies)
+		}
+	})
+}
