@@ -43,6 +43,8 @@ func (g *gathering) run(ctx context.Context) (err error) {
 			g.others.take(&g.answers)
 		case <-g.others.late():
 			g.others.giveUp()
+		case <-g.others.closed():
+			g.others.abandon()
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
@@ -120,7 +122,7 @@ func (b Broadcast) askOthers(ctx context.Context, o *outgoing, to Selector) *ask
 	m := o.message()
 	m.Request, m.Timeout = a.request.id, timeout
 	if a.err = b.publish(&m, to); a.err == nil {
-		a.expected, a.err = l.bus.Nodes(ctx)
+		a.expected, a.err = l.nodes(ctx)
 	}
 	if a.err != nil {
 		a.err, a.over = &PartialError{Err: a.err}, true
@@ -153,6 +155,25 @@ func (a *askedNodes) late() <-chan time.Time {
 		return a.counting.C
 	}
 	return a.asking.C
+}
+
+// closed returns a channel that is closed when the bus closes, after which no reply arrives.
+func (a *askedNodes) closed() <-chan struct{} {
+	if a == nil || a.over {
+		return nil
+	}
+	return a.link.ctx.Done()
+}
+
+// abandon stops waiting for the other nodes because the bus has closed.
+func (a *askedNodes) abandon() {
+	a.over = true
+	cause := context.Cause(a.link.ctx)
+	if counted := a.counted(); counted < a.expected {
+		a.err = &PartialError{Answered: counted, Nodes: a.expected, Err: cause}
+	} else if a.err == nil {
+		a.err = cause
+	}
 }
 
 // giveUp is called when late has fired. It stops waiting for the nodes that have not counted

@@ -159,7 +159,8 @@ func (b Broadcast) emit(event string, args []any) (sockets int, err error) {
 //
 // Each other node first replies with the number of sockets it has sent the event to. If a node
 // does not reply within 5 seconds, EmitWithAck returns a *PartialError once the answers of the
-// other nodes have arrived.
+// other nodes have arrived. If the server closes, EmitWithAck returns the answers so far and an
+// error that wraps ErrClosed.
 func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (Answers, error) {
 	id := b.target.server.nextAck()
 	packet, o, err := b.encode(event, args, id, true)

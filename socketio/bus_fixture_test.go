@@ -21,6 +21,7 @@ type stubBus struct {
 	nodes     int
 	err       error // of Publish
 	closed    int
+	ending    error // of the context of the last Close
 	deliver   func(socketio.Message)
 }
 
@@ -34,6 +35,9 @@ func (b *stubBus) join(deliver func(socketio.Message)) (socketio.Bus, error) {
 func (b *stubBus) Publish(m socketio.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.panics {
+		panic("secret")
+	}
 	b.published = append(b.published, m)
 	return b.err
 }
@@ -41,6 +45,9 @@ func (b *stubBus) Publish(m socketio.Message) error {
 func (b *stubBus) Reply(_ socketio.NodeID, m socketio.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.panics {
+		panic("secret")
+	}
 	b.replies = append(b.replies, m)
 	return nil
 }
@@ -48,6 +55,9 @@ func (b *stubBus) Reply(_ socketio.NodeID, m socketio.Message) error {
 func (b *stubBus) Nodes(context.Context) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.panics {
+		panic("secret")
+	}
 	return b.nodes, nil
 }
 
@@ -63,10 +73,10 @@ func (b *stubBus) Rooms(namespace string, opened, closed []string) {
 	b.told.add(fmt.Sprint(namespace, " opened ", opened, " closed ", closed))
 }
 
-func (b *stubBus) Close(context.Context) error {
+func (b *stubBus) Close(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed++
+	b.closed, b.ending = b.closed+1, ctx.Err()
 	return nil
 }
 

@@ -72,12 +72,18 @@ func (l *link) broadcast(m *Message, t target) error {
 		l.reply(m, Message{Kind: KindCount})
 		return errors.New("socketio: too many requests of other nodes are pending; the sockets' answers are not sent")
 	}
+	waits := false
+	defer func() {
+		if !waits { // also after a panic of a function of OnEmit
+			l.served.Add(-1)
+		}
+	}()
 	a := t.ask(nil, o, l.server.nextAck(), m.To)
 	l.reply(m, Message{Kind: KindCount, Count: len(a.pending), IDs: a.ids()})
 	if len(a.pending) == 0 {
-		l.served.Add(-1)
 		return nil
 	}
+	waits = true
 	timeout := m.Timeout
 	if timeout <= 0 {
 		timeout = longestAsk

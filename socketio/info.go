@@ -48,6 +48,11 @@ func (h *Handshake) info() HandshakeInfo {
 	return HandshakeInfo{RemoteAddr: h.RemoteAddr, Origin: h.Origin, Host: h.Host, Path: h.Path, TLS: h.TLS, Protocol: h.Protocol, Time: h.Time}
 }
 
+func encodeShared(value any) (encoded []byte, err error) {
+	defer caught(&err) // encoding may run code of the program
+	return wirejson.Stringify(value)
+}
+
 // sharedData encodes the values of the socket's shared keys. A value that cannot be encoded is
 // left out.
 func (s *Socket) sharedData() json.RawMessage {
@@ -66,7 +71,7 @@ func (s *Socket) sharedData() json.RawMessage {
 	data := []byte{'{'}
 	for _, v := range shared {
 		name := v.key.(string)
-		encoded, err := wirejson.Stringify(v.value)
+		encoded, err := encodeShared(v.value)
 		if err != nil {
 			s.logSampled(context.Background(), slog.LevelWarn, "shared key "+name, "socketio: value of a shared key cannot be encoded", "key", name, "error", err)
 			continue

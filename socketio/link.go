@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -42,15 +43,21 @@ type link struct {
 	last     uint64 // number of the last request
 }
 
+// linkKey is the key of the link in its ctx.
+type linkKey struct{}
+
 // connectBus makes the bus. It runs before the server serves.
 func (srv *Server) connectBus() error {
 	if srv.opts.Bus == nil {
 		return nil
 	}
 	l := &link{server: srv, ready: make(chan struct{}), requests: make(map[string]*request)}
-	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	l.ctx, l.cancel = context.WithCancelCause(context.WithValue(context.Background(), linkKey{}, l))
 	defer close(l.ready)
 	bus, err := srv.opts.Bus(l.deliver)
+	if err == nil && bus == nil {
+		err = errors.New("Options.Bus returned neither a Bus nor an error")
+	}
 	if err != nil {
 		l.closed.Store(true)
 		l.cancel(ErrClosed)
@@ -60,6 +67,13 @@ func (srv *Server) connectBus() error {
 	l.watcher, _ = bus.(RoomWatcher)
 	srv.link.Store(l)
 	return nil
+}
+
+// abortBus closes the bus without time to send what is queued.
+func (srv *Server) abortBus() {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	srv.closeBus(ended)
 }
 
 // closeBus closes the bus once. Messages that arrive later are dropped.
@@ -85,11 +99,20 @@ func (b Broadcast) publish(m *Message, to Selector) error {
 	return l.publish(m)
 }
 
-func (l *link) publish(m *Message) error {
+// publish hands m to the bus. A panic of the bus becomes an error, so that callers need not
+// expect one between the steps of an ask.
+func (l *link) publish(m *Message) (err error) {
 	if l.closed.Load() {
 		return ErrClosed
 	}
+	defer caught(&err)
 	return l.bus.Publish(*m)
+}
+
+// nodes returns the number of other nodes.
+func (l *link) nodes(ctx context.Context) (n int, err error) {
+	defer caught(&err)
+	return l.bus.Nodes(ctx)
 }
 
 // reply answers a request of another node.
@@ -98,9 +121,14 @@ func (l *link) reply(request *Message, m Message) {
 	if l.closed.Load() {
 		return
 	}
-	if err := l.bus.Reply(request.From, m); err != nil {
+	if err := l.send(request.From, m); err != nil {
 		l.warn("socketio: reply to another node failed", "node", request.From, "kind", m.Kind, "error", err)
 	}
+}
+
+func (l *link) send(to NodeID, m Message) (err error) {
+	defer caught(&err)
+	return l.bus.Reply(to, m)
 }
 
 // warn logs a warning that other nodes can cause at will.
@@ -114,6 +142,14 @@ func (l *link) recovered() {
 		p := guard.Recovered(value)
 		l.server.sampler.Log(context.Background(), l.server.opts.Logger, slog.LevelError, p.At,
 			"socketio: panic in the bus, or in a function that runs for another node", p.Attr())
+	}
+}
+
+// caught turns a panic into an error. It must be deferred.
+func caught(err *error) {
+	if value := recover(); value != nil {
+		p := guard.Recovered(value)
+		*err = fmt.Errorf("panic: %s, at %s", p.Text, p.At)
 	}
 }
 
@@ -171,8 +207,9 @@ func (r *request) take() []Message {
 	return replies
 }
 
-// collect sends a request and calls take for the first reply of each other node. If ctx ends
-// before all nodes have replied, or nodePatience has passed, it returns a *PartialError.
+// collect sends a request and calls take for the first reply of each other node. It returns
+// a *PartialError if not all nodes reply before ctx ends, nodePatience has passed or the bus
+// closes.
 func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) error {
 	ctx, cancel := patience(ctx)
 	defer cancel()
@@ -183,7 +220,7 @@ func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) err
 	if err := l.publish(m); err != nil {
 		return &PartialError{Err: err}
 	}
-	nodes, err := l.bus.Nodes(ctx)
+	nodes, err := l.nodes(ctx)
 	if err != nil {
 		return &PartialError{Err: err}
 	}
@@ -192,6 +229,8 @@ func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) err
 		case <-r.wake:
 		case <-ctx.Done():
 			return &PartialError{Answered: len(answered), Nodes: nodes, Err: context.Cause(ctx)}
+		case <-l.ctx.Done(): // the bus is closed
+			return &PartialError{Answered: len(answered), Nodes: nodes, Err: context.Cause(l.ctx)}
 		}
 		for _, reply := range r.take() {
 			if !answered[reply.From] {
@@ -212,10 +251,14 @@ func patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, nodePatience)
 }
 
-// timeLeft returns the time until the deadline of ctx, at most longestAsk.
+// timeLeft returns the time until the deadline of ctx, at least a millisecond and at most
+// longestAsk. It is never zero, because the receiver of a message treats zero as longestAsk.
 func timeLeft(ctx context.Context) time.Duration {
+	if ctx.Err() != nil {
+		return time.Millisecond
+	}
 	if deadline, ok := ctx.Deadline(); ok {
-		return max(0, min(time.Until(deadline), longestAsk))
+		return max(time.Millisecond, min(time.Until(deadline), longestAsk))
 	}
 	return longestAsk
 }

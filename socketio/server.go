@@ -150,6 +150,9 @@ func (srv *Server) wire(all []*Mux) error {
 	if err := srv.connectBus(); err != nil {
 		return err
 	}
+	if srv.closing.Load() { // Close may have found no bus to close
+		srv.abortBus()
+	}
 	srv.door.tables = nil
 	for _, m := range all {
 		m.table.freeze()

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -198,11 +199,15 @@ func (l *link) answerServerSide(m *Message, answer any) {
 	}
 	reply := Message{Kind: KindServerSideAnswer}
 	if answer != nil {
-		array, attachments, err := EncodeArguments(answer)
-		if err != nil {
+		var err error
+		if reply.Data, reply.Attachments, err = encodeAnswer(answer); err != nil {
 			l.warn("socketio: answer to a server-side event cannot be encoded", "node", m.From, "error", err)
 		}
-		reply.Data, reply.Attachments = array, attachments
 	}
 	l.reply(m, reply)
+}
+
+func encodeAnswer(answer any) (array json.RawMessage, attachments [][]byte, err error) {
+	defer caught(&err) // encoding may run code of the program
+	return EncodeArguments(answer)
 }

@@ -15,14 +15,14 @@ import (
 // If ctx ends first, the rest is closed at once, and the error says how many handlers are still
 // running.
 //
-// A handler may call Shutdown with its own context or one derived from it. Shutdown does not
-// wait for that handler.
+// A handler, also a ServerSideHandler, may call Shutdown with its own context or one derived
+// from it. Shutdown does not wait for that handler.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.closing.Store(true)
-	if FromContext(ctx) != nil {
-		srv.running.add(-1) // the caller; another handler may also call Shutdown
+	if srv.runs(ctx) {
+		srv.running.add(-1) // the caller; another handler may call Shutdown, too
 		defer srv.running.add(1)
-		detached := context.WithoutCancel(ctx) // ctx ends with the caller's own socket
+		detached := context.WithoutCancel(ctx) // it ends with the caller's own socket, or with the bus
 		if deadline, ok := ctx.Deadline(); ok {
 			var cancel context.CancelFunc
 			detached, cancel = context.WithDeadline(detached, deadline)
@@ -45,15 +45,22 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
+// runs reports whether ctx belongs to a handler of this server, or is derived from such a context.
+func (srv *Server) runs(ctx context.Context) bool {
+	if s := FromContext(ctx); s != nil {
+		return s.conn.server == srv
+	}
+	l, _ := ctx.Value(linkKey{}).(*link)
+	return l != nil && l.server == srv
+}
+
 // Close ends the server and all sockets at once. It does not wait for user code. A handler may
 // call it.
 func (srv *Server) Close() error {
 	srv.closing.Store(true)
 	srv.draining.Store(true)
 	srv.endAll()
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	srv.closeBus(ended)
+	srv.abortBus()
 	return srv.engine.Close()
 }
 

@@ -1,0 +1,288 @@
+package socketio_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+)
+
+// A call that waits for other nodes returns when its own server closes, because no reply can
+// arrive after that.
+func TestCallsToOtherNodesEndWithTheServer(t *testing.T) {
+	ends := map[string]func(f *fixture) error{
+		"Close":    func(f *fixture) error { return f.io.Close() },
+		"Shutdown": func(f *fixture) error { return f.io.Shutdown(f.ctx) },
+	}
+	ctx := context.Background()
+	calls := map[string]func(io *socketio.Server) error{
+		"EmitWithAck":           func(io *socketio.Server) error { _, err := io.EmitWithAck(ctx, "q"); return err },
+		"EmitWithAck, counted":  func(io *socketio.Server) error { _, err := io.EmitWithAck(ctx, "q"); return err },
+		"FetchSockets":          func(io *socketio.Server) error { _, err := io.FetchSockets(ctx); return err },
+		"ServerSideEmitWithAck": func(io *socketio.Server) error { _, err := io.ServerSideEmitWithAck(ctx, "q"); return err },
+	}
+	for end, stop := range ends {
+		for name, call := range calls {
+			t.Run(end+", "+name, func(t *testing.T) {
+				onBus(t, 1, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
+					began := time.Now()
+					returned := make(chan error, 1)
+					go func() { returned <- call(f.io) }()
+					synctest.Wait()
+					counted := name == "EmitWithAck, counted"
+					if counted {
+						sent, _ := bus.take()
+						bus.deliver(socketio.Message{Kind: socketio.KindCount, From: "o", Request: sent[0].Request, Count: 1})
+						synctest.Wait()
+					}
+					if err := stop(f); err != nil {
+						t.Error(err)
+					}
+					err := <-returned
+					partial := (*socketio.PartialError)(nil)
+					if !errors.Is(err, socketio.ErrClosed) || errors.As(err, &partial) == counted || partial != nil && partial.Nodes != 1 {
+						t.Errorf("returned %v", err)
+					}
+					if waited := time.Since(began); waited > 0 {
+						t.Errorf("waited for %v", waited)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Shutdown called by a server-side handler does not wait for that handler, and gives the bus
+// the time of its context.
+func TestShutdownByAServerSideHandler(t *testing.T) {
+	for _, request := range []string{"", "r"} {
+		var io *socketio.Server
+		returned := make(chan error, 1)
+		setup := func(server *socketio.Server) {
+			io = server
+			io.Open()
+			io.OnServerSide("stop", func(ctx context.Context, _ *socketio.ServerSideEvent) (any, error) {
+				ctx, cancel := context.WithTimeout(ctx, time.Minute)
+				defer cancel()
+				err := io.Shutdown(ctx)
+				returned <- err
+				return nil, err
+			})
+		}
+		onBus(t, 1, socketio.Options{}, setup, func(f *fixture, bus *stubBus) {
+			began := time.Now()
+			bus.deliver(socketio.Message{Kind: socketio.KindServerSide, From: "o", Namespace: "/", Request: request, Data: json.RawMessage(`["stop"]`)})
+			synctest.Wait()
+			select {
+			case err := <-returned:
+				if err != nil || bus.ending != nil {
+					t.Errorf("Shutdown: %v, the context of Bus.Close: %v", err, bus.ending)
+				}
+			default:
+				t.Errorf("Shutdown has not returned %v after the event", time.Since(began))
+			}
+			synctest.Wait()
+			if left := f.io.Remains(); left != "" {
+				t.Error(left)
+			}
+		})
+	}
+}
+
+// A handler that shuts another server down waits for the handlers of that server.
+func TestShutdownOfAnotherServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release, returned := make(chan struct{}), make(chan error, 1)
+		other, stop := start(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open().Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil })
+		})
+		defer stop()
+		f, stop := start(t, socketio.Options{}, func(io *socketio.Server) {
+			io.Open().Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+				returned <- other.io.Shutdown(ctx)
+				return nil
+			})
+		})
+		defer stop()
+		_ = other.dial(sockettest.Options{}).Emit("slow")
+		synctest.Wait()
+		_ = f.dial(sockettest.Options{}).Emit("stop")
+		synctest.Wait()
+		if len(returned) > 0 {
+			t.Error("Shutdown returned while a handler was running")
+		}
+		close(release)
+		if err := <-returned; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A bus that Handler makes after Close, or during it, is closed too.
+func TestBusOfAClosedServer(t *testing.T) {
+	for _, name := range []string{"before Handler", "while the bus is made"} {
+		t.Run(name, func(t *testing.T) {
+			bus := &stubBus{}
+			opts := socketio.Options{ClusterKey: make([]byte, 16)}
+			var io *socketio.Server
+			var err error
+			opts.Bus = func(deliver func(socketio.Message)) (socketio.Bus, error) {
+				if name != "before Handler" {
+					_ = io.Close()
+				}
+				return bus.join(deliver)
+			}
+			if io, err = socketio.NewServer(opts); err != nil {
+				t.Fatal(err)
+			}
+			io.Open()
+			if name == "before Handler" {
+				_ = io.Close()
+			}
+			if _, err := io.Handler(); err != nil || bus.closed != 1 {
+				t.Errorf("%v, the bus was closed %d times", err, bus.closed)
+			}
+			_ = io.Close()
+			if err := io.Emit("e"); !errors.Is(err, socketio.ErrClosed) || bus.closed != 1 || len(bus.published) > 0 {
+				t.Errorf("%v, the bus was closed %d times, and published %v", err, bus.closed, bus.published)
+			}
+		})
+	}
+}
+
+// A function that makes no bus and returns no error is reported by Handler, instead of a panic
+// in the first broadcast.
+func TestNoBusAndNoError(t *testing.T) {
+	opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: func(func(socketio.Message)) (socketio.Bus, error) { return nil, nil }}
+	io, err := socketio.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Open()
+	if _, err := io.Handler(); err == nil || !strings.Contains(err.Error(), "neither a Bus nor an error") {
+		t.Errorf("Handler: %v", err)
+	}
+}
+
+// If the context of EmitWithAck has already ended, other nodes do not wait for answers.
+// Otherwise such calls would use up the requests that a node serves at once.
+func TestAskWithAnEndedContext(t *testing.T) {
+	onBus(t, 1, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
+		cancelled, cancel := context.WithCancel(f.ctx)
+		cancel()
+		late, cancel := context.WithTimeout(f.ctx, -time.Second)
+		defer cancel()
+		for _, ctx := range []context.Context{cancelled, late} {
+			if _, err := f.io.EmitWithAck(ctx, "q"); !errors.Is(err, context.Cause(ctx)) {
+				t.Error(err)
+			}
+			if sent, _ := bus.take(); len(sent) != 1 || sent[0].Timeout != time.Millisecond {
+				t.Errorf("published %+v", sent)
+			}
+		}
+	})
+}
+
+// explosive is a value that panics while it is encoded.
+type explosive struct{}
+
+func (explosive) MarshalJSON() ([]byte, error) { panic("secret") }
+
+// A value that panics while it is encoded for another node is left out and logged. The other
+// node gets its reply all the same and does not wait.
+func TestValuesThatPanicForAnotherNode(t *testing.T) {
+	var log bytes.Buffer
+	unsafe, safe := socketio.NewSharedKey[any]("unsafe"), socketio.NewSharedKey[int]("safe")
+	setup := func(io *socketio.Server) {
+		io.Open()
+		io.OnServerSide("ask", func(context.Context, *socketio.ServerSideEvent) (any, error) { return explosive{}, nil })
+	}
+	opts := socketio.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	onBus(t, 1, opts, setup, func(f *fixture, bus *stubBus) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		unsafe.Set(socketOf(f, p), explosive{})
+		safe.Set(socketOf(f, p), 1)
+		request := socketio.Message{From: "o", Namespace: "/", Request: "r", To: socketio.Selector{All: true}}
+		request.Kind = socketio.KindFetch
+		bus.deliver(request)
+		request.Kind, request.Data = socketio.KindServerSide, json.RawMessage(`["ask"]`)
+		bus.deliver(request)
+		synctest.Wait()
+		_, replies := bus.take()
+		if len(replies) != 2 || len(replies[0].Sockets) != 1 || string(replies[0].Sockets[0].Data) != `{"safe":1}` || len(replies[1].Data) > 0 {
+			t.Errorf("replied %+v", replies)
+		}
+		if text := log.String(); strings.Count(text, "cannot be encoded") != 2 || strings.Contains(text, "secret") {
+			t.Errorf("logged %s", text)
+		}
+	})
+}
+
+// A panic of the bus in a call is an error of that call, and leaves nothing behind: neither an
+// acknowledgement that a socket is asked for nor a request that is counted as pending.
+func TestPanicOfTheBusInACall(t *testing.T) {
+	const most = 4000
+	opts := socketio.Options{MaxPendingAcks: 1, Logger: slog.New(slog.DiscardHandler)}
+	onBus(t, 1, opts, open, func(f *fixture, bus *stubBus) {
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		request := socketio.Message{Kind: socketio.KindBroadcast, From: "o", Namespace: "/", Request: "r", Timeout: time.Second, To: socketio.Selector{All: true}, Data: json.RawMessage(`["q"]`)}
+		bus.panics = true
+		for range most {
+			bus.deliver(request)
+		}
+		time.Sleep(2 * time.Second)
+		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		for name, call := range map[string]func() error{
+			"Emit":         func() error { return f.io.Emit("e") },
+			"FetchSockets": func() error { _, err := f.io.FetchSockets(ctx); return err },
+			"EmitWithAck":  func() error { _, err := f.io.EmitWithAck(ctx, "q"); return err },
+		} {
+			if err := call(); name != "EmitWithAck" && (err == nil || !strings.Contains(err.Error(), "panic") || strings.Contains(err.Error(), "secret")) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		bus.panics = false
+		bus.deliver(request)
+		if _, replies := bus.take(); len(replies) != 1 || replies[0].Count != 1 {
+			t.Errorf("replied %+v", replies)
+		}
+	})
+}
+
+// A function of OnEmit that panics for an event of another node costs none of the requests that
+// this node serves at once.
+func TestOnEmitPanicsForAnotherNode(t *testing.T) {
+	const most = 4000
+	panics := true
+	setup := func(io *socketio.Server) {
+		io.Open().OnEmit(func(socketio.Emitted) {
+			if panics {
+				panic("secret")
+			}
+		})
+	}
+	onBus(t, 1, socketio.Options{Logger: slog.New(slog.DiscardHandler)}, setup, func(f *fixture, bus *stubBus) {
+		request := socketio.Message{Kind: socketio.KindBroadcast, From: "o", Namespace: "/", Request: "r", To: socketio.Selector{All: true}, Data: json.RawMessage(`["q"]`)}
+		for range most {
+			bus.deliver(request)
+		}
+		panics = false
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		bus.deliver(request)
+		if _, replies := bus.take(); len(replies) != 1 || replies[0].Count != 1 {
+			t.Errorf("replied %+v", replies)
+		}
+	})
+}
