@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -284,5 +286,61 @@ func TestOnEmitPanicsForAnotherNode(t *testing.T) {
 		if _, replies := bus.take(); len(replies) != 1 || replies[0].Count != 1 {
 			t.Errorf("replied %+v", replies)
 		}
+	})
+}
+
+// A dynamic namespace without admitted sockets receives no server-side events, whichever names
+// peers that are not admitted choose.
+func TestServerSideEventsOfUnlistedNamespaces(t *testing.T) {
+	var admit chan struct{}
+	var ran record
+	setup := func(io *socketio.Server) {
+		rule := io.OfPattern(regexp.MustCompile(`/dyn-\d`))
+		rule.Use(func(ctx context.Context, _ *socketio.Socket) error {
+			select {
+			case <-admit:
+			case <-ctx.Done():
+			}
+			return nil
+		})
+		rule.OnServerSide("e", func(context.Context, *socketio.ServerSideEvent) (any, error) { ran.add("ran"); return nil, nil })
+	}
+	onBus(t, 1, socketio.Options{}, setup, func(f *fixture, bus *stubBus) {
+		event := socketio.Message{Kind: socketio.KindServerSide, From: "o", Namespace: "/dyn-1", Data: json.RawMessage(`["e"]`)}
+		admit = make(chan struct{})
+		go f.dial(sockettest.Options{Namespace: "/dyn-1"})
+		synctest.Wait()
+		bus.deliver(event)
+		synctest.Wait()
+		if got := ran.all(); len(got) > 0 {
+			t.Errorf("before the admission: %q", got)
+		}
+		close(admit)
+		synctest.Wait()
+		bus.deliver(event)
+		synctest.Wait()
+		if got := ran.all(); len(got) != 1 {
+			t.Errorf("after the admission: %q", got)
+		}
+	})
+}
+
+// While the bus does not return from Rooms, namespaces that come and go take no memory.
+func TestRoomsOfNamespacesThatComeAndGo(t *testing.T) {
+	setup := func(io *socketio.Server) { io.Open(); io.OfPattern(regexp.MustCompile(`/dyn-\d+`)).Open() }
+	onBus(t, 0, socketio.Options{}, setup, func(f *fixture, bus *stubBus) {
+		bus.hold = make(chan struct{})
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		for i := range 20 {
+			p := f.dial(sockettest.Options{Namespace: fmt.Sprint("/dyn-", i)})
+			synctest.Wait()
+			_ = p.Close()
+			synctest.Wait()
+		}
+		if n := f.io.Untold(); n != 0 {
+			t.Errorf("%d namespaces wait to be told", n)
+		}
+		close(bus.hold)
 	})
 }

@@ -133,3 +133,11 @@ func (s *Socket) WhileLocked(f func()) {
 	defer s.mu.Unlock()
 	f()
 }
+
+// Untold returns the number of namespaces with rooms that the bus has not been told of.
+func (srv *Server) Untold() int {
+	c := &srv.link.Load().changes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.pending)
+}

@@ -25,7 +25,9 @@ func (l *link) changed(namespace, room string, opened bool) {
 	defer c.mu.Unlock()
 	rooms := c.pending[namespace]
 	if _, reversed := rooms[room]; reversed { // because opening and closing alternate
-		delete(rooms, room)
+		if delete(rooms, room); len(rooms) == 0 {
+			delete(c.pending, namespace) // peers choose the names of dynamic namespaces
+		}
 		return
 	}
 	if rooms == nil {

@@ -142,7 +142,7 @@ func (l *link) serverSideHandler(m *Message, event string) ServerSideHandler {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if m.Rule == "" {
-		if n := srv.namespaces[m.Namespace]; n != nil {
+		if n := srv.namespaces[m.Namespace]; n != nil && (n.rule == nil || n.members > 0) { // as Lookup
 			return n.table.onServerSide[event]
 		}
 		return nil
