@@ -32,7 +32,8 @@ type RoomWatcher interface {
 	// which have lost their last, since the previous call for the namespace. Because each
 	// socket's id is a room, a namespace has sockets as long as it has rooms. Calls do not
 	// overlap. Changes during a call are reported by the next call. Join and Leave do not wait
-	// for a call, but Server.Shutdown does. The Bus may keep the slices.
+	// for a call, but Server.Shutdown does. Server.Close does not, so a call may overlap or
+	// follow Bus.Close. The Bus may keep the slices.
 	Rooms(namespace string, opened, closed []string)
 }
 
