@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"socketiojwt/token"
 )
@@ -139,9 +138,10 @@ func TestKeyFuncPanics(t *testing.T) {
 func TestKeyFuncContext(t *testing.T) {
 	good := signClaims(`{"exp":4000000000}`)
 	gone := errors.New("the socket has gone")
-	asked := 0
+	asked, ask := 0, func() {}
 	v := newVerifier(t, token.KeyFunc(func(ctx context.Context, _ token.Unverified) (token.Key, error) {
 		asked++
+		ask()
 		<-ctx.Done()
 		return token.Secret(secret), nil // too late
 	}), token.Options{})
@@ -152,8 +152,8 @@ func TestKeyFuncContext(t *testing.T) {
 	if !errors.Is(err, gone) || asked != 0 {
 		t.Errorf("%v, asked %d times", err, asked)
 	}
-	ctx, stop := context.WithTimeoutCause(context.Background(), time.Millisecond, gone)
-	defer stop()
+	ctx, cancel = context.WithCancelCause(context.Background())
+	ask = func() { cancel(gone) }
 	_, err = v.Verify(ctx, good)
 	wantError(t, err, token.ErrKeysUnavailable)
 	if !errors.Is(err, gone) || asked != 1 {
