@@ -9,11 +9,8 @@ import (
 	"testing/synctest"
 
 	"socketiojwt/socketio"
-	"socketiojwt/socketio/bustest"
 	"socketiojwt/socketio/sockettest"
 )
-
-func newHub() *bustest.Hub { return bustest.New() }
 
 // A program can ask which sockets of this node are in a room, whether a socket is in a room,
 // and how many sockets an event has reached.
@@ -33,7 +30,7 @@ func TestRoomQueries(t *testing.T) {
 		if got := c.got(); n != 2 || err != nil || got != "a:e d:e" {
 			t.Errorf("EmitLocal: %d, %v, %s", n, err, got)
 		}
-		if n, err := c.io.To("nobody").EmitLocal("e"); n != 0 || err != nil {
+		if n, err := c.io.To("empty").EmitLocal("e"); n != 0 || err != nil {
 			t.Errorf("EmitLocal to an empty room: %d, %v", n, err)
 		}
 		if _, err := c.io.EmitLocal("connect"); err == nil {
