@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -53,16 +54,27 @@ func TestRoomQueries(t *testing.T) {
 	})
 }
 
-// A socket that is not admitted is in no room.
-func TestInBeforeAdmission(t *testing.T) {
+// A socket that is not admitted is in no room, even before its namespace is known.
+func TestRoomsBeforeAdmission(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {
+			s := socketio.FromContext(ctx)
+			s.Leave("x")
+			if s.In(s.ID()) || s.Rooms() != nil || !errors.Is(s.Join("x"), socketio.ErrNotAdmitted) {
+				t.Error("in a room before its namespace is known")
+			}
+			return true, nil
+		}).Open()
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
-			if s.In(s.ID()) || s.In("") {
+			if s.In(s.ID()) || s.In("") || s.Rooms() != nil {
 				t.Error("in a room before it is admitted")
 			}
 			return nil
 		})
-	}, func(f *fixture) { f.dial(sockettest.Options{}) })
+	}, func(f *fixture) {
+		f.dial(sockettest.Options{})
+		f.dial(sockettest.Options{Namespace: "/dynamic"})
+	})
 }
 
 // With T as Arguments, Func and AckFunc accept several arguments. Arguments that cannot be read
