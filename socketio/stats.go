@@ -78,7 +78,7 @@ type figures struct {
 	_                [64]byte
 }
 
-// Stats returns a snapshot of the server's figures. It may be called concurrently. It holds two
+// Stats returns a snapshot of the server's figures. It may be called concurrently. It holds a few
 // locks briefly, does not iterate over sockets, and is cheap enough for every scrape. Figures
 // that change during the call may be off by one.
 func (srv *Server) Stats() Stats {
