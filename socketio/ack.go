@@ -1,6 +1,6 @@
 package socketio
 
-// // reply is the outcome of one event that asks for an acknowledgement.
+// reply is the outcome of one event that asks for an acknowledgement.
 type reply struct {
 	socket *Socket
 	args   Arguments

@@ -79,16 +79,14 @@ func (g *gathering) takeLast() {
 		case r := <-g.local.replies:
 			g.take(r)
 		default:
-			if g.others != nil {
-				g.others.take(&g.answers)
-			}
+			g.others.take(&g.answers)
 			return
 		}
 	}
 }
 
-// askedNodes holds the replies of the other nodes to a broadcast that wants answers. If no node
-// is asked it is nil, and all methods may be called on nil.
+// askedNodes holds the replies of the other nodes to a broadcast that wants answers. It is nil
+// if no node is asked. Methods that check for nil may then be called.
 type askedNodes struct {
 	link     *link
 	request  *request
@@ -112,8 +110,8 @@ type askedNode struct {
 // askOthers sends an event to the other nodes and asks for answers. It returns nil if there are
 // no other nodes or the broadcast does not concern them.
 func (b Broadcast) askOthers(ctx context.Context, o *outgoing, to Selector) *askedNodes {
-	l := b.target.server.link.Load()
-	if l == nil || b.local || to.none() {
+	l := b.others(to)
+	if l == nil {
 		return nil
 	}
 	timeout := timeLeft(ctx)
@@ -219,6 +217,9 @@ func (a *askedNodes) complete() bool {
 
 // take takes the replies that have arrived.
 func (a *askedNodes) take(answers *Answers) {
+	if a == nil {
+		return
+	}
 	for _, m := range a.request.take() {
 		node := a.nodes[m.From]
 		if node == nil {

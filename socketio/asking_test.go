@@ -3,17 +3,15 @@ package socketio_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
 
 	"socketiojwt/socketio"
-	"socketiojwt/socketio/bustest"
 	"socketiojwt/socketio/sockettest"
 )
-
-func newHub() *bustest.Hub { return bustest.New() }
 
 // A program can ask which sockets of this node are in a room, whether a socket is in a room,
 // and how many sockets an event has reached.
@@ -33,7 +31,7 @@ func TestRoomQueries(t *testing.T) {
 		if got := c.got(); n != 2 || err != nil || got != "a:e d:e" {
 			t.Errorf("EmitLocal: %d, %v, %s", n, err, got)
 		}
-		if n, err := c.io.To("nobody").EmitLocal("e"); n != 0 || err != nil {
+		if n, err := c.io.To("empty").EmitLocal("e"); n != 0 || err != nil {
 			t.Errorf("EmitLocal to an empty room: %d, %v", n, err)
 		}
 		if _, err := c.io.EmitLocal("connect"); err == nil {
@@ -56,16 +54,27 @@ func TestRoomQueries(t *testing.T) {
 	})
 }
 
-// A socket that is not admitted is in no room.
-func TestInBeforeAdmission(t *testing.T) {
+// A socket that is not admitted is in no room, even before its namespace is known.
+func TestRoomsBeforeAdmission(t *testing.T) {
 	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+		io.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {
+			s := socketio.FromContext(ctx)
+			s.Leave("x")
+			if s.In(s.ID()) || s.Rooms() != nil || !errors.Is(s.Join("x"), socketio.ErrNotAdmitted) {
+				t.Error("in a room before its namespace is known")
+			}
+			return true, nil
+		}).Open()
 		io.Use(func(_ context.Context, s *socketio.Socket) error {
-			if s.In(s.ID()) || s.In("") {
+			if s.In(s.ID()) || s.In("") || s.Rooms() != nil {
 				t.Error("in a room before it is admitted")
 			}
 			return nil
 		})
-	}, func(f *fixture) { f.dial(sockettest.Options{}) })
+	}, func(f *fixture) {
+		f.dial(sockettest.Options{})
+		f.dial(sockettest.Options{Namespace: "/dynamic"})
+	})
 }
 
 // With T as Arguments, Func and AckFunc accept several arguments. Arguments that cannot be read

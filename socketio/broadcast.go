@@ -54,36 +54,6 @@ func (b Broadcast) selector() Selector {
 	return Selector{All: b.rooms == nil, Rooms: b.rooms.distinct(), Except: b.except.distinct()}
 }
 
-// A Packet is an event that was sent. See Mux.OnEmit.
-type Packet struct {
-	Event    string
-	Args     []any
-	Volatile bool
-}
-
-// outgoing is an event to be sent to sockets.
-type outgoing struct {
-	event    string
-	args     []any     // of an event from this node
-	came     Arguments // of an event from another node
-	volatile bool
-	local    bool
-	body     body
-}
-
-func (o *outgoing) packet() Packet {
-	p := Packet{Event: o.event, Args: o.args, Volatile: o.volatile}
-	if o.came.Len() > 0 {
-		p.Args = o.came.Args()
-	}
-	return p
-}
-
-// message returns the message that carries the event to other nodes.
-func (o *outgoing) message() Message {
-	return Message{Kind: KindBroadcast, Data: o.body.array, Attachments: o.body.attachments, Volatile: o.volatile}
-}
-
 // encode encodes an event once for all nodes, and makes the packet for the namespace of the
 // target's name.
 func (b Broadcast) encode(event string, args []any, id uint64, wantsAck bool) (*engineio.Message, outgoing, error) {
@@ -142,7 +112,7 @@ func (b Broadcast) emit(event string, args []any) (sockets int, err error) {
 	}
 	to := b.selector()
 	sockets = b.target.send(packet, &o, to)
-	if b.target.server.link.Load() == nil {
+	if b.others(to) == nil {
 		return sockets, nil
 	}
 	m := o.message()
@@ -187,8 +157,8 @@ func (b Broadcast) Sockets() (all []*Socket) {
 func (b Broadcast) FetchSockets(ctx context.Context) ([]SocketInfo, error) {
 	to := b.selector()
 	infos := b.target.fetch(to)
-	l := b.target.server.link.Load()
-	if l == nil || b.local || to.none() {
+	l := b.others(to)
+	if l == nil {
 		return infos, nil
 	}
 	m := Message{Kind: KindFetch, To: to}

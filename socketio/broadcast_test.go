@@ -49,7 +49,7 @@ func TestBroadcastSelects(t *testing.T) {
 			"b":      x.Except(peers["a"].ID()),
 			"c":      f.io.To(peers["c"].ID()),
 			"b c":    f.io.To("y").Local(),
-			"":       f.io.To("nobody"),
+			"":       f.io.To("empty"),
 			"a c":    socket("b").Broadcast(),
 			"b ":     socket("a").To("x"),
 			"c ":     socket("a").Except("x"),
@@ -262,7 +262,7 @@ func TestEmitFails(t *testing.T) {
 			"Socket.Volatile":         s.Volatile().Emit,
 			"Server.Emit":             f.io.Emit,
 			"Server.EmitWithAck":      func(event string, args ...any) error { _, err := f.io.EmitWithAck(f.ctx, event, args...); return err },
-			"to a room that is empty": f.io.To("nobody").Emit,
+			"to a room that is empty": f.io.To("empty").Emit,
 		} {
 			if err := emit("disconnect"); !errors.Is(err, socketio.ErrEventName) {
 				t.Errorf("%s of a reserved event: %v", name, err)

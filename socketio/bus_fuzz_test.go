@@ -59,8 +59,8 @@ func FuzzMessage(f *testing.F) {
 			asked := make(chan struct{})
 			go func() {
 				defer close(asked)
-				_, _ = f.io.To("nobody").EmitWithAck(ctx, "q")
-				_, _ = f.io.To("nobody").FetchSockets(ctx)
+				_, _ = f.io.To("empty").EmitWithAck(ctx, "q")
+				_, _ = f.io.To("empty").FetchSockets(ctx)
 			}()
 			synctest.Wait()
 			m.From = "other"

@@ -105,10 +105,7 @@ func TestConnContextIsOfTheFirstRequest(t *testing.T) {
 	var seen record
 	bubble(t, socketio.Options{ConnContext: fromRequest}, noting(&seen), func(f *fixture) {
 		f.header = http.Header{"X-Tenant": {"acme"}}
-		opened := f.poll("/socket.io/?EIO=4&transport=polling")
-		_, rest, _ := strings.Cut(opened, `"sid":"`)
-		sid, _, _ := strings.Cut(rest, `"`)
-		session := "/socket.io/?EIO=4&transport=polling&sid=" + sid
+		session := f.pollingSession()
 
 		f.header = http.Header{"X-Tenant": {"evil"}}
 		f.post(session, "40/one,\x1e40/two,")
@@ -118,8 +115,9 @@ func TestConnContextIsOfTheFirstRequest(t *testing.T) {
 		synctest.Wait()
 		f.poll(session)
 
+		_, sid, _ := strings.Cut(session, "transport=polling")
 		f.actBySocket(act{eio: "4", header: "X-Tenant: evil\r\n", frames: texts([]string{"2probe", "5", `42/two,["second"]`})},
-			"&transport=websocket&sid="+sid)
+			"&transport=websocket"+sid)
 		if got := f.io.Lookup("/two").Sockets()[0].Transport(); got != engineio.WebSocket {
 			t.Fatalf("the transport is %s", got)
 		}

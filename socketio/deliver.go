@@ -45,7 +45,7 @@ func (l *link) act(m *Message) error {
 	case KindFetch:
 		l.reply(m, Message{Kind: KindSockets, Sockets: t.fetch(m.To)})
 	case KindServerSide:
-		return l.serverSide(m)
+		return l.serverSide(m, t)
 	case KindExtension:
 		if f := l.server.extensions[m.Extension]; f != nil {
 			f(m.From, m.Payload)

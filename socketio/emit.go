@@ -144,12 +144,16 @@ func (s *Socket) join(j joining) error {
 }
 
 // Leave makes the socket leave rooms. It cannot leave the room named by its own id.
-func (s *Socket) Leave(rooms ...string) { s.namespace.local.leaveAll(s, rooms) }
+func (s *Socket) Leave(rooms ...string) {
+	if s.namespace != nil { // otherwise the namespace is not known yet, and the socket is in no room
+		s.namespace.local.leaveAll(s, rooms)
+	}
+}
 
 // Rooms returns the rooms that the socket is in, including the room of its own id. It returns
 // nil before the socket is admitted and after it has ended.
 func (s *Socket) Rooms() []string {
-	if s.over(s.look()) {
+	if s.namespace == nil || s.over(s.look()) {
 		return nil
 	}
 	l := s.namespace.local

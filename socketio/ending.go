@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
-	"socketiojwt/internal/guard"
 )
 
 // An Ending says how the server ends a socket: what the peer is told, how much ends, and
@@ -176,12 +175,7 @@ func (s *Socket) farewell(e *Ending) words {
 // withoutPanic calls encode, and returns a panic of the user code in it as an error. A value
 // that cannot be encoded must not keep a socket from ending.
 func withoutPanic(encode func() error) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			p := guard.Recovered(value)
-			err = fmt.Errorf("panic while a value was encoded: %s at %s", p.Text, p.At)
-		}
-	}()
+	defer caught(&err)
 	return encode()
 }
 

@@ -1,7 +1,6 @@
 package socketio_test
 
 import (
-	"encoding/json"
 	"testing"
 	"testing/synctest"
 
@@ -9,21 +8,14 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// panicking is a value whose encoding panics.
-type panicking struct{}
-
-func (panicking) MarshalJSON() ([]byte, error) { panic("a value that cannot be encoded") }
-
-var _ json.Marshaler = panicking{}
-
 // Values of an Ending whose encoding panics do not keep sockets from ending.
 func TestEndingWithValuesThatPanic(t *testing.T) {
 	for name, how := range map[string]*socketio.Ending{
-		"event":                {Event: "bye", Args: []any{panicking{}}},
-		"data":                 {Data: panicking{}},
-		"whole":                {Event: "bye", Args: []any{panicking{}}, WholeConnection: true},
-		"temporary":            {Event: "bye", Args: []any{panicking{}}, Temporary: true},
-		"temporary, and whole": {Data: panicking{}, Temporary: true, WholeConnection: true},
+		"event":                {Event: "bye", Args: []any{explosive{}}},
+		"data":                 {Data: explosive{}},
+		"whole":                {Event: "bye", Args: []any{explosive{}}, WholeConnection: true},
+		"temporary":            {Event: "bye", Args: []any{explosive{}}, Temporary: true},
+		"temporary, and whole": {Data: explosive{}, Temporary: true, WholeConnection: true},
 	} {
 		for call, end := range map[string]func(f *fixture){
 			"Disconnect": func(f *fixture) {
@@ -38,7 +30,7 @@ func TestEndingWithValuesThatPanic(t *testing.T) {
 			},
 		} {
 			t.Run(name+", "+call, func(t *testing.T) {
-				bubble(t, socketio.Options{}, func(io *socketio.Server) { io.Open() }, func(f *fixture) {
+				bubble(t, socketio.Options{}, open, func(f *fixture) {
 					f.dial(sockettest.Options{})
 					f.dial(sockettest.Options{})
 					end(f)

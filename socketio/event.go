@@ -117,7 +117,7 @@ func (s *Socket) receive(e *Event) {
 			go s.runIntercepts()
 		}
 	case s.state == stateHeld && s.early.options.Drop:
-		total := s.conn.server.droppedEarly.Add(1)
+		total := s.conn.server.figures.dropped.Add(1)
 		if !s.early.dropped { // a peer must not fill the log
 			s.early.dropped, dropped = true, total
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -497,9 +496,7 @@ func TestEventMiddlewareRefuses(t *testing.T) {
 func TestVolatileIsDropped(t *testing.T) {
 	bubble(t, socketio.Options{MaxPendingAcks: 1}, open, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
-		poll := f.poll("/socket.io/?EIO=4&transport=polling")
-		sid := regexp.MustCompile(`"sid":"([^"]+)"`).FindStringSubmatch(poll)[1]
-		path := "/socket.io/?EIO=4&transport=polling&sid=" + sid
+		path := f.pollingSession()
 		f.post(path, "40")
 		_ = f.poll(path) // the answer to CONNECT
 		synctest.Wait()

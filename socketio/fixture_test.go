@@ -170,6 +170,20 @@ func (g *gauge) peak() int {
 
 func open(io *socketio.Server) { io.Open() }
 
+// pollingSession opens a session by long-polling. It returns the path of its further requests.
+func (f *fixture) pollingSession() string {
+	f.t.Helper()
+	const path = "/socket.io/?EIO=4&transport=polling"
+	return path + "&sid=" + sidIn(f.poll(path))
+}
+
+// sidIn returns the ID of the session in an open packet.
+func sidIn(open string) string {
+	_, rest, _ := strings.Cut(open, `"sid":"`)
+	sid, _, _ := strings.Cut(rest, `"`)
+	return sid
+}
+
 // poll and post send a peer's long-polling requests.
 func (f *fixture) poll(path string) string { return f.request(http.MethodGet, path, nil) }
 

@@ -179,10 +179,12 @@ func (s *Socket) Refuse(how error) error {
 	if !s.endBy(stateHeld, how) {
 		return s.notAdmitted()
 	}
-	s.conn.server.countRefusal(e.Temporary)
+	figures := &s.conn.server.figures
 	if e.Temporary {
+		figures.temporary.Add(1)
 		s.conn.forgive()
 	} else {
+		figures.refusals.Add(1)
 		s.conn.blame()
 	}
 	return nil

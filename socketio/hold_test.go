@@ -68,7 +68,7 @@ func TestHeldSocketIsOutside(t *testing.T) {
 		_ = f.io.Emit("secret")
 		_ = f.io.To(p.ID()).Emit("secret")
 		_ = f.io.To("lobby").Emit("secret")
-		_ = f.io.Except("nobody").Emit("secret")
+		_ = f.io.Except("empty").Emit("secret")
 		_ = f.io.Volatile().Emit("secret")
 		_ = f.io.SocketsJoin("lobby")
 		_ = f.io.To("lobby").Emit("secret")

@@ -57,9 +57,8 @@ func encodeShared(value any) (encoded []byte, err error) {
 // left out.
 func (s *Socket) sharedData() json.RawMessage {
 	s.mu.Lock()
-	values := s.values[:len(s.values):len(s.values)]
 	var shared []contextValue
-	for _, v := range values {
+	for _, v := range s.values {
 		if k, ok := v.key.(interface{ sharedName() string }); ok && k.sharedName() != "" {
 			shared = append(shared, contextValue{k.sharedName(), v.value})
 		}

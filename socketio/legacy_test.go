@@ -39,8 +39,7 @@ func (f *fixture) pollLegacy(query string) *legacyPeer {
 	p.read(f.poll(p.path))
 	open := p.packets[0]
 	p.packets = p.packets[1:]
-	_, rest, _ := strings.Cut(open, `"sid":"`)
-	p.sid, _, _ = strings.Cut(rest, `"`)
+	p.sid = sidIn(open)
 	p.path += "&sid=" + p.sid
 	return p
 }

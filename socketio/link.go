@@ -88,10 +88,18 @@ func (srv *Server) closeBus(ctx context.Context) {
 	}
 }
 
+// others returns the link to the other nodes, or nil if the broadcast concerns only this node.
+func (b Broadcast) others(to Selector) *link {
+	if b.local || to.none() {
+		return nil
+	}
+	return b.target.server.link.Load()
+}
+
 // publish sends m to the other nodes, unless it concerns only this node.
 func (b Broadcast) publish(m *Message, to Selector) error {
-	l := b.target.server.link.Load()
-	if l == nil || b.local || to.none() {
+	l := b.others(to)
+	if l == nil {
 		return nil
 	}
 	m.To = to

@@ -37,7 +37,7 @@ func (s *Socket) logFailed(ctx context.Context, event string, err error) {
 	case ctx.Err() != nil || errors.Is(err, ErrClosed):
 		s.logger().DebugContext(ctx, msg, attrs...)
 	case isPeersFault(err):
-		s.logger().DebugContext(ctx, msg, append(attrs, "peer_faults", s.conn.server.peerFaults.Add(1))...)
+		s.logger().DebugContext(ctx, msg, append(attrs, "peer_faults", s.conn.server.figures.peerFaults.Add(1))...)
 	default:
 		s.logSampled(ctx, slog.LevelWarn, event+"\n"+fmt.Sprint(err), msg, attrs...)
 	}

@@ -231,9 +231,7 @@ func TestBinaryFirstPacketIsAWarningOnce(t *testing.T) {
 	var log logged
 	bubble(t, socketio.Options{Logger: log.logger()}, open, func(f *fixture) {
 		for _, body := range []string{"bgaR0eXBlAA==", "bgaR0eXBlAA==", "40\x1ebgaR0eXBlAA=="} {
-			_, sid, _ := strings.Cut(f.poll("/socket.io/?EIO=4&transport=polling"), `"sid":"`)
-			sid, _, _ = strings.Cut(sid, `"`)
-			f.post("/socket.io/?EIO=4&transport=polling&sid="+sid, body)
+			f.post(f.pollingSession(), body)
 			synctest.Wait()
 		}
 		for text, want := range map[string]int{

@@ -19,6 +19,13 @@ type Emitted struct {
 	Recipients int
 }
 
+// A Packet is an event that was sent. See Mux.OnEmit.
+type Packet struct {
+	Event    string
+	Args     []any
+	Volatile bool
+}
+
 // OnEmit adds a function that runs after each event that is sent in the namespace, for audits
 // and metrics. It runs on the goroutine that sent the event, without a lock, and must not
 // block. It is also called for events that it sends itself. Each node that has the namespace
@@ -46,6 +53,29 @@ func (s *Socket) emitted(event string, args []any) {
 	if len(s.namespace.table.onEmit) > 0 {
 		s.namespace.emitted(Emitted{Packet: Packet{Event: event, Args: args}, Socket: s, Recipients: 1})
 	}
+}
+
+// outgoing is an event to be sent to sockets.
+type outgoing struct {
+	event    string
+	args     []any     // of an event from this node
+	came     Arguments // of an event from another node
+	volatile bool
+	local    bool
+	body     body
+}
+
+func (o *outgoing) packet() Packet {
+	p := Packet{Event: o.event, Args: o.args, Volatile: o.volatile}
+	if o.came.Len() > 0 {
+		p.Args = o.came.Args()
+	}
+	return p
+}
+
+// message returns the message that carries the event to other nodes.
+func (o *outgoing) message() Message {
+	return Message{Kind: KindBroadcast, Data: o.body.array, Attachments: o.body.attachments, Volatile: o.volatile}
 }
 
 // Queued returns approximately how many bytes are queued for the peer by all sockets of the

@@ -39,12 +39,12 @@ func TestOnEmit(t *testing.T) {
 		_, _ = s.EmitWithAck(ctx, "question")
 		_ = f.io.Emit("all")
 		_, _ = f.io.EmitWithAck(ctx, "ask all")
-		_ = f.io.To("nobody").Emit("unheard")
+		_ = f.io.To("empty").Emit("unheard")
 		_ = s.Emit("bad", make(chan int))
 		s.Disconnect(nil)
 		_ = s.Emit("late")
 		want := []string{
-			"/ direct[1] true [] 1", "/ question[] true [] 1", "/ all[] false [] 2", "/ ask all[] false [] 2", "/ unheard[] false [nobody] 0",
+			"/ direct[1] true [] 1", "/ question[] true [] 1", "/ all[] false [] 2", "/ ask all[] false [] 2", "/ unheard[] false [empty] 0",
 		}
 		if got := told.all(); !slices.Equal(got, want) {
 			t.Errorf("told %q, want %q", got, want)
@@ -132,10 +132,7 @@ func TestFlush(t *testing.T) {
 // With long-polling, Flush waits for the next poll.
 func TestFlushByPolling(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
-		opened := f.poll("/socket.io/?EIO=4&transport=polling")
-		_, rest, _ := strings.Cut(opened, `"sid":"`)
-		sid, _, _ := strings.Cut(rest, `"`)
-		path := "/socket.io/?EIO=4&transport=polling&sid=" + sid
+		path := f.pollingSession()
 		f.post(path, "40")
 		f.poll(path)
 		s := f.io.Sockets()[0]

@@ -8,19 +8,19 @@ const fewNames = 8
 // distinct returns names without repeats, in order.
 func distinct(names []string) []string { return firstDistinct(names, len(names)) }
 
-// firstDistinct returns the first max different names, in order. It takes linear time.
-func firstDistinct(names []string, max int) []string {
-	if len(names) <= min(fewNames, max) && !repeats(names) {
+// firstDistinct returns the first limit different names, in order. It takes linear time.
+func firstDistinct(names []string, limit int) []string {
+	if len(names) <= min(fewNames, limit) && !repeats(names) {
 		return names
 	}
 	var few []string
 	var set map[string]struct{}
 	for _, name := range names {
-		if len(few) == max {
+		if len(few) == limit {
 			break
 		}
 		if set == nil && len(few) > fewNames {
-			set = make(map[string]struct{}, min(len(names), max))
+			set = make(map[string]struct{}, min(len(names), limit))
 			for _, known := range few {
 				set[known] = struct{}{}
 			}

@@ -66,6 +66,9 @@ func (l *link) tellRooms() {
 }
 
 func (l *link) tell(namespace string, rooms map[string]bool) {
+	if l.closed.Load() {
+		return
+	}
 	var opened, closed []string
 	for room, open := range rooms {
 		if open {
@@ -73,9 +76,6 @@ func (l *link) tell(namespace string, rooms map[string]bool) {
 		} else {
 			closed = append(closed, room)
 		}
-	}
-	if len(rooms) == 0 || l.closed.Load() {
-		return
 	}
 	defer l.recovered()
 	l.watcher.Rooms(namespace, opened, closed)

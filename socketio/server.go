@@ -19,25 +19,23 @@ import (
 type Server struct {
 	*Namespace
 
-	opts         Options
-	engine       *engineio.Server
-	acks         atomic.Uint64
-	newBytes     atomic.Int64 // for connections without an admitted socket; see ledger
-	droppedEarly atomic.Uint64
-	oversized    sync.Once   // logs once that a peer exceeded a limit
-	warned       sync.Map    // constant reasons that were logged as a warning
-	closing      atomic.Bool // Shutdown has begun: no new connections
-	draining     atomic.Bool // Shutdown accepts no new sockets or events
-	door         door
-	deadlines    *wallclock.Queue
-	ids          idKey
-	sampler      logging.Sampler
-	peerFaults   atomic.Uint64 // errors of handlers that peers caused
-	running      tracker       // workers and other goroutines that run user code
-	compressed   compressedFiles
-	link         atomic.Pointer[link] // nil without Options.Bus
-	extensions   map[string]func(NodeID, []byte)
-	figures      figures
+	opts       Options
+	engine     *engineio.Server
+	acks       atomic.Uint64
+	newBytes   atomic.Int64 // for connections without an admitted socket; see ledger
+	oversized  sync.Once    // logs once that a peer exceeded a limit
+	warned     sync.Map     // constant reasons that were logged as a warning
+	closing    atomic.Bool  // Shutdown has begun: no new connections
+	draining   atomic.Bool  // Shutdown accepts no new sockets or events
+	door       door
+	deadlines  *wallclock.Queue
+	ids        idKey
+	sampler    logging.Sampler
+	running    tracker // workers and other goroutines that run user code
+	compressed compressedFiles
+	link       atomic.Pointer[link] // nil without Options.Bus
+	extensions map[string]func(NodeID, []byte)
+	figures    figures
 
 	wiring  sync.Mutex   // held by Handler
 	handler http.Handler // nil until the checks have passed

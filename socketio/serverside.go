@@ -99,12 +99,12 @@ type serverSideQueue struct {
 
 // serverSide passes a server-side event of another node to its function. An event that wants an
 // answer always gets a reply, because the asking node waits for all nodes.
-func (l *link) serverSide(m *Message) error {
+func (l *link) serverSide(m *Message, t target) error {
 	o, err := m.event()
 	if err != nil {
 		return err
 	}
-	h := l.serverSideHandler(m, o.event)
+	h := t.serverSideHandler(o.event)
 	if h == nil {
 		l.answerServerSide(m, nil)
 		return nil
@@ -137,20 +137,13 @@ func (l *link) serverSide(m *Message) error {
 	return l.queueServerSide(run)
 }
 
-func (l *link) serverSideHandler(m *Message, event string) ServerSideHandler {
-	srv := l.server
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if m.Rule == "" {
-		if n := srv.namespaces[m.Namespace]; n != nil && (n.rule == nil || n.members > 0) { // as Lookup
-			return n.table.onServerSide[event]
-		}
-		return nil
+// serverSideHandler returns the function for an event, or nil if there is none.
+func (t target) serverSideHandler(event string) ServerSideHandler {
+	if t.rule != nil {
+		return t.rule.table.onServerSide[event]
 	}
-	for _, r := range srv.dynamic {
-		if r.name == m.Rule {
-			return r.table.onServerSide[event]
-		}
+	if n := t.server.Lookup(t.name); n != nil {
+		return n.table.onServerSide[event]
 	}
 	return nil
 }

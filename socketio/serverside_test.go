@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"socketiojwt/socketio"
+	"socketiojwt/socketio/bustest"
 )
 
 // A server-side event goes to the other nodes and not to this one. Each node with a function
@@ -162,7 +163,7 @@ func TestExtensions(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		var nodes []*fixture
-		hub := newHub()
+		hub := bustest.New()
 		for i := range 2 {
 			opts := socketio.Options{}
 			hub.Join(&opts)

@@ -28,7 +28,7 @@ func (m *sessionModel) step(what, which byte) {
 		m.state.Unlock()
 		for _, name := range modelNamespaces {
 			if n := m.f.io.Lookup(name); n != nil {
-				_ = n.To([]string{"room", "", "nobody"}[which%3]).Emit("heard", number)
+				_ = n.To([]string{"room", "", "empty"}[which%3]).Emit("heard", number)
 			}
 		}
 	case known == nil:
@@ -84,7 +84,7 @@ func (m *sessionModel) peerStep(what, which byte) bool {
 	case 'l':
 		m.send(fmt.Sprintf(`2/hold,["login",%d]`, which))
 	case 'M':
-		bad := []string{"", "9", "2", `2["n"`, `2{}`, `2["connect"]`, `59-["n"]`, `51-["n",{"_placeholder":true,"num":1}]`, `0{"a"}`, "1x", "3[]", `4"x"`, "2/nobody,[\"n\"]", strings.Repeat("2[", 99)}
+		bad := []string{"", "9", "2", `2["n"`, `2{}`, `2["connect"]`, `59-["n"]`, `51-["n",{"_placeholder":true,"num":1}]`, `0{"a"}`, "1x", "3[]", `4"x"`, "2/unknown,[\"n\"]", strings.Repeat("2[", 99)}
 		m.send(bad[int(which)%len(bad)])
 	case 'm':
 		m.sendBinary()

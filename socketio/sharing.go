@@ -12,6 +12,11 @@ func (s *Socket) SharesConnection() bool {
 	defer s.mu.Unlock()
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
+	return s.shares()
+}
+
+// shares is SharesConnection. The caller holds the mu of the socket and of its connection.
+func (s *Socket) shares() bool {
 	others := s.conn.inside
 	if s.state == stateAdmitted {
 		others--
@@ -27,11 +32,7 @@ func (c *conn) shutUnlessShared(s *Socket, last state) bool {
 	defer s.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	others := c.inside
-	if s.state == stateAdmitted {
-		others--
-	}
-	if others > 0 || s.state > last {
+	if s.shares() || s.state > last {
 		return false
 	}
 	c.closed = true

@@ -61,11 +61,14 @@ type Stats struct {
 type figures struct {
 	states      [stateClosed + 1]atomic.Int64 // number of sockets in each state; not kept for closed ones
 	admissions  atomic.Uint64
-	refusals    [2]atomic.Uint64 // permanent, temporary
+	refusals    atomic.Uint64
+	temporary   atomic.Uint64 // refusals
 	disconnects tally.By[Reason]
 	violations  atomic.Uint64
 	overloads   atomic.Uint64
-	failed      atomic.Uint64
+	dropped     atomic.Uint64
+	failed      atomic.Uint64 // handlers
+	peerFaults  atomic.Uint64 // those of failed that peers caused
 	panics      atomic.Uint64
 
 	_                [64]byte
@@ -75,7 +78,7 @@ type figures struct {
 	_                [64]byte
 }
 
-// Stats returns a snapshot of the server's figures. It may be called concurrently. It holds two
+// Stats returns a snapshot of the server's figures. It may be called concurrently. It holds a few
 // locks briefly, does not iterate over sockets, and is cheap enough for every scrape. Figures
 // that change during the call may be off by one.
 func (srv *Server) Stats() Stats {
@@ -88,12 +91,12 @@ func (srv *Server) Stats() Stats {
 		Engine:     srv.engine.Stats(),
 		Connecting: in(stateConnecting), Held: in(stateHeld), Admitted: in(stateAdmitted), Ending: in(stateEnding),
 		NewBytes: srv.newBytes.Load(), Running: running,
-		Admissions: f.admissions.Load(), Refusals: f.refusals[0].Load(), TemporaryRefusals: f.refusals[1].Load(),
+		Admissions: f.admissions.Load(), Refusals: f.refusals.Load(), TemporaryRefusals: f.temporary.Load(),
 		Disconnects: f.disconnects.Counts(),
 		Violations:  f.violations.Load(), Overloads: f.overloads.Load(),
-		Received: f.received.Load(), Dropped: srv.droppedEarly.Load(),
+		Received: f.received.Load(), Dropped: f.dropped.Load(),
 		Sent: f.sent.Load(), Broadcasts: f.broadcasts.Load(),
-		HandlerErrors: f.failed.Load(), PeerErrors: srv.peerFaults.Load(), Panics: f.panics.Load(),
+		HandlerErrors: f.failed.Load(), PeerErrors: f.peerFaults.Load(), Panics: f.panics.Load(),
 	}
 }
 
@@ -103,15 +106,6 @@ func (s *Socket) become(next state) {
 	states[s.state].Add(-1)
 	states[next].Add(1)
 	s.state = next
-}
-
-// countRefusal counts a socket that was refused.
-func (srv *Server) countRefusal(temporary bool) {
-	i := 0
-	if temporary {
-		i = 1
-	}
-	srv.figures.refusals[i].Add(1)
 }
 
 // countBroadcast counts a broadcast to sockets of this node.

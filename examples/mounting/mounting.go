@@ -19,7 +19,7 @@ import (
 // OnServeMux mounts a server whose Engine.Path is "/socket.io/", the default.
 func OnServeMux(mux *http.ServeMux, handler http.Handler) {
 	mux.Handle("/socket.io/", handler)
-	mux.Handle("/socket.io", handler) // or ServeMux redirects it, which a WebSocket does not survive
+	mux.Handle("/socket.io", handler) // or ServeMux redirects it, and a WebSocket cannot follow
 }
 
 // OnChi does the same on a chi router.

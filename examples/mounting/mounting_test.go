@@ -45,6 +45,12 @@ func newHandler(t *testing.T, opts socketio.Options, key any) http.Handler {
 // ask returns the answer to the event "value" by WebSocket.
 func ask(t *testing.T, url, path string) (answer string) {
 	t.Helper()
+	return askAfter(t, url, path, func() {})
+}
+
+// askAfter calls wait between the connection and the event of ask.
+func askAfter(t *testing.T, url, path string, wait func()) (answer string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	peer, err := sockettest.Dial(ctx, url, sockettest.Options{Path: path})
@@ -52,6 +58,7 @@ func ask(t *testing.T, url, path string) (answer string) {
 		t.Fatalf("by WebSocket at %s: %v", path, err)
 	}
 	defer func() { _ = peer.Close() }()
+	wait()
 	args, err := peer.EmitWithAck(ctx, "value")
 	if err != nil {
 		t.Fatal(err)
@@ -87,20 +94,27 @@ func poll(t *testing.T, method, url, body string) (status int, text string) {
 	return response.StatusCode, string(all)
 }
 
-// joinByPolling joins "/" by long-polling.
-func joinByPolling(t *testing.T, url, path string) {
+// openByPolling opens a session by long-polling. It returns the path of its further requests.
+func openByPolling(t *testing.T, url, path string) string {
 	t.Helper()
-	base := url + path + "?EIO=4&transport=polling"
-	_, opened := poll(t, http.MethodGet, base, "")
+	path += "?EIO=4&transport=polling"
+	_, opened := poll(t, http.MethodGet, url+path, "")
 	_, rest, _ := strings.Cut(opened, `"sid":"`)
 	sid, _, ok := strings.Cut(rest, `"`)
 	if !ok {
 		t.Fatalf("by polling at %s: %s", path, opened)
 	}
-	if status, text := poll(t, http.MethodPost, base+"&sid="+sid, "40"); status != http.StatusOK {
+	return path + "&sid=" + sid
+}
+
+// joinByPolling joins "/" by long-polling.
+func joinByPolling(t *testing.T, url, path string) {
+	t.Helper()
+	session := url + openByPolling(t, url, path)
+	if status, text := poll(t, http.MethodPost, session, "40"); status != http.StatusOK {
 		t.Fatalf("POST: %d %s", status, text)
 	}
-	if _, text := poll(t, http.MethodGet, base+"&sid="+sid, ""); !strings.HasPrefix(text, `40{"sid":`) {
+	if _, text := poll(t, http.MethodGet, session, ""); !strings.HasPrefix(text, `40{"sid":`) {
 		t.Errorf("by polling at %s: %s", path, text)
 	}
 }
@@ -203,18 +217,18 @@ func TestServeMuxRedirectsThePathWithoutItsSlash(t *testing.T) {
 // http.TimeoutHandler cannot be around a server: it hides the connection, so that no
 // WebSocket can be opened, and ends a poll that waits for longer than its timeout.
 func TestTimeoutHandlerAllowsNoWebSocket(t *testing.T) {
-	web := httptest.NewServer(http.TimeoutHandler(newHandler(t, socketio.Options{}, nil), time.Second, "too late"))
-	defer web.Close()
-	joinByPolling(t, web.URL, "/socket.io/")
-	_, err := sockettest.Dial(t.Context(), web.URL, sockettest.Options{})
+	handler := newHandler(t, socketio.Options{}, nil)
+	patient := httptest.NewServer(http.TimeoutHandler(handler, time.Minute, "too late"))
+	defer patient.Close()
+	hasty := httptest.NewServer(http.TimeoutHandler(handler, 50*time.Millisecond, "too late"))
+	defer hasty.Close()
+	joinByPolling(t, patient.URL, "/socket.io/")
+	_, err := sockettest.Dial(t.Context(), patient.URL, sockettest.Options{})
 	if err == nil || !strings.Contains(err.Error(), "500") {
 		t.Errorf("by WebSocket: %v", err)
 	}
-	base := web.URL + "/socket.io/?EIO=4&transport=polling"
-	_, opened := poll(t, http.MethodGet, base, "")
-	_, rest, _ := strings.Cut(opened, `"sid":"`)
-	sid, _, _ := strings.Cut(rest, `"`)
-	if status, text := poll(t, http.MethodGet, base+"&sid="+sid, ""); status != http.StatusServiceUnavailable || text != "too late" {
+	session := openByPolling(t, patient.URL, "/socket.io/")
+	if status, text := poll(t, http.MethodGet, hasty.URL+session, ""); status != http.StatusServiceUnavailable || text != "too late" {
 		t.Errorf("a poll that waits: %d %s", status, text)
 	}
 }
@@ -222,18 +236,22 @@ func TestTimeoutHandlerAllowsNoWebSocket(t *testing.T) {
 // chi's Timeout ends a poll that waits for longer than that, and with it the session. A
 // WebSocket lives on.
 func TestChiTimeoutEndsPollsThatWait(t *testing.T) {
-	handler := middleware.Timeout(200 * time.Millisecond)(newHandler(t, socketio.Options{}, nil))
-	web := httptest.NewServer(handler)
-	defer web.Close()
-	base := web.URL + "/socket.io/?EIO=4&transport=polling"
-	_, opened := poll(t, http.MethodGet, base, "")
-	_, rest, _ := strings.Cut(opened, `"sid":"`)
-	sid, _, _ := strings.Cut(rest, `"`)
-	poll(t, http.MethodGet, base+"&sid="+sid, "")
-	if status, text := poll(t, http.MethodGet, base+"&sid="+sid, ""); status != http.StatusBadRequest || !strings.Contains(text, "Session ID unknown") {
+	handler := newHandler(t, socketio.Options{}, nil)
+	plain := httptest.NewServer(handler)
+	defer plain.Close()
+	contexts := make(chan context.Context, 1)
+	hasty := httptest.NewServer(middleware.Timeout(200 * time.Millisecond)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		contexts <- r.Context()
+		handler.ServeHTTP(w, r)
+	})))
+	defer hasty.Close()
+	session := openByPolling(t, plain.URL, "/socket.io/")
+	poll(t, http.MethodGet, hasty.URL+session, "")
+	<-contexts
+	if status, text := poll(t, http.MethodGet, plain.URL+session, ""); status != http.StatusBadRequest || !strings.Contains(text, "Session ID unknown") {
 		t.Errorf("the next poll: %d %s", status, text)
 	}
-	ask(t, web.URL, "/socket.io/")
+	askAfter(t, hasty.URL, "/socket.io/", func() { <-(<-contexts).Done() })
 }
 
 // chi puts its routing context into r.Context() and uses it for another request when the

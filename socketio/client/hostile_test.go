@@ -100,7 +100,7 @@ func TestHostileServer(t *testing.T) {
 func TestStrangePackets(t *testing.T) {
 	play(t, []string{
 		`2["early"]`, `0/other,{"sid":"x"}`, `4/other,{"message":"x"}`, `1/other,`, `2/other,["x"]`,
-		answered, answered, `4{"message":"late"}`, `37["nobody asked"]`, `3["no id"]`, `2[7,"number"]`, `2["last"]`,
+		answered, answered, `4{"message":"late"}`, `37["unasked"]`, `3["no id"]`, `2[7,"number"]`, `2["last"]`,
 	}, func(f *fixture) {
 		s := f.join(f.dial(client.Options{}), "/")
 		f.expect(s, client.EventConnect)

@@ -3,7 +3,6 @@ package sockettest
 import (
 	"context"
 	"errors"
-	"net/http"
 	"testing"
 	"time"
 
@@ -88,10 +87,4 @@ func (s *Server) try(opts Options) (*Peer, error) {
 		s.t.Cleanup(func() { _ = p.Close() })
 	}
 	return p, err
-}
-
-// Client returns an HTTP client whose requests go to the server, whatever their host name. It
-// keeps no idle connections.
-func (s *Server) Client() *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: s.in.Dial, DisableKeepAlives: true}}
 }
