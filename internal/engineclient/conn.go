@@ -206,6 +206,11 @@ func (c *Conn) TrySend(text []byte, attachments ...[]byte) (queued bool, err err
 func (c *Conn) AwaitRoom(ctx context.Context) error {
 	select {
 	case <-c.room:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.outSize == 0 || c.err != nil {
+			signal(c.room) // the writer signals no more, and the caller may not send
+		}
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -232,7 +237,6 @@ func (c *Conn) tryPush(packets []packet) (queued bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		signal(c.room)
 		return false, c.err
 	}
 	if c.outSize > 0 && c.outSize+size > c.requester.opts.MaxQueued {

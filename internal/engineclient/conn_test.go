@@ -220,40 +220,6 @@ func TestPollIsBounded(t *testing.T) {
 	}
 }
 
-func TestSendWaitsForRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		over := make(chan struct{})
-		const open = `0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000}`
-		serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			conn := hijack(w, r)
-			defer conn.Close()
-			_, _ = conn.Write(append([]byte{0x81, byte(len(open))}, open...))
-			<-over
-		}), func(f *fixture) {
-			defer close(over)
-			c, err := engineclient.Dial(f.ctx, url, engineclient.Options{HTTPClient: f.http, MaxQueued: 1000})
-			if err != nil {
-				t.Fatal(err)
-			}
-			short, cancel := context.WithTimeout(f.ctx, time.Second)
-			defer cancel()
-			sent := 0
-			for err == nil && sent < 100 {
-				err = c.Send(short, make([]byte, 400))
-				sent++
-			}
-			if !errors.Is(err, context.DeadlineExceeded) || sent > 6 {
-				t.Errorf("%v after %d messages", err, sent)
-			}
-			start := time.Now()
-			_ = c.Close()
-			if took := time.Since(start); took > 7*time.Second {
-				t.Errorf("Close took %s", took)
-			}
-		})
-	})
-}
-
 func TestConnOutlivesTheContextOfDial(t *testing.T) {
 	onEach(t, engineio.Options{}, func(f *fixture, opts engineclient.Options) {
 		ctx, cancel := context.WithCancel(f.ctx)

@@ -4,9 +4,9 @@
 //
 //	seedserver '{"port":9000,"fixture":"index","secret":"...","timeout":1000,"handshake":true}'
 //
-// It prints a line once it listens, ends at once by SIGTERM, and gives its port
-// back. It also ends when its standard input does, unless that is a terminal or
-// no input at all, so that no test run that was killed leaves it on the port.
+// It prints a line once it listens. SIGTERM ends it within about a second and frees
+// its port. So does the end of its standard input, unless that is a terminal or no
+// input at all, so that a test run that was killed does not leave it on the port.
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 
 	"socketiojwt/socketio"
 )
@@ -92,6 +93,22 @@ func run(ctx context.Context, text string) error {
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
+		awaitLeaving(sockets)
 	}
 	return errors.Join(err, sockets.Close(), server.Close())
+}
+
+// leaveTimeout is how long sessions may take to end by themselves. Some tests leave clients
+// behind, whose sessions do not.
+const leaveTimeout = time.Second
+
+// awaitLeaving waits until no session is left, or for leaveTimeout. Many tests call close in a
+// client and end at once. If the server closed the connections while the client's last
+// requests were in progress, the client would report an error to the test that has passed.
+func awaitLeaving(sockets *socketio.Server) {
+	for deadline := time.Now().Add(leaveTimeout); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if engine := sockets.Stats().Engine; engine.Polling+engine.WebSocket == 0 {
+			return
+		}
+	}
 }
