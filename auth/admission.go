@@ -267,6 +267,13 @@ func (a *admission) leave(e *Error) {
 	}
 }
 
+// leaveAdmitted is leave for a socket that is admitted.
+func (a *admission) leaveAdmitted(e *Error) {
+	ending := a.gate.ending(e)
+	ending.RetryAfter = 0 // leave has waited already
+	a.socket.Disconnect(ending)
+}
+
 // doNotWait is a context that has ended, so that tell does not wait for an acknowledgement.
 var doNotWait = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -183,13 +183,6 @@ func (a *admission) attemptFailed(e *Error) {
 	}
 }
 
-// leaveAdmitted is leave for a socket that is admitted.
-func (a *admission) leaveAdmitted(e *Error) {
-	ending := a.gate.ending(e)
-	ending.RetryAfter = 0 // leave has waited already
-	a.socket.Disconnect(ending)
-}
-
 // mostRepeats bounds how many refused tokens a socket with a lease may show. After that
 // the gate ignores its events "authenticate".
 const mostRepeats = 10
