@@ -42,9 +42,10 @@ type admission struct {
 	candidate *entry       // in the index, for a token that an admitted socket shows; may be nil
 }
 
-// newAdmission makes the admission of a socket and starts its deadline. Examining says
-// that the peer has already sent all that the gate needs.
-func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) *admission {
+// newAdmission makes the admission of a socket, starts its deadline and handles its events
+// "authenticate". Examining says that the peer has already sent all that the gate needs.
+// newAdmission fails if the socket has ended, or if another gate handles these events.
+func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) (*admission, error) {
 	s.Namespace().DependsOn(g)
 	a := &admission{gate: g, socket: s, logins: logins, examining: examining}
 	since := a.now()
@@ -55,7 +56,7 @@ func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) *
 	// Without gone, a closed socket would stay in memory until its token expires.
 	s.OnEnd(a.gone)
 	g.keepCookies(s)
-	return a
+	return a, s.Intercept("authenticate", a.authenticate)
 }
 
 // setDeadline starts Options.Timeout. The caller holds mu.
@@ -265,6 +266,13 @@ func (a *admission) leave(e *Error) {
 	default:
 		a.leaveAdmitted(e)
 	}
+}
+
+// leaveAdmitted is leave for a socket that is admitted.
+func (a *admission) leaveAdmitted(e *Error) {
+	ending := a.gate.ending(e)
+	ending.RetryAfter = 0 // leave has waited already
+	a.socket.Disconnect(ending)
 }
 
 // doNotWait is a context that has ended, so that tell does not wait for an acknowledgement.

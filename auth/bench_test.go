@@ -16,10 +16,7 @@ import (
 // a namespace without a gate and in one with a gate. The difference is the lease with its
 // token and claims, its deadline and its place in the index.
 func BenchmarkAdmitted(b *testing.B) {
-	gate, err := auth.NewGate(verifier(b), auth.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	gate := newGate(b, verifier(b), auth.Options{})
 	io, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		b.Fatal(err)

@@ -154,10 +154,7 @@ func TestManyLeasesEndAtOnce(t *testing.T) {
 // that have one.
 func TestClockMayListLeases(t *testing.T) {
 	authenticate := func(t *testing.T, use func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options, compact, want string) {
-		gate, err := auth.NewGate(verifier(t), opts)
-		if err != nil {
-			t.Fatal(err)
-		}
+		gate := newGate(t, verifier(t), opts)
 		var calls atomic.Int64
 		srv, err := socketio.NewServer(socketio.Options{Now: func() time.Time {
 			calls.Add(1)

@@ -93,10 +93,7 @@ func TestConnContextReachesEverythingTheGateCalls(t *testing.T) {
 // A socket does not get the lease of a request that HTTP verified, because the lease of a
 // request has no deadline that ends the socket.
 func TestConnContextBringsNoLease(t *testing.T) {
-	gate, err := auth.NewGate(verifier(t), auth.Options{KeepEncoded: true, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) { return "ada", nil })})
-	if err != nil {
-		t.Fatal(err)
-	}
+	gate := newGate(t, verifier(t), auth.Options{KeepEncoded: true, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) { return "ada", nil })})
 	behindHTTP := func(_ context.Context, r *http.Request) (ctx context.Context) {
 		gate.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { ctx = r.Context() })).ServeHTTP(httptest.NewRecorder(), r)
 		if auth.Token(ctx) == nil || userName.From(ctx) != "ada" || auth.Encoded(ctx) == "" {

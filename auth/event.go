@@ -34,8 +34,8 @@ func (g *Gate) Event(opts EventOptions) socketio.ConnectMiddleware {
 	opts.MaxHeld = cmp.Or(opts.MaxHeld, 10_000)
 	opts.MaxHeldPerAddress = cmp.Or(opts.MaxHeldPerAddress, 1000)
 	return func(_ context.Context, s *socketio.Socket) error {
-		a := g.newAdmission(s, false, logins)
-		if err := s.Intercept("authenticate", a.authenticate); err != nil {
+		a, err := g.newAdmission(s, false, logins)
+		if err != nil {
 			return err
 		}
 		if s.Handshake().TooLarge {
@@ -50,8 +50,8 @@ func (g *Gate) Event(opts EventOptions) socketio.ConnectMiddleware {
 
 // eventOfGuests is Event for a gate with guests, which admits every socket at once.
 func (g *Gate) eventOfGuests(_ context.Context, s *socketio.Socket) error {
-	a := g.newAdmission(s, true, g.guests)
-	if err := s.Intercept("authenticate", a.authenticate); err != nil {
+	a, err := g.newAdmission(s, true, g.guests)
+	if err != nil {
 		return err
 	}
 	if s.Handshake().TooLarge {
@@ -181,13 +181,6 @@ func (a *admission) attemptFailed(e *Error) {
 			}
 		})
 	}
-}
-
-// leaveAdmitted is leave for a socket that is admitted.
-func (a *admission) leaveAdmitted(e *Error) {
-	ending := a.gate.ending(e)
-	ending.RetryAfter = 0 // leave has waited already
-	a.socket.Disconnect(ending)
 }
 
 // mostRepeats bounds how many refused tokens a socket with a lease may show. After that

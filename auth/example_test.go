@@ -32,7 +32,17 @@ func check(err error) {
 	}
 }
 
-// tokenFor plays the issuer. A real program gets its tokens from an issuer.
+// issuer returns a new key and a verifier for the tokens that it signs. In a real program the
+// key belongs to the login, or the verifier gets its keys from an issuer.
+func issuer() (mint.SigningKey, *token.Verifier) {
+	key, err := mint.Generate(token.HS256)
+	check(err)
+	verifier, err := token.NewVerifier(key.Key(), token.Options{})
+	check(err)
+	return key, verifier
+}
+
+// tokenFor returns a token as the issuer sends it to a user who has logged in.
 func tokenFor(name string, key mint.SigningKey) string {
 	compact, err := mint.Sign(key, map[string]any{"sub": name, "exp": time.Now().Add(time.Hour).Unix()}, mint.Header{})
 	check(err)
@@ -40,10 +50,7 @@ func tokenFor(name string, key mint.SigningKey) string {
 }
 
 func ExampleGate_Handshake() {
-	key, err := mint.Generate(token.HS256)
-	check(err)
-	verifier, err := token.NewVerifier(key.Key(), token.Options{})
-	check(err)
+	key, verifier := issuer()
 	gate, err := auth.NewGate(verifier, auth.Options{})
 	check(err)
 
@@ -77,10 +84,7 @@ func ExampleGate_Handshake() {
 }
 
 func ExampleGate_Event() {
-	key, err := mint.Generate(token.HS256)
-	check(err)
-	verifier, err := token.NewVerifier(key.Key(), token.Options{})
-	check(err)
+	key, verifier := issuer()
 	gate, err := auth.NewGate(verifier, auth.Options{})
 	check(err)
 
@@ -118,10 +122,7 @@ func ExampleGate_Event() {
 
 // A client in Go recognizes a refusal and reads its reason.
 func ExampleParseRefusal() {
-	key, err := mint.Generate(token.HS256)
-	check(err)
-	verifier, err := token.NewVerifier(key.Key(), token.Options{})
-	check(err)
+	_, verifier := issuer()
 	gate, err := auth.NewGate(verifier, auth.Options{})
 	check(err)
 	srv, err := socketio.NewServer(socketio.Options{})
@@ -149,10 +150,7 @@ func ExampleNewGate() {
 	accounts := map[string]*account{"ada": {"Ada", "writer"}}
 	user := auth.NewUser[*account]()
 
-	key, err := mint.Generate(token.HS256)
-	check(err)
-	verifier, err := token.NewVerifier(key.Key(), token.Options{})
-	check(err)
+	key, verifier := issuer()
 	gate, err := auth.NewGate(verifier, auth.Options{
 		Authorize: user.By(func(_ context.Context, t *token.Token, _ *socketio.Handshake) (*account, error) {
 			a, ok := accounts[t.Subject]
@@ -198,10 +196,7 @@ func ExampleNewGate() {
 
 // An ordinary HTTP route accepts the same tokens as the sockets.
 func ExampleGate_HTTP() {
-	key, err := mint.Generate(token.HS256)
-	check(err)
-	verifier, err := token.NewVerifier(key.Key(), token.Options{})
-	check(err)
+	key, verifier := issuer()
 	gate, err := auth.NewGate(verifier, auth.Options{Logger: slog.New(slog.DiscardHandler)})
 	check(err)
 

@@ -115,11 +115,7 @@ func TestSourcesSeeWhatIsLeftOfAGuestsRequest(t *testing.T) {
 // one gate is refused by the others.
 func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 	gateFor := func(audience string) *auth.Gate {
-		g, err := auth.NewGate(verifierOf(t, token.Secret(secret), token.Options{Audiences: []string{audience}}), auth.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return g
+		return newGate(t, verifierOf(t, token.Secret(secret), token.Options{Audiences: []string{audience}}), auth.Options{})
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
 		f.furnish(f.io.Of("/admin"), gateFor("admin").Event(auth.EventOptions{}))

@@ -77,6 +77,16 @@ func verifierOf(t testing.TB, keys token.Keys, opts token.Options) *token.Verifi
 	return v
 }
 
+// newGate returns a gate beside that of a fixture, or without one.
+func newGate(t testing.TB, v auth.Verifier, opts auth.Options) *auth.Gate {
+	t.Helper()
+	gate, err := auth.NewGate(v, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gate
+}
+
 // record is a list of lines that hooks and handlers write and tests read.
 type record struct {
 	mu    sync.Mutex
@@ -139,9 +149,7 @@ func bubble(t *testing.T, s setup, test func(f *fixture)) {
 		if s.gate.Logger == nil {
 			s.gate.Logger = log
 		}
-		if f.gate, err = auth.NewGate(s.verifier, s.gate); err != nil {
-			t.Fatal(err)
-		}
+		f.gate = newGate(t, s.verifier, s.gate)
 		if s.event {
 			f.furnish(io.Namespace, f.gate.Event(s.mode))
 		} else {

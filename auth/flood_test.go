@@ -34,10 +34,7 @@ func serveTCP(t *testing.T, opts socketio.Options, gate auth.Options, mode auth.
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := auth.NewGate(verifier(t), gate)
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := newGate(t, verifier(t), gate)
 	io.Open()
 	io.Of("/admin").Use(g.Event(mode))
 	handler, err := io.Handler()

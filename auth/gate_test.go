@@ -12,6 +12,7 @@ import (
 	"socketiojwt/auth"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
 )
 
 func TestNewGateChecksItsOptions(t *testing.T) {
@@ -73,10 +74,7 @@ func TestEventChecksItsOptions(t *testing.T) {
 		"MaxHeld and Guests":   {true, auth.EventOptions{MaxHeld: 1}},
 		"addresses and Guests": {true, auth.EventOptions{MaxHeldPerAddress: 1}},
 	} {
-		gate, err := auth.NewGate(verifier(t), auth.Options{Guests: guests(c.guests)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		gate := newGate(t, verifier(t), auth.Options{Guests: guests(c.guests)})
 		func() {
 			defer func() {
 				if text := fmt.Sprint(recover()); !strings.HasPrefix(text, "auth: Event: ") {
@@ -120,5 +118,20 @@ func TestModesOfOneGate(t *testing.T) {
 		p = f.dial(sockettest.Options{})
 		f.emit(p, "authenticate", bearing("junk"))
 		f.ended(p, sockettest.ErrDisconnected, 0)
+	})
+}
+
+// A namespace with two gates admits no socket: a second lease would replace the first one,
+// and the socket could stay after the first one has ended.
+func TestTwoGatesAdmitNoSocket(t *testing.T) {
+	bubble(t, setup{furnish: func(f *fixture) {
+		other := newGate(t, verifierOf(t, token.Secret(secret), token.Options{InsecureNoExpiry: true}), auth.Options{Sources: []auth.Source{auth.FromAuth("other")}})
+		f.io.Use(other.Handshake)
+	}}, func(f *fixture) {
+		forever := signWith(secret, map[string]any{"alg": "HS256"}, claims{"sub": "ada"})
+		if _, err := f.try(sockettest.Options{Auth: map[string]any{"token": sign(nil), "other": forever}}); err == nil {
+			t.Error("a socket was admitted")
+		}
+		f.happened()
 	})
 }

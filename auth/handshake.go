@@ -15,8 +15,8 @@ import (
 // A temporary refusal closes the transport. Options.Timeout bounds all of it. Handshake may
 // be called concurrently.
 func (g *Gate) Handshake(ctx context.Context, s *socketio.Socket) error {
-	a := g.newAdmission(s, true, g.guests)
-	if err := s.Intercept("authenticate", a.authenticate); err != nil {
+	a, err := g.newAdmission(s, true, g.guests)
+	if err != nil {
 		return err
 	}
 	lease, refused := a.handshake(ctx)

@@ -20,12 +20,9 @@ import (
 // except those that HTTP or the source turns into the good token, by removing text around
 // it.
 func TestGateRefusesHostileTokens(t *testing.T) {
-	gate, err := auth.NewGate(verifier(t), auth.Options{Logger: slog.New(slog.DiscardHandler), Sources: []auth.Source{
+	gate := newGate(t, verifier(t), auth.Options{Logger: slog.New(slog.DiscardHandler), Sources: []auth.Source{
 		auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token"), auth.FromCookie("token"),
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	io, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -22,9 +22,10 @@ import (
 //	mux.Handle("GET /me", gate.HTTP(me))
 //
 // Timeout bounds sources, keys and Authorize together. A source, verifier or Authorize that
-// does not return when its context is done delays the response. FromAuth finds nothing in a request. FromCookie is
-// read only if Options.CrossOrigin allows the request. Options.Guests does not
-// apply: a request without a token is refused. OnLogin and OnRefuse, which are about sockets, do not run.
+// does not return when its context is done delays the response. FromAuth finds nothing in a
+// request. FromCookie is read only if Options.CrossOrigin allows the request.
+// Options.Guests does not apply: a request without a token is refused. OnLogin and OnRefuse,
+// which are about sockets, do not run.
 //
 // A refusal is the JSON object that sockets get, {message, code, type, reason, id}, with
 // one of these statuses. ParseRefusal reads it.

@@ -31,10 +31,7 @@ func newRoute(t *testing.T, v auth.Verifier, opts auth.Options) *route {
 	t.Helper()
 	r := &route{t: t}
 	opts.Logger = slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	gate, err := auth.NewGate(v, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	gate := newGate(t, v, opts)
 	mux := http.NewServeMux()
 	mux.Handle("/me", gate.HTTP(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		ctx := req.Context()
@@ -297,10 +294,7 @@ func TestHTTPWithoutASource(t *testing.T) {
 // A client that has gone causes no warning.
 func TestHTTPClientGone(t *testing.T) {
 	r := &route{t: t}
-	gate, err := auth.NewGate(verifier(t), auth.Options{Logger: slog.New(slog.NewTextHandler(&r.log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	gate := newGate(t, verifier(t), auth.Options{Logger: slog.New(slog.NewTextHandler(&r.log, nil))})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	gate.HTTP(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler ran") })).

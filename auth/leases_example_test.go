@@ -8,16 +8,11 @@ import (
 	"socketiojwt/auth"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
-	"socketiojwt/token"
-	"socketiojwt/token/mint"
 )
 
 // An operator lists the sockets of one user. Leases lists all of them.
 func ExampleGate_LeasesOf() {
-	key, err := mint.Generate(token.HS256)
-	check(err)
-	verifier, err := token.NewVerifier(key.Key(), token.Options{})
-	check(err)
+	key, verifier := issuer()
 	gate, err := auth.NewGate(verifier, auth.Options{})
 	check(err)
 	srv, err := socketio.NewServer(socketio.Options{})

@@ -174,10 +174,7 @@ func TestIndexMatchesTheSockets(t *testing.T) {
 		for i, opts := range []auth.Options{{}, {}, {Guests: &auth.GuestOptions{Attempts: 3}}, {Guests: &auth.GuestOptions{Attempts: 2}, LeaveAtExpiry: true}} {
 			w := &world{namespace: f.io.Of(fmt.Sprint("/", i)), alive: map[string]bool{}, asked: map[string]int{}, seen: map[auth.LeaseState]int{}}
 			opts.Authorize, opts.Timeout = auth.Check(w.authorize), time.Second
-			var err error
-			if w.gate, err = auth.NewGate(verifierOf(t, token.Secret(secret), token.Options{Leeway: -1}), opts); err != nil {
-				t.Fatal(err)
-			}
+			w.gate = newGate(t, verifier(t), opts)
 			w.namespace.Use(w.begin)
 			mode := w.gate.Handshake
 			switch i {

@@ -113,17 +113,19 @@ func TestLeaseInfo(t *testing.T) {
 	})
 }
 
+// slowHook takes a second, and refuses the token "bad".
+var slowHook = auth.Check(func(_ context.Context, tok *token.Token, _ *socketio.Handshake) error {
+	time.Sleep(time.Second)
+	if tok.ID == "bad" {
+		return &auth.Error{Message: "no"}
+	}
+	return nil
+})
+
 // In event mode a socket is listed as soon as it connects. A token is listed only while it is
 // examined or admitted.
 func TestLeasesOfHeldSockets(t *testing.T) {
-	slow := func(ctx context.Context, tok *token.Token, _ *socketio.Handshake) error {
-		time.Sleep(time.Second)
-		if tok.ID == "bad" {
-			return &auth.Error{Message: "no"}
-		}
-		return nil
-	}
-	bubble(t, setup{event: true, gate: auth.Options{Timeout: time.Minute, Authorize: auth.Check(slow)}, mode: auth.EventOptions{Attempts: 3}}, func(f *fixture) {
+	bubble(t, setup{event: true, gate: auth.Options{Timeout: time.Minute, Authorize: slowHook}, mode: auth.EventOptions{Attempts: 3}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.lists("held / ")
 		f.emit(p, "authenticate", bearing("junk"))
@@ -157,15 +159,8 @@ func TestLeasesOfEndingSockets(t *testing.T) {
 // A guest is listed without a token. A guest that logs in is listed twice until the login is
 // decided, and once after that.
 func TestLeasesOfGuests(t *testing.T) {
-	slow := func(_ context.Context, tok *token.Token, _ *socketio.Handshake) error {
-		time.Sleep(time.Second)
-		if tok.ID == "bad" {
-			return &auth.Error{Message: "no"}
-		}
-		return nil
-	}
 	for _, event := range []bool{false, true} {
-		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{Attempts: 2}, Authorize: auth.Check(slow)}}, func(f *fixture) {
+		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{Attempts: 2}, Authorize: slowHook}}, func(f *fixture) {
 			p := f.dial(sockettest.Options{})
 			f.lists("guest / ")
 			f.emit(p, "authenticate", bearing(sign(named("bad"))))

@@ -46,7 +46,7 @@ func newRefusalSampler() *refusalSampler {
 // take reports whether to log a refusal of source, and if so, how many refusals of its
 // slot were left out since the last one that was logged.
 func (s *refusalSampler) take(source string, now time.Time) (logged bool, unlogged uint64) {
-	slot := &s.slots[maphash.String(s.seed, source)%refusalSlots]
+	slot := s.slot(source)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if full := now.Add(-refusalBurst * refusalInterval); slot.spent.Before(full) {
@@ -59,6 +59,11 @@ func (s *refusalSampler) take(source string, now time.Time) (logged bool, unlogg
 	slot.spent = slot.spent.Add(refusalInterval)
 	unlogged, slot.unlogged = slot.unlogged, 0
 	return true, unlogged
+}
+
+// slot returns the slot of a source. The caller must hold mu to use it.
+func (s *refusalSampler) slot(source string) *refusalSlot {
+	return &s.slots[maphash.String(s.seed, source)%refusalSlots]
 }
 
 // sampledBy returns the source by which a refusal is sampled.

@@ -268,6 +268,7 @@ func TestOutageBehindMiddlewareThatChooses(t *testing.T) {
 		opts := sockettest.Options{Namespace: "/chosen", Query: url.Values{"key": {"free"}}}
 		free.come(ctx, opts)
 		free.clients.Wait()
+		synctest.Wait() // the server notes the admission after it has answered CONNECT
 		for range 10 {
 			_ = f.dial(opts).Close()
 			time.Sleep(time.Minute)

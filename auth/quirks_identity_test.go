@@ -246,10 +246,7 @@ func TestQ14OptionsAreTheCallers(t *testing.T) {
 	shared := auth.Options{Sources: sources}
 	mode := auth.EventOptions{Grace: -1, Attempts: 2}
 	bubble(t, setup{event: true, gate: shared, mode: mode, furnish: func(f *fixture) {
-		second, err := auth.NewGate(verifier(t), shared)
-		if err != nil {
-			t.Fatal(err)
-		}
+		second := newGate(t, verifier(t), shared)
 		f.furnish(f.io.Of("/second"), second.Event(mode))
 	}}, func(f *fixture) {
 		for _, namespace := range []string{"/", "/second", "/"} {

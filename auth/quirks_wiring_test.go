@@ -119,10 +119,8 @@ func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
 	other := "another secret, just as long as the first"
 	bubble(t, setup{mode: auth.EventOptions{MaxHeld: 1}, event: true}, func(first *fixture) {
 		second := &fixture{t: first.t, ctx: first.ctx, in: memnet.Listen()}
-		gate, err := auth.NewGate(verifierOf(t, token.Secret(other), token.Options{Leeway: -1}), auth.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		gate := newGate(t, verifierOf(t, token.Secret(other), token.Options{Leeway: -1}), auth.Options{})
+		var err error
 		if second.io, err = socketio.NewServer(socketio.Options{}); err != nil {
 			t.Fatal(err)
 		}

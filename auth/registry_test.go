@@ -372,6 +372,3 @@ func TestRegistryGivesMemoryBack(t *testing.T) {
 		t.Errorf("%.0f bytes are left of %.0f when 99 of 100 sockets have gone", few, all)
 	}
 }
-
-// IndexLeft returns an error if the index of a gate still keeps anything.
-func IndexLeft(g *Gate) error { return g.leases.empty() }

@@ -15,12 +15,9 @@ import (
 
 // The longest RetryAfter does not overflow when it is rounded up to seconds.
 func TestLongestRetryAfter(t *testing.T) {
-	gate, err := auth.NewGate(verifier(t), auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+	gate := newGate(t, verifier(t), auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 		return &auth.Error{Temporary: true, RetryAfter: math.MaxInt64}
 	})})
-	if err != nil {
-		t.Fatal(err)
-	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Authorization", "Bearer "+sign(nil))
 	w := httptest.NewRecorder()

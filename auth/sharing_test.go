@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"socketiojwt/auth"
+	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
 )
@@ -17,15 +20,9 @@ func TestTemporaryRefusalKeepsOtherNamespaces(t *testing.T) {
 		return token.Key{}, token.ErrKeysUnavailable
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
-		full, err := auth.NewGate(verifier(t), auth.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		full := newGate(t, verifier(t), auth.Options{})
 		f.furnish(f.io.Of("/admin"), full.Event(auth.EventOptions{MaxHeld: 1}))
-		guests, err := auth.NewGate(verifierOf(t, token.KeyFunc(away), token.Options{}), auth.Options{Guests: &auth.GuestOptions{}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		guests := newGate(t, verifierOf(t, token.KeyFunc(away), token.Options{}), auth.Options{Guests: &auth.GuestOptions{}})
 		f.furnish(f.io.Of("/guests"), guests.Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		f.dial(sockettest.Options{Namespace: "/admin"}) // is held
@@ -47,5 +44,32 @@ func TestTemporaryRefusalKeepsOtherNamespaces(t *testing.T) {
 		}
 		f.ended(guest, sockettest.ErrDisconnected, 0)
 		f.whoami(p)
+	})
+}
+
+// While the transport of a guest whose login was refused temporarily stays open, another
+// namespace admits a socket. It stays, and only the guest's socket ends.
+func TestGuestsDelayedRefusalKeepsLaterSockets(t *testing.T) {
+	busy := func(context.Context, *token.Token, *socketio.Handshake) error {
+		return &auth.Error{Message: "busy", Temporary: true, RetryAfter: 10 * time.Second}
+	}
+	bubble(t, setup{furnish: func(f *fixture) {
+		guests := newGate(t, verifier(t), auth.Options{Guests: &auth.GuestOptions{}, Authorize: auth.Check(busy)})
+		f.furnish(f.io.Of("/guests"), guests.Event(auth.EventOptions{}))
+	}}, func(f *fixture) {
+		guest := f.dial(sockettest.Options{Namespace: "/guests"})
+		f.emit(guest, "authenticate", bearing(sign(nil)))
+		if told, _ := f.unauthorized(guest); told.Message != "busy" {
+			t.Errorf("told %+v", told)
+		}
+		time.Sleep(time.Second)
+		p, err := guest.Join(f.ctx, "/", bearing(sign(nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		f.whoami(p)
+		f.ended(guest, sockettest.ErrDisconnected, 0)
 	})
 }

@@ -51,9 +51,9 @@ func FromQuery(parameter string) Source { return fromQuery{parameter} }
 
 // FromCookie reads the token from a cookie. Browsers send cookies with requests of any
 // page, so a cookie is ignored if the origin of the request was not checked
-// (socketio.Handshake.OriginChecked), for example because the server's origin rule is waived. If the
-// gate of the namespace that a client joins first does not have this source, add Cookie to
-// socketio.Options.KeepHeaders.
+// (socketio.Handshake.OriginChecked), for example because the server's origin rule is
+// waived. If the gate of the namespace that a client joins first does not have this source,
+// add Cookie to socketio.Options.KeepHeaders.
 func FromCookie(name string) Source { return fromCookie{name} }
 
 type (

@@ -62,8 +62,8 @@ func (g *Gate) Stats() Stats {
 	}
 }
 
-// count makes the figures count the socket as as: guest, leased, or over, which is not
-// counted. The caller holds mu.
+// count makes the figures count the socket as a guest or as leased, or, if as is over, not
+// any more. The caller holds mu.
 func (a *admission) count(as stage) {
 	f := &a.gate.figures
 	switch a.counted {

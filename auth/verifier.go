@@ -120,9 +120,7 @@ func isAvailable(v Verifier) bool {
 			v = known.Unwrap()
 		case interface{ Unwrap() *token.Verifier }:
 			return known.Unwrap().Available()
-		case interface{ Unwrap() *token.Issuers }:
-			return true
-		default:
+		default: // also one that unwraps to a *token.Issuers
 			return true
 		}
 	}

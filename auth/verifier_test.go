@@ -299,10 +299,7 @@ func TestWrappedVerifierIsAvailableAsBefore(t *testing.T) {
 					t.Errorf("%d of 5 came back", crowd.inside.Load())
 				}
 			})
-			guests, err := auth.NewGate(wrapped, auth.Options{Guests: &auth.GuestOptions{}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			guests := newGate(t, wrapped, auth.Options{Guests: &auth.GuestOptions{}})
 			keys.away.Store(true)
 			if !guests.Available() {
 				t.Error("a gate for guests is not available")

@@ -22,20 +22,23 @@ func (k *awayKeys) Available() bool {
 	return !k.away
 }
 
-// TestVerifyAsksTheIssuerOfTheToken checks that Available is called for unavailable keys
-// that a token needs, while another issuer is available. A jwks.Set then fetches its keys
-// again sooner.
+// A token whose keys are unavailable calls their Available, also while another issuer is
+// available. A jwks.Set then fetches its keys again sooner.
 func TestVerifyAsksTheIssuerOfTheToken(t *testing.T) {
 	away := &awayKeys{away: true}
 	here := newVerifier(t, token.Secret(secret), token.Options{Issuers: []string{"https://a.example"}})
-	both, err := token.ByIssuer(here, newVerifier(t, away, token.Options{Issuers: []string{"https://b.example"}, Audiences: []string{"chat"}}))
+	gone := newVerifier(t, away, token.Options{Issuers: []string{"https://b.example"}, Audiences: []string{"chat"}})
+	both, err := token.ByIssuer(here, gone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = both.Verify(t.Context(), signClaims(`{"iss":"https://b.example"}`))
+	byFunc := byIssuerFunc(t, func(context.Context, string) (*token.Verifier, error) { return gone, nil }, token.IssuerOptions{})
+	compact := signClaims(`{"iss":"https://b.example"}`)
+	_, err = both.Verify(t.Context(), compact)
 	wantError(t, err, token.ErrKeysUnavailable)
-	if away.asked == 0 {
-		t.Error("the keys of the token's issuer were not asked whether they are available")
+	wantError(t, verify(byFunc, compact), token.ErrKeysUnavailable)
+	if away.asked != 2 {
+		t.Errorf("the keys of the token's issuer were asked %d times whether they are available, want 2", away.asked)
 	}
 	if !both.Available() {
 		t.Error("not available, although one issuer is")

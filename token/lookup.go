@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,38 +81,23 @@ const (
 
 func (o IssuerOptions) withDefaults() (IssuerOptions, error) {
 	var wrong []error
-	for _, number := range []struct {
-		field   *int
-		name    string
-		initial int
-	}{
-		{&o.MaxIssuers, "MaxIssuers", defaultMaxIssuers},
-		{&o.MaxLookups, "MaxLookups", defaultMaxLookups},
-		{&o.MaxSize, "MaxSize", defaultMaxSize},
-	} {
-		if *number.field < 0 {
-			wrong = append(wrong, fmt.Errorf("%w: %s must not be negative", ErrOptions, number.name))
-		}
-		if *number.field == 0 {
-			*number.field = number.initial
+	check := func(negative bool, name string) {
+		if negative {
+			wrong = append(wrong, fmt.Errorf("%w: %s must not be negative", ErrOptions, name))
 		}
 	}
-	for _, duration := range []struct {
-		field   *time.Duration
-		name    string
-		initial time.Duration
-	}{
-		{&o.KeepFor, "KeepFor", defaultKeepFor},
-		{&o.KeepUnknownFor, "KeepUnknownFor", defaultKeepUnknownFor},
-		{&o.Timeout, "Timeout", defaultLookupTimeout},
-	} {
-		if *duration.field < 0 {
-			wrong = append(wrong, fmt.Errorf("%w: %s must not be negative", ErrOptions, duration.name))
-		}
-		if *duration.field == 0 {
-			*duration.field = duration.initial
-		}
-	}
+	check(o.KeepFor < 0, "KeepFor")
+	check(o.KeepUnknownFor < 0, "KeepUnknownFor")
+	check(o.Timeout < 0, "Timeout")
+	check(o.MaxIssuers < 0, "MaxIssuers")
+	check(o.MaxLookups < 0, "MaxLookups")
+	check(o.MaxSize < 0, "MaxSize")
+	o.KeepFor = cmp.Or(o.KeepFor, defaultKeepFor)
+	o.KeepUnknownFor = cmp.Or(o.KeepUnknownFor, defaultKeepUnknownFor)
+	o.Timeout = cmp.Or(o.Timeout, defaultLookupTimeout)
+	o.MaxIssuers = cmp.Or(o.MaxIssuers, defaultMaxIssuers)
+	o.MaxLookups = cmp.Or(o.MaxLookups, defaultMaxLookups)
+	o.MaxSize = cmp.Or(o.MaxSize, defaultMaxSize)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

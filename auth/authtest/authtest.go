@@ -4,7 +4,7 @@
 //	srv := sockettest.NewServer(t, func(srv *socketio.Server) { srv.Use(gate.Handshake) })
 //	peer := srv.Dial(sockettest.Options{Auth: map[string]string{"token": sign(map[string]any{"sub": "ada"})}})
 //
-// Package token/tokentest has tokens that a gate must refuse.
+// Package token/tokentest/hostile has tokens that a gate must refuse.
 package authtest
 
 import (

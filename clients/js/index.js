@@ -1,6 +1,5 @@
 // Client code for a server that admits sockets only with a JWT, for socket.io-client 1.7 to 4, in browsers and in Node. It
-// keeps no state between calls, so that two copies of it in one program do not conflict. commonjs.mjs generates index.cjs and
-// index.d.cts from this file and index.d.ts.
+// keeps no state between calls, so that two copies of it in one program do not conflict. After a change, run commonjs.mjs.
 
 const type = "UnauthorizedError";
 

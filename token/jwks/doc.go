@@ -22,9 +22,9 @@
 // # What is trusted
 //
 // The URL comes from the configuration, never from a token: no claim and no header becomes
-// a part of it. It is https, unless the host is this machine or Options.InsecurePlainHTTP is set, and a
-// redirect stays on its origin. The log and errors name only its host, since its query may
-// be a secret. Secrets and private keys that an issuer publishes are left out.
+// a part of it. It is https, unless the host is this machine or Options.InsecurePlainHTTP
+// is set, and a redirect stays on its origin. The log and errors name only its host, because
+// its query may be a secret. Secrets and private keys that an issuer publishes are left out.
 //
 // # Concurrency
 //

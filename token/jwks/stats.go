@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Stats are the figures of a Set at one time. Counters never fall: they begin at zero with
-// the Set.
+// Stats are the figures of a Set at one time. Counters start at zero with the Set and never
+// decrease.
 type Stats struct {
-	// Keys are the keys that are used now. It is zero if none were fetched yet, and if they
-	// are too old to be used.
+	// Keys is the number of keys in use. It is zero until keys are fetched for the first
+	// time, and when they are too old to be used.
 	Keys int
-	// Fetched is when the issuer last confirmed them, by Options.Now: their age is the time
-	// since. Expire is when they are too old to be used, unless they are fetched again
-	// before. Both are zero if there are no keys.
+	// Fetched is when the issuer last confirmed the keys. Expire is when they will be too
+	// old to be used, unless they are fetched again before. Both are times of Options.Now,
+	// and zero if there are no keys.
 	Fetched, Expire time.Time
 
 	// Fetches counts the fetches that have ended, and Failures those of them that failed.
@@ -24,8 +24,8 @@ type Stats struct {
 	// not. Failure says why the last one failed, and is empty if it did not.
 	Failing int
 	Failure FailureKind
-	// Missing counts the tokens that named no key of the Set, although it was fetched for
-	// them or had just been.
+	// Missing counts the tokens that were refused because the Set does not have their key,
+	// after a fetch for them or shortly after an earlier one.
 	Missing uint64
 }
 
@@ -41,7 +41,7 @@ const (
 	FailureInvalid     FailureKind = "invalid"     // a response that is not a set or the issuer's metadata, or is too large
 )
 
-// errUnreachable and errStatus are found in errors by errors.Is only.
+// errUnreachable and errStatus mark errors for kindOf. Their texts are not shown.
 var (
 	errUnreachable = errors.New("jwks: unreachable")
 	errStatus      = errors.New("jwks: status")
@@ -55,7 +55,7 @@ type failedAs struct {
 
 func (e failedAs) Unwrap() []error { return []error{e.error, e.kind} }
 
-// kindOf returns the kind of an error of a fetch; the empty kind for nil.
+// kindOf returns the kind of an error of a fetch, and the empty kind for nil.
 func kindOf(err error) FailureKind {
 	var network net.Error
 	switch {

@@ -52,11 +52,11 @@ func InsecureShortSecret(secret string, alg token.Algorithm) (SigningKey, error)
 	return k, nil
 }
 
-// PEM returns a signing key for the private key in a PEM text: PKCS #8 ("PRIVATE KEY"), PKCS #1 ("RSA
-// PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). As for token.PEM, the text may have \n in
-// place of its line breaks or be on one line, and an RSA key with the OID of RSASSA-PSS is
-// for PS algorithms only. If alg is empty, the key signs with the algorithm for which
-// token.PEM takes its public key.
+// PEM returns a signing key for the private key in a PEM text: PKCS #8 ("PRIVATE KEY"),
+// PKCS #1 ("RSA PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). As for token.PEM, the text may
+// have \n in place of its line breaks or be on one line, and an RSA key with the OID of
+// RSASSA-PSS is for PS algorithms only. If alg is empty, the key signs with the algorithm
+// for which token.PEM takes its public key.
 func PEM(text []byte, alg token.Algorithm) (SigningKey, error) {
 	block, _ := pem.Decode(keytext.PEM(text))
 	if block == nil {

@@ -1,0 +1,19 @@
+package auth
+
+// IndexLeft returns an error if the index of a gate still keeps anything.
+func IndexLeft(g *Gate) error { return g.leases.empty() }
+
+// SeparateSources makes a gate sample the refusals of each address in a slot of its own. With
+// a random hash, two of them share a slot by chance. No peer may have been refused yet.
+func SeparateSources(g *Gate, remotes ...string) {
+	for range 100 {
+		g.sampler = newRefusalSampler()
+		slots := make(map[*refusalSlot]bool)
+		for _, remote := range remotes {
+			slots[g.sampler.slot(sampledBy(remote, &Error{}))] = true
+		}
+		if len(slots) == len(remotes) {
+			return
+		}
+	}
+}
