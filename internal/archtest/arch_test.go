@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"token/profile":         {"token"},
 	"token/tokentest":       {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
 	"engineio":              {},
-	"socketio":              {"engineio", "internal/wallclock"},
+	"socketio":              {"engineio"},
 	"socketio/client":       {"socketio", "internal/engineclient"},
 	"socketio/sockettest":   {"socketio", "socketio/client", "internal/memnet"},
 	"auth":                  {"token", "socketio"},
