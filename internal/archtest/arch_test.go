@@ -51,8 +51,9 @@ var mayImport = map[string][]string{
 	"internal/wirejson":     {},
 }
 
-// forTests lists the packages below internal/ that serve tests. Every package may
-// import the others, if they import no package of the module themselves.
+// forTests lists the packages below internal/ that only tests, and packages for tests, may
+// import. Every package may import each other package below internal/ that itself may
+// import no package of the module.
 var forTests = []string{"internal/archtest", "internal/leaktest", "internal/memnet", "internal/doctest"}
 
 // onlyIn lists the libraries that only certain files may import.
