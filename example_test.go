@@ -39,9 +39,9 @@ func Example() {
 	defer cancel()
 	compact, err := mint.Sign(key, map[string]any{"sub": "ada", "exp": time.Now().Add(time.Hour).Unix()}, mint.Header{})
 	check(err)
-	for _, auth := range []map[string]string{{"token": compact}, {}} {
+	for _, payload := range []map[string]string{{"token": compact}, {}} {
 		c, err := client.Dial(ctx, web.URL, client.Options{
-			Auth: func(context.Context, string) (any, error) { return auth, nil },
+			Auth: func(context.Context, string) (any, error) { return payload, nil },
 		})
 		check(err)
 		defer c.Close()

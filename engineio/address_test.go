@@ -111,7 +111,7 @@ func TestUnixSocket(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "s")
 			listener, err := net.Listen("unix", path)
 			if err != nil {
-				t.Skip(err)
+				t.Fatal(err)
 			}
 			web := &http.Server{ErrorLog: testLog(t), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if tc.change != "" {

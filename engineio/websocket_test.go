@@ -414,7 +414,7 @@ func FuzzFrameRoundTrip(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{0}, 126), false)
 	f.Fuzz(func(t *testing.T, data []byte, client bool) {
 		if len(data) > 1000 { // TestFrameLengths has longer ones, which would slow this down
-			t.Skip()
+			return
 		}
 		roundTrip(t, data, client)
 	})

@@ -14,10 +14,10 @@ while IFS=: read -r file line; do
   [[ $name =~ ${2:-.} ]] || continue
   printf '%s %s: ' "$(dirname "$file")" "$name"
   if output=$(go test "./$(dirname "$file")" -run '^$' -fuzz "^$name\$" -fuzztime "${1:-20s}" -fuzzminimizetime 100x 2>&1); then
-  	grep '^fuzz: elapsed' <<<"$output" | tail -n 1
+    grep '^fuzz: elapsed' <<<"$output" | tail -n 1
   else
-  	failed=1
-  	printf 'FAILED\n%s\n' "$output"
+    failed=1
+    printf 'FAILED\n%s\n' "$output"
   fi
 done < <(git grep -E '^func Fuzz' -- '*_test.go')
 exit $failed

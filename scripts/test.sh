@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The test command: everything there is to test, on a fresh Debian with Go and Node (18.19 or later). What else it needs it
-# installs there, as root or with sudo; on another system it names what is missing and fails.
+# The test command: it runs all tests, on a fresh Debian with Go and Node (18.19 or later). It installs the other programs that it
+# needs, as root or with sudo. On another system it names those that are missing and fails.
 #
 #   scripts/test.sh
 #
@@ -49,7 +49,7 @@ install_missing() {
   packages=$(missing | sort -u | tr '\n' ' ')
   [ -n "${packages// /}" ] || { echo "nothing is missing"; return; }
   echo "missing: $packages"
-  command -v apt-get >/dev/null || { echo "this is no Debian: install the like of them by hand, or set CHROMIUM and PYTHON"; return 1; }
+  command -v apt-get >/dev/null || { echo "this is not Debian: install these programs by hand, or set CHROMIUM and PYTHON"; return 1; }
   if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || { echo "run this as root, or install them by hand"; return 1; }
     sudo=(sudo)

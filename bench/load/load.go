@@ -60,7 +60,7 @@ type Config struct {
 	Via      Via
 	Alg      string // of the tokens (Decoy)
 	Scheme   string // what stands before the token in the auth payload, "Bearer " or nothing
-	Tokens   string // file of tokens, one in a line: Needs() of them, none used twice but by Reconnect
+	Tokens   string // file of tokens, one in a line: Needs() of them, none used twice except by Decoy, Flood and Reconnect
 	Browser  bool   // send the request headers of a browser, 1.5 KB of them
 	Settle   time.Duration
 	Hold     time.Duration // how long Idle holds before RSS is read, and each phase of Flood and Loud takes

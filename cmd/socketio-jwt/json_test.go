@@ -162,7 +162,7 @@ func TestLogFormat(t *testing.T) {
 	if e := found["admitted"]; e["subject"] != "ada" || !strings.HasPrefix(e["remote"].(string), "127.0.0.1:") && !strings.HasPrefix(e["remote"].(string), "[::1]:") {
 		t.Errorf("admitted: %v", e)
 	}
-	if e := found[left]; e["subject"] != "ada" || e["reason"] == "" || found["left"] != nil {
+	if e := found[left]; e["subject"] != "ada" || e["reason"] != "transport close" || found["left"] != nil {
 		t.Errorf("left: %v, %v", e, found["left"])
 	}
 	for line := range strings.Lines(s.log.String()) {

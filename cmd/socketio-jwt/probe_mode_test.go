@@ -34,8 +34,8 @@ func TestProbeOfANamespaceWithoutAGate(t *testing.T) {
 	url := socketServer(t, func(srv *socketio.Server) {
 		srv.Open()
 	})
-	runWith(t, "", "probe", url, "--token", "x", "--timeout", "300ms").want(t, exitFailed, "held", "--mode handshake")
-	runWith(t, "", "probe", url, "--timeout", "300ms").want(t, exitFailed, "connected without a token", "admits guests or has no gate")
+	runWith(t, "", "probe", url, "--token", "x", "--timeout", "1s").want(t, exitFailed, "held", "--mode handshake")
+	runWith(t, "", "probe", url, "--timeout", "1s").want(t, exitFailed, "connected without a token", "admits guests or has no gate")
 	runWith(t, "", "probe", url, "--token", "x", "--mode", "handshake").want(t, exitGood, "ADMITTED", "")
 }
 

@@ -48,7 +48,7 @@ func TestProbe(t *testing.T) {
 		})
 	}
 	t.Run("--stay until the token expires", func(t *testing.T) {
-		_, answer := s.post(`{"username": "ada", "life": "2s"}`) // exp has no fractions of a second, so it is up to a second less
+		_, answer := s.post(`{"username": "ada", "life": "4s"}`) // exp has no fractions of a second, so it is up to a second less
 		runWith(t, answer, "probe", strings.TrimPrefix(s.url, "http://"), "--token", "-", "--stay", "20s").want(t, exitGood, "token_expired", "")
 	})
 	t.Run("a token from the environment", func(t *testing.T) {
@@ -107,7 +107,11 @@ func TestProbeOfAHostileServer(t *testing.T) {
 				return answer{s, test.packet}
 			}))
 			defer hostile.Close()
-			probed := runWith(t, token, "probe", hostile.URL, "--token", "-", "--timeout", "200ms")
+			timeout := "200ms" // without a verdict, probe waits until then
+			if test.code == exitRefused {
+				timeout = "20s"
+			}
+			probed := runWith(t, token, "probe", hostile.URL, "--token", "-", "--timeout", timeout)
 			if probed.code != test.code {
 				t.Errorf("exit code %d, want %d: %s", probed.code, test.code, probed.err)
 			}

@@ -81,7 +81,14 @@ func (p *deadPeer) send(conn net.Conn, packets ...string) {
 func (p *deadPeer) flooded() net.Conn {
 	conn := p.upgrade("")
 	p.send(conn, `40{"token":"`+p.compact+`"}`)
-	time.Sleep(50 * time.Millisecond) // an event before the answer to CONNECT would be an error
+	buf := make([]byte, 512)
+	for read := ""; !strings.Contains(read, "40{"); { // an event before the answer to CONNECT would be an error
+		n, err := conn.Read(buf)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		read += string(buf[:n])
+	}
 	for id := range 60 {
 		p.send(conn, fmt.Sprintf(`42%d["echo","%s"]`, id, strings.Repeat("x", 50_000)))
 	}

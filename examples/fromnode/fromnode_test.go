@@ -225,10 +225,14 @@ func TestCustomDecoded(t *testing.T) {
 		io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 			return s.Emit("email", fromnode.EmailOf(ctx))
 		})
+		io.OnConnect(fromnode.Welcome)
 	}, func(r room) {
-		var email string
-		if r.hears(r.admitted(sockettest.Options{Auth: bearing(compact)}), "email", &email); email != "ada@example.com" {
-			t.Errorf("email %q", email)
+		p := r.admitted(sockettest.Options{Auth: bearing(compact)})
+		for _, event := range []string{"email", "welcome"} {
+			var email string
+			if r.hears(p, event, &email); email != "ada@example.com" {
+				t.Errorf("%s: email %q", event, email)
+			}
 		}
 	})
 }

@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"token/profile":         {"token"},
 	"token/tokentest":       {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
 	"engineio":              {},
-	"socketio":              {"engineio", "internal/wallclock"},
+	"socketio":              {"engineio"},
 	"socketio/client":       {"socketio", "internal/engineclient"},
 	"socketio/sockettest":   {"socketio", "socketio/client", "internal/memnet"},
 	"auth":                  {"token", "socketio"},
@@ -51,8 +51,9 @@ var mayImport = map[string][]string{
 	"internal/wirejson":     {},
 }
 
-// forTests lists the packages below internal/ that serve tests. Every package may
-// import the others, if they import no package of the module themselves.
+// forTests lists the packages below internal/ that only tests, and packages for tests, may
+// import. Every package may import each other package below internal/ that itself may
+// import no package of the module.
 var forTests = []string{"internal/archtest", "internal/leaktest", "internal/memnet", "internal/doctest"}
 
 // onlyIn lists the libraries that only certain files may import.

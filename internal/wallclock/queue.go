@@ -7,6 +7,7 @@
 package wallclock
 
 import (
+	"container/heap"
 	"math"
 	"sync"
 	"time"
@@ -24,15 +25,15 @@ const handover = 10 * time.Millisecond
 type Queue struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	heap  []*Entry
-	timer *time.Timer // nil until the first entry; runs while the heap is not empty
+	mu      sync.Mutex
+	entries entries
+	timer   *time.Timer // nil until the first entry; runs while there are entries
 }
 
 // An Entry is a function that waits in a Queue.
 type Entry struct {
 	at    int64
-	index int // in the heap; negative when the entry is not there
+	index int // in the queue; negative when the entry is not there
 	f     func()
 }
 
@@ -59,7 +60,7 @@ func (q *Queue) Add(at time.Time, f func()) *Entry {
 	e := &Entry{at: Nanos(at), f: f}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.push(e)
+	heap.Push(&q.entries, e)
 	if e.index == 0 {
 		// Only an estimate, because q.now is not called under the lock: wake decides.
 		q.sleep(time.Until(at))
@@ -79,8 +80,8 @@ func (q *Queue) Remove(e *Entry) bool {
 	if e.index < 0 {
 		return false
 	}
-	q.take(e)
-	if len(q.heap) == 0 {
+	heap.Remove(&q.entries, e.index)
+	if len(q.entries) == 0 {
 		q.timer.Stop()
 	}
 	return true
@@ -90,7 +91,7 @@ func (q *Queue) Remove(e *Entry) bool {
 func (q *Queue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.heap)
+	return len(q.entries)
 }
 
 // wake runs what is due. It is called by the timer.
@@ -98,19 +99,19 @@ func (q *Queue) wake() {
 	for {
 		now := Nanos(q.now())
 		q.mu.Lock()
-		if len(q.heap) == 0 {
+		if len(q.entries) == 0 {
 			q.mu.Unlock()
 			return
 		}
-		e := q.heap[0]
+		e := q.entries[0]
 		if e.at > now {
 			q.sleep(until(e.at, now))
 			q.mu.Unlock()
 			return
 		}
-		q.take(e)
-		if len(q.heap) > 0 {
-			q.sleep(max(handover, until(q.heap[0].at, now)))
+		heap.Pop(&q.entries)
+		if len(q.entries) > 0 {
+			q.sleep(max(handover, until(q.entries[0].at, now)))
 		}
 		q.mu.Unlock()
 		e.f()
@@ -135,60 +136,32 @@ func (q *Queue) sleep(d time.Duration) {
 	q.timer.Reset(d)
 }
 
-// push adds an entry to the heap. The caller holds mu.
-func (q *Queue) push(e *Entry) {
-	e.index = len(q.heap)
-	q.heap = append(q.heap, e)
-	q.up(e.index)
+// entries is a heap by time.
+type entries []*Entry
+
+func (es entries) Len() int { return len(es) }
+
+func (es entries) Less(i, j int) bool { return es[i].at < es[j].at }
+
+func (es entries) Swap(i, j int) {
+	es[i], es[j] = es[j], es[i]
+	es[i].index, es[j].index = i, j
 }
 
-// take takes an entry out of the heap. The caller holds mu.
-func (q *Queue) take(e *Entry) {
-	i, last := e.index, len(q.heap)-1
-	if i != last {
-		q.swap(i, last)
-	}
-	q.heap[last] = nil
-	q.heap = q.heap[:last]
-	e.index = -1
-	if i < last {
-		q.up(i)
-		q.down(i)
-	}
-	if last == 0 {
-		q.heap = nil // an empty queue keeps no array
-	}
+// Push implements heap.Interface.
+func (es *entries) Push(x any) {
+	e := x.(*Entry)
+	e.index = len(*es)
+	*es = append(*es, e)
 }
 
-func (q *Queue) up(i int) {
-	for i > 0 {
-		parent := (i - 1) / 2
-		if q.heap[parent].at <= q.heap[i].at {
-			return
-		}
-		q.swap(i, parent)
-		i = parent
+// Pop implements heap.Interface. An empty heap keeps no array.
+func (es *entries) Pop() any {
+	last := len(*es) - 1
+	e := (*es)[last]
+	(*es)[last], e.index = nil, -1
+	if *es = (*es)[:last]; last == 0 {
+		*es = nil
 	}
-}
-
-func (q *Queue) down(i int) {
-	for {
-		child := 2*i + 1
-		if child >= len(q.heap) {
-			return
-		}
-		if right := child + 1; right < len(q.heap) && q.heap[right].at < q.heap[child].at {
-			child = right
-		}
-		if q.heap[i].at <= q.heap[child].at {
-			return
-		}
-		q.swap(i, child)
-		i = child
-	}
-}
-
-func (q *Queue) swap(i, j int) {
-	q.heap[i], q.heap[j] = q.heap[j], q.heap[i]
-	q.heap[i].index, q.heap[j].index = i, j
+	return e
 }
