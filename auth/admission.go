@@ -56,7 +56,7 @@ func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) (
 	// Without gone, a closed socket would stay in memory until its token expires.
 	s.OnEnd(a.gone)
 	g.keepCookies(s)
-	return a, s.Intercept("authenticate", a.authenticate)
+	return a, s.Intercept(eventAuthenticate, a.authenticate)
 }
 
 // setDeadline starts Options.Timeout. The caller holds mu.
@@ -287,9 +287,9 @@ var doNotWait = func() context.Context {
 // reports whether the peer acknowledged it. The event always asks for an acknowledgement,
 // because listeners that were written for the npm package socketio-jwt call it.
 func (a *admission) tell(ctx context.Context, e *Error) bool {
-	_, err := a.socket.EmitWithAck(ctx, "unauthorized", a.gate.toldByEvent(e))
+	_, err := a.socket.EmitWithAck(ctx, eventUnauthorized, a.gate.toldByEvent(e))
 	if errors.Is(err, socketio.ErrTooManyAcks) {
-		_ = a.socket.Emit("unauthorized", a.gate.toldByEvent(e)) // it fails only if the socket is closed
+		_ = a.socket.Emit(eventUnauthorized, a.gate.toldByEvent(e)) // it fails only if the socket is closed
 	}
 	return err == nil
 }

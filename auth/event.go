@@ -119,14 +119,14 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 	}
 	// AdmitWith and Emit fail only if the socket is closed.
 	if was == outside {
-		_ = a.socket.AdmitWith("authenticated")
+		_ = a.socket.AdmitWith(eventAuthenticated)
 		return
 	}
 	if refused := a.loggedIn(); refused != nil {
 		a.dismiss(refused)
 		return
 	}
-	_ = a.socket.Emit("authenticated")
+	_ = a.socket.Emit(eventAuthenticated)
 }
 
 // loggedIn runs OnLogin. It returns the refusal that must end the socket, or nil if there
@@ -210,7 +210,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	switch {
 	case ctx.Err() != nil: // the socket has ended
 	case refused == nil:
-		_ = a.socket.Emit("authenticated") // it fails only if the socket is closed
+		_ = a.socket.Emit(eventAuthenticated) // it fails only if the socket is closed
 	default:
 		a.mu.Lock()
 		a.failed++

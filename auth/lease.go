@@ -141,6 +141,6 @@ func (a *admission) end() {
 		"id", e.ID, "subject", Current(a.socket).Token.Subject)
 	comesBack := !a.gate.opts.LeaveAtExpiry
 	a.socket.Disconnect(&socketio.Ending{
-		Event: "unauthorized", Args: []any{a.gate.toldByEvent(e)}, Temporary: comesBack, WholeConnection: comesBack, Err: e,
+		Event: eventUnauthorized, Args: []any{a.gate.toldByEvent(e)}, Temporary: comesBack, WholeConnection: comesBack, Err: e,
 	})
 }

@@ -1,0 +1,61 @@
+package auth
+
+import "time"
+
+// The events of the gate. The peer sends the first one, and the gate the others. The names
+// authenticate, authenticated and unauthorized are those of the npm package socketio-jwt.
+const (
+	eventAuthenticate  = "authenticate"    // a token: a login, or a refresh if it has an acknowledgement
+	eventAuthenticated = "authenticated"   // the token was accepted
+	eventUnauthorized  = "unauthorized"    // a token or an event was refused, or the lease has ended
+	eventExpiring      = "token_expiring"  // the lease ends soon; see expiringTold
+	eventChallenge     = "token_challenge" // an event needs a fresher token; see challengeTold
+)
+
+// leaseTold describes a lease to its peer: the argument of "authenticated" for a peer that
+// asked for it, and the acknowledgement of "authenticate".
+type leaseTold struct {
+	ExpiresIn secondsLeft `json:"expiresIn,omitzero"`
+	Refresh   bool        `json:"refresh"` // the peer may refresh the lease
+	Joined    []string    `json:"joined,omitempty"`
+	Left      []string    `json:"left,omitempty"`
+}
+
+// expiringTold is the argument of "token_expiring".
+type expiringTold struct {
+	ExpiresIn secondsLeft `json:"expiresIn,omitzero"`
+	Now       bool        `json:"now,omitzero"` // an operator asks for a refresh at once
+}
+
+// challengeTold is the argument of "token_challenge".
+type challengeTold struct {
+	MaxAge    int64    `json:"maxAge,omitzero"` // seconds
+	ACRValues []string `json:"acrValues,omitempty"`
+}
+
+// refusedTold is the acknowledgement of an event that was refused.
+type refusedTold struct {
+	Error any `json:"error"` // a told or a forbiddenTold
+}
+
+// forbiddenTold is the refusal of an event other than "authenticate".
+type forbiddenTold struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Reason  Reason `json:"reason,omitzero"`
+}
+
+// secondsLeft is the number of whole seconds until a lease ends. Negative means that it
+// never ends, and the member is left out.
+type secondsLeft int64
+
+// IsZero reports whether the lease never ends.
+func (s secondsLeft) IsZero() bool { return s < 0 }
+
+// untilEnd returns the seconds from now until a lease ends, rounded down.
+func untilEnd(until, now time.Time) secondsLeft {
+	if until.IsZero() {
+		return -1
+	}
+	return secondsLeft(max(until.Sub(now), 0) / time.Second)
+}
