@@ -13,6 +13,9 @@ import (
 // how far it has come. It does not hold the token and its other claims. For peers of
 // Engine.IO 3 the socket ID is a secret; see socketio.Socket.ID.
 type LeaseInfo struct {
+	// ID names the socket for Gate.Lease and Gate.Disconnect. It does not reveal the socket
+	// ID, is not a credential, and stays the same until the socket has ended.
+	ID        string
 	SocketID  string
 	Namespace string
 	State     LeaseState
@@ -149,6 +152,7 @@ func (e *entry) describe(only *Match) (LeaseInfo, bool) {
 		return LeaseInfo{}, false
 	}
 	info := LeaseInfo{
+		ID:       a.gate.leases.id(a.entry).String(),
 		SocketID: a.socket.ID(), Namespace: a.socket.Namespace().Name(), State: a.stateOf(e),
 		Since: time.Unix(0, e.since),
 	}

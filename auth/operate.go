@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"hash/maphash"
+
+	"socketiojwt/socketio"
+)
+
+// leaseID is the ID of a socket in LeaseInfo: the place of its entry in the index, so that a
+// lookup does not search, and a hash of the socket ID, because places are used again.
+// The hash has a random seed, so the ID does not reveal the socket ID.
+type leaseID struct {
+	shard uint8
+	slot  uint32
+	check uint64
+}
+
+// leaseIDSize is the size of an encoded leaseID, before base64url.
+const leaseIDSize = 1 + 4 + 8
+
+// id returns the ID of a socket's entry. Shard and slot do not change while the entry is in
+// the index.
+func (r *registry) id(e *entry) leaseID {
+	return leaseID{e.shard, e.slot, maphash.String(r.seed, e.admission.socket.ID())}
+}
+
+func (id leaseID) String() string {
+	b := binary.BigEndian.AppendUint32([]byte{id.shard}, id.slot)
+	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(b, id.check))
+}
+
+// parseLeaseID reads what String returns. It reports false for any other text.
+func parseLeaseID(text string) (leaseID, bool) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) != leaseIDSize {
+		return leaseID{}, false
+	}
+	return leaseID{b[0], binary.BigEndian.Uint32(b[1:]), binary.BigEndian.Uint64(b[5:])}, true
+}
+
+// withID returns the entry of the socket with this ID, or nil.
+func (r *registry) withID(id leaseID) *entry {
+	if int(id.shard) >= len(r.shards) {
+		return nil
+	}
+	s := &r.shards[id.shard]
+	s.mu.Lock()
+	var e *entry
+	if int(id.slot) < len(s.slots) {
+		e = s.slots[id.slot]
+	}
+	s.mu.Unlock()
+	if e == nil || r.id(e) != id {
+		return nil
+	}
+	return e
+}
+
+// withID returns the admission with this LeaseInfo.ID, or nil.
+func (g *Gate) withID(id string) *admission {
+	parsed, ok := parseLeaseID(id)
+	if !ok {
+		return nil
+	}
+	e := g.leases.withID(parsed)
+	if e == nil {
+		return nil
+	}
+	return e.admission
+}
+
+// Lease returns the LeaseInfo with this ID. It reports false if no socket of the gate has
+// the ID, or no longer has it. Its cost does not depend on the number of sockets. It may be
+// called concurrently.
+func (g *Gate) Lease(id string) (LeaseInfo, bool) {
+	a := g.withID(id)
+	if a == nil {
+		return LeaseInfo{}, false
+	}
+	a.mu.Lock()
+	e := a.entry
+	a.mu.Unlock()
+	if e == nil {
+		return LeaseInfo{}, false
+	}
+	return e.describe(nil)
+}
+
+// Disconnect ends the socket with this LeaseInfo.ID, in whatever state it is, as how says:
+// see socketio.Socket.Disconnect. The token stays good, so its bearer may connect again;
+// Revoke withdraws it. Disconnect reports false if the gate has no such socket. It may be
+// called concurrently.
+func (g *Gate) Disconnect(id string, how *socketio.Ending) bool {
+	a := g.withID(id)
+	if a == nil {
+		return false
+	}
+	a.socket.Disconnect(how)
+	return true
+}
