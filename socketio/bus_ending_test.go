@@ -308,7 +308,7 @@ func TestServerSideEventsOfUnlistedNamespaces(t *testing.T) {
 	onBus(t, 1, socketio.Options{}, setup, func(f *fixture, bus *stubBus) {
 		event := socketio.Message{Kind: socketio.KindServerSide, From: "o", Namespace: "/dyn-1", Data: json.RawMessage(`["e"]`)}
 		admit = make(chan struct{})
-		go f.dial(sockettest.Options{Namespace: "/dyn-1"})
+		dialed := f.background(sockettest.Options{Namespace: "/dyn-1"})
 		synctest.Wait()
 		bus.deliver(event)
 		synctest.Wait()
@@ -316,6 +316,7 @@ func TestServerSideEventsOfUnlistedNamespaces(t *testing.T) {
 			t.Errorf("before the admission: %q", got)
 		}
 		close(admit)
+		<-dialed
 		synctest.Wait()
 		bus.deliver(event)
 		synctest.Wait()

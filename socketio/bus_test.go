@@ -601,10 +601,20 @@ func TestClusterUnderStress(t *testing.T) {
 				for round := range 5 {
 					opts := socketio.Options{Logger: slog.New(slog.DiscardHandler)}
 					id := hub.Join(&opts)
-					f, stop := start(t, opts, rooms)
+					f, stop, err := tryStart(t, opts, rooms)
+					if err != nil {
+						t.Error(err)
+						return
+					}
 					var peers []*sockettest.Peer
 					for range 3 {
-						peers = append(peers, f.dial(sockettest.Options{Auth: map[string]any{"rooms": []string{"x"}}}))
+						p, err := f.tryDial(sockettest.Options{Auth: map[string]any{"rooms": []string{"x"}}})
+						if err != nil {
+							t.Errorf("dial: %v", err)
+							stop()
+							return
+						}
+						peers = append(peers, p)
 					}
 					for _, p := range peers[:2] {
 						go func() {

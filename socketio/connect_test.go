@@ -213,11 +213,9 @@ func TestDynamicNamespaceIsMadeOnce(t *testing.T) {
 			return nil
 		})
 	}, func(f *fixture) {
-		var joining sync.WaitGroup
-		for range 2 {
-			joining.Go(func() { f.dial(sockettest.Options{Namespace: "/x"}) })
-		}
-		joining.Wait()
+		first, second := f.background(sockettest.Options{Namespace: "/x"}), f.background(sockettest.Options{Namespace: "/x"})
+		<-first
+		<-second
 		if n := len(f.io.Lookup("/x").Sockets()); n != 2 {
 			t.Errorf("%d sockets are in the namespace", n)
 		}

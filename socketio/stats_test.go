@@ -65,8 +65,7 @@ func TestStatsOfSockets(t *testing.T) {
 		fs := &figures{f: f}
 		fs.moved("nothing", func(*socketio.Stats) {})
 
-		dialed := make(chan *sockettest.Peer)
-		go func() { dialed <- f.dial(sockettest.Options{}) }()
+		dialed := f.background(sockettest.Options{})
 		fs.moved("a socket whose middleware runs", func(s *socketio.Stats) { s.Connecting, s.Running = 1, 1; fs.anyBytes(s) })
 		if fs.was.NewBytes < 1<<10 {
 			t.Errorf("%d bytes of a new connection", fs.was.NewBytes)
