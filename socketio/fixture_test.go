@@ -23,14 +23,14 @@ import (
 type fixture struct {
 	t   *testing.T
 	ctx context.Context
-	io  *socketio.Server
+	srv *socketio.Server
 	in  *memnet.Listener
 
 	header http.Header // of the long-polling requests
 }
 
 // bubble runs a test against a server set up by setup.
-func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server), test func(f *fixture)) {
+func bubble(t *testing.T, opts socketio.Options, setup func(srv *socketio.Server), test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f, stop := start(t, opts, setup)
@@ -40,7 +40,7 @@ func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)
 }
 
 // start starts a server set up by setup. It must be called in a bubble.
-func start(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)) (f *fixture, stop func()) {
+func start(t *testing.T, opts socketio.Options, setup func(srv *socketio.Server)) (f *fixture, stop func()) {
 	t.Helper()
 	f, stop, err := tryStart(t, opts, setup)
 	if err != nil {
@@ -50,16 +50,16 @@ func start(t *testing.T, opts socketio.Options, setup func(io *socketio.Server))
 }
 
 // tryStart is start for goroutines, which must not call Fatal.
-func tryStart(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)) (f *fixture, stop func(), err error) {
+func tryStart(t *testing.T, opts socketio.Options, setup func(srv *socketio.Server)) (f *fixture, stop func(), err error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	io, err := socketio.NewServer(opts)
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		return nil, nil, err
 	}
-	setup(io)
-	handler, err := io.Handler()
+	setup(srv)
+	handler, err := srv.Handler()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,9 +71,9 @@ func tryStart(t *testing.T, opts socketio.Options, setup func(io *socketio.Serve
 		_ = web.Serve(in)
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-	return &fixture{t: t, ctx: ctx, io: io, in: in}, func() {
+	return &fixture{t: t, ctx: ctx, srv: srv, in: in}, func() {
 		cancel()
-		_ = io.Close()
+		_ = srv.Close()
 		_ = web.Close()
 		<-served
 	}, nil
@@ -199,7 +199,7 @@ func (g *gauge) peak() int {
 	return g.most
 }
 
-func open(io *socketio.Server) { io.Open() }
+func open(srv *socketio.Server) { srv.Open() }
 
 // pollingSession opens a session by long-polling. It returns the path of its further requests.
 func (f *fixture) pollingSession() string {
