@@ -232,10 +232,10 @@ const (
 )
 
 // background starts a request and returns the channel for its response.
-func (f *fixture) background(method, query, body string) <-chan answer {
+func (f *fixture) background(method, query, body string, headers ...string) <-chan answer {
 	done := make(chan answer, 1)
 	go func() {
-		a, err := f.do(context.Background(), method, query, body)
+		a, err := f.do(context.Background(), method, query, body, headers...)
 		if err != nil {
 			a.body = err.Error()
 		}

@@ -360,8 +360,7 @@ func TestLargeRequestsDoNotWait(t *testing.T) {
 			t.Errorf("%q after %v", a.body, time.Since(began))
 		}
 		c.s.Accept()
-		poll := make(chan answer, 1)
-		go func() { poll <- f.must("GET", query, "", "Large", large) }()
+		poll := f.background("GET", query, "", "Large", large)
 		synctest.Wait()
 		c.s.Send(NewMessage([]byte("hello")))
 		if a := <-poll; a.body != "4hello" {

@@ -137,7 +137,11 @@ func TestStatsAreConcurrent(t *testing.T) {
 		for range 20 {
 			all.Go(func() {
 				for range 10 {
-					_, c := f.open()
+					if a, err := f.do(t.Context(), "GET", pollingQuery, ""); err != nil || a.status != 200 {
+						t.Errorf("handshake: %d %q, %v", a.status, a.body, err)
+						return
+					}
+					c := <-f.opened
 					f.srv.Stats()
 					c.s.Abort(ForcedClose)
 				}

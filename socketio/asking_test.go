@@ -24,17 +24,17 @@ func TestRoomQueries(t *testing.T) {
 			}
 			return c.names(ids)
 		}
-		if got := []string{here(c.io.Except()), here(c.io.To("x")), here(c.io.To()), here(c.io.To("x").Except("x")), here(c.rules[0].Except()), here(c.io.BroadcastIn("/dyn-2"))}; !slices.Equal(got, []string{"a d", "a", "", "", "g", ""}) {
+		if got := []string{here(c.srv.Except()), here(c.srv.To("x")), here(c.srv.To()), here(c.srv.To("x").Except("x")), here(c.rules[0].Except()), here(c.srv.BroadcastIn("/dyn-2"))}; !slices.Equal(got, []string{"a d", "a", "", "", "g", ""}) {
 			t.Errorf("sockets on this node: %q", got)
 		}
-		n, err := c.io.Except("y").EmitLocal("e")
+		n, err := c.srv.Except("y").EmitLocal("e")
 		if got := c.got(); n != 2 || err != nil || got != "a:e d:e" {
 			t.Errorf("EmitLocal: %d, %v, %s", n, err, got)
 		}
-		if n, err := c.io.To("empty").EmitLocal("e"); n != 0 || err != nil {
+		if n, err := c.srv.To("empty").EmitLocal("e"); n != 0 || err != nil {
 			t.Errorf("EmitLocal to an empty room: %d, %v", n, err)
 		}
-		if _, err := c.io.EmitLocal("connect"); err == nil {
+		if _, err := c.srv.EmitLocal("connect"); err == nil {
 			t.Error("a reserved event was sent")
 		}
 		s := c.socket("a")
@@ -56,8 +56,8 @@ func TestRoomQueries(t *testing.T) {
 
 // A socket that is not admitted is in no room, even before its namespace is known.
 func TestRoomsBeforeAdmission(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {
 			s := socketio.FromContext(ctx)
 			s.Leave("x")
 			if s.In(s.ID()) || s.Rooms() != nil || !errors.Is(s.Join("x"), socketio.ErrNotAdmitted) {
@@ -65,7 +65,7 @@ func TestRoomsBeforeAdmission(t *testing.T) {
 			}
 			return true, nil
 		}).Open()
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			if s.In(s.ID()) || s.In("") || s.Rooms() != nil {
 				t.Error("in a room before it is admitted")
 			}
@@ -81,13 +81,13 @@ func TestRoomsBeforeAdmission(t *testing.T) {
 // are acknowledged like one wrong argument.
 func TestFuncWithSeveralArguments(t *testing.T) {
 	var seen record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("note", socketio.Func(func(_ context.Context, _ *socketio.Socket, args socketio.Arguments) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("note", socketio.Func(func(_ context.Context, _ *socketio.Socket, args socketio.Arguments) error {
 			seen.add(fmt.Sprint(args.Len()))
 			return nil
 		}))
-		io.Handle("add", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, args socketio.Arguments) (int, error) {
+		srv.Handle("add", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, args socketio.Arguments) (int, error) {
 			var a, b int
 			err := args.Scan(&a, &b)
 			return a + b, err
@@ -122,9 +122,9 @@ func TestSharedKeys(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		f.dial(sockettest.Options{})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		info := func() socketio.SocketInfo {
-			infos, err := f.io.FetchSockets(f.ctx)
+			infos, err := f.srv.FetchSockets(f.ctx)
 			if err != nil || len(infos) != 1 {
 				t.Fatal(infos, err)
 			}

@@ -16,9 +16,9 @@ import (
 )
 
 // rooms admits three sockets: a in x, b in x and y, c in y.
-func rooms(io *socketio.Server) {
-	io.Open()
-	io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+func rooms(srv *socketio.Server) {
+	srv.Open()
+	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 		var auth struct{ Rooms []string }
 		return errors.Join(scan(s.Handshake().Auth, &auth), s.Join(auth.Rooms...))
 	})
@@ -32,7 +32,7 @@ func TestBroadcastSelects(t *testing.T) {
 		}
 		synctest.Wait()
 		socket := func(name string) *socketio.Socket {
-			for _, s := range f.io.Sockets() {
+			for _, s := range f.srv.Sockets() {
 				if s.ID() == peers[name].ID() {
 					return s
 				}
@@ -40,16 +40,16 @@ func TestBroadcastSelects(t *testing.T) {
 			t.Fatalf("%s is not listed", name)
 			return nil
 		}
-		x := f.io.To("x")
+		x := f.srv.To("x")
 		for want, b := range map[string]socketio.Broadcast{
-			"a b c":  f.io.Except(),
+			"a b c":  f.srv.Except(),
 			"a b":    x,
 			"a b c ": x.To("y"),     // each once
 			"a":      x.Except("y"), // x itself is unchanged
 			"b":      x.Except(peers["a"].ID()),
-			"c":      f.io.To(peers["c"].ID()),
-			"b c":    f.io.To("y").Local(),
-			"":       f.io.To("empty"),
+			"c":      f.srv.To(peers["c"].ID()),
+			"b c":    f.srv.To("y").Local(),
+			"":       f.srv.To("empty"),
 			"a c":    socket("b").Broadcast(),
 			"b ":     socket("a").To("x"),
 			"c ":     socket("a").Except("x"),
@@ -99,7 +99,7 @@ func TestBroadcastWithAck(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
 		defer cancel()
-		answers, err := f.io.EmitWithAck(ctx, "q")
+		answers, err := f.srv.EmitWithAck(ctx, "q")
 		if len(answers.List) != 7 || len(answers.Missing) != 2 || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("in a second: %+v, %v", answers, err)
 		}
@@ -111,7 +111,7 @@ func TestRoomsOfASocket(t *testing.T) {
 	bubble(t, socketio.Options{MaxRooms: 3}, rooms, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: map[string]any{"rooms": []string{"x"}}})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		if err := s.Join("y", "x", s.ID(), "z"); err != nil {
 			t.Errorf("Join: %v", err)
 		}
@@ -127,19 +127,19 @@ func TestRoomsOfASocket(t *testing.T) {
 		if want := []string{p.ID(), "x", "z"}; !slices.Equal(got, want) {
 			t.Errorf("rooms %q, want %q", got, want)
 		}
-		if err := f.io.To("x").SocketsJoin("w"); err != nil {
+		if err := f.srv.To("x").SocketsJoin("w"); err != nil {
 			t.Error(err)
 		}
-		_ = f.io.To("w").SocketsLeave("x")
-		infos, err := f.io.To("w").FetchSockets(f.ctx)
+		_ = f.srv.To("w").SocketsLeave("x")
+		infos, err := f.srv.To("w").FetchSockets(f.ctx)
 		if err != nil || len(infos) != 1 || infos[0].ID != p.ID() || slices.Contains(infos[0].Rooms, "x") {
 			t.Errorf("fetched %+v, %v", infos, err)
 		}
-		_ = f.io.To("w").DisconnectSockets(nil)
+		_ = f.srv.To("w").DisconnectSockets(nil)
 		f.ended(p, sockettest.ErrDisconnected)
 		for _, join := range []func(...string) error{s.Join, s.LateJoin} {
-			if err := join("x"); !errors.Is(err, socketio.ErrClosed) || len(s.Rooms()) != 0 || f.io.Remains() != "" && !strings.HasPrefix(f.io.Remains(), "1 connections; ") {
-				t.Errorf("after its end: %v, %v, left: %s", err, s.Rooms(), f.io.Remains())
+			if err := join("x"); !errors.Is(err, socketio.ErrClosed) || len(s.Rooms()) != 0 || f.srv.Remains() != "" && !strings.HasPrefix(f.srv.Remains(), "1 connections; ") {
+				t.Errorf("after its end: %v, %v, left: %s", err, s.Rooms(), f.srv.Remains())
 			}
 		}
 	})
@@ -158,12 +158,12 @@ func TestNothingFollowsDisconnect(t *testing.T) {
 			}
 		}})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
 				for range 100 {
-					_ = f.io.Emit("e")
+					_ = f.srv.Emit("e")
 				}
 			})
 		}
@@ -185,8 +185,8 @@ func TestBroadcastToNoRoomReachesNoSocket(t *testing.T) {
 		p, other := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
 		synctest.Wait()
 		var friends []string
-		s := f.io.Sockets()[0]
-		for _, b := range []socketio.Broadcast{f.io.To(friends...), f.io.To(), s.To(friends...), f.io.To().Except("x"), f.io.To([]string{}...)} {
+		s := f.srv.Sockets()[0]
+		for _, b := range []socketio.Broadcast{f.srv.To(friends...), f.srv.To(), s.To(friends...), f.srv.To().Except("x"), f.srv.To([]string{}...)} {
 			_ = b.Emit("secret")
 			_ = b.DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
 			if infos, _ := b.FetchSockets(f.ctx); len(infos) != 0 {
@@ -195,9 +195,9 @@ func TestBroadcastToNoRoomReachesNoSocket(t *testing.T) {
 		}
 		f.nothing(p)
 		f.nothing(other)
-		_ = f.io.To(friends...).To(p.ID()).Emit("hello")
+		_ = f.srv.To(friends...).To(p.ID()).Emit("hello")
 		f.expect(p, "hello")
-		if n := len(f.io.Sockets()); n != 2 {
+		if n := len(f.srv.Sockets()); n != 2 {
 			t.Errorf("%d sockets are left", n)
 		}
 	})
@@ -208,7 +208,7 @@ func TestRoomNamesAreBounded(t *testing.T) {
 	bubble(t, socketio.Options{MaxNameLength: 8, MaxRooms: 2}, open, func(f *fixture) {
 		f.dial(sockettest.Options{})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		if err := s.Join("12345678", "123456789"); !errors.Is(err, socketio.ErrRoomName) || len(s.Rooms()) != 1 {
 			t.Errorf("%v, rooms %q", err, s.Rooms())
 		}
@@ -226,7 +226,7 @@ func TestBroadcastWithAckSkipsSocketsWithTooManyPendingAcks(t *testing.T) {
 		synctest.Wait()
 		for range 5 { // given up each time
 			ctx, cancel := context.WithTimeout(f.ctx, time.Second)
-			if _, err := f.io.EmitWithAck(ctx, "q"); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := f.srv.EmitWithAck(ctx, "q"); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("the peer is silent: %v", err)
 			}
 			cancel()
@@ -234,10 +234,10 @@ func TestBroadcastWithAckSkipsSocketsWithTooManyPendingAcks(t *testing.T) {
 		}
 		done := make(chan error)
 		for range 2 {
-			go func() { _, err := f.io.EmitWithAck(f.ctx, "q"); done <- err }()
+			go func() { _, err := f.srv.EmitWithAck(f.ctx, "q"); done <- err }()
 		}
 		synctest.Wait()
-		if answers, err := f.io.EmitWithAck(f.ctx, "q"); len(answers.List) != 0 || err != nil {
+		if answers, err := f.srv.EmitWithAck(f.ctx, "q"); len(answers.List) != 0 || err != nil {
 			t.Errorf("%+v, %v", answers, err)
 		}
 		for range 2 {
@@ -255,14 +255,14 @@ func TestEmitFails(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		for name, emit := range map[string]func(event string, args ...any) error{
 			"Socket.Emit":             s.Emit,
 			"Socket.EmitWithAck":      func(event string, args ...any) error { _, err := s.EmitWithAck(f.ctx, event, args...); return err },
 			"Socket.Volatile":         s.Volatile().Emit,
-			"Server.Emit":             f.io.Emit,
-			"Server.EmitWithAck":      func(event string, args ...any) error { _, err := f.io.EmitWithAck(f.ctx, event, args...); return err },
-			"to a room that is empty": f.io.To("empty").Emit,
+			"Server.Emit":             f.srv.Emit,
+			"Server.EmitWithAck":      func(event string, args ...any) error { _, err := f.srv.EmitWithAck(f.ctx, event, args...); return err },
+			"to a room that is empty": f.srv.To("empty").Emit,
 		} {
 			if err := emit("disconnect"); !errors.Is(err, socketio.ErrEventName) {
 				t.Errorf("%s of a reserved event: %v", name, err)
@@ -272,10 +272,10 @@ func TestEmitFails(t *testing.T) {
 			}
 		}
 		f.nothing(p)
-		if err := f.io.SocketsJoin(strings.Repeat("x", 1000)); !errors.Is(err, socketio.ErrRoomName) {
+		if err := f.srv.SocketsJoin(strings.Repeat("x", 1000)); !errors.Is(err, socketio.ErrRoomName) {
 			t.Errorf("SocketsJoin: %v", err)
 		}
-		_ = f.io.To(p.ID()).DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
+		_ = f.srv.To(p.ID()).DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
 		f.ended(p, sockettest.ErrClosed)
 	})
 }
@@ -283,9 +283,9 @@ func TestEmitFails(t *testing.T) {
 // OnEmit receives the event before it is encoded, and its recipients.
 func TestOnEmitGetsPackets(t *testing.T) {
 	var packets record
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.OnEmit(func(e socketio.Emitted) {
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnEmit(func(e socketio.Emitted) {
 			p, to := e.Packet, e.To
 			packets.add(fmt.Sprint(p.Event, " ", p.Args, " ", p.Volatile, " ", to.All, " ", to.Rooms, " ", to.Except, " ", e.Local))
 		})
@@ -293,9 +293,9 @@ func TestOnEmitGetsPackets(t *testing.T) {
 	bubble(t, socketio.Options{}, setup, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
-		_ = f.io.Emit("all", 1, "x")
-		_ = f.io.To("a").To("b").Except("c").Local().Volatile().Emit("some")
+		s := f.srv.Sockets()[0]
+		_ = f.srv.Emit("all", 1, "x")
+		_ = f.srv.To("a").To("b").Except("c").Local().Volatile().Emit("some")
 		_ = s.To("a").Emit("others")
 		_ = s.Volatile().Emit("this")
 		id := p.ID()

@@ -21,15 +21,15 @@ import (
 // arrive after that.
 func TestCallsToOtherNodesEndWithTheServer(t *testing.T) {
 	ends := map[string]func(f *fixture) error{
-		"Close":    func(f *fixture) error { return f.io.Close() },
-		"Shutdown": func(f *fixture) error { return f.io.Shutdown(f.ctx) },
+		"Close":    func(f *fixture) error { return f.srv.Close() },
+		"Shutdown": func(f *fixture) error { return f.srv.Shutdown(f.ctx) },
 	}
 	ctx := context.Background()
-	calls := map[string]func(io *socketio.Server) error{
-		"EmitWithAck":           func(io *socketio.Server) error { _, err := io.EmitWithAck(ctx, "q"); return err },
-		"EmitWithAck, counted":  func(io *socketio.Server) error { _, err := io.EmitWithAck(ctx, "q"); return err },
-		"FetchSockets":          func(io *socketio.Server) error { _, err := io.FetchSockets(ctx); return err },
-		"ServerSideEmitWithAck": func(io *socketio.Server) error { _, err := io.ServerSideEmitWithAck(ctx, "q"); return err },
+	calls := map[string]func(srv *socketio.Server) error{
+		"EmitWithAck":           func(srv *socketio.Server) error { _, err := srv.EmitWithAck(ctx, "q"); return err },
+		"EmitWithAck, counted":  func(srv *socketio.Server) error { _, err := srv.EmitWithAck(ctx, "q"); return err },
+		"FetchSockets":          func(srv *socketio.Server) error { _, err := srv.FetchSockets(ctx); return err },
+		"ServerSideEmitWithAck": func(srv *socketio.Server) error { _, err := srv.ServerSideEmitWithAck(ctx, "q"); return err },
 	}
 	for end, stop := range ends {
 		for name, call := range calls {
@@ -37,7 +37,7 @@ func TestCallsToOtherNodesEndWithTheServer(t *testing.T) {
 				onBus(t, 1, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
 					began := time.Now()
 					returned := make(chan error, 1)
-					go func() { returned <- call(f.io) }()
+					go func() { returned <- call(f.srv) }()
 					synctest.Wait()
 					counted := name == "EmitWithAck, counted"
 					if counted {
@@ -66,15 +66,15 @@ func TestCallsToOtherNodesEndWithTheServer(t *testing.T) {
 // the time of its context.
 func TestShutdownByAServerSideHandler(t *testing.T) {
 	for _, request := range []string{"", "r"} {
-		var io *socketio.Server
+		var srv *socketio.Server
 		returned := make(chan error, 1)
 		setup := func(server *socketio.Server) {
-			io = server
-			io.Open()
-			io.OnServerSide("stop", func(ctx context.Context, _ *socketio.ServerSideEvent) (any, error) {
+			srv = server
+			srv.Open()
+			srv.OnServerSide("stop", func(ctx context.Context, _ *socketio.ServerSideEvent) (any, error) {
 				ctx, cancel := context.WithTimeout(ctx, time.Minute)
 				defer cancel()
-				err := io.Shutdown(ctx)
+				err := srv.Shutdown(ctx)
 				returned <- err
 				return nil, err
 			})
@@ -92,7 +92,7 @@ func TestShutdownByAServerSideHandler(t *testing.T) {
 				t.Errorf("Shutdown has not returned %v after the event", time.Since(began))
 			}
 			synctest.Wait()
-			if left := f.io.Remains(); left != "" {
+			if left := f.srv.Remains(); left != "" {
 				t.Error(left)
 			}
 		})
@@ -103,13 +103,13 @@ func TestShutdownByAServerSideHandler(t *testing.T) {
 func TestShutdownOfAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, returned := make(chan struct{}), make(chan error, 1)
-		other, stop := start(t, socketio.Options{}, func(io *socketio.Server) {
-			io.Open().Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil })
+		other, stop := start(t, socketio.Options{}, func(srv *socketio.Server) {
+			srv.Open().Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil })
 		})
 		defer stop()
-		f, stop := start(t, socketio.Options{}, func(io *socketio.Server) {
-			io.Open().Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
-				returned <- other.io.Shutdown(ctx)
+		f, stop := start(t, socketio.Options{}, func(srv *socketio.Server) {
+			srv.Open().Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+				returned <- other.srv.Shutdown(ctx)
 				return nil
 			})
 		})
@@ -134,26 +134,26 @@ func TestBusOfAClosedServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bus := &stubBus{}
 			opts := socketio.Options{ClusterKey: make([]byte, 16)}
-			var io *socketio.Server
+			var srv *socketio.Server
 			var err error
 			opts.Bus = func(deliver func(socketio.Message)) (socketio.Bus, error) {
 				if name != "before Handler" {
-					_ = io.Close()
+					_ = srv.Close()
 				}
 				return bus.join(deliver)
 			}
-			if io, err = socketio.NewServer(opts); err != nil {
+			if srv, err = socketio.NewServer(opts); err != nil {
 				t.Fatal(err)
 			}
-			io.Open()
+			srv.Open()
 			if name == "before Handler" {
-				_ = io.Close()
+				_ = srv.Close()
 			}
-			if _, err := io.Handler(); err != nil || bus.closed != 1 {
+			if _, err := srv.Handler(); err != nil || bus.closed != 1 {
 				t.Errorf("%v, the bus was closed %d times", err, bus.closed)
 			}
-			_ = io.Close()
-			if err := io.Emit("e"); !errors.Is(err, socketio.ErrClosed) || bus.closed != 1 || len(bus.published) > 0 {
+			_ = srv.Close()
+			if err := srv.Emit("e"); !errors.Is(err, socketio.ErrClosed) || bus.closed != 1 || len(bus.published) > 0 {
 				t.Errorf("%v, the bus was closed %d times, and published %v", err, bus.closed, bus.published)
 			}
 		})
@@ -164,12 +164,12 @@ func TestBusOfAClosedServer(t *testing.T) {
 // in the first broadcast.
 func TestNoBusAndNoError(t *testing.T) {
 	opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: func(func(socketio.Message)) (socketio.Bus, error) { return nil, nil }}
-	io, err := socketio.NewServer(opts)
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	io.Open()
-	if _, err := io.Handler(); err == nil || !strings.Contains(err.Error(), "neither a Bus nor an error") {
+	srv.Open()
+	if _, err := srv.Handler(); err == nil || !strings.Contains(err.Error(), "neither a Bus nor an error") {
 		t.Errorf("Handler: %v", err)
 	}
 }
@@ -183,7 +183,7 @@ func TestAskWithAnEndedContext(t *testing.T) {
 		late, cancel := context.WithTimeout(f.ctx, -time.Second)
 		defer cancel()
 		for _, ctx := range []context.Context{cancelled, late} {
-			if _, err := f.io.EmitWithAck(ctx, "q"); !errors.Is(err, context.Cause(ctx)) {
+			if _, err := f.srv.EmitWithAck(ctx, "q"); !errors.Is(err, context.Cause(ctx)) {
 				t.Error(err)
 			}
 			if sent, _ := bus.take(); len(sent) != 1 || sent[0].Timeout != time.Millisecond {
@@ -203,9 +203,9 @@ func (explosive) MarshalJSON() ([]byte, error) { panic("secret") }
 func TestValuesThatPanicForAnotherNode(t *testing.T) {
 	var log bytes.Buffer
 	unsafe, safe := socketio.NewSharedKey[any]("unsafe"), socketio.NewSharedKey[int]("safe")
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.OnServerSide("ask", func(context.Context, *socketio.ServerSideEvent) (any, error) { return explosive{}, nil })
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnServerSide("ask", func(context.Context, *socketio.ServerSideEvent) (any, error) { return explosive{}, nil })
 	}
 	opts := socketio.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	onBus(t, 1, opts, setup, func(f *fixture, bus *stubBus) {
@@ -246,9 +246,9 @@ func TestPanicOfTheBusInACall(t *testing.T) {
 		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
 		defer cancel()
 		for name, call := range map[string]func() error{
-			"Emit":         func() error { return f.io.Emit("e") },
-			"FetchSockets": func() error { _, err := f.io.FetchSockets(ctx); return err },
-			"EmitWithAck":  func() error { _, err := f.io.EmitWithAck(ctx, "q"); return err },
+			"Emit":         func() error { return f.srv.Emit("e") },
+			"FetchSockets": func() error { _, err := f.srv.FetchSockets(ctx); return err },
+			"EmitWithAck":  func() error { _, err := f.srv.EmitWithAck(ctx, "q"); return err },
 		} {
 			if err := call(); name != "EmitWithAck" && (err == nil || !strings.Contains(err.Error(), "panic") || strings.Contains(err.Error(), "secret")) {
 				t.Errorf("%s: %v", name, err)
@@ -267,8 +267,8 @@ func TestPanicOfTheBusInACall(t *testing.T) {
 func TestOnEmitPanicsForAnotherNode(t *testing.T) {
 	const most = 4000
 	panics := true
-	setup := func(io *socketio.Server) {
-		io.Open().OnEmit(func(socketio.Emitted) {
+	setup := func(srv *socketio.Server) {
+		srv.Open().OnEmit(func(socketio.Emitted) {
 			if panics {
 				panic("secret")
 			}
@@ -294,8 +294,8 @@ func TestOnEmitPanicsForAnotherNode(t *testing.T) {
 func TestServerSideEventsOfUnlistedNamespaces(t *testing.T) {
 	var admit chan struct{}
 	var ran record
-	setup := func(io *socketio.Server) {
-		rule := io.OfPattern(regexp.MustCompile(`/dyn-\d`))
+	setup := func(srv *socketio.Server) {
+		rule := srv.OfPattern(regexp.MustCompile(`/dyn-\d`))
 		rule.Use(func(ctx context.Context, _ *socketio.Socket) error {
 			select {
 			case <-admit:
@@ -308,7 +308,7 @@ func TestServerSideEventsOfUnlistedNamespaces(t *testing.T) {
 	onBus(t, 1, socketio.Options{}, setup, func(f *fixture, bus *stubBus) {
 		event := socketio.Message{Kind: socketio.KindServerSide, From: "o", Namespace: "/dyn-1", Data: json.RawMessage(`["e"]`)}
 		admit = make(chan struct{})
-		go f.dial(sockettest.Options{Namespace: "/dyn-1"})
+		dialed := f.background(sockettest.Options{Namespace: "/dyn-1"})
 		synctest.Wait()
 		bus.deliver(event)
 		synctest.Wait()
@@ -316,6 +316,7 @@ func TestServerSideEventsOfUnlistedNamespaces(t *testing.T) {
 			t.Errorf("before the admission: %q", got)
 		}
 		close(admit)
+		<-dialed
 		synctest.Wait()
 		bus.deliver(event)
 		synctest.Wait()
@@ -327,7 +328,7 @@ func TestServerSideEventsOfUnlistedNamespaces(t *testing.T) {
 
 // While the bus does not return from Rooms, namespaces that come and go take no memory.
 func TestRoomsOfNamespacesThatComeAndGo(t *testing.T) {
-	setup := func(io *socketio.Server) { io.Open(); io.OfPattern(regexp.MustCompile(`/dyn-\d+`)).Open() }
+	setup := func(srv *socketio.Server) { srv.Open(); srv.OfPattern(regexp.MustCompile(`/dyn-\d+`)).Open() }
 	onBus(t, 0, socketio.Options{}, setup, func(f *fixture, bus *stubBus) {
 		bus.hold = make(chan struct{})
 		f.dial(sockettest.Options{})
@@ -338,7 +339,7 @@ func TestRoomsOfNamespacesThatComeAndGo(t *testing.T) {
 			_ = p.Close()
 			synctest.Wait()
 		}
-		if n := f.io.Untold(); n != 0 {
+		if n := f.srv.Untold(); n != 0 {
 			t.Errorf("%d namespaces wait to be told", n)
 		}
 		close(bus.hold)

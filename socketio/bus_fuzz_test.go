@@ -37,18 +37,18 @@ func FuzzMessage(f *testing.F) {
 		if json.Unmarshal(data, &m) != nil {
 			return
 		}
-		setup := func(io *socketio.Server) {
-			io.Use(func(_ context.Context, s *socketio.Socket) error {
+		setup := func(srv *socketio.Server) {
+			srv.Use(func(_ context.Context, s *socketio.Socket) error {
 				if s.Handshake().Auth != nil {
 					return s.Hold(socketio.HoldOptions{})
 				}
 				return nil
 			})
-			io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("x") })
-			io.OnServerSide("hello", func(context.Context, *socketio.ServerSideEvent) (any, error) { return 1, nil })
-			io.HandleExtension("x", func(socketio.NodeID, []byte) {})
-			io.OnEmit(func(socketio.Emitted) {})
-			io.OfFunc(func(context.Context, string, *socketio.Handshake) (bool, error) { return false, nil }).Open()
+			srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("x") })
+			srv.OnServerSide("hello", func(context.Context, *socketio.ServerSideEvent) (any, error) { return 1, nil })
+			srv.HandleExtension("x", func(socketio.NodeID, []byte) {})
+			srv.OnEmit(func(socketio.Emitted) {})
+			srv.OfFunc(func(context.Context, string, *socketio.Handshake) (bool, error) { return false, nil }).Open()
 		}
 		opts := socketio.Options{Logger: slog.New(slog.DiscardHandler)}
 		onBus(t, 1, opts, setup, func(f *fixture, bus *stubBus) {
@@ -59,8 +59,8 @@ func FuzzMessage(f *testing.F) {
 			asked := make(chan struct{})
 			go func() {
 				defer close(asked)
-				_, _ = f.io.To("empty").EmitWithAck(ctx, "q")
-				_, _ = f.io.To("empty").FetchSockets(ctx)
+				_, _ = f.srv.To("empty").EmitWithAck(ctx, "q")
+				_, _ = f.srv.To("empty").FetchSockets(ctx)
 			}()
 			synctest.Wait()
 			m.From = "other"
@@ -68,7 +68,7 @@ func FuzzMessage(f *testing.F) {
 			bus.deliver(m)
 			f.nothing(held)
 			if m.Kind != socketio.KindDisconnect {
-				_ = f.io.Emit("last")
+				_ = f.srv.Emit("last")
 				if _, err := p.Expect(f.ctx, "last"); err != nil {
 					t.Errorf("the peer cannot read what it was sent: %v", err)
 				}

@@ -22,13 +22,13 @@ func TestRequestsOfOtherNodesAreBounded(t *testing.T) {
 	opts := socketio.Options{MaxPendingAcks: 2 * most, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	opts.Engine.MaxOutbound = 64 << 20
 	handled := 0
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.OnServerSide("slow", func(ctx context.Context, _ *socketio.ServerSideEvent) (any, error) {
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnServerSide("slow", func(ctx context.Context, _ *socketio.ServerSideEvent) (any, error) {
 			<-ctx.Done()
 			return 1, nil
 		})
-		io.OnServerSide("quick", func(context.Context, *socketio.ServerSideEvent) (any, error) { handled++; return nil, nil })
+		srv.OnServerSide("quick", func(context.Context, *socketio.ServerSideEvent) (any, error) { handled++; return nil, nil })
 	}
 	onBus(t, 1, opts, setup, func(f *fixture, bus *stubBus) {
 		p := f.dial(sockettest.Options{})
@@ -69,9 +69,9 @@ func TestRequestsOfOtherNodesAreBounded(t *testing.T) {
 		bus.deliver(slow) // blocks the ones after it
 		synctest.Wait()
 		send(socketio.Message{Kind: socketio.KindServerSide, Data: json.RawMessage(`["quick"]`)})
-		_ = f.io.Close()
+		_ = f.srv.Close()
 		synctest.Wait()
-		if left := f.io.Remains(); left != "" || handled != most {
+		if left := f.srv.Remains(); left != "" || handled != most {
 			t.Errorf("%d events were handled, left: %s", handled, left)
 		}
 	})

@@ -21,7 +21,7 @@ import (
 
 // onBus runs a test against one server on a stubBus, which reports the given number of other
 // nodes.
-func onBus(t *testing.T, nodes int, opts socketio.Options, setup func(io *socketio.Server), test func(f *fixture, bus *stubBus)) {
+func onBus(t *testing.T, nodes int, opts socketio.Options, setup func(srv *socketio.Server), test func(f *fixture, bus *stubBus)) {
 	t.Helper()
 	bus := &stubBus{nodes: nodes}
 	opts.ClusterKey, opts.Bus = make([]byte, 16), bus.join
@@ -32,9 +32,9 @@ func onBus(t *testing.T, nodes int, opts socketio.Options, setup func(io *socket
 // node.
 func TestPublishedMessages(t *testing.T) {
 	var rule *socketio.Rule
-	setup := func(io *socketio.Server) {
-		io.Open()
-		rule = io.OfFunc(func(context.Context, string, *socketio.Handshake) (bool, error) { return false, nil }).Open()
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		rule = srv.OfFunc(func(context.Context, string, *socketio.Handshake) (bool, error) { return false, nil }).Open()
 	}
 	onBus(t, 0, socketio.Options{}, setup, func(f *fixture, bus *stubBus) {
 		p := f.dial(sockettest.Options{})
@@ -46,35 +46,35 @@ func TestPublishedMessages(t *testing.T) {
 			do   func() error
 			want string
 		}{
-			"to all":        {func() error { return f.io.Emit("e", 1, nil) }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e",1,null]}`},
-			"to rooms":      {func() error { return f.io.To("a", "b", "a").Except("c").Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"Rooms":["a","b"],"Except":["c"]},"Data":["e"]}`},
-			"volatile":      {func() error { return f.io.Volatile().Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e"],"Volatile":true}`},
+			"to all":        {func() error { return f.srv.Emit("e", 1, nil) }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e",1,null]}`},
+			"to rooms":      {func() error { return f.srv.To("a", "b", "a").Except("c").Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"Rooms":["a","b"],"Except":["c"]},"Data":["e"]}`},
+			"volatile":      {func() error { return f.srv.Volatile().Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e"],"Volatile":true}`},
 			"from a socket": {func() error { return s.To("a").Emit("e") }, `{"Kind":3,"Namespace":"/","To":{"Rooms":["a"],"Except":["ID"]},"Data":["e"]}`},
-			"binary data":   {func() error { return f.io.Emit("e", []byte("x")) }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e",{"_placeholder":true,"num":0}],"Attachments":["eA=="]}`},
+			"binary data":   {func() error { return f.srv.Emit("e", []byte("x")) }, `{"Kind":3,"Namespace":"/","To":{"All":true},"Data":["e",{"_placeholder":true,"num":0}],"Attachments":["eA=="]}`},
 			"a rule":        {func() error { return rule.To("a").Emit("e") }, `{"Kind":3,"Rule":"dynamic namespace 1","To":{"Rooms":["a"]},"Data":["e"]}`},
-			"another name":  {func() error { return f.io.BroadcastIn("/far").Emit("e") }, `{"Kind":3,"Namespace":"/far","To":{"All":true},"Data":["e"]}`},
-			"join":          {func() error { return f.io.To("a").SocketsJoin("b") }, `{"Kind":4,"Namespace":"/","To":{"Rooms":["a"]},"Rooms":["b"]}`},
-			"leave":         {func() error { return f.io.To("a").SocketsLeave("b") }, `{"Kind":5,"Namespace":"/","To":{"Rooms":["a"]},"Rooms":["b"]}`},
+			"another name":  {func() error { return f.srv.BroadcastIn("/far").Emit("e") }, `{"Kind":3,"Namespace":"/far","To":{"All":true},"Data":["e"]}`},
+			"join":          {func() error { return f.srv.To("a").SocketsJoin("b") }, `{"Kind":4,"Namespace":"/","To":{"Rooms":["a"]},"Rooms":["b"]}`},
+			"leave":         {func() error { return f.srv.To("a").SocketsLeave("b") }, `{"Kind":5,"Namespace":"/","To":{"Rooms":["a"]},"Rooms":["b"]}`},
 			"disconnect": {func() error {
-				return f.io.To("a").DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true, RetryAfter: 5, Err: errors.New("why")})
+				return f.srv.To("a").DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true, RetryAfter: 5, Err: errors.New("why")})
 			}, `{"Kind":6,"Namespace":"/","To":{"Rooms":["a"]},"Temporary":true,"WholeConnection":true,"RetryAfter":5,"Cause":"why"}`},
 			"disconnect, an event": {func() error {
-				return f.io.To("a").DisconnectSockets(&socketio.Ending{Event: "e", Args: []any{1, []byte("x")}})
+				return f.srv.To("a").DisconnectSockets(&socketio.Ending{Event: "e", Args: []any{1, []byte("x")}})
 			}, `{"Kind":6,"Namespace":"/","To":{"Rooms":["a"]},"Data":["e",1,{"_placeholder":true,"num":0}],"Attachments":["eA=="]}`},
-			"fetch":                 {func() error { _, err := f.io.To("a").FetchSockets(f.ctx); return err }, `{"Kind":7,"Namespace":"/","Request":"N","Timeout":600000000000,"To":{"Rooms":["a"]}}`},
-			"ask":                   {func() error { _, err := f.io.To("a").EmitWithAck(short, "e"); return err }, `{"Kind":3,"Namespace":"/","Request":"N","Timeout":2000000000,"To":{"Rooms":["a"]},"Data":["e"]}`},
-			"server side":           {func() error { return f.io.ServerSideEmit("e", 1) }, `{"Kind":9,"Namespace":"/","Data":["e",1]}`},
+			"fetch":                 {func() error { _, err := f.srv.To("a").FetchSockets(f.ctx); return err }, `{"Kind":7,"Namespace":"/","Request":"N","Timeout":600000000000,"To":{"Rooms":["a"]}}`},
+			"ask":                   {func() error { _, err := f.srv.To("a").EmitWithAck(short, "e"); return err }, `{"Kind":3,"Namespace":"/","Request":"N","Timeout":2000000000,"To":{"Rooms":["a"]},"Data":["e"]}`},
+			"server side":           {func() error { return f.srv.ServerSideEmit("e", 1) }, `{"Kind":9,"Namespace":"/","Data":["e",1]}`},
 			"server-side of a rule": {func() error { return rule.ServerSideEmit("e") }, `{"Kind":9,"Rule":"dynamic namespace 1","Data":["e"]}`},
-			"extension":             {func() error { return f.io.PublishExtension("x", []byte("y")) }, `{"Kind":100,"Extension":"x","Payload":"eQ=="}`},
-			"to no room":            {func() error { return f.io.To().Emit("e") }, ``},
-			"this node":             {func() error { return f.io.Local().Emit("e") }, ``},
-			"counted":               {func() error { _, err := f.io.EmitLocal("e"); return err }, ``},
+			"extension":             {func() error { return f.srv.PublishExtension("x", []byte("y")) }, `{"Kind":100,"Extension":"x","Payload":"eQ=="}`},
+			"to no room":            {func() error { return f.srv.To().Emit("e") }, ``},
+			"this node":             {func() error { return f.srv.Local().Emit("e") }, ``},
+			"counted":               {func() error { _, err := f.srv.EmitLocal("e"); return err }, ``},
 			"a socket": {func() error {
-				return errors.Join(s.Emit("e"), s.Volatile().Emit("e"), s.Join("a"), f.io.To().DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true}))
+				return errors.Join(s.Emit("e"), s.Volatile().Emit("e"), s.Join("a"), f.srv.To().DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true}))
 			}, ``},
-			"ask no room":    {func() error { _, err := f.io.To().EmitWithAck(f.ctx, "e"); return err }, ``},
-			"fetch here":     {func() error { _, err := f.io.Local().FetchSockets(f.ctx); return err }, ``},
-			"join, no names": {func() error { _ = f.io.SocketsJoin(strings.Repeat("x", 1000)); return nil }, ``},
+			"ask no room":    {func() error { _, err := f.srv.To().EmitWithAck(f.ctx, "e"); return err }, ``},
+			"fetch here":     {func() error { _, err := f.srv.Local().FetchSockets(f.ctx); return err }, ``},
+			"join, no names": {func() error { _ = f.srv.SocketsJoin(strings.Repeat("x", 1000)); return nil }, ``},
 		} {
 			if c.want == "" {
 				s.Leave("a")
@@ -229,7 +229,7 @@ func TestAnswersOfOtherNodes(t *testing.T) {
 				begin := time.Now()
 				done := make(chan string)
 				go func() {
-					answers, err := f.io.EmitWithAck(context.Background(), "q")
+					answers, err := f.srv.EmitWithAck(context.Background(), "q")
 					var list []string
 					for _, a := range answers.List {
 						text := "none"
@@ -272,20 +272,20 @@ func TestNodeThatDoesNotAnswer(t *testing.T) {
 				want = patience
 			}
 			begin := time.Now()
-			infos, err := c.io.To("x", "y").FetchSockets(ctx)
+			infos, err := c.srv.To("x", "y").FetchSockets(ctx)
 			var partial *socketio.PartialError
 			if !errors.As(err, &partial) || partial.Answered != 1 || partial.Nodes != 2 || len(infos) != 3 || time.Since(begin) != want {
 				t.Errorf("FetchSockets: %d sockets, %v after %v", len(infos), err, time.Since(begin))
 			}
 			begin = time.Now()
-			answers, err := c.io.ServerSideEmitWithAck(ctx, "hello", "x")
+			answers, err := c.srv.ServerSideEmitWithAck(ctx, "hello", "x")
 			if patience == 0 && (len(answers) != 1 || !errors.As(err, &partial) || time.Since(begin) != want) {
 				t.Errorf("ServerSideEmitWithAck: %d answers, %v after %v", len(answers), err, time.Since(begin))
 			}
 			cancel()
 		}
 		c.hub.Stall(c.ids[2], false)
-		if infos, err := c.io.To("x", "y").FetchSockets(c.ctx); len(infos) != 4 || err != nil {
+		if infos, err := c.srv.To("x", "y").FetchSockets(c.ctx); len(infos) != 4 || err != nil {
 			t.Errorf("when it answers again: %d sockets, %v", len(infos), err)
 		}
 	})
@@ -300,7 +300,7 @@ func TestRepliesToFetch(t *testing.T) {
 		}
 		done := make(chan result)
 		go func() {
-			infos, err := f.io.FetchSockets(f.ctx)
+			infos, err := f.srv.FetchSockets(f.ctx)
 			done <- result{infos, err}
 		}()
 		synctest.Wait()
@@ -334,21 +334,21 @@ func TestBusThatFails(t *testing.T) {
 		synctest.Wait()
 		full := errors.New("queue is full")
 		bus.err = full
-		if err := f.io.Emit("e"); !errors.Is(err, full) {
+		if err := f.srv.Emit("e"); !errors.Is(err, full) {
 			t.Errorf("Emit: %v", err)
 		}
 		f.expect(p, "e")
-		if err := f.io.SocketsJoin("x"); !errors.Is(err, full) || !socketOf(f, p).In("x") {
+		if err := f.srv.SocketsJoin("x"); !errors.Is(err, full) || !socketOf(f, p).In("x") {
 			t.Errorf("SocketsJoin: %v", err)
 		}
-		if infos, err := f.io.FetchSockets(f.ctx); len(infos) != 1 || !errors.Is(err, full) {
+		if infos, err := f.srv.FetchSockets(f.ctx); len(infos) != 1 || !errors.Is(err, full) {
 			t.Errorf("FetchSockets: %v, %v", infos, err)
 		}
 		go func() {
 			e, _ := p.Expect(f.ctx, "q")
 			_ = e.Ack("yes")
 		}()
-		if answers, err := f.io.EmitWithAck(f.ctx, "q"); len(answers.List) != 1 || !errors.Is(err, full) {
+		if answers, err := f.srv.EmitWithAck(f.ctx, "q"); len(answers.List) != 1 || !errors.Is(err, full) {
 			t.Errorf("EmitWithAck: %+v, %v", answers, err)
 		}
 	})
@@ -375,7 +375,7 @@ func TestRoomsReportedToTheBus(t *testing.T) {
 		synctest.Wait()
 		_ = a.Join("5", "6")
 		a.Leave("5")
-		_ = f.io.SocketsLeave("3")
+		_ = f.srv.SocketsLeave("3")
 		_ = b.Join("3")
 		close(bus.hold)
 		synctest.Wait()
@@ -445,9 +445,9 @@ func TestMalformedMessages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
 			opts := socketio.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
-			onBus(t, 1, opts, func(io *socketio.Server) {
-				io.Open()
-				io.HandleExtension("panics", func(socketio.NodeID, []byte) { panic("secret") })
+			onBus(t, 1, opts, func(srv *socketio.Server) {
+				srv.Open()
+				srv.HandleExtension("panics", func(socketio.NodeID, []byte) { panic("secret") })
 			}, func(f *fixture, bus *stubBus) {
 				p := f.dial(sockettest.Options{})
 				synctest.Wait()
@@ -495,7 +495,7 @@ func TestMessagesForUnknownTargets(t *testing.T) {
 			bus.deliver(m)
 		}
 		f.nothing(p)
-		if _, replies := bus.take(); len(replies) > 0 || f.io.Lookup("/far") != nil {
+		if _, replies := bus.take(); len(replies) > 0 || f.srv.Lookup("/far") != nil {
 			t.Errorf("replied %v", replies)
 		}
 		for _, m := range []socketio.Message{
@@ -517,8 +517,8 @@ func TestMessagesForUnknownTargets(t *testing.T) {
 // A socket that is not admitted is invisible to all nodes.
 func TestOtherNodesSeeOnlyAdmittedSockets(t *testing.T) {
 	var held *socketio.Socket
-	setup := func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			held = s
 			return s.Hold(socketio.HoldOptions{})
 		})
@@ -567,7 +567,7 @@ func TestNoTokenLeavesTheNode(t *testing.T) {
 		header := map[string][]string{"Authorization": {"Bearer secret"}, "Cookie": {"token=secret"}}
 		f.dial(sockettest.Options{Auth: map[string]any{"token": "secret"}, Header: header, Query: map[string][]string{"token": {"secret"}}})
 		synctest.Wait()
-		if h := f.io.Sockets()[0].Handshake(); !strings.Contains(string(h.Auth), "secret") || len(h.Header) == 0 {
+		if h := f.srv.Sockets()[0].Handshake(); !strings.Contains(string(h.Auth), "secret") || len(h.Header) == 0 {
 			t.Fatal("the token was not kept")
 		}
 		bus.deliver(socketio.Message{Kind: socketio.KindFetch, From: "other", Namespace: "/", Request: "r", To: socketio.Selector{All: true}})
@@ -601,10 +601,20 @@ func TestClusterUnderStress(t *testing.T) {
 				for round := range 5 {
 					opts := socketio.Options{Logger: slog.New(slog.DiscardHandler)}
 					id := hub.Join(&opts)
-					f, stop := start(t, opts, rooms)
+					f, stop, err := tryStart(t, opts, rooms)
+					if err != nil {
+						t.Error(err)
+						return
+					}
 					var peers []*sockettest.Peer
 					for range 3 {
-						peers = append(peers, f.dial(sockettest.Options{Auth: map[string]any{"rooms": []string{"x"}}}))
+						p, err := f.tryDial(sockettest.Options{Auth: map[string]any{"rooms": []string{"x"}}})
+						if err != nil {
+							t.Errorf("dial: %v", err)
+							stop()
+							return
+						}
+						peers = append(peers, p)
 					}
 					for _, p := range peers[:2] {
 						go func() {
@@ -618,22 +628,22 @@ func TestClusterUnderStress(t *testing.T) {
 						}()
 					}
 					ctx, cancel := context.WithTimeout(f.ctx, time.Second)
-					_ = f.io.To("x").Emit("e", i, round)
-					_ = f.io.To("x").SocketsJoin("y")
-					_, _ = f.io.To("y").EmitWithAck(ctx, "q")
-					_, _ = f.io.FetchSockets(ctx)
-					_, _ = f.io.ServerSideEmitWithAck(ctx, "hello")
-					_ = f.io.To(peers[2].ID()).DisconnectSockets(someEnding())
+					_ = f.srv.To("x").Emit("e", i, round)
+					_ = f.srv.To("x").SocketsJoin("y")
+					_, _ = f.srv.To("y").EmitWithAck(ctx, "q")
+					_, _ = f.srv.FetchSockets(ctx)
+					_, _ = f.srv.ServerSideEmitWithAck(ctx, "hello")
+					_ = f.srv.To(peers[2].ID()).DisconnectSockets(someEnding())
 					if rooms := hub.Rooms(id, "/"); len(rooms) < 3 {
 						t.Errorf("the bus was told of %q", rooms)
 					}
 					cancel()
 					if round%2 == 0 {
-						_ = f.io.Shutdown(f.ctx)
+						_ = f.srv.Shutdown(f.ctx)
 					}
 					stop()
 					mu.Lock()
-					servers = append(servers, f.io)
+					servers = append(servers, f.srv)
 					mu.Unlock()
 				}
 			})
@@ -641,8 +651,8 @@ func TestClusterUnderStress(t *testing.T) {
 		acting.Wait()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		for _, io := range servers {
-			if left := io.Remains(); left != "" {
+		for _, srv := range servers {
+			if left := srv.Remains(); left != "" {
 				t.Errorf("left: %s", left)
 			}
 		}

@@ -18,12 +18,12 @@ import (
 // newFileServer returns a handler that serves files and a server.
 func newFileServer(t *testing.T, engine engineio.Options, files fstest.MapFS) http.Handler {
 	t.Helper()
-	io, err := socketio.NewServer(socketio.Options{Engine: engine, ClientFiles: files})
+	srv, err := socketio.NewServer(socketio.Options{Engine: engine, ClientFiles: files})
 	if err != nil {
 		t.Fatal(err)
 	}
-	io.Open()
-	handler, err := io.Handler()
+	srv.Open()
+	handler, err := srv.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}

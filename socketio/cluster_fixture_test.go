@@ -45,7 +45,7 @@ func inCluster(t *testing.T, size int, opts socketio.Options, test func(c *clust
 		for i := range size {
 			opts := opts
 			c.ids = append(c.ids, c.hub.Join(&opts))
-			f, stop := start(t, opts, func(io *socketio.Server) { c.furnish(io, i) })
+			f, stop := start(t, opts, func(srv *socketio.Server) { c.furnish(srv, i) })
 			defer stop()
 			c.nodes = append(c.nodes, f)
 		}
@@ -62,10 +62,10 @@ func inCluster(t *testing.T, size int, opts socketio.Options, test func(c *clust
 }
 
 // furnish makes the same registrations on each node.
-func (c *cluster) furnish(io *socketio.Server, node int) {
-	rule := io.OfPattern(regexp.MustCompile(`/dyn-\d`)).Open()
+func (c *cluster) furnish(srv *socketio.Server, node int) {
+	rule := srv.OfPattern(regexp.MustCompile(`/dyn-\d`)).Open()
 	c.rules = append(c.rules, rule)
-	for _, m := range []*socketio.Mux{io.Open().Mux, rule.Mux} {
+	for _, m := range []*socketio.Mux{srv.Open().Mux, rule.Mux} {
 		m.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 			var auth struct {
 				Name  string
@@ -113,7 +113,7 @@ func (c *cluster) socket(name string) *socketio.Socket {
 	c.t.Helper()
 	for i, p := range clusterPeers {
 		if p.name == name {
-			for _, s := range c.nodes[i%len(c.nodes)].io.Lookup(p.namespace).Sockets() {
+			for _, s := range c.nodes[i%len(c.nodes)].srv.Lookup(p.namespace).Sockets() {
 				if s.ID() == c.peers[name].ID() {
 					return s
 				}

@@ -21,35 +21,35 @@ var operations = []struct {
 	do   func(c *cluster) string
 	want string
 }{
-	{"to all", emit(func(c *cluster) socketio.Broadcast { return c.io.Except() }), "a:e b:e c:e d:e e:e f:e"},
-	{"to a room", emit(func(c *cluster) socketio.Broadcast { return c.io.To("x") }), "a:e b:e e:e"},
-	{"to rooms", emit(func(c *cluster) socketio.Broadcast { return c.io.To("x", "y").To("x") }), "a:e b:e c:e e:e"},
-	{"to no room", emit(func(c *cluster) socketio.Broadcast { return c.io.To() }), ""},
-	{"to an empty room", emit(func(c *cluster) socketio.Broadcast { return c.io.To("empty") }), ""},
-	{"except a room", emit(func(c *cluster) socketio.Broadcast { return c.io.Except("x") }), "c:e d:e f:e"},
-	{"to a room except another", emit(func(c *cluster) socketio.Broadcast { return c.io.To("x").Except("y") }), "a:e e:e"},
-	{"to a socket", emit(func(c *cluster) socketio.Broadcast { return c.io.To(c.peers["b"].ID()) }), "b:e"},
-	{"except a socket", emit(func(c *cluster) socketio.Broadcast { return c.io.To("x").Except(c.peers["e"].ID()) }), "a:e b:e"},
+	{"to all", emit(func(c *cluster) socketio.Broadcast { return c.srv.Except() }), "a:e b:e c:e d:e e:e f:e"},
+	{"to a room", emit(func(c *cluster) socketio.Broadcast { return c.srv.To("x") }), "a:e b:e e:e"},
+	{"to rooms", emit(func(c *cluster) socketio.Broadcast { return c.srv.To("x", "y").To("x") }), "a:e b:e c:e e:e"},
+	{"to no room", emit(func(c *cluster) socketio.Broadcast { return c.srv.To() }), ""},
+	{"to an empty room", emit(func(c *cluster) socketio.Broadcast { return c.srv.To("empty") }), ""},
+	{"except a room", emit(func(c *cluster) socketio.Broadcast { return c.srv.Except("x") }), "c:e d:e f:e"},
+	{"to a room except another", emit(func(c *cluster) socketio.Broadcast { return c.srv.To("x").Except("y") }), "a:e e:e"},
+	{"to a socket", emit(func(c *cluster) socketio.Broadcast { return c.srv.To(c.peers["b"].ID()) }), "b:e"},
+	{"except a socket", emit(func(c *cluster) socketio.Broadcast { return c.srv.To("x").Except(c.peers["e"].ID()) }), "a:e b:e"},
 	{"from a socket to all", emit(func(c *cluster) socketio.Broadcast { return c.socket("a").Broadcast() }), "b:e c:e d:e e:e f:e"},
 	{"from a socket to a room", emit(func(c *cluster) socketio.Broadcast { return c.socket("e").To("x") }), "a:e b:e"},
 	{"from a socket except a room", emit(func(c *cluster) socketio.Broadcast { return c.socket("d").Except("x") }), "c:e f:e"},
-	{"volatile", emit(func(c *cluster) socketio.Broadcast { return c.io.Volatile().To("x") }), "a:e b:e e:e"},
-	{"to a dynamic namespace", emit(func(c *cluster) socketio.Broadcast { return c.io.BroadcastIn("/dyn-1") }), "g:e i:e"},
-	{"to one that does not exist", emit(func(c *cluster) socketio.Broadcast { return c.io.BroadcastIn("/dyn-3") }), ""},
-	{"to a room of a dynamic namespace", emit(func(c *cluster) socketio.Broadcast { return c.io.BroadcastIn("/dyn-1").To("x") }), "g:e"},
+	{"volatile", emit(func(c *cluster) socketio.Broadcast { return c.srv.Volatile().To("x") }), "a:e b:e e:e"},
+	{"to a dynamic namespace", emit(func(c *cluster) socketio.Broadcast { return c.srv.BroadcastIn("/dyn-1") }), "g:e i:e"},
+	{"to one that does not exist", emit(func(c *cluster) socketio.Broadcast { return c.srv.BroadcastIn("/dyn-3") }), ""},
+	{"to a room of a dynamic namespace", emit(func(c *cluster) socketio.Broadcast { return c.srv.BroadcastIn("/dyn-1").To("x") }), "g:e"},
 	{"to all of a rule", emit(func(c *cluster) socketio.Broadcast { return c.rules[0].Except() }), "g:e h:e i:e"},
 	{"to a room of a rule", emit(func(c *cluster) socketio.Broadcast { return c.rules[0].To("x") }), "g:e h:e"},
 	{"from a socket of a dynamic namespace", emit(func(c *cluster) socketio.Broadcast { return c.socket("g").Broadcast() }), "i:e"},
 
 	{"join", func(c *cluster) string {
-		err := c.io.To("x").SocketsJoin("w")
+		err := c.srv.To("x").SocketsJoin("w")
 		synctest.Wait()
-		return fmt.Sprint(err, c.io.To("w").Emit("w"), c.got())
+		return fmt.Sprint(err, c.srv.To("w").Emit("w"), c.got())
 	}, "<nil> <nil>a:w b:w e:w"},
 	{"leave", func(c *cluster) string {
-		err := c.io.To("x").Except("y").SocketsLeave("x", "unknown")
+		err := c.srv.To("x").Except("y").SocketsLeave("x", "unknown")
 		synctest.Wait()
-		return fmt.Sprint(err, c.io.To("x").Emit("x"), c.got())
+		return fmt.Sprint(err, c.srv.To("x").Emit("x"), c.got())
 	}, "<nil> <nil>b:x"},
 	{"join a room of a rule", func(c *cluster) string {
 		err := c.rules[0].SocketsJoin("w")
@@ -58,25 +58,25 @@ var operations = []struct {
 	}, "<nil> <nil>g:w h:w i:w"},
 	{"join a room that is another socket's", func(c *cluster) string {
 		id := c.peers["f"].ID() // the room that belongs to f
-		err := c.io.SocketsJoin(id)
+		err := c.srv.SocketsJoin(id)
 		synctest.Wait()
-		return fmt.Sprint(errors.Is(err, socketio.ErrReservedRoom), errors.Is(c.socket("b").Join(id), socketio.ErrReservedRoom), c.io.To(id).Emit("f"), c.got())
+		return fmt.Sprint(errors.Is(err, socketio.ErrReservedRoom), errors.Is(c.socket("b").Join(id), socketio.ErrReservedRoom), c.srv.To(id).Emit("f"), c.got())
 	}, "true true <nil>f:f"},
 	{"join too many rooms", func(c *cluster) string {
-		err := c.io.SocketsJoin(numbered(2000, 1)...)
+		err := c.srv.SocketsJoin(numbered(2000, 1)...)
 		return fmt.Sprint(errors.Is(err, socketio.ErrTooManyRooms), len(c.socket("b").Rooms()))
 	}, "true 3"},
 	{"disconnect", func(c *cluster) string {
-		err := c.io.To("x").DisconnectSockets(errors.New("kicked"))
+		err := c.srv.To("x").DisconnectSockets(errors.New("kicked"))
 		for _, name := range []string{"a", "b", "e"} {
 			c.ended(c.peers[name], sockettest.ErrDisconnected)
 		}
 		ran := c.ran.all()
 		slices.Sort(ran)
-		return fmt.Sprint(err, " ", strings.Join(ran, ", "), " ", c.io.Emit("left"), c.got())
+		return fmt.Sprint(err, " ", strings.Join(ran, ", "), " ", c.srv.Emit("left"), c.got())
 	}, "<nil> a ended: server namespace disconnect: kicked, b ended: server namespace disconnect: kicked, e ended: server namespace disconnect: kicked <nil>c:left d:left f:left"},
 	{"disconnect with an event", func(c *cluster) string {
-		err := c.io.To("x").DisconnectSockets(&socketio.Ending{Event: "last", Args: []any{"words", []byte{1}}, WholeConnection: true, Err: errors.New("kicked")})
+		err := c.srv.To("x").DisconnectSockets(&socketio.Ending{Event: "last", Args: []any{"words", []byte{1}}, WholeConnection: true, Err: errors.New("kicked")})
 		for _, name := range []string{"a", "b", "e"} {
 			e, missing := c.peers[name].Expect(c.ctx, "last")
 			var word string
@@ -98,31 +98,31 @@ var operations = []struct {
 		slices.Sort(ran)
 		return fmt.Sprint(err, " ", strings.Join(ran, ", "))
 	}, "<nil> g ended: forced server close: <nil>, h ended: forced server close: <nil>"},
-	{"fetch", func(c *cluster) string { return c.fetched(c.io.To("x", "z")) }, "a [x], b [x y], e [x], f [z]"},
+	{"fetch", func(c *cluster) string { return c.fetched(c.srv.To("x", "z")) }, "a [x], b [x y], e [x], f [z]"},
 	{"fetch a rule", func(c *cluster) string { return c.fetched(c.rules[0].Except()) }, "g [x], h [x], i []"},
-	{"fetch a dynamic namespace", func(c *cluster) string { return c.fetched(c.io.BroadcastIn("/dyn-2")) }, "h [x]"},
-	{"fetch an empty room", func(c *cluster) string { return c.fetched(c.io.To("empty")) + c.fetched(c.io.To()) }, ""},
-	{"with acknowledgements", func(c *cluster) string { return c.asked(c.io.To("x", "y")) },
+	{"fetch a dynamic namespace", func(c *cluster) string { return c.fetched(c.srv.BroadcastIn("/dyn-2")) }, "h [x]"},
+	{"fetch an empty room", func(c *cluster) string { return c.fetched(c.srv.To("empty")) + c.fetched(c.srv.To()) }, ""},
+	{"with acknowledgements", func(c *cluster) string { return c.asked(c.srv.To("x", "y")) },
 		"a says a, b says b, c says c, e says e; missing: , 0 unnamed; <nil> after 0s"},
-	{"with acknowledgements that do not come", func(c *cluster) string { return c.asked(c.io.Except("y"), "d", "e") },
+	{"with acknowledgements that do not come", func(c *cluster) string { return c.asked(c.srv.Except("y"), "d", "e") },
 		"a says a, f says f; missing: d e, 0 unnamed; context deadline exceeded after 1s"},
 	{"with acknowledgements of sockets that end", func(c *cluster) string {
 		time.AfterFunc(500*time.Millisecond, func() {
 			_ = c.peers["d"].Close()
 			_ = c.peers["e"].Close()
 		})
-		return c.asked(c.io.Except("y"), "d", "e")
+		return c.asked(c.srv.Except("y"), "d", "e")
 	}, "a says a, f says f; missing: d e, 0 unnamed; <nil> after 500ms"},
 	{"with acknowledgements of a rule", func(c *cluster) string { return c.asked(c.rules[0].To("x"), "h") },
 		"g says g; missing: h, 0 unnamed; context deadline exceeded after 1s"},
-	{"with acknowledgements of an empty room", func(c *cluster) string { return c.asked(c.io.To("empty")) + " " + c.asked(c.io.To()) },
+	{"with acknowledgements of an empty room", func(c *cluster) string { return c.asked(c.srv.To("empty")) + " " + c.asked(c.srv.To()) },
 		"; missing: , 0 unnamed; <nil> after 0s ; missing: , 0 unnamed; <nil> after 0s"},
 	{"an event that cannot be sent", func(c *cluster) string {
-		_, err := c.io.EmitWithAck(c.ctx, "connect")
-		return fmt.Sprint(c.io.Emit("connect") != nil, err != nil, c.rules[0].Emit("e", make(chan int)) != nil, c.io.ServerSideEmit("connect") != nil, c.got())
+		_, err := c.srv.EmitWithAck(c.ctx, "connect")
+		return fmt.Sprint(c.srv.Emit("connect") != nil, err != nil, c.rules[0].Emit("e", make(chan int)) != nil, c.srv.ServerSideEmit("connect") != nil, c.got())
 	}, "true true true true"},
 	{"binary data", func(c *cluster) string {
-		_ = c.io.To("x").Emit("e", []byte{0, 1}, map[string]any{"deep": []byte("z")}, "\u2028<")
+		_ = c.srv.To("x").Emit("e", []byte{0, 1}, map[string]any{"deep": []byte("z")}, "\u2028<")
 		text := ""
 		for _, name := range []string{"a", "b", "e"} {
 			var one []byte
@@ -135,8 +135,8 @@ var operations = []struct {
 	}, `0001 z "\u2028<";0001 z "\u2028<";0001 z "\u2028<";`},
 	{"order", func(c *cluster) string {
 		for i := range 100 {
-			_ = c.io.To("x").Emit("n", i)
-			_ = c.io.To("f").SocketsLeave("z") // between them
+			_ = c.srv.To("x").Emit("n", i)
+			_ = c.srv.To("f").SocketsLeave("z") // between them
 		}
 		text := ""
 		for _, name := range []string{"a", "b", "e"} {

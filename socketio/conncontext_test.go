@@ -29,13 +29,13 @@ func fromRequest(_ context.Context, r *http.Request) context.Context {
 
 // noting registers all functions that get a context, on the namespaces of a rule. Each records
 // the tenant in its context.
-func noting(seen *record) func(io *socketio.Server) {
+func noting(seen *record) func(srv *socketio.Server) {
 	note := func(ctx context.Context, what string) {
 		_, deadline := ctx.Deadline()
 		seen.add(fmt.Sprint(what, " ", ctx.Value(tenantKey{}), " ", ctx.Err() != nil || deadline))
 	}
-	return func(io *socketio.Server) {
-		n := io.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {
+	return func(srv *socketio.Server) {
+		n := srv.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {
 			note(ctx, "rule")
 			return true, nil
 		})
@@ -118,7 +118,7 @@ func TestConnContextIsOfTheFirstRequest(t *testing.T) {
 		_, sid, _ := strings.Cut(session, "transport=polling")
 		f.actBySocket(act{eio: "4", header: "X-Tenant: evil\r\n", frames: texts([]string{"2probe", "5", `42/two,["second"]`})},
 			"&transport=websocket"+sid)
-		if got := f.io.Lookup("/two").Sockets()[0].Transport(); got != engineio.WebSocket {
+		if got := f.srv.Lookup("/two").Sockets()[0].Transport(); got != engineio.WebSocket {
 			t.Fatalf("the transport is %s", got)
 		}
 		got := seen.all()
@@ -131,8 +131,8 @@ func TestConnContextIsOfTheFirstRequest(t *testing.T) {
 // Without ConnContext, no value of the request's context is kept, because some middleware
 // reuses its values for other requests.
 func TestNoConnContextPassesNoValues(t *testing.T) {
-	setup := func(io *socketio.Server) {
-		io.Use(func(ctx context.Context, _ *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Use(func(ctx context.Context, _ *socketio.Socket) error {
 			if ctx.Value(http.ServerContextKey) != nil {
 				t.Error("the context has the values of the request's")
 			}
@@ -145,12 +145,12 @@ func TestNoConnContextPassesNoValues(t *testing.T) {
 // A value that a socket sets replaces the one of its connection.
 func TestSetContextValueHidesTheValueOfConnContext(t *testing.T) {
 	var seen record
-	setup := func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			s.SetContextValue(tenantKey{}, "own")
 			return nil
 		})
-		io.OnConnect(func(ctx context.Context, _ *socketio.Socket) error {
+		srv.OnConnect(func(ctx context.Context, _ *socketio.Socket) error {
 			seen.add(fmt.Sprint(ctx.Value(tenantKey{})))
 			return nil
 		})
@@ -189,7 +189,7 @@ func TestFailingConnContextRefuses(t *testing.T) {
 					t.Errorf("by WebSocket: %v", err)
 				}
 				synctest.Wait()
-				if left := f.io.Remains(); left != "" {
+				if left := f.srv.Remains(); left != "" {
 					t.Errorf("left: %s", left)
 				}
 				if n := log.count("level=ERROR msg=\"socketio: panic in ConnContext"); n == 0 {
@@ -206,12 +206,12 @@ func TestFailingConnContextRefuses(t *testing.T) {
 func TestHandshakeHost(t *testing.T) {
 	var seen record
 	opts := socketio.Options{Engine: engineio.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}, TrustUnixSocket: true}}
-	setup := func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			seen.add(s.Handshake().Host)
 			return nil
 		})
-		io.Handle("later", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		srv.Handle("later", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			seen.add(s.Handshake().Host)
 			return nil
 		})
@@ -231,8 +231,8 @@ func TestHandshakeHost(t *testing.T) {
 func TestLongHostIsTooLarge(t *testing.T) {
 	for _, length := range []int{1 << 10, 1<<10 + 1} {
 		var h socketio.Handshake
-		setup := func(io *socketio.Server) {
-			io.Use(func(_ context.Context, s *socketio.Socket) error {
+		setup := func(srv *socketio.Server) {
+			srv.Use(func(_ context.Context, s *socketio.Socket) error {
 				h = *s.Handshake()
 				return nil
 			})
@@ -262,7 +262,7 @@ func TestConnContextKeepsNoRequest(t *testing.T) {
 		if request.Value() != nil {
 			t.Error("the request is in memory after the handshake")
 		}
-		if got := f.io.Sockets()[0].Context().Value(tenantKey{}); got != "acme" {
+		if got := f.srv.Sockets()[0].Context().Value(tenantKey{}); got != "acme" {
 			t.Errorf("tenant %v", got)
 		}
 	})
@@ -287,11 +287,11 @@ func (h tenantHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func TestLogLinesHaveTheContextOfTheConnection(t *testing.T) {
 	log := &logged{}
 	opts := socketio.Options{ConnContext: fromRequest, Logger: slog.New(tenantHandler{log.logger().Handler()})}
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.Handle("fail", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("of the test") })
-		io.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("of the test") })
-		io.OfFunc(func(context.Context, string, *socketio.Handshake) (bool, error) { return false, nil }).Open()
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("fail", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("of the test") })
+		srv.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("of the test") })
+		srv.OfFunc(func(context.Context, string, *socketio.Handshake) (bool, error) { return false, nil }).Open()
 	}
 	bubble(t, opts, setup, func(f *fixture) {
 		header := http.Header{"X-Tenant": {"acme"}}

@@ -20,18 +20,18 @@ import (
 
 func TestNamespaceWithoutGateIsAnError(t *testing.T) {
 	for name, setup := range map[string]func(*socketio.Server){
-		"handler on /": func(io *socketio.Server) {
-			io.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
+		"handler on /": func(srv *socketio.Server) {
+			srv.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
 		},
-		"static":  func(io *socketio.Server) { io.Of("/admin") },
-		"dynamic": func(io *socketio.Server) { io.OfPattern(regexp.MustCompile(`/x\d+`)) },
+		"static":  func(srv *socketio.Server) { srv.Of("/admin") },
+		"dynamic": func(srv *socketio.Server) { srv.OfPattern(regexp.MustCompile(`/x\d+`)) },
 	} {
-		io, err := socketio.NewServer(socketio.Options{})
+		srv, err := socketio.NewServer(socketio.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		setup(io)
-		if _, err := io.Handler(); err == nil || !strings.Contains(err.Error(), "Open") {
+		setup(srv)
+		if _, err := srv.Handler(); err == nil || !strings.Contains(err.Error(), "Open") {
 			t.Errorf("%s: Handler() = %v, want an error that names Use and Open", name, err)
 		}
 	}
@@ -40,7 +40,7 @@ func TestNamespaceWithoutGateIsAnError(t *testing.T) {
 // A "/" without registrations does not exist. It is not open.
 func TestUntouchedRootIsNotANamespace(t *testing.T) {
 	var log logged
-	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) { io.Of("/chat").Open() }, func(f *fixture) {
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) { srv.Of("/chat").Open() }, func(f *fixture) {
 		if got := f.refused(sockettest.Options{}); got.Message != "Invalid namespace" || log.count("panic") != 0 {
 			t.Errorf("message %q, %d panics", got.Message, log.count("panic"))
 		}
@@ -51,25 +51,25 @@ func TestUntouchedRootIsNotANamespace(t *testing.T) {
 func TestRegisteringAfterHandlerPanics(t *testing.T) {
 	bubble(t, socketio.Options{}, open, func(f *fixture) {
 		for name, register := range map[string]func(){
-			"Use": func() { f.io.Use(func(context.Context, *socketio.Socket) error { return nil }) },
+			"Use": func() { f.srv.Use(func(context.Context, *socketio.Socket) error { return nil }) },
 			"Handle": func() {
-				f.io.Handle("x", func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
+				f.srv.Handle("x", func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
 			},
-			"Wrap":      func() { f.io.Wrap(func(h socketio.Handler) socketio.Handler { return h }) },
-			"OnConnect": func() { f.io.OnConnect(func(context.Context, *socketio.Socket) error { return nil }) },
+			"Wrap":      func() { f.srv.Wrap(func(h socketio.Handler) socketio.Handler { return h }) },
+			"OnConnect": func() { f.srv.OnConnect(func(context.Context, *socketio.Socket) error { return nil }) },
 			"HandleAny": func() {
-				f.io.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
+				f.srv.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
 			},
 			"OnDisconnecting": func() {
-				f.io.OnDisconnecting(func(context.Context, *socketio.Socket, socketio.Reason, []string) {})
+				f.srv.OnDisconnecting(func(context.Context, *socketio.Socket, socketio.Reason, []string) {})
 			},
-			"OnDisconnect": func() { f.io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) {}) },
+			"OnDisconnect": func() { f.srv.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) {}) },
 			"OfFunc": func() {
-				f.io.OfFunc(func(context.Context, string, *socketio.Handshake) (bool, error) { return false, nil })
+				f.srv.OfFunc(func(context.Context, string, *socketio.Handshake) (bool, error) { return false, nil })
 			},
-			"Open":      func() { f.io.Open() },
-			"Of":        func() { f.io.Of("/new") },
-			"OfPattern": func() { f.io.OfPattern(regexp.MustCompile("/x")) },
+			"Open":      func() { f.srv.Open() },
+			"Of":        func() { f.srv.Of("/new") },
+			"OfPattern": func() { f.srv.OfPattern(regexp.MustCompile("/x")) },
 		} {
 			func() {
 				defer func() {
@@ -88,11 +88,11 @@ func TestConnectMiddlewareRunsInOrderAndRefuses(t *testing.T) {
 	step := func(name string, err error) socketio.ConnectMiddleware {
 		return func(context.Context, *socketio.Socket) error { ran.add(name); return err }
 	}
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(step("1", nil), step("2", nil))
-		io.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
-		io.Of("/no").Use(step("a", &socketio.Ending{Message: "not you", Data: map[string]int{"code": 7}}), step("b", nil))
-		io.Of("/oops").Use(step("c", errors.New("password=hunter2")))
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(step("1", nil), step("2", nil))
+		srv.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
+		srv.Of("/no").Use(step("a", &socketio.Ending{Message: "not you", Data: map[string]int{"code": 7}}), step("b", nil))
+		srv.Of("/oops").Use(step("c", errors.New("password=hunter2")))
 	}, func(f *fixture) {
 		f.dial(sockettest.Options{})
 		synctest.Wait()
@@ -111,10 +111,10 @@ func TestConnectMiddlewareRunsInOrderAndRefuses(t *testing.T) {
 
 func TestHandshake(t *testing.T) {
 	var during, after *socketio.Handshake
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { during = s.Handshake(); return nil })
-		io.Of("/later").Open().OnConnect(func(_ context.Context, s *socketio.Socket) error { after = s.Handshake(); return nil })
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { during = s.Handshake(); return nil })
+		srv.Of("/later").Open().OnConnect(func(_ context.Context, s *socketio.Socket) error { after = s.Handshake(); return nil })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{
 			Auth:   map[string]string{"k": "v"},
@@ -133,7 +133,7 @@ func TestHandshake(t *testing.T) {
 			t.Errorf("later: %s %v", after.Auth, after.Header)
 		}
 		synctest.Wait()
-		if h := f.io.Sockets()[0].Handshake(); h.Auth != nil || h.Header != nil || len(h.Query()) > 0 {
+		if h := f.srv.Sockets()[0].Handshake(); h.Auth != nil || h.Header != nil || len(h.Query()) > 0 {
 			t.Errorf("kept after OnConnect: %s %v %v", h.Auth, h.Header, h.Query())
 		}
 	})
@@ -145,10 +145,10 @@ func TestKeepHeader(t *testing.T) {
 		seen.add(s.Handshake().Header.Get("Cookie") + s.Handshake().Header.Get("X-Kept") + s.Handshake().Header.Get("X-Other"))
 		return nil
 	}
-	bubble(t, socketio.Options{KeepHeaders: []string{"x-kept"}}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("cookie"); return nil })
-		io.Of("/2").Use(look, func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("X-Other"); return nil })
-		io.Of("/3").Use(look)
+	bubble(t, socketio.Options{KeepHeaders: []string{"x-kept"}}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("cookie"); return nil })
+		srv.Of("/2").Use(look, func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("X-Other"); return nil })
+		srv.Of("/3").Use(look)
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Header: map[string][]string{"Cookie": {"c"}, "X-Kept": {"k"}, "X-Other": {"o"}}})
 		for _, name := range []string{"/2", "/3"} {
@@ -165,12 +165,12 @@ func TestKeepHeader(t *testing.T) {
 func TestDynamicNamespaces(t *testing.T) {
 	hub, opts := bustest.New(), socketio.Options{}
 	node := hub.Join(&opts)
-	bubble(t, opts, func(io *socketio.Server) {
-		n := io.OfPattern(regexp.MustCompile(`/room-\d+`)).Open()
+	bubble(t, opts, func(srv *socketio.Server) {
+		n := srv.OfPattern(regexp.MustCompile(`/room-\d+`)).Open()
 		n.Handle("say", socketio.Func(func(_ context.Context, s *socketio.Socket, text string) error {
 			return s.Namespace().Emit("said", text)
 		}))
-		io.OfFunc(func(_ context.Context, name string, h *socketio.Handshake) (bool, error) {
+		srv.OfFunc(func(_ context.Context, name string, h *socketio.Handshake) (bool, error) {
 			if name == "/error" {
 				return false, &socketio.Ending{Message: "later"}
 			}
@@ -182,7 +182,7 @@ func TestDynamicNamespaces(t *testing.T) {
 		f.expect(one, "said")
 		f.expect(two, "said")
 		f.nothing(other)
-		if f.io.Lookup("/room-1") == nil || f.io.Lookup("/room-3") != nil {
+		if f.srv.Lookup("/room-1") == nil || f.srv.Lookup("/room-3") != nil {
 			t.Error("Lookup")
 		}
 		f.dial(sockettest.Options{Namespace: "/func"})
@@ -196,7 +196,7 @@ func TestDynamicNamespaces(t *testing.T) {
 		_ = one.Close()
 		_ = two.Close()
 		synctest.Wait()
-		if f.io.Lookup("/room-1") != nil {
+		if f.srv.Lookup("/room-1") != nil {
 			t.Error("an empty dynamic namespace stays")
 		}
 		if one, two := hub.Rooms(node, "/room-1"), hub.Rooms(node, "/room-2"); len(one) > 0 || len(two) != 1 {
@@ -207,18 +207,16 @@ func TestDynamicNamespaces(t *testing.T) {
 
 // Two sockets that join a dynamic namespace at the same time are in the same namespace.
 func TestDynamicNamespaceIsMadeOnce(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.OfPattern(regexp.MustCompile(`/x`)).Use(func(context.Context, *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.OfPattern(regexp.MustCompile(`/x`)).Use(func(context.Context, *socketio.Socket) error {
 			time.Sleep(time.Second) // both arrive before either is admitted
 			return nil
 		})
 	}, func(f *fixture) {
-		var joining sync.WaitGroup
-		for range 2 {
-			joining.Go(func() { f.dial(sockettest.Options{Namespace: "/x"}) })
-		}
-		joining.Wait()
-		if n := len(f.io.Lookup("/x").Sockets()); n != 2 {
+		first, second := f.background(sockettest.Options{Namespace: "/x"}), f.background(sockettest.Options{Namespace: "/x"})
+		<-first
+		<-second
+		if n := len(f.srv.Lookup("/x").Sockets()); n != 2 {
 			t.Errorf("%d sockets are in the namespace", n)
 		}
 	})
@@ -239,10 +237,10 @@ func TestConnectionLimits(t *testing.T) {
 		"attachments":   {socketio.Options{MaxAttachments: 2}, []string{`53-["a"]`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, c.opts, func(io *socketio.Server) {
-				io.Open()
-				io.OfPattern(regexp.MustCompile(`/\d+`)).Open()
-				io.OfPattern(regexp.MustCompile(`/slow\d+`)).Use(func(ctx context.Context, _ *socketio.Socket) error {
+			bubble(t, c.opts, func(srv *socketio.Server) {
+				srv.Open()
+				srv.OfPattern(regexp.MustCompile(`/\d+`)).Open()
+				srv.OfPattern(regexp.MustCompile(`/slow\d+`)).Use(func(ctx context.Context, _ *socketio.Socket) error {
 					<-ctx.Done()
 					return context.Cause(ctx)
 				})
@@ -264,14 +262,14 @@ func TestConnectionLimits(t *testing.T) {
 }
 
 func TestConnectTimeout(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
-		io.Handle("busy", func(context.Context, *socketio.Socket, *socketio.Event) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
+		srv.Handle("busy", func(context.Context, *socketio.Socket, *socketio.Event) error {
 			time.Sleep(9 * time.Second)
 			return nil
 		})
-		io.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
+		srv.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
 	}, func(f *fixture) {
 		begin := time.Now()
 		// A middleware that never returns is cancelled with the connection.
@@ -326,9 +324,9 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 		"7", "x", "", `2/nope,["a"]`, "1/nope,", "3/nope,0[]", `2/held,["x"]`,
 	} {
 		t.Run(raw, func(t *testing.T) {
-			bubble(t, socketio.Options{}, func(io *socketio.Server) {
-				io.Open()
-				io.Of("/chat").Open()
+			bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+				srv.Open()
+				srv.Of("/chat").Open()
 			}, func(f *fixture) {
 				p := f.dial(sockettest.Options{})
 				begin := time.Now()
@@ -343,9 +341,9 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 }
 
 func TestEventWhileConnectingClosesTheConnection(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.SendRaw("0/slow,")
@@ -357,9 +355,9 @@ func TestEventWhileConnectingClosesTheConnection(t *testing.T) {
 
 // Unusual but harmless packets are ignored.
 func TestOddPacketsAreIgnored(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("42", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (string, error) { return "ok", nil }))
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("42", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (string, error) { return "ok", nil }))
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for _, raw := range []string{`2["no handler for this"]`, `2[42]`, `312345[]`} {
@@ -377,8 +375,8 @@ func TestOddPacketsAreIgnored(t *testing.T) {
 // matches.
 func TestRuleDoesNotOpenTheRoot(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.OfPattern(regexp.MustCompile(`/.*`)).Use(func(context.Context, *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.OfPattern(regexp.MustCompile(`/.*`)).Use(func(context.Context, *socketio.Socket) error {
 			ran.add("gate")
 			return errors.New("no")
 		})
@@ -386,7 +384,7 @@ func TestRuleDoesNotOpenTheRoot(t *testing.T) {
 		if got := f.refused(sockettest.Options{}); got.Message != "Invalid namespace" {
 			t.Errorf("/: %q", got.Message)
 		}
-		if n := len(f.io.Sockets()); n != 0 {
+		if n := len(f.srv.Sockets()); n != 0 {
 			t.Errorf("%d sockets are in /", n)
 		}
 		f.refused(sockettest.Options{Namespace: "/x"})
@@ -399,11 +397,11 @@ func TestRuleDoesNotOpenTheRoot(t *testing.T) {
 // The rule that made a namespace decides about its sockets. Another rule that matches the same
 // name must not admit a socket that the first rule refused.
 func TestRuleDoesNotAdmitToAnotherRulesNamespace(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.OfFunc(func(_ context.Context, _ string, h *socketio.Handshake) (bool, error) {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.OfFunc(func(_ context.Context, _ string, h *socketio.Handshake) (bool, error) {
 			return string(h.Auth) == `{"staff":true}`, nil
 		}).Open().OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("staff") })
-		io.OfPattern(regexp.MustCompile(`/.+`)).Open()
+		srv.OfPattern(regexp.MustCompile(`/.+`)).Open()
 	}, func(f *fixture) {
 		staff := f.dial(sockettest.Options{Namespace: "/x", Auth: map[string]bool{"staff": true}})
 		f.expect(staff, "staff")
@@ -417,8 +415,8 @@ func TestRuleDoesNotAdmitToAnotherRulesNamespace(t *testing.T) {
 }
 
 func TestPatternMatchesWholeNames(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.OfPattern(regexp.MustCompile(`/room|/room-\d+|(?m)^/line$`)).Open()
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.OfPattern(regexp.MustCompile(`/room|/room-\d+|(?m)^/line$`)).Open()
 	}, func(f *fixture) {
 		for _, name := range []string{"/room", "/room-1", "/line"} {
 			f.dial(sockettest.Options{Namespace: name})
@@ -432,15 +430,15 @@ func TestPatternMatchesWholeNames(t *testing.T) {
 // A peer that was refused or disconnected may send CONNECT again at once, however long the
 // cleanup on the server takes.
 func TestJoinAgainAtOnce(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			s.OnEnd(func() { time.Sleep(time.Second) })
 			if s.Handshake().Auth != nil {
 				return errors.New("no")
 			}
 			return nil
 		})
-		io.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
+		srv.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for range 3 {
@@ -464,8 +462,8 @@ func TestJoinAgainAtOnce(t *testing.T) {
 func TestSimultaneousConnectsWaitForTheirTurn(t *testing.T) {
 	var running gauge
 	var joined atomic.Int32
-	bubble(t, socketio.Options{MaxConnecting: 2}, func(io *socketio.Server) {
-		io.OfPattern(regexp.MustCompile(`/\d+`)).Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{MaxConnecting: 2}, func(srv *socketio.Server) {
+		srv.OfPattern(regexp.MustCompile(`/\d+`)).Use(func(_ context.Context, s *socketio.Socket) error {
 			running.add(1)
 			time.Sleep(time.Second)
 			running.add(-1)
@@ -474,7 +472,7 @@ func TestSimultaneousConnectsWaitForTheirTurn(t *testing.T) {
 			}
 			return nil
 		})
-		io.Open().OnConnect(func(_ context.Context, s *socketio.Socket) error { return nil })
+		srv.Open().OnConnect(func(_ context.Context, s *socketio.Socket) error { return nil })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for i := range 9 {
@@ -496,13 +494,13 @@ func TestSimultaneousConnectsWaitForTheirTurn(t *testing.T) {
 // Waiting CONNECTs are not refused more often than others.
 func TestWaitingConnectsAreBounded(t *testing.T) {
 	var refused atomic.Int32
-	bubble(t, socketio.Options{MaxConnecting: 1, MaxRefused: 3}, func(io *socketio.Server) {
-		io.OfPattern(regexp.MustCompile(`/\d+`)).Use(func(context.Context, *socketio.Socket) error {
+	bubble(t, socketio.Options{MaxConnecting: 1, MaxRefused: 3}, func(srv *socketio.Server) {
+		srv.OfPattern(regexp.MustCompile(`/\d+`)).Use(func(context.Context, *socketio.Socket) error {
 			time.Sleep(time.Second) // all arrive before the first is refused
 			refused.Add(1)
 			return errors.New("no")
 		})
-		io.Open()
+		srv.Open()
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for i := range 20 {
@@ -520,9 +518,9 @@ func TestWaitingConnectsAreBounded(t *testing.T) {
 // them.
 func TestBusySocketsOfLeftNamespacesAreBounded(t *testing.T) {
 	var running gauge
-	bubble(t, socketio.Options{MaxNamespaces: 3}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("work", func(context.Context, *socketio.Socket, *socketio.Event) error {
+	bubble(t, socketio.Options{MaxNamespaces: 3}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("work", func(context.Context, *socketio.Socket, *socketio.Event) error {
 			running.add(1)
 			time.Sleep(5 * time.Second)
 			running.add(-1)
@@ -547,9 +545,9 @@ func TestBusySocketsOfLeftNamespacesAreBounded(t *testing.T) {
 
 // A connection whose only other CONNECT is still in progress is in no namespace.
 func TestConnectTimeoutBesideASlowConnect(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/slow").Use(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return context.Cause(ctx) })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.SendRaw("0/slow,")
@@ -568,15 +566,15 @@ func TestHandlerFailsForAllConcurrentCallers(t *testing.T) {
 		time.Sleep(10 * time.Millisecond) // makes it likely that all calls overlap; the result is the same anyway
 		return nil, errors.New("no broker")
 	}}
-	io, err := socketio.NewServer(opts)
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	io.Open()
+	srv.Open()
 	var asking sync.WaitGroup
 	for range 4 {
 		asking.Go(func() {
-			if handler, err := io.Handler(); handler != nil || err == nil || !strings.Contains(err.Error(), "no broker") {
+			if handler, err := srv.Handler(); handler != nil || err == nil || !strings.Contains(err.Error(), "no broker") {
 				t.Errorf("Handler() = %v, %v", handler, err)
 			}
 		})
@@ -617,9 +615,9 @@ func TestAttachmentsOutOfOrder(t *testing.T) {
 		"a placeholder that counts too": {`51-["x",{"_placeholder":true,"num":1}]`, "0x00"},
 	} {
 		var ended record
-		bubble(t, socketio.Options{}, func(io *socketio.Server) {
-			io.Open()
-			io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ended.add(string(r)) })
+		bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+			srv.Open()
+			srv.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ended.add(string(r)) })
 		}, func(f *fixture) {
 			conn, err := f.engine()
 			if err != nil {
@@ -677,10 +675,10 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 			}
 		}, `2/x,["y"]`, false},
 	} {
-		bubble(t, socketio.Options{MaxNamespaces: 3}, func(io *socketio.Server) {
-			io.Open()
-			io.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
-			x := io.OfPattern(regexp.MustCompile(`/x\d?`)).Open()
+		bubble(t, socketio.Options{MaxNamespaces: 3}, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+			x := srv.OfPattern(regexp.MustCompile(`/x\d?`)).Open()
 			x.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
 		}, func(f *fixture) {
 			other := f.dial(sockettest.Options{})
@@ -692,7 +690,7 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 			synctest.Wait()
 			_ = other.SendRaw(c.packet)
 			synctest.Wait()
-			if closed := len(f.io.Sockets()) == 0; closed != c.closed {
+			if closed := len(f.srv.Sockets()) == 0; closed != c.closed {
 				t.Errorf("%s: closed: %t", name, closed)
 			}
 		})
@@ -703,16 +701,16 @@ func TestPacketsAfterTheEnd(t *testing.T) {
 // connection, nor may its timer, and no event is handled.
 func TestNothingJoinsAClosedConnection(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			return s.Intercept("seen", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("seen"); return nil })
 		})
-		io.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("event"); return nil })
-		io.Of("/x").Use(func(context.Context, *socketio.Socket) error { ran.add("middleware"); return nil })
+		srv.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("event"); return nil })
+		srv.Of("/x").Use(func(context.Context, *socketio.Socket) error { ran.add("middleware"); return nil })
 	}, func(f *fixture) {
 		f.dial(sockettest.Options{})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		s.Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
 		s.Receive("0/x,")
 		s.Late("event")
@@ -720,7 +718,7 @@ func TestNothingJoinsAClosedConnection(t *testing.T) {
 		if got := ran.all(); len(got) != 0 || s.TimerRuns() {
 			t.Errorf("ran %q, the timer runs: %t", got, s.TimerRuns())
 		}
-		if left := f.io.Remains(); left != "" {
+		if left := f.srv.Remains(); left != "" {
 			t.Errorf("left: %s", left)
 		}
 	})
@@ -751,8 +749,8 @@ func TestConnectTimeoutEndsWithTheConnection(t *testing.T) {
 
 // A socket that ends while a rule runs leaves no namespace.
 func TestEndedWhileARuleIsAsked(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.OfFunc(func(ctx context.Context, _ string, _ *socketio.Handshake) (bool, error) {
 			<-ctx.Done()
 			return true, nil
 		}).Open()
@@ -765,7 +763,7 @@ func TestEndedWhileARuleIsAsked(t *testing.T) {
 		synctest.Wait()
 		_ = conn.Close()
 		synctest.Wait()
-		if left := f.io.Remains(); left != "" || f.io.Lookup("/x") != nil {
+		if left := f.srv.Remains(); left != "" || f.srv.Lookup("/x") != nil {
 			t.Errorf("left: %s", left)
 		}
 	})

@@ -38,15 +38,15 @@ const month = 30 * 24 * time.Hour
 func TestDeadlineIsNoticedAtOnce(t *testing.T) {
 	var wall clock
 	var ran record
-	setup := func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			return s.Intercept("intercepted", func(context.Context, *socketio.Socket, *socketio.Event) error {
 				ran.add("interceptor")
 				return nil
 			})
 		})
-		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
-		io.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error {
+		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
+		srv.HandleAny(func(context.Context, *socketio.Socket, *socketio.Event) error {
 			ran.add("handler")
 			return nil
 		})
@@ -57,7 +57,7 @@ func TestDeadlineIsNoticedAtOnce(t *testing.T) {
 		s, witness := socketOf(f, p), socketOf(f, other)
 		s.SetDeadline(time.Now().Add(time.Hour), nil)
 		_ = p.Emit("before")
-		_ = f.io.Emit("before")
+		_ = f.srv.Emit("before")
 		f.expect(p, "before")
 		f.expect(other, "before")
 		synctest.Wait()
@@ -74,14 +74,14 @@ func TestDeadlineIsNoticedAtOnce(t *testing.T) {
 			}
 		}
 		_ = errors.Join(p.Emit("late"), p.Emit("intercepted"))
-		_ = errors.Join(f.io.Emit("late"), f.io.To("room").Emit("late"), f.io.To(s.ID()).Emit("late"), s.Volatile().Emit("late"))
-		if answers, err := f.io.To(s.ID()).EmitWithAck(f.ctx, "late"); len(answers.List) != 0 || err != nil {
+		_ = errors.Join(f.srv.Emit("late"), f.srv.To("room").Emit("late"), f.srv.To(s.ID()).Emit("late"), s.Volatile().Emit("late"))
+		if answers, err := f.srv.To(s.ID()).EmitWithAck(f.ctx, "late"); len(answers.List) != 0 || err != nil {
 			t.Errorf("EmitWithAck to its room: %+v, %v", answers, err)
 		}
-		if all := f.io.Sockets(); !slices.Equal(all, []*socketio.Socket{witness}) {
+		if all := f.srv.Sockets(); !slices.Equal(all, []*socketio.Socket{witness}) {
 			t.Errorf("listed: %v", all)
 		}
-		infos, err := f.io.To("room").FetchSockets(f.ctx)
+		infos, err := f.srv.To("room").FetchSockets(f.ctx)
 		if err != nil || len(infos) != 1 || infos[0].ID != witness.ID() {
 			t.Errorf("fetched %v, %v", infos, err)
 		}
@@ -108,7 +108,7 @@ func TestDeadlineIsNoticedAtOnce(t *testing.T) {
 
 func socketOf(f *fixture, p *sockettest.Peer) *socketio.Socket {
 	f.t.Helper()
-	for _, s := range f.io.Sockets() {
+	for _, s := range f.srv.Sockets() {
 		if s.ID() == p.ID() {
 			return s
 		}
@@ -129,14 +129,14 @@ func TestEventsThatWaitedOverTheDeadline(t *testing.T) {
 				<-proceed
 				return nil
 			}
-			setup := func(io *socketio.Server) {
-				io.Use(func(_ context.Context, s *socketio.Socket) error {
+			setup := func(srv *socketio.Server) {
+				srv.Use(func(_ context.Context, s *socketio.Socket) error {
 					if intercepted {
 						return s.Intercept("first", handler)
 					}
 					return nil
 				})
-				io.HandleAny(handler)
+				srv.HandleAny(handler)
 			}
 			bubble(t, socketio.Options{Now: wall.now}, setup, func(f *fixture) {
 				proceed = make(chan struct{})
@@ -170,9 +170,9 @@ func TestNoHandlerBeginsAfterTheEnd(t *testing.T) {
 				ran.add(fmt.Sprint(e.Name(), ctx.Err()))
 				return nil
 			}
-			setup := func(io *socketio.Server) {
-				io.Use(func(_ context.Context, s *socketio.Socket) error { return s.Intercept("intercepted", handler) })
-				io.HandleAny(handler)
+			setup := func(srv *socketio.Server) {
+				srv.Use(func(_ context.Context, s *socketio.Socket) error { return s.Intercept("intercepted", handler) })
+				srv.HandleAny(handler)
 			}
 			bubble(t, socketio.Options{Now: wall.now}, setup, func(f *fixture) {
 				p := f.dial(sockettest.Options{})
@@ -199,18 +199,18 @@ func TestDeadlineBeforeAdmission(t *testing.T) {
 			var wall clock
 			var ran record
 			held := make(chan *socketio.Socket, 1)
-			setup := func(io *socketio.Server) {
-				io.Use(func(_ context.Context, s *socketio.Socket) error {
+			setup := func(srv *socketio.Server) {
+				srv.Use(func(_ context.Context, s *socketio.Socket) error {
 					held <- s
 					return s.Hold(socketio.HoldOptions{})
 				})
 				if middleware {
-					io.Use(func(context.Context, *socketio.Socket) error {
+					srv.Use(func(context.Context, *socketio.Socket) error {
 						ran.add("middleware")
 						return nil
 					})
 				}
-				io.OnConnect(func(context.Context, *socketio.Socket) error {
+				srv.OnConnect(func(context.Context, *socketio.Socket) error {
 					ran.add("connected")
 					return nil
 				})
@@ -224,8 +224,8 @@ func TestDeadlineBeforeAdmission(t *testing.T) {
 					t.Error(err)
 				}
 				f.nothing(p)
-				if got := ran.all(); len(got) > 0 || len(f.io.Sockets()) > 0 {
-					t.Errorf("ran %q, listed %v", got, f.io.Sockets())
+				if got := ran.all(); len(got) > 0 || len(f.srv.Sockets()) > 0 {
+					t.Errorf("ran %q, listed %v", got, f.srv.Sockets())
 				}
 				f.ended(p, sockettest.ErrClosed)
 				f.nothing(p)
@@ -260,7 +260,7 @@ func TestSetDeadlineAgain(t *testing.T) {
 		gone.Disconnect(nil)
 		gone.SetDeadline(time.Now().Add(time.Minute), func() { t.Error("it had ended before") })
 		time.Sleep(10 * time.Minute)
-		if n := f.io.Deadlines(); n != 0 {
+		if n := f.srv.Deadlines(); n != 0 {
 			t.Errorf("%d deadlines are left", n)
 		}
 	})
@@ -284,8 +284,8 @@ func TestEndsWithALastEvent(t *testing.T) {
 		for _, held := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, held %t", name, held), func(t *testing.T) {
 				sockets := make(chan *socketio.Socket, 2)
-				setup := func(io *socketio.Server) {
-					io.Use(func(_ context.Context, s *socketio.Socket) error {
+				setup := func(srv *socketio.Server) {
+					srv.Use(func(_ context.Context, s *socketio.Socket) error {
 						sockets <- s
 						if held {
 							return s.Hold(socketio.HoldOptions{})
@@ -327,9 +327,9 @@ func TestEndsWithALastEvent(t *testing.T) {
 // An ending of the whole connection tells each namespace, so that a JavaScript client does not
 // reconnect, and closes the transport.
 func TestDisconnectWholeConnection(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/other").Open()
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/other").Open()
 	}, func(f *fixture) {
 		var packets record
 		p := f.dial(sockettest.Options{Trace: func(sent bool, data []byte, _ bool) {
@@ -351,8 +351,8 @@ func TestDisconnectWholeConnection(t *testing.T) {
 		if got := packets.all(); !slices.Equal(got, []string{"1", "1/other,"}) {
 			t.Errorf("packets %q", got)
 		}
-		if !errors.Is(context.Cause(ctx), cause) || f.io.Remains() != "" {
-			t.Errorf("cause %v, left: %s", context.Cause(ctx), f.io.Remains())
+		if !errors.Is(context.Cause(ctx), cause) || f.srv.Remains() != "" {
+			t.Errorf("cause %v, left: %s", context.Cause(ctx), f.srv.Remains())
 		}
 	})
 }
@@ -364,15 +364,15 @@ func TestSocketWhosePeerIsGone(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			var ran record
 			var proceed chan struct{} // belongs to the bubble
-			setup := func(io *socketio.Server) {
-				io.Open()
-				io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
-				io.Handle("work", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			setup := func(srv *socketio.Server) {
+				srv.Open()
+				srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
+				srv.Handle("work", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 					<-proceed
 					ran.add(fmt.Sprintf("join %t, emit %t", errors.Is(s.Join("late"), socketio.ErrClosed), errors.Is(s.Emit("late"), socketio.ErrClosed)))
 					return nil
 				})
-				io.OnDisconnecting(func(_ context.Context, s *socketio.Socket, _ socketio.Reason, rooms []string) {
+				srv.OnDisconnecting(func(_ context.Context, s *socketio.Socket, _ socketio.Reason, rooms []string) {
 					rooms[0] = "own"
 					ran.add(fmt.Sprint(rooms))
 				})
@@ -390,9 +390,9 @@ func TestSocketWhosePeerIsGone(t *testing.T) {
 					_ = p.Close()
 				}
 				synctest.Wait()
-				infos, err := f.io.FetchSockets(f.ctx)
-				if len(f.io.Sockets()) != 0 || len(infos) != 0 || err != nil || s.Rooms() != nil {
-					t.Errorf("listed: %v, %v, %v, in rooms %q", f.io.Sockets(), infos, err, s.Rooms())
+				infos, err := f.srv.FetchSockets(f.ctx)
+				if len(f.srv.Sockets()) != 0 || len(infos) != 0 || err != nil || s.Rooms() != nil {
+					t.Errorf("listed: %v, %v, %v, in rooms %q", f.srv.Sockets(), infos, err, s.Rooms())
 				}
 				close(proceed)
 				if got := ran.all(); !slices.Equal(got, []string{"join true, emit true", "[own room]"}) {
@@ -443,8 +443,8 @@ func TestEndBeforeOnConnect(t *testing.T) {
 				}
 				return &count
 			}
-			setup := func(io *socketio.Server) {
-				io.Use(func(_ context.Context, s *socketio.Socket) error {
+			setup := func(srv *socketio.Server) {
+				srv.Use(func(_ context.Context, s *socketio.Socket) error {
 					s.SetDeadline(time.Now().Add(time.Hour), nil)
 					socket = s
 					return nil
@@ -453,13 +453,13 @@ func TestEndBeforeOnConnect(t *testing.T) {
 					return nil
 				})
 				for _, function := range []string{"first", "second"} {
-					io.OnConnect(func(context.Context, *socketio.Socket) error {
+					srv.OnConnect(func(context.Context, *socketio.Socket) error {
 						ran.add(function)
 						return nil
 					})
 				}
-				io.OnDisconnecting(func(context.Context, *socketio.Socket, socketio.Reason, []string) { ran.add("disconnecting") })
-				io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("disconnected") })
+				srv.OnDisconnecting(func(context.Context, *socketio.Socket, socketio.Reason, []string) { ran.add("disconnecting") })
+				srv.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("disconnected") })
 			}
 			bubble(t, socketio.Options{Now: wall.now}, setup, func(f *fixture) {
 				p := f.dial(sockettest.Options{})

@@ -36,13 +36,13 @@ func TestReasons(t *testing.T) {
 		},
 		"transport close":      func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.Close() },
 		"forced close":         func(_ *fixture, p *sockettest.Peer, _ *socketio.Socket) { _ = p.SendRaw("x") },
-		"server shutting down": func(f *fixture, _ *sockettest.Peer, _ *socketio.Socket) { _ = f.io.Shutdown(f.ctx) },
+		"server shutting down": func(f *fixture, _ *sockettest.Peer, _ *socketio.Socket) { _ = f.srv.Shutdown(f.ctx) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			var ran record
-			bubble(t, socketio.Options{}, func(io *socketio.Server) {
-				io.Open()
-				io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+			bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+				srv.Open()
+				srv.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 					s.Go(func(ctx context.Context) {
 						<-ctx.Done()
 						var ended *socketio.DisconnectError
@@ -57,24 +57,24 @@ func TestReasons(t *testing.T) {
 					})
 					return s.Join("room")
 				})
-				io.OnDisconnecting(func(ctx context.Context, s *socketio.Socket, r socketio.Reason, rooms []string) {
+				srv.OnDisconnecting(func(ctx context.Context, s *socketio.Socket, r socketio.Reason, rooms []string) {
 					slices.Sort(rooms)
 					ran.add(fmt.Sprintf("disconnecting: %s, %d rooms, %d now, %v", r, len(rooms), len(s.Rooms()), ctx.Err()))
 				})
-				io.OnDisconnect(func(ctx context.Context, _ *socketio.Socket, r socketio.Reason) {
+				srv.OnDisconnect(func(ctx context.Context, _ *socketio.Socket, r socketio.Reason) {
 					ran.add(fmt.Sprintf("disconnect: %s, %v", r, ctx.Err()))
 				})
 			}, func(f *fixture) {
 				p := f.dial(sockettest.Options{})
 				synctest.Wait()
-				end(f, p, f.io.Sockets()[0])
+				end(f, p, f.srv.Sockets()[0])
 				got := ran.all()
 				slices.Sort(got)
 				wantLines := []string{"cancelled: " + want, "disconnect: " + want + ", <nil>", "disconnecting: " + want + ", 2 rooms, 0 now, <nil>"}
 				if !slices.Equal(got, wantLines) {
 					t.Errorf("got  %q\nwant %q", got, wantLines)
 				}
-				if n := len(f.io.Sockets()); n != 0 {
+				if n := len(f.srv.Sockets()); n != 0 {
 					t.Errorf("%d sockets are still listed", n)
 				}
 			})
@@ -84,8 +84,8 @@ func TestReasons(t *testing.T) {
 
 func TestOnEnd(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			s.OnEnd(func() { ran.add("ended") })
 			var auth struct{ Refuse, Hold bool }
 			_ = scan(s.Handshake().Auth, &auth)
@@ -112,7 +112,7 @@ func TestOnEnd(t *testing.T) {
 		}
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		_ = p.Close()
 		synctest.Wait()
 		s.OnEnd(func() { ran.add("at once"); _ = s.Context() })
@@ -126,9 +126,9 @@ func TestOnEnd(t *testing.T) {
 func TestEventsBeforeTheEndAreHandled(t *testing.T) {
 	for _, how := range []string{"leave", "close", "leave and close"} {
 		var ran record
-		bubble(t, socketio.Options{}, func(io *socketio.Server) {
-			io.Open()
-			io.Handle("n", socketio.Func(func(_ context.Context, s *socketio.Socket, n int) error {
+		bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Handle("n", socketio.Func(func(_ context.Context, s *socketio.Socket, n int) error {
 				time.Sleep(time.Second)
 				ran.add(fmt.Sprint(n))
 				if err := s.Emit("n"); !errors.Is(err, socketio.ErrClosed) {
@@ -136,7 +136,7 @@ func TestEventsBeforeTheEndAreHandled(t *testing.T) {
 				}
 				return s.Namespace().Emit("all")
 			}))
-			io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("end") })
+			srv.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("end") })
 		}, func(f *fixture) {
 			p := f.dial(sockettest.Options{})
 			for i := range 3 {
@@ -172,14 +172,14 @@ func TestEventsBeforeTheEndAreHandled(t *testing.T) {
 // context ends.
 func TestDrainIsBounded(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("wait", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("wait", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
 			<-ctx.Done()
 			ran.add("cancelled")
 			return nil
 		})
-		io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("end") })
+		srv.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("end") })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("wait")
@@ -201,9 +201,9 @@ func TestDrainIsBounded(t *testing.T) {
 // Disconnect ends a socket at once and drops the events in its inbox.
 func TestDisconnectDropsTheInbox(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("n", socketio.Func(func(_ context.Context, s *socketio.Socket, n int) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("n", socketio.Func(func(_ context.Context, s *socketio.Socket, n int) error {
 			ran.add(fmt.Sprint(n))
 			time.Sleep(time.Second)
 			s.Disconnect(nil)
@@ -223,15 +223,15 @@ func TestDisconnectDropsTheInbox(t *testing.T) {
 
 func TestShutdownLetsHandlersFinish(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("work", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("work", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 			ran.add("begin")
 			time.Sleep(5 * time.Second)
 			ran.add("end")
 			return errors.Join(e.Ack("done"), s.Emit("last words"))
 		})
-		io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) {
+		srv.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) {
 			time.Sleep(time.Second) // Shutdown waits for this too
 			ran.add(string(r))
 		})
@@ -241,7 +241,7 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 		go func() { _, err := p.EmitWithAck(f.ctx, "work"); answered <- err }()
 		synctest.Wait()
 		stopped := make(chan error)
-		go func() { stopped <- f.io.Shutdown(f.ctx) }()
+		go func() { stopped <- f.srv.Shutdown(f.ctx) }()
 		synctest.Wait()
 		if _, err := sockettest.Dial(f.ctx, "http://server", f.options(sockettest.Options{})); err == nil {
 			t.Error("a new connection was accepted")
@@ -269,10 +269,10 @@ func TestShutdownLetsHandlersFinish(t *testing.T) {
 func TestShutdownReportsRunningHandlers(t *testing.T) {
 	release := make(chan struct{})
 	var ended time.Time
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
 		release = make(chan struct{})
-		io.Open()
-		io.Handle("hang", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+		srv.Open()
+		srv.Handle("hang", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
 			<-ctx.Done()
 			ended = time.Now()
 			<-release
@@ -285,7 +285,7 @@ func TestShutdownReportsRunningHandlers(t *testing.T) {
 		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
 		defer cancel()
 		begin := time.Now()
-		err := f.io.Shutdown(ctx)
+		err := f.srv.Shutdown(ctx)
 		if err == nil || !strings.Contains(err.Error(), "1 handlers still run") || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Shutdown: %v", err)
 		}
@@ -300,14 +300,14 @@ func TestShutdownReportsRunningHandlers(t *testing.T) {
 
 func TestShutdownAndCloseFromAHandler(t *testing.T) {
 	for name, stop := range map[string]func(context.Context, *socketio.Server) error{
-		"Shutdown": func(ctx context.Context, io *socketio.Server) error { return io.Shutdown(ctx) },
-		"Close":    func(_ context.Context, io *socketio.Server) error { return io.Close() },
+		"Shutdown": func(ctx context.Context, srv *socketio.Server) error { return srv.Shutdown(ctx) },
+		"Close":    func(_ context.Context, srv *socketio.Server) error { return srv.Close() },
 	} {
 		var ran record
-		bubble(t, socketio.Options{}, func(io *socketio.Server) {
-			io.Open()
-			io.Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
-				ran.add(fmt.Sprint(name, ": ", stop(ctx, io)))
+		bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+				ran.add(fmt.Sprint(name, ": ", stop(ctx, srv)))
 				return nil
 			})
 		}, func(f *fixture) {
@@ -325,10 +325,10 @@ func TestShutdownAndCloseFromAHandler(t *testing.T) {
 // another socket of it is still finishing.
 func TestShutdownKeepsConnectionsOfBusySockets(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
-		io.Of("/work").Open().Handle("work", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
+		srv.Of("/work").Open().Handle("work", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 			time.Sleep(time.Second)
 			ran.add(fmt.Sprint("done, ", ctx.Err()))
 			return e.Ack()
@@ -343,7 +343,7 @@ func TestShutdownKeepsConnectionsOfBusySockets(t *testing.T) {
 		go func() { _, err := work.EmitWithAck(f.ctx, "work"); answered <- err }()
 		synctest.Wait()
 		stopped := make(chan error)
-		go func() { stopped <- f.io.Shutdown(f.ctx) }()
+		go func() { stopped <- f.srv.Shutdown(f.ctx) }()
 		synctest.Wait()
 		_ = p.Emit("to a socket that has ended")
 		_ = p.SendRaw("0")        // no socket is admitted any more
@@ -362,11 +362,11 @@ func TestShutdownKeepsConnectionsOfBusySockets(t *testing.T) {
 
 // Shutdown is called from handlers of several sockets at once. None waits for the other.
 func TestShutdownFromTwoHandlers(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("stop", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
 			time.Sleep(time.Second) // until both are running
-			if err := io.Shutdown(ctx); err != nil {
+			if err := srv.Shutdown(ctx); err != nil {
 				t.Error(err)
 			}
 			return nil
@@ -378,7 +378,7 @@ func TestShutdownFromTwoHandlers(t *testing.T) {
 		f.ended(one, sockettest.ErrClosed)
 		f.ended(two, sockettest.ErrClosed)
 		synctest.Wait()
-		if left := f.io.Remains(); left != "" {
+		if left := f.srv.Remains(); left != "" {
 			t.Errorf("left: %s", left)
 		}
 	})
@@ -388,9 +388,9 @@ func TestShutdownFromTwoHandlers(t *testing.T) {
 func TestCloseEndsDrainingSockets(t *testing.T) {
 	for _, how := range []string{"leave", "close"} {
 		var ran record
-		bubble(t, socketio.Options{}, func(io *socketio.Server) {
-			io.Open()
-			io.Handle("wait", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+		bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Handle("wait", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
 				<-ctx.Done()
 				ran.add("cancelled")
 				return nil
@@ -407,7 +407,7 @@ func TestCloseEndsDrainingSockets(t *testing.T) {
 			if got := ran.all(); len(got) != 0 {
 				t.Errorf("%s: ended too early", how)
 			}
-			_ = f.io.Close()
+			_ = f.srv.Close()
 			if got := ran.all(); len(got) != 1 {
 				t.Errorf("%s: Close left a handler's context alive", how)
 			}
@@ -419,23 +419,23 @@ func TestBusIsClosedOnce(t *testing.T) {
 	for _, how := range []string{"Shutdown", "Close", "Shutdown, Close", "Close, Shutdown"} {
 		bus := &stubBus{}
 		opts := socketio.Options{ClusterKey: make([]byte, 16), Bus: bus.join}
-		bubble(t, opts, func(io *socketio.Server) {
-			io.Open()
-			io.OfPattern(regexp.MustCompile(`/x`)).Open()
+		bubble(t, opts, func(srv *socketio.Server) {
+			srv.Open()
+			srv.OfPattern(regexp.MustCompile(`/x`)).Open()
 		}, func(f *fixture) {
 			f.dial(sockettest.Options{})
 			f.dial(sockettest.Options{Namespace: "/x"})
 			for _, stop := range strings.Split(how, ", ") {
 				if stop == "Close" {
-					_ = f.io.Close()
+					_ = f.srv.Close()
 				} else {
-					_ = f.io.Shutdown(f.ctx)
+					_ = f.srv.Shutdown(f.ctx)
 				}
 			}
 			if bus.closed != 1 {
 				t.Errorf("%s: closed %d times", how, bus.closed)
 			}
-			if err := f.io.Emit("late"); !errors.Is(err, socketio.ErrClosed) {
+			if err := f.srv.Emit("late"); !errors.Is(err, socketio.ErrClosed) {
 				t.Errorf("%s: Emit: %v", how, err)
 			}
 		})
@@ -445,18 +445,18 @@ func TestBusIsClosedOnce(t *testing.T) {
 // A panic in a function of OnEnd does not end anything else.
 func TestPanicInOnEnd(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 			s.OnEnd(func() { panic("OnEnd") })
 			s.OnEnd(func() { ran.add("second") })
 			return nil
 		})
-		io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("disconnect") })
+		srv.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("disconnect") })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
-		f.io.Sockets()[0].Disconnect(nil)
+		f.srv.Sockets()[0].Disconnect(nil)
 		f.ended(p, sockettest.ErrDisconnected)
 		got := ran.all()
 		slices.Sort(got)
@@ -470,16 +470,16 @@ func TestPanicInOnEnd(t *testing.T) {
 // peer. No intercepting handler starts any more.
 func TestHandlersCanWaitForAnswersDuringShutdown(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			return s.Intercept("seen", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("seen"); return nil })
 		})
-		io.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		srv.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			_, err := s.EmitWithAck(ctx, "question")
 			ran.add(fmt.Sprint("answered: ", err))
 			return nil
 		})
-		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
+		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		held, err := p.Join(f.ctx, "/held", nil)
@@ -492,7 +492,7 @@ func TestHandlersCanWaitForAnswersDuringShutdown(t *testing.T) {
 			t.Fatal(err)
 		}
 		stopped := make(chan error)
-		go func() { stopped <- f.io.Shutdown(f.ctx) }()
+		go func() { stopped <- f.srv.Shutdown(f.ctx) }()
 		synctest.Wait()
 		_ = p.Emit("seen")
 		_ = held.Emit("early")
@@ -510,15 +510,15 @@ func TestHandlersCanWaitForAnswersDuringShutdown(t *testing.T) {
 // its end continues. If the peer of a socket has left, its events are still handled.
 func TestShutdownEndsBusySockets(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("n", socketio.Func(func(_ context.Context, s *socketio.Socket, n int) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("n", socketio.Func(func(_ context.Context, s *socketio.Socket, n int) error {
 			s.Go(func(ctx context.Context) { <-ctx.Done() })
 			time.Sleep(time.Second)
 			ran.add(fmt.Sprint(n))
 			return nil
 		}))
-		io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ran.add(string(r)) })
+		srv.OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { ran.add(string(r)) })
 	}, func(f *fixture) {
 		for _, leaves := range []bool{true, false} {
 			p := f.dial(sockettest.Options{})
@@ -532,7 +532,7 @@ func TestShutdownEndsBusySockets(t *testing.T) {
 			}
 		}
 		begin := time.Now()
-		if err := f.io.Shutdown(f.ctx); err != nil || time.Since(begin) > 4*time.Second {
+		if err := f.srv.Shutdown(f.ctx); err != nil || time.Since(begin) > 4*time.Second {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 		want := []string{"0", "0", "1", "1", "2", "client namespace disconnect", "2", "server shutting down"}

@@ -26,54 +26,54 @@ const handshakePath = "/socket.io/?EIO=4&transport=polling"
 func TestHandshakesWhileNamespacesAreUnavailable(t *testing.T) {
 	refuse := func(context.Context, *socketio.Socket) error { return errors.New("not while it is away") }
 	for name, test := range map[string]struct {
-		wire func(io *socketio.Server, d, other *dependency)
+		wire func(srv *socketio.Server, d, other *dependency)
 		shut bool
 	}{
-		"one namespace": {func(io *socketio.Server, d, _ *dependency) {
-			io.Use(refuse)
-			io.DependsOn(d)
+		"one namespace": {func(srv *socketio.Server, d, _ *dependency) {
+			srv.Use(refuse)
+			srv.DependsOn(d)
 		}, true},
-		"two that need the same": {func(io *socketio.Server, d, _ *dependency) {
-			for _, n := range []*socketio.Namespace{io.Namespace, io.Of("/b")} {
+		"two that need the same": {func(srv *socketio.Server, d, _ *dependency) {
+			for _, n := range []*socketio.Namespace{srv.Namespace, srv.Of("/b")} {
 				n.Use(refuse)
 				n.DependsOn(d)
 			}
 		}, true},
-		"dynamic ones": {func(io *socketio.Server, d, _ *dependency) {
-			n := io.OfPattern(regexp.MustCompile(`/room-\d+`))
+		"dynamic ones": {func(srv *socketio.Server, d, _ *dependency) {
+			n := srv.OfPattern(regexp.MustCompile(`/room-\d+`))
 			n.Use(refuse)
 			n.DependsOn(d)
 		}, true},
-		"another that needs nothing": {func(io *socketio.Server, d, _ *dependency) {
-			io.Use(refuse)
-			io.DependsOn(d)
-			io.Of("/b").Open()
+		"another that needs nothing": {func(srv *socketio.Server, d, _ *dependency) {
+			srv.Use(refuse)
+			srv.DependsOn(d)
+			srv.Of("/b").Open()
 		}, false},
-		"another that needs something else": {func(io *socketio.Server, d, other *dependency) {
-			io.Use(refuse)
-			io.DependsOn(d)
-			io.Of("/b").Use(refuse)
-			io.Of("/b").DependsOn(other)
+		"another that needs something else": {func(srv *socketio.Server, d, other *dependency) {
+			srv.Use(refuse)
+			srv.DependsOn(d)
+			srv.Of("/b").Use(refuse)
+			srv.Of("/b").DependsOn(other)
 		}, false},
-		"one that needs either": {func(io *socketio.Server, d, other *dependency) {
-			io.Use(refuse)
-			io.DependsOn(d)
-			io.DependsOn(other)
+		"one that needs either": {func(srv *socketio.Server, d, other *dependency) {
+			srv.Use(refuse)
+			srv.DependsOn(d)
+			srv.DependsOn(other)
 		}, false},
-		"one that needs more than can be known": {func(io *socketio.Server, d, _ *dependency) {
-			io.Use(refuse)
-			io.DependsOn(d)
+		"one that needs more than can be known": {func(srv *socketio.Server, d, _ *dependency) {
+			srv.Use(refuse)
+			srv.DependsOn(d)
 			for range 20 {
 				more := &dependency{}
 				more.away.Store(true)
-				io.DependsOn(more)
+				srv.DependsOn(more)
 			}
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d, other dependency
-			bubble(t, socketio.Options{}, func(io *socketio.Server) {
-				test.wire(io, &d, &other)
+			bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+				test.wire(srv, &d, &other)
 			}, func(f *fixture) {
 				if status := f.status(handshakePath); status != http.StatusOK {
 					t.Errorf("before: %d", status)
@@ -108,9 +108,9 @@ func TestHandshakesWhileNamespacesAreUnavailable(t *testing.T) {
 // A refused handshake says when to come back, at random times, and pages can read it too.
 func TestRefusedHandshakeSaysWhenToComeBack(t *testing.T) {
 	var d dependency
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.DependsOn(&d)
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.DependsOn(&d)
 	}, func(f *fixture) {
 		d.away.Store(true)
 		seen := make(map[string]bool)
@@ -140,9 +140,9 @@ func TestRefusedHandshakeSaysWhenToComeBack(t *testing.T) {
 // A namespace that admits a socket while its dependency is unavailable counts as available.
 func TestAdmissionOpensTheDoor(t *testing.T) {
 	var d dependency
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.DependsOn(&d)
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.DependsOn(&d)
 	}, func(f *fixture) {
 		d.away.Store(true)
 		if f.status(handshakePath) != http.StatusServiceUnavailable {
@@ -169,8 +169,8 @@ func TestAdmissionOpensTheDoor(t *testing.T) {
 // the connection.
 func TestTemporaryRefusalWaits(t *testing.T) {
 	var after time.Duration
-	setup := func(io *socketio.Server) {
-		io.Use(func(context.Context, *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Use(func(context.Context, *socketio.Socket) error {
 			return &socketio.Ending{Message: "later", Temporary: true, RetryAfter: after}
 		})
 	}

@@ -19,12 +19,12 @@ func TestEndingWithValuesThatPanic(t *testing.T) {
 	} {
 		for call, end := range map[string]func(f *fixture){
 			"Disconnect": func(f *fixture) {
-				for _, s := range f.io.Sockets() {
+				for _, s := range f.srv.Sockets() {
 					s.Disconnect(how)
 				}
 			},
 			"DisconnectSockets": func(f *fixture) {
-				if err := f.io.DisconnectSockets(how); (err != nil) != (how.Event != "") {
+				if err := f.srv.DisconnectSockets(how); (err != nil) != (how.Event != "") {
 					t.Errorf("%s: DisconnectSockets: %v", name, err)
 				}
 			},
@@ -35,7 +35,7 @@ func TestEndingWithValuesThatPanic(t *testing.T) {
 					f.dial(sockettest.Options{})
 					end(f)
 					synctest.Wait()
-					if n := len(f.io.Sockets()); n != 0 {
+					if n := len(f.srv.Sockets()); n != 0 {
 						t.Errorf("%d sockets are left", n)
 					}
 				})

@@ -62,9 +62,9 @@ func TestEndings(t *testing.T) {
 	} {
 		for call, end := range map[string]func(f *fixture, s *socketio.Socket) error{
 			"Disconnect":        func(_ *fixture, s *socketio.Socket) error { s.Disconnect(c.how); return nil },
-			"DisconnectSockets": func(f *fixture, s *socketio.Socket) error { return f.io.To(s.ID()).DisconnectSockets(c.how) },
+			"DisconnectSockets": func(f *fixture, s *socketio.Socket) error { return f.srv.To(s.ID()).DisconnectSockets(c.how) },
 			"Refuse": func(f *fixture, s *socketio.Socket) error {
-				if err := s.Refuse(c.how); !errors.Is(err, socketio.ErrAdmitted) || len(f.io.Sockets()) != 1 {
+				if err := s.Refuse(c.how); !errors.Is(err, socketio.ErrAdmitted) || len(f.srv.Sockets()) != 1 {
 					t.Errorf("Refuse of an admitted socket: %v", err)
 				}
 				s.Disconnect(c.how)
@@ -73,10 +73,10 @@ func TestEndings(t *testing.T) {
 		} {
 			t.Run(name+", "+call, func(t *testing.T) {
 				var ran record
-				setup := func(io *socketio.Server) {
-					io.Open()
-					io.Of("/other").Open()
-					io.OnDisconnect(func(_ context.Context, _ *socketio.Socket, reason socketio.Reason) { ran.add(string(reason)) })
+				setup := func(srv *socketio.Server) {
+					srv.Open()
+					srv.Of("/other").Open()
+					srv.OnDisconnect(func(_ context.Context, _ *socketio.Socket, reason socketio.Reason) { ran.add(string(reason)) })
 				}
 				bubble(t, socketio.Options{}, setup, func(f *fixture) {
 					p := f.dial(sockettest.Options{})
@@ -92,7 +92,7 @@ func TestEndings(t *testing.T) {
 					f.ended(p, c.one)
 					if c.both != stays {
 						f.ended(other, c.both)
-					} else if synctest.Wait(); len(f.io.Of("/other").Sockets()) != 1 {
+					} else if synctest.Wait(); len(f.srv.Of("/other").Sockets()) != 1 {
 						t.Error("the other socket has ended")
 					}
 					var ended *socketio.DisconnectError
@@ -113,9 +113,9 @@ func TestEndings(t *testing.T) {
 func TestTemporaryEndingOfAnAdmittedSocket(t *testing.T) {
 	for name, whole := range map[string]bool{"only socket": false, "whole": true} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, socketio.Options{}, func(io *socketio.Server) {
-				io.Open()
-				io.Of("/other").Open()
+			bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+				srv.Open()
+				srv.Of("/other").Open()
 			}, func(f *fixture) {
 				p := f.dial(sockettest.Options{})
 				if whole {
@@ -124,7 +124,7 @@ func TestTemporaryEndingOfAnAdmittedSocket(t *testing.T) {
 					}
 				}
 				socketOf(f, p).Disconnect(&socketio.Ending{Temporary: true, WholeConnection: whole, RetryAfter: 3 * time.Second})
-				if n := len(f.io.Sockets()) + len(f.io.Of("/other").Sockets()); n != 0 {
+				if n := len(f.srv.Sockets()) + len(f.srv.Of("/other").Sockets()); n != 0 {
 					t.Errorf("%d sockets are left", n)
 				}
 				begun := time.Now()
@@ -142,13 +142,13 @@ func TestTemporaryEndingOfAnAdmittedSocket(t *testing.T) {
 
 // OnConnect and connect middleware return the same values that Disconnect accepts.
 func TestEndingThatFunctionsReturn(t *testing.T) {
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.Of("/onconnect").Open()
-		io.Of("/onconnect").OnConnect(func(context.Context, *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/onconnect").Open()
+		srv.Of("/onconnect").OnConnect(func(context.Context, *socketio.Socket) error {
 			return &socketio.Ending{Event: "sorry", Args: []any{"full"}, Temporary: true}
 		})
-		io.Of("/middleware").Use(func(context.Context, *socketio.Socket) error {
+		srv.Of("/middleware").Use(func(context.Context, *socketio.Socket) error {
 			return &socketio.Ending{Message: "banned", WholeConnection: true}
 		})
 	}

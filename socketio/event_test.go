@@ -20,14 +20,14 @@ import (
 
 func TestEventsRunInOrderAndDelayOnlyTheirSocket(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("n", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("n", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) error {
 			time.Sleep(time.Duration(100-n) * time.Millisecond) // later ones take less time
 			ran.add(fmt.Sprint(n))
 			return nil
 		}))
-		io.Handle("now", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (bool, error) { return true, nil }))
+		srv.Handle("now", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (bool, error) { return true, nil }))
 	}, func(f *fixture) {
 		slow, fast := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
 		var want []string
@@ -51,12 +51,12 @@ func TestAckBothWays(t *testing.T) {
 		Name string
 		Data []byte
 	}
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("store", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, in file) (file, error) {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("store", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, in file) (file, error) {
 			return file{in.Name + "!", append(in.Data, '!')}, nil
 		}))
-		io.Handle("ask me", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+		srv.Handle("ask me", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 			// the answer arrives while this handler, the only one of the socket, waits
 			answer, err := s.EmitWithAck(ctx, "question", []byte{1, 2})
 			if err != nil {
@@ -64,7 +64,7 @@ func TestAckBothWays(t *testing.T) {
 			}
 			return e.Ack(answer.Args()...)
 		})
-		io.Handle("back", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		srv.Handle("back", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 			if e.WantsAck() {
 				defer func() {
 					if err := e.Ack("again"); !errors.Is(err, socketio.ErrAckSent) {
@@ -74,10 +74,10 @@ func TestAckBothWays(t *testing.T) {
 			}
 			return errors.Join(s.Emit("back", e.Args()...), e.Ack(e.Args()...))
 		})
-		io.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, int) (int, error) {
+		srv.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, int) (int, error) {
 			return 0, &socketio.PublicError{Message: "room is full"}
 		}))
-		io.Handle("private", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
+		srv.Handle("private", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
 			return 0, errors.New("password=hunter2")
 		}))
 	}, func(f *fixture) {
@@ -128,9 +128,9 @@ func TestAckBothWays(t *testing.T) {
 
 // Ack sends nothing if the peer does not wait for it, or the second time.
 func TestAckIsSentOnceAndOnlyIfWanted(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("x", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("x", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 			_ = e.Ack(1)
 			_ = e.Ack(2)
 			return nil
@@ -155,7 +155,7 @@ func TestEmitWithAckGivesUp(t *testing.T) {
 	bubble(t, socketio.Options{MaxPendingAcks: 2}, open, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
 		defer cancel()
 		if _, err := s.EmitWithAck(ctx, "q"); !errors.Is(err, context.DeadlineExceeded) {
@@ -194,18 +194,18 @@ func TestPanicEndsOnlyThatSocket(t *testing.T) {
 	var ended atomic.Int32
 	var log logged
 	const secret = "Bearer s3cret"
-	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
-		io.Open()
-		io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ended.Add(1) })
-		io.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic(secret) })
-		io.Handle("goexit", func(context.Context, *socketio.Socket, *socketio.Event) error { runtime.Goexit(); return nil })
-		io.Handle("go", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ended.Add(1) })
+		srv.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic(secret) })
+		srv.Handle("goexit", func(context.Context, *socketio.Socket, *socketio.Event) error { runtime.Goexit(); return nil })
+		srv.Handle("go", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			s.Go(func(context.Context) { panic(errors.New(secret)) })
 			return nil
 		})
-		io.Of("/use").Use(func(context.Context, *socketio.Socket) error { panic([]byte(secret)) })
-		io.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { panic(struct{ Token string }{secret}) })
-		io.Of("/error").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+		srv.Of("/use").Use(func(context.Context, *socketio.Socket) error { panic([]byte(secret)) })
+		srv.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { panic(struct{ Token string }{secret}) })
+		srv.Of("/error").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("no") })
 	}, func(f *fixture) {
 		bystander := f.dial(sockettest.Options{})
 		for _, event := range []string{"panic", "goexit", "go"} {
@@ -229,7 +229,7 @@ func TestPanicEndsOnlyThatSocket(t *testing.T) {
 			p := f.dial(sockettest.Options{Namespace: name})
 			f.ended(p, sockettest.ErrDisconnected)
 		}
-		if err := bystander.Emit("x"); err != nil || len(f.io.Sockets()) == 0 {
+		if err := bystander.Emit("x"); err != nil || len(f.srv.Sockets()) == 0 {
 			t.Errorf("the bystander: %v", err)
 		}
 		for _, described := range []string{"panic=string", "panic=*errors.errorString", "panic=[]uint8", `panic="struct { Token string }"`, "panic=runtime.Goexit"} {
@@ -245,10 +245,10 @@ func TestPanicEndsOnlyThatSocket(t *testing.T) {
 
 func TestInboxIsBounded(t *testing.T) {
 	release := make(chan struct{})
-	bubble(t, socketio.Options{MaxInbox: 10_000}, func(io *socketio.Server) {
+	bubble(t, socketio.Options{MaxInbox: 10_000}, func(srv *socketio.Server) {
 		release = make(chan struct{})
-		io.Open()
-		io.Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil })
+		srv.Open()
+		srv.Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { <-release; return nil })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("slow")
@@ -274,13 +274,13 @@ func TestWrapAndHandleAny(t *testing.T) {
 			}
 		}
 	}
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Wrap(wrap("outer"))
-		io.Wrap(wrap("inner"))
-		io.Handle("a", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("a"); return nil })
-		io.Handle("blocked", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("blocked"); return nil })
-		io.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Wrap(wrap("outer"))
+		srv.Wrap(wrap("inner"))
+		srv.Handle("a", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("a"); return nil })
+		srv.Handle("blocked", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("blocked"); return nil })
+		srv.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 			ran.add("any " + e.Name())
 			return nil
 		})
@@ -302,16 +302,16 @@ func TestContextValuesAndKeys(t *testing.T) {
 	other := socketio.NewKey[int]()
 	var ran record
 	inside := make(chan struct{})
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
 		inside = make(chan struct{})
-		io.Use(func(ctx context.Context, s *socketio.Socket) error {
+		srv.Use(func(ctx context.Context, s *socketio.Socket) error {
 			if socketio.FromContext(ctx) != s {
 				t.Error("FromContext in middleware")
 			}
 			s.SetContextValue(key{}, "one")
 			return nil
 		})
-		io.Handle("look", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		srv.Handle("look", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			ran.add(fmt.Sprint(ctx.Value(key{})))
 			<-inside
 			ran.add(fmt.Sprint(ctx.Value(key{})))
@@ -325,7 +325,7 @@ func TestContextValuesAndKeys(t *testing.T) {
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("look")
 		synctest.Wait()
-		f.io.Sockets()[0].SetContextValue(key{}, "two") // a running handler does not see it
+		f.srv.Sockets()[0].SetContextValue(key{}, "two") // a running handler does not see it
 		close(inside)
 		_ = p.Emit("look")
 		_ = p.Emit("look")
@@ -341,7 +341,7 @@ func TestSlowPeerIsClosed(t *testing.T) {
 	bubble(t, opts, open, func(f *fixture) {
 		p := f.dial(sockettest.Options{Trace: func(sent bool, _ []byte, _ bool) {}})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		var err error
 		for range 1000 { // the peer's reader runs only while this goroutine waits
 			if err = s.Emit("flood", strings.Repeat("x", 10_000)); err != nil {
@@ -360,9 +360,9 @@ func TestSlowPeerIsClosed(t *testing.T) {
 
 // If a result cannot be encoded, the peer still gets an answer, because it waits for one.
 func TestAckOfUnencodableResult(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("bad", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (chan int, error) { return make(chan int), nil }))
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("bad", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (chan int, error) { return make(chan int), nil }))
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		answer, err := p.EmitWithAck(f.ctx, "bad")
@@ -376,12 +376,12 @@ func TestAckOfUnencodableResult(t *testing.T) {
 // If the peer receives only part of an error, the log has the cause.
 func TestCausesAreLogged(t *testing.T) {
 	var log logged
-	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/no").Use(func(context.Context, *socketio.Socket) error {
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error {
 			return &socketio.Ending{Message: "no", Err: errors.New("first cause")}
 		})
-		io.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
+		srv.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
 			return 0, &socketio.PublicError{Message: "room is full", Err: errors.New("second cause")}
 		}))
 	}, func(f *fixture) {
@@ -425,17 +425,17 @@ func (l *logged) count(text string) int {
 // The log names the handler that failed, and has no warning about a socket that ended.
 func TestFailedHandlersAreLogged(t *testing.T) {
 	var log logged
-	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			return s.Intercept("seen", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("third") })
 		})
-		io.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("fourth") })
-		io.Handle("fails", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("first") })
-		io.Handle("ends too", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		srv.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("fourth") })
+		srv.Handle("fails", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("first") })
+		srv.Handle("ends too", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			s.Disconnect(nil)
 			return errors.New("whatever")
 		})
-		io.Handle("ends", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, _ struct{}) (int, error) {
+		srv.Handle("ends", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, _ struct{}) (int, error) {
 			s.Disconnect(nil)
 			return 1, nil
 		}))
@@ -462,9 +462,9 @@ func TestFailedHandlersAreLogged(t *testing.T) {
 // middleware sends.
 func TestEventMiddlewareRefuses(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Wrap(func(next socketio.Handler) socketio.Handler {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Wrap(func(next socketio.Handler) socketio.Handler {
 			return func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 				if e.Name() != "allowed" {
 					return errors.Join(errors.New("not allowed"), e.Ack("no"))
@@ -472,7 +472,7 @@ func TestEventMiddlewareRefuses(t *testing.T) {
 				return next(ctx, s, e)
 			}
 		})
-		io.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		srv.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 			ran.add(e.Name())
 			return e.Ack("yes")
 		})
@@ -501,14 +501,14 @@ func TestVolatileIsDropped(t *testing.T) {
 		_ = f.poll(path) // the answer to CONNECT
 		synctest.Wait()
 		transports := map[engineio.Transport]int{}
-		for _, s := range f.io.Sockets() {
+		for _, s := range f.srv.Sockets() {
 			transports[s.Transport()]++
 		}
 		if transports[engineio.Polling] != 1 || transports[engineio.WebSocket] != 1 {
 			t.Errorf("transports %v", transports)
 		}
 		// Between two polls nothing can be written. A WebSocket can always take an event.
-		_ = f.io.Volatile().Emit("volatile")
+		_ = f.srv.Volatile().Emit("volatile")
 		f.expect(p, "volatile")
 		synctest.Wait() // now it can be written to again
 		go func() {
@@ -516,14 +516,14 @@ func TestVolatileIsDropped(t *testing.T) {
 				_ = e.Ack()
 			}
 		}()
-		answers, err := f.io.Volatile().EmitWithAck(f.ctx, "question")
+		answers, err := f.srv.Volatile().EmitWithAck(f.ctx, "question")
 		if len(answers.List) != 1 || err != nil {
 			t.Errorf("%+v, %v", answers, err)
 		}
 		// A dropped event leaves no pending acknowledgement, so there is room for the next one.
 		short, cancel := context.WithTimeout(f.ctx, time.Second)
 		defer cancel()
-		_, _ = f.io.EmitWithAck(short, "kept")
+		_, _ = f.srv.EmitWithAck(short, "kept")
 		if got := f.poll(path); !strings.HasSuffix(got, `["kept"]`) || strings.Contains(got, "question") {
 			t.Errorf("the poll got %q", got)
 		}
@@ -535,9 +535,9 @@ func TestVolatileIsDropped(t *testing.T) {
 func TestEmitWithAckEndsWhenThePeerLeaves(t *testing.T) {
 	for _, how := range []string{"leave", "close"} {
 		var ran record
-		bubble(t, socketio.Options{}, func(io *socketio.Server) {
-			io.Open()
-			io.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 				begin := time.Now()
 				_, err := s.EmitWithAck(ctx, "question")
 				ran.add(fmt.Sprint(errors.Is(err, socketio.ErrClosed), time.Since(begin), ctx.Err()))
@@ -564,10 +564,10 @@ func TestEmitWithAckEndsWhenThePeerLeaves(t *testing.T) {
 // A handler is not called with arguments of the wrong type.
 func TestFuncChecksItsArgument(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("n", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) error { ran.add(fmt.Sprint(n)); return nil }))
-		io.Handle("none", socketio.Func(func(context.Context, *socketio.Socket, struct{}) error { ran.add("none"); return nil }))
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("n", socketio.Func(func(_ context.Context, _ *socketio.Socket, n int) error { ran.add(fmt.Sprint(n)); return nil }))
+		srv.Handle("none", socketio.Func(func(context.Context, *socketio.Socket, struct{}) error { ran.add("none"); return nil }))
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for _, raw := range []string{`2["n"]`, `2["n","1"]`, `2["n",{}]`, `2["n",1.5]`, `2["n",7,"more"]`, `2["none"]`, `2["none",[1]]`} {

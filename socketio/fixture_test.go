@@ -23,14 +23,14 @@ import (
 type fixture struct {
 	t   *testing.T
 	ctx context.Context
-	io  *socketio.Server
+	srv *socketio.Server
 	in  *memnet.Listener
 
 	header http.Header // of the long-polling requests
 }
 
 // bubble runs a test against a server set up by setup.
-func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server), test func(f *fixture)) {
+func bubble(t *testing.T, opts socketio.Options, setup func(srv *socketio.Server), test func(f *fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f, stop := start(t, opts, setup)
@@ -40,19 +40,28 @@ func bubble(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)
 }
 
 // start starts a server set up by setup. It must be called in a bubble.
-func start(t *testing.T, opts socketio.Options, setup func(io *socketio.Server)) (f *fixture, stop func()) {
+func start(t *testing.T, opts socketio.Options, setup func(srv *socketio.Server)) (f *fixture, stop func()) {
 	t.Helper()
+	f, stop, err := tryStart(t, opts, setup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, stop
+}
+
+// tryStart is start for goroutines, which must not call Fatal.
+func tryStart(t *testing.T, opts socketio.Options, setup func(srv *socketio.Server)) (f *fixture, stop func(), err error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	io, err := socketio.NewServer(opts)
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
-	setup(io)
-	handler, err := io.Handler()
+	setup(srv)
+	handler, err := srv.Handler()
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	in := memnet.Listen()
 	web := &http.Server{Handler: handler}
@@ -62,12 +71,12 @@ func start(t *testing.T, opts socketio.Options, setup func(io *socketio.Server))
 		_ = web.Serve(in)
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-	return &fixture{t: t, ctx: ctx, io: io, in: in}, func() {
+	return &fixture{t: t, ctx: ctx, srv: srv, in: in}, func() {
 		cancel()
-		_ = io.Close()
+		_ = srv.Close()
 		_ = web.Close()
 		<-served
-	}
+	}, nil
 }
 
 func (f *fixture) options(opts sockettest.Options) sockettest.Options {
@@ -78,12 +87,34 @@ func (f *fixture) options(opts sockettest.Options) sockettest.Options {
 // dial joins "/" or the namespace of opts. The peer leaves when the test ends.
 func (f *fixture) dial(opts sockettest.Options) *sockettest.Peer {
 	f.t.Helper()
-	p, err := sockettest.Dial(f.ctx, "http://server", f.options(opts))
+	p, err := f.tryDial(opts)
 	if err != nil {
 		f.t.Fatalf("dial: %v", err)
 	}
-	f.t.Cleanup(func() { _ = p.Close() })
 	return p
+}
+
+// tryDial is dial for goroutines, which must not call Fatalf.
+func (f *fixture) tryDial(opts sockettest.Options) (*sockettest.Peer, error) {
+	p, err := sockettest.Dial(f.ctx, "http://server", f.options(opts))
+	if err == nil {
+		f.t.Cleanup(func() { _ = p.Close() })
+	}
+	return p, err
+}
+
+// background dials in a goroutine and returns the channel for the peer. After a failure the
+// peer is nil and the test has failed.
+func (f *fixture) background(opts sockettest.Options) <-chan *sockettest.Peer {
+	dialed := make(chan *sockettest.Peer, 1)
+	go func() {
+		p, err := f.tryDial(opts)
+		if err != nil {
+			f.t.Errorf("dial: %v", err)
+		}
+		dialed <- p
+	}()
+	return dialed
 }
 
 // refused tries to join and expects a refusal.
@@ -168,7 +199,7 @@ func (g *gauge) peak() int {
 	return g.most
 }
 
-func open(io *socketio.Server) { io.Open() }
+func open(srv *socketio.Server) { srv.Open() }
 
 // pollingSession opens a session by long-polling. It returns the path of its further requests.
 func (f *fixture) pollingSession() string {

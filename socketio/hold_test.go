@@ -18,9 +18,9 @@ import (
 
 // holding sets up "/" with a middleware that holds a socket. Emitting "login" with "yes" admits
 // it, and any other argument refuses it.
-func holding(opts socketio.HoldOptions, ran *record) func(io *socketio.Server) {
-	return func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+func holding(opts socketio.HoldOptions, ran *record) func(srv *socketio.Server) {
+	return func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			err := s.Intercept("login", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, word string) (string, error) {
 				ran.add("login " + word)
 				if word != "yes" {
@@ -36,13 +36,13 @@ func holding(opts socketio.HoldOptions, ran *record) func(io *socketio.Server) {
 			}
 			return s.Hold(opts)
 		}, func(context.Context, *socketio.Socket) error { ran.add("second middleware"); return nil })
-		io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 			ran.add("connected")
 			return s.Join("lobby")
 		})
-		io.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("disconnected") })
-		io.Handle("say", socketio.Func(func(_ context.Context, _ *socketio.Socket, text string) error { ran.add("say " + text); return nil }))
-		io.Wrap(func(h socketio.Handler) socketio.Handler {
+		srv.OnDisconnect(func(context.Context, *socketio.Socket, socketio.Reason) { ran.add("disconnected") })
+		srv.Handle("say", socketio.Func(func(_ context.Context, _ *socketio.Socket, text string) error { ran.add("say " + text); return nil }))
+		srv.Wrap(func(h socketio.Handler) socketio.Handler {
 			return func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 				ran.add("wrap " + e.Name())
 				return h(ctx, s, e)
@@ -59,21 +59,21 @@ func TestHeldSocketIsOutside(t *testing.T) {
 		p := f.dial(sockettest.Options{}) // CONNECT is answered
 		synctest.Wait()
 
-		if n := len(f.io.Sockets()); n != 0 {
+		if n := len(f.srv.Sockets()); n != 0 {
 			t.Errorf("listed: %d", n)
 		}
-		if infos, _ := f.io.FetchSockets(f.ctx); len(infos) != 0 {
+		if infos, _ := f.srv.FetchSockets(f.ctx); len(infos) != 0 {
 			t.Errorf("fetched: %v", infos)
 		}
-		_ = f.io.Emit("secret")
-		_ = f.io.To(p.ID()).Emit("secret")
-		_ = f.io.To("lobby").Emit("secret")
-		_ = f.io.Except("empty").Emit("secret")
-		_ = f.io.Volatile().Emit("secret")
-		_ = f.io.SocketsJoin("lobby")
-		_ = f.io.To("lobby").Emit("secret")
-		_ = f.io.DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
-		if answers, err := f.io.EmitWithAck(f.ctx, "secret"); len(answers.List) != 0 || err != nil {
+		_ = f.srv.Emit("secret")
+		_ = f.srv.To(p.ID()).Emit("secret")
+		_ = f.srv.To("lobby").Emit("secret")
+		_ = f.srv.Except("empty").Emit("secret")
+		_ = f.srv.Volatile().Emit("secret")
+		_ = f.srv.SocketsJoin("lobby")
+		_ = f.srv.To("lobby").Emit("secret")
+		_ = f.srv.DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
+		if answers, err := f.srv.EmitWithAck(f.ctx, "secret"); len(answers.List) != 0 || err != nil {
 			t.Errorf("answers %v, %v", answers, err)
 		}
 		_ = p.Emit("say", "early")
@@ -91,9 +91,9 @@ func TestHeldSocketIsOutside(t *testing.T) {
 		if got := ran.all(); !slices.Equal(got, want) {
 			t.Errorf("ran %q, want %q", got, want)
 		}
-		_ = f.io.To("lobby").Emit("public")
+		_ = f.srv.To("lobby").Emit("public")
 		f.expect(p, "public")
-		if n := len(f.io.Sockets()); n != 1 {
+		if n := len(f.srv.Sockets()); n != 1 {
 			t.Errorf("listed after admission: %d", n)
 		}
 	})
@@ -101,9 +101,9 @@ func TestHeldSocketIsOutside(t *testing.T) {
 
 func TestRefusedWhileHeld(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		holding(socketio.HoldOptions{}, &ran)(io)
-		io.Of("/other").Open()
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		holding(socketio.HoldOptions{}, &ran)(srv)
+		srv.Of("/other").Open()
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		other, err := p.Join(f.ctx, "/other", nil)
@@ -116,7 +116,7 @@ func TestRefusedWhileHeld(t *testing.T) {
 		_ = p.SendRaw(`2["say","later still"]`)
 		_ = p.SendRaw(`30["an answer to no call"]`)
 		f.nothing(other)
-		if err := other.Emit("x"); err != nil || f.io.Lookup("/other").Sockets() == nil {
+		if err := other.Emit("x"); err != nil || f.srv.Lookup("/other").Sockets() == nil {
 			t.Errorf("the other namespace ended too: %v", err)
 		}
 		if got, want := ran.all(), []string{"login no"}; !slices.Equal(got, want) {
@@ -126,8 +126,8 @@ func TestRefusedWhileHeld(t *testing.T) {
 }
 
 func TestTemporaryRefusalClosesTheTransport(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(context.Context, *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(context.Context, *socketio.Socket) error {
 			return fmt.Errorf("wrapped: %w", &socketio.Ending{Message: "later", Temporary: true})
 		})
 	}, func(f *fixture) {
@@ -167,7 +167,7 @@ func TestEarlyEventsAreBounded(t *testing.T) {
 					}
 					_ = p.Close()
 					synctest.Wait()
-					if left := f.io.Remains(); left != "" {
+					if left := f.srv.Remains(); left != "" {
 						t.Errorf("left: %s", left)
 					}
 					return
@@ -223,8 +223,8 @@ func TestHeldBytesAreGivenBack(t *testing.T) {
 
 func TestHeldSocketMayNotJoinButReceives(t *testing.T) {
 	var joined error
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			if err := s.Join("x"); !errors.Is(err, socketio.ErrNotAdmitted) {
 				t.Errorf("Join while connecting: %v", err)
 			}
@@ -251,8 +251,8 @@ func TestHeldSocketMayNotJoinButReceives(t *testing.T) {
 // the middleware after the hold takes. With Drop they would be lost.
 func TestAdmitWithTellsThePeerWhenItIsAdmitted(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			if err := s.Intercept("login", func(context.Context, *socketio.Socket, *socketio.Event) error {
 				return s.AdmitWith("in", 7)
 			}); err != nil {
@@ -264,8 +264,8 @@ func TestAdmitWithTellsThePeerWhenItIsAdmitted(t *testing.T) {
 			_ = s.Namespace().Emit("news")
 			return nil
 		})
-		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("connected") })
-		io.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { ran.add(e.Name()); return nil })
+		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("connected") })
+		srv.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { ran.add(e.Name()); return nil })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("login")
@@ -286,18 +286,18 @@ func TestAdmitWithTellsThePeerWhenItIsAdmitted(t *testing.T) {
 func TestAdmitAgainstRefuse(t *testing.T) {
 	for range 50 {
 		var ran record
-		bubble(t, socketio.Options{}, func(io *socketio.Server) {
-			io.Use(func(_ context.Context, s *socketio.Socket) error {
+		bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+			srv.Use(func(_ context.Context, s *socketio.Socket) error {
 				time.AfterFunc(time.Second, func() { _ = s.Admit() })
 				time.AfterFunc(time.Second, func() { _ = s.Refuse(errors.New("too late")) })
 				return s.Hold(socketio.HoldOptions{})
 			})
-			io.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
+			srv.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
 		}, func(f *fixture) {
 			p := f.dial(sockettest.Options{})
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
-			listed, connected := len(f.io.Sockets()), len(ran.all())
+			listed, connected := len(f.srv.Sockets()), len(ran.all())
 			if err := p.SendRaw(`2["x"]`); err != nil {
 				t.Error(err)
 			}
@@ -314,9 +314,9 @@ func TestInterceptAfterAdmission(t *testing.T) {
 	var ran record
 	gate := make(chan struct{})
 	nop := func(context.Context, *socketio.Socket, *socketio.Event) error { return nil }
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
 		gate = make(chan struct{})
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			if s.Intercept("x", nil) == nil || s.Intercept("", nop) == nil || s.Intercept("connect", nop) == nil {
 				t.Error("Intercept takes what can never be")
 			}
@@ -330,9 +330,9 @@ func TestInterceptAfterAdmission(t *testing.T) {
 				return e.Ack()
 			})
 		})
-		io.Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("handler"); return nil })
-		io.Handle("fast", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) { return 1, nil }))
-		io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		srv.Handle("slow", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("handler"); return nil })
+		srv.Handle("fast", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) { return 1, nil }))
+		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 			if err := s.Intercept("x", nop); !errors.Is(err, socketio.ErrAdmitted) {
 				t.Errorf("Intercept after admission: %v", err)
 			}
@@ -341,7 +341,7 @@ func TestInterceptAfterAdmission(t *testing.T) {
 			}
 			return nil
 		})
-		io.Of("/gone").Use(func(ctx context.Context, s *socketio.Socket) error {
+		srv.Of("/gone").Use(func(ctx context.Context, s *socketio.Socket) error {
 			<-ctx.Done()
 			for name, err := range map[string]error{"Intercept": s.Intercept("x", nop), "Hold": s.Hold(socketio.HoldOptions{}), "Admit": s.Admit(), "Emit": s.Emit("x"), "Join": s.Join("x")} {
 				if !errors.Is(err, socketio.ErrClosed) {
@@ -373,8 +373,8 @@ func TestInterceptAfterAdmission(t *testing.T) {
 
 // A socket that is listed is admitted.
 func TestListedSocketsAreAdmitted(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			go func() { _ = s.Admit() }()
 			return s.Hold(socketio.HoldOptions{})
 		})
@@ -384,7 +384,7 @@ func TestListedSocketsAreAdmitted(t *testing.T) {
 		go func() {
 			defer close(looked)
 			for !stop.Load() {
-				for _, s := range f.io.Sockets() {
+				for _, s := range f.srv.Sockets() {
 					if err := s.Join("x"); errors.Is(err, socketio.ErrNotAdmitted) {
 						t.Errorf("a socket that is not admitted is listed")
 						return
@@ -408,17 +408,17 @@ func (m marshals) MarshalJSON() ([]byte, error) { return m() }
 // The data of a refusal is encoded by user code, which may call the socket and may panic.
 func TestRefusalDataIsUserCode(t *testing.T) {
 	var log logged
-	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/asks").Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/asks").Use(func(_ context.Context, s *socketio.Socket) error {
 			return &socketio.Ending{Message: "no", Data: marshals(func() ([]byte, error) {
 				return fmt.Appendf(nil, "%q", s.Handshake().Path), nil
 			})}
 		})
-		io.Of("/panics").Use(func(_ context.Context, s *socketio.Socket) error {
+		srv.Of("/panics").Use(func(_ context.Context, s *socketio.Socket) error {
 			return &socketio.Ending{Message: "no", Data: marshals(func() ([]byte, error) { panic("marshal") })}
 		})
-		io.Of("/fails").Use(func(_ context.Context, s *socketio.Socket) error {
+		srv.Of("/fails").Use(func(_ context.Context, s *socketio.Socket) error {
 			return &socketio.Ending{Message: "no", Data: make(chan int)}
 		})
 	}, func(f *fixture) {
@@ -439,9 +439,9 @@ func TestRefusalDataIsUserCode(t *testing.T) {
 func TestLateTemporaryRefusal(t *testing.T) {
 	later := &socketio.Ending{Message: "later", Temporary: true}
 	var held *socketio.Socket
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
 			held = s
 			return s.Hold(socketio.HoldOptions{})
 		})
@@ -456,11 +456,11 @@ func TestLateTemporaryRefusal(t *testing.T) {
 		if err := held.Refuse(later); err != nil {
 			t.Errorf("Refuse of a closed socket: %v", err)
 		}
-		if err := f.io.Sockets()[0].Refuse(later); !errors.Is(err, socketio.ErrAdmitted) {
+		if err := f.srv.Sockets()[0].Refuse(later); !errors.Is(err, socketio.ErrAdmitted) {
 			t.Errorf("Refuse of an admitted socket: %v", err)
 		}
 		synctest.Wait()
-		if err := p.SendRaw(`2["x"]`); err != nil || len(f.io.Sockets()) != 1 {
+		if err := p.SendRaw(`2["x"]`); err != nil || len(f.srv.Sockets()) != 1 {
 			t.Errorf("the connection was closed: %v", err)
 		}
 	})
@@ -497,10 +497,10 @@ func TestHeldTwice(t *testing.T) {
 			return errors.Join(err, s.Hold(socketio.HoldOptions{}))
 		}
 	}
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(hold("one"), hold("two"))
-		io.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
-		io.Handle("say", socketio.Func(func(_ context.Context, _ *socketio.Socket, text string) error { ran.add(text); return nil }))
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(hold("one"), hold("two"))
+		srv.OnConnect(func(context.Context, *socketio.Socket) error { ran.add("connected"); return nil })
+		srv.Handle("say", socketio.Func(func(_ context.Context, _ *socketio.Socket, text string) error { ran.add(text); return nil }))
 	}, func(f *fixture) {
 		var connects sync.WaitGroup
 		connects.Add(1) // a second call would panic
@@ -513,7 +513,7 @@ func TestHeldTwice(t *testing.T) {
 		_, _ = p.EmitWithAck(f.ctx, "one")
 		_ = p.Emit("say", "second")
 		synctest.Wait()
-		if n := len(f.io.Sockets()); n != 0 {
+		if n := len(f.srv.Sockets()); n != 0 {
 			t.Error("admitted after the first")
 		}
 		_, _ = p.EmitWithAck(f.ctx, "two")
@@ -531,7 +531,7 @@ func TestHeldTwice(t *testing.T) {
 
 // AdmitWith sends its event only if the admission happens, and sends it once.
 func TestAdmitWith(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
 		hold := func(word string) socketio.ConnectMiddleware {
 			return func(_ context.Context, s *socketio.Socket) error {
 				err := s.Intercept(word, func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
@@ -543,8 +543,8 @@ func TestAdmitWith(t *testing.T) {
 				return errors.Join(err, s.Hold(socketio.HoldOptions{}))
 			}
 		}
-		io.Use(hold("one"), hold("two"))
-		io.Of("/no").Use(hold("one"), func(context.Context, *socketio.Socket) error { return errors.New("no") })
+		srv.Use(hold("one"), hold("two"))
+		srv.Of("/no").Use(hold("one"), func(context.Context, *socketio.Socket) error { return errors.New("no") })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("one")
@@ -563,8 +563,8 @@ func TestAdmitWith(t *testing.T) {
 // call. An Admit between the two does not admit it.
 func TestHoldAfterAdmit(t *testing.T) {
 	var held *socketio.Socket
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			held = s
 			_ = s.Hold(socketio.HoldOptions{})
 			_ = s.Admit()
@@ -573,14 +573,14 @@ func TestHoldAfterAdmit(t *testing.T) {
 	}, func(f *fixture) {
 		f.dial(sockettest.Options{})
 		synctest.Wait()
-		if n := len(f.io.Sockets()); n != 0 {
+		if n := len(f.srv.Sockets()); n != 0 {
 			t.Error("admitted while it is held")
 		}
 		if err := held.Admit(); err != nil {
 			t.Errorf("Admit: %v", err)
 		}
 		synctest.Wait()
-		if n := len(f.io.Sockets()); n != 1 {
+		if n := len(f.srv.Sockets()); n != 1 {
 			t.Error("not admitted")
 		}
 	})
@@ -588,11 +588,11 @@ func TestHoldAfterAdmit(t *testing.T) {
 
 // The charge for each intercepted event is returned when the event is handled.
 func TestInterceptedBytesAreGivenBack(t *testing.T) {
-	bubble(t, socketio.Options{MaxInbox: 3000}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{MaxInbox: 3000}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			return s.Intercept("x", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
 		})
-		io.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
+		srv.HandleAny(func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for i := range 20 {
@@ -607,9 +607,9 @@ func TestInterceptedBytesAreGivenBack(t *testing.T) {
 // message.
 func TestEndedWhileConnecting(t *testing.T) {
 	var log logged
-	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
-		io.Of("/disconnect").Use(func(_ context.Context, s *socketio.Socket) error { s.Disconnect(nil); return nil })
-		io.Of("/refuse").Use(func(_ context.Context, s *socketio.Socket) error { return s.Refuse(errors.New("my reason")) })
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
+		srv.Of("/disconnect").Use(func(_ context.Context, s *socketio.Socket) error { s.Disconnect(nil); return nil })
+		srv.Of("/refuse").Use(func(_ context.Context, s *socketio.Socket) error { return s.Refuse(errors.New("my reason")) })
 	}, func(f *fixture) {
 		for _, name := range []string{"/disconnect", "/refuse"} {
 			if got := f.refused(sockettest.Options{Namespace: name}); got.Message != "connection refused" {
@@ -624,12 +624,12 @@ func TestEndedWhileConnecting(t *testing.T) {
 
 // Once a socket is admitted, early events count as waiting events.
 func TestEarlyEventsCountInTheInbox(t *testing.T) {
-	bubble(t, socketio.Options{MaxInbox: 3000}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{MaxInbox: 3000}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			time.AfterFunc(time.Second, func() { _ = s.Admit() })
 			return s.Hold(socketio.HoldOptions{})
 		})
-		io.OnConnect(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return nil })
+		srv.OnConnect(func(ctx context.Context, _ *socketio.Socket) error { <-ctx.Done(); return nil })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		_ = p.Emit("early", strings.Repeat("x", 2000))

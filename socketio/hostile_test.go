@@ -149,7 +149,7 @@ func TestPeerWithoutATokenUsesAtMost64KiB(t *testing.T) {
 				if perConnection > most {
 					t.Errorf("%d bytes for each connection", perConnection)
 				}
-				if most := f.io.MostKept(); most > newBytes {
+				if most := f.srv.MostKept(); most > newBytes {
 					t.Errorf("%d bytes in a ledger", most)
 				}
 				if told := bus.told.all(); len(told) > 0 {
@@ -159,7 +159,7 @@ func TestPeerWithoutATokenUsesAtMost64KiB(t *testing.T) {
 				runtime.KeepAlive(a)
 				time.Sleep(2 * time.Minute) // by then all are closed
 				synctest.Wait()
-				if left := f.io.Remains(); left != "" {
+				if left := f.srv.Remains(); left != "" {
 					t.Errorf("left: %s", left)
 				}
 			})
@@ -169,8 +169,8 @@ func TestPeerWithoutATokenUsesAtMost64KiB(t *testing.T) {
 
 // waiting sets up a server that admits no socket: "/" holds them, and the middleware of the
 // dynamic namespaces waits.
-func waiting(io *socketio.Server) {
-	io.Use(func(_ context.Context, s *socketio.Socket) error {
+func waiting(srv *socketio.Server) {
+	srv.Use(func(_ context.Context, s *socketio.Socket) error {
 		err := s.Intercept("authenticate", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
 			<-ctx.Done() // for keys that never arrive
 			return nil
@@ -180,7 +180,7 @@ func waiting(io *socketio.Server) {
 		}
 		return s.Hold(socketio.HoldOptions{})
 	})
-	io.OfPattern(regexp.MustCompile(`/d\d+`)).Use(func(ctx context.Context, _ *socketio.Socket) error {
+	srv.OfPattern(regexp.MustCompile(`/d\d+`)).Use(func(ctx context.Context, _ *socketio.Socket) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	})

@@ -35,9 +35,9 @@ func TestHandshakeKeepsNamedValues(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.opts.MaxHandshake, c.opts.MaxNewBytes = 32<<10, 64<<10
 			var kept bool
-			setup := func(io *socketio.Server) {
-				io.Open()
-				io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+			setup := func(srv *socketio.Server) {
+				srv.Open()
+				srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 					h := s.Handshake()
 					kept = len(h.Auth) > 5000 && h.Query().Get("token") == "secret" && h.Header.Get("Authorization") != ""
 					return nil
@@ -46,7 +46,7 @@ func TestHandshakeKeepsNamedValues(t *testing.T) {
 			bubble(t, c.opts, setup, func(f *fixture) {
 				f.dial(sockettest.Options{Auth: auth, Header: header, Query: map[string][]string{"v": {"1", "2"}, "token": {"secret"}, "large": {large}}})
 				synctest.Wait()
-				h := f.io.Sockets()[0].Handshake()
+				h := f.srv.Sockets()[0].Handshake()
 				if got := fmt.Sprint(string(h.Auth), " ", map[string][]string(h.Query()), " ", map[string][]string(h.Header)); got != c.want || !kept {
 					t.Errorf("kept %s, want %s; all was there before: %t", got, c.want, kept)
 				}

@@ -18,12 +18,12 @@ import (
 
 // Until a connection's first admission, one time limit applies, whatever the peer does.
 func TestConnectTimeoutLastsUntilAdmission(t *testing.T) {
-	bubble(t, socketio.Options{MaxRefused: 100}, func(io *socketio.Server) {
-		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{MaxRefused: 100}, func(srv *socketio.Server) {
+		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
 			time.AfterFunc(10*time.Second, func() { _ = s.Refuse(errors.New("no")) })
 			return s.Hold(socketio.HoldOptions{})
 		})
-		io.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
 	}, func(f *fixture) {
 		for name, packets := range map[string][]string{
 			"held and refused": {"0/held,"},
@@ -64,9 +64,9 @@ func TestConnectTimeoutLastsUntilAdmission(t *testing.T) {
 
 // The first admission removes that limit, also for held sockets of the connection.
 func TestConnectTimeoutEndsWithTheFirstAdmission(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Namespace: "/held"})
 		time.Sleep(40 * time.Second)
@@ -84,10 +84,10 @@ func TestConnectTimeoutEndsWithTheFirstAdmission(t *testing.T) {
 // middleware, before and after the first admission. Other namespaces are not affected.
 func TestAuthPayloadTooLarge(t *testing.T) {
 	var seen record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/open").Open()
-		io.Of("/gate").Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/open").Open()
+		srv.Of("/gate").Use(func(_ context.Context, s *socketio.Socket) error {
 			h := s.Handshake()
 			seen.add(map[bool]string{true: "too large", false: "fits"}[h.TooLarge])
 			if h.TooLarge && h.Auth != nil {
@@ -98,7 +98,7 @@ func TestAuthPayloadTooLarge(t *testing.T) {
 			}
 			return nil
 		})
-		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
+		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
 			time.AfterFunc(time.Second, func() { _ = s.Admit() })
 			return s.Hold(socketio.HoldOptions{})
 		})
@@ -151,9 +151,9 @@ func TestFirstRequestTooLarge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var h *socketio.Handshake
-			bubble(t, socketio.Options{}, func(io *socketio.Server) {
-				io.Open()
-				io.Use(func(_ context.Context, s *socketio.Socket) error { h = s.Handshake(); return nil })
+			bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+				srv.Open()
+				srv.Use(func(_ context.Context, s *socketio.Socket) error { h = s.Handshake(); return nil })
 			}, func(f *fixture) {
 				c.act.frames = [][]byte{text("40")}
 				f.act(c.act)
@@ -161,7 +161,7 @@ func TestFirstRequestTooLarge(t *testing.T) {
 				if h == nil || h.TooLarge != c.tooLarge || c.tooLarge && (h.Header != nil || len(h.Query()) > 0 || len(h.Path) > 1<<10) {
 					t.Errorf("%+v, too large %t", h, h.TooLarge)
 				}
-				if n := len(f.io.Sockets()); n != 1 {
+				if n := len(f.srv.Sockets()); n != 1 {
 					t.Errorf("%d sockets, want one: nothing looks for credentials", n)
 				}
 			})
@@ -173,8 +173,8 @@ func TestFirstRequestTooLarge(t *testing.T) {
 // is too large closes the connection.
 func TestInterceptedEventTooLarge(t *testing.T) {
 	var seen record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			err := s.Intercept("authenticate", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 				if e.TooLarge() != (e.Len() == 0) || e.TooLarge() == (e.Scan(new(any)) == nil) {
 					t.Errorf("too large %t, %d arguments", e.TooLarge(), e.Len())
@@ -205,8 +205,8 @@ func TestInterceptedEventTooLarge(t *testing.T) {
 // Several namespaces that send the same auth payload at once are charged for it once. Otherwise
 // a client with a large token could not open many.
 func TestSameAuthPayloadIsChargedOnce(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.OfPattern(regexp.MustCompile(`/d\d+`)).Use(func(ctx context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.OfPattern(regexp.MustCompile(`/d\d+`)).Use(func(ctx context.Context, s *socketio.Socket) error {
 			if h := s.Handshake(); h.TooLarge || len(h.Auth) < 15_000 {
 				t.Errorf("too large %t, %d bytes", h.TooLarge, len(h.Auth))
 			}
@@ -224,11 +224,11 @@ func TestSameAuthPayloadIsChargedOnce(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		for _, n := range []string{"1", "8"} {
-			if ns := f.io.Lookup("/d" + n); ns == nil || len(ns.Sockets()) != 1 {
+			if ns := f.srv.Lookup("/d" + n); ns == nil || len(ns.Sockets()) != 1 {
 				t.Errorf("/d%s was not joined", n)
 			}
 		}
-		if most := f.io.MostKept(); most > 20_000 {
+		if most := f.srv.MostKept(); most > 20_000 {
 			t.Errorf("%d bytes are still charged", most)
 		}
 	})
@@ -238,9 +238,9 @@ func TestSameAuthPayloadIsChargedOnce(t *testing.T) {
 // with 503, and existing ones may not send more. Connections with an admission are not
 // affected.
 func TestMaxHeldBytes(t *testing.T) {
-	bubble(t, socketio.Options{MaxHeldBytes: 20_000}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
+	bubble(t, socketio.Options{MaxHeldBytes: 20_000}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
 	}, func(f *fixture) {
 		in := f.dial(sockettest.Options{})
 		held := f.dial(sockettest.Options{Namespace: "/held"})
@@ -253,7 +253,7 @@ func TestMaxHeldBytes(t *testing.T) {
 		f.ended(more, sockettest.ErrClosed)
 		_ = more.Close()
 		synctest.Wait()
-		if err := held.Emit("x", strings.Repeat("x", 20_000-f.io.MostKept()-300)); err != nil {
+		if err := held.Emit("x", strings.Repeat("x", 20_000-f.srv.MostKept()-300)); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -276,9 +276,9 @@ func TestMaxHeldBytes(t *testing.T) {
 func TestBinaryPacketsAreBoundedInAll(t *testing.T) {
 	for _, n := range []int{4, 5} {
 		var got record
-		bubble(t, socketio.Options{MaxInbox: 50_000}, func(io *socketio.Server) {
-			io.Open()
-			io.Handle("x", func(context.Context, *socketio.Socket, *socketio.Event) error { got.add("x"); return nil })
+		bubble(t, socketio.Options{MaxInbox: 50_000}, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Handle("x", func(context.Context, *socketio.Socket, *socketio.Event) error { got.add("x"); return nil })
 		}, func(f *fixture) {
 			p := f.dial(sockettest.Options{})
 			args := []any{}
@@ -300,9 +300,9 @@ func TestBinaryPacketsAreBoundedInAll(t *testing.T) {
 // For a held socket, the received part of a binary packet counts with its early events.
 func TestBinaryPacketsOfHeldSockets(t *testing.T) {
 	for size, closed := range map[int]bool{5000: false, 9000: true} {
-		bubble(t, socketio.Options{}, func(io *socketio.Server) {
-			io.Open()
-			io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
+		bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
 				return s.Hold(socketio.HoldOptions{Bytes: 10_000})
 			})
 		}, func(f *fixture) {
@@ -337,8 +337,8 @@ func TestDynamicNamespaceIsListedFromFirstAdmission(t *testing.T) {
 	told := func() []string { synctest.Wait(); return bus.told.all() }
 	opts := socketio.Options{MaxRefused: 1000, ClusterKey: make([]byte, 16), Bus: bus.join}
 	var rule *socketio.Rule
-	bubble(t, opts, func(io *socketio.Server) {
-		rule = io.OfPattern(regexp.MustCompile(`/d\d+`))
+	bubble(t, opts, func(srv *socketio.Server) {
+		rule = srv.OfPattern(regexp.MustCompile(`/d\d+`))
 		rule.OnEmit(func(e socketio.Emitted) { t.Errorf("an event was sent in %s", e.Namespace) })
 		rule.Use(func(ctx context.Context, s *socketio.Socket) error {
 			if n := s.Namespace(); n.Name() != "/d1" || len(n.Sockets()) > 1 {
@@ -360,7 +360,7 @@ func TestDynamicNamespaceIsListedFromFirstAdmission(t *testing.T) {
 		})
 	}, func(f *fixture) {
 		f.refused(sockettest.Options{Namespace: "/d1"})
-		if got := told(); len(got) > 0 || f.io.Lookup("/d1") != nil {
+		if got := told(); len(got) > 0 || f.srv.Lookup("/d1") != nil {
 			t.Errorf("refused: %q", got)
 		}
 		f.refused(sockettest.Options{Namespace: "/d1", Auth: json.RawMessage(`{"ask":1}`)})
@@ -374,30 +374,30 @@ func TestDynamicNamespaceIsListedFromFirstAdmission(t *testing.T) {
 		}
 		_ = conn.Send([]byte(`0/d1,{"wait":1}`))
 		synctest.Wait()
-		if err := rule.Emit("news"); err != nil || f.io.Lookup("/d1") != nil || len(told()) > 0 {
-			t.Errorf("before the first admission: %v, listed %t, the bus was told %q", err, f.io.Lookup("/d1") != nil, told())
+		if err := rule.Emit("news"); err != nil || f.srv.Lookup("/d1") != nil || len(told()) > 0 {
+			t.Errorf("before the first admission: %v, listed %t, the bus was told %q", err, f.srv.Lookup("/d1") != nil, told())
 		}
 		refuse.Store(false)
 		p := f.dial(sockettest.Options{Namespace: "/d1"})
-		if n := f.io.Lookup("/d1"); n == nil || len(n.Sockets()) != 1 {
+		if n := f.srv.Lookup("/d1"); n == nil || len(n.Sockets()) != 1 {
 			t.Error("not listed")
 		}
 		if got, want := told(), []string{"/d1 opened [" + p.ID() + "] closed []"}; !slices.Equal(got, want) {
 			t.Errorf("with the first one: %q, want %q", got, want)
 		}
 		_ = p.Close()
-		if got, want := told(), "/d1 opened [] closed ["+p.ID()+"]"; len(got) != 2 || got[1] != want || f.io.Lookup("/d1") != nil {
-			t.Errorf("after the last one: %q, listed %t", got, f.io.Lookup("/d1") != nil)
+		if got, want := told(), "/d1 opened [] closed ["+p.ID()+"]"; len(got) != 2 || got[1] != want || f.srv.Lookup("/d1") != nil {
+			t.Errorf("after the last one: %q, listed %t", got, f.srv.Lookup("/d1") != nil)
 		}
 		again := f.dial(sockettest.Options{Namespace: "/d1"})
-		if n := f.io.Lookup("/d1"); n == nil || len(n.Sockets()) != 1 {
+		if n := f.srv.Lookup("/d1"); n == nil || len(n.Sockets()) != 1 {
 			t.Error("not listed again")
 		}
 		_ = again.Close()
 		_ = conn.Close()
 		synctest.Wait()
-		if got := told(); len(got) != 4 || f.io.Remains() != "" {
-			t.Errorf("%q, left %s", got, f.io.Remains())
+		if got := told(); len(got) != 4 || f.srv.Remains() != "" {
+			t.Errorf("%q, left %s", got, f.srv.Remains())
 		}
 	})
 }

@@ -121,9 +121,9 @@ func TestQueryOfANamespace(t *testing.T) {
 		seen[s.Namespace().Name()] = h.Query()
 		return nil
 	}
-	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
+	bubble(t, socketio.Options{Engine: withEIO3}, func(srv *socketio.Server) {
 		for _, name := range []string{"/", "/own", "/none", "/twice"} {
-			io.Of(name).Use(show)
+			srv.Of(name).Use(show)
 		}
 	}, func(f *fixture) {
 		f.pollLegacy("&token=a&lang=de").talk("< 0",
@@ -140,13 +140,13 @@ func TestQueryOfANamespace(t *testing.T) {
 }
 
 func TestLegacyWithoutARoot(t *testing.T) {
-	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) { io.Of("/chat").Open() }, func(f *fixture) {
+	bubble(t, socketio.Options{Engine: withEIO3}, func(srv *socketio.Server) { srv.Of("/chat").Open() }, func(f *fixture) {
 		f.pollLegacy("").talk("> 0/chat", "< 0/chat,")
 	})
 	refused := func(context.Context, *socketio.Socket) error { return errors.New("for the log only") }
-	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
-		io.Use(refused)
-		io.Of("/chat").Open()
+	bubble(t, socketio.Options{Engine: withEIO3}, func(srv *socketio.Server) {
+		srv.Use(refused)
+		srv.Of("/chat").Open()
 	}, func(f *fixture) {
 		f.pollLegacy("").talk(`< 4"connection refused"`, "> 0/chat", "< 0/chat,")
 	})
@@ -157,7 +157,7 @@ func TestLegacyTemporaryRefusal(t *testing.T) {
 	busy := func(context.Context, *socketio.Socket) error {
 		return &socketio.Ending{Message: "later", Temporary: true}
 	}
-	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) { io.Use(busy) }, func(f *fixture) {
+	bubble(t, socketio.Options{Engine: withEIO3}, func(srv *socketio.Server) { srv.Use(busy) }, func(f *fixture) {
 		f.pollLegacy("").talk("< packet 1")
 	})
 }
@@ -168,10 +168,10 @@ func TestLegacyViolations(t *testing.T) {
 		"0/chat,{}", `0/chat,"x"`, "0/root", `2/chat,["early"]`, "4/chat,{}", "1/chat",
 	} {
 		opts := socketio.Options{Engine: withEIO3}
-		bubble(t, opts, func(io *socketio.Server) {
-			io.Open()
-			io.Of("/chat").Open()
-			io.Of("/root").Open()
+		bubble(t, opts, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Of("/chat").Open()
+			srv.Of("/root").Open()
 		}, func(f *fixture) {
 			p := f.pollLegacy("")
 			p.talk("< 0", "> 0/root", "< 0/root,", "> "+packet, "< packet 1")
@@ -184,9 +184,9 @@ func TestLegacyIDs(t *testing.T) {
 	log := &strings.Builder{}
 	opts := socketio.Options{Engine: withEIO3, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	var ids []string
-	bubble(t, opts, func(io *socketio.Server) {
+	bubble(t, opts, func(srv *socketio.Server) {
 		for _, name := range []string{"/", "/chat"} {
-			n := io.Of(name)
+			n := srv.Of(name)
 			n.Open()
 			n.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 				ids = append(ids, s.ID())
@@ -203,7 +203,7 @@ func TestLegacyIDs(t *testing.T) {
 		if want := []string{p.sid, "/chat#" + p.sid}; !slices.Equal(ids, want) {
 			t.Errorf("ids %q, want %q", ids, want)
 		}
-		if err := f.io.To(p.sid).Emit("for", "one"); err != nil {
+		if err := f.srv.To(p.sid).Emit("for", "one"); err != nil {
 			t.Error(err)
 		}
 		p.talk(`< 2["for","one"]`)
@@ -221,11 +221,11 @@ func TestLegacyIDs(t *testing.T) {
 func TestLegacyJoinsAgain(t *testing.T) {
 	var release chan struct{}
 	var happened record
-	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
+	bubble(t, socketio.Options{Engine: withEIO3}, func(srv *socketio.Server) {
 		release = make(chan struct{}) // belongs to the bubble
-		io.Open()
-		io.Of("/other").Open()
-		n := io.Of("/chat")
+		srv.Open()
+		srv.Of("/other").Open()
+		n := srv.Of("/chat")
 		n.Open()
 		n.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 			happened.add("connected")
@@ -267,12 +267,12 @@ func TestLegacyJoinsAgain(t *testing.T) {
 			t.Errorf("happened: %q, want %q", got, want)
 		}
 		for _, to := range []string{"/chat#" + p.sid, "room"} {
-			if err := f.io.Of("/chat").To(to).Emit("news", to); err != nil {
+			if err := f.srv.Of("/chat").To(to).Emit("news", to); err != nil {
 				t.Error(err)
 			}
 			p.talk(`< 2/chat,["news","` + to + `"]`)
 		}
-		if infos, err := f.io.Of("/chat").FetchSockets(f.ctx); err != nil || len(infos) != 1 || len(infos[0].Rooms) != 2 {
+		if infos, err := f.srv.Of("/chat").FetchSockets(f.ctx); err != nil || len(infos) != 1 || len(infos[0].Rooms) != 2 {
 			t.Errorf("sockets %v, %v", infos, err)
 		}
 		close(release)
@@ -282,10 +282,10 @@ func TestLegacyJoinsAgain(t *testing.T) {
 // A socket that was never admitted has no OnDisconnect to wait for.
 func TestLegacyConnectsAgainAfterRefusal(t *testing.T) {
 	var knocks int
-	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
-		io.Of("/knock").Use(func(context.Context, *socketio.Socket) error {
+	bubble(t, socketio.Options{Engine: withEIO3}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
+		srv.Of("/knock").Use(func(context.Context, *socketio.Socket) error {
 			if knocks++; knocks == 1 {
 				return &socketio.Ending{Message: "no"}
 			}
@@ -300,14 +300,14 @@ func TestLegacyConnectsAgainAfterRefusal(t *testing.T) {
 
 // One room of a server has peers of both revisions. A broadcast reaches each in its own format.
 func TestBothRevisionsInOneRoom(t *testing.T) {
-	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
-		io.Open()
-		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
+	bubble(t, socketio.Options{Engine: withEIO3}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
 	}, func(f *fixture) {
 		old, young := f.pollLegacy(""), f.dial(sockettest.Options{})
 		old.talk("< 0")
 		synctest.Wait()
-		if err := f.io.To("room").Emit("news", "größe", []byte{1, 2}); err != nil {
+		if err := f.srv.To("room").Emit("news", "größe", []byte{1, 2}); err != nil {
 			t.Fatal(err)
 		}
 		old.talk(`< 51-["news","gr\u00f6\u00dfe",{"_placeholder":true,"num":0}]`, "< 0x0102")
@@ -324,8 +324,8 @@ func TestBothRevisionsInOneRoom(t *testing.T) {
 // namespace.
 func TestLegacyConnectTimeout(t *testing.T) {
 	opts := socketio.Options{Engine: withEIO3, ConnectTimeout: 5 * time.Second}
-	bubble(t, opts, func(io *socketio.Server) {
-		io.Use(func(context.Context, *socketio.Socket) error { return &socketio.Ending{Message: "no"} })
+	bubble(t, opts, func(srv *socketio.Server) {
+		srv.Use(func(context.Context, *socketio.Socket) error { return &socketio.Ending{Message: "no"} })
 	}, func(f *fixture) {
 		began := time.Now()
 		f.pollLegacy("").talk(`< 4"no"`, "< packet 1")
@@ -348,9 +348,9 @@ func TestLegacyKeepsCookies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := ""
-			bubble(t, socketio.Options{Engine: withEIO3, KeepHeaders: c.keep}, func(io *socketio.Server) {
-				io.Open()
-				io.Of("/later").Use(func(_ context.Context, s *socketio.Socket) error {
+			bubble(t, socketio.Options{Engine: withEIO3, KeepHeaders: c.keep}, func(srv *socketio.Server) {
+				srv.Open()
+				srv.Of("/later").Use(func(_ context.Context, s *socketio.Socket) error {
 					h := s.Handshake().Header
 					seen = fmt.Sprint(h["Cookie"], " ", h["Authorization"])
 					return nil

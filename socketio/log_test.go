@@ -21,13 +21,13 @@ import (
 // with a counter.
 func TestPeerFaultsAreNotWarnings(t *testing.T) {
 	var log logged
-	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("func", socketio.Func(func(context.Context, *socketio.Socket, int) error { return nil }))
-		io.Handle("ack", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, n int) (int, error) {
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("func", socketio.Func(func(context.Context, *socketio.Socket, int) error { return nil }))
+		srv.Handle("ack", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, n int) (int, error) {
 			return 0, &socketio.PublicError{Message: "the room is full"}
 		}))
-		io.Handle("scan", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		srv.Handle("scan", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 			var n int
 			return fmt.Errorf("scan: %w", e.Scan(&n))
 		})
@@ -60,17 +60,17 @@ func TestPeerFaultsAreNotWarnings(t *testing.T) {
 // another handler.
 func TestFailuresAreSampled(t *testing.T) {
 	var log logged
-	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("no database") })
-		io.Handle("loud", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("no database") })
-		io.Handle("cause", socketio.Func(func(context.Context, *socketio.Socket, struct{}) error {
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/connect").Open().OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("no database") })
+		srv.Handle("loud", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("no database") })
+		srv.Handle("cause", socketio.Func(func(context.Context, *socketio.Socket, struct{}) error {
 			return &socketio.PublicError{Message: "try again", Err: errors.New("no database")}
 		}))
-		io.Handle("varied", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		srv.Handle("varied", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 			return fmt.Errorf("no row %s", e.Args()[0].(socketio.Raw).JSON())
 		})
-		io.Handle("panics", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("always") })
+		srv.Handle("panics", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("always") })
 	}, func(f *fixture) {
 		warnings := func() int { return log.count("level=WARN") + log.count("level=ERROR") }
 		p := f.dial(sockettest.Options{})
@@ -110,10 +110,10 @@ func TestFailuresAreSampled(t *testing.T) {
 // One line says which admitted socket ended, and why.
 func TestEndsAreLogged(t *testing.T) {
 	var log logged
-	bubble(t, socketio.Options{Logger: log.logger()}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/closed").Use(func(context.Context, *socketio.Socket) error { return &socketio.Ending{Message: "no"} })
-		io.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/closed").Use(func(context.Context, *socketio.Socket) error { return &socketio.Ending{Message: "no"} })
+		srv.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			s.Disconnect(errors.New("rude words"))
 			return nil
 		})
@@ -151,7 +151,7 @@ func TestEndsAreLogged(t *testing.T) {
 		if n := log.count("remote="); n < 4 {
 			t.Errorf("%d lines have the address", n)
 		}
-		_ = f.io.Shutdown(f.ctx)
+		_ = f.srv.Shutdown(f.ctx)
 		f.ended(stays, sockettest.ErrClosed)
 		if n := log.count(`level=DEBUG msg="socketio: socket disconnected"`); n != 1 {
 			t.Errorf("%d lines about the end by Shutdown", n)
@@ -175,11 +175,11 @@ func TestWarningsGoToTheDefaultLogger(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log logged
 			slog.SetDefault(log.logger())
-			io, err := socketio.NewServer(tc.opts)
+			srv, err := socketio.NewServer(tc.opts)
 			if err != nil {
 				t.Fatal(err)
 			}
-			handler, err := io.Handler()
+			handler, err := srv.Handler()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,7 +189,7 @@ func TestWarningsGoToTheDefaultLogger(t *testing.T) {
 			if n := log.count("level=WARN"); n != tc.want || n != log.count("Options.Engine.Origins") {
 				t.Errorf("%s: %d warnings, want %d", name, n, tc.want)
 			}
-			_ = io.Close()
+			_ = srv.Close()
 		})
 	}
 }
@@ -199,10 +199,10 @@ func TestWarningsGoToTheDefaultLogger(t *testing.T) {
 func TestLimitsThatCloseAreAWarningOnce(t *testing.T) {
 	var log logged
 	opts := socketio.Options{Logger: log.logger(), MaxNamespaces: 2, MaxRefused: 1, MaxAttachments: 2}
-	bubble(t, opts, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/1").Open()
-		io.Of("/2").Open()
+	bubble(t, opts, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/1").Open()
+		srv.Of("/2").Open()
 	}, func(f *fixture) {
 		for range 3 {
 			for _, send := range [][]string{{"0/1,", "0/2,"}, {"0/no,", "0/no,"}, {`53-["a"]`}, {`5["a"]`}} {

@@ -19,11 +19,11 @@ import (
 // Its function may use the server.
 func TestOnEmit(t *testing.T) {
 	var told record
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.OnEmit(func(e socketio.Emitted) {
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnEmit(func(e socketio.Emitted) {
 			told.add(fmt.Sprint(e.Namespace, " ", e.Packet.Event, e.Packet.Args, " ", e.Socket != nil, " ", e.To.Rooms, " ", e.Recipients))
-			for _, s := range io.Sockets() { // takes the locks
+			for _, s := range srv.Sockets() { // takes the locks
 				_ = s.Join("seen")
 			}
 		})
@@ -37,9 +37,9 @@ func TestOnEmit(t *testing.T) {
 		cancel()
 		_ = s.Emit("direct", 1)
 		_, _ = s.EmitWithAck(ctx, "question")
-		_ = f.io.Emit("all")
-		_, _ = f.io.EmitWithAck(ctx, "ask all")
-		_ = f.io.To("empty").Emit("unheard")
+		_ = f.srv.Emit("all")
+		_, _ = f.srv.EmitWithAck(ctx, "ask all")
+		_ = f.srv.To("empty").Emit("unheard")
 		_ = s.Emit("bad", make(chan int))
 		s.Disconnect(nil)
 		_ = s.Emit("late")
@@ -75,7 +75,7 @@ func TestFlush(t *testing.T) {
 	}{
 		"the peer reads":      {func(_ *fixture, _ *socketio.Socket, proceed chan struct{}, _ context.CancelFunc) { close(proceed) }, nil},
 		"ctx ends":            {func(_ *fixture, _ *socketio.Socket, _ chan struct{}, cancel context.CancelFunc) { cancel() }, context.Canceled},
-		"the connection ends": {func(f *fixture, _ *socketio.Socket, _ chan struct{}, _ context.CancelFunc) { _ = f.io.Close() }, socketio.ErrClosed},
+		"the connection ends": {func(f *fixture, _ *socketio.Socket, _ chan struct{}, _ context.CancelFunc) { _ = f.srv.Close() }, socketio.ErrClosed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, socketio.Options{}, open, func(f *fixture) {
@@ -92,7 +92,7 @@ func TestFlush(t *testing.T) {
 				}
 				defer func() { _ = p.Close() }()
 				synctest.Wait()
-				s := f.io.Sockets()[0]
+				s := f.srv.Sockets()[0]
 				if err := s.Flush(f.ctx); err != nil || s.Queued() != 0 {
 					t.Errorf("an idle connection: %v, %d bytes", err, s.Queued())
 				}
@@ -135,7 +135,7 @@ func TestFlushByPolling(t *testing.T) {
 		path := f.pollingSession()
 		f.post(path, "40")
 		f.poll(path)
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		if err := s.Flush(f.ctx); err != nil {
 			t.Errorf("nothing is queued: %v", err)
 		}

@@ -50,10 +50,10 @@ func TestNothingPrintsSecrets(t *testing.T) {
 		leaks("*Socket", s)
 		leaks("a slice of sockets", []*socketio.Socket{s})
 	}
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error { look(s); return nil })
-		io.OnConnect(func(_ context.Context, s *socketio.Socket) error { look(s); return nil })
-		io.Handle("authenticate", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error { look(s); return nil })
+		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { look(s); return nil })
+		srv.Handle("authenticate", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 			leaks("*Event", e)
 			leaks("Arguments", e.Arguments)
 			leaks("Args", e.Args())

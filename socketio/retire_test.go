@@ -52,7 +52,7 @@ func TestShutdownSpread(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, test.timeout)
 				defer cancel()
 			}
-			if err := f.io.Shutdown(ctx); err != nil {
+			if err := f.srv.Shutdown(ctx); err != nil {
 				t.Error(err)
 			}
 			all := ended()
@@ -71,16 +71,16 @@ func TestShutdownSpread(t *testing.T) {
 // Until its turn comes, a connection works as before. New connections are refused.
 func TestShutdownSpreadServesUntilTheEnd(t *testing.T) {
 	var handled record
-	bubble(t, socketio.Options{ShutdownSpread: 10 * time.Second}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("say", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+	bubble(t, socketio.Options{ShutdownSpread: 10 * time.Second}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("say", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 			handled.add("say")
 			return e.Ack()
 		})
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		done := make(chan error)
-		go func() { done <- f.io.Shutdown(context.Background()) }()
+		go func() { done <- f.srv.Shutdown(context.Background()) }()
 		time.Sleep(5 * time.Second)
 		if _, err := p.EmitWithAck(f.ctx, "say"); err != nil {
 			t.Error(err)
@@ -102,10 +102,10 @@ func TestShutdownSpreadServesUntilTheEnd(t *testing.T) {
 // connections do not wait for it.
 func TestShutdownSpreadWaitsForHandlers(t *testing.T) {
 	release := make(chan struct{})
-	bubble(t, socketio.Options{ShutdownSpread: 4 * time.Second}, func(io *socketio.Server) {
+	bubble(t, socketio.Options{ShutdownSpread: 4 * time.Second}, func(srv *socketio.Server) {
 		release = make(chan struct{})
-		io.Open()
-		io.Handle("work", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		srv.Open()
+		srv.Handle("work", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			<-release
 			return s.Emit("done")
 		})
@@ -115,7 +115,7 @@ func TestShutdownSpreadWaitsForHandlers(t *testing.T) {
 		ended := ends(f, 3)
 		synctest.Wait()
 		done := make(chan error)
-		go func() { done <- f.io.Shutdown(context.Background()) }()
+		go func() { done <- f.srv.Shutdown(context.Background()) }()
 		ended()
 		time.Sleep(10 * time.Second)
 		_ = p.Emit("work") // dropped
@@ -136,7 +136,7 @@ func TestShutdownSpreadEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(time.Second, cancel)
 		begun := time.Now()
-		if err := f.io.Shutdown(ctx); err == nil {
+		if err := f.srv.Shutdown(ctx); err == nil {
 			t.Log("nothing was left")
 		}
 		ended()

@@ -28,10 +28,10 @@ func TestJoinOfTooManyRoomsTakesNoLock(t *testing.T) {
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
 		s := socketOf(f, p)
-		f.io.WhileListingIsLocked(func() {
+		f.srv.WhileListingIsLocked(func() {
 			for _, join := range []func(...string) error{
 				s.Join,
-				func(rooms ...string) error { return f.io.SocketsJoin(rooms...) },
+				func(rooms ...string) error { return f.srv.SocketsJoin(rooms...) },
 			} {
 				if err := join(numbered(60_000, 1)...); !errors.Is(err, socketio.ErrTooManyRooms) {
 					t.Errorf("60,000 rooms: %v", err)
@@ -47,7 +47,7 @@ func TestJoinOfTooManyRoomsTakesNoLock(t *testing.T) {
 		if err := s.Join("one more"); !errors.Is(err, socketio.ErrTooManyRooms) {
 			t.Errorf("one more: %v", err)
 		}
-		if err := f.io.SocketsJoin("one more", "and another"); !errors.Is(err, socketio.ErrTooManyRooms) {
+		if err := f.srv.SocketsJoin("one more", "and another"); !errors.Is(err, socketio.ErrTooManyRooms) {
 			t.Errorf("SocketsJoin: %v", err)
 		}
 		s.Leave(numbered(5000, 3)...)
@@ -65,7 +65,7 @@ func TestSelectionIsLinear(t *testing.T) {
 			f.dial(sockettest.Options{})
 		}
 		synctest.Wait()
-		for _, s := range f.io.Sockets() {
+		for _, s := range f.srv.Sockets() {
 			_ = s.Join("room 0", "room 1", "common")
 		}
 		for _, c := range []struct {
@@ -82,7 +82,7 @@ func TestSelectionIsLinear(t *testing.T) {
 			{"both", socketio.Selector{Rooms: numbered(10_000, 1), Except: []string{"empty"}}, members, 10_001 + 2*members},
 			{"a few", socketio.Selector{Rooms: numbered(8, 1), Except: []string{"empty"}}, members, 8 + 7*members},
 		} {
-			if steps, selected := f.io.Steps(c.to); selected != c.selected || steps > c.most {
+			if steps, selected := f.srv.Steps(c.to); selected != c.selected || steps > c.most {
 				t.Errorf("%s: %d selected in %d steps, want %d in at most %d", c.name, selected, steps, c.selected, c.most)
 			}
 		}
@@ -93,21 +93,21 @@ func TestSelectionIsLinear(t *testing.T) {
 // change.
 func TestSelectorHasNoRepeats(t *testing.T) {
 	var asked []socketio.Emitted
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.OnEmit(func(e socketio.Emitted) { asked = append(asked, e) })
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnEmit(func(e socketio.Emitted) { asked = append(asked, e) })
 	}
 	bubble(t, socketio.Options{}, setup, func(f *fixture) {
 		names := numbered(2000, 3)
-		b := f.io.To(names...).Except(names...).Local()
-		one := f.io.To()
+		b := f.srv.To(names...).Except(names...).Local()
+		one := f.srv.To()
 		for _, name := range names {
 			one = one.To(name)
 		}
-		base := f.io.To("a")
+		base := f.srv.To("a")
 		left, right := base.To("b"), base.To("c")
 		clear(names)
-		for _, b := range []socketio.Broadcast{b, one, left, right, f.io.To(), f.io.Except()} {
+		for _, b := range []socketio.Broadcast{b, one, left, right, f.srv.To(), f.srv.Except()} {
 			if err := b.Emit("e"); err != nil {
 				t.Fatal(err)
 			}
@@ -132,11 +132,11 @@ func TestSelectorHasNoRepeats(t *testing.T) {
 // members returns a server with sockets without peers, for benchmarks.
 func members(b *testing.B, n int, opts socketio.Options) (*socketio.Server, []*socketio.Socket) {
 	b.Helper()
-	io, err := socketio.NewServer(opts)
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return io, io.AddMembers(n)
+	return srv, srv.AddMembers(n)
 }
 
 func BenchmarkJoin(b *testing.B) {
@@ -157,12 +157,12 @@ func BenchmarkJoin(b *testing.B) {
 }
 
 func BenchmarkSelect(b *testing.B) {
-	io, _ := members(b, 1000, socketio.Options{})
+	srv, _ := members(b, 1000, socketio.Options{})
 	for _, n := range []int{1, 10_000, 20_000, 60_000} {
 		rooms := numbered(n, 1)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
-				_, _ = io.To(rooms...).FetchSockets(context.Background())
+				_, _ = srv.To(rooms...).FetchSockets(context.Background())
 			}
 		})
 	}
@@ -173,14 +173,14 @@ func BenchmarkSelect(b *testing.B) {
 func BenchmarkFanOut(b *testing.B) {
 	for _, deadlines := range []bool{false, true} {
 		b.Run(fmt.Sprintf("deadlines %t", deadlines), func(b *testing.B) {
-			io, sockets := members(b, 1000, socketio.Options{})
+			srv, sockets := members(b, 1000, socketio.Options{})
 			for _, s := range sockets {
 				if deadlines {
 					s.SetDeadline(s.Now().Add(1<<62), nil)
 				}
 			}
 			for b.Loop() {
-				_ = io.Emit("event", "argument")
+				_ = srv.Emit("event", "argument")
 			}
 		})
 	}
@@ -189,9 +189,9 @@ func BenchmarkFanOut(b *testing.B) {
 // No socket may join a room that is named by the id of another socket, even after that one has
 // left.
 func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/other").Open()
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/other").Open()
 	}, func(f *fixture) {
 		ada, eve := f.dial(sockettest.Options{}), f.dial(sockettest.Options{})
 		elsewhere := f.dial(sockettest.Options{Namespace: "/other"})
@@ -202,13 +202,13 @@ func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
 			if err := e.Join("harmless", ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
 				t.Errorf("%s: %v", when, err)
 			}
-			if err := f.io.To(eve.ID()).SocketsJoin(ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
+			if err := f.srv.To(eve.ID()).SocketsJoin(ada.ID()); !errors.Is(err, socketio.ErrReservedRoom) {
 				t.Errorf("%s, SocketsJoin: %v", when, err)
 			}
 			if rooms := e.Rooms(); !slices.Equal(rooms, []string{eve.ID()}) {
 				t.Errorf("%s: in rooms %q", when, rooms)
 			}
-			_ = f.io.To(ada.ID()).Emit("secret")
+			_ = f.srv.To(ada.ID()).Emit("secret")
 			f.nothing(eve)
 		}
 		check("while the socket is there")
@@ -223,7 +223,7 @@ func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
 				t.Errorf("Join(%q): %v", name, err)
 			}
 		}
-		if err := f.io.SocketsJoin(eve.ID()); err != nil {
+		if err := f.srv.SocketsJoin(eve.ID()); err != nil {
 			t.Errorf("its own id: %v", err)
 		}
 	})
@@ -232,14 +232,14 @@ func TestRoomsNamedLikeSocketsAreReserved(t *testing.T) {
 // The socket of a peer of Engine.IO 3 has the ID of its session, so its id is known before the
 // peer joins a namespace.
 func TestRoomsNamedLikeOldSocketsAreReserved(t *testing.T) {
-	bubble(t, socketio.Options{Engine: withEIO3}, func(io *socketio.Server) {
-		io.Open()
-		io.Of("/other").Open()
+	bubble(t, socketio.Options{Engine: withEIO3}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/other").Open()
 	}, func(f *fixture) {
 		old := f.pollLegacy("").sid
 		eve, elsewhere := f.dial(sockettest.Options{}), f.dial(sockettest.Options{Namespace: "/other"})
 		synctest.Wait()
-		e, o := socketOf(f, eve), f.io.Of("/other").Sockets()[0]
+		e, o := socketOf(f, eve), f.srv.Of("/other").Sockets()[0]
 		for _, c := range []struct {
 			s    *socketio.Socket
 			name string

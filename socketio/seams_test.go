@@ -15,8 +15,8 @@ import (
 // it takes no new sockets, it would otherwise stay until the peer left.
 func TestTemporaryRefusalOfASocketThatEndsClosesTheConnection(t *testing.T) {
 	var held *socketio.Socket
-	setup := func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			held = s
 			return s.Hold(socketio.HoldOptions{})
 		})
@@ -38,7 +38,7 @@ func TestTemporaryRefusalOfASocketThatEndsClosesTheConnection(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if left := f.io.Remains(); left != "" {
+		if left := f.srv.Remains(); left != "" {
 			t.Errorf("left: %s", left)
 		}
 	})

@@ -41,30 +41,30 @@ func TestOptionsAreChecked(t *testing.T) {
 
 func TestInvalidRegistrationPanics(t *testing.T) {
 	nop := func(context.Context, *socketio.Socket, *socketio.Event) error { return nil }
-	for name, register := range map[string]func(io *socketio.Server){
-		"Use nil":             func(io *socketio.Server) { io.Use(nil) },
-		"Wrap nil":            func(io *socketio.Server) { io.Wrap(nil) },
-		"Handle nil":          func(io *socketio.Server) { io.Handle("x", nil) },
-		"HandleAny nil":       func(io *socketio.Server) { io.HandleAny(nil) },
-		"OnConnect nil":       func(io *socketio.Server) { io.OnConnect(nil) },
-		"OnDisconnecting nil": func(io *socketio.Server) { io.OnDisconnecting(nil) },
-		"OnDisconnect nil":    func(io *socketio.Server) { io.OnDisconnect(nil) },
-		"OfFunc nil":          func(io *socketio.Server) { io.OfFunc(nil) },
-		"OfPattern nil":       func(io *socketio.Server) { io.OfPattern(nil) },
-		"Handle empty":        func(io *socketio.Server) { io.Handle("", nop) },
-		"Handle reserved":     func(io *socketio.Server) { io.Handle("disconnecting", nop) },
-		"Handle too long":     func(io *socketio.Server) { io.Handle(strings.Repeat("x", 257), nop) },
-		"Handle twice":        func(io *socketio.Server) { io.Handle("x", nop); io.Handle("x", nop) },
-		"HandleAny twice":     func(io *socketio.Server) { io.HandleAny(nop); io.HandleAny(nop) },
-		"Of without slash":    func(io *socketio.Server) { io.Of("x") },
-		"Of with comma":       func(io *socketio.Server) { io.Of("/x,y") },
-		"Of too long":         func(io *socketio.Server) { io.Of("/" + strings.Repeat("x", 256)) },
-		"Wrap to nil": func(io *socketio.Server) {
-			io.Open().Wrap(func(socketio.Handler) socketio.Handler { return nil })
-			_, _ = io.Handler()
+	for name, register := range map[string]func(srv *socketio.Server){
+		"Use nil":             func(srv *socketio.Server) { srv.Use(nil) },
+		"Wrap nil":            func(srv *socketio.Server) { srv.Wrap(nil) },
+		"Handle nil":          func(srv *socketio.Server) { srv.Handle("x", nil) },
+		"HandleAny nil":       func(srv *socketio.Server) { srv.HandleAny(nil) },
+		"OnConnect nil":       func(srv *socketio.Server) { srv.OnConnect(nil) },
+		"OnDisconnecting nil": func(srv *socketio.Server) { srv.OnDisconnecting(nil) },
+		"OnDisconnect nil":    func(srv *socketio.Server) { srv.OnDisconnect(nil) },
+		"OfFunc nil":          func(srv *socketio.Server) { srv.OfFunc(nil) },
+		"OfPattern nil":       func(srv *socketio.Server) { srv.OfPattern(nil) },
+		"Handle empty":        func(srv *socketio.Server) { srv.Handle("", nop) },
+		"Handle reserved":     func(srv *socketio.Server) { srv.Handle("disconnecting", nop) },
+		"Handle too long":     func(srv *socketio.Server) { srv.Handle(strings.Repeat("x", 257), nop) },
+		"Handle twice":        func(srv *socketio.Server) { srv.Handle("x", nop); srv.Handle("x", nop) },
+		"HandleAny twice":     func(srv *socketio.Server) { srv.HandleAny(nop); srv.HandleAny(nop) },
+		"Of without slash":    func(srv *socketio.Server) { srv.Of("x") },
+		"Of with comma":       func(srv *socketio.Server) { srv.Of("/x,y") },
+		"Of too long":         func(srv *socketio.Server) { srv.Of("/" + strings.Repeat("x", 256)) },
+		"Wrap to nil": func(srv *socketio.Server) {
+			srv.Open().Wrap(func(socketio.Handler) socketio.Handler { return nil })
+			_, _ = srv.Handler()
 		},
 	} {
-		io, err := socketio.NewServer(socketio.Options{})
+		srv, err := socketio.NewServer(socketio.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestInvalidRegistrationPanics(t *testing.T) {
 					t.Errorf("%s: panic %q, want one that says what is wrong", name, text)
 				}
 			}()
-			register(io)
+			register(srv)
 			t.Errorf("%s did not panic", name)
 		}()
 	}
@@ -82,12 +82,12 @@ func TestInvalidRegistrationPanics(t *testing.T) {
 
 func TestClientFiles(t *testing.T) {
 	serve := func(opts socketio.Options) http.Handler {
-		io, err := socketio.NewServer(opts)
+		srv, err := socketio.NewServer(opts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Open()
-		handler, err := io.Handler()
+		srv.Open()
+		handler, err := srv.Handler()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,10 +146,10 @@ func TestClientFiles(t *testing.T) {
 // Operations on a rule for dynamic namespaces apply to all its namespaces.
 func TestRuleAppliesToAllItsNamespaces(t *testing.T) {
 	var rule *socketio.Rule
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		rule = io.OfPattern(regexp.MustCompile(`/room-\d`)).Open()
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		rule = srv.OfPattern(regexp.MustCompile(`/room-\d`)).Open()
 		rule.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("all") })
-		io.Of("/other").Open()
+		srv.Of("/other").Open()
 	}, func(f *fixture) {
 		one, two := f.dial(sockettest.Options{Namespace: "/room-1"}), f.dial(sockettest.Options{Namespace: "/room-2"})
 		other := f.dial(sockettest.Options{Namespace: "/other"})
@@ -190,14 +190,14 @@ func TestRuleAppliesToAllItsNamespaces(t *testing.T) {
 
 // In revision 5 of the protocol, a "?" and what follows it are part of the namespace's name.
 func TestNamespaceWithQuery(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Of("/a").Open()
-		io.Of("/b?x=1").Open()
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Of("/a").Open()
+		srv.Of("/b?x=1").Open()
 	}, func(f *fixture) {
 		f.refused(sockettest.Options{Namespace: "/a?x=1"})
 		f.refused(sockettest.Options{Namespace: "/b"})
 		f.dial(sockettest.Options{Namespace: "/b?x=1"})
-		if names := []string{f.io.Of("/a").Name(), f.io.Lookup("/b?x=1").Name()}; !slices.Equal(names, []string{"/a", "/b?x=1"}) {
+		if names := []string{f.srv.Of("/a").Name(), f.srv.Lookup("/b?x=1").Name()}; !slices.Equal(names, []string{"/a", "/b?x=1"}) {
 			t.Errorf("%q", names)
 		}
 	})
@@ -211,20 +211,20 @@ func TestHandlerAgain(t *testing.T) {
 		made++
 		return &stubBus{}, nil
 	}}
-	io, err := socketio.NewServer(opts)
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rule := io.OfPattern(regexp.MustCompile(`/\d`))
+	rule := srv.OfPattern(regexp.MustCompile(`/\d`))
 	if rule.Name() != `/\d` {
 		t.Errorf("the rule's name is %q", rule.Name())
 	}
-	if handler, err := io.Handler(); handler != nil || err == nil || !strings.Contains(err.Error(), `/\d`) || made != 0 {
+	if handler, err := srv.Handler(); handler != nil || err == nil || !strings.Contains(err.Error(), `/\d`) || made != 0 {
 		t.Errorf("Handler() = %v, %v with %d buses; want an error that names the rule", handler, err, made)
 	}
 	rule.Open()
 	for range 2 {
-		if handler, err := io.Handler(); handler == nil || err != nil || made != 1 {
+		if handler, err := srv.Handler(); handler == nil || err != nil || made != 1 {
 			t.Errorf("Handler() = %v, %v with %d buses", handler, err, made)
 		}
 	}
@@ -255,19 +255,19 @@ func TestUnwantedBodyIsNotAwaited(t *testing.T) {
 
 // A Server without a logger works normally.
 func TestNoLogger(t *testing.T) {
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	reasons := make(chan socketio.Reason, 1)
-	io.Open().OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { reasons <- r })
-	handler, err := io.Handler()
+	srv.Open().OnDisconnect(func(_ context.Context, _ *socketio.Socket, r socketio.Reason) { reasons <- r })
+	handler, err := srv.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(handler)
 	defer web.Close()
-	defer func() { _ = io.Close() }()
+	defer func() { _ = srv.Close() }()
 	p, err := sockettest.Dial(t.Context(), web.URL, sockettest.Options{})
 	if err != nil {
 		t.Fatal(err)

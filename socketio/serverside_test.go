@@ -24,7 +24,7 @@ func TestServerSideEmit(t *testing.T) {
 		3: `node 2 heard one from node 1, node 3 heard one from node 1; [node 2: x, says 2 node 3: x, says 3]; [node 2: y, says 2 node 3: y, says 3]; []`,
 	} {
 		inCluster(t, size, socketio.Options{}, func(c *cluster) {
-			err := c.io.ServerSideEmit("hello", "one")
+			err := c.srv.ServerSideEmit("hello", "one")
 			heard := c.ran.all()
 			slices.Sort(heard)
 			said := func(answers []socketio.ServerSideAnswer, err error) string {
@@ -42,9 +42,9 @@ func TestServerSideEmit(t *testing.T) {
 			}
 			got := []string{
 				strings.Join(heard, ", "),
-				said(c.io.ServerSideEmitWithAck(c.ctx, "hello", "x")),
+				said(c.srv.ServerSideEmitWithAck(c.ctx, "hello", "x")),
 				said(c.rules[0].ServerSideEmitWithAck(c.ctx, "hello", "y")),
-				said(c.io.ServerSideEmitWithAck(c.ctx, "no handler for this")),
+				said(c.srv.ServerSideEmitWithAck(c.ctx, "no handler for this")),
 			}
 			if text := strings.Join(got, "; "); text != want || err != nil {
 				t.Errorf("got  %s\nwant %s\n%v", text, want, err)
@@ -57,8 +57,8 @@ func TestServerSideEmit(t *testing.T) {
 // one do not wait for them. A function that fails or panics gives no answer.
 func TestServerSideHandlers(t *testing.T) {
 	var ran record
-	setup := func(io *socketio.Server) {
-		io.OnServerSide("slow", func(ctx context.Context, e *socketio.ServerSideEvent) (any, error) {
+	setup := func(srv *socketio.Server) {
+		srv.OnServerSide("slow", func(ctx context.Context, e *socketio.ServerSideEvent) (any, error) {
 			var n int
 			_ = e.Scan(&n)
 			ran.add(fmt.Sprint("begin ", n))
@@ -70,10 +70,10 @@ func TestServerSideHandlers(t *testing.T) {
 			ran.add(fmt.Sprint("end ", n))
 			return n, nil
 		})
-		io.OnServerSide("fails", func(context.Context, *socketio.ServerSideEvent) (any, error) { return 1, errors.New("no") })
-		io.OnServerSide("panics", func(context.Context, *socketio.ServerSideEvent) (any, error) { panic("no") })
-		io.OnServerSide("bad", func(context.Context, *socketio.ServerSideEvent) (any, error) { return make(chan int), nil })
-		io.Open()
+		srv.OnServerSide("fails", func(context.Context, *socketio.ServerSideEvent) (any, error) { return 1, errors.New("no") })
+		srv.OnServerSide("panics", func(context.Context, *socketio.ServerSideEvent) (any, error) { panic("no") })
+		srv.OnServerSide("bad", func(context.Context, *socketio.ServerSideEvent) (any, error) { return make(chan int), nil })
+		srv.Open()
 	}
 	onBus(t, 1, socketio.Options{Logger: slog.New(slog.DiscardHandler)}, setup, func(f *fixture, bus *stubBus) {
 		event := func(request, data string) {
@@ -106,7 +106,7 @@ func TestServerSideHandlers(t *testing.T) {
 		}
 		event("", `["slow",4]`)
 		synctest.Wait()
-		_ = f.io.Close()
+		_ = f.srv.Close()
 		if got := ran.all(); !slices.Contains(got, "the server ended") {
 			t.Errorf("%q", got)
 		}
@@ -117,19 +117,22 @@ func TestServerSideHandlers(t *testing.T) {
 func TestServerSideRegistration(t *testing.T) {
 	h := func(context.Context, *socketio.ServerSideEvent) (any, error) { return nil, nil }
 	receive := func(socketio.NodeID, []byte) {}
-	for name, register := range map[string]func(io *socketio.Server){
-		"no event name":       func(io *socketio.Server) { io.OnServerSide("", h) },
-		"a reserved name":     func(io *socketio.Server) { io.OnServerSide("connect", h) },
-		"no function":         func(io *socketio.Server) { io.OnServerSide("x", nil) },
-		"twice":               func(io *socketio.Server) { io.OnServerSide("x", h); io.OnServerSide("x", h) },
-		"after Handler":       func(io *socketio.Server) { _, _ = io.Open().Mux, must(io.Handler()); io.OnServerSide("x", h) },
-		"no extension name":   func(io *socketio.Server) { io.HandleExtension("", receive) },
-		"no receiver":         func(io *socketio.Server) { io.HandleExtension("x", nil) },
-		"extension twice":     func(io *socketio.Server) { io.HandleExtension("x", receive); io.HandleExtension("x", receive) },
-		"extension too late":  func(io *socketio.Server) { _, _ = io.Open().Mux, must(io.Handler()); io.HandleExtension("x", receive) },
+	for name, register := range map[string]func(srv *socketio.Server){
+		"no event name":     func(srv *socketio.Server) { srv.OnServerSide("", h) },
+		"a reserved name":   func(srv *socketio.Server) { srv.OnServerSide("connect", h) },
+		"no function":       func(srv *socketio.Server) { srv.OnServerSide("x", nil) },
+		"twice":             func(srv *socketio.Server) { srv.OnServerSide("x", h); srv.OnServerSide("x", h) },
+		"after Handler":     func(srv *socketio.Server) { _, _ = srv.Open().Mux, must(srv.Handler()); srv.OnServerSide("x", h) },
+		"no extension name": func(srv *socketio.Server) { srv.HandleExtension("", receive) },
+		"no receiver":       func(srv *socketio.Server) { srv.HandleExtension("x", nil) },
+		"extension twice":   func(srv *socketio.Server) { srv.HandleExtension("x", receive); srv.HandleExtension("x", receive) },
+		"extension too late": func(srv *socketio.Server) {
+			_, _ = srv.Open().Mux, must(srv.Handler())
+			srv.HandleExtension("x", receive)
+		},
 		"shared key, no name": func(*socketio.Server) { socketio.NewSharedKey[int]("") },
 	} {
-		io, err := socketio.NewServer(socketio.Options{})
+		srv, err := socketio.NewServer(socketio.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +142,7 @@ func TestServerSideRegistration(t *testing.T) {
 					t.Errorf("%s: %q", name, text)
 				}
 			}()
-			register(io)
+			register(srv)
 		}()
 	}
 }
@@ -154,9 +157,9 @@ func must[T any](value T, err error) T {
 // An extension's payload arrives under the same name on the other nodes, in order.
 func TestExtensions(t *testing.T) {
 	var came record
-	receive := func(name string) func(io *socketio.Server, node int) {
-		return func(io *socketio.Server, node int) {
-			io.HandleExtension(name, func(from socketio.NodeID, payload []byte) {
+	receive := func(name string) func(srv *socketio.Server, node int) {
+		return func(srv *socketio.Server, node int) {
+			srv.HandleExtension(name, func(from socketio.NodeID, payload []byte) {
 				came.add(fmt.Sprintf("%d: %s %s from %s", node, name, payload, from))
 			})
 		}
@@ -167,24 +170,24 @@ func TestExtensions(t *testing.T) {
 		for i := range 2 {
 			opts := socketio.Options{}
 			hub.Join(&opts)
-			f, stop := start(t, opts, func(io *socketio.Server) {
-				io.Open()
-				receive("one")(io, i+1)
-				receive("two")(io, i+1)
+			f, stop := start(t, opts, func(srv *socketio.Server) {
+				srv.Open()
+				receive("one")(srv, i+1)
+				receive("two")(srv, i+1)
 			})
 			defer stop()
 			nodes = append(nodes, f)
 		}
-		err := errors.Join(nodes[0].io.PublishExtension("one", []byte("a")), nodes[0].io.PublishExtension("two", nil), nodes[0].io.PublishExtension("three", nil))
+		err := errors.Join(nodes[0].srv.PublishExtension("one", []byte("a")), nodes[0].srv.PublishExtension("two", nil), nodes[0].srv.PublishExtension("three", nil))
 		if got, want := came.all(), []string{"2: one a from node 1", "2: two  from node 1"}; !slices.Equal(got, want) || err != nil {
 			t.Errorf("%q, %v", got, err)
 		}
-		if err := nodes[0].io.PublishExtension("one", make([]byte, 2<<20)); err == nil || len(came.all()) != 2 {
+		if err := nodes[0].srv.PublishExtension("one", make([]byte, 2<<20)); err == nil || len(came.all()) != 2 {
 			t.Error("a payload of 2 MiB was sent")
 		}
 	})
-	io, _ := socketio.NewServer(socketio.Options{})
-	if err := io.PublishExtension("one", nil); err != nil {
+	srv, _ := socketio.NewServer(socketio.Options{})
+	if err := srv.PublishExtension("one", nil); err != nil {
 		t.Errorf("without a bus: %v", err)
 	}
 }

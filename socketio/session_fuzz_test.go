@@ -95,13 +95,13 @@ func newSessionModel(t *testing.T) *sessionModel {
 	}
 }
 
-func (m *sessionModel) furnish(io *socketio.Server) {
-	m.namespace(io.Mux, 0)
-	m.namespace(io.Of("/hold").Mux, 1)
-	m.namespace(io.Of("/twice").Mux, 2)
-	io.Of("/refuse").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
-	m.namespace(io.Of("/refuse").Mux, 0)
-	m.namespace(io.OfPattern(regexp.MustCompile(`^/dynamic\d$`)).Mux, 1)
+func (m *sessionModel) furnish(srv *socketio.Server) {
+	m.namespace(srv.Mux, 0)
+	m.namespace(srv.Of("/hold").Mux, 1)
+	m.namespace(srv.Of("/twice").Mux, 2)
+	srv.Of("/refuse").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
+	m.namespace(srv.Of("/refuse").Mux, 0)
+	m.namespace(srv.OfPattern(regexp.MustCompile(`^/dynamic\d$`)).Mux, 1)
 }
 
 // namespace sets up a namespace that holds each socket the given number of times, at most

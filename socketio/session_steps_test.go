@@ -27,7 +27,7 @@ func (m *sessionModel) step(what, which byte) {
 		number := m.broadcasts
 		m.state.Unlock()
 		for _, name := range modelNamespaces {
-			if n := m.f.io.Lookup(name); n != nil {
+			if n := m.f.srv.Lookup(name); n != nil {
 				_ = n.To([]string{"room", "", "empty"}[which%3]).Emit("heard", number)
 			}
 		}
@@ -163,13 +163,13 @@ func (m *sessionModel) listen(conn *engineConn) {
 func (m *sessionModel) finish() {
 	patience, enough := context.WithTimeout(m.f.ctx, time.Minute)
 	defer enough()
-	if err := m.f.io.Shutdown(patience); err != nil {
+	if err := m.f.srv.Shutdown(patience); err != nil {
 		m.t.Errorf("Shutdown: %v", err)
 	}
 	m.hangUp(false)
 	m.readers.Wait()
 	synctest.Wait()
-	if left := m.f.io.Remains(); left != "" {
+	if left := m.f.srv.Remains(); left != "" {
 		m.t.Errorf("left: %s", left)
 	}
 	if n := len(m.connected); n != 0 {

@@ -17,9 +17,9 @@ import (
 func TestTemporaryRefusalKeepsAdmittedSockets(t *testing.T) {
 	for _, held := range []bool{false, true} {
 		t.Run(fmt.Sprintf("held %t", held), func(t *testing.T) {
-			setup := func(io *socketio.Server) {
-				io.Open()
-				io.Of("/admin").Use(func(_ context.Context, s *socketio.Socket) error {
+			setup := func(srv *socketio.Server) {
+				srv.Open()
+				srv.Of("/admin").Use(func(_ context.Context, s *socketio.Socket) error {
 					if held {
 						time.AfterFunc(time.Millisecond, func() {
 							_ = s.Refuse(&socketio.Ending{Message: "later", Temporary: true})
@@ -61,7 +61,7 @@ func TestTemporaryRefusalKeepsAdmittedSockets(t *testing.T) {
 				}
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
-				if left := f.io.Remains(); left != "" {
+				if left := f.srv.Remains(); left != "" {
 					t.Errorf("the transport is open: %s", left)
 				}
 			})
@@ -72,9 +72,9 @@ func TestTemporaryRefusalKeepsAdmittedSockets(t *testing.T) {
 // A peer that retries at once after each temporary refusal is counted.
 func TestTemporaryRefusalsAreBounded(t *testing.T) {
 	refused := 0
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.Of("/admin").Use(func(context.Context, *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/admin").Use(func(context.Context, *socketio.Socket) error {
 			refused++
 			return &socketio.Ending{Message: "later", Temporary: true}
 		})
@@ -98,25 +98,25 @@ func TestTemporaryRefusalsAreBounded(t *testing.T) {
 func TestTemporaryRefusalBesideAdmission(t *testing.T) {
 	for range 50 {
 		admitted := false
-		setup := func(io *socketio.Server) {
-			io.Of("/a").Open()
-			io.Of("/a").OnConnect(func(context.Context, *socketio.Socket) error {
+		setup := func(srv *socketio.Server) {
+			srv.Of("/a").Open()
+			srv.Of("/a").OnConnect(func(context.Context, *socketio.Socket) error {
 				admitted = true
 				return nil
 			})
-			io.Of("/b").Use(func(context.Context, *socketio.Socket) error {
+			srv.Of("/b").Use(func(context.Context, *socketio.Socket) error {
 				return &socketio.Ending{Message: "later", Temporary: true}
 			})
-			io.Of("/c").Open()
+			srv.Of("/c").Open()
 		}
 		bubble(t, socketio.Options{}, setup, func(f *fixture) {
 			p := f.dial(sockettest.Options{Namespace: "/c"})
-			s := f.io.Of("/c").Sockets()[0]
+			s := f.srv.Of("/c").Sockets()[0]
 			s.Disconnect(nil) // leaves an open transport without a socket
 			_ = p.SendRaw("0/a,")
 			_ = p.SendRaw("0/b,")
 			synctest.Wait()
-			if listed := len(f.io.Of("/a").Sockets()); admitted != (listed == 1) {
+			if listed := len(f.srv.Of("/a").Sockets()); admitted != (listed == 1) {
 				t.Errorf("admitted %t, listed %d", admitted, listed)
 			}
 		})

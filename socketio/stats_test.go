@@ -26,7 +26,7 @@ type figures struct {
 func (fs *figures) moved(what string, want func(*socketio.Stats)) {
 	fs.f.t.Helper()
 	synctest.Wait()
-	got := fs.f.io.Stats()
+	got := fs.f.srv.Stats()
 	fs.was.Engine = got.Engine
 	if fs.was.Disconnects == nil {
 		fs.was.Disconnects = map[socketio.Reason]uint64{}
@@ -39,24 +39,24 @@ func (fs *figures) moved(what string, want func(*socketio.Stats)) {
 }
 
 // anyBytes excludes the bytes of new connections from the comparison of moved.
-func (fs *figures) anyBytes(s *socketio.Stats) { s.NewBytes = fs.f.io.Stats().NewBytes }
+func (fs *figures) anyBytes(s *socketio.Stats) { s.NewBytes = fs.f.srv.Stats().NewBytes }
 
 // Each event changes exactly the figures of sockets that count it.
 func TestStatsOfSockets(t *testing.T) {
 	var admit chan *socketio.Socket
 	var connecting chan struct{}
-	setup := func(io *socketio.Server) {
+	setup := func(srv *socketio.Server) {
 		admit, connecting = make(chan *socketio.Socket, 1), make(chan struct{}) // inside the bubble
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			<-connecting
 			admit <- s
 			return s.Hold(socketio.HoldOptions{Drop: true})
 		})
-		io.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("of the test") })
-		io.Of("/later").Use(func(context.Context, *socketio.Socket) error {
+		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("of the test") })
+		srv.Of("/later").Use(func(context.Context, *socketio.Socket) error {
 			return &socketio.Ending{Message: "later", Temporary: true}
 		})
-		io.Of("/busy").Open().Handle("work", func(context.Context, *socketio.Socket, *socketio.Event) error {
+		srv.Of("/busy").Open().Handle("work", func(context.Context, *socketio.Socket, *socketio.Event) error {
 			time.Sleep(time.Second)
 			return nil
 		})
@@ -65,8 +65,7 @@ func TestStatsOfSockets(t *testing.T) {
 		fs := &figures{f: f}
 		fs.moved("nothing", func(*socketio.Stats) {})
 
-		dialed := make(chan *sockettest.Peer)
-		go func() { dialed <- f.dial(sockettest.Options{}) }()
+		dialed := f.background(sockettest.Options{})
 		fs.moved("a socket whose middleware runs", func(s *socketio.Stats) { s.Connecting, s.Running = 1, 1; fs.anyBytes(s) })
 		if fs.was.NewBytes < 1<<10 {
 			t.Errorf("%d bytes of a new connection", fs.was.NewBytes)
@@ -100,9 +99,9 @@ func TestStatsOfSockets(t *testing.T) {
 		fs.moved("a violation", func(s *socketio.Stats) { s.Violations = 1 })
 
 		f.dial(sockettest.Options{Namespace: "/busy"})
-		_ = f.io.Close()
+		_ = f.srv.Close()
 		fs.moved("the server's end", func(s *socketio.Stats) { s.Admissions, s.Disconnects["server shutting down"] = 3, 1 })
-		if e := f.io.Stats().Engine; e.WebSocket != 0 || e.Opened != 5 {
+		if e := f.srv.Stats().Engine; e.WebSocket != 0 || e.Opened != 5 {
 			t.Errorf("of the engine: %+v", e)
 		}
 	})
@@ -111,9 +110,9 @@ func TestStatsOfSockets(t *testing.T) {
 // A temporary refusal of a socket that shares its connection is counted like one of a socket
 // that does not.
 func TestStatsOfRefusalsThatShareAConnection(t *testing.T) {
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.Of("/later").Use(func(context.Context, *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/later").Use(func(context.Context, *socketio.Socket) error {
 			return &socketio.Ending{Message: "later", Temporary: true}
 		})
 	}
@@ -130,27 +129,27 @@ func TestStatsOfRefusalsThatShareAConnection(t *testing.T) {
 
 // Each event changes exactly the figures of events that count it.
 func TestStatsOfEvents(t *testing.T) {
-	setup := func(io *socketio.Server) {
-		io.Open()
-		io.Handle("ack", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
-		io.Handle("fail", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("of the test") })
-		io.Handle("number", socketio.Func(func(context.Context, *socketio.Socket, int) error { return nil }))
-		io.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("of the test") })
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("ack", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
+		srv.Handle("fail", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("of the test") })
+		srv.Handle("number", socketio.Func(func(context.Context, *socketio.Socket, int) error { return nil }))
+		srv.Handle("panic", func(context.Context, *socketio.Socket, *socketio.Event) error { panic("of the test") })
 	}
 	bubble(t, socketio.Options{}, setup, func(f *fixture) {
 		fs := &figures{f: f}
 		p := f.dial(sockettest.Options{})
 		f.dial(sockettest.Options{})
 		fs.moved("two sockets", func(s *socketio.Stats) { s.Admitted, s.Admissions = 2, 2 })
-		_ = f.io.Emit("hello")
+		_ = f.srv.Emit("hello")
 		fs.moved("a broadcast", func(s *socketio.Stats) { s.Broadcasts, s.Sent = 1, 2 })
-		_ = f.io.To("nowhere").Emit("hello")
+		_ = f.srv.To("nowhere").Emit("hello")
 		fs.moved("a broadcast to no socket", func(s *socketio.Stats) { s.Broadcasts = 2 })
 		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
 		defer cancel()
-		_, _ = f.io.EmitWithAck(ctx, "question")
+		_, _ = f.srv.EmitWithAck(ctx, "question")
 		fs.moved("a broadcast with acknowledgements", func(s *socketio.Stats) { s.Broadcasts, s.Sent = 3, 4 })
-		socket := f.io.Sockets()[0]
+		socket := f.srv.Sockets()[0]
 		_ = socket.Emit("hello")
 		fs.moved("an event to one socket", func(s *socketio.Stats) { s.Sent = 5 })
 		ctx, cancel = context.WithTimeout(f.ctx, time.Second)
@@ -180,8 +179,8 @@ func TestStatsOfOverloads(t *testing.T) {
 		}
 		return ctx
 	}}
-	setup := func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	setup := func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			return s.Hold(socketio.HoldOptions{Bytes: 60 << 10})
 		})
 	}
@@ -194,7 +193,7 @@ func TestStatsOfOverloads(t *testing.T) {
 		f.header = http.Header{"X-Fail": {"yes"}}
 		f.status("/socket.io/?EIO=4&transport=polling")
 		fs.moved("a panic in ConnContext", func(s *socketio.Stats) { s.Panics = 1 })
-		if n := f.io.Stats().Engine.Refused; n != (engineio.Refused{Layer: 1}) {
+		if n := f.srv.Stats().Engine.Refused; n != (engineio.Refused{Layer: 1}) {
 			t.Errorf("%+v", n)
 		}
 	})

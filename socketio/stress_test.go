@@ -116,9 +116,9 @@ func TestEverythingAtOnce(t *testing.T) {
 		})
 	}
 	opts := socketio.Options{Logger: slog.New(slog.DiscardHandler), MaxRefused: 1000}
-	bubble(t, opts, func(io *socketio.Server) {
-		furnish(io.Mux)
-		furnish(io.OfPattern(regexp.MustCompile(`/d\d`)).Mux)
+	bubble(t, opts, func(srv *socketio.Server) {
+		furnish(srv.Mux)
+		furnish(srv.OfPattern(regexp.MustCompile(`/d\d`)).Mux)
 	}, func(f *fixture) {
 		ctx, cancel := context.WithCancel(f.ctx)
 		var all sync.WaitGroup
@@ -145,7 +145,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			all.Go(func() {
 				for ctx.Err() == nil {
 					for _, name := range []string{"/", "/d0", "/d1"} {
-						if n := f.io.Lookup(name); n != nil {
+						if n := f.srv.Lookup(name); n != nil {
 							act(n)
 						}
 					}
@@ -156,13 +156,13 @@ func TestEverythingAtOnce(t *testing.T) {
 		time.Sleep(time.Second)
 		patience, enough := context.WithTimeout(ctx, time.Minute)
 		defer enough()
-		if err := f.io.Shutdown(patience); err != nil {
+		if err := f.srv.Shutdown(patience); err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}
 		cancel()
 		all.Wait()
 		synctest.Wait()
-		if left := f.io.Remains(); left != "" {
+		if left := f.srv.Remains(); left != "" {
 			t.Errorf("left: %s", left)
 		}
 		if n := len(seen.connected); n != 0 {

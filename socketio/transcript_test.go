@@ -87,22 +87,22 @@ func hear(ctx context.Context, conn sayer) string {
 	return sid.ReplaceAllString(string(data), `"sid":"SID"`)
 }
 
-func transcriptServer(io *socketio.Server) {
-	io.Open()
-	io.Of("/chat").Open()
-	io.Of("/members").Use(func(context.Context, *socketio.Socket) error {
+func transcriptServer(srv *socketio.Server) {
+	srv.Open()
+	srv.Of("/chat").Open()
+	srv.Of("/members").Use(func(context.Context, *socketio.Socket) error {
 		return &socketio.Ending{Message: "members only", Data: json.RawMessage(`{"code":"not_a_member"}`)}
 	})
-	io.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+	srv.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 		return s.Emit("echo", e.Args()...)
 	})
-	io.Handle("ack", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
-	io.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+	srv.Handle("ack", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
+	srv.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 		answer, err := s.EmitWithAck(ctx, "question")
 		if err != nil {
 			return err
 		}
 		return s.Emit("heard", answer.Args()...)
 	})
-	io.Handle("leave", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
+	srv.Handle("leave", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
 }

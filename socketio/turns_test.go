@@ -13,13 +13,13 @@ import (
 // A worker of a socket with many waiting events must yield the processor to others.
 func TestWorkersTakeTurns(t *testing.T) {
 	const events = 20
-	for name, wire := range map[string]func(io *socketio.Server, h socketio.Handler){
-		"handlers": func(io *socketio.Server, h socketio.Handler) {
-			io.Open()
-			io.Handle("work", h)
+	for name, wire := range map[string]func(srv *socketio.Server, h socketio.Handler){
+		"handlers": func(srv *socketio.Server, h socketio.Handler) {
+			srv.Open()
+			srv.Handle("work", h)
 		},
-		"intercepted": func(io *socketio.Server, h socketio.Handler) {
-			io.Use(func(_ context.Context, s *socketio.Socket) error { return s.Intercept("work", h) })
+		"intercepted": func(srv *socketio.Server, h socketio.Handler) {
+			srv.Use(func(_ context.Context, s *socketio.Socket) error { return s.Intercept("work", h) })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -27,9 +27,9 @@ func TestWorkersTakeTurns(t *testing.T) {
 			var ran record
 			var all []string
 			var start chan struct{}
-			bubble(t, socketio.Options{}, func(io *socketio.Server) {
+			bubble(t, socketio.Options{}, func(srv *socketio.Server) {
 				start = make(chan struct{})
-				wire(io, func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+				wire(srv, func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 					<-start
 					ran.add(s.ID())
 					return nil

@@ -43,18 +43,18 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 	if kind == "event" {
 		opts.MaxPendingAcks = 8 // or each refused token would wait for its acknowledgement
 	}
-	io, err := socketio.NewServer(opts)
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		return err
 	}
-	if err := guard(io, kind, alg); err != nil {
+	if err := guard(srv, kind, alg); err != nil {
 		return err
 	}
-	io.Handle("broadcast", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
-		return io.Emit("broadcast", e.Args()...)
+	srv.Handle("broadcast", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		return srv.Emit("broadcast", e.Args()...)
 	})
-	io.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
-	handler, err := io.Handler()
+	srv.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
+	handler, err := srv.Handler()
 	if err != nil {
 		return err
 	}
@@ -78,12 +78,12 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 }
 
 // guard declares the main namespace open, or sets a gate before it.
-func guard(io *socketio.Server, kind string, alg token.Algorithm) error {
+func guard(srv *socketio.Server, kind string, alg token.Algorithm) error {
 	var opts auth.Options
 	var mode auth.EventOptions
 	switch kind {
 	case "bare":
-		io.Open()
+		srv.Open()
 		return nil
 	case "auth":
 	case "event":
@@ -102,10 +102,10 @@ func guard(io *socketio.Server, kind string, alg token.Algorithm) error {
 		return err
 	}
 	if kind == "event" {
-		io.Use(gate.Event(mode))
+		srv.Use(gate.Event(mode))
 		return nil
 	}
-	io.Use(gate.Handshake)
+	srv.Use(gate.Handshake)
 	return nil
 }
 

@@ -100,24 +100,24 @@ func serving(t *testing.T, furnish func(t *testing.T) (http.Handler, func() erro
 }
 
 // serve serves a server that register has set up.
-func serve(t *testing.T, register func(t *testing.T, io *socketio.Server), test func(r room)) {
+func serve(t *testing.T, register func(t *testing.T, srv *socketio.Server), test func(r room)) {
 	t.Helper()
 	serving(t, func(t *testing.T) (http.Handler, func() error) {
-		io := must(socketio.NewServer(socketio.Options{}))
-		register(t, io)
-		return must(io.Handler()), io.Close
+		srv := must(socketio.NewServer(socketio.Options{}))
+		register(t, srv)
+		return must(srv.Handler()), srv.Close
 	}, test)
 }
 
 // gated serves one gate, in one mode.
 func gated(t *testing.T, make func(*token.Verifier) (*auth.Gate, error), event bool, test func(r room)) {
 	t.Helper()
-	serve(t, func(t *testing.T, io *socketio.Server) {
+	serve(t, func(t *testing.T, srv *socketio.Server) {
 		gate := must(make(verifier(t)))
 		if event {
-			io.Use(gate.Event(auth.EventOptions{}))
+			srv.Use(gate.Event(auth.EventOptions{}))
 		} else {
-			io.Use(gate.Handshake)
+			srv.Use(gate.Handshake)
 		}
 	}, test)
 }

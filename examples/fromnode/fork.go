@@ -10,7 +10,7 @@ import (
 	"socketiojwt/token"
 )
 
-func Fork(io *socketio.Server, secret string) error {
+func Fork(srv *socketio.Server, secret string) error {
 	verifier, err := token.NewVerifier(token.Secret(secret), token.Options{})
 	if err != nil {
 		return err
@@ -19,7 +19,7 @@ func Fork(io *socketio.Server, secret string) error {
 	if err != nil {
 		return err
 	}
-	io.Use(gate.Handshake)
+	srv.Use(gate.Handshake)
 	return nil
 }
 

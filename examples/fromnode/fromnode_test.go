@@ -98,8 +98,8 @@ func TestOldClients(t *testing.T) {
 }
 
 func TestTwoRoundTrips(t *testing.T) {
-	serve(t, func(t *testing.T, io *socketio.Server) {
-		if err := fromnode.TwoRoundTrips(io, verifier(t)); err != nil {
+	serve(t, func(t *testing.T, srv *socketio.Server) {
+		if err := fromnode.TwoRoundTrips(srv, verifier(t)); err != nil {
 			t.Fatal(err)
 		}
 	}, func(r room) {
@@ -132,8 +132,8 @@ func TestGrace(t *testing.T) {
 		"callback: 15000": {fromnode.DisconnectIn15Seconds, 15 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			serve(t, func(t *testing.T, io *socketio.Server) {
-				io.Use(c.make(must(auth.NewGate(verifier(t), auth.Options{}))))
+			serve(t, func(t *testing.T, srv *socketio.Server) {
+				srv.Use(c.make(must(auth.NewGate(verifier(t), auth.Options{}))))
 			}, func(r room) {
 				p := r.admitted(sockettest.Options{})
 				r.emit(p, "authenticate", bearing("guesswork"))
@@ -150,7 +150,7 @@ func TestGrace(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
-	serve(t, func(t *testing.T, io *socketio.Server) {
+	serve(t, func(t *testing.T, srv *socketio.Server) {
 		gate := must(fromnode.WithUser(verifier(t), func(_ context.Context, id string) (*fromnode.Account, error) {
 			switch id {
 			case "eve":
@@ -160,8 +160,8 @@ func TestUsers(t *testing.T) {
 			}
 			return &fromnode.Account{Name: "Lady " + id, Banned: id == "bob"}, nil
 		}))
-		io.Use(gate.Handshake)
-		io.OnConnect(fromnode.Greet)
+		srv.Use(gate.Handshake)
+		srv.OnConnect(fromnode.Greet)
 	}, func(r room) {
 		as := func(id string) sockettest.Options {
 			return sockettest.Options{Auth: bearing(sign(t, key(t, secret), map[string]any{"sub": id}))}
@@ -183,8 +183,8 @@ func TestUsers(t *testing.T) {
 }
 
 func TestFork(t *testing.T) {
-	serve(t, func(t *testing.T, io *socketio.Server) {
-		if err := fromnode.Fork(io, secret); err != nil {
+	serve(t, func(t *testing.T, srv *socketio.Server) {
+		if err := fromnode.Fork(srv, secret); err != nil {
 			t.Fatal(err)
 		}
 	}, func(r room) {
@@ -198,9 +198,9 @@ func TestFork(t *testing.T) {
 
 func TestOnBehalf(t *testing.T) {
 	for _, keep := range []bool{true, false} {
-		serve(t, func(t *testing.T, io *socketio.Server) {
-			io.Use(must(auth.NewGate(verifier(t), auth.Options{KeepEncoded: keep})).Handshake)
-			io.Handle("ask", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+		serve(t, func(t *testing.T, srv *socketio.Server) {
+			srv.Use(must(auth.NewGate(verifier(t), auth.Options{KeepEncoded: keep})).Handshake)
+			srv.Handle("ask", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
 				request, err := fromnode.OnBehalf(ctx, "http://127.0.0.1/")
 				if err != nil {
 					return err.Error(), nil
@@ -220,12 +220,12 @@ func TestOnBehalf(t *testing.T) {
 
 func TestCustomDecoded(t *testing.T) {
 	compact := sign(t, key(t, secret), map[string]any{"sub": "ada", "email": "ada@example.com", "EMAIL": "eve@example.com"})
-	serve(t, func(t *testing.T, io *socketio.Server) {
-		io.Use(must(fromnode.CustomDecoded(verifier(t))).Handshake)
-		io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+	serve(t, func(t *testing.T, srv *socketio.Server) {
+		srv.Use(must(fromnode.CustomDecoded(verifier(t))).Handshake)
+		srv.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 			return s.Emit("email", fromnode.EmailOf(ctx))
 		})
-		io.OnConnect(fromnode.Welcome)
+		srv.OnConnect(fromnode.Welcome)
 	}, func(r room) {
 		p := r.admitted(sockettest.Options{Auth: bearing(compact)})
 		for _, event := range []string{"email", "welcome"} {
@@ -268,9 +268,9 @@ func TestAudit(t *testing.T) {
 
 func TestGuests(t *testing.T) {
 	var server *socketio.Server
-	serve(t, func(t *testing.T, io *socketio.Server) {
-		server = io
-		if err := fromnode.Guests(io, verifier(t)); err != nil {
+	serve(t, func(t *testing.T, srv *socketio.Server) {
+		server = srv
+		if err := fromnode.Guests(srv, verifier(t)); err != nil {
 			t.Fatal(err)
 		}
 	}, func(r room) {
@@ -295,9 +295,9 @@ func TestGuests(t *testing.T) {
 }
 
 func TestNamespaces(t *testing.T) {
-	serve(t, func(t *testing.T, io *socketio.Server) {
+	serve(t, func(t *testing.T, srv *socketio.Server) {
 		gate := must(auth.NewGate(verifier(t), auth.Options{}))
-		fromnode.Namespaces(io, gate, gate)
+		fromnode.Namespaces(srv, gate, gate)
 	}, func(r room) {
 		admin := sign(t, key(t, secret), map[string]any{"roles": []string{"admin"}})
 		p := r.admitted(sockettest.Options{})

@@ -59,12 +59,12 @@ func TestSecrets(t *testing.T) {
 }
 
 func TestSecretOfNamespace(t *testing.T) {
-	serve(t, func(t *testing.T, io *socketio.Server) {
+	serve(t, func(t *testing.T, srv *socketio.Server) {
 		keys := fromnode.SecretOfNamespace(map[string]string{"/a": secret, "/b": "another secret, which is long enough"})
 		v := must(token.NewVerifier(keys, token.Options{}))
 		gate := must(auth.NewGate(v, auth.Options{}))
-		io.Of("/a").Use(gate.Handshake)
-		io.Of("/b").Use(gate.Handshake)
+		srv.Of("/a").Use(gate.Handshake)
+		srv.Of("/b").Use(gate.Handshake)
 	}, func(r room) {
 		r.admitted(sockettest.Options{Namespace: "/a", Auth: bearing(ada(t))})
 		if got := r.refused(sockettest.Options{Namespace: "/b", Auth: bearing(ada(t))}); got.Message != "invalid signature" {

@@ -10,13 +10,13 @@ import (
 	"socketiojwt/token"
 )
 
-func Guests(io *socketio.Server, verifier *token.Verifier) error {
+func Guests(srv *socketio.Server, verifier *token.Verifier) error {
 	gate, err := auth.NewGate(verifier, auth.Options{Guests: &auth.GuestOptions{OnLogin: OwnRoom}})
 	if err != nil {
 		return err
 	}
-	io.Use(gate.Event(auth.EventOptions{})) // admits every socket at once; it may `authenticate` at any time
-	io.Handle("say", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, text string) (bool, error) {
+	srv.Use(gate.Event(auth.EventOptions{})) // admits every socket at once; it may `authenticate` at any time
+	srv.Handle("say", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, text string) (bool, error) {
 		t := auth.Token(ctx)
 		if t == nil {
 			return false, &socketio.PublicError{Message: "log in first"}
@@ -35,11 +35,11 @@ func OwnRoom(ctx context.Context, s *socketio.Socket) {
 	}
 }
 
-func Namespaces(io *socketio.Server, users, admins *auth.Gate) {
-	io.Open() // "/" admits every socket
-	io.Of("/chat").Use(users.Handshake)
-	io.Of("/admin").Use(admins.Event(auth.EventOptions{}), AdminsOnly)
-	io.OfPattern(regexp.MustCompile(`/room-\d+`)).Use(users.Handshake) // each has its own sockets and rooms
+func Namespaces(srv *socketio.Server, users, admins *auth.Gate) {
+	srv.Open() // "/" admits every socket
+	srv.Of("/chat").Use(users.Handshake)
+	srv.Of("/admin").Use(admins.Event(auth.EventOptions{}), AdminsOnly)
+	srv.OfPattern(regexp.MustCompile(`/room-\d+`)).Use(users.Handshake) // each has its own sockets and rooms
 }
 
 // AdminsOnly runs after a gate, so the token is verified.

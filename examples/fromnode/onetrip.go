@@ -25,13 +25,13 @@ func OneRoundTrip(secret string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	io, err := socketio.NewServer(socketio.Options{Engine: OldClients([]string{"https://app.example.com"})})
+	srv, err := socketio.NewServer(socketio.Options{Engine: OldClients([]string{"https://app.example.com"})})
 	if err != nil {
 		return nil, err
 	}
-	io.Use(gate.Handshake)
-	io.OnConnect(Hello)
-	return io.Handler() // http.Handle("/socket.io/", handler)
+	srv.Use(gate.Handshake)
+	srv.OnConnect(Hello)
+	return srv.Handler() // http.Handle("/socket.io/", handler)
 }
 
 func Hello(ctx context.Context, s *socketio.Socket) error {

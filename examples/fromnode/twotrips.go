@@ -9,14 +9,14 @@ import (
 	"socketiojwt/token"
 )
 
-func TwoRoundTrips(io *socketio.Server, verifier *token.Verifier) error {
+func TwoRoundTrips(srv *socketio.Server, verifier *token.Verifier) error {
 	gate, err := auth.NewGate(verifier, auth.Options{Timeout: 15 * time.Second})
 	if err != nil {
 		return err
 	}
-	io.Use(gate.Event(auth.EventOptions{}))
-	io.OnConnect(Hello) // the old event "authenticated": it runs only for sockets that have logged in
-	io.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+	srv.Use(gate.Event(auth.EventOptions{}))
+	srv.OnConnect(Hello) // the old event "authenticated": it runs only for sockets that have logged in
+	srv.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 		return s.Emit("echo-response", e.Args()...)
 	})
 	return nil

@@ -53,11 +53,11 @@ type config struct {
 
 // serve serves until ctx is done, and then stops in order.
 func (c config) serve(ctx context.Context, listener net.Listener) error {
-	io, gate, err := c.sockets()
+	srv, gate, err := c.sockets()
 	if err != nil {
 		return err
 	}
-	sockets, err := io.Handler()
+	sockets, err := srv.Handler()
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (c config) serve(ctx context.Context, listener net.Listener) error {
 	web := socketio.NewHTTPServer(listener.Addr().String(), mux) // with timeouts
 	web.ErrorLog = slog.NewLogLogger(c.log.Handler(), slog.LevelDebug)
 	c.log.Info("serving", "addr", listener.Addr())
-	return io.Serve(ctx, web, listener)
+	return srv.Serve(ctx, web, listener)
 }
 
 // sockets sets up the namespaces.
@@ -87,22 +87,22 @@ func (c config) sockets() (*socketio.Server, *auth.Gate, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	io, err := socketio.NewServer(socketio.Options{
+	srv, err := socketio.NewServer(socketio.Options{
 		Engine: engineio.Options{Origins: c.origins}, // add AllowEIO3 and Bind for clients 1 and 2
 		Logger: c.log,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	admin := io.Of("/admin")
-	io.Use(gate.Handshake)
+	admin := srv.Of("/admin")
+	srv.Use(gate.Handshake)
 	admin.Use(gate.Event(auth.EventOptions{}))
-	for _, namespace := range []*socketio.Namespace{io.Namespace, admin} {
+	for _, namespace := range []*socketio.Namespace{srv.Namespace, admin} {
 		namespace.OnConnect(c.connected)
 		namespace.OnDisconnect(c.disconnected)
 		namespace.Handle("say", socketio.AckFunc(say))
 	}
-	return io, gate, nil
+	return srv, gate, nil
 }
 
 // User has the claims that handlers need: socket.decoded_token of socketio-jwt, with types.

@@ -54,14 +54,14 @@ func run(ctx context.Context, addr string, eio3 bool) error {
 	}
 	// The second that the suites' own server has. No test depends on it, and one waits through three heartbeats of 300 ms before
 	// any CONNECT, so that a machine busy with other things may fail it.
-	io, err := socketio.NewServer(socketio.Options{Engine: engine, ConnectTimeout: time.Second, Logger: log})
+	srv, err := socketio.NewServer(socketio.Options{Engine: engine, ConnectTimeout: time.Second, Logger: log})
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{"/", "/custom"} {
-		setUp(io.Of(name))
+		setUp(srv.Of(name))
 	}
-	handler, err := io.Handler()
+	handler, err := srv.Handler()
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func run(ctx context.Context, addr string, eio3 bool) error {
 	case err = <-failed:
 	case <-ctx.Done():
 	}
-	return errors.Join(err, io.Close(), echo.Close(), server.Close())
+	return errors.Join(err, srv.Close(), echo.Close(), server.Close())
 }
 
 // listen listens on every address of addr's host, since "localhost" may be

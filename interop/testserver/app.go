@@ -16,7 +16,7 @@ import (
 
 // app is a server with gates in front of its namespaces.
 type app struct {
-	io      *socketio.Server
+	srv     *socketio.Server
 	keys    *jwks.Set // nil without -keys
 	waiting waitingRoom
 	busy    busy
@@ -56,7 +56,7 @@ func newApp(o options) (*app, error) {
 		server.ClientFiles = os.DirFS(o.clientFiles)
 	}
 	a := &app{}
-	if a.io, err = socketio.NewServer(server); err != nil {
+	if a.srv, err = socketio.NewServer(server); err != nil {
 		return nil, err
 	}
 
@@ -72,7 +72,7 @@ func newApp(o options) (*app, error) {
 		if err != nil {
 			return err
 		}
-		n := a.io.Of(name)
+		n := a.srv.Of(name)
 		n.Use(mode(gate))
 		n.DependsOn(gate)
 		setUp(n)

@@ -17,7 +17,7 @@ import (
 //	POST /test/release?name=x                                 lets it go on
 func (a *app) control(mux *http.ServeMux) {
 	namespace := func(w http.ResponseWriter, r *http.Request) *socketio.Namespace {
-		n := a.io.Lookup(r.FormValue("namespace"))
+		n := a.srv.Lookup(r.FormValue("namespace"))
 		if n == nil {
 			http.Error(w, "no such namespace", http.StatusNotFound)
 		}

@@ -79,7 +79,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer app.close()
-	sockets, err := app.io.Handler()
+	sockets, err := app.srv.Handler()
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func run(ctx context.Context, o options) error {
 	}
 	ending, cancel := context.WithTimeout(context.Background(), 40*time.Second)
 	defer cancel()
-	return errors.Join(app.io.Shutdown(ending), server.Shutdown(ending))
+	return errors.Join(app.srv.Shutdown(ending), server.Shutdown(ending))
 }
 
 // page serves the page of the browser tests, which has only the JavaScript client

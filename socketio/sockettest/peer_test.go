@@ -16,20 +16,20 @@ import (
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // serve runs a server set up by setup until the test ends.
-func serve(t *testing.T, setup func(io *socketio.Server)) (url string) {
+func serve(t *testing.T, setup func(srv *socketio.Server)) (url string) {
 	t.Helper()
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	setup(io)
-	handler, err := io.Handler()
+	setup(srv)
+	handler, err := srv.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(handler)
 	t.Cleanup(func() {
-		_ = io.Close()
+		_ = srv.Close()
 		web.Close()
 	})
 	return web.URL
@@ -42,14 +42,14 @@ func within(t *testing.T) context.Context {
 }
 
 func TestPeer(t *testing.T) {
-	url := serve(t, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+	url := serve(t, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("echo", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 			return errors.Join(s.Emit("other"), s.Emit("echo", e.Args()...), e.Ack(e.Args()...))
 		})
-		io.Handle("never", func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
-		io.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
-		io.Of("/no").Use(func(context.Context, *socketio.Socket) error {
+		srv.Handle("never", func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
+		srv.Handle("kick", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error { s.Disconnect(nil); return nil })
+		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error {
 			return &socketio.Ending{Message: "no", Data: 7}
 		})
 	})
@@ -120,8 +120,8 @@ func TestPeer(t *testing.T) {
 }
 
 func TestDialFails(t *testing.T) {
-	url := serve(t, func(io *socketio.Server) {
-		io.Use(func(context.Context, *socketio.Socket) error {
+	url := serve(t, func(srv *socketio.Server) {
+		srv.Use(func(context.Context, *socketio.Socket) error {
 			return &socketio.Ending{Message: "later", Temporary: true}
 		})
 	})

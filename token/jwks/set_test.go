@@ -84,7 +84,8 @@ func (i *issuer) publish(ids ...string) {
 	for _, id := range ids {
 		key, err := mint.Generate(token.EdDSA)
 		if err != nil {
-			i.t.Fatal(err)
+			i.t.Error(err)
+			return
 		}
 		key = key.WithID(id)
 		for _, old := range i.keys {
@@ -142,7 +143,7 @@ func (i *issuer) asked() []string {
 	return append([]string{}, i.requests...)
 }
 
-// sign makes a token that is good for a long time.
+// sign makes a token that is good for a long time. Any goroutine may call it.
 func (i *issuer) sign(id string) string {
 	i.t.Helper()
 	i.mu.Lock()
@@ -152,7 +153,7 @@ func (i *issuer) sign(id string) string {
 			return sign(i.t, key)
 		}
 	}
-	i.t.Fatalf("no key %q", id)
+	i.t.Errorf("no key %q", id)
 	return ""
 }
 
@@ -161,17 +162,17 @@ func sign(t *testing.T, key mint.SigningKey) string {
 	claims := map[string]any{"iss": home + "/", "aud": "chat", "sub": "ada", "exp": time.Now().Add(10_000 * time.Hour).Unix()}
 	compact, err := mint.Sign(key, claims, mint.Header{})
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 	return compact
 }
 
-// junk returns a token of a key that is not published.
+// junk returns a token of a key that is not published. Any goroutine may call it.
 func junk(t *testing.T, id string) string {
 	t.Helper()
 	key, err := mint.Generate(token.EdDSA)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 	return sign(t, key.WithID(id))
 }
@@ -742,12 +743,14 @@ func publicJWK(t *testing.T, key mint.SigningKey) string {
 	t.Helper()
 	text, err := key.PublicPEM()
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return ""
 	}
 	block, _ := pem.Decode(text)
 	public, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return ""
 	}
 	return fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","kid":%q,"x":"%s"}`, key.Key().ID(), encode(string(public.(ed25519.PublicKey))))
 }
