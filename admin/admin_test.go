@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"socketiojwt/admin"
 	"socketiojwt/auth"
 	"socketiojwt/auth/authtest"
+	"socketiojwt/socketio/sockettest"
 )
 
 // Only a token of the operators' verifier with the scope is accepted.
@@ -108,7 +110,7 @@ func TestBadRequests(t *testing.T) {
 func TestDisconnect(t *testing.T) {
 	f := newFixture(t)
 	peer := f.dial(map[string]any{"sub": "ada", "jti": "7"})
-	other := f.dial(map[string]any{"sub": "bob"})
+	f.dial(map[string]any{"sub": "bob"})
 	var p page
 	f.call("GET", "/leases?issuer=&subject=ada", "", http.StatusOK, &p)
 	if len(p.Leases) != 1 || p.Leases[0].State != "running" || p.Leases[0].TokenID != "7" || len(p.Leases[0].TokenHash) != 64 {
@@ -120,8 +122,8 @@ func TestDisconnect(t *testing.T) {
 		t.Errorf("shown %+v, listed %+v", one, p.Leases[0])
 	}
 	f.call("POST", "/leases/"+one.ID+"/disconnect", "", http.StatusNoContent, nil)
-	if err := peer.WaitDisconnect(); err != nil {
-		t.Errorf("ada: %v", err)
+	if err := peer.Ended(t.Context()); !errors.Is(err, sockettest.ErrDisconnected) {
+		t.Errorf("ada's socket ended with %v", err)
 	}
 	f.call("GET", "/leases/"+one.ID, "", http.StatusNotFound, nil)
 	var c struct{ Count int }
@@ -129,7 +131,6 @@ func TestDisconnect(t *testing.T) {
 	if c.Count != 1 {
 		t.Errorf("%d sockets left, want bob's", c.Count)
 	}
-	_ = other
 	for _, part := range []string{"admin: disconnected", "operator=grace", "subject=ada", "lease=" + one.ID} {
 		if !strings.Contains(f.log.String(), part) {
 			t.Errorf("the log does not have %q:\n%s", part, &f.log)

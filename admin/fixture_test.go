@@ -29,7 +29,7 @@ type fixture struct {
 	sign func(claims map[string]any) string // a token for the sockets
 	srv  *sockettest.Server
 	api  http.Handler
-	key  mint.Key // of operators
+	key  mint.SigningKey // of operators
 	log  bytes.Buffer
 }
 
