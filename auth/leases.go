@@ -14,11 +14,15 @@ import (
 // Engine.IO 3 the socket ID is a secret; see socketio.Socket.ID.
 type LeaseInfo struct {
 	// ID names the socket for Gate.Lease and Gate.Disconnect. It does not reveal the socket
-	// ID, is not a credential, and stays the same until the socket has ended.
+	// ID, is not a credential, and stays the same until the socket has ended. IDs sort in the
+	// order in which Leases lists sockets.
 	ID        string
 	SocketID  string
 	Namespace string
-	State     LeaseState
+	// LoggedAs is how the log names the socket, without a secret.
+	LoggedAs   string
+	RemoteAddr string // socketio.Handshake.RemoteAddr
+	State      LeaseState
 
 	// These are the claims of the token. All are empty while no token is known, and each
 	// is empty if the token does not have the claim.
@@ -114,9 +118,18 @@ func (m Match) matches(t *token.Token) bool {
 // goes during the iteration may be missing, and a listed socket may have ended. No lock is
 // held while the caller's code runs, so that code may be slow and may end sockets. Leases may
 // be called concurrently.
-func (g *Gate) Leases() iter.Seq[LeaseInfo] {
+func (g *Gate) Leases() iter.Seq[LeaseInfo] { return g.LeasesAfter("") }
+
+// LeasesAfter lists what Leases does, but only sockets after the one with this LeaseInfo.ID,
+// which may have ended. Sockets keep their order, so an iteration can be resumed. An empty ID
+// means all sockets; any other text that is not an ID means none.
+func (g *Gate) LeasesAfter(id string) iter.Seq[LeaseInfo] {
 	return func(yield func(LeaseInfo) bool) {
-		for e := range g.leases.all() {
+		first, ok := startAfter(id)
+		if !ok {
+			return
+		}
+		for e := range g.leases.all(first) {
 			if info, ok := e.describe(nil); ok && !yield(info) {
 				return
 			}
@@ -154,6 +167,7 @@ func (e *entry) describe(only *Match) (LeaseInfo, bool) {
 	info := LeaseInfo{
 		ID:       a.gate.leases.id(a.entry).String(),
 		SocketID: a.socket.ID(), Namespace: a.socket.Namespace().Name(), State: a.stateOf(e),
+		LoggedAs: a.socket.String(), RemoteAddr: a.socket.Handshake().RemoteAddr,
 		Since: time.Unix(0, e.since),
 	}
 	if e.lease != nil {

@@ -1,7 +1,7 @@
 package auth
 
 import (
-	"encoding/base64"
+	"encoding/base32"
 	"encoding/binary"
 	"hash/maphash"
 
@@ -17,8 +17,8 @@ type leaseID struct {
 	check uint64
 }
 
-// leaseIDSize is the size of an encoded leaseID, before base64url.
-const leaseIDSize = 1 + 4 + 8
+// leaseIDs is an encoding that keeps the order of what it encodes.
+var leaseIDs = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
 // id returns the ID of a socket's entry. Shard and slot do not change while the entry is in
 // the index.
@@ -26,18 +26,34 @@ func (r *registry) id(e *entry) leaseID {
 	return leaseID{e.shard, e.slot, maphash.String(r.seed, e.admission.socket.ID())}
 }
 
+// String returns 21 characters. Strings have the order of the places.
 func (id leaseID) String() string {
 	b := binary.BigEndian.AppendUint32([]byte{id.shard}, id.slot)
-	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(b, id.check))
+	return leaseIDs.EncodeToString(binary.BigEndian.AppendUint64(b, id.check))
 }
 
 // parseLeaseID reads what String returns. It reports false for any other text.
 func parseLeaseID(text string) (leaseID, bool) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) != leaseIDSize {
+	b, err := leaseIDs.DecodeString(text)
+	if err != nil || len(b) != 1+4+8 {
 		return leaseID{}, false
 	}
-	return leaseID{b[0], binary.BigEndian.Uint32(b[1:]), binary.BigEndian.Uint64(b[5:])}, true
+	id := leaseID{b[0], binary.BigEndian.Uint32(b[1:]), binary.BigEndian.Uint64(b[5:])}
+	return id, id.String() == text
+}
+
+// A place is where an entry is in the index. Entries are iterated in the order of their
+// places.
+type place struct{ shard, slot int }
+
+// startAfter returns the place after that of the socket with this ID, or the first place if
+// the ID is empty. It reports false if the text is not an ID.
+func startAfter(id string) (place, bool) {
+	if id == "" {
+		return place{}, true
+	}
+	parsed, ok := parseLeaseID(id)
+	return place{int(parsed.shard), int(parsed.slot) + 1}, ok
 }
 
 // withID returns the entry of the socket with this ID, or nil.

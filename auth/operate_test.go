@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 
@@ -57,4 +58,38 @@ func only(t *testing.T, g *auth.Gate) (found auth.LeaseInfo) {
 		t.Fatalf("%d leases, want 1", n)
 	}
 	return found
+}
+
+// An iteration can be resumed after any socket, also one that has ended, and IDs sort in its
+// order.
+func TestLeasesAfter(t *testing.T) {
+	bubble(t, setup{event: true}, func(f *fixture) {
+		const n = 200
+		for range n {
+			f.dial(sockettest.Options{})
+		}
+		synctest.Wait()
+		var ids []string
+		for l := range f.gate.Leases() {
+			ids = append(ids, l.ID)
+		}
+		if len(ids) != n || !slices.IsSorted(ids) {
+			t.Fatalf("%d leases, sorted %t", len(ids), slices.IsSorted(ids))
+		}
+		f.gate.Disconnect(ids[n/2], &socketio.Ending{})
+		synctest.Wait()
+		rest := f.gate.LeasesAfter(ids[n/2])
+		for range 2 { // a sequence can be iterated again
+			var after []string
+			for l := range rest {
+				after = append(after, l.ID)
+			}
+			if !slices.Equal(after, ids[n/2+1:]) {
+				t.Errorf("%d leases after the middle, want %d", len(after), n-n/2-1)
+			}
+		}
+		for range f.gate.LeasesAfter("?") {
+			t.Error("a text that is not an ID lists sockets")
+		}
+	})
 }

@@ -165,14 +165,16 @@ func (r *registry) find(m Match) []*entry {
 	return found
 }
 
-// all returns the entries. An entry that is in the index during the whole iteration is
-// yielded once, and no entry is yielded twice, because an entry keeps its slot.
-func (r *registry) all() iter.Seq[*entry] {
+// all returns the entries from a place on, in the order of their places. An entry that is in
+// the index during the whole iteration is yielded once, and no entry is yielded twice, because
+// an entry keeps its place.
+func (r *registry) all(from place) iter.Seq[*entry] {
 	return func(yield func(*entry) bool) {
 		var batch [64]*entry
-		for i := range r.shards {
+		first := from.slot
+		for i := from.shard; i < len(r.shards); i, first = i+1, 0 {
 			s := &r.shards[i]
-			for slot, end := 0, s.size(); slot < end; slot += len(batch) {
+			for slot, end := first, s.size(); slot < end; slot += len(batch) {
 				for _, e := range batch[:s.copy(batch[:], slot)] {
 					if !yield(e) {
 						return

@@ -55,7 +55,7 @@ func BenchmarkRegistryAll(b *testing.B) {
 	fill(r, leasesOf(100_000, 0))
 	for b.Loop() {
 		n := 0
-		for range r.all() {
+		for range r.all(place{}) {
 			n++
 		}
 		if n != 100_000 {

@@ -35,7 +35,7 @@ func (r *registry) lookup(m Match) []*entry {
 func (r *registry) check(t *testing.T, want map[*entry]bool) {
 	t.Helper()
 	got := map[*entry]int{}
-	for e := range r.all() {
+	for e := range r.all(place{}) {
 		got[e]++
 	}
 	if len(got) != len(want) {
@@ -239,7 +239,7 @@ func TestRegistryIsIteratedWhileItChanges(t *testing.T) {
 	}
 	for range 200 {
 		seen := map[*entry]int{}
-		for e := range r.all() {
+		for e := range r.all(place{}) {
 			seen[e]++
 		}
 		found := map[*entry]int{}

@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"socketio/sockettest":   {"socketio", "socketio/client", "internal/memnet"},
 	"auth":                  {"token", "socketio"},
 	"auth/authtest":         {"auth", "token", "token/mint"},
+	"admin":                 {"auth", "socketio", "token"},
 	"console":               {"auth", "socketio"},
 	"cmd":                   nil, // everything
 	"interop":               nil,

@@ -1,0 +1,26 @@
+// Package admin is an HTTP API for operators of a gate: it lists and counts the sockets that
+// the gate knows, shows one of them, disconnects it, and returns the figures of the gate.
+//
+//	operators, err := token.NewVerifier(token.Secret(os.Getenv("ADMIN_SECRET")), token.Options{})
+//	if err != nil { ... }
+//	api, err := admin.New(gate, operators, admin.Options{})
+//	if err != nil { ... }
+//	go http.ListenAndServe("localhost:9001", api)
+//
+// Every request needs a token of its own verifier, with the scope "socketio:admin". A user of
+// the sockets is therefore not an operator by mistake. To mount the API below a prefix, use
+// http.StripPrefix.
+//
+// The OpenAPI document of the API is served at /openapi.json, without a token. Errors are
+// problem details (RFC 9457) with the media type application/problem+json.
+//
+// # Concurrency
+//
+// The handler may be called concurrently.
+//
+// # Limits
+//
+// The API concerns the sockets of this node. Lists are read page by page, and are not
+// snapshots: see auth.Gate.Leases. It does not show tokens, socket IDs, or claims other than
+// iss, sub, jti and sid.
+package admin

@@ -1,0 +1,117 @@
+package admin_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"socketiojwt/admin"
+	"socketiojwt/auth"
+	"socketiojwt/auth/authtest"
+	"socketiojwt/internal/leaktest"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+	"socketiojwt/token/mint"
+)
+
+func TestMain(m *testing.M) { leaktest.Main(m) }
+
+// fixture is a gate with a server, and the API of its operators.
+type fixture struct {
+	t    *testing.T
+	gate *auth.Gate
+	sign func(claims map[string]any) string // a token for the sockets
+	srv  *sockettest.Server
+	api  http.Handler
+	key  mint.SigningKey // of operators
+	log  bytes.Buffer
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t}
+	f.gate, f.sign = authtest.NewGate(t, auth.Options{})
+	f.srv = sockettest.NewServer(t, func(srv *socketio.Server) { srv.Use(f.gate.Handshake) })
+	var err error
+	if f.key, err = mint.Generate(token.HS256); err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := token.NewVerifier(f.key.Key(), token.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.api, err = admin.New(f.gate, verifier, admin.Options{Logger: slog.New(slog.NewTextHandler(&f.log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// operator returns a token of an operator.
+func (f *fixture) operator(claims map[string]any) string {
+	f.t.Helper()
+	all := map[string]any{"sub": "grace", "exp": 9_999_999_999, "scope": "openid socketio:admin"}
+	for name, value := range claims {
+		if all[name] = value; value == nil {
+			delete(all, name)
+		}
+	}
+	compact, err := mint.Sign(f.key, all, mint.Header{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return compact
+}
+
+// dial connects a user.
+func (f *fixture) dial(claims map[string]any) *sockettest.Peer {
+	f.t.Helper()
+	return f.srv.Dial(sockettest.Options{Auth: map[string]any{"token": f.sign(claims)}})
+}
+
+// call sends a request of an operator, checks the response against the document, and
+// decodes it.
+func (f *fixture) call(method, url, body string, want int, into any) {
+	f.t.Helper()
+	f.callAs(f.operator(nil), method, url, body, want, into)
+}
+
+func (f *fixture) callAs(compact, method, url, body string, want int, into any) http.Header {
+	f.t.Helper()
+	r := httptest.NewRequest(method, url, strings.NewReader(body))
+	if compact != "" {
+		r.Header.Set("Authorization", "Bearer "+compact)
+	}
+	w := httptest.NewRecorder()
+	f.api.ServeHTTP(w, r)
+	response := w.Result()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if response.StatusCode != want {
+		f.t.Fatalf("%s %s: %s: %s, want %d", method, url, response.Status, text, want)
+	}
+	checkResponse(f.t, r, response, text)
+	if into != nil {
+		if err := json.Unmarshal(text, into); err != nil {
+			f.t.Fatalf("%s %s: %v: %s", method, url, err, text)
+		}
+	}
+	return response.Header
+}
+
+type lease struct {
+	ID, Namespace, State, Subject, Issuer, TokenID, SessionID, TokenHash string
+}
+
+type page struct {
+	Leases []lease
+	Next   string
+}

@@ -1,0 +1,212 @@
+package admin
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"socketiojwt/auth"
+)
+
+// lease is a LeaseInfo as the API returns it.
+type lease struct {
+	ID         string          `json:"id"`
+	Namespace  string          `json:"namespace"`
+	State      auth.LeaseState `json:"state"`
+	Socket     string          `json:"socket"` // as in the log
+	RemoteAddr string          `json:"remoteAddr"`
+	Issuer     string          `json:"issuer,omitzero"`
+	Subject    string          `json:"subject,omitzero"`
+	TokenID    string          `json:"tokenId,omitzero"`
+	SessionID  string          `json:"sessionId,omitzero"`
+	TokenHash  string          `json:"tokenHash,omitzero"` // hexadecimal
+	Since      time.Time       `json:"since"`
+	Until      time.Time       `json:"until,omitzero"`
+}
+
+func newLease(l auth.LeaseInfo) lease {
+	out := lease{
+		ID: l.ID, Namespace: l.Namespace, State: l.State, Socket: l.LoggedAs, RemoteAddr: l.RemoteAddr,
+		Issuer: l.Issuer, Subject: l.Subject, TokenID: l.TokenID, SessionID: l.SessionID,
+		Since: l.Since.UTC(), Until: l.Until.UTC(),
+	}
+	if l.TokenHash != [32]byte{} {
+		out.TokenHash = hex.EncodeToString(l.TokenHash[:])
+	}
+	return out
+}
+
+// The bounds of a page.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+// page is the response of GET /leases. Next is the value of the parameter after for the next
+// page; it is empty if this is the last one.
+type page struct {
+	Leases []lease `json:"leases"`
+	Next   string  `json:"next,omitzero"`
+}
+
+func (a *api) list(w http.ResponseWriter, r *http.Request) {
+	f, err := parseFilter(r.URL.RawQuery, "after", "limit")
+	if err != nil {
+		fail(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	out := page{Leases: []lease{}}
+	for l := range f.leases(a.gate) {
+		if len(out.Leases) == f.limit {
+			out.Next = out.Leases[f.limit-1].ID
+			break
+		}
+		out.Leases = append(out.Leases, newLease(l))
+	}
+	answer(w, out)
+}
+
+// counted is the response of GET /leases/count.
+type counted struct {
+	Count int `json:"count"`
+}
+
+func (a *api) count(w http.ResponseWriter, r *http.Request) {
+	f, err := parseFilter(r.URL.RawQuery)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "%v", err)
+		return
+	}
+	n := 0
+	for range f.leases(a.gate) {
+		if n++; n%1024 == 0 && r.Context().Err() != nil {
+			return
+		}
+	}
+	answer(w, counted{n})
+}
+
+func (a *api) show(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	l, ok := a.gate.Lease(id)
+	if !ok {
+		noLease(w, id)
+		return
+	}
+	answer(w, newLease(l))
+}
+
+// noLease answers a request for a socket that the gate does not have.
+func noLease(w http.ResponseWriter, id string) {
+	fail(w, http.StatusNotFound, "no socket of this node has the lease ID %q; it may have ended", id)
+}
+
+// A filter selects leases by the query of a request.
+type filter struct {
+	match     auth.Match // used if indexed is set
+	indexed   bool
+	issuer    string
+	hasIssuer bool
+	namespace string
+	state     auth.LeaseState
+	after     string
+	limit     int
+}
+
+// leaseStates are the values of the parameter state.
+var leaseStates = []auth.LeaseState{auth.LeaseHeld, auth.LeaseExamining, auth.LeaseGuest, auth.LeaseRunning, auth.LeaseEnding}
+
+// parseFilter reads a query that may have the members of a filter and more. A parameter that
+// is unknown or given twice is an error, so that a typing error does not select every socket.
+func parseFilter(query string, more ...string) (f filter, err error) {
+	f.limit = defaultLimit
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return f, errors.New("the query is not valid")
+	}
+	known := append([]string{"issuer", "subject", "tokenId", "sessionId", "tokenHash", "namespace", "state"}, more...)
+	for name, given := range values {
+		switch {
+		case !slices.Contains(known, name):
+			return f, fmt.Errorf("unknown parameter %q; use %s", name, strings.Join(known, ", "))
+		case len(given) > 1:
+			return f, fmt.Errorf("the parameter %s is given %d times; give it once", name, len(given))
+		case given[0] == "" && name != "issuer":
+			return f, fmt.Errorf("the parameter %s is empty; leave it out", name)
+		}
+	}
+	f.issuer, f.hasIssuer = values.Get("issuer"), values.Has("issuer")
+	f.namespace, f.state, f.after = values.Get("namespace"), auth.LeaseState(values.Get("state")), values.Get("after")
+	if f.state != "" && !slices.Contains(leaseStates, f.state) {
+		return f, fmt.Errorf("unknown state %q; use one of %v", f.state, leaseStates)
+	}
+	if values.Has("limit") {
+		f.limit, err = strconv.Atoi(values.Get("limit"))
+		if err != nil || f.limit < 1 || f.limit > maxLimit {
+			return f, fmt.Errorf("the parameter limit must be a number from 1 to %d", maxLimit)
+		}
+	}
+	return f, f.parseMatch(values)
+}
+
+// parseMatch reads the parameters by which the gate has an index.
+func (f *filter) parseMatch(values url.Values) error {
+	for name, match := range map[string]func(issuer, value string) auth.Match{
+		"subject": auth.BySubject, "tokenId": auth.ByTokenID, "sessionId": auth.BySession,
+	} {
+		if !values.Has(name) {
+			continue
+		}
+		if f.indexed {
+			return errors.New("use only one of the parameters subject, tokenId, sessionId and tokenHash")
+		}
+		if !f.hasIssuer {
+			return fmt.Errorf("the parameter %s needs the parameter issuer, which may be empty for tokens without iss", name)
+		}
+		f.match, f.indexed = match(f.issuer, values.Get(name)), true
+	}
+	if !values.Has("tokenHash") {
+		return nil
+	}
+	if f.indexed {
+		return errors.New("use only one of the parameters subject, tokenId, sessionId and tokenHash")
+	}
+	hash, err := hex.DecodeString(values.Get("tokenHash"))
+	if err != nil || len(hash) != 32 {
+		return errors.New("the parameter tokenHash must be 64 hexadecimal digits")
+	}
+	f.match, f.indexed = auth.ByHash([32]byte(hash)), true
+	return nil
+}
+
+// leases returns the selected leases after f.after, in the order of their IDs.
+func (f *filter) leases(g *auth.Gate) iter.Seq[auth.LeaseInfo] {
+	return func(yield func(auth.LeaseInfo) bool) {
+		all := g.LeasesAfter(f.after)
+		if f.indexed {
+			matching := slices.Collect(g.LeasesOf(f.match))
+			slices.SortFunc(matching, func(a, b auth.LeaseInfo) int { return strings.Compare(a.ID, b.ID) })
+			all = slices.Values(matching)
+		}
+		for l := range all {
+			if f.selects(l) && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// selects reports whether a lease has what the index does not know.
+func (f *filter) selects(l auth.LeaseInfo) bool {
+	return (f.after == "" || l.ID > f.after) &&
+		(!f.hasIssuer || l.Issuer == f.issuer) &&
+		(f.namespace == "" || l.Namespace == f.namespace) &&
+		(f.state == "" || l.State == f.state)
+}

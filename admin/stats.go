@@ -1,0 +1,33 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"socketiojwt/auth"
+)
+
+// stats is auth.Stats as the API returns it.
+type stats struct {
+	Held   int `json:"held"`
+	Leased int `json:"leased"`
+	Guests int `json:"guests"`
+
+	Outage time.Time `json:"outage,omitzero"`
+
+	Admissions      uint64                 `json:"admissions"`
+	GuestAdmissions uint64                 `json:"guestAdmissions"`
+	Expired         uint64                 `json:"expired"`
+	Verified        uint64                 `json:"verified"`
+	Refusals        map[auth.Reason]uint64 `json:"refusals"`
+	Panics          uint64                 `json:"panics"`
+}
+
+func (a *api) stats(w http.ResponseWriter, _ *http.Request) {
+	s := a.gate.Stats()
+	answer(w, stats{
+		Held: s.Held, Leased: s.Leased, Guests: s.Guests, Outage: s.Outage,
+		Admissions: s.Admissions, GuestAdmissions: s.GuestAdmissions,
+		Expired: s.Expired, Verified: s.Verified, Refusals: s.Refusals, Panics: s.Panics,
+	})
+}
