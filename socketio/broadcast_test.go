@@ -15,15 +15,6 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// rooms admits three sockets: a in x, b in x and y, c in y.
-func rooms(srv *socketio.Server) {
-	srv.Open()
-	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
-		var auth struct{ Rooms []string }
-		return errors.Join(scan(s.Handshake().Auth, &auth), s.Join(auth.Rooms...))
-	})
-}
-
 func TestBroadcastSelects(t *testing.T) {
 	bubble(t, socketio.Options{}, rooms, func(f *fixture) {
 		peers := map[string]*sockettest.Peer{}
@@ -277,36 +268,5 @@ func TestEmitFails(t *testing.T) {
 		}
 		_ = f.srv.To(p.ID()).DisconnectSockets(&socketio.Ending{Temporary: true, WholeConnection: true})
 		f.ended(p, sockettest.ErrClosed)
-	})
-}
-
-// OnEmit receives the event before it is encoded, and its recipients.
-func TestOnEmitGetsPackets(t *testing.T) {
-	var packets record
-	setup := func(srv *socketio.Server) {
-		srv.Open()
-		srv.OnEmit(func(e socketio.Emitted) {
-			p, to := e.Packet, e.To
-			packets.add(fmt.Sprint(p.Event, " ", p.Args, " ", p.Volatile, " ", to.All, " ", to.Rooms, " ", to.Except, " ", e.Local))
-		})
-	}
-	bubble(t, socketio.Options{}, setup, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		synctest.Wait()
-		s := f.srv.Sockets()[0]
-		_ = f.srv.Emit("all", 1, "x")
-		_ = f.srv.To("a").To("b").Except("c").Local().Volatile().Emit("some")
-		_ = s.To("a").Emit("others")
-		_ = s.Volatile().Emit("this")
-		id := p.ID()
-		want := []string{
-			"all [1 x] false true [] [] false",
-			"some [] true false [a b] [c] true",
-			"others [] false false [a] [" + id + "] false",
-			"this [] true false [" + id + "] [] true",
-		}
-		if got := packets.all(); !slices.Equal(got, want) {
-			t.Errorf("got  %q\nwant %q", got, want)
-		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"testing"
 
 	"socketiojwt/socketio"
 )
@@ -87,4 +88,13 @@ func (b *stubBus) take() (published, replies []socketio.Message) {
 	published, replies = b.published, b.replies
 	b.published, b.replies = nil, nil
 	return published, replies
+}
+
+// onBus runs a test against one server on a stubBus, which reports the given number of other
+// nodes.
+func onBus(t *testing.T, nodes int, opts socketio.Options, setup func(srv *socketio.Server), test func(f *fixture, bus *stubBus)) {
+	t.Helper()
+	bus := &stubBus{nodes: nodes}
+	opts.ClusterKey, opts.Bus = make([]byte, 16), bus.join
+	bubble(t, opts, setup, func(f *fixture) { test(f, bus) })
 }

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"socketiojwt/socketio"
+	"socketiojwt/socketio/bustest"
 	"socketiojwt/socketio/sockettest"
 )
 
@@ -207,4 +210,74 @@ func TestOperationsOnOneNodeAndOnThree(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Servers may join and leave while others emit.
+func TestClusterUnderStress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := bustest.New()
+		var acting sync.WaitGroup
+		var mu sync.Mutex
+		var servers []*socketio.Server
+		for i := range 4 {
+			acting.Go(func() {
+				for round := range 5 {
+					opts := socketio.Options{Logger: slog.New(slog.DiscardHandler)}
+					id := hub.Join(&opts)
+					f, stop, err := tryStart(t, opts, rooms)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					var peers []*sockettest.Peer
+					for range 3 {
+						p, err := f.tryDial(sockettest.Options{Auth: map[string]any{"rooms": []string{"x"}}})
+						if err != nil {
+							t.Errorf("dial: %v", err)
+							stop()
+							return
+						}
+						peers = append(peers, p)
+					}
+					for _, p := range peers[:2] {
+						go func() {
+							for {
+								e, err := p.Next(f.ctx)
+								if err != nil {
+									return
+								}
+								_ = e.Ack("yes")
+							}
+						}()
+					}
+					ctx, cancel := context.WithTimeout(f.ctx, time.Second)
+					_ = f.srv.To("x").Emit("e", i, round)
+					_ = f.srv.To("x").SocketsJoin("y")
+					_, _ = f.srv.To("y").EmitWithAck(ctx, "q")
+					_, _ = f.srv.FetchSockets(ctx)
+					_, _ = f.srv.ServerSideEmitWithAck(ctx, "hello")
+					_ = f.srv.To(peers[2].ID()).DisconnectSockets(someEnding())
+					if rooms := hub.Rooms(id, "/"); len(rooms) < 3 {
+						t.Errorf("the bus was told of %q", rooms)
+					}
+					cancel()
+					if round%2 == 0 {
+						_ = f.srv.Shutdown(f.ctx)
+					}
+					stop()
+					mu.Lock()
+					servers = append(servers, f.srv)
+					mu.Unlock()
+				}
+			})
+		}
+		acting.Wait()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for _, srv := range servers {
+			if left := srv.Remains(); left != "" {
+				t.Errorf("left: %s", left)
+			}
+		}
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -198,51 +197,6 @@ func TestFailingConnContextRefuses(t *testing.T) {
 				fails = false
 				f.dial(sockettest.Options{})
 			})
-		})
-	}
-}
-
-// Handshake.Host is the host that the client asked for, and never one from another header.
-func TestHandshakeHost(t *testing.T) {
-	var seen record
-	opts := socketio.Options{Engine: engineio.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}, TrustUnixSocket: true}}
-	setup := func(srv *socketio.Server) {
-		srv.Use(func(_ context.Context, s *socketio.Socket) error {
-			seen.add(s.Handshake().Host)
-			return nil
-		})
-		srv.Handle("later", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
-			seen.add(s.Handshake().Host)
-			return nil
-		})
-	}
-	bubble(t, opts, setup, func(f *fixture) {
-		p := f.dial(sockettest.Options{Header: http.Header{"Host": {"Acme.Example:8443"}, "X-Forwarded-Host": {"evil.example"}, "Forwarded": {"host=evil.example"}}})
-		if err := p.Emit("later"); err != nil {
-			t.Fatal(err)
-		}
-		if got := seen.all(); !slices.Equal(got, []string{"Acme.Example:8443", "Acme.Example:8443"}) {
-			t.Errorf("got %q", got)
-		}
-	})
-}
-
-// A host that is too long is left out, and middleware can detect that.
-func TestLongHostIsTooLarge(t *testing.T) {
-	for _, length := range []int{1 << 10, 1<<10 + 1} {
-		var h socketio.Handshake
-		setup := func(srv *socketio.Server) {
-			srv.Use(func(_ context.Context, s *socketio.Socket) error {
-				h = *s.Handshake()
-				return nil
-			})
-		}
-		bubble(t, socketio.Options{}, setup, func(f *fixture) {
-			host := strings.Repeat("h", length)
-			f.dial(sockettest.Options{Header: http.Header{"Host": {host}}})
-			if large := length > 1<<10; h.TooLarge != large || (h.Host == host) == large {
-				t.Errorf("%d bytes: TooLarge %t, %d bytes kept", length, h.TooLarge, len(h.Host))
-			}
 		})
 	}
 }

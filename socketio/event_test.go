@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
@@ -42,150 +40,6 @@ func TestEventsRunInOrderAndDelayOnlyTheirSocket(t *testing.T) {
 		time.Sleep(time.Minute)
 		if got := ran.all(); !slices.Equal(got, want) {
 			t.Errorf("order %q", got)
-		}
-	})
-}
-
-func TestAckBothWays(t *testing.T) {
-	type file struct {
-		Name string
-		Data []byte
-	}
-	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
-		srv.Open()
-		srv.Handle("store", socketio.AckFunc(func(_ context.Context, _ *socketio.Socket, in file) (file, error) {
-			return file{in.Name + "!", append(in.Data, '!')}, nil
-		}))
-		srv.Handle("ask me", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
-			// the answer arrives while this handler, the only one of the socket, waits
-			answer, err := s.EmitWithAck(ctx, "question", []byte{1, 2})
-			if err != nil {
-				return err
-			}
-			return e.Ack(answer.Args()...)
-		})
-		srv.Handle("back", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
-			if e.WantsAck() {
-				defer func() {
-					if err := e.Ack("again"); !errors.Is(err, socketio.ErrAckSent) {
-						t.Errorf("the second Ack: %v", err)
-					}
-				}()
-			}
-			return errors.Join(s.Emit("back", e.Args()...), e.Ack(e.Args()...))
-		})
-		srv.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, int) (int, error) {
-			return 0, &socketio.PublicError{Message: "room is full"}
-		}))
-		srv.Handle("private", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
-			return 0, errors.New("password=hunter2")
-		}))
-	}, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		answer, err := p.EmitWithAck(f.ctx, "store", file{"a", []byte("xyz")})
-		var got file
-		if err != nil || answer.Scan(&got) != nil || got.Name != "a!" || string(got.Data) != "xyz!" {
-			t.Errorf("store: %+v, %v", got, err)
-		}
-
-		asked := make(chan sockettest.Event)
-		go func() {
-			e, _ := p.Expect(f.ctx, "question")
-			_ = e.Ack("fine", []byte{3})
-			asked <- e
-		}()
-		answer, err = p.EmitWithAck(f.ctx, "ask me")
-		var word string
-		var data []byte
-		if err != nil || answer.Scan(&word, &data) != nil || word != "fine" || !slices.Equal(data, []byte{3}) {
-			t.Errorf("ask me: %q %v, %v", word, data, err)
-		}
-		if e := <-asked; !e.WantsAck() {
-			t.Error("the question wants no answer")
-		}
-
-		answer, err = p.EmitWithAck(f.ctx, "back", 1, map[string]any{"x": []byte("b")}, nil)
-		var n int
-		var x struct{ X []byte }
-		if err != nil || answer.Len() != 3 || answer.Scan(&n, &x) != nil || n != 1 || string(x.X) != "b" {
-			t.Errorf("back: %d %+v, %v", n, x, err)
-		}
-
-		for event, want := range map[string]string{"public": "room is full", "private": "internal error"} {
-			answer, err = p.EmitWithAck(f.ctx, event, 1)
-			var failed struct{ Error string }
-			if err != nil || answer.Scan(&failed) != nil || failed.Error != want {
-				t.Errorf("%s: %+v, %v", event, failed, err)
-			}
-		}
-		answer, err = p.EmitWithAck(f.ctx, "public", "not a number")
-		var failed struct{ Error string }
-		if err != nil || answer.Scan(&failed) != nil || failed.Error != "bad arguments" {
-			t.Errorf("bad arguments: %+v, %v", failed, err)
-		}
-	})
-}
-
-// Ack sends nothing if the peer does not wait for it, or the second time.
-func TestAckIsSentOnceAndOnlyIfWanted(t *testing.T) {
-	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
-		srv.Open()
-		srv.Handle("x", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
-			_ = e.Ack(1)
-			_ = e.Ack(2)
-			return nil
-		})
-	}, func(f *fixture) {
-		var heard record
-		p := f.dial(sockettest.Options{Trace: func(sent bool, data []byte, _ bool) {
-			if !sent && data[0] == '3' {
-				heard.add(string(data))
-			}
-		}})
-		_ = p.SendRaw(`2["x"]`)
-		_ = p.SendRaw(`20["x"]`)
-		_ = p.SendRaw(`2["x"]`)
-		if got := heard.all(); !slices.Equal(got, []string{"30[1]"}) {
-			t.Errorf("heard %q", got)
-		}
-	})
-}
-
-func TestEmitWithAckGivesUp(t *testing.T) {
-	bubble(t, socketio.Options{MaxPendingAcks: 2}, open, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		synctest.Wait()
-		s := f.srv.Sockets()[0]
-		ctx, cancel := context.WithTimeout(f.ctx, time.Second)
-		defer cancel()
-		if _, err := s.EmitWithAck(ctx, "q"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v", err)
-		}
-		late, err := p.Expect(f.ctx, "q")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 2 {
-			go func() {
-				if _, err := s.EmitWithAck(f.ctx, "q"); errors.Is(err, socketio.ErrTooManyAcks) {
-					t.Error("the one that was given up still counts")
-				}
-			}()
-		}
-		synctest.Wait()
-		if _, err := s.EmitWithAck(f.ctx, "q"); !errors.Is(err, socketio.ErrTooManyAcks) {
-			t.Errorf("a third: %v", err)
-		}
-		_ = late.Ack("too late") // no call waits for it any more
-		waited := make(chan error)
-		e, _ := p.Expect(f.ctx, "q")
-		_ = e.Ack()
-		synctest.Wait()
-		go func() { _, err := s.EmitWithAck(f.ctx, "q"); waited <- err }()
-		synctest.Wait()
-		_ = p.Close() // the answer will never arrive
-		if err := <-waited; !errors.Is(err, socketio.ErrClosed) {
-			t.Errorf("after the peer left: %v", err)
 		}
 	})
 }
@@ -336,92 +190,6 @@ func TestContextValuesAndKeys(t *testing.T) {
 	})
 }
 
-func TestSlowPeerIsClosed(t *testing.T) {
-	opts := socketio.Options{Engine: engineio.Options{MaxOutbound: 100_000}}
-	bubble(t, opts, open, func(f *fixture) {
-		p := f.dial(sockettest.Options{Trace: func(sent bool, _ []byte, _ bool) {}})
-		synctest.Wait()
-		s := f.srv.Sockets()[0]
-		var err error
-		for range 1000 { // the peer's reader runs only while this goroutine waits
-			if err = s.Emit("flood", strings.Repeat("x", 10_000)); err != nil {
-				break
-			}
-		}
-		if !errors.Is(err, engineio.ErrSlow) {
-			t.Fatalf("got %v, want ErrSlow", err)
-		}
-		if err := s.Emit("more"); !errors.Is(err, engineio.ErrClosed) && !errors.Is(err, socketio.ErrClosed) {
-			t.Errorf("afterwards: %v", err)
-		}
-		f.ended(p, sockettest.ErrClosed)
-	})
-}
-
-// If a result cannot be encoded, the peer still gets an answer, because it waits for one.
-func TestAckOfUnencodableResult(t *testing.T) {
-	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
-		srv.Open()
-		srv.Handle("bad", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (chan int, error) { return make(chan int), nil }))
-	}, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		answer, err := p.EmitWithAck(f.ctx, "bad")
-		var failed struct{ Error string }
-		if err != nil || answer.Scan(&failed) != nil || failed.Error != "internal error" {
-			t.Errorf("%+v, %v", failed, err)
-		}
-	})
-}
-
-// If the peer receives only part of an error, the log has the cause.
-func TestCausesAreLogged(t *testing.T) {
-	var log logged
-	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
-		srv.Open()
-		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error {
-			return &socketio.Ending{Message: "no", Err: errors.New("first cause")}
-		})
-		srv.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
-			return 0, &socketio.PublicError{Message: "room is full", Err: errors.New("second cause")}
-		}))
-	}, func(f *fixture) {
-		f.refused(sockettest.Options{Namespace: "/no"})
-		p := f.dial(sockettest.Options{})
-		answer, err := p.EmitWithAck(f.ctx, "public")
-		if err != nil || strings.Contains(string(answer.Args()[0].(socketio.Raw).JSON()), "cause") {
-			t.Errorf("%v, %v", answer, err)
-		}
-		for _, cause := range []string{"first cause", "second cause"} {
-			if n := log.count(cause); n != 1 {
-				t.Errorf("%q is in the log %d times", cause, n)
-			}
-		}
-	})
-}
-
-// logged is a log that a test can read.
-type logged struct{ lines record }
-
-func (l *logged) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.lines.add(string(p))
-	return len(p), nil
-}
-
-// count returns the number of lines that contain text.
-func (l *logged) count(text string) int {
-	n := 0
-	for _, line := range l.lines.all() {
-		if strings.Contains(line, text) {
-			n++
-		}
-	}
-	return n
-}
-
 // The log names the handler that failed, and has no warning about a socket that ended.
 func TestFailedHandlersAreLogged(t *testing.T) {
 	var log logged
@@ -489,76 +257,6 @@ func TestEventMiddlewareRefuses(t *testing.T) {
 			t.Errorf("handled %q", got)
 		}
 	})
-}
-
-// A volatile event is dropped instead of queued. A volatile EmitWithAck that reaches no peer
-// returns no answers.
-func TestVolatileIsDropped(t *testing.T) {
-	bubble(t, socketio.Options{MaxPendingAcks: 1}, open, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		path := f.pollingSession()
-		f.post(path, "40")
-		_ = f.poll(path) // the answer to CONNECT
-		synctest.Wait()
-		transports := map[engineio.Transport]int{}
-		for _, s := range f.srv.Sockets() {
-			transports[s.Transport()]++
-		}
-		if transports[engineio.Polling] != 1 || transports[engineio.WebSocket] != 1 {
-			t.Errorf("transports %v", transports)
-		}
-		// Between two polls nothing can be written. A WebSocket can always take an event.
-		_ = f.srv.Volatile().Emit("volatile")
-		f.expect(p, "volatile")
-		synctest.Wait() // now it can be written to again
-		go func() {
-			if e, err := p.Expect(f.ctx, "question"); err == nil {
-				_ = e.Ack()
-			}
-		}()
-		answers, err := f.srv.Volatile().EmitWithAck(f.ctx, "question")
-		if len(answers.List) != 1 || err != nil {
-			t.Errorf("%+v, %v", answers, err)
-		}
-		// A dropped event leaves no pending acknowledgement, so there is room for the next one.
-		short, cancel := context.WithTimeout(f.ctx, time.Second)
-		defer cancel()
-		_, _ = f.srv.EmitWithAck(short, "kept")
-		if got := f.poll(path); !strings.HasSuffix(got, `["kept"]`) || strings.Contains(got, "question") {
-			t.Errorf("the poll got %q", got)
-		}
-	})
-}
-
-// A handler that waits for an answer is told at once that none will come, while its socket is
-// still draining.
-func TestEmitWithAckEndsWhenThePeerLeaves(t *testing.T) {
-	for _, how := range []string{"leave", "close"} {
-		var ran record
-		bubble(t, socketio.Options{}, func(srv *socketio.Server) {
-			srv.Open()
-			srv.Handle("ask", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
-				begin := time.Now()
-				_, err := s.EmitWithAck(ctx, "question")
-				ran.add(fmt.Sprint(errors.Is(err, socketio.ErrClosed), time.Since(begin), ctx.Err()))
-				_, err = s.EmitWithAck(ctx, "another")
-				ran.add(fmt.Sprint(errors.Is(err, socketio.ErrClosed)))
-				return nil
-			})
-		}, func(f *fixture) {
-			p := f.dial(sockettest.Options{})
-			_ = p.Emit("ask")
-			synctest.Wait()
-			if how == "leave" {
-				_ = p.Leave()
-			} else {
-				_ = p.Close()
-			}
-			if got, want := ran.all(), []string{"true 0s <nil>", "true"}; !slices.Equal(got, want) {
-				t.Errorf("%s: %q, want %q", how, got, want)
-			}
-		})
-	}
 }
 
 // A handler is not called with arguments of the wrong type.

@@ -3,9 +3,7 @@ package socketio_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -201,13 +199,6 @@ func (g *gauge) peak() int {
 
 func open(srv *socketio.Server) { srv.Open() }
 
-// pollingSession opens a session by long-polling. It returns the path of its further requests.
-func (f *fixture) pollingSession() string {
-	f.t.Helper()
-	const path = "/socket.io/?EIO=4&transport=polling"
-	return path + "&sid=" + sidIn(f.poll(path))
-}
-
 // sidIn returns the ID of the session in an open packet.
 func sidIn(open string) string {
 	_, rest, _ := strings.Cut(open, `"sid":"`)
@@ -215,39 +206,34 @@ func sidIn(open string) string {
 	return sid
 }
 
-// poll and post send a peer's long-polling requests.
-func (f *fixture) poll(path string) string { return f.request(http.MethodGet, path, nil) }
-
-func (f *fixture) post(path, body string) { f.request(http.MethodPost, path, strings.NewReader(body)) }
-
-func (f *fixture) request(method, path string, body io.Reader) string {
-	f.t.Helper()
-	_, text := f.roundTrip(method, path, body)
-	return text
+// rooms admits three sockets: a in x, b in x and y, c in y.
+func rooms(srv *socketio.Server) {
+	srv.Open()
+	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		var auth struct{ Rooms []string }
+		return errors.Join(scan(s.Handshake().Auth, &auth), s.Join(auth.Rooms...))
+	})
 }
 
-func (f *fixture) status(path string) int {
-	f.t.Helper()
-	status, _ := f.roundTrip(http.MethodGet, path, nil)
-	return status
+// logged is a log that a test can read.
+type logged struct{ lines record }
+
+func (l *logged) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-func (f *fixture) roundTrip(method, path string, body io.Reader) (status int, text string) {
-	f.t.Helper()
-	r, err := http.NewRequestWithContext(f.ctx, method, "http://server"+path, body)
-	if err != nil {
-		f.t.Fatal(err)
+func (l *logged) Write(p []byte) (int, error) {
+	l.lines.add(string(p))
+	return len(p), nil
+}
+
+// count returns the number of lines that contain text.
+func (l *logged) count(text string) int {
+	n := 0
+	for _, line := range l.lines.all() {
+		if strings.Contains(line, text) {
+			n++
+		}
 	}
-	maps.Copy(r.Header, f.header)
-	transport := &http.Transport{DialContext: f.in.Dial, DisableKeepAlives: true}
-	response, err := transport.RoundTrip(r)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	got, err := io.ReadAll(response.Body)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return response.StatusCode, string(got)
+	return n
 }

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,70 +14,6 @@ import (
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
-
-// Until a connection's first admission, one time limit applies, whatever the peer does.
-func TestConnectTimeoutLastsUntilAdmission(t *testing.T) {
-	bubble(t, socketio.Options{MaxRefused: 100}, func(srv *socketio.Server) {
-		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
-			time.AfterFunc(10*time.Second, func() { _ = s.Refuse(errors.New("no")) })
-			return s.Hold(socketio.HoldOptions{})
-		})
-		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("no") })
-	}, func(f *fixture) {
-		for name, packets := range map[string][]string{
-			"held and refused": {"0/held,"},
-			"held and gone":    {"0/held,", "1/held,"},
-			"refused":          {"0/no,"},
-		} {
-			conn, err := f.engine()
-			if err != nil {
-				t.Fatal(err)
-			}
-			began := time.Now()
-			go func() {
-				for {
-					if _, _, err := conn.Receive(f.ctx); err != nil {
-						return
-					}
-				}
-			}()
-			for time.Since(began) < time.Hour {
-				if packets[0] == "0/held," && len(packets) == 1 { // once in 11 s, because a second CONNECT breaks the protocol
-					time.Sleep(10 * time.Second)
-				}
-				for _, packet := range packets {
-					err = conn.Send([]byte(packet))
-					time.Sleep(time.Second)
-				}
-				if err != nil {
-					break
-				}
-			}
-			if took := time.Since(began); took < 45*time.Second || took > 57*time.Second {
-				t.Errorf("%s: closed after %v, want 45 s", name, took)
-			}
-			_ = conn.Close()
-		}
-	})
-}
-
-// The first admission removes that limit, also for held sockets of the connection.
-func TestConnectTimeoutEndsWithTheFirstAdmission(t *testing.T) {
-	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
-		srv.Open()
-		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error { return s.Hold(socketio.HoldOptions{}) })
-	}, func(f *fixture) {
-		p := f.dial(sockettest.Options{Namespace: "/held"})
-		time.Sleep(40 * time.Second)
-		if _, err := p.Join(f.ctx, "/", nil); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Hour)
-		if err := p.Emit("still here"); err != nil {
-			t.Errorf("closed: %v", err)
-		}
-	})
-}
 
 // An auth payload that is too large is refused permanently by CONNECT_ERROR, with or without
 // middleware, before and after the first admission. Other namespaces are not affected.
@@ -167,39 +102,6 @@ func TestFirstRequestTooLarge(t *testing.T) {
 			})
 		})
 	}
-}
-
-// An intercepted event that is too large is handled without its arguments. Any other event that
-// is too large closes the connection.
-func TestInterceptedEventTooLarge(t *testing.T) {
-	var seen record
-	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
-		srv.Use(func(_ context.Context, s *socketio.Socket) error {
-			err := s.Intercept("authenticate", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
-				if e.TooLarge() != (e.Len() == 0) || e.TooLarge() == (e.Scan(new(any)) == nil) {
-					t.Errorf("too large %t, %d arguments", e.TooLarge(), e.Len())
-				}
-				seen.add(map[bool]string{true: "too large", false: "fits"}[e.TooLarge()])
-				return e.Ack("heard")
-			})
-			if err != nil {
-				return err
-			}
-			return s.Hold(socketio.HoldOptions{})
-		})
-	}, func(f *fixture) {
-		p := f.dial(sockettest.Options{})
-		for _, size := range []int{10, 50_000, 100_000, 2_000_000} {
-			if _, err := p.EmitWithAck(f.ctx, "authenticate", strings.Repeat("x", size)); err != nil {
-				t.Fatalf("%d bytes: %v", size, err)
-			}
-		}
-		if got := seen.all(); !slices.Equal(got, []string{"fits", "fits", "too large", "too large"}) {
-			t.Errorf("seen %q", got)
-		}
-		_ = p.Emit("say", strings.Repeat("x", 100_000))
-		f.ended(p, sockettest.ErrClosed)
-	})
 }
 
 // Several namespaces that send the same auth payload at once are charged for it once. Otherwise
@@ -325,79 +227,4 @@ func TestBinaryPacketsOfHeldSockets(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Middleware can use a dynamic namespace before it is listed. It is listed, and reported to the
-// bus, with its first admitted socket. When its last one has ended it is not listed, even if
-// other sockets are still connecting.
-func TestDynamicNamespaceIsListedFromFirstAdmission(t *testing.T) {
-	var refuse atomic.Bool
-	refuse.Store(true)
-	bus := &stubBus{}
-	told := func() []string { synctest.Wait(); return bus.told.all() }
-	opts := socketio.Options{MaxRefused: 1000, ClusterKey: make([]byte, 16), Bus: bus.join}
-	var rule *socketio.Rule
-	bubble(t, opts, func(srv *socketio.Server) {
-		rule = srv.OfPattern(regexp.MustCompile(`/d\d+`))
-		rule.OnEmit(func(e socketio.Emitted) { t.Errorf("an event was sent in %s", e.Namespace) })
-		rule.Use(func(ctx context.Context, s *socketio.Socket) error {
-			if n := s.Namespace(); n.Name() != "/d1" || len(n.Sockets()) > 1 {
-				t.Errorf("%s has %d sockets", n.Name(), len(n.Sockets()))
-			}
-			switch string(s.Handshake().Auth) {
-			case `{"ask":1}`:
-				infos, err := s.Namespace().FetchSockets(ctx)
-				if err != nil || len(infos) != 0 {
-					t.Errorf("FetchSockets: %v, %v", infos, err)
-				}
-			case `{"wait":1}`:
-				<-ctx.Done()
-			}
-			if refuse.Load() {
-				return errors.New("no")
-			}
-			return nil
-		})
-	}, func(f *fixture) {
-		f.refused(sockettest.Options{Namespace: "/d1"})
-		if got := told(); len(got) > 0 || f.srv.Lookup("/d1") != nil {
-			t.Errorf("refused: %q", got)
-		}
-		f.refused(sockettest.Options{Namespace: "/d1", Auth: json.RawMessage(`{"ask":1}`)})
-		if got := told(); len(got) > 0 {
-			t.Errorf("refused, having asked: %q", got)
-		}
-
-		conn, err := f.engine()
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.Send([]byte(`0/d1,{"wait":1}`))
-		synctest.Wait()
-		if err := rule.Emit("news"); err != nil || f.srv.Lookup("/d1") != nil || len(told()) > 0 {
-			t.Errorf("before the first admission: %v, listed %t, the bus was told %q", err, f.srv.Lookup("/d1") != nil, told())
-		}
-		refuse.Store(false)
-		p := f.dial(sockettest.Options{Namespace: "/d1"})
-		if n := f.srv.Lookup("/d1"); n == nil || len(n.Sockets()) != 1 {
-			t.Error("not listed")
-		}
-		if got, want := told(), []string{"/d1 opened [" + p.ID() + "] closed []"}; !slices.Equal(got, want) {
-			t.Errorf("with the first one: %q, want %q", got, want)
-		}
-		_ = p.Close()
-		if got, want := told(), "/d1 opened [] closed ["+p.ID()+"]"; len(got) != 2 || got[1] != want || f.srv.Lookup("/d1") != nil {
-			t.Errorf("after the last one: %q, listed %t", got, f.srv.Lookup("/d1") != nil)
-		}
-		again := f.dial(sockettest.Options{Namespace: "/d1"})
-		if n := f.srv.Lookup("/d1"); n == nil || len(n.Sockets()) != 1 {
-			t.Error("not listed again")
-		}
-		_ = again.Close()
-		_ = conn.Close()
-		synctest.Wait()
-		if got := told(); len(got) != 4 || f.srv.Remains() != "" {
-			t.Errorf("%q, left %s", got, f.srv.Remains())
-		}
-	})
 }

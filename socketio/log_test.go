@@ -243,3 +243,29 @@ func TestBinaryFirstPacketIsAWarningOnce(t *testing.T) {
 		}
 	})
 }
+
+// If the peer receives only part of an error, the log has the cause.
+func TestCausesAreLogged(t *testing.T) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error {
+			return &socketio.Ending{Message: "no", Err: errors.New("first cause")}
+		})
+		srv.Handle("public", socketio.AckFunc(func(context.Context, *socketio.Socket, struct{}) (int, error) {
+			return 0, &socketio.PublicError{Message: "room is full", Err: errors.New("second cause")}
+		}))
+	}, func(f *fixture) {
+		f.refused(sockettest.Options{Namespace: "/no"})
+		p := f.dial(sockettest.Options{})
+		answer, err := p.EmitWithAck(f.ctx, "public")
+		if err != nil || strings.Contains(string(answer.Args()[0].(socketio.Raw).JSON()), "cause") {
+			t.Errorf("%v, %v", answer, err)
+		}
+		for _, cause := range []string{"first cause", "second cause"} {
+			if n := log.count(cause); n != 1 {
+				t.Errorf("%q is in the log %d times", cause, n)
+			}
+		}
+	})
+}

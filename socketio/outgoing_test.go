@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
@@ -153,6 +154,98 @@ func TestFlushByPolling(t *testing.T) {
 		}
 		if err := <-done; err != nil || s.Queued() != 0 {
 			t.Errorf("after the poll: %v, %d bytes", err, s.Queued())
+		}
+	})
+}
+
+// OnEmit receives the event before it is encoded, and its recipients.
+func TestOnEmitGetsPackets(t *testing.T) {
+	var packets record
+	setup := func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnEmit(func(e socketio.Emitted) {
+			p, to := e.Packet, e.To
+			packets.add(fmt.Sprint(p.Event, " ", p.Args, " ", p.Volatile, " ", to.All, " ", to.Rooms, " ", to.Except, " ", e.Local))
+		})
+	}
+	bubble(t, socketio.Options{}, setup, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		s := f.srv.Sockets()[0]
+		_ = f.srv.Emit("all", 1, "x")
+		_ = f.srv.To("a").To("b").Except("c").Local().Volatile().Emit("some")
+		_ = s.To("a").Emit("others")
+		_ = s.Volatile().Emit("this")
+		id := p.ID()
+		want := []string{
+			"all [1 x] false true [] [] false",
+			"some [] true false [a b] [c] true",
+			"others [] false false [a] [" + id + "] false",
+			"this [] true false [" + id + "] [] true",
+		}
+		if got := packets.all(); !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	})
+}
+
+func TestSlowPeerIsClosed(t *testing.T) {
+	opts := socketio.Options{Engine: engineio.Options{MaxOutbound: 100_000}}
+	bubble(t, opts, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{Trace: func(sent bool, _ []byte, _ bool) {}})
+		synctest.Wait()
+		s := f.srv.Sockets()[0]
+		var err error
+		for range 1000 { // the peer's reader runs only while this goroutine waits
+			if err = s.Emit("flood", strings.Repeat("x", 10_000)); err != nil {
+				break
+			}
+		}
+		if !errors.Is(err, engineio.ErrSlow) {
+			t.Fatalf("got %v, want ErrSlow", err)
+		}
+		if err := s.Emit("more"); !errors.Is(err, engineio.ErrClosed) && !errors.Is(err, socketio.ErrClosed) {
+			t.Errorf("afterwards: %v", err)
+		}
+		f.ended(p, sockettest.ErrClosed)
+	})
+}
+
+// A volatile event is dropped instead of queued. A volatile EmitWithAck that reaches no peer
+// returns no answers.
+func TestVolatileIsDropped(t *testing.T) {
+	bubble(t, socketio.Options{MaxPendingAcks: 1}, open, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		path := f.pollingSession()
+		f.post(path, "40")
+		_ = f.poll(path) // the answer to CONNECT
+		synctest.Wait()
+		transports := map[engineio.Transport]int{}
+		for _, s := range f.srv.Sockets() {
+			transports[s.Transport()]++
+		}
+		if transports[engineio.Polling] != 1 || transports[engineio.WebSocket] != 1 {
+			t.Errorf("transports %v", transports)
+		}
+		// Between two polls nothing can be written. A WebSocket can always take an event.
+		_ = f.srv.Volatile().Emit("volatile")
+		f.expect(p, "volatile")
+		synctest.Wait() // now it can be written to again
+		go func() {
+			if e, err := p.Expect(f.ctx, "question"); err == nil {
+				_ = e.Ack()
+			}
+		}()
+		answers, err := f.srv.Volatile().EmitWithAck(f.ctx, "question")
+		if len(answers.List) != 1 || err != nil {
+			t.Errorf("%+v, %v", answers, err)
+		}
+		// A dropped event leaves no pending acknowledgement, so there is room for the next one.
+		short, cancel := context.WithTimeout(f.ctx, time.Second)
+		defer cancel()
+		_, _ = f.srv.EmitWithAck(short, "kept")
+		if got := f.poll(path); !strings.HasSuffix(got, `["kept"]`) || strings.Contains(got, "question") {
+			t.Errorf("the poll got %q", got)
 		}
 	})
 }
