@@ -45,8 +45,8 @@ func (a *api) disconnect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("id")
-	l, ok := a.gate.Lease(id)
-	if !ok || !a.gate.Disconnect(id, &socketio.Ending{Temporary: body.Temporary}) {
+	gate, l, ok := a.lease(id)
+	if !ok || !gate.Disconnect(l.ID, &socketio.Ending{Temporary: body.Temporary}) {
 		noLease(w, id)
 		return
 	}
@@ -55,9 +55,9 @@ func (a *api) disconnect(w http.ResponseWriter, r *http.Request) {
 }
 
 // audit logs what an operator did to a lease.
-func (a *api) audit(r *http.Request, what string, l auth.LeaseInfo, more ...slog.Attr) {
+func (a *api) audit(r *http.Request, what string, l found, more ...slog.Attr) {
 	a.auditRequest(r, what, append([]slog.Attr{
-		slog.String("lease", l.ID), slog.String("socket", l.LoggedAs), slog.String("issuer", l.Issuer), slog.String("subject", l.Subject),
+		slog.String("lease", l.id()), slog.String("socket", l.LoggedAs), slog.String("issuer", l.Issuer), slog.String("subject", l.Subject),
 	}, more...)...)
 }
 

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -26,21 +29,34 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// api is the API of one gate.
+// api is the API of some gates.
 type api struct {
-	gate *auth.Gate
-	log  *slog.Logger
+	gates map[string]*auth.Gate
+	names []string // of the gates, sorted
+	log   *slog.Logger
 }
 
-// New returns the handler of the API for the sockets of gate. Operators show tokens that
-// verifier accepts, in the Authorization header. New fails if gate is nil, if verifier is
-// invalid, or if the scope contains a space.
-func New(gate *auth.Gate, verifier auth.Verifier, opts Options) (http.Handler, error) {
+// gateNames are the names that a gate may have. A name is part of URLs and of lease IDs.
+var gateNames = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// New returns the handler of the API for the sockets of gates, whose names operators see.
+// Operators show tokens that verifier accepts, in the Authorization header. New fails if there
+// are no gates, if one is nil or has a name other than 1 to 64 letters, digits, "-" and "_", if
+// verifier is invalid, or if the scope contains a space. It copies the map.
+func New(gates map[string]*auth.Gate, verifier auth.Verifier, opts Options) (http.Handler, error) {
+	if len(gates) == 0 {
+		return nil, errors.New("admin: there are no gates")
+	}
+	for name, gate := range gates {
+		switch {
+		case gate == nil:
+			return nil, fmt.Errorf("admin: the gate %q is nil", name)
+		case !gateNames.MatchString(name):
+			return nil, fmt.Errorf("admin: a gate is named %q; use 1 to 64 letters, digits, hyphens and underscores", name)
+		}
+	}
 	scope := cmp.Or(opts.Scope, "socketio:admin")
-	switch {
-	case gate == nil:
-		return nil, errors.New("admin: the gate is nil")
-	case strings.ContainsAny(scope, " \t\n"):
+	if strings.ContainsAny(scope, " \t\n") {
 		return nil, errors.New("admin: Options.Scope contains a space; set one scope")
 	}
 	logger := logging.OrDefault(opts.Logger)
@@ -53,7 +69,7 @@ func New(gate *auth.Gate, verifier auth.Verifier, opts Options) (http.Handler, e
 	if err != nil {
 		return nil, err
 	}
-	a := &api{gate: gate, log: logger}
+	a := &api{gates: maps.Clone(gates), names: slices.Sorted(maps.Keys(gates)), log: logger}
 	mux := http.NewServeMux()
 	for _, r := range a.routes() {
 		mux.Handle(r.method+" "+r.path, refusalsAsProblems(operators.HTTP, r.serve))

@@ -11,6 +11,8 @@ import (
 	"socketiojwt/auth"
 	"socketiojwt/auth/authtest"
 	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+	"socketiojwt/token/mint"
 )
 
 // Only a token of the operators' verifier with the scope is accepted.
@@ -50,7 +52,7 @@ func TestList(t *testing.T) {
 	}
 	for query, want := range map[string]int{
 		"": 25, "issuer=i": 25, "issuer=": 0, "issuer=i&subject=user3": 5, "issuer=&subject=user3": 0, "issuer=i&tokenId=7": 1,
-		"issuer=i&sessionId=s": 25, "state=running": 25, "state=held": 0, "namespace=/": 25, "namespace=/x": 0,
+		"issuer=i&sessionId=s": 25, "state=running": 25, "gate=main": 25, "gate=empty": 0, "gate=other": 0, "state=held": 0, "namespace=/": 25, "namespace=/x": 0,
 		"tokenHash=" + strings.Repeat("0", 64): 0,
 	} {
 		seen := map[string]bool{}
@@ -141,22 +143,38 @@ func TestDisconnect(t *testing.T) {
 func TestStats(t *testing.T) {
 	f := newFixture(t)
 	f.dial(map[string]any{"sub": "ada"})
-	var s struct{ Leased, Admissions int }
+	var s struct {
+		Gates map[string]struct{ Leased, Admissions int }
+	}
 	f.call("GET", "/stats", "", http.StatusOK, &s)
-	if s.Leased != 1 || s.Admissions != 1 {
+	if main := s.Gates["main"]; len(s.Gates) != 2 || main.Leased != 1 || main.Admissions != 1 {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestNewFails(t *testing.T) {
 	gate, _ := authtest.NewGate(t, auth.Options{})
-	if _, err := admin.New(nil, nil, admin.Options{}); err == nil {
-		t.Error("no error for a nil gate")
+	key, err := mint.Generate(token.HS256)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := admin.New(gate, nil, admin.Options{}); err == nil {
-		t.Error("no error for a nil verifier")
+	verifier, err := token.NewVerifier(key.Key(), token.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := admin.New(gate, nil, admin.Options{Scope: "a b"}); err == nil {
-		t.Error("no error for two scopes")
+	for name, c := range map[string]struct {
+		gates    map[string]*auth.Gate
+		verifier auth.Verifier
+		scope    string
+	}{
+		"no gates":    {nil, verifier, ""},
+		"a nil gate":  {map[string]*auth.Gate{"main": nil}, verifier, ""},
+		"a bad name":  {map[string]*auth.Gate{"a.b": gate}, verifier, ""},
+		"no verifier": {map[string]*auth.Gate{"main": gate}, nil, ""},
+		"two scopes":  {map[string]*auth.Gate{"main": gate}, verifier, "a b"},
+	} {
+		if _, err := admin.New(c.gates, c.verifier, admin.Options{Scope: c.scope}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }

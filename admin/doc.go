@@ -1,9 +1,9 @@
-// Package admin is an HTTP API for operators of a gate: it lists and counts the sockets that
-// the gate knows, shows one of them, disconnects it, and returns the figures of the gate.
+// Package admin is an HTTP API for operators of gates: it lists and counts the sockets that
+// the gates know, shows one of them, disconnects it, and returns the figures of the gates.
 //
 //	operators, err := token.NewVerifier(token.Secret(os.Getenv("ADMIN_SECRET")), token.Options{})
 //	if err != nil { ... }
-//	api, err := admin.New(gate, operators, admin.Options{})
+//	api, err := admin.New(map[string]*auth.Gate{"chat": gate}, operators, admin.Options{})
 //	if err != nil { ... }
 //	go http.ListenAndServe("localhost:9001", api)
 //

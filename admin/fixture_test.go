@@ -37,6 +37,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{t: t}
 	f.gate, f.sign = authtest.NewGate(t, auth.Options{})
+	empty, _ := authtest.NewGate(t, auth.Options{})
 	f.srv = sockettest.NewServer(t, func(srv *socketio.Server) { srv.Use(f.gate.Handshake) })
 	var err error
 	if f.key, err = mint.Generate(token.HS256); err != nil {
@@ -46,7 +47,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.api, err = admin.New(f.gate, verifier, admin.Options{Logger: slog.New(slog.NewTextHandler(&f.log, nil))})
+	f.api, err = admin.New(map[string]*auth.Gate{"main": f.gate, "empty": empty}, verifier, admin.Options{Logger: slog.New(slog.NewTextHandler(&f.log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func (f *fixture) callAs(compact, method, url, body string, want int, into any) 
 }
 
 type lease struct {
-	ID, Namespace, State, Subject, Issuer, TokenID, SessionID, TokenHash string
+	ID, Gate, Namespace, State, Subject, Issuer, TokenID, SessionID, TokenHash string
 }
 
 type page struct {

@@ -18,6 +18,7 @@ import (
 // lease is a LeaseInfo as the API returns it.
 type lease struct {
 	ID         string          `json:"id"`
+	Gate       string          `json:"gate"`
 	Namespace  string          `json:"namespace"`
 	State      auth.LeaseState `json:"state"`
 	Socket     string          `json:"socket"` // as in the log
@@ -31,9 +32,9 @@ type lease struct {
 	Until      time.Time       `json:"until,omitzero"`
 }
 
-func newLease(l auth.LeaseInfo) lease {
+func newLease(l found) lease {
 	out := lease{
-		ID: l.ID, Namespace: l.Namespace, State: l.State, Socket: l.LoggedAs, RemoteAddr: l.RemoteAddr,
+		ID: l.id(), Gate: l.gate, Namespace: l.Namespace, State: l.State, Socket: l.LoggedAs, RemoteAddr: l.RemoteAddr,
 		Issuer: l.Issuer, Subject: l.Subject, TokenID: l.TokenID, SessionID: l.SessionID,
 		Since: l.Since.UTC(), Until: l.Until.UTC(),
 	}
@@ -63,7 +64,7 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := page{Leases: []lease{}}
-	for l := range f.leases(a.gate) {
+	for l := range a.leases(f) {
 		if len(out.Leases) == f.limit {
 			out.Next = out.Leases[f.limit-1].ID
 			break
@@ -85,7 +86,7 @@ func (a *api) count(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	n := 0
-	for range f.leases(a.gate) {
+	for range a.leases(f) {
 		if n++; n%1024 == 0 && r.Context().Err() != nil {
 			return
 		}
@@ -95,12 +96,32 @@ func (a *api) count(w http.ResponseWriter, r *http.Request) {
 
 func (a *api) show(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	l, ok := a.gate.Lease(id)
+	_, l, ok := a.lease(id)
 	if !ok {
 		noLease(w, id)
 		return
 	}
 	answer(w, newLease(l))
+}
+
+// found is a lease of a gate.
+type found struct {
+	gate string
+	auth.LeaseInfo
+}
+
+// id returns the ID of a lease in this API.
+func (f found) id() string { return f.gate + "." + f.ID }
+
+// lease returns the lease with this ID, and its gate.
+func (a *api) lease(id string) (*auth.Gate, found, bool) {
+	name, local, _ := strings.Cut(id, ".")
+	gate := a.gates[name]
+	if gate == nil {
+		return nil, found{}, false
+	}
+	l, ok := gate.Lease(local)
+	return gate, found{name, l}, ok
 }
 
 // noLease answers a request for a socket that the gate does not have.
@@ -116,7 +137,8 @@ type filter struct {
 	hasIssuer bool
 	namespace string
 	state     auth.LeaseState
-	after     string
+	gate      string
+	after     string // an ID of a gate and of a lease
 	limit     int
 }
 
@@ -131,7 +153,7 @@ func parseFilter(query string, more ...string) (f filter, err error) {
 	if err != nil {
 		return f, errors.New("the query is not valid")
 	}
-	known := append([]string{"issuer", "subject", "tokenId", "sessionId", "tokenHash", "namespace", "state"}, more...)
+	known := append([]string{"issuer", "subject", "tokenId", "sessionId", "tokenHash", "namespace", "state", "gate"}, more...)
 	for name, given := range values {
 		switch {
 		case !slices.Contains(known, name):
@@ -143,7 +165,8 @@ func parseFilter(query string, more ...string) (f filter, err error) {
 		}
 	}
 	f.issuer, f.hasIssuer = values.Get("issuer"), values.Has("issuer")
-	f.namespace, f.state, f.after = values.Get("namespace"), auth.LeaseState(values.Get("state")), values.Get("after")
+	f.namespace, f.state = values.Get("namespace"), auth.LeaseState(values.Get("state"))
+	f.gate, f.after = values.Get("gate"), values.Get("after")
 	if f.state != "" && !slices.Contains(leaseStates, f.state) {
 		return f, fmt.Errorf("unknown state %q; use one of %v", f.state, leaseStates)
 	}
@@ -186,27 +209,39 @@ func (f *filter) parseMatch(values url.Values) error {
 	return nil
 }
 
-// leases returns the selected leases after f.after, in the order of their IDs.
-func (f *filter) leases(g *auth.Gate) iter.Seq[auth.LeaseInfo] {
-	return func(yield func(auth.LeaseInfo) bool) {
-		all := g.LeasesAfter(f.after)
-		if f.indexed {
-			matching := slices.Collect(g.LeasesOf(f.match))
-			slices.SortFunc(matching, func(a, b auth.LeaseInfo) int { return strings.Compare(a.ID, b.ID) })
-			all = slices.Values(matching)
-		}
-		for l := range all {
-			if f.selects(l) && !yield(l) {
-				return
+// leases returns the selected leases after f.after, in the order of their gates and IDs.
+func (a *api) leases(f filter) iter.Seq[found] {
+	return func(yield func(found) bool) {
+		gate, after, _ := strings.Cut(f.after, ".")
+		for _, name := range a.names {
+			if name < gate || f.gate != "" && name != f.gate {
+				continue
+			}
+			if name > gate {
+				after = ""
+			}
+			for l := range f.leasesOf(a.gates[name], after) {
+				if f.selects(l) && !yield(found{name, l}) {
+					return
+				}
 			}
 		}
 	}
 }
 
+// leasesOf returns the leases of a gate after an ID that match.
+func (f *filter) leasesOf(g *auth.Gate, after string) iter.Seq[auth.LeaseInfo] {
+	if !f.indexed {
+		return g.LeasesAfter(after)
+	}
+	matching := slices.DeleteFunc(slices.Collect(g.LeasesOf(f.match)), func(l auth.LeaseInfo) bool { return l.ID <= after })
+	slices.SortFunc(matching, func(a, b auth.LeaseInfo) int { return strings.Compare(a.ID, b.ID) })
+	return slices.Values(matching)
+}
+
 // selects reports whether a lease has what the index does not know.
 func (f *filter) selects(l auth.LeaseInfo) bool {
-	return (f.after == "" || l.ID > f.after) &&
-		(!f.hasIssuer || l.Issuer == f.issuer) &&
+	return (!f.hasIssuer || l.Issuer == f.issuer) &&
 		(f.namespace == "" || l.Namespace == f.namespace) &&
 		(f.state == "" || l.State == f.state)
 }

@@ -7,6 +7,11 @@ import (
 	"socketiojwt/auth"
 )
 
+// allStats is the response of GET /stats.
+type allStats struct {
+	Gates map[string]stats `json:"gates"`
+}
+
 // stats is auth.Stats as the API returns it.
 type stats struct {
 	Held   int `json:"held"`
@@ -24,10 +29,14 @@ type stats struct {
 }
 
 func (a *api) stats(w http.ResponseWriter, _ *http.Request) {
-	s := a.gate.Stats()
-	answer(w, stats{
-		Held: s.Held, Leased: s.Leased, Guests: s.Guests, Outage: s.Outage,
-		Admissions: s.Admissions, GuestAdmissions: s.GuestAdmissions,
-		Expired: s.Expired, Verified: s.Verified, Refusals: s.Refusals, Panics: s.Panics,
-	})
+	out := allStats{Gates: make(map[string]stats)}
+	for name, gate := range a.gates {
+		s := gate.Stats()
+		out.Gates[name] = stats{
+			Held: s.Held, Leased: s.Leased, Guests: s.Guests, Outage: s.Outage,
+			Admissions: s.Admissions, GuestAdmissions: s.GuestAdmissions,
+			Expired: s.Expired, Verified: s.Verified, Refusals: s.Refusals, Panics: s.Panics,
+		}
+	}
+	answer(w, out)
 }
