@@ -1,16 +1,10 @@
 package engineio
 
 import (
-	"bufio"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/textproto"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // sampleKey is the key of RFC 6455, section 1.3.
@@ -18,59 +12,6 @@ const sampleKey = "dGhlIHNhbXBsZSBub25jZQ=="
 
 // upgradeLines are the headers of a request for a WebSocket.
 const upgradeLines = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + sampleKey + "\r\n"
-
-// rawConn is a connection on which a test writes requests as text.
-type rawConn struct {
-	t *testing.T
-	net.Conn
-	in *bufio.Reader
-}
-
-// raw opens a connection to the fixture's server.
-func (f *fixture) raw() *rawConn {
-	f.t.Helper()
-	addr := strings.TrimPrefix(strings.TrimSuffix(f.url, f.srv.opts.Path), "http://")
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(time.Minute))
-	return &rawConn{f.t, conn, bufio.NewReader(conn)}
-}
-
-// send writes text.
-func (c *rawConn) send(text string) {
-	c.t.Helper()
-	if _, err := io.WriteString(c.Conn, text); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// response reads the response to a request with that method. It keeps the headers that
-// net/http removes.
-func (c *rawConn) response(method string) answer {
-	c.t.Helper()
-	in := textproto.NewReader(c.in)
-	line, err := in.ReadLine()
-	if err != nil {
-		c.t.Fatalf("no response: %v", err)
-	}
-	header, err := in.ReadMIMEHeader()
-	status, statusErr := strconv.Atoi(strings.Fields(line)[1])
-	if err != nil || statusErr != nil {
-		c.t.Fatalf("%q: %v", line, err)
-	}
-	length, _ := strconv.Atoi(header.Get("Content-Length"))
-	if method == http.MethodHead {
-		length = 0
-	}
-	body := make([]byte, length)
-	if _, err := io.ReadFull(c.in, body); err != nil {
-		c.t.Fatal(err)
-	}
-	return answer{status, http.Header(header), string(body)}
-}
 
 // TestWebSocketHandshakeErrors checks what a request for a WebSocket must contain (RFC
 // 6455, section 4.2.1). The texts are those of the Node server.

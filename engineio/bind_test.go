@@ -131,3 +131,138 @@ func TestBindToNoAddress(t *testing.T) {
 		f.expect("POST", query, "4x", 200, "ok")
 	})
 }
+
+// TestLegacyNeedsABond checks that the ID of a session of revision 3, which others know, is
+// not enough for a request of the session.
+func TestLegacyNeedsABond(t *testing.T) {
+	open := func(*Session, *http.Request) Conn { return nil }
+	if _, err := NewServer(open, Options{AllowEIO3: true}); err == nil {
+		t.Error("polling without Bind was accepted")
+	}
+	if _, err := NewServer(open, Options{AllowEIO3: true, Transports: []Transport{WebSocket}}); err != nil {
+		t.Error(err)
+	}
+	bubble(t, func(t *testing.T) {
+		log := &logBuffer{}
+		opts := withLegacy()
+		opts.Logger = log.logger()
+		f := newPipe(t, opts, nil)
+		for range 3 {
+			f.expect("GET", legacyQuery, "", 403, `{"code":4,"message":"Forbidden"}`)
+		}
+		if n := strings.Count(log.String(), "Options.Bind"); n != 1 {
+			t.Errorf("%d lines in the log, want one:\n%s", n, log)
+		}
+		query, c := f.openLegacy("&b64=1")
+		asSocket := strings.Replace(query, "polling", "websocket", 1)
+		for _, headers := range [][]string{nil, {"X-Peer", "you"}} {
+			for _, method := range []string{"GET", "POST"} {
+				body := ""
+				if method == "POST" {
+					body = "6:4hello"
+				}
+				if a := f.must(method, query, body, headers...); a.status != 400 || a.body != unknownSession {
+					t.Errorf("%s with %q: %d %s", method, headers, a.status, a.body)
+				}
+			}
+			if _, err := f.trySocket(asSocket, headers...); err == nil {
+				t.Errorf("an upgrade with %q began", headers)
+			}
+		}
+		if a := f.must("POST", query, "6:4hello", "X-Peer", "me"); a.status != 200 {
+			t.Errorf("its own peer: %d %s", a.status, a.body)
+		}
+		expectAlive(t, c)
+		if got := c.got(); len(got) != 1 || got[0] != "hello" {
+			t.Errorf("messages %q", got)
+		}
+		// By WebSocket the ID is of no use, and a browser cannot set headers there.
+		w := f.socket(legacySocketQuery)
+		w.read()
+		if got := (<-f.opened).s.Protocol(); got != 3 {
+			t.Errorf("Protocol() = %d", got)
+		}
+	})
+}
+
+// TestBondOutlivesPolling checks that a peer that knows only an ID cannot find out whether
+// there is such a session, whatever transport it has or had.
+func TestBondOutlivesPolling(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, withLegacy(), nil)
+		strangers := func(query string) {
+			t.Helper()
+			for _, headers := range [][]string{nil, {"X-Peer", "you"}} {
+				for method, body := range map[string]string{"GET": "", "POST": "6:4hello"} {
+					if a := f.must(method, query, body, headers...); a.status != 400 || a.body != unknownSession {
+						t.Errorf("%s with %q: %d %s", method, headers, a.status, a.body)
+					}
+				}
+				if _, err := f.trySocket(strings.Replace(query, "polling", "websocket", 1), headers...); err == nil {
+					t.Errorf("a WebSocket with %q was opened", headers)
+				}
+			}
+		}
+		query, c := f.openLegacy("")
+		w := f.socket(strings.Replace(query, "polling", "websocket", 1), "X-Peer", "me")
+		w.write("2probe")
+		w.expect("3probe")
+		w.write("5")
+		w.write("2")
+		w.expect("3")
+		strangers(query)
+		expectAlive(t, c)
+		if a := f.must("GET", query, "", "X-Peer", "me"); a.body != badRequest {
+			t.Errorf("its own peer: %d %s", a.status, a.body)
+		}
+
+		w = f.socket(legacySocketQuery)
+		w.read()
+		c = <-f.opened
+		strangers(legacyQuery + "&sid=" + c.s.ID())
+		expectAlive(t, c)
+
+		// The poll in progress when the client closes the session is answered.
+		query, c = f.openLegacy("")
+		f.must("POST", query, "1:1", "X-Peer", "me")
+		expectEnd(t, c, TransportClose)
+		strangers(query)
+		if a := f.must("GET", query, "", "X-Peer", "me"); a.body != "1:6" {
+			t.Errorf("the last poll: %d %s", a.status, a.body)
+		}
+
+		opts := Options{AllowEIO3: true, Transports: []Transport{WebSocket}}
+		f = newPipe(t, opts, nil)
+		w = f.socket(legacySocketQuery)
+		w.read()
+		c = <-f.opened
+		if _, err := f.trySocket(legacySocketQuery + "&sid=" + c.s.ID()); err == nil {
+			t.Error("a WebSocket of a session by WebSocket was opened")
+		}
+		f.expect("GET", legacySocketQuery+"&sid="+c.s.ID(), "", 400, unknownSession)
+	})
+}
+
+func TestBindToAddress(t *testing.T) {
+	bind := BindToAddress(netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::ffff:172.16.0.0/108"))
+	request := func(remote, forwarded string) *http.Request {
+		r := &http.Request{RemoteAddr: remote, Header: http.Header{}}
+		if forwarded != "" {
+			r.Header.Set("X-Forwarded-For", forwarded)
+		}
+		return r
+	}
+	for _, c := range []struct{ remote, forwarded, want string }{
+		{"192.0.2.1:1000", "", "192.0.2.1"},
+		{"192.0.2.1:2000", "198.51.100.7", "192.0.2.1"},
+		{"10.1.2.3:1000", "198.51.100.7", "198.51.100.7"},
+		{"172.16.2.3:1000", "198.51.100.7", "198.51.100.7"},
+		{"[::ffff:172.31.2.3]:1000", "198.51.100.7", "198.51.100.7"},
+		{"172.32.2.3:1000", "198.51.100.7", "172.32.2.3"},
+		{"[2001:db8::1]:1000", "", "2001:db8::1"},
+	} {
+		if got := bind(request(c.remote, c.forwarded)); got != c.want {
+			t.Errorf("%s for %q: %q, want %q", c.remote, c.forwarded, got, c.want)
+		}
+	}
+}

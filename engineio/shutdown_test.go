@@ -2,8 +2,10 @@ package engineio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -181,4 +183,107 @@ func TestShutdownWaitsForNoNewBody(t *testing.T) {
 			t.Errorf("the HTTP server took %v", took)
 		}
 	})
+}
+
+func TestShutdown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, polling := f.open()
+		idle, away := f.open()
+		w, socket := f.openSocket()
+		_ = idle
+		poll := f.background("GET", query, "")
+		synctest.Wait()
+		socket.s.Send(NewMessage([]byte("last")))
+		done := make(chan error)
+		go func() { done <- f.srv.Shutdown(context.Background()) }()
+		w.expect("4last", "close")
+		w.raw(wire(frame{0x88, false, ""}))
+		if a := <-poll; a.body != "1" {
+			t.Errorf("poll: %q", a.body)
+		}
+		synctest.Wait()
+		f.expect("GET", pollingQuery, "", 503, `{"code":4,"message":"Service unavailable"}`)
+		if _, err := f.trySocket(socketQuery); err == nil {
+			t.Error("a new session during the shutdown")
+		}
+		start := time.Now()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(start); waited != shutdownTimeout {
+			t.Errorf("returned after %s; one session has no poll pending, so %s", waited, shutdownTimeout)
+		}
+		for _, c := range []*recorder{polling, away, socket} {
+			expectEnd(t, c, ServerShutdown)
+		}
+		if err := f.srv.Shutdown(context.Background()); err != nil {
+			t.Errorf("a second time: %v", err)
+		}
+		if err := f.srv.Close(); err != nil {
+			t.Errorf("Close after it: %v", err)
+		}
+	})
+}
+
+func TestShutdownEndsWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		_, c := f.open()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := f.srv.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		expectEnd(t, c, ServerShutdown)
+	})
+}
+
+// TestShutdownFromInsideMessage checks that Shutdown inside a call of Conn does not wait for
+// that call.
+func TestShutdownFromInsideMessage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		done := make(chan error, 1)
+		var f *fixture
+		f = newPipe(t, Options{}, func(c *recorder, _ *http.Request) Conn {
+			c.onMessage = func([]byte, bool) { done <- f.srv.Shutdown(context.Background()) }
+			return c
+		})
+		w, c := f.openSocket()
+		w2, other := f.openSocket()
+		go w2.expect("close", "end")
+		start := time.Now()
+		w.write("4stop")
+		go w.expect("close", "end")
+		if err := <-done; err == nil || !strings.Contains(err.Error(), "inside a call") {
+			t.Errorf("got %v", err)
+		}
+		if waited := time.Since(start); waited > 5*time.Second {
+			t.Errorf("returned after %s", waited)
+		}
+		expectEnd(t, c, ServerShutdown)
+		expectEnd(t, other, ServerShutdown)
+	})
+}
+
+func TestServerClose(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	query, polling := f.open()
+	poll := f.background("GET", query, "")
+	w, socket := f.openSocket()
+	upgrading, third := f.open()
+	w2 := f.upgradeSocket(upgrading)
+	w2.write("2probe")
+	w2.expect("3probe")
+	time.Sleep(10 * time.Millisecond) // for the poll to come in; either order is fine
+	f.srv.Close()
+	w.expect("close", "end")
+	w2.expect("close", "end")
+	<-poll
+	for _, c := range []*recorder{polling, socket, third} {
+		expectEnd(t, c, ServerShutdown)
+	}
+	if err := f.srv.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
 }

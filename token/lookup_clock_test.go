@@ -3,6 +3,7 @@ package token_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,4 +61,19 @@ func TestIssuersWithTimesOutOfOrder(t *testing.T) {
 			t.Errorf("%d more calls in a second, with MaxLookups 2", n)
 		}
 	})
+}
+
+// An answer is not kept longer if the clock is set back, and ends if it is set forward.
+func TestIssuersAndTheClock(t *testing.T) {
+	clock := atomic.Int64{}
+	ts := &tenants{}
+	ts.set(acme, tenant(t, acme, keyOf(acme)))
+	issuers := byIssuerFunc(t, ts.find, token.IssuerOptions{Now: func() time.Time { return time.Now().Add(time.Duration(clock.Load())) }})
+	for _, step := range []time.Duration{0, -time.Hour, 2 * time.Hour} {
+		clock.Add(int64(step))
+		wantError(t, verify(issuers, tokenOf(acme)), nil)
+		if n := ts.since(); n != 1 {
+			t.Errorf("%v: %d calls", step, n)
+		}
+	}
 }

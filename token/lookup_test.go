@@ -4,96 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"socketiojwt/token"
 )
-
-// tenants is a table of issuers that changes while a test runs.
-type tenants struct {
-	mu    sync.Mutex
-	known map[string]*token.Verifier
-	down  error
-	calls atomic.Int64
-	slow  time.Duration
-}
-
-func (ts *tenants) find(ctx context.Context, issuer string) (*token.Verifier, error) {
-	ts.calls.Add(1)
-	ts.mu.Lock()
-	v, err := ts.known[issuer], ts.down // as they were when the call began
-	ts.mu.Unlock()
-	select {
-	case <-time.After(ts.slow):
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	switch {
-	case err != nil:
-		return nil, err
-	case v == nil:
-		return nil, token.ErrIssuer
-	}
-	return v, nil
-}
-
-func (ts *tenants) set(issuer string, v *token.Verifier) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	if ts.known == nil {
-		ts.known = make(map[string]*token.Verifier)
-	}
-	ts.known[issuer] = v
-}
-
-func (ts *tenants) setDown(err error) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	ts.down = err
-}
-
-// since returns the number of calls since the last call of since.
-func (ts *tenants) since() int64 { return ts.calls.Swap(0) }
-
-func byIssuerFunc(t testing.TB, find token.IssuerFunc, opts token.IssuerOptions) *token.Issuers {
-	t.Helper()
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	issuers, err := token.ByIssuerFunc(find, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = issuers.Close() })
-	return issuers
-}
-
-// tenant returns a verifier whose keys and audience are those of one issuer.
-func tenant(t testing.TB, issuer, key string) *token.Verifier {
-	return newVerifier(t, token.Secret(key), token.Options{Issuers: []string{issuer}, Audiences: []string{"chat"}, Now: time.Now})
-}
-
-const acme, globex = "https://acme.example", "https://globex.example"
-
-// keyOf returns the secret of an issuer.
-func keyOf(issuer string) string { return issuer + strings.Repeat(" secret", 5) }
-
-// tokenOf returns a token signed by an issuer.
-func tokenOf(issuer string) string {
-	return signTextWith(keyOf(issuer), hs256, fmt.Sprintf(`{"iss":%q,"sub":"ada","aud":"chat","exp":%d}`, issuer, time.Now().Add(time.Hour).Unix()))
-}
-
-func verify(issuers *token.Issuers, compact string) error {
-	_, err := issuers.Verify(context.Background(), compact)
-	return err
-}
 
 // Each issuer has its own keys and rules, and the result of the function is checked.
 func TestByIssuerFunc(t *testing.T) {
@@ -295,134 +214,6 @@ func TestIssuersAreLookedUpOnce(t *testing.T) {
 	})
 }
 
-// Peers that invent issuers cause a bounded number of calls, use bounded memory, and do not
-// delay known issuers.
-func TestIssuersBoundLookups(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ts := &tenants{}
-		ts.set(acme, tenant(t, acme, keyOf(acme)))
-		issuers := byIssuerFunc(t, ts.find, token.IssuerOptions{KeepFor: time.Minute})
-		wantError(t, verify(issuers, tokenOf(acme)), nil)
-		time.Sleep(2 * time.Minute)
-		ts.since()
-		n := 0
-		flood := func(most int64) {
-			t.Helper()
-			for range 200 {
-				n++
-				if err := verify(issuers, tokenOf(fmt.Sprintf("https://%d.example", n))); !errors.Is(err, token.ErrIssuer) && !errors.Is(err, token.ErrKeysUnavailable) {
-					t.Fatal(err)
-				}
-			}
-			if calls := ts.since(); calls > most {
-				t.Errorf("%d calls, want at most %d", calls, most)
-			}
-		}
-		flood(50)
-		for range 25 {
-			time.Sleep(time.Second)
-			flood(50)
-			wantError(t, verify(issuers, tokenOf(acme)), nil) // once with a call
-			ts.since()
-			issuers.Forget(globex)
-			ts.set(globex, tenant(t, globex, keyOf(globex)))
-			wantError(t, issuers.Refresh(context.Background(), globex), nil)
-			wantError(t, verify(issuers, tokenOf(globex)), nil)
-			ts.since()
-		}
-		if known, unknown := issuers.Kept(); known != 2 || unknown > 1000 || unknown < 900 {
-			t.Errorf("kept %d and %d", known, unknown)
-		}
-	})
-}
-
-// A function that never returns does not accumulate goroutines.
-func TestIssuersThatAreNeverFound(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		never, calls := make(chan struct{}), atomic.Int64{}
-		issuers := byIssuerFunc(t, func(context.Context, string) (*token.Verifier, error) {
-			calls.Add(1)
-			<-never
-			return nil, token.ErrIssuer
-		}, token.IssuerOptions{MaxLookups: 5})
-		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
-		defer cancel()
-		var all sync.WaitGroup
-		for n := range 1000 {
-			all.Go(func() {
-				time.Sleep(time.Duration(n) * time.Second)
-				_, err := issuers.Verify(ctx, tokenOf(fmt.Sprintf("https://%d.example", n)))
-				wantError(t, err, token.ErrKeysUnavailable)
-			})
-		}
-		all.Wait()
-		if n := calls.Load(); n != 5 {
-			t.Errorf("%d calls", n)
-		}
-		close(never)
-	})
-}
-
-// The number of kept verifiers is bounded. The least recently used one is dropped.
-func TestIssuersDropVerifiers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ts := &tenants{}
-		var dropped []string
-		issuers := byIssuerFunc(t, ts.find, token.IssuerOptions{MaxIssuers: 2, OnDrop: func(issuer string, v *token.Verifier) {
-			if v == nil {
-				t.Error("dropped nil")
-			}
-			dropped = append(dropped, issuer)
-			if len(dropped) == 1 {
-				panic("at the first")
-			}
-		}})
-		want := func(what string, all ...string) {
-			t.Helper()
-			synctest.Wait()
-			if got := strings.Join(dropped, " "); got != strings.Join(all, " ") {
-				t.Errorf("%s: dropped %q, want %q", what, got, all)
-			}
-			dropped = nil
-		}
-		for _, issuer := range []string{"a", "b", "c"} {
-			ts.set(issuer, tenant(t, issuer, keyOf(issuer)))
-		}
-		ctx := context.Background()
-		wantError(t, verify(issuers, tokenOf("a")), nil)
-		wantError(t, verify(issuers, tokenOf("b")), nil)
-		wantError(t, verify(issuers, tokenOf("a")), nil)
-		want("two")
-		wantError(t, verify(issuers, tokenOf("c")), nil)
-		want("too many", "b")
-		wantError(t, issuers.Refresh(ctx, "a"), nil)
-		want("the same again")
-		ts.set("a", tenant(t, "a", keyOf("a")))
-		wantError(t, issuers.Refresh(ctx, "a"), nil)
-		want("another", "a")
-		ts.setDown(errors.New("down"))
-		wantError(t, issuers.Refresh(ctx, "a"), token.ErrKeysUnavailable)
-		want("a failure")
-		ts.setDown(nil)
-		ts.set("a", nil)
-		wantError(t, issuers.Refresh(ctx, "a"), token.ErrIssuer)
-		want("withdrawn", "a")
-		issuers.Forget("c")
-		issuers.Forget("c")
-		want("forgotten", "c")
-		wantError(t, verify(issuers, tokenOf("b")), nil)
-		want("back")
-		for range 2 {
-			if err := issuers.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-		want("closed", "b")
-		wantError(t, verify(issuers, tokenOf("b")), token.ErrKeysUnavailable)
-		wantError(t, issuers.Refresh(ctx, "b"), token.ErrKeysUnavailable)
-	})
-}
-
 // Close ends the running calls.
 func TestIssuersClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -438,19 +229,4 @@ func TestIssuersClose(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 	})
-}
-
-// An answer is not kept longer if the clock is set back, and ends if it is set forward.
-func TestIssuersAndTheClock(t *testing.T) {
-	clock := atomic.Int64{}
-	ts := &tenants{}
-	ts.set(acme, tenant(t, acme, keyOf(acme)))
-	issuers := byIssuerFunc(t, ts.find, token.IssuerOptions{Now: func() time.Time { return time.Now().Add(time.Duration(clock.Load())) }})
-	for _, step := range []time.Duration{0, -time.Hour, 2 * time.Hour} {
-		clock.Add(int64(step))
-		wantError(t, verify(issuers, tokenOf(acme)), nil)
-		if n := ts.since(); n != 1 {
-			t.Errorf("%v: %d calls", step, n)
-		}
-	}
 }

@@ -6,125 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
-
-// output is a buffer for concurrent use.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
-// served is a running serve command.
-type served struct {
-	t        *testing.T
-	url      string
-	out, log *output
-	stop     context.CancelFunc
-	ended    chan int
-}
-
-var servingAt = regexp.MustCompile(`Serving at (\S+)\n`)
-
-// start runs serve on a free port until the test ends.
-func start(t *testing.T, args ...string) *served {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &served{t: t, out: new(output), log: new(output), stop: cancel, ended: make(chan int, 1)}
-	go func() {
-		s.ended <- run(ctx, append([]string{"serve", "--addr", "localhost:0"}, args...), strings.NewReader(""), s.out, s.log)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if code := <-s.ended; code != exitGood {
-			t.Errorf("serve returned %d: %s", code, s.log)
-		}
-	})
-	for s.url == "" {
-		select {
-		case code := <-s.ended:
-			s.ended <- exitGood
-			t.Fatalf("serve returned %d: %s", code, s.log)
-		case <-time.After(5 * time.Millisecond):
-		}
-		if match := servingAt.FindStringSubmatch(s.out.String()); match != nil {
-			s.url = match[1]
-		}
-	}
-	return s
-}
-
-func (s *served) post(body string) (status int, answer string) {
-	s.t.Helper()
-	response, err := http.Post(s.url+"/login", "application/json", strings.NewReader(body))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
-}
-
-func (s *served) login(username string) string {
-	s.t.Helper()
-	_, answer := s.post(`{"username": "` + username + `"}`)
-	compact, err := readToken(s.t.Context(), answer, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return compact
-}
-
-// enter connects in the mode of a namespace, and waits until the socket is admitted.
-func (s *served) enter(ctx context.Context, namespace, compact string) *sockettest.Peer {
-	s.t.Helper()
-	shown := map[string]string{"token": compact}
-	options := sockettest.Options{Namespace: namespace}
-	if namespace == "/" {
-		options.Auth = shown
-	}
-	peer, err := sockettest.Dial(ctx, s.url, options)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { _ = peer.Close() })
-	if namespace != "/" {
-		if err := peer.Emit("authenticate", shown); err != nil {
-			s.t.Fatal(err)
-		}
-		if _, err := peer.Expect(ctx, "authenticated"); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	return peer
-}
 
 // TestServe checks the events of the sample in both modes, and that "say" does not reach the
 // other namespace.
@@ -281,110 +170,6 @@ func TestServeWithASecret(t *testing.T) {
 	}
 }
 
-// TestServeStops checks that a signal closes the transports of the peers in order. The
-// JavaScript client reconnects after that.
-func TestServeStops(t *testing.T) {
-	s := start(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	peer := s.enter(ctx, "/", s.login("ada"))
-	s.stop()
-	if err := peer.Ended(ctx); !errors.Is(err, sockettest.ErrClosed) {
-		t.Errorf("ended by %v, want a closed transport", err)
-	}
-	code := <-s.ended
-	s.ended <- code
-	if code != exitGood {
-		t.Errorf("exit code %d: %s", code, s.log)
-	}
-	if _, err := http.Get(s.url); err == nil {
-		t.Error("the port is still open")
-	}
-}
-
-// TestServeStopsInBoundedTime checks that a peer that polled and is gone does not prevent the
-// shutdown.
-func TestServeStopsInBoundedTime(t *testing.T) {
-	s := start(t, "--shutdown-timeout", "50ms")
-	if answer := get(t, s.url+"/socket.io/?EIO=4&transport=polling"); !strings.HasPrefix(answer, `0{"sid"`) {
-		t.Fatalf("polling: %s", answer)
-	}
-	s.stop()
-	code := <-s.ended
-	s.ended <- code
-	if code != exitGood || !strings.Contains(s.log.String(), "shutdown timed out") {
-		t.Errorf("exit code %d: %s", code, s.log)
-	}
-}
-
-// TestServeBoundsStalledConnections checks that the server closes the connection of a peer that
-// announces a body and sends none, or does not read the response.
-func TestServeBoundsStalledConnections(t *testing.T) {
-	long := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 64<<10)) })
-	for name, peer := range map[string]func(net.Conn){
-		"a body that is not sent": func(conn net.Conn) {
-			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
-			_, _ = io.Copy(io.Discard, conn)
-		},
-		"a response that is not read": func(conn net.Conn) {
-			_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-			time.Sleep(time.Minute)
-			if _, err := conn.Write([]byte("GET")); err == nil {
-				t.Error("the connection is kept although the response is not read")
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				sockets, err := socketio.NewServer(socketio.Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				ctx, cancel := context.WithCancel(t.Context())
-				here, there := net.Pipe()
-				ended := make(chan error)
-				go func() {
-					command := &serveCommand{ShutdownTimeout: time.Second}
-					ended <- command.serve(ctx, []net.Listener{&oneConnection{conn: there, closed: make(chan struct{})}}, long, sockets, slog.New(slog.DiscardHandler))
-				}()
-				begun := time.Now()
-				_ = here.SetDeadline(begun.Add(time.Hour))
-				peer(here)
-				if took := time.Since(begun); took > 2*time.Minute {
-					t.Errorf("the connection lasted %v", took)
-				}
-				_ = here.Close()
-				cancel()
-				if err := <-ended; err != nil && !errors.Is(err, http.ErrServerClosed) {
-					t.Error(err)
-				}
-			})
-		})
-	}
-}
-
-// oneConnection is a listener for one connection.
-type oneConnection struct {
-	conn   net.Conn
-	closed chan struct{}
-}
-
-func (l *oneConnection) Accept() (net.Conn, error) {
-	if conn := l.conn; conn != nil {
-		l.conn = nil
-		return conn, nil
-	}
-	<-l.closed
-	return nil, net.ErrClosed
-}
-
-func (l *oneConnection) Close() error {
-	close(l.closed)
-	return nil
-}
-
-func (l *oneConnection) Addr() net.Addr { return new(net.TCPAddr) }
-
 // TestServePage checks that the page is served, and that Socket.IO has its own path.
 func TestServePage(t *testing.T) {
 	s := start(t)
@@ -397,20 +182,6 @@ func TestServePage(t *testing.T) {
 	if answer := get(t, s.url+"/socket.io/?EIO=2&transport=polling"); !strings.Contains(answer, "Unsupported protocol version") {
 		t.Errorf("the engine: %s", answer)
 	}
-}
-
-func get(t *testing.T, url string) string {
-	t.Helper()
-	response, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
 }
 
 // TestServeEIO3 checks that --eio3 admits a client of Socket.IO 1 or 2 by its query, that its

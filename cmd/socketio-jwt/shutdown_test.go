@@ -1,14 +1,22 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
 )
 
 // deadPeer is a client that the test drives step by step. It reads as little as possible.
@@ -129,3 +137,107 @@ func TestServeEndsInTimeWithDeadPeers(t *testing.T) {
 		t.Errorf("serve returned after %v: %s", took, s.log)
 	}
 }
+
+// TestServeStops checks that a signal closes the transports of the peers in order. The
+// JavaScript client reconnects after that.
+func TestServeStops(t *testing.T) {
+	s := start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	peer := s.enter(ctx, "/", s.login("ada"))
+	s.stop()
+	if err := peer.Ended(ctx); !errors.Is(err, sockettest.ErrClosed) {
+		t.Errorf("ended by %v, want a closed transport", err)
+	}
+	code := <-s.ended
+	s.ended <- code
+	if code != exitGood {
+		t.Errorf("exit code %d: %s", code, s.log)
+	}
+	if _, err := http.Get(s.url); err == nil {
+		t.Error("the port is still open")
+	}
+}
+
+// TestServeStopsInBoundedTime checks that a peer that polled and is gone does not prevent the
+// shutdown.
+func TestServeStopsInBoundedTime(t *testing.T) {
+	s := start(t, "--shutdown-timeout", "50ms")
+	if answer := get(t, s.url+"/socket.io/?EIO=4&transport=polling"); !strings.HasPrefix(answer, `0{"sid"`) {
+		t.Fatalf("polling: %s", answer)
+	}
+	s.stop()
+	code := <-s.ended
+	s.ended <- code
+	if code != exitGood || !strings.Contains(s.log.String(), "shutdown timed out") {
+		t.Errorf("exit code %d: %s", code, s.log)
+	}
+}
+
+// TestServeBoundsStalledConnections checks that the server closes the connection of a peer that
+// announces a body and sends none, or does not read the response.
+func TestServeBoundsStalledConnections(t *testing.T) {
+	long := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 64<<10)) })
+	for name, peer := range map[string]func(net.Conn){
+		"a body that is not sent": func(conn net.Conn) {
+			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+			_, _ = io.Copy(io.Discard, conn)
+		},
+		"a response that is not read": func(conn net.Conn) {
+			_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			time.Sleep(time.Minute)
+			if _, err := conn.Write([]byte("GET")); err == nil {
+				t.Error("the connection is kept although the response is not read")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sockets, err := socketio.NewServer(socketio.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				here, there := net.Pipe()
+				ended := make(chan error)
+				go func() {
+					command := &serveCommand{ShutdownTimeout: time.Second}
+					ended <- command.serve(ctx, []net.Listener{&oneConnection{conn: there, closed: make(chan struct{})}}, long, sockets, slog.New(slog.DiscardHandler))
+				}()
+				begun := time.Now()
+				_ = here.SetDeadline(begun.Add(time.Hour))
+				peer(here)
+				if took := time.Since(begun); took > 2*time.Minute {
+					t.Errorf("the connection lasted %v", took)
+				}
+				_ = here.Close()
+				cancel()
+				if err := <-ended; err != nil && !errors.Is(err, http.ErrServerClosed) {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// oneConnection is a listener for one connection.
+type oneConnection struct {
+	conn   net.Conn
+	closed chan struct{}
+}
+
+func (l *oneConnection) Accept() (net.Conn, error) {
+	if conn := l.conn; conn != nil {
+		l.conn = nil
+		return conn, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConnection) Close() error {
+	close(l.closed)
+	return nil
+}
+
+func (l *oneConnection) Addr() net.Addr { return new(net.TCPAddr) }

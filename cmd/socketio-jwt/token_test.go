@@ -4,10 +4,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -21,55 +19,6 @@ import (
 
 	"socketiojwt/token"
 )
-
-func writeFile(t *testing.T, base, text string) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), base)
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-// writePEM writes a key to a file of the test and returns its name.
-func writePEM(t *testing.T, kind string, der []byte, err error) string {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := filepath.Join(t.TempDir(), "key.pem")
-	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-func privateKeyFile(t *testing.T, private any) string {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	return writePEM(t, "PRIVATE KEY", der, err)
-}
-
-func publicFileOf(t *testing.T, public any) string {
-	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(public)
-	return writePEM(t, "PUBLIC KEY", der, err)
-}
-
-func keyPairFiles(t *testing.T) (private, public string) {
-	t.Helper()
-	verifying, signing, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return privateKeyFile(t, signing), publicFileOf(t, verifying)
-}
-
-func publicKeyFile(t *testing.T) string {
-	t.Helper()
-	_, public := keyPairFiles(t)
-	return public
-}
 
 // TestMintAndVerifyByKeyPair checks that a token signed with a private key verifies with its
 // public key, by an algorithm for that key, and not with another key.
@@ -290,16 +239,6 @@ func TestInspect(t *testing.T) {
 			runWith(t, test.token, "token", "inspect", "-").want(t, test.code, test.out, test.err)
 		})
 	}
-}
-
-// signShort signs a token with a secret that package mint refuses.
-func signShort(t *testing.T, secret, claims string) string {
-	t.Helper()
-	part := base64.RawURLEncoding.EncodeToString
-	input := part([]byte(`{"alg":"HS256"}`)) + "." + part([]byte(claims))
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(input))
-	return input + "." + part(mac.Sum(nil))
 }
 
 // TestVerifyNumericSubject checks that only --numeric-subject accepts a sub that is a number.

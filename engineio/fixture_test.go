@@ -3,8 +3,6 @@ package engineio
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -243,97 +241,6 @@ func (f *fixture) background(method, query, body string, headers ...string) <-ch
 	}()
 	return done
 }
-
-// socket is a client's end of a WebSocket, on which a test can send any bytes.
-type socket struct {
-	t *testing.T
-	r frameReader
-}
-
-// socket opens a WebSocket.
-func (f *fixture) socket(query string, headers ...string) *socket {
-	f.t.Helper()
-	w, err := f.trySocket(query, headers...)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	return w
-}
-
-func (f *fixture) trySocket(query string, headers ...string) (*socket, error) {
-	opts := dialOptions{NetDial: f.dial, Header: http.Header{}}
-	for i := 0; i < len(headers); i += 2 {
-		opts.Header.Add(headers[i], headers[i+1])
-	}
-	if f.client != nil {
-		if tr, ok := f.client.Transport.(*http.Transport); ok && tr.TLSClientConfig != nil {
-			opts.TLS = &tls.Config{RootCAs: tr.TLSClientConfig.RootCAs}
-		}
-	}
-	conn, early, err := dialWebSocket(context.Background(), "ws"+strings.TrimPrefix(f.url, "http")+"?"+query, opts)
-	if err != nil {
-		return nil, err
-	}
-	w := &socket{f.t, frameReader{in: input{conn: conn, data: early}, side: clientSide, limit: 64 << 20}}
-	f.t.Cleanup(func() { conn.Close() })
-	return w, nil
-}
-
-const socketQuery = "EIO=4&transport=websocket"
-
-// openSocket starts a session by WebSocket.
-func (f *fixture) openSocket(headers ...string) (*socket, *recorder) {
-	f.t.Helper()
-	w := f.socket(socketQuery, headers...)
-	if text := w.read(); !strings.HasPrefix(text, `0{"sid":"`) {
-		f.t.Fatalf("first packet %q", text)
-	}
-	return w, <-f.opened
-}
-
-// write sends a text frame.
-func (w *socket) write(text string) {
-	w.t.Helper()
-	w.raw(appendFrame(nil, clientSide, textFrame, "", []byte(text)))
-}
-
-func (w *socket) raw(b []byte) {
-	w.t.Helper()
-	w.r.in.conn.SetWriteDeadline(time.Now().Add(time.Minute))
-	if _, err := w.r.in.conn.Write(b); err != nil {
-		w.t.Errorf("write: %v", err)
-	}
-}
-
-// read returns the next message. It returns a close frame as "close CODE", and "end" if the
-// connection ends in another way.
-func (w *socket) read() string {
-	w.r.in.conn.SetReadDeadline(time.Now().Add(time.Minute))
-	data, kind, err := w.r.next(func(kind frameKind, payload []byte) {})
-	var peer *peerClosed
-	switch {
-	case errors.As(err, &peer) && peer.code == noCode:
-		return "close"
-	case errors.As(err, &peer):
-		return "close " + string(rune('0'+peer.code/1000)) + string(rune('0'+peer.code/100%10)) + string(rune('0'+peer.code/10%10)) + string(rune('0'+peer.code%10))
-	case err != nil:
-		return "end"
-	case kind == binaryFrame:
-		return "binary:" + string(data)
-	}
-	return string(data)
-}
-
-func (w *socket) expect(want ...string) {
-	w.t.Helper()
-	for _, text := range want {
-		if got := w.read(); got != text {
-			w.t.Errorf("websocket: got %q, want %q", got, text)
-		}
-	}
-}
-
-func (w *socket) close() { w.r.in.conn.Close() }
 
 // expectEnd waits for a session's end.
 func expectEnd(t *testing.T, c *recorder, want Reason) {

@@ -2,10 +2,19 @@ package token_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"testing"
 	"time"
 
@@ -101,4 +110,28 @@ func sign(t testing.TB, key mint.SigningKey, claims any) string {
 		t.Fatal(err)
 	}
 	return compact
+}
+
+func block(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+var (
+	rsaKey   = must(rsa.GenerateKey(rand.Reader, 2048))
+	ecKey    = must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	edPublic = must(x509.MarshalPKIXPublicKey(ed25519.PublicKey(make([]byte, 32))))
+	rsaSPKI  = must(x509.MarshalPKIXPublicKey(&rsaKey.PublicKey))
+	ecSPKI   = must(x509.MarshalPKIXPublicKey(&ecKey.PublicKey))
+)
+
+func certificate(signer crypto.Signer) []byte {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	return must(x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer))
 }
