@@ -20,9 +20,9 @@ type asideServer struct {
 	resumes []func(socketio.Handler)
 }
 
-func (a *asideServer) setup(io *socketio.Server) {
-	io.Open()
-	io.Handle("wait", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+func (a *asideServer) setup(srv *socketio.Server) {
+	srv.Open()
+	srv.Handle("wait", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		resume, err := e.SetAside()
 		if err != nil {
 			a.ran.add(err.Error())
@@ -31,7 +31,7 @@ func (a *asideServer) setup(io *socketio.Server) {
 		a.resumes = append(a.resumes, resume)
 		return nil
 	})
-	io.Handle("next", func(context.Context, *socketio.Socket, *socketio.Event) error {
+	srv.Handle("next", func(context.Context, *socketio.Socket, *socketio.Event) error {
 		a.ran.add("next begins")
 		time.Sleep(time.Second)
 		a.ran.add("next ends")
@@ -118,7 +118,7 @@ func TestEventSetAsideOfAnEndedSocket(t *testing.T) {
 		"the server shuts down": func(f *fixture, p *sockettest.Peer, _ *socketio.Socket) {
 			_ = p.Emit("next")
 			synctest.Wait()
-			go func() { _ = f.io.Shutdown(f.ctx) }()
+			go func() { _ = f.srv.Shutdown(f.ctx) }()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestEventSetAsideOfAnEndedSocket(t *testing.T) {
 				}
 				s.Disconnect(nil)
 				synctest.Wait()
-				if left := f.io.Remains(); left != "" {
+				if left := f.srv.Remains(); left != "" {
 					t.Errorf("left: %s", left)
 				}
 			})
@@ -148,9 +148,9 @@ func TestEventSetAsideOfAnEndedSocket(t *testing.T) {
 // An event cannot be set aside once its peer has left.
 func TestSetAsideAfterTheEnd(t *testing.T) {
 	var ran record
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Open()
-		io.Handle("late", func(ctx context.Context, _ *socketio.Socket, e *socketio.Event) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.Handle("late", func(ctx context.Context, _ *socketio.Socket, e *socketio.Event) error {
 			time.Sleep(time.Second)
 			_, err := e.SetAside()
 			ran.add(fmt.Sprint(errors.Is(err, socketio.ErrClosed)))

@@ -17,26 +17,26 @@ import (
 func TestAssignedRoomsAreJoinedAtAdmission(t *testing.T) {
 	var ran record
 	held := make(chan *socketio.Socket, 1)
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			ran.add(fmt.Sprint("assign: ", s.Assign("user:ada", "left", "user:ada", s.ID())))
 			s.Leave("left")
 			held <- s
 			return s.Hold(socketio.HoldOptions{})
 		})
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			ran.add(fmt.Sprint("assign: ", s.Assign("late")))
 			return nil
 		})
-		io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 			ran.add(fmt.Sprint("connected: ", s.In("user:ada"), s.In("late"), s.In("left"), len(s.Rooms())))
-			return io.To("user:ada").Emit("news")
+			return srv.To("user:ada").Emit("news")
 		})
 	}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
 		s := <-held
-		if n, _ := f.io.To("user:ada").EmitLocal("early"); n != 0 || s.In("user:ada") || s.Rooms() != nil {
+		if n, _ := f.srv.To("user:ada").EmitLocal("early"); n != 0 || s.In("user:ada") || s.Rooms() != nil {
 			t.Errorf("while held: a broadcast reached %d sockets, rooms %q", n, s.Rooms())
 		}
 		_ = s.Admit()
@@ -53,7 +53,7 @@ func TestAssignedRoomsAreJoinedAtAdmission(t *testing.T) {
 		if got, want := ran.all(), []string{"assign: <nil>", "assign: <nil>", "connected: true true false 3"}; !slices.Equal(got, want) {
 			t.Errorf("ran %q, want %q", got, want)
 		}
-		if left := f.io.Remains(); left != "" {
+		if left := f.srv.Remains(); left != "" {
 			t.Errorf("left: %s", left)
 		}
 	})
@@ -61,8 +61,8 @@ func TestAssignedRoomsAreJoinedAtAdmission(t *testing.T) {
 
 // No broadcast finds a socket in the namespace and not in its assigned room.
 func TestAssignedRoomsAreJoinedInOneStep(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error { return s.Assign("everyone") })
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error { return s.Assign("everyone") })
 	}, func(f *fixture) {
 		done, over := make(chan struct{}), make(chan struct{})
 		go func() {
@@ -73,8 +73,8 @@ func TestAssignedRoomsAreJoinedInOneStep(t *testing.T) {
 					return
 				default:
 				}
-				listed := len(f.io.Sockets())
-				if n, _ := f.io.To("everyone").EmitLocal("tick"); n < listed {
+				listed := len(f.srv.Sockets())
+				if n, _ := f.srv.To("everyone").EmitLocal("tick"); n < listed {
 					t.Errorf("%d sockets are listed, and %d of them are in the room", listed, n)
 					return
 				}
@@ -90,15 +90,15 @@ func TestAssignedRoomsAreJoinedInOneStep(t *testing.T) {
 
 // A socket that is refused leaves no trace of its assigned rooms.
 func TestAssignedRoomsOfRefusedSockets(t *testing.T) {
-	bubble(t, socketio.Options{}, func(io *socketio.Server) {
-		io.Use(func(_ context.Context, s *socketio.Socket) error {
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
 			_ = s.Assign("user:ada")
 			return errors.New("refused")
 		})
 	}, func(f *fixture) {
 		f.refused(sockettest.Options{})
 		synctest.Wait()
-		if left := f.io.Remains(); strings.Contains(left, "room") {
+		if left := f.srv.Remains(); strings.Contains(left, "room") {
 			t.Errorf("left: %s", left)
 		}
 	})
