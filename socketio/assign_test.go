@@ -114,6 +114,7 @@ func TestAssignIsBounded(t *testing.T) {
 			want  error
 		}{
 			{numbered(102, 1), socketio.ErrTooManyRooms},
+			{numbered(101, 1), socketio.ErrTooManyRooms},
 			{[]string{strings.Repeat("x", 21)}, socketio.ErrRoomName},
 			{[]string{"good", other.ID()}, socketio.ErrReservedRoom},
 		} {

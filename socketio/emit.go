@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"socketiojwt/engineio"
 )
@@ -158,7 +159,7 @@ func (s *Socket) Assign(rooms ...string) error {
 	if s.namespace == nil {
 		return ErrNotAdmitted
 	}
-	j, err := s.conn.server.joining(s.name, rooms)
+	j, err := s.assignable(rooms)
 	if err != nil {
 		return err
 	}
@@ -166,13 +167,23 @@ func (s *Socket) Assign(rooms ...string) error {
 	s.mu.Lock()
 	ended := s.state > stateAdmitted || s.over(now)
 	s.mu.Unlock()
-	switch {
-	case ended:
+	if ended {
 		return ErrClosed
-	case !j.permits(s):
-		return ErrReservedRoom
 	}
 	return s.namespace.local.assign(s, j.rooms)
+}
+
+// assignable checks the rooms of one call of Assign.
+func (s *Socket) assignable(rooms []string) (joining, error) {
+	j, err := s.conn.server.joining(s.name, rooms)
+	switch {
+	case err != nil:
+	case !j.permits(s):
+		err = ErrReservedRoom
+	case len(j.rooms) > s.conn.server.opts.MaxRooms && !slices.Contains(j.rooms, s.id): // joining does not count the socket's own room
+		err = ErrTooManyRooms
+	}
+	return j, err
 }
 
 // CanJoin returns the error that Join would return because of the names, or nil: ErrRoomName,
@@ -180,10 +191,7 @@ func (s *Socket) Assign(rooms ...string) error {
 // not look at the rooms that the socket is in, and at whether it is admitted or has ended. It
 // may be called concurrently.
 func (s *Socket) CanJoin(rooms ...string) error {
-	j, err := s.conn.server.joining(s.name, rooms)
-	if err == nil && !j.permits(s) {
-		err = ErrReservedRoom
-	}
+	_, err := s.assignable(rooms)
 	return err
 }
 
