@@ -188,6 +188,7 @@ func (a *admission) admitting(lease *Lease) bool {
 	// The lease is set before the deadline, because OnConnect and end read it from the
 	// context.
 	a.socket.SetContextValue(leaseKey{}, carried(lease))
+	a.rooms(nil, lease)
 	a.stage = leased
 	a.count(leased)
 	a.socket.SetDeadline(lease.Until, a.end)

@@ -23,10 +23,13 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 		lease.Encoded = strings.Clone(compact) // compact may be part of a header, which would stay in memory
 	}
 	a.enter(lease)
-	if g.opts.Authorize.decide == nil {
+	if g.opts.Authorize.decide == nil && len(g.opts.Rooms) == 0 {
 		return lease, nil
 	}
 	refused = g.authorize(ctx, lease, whole)
+	if refused == nil {
+		refused = g.declare(ctx, a, lease)
+	}
 	if late := g.tooLate(ctx); late != nil {
 		return nil, late.of(t)
 	}
@@ -39,8 +42,11 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 	return lease, nil
 }
 
-// authorize calls Authorize for the token of a lease, and stores the user in the lease.
+// authorize calls Authorize, if there is one, for the token of a lease, and stores the user in the lease.
 func (g *Gate) authorize(ctx context.Context, lease *Lease, h *socketio.Handshake) *Error {
+	if g.opts.Authorize.decide == nil {
+		return nil
+	}
 	var err error
 	refused := g.guard(ctx, "Authorize", func() { lease.user, err = g.opts.Authorize.decide(ctx, lease.Token, h) })
 	switch {

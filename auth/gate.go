@@ -63,6 +63,19 @@ type Options struct {
 	// Authorizer, Check and User. It also decides about requests that HTTP serves. The zero
 	// value means that a good token is enough.
 	Authorize Authorizer
+	// Rooms declare rooms that follow from a socket's token, such as those of its user and of
+	// the user's tenants. A socket is in them from the moment at which it is admitted with a
+	// token, before OnConnect runs, or in which a guest logs in, before OnLogin runs. When the
+	// token is refreshed, it leaves at once the rooms that the new token does not give, and
+	// joins the new ones. A guest is in none.
+	//
+	// A token is refused if it gives a room that its socket cannot join: one with a name longer
+	// than socketio.Options.MaxNameLength, more than socketio.Options.MaxRooms, or one named by
+	// the ID of another socket. A room that is left out would be a right that the user misses
+	// without notice, or a restriction that does not apply. No prefix may begin with another
+	// one. Only the gate should make sockets join and leave these rooms: see RoomRule for rooms
+	// that peers ask for. Nil means no rooms.
+	Rooms []RoomsFrom
 	// OnRefuse runs for each refusal of a socket, including failed attempts after which the
 	// peer may try again. It runs on a goroutine of its own, and for the last refusal after
 	// the socket has ended, so it cannot change the refusal. It may run concurrently, for
@@ -116,7 +129,7 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 		return nil, err
 	}
 	opts, err := opts.withDefaults()
-	if err != nil {
+	if err := errors.Join(err, checkRooms(opts.Rooms, verifier)); err != nil {
 		return nil, err
 	}
 	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), leases: newRegistry(registryShards), sampler: newRefusalSampler()}
@@ -127,7 +140,7 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 }
 
 // withDefaults checks o and returns a copy of it with defaults. Later changes of o's
-// Sources and Guests do not affect the copy.
+// Sources, Rooms and Guests do not affect the copy.
 func (o Options) withDefaults() (Options, error) {
 	var wrong []error
 	check := func(bad bool, text string) {
@@ -155,7 +168,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 
-	o.Sources = slices.Clone(o.Sources)
+	o.Sources, o.Rooms = slices.Clone(o.Sources), slices.Clone(o.Rooms)
 	if o.Sources == nil {
 		o.Sources = []Source{FromAuth("token"), FromHeader()}
 	}

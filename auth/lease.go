@@ -23,7 +23,8 @@ type Lease struct {
 	// It is a credential: anyone who obtains it can impersonate the user.
 	Encoded string
 
-	user any // a userOf or nil; see User.From
+	user  any      // a userOf or nil; see User.From
+	rooms []string // declared by Options.Rooms, sorted
 }
 
 // describe is String. It and the methods of Lease that call it have value receivers, so that

@@ -151,6 +151,7 @@ var refusals = []struct {
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
 	{errNilUser, "internal error", codeUnknown, ReasonInternal, false},
+	{errRooms, "internal error", codeUnknown, ReasonInternal, false},
 	{errNotMade, "internal error", codeUnknown, ReasonInternal, false},
 	{errUnverified, "authentication unavailable", codeUnavailable, ReasonAuthUnavailable, true},
 	{token.ErrKeysUnavailable, "authentication unavailable", codeSecret, ReasonKeysUnavailable, true},

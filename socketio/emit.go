@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"socketiojwt/engineio"
 )
@@ -143,7 +144,59 @@ func (s *Socket) join(j joining) error {
 	return s.namespace.local.join(s, j.rooms)
 }
 
-// Leave makes the socket leave rooms. It cannot leave the room named by its own id.
+// Assign makes the socket join rooms that follow from its admission, such as those of its
+// user. Unlike Join it may be called before the socket is admitted, by connect middleware and
+// while the socket is held. The socket is then in the rooms from the moment at which it is
+// admitted, before functions of OnConnect run, so it misses no broadcast to them. Before that
+// moment it is in no room.
+//
+// The rooms of one call may be up to Options.MaxRooms, however many rooms the program has
+// joined, so that CanJoin tells whether Assign will succeed. They count for Join. In all a
+// socket is in at most twice that number of rooms. Assign returns what Join does, except
+// ErrNotAdmitted: it returns that only before the namespace is known, which is before connect
+// middleware. It may be called concurrently.
+func (s *Socket) Assign(rooms ...string) error {
+	if s.namespace == nil {
+		return ErrNotAdmitted
+	}
+	j, err := s.assignable(rooms)
+	if err != nil {
+		return err
+	}
+	now := s.look()
+	s.mu.Lock()
+	ended := s.state > stateAdmitted || s.over(now)
+	s.mu.Unlock()
+	if ended {
+		return ErrClosed
+	}
+	return s.namespace.local.assign(s, j.rooms)
+}
+
+// assignable checks the rooms of one call of Assign.
+func (s *Socket) assignable(rooms []string) (joining, error) {
+	j, err := s.conn.server.joining(s.name, rooms)
+	switch {
+	case err != nil:
+	case !j.permits(s):
+		err = ErrReservedRoom
+	case len(j.rooms) > s.conn.server.opts.MaxRooms && !slices.Contains(j.rooms, s.id): // joining does not count the socket's own room
+		err = ErrTooManyRooms
+	}
+	return j, err
+}
+
+// CanJoin returns the error that Join would return because of the names, or nil: ErrRoomName,
+// ErrReservedRoom, and ErrTooManyRooms if there are more names than Options.MaxRooms. It does
+// not look at the rooms that the socket is in, and at whether it is admitted or has ended. It
+// may be called concurrently.
+func (s *Socket) CanJoin(rooms ...string) error {
+	_, err := s.assignable(rooms)
+	return err
+}
+
+// Leave makes the socket leave rooms, including those of Assign. It cannot leave the room named
+// by its own id.
 func (s *Socket) Leave(rooms ...string) {
 	if s.namespace != nil { // otherwise the namespace is not known yet, and the socket is in no room
 		s.namespace.local.leaveAll(s, rooms)

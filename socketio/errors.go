@@ -31,6 +31,9 @@ var (
 	ErrTooManyAcks = errors.New("socketio: too many pending acknowledgements")
 	// ErrAckSent is returned by the second call of Event.Ack.
 	ErrAckSent = errors.New("socketio: event was acknowledged already")
+	// ErrTooManyEvents is returned by Event.SetAside if the events that wait would exceed
+	// half of Options.MaxInbox.
+	ErrTooManyEvents = errors.New("socketio: too many events wait")
 	// ErrArguments is returned by Scan for arguments that are missing or of another type.
 	ErrArguments = errors.New("socketio: wrong arguments")
 	// ErrEventName is returned for an event name that is empty or reserved.

@@ -141,3 +141,10 @@ func (srv *Server) Untold() int {
 	defer c.mu.Unlock()
 	return len(c.pending)
 }
+
+// Waiting returns the number of bytes that are charged for the socket's waiting events.
+func (s *Socket) Waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inboxBytes
+}

@@ -47,6 +47,19 @@ func (l *ledger) handshake(n int) charged { return l.charge(&l.handshakes, n) }
 // event charges n bytes of an event. A negative n returns them.
 func (l *ledger) event(n int) charged { return l.charge(&l.events, n) }
 
+// aside charges n bytes of an event that is set aside. It leaves half of Options.MaxInbox for
+// the events that the peer still sends, because the connection of a peer that exceeds it is
+// closed.
+func (l *ledger) aside(n int) charged {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.events > 0 && l.events+n > l.server.opts.MaxInbox/2 {
+		return tooMuch
+	}
+	l.events += n // the connection has an admitted socket
+	return taken
+}
+
 func (l *ledger) charge(account *int, n int) charged {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -64,7 +64,7 @@ type Options struct {
 	// whose socket ended before it was admitted. Zero means 10.
 	MaxRefused int
 	// MaxRooms bounds the rooms of a socket. Join returns ErrTooManyRooms if it would exceed
-	// it. Zero means 1,000.
+	// it. For Assign it bounds the rooms of one call. Zero means 1,000.
 	MaxRooms int
 	// MaxPendingAcks bounds the acknowledgements that a socket's peer has not sent yet.
 	// EmitWithAck returns ErrTooManyAcks if it would exceed it. Zero means 1,000.

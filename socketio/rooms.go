@@ -165,12 +165,16 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 	return false
 }
 
-// add adds a socket that is being admitted.
+// add adds a socket that is being admitted, with the rooms of Assign. It is one step, so that
+// no broadcast finds the socket without these rooms.
 func (l *listing) add(s *Socket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.byID[s.id] = s
 	l.changed(s.id, true)
+	for room := range s.rooms {
+		l.enter(s, room)
+	}
 }
 
 // remove removes a socket from the listing and from its rooms. It returns the rooms, including
@@ -198,30 +202,57 @@ func (l *listing) join(s *Socket, rooms []string) error {
 	if l.byID[s.id] != s {
 		return ErrClosed
 	}
-	added := 0
-	for _, room := range rooms {
-		if _, in := s.rooms[room]; !in && room != s.id {
-			added++
-		}
-	}
-	if len(s.rooms)+added > l.namespace.server.opts.MaxRooms {
+	if added := s.lacks(rooms); added > 0 && len(s.rooms)+added > l.namespace.server.opts.MaxRooms {
 		return ErrTooManyRooms
 	}
+	l.enterAll(s, rooms, true)
+	return nil
+}
+
+// assign is join for rooms of Assign. They are kept in s until it is listed.
+func (l *listing) assign(s *Socket, rooms []string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if added := s.lacks(rooms); added > 0 && len(s.rooms)+added > 2*l.namespace.server.opts.MaxRooms {
+		return ErrTooManyRooms
+	}
+	l.enterAll(s, rooms, l.byID[s.id] == s)
+	return nil
+}
+
+// lacks returns how many of the rooms s is not in. The caller holds the listing's lock.
+func (s *Socket) lacks(rooms []string) (n int) {
+	for _, room := range rooms {
+		if _, in := s.rooms[room]; !in && room != s.id {
+			n++
+		}
+	}
+	return n
+}
+
+// enterAll adds rooms to those of s, and s to the rooms if it is listed. The caller holds mu.
+func (l *listing) enterAll(s *Socket, rooms []string, listed bool) {
 	if s.rooms == nil {
-		s.rooms = make(map[string]struct{}, added)
+		s.rooms = make(map[string]struct{}, len(rooms))
 	}
 	for _, room := range rooms {
 		if room == s.id {
 			continue
 		}
 		s.rooms[room] = struct{}{}
-		if l.room[room] == nil {
-			l.room[room] = make(map[*Socket]struct{})
-			l.changed(room, true)
+		if listed {
+			l.enter(s, room)
 		}
-		l.room[room][s] = struct{}{}
 	}
-	return nil
+}
+
+// enter adds s, which is listed, to a room. The caller holds mu.
+func (l *listing) enter(s *Socket, room string) {
+	if l.room[room] == nil {
+		l.room[room] = make(map[*Socket]struct{})
+		l.changed(room, true)
+	}
+	l.room[room][s] = struct{}{}
 }
 
 // mostLeft bounds the number of names for which leaveAll holds the lock at a time.
@@ -237,9 +268,12 @@ func (l *listing) leaveAll(s *Socket, rooms []string) {
 func (l *listing) leaveSome(s *Socket, rooms []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	listed := l.byID[s.id] == s
 	for _, room := range rooms {
 		if _, in := s.rooms[room]; in {
-			l.leave(s, room)
+			if listed {
+				l.leave(s, room)
+			}
 			delete(s.rooms, room)
 		}
 	}

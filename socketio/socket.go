@@ -67,8 +67,9 @@ type ending struct {
 
 // task is one item of work for a worker: an event, or a step of the socket's life.
 type task struct {
-	event *Event
-	step  func()
+	event   *Event
+	handler Handler // of an event that was set aside; nil means that of its name
+	step    func()
 }
 
 // drainTimeout is how long events of a peer that has left are still handled.
@@ -207,8 +208,11 @@ func (s *Socket) do(ctx context.Context, t task) {
 	if ctx.Err() != nil { // the socket has ended since work checked
 		return
 	}
-	name := t.event.name
-	if err := s.namespace.table.handler(name)(ctx, s, t.event); err != nil {
+	name, handler := t.event.name, t.handler
+	if handler == nil {
+		handler = s.namespace.table.handler(name)
+	}
+	if err := handler(ctx, s, t.event); err != nil {
 		s.logFailed(ctx, name, err)
 	}
 }
