@@ -11,6 +11,14 @@ import (
 // webSocketVersion is the version of RFC 6455.
 const webSocketVersion = "13"
 
+// Header fields of RFC 6455 in the form of keys of http.Header. Looking them up in their
+// usual form allocates.
+const (
+	headerKey      = "Sec-Websocket-Key"
+	headerVersion  = "Sec-Websocket-Version"
+	headerProtocol = "Sec-Websocket-Protocol"
+)
+
 // isWebSocketRequest reports whether r requests a WebSocket (RFC 6455, section 4.2.1).
 // Upgrade is ignored in HTTP/1.0 and does not exist in HTTP/2 (RFC 9110, section 7.8).
 func isWebSocketRequest(r *http.Request) bool {
@@ -47,10 +55,10 @@ func checkTransport(r *http.Request, t Transport) *refusal {
 // checkUpgrade returns a refusal if a request for a WebSocket is not valid (RFC 6455,
 // section 4.2.1). The texts are those of the Node server.
 func checkUpgrade(r *http.Request) *refusal {
-	if keys := r.Header.Values("Sec-WebSocket-Key"); len(keys) != 1 || !isWebSocketKey(keys[0]) {
+	if keys := r.Header[headerKey]; len(keys) != 1 || !isWebSocketKey(keys[0]) {
 		return refuseWebSocketKey
 	}
-	switch versions := r.Header.Values("Sec-WebSocket-Version"); {
+	switch versions := r.Header[headerVersion]; {
 	case len(versions) == 0:
 		return refuseNoWebSocketVersion
 	case len(versions) > 1 || versions[0] != webSocketVersion:
@@ -76,7 +84,7 @@ func isWebSocketKey(key string) bool {
 // Node server chooses, or "" if r offers none. It reports false for a list that RFC 6455,
 // section 4.1, does not allow.
 func firstSubprotocol(r *http.Request) (first string, ok bool) {
-	fields := r.Header.Values("Sec-WebSocket-Protocol")
+	fields := r.Header[headerProtocol]
 	if len(fields) == 0 {
 		return "", true
 	}

@@ -19,6 +19,9 @@ func (p proxies) trusts(r *http.Request) bool {
 	if p.unix && isUnixPeer(r) {
 		return true
 	}
+	if len(p.prefixes) == 0 {
+		return false
+	}
 	// An address without a port was set by middleware and not by net/http, so it is not
 	// the address of the peer.
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -99,11 +102,11 @@ func forwardedFields(r *http.Request, name string) []string {
 
 // parseForwarded parses an address with or without a port.
 func parseForwarded(field string) (netip.Addr, bool) {
-	if addr, err := netip.ParseAddr(strings.Trim(field, "[]")); err == nil {
-		return addr, true
+	if withPort, err := netip.ParseAddrPort(field); err == nil { // no text is both
+		return withPort.Addr(), true
 	}
-	withPort, err := netip.ParseAddrPort(field)
-	return withPort.Addr(), err == nil
+	addr, err := netip.ParseAddr(strings.Trim(field, "[]"))
+	return addr, err == nil
 }
 
 // unmapped returns prefixes with IPv4-mapped IPv6 prefixes as IPv4, because addresses are

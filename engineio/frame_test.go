@@ -10,7 +10,7 @@ import (
 )
 
 func newFrameReader(data []byte, piece, limit int) *frameReader {
-	return &frameReader{in: input{conn: &chunks{data: data, piece: piece}}, side: serverSide, limit: limit}
+	return &frameReader{in: input{conn: &chunks{data: data, piece: piece}}, side: serverSide, limit: int32(limit)}
 }
 
 // readAll reads messages until there is an error, and describes both.

@@ -1,36 +1,40 @@
 package engineio
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"sync"
+
+	"socketiojwt/internal/mac"
 )
 
 // sessionID is the sid of the protocol: 88 random bits, and 40 bits of their code under
 // a secret key. Without the key, all 128 bits are equally hard to guess.
 type sessionID [16]byte
 
-const idRandom = 11 // bytes
+const (
+	idRandom = 11 // bytes
+	idCode   = len(sessionID{}) - idRandom
+)
 
 // idKey returns the key of the codes in this process.
-var idKey = sync.OnceValue(func() []byte {
-	key := make([]byte, 32)
-	rand.Read(key) // never fails: crypto/rand ends the program instead
-	return key
+var idKey = sync.OnceValue(func() *mac.Key {
+	secret := make([]byte, 32)
+	rand.Read(secret) // never fails: crypto/rand ends the program instead
+	return mac.New(secret)
 })
 
 func newSessionID() (id sessionID) {
 	rand.Read(id[:idRandom])
-	copy(id[idRandom:], id.code())
+	code := id.code()
+	copy(id[idRandom:], code[:])
 	return id
 }
 
-func (id sessionID) code() []byte {
-	mac := hmac.New(sha256.New, idKey())
-	mac.Write(id[:idRandom])
-	return mac.Sum(nil)[:len(id)-idRandom]
+func (id sessionID) code() [idCode]byte {
+	sum := idKey().Sum(id[:idRandom], "")
+	return [idCode]byte(sum[:])
 }
 
 // IssuedID reports whether text is the ID of a session of this process, open or closed.
@@ -39,7 +43,8 @@ func (id sessionID) code() []byte {
 // with a probability of 2^-40.
 func IssuedID(text string) bool {
 	id, ok := parseSessionID(text)
-	return ok && hmac.Equal(id[idRandom:], id.code())
+	code := id.code()
+	return ok && subtle.ConstantTimeCompare(id[idRandom:], code[:]) == 1
 }
 
 // String returns the sid in its form for URLs, 22 characters.

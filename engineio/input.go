@@ -18,7 +18,7 @@ type input struct {
 	poll *pollConn   // nil if the connection cannot be polled
 	data []byte      // read, but not used yet
 	buf  *readBuffer // what data is part of; nil if data is elsewhere
-	own  []byte      // the buffer of a connection that cannot be polled
+	own  *ownBuffer  // of a connection that cannot be polled
 }
 
 const (
@@ -26,7 +26,10 @@ const (
 	ownBufferSize    = 512
 )
 
-type readBuffer [pooledBufferSize]byte
+type (
+	readBuffer [pooledBufferSize]byte
+	ownBuffer  [ownBufferSize]byte
+)
 
 var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 
@@ -47,9 +50,9 @@ func (in *input) wait() error {
 	}
 	runtime.Gosched() // before the read and not after it, so that the message of a quiet peer does not wait
 	if in.own == nil {
-		in.own = make([]byte, ownBufferSize)
+		in.own = new(ownBuffer)
 	}
-	n, err := in.conn.Read(in.own)
+	n, err := in.conn.Read(in.own[:])
 	in.data = in.own[:n]
 	if n > 0 {
 		return nil // the next read returns the error again

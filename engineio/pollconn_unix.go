@@ -17,11 +17,12 @@ type pollConn struct {
 	// The callbacks are made once, because a closure per call would be garbage.
 	onReadable, onWritable func(fd uintptr) bool
 
-	in       *input // what onReadable fills
-	inErr    error
+	in       *input        // what onReadable fills
+	inErr    syscall.Errno // zero means none, as does writeErr
+	writeErr syscall.Errno
 	waited   bool   // because there was nothing to read
+	ended    bool   // the peer has closed the connection
 	out      []byte // what onWritable has not written yet
-	writeErr error
 }
 
 // newPollConn returns nil for connections that cannot be polled. Wrappers cannot, because
@@ -47,11 +48,17 @@ func newPollConn(conn net.Conn) *pollConn {
 
 // read waits until in has data, and reports whether it needed to wait.
 func (p *pollConn) read(in *input) (waited bool, err error) {
-	p.in, p.inErr, p.waited = in, nil, false
-	if err := p.raw.Read(p.onReadable); err != nil {
+	p.in, p.inErr, p.waited, p.ended = in, 0, false, false
+	err = p.raw.Read(p.onReadable)
+	switch {
+	case err != nil:
 		return true, err
+	case p.ended:
+		err = io.EOF
+	case p.inErr != 0:
+		err = p.inErr
 	}
-	return p.waited, p.inErr
+	return p.waited, err
 }
 
 // fill reads into a buffer from the pool. It returns the buffer if nothing was read.
@@ -63,24 +70,21 @@ func (p *pollConn) fill(fd uintptr) (done bool) {
 		return true
 	}
 	readBuffers.Put(buf)
-	switch err {
-	case syscall.EAGAIN:
+	if err == syscall.EAGAIN {
 		p.waited = true
 		return false
-	case nil:
-		err = io.EOF
 	}
-	p.inErr = err
+	p.inErr, p.ended = err, err == 0
 	return true
 }
 
 // write writes as much of b as the connection takes at once and returns the
 // rest.
 func (p *pollConn) write(b []byte) (rest []byte, err error) {
-	p.out, p.writeErr = b, nil
+	p.out, p.writeErr = b, 0
 	err = p.raw.Write(p.onWritable)
 	rest, p.out = p.out, nil
-	if err == nil {
+	if err == nil && p.writeErr != 0 {
 		err = p.writeErr
 	}
 	return rest, err
@@ -92,17 +96,22 @@ func (p *pollConn) drain(fd uintptr) (done bool) {
 	if n > 0 {
 		p.out = p.out[n:]
 	}
-	if err != nil && err != syscall.EAGAIN {
+	if err != 0 && err != syscall.EAGAIN {
 		p.writeErr = err
 	}
 	return true
 }
 
-func ignoringInterrupts(call func(int, []byte) (int, error), fd int, b []byte) (int, error) {
+// ignoringInterrupts calls syscall.Read or syscall.Write, whose errors are a
+// syscall.Errno. It returns zero instead of nil.
+func ignoringInterrupts(call func(int, []byte) (int, error), fd int, b []byte) (int, syscall.Errno) {
 	for {
 		n, err := call(fd, b)
-		if err != syscall.EINTR {
-			return n, err
+		if err == nil {
+			return n, 0
+		}
+		if errno := err.(syscall.Errno); errno != syscall.EINTR {
+			return n, errno
 		}
 	}
 }

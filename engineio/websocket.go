@@ -63,19 +63,19 @@ func (e *peerClosed) Error() string { return "engineio: websocket: closed by the
 // that of input.
 type frameReader struct {
 	in       input
-	side     side
-	limit    int      // bytes of one message; zero means the limit of session
 	session  *Session // nil in the clients of tests, which have a limit
 	rest     int64    // bytes left of a frame whose message is too long
-	last     bool     // that frame is the last of its message
-	head     [ws.MaxHeaderSize]byte
+	limit    int32    // bytes of one message; zero means the limit of session
+	last     bool     // the frame that rest is about is the last of its message
+	side     side
 	headSize uint8 // bytes of the last header
+	head     [ws.MaxHeaderSize]byte
 }
 
 // room returns how many bytes of a message are kept.
 func (r *frameReader) room() int {
 	if r.limit != 0 {
-		return r.limit
+		return int(r.limit)
 	}
 	return r.session.room()
 }

@@ -17,6 +17,12 @@ type accepted struct {
 	early    []byte // what the peer sent without waiting for the response
 }
 
+// Values of headers for the library, which only reads them.
+var (
+	connectionUpgrade = []string{"Upgrade"}
+	upgradeWebSocket  = []string{"websocket"}
+)
+
 // acceptWebSocket takes over the connection of r, which checkUpgrade must have accepted. The
 // response contains header and subprotocol, unless that is empty. The caller must write it,
 // and can do so together with the first packets. If acceptWebSocket fails, the caller must
@@ -26,14 +32,14 @@ func acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header,
 	request := &http.Request{
 		Method: http.MethodGet, ProtoMajor: 1, ProtoMinor: 1, Host: r.Host,
 		Header: http.Header{
-			"Connection":            {"Upgrade"},
-			"Upgrade":               {"websocket"},
-			"Sec-Websocket-Version": {webSocketVersion},
-			"Sec-Websocket-Key":     {r.Header.Get("Sec-WebSocket-Key")},
+			"Connection":  connectionUpgrade,
+			"Upgrade":     upgradeWebSocket,
+			headerVersion: r.Header[headerVersion],
+			headerKey:     r.Header[headerKey],
 		},
 	}
 	if subprotocol != "" {
-		request.Header["Sec-Websocket-Protocol"] = []string{subprotocol}
+		request.Header[headerProtocol] = []string{subprotocol}
 	}
 	if request.Host == "" {
 		request.Host = "none" // an http.Handler may be called without a host, which only the library misses

@@ -27,7 +27,7 @@ const maxProbe = 125
 
 // newWebSocket returns a WebSocket of s whose writer the caller owns. Messages are no
 // longer than limit. Zero means the limit of the session.
-func newWebSocket(s *Session, a accepted, c codec, limit int) *webSocket {
+func newWebSocket(s *Session, a accepted, c codec, limit int32) *webSocket {
 	return &webSocket{
 		codec: c,
 		frameReader: frameReader{
@@ -77,7 +77,7 @@ func (ws *webSocket) sendVolatile(frames []byte) error {
 // if there is one already.
 func (ws *webSocket) sendClose(frame []byte) {
 	if !ws.sealed {
-		ws.sealed, ws.pong, ws.pongPacket = true, nil, false
+		ws.sealed, ws.pong, ws.pongPacket = true, "", false
 		_ = ws.put(frame)
 	}
 }
@@ -90,7 +90,7 @@ func (ws *webSocket) answerPing(pong []byte) {
 	case ws.state == writerIdle:
 		_ = ws.send(pong)
 	case ws.owned() && !ws.sealed:
-		ws.pong = pong
+		ws.pong = string(pong)
 	}
 }
 
@@ -216,7 +216,7 @@ func (ws *webSocket) allWritten() {
 // writeFailed ends what ws was for.
 func (ws *webSocket) writeFailed() {
 	s := ws.session
-	ws.queue, ws.pong, ws.pongPacket, ws.queued = nil, nil, false, 0
+	ws.queue, ws.pong, ws.pongPacket, ws.queued = nil, "", false, 0
 	ws.setState(writerBroken)
 	switch {
 	case ws == s.ws:

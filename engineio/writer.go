@@ -21,7 +21,7 @@ const (
 type writer struct {
 	queue  [][]byte // frames of whole messages, or the rest of one
 	queued int      // bytes that count in Options.MaxOutbound: queue, and what the goroutine is writing
-	pong   []byte   // the frame that answers the latest ping frame (RFC 6455, section 5.5.3)
+	pong   string   // the frame that answers the latest ping frame (RFC 6455, section 5.5.3); a string is smaller than a slice
 
 	pongPacket bool // a ping packet is to be answered
 	sealed     bool // the close frame is queued or written, and nothing may follow it (RFC 6455, section 5.5.1)
@@ -39,7 +39,7 @@ const maxBatch = 64 << 10
 func (w *writer) owned() bool { return w.state == writerOwned || w.state == writerWaiting }
 
 // pending reports whether there is something to write.
-func (w *writer) pending() bool { return len(w.queue) > 0 || w.pong != nil || w.pongPacket }
+func (w *writer) pending() bool { return len(w.queue) > 0 || w.pong != "" || w.pongPacket }
 
 // queuedSize returns how many bytes frames count in the queue: about 40 more than their
 // length, which is what the queue needs for them.
@@ -60,11 +60,11 @@ func (w *writer) unshift(rest []byte) {
 // come after everything else.
 func (w *writer) shift() []byte {
 	if len(w.queue) == 0 {
-		frames := w.pong
+		frames := []byte(w.pong)
 		if w.pongPacket {
 			frames = slices.Concat(frames, pongPacket.frames())
 		}
-		w.pong, w.pongPacket = nil, false
+		w.pong, w.pongPacket = "", false
 		return frames
 	}
 	frames := w.queue[0]

@@ -1,13 +1,12 @@
 package socketio
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"strings"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/mac"
 )
 
 // A socket id is a room that holds only that socket, so no other socket may join a room of that
@@ -21,31 +20,32 @@ const (
 )
 
 // idKey is the key of the codes in a server's ids.
-type idKey [32]byte
+type idKey struct{ *mac.Key }
 
 // newIDKey derives a key from the key of a cluster. If that is empty, the result is random.
-func newIDKey(cluster []byte) (k idKey) {
+func newIDKey(cluster []byte) idKey {
+	var secret [32]byte
 	if len(cluster) == 0 {
-		_, _ = rand.Read(k[:]) // never fails
-		return k
+		_, _ = rand.Read(secret[:]) // never fails
+	} else {
+		secret = mac.New(cluster).Sum(nil, "socketio: socket ids")
 	}
-	mac := hmac.New(sha256.New, cluster)
-	mac.Write([]byte("socketio: socket ids"))
-	return idKey(mac.Sum(nil))
+	return idKey{mac.New(secret[:])}
 }
 
 // newID returns an id for a socket in a namespace: 20 characters, made of 80 random bits and
 // their code.
-func (k *idKey) newID(namespace string) string {
+func (k idKey) newID(namespace string) string {
 	var b [idRandom + idCode]byte
 	_, _ = rand.Read(b[:idRandom]) // never fails
-	copy(b[idRandom:], k.code(namespace, b[:idRandom]))
+	code := k.code(namespace, b[:idRandom])
+	copy(b[idRandom:], code[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 // issued reports whether newID has returned name for the namespace. For another name it returns
 // true with a probability of 1 in 2^40.
-func (k *idKey) issued(namespace, name string) bool {
+func (k idKey) issued(namespace, name string) bool {
 	var b [idRandom + idCode]byte
 	if len(name) != base64.RawURLEncoding.EncodedLen(len(b)) {
 		return false
@@ -53,14 +53,12 @@ func (k *idKey) issued(namespace, name string) bool {
 	if _, err := base64.RawURLEncoding.Strict().Decode(b[:], []byte(name)); err != nil {
 		return false
 	}
-	return string(b[idRandom:]) == string(k.code(namespace, b[:idRandom]))
+	return [idCode]byte(b[idRandom:]) == k.code(namespace, b[:idRandom])
 }
 
-func (k *idKey) code(namespace string, random []byte) []byte {
-	mac := hmac.New(sha256.New, k[:])
-	mac.Write(random)
-	mac.Write([]byte(namespace))
-	return mac.Sum(nil)[:idCode]
+func (k idKey) code(namespace string, random []byte) [idCode]byte {
+	sum := k.Sum(random, namespace)
+	return [idCode]byte(sum[:])
 }
 
 // reserved reports whether a room name in a namespace belongs to one socket, which exists,

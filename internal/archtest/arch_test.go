@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"internal/guard":        {},
 	"internal/leaktest":     {},
 	"internal/logging":      {},
+	"internal/mac":          {},
 	"internal/memnet":       {},
 	"internal/tally":        {},
 	"internal/wallclock":    {},
