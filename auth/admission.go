@@ -173,7 +173,7 @@ func (a *admission) admitting(lease *Lease) bool {
 	ended := a.socketEnded()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.undecided(ended) {
+	if !a.undecided(ended) || lease != nil && a.candidateRevoked() {
 		return false
 	}
 	a.examining, a.failed, a.cancel = false, 0, nil

@@ -113,7 +113,11 @@ func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was 
 	case refused != nil:
 		a.attemptFailed(refused)
 		return
-	case !a.admit(lease): // the deadline came first, or the peer has gone
+	case !a.admit(lease): // the deadline or a revocation came first, or the peer has gone
+		if refused := a.revokedMeanwhile(); refused != nil {
+			a.attemptFailed(refused)
+			return
+		}
 		a.withdraw()
 		return
 	}
@@ -203,7 +207,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	if refused == nil {
 		a.enter(&Lease{Token: t, Until: t.ValidUntil()})
 		defer a.withdraw()
-		if !sameHolder(t, Current(a.socket).Token) {
+		if refused = a.gate.denied(within, t); refused == nil && !sameHolder(t, Current(a.socket).Token) {
 			refused = a.gate.refusal(errSubject).of(t)
 		}
 	}

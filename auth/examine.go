@@ -23,10 +23,9 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 		lease.Encoded = strings.Clone(compact) // compact may be part of a header, which would stay in memory
 	}
 	a.enter(lease)
-	if g.opts.Authorize.decide == nil && len(g.opts.Rooms) == 0 {
-		return lease, nil
+	if refused = g.denied(ctx, t); refused == nil {
+		refused = g.authorize(ctx, lease, whole)
 	}
-	refused = g.authorize(ctx, lease, whole)
 	if refused == nil {
 		refused = g.declare(ctx, a, lease)
 	}
@@ -90,6 +89,7 @@ func (g *Gate) verify(ctx context.Context, a *admission, shown *socketio.Handsha
 		return nil, "", refused
 	}
 	g.verified()
+	g.sees(t)
 	return t, compact, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"socketiojwt/internal/logging"
@@ -82,6 +83,23 @@ type Options struct {
 	// one socket too. Error.Err is the cause. Nil means that no hook runs.
 	OnRefuse func(ctx context.Context, s *socketio.Socket, e *Error)
 
+	// Denylist has the revoked tokens and blocked subjects; see Gate.Revoke and Gate.Block. The
+	// gate asks it for each token that is shown. Gates may share one, but Revoke ends only
+	// sockets of its own gate. Nil means a new NewDenylist(DenylistOptions{}).
+	Denylist Denylist
+	// DenylistFailure says what happens if the Denylist cannot be asked. It has half of what
+	// is left of Timeout to answer. Zero means FailClosed.
+	DenylistFailure DenylistFailure
+	// LongestToken is the longest time for which an issuer makes tokens good. An entry that
+	// Revoke makes lasts that long, unless RevokeOptions.Until is set, so that it ends no
+	// earlier than the tokens that it concerns. Zero means 30 days or, if the gate has seen a
+	// token that is good for longer, until that token ends.
+	LongestToken time.Duration
+	// IssuerSkew is how far the clocks of issuers may be ahead of the server's. Tokens that are
+	// issued within this time after a revocation, by the server's clock, are revoked too. Zero
+	// means that the clocks agree.
+	IssuerSkew time.Duration
+
 	// CrossOrigin decides for which requests HTTP reads cookies: those that it allows. It
 	// denies requests from other sites unless their method is safe (GET, HEAD or OPTIONS),
 	// so a safe method must not change anything. Nil means a new CrossOriginProtection, with
@@ -119,7 +137,10 @@ type Gate struct {
 	leases   *registry
 	sampler  *refusalSampler
 	outage   outage
-	cookies  sync.Once // for the warning that cookies are not read
+	longest  atomic.Int64    // when the last of the tokens that were seen ends, by wallclock.Nanos
+	failures logging.Sampler // of the denylist, for FailOpen
+	share    *share          // with other nodes; nil unless Share was called
+	cookies  sync.Once       // for the warning that cookies are not read
 }
 
 // NewGate returns a gate for the tokens that verifier accepts. It fails if the verifier is
@@ -132,7 +153,8 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 	if err := errors.Join(err, checkRooms(opts.Rooms, verifier)); err != nil {
 		return nil, err
 	}
-	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), leases: newRegistry(registryShards), sampler: newRefusalSampler()}
+	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), leases: newRegistry(registryShards), sampler: newRefusalSampler(),
+		failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute}}
 	if opts.Guests != nil {
 		gate.guests = newLogins(opts.Guests.Attempts, opts.Guests.Grace)
 	}
@@ -149,6 +171,9 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	check(o.Timeout < 0, "Timeout is negative; set a positive duration, or zero for 5 s")
+	check(o.LongestToken < 0, "LongestToken is negative; set a positive duration, or zero for 30 days")
+	check(o.IssuerSkew < 0, "IssuerSkew is negative; set a positive duration, or zero if the clocks agree")
+	check(o.DenylistFailure > FailOpen, "DenylistFailure is unknown; set FailClosed or FailOpen")
 	if o.Guests != nil {
 		guests := *o.Guests
 		check(guests.Attempts < 0, "GuestOptions.Attempts is negative; set a positive number, or zero for 1")
@@ -174,6 +199,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
+	}
+	if o.Denylist == nil {
+		o.Denylist = NewDenylist(DenylistOptions{})
 	}
 	if o.CrossOrigin == nil {
 		o.CrossOrigin = http.NewCrossOriginProtection()

@@ -3,10 +3,10 @@ package auth
 import (
 	"crypto/sha256"
 	"iter"
+	"slices"
 	"time"
 
 	"socketiojwt/internal/wallclock"
-	"socketiojwt/token"
 )
 
 // A LeaseInfo describes a socket of a gate for operators: its token, if one is known, and
@@ -63,48 +63,6 @@ const (
 	LeaseEnding LeaseState = "ending"
 )
 
-// A Match selects leases by a value of their token. BySubject, ByTokenID, BySession and
-// ByHash make one. The zero Match, or one for an empty string, matches no lease.
-type Match struct {
-	kind   kind
-	issuer string
-	value  string
-}
-
-// BySubject matches tokens with this iss and sub. An empty issuer matches tokens without
-// iss.
-func BySubject(issuer, subject string) Match { return Match{bySubject, issuer, subject} }
-
-// ByTokenID matches tokens with this iss and jti. An empty issuer matches tokens without
-// iss.
-func ByTokenID(issuer, id string) Match { return Match{byTokenID, issuer, id} }
-
-// BySession matches tokens with this iss and sid. An empty issuer matches tokens without
-// iss.
-func BySession(issuer, id string) Match { return Match{bySession, issuer, id} }
-
-// ByHash matches tokens with this token.Token.Hash. The zero hash matches no token.
-func ByHash(hash [sha256.Size]byte) Match {
-	if hash == [sha256.Size]byte{} {
-		return Match{}
-	}
-	return Match{kind: byHash, value: string(hash[:])}
-}
-
-// matches reports whether m selects a token. It is not called for the zero Match.
-func (m Match) matches(t *token.Token) bool {
-	switch m.kind {
-	case bySubject:
-		return t.Subject == m.value && t.Issuer == m.issuer
-	case byTokenID:
-		return t.ID == m.value && t.Issuer == m.issuer
-	case bySession:
-		return t.SessionID == m.value && t.Issuer == m.issuer
-	default:
-		return string(t.Hash[:]) == m.value
-	}
-}
-
 // Leases lists the sockets of the gate in all its namespaces: those that it admitted,
 // including guests, those that it examines or holds, and those that it has refused and that
 // have not ended yet. HTTP requests are not listed.
@@ -138,15 +96,25 @@ func (g *Gate) LeasesAfter(id string) iter.Seq[LeaseInfo] {
 }
 
 // LeasesOf lists what Leases does, but only sockets with a token that m matches. Its cost
-// does not depend on the number of other sockets. It may be called concurrently.
+// does not depend on the number of other sockets, except that ByIssuer and ByClaim look at
+// all of them. It may be called concurrently.
 func (g *Gate) LeasesOf(m Match) iter.Seq[LeaseInfo] {
 	return func(yield func(LeaseInfo) bool) {
-		for _, e := range g.leases.find(m) {
+		for e := range g.leases.matching(m) {
 			if info, ok := e.describe(&m); ok && !yield(info) {
 				return
 			}
 		}
 	}
+}
+
+// matching returns the entries that may match, as find does, or all entries if there is no
+// table for m.
+func (r *registry) matching(m Match) iter.Seq[*entry] {
+	if m.kind > kinds && m.value != "" {
+		return r.all(place{})
+	}
+	return slices.Values(r.find(m))
 }
 
 // describe returns the LeaseInfo of an entry. It reports false if the entry was removed from
@@ -161,7 +129,7 @@ func (e *entry) describe(only *Match) (LeaseInfo, bool) {
 	if e == nil || e != a.entry && e != a.candidate {
 		return LeaseInfo{}, false
 	}
-	if only != nil && (e.lease == nil || !only.matches(e.lease.Token)) {
+	if only != nil && (e.lease == nil || !only.Matches(e.lease.Token)) {
 		return LeaseInfo{}, false
 	}
 	info := LeaseInfo{

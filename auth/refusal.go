@@ -97,14 +97,14 @@ const (
 	ReasonTokenNonce     Reason = "token_nonce"      // it has another nonce
 	ReasonTokenType      Reason = "token_type"       // it is of another type
 	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing, has the wrong type, or does not have the required value
-	ReasonTokenRevoked   Reason = "token_revoked"    // a custom Verifier reported that it is not active any more
+	ReasonTokenRevoked   Reason = "token_revoked"    // it was revoked, its subject is blocked, or a custom Verifier reported that it is not active any more
 
 	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, but Authorize returned an error
 	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for another subject than the lease's
 	ReasonAuthTimeout     Reason = "auth_timeout"     // the peer did not authenticate in time
 	ReasonInternal        Reason = "internal_error"   // a hook panicked, Authorize returned a nil user, or a Verifier returned an invalid token
 	ReasonKeysUnavailable Reason = "keys_unavailable" // temporary: keys could not be fetched
-	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys or hooks took too long, or a custom Verifier failed
+	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys or hooks took too long, or a custom Verifier or the denylist failed
 	ReasonOverloaded      Reason = "overloaded"       // temporary: too many sockets are held
 )
 
@@ -153,6 +153,7 @@ var refusals = []struct {
 	{errNilUser, "internal error", codeUnknown, ReasonInternal, false},
 	{errRooms, "internal error", codeUnknown, ReasonInternal, false},
 	{errNotMade, "internal error", codeUnknown, ReasonInternal, false},
+	{errDenylist, "authentication unavailable", codeUnavailable, ReasonAuthUnavailable, true},
 	{errUnverified, "authentication unavailable", codeUnavailable, ReasonAuthUnavailable, true},
 	{token.ErrKeysUnavailable, "authentication unavailable", codeSecret, ReasonKeysUnavailable, true},
 }

@@ -31,19 +31,9 @@ type entry struct {
 	slot      uint32
 	shard     uint8
 	promoted  bool        // a candidate whose token is the socket's now; guarded by the admission's mu
+	revoked   *Revocation // of a candidate, meanwhile; guarded by the admission's mu
 	links     [kinds]link // valid while lease is set
 }
-
-// kind is the kind of key of a table.
-type kind uint8
-
-const (
-	bySubject kind = iota // and issuer
-	byTokenID             // and issuer
-	bySession             // and issuer
-	byHash
-	kinds
-)
 
 // A link is an entry's place among the entries of its shard that have the same key.
 // It refers to entries by their slot plus one; zero means none. These numbers are half the
@@ -98,8 +88,7 @@ func (r *registry) place(e *entry) {
 
 // name sets the lease of an entry, so that find returns the entry for its token.
 func (r *registry) name(e *entry, lease *Lease) {
-	keys := r.keys(lease.Token)
-	s := &r.shards[e.shard]
+	keys, s := r.keys(lease.Token), &r.shards[e.shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.lease = lease
@@ -296,6 +285,5 @@ func (r *registry) keys(t *token.Token) (keys [kinds]uint32) {
 // key returns the key of m in a table. It is never zero. It depends on a random seed, so
 // issuers and peers cannot choose tokens that share a key.
 func (r *registry) key(m Match) uint32 {
-	key := maphash.String(r.seed, m.issuer)*0x9e3779b97f4a7c15 + maphash.String(r.seed, m.value)
-	return max(uint32(key>>32), 1)
+	return max(uint32((maphash.String(r.seed, m.issuer)*0x9e3779b97f4a7c15+maphash.String(r.seed, m.value))>>32), 1)
 }

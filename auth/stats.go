@@ -24,6 +24,12 @@ type Stats struct {
 	Admissions, GuestAdmissions uint64
 	// Expired counts the sockets that ended because their lease had ended.
 	Expired uint64
+	// Revoked counts the sockets that ended because their token was revoked or their subject
+	// blocked, including those that were not admitted yet.
+	Revoked uint64
+	// Denied is the number of entries of the denylist, if it has a method Len() int, as a
+	// MemoryDenylist does. It may be slow or block only if that method does.
+	Denied int
 	// Verified counts the tokens that were verified and found good, including those of HTTP
 	// requests and of sockets that already have a lease. Authorize may still have refused
 	// their bearers.
@@ -41,6 +47,7 @@ type figures struct {
 	leased, guests              atomic.Int64
 	admissions, guestAdmissions atomic.Uint64
 	expired, verified, panics   atomic.Uint64
+	revoked                     atomic.Uint64
 	refusals                    tally.By[Reason]
 }
 
@@ -55,7 +62,12 @@ func (g *Gate) Stats() Stats {
 	g.outage.mu.Lock()
 	outage := g.outage.begun
 	g.outage.mu.Unlock()
+	denied := 0
+	if d, ok := g.opts.Denylist.(interface{ Len() int }); ok {
+		denied = d.Len()
+	}
 	return Stats{
+		Revoked: f.revoked.Load(), Denied: denied,
 		Held: held, Leased: int(f.leased.Load()), Guests: int(f.guests.Load()), Outage: outage,
 		Admissions: f.admissions.Load(), GuestAdmissions: f.guestAdmissions.Load(),
 		Expired: f.expired.Load(), Verified: f.verified.Load(), Refusals: f.refusals.Counts(), Panics: f.panics.Load(),

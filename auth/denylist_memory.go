@@ -1,0 +1,246 @@
+package auth
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"socketiojwt/token"
+)
+
+// DenylistOptions configure a MemoryDenylist. The zero value is ready to use.
+type DenylistOptions struct {
+	// MaxEntries bounds the number of entries. Entries that have ended are kept until their
+	// place is needed, so that a clock that is set forward and back loses none. If all entries
+	// still last, Add fails. Zero means 100,000, which need at most about 50 MB with short
+	// values.
+	MaxEntries int
+	// MaxClaims bounds the number of different claim names in entries of ByClaim, because each
+	// token is searched for all of these claims. Zero means 16.
+	MaxClaims int
+	// Now is the clock by which entries end. Nil means time.Now.
+	Now func() time.Time
+}
+
+// A MemoryDenylist is a Denylist in memory. It is empty after a restart. Find costs one lookup
+// for each registered claim of the token and, if there are entries of ByClaim, one for each
+// value of those claims. Its methods ignore ctx, and may be called concurrently.
+type MemoryDenylist struct {
+	opts DenylistOptions
+
+	mu      sync.RWMutex
+	entries map[denylistKey]*denylistEntry
+	ends    endHeap
+	claims  map[string]int // number of entries by the claim's name; no count is zero
+}
+
+// denylistKey is the key of an entry. Different keys have different IDs.
+type denylistKey struct {
+	match Match
+	block bool
+}
+
+func (r Revocation) key() denylistKey { return denylistKey{r.Match, r.IssuedBefore.IsZero()} }
+
+// denylistEntry is an entry with its place in the heap.
+type denylistEntry struct {
+	Revocation
+	id string
+	at int
+}
+
+// NewDenylist returns an empty MemoryDenylist. It panics if an option is negative. Zero opts
+// mean the defaults.
+func NewDenylist(opts DenylistOptions) *MemoryDenylist {
+	if opts.MaxEntries < 0 || opts.MaxClaims < 0 {
+		panic("auth: NewDenylist: MaxEntries or MaxClaims is negative; set a positive number, or zero for the default")
+	}
+	if opts.MaxEntries == 0 {
+		opts.MaxEntries = 100_000
+	}
+	if opts.MaxClaims == 0 {
+		opts.MaxClaims = 16
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &MemoryDenylist{opts: opts, entries: make(map[denylistKey]*denylistEntry), claims: make(map[string]int)}
+}
+
+// Add adds an entry, as Denylist says. An entry that has ended already is not added.
+func (d *MemoryDenylist) Add(_ context.Context, r Revocation) error {
+	if err := r.Check(); err != nil {
+		return err
+	}
+	now := d.opts.Now()
+	if !r.lasts(now) {
+		return nil
+	}
+	r = r.clone()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.entries[r.key()]; e != nil {
+		if e.lasts(now) {
+			r = e.Merge(r)
+		}
+		e.Revocation = r
+		heap.Fix(&d.ends, e.at)
+		return nil
+	}
+	if err := d.makeRoom(r.Match, now); err != nil {
+		return err
+	}
+	e := &denylistEntry{Revocation: r, id: r.ID()}
+	d.entries[r.key()] = e
+	heap.Push(&d.ends, e)
+	if r.Match.kind == byClaim {
+		d.claims[r.Match.name]++
+	}
+	return nil
+}
+
+// clone returns r with strings of its own, which do not keep the claims of a token in memory.
+func (r Revocation) clone() Revocation {
+	m := &r.Match
+	m.issuer, m.name, m.value, r.Reason = strings.Clone(m.issuer), strings.Clone(m.name), strings.Clone(m.value), strings.Clone(r.Reason)
+	return r
+}
+
+// makeRoom removes entries that have ended while there is no room for an entry of m, and fails
+// if that is not enough. The caller holds mu.
+func (d *MemoryDenylist) makeRoom(m Match, now time.Time) error {
+	manyClaims := func() bool {
+		return m.kind == byClaim && d.claims[m.name] == 0 && len(d.claims) >= d.opts.MaxClaims
+	}
+	for len(d.entries) >= d.opts.MaxEntries || manyClaims() {
+		if len(d.ends) == 0 || d.ends[0].lasts(now) {
+			break
+		}
+		d.remove(d.ends[0])
+	}
+	switch {
+	case len(d.entries) >= d.opts.MaxEntries:
+		return fmt.Errorf("%w: it has %d entries, and the first one ends at %s; set a larger DenylistOptions.MaxEntries, or a shorter Options.LongestToken",
+			ErrDenylistFull, len(d.entries), d.ends[0].end())
+	case manyClaims():
+		return fmt.Errorf("%w: it has entries for %d different claims; set a larger DenylistOptions.MaxClaims", ErrDenylistFull, len(d.claims))
+	}
+	return nil
+}
+
+// end describes the end of the entry.
+func (r Revocation) end() string {
+	if r.Until.IsZero() {
+		return "no time"
+	}
+	return r.Until.Format(time.RFC3339)
+}
+
+// remove removes an entry. The caller holds mu.
+func (d *MemoryDenylist) remove(e *denylistEntry) {
+	delete(d.entries, e.key())
+	heap.Remove(&d.ends, e.at)
+	if name := e.Match.name; e.Match.kind == byClaim {
+		if d.claims[name]--; d.claims[name] == 0 {
+			delete(d.claims, name)
+		}
+	}
+}
+
+// Remove removes a block, as Denylist says.
+func (d *MemoryDenylist) Remove(_ context.Context, m Match) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e := d.entries[denylistKey{m, true}]; e != nil {
+		d.remove(e)
+	}
+	return nil
+}
+
+// Find returns an entry that concerns the token, as Denylist says. It never fails.
+func (d *MemoryDenylist) Find(_ context.Context, t *token.Token) (Revocation, bool, error) {
+	now := d.opts.Now() // before the lock, because it may be user code
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if len(d.entries) == 0 {
+		return Revocation{}, false, nil
+	}
+	names := func(claim string) bool { return d.claims[claim] > 0 }
+	if len(d.claims) == 0 {
+		names = nil
+	}
+	for _, m := range MatchesOf(t, names) {
+		for _, block := range [...]bool{true, false} {
+			if e := d.entries[denylistKey{m, block}]; e != nil && e.lasts(now) && e.coversIssue(t) {
+				return e.Revocation, true, nil
+			}
+		}
+	}
+	return Revocation{}, false, nil
+}
+
+// List lists entries, as Denylist says. Each call sorts the entries that are left.
+func (d *MemoryDenylist) List(_ context.Context, after string, most int) ([]Revocation, error) {
+	if most <= 0 {
+		return nil, errors.New("auth: List: the number of entries must be positive")
+	}
+	now := d.opts.Now()
+	d.mu.RLock()
+	var left []*denylistEntry
+	for _, e := range d.entries {
+		if e.id > after && e.lasts(now) {
+			left = append(left, e)
+		}
+	}
+	d.mu.RUnlock()
+	slices.SortFunc(left, func(a, b *denylistEntry) int { return strings.Compare(a.id, b.id) }) // an ID never changes
+	left = left[:min(most, len(left))]
+	page := make([]Revocation, len(left))
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for i, e := range left {
+		page[i] = e.Revocation
+	}
+	return page, nil
+}
+
+// Len returns the number of entries, including those that have ended and whose place was not
+// needed yet.
+func (d *MemoryDenylist) Len() int {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return len(d.entries)
+}
+
+// endHeap has the entry that ends first at its root.
+type endHeap []*denylistEntry
+
+func (h endHeap) Len() int { return len(h) }
+func (h endHeap) Less(i, j int) bool {
+	a, b := h[i].Until, h[j].Until
+	return !a.IsZero() && (b.IsZero() || a.Before(b))
+}
+
+func (h endHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+func (h *endHeap) Push(x any) {
+	e := x.(*denylistEntry)
+	e.at = len(*h)
+	*h = append(*h, e)
+}
+
+func (h *endHeap) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return e
+}

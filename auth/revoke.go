@@ -1,0 +1,285 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"socketiojwt/internal/wallclock"
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+// RevokeOptions configure Gate.Revoke. The zero value is ready to use.
+type RevokeOptions struct {
+	// IssuedBefore leaves out tokens that were issued (iat) later. A token that was issued at
+	// that time, or that does not have iat, is revoked. Zero means, for ByTokenID, BySession and
+	// ByHash, all tokens that match, because the same value is not issued again. For the other
+	// matches it means now, plus Options.IssuerSkew.
+	IssuedBefore time.Time
+	// Until is when the entry ends. Zero means when the last token that it can concern has
+	// ended: see Options.LongestToken.
+	Until time.Time
+	// Reason is a text for operators, such as who revoked the token and why. Peers do not get
+	// it. It has at most 500 bytes.
+	Reason string
+}
+
+// Revoked is the result of a revocation.
+type Revoked struct {
+	// Sockets is the number of sockets of this node that were ended. Sockets that other nodes
+	// end are not counted.
+	Sockets int
+	// Entry is the entry of the denylist.
+	Entry Revocation
+}
+
+// Revoke makes the tokens that m matches bad: it adds an entry to Options.Denylist, ends the
+// sockets of this gate that were admitted with such a token or have shown one, and, after
+// Share, tells the other nodes to do the same.
+//
+// When Revoke returns, these sockets on this node have ended: they are in no room, no handler
+// starts for them, and no broadcast reaches them. Handlers that are running continue, with a
+// context that is done. A peer gets the event "unauthorized", or CONNECT_ERROR if it is still
+// connecting, with the reason token_revoked, and then DISCONNECT, so that the JavaScript client
+// does not reconnect by itself. Other namespaces of its connection stay, unless this gate
+// guards them too. A guest or a socket with a lease that is showing such a token by
+// "authenticate" stays what it is, and that token is refused.
+//
+// By default a user who logs in again gets in, because the new token was issued later. iat
+// usually has whole seconds, so a token that is issued in the same second as the revocation
+// is refused; one that is issued a second later is not.
+//
+// Revoke fails, and does nothing, if m matches nothing or an option is invalid. If the denylist
+// or the bus fails, Revoke ends the sockets nevertheless, tells the other nodes if it can, and
+// returns the error: call it again then, because a peer may come back with the token. Calling
+// it twice is the same as calling it once. ctx bounds only the call of the denylist. Revoke may
+// be called concurrently. ByIssuer and ByClaim look at all sockets.
+func (g *Gate) Revoke(ctx context.Context, m Match, opts RevokeOptions) (Revoked, error) {
+	now := time.Now().UTC()
+	r := Revocation{Match: m, IssuedBefore: opts.IssuedBefore, Until: opts.Until, Reason: opts.Reason, At: now}
+	if r.IssuedBefore.IsZero() && !m.once() {
+		r.IssuedBefore = now.Add(g.opts.IssuerSkew)
+	}
+	if !opts.Until.IsZero() && !now.Before(opts.Until) {
+		return Revoked{}, errors.New("auth: Revoke: Until is not in the future; set a later time, or zero for the end of the longest token")
+	}
+	if r.Until.IsZero() {
+		r.Until = g.longestUntil(now)
+	}
+	return g.revoke(ctx, r, "auth: revoked")
+}
+
+// once reports whether an issuer gives the value of m to one token or session only.
+func (m Match) once() bool { return m.kind == byTokenID || m.kind == bySession || m.kind == byHash }
+
+// Block keeps a subject of an issuer out until a time, whatever token it shows, and does
+// otherwise what Revoke does. A second Block of the same subject extends the first one, and
+// does not shorten it. A zero until means until Unblock. The reason is a text for operators, of
+// at most 500 bytes. An empty issuer means tokens without iss. Block may be called
+// concurrently.
+func (g *Gate) Block(ctx context.Context, issuer, subject string, until time.Time, reason string) (Revoked, error) {
+	now := time.Now().UTC()
+	if !until.IsZero() && !now.Before(until) {
+		return Revoked{}, errors.New("auth: Block: until is not in the future; set a later time, or zero for a block without an end")
+	}
+	return g.revoke(ctx, Revocation{Match: BySubject(issuer, subject), Until: until, Reason: reason, At: now}, "auth: blocked")
+}
+
+// Unblock ends a Block of a subject, on this node and, after Share, on the others. Tokens that
+// were revoked stay so. It does nothing if the subject is not blocked. Reason is for the log.
+// Unblock may be called concurrently.
+func (g *Gate) Unblock(ctx context.Context, issuer, subject, reason string) error {
+	m := BySubject(issuer, subject)
+	if err := (Revocation{Match: m, Reason: reason}).Check(); err != nil {
+		return err
+	}
+	err := g.opts.Denylist.Remove(ctx, m)
+	g.opts.Logger.InfoContext(ctx, "auth: unblocked", "match", m, "why", reason, "error", err)
+	return errors.Join(err, g.share.removed(m))
+}
+
+// revoke carries out a revocation of this node's program. The order leaves no hole: a token is
+// found by the denylist if it enters the index after the sweep, and by the sweep if before.
+func (g *Gate) revoke(ctx context.Context, r Revocation, event string) (Revoked, error) {
+	if err := r.Check(); err != nil {
+		return Revoked{}, err
+	}
+	ended, err := g.carryOut(ctx, r)
+	err = errors.Join(err, g.share.added(r))
+	g.opts.Logger.InfoContext(ctx, event, "match", r.Match, "issuedBefore", r.IssuedBefore, "until", r.Until, "why", r.Reason, "sockets", ended, "error", err)
+	return Revoked{Sockets: ended, Entry: r}, err
+}
+
+// carryOut adds an entry to the denylist and ends the sockets that it concerns.
+func (g *Gate) carryOut(ctx context.Context, r Revocation) (ended int, err error) {
+	if err = g.opts.Denylist.Add(ctx, r); err != nil {
+		err = fmt.Errorf("auth: a revocation was not stored, so peers may come back with the token: %w", err)
+	}
+	return g.sweep(r), err
+}
+
+// sweep ends the sockets that a revocation concerns, and returns their number.
+func (g *Gate) sweep(r Revocation) (ended int) {
+	for e := range g.leases.matching(r.Match) {
+		if e.admission.revoke(e, r) {
+			ended++
+		}
+	}
+	g.figures.revoked.Add(uint64(ended))
+	return ended
+}
+
+// concerns reports whether a revocation concerns a lease. A token that was shown before the
+// revocation was made must have been issued before it, even if its iat is later by the clock
+// of its issuer.
+func (r Revocation) concernsLease(l *Lease, since int64) bool {
+	if !r.Match.Matches(l.Token) {
+		return false
+	}
+	return r.coversIssue(l.Token) || !r.IssuedBefore.Before(r.At) && since <= wallclock.Nanos(r.At)
+}
+
+// revoke ends the socket if the revocation concerns its token, and reports whether it did. If
+// it concerns a token that an admitted socket is showing, the examination of that token
+// refuses it.
+func (a *admission) revoke(e *entry, r Revocation) bool {
+	a.mu.Lock()
+	if e.promoted {
+		e = a.entry
+	}
+	if e == nil || e != a.entry && e != a.candidate || e.lease == nil || !r.concernsLease(e.lease, e.since) {
+		a.mu.Unlock()
+		return false
+	}
+	if e == a.candidate {
+		e.revoked = &r
+		a.mu.Unlock()
+		return false
+	}
+	t, was := e.lease.Token, a.stage
+	if was != over {
+		a.stage = over
+		a.stopTimer()
+	}
+	a.mu.Unlock()
+	if was == over {
+		return false
+	}
+	a.endRevoked(a.gate.revoked(r, t), was)
+	return true
+}
+
+// endRevoked ends a socket at once, whatever its state. The caller has set the stage to over.
+func (a *admission) endRevoked(e *Error, was stage) {
+	g := a.gate
+	ending := g.ending(e)
+	ending.Event, ending.Args = eventUnauthorized, []any{g.toldByEvent(e)}
+	if was == outside {
+		g.log(a.socket, e)
+		g.notify(a.socket, e)
+	} else {
+		g.opts.Logger.InfoContext(a.socket.Context(), "auth: lease revoked", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
+			"id", e.ID, "subject", e.subject, "cause", e.Err)
+	}
+	if errors.Is(a.socket.Refuse(ending), socketio.ErrAdmitted) {
+		a.socket.Disconnect(ending)
+	}
+}
+
+// revoked returns the refusal of a token for an entry of the denylist.
+func (g *Gate) revoked(r Revocation, t *token.Token) *Error {
+	cause := fmt.Errorf("%w: %s, at %s: %q", token.ErrRevoked, r.Match, r.At.Format(time.RFC3339), r.Reason)
+	return g.refusal(cause).of(t)
+}
+
+// defaultLongestToken is the default of Options.LongestToken.
+const defaultLongestToken = 30 * 24 * time.Hour
+
+// longestUntil returns when the last token that was issued until now ends, or zero if tokens
+// may never end.
+func (g *Gate) longestUntil(now time.Time) time.Time {
+	if g.opts.LongestToken > 0 {
+		return now.Add(g.opts.LongestToken)
+	}
+	until, longest := now.Add(defaultLongestToken), g.longest.Load()
+	switch {
+	case longest == math.MaxInt64:
+		return time.Time{}
+	case longest > wallclock.Nanos(until):
+		return time.Unix(0, longest).UTC()
+	}
+	return until
+}
+
+// sees remembers when a token ends, for longestUntil.
+func (g *Gate) sees(t *token.Token) {
+	end := int64(math.MaxInt64)
+	if until := t.ValidUntil(); !until.IsZero() {
+		end = wallclock.Nanos(until)
+	}
+	for {
+		longest := g.longest.Load()
+		if end <= longest || g.longest.CompareAndSwap(longest, end) {
+			return
+		}
+	}
+}
+
+// findRevocation asks the denylist for a token. If that fails, it returns a refusal, or nil with
+// FailOpen.
+func (g *Gate) findRevocation(ctx context.Context, t *token.Token) (r Revocation, found bool, refused *Error) {
+	var err error
+	refused = g.guard(ctx, "Denylist.Find", func() {
+		if _, local := g.opts.Denylist.(*MemoryDenylist); !local {
+			var cancel context.CancelFunc
+			ctx, cancel = halfOf(ctx)
+			defer cancel()
+		}
+		r, found, err = g.opts.Denylist.Find(ctx, t)
+	})
+	switch {
+	case refused != nil || err == nil:
+		return r, found && refused == nil, refused
+	case g.opts.DenylistFailure == FailOpen:
+		g.failedOpen(ctx, err)
+		return Revocation{}, false, nil
+	}
+	refused = g.refusal(fmt.Errorf("%w: %w", errDenylist, err))
+	refused.RetryAfter = g.wait(ctx)
+	return Revocation{}, false, refused
+}
+
+// halfOf returns a context that ends in the middle of the time that ctx has left, so that there
+// is time to act on a denylist that does not answer.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
+}
+
+// candidateRevoked reports whether the token that an admitted socket is showing was revoked
+// since it entered the index. The caller holds mu, and decides about that token before it
+// releases mu.
+func (a *admission) candidateRevoked() bool { return a.candidate != nil && a.candidate.revoked != nil }
+
+// revokedMeanwhile returns the refusal of the token that an admitted socket is showing, if the
+// token was revoked since it entered the index, and otherwise nil.
+func (a *admission) revokedMeanwhile() *Error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.candidateRevoked() {
+		return nil
+	}
+	return a.gate.revoked(*a.candidate.revoked, a.candidate.lease.Token)
+}
+
+// failedOpen logs that the denylist was not asked.
+func (g *Gate) failedOpen(ctx context.Context, err error) {
+	g.failures.Log(ctx, g.opts.Logger, slog.LevelError, "open", "auth: the denylist failed, and a token was accepted without it", "error", err)
+}
