@@ -66,13 +66,9 @@ func New(credential string, claims []byte, validUntil time.Time) (*Token, error)
 	if until.IsZero() {
 		return nil, fmt.Errorf("%w: exp; set it or validUntil", ErrClaimMissing)
 	}
-	return &Token{
-		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id, SessionID: c.session,
-		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
-		Hash:       sha256.Sum256([]byte(credential)),
-		validUntil: until,
-		claims:     raw,
-	}, nil
+	t := c.token(raw, until)
+	t.Hash = sha256.Sum256([]byte(credential))
+	return t, nil
 }
 
 // ValidUntil returns when the token stops being good. That is the earlier of exp and iat

@@ -112,26 +112,30 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) {
 	p := u.parsed()
 	raw := string(p.payload) // a copy of the exact size, because a Token lives as long as a socket
-	c, err := v.readClaims(p.payload, raw)
+	c, err := v.checkClaims(p.payload, raw, u.Header.Type)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.checkTimes(c); err != nil {
-		return nil, &signedError{err, c.subject}
+	t := c.token(raw, earlier(v.validUntil(c), key.k.notAfter))
+	t.Algorithm, t.KeyID, t.Type = u.Header.Algorithm, u.Header.KeyID, u.Header.Type
+	t.Hash = signed
+	return t, nil
+}
+
+// checkClaims returns the claims of payload, for a token of type typ, if they are good. raw
+// is a copy of payload.
+func (v *Verifier) checkClaims(payload []byte, raw, typ string) (claims, error) {
+	c, err := v.readClaims(payload, raw)
+	if err != nil {
+		return c, err
 	}
-	if err := v.checkNames(c, u.Header.Type); err != nil {
-		return nil, &signedError{err, c.subject}
+	if err = v.checkTimes(c); err == nil {
+		err = v.checkNames(c, typ)
 	}
-	until := earlier(v.validUntil(c), key.k.notAfter)
-	return &Token{
-		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id, SessionID: c.session,
-		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
-		Algorithm: u.Header.Algorithm, KeyID: u.Header.KeyID, Type: u.Header.Type,
-		Hash:       signed,
-		validUntil: until,
-		endless:    until.IsZero(),
-		claims:     raw,
-	}, nil
+	if err != nil {
+		return c, &signedError{err, c.subject}
+	}
+	return c, nil
 }
 
 // checkTimes returns why the token is not good now.

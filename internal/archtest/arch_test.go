@@ -23,7 +23,8 @@ const module = "socketiojwt"
 var mayImport = map[string][]string{
 	".":                     {},
 	"token":                 {},
-	"token/jwks":            {"token"},
+	"token/jwks":            {"token", "token/internal/endpoint"},
+	"token/introspect":      {"token", "token/mint", "token/internal/endpoint"},
 	"token/profile":         {"token"},
 	"token/tokentest":       {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
 	"engineio":              {},

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"socketiojwt/internal/guard"
 	"socketiojwt/internal/wirejson"
+	"socketiojwt/token/internal/endpoint"
 )
 
 // A source is where a JWK Set comes from. Only the running fetch uses it.
@@ -161,26 +161,12 @@ func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body 
 	if etag != "" {
 		r.Header.Set("If-None-Match", etag)
 	}
-	response, err := opts.Client.Do(r)
-	if err != nil {
-		if failed := (*url.Error)(nil); errors.As(err, &failed) {
-			err = failed.Err // without the URL, whose query may be a secret
-		}
-		return nil, nil, failedAs{fmt.Errorf("%s: %w", u.Host, err), errUnreachable}
-	}
-	defer func() { _ = response.Body.Close() }()
+	body, response, err := endpoint.Do(opts.Client, r, opts.MaxBody)
 	switch {
-	case response.StatusCode == http.StatusNotModified && etag != "":
+	case response != nil && response.StatusCode == http.StatusNotModified && etag != "":
 		return nil, response.Header, nil
-	case response.StatusCode != http.StatusOK:
-		return nil, nil, failedAs{fmt.Errorf("%s answered with status %d", u.Host, response.StatusCode), errStatus}
-	}
-	body, err = io.ReadAll(io.LimitReader(response.Body, opts.MaxBody+1))
-	if err != nil {
-		return nil, nil, failedAs{fmt.Errorf("%s: %w", u.Host, err), errUnreachable}
-	}
-	if int64(len(body)) > opts.MaxBody {
-		return nil, nil, fmt.Errorf("%s answered with more than %d bytes", u.Host, opts.MaxBody)
+	case err != nil:
+		return nil, nil, err
 	}
 	return body, response.Header, nil
 }

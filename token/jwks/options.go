@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"socketiojwt/internal/logging"
 	"socketiojwt/token"
+	"socketiojwt/token/internal/endpoint"
 )
 
 // Options configure a Set. The zero value is ready to use.
@@ -83,12 +83,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Now = time.Now
 	}
 	o.Logger = logging.OrDefault(o.Logger)
-	client := &http.Client{}
-	if o.Client != nil {
-		*client = *o.Client
-	}
-	client.Timeout, client.CheckRedirect = 0, sameOrigin
-	o.Client = client
+	o.Client = endpoint.Client(o.Client, sameOrigin)
 
 	switch {
 	case o.Refresh < 0 || o.RefreshLeast < 0 || o.RefreshMost < o.RefreshLeast:
@@ -109,18 +104,10 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// newTransport returns the transport of a Set without Options.Client. It keeps a
-// connection long enough for the request after the metadata, and for repeated fetches
-// while tokens name unknown keys.
-func newTransport(timeout time.Duration) *http.Transport {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		ForceAttemptHTTP2:      true,
-		IdleConnTimeout:        10 * time.Second,
-		TLSHandshakeTimeout:    timeout,
-		MaxResponseHeaderBytes: 64 << 10,
-	}
-}
+// idleTimeout is how long a connection of a Set without Options.Client is kept: long enough
+// for the request after the metadata, and for repeated fetches while tokens name unknown
+// keys.
+const idleTimeout = 10 * time.Second
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T
@@ -145,16 +132,9 @@ func sameOrigin(r *http.Request, via []*http.Request) error {
 
 // parseURL parses a URL and checks that keys may be fetched from it.
 func parseURL(text string, opts *Options) (*url.URL, error) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
-		return nil, errors.New("jwks: not an absolute URL without a user and a fragment")
-	case u.Scheme == "https", u.Scheme == "http" && (opts.InsecurePlainHTTP || isLoopback(u.Hostname())):
-		return u, nil
+	u, err := endpoint.Parse(text, opts.InsecurePlainHTTP)
+	if err != nil {
+		return nil, fmt.Errorf("jwks: %w", err)
 	}
-	return nil, fmt.Errorf("jwks: the URL at %q is not https, and not on this machine; Options.InsecurePlainHTTP accepts http inside a private network", u.Host)
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
+	return u, nil
 }

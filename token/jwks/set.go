@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"socketiojwt/token"
+	"socketiojwt/token/internal/endpoint"
 )
 
 // A Set holds the current keys of an issuer. It implements token.Keys. Make one with
@@ -78,7 +79,7 @@ func newSet(src source, opts Options) (*Set, error) {
 	}
 	var own *http.Transport
 	if !given {
-		own = newTransport(opts.Timeout)
+		own = endpoint.NewTransport(opts.Timeout, idleTimeout)
 		opts.Client.Transport = own
 	}
 	opts.Logger = opts.Logger.With("from", src.String())

@@ -1,10 +1,10 @@
 package jwks
 
 import (
-	"context"
 	"errors"
-	"net"
 	"time"
+
+	"socketiojwt/token/internal/endpoint"
 )
 
 // Stats are the figures of a Set at one time. Counters start at zero with the Set and never
@@ -34,43 +34,19 @@ type FailureKind string
 
 // The kinds of failures.
 const (
-	FailureTimeout     FailureKind = "timeout"     // Options.Timeout, or a timeout of the network
-	FailureUnreachable FailureKind = "unreachable" // no connection, a connection that was lost, TLS, or a redirect that is not allowed
-	FailureStatus      FailureKind = "status"      // a status other than 200
-	FailureNoKeys      FailureKind = "no keys"     // a set without a usable key
-	FailureInvalid     FailureKind = "invalid"     // a response that is not a set or the issuer's metadata, or is too large
+	FailureTimeout     FailureKind = FailureKind(endpoint.Timeout)     // Options.Timeout, or a timeout of the network
+	FailureUnreachable FailureKind = FailureKind(endpoint.Unreachable) // no connection, a connection that was lost, TLS, or a redirect that is not allowed
+	FailureStatus      FailureKind = FailureKind(endpoint.Status)      // a status other than 200
+	FailureNoKeys      FailureKind = "no keys"                         // a set without a usable key
+	FailureInvalid     FailureKind = FailureKind(endpoint.Invalid)     // a response that is not a set or the issuer's metadata, or is too large
 )
-
-// errUnreachable and errStatus mark errors for kindOf. Their texts are not shown.
-var (
-	errUnreachable = errors.New("jwks: unreachable")
-	errStatus      = errors.New("jwks: status")
-)
-
-// failedAs marks an error as one of a kind, without changing its text.
-type failedAs struct {
-	error
-	kind error
-}
-
-func (e failedAs) Unwrap() []error { return []error{e.error, e.kind} }
 
 // kindOf returns the kind of an error of a fetch, and the empty kind for nil.
 func kindOf(err error) FailureKind {
-	var network net.Error
-	switch {
-	case err == nil:
-		return ""
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return FailureTimeout
-	case errors.Is(err, errUnreachable):
-		return FailureUnreachable
-	case errors.Is(err, errStatus):
-		return FailureStatus
-	case errors.Is(err, errNothing):
+	if errors.Is(err, errNothing) {
 		return FailureNoKeys
 	}
-	return FailureInvalid
+	return FailureKind(endpoint.FailureOf(err))
 }
 
 // Stats returns the figures of the Set. It does not block, and is cheap enough for every

@@ -1,0 +1,255 @@
+package introspect
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"socketiojwt/internal/guard"
+	"socketiojwt/internal/wirejson"
+	"socketiojwt/token"
+	"socketiojwt/token/internal/endpoint"
+)
+
+// answer asks the endpoint a question, and wakes the callers that wait for the result.
+func (v *Verifier) answer(q *question, credential string) {
+	select {
+	case v.turns <- struct{}{}:
+		defer func() { <-v.turns }()
+	case <-q.dropped:
+		return
+	case <-v.life.Done():
+		v.finish(q, result{err: errClosed})
+		return
+	}
+	now := v.now()
+	v.mu.Lock()
+	if v.circuit.shut(now) { // it opened while the question waited
+		err := v.unavailable()
+		v.mu.Unlock()
+		v.finish(q, result{err: err})
+		return
+	}
+	select {
+	case <-q.dropped:
+		v.mu.Unlock()
+		return
+	default:
+	}
+	q.asked = true
+	probe := v.circuit.begin()
+	v.counts.asking++
+	v.mu.Unlock()
+
+	r := result{asked: true, failure: errNoReturn}
+	defer func() { // runs also after runtime.Goexit in the program's code
+		r.probe = probe
+		if r.failure != nil {
+			r.err = fmt.Errorf("%w: asking the introspection endpoint: %w", token.ErrKeysUnavailable, r.failure)
+		}
+		v.finish(q, r)
+	}()
+	r = v.ask(credential)
+}
+
+var (
+	errNoReturn = errors.New("the HTTP client did not return")
+	errPanic    = errors.New("panic while asking")
+)
+
+// A result is how a question ends.
+type result struct {
+	token *token.Token
+	err   error // why the token is refused
+
+	asked      bool          // a request was made
+	probe      bool          // the circuit was open
+	failure    error         // of the request
+	retryAfter time.Duration // of a failure; zero if the response does not say
+}
+
+// finish remembers a result and wakes the callers that wait for it.
+func (v *Verifier) finish(q *question, r result) {
+	now := v.now()
+	v.mu.Lock()
+	if r.asked {
+		v.counts.asking--
+	}
+	switch {
+	case !r.asked:
+	case r.failure == nil:
+		v.counts.requests++
+		v.circuit.succeeded()
+		v.failure = nil
+		v.remember(q.key, r, now)
+	case v.life.Err() != nil: // Close canceled the request
+	default:
+		v.counts.requests++
+		v.counts.failures++
+		v.failure = r.failure
+		v.circuit.failed(now, r.probe, r.retryAfter)
+	}
+	failures := v.circuit.failures
+	if v.questions[q.key] == q {
+		delete(v.questions, q.key)
+	}
+	q.token, q.err = r.token, r.err
+	v.mu.Unlock()
+	if r.failure != nil && failures&(failures-1) == 0 && v.life.Err() == nil { // the first, second, fourth, eighth ...
+		v.opts.Rules.Logger.Warn("introspect: request failed", "cause", r.failure, "failures", failures)
+	}
+	close(q.done)
+}
+
+// remember keeps the verdict on a token. The caller holds mu.
+func (v *Verifier) remember(key digest, r result, now time.Time) {
+	d := verdict{key: key, token: r.token, err: r.err, since: now}
+	switch {
+	case v.closed:
+	case r.err != nil && v.opts.RefusedMaxAge > 0:
+		d.until = now.Add(v.opts.RefusedMaxAge)
+		v.refused.put(d)
+	case r.err == nil && v.opts.MaxAge > 0:
+		d.until = now.Add(v.opts.MaxAge)
+		if end := r.token.ValidUntil(); !end.IsZero() && end.Before(d.until) {
+			d.until = end
+		}
+		v.accepted.put(d)
+		if d.until.After(v.goodUntil) {
+			v.goodUntil = d.until
+		}
+	}
+}
+
+// ask makes one request. It runs user code: Options.Client and the function of BearerToken.
+func (v *Verifier) ask(credential string) (r result) {
+	ctx, cancel := context.WithTimeout(v.life, v.opts.Timeout)
+	defer cancel()
+	defer func() {
+		if value := recover(); value != nil {
+			v.opts.Rules.Logger.Error("introspect: panic while asking the endpoint", guard.Recovered(value).Attr())
+			r = result{failure: errPanic}
+		}
+		r.asked = true
+	}()
+	request, err := v.request(ctx, credential)
+	if err != nil {
+		return result{failure: err}
+	}
+	body, response, err := endpoint.Do(v.opts.Client, request, v.opts.MaxBody)
+	if err != nil {
+		r = result{failure: v.redact(err)}
+		if response != nil {
+			r.retryAfter = retryAfter(response.Header, v.now())
+		}
+		return r
+	}
+	if kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return result{failure: fmt.Errorf("%s answered with another type than application/json", v.url.Host)}
+	}
+	return v.read(credential, body)
+}
+
+// request returns the request for a token (RFC 7662, section 2.1).
+func (v *Verifier) request(ctx context.Context, credential string) (*http.Request, error) {
+	form := url.Values{"token": {credential}, "token_type_hint": {"access_token"}}
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+	if err := v.auth.apply(authRequest{ctx: ctx, url: v.url.String(), now: v.now(), header: header, form: form}); err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, v.url.String(), strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, errors.New("the request cannot be made")
+	}
+	r.Header = header
+	return r, nil
+}
+
+// redact returns err if its text cannot repeat what the server has sent, which may be the
+// token. Otherwise it returns an error of the same kind without that text.
+func (v *Verifier) redact(err error) error {
+	var network *net.OpError
+	var lookup *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	kind := endpoint.FailureOf(err)
+	switch {
+	case kind == endpoint.Status, kind == endpoint.Timeout, kind == endpoint.Invalid,
+		errors.As(err, &network), errors.As(err, &lookup), errors.As(err, &certificate),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errRedirect), errors.Is(err, context.Canceled):
+		return err
+	}
+	return hiddenError{v.url.Host + ": no connection, or not a response of HTTP", err}
+}
+
+// hiddenError is an error with another text.
+type hiddenError struct {
+	text  string
+	cause error
+}
+
+func (e hiddenError) Error() string { return e.text }
+func (e hiddenError) Unwrap() error { return e.cause }
+
+// retryAfter returns how long a response asks not to be asked again, or 0 (RFC 9110, section
+// 10.2.3).
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}
+
+// maxDepth bounds the nesting of a response.
+const maxDepth = 64
+
+var (
+	errInactive = fmt.Errorf("%w: the issuer reports that it is not active", token.ErrRevoked)
+	errBound    = fmt.Errorf("%w: it is bound to a key of its holder, which is not checked", token.ErrType)
+)
+
+// read decides about a token by the body of a response.
+func (v *Verifier) read(credential string, body []byte) result {
+	var active, kind, binding string
+	err := wirejson.Members(body, maxDepth, func(name []byte, start, end int) error {
+		switch text := string(body[start:end]); string(name) {
+		case "active":
+			active = text
+		case "token_type":
+			kind = text
+		case "cnf":
+			binding = text
+		}
+		return nil
+	})
+	switch {
+	case err != nil, active != "true" && active != "false":
+		return result{failure: fmt.Errorf("%s answered with something else than a strict JSON object with a boolean active", v.url.Host)}
+	case active == "false":
+		return result{err: errInactive}
+	case !v.opts.InsecureIgnoreBinding && isBound(kind, binding):
+		return result{err: errBound}
+	}
+	t, err := v.rules.Accept(credential, body)
+	return result{token: t, err: err}
+}
+
+// isBound reports whether a token needs a proof besides itself, by the JSON values of its
+// token_type and cnf, which are empty if they are missing.
+func isBound(kind, binding string) bool {
+	name, isString := wirejson.Unquote(kind)
+	bearer := kind == "" || kind == "null" || isString && strings.EqualFold(name, "Bearer")
+	return !bearer || binding != "" && binding != "null"
+}
