@@ -40,6 +40,8 @@ type admission struct {
 	cancel    func()       // ends the context that within returned; may be nil
 	entry     *entry       // in the index; nil once the socket has ended
 	candidate *entry       // in the index, for a token that an admitted socket shows; may be nil
+
+	challenged []*challenged // events that wait for a fresher token
 }
 
 // newAdmission makes the admission of a socket, starts its deadline and handles its events
@@ -112,6 +114,7 @@ func (a *admission) gone() {
 	a.release()
 	a.count(over)
 	a.delist()
+	a.unchallenge()
 	if a.cancel != nil {
 		a.cancel()
 		a.cancel = nil
@@ -187,7 +190,7 @@ func (a *admission) admitting(lease *Lease) bool {
 	a.promote()
 	// The lease is set before the deadline, because OnConnect and end read it from the
 	// context.
-	a.socket.SetContextValue(leaseKey{}, carried(lease))
+	a.socket.SetContextValue(leaseKey{}, a.carried(lease))
 	a.rooms(nil, lease)
 	a.stage = leased
 	a.count(leased)
@@ -288,9 +291,14 @@ var doNotWait = func() context.Context {
 // reports whether the peer acknowledged it. The event always asks for an acknowledgement,
 // because listeners that were written for the npm package socketio-jwt call it.
 func (a *admission) tell(ctx context.Context, e *Error) bool {
-	_, err := a.socket.EmitWithAck(ctx, eventUnauthorized, a.gate.toldByEvent(e))
+	return tell(ctx, a.socket, a.gate.toldByEvent(e))
+}
+
+// tell is the method tell for any payload.
+func tell(ctx context.Context, s *socketio.Socket, payload toldByEvent) bool {
+	_, err := s.EmitWithAck(ctx, eventUnauthorized, payload)
 	if errors.Is(err, socketio.ErrTooManyAcks) {
-		_ = a.socket.Emit(eventUnauthorized, a.gate.toldByEvent(e)) // it fails only if the socket is closed
+		_ = s.Emit(eventUnauthorized, payload) // it fails only if the socket is closed
 	}
 	return err == nil
 }

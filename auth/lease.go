@@ -66,16 +66,32 @@ type requestLeaseKey struct{}
 // with some verbs, but does not look into a func.
 func carried(lease *Lease) any { return func() *Lease { return lease } }
 
+// carried is the function carried for the lease of a socket. It has the admission, so that event
+// middleware finds it.
+func (a *admission) carried(lease *Lease) any {
+	return func() (*Lease, *admission) { return lease, a }
+}
+
 // fromContext returns the lease of ctx, or nil if there is none.
 func fromContext(ctx context.Context) *Lease {
+	lease, _ := admittedBy(ctx)
+	return lease
+}
+
+// admittedBy returns the lease of ctx, and the admission of its socket. Both are nil if there is
+// no lease, and the admission is nil for a request.
+func admittedBy(ctx context.Context) (*Lease, *admission) {
 	var key any = leaseKey{}
 	if socketio.FromContext(ctx) == nil {
 		key = requestLeaseKey{}
 	}
-	if lease, ok := ctx.Value(key).(func() *Lease); ok {
+	switch lease := ctx.Value(key).(type) {
+	case func() *Lease:
+		return lease(), nil
+	case func() (*Lease, *admission):
 		return lease()
 	}
-	return nil
+	return nil, nil
 }
 
 // Token returns the token that the socket or request had when the handler or hook of ctx

@@ -99,7 +99,13 @@ const (
 	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing, has the wrong type, or does not have the required value
 	ReasonTokenRevoked   Reason = "token_revoked"    // it was revoked, its subject is blocked, or a custom Verifier reported that it is not active any more
 
-	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, but Authorize returned an error
+	// Of events that Gate.Require refused; the socket stays.
+	ReasonLoginRequired                  Reason = "login_required"                   // the socket is a guest, and must log in first
+	ReasonInsufficientScope              Reason = "insufficient_scope"               // the token does not have a scope
+	ReasonInsufficientRole               Reason = "insufficient_role"                // the token does not have a role
+	ReasonInsufficientUserAuthentication Reason = "insufficient_user_authentication" // the user did not authenticate recently or strongly enough (RFC 9470)
+
+	ReasonNotAuthorized   Reason = "not_authorized"   // the token is good, but Authorize or a Satisfies returned an error
 	ReasonSubjectChanged  Reason = "subject_changed"  // "authenticate" with a token for another subject than the lease's
 	ReasonAuthTimeout     Reason = "auth_timeout"     // the peer did not authenticate in time
 	ReasonInternal        Reason = "internal_error"   // a hook panicked, Authorize returned a nil user, or a Verifier returned an invalid token
@@ -268,7 +274,7 @@ type told struct {
 type toldByEvent struct {
 	Message string    `json:"message"`
 	Inner   toldInner `json:"inner"`
-	Data    told      `json:"data"`
+	Data    any       `json:"data"` // a told or a forbiddenTold
 }
 
 // toldInner has the only member that the error of the npm package has on the wire.

@@ -137,7 +137,7 @@ func (g *Gate) declare(ctx context.Context, a *admission, lease *Lease) *Error {
 	if a == nil || len(g.opts.Rooms) == 0 { // an HTTP request has no rooms
 		return nil
 	}
-	ctx = context.WithValue(ctx, leaseKey{}, carried(lease))
+	ctx = context.WithValue(ctx, leaseKey{}, a.carried(lease))
 	var err error
 	refused := g.guard(ctx, "RoomsFunc", func() { lease.rooms, err = g.roomsOf(ctx, a.socket, lease.Token) })
 	switch {

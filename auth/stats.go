@@ -38,6 +38,10 @@ type Stats struct {
 	// failed attempts of sockets that may try again. If there are more than 64 reasons,
 	// because hooks choose their own, the others are counted as "other". The map is a copy.
 	Refusals map[Reason]uint64
+	// Forbidden counts the events that Require refused, by reason, in the same way. Challenges
+	// counts the events that had to wait for a fresher token.
+	Forbidden  map[Reason]uint64
+	Challenges uint64
 	// Panics counts the panics of hooks, sources and key functions.
 	Panics uint64
 }
@@ -47,8 +51,8 @@ type figures struct {
 	leased, guests              atomic.Int64
 	admissions, guestAdmissions atomic.Uint64
 	expired, verified, panics   atomic.Uint64
-	revoked                     atomic.Uint64
-	refusals                    tally.By[Reason]
+	revoked, challenges         atomic.Uint64
+	refusals, forbidden         tally.By[Reason]
 }
 
 // Stats returns the figures of the gate. It takes a few locks for a short time each, and its
@@ -71,6 +75,7 @@ func (g *Gate) Stats() Stats {
 		Held: held, Leased: int(f.leased.Load()), Guests: int(f.guests.Load()), Outage: outage,
 		Admissions: f.admissions.Load(), GuestAdmissions: f.guestAdmissions.Load(),
 		Expired: f.expired.Load(), Verified: f.verified.Load(), Refusals: f.refusals.Counts(), Panics: f.panics.Load(),
+		Forbidden: f.forbidden.Counts(), Challenges: f.challenges.Load(),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 // request it is that of socketio.RequestHandshake.
 type Authorizer struct {
 	decide func(ctx context.Context, t *token.Token, h *socketio.Handshake) (user any, err error)
+	user   any   // the *User whose user decide returns, or nil
 	wrong  error // an invalid argument, which NewGate reports
 }
 
@@ -66,7 +67,7 @@ func (u *User[T]) By(find func(ctx context.Context, t *token.Token, h *socketio.
 	case find == nil:
 		return Authorizer{wrong: fmt.Errorf("auth: the function passed to By of a %T is nil", u)}
 	}
-	return Authorizer{decide: func(ctx context.Context, t *token.Token, h *socketio.Handshake) (any, error) {
+	return Authorizer{user: u, decide: func(ctx context.Context, t *token.Token, h *socketio.Handshake) (any, error) {
 		value, err := find(ctx, t, h)
 		switch {
 		case err != nil:

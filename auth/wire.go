@@ -31,6 +31,7 @@ type expiringTold struct {
 type challengeTold struct {
 	MaxAge    int64    `json:"maxAge,omitzero"` // seconds
 	ACRValues []string `json:"acrValues,omitempty"`
+	AMR       []string `json:"amr,omitempty"`
 }
 
 // refusedTold is the acknowledgement of an event that was refused.
@@ -42,7 +43,9 @@ type refusedTold struct {
 type forbiddenTold struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	Reason  Reason `json:"reason,omitzero"`
+	Reason  Reason `json:"reason,omitzero"` // Options.OmitReasonAndID leaves out reason and id
+	ID      string `json:"id,omitzero"`
+	Event   string `json:"event,omitzero"` // the name of the event, if its peer did not ask for an acknowledgement
 }
 
 // secondsLeft is the number of whole seconds until a lease ends. Negative means that it

@@ -1,0 +1,131 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"socketiojwt/socketio"
+)
+
+// mostChallenged bounds the events of a socket that wait for a fresher token.
+const mostChallenged = 8
+
+// challenged is an event that waits for a fresher token.
+type challenged struct {
+	required *required
+	lease    *Lease // that the socket had when the event's turn came
+	event    *socketio.Event
+	resume   func(socketio.Handler)
+	next     socketio.Handler
+	timer    *time.Timer // fires when the wait is over
+}
+
+// challenge makes an event wait for a fresher token, and asks the peer for one. If the event
+// cannot wait, it is refused.
+func (a *admission) challenge(ctx context.Context, r *required, e *socketio.Event, next socketio.Handler) error {
+	lease := fromContext(ctx)
+	why := r.fresh.lacks(lease.Token, a.now())
+	resume, err := e.SetAside()
+	if err != nil {
+		return a.gate.forbid(ctx, a.socket, e, notFresh(err))
+	}
+	c := &challenged{required: r, lease: lease, event: e, resume: resume, next: next}
+	a.mu.Lock()
+	if a.stage != leased || len(a.challenged) >= mostChallenged {
+		a.mu.Unlock()
+		resume(nil)
+		return a.gate.forbid(ctx, a.socket, e, notFresh(why))
+	}
+	told := slices.ContainsFunc(a.challenged, func(other *challenged) bool { return other.required.fresh.same(r.fresh) })
+	a.challenged = append(a.challenged, c)
+	c.timer = time.AfterFunc(r.fresh.wait, func() { a.waitedInVain(c) })
+	a.mu.Unlock()
+	a.gate.figures.challenges.Add(1)
+	a.refreshed() // a refresh may have come since the event's turn
+	if !told && a.waits(c) {
+		_ = a.socket.Emit(eventChallenge, r.fresh.challenge()) // it fails only if the socket is closed
+	}
+	return nil
+}
+
+// waits reports whether an event waits for a fresher token.
+func (a *admission) waits(c *challenged) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Contains(a.challenged, c)
+}
+
+// refreshed resumes the events that have waited for the token that the socket has now. It runs
+// after each refresh. The caller must not hold mu, because it runs the server's clock.
+func (a *admission) refreshed() {
+	a.mu.Lock()
+	waiting := slices.Clone(a.challenged)
+	a.mu.Unlock()
+	if len(waiting) == 0 {
+		return
+	}
+	lease, now := Current(a.socket), a.now()
+	if lease == nil {
+		return
+	}
+	for _, c := range waiting {
+		if c.required.fresh.lacks(lease.Token, now) == nil && a.stopWaiting(c) {
+			c.resume(c.handle)
+		}
+	}
+}
+
+// handle handles the event if the lease that its socket has now satisfies all requirements. A
+// guest that logged in meanwhile may be another user, who did not send the event.
+func (c *challenged) handle(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+	r := c.required
+	a, lease, refused := r.examine(ctx, s)
+	if refused == nil {
+		why := r.fresh.lacks(lease.Token, a.now())
+		if why == nil && !sameHolder(lease.Token, c.lease.Token) {
+			why = errSubject
+		}
+		refused = notFresh(why)
+	}
+	if refused != nil {
+		return r.gate.forbid(ctx, s, e, refused)
+	}
+	return c.next(ctx, s, e)
+}
+
+// stopWaiting removes an event that waits. It reports false if the event does not wait any more.
+func (a *admission) stopWaiting(c *challenged) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := slices.Index(a.challenged, c)
+	if i < 0 {
+		return false
+	}
+	c.timer.Stop()
+	if a.challenged = slices.Delete(a.challenged, i, i+1); len(a.challenged) == 0 {
+		a.challenged = nil
+	}
+	return true
+}
+
+// waitedInVain refuses an event for which no token came in time.
+func (a *admission) waitedInVain(c *challenged) {
+	if !a.stopWaiting(c) {
+		return
+	}
+	c.resume(nil)
+	_ = a.gate.forbid(a.socket.Context(), a.socket, c.event, notFresh(errNotFreshened)) // no middleware waits for the result
+}
+
+// errNotFreshened is the cause of a refusal because no token came that satisfies Fresh.
+var errNotFreshened = errors.New("auth: no token came in time that satisfies Fresh")
+
+// unchallenge drops the events that wait, because the socket has ended. The caller holds mu.
+func (a *admission) unchallenge() {
+	for _, c := range a.challenged {
+		c.timer.Stop()
+	}
+	a.challenged = nil
+}

@@ -1,0 +1,326 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
+	"socketiojwt/token"
+)
+
+// payment is the requirement of the tests: a login within five minutes.
+var payment = auth.Fresh(auth.Freshness{MaxAge: 5 * time.Minute, Wait: time.Minute})
+
+// loggedIn makes a token for ada, who logged in some time ago.
+func loggedIn(ago time.Duration, more claims) string {
+	c := claims{"auth_time": time.Now().Add(-ago).Unix()}
+	for name, value := range more {
+		c[name] = value
+	}
+	return sign(c)
+}
+
+// answers emits an event, and returns a channel for the acknowledgement.
+func (f *fixture) answers(p *sockettest.Peer, event string) <-chan string {
+	answer := make(chan string, 1)
+	go func() {
+		got, err := p.EmitWithAck(f.ctx, event)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		answer <- string(got.Args()[0].(socketio.Raw).JSON())
+	}()
+	synctest.Wait()
+	return answer
+}
+
+// refresh gives the only socket of p another token.
+func (f *fixture) refresh(p *sockettest.Peer, compact string) (joined, left []string) {
+	f.t.Helper()
+	synctest.Wait()
+	for _, s := range f.io.Sockets() {
+		if s.ID() == p.ID() {
+			return auth.Refresh(f.ctx, f.gate, s, compact)
+		}
+	}
+	f.t.Fatal("the socket is not listed")
+	return nil, nil
+}
+
+// An event that needs a fresh login waits for a refresh, without delaying other events, and is
+// then handled with the new token.
+func TestChallengeIsAnsweredByARefresh(t *testing.T) {
+	strong := auth.Fresh(auth.Freshness{MaxAge: 5 * time.Minute, ACR: []string{"gold", "silver"}, AMR: []string{"otp", "pwd"}})
+	bubble(t, setup{furnish: func(f *fixture) { f.guarded("pay", strong) }}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, nil))})
+		answer := f.answers(p, "pay")
+		var told map[string]any
+		f.expect(p, "token_challenge", &told)
+		if got := fmt.Sprint(told); got != "map[acrValues:[gold silver] amr:[otp pwd] maxAge:300]" {
+			t.Errorf("told %s", got)
+		}
+		if f.whoami(p) != "ada" {
+			t.Error("a later event was not handled")
+		}
+		time.Sleep(30 * time.Second)
+		f.refresh(p, loggedIn(0, claims{"acr": "gold"})) // not strong enough
+		synctest.Wait()
+		if len(answer) > 0 {
+			t.Fatalf("answered early: %s", <-answer)
+		}
+		f.refresh(p, loggedIn(0, claims{"acr": "silver", "amr": []string{"pwd", "otp"}, "sub": "ada"}))
+		if got := <-answer; got != `"done"` {
+			t.Errorf("answer %s", got)
+		}
+		f.happened("connected ada", "pay by ada")
+		if got := f.gate.Stats(); got.Challenges != 1 || len(got.Forbidden) != 0 {
+			t.Errorf("stats %+v", got)
+		}
+		if got := f.ask(p, "pay"); got != (forbidden{}) { // no challenge is needed now
+			t.Errorf("again: %+v", got)
+		}
+		f.nothing(p)
+	})
+}
+
+// The handler of an event that waited sees the token of the refresh.
+func TestChallengedEventSeesTheNewToken(t *testing.T) {
+	bubble(t, setup{furnish: func(f *fixture) {
+		f.io.Handle("pay", f.gate.Require(payment)(func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			f.ran.add(fmt.Sprint("paid with ", auth.Token(ctx).ID, ", ", auth.Current(s).Token == auth.Token(ctx)))
+			return nil
+		}))
+	}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, claims{"jti": "old"}))})
+		f.emit(p, "pay")
+		f.expect(p, "token_challenge")
+		f.refresh(p, loggedIn(0, claims{"jti": "new"}))
+		f.happened("connected ada", "paid with new, true")
+	})
+}
+
+// Without a fresh token the event is refused when the wait is over.
+func TestChallengeEndsInTime(t *testing.T) {
+	bubble(t, setup{furnish: func(f *fixture) { f.guarded("pay", payment) }}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, nil))})
+		start := time.Now()
+		got := f.ask(p, "pay")
+		if took := time.Since(start); took != time.Minute || got.Reason != string(auth.ReasonInsufficientUserAuthentication) {
+			t.Errorf("after %v: %+v", took, got)
+		}
+		f.expect(p, "token_challenge")
+		f.emit(p, "pay")
+		f.expect(p, "token_challenge")
+		told, _ := f.unauthorized(p)
+		if told.Code != "forbidden" || told.Type != "" {
+			t.Errorf("told %+v", told)
+		}
+		f.refresh(p, loggedIn(0, nil)) // too late
+		f.happened("connected ada")
+		if f.whoami(p) != "ada" {
+			t.Error("the socket has lost its lease")
+		}
+		if n := f.gate.Stats().Forbidden[auth.ReasonInsufficientUserAuthentication]; n != 2 {
+			t.Errorf("%d refusals counted, want 2", n)
+		}
+	})
+}
+
+// At most eight events of a socket wait. The peer gets one challenge for all that have the same
+// requirement, and another one for another requirement.
+func TestChallengesAreBounded(t *testing.T) {
+	bubble(t, setup{furnish: func(f *fixture) {
+		f.guarded("pay", payment)
+		f.guarded("sell", auth.Fresh(auth.Freshness{MaxAge: 5 * time.Minute, Wait: time.Hour}))
+		f.guarded("sign", auth.Fresh(auth.Freshness{ACR: []string{"gold"}}))
+	}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, nil))})
+		var answers []<-chan string
+		for _, event := range []string{"pay", "sell", "pay", "sign", "pay", "pay", "sell", "pay"} {
+			answers = append(answers, f.answers(p, event))
+		}
+		if got := f.ask(p, "pay"); got.Reason != string(auth.ReasonInsufficientUserAuthentication) {
+			t.Errorf("the ninth: %+v", got)
+		}
+		synctest.Wait()
+		if got := p.Events(); !slices.Equal(got, []string{"token_challenge", "token_challenge"}) {
+			t.Errorf("the peer got %q", got)
+		}
+		f.refresh(p, loggedIn(0, claims{"acr": "gold"}))
+		for i, answer := range answers {
+			if got := <-answer; got != `"done"` {
+				t.Errorf("event %d: %s", i+1, got)
+			}
+		}
+		want := []string{"connected ada"}
+		for _, event := range []string{"pay", "sell", "pay", "sign", "pay", "pay", "sell", "pay"} {
+			want = append(want, event+" by ada")
+		}
+		f.happened(want...)
+	})
+}
+
+// A large event that cannot wait is refused, and the connection stays.
+func TestChallengedEventsAreChargedToTheInbox(t *testing.T) {
+	bubble(t, setup{server: socketio.Options{MaxInbox: 20_000}, furnish: func(f *fixture) { f.guarded("pay", payment) }}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, nil))})
+		for range 3 {
+			f.emit(p, "pay", strings.Repeat("x", 4000))
+			synctest.Wait()
+		}
+		told, _ := f.unauthorized(p)
+		if told.Code != "forbidden" || f.whoami(p) != "ada" {
+			t.Errorf("told %+v", told)
+		}
+	})
+}
+
+// A wait ends with the socket, and with its lease. Nothing runs afterwards.
+func TestChallengeEndsWithTheSocket(t *testing.T) {
+	for name, end := range map[string]func(f *fixture, p *sockettest.Peer){
+		"the peer leaves":    func(_ *fixture, p *sockettest.Peer) { _ = p.Leave() },
+		"the peer is lost":   func(_ *fixture, p *sockettest.Peer) { _ = p.Close() },
+		"the server ends it": func(f *fixture, _ *sockettest.Peer) { f.io.Sockets()[0].Disconnect(nil) },
+		"the lease ends":     func(*fixture, *sockettest.Peer) { time.Sleep(30 * time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{furnish: func(f *fixture) { f.guarded("pay", payment) }}, func(f *fixture) {
+				p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, claims{"exp": time.Now().Add(30 * time.Second).Unix()}))})
+				f.emit(p, "pay")
+				f.expect(p, "token_challenge")
+				end(f, p)
+				_ = p.Ended(f.ctx)
+				time.Sleep(time.Hour)
+				if strings.Contains(f.log.String(), "event refused") || slices.Contains(f.ran.all(), "pay by ada") {
+					t.Errorf("the event had an effect: %q\n%s", f.ran.all(), f.log.String())
+				}
+			})
+		})
+	}
+}
+
+// The refresh must satisfy all requirements, and must be of the user who sent the event.
+func TestRefreshThatDoesNotSatisfyTheRest(t *testing.T) {
+	for name, c := range map[string]struct {
+		more claims
+		want auth.Reason
+	}{
+		"without the scope": {claims{"scope": "x"}, auth.ReasonInsufficientScope},
+		"of another user":   {claims{"scope": "pay", "sub": "bob"}, auth.ReasonInsufficientUserAuthentication},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{furnish: func(f *fixture) { f.guarded("pay", auth.Scopes("pay"), payment) }}, func(f *fixture) {
+				p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, claims{"scope": "pay"}))})
+				answer := f.answers(p, "pay")
+				f.refresh(p, loggedIn(0, c.more))
+				if got := <-answer; !strings.Contains(got, `"reason":"`+string(c.want)+`"`) {
+					t.Errorf("answer %s, want %s", got, c.want)
+				}
+				f.happened("connected ada")
+			})
+		})
+	}
+}
+
+// A refresh that comes while the requirements are examined is not missed.
+func TestRefreshDuringTheExamination(t *testing.T) {
+	var f *fixture
+	var p *sockettest.Peer
+	bubble(t, setup{furnish: func(made *fixture) {
+		f = made
+		refreshed := false
+		f.guarded("pay", payment, auth.Satisfies(func(context.Context, *token.Token) error {
+			if !refreshed {
+				refreshed = true
+				auth.Refresh(f.ctx, f.gate, f.io.Sockets()[0], loggedIn(0, nil))
+			}
+			return nil
+		}))
+	}}, func(*fixture) {
+		p = f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, nil))})
+		if got := f.ask(p, "pay"); got != (forbidden{}) {
+			t.Errorf("got %+v", got)
+		}
+		f.nothing(p) // no challenge
+	})
+}
+
+// Fresh reads its claims exactly. A claim that is missing or has another type does not satisfy.
+func TestFreshness(t *testing.T) {
+	age := auth.Freshness{MaxAge: 5 * time.Minute}
+	acr := auth.Freshness{ACR: []string{"gold", "silver"}}
+	amr := auth.Freshness{AMR: []string{"otp", "pwd"}}
+	ago := func(d time.Duration) claims {
+		return claims{"auth_time": time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(-d).Unix()}
+	}
+	for name, c := range map[string]struct {
+		need   auth.Freshness
+		claims claims
+		fresh  bool
+	}{
+		"now":                      {age, ago(0), true},
+		"just recent":              {age, ago(5 * time.Minute), true},
+		"a second too old":         {age, ago(5*time.Minute + time.Second), false},
+		"slightly in the future":   {age, ago(-time.Minute), true},
+		"in the future":            {age, ago(-2 * time.Minute), false},
+		"no auth_time":             {age, nil, false},
+		"auth_time, a string":      {age, claims{"auth_time": "946684800"}, false},
+		"auth_time, null":          {age, claims{"auth_time": nil}, false},
+		"auth_time, a fraction":    {age, claims{"auth_time": 946684799.5}, true},
+		"auth_time, huge":          {age, claims{"auth_time": 1e300}, false},
+		"auth_time, very negative": {age, claims{"auth_time": -1e300}, false},
+		"acr":                      {acr, claims{"acr": "silver"}, true},
+		"another acr":              {acr, claims{"acr": "bronze"}, false},
+		"acr, a list":              {acr, claims{"acr": []string{"gold"}}, false},
+		"no acr":                   {acr, nil, false},
+		"amr":                      {amr, claims{"amr": []string{"pwd", "x", "otp"}}, true},
+		"one of two amr":           {amr, claims{"amr": []string{"pwd"}}, false},
+		"amr, a string":            {auth.Freshness{AMR: []string{"otp"}}, claims{"amr": "otp"}, true},
+		"amr, a number":            {amr, claims{"amr": 1}, false},
+		"no amr":                   {amr, nil, false},
+		"recent, but not by acr":   {auth.Freshness{MaxAge: time.Minute, ACR: []string{"gold"}}, ago(0), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.need.Wait = time.Second
+			bubble(t, setup{furnish: func(f *fixture) { f.guarded("pay", auth.Fresh(c.need)) }}, func(f *fixture) {
+				p := f.dial(sockettest.Options{Auth: bearing(sign(c.claims))})
+				if got := f.ask(p, "pay"); (got == forbidden{}) != c.fresh {
+					t.Errorf("got %+v, want fresh: %t", got, c.fresh)
+				}
+			})
+		})
+	}
+}
+
+// At a refresh the socket leaves the declared rooms that the new token does not give, also if
+// the program joined them, and keeps the rooms of the program.
+func TestRoomsMoveAtARefresh(t *testing.T) {
+	bubble(t, setup{gate: auth.Options{Rooms: declared}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(sign(claims{"tenants": []string{"a", "b"}}))})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		if err := errors.Join(s.Join("tenant:a", "by hand", "tenant:by hand"), s.Join("tenant:c")); err != nil {
+			t.Fatal(err)
+		}
+		joined, left := f.refresh(p, sign(claims{"tenants": []string{"c", "b"}}))
+		if !slices.Equal(joined, []string{"tenant:c"}) || !slices.Equal(left, []string{"tenant:a"}) {
+			t.Errorf("joined %q, left %q", joined, left)
+		}
+		f.wantRooms("by hand", "tenant:b", "tenant:by hand", "tenant:c", "user:ada")
+		joined, left = f.refresh(p, sign(claims{"tenants": []string{"c", "b"}}))
+		if len(joined)+len(left) > 0 {
+			t.Errorf("the same rooms: joined %q, left %q", joined, left)
+		}
+		f.refresh(p, sign(claims{}))
+		f.wantRooms("by hand", "tenant:by hand", "user:ada")
+	})
+}
