@@ -54,6 +54,12 @@ type GuestOptions struct {
 	// concurrently for different sockets. A panic in it ends the socket. Nil means that no
 	// hook runs.
 	OnLogin func(ctx context.Context, s *socketio.Socket)
+	// OnExpiry runs when a socket has become a guest because its lease has ended, with the
+	// context of the guest, before its next event is handled. It applies to
+	// Options.AtExpiry BecomeGuest only. The socket is in no room, so join the rooms of guests
+	// here. It may run concurrently for different sockets. A panic in it ends the socket. Nil
+	// means that no hook runs.
+	OnExpiry func(ctx context.Context, s *socketio.Socket)
 }
 
 // logins bound the event "authenticate" of sockets that have no lease.
