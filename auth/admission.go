@@ -27,25 +27,24 @@ const (
 type admission struct {
 	gate   *Gate
 	socket *socketio.Socket
-	logins logins
+	logins *logins
 
 	mu        sync.Mutex
 	stage     stage
-	held      bool          // counted in gate.held
-	network   netip.Prefix  // the network under which it is counted in gate.held
 	examining bool          // a token is being examined, before there is a lease
 	asked     bool          // the peer asked to be told about its lease
 	warned    bool          // the peer is warned before its lease ends
 	counted   stage         // guest or leased while the figures count the socket as one
+	held      *netip.Prefix // the network under which the socket is counted in gate.held; nil if it is not counted
 	failed    int           // number of refused tokens since the last one that was accepted
-	deadline  time.Time     // of the examination, not of the lease; by the monotonic clock
+	deadline  time.Duration // since gate.began, of the examination and not of the lease
 	timer     *time.Timer   // fires at the deadline, or earlier; nil while no deadline runs
 	cancel    func()        // ends the context that within returned; may be nil
 	entry     *entry        // in the index; nil once the socket has ended
 	candidate *entry        // in the index, for a token that an admitted socket shows; may be nil
 	spoiled   *Error        // refuses the candidate, which was revoked while it was examined; may be nil
 	last      int64         // by wallclock.Nanos, when MaxLifetime ends the socket; 0 means never, or not known yet
-	spent     time.Duration // time since gate.began until which refreshes are paid for; see mayRefresh
+	spent     time.Duration // since gate.began, until which refreshes are paid for; see mayRefresh
 
 	challenged []*challenged // events that wait for a fresher token
 }
@@ -53,7 +52,7 @@ type admission struct {
 // newAdmission makes the admission of a socket, starts its deadline and handles its events
 // "authenticate". Examining says that the peer has already sent all that the gate needs.
 // newAdmission fails if the socket has ended, or if another gate handles these events.
-func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) (*admission, error) {
+func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins *logins) (*admission, error) {
 	s.Namespace().DependsOn(g)
 	a := &admission{gate: g, socket: s, logins: logins, examining: examining}
 	since, asked := a.now(), asksForLease(s.Handshake().Auth)
@@ -70,7 +69,7 @@ func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins logins) (
 
 // setDeadline starts Options.Timeout. The caller holds mu.
 func (a *admission) setDeadline() {
-	a.deadline = time.Now().Add(a.gate.opts.Timeout)
+	a.deadline = time.Since(a.gate.began) + a.gate.opts.Timeout
 	a.wakeIn(a.gate.opts.Timeout)
 }
 
@@ -94,7 +93,7 @@ func (a *admission) stopTimer() {
 // wake runs when the timer fires, and refuses the socket if the deadline has passed.
 func (a *admission) wake() {
 	a.mu.Lock()
-	left := time.Until(a.deadline)
+	left := a.deadline - time.Since(a.gate.began)
 	switch {
 	case a.stage == over, a.stage == leased, a.stage == guest && !a.examining: // the timer fired while it was being stopped
 		a.mu.Unlock()
@@ -139,7 +138,7 @@ func (a *admission) hold(network netip.Prefix, most, mostOfNetwork int) bool {
 	if !a.gate.held.add(network, most, mostOfNetwork) {
 		return false
 	}
-	a.held, a.network = true, network
+	a.held = &network
 	if a.stage == over { // the socket ended before, and gone does not run again
 		a.release()
 	}
@@ -148,9 +147,9 @@ func (a *admission) hold(network netip.Prefix, most, mostOfNetwork int) bool {
 
 // release stops counting the socket as held. The caller holds mu.
 func (a *admission) release() {
-	if a.held {
-		a.held = false
-		a.gate.held.remove(a.network)
+	if a.held != nil {
+		a.gate.held.remove(*a.held)
+		a.held = nil
 	}
 }
 
@@ -161,7 +160,7 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 	defer a.mu.Unlock()
 	// Do not derive it from the socket's context, which would keep its map of children for
 	// as long as the socket lives. gone cancels it when the socket ends.
-	ctx, cancel := context.WithDeadlineCause(context.WithoutCancel(ctx), a.deadline, errLate)
+	ctx, cancel := context.WithDeadlineCause(context.WithoutCancel(ctx), a.gate.began.Add(a.deadline), errLate)
 	a.cancel = cancel
 	if a.stage == over {
 		cancel()

@@ -156,7 +156,7 @@ type Options struct {
 type Gate struct {
 	verifier Verifier
 	opts     Options // with defaults
-	guests   logins
+	guests   *logins
 	held     held
 	figures  figures
 	leases   *registry

@@ -68,8 +68,8 @@ type logins struct {
 	grace    time.Duration
 }
 
-func newLogins(attempts int, grace time.Duration) logins {
-	return logins{cmp.Or(attempts, 1), cmp.Or(grace, 2*time.Second)}
+func newLogins(attempts int, grace time.Duration) *logins {
+	return &logins{cmp.Or(attempts, 1), cmp.Or(grace, 2*time.Second)}
 }
 
 // check returns what is wrong with o.

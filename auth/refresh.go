@@ -71,7 +71,7 @@ func (a *admission) mayRefresh() *Error {
 		return e
 	}
 	a.spent = max(a.spent, now) + refreshEvery
-	a.deadline = time.Now().Add(a.gate.opts.Timeout)
+	a.deadline = now + a.gate.opts.Timeout
 	return nil
 }
 
