@@ -43,17 +43,12 @@ func (f *fixture) answers(p *sockettest.Peer, event string) <-chan string {
 	return answer
 }
 
-// refresh gives the only socket of p another token.
+// refresh shows another token with an acknowledgement. It returns the declared rooms that the
+// socket joined and left.
 func (f *fixture) refresh(p *sockettest.Peer, compact string) (joined, left []string) {
 	f.t.Helper()
-	synctest.Wait()
-	for _, s := range f.io.Sockets() {
-		if s.ID() == p.ID() {
-			return auth.Refresh(f.ctx, f.gate, s, compact)
-		}
-	}
-	f.t.Fatal("the socket is not listed")
-	return nil, nil
+	a := f.authenticate(p, compact)
+	return a.Joined, a.Left
 }
 
 // An event that needs a fresh login waits for a refresh, without delaying other events, and is
@@ -241,7 +236,7 @@ func TestRefreshDuringTheExamination(t *testing.T) {
 		f.guarded("pay", payment, auth.Satisfies(func(context.Context, *token.Token) error {
 			if !refreshed {
 				refreshed = true
-				auth.Refresh(f.ctx, f.gate, f.io.Sockets()[0], loggedIn(0, nil))
+				f.refresh(p, loggedIn(0, nil))
 			}
 			return nil
 		}))

@@ -44,6 +44,17 @@
 // Therefore join rooms in OnConnect, and make clients ask for the messages after the last one
 // that they have; see docs/from-node.md.
 //
+// # Refreshes
+//
+// A socket with a lease may send "authenticate" with a fresh token and an acknowledgement. If
+// the token is good, is from the same issuer and has the same subject (see
+// Options.IdentityClaim), a lease for it replaces the old one, and the acknowledgement is
+// {"expiresIn":n,"refresh":b}: n is the time until the end in seconds, missing if there is
+// none, and b says whether the socket may refresh again with effect. Else the acknowledgement
+// is {"error":{...}}, with the refusal, and the old lease stays. With Options.WarnBefore the
+// peer gets "token_expiring" some time before the end. Options.AtExpiry says what happens at
+// the end, and Options.MaxLifetime bounds the life of a socket.
+//
 // # Users of several issuers
 //
 // A sub is unique only within its issuer. With tokens of several issuers, name the rooms
@@ -73,6 +84,6 @@
 //
 // A gate holds at most EventOptions.MaxHeld sockets. It examines one token of a socket at a
 // time, and at most EventOptions.Attempts of them before it admits the socket. Another
-// "authenticate" of a socket that has a lease changes neither the end nor the subject of the
-// lease.
+// "authenticate" of a socket that has a lease replaces the lease if it has an acknowledgement,
+// at most ten times at once and then once in two seconds. Without one it changes nothing.
 package auth

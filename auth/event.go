@@ -1,11 +1,11 @@
 package auth
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 
 	"socketiojwt/socketio"
-	"socketiojwt/token"
 )
 
 // Event returns connect middleware for two round trips. The server answers CONNECT at once
@@ -19,6 +19,14 @@ import (
 // and a request for an acknowledgement. After the last of Attempts, or at the deadline,
 // the server sends DISCONNECT as soon as the peer has acknowledged the event or Grace is
 // over. A temporary refusal closes the transport instead.
+//
+// If the payload of "authenticate" has "lease":true, "authenticated" has one argument,
+//
+//	{"expiresIn":n,"refresh":b}
+//
+// N is the number of whole seconds until the lease ends, missing if it does not end, and b
+// says whether the peer may refresh it. If "authenticate" has an acknowledgement, the peer
+// gets the same by it, or {"error":d} with d as data above.
 //
 // Zero opts mean the defaults. Event panics if opts contradict each other, or are set for a
 // gate with Options.Guests, because such a gate holds no socket. It may be called more than
@@ -65,6 +73,12 @@ func (g *Gate) eventOfGuests(_ context.Context, s *socketio.Socket) error {
 func (a *admission) authenticate(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 	a.mu.Lock()
 	was := a.stage
+	if e.WantsAck() {
+		a.warned = true
+	}
+	if asksForLease(payloadOf(e)) {
+		a.asked, a.warned = true, true
+	}
 	if was == outside && a.examining { // Handshake examines a token of a socket that was held before
 		a.mu.Unlock()
 		return nil
@@ -76,13 +90,33 @@ func (a *admission) authenticate(ctx context.Context, s *socketio.Socket, e *soc
 		a.setDeadline()
 	}
 	a.mu.Unlock()
-	switch was {
-	case outside, guest:
-		a.attempt(ctx, shownBy(s, e, was), was)
-	case leased:
-		a.repeat(ctx, shownBy(s, e, was))
+	switch shown := shownBy(s, e, was); {
+	case was == outside, was == guest:
+		a.attempt(ctx, e, shown, was)
+	case was == leased && e.WantsAck():
+		a.refresh(ctx, e, shown)
+	case was == leased:
+		a.repeat(ctx, shown)
 	}
 	return nil
+}
+
+// payloadOf returns the first argument of an event in JSON, or nil if there is none.
+func payloadOf(e *socketio.Event) []byte {
+	if args := e.Args(); len(args) > 0 {
+		return args[0].(socketio.Raw).JSON()
+	}
+	return nil
+}
+
+// asksForLease reports whether an auth payload has the member "lease" with the value true,
+// by which a peer asks to be told about its lease.
+func asksForLease(payload []byte) bool {
+	if !bytes.Contains(payload, []byte(`"lease"`)) { // saves most payloads from being parsed
+		return false
+	}
+	value, err := onlyMember(payload, "lease")
+	return err == nil && string(value) == "true"
 }
 
 // shownBy returns the handshake that the sources read: the socket's, with the payload of
@@ -96,78 +130,71 @@ func shownBy(s *socketio.Socket, e *socketio.Event, was stage) *socketio.Handsha
 			Protocol: shown.Protocol, Host: shown.Host, Path: shown.Path, TLS: shown.TLS, Time: shown.Time,
 		}
 	}
-	shown.Auth = nil
+	shown.Auth = payloadOf(e)
 	shown.TooLarge = shown.TooLarge || e.TooLarge()
-	if args := e.Args(); len(args) > 0 {
-		shown.Auth = args[0].(socketio.Raw).JSON()
-	}
 	return &shown
 }
 
 // attempt examines a token of a socket that has no lease.
-func (a *admission) attempt(ctx context.Context, shown *socketio.Handshake, was stage) {
+func (a *admission) attempt(ctx context.Context, e *socketio.Event, shown *socketio.Handshake, was stage) {
 	within, cancel := a.within(ctx)
 	defer cancel()
 	lease, refused := a.gate.examine(within, a, a.socket.Handshake(), shown)
+	admitted := false
+	if refused == nil {
+		admitted, refused = a.admit(lease)
+	}
 	switch {
 	case refused != nil:
-		a.attemptFailed(refused)
+		a.attemptFailed(e, refused)
 		return
-	case !a.admit(lease): // the deadline or a revocation came first, or the peer has gone
-		if refused := a.revokedMeanwhile(); refused != nil {
-			a.attemptFailed(refused)
-			return
-		}
+	case !admitted: // the deadline came first, or the peer has gone
 		a.withdraw()
 		return
 	}
-	// AdmitWith and Emit fail only if the socket is closed.
+	told := a.told(lease)
+	var args []any
+	if a.tellsLease() {
+		args = []any{told}
+	}
+	// AdmitWith, Emit and Ack fail only if the socket is closed.
 	if was == outside {
-		_ = a.socket.AdmitWith(eventAuthenticated)
+		_ = a.socket.AdmitWith(eventAuthenticated, args...)
+		_ = e.AckOnAdmission(told)
 		return
 	}
-	if refused := a.loggedIn(); refused != nil {
-		a.dismiss(refused)
-		return
+	if guests := a.gate.opts.Guests; guests != nil && guests.OnLogin != nil {
+		if !a.hooked("OnLogin", func(ctx context.Context) { guests.OnLogin(ctx, a.socket) }) {
+			return
+		}
 	}
-	_ = a.socket.Emit(eventAuthenticated)
+	_ = a.socket.Emit(eventAuthenticated, args...)
+	_ = e.Ack(told)
 }
 
-// loggedIn runs OnLogin. It returns the refusal that must end the socket, or nil if there
-// is none or the socket has ended already.
-func (a *admission) loggedIn() *Error {
-	g := a.gate
-	if g.opts.Guests == nil || g.opts.Guests.OnLogin == nil {
-		return nil
-	}
-	ctx := a.socket.Context() // the context of the lease, and not that of the guest
-	refused := g.guard(ctx, "OnLogin", func() { g.opts.Guests.OnLogin(ctx, a.socket) })
-	if refused == nil {
-		return nil
-	}
+// tellsLease reports whether "authenticated" describes the lease.
+func (a *admission) tellsLease() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stage == over {
-		return nil
-	}
-	a.stage = over
-	a.stopTimer()
-	return refused.of(Token(ctx))
+	return a.asked
 }
 
 // attemptFailed refuses the socket for good, or tells the peer that it may try again.
-func (a *admission) attemptFailed(e *Error) {
+func (a *admission) attemptFailed(event *socketio.Event, e *Error) {
 	ended := a.socketEnded()
 	a.mu.Lock()
 	a.withdrawing()
 	a.failed++
 	last := e.Temporary || a.failed >= a.logins.attempts
 	undecided := a.undecided(ended)
-	if last {
-		a.refusing(ended) // under the same lock, so that the deadline cannot refuse it with another reason
+	if undecided && last {
+		a.conclude() // under the same lock, so that the deadline cannot refuse it with another reason
 	}
 	a.examining = false
 	a.mu.Unlock()
+	if undecided {
+		a.acknowledge(event, e)
+	}
 	switch {
 	case !undecided:
 	case last:
@@ -185,48 +212,4 @@ func (a *admission) attemptFailed(e *Error) {
 			}
 		})
 	}
-}
-
-// mostRepeats bounds how many refused tokens a socket with a lease may show. After that
-// the gate ignores its events "authenticate".
-const mostRepeats = 10
-
-// repeat answers "authenticate" of a socket that has a lease. It never changes the lease.
-// If the token is good and for the same subject, the peer gets "authenticated", but the
-// lease is not prolonged. Any other token is refused, and the socket keeps its lease.
-func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
-	a.mu.Lock()
-	ignored := a.failed >= mostRepeats
-	a.mu.Unlock()
-	if ignored {
-		return
-	}
-	within, cancel := context.WithTimeoutCause(ctx, a.gate.opts.Timeout, errLate)
-	defer cancel()
-	t, _, refused := a.gate.verify(within, a, shown)
-	if refused == nil {
-		a.enter(&Lease{Token: t, Until: t.ValidUntil()})
-		defer a.withdraw()
-		if refused = a.gate.denied(within, t); refused == nil && !sameHolder(t, Current(a.socket).Token) {
-			refused = a.gate.refusal(errSubject).of(t)
-		}
-	}
-	switch {
-	case ctx.Err() != nil: // the socket has ended
-	case refused == nil:
-		_ = a.socket.Emit(eventAuthenticated) // it fails only if the socket is closed
-	default:
-		a.mu.Lock()
-		a.failed++
-		a.mu.Unlock()
-		a.gate.log(a.socket, refused)
-		a.gate.notify(a.socket, refused)
-		a.tell(doNotWait, refused)
-	}
-}
-
-// sameHolder reports whether two tokens are for the same subject of the same issuer,
-// or are the same token.
-func sameHolder(a, b *token.Token) bool {
-	return a.Hash == b.Hash || a.Subject != "" && a.Subject == b.Subject && a.Issuer == b.Issuer
 }

@@ -18,13 +18,16 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 	if refused != nil {
 		return nil, refused
 	}
-	lease = &Lease{Token: t, Until: t.ValidUntil()}
+	lease = &Lease{Token: t, Until: g.until(a, t)}
 	if g.opts.KeepEncoded {
 		lease.Encoded = strings.Clone(compact) // compact may be part of a header, which would stay in memory
 	}
 	a.enter(lease)
 	if refused = g.denied(ctx, t); refused == nil {
-		refused = g.authorize(ctx, lease, whole)
+		refused = a.recognize(t)
+	}
+	if refused == nil {
+		refused = g.authorize(ctx, a, lease, whole)
 	}
 	if refused == nil {
 		refused = g.declare(ctx, a, lease)
@@ -33,7 +36,7 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 		return nil, late.of(t)
 	}
 	if refused == nil {
-		refused = g.ended(a, lease.Until)
+		refused = g.ended(a, lease.due())
 	}
 	if refused != nil {
 		return nil, refused.of(t)
@@ -41,15 +44,20 @@ func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio
 	return lease, nil
 }
 
-// authorize calls Authorize, if there is one, for the token of a lease, and stores the user in the lease.
-func (g *Gate) authorize(ctx context.Context, lease *Lease, h *socketio.Handshake) *Error {
+// authorize calls Authorize, if there is one, for the token of a lease. It stores the user in
+// the lease, and the end that Authorize sets.
+func (g *Gate) authorize(ctx context.Context, a *admission, lease *Lease, h *socketio.Handshake) *Error {
 	if g.opts.Authorize.decide == nil {
 		return nil
 	}
 	var err error
+	end := &endTime{}
+	ctx = context.WithValue(ctx, endKey{}, end)
 	refused := g.guard(ctx, "Authorize", func() { lease.user, err = g.opts.Authorize.decide(ctx, lease.Token, h) })
 	switch {
-	case refused != nil || err == nil:
+	case refused != nil:
+	case err == nil:
+		a.shorten(lease, end.get())
 	case errors.Is(err, errNilUser):
 		refused = g.refusal(err)
 		g.opts.Logger.ErrorContext(ctx, "auth: refused a good token, because Authorize returned a nil user and a nil error; return an error to refuse a token",

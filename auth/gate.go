@@ -36,10 +36,28 @@ type Options struct {
 	// whose handshake has no token; one with a bad token is refused. In event mode every
 	// socket is admitted as a guest at once. Nil means that there are no guests.
 	Guests *GuestOptions
-	// LeaveAtExpiry makes a socket whose lease ends leave only its namespace, by DISCONNECT,
-	// while the connection stays open. The JavaScript client does not reconnect by itself
-	// then. False means that the transport closes, after which it reconnects.
-	LeaveAtExpiry bool
+
+	// AtExpiry says what happens to a socket whose lease ends. Zero means CloseTransport.
+	AtExpiry Expiry
+	// WarnBefore is how long before the end of its lease a peer is warned, by the event
+	// "token_expiring" with {"expiresIn":n}, n in seconds. The time is random, between
+	// WarnBefore and half of it, and a lease is not warned about in its first half. Only peers
+	// are warned that asked for their lease, by "lease":true in the auth payload or the payload
+	// of "authenticate", or that sent "authenticate" with an acknowledgement. Zero means no
+	// warnings.
+	WarnBefore time.Duration
+	// ExpiryGrace is how long a socket may stay after its token has expired, for example to
+	// refresh its lease. Peers are not told about it, and it admits no expired token. Zero
+	// means that there is no grace.
+	ExpiryGrace time.Duration
+	// MaxLifetime is how long a socket may stay since it was first admitted with a token,
+	// whatever its tokens say. A refresh and another login do not change it. When it is over,
+	// AtExpiry applies, with CloseTransport for BecomeGuest. Zero means no limit.
+	MaxLifetime time.Duration
+	// IdentityClaim is the claim that must have the same value in the token of a lease and in
+	// a token that refreshes it, beside the same issuer. It must be a string that is not empty.
+	// Empty means sub.
+	IdentityClaim string
 
 	// KeepEncoded keeps the compact serialization of each lease's token, so that handlers
 	// can send it to other services: see Encoded. False means that it is dropped once the
@@ -82,6 +100,13 @@ type Options struct {
 	// the socket has ended, so it cannot change the refusal. It may run concurrently, for
 	// one socket too. Error.Err is the cause. Nil means that no hook runs.
 	OnRefuse func(ctx context.Context, s *socketio.Socket, e *Error)
+	// OnRefresh runs when a socket has refreshed its lease, with the context of the new lease,
+	// before the peer is answered. Handlers may already run with the new lease, so do here what
+	// the change of claims needs, such as leaving rooms. OnRefresh delays that answer and the
+	// next "authenticate" but no handler, and Timeout does not bound it. It may run
+	// concurrently for different sockets. A panic in it ends the socket. Nil means that no hook
+	// runs.
+	OnRefresh func(ctx context.Context, s *socketio.Socket, before *Lease)
 
 	// Denylist has the revoked tokens and blocked subjects; see Gate.Revoke and Gate.Block. The
 	// gate asks it for each token that is shown. Gates may share one, but Revoke ends only
@@ -131,7 +156,7 @@ type Options struct {
 type Gate struct {
 	verifier Verifier
 	opts     Options // with defaults
-	guests   logins
+	guests   *logins
 	held     held
 	figures  figures
 	leases   *registry
@@ -141,6 +166,7 @@ type Gate struct {
 	failures logging.Sampler // of the denylist, for FailOpen
 	share    *share          // with other nodes; nil unless Share was called
 	cookies  sync.Once       // for the warning that cookies are not read
+	began    time.Time
 }
 
 // NewGate returns a gate for the tokens that verifier accepts. It fails if the verifier is
@@ -154,7 +180,7 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 		return nil, err
 	}
 	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), leases: newRegistry(registryShards), sampler: newRefusalSampler(),
-		failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute}}
+		began: time.Now(), failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute}}
 	if opts.Guests != nil {
 		gate.guests = newLogins(opts.Guests.Attempts, opts.Guests.Grace)
 	}
@@ -174,6 +200,7 @@ func (o Options) withDefaults() (Options, error) {
 	check(o.LongestToken < 0, "LongestToken is negative; set a positive duration, or zero for 30 days")
 	check(o.IssuerSkew < 0, "IssuerSkew is negative; set a positive duration, or zero if the clocks agree")
 	check(o.DenylistFailure > FailOpen, "DenylistFailure is unknown; set FailClosed or FailOpen")
+	o.checkLife(check)
 	if o.Guests != nil {
 		guests := *o.Guests
 		check(guests.Attempts < 0, "GuestOptions.Attempts is negative; set a positive number, or zero for 1")

@@ -43,7 +43,7 @@ func TestNewGateChecksItsOptions(t *testing.T) {
 		"zero":               {},
 		"two cookies":        {Sources: []auth.Source{auth.FromCookie("t"), auth.FromCookie("u")}},
 		"two funcs":          {Sources: []auth.Source{sourceFunc, sourceFunc}}, // funcs cannot be compared
-		"everything fitting": {Sources: []auth.Source{usual}, Timeout: time.Second, LeaveAtExpiry: true, KeepEncoded: true, ThreamTexts: true, OmitReasonAndID: true},
+		"everything fitting": {Sources: []auth.Source{usual}, Timeout: time.Second, AtExpiry: auth.LeaveNamespace, KeepEncoded: true, ThreamTexts: true, OmitReasonAndID: true},
 		"guests":             {Guests: &auth.GuestOptions{Attempts: 3, Grace: -1, OnLogin: func(context.Context, *socketio.Socket) {}}},
 	} {
 		if _, err := auth.NewGate(v, opts); err != nil {

@@ -87,7 +87,7 @@ func TestOnLogin(t *testing.T) {
 		if told, _ := f.unauthorized(p); told.Reason != "internal_error" {
 			t.Errorf("told %+v", told)
 		}
-		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
+		f.ended(p, sockettest.ErrDisconnected, 0)
 		f.happened("connected guest", "disconnected: server namespace disconnect")
 	})
 	// The lease may end during OnLogin, and then ends the socket.

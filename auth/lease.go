@@ -17,7 +17,8 @@ import (
 type Lease struct {
 	// Token is the token that was verified.
 	Token *token.Token
-	// Until is when the lease ends. It is Token.ValidUntil(). Zero means never.
+	// Until is when the lease ends: Token.ValidUntil() plus Options.ExpiryGrace, or earlier if
+	// Options.MaxLifetime or EndAt says so. Zero means never.
 	Until time.Time
 	// Encoded is Token in compact serialization if Options.KeepEncoded is set, else "".
 	// It is a credential: anyone who obtains it can impersonate the user.
@@ -137,27 +138,4 @@ func (g *Gate) ended(a *admission, until time.Time) *Error {
 		return nil
 	}
 	return g.refusal(token.ErrExpired)
-}
-
-// end ends a socket whose lease has ended. The peer gets "unauthorized". Then the transport
-// closes, so that every namespace on it reconnects with a fresh token, or with
-// LeaveAtExpiry only this socket leaves, by DISCONNECT.
-func (a *admission) end() {
-	a.mu.Lock()
-	leased := a.stage == leased
-	if leased {
-		a.stage = over
-	}
-	a.mu.Unlock()
-	if !leased {
-		return
-	}
-	a.gate.figures.expired.Add(1)
-	e := a.gate.refusal(token.ErrExpired)
-	a.gate.opts.Logger.InfoContext(a.socket.Context(), "auth: lease ended", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
-		"id", e.ID, "subject", Current(a.socket).Token.Subject)
-	comesBack := !a.gate.opts.LeaveAtExpiry
-	a.socket.Disconnect(&socketio.Ending{
-		Event: eventUnauthorized, Args: []any{a.gate.toldByEvent(e)}, Temporary: comesBack, WholeConnection: comesBack, Err: e,
-	})
 }

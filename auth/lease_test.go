@@ -116,8 +116,8 @@ func TestExpiryOfTwoNamespaces(t *testing.T) {
 	})
 }
 
-func TestLeaveAtExpiry(t *testing.T) {
-	bubble(t, setup{gate: auth.Options{LeaveAtExpiry: true}, furnish: func(f *fixture) {
+func TestLeaveNamespaceAtExpiry(t *testing.T) {
+	bubble(t, setup{gate: auth.Options{AtExpiry: auth.LeaveNamespace}, furnish: func(f *fixture) {
 		f.furnish(f.io.Of("/admin"), f.gate.Handshake)
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})

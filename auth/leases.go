@@ -59,7 +59,8 @@ const (
 	// after the gate may still refuse it.
 	LeaseRunning LeaseState = "running"
 	// LeaseEnding is a socket that was refused or whose lease has ended, and that has not
-	// ended yet because its peer is given time to receive the reason.
+	// ended yet because its peer is given time to receive the reason, or that becomes a guest
+	// when its handlers have returned.
 	LeaseEnding LeaseState = "ending"
 )
 
@@ -123,10 +124,7 @@ func (e *entry) describe(only *Match) (LeaseInfo, bool) {
 	a := e.admission
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if e.promoted {
-		e = a.entry
-	}
-	if e == nil || e != a.entry && e != a.candidate {
+	if e = e.present(); e == nil {
 		return LeaseInfo{}, false
 	}
 	if only != nil && (e.lease == nil || !only.Matches(e.lease.Token)) {
@@ -146,10 +144,24 @@ func (e *entry) describe(only *Match) (LeaseInfo, bool) {
 	return info, true
 }
 
+// present returns the entry that has the token of e now: e itself, or for a candidate that
+// was promoted the entry of its socket. It returns nil if e was removed from the index. The
+// caller holds the mu of the admission.
+func (e *entry) present() *entry {
+	a := e.admission
+	if e.promoted {
+		e = a.entry
+	}
+	if e != a.entry && e != a.candidate {
+		return nil
+	}
+	return e
+}
+
 // stateOf returns the state of one of the admission's entries. The caller holds mu.
 func (a *admission) stateOf(e *entry) LeaseState {
 	switch {
-	case a.stage == over:
+	case a.stage == over, a.stage == fading:
 		return LeaseEnding
 	case e == a.candidate, a.stage == outside && a.examining:
 		return LeaseExamining
@@ -183,6 +195,7 @@ func (a *admission) enter(lease *Lease) {
 		a.entry.since = since
 		a.gate.leases.name(a.entry, lease)
 	case guest, leased:
+		a.spoiled = nil
 		a.candidate = &entry{admission: a, since: since}
 		a.gate.leases.addBeside(a.entry, a.candidate)
 		a.gate.leases.name(a.candidate, lease)

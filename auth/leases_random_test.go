@@ -171,7 +171,7 @@ func (w *world) live(f *fixture, event bool) {
 func TestIndexMatchesTheSockets(t *testing.T) {
 	worlds := []*world{}
 	furnish := func(f *fixture) {
-		for i, opts := range []auth.Options{{}, {}, {Guests: &auth.GuestOptions{Attempts: 3}}, {Guests: &auth.GuestOptions{Attempts: 2}, LeaveAtExpiry: true}} {
+		for i, opts := range []auth.Options{{}, {}, {Guests: &auth.GuestOptions{Attempts: 3}}, {Guests: &auth.GuestOptions{Attempts: 2}, AtExpiry: auth.LeaveNamespace}} {
 			w := &world{namespace: f.io.Of(fmt.Sprint("/", i)), alive: map[string]bool{}, asked: map[string]int{}, seen: map[auth.LeaseState]int{}}
 			opts.Authorize, opts.Timeout = auth.Check(w.authorize), time.Second
 			w.gate = newGate(t, verifier(t), opts)

@@ -249,7 +249,7 @@ func TestLeasesEnd(t *testing.T) {
 			f.io.Sockets()[0].Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
 		}},
 		"expired":        {end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
-		"left at expiry": {gate: auth.Options{LeaveAtExpiry: true}, end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
+		"left at expiry": {gate: auth.Options{AtExpiry: auth.LeaveNamespace}, end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
 		"shutdown":       {end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Shutdown(f.ctx) }},
 		"refused": {gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			return &auth.Error{Message: "no"}

@@ -54,6 +54,12 @@ type GuestOptions struct {
 	// concurrently for different sockets. A panic in it ends the socket. Nil means that no
 	// hook runs.
 	OnLogin func(ctx context.Context, s *socketio.Socket)
+	// OnExpiry runs when a socket has become a guest because its lease has ended, with the
+	// context of the guest, before its next event is handled. It applies to
+	// Options.AtExpiry BecomeGuest only. The socket is in no room, so join the rooms of guests
+	// here. It may run concurrently for different sockets. A panic in it ends the socket. Nil
+	// means that no hook runs.
+	OnExpiry func(ctx context.Context, s *socketio.Socket)
 }
 
 // logins bound the event "authenticate" of sockets that have no lease.
@@ -62,8 +68,8 @@ type logins struct {
 	grace    time.Duration
 }
 
-func newLogins(attempts int, grace time.Duration) logins {
-	return logins{cmp.Or(attempts, 1), cmp.Or(grace, 2*time.Second)}
+func newLogins(attempts int, grace time.Duration) *logins {
+	return &logins{cmp.Or(attempts, 1), cmp.Or(grace, 2*time.Second)}
 }
 
 // check returns what is wrong with o.

@@ -112,6 +112,7 @@ const (
 	ReasonKeysUnavailable Reason = "keys_unavailable" // temporary: keys could not be fetched
 	ReasonAuthUnavailable Reason = "auth_unavailable" // temporary: keys or hooks took too long, or a custom Verifier or the denylist failed
 	ReasonOverloaded      Reason = "overloaded"       // temporary: too many sockets are held
+	ReasonRateLimited     Reason = "rate_limited"     // too many refreshes; temporary, unless too many of them were refused
 )
 
 // The codes of the npm package socketio-jwt, and codeUnavailable, for temporary refusals. The
@@ -132,7 +133,9 @@ var (
 	errLate       = errors.New("auth: keys or hooks took longer than the timeout")
 	errOverloaded = errors.New("auth: too many sockets are held")
 	errSubject    = errors.New("auth: the token is for another subject than the lease")
+	errTooMany    = errors.New("auth: the socket refreshes its lease too often")
 	errPanic      = errors.New("auth: panic in a hook")
+	errRefused    = errors.New("auth: too many tokens of the socket were refused")
 	errTooLarge   = fmt.Errorf("auth: the handshake or event was too large to be kept (see socketio.Options.MaxHandshake, MaxAuthPayload and MaxNewBytes): %w", token.ErrTooLarge)
 )
 
@@ -154,6 +157,8 @@ var refusals = []struct {
 	{errDeadline, "authentication timeout", codeRequired, ReasonAuthTimeout, false},
 	{errLate, "authentication unavailable", codeUnavailable, ReasonAuthUnavailable, true},
 	{errOverloaded, "authentication unavailable", codeUnavailable, ReasonOverloaded, true},
+	{errTooMany, "too many refreshes", codeUnavailable, ReasonRateLimited, true},
+	{errRefused, "too many refused tokens", codeUnknown, ReasonRateLimited, false},
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
 	{errNilUser, "internal error", codeUnknown, ReasonInternal, false},

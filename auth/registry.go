@@ -31,7 +31,6 @@ type entry struct {
 	slot      uint32
 	shard     uint8
 	promoted  bool        // a candidate whose token is the socket's now; guarded by the admission's mu
-	revoked   *Revocation // of a candidate, meanwhile; guarded by the admission's mu
 	links     [kinds]link // valid while lease is set
 }
 

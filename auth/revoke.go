@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"socketiojwt/internal/wallclock"
-	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
 
@@ -147,47 +146,12 @@ func (r Revocation) concernsLease(l *Lease, since int64) bool {
 // it concerns a token that an admitted socket is showing, the examination of that token
 // refuses it.
 func (a *admission) revoke(e *entry, r Revocation) bool {
-	a.mu.Lock()
-	if e.promoted {
-		e = a.entry
-	}
-	if e == nil || e != a.entry && e != a.candidate || e.lease == nil || !r.concernsLease(e.lease, e.since) {
-		a.mu.Unlock()
-		return false
-	}
-	if e == a.candidate {
-		e.revoked = &r
-		a.mu.Unlock()
-		return false
-	}
-	t, was := e.lease.Token, a.stage
-	if was != over {
-		a.stage = over
-		a.stopTimer()
-	}
-	a.mu.Unlock()
-	if was == over {
-		return false
-	}
-	a.endRevoked(a.gate.revoked(r, t), was)
-	return true
-}
-
-// endRevoked ends a socket at once, whatever its state. The caller has set the stage to over.
-func (a *admission) endRevoked(e *Error, was stage) {
-	g := a.gate
-	ending := g.ending(e)
-	ending.Event, ending.Args = eventUnauthorized, []any{g.toldByEvent(e)}
-	if was == outside {
-		g.log(a.socket, e)
-		g.notify(a.socket, e)
-	} else {
-		g.opts.Logger.InfoContext(a.socket.Context(), "auth: lease revoked", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
-			"id", e.ID, "subject", e.subject, "cause", e.Err)
-	}
-	if errors.Is(a.socket.Refuse(ending), socketio.ErrAdmitted) {
-		a.socket.Disconnect(ending)
-	}
+	return e.end(func(lease *Lease, since int64) *Error {
+		if !r.concernsLease(lease, since) {
+			return nil
+		}
+		return a.gate.revoked(r, lease.Token)
+	})
 }
 
 // revoked returns the refusal of a token for an entry of the denylist.
@@ -261,22 +225,6 @@ func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, time.Until(deadline)/2)
-}
-
-// candidateRevoked reports whether the token that an admitted socket is showing was revoked
-// since it entered the index. The caller holds mu, and decides about that token before it
-// releases mu.
-func (a *admission) candidateRevoked() bool { return a.candidate != nil && a.candidate.revoked != nil }
-
-// revokedMeanwhile returns the refusal of the token that an admitted socket is showing, if the
-// token was revoked since it entered the index, and otherwise nil.
-func (a *admission) revokedMeanwhile() *Error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.candidateRevoked() {
-		return nil
-	}
-	return a.gate.revoked(*a.candidate.revoked, a.candidate.lease.Token)
 }
 
 // failedOpen logs that the denylist was not asked.

@@ -22,8 +22,9 @@ type Stats struct {
 	// logged in. GuestAdmissions counts those that were admitted without one. A connect
 	// middleware after the gate may still have refused them.
 	Admissions, GuestAdmissions uint64
-	// Expired counts the sockets that ended because their lease had ended.
-	Expired uint64
+	// Refreshes counts the leases that were replaced by one for a fresh token. Expired counts
+	// the leases that ended because their time was over.
+	Refreshes, Expired uint64
 	// Revoked counts the sockets that ended because their token was revoked or their subject
 	// blocked, including those that were not admitted yet.
 	Revoked uint64
@@ -50,7 +51,8 @@ type Stats struct {
 type figures struct {
 	leased, guests              atomic.Int64
 	admissions, guestAdmissions atomic.Uint64
-	expired, verified, panics   atomic.Uint64
+	refreshes, expired          atomic.Uint64
+	verified, panics            atomic.Uint64
 	revoked, challenges         atomic.Uint64
 	refusals, forbidden         tally.By[Reason]
 }
@@ -74,14 +76,24 @@ func (g *Gate) Stats() Stats {
 		Revoked: f.revoked.Load(), Denied: denied,
 		Held: held, Leased: int(f.leased.Load()), Guests: int(f.guests.Load()), Outage: outage,
 		Admissions: f.admissions.Load(), GuestAdmissions: f.guestAdmissions.Load(),
-		Expired: f.expired.Load(), Verified: f.verified.Load(), Refusals: f.refusals.Counts(), Panics: f.panics.Load(),
+		Refreshes: f.refreshes.Load(), Expired: f.expired.Load(), Verified: f.verified.Load(), Refusals: f.refusals.Counts(), Panics: f.panics.Load(),
 		Forbidden: f.forbidden.Counts(), Challenges: f.challenges.Load(),
 	}
 }
 
-// count makes the figures count the socket as a guest or as leased, or, if as is over, not
-// any more. The caller holds mu.
+// count counts an admission of the socket, as a guest or with a lease. The caller holds mu.
 func (a *admission) count(as stage) {
+	a.recount(as)
+	if as == guest {
+		a.gate.figures.guestAdmissions.Add(1)
+		return
+	}
+	a.gate.figures.admissions.Add(1)
+}
+
+// recount makes the figures count the socket as a guest or as leased, or, if as is over, not
+// any more. The caller holds mu.
+func (a *admission) recount(as stage) {
 	f := &a.gate.figures
 	switch a.counted {
 	case guest:
@@ -92,9 +104,7 @@ func (a *admission) count(as stage) {
 	switch a.counted = as; as {
 	case guest:
 		f.guests.Add(1)
-		f.guestAdmissions.Add(1)
 	case leased:
 		f.leased.Add(1)
-		f.admissions.Add(1)
 	}
 }

@@ -9,8 +9,8 @@ import "sync"
 // goroutine waits meanwhile. The event counts for Options.MaxInbox, of which events that are set
 // aside use at most half, unless there is only one event.
 //
-// Only the first call of resume has an effect. It does nothing if the socket has ended, its
-// peer has left, or the server is shutting down. Resume(nil) drops the event. A resume that is
+// Only the first call of resume has an effect. It does nothing if the socket has ended or was
+// renewed, its peer has left, or the server is shutting down. Resume(nil) drops the event. A resume that is
 // never called drops the event when the socket ends. Resume does not block, and may be called
 // concurrently.
 //
@@ -28,15 +28,17 @@ func (e *Event) SetAside() (resume func(handler Handler), err error) {
 		return nil, ErrTooManyEvents
 	}
 	s.inboxBytes += e.size
+	renewed := s.renewed
 	var once sync.Once
-	return func(handler Handler) { once.Do(func() { s.resumeEvent(e, handler) }) }, nil
+	return func(handler Handler) { once.Do(func() { s.resumeEvent(e, handler, renewed) }) }, nil
 }
 
-// resumeEvent makes the worker handle an event that was set aside, or drops it.
-func (s *Socket) resumeEvent(e *Event, handler Handler) {
+// resumeEvent makes the worker handle an event that was set aside, or drops it. Renewed is
+// s.renewed at that time.
+func (s *Socket) resumeEvent(e *Event, handler Handler, renewed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if handler == nil || s.state != stateAdmitted || s.conn.draining() {
+	if handler == nil || s.renewing || s.renewed != renewed || s.state != stateAdmitted || s.conn.draining() {
 		s.giveBack(e.size)
 		return
 	}

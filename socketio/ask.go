@@ -17,6 +17,7 @@ type ask struct {
 // ask sends an event to the selected sockets of this node and asks for acknowledgements, all
 // with one ID. If m is not nil, it is the packet for the namespace of the target's name.
 func (t target) ask(m *engineio.Message, o *outgoing, id uint64, to Selector) *ask {
+	began := t.server.renewals.Load()
 	var namespaces []*Namespace
 	var lists [][]*Socket
 	total := 0
@@ -36,7 +37,7 @@ func (t target) ask(m *engineio.Message, o *outgoing, id uint64, to Selector) *a
 			if s.expectAck(id, a.replies) != nil {
 				return
 			}
-			if s.send(packet, o.volatile) != nil {
+			if s.send(packet, o.volatile, began) != nil {
 				s.forgetAck(id)
 				return
 			}

@@ -26,43 +26,89 @@ import (
 func (s *Socket) SetDeadline(until time.Time, end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.renewing {
+		return
+	}
 	s.clearDeadline()
 	if s.state == stateClosed || until.IsZero() {
 		return
 	}
 	s.until.Store(min(max(wallclock.Nanos(until), earliestDeadline), latestDeadline))
-	var set *wallclock.Entry
-	set = s.conn.server.deadlines.Add(until, func() { s.reachDeadline(&set, end) })
-	s.deadline = set
+	s.deadline = &deadline{end: end}
+	s.arm(s.deadline, until)
 }
 
-// Deadlines are stored as an int64. Zero means no deadline.
+// Remind makes f run once on its own goroutine, shortly after the server's clock has reached
+// at, unless the socket ends or SetDeadline is called before. It replaces the previous reminder.
+// It does nothing for a socket without a deadline, because it shares the timer of the deadline
+// and so costs an idle socket nothing. It may be called concurrently.
+func (s *Socket) Remind(at time.Time, f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deadline == nil {
+		return
+	}
+	s.conn.server.deadlines.Remove(s.deadline.entry)
+	// A new deadline, because the old one may be reached at this moment.
+	s.deadline = &deadline{end: s.deadline.end, remind: f}
+	if until := time.Unix(0, s.until.Load()); at.After(until) {
+		at = until
+	}
+	s.arm(s.deadline, at)
+}
+
+// deadline is what happens at a time. It has one entry in the server's queue: first for the
+// reminder, if there is one, then for the end.
+type deadline struct {
+	entry  *wallclock.Entry
+	end    func() // may be nil
+	remind func() // nil if there is no reminder, or it has run
+}
+
+// arm makes the server's queue reach d at a time. The caller holds mu.
+func (s *Socket) arm(d *deadline, at time.Time) {
+	d.entry = s.conn.server.deadlines.Add(at, func() { s.reach(d) })
+}
+
+// Deadlines are stored as an int64. Zero means no deadline, and renewal that the socket is
+// being renewed.
 const (
-	earliestDeadline = 1
+	renewal          = 1
+	earliestDeadline = 2
 	latestDeadline   = math.MaxInt64
 )
 
 // clearDeadline removes the deadline. The caller holds mu.
 func (s *Socket) clearDeadline() {
-	s.conn.server.deadlines.Remove(s.deadline)
-	s.deadline = nil
+	if s.deadline != nil {
+		s.conn.server.deadlines.Remove(s.deadline.entry)
+		s.deadline = nil
+	}
 	s.until.Store(0)
 }
 
-// reachDeadline ends the socket because its deadline has passed. The socket's lock guards the
-// pointer to which set points.
-func (s *Socket) reachDeadline(set **wallclock.Entry, end func()) {
+// reach runs the reminder of a deadline, or ends the socket because the deadline has passed.
+func (s *Socket) reach(d *deadline) {
 	s.mu.Lock()
-	current := s.deadline == *set // not replaced or removed at the last moment
-	s.mu.Unlock()
-	if !current {
+	if s.deadline != d { // replaced or removed at the last moment
+		s.mu.Unlock()
 		return
 	}
-	if end != nil {
-		s.guard(end, func() {})
+	remind := d.remind
+	if remind != nil {
+		d.remind = nil
+		s.arm(d, time.Unix(0, s.until.Load()))
+	}
+	s.mu.Unlock()
+	if remind != nil {
+		s.guard(remind, func() {})
+		return
+	}
+	if d.end != nil {
+		s.guard(d.end, func() {})
 	}
 	s.mu.Lock()
-	ended := s.state == stateClosed || s.deadline != *set
+	ended := s.state == stateClosed || s.deadline != d
 	s.mu.Unlock()
 	if !ended {
 		s.conn.close(ReasonForcedServerClose, nil)
@@ -88,7 +134,7 @@ func (s *Socket) look() int64 {
 // not have been ended yet.
 func (s *Socket) over(now int64) bool {
 	until := s.until.Load()
-	return until != 0 && now >= until
+	return until == renewal || until != 0 && now >= until
 }
 
 // endedContext returns a context that has ended, for a socket whose deadline has passed.

@@ -93,11 +93,11 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 		s.ending.timer.Stop()
 		rooms, s.ending = s.ending.rooms, nil
 	}
-	ctx, onEnd := s.ctx, s.onEnd
+	ctx, cancel, onEnd := s.ctx, s.cancel, s.onEnd
 	s.onEnd = nil
 	s.mu.Unlock()
 
-	s.cancel(&DisconnectError{Reason: reason, Err: cause})
+	cancel(&DisconnectError{Reason: reason, Err: cause})
 	if was >= stateAdmitted {
 		s.conn.server.figures.disconnects.Add(reason)
 		s.logEnd(ctx, reason, cause)

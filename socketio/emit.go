@@ -80,14 +80,15 @@ func (s *Socket) sendAt(now int64, m *engineio.Message) error {
 	return s.conn.session.Send(m)
 }
 
-// send queues a packet of a broadcast. A socket that is not admitted, or has left since the
-// broadcast selected it, gets nothing. The state is checked and the packet queued under one
-// lock, so that nothing follows a DISCONNECT.
-func (s *Socket) send(m *engineio.Message, volatile bool) error {
+// send queues a packet of a broadcast. A socket that is not admitted, or has left or was
+// renewed since the broadcast selected it, gets nothing. Began is the server's number of
+// renewals when the broadcast began. The state is checked and the packet queued under one lock,
+// so that nothing follows a DISCONNECT.
+func (s *Socket) send(m *engineio.Message, volatile bool, began uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.state != stateAdmitted:
+	case s.state != stateAdmitted, s.renewing, s.renewed > began:
 		return ErrClosed
 	case volatile:
 		return s.conn.session.SendVolatile(m)
@@ -130,7 +131,7 @@ func (s *Socket) Join(rooms ...string) error {
 func (s *Socket) join(j joining) error {
 	now := s.look()
 	s.mu.Lock()
-	state, over := s.state, s.over(now)
+	state, over, renewed := s.state, s.over(now), s.renewed
 	s.mu.Unlock()
 	switch {
 	case state < stateAdmitted:
@@ -141,7 +142,7 @@ func (s *Socket) join(j joining) error {
 	if !j.permits(s) {
 		return ErrReservedRoom
 	}
-	return s.namespace.local.join(s, j.rooms)
+	return s.namespace.local.join(s, j.rooms, renewed)
 }
 
 // Assign makes the socket join rooms that follow from its admission, such as those of its
@@ -165,12 +166,12 @@ func (s *Socket) Assign(rooms ...string) error {
 	}
 	now := s.look()
 	s.mu.Lock()
-	ended := s.state > stateAdmitted || s.over(now)
+	ended, renewed := s.state > stateAdmitted || s.over(now), s.renewed
 	s.mu.Unlock()
 	if ended {
 		return ErrClosed
 	}
-	return s.namespace.local.assign(s, j.rooms)
+	return s.namespace.local.assign(s, j.rooms, renewed)
 }
 
 // assignable checks the rooms of one call of Assign.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sync/atomic"
 
+	"socketiojwt/engineio"
 	"socketiojwt/internal/wirejson"
 	"socketiojwt/socketio/internal/packet"
 )
@@ -35,6 +36,28 @@ func (e *Event) WantsAck() bool { return e.wantsAck }
 // goroutine, also after the handler has returned. The second call returns ErrAckSent. If the
 // peer does not wait for an acknowledgement, Ack does nothing.
 func (e *Event) Ack(args ...any) error {
+	return e.ack(args, e.socket.sendDirect)
+}
+
+// AckOnAdmission is Ack for an event of Socket.Intercept that leads to the admission of its
+// socket. If the socket is not admitted yet, the peer receives the acknowledgement when it is,
+// after the event of AdmitWith. If it is refused, the peer receives none.
+func (e *Event) AckOnAdmission(args ...any) error {
+	return e.ack(args, func(m *engineio.Message) error {
+		s := e.socket
+		now := s.look()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.state < stateAdmitted {
+			s.keepWelcome(m)
+			return nil
+		}
+		return s.sendAt(now, m)
+	})
+}
+
+// ack acknowledges the event once, by send.
+func (e *Event) ack(args []any, send func(*engineio.Message) error) error {
 	if !e.wantsAck {
 		return nil
 	}
@@ -45,7 +68,7 @@ func (e *Event) Ack(args ...any) error {
 	if e.acked.Swap(true) {
 		return ErrAckSent
 	}
-	return e.socket.sendDirect(m)
+	return send(m)
 }
 
 // parseEvent parses an EVENT or BINARY_EVENT. It copies the payload, because the handler runs

@@ -51,7 +51,7 @@ func (s *Socket) TimerRuns() bool {
 func (s *Socket) Late(event string) { s.receive(&Event{name: event, socket: s, size: 1}) }
 
 // LateJoin is a Join that found the socket admitted, but runs after the socket has ended.
-func (s *Socket) LateJoin(rooms ...string) error { return s.namespace.local.join(s, rooms) }
+func (s *Socket) LateJoin(rooms ...string) error { return s.namespace.local.join(s, rooms, 0) }
 
 // MostKept returns the largest number of bytes in the ledger of a connection.
 func (srv *Server) MostKept() (most int) {

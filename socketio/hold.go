@@ -29,8 +29,8 @@ type early struct {
 	options HoldOptions
 	events  []*Event
 	bytes   int
-	dropped bool              // an event was dropped, and that was logged
-	welcome *engineio.Message // event of AdmitWith
+	dropped bool                // an event was dropped, and that was logged
+	welcome []*engineio.Message // for the peer, when the socket is admitted
 }
 
 // intercepts holds the handlers of Intercept and the events that wait for them.
@@ -127,18 +127,6 @@ func (s *Socket) Hold(opts HoldOptions) error {
 // and ErrAdmitted for one that is already admitted.
 func (s *Socket) Admit() error { return s.admitWith(nil) }
 
-// AdmitWith is Admit with an event that the peer receives first when it is admitted, before
-// anything that OnConnect or a broadcast sends. If a later middleware refuses the socket, the
-// peer does not receive it. Events that the peer sends after receiving it are not early. If a
-// later middleware holds the socket again, the peer receives the event when it is held.
-func (s *Socket) AdmitWith(event string, args ...any) error {
-	welcome, _, err := encodeEvent(s.name, 0, false, event, args)
-	if err != nil {
-		return fmt.Errorf("socketio: admit with %q: %w", event, err)
-	}
-	return s.admitWith(welcome)
-}
-
 func (s *Socket) admitWith(welcome *engineio.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,17 +137,11 @@ func (s *Socket) admitWith(welcome *engineio.Message) error {
 		return ErrAdmitted
 	}
 	s.suspended = false
-	s.early.welcome = welcome
+	if welcome != nil {
+		s.early.welcome = append(s.early.welcome, welcome)
+	}
 	s.post(task{step: s.resume})
 	return nil
-}
-
-// sendWelcome sends the event of AdmitWith, if there is one. The caller holds mu.
-func (s *Socket) sendWelcome() {
-	if s.early.welcome != nil {
-		_ = s.conn.session.Send(s.early.welcome) // fails only if the session is closed, which ends the socket
-		s.early.welcome = nil
-	}
 }
 
 // Refuse ends a socket that is not admitted, as Disconnect does: see Ending. If the socket is

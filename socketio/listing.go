@@ -25,8 +25,9 @@ func newListing(n *Namespace) *listing {
 // send writes a packet to the selected sockets, on the calling goroutine, and returns the number
 // of sockets for which it was queued or written.
 func (l *listing) send(m *engineio.Message, to Selector, volatile bool) (sent int) {
+	began := l.namespace.server.renewals.Load()
 	l.each(to, func(s *Socket) {
-		if s.send(m, volatile) == nil { // a socket that is closed or slow gets nothing
+		if s.send(m, volatile, began) == nil { // a socket that is closed or slow gets nothing
 			sent++
 		}
 	})

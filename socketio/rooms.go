@@ -194,12 +194,12 @@ func (l *listing) remove(s *Socket) []string {
 	return rooms
 }
 
-// join adds s to all of the rooms or to none. The names must differ. The lock is held for at
-// most Options.MaxRooms + 1 names.
-func (l *listing) join(s *Socket, rooms []string) error {
+// join adds s to all of the rooms or to none. The names must differ. Renewed is s.renewed when
+// the call was found allowed. The lock is held for at most Options.MaxRooms + 1 names.
+func (l *listing) join(s *Socket, rooms []string, renewed uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.byID[s.id] != s {
+	if l.byID[s.id] != s || s.renewed != renewed {
 		return ErrClosed
 	}
 	if added := s.lacks(rooms); added > 0 && len(s.rooms)+added > l.namespace.server.opts.MaxRooms {
@@ -210,9 +210,12 @@ func (l *listing) join(s *Socket, rooms []string) error {
 }
 
 // assign is join for rooms of Assign. They are kept in s until it is listed.
-func (l *listing) assign(s *Socket, rooms []string) error {
+func (l *listing) assign(s *Socket, rooms []string, renewed uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if s.renewed != renewed {
+		return ErrClosed
+	}
 	if added := s.lacks(rooms); added > 0 && len(s.rooms)+added > 2*l.namespace.server.opts.MaxRooms {
 		return ErrTooManyRooms
 	}

@@ -29,6 +29,7 @@ type Server struct {
 	draining   atomic.Bool  // Shutdown accepts no new sockets or events
 	door       door
 	deadlines  *wallclock.Queue
+	renewals   atomic.Uint64 // of sockets; see Socket.Renew
 	ids        idKey
 	sampler    logging.Sampler
 	running    tracker // workers and other goroutines that run user code

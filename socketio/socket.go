@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
-	"socketiojwt/internal/wallclock"
 )
 
 // state is the state of a socket. It goes from connecting to admitted, or from connecting to
@@ -55,7 +54,9 @@ type Socket struct {
 	values     []contextValue
 	onEnd      []func()
 	ending     *ending
-	deadline   *wallclock.Entry
+	deadline   *deadline
+	renewing   bool   // Renew waits for running handlers
+	renewed    uint64 // Server.renewals when it was renewed last; written under mu and namespace.local.mu
 }
 
 // ending holds the data of a socket in stateEnding: its peer has left, and it has left the

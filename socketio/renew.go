@@ -1,0 +1,103 @@
+package socketio
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// A Renewal says how Socket.Renew makes a socket go on as a new one.
+type Renewal struct {
+	// Cause is the cause of the contexts that end.
+	Cause error
+	// Event is the first event that the peer receives afterwards, with the arguments Args. It
+	// asks for an acknowledgement, which is ignored, as the one of an Ending does. Empty means
+	// no event.
+	Event string
+	Args  []any
+	// Before runs on the socket's worker while the socket still counts as ended. After runs
+	// there once it has gone on, before the next event is handled. Either may be nil.
+	Before, After func()
+}
+
+// Renew takes from an admitted socket all that it got since it connected, and lets it go on with
+// the same id: its rooms, except that of its own id, its values of a Key and its context. For
+// peers it is as if the socket had ended and another one had come.
+//
+// From the call on the socket counts as ended, as after its deadline: it sends nothing, no
+// handler starts, Join fails, and broadcasts and listings leave it out. The deadline is removed,
+// the contexts of handlers end with r.Cause, and pending acknowledgements fail. Renew does not
+// wait. When the handler that runs on the socket's worker has returned, the socket leaves its
+// rooms and goes on. Events that it received before Renew are dropped. Broadcasts that began
+// before the socket went on do not reach it. If a handler does not return, the socket does not
+// go on, so the caller should end it after some time.
+//
+// A function of Socket.Go that was started before may still run. It must not act for the socket
+// once its context has ended.
+//
+// Renew returns ErrNotAdmitted before the socket is admitted, ErrClosed when it has ended, and
+// an error if the event cannot be encoded. It may be called concurrently. Once the socket is
+// being renewed, further calls return ErrClosed.
+func (s *Socket) Renew(r Renewal) error {
+	w := words{s: s}
+	if r.Event != "" {
+		m, _, err := encodeEvent(s.name, s.conn.server.nextAck(), true, r.Event, r.Args)
+		if err != nil {
+			return fmt.Errorf("socketio: renew with %q: %w", r.Event, err)
+		}
+		w.event = m
+	}
+	s.mu.Lock()
+	if s.state != stateAdmitted || s.renewing {
+		defer s.mu.Unlock()
+		if s.state < stateAdmitted {
+			return ErrNotAdmitted
+		}
+		return ErrClosed
+	}
+	s.clearDeadline()
+	s.renewing = true
+	s.until.Store(renewal)
+	s.failAcks()
+	cancel := s.cancel
+	life, end := context.WithCancelCause(s.conn.ctx)
+	s.cancel, s.ctx = end, &socketContext{Context: life, socket: s}
+	s.post(task{step: func() { s.goOn(r, w) }})
+	s.mu.Unlock()
+	cancel(r.Cause)
+	return nil
+}
+
+// goOn lets a socket that was renewed go on. It runs on the worker.
+func (s *Socket) goOn(r Renewal, w words) {
+	if r.Before != nil {
+		r.Before()
+	}
+	s.mu.Lock()
+	if s.state != stateAdmitted { // it has ended meanwhile
+		s.mu.Unlock()
+		return
+	}
+	s.namespace.local.renew(s)
+	s.values = nil
+	s.renewing = false
+	s.until.Store(0)
+	if w.event != nil {
+		_ = s.conn.session.Send(w.event) // fails only if the session is closed, which ends the socket
+	}
+	s.mu.Unlock()
+	if r.After != nil {
+		r.After()
+	}
+}
+
+// renew removes s from all rooms except that of its own id. Calls of join that began before
+// fail. The caller holds the mu of s.
+func (l *listing) renew(s *Socket) {
+	l.mu.Lock()
+	s.renewed = l.namespace.server.renewals.Add(1)
+	rooms := slices.Collect(maps.Keys(s.rooms))
+	l.mu.Unlock()
+	l.leaveAll(s, rooms)
+}
