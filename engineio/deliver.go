@@ -92,13 +92,13 @@ func (s *Session) asReader(deliver func() error) error {
 	}
 	s.reads++
 	s.mu.Unlock()
-	defer s.doneReading()
+	defer s.endReading()
 	return deliver()
 }
 
-// doneReading ends the caller's part as a reader of the session. The last reader of a
+// endReading ends the caller's part as a reader of the session. The last reader of a
 // closed session calls Conn.Closed.
-func (s *Session) doneReading() {
+func (s *Session) endReading() {
 	s.mu.Lock()
 	s.reads--
 	last := s.reads == 0 && s.life == closed

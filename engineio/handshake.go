@@ -60,7 +60,7 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 	}
 }
 
-// newSession returns a new session. The caller is a reader of it until doneReading, or
+// newSession returns a new session. The caller is a reader of it until endReading, or
 // until it passes that on. If the server takes no more sessions, or no more of this peer's
 // address, newSession answers r and returns nil.
 func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p parameters) *Session {
@@ -146,7 +146,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 	packets := append([]*Message{srv.openMessage(s)}, s.polling.take()...)
 	s.startLife()
 	s.mu.Unlock()
-	s.doneReading()
+	s.endReading()
 
 	if cookie := srv.cookie(s); cookie != "" {
 		w.Header().Add("Set-Cookie", cookie)

@@ -135,7 +135,7 @@ func (p *polling) endPost(err error) {
 	}
 	s.mu.Unlock()
 	if delivered {
-		s.doneReading()
+		s.endReading()
 	}
 }
 

@@ -56,7 +56,7 @@ func (ws *webSocket) endReading(err error) {
 	s.mu.Lock()
 	s.endByReader(reasonOf(err))
 	s.mu.Unlock()
-	s.doneReading()
+	s.endReading()
 	ws.close(err)
 	s.srv.endTask()
 }

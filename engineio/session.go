@@ -203,7 +203,7 @@ func (s *Session) endByReader(reason Reason) {
 	s.wakeFlush()
 	if s.reads == 0 {
 		s.reads++
-		s.srv.start(s.doneReading)
+		s.srv.start(s.endReading)
 	}
 }
 

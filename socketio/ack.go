@@ -37,7 +37,7 @@ func (s *Socket) acknowledged(id uint64, args Arguments) {
 	now := s.look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if replies, ok := s.acks[id]; ok && !s.over(now) {
+	if replies, ok := s.acks[id]; ok && !s.pastDeadline(now) {
 		delete(s.acks, id)
 		replies <- reply{socket: s, args: args}
 	}

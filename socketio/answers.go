@@ -42,9 +42,9 @@ func (g *gathering) run(ctx context.Context) (err error) {
 		case <-g.others.woken():
 			g.others.take(&g.answers)
 		case <-g.others.late():
-			g.others.giveUp()
+			g.others.endLate()
 		case <-g.others.closed():
-			g.others.abandon()
+			g.others.endByBus()
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
@@ -95,7 +95,7 @@ type askedNodes struct {
 	nodes    map[NodeID]*askedNode
 	counting *time.Timer // ends the wait for counts
 	asking   *time.Timer // ends the wait for answers
-	over     bool        // stop waiting
+	ended    bool        // stop waiting
 }
 
 // askedNode holds the replies of one node.
@@ -123,7 +123,7 @@ func (b Broadcast) askOthers(ctx context.Context, o *outgoing, to Selector) *ask
 		a.expected, a.err = l.nodes(ctx)
 	}
 	if a.err != nil {
-		a.err, a.over = &PartialError{Err: a.err}, true
+		a.err, a.ended = &PartialError{Err: a.err}, true
 	}
 	return a
 }
@@ -147,7 +147,7 @@ func (a *askedNodes) woken() <-chan struct{} {
 // for answers.
 func (a *askedNodes) late() <-chan time.Time {
 	switch {
-	case a == nil || a.over:
+	case a == nil || a.ended:
 		return nil
 	case a.counted() < a.expected:
 		return a.counting.C
@@ -157,15 +157,15 @@ func (a *askedNodes) late() <-chan time.Time {
 
 // closed returns a channel that is closed when the bus closes, after which no reply arrives.
 func (a *askedNodes) closed() <-chan struct{} {
-	if a == nil || a.over {
+	if a == nil || a.ended {
 		return nil
 	}
 	return a.link.ctx.Done()
 }
 
-// abandon stops waiting for the other nodes because the bus has closed.
-func (a *askedNodes) abandon() {
-	a.over = true
+// endByBus stops waiting for the other nodes because the bus has closed.
+func (a *askedNodes) endByBus() {
+	a.ended = true
 	cause := context.Cause(a.link.ctx)
 	if counted := a.counted(); counted < a.expected {
 		a.err = &PartialError{Answered: counted, Nodes: a.expected, Err: cause}
@@ -174,12 +174,12 @@ func (a *askedNodes) abandon() {
 	}
 }
 
-// giveUp is called when late has fired. It stops waiting for the nodes that have not counted
+// endLate is called when late has fired. It stops waiting for the nodes that have not counted
 // their sockets or, if all have, for any answer.
-func (a *askedNodes) giveUp() {
+func (a *askedNodes) endLate() {
 	counted := a.counted()
 	if counted >= a.expected {
-		a.over = true
+		a.ended = true
 		if a.err == nil {
 			a.err = context.DeadlineExceeded
 		}
@@ -201,7 +201,7 @@ func (a *askedNodes) counted() (n int) {
 
 // complete reports whether no more replies are awaited.
 func (a *askedNodes) complete() bool {
-	if a == nil || a.over {
+	if a == nil || a.ended {
 		return true
 	}
 	if a.counted() < a.expected {

@@ -25,28 +25,28 @@ type conn struct {
 	partial *partial // an incomplete binary packet; only for the reader
 	begun   bool     // a message was received; only for the reader
 
-	retiring atomic.Bool // Shutdown has reached this connection
+	shuttingDown atomic.Bool // Shutdown has reached this connection
 
-	mu         sync.Mutex // taken after a socket's, before the server's
-	closed     bool
-	request    *Handshake // the part of the first request that new sockets can see
-	trimmed    bool       // request has only the headers of KeepHeaders and keep
-	keep       []string   // headers kept because of Socket.KeepHeader
-	ended      bool       // the session has ended; the connection is forgotten with its last socket
-	sockets    []*Socket  // one for each namespace joined or being joined
-	waiting    []*Socket  // those of sockets whose CONNECT waits for its turn
-	leaving    []*Socket  // their peer has left; events received before are still handled
-	auths      []*sharedAuth
-	parting    []*Socket // ended sockets; a new socket with the same id waits until OnDisconnect has returned
-	left       []string  // namespaces that the server ended and the peer may not know about yet
-	connecting int       // CONNECTs whose middleware runs
-	refused    int
-	forgiven   time.Time   // when a temporary refusal was last not counted
-	inside     int         // number of admitted sockets
-	admitted   bool        // a socket has been admitted
-	blamed     bool        // a failure was counted for its address, or none is to be counted
-	timer      *time.Timer // runs until the first admission, and while no namespace is joined
-	closeTimer *time.Timer // closes the connection after a temporary refusal
+	mu            sync.Mutex // taken after a socket's, before the server's
+	closed        bool
+	request       *Handshake // the part of the first request that new sockets can see
+	trimmed       bool       // request has only the headers of KeepHeaders and keep
+	keep          []string   // headers kept because of Socket.KeepHeader
+	ended         bool       // the session has ended; the connection is forgotten with its last socket
+	sockets       []*Socket  // one for each namespace joined or being joined
+	waiting       []*Socket  // those of sockets whose CONNECT waits for its turn
+	leaving       []*Socket  // their peer has left; events received before are still handled
+	auths         []*sharedAuth
+	disconnecting []*Socket // ended sockets; a new socket with the same id waits until OnDisconnect has returned
+	endedNames    []string  // namespaces that the server ended and the peer may not know about yet
+	connecting    int       // CONNECTs whose middleware runs
+	refused       int
+	forgiven      time.Time   // when a temporary refusal was last not counted
+	inside        int         // number of admitted sockets
+	admitted      bool        // a socket has been admitted
+	blamed        bool        // a failure was counted for its address, or none is to be counted
+	timer         *time.Timer // runs until the first admission, and while no namespace is joined
+	closeTimer    *time.Timer // closes the connection after a temporary refusal
 }
 
 var _ engineio.HeadConn = (*conn)(nil)
@@ -147,7 +147,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 			return
 		}
 		if s, ok := c.joined(p.Namespace); ok && s != nil {
-			s.left()
+			s.peerLeft()
 		}
 	case packet.Event, packet.BinaryEvent:
 		if s, ok := c.joined(p.Namespace); ok && s != nil {
@@ -179,7 +179,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 func (c *conn) joined(namespace string) (s *Socket, ok bool) {
 	c.mu.Lock()
 	s = c.find(namespace)
-	left := c.closed || c.draining() || slices.Contains(c.left, namespace)
+	left := c.closed || c.draining() || slices.Contains(c.endedNames, namespace)
 	c.mu.Unlock()
 	if s == nil && !left || s != nil && s.isConnecting() {
 		c.violation("packet for a namespace that is not joined")
@@ -216,7 +216,7 @@ func (c *conn) answered() {
 // has ended. The caller holds mu.
 func (c *conn) forget() {
 	if c.ended && len(c.sockets)+len(c.leaving) == 0 {
-		c.server.removeConn(c)
+		c.server.forgetConn(c)
 	}
 }
 
@@ -244,7 +244,7 @@ func (c *conn) began() time.Time {
 }
 
 // draining reports whether the connection accepts no new sockets or events.
-func (c *conn) draining() bool { return c.retiring.Load() || c.server.draining.Load() }
+func (c *conn) draining() bool { return c.shuttingDown.Load() || c.server.draining.Load() }
 
 // closeAfter closes the connection d after a socket of it was refused.
 func (c *conn) closeAfter(d time.Duration, cause error) {
@@ -262,7 +262,7 @@ func (c *conn) closeAfter(d time.Duration, cause error) {
 // close ends all sockets at once, without DISCONNECT, and closes the transport once what is
 // queued has been written.
 func (c *conn) close(reason Reason, cause error) {
-	for _, s := range c.shut() {
+	for _, s := range c.beginClosing() {
 		s.end(reason, cause, nil)
 	}
 	c.session.Close(reason)
@@ -270,10 +270,10 @@ func (c *conn) close(reason Reason, cause error) {
 
 // Closed ends the sockets after the events received before have been handled.
 func (c *conn) Closed(reason engineio.Reason) {
-	for _, s := range c.shut() {
-		s.drain(reason)
+	for _, s := range c.beginClosing() {
+		s.endAfterInbox(reason)
 	}
-	c.dropPartial()
+	c.forgetPartial()
 	c.ledger.close()
 	c.mu.Lock()
 	c.ended = true
@@ -285,8 +285,8 @@ func (c *conn) Closed(reason engineio.Reason) {
 	}
 }
 
-// shut prevents new sockets and returns the existing ones.
-func (c *conn) shut() []*Socket {
+// beginClosing prevents new sockets and returns the existing ones.
+func (c *conn) beginClosing() []*Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true

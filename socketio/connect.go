@@ -105,8 +105,8 @@ func (c *conn) shareAuth(payload []byte) (*sharedAuth, charged) {
 	return auth, taken
 }
 
-// dropAuth releases an auth payload that a socket no longer needs.
-func (c *conn) dropAuth(auth *sharedAuth) {
+// forgetAuth releases an auth payload that a socket no longer needs.
+func (c *conn) forgetAuth(auth *sharedAuth) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if auth.users--; auth.users > 0 {
@@ -183,7 +183,7 @@ func (s *Socket) resume() {
 	for {
 		now := s.look()
 		s.mu.Lock()
-		if s.state != stateConnecting && s.state != stateHeld || s.suspended || s.over(now) { // ended, or held again
+		if s.state != stateConnecting && s.state != stateHeld || s.suspended || s.pastDeadline(now) { // ended, or held again
 			s.mu.Unlock()
 			return
 		}
@@ -224,7 +224,7 @@ func (s *Socket) admit() {
 	srv.count(s.namespace, +1)
 	now := s.look()
 	s.mu.Lock()
-	if s.state == stateClosed || s.suspended || s.over(now) { // ended, or held by a concurrent call of Hold
+	if s.state == stateClosed || s.suspended || s.pastDeadline(now) { // ended, or held by a concurrent call of Hold
 		s.mu.Unlock()
 		srv.count(s.namespace, -1)
 		return
@@ -276,7 +276,7 @@ func (s *Socket) admit() {
 // has ended.
 func (s *Socket) runOnConnect(ctx context.Context) error {
 	for _, f := range s.namespace.table.onConnect {
-		if s.isOver() {
+		if s.hasEnded() {
 			return nil
 		}
 		s.greeted = true

@@ -22,8 +22,8 @@ func (c *conn) leave(s *Socket) {
 	}
 }
 
-// gone removes an ending socket from the connection. The caller holds the socket's mu.
-func (c *conn) gone(s *Socket, was state) {
+// forgetSocket removes an ending socket from the connection. The caller holds the socket's mu.
+func (c *conn) forgetSocket(s *Socket, was state) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !take(&c.waiting, s) && was == stateConnecting {
@@ -37,27 +37,27 @@ func (c *conn) gone(s *Socket, was state) {
 	}
 	// After a Temporary ending the connection may stay open for a while, and the peer may still
 	// send events.
-	if take(&c.sockets, s) && was != stateConnecting && !slices.Contains(c.left, s.name) {
-		if len(c.left) >= c.server.opts.MaxNamespaces {
-			c.left = slices.Delete(c.left, 0, 1)
+	if take(&c.sockets, s) && was != stateConnecting && !slices.Contains(c.endedNames, s.name) {
+		if len(c.endedNames) >= c.server.opts.MaxNamespaces {
+			c.endedNames = slices.Delete(c.endedNames, 0, 1)
 		}
-		c.left = append(c.left, s.name)
+		c.endedNames = append(c.endedNames, s.name)
 	}
 	take(&c.leaving, s)
 	if c.legacy() && was >= stateAdmitted {
-		c.parting = append(c.parting, s)
+		c.disconnecting = append(c.disconnecting, s)
 	}
 	c.setTimer()
 	c.forget()
 }
 
-// parted allows the peer's next socket with the same id to begin, after OnDisconnect has
-// returned.
-func (c *conn) parted(s *Socket) {
+// forgetDisconnecting allows the peer's next socket with the same id to begin, after
+// OnDisconnect has returned.
+func (c *conn) forgetDisconnecting(s *Socket) {
 	c.mu.Lock()
-	parting := take(&c.parting, s)
+	listed := take(&c.disconnecting, s)
 	c.mu.Unlock()
-	if parting {
+	if listed {
 		c.begin()
 	}
 }
@@ -69,7 +69,7 @@ func (c *conn) parted(s *Socket) {
 func (c *conn) due() int {
 	return slices.IndexFunc(c.waiting, func(s *Socket) bool {
 		same := func(other *Socket) bool { return other.id == s.id }
-		return !slices.ContainsFunc(c.leaving, same) && !slices.ContainsFunc(c.parting, same)
+		return !slices.ContainsFunc(c.leaving, same) && !slices.ContainsFunc(c.disconnecting, same)
 	})
 }
 

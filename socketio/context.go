@@ -73,9 +73,9 @@ func FromContext(ctx context.Context) *Socket {
 func (s *Socket) Context() context.Context {
 	now := s.look()
 	s.mu.Lock()
-	ctx, over := s.ctx, s.state != stateClosed && s.over(now)
+	ctx, past := s.ctx, s.state != stateClosed && s.pastDeadline(now)
 	s.mu.Unlock()
-	if over {
+	if past {
 		return endedContext(ctx)
 	}
 	return ctx

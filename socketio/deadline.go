@@ -122,7 +122,7 @@ func (s *Socket) Now() time.Time { return s.conn.server.opts.Now() }
 func (srv *Server) clock() int64 { return wallclock.Nanos(srv.opts.Now()) }
 
 // look reads the clock for a socket with a deadline, before its lock is taken. Under the lock,
-// over compares the result with the deadline.
+// pastDeadline compares the result with the deadline.
 func (s *Socket) look() int64 {
 	if s.until.Load() == 0 {
 		return math.MinInt64
@@ -130,9 +130,9 @@ func (s *Socket) look() int64 {
 	return s.conn.server.clock()
 }
 
-// over reports whether the deadline has passed. Such a socket counts as ended, although it may
+// pastDeadline reports whether the deadline has passed. Such a socket counts as ended, although it may
 // not have been ended yet.
-func (s *Socket) over(now int64) bool {
+func (s *Socket) pastDeadline(now int64) bool {
 	until := s.until.Load()
 	return until == renewal || until != 0 && now >= until
 }
@@ -144,10 +144,10 @@ func endedContext(ctx context.Context) context.Context {
 	return ctx
 }
 
-// isOver reports whether the socket has ended or counts as ended.
-func (s *Socket) isOver() bool {
+// hasEnded reports whether the socket has ended or counts as ended.
+func (s *Socket) hasEnded() bool {
 	now := s.look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state == stateClosed || s.over(now)
+	return s.state == stateClosed || s.pastDeadline(now)
 }

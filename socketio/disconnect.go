@@ -26,26 +26,26 @@ func (s *Socket) OnEnd(f func()) {
 	f()
 }
 
-// left ends the socket because its peer has left the namespace.
-func (s *Socket) left() {
+// peerLeft ends the socket because its peer has left the namespace.
+func (s *Socket) peerLeft() {
 	s.conn.leave(s) // the peer may join again at once
-	s.drain(ReasonClient)
+	s.endAfterInbox(ReasonClient)
 }
 
-// drain ends the socket once the events received before are handled, or after drainTimeout.
+// endAfterInbox ends the socket once the events received before are handled, or after drainTimeout.
 // Until then nothing more is sent to it, and no listing contains it.
-func (s *Socket) drain(reason Reason) {
+func (s *Socket) endAfterInbox(reason Reason) {
 	s.mu.Lock()
 	busy := s.state == stateAdmitted && s.working
 	switch {
 	case busy:
 		s.failAcks() // a handler may be waiting for one
 		s.become(stateEnding)
-		s.conn.withdraw()
+		s.conn.uncount()
 		s.inbox = append(s.inbox, task{step: func() { s.end(reason, nil, nil) }})
 		s.ending = &ending{
 			timer: time.AfterFunc(drainTimeout, func() { s.end(reason, nil, nil) }),
-			rooms: s.namespace.local.remove(s), // under the lock, like add in admit
+			rooms: s.namespace.local.forget(s), // under the lock, like add in admit
 		}
 	case s.state == stateEnding: // its peer left before the transport was lost
 		busy = true
@@ -73,7 +73,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 		return false
 	}
 	s.become(stateClosed)
-	s.conn.gone(s, was) // before the peer is told, because it may send CONNECT again at once
+	s.conn.forgetSocket(s, was) // before the peer is told, because it may send CONNECT again at once
 	if f != nil && was != stateEnding {
 		for _, m := range f(was) {
 			_ = s.conn.session.Send(m) // fails only if the session is closed, and then the peer is gone
@@ -88,7 +88,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	var rooms []string
 	switch was {
 	case stateAdmitted:
-		rooms = s.namespace.local.remove(s)
+		rooms = s.namespace.local.forget(s)
 	case stateEnding:
 		s.ending.timer.Stop()
 		rooms, s.ending = s.ending.rooms, nil
@@ -107,7 +107,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	}
 	s.mu.Lock()
 	if was >= stateAdmitted {
-		s.post(task{step: func() { s.disconnected(context.WithoutCancel(ctx), reason, rooms) }})
+		s.post(task{step: func() { s.runOnDisconnect(context.WithoutCancel(ctx), reason, rooms) }})
 	}
 	joined := s.namespace
 	s.mu.Unlock()
@@ -120,9 +120,9 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	return true
 }
 
-// disconnected runs the functions of OnDisconnecting and OnDisconnect, on the worker.
-func (s *Socket) disconnected(ctx context.Context, reason Reason, rooms []string) {
-	defer s.conn.parted(s)
+// runOnDisconnect runs the functions of OnDisconnecting and OnDisconnect, on the worker.
+func (s *Socket) runOnDisconnect(ctx context.Context, reason Reason, rooms []string) {
+	defer s.conn.forgetDisconnecting(s)
 	defer s.conn.server.release(s.namespace)
 	defer s.conn.server.count(s.namespace, -1)
 	if len(s.namespace.table.onConnect) > 0 && !s.greeted { // it ended before OnConnect began

@@ -81,10 +81,10 @@ func (n *needs) available(now time.Duration) bool {
 
 // door decides whether handshakes go through.
 type door struct {
-	began  time.Time
-	tables []*table // of all namespaces that can admit sockets; set before the server serves
-	shut   atomic.Bool
-	probed atomic.Int64 // when a handshake last went through while the door was shut
+	began    time.Time
+	tables   []*table // of all namespaces that can admit sockets; set before the server serves
+	refusing atomic.Bool
+	probed   atomic.Int64 // when a handshake last went through while refusing was set
 }
 
 func (d *door) now() time.Duration { return time.Since(d.began) }
@@ -93,12 +93,12 @@ func (d *door) now() time.Duration { return time.Since(d.began) }
 func (d *door) admits() bool {
 	now := d.now()
 	if len(d.tables) == 0 || slices.ContainsFunc(d.tables, func(t *table) bool { return t.needs.available(now) }) {
-		if d.shut.Load() {
-			d.shut.Store(false)
+		if d.refusing.Load() {
+			d.refusing.Store(false)
 		}
 		return true
 	}
-	if !d.shut.Swap(true) {
+	if !d.refusing.Swap(true) {
 		d.probed.Store(int64(now)) // start of the first interval
 		return false
 	}
@@ -106,9 +106,9 @@ func (d *door) admits() bool {
 	return now >= time.Duration(last)+probeInterval && d.probed.CompareAndSwap(last, int64(now))
 }
 
-// admitted records that a socket was admitted, possibly while the door was shut.
+// admitted records that a socket was admitted, possibly while handshakes are refused.
 func (d *door) admitted(t *table) {
-	if d.shut.Load() && !t.needs.available(d.now()) {
+	if d.refusing.Load() && !t.needs.available(d.now()) {
 		t.needs.openUntil.Store(int64(d.now() + openAfterAdmission))
 	}
 }

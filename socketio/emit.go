@@ -74,7 +74,7 @@ func (s *Socket) sendAt(now int64, m *engineio.Message) error {
 	switch {
 	case s.state == stateConnecting:
 		return ErrNotAdmitted
-	case s.state > stateAdmitted, s.over(now):
+	case s.state > stateAdmitted, s.pastDeadline(now):
 		return ErrClosed
 	}
 	return s.conn.session.Send(m)
@@ -131,12 +131,12 @@ func (s *Socket) Join(rooms ...string) error {
 func (s *Socket) join(j joining) error {
 	now := s.look()
 	s.mu.Lock()
-	state, over, renewed := s.state, s.over(now), s.renewed
+	state, past, renewed := s.state, s.pastDeadline(now), s.renewed
 	s.mu.Unlock()
 	switch {
 	case state < stateAdmitted:
 		return ErrNotAdmitted
-	case state > stateAdmitted, over:
+	case state > stateAdmitted, past:
 		return ErrClosed
 	}
 	if !j.permits(s) {
@@ -166,7 +166,7 @@ func (s *Socket) Assign(rooms ...string) error {
 	}
 	now := s.look()
 	s.mu.Lock()
-	ended, renewed := s.state > stateAdmitted || s.over(now), s.renewed
+	ended, renewed := s.state > stateAdmitted || s.pastDeadline(now), s.renewed
 	s.mu.Unlock()
 	if ended {
 		return ErrClosed
@@ -207,7 +207,7 @@ func (s *Socket) Leave(rooms ...string) {
 // Rooms returns the rooms that the socket is in, including the room of its own id. It returns
 // nil before the socket is admitted and after it has ended.
 func (s *Socket) Rooms() []string {
-	if s.namespace == nil || s.over(s.look()) {
+	if s.namespace == nil || s.pastDeadline(s.look()) {
 		return nil
 	}
 	l := s.namespace.local
@@ -222,7 +222,7 @@ func (s *Socket) Rooms() []string {
 // In reports whether the socket is in a room. It returns false before the socket is admitted
 // and after it has ended. Every admitted socket is in the room of its own id.
 func (s *Socket) In(room string) bool {
-	if s.namespace == nil || s.over(s.look()) {
+	if s.namespace == nil || s.pastDeadline(s.look()) {
 		return false
 	}
 	l := s.namespace.local

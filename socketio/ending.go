@@ -111,7 +111,7 @@ func (s *Socket) endBy(last state, how error) (ended bool) {
 		if ended = s.endFrom(last, reason, how, f.closing(e.Temporary)); ended || last == stateEnding {
 			s.conn.endAll(e, reason, how)
 		}
-	case e.Temporary && s.conn.shutUnlessShared(s, last):
+	case e.Temporary && s.conn.closeUnlessShared(s, last):
 		ended = s.endFrom(last, ReasonForcedServerClose, how, f.closing(true)) // false if it has just ended by itself
 		s.conn.closeAfter(e.RetryAfter, how)
 	default:
@@ -123,7 +123,7 @@ func (s *Socket) endBy(last state, how error) (ended bool) {
 // endAll ends all sockets of the connection and closes it. Sockets of other namespaces are told
 // only DISCONNECT.
 func (c *conn) endAll(e *Ending, reason Reason, cause error) {
-	for _, s := range c.shut() {
+	for _, s := range c.beginClosing() {
 		s.end(reason, cause, s.farewell(plain).closing(e.Temporary))
 	}
 	if e.Temporary && e.RetryAfter > 0 {

@@ -219,7 +219,7 @@ func (s *Socket) runIntercepts() {
 		e := k.inbox[0]
 		k.inbox = k.inbox[1:]
 		held := s.state == stateHeld // its charge stays until it has been handled
-		late := s.over(now)
+		late := s.pastDeadline(now)
 		if !held || late {
 			s.giveBack(e.size)
 		}

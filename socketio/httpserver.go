@@ -34,8 +34,8 @@ func NewHTTPServer(addr string, handler http.Handler) *http.Server {
 	}
 }
 
-// stopTimeout is how long ListenAndServe waits for handlers, polls and requests.
-const stopTimeout = 15 * time.Second
+// shutdownTimeout is how long ListenAndServe waits for handlers, polls and requests.
+const shutdownTimeout = 15 * time.Second
 
 // ListenAndServe listens on web.Addr and serves until ctx ends. Then it stops in order: it
 // calls Shutdown, and web.Shutdown after it. After 15 seconds it closes whatever has not ended.
@@ -60,10 +60,10 @@ func (srv *Server) Serve(ctx context.Context, web *http.Server, listener net.Lis
 	case err = <-failed: // never nil
 	case <-ctx.Done():
 	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	err = errors.Join(err, srv.Shutdown(stopping), web.Shutdown(stopping))
-	if stopping.Err() != nil {
+	err = errors.Join(err, srv.Shutdown(bounded), web.Shutdown(bounded))
+	if bounded.Err() != nil {
 		err = errors.Join(err, srv.Close(), web.Close())
 	}
 	return err

@@ -75,7 +75,7 @@ func (l *listing) eachOf(list []*Socket, f func(*Socket)) {
 		if i%clockEvery == 0 {
 			now = l.namespace.server.clock()
 		}
-		if !s.over(now) {
+		if !s.pastDeadline(now) {
 			f(s)
 		}
 	}
@@ -89,5 +89,5 @@ const clockEvery = 1024
 // sockets returns the selected sockets whose deadline has not passed.
 func (l *listing) sockets(to Selector) []*Socket {
 	now := l.namespace.server.clock()
-	return slices.DeleteFunc(l.selected(nil, to), func(s *Socket) bool { return s.over(now) })
+	return slices.DeleteFunc(l.selected(nil, to), func(s *Socket) bool { return s.pastDeadline(now) })
 }

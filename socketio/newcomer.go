@@ -12,7 +12,7 @@ func (c *conn) setTimer() {
 	switch {
 	case c.timer == nil && !joined && !c.closed:
 		var timer *time.Timer
-		timer = time.AfterFunc(c.server.opts.ConnectTimeout, func() { c.overdue(&timer) })
+		timer = time.AfterFunc(c.server.opts.ConnectTimeout, func() { c.closeOverdue(&timer) })
 		c.timer = timer
 	case c.timer != nil && (joined || c.closed):
 		c.timer.Stop()
@@ -20,9 +20,9 @@ func (c *conn) setTimer() {
 	}
 }
 
-// overdue closes the connection when its timer has fired, unless the timer was stopped
+// closeOverdue closes the connection when its timer has fired, unless the timer was stopped
 // meanwhile.
-func (c *conn) overdue(timer **time.Timer) {
+func (c *conn) closeOverdue(timer **time.Timer) {
 	c.mu.Lock()
 	due := c.timer == *timer
 	c.mu.Unlock()

@@ -53,7 +53,7 @@ func (c *conn) attachment(data []byte) {
 	if whole.due--; whole.due > 0 {
 		return
 	}
-	c.dropPartial()
+	c.forgetPartial()
 	if whole.socket != nil {
 		c.handle(whole.packet, whole.attachments)
 	}
@@ -74,8 +74,8 @@ func (c *conn) keepPartial(whole *partial, n int) bool {
 	return true
 }
 
-// dropPartial drops the incomplete packet and returns its charge to the ledger.
-func (c *conn) dropPartial() {
+// forgetPartial discards the incomplete packet and returns its charge to the ledger.
+func (c *conn) forgetPartial() {
 	if c.partial != nil {
 		c.ledger.event(-c.partial.bytes)
 		c.partial = nil

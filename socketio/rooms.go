@@ -179,7 +179,7 @@ func (l *listing) add(s *Socket) {
 
 // remove removes a socket from the listing and from its rooms. It returns the rooms, including
 // the room of the socket's own id.
-func (l *listing) remove(s *Socket) []string {
+func (l *listing) forget(s *Socket) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byID[s.id] == s {

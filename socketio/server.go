@@ -191,7 +191,7 @@ func (srv *Server) addConn(c *conn) bool {
 	return true
 }
 
-func (srv *Server) removeConn(c *conn) {
+func (srv *Server) forgetConn(c *conn) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.conns, c)

@@ -24,10 +24,10 @@ func (s *Socket) shares() bool {
 	return others > 0
 }
 
-// shutUnlessShared prevents new sockets and admissions, because the connection is going to end
+// closeUnlessShared prevents new sockets and admissions, because the connection is going to end
 // with s. It reports false, and does nothing, if another socket is admitted or if the state of
 // s is later than last.
-func (c *conn) shutUnlessShared(s *Socket, last state) bool {
+func (c *conn) closeUnlessShared(s *Socket, last state) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c.mu.Lock()
@@ -40,8 +40,8 @@ func (c *conn) shutUnlessShared(s *Socket, last state) bool {
 	return true
 }
 
-// withdraw records that a socket is no longer admitted. The caller holds the socket's mu.
-func (c *conn) withdraw() {
+// uncount records that a socket is no longer admitted. The caller holds the socket's mu.
+func (c *conn) uncount() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inside--

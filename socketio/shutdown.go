@@ -30,10 +30,10 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		}
 		ctx = detached
 	}
-	srv.retire(ctx)
+	srv.closeSpread(ctx)
 	srv.draining.Store(true)
 	for _, s := range srv.sockets() {
-		s.finish()
+		s.close()
 	}
 	left := srv.running.wait(ctx) // includes OnDisconnect
 	srv.endAll()
@@ -89,15 +89,15 @@ func (srv *Server) endAll() {
 	}
 }
 
-// finish ends the socket for Shutdown, after the events received before are handled. Until then
+// close ends the socket for Shutdown, after the events received before are handled. Until then
 // Emit works.
-func (s *Socket) finish() {
+func (s *Socket) close() {
 	s.mu.Lock()
 	busy := s.state == stateAdmitted && s.working
 	switch {
 	case busy:
 		s.inbox = append(s.inbox, task{step: func() { s.end(ReasonShutdown, nil, nil) }})
-	case s.state == stateEnding: // it is finishing already, because its peer left
+	case s.state == stateEnding: // it ends after its inbox already, because its peer left
 		busy = true
 	}
 	s.mu.Unlock()

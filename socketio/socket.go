@@ -171,7 +171,7 @@ func (s *Socket) work() {
 		}
 		// Read these together: an event in the inbox implies that the socket, and therefore its
 		// context, has not ended.
-		ctx, late, more := s.ctx, t.event != nil && s.over(now), len(s.inbox) > 0
+		ctx, late, more := s.ctx, t.event != nil && s.pastDeadline(now), len(s.inbox) > 0
 		s.mu.Unlock()
 		if !late {
 			s.guard(func() { s.do(ctx, t) }, func() { go s.work() })
@@ -196,7 +196,7 @@ func (s *Socket) giveBackHandshake() {
 	s.conn.ledger.handshake(-s.kept)
 	s.kept = 0
 	if s.auth != nil {
-		s.conn.dropAuth(s.auth)
+		s.conn.forgetAuth(s.auth)
 		s.auth = nil
 	}
 }

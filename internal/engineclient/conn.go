@@ -23,7 +23,7 @@ type Conn struct {
 	timer     *time.Timer
 	transport transport
 	next      *webSocket // takes over from polling; nil if there is none
-	closing   bool       // Close was called: the writer says goodbye once the queue is empty
+	closing   bool       // Close was called: the writer tells the server once the queue is empty
 	pong      bool       // a ping waits for its answer
 	frames    []byte     // the pong frame that answers the latest ping frame, or nil
 	out       []packet   // what the writer has not taken yet
@@ -35,9 +35,9 @@ type Conn struct {
 // A transport writes for the writer goroutine only.
 type transport interface {
 	write(packets []packet) error
-	// leave tells the server that the session ends. It reports whether the server's
+	// sendClose tells the server that the session ends. It reports whether the server's
 	// answer ends the reader.
-	leave() (answered bool)
+	sendClose() (answered bool)
 }
 
 const (

@@ -93,8 +93,8 @@ func (p *polling) written(packet packet) int {
 	return 2 + len(packet.data)
 }
 
-// leave posts a close packet. Nothing more can come, so that the poll is given up.
-func (p *polling) leave() bool {
+// sendClose posts a close packet. Nothing more can come, so that the poll is given up.
+func (p *polling) sendClose() bool {
 	_ = p.write([]packet{{kind: packetClose}}) // the server notices in any case that the polls end
 	return false
 }

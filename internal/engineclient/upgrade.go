@@ -91,8 +91,8 @@ func (c *Conn) changeOver(p *polling, w *webSocket) error {
 	return w.write([]packet{{kind: packetUpgrade}})
 }
 
-// leave writes the close frame, which the server answers.
-func (w *webSocket) leave() bool {
-	w.goodbye(0)
+// sendClose writes the close frame, which the server answers.
+func (w *webSocket) sendClose() bool {
+	w.writeClose(0)
 	return true
 }

@@ -94,7 +94,7 @@ func (w *webSocket) next(pong func([]byte)) (packet, error) {
 		case err != nil:
 			return packet{}, err
 		case h.Length > int64(w.limit-len(data)):
-			w.goodbye(ws.StatusMessageTooBig)
+			w.writeClose(ws.StatusMessageTooBig)
 			return packet{}, ErrTooLarge
 		case h.OpCode != ws.OpContinuation:
 			kind = h.OpCode
@@ -110,7 +110,7 @@ func (w *webSocket) next(pong func([]byte)) (packet, error) {
 	case kind == ws.OpBinary:
 		return packet{kind: packetMessage, binary: true, data: data}, nil
 	case !utf8.Valid(data):
-		w.goodbye(ws.StatusInvalidFramePayloadData)
+		w.writeClose(ws.StatusInvalidFramePayloadData)
 		return packet{}, errFrame
 	}
 	return parsePacket(data)
@@ -122,7 +122,7 @@ func (w *webSocket) header(state ws.State, pong func([]byte)) (ws.Header, error)
 	for {
 		h, err := ws.ReadHeader(w.r)
 		if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) || err == nil && ws.CheckHeader(h, state) != nil {
-			w.goodbye(ws.StatusProtocolError)
+			w.writeClose(ws.StatusProtocolError)
 			return h, errFrame
 		}
 		if err != nil || !h.OpCode.IsControl() {
@@ -135,7 +135,7 @@ func (w *webSocket) header(state ws.State, pong func([]byte)) (ws.Header, error)
 		case h.OpCode == ws.OpPing:
 			pong(payload)
 		case h.OpCode == ws.OpClose:
-			w.goodbye(0)
+			w.writeClose(0)
 			return h, errServer
 		}
 	}
@@ -179,8 +179,8 @@ func (w *webSocket) writeFrames(frames []byte) error {
 	return err
 }
 
-// goodbye writes the close frame, with code unless it is zero, if none was written.
-func (w *webSocket) goodbye(code ws.StatusCode) {
+// writeClose writes the close frame, with code unless it is zero, if none was written.
+func (w *webSocket) writeClose(code ws.StatusCode) {
 	var body []byte
 	if code != 0 {
 		body = ws.NewCloseFrameBody(code, "")

@@ -10,7 +10,7 @@ func (c *Conn) write() {
 		case <-c.ctx.Done():
 			return
 		}
-		if over, err := c.writeAll(); over || err != nil {
+		if last, err := c.writeAll(); last || err != nil {
 			if err != nil {
 				c.fail(err)
 			}
@@ -21,7 +21,7 @@ func (c *Conn) write() {
 
 // writeAll writes until nothing is left to write. It reports whether it was the last
 // that is written.
-func (c *Conn) writeAll() (over bool, err error) {
+func (c *Conn) writeAll() (last bool, err error) {
 	for {
 		t, b := c.takeBatch()
 		switch {
@@ -30,7 +30,7 @@ func (c *Conn) writeAll() (over bool, err error) {
 		case len(b.packets) > 0:
 			err = t.write(b.packets)
 		case b.last:
-			c.leave(t)
+			c.closeTransport(t)
 			return true, nil
 		case b.frames == nil:
 			return false, nil
@@ -102,9 +102,9 @@ func (c *Conn) batchSize() (n, size int) {
 	return n, size
 }
 
-// leave tells the server that the session ends, and waits a while for the reader.
-func (c *Conn) leave(t transport) {
-	if !t.leave() {
+// closeTransport tells the server that the session ends, and waits a while for the reader.
+func (c *Conn) closeTransport(t transport) {
+	if !t.sendClose() {
 		c.end()
 		return
 	}

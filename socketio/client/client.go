@@ -108,7 +108,7 @@ func (c *Client) close(leave bool) error {
 	c.end(ErrClosed)
 	c.mu.Unlock()
 	if l != nil {
-		if l.disconnect(joined...) {
+		if l.leave(joined...) {
 			_ = l.conn.Close()
 		} else { // the server does not read, or the connection is lost
 			l.conn.Abort()

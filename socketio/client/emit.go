@@ -89,7 +89,7 @@ func (s *Socket) tryQueue(l *link, text []byte, attachments [][]byte) (queued bo
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
 	if s.link != l {
-		return false, errDetached
+		return false, errNotJoined
 	}
 	return l.conn.TrySend(text, attachments...)
 }

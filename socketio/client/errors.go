@@ -28,8 +28,8 @@ var (
 	// joining.
 	ErrJoined = errors.New("socketio client: namespace is joined already")
 
-	errDetached = errors.New("socketio client: the socket is not connected by this connection")
-	errProtocol = errors.New("socketio client: the server broke the protocol")
+	errNotJoined = errors.New("socketio client: the socket is not connected by this connection")
+	errProtocol  = errors.New("socketio client: the server broke the protocol")
 )
 
 // A ConnectError says that the server refused a socket, by CONNECT_ERROR. It must not be

@@ -7,7 +7,7 @@ import (
 )
 
 func init() {
-	clienthook.Hangup = func(c any) { _ = c.(*Client).close(false) }
+	clienthook.CloseOnly = func(c any) { _ = c.(*Client).close(false) }
 	clienthook.SendRaw = func(client any, text string) error {
 		c := client.(*Client)
 		c.mu.Lock()

@@ -41,7 +41,7 @@ func TestNothingFollowsDisconnect(t *testing.T) {
 	if err := s.Leave(); err != nil {
 		t.Fatal(err)
 	}
-	if queued, err := s.tryQueue(l, []byte(`2["late"]`), nil); queued || err != errDetached {
+	if queued, err := s.tryQueue(l, []byte(`2["late"]`), nil); queued || err != errNotJoined {
 		t.Errorf("queued: %v, %v", queued, err)
 	}
 	if s.expectAck(l, 1) != nil {

@@ -130,12 +130,12 @@ func (l *link) connected(p packet.Packet) error {
 	c := l.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l.abandoned[p.Namespace] { // Join gave up meanwhile
-		delete(l.abandoned, p.Namespace)
+	if l.unanswered[p.Namespace] { // Join gave up meanwhile
+		delete(l.unanswered, p.Namespace)
 		head := packet.Packet{Type: packet.Disconnect, Namespace: p.Namespace}.AppendHead(nil)
 		// Queued under mu, so that no CONNECT comes before it.
 		if queued, err := l.conn.TrySend(head); !queued && err == nil {
-			c.running.Go(func() { l.disconnect(p.Namespace) })
+			c.running.Go(func() { l.leave(p.Namespace) })
 		}
 		return nil
 	}
@@ -165,7 +165,7 @@ func (l *link) refused(p packet.Packet) {
 	c := l.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(l.abandoned, p.Namespace)
+	delete(l.unanswered, p.Namespace)
 	s := c.sockets[p.Namespace]
 	switch {
 	case s == nil || s.asked != l:

@@ -18,9 +18,9 @@ type link struct {
 	ctx    context.Context // ends with the link
 	cancel context.CancelFunc
 
-	// abandoned has the namespaces whose CONNECT was not answered when Join gave up.
+	// unanswered has the namespaces whose CONNECT was not answered when Join gave up.
 	// Client.mu guards it.
-	abandoned map[string]bool
+	unanswered map[string]bool
 }
 
 // run is the goroutine of the client: it reads the packets of one connection after the
@@ -45,7 +45,7 @@ func (c *Client) run(l *link) {
 
 // linked makes conn the connection, and joins the namespaces of all sockets.
 func (c *Client) linked(conn *engineclient.Conn) *link {
-	l := &link{client: c, conn: conn, abandoned: make(map[string]bool)}
+	l := &link{client: c, conn: conn, unanswered: make(map[string]bool)}
 	l.ctx, l.cancel = context.WithCancel(c.ctx)
 	if !c.attach(l) {
 		conn.Abort() // the client was closed meanwhile
@@ -71,13 +71,13 @@ func (c *Client) attach(l *link) bool {
 
 // lost handles the loss of a connection for err.
 func (c *Client) lost(err error) {
-	if !c.detach(err) {
+	if !c.forgetLink(err) {
 		c.opts.Logger.Info("socketio client: connection lost", "error", err)
 	}
 }
 
-// detach takes the connection away from all sockets, and reports whether the client has ended.
-func (c *Client) detach(err error) (ended bool) {
+// forgetLink takes the connection away from all sockets, and reports whether the client has ended.
+func (c *Client) forgetLink(err error) (ended bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.link, c.failure = nil, err
@@ -172,9 +172,9 @@ func (l *link) send(ctx context.Context, text []byte) error {
 	return l.conn.Send(ctx, text)
 }
 
-// disconnect leaves namespaces. It waits for room for 5 seconds at most, and no longer
+// leave leaves namespaces. It waits for room for 5 seconds at most, and no longer
 // than the link lasts. It reports whether all DISCONNECT packets are queued.
-func (l *link) disconnect(namespaces ...string) bool {
+func (l *link) leave(namespaces ...string) bool {
 	ctx, cancel := context.WithTimeout(l.ctx, 5*time.Second)
 	defer cancel()
 	for _, namespace := range namespaces {

@@ -54,7 +54,7 @@ func (c *Client) Join(ctx context.Context, namespace string) (*Socket, error) {
 		return nil, err
 	}
 	if err := s.wait(ctx, func() bool { return s.ever }); err != nil {
-		return nil, s.abandon(err)
+		return nil, s.leaveAfter(err)
 	}
 	return s, nil
 }
@@ -73,8 +73,8 @@ func (c *Client) add(s *Socket) error {
 	switch l := c.link; {
 	case l == nil:
 		signal(c.wanted)
-	case l.abandoned[s.name]: // the answer to the CONNECT of that Join is taken for this one
-		delete(l.abandoned, s.name)
+	case l.unanswered[s.name]: // the answer to the CONNECT of that Join is taken for this one
+		delete(l.unanswered, s.name)
 		s.asked = l
 	default:
 		c.running.Go(func() { s.connect(l) })
@@ -82,8 +82,8 @@ func (c *Client) add(s *Socket) error {
 	return nil
 }
 
-// abandon ends a socket whose Join failed with err, and returns the error of Join.
-func (s *Socket) abandon(err error) error {
+// leaveAfter ends a socket whose Join failed with err, and returns the error of Join.
+func (s *Socket) leaveAfter(err error) error {
 	s.client.mu.Lock()
 	ended, failure := s.ended, cmp.Or(s.failure, s.client.failure)
 	s.client.mu.Unlock()
@@ -118,12 +118,12 @@ func (s *Socket) Leave() error {
 		return s.ended
 	case l != nil:
 		s.leaving = true // nothing may follow DISCONNECT, and no CONNECT may come before it
-		s.detach()
+		s.forgetLink()
 		c.mu.Unlock()
-		l.disconnect(s.name)
+		l.leave(s.name)
 		c.mu.Lock()
 	case s.asked != nil:
-		s.asked.abandoned[s.name] = true
+		s.asked.unanswered[s.name] = true
 	}
 	s.end(ErrClosed)
 	return nil
@@ -202,7 +202,7 @@ func (s *Socket) end(err error) {
 	s.ended = err
 	delete(c.sockets, s.name)
 	c.pending -= s.pending
-	s.detach()
+	s.forgetLink()
 }
 
 // lost handles the loss of the connection for err. The caller holds mu.
@@ -210,12 +210,12 @@ func (s *Socket) lost(err error) {
 	if s.link != nil {
 		s.push(disconnected(s, err))
 	}
-	s.detach()
+	s.forgetLink()
 }
 
-// detach forgets the connection, and all who wait for an acknowledgement by it. The
+// forgetLink forgets the connection, and all who wait for an acknowledgement by it. The
 // caller holds mu.
-func (s *Socket) detach() {
+func (s *Socket) forgetLink() {
 	s.id, s.link, s.asked = "", nil, nil
 	for _, answer := range s.acks {
 		close(answer)
@@ -266,4 +266,4 @@ func signal(ch chan struct{}) {
 }
 
 // isLost reports whether a link cannot send any more.
-func isLost(err error) bool { return errors.Is(err, engineclient.ErrClosed) || err == errDetached }
+func isLost(err error) bool { return errors.Is(err, engineclient.ErrClosed) || err == errNotJoined }

@@ -133,7 +133,7 @@ func (c *connection) SendRaw(text string) error { return clienthook.SendRaw(c.cl
 
 // Close closes the connection with all its namespaces.
 func (c *connection) Close() error {
-	clienthook.Hangup(c.client)
+	clienthook.CloseOnly(c.client)
 	c.readers.Wait()
 	return nil
 }

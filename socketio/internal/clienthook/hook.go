@@ -6,7 +6,7 @@ var (
 	// SendRaw sends text unchanged as one Engine.IO message on the connection of a
 	// *client.Client.
 	SendRaw func(client any, text string) error
-	// Hangup closes a *client.Client without leaving its namespaces, like a page that is
+	// CloseOnly closes a *client.Client without leaving its namespaces, like a page that is
 	// closed.
-	Hangup func(client any)
+	CloseOnly func(client any)
 )

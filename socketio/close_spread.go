@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// retire ends the connections one after the other in random order, within
+// closeSpread closes the connections one after the other in random order, within
 // Options.ShutdownSpread or half of the time left in ctx, whichever is less. A connection works
 // as before until its turn comes. Shutdown handles the connections that are left.
-func (srv *Server) retire(ctx context.Context) {
+func (srv *Server) closeSpread(ctx context.Context) {
 	spread := srv.opts.ShutdownSpread
 	if deadline, ok := ctx.Deadline(); ok {
 		spread = min(spread, time.Until(deadline)/2)
@@ -34,19 +34,19 @@ func (srv *Server) retire(ctx context.Context) {
 		turn := append(busy, all[next:max(due, next)]...)
 		next, busy = max(due, next), nil
 		for _, c := range turn {
-			if !c.retire() {
+			if !c.closeWhenIdle() {
 				busy = append(busy, c)
 			}
 		}
 	}
 }
 
-// retire makes the connection accept no new sockets or events. If no handler is running, it
-// ends the connection and returns true.
-func (c *conn) retire() bool {
-	if !c.retiring.Swap(true) {
+// closeWhenIdle makes the connection accept no new sockets or events. If no handler is running, it
+// closes the connection and returns true.
+func (c *conn) closeWhenIdle() bool {
+	if !c.shuttingDown.Swap(true) {
 		for _, s := range c.all() {
-			s.finish()
+			s.close()
 		}
 	}
 	if len(c.all()) > 0 {
