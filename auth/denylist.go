@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"socketiojwt/token"
@@ -128,4 +129,43 @@ func (g *Gate) denied(ctx context.Context, t *token.Token) *Error {
 		return g.revoked(r, t)
 	}
 	return refused.of(t)
+}
+
+// findRevocation asks the denylist for a token. If that fails, it returns a refusal, or nil with
+// FailOpen.
+func (g *Gate) findRevocation(ctx context.Context, t *token.Token) (r Revocation, found bool, refused *Error) {
+	var err error
+	refused = g.guard(ctx, "Denylist.Find", func() {
+		if _, local := g.opts.Denylist.(*MemoryDenylist); !local {
+			var cancel context.CancelFunc
+			ctx, cancel = halfOf(ctx)
+			defer cancel()
+		}
+		r, found, err = g.opts.Denylist.Find(ctx, t)
+	})
+	switch {
+	case refused != nil || err == nil:
+		return r, found && refused == nil, refused
+	case g.opts.DenylistFailure == FailOpen:
+		g.failedOpen(ctx, err)
+		return Revocation{}, false, nil
+	}
+	refused = g.refusal(fmt.Errorf("%w: %w", errDenylist, err))
+	refused.RetryAfter = g.wait(ctx)
+	return Revocation{}, false, refused
+}
+
+// halfOf returns a context that ends in the middle of the time that ctx has left, so that there
+// is time to act on a denylist that does not answer.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
+}
+
+// failedOpen logs that a token was accepted although the denylist failed.
+func (g *Gate) failedOpen(ctx context.Context, err error) {
+	g.failures.Log(ctx, g.opts.Logger, slog.LevelError, "open", "auth: the denylist failed, and a token was accepted without it", "error", err)
 }

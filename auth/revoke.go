@@ -96,9 +96,9 @@ func (g *Gate) Unblock(ctx context.Context, issuer, subject, reason string) erro
 	if err := (Revocation{Match: m, Reason: reason}).Check(); err != nil {
 		return err
 	}
-	err := g.opts.Denylist.Remove(ctx, m)
-	g.opts.Logger.InfoContext(ctx, "auth: unblocked", "match", m, "why", reason, "error", err)
-	return errors.Join(err, g.share.removed(m))
+	err := errors.Join(g.opts.Denylist.Remove(ctx, m), g.share.removed(m))
+	g.audit(ctx, "auth: unblocked", err, slog.Any("match", m), slog.String("why", reason))
+	return err
 }
 
 // revoke carries out a revocation of this node's program. The order leaves no hole: a token is
@@ -109,49 +109,51 @@ func (g *Gate) revoke(ctx context.Context, r Revocation, event string) (Revoked,
 	}
 	ended, err := g.carryOut(ctx, r)
 	err = errors.Join(err, g.share.added(r))
-	g.opts.Logger.InfoContext(ctx, event, "match", r.Match, "issuedBefore", r.IssuedBefore, "until", r.Until, "why", r.Reason, "sockets", ended, "error", err)
+	g.audit(ctx, event, err, append(r.attrs(), slog.Int("sockets", ended))...)
 	return Revoked{Sockets: ended, Entry: r}, err
+}
+
+// attrs describes the entry for the log.
+func (r Revocation) attrs() []slog.Attr {
+	attrs := []slog.Attr{slog.Any("match", r.Match), slog.String("why", r.Reason)}
+	if !r.IssuedBefore.IsZero() {
+		attrs = append(attrs, slog.Time("issuedBefore", r.IssuedBefore))
+	}
+	if !r.Until.IsZero() {
+		attrs = append(attrs, slog.Time("until", r.Until))
+	}
+	return attrs
+}
+
+// audit logs what an operator or another node has done, at level Info, or at level Error if it
+// failed in part.
+func (g *Gate) audit(ctx context.Context, event string, err error, attrs ...slog.Attr) {
+	level := slog.LevelInfo
+	if err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	g.opts.Logger.LogAttrs(ctx, level, event, attrs...)
 }
 
 // carryOut adds an entry to the denylist and ends the sockets that it concerns.
 func (g *Gate) carryOut(ctx context.Context, r Revocation) (ended int, err error) {
-	if err = g.opts.Denylist.Add(ctx, r); err != nil {
-		err = fmt.Errorf("auth: a revocation was not stored, so peers may come back with the token: %w", err)
-	}
-	return g.sweep(r), err
+	err = g.add(ctx, r)
+	ended, err2 := g.sweep(ctx, r)
+	return ended, errors.Join(err, err2)
 }
 
-// sweep ends the sockets that a revocation concerns, and returns their number.
-func (g *Gate) sweep(r Revocation) (ended int) {
-	for e := range g.leases.matching(r.Match) {
-		if e.admission.revoke(e, r) {
-			ended++
-		}
+// add adds an entry to the denylist.
+func (g *Gate) add(ctx context.Context, r Revocation) error {
+	var err error
+	panicked := g.guard(ctx, "Denylist.Add", func() { err = g.opts.Denylist.Add(ctx, r) })
+	if panicked != nil {
+		err = panicked
 	}
-	g.figures.revoked.Add(uint64(ended))
-	return ended
-}
-
-// concerns reports whether a revocation concerns a lease. A token that was shown before the
-// revocation was made must have been issued before it, even if its iat is later by the clock
-// of its issuer.
-func (r Revocation) concernsLease(l *Lease, since int64) bool {
-	if !r.Match.Matches(l.Token) {
-		return false
+	if err != nil {
+		return fmt.Errorf("auth: a revocation was not stored, so peers may come back with the token: %w", err)
 	}
-	return r.coversIssue(l.Token) || !r.IssuedBefore.Before(r.At) && since <= wallclock.Nanos(r.At)
-}
-
-// revoke ends the socket if the revocation concerns its token, and reports whether it did. If
-// it concerns a token that an admitted socket is showing, the examination of that token
-// refuses it.
-func (a *admission) revoke(e *entry, r Revocation) bool {
-	return e.end(func(lease *Lease, since int64) *Error {
-		if !r.concernsLease(lease, since) {
-			return nil
-		}
-		return a.gate.revoked(r, lease.Token)
-	})
+	return nil
 }
 
 // revoked returns the refusal of a token for an entry of the denylist.
@@ -191,43 +193,4 @@ func (g *Gate) sees(t *token.Token) {
 			return
 		}
 	}
-}
-
-// findRevocation asks the denylist for a token. If that fails, it returns a refusal, or nil with
-// FailOpen.
-func (g *Gate) findRevocation(ctx context.Context, t *token.Token) (r Revocation, found bool, refused *Error) {
-	var err error
-	refused = g.guard(ctx, "Denylist.Find", func() {
-		if _, local := g.opts.Denylist.(*MemoryDenylist); !local {
-			var cancel context.CancelFunc
-			ctx, cancel = halfOf(ctx)
-			defer cancel()
-		}
-		r, found, err = g.opts.Denylist.Find(ctx, t)
-	})
-	switch {
-	case refused != nil || err == nil:
-		return r, found && refused == nil, refused
-	case g.opts.DenylistFailure == FailOpen:
-		g.failedOpen(ctx, err)
-		return Revocation{}, false, nil
-	}
-	refused = g.refusal(fmt.Errorf("%w: %w", errDenylist, err))
-	refused.RetryAfter = g.wait(ctx)
-	return Revocation{}, false, refused
-}
-
-// halfOf returns a context that ends in the middle of the time that ctx has left, so that there
-// is time to act on a denylist that does not answer.
-func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, time.Until(deadline)/2)
-}
-
-// failedOpen logs that the denylist was not asked.
-func (g *Gate) failedOpen(ctx context.Context, err error) {
-	g.failures.Log(ctx, g.opts.Logger, slog.LevelError, "open", "auth: the denylist failed, and a token was accepted without it", "error", err)
 }
