@@ -50,19 +50,35 @@ func (a *api) disconnect(w http.ResponseWriter, r *http.Request) {
 		noLease(w, id)
 		return
 	}
-	a.audit(r, "disconnected", l, slog.Bool("temporary", body.Temporary))
+	a.auditLease(r, "disconnected", l, slog.Bool("temporary", body.Temporary))
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// audit logs what an operator did to a lease.
-func (a *api) audit(r *http.Request, what string, l found, more ...slog.Attr) {
-	a.auditRequest(r, what, append([]slog.Attr{
+func (a *api) askRefresh(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	gate, l, ok := a.lease(id)
+	switch {
+	case !ok:
+		noLease(w, id)
+	case l.State != auth.LeaseRunning:
+		fail(w, http.StatusConflict, "the socket is %s and has no lease to refresh", l.State)
+	case !gate.AskRefresh(l.ID):
+		noLease(w, id)
+	default:
+		a.auditLease(r, "asked for a refresh", l)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// auditLease logs what an operator did to a lease.
+func (a *api) auditLease(r *http.Request, what string, l found, more ...slog.Attr) {
+	a.audit(r, what, append([]slog.Attr{
 		slog.String("lease", l.id()), slog.String("socket", l.LoggedAs), slog.String("issuer", l.Issuer), slog.String("subject", l.Subject),
 	}, more...)...)
 }
 
-// auditRequest logs what an operator did.
-func (a *api) auditRequest(r *http.Request, what string, more ...slog.Attr) {
+// audit logs what an operator did.
+func (a *api) audit(r *http.Request, what string, more ...slog.Attr) {
 	operator := auth.Token(r.Context())
 	attrs := append([]slog.Attr{
 		slog.String("operator", operator.Subject), slog.String("operatorToken", hex.EncodeToString(operator.Hash[:])), slog.String("operatorAddr", r.RemoteAddr),

@@ -90,6 +90,11 @@ func (a *api) routes() []route {
 		{http.MethodGet, "/leases/count", a.count},
 		{http.MethodGet, "/leases/{id}", a.show},
 		{http.MethodPost, "/leases/{id}/disconnect", a.disconnect},
+		{http.MethodPost, "/leases/{id}/refresh", a.askRefresh},
+		{http.MethodGet, "/revocations", a.listRevocations},
+		{http.MethodPost, "/revocations", a.revoke},
+		{http.MethodPost, "/blocks", a.block},
+		{http.MethodPost, "/blocks/remove", a.unblock},
 		{http.MethodGet, "/stats", a.stats},
 	}
 }

@@ -131,52 +131,67 @@ func noLease(w http.ResponseWriter, id string) {
 
 // A filter selects leases by the query of a request.
 type filter struct {
+	query
 	match     auth.Match // used if indexed is set
 	indexed   bool
 	issuer    string
 	hasIssuer bool
 	namespace string
 	state     auth.LeaseState
-	gate      string
-	after     string // an ID of a gate and of a lease
-	limit     int
 }
 
 // leaseStates are the values of the parameter state.
 var leaseStates = []auth.LeaseState{auth.LeaseHeld, auth.LeaseExamining, auth.LeaseGuest, auth.LeaseRunning, auth.LeaseEnding}
 
-// parseFilter reads a query that may have the members of a filter and more. A parameter that
-// is unknown or given twice is an error, so that a typing error does not select every socket.
-func parseFilter(query string, more ...string) (f filter, err error) {
-	f.limit = defaultLimit
-	values, err := url.ParseQuery(query)
+// parseFilter reads a query that may have the members of a filter and more.
+func parseFilter(rawQuery string, more ...string) (f filter, err error) {
+	q, err := parseQuery(rawQuery, append([]string{"issuer", "subject", "tokenId", "sessionId", "tokenHash", "namespace", "state", "gate"}, more...)...)
 	if err != nil {
-		return f, errors.New("the query is not valid")
+		return f, err
 	}
-	known := append([]string{"issuer", "subject", "tokenId", "sessionId", "tokenHash", "namespace", "state", "gate"}, more...)
-	for name, given := range values {
-		switch {
-		case !slices.Contains(known, name):
-			return f, fmt.Errorf("unknown parameter %q; use %s", name, strings.Join(known, ", "))
-		case len(given) > 1:
-			return f, fmt.Errorf("the parameter %s is given %d times; give it once", name, len(given))
-		case given[0] == "" && name != "issuer":
-			return f, fmt.Errorf("the parameter %s is empty; leave it out", name)
-		}
-	}
-	f.issuer, f.hasIssuer = values.Get("issuer"), values.Has("issuer")
-	f.namespace, f.state = values.Get("namespace"), auth.LeaseState(values.Get("state"))
-	f.gate, f.after = values.Get("gate"), values.Get("after")
+	f.query = q
+	f.issuer, f.hasIssuer = q.values.Get("issuer"), q.values.Has("issuer")
+	f.namespace, f.state = q.values.Get("namespace"), auth.LeaseState(q.values.Get("state"))
 	if f.state != "" && !slices.Contains(leaseStates, f.state) {
 		return f, fmt.Errorf("unknown state %q; use one of %v", f.state, leaseStates)
 	}
-	if values.Has("limit") {
-		f.limit, err = strconv.Atoi(values.Get("limit"))
-		if err != nil || f.limit < 1 || f.limit > maxLimit {
-			return f, fmt.Errorf("the parameter limit must be a number from 1 to %d", maxLimit)
+	return f, f.parseMatch(q.values)
+}
+
+// query is the query of a list.
+type query struct {
+	values url.Values
+	gate   string
+	after  string // an ID: that of a gate, a dot, and one of that gate
+	limit  int
+}
+
+// parseQuery reads a query with some known parameters. A parameter that is unknown or given
+// twice is an error, so that a typing error does not select everything.
+func parseQuery(rawQuery string, known ...string) (q query, err error) {
+	q.limit = defaultLimit
+	q.values, err = url.ParseQuery(rawQuery)
+	if err != nil {
+		return q, errors.New("the query is not valid")
+	}
+	for name, given := range q.values {
+		switch {
+		case !slices.Contains(known, name):
+			return q, fmt.Errorf("unknown parameter %q; use %s", name, strings.Join(known, ", "))
+		case len(given) > 1:
+			return q, fmt.Errorf("the parameter %s is given %d times; give it once", name, len(given))
+		case given[0] == "" && name != "issuer":
+			return q, fmt.Errorf("the parameter %s is empty; leave it out", name)
 		}
 	}
-	return f, f.parseMatch(values)
+	q.gate, q.after = q.values.Get("gate"), q.values.Get("after")
+	if q.values.Has("limit") {
+		q.limit, err = strconv.Atoi(q.values.Get("limit"))
+		if err != nil || q.limit < 1 || q.limit > maxLimit {
+			return q, fmt.Errorf("the parameter limit must be a number from 1 to %d", maxLimit)
+		}
+	}
+	return q, nil
 }
 
 // parseMatch reads the parameters by which the gate has an index.

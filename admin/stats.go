@@ -23,6 +23,8 @@ type stats struct {
 	Admissions      uint64                 `json:"admissions"`
 	GuestAdmissions uint64                 `json:"guestAdmissions"`
 	Expired         uint64                 `json:"expired"`
+	Revoked         uint64                 `json:"revoked"`
+	Denied          int                    `json:"denied"` // entries of the denylist
 	Verified        uint64                 `json:"verified"`
 	Refusals        map[auth.Reason]uint64 `json:"refusals"`
 	Panics          uint64                 `json:"panics"`
@@ -35,7 +37,7 @@ func (a *api) stats(w http.ResponseWriter, _ *http.Request) {
 		out.Gates[name] = stats{
 			Held: s.Held, Leased: s.Leased, Guests: s.Guests, Outage: s.Outage,
 			Admissions: s.Admissions, GuestAdmissions: s.GuestAdmissions,
-			Expired: s.Expired, Verified: s.Verified, Refusals: s.Refusals, Panics: s.Panics,
+			Expired: s.Expired, Revoked: s.Revoked, Denied: s.Denied, Verified: s.Verified, Refusals: s.Refusals, Panics: s.Panics,
 		}
 	}
 	answer(w, out)

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"encoding/base32"
 	"encoding/binary"
 	"hash/maphash"
@@ -115,4 +116,36 @@ func (g *Gate) Disconnect(id string, how *socketio.Ending) bool {
 	}
 	a.socket.Disconnect(how)
 	return true
+}
+
+// AskRefresh asks the peer of the socket with this LeaseInfo.ID to refresh its lease now, by
+// the event "token_expiring". Clients that do not know the event ignore it. AskRefresh reports
+// false if the gate has no such socket, or if the socket has no lease. It may be called
+// concurrently.
+func (g *Gate) AskRefresh(id string) bool {
+	a := g.withID(id)
+	if a == nil {
+		return false
+	}
+	lease := a.current()
+	if lease == nil {
+		return false
+	}
+	return a.socket.Emit(eventExpiring, expiringTold{ExpiresIn: untilEnd(lease.due(), a.now()), Now: true}) == nil
+}
+
+// Revocations returns the first entries of Options.Denylist with a Revocation.ID greater
+// than after, in the order of their IDs, at most so many. It returns an error of the denylist.
+// It may be called concurrently.
+func (g *Gate) Revocations(ctx context.Context, after string, most int) ([]Revocation, error) {
+	return g.opts.Denylist.List(ctx, after, most)
+}
+
+// Blocked returns the subject that an entry blocks, as Block does. It reports false for other
+// entries.
+func (r Revocation) Blocked() (issuer, subject string, ok bool) {
+	if r.Match.kind != bySubject || !r.IssuedBefore.IsZero() {
+		return "", "", false
+	}
+	return r.Match.issuer, r.Match.value, true
 }
