@@ -138,7 +138,8 @@ func (v *Verifier) Verify(ctx context.Context, credential string) (*token.Token,
 	}
 }
 
-// look returns what is remembered of a token, or the question to wait for.
+// look returns the verdict that is remembered for a token. If there is none, it returns the
+// question to wait for.
 func (v *Verifier) look(key digest, credential string) (*verdict, *question, error) {
 	now := v.now()
 	v.mu.Lock()

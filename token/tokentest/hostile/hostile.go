@@ -26,7 +26,7 @@ import (
 
 // A Token is a token that must be refused.
 type Token struct {
-	Name    string // what is wrong with it; fit for the name of a subtest
+	Name    string // the defect; fit for the name of a subtest
 	Compact string
 	Want    error // the error of package token that the refusal matches
 
