@@ -86,7 +86,7 @@ func then(name, value string) string {
 	return name + value
 }
 
-// What cannot be understood is refused, so that a typing error does not select every socket.
+// A request that cannot be understood is refused, so that a typing error does not select every socket.
 func TestBadRequests(t *testing.T) {
 	f := newFixture(t)
 	for _, url := range []string{

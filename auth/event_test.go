@@ -138,7 +138,7 @@ func TestMaxHeld(t *testing.T) {
 		synctest.Wait()
 		f.dial(sockettest.Options{})
 		full()
-		time.Sleep(time.Minute) // deadlines
+		time.Sleep(time.Minute) // past the deadlines of the held sockets
 		f.dial(sockettest.Options{})
 		f.dial(sockettest.Options{})
 		full()

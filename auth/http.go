@@ -68,7 +68,7 @@ func (g *Gate) HTTP(next http.Handler) http.Handler {
 		if h := w.Header(); h.Get("Cache-Control") == "" {
 			h.Set("Cache-Control", "private") // RFC 6750, section 2.3; a shared cache does not look at cookies
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestLeaseKey{}, carried(lease))))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestLeaseKey{}, (*admission)(nil).carried(lease))))
 	})
 }
 

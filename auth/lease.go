@@ -3,10 +3,10 @@ package auth
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
+	"socketiojwt/internal/hidden"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -30,7 +30,7 @@ type Lease struct {
 
 // describe is String. It and the methods of Lease that call it have value receivers, so that
 // they also apply to Lease values and not only to pointers.
-func (l Lease) describe() string {
+func (l Lease) describe() hidden.Text {
 	if l.Token == nil {
 		return "auth.Lease(of no token)"
 	}
@@ -38,22 +38,22 @@ func (l Lease) describe() string {
 	if !l.Until.IsZero() {
 		until = "until " + l.Until.Format(time.RFC3339)
 	}
-	return fmt.Sprintf("auth.Lease(%s, %s)", l.Token, until)
+	return hidden.Text(fmt.Sprintf("auth.Lease(%s, %s)", l.Token, until))
 }
 
 // String describes the lease by its token's description and its end, without Encoded and
 // the user.
-func (l Lease) String() string { return l.describe() }
+func (l Lease) String() string { return l.describe().String() }
 
 // Format writes what String returns, for every verb.
-func (l Lease) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, l.describe()) }
+func (l Lease) Format(f fmt.State, verb rune) { l.describe().Format(f, verb) }
 
 // MarshalText returns what String does, so that encoders of text, such as encoding/json, do
 // not write the token. It never fails. encoding/gob does not use it, and writes Encoded.
-func (l Lease) MarshalText() ([]byte, error) { return []byte(l.describe()), nil }
+func (l Lease) MarshalText() ([]byte, error) { return l.describe().MarshalText() }
 
 // LogValue returns what String does, for slog.
-func (l Lease) LogValue() slog.Value { return slog.StringValue(l.describe()) }
+func (l Lease) LogValue() slog.Value { return l.describe().LogValue() }
 
 // leaseKey is the context key of a socket's lease, as carried returns it.
 type leaseKey struct{}
@@ -63,15 +63,16 @@ type leaseKey struct{}
 // request that was verified must not make a guest look like a user.
 type requestLeaseKey struct{}
 
-// carried wraps a lease in a func for a context, because fmt prints the values of a context
-// with some verbs, but does not look into a func.
-func carried(lease *Lease) any { return func() *Lease { return lease } }
-
-// carried is the function carried for the lease of a socket. It has the admission, so that event
-// middleware finds it.
-func (a *admission) carried(lease *Lease) any {
-	return func() (*Lease, *admission) { return lease, a }
+// holding is what a context has for a lease: the lease, and the admission of the socket, so that
+// event middleware finds it. The admission is nil for a request.
+type holding struct {
+	lease     *Lease
+	admission *admission
 }
+
+// carried returns the value for a context whose socket has lease. It is hidden because fmt
+// prints the values of a context with some verbs. For a request, a is nil.
+func (a *admission) carried(lease *Lease) any { return hidden.Of(holding{lease, a}) }
 
 // fromContext returns the lease of ctx, or nil if there is none.
 func fromContext(ctx context.Context) *Lease {
@@ -86,11 +87,9 @@ func admittedBy(ctx context.Context) (*Lease, *admission) {
 	if socketio.FromContext(ctx) == nil {
 		key = requestLeaseKey{}
 	}
-	switch lease := ctx.Value(key).(type) {
-	case func() *Lease:
-		return lease(), nil
-	case func() (*Lease, *admission):
-		return lease()
+	if v, ok := ctx.Value(key).(hidden.Value[holding]); ok {
+		h := v.Get()
+		return h.lease, h.admission
 	}
 	return nil, nil
 }

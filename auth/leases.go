@@ -144,9 +144,9 @@ func (e *entry) describe(only *Match) (LeaseInfo, bool) {
 	return info, true
 }
 
-// present returns the entry that has the token of e now: e itself, or for a candidate that
-// was promoted the entry of its socket. It returns nil if e was removed from the index. The
-// caller holds the mu of the admission.
+// present returns the entry that now has the token of e. If e was a candidate and was promoted,
+// that is the entry of its socket, and otherwise e itself. It returns nil if e was removed from
+// the index. The caller holds the mu of the admission.
 func (e *entry) present() *entry {
 	a := e.admission
 	if e.promoted {

@@ -52,7 +52,7 @@ func TestMatchText(t *testing.T) {
 	}
 }
 
-// What MarshalText does not return is refused, so that no Match has two texts.
+// A text that MarshalText does not return is refused, so that no Match has two texts.
 func TestMatchTextIsStrict(t *testing.T) {
 	for _, text := range []string{"", "1", "1/sub", "1/sub/i", "1/sub/i/", "1/sub/i/a/b", "2/sub/i/a", "1/SUB/i/a", "1/sub/%69/a", "1/sub/i/%4", "1/sub/i/a b",
 		"1/hash/01", "1/hash/" + strings.Repeat("0", 64), "1/hash/" + strings.Repeat("AB", 32), "1/iss/", "1/claim//5", "1/claim/n/5.0", "1/claim/n/null", "1/claim/n/%5B1%5D",

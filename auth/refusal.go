@@ -81,7 +81,7 @@ type Reason string
 const (
 	ReasonTokenMissing   Reason = "token_missing"    // no token was shown
 	ReasonTokenConflict  Reason = "token_conflict"   // different tokens were shown, or one place showed several
-	ReasonTokenMalformed Reason = "token_malformed"  // what was shown is not a token
+	ReasonTokenMalformed Reason = "token_malformed"  // the value that was presented is not a token
 	ReasonTokenTooLarge  Reason = "token_too_large"  // it is longer than allowed
 	ReasonTokenHeader    Reason = "token_header"     // its header requires something unsupported
 	ReasonTokenUnsigned  Reason = "token_unsigned"   // it is not signed
@@ -99,7 +99,7 @@ const (
 	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing, has the wrong type, or does not have the required value
 	ReasonTokenRevoked   Reason = "token_revoked"    // it was revoked, its subject is blocked, or a custom Verifier reported that it is not active any more
 
-	// Of events that Gate.Require refused; the socket stays.
+	// Gate.Require refuses an event for these. The socket stays.
 	ReasonLoginRequired                  Reason = "login_required"                   // the socket is a guest, and must log in first
 	ReasonInsufficientScope              Reason = "insufficient_scope"               // the token does not have a scope
 	ReasonInsufficientRole               Reason = "insufficient_role"                // the token does not have a role

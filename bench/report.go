@@ -22,7 +22,7 @@ type report struct {
 	Versions string     `json:"versions"`
 	Machine  string     `json:"machine"`
 	Rounds   int        `json:"rounds"`
-	Notes    []string   `json:"notes,omitempty"` // what is not as the table has it
+	Notes    []string   `json:"notes,omitempty"` // deviations from the table
 	Rows     []*outcome `json:"rows"`
 }
 

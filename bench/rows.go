@@ -29,7 +29,7 @@ type row struct {
 type setup struct {
 	name string
 	ours bool
-	kind string // what the server does with tokens: the argument of its program
+	kind string // how the server treats tokens: the argument of its program
 	alg  string
 	load load.Config
 	wide bool // both cores, which the load shares; else one, and the load has the other

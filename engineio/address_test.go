@@ -96,7 +96,7 @@ func TestScheme(t *testing.T) {
 func TestUnixSocket(t *testing.T) {
 	for name, tc := range map[string]struct {
 		opts   Options
-		change string // what middleware writes to RemoteAddr
+		change string // the value that middleware writes to RemoteAddr
 		client string // the name of the client's socket
 		want   string
 		status int // of a page of http://pipe, where X-Forwarded-Proto is https

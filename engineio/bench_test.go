@@ -110,7 +110,7 @@ func BenchmarkIdle(b *testing.B) {
 		clientHeap, clientStack := heap2-heap, stack2-stack
 
 		sessions, dial := benchServer(b)
-		conn := dial() // what is paid once
+		conn := dial() // pays costs that occur once
 		<-sessions
 		conns = append(conns, conn)
 		heap, stack = held()

@@ -10,7 +10,7 @@ import (
 // openPacket is the first packet of a session (Engine.IO protocol 4, "Handshake"), without
 // the sid.
 type openPacket struct {
-	polling, webSocket string // what follows the sid, by the session's first transport
+	polling, webSocket string // the part after the sid, by the session's first transport
 }
 
 func newOpenPacket(opts *Options) openPacket {

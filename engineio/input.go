@@ -17,7 +17,7 @@ type input struct {
 	conn net.Conn
 	poll *pollConn   // nil if the connection cannot be polled
 	data []byte      // read, but not used yet
-	buf  *readBuffer // what data is part of; nil if data is elsewhere
+	buf  *readBuffer // the buffer that contains data; nil if data is elsewhere
 	own  *ownBuffer  // of a connection that cannot be polled
 }
 

@@ -51,8 +51,8 @@ func (p *polling) serve(waiting *poll, w http.ResponseWriter, r *http.Request, c
 			p.polled()
 		}
 	case <-r.Context().Done():
-		// What the answer may have taken out of the queue meanwhile is lost, and with
-		// it the order of messages.
+		// Messages that the answer has taken out of the queue meanwhile are lost, and
+		// with them the order of messages.
 		s.Abort(TransportError)
 	}
 }

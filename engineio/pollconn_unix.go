@@ -17,12 +17,12 @@ type pollConn struct {
 	// The callbacks are made once, because a closure per call would be garbage.
 	onReadable, onWritable func(fd uintptr) bool
 
-	in       *input        // what onReadable fills
+	in       *input        // filled by onReadable
 	inErr    syscall.Errno // zero means none, as does writeErr
 	writeErr syscall.Errno
 	waited   bool   // because there was nothing to read
 	ended    bool   // the peer has closed the connection
-	out      []byte // what onWritable has not written yet
+	out      []byte // bytes that onWritable has not written yet
 }
 
 // newPollConn returns nil for connections that cannot be polled. Wrappers cannot, because

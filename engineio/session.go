@@ -2,11 +2,13 @@ package engineio
 
 import (
 	"fmt"
-	"io"
+	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"socketiojwt/internal/hidden"
 )
 
 // Conn is the receiver of a session's messages, implemented by the layer above.
@@ -71,11 +73,19 @@ type Session struct {
 // knows it can take part in the session while that polls, unless Options.Bind prevents it.
 func (s *Session) ID() string { return s.id.String() }
 
-// String describes the session without its ID.
-func (s *Session) String() string { return "session of " + s.addr }
+func (s *Session) describe() hidden.Text { return hidden.Text("session of " + s.addr) }
 
-// Format prints String for every verb.
-func (s *Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+// String describes the session without its ID.
+func (s *Session) String() string { return s.describe().String() }
+
+// Format writes the text of String for every verb.
+func (s *Session) Format(f fmt.State, verb rune) { s.describe().Format(f, verb) }
+
+// MarshalText returns the text of String.
+func (s *Session) MarshalText() ([]byte, error) { return s.describe().MarshalText() }
+
+// LogValue returns the text of String, for slog.
+func (s *Session) LogValue() slog.Value { return s.describe().LogValue() }
 
 // RemoteAddr returns the peer's address, with the port if it is known. Behind trusted
 // proxies (Options.TrustedProxies, TrustUnixSocket) it is the address that they report. It

@@ -128,7 +128,7 @@ func TestStatsOfRefusals(t *testing.T) {
 	}
 }
 
-// What many goroutines open and end at once is counted in full, also while others read the
+// Sessions that many goroutines open and end at once are all counted, also while others read the
 // figures.
 func TestStatsAreConcurrent(t *testing.T) {
 	bubble(t, func(t *testing.T) {

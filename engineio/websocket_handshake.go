@@ -14,7 +14,7 @@ import (
 type accepted struct {
 	conn     net.Conn
 	response []byte // the 101 response, not written yet
-	early    []byte // what the peer sent without waiting for the response
+	early    []byte // bytes that the peer sent without waiting for the response
 }
 
 // Values of headers for the library, which only reads them.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 
+	"socketiojwt/internal/hidden"
 	"socketiojwt/internal/wirejson"
 	"socketiojwt/socketio/internal/packet"
 )
@@ -31,8 +33,21 @@ func (r Raw) JSON() json.RawMessage { return r.value }
 // change them.
 func (r Raw) Attachments() [][]byte { return r.attachments }
 
-// Format prints the argument's length for every verb, and never its value.
-func (r Raw) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "argument of %d bytes", len(r.value)) }
+func (r Raw) describe() hidden.Text {
+	return hidden.Text(fmt.Sprintf("argument of %d bytes", len(r.value)))
+}
+
+// String returns the argument's length, and never its value.
+func (r Raw) String() string { return r.describe().String() }
+
+// Format writes the text of String for every verb.
+func (r Raw) Format(f fmt.State, verb rune) { r.describe().Format(f, verb) }
+
+// MarshalText returns the text of String, so that no encoder writes the value.
+func (r Raw) MarshalText() ([]byte, error) { return r.describe().MarshalText() }
+
+// LogValue returns the text of String, for slog.
+func (r Raw) LogValue() slog.Value { return r.describe().LogValue() }
 
 // Scan reads the argument into dst, as Event.Scan does.
 func (r Raw) Scan(dst any) error { return wirejson.UnmarshalPeer(r.value, r.attachments, dst) }
@@ -67,9 +82,22 @@ func EncodeArguments(args ...any) (array json.RawMessage, attachments [][]byte, 
 	return bytes.Clone(e.JSON()), e.Attachments(), nil
 }
 
-// Format prints the number of arguments for every verb, and never their values, because an
-// event may carry a token.
-func (a Arguments) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%d arguments", len(a.values)) }
+func (a Arguments) describe() hidden.Text {
+	return hidden.Text(fmt.Sprintf("%d arguments", len(a.values)))
+}
+
+// String returns the number of arguments, and never their values, because an event may carry
+// a token.
+func (a Arguments) String() string { return a.describe().String() }
+
+// Format writes the text of String for every verb.
+func (a Arguments) Format(f fmt.State, verb rune) { a.describe().Format(f, verb) }
+
+// MarshalText returns the text of String, so that no encoder writes the value.
+func (a Arguments) MarshalText() ([]byte, error) { return a.describe().MarshalText() }
+
+// LogValue returns the text of String, for slog.
+func (a Arguments) LogValue() slog.Value { return a.describe().LogValue() }
 
 // Len returns the number of arguments.
 func (a Arguments) Len() int { return len(a.values) }

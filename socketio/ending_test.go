@@ -109,7 +109,7 @@ func TestEndings(t *testing.T) {
 }
 
 // A temporary Ending closes the transport of the only socket of a connection after RetryAfter.
-// What the peer sends meanwhile does not close it earlier.
+// Packets that the peer sends meanwhile do not close it earlier.
 func TestTemporaryEndingOfAnAdmittedSocket(t *testing.T) {
 	for name, whole := range map[string]bool{"only socket": false, "whole": true} {
 		t.Run(name, func(t *testing.T) {

@@ -3,7 +3,6 @@ package socketio
 import (
 	stdjson "encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/hidden"
 )
 
 // A Handshake describes how a socket connected. It is read-only. Auth, Header and the query are
@@ -178,16 +178,18 @@ func (h *Handshake) public() *Handshake {
 	return &public
 }
 
-// String describes the handshake without the fields that may hold secrets.
-func (h Handshake) String() string {
-	return fmt.Sprintf("handshake of %s, origin %q", h.RemoteAddr, h.Origin)
+func (h Handshake) describe() hidden.Text {
+	return hidden.Text(fmt.Sprintf("handshake of %s, origin %q", h.RemoteAddr, h.Origin))
 }
 
-// Format prints the result of String for every verb.
-func (h Handshake) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.String()) }
+// String describes the handshake without the fields that may hold secrets.
+func (h Handshake) String() string { return h.describe().String() }
 
-// MarshalJSON encodes the result of String.
-func (h Handshake) MarshalJSON() ([]byte, error) { return stdjson.Marshal(h.String()) }
+// Format writes the text of String for every verb.
+func (h Handshake) Format(f fmt.State, verb rune) { h.describe().Format(f, verb) }
 
-// LogValue returns the result of String.
-func (h Handshake) LogValue() slog.Value { return slog.StringValue(h.String()) }
+// MarshalText returns the text of String, so that no encoder writes the fields.
+func (h Handshake) MarshalText() ([]byte, error) { return h.describe().MarshalText() }
+
+// LogValue returns the text of String, for slog.
+func (h Handshake) LogValue() slog.Value { return h.describe().LogValue() }

@@ -69,7 +69,8 @@ func (s *Socket) Renew(r Renewal) error {
 	return nil
 }
 
-// goOn lets a socket that was renewed go on. It runs on the worker.
+// goOn completes Renew: it gives the socket its new context and admits events again. It runs on
+// the worker.
 func (s *Socket) goOn(r Renewal, w words) {
 	if r.Before != nil {
 		r.Before()

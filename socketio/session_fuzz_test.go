@@ -73,7 +73,7 @@ type modelled struct {
 	holds    int  // calls of Hold that Admit has not ended yet
 	atLast   bool // the last middleware has seen it
 	accepted bool // by the last middleware
-	since    int  // number of broadcasts begun before that
+	since    int  // number of broadcasts that began before the last middleware saw it
 	refused  bool
 	last     int          // number of the last event handled
 	ends     atomic.Int32 // calls of the function of OnEnd

@@ -3,7 +3,6 @@ package socketio
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/hidden"
 )
 
 // state is the state of a socket. It goes from connecting to admitted, or from connecting to
@@ -119,20 +119,24 @@ func (s *Socket) Handshake() *Handshake {
 	return s.conn.request.public()
 }
 
-// String identifies the socket in logs. It shows only the beginning of a session's ID.
-func (s *Socket) String() string {
+func (s *Socket) describe() hidden.Text {
 	if s.conn.legacy() {
-		return s.name + "#" + s.conn.session.ID()[:8] + "..."
+		return hidden.Text(s.name + "#" + s.conn.session.ID()[:8] + "...")
 	}
-	return s.name + "#" + s.id
+	return hidden.Text(s.name + "#" + s.id)
 }
 
-// Format prints the result of String for every verb, because other goroutines change the
-// fields.
-func (s *Socket) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+// String identifies the socket in logs. It shows only the beginning of a session's ID.
+func (s *Socket) String() string { return s.describe().String() }
 
-// LogValue identifies the socket in logs.
-func (s *Socket) LogValue() slog.Value { return slog.StringValue(s.String()) }
+// Format writes the text of String for every verb, because other goroutines change the fields.
+func (s *Socket) Format(f fmt.State, verb rune) { s.describe().Format(f, verb) }
+
+// MarshalText returns the text of String.
+func (s *Socket) MarshalText() ([]byte, error) { return s.describe().MarshalText() }
+
+// LogValue returns the text of String, for slog.
+func (s *Socket) LogValue() slog.Value { return s.describe().LogValue() }
 
 func (s *Socket) isConnecting() bool {
 	s.mu.Lock()

@@ -3,6 +3,8 @@ package token
 import (
 	"context"
 	"errors"
+
+	"socketiojwt/internal/hidden"
 )
 
 // A token can choose its key: by its key ID, its issuer or the claims that a KeyFunc reads.
@@ -61,7 +63,7 @@ func (v *Verifier) checkDecoy(ctx context.Context, u Unverified, signed digest) 
 		return nil
 	}
 	if decoy.public() {
-		v.seen.has(signatureID(decoy, signed, u.parsed().signature))
+		v.seen.has(signatureID(decoy, signed, u.parsed.Get().signature))
 		if err := verifying.take(ctx); err != nil {
 			return err
 		}
@@ -85,7 +87,7 @@ func (v *Verifier) decoyFor(alg Algorithm) (Key, bool) {
 	}
 	if known := algorithms[alg]; known.family == familySecret {
 		secret := make([]byte, known.minSecret)
-		return Key{&key{family: familySecret, material: func() any { return secret }}}, true
+		return Key{&key{family: familySecret, material: hidden.Of[any](secret)}}, true
 	}
 	last, ok := v.chosen.Load(alg)
 	if !ok {

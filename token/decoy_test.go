@@ -71,7 +71,7 @@ func choosers(t testing.TB, alg token.Algorithm) []choosing {
 		{"function", newVerifier(t, byUser, publicOptions), forged("", home, "ada", ""), forged("", home, "bob", ""), forged("", home, "ada", other)},
 		{"issuer", byIssuer, forged("", home, "", ""), forged("", "https://tenant.example", "", ""), forged("", home, "", other)},
 	}
-	for _, c := range all { // what verifiers learn from the keys that are chosen
+	for _, c := range all { // verifiers learn from the keys that are chosen
 		if _, err := c.verifier.Verify(context.Background(), c.there); !errors.Is(err, token.ErrSignature) {
 			t.Fatalf("%s: %v, want a wrong signature", c.name, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"socketiojwt/internal/hidden"
 	"socketiojwt/token/internal/keytext"
 )
 
@@ -29,10 +30,8 @@ type Key struct{ k *key }
 type key struct {
 	family family
 	algs   []Algorithm
-	// material returns a []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey. It
-	// is a func because fmt prints only the address of one. In unexported fields of a
-	// caller's struct fmt does not call the methods of Key.
-	material func() any
+	// material holds a []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey.
+	material hidden.Value[any]
 	id       string
 	notAfter time.Time // zero if the key has no end
 	// fingerprint is the SHA-256 of a public key, without its ID and algorithms; zero for a secret.
@@ -193,7 +192,7 @@ func (k Key) checkAlgorithm(u Unverified) error {
 // that, a signature that is not below the modulus would be refused without arithmetic, and
 // the time would reveal whether a key exists.
 func (k Key) checkSignature(u Unverified) error {
-	method, p, material := algorithms[u.Header.Algorithm].method, u.parsed(), k.k.material()
+	method, p, material := algorithms[u.Header.Algorithm].method, u.parsed.Get(), k.k.material.Get()
 	signature, inRange := p.signature, true
 	if public, ok := material.(*rsa.PublicKey); ok {
 		inRange = len(signature) == public.Size() && new(big.Int).SetBytes(signature).Cmp(public.N) < 0
@@ -220,7 +219,7 @@ func newKey(family family, material any, algs []Algorithm) (*key, error) {
 			return nil, fmt.Errorf("%s is listed twice", alg)
 		}
 	}
-	return &key{family: family, algs: slices.Clone(algs), material: func() any { return material }}, nil
+	return &key{family: family, algs: slices.Clone(algs), material: hidden.Of[any](material)}, nil
 }
 
 // unusable returns a key that cannot be used, with the reason.

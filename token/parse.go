@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"socketiojwt/internal/hidden"
 	"socketiojwt/internal/wirejson"
 )
 
@@ -46,7 +47,7 @@ func parse(compact string, max int) (Unverified, error) {
 		}
 		*part.decoded = decoded
 	}
-	u := Unverified{parsed: func() *parsed { return p }}
+	u := Unverified{parsed: hidden.Of(p)}
 	if err := u.readHeader(); err != nil {
 		return Unverified{}, err
 	}
@@ -63,7 +64,7 @@ func parse(compact string, max int) (Unverified, error) {
 // and x5c are not read: a key or its address in the token proves nothing (RFC 8725, section
 // 3.10). Other parameters are ignored, as RFC 7515, section 4, requires.
 func (u *Unverified) readHeader() error {
-	p := u.parsed()
+	p := u.parsed.Get()
 	err := eachMember(p.header, func(name []byte, start, end int) (err error) {
 		text := string(p.header[start:end])
 		switch string(name) {

@@ -21,7 +21,7 @@ func (v *Verifier) checkSignature(ctx context.Context, u Unverified, key Key, si
 	if !key.public() {
 		return key.checkSignature(u)
 	}
-	id := signatureID(key, signed, u.parsed().signature)
+	id := signatureID(key, signed, u.parsed.Get().signature)
 	if v.seen.has(id) {
 		return nil
 	}

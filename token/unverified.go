@@ -1,6 +1,10 @@
 package token
 
-import "bytes"
+import (
+	"bytes"
+
+	"socketiojwt/internal/hidden"
+)
 
 // Header has the parameters of a token's protected header that verification uses.
 type Header struct {
@@ -14,9 +18,8 @@ type Header struct {
 // may be used concurrently and kept. The zero Unverified has no claims.
 type Unverified struct {
 	Header Header
-	// parsed returns the parts of the token. It is nil in the zero Unverified. It is a
-	// func so that fmt does not print the parts.
-	parsed func() *parsed
+	// parsed holds the parts of the token, or nil in the zero Unverified.
+	parsed hidden.Value[*parsed]
 }
 
 // ParseUnverified parses a token without verifying it, to show its content. It fails with
@@ -42,15 +45,15 @@ func (u Unverified) RawClaims() []byte { return bytes.Clone(u.payload()) }
 // RawHeader returns a copy of the JSON of the header. Do not use a key, or the address of a
 // key, from it (RFC 8725, section 3.10).
 func (u Unverified) RawHeader() []byte {
-	if u.parsed == nil {
+	if u.parsed.Get() == nil {
 		return nil
 	}
-	return bytes.Clone(u.parsed().header)
+	return bytes.Clone(u.parsed.Get().header)
 }
 
 func (u Unverified) payload() []byte {
-	if u.parsed == nil {
+	if u.parsed.Get() == nil {
 		return nil
 	}
-	return u.parsed().payload
+	return u.parsed.Get().payload
 }

@@ -96,10 +96,10 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if refused := u.parsed().refused; refused != nil {
+	if refused := u.parsed.Get().refused; refused != nil {
 		return nil, refused
 	}
-	signed := sha256.Sum256([]byte(u.parsed().signingInput))
+	signed := sha256.Sum256([]byte(u.parsed.Get().signingInput))
 	by, err := v.findSigner(ctx, u, len(compact), signed)
 	v.learn(by.key, u.Header.Algorithm)
 	if err != nil {
@@ -110,7 +110,7 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 
 // accept returns the Token of u, which key has signed, if its claims are good.
 func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) {
-	p := u.parsed()
+	p := u.parsed.Get()
 	raw := string(p.payload) // a copy of the exact size, because a Token lives as long as a socket
 	c, err := v.checkClaims(p.payload, raw, u.Header.Type)
 	if err != nil {

@@ -59,7 +59,7 @@ type Config struct {
 	Parallel int    // connections being opened at the same time
 	Via      Via
 	Alg      string // of the tokens (Decoy)
-	Scheme   string // what stands before the token in the auth payload, "Bearer " or nothing
+	Scheme   string // prefix of the token in the auth payload: "Bearer " or nothing
 	Tokens   string // file of tokens, one in a line: Needs() of them, none used twice except by Decoy, Flood and Reconnect
 	Browser  bool   // send the request headers of a browser, 1.5 KB of them
 	Settle   time.Duration

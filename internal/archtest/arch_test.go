@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,7 @@ var mayImport = map[string][]string{
 	"internal/display":      {},
 	"internal/doctor":       {"engineio", "socketio", "token", "token/jwks"},
 	"internal/guard":        {},
+	"internal/hidden":       {},
 	"internal/leaktest":     {},
 	"internal/logging":      {},
 	"internal/mac":          {},
@@ -195,5 +197,41 @@ func TestOnlyGuardDescribesPanics(t *testing.T) {
 		if f.pkg != "internal/guard" && strings.Contains(string(text), "debug.Stack(") {
 			t.Errorf("%s prints a stack of its own; use internal/guard", f.path)
 		}
+	}
+}
+
+var printing = regexp.MustCompile(`(?m)^func \(\w+ (\*?\w+)\) (String|Format|MarshalText|LogValue)\(`)
+
+// A type that hides its fields from fmt hides them from encoders and from slog too
+// (docs/adr/0046-hiding-values.md). One of the methods is easily forgotten, and then an
+// encoder or a handler writes the fields.
+func TestTypesThatHideTheirFieldsHideThemEverywhere(t *testing.T) {
+	methods := map[string][]string{}
+	for _, f := range files(t) {
+		if f.pkg == "socketio/sockettest" { // its events show their arguments, for failing tests
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(f.path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range printing.FindAllStringSubmatch(string(text), -1) {
+			methods[f.pkg+"."+m[1]] = append(methods[f.pkg+"."+m[1]], m[2])
+		}
+	}
+	hiding := 0
+	for name, has := range methods {
+		if !slices.Contains(has, "Format") {
+			continue
+		}
+		hiding++
+		for _, method := range []string{"String", "MarshalText", "LogValue"} {
+			if !slices.Contains(has, method) {
+				t.Errorf("%s has Format and no %s with the same receiver; see internal/hidden", name, method)
+			}
+		}
+	}
+	if hiding < 10 {
+		t.Errorf("%d types hide their fields", hiding)
 	}
 }

@@ -168,8 +168,8 @@ func TestFromNodeHasEveryOption(t *testing.T) {
 	}
 }
 
-// What docs/from-node.md says that clients are told is what auth/refusal.go tells
-// them: each text, code and reason, and no other.
+// docs/from-node.md lists each text, code and reason that auth/refusal.go sends to clients,
+// and no other.
 func TestFromNodeHasEveryRefusal(t *testing.T) {
 	source := read(t, "auth/refusal.go")
 	told := map[string]bool{} // whether it is in the document

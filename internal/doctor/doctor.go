@@ -73,7 +73,7 @@ type Finding struct {
 	Level   Level  `json:"level"`
 	Subject string `json:"subject"`
 	Text    string `json:"text"`
-	Advice  string `json:"advice,omitempty"` // what to do; empty if Level is OK
+	Advice  string `json:"advice,omitempty"` // for the operator; empty if Level is OK
 }
 
 // checks lists all checks in the order of their findings. A check that does not apply

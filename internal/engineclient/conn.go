@@ -18,7 +18,7 @@ type Conn struct {
 	arrived   chan struct{}  // tells one Receive to look, likewise
 	room      chan struct{}  // tells one Send to look, likewise
 
-	mu        sync.Mutex // guards what follows; not held during I/O
+	mu        sync.Mutex // guards the fields below; not held during I/O
 	err       error      // why the connection has ended or is closing
 	timer     *time.Timer
 	transport transport
@@ -26,9 +26,9 @@ type Conn struct {
 	closing   bool       // Close was called: the writer tells the server once the queue is empty
 	pong      bool       // a ping waits for its answer
 	frames    []byte     // the pong frame that answers the latest ping frame, or nil
-	out       []packet   // what the writer has not taken yet
+	out       []packet   // packets that the writer has not taken yet
 	outSize   int
-	in        []packet // what Receive has not taken yet
+	in        []packet // packets that Receive has not taken yet
 	inSize    int
 }
 

@@ -10,7 +10,7 @@ import (
 type backoff struct {
 	least, most time.Duration
 	attempts    int           // that have failed, or 1 after a lost connection
-	asked       time.Duration // what the server asked for, once
+	asked       time.Duration // delay that the server asked for, used once
 }
 
 // next returns how long to wait before the next attempt: the delay doubles, and half of

@@ -20,7 +20,7 @@ type Client struct {
 	running sync.WaitGroup // the goroutines of the client
 	wanted  chan struct{}  // a socket waits for a connection; has room for one signal
 
-	mu      sync.Mutex // guards what follows and the fields of Socket; not held during I/O or user code
+	mu      sync.Mutex // guards the fields below and the fields of Socket; not held during I/O or user code
 	ended   error      // why the client has ended; nil while it has not
 	link    *link      // nil while there is no connection
 	failure error      // of the latest connection, while there is none

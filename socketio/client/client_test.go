@@ -171,7 +171,7 @@ func TestLeave(t *testing.T) {
 		if err := s.Leave(); err != nil {
 			t.Error(err)
 		}
-		f.expect(s, client.EventConnect) // what came before can still be received
+		f.expect(s, client.EventConnect) // events that came before can still be received
 		f.expect(s, "echo")
 		if _, err := s.Receive(f.ctx); !errors.Is(err, client.ErrClosed) {
 			t.Errorf("Receive: %v", err)

@@ -54,5 +54,5 @@
 // network path can steal the token. Redirects are not followed, so that the token goes to
 // no other server.
 //
-// What a server can make the client keep is bounded by the limits in Options.
+// The limits in Options bound the memory that a server can make the client use.
 package client

@@ -148,7 +148,7 @@ func TestSlowProgram(t *testing.T) {
 	})
 }
 
-// What a server says in a refusal cannot keep the client away for ever.
+// A server cannot keep the client away for ever by its refusal.
 func TestAbsurdRetryAfter(t *testing.T) {
 	for _, after := range []string{"1e300", "-5", "99999999999", `"soon"`} {
 		play(t, []string{`4{"message":"x","data":{"temporary":true,"retryAfter":` + after + `}}`}, func(f *fixture) {

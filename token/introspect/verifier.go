@@ -5,12 +5,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
 
+	"socketiojwt/internal/hidden"
 	"socketiojwt/token"
 	"socketiojwt/token/internal/endpoint"
 )
@@ -137,7 +138,8 @@ func (v *Verifier) Verify(ctx context.Context, credential string) (*token.Token,
 	}
 }
 
-// look returns what is remembered of a token, or the question to wait for.
+// look returns the verdict that is remembered for a token. If there is none, it returns the
+// question to wait for.
 func (v *Verifier) look(key digest, credential string) (*verdict, *question, error) {
 	now := v.now()
 	v.mu.Lock()
@@ -200,8 +202,16 @@ func (v *Verifier) Available() bool {
 	return !v.closed && (!v.circuit.shut(now) || now.Before(v.goodUntil) && v.goodUntil.Sub(now) <= v.opts.MaxAge)
 }
 
+func (v *Verifier) describe() hidden.Text { return "introspect.Verifier(options not shown)" }
+
 // String describes the Verifier without its options.
-func (v *Verifier) String() string { return "introspect.Verifier(options not shown)" }
+func (v *Verifier) String() string { return v.describe().String() }
 
 // Format writes the text of String for every verb.
-func (v *Verifier) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.String()) }
+func (v *Verifier) Format(f fmt.State, verb rune) { v.describe().Format(f, verb) }
+
+// MarshalText returns the text of String.
+func (v *Verifier) MarshalText() ([]byte, error) { return v.describe().MarshalText() }
+
+// LogValue returns the text of String, for slog.
+func (v *Verifier) LogValue() slog.Value { return v.describe().LogValue() }

@@ -170,7 +170,7 @@ func TestCloseLeavesNoConnection(t *testing.T) {
 	_ = set.Close()
 	want(t, "Refresh", <-refreshed, token.ErrKeysUnavailable)
 	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	for buffer := make([]byte, 1000); ; { // what is sent of a handshake, then the end
+	for buffer := make([]byte, 1000); ; { // the bytes of a handshake, then the end
 		if _, err := conn.Read(buffer); err != nil {
 			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
 				t.Error("the connection that was being made stays")

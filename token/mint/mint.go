@@ -9,12 +9,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"socketiojwt/internal/hidden"
 	"socketiojwt/token"
 	"socketiojwt/token/internal/keytext"
 	"socketiojwt/token/internal/privatekey"
@@ -252,14 +252,18 @@ func (k SigningKey) Signature(input string) ([]byte, error) {
 	return signature, nil
 }
 
+func (k SigningKey) describe() hidden.Text {
+	return hidden.Text(fmt.Sprintf("mint.SigningKey(%v)", k.Key()))
+}
+
 // String describes the key without its secret.
-func (k SigningKey) String() string { return fmt.Sprintf("mint.SigningKey(%v)", k.Key()) }
+func (k SigningKey) String() string { return k.describe().String() }
 
 // Format writes the result of String for every verb.
-func (k SigningKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+func (k SigningKey) Format(f fmt.State, verb rune) { k.describe().Format(f, verb) }
 
 // MarshalText returns the result of String, so that no encoder writes the secret.
-func (k SigningKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+func (k SigningKey) MarshalText() ([]byte, error) { return k.describe().MarshalText() }
 
 // LogValue returns the result of String, for slog.
-func (k SigningKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
+func (k SigningKey) LogValue() slog.Value { return k.describe().LogValue() }

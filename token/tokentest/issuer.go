@@ -3,7 +3,6 @@ package tokentest
 import (
 	"encoding/base64"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"socketiojwt/internal/hidden"
 	"socketiojwt/internal/memnet"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
@@ -308,10 +308,18 @@ func place(address string) string {
 	return parsed.Host + parsed.Path
 }
 
+func (i *Issuer) describe() hidden.Text { return hidden.Text("tokentest.Issuer(" + i.URL() + ")") }
+
 // String describes the Issuer without its keys.
-func (i *Issuer) String() string { return fmt.Sprintf("tokentest.Issuer(%s)", i.URL()) }
+func (i *Issuer) String() string { return i.describe().String() }
 
 // Format writes the result of String for every verb.
-func (i *Issuer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, i.String()) }
+func (i *Issuer) Format(f fmt.State, verb rune) { i.describe().Format(f, verb) }
+
+// MarshalText returns the result of String.
+func (i *Issuer) MarshalText() ([]byte, error) { return i.describe().MarshalText() }
+
+// LogValue returns the result of String, for slog.
+func (i *Issuer) LogValue() slog.Value { return i.describe().LogValue() }
 
 func encode(decoded []byte) string { return base64.RawURLEncoding.EncodeToString(decoded) }

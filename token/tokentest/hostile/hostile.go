@@ -14,10 +14,11 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
+	"log/slog"
 	"strings"
 	"testing"
 
+	"socketiojwt/internal/hidden"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
 	"socketiojwt/token/tokentest/internal/testkey"
@@ -25,7 +26,7 @@ import (
 
 // A Token is a token that must be refused.
 type Token struct {
-	Name    string // what is wrong with it; fit for the name of a subtest
+	Name    string // the defect; fit for the name of a subtest
 	Compact string
 	Want    error // the error of package token that the refusal matches
 
@@ -35,11 +36,19 @@ type Token struct {
 	Framed bool
 }
 
+func (h Token) describe() hidden.Text { return hidden.Text(h.Name) }
+
 // String returns the name, so that printing a Token does not write it to a log.
-func (h Token) String() string { return h.Name }
+func (h Token) String() string { return h.describe().String() }
 
 // Format writes the name for every verb.
-func (h Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.Name) }
+func (h Token) Format(f fmt.State, verb rune) { h.describe().Format(f, verb) }
+
+// MarshalText returns the name.
+func (h Token) MarshalText() ([]byte, error) { return h.describe().MarshalText() }
+
+// LogValue returns the name, for slog.
+func (h Token) LogValue() slog.Value { return h.describe().LogValue() }
 
 // Tokens returns tokens that a token.Verifier must refuse. They are made from a token that
 // it accepts: the result of mint.Sign(key, claims, header). Check first that the verifier
