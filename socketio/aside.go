@@ -15,8 +15,8 @@ import "sync"
 // may be called concurrently.
 //
 // SetAside fails with ErrTooManyEvents if that half would be exceeded, and with ErrClosed if the
-// socket has ended or its peer has left. It may be called by the handler only, once for each
-// time that the event is handled.
+// socket has ended or is being renewed, or its peer has left. It may be called by the handler
+// only, once for each time that the event is handled.
 func (e *Event) SetAside() (resume func(handler Handler), err error) {
 	s := e.socket
 	s.mu.Lock()
