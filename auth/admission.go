@@ -178,7 +178,6 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 // while it was examined.
 func (a *admission) admit(lease *Lease) (admitted bool, refused *Error) {
 	if admitted, refused = a.admitting(lease); admitted && lease != nil {
-		a.rooms(nil, lease)
 		a.gate.opts.Logger.DebugContext(a.socket.Context(), "auth: token accepted", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr, "subject", lease.Token.Subject)
 	}
 	return admitted, refused
@@ -207,6 +206,7 @@ func (a *admission) admitting(lease *Lease) (admitted bool, refused *Error) {
 	a.stage = leased
 	a.count(leased)
 	a.start(lease, now)
+	a.rooms(nil, lease)
 	return true, nil
 }
 

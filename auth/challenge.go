@@ -15,7 +15,6 @@ const mostChallenged = 8
 // challenged is an event that waits for a fresher token.
 type challenged struct {
 	required *required
-	lease    *Lease // that the socket had when the event's turn came
 	event    *socketio.Event
 	resume   func(socketio.Handler)
 	next     socketio.Handler
@@ -23,17 +22,16 @@ type challenged struct {
 }
 
 // challenge makes an event wait for a fresher token, and asks the peer for one. If the event
-// cannot wait, it is refused.
-func (a *admission) challenge(ctx context.Context, r *required, e *socketio.Event, next socketio.Handler) error {
-	lease := fromContext(ctx)
-	why := r.fresh.lacks(lease.Token, a.now())
+// cannot wait, it is refused because of why.
+func (a *admission) challenge(ctx context.Context, r *required, e *socketio.Event, next socketio.Handler, why error) error {
 	resume, err := e.SetAside()
 	if err != nil {
 		return a.gate.forbid(ctx, a.socket, e, notFresh(err))
 	}
-	c := &challenged{required: r, lease: lease, event: e, resume: resume, next: next}
+	c := &challenged{required: r, event: e, resume: resume, next: next}
+	ended := ctx.Err() != nil // the socket has ended or becomes a guest
 	a.mu.Lock()
-	if a.stage != leased || len(a.challenged) >= mostChallenged {
+	if ended || a.stage != leased || len(a.challenged) >= mostChallenged {
 		a.mu.Unlock()
 		resume(nil)
 		return a.gate.forbid(ctx, a.socket, e, notFresh(why))
@@ -77,17 +75,14 @@ func (a *admission) refreshed() {
 	}
 }
 
-// handle handles the event if the lease that its socket has now satisfies all requirements. A
-// guest that logged in meanwhile may be another user, who did not send the event.
+// handle handles the event if the lease that its socket has now satisfies all requirements. The
+// lease is of the user who sent the event: a refresh does not change the user, and the events of
+// a socket that became a guest are dropped.
 func (c *challenged) handle(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 	r := c.required
 	a, lease, refused := r.examine(ctx, s)
 	if refused == nil {
-		why := r.fresh.lacks(lease.Token, a.now())
-		if why == nil && !sameHolder(lease.Token, c.lease.Token) {
-			why = errSubject
-		}
-		refused = notFresh(why)
+		refused = notFresh(r.fresh.lacks(lease.Token, a.now()))
 	}
 	if refused != nil {
 		return r.gate.forbid(ctx, s, e, refused)
@@ -122,10 +117,12 @@ func (a *admission) waitedInVain(c *challenged) {
 // errNotFreshened is the cause of a refusal because no token came that satisfies Fresh.
 var errNotFreshened = errors.New("auth: no token came in time that satisfies Fresh")
 
-// unchallenge drops the events that wait, because the socket has ended. The caller holds mu.
+// unchallenge drops the events that wait, because the socket has ended or becomes a guest. The
+// caller holds mu.
 func (a *admission) unchallenge() {
 	for _, c := range a.challenged {
 		c.timer.Stop()
+		c.resume(nil)
 	}
 	a.challenged = nil
 }

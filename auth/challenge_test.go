@@ -203,27 +203,56 @@ func TestChallengeEndsWithTheSocket(t *testing.T) {
 	}
 }
 
-// The refresh must satisfy all requirements, and must be of the user who sent the event.
-func TestRefreshThatDoesNotSatisfyTheRest(t *testing.T) {
-	for name, c := range map[string]struct {
-		more claims
-		want auth.Reason
-	}{
-		"without the scope": {claims{"scope": "x"}, auth.ReasonInsufficientScope},
-		"of another user":   {claims{"scope": "pay", "sub": "bob"}, auth.ReasonInsufficientUserAuthentication},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, setup{furnish: func(f *fixture) { f.guarded("pay", auth.Scopes("pay"), payment) }}, func(f *fixture) {
-				p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, claims{"scope": "pay"}))})
-				answer := f.answers(p, "pay")
-				f.refresh(p, loggedIn(0, c.more))
-				if got := <-answer; !strings.Contains(got, `"reason":"`+string(c.want)+`"`) {
-					t.Errorf("answer %s, want %s", got, c.want)
-				}
-				f.happened("connected ada")
-			})
-		})
-	}
+// The refresh must satisfy all requirements.
+func TestRefreshWithoutTheScope(t *testing.T) {
+	bubble(t, setup{furnish: func(f *fixture) { f.guarded("pay", auth.Scopes("pay"), payment) }}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, claims{"scope": "pay"}))})
+		answer := f.answers(p, "pay")
+		f.refresh(p, loggedIn(0, claims{"scope": "x"}))
+		if got := <-answer; !strings.Contains(got, `"reason":"insufficient_scope"`) {
+			t.Errorf("answer %s", got)
+		}
+		f.happened("connected ada")
+	})
+}
+
+// An event is never handled with the token of another user, neither after a refresh, which the
+// gate refuses, nor after a login of the guest that the socket has become.
+func TestChallengeOfAnotherUser(t *testing.T) {
+	hour := auth.Fresh(auth.Freshness{MaxAge: 5 * time.Minute, Wait: time.Hour})
+	gate := auth.Options{Guests: &auth.GuestOptions{}, AtExpiry: auth.BecomeGuest}
+	bubble(t, setup{gate: gate, furnish: func(f *fixture) { f.guarded("pay", hour) }}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, claims{"exp": time.Now().Add(time.Minute).Unix()}))})
+		f.emit(p, "pay")
+		f.expect(p, "token_challenge")
+		bob := claims{"sub": "bob"}
+		if got := f.authenticate(p, loggedIn(0, bob)); got.Error == nil || got.Error.Reason != "subject_changed" {
+			t.Errorf("refresh by another user: %+v", got)
+		}
+		f.unauthorized(p) // the lease has ended
+		f.login(p, loggedIn(0, bob))
+		f.refresh(p, loggedIn(0, bob))
+		if got := f.ask(p, "pay"); got != (forbidden{}) {
+			t.Errorf("of bob: %+v", got)
+		}
+		time.Sleep(50 * time.Minute)
+		f.happened("connected ada", "pay by bob")
+		if n := f.gate.Stats().Forbidden; len(n) != 0 {
+			t.Errorf("refused: %v", n)
+		}
+	})
+}
+
+// The identity of a user is Options.IdentityClaim. Tokens without sub can answer a challenge.
+func TestChallengeByIdentityClaim(t *testing.T) {
+	bubble(t, setup{gate: auth.Options{IdentityClaim: "uid"}, furnish: func(f *fixture) { f.guarded("pay", payment) }}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, claims{"sub": "", "uid": "7"}))})
+		answer := f.answers(p, "pay")
+		f.refresh(p, loggedIn(0, claims{"sub": "", "uid": "7"}))
+		if got := <-answer; got != `"done"` {
+			t.Errorf("answer %s", got)
+		}
+	})
 }
 
 // A refresh that comes while the requirements are examined is not missed.

@@ -213,6 +213,7 @@ func (a *admission) forgetLease() {
 	a.stage = guest
 	a.stopTimer()
 	a.failed = 0
+	a.unchallenge()
 	a.gate.leases.unname(a.entry)
 	a.entry.since = wallclock.Nanos(now)
 	a.recount(guest)

@@ -34,25 +34,24 @@ func (a *admission) refresh(ctx context.Context, e *socketio.Event, shown *socke
 	within, cancel := a.within(ctx)
 	defer cancel()
 	lease, refused := a.gate.examine(within, a, a.socket.Handshake(), shown)
-	var before *Lease
+	var done swapped
 	if refused == nil {
-		before, refused = a.swap(lease)
+		done, refused = a.swap(lease)
 	}
 	if refused != nil {
 		a.withdraw()
 		a.refreshFailed(ctx, e, refused)
 		return
 	}
-	joined, left := a.rooms(before, lease)
 	a.gate.figures.refreshes.Add(1)
 	a.gate.opts.Logger.DebugContext(ctx, "auth: lease refreshed", "socket", a.socket, "remote", shown.RemoteAddr, "subject", lease.Token.Subject)
 	if hook := a.gate.opts.OnRefresh; hook != nil {
-		if !a.hooked("OnRefresh", func(ctx context.Context) { hook(ctx, a.socket, before) }) {
+		if !a.hooked("OnRefresh", func(ctx context.Context) { hook(ctx, a.socket, done.before) }) {
 			return
 		}
 	}
 	told := a.told(lease)
-	told.Joined, told.Left = joined, left
+	told.Joined, told.Left = done.joined, done.left
 	_ = e.Ack(told) // it fails only if the socket is closed
 	a.refreshed()
 }
@@ -75,23 +74,30 @@ func (a *admission) mayRefresh() *Error {
 	return nil
 }
 
-// swap makes a lease that was examined the socket's, in place of another one, which it
-// returns. It fails if that one has ended.
-func (a *admission) swap(lease *Lease) (before *Lease, refused *Error) {
+// swapped is what swap has changed.
+type swapped struct {
+	before       *Lease   // the lease that was replaced
+	joined, left []string // declared rooms
+}
+
+// swap makes a lease that was examined the socket's, in place of another one, and moves the
+// socket to the declared rooms of the new lease. It fails if the other one has ended.
+func (a *admission) swap(lease *Lease) (done swapped, refused *Error) {
 	ended, now := a.socketEnded(), a.now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
 	case a.stage != leased || ended:
-		return nil, a.gate.refusal(token.ErrExpired)
+		return done, a.gate.refusal(token.ErrExpired)
 	case a.spoiled != nil:
-		return nil, a.spoiled
+		return done, a.spoiled
 	}
-	before = a.entry.lease
+	done.before = a.entry.lease
 	a.promote()
 	a.failed = 0
 	a.start(lease, now)
-	return before, nil
+	done.joined, done.left = a.rooms(done.before, lease)
+	return done, nil
 }
 
 // refreshFailed tells the peer that its refresh was refused. A temporary refusal does not

@@ -80,13 +80,15 @@ func (g *Gate) required(requirements []Requirement) (*required, error) {
 // handle handles an event if the lease of its socket satisfies the requirements.
 func (r *required) handle(ctx context.Context, s *socketio.Socket, e *socketio.Event, next socketio.Handler) error {
 	a, lease, refused := r.examine(ctx, s)
-	switch {
-	case refused != nil:
+	if refused != nil {
 		return r.gate.forbid(ctx, s, e, refused)
-	case r.fresh == nil || r.fresh.lacks(lease.Token, a.now()) == nil:
-		return next(ctx, s, e)
 	}
-	return a.challenge(ctx, r, e, next)
+	if r.fresh != nil {
+		if why := r.fresh.lacks(lease.Token, a.now()); why != nil {
+			return a.challenge(ctx, r, e, next, why)
+		}
+	}
+	return next(ctx, s, e)
 }
 
 // examine returns the lease of an event and a refusal, or nil if the lease satisfies all

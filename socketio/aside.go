@@ -9,19 +9,19 @@ import "sync"
 // goroutine waits meanwhile. The event counts for Options.MaxInbox, of which events that are set
 // aside use at most half, unless there is only one event.
 //
-// Only the first call of resume has an effect. It does nothing if the socket has ended or was
-// renewed, its peer has left, or the server is shutting down. Resume(nil) drops the event. A resume that is
-// never called drops the event when the socket ends. Resume does not block, and may be called
-// concurrently.
+// Only the first call of resume has an effect. It drops the event if the socket has ended or was
+// renewed, its peer has left, or the server is shutting down. Resume(nil) drops the event. A
+// resume that is never called drops the event when the socket ends. Resume does not block, and
+// may be called concurrently.
 //
 // SetAside fails with ErrTooManyEvents if that half would be exceeded, and with ErrClosed if the
-// socket has ended or its peer has left. It may be called by the handler only, once for each
-// time that the event is handled.
+// socket has ended or is being renewed, or its peer has left. It may be called by the handler
+// only, once for each time that the event is handled.
 func (e *Event) SetAside() (resume func(handler Handler), err error) {
 	s := e.socket
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != stateAdmitted {
+	if s.state != stateAdmitted || s.renewing {
 		return nil, ErrClosed
 	}
 	if s.conn.ledger.aside(e.size) != taken {

@@ -155,7 +155,8 @@ func (s *Socket) join(j joining) error {
 // joined, so that CanJoin tells whether Assign will succeed. They count for Join. In all a
 // socket is in at most twice that number of rooms. Assign returns what Join does, except
 // ErrNotAdmitted: it returns that only before the namespace is known, which is before connect
-// middleware. It may be called concurrently.
+// middleware. It runs no code of the program, and does not look at the deadline of SetDeadline,
+// so a caller may hold a lock that hooks of the socket take. It may be called concurrently.
 func (s *Socket) Assign(rooms ...string) error {
 	if s.namespace == nil {
 		return ErrNotAdmitted
@@ -164,9 +165,8 @@ func (s *Socket) Assign(rooms ...string) error {
 	if err != nil {
 		return err
 	}
-	now := s.look()
 	s.mu.Lock()
-	ended, renewed := s.state > stateAdmitted || s.pastDeadline(now), s.renewed
+	ended, renewed := s.state > stateAdmitted || s.renewing, s.renewed
 	s.mu.Unlock()
 	if ended {
 		return ErrClosed
