@@ -63,6 +63,26 @@ type leaseKey struct{}
 // request that was verified must not make a guest look like a user.
 type requestLeaseKey struct{}
 
+// requestKey is the context key of the request that has the lease of requestLeaseKey.
+type requestKey struct{}
+
+// request is what a ticket needs to know of an HTTP request.
+type request struct {
+	gate   *Gate
+	origin string // empty if the request had none
+}
+
+// carried is what carried is for a lease.
+func (r request) carried() any { return func() request { return r } }
+
+// requestOf returns the request of ctx, or the zero request.
+func requestOf(ctx context.Context) request {
+	if r, ok := ctx.Value(requestKey{}).(func() request); ok {
+		return r()
+	}
+	return request{}
+}
+
 // carried wraps a lease in a func for a context, because fmt prints the values of a context
 // with some verbs, but does not look into a func.
 func carried(lease *Lease) any { return func() *Lease { return lease } }
