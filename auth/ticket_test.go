@@ -24,9 +24,9 @@ func ticketed(more ...auth.Source) auth.Options {
 	return auth.Options{Sources: append([]auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromTicket("ticket")}, more...)}
 }
 
-// request makes an HTTP request with a token, which the gate admits, and calls handle with its
+// withRequest makes an HTTP request with a token, which the gate admits, and calls handle with its
 // context.
-func (f *fixture) request(compact, origin string, handle func(ctx context.Context)) {
+func (f *fixture) withRequest(compact, origin string, handle func(ctx context.Context)) {
 	f.t.Helper()
 	r := httptest.NewRequestWithContext(f.ctx, http.MethodPost, "/ticket", nil)
 	r.Header.Set("Authorization", "Bearer "+compact)
@@ -46,7 +46,7 @@ func (f *fixture) request(compact, origin string, handle func(ctx context.Contex
 // ticket makes a ticket by a request with a token.
 func (f *fixture) ticket(compact, origin string, opts auth.TicketOptions) (ticket string) {
 	f.t.Helper()
-	f.request(compact, origin, func(ctx context.Context) {
+	f.withRequest(compact, origin, func(ctx context.Context) {
 		var err error
 		if ticket, err = f.gate.Ticket(ctx, opts); err != nil {
 			f.t.Fatal(err)
@@ -82,7 +82,9 @@ func TestTicket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			opts := ticketed()
 			opts.KeepEncoded = true
-			opts.Authorize = userName.By(func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (string, error) { return "user " + tok.Subject, nil })
+			opts.Authorize = userName.By(func(_ context.Context, tok *token.Token, _ *socketio.Handshake) (string, error) {
+				return "user " + tok.Subject, nil
+			})
 			bubble(t, setup{gate: opts}, func(f *fixture) {
 				compact := expiring(time.Minute)
 				ticket := f.ticket(compact, "", auth.TicketOptions{})
@@ -211,7 +213,7 @@ func TestTicketIsNotAToken(t *testing.T) {
 		}
 	})
 	bubble(t, setup{}, func(f *fixture) {
-		f.request(sign(nil), "", func(ctx context.Context) {
+		f.withRequest(sign(nil), "", func(ctx context.Context) {
 			if _, err := f.gate.Ticket(ctx, auth.TicketOptions{}); err == nil {
 				t.Error("a ticket of a gate without FromTicket")
 			}
@@ -363,7 +365,7 @@ func TestTicketFails(t *testing.T) {
 			}
 		}
 		fails("no request", f.gate, f.ctx, auth.TicketOptions{}, auth.ErrNoLease)
-		f.request(expiring(time.Minute), "", func(ctx context.Context) {
+		f.withRequest(expiring(time.Minute), "", func(ctx context.Context) {
 			fails("of another gate", other, ctx, auth.TicketOptions{}, auth.ErrNoLease)
 			fails("too long", f.gate, ctx, auth.TicketOptions{Lifetime: 5*time.Minute + 1}, nil)
 			fails("negative", f.gate, ctx, auth.TicketOptions{Lifetime: -1}, nil)
