@@ -14,14 +14,15 @@ import (
 // code: sources, the verifier and Authorize. It returns either a lease or a refusal, even if
 // user code panics or is late. The admission is nil for an HTTP request.
 func (g *Gate) examine(ctx context.Context, a *admission, whole, shown *socketio.Handshake) (lease *Lease, refused *Error) {
-	t, compact, refused := g.verify(ctx, a, shown)
+	t, by, refused := g.verify(ctx, a, shown)
 	if refused != nil {
 		return nil, refused
 	}
 	lease = &Lease{Token: t, Until: g.until(a, t)}
 	if g.opts.KeepEncoded {
-		lease.Encoded = strings.Clone(compact) // compact may be part of a header, which would stay in memory
+		lease.Encoded = strings.Clone(by.encoded) // it may be part of a header, which would stay in memory
 	}
+	lease.Until = earliest(lease.Until, by.until)
 	a.enter(lease)
 	if refused = g.denied(ctx, t); refused == nil {
 		refused = a.recognize(t)
@@ -70,15 +71,16 @@ func (g *Gate) authorize(ctx context.Context, a *admission, lease *Lease, h *soc
 
 // verify finds the token that a socket shows and verifies it. The admission is nil for an
 // HTTP request.
-func (g *Gate) verify(ctx context.Context, a *admission, shown *socketio.Handshake) (t *token.Token, compact string, refused *Error) {
+func (g *Gate) verify(ctx context.Context, a *admission, shown *socketio.Handshake) (t *token.Token, by proof, refused *Error) {
 	var err error
+	var c credential
 	refused = g.guard(ctx, "a source or the verifier", func() {
 		if shown.TooLarge {
 			err = errTooLarge
 			return
 		}
-		if compact, err = g.find(ctx, shown); err == nil {
-			t, err = g.accept(ctx, compact)
+		if c, err = g.find(ctx, shown); err == nil {
+			t, by, err = g.prove(ctx, a, shown, c)
 		}
 	})
 	if refused == nil && err != nil {
@@ -91,14 +93,14 @@ func (g *Gate) verify(ctx context.Context, a *admission, shown *socketio.Handsha
 		refused.RetryAfter = g.wait(ctx)
 	}
 	if late := g.tooLate(ctx); late != nil {
-		return nil, "", late
+		return nil, by, late
 	}
 	if refused != nil {
-		return nil, "", refused
+		return nil, by, refused
 	}
 	g.verified()
 	g.sees(t)
-	return t, compact, nil
+	return t, by, nil
 }
 
 // tooLate returns the refusal for a result that comes after the deadline, or nil if ctx has

@@ -165,7 +165,8 @@ type Gate struct {
 	longest  atomic.Int64    // when the last of the tokens that were seen ends, by wallclock.Nanos
 	failures logging.Sampler // of the denylist, for FailOpen
 	share    *share          // with other nodes; nil unless Share was called
-	cookies  sync.Once       // for the warning that cookies are not read
+	tickets  *tickets
+	cookies  sync.Once // for the warning that cookies are not read
 	began    time.Time
 }
 
@@ -180,7 +181,7 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 		return nil, err
 	}
 	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), leases: newRegistry(registryShards), sampler: newRefusalSampler(),
-		began: time.Now(), failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute}}
+		began: time.Now(), tickets: newTickets(), failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute}}
 	if opts.Guests != nil {
 		gate.guests = newLogins(opts.Guests.Attempts, opts.Guests.Grace)
 	}

@@ -68,14 +68,17 @@ func (g *Gate) HTTP(next http.Handler) http.Handler {
 		if h := w.Header(); h.Get("Cache-Control") == "" {
 			h.Set("Cache-Control", "private") // RFC 6750, section 2.3; a shared cache does not look at cookies
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestLeaseKey{}, (*admission)(nil).carried(lease))))
+		ctx := context.WithValue(r.Context(), requestLeaseKey{}, (*admission)(nil).carried(lease))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, requestKey{}, request{g, r.Header.Get("Origin")}.carried())))
 	})
 }
 
 // readsRequests reports whether a source may find a token in a request.
 func (g *Gate) readsRequests() bool {
 	for _, source := range g.opts.Sources {
-		if _, ok := source.(fromAuth); !ok {
+		switch source.(type) {
+		case fromAuth, fromTicket:
+		default:
 			return true
 		}
 	}

@@ -63,6 +63,24 @@ type leaseKey struct{}
 // request that was verified must not make a guest look like a user.
 type requestLeaseKey struct{}
 
+// requestKey is the context key of the request that has the lease of requestLeaseKey.
+type requestKey struct{}
+
+// request is what a ticket needs to know of an HTTP request.
+type request struct {
+	gate   *Gate
+	origin string // empty if the request had none
+}
+
+// carried returns the value for a context that has r.
+func (r request) carried() any { return hidden.Of(r) }
+
+// requestOf returns the request of ctx, or the zero request.
+func requestOf(ctx context.Context) request {
+	r, _ := ctx.Value(requestKey{}).(hidden.Value[request])
+	return r.Get()
+}
+
 // holding is what a context has for a lease: the lease, and the admission of the socket, so that
 // event middleware finds it. The admission is nil for a request.
 type holding struct {

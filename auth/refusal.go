@@ -99,6 +99,8 @@ const (
 	ReasonTokenClaim     Reason = "token_claim"      // a claim is missing, has the wrong type, or does not have the required value
 	ReasonTokenRevoked   Reason = "token_revoked"    // it was revoked, its subject is blocked, or a custom Verifier reported that it is not active any more
 
+	ReasonTicket Reason = "ticket_invalid" // a ticket was used before, has expired, or was not made for this namespace and origin
+
 	// Gate.Require refuses an event for these. The socket stays.
 	ReasonLoginRequired                  Reason = "login_required"                   // the socket is a guest, and must log in first
 	ReasonInsufficientScope              Reason = "insufficient_scope"               // the token does not have a scope
@@ -132,6 +134,7 @@ var (
 	errDeadline   = errors.New("auth: no token was accepted before the deadline")
 	errLate       = errors.New("auth: keys or hooks took longer than the timeout")
 	errOverloaded = errors.New("auth: too many sockets are held")
+	errTicket     = errors.New("auth: the ticket is not good")
 	errSubject    = errors.New("auth: the token is for another subject than the lease")
 	errTooMany    = errors.New("auth: the socket refreshes its lease too often")
 	errPanic      = errors.New("auth: panic in a hook")
@@ -159,6 +162,7 @@ var refusals = []struct {
 	{errOverloaded, "authentication unavailable", codeUnavailable, ReasonOverloaded, true},
 	{errTooMany, "too many refreshes", codeUnavailable, ReasonRateLimited, true},
 	{errRefused, "too many refused tokens", codeUnknown, ReasonRateLimited, false},
+	{errTicket, "ticket not accepted", codeInvalid, ReasonTicket, false},
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
 	{errNilUser, "internal error", codeUnknown, ReasonInternal, false},

@@ -15,7 +15,7 @@ import (
 )
 
 // A Source is a place where a socket may show its token. FromAuth, FromHeader,
-// FromQuery, FromCookie and SourceFunc make one.
+// FromQuery, FromCookie, FromTicket and SourceFunc make one.
 type Source interface {
 	// Find returns the token in compact serialization, or "" if this place is empty. If
 	// this place has something that is not a token, Find returns an error, which refuses
@@ -189,9 +189,8 @@ func (g *Gate) readsCookies() bool {
 	return slices.ContainsFunc(g.opts.Sources, func(source Source) bool { _, ok := source.(fromCookie); return ok })
 }
 
-// find returns the token that the sources show.
-func (g *Gate) find(ctx context.Context, h *socketio.Handshake) (string, error) {
-	compact := ""
+// find returns the token or the ticket that the sources show.
+func (g *Gate) find(ctx context.Context, h *socketio.Handshake) (found credential, err error) {
 	for _, source := range g.opts.Sources {
 		if _, cookie := source.(fromCookie); cookie && !h.OriginChecked && h.Protocol != 0 { // HTTP requests, which have no protocol, have Options.CrossOrigin
 			g.cookies.Do(func() {
@@ -199,23 +198,24 @@ func (g *Gate) find(ctx context.Context, h *socketio.Handshake) (string, error) 
 			})
 		}
 		one, err := source.Find(ctx, h)
-		switch {
+		_, ticket := source.(fromTicket)
+		switch c := (credential{one, ticket}); {
 		case err != nil:
-			return "", err
+			return credential{}, err
 		case one == "":
-		case compact != "" && one != compact:
-			return "", errConflict
+		case found.text != "" && c != found:
+			return credential{}, errConflict
 		default:
-			compact = one
+			found = c
 		}
 	}
 	switch {
-	case compact != "":
-		return compact, nil
+	case found.text != "":
+		return found, nil
 	case len(g.opts.Sources) == 1 && g.opts.Sources[0] == Source(fromHeader{}):
-		return "", errNoHeader
+		return credential{}, errNoHeader
 	}
-	return "", errNoToken
+	return credential{}, errNoToken
 }
 
 // checkSource returns what is wrong with a source.
@@ -233,6 +233,8 @@ func checkSource(source Source) error {
 		name = source.member
 	case fromQuery:
 		name = source.parameter
+	case fromTicket:
+		name = source.name
 	case fromCookie:
 		name = source.name
 		if name != "" && (&http.Cookie{Name: name}).Valid() != nil {

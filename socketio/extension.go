@@ -1,6 +1,11 @@
 package socketio
 
-import "fmt"
+import (
+	"crypto/rand"
+	"fmt"
+
+	"socketiojwt/internal/mac"
+)
 
 // HandleExtension registers the function that receives what other nodes send by
 // PublishExtension under the same name. It is for packages with cluster messages of their own.
@@ -33,4 +38,32 @@ func (srv *Server) PublishExtension(name string, payload []byte) error {
 		return nil
 	}
 	return l.publish(&Message{Kind: KindExtension, Extension: name, Payload: payload})
+}
+
+// SendExtension is PublishExtension for one other node, such as the one that a message came
+// from. A node that has left gets nothing, and that is not an error.
+func (srv *Server) SendExtension(to NodeID, name string, payload []byte) error {
+	if len(payload) > maxExtension {
+		return fmt.Errorf("socketio: payload of extension %q has %d bytes, more than %d", name, len(payload), maxExtension)
+	}
+	l := srv.link.Load()
+	switch {
+	case l == nil:
+		return nil
+	case l.closed.Load():
+		return ErrClosed
+	}
+	return l.send(to, Message{Kind: KindExtension, Extension: name, Payload: payload})
+}
+
+// ExtensionKey returns a secret key that all servers with the same Options.ClusterKey share for
+// the extension of that name, and that reveals neither ClusterKey nor the key of another
+// extension. Without ClusterKey each call returns another random key. It may be called
+// concurrently.
+func (srv *Server) ExtensionKey(name string) (key [32]byte) {
+	if len(srv.opts.ClusterKey) == 0 {
+		_, _ = rand.Read(key[:]) // never fails
+		return key
+	}
+	return mac.New(srv.opts.ClusterKey).Sum(nil, "socketio: extension "+name)
 }

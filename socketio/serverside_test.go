@@ -185,9 +185,23 @@ func TestExtensions(t *testing.T) {
 		if err := nodes[0].srv.PublishExtension("one", make([]byte, 2<<20)); err == nil || len(came.all()) != 2 {
 			t.Error("a payload of 2 MiB was sent")
 		}
+		err = errors.Join(nodes[0].srv.SendExtension("node 2", "one", []byte("b")), nodes[1].srv.SendExtension("node 9", "one", nil))
+		if got, want := came.all()[2:], []string{"2: one b from node 1"}; !slices.Equal(got, want) || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+		if err := nodes[0].srv.SendExtension("node 2", "one", make([]byte, 2<<20)); err == nil {
+			t.Error("a payload of 2 MiB was sent")
+		}
+		key := nodes[0].srv.ExtensionKey("one")
+		if key != nodes[1].srv.ExtensionKey("one") || key == nodes[0].srv.ExtensionKey("two") || key == [32]byte{} {
+			t.Error("the key is not that of the cluster and the extension")
+		}
 	})
 	srv, _ := socketio.NewServer(socketio.Options{})
 	if err := srv.PublishExtension("one", nil); err != nil {
 		t.Errorf("without a bus: %v", err)
+	}
+	if err := srv.SendExtension("node 1", "one", nil); err != nil || srv.ExtensionKey("one") == srv.ExtensionKey("one") {
+		t.Errorf("without a cluster: %v, or a key that is not random", err)
 	}
 }

@@ -31,6 +31,7 @@ export type Reason =
   | "token_type"
   | "token_claim"
   | "token_revoked"
+  | "ticket_invalid"
   | "not_authorized"
   | "subject_changed"
   | "auth_timeout"

@@ -17,6 +17,7 @@ const explanations = {
   token_audience: "The signature is valid, but the token is meant for another audience.",
   token_claim: "The signature is valid, but a claim is missing or has the wrong type.",
   token_revoked: "The token has been revoked.",
+  ticket_invalid: "The ticket was used before, has expired, or was not made for this namespace and page.",
   auth_timeout: "No valid token arrived before the deadline.",
   subject_changed: "The token is for another subject than the one before.",
   keys_unavailable: "The server cannot fetch the issuer's keys at the moment. Try again later.",

@@ -1,0 +1,176 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"socketiojwt/internal/mac"
+	"socketiojwt/internal/wirejson"
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+)
+
+const (
+	// ticketPatience is how long the node that has made a ticket may take to answer.
+	ticketPatience = 2 * time.Second
+	// mostTicketQuestions bounds the tickets that other nodes are asked for at once.
+	mostTicketQuestions = 1000
+	ticketVersion       = 1
+)
+
+// ticketShare asks other nodes for the tickets that they have made.
+type ticketShare struct {
+	srv  *socketio.Server
+	name string // of the extension
+	log  *slog.Logger
+
+	mu    sync.Mutex
+	asked map[[16]byte]chan *ticketTold // by the ID of the question
+}
+
+// ticketMessage is a question for a ticket, or the answer of the node that has made it.
+type ticketMessage struct {
+	Version int    `json:"v"`
+	ID      []byte `json:"id"` // of the question
+
+	Node   []byte `json:"node,omitzero"`   // of a question: which node has made the ticket
+	Ticket []byte `json:"ticket,omitzero"` // of a question: the hash of the ticket
+
+	Answer bool        `json:"answer,omitzero"`
+	Found  *ticketTold `json:"found,omitzero"` // of an answer: the ticket, which the asker has now
+}
+
+// ticketTold is a ticket for another node.
+type ticketTold struct {
+	Token     json.RawMessage `json:"token"`
+	Until     time.Time       `json:"until,omitzero"`
+	Encoded   string          `json:"encoded,omitzero"`
+	Namespace string          `json:"namespace"`
+	Origin    string          `json:"origin,omitzero"`
+}
+
+// shareTickets makes the tickets of the gates of this name good on all nodes. It must be
+// called before srv.Handler.
+func (g *Gate) shareTickets(srv *socketio.Server, name string) {
+	ts := g.tickets
+	name = "auth.ticket:" + name
+	key := srv.ExtensionKey(name)
+	s := &ticketShare{srv: srv, name: name, log: g.opts.Logger, asked: make(map[[16]byte]chan *ticketTold)}
+	ts.mu.Lock()
+	ts.key, ts.share = mac.New(key[:]), s
+	ts.mu.Unlock()
+	srv.HandleExtension(name, func(from socketio.NodeID, payload []byte) { ts.receive(s, from, payload) })
+}
+
+// ask asks the other nodes for a ticket. The one that has made it decides who gets it.
+func (ts *tickets) ask(ctx context.Context, id ticketID) (*ticket, error) {
+	ts.mu.Lock()
+	s := ts.share
+	ts.mu.Unlock()
+	if s == nil {
+		return nil, fmt.Errorf("%w: another process has made it, and the gate is not shared", errTicket)
+	}
+	ctx, cancel := halfOf(ctx)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, ticketPatience)
+	defer cancel()
+	question, answer, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer s.forget(question)
+	node, hash := id.node(), id.hash()
+	payload, err := json.Marshal(ticketMessage{Version: ticketVersion, ID: question[:], Node: node[:], Ticket: hash[:]})
+	if err == nil {
+		err = s.srv.PublishExtension(s.name, payload)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: the node that has made it could not be asked: %w", errTicket, err)
+	}
+	select {
+	case told := <-answer:
+		return told.ticket()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: the node that has made it did not answer, or has restarted", errTicket)
+	}
+}
+
+// open returns the ID of a new question and the channel of its answer.
+func (s *ticketShare) open() (question [16]byte, answer chan *ticketTold, err error) {
+	_, _ = rand.Read(question[:]) // never fails
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.asked) >= mostTicketQuestions {
+		return question, nil, fmt.Errorf("%w: other nodes are being asked for too many tickets", errOverloaded)
+	}
+	answer = make(chan *ticketTold, 1)
+	s.asked[question] = answer
+	return question, answer, nil
+}
+
+// forget ends a question.
+func (s *ticketShare) forget(question [16]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.asked, question)
+}
+
+// receive handles a message of another node. It does not block.
+func (ts *tickets) receive(s *ticketShare, from socketio.NodeID, payload []byte) {
+	var m ticketMessage
+	if err := wirejson.UnmarshalKnown(payload, &m); err != nil || m.Version != ticketVersion || len(m.ID) != 16 {
+		s.log.Warn("auth: a message about tickets was ignored, because it is malformed or of another version", "node", from)
+		return
+	}
+	if m.Answer {
+		question := [16]byte(m.ID)
+		s.mu.Lock()
+		answer := s.asked[question]
+		delete(s.asked, question)
+		s.mu.Unlock()
+		if answer != nil {
+			answer <- m.Found
+		}
+		return
+	}
+	if len(m.Ticket) != len(digest{}) || string(m.Node) != string(ts.node[:]) {
+		return
+	}
+	answer := ticketMessage{Version: ticketVersion, ID: m.ID, Answer: true}
+	if taken := ts.take(digest(m.Ticket)); taken != nil {
+		answer.Found = taken.told()
+	}
+	told, err := json.Marshal(answer)
+	if err == nil {
+		err = s.srv.SendExtension(from, s.name, told)
+	}
+	if err != nil {
+		s.log.Warn("auth: another node did not get the ticket that it asked for", "node", from, "error", err)
+	}
+}
+
+// told returns the ticket for another node, or nil if its token cannot be sent.
+func (t *ticket) told() *ticketTold {
+	exported, err := token.Export(t.lease.Token)
+	if err != nil {
+		return nil
+	}
+	return &ticketTold{Token: exported, Until: t.lease.Until, Encoded: t.lease.Encoded, Namespace: t.namespace, Origin: t.origin}
+}
+
+// ticket returns the ticket that another node has sent. A nil t means that there is none.
+func (t *ticketTold) ticket() (*ticket, error) {
+	if t == nil {
+		return nil, fmt.Errorf("%w: it was used, or has expired", errTicket)
+	}
+	imported, err := token.Import(t.Token)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the node that has made it sent something else: %w", errTicket, err)
+	}
+	return &ticket{lease: &Lease{Token: imported, Until: t.Until, Encoded: t.Encoded}, namespace: t.Namespace, origin: t.Origin}, nil
+}

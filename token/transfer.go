@@ -1,0 +1,64 @@
+package token
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"socketiojwt/internal/wirejson"
+)
+
+// transferred is a Token as JSON, for another node.
+type transferred struct {
+	Version   int       `json:"v"`
+	Issuer    string    `json:"iss,omitzero"`
+	Subject   string    `json:"sub,omitzero"`
+	Audience  []string  `json:"aud,omitzero"`
+	ID        string    `json:"jti,omitzero"`
+	Session   string    `json:"sid,omitzero"`
+	IssuedAt  time.Time `json:"iat,omitzero"`
+	NotBefore time.Time `json:"nbf,omitzero"`
+	ExpiresAt time.Time `json:"exp,omitzero"`
+	Algorithm Algorithm `json:"alg,omitzero"`
+	KeyID     string    `json:"kid,omitzero"`
+	Type      string    `json:"typ,omitzero"`
+	Hash      []byte    `json:"hash"`
+	Until     time.Time `json:"until,omitzero"` // zero means never
+	Claims    string    `json:"claims"`         // a string, so that RawClaims stays as it was signed
+}
+
+const transferVersion = 1
+
+// Export returns a good token in a form that Import reads on another node of a cluster. It
+// contains the claims, and not the credential. It is not signed, so send it only where every
+// reader and writer is trusted. Export fails for a token that was never good, and may be
+// called concurrently.
+func Export(t *Token) ([]byte, error) {
+	if t == nil || t.validUntil.IsZero() && !t.endless {
+		return nil, errors.New("token: Export of a token that no Verifier and not New has made")
+	}
+	return json.Marshal(transferred{
+		transferVersion, t.Issuer, t.Subject, t.Audience, t.ID, t.SessionID, t.IssuedAt, t.NotBefore, t.ExpiresAt,
+		t.Algorithm, t.KeyID, t.Type, t.Hash[:], t.validUntil, t.claims,
+	})
+}
+
+// Import returns the token that Export has written. The result ends when the original does.
+// Import does not verify it: the caller must trust the origin of data. It fails with
+// ErrMalformed if data has another form, and may be called concurrently.
+func Import(data []byte) (*Token, error) {
+	var in transferred
+	if err := wirejson.UnmarshalKnown(data, &in); err != nil || in.Version != transferVersion || len(in.Hash) != len(Token{}.Hash) {
+		return nil, fmt.Errorf("%w: not an exported token", ErrMalformed)
+	}
+	if err := eachMember([]byte(in.Claims), func([]byte, int, int) error { return nil }); err != nil {
+		return nil, err
+	}
+	return &Token{
+		Issuer: in.Issuer, Subject: in.Subject, Audience: in.Audience, ID: in.ID, SessionID: in.Session,
+		IssuedAt: in.IssuedAt, NotBefore: in.NotBefore, ExpiresAt: in.ExpiresAt,
+		Algorithm: in.Algorithm, KeyID: in.KeyID, Type: in.Type, Hash: [len(Token{}.Hash)]byte(in.Hash),
+		validUntil: in.Until, endless: in.Until.IsZero(), claims: in.Claims,
+	}, nil
+}

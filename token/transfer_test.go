@@ -1,0 +1,73 @@
+package token_test
+
+import (
+	"bytes"
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"socketiojwt/token"
+)
+
+// A token that was exported is the same after Import, byte for byte.
+func TestExport(t *testing.T) {
+	for _, claims := range []string{
+		`{"iss":"https://i","sub":"ada","aud":["a","b"],"jti":"7","sid":"s","iat":1000,"nbf":1000.5,"exp":4102444800,"name":"<é> \ud83d"}`,
+		`{ "exp":4102444800}`,
+	} {
+		compact := signText(`{"alg":"HS256","kid":"k","typ":"at+jwt"}`, claims)
+		want, err := secretVerifier(t, token.Options{}).Verify(context.Background(), compact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := token.Export(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(data, []byte(compact[strings.LastIndex(compact, ".")+1:])) {
+			t.Error("the signature is exported")
+		}
+		got, err := token.Import(data)
+		if err != nil || !reflect.DeepEqual(got, want) || !got.ValidUntil().Equal(want.ValidUntil()) || !bytes.Equal(got.RawClaims(), want.RawClaims()) {
+			t.Errorf("%#v, want %#v, %v", *got, *want, err)
+		}
+	}
+}
+
+// A token that never ends stays so, and one that was never good cannot be exported.
+func TestExportOfOddTokens(t *testing.T) {
+	endless, err := secretVerifier(t, token.Options{InsecureNoExpiry: true}).Verify(context.Background(), signText(`{"alg":"HS256"}`, `{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := token.Export(endless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := token.Import(data); err != nil || !got.ValidUntil().IsZero() {
+		t.Errorf("until %s, %v", got.ValidUntil(), err)
+	}
+	for _, bad := range []*token.Token{nil, {}, {Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}} {
+		if _, err := token.Export(bad); err == nil {
+			t.Error("a literal Token was exported")
+		}
+	}
+}
+
+// Import accepts only what Export writes.
+func TestImportIsStrict(t *testing.T) {
+	const hash = `"hash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`
+	for _, data := range []string{
+		``, `null`, `{}`, `{"v":2,` + hash + `,"claims":"{}"}`, `{"v":1,"claims":"{}"}`, `{"v":1,"hash":"AAAA","claims":"{}"}`,
+		`{"v":1,` + hash + `}`, `{"v":1,` + hash + `,"claims":"[]"}`, `{"v":1,` + hash + `,"claims":"{\"a\":1,\"a\":2}"}`,
+		`{"v":1,` + hash + `,"claims":"{}","x":1}`, `{"v":1,"v":1,` + hash + `,"claims":"{}"}`, `{"v":1,` + hash + `,"claims":"{}"} x`,
+	} {
+		_, err := token.Import([]byte(data))
+		wantError(t, err, token.ErrMalformed)
+	}
+	if _, err := token.Import([]byte(`{"v":1,` + hash + `,"claims":"{}","until":"2100-01-01T00:00:00Z"}`)); err != nil {
+		t.Error(err)
+	}
+}
