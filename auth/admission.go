@@ -54,6 +54,7 @@ type admission struct {
 // newAdmission fails if the socket has ended, or if another gate handles these events.
 func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins *logins) (*admission, error) {
 	s.Namespace().DependsOn(g)
+	g.share.join()
 	a := &admission{gate: g, socket: s, logins: logins, examining: examining}
 	since, asked := a.now(), asksForLease(s.Handshake().Auth)
 	a.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+	"unicode/utf8"
 
 	"socketiojwt/token"
 )
@@ -69,8 +70,8 @@ func (r Revocation) ID() string {
 // Check returns an error if a list must not accept the entry, because its Match is empty or its
 // texts are too long.
 func (r Revocation) Check() error {
-	if len(r.Reason) > maxReason {
-		return fmt.Errorf("auth: the reason of a revocation has %d bytes, more than %d", len(r.Reason), maxReason)
+	if len(r.Reason) > maxReason || !utf8.ValidString(r.Reason) {
+		return fmt.Errorf("auth: the reason of a revocation has more than %d bytes, or is not UTF-8", maxReason)
 	}
 	return r.Match.check()
 }
@@ -106,6 +107,12 @@ func (r Revocation) Merge(other Revocation) Revocation {
 		r.Until = other.Until
 	}
 	return r
+}
+
+// includes reports whether r concerns every token that other does. Both have the same ID.
+func (r Revocation) includes(other Revocation) bool {
+	m := r.Merge(other)
+	return m.Until.Equal(r.Until) && m.IssuedBefore.Equal(r.IssuedBefore)
 }
 
 // A DenylistFailure says what the gate does with a token if Denylist.Find fails.

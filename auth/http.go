@@ -92,6 +92,7 @@ func isPreflight(r *http.Request) bool {
 
 // examineRequest finds the token of a request, verifies it and asks Authorize.
 func (g *Gate) examineRequest(r *http.Request) (*Lease, *Error) {
+	g.share.join()
 	ctx, cancel := context.WithTimeoutCause(r.Context(), g.opts.Timeout, errLate)
 	defer cancel()
 	shown := socketio.RequestHandshake(r)

@@ -96,7 +96,7 @@ func (g *Gate) Unblock(ctx context.Context, issuer, subject, reason string) erro
 	if err := (Revocation{Match: m, Reason: reason}).Check(); err != nil {
 		return err
 	}
-	err := errors.Join(g.opts.Denylist.Remove(ctx, m), g.share.removed(m))
+	err := errors.Join(g.remove(ctx, m), g.share.removed(m))
 	g.audit(ctx, "auth: unblocked", err, slog.Any("match", m), slog.String("why", reason))
 	return err
 }
@@ -144,16 +144,30 @@ func (g *Gate) carryOut(ctx context.Context, r Revocation) (ended int, err error
 }
 
 // add adds an entry to the denylist.
-func (g *Gate) add(ctx context.Context, r Revocation) error {
-	var err error
-	panicked := g.guard(ctx, "Denylist.Add", func() { err = g.opts.Denylist.Add(ctx, r) })
-	if panicked != nil {
+func (g *Gate) add(ctx context.Context, r Revocation) (err error) {
+	if panicked := g.guard(ctx, "Denylist.Add", func() { err = g.opts.Denylist.Add(ctx, r) }); panicked != nil {
 		err = panicked
 	}
 	if err != nil {
 		return fmt.Errorf("auth: a revocation was not stored, so peers may come back with the token: %w", err)
 	}
 	return nil
+}
+
+// remove removes a block from the denylist.
+func (g *Gate) remove(ctx context.Context, m Match) (err error) {
+	if panicked := g.guard(ctx, "Denylist.Remove", func() { err = g.opts.Denylist.Remove(ctx, m) }); panicked != nil {
+		err = panicked
+	}
+	return err
+}
+
+// list lists entries of the denylist.
+func (g *Gate) list(ctx context.Context, after string, most int) (entries []Revocation, err error) {
+	if panicked := g.guard(ctx, "Denylist.List", func() { entries, err = g.opts.Denylist.List(ctx, after, most) }); panicked != nil {
+		err = panicked
+	}
+	return entries, err
 }
 
 // revoked returns the refusal of a token for an entry of the denylist.

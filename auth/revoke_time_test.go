@@ -55,7 +55,7 @@ func TestRevokeWithAnIssuerAhead(t *testing.T) {
 	}
 }
 
-// An explicit IssuedBefore goes by iat only, and leaves sockets with later tokens alone.
+// An explicit IssuedBefore goes by iat only, and does not end sockets with later tokens.
 func TestRevokeIssuedBefore(t *testing.T) {
 	bubble(t, setup{}, func(f *fixture) {
 		changed := time.Now().Add(-time.Hour)

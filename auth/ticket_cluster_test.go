@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -17,8 +18,8 @@ import (
 	"socketiojwt/token"
 )
 
-// ticketNodes runs a test with servers of one cluster, whose gates share their tickets.
-func ticketNodes(t *testing.T, n int, opts auth.Options, test func(hub *bustest.Hub, ids []socketio.NodeID, nodes []*fixture)) {
+// inCluster runs a test with servers of one cluster, whose gates are shared.
+func inCluster(t *testing.T, n int, opts auth.Options, test func(hub *bustest.Hub, ids []socketio.NodeID, nodes []*fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		hub := bustest.New()
@@ -27,7 +28,7 @@ func ticketNodes(t *testing.T, n int, opts auth.Options, test func(hub *bustest.
 		for range n {
 			var server socketio.Options
 			ids = append(ids, hub.Join(&server))
-			f, stop := ticketServer(t, server, opts)
+			f, stop := startNode(t, server, opts)
 			defer stop()
 			nodes = append(nodes, f)
 		}
@@ -36,15 +37,19 @@ func ticketNodes(t *testing.T, n int, opts auth.Options, test func(hub *bustest.
 	})
 }
 
-// ticketServer starts a server whose gate shares its tickets.
-func ticketServer(t *testing.T, server socketio.Options, opts auth.Options) (f *fixture, stop func()) {
+// startNode starts a server whose gate is shared.
+func startNode(t *testing.T, server socketio.Options, opts auth.Options) (f *fixture, stop func()) {
 	t.Helper()
 	srv, err := socketio.NewServer(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f = &fixture{t: t, io: srv, in: memnet.Listen(), gate: newGate(t, verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, NumericSubject: true}), opts)}
-	auth.ShareTickets(f.gate, srv, "chat")
+	f = &fixture{t: t, io: srv, in: memnet.Listen()}
+	opts.Logger = slog.New(slog.NewTextHandler(&f.log, nil))
+	f.gate = newGate(t, verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, NumericSubject: true}), opts)
+	if err := f.gate.Share(srv, "chat"); err != nil {
+		t.Fatal(err)
+	}
 	f.furnish(srv.Namespace, f.gate.Handshake)
 	handler, err := srv.Handler()
 	if err != nil {
@@ -71,7 +76,7 @@ func ticketServer(t *testing.T, server socketio.Options, opts auth.Options) (f *
 func TestTicketOnAnotherNode(t *testing.T) {
 	opts := ticketed()
 	opts.KeepEncoded = true
-	ticketNodes(t, 3, opts, func(_ *bustest.Hub, _ []socketio.NodeID, nodes []*fixture) {
+	inCluster(t, 3, opts, func(_ *bustest.Hub, _ []socketio.NodeID, nodes []*fixture) {
 		compact := sign(claims{"sub": 7, "jti": "x", "name": "\u2028<é>", "aud": []string{"a", "b"}})
 		ticket := nodes[0].ticket(compact, "https://app.example", auth.TicketOptions{})
 		o := inQuery(ticket)
@@ -102,7 +107,7 @@ func TestTicketOnAnotherNode(t *testing.T) {
 
 // A ticket that is bound is bound on every node, and two nodes cannot both take it.
 func TestTicketIsTakenOnceInACluster(t *testing.T) {
-	ticketNodes(t, 3, ticketed(), func(_ *bustest.Hub, _ []socketio.NodeID, nodes []*fixture) {
+	inCluster(t, 3, ticketed(), func(_ *bustest.Hub, _ []socketio.NodeID, nodes []*fixture) {
 		for range 20 {
 			ticket := nodes[0].ticket(sign(nil), "", auth.TicketOptions{})
 			var admitted record
@@ -132,7 +137,7 @@ func TestTicketIsTakenOnceInACluster(t *testing.T) {
 // A node that does not answer, and one that has restarted, cost a bounded time, and the ticket
 // is refused.
 func TestTicketOfANodeThatDoesNotAnswer(t *testing.T) {
-	ticketNodes(t, 2, ticketed(), func(hub *bustest.Hub, ids []socketio.NodeID, nodes []*fixture) {
+	inCluster(t, 2, ticketed(), func(hub *bustest.Hub, ids []socketio.NodeID, nodes []*fixture) {
 		ticket := nodes[0].ticket(sign(nil), "", auth.TicketOptions{})
 		hub.Stall(ids[0], true)
 		began := time.Now()
@@ -147,7 +152,7 @@ func TestTicketOfANodeThatDoesNotAnswer(t *testing.T) {
 		ticket = nodes[0].ticket(sign(nil), "", auth.TicketOptions{})
 		var server socketio.Options
 		hub.Join(&server)
-		again, stop := ticketServer(nodes[0].t, server, ticketed())
+		again, stop := startNode(nodes[0].t, server, ticketed())
 		defer stop()
 		_ = nodes[0].io.Close() // the process that has made the ticket ends
 		began = time.Now()
@@ -160,7 +165,7 @@ func TestTicketOfANodeThatDoesNotAnswer(t *testing.T) {
 
 // Text that no node has made is refused at once and asks no node, however many peers show it.
 func TestJunkTicketsAskNoNode(t *testing.T) {
-	ticketNodes(t, 2, ticketed(), func(hub *bustest.Hub, ids []socketio.NodeID, nodes []*fixture) {
+	inCluster(t, 2, ticketed(), func(hub *bustest.Hub, ids []socketio.NodeID, nodes []*fixture) {
 		ticket := nodes[0].ticket(sign(nil), "", auth.TicketOptions{})
 		hub.Stall(ids[0], true)
 		began := time.Now()
@@ -178,7 +183,7 @@ func TestJunkTicketsAskNoNode(t *testing.T) {
 
 // Messages of other versions and other forms are ignored.
 func TestTicketMessagesAreChecked(t *testing.T) {
-	ticketNodes(t, 2, ticketed(), func(_ *bustest.Hub, ids []socketio.NodeID, nodes []*fixture) {
+	inCluster(t, 2, ticketed(), func(_ *bustest.Hub, ids []socketio.NodeID, nodes []*fixture) {
 		ticket := nodes[0].ticket(sign(nil), "", auth.TicketOptions{})
 		for _, payload := range []string{
 			"", "null", "{}", `{"v":2,"id":"AAAAAAAAAAAAAAAAAAAAAA=="}`, `{"v":1,"id":"AA=="}`, `{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAA==","answer":true}`,

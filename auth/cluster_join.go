@@ -1,0 +1,208 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"socketiojwt/socketio"
+)
+
+// question asks other nodes for their entries.
+type question struct {
+	ID    string `json:"id"`    // random
+	After string `json:"after"` // the ID of an entry; see Denylist.List
+}
+
+// page is the answer: entries in the order of their IDs.
+type page struct {
+	ID      string       `json:"id"` // of the question
+	Entries []Revocation `json:"entries"`
+	Next    string       `json:"next,omitzero"` // for the question for the next page; empty after the last
+}
+
+const (
+	// pageEntries and pageBytes bound a page.
+	pageEntries = 1000
+	pageBytes   = 512 << 10
+	// A node that asks all others gets an answer from each, so they answer after a random time
+	// of up to answerDelay, and the first answer counts. pagePatience is how long to wait.
+	answerDelay  = 200 * time.Millisecond
+	pagePatience = 2 * time.Second
+	// mostTries bounds how often a page is asked for.
+	mostTries = 3
+	// mostPages bounds the pages of one fetch, against a node whose pages never end.
+	mostPages = 100_000
+)
+
+// A fetch asks the other nodes for their entries, page by page. The first node that answers is
+// asked for the other pages. If it goes away, any other one continues, because all have the
+// same order. No goroutine waits for an answer.
+type fetch struct {
+	asking string          // the ID of the question that is asked; empty means none
+	of     socketio.NodeID // the node that is asked; empty means all
+	after  string
+	tries  int
+	pages  int
+	count  int // of entries
+	late   *time.Timer
+}
+
+// join makes this node ask the others for their entries, once.
+func (s *share) join() {
+	if s != nil {
+		s.joined.Do(func() { s.ask(fetch{}) })
+	}
+}
+
+// ask sends the next question of a fetch. It replaces a fetch that has not ended.
+func (s *share) ask(f fetch) {
+	q := question{ID: newID(), After: f.after}
+	f.asking = q.ID
+	f.late = time.AfterFunc(pagePatience, func() { s.late(q.ID) })
+	s.mu.Lock()
+	s.stopFetch()
+	s.fetch = f
+	s.mu.Unlock()
+	payload, err := note{Ask: &q}.encode()
+	if err == nil && f.of == "" {
+		err = s.srv.PublishExtension(s.name, payload)
+	} else if err == nil {
+		err = s.srv.SendExtension(f.of, s.name, payload)
+	}
+	if errors.Is(err, socketio.ErrClosed) { // other errors may pass
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.stopFetch()
+	}
+}
+
+// stopFetch makes the fetch wait for nothing. The caller holds mu.
+func (s *share) stopFetch() {
+	if s.fetch.late != nil {
+		s.fetch.late.Stop()
+	}
+	s.fetch.asking, s.fetch.late = "", nil
+}
+
+// late asks again, or gives up, if a question was not answered in time.
+func (s *share) late(id string) {
+	s.mu.Lock()
+	f := s.fetch
+	if f.asking != id {
+		s.mu.Unlock()
+		return
+	}
+	s.stopFetch()
+	f.of = ""
+	f.tries++
+	if f.tries < mostTries {
+		s.mu.Unlock()
+		s.ask(f)
+		return
+	}
+	s.ready = true
+	s.mu.Unlock()
+	s.gate.opts.Logger.Info("auth: no other node has answered with the entries of its denylist; this node may be the first one", "entries", f.count)
+}
+
+// turn carries out the entries of a page, and asks for the next one. It ignores a page that was
+// not asked for.
+func (s *share) turn(from socketio.NodeID, p page) {
+	s.mu.Lock()
+	f := s.fetch
+	if p.ID == "" || p.ID != f.asking {
+		s.mu.Unlock()
+		return
+	}
+	s.stopFetch()
+	s.mu.Unlock()
+	if err := s.take(f.after, p); err != nil {
+		s.gate.opts.Logger.Error("auth: the entries of the denylist of another node could not be stored", "node", from, "error", err)
+		return
+	}
+	f.of, f.tries, f.pages, f.count = from, 0, f.pages+1, f.count+len(p.Entries)
+	if p.Next > f.after && f.pages < mostPages {
+		f.after = p.Next
+		s.ask(f)
+		return
+	}
+	s.mu.Lock()
+	s.ready = true // before, the list may have been empty only because this node had just started
+	s.mu.Unlock()
+	s.gate.opts.Logger.Info("auth: the entries of the denylist were fetched from another node", "node", from, "entries", f.count)
+}
+
+// take carries out those entries of a page that this node does not have. After is where the page
+// begins.
+func (s *share) take(after string, p page) error {
+	own := make(map[string]Revocation)
+	known, _ := s.gate.list(context.Background(), after, pageEntries) // without it, adding them again does no harm
+	for _, r := range known {
+		own[r.ID()] = r
+	}
+	for _, r := range p.Entries {
+		if r.Check() != nil || !r.lasts(time.Now()) {
+			continue
+		}
+		if k, ok := own[r.ID()]; ok && k.includes(r) {
+			continue
+		}
+		if _, err := s.gate.carryOut(context.Background(), r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer answers a question after a random time, if this node has been up to date.
+func (s *share) answer(to socketio.NodeID, q question) {
+	s.join()
+	s.mu.Lock()
+	answers := s.ready && s.answers < mostAnswers
+	if answers {
+		s.answers++
+	}
+	s.mu.Unlock()
+	if !answers {
+		return
+	}
+	delay := time.Duration(0)
+	if q.After == "" {
+		delay = rand.N(answerDelay)
+	}
+	time.AfterFunc(delay, func() {
+		defer func() {
+			s.mu.Lock()
+			s.answers--
+			s.mu.Unlock()
+		}()
+		if err := s.sendPage(to, q); err != nil {
+			s.warn("auth: another node did not get the entries of the denylist", "node", to, "error", err)
+		}
+	})
+}
+
+// sendPage sends the entries after q.After to a node, as many as fit.
+func (s *share) sendPage(to socketio.NodeID, q question) error {
+	entries, err := s.gate.list(context.Background(), q.After, pageEntries)
+	if err != nil {
+		return err
+	}
+	p, size := page{ID: q.ID, Entries: []Revocation{}}, 0
+	for _, r := range entries {
+		if size += len(r.ID()) + len(r.Reason)*6 + 200; size > pageBytes {
+			break
+		}
+		p.Entries = append(p.Entries, r)
+	}
+	if n := len(p.Entries); n == pageEntries || n < len(entries) {
+		p.Next = p.Entries[n-1].ID()
+	}
+	payload, err := note{Page: &p}.encode()
+	if err != nil {
+		return err
+	}
+	return s.srv.SendExtension(to, s.name, payload)
+}
