@@ -21,7 +21,7 @@ func startAdmin(t *testing.T) (*served, string) {
 	s := start(t, "--admin", "127.0.0.1:0")
 	found := regexp.MustCompile(`listening for operators" addr=(\S+)`).FindStringSubmatch(s.log.String())
 	if found == nil {
-		t.Fatalf("no address of the API in the log: %s", &s.log)
+		t.Fatalf("no address of the API in the log: %s", s.log)
 	}
 	return s, "http://" + found[1]
 }
