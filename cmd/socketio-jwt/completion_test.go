@@ -10,7 +10,7 @@ import (
 
 func TestCompletions(t *testing.T) {
 	for line, want := range map[string]string{
-		"":                                 "completion doctor probe serve token version",
+		"":                                 "block completion disconnect doctor leases probe revoke serve token version",
 		"to":                               "token",
 		"token ":                           "inspect mint verify",
 		"token m":                          "mint",

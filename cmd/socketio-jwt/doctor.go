@@ -110,7 +110,7 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	}
 	resolving, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	d.Addresses, _, d.AddrErr = addresses(resolving, c.Addr)
+	d.Addresses, _, d.AddrErr = addresses(resolving, "--addr", c.Addr)
 	return doctor.Examine(ctx, d)
 }
 

@@ -12,20 +12,20 @@ import (
 )
 
 // listen returns a listener for each address that the host of addr resolves to, all on one
-// port. Without a host it returns one listener for all addresses of this machine.
-func listen(ctx context.Context, addr string) ([]net.Listener, error) {
-	ips, port, err := addresses(ctx, addr)
+// port. Errors name the flag. Without a host it returns one listener for all addresses of this machine.
+func listen(ctx context.Context, flag, addr string) ([]net.Listener, error) {
+	ips, port, err := addresses(ctx, flag, addr)
 	if err != nil {
 		return nil, err
 	}
 	if len(ips) == 0 {
-		listener, err := listenOne(ctx, ":"+strconv.Itoa(port))
+		listener, err := listenOne(ctx, flag, ":"+strconv.Itoa(port))
 		return []net.Listener{listener}, err
 	}
 	// A port that the system chose for one address may be taken on the next.
 	const tries = 10
 	for try := 1; ; try++ {
-		listeners, err := listenAll(ctx, ips, port)
+		listeners, err := listenAll(ctx, flag, ips, port)
 		if err == nil || port != 0 || try == tries || !errors.Is(err, syscall.EADDRINUSE) {
 			return listeners, err
 		}
@@ -34,14 +34,14 @@ func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 
 // addresses resolves addr to a port and the addresses of the host. No addresses means all
 // addresses of this machine.
-func addresses(ctx context.Context, addr string) (ips []netip.Addr, port int, err error) {
+func addresses(ctx context.Context, flag, addr string) (ips []netip.Addr, port int, err error) {
 	host, portName, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, 0, fmt.Errorf("--addr %s: it must be HOST:PORT", addr)
+		return nil, 0, fmt.Errorf("%s %s: it must be HOST:PORT", flag, addr)
 	}
 	port, err = net.DefaultResolver.LookupPort(ctx, "tcp", portName)
 	if err != nil {
-		return nil, 0, fmt.Errorf("--addr %s: %q is not a port", addr, portName)
+		return nil, 0, fmt.Errorf("%s %s: %q is not a port", flag, addr, portName)
 	}
 	if host == "" {
 		return nil, port, nil
@@ -51,7 +51,7 @@ func addresses(ctx context.Context, addr string) (ips []netip.Addr, port int, er
 		err = errors.New("it has no address") // no addresses would mean all of this machine
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("--addr %s: %w", addr, err)
+		return nil, 0, fmt.Errorf("%s %s: %w", flag, addr, err)
 	}
 	return ips, port, nil
 }
@@ -76,10 +76,10 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 // listenAll listens on all addresses, or on none of them. It leaves out addresses that this
 // machine does not have, if it has another: a hosts file may name ::1 on a machine without
 // IPv6.
-func listenAll(ctx context.Context, ips []netip.Addr, port int) (listeners []net.Listener, err error) {
+func listenAll(ctx context.Context, flag string, ips []netip.Addr, port int) (listeners []net.Listener, err error) {
 	var absent error
 	for _, ip := range ips {
-		listener, err := listenOne(ctx, netip.AddrPortFrom(ip, uint16(port)).String())
+		listener, err := listenOne(ctx, flag, netip.AddrPortFrom(ip, uint16(port)).String())
 		switch {
 		case err == nil:
 			listeners = append(listeners, listener)
@@ -87,9 +87,7 @@ func listenAll(ctx context.Context, ips []netip.Addr, port int) (listeners []net
 		case errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT):
 			absent = err
 		default:
-			for _, l := range listeners {
-				_ = l.Close()
-			}
+			closeAll(listeners)
 			return nil, err
 		}
 	}
@@ -99,13 +97,19 @@ func listenAll(ctx context.Context, ips []netip.Addr, port int) (listeners []net
 	return listeners, nil
 }
 
-func listenOne(ctx context.Context, addr string) (net.Listener, error) {
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+}
+
+func listenOne(ctx context.Context, flag, addr string) (net.Listener, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("another program listens on %s; choose another port by --addr localhost:PORT or SOCKETIO_JWT_ADDR: %w", addr, err)
+		return nil, fmt.Errorf("another program listens on %s; choose another port by %s localhost:PORT: %w", addr, flag, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--addr: %w", err)
+		return nil, fmt.Errorf("%s: %w", flag, err)
 	}
 	return listener, nil
 }

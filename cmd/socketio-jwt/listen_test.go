@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func closeAll(t *testing.T, listeners []net.Listener) {
+func closeAfter(t *testing.T, listeners []net.Listener) {
 	t.Cleanup(func() {
 		for _, l := range listeners {
 			_ = l.Close()
@@ -17,11 +17,11 @@ func closeAll(t *testing.T, listeners []net.Listener) {
 
 // TestListenOnEveryAddress checks that listen uses every address of localhost, with one port.
 func TestListenOnEveryAddress(t *testing.T) {
-	listeners, err := listen(t.Context(), "localhost:0")
+	listeners, err := listen(t.Context(), "--addr", "localhost:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeAll(t, listeners)
+	closeAfter(t, listeners)
 	ips, err := resolve(t.Context(), "localhost")
 	if err != nil {
 		t.Fatal(err)
@@ -51,13 +51,13 @@ func TestListenOnEveryAddress(t *testing.T) {
 // unless it is the only one.
 func TestListenWithoutAnAddress(t *testing.T) {
 	absent := netip.MustParseAddr("192.0.2.1") // documentation, RFC 5737
-	listeners, err := listenAll(t.Context(), []netip.Addr{absent, netip.MustParseAddr("127.0.0.1")}, 0)
+	listeners, err := listenAll(t.Context(), "--addr", []netip.Addr{absent, netip.MustParseAddr("127.0.0.1")}, 0)
 	if err != nil || len(listeners) != 1 {
 		t.Fatalf("%d listeners, error %v; want one", len(listeners), err)
 	}
-	closeAll(t, listeners)
-	if listeners, err := listenAll(t.Context(), []netip.Addr{absent}, 0); err == nil {
-		closeAll(t, listeners)
+	closeAfter(t, listeners)
+	if listeners, err := listenAll(t.Context(), "--addr", []netip.Addr{absent}, 0); err == nil {
+		closeAfter(t, listeners)
 		t.Error("no error without an address to listen on")
 	}
 }
@@ -69,12 +69,12 @@ func TestListenWhereTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeAll(t, []net.Listener{taken})
+	closeAfter(t, []net.Listener{taken})
 	_, port, _ := net.SplitHostPort(taken.Addr().String())
 	ips := []netip.Addr{netip.MustParseAddr("127.0.0.77"), netip.MustParseAddr("127.0.0.1")}
 	number := taken.Addr().(*net.TCPAddr).Port
-	listeners, err := listenAll(t.Context(), ips, number)
-	closeAll(t, listeners)
+	listeners, err := listenAll(t.Context(), "--addr", ips, number)
+	closeAfter(t, listeners)
 	if err == nil || !strings.Contains(err.Error(), "--addr") || !strings.Contains(err.Error(), port) {
 		t.Errorf("error %v, want one that names --addr and the port", err)
 	}

@@ -15,6 +15,7 @@ import (
 // serveCommand serves Socket.IO, the page and the development issuer.
 type serveCommand struct {
 	configuration `embed:""`
+	adminListener `embed:""`
 
 	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to close in order. Default: ${default}."`
 	LogLevel        slog.Level    `env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
@@ -54,7 +55,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer published.close()
-	srv, err := newSockets(verifier, c.engine(), log)
+	srv, gates, err := newSockets(verifier, c.engine(), log)
 	if err != nil {
 		return err
 	}
@@ -66,10 +67,17 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	listeners, err := listen(ctx, c.Addr)
+	listeners, err := listen(ctx, "--addr", c.Addr)
 	if err != nil {
 		return err
 	}
+	adminListeners, api, err := c.adminListener.open(ctx, gates, log)
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	stopAdmin := serveAdmin(adminListeners, api, log)
+	defer stopAdmin()
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", sockets)
 	mux.Handle("/socket.io", sockets) // for clients that omit the last slash

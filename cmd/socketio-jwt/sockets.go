@@ -19,24 +19,24 @@ const maxText = 1000
 // newSockets returns a server that admits only sockets with a valid token: in the handshake
 // of namespace /, and by the event "authenticate" of /admin. If clients of Engine.IO 3 are
 // allowed, / also reads the token from the query, because they cannot send it otherwise from
-// a browser.
-func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Logger) (*socketio.Server, error) {
+// a browser. It also returns the gates of the two, by their modes.
+func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Logger) (*socketio.Server, map[string]*auth.Gate, error) {
 	log = slog.New(subjectHandler{log.Handler()})
 	opts := auth.Options{Logger: log}
 	byEvent, err := auth.NewGate(verifier, opts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if engine.AllowEIO3 {
 		opts.Sources = []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token")}
 	}
 	byHandshake, err := auth.NewGate(verifier, opts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	srv, err := socketio.NewServer(socketio.Options{Engine: engine, Logger: log})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	admin := srv.Of("/admin")
 	srv.Use(byHandshake.Handshake)
@@ -52,7 +52,7 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 		namespace.Handle("echo", echo)
 		namespace.Handle("say", socketio.AckFunc(say))
 	}
-	return srv, nil
+	return srv, map[string]*auth.Gate{"handshake": byHandshake, "event": byEvent}, nil
 }
 
 // subjectHandler adds the subject to the log lines of sockets with a token, including those of
