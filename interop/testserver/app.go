@@ -110,6 +110,7 @@ func newApp(o options) (*app, error) {
 		gated("/twice", event(auth.EventOptions{Attempts: 2}), auth.Options{Timeout: long}),
 		guarded(ofTheToken, "/keys", handshake, auth.Options{Sources: sources, Timeout: time.Second}),
 		guarded(ofTheToken, "/keys-event", event(usual), auth.Options{Timeout: time.Second}),
+		a.guardRights(o, verifier, sources),
 	} {
 		if err != nil {
 			return nil, err
