@@ -72,6 +72,10 @@ type Options struct {
 	// (RFC 7519, section 5.1). Empty means JWT, at+jwt (RFC 9068) or no typ: a token with
 	// another type, such as a logout token, is refused.
 	Type string
+	// AllowUntyped accepts, besides Type, tokens of type JWT and without typ, for issuers
+	// that do not mark this kind of token. Another rule must then exclude other kinds.
+	// AllowUntyped without Type is an error. False means that Type is required.
+	AllowUntyped bool
 	// MaxSize is the maximum length of a token in bytes. Zero means 16 KiB.
 	MaxSize int
 
@@ -139,6 +143,7 @@ func (o Options) check() error {
 	check(o.MaxAge < 0, "MaxAge must not be negative")
 	check(o.Leeway > maxLeeway, "Leeway must be at most 5 minutes")
 	check(o.MaxSize < 0, "MaxSize must not be negative")
+	check(o.AllowUntyped && o.Type == "", "AllowUntyped needs Type")
 	check(o.InsecureNoExpiry && o.InsecureIgnoreExpiry, "InsecureNoExpiry does not apply with InsecureIgnoreExpiry")
 	check(o.InsecureNoIssuer && len(o.Issuers) > 0, "InsecureNoIssuer does not apply with Issuers")
 	check(o.InsecureNoAudience && o.asksForAudience(), "InsecureNoAudience does not apply with Audiences or AudiencePattern")

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -209,4 +210,21 @@ func TestOptionsNow(t *testing.T) {
 	wantError(t, err, nil)
 	_, err = v.Verify(context.Background(), signClaims(`{"exp":1000000000}`)) // 2001
 	wantError(t, err, token.ErrExpired)
+}
+
+// Untyped tokens are accepted besides one type, and no other type is.
+func TestAllowUntyped(t *testing.T) {
+	v := secretVerifier(t, token.Options{Type: "logout+jwt", AllowUntyped: true})
+	for typ, want := range map[string]error{
+		`"typ":"logout+jwt",`: nil, `"typ":"JWT",`: nil, `"typ":"",`: nil, ``: nil,
+		`"typ":"at+jwt",`: token.ErrType, `"typ":"secevent+jwt",`: token.ErrType, `"typ":"text/jwt",`: token.ErrType,
+	} {
+		compact := signText(`{`+typ+`"alg":"HS256"}`, `{"exp":4000000000}`)
+		if _, err := v.Verify(context.Background(), compact); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", typ, err, want)
+		}
+	}
+	if _, err := token.NewVerifier(token.Secret(secret), token.Options{AllowUntyped: true}); !errors.Is(err, token.ErrOptions) {
+		t.Errorf("without Type: %v", err)
+	}
 }

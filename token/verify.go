@@ -187,7 +187,7 @@ func earlier(a, b time.Time) time.Time {
 func (v *Verifier) checkNames(c claims, typ string) error {
 	o := v.opts
 	switch {
-	case !typeAccepted(o.Type, typ):
+	case !typeAccepted(o.Type, typ) && !(o.AllowUntyped && typeAccepted("JWT", typ)):
 		return ErrType
 	case len(o.Issuers) > 0 && !slices.Contains(o.Issuers, c.issuer):
 		return fmt.Errorf("%w: %.200q", ErrIssuer, c.issuer)

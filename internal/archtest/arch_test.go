@@ -34,6 +34,8 @@ var mayImport = map[string][]string{
 	"socketio/sockettest":   {"socketio", "socketio/client", "internal/memnet"},
 	"auth":                  {"token", "socketio"},
 	"auth/authtest":         {"auth", "token", "token/mint"},
+	"auth/denyfile":         {"auth", "token"},
+	"auth/logout":           {"auth", "token"},
 	"admin":                 {"auth", "socketio", "token"},
 	"console":               {"auth", "socketio"},
 	"cmd":                   nil, // everything
@@ -68,6 +70,7 @@ var onlyIn = map[string][]string{
 	"github.com/golang-jwt/jwt":          {"token/"},
 	"github.com/go-jose/go-jose":         {"token/"},
 	"github.com/alecthomas/kong":         {"cmd/"},
+	"go.etcd.io/bbolt":                   {"auth/denyfile/"},
 }
 
 type file struct {

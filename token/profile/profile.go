@@ -1,6 +1,10 @@
 package profile
 
-import "socketiojwt/token"
+import (
+	"time"
+
+	"socketiojwt/token"
+)
 
 // AccessToken returns the rules for access tokens of RFC 9068, section 4: typ
 // is at+jwt, and sub, client_id, iat and jti are present. An ID token is refused because of
@@ -28,6 +32,24 @@ func IDToken(issuer, clientID string) token.Options {
 	rules.Type = "JWT"
 	rules.Required = []string{"sub", "iat"}
 	rules.Absent = append(rules.Absent, "events")
+	return rules
+}
+
+// LogoutToken returns the rules for logout tokens that an issuer sends to a client (OpenID
+// Connect Back-Channel Logout 1.0, sections 2.4 and 2.6): aud is or contains the client ID,
+// iat, jti and events are present, and nonce is not. typ is logout+jwt, JWT or missing; set
+// AllowUntyped to false if the issuer's logout tokens have the type that the standard
+// recommends. A token that was issued more than 10 minutes ago, or in the future, is refused.
+//
+// The rules do not cover the value of events, and not that sub or sid is present. Package
+// auth/logout checks both, and receives logout tokens.
+func LogoutToken(issuer, clientID string) token.Options {
+	rules := rulesOf(issuer, clientID)
+	rules.Type = "logout+jwt"
+	rules.AllowUntyped = true
+	rules.Required = []string{"iat", "jti", "events"}
+	rules.Absent = append(rules.Absent, "nonce")
+	rules.MaxAge = 10 * time.Minute
 	return rules
 }
 

@@ -26,6 +26,7 @@ type column struct {
 var profiles = []column{
 	{"access-token", func(n names) token.Options { return profile.AccessToken(signer, n.api) }},
 	{"id-token", func(n names) token.Options { return profile.IDToken(signer, n.client) }},
+	{"logout", func(n names) token.Options { return profile.LogoutToken(signer, n.client) }},
 	{"auth0", func(n names) token.Options { return profile.Auth0(signer, n.api) }},
 	{"keycloak", func(n names) token.Options { return profile.Keycloak(signer, n.api) }},
 	{"cognito-access", func(n names) token.Options { return profile.CognitoAccessToken(signer, n.client) }},
@@ -42,32 +43,32 @@ var sentinels = map[string]error{
 // have different names, so only the intended tokens are accepted. Auth0's profile requires
 // no mark of the kind, so it accepts every token with its issuer and audience.
 const matrix = `
-	                              access-token  id-token  auth0  keycloak  cognito-access  cognito-id  firebase
-	access                        ok            type      ok     missing   type            type        type
-	access, bound by mutual TLS   claim         type      claim  missing   type            type        type
-	id                            type          ok        aud    aud       aud             missing     aud
-	id, untyped, for two          type          ok        aud    aud       aud             missing     aud
-	id, another azp               type          ok        aud    aud       aud             missing     aud
-	logout                        type          type      type   type      type            type        type
-	logout, typ JWT               type          claim     aud    aud       aud             missing     aud
-	auth0 access                  type          aud       ok     missing   aud             aud         aud
-	auth0 access, machine         type          aud       ok     missing   aud             aud         aud
-	auth0 access, RFC 9068        ok            type      ok     missing   type            type        type
-	auth0 id                      type          ok        aud    aud       aud             missing     aud
-	keycloak access               type          aud       ok     ok        aud             aud         aud
-	keycloak access, at+jwt       missing       type      ok     ok        type            type        type
-	keycloak access, DPoP         type          aud       claim  claim     aud             aud         aud
-	keycloak access, no aud       type          aud       aud    aud       aud             aud         aud
-	keycloak access, lightweight  type          aud       aud    aud       aud             aud         aud
-	keycloak id                   type          ok        aud    aud       aud             missing     aud
-	keycloak refresh              type          aud       aud    aud       aud             aud         aud
-	keycloak logout               type          claim     aud    aud       aud             missing     aud
-	cognito access                type          aud       aud    aud       ok              aud         aud
-	cognito access, bound         type          aud       ok     missing   ok              aud         aud
-	cognito id                    type          ok        aud    aud       aud             ok          aud
-	firebase id                   type          aud       aud    aud       aud             aud         ok
-	firebase session cookie       type          iss       iss    iss       iss             iss         iss
-	firebase custom token         type          iss       iss    iss       iss             iss         iss
+	                              access-token  id-token  logout   auth0  keycloak  cognito-access  cognito-id  firebase
+	access                        ok            type      type     ok     missing   type            type        type
+	access, bound by mutual TLS   claim         type      type     claim  missing   type            type        type
+	id                            type          ok        missing  aud    aud       aud             missing     aud
+	id, untyped, for two          type          ok        missing  aud    aud       aud             missing     aud
+	id, another azp               type          ok        missing  aud    aud       aud             missing     aud
+	logout                        type          type      ok       type   type      type            type        type
+	logout, typ JWT               type          claim     ok       aud    aud       aud             missing     aud
+	auth0 access                  type          aud       aud      ok     missing   aud             aud         aud
+	auth0 access, machine         type          aud       aud      ok     missing   aud             aud         aud
+	auth0 access, RFC 9068        ok            type      type     ok     missing   type            type        type
+	auth0 id                      type          ok        missing  aud    aud       aud             missing     aud
+	keycloak access               type          aud       aud      ok     ok        aud             aud         aud
+	keycloak access, at+jwt       missing       type      type     ok     ok        type            type        type
+	keycloak access, DPoP         type          aud       aud      claim  claim     aud             aud         aud
+	keycloak access, no aud       type          aud       aud      aud    aud       aud             aud         aud
+	keycloak access, lightweight  type          aud       aud      aud    aud       aud             aud         aud
+	keycloak id                   type          ok        missing  aud    aud       aud             missing     aud
+	keycloak refresh              type          aud       aud      aud    aud       aud             aud         aud
+	keycloak logout               type          claim     ok       aud    aud       aud             missing     aud
+	cognito access                type          aud       aud      aud    aud       ok              aud         aud
+	cognito access, bound         type          aud       aud      ok     missing   ok              aud         aud
+	cognito id                    type          ok        missing  aud    aud       aud             ok          aud
+	firebase id                   type          aud       aud      aud    aud       aud             aud         ok
+	firebase session cookie       type          iss       iss      iss    iss       iss             iss         iss
+	firebase custom token         type          iss       iss      iss    iss       iss             iss         iss
 `
 
 func TestMatrix(t *testing.T) {

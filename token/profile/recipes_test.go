@@ -86,6 +86,12 @@ func TestSamples(t *testing.T) {
 		}, standard["id"], []refused{
 			{"": token.ErrClaim, "scope": "openid"},
 		}},
+		"logout token": {func() token.Options {
+			rules := profile.LogoutToken("https://login.example.com", "6k3web")
+			return rules
+		}, logoutOf("6k3web"), []refused{
+			{"": token.ErrClaim, "nonce": "n-41"},
+		}},
 		"entra": {func() token.Options { return EntraUser(tenant, api) }, shape{jwt, entra}, []refused{
 			{"": token.ErrIssuer, "iss": "https://sts.windows.net/" + tenant + "/", "aud": "api://" + api, "ver": "1.0"},
 			{"": token.ErrIssuer, "iss": "https://login.microsoftonline.com/11111111-e9c7-4460-a743-29f2952222f9/v2.0"},
@@ -114,6 +120,11 @@ func TestSamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// logoutOf returns a logout token for a client.
+func logoutOf(client string) shape {
+	return shape{map[string]any{"typ": "logout+jwt"}, logout(names{client: client}, nil)}
 }
 
 // A project of Supabase that signs its tokens with a secret also signs the key that is in

@@ -32,13 +32,15 @@ func TestRequirements(t *testing.T) {
 		{nil, c{"exp": nil}, token.ErrClaimMissing},
 		{nil, c{"exp": time.Now().Add(-time.Minute).Unix()}, token.ErrExpired},
 		{nil, c{"nbf": time.Now().Add(time.Minute).Unix()}, token.ErrNotYetValid},
-		{nil, c{"sub": nil}, token.ErrClaimMissing},
-		{nil, c{"sub": ""}, token.ErrClaimMissing},
 		{nil, c{"sub": 7}, token.ErrClaim},
 		{nil, c{"aud": 7}, token.ErrClaim},
 		{nil, c{"cnf": c{"jkt": "0ZcO"}}, token.ErrClaim},
-		{c{"typ": "logout+jwt"}, nil, token.ErrType},
 		{c{"typ": "dpop+jwt"}, nil, token.ErrType},
+	}
+	ofUsers := []broken{ // all except logout tokens
+		{nil, c{"sub": nil}, token.ErrClaimMissing},
+		{nil, c{"sub": ""}, token.ErrClaimMissing},
+		{c{"typ": "logout+jwt"}, nil, token.ErrType},
 	}
 	for _, test := range []struct {
 		profile, shape string
@@ -63,6 +65,24 @@ func TestRequirements(t *testing.T) {
 			{nil, c{"aud": n.api, "azp": n.client}, token.ErrAudience},
 			{nil, c{"iat": nil}, token.ErrClaimMissing},
 			{nil, c{"events": c{}}, token.ErrClaim},
+		}},
+		{"logout", "logout", []broken{
+			{c{"typ": "application/logout+JWT"}, nil, nil},
+			{c{"typ": "JWT"}, nil, nil},
+			{untyped, nil, nil},
+			{c{"typ": "at+jwt"}, nil, token.ErrType},
+			{nil, c{"aud": nil}, token.ErrAudience},
+			{nil, c{"aud": n.api}, token.ErrAudience},
+			{nil, c{"iat": nil}, token.ErrClaimMissing},
+			{nil, c{"iat": "now"}, token.ErrClaim},
+			{nil, c{"iat": time.Now().Add(time.Minute).Unix()}, token.ErrNotYetValid},
+			{nil, c{"iat": time.Now().Add(-11 * time.Minute).Unix()}, token.ErrMaxAge},
+			{nil, c{"jti": nil}, token.ErrClaimMissing},
+			{nil, c{"jti": ""}, token.ErrClaimMissing},
+			{nil, c{"events": nil}, token.ErrClaimMissing},
+			{nil, c{"nonce": "n-41"}, token.ErrClaim},
+			{nil, c{"nonce": ""}, token.ErrClaim},
+			{nil, c{"sub": nil}, nil}, // package auth/logout checks that sub or sid is present
 		}},
 		{"auth0", "auth0 access", []broken{
 			{untyped, nil, nil},
@@ -116,6 +136,9 @@ func TestRequirements(t *testing.T) {
 	} {
 		v := verifier(t, keys, rulesOf(t, test.profile, n))
 		good := all[test.shape]
+		if test.profile != "logout" {
+			test.own = append(test.own, ofUsers...)
+		}
 		for _, b := range slices.Concat(common, test.own) {
 			compact := sign(t, issuer, shape{with(good.header, b.header), with(good.claims, b.claims)})
 			if _, err := v.Verify(context.Background(), compact); !errors.Is(err, b.want) {

@@ -1,0 +1,359 @@
+package denyfile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/auth/denyfile"
+	"socketiojwt/internal/leaktest"
+	"socketiojwt/token"
+)
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv("DENYFILE_CHILD"); role != "" {
+		child(role)
+		return
+	}
+	leaktest.Main(m)
+}
+
+var quiet = denyfile.Options{Logger: slog.New(slog.DiscardHandler)}
+
+// open opens a list that is closed with the test.
+func open(t testing.TB, path string, opts denyfile.Options) *denyfile.Denylist {
+	t.Helper()
+	opts.Logger = quiet.Logger
+	list, err := denyfile.Open(path, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeList(t, list) })
+	return list
+}
+
+func closeList(t testing.TB, list *denyfile.Denylist) {
+	t.Helper()
+	if err := list.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "denylist.db") }
+
+// tokenOf returns a token of a subject.
+func tokenOf(t testing.TB, subject string) *token.Token {
+	t.Helper()
+	tok, err := token.New("credential of "+subject, fmt.Appendf(nil, `{"iss":"i","sub":%q,"role":"admin"}`, subject), time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// found reports whether a list finds a subject.
+func found(t testing.TB, list *denyfile.Denylist, subject string) bool {
+	t.Helper()
+	_, ok, err := list.Find(context.Background(), tokenOf(t, subject))
+	if err != nil {
+		t.Error(err)
+	}
+	return ok
+}
+
+// blockOf returns a block of a subject for an hour.
+func blockOf(subject string) auth.Revocation {
+	return auth.Revocation{Match: auth.BySubject("i", subject), Until: time.Now().Add(time.Hour).Truncate(time.Second).UTC(), Reason: "test", At: time.Now().UTC()}
+}
+
+func add(t testing.TB, list *denyfile.Denylist, r auth.Revocation) {
+	t.Helper()
+	if err := list.Add(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// all lists a list's entries by their IDs.
+func all(t testing.TB, list *denyfile.Denylist) map[string]auth.Revocation {
+	t.Helper()
+	entries := map[string]auth.Revocation{}
+	page, err := list.List(context.Background(), "", 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range page {
+		entries[r.ID()] = r
+	}
+	return entries
+}
+
+// Entries of all kinds, with all their fields, survive a restart.
+func TestEntriesSurviveARestart(t *testing.T) {
+	path := newPath(t)
+	now := time.Now().UTC().Truncate(time.Second)
+	entries := []auth.Revocation{
+		{Match: auth.BySubject("i", "never ends"), At: now},
+		{Match: auth.BySubject("i", "ada"), IssuedBefore: now, Until: now.Add(time.Hour), Reason: `left, "quoted" & <ü>`, At: now.Add(-time.Minute)},
+		{Match: auth.BySubject("i", "ada"), Until: now.Add(2 * time.Hour), At: now},
+		{Match: auth.BySubject("", "no issuer / with a slash"), IssuedBefore: now.Add(time.Nanosecond), Until: now.Add(time.Hour), At: now},
+		{Match: auth.ByTokenID("i", "j1"), Until: now.Add(time.Hour), At: now},
+		{Match: auth.BySession("i", "s1"), Until: now.Add(time.Hour), At: now},
+		{Match: auth.ByHash([32]byte{1, 2, 3}), Until: now.Add(time.Hour), At: now},
+		{Match: auth.ByIssuer("another"), IssuedBefore: now.Add(-time.Hour), Until: now.Add(time.Hour), At: now},
+		{Match: auth.ByClaim("role", "writer"), Until: now.AddDate(300, 0, 0), At: now}, // beyond 64 bits of nanoseconds
+		{Match: auth.BySubject("i", strings.Repeat("s", 2000)), Until: now.Add(time.Hour), At: now},
+	}
+	list := open(t, path, denyfile.Options{})
+	for _, r := range entries {
+		add(t, list, r)
+	}
+	closeList(t, list)
+	list = open(t, path, denyfile.Options{})
+	got := all(t, list)
+	if len(got) != len(entries) {
+		t.Errorf("%d entries", len(got))
+	}
+	for _, r := range entries {
+		if got[r.ID()] != r {
+			t.Errorf("got %+v, want %+v", got[r.ID()], r)
+		}
+	}
+	if !found(t, list, "ada") || found(t, list, "bob") {
+		t.Error("ada is not found, or bob is")
+	}
+}
+
+// Adding an entry again extends it, also after a restart.
+func TestEntriesAreMerged(t *testing.T) {
+	path := newPath(t)
+	list := open(t, path, denyfile.Options{})
+	first := blockOf("ada")
+	later := first
+	later.Until, later.At, later.Reason = first.Until.Add(time.Hour), first.At.Add(time.Minute), ""
+	earlier := first
+	earlier.Until, earlier.At = first.Until.Add(-time.Minute), first.At.Add(-time.Minute)
+	for _, r := range []auth.Revocation{first, later, earlier} {
+		add(t, list, r)
+	}
+	want := first
+	want.Until, want.At = later.Until, later.At
+	for range 2 {
+		if got := all(t, list); len(got) != 1 || got[first.ID()] != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		closeList(t, list)
+		list = open(t, path, denyfile.Options{})
+	}
+}
+
+func TestRemove(t *testing.T) {
+	path := newPath(t)
+	list := open(t, path, denyfile.Options{})
+	revoked := blockOf("ada")
+	revoked.IssuedBefore = time.Now().UTC().Truncate(time.Second)
+	for _, r := range []auth.Revocation{blockOf("ada"), revoked, blockOf("bob")} {
+		add(t, list, r)
+	}
+	for _, subject := range []string{"ada", "ada", "eve"} {
+		if err := list.Remove(context.Background(), auth.BySubject("i", subject)); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 2 {
+		got := all(t, list)
+		if _, ok := got[revoked.ID()]; len(got) != 2 || !ok || !found(t, list, "bob") {
+			t.Errorf("got %+v", got)
+		}
+		closeList(t, list)
+		list = open(t, path, denyfile.Options{})
+	}
+}
+
+// The result of changes of one subject from several goroutines is the same in memory and on
+// the disk.
+func TestMemoryAndFileAgree(t *testing.T) {
+	path := newPath(t)
+	list := open(t, path, denyfile.Options{})
+	var group sync.WaitGroup
+	for g := range 8 {
+		group.Go(func() {
+			for n := range 30 {
+				subject := fmt.Sprint(n % 3)
+				if (g+n)%2 == 0 {
+					if err := list.Add(context.Background(), blockOf(subject)); err != nil {
+						t.Error(err)
+					}
+				} else if err := list.Remove(context.Background(), auth.BySubject("i", subject)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	before := all(t, list)
+	closeList(t, list)
+	after := all(t, open(t, path, denyfile.Options{}))
+	if len(before) != len(after) {
+		t.Errorf("%d entries in memory, %d in the file", len(before), len(after))
+	}
+	for id, r := range before {
+		if after[id] != r {
+			t.Errorf("in memory %+v, in the file %+v", r, after[id])
+		}
+	}
+}
+
+func TestInvalidEntries(t *testing.T) {
+	list := open(t, newPath(t), denyfile.Options{})
+	ended := blockOf("ada")
+	ended.Until = time.Now().Add(-time.Second)
+	add(t, list, ended)
+	long := blockOf("ada")
+	long.Reason = strings.Repeat("x", 501)
+	for _, r := range []auth.Revocation{{}, long, {Match: auth.BySubject("i", strings.Repeat("x", 5000))}} {
+		if err := list.Add(context.Background(), r); err == nil {
+			t.Errorf("%+v was added", r)
+		}
+	}
+	if got := all(t, list); len(got) != 0 || list.Len() != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestClose(t *testing.T) {
+	list := open(t, newPath(t), denyfile.Options{})
+	add(t, list, blockOf("ada"))
+	for range 3 {
+		closeList(t, list)
+	}
+	if err := list.Add(context.Background(), blockOf("bob")); !errors.Is(err, denyfile.ErrClosed) {
+		t.Errorf("Add: %v", err)
+	}
+	if err := list.Remove(context.Background(), auth.BySubject("i", "ada")); !errors.Is(err, denyfile.ErrClosed) {
+		t.Errorf("Remove: %v", err)
+	}
+	if !found(t, list, "ada") || !found(t, list, "bob") {
+		t.Error("an entry is not found after Close")
+	}
+}
+
+// Changes that were made before Close are written. Others fail with ErrClosed.
+func TestCloseWhileChangesAreWritten(t *testing.T) {
+	path := newPath(t)
+	list := open(t, path, denyfile.Options{})
+	var group sync.WaitGroup
+	written := make(chan string, 200)
+	for n := range cap(written) {
+		group.Go(func() {
+			subject := fmt.Sprint(n)
+			switch err := list.Add(context.Background(), blockOf(subject)); {
+			case err == nil:
+				written <- subject
+			case !errors.Is(err, denyfile.ErrClosed):
+				t.Error(err)
+			}
+		})
+	}
+	group.Go(func() { closeList(t, list) })
+	group.Go(func() { closeList(t, list) })
+	group.Wait()
+	close(written)
+	list = open(t, path, denyfile.Options{})
+	for subject := range written {
+		if !found(t, list, subject) {
+			t.Errorf("%s was written, and is not there", subject)
+		}
+	}
+}
+
+func TestContext(t *testing.T) {
+	list := open(t, newPath(t), denyfile.Options{})
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cause := errors.New("no time")
+	cancel(cause)
+	for range 20 { // the change may be written before the context is looked at
+		if err := list.Add(ctx, blockOf("ada")); err != nil && !errors.Is(err, cause) {
+			t.Error(err)
+		}
+	}
+	if !found(t, list, "ada") {
+		t.Error("the entry is not found")
+	}
+}
+
+// A file has one owner at a time.
+func TestLock(t *testing.T) {
+	path := newPath(t)
+	open(t, path, denyfile.Options{})
+	opts := quiet
+	opts.LockTimeout = 10 * time.Millisecond
+	_, err := denyfile.Open(path, opts)
+	if !errors.Is(err, denyfile.ErrLocked) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Only the owner may read the file, whatever the umask.
+func TestFileMode(t *testing.T) {
+	path := newPath(t)
+	open(t, path, denyfile.Options{})
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	files, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(files) != 1 {
+		t.Errorf("%v, %d files", err, len(files))
+	}
+}
+
+// Creating a file is logged, because it may be that the directory is the wrong one.
+func TestCreationIsLogged(t *testing.T) {
+	path := newPath(t)
+	var log strings.Builder
+	opts := denyfile.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	for range 2 {
+		list, err := denyfile.Open(path, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeList(t, list)
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), path) {
+		t.Errorf("%d warnings:\n%s", n, log.String())
+	}
+}
+
+func TestPathsThatCannotBeOpened(t *testing.T) {
+	dir := t.TempDir()
+	for name, path := range map[string]string{"a directory": dir, "no directory": filepath.Join(dir, "none", "x.db"), "no path": ""} {
+		list, err := denyfile.Open(path, quiet)
+		if err == nil {
+			t.Errorf("%s: opened", name)
+			closeList(t, list)
+		}
+	}
+	if _, err := denyfile.Open(filepath.Join(dir, "none", "x.db"), quiet); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	for _, opts := range []denyfile.Options{{LockTimeout: -1}, {List: auth.DenylistOptions{MaxEntries: -1}}, {List: auth.DenylistOptions{MaxClaims: -1}}} {
+		if _, err := denyfile.Open(filepath.Join(dir, "x.db"), opts); err == nil {
+			t.Errorf("%+v: opened", opts)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "x.db")); err == nil {
+		t.Error("a file was created in spite of wrong options")
+	}
+}
