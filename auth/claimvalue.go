@@ -32,7 +32,7 @@ func eachClaim(t *token.Token, wanted func(name []byte) bool, visit func(name, v
 		}
 		var elements []json.RawMessage
 		if wirejson.Unmarshal([]byte(value), &elements) != nil {
-			return nil // it has half of a surrogate pair, which no Match has
+			return nil //nolint:nilerr // it has half of a surrogate pair, which no Match has
 		}
 		for _, element := range elements {
 			if canonical, ok := canonicalValue(string(element)); ok {

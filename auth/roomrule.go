@@ -41,7 +41,7 @@ type RoomRule struct {
 //		return struct{}{}, rule.Join(ctx, s, room)
 //	}))
 //
-// Whatever the options allow, a peer cannot join a room that is named by the ID of another
+// A peer can never join a room that is named by the ID of another
 // socket, also after that socket has ended, and none with a prefix of Options.Rooms, such as
 // "user:bob". RoomRule fails if opts are invalid or not set.
 func (g *Gate) RoomRule(opts RoomRuleOptions) (*RoomRule, error) {

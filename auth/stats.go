@@ -40,7 +40,7 @@ type Stats struct {
 	// because hooks choose their own, the others are counted as "other". The map is a copy.
 	Refusals map[Reason]uint64
 	// Forbidden counts the events that Require refused, by reason, in the same way. Challenges
-	// counts the events that had to wait for a fresher token.
+	// counts the events that waited for a fresher token.
 	Forbidden  map[Reason]uint64
 	Challenges uint64
 	// Panics counts the panics of hooks, sources and key functions.

@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/auth/logout"
@@ -86,7 +87,7 @@ func run(ctx context.Context, issuer, client, api string) error {
 			return err
 		}
 		addresses = append(addresses, listener.Addr().String())
-		server := &http.Server{Handler: mux}
+		server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 		go func() { failed <- server.Serve(listener) }()
 		defer func() { _ = server.Close() }()
 	}

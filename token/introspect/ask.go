@@ -145,7 +145,7 @@ func (v *Verifier) ask(credential string) (r result) {
 	if err != nil {
 		return result{failure: err}
 	}
-	body, response, err := endpoint.Do(v.opts.Client, request, v.opts.MaxBody)
+	body, response, err := endpoint.Do(v.opts.Client, request, v.opts.MaxBody) //nolint:bodyclose // Do closes it
 	if err != nil {
 		r = result{failure: v.redact(err)}
 		if response != nil {

@@ -161,7 +161,7 @@ func request(ctx context.Context, opts *Options, u *url.URL, etag string) (body 
 	if etag != "" {
 		r.Header.Set("If-None-Match", etag)
 	}
-	body, response, err := endpoint.Do(opts.Client, r, opts.MaxBody)
+	body, response, err := endpoint.Do(opts.Client, r, opts.MaxBody) //nolint:bodyclose // Do closes it
 	switch {
 	case response != nil && response.StatusCode == http.StatusNotModified && etag != "":
 		return nil, response.Header, nil
