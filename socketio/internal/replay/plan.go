@@ -205,6 +205,7 @@ func (p *Plan) Resume() bool {
 			p.high = number
 		}
 	}
-	s.lost, s.rooms, s.high = false, nil, p.high
+	s.found()
+	s.high = p.high
 	return true
 }

@@ -32,11 +32,12 @@ type Session struct {
 	floor   uint64  // high of the last dropped extra
 	size    int     // of the extras
 
-	rooms   map[string]struct{} // when the session was lost
-	changes []change            // of rooms, in the order of events
-	settled uint64              // event of the last dropped change
-	lostAt  uint64              // last event of the log when the session was lost
-	quiet   uint64              // of the events from high to here, none was for the socket
+	rooms    map[string]struct{} // when the session was lost
+	changes  []change            // of rooms, in the order of events
+	settled  uint64              // event of the last dropped change
+	lostSize int                 // bytes
+	lostAt   uint64              // last event of the log when the session was lost
+	quiet    uint64              // of the events from high to here, none was for the socket
 }
 
 // extra is an event that was sent when event high of the log was the highest sent before.
@@ -91,6 +92,9 @@ func (s *Session) Missed(event uint64) {
 
 // add appends an extra, and drops the oldest ones if they exceed a bound.
 func (s *Session) add(x extra) {
+	if s.ended {
+		return
+	}
 	x.high, x.at = s.high, time.Since(s.log.began)
 	x.size += extraBytes
 	s.extras = append(s.extras, x)
@@ -155,10 +159,18 @@ func (s *Session) changed(room string, joined bool) {
 
 // Lose says that the connection of the socket, which was in these rooms, is lost. The session
 // keeps the map. The rules of Record apply: the socket ceases to receive events at this moment.
-func (s *Session) Lose(rooms map[string]struct{}) {
+// If the rooms do not fit into the budget, Lose reports false, and the session must be ended.
+func (s *Session) Lose(rooms map[string]struct{}) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lost, s.rooms = true, rooms
+	size := lostBytes
+	for room := range rooms {
+		size += roomBytes + len(room)
+	}
+	if !s.log.budget.take(size) {
+		return false
+	}
+	s.lost, s.rooms, s.lostSize = true, rooms, size
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	s.lostAt = s.log.next - 1
@@ -166,6 +178,20 @@ func (s *Session) Lose(rooms map[string]struct{}) {
 	for _, event := range s.log.flight { // it may be for the socket, and not be sent yet
 		s.quiet = min(s.quiet, event-1)
 	}
+	return true
+}
+
+// lostBytes is about what a lost session keeps in addition to its events and rooms, and roomBytes
+// what it keeps for a room in addition to its name.
+const (
+	lostBytes = 600
+	roomBytes = 100
+)
+
+// found says that the session is not lost any more. The caller holds mu.
+func (s *Session) found() {
+	s.log.budget.give(s.lostSize)
+	s.lost, s.rooms, s.lostSize = false, nil, 0
 }
 
 // Rooms returns the rooms in which the socket was when its connection was lost.
@@ -186,8 +212,9 @@ func (s *Session) End() {
 	if s.ended {
 		return
 	}
-	s.ended, s.lost = true, false
+	s.ended = true
 	s.drop(len(s.extras))
-	s.rooms, s.changes = nil, nil
+	s.found()
+	s.changes = nil
 	s.log.end()
 }
