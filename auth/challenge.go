@@ -43,7 +43,7 @@ func (a *admission) challenge(ctx context.Context, r *required, e *socketio.Even
 	a.gate.figures.challenges.Add(1)
 	a.refreshed() // a refresh may have come since the event's turn
 	if !told && a.waits(c) {
-		_ = a.socket.Emit(eventChallenge, r.fresh.challenge()) // it fails only if the socket is closed
+		_ = a.socket.EmitOnce(eventChallenge, r.fresh.challenge()) // it fails only if the socket is closed
 	}
 	return nil
 }

@@ -143,7 +143,7 @@ func (a *admission) tell(ctx context.Context, e *Error) bool {
 func tell(ctx context.Context, s *socketio.Socket, payload toldByEvent) bool {
 	_, err := s.EmitWithAck(ctx, eventUnauthorized, payload)
 	if errors.Is(err, socketio.ErrTooManyAcks) {
-		_ = s.Emit(eventUnauthorized, payload) // it fails only if the socket is closed
+		_ = s.EmitOnce(eventUnauthorized, payload) // it fails only if the socket is closed
 	}
 	return err == nil
 }

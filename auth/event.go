@@ -168,7 +168,7 @@ func (a *admission) attempt(ctx context.Context, e *socketio.Event, shown *socke
 			return
 		}
 	}
-	_ = a.socket.Emit(eventAuthenticated, args...)
+	_ = a.socket.EmitOnce(eventAuthenticated, args...)
 	_ = e.Ack(told)
 }
 

@@ -113,6 +113,7 @@ func (a *admission) start(lease *Lease, now time.Time) {
 	// The lease is set before the deadline, because OnConnect and expire read it from the
 	// context.
 	a.socket.SetContextValue(leaseKey{}, a.carried(lease))
+	a.socket.SetRecoveryKey(a.gate.recoveryKey(lease.Token))
 	a.socket.SetDeadline(lease.Until, func() { a.expire(lease) })
 	if at := a.warnAt(lease, now); !at.IsZero() {
 		a.socket.Remind(at, func() { a.warn(lease) })
@@ -136,7 +137,7 @@ func (a *admission) warnAt(lease *Lease, now time.Time) time.Time {
 func (a *admission) warn(lease *Lease) {
 	now := a.now()
 	if a.current() == lease {
-		_ = a.socket.Emit(eventExpiring, expiringTold{ExpiresIn: untilEnd(lease.due(), now)}) // it fails only if the socket is closed
+		_ = a.socket.EmitOnce(eventExpiring, expiringTold{ExpiresIn: untilEnd(lease.due(), now)}) // it fails only if the socket is closed
 	}
 }
 

@@ -131,7 +131,7 @@ func (g *Gate) AskRefresh(id string) bool {
 	if lease == nil {
 		return false
 	}
-	return a.socket.Emit(eventExpiring, expiringTold{ExpiresIn: untilEnd(lease.due(), a.now()), Now: true}) == nil
+	return a.socket.EmitOnce(eventExpiring, expiringTold{ExpiresIn: untilEnd(lease.due(), a.now()), Now: true}) == nil
 }
 
 // Revocations returns the first entries of Options.Denylist with a Revocation.ID greater

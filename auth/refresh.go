@@ -141,7 +141,7 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 	switch {
 	case ctx.Err() != nil: // the socket has ended
 	case refused == nil:
-		_ = a.socket.Emit(eventAuthenticated) // it fails only if the socket is closed
+		_ = a.socket.EmitOnce(eventAuthenticated) // it fails only if the socket is closed
 	default:
 		a.mu.Lock()
 		a.failed++

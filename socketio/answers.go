@@ -65,9 +65,9 @@ func (g *gathering) take(r reply) {
 	switch {
 	case !g.local.take(r):
 	case r.ended:
-		g.answers.Missing = append(g.answers.Missing, r.socket.id)
+		g.answers.Missing = append(g.answers.Missing, r.socket.ID())
 	default:
-		g.answers.List = append(g.answers.List, Answer{r.socket.id, r.args})
+		g.answers.List = append(g.answers.List, Answer{r.socket.ID(), r.args})
 	}
 }
 

@@ -61,7 +61,7 @@ func (a *ask) take(r reply) bool {
 func (a *ask) ids() []string {
 	ids := make([]string, 0, len(a.pending))
 	for s := range a.pending {
-		ids = append(ids, s.id)
+		ids = append(ids, s.ID())
 	}
 	slices.Sort(ids)
 	return ids

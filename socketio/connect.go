@@ -221,6 +221,10 @@ func (s *Socket) resume() {
 // worker.
 func (s *Socket) admit() {
 	srv := s.conn.server
+	lost, waits := s.findLost()
+	if waits { // resumed once the lost socket's OnDisconnect has returned
+		return
+	}
 	srv.count(s.namespace, +1)
 	now := s.look()
 	s.mu.Lock()
@@ -237,9 +241,10 @@ func (s *Socket) admit() {
 	answer := s.state == stateConnecting
 	s.become(stateAdmitted)
 	srv.figures.admissions.Add(1)
-	s.namespace.local.add(s) // under the lock, so that a listed socket is always an admitted one
-	if answer {
-		_ = s.conn.session.Send(s.connected()) // fails only if the session is closed, which ends the socket
+	// Under the lock, so that a listed socket is always an admitted one. Send fails only if the
+	// session is closed, which ends the socket.
+	for _, m := range s.enter(lost, answer) {
+		_ = s.conn.session.Send(m)
 	}
 	if s.early != nil {
 		s.sendWelcome()

@@ -108,7 +108,7 @@ func (l *link) sendAnswers(m *Message, a *ask, timeout time.Duration) {
 			if !a.take(r) {
 				continue
 			}
-			answer := Message{Kind: KindAnswer, Socket: r.socket.id, Ended: r.ended}
+			answer := Message{Kind: KindAnswer, Socket: r.socket.ID(), Ended: r.ended}
 			if !r.ended {
 				answer.Data, answer.Attachments = r.args.encode(), r.args.attachments
 			}

@@ -35,6 +35,7 @@ func (s *Socket) peerLeft() {
 // endAfterInbox ends the socket once the events received before are handled, or after drainTimeout.
 // Until then nothing more is sent to it, and no listing contains it.
 func (s *Socket) endAfterInbox(reason Reason) {
+	now := s.look()
 	s.mu.Lock()
 	busy := s.state == stateAdmitted && s.working
 	switch {
@@ -45,7 +46,7 @@ func (s *Socket) endAfterInbox(reason Reason) {
 		s.inbox = append(s.inbox, task{step: func() { s.end(reason, nil, nil) }})
 		s.ending = &ending{
 			timer: time.AfterFunc(drainTimeout, func() { s.end(reason, nil, nil) }),
-			rooms: s.namespace.local.forget(s), // under the lock, like add in admit
+			rooms: s.delist(reason, now), // under the lock, like enter in admit
 		}
 	case s.state == stateEnding: // its peer left before the transport was lost
 		busy = true
@@ -66,6 +67,7 @@ func (s *Socket) end(reason Reason, cause error, f farewell) bool {
 // nothing more and leaves every room, its context is cancelled, and the functions of
 // OnDisconnect run on its worker. The packets of the farewell are the last that it sends.
 func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) bool {
+	now := s.look()
 	s.mu.Lock()
 	was := s.state
 	if was > last {
@@ -79,7 +81,6 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 			_ = s.conn.session.Send(m) // fails only if the session is closed, and then the peer is gone
 		}
 	}
-	s.clearDeadline()
 	s.conn.ledger.event(-s.inboxBytes)
 	s.inbox, s.inboxBytes = nil, 0
 	s.failAcks()
@@ -88,11 +89,15 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	var rooms []string
 	switch was {
 	case stateAdmitted:
-		rooms = s.namespace.local.forget(s)
+		rooms = s.delist(reason, now)
 	case stateEnding:
 		s.ending.timer.Stop()
 		rooms, s.ending = s.ending.rooms, nil
+		if !recoverable(reason) {
+			s.forgetSession()
+		}
 	}
+	s.clearDeadline()
 	ctx, cancel, onEnd := s.ctx, s.cancel, s.onEnd
 	s.onEnd = nil
 	s.mu.Unlock()
@@ -123,8 +128,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 // runOnDisconnect runs the functions of OnDisconnecting and OnDisconnect, on the worker.
 func (s *Socket) runOnDisconnect(ctx context.Context, reason Reason, rooms []string) {
 	defer s.conn.forgetDisconnecting(s)
-	defer s.conn.server.release(s.namespace)
-	defer s.conn.server.count(s.namespace, -1)
+	defer s.releaseNamespace()
 	if len(s.namespace.table.onConnect) > 0 && !s.greeted { // it ended before OnConnect began
 		return
 	}

@@ -16,11 +16,25 @@ import (
 // Emit works for held and admitted sockets. For a connecting socket it returns ErrNotAdmitted,
 // and for one that has ended ErrClosed. Emit may be called concurrently.
 func (s *Socket) Emit(event string, args ...any) error {
-	m, _, err := encodeEvent(s.name, 0, false, event, args)
+	m, body, err := encodeEvent(s.name, 0, false, event, args)
 	if err != nil {
 		return fmt.Errorf("socketio: emit %q: %w", event, err)
 	}
-	if err := s.sendDirect(m); err != nil {
+	if err := s.sendEvent(m, body, true); err != nil {
+		return err
+	}
+	s.emitted(event, args)
+	return nil
+}
+
+// EmitOnce is Emit for an event that must not be sent again to a recovered socket, because its
+// content will be out of date: see Options.Recovery. It may be called concurrently.
+func (s *Socket) EmitOnce(event string, args ...any) error {
+	m, body, err := encodeEvent(s.name, 0, false, event, args)
+	if err != nil {
+		return fmt.Errorf("socketio: emit %q: %w", event, err)
+	}
+	if err := s.sendEvent(m, body, false); err != nil {
 		return err
 	}
 	s.emitted(event, args)
@@ -104,11 +118,11 @@ func (s *Socket) To(rooms ...string) Broadcast { return s.Broadcast().To(rooms..
 func (s *Socket) Except(rooms ...string) Broadcast { return s.Broadcast().Except(rooms...) }
 
 // Broadcast returns a broadcast to all other sockets of the namespace.
-func (s *Socket) Broadcast() Broadcast { return s.namespace.Except(s.id) }
+func (s *Socket) Broadcast() Broadcast { return s.namespace.Except(s.ID()) }
 
 // Volatile returns a broadcast to this socket only. Its events are dropped if the socket cannot
 // be written to at once, or is held.
-func (s *Socket) Volatile() Broadcast { return s.namespace.To(s.id).Local().Volatile() }
+func (s *Socket) Volatile() Broadcast { return s.namespace.To(s.ID()).Local().Volatile() }
 
 // Join makes the socket join all of the rooms or, if it fails, none. It returns ErrNotAdmitted
 // before the socket is admitted, ErrClosed after it has ended, ErrTooManyRooms if it would
@@ -181,7 +195,7 @@ func (s *Socket) assignable(rooms []string) (joining, error) {
 	case err != nil:
 	case !j.permits(s):
 		err = ErrReservedRoom
-	case len(j.rooms) > s.conn.server.opts.MaxRooms && !slices.Contains(j.rooms, s.id): // joining does not count the socket's own room
+	case len(j.rooms) > s.conn.server.opts.MaxRooms && !slices.Contains(j.rooms, s.ID()): // joining does not count the socket's own room
 		err = ErrTooManyRooms
 	}
 	return j, err
@@ -213,7 +227,7 @@ func (s *Socket) Rooms() []string {
 	l := s.namespace.local
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if l.byID[s.id] != s {
+	if l.byID[s.ID()] != s {
 		return nil
 	}
 	return s.roomNames()
@@ -228,17 +242,17 @@ func (s *Socket) In(room string) bool {
 	l := s.namespace.local
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if l.byID[s.id] != s {
+	if l.byID[s.ID()] != s {
 		return false
 	}
 	_, in := s.rooms[room]
-	return in || room == s.id
+	return in || room == s.ID()
 }
 
 // roomNames lists the rooms. The caller holds the listing's lock.
 func (s *Socket) roomNames() []string {
 	names := make([]string, 1, 1+len(s.rooms))
-	names[0] = s.id
+	names[0] = s.ID()
 	for room := range s.rooms {
 		names = append(names, room)
 	}

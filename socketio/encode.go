@@ -60,14 +60,17 @@ func encodeAck(namespace string, ackID uint64, args []any) (*engineio.Message, e
 	return m, nil
 }
 
-// connected returns the answer to the CONNECT of the socket. The answer to a legacy client has
-// no id, because the client already knows it.
-func (s *Socket) connected() *engineio.Message {
-	b := make([]byte, 0, len(s.name)+len(s.id)+16)
+// connected returns the answer to the CONNECT of the socket. Pid is empty if the socket cannot
+// be recovered. The answer to a legacy client has no id, because the client already knows it.
+func (s *Socket) connected(pid string) *engineio.Message {
+	id := s.ID()
+	b := make([]byte, 0, len(s.name)+len(id)+len(pid)+32)
 	b = packet.Packet{Type: packet.Connect, Namespace: s.name}.AppendHead(b)
 	if !s.conn.legacy() {
-		b = append(b, `{"sid":"`...)
-		b = append(b, s.id...)
+		b = append(append(b, `{"sid":"`...), id...)
+		if pid != "" {
+			b = append(append(b, `","pid":"`...), pid...)
+		}
 		b = append(b, `"}`...)
 	}
 	return engineio.NewMessage(b)

@@ -83,7 +83,7 @@ func (s *Socket) EmitOnClosedSession(event string) error {
 // of the rooms, and the number of selected sockets.
 func (n *Namespace) Steps(to Selector) (steps, selected int) {
 	chosen := selection{local: n.local}
-	chosen.run(to)
+	chosen.run(to, nil)
 	return chosen.steps, len(chosen.list)
 }
 
@@ -94,12 +94,14 @@ func (n *Namespace) WhileListingIsLocked(f func()) {
 	f()
 }
 
-// AddMembers admits sockets to "/" whose sessions have closed.
+// AddMembers admits sockets to "/" whose sessions have closed. With Options.Recovery they can be
+// recovered.
 func (srv *Server) AddMembers(n int) []*Socket {
 	c := &conn{server: srv, session: closedSession(), ctx: context.Background()}
 	sockets := make([]*Socket, n)
 	for i := range sockets {
 		sockets[i] = newSocket(c, "/", nil)
+		sockets[i].SetRecoveryKey("key")
 		sockets[i].namespace, sockets[i].state = srv.Namespace, stateAdmitted
 		srv.local.add(sockets[i])
 	}
@@ -147,4 +149,28 @@ func (s *Socket) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.inboxBytes
+}
+
+// LoseSession makes and loses a session with a key in "/", as if a socket had been admitted.
+func (srv *Server) LoseSession(key string) {
+	c := &conn{server: srv, session: lostSession, ctx: context.Background()}
+	s := newSocket(c, "/", nil)
+	s.namespace = srv.Namespace
+	s.SetRecoveryKey(key)
+	s.mu.Lock()
+	s.state = stateAdmitted
+	s.enter(nil, true)
+	s.delist(ReasonTransportClose, 0)
+	s.mu.Unlock()
+	s.releaseNamespace()
+}
+
+var lostSession = closedSession()
+
+// LostSessions returns the number of lost sessions, and the bytes of events that are kept.
+func (srv *Server) LostSessions() (sessions, bytes int) {
+	r := srv.recovery
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.lost), r.budget.Used()
 }

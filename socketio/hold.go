@@ -106,7 +106,7 @@ func (s *Socket) Hold(opts HoldOptions) error {
 		return ErrAdmitted
 	case answer:
 		s.become(stateHeld)
-		_ = s.conn.session.Send(s.connected()) // fails only if the session is closed, which ends the socket
+		_ = s.conn.session.Send(s.connected("")) // fails only if the session is closed, which ends the socket
 	}
 	s.holds++
 	s.suspended = true

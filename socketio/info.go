@@ -41,7 +41,7 @@ func (s *Socket) info(rooms []string) SocketInfo {
 	s.conn.mu.Lock()
 	h := s.conn.request
 	s.conn.mu.Unlock()
-	return SocketInfo{ID: s.id, Rooms: rooms, Handshake: h.info(), Data: s.sharedData()}
+	return SocketInfo{ID: s.ID(), Rooms: rooms, Handshake: h.info(), Data: s.sharedData()}
 }
 
 func (h *Handshake) info() HandshakeInfo {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"socketiojwt/engineio"
+	"socketiojwt/socketio/internal/replay"
 )
 
 // listing holds the admitted sockets of a namespace on this node, and their rooms. A broadcast,
@@ -13,13 +14,19 @@ import (
 type listing struct {
 	namespace *Namespace
 
+	events *replay.Log // nil without Options.Recovery
+
 	mu   sync.RWMutex
 	byID map[string]*Socket
 	room map[string]map[*Socket]struct{}
 }
 
 func newListing(n *Namespace) *listing {
-	return &listing{namespace: n, byID: make(map[string]*Socket), room: make(map[string]map[*Socket]struct{})}
+	l := &listing{namespace: n, byID: make(map[string]*Socket), room: make(map[string]map[*Socket]struct{})}
+	if r := n.server.recovery; r != nil {
+		l.events = replay.NewLog(r.budget)
+	}
+	return l
 }
 
 // send writes a packet to the selected sockets, on the calling goroutine, and returns the number

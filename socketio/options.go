@@ -134,6 +134,10 @@ type Options struct {
 	// ErrReservedRoom. It is required with Bus. Nil means a random one.
 	ClusterKey []byte
 
+	// Recovery lets clients that have lost their connection recover their session: see Recovery.
+	// Nil means that no session is recovered.
+	Recovery *Recovery
+
 	// ClientFiles holds the files of the JavaScript client (socket.io.js, socket.io.min.js and
 	// so on). They are served below Engine.Path, compressed by gzip if the browser accepts it,
 	// also to pages of Engine.Origins. Nil means none, and such a request is answered with a
@@ -184,6 +188,13 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if err := o.setLimits(); err != nil {
 		return o, err
+	}
+	if o.Recovery != nil {
+		withDefaults, err := o.Recovery.withDefaults()
+		if err != nil {
+			return o, err
+		}
+		o.Recovery = &withDefaults
 	}
 	o.setKept()
 	return o, nil

@@ -33,6 +33,8 @@ type Renewal struct {
 // before the socket went on do not reach it. If a handler does not return, the socket does not
 // go on, so the caller should end it after some time.
 //
+// The session of the socket cannot be recovered afterwards: see Options.Recovery.
+//
 // A function of Socket.Go that was started before may still run. It must not act for the socket
 // once its context has ended.
 //
@@ -57,6 +59,7 @@ func (s *Socket) Renew(r Renewal) error {
 		return ErrClosed
 	}
 	s.clearDeadline()
+	s.endSession()
 	s.renewing = true
 	s.until.Store(renewal)
 	s.failAcks()

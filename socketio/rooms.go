@@ -79,7 +79,7 @@ func (srv *Server) joining(namespace string, rooms []string) (j joining, err err
 
 // permits reports whether the socket may join the rooms.
 func (j joining) permits(s *Socket) bool {
-	return !slices.ContainsFunc(j.reserved, func(room string) bool { return room != s.id })
+	return !slices.ContainsFunc(j.reserved, func(room string) bool { return room != s.ID() })
 }
 
 // selection collects the sockets that a Selector selects. The caller holds the lock of the
@@ -99,15 +99,20 @@ type selection struct {
 // selected appends each selected socket once.
 func (l *listing) selected(list []*Socket, to Selector) []*Socket {
 	chosen := selection{local: l, list: list}
-	chosen.run(to)
+	chosen.run(to, nil)
 	return chosen.list
 }
 
-func (c *selection) run(to Selector) {
+// run selects the sockets. It calls record, which may be nil, while no socket can come, leave or
+// change its rooms.
+func (c *selection) run(to Selector, record func(to Selector)) {
 	to.Rooms, to.Except = distinct(to.Rooms), distinct(to.Except)
 	c.to = to
 	c.local.mu.RLock()
 	defer c.local.mu.RUnlock()
+	if record != nil {
+		record(c.to)
+	}
 	if len(to.Rooms) > fewNames || len(to.Except) > fewNames {
 		c.seen = make(map[*Socket]struct{})
 		c.members(to.Except, func(s *Socket) { c.seen[s] = struct{}{} })
@@ -155,7 +160,7 @@ func (c *selection) add(s *Socket, earlier []string) {
 func (c *selection) inAny(s *Socket, rooms []string) bool {
 	for _, room := range rooms {
 		c.steps++
-		if s.id == room {
+		if s.ID() == room {
 			return true
 		}
 		if _, ok := c.local.room[room][s]; ok {
@@ -170,28 +175,36 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 func (l *listing) add(s *Socket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.byID[s.id] = s
-	l.changed(s.id, true)
+	l.list(s)
+	s.beginSession()
+}
+
+// list is add for a caller that holds mu.
+func (l *listing) list(s *Socket) {
+	l.byID[s.ID()] = s
+	l.changed(s.ID(), true)
 	for room := range s.rooms {
 		l.enter(s, room)
 	}
 }
 
-// remove removes a socket from the listing and from its rooms. It returns the rooms, including
-// the room of the socket's own id.
-func (l *listing) forget(s *Socket) []string {
+// forget removes a socket from the listing and from its rooms. It returns the rooms, including
+// the room of the socket's own id. If keeps is true, it tries to keep the session, to be recovered,
+// and reports whether it did.
+func (l *listing) forget(s *Socket, keeps bool) (rooms []string, kept bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.byID[s.id] == s {
-		delete(l.byID, s.id)
-		l.changed(s.id, false)
+	if l.byID[s.ID()] == s {
+		delete(l.byID, s.ID())
+		l.changed(s.ID(), false)
 	}
-	rooms := s.roomNames()
+	rooms = s.roomNames()
 	for room := range s.rooms {
 		l.leave(s, room)
 	}
+	kept = keeps && s.session.Load().events.Lose(s.rooms)
 	s.rooms = nil
-	return rooms
+	return rooms, kept
 }
 
 // join adds s to all of the rooms or to none. The names must differ. Renewed is s.renewed when
@@ -199,7 +212,7 @@ func (l *listing) forget(s *Socket) []string {
 func (l *listing) join(s *Socket, rooms []string, renewed uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.byID[s.id] != s || s.renewed != renewed {
+	if l.byID[s.ID()] != s || s.renewed != renewed {
 		return ErrClosed
 	}
 	if added := s.lacks(rooms); added > 0 && len(s.rooms)+added > l.namespace.server.opts.MaxRooms {
@@ -219,14 +232,17 @@ func (l *listing) assign(s *Socket, rooms []string, renewed uint64) error {
 	if added := s.lacks(rooms); added > 0 && len(s.rooms)+added > 2*l.namespace.server.opts.MaxRooms {
 		return ErrTooManyRooms
 	}
-	l.enterAll(s, rooms, l.byID[s.id] == s)
+	l.enterAll(s, rooms, l.byID[s.ID()] == s)
+	if x := s.session.Load(); x != nil && x.events != nil {
+		x.assign(rooms)
+	}
 	return nil
 }
 
 // lacks returns how many of the rooms s is not in. The caller holds the listing's lock.
 func (s *Socket) lacks(rooms []string) (n int) {
 	for _, room := range rooms {
-		if _, in := s.rooms[room]; !in && room != s.id {
+		if _, in := s.rooms[room]; !in && room != s.ID() {
 			n++
 		}
 	}
@@ -239,8 +255,11 @@ func (l *listing) enterAll(s *Socket, rooms []string, listed bool) {
 		s.rooms = make(map[string]struct{}, len(rooms))
 	}
 	for _, room := range rooms {
-		if room == s.id {
+		if room == s.ID() {
 			continue
+		}
+		if _, in := s.rooms[room]; !in && listed {
+			s.moved(room, true)
 		}
 		s.rooms[room] = struct{}{}
 		if listed {
@@ -271,11 +290,12 @@ func (l *listing) leaveAll(s *Socket, rooms []string) {
 func (l *listing) leaveSome(s *Socket, rooms []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	listed := l.byID[s.id] == s
+	listed := l.byID[s.ID()] == s
 	for _, room := range rooms {
 		if _, in := s.rooms[room]; in {
 			if listed {
 				l.leave(s, room)
+				s.moved(room, false)
 			}
 			delete(s.rooms, room)
 		}

@@ -168,14 +168,18 @@ func BenchmarkSelect(b *testing.B) {
 	}
 }
 
-// BenchmarkFanOut measures a broadcast to sockets whose sessions drop everything, with and
-// without deadlines.
+// BenchmarkFanOut measures a broadcast to sockets whose sessions drop everything: without and
+// with deadlines, and to sockets that can be recovered.
 func BenchmarkFanOut(b *testing.B) {
-	for _, deadlines := range []bool{false, true} {
-		b.Run(fmt.Sprintf("deadlines %t", deadlines), func(b *testing.B) {
-			srv, sockets := members(b, 1000, socketio.Options{})
+	for _, kind := range []string{"plain", "deadlines", "recovery"} {
+		b.Run(kind, func(b *testing.B) {
+			opts := socketio.Options{}
+			if kind == "recovery" {
+				opts.Recovery = &socketio.Recovery{}
+			}
+			srv, sockets := members(b, 1000, opts)
 			for _, s := range sockets {
-				if deadlines {
+				if kind == "deadlines" {
 					s.SetDeadline(s.Now().Add(1<<62), nil)
 				}
 			}

@@ -36,6 +36,7 @@ type Server struct {
 	compressed compressedFiles
 	link       atomic.Pointer[link] // nil without Options.Bus
 	extensions map[string]func(NodeID, []byte)
+	recovery   *recovery // nil without Options.Recovery
 	figures    figures
 
 	wiring  sync.Mutex   // held by Handler
@@ -57,6 +58,7 @@ func NewServer(opts Options) (*Server, error) {
 	}
 	srv := &Server{opts: opts, sampler: newSampler(), namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
 	srv.deadlines, srv.ids = wallclock.New(opts.Now), newIDKey(opts.ClusterKey)
+	srv.recovery = newRecovery(srv)
 	srv.door.began = time.Now()
 	engine := opts.Engine
 	engine.Allow = srv.allow(engine.Allow)

@@ -37,6 +37,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 	left := srv.running.wait(ctx) // includes OnDisconnect
 	srv.endAll()
+	srv.recovery.close()
 	err := srv.engine.Shutdown(ctx)
 	srv.closeBus(ctx)
 	if left > 0 {
@@ -60,6 +61,7 @@ func (srv *Server) Close() error {
 	srv.closing.Store(true)
 	srv.draining.Store(true)
 	srv.endAll()
+	srv.recovery.close()
 	srv.abortBus()
 	return srv.engine.Close()
 }

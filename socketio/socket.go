@@ -27,13 +27,14 @@ const (
 
 // A Socket is one peer in one namespace. All methods may be called concurrently.
 type Socket struct {
-	id        string
+	id        string     // unless it is recovered; see ID
 	name      string     // of the namespace
 	namespace *Namespace // set before middleware runs
 	conn      *conn
 	cancel    context.CancelCauseFunc
-	rooms     map[string]struct{} // guarded by namespace.local.mu
-	until     atomic.Int64        // deadline as wallclock.Nanos; 0 means none; written under mu
+	rooms     map[string]struct{}     // guarded by namespace.local.mu
+	session   atomic.Pointer[session] // nil if it cannot be recovered
+	until     atomic.Int64            // deadline as wallclock.Nanos; 0 means none; written under mu
 
 	mu         sync.Mutex
 	state      state
@@ -95,8 +96,15 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 // session, except that for a peer of Engine.IO 3 it is derived from it, because such a peer
 // uses the session ID as its own. See engineio.Options.AllowEIO3 for how that is protected.
 // When such a peer leaves a namespace and joins it again, it has the same id. Its new socket is
-// admitted only after OnDisconnect has returned for the previous one.
-func (s *Socket) ID() string { return s.id }
+// admitted only after OnDisconnect has returned for the previous one. A socket that is recovered
+// gets the id of the socket that was lost, at the moment at which it is admitted: see
+// Options.Recovery.
+func (s *Socket) ID() string {
+	if x := s.session.Load(); x != nil {
+		return x.id
+	}
+	return s.id
+}
 
 // Namespace returns the namespace of the socket.
 func (s *Socket) Namespace() *Namespace { return s.namespace }
@@ -123,7 +131,7 @@ func (s *Socket) describe() hidden.Text {
 	if s.conn.legacy() {
 		return hidden.Text(s.name + "#" + s.conn.session.ID()[:8] + "...")
 	}
-	return hidden.Text(s.name + "#" + s.id)
+	return hidden.Text(s.name + "#" + s.ID())
 }
 
 // String identifies the socket in logs. It shows only the beginning of a session's ID.

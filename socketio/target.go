@@ -64,7 +64,12 @@ func (t target) send(m *engineio.Message, o *outgoing, to Selector) (sent int) {
 		if packet == nil || n.name != t.name {
 			packet = o.body.message(n.name, 0, false)
 		}
-		reached := n.local.send(packet, to, o.volatile)
+		var reached int
+		if n.local.events == nil {
+			reached = n.local.send(packet, to, o.volatile)
+		} else {
+			reached = n.local.sendRecorded(packet, o, to)
+		}
 		n.told(o, to, reached)
 		sent += reached
 	})

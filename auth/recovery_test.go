@@ -1,0 +1,273 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/internal/engineclient"
+	"socketiojwt/socketio"
+)
+
+// recoverer is a peer of "/" that knows only packets, and keeps what a client keeps to recover
+// its session.
+type recoverer struct {
+	f           *fixture
+	conn        *engineclient.Conn
+	pid, offset string
+	got         []string // packets
+}
+
+// connect connects with a token, and waits for the answer.
+func (p *recoverer) connect(compact string) {
+	p.f.t.Helper()
+	network := &http.Transport{DialContext: p.f.in.Dial}
+	conn, err := engineclient.Dial(p.f.ctx, "http://server/socket.io/", engineclient.Options{HTTPClient: &http.Client{Transport: network}})
+	if err != nil {
+		p.f.t.Fatal(err)
+	}
+	p.conn, p.got = conn, nil
+	p.f.t.Cleanup(conn.Abort)
+	go p.read()
+	payload := map[string]string{}
+	for name, value := range map[string]string{"token": compact, "pid": p.pid, "offset": p.offset} {
+		if value != "" {
+			payload[name] = value
+		}
+	}
+	auth, err := json.Marshal(payload)
+	if err != nil {
+		p.f.t.Fatal(err)
+	}
+	p.send("40" + string(auth))
+	synctest.Wait()
+}
+
+func (p *recoverer) read() {
+	for {
+		data, _, err := p.conn.Receive(p.f.ctx)
+		if err != nil {
+			return
+		}
+		packet := string(data)
+		switch packet[0] {
+		case '0':
+			var answer struct{ PID string }
+			_ = json.Unmarshal(data[1:], &answer)
+			packet = "connected"
+			if answer.PID != "" && answer.PID == p.pid {
+				packet = "recovered"
+			}
+			p.pid = answer.PID
+		case '2':
+			_, array, _ := strings.Cut(packet, "[")
+			var args []any
+			if err := json.Unmarshal([]byte("["+array), &args); err != nil {
+				p.f.t.Errorf("event %s: %v", packet, err)
+				continue
+			}
+			packet = args[0].(string)
+			if last, ok := args[len(args)-1].(string); ok {
+				p.offset = last
+			}
+		case '4':
+			packet = "refused"
+		}
+		p.got = append(p.got, packet)
+	}
+}
+
+func (p *recoverer) send(packet string) {
+	p.f.t.Helper()
+	if err := p.conn.Send(p.f.ctx, []byte(packet[1:])); err != nil {
+		p.f.t.Fatal(err)
+	}
+}
+
+func (p *recoverer) lose() {
+	p.conn.Abort()
+	synctest.Wait()
+}
+
+func (p *recoverer) expect(what string, want ...string) {
+	p.f.t.Helper()
+	synctest.Wait()
+	if got, want := strings.Join(p.got, " "), strings.Join(want, " "); got != want {
+		p.f.t.Errorf("%s: got %q, want %q", what, got, want)
+	}
+	p.got = nil
+}
+
+// recovering is a server that recovers sessions, with all their rooms.
+func recovering() socketio.Options {
+	return socketio.Options{Recovery: &socketio.Recovery{RestoreRoom: func(*socketio.Socket, string) bool { return true }}}
+}
+
+// A session is recovered only with a good token for the same subject of the same issuer. In all
+// other cases nothing of what was missed is sent.
+func TestRecoveryAsksTheGate(t *testing.T) {
+	issued := func(more claims) func() string { return func() string { return sign(more) } }
+	for name, test := range map[string]struct {
+		before, after func() string
+		event         bool
+		gate          auth.Options
+		want          []string
+	}{
+		"fresh token of the same subject":  {after: issued(claims{"jti": "2"}), want: []string{"missed", "recovered"}},
+		"the same token":                   {after: issued(nil), want: []string{"missed", "recovered"}},
+		"another subject":                  {after: issued(claims{"sub": "eve"}), want: []string{"connected"}},
+		"no subject":                       {after: issued(claims{"sub": ""}), want: []string{"connected"}},
+		"no subject twice":                 {before: issued(claims{"sub": ""}), after: issued(claims{"sub": ""}), want: []string{"connected"}},
+		"the same subject of an issuer":    {after: issued(claims{"iss": "https://issuer.example"}), want: []string{"connected"}},
+		"an issuer that ends like the sub": {before: issued(claims{"iss": "ad", "sub": "a"}), after: issued(claims{"iss": "a", "sub": "da"}), want: []string{"connected"}},
+		"the same identity of another claim": {
+			before: issued(claims{"uid": "1"}), after: issued(claims{"uid": "1", "sub": "ada2"}),
+			gate: auth.Options{IdentityClaim: "uid"}, want: []string{"missed", "recovered"},
+		},
+		"another identity of that claim": {
+			before: issued(claims{"uid": "1"}), after: issued(claims{"uid": "2"}),
+			gate: auth.Options{IdentityClaim: "uid"}, want: []string{"connected"},
+		},
+		"expired token": {after: func() string { return expiring(-time.Second) }, want: []string{"refused"}},
+		"no token":      {after: func() string { return "" }, want: []string{"refused"}},
+		"a guest":       {after: func() string { return "" }, gate: auth.Options{Guests: &auth.GuestOptions{}}, want: []string{"connected"}},
+		"a guest twice": {before: func() string { return "" }, after: func() string { return "" },
+			gate: auth.Options{Guests: &auth.GuestOptions{}}, want: []string{"connected"}},
+		"event mode": {event: true, after: issued(nil), want: []string{"connected"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{server: recovering(), gate: test.gate, event: test.event}, func(f *fixture) {
+				p := &recoverer{f: f}
+				if test.before == nil {
+					test.before = issued(nil)
+				}
+				p.connect(test.before())
+				if test.event {
+					p.send(`42["authenticate",{"token":"` + test.before() + `"}]`)
+					synctest.Wait()
+					if p.pid != "" {
+						t.Error("a held socket got a pid")
+					}
+				}
+				_ = f.io.Emit("first")
+				synctest.Wait()
+				p.lose()
+				_ = f.io.Emit("missed")
+				p.connect(test.after())
+				p.expect("second connection", test.want...)
+				if strings.Contains(f.log.String(), p.pid) && p.pid != "" {
+					t.Error("the pid is in the log")
+				}
+			})
+		})
+	}
+}
+
+// What the gate has ended is not recovered, even by a good token.
+func TestNoRecoveryAfterTheGateEndedTheSocket(t *testing.T) {
+	expire := func(*fixture) { time.Sleep(time.Minute + time.Second) }
+	for name, test := range map[string]struct {
+		gate auth.Options
+		end  func(f *fixture)
+	}{
+		"expiry":                   {end: expire},
+		"expiry, leaving":          {auth.Options{AtExpiry: auth.LeaveNamespace}, expire},
+		"expiry, becoming a guest": {auth.Options{AtExpiry: auth.BecomeGuest, Guests: &auth.GuestOptions{}}, expire},
+		"the end of MaxLifetime":   {auth.Options{MaxLifetime: time.Second}, expire},
+		"revocation":               {end: func(f *fixture) { revoke(f, "ada") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{server: recovering(), gate: test.gate}, func(f *fixture) {
+				p := &recoverer{f: f}
+				p.connect(expiring(time.Minute))
+				_ = f.io.Emit("first")
+				synctest.Wait()
+				test.end(f)
+				synctest.Wait()
+				p.lose()
+				_ = f.io.Emit("missed")
+				time.Sleep(2 * time.Second)
+				p.connect(sign(claims{"iat": time.Now().Unix()})) // issued after the revocation
+				p.expect("second connection", "connected")
+			})
+		})
+	}
+}
+
+// A revocation while a session is being recovered comes first: nothing is sent.
+func TestRevocationWhileASessionIsRecovered(t *testing.T) {
+	asked, revoked := make(chan bool), make(chan bool)
+	server := recovering()
+	server.Recovery.RestoreRoom = func(*socketio.Socket, string) bool {
+		asked <- true
+		<-revoked
+		return true
+	}
+	bubble(t, setup{server: server, furnish: func(*fixture) {
+		asked, revoked = make(chan bool), make(chan bool) // of the bubble
+	}}, func(f *fixture) {
+		p := &recoverer{f: f}
+		p.connect(sign(nil))
+		_ = f.io.Emit("first")
+		synctest.Wait()
+		p.lose()
+		_ = f.io.Emit("missed")
+		go func() {
+			<-asked // the middleware has admitted the socket
+			revoke(f, "ada")
+			revoked <- true
+		}()
+		p.connect(sign(nil))
+		p.expect("second connection", "refused")
+	})
+}
+
+// revoke revokes the tokens of a subject.
+func revoke(f *fixture, subject string) {
+	f.t.Helper()
+	if _, err := f.gate.Revoke(context.Background(), auth.BySubject("", subject), auth.RevokeOptions{}); err != nil {
+		f.t.Error(err)
+	}
+}
+
+// Rooms that the claims declare are computed again. A session whose rooms the new token does not
+// allow is not recovered.
+func TestRecoveryDeclaresRoomsAgain(t *testing.T) {
+	for name, test := range map[string]struct {
+		tenants []string
+		want    []string
+		rooms   []string
+	}{
+		"the same":  {[]string{"a", "b"}, []string{"missed", "recovered"}, []string{"lobby", "tenant:a", "tenant:b"}},
+		"one more":  {[]string{"a", "b", "c"}, []string{"missed", "recovered"}, []string{"lobby", "tenant:a", "tenant:b", "tenant:c"}},
+		"one fewer": {[]string{"b"}, []string{"connected"}, []string{"lobby", "tenant:b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gate := auth.Options{Rooms: []auth.RoomsFrom{auth.RoomsOf("tenants", "tenant:")}}
+			bubble(t, setup{server: recovering(), gate: gate}, func(f *fixture) {
+				p := &recoverer{f: f}
+				p.connect(sign(claims{"tenants": []string{"a", "b"}}))
+				_ = f.io.Emit("first")
+				synctest.Wait()
+				p.lose()
+				_ = f.io.To("tenant:a").Emit("missed")
+				_ = f.io.To("tenant:c").Emit("of another tenant")
+				p.connect(sign(claims{"tenants": test.tenants}))
+				p.expect("second connection", test.want...)
+				for _, room := range test.rooms {
+					if n := len(f.io.To(room).Sockets()); n != 1 {
+						t.Errorf("%d sockets in %s", n, room)
+					}
+				}
+				if n := len(f.io.To("tenant:a").Sockets()); name == "one fewer" && n != 0 {
+					t.Errorf("%d sockets in a room that the token does not allow", n)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,275 @@
+package socketio
+
+import (
+	"cmp"
+	"container/list"
+	"crypto/sha256"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"socketiojwt/socketio/internal/replay"
+)
+
+// Recovery configures the recovery of sessions whose connection was lost: the connection state
+// recovery of Socket.IO. The zero value is ready to use. Docs/adr/0044 says what is recovered and
+// why.
+//
+// A client that connects again within Window gets the same socket id, the values of its Keys and
+// its rooms, and first of all the events that it has missed: those of broadcasts and of
+// Socket.Emit, except events that are volatile or ask for an acknowledgement, and those of
+// Socket.EmitOnce. It receives each of them once and in order, or its session is not recovered.
+// Each such event has a further argument, a string. Only current clients (Engine.IO 4) can
+// recover a session.
+//
+// Recovery never skips connect middleware. A session is recovered only if middleware has called
+// Socket.SetRecoveryKey for the lost socket and for the new one, with the same key, and if all
+// middleware admits the new socket. Package auth does so for tokens with a subject. A socket that
+// was held cannot be recovered, because its CONNECT was answered before it was admitted. OnConnect
+// runs for a recovered socket too: see Socket.Recovered.
+//
+// A session is recovered only after its connection was lost (ReasonTransportClose,
+// ReasonTransportError, ReasonPingTimeout, ReasonSlowPeer), and not after Socket.Disconnect, the
+// deadline of SetDeadline, DISCONNECT, a violation or Shutdown. It is recovered only on the same
+// node. In all other cases the client gets a new socket with another id. The same happens if
+// something that the client may have missed is not kept, because of Window or of the limits.
+type Recovery struct {
+	// Window is how long a session can be recovered after its connection was lost. Zero means
+	// 2 minutes.
+	Window time.Duration
+	// MaxSessions bounds the lost sessions that are kept. If it is exceeded, the session that
+	// was lost first is forgotten. Zero means 10,000.
+	MaxSessions int
+	// MaxSessionBytes bounds the bytes kept of events of Socket.Emit for each session. Older
+	// events are forgotten. Zero means 64 KiB.
+	MaxSessionBytes int
+	// MaxBytes bounds the bytes kept for all sessions together: events of Socket.Emit, events of
+	// broadcasts, which are kept once for each namespace, and the rooms of lost sessions. Older
+	// events of the namespace or session are forgotten, and a session that does not fit is not
+	// kept. The values of Keys do not count. Zero means 64 MiB.
+	MaxBytes int
+
+	// RestoreRoom reports whether a socket that is to be recovered joins a room again that it
+	// had joined by Join. Rooms of Assign are not restored: the new socket has those that were
+	// assigned to it. If the socket would lack one of the rooms of the lost socket, the session
+	// is not recovered, because the client would miss events without knowing it. RestoreRoom runs
+	// after all middleware, and may be called concurrently. Nil means that no room is restored,
+	// so that only sessions without joined rooms can be recovered.
+	RestoreRoom func(s *Socket, room string) bool
+}
+
+// withDefaults returns r with its zero values replaced.
+func (r Recovery) withDefaults() (Recovery, error) {
+	if r.Window < 0 || r.MaxSessions < 0 || r.MaxSessionBytes < 0 || r.MaxBytes < 0 {
+		return r, errors.New("socketio: Recovery: Window, MaxSessions, MaxSessionBytes and MaxBytes must not be negative; zero means the default")
+	}
+	if r.Window == 0 {
+		r.Window = 2 * time.Minute
+	}
+	for _, l := range []struct {
+		limit *int
+		zero  int
+	}{{&r.MaxSessions, 10_000}, {&r.MaxSessionBytes, 64 << 10}, {&r.MaxBytes, 64 << 20}} {
+		if *l.limit == 0 {
+			*l.limit = l.zero
+		}
+	}
+	return r, nil
+}
+
+// recovery keeps the lost sessions of a server, and prunes what is kept for all sessions. A nil
+// recovery does nothing.
+type recovery struct {
+	Recovery
+	server    *Server
+	budget    *replay.Budget
+	keep      time.Duration // how long events are kept
+	maxReplay int           // bytes of missed events, so that they fit into the connection's queue
+	awake     atomic.Bool   // the timer runs
+
+	mu     sync.Mutex // taken after a socket's
+	closed bool
+	lost   map[pidHash]*session
+	order  list.List // of the lost sessions, the oldest first
+	timer  *time.Timer
+}
+
+// pidHash is the SHA-256 of a pid. The server keeps no pid.
+type pidHash = [sha256.Size]byte
+
+func newRecovery(srv *Server) *recovery {
+	if srv.opts.Recovery == nil {
+		return nil
+	}
+	r := &recovery{Recovery: *srv.opts.Recovery, server: srv, lost: make(map[pidHash]*session)}
+	r.budget = replay.NewBudget(r.MaxBytes)
+	engine := &srv.opts.Engine
+	// A lost connection is noticed when the next ping is not answered.
+	r.keep = r.Window + cmp.Or(engine.PingInterval, 25*time.Second) + cmp.Or(engine.PingTimeout, 20*time.Second)
+	r.maxReplay = cmp.Or(engine.MaxOutbound, 4<<20) / 2
+	return r
+}
+
+// add keeps a lost session. It reports false if the server is closing. The caller holds the mu of
+// the session's socket.
+func (r *recovery) add(x *session) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	for len(r.lost) >= r.MaxSessions {
+		r.forget(r.order.Front().Value.(*session))
+	}
+	x.lostAt, x.parted = time.Now(), false
+	x.place = r.order.PushBack(x)
+	r.lost[x.pid] = x
+	r.start()
+	return true
+}
+
+// find returns the lost session of a pid that the socket with the session own may recover. If OnDisconnect of the lost
+// socket has not returned yet, waits is true, and the socket is resumed when it has.
+func (r *recovery) find(pid pidHash, own *session, s *Socket) (x *session, waits bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x = r.lost[pid]
+	switch {
+	case x == nil, x.key != own.key, x.namespace != s.namespace, r.over(x):
+		return nil, false
+	case x.parted:
+		return x, false
+	case own.waited: // a later connection of the peer waits now
+		return nil, false
+	}
+	x.wake()
+	x.waiter, own.waited = s, true
+	return nil, true
+}
+
+func (r *recovery) over(x *session) bool { return time.Since(x.lostAt) >= r.Window }
+
+// take removes a lost session that find has returned, so that only one socket gets it.
+func (r *recovery) take(x *session) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lost[x.pid] != x || !x.parted || r.over(x) {
+		return false
+	}
+	r.remove(x)
+	return true
+}
+
+// remove removes a lost session from the table. The caller holds mu.
+func (r *recovery) remove(x *session) {
+	delete(r.lost, x.pid)
+	r.order.Remove(x.place)
+	x.place = nil
+}
+
+// forget forgets a lost session. The caller holds mu.
+func (r *recovery) forget(x *session) {
+	if r.lost[x.pid] != x {
+		return
+	}
+	r.remove(x)
+	x.values = nil
+	x.events.End()
+	r.server.count(x.namespace, -1)
+	r.server.release(x.namespace)
+	x.wake()
+}
+
+// forgetSession forgets a session if it is lost.
+func (r *recovery) forgetSession(x *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(x)
+}
+
+// parted says that OnDisconnect of the lost socket has returned.
+func (r *recovery) parted(x *session, values []contextValue) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lost[x.pid] == x {
+		x.values, x.parted = values, true
+		x.wake()
+	}
+}
+
+// wake makes the timer run, because something is kept.
+func (r *recovery) wake() {
+	if !r.awake.Load() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.start()
+	}
+}
+
+// start is wake for a caller that holds mu.
+func (r *recovery) start() {
+	if r.closed || r.awake.Load() {
+		return
+	}
+	r.awake.Store(true)
+	every := min(max(r.Window/4, time.Second), longestSweep)
+	if r.timer == nil {
+		r.timer = time.AfterFunc(every, r.sweep)
+	} else {
+		r.timer.Reset(every)
+	}
+}
+
+// longestSweep bounds the time after which something that is too old is forgotten.
+const longestSweep = 30 * time.Second
+
+// sweep forgets what is too old. The timer calls it while anything is kept.
+func (r *recovery) sweep() {
+	r.mu.Lock()
+	for front := r.order.Front(); front != nil && r.over(front.Value.(*session)); front = r.order.Front() {
+		r.forget(front.Value.(*session))
+	}
+	r.mu.Unlock()
+
+	for _, n := range r.server.all() {
+		n.local.events.Prune(r.keep)
+		for _, s := range n.local.selected(nil, Selector{All: true}) {
+			s.prune(r.keep)
+		}
+	}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.awake.Store(false)
+	if len(r.lost) > 0 || r.budget.Used() > 0 {
+		r.start()
+	}
+}
+
+// close forgets all lost sessions, and keeps no more.
+func (r *recovery) close() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for _, x := range r.lost {
+		r.forget(x)
+	}
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+}
+
+// all returns the namespaces of the server.
+func (srv *Server) all() []*Namespace {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	all := make([]*Namespace, 0, len(srv.namespaces))
+	for _, n := range srv.namespaces {
+		all = append(all, n)
+	}
+	return all
+}
