@@ -43,34 +43,6 @@ type conn struct {
 	history    *history    // what most connections do not need; see past
 }
 
-// history is the part of a connection that is nil for one whose sockets stay: the largest
-// number of connections is idle.
-type history struct {
-	keep          []string  // headers kept because of Socket.KeepHeader
-	leaving       []*Socket // their peer has left; events received before are still handled
-	disconnecting []*Socket // ended sockets; a new socket with the same id waits until OnDisconnect has returned
-	endedNames    []string  // namespaces that the server ended and the peer may not know about yet
-	refused       int
-	forgiven      time.Time   // when a temporary refusal was last not counted
-	closeTimer    *time.Timer // closes the connection after a temporary refusal
-}
-
-// past returns the history of the connection to be read. The caller holds mu.
-func (c *conn) past() history {
-	if c.history == nil {
-		return history{}
-	}
-	return *c.history
-}
-
-// record returns the history of the connection to be changed. The caller holds mu.
-func (c *conn) record() *history {
-	if c.history == nil {
-		c.history = new(history)
-	}
-	return c.history
-}
-
 var _ engineio.HeadConn = (*conn)(nil)
 
 // open creates the connection of a session.
