@@ -53,6 +53,7 @@ var mayImport = map[string][]string{
 	"internal/mac":          {},
 	"internal/memnet":       {},
 	"internal/tally":        {},
+	"internal/turns":        {},
 	"internal/wallclock":    {},
 	"internal/doctest":      {},
 	"internal/wirejson":     {},
