@@ -146,20 +146,8 @@ func (c *conn) begin() {
 	}
 }
 
-// growStack makes the goroutine's stack large enough to verify a token, while there is little
-// on it to copy. If the stack grows step by step during the cryptography, copying it takes 8 %
-// of the server's CPU in row es256 of the bench. With growStack it takes 4 % (cd bench && go
-// run . -profile DIR -rows es256).
-//
-//go:noinline
-func growStack(i int) byte {
-	var room [8 << 10]byte
-	return room[i%len(room)]
-}
-
 // connect finds the namespace and starts its middleware. It runs on the worker.
 func (s *Socket) connect() {
-	growStack(0)
 	ctx := s.Context()
 	n, err := s.conn.server.namespaceFor(ctx, s.name, s.Handshake())
 	if err != nil {
