@@ -1,5 +1,7 @@
 package auth
 
+import "socketiojwt/internal/turns"
+
 // IndexLeft returns an error if the index of a gate still keeps anything.
 func IndexLeft(g *Gate) error { return g.leases.empty() }
 
@@ -17,3 +19,6 @@ func SeparateSources(g *Gate, remotes ...string) {
 		}
 	}
 }
+
+// TurnsOf returns the turns for checks of signatures of a gate.
+func TurnsOf(g *Gate) turns.Turns { return g.turns }

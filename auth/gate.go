@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"socketiojwt/internal/logging"
+	"socketiojwt/internal/turns"
 	"socketiojwt/socketio"
 )
 
@@ -30,6 +31,13 @@ type Options struct {
 	// connection, socketio.Options.ConnectTimeout (45 s unless set) bounds the same time,
 	// including the grace of a refused socket. Zero means 5 s.
 	Timeout time.Duration
+	// Verifications is how many signatures of public keys the gate checks at a time. Further
+	// checks wait, in order of arrival and within Timeout, so that a flood of bad tokens leaves
+	// processors to the sockets that are admitted. Shared secrets, and signatures that a
+	// *token.Verifier remembers, do not wait. A custom Verifier must pass its context on: see
+	// token.WithLimiter. Zero means half of the processors (GOMAXPROCS at the start of the
+	// program), at least one, for all gates of the program with zero together.
+	Verifications int
 
 	// Guests admits sockets that present no token. They have no lease until they log in,
 	// by "authenticate" with a token in its payload. In handshake mode a guest is a socket
@@ -157,6 +165,7 @@ type Gate struct {
 	verifier Verifier
 	opts     Options // with defaults
 	guests   *logins
+	turns    turns.Turns // for checks of signatures
 	held     held
 	figures  figures
 	leases   *registry
@@ -180,7 +189,7 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 	if err := errors.Join(err, checkRooms(opts.Rooms, verifier)); err != nil {
 		return nil, err
 	}
-	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), leases: newRegistry(registryShards), sampler: newRefusalSampler(),
+	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), turns: newTurns(opts.Verifications), leases: newRegistry(registryShards), sampler: newRefusalSampler(),
 		began: time.Now(), tickets: newTickets(), failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute}}
 	if opts.Guests != nil {
 		gate.guests = newLogins(opts.Guests.Attempts, opts.Guests.Grace)
@@ -197,6 +206,7 @@ func (o Options) withDefaults() (Options, error) {
 			wrong = append(wrong, errors.New("auth: "+text))
 		}
 	}
+	check(o.Verifications < 0, "Verifications is negative; set a positive number, or zero for half of the processors")
 	check(o.Timeout < 0, "Timeout is negative; set a positive duration, or zero for 5 s")
 	check(o.LongestToken < 0, "LongestToken is negative; set a positive duration, or zero for 30 days")
 	check(o.IssuerSkew < 0, "IssuerSkew is negative; set a positive duration, or zero if the clocks agree")

@@ -27,26 +27,20 @@ type conn struct {
 
 	shuttingDown atomic.Bool // Shutdown has reached this connection
 
-	mu            sync.Mutex // taken after a socket's, before the server's
-	closed        bool
-	request       *Handshake // the part of the first request that new sockets can see
-	trimmed       bool       // request has only the headers of KeepHeaders and keep
-	keep          []string   // headers kept because of Socket.KeepHeader
-	ended         bool       // the session has ended; the connection is forgotten with its last socket
-	sockets       []*Socket  // one for each namespace joined or being joined
-	waiting       []*Socket  // those of sockets whose CONNECT waits for its turn
-	leaving       []*Socket  // their peer has left; events received before are still handled
-	auths         []*sharedAuth
-	disconnecting []*Socket // ended sockets; a new socket with the same id waits until OnDisconnect has returned
-	endedNames    []string  // namespaces that the server ended and the peer may not know about yet
-	connecting    int       // CONNECTs whose middleware runs
-	refused       int
-	forgiven      time.Time   // when a temporary refusal was last not counted
-	inside        int         // number of admitted sockets
-	admitted      bool        // a socket has been admitted
-	blamed        bool        // a failure was counted for its address, or none is to be counted
-	timer         *time.Timer // runs until the first admission, and while no namespace is joined
-	closeTimer    *time.Timer // closes the connection after a temporary refusal
+	mu         sync.Mutex // taken after a socket's, before the server's
+	closed     bool
+	trimmed    bool        // request has only the headers of KeepHeaders and history.keep
+	ended      bool        // the session has ended; the connection is forgotten with its last socket
+	admitted   bool        // a socket has been admitted
+	blamed     bool        // a failure was counted for its address, or none is to be counted
+	waiting    int32       // CONNECTs that wait for their turn
+	connecting int32       // CONNECTs whose middleware runs
+	inside     int32       // admitted sockets
+	request    *Handshake  // the part of the first request that new sockets can see
+	sockets    []*Socket   // one for each namespace joined or being joined
+	auths      *sharedAuth // the first of a list
+	timer      *time.Timer // runs until the first admission, and while no namespace is joined
+	history    *history    // what most connections do not need; see past
 }
 
 var _ engineio.HeadConn = (*conn)(nil)
@@ -57,7 +51,8 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 	if !ok {
 		return nil
 	}
-	c := &conn{server: srv, session: session, ctx: ctx, ledger: ledger{server: srv, session: session}}
+	c := &conn{server: srv, session: session, ctx: ctx}
+	c.ledger.conn = c
 	size := 0
 	if c.request, size = newHandshake(session, r, srv.opts.MaxHandshake); c.request.TooLarge {
 		srv.logTooLarge(c, "header and URL of a first request")
@@ -179,7 +174,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 func (c *conn) joined(namespace string) (s *Socket, ok bool) {
 	c.mu.Lock()
 	s = c.find(namespace)
-	left := c.closed || c.draining() || slices.Contains(c.endedNames, namespace)
+	left := c.closed || c.draining() || slices.Contains(c.past().endedNames, namespace)
 	c.mu.Unlock()
 	if s == nil && !left || s != nil && s.isConnecting() {
 		c.violation("packet for a namespace that is not joined")
@@ -205,8 +200,7 @@ func (c *conn) answered() {
 	c.setTimer()
 	if !c.trimmed {
 		c.trimmed = true
-		c.request = c.request.keep(append(c.keep, c.server.opts.KeepHeaders...))
-		c.keep = nil
+		c.request = c.request.keep(append(c.past().keep, c.server.opts.KeepHeaders...))
 	}
 	c.mu.Unlock()
 	c.begin()
@@ -215,7 +209,7 @@ func (c *conn) answered() {
 // forget removes the connection from the server's table if it has no sockets and its session
 // has ended. The caller holds mu.
 func (c *conn) forget() {
-	if c.ended && len(c.sockets)+len(c.leaving) == 0 {
+	if c.ended && len(c.sockets)+len(c.past().leaving) == 0 {
 		c.server.forgetConn(c)
 	}
 }
@@ -254,8 +248,8 @@ func (c *conn) closeAfter(d time.Duration, cause error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closeTimer == nil && !c.ended {
-		c.closeTimer = time.AfterFunc(min(d, c.server.opts.ConnectTimeout), func() { c.close(ReasonForcedServerClose, cause) })
+	if h := c.record(); h.closeTimer == nil && !c.ended {
+		h.closeTimer = time.AfterFunc(min(d, c.server.opts.ConnectTimeout), func() { c.close(ReasonForcedServerClose, cause) })
 	}
 }
 
@@ -291,9 +285,9 @@ func (c *conn) beginClosing() []*Socket {
 	defer c.mu.Unlock()
 	c.closed = true
 	c.setTimer()
-	if c.closeTimer != nil {
-		c.closeTimer.Stop()
-		c.closeTimer = nil
+	if c.past().closeTimer != nil {
+		c.history.closeTimer.Stop()
+		c.history.closeTimer = nil
 	}
-	return slices.Concat(c.sockets, c.leaving)
+	return slices.Concat(c.sockets, c.past().leaving)
 }

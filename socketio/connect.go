@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"socketiojwt/socketio/internal/packet"
 )
@@ -27,7 +26,7 @@ func (c *conn) connect(p packet.Packet) {
 		c.mu.Unlock()
 		c.violation("CONNECT for a namespace joined already")
 		return
-	case len(c.sockets)+len(c.leaving) >= opts.MaxNamespaces:
+	case len(c.sockets)+len(c.past().leaving) >= opts.MaxNamespaces:
 		c.mu.Unlock()
 		c.overLimit("CONNECT for too many namespaces", "Options.MaxNamespaces")
 		return
@@ -42,7 +41,8 @@ func (c *conn) connect(p packet.Packet) {
 	s.kept, s.auth = size, auth
 	c.server.figures.states[stateConnecting].Add(1)
 	c.sockets = append(c.sockets, s)
-	c.waiting = append(c.waiting, s)
+	s.waiting = true
+	c.waiting++
 	c.mu.Unlock()
 	c.begin()
 }
@@ -86,12 +86,13 @@ func (c *conn) chargeHandshake(p packet.Packet) (h *Handshake, size int, auth *s
 type sharedAuth struct {
 	payload []byte
 	users   int // number of sockets
+	next    *sharedAuth
 }
 
 // shareAuth returns the stored auth payload that equals payload. It is charged once for all
 // sockets that have it. The caller holds mu.
 func (c *conn) shareAuth(payload []byte) (*sharedAuth, charged) {
-	for _, auth := range c.auths {
+	for auth := c.auths; auth != nil; auth = auth.next {
 		if bytes.Equal(auth.payload, payload) {
 			auth.users++
 			return auth, taken
@@ -100,9 +101,8 @@ func (c *conn) shareAuth(payload []byte) (*sharedAuth, charged) {
 	if result := c.ledger.handshake(len(payload)); result != taken {
 		return nil, result
 	}
-	auth := &sharedAuth{payload: bytes.Clone(payload), users: 1}
-	c.auths = append(c.auths, auth)
-	return auth, taken
+	c.auths = &sharedAuth{payload: bytes.Clone(payload), users: 1, next: c.auths}
+	return c.auths, taken
 }
 
 // forgetAuth releases an auth payload that a socket no longer needs.
@@ -113,8 +113,11 @@ func (c *conn) forgetAuth(auth *sharedAuth) {
 		return
 	}
 	c.ledger.handshake(-len(auth.payload))
-	if c.auths = slices.DeleteFunc(c.auths, func(a *sharedAuth) bool { return a == auth }); len(c.auths) == 0 {
-		c.auths = nil
+	for at := &c.auths; *at != nil; at = &(*at).next {
+		if *at == auth {
+			*at = auth.next
+			return
+		}
 	}
 }
 
@@ -123,18 +126,17 @@ func (c *conn) forgetAuth(auth *sharedAuth) {
 func (c *conn) begin() {
 	for {
 		c.mu.Lock()
-		next := c.due()
-		if next < 0 || c.connecting >= c.server.opts.MaxConnecting {
+		s := c.due()
+		if s == nil || int(c.connecting) >= c.server.opts.MaxConnecting {
 			c.mu.Unlock()
 			return
 		}
-		if c.refused >= c.server.opts.MaxRefused {
+		if c.past().refused >= c.server.opts.MaxRefused {
 			c.mu.Unlock()
 			c.overLimit("too many CONNECTs were refused", "Options.MaxRefused")
 			return
 		}
-		s := c.waiting[next]
-		c.waiting = slices.Delete(c.waiting, next, next+1)
+		c.leaveQueue(s)
 		c.connecting++
 		c.mu.Unlock()
 
@@ -144,20 +146,8 @@ func (c *conn) begin() {
 	}
 }
 
-// growStack makes the goroutine's stack large enough to verify a token, while there is little
-// on it to copy. If the stack grows step by step during the cryptography, copying it takes 8 %
-// of the server's CPU in row es256 of the bench. With growStack it takes 4 % (cd bench && go
-// run . -profile DIR -rows es256).
-//
-//go:noinline
-func growStack(i int) byte {
-	var room [8 << 10]byte
-	return room[i%len(room)]
-}
-
 // connect finds the namespace and starts its middleware. It runs on the worker.
 func (s *Socket) connect() {
-	growStack(0)
 	ctx := s.Context()
 	n, err := s.conn.server.namespaceFor(ctx, s.name, s.Handshake())
 	if err != nil {
@@ -188,7 +178,7 @@ func (s *Socket) resume() {
 			return
 		}
 		chain := s.namespace.table.connect
-		if s.next == len(chain) {
+		if int(s.next) == len(chain) {
 			tooLarge := s.handshake.authTooLarge
 			s.mu.Unlock()
 			if tooLarge { // no middleware has refused a socket whose credentials were too large to read

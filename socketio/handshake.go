@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"socketiojwt/engineio"
 	"socketiojwt/internal/hidden"
@@ -25,9 +26,6 @@ type Handshake struct {
 	RemoteAddr string
 	// Origin is the Origin header of the first request. It is empty if there was none.
 	Origin string
-	// OriginChecked says whether the server's origin rule was in force, so that the cookies of
-	// a browser can be trusted.
-	OriginChecked bool
 	// Protocol is the revision of Engine.IO that the peer speaks: 4, or 3 with
 	// Engine.AllowEIO3. Peers of revision 3 send no auth payload.
 	Protocol int
@@ -38,8 +36,6 @@ type Handshake struct {
 	Host string
 	// Path is the path of the first request.
 	Path string
-	// TLS says whether the first request came over TLS.
-	TLS bool
 	// Time is when the connection was opened.
 	Time time.Time
 	// Auth is the auth payload of the CONNECT packet, a JSON object. It is nil if there was
@@ -49,6 +45,11 @@ type Handshake struct {
 	// one, it has only Options.KeepHeaders. After OnConnect it also has only those, if that
 	// option was set, and otherwise is nil.
 	Header http.Header
+	// OriginChecked says whether the server's origin rule was in force, so that the cookies of
+	// a browser can be trusted.
+	OriginChecked bool
+	// TLS says whether the first request came over TLS.
+	TLS bool
 	// TooLarge says that something was left out because it was too large: header, query, host
 	// and path of the first request (Options.MaxHandshake), or the auth payload
 	// (Options.MaxAuthPayload, MaxNewBytes). Middleware that looks for credentials must refuse
@@ -56,9 +57,9 @@ type Handshake struct {
 	// middleware has returned.
 	TooLarge bool
 
+	authTooLarge bool
 	rawQuery     string
 	connectQuery string // query after the namespace in a CONNECT of revision 3
-	authTooLarge bool
 }
 
 // Query returns the query parameters of the first request. Malformed parameters are left out. A
@@ -91,13 +92,16 @@ func newHandshake(session *engineio.Session, r *http.Request, limit int) (h *Han
 	}
 	size = requestBytes(r)
 	h.TooLarge = size > limit
-	// Copy each field. A substring would keep the memory of the whole request.
+	// A substring would keep the memory of the whole request. unique copies each text, once for
+	// all connections: most of them ask for the same host and path, from the same origin.
 	keep := func(field *string, text string) {
 		if len(text) > maxKept {
 			h.TooLarge = true
 			return
 		}
-		*field = strings.Clone(text)
+		if text != "" {
+			*field = unique.Make(text).Value()
+		}
 	}
 	keep(&h.Origin, r.Header.Get("Origin"))
 	keep(&h.Host, r.Host)
@@ -166,8 +170,9 @@ func (s *Socket) KeepHeader(name string) {
 	c := s.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if name = http.CanonicalHeaderKey(name); !c.trimmed && !slices.Contains(c.keep, name) {
-		c.keep = append(c.keep, name)
+	if name = http.CanonicalHeaderKey(name); !c.trimmed && !slices.Contains(c.past().keep, name) {
+		h := c.record()
+		h.keep = append(h.keep, name)
 	}
 }
 

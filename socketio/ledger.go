@@ -1,10 +1,6 @@
 package socketio
 
-import (
-	"sync"
-
-	"socketiojwt/engineio"
-)
+import "sync"
 
 // A ledger counts the bytes that the server keeps for the peer of one connection. The account
 // of handshakes has the first request, and sockets that are connecting or held with their auth
@@ -16,8 +12,7 @@ import (
 // including a message that is being received, and Options.MaxHeldBytes bounds all such
 // connections together. After that Options.MaxInbox bounds the events.
 type ledger struct {
-	server  *Server
-	session *engineio.Session
+	conn *conn
 
 	mu         sync.Mutex // taken after a socket's and its connection's
 	admitted   bool
@@ -53,7 +48,7 @@ func (l *ledger) event(n int) charged { return l.charge(&l.events, n) }
 func (l *ledger) aside(n int) charged {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.events > 0 && l.events+n > l.server.opts.MaxInbox/2 {
+	if l.events > 0 && l.events+n > l.conn.server.opts.MaxInbox/2 {
 		return tooMuch
 	}
 	l.events += n // the connection has an admitted socket
@@ -63,7 +58,7 @@ func (l *ledger) aside(n int) charged {
 func (l *ledger) charge(account *int, n int) charged {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	opts := &l.server.opts
+	opts := &l.conn.server.opts
 	switch {
 	case l.admitted:
 		// A single event always fits, however small the inbox is.
@@ -73,8 +68,8 @@ func (l *ledger) charge(account *int, n int) charged {
 	case n > 0 && l.handshakes+l.events+n > opts.MaxNewBytes:
 		return tooMuch
 	default:
-		if all := l.server.newBytes.Add(int64(n)); n > 0 && all > int64(opts.MaxHeldBytes) {
-			l.server.newBytes.Add(-int64(n))
+		if all := l.conn.server.newBytes.Add(int64(n)); n > 0 && all > int64(opts.MaxHeldBytes) {
+			l.conn.server.newBytes.Add(-int64(n))
 			return overload
 		}
 	}
@@ -86,7 +81,7 @@ func (l *ledger) charge(account *int, n int) charged {
 // tellEngine sets how much of the next message may be kept. The caller holds mu.
 func (l *ledger) tellEngine() {
 	if !l.admitted {
-		l.session.SetMaxMessage(l.server.opts.MaxNewBytes - headBytes - l.handshakes - l.events)
+		l.conn.session.SetMaxMessage(l.conn.server.opts.MaxNewBytes - headBytes - l.handshakes - l.events)
 	}
 }
 
@@ -96,7 +91,7 @@ func (l *ledger) admit() {
 	defer l.mu.Unlock()
 	if !l.admitted {
 		l.settle()
-		l.session.Accept()
+		l.conn.session.Accept()
 	}
 }
 
@@ -113,5 +108,5 @@ func (l *ledger) close() {
 // caller holds mu.
 func (l *ledger) settle() {
 	l.admitted = true
-	l.server.newBytes.Add(-int64(l.handshakes + l.events))
+	l.conn.server.newBytes.Add(-int64(l.handshakes + l.events))
 }

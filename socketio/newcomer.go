@@ -8,7 +8,7 @@ import "time"
 // setTimer starts the timer for the admission of the first socket, and later the timer that
 // runs while no namespace is joined. The caller holds mu.
 func (c *conn) setTimer() {
-	joined := c.admitted && len(c.sockets) > len(c.waiting)+c.connecting
+	joined := c.admitted && len(c.sockets) > int(c.waiting+c.connecting)
 	switch {
 	case c.timer == nil && !joined && !c.closed:
 		var timer *time.Timer

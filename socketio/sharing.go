@@ -56,8 +56,9 @@ const forgiveEvery = time.Second
 func (c *conn) forgive() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.forgiven) >= forgiveEvery {
-		c.forgiven = now
-		c.refused--
+	if now := time.Now(); now.Sub(c.past().forgiven) >= forgiveEvery {
+		h := c.record()
+		h.forgiven = now
+		h.refused--
 	}
 }

@@ -38,11 +38,12 @@ type Socket struct {
 
 	mu         sync.Mutex
 	state      state
-	working    bool // the worker is running
-	greeted    bool // a function of OnConnect has started; only for the worker
-	next       int  // connect middleware to run next
-	suspended  bool // held, and Admit was not called since then
-	holds      int  // number of times it was held
+	working    bool  // the worker is running
+	greeted    bool  // a function of OnConnect has started; only for the worker
+	waiting    bool  // its CONNECT waits for its turn; guarded by conn.mu
+	suspended  bool  // held, and Admit was not called since then
+	next       int32 // connect middleware to run next
+	holds      int32 // number of times it was held
 	ctx        *socketContext
 	handshake  *Handshake // until OnConnect has returned
 	kept       int        // bytes charged to the ledger for it

@@ -68,6 +68,9 @@ func (v *Verifier) readClaims(payload []byte, raw string) (c claims, err error) 
 // integer reports whether text is a JSON integer of 64 bits in its shortest form, without
 // an exponent. Each integer has one such form.
 func integer(text string) (string, bool) {
+	if strings.HasPrefix(text, `"`) { // the usual case, in which ParseInt would allocate an error
+		return text, false
+	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	return text, err == nil && strconv.FormatInt(n, 10) == text
 }

@@ -64,10 +64,11 @@ func (v *Verifier) checkDecoy(ctx context.Context, u Unverified, signed digest) 
 	}
 	if decoy.public() {
 		v.seen.has(signatureID(decoy, signed, u.parsed.Get().signature))
-		if err := verifying.take(ctx); err != nil {
+		limiter, err := acquire(ctx)
+		if err != nil {
 			return err
 		}
-		defer verifying.give()
+		defer limiter.Release()
 	}
 	_ = decoy.checkSignature(u)
 	return nil

@@ -29,9 +29,9 @@
 // A Verifier, a Key, a KeySet and a Token may be used concurrently and are immutable,
 // except that a Verifier remembers which signatures of public keys it found valid
 // (Options.MaxRemembered). Only ByIssuerFunc starts goroutines, a bounded number.
-// Verify may wait for a KeyFunc or an IssuerFunc, and for its turn to check the signature
-// of a public key: half of the processors, at least one, check such signatures at a time,
-// so that a flood of bad tokens leaves the other processors for other work.
+// Verify may wait for a KeyFunc or an IssuerFunc, and for a Limiter, which bounds how many
+// signatures of public keys are checked at a time. Set one by WithLimiter where peers whom
+// nothing else limits can send tokens. A Gate of package auth does so.
 //
 // # Limits
 //

@@ -9,19 +9,6 @@ import (
 // Sentinels are all sentinel errors. Tests check that an error matches exactly one of them.
 var Sentinels = sentinels
 
-// WhileAllTurnsAreTaken runs f while all turns are taken, so that verifications wait.
-func WhileAllTurnsAreTaken(f func()) {
-	for range cap(verifying) {
-		verifying <- struct{}{}
-	}
-	defer func() {
-		for range cap(verifying) {
-			<-verifying
-		}
-	}()
-	f()
-}
-
 // SignatureCheck is one use of an algorithm's arithmetic.
 type SignatureCheck struct {
 	Algorithm Algorithm

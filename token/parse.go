@@ -37,15 +37,18 @@ func parse(compact string, max int) (Unverified, error) {
 		return Unverified{}, fmt.Errorf("%w: it contains a line break", ErrMalformed)
 	}
 	p := &parsed{signingInput: compact[:len(header)+1+len(payload)]}
+	encoding := base64.RawURLEncoding.Strict()
+	decoded := make([]byte, 0, encoding.DecodedLen(len(compact))) // for all parts
 	for _, part := range []struct {
 		encoded string
 		decoded *[]byte
 	}{{header, &p.header}, {payload, &p.payload}, {signature, &p.signature}} {
-		decoded, err := base64.RawURLEncoding.Strict().DecodeString(part.encoded)
-		if err != nil {
+		start := len(decoded)
+		var err error
+		if decoded, err = encoding.AppendDecode(decoded, []byte(part.encoded)); err != nil {
 			return Unverified{}, fmt.Errorf("%w: not base64url", ErrMalformed)
 		}
-		*part.decoded = decoded
+		*part.decoded = decoded[start:len(decoded):len(decoded)]
 	}
 	u := Unverified{parsed: hidden.Of(p)}
 	if err := u.readHeader(); err != nil {
@@ -66,7 +69,10 @@ func parse(compact string, max int) (Unverified, error) {
 func (u *Unverified) readHeader() error {
 	p := u.parsed.Get()
 	err := eachMember(p.header, func(name []byte, start, end int) (err error) {
-		text := string(p.header[start:end])
+		text, ok := commonValues[string(p.header[start:end])]
+		if !ok {
+			text = string(p.header[start:end])
+		}
 		switch string(name) {
 		case "alg":
 			var alg string
@@ -95,6 +101,20 @@ func (u *Unverified) readHeader() error {
 	}
 	return nil
 }
+
+// commonValues has the JSON of the usual header parameters, so that tokens share their
+// memory.
+var commonValues = func() map[string]string {
+	values := make(map[string]string)
+	for _, text := range []string{`"JWT"`, `"at+jwt"`} {
+		values[text] = text
+	}
+	for alg := range algorithms {
+		text := `"` + string(alg) + `"`
+		values[text] = text
+	}
+	return values
+}()
 
 // optionalHeader returns the string of an optional header parameter. null counts as
 // missing. A kid may be an integer, because it is only a name.

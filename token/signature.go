@@ -3,8 +3,6 @@ package token
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
-	"runtime"
 	"sync"
 )
 
@@ -13,7 +11,7 @@ type digest = [sha256.Size]byte
 
 // checkSignature returns an error unless key has signed u. signed is the digest of the
 // signed parts of u. The check of a public key's signature is skipped if it was found
-// valid before, and otherwise waits for a turn. An HMAC is cheaper than both.
+// valid before, and otherwise asks the Limiter of ctx. An HMAC is cheaper than both.
 func (v *Verifier) checkSignature(ctx context.Context, u Unverified, key Key, signed digest) error {
 	if err := key.checkAlgorithm(u); err != nil {
 		return err
@@ -25,10 +23,11 @@ func (v *Verifier) checkSignature(ctx context.Context, u Unverified, key Key, si
 	if v.seen.has(id) {
 		return nil
 	}
-	if err := verifying.take(ctx); err != nil {
+	limiter, err := acquire(ctx)
+	if err != nil {
 		return err
 	}
-	defer verifying.give()
+	defer limiter.Release()
 	if err := key.checkSignature(u); err != nil {
 		return err
 	}
@@ -77,28 +76,3 @@ func (s *signatures) add(id digest) {
 	}
 	s.latest[id] = struct{}{}
 }
-
-// turns bound the goroutines that keep a processor busy. Each of them holds one turn.
-type turns chan struct{}
-
-// verifying bounds the checks of public keys' signatures in the whole process, to half of
-// the processors. The others stay free for admitted sockets. A flood of bad tokens waits
-// here, in order of arrival.
-var verifying = make(turns, max(1, runtime.GOMAXPROCS(0)/2))
-
-// take waits for a turn, until ctx is done. It then lets other runnable threads run first,
-// because their work is short and a signature check is long.
-func (t turns) take(ctx context.Context) error {
-	select {
-	case t <- struct{}{}:
-		if ctx.Err() == nil { // select chooses at random if both cases are ready
-			yieldThread()
-			return nil
-		}
-		t.give()
-	case <-ctx.Done():
-	}
-	return fmt.Errorf("%w: waiting for a turn to check the signature: %w", ErrKeysUnavailable, context.Cause(ctx))
-}
-
-func (t turns) give() { <-t }

@@ -6,34 +6,48 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"socketiojwt/token"
 )
 
-// without returns the result of v for a token while no turn is free. It returns at once if
-// the token needs no turn.
-func without(v *token.Verifier, compact string) (err error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	token.WhileAllTurnsAreTaken(func() { _, err = v.Verify(ctx, compact) })
+// busy is a Limiter that refuses every caller. It counts the calls.
+type busy struct {
+	t     testing.TB
+	asked int
+}
+
+var errBusy = errors.New("busy")
+
+func (b *busy) Acquire(context.Context) error { b.asked++; return errBusy }
+func (b *busy) Release()                      { b.t.Error("Release without Acquire") }
+
+// without returns the result of v for a token while its Limiter refuses every caller.
+func without(t testing.TB, v *token.Verifier, compact string) error {
+	t.Helper()
+	limiter := &busy{t: t}
+	_, err := v.Verify(token.WithLimiter(t.Context(), limiter), compact)
+	if asked, waits := limiter.asked == 1, errors.Is(err, errBusy); asked != waits || limiter.asked > 1 {
+		t.Errorf("the limiter was asked %d times, and the result is %v", limiter.asked, err)
+	}
 	return err
 }
 
-// A token that was verified before needs no turn. All others do, except for tokens of
-// shared secrets, which are cheap.
+// A token that was verified before does not ask the Limiter. All others do, except for
+// tokens of shared secrets, which are cheap.
 func TestVerifiedSignatureIsRemembered(t *testing.T) {
 	for _, alg := range []token.Algorithm{token.RS256, token.PS256, token.ES256, token.EdDSA} {
 		key := generate(t, alg)
 		v := newVerifier(t, key.Key(), publicOptions)
 		compact, other := sign(t, key, benchClaims()), sign(t, key, map[string]any{"iss": "https://issuer.example", "aud": "chat", "exp": at(time.Hour)})
-		wantError(t, without(v, compact), token.ErrKeysUnavailable)
+		wantError(t, without(t, v, compact), token.ErrKeysUnavailable)
 		wantRefused(t, v, compact, nil)
-		wantError(t, without(v, compact), nil)
-		wantError(t, without(v, other), token.ErrKeysUnavailable)
+		wantError(t, without(t, v, compact), nil)
+		wantError(t, without(t, v, other), token.ErrKeysUnavailable)
 	}
-	wantError(t, without(secretVerifier(t, token.Options{}), signClaims(`{"exp":4000000000}`)), nil)
+	wantError(t, without(t, secretVerifier(t, token.Options{}), signClaims(`{"exp":4000000000}`)), nil)
 }
 
 // A refused token is not remembered, and is not accepted because of another's signature.
@@ -51,7 +65,7 @@ func TestRefusedSignatureIsNotRemembered(t *testing.T) {
 		wantRefused(t, v, foreign, token.ErrSignature)
 		wantRefused(t, v, spliced, token.ErrSignature)
 		wantRefused(t, v, forged, token.ErrSignature)
-		wantError(t, without(v, spliced), token.ErrKeysUnavailable)
+		wantError(t, without(t, v, spliced), token.ErrKeysUnavailable)
 	}
 	wantRefused(t, v, good, nil)
 }
@@ -87,10 +101,7 @@ func TestRememberedSignatureNeedsItsKey(t *testing.T) {
 	}
 	// The same key from another parse, as after a new fetch of a set, is the same key.
 	key = token.PEM(text).WithID("k")
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	token.WhileAllTurnsAreTaken(func() { _, err = v.Verify(ctx, compact) })
-	wantError(t, err, nil)
+	wantError(t, without(t, v, compact), nil)
 }
 
 // The claims of a remembered token are checked again, because time passes.
@@ -116,7 +127,7 @@ func TestVerifiersRememberApart(t *testing.T) {
 	wantRefused(t, newVerifier(t, key.Key(), opts), sign(t, key, benchClaims()), token.ErrAudience)
 }
 
-// A caller whose context is done costs no arithmetic, even if a turn is free.
+// A caller whose context is done costs no arithmetic, also without a Limiter.
 func TestCancelledCallersDoNotVerify(t *testing.T) {
 	key := generate(t, token.EdDSA)
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -130,8 +141,8 @@ func TestCancelledCallersDoNotVerify(t *testing.T) {
 		if !errors.Is(err, gone) {
 			t.Fatalf("%v does not say why", err)
 		}
-		wantError(t, without(v, compact), token.ErrKeysUnavailable)
-		wantRefused(t, v, compact, nil) // and no turn is lost
+		wantError(t, without(t, v, compact), token.ErrKeysUnavailable)
+		wantRefused(t, v, compact, nil)
 	}
 }
 
@@ -150,14 +161,20 @@ func TestMaxRemembered(t *testing.T) {
 			wantRefused(t, v, c, nil)
 		}
 		for i, c := range compact {
-			if remembered := without(v, c) == nil; remembered != (i >= len(compact)-want) {
+			if remembered := without(t, v, c) == nil; remembered != (i >= len(compact)-want) {
 				t.Errorf("MaxRemembered %d: token %d of 64 is remembered: %t, want the last %d", most, i+1, remembered, want)
 			}
 		}
 	}
 }
 
-// Each waiting caller gets a turn and gives it back, whatever the token is.
+// counter is a Limiter that counts its callers.
+type counter struct{ now, all atomic.Int64 }
+
+func (c *counter) Acquire(context.Context) error { c.now.Add(1); c.all.Add(1); return nil }
+func (c *counter) Release()                      { c.now.Add(-1) }
+
+// Each Acquire is followed by one Release, whatever the token is.
 func TestManyVerifyAtOnce(t *testing.T) {
 	key := generate(t, token.ES256)
 	opts := publicOptions
@@ -168,13 +185,19 @@ func TestManyVerifyAtOnce(t *testing.T) {
 	for i := range good {
 		good[i] = sign(t, key, benchClaims())
 	}
+	var limiter counter
+	ctx := token.WithLimiter(t.Context(), &limiter)
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() {
-			wantRefused(t, v, good[i%len(good)], nil)
-			wantRefused(t, v, bad, token.ErrSignature)
+			_, err := v.Verify(ctx, good[i%len(good)])
+			wantError(t, err, nil)
+			_, err = v.Verify(ctx, bad)
+			wantError(t, err, token.ErrSignature)
 		})
 	}
 	all.Wait()
-	wantRefused(t, v, good[0], nil) // all turns were given back
+	if now, all := limiter.now.Load(), limiter.all.Load(); now != 0 || all < 50+int64(len(good)) {
+		t.Errorf("%d callers, and %d of them have not called Release", all, now)
+	}
 }

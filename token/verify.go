@@ -86,8 +86,8 @@ func (v *Verifier) Available() bool {
 
 // Verify returns the token if it is good, otherwise an error that matches one of the
 // sentinels. It may be called concurrently. It may wait for a KeyFunc or other Keys of the
-// caller, and for a turn to check the signature of a public key. When ctx is done, it
-// returns ErrKeysUnavailable.
+// caller, and for the Limiter of ctx (see WithLimiter). When ctx is done, it returns
+// ErrKeysUnavailable.
 //
 // The checks go from cheap to expensive: size, form, header, key, algorithm, signature,
 // claims. So the claims of a token that the key has not signed are not checked.

@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"internal/engineclient": {"internal/wirejson"}, // not a leaf: only clients need it
 	"internal/display":      {},
 	"internal/doctor":       {"engineio", "socketio", "token", "token/jwks"},
+	"internal/footprint":    {},
 	"internal/guard":        {},
 	"internal/hidden":       {},
 	"internal/leaktest":     {},
@@ -53,6 +54,7 @@ var mayImport = map[string][]string{
 	"internal/mac":          {},
 	"internal/memnet":       {},
 	"internal/tally":        {},
+	"internal/turns":        {},
 	"internal/wallclock":    {},
 	"internal/doctest":      {},
 	"internal/wirejson":     {},
@@ -61,7 +63,7 @@ var mayImport = map[string][]string{
 // forTests lists the packages below internal/ that only tests, and packages for tests, may
 // import. Every package may import each other package below internal/ that itself may
 // import no package of the module.
-var forTests = []string{"internal/archtest", "internal/leaktest", "internal/memnet", "internal/doctest"}
+var forTests = []string{"internal/archtest", "internal/leaktest", "internal/memnet", "internal/doctest", "internal/footprint"}
 
 // onlyIn lists the libraries that only certain files may import.
 var onlyIn = map[string][]string{

@@ -1,5 +1,5 @@
 //go:build !linux
 
-package token
+package turns
 
 func yieldThread() {}
