@@ -182,6 +182,7 @@ test("a user who logs out leaves every socket of the session within a second", l
   const last = times.at(-1).attempts;
   assert.ok(times.every((time) => time.attempts !== last || time.ms < 1000), JSON.stringify(times));
 
+  t.diagnostic(`the last of ${times.length} sockets ended after ${Math.round(Math.max(...times.map((time) => time.ms)))} ms`);
   await pause(200); // longer than the delay of a reconnection
   assert.ok(others.every((socket) => socket.connected));
 });
