@@ -13,8 +13,8 @@ import (
 	"socketiojwt/socketio"
 )
 
-// TestRecoveryLimits exceeds each limit. What is not kept is not recovered, so no client misses
-// an event without knowing it.
+// TestRecoveryLimits exceeds each limit. A session that was not kept is not recovered, so a
+// client never misses an event without knowing it.
 func TestRecoveryLimits(t *testing.T) {
 	all := func(*socketio.Socket, string) bool { return true }
 	for name, test := range map[string]struct {
