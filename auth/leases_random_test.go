@@ -131,7 +131,7 @@ func (w *world) live(f *fixture, event bool) {
 		}
 		return bearing(sign(c))
 	}
-	for range 8 {
+	for range 10 {
 		opts := sockettest.Options{NetDial: f.in.Dial, Namespace: w.namespace.Name()}
 		if !event && rand.IntN(4) > 0 {
 			opts.Auth = show()
@@ -144,7 +144,7 @@ func (w *world) live(f *fixture, event bool) {
 			continue
 		}
 		for range 1 + rand.IntN(5) {
-			switch rand.IntN(8) {
+			switch rand.IntN(10) {
 			case 0:
 				_ = p.Leave()
 			case 1:
@@ -155,6 +155,18 @@ func (w *world) live(f *fixture, event bool) {
 				}
 			case 2:
 				time.Sleep(rand.N(10 * time.Second))
+			case 3:
+				go func() {
+					ctx, cancel := context.WithTimeout(f.ctx, 10*time.Second)
+					defer cancel()
+					_, _ = p.EmitWithAck(ctx, "authenticate", show()) // a refresh, or a login
+				}()
+			case 4:
+				for l := range w.gate.Leases() {
+					if l.SocketID == p.ID() {
+						_, _ = w.gate.Revoke(f.ctx, auth.ByHash(l.TokenHash), auth.RevokeOptions{})
+					}
+				}
 			default:
 				_ = p.Emit("authenticate", show())
 			}
@@ -171,7 +183,7 @@ func (w *world) live(f *fixture, event bool) {
 func TestIndexMatchesTheSockets(t *testing.T) {
 	worlds := []*world{}
 	furnish := func(f *fixture) {
-		for i, opts := range []auth.Options{{}, {}, {Guests: &auth.GuestOptions{Attempts: 3}}, {Guests: &auth.GuestOptions{Attempts: 2}, AtExpiry: auth.LeaveNamespace}} {
+		for i, opts := range []auth.Options{{AtExpiry: auth.LeaveNamespace, ExpiryGrace: time.Second}, {}, {Guests: &auth.GuestOptions{Attempts: 3}}, {Guests: &auth.GuestOptions{Attempts: 2}, AtExpiry: auth.BecomeGuest, MaxLifetime: 9 * time.Second, WarnBefore: time.Second}} {
 			w := &world{namespace: f.io.Of(fmt.Sprint("/", i)), alive: map[string]bool{}, asked: map[string]int{}, seen: map[auth.LeaseState]int{}}
 			opts.Authorize, opts.Timeout = auth.Check(w.authorize), time.Second
 			w.gate = newGate(t, verifier(t), opts)

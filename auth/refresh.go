@@ -43,7 +43,6 @@ func (a *admission) refresh(ctx context.Context, e *socketio.Event, shown *socke
 		a.refreshFailed(ctx, e, refused)
 		return
 	}
-	a.gate.figures.refreshes.Add(1)
 	a.gate.opts.Logger.DebugContext(ctx, "auth: lease refreshed", "socket", a.socket, "remote", shown.RemoteAddr, "subject", lease.Token.Subject)
 	if hook := a.gate.opts.OnRefresh; hook != nil {
 		if !a.hooked("OnRefresh", func(ctx context.Context) { hook(ctx, a.socket, done.before) }) {
@@ -95,6 +94,7 @@ func (a *admission) swap(lease *Lease) (done swapped, refused *Error) {
 	done.before = a.entry.lease
 	a.promote()
 	a.failed = 0
+	a.gate.figures.refreshes.Add(1)
 	a.start(lease, now)
 	done.joined, done.left = a.rooms(done.before, lease)
 	return done, nil

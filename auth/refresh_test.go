@@ -328,3 +328,28 @@ func TestPanicInOnRefresh(t *testing.T) {
 		f.forgotten()
 	})
 }
+
+// A refresh that is examined while the lease ends is refused, although the timer that ends the
+// socket is late.
+func TestRefreshAfterTheEnd(t *testing.T) {
+	step, now, v := wallClock(t)
+	examined := 0
+	gate := auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+		if examined++; examined == 2 {
+			step.Store(int64(2 * time.Minute))
+		}
+		return nil
+	})}
+	bubble(t, setup{verifier: v, gate: gate, server: socketio.Options{Now: now}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})
+		f.emit(p, "whoami")
+		go func() { _, _ = p.EmitWithAck(f.ctx, "authenticate", bearing(sign(nil))) }()
+		if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
+			t.Errorf("told %+v", told)
+		}
+		if err := p.Ended(f.ctx); err == nil || f.gate.Stats().Refreshes != 0 {
+			t.Errorf("%v, %d refreshes", err, f.gate.Stats().Refreshes)
+		}
+		f.forgotten()
+	})
+}

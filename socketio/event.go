@@ -127,7 +127,7 @@ func (s *Socket) receive(e *Event) {
 	s.mu.Lock()
 	result, dropped := taken, uint64(0)
 	switch k := s.intercepts; {
-	case s.state != stateHeld && s.state != stateAdmitted: // ended meanwhile
+	case s.state != stateHeld && s.state != stateAdmitted, s.renewing: // ended meanwhile
 	case s.conn.draining(): // Shutdown: running handlers finish, and no others start
 	case k.handler(e.name) != nil:
 		if result = s.wait(e); result != taken {

@@ -29,9 +29,9 @@ type Renewal struct {
 // handler starts, Join fails, and broadcasts and listings leave it out. The deadline is removed,
 // the contexts of handlers end with r.Cause, and pending acknowledgements fail. Renew does not
 // wait. When the handler that runs on the socket's worker has returned, the socket leaves its
-// rooms and goes on. Events that it received before Renew are dropped. Broadcasts that began
-// before the socket went on do not reach it. If a handler does not return, the socket does not
-// go on, so the caller should end it after some time.
+// rooms and goes on. Events that it receives until then and that no handler has begun to handle
+// are dropped. Broadcasts that began before the socket went on do not reach it. If a handler
+// does not return, the socket does not go on, so the caller should end it after some time.
 //
 // The session of the socket cannot be recovered afterwards: see Options.Recovery.
 //
@@ -63,6 +63,7 @@ func (s *Socket) Renew(r Renewal) error {
 	s.renewing = true
 	s.until.Store(renewal)
 	s.failAcks()
+	s.dropEvents()
 	cancel := s.cancel
 	life, end := context.WithCancelCause(s.conn.ctx)
 	s.cancel, s.ctx = end, &socketContext{Context: life, socket: s}
@@ -70,6 +71,22 @@ func (s *Socket) Renew(r Renewal) error {
 	s.mu.Unlock()
 	cancel(r.Cause)
 	return nil
+}
+
+// dropEvents drops the events that wait for their handlers. The caller holds mu.
+func (s *Socket) dropEvents() {
+	s.inbox = slices.DeleteFunc(s.inbox, func(t task) bool {
+		if t.event != nil {
+			s.giveBack(t.event.size)
+		}
+		return t.event != nil
+	})
+	if s.intercepts != nil {
+		for _, e := range s.intercepts.inbox {
+			s.giveBack(e.size)
+		}
+		s.intercepts.inbox = nil
+	}
 }
 
 // goOn completes Renew: it gives the socket its new context and admits events again. It runs on

@@ -19,7 +19,13 @@ type lifeKey struct{}
 // until its context has ended and then another second.
 func renewing(value *socketio.Key[string], ran *record) func(srv *socketio.Server) {
 	return func(srv *socketio.Server) {
-		srv.Open()
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
+			return s.Intercept("intercepted", func(context.Context, *socketio.Socket, *socketio.Event) error {
+				ran.add("intercepted")
+				time.Sleep(3 * time.Second)
+				return nil
+			})
+		})
 		srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 			value.Set(s, "old")
 			s.SetContextValue(lifeKey{}, "old")
@@ -63,6 +69,7 @@ func TestRenew(t *testing.T) {
 		go func() { _, err := s.EmitWithAck(f.ctx, "question"); asked <- err }()
 		f.expect(p, "question")
 		_ = errors.Join(p.Emit("aside"), p.Emit("work"), p.Emit("say")) // aside and say wait, and are dropped
+		_ = errors.Join(p.Emit("intercepted"), p.Emit("intercepted"))   // the second one waits beyond the renewal, and is dropped
 		synctest.Wait()
 		renewal := socketio.Renewal{
 			Cause: errors.New("renewed"), Event: "first", Args: []any{1},
@@ -101,7 +108,7 @@ func TestRenew(t *testing.T) {
 		_ = p.Emit("say")
 		time.Sleep(2 * time.Minute) // the deadline is gone
 		want := []string{
-			"work ends: renewed, join: " + socketio.ErrClosed.Error(), "before: true", "after: true, <nil>", "say: <nil>,  false, 2 rooms, <nil>",
+			"intercepted", "work ends: renewed, join: " + socketio.ErrClosed.Error(), "before: true", "after: true, <nil>", "say: <nil>,  false, 2 rooms, <nil>",
 		}
 		if got := ran.all(); !slices.Equal(got, want) {
 			t.Errorf("ran %q, want %q", got, want)
