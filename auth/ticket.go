@@ -128,8 +128,8 @@ func (g *Gate) Ticket(ctx context.Context, opts TicketOptions) (string, error) {
 // ticketFor returns a ticket for the identity of ctx, and the time by which its lease ends.
 func (g *Gate) ticketFor(ctx context.Context) (ticket, time.Time, error) {
 	if s := socketio.FromContext(ctx); s != nil {
-		lease := Current(s)
-		if lease == nil || s.Context().Err() != nil || !g.leases.admitted(s, lease) {
+		lease, a := admittedBy(s.Context()) // not that of ctx, which may have been refreshed
+		if lease == nil || s.Context().Err() != nil || a.gate != g || !a.admitted(lease) {
 			return ticket{}, time.Time{}, ErrNoLease
 		}
 		return ticket{lease: lease, namespace: s.Namespace().Name(), origin: s.Handshake().Origin}, s.Now(), nil
@@ -141,19 +141,11 @@ func (g *Gate) ticketFor(ctx context.Context) (ticket, time.Time, error) {
 	return ticket{lease: lease, namespace: "/", origin: from.origin}, time.Now(), nil
 }
 
-// admitted reports whether a socket was admitted by the gate of this index with a lease that it
-// still has.
-func (r *registry) admitted(s *socketio.Socket, lease *Lease) bool {
-	for _, e := range r.find(ByHash(lease.Token.Hash)) {
-		a := e.admission
-		a.mu.Lock()
-		found := a.socket == s && a.stage == leased && a.entry != nil && a.entry.lease == lease
-		a.mu.Unlock()
-		if found {
-			return true
-		}
-	}
-	return false
+// admitted reports whether the admission's socket is admitted with a lease that it still has.
+func (a *admission) admitted(lease *Lease) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stage == leased && a.entry != nil && a.entry.lease == lease
 }
 
 // takesTickets reports whether a source reads tickets.
