@@ -86,7 +86,8 @@ func (f fromTicket) Find(ctx context.Context, h *socketio.Handshake) (string, er
 // other use of the ticket is refused with ReasonTicket: a second one, one in another
 // namespace, one by a page of another origin than the request or socket of ctx had, and one
 // after its Lifetime. The refusal is the same for all of them, and for text that is not a
-// ticket. Each of them but the last uses the ticket up.
+// ticket. A ticket is used up when it is shown, also if its socket is then refused, so a client
+// fetches one for each connection.
 //
 // Tickets are kept in memory, as hashes, with the token and not its compact serialization
 // unless Options.KeepEncoded is set. They end with the process. After Share, a ticket can be
