@@ -60,10 +60,14 @@ func TestTicketDoesNotOutliveTheToken(t *testing.T) {
 func TestTicketOfASocket(t *testing.T) {
 	opts := ticketed()
 	opts.Guests = &auth.GuestOptions{}
+	other := newGate(t, verifier(t), ticketed())
 	bubble(t, setup{gate: opts, furnish: func(f *fixture) {
 		admin := f.io.Of("/admin")
 		f.furnish(admin, f.gate.Handshake)
 		admin.Handle("ticket", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+			if _, err := other.Ticket(ctx, auth.TicketOptions{}); !errors.Is(err, auth.ErrNoLease) {
+				t.Errorf("another gate: %v", err)
+			}
 			return f.gate.Ticket(ctx, auth.TicketOptions{})
 		}))
 		f.io.Handle("ticket", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
