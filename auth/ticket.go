@@ -86,7 +86,8 @@ func (f fromTicket) Find(ctx context.Context, h *socketio.Handshake) (string, er
 // other use of the ticket is refused with ReasonTicket: a second one, one in another
 // namespace, one by a page of another origin than the request or socket of ctx had, and one
 // after its Lifetime. The refusal is the same for all of them, and for text that is not a
-// ticket. Each of them but the last uses the ticket up.
+// ticket. A ticket is used up when it is shown, also if its socket is then refused, so a client
+// fetches one for each connection.
 //
 // Tickets are kept in memory, as hashes, with the token and not its compact serialization
 // unless Options.KeepEncoded is set. They end with the process. After Share, a ticket can be
@@ -128,8 +129,8 @@ func (g *Gate) Ticket(ctx context.Context, opts TicketOptions) (string, error) {
 // ticketFor returns a ticket for the identity of ctx, and the time by which its lease ends.
 func (g *Gate) ticketFor(ctx context.Context) (ticket, time.Time, error) {
 	if s := socketio.FromContext(ctx); s != nil {
-		lease := Current(s)
-		if lease == nil || s.Context().Err() != nil || !g.leases.admitted(s, lease) {
+		lease, a := admittedBy(s.Context()) // not that of ctx, which may have been refreshed
+		if lease == nil || s.Context().Err() != nil || a.gate != g || !a.admitted(lease) {
 			return ticket{}, time.Time{}, ErrNoLease
 		}
 		return ticket{lease: lease, namespace: s.Namespace().Name(), origin: s.Handshake().Origin}, s.Now(), nil
@@ -141,19 +142,11 @@ func (g *Gate) ticketFor(ctx context.Context) (ticket, time.Time, error) {
 	return ticket{lease: lease, namespace: "/", origin: from.origin}, time.Now(), nil
 }
 
-// admitted reports whether a socket was admitted by the gate of this index with a lease that it
-// still has.
-func (r *registry) admitted(s *socketio.Socket, lease *Lease) bool {
-	for _, e := range r.find(ByHash(lease.Token.Hash)) {
-		a := e.admission
-		a.mu.Lock()
-		found := a.socket == s && a.stage == leased && a.entry != nil && a.entry.lease == lease
-		a.mu.Unlock()
-		if found {
-			return true
-		}
-	}
-	return false
+// admitted reports whether the admission's socket is admitted with a lease that it still has.
+func (a *admission) admitted(lease *Lease) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stage == leased && a.entry != nil && a.entry.lease == lease
 }
 
 // takesTickets reports whether a source reads tickets.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"socketiojwt/internal/logging"
 	"socketiojwt/internal/mac"
 	"socketiojwt/internal/wirejson"
 	"socketiojwt/socketio"
@@ -28,6 +29,7 @@ type ticketShare struct {
 	srv  *socketio.Server
 	name string // of the extension
 	log  *slog.Logger
+	rate logging.Sampler // of log
 
 	mu    sync.Mutex
 	asked map[[16]byte]chan *ticketTold // by the ID of the question
@@ -60,7 +62,7 @@ func (g *Gate) shareTickets(srv *socketio.Server, name string) {
 	ts := g.tickets
 	name = "auth.ticket:" + name
 	key := srv.ExtensionKey(name)
-	s := &ticketShare{srv: srv, name: name, log: g.opts.Logger, asked: make(map[[16]byte]chan *ticketTold)}
+	s := &ticketShare{srv: srv, name: name, log: g.opts.Logger, rate: logging.Sampler{PerMinute: 10, Repeat: time.Minute}, asked: make(map[[16]byte]chan *ticketTold)}
 	ts.mu.Lock()
 	ts.key, ts.share = mac.New(key[:]), s
 	ts.mu.Unlock()
@@ -124,7 +126,7 @@ func (s *ticketShare) forget(question [16]byte) {
 func (ts *tickets) receive(s *ticketShare, from socketio.NodeID, payload []byte) {
 	var m ticketMessage
 	if err := wirejson.UnmarshalKnown(payload, &m); err != nil || m.Version != ticketVersion || len(m.ID) != 16 {
-		s.log.Warn("auth: a message about tickets was ignored, because it is malformed or of another version", "node", from)
+		s.warn("auth: a message about tickets was ignored, because it is malformed or of another version", "node", from)
 		return
 	}
 	if m.Answer {
@@ -150,8 +152,13 @@ func (ts *tickets) receive(s *ticketShare, from socketio.NodeID, payload []byte)
 		err = s.srv.SendExtension(from, s.name, told)
 	}
 	if err != nil {
-		s.log.Warn("auth: another node did not get the ticket that it asked for", "node", from, "error", err)
+		s.warn("auth: another node did not get the ticket that it asked for", "node", from, "error", err)
 	}
+}
+
+// warn logs a warning that other nodes can cause at will.
+func (s *ticketShare) warn(message string, attrs ...any) {
+	s.rate.Log(context.Background(), s.log, slog.LevelWarn, message, message, attrs...)
 }
 
 // told returns the ticket for another node, or nil if its token cannot be sent.
