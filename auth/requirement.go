@@ -154,19 +154,36 @@ func missing(wanted, has []string, reason Reason, message string) *Error {
 
 // scopesOf returns the scopes of a token.
 func scopesOf(t *token.Token) (scopes []string) {
-	for _, claim := range []string{"scope", "scp"} {
-		var text string
-		if t.Claim(claim, &text) == nil {
+	var claims struct {
+		Scope       any `json:"scope"`
+		Scp         any `json:"scp"`
+		Permissions any `json:"permissions"`
+	}
+	_ = t.Claims(&claims) // cannot fail: the token was parsed before, and each value fits
+	for _, value := range []any{claims.Scope, claims.Scp} {
+		if text, ok := value.(string); ok {
 			scopes = append(scopes, strings.Split(text, " ")...)
 		}
 	}
-	for _, claim := range []string{"scp", "permissions"} {
-		var list []string
-		if t.Claim(claim, &list) == nil {
-			scopes = append(scopes, list...)
+	for _, value := range []any{claims.Scp, claims.Permissions} {
+		if list, ok := value.([]any); ok {
+			scopes = append(scopes, onlyStrings(list)...)
 		}
 	}
 	return scopes
+}
+
+// onlyStrings returns the members of a list of strings, and none if one is something else.
+func onlyStrings(list []any) []string {
+	all := make([]string, 0, len(list))
+	for _, member := range list {
+		text, ok := member.(string)
+		if !ok {
+			return nil
+		}
+		all = append(all, text)
+	}
+	return all
 }
 
 // checkNames returns an error if a list of names is empty or contains an empty name.
