@@ -22,7 +22,7 @@ func claimsFor(key mint.SigningKey, claims map[string]any) map[string]any {
 }
 
 // A socket is in the rooms of its user and its tenants before OnConnect runs, and a refresh
-// moves it. Nothing has to be joined by hand.
+// moves it.
 func ExampleRoomsOf() {
 	key, verifier := issuer()
 	gate, err := auth.NewGate(verifier, auth.Options{
