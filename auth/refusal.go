@@ -117,8 +117,8 @@ const (
 	ReasonRateLimited     Reason = "rate_limited"     // too many refreshes; temporary, unless too many of them were refused
 )
 
-// The codes of the npm package socketio-jwt, and codeUnavailable, for temporary refusals. The
-// npm package sends invalid_secret if its secret function returns an error.
+// The codes of the npm package socketio-jwt, codeUnavailable for temporary refusals, and
+// codeForbidden for events that Require refuses. The npm package sends invalid_secret if its secret function returns an error.
 const (
 	codeRequired    = "credentials_required"
 	codeFormat      = "credentials_bad_format"
@@ -127,6 +127,7 @@ const (
 	codeSecret      = "invalid_secret"
 	codeUnknown     = "unknown"
 	codeUnavailable = "unavailable"
+	codeForbidden   = "forbidden"
 )
 
 // Causes of refusals that are not in a source or a token.
@@ -164,6 +165,11 @@ var refusals = []struct {
 	{errRefused, "too many refused tokens", codeUnknown, ReasonRateLimited, false},
 	{errTicket, "ticket not accepted", codeInvalid, ReasonTicket, false},
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
+	{errGuest, "login required", codeForbidden, ReasonLoginRequired, false},
+	{errScope, "insufficient scope", codeForbidden, ReasonInsufficientScope, false},
+	{errRole, "insufficient role", codeForbidden, ReasonInsufficientRole, false},
+	{errNotFresh, "authentication is not recent or strong enough", codeForbidden, ReasonInsufficientUserAuthentication, false},
+	{errOtherGate, "internal error", codeForbidden, ReasonInternal, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
 	{errNilUser, "internal error", codeUnknown, ReasonInternal, false},
 	{errRooms, "internal error", codeUnknown, ReasonInternal, false},
