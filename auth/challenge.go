@@ -26,7 +26,7 @@ type challenged struct {
 func (a *admission) challenge(ctx context.Context, r *required, e *socketio.Event, next socketio.Handler, why error) error {
 	resume, err := e.SetAside()
 	if err != nil {
-		return a.gate.forbid(ctx, a.socket, e, notFresh(err))
+		return a.gate.forbid(ctx, a.socket, e, a.gate.notFresh(err))
 	}
 	c := &challenged{required: r, event: e, resume: resume, next: next}
 	ended := ctx.Err() != nil // the socket has ended or becomes a guest
@@ -34,7 +34,7 @@ func (a *admission) challenge(ctx context.Context, r *required, e *socketio.Even
 	if ended || a.stage != leased || len(a.challenged) >= mostChallenged {
 		a.mu.Unlock()
 		resume(nil)
-		return a.gate.forbid(ctx, a.socket, e, notFresh(why))
+		return a.gate.forbid(ctx, a.socket, e, a.gate.notFresh(why))
 	}
 	told := slices.ContainsFunc(a.challenged, func(other *challenged) bool { return other.required.fresh.same(r.fresh) })
 	a.challenged = append(a.challenged, c)
@@ -82,7 +82,9 @@ func (c *challenged) handle(ctx context.Context, s *socketio.Socket, e *socketio
 	r := c.required
 	a, lease, refused := r.examine(ctx, s)
 	if refused == nil {
-		refused = notFresh(r.fresh.lacks(lease.Token, a.now()))
+		if why := r.fresh.lacks(lease.Token, a.now()); why != nil {
+			refused = r.gate.notFresh(why)
+		}
 	}
 	if refused != nil {
 		return r.gate.forbid(ctx, s, e, refused)
@@ -111,11 +113,11 @@ func (a *admission) waitedInVain(c *challenged) {
 		return
 	}
 	c.resume(nil)
-	_ = a.gate.forbid(a.socket.Context(), a.socket, c.event, notFresh(errNotFreshened)) // no middleware waits for the result
+	_ = a.gate.forbid(a.socket.Context(), a.socket, c.event, a.gate.notFresh(errWaited)) // no middleware waits for the result
 }
 
-// errNotFreshened is the cause of a refusal because no token came that satisfies Fresh.
-var errNotFreshened = errors.New("auth: no token came in time that satisfies Fresh")
+// errWaited is the cause of a refusal because no fresh token came in time.
+var errWaited = errors.New("no fresh token came in time")
 
 // unchallenge drops the events that wait, because the socket has ended or becomes a guest. The
 // caller holds mu.

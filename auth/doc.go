@@ -57,10 +57,14 @@
 //
 // # Users of several issuers
 //
-// A sub is unique only within its issuer. With tokens of several issuers, name the rooms
-// and records of a user by both:
+// A sub is unique only within its issuer. With tokens of several issuers, name the records
+// of a user by both, and declare rooms by RoomsFrom.PerIssuer.
 //
-//	s.Join(fmt.Sprintf("user %q %q", t.Issuer, t.Subject))
+// # Rights
+//
+// [Options.Rooms] declares rooms that follow from the token, such as those of the user.
+// [Gate.Require] is middleware for events that need a scope, a role, a property of the user
+// or a fresh login. [Gate.RoomRule] checks names of rooms that peers ask for.
 //
 // # Ordinary routes
 //

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"socketiojwt/socketio"
@@ -117,8 +116,8 @@ const (
 	ReasonRateLimited     Reason = "rate_limited"     // too many refreshes; temporary, unless too many of them were refused
 )
 
-// The codes of the npm package socketio-jwt, and codeUnavailable, for temporary refusals. The
-// npm package sends invalid_secret if its secret function returns an error.
+// The codes of the npm package socketio-jwt, codeUnavailable for temporary refusals, and
+// codeForbidden for events that Require refuses. The npm package sends invalid_secret if its secret function returns an error.
 const (
 	codeRequired    = "credentials_required"
 	codeFormat      = "credentials_bad_format"
@@ -127,6 +126,7 @@ const (
 	codeSecret      = "invalid_secret"
 	codeUnknown     = "unknown"
 	codeUnavailable = "unavailable"
+	codeForbidden   = "forbidden"
 )
 
 // Causes of refusals that are not in a source or a token.
@@ -164,6 +164,11 @@ var refusals = []struct {
 	{errRefused, "too many refused tokens", codeUnknown, ReasonRateLimited, false},
 	{errTicket, "ticket not accepted", codeInvalid, ReasonTicket, false},
 	{errSubject, "jwt subject invalid", codeInvalid, ReasonSubjectChanged, false},
+	{errGuest, "login required", codeForbidden, ReasonLoginRequired, false},
+	{errScope, "insufficient scope", codeForbidden, ReasonInsufficientScope, false},
+	{errRole, "insufficient role", codeForbidden, ReasonInsufficientRole, false},
+	{errNotFresh, "authentication is not recent or strong enough", codeForbidden, ReasonInsufficientUserAuthentication, false},
+	{errOtherGate, "internal error", codeForbidden, ReasonInternal, false},
 	{errPanic, "internal error", codeUnknown, ReasonInternal, false},
 	{errNilUser, "internal error", codeUnknown, ReasonInternal, false},
 	{errRooms, "internal error", codeUnknown, ReasonInternal, false},
@@ -262,50 +267,6 @@ func newID() string {
 	var b [9]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// unauthorizedError is the type of every refusal.
-const unauthorizedError = "UnauthorizedError"
-
-// told is an Error on the wire. Its members are sent in this order.
-type told struct {
-	Message string `json:"message"`
-	Code    string `json:"code"`
-	Type    string `json:"type"`
-	Reason  Reason `json:"reason,omitzero"` // Options.OmitReasonAndID leaves out reason and id
-	ID      string `json:"id,omitzero"`
-
-	Temporary  bool `json:"temporary,omitzero"`
-	RetryAfter int  `json:"retryAfter,omitzero"` // seconds
-}
-
-// toldByEvent is the payload of "unauthorized".
-type toldByEvent struct {
-	Message string    `json:"message"`
-	Inner   toldInner `json:"inner"`
-	Data    any       `json:"data"` // a told or a forbiddenTold
-}
-
-// toldInner has the only member that the error of the npm package has on the wire.
-type toldInner struct {
-	Message string `json:"message"`
-}
-
-// told returns e as it is sent.
-func (g *Gate) told(e *Error) told {
-	t := told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Temporary: e.Temporary}
-	if !g.opts.OmitReasonAndID {
-		t.Reason, t.ID = e.Reason, e.ID
-	}
-	if e.Temporary && e.RetryAfter > 0 {
-		t.RetryAfter = int(min((e.RetryAfter-1)/time.Second+1, math.MaxInt32)) // rounded up
-	}
-	return t
-}
-
-// toldByEvent returns e as it is sent by the event "unauthorized".
-func (g *Gate) toldByEvent(e *Error) toldByEvent {
-	return toldByEvent{Message: e.Message, Inner: toldInner{e.Message}, Data: g.told(e)}
 }
 
 // ending returns e as an Ending for package socketio.

@@ -97,32 +97,31 @@ func (r *required) examine(ctx context.Context, s *socketio.Socket) (*admission,
 	lease, a := admittedBy(ctx)
 	switch {
 	case lease == nil:
-		return nil, nil, &Error{Message: "login required", Reason: ReasonLoginRequired, ID: newID(), Err: errors.New("auth: the socket has no lease")}
+		return nil, nil, r.gate.refusal(errGuest)
 	case a == nil || a.gate != r.gate || a.socket != s:
-		return nil, nil, &Error{Message: "forbidden", Reason: ReasonInternal, ID: newID(), Err: errOtherGate}
+		return nil, nil, r.gate.refusal(errOtherGate)
 	}
 	for _, one := range r.checks {
-		if refused := one.check(ctx, lease); refused != nil {
-			return a, lease, refused.of(lease.Token)
+		if err := one.check(ctx, lease); err != nil {
+			return a, lease, r.gate.refusal(err).of(lease.Token)
 		}
 	}
 	return a, lease, nil
 }
 
-// errOtherGate is the cause of a refusal because the program is wired wrongly.
-var errOtherGate = errors.New("auth: Require is of another gate than the one that admitted the socket; use the gate of the namespace")
+// Causes of refusals of events.
+var (
+	errGuest     = errors.New("auth: the socket has no lease")
+	errScope     = errors.New("auth: the token does not have a scope")
+	errRole      = errors.New("auth: the token does not have a role")
+	errNotFresh  = errors.New("auth: the token does not satisfy Fresh")
+	errOtherGate = errors.New("auth: Require is of another gate than the one that admitted the socket; use the gate of the namespace")
+)
 
-// notFresh returns the refusal of an event whose socket has no token that satisfies Fresh, or nil
-// if why is nil.
-func notFresh(why error) *Error {
-	if why == nil {
-		return nil
-	}
-	return &Error{Message: "authentication is not recent or strong enough", Reason: ReasonInsufficientUserAuthentication, ID: newID(), Err: why}
+// notFresh returns the refusal of an event whose socket has no token that satisfies Fresh.
+func (g *Gate) notFresh(why error) *Error {
+	return g.refusal(fmt.Errorf("%w: %w", errNotFresh, why))
 }
-
-// codeForbidden is the code of events that are refused. It is not one of the npm package.
-const codeForbidden = "forbidden"
 
 // forbid refuses an event, and returns the error for middleware around Require.
 func (g *Gate) forbid(ctx context.Context, s *socketio.Socket, e *socketio.Event, refused *Error) error {

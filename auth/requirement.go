@@ -14,10 +14,10 @@ import (
 // ClientRoles, AnyOf, Satisfies, User.Satisfies and Fresh return one. The zero value is not
 // usable. It does not change, and may be used in several calls of Require and concurrently.
 type Requirement struct {
-	check func(ctx context.Context, lease *Lease) *Error // nil means that the lease satisfies it
-	fresh *freshness                                     // of Fresh, instead of check
-	user  any                                            // the *User of User.Satisfies, or nil
-	wrong error                                          // an invalid argument, which Require reports
+	check func(ctx context.Context, lease *Lease) error // nil means that the lease satisfies it
+	fresh *freshness                                    // of Fresh, instead of check
+	user  any                                           // the *User of User.Satisfies, or nil
+	wrong error                                         // an invalid argument, which Require reports
 }
 
 // Scopes requires that a token has all of the scopes: in the claim scope, which is a string with
@@ -26,8 +26,8 @@ type Requirement struct {
 // ReasonInsufficientScope.
 func Scopes(scopes ...string) Requirement {
 	scopes = slices.Clone(scopes)
-	r := Requirement{wrong: checkNames("Scopes", scopes), check: func(_ context.Context, lease *Lease) *Error {
-		return missing(scopes, scopesOf(lease.Token), ReasonInsufficientScope, "insufficient scope")
+	r := Requirement{wrong: checkNames("Scopes", scopes), check: func(_ context.Context, lease *Lease) error {
+		return missing(scopes, scopesOf(lease.Token), errScope)
 	}}
 	for _, scope := range scopes {
 		if r.wrong == nil && strings.ContainsFunc(scope, func(c rune) bool { return c == ' ' || !quotable(c) }) {
@@ -41,10 +41,10 @@ func Scopes(scopes ...string) Requirement {
 // realm_access.roles. A refusal has ReasonInsufficientRole.
 func RealmRoles(roles ...string) Requirement {
 	roles = slices.Clone(roles)
-	return Requirement{wrong: checkNames("RealmRoles", roles), check: func(_ context.Context, lease *Lease) *Error {
+	return Requirement{wrong: checkNames("RealmRoles", roles), check: func(_ context.Context, lease *Lease) error {
 		var access roleAccess
 		_ = lease.Token.Claim("realm_access", &access) // without the claim there are no roles
-		return missing(roles, access.Roles, ReasonInsufficientRole, "insufficient role")
+		return missing(roles, access.Roles, errRole)
 	}}
 }
 
@@ -56,10 +56,10 @@ func ClientRoles(client string, roles ...string) Requirement {
 	if client == "" {
 		wrong = errors.New("ClientRoles: the client is empty; name one, as in its client ID")
 	}
-	return Requirement{wrong: wrong, check: func(_ context.Context, lease *Lease) *Error {
+	return Requirement{wrong: wrong, check: func(_ context.Context, lease *Lease) error {
 		var clients map[string]roleAccess
 		_ = lease.Token.Claim("resource_access", &clients) // without the claim there are no roles
-		return missing(roles, clients[client].Roles, ReasonInsufficientRole, "insufficient role")
+		return missing(roles, clients[client].Roles, errRole)
 	}}
 }
 
@@ -72,13 +72,13 @@ type roleAccess struct {
 // last one. Fresh cannot be one of them.
 func AnyOf(alternatives ...Requirement) Requirement {
 	alternatives = slices.Clone(alternatives)
-	r := Requirement{check: func(ctx context.Context, lease *Lease) (refused *Error) {
+	r := Requirement{check: func(ctx context.Context, lease *Lease) (err error) {
 		for _, one := range alternatives {
-			if refused = one.check(ctx, lease); refused == nil {
+			if err = one.check(ctx, lease); err == nil {
 				return nil
 			}
 		}
-		return refused
+		return err
 	}}
 	if len(alternatives) == 0 {
 		r.wrong = errors.New("AnyOf: there are no requirements; list at least one")
@@ -108,7 +108,7 @@ func Satisfies(check func(ctx context.Context, t *token.Token) error) Requiremen
 	if check == nil {
 		return Requirement{wrong: errors.New("Satisfies: the function is nil")}
 	}
-	return Requirement{check: func(ctx context.Context, lease *Lease) *Error {
+	return Requirement{check: func(ctx context.Context, lease *Lease) error {
 		return unsatisfied(check(ctx, lease.Token))
 	}}
 }
@@ -122,7 +122,7 @@ func (u *User[T]) Satisfies(check func(ctx context.Context, user T) error) Requi
 	case check == nil:
 		return Requirement{wrong: fmt.Errorf("Satisfies of a %T: the function is nil", u)}
 	}
-	return Requirement{user: u, check: func(ctx context.Context, lease *Lease) *Error {
+	return Requirement{user: u, check: func(ctx context.Context, lease *Lease) error {
 		user, ok := lease.user.(userOf[T])
 		if !ok || user.key != u {
 			return unsatisfied(errors.New("auth: the lease has no user of this User"))
@@ -131,22 +131,21 @@ func (u *User[T]) Satisfies(check func(ctx context.Context, user T) error) Requi
 	}}
 }
 
-// unsatisfied returns the refusal for an error of the program, or nil for nil.
-func unsatisfied(err error) *Error {
-	if err == nil {
-		return nil
+// unsatisfied returns the cause of a refusal for an error of the program, or nil for nil. It is
+// never an error of package token, which would tell the peer more than "forbidden".
+func unsatisfied(err error) error {
+	own := (*Error)(nil)
+	if err == nil || errors.As(err, &own) && own != nil {
+		return err
 	}
-	if own := (*Error)(nil); errors.As(err, &own) && own != nil {
-		return hookRefusal(err)
-	}
-	return &Error{Message: "forbidden", Reason: ReasonNotAuthorized, ID: newID(), Err: err}
+	return &Error{Message: "forbidden", Err: err}
 }
 
-// missing returns a refusal if not all wanted values are in has.
-func missing(wanted, has []string, reason Reason, message string) *Error {
+// missing returns an error that matches cause if not all wanted values are in has.
+func missing(wanted, has []string, cause error) error {
 	for _, value := range wanted {
 		if !slices.Contains(has, value) {
-			return &Error{Message: message, Reason: reason, ID: newID(), Err: fmt.Errorf("auth: the token does not have %q", value)}
+			return fmt.Errorf("%w: %q", cause, value)
 		}
 	}
 	return nil
@@ -154,19 +153,36 @@ func missing(wanted, has []string, reason Reason, message string) *Error {
 
 // scopesOf returns the scopes of a token.
 func scopesOf(t *token.Token) (scopes []string) {
-	for _, claim := range []string{"scope", "scp"} {
-		var text string
-		if t.Claim(claim, &text) == nil {
+	var claims struct {
+		Scope       any `json:"scope"`
+		Scp         any `json:"scp"`
+		Permissions any `json:"permissions"`
+	}
+	_ = t.Claims(&claims) // cannot fail: the token was parsed before, and each value fits
+	for _, value := range []any{claims.Scope, claims.Scp} {
+		if text, ok := value.(string); ok {
 			scopes = append(scopes, strings.Split(text, " ")...)
 		}
 	}
-	for _, claim := range []string{"scp", "permissions"} {
-		var list []string
-		if t.Claim(claim, &list) == nil {
-			scopes = append(scopes, list...)
+	for _, value := range []any{claims.Scp, claims.Permissions} {
+		if list, ok := value.([]any); ok {
+			scopes = append(scopes, onlyStrings(list)...)
 		}
 	}
 	return scopes
+}
+
+// onlyStrings returns the members of a list of strings, and none if one is something else.
+func onlyStrings(list []any) []string {
+	all := make([]string, 0, len(list))
+	for _, member := range list {
+		text, ok := member.(string)
+		if !ok {
+			return nil
+		}
+		all = append(all, text)
+	}
+	return all
 }
 
 // checkNames returns an error if a list of names is empty or contains an empty name.

@@ -41,9 +41,9 @@ type RoomRule struct {
 //		return struct{}{}, rule.Join(ctx, s, room)
 //	}))
 //
-// A peer can never join a room that is named by the ID of another
-// socket, also after that socket has ended, and none with a prefix of Options.Rooms, such as
-// "user:bob". RoomRule fails if opts are invalid or not set.
+// A peer can never join a room that is named by the ID of another socket, even if that socket
+// has ended, or a room of another user with a prefix of Options.Rooms, such as "user:bob".
+// RoomRule fails if opts are invalid or not set.
 func (g *Gate) RoomRule(opts RoomRuleOptions) (*RoomRule, error) {
 	r := &RoomRule{gate: g, opts: opts}
 	r.opts.Prefixes = slices.Clone(opts.Prefixes)

@@ -265,3 +265,27 @@ func TestDeclarationsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// At a refresh the socket leaves the declared rooms that the new token does not give, also if
+// the program joined them, and keeps the rooms of the program.
+func TestRoomsMoveAtARefresh(t *testing.T) {
+	bubble(t, setup{gate: auth.Options{Rooms: declared}}, func(f *fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(sign(claims{"tenants": []string{"a", "b"}}))})
+		synctest.Wait()
+		s := f.io.Sockets()[0]
+		if err := errors.Join(s.Join("tenant:a", "by hand", "tenant:by hand"), s.Join("tenant:c")); err != nil {
+			t.Fatal(err)
+		}
+		joined, left := f.refresh(p, sign(claims{"tenants": []string{"c", "b"}}))
+		if !slices.Equal(joined, []string{"tenant:c"}) || !slices.Equal(left, []string{"tenant:a"}) {
+			t.Errorf("joined %q, left %q", joined, left)
+		}
+		f.wantRooms("by hand", "tenant:b", "tenant:by hand", "tenant:c", "user:ada")
+		joined, left = f.refresh(p, sign(claims{"tenants": []string{"c", "b"}}))
+		if len(joined)+len(left) > 0 {
+			t.Errorf("the same rooms: joined %q, left %q", joined, left)
+		}
+		f.refresh(p, sign(claims{}))
+		f.wantRooms("by hand", "tenant:by hand", "user:ada")
+	})
+}

@@ -1,6 +1,9 @@
 package auth
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // The events of the gate. The peer sends the first one, and the gate the others. The names
 // authenticate, authenticated and unauthorized are those of the npm package socketio-jwt.
@@ -61,4 +64,48 @@ func untilEnd(until, now time.Time) secondsLeft {
 		return -1
 	}
 	return secondsLeft(max(until.Sub(now), 0) / time.Second)
+}
+
+// unauthorizedError is the type of every refusal.
+const unauthorizedError = "UnauthorizedError"
+
+// told is an Error on the wire. Its members are sent in this order.
+type told struct {
+	Message string `json:"message"`
+	Code    string `json:"code"`
+	Type    string `json:"type"`
+	Reason  Reason `json:"reason,omitzero"` // Options.OmitReasonAndID leaves out reason and id
+	ID      string `json:"id,omitzero"`
+
+	Temporary  bool `json:"temporary,omitzero"`
+	RetryAfter int  `json:"retryAfter,omitzero"` // seconds
+}
+
+// toldByEvent is the payload of "unauthorized".
+type toldByEvent struct {
+	Message string    `json:"message"`
+	Inner   toldInner `json:"inner"`
+	Data    any       `json:"data"` // a told or a forbiddenTold
+}
+
+// toldInner has the only member that the error of the npm package has on the wire.
+type toldInner struct {
+	Message string `json:"message"`
+}
+
+// told returns e as it is sent.
+func (g *Gate) told(e *Error) told {
+	t := told{Message: e.Message, Code: e.Code, Type: unauthorizedError, Temporary: e.Temporary}
+	if !g.opts.OmitReasonAndID {
+		t.Reason, t.ID = e.Reason, e.ID
+	}
+	if e.Temporary && e.RetryAfter > 0 {
+		t.RetryAfter = int(min((e.RetryAfter-1)/time.Second+1, math.MaxInt32)) // rounded up
+	}
+	return t
+}
+
+// toldByEvent returns e as it is sent by the event "unauthorized".
+func (g *Gate) toldByEvent(e *Error) toldByEvent {
+	return toldByEvent{Message: e.Message, Inner: toldInner{e.Message}, Data: g.told(e)}
 }

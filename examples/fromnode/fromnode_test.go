@@ -287,7 +287,7 @@ func TestGuests(t *testing.T) {
 		if r.hears(other, "said", &who, &text); who != "ada" || text != "hello" {
 			t.Errorf("%q said %q", who, text)
 		}
-		if err := server.To("user ada").Emit("for ada"); err != nil {
+		if err := server.To("user:ada").Emit("for ada"); err != nil {
 			t.Fatal(err)
 		}
 		r.hears(p, "for ada")

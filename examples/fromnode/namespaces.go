@@ -11,7 +11,10 @@ import (
 )
 
 func Guests(srv *socketio.Server, verifier *token.Verifier) error {
-	gate, err := auth.NewGate(verifier, auth.Options{Guests: &auth.GuestOptions{OnLogin: OwnRoom}})
+	gate, err := auth.NewGate(verifier, auth.Options{
+		Guests: &auth.GuestOptions{},
+		Rooms:  []auth.RoomsFrom{auth.RoomOfSubject("user:")}, // joined at the login
+	})
 	if err != nil {
 		return err
 	}
@@ -24,15 +27,6 @@ func Guests(srv *socketio.Server, verifier *token.Verifier) error {
 		return true, s.Broadcast().Emit("said", t.Subject, text)
 	}))
 	return nil
-}
-
-// OwnRoom requires tokens with a sub (token.Options.Required), because tokens without one
-// would share a room. It requires tokens of one issuer, because another issuer may use the
-// same sub for another user.
-func OwnRoom(ctx context.Context, s *socketio.Socket) {
-	if err := s.Join("user " + auth.Token(ctx).Subject); err != nil {
-		s.Disconnect(err)
-	}
 }
 
 func Namespaces(srv *socketio.Server, users, admins *auth.Gate) {
