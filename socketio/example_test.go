@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	"socketiojwt/socketio"
@@ -135,4 +136,27 @@ func ExampleSocket_Hold() {
 	// Output:
 	// inside: 0
 	// welcome inside: 1
+}
+
+// A client that has lost its connection receives what it has missed, if the same user connects
+// again within 2 minutes. Gates of package auth set the recovery key.
+func ExampleRecovery() {
+	srv, err := socketio.NewServer(socketio.Options{Recovery: &socketio.Recovery{
+		// Rooms of teams are checked again, because a user may have left the team meanwhile.
+		RestoreRoom: func(s *socketio.Socket, room string) bool { return !strings.HasPrefix(room, "team:") },
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	user := func(s *socketio.Socket) string { return "ada" } // by a cookie that was verified
+	srv.Use(func(_ context.Context, s *socketio.Socket) error {
+		s.SetRecoveryKey(user(s))
+		return nil
+	})
+	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+		if s.Recovered() { // it has its rooms and values, and what it has missed
+			return nil
+		}
+		return s.Emit("state", "everything")
+	})
 }

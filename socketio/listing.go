@@ -29,6 +29,43 @@ func newListing(n *Namespace) *listing {
 	return l
 }
 
+// add adds a socket that is being admitted, with the rooms of Assign. It is one step, so that
+// no broadcast finds the socket without these rooms.
+func (l *listing) add(s *Socket) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list(s)
+	s.beginSession()
+}
+
+// list is add for a caller that holds mu.
+func (l *listing) list(s *Socket) {
+	l.byID[s.ID()] = s
+	l.changed(s.ID(), true)
+	for room := range s.rooms {
+		l.enter(s, room)
+	}
+}
+
+// forget removes a socket from the listing and from its rooms. It returns the rooms, including
+// the room of the socket's own id. If keeps is true, it tries to keep the session, to be recovered,
+// and reports whether it did.
+func (l *listing) forget(s *Socket, keeps bool) (rooms []string, kept bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byID[s.ID()] == s {
+		delete(l.byID, s.ID())
+		l.changed(s.ID(), false)
+	}
+	rooms = s.roomNames()
+	for room := range s.rooms {
+		l.leave(s, room)
+	}
+	kept = keeps && s.session.Load().events.Lose(s.rooms)
+	s.rooms = nil
+	return rooms, kept
+}
+
 // send writes a packet to the selected sockets, on the calling goroutine, and returns the number
 // of sockets for which it was queued or written.
 func (l *listing) send(m *engineio.Message, to Selector, volatile bool) (sent int) {

@@ -33,7 +33,11 @@ import (
 // ReasonTransportError, ReasonPingTimeout, ReasonSlowPeer), and not after Socket.Disconnect, the
 // deadline of SetDeadline, DISCONNECT, a violation or Shutdown. It is recovered only on the same
 // node. In all other cases the client gets a new socket with another id. The same happens if
-// something that the client may have missed is not kept, because of Window or of the limits.
+// something that the client may have missed is not kept, because of Window or of the limits, or if
+// the namespace has sent more than 32,768 events meanwhile.
+//
+// The values of Keys come from the lost socket, for which OnDisconnect has run, unless middleware
+// has set a value for the new one.
 type Recovery struct {
 	// Window is how long a session can be recovered after its connection was lost. Zero means
 	// 2 minutes.

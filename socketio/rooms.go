@@ -170,43 +170,6 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 	return false
 }
 
-// add adds a socket that is being admitted, with the rooms of Assign. It is one step, so that
-// no broadcast finds the socket without these rooms.
-func (l *listing) add(s *Socket) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list(s)
-	s.beginSession()
-}
-
-// list is add for a caller that holds mu.
-func (l *listing) list(s *Socket) {
-	l.byID[s.ID()] = s
-	l.changed(s.ID(), true)
-	for room := range s.rooms {
-		l.enter(s, room)
-	}
-}
-
-// forget removes a socket from the listing and from its rooms. It returns the rooms, including
-// the room of the socket's own id. If keeps is true, it tries to keep the session, to be recovered,
-// and reports whether it did.
-func (l *listing) forget(s *Socket, keeps bool) (rooms []string, kept bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.byID[s.ID()] == s {
-		delete(l.byID, s.ID())
-		l.changed(s.ID(), false)
-	}
-	rooms = s.roomNames()
-	for room := range s.rooms {
-		l.leave(s, room)
-	}
-	kept = keeps && s.session.Load().events.Lose(s.rooms)
-	s.rooms = nil
-	return rooms, kept
-}
-
 // join adds s to all of the rooms or to none. The names must differ. Renewed is s.renewed when
 // the call was found allowed. The lock is held for at most Options.MaxRooms + 1 names.
 func (l *listing) join(s *Socket, rooms []string, renewed uint64) error {

@@ -166,10 +166,14 @@ func (l *Log) forgetAll() {
 	l.first = l.next
 }
 
+// MaxSearched bounds the events of the log that are searched for one peer, so that a peer cannot
+// make the server search a long log again and again.
+const MaxSearched = 1 << 15
+
 // since returns the events after number up to the last one. It reports false if one of them is
-// no longer kept. The caller holds mu.
+// no longer kept, or if they are more than MaxSearched. The caller holds mu.
 func (l *Log) since(number uint64) (events []entry, ok bool) {
-	if number+1 < l.first || number >= l.next {
+	if number+1 < l.first || number >= l.next || l.next-1-number > MaxSearched {
 		return nil, false
 	}
 	return slices.Clone(l.entries[number+1-l.first:]), true

@@ -1,0 +1,164 @@
+package socketio
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+
+	"socketiojwt/engineio"
+	"socketiojwt/internal/wirejson"
+	"socketiojwt/socketio/internal/replay"
+)
+
+// This file admits sockets that may continue a lost session.
+
+// found is a lost session that a socket may recover.
+type found struct {
+	session *session
+	pid     string
+	was     map[string]bool // rooms of the lost socket
+	rooms   []string        // those that the socket joins again
+	plan    *replay.Plan
+}
+
+// findLost returns the lost session that the peer wants to recover, or nil if it cannot. All
+// middleware has admitted the socket. If waits is true, admit is called again later.
+func (s *Socket) findLost() (f *found, waits bool) {
+	srv := s.conn.server
+	x := s.session.Load()
+	if x == nil || !s.isConnecting() {
+		return nil, false
+	}
+	f = new(found)
+	var offset string
+	if f.pid, offset = recoveryOf(s.Handshake().Auth); f.pid == "" {
+		return nil, false
+	}
+	if f.session, waits = srv.recovery.find(sha256.Sum256([]byte(f.pid)), x, s); f.session == nil {
+		return nil, waits
+	}
+	var ok bool
+	if f.plan, ok = f.session.events.Plan(offset); !ok || f.plan.Size > srv.recovery.maxReplay || !s.restorable(f) {
+		return nil, false
+	}
+	return f, false
+}
+
+// recoveryOf returns the pid and the offset in the auth payload of a CONNECT.
+func recoveryOf(auth json.RawMessage) (pid, offset string) {
+	var members map[string]json.RawMessage
+	if len(auth) == 0 || wirejson.UnmarshalPeer(auth, nil, &members) != nil || members["pid"] == nil {
+		return "", ""
+	}
+	if wirejson.UnmarshalPeer(members["pid"], nil, &pid) != nil {
+		return "", ""
+	}
+	if o := members["offset"]; o != nil && wirejson.UnmarshalPeer(o, nil, &offset) != nil {
+		return "", ""
+	}
+	return pid, offset
+}
+
+// restorable reports whether the socket may be in all rooms of the lost one. It notes the rooms
+// that the socket joins again.
+func (s *Socket) restorable(f *found) bool {
+	srv, l := s.conn.server, s.namespace.local
+	l.mu.RLock()
+	has := make(map[string]bool, len(s.rooms))
+	for room := range s.rooms {
+		has[room] = true
+	}
+	l.mu.RUnlock()
+	f.was = make(map[string]bool)
+	for _, room := range f.session.events.Rooms() {
+		f.was[room] = true
+		if has[room] {
+			continue
+		}
+		if _, assigned := f.session.assigned[room]; assigned || srv.recovery.RestoreRoom == nil || !srv.recovery.RestoreRoom(s, room) {
+			return false
+		}
+		f.rooms = append(f.rooms, room)
+	}
+	return len(has)+len(f.rooms) <= 2*srv.opts.MaxRooms
+}
+
+// enter lists a socket that is being admitted, and returns the packets to send: the missed events
+// and the answer to CONNECT, if it is to be answered. The caller holds mu.
+func (s *Socket) enter(f *found, answer bool) []*engineio.Message {
+	x, l := s.session.Load(), s.namespace.local
+	if !answer || x == nil {
+		s.session.Store(nil) // CONNECT was answered without a pid
+		l.add(s)
+		if !answer {
+			return nil
+		}
+		return []*engineio.Message{s.connected("")}
+	}
+	if f != nil && s.recover(f, x) {
+		return append(f.plan.Missed, s.connected(f.pid))
+	}
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails
+	pid := base64.RawURLEncoding.EncodeToString(random[:])
+	x.pid = sha256.Sum256([]byte(pid))
+	l.add(s)
+	return []*engineio.Message{s.connected(pid)}
+}
+
+// recover makes the socket continue a lost session, and lists it. It reports false if the session
+// cannot be recovered any more.
+func (s *Socket) recover(f *found, x *session) bool {
+	srv, lost := s.conn.server, f.session
+	if lost.key != x.key || !srv.recovery.take(lost) {
+		return false
+	}
+	values := lost.values
+	lost.values, lost.kept = nil, false
+	resumed := s.namespace.local.resume(s, f)
+	if !resumed {
+		lost.events.End()
+	} else {
+		for _, v := range values {
+			if !slices.ContainsFunc(s.values, func(own contextValue) bool { return own.key == v.key }) {
+				s.values = append(s.values, v)
+			}
+		}
+	}
+	srv.count(s.namespace, -1) // of the lost session
+	srv.release(s.namespace)
+	return resumed
+}
+
+// resume lists a socket as the one of a lost session.
+func (l *listing) resume(s *Socket, f *found) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !f.plan.Resume() {
+		return false
+	}
+	s.session.Store(f.session)
+	f.session.takeRooms(s, f)
+	l.list(s)
+	return true
+}
+
+// takeRooms gives the socket the rooms that it joins again, and records those that the lost socket
+// was not in. The caller holds the lock of the listing.
+func (x *session) takeRooms(s *Socket, f *found) {
+	x.assigned = nil
+	for room := range s.rooms {
+		x.assign([]string{room})
+		if !f.was[room] {
+			x.events.Joined(room)
+		}
+	}
+	for _, room := range f.rooms {
+		if s.rooms == nil {
+			s.rooms = make(map[string]struct{}, len(f.rooms))
+		}
+		s.rooms[room] = struct{}{}
+	}
+}
