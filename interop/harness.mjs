@@ -302,6 +302,8 @@ export async function startServer(flags = []) {
     // A token with the claim `wait` blocks in the Authorize hook: waiting resolves when it is there, release ends the block.
     waiting: (name) => call("POST", "waiting", { name }),
     release: (name) => call("POST", "release", { name }),
+    revoke: (namespace, subject) => call("POST", "revoke", { namespace, issuer, subject }),
+    refreshNow: (namespace) => call("POST", "refresh-now", { namespace }),
   };
 }
 

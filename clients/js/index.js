@@ -74,8 +74,18 @@ function tokenFrom(getToken, within) {
 
 const absent = (token) => token === undefined || token === null || token === "";
 
-// payload returns the message that contains a token. Without a token the server refuses, or admits a guest.
-const payload = (token) => (absent(token) ? {} : { token });
+// payload returns the message that contains a token, and the members of more. Without a token the server refuses, or admits a
+// guest.
+const payload = (token, more) => Object.assign({}, more, absent(token) ? {} : { token });
+
+// isStop reports whether getToken failed with an error whose property `stop` is true: there will be no token any more.
+function isStop(error) {
+  try {
+    return error.cause.stop === true;
+  } catch (_) { // no cause, or a getter or a proxy that throws
+    return false;
+  }
+}
 
 // pause returns how long a manager would wait after that number of failures.
 function pause(manager, failures) {
@@ -200,8 +210,9 @@ function checked({ timeout = 20000 } = {}) {
 // begin logs in once. It calls settle without an error or with one, and with what must follow: undefined; "left" if the server
 // disconnected the socket although it refused no token, or only temporarily, so that a caller must connect it again; or "asks"
 // if there was no token and patience returned a delay after which getToken is called again. Without patience there is no
-// further attempt, and a temporary refusal ends the login. begin returns a function that gives up without calling settle.
-function begin(socket, getToken, timeout, settle, patience) {
+// further attempt, and a temporary refusal ends the login. The token is sent with the members of more. begin returns a function
+// that gives up without calling settle.
+function begin(socket, getToken, timeout, settle, patience, more) {
   let over = false;
   let lacking = "turn";
   let late; // a refusal that only reports the server's deadline
@@ -219,7 +230,7 @@ function begin(socket, getToken, timeout, settle, patience) {
     tokenFrom(getToken).then((token) => {
       if (!current()) return;
       lacking = "answer";
-      socket.emit("authenticate", payload(token));
+      socket.emit("authenticate", payload(token, more));
     }, (error) => { if (current()) noToken(error); });
   };
   const listeners = {
@@ -258,7 +269,7 @@ function begin(socket, getToken, timeout, settle, patience) {
     else end(error);
   }
   function noToken(error) {
-    const ms = patience ? patience() : undefined;
+    const ms = patience && !isStop(error) ? patience() : undefined;
     if (ms === undefined) return end(error);
     asked = undefined;
     wait(() => {
@@ -309,7 +320,11 @@ export function keepAuthenticated(socket, getToken, told, options) {
   if (typeof getToken !== "function" || typeof told !== "function") {
     throw new TypeError("socketio-jwt: keepAuthenticated needs two functions: getToken and told");
   }
-  const timeout = checked(options);
+  return keepLoggedIn(socket, getToken, told, checked(options));
+}
+
+// keepLoggedIn is keepAuthenticated, and sends the members of more with each token.
+function keepLoggedIn(socket, getToken, told, timeout, more) {
   const { io: manager } = socket;
   const again = retrying(socket);
   let giveUp = () => {};
@@ -325,7 +340,7 @@ export function keepAuthenticated(socket, getToken, told, options) {
       if (next === "left" && error.data && error.data.temporary) again.refused(error);
       else if (next === "left" && manager.reconnection()) again.after(patience());
       told(error);
-    }, patience);
+    }, patience, more);
   };
   // The namespace may be refused before it is connected. Client 2 emits the refusal of "/" on every namespace, so for the old
   // clients the packet is used instead of the event error.
@@ -348,8 +363,14 @@ export function keepAuthenticated(socket, getToken, told, options) {
 
 // freshToken returns the option `auth` of socket.io-client 3 and 4. It calls getToken each time that a socket connects.
 export function freshToken(getToken) {
+  return authWith(getToken, (socket, token, send) => send(payload(token))).auth;
+}
+
+// authWith returns the option `auth`, which calls show with each token, and a function that removes its listeners from a socket
+// and makes the next failure of getToken the last.
+function authWith(getToken, show) {
   const states = new WeakMap();
-  return function auth(send) {
+  function auth(send) {
     const socket = this;
     if (!socket || !socket.io) throw new TypeError("socketio-jwt: the result of freshToken must be the option `auth` itself");
     const { io: manager } = socket;
@@ -366,16 +387,17 @@ export function freshToken(getToken) {
     const ask = () => tokenFrom(getToken, manager.timeout()).then((token) => {
       if (!current()) return;
       state.sent = call;
-      send(payload(token));
+      show(socket, token, send);
     }, (error) => {
       if (!current()) return;
-      if (manager.reconnection()) setTimeout(() => { if (current()) ask(); }, pause(manager, failures++));
+      if (manager.reconnection() && !state.ended && !isStop(error)) setTimeout(() => { if (current()) ask(); }, pause(manager, failures++));
       else socket.disconnect();
       // connect_error is a reserved event, which emit refuses.
       for (const listener of socket.listeners("connect_error").slice()) listener.call(socket, error);
     });
     ask();
-  };
+  }
+  return { auth, end(socket) { if (states.has(socket)) states.get(socket).end(); } };
 }
 
 // retried returns the state that freshToken keeps for a socket: the newest call for a token, the last one that was sent, and
@@ -383,6 +405,12 @@ export function freshToken(getToken) {
 function retried(socket) {
   const again = retrying(socket);
   const state = {
+    ended: false,
+    end() {
+      state.ended = true;
+      again.end();
+      for (const event of Object.keys(listeners)) socket.off(event, listeners[event]);
+    },
     listen() {
       again.cancel();
       for (const event of Object.keys(listeners)) {
@@ -410,7 +438,8 @@ function withToken(query, token) {
 }
 
 // freshQuery makes the manager of a socket of socket.io-client 1 or 2 call getToken each time that it opens a connection, and
-// put the token into the query. In these versions only the manager's open can wait, and they will not change any more.
+// put the token into the query. It returns a function that stops this. In these versions only the manager's open can wait, and
+// they will not change any more.
 export function freshQuery(socket, getToken) {
   const { io: manager } = socket;
   if (!isOld(manager)) {
@@ -421,19 +450,22 @@ export function freshQuery(socket, getToken) {
   const inURL = /^([^?#]*)\?([^#]*)/.exec(manager.uri);
   if (inURL) [, manager.uri, manager.opts.query] = inURL;
 
-  const retries = new WeakMap();
-  manager.on("packet", ({ type, nsp, data }) => {
+  const retries = new Map();
+  const packet = ({ type, nsp, data }) => {
     const joined = manager.nsps[nsp];
     if (!joined || nsp === "/") return; // these clients never send a CONNECT for "/"
     if (type === CONNECT && retries.has(joined)) retries.get(joined).admitted();
     if (type !== ERROR || !subscribed(joined)) return;
     if (!retries.has(joined)) retries.set(joined, retrying(joined));
     retries.get(joined).refused(data);
-  });
+  };
+  manager.on("packet", packet);
 
-  const { open } = manager;
+  const { open, connect } = manager;
+  let ended = false;
   let newest;
-  manager.open = manager.connect = (done, options) => {
+  const opened = (done, options) => {
+    if (ended) return open.call(manager, done, options);
     if (manager.readyState !== "closed") return manager;
     // The state is that after open, so that close ends the wait too.
     manager.readyState = "opening";
@@ -455,9 +487,313 @@ export function freshQuery(socket, getToken) {
     }), settle((error) => {
       // Report it like a server that cannot be reached.
       manager.emitAll("connect_error", error);
+      manager.skipReconnect = isStop(error);
       if (done) done(Object.assign(new Error("Connection error"), { data: error }));
       else manager.maybeReconnectOnOpen();
     }));
     return manager;
+  };
+  manager.open = manager.connect = opened;
+  return () => {
+    ended = true; // other code may have wrapped the methods since
+    if (manager.open === opened) manager.open = open;
+    if (manager.connect === opened) manager.connect = connect;
+    manager.off("packet", packet);
+    retries.forEach((retry) => retry.end());
+  };
+}
+
+// --- one token after the other ---------------------------------------------------------------------------------------
+
+const asksForLease = { lease: true }; // the server then describes the lease by the argument of authenticated
+const step = 30000; // the longest wait without a look at the clock, in milliseconds
+const hopeful = ["token_expired", "token_not_active", "token_too_old"]; // reasons after which getToken may return a better token
+
+// later is setTimeout with a timer that does not keep a program in Node alive.
+function later(run, ms) {
+  const timer = setTimeout(run, ms);
+  if (timer && typeof timer.unref === "function") timer.unref();
+  return timer;
+}
+
+// stopwatch returns a function that returns the milliseconds since stopwatch was called. Timers, and in some systems the
+// monotonic clock, stop while a machine sleeps; the wall clock can be set back. So the later one of two clocks counts.
+function stopwatch() {
+  const [wall, steady] = [Date.now(), performance.now()];
+  return () => Math.max(Date.now() - wall, performance.now() - steady);
+}
+
+// leaseFrom reads what the server says about a lease, which it refreshes `ahead` milliseconds before the end or later, at a
+// random time.
+function leaseFrom({ expiresIn, refresh }, ahead) {
+  const age = stopwatch();
+  const span = expiresIn >= 0 ? expiresIn * 1000 : Infinity;
+  const early = Math.min(ahead, span / 3) * (1 + Math.random()) / 2;
+  const at = Math.max(span - early, 1000); // not without a pause, even if getToken returns tokens that are about to expire
+  return { mayRefresh: refresh === true, left: () => span - age(), wait: () => at - age() };
+}
+
+const isObject = (value) => typeof value === "object" && value !== null;
+const isExpired = ({ reason, message }) => reason === "token_expired" || (reason === undefined && message === "jwt expired");
+
+// oneRefresh sends authenticate with a token from getToken, and an acknowledgement. It calls settle once, with an error or with
+// what the server says. It returns a function that makes it settle with an error.
+function oneRefresh(socket, getToken, timeout, settle) {
+  let over = false;
+  const end = (error, told) => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    settle(error, told);
+  };
+  const timer = later(() => end(failure(`no answer within ${timeout} ms`)), timeout);
+  tokenFrom(getToken).then((token) => {
+    if (over) return;
+    if (absent(token)) return end(failure("no token: getToken returned none"));
+    socket.emit("authenticate", payload(token, asksForLease), (told) => {
+      if (!isObject(told)) end(undefined, {});
+      else if (told.error !== undefined) end(unauthorized(told.error));
+      else end(undefined, told);
+    });
+  }, (error) => end(error));
+  return end;
+}
+
+// refresher refreshes the lease of a socket, one token at a time, again after failures, and before the lease ends. It calls
+// final with an error after which it must be stopped.
+function refresher(socket, getToken, { timeout, ahead, onRefreshed, onRefused }, final) {
+  let lease; // undefined if the server has not described one
+  let lapsed = false; // the lease has ended and the socket is still connected
+  let failures = 0;
+  let timer;
+  let running; // makes the refresh that is under way settle
+  let callers = []; // the promises of now that wait for it
+  let challenged; // a challenge that has come meanwhile
+
+  const wait = (run, ms) => {
+    clearTimeout(timer);
+    timer = later(run, ms);
+  };
+  const settle = (error) => {
+    running = undefined;
+    for (const { resolve, reject } of callers.splice(0)) (error ? reject(error) : resolve());
+  };
+  const described = (told) => {
+    if (!isObject(told)) return;
+    lease = leaseFrom(told, ahead);
+    lapsed = false;
+    failures = 0;
+    if (!running) arm();
+  };
+  function arm() {
+    clearTimeout(timer);
+    if (!lease || !lease.mayRefresh) return;
+    const ms = lease.wait();
+    if (ms <= 0) start();
+    else if (ms < Infinity) wait(arm, Math.min(ms, step));
+  }
+
+  // pauseAfter returns after how many milliseconds to try again after a failure; undefined if there is no use or no time.
+  const pauseAfter = (refused) => {
+    if (!socket.connected || !(lapsed || (lease && lease.mayRefresh))) return undefined;
+    if (refused && !refused.temporary && hopeful.indexOf(refused.reason) < 0) return undefined;
+    const left = lapsed ? Infinity : lease.left();
+    const backoff = Math.min(1000 * 2 ** failures++, step) * (0.5 + Math.random());
+    const asked = (refused && refused.retryAfter || 0) * 1000 * (1 + Math.random() / 4);
+    const ms = Math.max(asked, Math.min(backoff, left / 2), 500);
+    return ms < left ? Math.min(ms, longest) : undefined;
+  };
+  const failed = (error, challenge) => {
+    const refused = refusal(error);
+    if (isStop(error) || (refused && refused.reason === "token_revoked")) return final(error);
+    const ms = challenge ? undefined : pauseAfter(refused);
+    if (ms !== undefined) wait(() => start(), ms);
+    else if (challenge) arm();
+    onRefused(error);
+  };
+
+  // start begins a refresh if none is under way. A token that was shown before only makes the server describe the lease.
+  function start(challenge, shown) {
+    if (running) {
+      if (challenge) challenged = challenge; // the token that is under way may not satisfy it
+      return;
+    }
+    clearTimeout(timer);
+    const ask = () => (shown === undefined ? getToken(challenge ? { challenge } : {}) : shown);
+    const mine = running = oneRefresh(socket, ask, timeout, (error, told) => {
+      if (running !== mine) return;
+      settle(error);
+      if (!error) described(told);
+      const next = challenged;
+      challenged = undefined;
+      if (next) start(next);
+      if (error) failed(error, challenge);
+      else if (shown === undefined) onRefreshed({ expiresIn: told.expiresIn, refresh: told.refresh === true, joined: told.joined || [], left: told.left || [] });
+    });
+  }
+  return {
+    start,
+    described,
+    left: () => (lease ? lease.left() : Infinity),
+    now() {
+      return new Promise((resolve, reject) => {
+        if (!socket.connected) return reject(failure("not connected"));
+        callers.push({ resolve, reject });
+        start();
+      });
+    },
+    expiring() {
+      if (!lease || lease.mayRefresh) start();
+    },
+    // lapse notes that the lease has ended. If the socket stays, as a guest, it logs in again.
+    lapse() {
+      if (!lease) return;
+      lease = undefined;
+      lapsed = true;
+      wait(() => start(), 250 + 500 * Math.random());
+    },
+    // forget forgets the lease, for example because the connection has ended.
+    forget(why) {
+      const mine = running;
+      settle(failure(why));
+      if (mine) mine();
+      lease = challenged = undefined;
+      lapsed = false;
+      failures = 0;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function checkedFresh(getToken, options) {
+  if (typeof getToken !== "function") throw new TypeError("socketio-jwt: keepFresh needs a function: getToken");
+  const { mode = "handshake", ahead = 30000 } = options;
+  if (mode !== "handshake" && mode !== "event") throw new RangeError("socketio-jwt: mode must be handshake or event");
+  if (!(ahead > 0 && ahead <= longest)) throw new RangeError(`socketio-jwt: ahead must be from 1 to ${longest} ms`);
+  const call = (name) => (...args) => { if (typeof options[name] === "function") options[name](...args); };
+  return {
+    inHandshake: mode === "handshake", ahead, timeout: checked(options),
+    onRefreshed: call("onRefreshed"), onRefused: call("onRefused"), onStopped: call("onStopped"),
+  };
+}
+
+// showTokens makes a socket show a token from getToken when it connects, and ask for its lease. It returns a function that
+// restores what was there.
+function showTokens(socket, getToken) {
+  if (isOld(socket.io)) return freshQuery(socket, getToken);
+  const own = Object.getOwnPropertyDescriptor(socket, "auth");
+  const before = socket.auth;
+  const { auth, end } = authWith(getToken, (_, token, send) => {
+    const sendAll = (members) => send(withToken(Object.assign({}, members, asksForLease), token));
+    if (typeof before === "function") before.call(socket, sendAll);
+    else sendAll(before);
+  });
+  socket.auth = auth;
+  return () => {
+    end(socket);
+    if (socket.auth !== auth) return; // other code has replaced it
+    delete socket.auth;
+    if (own) Object.defineProperty(socket, "auth", own);
+  };
+}
+
+// keepFresh shows a fresh token at each connect, and refreshes the lease of the socket before it ends, when the server asks for
+// it, and when an event needs a fresher token.
+export function keepFresh(socket, getToken, options = {}) {
+  const checkedOptions = checkedFresh(getToken, options);
+  const { inHandshake, timeout, onRefused, onStopped } = checkedOptions;
+  const { io: manager } = socket;
+  const old = isOld(manager);
+  const again = retrying(socket);
+  const fresh = refresher(socket, getToken, checkedOptions, (error) => finish(error));
+  let shown; // the token of the connection, if the server has described no lease for it
+  let expiries = 0; // tokens in a row that had expired when the socket connected
+  let ending; // the final refusal after which the server disconnects the socket
+  let ended = false;
+
+  const tokenToConnect = () => Promise.resolve(getToken({})).then((token) => {
+    if (old) shown = token;
+    return token;
+  });
+  // turnedAway handles a final refusal of the socket. A getToken that caches its result may return a token that has just expired.
+  const turnedAway = (error) => {
+    const mayReturn = manager.reconnection() && !(old && socket.nsp === "/") && expiries < 3;
+    if (mayReturn && isExpired(refusal(error))) again.after(pause(manager, expiries++));
+    else finish(error);
+  };
+  const listeners = {
+    connect() {
+      ending = undefined;
+      if (!inHandshake) return;
+      expiries = 0;
+      again.cancel();
+      if (old && !absent(shown)) fresh.start(undefined, shown);
+    },
+    authenticated: fresh.described,
+    token_expiring: fresh.expiring,
+    token_challenge: (challenge) => fresh.start(isObject(challenge) ? challenge : {}),
+    unauthorized(told) {
+      const refused = refusal(told);
+      if (!refused) return; // an event was forbidden
+      if (refused.reason === "token_revoked") return finish(unauthorized(told));
+      if (refused.temporary || refused.reason === "auth_timeout") return; // the client connects again
+      ending = unauthorized(told);
+      if (isExpired(refused)) fresh.lapse();
+    },
+    disconnect(reason) {
+      fresh.forget("disconnected");
+      const why = ending;
+      ending = undefined;
+      if (why && reason === "io server disconnect") turnedAway(why);
+    },
+    connect_error(told) {
+      const refused = refusal(told);
+      if (isStop(told)) finish(told);
+      else if (refused && !refused.temporary && !old) turnedAway(told);
+    },
+  };
+  // Client 2 emits the refusal of "/" on every namespace, so for the old clients the packet is used.
+  const packet = ({ type, nsp, data }) => {
+    if (type !== ERROR || nsp !== socket.nsp) return;
+    const refused = refusal(data);
+    if (refused && !refused.temporary) turnedAway(unauthorized(data));
+  };
+  const loggedIn = (error) => {
+    if (!error) {
+      expiries = 0;
+      again.cancel();
+    } else if (isStop(error)) finish(error);
+    else onRefused(error);
+  };
+  const restore = inHandshake ? showTokens(socket, tokenToConnect) : () => {};
+  for (const event of Object.keys(listeners)) socket.on(event, listeners[event]);
+  if (old) manager.on("packet", packet);
+  const leave = inHandshake ? () => {} : keepLoggedIn(socket, () => getToken({}), loggedIn, timeout, asksForLease);
+  if (inHandshake && socket.connected) fresh.start();
+
+  function stop() {
+    if (ended) return;
+    ended = true;
+    for (const event of Object.keys(listeners)) socket.off(event, listeners[event]);
+    if (old) manager.off("packet", packet);
+    leave();
+    restore();
+    again.end();
+    fresh.forget("keepFresh has stopped");
+    shown = undefined;
+  }
+  function finish(error) {
+    if (ended) return;
+    stop();
+    socket.disconnect();
+    onStopped(error);
+  }
+  return {
+    stop,
+    refresh: () => (ended ? Promise.reject(failure("keepFresh has stopped")) : fresh.now()),
+    expiresIn() {
+      const left = fresh.left();
+      return left < Infinity ? Math.max(0, Math.floor(left / 1000)) : undefined;
+    },
   };
 }

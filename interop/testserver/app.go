@@ -17,7 +17,8 @@ import (
 // app is a server with gates in front of its namespaces.
 type app struct {
 	srv     *socketio.Server
-	keys    *jwks.Set // nil without -keys
+	keys    *jwks.Set             // nil without -keys
+	fresh   map[string]*auth.Gate // by namespace
 	waiting waitingRoom
 	busy    busy
 }
@@ -86,6 +87,9 @@ func newApp(o options) (*app, error) {
 	if o.onlyKeys {
 		return a, nil
 	}
+	if err := a.guardFresh(verifier, sources, o); err != nil {
+		return nil, err
+	}
 	gated := func(name string, mode func(*auth.Gate) socketio.ConnectMiddleware, opts auth.Options) error {
 		return guarded(verifier, name, mode, opts)
 	}
@@ -94,8 +98,12 @@ func newApp(o options) (*app, error) {
 		return func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event(opts) }
 	}
 	var usual auth.EventOptions
+	if o.openRoot {
+		setUp(a.srv.Of("/").Open())
+	} else if err := gated("/", handshake, auth.Options{Sources: sources, Timeout: long}); err != nil {
+		return nil, err
+	}
 	for _, err := range []error{
-		gated("/", handshake, auth.Options{Sources: sources, Timeout: long}),
 		gated("/second", handshake, auth.Options{Sources: sources, Timeout: long}),
 		gated("/guests", handshake, auth.Options{Sources: sources, Guests: &auth.GuestOptions{}, Timeout: long}),
 		gated("/cookie", handshake, auth.Options{Sources: []auth.Source{auth.FromCookie("token")}, Timeout: long}),
@@ -194,6 +202,14 @@ func subject(ctx context.Context) string {
 	return "guest"
 }
 
+// whoami acknowledges with the claims of the token.
+func whoami(ctx context.Context, _ *socketio.Socket, _ struct{}) (claims map[string]any, err error) {
+	if t := auth.Token(ctx); t != nil {
+		err = t.Claims(&claims)
+	}
+	return claims, err
+}
+
 // setUp registers what an admitted socket can do.
 func setUp(n *socketio.Namespace) {
 	n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
@@ -202,12 +218,7 @@ func setUp(n *socketio.Namespace) {
 		}
 		return s.Emit("welcome", subject(ctx))
 	})
-	n.Handle("whoami", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (claims map[string]any, err error) {
-		if t := auth.Token(ctx); t != nil {
-			err = t.Claims(&claims)
-		}
-		return claims, err
-	}))
+	n.Handle("whoami", socketio.AckFunc(whoami))
 	n.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		return e.Ack(e.Args()...)
 	})

@@ -15,7 +15,10 @@ import (
 //	POST /test/broadcast?namespace=/&room=lobby&event=news    to everybody, or to a room; the body is the arguments
 //	POST /test/waiting?name=x                                 answers once a token with the claim wait=x is held up
 //	POST /test/release?name=x                                 lets it go on
+//	POST /test/revoke?namespace=/fresh&issuer=i&subject=s       revokes the tokens of a subject
+//	POST /test/refresh-now?namespace=/fresh                   asks all peers for a fresh token
 func (a *app) control(mux *http.ServeMux) {
+	a.controlFresh(mux)
 	namespace := func(w http.ResponseWriter, r *http.Request) *socketio.Namespace {
 		n := a.srv.Lookup(r.FormValue("namespace"))
 		if n == nil {

@@ -33,6 +33,7 @@ type options struct {
 	origins           []string
 	insecureAnyOrigin bool
 	eio3              bool
+	openRoot          bool
 	heartbeat         time.Duration
 	clientFiles       string
 	keys              string
@@ -53,6 +54,7 @@ func main() {
 	})
 	flag.BoolVar(&o.insecureAnyOrigin, "insecure-any-origin", false, "as engineio.Options.InsecureAnyOrigin")
 	flag.BoolVar(&o.eio3, "eio3", false, "let clients of Socket.IO 1 and 2 in, and take tokens from the query")
+	flag.BoolVar(&o.openRoot, "open-root", false, "admit all sockets to /, which clients of Socket.IO 1 and 2 always join")
 	flag.DurationVar(&o.heartbeat, "heartbeat", 0, "as engineio.Options.PingInterval; with five times that to answer")
 	flag.StringVar(&o.clientFiles, "client-files", "", "a folder with the files of the JavaScript client")
 	flag.StringVar(&o.keys, "keys", "", "URL of a JWK Set, for the namespaces /issuer and /issuer-event")
