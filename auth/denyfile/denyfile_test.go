@@ -19,6 +19,9 @@ import (
 	"socketiojwt/token"
 )
 
+// child runs instead of the tests in processes that tests start.
+var child = func(role string) { panic(role) }
+
 func TestMain(m *testing.M) {
 	if role := os.Getenv("DENYFILE_CHILD"); role != "" {
 		child(role)
@@ -251,18 +254,21 @@ func TestCloseWhileChangesAreWritten(t *testing.T) {
 	path := newPath(t)
 	list := open(t, path, denyfile.Options{})
 	var group sync.WaitGroup
-	written := make(chan string, 200)
+	written := make(chan string, 3000)
+	begun := make(chan struct{}, cap(written))
 	for n := range cap(written) {
 		group.Go(func() {
 			subject := fmt.Sprint(n)
 			switch err := list.Add(context.Background(), blockOf(subject)); {
 			case err == nil:
+				begun <- struct{}{}
 				written <- subject
 			case !errors.Is(err, denyfile.ErrClosed):
 				t.Error(err)
 			}
 		})
 	}
+	<-begun
 	group.Go(func() { closeList(t, list) })
 	group.Go(func() { closeList(t, list) })
 	group.Wait()
