@@ -19,9 +19,11 @@ import (
 	"socketiojwt/auth/denyfile"
 )
 
-// child runs in a process of its own. It prints a line for each subject whose entry Add has
+func init() { child = runChild }
+
+// runChild runs in a process of its own. It prints a line for each subject whose entry Add has
 // acknowledged.
-func child(role string) {
+func runChild(role string) {
 	list, err := denyfile.Open(os.Getenv("DENYFILE_PATH"), denyfile.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		fail(err)

@@ -99,7 +99,8 @@ func Open(path string, opts Options) (*Denylist, error) {
 		memory: auth.NewDenylist(opts.List), file: file{db: db, most: uint64(opts.List.MaxEntries)}, now: opts.List.Now,
 		close: sync.OnceValue(db.Close),
 	}
-	if err := d.file.load(d.now(), func(r auth.Revocation) error { return d.memory.Add(context.Background(), r) }); err != nil {
+	add := func(r auth.Revocation) error { return d.memory.Add(context.Background(), r) } // ignores ended ones
+	if err := d.file.load(add); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s", err, path), db.Close())
 	}
 	return d, nil

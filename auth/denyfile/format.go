@@ -2,6 +2,7 @@ package denyfile
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -9,8 +10,6 @@ import (
 	"hash/crc32"
 	"math"
 	"time"
-
-	"crypto/sha256"
 
 	"go.etcd.io/bbolt"
 

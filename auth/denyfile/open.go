@@ -83,8 +83,9 @@ func openFile(path string, lockTimeout time.Duration) (*bbolt.DB, error) {
 		})
 		return err
 	})
-	if err != nil && opened != nil {
-		_ = opened.Close() // bbolt has closed it, unless it has panicked
+	if err != nil && opened != nil { // bbolt has closed it, unless it has panicked
+		unlock(opened)
+		_ = opened.Close()
 	}
 	switch {
 	case err == nil:
@@ -97,9 +98,9 @@ func openFile(path string, lockTimeout time.Duration) (*bbolt.DB, error) {
 	return nil, fmt.Errorf("%w: %s: %w; restore it, or remove it to begin with an empty list", ErrCorrupt, path, err)
 }
 
-// load checks all entries, and calls add for each that has not ended. It does not call Check of
+// load checks all entries, and calls add for each. It does not call Check of
 // bbolt, which crashes the process if the keys of inner pages are damaged.
-func (f *file) load(now time.Time, add func(auth.Revocation) error) error {
+func (f *file) load(add func(auth.Revocation) error) error {
 	var refused error
 	err := safely(func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
@@ -121,7 +122,7 @@ func (f *file) load(now time.Time, add func(auth.Revocation) error) error {
 				if !bytes.Equal(entries.Get(key), value) { // looks at the keys of inner pages too
 					return errors.New("an entry is in the wrong place")
 				}
-				if !ended(r.Until, now) && refused == nil {
+				if refused == nil {
 					refused = add(r)
 				}
 			}

@@ -133,7 +133,7 @@ func TestPanics(t *testing.T) {
 // Each issuer has its own keys and client ID, and logs out only its own users.
 func TestSeveralIssuers(t *testing.T) {
 	one := newFixture(t, nil)
-	two := &fixture{t: t, issuer: tokentest.NewIssuer(t, tokentest.Options{URL: "https://two.example"}), gate: one.gate}
+	two := &fixture{t: t, issuer: tokentest.NewIssuer(t, tokentest.Options{URL: "https://two.test"}), gate: one.gate}
 	verifier, err := token.ByIssuer(
 		verifierOf(t, one.issuer, one.rules),
 		verifierOf(t, two.issuer, profile.LogoutToken(two.issuer.URL(), "chat-two")),
