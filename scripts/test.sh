@@ -87,17 +87,20 @@ one_processor() { GOMAXPROCS=1 go_test "$@"; }
 
 install_clients() { (cd interop && npm ci --no-audit --no-fund --no-progress </dev/null); }
 
-# build_programs builds once what the files of interop/ start.
+# build_programs builds once what the files of interop/ start, and names each in a variable such as TESTSERVER.
 build_programs() {
-  go build -race -o "$work/testserver" ./interop/testserver
-  go build -race -o "$work/seedserver" ./interop/seedserver
-  go build -race -o "$work/goclient" ./interop/goclient
+  local name
+  for name in testserver seedserver logoutserver recoveryserver ticketserver goclient; do
+    go build -race -o "$work/$name" "./interop/$name"
+    export "${name^^}=$work/$name"
+  done
   go build -race -o "$work/socketio-jwt" ./cmd/socketio-jwt
+  export TESTCOMMAND="$work/socketio-jwt"
 }
 
 interop() {
   local log="$work/interop.log" count
-  (cd interop && TESTSERVER="$work/testserver" SEEDSERVER="$work/seedserver" GOCLIENT="$work/goclient" TESTCOMMAND="$work/socketio-jwt" npm test </dev/null 2>&1) | tee "$log" | grep --line-buffered -vE '^ +✔|^ *▶'
+  (cd interop && npm test </dev/null 2>&1) | tee "$log" | grep --line-buffered -vE '^ +✔|^ *▶'
   for count in skipped todo cancelled; do
     grep -qx "ℹ $count 0" "$log" || { echo "a skipped test is not a pass"; return 1; }
   done
@@ -107,7 +110,7 @@ stage "what the tests need" tools
 stage "gofmt" formatted
 stage "go vet" go vet ./...
 stage "unit tests and fuzz seeds, with the race detector" go_test -race ./...
-stage "engineio and socketio on one processor" one_processor ./engineio/... ./socketio/...
+stage "engineio, socketio and the memory of a connection, on one processor" one_processor ./engineio/... ./socketio/... ./internal/footprint
 stage "mounted on chi, gin and echo" mounting
 stage "the clients from npm" install_clients
 stage "the programs they talk to" build_programs
