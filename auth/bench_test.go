@@ -67,6 +67,54 @@ func BenchmarkAdmitted(b *testing.B) {
 	}
 }
 
+// BenchmarkRefresh compares a refresh with a first admission, each from the peer's packet to
+// its answer.
+func BenchmarkRefresh(b *testing.B) {
+	srv, err := socketio.NewServer(socketio.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv.Use(newGate(b, verifier(b), auth.Options{}).Handshake)
+	handler, err := srv.Handler()
+	if err != nil {
+		b.Fatal(err)
+	}
+	in := memnet.Listen()
+	web := &http.Server{Handler: handler}
+	go func() { _ = web.Serve(in) }()
+	defer func() { _ = srv.Close(); _ = web.Close() }()
+	payload := bearing(sign(nil))
+	dial := func(b *testing.B) *sockettest.Peer {
+		p, err := sockettest.Dial(b.Context(), "http://server", sockettest.Options{NetDial: in.Dial, Auth: payload})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return p
+	}
+	b.Run("admission", func(b *testing.B) {
+		for b.Loop() {
+			_ = dial(b).Close()
+		}
+	})
+	b.Run("refresh", func(b *testing.B) {
+		var p *sockettest.Peer
+		for i := 0; b.Loop(); i++ {
+			if i%8 == 0 { // fewer than the limit of refreshes
+				b.StopTimer()
+				if p != nil {
+					_ = p.Close()
+				}
+				p = dial(b)
+				b.StartTimer()
+			}
+			if _, err := p.EmitWithAck(b.Context(), "authenticate", payload); err != nil {
+				b.Fatal(err)
+			}
+		}
+		_ = p.Close()
+	})
+}
+
 func heap() uint64 {
 	time.Sleep(200 * time.Millisecond) // until workers and net/http's goroutines have ended
 	runtime.GC()

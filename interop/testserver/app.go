@@ -119,6 +119,7 @@ func newApp(o options) (*app, error) {
 		guarded(ofTheToken, "/keys", handshake, auth.Options{Sources: sources, Timeout: time.Second}),
 		guarded(ofTheToken, "/keys-event", event(usual), auth.Options{Timeout: time.Second}),
 		a.guardRights(o, verifier, sources),
+		a.guardLifetime(o, verifier, sources),
 	} {
 		if err != nil {
 			return nil, err

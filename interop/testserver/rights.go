@@ -59,11 +59,7 @@ func setUpRights(n *socketio.Namespace, gate *auth.Gate) error {
 	}))(done))
 	n.Handle("pay", gate.Require(auth.Fresh(auth.Freshness{MaxAge: time.Hour, ACR: []string{"gold"}, Wait: long}))(done))
 	n.Handle("pay-soon", gate.Require(auth.Fresh(auth.Freshness{ACR: []string{"gold"}, Wait: 300 * time.Millisecond}))(done))
-	n.Handle("rooms", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, _ struct{}) ([]string, error) {
-		rooms := slices.DeleteFunc(s.Rooms(), func(room string) bool { return room == s.ID() })
-		slices.Sort(rooms)
-		return rooms, nil
-	}))
+	n.Handle("rooms", socketio.AckFunc(rooms))
 	rule, err := gate.RoomRule(auth.RoomRuleOptions{Prefixes: []string{"chat:", "user"}})
 	if err != nil {
 		return err
@@ -72,4 +68,11 @@ func setUpRights(n *socketio.Namespace, gate *auth.Gate) error {
 		return "done", rule.Join(ctx, s, room)
 	}))
 	return nil
+}
+
+// rooms returns the rooms of a socket except that of its own ID, sorted.
+func rooms(_ context.Context, s *socketio.Socket, _ struct{}) ([]string, error) {
+	all := slices.DeleteFunc(s.Rooms(), func(room string) bool { return room == s.ID() })
+	slices.Sort(all)
+	return all, nil
 }
