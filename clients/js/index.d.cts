@@ -8,6 +8,7 @@ export type Code =
   | "invalid_secret"
   | "unavailable"
   | "unknown"
+  | "forbidden"
   | (string & {});
 
 /** Why the server refused. Package auth of the server documents each reason. */
@@ -44,6 +45,7 @@ export type Reason =
   | "insufficient_role"
   | "insufficient_user_authentication"
   | "rate_limited"
+  | "ticket_invalid"
   | (string & {});
 
 /** The server's refusal. */

@@ -59,6 +59,28 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (so
 	}
 }
 
+// askBy is EmitWithAck by one connection. If the socket is not connected by it, the error is
+// ErrConnectionLost.
+func (s *Socket) askBy(ctx context.Context, l *link, event string, args ...any) (socketio.Arguments, error) {
+	id := s.newAck()
+	text, attachments, err := s.encodeEvent(id, true, event, args)
+	if err != nil {
+		return socketio.Arguments{}, err
+	}
+	answer := s.expectAck(l, id)
+	if answer == nil {
+		return socketio.Arguments{}, ErrConnectionLost
+	}
+	if err := s.queue(ctx, l, text, attachments); err != nil {
+		s.forgetAck(id)
+		if isLost(err) {
+			err = ErrConnectionLost
+		}
+		return socketio.Arguments{}, err
+	}
+	return s.awaitAck(ctx, id, answer)
+}
+
 // connected waits until the socket is connected by a link other than lost, which cannot
 // send any more.
 func (s *Socket) connected(ctx context.Context, lost *link) (l *link, err error) {

@@ -32,8 +32,8 @@ var (
 	errProtocol  = errors.New("socketio client: the server broke the protocol")
 )
 
-// A ConnectError says that the server refused a socket, by CONNECT_ERROR. It must not be
-// changed.
+// A ConnectError says that the server refused a socket, by CONNECT_ERROR, or a token, by the
+// acknowledgement of "authenticate" or the event "unauthorized". It must not be changed.
 type ConnectError struct {
 	// Message is the message of the server.
 	Message string

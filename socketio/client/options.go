@@ -24,6 +24,27 @@ type Options struct {
 	// concurrently and must return when ctx ends. Nil sends no payload.
 	Auth func(ctx context.Context, namespace string) (any, error)
 
+	// Token returns a token for a server with a gate of package auth. It is called each time
+	// that the client joins a namespace, for the members "token" and "lease" of the auth
+	// payload. While the socket is connected, the client refreshes the socket's lease in place:
+	// when the server warns about its end or asks for a refresh, when an event needs a fresher
+	// token, and otherwise up to 30 s ahead of the end. After a failure it tries again if that
+	// can help and there is time left. An empty token means none.
+	//
+	// A socket ends if the server refuses it, or a token as revoked, or if Token returns
+	// ErrNoToken. Then, and when it joins, errors are handled as those of Auth. Token must
+	// return when ctx ends, at the latest 20 s after a refresh began, and may be called
+	// concurrently. Nil means that the client shows only what Auth returns.
+	Token func(ctx context.Context, r TokenRequest) (string, error)
+	// TokenByEvent sends each token by the event "authenticate", for servers that hold a socket
+	// until then. False means that the first one is sent in the auth payload.
+	TokenByEvent bool
+	// OnRefresh is called after each attempt to refresh the lease of a socket, with the error
+	// if it failed: see Socket.Refresh. The next attempt waits for it. It may be called
+	// concurrently for different sockets, and must not call Client.Close. Nil means that no
+	// hook runs.
+	OnRefresh func(s *Socket, r Refreshed, err error)
+
 	// HTTPClient makes the requests. Its Transport has the settings for TLS and proxies,
 	// and its Jar the cookies that load balancers need for long-polling. Its Timeout does
 	// not apply. Nil means a client of its own like http.DefaultClient.

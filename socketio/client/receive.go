@@ -71,7 +71,7 @@ func (l *link) handle(p packet.Packet, attachments [][]byte, size int) error {
 	s := c.sockets[p.Namespace]
 	joined := s != nil && (s.link == l || s.asked == l && p.Type == packet.Disconnect)
 	if joined && p.Type == packet.Disconnect {
-		s.end(ErrDisconnected)
+		s.end(s.keeper.disconnectedBy())
 	}
 	c.mu.Unlock()
 	if !joined || p.Type == packet.Disconnect {
@@ -146,6 +146,7 @@ func (l *link) connected(p packet.Packet) error {
 	s.id, s.link, s.asked, s.ever, s.failure = answer.SID, l, nil, true, nil
 	s.backoff.reset()
 	c.backoff.reset()
+	s.keeper.connected()
 	s.push(&Event{Name: EventConnect, socket: s, link: l, size: eventSize})
 	return nil
 }
@@ -227,6 +228,7 @@ func (s *Socket) received(e *Event) error {
 		return fmt.Errorf("%w: reserved name of an event", errProtocol)
 	}
 	e.Arguments = e.Drop(1)
+	s.keeper.heard(e)
 	c := s.client
 	c.mu.Lock()
 	defer c.mu.Unlock()

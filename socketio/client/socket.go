@@ -32,6 +32,7 @@ type Socket struct {
 	lastAck uint64
 	events  []*Event
 	pending int           // bytes of events
+	keeper  *keeper       // nil without Options.Token
 	changed chan struct{} // closed when something has changed; nil if no call waits
 }
 
@@ -50,6 +51,9 @@ func (c *Client) Join(ctx context.Context, namespace string) (*Socket, error) {
 		return nil, fmt.Errorf("socketio client: namespace %q must begin with a slash and must not have a comma", namespace)
 	}
 	s := &Socket{client: c, name: namespace, backoff: backoff{least: c.opts.ReconnectDelay, most: c.opts.MaxReconnectDelay}}
+	if c.opts.Token != nil {
+		s.keeper = &keeper{socket: s, wake: make(chan struct{}, 1)}
+	}
 	if err := c.add(s); err != nil {
 		return nil, err
 	}
@@ -70,6 +74,9 @@ func (c *Client) add(s *Socket) error {
 		return ErrJoined
 	}
 	c.sockets[s.name] = s
+	if s.keeper != nil {
+		c.running.Go(s.keeper.run)
+	}
 	switch l := c.link; {
 	case l == nil:
 		signal(c.wanted)
@@ -108,7 +115,10 @@ func (s *Socket) ID() string {
 // Leave leaves the namespace. The connection stays, and the namespace can be joined
 // again. Operations on the socket then return ErrClosed. It returns how the socket ended
 // if that has happened already, and nil otherwise.
-func (s *Socket) Leave() error {
+func (s *Socket) Leave() error { return s.leave(ErrClosed) }
+
+// leave is Leave. Operations on the socket then return err.
+func (s *Socket) leave(err error) error {
 	c := s.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,7 +135,7 @@ func (s *Socket) Leave() error {
 	case s.asked != nil:
 		s.asked.unanswered[s.name] = true
 	}
-	s.end(ErrClosed)
+	s.end(err)
 	return nil
 }
 
@@ -155,22 +165,34 @@ func (s *Socket) connect(l *link) {
 }
 
 // auth asks for the payload of CONNECT.
-func (s *Socket) auth(ctx context.Context) ([]byte, error) {
-	if s.client.opts.Auth == nil {
-		return nil, nil
+func (s *Socket) auth(ctx context.Context) (payload []byte, err error) {
+	opts := s.client.opts
+	if opts.Auth != nil {
+		value, err := opts.Auth(ctx, s.name)
+		if err != nil {
+			return nil, err
+		}
+		if value != nil {
+			if payload, err = json.Marshal(value); err != nil {
+				return nil, err
+			}
+		}
 	}
-	value, err := s.client.opts.Auth(ctx, s.name)
-	if value == nil || err != nil {
+	if opts.Token == nil || opts.TokenByEvent {
+		return payload, nil
+	}
+	token, err := opts.Token(ctx, TokenRequest{Namespace: s.name})
+	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(value)
+	return withToken(payload, token)
 }
 
 // authFailed ends the socket, or returns when to ask again.
 func (s *Socket) authFailed(err error) (delay time.Duration, again bool) {
 	delay, again = s.authAgain(err)
 	if again {
-		s.client.opts.Logger.Warn("socketio client: Options.Auth failed", "namespace", s.name) // its error may quote a secret
+		s.client.opts.Logger.Warn("socketio client: Options.Auth or Options.Token failed", "namespace", s.name) // its error may quote a secret
 	}
 	return delay, again
 }
@@ -184,7 +206,7 @@ func (s *Socket) authAgain(err error) (delay time.Duration, again bool) {
 	switch {
 	case s.ended != nil:
 		return 0, false
-	case !s.ever || c.opts.NoReconnect:
+	case !s.ever || c.opts.NoReconnect || errors.Is(err, ErrNoToken):
 		s.end(err)
 		return 0, false
 	}
@@ -221,6 +243,7 @@ func (s *Socket) forgetLink() {
 		close(answer)
 	}
 	s.acks = nil
+	s.keeper.forget()
 	s.wake()
 }
 
