@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"socketiojwt/auth"
+	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -81,7 +82,7 @@ func newHandler() (handler http.Handler, closeAll func(), err error) {
 		return nil, nil, err
 	}
 	var opts socketio.Options
-	opts.Engine.AllowEIO3 = true
+	opts.Engine.AllowEIO3, opts.Engine.Bind = true, engineio.BindToAddress()
 	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		return nil, nil, err
