@@ -22,3 +22,6 @@ func SeparateSources(g *Gate, remotes ...string) {
 
 // TurnsOf returns the turns for checks of signatures of a gate.
 func TurnsOf(g *Gate) turns.Turns { return g.turns }
+
+// FillIndex adds n leases of different subjects to the index of a gate, without sockets.
+func FillIndex(g *Gate, n int) { fill(g.leases, leasesOf(n, 0)) }

@@ -123,6 +123,12 @@ type Options struct {
 	// DenylistFailure says what happens if the Denylist cannot be asked. It has half of what
 	// is left of Timeout to answer. Zero means FailClosed.
 	DenylistFailure DenylistFailure
+	// DenylistRecheck is how often the gate asks the Denylist for live leases again, one after
+	// the other, and ends those that it finds. Set it if the list also changes without Revoke
+	// and Share. If the list fails, the gate asks again soon. With FailClosed, when all has
+	// failed until twice DenylistRecheck has passed, it ends the leases temporarily. Zero means
+	// never: tokens are looked up only when they are shown.
+	DenylistRecheck time.Duration
 	// LongestToken is the longest time for which an issuer makes tokens good. An entry that
 	// Revoke makes lasts that long, unless RevokeOptions.Until is set, so that it ends no
 	// earlier than the tokens that it concerns. Zero means 30 days or, if the gate has seen a
@@ -173,7 +179,8 @@ type Gate struct {
 	outage   outage
 	longest  atomic.Int64    // when the last of the tokens that were seen ends, by wallclock.Nanos
 	failures logging.Sampler // of the denylist, for FailOpen
-	share    *share          // with other nodes; nil unless Share was called
+	recheck  recheck
+	share    *share // with other nodes; nil unless Share was called
 	tickets  *tickets
 	cookies  sync.Once // for the warning that cookies are not read
 	began    time.Time
@@ -208,6 +215,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	check(o.Verifications < 0, "Verifications is negative; set a positive number, or zero for half of the processors")
 	check(o.Timeout < 0, "Timeout is negative; set a positive duration, or zero for 5 s")
+	check(o.DenylistRecheck < 0, "DenylistRecheck is negative; set a positive duration, or zero to ask only when a token is shown")
 	check(o.LongestToken < 0, "LongestToken is negative; set a positive duration, or zero for 30 days")
 	check(o.IssuerSkew < 0, "IssuerSkew is negative; set a positive duration, or zero if the clocks agree")
 	check(o.DenylistFailure > FailOpen, "DenylistFailure is unknown; set FailClosed or FailOpen")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,13 +178,20 @@ func TestRevokeInvalid(t *testing.T) {
 // failing is a Denylist that fails, or does not answer.
 type failing struct {
 	auth.Denylist
+	mu   sync.Mutex
 	err  error // of Add and Find
 	hang bool
 }
 
+func (d *failing) failure() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.err
+}
+
 func (d *failing) Add(ctx context.Context, r auth.Revocation) error {
-	if d.err != nil {
-		return d.err
+	if err := d.failure(); err != nil {
+		return err
 	}
 	return d.Denylist.Add(ctx, r)
 }
@@ -193,8 +201,8 @@ func (d *failing) Find(ctx context.Context, t *token.Token) (auth.Revocation, bo
 		<-ctx.Done()
 		return auth.Revocation{}, false, ctx.Err()
 	}
-	if d.err != nil {
-		return auth.Revocation{}, false, d.err
+	if err := d.failure(); err != nil {
+		return auth.Revocation{}, false, err
 	}
 	return d.Denylist.Find(ctx, t)
 }

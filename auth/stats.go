@@ -106,5 +106,6 @@ func (a *admission) recount(as stage) {
 		f.guests.Add(1)
 	case leased:
 		f.leased.Add(1)
+		a.gate.recheckLeases()
 	}
 }

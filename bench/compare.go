@@ -84,7 +84,7 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 	if s.ours {
 		argv, dir = []string{w.server}, ""
 		env = append(env, "GOMAXPROCS="+processors, "BENCH_ISSUER="+issuer, "BENCH_AUDIENCE="+audience)
-		if s.load.Mode == load.Waves || s.load.Mode == load.Heap || cpuProfile != "" || memoryProfile != "" {
+		if s.load.Mode == load.Waves || s.load.Mode == load.Heap || s.load.Mode == load.Revoke || cpuProfile != "" || memoryProfile != "" {
 			argv = append(argv, "-debug")
 		}
 		if memoryProfile != "" {

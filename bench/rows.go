@@ -55,6 +55,7 @@ var (
 	decoy     = load.Config{Mode: load.Decoy, Count: 3000, Warm: 500}
 	loud      = load.Config{Mode: load.Loud, Count: 8, Quiet: 20, Rate: 50, Hold: 5 * time.Second, Settle: time.Second}
 	lease     = load.Config{Mode: load.Heap, Count: 10_000, Settle: 2 * time.Second}
+	revoke    = load.Config{Mode: load.Revoke, Count: 15_000, Messages: 500, Settle: time.Second}
 	waves     = load.Config{Mode: load.Waves, Count: 15_000, Settle: 2 * time.Second}
 )
 
@@ -109,6 +110,8 @@ func rows() []row {
 			ours: oursWide.under(loud)},
 		{name: "lease", what: "heap per connection with a lease, over one without", unit: "B", figures: heapPer, bound: 1.5, aim: 1.4,
 			ours: oursHS256.under(lease), over: new(oursOpen.under(lease))},
+		{name: "revoke", what: "p99 of revoking one subject of 15,000, over 1 ms", unit: "us", figures: overMillisecond, bound: 1, aim: 0.5,
+			ours: oursHS256.under(revoke)},
 		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
 			ours: oursHS256.under(waves)},
 	}
@@ -156,6 +159,8 @@ func cpu(ours, over load.Result) (float64, float64) { return ours.CPUPerItem, ov
 func rss(ours, over load.Result) (float64, float64) { return ours.RSSPer, over.RSSPer }
 
 func heapPer(ours, over load.Result) (float64, float64) { return ours.HeapPer, over.HeapPer }
+
+func overMillisecond(ours, _ load.Result) (float64, float64) { return ours.P99 * 1000, 1000 }
 
 func heaps(ours, _ load.Result) (float64, float64) {
 	return float64(ours.Memory[2].HeapAlloc), float64(ours.Memory[1].HeapAlloc)

@@ -30,6 +30,7 @@ const (
 	Reconnect Mode = "reconnect" // Connect, of clients that were there before: with tokens that the server has seen
 	Loud      Mode = "loud"      // open Count connections, which send without a pause, and Quiet that want answers
 	Decoy     Mode = "decoy"     // on one connection, show Count bad tokens each for a key that exists and for one that does not, in turns
+	Revoke    Mode = "revoke"    // open Count connections and revoke the subjects of Messages of them, one after the other
 	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers
 )
 
@@ -52,7 +53,7 @@ type Config struct {
 	Mode     Mode
 	Address  string // host:port of the server
 	PID      int    // process id of the server
-	Debug    string // host:port of its debug endpoint; needed by Heap and Waves and for profiles
+	Debug    string // host:port of its debug endpoint; needed by Heap, Waves and Revoke and for profiles
 	Count    int    // connections measured
 	Quiet    int    // connections beside them that ask (Loud)
 	Warm     int    // connections opened and closed before (Connect, Refuse), broadcasts (Broadcast), or tokens for each key (Decoy)
@@ -179,6 +180,8 @@ func Run(c Config) (Result, error) {
 		result, err = g.heap()
 	case Waves:
 		result, err = g.waves()
+	case Revoke:
+		result, err = g.revoke()
 	case Reconnect:
 		result, err = g.reconnect()
 	case Decoy:

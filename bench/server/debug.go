@@ -6,14 +6,19 @@ import (
 	"net"
 	"net/http"
 	_ "net/http/pprof" // registers with http.DefaultServeMux, which only the debug endpoint serves
+	"os"
 	"runtime"
 	"runtime/pprof"
+	"time"
 
+	"socketiojwt/auth"
 	"socketiojwt/bench/load"
 )
 
 // listenDebug serves /debug/pprof/, /profile/start, /profile/stop and /memory on a loopback port of its own, and returns its address.
-func listenDebug() (string, error) {
+//
+// With a gate, /revoke?sub=... revokes a subject.
+func listenDebug(gate *auth.Gate) (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -30,6 +35,7 @@ func listenDebug() (string, error) {
 		_, _ = w.Write(profile.Bytes())
 	})
 	http.HandleFunc("/memory", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(memory()) })
+	http.HandleFunc("/revoke", func(w http.ResponseWriter, r *http.Request) { revoke(w, r, gate) })
 	go func() { _ = http.Serve(listener, nil) }() // for as long as the process
 	return listener.Addr().String(), nil
 }
@@ -44,4 +50,20 @@ func memory() load.Memory {
 		HeapAlloc: m.HeapAlloc, HeapInuse: m.HeapInuse, HeapObjects: m.HeapObjects,
 		StackInuse: m.StackInuse, Goroutines: runtime.NumGoroutine(),
 	}
+}
+
+// revoke revokes a subject and says how long that took.
+func revoke(w http.ResponseWriter, r *http.Request, gate *auth.Gate) {
+	if gate == nil {
+		http.NotFound(w, r)
+		return
+	}
+	start := time.Now()
+	result, err := gate.Revoke(r.Context(), auth.BySubject(os.Getenv("BENCH_ISSUER"), r.FormValue("sub")), auth.RevokeOptions{})
+	took := time.Since(start)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(load.Revoked{Sockets: result.Sockets, Microseconds: uint32(took.Microseconds())})
 }

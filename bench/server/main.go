@@ -47,7 +47,8 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 	if err != nil {
 		return err
 	}
-	if err := guard(srv, kind, alg); err != nil {
+	gate, err := guard(srv, kind, alg)
+	if err != nil {
 		return err
 	}
 	srv.Handle("broadcast", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
@@ -67,7 +68,7 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 	}
 	ready := "ready " + listener.Addr().String()
 	if withDebug {
-		address, err := listenDebug()
+		address, err := listenDebug(gate)
 		if err != nil {
 			return err
 		}
@@ -77,36 +78,36 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 	return http.Serve(listener, mux)
 }
 
-// guard declares the main namespace open, or sets a gate before it.
-func guard(srv *socketio.Server, kind string, alg token.Algorithm) error {
+// guard declares the main namespace open, or sets a gate before it, which it returns.
+func guard(srv *socketio.Server, kind string, alg token.Algorithm) (*auth.Gate, error) {
 	var opts auth.Options
 	var mode auth.EventOptions
 	switch kind {
 	case "bare":
 		srv.Open()
-		return nil
+		return nil, nil
 	case "auth":
 	case "event":
 		mode.Attempts, opts.Timeout = 1<<30, 10*time.Minute
 	case "query":
 		opts.Sources = []auth.Source{auth.FromQuery("token")}
 	default:
-		return fmt.Errorf("unknown kind %q", kind)
+		return nil, fmt.Errorf("unknown kind %q", kind)
 	}
 	verifier, err := newVerifier(kind, alg)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	gate, err := auth.NewGate(verifier, opts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if kind == "event" {
 		srv.Use(gate.Event(mode))
-		return nil
+		return gate, nil
 	}
 	srv.Use(gate.Handshake)
-	return nil
+	return gate, nil
 }
 
 func newVerifier(kind string, alg token.Algorithm) (*token.Verifier, error) {
