@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/engineio"
@@ -73,7 +74,7 @@ func run(ctx context.Context, endpoint, issuer, client string) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	defer func() { _ = server.Close() }()
