@@ -74,6 +74,7 @@ func (a *api) askRefresh(w http.ResponseWriter, r *http.Request) {
 func (a *api) auditLease(r *http.Request, what string, l found, more ...slog.Attr) {
 	a.audit(r, what, append([]slog.Attr{
 		slog.String("lease", l.id()), slog.String("socket", l.LoggedAs), slog.String("issuer", l.Issuer), slog.String("subject", l.Subject),
+		slog.String("token", l.tokenHash()),
 	}, more...)...)
 }
 

@@ -35,7 +35,16 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
+	return newFixtureWith(t, nil)
+}
+
+// newFixtureWith returns a fixture with a logger of the API. Nil means one that writes to log.
+func newFixtureWith(t *testing.T, logger *slog.Logger) *fixture {
+	t.Helper()
 	f := &fixture{t: t}
+	if logger == nil {
+		logger = slog.New(slog.NewTextHandler(&f.log, nil))
+	}
 	f.gate, f.sign = authtest.NewGate(t, auth.Options{})
 	empty, _ := authtest.NewGate(t, auth.Options{})
 	f.srv = sockettest.NewServer(t, func(srv *socketio.Server) { srv.Use(f.gate.Handshake) })
@@ -47,7 +56,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.api, err = admin.New(map[string]*auth.Gate{"main": f.gate, "empty": empty}, verifier, admin.Options{Logger: slog.New(slog.NewTextHandler(&f.log, nil))})
+	f.api, err = admin.New(map[string]*auth.Gate{"main": f.gate, "empty": empty}, verifier, admin.Options{Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +82,13 @@ func (f *fixture) operator(claims map[string]any) string {
 // dial connects a user.
 func (f *fixture) dial(claims map[string]any) *sockettest.Peer {
 	f.t.Helper()
-	return f.srv.Dial(sockettest.Options{Auth: map[string]any{"token": f.sign(claims)}})
+	return f.dialAs(f.sign(claims))
+}
+
+// dialAs connects a peer with a token.
+func (f *fixture) dialAs(compact string) *sockettest.Peer {
+	f.t.Helper()
+	return f.srv.Dial(sockettest.Options{Auth: map[string]any{"token": compact}})
 }
 
 // call sends a request of an operator, checks the response against the document, and
@@ -109,7 +124,7 @@ func (f *fixture) callAs(compact, method, url, body string, want int, into any) 
 }
 
 type lease struct {
-	ID, Gate, Namespace, State, Subject, Issuer, TokenID, SessionID, TokenHash string
+	ID, Gate, Namespace, State, Socket, Subject, Issuer, TokenID, SessionID, TokenHash string
 }
 
 type page struct {

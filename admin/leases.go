@@ -33,15 +33,11 @@ type lease struct {
 }
 
 func newLease(l found) lease {
-	out := lease{
+	return lease{
 		ID: l.id(), Gate: l.gate, Namespace: l.Namespace, State: l.State, Socket: l.LoggedAs, RemoteAddr: l.RemoteAddr,
 		Issuer: l.Issuer, Subject: l.Subject, TokenID: l.TokenID, SessionID: l.SessionID,
-		Since: l.Since.UTC(), Until: l.Until.UTC(),
+		TokenHash: l.tokenHash(), Since: l.Since.UTC(), Until: l.Until.UTC(),
 	}
-	if l.TokenHash != [32]byte{} {
-		out.TokenHash = hex.EncodeToString(l.TokenHash[:])
-	}
-	return out
 }
 
 // The bounds of a page.
@@ -112,6 +108,14 @@ type found struct {
 
 // id returns the ID of a lease in this API.
 func (f found) id() string { return f.gate + "." + f.ID }
+
+// tokenHash returns the hash of the token in hexadecimal, or "" while no token is known.
+func (f found) tokenHash() string {
+	if f.TokenHash == [32]byte{} {
+		return ""
+	}
+	return hex.EncodeToString(f.TokenHash[:])
+}
 
 // lease returns the lease with this ID, and its gate.
 func (a *api) lease(id string) (*auth.Gate, found, bool) {

@@ -179,7 +179,7 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 // while it was examined.
 func (a *admission) admit(lease *Lease) (admitted bool, refused *Error) {
 	if admitted, refused = a.admitting(lease); admitted && lease != nil {
-		a.gate.opts.Logger.DebugContext(a.socket.Context(), "auth: token accepted", "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr, "subject", lease.Token.Subject)
+		a.logLease("auth: token accepted", lease.Token)
 	}
 	return admitted, refused
 }

@@ -169,12 +169,6 @@ func (a *admission) expire(lease *Lease) {
 	}
 }
 
-// logEnd logs the end of a lease.
-func (a *admission) logEnd(message string, e *Error) {
-	a.gate.opts.Logger.InfoContext(a.socket.Context(), message, "socket", a.socket, "remote", a.socket.Handshake().RemoteAddr,
-		"id", e.ID, "reason", e.Reason, "subject", e.subject, "cause", e.Err)
-}
-
 // lapse ends the socket because its lease has ended. The peer gets "unauthorized". Then the
 // transport closes, so that every namespace on it reconnects with a fresh token, or with
 // LeaveNamespace only this socket leaves, by DISCONNECT. The caller has set the stage to over.

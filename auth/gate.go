@@ -152,8 +152,11 @@ type Options struct {
 	//   - refusals, with the cause and the ID that the peer got: final ones at level Info,
 	//     temporary ones at level Warn
 	//   - ends of leases, at level Info
-	//   - admissions, at level Debug
+	//   - admissions and refreshes, at level Debug
+	//   - revocations and blocks, at level Info
 	//   - panics in hooks, at level Error
+	//
+	// docs/lifetime.md lists the lines about sockets and tokens with their fields.
 	//
 	// Refusals are sampled, so that a peer cannot fill the log. For each address the first
 	// ten are logged, and then one every 10 s, with the number of those that were left out

@@ -101,10 +101,7 @@ func (g *Gate) logRefusal(ctx context.Context, message, remote string, e *Error,
 func refusalAttrs(remote string, e *Error, what ...slog.Attr) []slog.Attr {
 	attrs := append(what, slog.String("remote", remote), slog.String("id", e.ID), slog.String("reason", string(e.Reason)),
 		slog.Bool("temporary", e.Temporary), slog.Any("cause", e.Err))
-	if e.subject != "" {
-		attrs = append(attrs, slog.String("subject", e.subject))
-	}
-	return attrs
+	return append(attrs, e.token.attrs()...)
 }
 
 // log counts the refusal of a socket and logs it. In an outage only the first refusal has a
@@ -118,7 +115,7 @@ func (g *Gate) log(s *socketio.Socket, e *Error) {
 	}
 	if g.suffers(e) {
 		g.opts.Logger.WarnContext(ctx, "auth: outage began: sockets are refused temporarily; the refusals that follow are logged at level Debug",
-			"reason", e.Reason, "id", e.ID, "cause", e.Err)
+			"id", e.ID, "reason", e.Reason, "cause", e.Err)
 		return
 	}
 	g.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "auth: refused", refusalAttrs(remote, e, slog.Any("socket", s))...)

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"encoding/hex"
+	"log/slog"
 	"time"
 
 	"socketiojwt/internal/wallclock"
@@ -43,7 +45,7 @@ func (a *admission) refresh(ctx context.Context, e *socketio.Event, shown *socke
 		a.refreshFailed(ctx, e, refused)
 		return
 	}
-	a.gate.opts.Logger.DebugContext(ctx, "auth: lease refreshed", "socket", a.socket, "remote", shown.RemoteAddr, "subject", lease.Token.Subject)
+	a.logLease("auth: lease refreshed", lease.Token, slog.String("tokenBefore", hex.EncodeToString(done.before.Token.Hash[:])))
 	if hook := a.gate.opts.OnRefresh; hook != nil {
 		if !a.hooked("OnRefresh", func(ctx context.Context) { hook(ctx, a.socket, done.before) }) {
 			return

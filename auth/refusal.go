@@ -40,15 +40,15 @@ type Error struct {
 	// Err is the cause, for the log and OnRefuse only. It is never sent. It may be nil.
 	Err error
 
-	subject  string // of a token whose signature is valid; for the log
-	verified bool   // the token was verified; the refusal has another cause
+	token    loggedToken // of a token whose signature is valid; for the log
+	verified bool        // the token was verified; the refusal has another cause
 }
 
 // of records in e that the refused peer showed a verified token t, and returns e. Both may be
 // nil.
 func (e *Error) of(t *token.Token) *Error {
 	if e != nil && t != nil {
-		e.subject, e.verified = t.Subject, true
+		e.token, e.verified = logged(t), true
 	}
 	return e
 }
@@ -229,7 +229,7 @@ func (g *Gate) refusal(cause error) *Error {
 		if !errors.Is(told, r.cause) {
 			continue
 		}
-		e := &Error{Message: r.message, Code: codeInvalid, Reason: r.reason, ID: newID(), Err: cause, subject: token.RefusedSubject(cause)}
+		e := &Error{Message: r.message, Code: codeInvalid, Reason: r.reason, ID: newID(), Err: cause, token: loggedRefused(cause)}
 		if g.opts.ThreamTexts {
 			e.Message = threamText
 		}
@@ -244,7 +244,7 @@ func hookRefusal(cause error) *Error {
 	e := &Error{}
 	if own := (*Error)(nil); errors.As(cause, &own) && own != nil {
 		*e = *own
-		e.subject, e.verified = "", false // a shared *Error must not pass on values of another refusal
+		e.token, e.verified = loggedToken{}, false // a shared *Error must not pass on values of another refusal
 	}
 	e.ID = newID()
 	if e.Err == nil {

@@ -125,7 +125,7 @@ func (g *Gate) notFresh(why error) *Error {
 
 // forbid refuses an event, and returns the error for middleware around Require.
 func (g *Gate) forbid(ctx context.Context, s *socketio.Socket, e *socketio.Event, refused *Error) error {
-	refused.Code = codeForbidden
+	refused.of(Token(ctx)).Code = codeForbidden
 	g.figures.forbidden.Add(refused.Reason)
 	g.logRefusal(ctx, "auth: event refused", s.Handshake().RemoteAddr, refused, slog.Any("socket", s), slog.String("event", e.Name()))
 	told := forbiddenTold{Code: codeForbidden, Message: refused.Message}

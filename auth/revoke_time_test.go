@@ -283,7 +283,7 @@ func TestRevokeIsLogged(t *testing.T) {
 		synctest.Wait()
 		for _, want := range []string{
 			`level=INFO msg="auth: revoked" match=1/sub/https:%2F%2Fissuer/ada why="ticket 12, by eve" issuedBefore=2000-01-01T00:00:00.000Z`, `sockets=1`,
-			`level=INFO msg="auth: lease revoked"`, `subject=ada cause=`, `level=INFO msg="auth: blocked"`, `why=spam until=2000-01-01T01:00:00.000Z sockets=0`, `level=INFO msg="auth: unblocked"`, `why=appeal`,
+			`level=INFO msg="auth: lease revoked"`, `issuer=https://issuer subject=ada token=`, `level=INFO msg="auth: blocked"`, `why=spam until=2000-01-01T01:00:00.000Z sockets=0`, `level=INFO msg="auth: unblocked"`, `why=appeal`,
 		} {
 			if log := f.log.String(); !strings.Contains(log, want) {
 				t.Errorf("the log has no %s:\n%s", want, log)

@@ -1,24 +1,28 @@
 package token
 
-import "errors"
+import (
+	"crypto/sha256"
+	"errors"
+)
 
 // signedError is the refusal of a token whose signature is valid.
 type signedError struct {
 	error
-	subject string
+	issuer, subject string
+	hash            [sha256.Size]byte
 }
 
 // Unwrap returns the reason.
 func (e *signedError) Unwrap() error { return e.error }
 
-// RefusedSubject returns the subject (sub) of the token that Verify refused with err, if
-// its signature was valid and its claims could be read. So the subject is one that the
-// issuer named. In all other cases it returns "". It is meant for logs, and may be called
-// concurrently.
-func RefusedSubject(err error) string {
+// RefusedToken returns the issuer (iss), the subject (sub) and the Hash of the token that Verify
+// refused with err, if its signature was valid and its claims could be read. So the values are
+// those that the issuer signed. In all other cases it returns zero values. It is meant for logs,
+// and may be called concurrently.
+func RefusedToken(err error) (issuer, subject string, hash [sha256.Size]byte) {
 	var signed *signedError
 	if errors.As(err, &signed) {
-		return signed.subject
+		return signed.issuer, signed.subject, signed.hash
 	}
-	return ""
+	return "", "", hash
 }

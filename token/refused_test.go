@@ -2,15 +2,17 @@ package token_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"strings"
 	"testing"
 
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
 )
 
-// RefusedSubject returns the subject only if the signature was valid.
-func TestRefusedSubject(t *testing.T) {
+// RefusedToken describes the token only if the signature was valid.
+func TestRefusedToken(t *testing.T) {
 	key, err := mint.Generate(token.HS256)
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +45,7 @@ func TestRefusedSubject(t *testing.T) {
 		"another key":      {verifier, other, map[string]any{"sub": "ada", "exp": 1}, token.ErrSignature, ""},
 		"a KeyFunc":        {byKeyFunc, key, map[string]any{"sub": "ada", "exp": 1}, token.ErrExpired, ""},
 	} {
+		test.claims["iss"] = "https://issuer.example"
 		compact, err := mint.Sign(test.key, test.claims, mint.Header{})
 		if err != nil {
 			t.Fatal(err)
@@ -51,11 +54,20 @@ func TestRefusedSubject(t *testing.T) {
 		if !errors.Is(err, test.want) {
 			t.Errorf("%s: got %v, want %v", name, err, test.want)
 		}
-		if got := token.RefusedSubject(err); got != test.subject {
-			t.Errorf("%s: subject %q, want %q", name, got, test.subject)
+		issuer, subject, hash := token.RefusedToken(err)
+		if subject != test.subject {
+			t.Errorf("%s: subject %q, want %q", name, subject, test.subject)
+		}
+		var wantIssuer string
+		var wantHash [32]byte
+		if signed := !errors.Is(test.want, token.ErrSignature) && name != "a KeyFunc"; signed {
+			wantIssuer, wantHash = "https://issuer.example", sha256.Sum256([]byte(compact[:strings.LastIndexByte(compact, '.')]))
+		}
+		if issuer != wantIssuer || hash != wantHash {
+			t.Errorf("%s: issuer %q and hash %x, want %q and %x", name, issuer, hash, wantIssuer, wantHash)
 		}
 	}
-	if got := token.RefusedSubject(nil); got != "" {
-		t.Errorf("no error: subject %q", got)
+	if issuer, subject, hash := token.RefusedToken(nil); issuer != "" || subject != "" || hash != [32]byte{} {
+		t.Errorf("no error: issuer %q, subject %q, hash %x", issuer, subject, hash)
 	}
 }

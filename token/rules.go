@@ -38,12 +38,13 @@ func (r Rules) Accept(credential string, claims []byte) (*Token, error) {
 		return nil, fmt.Errorf("%w: the credential is empty, or the Rules are", ErrMalformed)
 	}
 	raw := string(claims)
-	c, err := r.v.checkClaims(claims, raw, "")
+	hash := sha256.Sum256([]byte(credential))
+	c, err := r.v.checkClaims(claims, raw, "", hash)
 	if err != nil {
 		return nil, err
 	}
 	t := c.token(raw, r.v.validUntil(c))
-	t.Hash = sha256.Sum256([]byte(credential))
+	t.Hash = hash
 	return t, nil
 }
 

@@ -56,8 +56,9 @@ func TestRulesAccept(t *testing.T) {
 	} {
 		_, err := rules.Accept("opaque", []byte(claims))
 		wantError(t, err, wanted)
-		if wanted == token.ErrExpired && token.RefusedSubject(err) != "ada" {
-			t.Errorf("the subject for the log is %q", token.RefusedSubject(err))
+		_, subject, hash := token.RefusedToken(err)
+		if wanted == token.ErrExpired && (subject != "ada" || hash != sha256.Sum256([]byte("opaque"))) {
+			t.Errorf("the log gets the subject %q and the hash %x", subject, hash)
 		}
 	}
 	for _, r := range []token.Rules{{}, rules} {

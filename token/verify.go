@@ -112,7 +112,7 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Token, error) {
 func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) {
 	p := u.parsed.Get()
 	raw := string(p.payload) // a copy of the exact size, because a Token lives as long as a socket
-	c, err := v.checkClaims(p.payload, raw, u.Header.Type)
+	c, err := v.checkClaims(p.payload, raw, u.Header.Type, signed)
 	if err != nil {
 		return nil, err
 	}
@@ -122,9 +122,9 @@ func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) 
 	return t, nil
 }
 
-// checkClaims returns the claims of payload, for a token of type typ, if they are good. raw
-// is a copy of payload.
-func (v *Verifier) checkClaims(payload []byte, raw, typ string) (claims, error) {
+// checkClaims returns the claims of payload, for a token of type typ with this Hash, if they
+// are good. raw is a copy of payload.
+func (v *Verifier) checkClaims(payload []byte, raw, typ string, hash digest) (claims, error) {
 	c, err := v.readClaims(payload, raw)
 	if err != nil {
 		return c, err
@@ -133,7 +133,7 @@ func (v *Verifier) checkClaims(payload []byte, raw, typ string) (claims, error) 
 		err = v.checkNames(c, typ)
 	}
 	if err != nil {
-		return c, &signedError{err, c.subject}
+		return c, &signedError{err, c.issuer, c.subject, hash}
 	}
 	return c, nil
 }

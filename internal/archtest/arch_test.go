@@ -50,6 +50,7 @@ var mayImport = map[string][]string{
 	"internal/guard":        {},
 	"internal/hidden":       {},
 	"internal/leaktest":     {},
+	"internal/logtable":     {},
 	"internal/logging":      {},
 	"internal/mac":          {},
 	"internal/memnet":       {},
@@ -63,7 +64,7 @@ var mayImport = map[string][]string{
 // forTests lists the packages below internal/ that only tests, and packages for tests, may
 // import. Every package may import each other package below internal/ that itself may
 // import no package of the module.
-var forTests = []string{"internal/archtest", "internal/leaktest", "internal/memnet", "internal/doctest", "internal/footprint"}
+var forTests = []string{"internal/archtest", "internal/leaktest", "internal/logtable", "internal/memnet", "internal/doctest", "internal/footprint"}
 
 // onlyIn lists the libraries that only certain files may import.
 var onlyIn = map[string][]string{
