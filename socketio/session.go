@@ -18,8 +18,11 @@ import (
 // session is what remains of a socket when its connection is lost: see Options.Recovery. The next
 // socket takes it over.
 type session struct {
-	id  string // of its sockets
-	key string // guarded by the socket's mu, and constant while the session is lost
+	id string // of its sockets
+	// check may forbid that the session is recovered; see Socket.SetRecoveryCheck. It is nil, or
+	// guarded as key is.
+	check func() bool
+	key   string // guarded by the socket's mu, and constant while the session is lost
 
 	// These are set when the first socket is admitted.
 	pid       pidHash
@@ -61,11 +64,25 @@ func (s *Socket) SetRecoveryKey(key string) {
 	case s.state == stateConnecting:
 		next := &session{id: s.id, key: strconv.Itoa(len(key)) + ":" + key}
 		if x != nil {
-			next.key = x.key + next.key
+			next.key, next.check = x.key+next.key, x.check
 		}
 		s.session.Store(next)
 	case key == "" && s.state == stateAdmitted:
 		s.endSession()
+	}
+}
+
+// SetRecoveryCheck sets a function that is asked when a socket with the same key wants to recover
+// the session of this one, after the connection was lost. If it returns false, the session is not
+// recovered, and the client gets a new socket. It runs after all middleware has admitted the new
+// socket, on the worker of that socket, and replaces the function set before. It should not refer to
+// this socket, which would stay in memory. SetRecoveryCheck does nothing if SetRecoveryKey was not
+// called before, and after the end of the socket. It may be called concurrently.
+func (s *Socket) SetRecoveryCheck(check func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.session.Load(); x != nil && s.state <= stateAdmitted {
+		x.check = check
 	}
 }
 
@@ -228,6 +245,10 @@ func (s *Socket) findLost() (f *found, waits bool) {
 	if f.session, waits = srv.recovery.find(sha256.Sum256([]byte(f.pid)), x, s); f.session == nil {
 		return nil, waits
 	}
+	if check := srv.recovery.checkOf(f.session); check != nil && !check() {
+		srv.recovery.forgetSession(f.session)
+		return nil, false
+	}
 	var ok bool
 	if f.plan, ok = f.session.events.Plan(offset); !ok || f.plan.Size > srv.recovery.maxReplay || !s.restorable(f) {
 		return nil, false
@@ -305,7 +326,7 @@ func (s *Socket) recover(f *found, x *session) bool {
 		return false
 	}
 	values := lost.values
-	lost.values, lost.kept = nil, false
+	lost.values, lost.kept, lost.check = nil, false, x.check
 	resumed := s.namespace.local.resume(s, f)
 	if !resumed {
 		lost.events.End()
