@@ -15,6 +15,7 @@ const mostChallenged = 8
 // challenged is an event that waits for a fresher token.
 type challenged struct {
 	required *required
+	outer    *passed // requirements of the Requires around it
 	event    *socketio.Event
 	resume   func(socketio.Handler)
 	next     socketio.Handler
@@ -28,7 +29,7 @@ func (a *admission) challenge(ctx context.Context, r *required, e *socketio.Even
 	if err != nil {
 		return a.gate.forbid(ctx, a.socket, e, a.gate.notFresh(err))
 	}
-	c := &challenged{required: r, event: e, resume: resume, next: next}
+	c := &challenged{required: r, outer: passedBy(ctx), event: e, resume: resume, next: next}
 	ended := ctx.Err() != nil // the socket has ended or becomes a guest
 	a.mu.Lock()
 	if ended || a.stage != leased || len(a.challenged) >= mostChallenged {
@@ -75,21 +76,16 @@ func (a *admission) refreshed() {
 	}
 }
 
-// handle handles the event if the lease that its socket has now satisfies all requirements. The
-// lease is of the user who sent the event: a refresh does not change the user, and the events of
-// a socket that became a guest are dropped.
+// handle handles the event if the lease that its socket has now satisfies all requirements, also
+// those that the lease before has satisfied. The lease is of the user who sent the event: a
+// refresh does not change the user, and the events of a socket that became a guest are dropped.
 func (c *challenged) handle(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 	r := c.required
-	a, lease, refused := r.examine(ctx, s)
-	if refused == nil {
-		if why := r.fresh.lacks(lease.Token, a.now()); why != nil {
-			refused = r.gate.notFresh(why)
-		}
-	}
-	if refused != nil {
+	p := &passed{r, c.outer}
+	if refused := p.again(ctx, s); refused != nil {
 		return r.gate.forbid(ctx, s, e, refused)
 	}
-	return c.next(ctx, s, e)
+	return c.next(context.WithValue(ctx, passedKey{}, p), s, e)
 }
 
 // stopWaiting removes an event that waits. It reports false if the event does not wait any more.

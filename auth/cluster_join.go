@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -46,6 +47,7 @@ type fetch struct {
 	tries  int
 	pages  int
 	count  int // of entries
+	failed int // entries that could not be stored
 	late   *time.Timer
 }
 
@@ -118,15 +120,19 @@ func (s *share) turn(from socketio.NodeID, p page) {
 	}
 	s.stopFetch()
 	s.mu.Unlock()
-	if err := s.take(f.after, p); err != nil {
-		s.gate.opts.Logger.Error("auth: the entries of the denylist of another node could not be stored", "node", from, "error", err)
-		return
+	if failed, err := s.take(f.after, p); err != nil {
+		f.failed += failed
+		s.gate.opts.Logger.Error("auth: entries of the denylist of another node could not be stored; their sockets were ended, but peers may come back",
+			"node", from, "entries", failed, "error", err)
 	}
 	f.of, f.tries, f.pages, f.count = from, 0, f.pages+1, f.count+len(p.Entries)
 	if p.Next > f.after && f.pages < mostPages {
 		f.after = p.Next
 		s.ask(f)
 		return
+	}
+	if f.failed > 0 {
+		return // without all entries, this node must not answer others
 	}
 	s.mu.Lock()
 	s.ready = true // before, the list may have been empty only because this node had just started
@@ -135,8 +141,9 @@ func (s *share) turn(from socketio.NodeID, p page) {
 }
 
 // take carries out those entries of a page that this node does not have. After is where the page
-// begins.
-func (s *share) take(after string, p page) error {
+// begins. An entry that cannot be stored still ends its sockets, and does not stop the others. Take
+// returns the number of such entries and the first error.
+func (s *share) take(after string, p page) (failed int, err error) {
 	own := make(map[string]Revocation)
 	known, _ := s.gate.list(context.Background(), after, pageEntries) // without it, adding them again does no harm
 	for _, r := range known {
@@ -149,11 +156,11 @@ func (s *share) take(after string, p page) error {
 		if k, ok := own[r.ID()]; ok && k.includes(r) {
 			continue
 		}
-		if _, err := s.gate.carryOut(context.Background(), r); err != nil {
-			return err
+		if _, one := s.gate.carryOut(context.Background(), r); one != nil {
+			failed, err = failed+1, cmp.Or(err, one)
 		}
 	}
-	return nil
+	return failed, err
 }
 
 // answer answers a question after a random time, if this node has been up to date.

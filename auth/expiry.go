@@ -113,7 +113,7 @@ func (a *admission) start(lease *Lease, now time.Time) {
 	// The lease is set before the deadline, because OnConnect and expire read it from the
 	// context.
 	a.socket.SetContextValue(leaseKey{}, a.carried(lease))
-	a.socket.SetRecoveryKey(a.gate.recoveryKey(lease.Token))
+	a.setRecovery(lease)
 	a.socket.SetDeadline(lease.Until, func() { a.expire(lease) })
 	if at := a.warnAt(lease, now); !at.IsZero() {
 		a.socket.Remind(at, func() { a.warn(lease) })

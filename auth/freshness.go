@@ -38,7 +38,9 @@ type Freshness struct {
 // and without the members that are not required. The peer answers with a refresh: the event
 // "authenticate" with a token of the same user and an acknowledgement. The event that was
 // challenged waits meanwhile, and later events of the socket do not wait for it. Once a token
-// satisfies all requirements, the event is handled, with the context of the new lease. After
+// satisfies all requirements, including those of Requires around this one, the event is handled,
+// with the context of the new lease. Other middleware around Require does not run again, and the
+// context does not have the values that it has added. After
 // Wait it is refused with ReasonInsufficientUserAuthentication. At most eight events of a
 // socket wait, and of events that have the same requirement only the first is told.
 func Fresh(f Freshness) Requirement {

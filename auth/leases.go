@@ -118,6 +118,29 @@ func (r *registry) matching(m Match) iter.Seq[*entry] {
 	return slices.Values(r.find(m))
 }
 
+// sweeping returns the entries that matching returns, and some twice, for a search that must miss
+// no token that is in the index from its beginning on. An iteration over all entries can miss one
+// that moves from a candidate to the entry of its socket, because it may be past that entry. The
+// second iteration finds it there.
+func (r *registry) sweeping(m Match) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		before := r.promotions.Load()
+		for e := range r.matching(m) {
+			if !yield(e) {
+				return
+			}
+		}
+		if m.kind <= kinds || r.promotions.Load() == before {
+			return
+		}
+		for e := range r.matching(m) {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
 // describe returns the LeaseInfo of an entry. It reports false if the entry was removed from
 // the index, or if only is not nil and does not match its token any more.
 func (e *entry) describe(only *Match) (LeaseInfo, bool) {

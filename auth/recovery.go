@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"strconv"
 
 	"socketiojwt/token"
@@ -17,4 +18,22 @@ func (g *Gate) recoveryKey(t *token.Token) string {
 		return ""
 	}
 	return "auth " + strconv.Itoa(len(t.Issuer)) + ":" + t.Issuer + identity
+}
+
+// recoverable reports whether the session of a socket that had a lease may be recovered. It may not
+// if the token was revoked after the connection was lost: the revocation found no socket to end. The
+// peer shows a newer token then, which may be good.
+func (g *Gate) recoverable(lease *Lease) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), g.opts.Timeout)
+	defer cancel()
+	_, found, refused := g.findRevocation(ctx, lease.Token)
+	return !found && refused == nil
+}
+
+// setRecovery makes the session of the socket, which has this lease now, recoverable for the same
+// identity.
+func (a *admission) setRecovery(lease *Lease) {
+	g := a.gate // the function must not keep the admission in memory
+	a.socket.SetRecoveryKey(g.recoveryKey(lease.Token))
+	a.socket.SetRecoveryCheck(func() bool { return g.recoverable(lease) })
 }

@@ -199,6 +199,22 @@ func TestNoRecoveryAfterTheGateEndedTheSocket(t *testing.T) {
 	}
 }
 
+// A revocation finds no socket whose connection was lost before. Its session is not recovered
+// nevertheless, by a token that was issued later.
+func TestNoRecoveryAfterRevocationOfLostSession(t *testing.T) {
+	bubble(t, setup{server: recovering()}, func(f *fixture) {
+		p := &recoverer{f: f}
+		p.connect(sign(claims{"iat": time.Now().Unix()}))
+		_ = f.io.Emit("first")
+		p.lose()
+		revoke(f, "ada")
+		_ = f.io.Emit("missed")
+		time.Sleep(2 * time.Second)
+		p.connect(sign(claims{"iat": time.Now().Unix()}))
+		p.expect("second", "connected")
+	})
+}
+
 // A revocation while a session is being recovered comes first: nothing is sent.
 func TestRevocationWhileASessionIsRecovered(t *testing.T) {
 	asked, revoked := make(chan bool), make(chan bool)

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 
 	"socketiojwt/token"
 )
@@ -18,8 +19,9 @@ const registryShards = 16
 //
 // Lock order: an admission's mu, then a shard's. No user code runs under a shard's lock.
 type registry struct {
-	seed   maphash.Seed
-	shards []shard
+	seed       maphash.Seed
+	shards     []shard
+	promotions atomic.Uint64 // number of calls of promote
 }
 
 // An entry is a socket, with its token if one is known. While a socket that is admitted
@@ -120,6 +122,7 @@ func (r *registry) promote(e, candidate *entry) {
 	s := &r.shards[e.shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r.promotions.Add(1)
 	s.unname(e)
 	lease, links := candidate.lease, candidate.links
 	s.remove(candidate)

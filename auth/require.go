@@ -88,7 +88,45 @@ func (r *required) handle(ctx context.Context, s *socketio.Socket, e *socketio.E
 			return a.challenge(ctx, r, e, next, why)
 		}
 	}
-	return next(ctx, s, e)
+	return next(r.passing(ctx), s, e)
+}
+
+// passed are the requirements that an event has satisfied: those of one Require, and those of the
+// Requires around it.
+type passed struct {
+	required *required
+	outer    *passed // nil if there are none
+}
+
+// passedKey is the context key of a *passed.
+type passedKey struct{}
+
+// passing returns the context for the handler behind r.
+func (r *required) passing(ctx context.Context) context.Context {
+	return context.WithValue(ctx, passedKey{}, &passed{r, passedBy(ctx)})
+}
+
+// passedBy returns the requirements that the event of ctx has satisfied.
+func passedBy(ctx context.Context) *passed {
+	p, _ := ctx.Value(passedKey{}).(*passed)
+	return p
+}
+
+// again returns a refusal unless the lease of ctx satisfies all of the requirements.
+func (p *passed) again(ctx context.Context, s *socketio.Socket) *Error {
+	if p == nil {
+		return nil
+	}
+	if refused := p.outer.again(ctx, s); refused != nil {
+		return refused
+	}
+	a, lease, refused := p.required.examine(ctx, s)
+	if refused == nil && p.required.fresh != nil {
+		if why := p.required.fresh.lacks(lease.Token, a.now()); why != nil {
+			refused = p.required.gate.notFresh(why)
+		}
+	}
+	return refused
 }
 
 // examine returns the lease of an event and a refusal, or nil if the lease satisfies all

@@ -184,9 +184,9 @@ func (r RoomsFrom) impossible(err error) error {
 // rooms moves the socket from the declared rooms of one lease to those of another, and returns
 // which it joined and left, sorted. Either lease may be nil, which has no rooms. A socket that is
 // not admitted yet joins them when it is. Rooms that are in both leases are not touched, and
-// neither are rooms that the program joined, unless they are declared too. The caller must not
-// hold mu, because Assign may run the server's clock, which is user code. It calls rooms after
-// after is the socket's lease. If that has ended meanwhile, Assign fails.
+// neither are rooms that the program joined, unless they are declared too. The caller holds mu, and
+// has made after the socket's lease, so that lease and rooms change in one step. If the socket has
+// ended meanwhile, Assign fails.
 func (a *admission) rooms(before, after *Lease) (joined, left []string) {
 	var was, is []string
 	if before != nil {

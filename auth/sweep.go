@@ -18,7 +18,7 @@ import (
 func (g *Gate) sweep(ctx context.Context, r Revocation) (ended int, err error) {
 	var leaving []*admission
 	shown := !r.IssuedBefore.Before(r.At) // the revocation concerns all tokens that were shown before it
-	for e := range g.leases.matching(r.Match) {
+	for e := range g.leases.sweeping(r.Match) {
 		a := e.admission
 		var ahead *token.Token // it must be revoked by its hash
 		isLeaving := false

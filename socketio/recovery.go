@@ -154,6 +154,16 @@ func (r *recovery) find(pid pidHash, own *session, s *Socket) (x *session, waits
 
 func (r *recovery) over(x *session) bool { return time.Since(x.lostAt) >= r.Window }
 
+// checkOf returns the check of a session while it is lost, which may be nil.
+func (r *recovery) checkOf(x *session) func() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lost[x.pid] != x {
+		return nil
+	}
+	return x.check
+}
+
 // take removes a lost session that find has returned, so that only one socket gets it.
 func (r *recovery) take(x *session) bool {
 	r.mu.Lock()

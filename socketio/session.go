@@ -11,8 +11,11 @@ import (
 // session is what remains of a socket when its connection is lost: see Options.Recovery. The next
 // socket takes it over.
 type session struct {
-	id  string // of its sockets
-	key string // guarded by the socket's mu, and constant while the session is lost
+	id string // of its sockets
+	// check may forbid that the session is recovered; see Socket.SetRecoveryCheck. It is nil, or
+	// guarded as key is.
+	check func() bool
+	key   string // guarded by the socket's mu, and constant while the session is lost
 
 	// These are set when the first socket is admitted.
 	pid       pidHash
@@ -54,11 +57,25 @@ func (s *Socket) SetRecoveryKey(key string) {
 	case s.state == stateConnecting:
 		next := &session{id: s.id, key: strconv.Itoa(len(key)) + ":" + key}
 		if x != nil {
-			next.key = x.key + next.key
+			next.key, next.check = x.key+next.key, x.check
 		}
 		s.session.Store(next)
 	case key == "" && s.state == stateAdmitted:
 		s.endSession()
+	}
+}
+
+// SetRecoveryCheck sets a function that is asked when a socket with the same key wants to recover
+// the session of this one, after the connection was lost. If it returns false, the session is not
+// recovered, and the client gets a new socket. It runs after all middleware has admitted the new
+// socket, on the worker of that socket, and replaces the function set before. It should not refer to
+// this socket, which would stay in memory. SetRecoveryCheck does nothing if SetRecoveryKey was not
+// called before, and after the end of the socket. It may be called concurrently.
+func (s *Socket) SetRecoveryCheck(check func() bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.session.Load(); x != nil && s.state <= stateAdmitted {
+		x.check = check
 	}
 }
 
