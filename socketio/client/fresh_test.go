@@ -214,24 +214,26 @@ func TestFreshTriesAgain(t *testing.T) {
 
 // After the end of its lease, the socket comes back with another token.
 func TestFreshComesBackAfterExpiry(t *testing.T) {
-	withGate(t, auth.Options{}, func(t *testing.T, g *guarded, opts client.Options) {
-		begin := time.Now()
-		g.claims = func(n int) (claims, error) {
-			if n > 1 && time.Since(begin) < 11*time.Minute {
-				return nil, errors.New("the issuer is down")
+	for _, end := range []auth.Expiry{auth.CloseTransport, auth.LeaveNamespace} {
+		withGate(t, auth.Options{AtExpiry: end}, func(t *testing.T, g *guarded, opts client.Options) {
+			begin := time.Now()
+			g.claims = func(n int) (claims, error) {
+				if n > 1 && time.Since(begin) < 11*time.Minute {
+					return nil, errors.New("the issuer is down")
+				}
+				return lifetime(10 * time.Minute)(n)
 			}
-			return lifetime(10 * time.Minute)(n)
-		}
-		_, s := g.enter(opts)
-		id := s.ID()
-		time.Sleep(15 * time.Minute)
-		if g.ask(s); s.ID() == id {
-			t.Error("the socket has outlived its lease")
-		}
-		if tokens, _, _ := g.seen(); len(tokens) > 40 {
-			t.Errorf("asked for %d tokens", len(tokens))
-		}
-	})
+			_, s := g.enter(opts)
+			id := s.ID()
+			time.Sleep(15 * time.Minute)
+			if g.ask(s); s.ID() == id {
+				t.Error("the socket has outlived its lease")
+			}
+			if tokens, _, _ := g.seen(); len(tokens) > 40 {
+				t.Errorf("asked for %d tokens", len(tokens))
+			}
+		})
+	}
 }
 
 // A restart of the server needs a fresh token, and the new lease is refreshed too.
