@@ -152,7 +152,7 @@ func TestFreshRefreshesBeforeTheEnd(t *testing.T) {
 			if n := len(refreshed); n < 18 || n > 22 {
 				t.Errorf("%d refreshes in 3 hours (%d tokens), want about 20", n, len(tokens))
 			}
-			if left, ok := s.ExpiresIn(); !ok || left <= 0 || left > 10*time.Minute {
+			if left, ok := s.ExpiresIn(); !ok || left <= 0 || left > 11*time.Minute { // the gate has a leeway
 				t.Errorf("the lease ends in %v, %v", left, ok)
 			}
 		})
