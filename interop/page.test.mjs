@@ -149,13 +149,33 @@ for (const mode of ["handshake", "event"]) describe(`the page in ${mode} mode`, 
     await hears(page, "still here");
   });
 
+  test("refreshes its lease when the server warns, and when the user asks", limit, async (t) => {
+    const server = await serve(t, { flags: ["--token-life", "4s"] });
+    const page = await enter(t, server, "ada", mode);
+    const { exp } = await readClaims(page);
+    const refreshed = (times) => page.waitForFunction((times) => [...document.querySelectorAll("#talk .note span")]
+      .filter((row) => row.textContent.startsWith("Refreshed:")).length >= times, {}, times);
+    await page.waitForSelector("#lease:not([hidden])");
+    assert.match(await text(page, "#lease-left"), /^The server ends this socket in \d+:\d\d\.$/);
+    await refreshed(1);
+    assert.ok((await notes(page)).some((line) => line.startsWith("The server warns:")));
+    assert.ok(Number((await readClaims(page)).exp) > Number(exp));
+    await page.click("#refresh");
+    await refreshed(2);
+    const said = await notes(page);
+    assert.ok(!said.some((line) => line.includes("closed the connection")), said);
+    assert.doesNotMatch(await text(page, "#wire"), /eyJ[\w-]+\.[\w-]+\./, "a whole token in the log of packets");
+  });
+
   test("reconnects with a new token when the old one expires", limit, async (t) => {
     const server = await serve(t, { flags: ["--token-life", "3s"] });
     const page = await enter(t, server, "ada", mode);
+    await page.click("#keep-fresh"); // off
     const { exp } = await readClaims(page);
     const cameIn = mode === "event" ? `Connected as ada, after "authenticate".` : "Connected as ada.";
     await page.waitForFunction((line) => [...document.querySelectorAll("#talk .note span")].filter((row) => row.textContent === line).length >= 2, {}, cameIn);
-    assert.deepEqual((await notes(page)).slice(0, 3), [cameIn, "The token expired, so the server closed the connection.", cameIn]);
+    const said = (await notes(page)).filter((line) => !line.startsWith("The server warns:"));
+    assert.deepEqual(said.slice(0, 3), [cameIn, "The token expired, so the server closed the connection.", cameIn]);
     assert.ok(Number((await readClaims(page)).exp) > Number(exp));
     assert.match(await text(page, "#wire"), /"reason":"token_expired"/);
   });

@@ -577,6 +577,8 @@ function refresher(socket, getToken, { timeout, ahead, onRefreshed, onRefused },
   let running; // makes the refresh that is under way settle
   let callers = []; // the promises of now that wait for it
   let challenged; // a challenge that has come meanwhile
+  let quiet = false; // the refresh that is under way shows no new token
+  let wanted = false; // a new token was asked for meanwhile
 
   const wait = (run, ms) => {
     clearTimeout(timer);
@@ -624,17 +626,22 @@ function refresher(socket, getToken, { timeout, ahead, onRefreshed, onRefused },
   function start(challenge, shown) {
     if (running) {
       if (challenge) challenged = challenge; // the token that is under way may not satisfy it
+      wanted = wanted || quiet;
       return;
     }
     clearTimeout(timer);
+    quiet = shown !== undefined;
     const ask = () => (shown === undefined ? getToken(challenge ? { challenge } : {}) : shown);
     const mine = running = oneRefresh(socket, ask, timeout, (error, told) => {
       if (running !== mine) return;
-      settle(error);
-      if (!error) described(told);
+      running = undefined;
       const next = challenged;
+      const again = wanted;
       challenged = undefined;
-      if (next) start(next);
+      wanted = false;
+      if (!again) settle(error);
+      if (!error) described(told);
+      if (next || again) start(next);
       if (error) failed(error, challenge);
       else if (shown === undefined) onRefreshed({ expiresIn: told.expiresIn, refresh: told.refresh === true, joined: told.joined || [], left: told.left || [] });
     });
@@ -666,7 +673,7 @@ function refresher(socket, getToken, { timeout, ahead, onRefreshed, onRefused },
       settle(failure(why));
       if (mine) mine();
       lease = challenged = undefined;
-      lapsed = false;
+      lapsed = wanted = false;
       failures = 0;
       clearTimeout(timer);
     },

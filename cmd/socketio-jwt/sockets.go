@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"socketiojwt/auth"
@@ -22,7 +23,7 @@ const maxText = 1000
 // a browser. It also returns the gates of the two, by their modes.
 func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Logger) (*socketio.Server, map[string]*auth.Gate, error) {
 	log = slog.New(subjectHandler{log.Handler()})
-	opts := auth.Options{Logger: log}
+	opts := auth.Options{Logger: log, WarnBefore: 30 * time.Second}
 	byEvent, err := auth.NewGate(verifier, opts)
 	if err != nil {
 		return nil, nil, err

@@ -2,6 +2,7 @@
 import { $, copyButton, fields, show, time } from "./dom.js";
 import { note, received, said, setUpEvents } from "./events.js";
 import { canRenew, currentToken, expiredToken, freshToken, renewToken, setAdmitted, setUpLogin, setVerified, subject } from "./login.js";
+import { refreshesByItself, setLease, setUpLease } from "./lease.js";
 import { explainRefusal, told } from "./refusal.js";
 import { chosen, needsToken, setUpForm } from "./setup.js";
 import { Socket } from "./socket.js";
@@ -11,6 +12,8 @@ import { logNote, logPacket } from "./wire.js";
 const settings = await (await fetch("console.json")).json();
 
 let socket = null; // while the user wants to be connected
+let joined = null; // the settings of the socket that was admitted last
+let refreshing = false;
 let identity = ""; // of the admitted socket; empty before
 let refusal = null; // the payload of an "unauthorized" event, until the connection ends
 let renewed = false; // whether a refusal was answered with a new token since the last admission
@@ -119,7 +122,15 @@ function connect() {
 }
 
 function handle(target, name, args, ack, wantsAck) {
-  if (target.event && name === "authenticated" && !identity) return admitted(target);
+  if (name === "authenticated") {
+    if (target.event && !identity) admitted(target);
+    return args[0] && setLease(args[0]);
+  }
+  if (name === "token_expiring") {
+    note(args[0]?.now ? "The server asks for a new token." : `The server warns: the lease ends in ${args[0]?.expiresIn} s.`);
+    if (refreshesByItself()) refresh();
+    return;
+  }
   if (target.demo && name === "said") return said(args[0], args[1], String(args[0]) === identity);
   if (name === "unauthorized") {
     refusal = told(args[0]);
@@ -140,7 +151,30 @@ async function authenticate(target) {
   }
 }
 
+// refresh shows a new token to the server, which replaces the lease of the socket in place.
+async function refresh() {
+  if (refreshing || !identity) return;
+  const mine = socket;
+  refreshing = true;
+  try {
+    const payload = joined.payload(await renewToken());
+    updateTrials();
+    if (mine !== socket || !identity) return;
+    socket.emit("authenticate", payload, (answer) => {
+      if (mine !== socket) return;
+      if (answer?.error) return note(`The refresh was refused: ${answer.error.message}. The socket stays until its lease ends.`);
+      setLease(answer);
+      note("Refreshed: the socket goes on with the new token.");
+    });
+  } catch (error) {
+    note(`No new token: ${error.message}.`);
+  } finally {
+    refreshing = false;
+  }
+}
+
 function admitted(target) {
+  joined = target;
   identity = subject() ?? "a guest";
   refusal = null;
   renewed = false;
@@ -169,6 +203,7 @@ function leave(reason) {
   }
   events.left();
   showFacts(null);
+  setLease(null);
   setState("out", "Disconnected");
 }
 
@@ -181,6 +216,7 @@ function disconnected(reason, delay) {
   identity = "";
   logNote("", "closed", delay === null ? reason : `${reason}; next attempt in ${delay} ms`);
   showFacts(null);
+  setLease(null);
   if (delay === null) return why ? refused(why) : leave(`Disconnected: ${reason}.`);
   const expired = why?.reason === "token_expired";
   if (wasAdmitted) note(expired ? "The token expired, so the server closed the connection." : `The connection was lost: ${reason}.`);
@@ -194,7 +230,7 @@ async function refused(why) {
   identity = "";
   showFacts(null);
   logNote("", "refused", JSON.stringify(why));
-  if (canRenew() && needsToken() && !renewed && why.code === "invalid_token") {
+  if (canRenew() && needsToken() && !renewed && why.code === "invalid_token" && why.reason !== "token_revoked") {
     setState("wait", "Refused; asking for a new token");
     const mine = socket;
     try {
@@ -210,8 +246,10 @@ async function refused(why) {
   }
   socket = null;
   events.left();
-  setState("refused", "Refused");
-  explainRefusal($("refusal"), "The server refused the socket", why);
+  const revoked = why.reason === "token_revoked";
+  setState("refused", revoked ? "Revoked" : "Refused");
+  if (revoked) note("The token was revoked elsewhere, so the server ended the socket. Log in again.");
+  explainRefusal($("refusal"), revoked ? "The token was revoked" : "The server refused the socket", why);
 }
 
 // restart connects again after the user changed the settings or the token.
@@ -243,6 +281,7 @@ setUpLogin(settings, () => {
   $("connect").focus({ preventScroll: true });
 });
 
+setUpLease(refresh);
 $("connect").addEventListener("click", () => (socket ? leave("Disconnected by you.") : connect()));
 copyButton($("copy-snippet"), () => $("snippet").textContent);
 showSnippet();

@@ -77,7 +77,7 @@ function showToken({ claims }) {
   tick();
 }
 
-const clock = (seconds) => {
+export const clock = (seconds) => {
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, Math.floor(seconds) % 60];
   const two = (n) => String(n).padStart(2, "0");
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;

@@ -4,7 +4,7 @@ import { $, make } from "./dom.js";
 const storageKey = "socketio-jwt set-ups";
 const placeholder = "$token";
 const compactToken = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g;
-const defaultPayload = `{"token": "${placeholder}"}`;
+const defaultPayload = `{"token": "${placeholder}", "lease": true}`;
 
 let settings; // of this page, see console.go
 

@@ -1,6 +1,6 @@
 // How a program in TypeScript, as an ES module, uses the package of clients/js. It is compiled and never run.
 import { io, type Socket } from "socket.io-client";
-import { authenticate, freshQuery, freshToken, isUnauthorizedError, keepAuthenticated, refusal, type Code, type Reason, type Refusal } from "socketio-jwt-client";
+import { authenticate, freshQuery, freshToken, isUnauthorizedError, keepAuthenticated, keepFresh, refusal, type Challenge, type Code, type Reason, type Refusal } from "socketio-jwt-client";
 
 interface Heard { said: (who: string, text: string) => void }
 interface Sent { say: (text: string) => void }
@@ -26,6 +26,15 @@ for (const socket of [plain, typed, old]) {
   const done: Promise<void> = authenticate(socket, "token");
   const stop: () => void = keepAuthenticated(socket, fetchToken, (error: Error | undefined) => console.log(done, error?.message), { timeout: 5000 });
   stop();
+}
+for (const socket of [plain, typed, old]) {
+  const fresh = keepFresh(socket, async ({ challenge }: { challenge?: Challenge }) => String(challenge?.maxAge), {
+    mode: "event", ahead: 5000, onRefreshed: ({ joined, left }) => console.log(joined.concat(left)), onStopped: (error: Error) => console.log(error.message),
+  });
+  await fresh.refresh();
+  const left: number | undefined = fresh.expiresIn();
+  console.log(left);
+  fresh.stop();
 }
 await authenticate(typed, fetchToken, { timeout: 1 });
 await authenticate(plain, undefined, {});
@@ -59,3 +68,5 @@ refusal(undefined)?.token;
 refusal(undefined).code;
 // @ts-expect-error a time is a number
 await authenticate(plain, "token", { timeout: "5s" });
+// @ts-expect-error a mode that there is not
+keepFresh(plain, fetchToken, { mode: "both" });

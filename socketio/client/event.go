@@ -17,7 +17,9 @@ const (
 	// a socket, such as rooms, is gone after a connection was lost.
 	EventConnect = "connect"
 	// EventDisconnect: the transport was lost, and the client opens another one. The
-	// argument is a string: "transport close", "ping timeout" or "parse error".
+	// argument is a string: "transport close", "ping timeout" or "parse error". With
+	// Options.Token, it is "io server disconnect" if the server has ended the socket because
+	// its token had expired or had not come in time, after which the client joins again.
 	EventDisconnect = "disconnect"
 )
 
@@ -124,6 +126,8 @@ func (s *Socket) push(e *Event) {
 func disconnected(s *Socket, err error) *Event {
 	reason := `["transport close"]`
 	switch {
+	case errors.Is(err, ErrDisconnected):
+		reason = `["io server disconnect"]`
 	case errors.Is(err, errProtocol):
 		reason = `["parse error"]`
 	case errors.Is(err, engineclient.ErrSilent):

@@ -67,6 +67,7 @@ type lease struct {
 	span       time.Duration // from told to the end; negative means that it does not end
 	ahead      time.Duration // before the end, when to refresh
 	mayRefresh bool
+	givenUp    bool // the client does not refresh it unless it is asked to
 }
 
 // leaseTold is the argument of "authenticated" and the acknowledgement of "authenticate".
@@ -134,7 +135,7 @@ func (k *keeper) next() (wait time.Duration, ended bool) {
 		return 0, false
 	case !k.retry.IsZero():
 		return max(time.Until(k.retry), 0), false
-	case l == nil, !l.mayRefresh, l.span < 0:
+	case l == nil, !l.mayRefresh, l.givenUp, l.span < 0:
 		return -1, false
 	default:
 		return max(l.left()-l.ahead, 0), false
@@ -217,6 +218,7 @@ func (k *keeper) failed(err error, challenge *Challenge) (final bool) {
 	case errors.Is(err, ErrNoToken), reason == reasonRevoked:
 		return true
 	case isRefused && !refused.Temporary && !helpful[reason]:
+		k.giveUp()
 		return k.login && k.lease == nil && k.socket.client.opts.TokenByEvent
 	case challenge != nil:
 		return false
@@ -235,10 +237,19 @@ func (k *keeper) failed(err error, challenge *Challenge) (final bool) {
 	if isRefused && refused.RetryAfter > 0 {
 		wait = max(wait, refused.RetryAfter+rand.N(refused.RetryAfter/4+1))
 	}
-	if wait < left {
-		k.retry = time.Now().Add(wait)
+	if wait >= left {
+		k.giveUp()
+		return false
 	}
+	k.retry = time.Now().Add(wait)
 	return false
+}
+
+// giveUp stops refreshing the lease, which then ends. The caller holds mu.
+func (k *keeper) giveUp() {
+	if k.lease != nil {
+		k.lease.givenUp = true
+	}
 }
 
 // Refresh refreshes the lease of the socket now, with a token of Options.Token. It returns

@@ -10,6 +10,7 @@ import (
 const (
 	reasonRevoked = "token_revoked"
 	reasonExpired = "token_expired"
+	reasonLate    = "auth_timeout"
 )
 
 // helpful are the reasons after which Options.Token may return a better token.
@@ -119,15 +120,29 @@ func (k *keeper) forget() {
 	signal(k.wake)
 }
 
-// disconnectedBy returns the error of a socket that the server has ended. The caller holds mu.
-func (k *keeper) disconnectedBy() error {
+// disconnected handles DISCONNECT by l. The socket ends, unless another token can help. The
+// caller holds mu.
+func (s *Socket) disconnected(l *link) {
+	c, k := s.client, s.keeper
 	if k == nil || k.refusal == nil {
-		return ErrDisconnected
+		s.end(ErrDisconnected)
+		return
 	}
-	return fmt.Errorf("%w: %w", ErrDisconnected, k.refusal)
+	if reason := reasonOf(k.refusal); reason != reasonExpired && reason != reasonLate || c.opts.NoReconnect || !s.ever || s.link == nil {
+		s.end(fmt.Errorf("%w: %w", ErrDisconnected, k.refusal))
+		return
+	}
+	s.push(disconnected(s, ErrDisconnected))
+	s.forgetLink()
+	delay := s.backoff.next()
+	c.running.Go(func() {
+		if sleep(l.ctx, delay) {
+			s.connect(l)
+		}
+	})
 }
 
-// payload adds a token to the payload of CONNECT, and asks for the lease.
+// withToken adds a token to the payload of CONNECT, and asks for the lease.
 func withToken(payload []byte, token string) ([]byte, error) {
 	members := make(map[string]any)
 	if payload != nil {

@@ -71,7 +71,7 @@ func (l *link) handle(p packet.Packet, attachments [][]byte, size int) error {
 	s := c.sockets[p.Namespace]
 	joined := s != nil && (s.link == l || s.asked == l && p.Type == packet.Disconnect)
 	if joined && p.Type == packet.Disconnect {
-		s.end(s.keeper.disconnectedBy())
+		s.disconnected(l)
 	}
 	c.mu.Unlock()
 	if !joined || p.Type == packet.Disconnect {

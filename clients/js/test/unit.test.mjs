@@ -7,7 +7,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { inspect } from "node:util";
 import * as byName from "socketio-jwt-client";
 import { forms } from "../commonjs.mjs";
-import { authenticate, freshQuery, freshToken, isUnauthorizedError, keepAuthenticated, refusal } from "../index.js";
+import { authenticate, freshQuery, freshToken, isUnauthorizedError, keepAuthenticated, keepFresh, refusal } from "../index.js";
 
 const read = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
 
@@ -1195,5 +1195,112 @@ describe("after a temporary refusal of one namespace", () => {
     assert.equal(socket.connects, 1);
     stop();
     assert.equal(listeners.size, 0);
+  });
+});
+
+describe("keepFresh", () => {
+  const stay = (options = {}, getToken = async () => token) => {
+    const socket = new Socket();
+    socket.connected = false;
+    socket.auth = { own: 1, token: "old" };
+    const happened = { refreshed: [], refused: [], stopped: [] };
+    const asked = [];
+    const tell = (name) => (what) => happened[name].push(what);
+    const fresh = keepFresh(socket, (why) => { asked.push(why); return getToken(asked.length); }, {
+      onRefreshed: tell("refreshed"), onRefused: tell("refused"), onStopped: tell("stopped"), ...options,
+    });
+    const enter = async (lease) => {
+      let payload;
+      socket.auth((sent) => { payload = sent; });
+      await settled();
+      socket.connected = true;
+      socket.hear("connect");
+      socket.hear("authenticated", lease);
+      return payload;
+    };
+    const answer = async (told) => { socket.sent.at(-1)[2](told); await settled(); };
+    return { socket, fresh, happened, asked, enter, answer };
+  };
+
+  test("shows a fresh token, asks for the lease, and keeps the application's own members", async () => {
+    const { enter } = stay();
+    assert.deepEqual(await enter(), { own: 1, lease: true, token });
+  });
+
+  test("answers the warning once, and tells what has changed", async () => {
+    const { socket, happened, asked, enter, answer } = stay();
+    await enter({ expiresIn: 600, refresh: true });
+    socket.hear("token_expiring", { expiresIn: 60 });
+    socket.hear("token_expiring", { expiresIn: 60, now: true });
+    await settled();
+    assert.deepEqual(socket.sent.map(([event, payload]) => [event, payload]), [["authenticate", { token, lease: true }]]);
+    await answer({ expiresIn: 600, refresh: true, joined: ["a"] });
+    assert.deepEqual(happened, { refreshed: [{ expiresIn: 600, refresh: true, joined: ["a"], left: [] }], refused: [], stopped: [] });
+    assert.deepEqual(asked, [{}, {}]);
+  });
+
+  test("does not refresh a lease that may not be refreshed", async () => {
+    const { socket, enter } = stay();
+    await enter({ expiresIn: 600, refresh: false });
+    socket.hear("token_expiring", { expiresIn: 60 });
+    await settled();
+    assert.deepEqual(socket.sent, []);
+    assert.equal(timers.size, 0);
+  });
+
+  test("a challenge that comes during a refresh is answered by another token", async () => {
+    const { socket, asked, enter, answer } = stay();
+    await enter({ expiresIn: 600, refresh: true });
+    socket.hear("token_expiring", {});
+    socket.hear("token_challenge", { maxAge: 5 });
+    await settled();
+    await answer({ expiresIn: 600, refresh: true });
+    assert.deepEqual(asked, [{}, {}, { challenge: { maxAge: 5 } }]);
+  });
+
+  test("waits as long as a temporary refusal asks, and stays after a final one", async () => {
+    const { socket, happened, asked, enter, answer } = stay();
+    await enter({ expiresIn: 600, refresh: true });
+    socket.hear("token_expiring", {});
+    await settled();
+    await answer({ error: { ...busy, retryAfter: 5 } });
+    await tick(4900);
+    assert.equal(asked.length, 2);
+    await tick(1500);
+    assert.equal(asked.length, 3);
+    await answer({ error: { ...told, reason: "subject_changed" } });
+    await tick(3600_000);
+    assert.equal(asked.length, 3);
+    assert.equal(happened.refused.length, 2);
+    assert.equal(happened.stopped.length, 0);
+    for (const error of happened.refused) assert.ok(!inspect(error, { showHidden: true, depth: 9 }).includes(token));
+  });
+
+  const finals = {
+    "a revocation": (socket) => socket.hear("unauthorized", { message: "m", data: { ...told, reason: "token_revoked" } }),
+    "a final refusal at connect": (socket) => socket.hear("connect_error", Object.assign(new Error("m"), { data: { ...told, reason: "token_audience" } })),
+  };
+  for (const [name, happens] of Object.entries(finals)) test(`${name} ends it, and nothing remains`, async () => {
+    const { socket, fresh, happened, enter } = stay();
+    await enter({ expiresIn: 600, refresh: true });
+    happens(socket);
+    await settled();
+    assert.equal(happened.stopped.length, 1);
+    assert.equal(socket.active, false);
+    assert.equal(socket.listening(), 0, "listeners");
+    assert.equal(timers.size, 0, "timers");
+    assert.deepEqual(socket.auth, { own: 1, token: "old" });
+    await assert.rejects(fresh.refresh(), /has stopped/);
+  });
+
+  test("getToken ends it by an error with stop", async () => {
+    const { socket, fresh, happened, enter } = stay({}, async (n) => {
+      if (n > 1) throw Object.assign(new Error("signed out"), { stop: true });
+      return token;
+    });
+    await enter({ expiresIn: 600, refresh: true });
+    await assert.rejects(fresh.refresh(), /getToken failed/);
+    assert.equal(happened.stopped[0].cause.message, "signed out");
+    assert.equal(socket.listening(), 0);
   });
 });
