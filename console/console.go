@@ -101,21 +101,29 @@ func Handler(opts Options) (http.Handler, error) {
 		return nil, fmt.Errorf("console: %w", err)
 	}
 	files := map[string]file{"/console.json": newFile("console.json", start)}
-	err = fs.WalkDir(pageFiles, "page", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(pageFiles, name)
-		files[strings.TrimPrefix(name, "page")] = newFile(name, content)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("console: %w", err)
+	if err := addFiles(files, pageFiles, "page"); err != nil {
+		return nil, err
 	}
 	files["/"] = files["/index.html"]
 	delete(files, "/index.html") // one URL for one page
 	policy := contentSecurityPolicy(opts.OtherServers)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, r, files, policy) }), nil
+}
+
+// addFiles adds the files of a folder by their names.
+func addFiles(files map[string]file, from fs.FS, folder string) error {
+	err := fs.WalkDir(from, folder, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(from, name)
+		files[strings.TrimPrefix(name, folder)] = newFile(name, content)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("console: %w", err)
+	}
+	return nil
 }
 
 // file is the response for one path.

@@ -132,15 +132,20 @@ func TestSettings(t *testing.T) {
 // TestPageKeepsItsRules checks that the page has no inline scripts or styles, which the policy
 // would block, and that its scripts never parse text as HTML.
 func TestPageKeepsItsRules(t *testing.T) {
-	files := embedded(t)
-	page := files["page/index.html"]
+	keepsRules(t, embedded(t), "page/index.html")
+	keepsRules(t, embeddedIn(t, operatorFiles), "operators/index.html")
+}
+
+func keepsRules(t *testing.T, files map[string]string, index string) {
+	t.Helper()
+	page := files[index]
 	for _, inline := range []string{`(?i)<style`, `(?i)\sstyle=`, `(?i)\son[a-z]+=`, `(?i)javascript:`, `(?i)(src|href)="(https?:)?//`} {
 		if found := regexp.MustCompile(inline).FindString(page); found != "" {
-			t.Errorf("index.html has %q", found)
+			t.Errorf("%s has %q", index, found)
 		}
 	}
 	if got := strings.Count(page, "<script"); got != strings.Count(page, `<script type="module" src="`) {
-		t.Errorf("index.html has an inline script among its %d scripts", got)
+		t.Errorf("%s has an inline script among its %d scripts", index, got)
 	}
 	for name, content := range files {
 		if !strings.HasSuffix(name, ".js") {
@@ -160,8 +165,13 @@ func TestPageKeepsItsRules(t *testing.T) {
 // TestScriptsAndPageAgree checks that every element that a script gets by its id is on the page
 // once, and that every field has a label.
 func TestScriptsAndPageAgree(t *testing.T) {
-	files := embedded(t)
-	page := files["page/index.html"]
+	agree(t, embedded(t), "page/index.html")
+	agree(t, embeddedIn(t, operatorFiles), "operators/index.html")
+}
+
+func agree(t *testing.T, files map[string]string, index string) {
+	t.Helper()
+	page := files[index]
 	asked := regexp.MustCompile(`\$\("([^"]+)"\)`)
 	for name, content := range files {
 		if !strings.HasSuffix(name, ".js") {
@@ -188,12 +198,17 @@ func TestScriptsAndPageAgree(t *testing.T) {
 
 func embedded(t *testing.T) map[string]string {
 	t.Helper()
+	return embeddedIn(t, pageFiles)
+}
+
+func embeddedIn(t *testing.T, from fs.FS) map[string]string {
+	t.Helper()
 	files := map[string]string{}
-	err := fs.WalkDir(pageFiles, ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := fs.ReadFile(pageFiles, name)
+		content, err := fs.ReadFile(from, name)
 		files[name] = string(content)
 		return err
 	})

@@ -11,9 +11,11 @@
 // WebSocket and HTTP long-polling: to the Socket.IO server of its origin, or with
 // Options.OtherServers to any server.
 //
+// Operators is another page, for operators of package admin.
+//
 // # Concurrency
 //
-// The handler may be called concurrently.
+// The handlers may be called concurrently.
 //
 // # Limits
 //

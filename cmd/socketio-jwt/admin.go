@@ -12,12 +12,13 @@ import (
 
 	"socketiojwt/admin"
 	"socketiojwt/auth"
+	"socketiojwt/console"
 	"socketiojwt/token"
 )
 
 // adminListener holds the flags of serve for the API of operators.
 type adminListener struct {
-	Admin string `env:"SOCKETIO_JWT_ADMIN" group:"Operators" placeholder:"HOST:PORT" help:"Also serve the API of operators here, such as localhost:9001, for the commands leases, disconnect, revoke and block. Needs the secret of operators."`
+	Admin string `env:"SOCKETIO_JWT_ADMIN" group:"Operators" placeholder:"HOST:PORT" help:"Also serve the API and the page of operators here, such as localhost:9001, for the commands leases, disconnect, revoke and block. Needs the secret of operators."`
 	operatorSecret
 }
 
@@ -42,11 +43,23 @@ func (a *adminListener) open(ctx context.Context, gates map[string]*auth.Gate, l
 	if err != nil {
 		return nil, nil, err
 	}
+	handler, err = console.Operators(handler)
+	if err != nil {
+		return nil, nil, err
+	}
 	listeners, err := listen(ctx, "--admin", a.Admin)
 	return listeners, handler, err
 }
 
-// serveAdmin serves the API of operators until the returned function is called.
+// welcomeOperators prints the address of the page of operators. The page asks for a token,
+// because one that is printed here could end in a log.
+func welcomeOperators(t terminal, listeners []net.Listener) {
+	if len(listeners) > 0 {
+		fmt.Fprintf(t.out, "\nOperators open http://%s and paste the output of \"%s operator-token\".\n", listeners[0].Addr(), programName())
+	}
+}
+
+// serveAdmin serves the API and the page of operators until the returned function is called.
 func serveAdmin(listeners []net.Listener, api http.Handler, log *slog.Logger) (stop func()) {
 	server := &http.Server{
 		Handler: api, ReadTimeout: 10 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: time.Minute,

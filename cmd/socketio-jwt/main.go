@@ -33,17 +33,18 @@ var errRefused = errors.New("the token was refused")
 type commandLine struct {
 	ShowVersion versionFlag `name:"version" help:"Print the version."`
 
-	Serve      serveCommand      `cmd:"" help:"Serve a Socket.IO server that requires a token, and a page to try it on."`
-	Token      tokenCommands     `cmd:"" help:"Mint, inspect and verify tokens."`
-	Doctor     doctorCommand     `cmd:"" help:"Report what is unsafe or broken in a configuration of serve, and in its issuer."`
-	Probe      probeCommand      `cmd:"" help:"Connect to a Socket.IO server with a token and report whether it is accepted."`
-	Leases     leasesCommand     `cmd:"" help:"List the sockets of a running server."`
-	Disconnect disconnectCommand `cmd:"" help:"Disconnect one socket of a running server."`
-	Revoke     revokeCommand     `cmd:"" help:"Revoke tokens: their sockets end on all nodes of a running server."`
-	Block      blockCommand      `cmd:"" help:"Keep a user out of a running server, whatever token it shows."`
-	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
-	Complete   completeCommand   `cmd:"" hidden:""`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Serve         serveCommand         `cmd:"" help:"Serve a Socket.IO server that requires a token, and a page to try it on."`
+	Token         tokenCommands        `cmd:"" help:"Mint, inspect and verify tokens."`
+	Doctor        doctorCommand        `cmd:"" help:"Report what is unsafe or broken in a configuration of serve, and in its issuer."`
+	Probe         probeCommand         `cmd:"" help:"Connect to a Socket.IO server with a token and report whether it is accepted."`
+	Leases        leasesCommand        `cmd:"" help:"List the sockets of a running server."`
+	Disconnect    disconnectCommand    `cmd:"" help:"Disconnect one socket of a running server."`
+	Revoke        revokeCommand        `cmd:"" help:"Revoke tokens: their sockets end on all nodes of a running server."`
+	Block         blockCommand         `cmd:"" help:"Keep a user out of a running server, whatever token it shows."`
+	OperatorToken operatorTokenCommand `cmd:"" help:"Print a token for the page of operators."`
+	Completion    completionCommand    `cmd:"" help:"Print a completion script for a shell."`
+	Complete      completeCommand      `cmd:"" hidden:""`
+	Version       versionCommand       `cmd:"" help:"Print the version."`
 }
 
 type tokenCommands struct {

@@ -58,13 +58,18 @@ func (c *operatorClient) token(ctx context.Context, t terminal) (string, error) 
 	case !given:
 		return "", errors.New("no token of an operator: set SOCKETIO_JWT_ADMIN_SECRET to the secret of the server, or SOCKETIO_JWT_ADMIN_TOKEN")
 	}
+	return signOperator(secret, "socketio-jwt command", operatorTokenLife)
+}
+
+// signOperator returns a token of an operator.
+func signOperator(secret, name string, life time.Duration) (string, error) {
 	key, err := mint.Secret(secret, token.HS256)
 	if err != nil {
 		return "", fmt.Errorf("the secret of operators: %w", err)
 	}
 	now := time.Now()
 	return mint.Sign(key, map[string]any{
-		"sub": "socketio-jwt command", "iat": now.Unix(), "exp": now.Add(operatorTokenLife).Unix(), "scope": operatorScope,
+		"sub": name, "iat": now.Unix(), "exp": now.Add(life).Unix(), "scope": operatorScope,
 	}, mint.Header{})
 }
 

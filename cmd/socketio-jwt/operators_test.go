@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -88,6 +90,41 @@ func TestOperators(t *testing.T) {
 	}
 }
 
+// The listener of operators also serves their page, and a token of operator-token is one of an
+// operator for as long as it says.
+func TestOperatorToken(t *testing.T) {
+	s, api := startAdmin(t)
+	compact := strings.TrimSpace(runWith(t, "", "operator-token", "--sub", "grace", "--life", "15m").out)
+	t.Setenv("SOCKETIO_JWT_ADMIN_SECRET", "")
+	t.Setenv("SOCKETIO_JWT_ADMIN_TOKEN", compact)
+	for path, want := range map[string]int{"/": http.StatusOK, "/operators.js": http.StatusOK, "/leases": http.StatusOK, "/nothing": http.StatusNotFound} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+compact)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s: %s", path, response.Status)
+		}
+	}
+	var claims struct {
+		Sub      string
+		Iat, Exp int64
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(compact, ".")[1])
+	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Sub != "grace" || claims.Exp-claims.Iat != 900 {
+		t.Errorf("the token is for %+v", claims)
+	}
+	if strings.Contains(s.log.String(), "eyJ") {
+		t.Errorf("a token is in the log: %s", s.log)
+	}
+}
+
 // A command line that would do something else than it says is refused.
 func TestOperatorsRefuses(t *testing.T) {
 	t.Setenv("SOCKETIO_JWT_ADMIN_SECRET", operatorsSecret)
@@ -99,6 +136,7 @@ func TestOperatorsRefuses(t *testing.T) {
 		"--server must be a URL":        {"leases", "--server", "localhost"},
 		"connection refused":            {"leases", "--server", "http://127.0.0.1:1"},
 		"exclude each other":            {"leases", "--admin-secret-file", "x"},
+		"--life must be at least 1s":    {"operator-token", "--life", "0s"},
 	} {
 		runWith(t, "", args...).want(t, exitFailed, "", want)
 	}

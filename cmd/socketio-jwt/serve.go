@@ -88,6 +88,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		published.fetch(ctx)
 	}
 	c.welcome(t, listeners, issuer)
+	welcomeOperators(t, adminListeners)
 	return c.serve(ctx, listeners, mux, srv, log)
 }
 

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// operatorTokenCommand prints a token of an operator.
+type operatorTokenCommand struct {
+	operatorSecret
+	Sub  string        `placeholder:"NAME" default:"operator" help:"Name of the operator, for the log of the server. Default: ${default}."`
+	Life time.Duration `placeholder:"1h" default:"1h" help:"How long the token is valid. Default: ${default}."`
+}
+
+// Help is shown by --help.
+func (operatorTokenCommand) Help() string {
+	return `Prints a token for the page that serve --admin opens, or for SOCKETIO_JWT_ADMIN_TOKEN. Anyone who obtains it can disconnect and block users until it expires.
+
+Example:
+
+    export SOCKETIO_JWT_ADMIN_SECRET=...
+    socketio-jwt operator-token --sub "$USER" --life 15m`
+}
+
+// Run prints the token and nothing else on standard output.
+func (c *operatorTokenCommand) Run(t terminal) error {
+	secret, given, err := c.secret()
+	switch {
+	case err != nil:
+		return err
+	case !given:
+		return errors.New("no secret of operators: set SOCKETIO_JWT_ADMIN_SECRET to that of the server, or --admin-secret-file")
+	case c.Life < time.Second:
+		return errors.New("--life must be at least 1s")
+	}
+	compact, err := signOperator(secret, c.Sub, c.Life)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(t.out, compact)
+	return err
+}
