@@ -136,8 +136,8 @@ type Result struct {
 	QuietP50     float64 `json:"quiet_p50_ms,omitempty"` // question to answer, before Flood or Loud; P50 and P99 are those in it
 	QuietP99     float64 `json:"quiet_p99_ms,omitempty"`
 	KnownP50     float64 `json:"known_p50_ms,omitempty"`     // the refusal of a bad token for a key that exists (Decoy); P50 is for one that does not
-	FirstCPU     float64 `json:"first_cpu_us_per,omitempty"` // microseconds for a first admission (Refresh); CPUPerItem is for a refresh
-	FirstP50     float64 `json:"first_p50_ms,omitempty"`
+	OpenCPU      float64 `json:"open_cpu_us_per,omitempty"`  // microseconds to open a connection without a token (Refresh)
+	FirstCPU     float64 `json:"first_cpu_us_per,omitempty"` // to admit it by the event; CPUPerItem is for a refresh
 	Looks        int64   `json:"looks,omitempty"`            // how often the server looked at its clock in Seconds (Leases)
 	Saturation   float64 `json:"saturation_per_s,omitempty"` // bad tokens refused in a second, as fast as they can be
 

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// refresh measures what a refresh of a lease costs the server, and what the first admission of the same socket did. Both are an event
-// "authenticate" on a connection that is open, with a token that the server has not seen.
+// refresh measures what a refresh of a lease costs the server, and before that what opening the connection and the first admission
+// cost. The refresh and the admission are the same event "authenticate" on an open connection, with a token that the server has not
+// seen.
 func (g *generator) refresh() (r Result, err error) {
 	fresh, err := readTokens(g.Fresh)
 	if err != nil {
@@ -19,16 +20,20 @@ func (g *generator) refresh() (r Result, err error) {
 	}
 	all := make([]*connection, g.Count)
 	defer g.closeAll(all)
-	if _, err := g.each(0, g.Count, func(i int) (err error) {
+	opening, err := g.perConnection(func(i int) (err error) {
 		all[i], err = g.open(i, "")
 		return err
-	}); err != nil {
+	})
+	if err != nil {
 		return r, err
 	}
-	if err := g.admitFirst(&r, all); err != nil {
+	admitting, err := g.perConnection(func(i int) error {
+		_ = all[i].SetDeadline(time.Now().Add(handshakeTime))
+		return g.authenticate(all[i], g.token(i))
+	})
+	if err != nil {
 		return r, err
 	}
-	time.Sleep(g.Settle)
 	n := g.Count * g.Each
 	err = g.measure(&r, func() (int, []uint32, error) {
 		// Each connection refreshes once before any refreshes again.
@@ -38,21 +43,22 @@ func (g *generator) refresh() (r Result, err error) {
 		})
 		return n, took, err
 	})
+	r.OpenCPU, r.FirstCPU = opening, admitting
 	return r, err
 }
 
-// admitFirst admits all connections, and measures that.
-func (g *generator) admitFirst(r *Result, all []*connection) error {
+// perConnection calls f for each connection, and returns how many microseconds of CPU each call cost the server.
+func (g *generator) perConnection(f func(i int) error) (float64, error) {
+	before, err := g.read()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := g.each(0, g.Count, f); err != nil {
+		return 0, err
+	}
 	time.Sleep(g.Settle)
-	err := g.measure(r, func() (int, []uint32, error) {
-		took, err := g.each(0, g.Count, func(i int) error {
-			_ = all[i].SetDeadline(time.Now().Add(handshakeTime))
-			return g.authenticate(all[i], g.token(i))
-		})
-		return g.Count, took, err
-	})
-	r.FirstCPU, r.FirstP50 = r.CPUPerItem, r.P50
-	return err
+	after, err := g.read()
+	return (after.cpu - before.cpu) * 1e6 / float64(g.Count), err
 }
 
 // refresh shows a fresh token on a connection that has a lease. The acknowledgement has the ID.
