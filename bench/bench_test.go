@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"socketiojwt/bench/load"
 )
@@ -61,6 +65,46 @@ func TestGoroutinesHaveToBeEqual(t *testing.T) {
 	r.Memory[2].Goroutines = 6
 	if sameGoroutines(r) == nil {
 		t.Error("one more goroutine passed")
+	}
+}
+
+func TestLooksAtTheClock(t *testing.T) {
+	for looks, fails := range map[int64]bool{0: false, 25: false, 27: false, 28: true} {
+		if err := looksOncePerSecond(load.Result{Seconds: 25, Looks: looks}); (err != nil) != fails {
+			t.Errorf("%d looks in 25 s: %v", looks, err)
+		}
+	}
+}
+
+// A fresh token belongs to the subject of the token with the same place, and differs from it.
+func TestFreshTokens(t *testing.T) {
+	w := &workshop{dir: t.TempDir(), secret: "0123456789abcdef0123456789abcdef"}
+	if err := errors.Join(w.mint("HS256", 3), w.mintFresh("HS256", 3, 2)); err != nil {
+		t.Fatal(err)
+	}
+	var subjects [2][]string
+	seen := make(map[any]bool)
+	for i, name := range []string{w.tokens("HS256"), w.freshTokens("HS256")} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			claims := jwt.MapClaims{}
+			if _, _, err := jwt.NewParser().ParseUnverified(strings.TrimSpace(line), claims); err != nil {
+				t.Fatal(err)
+			}
+			subjects[i] = append(subjects[i], claims["sub"].(string))
+			if seen[claims["jti"]] {
+				t.Errorf("two tokens have the ID %v", claims["jti"])
+			}
+			seen[claims["jti"]] = true
+		}
+	}
+	for i, s := range subjects[1] {
+		if len(subjects[1]) != 6 || s != subjects[0][i/2] {
+			t.Errorf("fresh token %d of %d is for %s; the others are for %v", i, len(subjects[1]), s, subjects[0])
+		}
 	}
 }
 

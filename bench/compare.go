@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	"socketiojwt/bench/load"
@@ -84,8 +85,11 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 	if s.ours {
 		argv, dir = []string{w.server}, ""
 		env = append(env, "GOMAXPROCS="+processors, "BENCH_ISSUER="+issuer, "BENCH_AUDIENCE="+audience)
-		if s.load.Mode == load.Waves || s.load.Mode == load.Heap || s.load.Mode == load.Revoke || cpuProfile != "" || memoryProfile != "" {
+		if s.load.Debugs() || cpuProfile != "" || memoryProfile != "" {
 			argv = append(argv, "-debug")
+		}
+		if s.load.Mode == load.Leases {
+			argv = append(argv, "-namespaces", strconv.Itoa(s.load.Each))
 		}
 		if memoryProfile != "" {
 			argv = append(argv, "-profile-memory")
@@ -101,7 +105,7 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 	defer srv.stop()
 	c := s.load
 	c.Address, c.Debug, c.PID = srv.address, srv.debug, srv.pid
-	c.Tokens = w.tokens(s.alg)
+	c.Tokens, c.Fresh = w.tokens(s.alg), w.freshTokens(s.alg)
 	c.CPUProfile, c.MemoryProfile = cpuProfile, memoryProfile
 	r, err := generate(ctx, loadCores, c)
 	if err != nil {
@@ -117,6 +121,11 @@ func (w *workshop) mintFor(chosen []row) error {
 		for _, s := range []*setup{&r.ours, r.over} {
 			if s != nil && s.load.Via != load.ViaNone {
 				needs[s.alg] = max(needs[s.alg], s.load.Needs())
+			}
+			if s != nil && s.load.Mode == load.Refresh {
+				if err := w.mintFresh(s.alg, s.load.Count, s.load.Each); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -119,13 +119,24 @@ func (w *workshop) publicKey(alg string) string { return filepath.Join(w.dir, al
 
 func (w *workshop) tokens(alg string) string { return filepath.Join(w.dir, alg+".tokens") }
 
-// mint writes n tokens of 9 claims, all different, before anything is measured.
-func (w *workshop) mint(alg string, n int) error {
+func (w *workshop) freshTokens(alg string) string { return filepath.Join(w.dir, alg+".fresh") }
+
+// mint writes n tokens, before anything is measured.
+func (w *workshop) mint(alg string, n int) error { return w.write(w.tokens(alg), alg, 0, n, 1) }
+
+// mintFresh writes other tokens of the first n subjects of mint, each of which has so many.
+func (w *workshop) mintFresh(alg string, n, each int) error {
+	return w.write(w.freshTokens(alg), alg, 1<<32, n*each, each)
+}
+
+// write writes n tokens of 9 claims, each of which has its own ID and end. Their IDs begin with first, and so many in a row have one
+// subject.
+func (w *workshop) write(name, alg string, first, n, each int) error {
 	var key any = []byte(w.secret)
 	if k, ok := w.keys[alg]; ok {
 		key = k
 	}
-	f, err := os.OpenFile(w.tokens(alg), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -133,9 +144,9 @@ func (w *workshop) mint(alg string, n int) error {
 	now := time.Now()
 	for i := range n {
 		token, err := jwt.NewWithClaims(jwt.GetSigningMethod(alg), jwt.MapClaims{
-			"iss": issuer, "aud": audience, "sub": fmt.Sprintf("user-%06d", i), "jti": fmt.Sprintf("%016x", i),
+			"iss": issuer, "aud": audience, "sub": fmt.Sprintf("user-%06d", i/each), "jti": fmt.Sprintf("%016x", first+i),
 			"name": "Load Generator", "email": "load@example.com", "scope": "read write chat",
-			"iat": now.Add(-time.Minute).Unix(), "exp": now.Add(12 * time.Hour).Unix(),
+			"iat": now.Add(-time.Minute).Unix(), "exp": now.Add(12*time.Hour + time.Duration(i)*time.Second).Unix(),
 		}).SignedString(key)
 		if err != nil {
 			return errors.Join(err, f.Close())

@@ -33,7 +33,7 @@ func profile(ctx context.Context, w *workshop, chosen []row, dir string, out io.
 		return err
 	}
 	for _, r := range chosen {
-		if r.ours.load.Mode == load.Waves {
+		if r.ours.load.Mode == load.Waves || r.ours.load.Mode == load.Leases {
 			return fmt.Errorf("row %s has no profile", r.name)
 		}
 		cpuFile, memoryFile := filepath.Join(dir, r.name+".cpu.pprof"), filepath.Join(dir, r.name+".memory.pprof")

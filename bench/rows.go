@@ -55,6 +55,9 @@ var (
 	decoy     = load.Config{Mode: load.Decoy, Count: 3000, Warm: 500}
 	loud      = load.Config{Mode: load.Loud, Count: 8, Quiet: 20, Rate: 50, Hold: 5 * time.Second, Settle: time.Second}
 	lease     = load.Config{Mode: load.Heap, Count: 10_000, Settle: 2 * time.Second}
+	refresh   = load.Config{Mode: load.Refresh, Count: 5000, Each: 4, Settle: time.Second}
+	leaseHeap = load.Config{Mode: load.Leases, Count: 5000, Each: 20, Settle: 2 * time.Second}
+	leases    = load.Config{Mode: load.Leases, Count: 5000, Each: 20, Settle: 2 * time.Second, Hold: 25 * time.Second} // a ping interval
 	revoke    = load.Config{Mode: load.Revoke, Count: 15_000, Messages: 500, Settle: time.Second}
 	waves     = load.Config{Mode: load.Waves, Count: 15_000, Settle: 2 * time.Second}
 )
@@ -67,6 +70,7 @@ var (
 	oursRS256 = setup{name: "ours", ours: true, kind: "auth", alg: "RS256"}
 	oursES256 = setup{name: "ours", ours: true, kind: "auth", alg: "ES256"}
 	oursWide  = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wide: true}
+	oursLogin = setup{name: "ours", ours: true, kind: "event", alg: "HS256"}
 	oursDecoy = setup{name: "ours", ours: true, kind: "event", alg: "ES256"}
 	oursEvent = setup{name: "ours", ours: true, kind: "event", alg: "ES256", wide: true}
 
@@ -110,6 +114,14 @@ func rows() []row {
 			ours: oursWide.under(loud)},
 		{name: "lease", what: "heap per connection with a lease, over one without", unit: "B", figures: heapPer, bound: 1.5, aim: 1.4,
 			ours: oursHS256.under(lease), over: new(oursOpen.under(lease))},
+		{name: "leases", what: "heap for each of 100,000 leases, over 1,000 B", unit: "B", figures: heapOfLease, bound: 1.5, aim: 1,
+			ours: oursHS256.under(leaseHeap), over: new(oursOpen.under(leaseHeap))},
+		{name: "leases-idle", what: "CPU per idle second with 100,000 leases, over without", unit: "us", figures: cpu, exact: looksOncePerSecond, bound: 1.5, aim: 1.2,
+			ours: oursHS256.under(leases), over: new(oursOpen.under(leases))},
+		{name: "refresh", what: "CPU per refresh, over a first admission and its connection", unit: "us", figures: refreshes, bound: 0.6, aim: 0.5,
+			ours: oursLogin.under(refresh)},
+		{name: "refresh-open", what: "CPU per refresh, over a first admission on an open connection", unit: "us", figures: refreshesOpen, bound: 1.25, aim: 1,
+			ours: oursLogin.under(refresh)},
 		{name: "revoke", what: "p99 of revoking one subject of 15,000, over 1 ms", unit: "us", figures: overMillisecond, bound: 1, aim: 0.5,
 			ours: oursHS256.under(revoke)},
 		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
@@ -161,6 +173,23 @@ func rss(ours, over load.Result) (float64, float64) { return ours.RSSPer, over.R
 func heapPer(ours, over load.Result) (float64, float64) { return ours.HeapPer, over.HeapPer }
 
 func overMillisecond(ours, _ load.Result) (float64, float64) { return ours.P99 * 1000, 1000 }
+
+// heapOfLease returns what a socket with a lease has more than one without.
+func heapOfLease(ours, over load.Result) (float64, float64) { return ours.HeapPer - over.HeapPer, 1000 }
+
+func refreshes(ours, _ load.Result) (float64, float64) {
+	return ours.CPUPerItem, ours.OpenCPU + ours.FirstCPU
+}
+
+func refreshesOpen(ours, _ load.Result) (float64, float64) { return ours.CPUPerItem, ours.FirstCPU }
+
+// looksOncePerSecond checks that the ends of leases wake the server once a second, however many there are.
+func looksOncePerSecond(ours load.Result) error {
+	if float64(ours.Looks) > ours.Seconds+2 {
+		return fmt.Errorf("%d looks at the clock in %.0f s", ours.Looks, ours.Seconds)
+	}
+	return nil
+}
 
 func heaps(ours, _ load.Result) (float64, float64) {
 	return float64(ours.Memory[2].HeapAlloc), float64(ours.Memory[1].HeapAlloc)

@@ -31,6 +31,8 @@ const (
 	Loud      Mode = "loud"      // open Count connections, which send without a pause, and Quiet that want answers
 	Decoy     Mode = "decoy"     // on one connection, show Count bad tokens each for a key that exists and for one that does not, in turns
 	Revoke    Mode = "revoke"    // open Count connections and revoke the subjects of Messages of them, one after the other
+	Refresh   Mode = "refresh"   // open Count connections, admit each by the event, and then refresh the lease of each Each times
+	Leases    Mode = "leases"    // open Count connections that join Each namespaces, ask the server for its heap, and watch it idle
 	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers
 )
 
@@ -53,8 +55,9 @@ type Config struct {
 	Mode     Mode
 	Address  string // host:port of the server
 	PID      int    // process id of the server
-	Debug    string // host:port of its debug endpoint; needed by Heap, Waves and Revoke and for profiles
+	Debug    string // host:port of its debug endpoint; needed by Heap, Leases, Waves and Revoke and for profiles
 	Count    int    // connections measured
+	Each     int    // refreshes of each connection (Refresh), or namespaces that it joins (Leases)
 	Quiet    int    // connections beside them that ask (Loud)
 	Warm     int    // connections opened and closed before (Connect, Refuse), broadcasts (Broadcast), or tokens for each key (Decoy)
 	Parallel int    // connections being opened at the same time
@@ -62,9 +65,10 @@ type Config struct {
 	Alg      string // of the tokens (Decoy)
 	Scheme   string // prefix of the token in the auth payload: "Bearer " or nothing
 	Tokens   string // file of tokens, one in a line: Needs() of them, none used twice except by Decoy, Flood and Reconnect
+	Fresh    string // file of tokens: Each for each subject of Tokens, in their order (Refresh)
 	Browser  bool   // send the request headers of a browser, 1.5 KB of them
 	Settle   time.Duration
-	Hold     time.Duration // how long Idle holds before RSS is read, and each phase of Flood and Loud takes
+	Hold     time.Duration // how long Idle holds before RSS is read, and Leases idles, and each phase of Flood and Loud takes
 	Rate     int           // broadcasts, or questions of one connection (Flood, Loud), per second
 	Share    float64       // of the bad tokens that the server can refuse in a second, how many Flood sends
 	Messages int           // broadcasts in all
@@ -82,6 +86,8 @@ func (c Config) Needs() int {
 		return c.Warm + c.Count + 1
 	case Waves:
 		return 2*c.Count + 1
+	case Leases:
+		return c.Count*c.Each + 1
 	case Decoy:
 		return 1
 	default:
@@ -103,6 +109,16 @@ func (c Config) AtOnce() int {
 	}
 }
 
+// Debugs reports whether a run asks the debug endpoint of the server.
+func (c Config) Debugs() bool {
+	switch c.Mode {
+	case Heap, Leases, Waves, Revoke:
+		return true
+	default:
+		return false
+	}
+}
+
 // Result is what one run measured. Fields that its mode does not measure are zero.
 type Result struct {
 	Seconds      float64 `json:"seconds"`              // the measured phase
@@ -120,6 +136,9 @@ type Result struct {
 	QuietP50     float64 `json:"quiet_p50_ms,omitempty"` // question to answer, before Flood or Loud; P50 and P99 are those in it
 	QuietP99     float64 `json:"quiet_p99_ms,omitempty"`
 	KnownP50     float64 `json:"known_p50_ms,omitempty"`     // the refusal of a bad token for a key that exists (Decoy); P50 is for one that does not
+	OpenCPU      float64 `json:"open_cpu_us_per,omitempty"`  // microseconds to open a connection without a token (Refresh)
+	FirstCPU     float64 `json:"first_cpu_us_per,omitempty"` // to admit it by the event; CPUPerItem is for a refresh
+	Looks        int64   `json:"looks,omitempty"`            // how often the server looked at its clock in Seconds (Leases)
 	Saturation   float64 `json:"saturation_per_s,omitempty"` // bad tokens refused in a second, as fast as they can be
 
 	// Memory is what the server says of itself: at the start and after each wave (Waves), or at the end of the measured
@@ -180,6 +199,10 @@ func Run(c Config) (Result, error) {
 		result, err = g.heap()
 	case Waves:
 		result, err = g.waves()
+	case Refresh:
+		result, err = g.refresh()
+	case Leases:
+		result, err = g.leases()
 	case Revoke:
 		result, err = g.revoke()
 	case Reconnect:

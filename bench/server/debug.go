@@ -8,7 +8,10 @@ import (
 	_ "net/http/pprof" // registers with http.DefaultServeMux, which only the debug endpoint serves
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"socketiojwt/auth"
@@ -17,8 +20,8 @@ import (
 
 // listenDebug serves /debug/pprof/, /profile/start, /profile/stop and /memory on a loopback port of its own, and returns its address.
 //
-// With a gate, /revoke?sub=... revokes a subject.
-func listenDebug(gate *auth.Gate) (string, error) {
+// /usage has the CPU time of the process. With a gate, /revoke?sub=... revokes a subject.
+func listenDebug(gate *auth.Gate, looks *atomic.Int64) (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
@@ -35,15 +38,27 @@ func listenDebug(gate *auth.Gate) (string, error) {
 		_, _ = w.Write(profile.Bytes())
 	})
 	http.HandleFunc("/memory", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(memory()) })
+	http.HandleFunc("/usage", func(w http.ResponseWriter, _ *http.Request) { usage(w, looks) })
 	http.HandleFunc("/revoke", func(w http.ResponseWriter, r *http.Request) { revoke(w, r, gate) })
 	go func() { _ = http.Serve(listener, nil) }() // for as long as the process
 	return listener.Addr().String(), nil
 }
 
-// memory says what is alive. It takes two collections, since what a sync.Pool holds survives the first.
+// usage says what the process has used. The kernel counts this CPU time more finely than that of /proc/PID/stat.
+func usage(w http.ResponseWriter, looks *atomic.Int64) {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(load.Usage{CPU: time.Duration(u.Utime.Nano() + u.Stime.Nano()), Looks: looks.Load()})
+}
+
+// memory says what is alive. It takes two collections, since what a sync.Pool holds survives the first. The second one also returns
+// free memory, which would be done later by a goroutine that disturbs a server that idles.
 func memory() load.Memory {
 	runtime.GC()
-	runtime.GC()
+	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return load.Memory{

@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"socketiojwt/auth"
@@ -26,19 +28,24 @@ import (
 func main() {
 	withDebug := flag.Bool("debug", false, "listen on another loopback port for profiles and for what the heap holds")
 	profileMemory := flag.Bool("profile-memory", false, "record one allocation in 4 KiB, instead of none")
+	namespaces := flag.Int("namespaces", 1, "serve so many namespaces, all with the same gate: /, /1, /2 and so on")
 	flag.Parse()
 	// Go records allocations in every program that can be asked for them, as this one can. One in production is not.
 	runtime.MemProfileRate = 0
 	if *profileMemory {
 		runtime.MemProfileRate = 4 << 10
 	}
-	if err := run(flag.Arg(0), token.Algorithm(flag.Arg(1)), *withDebug); err != nil {
+	if err := run(flag.Arg(0), token.Algorithm(flag.Arg(1)), *withDebug, *namespaces); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(kind string, alg token.Algorithm, withDebug bool) error {
-	var opts socketio.Options
+func run(kind string, alg token.Algorithm, withDebug bool, namespaces int) error {
+	var looks atomic.Int64
+	opts := socketio.Options{Now: func() time.Time {
+		looks.Add(1)
+		return time.Now()
+	}}
 	opts.Engine.MaxNewPerAddress = -1 // the load comes from one address
 	if kind == "event" {
 		opts.MaxPendingAcks = 8 // or each refused token would wait for its acknowledgement
@@ -47,7 +54,7 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 	if err != nil {
 		return err
 	}
-	gate, err := guard(srv, kind, alg)
+	gate, err := guard(srv, kind, alg, namespaces)
 	if err != nil {
 		return err
 	}
@@ -68,7 +75,7 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 	}
 	ready := "ready " + listener.Addr().String()
 	if withDebug {
-		address, err := listenDebug(gate)
+		address, err := listenDebug(gate, &looks)
 		if err != nil {
 			return err
 		}
@@ -78,13 +85,16 @@ func run(kind string, alg token.Algorithm, withDebug bool) error {
 	return http.Serve(listener, mux)
 }
 
-// guard declares the main namespace open, or sets a gate before it, which it returns.
-func guard(srv *socketio.Server, kind string, alg token.Algorithm) (*auth.Gate, error) {
+// guard declares the namespaces open, or sets a gate before them, which it returns.
+func guard(srv *socketio.Server, kind string, alg token.Algorithm, namespaces int) (*auth.Gate, error) {
 	var opts auth.Options
 	var mode auth.EventOptions
 	switch kind {
 	case "bare":
 		srv.Open()
+		for i := 1; i < namespaces; i++ {
+			srv.Of("/" + strconv.Itoa(i)).Open()
+		}
 		return nil, nil
 	case "auth":
 	case "event":
@@ -107,6 +117,9 @@ func guard(srv *socketio.Server, kind string, alg token.Algorithm) (*auth.Gate, 
 		return gate, nil
 	}
 	srv.Use(gate.Handshake)
+	for i := 1; i < namespaces; i++ {
+		srv.Of("/" + strconv.Itoa(i)).Use(gate.Handshake)
+	}
 	return gate, nil
 }
 
