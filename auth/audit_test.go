@@ -85,4 +85,3 @@ func hasLine(log string, parts ...string) bool {
 	}
 	return false
 }
-

@@ -72,7 +72,7 @@ func (g *generator) joinMore(c *connection, i int) error {
 	return c.SetDeadline(time.Time{})
 }
 
-// hold measures what the server does while nothing but pings happens.
+// hold measures what the server does while it only answers pings.
 func (g *generator) hold(r *Result) error {
 	if g.Hold == 0 {
 		return nil
