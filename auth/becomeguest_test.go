@@ -29,7 +29,7 @@ func TestBecomeGuest(t *testing.T) {
 	}
 	for _, event := range []bool{false, true} {
 		bubble(t, setup{gate: gate, event: event, furnish: func(f *fixture) {
-			f.io.Handle("private", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			f.srv.Handle("private", func(_ context.Context, s *socketio.Socket, _ *socketio.Event) error {
 				value.Set(s, "of ada")
 				return s.Join("ada", "staff")
 			})
@@ -40,9 +40,9 @@ func TestBecomeGuest(t *testing.T) {
 			}
 			f.emit(p, "private")
 			synctest.Wait()
-			s := f.io.Sockets()[0]
+			s := f.srv.Sockets()[0]
 			time.Sleep(time.Minute)
-			_ = f.io.To("ada", "staff", "lobby").Emit("secret")
+			_ = f.srv.To("ada", "staff", "lobby").Emit("secret")
 			if told, e := f.unauthorized(p); told.Reason != "token_expired" || !e.WantsAck() {
 				t.Errorf("told %+v", told)
 			}
@@ -54,10 +54,10 @@ func TestBecomeGuest(t *testing.T) {
 				t.Errorf("the guest is %q, user %q, kept values %t, in %d rooms, without lease %t", who, user, kept, rooms, none)
 			}
 			f.lists("guest / ")
-			_ = f.io.To("ada", "staff", "lobby").Emit("secret")
-			_ = f.io.To("lobby of guests").Emit("hello")
+			_ = f.srv.To("ada", "staff", "lobby").Emit("secret")
+			_ = f.srv.To("lobby of guests").Emit("hello")
 			f.expect(p, "hello")
-			if got := f.whoami(p); got != "guest" || f.io.Sockets()[0] != s {
+			if got := f.whoami(p); got != "guest" || f.srv.Sockets()[0] != s {
 				t.Errorf("whoami: %q", got)
 			}
 			if st := f.gate.Stats(); st.Guests != 1 || st.Leased != 0 || st.Expired != 1 {
@@ -84,7 +84,7 @@ func TestHandlerBeyondItsLease(t *testing.T) {
 	value := socketio.NewKey[string]()
 	gate := auth.Options{AtExpiry: auth.BecomeGuest, Guests: guests(true)}
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) {
-		f.io.Handle("slow", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		f.srv.Handle("slow", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			<-ctx.Done()
 			var cause *auth.Error
 			f.ran.add(fmt.Sprint(subject(ctx), " ended: ", errors.As(context.Cause(ctx), &cause) && cause.Reason == auth.ReasonTokenExpired))
@@ -93,7 +93,7 @@ func TestHandlerBeyondItsLease(t *testing.T) {
 			f.ran.add(fmt.Sprint("join: ", s.Join("staff"), ", emit: ", s.Emit("late")))
 			return nil
 		})
-		f.io.Handle("after", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		f.srv.Handle("after", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			_, kept := value.Value(s)
 			f.ran.add(fmt.Sprint("after: ", subject(ctx), ", ", kept, ", ", len(s.Rooms()), " rooms"))
 			return nil
@@ -111,7 +111,7 @@ func TestHandlerBeyondItsLease(t *testing.T) {
 	})
 	// A handler that does not return in time costs the connection.
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) {
-		f.io.Handle("deaf", func(context.Context, *socketio.Socket, *socketio.Event) error { time.Sleep(time.Hour); return nil })
+		f.srv.Handle("deaf", func(context.Context, *socketio.Socket, *socketio.Event) error { time.Sleep(time.Hour); return nil })
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})
 		f.emit(p, "deaf")
@@ -128,7 +128,7 @@ func TestHandlerBeyondItsLease(t *testing.T) {
 // guest yet.
 func TestBecomeGuestBeforeTheAdmission(t *testing.T) {
 	bubble(t, setup{gate: auth.Options{AtExpiry: auth.BecomeGuest, Guests: guests(true)}, furnish: func(f *fixture) {
-		f.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
+		f.srv.Use(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
 	}}, func(f *fixture) {
 		ctx, cancel := context.WithTimeout(f.ctx, time.Hour)
 		defer cancel()

@@ -17,22 +17,22 @@ import (
 // token and claims, its deadline and its place in the index.
 func BenchmarkAdmitted(b *testing.B) {
 	gate := newGate(b, verifier(b), auth.Options{})
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	io.Open()
-	io.Of("/open").Open()
-	io.Of("/handshake").Use(gate.Handshake)
-	io.Of("/event").Use(gate.Event(auth.EventOptions{}))
-	handler, err := io.Handler()
+	srv.Open()
+	srv.Of("/open").Open()
+	srv.Of("/handshake").Use(gate.Handshake)
+	srv.Of("/event").Use(gate.Event(auth.EventOptions{}))
+	handler, err := srv.Handler()
 	if err != nil {
 		b.Fatal(err)
 	}
 	in := memnet.Listen()
 	web := &http.Server{Handler: handler}
 	go func() { _ = web.Serve(in) }()
-	defer func() { _ = io.Close(); _ = web.Close() }()
+	defer func() { _ = srv.Close(); _ = web.Close() }()
 
 	for _, namespace := range []string{"/open", "/handshake", "/event"} {
 		b.Run(namespace[1:], func(b *testing.B) {

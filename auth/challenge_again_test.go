@@ -12,7 +12,7 @@ import (
 // requirements around the one that made it wait.
 func TestChallengedEventIsAskedAgain(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) {
-		f.io.Wrap(f.gate.Require(auth.Scopes("pay")))
+		f.srv.Wrap(f.gate.Require(auth.Scopes("pay")))
 		f.guarded("pay", payment)
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(loggedIn(time.Hour, claims{"scope": "pay"}))})

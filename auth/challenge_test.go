@@ -89,7 +89,7 @@ func TestChallengeIsAnsweredByARefresh(t *testing.T) {
 // The handler of an event that waited sees the token of the refresh.
 func TestChallengedEventSeesTheNewToken(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) {
-		f.io.Handle("pay", f.gate.Require(payment)(func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		f.srv.Handle("pay", f.gate.Require(payment)(func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			f.ran.add(fmt.Sprint("paid with ", auth.Token(ctx).ID, ", ", auth.Current(s).Token == auth.Token(ctx)))
 			return nil
 		}))
@@ -183,7 +183,7 @@ func TestChallengeEndsWithTheSocket(t *testing.T) {
 	for name, end := range map[string]func(f *fixture, p *sockettest.Peer){
 		"the peer leaves":    func(_ *fixture, p *sockettest.Peer) { _ = p.Leave() },
 		"the peer is lost":   func(_ *fixture, p *sockettest.Peer) { _ = p.Close() },
-		"the server ends it": func(f *fixture, _ *sockettest.Peer) { f.io.Sockets()[0].Disconnect(nil) },
+		"the server ends it": func(f *fixture, _ *sockettest.Peer) { f.srv.Sockets()[0].Disconnect(nil) },
 		"the lease ends":     func(*fixture, *sockettest.Peer) { time.Sleep(30 * time.Second) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,10 +39,10 @@ func TestLeaseIsOverWhenTheClockIsSet(t *testing.T) {
 			step.Store(int64(30 * 24 * time.Hour))
 			f.emit(p, "late")
 			f.emit(p, "authenticate", bearing(compact))
-			_ = f.io.To("lobby").Emit("late")
+			_ = f.srv.To("lobby").Emit("late")
 			f.nothing(p)
 			f.happened("connected ada", "event before")
-			if listed := f.io.Sockets(); len(listed) != 0 {
+			if listed := f.srv.Sockets(); len(listed) != 0 {
 				t.Errorf("listed: %v", listed)
 			}
 			start := time.Now()
@@ -69,7 +69,7 @@ func TestFloodAcrossTheEndOfALease(t *testing.T) {
 		time.Sleep(time.Millisecond) // of fake time, so that the lease ends during the flood
 		return nil
 	}
-	bubble(t, setup{furnish: func(f *fixture) { f.io.Handle("flood", flood) }}, func(f *fixture) {
+	bubble(t, setup{furnish: func(f *fixture) { f.srv.Handle("flood", flood) }}, func(f *fixture) {
 		peers := make([]*sockettest.Peer, 8)
 		for i := range peers {
 			peers[i] = f.dial(sockettest.Options{Auth: bearing(expiring(2 * time.Second))})

@@ -158,7 +158,7 @@ func TestMessagesAboutRevocationsAreChecked(t *testing.T) {
 				`{"v":1,"remove":""}`, `{"v":1,"remove":"x"}`, `{"v":1,"ask":{}}`, `{"v":1,"ask":{"id":1}}`, `{"v":1,"page":{"entries":[` + entry + `]}}`,
 				`{"v":1,"page":{"id":"guess","entries":[` + entry + `],"next":"a"}}`, strings.Repeat("[", 1<<19),
 			} {
-				_ = nodes[1].io.SendExtension(ids[0], "auth:chat", []byte(payload))
+				_ = nodes[1].srv.SendExtension(ids[0], "auth:chat", []byte(payload))
 			}
 		}
 		synctest.Wait()

@@ -105,7 +105,7 @@ func TestConnContextBringsNoLease(t *testing.T) {
 		server: socketio.Options{ConnContext: behindHTTP},
 		gate:   auth.Options{Guests: &auth.GuestOptions{}, Sources: []auth.Source{auth.FromAuth("token")}},
 		furnish: func(f *fixture) {
-			for _, n := range []*socketio.Namespace{f.io.Namespace, f.io.Of("/open").Open()} {
+			for _, n := range []*socketio.Namespace{f.srv.Namespace, f.srv.Of("/open").Open()} {
 				n.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 					if auth.Token(ctx) != nil || userName.From(ctx) != "" || auth.Encoded(ctx) != "" || auth.Current(s) != nil {
 						t.Errorf("%s: the socket has the lease of the request", n.Name())

@@ -21,7 +21,7 @@ import (
 
 // encoded answers with the token that a handler could send to other services.
 func encoded(f *fixture) {
-	f.io.Handle("encoded", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, _ struct{}) (string, error) {
+	f.srv.Handle("encoded", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, _ struct{}) (string, error) {
 		if lease := auth.Current(s); lease != nil && lease.Encoded != auth.Encoded(ctx) {
 			return "", &socketio.PublicError{Message: "another than that of the lease"}
 		}
@@ -128,7 +128,7 @@ func TestLeasePrintsNoClaims(t *testing.T) {
 		return map[string]string{"password": "the-password"}, nil
 	})}
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) {
-		f.io.Handle("print", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+		f.srv.Handle("print", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 			child, cancel := context.WithCancel(context.WithValue(ctx, holder{}, 1))
 			defer cancel()
 			check(t, "context", ctx)
@@ -139,7 +139,7 @@ func TestLeasePrintsNoClaims(t *testing.T) {
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(compact)})
 		synctest.Wait()
-		lease := auth.Current(f.io.Sockets()[0])
+		lease := auth.Current(f.srv.Sockets()[0])
 		if lease.Encoded != compact {
 			t.Fatal("nothing is kept")
 		}

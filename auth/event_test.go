@@ -98,8 +98,8 @@ func TestGrace(t *testing.T) {
 // not an early event, even if the middleware after the gate is slow.
 func TestAuthenticatedMeansAdmitted(t *testing.T) {
 	bubble(t, setup{event: true, mode: auth.EventOptions{DropEarly: true}, furnish: func(f *fixture) {
-		f.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(30 * time.Second); return nil })
-		f.io.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
+		f.srv.Use(func(context.Context, *socketio.Socket) error { time.Sleep(30 * time.Second); return nil })
+		f.srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		f.login(p, sign(nil))
@@ -211,7 +211,7 @@ func TestAuthenticateBesideHandshake(t *testing.T) {
 		return nil
 	})}
 	bubble(t, setup{gate: slow, furnish: func(f *fixture) {
-		late := f.io.Of("/late")
+		late := f.srv.Of("/late")
 		late.Use(func(_ context.Context, s *socketio.Socket) error {
 			time.AfterFunc(time.Second, func() { _ = s.Admit() })
 			return s.Hold(socketio.HoldOptions{})
@@ -256,7 +256,7 @@ func TestShutdownOfHeldSockets(t *testing.T) {
 		refused := f.dial(sockettest.Options{})
 		f.emit(refused, "authenticate", bearing("junk"))
 		f.unauthorized(refused)
-		if err := f.io.Shutdown(f.ctx); err != nil {
+		if err := f.srv.Shutdown(f.ctx); err != nil {
 			t.Error(err)
 		}
 		f.ended(p, sockettest.ErrClosed, 0)

@@ -157,7 +157,7 @@ func TestEndAt(t *testing.T) {
 			if a := f.authenticate(p, sign(claims{"minutes": -1})); a.reason() != "token_expired" {
 				t.Errorf("answer %+v", a)
 			}
-			if l := auth.Current(f.io.Sockets()[0]); !l.Until.Equal(time.Now().Add(10 * time.Minute)) {
+			if l := auth.Current(f.srv.Sockets()[0]); !l.Until.Equal(time.Now().Add(10 * time.Minute)) {
 				t.Errorf("until %v", l.Until)
 			}
 			f.ended(p, sockettest.ErrClosed, 10*time.Minute)

@@ -74,7 +74,7 @@ func TestKeyFuncSeesTheRequest(t *testing.T) {
 			tenant.Set(s, s.Handshake().Header.Get("X-Tenant"))
 			return nil
 		}
-		bubble(t, setup{event: event, verifier: v, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) { f.io.OnConnect(keep) }}, func(fixture *fixture) {
+		bubble(t, setup{event: event, verifier: v, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) { f.srv.OnConnect(keep) }}, func(fixture *fixture) {
 			f = fixture
 			p := f.dial(came)
 			f.whoami(p)
@@ -96,7 +96,7 @@ func TestSourcesSeeWhatIsLeftOfAGuestsRequest(t *testing.T) {
 		p := f.dial(sockettest.Options{Header: http.Header{"Origin": {"http://server"}}, Query: url.Values{"a": {"b"}}})
 		f.whoami(p)
 		f.login(p, sign(nil))
-		kept := reflect.ValueOf(f.io.Sockets()[0].Handshake()).Elem()
+		kept := reflect.ValueOf(f.srv.Sockets()[0].Handshake()).Elem()
 		for i, field := range reflect.VisibleFields(kept.Type()) {
 			if field.Name == "Auth" || !field.IsExported() {
 				continue
@@ -118,9 +118,9 @@ func TestEachNamespaceHasItsOwnGate(t *testing.T) {
 		return newGate(t, verifierOf(t, token.Secret(secret), token.Options{Audiences: []string{audience}}), auth.Options{})
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
-		f.furnish(f.io.Of("/admin"), gateFor("admin").Event(auth.EventOptions{}))
-		f.furnish(f.io.OfPattern(regexp.MustCompile(`/room-\d+`)), gateFor("rooms").Handshake)
-		f.furnish(f.io.OfPattern(regexp.MustCompile(`/desk-\d+`)), gateFor("desks").Event(auth.EventOptions{}))
+		f.furnish(f.srv.Of("/admin"), gateFor("admin").Event(auth.EventOptions{}))
+		f.furnish(f.srv.OfPattern(regexp.MustCompile(`/room-\d+`)), gateFor("rooms").Handshake)
+		f.furnish(f.srv.OfPattern(regexp.MustCompile(`/desk-\d+`)), gateFor("desks").Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		compact := func(audience string) string { return sign(claims{"aud": audience, "sub": "ada of " + audience}) }
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
@@ -174,7 +174,7 @@ func TestAuthorizeOfALaterLogin(t *testing.T) {
 	})}
 	for _, event := range []bool{false, true} {
 		bubble(t, setup{event: event, gate: gate, furnish: func(f *fixture) {
-			f.io.Handle("user", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+			f.srv.Handle("user", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
 				f.ran.add(fmt.Sprintf("user %q", userName.From(ctx)))
 				return nil
 			})

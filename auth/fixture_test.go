@@ -122,7 +122,7 @@ type setup struct {
 type fixture struct {
 	t    *testing.T
 	ctx  context.Context
-	io   *socketio.Server
+	srv  *socketio.Server
 	gate *auth.Gate
 	in   *memnet.Listener
 	// ran has a line for each hook, "connected", "disconnected", and each event that
@@ -138,11 +138,11 @@ func bubble(t *testing.T, s setup, test func(f *fixture)) {
 		f := &fixture{t: t, in: memnet.Listen()}
 		log := slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		s.server.Logger = log
-		io, err := socketio.NewServer(s.server)
+		srv, err := socketio.NewServer(s.server)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.io = io
+		f.srv = srv
 		if s.verifier == nil {
 			s.verifier = verifier(t)
 		}
@@ -151,14 +151,14 @@ func bubble(t *testing.T, s setup, test func(f *fixture)) {
 		}
 		f.gate = newGate(t, s.verifier, s.gate)
 		if s.event {
-			f.furnish(io.Namespace, f.gate.Event(s.mode))
+			f.furnish(srv.Namespace, f.gate.Event(s.mode))
 		} else {
-			f.furnish(io.Namespace, f.gate.Handshake)
+			f.furnish(srv.Namespace, f.gate.Handshake)
 		}
 		if s.furnish != nil {
 			s.furnish(f)
 		}
-		handler, err := io.Handler()
+		handler, err := srv.Handler()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +172,7 @@ func bubble(t *testing.T, s setup, test func(f *fixture)) {
 		defer cancel()
 		f.ctx = ctx
 		defer func() {
-			_ = io.Close()
+			_ = srv.Close()
 			_ = web.Close()
 			<-served
 		}()

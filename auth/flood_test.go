@@ -30,19 +30,19 @@ func dialFrom(ip string) func(context.Context, string, string) (net.Conn, error)
 // returns the URL.
 func serveTCP(t *testing.T, opts socketio.Options, gate auth.Options, mode auth.EventOptions) string {
 	t.Helper()
-	io, err := socketio.NewServer(opts)
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := newGate(t, verifier(t), gate)
-	io.Open()
-	io.Of("/admin").Use(g.Event(mode))
-	handler, err := io.Handler()
+	srv.Open()
+	srv.Of("/admin").Use(g.Event(mode))
+	handler, err := srv.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(handler)
-	t.Cleanup(func() { _ = io.Close(); web.Close() })
+	t.Cleanup(func() { _ = srv.Close(); web.Close() })
 	return web.URL
 }
 

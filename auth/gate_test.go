@@ -101,7 +101,7 @@ func TestModesOfOneGate(t *testing.T) {
 		f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
 	})
 	bubble(t, setup{event: true, mode: auth.EventOptions{MaxHeld: 1, Attempts: 1, Grace: -1}, furnish: func(f *fixture) {
-		f.furnish(f.io.Of("/second"), f.gate.Event(auth.EventOptions{MaxHeld: 2, Attempts: 2, Grace: -1}))
+		f.furnish(f.srv.Of("/second"), f.gate.Event(auth.EventOptions{MaxHeld: 2, Attempts: 2, Grace: -1}))
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Namespace: "/second"})
 		if _, err := f.try(sockettest.Options{}); !errors.Is(err, sockettest.ErrClosed) {
@@ -126,7 +126,7 @@ func TestModesOfOneGate(t *testing.T) {
 func TestTwoGatesAdmitNoSocket(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) {
 		other := newGate(t, verifierOf(t, token.Secret(secret), token.Options{InsecureNoExpiry: true}), auth.Options{Sources: []auth.Source{auth.FromAuth("other")}})
-		f.io.Use(other.Handshake)
+		f.srv.Use(other.Handshake)
 	}}, func(f *fixture) {
 		forever := signWith(secret, map[string]any{"alg": "HS256"}, claims{"sub": "ada"})
 		if _, err := f.try(sockettest.Options{Auth: map[string]any{"token": sign(nil), "other": forever}}); err == nil {

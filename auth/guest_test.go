@@ -19,7 +19,7 @@ import (
 func TestEventGuests(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		bubble(t, setup{event: event, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) {
-			f.io.Handle("during", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+			f.srv.Handle("during", func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 				time.Sleep(time.Minute) // a login meanwhile
 				f.ran.add(fmt.Sprintf("during: %s, now %t", subject(ctx), auth.Current(s) != nil))
 				return nil
@@ -69,7 +69,7 @@ func TestOnLogin(t *testing.T) {
 			if took := time.Since(start); took != time.Second {
 				t.Errorf("it heard so after %v, want 1s", took)
 			}
-			_ = f.io.To("ada").Emit("news")
+			_ = f.srv.To("ada").Emit("news")
 			f.expect(p, "news")
 			f.login(p, sign(nil)) // another authenticate, which is not a login
 			if !event {
@@ -128,7 +128,7 @@ func TestGuestWithABadToken(t *testing.T) {
 // socket does not keep all of its handshake.
 func TestGuestLoginReadsOnlyThePayload(t *testing.T) {
 	bubble(t, setup{event: true, gate: auth.Options{Guests: &auth.GuestOptions{}}, furnish: func(f *fixture) {
-		f.io.OnConnect(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
+		f.srv.OnConnect(func(context.Context, *socketio.Socket) error { time.Sleep(time.Minute); return nil })
 	}}, func(f *fixture) {
 		header := map[string][]string{"Authorization": {"Bearer " + sign(nil)}}
 		p := f.dial(sockettest.Options{Header: header})

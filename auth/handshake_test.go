@@ -181,7 +181,7 @@ func TestAuthorizeAttachesAUser(t *testing.T) {
 				return &account{tok.Subject}, nil
 			}),
 		}, furnish: func(f *fixture) {
-			f.io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+			f.srv.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 				if u := user.From(ctx); u == nil || u.name != "ada" || user.From(s.Context()) != u || auth.Token(ctx) != auth.Current(s).Token {
 					t.Errorf("in OnConnect: user %v, lease %v", u, auth.Current(s))
 				}
@@ -190,7 +190,7 @@ func TestAuthorizeAttachesAUser(t *testing.T) {
 				}
 				return nil
 			})
-			f.io.Handle("user", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+			f.srv.Handle("user", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
 				return user.From(ctx).name, nil
 			}))
 		}}, func(f *fixture) {
@@ -211,7 +211,7 @@ func TestHandshakeGuests(t *testing.T) {
 	var admitted record
 	gate := auth.Options{Guests: &auth.GuestOptions{}, Authorize: userName.By(func(context.Context, *token.Token, *socketio.Handshake) (string, error) { return "Ada", nil })}
 	bubble(t, setup{gate: gate, furnish: func(f *fixture) {
-		f.io.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+		f.srv.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 			admitted.add(fmt.Sprintf("%s %t %q %t", subject(ctx), auth.Token(ctx) == nil, userName.From(ctx), auth.Current(s) == nil))
 			return nil
 		})
@@ -290,7 +290,7 @@ func TestPeerLeavesDuringVerification(t *testing.T) {
 // A middleware after the gate may still refuse the socket. Its lease is then removed.
 func TestLaterMiddlewareRefuses(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) {
-		f.io.Use(func(ctx context.Context, s *socketio.Socket) error {
+		f.srv.Use(func(ctx context.Context, s *socketio.Socket) error {
 			if auth.Token(ctx).Subject != "ada" {
 				t.Error("no token in the context of the next middleware")
 			}

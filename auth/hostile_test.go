@@ -23,12 +23,12 @@ func TestGateRefusesHostileTokens(t *testing.T) {
 	gate := newGate(t, verifier(t), auth.Options{Logger: slog.New(slog.DiscardHandler), Sources: []auth.Source{
 		auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token"), auth.FromCookie("token"),
 	}})
-	io, err := socketio.NewServer(socketio.Options{})
+	srv, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	io.Use(gate.Handshake)
-	handler, err := io.Handler()
+	srv.Use(gate.Handshake)
+	handler, err := srv.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestGateRefusesHostileTokens(t *testing.T) {
 	mux.Handle("/", gate.HTTP(http.NotFoundHandler()))
 	web := httptest.NewServer(mux)
 	defer web.Close()
-	defer func() { _ = io.Close() }()
+	defer func() { _ = srv.Close() }()
 	key, err := mint.Secret(secret, token.HS256)
 	if err != nil {
 		t.Fatal(err)

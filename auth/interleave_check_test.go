@@ -14,7 +14,7 @@ import (
 // expired by every clock.
 func (m *meeting) check() {
 	m.t.Helper()
-	inside := m.io.Sockets()
+	inside := m.srv.Sockets()
 	id, alive := "none", len(inside) == 1
 	if alive {
 		if lease := auth.Current(inside[0]); lease != nil {
@@ -61,7 +61,7 @@ func (m *meeting) check() {
 	listed := map[bool]string{true: "running https://issuer/ada new", false: "guest / "}[id == "new"]
 	m.lists(slices.Repeat([]string{listed}, count(alive))...)
 	st := m.gate.Stats()
-	if st.Held != 0 || st.Leased != count(id == "new") || st.Guests != count(alive && id == "none") || st.Panics != 0 || m.io.Stats().Panics != 0 ||
+	if st.Held != 0 || st.Leased != count(id == "new") || st.Guests != count(alive && id == "none") || st.Panics != 0 || m.srv.Stats().Panics != 0 ||
 		!guests && st.Expired+st.Revoked > 1 {
 		m.t.Errorf("figures %+v of a socket with the token %s", st, id)
 	}

@@ -92,9 +92,9 @@ func meet(t *testing.T, mode string, test func(m *meeting)) {
 	bubble(t, setup{
 		gate: opts, event: mode == "event", server: socketio.Options{Now: now}, verifier: verifierOf(t, keys, token.Options{Leeway: -1, Now: now}),
 		furnish: func(f *fixture) {
-			f.io.OnConnect(func(_ context.Context, s *socketio.Socket) error { m.pass(); return nil })
-			f.io.OnEmit(func(socketio.Emitted) { m.pass() })
-			f.io.Handle("token", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+			f.srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { m.pass(); return nil })
+			f.srv.OnEmit(func(socketio.Emitted) { m.pass() })
+			f.srv.Handle("token", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
 				if tok := auth.Token(ctx); tok != nil {
 					return tok.ID, nil
 				}
@@ -137,7 +137,7 @@ var events = map[string]func(m *meeting){
 	"old is revoked": func(m *meeting) { m.revoke("old") },
 	"new is revoked": func(m *meeting) { m.revoke("new") },
 	"disconnect": func(m *meeting) {
-		for _, s := range m.io.Sockets() {
+		for _, s := range m.srv.Sockets() {
 			m.mustEnd.Store(true)
 			s.Disconnect(nil)
 		}
@@ -184,7 +184,7 @@ func (m *meeting) revoke(id string) {
 
 // noneRevoked checks that no socket has a token that was revoked.
 func (m *meeting) noneRevoked() {
-	for _, s := range m.io.Sockets() {
+	for _, s := range m.srv.Sockets() {
 		if lease := auth.Current(s); lease != nil && s.Context().Err() == nil {
 			if _, revoked := m.revoked.Load(lease.Token.ID); revoked {
 				m.t.Errorf("a socket has the token %s, which was revoked", lease.Token.ID)

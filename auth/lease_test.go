@@ -22,7 +22,7 @@ func TestExpiryIsToldBesideOtherAcknowledgements(t *testing.T) {
 	bubble(t, setup{server: socketio.Options{MaxPendingAcks: 1}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})
 		synctest.Wait()
-		go func() { _, _ = f.io.Sockets()[0].EmitWithAck(f.ctx, "owed") }()
+		go func() { _, _ = f.srv.Sockets()[0].EmitWithAck(f.ctx, "owed") }()
 		if told, _ := f.unauthorized(p); told.Reason != "token_expired" {
 			t.Errorf("told %+v", told)
 		}
@@ -93,7 +93,7 @@ func TestTokenThatEndsDuringLogin(t *testing.T) {
 
 // When the token of two namespaces of one connection expires, the client reconnects to both.
 func TestExpiryOfTwoNamespaces(t *testing.T) {
-	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event(auth.EventOptions{})) }}, func(f *fixture) {
+	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.srv.Of("/admin"), f.gate.Event(auth.EventOptions{})) }}, func(f *fixture) {
 		compact := expiring(time.Minute)
 		p := f.dial(sockettest.Options{Auth: bearing(compact)})
 		admin, err := p.Join(f.ctx, "/admin", nil)
@@ -118,7 +118,7 @@ func TestExpiryOfTwoNamespaces(t *testing.T) {
 
 func TestLeaveNamespaceAtExpiry(t *testing.T) {
 	bubble(t, setup{gate: auth.Options{AtExpiry: auth.LeaveNamespace}, furnish: func(f *fixture) {
-		f.furnish(f.io.Of("/admin"), f.gate.Handshake)
+		f.furnish(f.srv.Of("/admin"), f.gate.Handshake)
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 		admin, err := p.Join(f.ctx, "/admin", bearing(expiring(time.Minute)))
@@ -147,7 +147,7 @@ func TestLongLeases(t *testing.T) {
 				f.login(p, signWith(secret, map[string]any{"alg": "HS256"}, c))
 				time.Sleep(3 * time.Hour)
 				f.whoami(p)
-				if until := auth.Current(f.io.Sockets()[0]).Until; until.IsZero() != (exp == nil) {
+				if until := auth.Current(f.srv.Sockets()[0]).Until; until.IsZero() != (exp == nil) {
 					t.Errorf("until %v", until)
 				}
 			})
@@ -191,7 +191,7 @@ func TestNoLeaseWithoutAGate(t *testing.T) {
 		t.Error("a token or user from nowhere")
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
-		open := f.io.Of("/open").Open()
+		open := f.srv.Of("/open").Open()
 		open.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 			f.ran.add(fmt.Sprint(auth.Token(ctx) == nil, userName.From(ctx) == "", auth.Current(s) == nil))
 			return nil
@@ -215,7 +215,7 @@ func TestClosedSocketsAreFreed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			gate := auth.Options{OnRefuse: refuse, Guests: guests(c.guest)}
-			bubble(t, setup{event: c.event, gate: gate, furnish: func(f *fixture) { f.io.OnConnect(remember) }}, func(f *fixture) {
+			bubble(t, setup{event: c.event, gate: gate, furnish: func(f *fixture) { f.srv.OnConnect(remember) }}, func(f *fixture) {
 				compact := c.token
 				if compact == "" {
 					compact = sign(nil)

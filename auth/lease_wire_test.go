@@ -71,7 +71,7 @@ func TestRefusedLoginIsAcknowledged(t *testing.T) {
 // sends after it is not an early one.
 func TestAcknowledgedMeansAdmitted(t *testing.T) {
 	bubble(t, setup{event: true, mode: auth.EventOptions{DropEarly: true}, furnish: func(f *fixture) {
-		f.io.Use(func(context.Context, *socketio.Socket) error { time.Sleep(30 * time.Second); return nil })
+		f.srv.Use(func(context.Context, *socketio.Socket) error { time.Sleep(30 * time.Second); return nil })
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		if a := f.authenticate(p, sign(nil)); a.left() != 3600 {

@@ -184,7 +184,7 @@ func TestIndexMatchesTheSockets(t *testing.T) {
 	worlds := []*world{}
 	furnish := func(f *fixture) {
 		for i, opts := range []auth.Options{{AtExpiry: auth.LeaveNamespace, ExpiryGrace: time.Second}, {}, {Guests: &auth.GuestOptions{Attempts: 3}}, {Guests: &auth.GuestOptions{Attempts: 2}, AtExpiry: auth.BecomeGuest, MaxLifetime: 9 * time.Second, WarnBefore: time.Second}} {
-			w := &world{namespace: f.io.Of(fmt.Sprint("/", i)), alive: map[string]bool{}, asked: map[string]int{}, seen: map[auth.LeaseState]int{}}
+			w := &world{namespace: f.srv.Of(fmt.Sprint("/", i)), alive: map[string]bool{}, asked: map[string]int{}, seen: map[auth.LeaseState]int{}}
 			opts.Authorize, opts.Timeout = auth.Check(w.authorize), time.Second
 			w.gate = newGate(t, verifier(t), opts)
 			w.namespace.Use(w.begin)
@@ -225,7 +225,7 @@ func TestIndexMatchesTheSockets(t *testing.T) {
 				w.check(t)
 			}
 		}
-		_ = f.io.Close() // while many of them are connecting or being examined
+		_ = f.srv.Close() // while many of them are connecting or being examined
 		peers.Wait()
 		close(stop)
 		readers.Wait()

@@ -102,7 +102,7 @@ func TestLeaseInfo(t *testing.T) {
 		if len(all) != 1 {
 			t.Fatalf("listed: %+v", all)
 		}
-		l, tok := all[0], auth.Current(f.io.Sockets()[0]).Token
+		l, tok := all[0], auth.Current(f.srv.Sockets()[0]).Token
 		if l.SocketID != p.ID() || l.Namespace != "/" || l.State != auth.LeaseRunning || l.Issuer != "https://issuer" || l.Subject != "ada" ||
 			l.TokenID != "7" || l.SessionID != "session of ada" || l.TokenHash != tok.Hash || !l.Since.Equal(came) || !l.Until.Equal(tok.ExpiresAt) {
 			t.Errorf("got %+v", l)
@@ -244,13 +244,13 @@ func TestLeasesEnd(t *testing.T) {
 	for name, c := range map[string]end{
 		"connection lost": {end: func(f *fixture, p *sockettest.Peer) { _ = p.Close() }},
 		"left":            {end: func(f *fixture, p *sockettest.Peer) { _ = p.Leave() }},
-		"disconnected":    {end: func(f *fixture, p *sockettest.Peer) { f.io.Sockets()[0].Disconnect(nil) }},
+		"disconnected":    {end: func(f *fixture, p *sockettest.Peer) { f.srv.Sockets()[0].Disconnect(nil) }},
 		"closed": {end: func(f *fixture, p *sockettest.Peer) {
-			f.io.Sockets()[0].Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
+			f.srv.Sockets()[0].Disconnect(&socketio.Ending{Temporary: true, WholeConnection: true})
 		}},
 		"expired":        {end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
 		"left at expiry": {gate: auth.Options{AtExpiry: auth.LeaveNamespace}, end: func(f *fixture, p *sockettest.Peer) { time.Sleep(2 * time.Hour) }},
-		"shutdown":       {end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Shutdown(f.ctx) }},
+		"shutdown":       {end: func(f *fixture, p *sockettest.Peer) { _ = f.srv.Shutdown(f.ctx) }},
 		"refused": {gate: auth.Options{Authorize: auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 			return &auth.Error{Message: "no"}
 		})}},
@@ -265,7 +265,7 @@ func TestLeasesEnd(t *testing.T) {
 		"too late":                {gate: auth.Options{Authorize: auth.Check(hang)}},
 		"too late without an end": {gate: auth.Options{Authorize: auth.Check(deaf)}},
 		"lost during Authorize":   {gate: auth.Options{Authorize: auth.Check(hang)}, end: func(f *fixture, p *sockettest.Peer) { _ = p.Close() }},
-		"closed during Authorize": {gate: auth.Options{Authorize: auth.Check(hang)}, end: func(f *fixture, p *sockettest.Peer) { _ = f.io.Close() }},
+		"closed during Authorize": {gate: auth.Options{Authorize: auth.Check(hang)}, end: func(f *fixture, p *sockettest.Peer) { _ = f.srv.Close() }},
 		"refused by later middleware": {use: func(context.Context, *socketio.Socket) error {
 			return &socketio.Ending{Message: "no"}
 		}},
@@ -276,7 +276,7 @@ func TestLeasesEnd(t *testing.T) {
 				c.gate.Guests = guests(mode == "guest")
 				furnish := func(f *fixture) {
 					if c.use != nil {
-						f.io.Use(c.use)
+						f.srv.Use(c.use)
 					}
 				}
 				bubble(t, setup{event: mode == "event", gate: c.gate, furnish: furnish}, func(f *fixture) {

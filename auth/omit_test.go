@@ -117,7 +117,7 @@ func TestOmitReasonAndIDEverywhere(t *testing.T) {
 	gate.Authorize = auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
 		return &auth.Error{Message: "busy", Code: "busy", Reason: "busy", Temporary: true, RetryAfter: 3 * time.Second}
 	})
-	bubble(t, setup{gate: gate, furnish: func(f *fixture) { f.io.Of("/open").Open() }}, func(f *fixture) {
+	bubble(t, setup{gate: gate, furnish: func(f *fixture) { f.srv.Of("/open").Open() }}, func(f *fixture) {
 		open := f.dial(sockettest.Options{Namespace: "/open"}) // keeps the connection open, so that CONNECT_ERROR can be sent
 		_, err := open.Join(f.ctx, "/", bearing(sign(nil)))
 		var told *sockettest.ConnectError

@@ -83,7 +83,7 @@ func TestOutage(t *testing.T) {
 			gate := auth.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}
 			furnish := func(f *fixture) {
 				if test.second {
-					f.io.Of("/open").Open()
+					f.srv.Of("/open").Open()
 				}
 			}
 			bubble(t, setup{verifier: verifierOf(t, keys, token.Options{}), gate: gate, furnish: furnish}, func(f *fixture) {
@@ -125,7 +125,7 @@ func TestOutage(t *testing.T) {
 // up to the gate's deadline.
 func TestOutageHoldsConnections(t *testing.T) {
 	keys := &awayKeys{}
-	furnish := func(f *fixture) { f.io.Of("/open").Open() }
+	furnish := func(f *fixture) { f.srv.Of("/open").Open() }
 	for _, timeout := range []time.Duration{5 * time.Second, 700 * time.Millisecond} {
 		bubble(t, setup{verifier: verifierOf(t, keys, token.Options{}), gate: auth.Options{Timeout: timeout}, furnish: furnish}, func(f *fixture) {
 			keys.away.Store(true)
@@ -243,7 +243,7 @@ func TestOutageBehindMiddlewareThatChooses(t *testing.T) {
 	keys := &awayKeys{}
 	v := verifierOf(t, keys, token.Options{})
 	bubble(t, setup{verifier: v, furnish: func(f *fixture) {
-		n := f.io.Of("/chosen")
+		n := f.srv.Of("/chosen")
 		n.Use(func(ctx context.Context, s *socketio.Socket) error {
 			if s.Handshake().Query().Get("key") == "free" {
 				return nil
@@ -251,7 +251,7 @@ func TestOutageBehindMiddlewareThatChooses(t *testing.T) {
 			return f.gate.Handshake(ctx, s)
 		})
 		n.DependsOn(v)
-		f.io.DependsOn(v)
+		f.srv.DependsOn(v)
 	}}, func(f *fixture) {
 		keys.away.Store(true)
 		outside, free := &crowd{f: f}, &crowd{f: f}

@@ -77,7 +77,7 @@ func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 				f.login(p, first)
 			}
 			synctest.Wait()
-			lease := auth.Current(f.io.Sockets()[0])
+			lease := auth.Current(f.srv.Sockets()[0])
 
 			f.login(p, first)
 			f.login(p, sign(claims{"jti": "fresh", "exp": time.Now().Add(2 * time.Hour).Unix()}))
@@ -96,7 +96,7 @@ func TestQ10AuthenticateAgainIsIdempotent(t *testing.T) {
 			if got := f.whoami(p); got != "ada" {
 				t.Errorf("whoami: %q", got)
 			}
-			if auth.Current(f.io.Sockets()[0]) != lease {
+			if auth.Current(f.srv.Sockets()[0]) != lease {
 				t.Error("another lease")
 			}
 			f.happened("connected ada")
@@ -125,7 +125,7 @@ func TestQ11IdentityIsOfOneToken(t *testing.T) {
 		}),
 	}
 	bubble(t, setup{gate: gate, event: true, furnish: func(f *fixture) {
-		f.io.Handle("identity", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, _ struct{}) (string, error) {
+		f.srv.Handle("identity", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, _ struct{}) (string, error) {
 			lease := auth.Current(s)
 			if lease == nil {
 				return fmt.Sprintf("%t %q %q", auth.Token(ctx) == nil, userName.From(ctx), auth.Encoded(ctx)), nil
@@ -213,7 +213,7 @@ func TestQ12AttemptsAreBounded(t *testing.T) {
 // npm: a refusal closed the connection, with all its namespaces. Here it ends only the socket
 // of one namespace.
 func TestQ13RefusalEndsOnlyOneNamespace(t *testing.T) {
-	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Event(auth.EventOptions{})) }}, func(f *fixture) {
+	bubble(t, setup{furnish: func(f *fixture) { f.furnish(f.srv.Of("/admin"), f.gate.Event(auth.EventOptions{})) }}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 		admin, err := p.Join(f.ctx, "/admin", nil)
 		if err != nil {
@@ -247,7 +247,7 @@ func TestQ14OptionsAreTheCallers(t *testing.T) {
 	mode := auth.EventOptions{Grace: -1, Attempts: 2}
 	bubble(t, setup{event: true, gate: shared, mode: mode, furnish: func(f *fixture) {
 		second := newGate(t, verifier(t), shared)
-		f.furnish(f.io.Of("/second"), second.Event(mode))
+		f.furnish(f.srv.Of("/second"), second.Event(mode))
 	}}, func(f *fixture) {
 		for _, namespace := range []string{"/", "/second", "/"} {
 			p := f.dial(sockettest.Options{Namespace: namespace})
@@ -269,7 +269,7 @@ func TestQ15ExpiredTokenEndsTheConnection(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		var w wire
 		bubble(t, setup{event: event, furnish: func(f *fixture) {
-			f.io.Handle("long", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+			f.srv.Handle("long", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
 				<-ctx.Done()
 				var e *auth.Error
 				var d *socketio.DisconnectError

@@ -33,17 +33,17 @@ func TestQ1HeldSocketIsOutside(t *testing.T) {
 		p := f.dial(sockettest.Options{})
 		synctest.Wait()
 
-		if got := f.io.Sockets(); len(got) != 1 || got[0].ID() != inside.ID() {
+		if got := f.srv.Sockets(); len(got) != 1 || got[0].ID() != inside.ID() {
 			t.Errorf("listed: %v", got)
 		}
-		if got, _ := f.io.FetchSockets(f.ctx); len(got) != 1 {
+		if got, _ := f.srv.FetchSockets(f.ctx); len(got) != 1 {
 			t.Errorf("fetched: %v", got)
 		}
-		_ = f.io.Emit("news")
-		_ = f.io.To(p.ID()).Emit("news")
-		_ = f.io.To("lobby").Emit("news")
-		_ = f.io.SocketsJoin("vip")
-		_ = f.io.To("vip").Emit("news")
+		_ = f.srv.Emit("news")
+		_ = f.srv.To(p.ID()).Emit("news")
+		_ = f.srv.To("lobby").Emit("news")
+		_ = f.srv.SocketsJoin("vip")
+		_ = f.srv.To("vip").Emit("news")
 		f.emit(p, "say", "early")
 		f.nothing(p)
 		f.happened("connected bob")
@@ -54,9 +54,9 @@ func TestQ1HeldSocketIsOutside(t *testing.T) {
 		f.login(p, sign(nil))
 		f.nothing(p) // earlier broadcasts are not repeated
 		f.happened("connected bob", "connected ada", "event say")
-		_ = f.io.To("vip").Emit("news")
+		_ = f.srv.To("vip").Emit("news")
 		f.nothing(p)
-		_ = f.io.To("lobby").Emit("news")
+		_ = f.srv.To("lobby").Emit("news")
 		f.expect(p, "news")
 	})
 }

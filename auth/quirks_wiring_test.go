@@ -90,7 +90,7 @@ func TestQ24DeadlineHasTheLengthThatWasSet(t *testing.T) {
 // Socket.IO 3 and later. Here they work with each, and each namespace has its own sockets.
 func TestQ25EventModeOnDynamicNamespaces(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) {
-		f.furnish(f.io.OfPattern(regexp.MustCompile(`/room-\d`)), f.gate.Event(auth.EventOptions{}))
+		f.furnish(f.srv.OfPattern(regexp.MustCompile(`/room-\d`)), f.gate.Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		one, two := f.dial(sockettest.Options{Namespace: "/room-1"}), f.dial(sockettest.Options{Namespace: "/room-2"})
 		held := f.dial(sockettest.Options{Namespace: "/room-1"})
@@ -101,7 +101,7 @@ func TestQ25EventModeOnDynamicNamespaces(t *testing.T) {
 		if a, b := f.whoami(one), f.whoami(two); a != "ada" || b != "bob" {
 			t.Errorf("whoami: %q and %q", a, b)
 		}
-		_ = f.io.Of("/").Emit("news")
+		_ = f.srv.Of("/").Emit("news")
 		f.nothing(one)
 		f.nothing(held)
 		f.emit(held, "authenticate", bearing("junk"))
@@ -121,17 +121,17 @@ func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
 		second := &fixture{t: first.t, ctx: first.ctx, in: memnet.Listen()}
 		gate := newGate(t, verifierOf(t, token.Secret(other), token.Options{Leeway: -1}), auth.Options{})
 		var err error
-		if second.io, err = socketio.NewServer(socketio.Options{}); err != nil {
+		if second.srv, err = socketio.NewServer(socketio.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		second.furnish(second.io.Namespace, gate.Event(auth.EventOptions{MaxHeld: 1}))
-		handler, err := second.io.Handler()
+		second.furnish(second.srv.Namespace, gate.Event(auth.EventOptions{MaxHeld: 1}))
+		handler, err := second.srv.Handler()
 		if err != nil {
 			t.Fatal(err)
 		}
 		web := &http.Server{Handler: handler}
 		go func() { _ = web.Serve(second.in) }()
-		defer func() { _ = second.io.Close(); _ = web.Close() }()
+		defer func() { _ = second.srv.Close(); _ = web.Close() }()
 
 		a, b := first.dial(sockettest.Options{}), second.dial(sockettest.Options{}) // each gate has its own MaxHeld
 		for _, f := range []*fixture{first, second} {
@@ -153,8 +153,8 @@ func TestQ26TwoServersHaveNothingInCommon(t *testing.T) {
 			}
 			f.ended(p, sockettest.ErrDisconnected, 2*time.Second)
 		}
-		_ = first.io.Emit("news")
-		_ = first.io.Close()
+		_ = first.srv.Emit("news")
+		_ = first.srv.Close()
 		second.nothing(b)
 		if got := second.whoami(b); got != "bob" {
 			t.Errorf("whoami: %q", got)
@@ -169,7 +169,7 @@ func TestQ27ServerIsNotifiedOfRefusals(t *testing.T) {
 	gate := auth.Options{OnRefuse: func(_ context.Context, s *socketio.Socket, e *auth.Error) {
 		heard.add(fmt.Sprint(e.Reason, " from ", s.Handshake().RemoteAddr != "", " ", e.ID != "", " ", e.Err != nil))
 	}}
-	bubble(t, setup{gate: gate, event: true, mode: auth.EventOptions{Attempts: 2}, furnish: func(f *fixture) { f.furnish(f.io.Of("/one"), f.gate.Handshake) }}, func(f *fixture) {
+	bubble(t, setup{gate: gate, event: true, mode: auth.EventOptions{Attempts: 2}, furnish: func(f *fixture) { f.furnish(f.srv.Of("/one"), f.gate.Handshake) }}, func(f *fixture) {
 		silent := f.dial(sockettest.Options{})
 		f.ended(silent, sockettest.ErrDisconnected, 7*time.Second)
 		p := f.dial(sockettest.Options{})

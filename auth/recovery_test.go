@@ -154,10 +154,10 @@ func TestRecoveryAsksTheGate(t *testing.T) {
 						t.Error("a held socket got a pid")
 					}
 				}
-				_ = f.io.Emit("first")
+				_ = f.srv.Emit("first")
 				synctest.Wait()
 				p.lose()
-				_ = f.io.Emit("missed")
+				_ = f.srv.Emit("missed")
 				p.connect(test.after())
 				p.expect("second connection", test.want...)
 				if strings.Contains(f.log.String(), p.pid) && p.pid != "" {
@@ -185,12 +185,12 @@ func TestNoRecoveryAfterTheGateEndedTheSocket(t *testing.T) {
 			bubble(t, setup{server: recovering(), gate: test.gate}, func(f *fixture) {
 				p := &recoverer{f: f}
 				p.connect(expiring(time.Minute))
-				_ = f.io.Emit("first")
+				_ = f.srv.Emit("first")
 				synctest.Wait()
 				test.end(f)
 				synctest.Wait()
 				p.lose()
-				_ = f.io.Emit("missed")
+				_ = f.srv.Emit("missed")
 				time.Sleep(2 * time.Second)
 				p.connect(sign(claims{"iat": time.Now().Unix()})) // issued after the revocation
 				p.expect("second connection", "connected")
@@ -205,10 +205,10 @@ func TestNoRecoveryAfterRevocationOfLostSession(t *testing.T) {
 	bubble(t, setup{server: recovering()}, func(f *fixture) {
 		p := &recoverer{f: f}
 		p.connect(sign(claims{"iat": time.Now().Unix()}))
-		_ = f.io.Emit("first")
+		_ = f.srv.Emit("first")
 		p.lose()
 		revoke(f, "ada")
-		_ = f.io.Emit("missed")
+		_ = f.srv.Emit("missed")
 		time.Sleep(2 * time.Second)
 		p.connect(sign(claims{"iat": time.Now().Unix()}))
 		p.expect("second", "connected")
@@ -229,10 +229,10 @@ func TestRevocationWhileASessionIsRecovered(t *testing.T) {
 	}}, func(f *fixture) {
 		p := &recoverer{f: f}
 		p.connect(sign(nil))
-		_ = f.io.Emit("first")
+		_ = f.srv.Emit("first")
 		synctest.Wait()
 		p.lose()
-		_ = f.io.Emit("missed")
+		_ = f.srv.Emit("missed")
 		go func() {
 			<-asked // the middleware has admitted the socket
 			revoke(f, "ada")
@@ -268,19 +268,19 @@ func TestRecoveryDeclaresRoomsAgain(t *testing.T) {
 			bubble(t, setup{server: recovering(), gate: gate}, func(f *fixture) {
 				p := &recoverer{f: f}
 				p.connect(sign(claims{"tenants": []string{"a", "b"}}))
-				_ = f.io.Emit("first")
+				_ = f.srv.Emit("first")
 				synctest.Wait()
 				p.lose()
-				_ = f.io.To("tenant:a").Emit("missed")
-				_ = f.io.To("tenant:c").Emit("of another tenant")
+				_ = f.srv.To("tenant:a").Emit("missed")
+				_ = f.srv.To("tenant:c").Emit("of another tenant")
 				p.connect(sign(claims{"tenants": test.tenants}))
 				p.expect("second connection", test.want...)
 				for _, room := range test.rooms {
-					if n := len(f.io.To(room).Sockets()); n != 1 {
+					if n := len(f.srv.To(room).Sockets()); n != 1 {
 						t.Errorf("%d sockets in %s", n, room)
 					}
 				}
-				if n := len(f.io.To("tenant:a").Sockets()); name == "one fewer" && n != 0 {
+				if n := len(f.srv.To("tenant:a").Sockets()); name == "one fewer" && n != 0 {
 					t.Errorf("%d sockets in a room that the token does not allow", n)
 				}
 			})

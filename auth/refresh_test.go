@@ -67,12 +67,12 @@ func TestRefresh(t *testing.T) {
 			},
 		}
 		during := func(f *fixture) {
-			f.io.Handle("during", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			f.srv.Handle("during", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 				time.Sleep(time.Second)
 				f.ran.add(fmt.Sprint("during ", auth.Token(ctx).ID, ", now ", auth.Current(s).Token.ID, ", ", userName.From(ctx), ", ", ctx.Err()))
 				return nil
 			})
-			f.io.Handle("after", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
+			f.srv.Handle("after", func(ctx context.Context, s *socketio.Socket, _ *socketio.Event) error {
 				f.ran.add(fmt.Sprint("after ", auth.Token(ctx).ID, ", ", userName.From(ctx)))
 				return nil
 			})
@@ -144,11 +144,11 @@ func TestRefreshRefused(t *testing.T) {
 				held := sign(c.held)
 				p := f.dial(sockettest.Options{Auth: bearing(held)})
 				synctest.Wait()
-				before := auth.Current(f.io.Sockets()[0])
+				before := auth.Current(f.srv.Sockets()[0])
 				if a := f.authenticate(p, sign(c.shown)); a.reason() != c.want {
 					t.Errorf("answer %+v, want %q", a.Error, c.want)
 				}
-				if stays := auth.Current(f.io.Sockets()[0]) == before; stays == (c.want == "") {
+				if stays := auth.Current(f.srv.Sockets()[0]) == before; stays == (c.want == "") {
 					t.Errorf("the lease stays: %t", stays)
 				}
 				f.nothing(p)

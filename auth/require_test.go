@@ -17,7 +17,7 @@ import (
 
 // guarded registers an event that only runs if the requirements are satisfied.
 func (f *fixture) guarded(event string, requirements ...auth.Requirement) {
-	f.io.Handle(event, f.gate.Require(requirements...)(func(ctx context.Context, _ *socketio.Socket, e *socketio.Event) error {
+	f.srv.Handle(event, f.gate.Require(requirements...)(func(ctx context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		f.ran.add(event + " by " + subject(ctx))
 		return e.Ack("done")
 	}))
@@ -219,7 +219,7 @@ func TestRequireUser(t *testing.T) {
 // the log has at level Debug.
 func TestRequireOfANamespace(t *testing.T) {
 	bubble(t, setup{furnish: func(f *fixture) {
-		f.io.Wrap(func(next socketio.Handler) socketio.Handler {
+		f.srv.Wrap(func(next socketio.Handler) socketio.Handler {
 			return func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 				err := next(ctx, s, e)
 				var public *socketio.PublicError
@@ -227,7 +227,7 @@ func TestRequireOfANamespace(t *testing.T) {
 				return err
 			}
 		})
-		f.io.Wrap(f.gate.Require(auth.Scopes("chat")))
+		f.srv.Wrap(f.gate.Require(auth.Scopes("chat")))
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
 		if got := f.ask(p, "whoami"); got.Reason != string(auth.ReasonInsufficientScope) {
@@ -246,7 +246,7 @@ func TestRequireOfANamespace(t *testing.T) {
 func TestRequireOfAnotherGate(t *testing.T) {
 	other := newGate(t, verifier(t), auth.Options{})
 	bubble(t, setup{furnish: func(f *fixture) {
-		n := f.io.Of("/other")
+		n := f.srv.Of("/other")
 		n.Use(other.Handshake)
 		n.Handle("do", f.gate.Require(auth.Scopes("a"))(func(context.Context, *socketio.Socket, *socketio.Event) error {
 			f.ran.add("do")

@@ -61,7 +61,7 @@ func TestRevokeLeavesNoHole(t *testing.T) {
 		}
 		f.revoke(auth.ByTokenID("https://issuer", "7"), auth.RevokeOptions{}, 1)
 		f.revoked(p)
-		if n := len(f.io.To("lobby").Sockets()); n > 1 { // a guest that was refused may be in it
+		if n := len(f.srv.To("lobby").Sockets()); n > 1 { // a guest that was refused may be in it
 			f.t.Errorf("%d sockets are in the room", n)
 		}
 	})
@@ -121,7 +121,7 @@ func TestRevokeRacesWithOtherEnds(t *testing.T) {
 		if _, err := f.gate.Revoke(f.ctx, ada, auth.RevokeOptions{}); err != nil {
 			f.t.Error(err)
 		}
-		if n := len(f.io.Sockets()); n != 0 {
+		if n := len(f.srv.Sockets()); n != 0 {
 			f.t.Errorf("%d sockets are left when Revoke returns", n)
 		}
 	}
@@ -131,7 +131,7 @@ func TestRevokeRacesWithOtherEnds(t *testing.T) {
 			_, _ = f.gate.Block(f.ctx, "https://issuer", "ada", time.Time{}, "")
 		},
 		"expiry":     func(*fixture, *sockettest.Peer) {},
-		"disconnect": func(f *fixture, _ *sockettest.Peer) { _ = f.io.To("lobby").DisconnectSockets(nil) },
+		"disconnect": func(f *fixture, _ *sockettest.Peer) { _ = f.srv.To("lobby").DisconnectSockets(nil) },
 		"lost":       func(_ *fixture, p *sockettest.Peer) { _ = p.Close() },
 	} {
 		for _, mode := range modes {
@@ -174,7 +174,7 @@ func TestRevokeUnderRandomTraffic(t *testing.T) {
 		last := map[string]time.Time{} // when the subject was revoked last
 		check := func() {
 			f.t.Helper()
-			for _, s := range f.io.Sockets() {
+			for _, s := range f.srv.Sockets() {
 				lease := auth.Current(s)
 				if lease == nil {
 					continue

@@ -140,7 +140,7 @@ func TestRevokedSocketsAreGone(t *testing.T) {
 	var release chan struct{}
 	furnish := func(f *fixture) {
 		release = make(chan struct{})
-		f.io.Handle("slow", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
+		f.srv.Handle("slow", func(ctx context.Context, _ *socketio.Socket, _ *socketio.Event) error {
 			<-release
 			f.ran.add(fmt.Sprintf("slow ended: %v", ctx.Err()))
 			return nil
@@ -152,10 +152,10 @@ func TestRevokedSocketsAreGone(t *testing.T) {
 		f.emit(p, "after")
 		synctest.Wait()
 		f.revoke(auth.BySubject("https://issuer", "ada"), auth.RevokeOptions{}, 1)
-		if n := len(f.io.To("lobby").Sockets()); n != 0 {
+		if n := len(f.srv.To("lobby").Sockets()); n != 0 {
 			f.t.Errorf("%d sockets are in the room", n)
 		}
-		_ = f.io.Emit("news")
+		_ = f.srv.Emit("news")
 		close(release)
 		f.revoked(p)
 		f.nothing(p)
@@ -169,8 +169,8 @@ func TestRevokedSocketsAreGone(t *testing.T) {
 // it.
 func TestRevokeEndsOnlyTheSocket(t *testing.T) {
 	furnish := func(f *fixture) {
-		f.furnish(f.io.Of("/same"), f.gate.Handshake)
-		f.furnish(f.io.Of("/other"), newGate(t, verifier(t), auth.Options{}).Handshake)
+		f.furnish(f.srv.Of("/same"), f.gate.Handshake)
+		f.furnish(f.srv.Of("/other"), newGate(t, verifier(t), auth.Options{}).Handshake)
 	}
 	bubble(t, setup{furnish: furnish}, func(f *fixture) {
 		compact := sign(issued("7"))
@@ -231,7 +231,7 @@ func TestRevokedLoginLeavesAGuest(t *testing.T) {
 		if told, _ := f.unauthorized(p); told.Reason != "token_revoked" {
 			t.Errorf("told %+v", told)
 		}
-		if got := f.whoami(p); got != "guest" || len(f.io.To("lobby").Sockets()) != 1 {
+		if got := f.whoami(p); got != "guest" || len(f.srv.To("lobby").Sockets()) != 1 {
 			t.Errorf("it is %s", got)
 		}
 		f.login(p, sign(issued("8")))

@@ -22,10 +22,10 @@ func (f *fixture) ruled(opts auth.RoomRuleOptions) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.io.Handle("join", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, rooms []string) (string, error) {
+	f.srv.Handle("join", socketio.AckFunc(func(ctx context.Context, s *socketio.Socket, rooms []string) (string, error) {
 		return "done", rule.Join(ctx, s, rooms...)
 	}))
-	f.io.Handle("leave", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, rooms []string) (string, error) {
+	f.srv.Handle("leave", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, rooms []string) (string, error) {
 		return "done", rule.Leave(s, rooms...)
 	}))
 }
@@ -91,7 +91,7 @@ func TestRoomRule(t *testing.T) {
 		}
 		synctest.Wait()
 		var s *socketio.Socket
-		for _, one := range f.io.Sockets() {
+		for _, one := range f.srv.Sockets() {
 			if one.ID() == ada.ID() {
 				s = one
 			}

@@ -22,7 +22,7 @@ var declared = []auth.RoomsFrom{auth.RoomOfSubject("user:"), auth.RoomsOf("tenan
 func (f *fixture) roomsOf() []string {
 	f.t.Helper()
 	synctest.Wait()
-	all := f.io.Sockets()
+	all := f.srv.Sockets()
 	if len(all) != 1 {
 		f.t.Fatalf("%d sockets, want 1", len(all))
 	}
@@ -47,15 +47,15 @@ func (f *fixture) wantRooms(want ...string) {
 func TestDeclaredRooms(t *testing.T) {
 	for _, event := range []bool{false, true} {
 		bubble(t, setup{event: event, gate: auth.Options{Rooms: declared}, furnish: func(f *fixture) {
-			f.io.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+			f.srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
 				f.ran.add(fmt.Sprint("in rooms ", roomsOf(s)))
-				return f.io.To("tenant:b").Emit("news")
+				return f.srv.To("tenant:b").Emit("news")
 			})
 		}}, func(f *fixture) {
 			compact := sign(claims{"tenants": []string{"b", "a", "", "b"}})
 			p := f.dial(sockettest.Options{Auth: bearing(compact)})
 			if event {
-				if n, _ := f.io.To("user:ada").EmitLocal("early"); n != 0 {
+				if n, _ := f.srv.To("user:ada").EmitLocal("early"); n != 0 {
 					t.Errorf("a broadcast reached %d held sockets", n)
 				}
 				f.login(p, compact)
@@ -64,7 +64,7 @@ func TestDeclaredRooms(t *testing.T) {
 			f.happened("connected ada", "in rooms [tenant:a tenant:b user:ada]")
 			_ = p.Close()
 			synctest.Wait()
-			if n, _ := f.io.To("user:ada", "tenant:a").EmitLocal("late"); n != 0 {
+			if n, _ := f.srv.To("user:ada", "tenant:a").EmitLocal("late"); n != 0 {
 				t.Errorf("a broadcast reached %d sockets that have ended", n)
 			}
 		})
@@ -241,7 +241,7 @@ func TestRoomsOfSeveralIssuers(t *testing.T) {
 			f.dial(sockettest.Options{Auth: bearing(sign(claims{"iss": issuer}))})
 		}
 		for _, issuer := range []string{"a", "b"} {
-			if n, _ := f.io.To(auth.RoomName("user:", issuer, "ada")).EmitLocal("news"); n != 1 {
+			if n, _ := f.srv.To(auth.RoomName("user:", issuer, "ada")).EmitLocal("news"); n != 1 {
 				t.Errorf("issuer %s: %d sockets, want 1", issuer, n)
 			}
 		}
@@ -272,7 +272,7 @@ func TestRoomsMoveAtARefresh(t *testing.T) {
 	bubble(t, setup{gate: auth.Options{Rooms: declared}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Auth: bearing(sign(claims{"tenants": []string{"a", "b"}}))})
 		synctest.Wait()
-		s := f.io.Sockets()[0]
+		s := f.srv.Sockets()[0]
 		if err := errors.Join(s.Join("tenant:a", "by hand", "tenant:by hand"), s.Join("tenant:c")); err != nil {
 			t.Fatal(err)
 		}

@@ -21,9 +21,9 @@ func TestTemporaryRefusalKeepsOtherNamespaces(t *testing.T) {
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
 		full := newGate(t, verifier(t), auth.Options{})
-		f.furnish(f.io.Of("/admin"), full.Event(auth.EventOptions{MaxHeld: 1}))
+		f.furnish(f.srv.Of("/admin"), full.Event(auth.EventOptions{MaxHeld: 1}))
 		guests := newGate(t, verifierOf(t, token.KeyFunc(away), token.Options{}), auth.Options{Guests: &auth.GuestOptions{}})
-		f.furnish(f.io.Of("/guests"), guests.Event(auth.EventOptions{}))
+		f.furnish(f.srv.Of("/guests"), guests.Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		f.dial(sockettest.Options{Namespace: "/admin"}) // is held
 		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
@@ -55,7 +55,7 @@ func TestGuestsDelayedRefusalKeepsLaterSockets(t *testing.T) {
 	}
 	bubble(t, setup{furnish: func(f *fixture) {
 		guests := newGate(t, verifier(t), auth.Options{Guests: &auth.GuestOptions{}, Authorize: auth.Check(busy)})
-		f.furnish(f.io.Of("/guests"), guests.Event(auth.EventOptions{}))
+		f.furnish(f.srv.Of("/guests"), guests.Event(auth.EventOptions{}))
 	}}, func(f *fixture) {
 		guest := f.dial(sockettest.Options{Namespace: "/guests"})
 		f.emit(guest, "authenticate", bearing(sign(nil)))

@@ -96,7 +96,7 @@ func TestCookiesNeedTheOriginRule(t *testing.T) {
 func TestCookieOfALaterNamespace(t *testing.T) {
 	sources := []auth.Source{auth.FromCookie("token")}
 	bubble(t, setup{gate: auth.Options{Sources: sources}, furnish: func(f *fixture) {
-		f.furnish(f.io.Of("/admin"), f.gate.Handshake)
+		f.furnish(f.srv.Of("/admin"), f.gate.Handshake)
 	}}, func(f *fixture) {
 		p := f.dial(sockettest.Options{Header: http.Header{"Cookie": {"token=" + sign(nil)}}})
 		admin, err := p.Join(f.ctx, "/admin", nil)

@@ -44,7 +44,7 @@ func startNode(t *testing.T, server socketio.Options, opts auth.Options) (f *fix
 	if err != nil {
 		t.Fatal(err)
 	}
-	f = &fixture{t: t, io: srv, in: memnet.Listen()}
+	f = &fixture{t: t, srv: srv, in: memnet.Listen()}
 	opts.Logger = slog.New(slog.NewTextHandler(&f.log, nil))
 	f.gate = newGate(t, verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, NumericSubject: true}), opts)
 	if err := f.gate.Share(srv, "chat"); err != nil {
@@ -88,7 +88,7 @@ func TestTicketOnAnotherNode(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range nodes[1].io.Sockets() {
+		for _, s := range nodes[1].srv.Sockets() {
 			lease := auth.Current(s)
 			got := lease.Token
 			if got.Hash != want.Hash || string(got.RawClaims()) != string(want.RawClaims()) || got.ID != "x" || len(got.Audience) != 2 ||
@@ -154,7 +154,7 @@ func TestTicketOfANodeThatDoesNotAnswer(t *testing.T) {
 		hub.Join(&server)
 		again, stop := startNode(nodes[0].t, server, ticketed())
 		defer stop()
-		_ = nodes[0].io.Close() // the process that has made the ticket ends
+		_ = nodes[0].srv.Close() // the process that has made the ticket ends
 		began = time.Now()
 		again.refusedTicket("after a restart", inQuery(ticket))
 		if took := time.Since(began); took != 2*time.Second {
@@ -189,8 +189,8 @@ func TestTicketMessagesAreChecked(t *testing.T) {
 			"", "null", "{}", `{"v":2,"id":"AAAAAAAAAAAAAAAAAAAAAA=="}`, `{"v":1,"id":"AA=="}`, `{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAA==","answer":true}`,
 			`{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAA==","node":"AA==","ticket":"AA=="}`, `{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAA==","answer":true,"found":{}}`,
 		} {
-			_ = nodes[1].io.PublishExtension("auth.ticket:chat", []byte(payload))
-			_ = nodes[1].io.SendExtension(ids[0], "auth.ticket:chat", []byte(payload))
+			_ = nodes[1].srv.PublishExtension("auth.ticket:chat", []byte(payload))
+			_ = nodes[1].srv.SendExtension(ids[0], "auth.ticket:chat", []byte(payload))
 		}
 		synctest.Wait()
 		nodes[1].dial(sockettest.Options{Auth: map[string]any{"ticket": ticket}})

@@ -62,7 +62,7 @@ func TestTicketOfASocket(t *testing.T) {
 	opts.Guests = &auth.GuestOptions{}
 	other := newGate(t, verifier(t), ticketed())
 	bubble(t, setup{gate: opts, furnish: func(f *fixture) {
-		admin := f.io.Of("/admin")
+		admin := f.srv.Of("/admin")
 		f.furnish(admin, f.gate.Handshake)
 		admin.Handle("ticket", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
 			if _, err := other.Ticket(ctx, auth.TicketOptions{}); !errors.Is(err, auth.ErrNoLease) {
@@ -70,7 +70,7 @@ func TestTicketOfASocket(t *testing.T) {
 			}
 			return f.gate.Ticket(ctx, auth.TicketOptions{})
 		}))
-		f.io.Handle("ticket", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+		f.srv.Handle("ticket", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
 			ticket, err := f.gate.Ticket(ctx, auth.TicketOptions{})
 			if errors.Is(err, auth.ErrNoLease) {
 				return "no lease", nil
@@ -162,7 +162,7 @@ func TestTicketDoesNotProlongALease(t *testing.T) {
 	var gate *auth.Gate
 	bubble(t, setup{gate: opts, furnish: func(f *fixture) {
 		gate = f.gate
-		f.io.Handle("ticket", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
+		f.srv.Handle("ticket", socketio.AckFunc(func(ctx context.Context, _ *socketio.Socket, _ struct{}) (string, error) {
 			return gate.Ticket(ctx, auth.TicketOptions{})
 		}))
 	}}, func(f *fixture) {

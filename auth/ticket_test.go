@@ -130,7 +130,7 @@ func TestTicketInEventMode(t *testing.T) {
 // namespace or origin.
 func TestBadTickets(t *testing.T) {
 	const home = "https://app.example"
-	opts := setup{server: anyOrigin(), gate: ticketed(), furnish: func(f *fixture) { f.furnish(f.io.Of("/admin"), f.gate.Handshake) }}
+	opts := setup{server: anyOrigin(), gate: ticketed(), furnish: func(f *fixture) { f.furnish(f.srv.Of("/admin"), f.gate.Handshake) }}
 	from := func(ticket, origin string) sockettest.Options {
 		o := inQuery(ticket)
 		o.Header = http.Header{"Origin": {origin}}

@@ -125,8 +125,8 @@ func TestUserByClaims(t *testing.T) {
 			seen = append(seen, user.From(ctx))
 			return nil
 		}
-		f.io.OnConnect(see)
-		f.io.OnConnect(see)
+		f.srv.OnConnect(see)
+		f.srv.OnConnect(see)
 	}}, func(f *fixture) {
 		f.dial(sockettest.Options{Auth: bearing(sign(claims{"Roles": []string{"writer"}}))})
 		f.happened("connected ada")
@@ -139,7 +139,7 @@ func TestUserByClaims(t *testing.T) {
 	})
 	byValue := auth.NewUser[account]()
 	bubble(t, setup{gate: auth.Options{Authorize: byValue.ByClaims()}, furnish: func(f *fixture) {
-		f.io.OnConnect(func(ctx context.Context, _ *socketio.Socket) error {
+		f.srv.OnConnect(func(ctx context.Context, _ *socketio.Socket) error {
 			f.ran.add("account of " + byValue.From(ctx).ID)
 			return nil
 		})
@@ -159,7 +159,7 @@ func TestCheckNamesNoUser(t *testing.T) {
 	})
 	for _, authorize := range []auth.Authorizer{{}, check} {
 		bubble(t, setup{gate: auth.Options{Authorize: authorize}, furnish: func(f *fixture) {
-			f.io.OnConnect(func(ctx context.Context, _ *socketio.Socket) error {
+			f.srv.OnConnect(func(ctx context.Context, _ *socketio.Socket) error {
 				f.ran.add(fmt.Sprintf("user %q", userName.From(ctx)))
 				return nil
 			})

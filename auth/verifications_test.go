@@ -22,7 +22,7 @@ func TestVerificationsWait(t *testing.T) {
 	v := verifierOf(t, issuer.Key(), token.Options{Issuers: []string{"https://issuer.example"}, Audiences: []string{"chat"}, Leeway: -1})
 	bubble(t, setup{verifier: v, gate: auth.Options{Verifications: 2, Timeout: 3 * time.Second}, furnish: func(f *fixture) {
 		secrets := newGate(t, verifier(t), auth.Options{Verifications: 1})
-		f.furnish(f.io.Of("/secrets"), secrets.Handshake)
+		f.furnish(f.srv.Of("/secrets"), secrets.Handshake)
 		auth.TurnsOf(secrets) <- struct{}{}
 	}}, func(f *fixture) {
 		bearer := func(subject string) sockettest.Options {

@@ -312,9 +312,9 @@ func TestWrappedVerifierIsAvailableAsBefore(t *testing.T) {
 func TestDependsOnAGate(t *testing.T) {
 	keys, v := away(t)
 	bubble(t, setup{verifier: unwraps{wrapper{v}}, furnish: func(f *fixture) {
-		f.furnish(f.io.Of("/second"), f.gate.Event(auth.EventOptions{}))
-		f.io.DependsOn(f.gate)
-		f.io.Of("/second").DependsOn(f.gate)
+		f.furnish(f.srv.Of("/second"), f.gate.Event(auth.EventOptions{}))
+		f.srv.DependsOn(f.gate)
+		f.srv.Of("/second").DependsOn(f.gate)
 	}}, func(f *fixture) {
 		keys.away.Store(true)
 		if _, err := f.try(sockettest.Options{}); err == nil || !strings.Contains(err.Error(), "503") {
@@ -362,7 +362,7 @@ func TestTenantsComeAndGo(t *testing.T) {
 	}
 	revoked := denylist{issuers, map[[32]byte]bool{}}
 	bubble(t, setup{verifier: revoked, furnish: func(f *fixture) {
-		f.io.OnConnect(func(ctx context.Context, s *socketio.Socket) error { return s.Join("issuer " + auth.Token(ctx).Issuer) })
+		f.srv.OnConnect(func(ctx context.Context, s *socketio.Socket) error { return s.Join("issuer " + auth.Token(ctx).Issuer) })
 	}}, func(f *fixture) {
 		refused := func(opts sockettest.Options, reason string) {
 			t.Helper()
@@ -390,7 +390,7 @@ func TestTenantsComeAndGo(t *testing.T) {
 		if got := f.whoami(first); got != "ada" { // until its lease ends, or the program ends it
 			t.Errorf("whoami: %q", got)
 		}
-		if err := f.io.To("issuer " + acme).DisconnectSockets(nil); err != nil {
+		if err := f.srv.To("issuer " + acme).DisconnectSockets(nil); err != nil {
 			t.Fatal(err)
 		}
 		f.ended(first, sockettest.ErrDisconnected, 0)
