@@ -97,7 +97,7 @@ func (r row) check(t *testing.T, fields map[string]any, line string) {
 	if !slices.Contains(levels, level) {
 		t.Errorf("level %s, want one of %v: %s", level, levels, line)
 	}
-	_, hasToken := fields["token"]
+	hasToken := slices.ContainsFunc(tokenFields, func(name string) bool { _, ok := fields[name]; return ok })
 	for _, name := range r.always {
 		if _, ok := fields[name]; !ok && (hasToken || !slices.Contains(tokenFields, name)) {
 			t.Errorf("no field %s: %s", name, line)
