@@ -62,7 +62,7 @@ type subjectHandler struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h subjectHandler) Handle(ctx context.Context, r slog.Record) error {
-	if t := auth.Token(ctx); t != nil {
+	if t := auth.Token(ctx); t != nil && socketio.FromContext(ctx) != nil { // not the token of an operator
 		named := false
 		r.Attrs(func(a slog.Attr) bool { named = named || a.Key == "subject"; return !named })
 		if !named {
