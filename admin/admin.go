@@ -106,13 +106,22 @@ var errScope = errors.New("admin: the token does not have the scope of an operat
 func hasScope(scope string) func(context.Context, *token.Token, *socketio.Handshake) error {
 	return func(_ context.Context, t *token.Token, _ *socketio.Handshake) error {
 		var claims struct {
-			Scope string   `json:"scope"`
-			SCP   []string `json:"scp"`
+			Scope string `json:"scope"`
+			SCP   any    `json:"scp"` // a list or, as scope, a string
 		}
 		if err := t.Claims(&claims); err != nil {
 			return err
 		}
-		if slices.Contains(strings.Split(claims.Scope, " "), scope) || slices.Contains(claims.SCP, scope) {
+		found := strings.Split(claims.Scope, " ")
+		switch scp := claims.SCP.(type) {
+		case string:
+			found = append(found, strings.Split(scp, " ")...)
+		case []any:
+			if slices.Contains(scp, any(scope)) {
+				return nil
+			}
+		}
+		if slices.Contains(found, scope) {
 			return nil
 		}
 		return &auth.Error{Message: "the token does not have the scope " + scope, Err: errScope}

@@ -29,6 +29,8 @@ func TestOperatorsOnly(t *testing.T) {
 		"expired":             {f.operator(map[string]any{"exp": 1}), http.StatusUnauthorized},
 		"scope":               {f.operator(nil), http.StatusOK},
 		"scp":                 {f.operator(map[string]any{"scope": nil, "scp": []string{"a", "socketio:admin"}}), http.StatusOK},
+		"scp in a string":     {f.operator(map[string]any{"scope": nil, "scp": "a socketio:admin"}), http.StatusOK},
+		"scp of other types":  {f.operator(map[string]any{"scope": nil, "scp": []any{7, []any{"socketio:admin"}}}), http.StatusForbidden},
 		"malformed":           {"x", http.StatusUnauthorized},
 		"scope in both parts": {f.operator(map[string]any{"scope": "socketio: admin"}), http.StatusForbidden},
 	} {
