@@ -1,11 +1,12 @@
 // The page of the command, operated in headless Chromium as a user would: log in, connect in either mode, send events, try bad
 // tokens, reconnect. At the end, the page's client by itself, against a WebSocket that misbehaves.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { launch, tab } from "./browser.mjs";
-import { audience, here, issuer, limit, mint, refusals, secret, startCommand } from "./harness.mjs";
+import { audience, here, issuer, limit, mint, patience, pause, program, refusals, secret, startCommand } from "./harness.mjs";
 
 const namespaces = { handshake: "/", event: "/admin" };
 
@@ -59,6 +60,16 @@ async function enter(t, server, name, mode) {
   await connect(page, mode);
   await status(page, `Connected as ${name}`);
   return page;
+}
+
+// operators resolves with the URL of a server's listener for operators.
+async function operators({ log }) {
+  for (let waited = 0; waited < patience; waited += 20) {
+    const found = log.map((line) => /listening for operators" addr=(\S+)/.exec(line)?.[1]).find(Boolean);
+    if (found) return `http://${found}`;
+    await pause(20);
+  }
+  throw new Error("the server does not listen for operators");
 }
 
 async function say(page, words) {
@@ -165,6 +176,36 @@ for (const mode of ["handshake", "event"]) describe(`the page in ${mode} mode`, 
     const said = await notes(page);
     assert.ok(!said.some((line) => line.includes("closed the connection")), said);
     assert.doesNotMatch(await text(page, "#wire"), /eyJ[\w-]+\.[\w-]+\./, "a whole token in the log of packets");
+  });
+
+  test("says that its token was revoked elsewhere, and requests no other by itself", limit, async (t) => {
+    const env = { SOCKETIO_JWT_ADMIN_SECRET: secret };
+    const server = await serve(t, { flags: ["--admin", "127.0.0.1:0"], env });
+    const page = await enter(t, server, "ada", mode);
+    const requests = [];
+    page.on("request", (request) => requests.push(new URL(request.url()).pathname));
+    const revoked = execFileSync(program("TESTCOMMAND", "../cmd/socketio-jwt"), [
+      "revoke", "--server", await operators(server), "--issuer", "", "--subject", "ada", // the tokens of the login have no iss
+    ], { env: { ...process.env, ...env }, encoding: "utf8" });
+    assert.match(revoked, /1 socket/);
+
+    await status(page, "Revoked");
+    const { headline, id, ...told } = await readRefusal(page, "#refusal");
+    assert.equal(headline, "The token was revoked");
+    assert.deepEqual(told, { message: "jwt revoked", code: "invalid_token", reason: "token_revoked" });
+    const said = await notes(page);
+    assert.equal(said.at(-1), "The token was revoked elsewhere, so the server ended the socket. Log in again.");
+    await pause(2000); // longer than the first delays of a reconnection
+    assert.deepEqual([await text(page, "#status-text"), await notes(page), requests], ["Revoked", said, []]);
+
+    // The token is refused from then on, and that of a new login is accepted.
+    await page.click("#connect");
+    await status(page, "Revoked");
+    assert.deepEqual(requests, []);
+    await page.click("#login button");
+    await page.waitForFunction(() => !document.querySelector("#connect").disabled && document.querySelector("#refusal").hidden);
+    await page.click("#connect");
+    await status(page, "Connected as ada");
   });
 
   test("reconnects with a new token when the old one expires", limit, async (t) => {
