@@ -10,8 +10,10 @@ Ends when standard input does.
 """
 
 import json
+import os
 import sys
 import threading
+import traceback
 
 import socketio
 
@@ -75,4 +77,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)  # the threads of the client would go on
