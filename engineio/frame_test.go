@@ -67,7 +67,7 @@ var frameRules = []struct {
 	{"5.5", "control frames are whole", wire(frame{0x09, false, ""}), "", "1002"},
 	{"5.5", "control frames have 125 bytes", wire(frame{0x89, false, strings.Repeat("x", 125)}), `control 9 "` + strings.Repeat("x", 125) + `"`, "EOF"},
 	{"5.5", "and no more", wire(frame{0x89, false, strings.Repeat("x", 126)}), "", "1002"},
-	{"5.5.3", "a pong nobody asked for", wire(frame{0x8a, false, "x"}), `control 10 "x"`, "EOF"},
+	{"5.5.3", "an unsolicited pong", wire(frame{0x8a, false, "x"}), `control 10 "x"`, "EOF"},
 	{"5.5.1", "a close frame without a code", wire(frame{0x88, false, ""}, frame{0x81, false, "late"}), "", "closed 0"},
 	{"5.5.1", "a close frame with code and reason", wire(frame{0x88, false, "\x03\xe8bye"}), "", "closed 1000"},
 	{"5.5.1", "a code has two bytes", wire(frame{0x88, false, "\x03"}), "", "1002"},

@@ -32,7 +32,7 @@ func TestClaims(t *testing.T) {
 
 		{"twice", `{` + exp + `,` + exp + `}`, token.Options{}, token.ErrMalformed},
 		{"twice, escaped", `{` + exp + `,"e\u0078p":9999999999}`, token.Options{}, token.ErrMalformed},
-		{"twice, nobody's claim", `{` + exp + `,"x":1,"x":1}`, token.Options{}, token.ErrMalformed},
+		{"an unknown claim twice", `{` + exp + `,"x":1,"x":1}`, token.Options{}, token.ErrMalformed},
 		{"twice, nested", `{` + exp + `,"x":[{"y":1,"y":2}]}`, token.Options{}, token.ErrMalformed},
 		{"trailing data", `{` + exp + `}{}`, token.Options{}, token.ErrMalformed},
 		{"trailing comma", `{` + exp + `,}`, token.Options{}, token.ErrMalformed},

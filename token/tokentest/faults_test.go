@@ -184,7 +184,7 @@ func TestHangingEnds(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		if len(ended) != 1 {
-			t.Error("it hangs when nobody waits any more")
+			t.Error("it hangs when no caller waits any more")
 		}
 	})
 	// Cleanups of a bubble run in it. A request that still hangs would fail it.
