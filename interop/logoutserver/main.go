@@ -12,19 +12,16 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/auth/logout"
 	"socketiojwt/engineio"
+	"socketiojwt/interop/internal/serving"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/bustest"
 	"socketiojwt/token"
@@ -37,18 +34,7 @@ func main() {
 	client := flag.String("client", "", "the client ID")
 	api := flag.String("api", "", "the audience of access tokens")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if err := run(ctx, *issuer, *client, *api); err != nil {
-		fmt.Fprintln(os.Stderr, "logoutserver:", err)
-		os.Exit(1)
-	}
+	serving.Main("logoutserver", func(ctx context.Context) error { return run(ctx, *issuer, *client, *api) })
 }
 
 // run serves two nodes until ctx is done.
@@ -72,7 +58,7 @@ func run(ctx context.Context, issuer, client, api string) error {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = node.io.Close() }()
+		defer func() { _ = node.srv.Close() }()
 		mux := http.NewServeMux()
 		mux.Handle("/socket.io/", node.handler)
 		if i == 0 {
@@ -104,7 +90,7 @@ func run(ctx context.Context, issuer, client, api string) error {
 
 // node is a server with its gates.
 type node struct {
-	io      *socketio.Server
+	srv     *socketio.Server
 	handler http.Handler
 	gates   []logout.Revoker
 }
@@ -117,7 +103,7 @@ func newNode(hub *bustest.Hub, access, id *token.Verifier) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{io: server}
+	n := &node{srv: server}
 	for _, guarded := range []struct {
 		namespace, name string
 		verifier        *token.Verifier

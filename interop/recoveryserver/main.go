@@ -8,18 +8,15 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/engineio"
+	"socketiojwt/interop/internal/serving"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -29,17 +26,7 @@ func main() {
 	suite := flag.Bool("suite", false, "serve what the client's own tests expect, without a gate")
 	window := flag.Duration("window", 0, "as socketio.Recovery.Window")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if err := run(ctx, *addr, *window, *suite); err != nil {
-		fmt.Fprintln(os.Stderr, "recoveryserver:", err)
-		os.Exit(1)
-	}
+	serving.Main("recoveryserver", func(ctx context.Context) error { return run(ctx, *addr, *window, *suite) })
 }
 
 // run serves until ctx ends.

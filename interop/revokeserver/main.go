@@ -9,34 +9,19 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/engineio"
+	"socketiojwt/interop/internal/serving"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "revokeserver:", err)
-		os.Exit(1)
-	}
+	serving.Main("revokeserver", run)
 }
 
 // run serves until ctx is done.
@@ -46,23 +31,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer closeAll()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	defer func() { _ = server.Close() }()
-	if err := json.NewEncoder(os.Stdout).Encode(map[string]string{"addr": listener.Addr().String()}); err != nil {
-		return err
-	}
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return nil
-	}
+	return serving.Serve(ctx, handler)
 }
 
 // newHandler makes a server with a gate in each mode, and one namespace with a gate of its own

@@ -9,18 +9,13 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/engineio"
+	"socketiojwt/interop/internal/serving"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 	"socketiojwt/token/introspect"
@@ -31,18 +26,7 @@ func main() {
 	issuer := flag.String("issuer", "", "the issuer that opaque tokens need")
 	client := flag.String("client", "", "the ID of the client at the endpoint")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	if err := run(ctx, *endpoint, *issuer, *client); err != nil {
-		fmt.Fprintln(os.Stderr, "ticketserver:", err)
-		os.Exit(1)
-	}
+	serving.Main("ticketserver", func(ctx context.Context) error { return run(ctx, *endpoint, *issuer, *client) })
 }
 
 // run serves until ctx is done.
@@ -70,23 +54,7 @@ func run(ctx context.Context, endpoint, issuer, client string) error {
 		return err
 	}
 	defer closeAll()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	defer func() { _ = server.Close() }()
-	if err := json.NewEncoder(os.Stdout).Encode(map[string]string{"addr": listener.Addr().String()}); err != nil {
-		return err
-	}
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return nil
-	}
+	return serving.Serve(ctx, handler)
 }
 
 // newHandler returns the sockets, and POST /ticket.
