@@ -4,11 +4,13 @@
 #
 #   scripts/test.sh
 #
-# CHROMIUM and PYTHON may name another Chromium, and another Python that has socketio, requests and websocket.
+# CHROMIUM and PYTHON may name another Chromium, and another Python that has socketio, requests and websocket. REDIS_SERVER may name
+# another program for redis-server (7.0 or later). The tests start their own Redis servers and nginx, on free ports of 127.0.0.1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-export CHROMIUM=${CHROMIUM:-/usr/bin/chromium} PYTHON=${PYTHON:-/usr/bin/python3}
+export CHROMIUM=${CHROMIUM:-/usr/bin/chromium} PYTHON=${PYTHON:-/usr/bin/python3} REDIS_SERVER=${REDIS_SERVER:-redis-server}
+PATH=$PATH:/usr/sbin # Debian has nginx there
 work=$(mktemp -d)
 title=""
 finish() {
@@ -34,6 +36,8 @@ missing() {
   command -v gcc >/dev/null || echo gcc libc6-dev # the race detector is linked by it
   command -v "$CHROMIUM" >/dev/null || echo chromium
   command -v "$PYTHON" >/dev/null || echo python3
+  command -v "$REDIS_SERVER" >/dev/null || echo redis-server
+  command -v nginx >/dev/null || echo nginx
   for module in socketio requests websocket; do
     # -I, or the folder socketio/ of this project would be taken for the module.
     "$PYTHON" -I -c "import $module" 2>/dev/null && continue
@@ -44,18 +48,32 @@ missing() {
   done
 }
 
+# apt_install installs packages without their services: Debian would start redis-server and nginx on their usual ports, now and at
+# each boot. An existing policy-rc.d, such as that of a container image, is left as it is.
+apt_install() (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap '"$@" rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "$@" install -m 755 /dev/stdin "$policy"
+  fi
+  "$@" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get -q update && apt-get -q install -y --no-install-recommends $packages" </dev/null
+  for service in redis-server nginx; do
+    case " $packages " in *" $service "*) "$@" update-rc.d "$service" disable ;; esac
+  done
+)
+
 install_missing() {
-  local packages sudo=()
+  local packages sudo=(env)
   packages=$(missing | sort -u | tr '\n' ' ')
   [ -n "${packages// /}" ] || { echo "nothing is missing"; return; }
   echo "missing: $packages"
-  command -v apt-get >/dev/null || { echo "this is not Debian: install these programs by hand, or set CHROMIUM and PYTHON"; return 1; }
+  command -v apt-get >/dev/null || { echo "this is not Debian: install these programs by hand, or set CHROMIUM, PYTHON and REDIS_SERVER"; return 1; }
   if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || { echo "run this as root, or install them by hand"; return 1; }
     sudo=(sudo)
   fi
-  echo "installing them with apt-get"
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get -q update && apt-get -q install -y --no-install-recommends $packages" </dev/null
+  echo "installing them with apt-get, without their services"
+  apt_install "${sudo[@]}"
   packages=$(missing | tr '\n' ' ')
   [ -z "${packages// /}" ] || { echo "still missing: $packages"; return 1; }
 }

@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"internal/logging":      {},
 	"internal/mac":          {},
 	"internal/memnet":       {},
+	"internal/redistest":    {},
 	"internal/tally":        {},
 	"internal/turns":        {},
 	"internal/wallclock":    {},
@@ -64,7 +65,7 @@ var mayImport = map[string][]string{
 // forTests lists the packages below internal/ that only tests, and packages for tests, may
 // import. Every package may import each other package below internal/ that itself may
 // import no package of the module.
-var forTests = []string{"internal/archtest", "internal/leaktest", "internal/logtable", "internal/memnet", "internal/doctest", "internal/footprint"}
+var forTests = []string{"internal/archtest", "internal/leaktest", "internal/logtable", "internal/memnet", "internal/doctest", "internal/footprint", "internal/redistest"}
 
 // onlyIn lists the libraries that only certain files may import.
 var onlyIn = map[string][]string{
