@@ -52,7 +52,7 @@ func (g *gathering) run(ctx context.Context) (err error) {
 	if err != nil {
 		g.takeLast()
 	} else if g.others != nil {
-		err = g.others.err
+		err = g.others.failed()
 	}
 	g.answers.Missing = append(g.answers.Missing, g.local.ids()...)
 	g.others.missing(&g.answers)
@@ -90,7 +90,7 @@ func (g *gathering) takeLast() {
 type askedNodes struct {
 	link     *link
 	request  *request
-	expected int // number of nodes
+	due      *roll
 	err      error
 	nodes    map[NodeID]*askedNode
 	counting *time.Timer // ends the wait for counts
@@ -98,9 +98,10 @@ type askedNodes struct {
 	ended    bool        // stop waiting
 }
 
-// askedNode holds the replies of one node.
+// askedNode holds the replies of one node, or of all nodes that reply without their name.
 type askedNode struct {
 	counted  bool
+	gone     bool
 	count    int
 	ids      []string        // of the node's sockets, if the node names them
 	answered int             // number of sockets that have answered or ended
@@ -119,12 +120,13 @@ func (b Broadcast) askOthers(ctx context.Context, o *outgoing, to Selector) *ask
 	a.counting, a.asking = time.NewTimer(nodePatience), time.NewTimer(longestAsk)
 	m := o.message()
 	m.Request, m.Timeout = a.request.id, timeout
-	if a.err = b.publish(&m, to); a.err == nil {
-		a.expected, a.err = l.nodes(ctx)
+	m.To = to
+	b.target.address(&m)
+	asked, err := l.ask(ctx, &m)
+	if err != nil {
+		a.err, a.ended = &PartialError{Err: err}, true
 	}
-	if a.err != nil {
-		a.err, a.ended = &PartialError{Err: a.err}, true
-	}
+	a.due = newRoll(asked)
 	return a
 }
 
@@ -149,7 +151,7 @@ func (a *askedNodes) late() <-chan time.Time {
 	switch {
 	case a == nil || a.ended:
 		return nil
-	case a.counted() < a.expected:
+	case !a.due.complete():
 		return a.counting.C
 	}
 	return a.asking.C
@@ -167,8 +169,8 @@ func (a *askedNodes) closed() <-chan struct{} {
 func (a *askedNodes) endByBus() {
 	a.ended = true
 	cause := context.Cause(a.link.ctx)
-	if counted := a.counted(); counted < a.expected {
-		a.err = &PartialError{Answered: counted, Nodes: a.expected, Err: cause}
+	if !a.due.complete() {
+		a.err = a.due.partial(cause)
 	} else if a.err == nil {
 		a.err = cause
 	}
@@ -177,26 +179,23 @@ func (a *askedNodes) endByBus() {
 // endLate is called when late has fired. It stops waiting for the nodes that have not counted
 // their sockets or, if all have, for any answer.
 func (a *askedNodes) endLate() {
-	counted := a.counted()
-	if counted >= a.expected {
+	if a.due.complete() {
 		a.ended = true
 		if a.err == nil {
 			a.err = context.DeadlineExceeded
 		}
 		return
 	}
-	a.err = &PartialError{Answered: counted, Nodes: a.expected, Err: context.DeadlineExceeded}
-	a.expected = counted
+	a.err = a.due.partial(context.DeadlineExceeded)
+	a.due.giveUp()
 }
 
-// counted returns the number of nodes that have counted their sockets.
-func (a *askedNodes) counted() (n int) {
-	for _, node := range a.nodes {
-		if node.counted {
-			n++
-		}
+// failed returns the error to return when no more replies are awaited.
+func (a *askedNodes) failed() error {
+	if a.err != nil {
+		return a.err
 	}
-	return n
+	return a.due.partial(ErrNodeGone)
 }
 
 // complete reports whether no more replies are awaited.
@@ -204,11 +203,11 @@ func (a *askedNodes) complete() bool {
 	if a == nil || a.ended {
 		return true
 	}
-	if a.counted() < a.expected {
+	if !a.due.complete() {
 		return false
 	}
 	for _, node := range a.nodes {
-		if node.counted && node.answered < node.count {
+		if node.answered < node.count && !node.gone {
 			return false
 		}
 	}
@@ -226,16 +225,29 @@ func (a *askedNodes) take(answers *Answers) {
 			node = &askedNode{seen: make(map[string]bool)}
 			a.nodes[m.From] = node
 		}
-		switch {
-		case m.Kind == KindCount && !node.counted:
-			node.counted, node.count, node.ids = true, m.Count, m.IDs
-			if len(m.IDs) > 0 {
-				node.count = len(m.IDs)
+		switch m.Kind {
+		case KindGone:
+			node.gone = true
+			a.due.gone(m.From)
+		case KindCount:
+			if a.due.replied(m.From) {
+				node.counts(&m)
 			}
-		case m.Kind == KindAnswer:
+		case KindAnswer:
 			node.answer(&m, answers)
 		}
 	}
+}
+
+// counts records the number of sockets of the node, or adds that of one more unnamed node.
+func (n *askedNode) counts(m *Message) {
+	n.counted = m.From != "" // there may be more unnamed nodes
+	if n.ids = m.IDs; len(n.ids) > 0 && n.counted {
+		n.count = len(n.ids)
+		return
+	}
+	n.ids = nil
+	n.count += m.Count
 }
 
 // answer records the reply of one socket of the node. It ignores a second answer of the same

@@ -2,7 +2,9 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 )
 
 // A Bus carries messages between the servers of a cluster, its nodes. The server handles its
@@ -16,12 +18,64 @@ type Bus interface {
 	Publish(m Message) error
 	// Reply sends m to the node that sent a request. Otherwise it is like Publish.
 	Reply(to NodeID, m Message) error
-	// Nodes returns the number of other nodes that currently receive what is published. It may
-	// ask the network, until ctx ends.
-	Nodes(ctx context.Context) (int, error)
+	// Ask publishes m, which has a Request, like Publish and in order with it. Then it says which
+	// other nodes receive m, for which it may ask the network until ctx ends. Replies may be
+	// delivered before Ask returns. After an error, m may have been published or not.
+	Ask(ctx context.Context, m Message) (Asked, error)
 	// Close sends what is queued, until ctx ends, and leaves the cluster. Server.Shutdown
 	// passes its own context, and Server.Close passes a context that has ended.
 	Close(ctx context.Context) error
+}
+
+// Asked says which other nodes receive a request. Nodes of other software may reply without
+// their name: Message.From is then empty, and each KindSockets, KindServerSideAnswer or KindCount
+// is the reply of one more node.
+type Asked struct {
+	// Nodes are the nodes that reply with their name. The Bus delivers a KindGone for one that
+	// leaves or fails before it has replied, or has not replied to recent requests.
+	Nodes []NodeID
+	// Unnamed is the number of nodes that reply without their name.
+	Unnamed int
+	// Silent is the number of further nodes without a name that have not replied to recent
+	// requests. The server does not wait for them. Their replies count if they arrive in time.
+	Silent int
+}
+
+// UnnamedNode is the NodeID in results that come from a node that replied without its name.
+const UnnamedNode NodeID = "unnamed"
+
+// ErrNodeGone is the Err of a PartialError if a node left or failed before it replied, or has not
+// replied to recent requests.
+var ErrNodeGone = errors.New("a node is gone or silent")
+
+// A HealthReporter is a Bus that reports its state. Server.Stats includes the report.
+type HealthReporter interface {
+	Bus
+	// Health may be called concurrently, must be cheap, and may be called after Close.
+	Health() BusHealth
+}
+
+// BusHealth is a snapshot of the state and the figures of a Bus. Counters never decrease and
+// start at zero with the Bus.
+type BusHealth struct {
+	// Connected reports whether the node hears the other nodes and can send to them. Since is
+	// when that last changed, and Err is why the node is not connected.
+	Connected bool
+	Since     time.Time
+	Err       error
+	// Nodes is the number of other nodes that are known by name.
+	Nodes int
+	// Queued is the number of bytes that wait to be sent.
+	Queued int
+	// Sent and Received count messages. Ignored counts those of Received that were malformed.
+	Sent, Received, Ignored uint64
+	// Dropped counts the messages that were queued and not sent, because the connection was lost
+	// for too long.
+	Dropped uint64
+	// Overflows counts the received messages that were dropped because this node was too slow.
+	Overflows uint64
+	// Gaps counts the periods in which the node may have missed messages of other nodes.
+	Gaps uint64
 }
 
 // A RoomWatcher is a Bus that is told which rooms have sockets on this node, for example to
@@ -34,6 +88,9 @@ type RoomWatcher interface {
 	// overlap. Changes during a call are reported by the next call. Join and Leave do not wait
 	// for a call, but Server.Shutdown does. Server.Close does not, so a call may overlap or
 	// follow Bus.Close. The Bus may keep the slices.
+	//
+	// Before the server serves, it is called once without rooms for each namespace that is not
+	// dynamic, because those exist on this node while they have no rooms.
 	Rooms(namespace string, opened, closed []string)
 }
 
@@ -42,8 +99,10 @@ type RoomWatcher interface {
 type PartialError struct {
 	// Answered is the number of other nodes that have answered, out of Nodes.
 	Answered, Nodes int
-	// Err is why the call stopped waiting: the cause of the context that ended, or an error of
-	// the Bus.
+	// Missing are the nodes that have not answered, sorted, as far as their names are known.
+	Missing []NodeID
+	// Err is why the call stopped waiting: the cause of the context that ended, ErrNodeGone, or
+	// an error of the Bus.
 	Err error
 }
 

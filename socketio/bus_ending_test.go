@@ -40,7 +40,7 @@ func TestCallsToOtherNodesEndWithTheServer(t *testing.T) {
 					counted := name == "EmitWithAck, counted"
 					if counted {
 						sent, _ := bus.take()
-						bus.deliver(socketio.Message{Kind: socketio.KindCount, From: "o", Request: sent[0].Request, Count: 1})
+						bus.deliver(socketio.Message{Kind: socketio.KindCount, From: "1", Request: sent[0].Request, Count: 1})
 						synctest.Wait()
 					}
 					if err := stop(f); err != nil {

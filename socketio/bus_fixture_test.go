@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -12,15 +13,17 @@ import (
 
 // stubBus is a Bus that records its calls. The test plays all other nodes.
 type stubBus struct {
-	told   record // calls of Rooms
+	told   record // calls of Rooms with rooms
+	static record // namespaces of calls of Rooms without rooms
 	panics bool
 	hold   chan struct{} // if not nil, Rooms blocks until it is closed
 
 	mu        sync.Mutex
 	published []socketio.Message
 	replies   []socketio.Message
-	nodes     int
-	err       error // of Publish
+	nodes     int            // other nodes that name themselves: "1", "2" and so on
+	nameless  socketio.Asked // and those that do not
+	err       error          // of Publish
 	closed    int
 	ending    error // of the context of the last Close
 	deliver   func(socketio.Message)
@@ -53,18 +56,33 @@ func (b *stubBus) Reply(_ socketio.NodeID, m socketio.Message) error {
 	return nil
 }
 
-func (b *stubBus) Nodes(context.Context) (int, error) {
+func (b *stubBus) Ask(_ context.Context, m socketio.Message) (socketio.Asked, error) {
+	if err := b.Publish(m); err != nil {
+		return socketio.Asked{}, err
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	asked := b.nameless
+	for i := range b.nodes {
+		asked.Nodes = append(asked.Nodes, socketio.NodeID(strconv.Itoa(i+1)))
+	}
+	return asked, nil
+}
+
+func (b *stubBus) Health() socketio.BusHealth {
 	if b.panics {
 		panic("secret")
 	}
-	return b.nodes, nil
+	return socketio.BusHealth{Nodes: b.nodes}
 }
 
 func (b *stubBus) Rooms(namespace string, opened, closed []string) {
 	if b.panics {
 		panic("secret")
+	}
+	if len(opened)+len(closed) == 0 {
+		b.static.add(namespace)
+		return
 	}
 	if b.hold != nil {
 		<-b.hold

@@ -81,6 +81,7 @@ func TestMalformedMessages(t *testing.T) {
 		onBus(t, 1, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
 			p := f.dial(sockettest.Options{})
 			bus.deliver(socketio.Message{Kind: socketio.KindBroadcast, Namespace: "/", To: all, Data: event})
+			bus.deliver(socketio.Message{Kind: socketio.KindGone})
 			f.nothing(p)
 		})
 	})

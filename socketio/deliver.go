@@ -50,6 +50,8 @@ func (l *link) act(m *Message) error {
 		if f := l.server.extensions[m.Extension]; f != nil {
 			f(m.From, m.Payload)
 		}
+	case KindGone:
+		l.gone(m)
 	default:
 		l.replied(m)
 	}

@@ -13,7 +13,7 @@ import (
 type SocketInfo struct {
 	// ID is the socket's id.
 	ID string
-	// Node is the node of the socket. It is empty for this node.
+	// Node is the node of the socket. It is empty for this node, and may be UnnamedNode.
 	Node NodeID `json:",omitempty"`
 	// Rooms are the rooms that the socket is in, including the room of its own id.
 	Rooms []string

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -29,8 +31,9 @@ const (
 type link struct {
 	server  *Server
 	bus     Bus
-	watcher RoomWatcher   // the bus, if it is a RoomWatcher
-	ready   chan struct{} // closed when bus is set, or when the bus has failed
+	watcher RoomWatcher    // the bus, if it is a RoomWatcher
+	health  HealthReporter // the bus, if it is a HealthReporter
+	ready   chan struct{}  // closed when bus is set, or when the bus has failed
 	closed  atomic.Bool
 	ctx     context.Context // for functions that run for other nodes; ends with the link
 	cancel  context.CancelCauseFunc
@@ -65,7 +68,9 @@ func (srv *Server) connectBus() error {
 	}
 	l.bus = bus
 	l.watcher, _ = bus.(RoomWatcher)
+	l.health, _ = bus.(HealthReporter)
 	srv.link.Store(l)
+	l.tellNamespaces()
 	return nil
 }
 
@@ -117,10 +122,16 @@ func (l *link) publish(m *Message) (err error) {
 	return l.bus.Publish(*m)
 }
 
-// nodes returns the number of other nodes.
-func (l *link) nodes(ctx context.Context) (n int, err error) {
+// ask hands a request to the bus. It waits for the bus at most nodePatience.
+func (l *link) ask(ctx context.Context, m *Message) (asked Asked, err error) {
+	if l.closed.Load() {
+		return asked, ErrClosed
+	}
+	ctx, cancel := context.WithTimeout(ctx, nodePatience)
+	defer cancel()
+	defer context.AfterFunc(l.ctx, cancel)() // when the bus closes
 	defer caught(&err)
-	return l.bus.Nodes(ctx)
+	return l.bus.Ask(ctx, *m)
 }
 
 // reply answers a request of another node.
@@ -192,9 +203,23 @@ func (l *link) replied(m *Message) {
 	l.mu.Lock()
 	r := l.requests[m.Request]
 	l.mu.Unlock()
-	if r == nil {
-		return
+	if r != nil {
+		r.add(m)
 	}
+}
+
+// gone tells all calls that wait for replies that a node does not reply any more.
+func (l *link) gone(m *Message) {
+	l.mu.Lock()
+	all := slices.Collect(maps.Values(l.requests))
+	l.mu.Unlock()
+	for _, r := range all {
+		r.add(m)
+	}
+}
+
+// add appends a reply, or a KindGone.
+func (r *request) add(m *Message) {
 	r.mu.Lock()
 	if len(r.replies) < mostReplies {
 		r.replies = append(r.replies, *m)
@@ -224,30 +249,28 @@ func (l *link) collect(ctx context.Context, m *Message, take func(*Message)) err
 	r := l.open()
 	defer l.forget(r)
 	m.Request, m.Timeout = r.id, timeLeft(ctx)
-	answered := make(map[NodeID]bool)
-	if err := l.publish(m); err != nil {
-		return &PartialError{Err: err}
-	}
-	nodes, err := l.nodes(ctx)
+	asked, err := l.ask(ctx, m)
 	if err != nil {
 		return &PartialError{Err: err}
 	}
-	for len(answered) < nodes {
+	due := newRoll(asked)
+	for !due.complete() {
 		select {
 		case <-r.wake:
 		case <-ctx.Done():
-			return &PartialError{Answered: len(answered), Nodes: nodes, Err: context.Cause(ctx)}
+			return due.partial(context.Cause(ctx))
 		case <-l.ctx.Done(): // the bus is closed
-			return &PartialError{Answered: len(answered), Nodes: nodes, Err: context.Cause(l.ctx)}
+			return due.partial(context.Cause(l.ctx))
 		}
 		for _, reply := range r.take() {
-			if !answered[reply.From] {
-				answered[reply.From] = true
+			if reply.Kind == KindGone {
+				due.gone(reply.From)
+			} else if due.replied(reply.From) {
 				take(&reply)
 			}
 		}
 	}
-	return nil
+	return due.partial(ErrNodeGone)
 }
 
 // patience returns ctx if it has a deadline, and otherwise a context that ends after

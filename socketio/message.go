@@ -48,13 +48,17 @@ const (
 	// KindExtension: Payload is for the function registered for Extension by
 	// Server.HandleExtension. It does not concern a namespace.
 	KindExtension MessageKind = 100
+	// KindGone comes from the Bus itself: the node From has left or failed, so that no call waits
+	// for its replies any more.
+	KindGone MessageKind = 101
 )
 
 // A Message is sent between the nodes of a cluster. Its Kind determines which fields are used.
 // The others are zero. It is plain data that encoding/json can carry. It must not be changed.
 type Message struct {
 	Kind MessageKind
-	// From is the node that sent it. The receiver's Bus sets it.
+	// From is the node that sent it. The receiver's Bus sets it. It is empty in a reply of a node
+	// that does not name itself. See Asked.
 	From NodeID `json:",omitempty"`
 	// Namespace is the name of the namespace of the sockets. If it is empty, the message
 	// concerns all namespaces of the rule named Rule.
@@ -138,6 +142,8 @@ func (m *Message) check() error {
 		if m.Request == "" || m.Count < 0 || max(m.Count, len(m.IDs), len(m.Sockets)) > maxSockets {
 			return errMessage
 		}
+		return nil // From may be empty
+	case KindGone:
 	default:
 		return errMessage
 	}
@@ -175,7 +181,7 @@ func (m *Message) arguments() (Arguments, error) {
 
 // check removes malformed parts from the description of a socket of another node.
 func (i *SocketInfo) check(from NodeID) {
-	i.Node = from
+	i.Node = named(from)
 	if !wirejson.ValidPeerObject(i.Data, maxMessageDepth) {
 		i.Data = nil
 	}

@@ -65,6 +65,18 @@ func (l *link) tellRooms() {
 	}
 }
 
+// tellNamespaces reports the namespaces that are not dynamic, except "/" if it admits no socket.
+func (l *link) tellNamespaces() {
+	if l.watcher == nil {
+		return
+	}
+	for _, n := range l.server.all() {
+		if n.table.admits() {
+			l.tell(n.name, nil)
+		}
+	}
+}
+
 func (l *link) tell(namespace string, rooms map[string]bool) {
 	if l.closed.Load() {
 		return

@@ -27,7 +27,7 @@ type ServerSideEvent struct {
 
 // A ServerSideAnswer is the answer of one node to ServerSideEmitWithAck.
 type ServerSideAnswer struct {
-	Node NodeID
+	Node NodeID // may be UnnamedNode
 	// Arguments has exactly one value.
 	Arguments
 }
@@ -79,7 +79,7 @@ func (t target) serverSideAsk(ctx context.Context, event string, args []any) (an
 	}
 	err = l.collect(ctx, m, func(reply *Message) {
 		if args, err := reply.arguments(); err == nil && args.Len() > 0 {
-			answers = append(answers, ServerSideAnswer{reply.From, args})
+			answers = append(answers, ServerSideAnswer{named(reply.From), args})
 		}
 	})
 	return answers, err

@@ -54,6 +54,10 @@ type Stats struct {
 	// Panics counts the panics of the program's code that ended a socket or refused a
 	// connection.
 	Panics uint64
+
+	// Bus is the state of the Bus. It is nil without Options.Bus, and if the Bus is not a
+	// HealthReporter.
+	Bus *BusHealth
 }
 
 // figures are the counters of a Server. Each frequently changed counter has a cache line of its
@@ -97,7 +101,19 @@ func (srv *Server) Stats() Stats {
 		Received: f.received.Load(), Dropped: f.dropped.Load(),
 		Sent: f.sent.Load(), Broadcasts: f.broadcasts.Load(),
 		HandlerErrors: f.failed.Load(), PeerErrors: f.peerFaults.Load(), Panics: f.panics.Load(),
+		Bus: srv.busHealth(),
 	}
+}
+
+// busHealth returns the report of the bus, or nil if there is none.
+func (srv *Server) busHealth() *BusHealth {
+	l := srv.link.Load()
+	if l == nil || l.health == nil {
+		return nil
+	}
+	defer l.recovered()
+	h := l.health.Health()
+	return &h
 }
 
 // become changes the state of the socket and the figures of states. The caller holds mu.

@@ -71,7 +71,7 @@ func (h *Hub) Join(opts *socketio.Options) socketio.NodeID {
 }
 
 // Stall makes a node receive nothing until Stall is called again with false. Messages of the
-// other nodes wait meanwhile, and Nodes still counts the node.
+// other nodes wait meanwhile, and Ask still counts the node.
 func (h *Hub) Stall(id socketio.NodeID, stalled bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -131,6 +131,11 @@ func (n *node) Publish(m socketio.Message) error {
 	}
 	n.hub.mu.Lock()
 	defer n.hub.mu.Unlock()
+	return n.publish(data)
+}
+
+// publish sends data to all other nodes. The caller holds the Hub's mu.
+func (n *node) publish(data []byte) (err error) {
 	for _, to := range n.hub.nodes {
 		if to != n {
 			err = errors.Join(err, n.hub.send(n.id, to, data))
@@ -150,11 +155,20 @@ func (n *node) Reply(to socketio.NodeID, m socketio.Message) error {
 	return n.hub.send(n.id, n.hub.nodes[to], data)
 }
 
-// Nodes returns the number of other nodes.
-func (n *node) Nodes(context.Context) (int, error) {
+// Ask sends m to all other nodes, and returns their names.
+func (n *node) Ask(_ context.Context, m socketio.Message) (asked socketio.Asked, err error) {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return asked, err
+	}
 	n.hub.mu.Lock()
 	defer n.hub.mu.Unlock()
-	return len(n.hub.nodes) - 1, nil
+	for id := range n.hub.nodes {
+		if id != n.id {
+			asked.Nodes = append(asked.Nodes, id)
+		}
+	}
+	return asked, n.publish(data)
 }
 
 // Rooms records changes to the node's rooms.
@@ -177,13 +191,15 @@ func (n *node) Rooms(namespace string, opened, closed []string) {
 	}
 }
 
-// Close leaves the cluster. Messages that the node has sent are still delivered.
+// Close leaves the cluster. Messages that the node has sent are still delivered. The other nodes
+// do not wait for its replies any more.
 func (n *node) Close(context.Context) error {
 	n.hub.mu.Lock()
 	defer n.hub.mu.Unlock()
 	delete(n.hub.nodes, n.id)
 	n.waiting = nil
-	return nil
+	gone, err := json.Marshal(socketio.Message{Kind: socketio.KindGone})
+	return errors.Join(err, n.publish(gone))
 }
 
 // start starts delivery of the node's waiting messages, one after the other. The caller holds

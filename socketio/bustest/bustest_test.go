@@ -95,12 +95,15 @@ func TestHub(t *testing.T) {
 		synctest.Wait()
 		_ = b.Reply(one, socketio.Message{Kind: socketio.KindAnswer})
 		_ = b.Reply("unknown", socketio.Message{Kind: socketio.KindAnswer})
+		if asked, err := a.Ask(t.Context(), socketio.Message{Kind: socketio.KindCount, Count: 4}); err != nil || !slices.Equal(asked.Nodes, []socketio.NodeID{two}) {
+			t.Errorf("asked %+v, %v", asked, err)
+		}
 		synctest.Wait()
 		var counts []int
 		for _, m := range *toB {
 			counts = append(counts, m.Count)
 		}
-		if !slices.Equal(counts, []int{0, 1, 2, 3}) || (*toB)[0].From != one || len(*toA) != 1 || (*toA)[0].From != two {
+		if !slices.Equal(counts, []int{0, 1, 2, 3, 4}) || (*toB)[0].From != one || len(*toA) != 1 || (*toA)[0].From != two {
 			t.Errorf("%v, %v", *toB, *toA)
 		}
 		a.(socketio.RoomWatcher).Rooms("/", []string{"x", "y"}, nil)
@@ -109,8 +112,12 @@ func TestHub(t *testing.T) {
 			t.Errorf("rooms %q", got)
 		}
 		_ = b.Close(t.Context())
-		if n, err := a.Nodes(t.Context()); n != 0 || err != nil || a.Publish(socketio.Message{}) != nil || hub.Rooms(two, "/") != nil {
-			t.Errorf("%d other nodes, %v", n, err)
+		synctest.Wait()
+		if last := (*toA)[len(*toA)-1]; last.Kind != socketio.KindGone || last.From != two {
+			t.Errorf("after the other node has left: %+v", last)
+		}
+		if asked, err := a.Ask(t.Context(), socketio.Message{}); len(asked.Nodes) != 0 || err != nil || a.Publish(socketio.Message{}) != nil || hub.Rooms(two, "/") != nil {
+			t.Errorf("%+v, %v", asked, err)
 		}
 	})
 }
