@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 
+	"socketiojwt/internal/wallclock"
+	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
 
@@ -33,7 +35,45 @@ func (g *Gate) recoverable(lease *Lease) bool {
 // setRecovery makes the session of the socket, which has this lease now, recoverable for the same
 // identity.
 func (a *admission) setRecovery(lease *Lease) {
-	g := a.gate // the function must not keep the admission in memory
-	a.socket.SetRecoveryKey(g.recoveryKey(lease.Token))
-	a.socket.SetRecoveryCheck(func() bool { return g.recoverable(lease) })
+	a.socket.SetRecoveryKey(a.gate.recoveryKey(lease.Token))
+	a.setRecoveryCheck(lease)
+}
+
+func (a *admission) setRecoveryCheck(lease *Lease) {
+	g, last := a.gate, a.last // the function must not keep the admission in memory
+	a.socket.SetRecoveryCheck(func(next *socketio.Socket) bool { return g.recoverable(lease) && g.inherit(next, last) })
+}
+
+// inherit makes a socket that is about to recover a session end when MaxLifetime would have ended
+// the first socket of the session, at last by wallclock.Nanos. Otherwise a client could keep its
+// rooms and the values of its Keys for ever, by losing its connection now and then. It reports false
+// if that time has passed. Zero means no limit.
+func (g *Gate) inherit(next *socketio.Socket, last int64) bool {
+	if last == 0 {
+		return true
+	}
+	_, a := admittedBy(next.Context())
+	if a == nil || a.gate != g {
+		return false
+	}
+	now := a.now()
+	if wallclock.Nanos(now) >= last {
+		return false
+	}
+	a.mu.Lock()
+	if a.stage != leased {
+		a.mu.Unlock()
+		return false
+	}
+	lease := *a.entry.lease
+	until := lease.Until
+	a.last = last
+	a.gate.leases.replace(a.entry, &lease)
+	a.endBy(&lease, now)
+	a.setRecoveryCheck(&lease)
+	a.mu.Unlock()
+	if a.tellsLease() && !lease.Until.Equal(until) { // the peer is about to be told the later end
+		_ = next.Welcome(eventAuthenticated, a.told(&lease)) // it fails only if the socket has ended
+	}
+	return true
 }

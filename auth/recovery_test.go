@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -20,7 +21,9 @@ type recoverer struct {
 	f           *fixture
 	conn        *engineclient.Conn
 	pid, offset string
-	got         []string // packets
+	got         []string       // packets
+	payload     map[string]any // more members of the auth payload
+	told        string         // arguments of the last event
 }
 
 // connect connects with a token, and waits for the answer.
@@ -34,7 +37,8 @@ func (p *recoverer) connect(compact string) {
 	p.conn, p.got = conn, nil
 	p.f.t.Cleanup(conn.Abort)
 	go p.read()
-	payload := map[string]string{}
+	payload := map[string]any{}
+	maps.Copy(payload, p.payload)
 	for name, value := range map[string]string{"token": compact, "pid": p.pid, "offset": p.offset} {
 		if value != "" {
 			payload[name] = value
@@ -72,6 +76,9 @@ func (p *recoverer) read() {
 				continue
 			}
 			packet = args[0].(string)
+			if told, err := json.Marshal(args[1:]); err == nil {
+				p.told = string(told)
+			}
 			if last, ok := args[len(args)-1].(string); ok {
 				p.offset = last
 			}
@@ -212,6 +219,55 @@ func TestNoRecoveryAfterRevocationOfLostSession(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		p.connect(sign(claims{"iat": time.Now().Unix()}))
 		p.expect("second", "connected")
+	})
+}
+
+// A client cannot stay longer than MaxLifetime by losing its connection. It is told the end of the
+// lease, and its session is not recovered after that.
+func TestRecoveryKeepsMaxLifetime(t *testing.T) {
+	bubble(t, setup{server: recovering(), gate: auth.Options{MaxLifetime: 10 * time.Minute}}, func(f *fixture) {
+		p := &recoverer{f: f}
+		p.connect(sign(nil))
+		end := time.Now().Add(10 * time.Minute)
+		_ = f.srv.Emit("first")
+		synctest.Wait()
+		for range 6 {
+			time.Sleep(90 * time.Second)
+			_ = f.srv.Emit("another")
+			synctest.Wait()
+			p.lose()
+			p.connect(sign(nil))
+			p.expect("connection again", "recovered")
+			if l := auth.Current(f.srv.Sockets()[0]); !l.Until.Equal(end) {
+				t.Fatalf("until %v, want %v", l.Until, end)
+			}
+			for l := range f.gate.Leases() {
+				if !l.Until.Equal(end) {
+					t.Errorf("listed until %v, want %v", l.Until, end)
+				}
+			}
+		}
+		time.Sleep(59 * time.Second)
+		p.lose()
+		time.Sleep(2 * time.Second)
+		p.connect(sign(nil))
+		p.expect("after the end", "connected")
+		if l := auth.Current(f.srv.Sockets()[0]); !l.Until.Equal(time.Now().Add(10 * time.Minute)) {
+			t.Errorf("until %v", l.Until)
+		}
+		_ = f.srv.Emit("first")
+		synctest.Wait()
+		p.lose()
+		p.connect(expiring(time.Minute))
+		p.expect("with a short token", "recovered")
+		p.lose()
+		time.Sleep(time.Minute)
+		p.payload = map[string]any{"lease": true}
+		p.connect(sign(nil))
+		p.expect("asking for the lease", "recovered", "authenticated", "authenticated")
+		if want := `[{"expiresIn":540,"refresh":false}]`; p.told != want {
+			t.Errorf("told %s, want %s", p.told, want)
+		}
 	})
 }
 

@@ -39,12 +39,12 @@ func (s *Socket) findLost() (f *found, waits bool) {
 	if f.session, waits = srv.recovery.find(sha256.Sum256([]byte(f.pid)), x, s); f.session == nil {
 		return nil, waits
 	}
-	if check := srv.recovery.checkOf(f.session); check != nil && !check() {
-		srv.recovery.forgetSession(f.session)
-		return nil, false
-	}
 	var ok bool
 	if f.plan, ok = f.session.events.Plan(offset); !ok || f.plan.Size > srv.recovery.maxReplay || !s.restorable(f) {
+		return nil, false
+	}
+	if check := srv.recovery.checkOf(f.session); check != nil && !check(s) {
+		srv.recovery.forgetSession(f.session)
 		return nil, false
 	}
 	return f, false

@@ -155,7 +155,7 @@ func (r *recovery) find(pid pidHash, own *session, s *Socket) (x *session, waits
 func (r *recovery) over(x *session) bool { return time.Since(x.lostAt) >= r.Window }
 
 // checkOf returns the check of a session while it is lost, which may be nil.
-func (r *recovery) checkOf(x *session) func() bool {
+func (r *recovery) checkOf(x *session) func(next *Socket) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.lost[x.pid] != x {

@@ -14,7 +14,7 @@ type session struct {
 	id string // of its sockets
 	// check may forbid that the session is recovered; see Socket.SetRecoveryCheck. It is nil, or
 	// guarded as key is.
-	check func() bool
+	check func(next *Socket) bool
 	key   string // guarded by the socket's mu, and constant while the session is lost
 
 	// These are set when the first socket is admitted.
@@ -65,13 +65,14 @@ func (s *Socket) SetRecoveryKey(key string) {
 	}
 }
 
-// SetRecoveryCheck sets a function that is asked when a socket with the same key wants to recover
-// the session of this one, after the connection was lost. If it returns false, the session is not
-// recovered, and the client gets a new socket. It runs after all middleware has admitted the new
-// socket, on the worker of that socket, and replaces the function set before. It should not refer to
-// this socket, which would stay in memory. SetRecoveryCheck does nothing if SetRecoveryKey was not
-// called before, and after the end of the socket. It may be called concurrently.
-func (s *Socket) SetRecoveryCheck(check func() bool) {
+// SetRecoveryCheck sets a function that is asked when a socket with the same key, next, is about to
+// recover the session of this one, after the connection was lost. If it returns false, the session is
+// not recovered, and the client gets a new socket. It runs after all middleware has admitted next and
+// after Recovery.RestoreRoom, on the worker of next, and replaces the function set before. It should
+// not refer to this socket, which would stay in memory. SetRecoveryCheck does nothing if
+// SetRecoveryKey was not called before, and after the end of the socket. It may be called
+// concurrently.
+func (s *Socket) SetRecoveryCheck(check func(next *Socket) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x := s.session.Load(); x != nil && s.state <= stateAdmitted {
