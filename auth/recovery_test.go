@@ -261,11 +261,11 @@ func TestRecoveryKeepsMaxLifetime(t *testing.T) {
 		p.connect(expiring(time.Minute))
 		p.expect("with a short token", "recovered")
 		p.lose()
-		time.Sleep(time.Minute)
+		time.Sleep(59 * time.Second)
 		p.payload = map[string]any{"lease": true}
 		p.connect(sign(nil))
 		p.expect("asking for the lease", "recovered", "authenticated", "authenticated")
-		if want := `[{"expiresIn":540,"refresh":false}]`; p.told != want {
+		if want := `[{"expiresIn":541,"refresh":false}]`; p.told != want {
 			t.Errorf("told %s, want %s", p.told, want)
 		}
 	})
@@ -341,5 +341,41 @@ func TestRecoveryDeclaresRoomsAgain(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A lease that ends while the connection is lost ends the session: a fresh token gets a new socket.
+func TestNoRecoveryAfterTheLeaseEndedMeanwhile(t *testing.T) {
+	for name, test := range map[string]struct {
+		gate auth.Options
+		away time.Duration
+		want string
+	}{
+		"the lease has ended":       {away: time.Minute, want: "connected"},
+		"the lease has not ended":   {away: 59 * time.Second, want: "recovered"},
+		"MaxLifetime is over":       {gate: auth.Options{MaxLifetime: time.Second}, away: time.Second, want: "connected"},
+		"the grace is not over":     {gate: auth.Options{ExpiryGrace: time.Minute}, away: time.Minute, want: "recovered"},
+		"guests take over no lease": {gate: auth.Options{AtExpiry: auth.BecomeGuest, Guests: &auth.GuestOptions{}}, away: time.Minute, want: "connected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{server: recovering(), gate: test.gate}, func(f *fixture) {
+				p := &recoverer{f: f}
+				p.connect(expiring(time.Minute))
+				p.lose()
+				time.Sleep(test.away)
+				p.connect(expiring(time.Minute))
+				p.expect("second connection", test.want)
+			})
+		})
+	}
+}
+
+// A session whose description is not that of a token is not recovered.
+func TestNoRecoveryOfWhatIsNotDescribed(t *testing.T) {
+	gate := newGate(t, verifier(t), auth.Options{})
+	for _, described := range []string{"", "{}", `{"token":{"v":1}}`} {
+		if auth.MayRecover(gate, []byte(described)) {
+			t.Errorf("recovered with %q", described)
+		}
 	}
 }

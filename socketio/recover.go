@@ -43,7 +43,10 @@ func (s *Socket) findLost() (f *found, waits bool) {
 	if f.plan, ok = f.session.events.Plan(offset); !ok || f.plan.Size > srv.recovery.maxReplay || !s.restorable(f) {
 		return nil, false
 	}
-	if check := srv.recovery.checkOf(f.session); check != nil && !check(s) {
+	s.mu.Lock()
+	check := x.check
+	s.mu.Unlock()
+	if !srv.recovery.allows(f.session, check) {
 		srv.recovery.forgetSession(f.session)
 		return nil, false
 	}
@@ -120,7 +123,8 @@ func (s *Socket) recover(f *found, x *session) bool {
 		return false
 	}
 	values := lost.values
-	lost.values, lost.kept, lost.check = nil, false, x.check
+	lost.values, lost.note, lost.kept = nil, nil, false
+	lost.describe, lost.check = x.describe, x.check
 	resumed := s.namespace.local.resume(s, f)
 	if !resumed {
 		lost.events.End()
