@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"strconv"
 
-	"socketiojwt/internal/wallclock"
 	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 )
@@ -72,15 +71,12 @@ func (g *Gate) stillGood(t *token.Token) bool {
 // inherit makes a socket that is about to recover a session end when MaxLifetime would have ended
 // the first socket of the session, at last by wallclock.Nanos. Otherwise a client could keep its
 // rooms and the values of its Keys for ever, by losing its connection now and then. It reports false
-// if that time has passed. Zero means no limit.
+// if the socket has ended. Zero means no limit.
 func (a *admission) inherit(last int64) bool {
 	if last == 0 {
 		return true
 	}
 	now := a.now()
-	if wallclock.Nanos(now) >= last {
-		return false
-	}
 	a.mu.Lock()
 	if a.stage != leased {
 		a.mu.Unlock()

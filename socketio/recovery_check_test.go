@@ -127,9 +127,12 @@ func TestNoRecoveryAfterADeadlineMeanwhile(t *testing.T) {
 		set  func(s *socketio.Socket)
 		want string
 	}{
-		"passed":      {func(s *socketio.Socket) { s.SetDeadline(s.Now().Add(time.Minute), nil) }, "connected"},
-		"not passed":  {func(s *socketio.Socket) { s.SetDeadline(s.Now().Add(time.Minute+1), nil) }, "recovered"},
-		"removed":     {func(s *socketio.Socket) { s.SetDeadline(s.Now().Add(time.Second), nil); s.SetDeadline(time.Time{}, nil) }, "recovered"},
+		"passed":     {func(s *socketio.Socket) { s.SetDeadline(s.Now().Add(time.Minute), nil) }, "connected"},
+		"not passed": {func(s *socketio.Socket) { s.SetDeadline(s.Now().Add(time.Minute+1), nil) }, "recovered"},
+		"removed": {func(s *socketio.Socket) {
+			s.SetDeadline(s.Now().Add(time.Second), nil)
+			s.SetDeadline(time.Time{}, nil)
+		}, "recovered"},
 		"no deadline": {func(*socketio.Socket) {}, "recovered"},
 	} {
 		t.Run(name, func(t *testing.T) {
