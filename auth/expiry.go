@@ -107,13 +107,18 @@ func (a *admission) start(lease *Lease, now time.Time) {
 	if a.last == 0 && a.gate.opts.MaxLifetime > 0 {
 		a.last = wallclock.Nanos(now.Add(a.gate.opts.MaxLifetime))
 	}
+	a.endBy(lease, now)
+	a.setRecovery(lease)
+}
+
+// endBy gives the socket a lease and its end. The caller holds mu.
+func (a *admission) endBy(lease *Lease, now time.Time) {
 	if a.last != 0 {
 		lease.Until = earliest(lease.Until, time.Unix(0, a.last))
 	}
 	// The lease is set before the deadline, because OnConnect and expire read it from the
 	// context.
 	a.socket.SetContextValue(leaseKey{}, a.carried(lease))
-	a.setRecovery(lease)
 	a.socket.SetDeadline(lease.Until, func() { a.expire(lease) })
 	if at := a.warnAt(lease, now); !at.IsZero() {
 		a.socket.Remind(at, func() { a.warn(lease) })

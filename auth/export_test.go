@@ -25,3 +25,6 @@ func TurnsOf(g *Gate) turns.Turns { return g.turns }
 
 // FillIndex adds n leases of different subjects to the index of a gate, without sockets.
 func FillIndex(g *Gate, n int) { fill(g.leases, leasesOf(n, 0)) }
+
+// MayRecover reports whether a gate lets a session with this description be recovered.
+func MayRecover(g *Gate, described []byte) bool { return (&admission{gate: g}).mayRecover(described) }

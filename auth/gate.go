@@ -60,8 +60,8 @@ type Options struct {
 	ExpiryGrace time.Duration
 	// MaxLifetime is how long a socket may stay since it was first admitted with a token,
 	// whatever its tokens say. A refresh and another login do not change it. When it is over,
-	// AtExpiry applies, with CloseTransport for BecomeGuest. A socket that recovers a lost session
-	// (socketio.Options.Recovery) counts as a new one. Zero means no limit.
+	// AtExpiry applies, with CloseTransport for BecomeGuest. Socketio.Options.Recovery does not
+	// change it either: the sockets of a session end together. Zero means no limit.
 	MaxLifetime time.Duration
 	// IdentityClaim is the claim that must have the same value in the token of a lease and in
 	// a token that refreshes it, beside the same issuer. It must be a string that is not empty.

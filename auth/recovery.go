@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
 )
 
@@ -20,20 +22,74 @@ func (g *Gate) recoveryKey(t *token.Token) string {
 	return "auth " + strconv.Itoa(len(t.Issuer)) + ":" + t.Issuer + identity
 }
 
-// recoverable reports whether the session of a socket that had a lease may be recovered. It may not
-// if the token was revoked after the connection was lost: the revocation found no socket to end. The
-// peer shows a newer token then, which may be good.
-func (g *Gate) recoverable(lease *Lease) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), g.opts.Timeout)
-	defer cancel()
-	_, found, refused := g.findRevocation(ctx, lease.Token)
-	return !found && refused == nil
+// described is what the gate must know about a lost socket, in JSON.
+type described struct {
+	Token json.RawMessage `json:"token"` // exported
+	Last  int64           `json:"last"`  // admission.last
 }
 
 // setRecovery makes the session of the socket, which has this lease now, recoverable for the same
-// identity.
+// identity until the lease ends. The end is the deadline of the socket.
 func (a *admission) setRecovery(lease *Lease) {
-	g := a.gate // the function must not keep the admission in memory
-	a.socket.SetRecoveryKey(g.recoveryKey(lease.Token))
-	a.socket.SetRecoveryCheck(func() bool { return g.recoverable(lease) })
+	a.socket.SetRecoveryKey(a.gate.recoveryKey(lease.Token))
+	a.socket.SetRecoveryCheck(func() []byte { return a.describe(lease) }, a.mayRecover)
+}
+
+// describe describes the socket when its connection is lost.
+func (a *admission) describe(lease *Lease) []byte {
+	exported, err := token.Export(lease.Token)
+	if err != nil { // the token was never good
+		return nil
+	}
+	a.mu.Lock()
+	last := a.last
+	a.mu.Unlock()
+	text, _ := json.Marshal(described{exported, last}) // cannot fail
+	return text
+}
+
+// mayRecover reports whether the socket may recover the session of a lost one. It may not if the
+// token was revoked after the connection was lost: the revocation found no socket to end. The peer
+// shows a newer token then, which may be good.
+func (a *admission) mayRecover(lost []byte) bool {
+	var was described
+	if wirejson.UnmarshalKnown(lost, &was) != nil {
+		return false
+	}
+	t, err := token.Import(was.Token)
+	return err == nil && a.gate.stillGood(t) && a.inherit(was.Last)
+}
+
+// stillGood reports whether the token of a lost socket has not been revoked.
+func (g *Gate) stillGood(t *token.Token) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), g.opts.Timeout)
+	defer cancel()
+	_, found, refused := g.findRevocation(ctx, t)
+	return !found && refused == nil
+}
+
+// inherit makes a socket that is about to recover a session end when MaxLifetime would have ended
+// the first socket of the session, at last by wallclock.Nanos. Otherwise a client could keep its
+// rooms and the values of its Keys for ever, by losing its connection now and then. It reports false
+// if the socket has ended. Zero means no limit.
+func (a *admission) inherit(last int64) bool {
+	if last == 0 {
+		return true
+	}
+	now := a.now()
+	a.mu.Lock()
+	if a.stage != leased {
+		a.mu.Unlock()
+		return false
+	}
+	lease := *a.entry.lease
+	until := lease.Until
+	a.last = last
+	a.gate.leases.replace(a.entry, &lease)
+	a.endBy(&lease, now)
+	a.mu.Unlock()
+	if a.tellsLease() && !lease.Until.Equal(until) { // the peer is about to be told the later end
+		_ = a.socket.Welcome(eventAuthenticated, a.told(&lease)) // it fails only if the socket has ended
+	}
+	return true
 }

@@ -2,111 +2,14 @@ package auth_test
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"socketiojwt/auth"
-	"socketiojwt/internal/engineclient"
 	"socketiojwt/socketio"
 )
-
-// recoverer is a peer of "/" that knows only packets, and keeps what a client keeps to recover
-// its session.
-type recoverer struct {
-	f           *fixture
-	conn        *engineclient.Conn
-	pid, offset string
-	got         []string // packets
-}
-
-// connect connects with a token, and waits for the answer.
-func (p *recoverer) connect(compact string) {
-	p.f.t.Helper()
-	network := &http.Transport{DialContext: p.f.in.Dial}
-	conn, err := engineclient.Dial(p.f.ctx, "http://server/socket.io/", engineclient.Options{HTTPClient: &http.Client{Transport: network}})
-	if err != nil {
-		p.f.t.Fatal(err)
-	}
-	p.conn, p.got = conn, nil
-	p.f.t.Cleanup(conn.Abort)
-	go p.read()
-	payload := map[string]string{}
-	for name, value := range map[string]string{"token": compact, "pid": p.pid, "offset": p.offset} {
-		if value != "" {
-			payload[name] = value
-		}
-	}
-	auth, err := json.Marshal(payload)
-	if err != nil {
-		p.f.t.Fatal(err)
-	}
-	p.send("40" + string(auth))
-	synctest.Wait()
-}
-
-func (p *recoverer) read() {
-	for {
-		data, _, err := p.conn.Receive(p.f.ctx)
-		if err != nil {
-			return
-		}
-		packet := string(data)
-		switch packet[0] {
-		case '0':
-			var answer struct{ PID string }
-			_ = json.Unmarshal(data[1:], &answer)
-			packet = "connected"
-			if answer.PID != "" && answer.PID == p.pid {
-				packet = "recovered"
-			}
-			p.pid = answer.PID
-		case '2':
-			_, array, _ := strings.Cut(packet, "[")
-			var args []any
-			if err := json.Unmarshal([]byte("["+array), &args); err != nil {
-				p.f.t.Errorf("event %s: %v", packet, err)
-				continue
-			}
-			packet = args[0].(string)
-			if last, ok := args[len(args)-1].(string); ok {
-				p.offset = last
-			}
-		case '4':
-			packet = "refused"
-		}
-		p.got = append(p.got, packet)
-	}
-}
-
-func (p *recoverer) send(packet string) {
-	p.f.t.Helper()
-	if err := p.conn.Send(p.f.ctx, []byte(packet[1:])); err != nil {
-		p.f.t.Fatal(err)
-	}
-}
-
-func (p *recoverer) lose() {
-	p.conn.Abort()
-	synctest.Wait()
-}
-
-func (p *recoverer) expect(what string, want ...string) {
-	p.f.t.Helper()
-	synctest.Wait()
-	if got, want := strings.Join(p.got, " "), strings.Join(want, " "); got != want {
-		p.f.t.Errorf("%s: got %q, want %q", what, got, want)
-	}
-	p.got = nil
-}
-
-// recovering is a server that recovers sessions, with all their rooms.
-func recovering() socketio.Options {
-	return socketio.Options{Recovery: &socketio.Recovery{RestoreRoom: func(*socketio.Socket, string) bool { return true }}}
-}
 
 // A session is recovered only with a good token for the same subject of the same issuer. In all
 // other cases nothing of what was missed is sent.
@@ -215,6 +118,55 @@ func TestNoRecoveryAfterRevocationOfLostSession(t *testing.T) {
 	})
 }
 
+// A client cannot stay longer than MaxLifetime by losing its connection. It is told the end of the
+// lease, and its session is not recovered after that.
+func TestRecoveryKeepsMaxLifetime(t *testing.T) {
+	bubble(t, setup{server: recovering(), gate: auth.Options{MaxLifetime: 10 * time.Minute}}, func(f *fixture) {
+		p := &recoverer{f: f}
+		p.connect(sign(nil))
+		end := time.Now().Add(10 * time.Minute)
+		_ = f.srv.Emit("first")
+		synctest.Wait()
+		for range 6 {
+			time.Sleep(90 * time.Second)
+			_ = f.srv.Emit("another")
+			synctest.Wait()
+			p.lose()
+			p.connect(sign(nil))
+			p.expect("connection again", "recovered")
+			if l := auth.Current(f.srv.Sockets()[0]); !l.Until.Equal(end) {
+				t.Fatalf("until %v, want %v", l.Until, end)
+			}
+			for l := range f.gate.Leases() {
+				if !l.Until.Equal(end) {
+					t.Errorf("listed until %v, want %v", l.Until, end)
+				}
+			}
+		}
+		time.Sleep(59 * time.Second)
+		p.lose()
+		time.Sleep(2 * time.Second)
+		p.connect(sign(nil))
+		p.expect("after the end", "connected")
+		if l := auth.Current(f.srv.Sockets()[0]); !l.Until.Equal(time.Now().Add(10 * time.Minute)) {
+			t.Errorf("until %v", l.Until)
+		}
+		_ = f.srv.Emit("first")
+		synctest.Wait()
+		p.lose()
+		p.connect(expiring(time.Minute))
+		p.expect("with a short token", "recovered")
+		p.lose()
+		time.Sleep(59 * time.Second)
+		p.payload = map[string]any{"lease": true}
+		p.connect(sign(nil))
+		p.expect("asking for the lease", "recovered", "authenticated", "authenticated")
+		if want := `[{"expiresIn":541,"refresh":false}]`; p.told != want {
+			t.Errorf("told %s, want %s", p.told, want)
+		}
+	})
+}
+
 // A revocation while a session is being recovered comes first: nothing is sent.
 func TestRevocationWhileASessionIsRecovered(t *testing.T) {
 	asked, revoked := make(chan bool), make(chan bool)
@@ -240,6 +192,27 @@ func TestRevocationWhileASessionIsRecovered(t *testing.T) {
 		}()
 		p.connect(sign(nil))
 		p.expect("second connection", "refused")
+	})
+}
+
+// The peer leaves while its session is being recovered.
+func TestPeerLeavesWhileASessionIsRecovered(t *testing.T) {
+	server := recovering()
+	var p *recoverer
+	server.Recovery.RestoreRoom = func(s *socketio.Socket, _ string) bool {
+		p.conn.Abort()
+		<-s.Context().Done()
+		return true
+	}
+	bubble(t, setup{server: server, gate: auth.Options{MaxLifetime: time.Hour}}, func(f *fixture) {
+		p = &recoverer{f: f}
+		p.connect(sign(nil))
+		p.lose()
+		p.connect(sign(nil))
+		p.expect("second connection")
+		if strings.Contains(f.log.String(), "panic") {
+			t.Error("the gate panicked")
+		}
 	})
 }
 
@@ -285,5 +258,41 @@ func TestRecoveryDeclaresRoomsAgain(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A lease that ends while the connection is lost ends the session: a fresh token gets a new socket.
+func TestNoRecoveryAfterTheLeaseEndedMeanwhile(t *testing.T) {
+	for name, test := range map[string]struct {
+		gate auth.Options
+		away time.Duration
+		want string
+	}{
+		"the lease has ended":       {away: time.Minute, want: "connected"},
+		"the lease has not ended":   {away: 59 * time.Second, want: "recovered"},
+		"MaxLifetime is over":       {gate: auth.Options{MaxLifetime: time.Second}, away: time.Second, want: "connected"},
+		"the grace is not over":     {gate: auth.Options{ExpiryGrace: time.Minute}, away: time.Minute, want: "recovered"},
+		"guests take over no lease": {gate: auth.Options{AtExpiry: auth.BecomeGuest, Guests: &auth.GuestOptions{}}, away: time.Minute, want: "connected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{server: recovering(), gate: test.gate}, func(f *fixture) {
+				p := &recoverer{f: f}
+				p.connect(expiring(time.Minute))
+				p.lose()
+				time.Sleep(test.away)
+				p.connect(expiring(time.Minute))
+				p.expect("second connection", test.want)
+			})
+		})
+	}
+}
+
+// A session whose description is not that of a token is not recovered.
+func TestNoRecoveryOfWhatIsNotDescribed(t *testing.T) {
+	gate := newGate(t, verifier(t), auth.Options{})
+	for _, described := range []string{"", "{}", `{"token":{"v":1}}`} {
+		if auth.MayRecover(gate, []byte(described)) {
+			t.Errorf("recovered with %q", described)
+		}
 	}
 }

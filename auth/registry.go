@@ -100,6 +100,15 @@ func (r *registry) name(e *entry, lease *Lease) {
 	}
 }
 
+// replace replaces the lease of an entry by another one for the same token. The caller holds the
+// admission's mu.
+func (r *registry) replace(e *entry, lease *Lease) {
+	s := &r.shards[e.shard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.lease = lease
+}
+
 // unname takes back name.
 func (r *registry) unname(e *entry) {
 	s := &r.shards[e.shard]

@@ -11,11 +11,12 @@ const transports = { polling: "polling", websocket: "websocket", upgrade: "polli
 const checks = ["events", "order", "namespaces", "refusal", "disconnected", "reconnection", "heartbeat", "transport", "left"];
 
 // serve furnishes one server for each test, so that the checks do not see each other.
-async function serve() {
+async function serve(options) {
   const http = createServer();
   const io = new Server(http, {
     pingInterval: 300,
     pingTimeout: 2000,
+    ...options,
     allowRequest: (request, give) => give(null, !request.url.includes("refuse=1")),
   });
   for (const name of ["/", "/admin", "/watch"]) {
@@ -29,6 +30,11 @@ async function serve() {
       socket.on("whoami", (ack) => ack({ id: socket.id, client: socket.client.id, visit, namespace }));
       socket.on("kick", () => socket.disconnect());
       socket.on("drop", () => socket.conn.close());
+      socket.on("news", (...numbers) => numbers.forEach((number) => io.of(name).emit("news", number, Buffer.from("bytes"))));
+      socket.on("drop before news", (...numbers) => {
+        socket.conn.close();
+        numbers.forEach((number) => io.of(name).emit("news", number, Buffer.from("bytes")));
+      });
       socket.on("count", (of, ack) => ack(io.of(of).sockets.size));
       socket.on("transport", (ack) => ack(socket.conn.transport.name));
       socket.on("last words", (data, ack) => { if (data.length === 100_000) words = "last words"; ack(); });
@@ -41,6 +47,10 @@ async function serve() {
 }
 
 const binary = program("GOCLIENT", "./goclient");
+const run = async (check, url, list) => {
+  const { stdout } = await promisify(execFile)(binary, ["-url", url, "-transports", list, check], { timeout: 90_000 });
+  assert.equal(stdout.trim(), `ok ${check}`);
+};
 
 for (const [name, list] of Object.entries(transports)) {
   describe(`by ${name}`, () => {
@@ -48,10 +58,12 @@ for (const [name, list] of Object.entries(transports)) {
     before(async () => { server = await serve(); });
     after(() => server?.io.close());
     for (const check of checks) {
-      test(check, limit, async () => {
-        const { stdout } = await promisify(execFile)(binary, ["-url", server.url, "-transports", list, check], { timeout: 90_000 });
-        assert.equal(stdout.trim(), `ok ${check}`);
-      });
+      test(check, limit, () => run(check, server.url, list));
     }
+    test("recovery", limit, async (t) => {
+      const recovering = await serve({ connectionStateRecovery: {} });
+      t.after(() => recovering.io.close());
+      await run("recovery", recovering.url, list);
+    });
   });
 }

@@ -167,10 +167,11 @@ func (srv *Server) LoseSession(key string) {
 
 var lostSession = closedSession()
 
-// LostSessions returns the number of lost sessions, and the bytes of events that are kept.
+// LostSessions returns the number of lost sessions, or of their keys if some are left over, and the
+// bytes that are kept.
 func (srv *Server) LostSessions() (sessions, bytes int) {
 	r := srv.recovery
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.lost), r.budget.Used()
+	return max(len(r.lost), len(r.byKey)), r.budget.Used()
 }

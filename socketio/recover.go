@@ -39,12 +39,15 @@ func (s *Socket) findLost() (f *found, waits bool) {
 	if f.session, waits = srv.recovery.find(sha256.Sum256([]byte(f.pid)), x, s); f.session == nil {
 		return nil, waits
 	}
-	if check := srv.recovery.checkOf(f.session); check != nil && !check() {
-		srv.recovery.forgetSession(f.session)
-		return nil, false
-	}
 	var ok bool
 	if f.plan, ok = f.session.events.Plan(offset); !ok || f.plan.Size > srv.recovery.maxReplay || !s.restorable(f) {
+		return nil, false
+	}
+	s.mu.Lock()
+	check := x.check
+	s.mu.Unlock()
+	if !srv.recovery.allows(f.session, check) {
+		srv.recovery.forgetSession(f.session)
 		return nil, false
 	}
 	return f, false
@@ -120,7 +123,8 @@ func (s *Socket) recover(f *found, x *session) bool {
 		return false
 	}
 	values := lost.values
-	lost.values, lost.kept, lost.check = nil, false, x.check
+	lost.values, lost.note, lost.kept = nil, nil, false
+	lost.describe, lost.check = x.describe, x.check
 	resumed := s.namespace.local.resume(s, f)
 	if !resumed {
 		lost.events.End()

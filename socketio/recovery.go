@@ -5,6 +5,7 @@ import (
 	"container/list"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,13 +46,18 @@ type Recovery struct {
 	// MaxSessions bounds the lost sessions that are kept. If it is exceeded, the session that
 	// was lost first is forgotten. Zero means 10,000.
 	MaxSessions int
+	// MaxSessionsPerKey bounds those with the same recovery key, so that one user cannot make the
+	// server forget the sessions of all others. If it is exceeded, the session with that key that
+	// was lost first is forgotten. Zero means 16.
+	MaxSessionsPerKey int
 	// MaxSessionBytes bounds the bytes kept of events of Socket.Emit for each session. Older
 	// events are forgotten. Zero means 64 KiB.
 	MaxSessionBytes int
 	// MaxBytes bounds the bytes kept for all sessions together: events of Socket.Emit, events of
-	// broadcasts, which are kept once for each namespace, and the rooms of lost sessions. Older
-	// events of the namespace or session are forgotten, and a session that does not fit is not
-	// kept. The values of Keys do not count. Zero means 64 MiB.
+	// broadcasts, which are kept once for each namespace, and the rooms of lost sessions and what
+	// SetRecoveryCheck describes of them. Older events of the namespace or session are forgotten,
+	// and a session that does not fit is not kept. The values of Keys do not count. Zero means
+	// 64 MiB.
 	MaxBytes int
 
 	// RestoreRoom reports whether a socket that is to be recovered joins a room again that it
@@ -65,8 +71,8 @@ type Recovery struct {
 
 // withDefaults returns r with its zero values replaced.
 func (r Recovery) withDefaults() (Recovery, error) {
-	if r.Window < 0 || r.MaxSessions < 0 || r.MaxSessionBytes < 0 || r.MaxBytes < 0 {
-		return r, errors.New("socketio: Recovery: Window, MaxSessions, MaxSessionBytes and MaxBytes must not be negative; zero means the default")
+	if r.Window < 0 || r.MaxSessions < 0 || r.MaxSessionsPerKey < 0 || r.MaxSessionBytes < 0 || r.MaxBytes < 0 {
+		return r, errors.New("socketio: Recovery: Window, MaxSessions, MaxSessionsPerKey, MaxSessionBytes and MaxBytes must not be negative; zero means the default")
 	}
 	if r.Window == 0 {
 		r.Window = 2 * time.Minute
@@ -74,7 +80,7 @@ func (r Recovery) withDefaults() (Recovery, error) {
 	for _, l := range []struct {
 		limit *int
 		zero  int
-	}{{&r.MaxSessions, 10_000}, {&r.MaxSessionBytes, 64 << 10}, {&r.MaxBytes, 64 << 20}} {
+	}{{&r.MaxSessions, 10_000}, {&r.MaxSessionsPerKey, 16}, {&r.MaxSessionBytes, 64 << 10}, {&r.MaxBytes, 64 << 20}} {
 		if *l.limit == 0 {
 			*l.limit = l.zero
 		}
@@ -95,7 +101,8 @@ type recovery struct {
 	mu     sync.Mutex // taken after a socket's
 	closed bool
 	lost   map[pidHash]*session
-	order  list.List // of the lost sessions, the oldest first
+	order  list.List             // of the lost sessions, the oldest first
+	byKey  map[string]*list.List // the same for each key
 	timer  *time.Timer
 }
 
@@ -106,7 +113,7 @@ func newRecovery(srv *Server) *recovery {
 	if srv.opts.Recovery == nil {
 		return nil
 	}
-	r := &recovery{Recovery: *srv.opts.Recovery, server: srv, lost: make(map[pidHash]*session)}
+	r := &recovery{Recovery: *srv.opts.Recovery, server: srv, lost: make(map[pidHash]*session), byKey: make(map[string]*list.List)}
 	r.budget = replay.NewBudget(r.MaxBytes)
 	engine := &srv.opts.Engine
 	// A lost connection is noticed when the next ping is not answered.
@@ -123,12 +130,14 @@ func (r *recovery) add(x *session) bool {
 	if r.closed {
 		return false
 	}
-	for len(r.lost) >= r.MaxSessions {
+	if of := r.byKey[x.key]; of != nil && of.Len() >= r.MaxSessionsPerKey {
+		r.forget(of.Front().Value.(*session))
+	}
+	if len(r.lost) >= r.MaxSessions {
 		r.forget(r.order.Front().Value.(*session))
 	}
 	x.lostAt, x.parted = time.Now(), false
-	x.place = r.order.PushBack(x)
-	r.lost[x.pid] = x
+	r.list(x)
 	r.start()
 	return true
 }
@@ -154,14 +163,16 @@ func (r *recovery) find(pid pidHash, own *session, s *Socket) (x *session, waits
 
 func (r *recovery) over(x *session) bool { return time.Since(x.lostAt) >= r.Window }
 
-// checkOf returns the check of a session while it is lost, which may be nil.
-func (r *recovery) checkOf(x *session) func() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.lost[x.pid] != x {
-		return nil
+// allows reports whether the deadline of the lost socket has not passed, and the check of the
+// socket that wants to recover its session agrees.
+func (r *recovery) allows(lost *session, check func(lost []byte) bool) bool {
+	if lost.until != 0 && r.server.clock() >= lost.until {
+		return false
 	}
-	return x.check
+	r.mu.Lock()
+	note := lost.note
+	r.mu.Unlock()
+	return check == nil || check(note)
 }
 
 // take removes a lost session that find has returned, so that only one socket gets it.
@@ -175,11 +186,26 @@ func (r *recovery) take(x *session) bool {
 	return true
 }
 
-// remove removes a lost session from the table. The caller holds mu.
+// list adds a lost session to the tables. The caller holds mu.
+func (r *recovery) list(x *session) {
+	of := r.byKey[x.key]
+	if of == nil {
+		of = list.New()
+		r.byKey[x.key] = of
+	}
+	x.place, x.ofKey = r.order.PushBack(x), of.PushBack(x)
+	r.lost[x.pid] = x
+}
+
+// remove removes a lost session from the tables. The caller holds mu.
 func (r *recovery) remove(x *session) {
 	delete(r.lost, x.pid)
 	r.order.Remove(x.place)
-	x.place = nil
+	of := r.byKey[x.key]
+	if of.Remove(x.ofKey); of.Len() == 0 {
+		delete(r.byKey, x.key)
+	}
+	x.place, x.ofKey = nil, nil
 }
 
 // forget forgets a lost session. The caller holds mu.
@@ -188,7 +214,7 @@ func (r *recovery) forget(x *session) {
 		return
 	}
 	r.remove(x)
-	x.values = nil
+	x.values, x.note = nil, nil
 	x.events.End()
 	r.server.count(x.namespace, -1)
 	r.server.release(x.namespace)
@@ -202,14 +228,27 @@ func (r *recovery) forgetSession(x *session) {
 	r.forget(x)
 }
 
-// parted says that OnDisconnect of the lost socket has returned.
-func (r *recovery) parted(x *session, values []contextValue) {
+// parted says that OnDisconnect of the lost socket has returned. If describe panics, or its result
+// does not fit into the budget, the session is forgotten.
+func (r *recovery) parted(x *session, values []contextValue, describe func() []byte) {
+	described := false
+	defer func() {
+		if !described {
+			r.forgetSession(x)
+		}
+	}()
+	var note []byte
+	if describe != nil {
+		note = describe()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.lost[x.pid] == x {
-		x.values, x.parted = values, true
-		x.wake()
+	if r.lost[x.pid] != x || !x.events.Keep(len(note)) {
+		return
 	}
+	described = true
+	x.values, x.note, x.parted = values, slices.Clip(note), true
+	x.wake()
 }
 
 // wake makes the timer run, because something is kept.

@@ -29,6 +29,15 @@ func TestRecoveryLimits(t *testing.T) {
 			f.recoverer("/", ada).lose()
 		}, "connected"},
 		"fewer sessions": {socketio.Recovery{RestoreRoom: all, MaxSessions: 2}, func(f *fixture, p *recoverer) { f.recoverer("/", ada).lose() }, `2["missed","O"] recovered`},
+		"sessions of the key": {socketio.Recovery{RestoreRoom: all, MaxSessionsPerKey: 2}, func(f *fixture, p *recoverer) {
+			f.recoverer("/", ada).lose()
+			f.recoverer("/", ada).lose()
+		}, "connected"},
+		"sessions of other keys": {socketio.Recovery{RestoreRoom: all, MaxSessionsPerKey: 2}, func(f *fixture, p *recoverer) {
+			for range 5 {
+				f.recoverer("/", `"key":"eve"`).lose()
+			}
+		}, `2["missed","O"] recovered`},
 		"bytes": {socketio.Recovery{RestoreRoom: all, MaxBytes: 10_000}, func(f *fixture, p *recoverer) {
 			emits(f.t, f.srv.To("others"), "large", strings.Repeat("x", 5000))
 		}, "connected"},
@@ -121,8 +130,8 @@ func TestLostSessionsAreForgotten(t *testing.T) {
 	const n = 10_000
 	bubble(t, recovering(), keyed, func(f *fixture) {
 		before := heap()
-		for range n {
-			f.srv.LoseSession("ada")
+		for i := range n {
+			f.srv.LoseSession(fmt.Sprint("ada", i))
 		}
 		kept, bytes := f.srv.LostSessions()
 		each := (heap() - before) / n

@@ -12,10 +12,11 @@ import (
 // socket takes it over.
 type session struct {
 	id string // of its sockets
-	// check may forbid that the session is recovered; see Socket.SetRecoveryCheck. It is nil, or
-	// guarded as key is.
-	check func() bool
-	key   string // guarded by the socket's mu, and constant while the session is lost
+	// describe and check are of Socket.SetRecoveryCheck, or nil; guarded as key is.
+	describe func() []byte
+	check    func(lost []byte) bool
+	key      string // guarded by the socket's mu, and constant while the session is lost
+	until    int64  // deadline of the lost socket by wallclock.Nanos, 0 for none; constant while the session is lost
 
 	// These are set when the first socket is admitted.
 	pid       pidHash
@@ -27,8 +28,10 @@ type session struct {
 	// These are guarded by recovery.mu, and are used only while the session is lost.
 	lostAt time.Time
 	place  *list.Element // in recovery.order
+	ofKey  *list.Element // in recovery.byKey
 	parted bool          // OnDisconnect has returned
 	values []contextValue
+	note   []byte  // the result of describe
 	waiter *Socket // is admitted when parted is set
 
 	waited bool // the socket waited for a lost session; only for its worker
@@ -57,7 +60,7 @@ func (s *Socket) SetRecoveryKey(key string) {
 	case s.state == stateConnecting:
 		next := &session{id: s.id, key: strconv.Itoa(len(key)) + ":" + key}
 		if x != nil {
-			next.key, next.check = x.key+next.key, x.check
+			next.key, next.describe, next.check = x.key+next.key, x.describe, x.check
 		}
 		s.session.Store(next)
 	case key == "" && s.state == stateAdmitted:
@@ -65,17 +68,24 @@ func (s *Socket) SetRecoveryKey(key string) {
 	}
 }
 
-// SetRecoveryCheck sets a function that is asked when a socket with the same key wants to recover
-// the session of this one, after the connection was lost. If it returns false, the session is not
-// recovered, and the client gets a new socket. It runs after all middleware has admitted the new
-// socket, on the worker of that socket, and replaces the function set before. It should not refer to
-// this socket, which would stay in memory. SetRecoveryCheck does nothing if SetRecoveryKey was not
-// called before, and after the end of the socket. It may be called concurrently.
-func (s *Socket) SetRecoveryCheck(check func() bool) {
+// SetRecoveryCheck lets a program decide whether a session may still be recovered. When the
+// connection of the socket is lost, describe returns what the program must know about it then. It
+// runs once, after OnDisconnect has returned. Its result is kept with the session and counts
+// towards Recovery.MaxBytes; describe and what it refers to are not kept.
+//
+// Check is asked when this socket is about to recover the session of a lost socket with the same
+// key, with the result of that socket's describe, which is nil if it had none. If check returns
+// false, the session is forgotten, and the client gets a new socket. Check runs after all
+// middleware has admitted this socket and after Recovery.RestoreRoom, on the worker of this
+// socket. Nil means that the session may be recovered.
+//
+// The functions replace those of an earlier call. SetRecoveryCheck does nothing if SetRecoveryKey
+// was not called before, and after the end of the socket. It may be called concurrently.
+func (s *Socket) SetRecoveryCheck(describe func() []byte, check func(lost []byte) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x := s.session.Load(); x != nil && s.state <= stateAdmitted {
-		x.check = check
+		x.describe, x.check = describe, check
 	}
 }
 
@@ -169,6 +179,7 @@ func (s *Socket) delist(reason Reason, now int64) []string {
 	if x == nil {
 		return rooms
 	}
+	x.until = s.until.Load()
 	x.kept = kept && s.conn.server.recovery.add(x)
 	if !x.kept {
 		x.events.End()
@@ -190,9 +201,14 @@ func (s *Socket) releaseNamespace() {
 	s.mu.Lock()
 	x, values := s.session.Load(), s.values
 	kept := x != nil && x.kept
+	var describe func() []byte
+	if kept {
+		describe = x.describe
+		x.describe, x.check = nil, nil
+	}
 	s.mu.Unlock()
 	if kept {
-		srv.recovery.parted(x, values)
+		s.guard(func() { srv.recovery.parted(x, values, describe) }, func() {})
 		return
 	}
 	srv.count(s.namespace, -1)

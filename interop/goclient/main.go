@@ -35,6 +35,7 @@ var checks = map[string]func(*run) error{
 	"heartbeat":    (*run).heartbeat,
 	"transport":    (*run).transport,
 	"left":         (*run).left,
+	"recovery":     (*run).recovery,
 }
 
 func main() {

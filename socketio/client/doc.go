@@ -42,6 +42,10 @@
 // lost if the transport is lost first, and so are events that the server emits while the
 // client is away. EmitWithAck tells whether the server handled the event.
 //
+// A server with connection state recovery keeps what it emits for a while. The client asks for
+// it when it connects again, as the JavaScript client does, and Socket.Recovered reports the
+// result. The events of such a server have a further argument, a string.
+//
 // # Concurrency
 //
 // All functions and methods may be called concurrently. A Client has a few goroutines,

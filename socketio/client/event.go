@@ -14,7 +14,8 @@ import (
 // have these names.
 const (
 	// EventConnect: the socket is connected, at first or again. What the server keeps for
-	// a socket, such as rooms, is gone after a connection was lost.
+	// a socket, such as rooms, is gone after a connection was lost, unless Recovered returns
+	// true.
 	EventConnect = "connect"
 	// EventDisconnect: the transport was lost, and the client opens another one. The
 	// argument is a string: "transport close", "ping timeout" or "parse error". With

@@ -46,8 +46,14 @@ var errDown = errors.New("the network is down")
 // bubble runs test against a server that setup has set up.
 func bubble(t *testing.T, setup func(srv *socketio.Server), test func(f *fixture)) {
 	t.Helper()
+	bubbleWith(t, socketio.Options{}, setup, test)
+}
+
+func bubbleWith(t *testing.T, opts socketio.Options, setup func(srv *socketio.Server), test func(f *fixture)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		srv, err := socketio.NewServer(socketio.Options{Logger: discard})
+		opts.Logger = discard
+		srv, err := socketio.NewServer(opts)
 		if err != nil {
 			t.Fatal(err)
 		}

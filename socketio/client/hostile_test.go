@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,9 +42,17 @@ func (c *script) Closed(engineio.Reason) {}
 // play runs test against a server that sends lines once the client has sent CONNECT.
 func play(t *testing.T, lines []string, test func(f *fixture)) {
 	t.Helper()
+	playInTurn(t, [][]string{lines}, test)
+}
+
+// playInTurn is play with the lines of each connection. Those of the last one are repeated.
+func playInTurn(t *testing.T, turns [][]string, test func(f *fixture)) {
+	t.Helper()
+	var connections atomic.Int32
 	synctest.Test(t, func(t *testing.T) {
 		srv, err := engineio.NewServer(func(s *engineio.Session, _ *http.Request) engineio.Conn {
-			return &script{s: s, lines: lines}
+			turn := min(int(connections.Add(1)), len(turns)) - 1
+			return &script{s: s, lines: turns[turn]}
 		}, engineio.Options{Path: "/socket.io/", Logger: discard})
 		if err != nil {
 			t.Fatal(err)

@@ -69,7 +69,7 @@ func (l *link) handle(p packet.Packet, attachments [][]byte, size int) error {
 	c := l.client
 	c.mu.Lock()
 	s := c.sockets[p.Namespace]
-	joined := s != nil && (s.link == l || s.asked == l && p.Type == packet.Disconnect)
+	joined := s != nil && (s.link == l || s.asked == l && (p.Type == packet.Disconnect || s.session.pid != ""))
 	if joined && p.Type == packet.Disconnect {
 		s.disconnected(l)
 	}
@@ -123,6 +123,7 @@ func manyArguments(array []byte) bool {
 func (l *link) connected(p packet.Packet) error {
 	var answer struct {
 		SID string `json:"sid"`
+		PID string `json:"pid"`
 	}
 	if err := json.Unmarshal(p.Payload, &answer); err != nil || answer.SID == "" {
 		return fmt.Errorf("%w: malformed answer to CONNECT", errProtocol)
@@ -147,6 +148,7 @@ func (l *link) connected(p packet.Packet) error {
 	s.backoff.reset()
 	c.backoff.reset()
 	s.keeper.connected()
+	s.continues(answer.PID)
 	s.push(&Event{Name: EventConnect, socket: s, link: l, size: eventSize})
 	return nil
 }
@@ -173,6 +175,7 @@ func (l *link) refused(p packet.Packet) {
 	case !told.Temporary || c.opts.NoReconnect:
 		s.end(told)
 	default:
+		s.dropMissed()
 		s.asked, s.failure, s.backoff.asked = nil, told, told.RetryAfter
 		delay := s.backoff.next()
 		c.running.Go(func() {
@@ -233,10 +236,13 @@ func (s *Socket) received(e *Event) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case s.link != e.link: // left meanwhile
+	case s.link != e.link && s.asked != e.link: // left meanwhile
 	case c.pending > 0 && c.pending+e.size > c.opts.MaxPending:
 		return ErrSlow
+	case s.asked == e.link:
+		s.missedOne(e)
 	default:
+		s.session.heard(e)
 		s.push(e)
 	}
 	return nil

@@ -31,7 +31,8 @@ type Socket struct {
 	acks    map[uint64]chan socketio.Arguments
 	lastAck uint64
 	events  []*Event
-	pending int           // bytes of events
+	pending int           // bytes of events, and of missed
+	session session       // to recover when the connection is lost
 	keeper  *keeper       // nil without Options.Token
 	changed chan struct{} // closed when something has changed; nil if no call waits
 }
@@ -104,8 +105,8 @@ func (s *Socket) leaveAfter(err error) error {
 // Name returns the namespace.
 func (s *Socket) Name() string { return s.name }
 
-// ID returns the socket's id on the server, which changes with each connection. It is
-// empty while the socket is not connected.
+// ID returns the socket's id on the server, which changes with each connection that does not
+// recover the session: see Recovered. It is empty while the socket is not connected.
 func (s *Socket) ID() string {
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
@@ -155,10 +156,11 @@ func (s *Socket) connect(l *link) {
 		if current {
 			s.asked = l
 		}
+		pid, offset := s.session.pid, s.session.offset
 		c.mu.Unlock()
 		if current {
 			head := packet.Packet{Type: packet.Connect, Namespace: s.name}.AppendHead(nil)
-			_ = l.send(l.ctx, append(head, payload...)) // if the link is lost, the next one joins again
+			_ = l.send(l.ctx, append(head, withSession(payload, pid, offset)...)) // if the link is lost, the next one joins again
 		}
 		return
 	}
@@ -221,6 +223,7 @@ func (s *Socket) end(err error) {
 		return
 	}
 	c := s.client
+	s.dropMissed()
 	s.ended = err
 	delete(c.sockets, s.name)
 	c.pending -= s.pending
@@ -243,6 +246,7 @@ func (s *Socket) forgetLink() {
 		close(answer)
 	}
 	s.acks = nil
+	s.dropMissed()
 	s.keeper.forget()
 	s.wake()
 }

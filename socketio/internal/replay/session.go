@@ -10,7 +10,7 @@ import (
 
 // A Session records what one peer was sent, across the connections that it loses. While the peer
 // is connected, the caller serializes all calls except Missed, and those of Joined and Left among
-// themselves. After Lose, only Missed, Plan, Resume and End may be called.
+// themselves. After Lose, only Keep, Missed, Plan, Resume and End may be called.
 //
 // Most events are sent to a peer in the order of the log, and high says how far it got. The
 // others are extras: events of this peer only, and events of the log that were sent late, because
@@ -187,6 +187,18 @@ const (
 	lostBytes = 600
 	roomBytes = 100
 )
+
+// Keep says that the caller keeps n more bytes of a lost session, until it is lost no more. If they
+// do not fit into the budget, Keep reports false, and the session must be ended.
+func (s *Session) Keep(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.lost || !s.log.budget.take(n) {
+		return false
+	}
+	s.lostSize += n
+	return true
+}
 
 // found says that the session is not lost any more. The caller holds mu.
 func (s *Session) found() {
