@@ -156,11 +156,13 @@ func TestDecodeWithoutAttachments(t *testing.T) {
 }
 
 func TestReader(t *testing.T) {
-	r := NewReader(unhex(t, "97 a161 cd0100 81 c0 c4020304 c3 92 a3782d79 7b c0 05"))
-	if n := r.Array(); n != 7 {
+	r := NewReader(unhex(t, "98 a161 cd0100 81 c0 c4020304 c3 92 a3782d79 7b c0 c0 05"))
+	if n := r.Array(); n != 8 {
 		t.Fatalf("array of %d", n)
 	}
-	if text, number := r.Text(), r.Text(); text != "a" || number != "256" {
+	text, ok := r.Text()
+	number, ok2 := r.Text()
+	if !ok || !ok2 || text != "a" || number != "256" {
 		t.Errorf("texts %q and %q", text, number)
 	}
 	if r.IsArray() || !r.IsMap() || r.Map() != 1 || string(r.Key()) != "null" {
@@ -173,13 +175,19 @@ func TestReader(t *testing.T) {
 		t.Error("true was not read")
 	}
 	r.Skip()
-	if r.True() || r.Int() != 5 {
-		t.Error("null or 5 was not read")
+	if !r.IsNil() || r.True() {
+		t.Error("null was not read")
+	}
+	if s, ok := r.Text(); ok || s != "" {
+		t.Error("null was read as a text")
+	}
+	if s, ok := r.Text(); !ok || s != "5" {
+		t.Error("5 was not read")
 	}
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
-	if r.Text() != "" || r.Int() != -1 || r.Close() == nil {
+	if _, ok := r.Text(); ok || r.IsNil() || r.True() || r.Close() == nil {
 		t.Error("reading after the end is not an error")
 	}
 }

@@ -65,9 +65,10 @@ func (r *Reader) Key() []byte {
 	return key
 }
 
-// IsArray and IsMap report whether the next value is an array or a map.
+// IsArray, IsMap and IsNil report whether the next value is an array, a map or nil.
 func (r *Reader) IsArray() bool { return r.err == nil && msgp.NextType(r.rest) == msgp.ArrayType }
 func (r *Reader) IsMap() bool   { return r.err == nil && msgp.NextType(r.rest) == msgp.MapType }
+func (r *Reader) IsNil() bool   { return r.err == nil && msgp.NextType(r.rest) == msgp.NilType }
 
 // JSON reads a value as Decode does.
 func (r *Reader) JSON() (text json.RawMessage, attachments [][]byte) {
@@ -77,16 +78,18 @@ func (r *Reader) JSON() (text json.RawMessage, attachments [][]byte) {
 	return d.text, d.attachments
 }
 
-// Text reads a string or a number as a string, and any other value as "".
-func (r *Reader) Text() string {
-	switch {
-	case r.err != nil:
-		return ""
-	case msgp.NextType(r.rest) == msgp.StrType, msgp.NextType(r.rest) == msgp.IntType, msgp.NextType(r.rest) == msgp.UintType, msgp.NextType(r.rest) == msgp.Float64Type:
-		return string(r.Key())
+// Text reads a string or a number as a string. Any other value is not ok.
+func (r *Reader) Text() (s string, ok bool) {
+	if r.err != nil {
+		return "", false
+	}
+	switch msgp.NextType(r.rest) {
+	case msgp.StrType, msgp.IntType, msgp.UintType, msgp.Float64Type, msgp.Float32Type:
+		s = string(r.Key())
+		return s, r.err == nil
 	}
 	r.Skip()
-	return ""
+	return "", false
 }
 
 // True reads a value and reports whether it is true.
@@ -95,17 +98,6 @@ func (r *Reader) True() bool {
 	if r.err != nil || err != nil {
 		r.Skip()
 		return false
-	}
-	r.rest = rest
-	return v
-}
-
-// Int reads an integer. Any other value is read as -1.
-func (r *Reader) Int() int64 {
-	v, rest, err := msgp.ReadInt64Bytes(r.rest)
-	if r.err != nil || err != nil {
-		r.Skip()
-		return -1
 	}
 	r.rest = rest
 	return v
