@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"auth/logout":           {"auth", "token"},
 	"admin":                 {"auth", "socketio", "token"},
 	"console":               {"auth", "socketio"},
+	"redisbus":              {"socketio"},
 	"cmd":                   nil, // everything
 	"interop":               nil,
 	"examples":              nil,
@@ -75,6 +76,7 @@ var onlyIn = map[string][]string{
 	"github.com/go-jose/go-jose":         {"token/"},
 	"github.com/alecthomas/kong":         {"cmd/"},
 	"go.etcd.io/bbolt":                   {"auth/denyfile/"},
+	"github.com/tinylib/msgp":            {"redisbus/internal/msgpack/"},
 }
 
 type file struct {

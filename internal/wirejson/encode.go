@@ -28,7 +28,9 @@ func Stringify(v any) ([]byte, error) { return json.Marshal(v, stringify) }
 
 // AppendQuote appends s as a JSON string. Invalid UTF-8 becomes U+FFFD, and an
 // error that reports it.
-func AppendQuote(b []byte, s string) ([]byte, error) { return jsontext.AppendQuote(b, s) }
+func AppendQuote[Text ~[]byte | ~string](b []byte, s Text) ([]byte, error) {
+	return jsontext.AppendQuote(b, s)
+}
 
 // QuoteForScript returns text as a JSON string that is also a string of all versions
 // of JavaScript, in which U+2028 and U+2029 end a line. Invalid UTF-8 becomes U+FFFD.
@@ -128,7 +130,7 @@ func (e *Encoder) bytes(enc *jsontext.Encoder, b []byte) error {
 }
 
 func (e *Encoder) attach(enc *jsontext.Encoder, b []byte) error {
-	err := enc.WriteValue(appendPlaceholder(nil, len(e.attachments)))
+	err := enc.WriteValue(AppendPlaceholder(nil, len(e.attachments)))
 	e.attachments = append(e.attachments, b)
 	return err
 }
@@ -142,7 +144,7 @@ func (e *Encoder) raw(enc *jsontext.Encoder, value []byte, attachments [][]byte)
 	copied := 0
 	EachPlaceholder(value, func(start, end, num int) bool {
 		out = append(out, value[copied:start]...)
-		out = appendPlaceholder(out, len(e.attachments))
+		out = AppendPlaceholder(out, len(e.attachments))
 		e.attachments = append(e.attachments, attachments[num])
 		copied = end
 		return true

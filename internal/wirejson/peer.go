@@ -73,6 +73,16 @@ func UnquotePeer(value []byte) (string, bool) {
 	return s, err == nil && value[0] == '"'
 }
 
+// AppendUnquotePeer appends the string in quoted, a JSON string, to b. An escaped half of a
+// surrogate pair becomes U+FFFD. It reports false if quoted is not a JSON string.
+func AppendUnquotePeer(b, quoted []byte) ([]byte, bool) {
+	if !jsontext.Value(quoted).IsValid(peer) || quoted[0] != '"' {
+		return b, false
+	}
+	b, _ = jsontext.AppendUnquote(b, quoted) // reports only U+FFFD
+	return b, true
+}
+
 // peerTypes are the rules of encoding/json.
 var peerTypes = json.JoinOptions(jsonv1.DefaultOptionsV1(), json.WithUnmarshalers(numbersFrom))
 

@@ -51,12 +51,7 @@ func EachPlaceholder(value []byte, f func(start, end, num int) bool) bool {
 		case c == '"':
 			quoted = !quoted
 		case !quoted && c == '{':
-			// A placeholder holds no object, so the next brace ends it.
-			length := bytes.IndexByte(value[i:min(len(value), i+longestPlaceholder)], '}') + 1
-			if length == 0 {
-				continue
-			}
-			if num, ok := parsePlaceholder(value[i : i+length]); ok {
+			if num, length, ok := Placeholder(value[i:]); ok {
 				if !f(i, i+length, num) {
 					return false
 				}
@@ -67,7 +62,41 @@ func EachPlaceholder(value []byte, f func(start, end, num int) bool) bool {
 	return true
 }
 
-func appendPlaceholder(b []byte, num int) []byte {
+// Placeholder reports whether text, which is valid JSON from an object's opening brace on,
+// begins with a placeholder, of which length, and of which attachment; -1 if it does not name
+// one.
+func Placeholder(text []byte) (num, length int, ok bool) {
+	if num, length, ok := usualPlaceholder(text); ok {
+		return num, length, true
+	}
+	// A placeholder holds no object, so the next brace ends it.
+	length = bytes.IndexByte(text[:min(len(text), longestPlaceholder)], '}') + 1
+	if length == 0 {
+		return 0, 0, false
+	}
+	num, ok = parsePlaceholder(text[:length])
+	return num, length, ok
+}
+
+// usualPlaceholder is Placeholder for the spelling that AppendPlaceholder and JavaScript use.
+func usualPlaceholder(text []byte) (num, length int, ok bool) {
+	const start = `{"_placeholder":true,"num":`
+	if len(text) <= len(start) || string(text[:len(start)]) != start {
+		return 0, 0, false
+	}
+	i := len(start)
+	for i < len(text) && i < len(start)+6 && '0' <= text[i] && text[i] <= '9' {
+		num = num*10 + int(text[i]-'0')
+		i++
+	}
+	if i == len(start) || i == len(text) || text[i] != '}' {
+		return 0, 0, false
+	}
+	return num, i + 1, true
+}
+
+// AppendPlaceholder appends the placeholder of attachment num.
+func AppendPlaceholder(b []byte, num int) []byte {
 	b = append(b, `{"_placeholder":true,"num":`...)
 	b = strconv.AppendInt(b, int64(num), 10)
 	return append(b, '}')
