@@ -13,5 +13,6 @@ require (
 
 require (
 	github.com/gobwas/httphead v0.1.0 // indirect
-	golang.org/x/sys v0.45.0 // indirect
+	github.com/redis/rueidis v1.0.79 // indirect
+	golang.org/x/sys v0.47.0 // indirect
 )
