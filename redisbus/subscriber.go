@@ -32,7 +32,7 @@ type subscriber struct {
 	channels   map[string]*channel
 	peak       int // the largest len(channels) since the map was made
 	wanted     int
-	subscribed int              // wanted channels that are heard
+	subscribed int              // channels that are heard
 	refused    int              // wanted channels that Redis has refused
 	failing    int              // links whose last attempt to connect has failed
 	links      map[string]*link // by the address of a master, or by "" if there is only one
@@ -113,7 +113,6 @@ func (s *subscriber) Change(add, remove []string) {
 		if c := s.channels[name]; c != nil && c.wanted {
 			c.wanted = false
 			s.wanted--
-			s.unheard(c, nil)
 			s.notLost(c)
 			s.setRefused(c, false)
 			s.enqueue(c)

@@ -44,6 +44,7 @@ func (l *link) take() (*batch, error) {
 		c.queued = false
 		switch {
 		case !c.wanted && c.link == l:
+			s.unheard(c, nil)
 			s.assign(c, nil)
 			b.unsubscribe = s.group(b.unsubscribe, ungroups, c)
 			b.size++

@@ -1,0 +1,2 @@
+// Package redisbus is being built.
+package redisbus
