@@ -166,7 +166,7 @@ func TestPlainSubscriberOnAClusterUsesOneMaster(t *testing.T) {
 		redistest.Eventually(t, "the message", func() bool { return s.has("a", "from "+m.Addr()) })
 	}
 	replica := cluster.AddReplica(first[0])
-	replica.Do("CLUSTER", "FAILOVER")
+	replica.Do("CLUSTER", "FAILOVER", "TAKEOVER")
 	redistest.Eventually(t, "subscribed at a master, not at the replica", func() bool {
 		return first[0].Subscribers("a") == 0
 	})

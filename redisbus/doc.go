@@ -1,2 +1,0 @@
-// Package redisbus is being built.
-package redisbus
