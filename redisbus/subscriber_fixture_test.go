@@ -35,8 +35,8 @@ func testClient(t *testing.T, o rueidis.ClientOption) rueidis.Client {
 	return client
 }
 
-// heard records what a subscriber has received.
-type heard struct {
+// listener records what a subscriber has received.
+type listener struct {
 	*subscriber
 	t        *testing.T
 	mu       sync.Mutex
@@ -44,9 +44,9 @@ type heard struct {
 	gaps     []gap
 }
 
-func startSubscriber(t *testing.T, client rueidis.Client, sharded bool) *heard {
+func startSubscriber(t *testing.T, client rueidis.Client, sharded bool) *listener {
 	t.Helper()
-	h := &heard{t: t, messages: make(map[string][]string)}
+	h := &listener{t: t, messages: make(map[string][]string)}
 	h.subscriber = newSubscriber(client, subscriberOptions{
 		Sharded: sharded,
 		Message: func(channel, payload string) {
@@ -69,13 +69,13 @@ func startSubscriber(t *testing.T, client rueidis.Client, sharded bool) *heard {
 }
 
 // subscribe adds channels and waits until they are heard.
-func (h *heard) subscribe(names ...string) {
+func (h *listener) subscribe(names ...string) {
 	h.t.Helper()
 	h.Change(names, nil)
 	h.await(names...)
 }
 
-func (h *heard) await(names ...string) {
+func (h *listener) await(names ...string) {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), ceiling)
 	defer cancel()
@@ -85,20 +85,20 @@ func (h *heard) await(names ...string) {
 }
 
 // has reports whether a message was received.
-func (h *heard) has(channel, payload string) bool {
+func (h *listener) has(channel, payload string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Contains(h.messages[channel], payload)
 }
 
-func (h *heard) count(channel string) int {
+func (h *listener) count(channel string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.messages[channel])
 }
 
 // awaitGaps waits until n gaps have been reported and returns them.
-func (h *heard) awaitGaps(n int) []gap {
+func (h *listener) awaitGaps(n int) []gap {
 	h.t.Helper()
 	var gaps []gap
 	redistest.Eventually(h.t, fmt.Sprint(n, " gaps"), func() bool {
@@ -110,7 +110,7 @@ func (h *heard) awaitGaps(n int) []gap {
 	return gaps
 }
 
-func (h *heard) awaitReady(ready bool) {
+func (h *listener) awaitReady(ready bool) {
 	h.t.Helper()
 	redistest.Eventually(h.t, fmt.Sprint("ready is ", ready), func() bool { return h.State().Ready == ready })
 }
@@ -133,7 +133,7 @@ func shardSubscribers(c *redistest.Cluster, channel string) (n int) {
 }
 
 // leftovers returns the channels in the subscriber's table.
-func (h *heard) leftovers() []string {
+func (h *listener) leftovers() []string {
 	h.subscriber.mu.Lock()
 	defer h.subscriber.mu.Unlock()
 	return slices.Collect(maps.Keys(h.channels))

@@ -64,7 +64,7 @@ func TestSubscriberLeavesNothingOf100000Channels(t *testing.T) {
 }
 
 // testManyChannels subscribes to 100,000 channels and gives them up.
-func testManyChannels(t *testing.T, s *heard, inRedis func() int) {
+func testManyChannels(t *testing.T, s *listener, inRedis func() int) {
 	t.Helper()
 	const n = 100_000
 	list := names(n)
