@@ -3,6 +3,7 @@ package redisbus
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -35,8 +36,24 @@ func TestSlotOfAgreesWithRedis(t *testing.T) {
 	}
 }
 
-func TestSubscriberOnAClusterUsesOneConnectionForEachMaster(t *testing.T) {
+// TestSubscriberOnACluster has one cluster for all its parts, because to start one takes seconds.
+func TestSubscriberOnACluster(t *testing.T) {
 	cluster, client := clustered(t)
+	t.Run("one connection for each master", func(t *testing.T) { testOneConnectionForEachMaster(t, cluster, client) })
+	t.Run("moved slot", func(t *testing.T) { testMovedSlot(t, cluster, client) })
+	t.Run("100,000 channels", func(t *testing.T) {
+		testManyChannels(t, startSubscriber(t, client, true), func() (n int) {
+			for _, m := range cluster.Masters {
+				n += len(m.ShardChannels("*"))
+			}
+			return n
+		})
+	})
+	t.Run("failover", func(t *testing.T) { testClusterFailover(t, cluster, client) })
+	t.Run("plain channels", func(t *testing.T) { testPlainOnACluster(t, cluster, client) })
+}
+
+func testOneConnectionForEachMaster(t *testing.T, cluster *redistest.Cluster, client rueidis.Client) {
 	s := startSubscriber(t, client, true)
 	list := names(100)
 	s.subscribe(list...)
@@ -69,20 +86,8 @@ func TestSubscriberOnAClusterUsesOneConnectionForEachMaster(t *testing.T) {
 	s.subscribe("again")
 }
 
-func TestSubscriberOnAClusterLeavesNothingOf100000Channels(t *testing.T) {
-	cluster, client := clustered(t)
-	s := startSubscriber(t, client, true)
-	testManyChannels(t, s, func() (n int) {
-		for _, m := range cluster.Masters {
-			n += len(m.ShardChannels("*"))
-		}
-		return n
-	})
-}
-
-// TestSubscriberFollowsAMovedSlot publishes numbers to a channel while its slot moves.
-func TestSubscriberFollowsAMovedSlot(t *testing.T) {
-	cluster, client := clustered(t)
+// testMovedSlot publishes numbers to a channel while its slot moves.
+func testMovedSlot(t *testing.T, cluster *redistest.Cluster, client rueidis.Client) {
 	publisher := testClient(t, rueidis.ClientOption{InitAddress: cluster.Addrs()})
 	s := startSubscriber(t, client, true)
 	s.subscribe("a", "b", "c")
@@ -126,8 +131,9 @@ func TestSubscriberFollowsAMovedSlot(t *testing.T) {
 	}
 }
 
-func TestSubscriberFollowsAClusterFailover(t *testing.T) {
-	cluster, client := clustered(t)
+// testClusterFailover kills a master. Its replica, which takes its place, is no longer one of
+// cluster.Masters.
+func testClusterFailover(t *testing.T, cluster *redistest.Cluster, client rueidis.Client) {
 	s := startSubscriber(t, client, true)
 	list := names(60)
 	s.subscribe(list...)
@@ -143,10 +149,11 @@ func TestSubscriberFollowsAClusterFailover(t *testing.T) {
 	if replica.ShardPublish(list[0], "x") != 1 {
 		t.Error("not subscribed at the new master")
 	}
+	cluster.Masters = append(slices.DeleteFunc(cluster.Masters, func(m *redistest.Server) bool { return m == master }), replica)
+	master.Restart() // as a replica
 }
 
-func TestPlainSubscriberOnAClusterUsesOneMaster(t *testing.T) {
-	cluster, client := clustered(t)
+func testPlainOnACluster(t *testing.T, cluster *redistest.Cluster, client rueidis.Client) {
 	s := startSubscriber(t, client, false)
 	s.subscribe("a", "b")
 	at := func() (found []*redistest.Server) {

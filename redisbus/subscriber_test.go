@@ -2,7 +2,10 @@ package redisbus
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -246,4 +249,45 @@ func TestSubscriberWaitEndsWithItsContext(t *testing.T) {
 		t.Errorf("err = %v, want one that says that Redis cannot be reached", err)
 	}
 	redis.Restart()
+}
+
+// stallingConn is a connection whose reads can be held up, as those of a stopped process are.
+type stallingConn struct {
+	net.Conn
+	gate *sync.RWMutex // locked while reads are held up
+}
+
+func (c *stallingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.gate.RLock()
+	defer c.gate.RUnlock()
+	return n, err
+}
+
+func TestSubscriberIsCutOffWhenItStalls(t *testing.T) {
+	redis := redistest.Start(t, "client-output-buffer-limit pubsub 1mb 1mb 1")
+	var gate sync.RWMutex
+	client := testClient(t, rueidis.ClientOption{
+		InitAddress: []string{redis.Addr()},
+		DialCtxFn: func(ctx context.Context, addr string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			conn, err := d.DialContext(ctx, "tcp", addr)
+			return &stallingConn{conn, &gate}, err
+		},
+	})
+	s := startSubscriber(t, client, false)
+	s.subscribe("a")
+	gate.Lock()
+	sent := 0
+	for redis.Publish("a", strings.Repeat("x", 100<<10)) == 1 { // until Redis has closed the connection
+		if sent++; sent > 1000 {
+			t.Fatal("Redis keeps a subscriber that does not read")
+		}
+	}
+	gate.Unlock()
+	s.awaitGaps(1)
+	s.await("a")
+	if redis.Publish("a", "after") != 1 {
+		t.Error("not subscribed again")
+	}
+	redistest.Eventually(t, "the next message", func() bool { return s.has("a", "after") })
 }
