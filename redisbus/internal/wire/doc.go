@@ -12,8 +12,8 @@
 //
 //	received, err := w.DecodeBroadcast("/", payload)
 //
-// What is received is untrusted input. Messages that decode without an error have the fields
-// that package socketio requires, but it still has to check their event.
+// Received messages are untrusted input. Messages that decode without an error have the fields
+// that package socketio requires. Their events are not checked.
 //
 // Go nodes mark their requests by a member named "go", which Node ignores, so that other Go nodes
 // can answer in a form that says more. See Asker.
