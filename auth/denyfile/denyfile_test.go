@@ -214,6 +214,18 @@ func TestMemoryAndFileAgree(t *testing.T) {
 	}
 }
 
+// An entry that could not be written is found, also if a removal was written while it waited.
+func TestFailedWriteAfterARemoval(t *testing.T) {
+	list := open(t, newPath(t), denyfile.Options{})
+	removed, added := denyfile.RemoveAndFailToAdd(list, blockOf("ada"))
+	if removed != nil || added == nil || !strings.Contains(added.Error(), "the disk is full") {
+		t.Errorf("Remove: %v, Add: %v", removed, added)
+	}
+	if !found(t, list, "ada") {
+		t.Error("the entry is not found")
+	}
+}
+
 func TestInvalidEntries(t *testing.T) {
 	list := open(t, newPath(t), denyfile.Options{})
 	ended := blockOf("ada")
