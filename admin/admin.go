@@ -20,8 +20,8 @@ import (
 
 // Options configure the API. The zero value is ready to use.
 type Options struct {
-	// Scope is the scope that an operator's token must have in its claim scope (RFC 9068,
-	// section 2.2.3) or scp. Empty means "socketio:admin".
+	// Scope is the scope that an operator's token must have, as auth.ScopesOf returns them. Empty
+	// means "socketio:admin".
 	Scope string
 	// Logger receives a line at level Info for each request that changes something, with the
 	// operator's subject and the hash of the operator's token, and refusals as the Logger of
@@ -105,23 +105,7 @@ var errScope = errors.New("admin: the token does not have the scope of an operat
 // hasScope returns a function that accepts tokens with a scope.
 func hasScope(scope string) func(context.Context, *token.Token, *socketio.Handshake) error {
 	return func(_ context.Context, t *token.Token, _ *socketio.Handshake) error {
-		var claims struct {
-			Scope string `json:"scope"`
-			SCP   any    `json:"scp"` // a list or, as scope, a string
-		}
-		if err := t.Claims(&claims); err != nil {
-			return err
-		}
-		found := strings.Split(claims.Scope, " ")
-		switch scp := claims.SCP.(type) {
-		case string:
-			found = append(found, strings.Split(scp, " ")...)
-		case []any:
-			if slices.Contains(scp, any(scope)) {
-				return nil
-			}
-		}
-		if slices.Contains(found, scope) {
+		if slices.Contains(auth.ScopesOf(t), scope) {
 			return nil
 		}
 		return &auth.Error{Message: "the token does not have the scope " + scope, Err: errScope}

@@ -72,7 +72,7 @@ func (g *Gate) eventOfGuests(_ context.Context, s *socketio.Socket) error {
 // after the socket is admitted.
 func (a *admission) authenticate(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 	a.mu.Lock()
-	was := a.stage
+	was, warned := a.stage, a.warned
 	if e.WantsAck() {
 		a.warned = true
 	}
@@ -97,6 +97,9 @@ func (a *admission) authenticate(ctx context.Context, s *socketio.Socket, e *soc
 		a.refresh(ctx, e, shown)
 	case was == leased:
 		a.repeat(ctx, shown)
+	}
+	if was == leased && !warned {
+		a.remind()
 	}
 	return nil
 }

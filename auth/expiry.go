@@ -120,8 +120,25 @@ func (a *admission) endBy(lease *Lease, now time.Time) {
 	// context.
 	a.socket.SetContextValue(leaseKey{}, a.carried(lease))
 	a.socket.SetDeadline(lease.Until, func() { a.expire(lease) })
+	a.remindOf(lease, now)
+}
+
+// remindOf makes the socket warn its peer about the end of the lease that it has now. The caller
+// holds mu.
+func (a *admission) remindOf(lease *Lease, now time.Time) {
 	if at := a.warnAt(lease, now); !at.IsZero() {
 		a.socket.Remind(at, func() { a.warn(lease) })
+	}
+}
+
+// remind is remindOf for a peer that has just asked to be warned, and whose refresh may have been
+// refused.
+func (a *admission) remind() {
+	now := a.now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stage == leased {
+		a.remindOf(a.entry.lease, now)
 	}
 }
 

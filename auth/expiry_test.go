@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"socketiojwt/auth"
@@ -69,6 +70,47 @@ func TestWarningAfterRefresh(t *testing.T) {
 			t.Errorf("warned %d s before the end", left)
 		}
 	})
+}
+
+// A peer that asks for its lease only when it has one is warned, although nothing else changes the
+// lease.
+func TestWarningWithoutRefresh(t *testing.T) {
+	other := sign(claims{"sub": "eve"})
+	for name, ask := range map[string]func(f *fixture, p *sockettest.Peer){
+		"a refused refresh": func(f *fixture, p *sockettest.Peer) {
+			if a := f.authenticate(p, other); a.Error == nil {
+				f.t.Errorf("refreshed: %+v", a)
+			}
+		},
+		"too many refreshes": func(f *fixture, p *sockettest.Peer) {
+			for range 10 {
+				f.emit(p, "authenticate", bearing(other))
+				f.unauthorized(p)
+			}
+			if a := f.authenticate(p, sign(nil)); a.Error == nil {
+				f.t.Errorf("refreshed: %+v", a)
+			}
+		},
+		"no acknowledgement": func(f *fixture, p *sockettest.Peer) {
+			f.emit(p, "authenticate", asking(sign(nil)))
+			f.expect(p, "authenticated")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, setup{gate: auth.Options{WarnBefore: 10 * time.Minute}}, func(f *fixture) {
+				p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
+				ask(f, p)
+				for _, event := range p.Events() {
+					if event == "token_expiring" {
+						t.Error("warned early")
+					}
+				}
+				if left := f.warning(p); left < 300 || left > 600 {
+					t.Errorf("warned %d s before the end", left)
+				}
+			})
+		})
+	}
 }
 
 // With a grace the lease ends later than what the peer is told, the socket may refresh
@@ -205,6 +247,30 @@ func TestClockSetDuringAWarning(t *testing.T) {
 		}
 		if events := p.Events(); slices.Contains(events, "token_expiring") {
 			t.Errorf("warned after the end: %q", events)
+		}
+	})
+}
+
+// A socket ends while its first refresh is examined.
+func TestEndDuringTheFirstRefresh(t *testing.T) {
+	var f *fixture
+	calls := 0
+	authorize := auth.Check(func(context.Context, *token.Token, *socketio.Handshake) error {
+		if calls++; calls > 1 {
+			_ = f.srv.DisconnectSockets(nil)
+		}
+		return nil
+	})
+	bubble(t, setup{gate: auth.Options{WarnBefore: time.Minute, Authorize: authorize}}, func(current *fixture) {
+		f = current
+		p := f.dial(sockettest.Options{Auth: bearing(sign(nil))})
+		if _, err := p.EmitWithAck(f.ctx, "authenticate", bearing(sign(nil))); err == nil {
+			t.Error("the refresh was answered")
+		}
+		f.ended(p, sockettest.ErrDisconnected, 0)
+		synctest.Wait()
+		if strings.Contains(f.log.String(), "panic") {
+			t.Errorf("panic:\n%s", f.log.String())
 		}
 	})
 }

@@ -1,6 +1,9 @@
 package auth
 
-import "socketiojwt/internal/turns"
+import (
+	"socketiojwt/internal/turns"
+	"socketiojwt/socketio"
+)
 
 // IndexLeft returns an error if the index of a gate still keeps anything.
 func IndexLeft(g *Gate) error { return g.leases.empty() }
@@ -28,3 +31,14 @@ func FillIndex(g *Gate, n int) { fill(g.leases, leasesOf(n, 0)) }
 
 // MayRecover reports whether a gate lets a session with this description be recovered.
 func MayRecover(g *Gate, described []byte) bool { return (&admission{gate: g}).mayRecover(described) }
+
+// Warn and Expire do what the timers of a lease do for a socket.
+func Warn(s *socketio.Socket, lease *Lease) { admissionOf(s).warn(lease) }
+
+// Expire is described with Warn.
+func Expire(s *socketio.Socket, lease *Lease) { admissionOf(s).expire(lease) }
+
+func admissionOf(s *socketio.Socket) *admission {
+	_, a := admittedBy(s.Context())
+	return a
+}

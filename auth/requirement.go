@@ -20,14 +20,12 @@ type Requirement struct {
 	wrong error                                         // an invalid argument, which Require reports
 }
 
-// Scopes requires that a token has all of the scopes: in the claim scope, which is a string with
-// spaces between them (RFC 8693, section 4.2), in scp, which is such a string or a list, or in
-// the list permissions. A claim of another type gives no scope. A refusal has
+// Scopes requires that a token has all of the scopes, as ScopesOf returns them. A refusal has
 // ReasonInsufficientScope.
 func Scopes(scopes ...string) Requirement {
 	scopes = slices.Clone(scopes)
 	r := Requirement{wrong: checkNames("Scopes", scopes), check: func(_ context.Context, lease *Lease) error {
-		return missing(scopes, scopesOf(lease.Token), errScope)
+		return missing(scopes, ScopesOf(lease.Token), errScope)
 	}}
 	for _, scope := range scopes {
 		if r.wrong == nil && strings.ContainsFunc(scope, func(c rune) bool { return c == ' ' || !quotable(c) }) {
@@ -151,8 +149,10 @@ func missing(wanted, has []string, cause error) error {
 	return nil
 }
 
-// scopesOf returns the scopes of a token.
-func scopesOf(t *token.Token) (scopes []string) {
+// ScopesOf returns the scopes of a token: those of the claim scope, which is a string with spaces
+// between them (RFC 8693, section 4.2), of scp, which is such a string or a list of strings, and of
+// the list permissions. A claim of another type gives no scope. It may be called concurrently.
+func ScopesOf(t *token.Token) (scopes []string) {
 	var claims struct {
 		Scope       any `json:"scope"`
 		Scp         any `json:"scp"`

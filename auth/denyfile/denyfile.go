@@ -191,19 +191,29 @@ func (d *Denylist) writeAll() {
 		}
 		d.mu.Unlock()
 
-		err := d.file.write(batch, d.now())
-		for _, c := range batch {
-			if err != nil {
-				c.done <- fmt.Errorf("auth/denyfile: the change was not written: %w", err)
-				continue
-			}
+		d.finish(batch, d.file.write(batch, d.now()))
+	}
+}
+
+// finish tells the callers whether their changes were written.
+func (d *Denylist) finish(batch []*change, err error) {
+	for _, c := range batch {
+		switch {
+		case err == nil:
 			c.done <- d.repeat(c)
+		case c.remove:
+			c.done <- notWritten(err)
+		default: // a removal that was written meanwhile has removed it from memory
+			c.done <- errors.Join(notWritten(err), d.repeat(c))
 		}
 	}
 }
 
-// repeat carries out a written change in memory, so that memory has the changes in the order of
-// the file.
+func notWritten(err error) error {
+	return fmt.Errorf("auth/denyfile: the change was not written: %w", err)
+}
+
+// repeat carries out a change in memory, so that memory has the changes in the order of the file.
 func (d *Denylist) repeat(c *change) error {
 	if c.remove {
 		return d.memory.Remove(context.Background(), c.entry.Match)

@@ -1,8 +1,10 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,7 +56,7 @@ func (g *generator) flood() (r Result, err error) {
 	switch err = errors.Join(err, gone, crowd.failed()); {
 	case err != nil:
 		return r, err
-	case came < 0.95*rate || came > 1.05*rate:
+	case off(came, rate) > cmp.Or(g.Off, 0.05):
 		return r, fmt.Errorf("%.0f bad tokens a second were refused, instead of %.0f", came, rate)
 	}
 	r.Seconds, r.PerSecond = took, came
@@ -63,6 +65,9 @@ func (g *generator) flood() (r Result, err error) {
 	r.percentiles(disturbed)
 	return r, g.stopProfiles(&r)
 }
+
+// off returns by which fraction of the wanted rate another one differs from it.
+func off(rate, wanted float64) float64 { return math.Abs(rate-wanted) / wanted }
 
 // ask asks for as long as a phase takes, one question at a time, and returns how many microseconds each answer took.
 func (g *generator) ask(c *connection) (took []uint32, err error) {

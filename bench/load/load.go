@@ -71,6 +71,7 @@ type Config struct {
 	Hold     time.Duration // how long Idle holds before RSS is read, and Leases idles, and each phase of Flood and Loud takes
 	Rate     int           // broadcasts, or questions of one connection (Flood, Loud), per second
 	Share    float64       // of the bad tokens that the server can refuse in a second, how many Flood sends
+	Off      float64       // by which fraction the rate of Flood may be missed; zero means 0.05
 	Messages int           // broadcasts in all
 	Padding  int           // bytes of padding in a broadcast
 	Patience time.Duration // how long the last broadcasts may take to arrive

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -138,28 +139,60 @@ func TestLoud(t *testing.T) {
 }
 
 func TestFlood(t *testing.T) {
-	flood := func(answer func(string) []string, want string) {
+	flood := func(hold time.Duration, answer func(string) []string, want string) {
 		t.Helper()
 		c := fake(t, answer)
-		c.Via, c.Hold, c.Share, c.Settle = ViaEvent, 300*time.Millisecond, 0.2, 50*time.Millisecond
+		c.Via, c.Hold, c.Share, c.Settle = ViaEvent, hold, 0.2, 50*time.Millisecond
+		c.Off = 1000 // a busy machine misses any rate; see TestFloodRate
 		run(t, c, Flood, want)
 	}
-	but := func(is func(packet string) bool, said ...string) func(string) []string {
-		return func(packet string) []string {
-			if is(packet) {
-				return said
-			}
-			return gatedByEvent(packet)
+	flood(time.Second, gatedByEvent, "")
+	flood(time.Millisecond, unless(bad, `42["authenticated"]`), "admitted a bad token")
+	flood(100*time.Millisecond, unless(func(p string) bool { return p == `420["echo",1]` }, "430[2]"), "430[1]... expected")
+	var seen atomic.Int64
+	flood(100*time.Millisecond, unless(func(p string) bool { return bad(p) && seen.Add(1) > 1 }), "no bad token was refused")
+}
+
+// bad reports whether a packet shows a bad token.
+func bad(packet string) bool { return strings.Contains(packet, "h.p.A") }
+
+// unless answers as gatedByEvent does, but says something else to some packets.
+func unless(is func(packet string) bool, said ...string) func(string) []string {
+	return func(packet string) []string {
+		if is(packet) {
+			return said
+		}
+		return gatedByEvent(packet)
+	}
+}
+
+// A bad token that is admitted later is noticed by each connection that showed it.
+func TestFloodThatIsAdmitted(t *testing.T) {
+	c := fake(t, unless(bad, `42["authenticated"]`))
+	c.Via = ViaEvent
+	g := &generator{Config: c, tokens: slices.Repeat([]string{"h.p.Good"}, c.Count), zero: time.Now()}
+	w := &crowd{g: g}
+	defer w.close()
+	if err := w.open(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range w.all {
+		if err := w.show(i); err != nil {
+			t.Fatal(err)
 		}
 	}
-	bad := func(packet string) bool { return strings.Contains(packet, "h.p.A") }
-	flood(gatedByEvent, "")
-	flood(but(bad, `42["authenticated"]`), "admitted a bad token")
-	flood(but(func(p string) bool { return p == `420["echo",1]` }, "430[2]"), "430[1]... expected")
-	var seen atomic.Int64
-	flood(but(func(p string) bool { return bad(p) && seen.Add(1) > 1 }, `42["authenticated"]`), "a refusal expected")
-	seen.Store(0)
-	flood(but(func(p string) bool { return bad(p) && seen.Add(1) > 1 }), "no bad token was refused")
+	w.readers.Wait()
+	if err := w.failed(); err == nil || !strings.Contains(err.Error(), "a refusal expected") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFloodRate(t *testing.T) {
+	for came, want := range map[float64]bool{100: true, 95: true, 105: true, 94.9: false, 105.1: false, 0: false} {
+		if is := off(came, 100) <= 0.05; is != want {
+			t.Errorf("%v of 100: %v", came, is)
+		}
+	}
 }
 
 func TestDecoy(t *testing.T) {

@@ -19,7 +19,7 @@ func (a *app) guardLifetime(o options, verifier auth.Verifier, sources []auth.So
 		{"/life-event", true, auth.Options{}},
 		{"/life-leave", true, auth.Options{AtExpiry: auth.LeaveNamespace}},
 		{"/life-guest", true, auth.Options{AtExpiry: auth.BecomeGuest, Guests: &auth.GuestOptions{}}},
-		{"/life-capped", true, auth.Options{MaxLifetime: 3 * time.Second}},
+		{"/life-capped", true, auth.Options{MaxLifetime: 10 * time.Second}},
 	} {
 		n.opts.Sources, n.opts.Timeout, n.opts.Logger, n.opts.WarnBefore = sources, long, o.log, time.Hour
 		gate, err := auth.NewGate(verifier, n.opts)

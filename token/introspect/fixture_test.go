@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -50,29 +49,9 @@ func bubble(t *testing.T, test func(s *server)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{t: t, tokens: map[string]members{}}
 		s.activate("good", nil)
-		listener := memnet.Listen()
-		var conns sync.WaitGroup // Close does not wait for what answers on them
-		web := &http.Server{Handler: s, ConnState: func(_ net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				conns.Add(1)
-			case http.StateClosed, http.StateHijacked:
-				conns.Done()
-			}
-		}}
-		served := make(chan struct{})
-		go func() {
-			defer close(served)
-			_ = web.Serve(listener)
-		}()
-		transport := &http.Transport{DialContext: listener.Dial}
-		s.client = &http.Client{Transport: transport}
-		defer func() {
-			transport.CloseIdleConnections()
-			_ = web.Close()
-			<-served
-			conns.Wait()
-		}()
+		client, stop := memnet.Serve(s)
+		defer stop()
+		s.client = client
 		test(s)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -48,29 +47,9 @@ func bubble(t *testing.T, test func(i *issuer)) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{t: t, begun: time.Now(), header: map[string]string{}}
 		i.publish("1")
-		listener := memnet.Listen()
-		var conns sync.WaitGroup // Close does not wait for what answers on them
-		web := &http.Server{Handler: i, ConnState: func(_ net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				conns.Add(1)
-			case http.StateClosed:
-				conns.Done()
-			}
-		}}
-		served := make(chan struct{})
-		go func() {
-			defer close(served)
-			_ = web.Serve(listener)
-		}()
-		transport := &http.Transport{DialContext: listener.Dial}
-		i.client = &http.Client{Transport: transport}
-		defer func() {
-			transport.CloseIdleConnections()
-			_ = web.Close()
-			<-served
-			conns.Wait()
-		}()
+		client, stop := memnet.Serve(i)
+		defer stop()
+		i.client = client
 		test(i)
 	})
 }
