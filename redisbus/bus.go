@@ -146,7 +146,9 @@ func (b *Bus) write(m *socketio.Message) (p parcel, err error) {
 	case errors.Is(err, wire.ErrNobody):
 		return parcel{}, nil
 	case errors.Is(err, wire.ErrGoOnly):
-		return b.writeOwn(b.own.all(), m)
+		ours := *m
+		ours.Request = wire.GoRequest(string(b.id), m.Request)
+		return b.writeOwn(b.own.all(), &ours)
 	}
 	return p, err
 }

@@ -28,9 +28,14 @@ func expect(t testing.TB, ctx context.Context, p *sockettest.Peer, event, want s
 // What one node does has its effect on the sockets of the others.
 func TestNodesActAsOne(t *testing.T) {
 	redis := redistest.Start(t)
+	rules := make(map[*socketio.Server]*socketio.Rule)
 	setup := func(srv *socketio.Server) {
 		open(srv)
-		join(srv.OfPattern(regexp.MustCompile(`/dyn-\d+`)).Open().Mux)
+		rules[srv] = srv.OfPattern(regexp.MustCompile(`/dyn-\d+`)).Open()
+		join(rules[srv].Mux)
+		srv.HandleExtension("x", func(from socketio.NodeID, payload []byte) {
+			_ = srv.To(string(payload)).Emit("extension", from)
+		})
 		srv.OnServerSide("hello", func(_ context.Context, e *socketio.ServerSideEvent) (any, error) {
 			var name string
 			err := e.Scan(&name)
@@ -152,8 +157,23 @@ func TestNodesActAsOne(t *testing.T) {
 		if len(infos) != 1 || err != nil || infos[0].ID != d.ID() {
 			t.Errorf("fetched %+v, %v", infos, err)
 		}
+		rule := rules[a.Server]
+		_ = rule.To("r").Emit("rule")
+		expect(t, a.ctx, d, "rule", "rule()")
+		if infos, err := rule.FetchSockets(a.ctx); len(infos) != 1 || err != nil || infos[0].Node != c.bus.ID() {
+			t.Errorf("fetched %+v, %v", infos, err)
+		}
+		if answers, err := rule.ServerSideEmitWithAck(a.ctx, "unknown"); len(answers) != 0 || err != nil {
+			t.Errorf("answers %+v, %v", answers, err)
+		}
 		_ = d.Close()
 		settle(t, redis, 0, "socket.io#/dyn-1#", "socket.io#/dyn-1#r#", "socket.io-request#/dyn-1#", "socket.io-response#/dyn-1#")
+	})
+	t.Run("extensions", func(t *testing.T) {
+		_ = a.PublishExtension("x", []byte("y"))
+		expect(t, a.ctx, y, "extension", fmt.Sprintf("extension(%q)", a.bus.ID()))
+		_ = c.SendExtension(a.bus.ID(), "x", []byte("x"))
+		expect(t, a.ctx, x, "extension", fmt.Sprintf("extension(%q)", c.bus.ID()))
 	})
 	for _, n := range []*node{a, b, c} {
 		if h := n.Stats().Bus; h == nil || !h.Connected || h.Nodes != 2 || h.Ignored+h.Dropped+h.Gaps+h.Overflows != 0 {

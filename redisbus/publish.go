@@ -20,8 +20,8 @@ const (
 	// staleAfter is the age at which a message that waits is dropped. Events that are late by
 	// more would surprise more than events that are missing.
 	staleAfter = 2 * time.Second
-	// maxSent bounds the messages of one pipeline. What is on its way when the connection is lost
-	// is lost with it.
+	// maxSent bounds the messages of one pipeline. They are lost if
+	// the connection is lost before Redis has answered.
 	maxSent = 512
 )
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Nodes of other software reply without their name, and whoever listens on a request channel
-// looks like one. Surveys learn how many of these subscribers answer, so that a stopped node or
+// Nodes of other software reply without their name, and any client that listens on a request
+// channel looks like one. Surveys learn how many of these subscribers answer, so that a stopped node or
 // a listener that never answers costs one request its patience, and not each request.
 
 const (
@@ -41,7 +41,7 @@ type result struct {
 
 // begin begins to count the answers to a request that n subscribers without a name receive. It
 // returns how many are expected to answer, and how many have answered before but do not any
-// more. A subscriber that never answers is no node, and not counted.
+// more. A subscriber that never answers is not a node, and is not counted.
 func (s *surveys) begin(namespace, request string, n int, timeout time.Duration) (expected, silent int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
