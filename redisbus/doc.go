@@ -19,6 +19,6 @@
 // missed: see Options.OnGap. The bus connects again by itself. Health and socketio.Stats tell
 // its state.
 //
-// Redis is inside the trust boundary: a program that can publish to it can emit, disconnect sockets and
-// read what nodes say to each other. See docs/nodes.md.
+// Redis is inside the trust boundary: a client of Redis that may use the bus's channels can emit,
+// disconnect sockets and read what nodes say to each other. See docs/nodes.md.
 package redisbus

@@ -237,4 +237,3 @@ func (m *Received) readReply(uid string, values *members, attachments [][]byte) 
 	}
 	return err
 }
-

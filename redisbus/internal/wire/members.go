@@ -69,15 +69,14 @@ func (m *members) slot(name []byte) *[]byte {
 	return nil
 }
 
-// readMembers reads a JSON object.
-func readMembers(text []byte) (m members, err error) {
-	err = wirejson.PeerMembers(text, maxDepth, func(name []byte, start, end int) error {
+// readMembers reads an object of a message that is valid JSON.
+func readMembers(object []byte) (m members, err error) {
+	ok := eachMember(object, func(name, value []byte) {
 		if slot := m.slot(name); slot != nil {
-			*slot = text[start:end:end]
+			*slot = value
 		}
-		return nil
 	})
-	if err != nil {
+	if !ok {
 		return members{}, ErrMalformed
 	}
 	return m, nil
@@ -86,12 +85,13 @@ func readMembers(text []byte) (m members, err error) {
 // readMessage reads a message that is JSON or MessagePack, as Node distinguishes them. Binary
 // values become attachments.
 func readMessage(payload []byte) (m members, attachments [][]byte, err error) {
-	if len(payload) > 0 && payload[0] == '{' {
-		m, err = readMembers(payload)
-		return m, nil, err
-	}
-	text, attachments, err := msgpack.Decode(payload)
-	if err != nil {
+	text := payload
+	if len(payload) == 0 || payload[0] != '{' {
+		text, attachments, err = msgpack.Decode(payload)
+		if err != nil {
+			return members{}, nil, ErrMalformed
+		}
+	} else if !wirejson.ValidPeerObject(payload, maxDepth) {
 		return members{}, nil, ErrMalformed
 	}
 	m, err = readMembers(text)
@@ -106,6 +106,8 @@ func text(value []byte) (s string, ok bool) {
 	switch {
 	case len(value) == 0:
 		return "", false
+	case value[0] == '"' && bytes.IndexByte(value, '\\') < 0:
+		return string(value[1 : len(value)-1]), true
 	case value[0] == '"':
 		return wirejson.UnquotePeer(value)
 	case value[0] == '-' || '0' <= value[0] && value[0] <= '9':
@@ -126,17 +128,16 @@ func names(value []byte) (list []string, complete bool, err error) {
 	if missing(value) {
 		return nil, true, nil
 	}
-	elements, err := wirejson.SplitPeerArray(value, maxDepth)
-	if err != nil {
-		return nil, false, ErrMalformed
-	}
 	complete = true
-	for _, e := range elements {
-		if name, ok := text(e); ok {
+	ok := eachElement(value, func(element []byte) {
+		if name, ok := text(element); ok {
 			list = append(list, name)
 		} else {
 			complete = false
 		}
+	})
+	if !ok {
+		return nil, false, ErrMalformed
 	}
 	return list, complete, nil
 }

@@ -77,6 +77,15 @@ func asker(id string, how byte, isGo bool) string {
 	return string(how) + id
 }
 
+// GoRequest returns the Request of a message that a Go node sends to Go nodes only, as they
+// receive it.
+func GoRequest(uid, request string) string {
+	if request == "" {
+		return ""
+	}
+	return asker(uid+"."+request, askerGo, true)
+}
+
 // OwnRequest returns the Request of the message that this node has sent with the id, and false
 // if another node has sent it.
 func OwnRequest(uid, id string) (request string, ok bool) {

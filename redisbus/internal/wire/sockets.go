@@ -96,28 +96,32 @@ type nodeHandshake struct {
 // readSockets reads the descriptions of sockets. One that has no id is left out, and so is each
 // value that has not the type that Node gives it.
 func readSockets(value []byte) ([]socketio.SocketInfo, error) {
-	elements, err := wirejson.SplitPeerArray(value, maxDepth)
-	if err != nil {
+	sockets := []socketio.SocketInfo{}
+	ok := eachElement(value, func(element []byte) {
+		if s, ok := readSocket(element); ok {
+			sockets = append(sockets, s)
+		}
+	})
+	if !ok {
 		return nil, ErrMalformed
 	}
-	sockets := make([]socketio.SocketInfo, 0, len(elements))
-	for _, e := range elements {
-		var n nodeSocket
-		if wirejson.UnmarshalPeer(e, nil, &n) != nil {
-			continue
-		}
-		id, ok := text(n.ID)
-		if !ok || id == "" {
-			continue
-		}
-		s := socketio.SocketInfo{ID: id, Handshake: readHandshake(n.Handshake)}
-		s.Rooms, _, _ = names(n.Rooms)
-		if len(n.Data) > 0 && n.Data[0] == '{' {
-			s.Data = n.Data
-		}
-		sockets = append(sockets, s)
-	}
 	return sockets, nil
+}
+
+func readSocket(value []byte) (s socketio.SocketInfo, ok bool) {
+	var n nodeSocket
+	if wirejson.UnmarshalPeer(value, nil, &n) != nil {
+		return s, false
+	}
+	if s.ID, ok = text(n.ID); !ok || s.ID == "" {
+		return s, false
+	}
+	s.Handshake = readHandshake(n.Handshake)
+	s.Rooms, _, _ = names(n.Rooms)
+	if len(n.Data) > 0 && n.Data[0] == '{' {
+		s.Data = n.Data
+	}
+	return s, true
 }
 
 func readHandshake(value []byte) (h socketio.HandshakeInfo) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"unicode/utf16"
 
+	"socketiojwt/internal/wirejson"
 	"socketiojwt/redisbus/internal/msgpack"
 	"socketiojwt/socketio"
 )
@@ -101,22 +102,33 @@ func (w Streams) DecodeEntry(fields map[string]string) (Received, error) {
 	if err != nil || fields["nsp"] == "" {
 		return Received{}, ErrMalformed
 	}
-	data := []byte(fields["data"])
-	var attachments [][]byte
-	if len(data) > 0 && data[0] != '{' {
-		packed, err := base64.StdEncoding.DecodeString(fields["data"])
-		if err != nil {
-			return Received{}, ErrMalformed
-		}
-		if data, attachments, err = msgpack.Decode(packed); err != nil {
-			return Received{}, ErrMalformed
-		}
+	data, attachments, err := readEntryData(fields["data"])
+	if err != nil {
+		return Received{}, err
 	}
 	m, err := w.cluster().decodeData(fields["nsp"], fields["uid"], kind, data, attachments)
 	if err == nil && !w.InStream(&m.Message) {
 		return Received{}, ErrMalformed
 	}
 	return m, err
+}
+
+// readEntryData reads the data of an entry, which is JSON, or base64 of MessagePack.
+func readEntryData(text string) (data []byte, attachments [][]byte, err error) {
+	if text != "" && text[0] == '{' {
+		if data = []byte(text); !wirejson.ValidPeerObject(data, maxDepth) {
+			return nil, nil, ErrMalformed
+		}
+		return data, nil, nil
+	}
+	packed, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, nil, ErrMalformed
+	}
+	if data, attachments, err = msgpack.Decode(packed); err != nil {
+		return nil, nil, ErrMalformed
+	}
+	return data, attachments, nil
 }
 
 // Encode returns what to publish for a message that is not added to the stream.

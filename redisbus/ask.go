@@ -1,0 +1,151 @@
+package redisbus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"socketiojwt/socketio"
+)
+
+// Ask queues a request for the other nodes, and says which of them receive it. A node that has
+// the namespace is subscribed to its request channel, so Redis knows their number. Each of our
+// own nodes is also subscribed to a channel of its own in the namespace, by which Redis knows
+// which of them have it. The rest are nodes of other software.
+func (b *Bus) Ask(ctx context.Context, m socketio.Message) (asked socketio.Asked, err error) {
+	if m.Namespace == "" { // a message for a rule, which only our own nodes understand
+		there, _ := b.peers.known()
+		for _, n := range there {
+			asked.Nodes = append(asked.Nodes, n.ID)
+		}
+		return asked, b.Publish(m)
+	}
+	asked, silent, err := b.count(ctx, m.Namespace)
+	if err == nil && asked.Unnamed > 0 {
+		asked.Unnamed, asked.Silent = b.surveys.begin(m.Namespace, m.Request, asked.Unnamed, m.Timeout)
+	}
+	if failed := b.Publish(m); failed != nil {
+		return asked, failed
+	}
+	for _, id := range silent {
+		b.deliver(socketio.Message{Kind: socketio.KindGone, From: id})
+	}
+	return asked, err
+}
+
+// count returns the nodes that have a namespace. Those of silent are among them, but are not
+// expected to answer.
+func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked, silent []socketio.NodeID, err error) {
+	there, gone := b.peers.known()
+	channels := []string{b.format.requests(namespace), b.format.member(namespace, b.id)}
+	ids := make([]socketio.NodeID, 0, len(there)+len(gone))
+	for _, n := range there {
+		ids = append(ids, n.ID)
+	}
+	ids = append(ids, gone...)
+	for _, id := range ids {
+		channels = append(channels, b.format.member(namespace, id))
+	}
+	numbers, err := b.subscribers(ctx, channels)
+	if err != nil {
+		return asked, nil, err
+	}
+	asked.Unnamed = int(numbers[0] - min(numbers[1], 1))
+	for i, id := range ids {
+		if numbers[i+2] == 0 {
+			continue
+		}
+		asked.Nodes = append(asked.Nodes, id)
+		asked.Unnamed--
+		if i >= len(there) {
+			silent = append(silent, id)
+		}
+	}
+	asked.Unnamed = max(0, asked.Unnamed)
+	return asked, silent, nil
+}
+
+// subscribers returns how many connections are subscribed to each of the channels. In a Redis
+// Cluster, each of its nodes knows only its own.
+func (b *Bus) subscribers(ctx context.Context, channels []string) ([]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, stuck)
+	defer cancel()
+	clients := []rueidis.Client{b.client}
+	if b.cluster {
+		clients = clients[:0]
+		for _, c := range b.client.Nodes() {
+			clients = append(clients, c)
+		}
+	}
+	sums := make([]int64, len(channels))
+	for _, c := range clients {
+		reply, err := c.Do(ctx, c.B().PubsubNumsub().Channel(channels...).Build()).ToArray()
+		if err != nil {
+			return nil, fmt.Errorf("redisbus: count subscribers: %w", err)
+		}
+		if len(reply) != 2*len(channels) {
+			return nil, fmt.Errorf("redisbus: count subscribers: Redis returned %d values for %d channels", len(reply), len(channels))
+		}
+		for i := range channels {
+			n, err := reply[2*i+1].AsInt64()
+			if err != nil {
+				return nil, fmt.Errorf("redisbus: count subscribers: %w", err)
+			}
+			sums[i] += n
+		}
+	}
+	return sums, nil
+}
+
+// greet tells the other nodes that this one is here, and waits until they have answered, so
+// that requests know who they are. A node that does not answer within greetFor is not waited
+// for.
+func (b *Bus) greet(ctx context.Context) error {
+	b.peers.expect()
+	numbers, err := b.subscribers(ctx, []string{b.own.all()})
+	if err != nil {
+		return err
+	}
+	if err := b.say(ctx, b.own.all(), ownHello); err != nil {
+		return err
+	}
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(greetFor); b.peers.count() < int(numbers[0])-1 && time.Now().Before(end); {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+const greetFor = 300 * time.Millisecond
+
+// say sends a message about this node, past the queue.
+func (b *Bus) say(ctx context.Context, channel string, what byte) error {
+	p, err := b.own.encode(channel, what, beat{ID: b.id, Version: version, Since: b.began})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, stuck)
+	defer cancel()
+	return b.client.Do(ctx, b.command(&p)).Error()
+}
+
+// beat sends heartbeats until the Bus closes.
+func (b *Bus) beat() {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_ = b.say(b.ctx, b.own.all(), ownBeat) // the queue logs if Redis cannot be reached
+		case <-b.ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package redisbus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+// connect makes the client. It returns when that is connected, when ctx ends, or after the
+// timeouts of the client.
+func connect(ctx context.Context, option rueidis.ClientOption) (rueidis.Client, error) {
+	type result struct {
+		client rueidis.Client
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		client, err := rueidis.NewClient(option)
+		done <- result{client, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			return nil, fmt.Errorf("redisbus: connect to Redis at %s: %w", strings.Join(option.InitAddress, ", "), r.err)
+		}
+		return r.client, nil
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				r.client.Close()
+			}
+		}()
+		return nil, fmt.Errorf("redisbus: connect to Redis at %s: %w", strings.Join(option.InitAddress, ", "), context.Cause(ctx))
+	}
+}
+
+// needs returns the oldest version of Redis that has the wire.
+func (w Wire) needs() (major, minor int) { return 6, 2 }
+
+// check tries out every command with every kind of channel, without an effect on other nodes.
+func (b *Bus) check(ctx context.Context, option *rueidis.ClientOption) error {
+	if err := b.checkVersion(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*stuck)
+	defer cancel()
+	failed := append(b.tryCommands(ctx), b.trySubscribe(ctx)...)
+	if len(failed) == 0 {
+		return nil
+	}
+	user := option.Username
+	if user == "" {
+		user = "default"
+	}
+	return fmt.Errorf("%w\nredisbus: this grants what is needed: ACL SETUSER %s %s", errors.Join(failed...), user, b.acl())
+}
+
+// acl returns rules that grant all rights that the bus needs.
+func (b *Bus) acl() string {
+	return "'&" + b.opts.Prefix + "*' +subscribe +unsubscribe +publish +pubsub|numsub +ping +multi +discard"
+}
+
+// channels returns a channel of each kind.
+func (b *Bus) channels() []string {
+	channels := []string{b.own.all(), b.own.to(b.id)}
+	for _, l := range b.format.namespace("/") {
+		channels = append(channels, l.channel)
+	}
+	if room := b.format.room("/", string(b.id)); room != "" {
+		channels = append(channels, room)
+	}
+	return channels
+}
+
+// tryCommands queues commands in a transaction, which it discards. Redis checks the rights when
+// a command is queued.
+func (b *Bus) tryCommands(ctx context.Context) (failed []error) {
+	tries := [][]string{{"MULTI"}, {"PING"}, {"PUBSUB", "NUMSUB"}}
+	for _, channel := range b.channels() {
+		tries = append(tries, []string{"PUBLISH", channel, ""})
+	}
+	tries = append(tries, []string{"DISCARD"})
+	conn, release := b.client.Dedicate()
+	defer release()
+	commands := make(rueidis.Commands, len(tries))
+	for i, words := range tries {
+		commands[i] = conn.B().Arbitrary(words...).Build()
+	}
+	for i, result := range conn.DoMulti(ctx, commands...) {
+		if err := result.Error(); err != nil {
+			failed = append(failed, denied(tries[i], err))
+		}
+	}
+	return failed
+}
+
+// trySubscribe subscribes to the channels, except the one whose subscribers must reply to
+// requests. The right to use a channel is the same for PUBLISH and SUBSCRIBE.
+func (b *Bus) trySubscribe(ctx context.Context) (failed []error) {
+	channels := slices.DeleteFunc(b.channels(), func(c string) bool { return c == b.format.requests("/") })
+	s := newSubscriber(b.client, subscriberOptions{Sharded: b.sharded, Message: func(string, string) {}})
+	defer func() { _ = s.Close(ctx) }()
+	s.Change(channels, nil)
+	for _, channel := range channels {
+		if err := s.Wait(ctx, channel); err != nil {
+			failed = append(failed, denied([]string{"SUBSCRIBE", channel}, err))
+		}
+	}
+	return failed
+}
+
+// checkVersion compares the version of Redis with what the wire needs. HELLO needs no right.
+func (b *Bus) checkVersion(ctx context.Context) error {
+	info, err := b.client.Do(ctx, b.client.B().Arbitrary("HELLO").Build()).AsMap()
+	if err != nil {
+		return fmt.Errorf("redisbus: ask Redis for its version: %w", err)
+	}
+	reply := info["version"]
+	text, err := reply.ToString()
+	if err != nil {
+		return fmt.Errorf("redisbus: ask Redis for its version: %w", err)
+	}
+	parts := strings.SplitN(text, ".", 3)
+	major, _ := strconv.Atoi(parts[0])
+	minor := 0
+	if len(parts) > 1 {
+		minor, _ = strconv.Atoi(parts[1])
+	}
+	if needMajor, needMinor := b.opts.Wire.needs(); major < needMajor || major == needMajor && minor < needMinor {
+		return fmt.Errorf("redisbus: Redis has version %s; the %s wire needs at least %d.%d", text, b.opts.Wire, needMajor, needMinor)
+	}
+	return nil
+}
+
+// denied says what Redis has refused.
+func denied(words []string, err error) error {
+	text := err.Error()
+	switch {
+	case !strings.Contains(text, "NOPERM"):
+		return fmt.Errorf("redisbus: %s: %w", strings.TrimSpace(strings.Join(words, " ")), err)
+	case strings.Contains(text, "command"):
+		return fmt.Errorf("redisbus: the Redis user may not run %s: %w", words[0], err)
+	default:
+		return fmt.Errorf("redisbus: the Redis user may not %s channel %q: %w", words[0], words[1], err)
+	}
+}

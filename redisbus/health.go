@@ -1,0 +1,85 @@
+package redisbus
+
+import (
+	"errors"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"socketiojwt/socketio"
+)
+
+// figures are the counters of a Bus.
+type figures struct {
+	received, ignored, gaps atomic.Uint64
+}
+
+// version is the version of this module, for other nodes.
+var version = moduleVersion()
+
+func moduleVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == "socketiojwt" {
+			return m.Version
+		}
+	}
+	return ""
+}
+
+var (
+	errNotJoined = errors.New("redisbus: no server has joined")
+	errNoEcho    = errors.New("redisbus: the heartbeats of this node do not come back from Redis")
+)
+
+// Health returns the state and the figures of the Bus. It is Connected if all channels are
+// subscribed, messages can be sent, and this node's own heartbeats come back.
+func (b *Bus) Health() socketio.BusHealth {
+	h := socketio.BusHealth{
+		Connected: true, Since: b.began, Nodes: b.peers.count(),
+		Received: b.figures.received.Load(), Ignored: b.figures.ignored.Load(), Gaps: b.figures.gaps.Load(),
+		Overflows: b.inbox.overflows(),
+	}
+	ears := b.ears.Load()
+	worse := func(since time.Time, err error) {
+		if err != nil && h.Connected {
+			h.Connected, h.Err, h.Since = false, err, since
+		} else if h.Connected && since.After(h.Since) {
+			h.Since = since
+		}
+	}
+	q := b.queue
+	q.mu.Lock()
+	h.Queued, h.Sent, h.Dropped = q.bytes, q.sent, q.dropped
+	failing, since := q.failing, q.since
+	q.mu.Unlock()
+	switch {
+	case b.ctx.Err() != nil:
+		worse(time.Now(), errClosed)
+	case ears == nil:
+		worse(b.began, errNotJoined)
+	}
+	worse(since, failing)
+	if ears != nil {
+		state := ears.State()
+		err := state.Err
+		if !state.Ready && err == nil {
+			err = errNotJoined
+		}
+		worse(state.Since, err)
+		if deaf := b.peers.deaf(); deaf > silentAfter {
+			worse(time.Now().Add(-deaf), errNoEcho)
+		}
+	}
+	return h
+}
+
+// Nodes returns the other nodes of this module that are there. Nodes of other software do not
+// make themselves known.
+func (b *Bus) Nodes() []Node {
+	there, _ := b.peers.known()
+	return there
+}

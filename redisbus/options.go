@@ -1,0 +1,126 @@
+package redisbus
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"socketiojwt/internal/logging"
+)
+
+// A Wire is the way in which nodes talk to each other. All nodes of a cluster must use the same.
+type Wire int
+
+// The wires of Socket.IO's adapters for Redis.
+const (
+	// Classic is the wire of createAdapter of @socket.io/redis-adapter, and of
+	// @socket.io/redis-emitter. It needs Redis 6.2.
+	Classic Wire = iota
+)
+
+// String returns the name of the wire.
+func (w Wire) String() string {
+	if w == Classic {
+		return "classic"
+	}
+	return fmt.Sprintf("wire %d", int(w))
+}
+
+// Options configure a Bus. The zero value is ready to use.
+type Options struct {
+	// Wire is how the nodes of the cluster talk to each other. The zero value is Classic.
+	Wire Wire
+	// Prefix begins the names of all channels, as the option key of Node's adapter does. Empty
+	// means "socket.io". Clusters that share a Redis must have different prefixes.
+	Prefix string
+	// Key authenticates messages that only nodes of this module exchange. If it is set, all of
+	// them must have the same. It does not protect messages in the format of Node's adapters.
+	// Empty means no authentication.
+	Key []byte
+	// MaxQueue bounds the bytes that wait to be sent to Redis. Emit returns ErrBacklog beyond
+	// it. Zero means 4 MiB.
+	MaxQueue int
+	// MaxInbox bounds the bytes received from Redis that wait to be delivered. Messages beyond
+	// it are dropped, which is a Gap. Zero means 32 MiB.
+	MaxInbox int
+	// OnGap is called after a period in which messages of other nodes may have been missed. It
+	// must return soon, and calls do not overlap. Nil ignores gaps.
+	OnGap func(Gap)
+	// Logger receives the state of the connection and malformed messages. Nil means that
+	// warnings and errors go to slog.Default.
+	Logger *slog.Logger
+}
+
+// A Gap is a period in which messages of other nodes may have been missed.
+type Gap struct {
+	// From is when the loss was noticed, and Until when the node heard the others again.
+	From, Until time.Time
+	// Cause is why: the error of the connection, or ErrOverflow.
+	Cause error
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Wire != Classic {
+		return o, fmt.Errorf("redisbus: unknown Options.Wire %d", int(o.Wire))
+	}
+	if o.MaxQueue < 0 || o.MaxInbox < 0 {
+		return o, fmt.Errorf("redisbus: Options.MaxQueue and MaxInbox must not be negative; zero means the default")
+	}
+	if o.Prefix == "" {
+		o.Prefix = "socket.io"
+	}
+	if o.MaxQueue == 0 {
+		o.MaxQueue = 4 << 20
+	}
+	if o.MaxInbox == 0 {
+		o.MaxInbox = 32 << 20
+	}
+	o.Logger = logging.OrDefault(o.Logger)
+	return o, nil
+}
+
+// stuck is how long a command may take until the connection is given up. It finds a Redis that
+// is frozen.
+const stuck = 3 * time.Second
+
+// clientOption replaces defaults of the client that do not suit a bus. The client's own are for
+// programs with a cache in Redis: 4 connections with half a megabyte of buffers each.
+func clientOption(o rueidis.ClientOption) (rueidis.ClientOption, error) {
+	if o.AlwaysRESP2 {
+		return o, fmt.Errorf("redisbus: rueidis.ClientOption.AlwaysRESP2 must not be set: the bus needs RESP3")
+	}
+	if len(o.InitAddress) == 0 {
+		return o, fmt.Errorf("redisbus: rueidis.ClientOption.InitAddress is empty; set the address of Redis, such as 127.0.0.1:6379")
+	}
+	o.DisableCache = true // it would need the right to CLIENT TRACKING
+	for _, d := range []struct {
+		value *time.Duration
+		zero  time.Duration
+	}{
+		{&o.ConnWriteTimeout, stuck},
+		{&o.Dialer.Timeout, stuck},
+		{&o.Sentinel.Dialer.Timeout, stuck},
+		{&o.ClusterOption.ShardsRefreshInterval, 2 * time.Second},
+		{&o.Sentinel.TopologyRefreshInterval, 2 * time.Second},
+	} {
+		if *d.value == 0 {
+			*d.value = d.zero
+		}
+	}
+	for _, d := range []struct {
+		value *int
+		zero  int
+	}{
+		{&o.ReadBufferEachConn, 32 << 10},
+		{&o.WriteBufferEachConn, 32 << 10},
+		{&o.RingScaleEachConn, 8},
+		{&o.PipelineMultiplex, -1}, // one connection
+	} {
+		if *d.value == 0 {
+			*d.value = d.zero
+		}
+	}
+	return o, nil
+}

@@ -1,0 +1,302 @@
+package redisbus
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// ErrBacklog is returned for a message that does not fit into the queue for Redis, because Redis
+// is slow or cannot be reached.
+var ErrBacklog = errors.New("redisbus: the queue for Redis is full")
+
+const (
+	// staleAfter is the age at which a message that waits is dropped. Events that are late by
+	// more would surprise more than events that are missing.
+	staleAfter = 2 * time.Second
+	// maxSent bounds the messages of one pipeline. They are lost if
+	// the connection is lost before Redis has answered.
+	maxSent = 512
+)
+
+// A queue sends parcels to Redis, in order, by one goroutine. All parcels that wait go out in
+// one pipeline, so the pipelines grow with the load.
+type queue struct {
+	bus  *Bus
+	most int           // bytes
+	wake chan struct{} // has capacity 1
+
+	mu      sync.Mutex
+	waiting []dated // from head on
+	head    int
+	bytes   int
+	busy    bool // a pipeline is on its way
+	closed  bool
+	idle    chan struct{} // closed when nothing waits, if flush waits for that
+	sent    uint64
+	dropped uint64
+	failing error // the last pipeline has failed
+	since   time.Time
+}
+
+// dated is a parcel and the time at which it was queued.
+type dated struct {
+	parcel
+	at time.Time
+}
+
+func newQueue(b *Bus) *queue {
+	return &queue{bus: b, most: b.opts.MaxQueue, wake: make(chan struct{}, 1), since: time.Now()}
+}
+
+// put queues a parcel.
+func (q *queue) put(p parcel) error {
+	size := p.size()
+	q.mu.Lock()
+	switch {
+	case q.closed:
+		q.mu.Unlock()
+		return errClosed
+	case q.bytes+size > q.most && q.bytes > 0:
+		q.mu.Unlock()
+		return ErrBacklog
+	}
+	q.bytes += size
+	q.waiting = append(q.waiting, dated{p, time.Now()})
+	first := q.length() == 1
+	q.mu.Unlock()
+	if first {
+		select {
+		case q.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// run sends what is queued until ctx ends.
+func (q *queue) run(ctx context.Context) {
+	var batch []dated
+	backoff := minBackoff
+	for {
+		clear(batch)
+		batch = q.take(batch[:0])
+		if len(batch) == 0 {
+			select {
+			case <-q.wake:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		if q.send(ctx, batch) {
+			backoff = minBackoff
+			continue
+		}
+		if !q.reconnect(ctx, &backoff) {
+			return
+		}
+	}
+}
+
+// length returns the number of parcels that wait. The caller holds mu.
+func (q *queue) length() int { return len(q.waiting) - q.head }
+
+// take returns what to send next, without what has waited for too long.
+func (q *queue) take(batch []dated) []dated {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.expire()
+	n := min(q.length(), maxSent)
+	batch = append(batch, q.waiting[q.head:q.head+n]...)
+	q.cut(n)
+	q.busy = n > 0
+	q.signal()
+	return batch
+}
+
+// expire drops what has waited for too long. The caller holds mu.
+func (q *queue) expire() {
+	oldest := time.Now().Add(-staleAfter)
+	stale := 0
+	for stale < q.length() && q.waiting[q.head+stale].at.Before(oldest) {
+		stale++
+	}
+	q.dropped += uint64(stale)
+	q.cut(stale)
+}
+
+// cut removes the first n parcels. The caller holds mu.
+func (q *queue) cut(n int) {
+	gone := q.waiting[q.head : q.head+n]
+	for i := range gone {
+		q.bytes -= gone[i].size()
+	}
+	clear(gone)
+	q.head += n
+	switch {
+	case q.length() == 0:
+		if q.waiting, q.head = q.waiting[:0], 0; cap(q.waiting) > 4*maxSent {
+			q.waiting = nil
+		}
+	case q.head > len(q.waiting)/2:
+		kept := copy(q.waiting, q.waiting[q.head:])
+		clear(q.waiting[kept:])
+		q.waiting, q.head = q.waiting[:kept], 0
+	}
+}
+
+// send sends a pipeline. It returns false if the connection has failed. What had not been
+// written then is queued again.
+func (q *queue) send(ctx context.Context, batch []dated) bool {
+	commands := make(rueidis.Commands, len(batch))
+	for i := range batch {
+		commands[i] = q.bus.command(&batch[i].parcel)
+	}
+	ctx, cancel := context.WithTimeout(ctx, stuck)
+	defer cancel()
+	var lost error
+	failed, unwritten := 0, 0
+	for _, result := range q.bus.client.DoMulti(ctx, commands...) {
+		err := result.Error()
+		if err == nil {
+			continue
+		}
+		failed++
+		if _, ok := rueidis.IsRedisErr(err); ok {
+			q.bus.warn("redisbus: Redis refused a message", "error", err)
+			continue
+		}
+		if lost = err; notWritten(err) {
+			unwritten++
+		}
+	}
+	q.mu.Lock()
+	q.busy = false
+	if lost != nil && unwritten == len(batch) {
+		for i := range batch {
+			q.bytes += batch[i].size()
+		}
+		q.waiting, q.head = append(slices.Clone(batch), q.waiting[q.head:]...), 0
+		failed = 0
+	} else {
+		q.sent += uint64(len(batch) - failed)
+	}
+	q.dropped += uint64(failed)
+	q.signal()
+	q.mu.Unlock()
+	q.state(lost)
+	return lost == nil
+}
+
+// notWritten reports whether a command failed because no connection could be made.
+func notWritten(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// state records whether Redis can be reached.
+func (q *queue) state(err error) {
+	q.mu.Lock()
+	changed := (err == nil) != (q.failing == nil)
+	if q.failing = err; changed {
+		q.since = time.Now()
+	}
+	q.mu.Unlock()
+	switch {
+	case !changed:
+	case err != nil:
+		q.bus.opts.Logger.Warn("redisbus: messages cannot be sent to Redis", "error", err)
+	default:
+		q.bus.opts.Logger.Info("redisbus: messages can be sent to Redis again")
+	}
+}
+
+// reconnect waits until Redis answers. It returns false if ctx ends first. Meanwhile messages
+// wait, and become too old.
+func (q *queue) reconnect(ctx context.Context, backoff *time.Duration) bool {
+	for {
+		timer := time.NewTimer(*backoff)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		}
+		*backoff = min(2**backoff, maxBackoff/2)
+		within, cancel := context.WithTimeout(ctx, stuck)
+		err := q.bus.client.Do(within, q.bus.client.B().Ping().Build()).Error()
+		cancel()
+		if _, ok := rueidis.IsRedisErr(err); ok { // it answers, for example that it is still loading
+			err = nil
+		}
+		q.mu.Lock()
+		q.expire()
+		q.signal()
+		q.mu.Unlock()
+		q.state(err)
+		if err == nil {
+			return true
+		}
+	}
+}
+
+// flush waits until everything has been sent or dropped.
+func (q *queue) flush(ctx context.Context) error {
+	for {
+		q.mu.Lock()
+		if q.length() == 0 && !q.busy {
+			q.mu.Unlock()
+			return nil
+		}
+		if q.idle == nil {
+			q.idle = make(chan struct{})
+		}
+		idle := q.idle
+		q.mu.Unlock()
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// signal wakes flush if there is nothing to wait for. The caller holds mu.
+func (q *queue) signal() {
+	if q.idle != nil && q.length() == 0 && !q.busy {
+		close(q.idle)
+		q.idle = nil
+	}
+}
+
+// close makes put fail.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+}
+
+// command returns the command that sends a parcel.
+func (b *Bus) command(p *parcel) rueidis.Completed {
+	payload := rueidis.BinaryString(p.payload)
+	switch {
+	case p.fields != nil:
+		return b.client.B().Arbitrary("XADD").Keys(p.channel).Args(p.fields...).Build()
+	case b.sharded:
+		return b.client.B().Spublish().Channel(p.channel).Message(payload).Build()
+	default:
+		return b.client.B().Publish().Channel(p.channel).Message(payload).Build()
+	}
+}
+
+// warn logs a warning that other nodes can cause at will.
+func (b *Bus) warn(msg string, attrs ...any) {
+	b.sampler.Log(context.Background(), b.opts.Logger, slog.LevelWarn, msg, msg, attrs...)
+}

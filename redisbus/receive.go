@@ -1,0 +1,161 @@
+package redisbus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+
+	"socketiojwt/internal/guard"
+	"socketiojwt/redisbus/internal/wire"
+	"socketiojwt/socketio"
+)
+
+// The lanes of the inbox that are not namespaces, whose names begin with a slash.
+const (
+	laneReplies = "replies"
+	laneOwn     = "own"
+)
+
+// heard handles a message of Redis. It is called by the goroutine that reads the connection, so
+// it queues the message and returns. A message for a room that is not here, or of this node
+// itself, costs no more than finding that out.
+func (b *Bus) heard(channel, payload string) {
+	if channel == b.own.all() || channel == b.own.to(b.id) {
+		b.heardOwn(channel, payload)
+		return
+	}
+	first, ok := b.table.find(channel)
+	if !ok {
+		return
+	}
+	for t := &first; t != nil; t = t.next {
+		if b.format.own(t.kind, payload) {
+			continue
+		}
+		b.figures.received.Add(1)
+		lane := t.space.name
+		if t.kind == kindReplies {
+			lane = laneReplies
+		}
+		b.inbox.put(lane, letter{target: target{space: t.space, kind: t.kind}, payload: payload})
+	}
+}
+
+// heardOwn handles a message of our own nodes. Heartbeats are handled at once, because they say
+// that a node is there now.
+func (b *Bus) heardOwn(channel, payload string) {
+	what, text, err := b.own.decode(channel, payload)
+	if err != nil {
+		b.ignored(channel, err)
+		return
+	}
+	if what == ownMessage {
+		b.figures.received.Add(1)
+		b.inbox.put(laneOwn, letter{own: true, payload: string(text)})
+		return
+	}
+	var from beat
+	if json.Unmarshal(text, &from) != nil || !from.valid() {
+		b.ignored(channel, wire.ErrMalformed)
+		return
+	}
+	if from.ID == b.id {
+		b.gone(b.peers.echoed()...)
+		return
+	}
+	switch what {
+	case ownHello, ownBeat:
+		isNew := b.peers.heard(&from)
+		if isNew {
+			b.opts.Logger.Info("redisbus: node is there", "node", from.ID, "version", from.Version)
+		}
+		if what == ownHello || isNew && channel == b.own.all() {
+			b.queueBeat(from.ID)
+		}
+	case ownBye:
+		if b.peers.left(from.ID) {
+			b.opts.Logger.Info("redisbus: node has left", "node", from.ID)
+			b.gone(from.ID)
+		}
+	}
+}
+
+// queueBeat answers a node that has come.
+func (b *Bus) queueBeat(to socketio.NodeID) {
+	p, err := b.own.encode(b.own.to(to), ownBeat, beat{ID: b.id, Version: version, Since: b.began})
+	if err == nil {
+		_ = b.queue.put(p) // the next heartbeat comes in any case
+	}
+}
+
+// gone tells the server that nodes do not reply any more.
+func (b *Bus) gone(ids ...socketio.NodeID) {
+	for _, id := range ids {
+		b.inbox.put(laneOwn, letter{gone: id})
+	}
+}
+
+// open decodes and delivers a message from the inbox.
+func (b *Bus) open(l letter) {
+	defer func() {
+		if value := recover(); value != nil {
+			p := guard.Recovered(value)
+			b.sampler.Log(context.Background(), b.opts.Logger, slog.LevelError, p.At, "redisbus: panic while a message was handled", p.Attr())
+		}
+	}()
+	switch {
+	case l.gone != "":
+		b.deliver(socketio.Message{Kind: socketio.KindGone, From: l.gone})
+		return
+	case l.own:
+		b.openOwn(l.payload)
+		return
+	}
+	space := l.target.space.name
+	r, err := b.format.decode(l.target.kind, space, l.payload)
+	switch {
+	case errors.Is(err, wire.ErrOwn), errors.Is(err, wire.ErrForeignReply), errors.Is(err, wire.ErrOtherNamespace), errors.Is(err, wire.ErrNobody):
+		return // not for this node
+	case err != nil:
+		b.ignored(space, err)
+		return
+	}
+	if p, ok := b.format.special(&r, b.table); ok {
+		if p.channel != "" {
+			_ = b.queue.put(p)
+		}
+		return
+	}
+	if r.From == "" && r.Kind != socketio.KindAnswer {
+		b.surveys.answer(r.Request)
+	}
+	b.deliver(r.Message)
+}
+
+// openOwn delivers a message of our own nodes.
+func (b *Bus) openOwn(text string) {
+	var m socketio.Message
+	if json.Unmarshal([]byte(text), &m) != nil || m.From == "" || m.Kind == socketio.KindGone {
+		b.ignored("our own nodes", wire.ErrMalformed)
+		return
+	}
+	if m.From == b.id {
+		return
+	}
+	switch m.Kind {
+	case socketio.KindSockets, socketio.KindServerSideAnswer, socketio.KindCount, socketio.KindAnswer:
+		request, ok := wire.OwnRequest(string(b.id), m.Request)
+		if !ok {
+			return
+		}
+		m.Request = request
+	}
+	b.deliver(m)
+}
+
+// ignored counts and logs a message that could not be read.
+func (b *Bus) ignored(where string, err error) {
+	b.figures.ignored.Add(1)
+	b.warn("redisbus: malformed message ignored", "from", where, "error", err)
+}

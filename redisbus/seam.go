@@ -1,0 +1,64 @@
+package redisbus
+
+import (
+	"socketiojwt/redisbus/internal/wire"
+	"socketiojwt/socketio"
+)
+
+// A format is what distinguishes the wires: which channels a node hears, and how messages are
+// written. Its methods do no I/O and may be called concurrently.
+type format interface {
+	// namespace returns the channels that a node hears while it has a namespace.
+	namespace(name string) []listening
+	// room returns the channel that a node hears while a room has sockets on it. It is empty if
+	// messages for the room arrive on a channel of the namespace.
+	room(namespace, room string) string
+	// requests returns the channel of the namespace whose subscribers reply to requests.
+	requests(namespace string) string
+	// member returns the channel of the namespace that only the node id hears.
+	member(namespace string, id socketio.NodeID) string
+	// publish and reply write a message. The error wire.ErrNobody means that there is nothing
+	// to send, and wire.ErrGoOnly that only our own nodes can understand the message.
+	publish(m *socketio.Message) (parcel, error)
+	reply(to socketio.NodeID, m *socketio.Message) (parcel, error)
+	// own reports whether a message was sent by this node. It must be cheap. It may miss some,
+	// which decode must find.
+	own(k kind, payload string) bool
+	// decode reads a message that arrived on a channel of the namespace.
+	decode(k kind, namespace, payload string) (wire.Received, error)
+	// special answers a message that this node answers without its server: see wire.Received.
+	special(r *wire.Received, t *table) (p parcel, ok bool)
+}
+
+// A kind says what arrives on a channel.
+type kind uint8
+
+const (
+	kindRoom     kind = iota // messages for one room
+	kindAll                  // other messages for sockets, and on some wires everything else
+	kindRequests             // requests
+	kindReplies              // replies
+)
+
+// listening is a channel of a namespace.
+type listening struct {
+	channel string
+	kind    kind
+}
+
+// A parcel is a message as it is sent to Redis.
+type parcel struct {
+	channel string
+	payload []byte
+	// fields are those of an entry for the stream named by channel. Without fields, payload is
+	// published to the channel.
+	fields []string
+}
+
+func (p *parcel) size() int {
+	n := len(p.channel) + len(p.payload) + 64
+	for _, f := range p.fields {
+		n += len(f)
+	}
+	return n
+}
