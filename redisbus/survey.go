@@ -11,7 +11,7 @@ import (
 // a listener that never answers costs one request its patience, and not each request.
 
 const (
-	surveyFor   = 5 * time.Second  // how long answers of one request are counted
+	surveyFor   = 4 * time.Second  // how long answers of one request are counted, at most
 	knownFor    = 30 * time.Second // how long a result holds
 	mostSurveys = 4000
 	mostWatched = 100 // namespaces whose subscribers are counted again while answers are missing
@@ -60,7 +60,7 @@ func (s *surveys) begin(namespace, request string, n int, timeout time.Duration)
 	}
 	x := &survey{namespace: namespace, asked: n}
 	s.open[request] = x
-	if timeout <= 0 || timeout > surveyFor {
+	if timeout = timeout * 4 / 5; timeout <= 0 || timeout > surveyFor { // before the caller asks again
 		timeout = surveyFor
 	}
 	x.timer = time.AfterFunc(timeout, func() { s.end(request, x, timeout >= time.Second) })
