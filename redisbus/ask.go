@@ -15,6 +15,7 @@ import (
 // own nodes is also subscribed to a channel of its own in the namespace, by which Redis knows
 // which of them have it. The rest are nodes of other software.
 func (b *Bus) Ask(ctx context.Context, m socketio.Message) (asked socketio.Asked, err error) {
+	b.asked.Store(time.Now().UnixNano())
 	if m.Namespace == "" { // a message for a rule, which only our own nodes understand
 		there, _ := b.peers.known()
 		for _, n := range there {
@@ -134,18 +135,4 @@ func (b *Bus) say(ctx context.Context, channel string, what byte) error {
 	ctx, cancel := context.WithTimeout(ctx, stuck)
 	defer cancel()
 	return b.client.Do(ctx, b.command(&p)).Error()
-}
-
-// beat sends heartbeats until the Bus closes.
-func (b *Bus) beat() {
-	tick := time.NewTicker(beatEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			_ = b.say(b.ctx, b.own.all(), ownBeat) // the queue logs if Redis cannot be reached
-		case <-b.ctx.Done():
-			return
-		}
-	}
 }

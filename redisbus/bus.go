@@ -40,7 +40,8 @@ type Bus struct {
 	figures figures
 	sampler logging.Sampler
 	began   time.Time
-	gaps    sync.Mutex // held during Options.OnGap
+	gaps    sync.Mutex   // held during Options.OnGap
+	asked   atomic.Int64 // when Ask was called last
 
 	joined  atomic.Bool
 	deliver func(socketio.Message)

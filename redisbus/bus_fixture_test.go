@@ -38,7 +38,7 @@ func start(t testing.TB, redis string, opts redisbus.Options, setup func(srv *so
 	t.Helper()
 	n := &node{t: t, log: &logBuffer{}, gaps: &gapList{}}
 	var cancel context.CancelFunc
-	n.ctx, cancel = context.WithTimeout(context.Background(), 10*time.Second)
+	n.ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
 	logger := slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	opts.Logger, opts.OnGap = logger, n.gaps.add
 	var err error

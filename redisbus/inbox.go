@@ -35,8 +35,8 @@ type lane struct{ letters []letter }
 type letter struct {
 	target  target
 	payload string
-	own     bool            // it arrived on a channel of our own nodes
-	gone    socketio.NodeID // instead of a message: the node has left
+	own     bool              // it arrived on a channel of our own nodes
+	gone    *socketio.Message // instead of a payload
 }
 
 // letterBytes is what a letter takes beside its payload, roughly.

@@ -59,8 +59,9 @@ type peers struct {
 
 type peer struct {
 	Node
-	missed int  // heartbeats of this node that have come back since this one was heard
-	silent bool // it is not expected to answer
+	unheard int  // times in a row that it was not subscribed to its own channel
+	missed  int  // heartbeats of this node that have come back since this one was heard
+	silent  bool // it is not expected to answer
 }
 
 // heard records a heartbeat. It reports whether the node is new, or was silent.
@@ -91,6 +92,24 @@ func (p *peers) left(id socketio.NodeID) bool {
 	x := p.byID[id]
 	delete(p.byID, id)
 	return x != nil && !x.silent
+}
+
+// subscribed records whether a node is subscribed to its own channel. It reports whether the
+// node has vanished: it was not subscribed twice in a row, and is not expected to answer.
+func (p *peers) subscribed(id socketio.NodeID, is bool) (vanished bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.byID[id]
+	switch {
+	case x == nil || x.silent:
+		return false
+	case is:
+		x.unheard = 0
+		return false
+	}
+	x.unheard++
+	x.silent = x.unheard >= 2
+	return x.silent
 }
 
 // echoed records that a heartbeat of this node has come back. It returns the nodes that have

@@ -92,7 +92,7 @@ func (b *Bus) queueBeat(to socketio.NodeID) {
 // gone tells the server that nodes do not reply any more.
 func (b *Bus) gone(ids ...socketio.NodeID) {
 	for _, id := range ids {
-		b.inbox.put(laneOwn, letter{gone: id})
+		b.inbox.put(laneOwn, letter{gone: &socketio.Message{Kind: socketio.KindGone, From: id}})
 	}
 }
 
@@ -105,8 +105,8 @@ func (b *Bus) open(l letter) {
 		}
 	}()
 	switch {
-	case l.gone != "":
-		b.deliver(socketio.Message{Kind: socketio.KindGone, From: l.gone})
+	case l.gone != nil:
+		b.deliver(*l.gone)
 		return
 	case l.own:
 		b.openOwn(l.payload)

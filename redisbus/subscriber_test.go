@@ -11,11 +11,8 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"socketiojwt/internal/leaktest"
 	"socketiojwt/internal/redistest"
 )
-
-func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func single(t *testing.T, conf ...string) (*redistest.Server, rueidis.Client) {
 	t.Helper()

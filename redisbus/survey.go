@@ -1,6 +1,7 @@
 package redisbus
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -10,9 +11,10 @@ import (
 // a listener that never answers costs one request its patience, and not each request.
 
 const (
-	surveyFor   = 5 * time.Second  // how long answers of one request are counted
+	surveyFor   = 4 * time.Second  // how long answers of one request are counted, at most
 	knownFor    = 30 * time.Second // how long a result holds
 	mostSurveys = 4000
+	mostWatched = 100 // namespaces whose subscribers are counted again while answers are missing
 )
 
 // surveys counts the answers without a name.
@@ -28,6 +30,7 @@ type survey struct {
 	namespace string
 	asked     int // subscribers without a name
 	answered  int
+	gone      int // that have left without having answered
 	timer     *time.Timer
 }
 
@@ -57,7 +60,7 @@ func (s *surveys) begin(namespace, request string, n int, timeout time.Duration)
 	}
 	x := &survey{namespace: namespace, asked: n}
 	s.open[request] = x
-	if timeout <= 0 || timeout > surveyFor {
+	if timeout = timeout * 4 / 5; timeout <= 0 || timeout > surveyFor { // before the caller asks again
 		timeout = surveyFor
 	}
 	x.timer = time.AfterFunc(timeout, func() { s.end(request, x, timeout >= time.Second) })
@@ -72,10 +75,47 @@ func (s *surveys) answer(request string) {
 	if x == nil {
 		return
 	}
-	if x.answered++; x.answered >= x.asked {
+	x.answered++
+	s.finishIfComplete(request, x)
+}
+
+// finishIfComplete ends a survey if no answer is missing. The caller holds mu.
+func (s *surveys) finishIfComplete(request string, x *survey) {
+	if x.answered+x.gone >= x.asked {
 		x.timer.Stop()
 		s.finish(request, x)
 	}
+}
+
+// waiting returns the namespaces of open surveys.
+func (s *surveys) waiting() (namespaces []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.open {
+		if !slices.Contains(namespaces, x.namespace) && len(namespaces) < mostWatched {
+			namespaces = append(namespaces, x.namespace)
+		}
+	}
+	return namespaces
+}
+
+// left records that a namespace has n subscribers without a name now. It returns the requests
+// to which an answer is missing that will not come, once for each answer.
+func (s *surveys) left(namespace string, n int) (requests []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for request, x := range s.open {
+		if x.namespace != namespace {
+			continue
+		}
+		gone := min(x.asked-x.gone-n, x.asked-x.gone-x.answered)
+		for ; gone > 0; gone-- {
+			x.gone++
+			requests = append(requests, request)
+		}
+		s.finishIfComplete(request, x)
+	}
+	return requests
 }
 
 // end ends a survey when its time is over. If the time was short, those that have not answered
@@ -95,6 +135,9 @@ func (s *surveys) end(request string, x *survey, conclusive bool) {
 // finish records the result of a survey. The caller holds mu.
 func (s *surveys) finish(request string, x *survey) {
 	delete(s.open, request)
+	if x.gone > 0 {
+		return // there are fewer now
+	}
 	now := time.Now()
 	if s.results == nil {
 		s.results = make(map[string]result)

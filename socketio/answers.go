@@ -220,6 +220,10 @@ func (a *askedNodes) take(answers *Answers) {
 		return
 	}
 	for _, m := range a.request.take() {
+		if m.Kind == KindGone && m.From == "" {
+			a.due.gone("")
+			continue
+		}
 		node := a.nodes[m.From]
 		if node == nil {
 			node = &askedNode{seen: make(map[string]bool)}

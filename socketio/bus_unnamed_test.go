@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,8 +30,8 @@ func TestRepliesWithoutANameAndNodesThatLeave(t *testing.T) {
 	all := func(kind socketio.MessageKind, froms ...socketio.NodeID) (replies []socketio.Message) {
 		for _, from := range froms {
 			kind := kind
-			if id, gone := from, len(from) > 5; gone { // "gone 1"
-				kind, from = socketio.KindGone, id[5:]
+			if id, gone := strings.CutPrefix(string(from), "gone"); gone {
+				kind, from = socketio.KindGone, socketio.NodeID(strings.TrimSpace(id))
 			}
 			replies = append(replies, socketio.Message{Kind: kind, From: from, Data: json.RawMessage(`[1]`), Sockets: []socketio.SocketInfo{{ID: "x"}}})
 		}
@@ -50,6 +51,7 @@ func TestRepliesWithoutANameAndNodesThatLeave(t *testing.T) {
 		"one leaves":             {socketio.Asked{}, []socketio.NodeID{"1", "gone 2", "gone 2"}, "[1], socketio: 1 of 2 other nodes answered: a node is gone or silent, missing [2] after 0s"},
 		"one answers and leaves": {socketio.Asked{}, []socketio.NodeID{"1", "gone 1", "2"}, "[1 2], <nil>, missing [] after 0s"},
 		"one leaves and answers": {socketio.Asked{}, []socketio.NodeID{"gone 1", "1", "2"}, "[1 2], <nil>, missing [] after 0s"},
+		"an unnamed one leaves":  {socketio.Asked{Unnamed: 2}, []socketio.NodeID{"1", "2", "gone", ""}, "[1 2 unnamed], socketio: 3 of 4 other nodes answered: a node is gone or silent, missing [] after 0s"},
 		"another one leaves":     {socketio.Asked{}, []socketio.NodeID{"gone 3", "1"}, "[1], socketio: 1 of 2 other nodes answered: context deadline exceeded, missing [2] after 5s"},
 	} {
 		for _, kind := range []socketio.MessageKind{socketio.KindSockets, socketio.KindServerSideAnswer} {
@@ -79,7 +81,7 @@ func TestRepliesWithoutANameAndNodesThatLeave(t *testing.T) {
 					synctest.Wait()
 					published, _ := bus.take()
 					for _, m := range all(kind, c.replies...) {
-						if m.Kind != socketio.KindGone {
+						if m.Kind != socketio.KindGone || m.From == "" {
 							m.Request = published[0].Request
 						}
 						bus.deliver(m)
@@ -116,6 +118,7 @@ func TestAnswersWithoutANameAndNodesThatLeave(t *testing.T) {
 		"a count lacks":     {0, socketio.Asked{Unnamed: 2}, []socketio.Message{count("", 1), answer("", "", "[1]")}, "1 of [] and 0, socketio: 1 of 2 other nodes answered: context deadline exceeded, missing [] after 5s"},
 		"answers first":     {0, socketio.Asked{Unnamed: 2}, []socketio.Message{answer("", "", "[1]"), answer("", "", "[1]"), count("", 1), count("", 1)}, "2 of [] and 0, <nil>, missing [] after 0s"},
 		"a silent one":      {1, socketio.Asked{Silent: 1}, []socketio.Message{count("1", 0)}, "0 of [] and 0, socketio: 1 of 2 other nodes answered: a node is gone or silent, missing [] after 0s"},
+		"an unnamed leaves": {1, socketio.Asked{Unnamed: 2}, []socketio.Message{count("1", 0), count("", 1), gone(""), answer("", "", "[1]")}, "1 of [] and 0, socketio: 2 of 3 other nodes answered: a node is gone or silent, missing [] after 0s"},
 		"leaves before":     {2, socketio.Asked{}, []socketio.Message{gone("2"), count("1", 0)}, "0 of [] and 0, socketio: 1 of 2 other nodes answered: a node is gone or silent, missing [2] after 0s"},
 		"leaves after":      {2, socketio.Asked{}, []socketio.Message{count("1", 0), count("2", 2, "x", "y"), answer("2", "y", "[1]"), gone("2")}, "1 of [x] and 0, <nil>, missing [] after 0s"},
 		"another one":       {1, socketio.Asked{}, []socketio.Message{gone("2"), gone("3"), count("1", 1, "x"), answer("1", "x", "[1]")}, "1 of [] and 0, <nil>, missing [] after 0s"},
@@ -132,7 +135,7 @@ func TestAnswersWithoutANameAndNodesThatLeave(t *testing.T) {
 				synctest.Wait()
 				published, _ := bus.take()
 				for _, m := range c.replies {
-					if m.Kind != socketio.KindGone {
+					if m.Kind != socketio.KindGone || m.From == "" {
 						m.Request = published[0].Request
 					}
 					bus.deliver(m)

@@ -51,6 +51,10 @@ func (l *link) act(m *Message) error {
 			f(m.From, m.Payload)
 		}
 	case KindGone:
+		if m.From == "" {
+			l.replied(m)
+			return nil
+		}
 		l.gone(m)
 	default:
 		l.replied(m)

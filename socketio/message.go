@@ -49,7 +49,8 @@ const (
 	// Server.HandleExtension. It does not concern a namespace.
 	KindExtension MessageKind = 100
 	// KindGone comes from the Bus itself: the node From has left or failed, so that no call waits
-	// for its replies any more.
+	// for its replies any more. Without From, one more node that does not name itself has left
+	// before it replied to the Request.
 	KindGone MessageKind = 101
 )
 
@@ -144,6 +145,10 @@ func (m *Message) check() error {
 		}
 		return nil // From may be empty
 	case KindGone:
+		if m.From == "" && m.Request == "" {
+			return errMessage
+		}
+		return nil
 	default:
 		return errMessage
 	}

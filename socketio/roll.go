@@ -56,6 +56,10 @@ func (r *roll) replied(from NodeID) bool {
 
 // gone records that a node does not reply any more.
 func (r *roll) gone(id NodeID) {
+	if id == "" {
+		r.unnamed--
+		return
+	}
 	if _, replied := r.replies[id]; r.awaited[id] && !replied {
 		r.awaited[id] = false
 		r.named--
