@@ -1,0 +1,28 @@
+// The tests of all wires.
+import { after, before, describe, it } from "node:test";
+import { limit } from "../harness.mjs";
+import { startCluster } from "./cluster.mjs";
+import { groups } from "./rows.mjs";
+
+// The mixtures of nodes. The first proves the rows themselves.
+const mixtures = [
+  ["node", "node"],
+];
+
+// mixed runs all rows on a wire, by each node of each mixture.
+export function mixed(options, { kinds = mixtures, rows = groups } = {}) {
+  for (const kind of kinds) {
+    describe(`${options.wire}, ${kind.join(" and ")}`, () => {
+      let cluster;
+      before(async () => (cluster = await startCluster(kind, options)), limit);
+      after(() => cluster?.stop(), limit);
+      kind.forEach((_, i) => {
+        for (const [group, table] of Object.entries(rows)) {
+          for (const [title, row] of Object.entries(table)) {
+            it(`node ${i}, ${group}: ${title}`, limit, () => row(cluster, cluster.nodes[i]));
+          }
+        }
+      });
+    });
+  }
+}
