@@ -53,6 +53,7 @@ export class Client {
 
   answer(event, ack, args) {
     if (event === "ask") ack(this.name);
+    if (event === "ask-echo") ack(args[0]);
     if (event === "ask-binary") ack(Buffer.from(this.name), "a second argument");
     if (event === "ask-some" && args[0] !== this.name) ack(this.name);
   }
