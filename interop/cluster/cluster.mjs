@@ -19,6 +19,7 @@ export async function startNode(kind, name, redis, { wire, options, recovery }) 
     waiting.delete(id);
     error === undefined ? resolve(ok) : reject(new Error(`${name}: ${error}`));
   });
+  running.child.once("exit", () => waiting.forEach(({ reject }) => reject(new Error(`${name} has ended\n${running.log.slice(-20).join("\n")}`))));
   let count = 0;
   const send = (command) =>
     new Promise((resolve, reject) => {

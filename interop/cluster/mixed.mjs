@@ -9,15 +9,18 @@ const mixtures = [
   ["node", "node"],
 ];
 
-// mixed runs all rows on a wire, by each node of each mixture.
-export function mixed(options, { kinds = mixtures, rows = groups } = {}) {
+// mixed runs all rows on a wire, by each node of each mixture, and the further rows once for each mixture.
+export function mixed(options, { kinds = mixtures, further = {} } = {}) {
   for (const kind of kinds) {
     describe(`${options.wire}, ${kind.join(" and ")}`, () => {
       let cluster;
       before(async () => (cluster = await startCluster(kind, options)), limit);
       after(() => cluster?.stop(), limit);
+      for (const [group, table] of Object.entries(further)) {
+        for (const [title, row] of Object.entries(table)) it(`${group}: ${title}`, limit, () => row(cluster));
+      }
       kind.forEach((_, i) => {
-        for (const [group, table] of Object.entries(rows)) {
+        for (const [group, table] of Object.entries(groups)) {
           for (const [title, row] of Object.entries(table)) {
             it(`node ${i}, ${group}: ${title}`, limit, () => row(cluster, cluster.nodes[i]));
           }
