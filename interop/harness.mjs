@@ -277,7 +277,7 @@ export async function start(binary, args, env) {
     remove();
     await within(exited, `the end of ${binary}`);
   };
-  return { line, log, stop, kill };
+  return { line, lines, log, stop, kill, child };
 }
 
 // startServer runs the test server.

@@ -2,10 +2,10 @@
 package serving
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,13 +18,25 @@ import (
 // ends, so that a test run that was killed leaves no server behind. If run fails, Main prints
 // the error and ends the process with status 1.
 func Main(name string, run func(ctx context.Context) error) {
+	Controlled(name, run, func(context.Context, []byte) {})
+}
+
+// Controlled is Main for a program that reads commands: it calls command for each line of standard
+// input, one after the other.
+func Controlled(name string, run func(ctx context.Context) error, command func(ctx context.Context, line []byte)) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
+		defer cancel()
+		for input := bufio.NewReader(os.Stdin); ; {
+			line, err := input.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+			command(ctx, line)
+		}
 	}()
 	if err := run(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)

@@ -1,0 +1,163 @@
+// A cluster of nodes in Node and in Go on one Redis, with clients on each node.
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { io } from "socket.io-client";
+import { ask, heard, program, start, within } from "../harness.mjs";
+import { startRedis, startRedisCluster, until } from "./redis.mjs";
+import { pack } from "./values.mjs";
+
+const script = fileURLToPath(new URL("node.mjs", import.meta.url));
+
+// startNode starts a node of that kind, "node" or "go". Its do(command, members) gives it a command.
+export async function startNode(kind, name, redis, { wire, options, recovery }) {
+  const given = JSON.stringify({ name, redis, wire, options, recovery });
+  const running = kind === "node" ? await start(process.execPath, [script, given]) : await start(program("CLUSTERSERVER", "./clusterserver"), [given]);
+  const waiting = new Map();
+  running.lines.on("line", (line) => {
+    const { id, ok, error } = JSON.parse(line);
+    const { resolve, reject } = waiting.get(id);
+    waiting.delete(id);
+    error === undefined ? resolve(ok) : reject(new Error(`${name}: ${error}`));
+  });
+  running.child.once("exit", () => waiting.forEach(({ reject }) => reject(new Error(`${name} has ended\n${running.log.slice(-20).join("\n")}`))));
+  let count = 0;
+  const send = (command) =>
+    new Promise((resolve, reject) => {
+      waiting.set(++count, { resolve, reject });
+      running.child.stdin.write(JSON.stringify({ id: count, ...command }) + "\n");
+    });
+  return {
+    ...running,
+    kind,
+    name,
+    url: `http://${JSON.parse(running.line).addr}`,
+    do: (what, members = {}) => within(send({ do: what, ...members }), `${name}: ${what}`),
+    emit: (to, ...args) => within(send({ do: "emit", ...to, args: pack(args) }), `${name}: emit`),
+    signal: (signal) => process.kill(running.child.pid, signal),
+  };
+}
+
+// A Client is a published client on a node. It keeps what it hears, and answers the event "ask" with its name.
+export class Client {
+  heard = []; // [event, ...arguments], without the flushes
+
+  constructor(node, name, { namespace = "/", ...options } = {}) {
+    Object.assign(this, { node, name });
+    this.flushed = new Set();
+    this.socket = io(node.url + namespace, { forceNew: true, reconnection: false, transports: ["websocket"], auth: { token: `secret of ${name}` }, ...options });
+    this.socket.onAny((event, ...args) => {
+      if (event === "flush") return this.flushed.add(args[0]);
+      if (typeof args.at(-1) === "function") this.answer(event, args.pop(), args);
+      this.heard.push([event, ...args]);
+    });
+  }
+
+  answer(event, ack, args) {
+    if (event === "ask") ack(this.name);
+    if (event === "ask-echo") ack(args[0]);
+    if (event === "ask-binary") ack(Buffer.from(this.name), "a second argument");
+    if (event === "ask-some" && args[0] !== this.name) ack(this.name);
+  }
+
+  get id() {
+    return this.socket.id;
+  }
+  connected = () => (this.socket.connected ? undefined : heard(this.socket, "connect"));
+  do = (event, ...args) => ask(this.socket, event, ...args);
+  close = () => this.socket.io._close();
+}
+
+let counter = 0;
+// fresh returns a name that no other test uses.
+export const fresh = (what) => `${what}-${++counter}`;
+
+// startCluster starts nodes of the kinds, for example ["node", "go"], with two clients each.
+export async function startCluster(kinds, { redisCluster = false, ...options }) {
+  const redis = redisCluster ? await startRedisCluster() : await startRedis();
+  const nodes = [];
+  const clients = [];
+  for (const [i, kind] of kinds.entries()) {
+    const node = await startNode(kind, `${kind}${i}`, redisCluster ? redis.urls : redis.url, options);
+    nodes.push(node);
+    for (const letter of ["a", "b"]) clients.push(new Client(node, node.name + letter));
+  }
+  await Promise.all(clients.map((c) => c.connected()));
+  const cluster = new Cluster(redis, nodes, clients, options);
+  await cluster.settle();
+  return cluster;
+}
+
+export class Cluster {
+  constructor(redis, nodes, clients, options) {
+    Object.assign(this, { redis, nodes, clients, options });
+  }
+
+  // settle waits until each node reaches the clients of each other and counts all of them.
+  async settle() {
+    await until("the nodes count each other", async () => {
+      const counts = await Promise.all(this.nodes.map((n) => n.do("nodes")));
+      return counts.every((n) => n === this.nodes.length);
+    });
+    await this.reachable({}, this.clients);
+  }
+
+  // reachable waits until each node reaches those clients with an emit to `to`: a subscription to a room takes effect some time
+  // after the client has joined.
+  async reachable(to, clients) {
+    const mark = fresh("probe");
+    await until(`reaching ${JSON.stringify(to)}`, async () => {
+      for (const n of this.nodes) await n.emit(to, "flush", `${mark} ${n.name}`);
+      return clients.every((c) => this.nodes.every((n) => c.flushed.has(`${mark} ${n.name}`)));
+    });
+  }
+
+  // enter makes the clients join rooms, and waits until every node reaches them there.
+  async enter(clients, ...rooms) {
+    await Promise.all(clients.map((c) => c.do("join", rooms)));
+    for (const room of rooms) await this.reachable({ rooms: [room] }, clients);
+  }
+
+  // flush waits until all that the sender has sent has arrived.
+  async flush(sender, clients = this.clients) {
+    const mark = fresh("flush");
+    await sender.emit({}, "flush", mark);
+    await until(() => `the flush of ${sender.name} to ${clients.filter((c) => !c.flushed.has(mark)).map((c) => c.name)}`, () => clients.every((c) => c.flushed.has(mark)));
+  }
+
+  // collect returns what each client hears of what the sender does in action, by the client's name; those who hear nothing are
+  // left out.
+  async collect(sender, action, clients = this.clients) {
+    await this.flush(sender, clients);
+    clients.forEach((c) => (c.heard = []));
+    await action();
+    await this.flush(sender, clients);
+    return Object.fromEntries(clients.filter((c) => c.heard.length > 0).map((c) => [c.name, c.heard]));
+  }
+
+  // heardBy checks that exactly the expected clients hear the event, once and with these arguments.
+  async heardBy(sender, expected, action, ...event) {
+    const got = await this.collect(sender, action);
+    assert.deepEqual(got, Object.fromEntries(expected.map((c) => [c.name, [event]])));
+  }
+
+  on = (node) => this.clients.filter((c) => c.node === node);
+  others = (...clients) => this.clients.filter((c) => !clients.includes(c));
+  // firsts returns one client of each node.
+  firsts = () => this.nodes.map((n) => this.on(n)[0]);
+  seconds = () => this.nodes.map((n) => this.on(n)[1]);
+
+  // replace connects new clients for those that were disconnected.
+  async replace() {
+    this.clients.forEach((c, i) => {
+      if (!c.socket.connected) this.clients[i] = new Client(c.node, c.name);
+    });
+    await Promise.all(this.clients.map((c) => c.connected()));
+    await this.reachable({}, this.clients);
+  }
+
+  async stop() {
+    this.clients.forEach((c) => c.close());
+    await Promise.all(this.nodes.map((n) => n.stop()));
+    await this.redis.stop();
+  }
+}

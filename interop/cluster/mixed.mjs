@@ -1,0 +1,31 @@
+// The tests of all wires.
+import { after, before, describe, it } from "node:test";
+import { limit } from "../harness.mjs";
+import { startCluster } from "./cluster.mjs";
+import { groups } from "./rows.mjs";
+
+// The mixtures of nodes. The first proves the rows themselves.
+const mixtures = [
+  ["node", "node"],
+];
+
+// mixed runs all rows on a wire, by each node of each mixture, and the further rows once for each mixture.
+export function mixed(options, { kinds = mixtures, further = {} } = {}) {
+  for (const kind of kinds) {
+    describe(`${options.wire}, ${kind.join(" and ")}`, () => {
+      let cluster;
+      before(async () => (cluster = await startCluster(kind, options)), limit);
+      after(() => cluster?.stop(), limit);
+      for (const [group, table] of Object.entries(further)) {
+        for (const [title, row] of Object.entries(table)) it(`${group}: ${title}`, limit, () => row(cluster));
+      }
+      kind.forEach((_, i) => {
+        for (const [group, table] of Object.entries(groups)) {
+          for (const [title, row] of Object.entries(table)) {
+            it(`node ${i}, ${group}: ${title}`, limit, () => row(cluster, cluster.nodes[i]));
+          }
+        }
+      });
+    });
+  }
+}
