@@ -73,6 +73,7 @@ func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Bus, 
 		return nil, err
 	}
 	b := &Bus{opts: opts, id: newID(), own: newOwnCodec(&opts), began: time.Now()}
+	b.sharded = opts.Wire == Sharded
 	b.sampler = logging.Sampler{PerMinute: 60, Repeat: time.Minute}
 	b.format = newFormat(&opts, b.id)
 	b.table = newTable(b.format)

@@ -40,7 +40,22 @@ func connect(ctx context.Context, option rueidis.ClientOption) (rueidis.Client, 
 }
 
 // needs returns the oldest version of Redis that has the wire.
-func (w Wire) needs() (major, minor int) { return 6, 2 }
+func (w Wire) needs() (major, minor int) {
+	if w == Sharded {
+		return 7, 0
+	}
+	return 6, 2
+}
+
+// A vocabulary is the commands that the bus uses for channels.
+type vocabulary struct{ subscribe, unsubscribe, publish, count string }
+
+func (b *Bus) vocabulary() vocabulary {
+	if b.sharded {
+		return vocabulary{"SSUBSCRIBE", "SUNSUBSCRIBE", "SPUBLISH", "SHARDNUMSUB"}
+	}
+	return vocabulary{"SUBSCRIBE", "UNSUBSCRIBE", "PUBLISH", "NUMSUB"}
+}
 
 // check tries out every command with every kind of channel, without an effect on other nodes.
 func (b *Bus) check(ctx context.Context, option *rueidis.ClientOption) error {
@@ -62,7 +77,15 @@ func (b *Bus) check(ctx context.Context, option *rueidis.ClientOption) error {
 
 // acl returns rules that grant all rights that the bus needs.
 func (b *Bus) acl() string {
-	return "'&" + b.opts.Prefix + "*' +subscribe +unsubscribe +publish +pubsub|numsub +ping +multi +discard"
+	v := b.vocabulary()
+	rules := "'&" + b.opts.Prefix + "*'"
+	for _, command := range []string{v.subscribe, v.unsubscribe, v.publish, "pubsub|" + v.count, "ping", "multi", "discard"} {
+		rules += " +" + strings.ToLower(command)
+	}
+	if b.cluster {
+		rules += " +cluster|slots +cluster|shards"
+	}
+	return rules
 }
 
 // channels returns a channel of each kind.
@@ -78,23 +101,48 @@ func (b *Bus) channels() []string {
 }
 
 // tryCommands queues commands in a transaction, which it discards. Redis checks the rights when
-// a command is queued.
+// a command is queued. Each server of a Redis Cluster has rights of its own. One that cannot be
+// reached is left out: the subscriptions show whether those that matter can be.
 func (b *Bus) tryCommands(ctx context.Context) (failed []error) {
-	tries := [][]string{{"MULTI"}, {"PING"}, {"PUBSUB", "NUMSUB"}}
+	for addr, client := range b.members() {
+		for _, err := range b.tryCommandsAt(ctx, client) {
+			if b.cluster {
+				err = fmt.Errorf("%s: %w", addr, err)
+			}
+			failed = append(failed, err)
+		}
+	}
+	return failed
+}
+
+func (b *Bus) tryCommandsAt(ctx context.Context, client rueidis.Client) (failed []error) {
+	v := b.vocabulary()
+	tries := [][]string{{"MULTI"}, {"PING"}, {"PUBSUB", v.count}}
 	for _, channel := range b.channels() {
-		tries = append(tries, []string{"PUBLISH", channel, ""})
+		tries = append(tries, []string{v.publish, channel, ""})
 	}
 	tries = append(tries, []string{"DISCARD"})
-	conn, release := b.client.Dedicate()
+	conn, release := client.Dedicate()
 	defer release()
 	commands := make(rueidis.Commands, len(tries))
 	for i, words := range tries {
 		commands[i] = conn.B().Arbitrary(words...).Build()
 	}
 	for i, result := range conn.DoMulti(ctx, commands...) {
-		if err := result.Error(); err != nil {
-			failed = append(failed, denied(tries[i], err))
+		err := result.Error()
+		if err == nil {
+			continue
 		}
+		refusal, ok := rueidis.IsRedisErr(err)
+		if b.cluster && !ok {
+			continue // it cannot be reached
+		}
+		if ok {
+			if _, moved := refusal.IsMoved(); moved {
+				continue // it would be allowed where the slot is
+			}
+		}
+		failed = append(failed, denied(tries[i], err))
 	}
 	return failed
 }
@@ -108,7 +156,7 @@ func (b *Bus) trySubscribe(ctx context.Context) (failed []error) {
 	s.Change(channels, nil)
 	for _, channel := range channels {
 		if err := s.Wait(ctx, channel); err != nil {
-			failed = append(failed, denied([]string{"SUBSCRIBE", channel}, err))
+			failed = append(failed, denied([]string{b.vocabulary().subscribe, channel}, err))
 		}
 	}
 	return failed
