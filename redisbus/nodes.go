@@ -40,8 +40,8 @@ func (s *subscriber) masters() []string {
 }
 
 // subscribers returns how many connections are subscribed to each of the channels. In a Redis
-// Cluster, each master knows only its own. One that cannot be reached counts as none: whoever
-// was subscribed there does not hear anything now.
+// Cluster, each master knows only its own. A master that cannot be reached counts as without
+// subscribers, because its subscribers cannot hear anything either.
 func (b *Bus) subscribers(ctx context.Context, channels []string) ([]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, stuck)
 	defer cancel()
