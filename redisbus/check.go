@@ -11,50 +11,12 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// connect makes the client. It returns when that is connected, when ctx ends, or after the
-// timeouts of the client.
-func connect(ctx context.Context, option rueidis.ClientOption) (rueidis.Client, error) {
-	type result struct {
-		client rueidis.Client
-		err    error
-	}
-	done := make(chan result, 1)
-	go func() {
-		client, err := rueidis.NewClient(option)
-		done <- result{client, err}
-	}()
-	select {
-	case r := <-done:
-		if r.err != nil {
-			return nil, fmt.Errorf("redisbus: connect to Redis at %s: %w", strings.Join(option.InitAddress, ", "), r.err)
-		}
-		return r.client, nil
-	case <-ctx.Done():
-		go func() {
-			if r := <-done; r.err == nil {
-				r.client.Close()
-			}
-		}()
-		return nil, fmt.Errorf("redisbus: connect to Redis at %s: %w", strings.Join(option.InitAddress, ", "), context.Cause(ctx))
-	}
-}
-
 // needs returns the oldest version of Redis that has the wire.
 func (w Wire) needs() (major, minor int) {
 	if w == Sharded {
 		return 7, 0
 	}
 	return 6, 2
-}
-
-// A vocabulary is the commands that the bus uses for channels.
-type vocabulary struct{ subscribe, unsubscribe, publish, count string }
-
-func (b *Bus) vocabulary() vocabulary {
-	if b.sharded {
-		return vocabulary{"SSUBSCRIBE", "SUNSUBSCRIBE", "SPUBLISH", "SHARDNUMSUB"}
-	}
-	return vocabulary{"SUBSCRIBE", "UNSUBSCRIBE", "PUBLISH", "NUMSUB"}
 }
 
 // check tries out every command with every kind of channel, without an effect on other nodes.
@@ -68,11 +30,16 @@ func (b *Bus) check(ctx context.Context, option *rueidis.ClientOption) error {
 	if len(failed) == 0 {
 		return nil
 	}
+	return refused(failed, option, b.acl())
+}
+
+// refused returns the error for commands that Redis has refused, with the rules that allow them.
+func refused(failed []error, option *rueidis.ClientOption, acl string) error {
 	user := option.Username
 	if user == "" {
 		user = "default"
 	}
-	return fmt.Errorf("%w\nredisbus: this grants what is needed: ACL SETUSER %s %s", errors.Join(failed...), user, b.acl())
+	return fmt.Errorf("%w\nredisbus: this grants what is needed: ACL SETUSER %s %s", errors.Join(failed...), user, acl)
 }
 
 // acl returns rules that grant all rights that the bus needs.
@@ -121,7 +88,11 @@ func (b *Bus) tryCommandsAt(ctx context.Context, client rueidis.Client) (failed 
 	for _, channel := range b.channels() {
 		tries = append(tries, []string{v.publish, channel, ""})
 	}
-	tries = append(tries, []string{"DISCARD"})
+	return b.try(ctx, client, append(tries, []string{"DISCARD"}))
+}
+
+// try sends commands of a transaction to a server, and returns those that it has refused.
+func (c *access) try(ctx context.Context, client rueidis.Client, tries [][]string) (failed []error) {
 	conn, release := client.Dedicate()
 	defer release()
 	commands := make(rueidis.Commands, len(tries))
@@ -134,7 +105,7 @@ func (b *Bus) tryCommandsAt(ctx context.Context, client rueidis.Client) (failed 
 			continue
 		}
 		refusal, ok := rueidis.IsRedisErr(err)
-		if b.cluster && !ok {
+		if c.cluster && !ok {
 			continue // it cannot be reached
 		}
 		if ok {
@@ -163,8 +134,8 @@ func (b *Bus) trySubscribe(ctx context.Context) (failed []error) {
 }
 
 // checkVersion compares the version of Redis with what the wire needs. HELLO needs no right.
-func (b *Bus) checkVersion(ctx context.Context) error {
-	info, err := b.client.Do(ctx, b.client.B().Arbitrary("HELLO").Build()).AsMap()
+func (c *access) checkVersion(ctx context.Context) error {
+	info, err := c.client.Do(ctx, c.client.B().Arbitrary("HELLO").Build()).AsMap()
 	if err != nil {
 		return fmt.Errorf("redisbus: ask Redis for its version: %w", err)
 	}
@@ -179,8 +150,8 @@ func (b *Bus) checkVersion(ctx context.Context) error {
 	if len(parts) > 1 {
 		minor, _ = strconv.Atoi(parts[1])
 	}
-	if needMajor, needMinor := b.opts.Wire.needs(); major < needMajor || major == needMajor && minor < needMinor {
-		return fmt.Errorf("redisbus: Redis has version %s; the %s wire needs at least %d.%d", text, b.opts.Wire, needMajor, needMinor)
+	if needMajor, needMinor := c.wire.needs(); major < needMajor || major == needMajor && minor < needMinor {
+		return fmt.Errorf("redisbus: Redis has version %s; the %s wire needs at least %d.%d", text, c.wire, needMajor, needMinor)
 	}
 	return nil
 }

@@ -287,19 +287,6 @@ func (q *queue) close() {
 	q.closed = true
 }
 
-// command returns the command that sends a parcel.
-func (b *Bus) command(p *parcel) rueidis.Completed {
-	payload := rueidis.BinaryString(p.payload)
-	switch {
-	case p.fields != nil:
-		return b.client.B().Arbitrary("XADD").Keys(p.channel).Args(p.fields...).Build()
-	case b.sharded:
-		return b.client.B().Spublish().Channel(p.channel).Message(payload).Build()
-	default:
-		return b.client.B().Publish().Channel(p.channel).Message(payload).Build()
-	}
-}
-
 // warn logs a warning that other nodes can cause at will.
 func (b *Bus) warn(msg string, attrs ...any) {
 	b.sampler.Log(context.Background(), b.opts.Logger, slog.LevelWarn, msg, msg, attrs...)
