@@ -2,10 +2,7 @@ package redisbus
 
 import (
 	"context"
-	"fmt"
 	"time"
-
-	"github.com/redis/rueidis"
 
 	"socketiojwt/socketio"
 )
@@ -66,38 +63,6 @@ func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked
 	}
 	asked.Unnamed = max(0, asked.Unnamed)
 	return asked, silent, nil
-}
-
-// subscribers returns how many connections are subscribed to each of the channels. In a Redis
-// Cluster, each of its nodes knows only its own.
-func (b *Bus) subscribers(ctx context.Context, channels []string) ([]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, stuck)
-	defer cancel()
-	clients := []rueidis.Client{b.client}
-	if b.cluster {
-		clients = clients[:0]
-		for _, c := range b.client.Nodes() {
-			clients = append(clients, c)
-		}
-	}
-	sums := make([]int64, len(channels))
-	for _, c := range clients {
-		reply, err := c.Do(ctx, c.B().PubsubNumsub().Channel(channels...).Build()).ToArray()
-		if err != nil {
-			return nil, fmt.Errorf("redisbus: count subscribers: %w", err)
-		}
-		if len(reply) != 2*len(channels) {
-			return nil, fmt.Errorf("redisbus: count subscribers: Redis returned %d values for %d channels", len(reply), len(channels))
-		}
-		for i := range channels {
-			n, err := reply[2*i+1].AsInt64()
-			if err != nil {
-				return nil, fmt.Errorf("redisbus: count subscribers: %w", err)
-			}
-			sums[i] += n
-		}
-	}
-	return sums, nil
 }
 
 // greet tells the other nodes that this one is here, and waits until they have answered, so

@@ -25,11 +25,9 @@ var (
 // A Bus joins one server to the nodes of a cluster. Make it with New. All methods may be called
 // concurrently.
 type Bus struct {
+	access
 	opts    Options
 	id      socketio.NodeID
-	client  rueidis.Client
-	cluster bool // of Redis
-	sharded bool // channels are sharded ones
 	format  format
 	own     ownCodec
 	table   *table
@@ -79,10 +77,9 @@ func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Bus, 
 	b.queue = newQueue(b)
 	b.inbox = &inbox{most: opts.MaxInbox, deliver: b.open, ended: func(from, until time.Time) { b.gap(Gap{from, until, ErrOverflow}) }}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	if b.client, err = connect(ctx, client); err != nil {
+	if b.access, err = connect(ctx, client, opts.Wire); err != nil {
 		return nil, err
 	}
-	b.cluster = b.client.Mode() == rueidis.ClientModeCluster
 	if err := b.check(ctx, &client); err != nil {
 		b.client.Close()
 		return nil, err

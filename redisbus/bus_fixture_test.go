@@ -97,8 +97,11 @@ func (n *node) dialTo(namespace string, rooms ...string) *sockettest.Peer {
 	return p
 }
 
+// A counter counts the subscribers of a channel.
+type counter interface{ Subscribers(channel string) int }
+
 // settle waits until Redis has as many subscribers of the channels as given.
-func settle(t testing.TB, redis *redistest.Server, want int, channels ...string) {
+func settle(t testing.TB, redis counter, want int, channels ...string) {
 	t.Helper()
 	for _, channel := range channels {
 		redistest.Eventually(t, fmt.Sprintf("%d subscribers of %s", want, channel), func() bool { return redis.Subscribers(channel) == want })
@@ -106,7 +109,7 @@ func settle(t testing.TB, redis *redistest.Server, want int, channels ...string)
 }
 
 // inRoom waits until a peer's room can be heard.
-func inRoom(t testing.TB, redis *redistest.Server, want int, rooms ...string) {
+func inRoom(t testing.TB, redis counter, want int, rooms ...string) {
 	t.Helper()
 	for _, room := range rooms {
 		settle(t, redis, want, "socket.io#/#"+room+"#")

@@ -11,36 +11,13 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// connect makes the client. It returns when that is connected, when ctx ends, or after the
-// timeouts of the client.
-func connect(ctx context.Context, option rueidis.ClientOption) (rueidis.Client, error) {
-	type result struct {
-		client rueidis.Client
-		err    error
-	}
-	done := make(chan result, 1)
-	go func() {
-		client, err := rueidis.NewClient(option)
-		done <- result{client, err}
-	}()
-	select {
-	case r := <-done:
-		if r.err != nil {
-			return nil, fmt.Errorf("redisbus: connect to Redis at %s: %w", strings.Join(option.InitAddress, ", "), r.err)
-		}
-		return r.client, nil
-	case <-ctx.Done():
-		go func() {
-			if r := <-done; r.err == nil {
-				r.client.Close()
-			}
-		}()
-		return nil, fmt.Errorf("redisbus: connect to Redis at %s: %w", strings.Join(option.InitAddress, ", "), context.Cause(ctx))
-	}
-}
-
 // needs returns the oldest version of Redis that has the wire.
-func (w Wire) needs() (major, minor int) { return 6, 2 }
+func (w Wire) needs() (major, minor int) {
+	if w == Sharded {
+		return 7, 0
+	}
+	return 6, 2
+}
 
 // check tries out every command with every kind of channel, without an effect on other nodes.
 func (b *Bus) check(ctx context.Context, option *rueidis.ClientOption) error {
@@ -53,16 +30,29 @@ func (b *Bus) check(ctx context.Context, option *rueidis.ClientOption) error {
 	if len(failed) == 0 {
 		return nil
 	}
+	return refused(failed, option, b.acl())
+}
+
+// refused returns the error for commands that Redis has refused, with the rules that allow them.
+func refused(failed []error, option *rueidis.ClientOption, acl string) error {
 	user := option.Username
 	if user == "" {
 		user = "default"
 	}
-	return fmt.Errorf("%w\nredisbus: this grants what is needed: ACL SETUSER %s %s", errors.Join(failed...), user, b.acl())
+	return fmt.Errorf("%w\nredisbus: this grants what is needed: ACL SETUSER %s %s", errors.Join(failed...), user, acl)
 }
 
 // acl returns rules that grant all rights that the bus needs.
 func (b *Bus) acl() string {
-	return "'&" + b.opts.Prefix + "*' +subscribe +unsubscribe +publish +pubsub|numsub +ping +multi +discard"
+	v := b.vocabulary()
+	rules := "'&" + b.opts.Prefix + "*'"
+	for _, command := range []string{v.subscribe, v.unsubscribe, v.publish, "pubsub|" + v.count, "ping", "multi", "discard"} {
+		rules += " +" + strings.ToLower(command)
+	}
+	if b.cluster {
+		rules += " +cluster|slots +cluster|shards"
+	}
+	return rules
 }
 
 // channels returns a channel of each kind.
@@ -78,23 +68,52 @@ func (b *Bus) channels() []string {
 }
 
 // tryCommands queues commands in a transaction, which it discards. Redis checks the rights when
-// a command is queued.
+// a command is queued. Each server of a Redis Cluster has rights of its own. One that cannot be
+// reached is left out: the subscriptions show whether those that matter can be.
 func (b *Bus) tryCommands(ctx context.Context) (failed []error) {
-	tries := [][]string{{"MULTI"}, {"PING"}, {"PUBSUB", "NUMSUB"}}
-	for _, channel := range b.channels() {
-		tries = append(tries, []string{"PUBLISH", channel, ""})
+	for addr, client := range b.members() {
+		for _, err := range b.tryCommandsAt(ctx, client) {
+			if b.cluster {
+				err = fmt.Errorf("%s: %w", addr, err)
+			}
+			failed = append(failed, err)
+		}
 	}
-	tries = append(tries, []string{"DISCARD"})
-	conn, release := b.client.Dedicate()
+	return failed
+}
+
+func (b *Bus) tryCommandsAt(ctx context.Context, client rueidis.Client) (failed []error) {
+	v := b.vocabulary()
+	tries := [][]string{{"MULTI"}, {"PING"}, {"PUBSUB", v.count}}
+	for _, channel := range b.channels() {
+		tries = append(tries, []string{v.publish, channel, ""})
+	}
+	return b.try(ctx, client, append(tries, []string{"DISCARD"}))
+}
+
+// try sends commands of a transaction to a server, and returns those that it has refused.
+func (c *access) try(ctx context.Context, client rueidis.Client, tries [][]string) (failed []error) {
+	conn, release := client.Dedicate()
 	defer release()
 	commands := make(rueidis.Commands, len(tries))
 	for i, words := range tries {
 		commands[i] = conn.B().Arbitrary(words...).Build()
 	}
 	for i, result := range conn.DoMulti(ctx, commands...) {
-		if err := result.Error(); err != nil {
-			failed = append(failed, denied(tries[i], err))
+		err := result.Error()
+		if err == nil {
+			continue
 		}
+		refusal, ok := rueidis.IsRedisErr(err)
+		if c.cluster && !ok {
+			continue // it cannot be reached
+		}
+		if ok {
+			if _, moved := refusal.IsMoved(); moved {
+				continue // it would be allowed where the slot is
+			}
+		}
+		failed = append(failed, denied(tries[i], err))
 	}
 	return failed
 }
@@ -108,15 +127,15 @@ func (b *Bus) trySubscribe(ctx context.Context) (failed []error) {
 	s.Change(channels, nil)
 	for _, channel := range channels {
 		if err := s.Wait(ctx, channel); err != nil {
-			failed = append(failed, denied([]string{"SUBSCRIBE", channel}, err))
+			failed = append(failed, denied([]string{b.vocabulary().subscribe, channel}, err))
 		}
 	}
 	return failed
 }
 
 // checkVersion compares the version of Redis with what the wire needs. HELLO needs no right.
-func (b *Bus) checkVersion(ctx context.Context) error {
-	info, err := b.client.Do(ctx, b.client.B().Arbitrary("HELLO").Build()).AsMap()
+func (c *access) checkVersion(ctx context.Context) error {
+	info, err := c.client.Do(ctx, c.client.B().Arbitrary("HELLO").Build()).AsMap()
 	if err != nil {
 		return fmt.Errorf("redisbus: ask Redis for its version: %w", err)
 	}
@@ -131,8 +150,8 @@ func (b *Bus) checkVersion(ctx context.Context) error {
 	if len(parts) > 1 {
 		minor, _ = strconv.Atoi(parts[1])
 	}
-	if needMajor, needMinor := b.opts.Wire.needs(); major < needMajor || major == needMajor && minor < needMinor {
-		return fmt.Errorf("redisbus: Redis has version %s; the %s wire needs at least %d.%d", text, b.opts.Wire, needMajor, needMinor)
+	if needMajor, needMinor := c.wire.needs(); major < needMajor || major == needMajor && minor < needMinor {
+		return fmt.Errorf("redisbus: Redis has version %s; the %s wire needs at least %d.%d", text, c.wire, needMajor, needMinor)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ func (c classic) reply(to socketio.NodeID, m *socketio.Message) (parcel, error) 
 }
 
 // own looks only at broadcasts: a request may begin with anything, and there are few.
-func (c classic) own(k kind, payload string) bool {
+func (c classic) own(k kind, _, payload string) bool {
 	if k != kindAll && k != kindRoom {
 		return false
 	}
@@ -77,9 +77,4 @@ func (c classic) special(r *wire.Received, t *table) (p parcel, only bool) {
 		}
 	}
 	return p, false
-}
-
-// newFormat returns the format of the wire of the options.
-func newFormat(o *Options, id socketio.NodeID) format {
-	return classic{wire.Classic{Prefix: o.Prefix, UID: string(id)}}
 }

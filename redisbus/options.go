@@ -18,20 +18,43 @@ const (
 	// Classic is the wire of createAdapter of @socket.io/redis-adapter, and of
 	// @socket.io/redis-emitter. It needs Redis 6.2.
 	Classic Wire = iota
+	// Sharded is the wire of createShardedAdapter of @socket.io/redis-adapter. Its channels are
+	// sharded ones, so that each message concerns one master of a Redis Cluster. It needs Redis 7.
+	Sharded
 )
+
+var wireNames = []string{Classic: "classic", Sharded: "sharded"}
 
 // String returns the name of the wire.
 func (w Wire) String() string {
-	if w == Classic {
-		return "classic"
+	if w < 0 || int(w) >= len(wireNames) {
+		return fmt.Sprintf("wire %d", int(w))
 	}
-	return fmt.Sprintf("wire %d", int(w))
+	return wireNames[w]
 }
+
+// A Mode says to which channel a node sends what is for one room, on the sharded wire. A node
+// hears nodes of all modes. A node of Node's adapter hears only its own mode and Static, so all
+// nodes should have the mode of those.
+type Mode int
+
+// The modes of Node's sharded adapter, whose option is subscriptionMode.
+const (
+	// Dynamic uses a channel for each room, except rooms whose names have the length of a
+	// socket's id.
+	Dynamic Mode = iota
+	// DynamicPrivate uses a channel for each room, among them those that are ids of sockets.
+	DynamicPrivate
+	// Static uses only the channel of the namespace, which all nodes hear.
+	Static
+)
 
 // Options configure a Bus. The zero value is ready to use.
 type Options struct {
 	// Wire is how the nodes of the cluster talk to each other. The zero value is Classic.
 	Wire Wire
+	// Mode says to which channels this node sends on the sharded wire. The zero value is Dynamic.
+	Mode Mode
 	// Prefix begins the names of all channels, as the option key of Node's adapter does. Empty
 	// means "socket.io". Clusters that share a Redis must have different prefixes.
 	Prefix string
@@ -62,8 +85,13 @@ type Gap struct {
 }
 
 func (o Options) withDefaults() (Options, error) {
-	if o.Wire != Classic {
+	switch {
+	case o.Wire < 0 || int(o.Wire) >= len(wireNames):
 		return o, fmt.Errorf("redisbus: unknown Options.Wire %d", int(o.Wire))
+	case o.Mode < Dynamic || o.Mode > Static:
+		return o, fmt.Errorf("redisbus: unknown Options.Mode %d", int(o.Mode))
+	case o.Mode != Dynamic && o.Wire != Sharded:
+		return o, fmt.Errorf("redisbus: Options.Mode is for the sharded wire, not for the %s one", o.Wire)
 	}
 	if o.MaxQueue < 0 || o.MaxInbox < 0 {
 		return o, fmt.Errorf("redisbus: Options.MaxQueue and MaxInbox must not be negative; zero means the default")

@@ -29,6 +29,7 @@ const (
 // one pipeline, so the pipelines grow with the load.
 type queue struct {
 	bus  *Bus
+	out  outlet
 	most int           // bytes
 	wake chan struct{} // has capacity 1
 
@@ -52,7 +53,7 @@ type dated struct {
 }
 
 func newQueue(b *Bus) *queue {
-	return &queue{bus: b, most: b.opts.MaxQueue, wake: make(chan struct{}, 1), since: time.Now()}
+	return &queue{bus: b, out: outlet{bus: b}, most: b.opts.MaxQueue, wake: make(chan struct{}, 1), since: time.Now()}
 }
 
 // put queues a parcel.
@@ -163,7 +164,7 @@ func (q *queue) send(ctx context.Context, batch []dated) bool {
 	defer cancel()
 	var lost error
 	failed, unwritten := 0, 0
-	for _, result := range q.bus.client.DoMulti(ctx, commands...) {
+	for _, result := range q.out.client().DoMulti(ctx, commands...) {
 		err := result.Error()
 		if err == nil {
 			continue
@@ -176,6 +177,9 @@ func (q *queue) send(ctx context.Context, batch []dated) bool {
 		if lost = err; notWritten(err) {
 			unwritten++
 		}
+	}
+	if lost != nil {
+		q.out.failed()
 	}
 	q.mu.Lock()
 	q.busy = false
@@ -281,19 +285,6 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-}
-
-// command returns the command that sends a parcel.
-func (b *Bus) command(p *parcel) rueidis.Completed {
-	payload := rueidis.BinaryString(p.payload)
-	switch {
-	case p.fields != nil:
-		return b.client.B().Arbitrary("XADD").Keys(p.channel).Args(p.fields...).Build()
-	case b.sharded:
-		return b.client.B().Spublish().Channel(p.channel).Message(payload).Build()
-	default:
-		return b.client.B().Publish().Channel(p.channel).Message(payload).Build()
-	}
 }
 
 // warn logs a warning that other nodes can cause at will.

@@ -30,7 +30,7 @@ func (b *Bus) heard(channel, payload string) {
 		return
 	}
 	for t := &first; t != nil; t = t.next {
-		if b.format.own(t.kind, payload) {
+		if b.format.own(t.kind, t.space.name, payload) {
 			continue
 		}
 		b.figures.received.Add(1)

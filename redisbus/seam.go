@@ -23,11 +23,21 @@ type format interface {
 	reply(to socketio.NodeID, m *socketio.Message) (parcel, error)
 	// own reports whether a message was sent by this node. It must be cheap. It may miss some,
 	// which decode must find.
-	own(k kind, payload string) bool
+	own(k kind, namespace, payload string) bool
 	// decode reads a message that arrived on a channel of the namespace.
 	decode(k kind, namespace, payload string) (wire.Received, error)
 	// special answers a message that this node answers without its server: see wire.Received.
 	special(r *wire.Received, t *table) (p parcel, ok bool)
+}
+
+// newFormat returns the format of the wire of the options.
+func newFormat(o *Options, id socketio.NodeID) format {
+	switch o.Wire {
+	case Sharded:
+		return sharded{wire.Sharded{Prefix: o.Prefix, UID: string(id), Mode: modes[o.Mode]}}
+	default:
+		return classic{wire.Classic{Prefix: o.Prefix, UID: string(id)}}
+	}
 }
 
 // A kind says what arrives on a channel.

@@ -82,6 +82,14 @@ func EncodeArguments(args ...any) (array json.RawMessage, attachments [][]byte, 
 	return bytes.Clone(e.JSON()), e.Attachments(), nil
 }
 
+// EncodeEvent returns the Data and Attachments of a Message that carries an event. It accepts the
+// same names and values as Emit. It is for programs without a server that send messages to a
+// cluster.
+func EncodeEvent(event string, args ...any) (array json.RawMessage, attachments [][]byte, err error) {
+	_, body, err := encodeEvent("", 0, false, event, args)
+	return body.array, body.attachments, err
+}
+
 func (a Arguments) describe() hidden.Text {
 	return hidden.Text(fmt.Sprintf("%d arguments", len(a.values)))
 }

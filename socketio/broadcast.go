@@ -198,6 +198,6 @@ func (b Broadcast) SocketsLeave(rooms ...string) error {
 func (b Broadcast) DisconnectSockets(how error) error {
 	to := b.selector()
 	b.target.disconnect(to, how)
-	m, err := b.endingMessage(how)
+	m, err := EndingMessage(how)
 	return errors.Join(err, b.publish(&m, to))
 }

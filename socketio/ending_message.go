@@ -2,8 +2,11 @@ package socketio
 
 import "errors"
 
-// endingMessage returns the message that carries DisconnectSockets to other nodes.
-func (b Broadcast) endingMessage(how error) (Message, error) {
+// EndingMessage returns the message by which DisconnectSockets ends sockets of other nodes. It has
+// no Namespace and no To. It is for programs without a server that send messages to a cluster. If
+// the last event of the Ending cannot be encoded, EndingMessage returns the message without it,
+// and the error.
+func EndingMessage(how error) (Message, error) {
 	e := endingOf(how)
 	m := Message{Kind: KindDisconnect, Temporary: e.Temporary, WholeConnection: e.WholeConnection, RetryAfter: e.RetryAfter}
 	cause := how
@@ -16,15 +19,14 @@ func (b Broadcast) endingMessage(how error) (Message, error) {
 	if e.Event == "" {
 		return m, nil
 	}
-	err := withoutPanic(func() error {
-		_, last, err := b.encode(e.Event, e.Args, 0, true)
-		m.Data, m.Attachments = last.body.array, last.body.attachments
+	err := withoutPanic(func() (err error) {
+		m.Data, m.Attachments, err = EncodeEvent(e.Event, e.Args...)
 		return err
 	})
 	return m, err
 }
 
-// ending reads the result of endingMessage, as an argument for Socket.Disconnect.
+// ending reads the result of EndingMessage, as an argument for Socket.Disconnect.
 func (m *Message) ending() (how error, err error) {
 	var cause error
 	if m.Cause != "" {

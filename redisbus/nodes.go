@@ -1,0 +1,128 @@
+package redisbus
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"github.com/redis/rueidis"
+)
+
+// members returns the clients of the masters of a Redis Cluster, by address. Before the
+// topology is known, replicas are among them. Without a cluster, it returns the one client.
+func (b *Bus) members() map[string]rueidis.Client {
+	if !b.cluster {
+		return map[string]rueidis.Client{"": b.client}
+	}
+	clients := b.client.Nodes()
+	if s := b.ears.Load(); s != nil {
+		if masters := s.masters(); masters != nil {
+			for addr := range clients {
+				if !slices.Contains(masters, addr) {
+					delete(clients, addr)
+				}
+			}
+		}
+	}
+	return clients
+}
+
+// masters returns the addresses of the masters of a Redis Cluster, or nil if they are not known.
+func (s *subscriber) masters() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.topology == nil {
+		return nil
+	}
+	return slices.Clone(s.topology.masters)
+}
+
+// subscribers returns how many connections are subscribed to each of the channels. In a Redis
+// Cluster, each master knows only its own. A master that cannot be reached counts as without
+// subscribers, because its subscribers cannot hear anything either.
+func (b *Bus) subscribers(ctx context.Context, channels []string) ([]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, stuck)
+	defer cancel()
+	var (
+		waiting sync.WaitGroup
+		mu      sync.Mutex
+		sums    []int64
+		failed  error
+	)
+	for _, c := range b.members() {
+		waiting.Go(func() {
+			numbers, err := b.numsub(ctx, c, channels)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil:
+				failed = err
+			case sums == nil:
+				sums = numbers
+			default:
+				for i, n := range numbers {
+					sums[i] += n
+				}
+			}
+		})
+	}
+	waiting.Wait()
+	if sums == nil {
+		if failed == nil {
+			failed = errNoMaster
+		}
+		return nil, fmt.Errorf("redisbus: count subscribers: %w", failed)
+	}
+	return sums, nil
+}
+
+// numsub asks one server of Redis for the number of subscribers of each of the channels.
+func (b *Bus) numsub(ctx context.Context, c rueidis.Client, channels []string) ([]int64, error) {
+	// The channels may have different slots, which the builder of SHARDNUMSUB does not accept.
+	reply, err := c.Do(ctx, c.B().Arbitrary("PUBSUB", b.vocabulary().count).Args(channels...).Build()).ToArray()
+	if err != nil {
+		return nil, err
+	}
+	if len(reply) != 2*len(channels) {
+		return nil, fmt.Errorf("Redis returned %d values for %d channels", len(reply), len(channels))
+	}
+	numbers := make([]int64, len(channels))
+	for i := range channels {
+		if numbers[i], err = reply[2*i+1].AsInt64(); err != nil {
+			return nil, err
+		}
+	}
+	return numbers, nil
+}
+
+// An outlet is where plain messages are published in a Redis Cluster. All its servers pass them
+// on to all others, but messages that were published at different servers may arrive in another
+// order. So it is one of them, until that fails.
+type outlet struct {
+	bus  *Bus
+	addr string
+}
+
+// client returns the client that publishes. It is called by one goroutine.
+func (o *outlet) client() rueidis.Client {
+	if !o.bus.cluster || o.bus.sharded {
+		return o.bus.client // sharded messages go to the master of their slot
+	}
+	clients := o.bus.members()
+	if c, ok := clients[o.addr]; ok {
+		return c
+	}
+	skip := rand.N(max(1, len(clients)))
+	for addr, c := range clients {
+		if skip--; skip < 0 {
+			o.addr = addr
+			return c
+		}
+	}
+	return o.bus.client
+}
+
+// failed makes the next call of client choose again.
+func (o *outlet) failed() { o.addr = "" }
