@@ -60,6 +60,7 @@ var (
 // usable. Its methods may be called concurrently.
 type Denylist struct {
 	opts   Options // with defaults
+	pace   pace
 	client rueidis.Client
 	sealer *sealer
 	memory *auth.MemoryDenylist
@@ -113,7 +114,6 @@ func (o Options) defaults() (Options, error) {
 			wrong = append(wrong, errors.New("auth/denyredis: "+text))
 		}
 	}
-	check(o.MaxStale < 0 || o.MaxStale > 0 && o.MaxStale < leastStale, "MaxStale is less than 5 s; set a longer time, or zero for 30 s")
 	check(o.List.MaxEntries < 0 || o.List.MaxClaims < 0, "MaxEntries or MaxClaims is negative; set a positive number, or zero for the default")
 	check(len(o.Node) > mostName, fmt.Sprintf("Node has more than %d bytes", mostName))
 	o.Prefix = cmp.Or(o.Prefix, "socketiojwt:revocations")

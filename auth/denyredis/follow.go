@@ -16,40 +16,40 @@ import (
 // pageRecords bounds the records that are read at a time.
 const pageRecords = 500
 
-// follow reads the stream until the list is closed. It is the only reader.
+// follow reads the stream until the list is closed, and is its only reader. It tells the other
+// nodes once a second that this one lives.
 func (d *Denylist) follow() {
-	var checked, mended time.Time
-	var broken bool
+	var beaten time.Time
+	mended, missing := time.Now(), false
 	for d.ctx.Err() == nil {
-		if broken || time.Since(checked) >= blocking {
-			again, err := d.check()
-			if err != nil {
-				broken = true
-				d.failed(err)
+		n, err := d.readPage(d.ctx, blocking)
+		if err == nil && time.Since(beaten) >= blocking {
+			beaten = time.Now()
+			err = d.beat(d.ctx, true)
+		}
+		switch {
+		case errors.Is(err, errReplaced):
+			missing = true
+			if err = d.lost(); err == nil {
 				continue
 			}
-			checked = time.Now()
-			if again || broken {
-				mended = time.Time{} // something may be missing in the stream
-			}
+		case err != nil:
+			missing = true // what was written last may be lost
 		}
-		n, err := d.readPage(d.ctx, blocking)
-		if err != nil {
-			broken = true
+		switch {
+		case err != nil:
 			d.failed(err)
 			continue
+		case n == pageRecords: // not the end
+			continue
 		}
-		if n == pageRecords {
-			continue // not the end
-		}
-		broken = false
 		select {
 		case <-d.wake:
-			mended = time.Time{}
+			missing = true
 		default:
 		}
-		if time.Since(mended) >= mendEvery && d.mend() {
-			mended = time.Now()
+		if (missing || time.Since(mended) >= d.pace.mend) && d.mend() {
+			mended, missing = time.Now(), false
 		}
 	}
 }
@@ -83,11 +83,16 @@ func (d *Denylist) readToEnd(began time.Time) {
 	}
 }
 
+// errReplaced says that the stream does not have the last record that was read: it has lost
+// records, or was replaced.
+var errReplaced = errors.New("the stream does not have the last record that was read")
+
 // readPage reads the records after the last one, and waits up to block for one unless that is
-// negative. It returns their number. Fewer than pageRecords are up to the end.
+// negative. It returns their number. Fewer than pageRecords are up to the end. It fails with
+// errReplaced if the records do not follow the last one.
 func (d *Denylist) readPage(ctx context.Context, block time.Duration) (int, error) {
 	d.mu.Lock()
-	after := d.last
+	after, text := d.last, d.lastText
 	d.mu.Unlock()
 	began := time.Now()
 	wait := patience + max(block, 0)
@@ -100,9 +105,21 @@ func (d *Denylist) readPage(ctx context.Context, block time.Duration) (int, erro
 	} else {
 		read = count.Block(block.Milliseconds()).Streams().Key(d.opts.Prefix).Id(after.String()).Build()
 	}
-	streams, err := d.client.Do(ctx, read).AsXRead()
+	// The second command is executed right after the first one, on the same server.
+	find := d.client.B().Xrange().Key(d.opts.Prefix).Start(after.String()).End(after.String()).Count(1).Build()
+	results := d.client.DoMulti(ctx, read, find)
+	streams, err := results[0].AsXRead()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return 0, err
+	}
+	if after != (position{}) {
+		found, err := results[1].AsXRange()
+		if err != nil {
+			return 0, err
+		}
+		if len(found) != 1 || found[0].FieldValues[field] != text {
+			return 0, errReplaced
+		}
 	}
 	records := streams[d.opts.Prefix]
 	came, err := d.take(records)

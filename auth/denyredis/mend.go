@@ -8,13 +8,6 @@ import (
 )
 
 const (
-	// mendEvery is how often the reader looks for entries that are not in the stream, or whose
-	// record is old, beside after each interruption.
-	mendEvery = 10 * time.Minute
-	// rewriteAfter is the age of a record at which it is written again, so that older ones can be
-	// removed from the stream. Records that are younger than keepRecords are not removed.
-	rewriteAfter = 7 * 24 * time.Hour
-	keepRecords  = time.Hour
 	// mostUnlocked bounds the entries that a node adds again without the lock, by which one node
 	// at a time adds many. mendRecords bounds the records that are added at a time.
 	mostUnlocked = 100
@@ -22,42 +15,27 @@ const (
 	lockTime     = 10 * time.Second
 )
 
-// check asks Redis whether the stream still has the last record that was read, and tells and
-// asks what the nodes do. If the record is missing, the stream has lost records, or was
-// replaced: check then makes the reader begin again, and reports true.
-func (d *Denylist) check() (again bool, err error) {
-	ctx, cancel := context.WithTimeout(d.ctx, patience)
-	defer cancel()
-	commands, err := d.beatCommands()
-	if err != nil {
-		return false, err
-	}
-	d.mu.Lock()
-	last, text := d.last, d.lastText
-	d.mu.Unlock()
-	id := last.String()
-	find := d.client.B().Xrange().Key(d.opts.Prefix).Start(id).End(id).Count(1).Build()
-	results := d.client.DoMulti(ctx, append(rueidis.Commands{find}, commands...)...)
-	found, err := results[0].AsXRange()
-	if err != nil {
-		return false, err
-	}
-	if err := d.beaten(results[1:]); err != nil {
-		return false, err
-	}
-	if len(found) == 1 && found[0].FieldValues[field] == text {
-		return false, nil
-	}
-	return true, d.lost(last)
+// pace says how often and when records are written again.
+type pace struct {
+	// mend is how often the reader looks for entries that are not in the stream, or whose record
+	// is old, beside after each interruption.
+	mend time.Duration
+	// rewrite is the age of a record at which it is written again, so that older ones can be
+	// removed from the stream. Records that are younger than keep are not removed.
+	rewrite, keep time.Duration
 }
+
+// ordinary is the pace of New.
+var ordinary = pace{mend: 10 * time.Minute, rewrite: 7 * 24 * time.Hour, keep: time.Hour}
 
 // lost makes the reader read the whole stream again. It writes a record first, so that there is
 // one to find.
-func (d *Denylist) lost(last position) error {
+func (d *Denylist) lost() error {
 	if _, err := d.append(d.ctx, record{}); err != nil {
 		return err
 	}
 	d.mu.Lock()
+	last := d.last
 	d.last, d.lastText = position{}, ""
 	d.trim = position{}
 	d.health.Lost++
@@ -120,9 +98,9 @@ func (d *Denylist) audit() (missing []record, first position) {
 	d.mu.Lock()
 	last := d.last
 	d.mu.Unlock()
-	first = position{ms: last.ms - min(last.ms, uint64(keepRecords.Milliseconds()))}
+	first = position{ms: last.ms - min(last.ms, uint64(d.pace.keep.Milliseconds()))}
 	needed := func(at position) bool {
-		if at == (position{}) || last.ms-min(last.ms, at.ms) > uint64(rewriteAfter.Milliseconds()) {
+		if at == (position{}) || last.ms-min(last.ms, at.ms) > uint64(d.pace.rewrite.Milliseconds()) {
 			return false
 		}
 		if at.before(first) {

@@ -157,9 +157,13 @@ func (d *Denylist) confirm(ctx context.Context, at position, wait time.Duration)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 25*time.Millisecond) {
+		fields, err := d.client.Do(ctx, d.client.B().Hgetall().Key(d.nodesKey()).Build()).AsStrMap()
+		if err == nil {
+			d.observe(fields)
+		}
 		var waiting bool
 		confirmed, missing, waiting = d.confirmations(at)
-		if len(missing) == 0 || !waiting {
+		if err == nil && !waiting {
 			return confirmed, missing
 		}
 		select {
@@ -168,10 +172,6 @@ func (d *Denylist) confirm(ctx context.Context, at position, wait time.Duration)
 			return confirmed, missing
 		case <-d.ctx.Done():
 			return confirmed, missing
-		}
-		fields, err := d.client.Do(ctx, d.client.B().Hgetall().Key(d.nodesKey()).Build()).AsStrMap()
-		if err == nil {
-			d.observe(fields)
 		}
 	}
 }

@@ -29,6 +29,14 @@ const (
 // New sets fields of client that are zero: it disables client-side caching, and bounds the time
 // of a write to 3 s.
 func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Denylist, error) {
+	if opts.MaxStale != 0 && opts.MaxStale < leastStale {
+		return nil, errors.New("auth/denyredis: MaxStale is less than 5 s; set a longer time, or zero for 30 s")
+	}
+	return open(ctx, client, opts, ordinary)
+}
+
+// open is New at a pace that a test may choose.
+func open(ctx context.Context, client rueidis.ClientOption, opts Options, pace pace) (*Denylist, error) {
 	opts, err := opts.defaults()
 	if err != nil {
 		return nil, err
@@ -46,7 +54,7 @@ func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Denyl
 		return nil, fmt.Errorf("auth/denyredis: cannot connect to Redis at %s: %w", strings.Join(client.InitAddress, ", "), err)
 	}
 	d := &Denylist{
-		opts: opts, client: connected, sealer: sealer, memory: auth.NewDenylist(opts.List), boot: rand.Text(),
+		opts: opts, pace: pace, client: connected, sealer: sealer, memory: auth.NewDenylist(opts.List), boot: rand.Text(),
 		sweeps: make(chan []arrived, 16), wake: make(chan struct{}, 1),
 		counts: make(map[string]int), places: make(map[entryKey]position), removals: make(map[auth.Match]removal), peers: make(map[string]*peer),
 	}
@@ -75,7 +83,7 @@ func (d *Denylist) begin(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("cannot read the stream %s: %w", d.opts.Prefix, err)
 		case h.Unreadable > 0:
-			return fmt.Errorf("a record of the stream %s cannot be read: %w; give all nodes the same Keys, or remove the stream to begin with an empty list", d.opts.Prefix, d.refused)
+			return fmt.Errorf("the stream %s cannot be read: %w; give all nodes the same Keys, or remove the record by XDEL", d.opts.Prefix, d.refused)
 		case h.Full > 0:
 			return fmt.Errorf("the stream %s has more entries than List allows: %w", d.opts.Prefix, d.refused)
 		}
@@ -87,7 +95,15 @@ func (d *Denylist) begin(ctx context.Context) error {
 	if err := d.beat(ctx, true); err != nil {
 		return fmt.Errorf("cannot write to %s: %w", d.nodesKey(), err)
 	}
-	return d.otherKey()
+	if err := d.otherKey(); err != nil {
+		return err
+	}
+	// A record without an entry shows that this node may write. The reader looks for it later, to
+	// notice that the stream was replaced.
+	if _, err := d.append(ctx, record{}); err != nil {
+		return refusedBy("XADD "+d.opts.Prefix, err)
+	}
+	return nil
 }
 
 // checkVersion returns an error if Redis is older than 6.2.
@@ -115,19 +131,18 @@ func (d *Denylist) checkVersion(ctx context.Context) error {
 	return nil
 }
 
-// checkRights runs each command on its key once. The record without an entry that it adds is
-// what the reader compares later to notice that the stream was replaced.
+// refusedBy returns the error of a command.
+func refusedBy(command string, err error) error {
+	return fmt.Errorf("Redis refused the command %s: %w", command, err)
+}
+
+// checkRights runs each command on its key once, except XADD.
 func (d *Denylist) checkRights(ctx context.Context) error {
-	hello, err := d.sealer.seal(record{Node: d.opts.Node}, useRecord)
-	if err != nil {
-		return err
-	}
 	b, stream, nodes, lock := d.client.B(), d.opts.Prefix, d.nodesKey(), d.lockKey()
 	for _, c := range []struct {
 		name string
 		run  rueidis.Completed
 	}{
-		{"XADD " + stream, b.Xadd().Key(stream).Minid().Almost().Threshold("0-1").Id("*").FieldValue().FieldValue(field, hello).Build()},
 		{"XRANGE " + stream, b.Xrange().Key(stream).Start("0-1").End("0-1").Count(1).Build()},
 		{"XREAD " + stream, b.Xread().Count(1).Streams().Key(stream).Id("$").Build()},
 		{"HSET " + nodes, b.Hset().Key(nodes).FieldValue().FieldValue("probe", "").Build()},
@@ -138,7 +153,7 @@ func (d *Denylist) checkRights(ctx context.Context) error {
 		{"DEL " + lock, b.Del().Key(lock + ":probe").Build()},
 	} {
 		if err := d.run(ctx, c.run); err != nil && !rueidis.IsRedisNil(err) {
-			return fmt.Errorf("Redis refused the command %s: %w", c.name, err)
+			return refusedBy(c.name, err)
 		}
 	}
 	return nil
@@ -163,9 +178,9 @@ func (d *Denylist) Close() {
 		return
 	}
 	d.cancel()
-	d.work.Wait()
 	_ = d.run(context.Background(), d.client.B().Hdel().Key(d.nodesKey()).Field(d.opts.Node).Build())
-	d.client.Close()
+	d.client.Close() // ends the read that waits
+	d.work.Wait()
 }
 
 // The names of the keys beside the stream, and of the field of a record.
