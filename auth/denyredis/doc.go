@@ -29,7 +29,7 @@
 //
 // # Redis
 //
-// Version 6.2 or later, or Valkey, alone, with Sentinel, or as a Redis Cluster. Set
+// Version 6.2 or later, or Valkey: one server, with Sentinel, or a Redis Cluster. Set
 // maxmemory-policy noeviction. The keys are Options.Prefix, which is the stream, and those that
 // begin with it and a colon. The commands are XADD, XRANGE, XREAD, HSET, HGETALL, HDEL, PEXPIRE,
 // SET, DEL and HELLO. A record has some 300 bytes. It is removed when its entry has ended, and

@@ -185,7 +185,7 @@ func (d *Denylist) confirmations(at position) (confirmed []auth.Confirmation, mi
 	for _, name := range slices.Sorted(maps.Keys(d.peers)) {
 		p := d.peers[name]
 		sockets, counted := p.state.Counts[key]
-		// A position alone says little: after a failover, records may have the places of lost ones.
+		// After a failover, a record may have the place of one that was lost, so the place is not enough.
 		if p.failed == nil && (counted || len(p.state.Counts) == mostCounts && !p.swept.before(at)) {
 			confirmed = append(confirmed, auth.Confirmation{Node: name, Sockets: sockets})
 			continue
