@@ -132,8 +132,8 @@ type Options struct {
 	// never: tokens are looked up only when they are shown.
 	DenylistRecheck time.Duration
 	// LongestToken is the longest time for which an issuer makes tokens good. An entry that
-	// Revoke makes lasts that long, unless RevokeOptions.Until is set, so that it ends no
-	// earlier than the tokens that it concerns. A token that is good for longer is logged at
+	// Revoke makes lasts that long, and 5 minutes more for the leeway of verifiers, unless
+	// RevokeOptions.Until is set, so that it ends no earlier than the tokens that it concerns. A token that is good for longer is logged at
 	// level Warn. Zero means 30 days or, if the gate has seen a token that is good for longer,
 	// until that token ends. It must be set for a SharedDenylist.
 	LongestToken time.Duration
@@ -174,22 +174,23 @@ type Options struct {
 // and Event provide the connect middleware. Make one with NewGate; the zero value is not
 // usable. Its options do not change, and it is safe for concurrent use.
 type Gate struct {
-	verifier Verifier
-	opts     Options // with defaults
-	guests   *logins
-	turns    turns.Turns // for checks of signatures
-	held     held
-	figures  figures
-	leases   *registry
-	sampler  *refusalSampler
-	outage   outage
-	longest  atomic.Int64    // when the last of the tokens that were seen ends, by wallclock.Nanos
-	failures logging.Sampler // of the denylist, for FailOpen
-	recheck  recheck
-	share    *share // with other nodes; nil unless Share was called
-	tickets  *tickets
-	cookies  sync.Once // for the warning that cookies are not read
-	began    time.Time
+	verifier   Verifier
+	opts       Options // with defaults
+	guests     *logins
+	turns      turns.Turns // for checks of signatures
+	held       held
+	figures    figures
+	leases     *registry
+	sampler    *refusalSampler
+	outage     outage
+	longest    atomic.Int64    // when the last of the tokens that were seen ends, by wallclock.Nanos
+	failures   logging.Sampler // of the denylist, for FailOpen
+	longTokens logging.Sampler // for tokens that last longer than LongestToken
+	recheck    recheck
+	share      *share // with other nodes; nil unless Share was called
+	tickets    *tickets
+	cookies    sync.Once // for the warning that cookies are not read
+	began      time.Time
 }
 
 // NewGate returns a gate for the tokens that verifier accepts. It fails if the verifier is
@@ -203,7 +204,8 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 		return nil, err
 	}
 	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), turns: newTurns(opts.Verifications), leases: newRegistry(registryShards), sampler: newRefusalSampler(),
-		began: time.Now(), tickets: newTickets(), failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute}}
+		began: time.Now(), tickets: newTickets(), failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute},
+		longTokens: logging.Sampler{PerMinute: 10, Repeat: 24 * time.Hour}}
 	if opts.Guests != nil {
 		gate.guests = newLogins(opts.Guests.Attempts, opts.Guests.Grace)
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -200,14 +201,18 @@ func (g *Gate) revoked(r Revocation, t *token.Token) *Error {
 	return g.refusal(cause).of(t)
 }
 
-// defaultLongestToken is the default of Options.LongestToken.
-const defaultLongestToken = 30 * 24 * time.Hour
+const (
+	// defaultLongestToken is the default of Options.LongestToken.
+	defaultLongestToken = 30 * 24 * time.Hour
+	// mostLeeway is for how long after exp a *token.Verifier may accept a token.
+	mostLeeway = 5 * time.Minute
+)
 
 // longestUntil returns when the last token that was issued until now ends, or zero if tokens
 // may never end.
 func (g *Gate) longestUntil(now time.Time) time.Time {
 	if g.opts.LongestToken > 0 {
-		return now.Add(g.opts.LongestToken)
+		return now.Add(g.opts.LongestToken + mostLeeway)
 	}
 	until, longest := now.Add(defaultLongestToken), g.longest.Load()
 	switch {
@@ -219,11 +224,18 @@ func (g *Gate) longestUntil(now time.Time) time.Time {
 	return until
 }
 
-// sees remembers when a token ends, for longestUntil.
+// sees remembers when a token ends, for longestUntil. It warns about a token that is good for
+// longer than the gate was told or, if it was told nothing, than the default.
 func (g *Gate) sees(t *token.Token) {
 	end := int64(math.MaxInt64)
-	if until := t.ValidUntil(); !until.IsZero() {
+	until := t.ValidUntil()
+	if !until.IsZero() {
 		end = wallclock.Nanos(until)
+	}
+	if longest := time.Now().Add(cmp.Or(g.opts.LongestToken, defaultLongestToken) + mostLeeway); until.IsZero() || until.After(longest) {
+		g.longTokens.Log(context.Background(), g.opts.Logger, slog.LevelWarn, t.Issuer,
+			"auth: a token is good for longer than Options.LongestToken, or never ends; a revocation may end before it, or fill the denylist for ever; set LongestToken to what the issuer does",
+			"issuer", t.Issuer, "until", until, "longest", cmp.Or(g.opts.LongestToken, defaultLongestToken))
 	}
 	for {
 		longest := g.longest.Load()
