@@ -198,7 +198,7 @@ func (a *api) block(w http.ResponseWriter, r *http.Request) {
 	}
 	m := auth.BySubject(body.Issuer, body.Subject)
 	a.carryOut(w, r, "blocked", m, body.Gate, body.Reason, body.Until, func(ctx context.Context, g *auth.Gate) (auth.Revoked, error) {
-		return g.Block(ctx, body.Issuer, body.Subject, body.Until, body.Reason)
+		return g.Block(ctx, body.Issuer, body.Subject, auth.RevokeOptions{Until: body.Until, Reason: body.Reason})
 	})
 }
 

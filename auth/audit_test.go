@@ -40,7 +40,7 @@ func TestAudit(t *testing.T) {
 				p = f.enter(mode, sign(claims{"iss": "https://issuer"}))
 				f.revoke(auth.BySubject("https://issuer", "ada"), auth.RevokeOptions{Reason: "left"}, 1)
 				f.revoked(p)
-				_, _ = f.gate.Block(f.ctx, "https://issuer", "ada", time.Time{}, "spam")
+				_, _ = f.gate.Block(f.ctx, "https://issuer", "ada", auth.RevokeOptions{Reason: "spam"})
 				_ = f.gate.Unblock(f.ctx, "https://issuer", "ada", "appeal")
 				r := httptest.NewRequest(http.MethodGet, "/", nil)
 				r.Header.Set("Authorization", "Bearer "+signWith("another secret, just as long as the first", map[string]any{"alg": "HS256"}, claims{"sub": "mallory"}))

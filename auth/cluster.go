@@ -18,7 +18,7 @@ import (
 // Share joins the gate with the gates that share the same name on the other nodes of srv's
 // cluster. What Revoke, Block and Unblock do on one of them, all of them do, within the delay
 // of the bus, and a ticket of one is good on all. It needs socketio.Options.Bus; without it,
-// Share does nothing.
+// Share does nothing. With a SharedDenylist, Share is only for the tickets.
 //
 // A node that has started asks the others for their entries when the first socket or request
 // arrives. It admits sockets meanwhile, and ends those whose tokens it finds to be revoked. If
@@ -35,10 +35,13 @@ func (g *Gate) Share(srv *socketio.Server, name string) error {
 	switch {
 	case name == "":
 		return errors.New("auth: Share: the name is empty; set one that differs from those of other gates")
-	case g.share != nil:
+	case g.tickets.shared():
 		return errors.New("auth: Share was called before; a gate has one server and one name")
 	}
 	g.shareTickets(srv, name)
+	if g.sharedList() != nil {
+		return nil
+	}
 	s := &share{gate: g, srv: srv, name: "auth:" + name, log: logging.Sampler{PerMinute: 10, Repeat: time.Minute}}
 	srv.HandleExtension(s.name, s.receive)
 	g.share = s

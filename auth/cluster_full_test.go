@@ -19,7 +19,7 @@ func TestFetchWithAFullList(t *testing.T) {
 		nodes[0].dial(sockettest.Options{Auth: bearing(sign(claims{"sub": "eve"}))})
 		time.Sleep(10 * time.Second)
 		for i := range 1500 {
-			_, _ = nodes[0].gate.Block(nodes[0].ctx, "https://issuer", fmt.Sprintf("aa %04d", i), time.Time{}, "")
+			_, _ = nodes[0].gate.Block(nodes[0].ctx, "https://issuer", fmt.Sprintf("aa %04d", i), auth.RevokeOptions{})
 		}
 		nodes[0].revoke(ada, auth.RevokeOptions{}, 0)
 		var server socketio.Options

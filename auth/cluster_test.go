@@ -42,7 +42,7 @@ func TestRevokeInACluster(t *testing.T) {
 		for _, n := range nodes {
 			n.refusedAs("handshake", fresh, "")
 		}
-		if _, err := nodes[1].gate.Block(nodes[1].ctx, "https://issuer", "ada", time.Time{}, ""); err != nil {
+		if _, err := nodes[1].gate.Block(nodes[1].ctx, "https://issuer", "ada", auth.RevokeOptions{}); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
@@ -69,7 +69,7 @@ func TestNodesThatStartLater(t *testing.T) {
 		time.Sleep(10 * time.Second) // no other node answers
 		nodes[0].revoke(ada, auth.RevokeOptions{}, 0)
 		for i := range 2500 {
-			_, _ = nodes[0].gate.Block(nodes[0].ctx, "https://issuer", fmt.Sprint("subject ", i), time.Time{}, strings.Repeat("x", 500))
+			_, _ = nodes[0].gate.Block(nodes[0].ctx, "https://issuer", fmt.Sprint("subject ", i), auth.RevokeOptions{Reason: strings.Repeat("x", 500)})
 		}
 		var late []*fixture
 		var peers []*sockettest.Peer
@@ -108,7 +108,7 @@ func TestFetchContinuesWithAnotherNode(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		for i := range 1500 {
-			_, _ = nodes[0].gate.Block(nodes[0].ctx, "https://issuer", fmt.Sprint("subject ", i), time.Time{}, "")
+			_, _ = nodes[0].gate.Block(nodes[0].ctx, "https://issuer", fmt.Sprint("subject ", i), auth.RevokeOptions{})
 		}
 		synctest.Wait()
 		var server socketio.Options
@@ -183,7 +183,7 @@ func TestTooManyMessagesAboutRevocations(t *testing.T) {
 		n, stop := startNode(nodes[0].t, server, auth.Options{Denylist: list})
 		defer stop()
 		for i := range 12_000 {
-			_, _ = nodes[0].gate.Block(nodes[0].ctx, "https://issuer", fmt.Sprint("subject ", i), time.Time{}, "")
+			_, _ = nodes[0].gate.Block(nodes[0].ctx, "https://issuer", fmt.Sprint("subject ", i), auth.RevokeOptions{})
 		}
 		time.Sleep(time.Minute)
 		if got := n.gate.Stats().Denied; got != 12_000 {

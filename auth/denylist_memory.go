@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -207,6 +208,34 @@ func (d *MemoryDenylist) List(_ context.Context, after string, most int) ([]Revo
 		page[i] = e.Revocation
 	}
 	return page, nil
+}
+
+// Entry returns the block for m or, if block is false, the other entry for m. It reports false
+// if there is none, or if it has ended.
+func (d *MemoryDenylist) Entry(m Match, block bool) (Revocation, bool) {
+	now := d.opts.Now()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	e := d.entries[denylistKey{m, block}]
+	if e == nil || !e.lasts(now) {
+		return Revocation{}, false
+	}
+	return e.Revocation, true
+}
+
+// All iterates over the entries that have not ended when All is called, in no order. It does
+// not sort them, as List does.
+func (d *MemoryDenylist) All() iter.Seq[Revocation] {
+	now := d.opts.Now()
+	d.mu.RLock()
+	all := make([]Revocation, 0, len(d.entries))
+	for _, e := range d.entries {
+		if e.lasts(now) {
+			all = append(all, e.Revocation)
+		}
+	}
+	d.mu.RUnlock()
+	return slices.Values(all)
 }
 
 // Len returns the number of entries, including those that have ended and whose place was not

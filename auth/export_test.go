@@ -42,3 +42,6 @@ func admissionOf(s *socketio.Socket) *admission {
 	_, a := admittedBy(s.Context())
 	return a
 }
+
+// Includes reports whether r concerns every token that other does.
+func Includes(r, other Revocation) bool { return r.includes(other) }

@@ -119,21 +119,23 @@ type Options struct {
 
 	// Denylist has the revoked tokens and blocked subjects; see Gate.Revoke and Gate.Block. The
 	// gate asks it for each token that is shown. Gates may share one, but Revoke ends only
-	// sockets of its own gate. Nil means a new NewDenylist(DenylistOptions{}).
+	// sockets of its own gate, unless it is a SharedDenylist. Nil means a new
+	// NewDenylist(DenylistOptions{}).
 	Denylist Denylist
 	// DenylistFailure says what happens if the Denylist cannot be asked. It has half of what
 	// is left of Timeout to answer. Zero means FailClosed.
 	DenylistFailure DenylistFailure
 	// DenylistRecheck is how often the gate asks the Denylist for live leases again, one after
 	// the other, and ends those that it finds. Set it if the list also changes without Revoke
-	// and Share. If the list fails, the gate asks again soon. With FailClosed, when all has
+	// and Share, or if sockets must not stay while a SharedDenylist cannot be read. If the list fails, the gate asks again soon. With FailClosed, when all has
 	// failed until twice DenylistRecheck has passed, it ends the leases temporarily. Zero means
 	// never: tokens are looked up only when they are shown.
 	DenylistRecheck time.Duration
 	// LongestToken is the longest time for which an issuer makes tokens good. An entry that
-	// Revoke makes lasts that long, unless RevokeOptions.Until is set, so that it ends no
-	// earlier than the tokens that it concerns. Zero means 30 days or, if the gate has seen a
-	// token that is good for longer, until that token ends.
+	// Revoke makes lasts that long, and 5 minutes more for the leeway of verifiers, unless
+	// RevokeOptions.Until is set, so that it ends no earlier than the tokens that it concerns. A token that is good for longer is logged at
+	// level Warn. Zero means 30 days or, if the gate has seen a token that is good for longer,
+	// until that token ends. It must be set for a SharedDenylist.
 	LongestToken time.Duration
 	// IssuerSkew is how far the clocks of issuers may be ahead of the server's. Tokens that are
 	// issued within this time after a revocation, by the server's clock, are revoked too. Zero
@@ -172,22 +174,23 @@ type Options struct {
 // and Event provide the connect middleware. Make one with NewGate; the zero value is not
 // usable. Its options do not change, and it is safe for concurrent use.
 type Gate struct {
-	verifier Verifier
-	opts     Options // with defaults
-	guests   *logins
-	turns    turns.Turns // for checks of signatures
-	held     held
-	figures  figures
-	leases   *registry
-	sampler  *refusalSampler
-	outage   outage
-	longest  atomic.Int64    // when the last of the tokens that were seen ends, by wallclock.Nanos
-	failures logging.Sampler // of the denylist, for FailOpen
-	recheck  recheck
-	share    *share // with other nodes; nil unless Share was called
-	tickets  *tickets
-	cookies  sync.Once // for the warning that cookies are not read
-	began    time.Time
+	verifier   Verifier
+	opts       Options // with defaults
+	guests     *logins
+	turns      turns.Turns // for checks of signatures
+	held       held
+	figures    figures
+	leases     *registry
+	sampler    *refusalSampler
+	outage     outage
+	longest    atomic.Int64    // when the last of the tokens that were seen ends, by wallclock.Nanos
+	failures   logging.Sampler // of the denylist, for FailOpen
+	longTokens logging.Sampler // for tokens that last longer than LongestToken
+	recheck    recheck
+	share      *share // with other nodes; nil unless Share was called
+	tickets    *tickets
+	cookies    sync.Once // for the warning that cookies are not read
+	began      time.Time
 }
 
 // NewGate returns a gate for the tokens that verifier accepts. It fails if the verifier is
@@ -201,10 +204,12 @@ func NewGate(verifier Verifier, opts Options) (*Gate, error) {
 		return nil, err
 	}
 	gate := &Gate{verifier: verifier, opts: opts, guests: newLogins(0, 0), turns: newTurns(opts.Verifications), leases: newRegistry(registryShards), sampler: newRefusalSampler(),
-		began: time.Now(), tickets: newTickets(), failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute}}
+		began: time.Now(), tickets: newTickets(), failures: logging.Sampler{PerMinute: 10, Repeat: time.Minute},
+		longTokens: logging.Sampler{PerMinute: 10, Repeat: 24 * time.Hour}}
 	if opts.Guests != nil {
 		gate.guests = newLogins(opts.Guests.Attempts, opts.Guests.Grace)
 	}
+	gate.watch()
 	return gate, nil
 }
 
@@ -221,6 +226,8 @@ func (o Options) withDefaults() (Options, error) {
 	check(o.Timeout < 0, "Timeout is negative; set a positive duration, or zero for 5 s")
 	check(o.DenylistRecheck < 0, "DenylistRecheck is negative; set a positive duration, or zero to ask only when a token is shown")
 	check(o.LongestToken < 0, "LongestToken is negative; set a positive duration, or zero for 30 days")
+	_, shared := o.Denylist.(SharedDenylist)
+	check(shared && o.LongestToken == 0, "LongestToken is zero, but the Denylist is shared by nodes; set the longest time for which an issuer makes tokens good")
 	check(o.IssuerSkew < 0, "IssuerSkew is negative; set a positive duration, or zero if the clocks agree")
 	check(o.DenylistFailure > FailOpen, "DenylistFailure is unknown; set FailClosed or FailOpen")
 	o.checkLife(check)

@@ -136,7 +136,10 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 		a.enter(&Lease{Token: t, Until: a.gate.until(a, t)})
 		defer a.withdraw()
 		lease := a.current()
-		if refused = a.gate.denied(within, t); refused == nil && (lease == nil || !sameHolder(t, lease.Token)) {
+		if refused = a.gate.denied(within, t); refused == nil {
+			refused = a.spoiledBy()
+		}
+		if refused == nil && (lease == nil || !sameHolder(t, lease.Token)) {
 			refused = a.gate.refusal(errSubject).of(t)
 		}
 	}
@@ -152,6 +155,13 @@ func (a *admission) repeat(ctx context.Context, shown *socketio.Handshake) {
 		a.gate.notify(a.socket, refused)
 		a.tell(doNotWait, refused)
 	}
+}
+
+// spoiledBy returns the refusal of the candidate if it was revoked while it was examined.
+func (a *admission) spoiledBy() *Error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.spoiled
 }
 
 // told describes a lease of the socket to its peer.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,13 +26,15 @@ type RevokeOptions struct {
 	// Reason is a text for operators, such as who revoked the token and why. Peers do not get
 	// it. It has at most 500 bytes.
 	Reason string
+	// Wait is how long to wait for other nodes to say that they have ended their sockets, if
+	// Options.Denylist is a SharedDenylist. The call returns as soon as all of them have. Zero
+	// means not to wait.
+	Wait time.Duration
 }
 
 // Revoked is the result of a revocation.
 type Revoked struct {
-	// Sockets is the number of sockets of this node that were ended. Sockets that other nodes
-	// end are not counted.
-	Sockets int
+	Receipt
 	// Entry is the entry of the denylist.
 	Entry Revocation
 }
@@ -69,7 +72,7 @@ func (g *Gate) Revoke(ctx context.Context, m Match, opts RevokeOptions) (Revoked
 	if r.Until.IsZero() {
 		r.Until = g.longestUntil(now)
 	}
-	return g.revoke(ctx, r, "auth: revoked")
+	return g.revoke(ctx, r, opts.Wait, "auth: revoked")
 }
 
 // once reports whether an issuer gives the value of m to one token or session only.
@@ -77,15 +80,17 @@ func (m Match) once() bool { return m.kind == byTokenID || m.kind == bySession |
 
 // Block keeps a subject of an issuer out until a time, whatever token it shows, and does
 // otherwise what Revoke does. A second Block of the same subject extends the first one, and
-// does not shorten it. A zero until means until Unblock. The reason is a text for operators, of
-// at most 500 bytes. An empty issuer means tokens without iss. Block may be called
-// concurrently.
-func (g *Gate) Block(ctx context.Context, issuer, subject string, until time.Time, reason string) (Revoked, error) {
+// does not shorten it. A zero Until means until Unblock, and IssuedBefore must be zero. An
+// empty issuer means tokens without iss. Block may be called concurrently.
+func (g *Gate) Block(ctx context.Context, issuer, subject string, opts RevokeOptions) (Revoked, error) {
 	now := time.Now().UTC()
-	if !until.IsZero() && !now.Before(until) {
-		return Revoked{}, errors.New("auth: Block: until is not in the future; set a later time, or zero for a block without an end")
+	switch {
+	case !opts.Until.IsZero() && !now.Before(opts.Until):
+		return Revoked{}, errors.New("auth: Block: Until is not in the future; set a later time, or zero for a block without an end")
+	case !opts.IssuedBefore.IsZero():
+		return Revoked{}, errors.New("auth: Block: IssuedBefore is set, but a block concerns all tokens; leave it zero, or call Revoke")
 	}
-	return g.revoke(ctx, Revocation{Match: BySubject(issuer, subject), Until: until, Reason: reason, At: now}, "auth: blocked")
+	return g.revoke(ctx, Revocation{Match: BySubject(issuer, subject), Until: opts.Until, Reason: opts.Reason, At: now}, opts.Wait, "auth: blocked")
 }
 
 // Unblock ends a Block of a subject, on this node and, after Share, on the others. Tokens that
@@ -96,21 +101,36 @@ func (g *Gate) Unblock(ctx context.Context, issuer, subject, reason string) erro
 	if err := (Revocation{Match: m, Reason: reason}).Check(); err != nil {
 		return err
 	}
-	err := errors.Join(g.remove(ctx, m), g.share.removed(m))
+	err := g.remove(ctx, m)
+	if g.sharedList() == nil {
+		err = errors.Join(err, g.share.removed(m))
+	}
 	g.audit(ctx, "auth: unblocked", err, slog.Any("match", m), slog.String("why", reason))
 	return err
 }
 
 // revoke carries out a revocation of this node's program. The order leaves no hole: a token is
 // found by the denylist if it enters the index after the sweep, and by the sweep if before.
-func (g *Gate) revoke(ctx context.Context, r Revocation, event string) (Revoked, error) {
+func (g *Gate) revoke(ctx context.Context, r Revocation, wait time.Duration, event string) (Revoked, error) {
 	if err := r.Check(); err != nil {
 		return Revoked{}, err
 	}
-	ended, err := g.carryOut(ctx, r)
-	err = errors.Join(err, g.share.added(r))
-	g.audit(ctx, event, err, append(r.attrs(), slog.Int("sockets", ended))...)
-	return Revoked{Sockets: ended, Entry: r}, err
+	receipt, err := g.everywhere(ctx, r, wait)
+	attrs := append(r.attrs(), slog.Int("sockets", receipt.Sockets))
+	if wait > 0 && g.sharedList() != nil {
+		attrs = append(attrs, slog.Int("confirmed", len(receipt.Confirmed)), slog.Any("missing", receipt.Missing))
+	}
+	g.audit(ctx, event, err, attrs...)
+	return Revoked{receipt, r}, err
+}
+
+// everywhere carries out a revocation on this node and the others.
+func (g *Gate) everywhere(ctx context.Context, r Revocation, wait time.Duration) (receipt Receipt, err error) {
+	if shared := g.sharedList(); shared != nil {
+		return g.spread(ctx, shared, r, wait)
+	}
+	receipt.Sockets, err = g.carryOut(ctx, r)
+	return receipt, errors.Join(err, g.share.added(r))
 }
 
 // attrs describes the entry for the log.
@@ -149,9 +169,14 @@ func (g *Gate) add(ctx context.Context, r Revocation) (err error) {
 		err = panicked
 	}
 	if err != nil {
-		return fmt.Errorf("auth: a revocation was not stored, so peers may come back with the token: %w", err)
+		return notStored(err)
 	}
 	return nil
+}
+
+// notStored returns the error of a denylist to which an entry was not added.
+func notStored(err error) error {
+	return fmt.Errorf("auth: a revocation was not stored, so peers may come back with the token: %w", err)
 }
 
 // remove removes a block from the denylist.
@@ -176,14 +201,18 @@ func (g *Gate) revoked(r Revocation, t *token.Token) *Error {
 	return g.refusal(cause).of(t)
 }
 
-// defaultLongestToken is the default of Options.LongestToken.
-const defaultLongestToken = 30 * 24 * time.Hour
+const (
+	// defaultLongestToken is the default of Options.LongestToken.
+	defaultLongestToken = 30 * 24 * time.Hour
+	// mostLeeway is for how long after exp a *token.Verifier may accept a token.
+	mostLeeway = 5 * time.Minute
+)
 
 // longestUntil returns when the last token that was issued until now ends, or zero if tokens
 // may never end.
 func (g *Gate) longestUntil(now time.Time) time.Time {
 	if g.opts.LongestToken > 0 {
-		return now.Add(g.opts.LongestToken)
+		return now.Add(g.opts.LongestToken + mostLeeway)
 	}
 	until, longest := now.Add(defaultLongestToken), g.longest.Load()
 	switch {
@@ -195,11 +224,18 @@ func (g *Gate) longestUntil(now time.Time) time.Time {
 	return until
 }
 
-// sees remembers when a token ends, for longestUntil.
+// sees remembers when a token ends, for longestUntil. It warns about a token that is good for
+// longer than the gate was told or, if it was told nothing, than the default.
 func (g *Gate) sees(t *token.Token) {
 	end := int64(math.MaxInt64)
-	if until := t.ValidUntil(); !until.IsZero() {
+	until := t.ValidUntil()
+	if !until.IsZero() {
 		end = wallclock.Nanos(until)
+	}
+	if longest := time.Now().Add(cmp.Or(g.opts.LongestToken, defaultLongestToken) + mostLeeway); until.IsZero() || until.After(longest) {
+		g.longTokens.Log(context.Background(), g.opts.Logger, slog.LevelWarn, t.Issuer,
+			"auth: a token is good for longer than Options.LongestToken, or never ends; a revocation may end before it, or fill the denylist for ever; set LongestToken to what the issuer does",
+			"issuer", t.Issuer, "until", until, "longest", cmp.Or(g.opts.LongestToken, defaultLongestToken))
 	}
 	for {
 		longest := g.longest.Load()

@@ -128,7 +128,7 @@ func TestRevokeRacesWithOtherEnds(t *testing.T) {
 	for name, other := range map[string]func(f *fixture, p *sockettest.Peer){
 		"revoke": revoke,
 		"block": func(f *fixture, _ *sockettest.Peer) {
-			_, _ = f.gate.Block(f.ctx, "https://issuer", "ada", time.Time{}, "")
+			_, _ = f.gate.Block(f.ctx, "https://issuer", "ada", auth.RevokeOptions{})
 		},
 		"expiry":     func(*fixture, *sockettest.Peer) {},
 		"disconnect": func(f *fixture, _ *sockettest.Peer) { _ = f.srv.To("lobby").DisconnectSockets(nil) },

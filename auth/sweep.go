@@ -41,9 +41,9 @@ func (g *Gate) sweep(ctx context.Context, r Revocation) (ended int, err error) {
 		}
 		if ahead != nil {
 			byHash := Revocation{Match: ByHash(ahead.Hash), Until: ahead.ValidUntil(), Reason: r.Reason, At: r.At}
-			n, failed := g.carryOut(ctx, byHash)
-			ended += n
-			err = errors.Join(err, failed, g.share.added(byHash))
+			receipt, failed := g.everywhere(ctx, byHash, 0)
+			ended += receipt.Sockets
+			err = errors.Join(err, failed)
 		}
 	}
 	finish(leaving)

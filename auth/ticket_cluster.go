@@ -69,6 +69,13 @@ func (g *Gate) shareTickets(srv *socketio.Server, name string) {
 	srv.HandleExtension(name, func(from socketio.NodeID, payload []byte) { ts.receive(s, from, payload) })
 }
 
+// shared reports whether other nodes take the tickets too.
+func (ts *tickets) shared() bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return ts.share != nil
+}
+
 // ask asks the other nodes for a ticket. The one that has made it decides who gets it.
 func (ts *tickets) ask(ctx context.Context, id ticketID) (*ticket, error) {
 	ts.mu.Lock()

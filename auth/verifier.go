@@ -116,13 +116,27 @@ func refuses(err error) bool {
 
 // Available reports whether the gate can admit a socket now. It is false only while a method
 // Available of the verifier, or of one that it unwraps to, reports that no token could be
-// good. A *token.Verifier reports that until its issuer was reached for the first time. With
-// Options.Guests, Available is always true. It does not block, and may be called
-// concurrently.
+// good, or while one of Options.Denylist reports that the list cannot be asked and
+// Options.DenylistFailure is FailClosed. A *token.Verifier reports that until its issuer was
+// reached for the first time. With Options.Guests, Available is always true. It does not block,
+// and may be called concurrently.
 //
 // A Gate is a socketio.Dependency. It declares itself for each namespace that it guards, when
 // the first socket connects.
-func (g *Gate) Available() bool { return g.opts.Guests != nil || g.verifierAvailable() }
+func (g *Gate) Available() bool {
+	return g.opts.Guests != nil || g.verifierAvailable() && g.denylistAvailable()
+}
+
+// denylistAvailable reports whether the denylist can be asked, or need not be asked.
+func (g *Gate) denylistAvailable() bool {
+	list, ok := g.opts.Denylist.(interface{ Available() bool })
+	if !ok || g.opts.DenylistFailure == FailOpen {
+		return true
+	}
+	available := true
+	_ = g.guard(context.Background(), "the denylist's Available", func() { available = list.Available() })
+	return available
+}
 
 // verifierAvailable reports whether a token could be good now. A verifier whose keys are not
 // available fetches them again soon after this call.

@@ -58,7 +58,7 @@ func LogOut(ctx context.Context, gate *auth.Gate, issuer, subject string) error 
 
 // Ban keeps a user out for a day, whatever token it shows.
 func Ban(ctx context.Context, gate *auth.Gate, issuer, subject string) error {
-	_, err := gate.Block(ctx, issuer, subject, time.Now().Add(24*time.Hour), "abuse")
+	_, err := gate.Block(ctx, issuer, subject, auth.RevokeOptions{Until: time.Now().Add(24 * time.Hour), Reason: "abuse"})
 	return err
 }
 

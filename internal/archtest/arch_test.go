@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"auth":                  {"token", "socketio"},
 	"auth/authtest":         {"auth", "token", "token/mint"},
 	"auth/denyfile":         {"auth", "token"},
+	"auth/denyredis":        {"auth", "token"},
 	"auth/logout":           {"auth", "token"},
 	"admin":                 {"auth", "socketio", "token"},
 	"console":               {"auth", "socketio"},

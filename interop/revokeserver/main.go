@@ -86,7 +86,7 @@ func newHandler() (handler http.Handler, closeAll func(), err error) {
 		return result.Sockets, err
 	})
 	handle("block", func(ctx context.Context, iss, sub string) (any, error) {
-		result, err := gate.Block(ctx, iss, sub, time.Now().Add(time.Hour), "interop")
+		result, err := gate.Block(ctx, iss, sub, auth.RevokeOptions{Until: time.Now().Add(time.Hour), Reason: "interop"})
 		return result.Sockets, err
 	})
 	handle("unblock", func(ctx context.Context, iss, sub string) (any, error) {

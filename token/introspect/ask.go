@@ -1,6 +1,7 @@
 package introspect
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -222,7 +223,7 @@ var (
 
 // read decides about a token by the body of a response.
 func (v *Verifier) read(credential string, body []byte) result {
-	var active, kind, binding string
+	var active, kind, binding, issuer string
 	err := wirejson.Members(body, maxDepth, func(name []byte, start, end int) error {
 		switch text := string(body[start:end]); string(name) {
 		case "active":
@@ -231,6 +232,8 @@ func (v *Verifier) read(credential string, body []byte) result {
 			kind = text
 		case "cnf":
 			binding = text
+		case "iss":
+			issuer = text
 		}
 		return nil
 	})
@@ -242,8 +245,21 @@ func (v *Verifier) read(credential string, body []byte) result {
 	case !v.opts.InsecureIgnoreBinding && isBound(kind, binding):
 		return result{err: errBound}
 	}
+	if v.opts.Issuer != "" && issuer == "" {
+		body = withIssuer(body, v.opts.Issuer)
+	}
 	t, err := v.rules.Accept(credential, body)
 	return result{token: t, err: err}
+}
+
+// withIssuer returns a JSON object that has members with one more, iss.
+func withIssuer(object []byte, issuer string) []byte {
+	quoted, err := wirejson.AppendQuote([]byte(`{"iss":`), issuer)
+	if err != nil { // cannot happen
+		return object
+	}
+	_, members, _ := bytes.Cut(object, []byte("{"))
+	return append(append(quoted, ','), members...)
 }
 
 // isBound reports whether a token needs a proof besides itself, by the JSON values of its

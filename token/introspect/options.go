@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"time"
 
 	"socketiojwt/internal/logging"
@@ -19,6 +20,10 @@ type Options struct {
 	// not apply. Rules.MaxSize bounds a token; zero means 4 KiB here. Rules.Now is the clock
 	// of the Verifier, and Rules.Logger receives a warning when requests fail.
 	Rules token.Options
+	// Issuer is the iss of tokens whose response has none, as the responses of many servers. Set
+	// it, so that auth.BySubject and the logout tokens of the issuer find these tokens. It must
+	// be one of Rules.Issuers, if there are any. Empty leaves such tokens without iss.
+	Issuer string
 	// InsecureIgnoreBinding accepts tokens that are bound to a key of their holder, by cnf
 	// or by a token_type other than Bearer. Anyone who has such a token can then use it
 	// without the key. False means that they are refused.
@@ -68,6 +73,9 @@ func (o Options) withDefaults() (Options, token.Rules, error) {
 		if n.value < 0 {
 			return o, token.Rules{}, fmt.Errorf("introspect: %s is negative; set a positive value, or zero for the default", n.name)
 		}
+	}
+	if len(o.Rules.Issuers) > 0 && o.Issuer != "" && !slices.Contains(o.Rules.Issuers, o.Issuer) {
+		return o, token.Rules{}, errors.New("introspect: Issuer is not one of Rules.Issuers")
 	}
 	rules, err := token.NewRules(o.Rules)
 	if err != nil {

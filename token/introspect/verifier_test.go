@@ -2,6 +2,7 @@ package introspect_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -46,6 +47,35 @@ func TestActiveToken(t *testing.T) {
 			t.Errorf("%+v until %s", got, got.ValidUntil())
 		}
 	})
+}
+
+// A response without iss gets that of the options, so that a Match by subject finds the token.
+// One with iss keeps it, and the rules decide about it.
+func TestIssuer(t *testing.T) {
+	for name, c := range map[string]struct {
+		iss  any
+		want string
+		err  error
+	}{
+		"none":    {nil, "https://login.example.com", nil},
+		"another": {"https://evil.example", "", token.ErrIssuer},
+		"same":    {"https://login.example.com", "https://login.example.com", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(s *server) {
+				s.activate("good", members{"iss": c.iss, "sid": "s"})
+				v := s.verifier(basic, introspect.Options{Issuer: "https://login.example.com"})
+				defer func() { _ = v.Close() }()
+				got, err := v.Verify(s.t.Context(), "good")
+				if !errors.Is(err, c.err) || err == nil && (got.Issuer != c.want || got.Subject != "ada" || got.SessionID != "s") {
+					t.Errorf("%+v, %v", got, err)
+				}
+			})
+		})
+	}
+	if _, err := introspect.New(endpointURL, basic, introspect.Options{Rules: rules, Issuer: "https://other.example"}); err == nil {
+		t.Error("an issuer that the rules refuse is accepted")
+	}
 }
 
 // The claims of the response are checked by the rules of a signed token.

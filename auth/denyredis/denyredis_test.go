@@ -1,0 +1,238 @@
+package denyredis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"socketiojwt/auth"
+	"socketiojwt/auth/denyredis"
+	"socketiojwt/internal/redistest"
+)
+
+// What one node adds and removes, all nodes have, also those that start later.
+func TestEntriesReachAllNodes(t *testing.T) {
+	redis := redistest.Start(t)
+	lists := startAll(t, redis.Addr(), 3)
+	add(t, lists[0], blockOf("ada"))
+	add(t, lists[1], auth.Revocation{Match: auth.ByClaim("team", 7), IssuedBefore: time.Now(), Until: time.Now().Add(time.Hour), At: time.Now()})
+	allFind(t, lists, "ada")
+	late := start(t, redis.Addr(), "late")
+	if !found(t, late, "ada") || found(t, late, "bob") {
+		t.Error("a node that starts does not have the entry")
+	}
+	entries, err := late.List(t.Context(), "", 10)
+	if err != nil || len(entries) != 2 || entries[0].Reason != "test" || entries[1].Match != auth.ByClaim("team", 7) {
+		t.Errorf("it lists %+v, %v", entries, err)
+	}
+	if err := lists[2].Remove(t.Context(), auth.BySubject("i", "ada")); err != nil || found(t, lists[2], "ada") {
+		t.Error(err)
+	}
+	for _, list := range append(lists, late) {
+		redistest.Eventually(t, "the block is removed", func() bool { return !found(t, list, "ada") })
+	}
+	add(t, lists[1], blockOf("ada"))
+	allFind(t, append(lists, late), "ada")
+}
+
+// Redis learns no subject, claim or reason.
+func TestRedisLearnsNoSubject(t *testing.T) {
+	redis := redistest.Start(t)
+	list := start(t, redis.Addr(), "node")
+	add(t, list, auth.Revocation{Match: auth.BySubject("issuer-of-ada", "ada-lovelace"), Reason: "left-the-company", At: time.Now()})
+	add(t, list, auth.Revocation{Match: auth.ByClaim("tenant-claim", "acme-tenant"), At: time.Now()})
+	if err := list.Remove(t.Context(), auth.BySubject("issuer-of-ada", "ada-lovelace")); err != nil {
+		t.Fatal(err)
+	}
+	all := fmt.Sprint(redis.Do("XRANGE", "socketiojwt:revocations", "-", "+"), redis.Do("HGETALL", "socketiojwt:revocations:nodes"))
+	for _, secret := range []string{"ada", "acme", "tenant", "left", "issuer"} {
+		if strings.Contains(all, secret) {
+			t.Errorf("Redis has %q", secret)
+		}
+	}
+}
+
+// A block that is made after another one was removed is kept, whatever the clocks and the order.
+func TestBlocksAndRemovalsConverge(t *testing.T) {
+	redis := redistest.Start(t)
+	lists := startAll(t, redis.Addr(), 2)
+	ahead := blockOf("ada")
+	ahead.At = time.Now().Add(time.Hour)
+	add(t, lists[0], ahead)
+	allFind(t, lists, "ada")
+	if err := lists[1].Remove(t.Context(), ahead.Match); err != nil {
+		t.Fatal(err)
+	}
+	add(t, lists[1], ahead) // a late copy of the same block
+	if redistest.Eventually(t, "the removal arrives", func() bool { return lists[0].Len() <= 1 }); !found(t, lists[1], "ada") {
+		t.Error("a block that was made after the removal is missing")
+	}
+	allFind(t, lists, "ada")
+	late := start(t, redis.Addr(), "late")
+	if !found(t, late, "ada") {
+		t.Error("a node that starts does not have the block")
+	}
+}
+
+// New says what is missing.
+func TestNewFails(t *testing.T) {
+	redis := redistest.Start(t)
+	list := start(t, redis.Addr(), "node")
+	add(t, list, blockOf("ada"))
+	add(t, list, blockOf("bob"))
+	redis.Do("ACL", "SETUSER", "poor", "on", ">secret", "~socketiojwt:*", "+@all", "-xadd")
+	redis.Do("ACL", "SETUSER", "foreign", "on", ">secret", "~other:*", "+@all")
+	closed := redistest.Start(t)
+	closed.Stop()
+	poor, foreign := to(redis.Addr()), to(redis.Addr())
+	poor.Username, poor.Password = "poor", "secret"
+	foreign.Username, foreign.Password = "foreign", "secret"
+	small := options("small")
+	small.List.MaxEntries = 1
+	otherKey := options("other")
+	otherKey.Keys = [][]byte{[]byte("another secret of 16 bytes")}
+	for name, c := range map[string]struct {
+		err  error
+		text string
+	}{
+		"no keys":          {newList(t, redis.Addr(), denyredis.Options{}), "Keys is empty"},
+		"a short key":      {newList(t, redis.Addr(), denyredis.Options{Keys: [][]byte{[]byte("short")}}), "at least 16"},
+		"a short MaxStale": {newList(t, redis.Addr(), denyredis.Options{Keys: [][]byte{secret}, MaxStale: time.Second}), "MaxStale"},
+		"no server":        {newList(t, closed.Addr(), options("a")), closed.Addr()},
+		"a right":          {openAs(t, poor.Username, redis.Addr()), "XADD socketiojwt:revocations"},
+		"a key":            {openAs(t, foreign.Username, redis.Addr()), "XRANGE socketiojwt:revocations"},
+		"another key":      {newList(t, redis.Addr(), otherKey), "same Keys"},
+		"room":             {newList(t, redis.Addr(), small), "more entries"},
+	} {
+		if c.err == nil || !strings.Contains(c.err.Error(), c.text) {
+			t.Errorf("%s: %v, want %q", name, c.err, c.text)
+		}
+	}
+}
+
+// newList calls New, and closes a list that it returns.
+func newList(t *testing.T, addr string, opts denyredis.Options) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	list, err := denyredis.New(ctx, to(addr), opts)
+	if err == nil {
+		list.Close()
+	}
+	return err
+}
+
+func openAs(t *testing.T, user, addr string) error {
+	t.Helper()
+	client := to(addr)
+	client.Username, client.Password = user, "secret"
+	list, err := denyredis.New(t.Context(), client, options("poor"))
+	if err == nil {
+		list.Close()
+	}
+	return err
+}
+
+// A key is replaced without losing an entry: first all nodes get both, then the new one is used.
+func TestKeysAreReplaced(t *testing.T) {
+	redis := redistest.Start(t)
+	fresh := []byte("the key that replaces the other")
+	add(t, start(t, redis.Addr(), "old"), blockOf("ada"))
+	opts := options("between")
+	opts.Keys = [][]byte{secret, fresh}
+	between := startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+	opts.Node, opts.Keys = "new", [][]byte{fresh, secret}
+	renewed := startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+	add(t, renewed, blockOf("bob"))
+	allFind(t, []*denyredis.Denylist{between, renewed}, "bob")
+	allFind(t, []*denyredis.Denylist{between, renewed}, "ada")
+}
+
+// Records that cannot be read are counted, and end neither the reader nor the process.
+func TestForeignRecords(t *testing.T) {
+	redis := redistest.Start(t)
+	lists := startAll(t, redis.Addr(), 2)
+	for _, value := range []string{"", "\x01", "\x02version", strings.Repeat("\x01", 100), `{"add":{}}`} {
+		redis.Do("XADD", "socketiojwt:revocations", "*", "r", value)
+		redis.Do("XADD", "socketiojwt:revocations", "*", "other", value)
+		redis.Do("HSET", "socketiojwt:revocations:nodes", "x"+value, value)
+	}
+	add(t, lists[0], blockOf("ada"))
+	allFind(t, lists, "ada")
+	if n := lists[1].Health().Unreadable; n != 10 {
+		t.Errorf("%d records could not be read, want 10", n)
+	}
+	receipt, err := lists[0].Spread(t.Context(), blockOf("bob"), 5*time.Second)
+	if err != nil || len(receipt.Confirmed) != 1 || len(receipt.Missing) != 5 {
+		t.Errorf("%+v, %v", receipt, err)
+	}
+}
+
+// A receipt names the nodes that have ended their sockets, with the number of sockets, and those
+// that have not said so.
+func TestReceipt(t *testing.T) {
+	redis := redistest.Start(t)
+	lists := startAll(t, redis.Addr(), 3)
+	hold := make(chan struct{})
+	for i, list := range lists {
+		list.Watch(func(_ context.Context, r auth.Revocation) (int, error) {
+			if i == 2 && r.Match == auth.BySubject("i", "bob") {
+				<-hold
+			}
+			return i + 1, nil
+		})
+	}
+	receipt, err := lists[0].Spread(t.Context(), blockOf("ada"), 10*time.Second)
+	want := []auth.Confirmation{{Node: "node 1", Sockets: 2}, {Node: "node 2", Sockets: 3}}
+	if err != nil || receipt.Sockets != 1 || !slices.Equal(receipt.Confirmed, want) || receipt.Missing != nil {
+		t.Errorf("%+v, %v", receipt, err)
+	}
+	receipt, err = lists[0].Spread(t.Context(), blockOf("bob"), 300*time.Millisecond)
+	if err != nil || len(receipt.Confirmed) != 1 || !slices.Equal(receipt.Missing, []string{"node 2"}) {
+		t.Errorf("with a node that is slow: %+v, %v", receipt, err)
+	}
+	close(hold)
+	lists[2].Close()
+	receipt, err = lists[0].Spread(t.Context(), blockOf("eve"), 10*time.Second)
+	if err != nil || len(receipt.Confirmed) != 1 || receipt.Missing != nil {
+		t.Errorf("after a node has left: %+v, %v", receipt, err)
+	}
+	if nodes := lists[0].Health().Nodes; !slices.Equal(nodes, []string{"node 0", "node 1"}) {
+		t.Errorf("the nodes are %q", nodes)
+	}
+}
+
+// An entry for which lists have no room ends the sockets of all nodes, and fails.
+func TestFullLists(t *testing.T) {
+	redis := redistest.Start(t)
+	var lists []*denyredis.Denylist
+	swept := make(chan string, 100)
+	for i := range 2 {
+		opts := options(fmt.Sprint("node ", i))
+		opts.List.MaxEntries = 1
+		lists = append(lists, startWith(t, to(redis.Addr()), opts, denyredis.Ordinary()))
+		lists[i].Watch(func(_ context.Context, r auth.Revocation) (int, error) {
+			swept <- fmt.Sprint(i, r.Match.String())
+			return 0, nil
+		})
+	}
+	add(t, lists[0], blockOf("ada"))
+	allFind(t, lists, "ada")
+	if err := lists[0].Add(t.Context(), blockOf("bob")); !errors.Is(err, auth.ErrDenylistFull) {
+		t.Errorf("got %v", err)
+	}
+	want := []string{`0subject "ada" of issuer "i"`, `0subject "bob" of issuer "i"`, `1subject "ada" of issuer "i"`, `1subject "bob" of issuer "i"`}
+	for range 4 {
+		got := <-swept
+		if !slices.ContainsFunc(want, func(w string) bool { return strings.ReplaceAll(w, "subject", "sub") == got || w == got }) {
+			t.Errorf("swept %s", got)
+		}
+	}
+	restarted := options("node 2")
+	restarted.List.MaxEntries = 1
+	startWith(t, to(redis.Addr()), restarted, denyredis.Ordinary())
+}

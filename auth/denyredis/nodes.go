@@ -1,0 +1,197 @@
+package denyredis
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"socketiojwt/auth"
+)
+
+// What nodes write about themselves, and how long a silent node is known.
+const (
+	lives     = 3500 * time.Millisecond // since the last change
+	keepPeer  = 5 * time.Minute
+	keepNodes = 10 * time.Minute // after the last node has ended
+	// mostCounts bounds the numbers of sockets that a node tells.
+	mostCounts = 64
+)
+
+// state is what a node writes about itself, once a second and when another node waits for it.
+type state struct {
+	Boot  string `json:"boot"`
+	Beat  uint64 `json:"beat"`
+	Swept string `json:"swept"` // the position up to which sockets have ended
+	// Counts has the numbers of sockets that ended, by the position of the record.
+	Counts map[string]int `json:"counts,omitempty"`
+}
+
+// A peer is another node, as this one has seen it last.
+type peer struct {
+	sealed string
+	state  state
+	swept  position
+	seen   time.Time // when sealed changed
+	failed error     // why sealed could not be opened
+}
+
+func (p *peer) lives(now time.Time) bool { return now.Sub(p.seen) < lives }
+
+// count keeps the number of sockets that a record has ended. The caller holds mu.
+func (d *Denylist) count(at position, ended int) {
+	if len(d.counted) >= mostCounts {
+		delete(d.counts, d.counted[0])
+		d.counted = slices.Delete(d.counted, 0, 1)
+	}
+	key := at.String()
+	d.counts[key] = ended
+	d.counted = append(d.counted, key)
+}
+
+// beat writes the state of this node. It reads that of the others too if it is told to.
+func (d *Denylist) beat(ctx context.Context, read bool) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	commands, err := d.beatCommands()
+	if err != nil {
+		return err
+	}
+	if !read {
+		commands = commands[:1]
+	}
+	results := d.client.DoMulti(ctx, commands...)
+	return d.beaten(results)
+}
+
+// beatCommands returns the commands of a beat. The last one reads the states of all nodes.
+func (d *Denylist) beatCommands() (rueidis.Commands, error) {
+	d.mu.Lock()
+	s := state{Boot: d.boot, Beat: uint64(time.Now().UnixNano()), Swept: d.swept.String(), Counts: maps.Clone(d.counts)}
+	d.mu.Unlock()
+	sealed, err := d.sealer.seal(s, d.opts.Node)
+	if err != nil {
+		return nil, err
+	}
+	b, key := d.client.B(), d.nodesKey()
+	return rueidis.Commands{
+		b.Hset().Key(key).FieldValue().FieldValue(d.opts.Node, sealed).Build(),
+		b.Pexpire().Key(key).Milliseconds(keepNodes.Milliseconds()).Build(),
+		b.Hgetall().Key(key).Build(),
+	}, nil
+}
+
+// beaten takes the results of a beat.
+func (d *Denylist) beaten(results []rueidis.RedisResult) error {
+	for _, r := range results {
+		if err := r.Error(); err != nil {
+			return err
+		}
+	}
+	if len(results) < 3 {
+		return nil
+	}
+	fields, err := results[2].AsStrMap()
+	if err != nil {
+		return err
+	}
+	silent := d.observe(fields)
+	if len(silent) == 0 {
+		return nil
+	}
+	return d.run(d.ctx, d.client.B().Hdel().Key(d.nodesKey()).Field(silent...).Build())
+}
+
+// observe notes what the nodes say about themselves. It returns those that have been silent for
+// long.
+func (d *Denylist) observe(fields map[string]string) (silent []string) {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, sealed := range fields {
+		p := d.peers[name]
+		switch {
+		case name == d.opts.Node, name == "probe":
+			continue
+		case p == nil || p.sealed != sealed:
+			d.peers[name] = d.opened(name, sealed, now)
+		case now.Sub(p.seen) > keepPeer:
+			silent = append(silent, name)
+		}
+	}
+	for name := range d.peers {
+		if _, there := fields[name]; !there {
+			delete(d.peers, name)
+		}
+	}
+	return silent
+}
+
+// otherKey returns an error if another node has another key.
+func (d *Denylist) otherKey() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, p := range d.peers {
+		if p.failed != nil {
+			return fmt.Errorf("what node %.100q says about itself cannot be read: %w; give all nodes the same Keys", name, p.failed)
+		}
+	}
+	return nil
+}
+
+// opened returns what a node says about itself.
+func (d *Denylist) opened(name, sealed string, now time.Time) *peer {
+	p := &peer{sealed: sealed, seen: now}
+	if p.failed = d.sealer.open(sealed, name, &p.state); p.failed == nil {
+		p.swept, p.failed = parsePosition(p.state.Swept)
+	}
+	return p
+}
+
+// confirm waits until the other nodes that live have ended the sockets of a record. Nodes that
+// are silent, or that do not say so in time, are missing.
+func (d *Denylist) confirm(ctx context.Context, at position, wait time.Duration) (confirmed []auth.Confirmation, missing []string) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 25*time.Millisecond) {
+		fields, err := d.client.Do(ctx, d.client.B().Hgetall().Key(d.nodesKey()).Build()).AsStrMap()
+		if err == nil {
+			d.observe(fields)
+		}
+		var waiting bool
+		confirmed, missing, waiting = d.confirmations(at)
+		if err == nil && !waiting {
+			return confirmed, missing
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return confirmed, missing
+		case <-d.ctx.Done():
+			return confirmed, missing
+		}
+	}
+}
+
+// confirmations returns which other nodes have ended the sockets of a record. Waiting says that
+// one of the others lives.
+func (d *Denylist) confirmations(at position) (confirmed []auth.Confirmation, missing []string, waiting bool) {
+	now, key := time.Now(), at.String()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(d.peers)) {
+		p := d.peers[name]
+		sockets, counted := p.state.Counts[key]
+		// After a failover, a record may have the place of one that was lost, so the place is not enough.
+		if p.failed == nil && (counted || len(p.state.Counts) == mostCounts && !p.swept.before(at)) {
+			confirmed = append(confirmed, auth.Confirmation{Node: name, Sockets: sockets})
+			continue
+		}
+		missing = append(missing, name)
+		waiting = waiting || p.lives(now)
+	}
+	return confirmed, missing, waiting
+}

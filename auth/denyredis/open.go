@@ -1,0 +1,193 @@
+package denyredis
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"socketiojwt/auth"
+)
+
+// How long Redis may take to answer a command, and how long a read of the stream waits for a
+// record.
+const (
+	patience = 2 * time.Second
+	blocking = time.Second
+)
+
+// New connects to Redis, checks what it needs, and reads the list to its end. It fails with an
+// error that says what is missing: an option, the address, the version of Redis, the right to
+// run a command, the key of the other nodes, or room for the entries. It also fails if ctx ends
+// before, so no gate ever has a list that was not read. The caller must call Close.
+//
+// New sets fields of client that are zero: it disables client-side caching, and bounds the time
+// of a write to 3 s.
+func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Denylist, error) {
+	if opts.MaxStale != 0 && opts.MaxStale < leastStale {
+		return nil, errors.New("auth/denyredis: MaxStale is less than 5 s; set a longer time, or zero for 30 s")
+	}
+	return open(ctx, client, opts, ordinary)
+}
+
+// open is New at a pace that a test may choose.
+func open(ctx context.Context, client rueidis.ClientOption, opts Options, pace pace) (*Denylist, error) {
+	opts, err := opts.defaults()
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := newSealer(opts.Prefix, opts.Keys)
+	if err != nil {
+		return nil, err
+	}
+	client.DisableCache = true
+	if client.ConnWriteTimeout == 0 {
+		client.ConnWriteTimeout = 3 * time.Second
+	}
+	connected, err := rueidis.NewClient(client)
+	if err != nil {
+		return nil, fmt.Errorf("auth/denyredis: cannot connect to Redis at %s: %w", strings.Join(client.InitAddress, ", "), err)
+	}
+	d := &Denylist{
+		opts: opts, pace: pace, client: connected, sealer: sealer, memory: auth.NewDenylist(opts.List), boot: rand.Text(),
+		sweeps: make(chan []arrived, 16), wake: make(chan struct{}, 1),
+		counts: make(map[string]int), places: make(map[entryKey]position), removals: make(map[auth.Match]removal), peers: make(map[string]*peer),
+	}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	if err := d.begin(ctx); err != nil {
+		d.cancel()
+		connected.Close()
+		return nil, fmt.Errorf("auth/denyredis: %w", err)
+	}
+	d.work.Go(d.follow)
+	d.work.Go(d.sweepAll)
+	return d, nil
+}
+
+// begin checks Redis and reads the list.
+func (d *Denylist) begin(ctx context.Context) error {
+	if err := d.checkVersion(ctx); err != nil {
+		return err
+	}
+	if err := d.checkRights(ctx); err != nil {
+		return err
+	}
+	for {
+		n, err := d.readPage(ctx, -1)
+		switch h := d.Health(); {
+		case err != nil:
+			return fmt.Errorf("cannot read the stream %s: %w", d.opts.Prefix, err)
+		case h.Unreadable > 0:
+			return fmt.Errorf("the stream %s cannot be read: %w; give all nodes the same Keys, or remove the record by XDEL", d.opts.Prefix, d.refused)
+		case h.Full > 0:
+			return fmt.Errorf("the stream %s has more entries than List allows: %w", d.opts.Prefix, d.refused)
+		}
+		if n < pageRecords {
+			break
+		}
+	}
+	d.swept = d.last
+	if err := d.beat(ctx, true); err != nil {
+		return fmt.Errorf("cannot write to %s: %w", d.nodesKey(), err)
+	}
+	if err := d.otherKey(); err != nil {
+		return err
+	}
+	// A record without an entry shows that this node may write. The reader looks for it later, to
+	// notice that the stream was replaced.
+	if _, err := d.append(ctx, record{}); err != nil {
+		return refusedBy("XADD "+d.opts.Prefix, err)
+	}
+	return nil
+}
+
+// checkVersion returns an error if Redis is older than 6.2.
+func (d *Denylist) checkVersion(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	hello, err := d.client.Do(ctx, d.client.B().Arbitrary("HELLO").Build()).AsMap()
+	if err != nil {
+		return fmt.Errorf("cannot ask Redis for its version: %w", err)
+	}
+	member := hello["version"]
+	version, err := member.ToString()
+	if err != nil {
+		return fmt.Errorf("Redis does not say its version: %w", err)
+	}
+	parts := strings.SplitN(version+".0.0", ".", 3)
+	major, err1 := strconv.Atoi(parts[0])
+	minor, err2 := strconv.Atoi(parts[1])
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("Redis says that its version is %.40q, which is not a version", version)
+	}
+	if major < 6 || major == 6 && minor < 2 {
+		return fmt.Errorf("the version of Redis is %s; use 6.2 or later", version)
+	}
+	return nil
+}
+
+// refusedBy returns the error of a command.
+func refusedBy(command string, err error) error {
+	return fmt.Errorf("Redis refused the command %s: %w", command, err)
+}
+
+// checkRights runs each command on its key once, except XADD.
+func (d *Denylist) checkRights(ctx context.Context) error {
+	b, stream, nodes, lock := d.client.B(), d.opts.Prefix, d.nodesKey(), d.lockKey()
+	for _, c := range []struct {
+		name string
+		run  rueidis.Completed
+	}{
+		{"XRANGE " + stream, b.Xrange().Key(stream).Start("0-1").End("0-1").Count(1).Build()},
+		{"XREAD " + stream, b.Xread().Count(1).Streams().Key(stream).Id("$").Build()},
+		{"HSET " + nodes, b.Hset().Key(nodes).FieldValue().FieldValue("probe", "").Build()},
+		{"HGETALL " + nodes, b.Hgetall().Key(nodes).Build()},
+		{"HDEL " + nodes, b.Hdel().Key(nodes).Field("probe").Build()},
+		{"PEXPIRE " + nodes, b.Pexpire().Key(nodes).Milliseconds(keepNodes.Milliseconds()).Build()},
+		{"SET " + lock, b.Set().Key(lock).Value(d.opts.Node).Nx().PxMilliseconds(1).Build()},
+		{"DEL " + lock, b.Del().Key(lock + ":probe").Build()},
+	} {
+		if err := d.run(ctx, c.run); err != nil && !rueidis.IsRedisNil(err) {
+			return refusedBy(c.name, err)
+		}
+	}
+	return nil
+}
+
+// run runs a command, within patience.
+func (d *Denylist) run(ctx context.Context, c rueidis.Completed) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return d.client.Do(ctx, c).Error()
+}
+
+// Close stops reading, tells the other nodes that this one has left, and closes the connections
+// to Redis. Find works until Options.MaxStale has passed. Calls of Add and Remove that run fail.
+// Calling Close again has no effect.
+func (d *Denylist) Close() {
+	d.mu.Lock()
+	closed := d.closed
+	d.closed = true
+	d.mu.Unlock()
+	if closed {
+		return
+	}
+	d.cancel()
+	_ = d.run(context.Background(), d.client.B().Hdel().Key(d.nodesKey()).Field(d.opts.Node).Build())
+	d.client.Close() // ends the read that waits
+	d.work.Wait()
+}
+
+// The names of the keys beside the stream, and of the field of a record.
+func (d *Denylist) nodesKey() string { return d.opts.Prefix + ":nodes" }
+func (d *Denylist) lockKey() string  { return d.opts.Prefix + ":lock" }
+
+const (
+	field     = "r"
+	useRecord = "record"
+)
