@@ -10,18 +10,22 @@ import (
 )
 
 // redisAnswers reports whether nodes can use this Redis at all.
-func redisAnswers(e *examination) []Finding {
+func redisAnswers(e *examination) (found []Finding) {
 	a := e.redis
 	switch {
 	case a == nil:
 		return nil
-	case a.Err != nil:
-		return fail("Give the same --redis URL and cluster key to all nodes.", "%s", Plain(a.err))
-	case a.err != nil:
-		return fail("Check that Redis runs, that this machine can reach it, and the user, the password and TLS (rediss://) of the URL.",
-			"Redis at %s does not answer: %s", a.address(), Plain(a.err))
+	case a.Keys != nil:
+		found = fail("Give the same secret to all nodes by SOCKETIO_JWT_SECRET or --secret-file, or name the issuer of the tokens.", "%s", Plain(a.Keys))
 	}
-	return nil
+	switch {
+	case a.Err != nil:
+		return append(found, fail("Give the same --redis URL and cluster key to all nodes.", "%s", Plain(a.Err))...)
+	case a.err != nil:
+		return append(found, fail("Check that Redis runs, that this machine can reach it, and the user, the password and TLS (rediss://) of the URL.",
+			"Redis at %s does not answer: %s", a.address(), Plain(a.err))...)
+	}
+	return found
 }
 
 // redisIsRecent reports the version.

@@ -25,6 +25,9 @@ func redisWires(e *examination) []Finding {
 		return warn("Give all of them one wire: --redis-wire here.", "%s of another wire use the prefix %s: they hear nothing of the sharded wire", Count(max(n.requests, n.all), "server"), prefix)
 	}
 	total := map[string]int{Classic: n.requests, Sharded: n.sharded, Streams: n.all}[a.Wire]
+	if total == 0 {
+		return ok("no servers of the %s wire on the prefix %s", a.Wire, prefix)
+	}
 	ours := max(n.ours, n.oursSharded)
 	return ok("%s of the %s wire on the prefix %s, %d of them of this module", Count(total, "server"), a.Wire, prefix, min(ours, total))
 }
