@@ -9,18 +9,18 @@ import (
 // because anyone can ask.
 type health struct {
 	stopping atomic.Bool
-	ready    func() bool // reports whether the server hears the other nodes; nil if there are none
+	ready    func() bool // reports whether the server hears the other nodes
 }
 
 // handle registers the two paths.
 func (h *health) handle(mux *http.ServeMux) {
-	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { answer(w, true) })
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { sayHealth(w, true) })
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, !h.stopping.Load() && (h.ready == nil || h.ready()))
+		sayHealth(w, !h.stopping.Load() && h.ready())
 	})
 }
 
-func answer(w http.ResponseWriter, ok bool) {
+func sayHealth(w http.ResponseWriter, ok bool) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if ok {
