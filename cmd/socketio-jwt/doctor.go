@@ -121,13 +121,14 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 
 // examinedRedis returns what doctor must know about --redis.
 func (c *doctorCommand) examinedRedis(login *issuer) *doctor.Redis {
+	examined := &doctor.Redis{Keys: c.checkKeys(login)}
 	nodes, err := c.cluster()
 	if err != nil {
-		return &doctor.Redis{Err: err}
+		examined.Err = err
+		return examined
 	}
-	return &doctor.Redis{
-		Client: nodes.client, Wire: nodes.wire, Prefix: nodes.prefix, PasswordFromFlag: nodes.passwordFromFlag, Keys: c.checkKeys(login),
-	}
+	examined.Client, examined.Wire, examined.Prefix, examined.PasswordFromFlag = nodes.client, nodes.wire, nodes.prefix, nodes.passwordFromFlag
+	return examined
 }
 
 // printFindings prints each finding, and the number of problems and warnings.

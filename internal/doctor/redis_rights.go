@@ -71,12 +71,12 @@ const sessions = "sio:session:"
 
 // rule returns the rights that nodes need, for ACL SETUSER.
 func (a *redisAsked) rule() string {
-	rule := "+ping +info +time &" + a.Prefix + "*"
+	rule := "+ping +info +time +multi +discard &" + a.Prefix + "*"
 	switch a.Wire {
 	case Sharded:
 		return rule + " +ssubscribe +sunsubscribe +spublish +pubsub|shardnumsub"
 	case Streams:
-		return rule + " +subscribe +unsubscribe +publish +pubsub|numsub ~" + a.Prefix + "* ~" + sessions + "* +xadd +xread +xrange +xinfo|stream +set +get +del +multi +exec"
+		return rule + " +subscribe +unsubscribe +publish +pubsub|numsub ~" + a.Prefix + "* ~" + sessions + "* +xadd +xread +xrange +xinfo|stream +set +get +del +exec"
 	}
 	return rule + " +subscribe +unsubscribe +publish +pubsub|numsub"
 }

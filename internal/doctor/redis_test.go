@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"socketiojwt/internal/redistest"
+	"socketiojwt/redisbus"
 )
 
 // usingRedis gives a Redis by its URL.
@@ -109,7 +110,10 @@ func TestRedisConfiguration(t *testing.T) {
 	}
 }
 
-// The rule that doctor prints gives exactly the rights that it asks for.
+// buses are the wires of nodes.
+var buses = map[string]redisbus.Wire{Classic: redisbus.Classic}
+
+// The rule that doctor prints gives the rights that it asks for, and those that a node needs.
 func TestRuleOfRightsSuffices(t *testing.T) {
 	for _, wire := range []string{Classic, Sharded, Streams} {
 		a := redisAsked{Redis: Redis{Wire: wire, Prefix: "socket.io"}}
@@ -117,6 +121,13 @@ func TestRuleOfRightsSuffices(t *testing.T) {
 		r := aboutRedis(t, s, wire)
 		r.worst(t, Warn)
 		r.has(t, OK, "has the rights for the "+wire+" wire")
+		if wire, built := buses[wire]; built {
+			bus, err := redisbus.New(t.Context(), rueidis.ClientOption{InitAddress: []string{s.Addr()}}, redisbus.Options{Wire: wire})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = bus.Close(t.Context())
+		}
 	}
 	s := redistest.Start(t, "user default on nopass ~other &socket.io* +@all")
 	r := aboutRedis(t, s, Streams)
