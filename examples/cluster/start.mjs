@@ -89,7 +89,7 @@ export async function start({ wire = "classic", program } = {}) {
     const ports = { 3000: `127.0.0.1:${port}`, 3001: nodes["go-1"].addr, 3002: nodes["go-2"].addr, 3003: nodes["node-1"].addr };
     const conf = readFileSync(join(here, "nginx.conf"), "utf8").replace(/127\.0\.0\.1:(300[0-3])/g, (_, fixed) => ports[fixed]);
     writeFileSync(join(dir, "nginx.conf"), conf);
-    await answers(port, run("nginx", ["-p", dir, "-c", join(dir, "nginx.conf"), "-e", "stderr", "-g", "daemon off;"]));
+    await answers(port, run("nginx", ["-p", dir, "-c", join(dir, "nginx.conf"), "-e", "stderr", "-g", "daemon off; error_log stderr crit;"]));
     return { url: `http://127.0.0.1:${port}`, redis: env.REDIS, nodes, token: mint(secret), stop };
   } catch (error) {
     await stop();
