@@ -27,6 +27,10 @@ type Options struct {
 	// operator's subject and the hash of the operator's token, and refusals as the Logger of
 	// auth.Options does. Nil means that warnings and errors go to slog.Default().
 	Logger *slog.Logger
+	// Nodes returns the nodes of the cluster, for GET /nodes. It may be called concurrently, and
+	// must not wait for the network. Self.ID is always the same. Nil means that this server is the
+	// only one.
+	Nodes func() Nodes
 }
 
 // api is the API of some gates.
@@ -34,6 +38,8 @@ type api struct {
 	gates map[string]*auth.Gate
 	names []string // of the gates, sorted
 	log   *slog.Logger
+	nodes func() Nodes // may be nil
+	self  string       // ID of this node; empty if there is one
 }
 
 // gateNames are the names that a gate may have. A name is part of URLs and of lease IDs.
@@ -69,7 +75,10 @@ func New(gates map[string]*auth.Gate, verifier auth.Verifier, opts Options) (htt
 	if err != nil {
 		return nil, err
 	}
-	a := &api{gates: maps.Clone(gates), names: slices.Sorted(maps.Keys(gates)), log: logger}
+	a := &api{gates: maps.Clone(gates), names: slices.Sorted(maps.Keys(gates)), log: logger, nodes: opts.Nodes}
+	if a.nodes != nil {
+		a.self = a.nodes().Self.ID
+	}
 	mux := http.NewServeMux()
 	for _, r := range a.routes() {
 		mux.Handle(r.method+" "+r.path, refusalsAsProblems(operators.HTTP, r.serve))
@@ -96,6 +105,7 @@ func (a *api) routes() []route {
 		{http.MethodPost, "/blocks", a.block},
 		{http.MethodPost, "/blocks/remove", a.unblock},
 		{http.MethodGet, "/stats", a.stats},
+		{http.MethodGet, "/nodes", a.showNodes},
 	}
 }
 

@@ -69,7 +69,9 @@ func TestList(t *testing.T) {
 				if seen[l.ID] {
 					t.Fatalf("%s: %s is listed twice", query, l.ID)
 				}
-				seen[l.ID] = true
+				if seen[l.ID] = true; l.Node != "this" {
+					t.Errorf("the node is %q", l.Node)
+				}
 			}
 			if p.Next == "" {
 				break

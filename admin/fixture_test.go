@@ -31,6 +31,8 @@ type fixture struct {
 	api  http.Handler
 	key  mint.SigningKey // of operators
 	log  bytes.Buffer
+
+	nodes admin.Nodes
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -41,7 +43,7 @@ func newFixture(t *testing.T) *fixture {
 // newFixtureWith returns a fixture with a logger of the API. Nil means one that writes to log.
 func newFixtureWith(t *testing.T, logger *slog.Logger) *fixture {
 	t.Helper()
-	f := &fixture{t: t}
+	f := &fixture{t: t, nodes: admin.Nodes{Self: admin.Node{ID: "this"}}}
 	if logger == nil {
 		logger = slog.New(slog.NewTextHandler(&f.log, nil))
 	}
@@ -56,7 +58,7 @@ func newFixtureWith(t *testing.T, logger *slog.Logger) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.api, err = admin.New(map[string]*auth.Gate{"main": f.gate, "empty": empty}, verifier, admin.Options{Logger: logger})
+	f.api, err = admin.New(map[string]*auth.Gate{"main": f.gate, "empty": empty}, verifier, admin.Options{Logger: logger, Nodes: func() admin.Nodes { return f.nodes }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +126,7 @@ func (f *fixture) callAs(compact, method, url, body string, want int, into any) 
 }
 
 type lease struct {
-	ID, Gate, Namespace, State, Socket, Subject, Issuer, TokenID, SessionID, TokenHash string
+	ID, Node, Gate, Namespace, State, Socket, Subject, Issuer, TokenID, SessionID, TokenHash string
 }
 
 type page struct {

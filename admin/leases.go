@@ -18,6 +18,7 @@ import (
 // lease is a LeaseInfo as the API returns it.
 type lease struct {
 	ID         string          `json:"id"`
+	Node       string          `json:"node,omitzero"`
 	Gate       string          `json:"gate"`
 	Namespace  string          `json:"namespace"`
 	State      auth.LeaseState `json:"state"`
@@ -32,9 +33,9 @@ type lease struct {
 	Until      time.Time       `json:"until,omitzero"`
 }
 
-func newLease(l found) lease {
+func (a *api) newLease(l found) lease {
 	return lease{
-		ID: l.id(), Gate: l.gate, Namespace: l.Namespace, State: l.State, Socket: l.LoggedAs, RemoteAddr: l.RemoteAddr,
+		ID: l.id(), Node: a.self, Gate: l.gate, Namespace: l.Namespace, State: l.State, Socket: l.LoggedAs, RemoteAddr: l.RemoteAddr,
 		Issuer: l.Issuer, Subject: l.Subject, TokenID: l.TokenID, SessionID: l.SessionID,
 		TokenHash: l.tokenHash(), Since: l.Since.UTC(), Until: l.Until.UTC(),
 	}
@@ -65,7 +66,7 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) {
 			out.Next = out.Leases[f.limit-1].ID
 			break
 		}
-		out.Leases = append(out.Leases, newLease(l))
+		out.Leases = append(out.Leases, a.newLease(l))
 	}
 	answer(w, out)
 }
@@ -97,7 +98,7 @@ func (a *api) show(w http.ResponseWriter, r *http.Request) {
 		noLease(w, id)
 		return
 	}
-	answer(w, newLease(l))
+	answer(w, a.newLease(l))
 }
 
 // found is a lease of a gate.

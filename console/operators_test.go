@@ -26,7 +26,7 @@ func TestOperators(t *testing.T) {
 		handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 		return w
 	}
-	for _, path := range []string{"/", "/operators.js", "/api.js", "/rows.js", "/operators.css", "/style.css", "/dom.js", "/icon.svg"} {
+	for _, path := range []string{"/", "/operators.js", "/api.js", "/nodes.js", "/rows.js", "/operators.css", "/style.css", "/dom.js", "/icon.svg"} {
 		w := get("GET", path)
 		policy := w.Header().Get("Content-Security-Policy")
 		if w.Code != http.StatusOK || w.Body.Len() == 0 || !strings.Contains(policy, "default-src 'none'; script-src 'self'") || !strings.Contains(policy, "connect-src 'self';") || w.Header().Get("X-Frame-Options") != "DENY" {

@@ -93,7 +93,7 @@ const greetFor = 300 * time.Millisecond
 
 // say sends a message about this node, past the queue.
 func (b *Bus) say(ctx context.Context, channel string, what byte) error {
-	p, err := b.own.encode(channel, what, beat{ID: b.id, Version: version, Since: b.began})
+	p, err := b.own.encode(channel, what, beat{ID: b.id, Name: b.opts.Name, Version: version, Since: b.began})
 	if err != nil {
 		return err
 	}

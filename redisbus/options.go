@@ -62,6 +62,9 @@ type Options struct {
 	// them must have the same. It does not protect messages in the format of Node's adapters.
 	// Empty means no authentication.
 	Key []byte
+	// Name is what operators call this node, such as the name of its machine. Other nodes list it
+	// in Node. Longer names are cut at 64 bytes. Empty means none.
+	Name string
 	// MaxQueue bounds the bytes that wait to be sent to Redis. Emit returns ErrBacklog beyond
 	// it. Zero means 4 MiB.
 	MaxQueue int

@@ -28,6 +28,7 @@ const (
 // beat is the body of hello, beat and bye.
 type beat struct {
 	ID      socketio.NodeID `json:"id"`
+	Name    string          `json:"name,omitempty"`
 	Version string          `json:"v,omitempty"`
 	Since   time.Time       `json:"since"`
 }
@@ -40,6 +41,8 @@ func (b *beat) valid() bool {
 // A Node is another node of the cluster that runs this module.
 type Node struct {
 	ID socketio.NodeID
+	// Name is Options.Name of the node. Any node may have any name.
+	Name string
 	// Version is the version of this module on the node, if known.
 	Version string
 	// Since is when the node joined, by its own clock.
@@ -80,7 +83,7 @@ func (p *peers) heard(b *beat) (isNew bool) {
 		p.byID[b.ID] = x
 	}
 	isNew = x.silent
-	x.Node = Node{ID: b.ID, Version: b.Version[:min(len(b.Version), longestID)], Since: b.Since, Seen: time.Now()}
+	x.Node = Node{ID: b.ID, Name: b.Name[:min(len(b.Name), longestID)], Version: b.Version[:min(len(b.Version), longestID)], Since: b.Since, Seen: time.Now()}
 	x.missed, x.silent = 0, false
 	return isNew
 }

@@ -68,7 +68,7 @@ func (b *Bus) heardOwn(channel, payload string) {
 	case ownHello, ownBeat:
 		isNew := b.peers.heard(&from)
 		if isNew {
-			b.opts.Logger.Info("redisbus: node is there", "node", from.ID, "version", from.Version)
+			b.opts.Logger.Info("redisbus: node is there", "node", from.ID, "name", from.Name, "version", from.Version)
 		}
 		if what == ownHello || isNew && channel == b.own.all() {
 			b.queueBeat(from.ID)
@@ -83,7 +83,7 @@ func (b *Bus) heardOwn(channel, payload string) {
 
 // queueBeat answers a node that has come.
 func (b *Bus) queueBeat(to socketio.NodeID) {
-	p, err := b.own.encode(b.own.to(to), ownBeat, beat{ID: b.id, Version: version, Since: b.began})
+	p, err := b.own.encode(b.own.to(to), ownBeat, beat{ID: b.id, Name: b.opts.Name, Version: version, Since: b.began})
 	if err == nil {
 		_ = b.queue.put(p) // the next heartbeat comes in any case
 	}

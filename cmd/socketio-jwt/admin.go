@@ -23,7 +23,7 @@ type adminListener struct {
 }
 
 // open returns the listeners and the handler of the API. Both are nil without --admin.
-func (a *adminListener) open(ctx context.Context, gates map[string]*auth.Gate, log *slog.Logger) ([]net.Listener, http.Handler, error) {
+func (a *adminListener) open(ctx context.Context, gates map[string]*auth.Gate, nodes func() admin.Nodes, log *slog.Logger) ([]net.Listener, http.Handler, error) {
 	secret, given, err := a.secret()
 	switch {
 	case err != nil:
@@ -39,7 +39,7 @@ func (a *adminListener) open(ctx context.Context, gates map[string]*auth.Gate, l
 	if err != nil {
 		return nil, nil, fmt.Errorf("the secret of operators: %w", err)
 	}
-	handler, err := admin.New(gates, verifier, admin.Options{Scope: operatorScope, Logger: log})
+	handler, err := admin.New(gates, verifier, admin.Options{Scope: operatorScope, Logger: log, Nodes: nodes})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,13 +18,13 @@ type doctorCommand struct {
 	configuration `embed:""`
 
 	Token   *string       `env:"SOCKETIO_JWT_TOKEN" group:"Examination" placeholder:"TOKEN" help:"A token that should be accepted, or - to read it from standard input: it is examined too."`
-	Timeout time.Duration `group:"Examination" default:"10s" help:"How long each issuer may take to answer. Default: ${default}."`
+	Timeout time.Duration `group:"Examination" default:"10s" help:"How long each issuer, and Redis, may take to answer. Default: ${default}."`
 	JSON    bool          `name:"json" group:"Examination" help:"Print the findings as JSON."`
 }
 
 // Help is shown by --help.
 func (doctorCommand) Help() string {
-	return `Takes the flags and the variables of serve, and checks them without serving. It does ask an issuer for its keys. Each finding begins with "ok", "WARN" (it works, and is less safe than it could be) or "FAIL" (it does not work, or admits unauthenticated peers). What to do is below it.
+	return `Takes the flags and the variables of serve, and checks them without serving. It does ask an issuer for its keys, and the Redis of --redis for its version, its configuration, the rights of its user and the nodes that use it. Each finding begins with "ok", "WARN" (it works, and is less safe than it could be) or "FAIL" (it does not work, or admits unauthenticated peers). What to do is below it.
 
 The exit code is 0 if nothing is worse than a warning, 1 if there are problems, 2 if the checks could not run.
 
@@ -36,7 +36,9 @@ Examples:
     SOCKETIO_JWT_SECRET=... socketio-jwt doctor --no-login
     socketio-jwt doctor --issuer https://issuer.example --audience chat --addr :9000
     socketio-jwt doctor --issuer https://issuer.example --audience chat \
-        --token - < token.txt`
+        --token - < token.txt
+    socketio-jwt doctor --issuer https://issuer.example --audience chat \
+        --redis rediss://redis.example:6379 --cluster-key-file cluster.key`
 }
 
 // errProblems is returned by doctor after it has reported problems.
@@ -103,6 +105,9 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	if login != nil {
 		d.Login = &doctor.Login{Life: login.life, Remote: c.InsecureRemoteLogin}
 	}
+	if c.Redis != "" {
+		d.Redis = c.examinedRedis(login)
+	}
 	d.Leeway = c.leeway()
 	if c.checkProfile() == nil {
 		d.Rules = c.options()
@@ -112,6 +117,18 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	defer cancel()
 	d.Addresses, _, d.AddrErr = addresses(resolving, "--addr", c.Addr)
 	return doctor.Examine(ctx, d)
+}
+
+// examinedRedis returns what doctor must know about --redis.
+func (c *doctorCommand) examinedRedis(login *issuer) *doctor.Redis {
+	examined := &doctor.Redis{Keys: c.checkKeys(login)}
+	nodes, err := c.cluster()
+	if err != nil {
+		examined.Err = err
+		return examined
+	}
+	examined.Client, examined.Wire, examined.Prefix, examined.PasswordFromFlag = nodes.client, nodes.wire, nodes.prefix, nodes.passwordFromFlag
+	return examined
 }
 
 // printFindings prints each finding, and the number of problems and warnings.

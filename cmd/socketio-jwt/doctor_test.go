@@ -101,6 +101,10 @@ func TestDoctorReadsFlags(t *testing.T) {
 		"no effect":               {outside("--insecure-remote-login"), "FAIL  key: --insecure-remote-login has no effect"},
 		"--token-life":            {[]string{"--token-life", "2h"}, "WARN  exposure: tokens of the development issuer"},
 		"--token-life 48h":        {[]string{"--token-life", "48h"}, "FAIL  key: --token-life"},
+		"--redis":                 {[]string{"--redis", "redis://127.0.0.1:1", "--cluster-key-file", secret}, `FAIL  redis: Redis at "127.0.0.1:1" does not answer: `},
+		"--redis alone":           {outside("--redis", "redis://127.0.0.1:1"), "FAIL  redis: --redis needs the secret that all nodes share"},
+		"--redis, random keys":    {[]string{"--redis", "redis://127.0.0.1:1"}, "FAIL  redis: --redis needs tokens that all nodes accept"},
+		"--redis, password":       {outside("--redis", "redis://:sesame@127.0.0.1:1", "--cluster-key-file", secret), "WARN  redis: the password of Redis is on the command line"},
 		"--profile":               {[]string{"--profile", "auth0", "--secret", "short"}, "FAIL  key: --profile needs one --issuer"},
 	} {
 		t.Run(name, func(t *testing.T) {

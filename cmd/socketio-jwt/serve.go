@@ -55,11 +55,10 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer published.close()
-	srv, gates, err := newSockets(verifier, c.engine(), log)
-	if err != nil {
+	if err := c.checkKeys(issuer); err != nil {
 		return err
 	}
-	sockets, err := srv.Handler()
+	nodes, err := c.cluster()
 	if err != nil {
 		return err
 	}
@@ -71,25 +70,46 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	adminListeners, api, err := c.adminListener.open(ctx, gates, log)
+	defer closeAll(listeners)
+	joined, err := nodes.join(ctx, portOf(listeners[0]), log)
 	if err != nil {
-		closeAll(listeners)
+		return err
+	}
+	defer joined.leave()
+	srv, gates, err := newSockets(verifier, c.engine(), joined, log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = srv.Close() }()
+	sockets, err := srv.Handler()
+	if err != nil {
+		return err
+	}
+	adminListeners, api, err := c.adminListener.open(ctx, gates, joined.nodes, log)
+	if err != nil {
 		return err
 	}
 	stopAdmin := serveAdmin(adminListeners, api, log)
 	defer stopAdmin()
-	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", sockets)
-	mux.Handle("/socket.io", sockets) // for clients that omit the last slash
-	mux.Handle("/login", issuer.handler())
-	mux.Handle("/", page)
 	if published != nil {
 		log.Info("fetching the keys of the issuers")
 		published.fetch(ctx)
 	}
 	c.welcome(t, listeners, issuer)
 	welcomeOperators(t, adminListeners)
-	return c.serve(ctx, listeners, mux, srv, log)
+	state := &health{ready: joined.connected}
+	context.AfterFunc(ctx, func() { state.stopping.Store(true) })
+	return c.serve(ctx, listeners, routes(sockets, page, issuer, state), srv, log)
+}
+
+func routes(sockets, page http.Handler, issuer *issuer, state *health) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", sockets)
+	mux.Handle("/socket.io", sockets) // for clients that omit the last slash
+	mux.Handle("/login", issuer.handler())
+	mux.Handle("/", page)
+	state.handle(mux)
+	return mux
 }
 
 func (c *serveCommand) logger(t terminal) *slog.Logger {

@@ -20,8 +20,8 @@ const maxText = 1000
 // newSockets returns a server that admits only sockets with a valid token: in the handshake
 // of namespace /, and by the event "authenticate" of /admin. If clients of Engine.IO 3 are
 // allowed, / also reads the token from the query, because they cannot send it otherwise from
-// a browser. It also returns the gates of the two, by their modes.
-func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Logger) (*socketio.Server, map[string]*auth.Gate, error) {
+// a browser. Joined may be nil. It also returns the gates of the two, by their modes.
+func newSockets(verifier *token.Verifier, engine engineio.Options, joined *member, log *slog.Logger) (*socketio.Server, map[string]*auth.Gate, error) {
 	log = slog.New(subjectHandler{log.Handler()})
 	opts := auth.Options{Logger: log, WarnBefore: 30 * time.Second}
 	byEvent, err := auth.NewGate(verifier, opts)
@@ -35,7 +35,7 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 	if err != nil {
 		return nil, nil, err
 	}
-	srv, err := socketio.NewServer(socketio.Options{Engine: engine, Logger: log})
+	srv, err := socketio.NewServer(joined.options(socketio.Options{Engine: engine, Logger: log}))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,7 +53,8 @@ func newSockets(verifier *token.Verifier, engine engineio.Options, log *slog.Log
 		namespace.Handle("echo", echo)
 		namespace.Handle("say", socketio.AckFunc(say))
 	}
-	return srv, map[string]*auth.Gate{"handshake": byHandshake, "event": byEvent}, nil
+	gates := map[string]*auth.Gate{"handshake": byHandshake, "event": byEvent}
+	return srv, gates, joined.share(srv, gates)
 }
 
 // subjectHandler adds the subject to the log lines of sockets with a token, including those of

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -21,14 +22,19 @@ func (versionFlag) BeforeReset(app *kong.Kong, t terminal) error {
 	return err
 }
 
+// version returns the version of the module, or "" if it is not known.
+func version() string {
+	if build, ok := debug.ReadBuildInfo(); ok {
+		return build.Main.Version
+	}
+	return ""
+}
+
 // Run prints the version of the module, the revision it was built from, and the protocols
 // it speaks.
 func (versionCommand) Run(t terminal) error {
-	version, revision := "(unknown)", ""
+	revision := ""
 	if build, ok := debug.ReadBuildInfo(); ok {
-		if build.Main.Version != "" {
-			version = build.Main.Version
-		}
 		for _, setting := range build.Settings {
 			if setting.Key == "vcs.revision" {
 				revision = ", revision " + setting.Value
@@ -36,6 +42,6 @@ func (versionCommand) Run(t terminal) error {
 		}
 	}
 	_, err := fmt.Fprintf(t.out, "socketio-jwt %s%s\n%s %s/%s\nEngine.IO protocol 4, Socket.IO protocol 5\nEngine.IO protocol 3, Socket.IO protocol 4 (with --eio3)\n",
-		version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		cmp.Or(version(), "(unknown)"), revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

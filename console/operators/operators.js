@@ -1,6 +1,7 @@
 // The page of operators: the sockets of this node, updated as they come and go, and what can be done to them.
 import { call, hasToken, Refused, setToken } from "./api.js";
 import { $, show } from "./dom.js";
+import { showNodes } from "./nodes.js";
 import { entryTable, leaseTable } from "./rows.js";
 
 // The page asks for one page of sockets at a time, so the cost does not depend on their number. It waits at least ten times as
@@ -17,6 +18,7 @@ let pages = [""]; // the parameter "after" of each page up to the present one
 let next = ""; // that of the next page
 let round = 0; // changes when an answer that is on its way must not be shown
 let polls = 0; // of this round
+let clustered = true; // or not known yet
 let timer;
 
 function setStatus(state, text) {
@@ -43,7 +45,8 @@ function leave(error) {
   restart();
   showLeases([]);
   showEntries([]);
-  for (const id of ["sockets-card", "denied-card"]) show($(id), false);
+  clustered = true;
+  for (const id of ["sockets-card", "denied-card", "nodes-card"]) show($(id), false);
   show($("token-card"), true);
   complain("token-error", error);
   setStatus(error ? "refused" : "out", error ? "Refused" : "No token");
@@ -83,6 +86,8 @@ async function poll() {
     if (nth % 5 === 0 || !next && pages.length === 1) $("count").textContent = String(await countSockets(page.leases));
     if (mine !== round) return;
     if (nth % 10 === 0) await refreshEntries();
+    if (mine !== round) return;
+    if (clustered && nth % 2 === 0) clustered = showNodes(await call("GET", "nodes"));
     if (mine !== round) return;
     for (const id of ["sockets-card", "denied-card"]) show($(id), true);
     show($("token-card"), false);

@@ -1,15 +1,9 @@
 // The rows of the tables. A row stays the same element while its socket stays, so that a button can be pressed at any time.
-import { make } from "./dom.js";
-
-const forms = [[86400, "d"], [3600, "h"], [60, "min"]];
+import { make, span } from "./dom.js";
+import { nameOf } from "./nodes.js";
 
 // distance returns the time until a date, in one unit.
-function distance(until) {
-  if (!until) return "–";
-  const left = Math.round((new Date(until) - Date.now()) / 1000);
-  const [size, unit] = forms.find(([size]) => left >= 2 * size) ?? [1, "s"];
-  return `${Math.max(0, Math.floor(left / size))} ${unit}`;
-}
+const distance = (until) => (until ? span((new Date(until) - Date.now()) / 1000) : "–");
 
 // button returns a button that runs act. If it needs to be sure, act runs at the second click within 3 s.
 function button(label, act, { sure = false, title = "", enabled = true } = {}) {
@@ -46,7 +40,7 @@ function leaseRow(lease, acts) {
   state.dataset.state = lease.state;
   const row = make("tr", "",
     cell("", lease.subject ?? "no user", small(lease.issuer)),
-    cell("", make("code", "", lease.socket), small(`${lease.gate} · ${lease.remoteAddr}`)),
+    cell("", make("code", "", lease.socket), small(`${lease.gate} · ${lease.remoteAddr}${lease.node ? ` · on ${nameOf(lease.node)}` : ""}`)),
     cell("", state),
     cell("time", distance(lease.until)),
     cell("actions",
@@ -96,5 +90,5 @@ function table(body, makeRow, same) {
   };
 }
 
-export const leaseTable = (body) => table(body, leaseRow, (l) => JSON.stringify([l.state, l.subject, l.issuer, l.socket, l.tokenHash]));
+export const leaseTable = (body) => table(body, leaseRow, (l) => JSON.stringify([l.state, l.subject, l.issuer, l.socket, l.tokenHash, l.node && nameOf(l.node)]));
 export const entryTable = (body) => table(body, entryRow, (e) => JSON.stringify([e.match, e.reason, e.block]));

@@ -40,3 +40,12 @@ export function copyButton(button, text) {
 
 export const time = (date = new Date()) => date.toTimeString().slice(0, 8);
 export const timeWithMillis = (date = new Date()) => `${time(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+
+const units = [[86400, "d"], [3600, "h"], [60, "min"]];
+
+// span returns a number of seconds in one unit.
+export function span(seconds) {
+  const whole = Math.round(seconds);
+  const [size, unit] = units.find(([size]) => whole >= 2 * size) ?? [1, "s"];
+  return `${Math.max(0, Math.floor(whole / size))} ${unit}`;
+}

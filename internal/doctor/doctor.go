@@ -48,6 +48,8 @@ type Config struct {
 	Addresses []netip.Addr // of Addr; empty means all of this machine
 	AddrErr   error        // why Addr does not resolve
 
+	Redis *Redis // by which nodes talk; nil if there is one node
+
 	Token string // a token that should be accepted; empty if there is none
 }
 
@@ -98,6 +100,17 @@ var checks = []struct {
 	{"connections", originsAreSafe},
 	{"connections", proxiesAreFew},
 	{"connections", oldClientsAreBound},
+	{"redis", redisAnswers},
+	{"redis", redisIsRecent},
+	{"redis", redisIsPrivate},
+	{"redis", redisRights},
+	{"redis", redisKeeps},
+	{"redis", redisSaves},
+	{"redis", redisReplicates},
+	{"redis", redisBuffers},
+	{"redis", redisIsNear},
+	{"redis", redisClusterFits},
+	{"redis", redisWires},
 	{"exposure", addressIsCovered},
 	{"exposure", loginIsLocal},
 	{"exposure", filesSuffice},
@@ -108,6 +121,7 @@ type examination struct {
 	Config
 	now       time.Time
 	issuers   []*asked
+	redis     *redisAsked  // nil without Config.Redis
 	accepted  *token.Token // for Config.Token
 	refused   error
 	engineErr error
@@ -121,6 +135,7 @@ func Examine(ctx context.Context, c Config) []Finding {
 	for _, issuer := range c.Discover {
 		e.issuers = append(e.issuers, ask(ctx, issuer, &c))
 	}
+	e.redis = askRedis(ctx, &c)
 	if v := e.verifier(); v != nil && c.Token != "" {
 		verifying, cancel := context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
