@@ -36,13 +36,18 @@ type node struct {
 // start starts a server on a bus of its own.
 func start(t testing.TB, redis string, opts redisbus.Options, setup func(srv *socketio.Server)) *node {
 	t.Helper()
+	return startWith(t, rueidis.ClientOption{InitAddress: []string{redis}}, opts, setup)
+}
+
+func startWith(t testing.TB, client rueidis.ClientOption, opts redisbus.Options, setup func(srv *socketio.Server)) *node {
+	t.Helper()
 	n := &node{t: t, log: &logBuffer{}, gaps: &gapList{}}
 	var cancel context.CancelFunc
 	n.ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
 	logger := slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	opts.Logger, opts.OnGap = logger, n.gaps.add
 	var err error
-	if n.bus, err = redisbus.New(n.ctx, rueidis.ClientOption{InitAddress: []string{redis}}, opts); err != nil {
+	if n.bus, err = redisbus.New(n.ctx, client, opts); err != nil {
 		t.Fatal(err)
 	}
 	if n.Server, err = socketio.NewServer(socketio.Options{Bus: n.bus.Join, ClusterKey: clusterKey, Logger: logger}); err != nil {

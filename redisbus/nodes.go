@@ -3,6 +3,7 @@ package redisbus
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -103,6 +104,7 @@ func (b *Bus) numsub(ctx context.Context, c rueidis.Client, channels []string) (
 type outlet struct {
 	bus  *Bus
 	addr string
+	bad  bool // it has failed
 }
 
 // client returns the client that publishes. It is called by one goroutine.
@@ -111,18 +113,29 @@ func (o *outlet) client() rueidis.Client {
 		return o.bus.client // sharded messages go to the master of their slot
 	}
 	clients := o.bus.members()
-	if c, ok := clients[o.addr]; ok {
+	if c, ok := clients[o.addr]; ok && !o.bad {
 		return c
 	}
-	skip := rand.N(max(1, len(clients)))
-	for addr, c := range clients {
-		if skip--; skip < 0 {
-			o.addr = addr
-			return c
-		}
+	o.addr, o.bad = after(slices.Collect(maps.Keys(clients)), o.addr), false
+	if c, ok := clients[o.addr]; ok {
+		return c
 	}
 	return o.bus.client
 }
 
-// failed makes the next call of client choose again.
-func (o *outlet) failed() { o.addr = "" }
+// failed makes the next call of client choose another server.
+func (o *outlet) failed() { o.bad = true }
+
+// after returns the address that follows one in the list, so that each gets its turn. It returns
+// any one if the list does not contain it, and "" if the list is empty.
+func after(addrs []string, addr string) string {
+	if len(addrs) == 0 {
+		return ""
+	}
+	slices.Sort(addrs)
+	i := slices.Index(addrs, addr)
+	if i < 0 {
+		i = rand.N(len(addrs))
+	}
+	return addrs[(i+1)%len(addrs)]
+}

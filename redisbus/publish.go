@@ -233,12 +233,13 @@ func (q *queue) reconnect(ctx context.Context, backoff *time.Duration) bool {
 			timer.Stop()
 			return false
 		}
-		*backoff = min(2**backoff, maxBackoff/2)
+		*backoff = min(2**backoff, 2*maxBackoff)
 		within, cancel := context.WithTimeout(ctx, stuck)
-		err := q.bus.client.Do(within, q.bus.client.B().Ping().Build()).Error()
+		client := q.out.client()
+		err := client.Do(within, client.B().Ping().Build()).NonRedisError() // it may answer that it is loading
 		cancel()
-		if _, ok := rueidis.IsRedisErr(err); ok { // it answers, for example that it is still loading
-			err = nil
+		if err != nil {
+			q.out.failed()
 		}
 		q.mu.Lock()
 		q.expire()

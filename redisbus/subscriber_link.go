@@ -14,6 +14,7 @@ type link struct {
 	s    *subscriber
 	addr string // of a master, or empty if there is only one link
 	wake chan struct{}
+	last string // the master that was used last, if it can be any
 
 	// The subscriber's mutex guards these.
 	todo    []*channel // to be subscribed or given up here
@@ -31,9 +32,11 @@ type connection struct {
 	lost   <-chan error // receives why the connection has ended
 }
 
+// The pause between two attempts to connect. It is short, because the other nodes send again what
+// they have kept for up to two seconds once they are connected.
 const (
 	minBackoff = 20 * time.Millisecond
-	maxBackoff = time.Second
+	maxBackoff = 250 * time.Millisecond
 )
 
 var (
@@ -99,7 +102,7 @@ func (l *link) pause(d time.Duration) bool {
 
 // connect makes the connection. The client's timeouts bound it.
 func (l *link) connect() (*connection, error) {
-	addr, client, err := l.s.node(l.addr)
+	addr, client, err := l.node()
 	if err != nil {
 		return nil, err
 	}

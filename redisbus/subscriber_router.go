@@ -12,6 +12,9 @@ import (
 // a failover for which no connection was closed.
 const checkEvery = 2 * time.Second
 
+// maxPause bounds the pause between two updates of which the first has failed.
+const maxPause = time.Second
+
 // route is the router's goroutine. It reads the topology when it may have changed and from
 // time to time, hands the channels that wait to their links, and reports gaps.
 func (s *subscriber) route() {
@@ -43,7 +46,7 @@ func (s *subscriber) route() {
 		wait := backoff/2 + rand.N(backoff/2)
 		next = time.Now().Add(wait)
 		again.Reset(wait)
-		backoff = min(2*backoff, maxBackoff)
+		backoff = min(2*backoff, maxPause)
 	}
 }
 

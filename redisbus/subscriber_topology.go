@@ -125,8 +125,10 @@ func (s *subscriber) connected(addr string) int {
 	return 0
 }
 
-// node returns the client of the node that a link must connect to.
-func (s *subscriber) node(addr string) (string, rueidis.Client, error) {
+// node returns the client of the node that l must connect to. A link that can use any master is
+// connected to the next one after a failure.
+func (l *link) node() (string, rueidis.Client, error) {
+	s, addr := l.s, l.addr
 	nodes := s.client.Nodes()
 	if !s.cluster {
 		for addr := range nodes {
@@ -135,14 +137,10 @@ func (s *subscriber) node(addr string) (string, rueidis.Client, error) {
 		return "", s.client, nil
 	}
 	if addr == "" {
-		s.mu.Lock()
-		if s.topology != nil {
-			addr = s.topology.masters[rand.N(len(s.topology.masters))]
-		}
-		s.mu.Unlock()
-		if addr == "" {
+		if addr = after(s.masters(), l.last); addr == "" {
 			return "", nil, errNoMaster
 		}
+		l.last = addr
 	}
 	client, ok := nodes[addr]
 	if !ok {

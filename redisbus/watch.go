@@ -26,7 +26,9 @@ func (b *Bus) beat() {
 		}
 		beats := n%int(beatEvery/watchEvery) == 0
 		if beats {
-			_ = b.say(b.ctx, b.own.all(), ownBeat) // the queue logs if Redis cannot be reached
+			if err := b.say(b.ctx, b.own.all(), ownBeat); b.ctx.Err() == nil {
+				b.queue.state(err) // also if the right to publish was taken away
+			}
 		}
 		if beats || time.Since(time.Unix(0, b.asked.Load())) < answersFor {
 			b.watch()

@@ -3,6 +3,8 @@ package redisbus_test
 import (
 	"testing"
 
+	"github.com/redis/rueidis"
+
 	"socketiojwt/internal/redistest"
 	"socketiojwt/redisbus"
 )
@@ -11,6 +13,14 @@ import (
 type place struct {
 	servers []*redistest.Server
 	opts    redisbus.Options
+	client  rueidis.ClientOption
+}
+
+// at returns a place with default options for the client.
+func at(wire redisbus.Wire, servers ...*redistest.Server) *place {
+	p := &place{servers: servers, opts: redisbus.Options{Wire: wire}}
+	p.client.InitAddress = []string{servers[0].Addr()}
+	return p
 }
 
 // Subscribers returns the number of connections that are subscribed to a channel.
@@ -34,20 +44,28 @@ func (p *place) namespace(name string) []string {
 }
 
 // start starts a node.
-func (p *place) start(t testing.TB) *node { return start(t, p.servers[0].Addr(), p.opts, open) }
+func (p *place) start(t testing.TB) *node {
+	t.Helper()
+	return startWith(t, p.client, p.opts, open)
+}
+
+// wires are those that each test of what all have in common runs on.
+var wires = []redisbus.Wire{redisbus.Classic, redisbus.Sharded}
 
 // everywhere runs a test on each wire, with a single Redis and with a Redis Cluster.
 func everywhere(t *testing.T, test func(t *testing.T, p *place)) {
 	t.Helper()
-	for _, wire := range []redisbus.Wire{redisbus.Classic, redisbus.Sharded} {
-		t.Run(wire.String(), func(t *testing.T) {
-			test(t, &place{[]*redistest.Server{redistest.Start(t)}, redisbus.Options{Wire: wire}})
-		})
-	}
+	onEachWire(t, test)
 	cluster := redistest.StartCluster(t)
-	for _, wire := range []redisbus.Wire{redisbus.Classic, redisbus.Sharded} {
-		t.Run(wire.String()+" on a cluster", func(t *testing.T) {
-			test(t, &place{cluster.Masters, redisbus.Options{Wire: wire}})
-		})
+	for _, wire := range wires {
+		t.Run(wire.String()+" on a cluster", func(t *testing.T) { test(t, at(wire, cluster.Masters...)) })
+	}
+}
+
+// onEachWire runs a test on each wire, with a single Redis.
+func onEachWire(t *testing.T, test func(t *testing.T, p *place)) {
+	t.Helper()
+	for _, wire := range wires {
+		t.Run(wire.String(), func(t *testing.T) { test(t, at(wire, redistest.Start(t))) })
 	}
 }
