@@ -10,7 +10,7 @@ import (
 
 func TestCompletions(t *testing.T) {
 	for line, want := range map[string]string{
-		"":                                 "block completion disconnect doctor leases operator-token probe revoke serve token version",
+		"":                                 "block completion disconnect doctor emit leases operator-token probe revoke serve token version",
 		"to":                               "token",
 		"token ":                           "inspect mint verify",
 		"token m":                          "mint",
@@ -27,6 +27,7 @@ func TestCompletions(t *testing.T) {
 		"serve --log-level ":               "debug error info warn",
 		"probe http://localhost --mode ":   "auto event handshake",
 		"probe http://localhost --stay":    "--stay",
+		"emit --redis-wire s":              "sharded streams",
 		"completion ":                      "bash fish zsh",
 		"nonsense --vers":                  "--version",
 		"token verify - --insecure-no-iss": "--insecure-no-issuer",

@@ -7,6 +7,7 @@
 //	socketio-jwt token mint --sub ada --secret-file FILE
 //	socketio-jwt token verify - --secret-file FILE
 //	socketio-jwt probe http://localhost:9000 --token -
+//	socketio-jwt emit --redis redis://localhost:6379 --room lobby news '"hello"'
 //	socketio-jwt doctor --issuer https://issuer.example --audience chat --token -
 //
 // Every command has --help, and results for programs with --json. The exit code is 0 for

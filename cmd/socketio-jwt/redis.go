@@ -11,7 +11,7 @@ import (
 
 // redisServer holds the flags that say which Redis joins nodes, and how they talk.
 type redisServer struct {
-	Redis             string `env:"SOCKETIO_JWT_REDIS" group:"Several nodes" placeholder:"URL" help:"Redis or Valkey that joins this server to others: redis://[USER:PASSWORD@]HOST:PORT, rediss:// for TLS. Further servers of a Redis Cluster follow as ?addr=HOST:PORT. For sentinels, ?master_set=NAME says what they watch."`
+	Redis             string `env:"SOCKETIO_JWT_REDIS" group:"Several nodes" placeholder:"URL" help:"Redis or Valkey that joins the nodes: redis://[USER:PASSWORD@]HOST:PORT, rediss:// for TLS. Further servers of a Redis Cluster follow as ?addr=HOST:PORT. For sentinels, ?master_set=NAME says what they watch."`
 	RedisPasswordFile string `env:"SOCKETIO_JWT_REDIS_PASSWORD_FILE" group:"Several nodes" placeholder:"FILE" help:"File that holds the password for Redis; a line break at its end is ignored."`
 	RedisWire         string `env:"SOCKETIO_JWT_REDIS_WIRE" group:"Several nodes" enum:"classic,sharded,streams" default:"classic" placeholder:"WIRE" help:"How nodes talk, as the adapters of Node do: classic (@socket.io/redis-adapter), sharded (its sharded adapter) or streams (@socket.io/redis-streams-adapter). The same on all nodes. Default: ${default}."`
 	RedisPrefix       string `env:"SOCKETIO_JWT_REDIS_PREFIX" group:"Several nodes" default:"socket.io" placeholder:"PREFIX" help:"Beginning of the names of channels and keys, the same on all nodes of a cluster. Clusters that share a Redis need different ones. Default: ${default}."`

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
@@ -55,7 +56,7 @@ func appendHandshake(b []byte, h *socketio.HandshakeInfo) []byte {
 	b = append(b, `},"time":"`...)
 	b = h.Time.UTC().AppendFormat(b, javaScriptTime)
 	b = append(b, `","address":`...)
-	b = appendString(b, h.RemoteAddr)
+	b = appendString(b, withoutPort(h.RemoteAddr))
 	b = append(b, `,"xdomain":`...)
 	b = appendBool(b, h.Origin != "")
 	b = append(b, `,"secure":`...)
@@ -65,6 +66,14 @@ func appendHandshake(b []byte, h *socketio.HandshakeInfo) []byte {
 	b = append(b, `,"url":`...)
 	b = appendString(b, h.Path)
 	return append(b, `,"query":{},"auth":{}}`...)
+}
+
+// withoutPort returns the IP address in address, as Node does.
+func withoutPort(address string) string {
+	if a, err := netip.ParseAddrPort(address); err == nil {
+		return a.Addr().String()
+	}
+	return address
 }
 
 // appendIDs appends the ids of sockets.

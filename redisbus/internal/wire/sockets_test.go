@@ -42,7 +42,7 @@ func TestSockets(t *testing.T) {
 func TestSocketsAreNodes(t *testing.T) {
 	info := socketio.SocketInfo{
 		ID: "s1", Rooms: []string{"s1", "r"}, Data: json.RawMessage(`{"name":"é"}`),
-		Handshake: socketio.HandshakeInfo{RemoteAddr: "127.0.0.1", Origin: "https://a.example", Host: "b.example", Path: "/socket.io/", TLS: true, Protocol: 4, Time: time.UnixMilli(1795790194236)},
+		Handshake: socketio.HandshakeInfo{RemoteAddr: "127.0.0.1:1234", Origin: "https://a.example", Host: "b.example", Path: "/socket.io/", TLS: true, Protocol: 4, Time: time.UnixMilli(1795790194236)},
 	}
 	m := socketio.Message{Kind: socketio.KindSockets, Namespace: "/", Request: "nq", Sockets: []socketio.SocketInfo{info, {ID: "s2"}}}
 	_, payload, err := Classic{UID: "u"}.EncodeReply("x", &m)
@@ -54,6 +54,7 @@ func TestSocketsAreNodes(t *testing.T) {
 	}
 	got, err := Classic{UID: "q"}.DecodeResponse("/", []byte(strings.Replace(string(payload), `"q"`, `"q.1"`, 1)))
 	info.Handshake.Protocol = 0 // is in the query, which is empty
+	info.Handshake.RemoteAddr = "127.0.0.1"
 	if err != nil || !reflect.DeepEqual(got.Sockets[0], info) {
 		t.Errorf("got %+v, %v\nwant %+v", got.Sockets[0], err, info)
 	}
@@ -90,6 +91,14 @@ func memberNames(t *testing.T, payload []byte) map[string]bool {
 		names["handshake."+name] = true
 	}
 	return names
+}
+
+func TestAddressesHaveNoPort(t *testing.T) {
+	for in, want := range map[string]string{"127.0.0.1:80": "127.0.0.1", "[::1]:80": "::1", "[fe80::1%eth0]:80": "fe80::1%eth0", "127.0.0.1": "127.0.0.1", "::1": "::1", "@": "@", "": ""} {
+		if got := withoutPort(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
 }
 
 func TestSocketsHostile(t *testing.T) {

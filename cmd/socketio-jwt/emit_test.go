@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"socketiojwt/internal/redistest"
+	"socketiojwt/socketio/sockettest"
+)
+
+// The sockets of all nodes that emit selects hear the event.
+func TestEmit(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	redis := redistest.Start(t)
+	nodes := startNodes(t, redis, 2)
+	compact := nodes[0].login("ada")
+	a, b := nodes[0].enter(ctx, "/", compact), nodes[1].enter(ctx, "/", compact)
+	admin := nodes[1].enter(ctx, "/admin", compact)
+	sayTo(ctx, t, "hello", a, a, b) // so that each node hears the other
+	redistest.Eventually(t, "the nodes hear the namespace", func() bool { return redis.Subscribers("socket.io#/admin#") == 2 })
+	redistest.Eventually(t, "the nodes hear the sockets", func() bool {
+		return redis.Subscribers("socket.io#/#"+a.ID()+"#") == 1 && redis.Subscribers("socket.io#/#"+b.ID()+"#") == 1
+	})
+	t.Setenv("SOCKETIO_JWT_REDIS", "redis://"+redis.Addr())
+	expect := func(p *sockettest.Peer, event, want string) {
+		t.Helper()
+		if e, err := p.Expect(ctx, event); err != nil || fmt.Sprint(e) != want {
+			t.Errorf("received %v, %v; want %s", e, err, want)
+		}
+	}
+	emit := func(stdin string, args ...string) {
+		runWith(t, stdin, append([]string{"emit"}, args...)...).want(t, exitGood, "sent", "")
+	}
+
+	emit("", "--", "all", `"text"`, `{"a": [1.5,null,true]}`, "-3")
+	emit(" {\"from\": \"input\"}\n", "--volatile", "--except", a.ID(), "not-a", "-")
+	emit("", "--room", a.ID(), "--room", "a,b", "only-a", "--json")
+	emit("", "--namespace", "/admin", "in-admin")
+	emit("", "end")
+	for _, p := range []*sockettest.Peer{a, b} {
+		expect(p, "all", `all("text", {"a":[1.5,null,true]}, -3)`)
+	}
+	expect(a, "only-a", `only-a()`)
+	expect(b, "not-a", `not-a({"from":"input"})`)
+	for _, p := range []*sockettest.Peer{a, b} {
+		expect(p, "end", `end()`)
+	}
+	expect(admin, "in-admin", `in-admin()`)
+}
+
+func TestEmitRefuses(t *testing.T) {
+	redis := redistest.Start(t)
+	redis.Do("ACL", "SETUSER", "mute", "on", ">password", "&socket.io*", "+hello")
+	address := "redis://" + redis.Addr()
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{nil, `missing argument "<event>"`},
+		{[]string{"e"}, "SOCKETIO_JWT_REDIS"},
+		{[]string{"--redis", "localhost", "e"}, "--redis must be a URL"},
+		{[]string{"--redis", "redis://127.0.0.1:1", "e"}, "connect to Redis at 127.0.0.1:1"},
+		{[]string{"--redis", "redis://mute:password@" + redis.Addr(), "e"}, "may not run PUBLISH"},
+		{[]string{"--redis", address, "--redis-wire", "telepathy", "e"}, "--redis-wire must be one of"},
+		{[]string{"--redis", address, "--namespace", "admin", "e"}, "begins with a slash"},
+		{[]string{"--redis", address, "--timeout", "0s", "e"}, "--timeout must be positive"},
+		{[]string{"--redis", address, "connect"}, "event name is empty or reserved"},
+		{[]string{"--redis", address, "e", "1", "hello"}, "argument 2 of the event is not JSON"},
+		{[]string{"--redis", address, "e", `{"a":1} x`}, "argument 1 of the event is not JSON"},
+		{[]string{"--redis", address, "e", "-"}, "argument 1 of the event is not JSON"},
+	} {
+		runWith(t, " ", append([]string{"emit"}, test.args...)...).want(t, exitFailed, "", test.says)
+	}
+	runWith(t, "1", "emit", "--redis", address, "e", "-", "-").want(t, exitFailed, "", "only one argument")
+	redis.Freeze()
+	defer redis.Thaw()
+	runWith(t, "", "emit", "--redis", address, "--timeout", "200ms", "e").want(t, exitFailed, "", "did not answer within --timeout")
+}
