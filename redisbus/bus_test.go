@@ -41,8 +41,11 @@ func testNodesActAsOne(t *testing.T, redis *place) {
 			return "hi " + name, err
 		})
 	}
-	addr := redis.servers[0].Addr()
-	a, b, c := start(t, addr, redis.opts, setup), start(t, addr, redis.opts, setup), start(t, addr, redis.opts, setup)
+	var nodes []*node
+	for i := range 3 { // in a cluster, each begins with another server
+		nodes = append(nodes, start(t, redis.servers[i%len(redis.servers)].Addr(), redis.opts, setup))
+	}
+	a, b, c := nodes[0], nodes[1], nodes[2]
 	x, y, z := a.dial("x"), b.dial("x", "y"), c.dial("y", "z")
 	inRoom(t, redis, 2, "x", "y")
 	inRoom(t, redis, 1, "z", x.ID(), y.ID(), z.ID())

@@ -122,6 +122,9 @@ func clientOption(o rueidis.ClientOption) (rueidis.ClientOption, error) {
 	if o.AlwaysRESP2 {
 		return o, fmt.Errorf("redisbus: rueidis.ClientOption.AlwaysRESP2 must not be set: the bus needs RESP3")
 	}
+	if o.ReplicaOnly || o.SendToReplicas != nil {
+		return o, fmt.Errorf("redisbus: rueidis.ClientOption.ReplicaOnly and SendToReplicas must not be set: what a replica is sent does not reach its master")
+	}
 	if len(o.InitAddress) == 0 {
 		return o, fmt.Errorf("redisbus: rueidis.ClientOption.InitAddress is empty; set the address of Redis, such as 127.0.0.1:6379")
 	}

@@ -66,6 +66,9 @@ func everywhere(t *testing.T, test func(t *testing.T, p *place)) {
 func onEachWire(t *testing.T, test func(t *testing.T, p *place)) {
 	t.Helper()
 	for _, wire := range wires {
-		t.Run(wire.String(), func(t *testing.T) { test(t, at(wire, redistest.Start(t))) })
+		t.Run(wire.String(), func(t *testing.T) {
+			t.Parallel() // because they mostly wait
+			test(t, at(wire, redistest.Start(t)))
+		})
 	}
 }
