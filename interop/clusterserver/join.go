@@ -15,6 +15,15 @@ import (
 // wires are the wires by the names of the Node program.
 var wires = map[string]redisbus.Wire{
 	"classic": redisbus.Classic,
+	"sharded": redisbus.Sharded,
+}
+
+// modes are the ways of sending on the sharded wire, by the names of Node's adapter.
+var modes = map[string]redisbus.Mode{
+	"":                redisbus.Dynamic,
+	"dynamic":         redisbus.Dynamic,
+	"dynamic-private": redisbus.DynamicPrivate,
+	"static":          redisbus.Static,
 }
 
 // join sets the bus of the server.
@@ -27,7 +36,9 @@ func join(ctx context.Context, o options, opts *socketio.Options) error {
 	if !ok {
 		return fmt.Errorf("no wire %q", o.Wire)
 	}
-	bus, err := redisbus.New(ctx, client, redisbus.Options{Wire: wire, Prefix: o.Options.Prefix, Logger: opts.Logger})
+	bus, err := redisbus.New(ctx, client, redisbus.Options{
+		Wire: wire, Prefix: o.Options.Prefix, Mode: modes[o.Options.Mode], Logger: opts.Logger,
+	})
 	if err != nil {
 		return err
 	}
