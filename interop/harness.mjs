@@ -35,9 +35,9 @@ export const gates = { handshake: "/", event: "/admin" };
 // --- waiting ---------------------------------------------------------------------------------------------------------
 
 // limit bounds a test, and patience one wait in it. They end tests that would never end, and do not
-// measure speed: the machine may be busy.
+// measure speed: the machine may be busy. PATIENCE sets the milliseconds of one wait, for use while tests are written.
 export const limit = { timeout: 240_000 };
-export const patience = 60_000;
+export const patience = Number(process.env.PATIENCE ?? 60_000);
 
 // within rejects if a promise takes longer than ms. The error names what was awaited.
 export function within(promise, what, ms = patience) {

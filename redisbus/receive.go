@@ -121,16 +121,16 @@ func (b *Bus) open(l letter) {
 		b.ignored(space, err)
 		return
 	}
-	if p, ok := b.format.special(&r, b.table); ok {
-		if p.channel != "" {
-			_ = b.queue.put(p)
-		}
-		return
-	}
+	answer, only := b.format.special(&r, b.table)
 	if r.From == "" && r.Kind != socketio.KindAnswer {
 		b.surveys.answer(r.Request)
 	}
-	b.deliver(r.Message)
+	if !only {
+		b.deliver(r.Message)
+	}
+	if answer.channel != "" {
+		_ = b.queue.put(answer)
+	}
 }
 
 // openOwn delivers a message of our own nodes.

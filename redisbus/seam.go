@@ -26,8 +26,9 @@ type format interface {
 	own(k kind, namespace, payload string) bool
 	// decode reads a message that arrived on a channel of the namespace.
 	decode(k kind, namespace, payload string) (wire.Received, error)
-	// special answers a message that this node answers without its server: see wire.Received.
-	special(r *wire.Received, t *table) (p parcel, ok bool)
+	// special returns what to publish in answer to a message, besides what the server answers: see
+	// wire.Received. If only is true, the message is not for the server.
+	special(r *wire.Received, t *table) (p parcel, only bool)
 }
 
 // newFormat returns the format of the wire of the options.

@@ -108,7 +108,7 @@ install_clients() { (cd interop && npm ci --no-audit --no-fund --no-progress </d
 # build_programs builds once what the files of interop/ start, and names each in a variable such as TESTSERVER.
 build_programs() {
   local name
-  for name in testserver seedserver logoutserver recoveryserver revokeserver ticketserver goclient; do
+  for name in testserver seedserver logoutserver recoveryserver revokeserver ticketserver clusterserver goclient; do
     go build -race -o "$work/$name" "./interop/$name"
     export "${name^^}=$work/$name"
   done

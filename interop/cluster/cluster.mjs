@@ -74,22 +74,29 @@ export const fresh = (what) => `${what}-${++counter}`;
 // startCluster starts nodes of the kinds, for example ["node", "go"], with two clients each.
 export async function startCluster(kinds, { redisCluster = false, ...options }) {
   const redis = redisCluster ? await startRedisCluster() : await startRedis();
-  const nodes = [];
-  const clients = [];
-  for (const [i, kind] of kinds.entries()) {
-    const node = await startNode(kind, `${kind}${i}`, redisCluster ? redis.urls : redis.url, options);
-    nodes.push(node);
-    for (const letter of ["a", "b"]) clients.push(new Client(node, node.name + letter));
+  const cluster = new Cluster(redis, options);
+  try {
+    for (const [i, kind] of kinds.entries()) {
+      const node = await startNode(kind, `${kind}${i}`, redisCluster ? redis.urls : redis.url, options);
+      cluster.nodes.push(node);
+      for (const letter of ["a", "b"]) cluster.clients.push(new Client(node, node.name + letter));
+    }
+    await Promise.all(cluster.clients.map((c) => c.connected()));
+    await cluster.settle();
+  } catch (err) {
+    await Promise.all(cluster.nodes.map((n) => n.kill()));
+    await redis.stop();
+    throw err;
   }
-  await Promise.all(clients.map((c) => c.connected()));
-  const cluster = new Cluster(redis, nodes, clients, options);
-  await cluster.settle();
   return cluster;
 }
 
 export class Cluster {
-  constructor(redis, nodes, clients, options) {
-    Object.assign(this, { redis, nodes, clients, options });
+  nodes = [];
+  clients = [];
+
+  constructor(redis, options) {
+    Object.assign(this, { redis, options });
   }
 
   // settle waits until each node reaches the clients of each other and counts all of them.
@@ -148,6 +155,7 @@ export class Cluster {
 
   // replace connects new clients for those that were disconnected.
   async replace() {
+    if (this.clients.every((c) => c.socket.connected)) return;
     this.clients.forEach((c, i) => {
       if (!c.socket.connected) this.clients[i] = new Client(c.node, c.name);
     });

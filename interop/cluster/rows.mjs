@@ -129,7 +129,7 @@ const broadcasts = {
   },
 
   "an event in another namespace": async (c, from) => {
-    for (const nsp of ["/admin", fresh("/dynamic-")]) {
+    for (const nsp of ["/admin", fresh("/dynamic-*")]) {
       const guests = c.nodes.map((n) => new Client(n, `guest of ${n.name}`, { namespace: nsp }));
       try {
         await Promise.all(guests.map((g) => g.connected()));
@@ -187,7 +187,7 @@ const acknowledgements = {
   },
 
   "the answers of the others, when one client does not answer": async (c, from) => {
-    for (const silent of c.firsts()) {
+    for (const silent of [c.on(from)[0], c.others(...c.on(from))[0]]) {
       await asked(from, everyone, c.others(silent), { partial: true, event: ["ask-some", silent.name], timeout: 1500 });
     }
   },

@@ -92,6 +92,12 @@ func (n *node) do(ctx context.Context, c command) (any, error) {
 		return nil, to.DisconnectSockets(&socketio.Ending{WholeConnection: c.Close})
 	case "fetch":
 		return fetch(ctx, to)
+	case "rooms":
+		rooms := []string{}
+		for _, s := range to.Sockets() {
+			rooms = append(rooms, s.Rooms()...)
+		}
+		return rooms, nil
 	case "note":
 		return nil, n.srv.Lookup(c.Namespace).ServerSideEmit("note", args...)
 	case "noted":

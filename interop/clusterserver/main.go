@@ -91,7 +91,7 @@ func (n *node) setUp(srv *socketio.Server) {
 		mux.OnServerSide("note", n.note)
 		mux.OnServerSide("hello", n.hello)
 	}
-	srv.OfPattern(regexp.MustCompile(`^/dynamic-`)).Open()
+	srv.OfPattern(regexp.MustCompile(`/dynamic-.*`)).Open()
 }
 
 var shown = socketio.NewSharedKey[any]("name")
