@@ -11,7 +11,7 @@ import (
 )
 
 // New says which right is missing. See redis-adapter#513: Node's process ends later.
-func TestNewNamesMissingRights(t *testing.T) {
+func TestNewNamesMissingRightsOnEachWire(t *testing.T) {
 	onEachWire(t, func(t *testing.T, p *place) {
 		s := ""
 		if p.opts.Wire == redisbus.Sharded {

@@ -77,7 +77,7 @@ var onlyIn = map[string][]string{
 	"github.com/go-jose/go-jose":         {"token/"},
 	"github.com/alecthomas/kong":         {"cmd/"},
 	"go.etcd.io/bbolt":                   {"auth/denyfile/"},
-	"github.com/redis/rueidis":           {"redisbus/", "auth/denyredis/", "cmd/", "internal/doctor/", "examples/"},
+	"github.com/redis/rueidis":           {"redisbus/", "auth/denyredis/", "cmd/", "internal/doctor/", "examples/", "interop/"},
 	"github.com/tinylib/msgp":            {"redisbus/internal/msgpack/"},
 }
 
