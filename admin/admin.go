@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/internal/logging"
@@ -31,7 +32,21 @@ type Options struct {
 	// must not wait for the network. Self.ID is always the same. Nil means that this server is the
 	// only one.
 	Nodes func() Nodes
+	// Server is the server whose bus connects the nodes. If it is set, and Nodes too, the API
+	// lists, counts, shows and disconnects the sockets of all nodes, and IDs of leases begin with
+	// the ID of their node. New must then be called before Server.Handler, on all nodes, and only
+	// once. Nil means the sockets of this node only.
+	Server *socketio.Server
+
+	// Denylist has the revoked tokens of operators. The API changes it if a request names the gate
+	// "operators". LongestToken is that of auth.Options, for operators' tokens. Nil means a list
+	// in memory, which other nodes hear of if Server is set.
+	Denylist     auth.Denylist
+	LongestToken time.Duration
 }
+
+// operatorsGate is the name of the gate of the operators' own tokens.
+const operatorsGate = "operators"
 
 // api is the API of some gates.
 type api struct {
@@ -39,7 +54,10 @@ type api struct {
 	names []string // of the gates, sorted
 	log   *slog.Logger
 	nodes func() Nodes // may be nil
-	self  string       // ID of this node; empty if there is one
+
+	operators *auth.Gate
+	cluster   *cluster // nil if the API concerns this node only
+	self      string   // ID of this node; empty if there is one
 }
 
 // gateNames are the names that a gate may have. A name is part of URLs and of lease IDs.
@@ -57,6 +75,8 @@ func New(gates map[string]*auth.Gate, verifier auth.Verifier, opts Options) (htt
 		switch {
 		case gate == nil:
 			return nil, fmt.Errorf("admin: the gate %q is nil", name)
+		case name == operatorsGate:
+			return nil, fmt.Errorf("admin: a gate is named %q, which is the name of the gate of the operators' own tokens", name)
 		case !gateNames.MatchString(name):
 			return nil, fmt.Errorf("admin: a gate is named %q; use 1 to 64 letters, digits, hyphens and underscores", name)
 		}
@@ -71,13 +91,20 @@ func New(gates map[string]*auth.Gate, verifier auth.Verifier, opts Options) (htt
 		Authorize: auth.Check(hasScope(scope)),
 		Realm:     "socketio-jwt admin",
 		Logger:    logger,
+		Denylist:  opts.Denylist, LongestToken: opts.LongestToken,
 	})
 	if err != nil {
 		return nil, err
 	}
-	a := &api{gates: maps.Clone(gates), names: slices.Sorted(maps.Keys(gates)), log: logger, nodes: opts.Nodes}
+	a := &api{gates: maps.Clone(gates), names: slices.Sorted(maps.Keys(gates)), log: logger, nodes: opts.Nodes, operators: operators}
 	if a.nodes != nil {
 		a.self = a.nodes().Self.ID
+	}
+	if opts.Server != nil && a.self != "" {
+		a.cluster = newCluster(a, opts.Server)
+		if err := operators.Share(opts.Server, "admin: operators"); err != nil {
+			return nil, err
+		}
 	}
 	mux := http.NewServeMux()
 	for _, r := range a.routes() {

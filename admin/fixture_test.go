@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"socketiojwt/admin"
@@ -33,6 +34,7 @@ type fixture struct {
 	log  bytes.Buffer
 
 	nodes admin.Nodes
+	node  *socketio.Server // of a cluster
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -64,6 +66,40 @@ func newFixtureWith(t *testing.T, logger *slog.Logger) *fixture {
 	}
 	return f
 }
+
+// newNode returns the fixture of a node of a cluster.
+func newNode(t *testing.T, opts socketio.Options, id socketio.NodeID) *fixture {
+	t.Helper()
+	f := &fixture{t: t, nodes: admin.Nodes{Self: admin.Node{ID: string(id)}}}
+	f.gate, f.sign = authtest.NewGate(t, auth.Options{})
+	var err error
+	if f.node, err = socketio.NewServer(opts); err != nil {
+		t.Fatal(err)
+	}
+	f.node.Use(f.gate.Handshake)
+	f.key = sharedKey()
+	verifier, err := token.NewVerifier(f.key.Key(), token.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.api, err = admin.New(map[string]*auth.Gate{"main": f.gate}, verifier, admin.Options{
+		Logger: slog.New(slog.NewTextHandler(&f.log, nil)), Nodes: func() admin.Nodes { return f.nodes }, Server: f.node,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.srv = sockettest.Serve(t, f.node)
+	return f
+}
+
+// sharedKey returns the key of the operators of all nodes.
+var sharedKey = sync.OnceValue(func() mint.SigningKey {
+	key, err := mint.Generate(token.HS256)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 // operator returns a token of an operator.
 func (f *fixture) operator(claims map[string]any) string {
@@ -130,6 +166,7 @@ type lease struct {
 }
 
 type page struct {
-	Leases []lease
-	Next   string
+	Leases  []lease
+	Next    string
+	Missing []string
 }

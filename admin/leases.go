@@ -1,15 +1,18 @@
 package admin
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"socketiojwt/auth"
@@ -35,7 +38,7 @@ type lease struct {
 
 func (a *api) newLease(l found) lease {
 	return lease{
-		ID: l.id(), Node: a.self, Gate: l.gate, Namespace: l.Namespace, State: l.State, Socket: l.LoggedAs, RemoteAddr: l.RemoteAddr,
+		ID: a.joined(l.id()), Node: a.self, Gate: l.gate, Namespace: l.Namespace, State: l.State, Socket: l.LoggedAs, RemoteAddr: l.RemoteAddr,
 		Issuer: l.Issuer, Subject: l.Subject, TokenID: l.TokenID, SessionID: l.SessionID,
 		TokenHash: l.tokenHash(), Since: l.Since.UTC(), Until: l.Until.UTC(),
 	}
@@ -50,10 +53,12 @@ const (
 // page is the response of GET /leases. Next is the value of the parameter after for the next
 // page; it is empty if this is the last one.
 type page struct {
-	Leases []lease `json:"leases"`
-	Next   string  `json:"next,omitzero"`
+	Leases  []lease  `json:"leases"`
+	Next    string   `json:"next,omitzero"`
+	Missing []string `json:"missing,omitzero"` // nodes that have not answered
 }
 
+// list answers with a page of the leases of all nodes, one node after the other.
 func (a *api) list(w http.ResponseWriter, r *http.Request) {
 	f, err := parseFilter(r.URL.RawQuery, "after", "limit")
 	if err != nil {
@@ -61,19 +66,60 @@ func (a *api) list(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := page{Leases: []lease{}}
-	for l := range a.leases(f) {
-		if len(out.Leases) == f.limit {
-			out.Next = out.Leases[f.limit-1].ID
+	first, after := a.split(f.after)
+	for _, node := range a.members(first) {
+		if node > first {
+			after = ""
+		}
+		leases, more, err := a.listOf(r.Context(), node, f, after, f.limit-len(out.Leases)+1)
+		switch {
+		case r.Context().Err() != nil:
+			return
+		case err != nil:
+			out.Missing = append(out.Missing, node)
+			continue
+		}
+		out.Leases = append(out.Leases, leases...)
+		if len(out.Leases) > f.limit {
+			out.Leases, more = out.Leases[:f.limit], true
+		}
+		if more {
+			out.Next = out.Leases[len(out.Leases)-1].ID
 			break
 		}
-		out.Leases = append(out.Leases, a.newLease(l))
 	}
 	answer(w, out)
 }
 
+// listOf returns the first leases of a node after an ID, at most so many. More says that the node
+// has further ones.
+func (a *api) listOf(ctx context.Context, node string, f filter, after string, most int) (leases []lease, more bool, err error) {
+	if node == a.self {
+		return a.listHere(ctx, f, after, most), false, nil
+	}
+	got, err := a.cluster.ask(ctx, node, message{Ask: askList, Query: f.selection(), After: after, Limit: most})
+	if err == nil && (got.Status != http.StatusOK || got.More && len(got.Leases) == 0) {
+		err = errSilent
+	}
+	return got.Leases, got.More, err
+}
+
+// listHere returns the first leases of this node after an ID, at most so many.
+func (a *api) listHere(ctx context.Context, f filter, after string, most int) []lease {
+	out := []lease{}
+	for l := range a.leases(ctx, f, after, most) {
+		if len(out) == most {
+			break
+		}
+		out = append(out, a.newLease(l))
+	}
+	return out
+}
+
 // counted is the response of GET /leases/count.
 type counted struct {
-	Count int `json:"count"`
+	Count   int      `json:"count"`
+	Missing []string `json:"missing,omitzero"` // nodes that have not answered
 }
 
 func (a *api) count(w http.ResponseWriter, r *http.Request) {
@@ -82,23 +128,44 @@ func (a *api) count(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "%v", err)
 		return
 	}
-	n := 0
-	for range a.leases(f) {
-		if n++; n%1024 == 0 && r.Context().Err() != nil {
-			return
+	var mu sync.Mutex
+	var out counted
+	var asked sync.WaitGroup
+	for _, node := range a.members("") {
+		if node == a.self {
+			continue
 		}
+		asked.Go(func() {
+			got, err := a.cluster.ask(r.Context(), node, message{Ask: askCount, Query: f.selection()})
+			mu.Lock()
+			defer mu.Unlock()
+			if out.Count += got.Count; err != nil || got.Status != http.StatusOK {
+				out.Missing = append(out.Missing, node)
+			}
+		})
 	}
-	answer(w, counted{n})
+	here := a.countHere(r.Context(), f)
+	asked.Wait()
+	if r.Context().Err() != nil {
+		return
+	}
+	out.Count += here
+	slices.Sort(out.Missing)
+	answer(w, out)
+}
+
+// countHere counts the leases of this node.
+func (a *api) countHere(ctx context.Context, f filter) (n int) {
+	for range a.leases(ctx, f, "", 0) {
+		n++
+	}
+	return n
 }
 
 func (a *api) show(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	_, l, ok := a.lease(id)
-	if !ok {
-		noLease(w, id)
-		return
+	if l, ok := a.act(w, r, askShow, false); ok {
+		answer(w, l)
 	}
-	answer(w, a.newLease(l))
 }
 
 // found is a lease of a gate.
@@ -127,11 +194,6 @@ func (a *api) lease(id string) (*auth.Gate, found, bool) {
 	}
 	l, ok := gate.Lease(local)
 	return gate, found{name, l}, ok
-}
-
-// noLease answers a request for a socket that the gate does not have.
-func noLease(w http.ResponseWriter, id string) {
-	fail(w, http.StatusNotFound, "no socket of this node has the lease ID %q; it may have ended", id)
 }
 
 // A filter selects leases by the query of a request.
@@ -229,10 +291,21 @@ func (f *filter) parseMatch(values url.Values) error {
 	return nil
 }
 
-// leases returns the selected leases after f.after, in the order of their gates and IDs.
-func (a *api) leases(f filter) iter.Seq[found] {
+// selection returns the query of f without its page, for another node.
+func (f *filter) selection() string {
+	values := maps.Clone(f.values)
+	values.Del("after")
+	values.Del("limit")
+	return values.Encode()
+}
+
+// leases returns selected leases of this node. If most is positive, they are the first ones after
+// an ID, at least so many if there are, in the order of their gates and IDs; otherwise they are all,
+// in no order. It ends early if ctx ends.
+func (a *api) leases(ctx context.Context, f filter, after string, most int) iter.Seq[found] {
 	return func(yield func(found) bool) {
-		gate, after, _ := strings.Cut(f.after, ".")
+		gate, after, _ := strings.Cut(after, ".")
+		n := 0
 		for _, name := range a.names {
 			if name < gate || f.gate != "" && name != f.gate {
 				continue
@@ -240,8 +313,8 @@ func (a *api) leases(f filter) iter.Seq[found] {
 			if name > gate {
 				after = ""
 			}
-			for l := range f.leasesOf(a.gates[name], after) {
-				if f.selects(l) && !yield(found{name, l}) {
+			for l := range f.leasesOf(a.gates[name], after, most) {
+				if n++; n%256 == 0 && ctx.Err() != nil || f.selects(l) && !yield(found{name, l}) {
 					return
 				}
 			}
@@ -249,14 +322,21 @@ func (a *api) leases(f filter) iter.Seq[found] {
 	}
 }
 
-// leasesOf returns the leases of a gate after an ID that match.
-func (f *filter) leasesOf(g *auth.Gate, after string) iter.Seq[auth.LeaseInfo] {
-	if !f.indexed {
+// leasesOf returns leases of a gate after an ID that match, as leases does.
+func (f *filter) leasesOf(g *auth.Gate, after string, most int) iter.Seq[auth.LeaseInfo] {
+	switch {
+	case !f.indexed:
 		return g.LeasesAfter(after)
+	case most <= 0:
+		return g.LeasesOf(f.match)
 	}
-	matching := slices.DeleteFunc(slices.Collect(g.LeasesOf(f.match)), func(l auth.LeaseInfo) bool { return l.ID <= after })
-	slices.SortFunc(matching, func(a, b auth.LeaseInfo) int { return strings.Compare(a.ID, b.ID) })
-	return slices.Values(matching)
+	first := firstLeases{most: most}
+	for l := range g.LeasesOf(f.match) {
+		if l.ID > after && f.selects(l) {
+			first.add(l)
+		}
+	}
+	return slices.Values(first.sorted())
 }
 
 // selects reports whether a lease has what the index does not know.

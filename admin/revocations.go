@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,14 +58,18 @@ func (a *api) listRevocations(w http.ResponseWriter, r *http.Request) {
 	}
 	out := revocations{Revocations: []revocation{}}
 	first, after, _ := strings.Cut(q.after, ".")
-	for _, name := range a.names {
+	names := a.names
+	if q.gate == operatorsGate {
+		names = []string{operatorsGate}
+	}
+	for _, name := range names {
 		if name < first || q.gate != "" && name != q.gate {
 			continue
 		}
 		if name > first {
 			after = ""
 		}
-		entries, err := a.gates[name].Revocations(r.Context(), after, q.limit-len(out.Revocations)+1)
+		entries, err := a.gate(name).Revocations(r.Context(), after, q.limit-len(out.Revocations)+1)
 		if err != nil {
 			a.failDenylist(w, r, err)
 			return
@@ -157,9 +162,48 @@ type revokeBody struct {
 	Reason       string    `json:"reason"`
 }
 
+// gate returns a gate, which may be that of the operators' own tokens, or nil.
+func (a *api) gate(name string) *auth.Gate {
+	if name == operatorsGate {
+		return a.operators
+	}
+	return a.gates[name]
+}
+
 // ended is the response of POST /revocations and POST /blocks.
 type ended struct {
 	Sockets int `json:"sockets"` // of this node
+	// These are the other nodes that have ended their sockets, and those that have not said so, if
+	// the nodes share their denylist.
+	Confirmed []confirmed `json:"confirmed,omitzero"`
+	Missing   []string    `json:"missing,omitzero"`
+}
+
+type confirmed struct {
+	Node    string `json:"node"`
+	Sockets int    `json:"sockets"`
+}
+
+// confirmWait is how long a request waits for other nodes.
+const confirmWait = 2 * time.Second
+
+// add adds what one gate has done.
+func (e *ended) add(r auth.Revoked) {
+	e.Sockets += r.Sockets
+	for _, c := range r.Confirmed {
+		if i := slices.IndexFunc(e.Confirmed, func(other confirmed) bool { return other.Node == c.Node }); i >= 0 {
+			e.Confirmed[i].Sockets += c.Sockets
+			continue
+		}
+		e.Confirmed = append(e.Confirmed, confirmed{c.Node, c.Sockets})
+	}
+	for _, node := range r.Missing {
+		if !slices.Contains(e.Missing, node) {
+			e.Missing = append(e.Missing, node)
+		}
+	}
+	// A node that has not answered for one gate is not done.
+	e.Confirmed = slices.DeleteFunc(e.Confirmed, func(c confirmed) bool { return slices.Contains(e.Missing, c.Node) })
 }
 
 func (a *api) revoke(w http.ResponseWriter, r *http.Request) {
@@ -172,7 +216,7 @@ func (a *api) revoke(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "%v", err)
 		return
 	}
-	opts := auth.RevokeOptions{IssuedBefore: body.IssuedBefore, Until: body.Until, Reason: body.Reason}
+	opts := auth.RevokeOptions{IssuedBefore: body.IssuedBefore, Until: body.Until, Reason: body.Reason, Wait: confirmWait}
 	a.carryOut(w, r, "revoked", m, body.Gate, body.Reason, body.Until, func(ctx context.Context, g *auth.Gate) (auth.Revoked, error) {
 		return g.Revoke(ctx, m, opts)
 	})
@@ -198,7 +242,7 @@ func (a *api) block(w http.ResponseWriter, r *http.Request) {
 	}
 	m := auth.BySubject(body.Issuer, body.Subject)
 	a.carryOut(w, r, "blocked", m, body.Gate, body.Reason, body.Until, func(ctx context.Context, g *auth.Gate) (auth.Revoked, error) {
-		return g.Block(ctx, body.Issuer, body.Subject, auth.RevokeOptions{Until: body.Until, Reason: body.Reason})
+		return g.Block(ctx, body.Issuer, body.Subject, auth.RevokeOptions{Until: body.Until, Reason: body.Reason, Wait: confirmWait})
 	})
 }
 
@@ -221,8 +265,8 @@ func (a *api) unblock(w http.ResponseWriter, r *http.Request) {
 // with the number of sockets that ended.
 func (a *api) carryOut(w http.ResponseWriter, r *http.Request, what string, m auth.Match, gate, reason string, until time.Time, change func(context.Context, *auth.Gate) (auth.Revoked, error)) {
 	switch {
-	case gate != "" && a.gates[gate] == nil:
-		fail(w, http.StatusNotFound, "there is no gate %q; the gates are %s", gate, strings.Join(a.names, ", "))
+	case gate != "" && a.gate(gate) == nil:
+		fail(w, http.StatusNotFound, "there is no gate %q; the gates are %s, and %s for the tokens of operators", gate, strings.Join(a.names, ", "), operatorsGate)
 		return
 	case !until.IsZero() && !until.After(time.Now()):
 		fail(w, http.StatusBadRequest, "until is not in the future")
@@ -234,13 +278,14 @@ func (a *api) carryOut(w http.ResponseWriter, r *http.Request, what string, m au
 	}
 	var out ended
 	var failed error
-	for _, name := range a.names {
-		if gate != "" && name != gate {
-			continue
-		}
+	names := a.names
+	if gate != "" {
+		names = []string{gate}
+	}
+	for _, name := range names {
 		// It must be carried out in all gates, even if the operator does not wait.
-		revoked, err := change(context.WithoutCancel(r.Context()), a.gates[name])
-		out.Sockets += revoked.Sockets
+		revoked, err := change(context.WithoutCancel(r.Context()), a.gate(name))
+		out.add(revoked)
 		failed = errors.Join(failed, err)
 	}
 	a.audit(r, what, slog.Any("match", m), slog.String("gate", gate), slog.String("why", reason), slog.Int("sockets", out.Sockets), slog.Bool("failed", failed != nil))

@@ -64,8 +64,12 @@ type share struct {
 	inbox   []letter // messages that have not been handled
 	bytes   int      // their size
 	working bool
-	lost    bool // messages were dropped, so the others must be asked again
-	answers int  // questions that are being answered
+	lost    bool      // messages were dropped, so the others must be asked again
+	answers int       // questions that are being answered
+	ended   bool      // the server is closed
+	gaps    uint64    // that the bus had reported when the others were asked last
+	owed    bool      // entries may have been missed, and were not fetched since
+	next    time.Time // when to ask them again
 }
 
 // letter is a message of another node.

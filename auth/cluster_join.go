@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -31,6 +32,12 @@ const (
 	// of up to answerDelay, and the first answer counts. pagePatience is how long to wait.
 	answerDelay  = 200 * time.Millisecond
 	pagePatience = 2 * time.Second
+	// lookEvery is how often a node looks whether it may have missed entries, askEvery how often
+	// it asks the others without a reason, and retryEvery how soon after entries could not be
+	// stored.
+	lookEvery  = 5 * time.Second
+	askEvery   = 30 * time.Minute
+	retryEvery = time.Minute
 	// mostTries bounds how often a page is asked for.
 	mostTries = 3
 	// mostPages bounds the pages of one fetch, against a node whose pages never end.
@@ -51,11 +58,57 @@ type fetch struct {
 	late   *time.Timer
 }
 
-// join makes this node ask the others for their entries, once.
+// join makes this node ask the others for their entries, once at the beginning and then again
+// whenever it may have missed some.
 func (s *share) join() {
 	if s != nil {
-		s.joined.Do(func() { s.ask(fetch{}) })
+		s.joined.Do(func() {
+			s.again(askEvery)
+			s.ask(fetch{})
+			s.look()
+		})
 	}
+}
+
+// again makes this node ask the others after about that time.
+func (s *share) again(after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = time.Now().Add(after/2 + rand.N(after))
+}
+
+// look looks for a reason to ask the others again, from now on about every lookEvery until the
+// server is closed: the bus has been interrupted, or much time has passed, because a bus may also
+// lose a message that it does not report.
+func (s *share) look() {
+	time.AfterFunc(lookEvery/2+rand.N(lookEvery), func() {
+		missed := s.missed()
+		s.mu.Lock()
+		due := missed != s.gaps || !time.Now().Before(s.next)
+		busy, ended := s.fetch.asking != "", s.ended
+		if due && !busy {
+			s.owed = s.owed || missed != s.gaps
+			s.gaps = missed
+		}
+		s.mu.Unlock()
+		if ended {
+			return
+		}
+		if due && !busy {
+			s.again(askEvery)
+			s.ask(fetch{})
+		}
+		s.look()
+	})
+}
+
+// missed counts the times at which the bus may have lost messages of other nodes.
+func (s *share) missed() uint64 {
+	bus := s.srv.Stats().Bus
+	if bus == nil {
+		return 0
+	}
+	return bus.Gaps + bus.Overflows
 }
 
 // ask sends the next question of a fetch. It replaces a fetch that has not ended.
@@ -77,6 +130,7 @@ func (s *share) ask(f fetch) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.stopFetch()
+		s.ended = true
 	}
 }
 
@@ -104,8 +158,15 @@ func (s *share) late(id string) {
 		s.ask(f)
 		return
 	}
+	first, owed := !s.ready, s.owed
 	s.ready = true
 	s.mu.Unlock()
+	if owed {
+		s.again(retryEvery)
+	}
+	if !first {
+		return
+	}
 	s.gate.opts.Logger.Info("auth: no other node has answered with the entries of its denylist; this node may be the first one", "entries", f.count)
 }
 
@@ -132,12 +193,19 @@ func (s *share) turn(from socketio.NodeID, p page) {
 		return
 	}
 	if f.failed > 0 {
+		s.again(retryEvery)
 		return // without all entries, this node must not answer others
 	}
 	s.mu.Lock()
+	first := !s.ready
+	s.owed = false
 	s.ready = true // before, the list may have been empty only because this node had just started
 	s.mu.Unlock()
-	s.gate.opts.Logger.Info("auth: the entries of the denylist were fetched from another node", "node", from, "entries", f.count)
+	level := slog.LevelDebug
+	if first {
+		level = slog.LevelInfo
+	}
+	s.gate.opts.Logger.Log(context.Background(), level, "auth: the entries of the denylist were fetched from another node", "node", from, "entries", f.count)
 }
 
 // take carries out those entries of a page that this node does not have. After is where the page

@@ -187,7 +187,8 @@ type Gate struct {
 	failures   logging.Sampler // of the denylist, for FailOpen
 	longTokens logging.Sampler // for tokens that last longer than LongestToken
 	recheck    recheck
-	share      *share // with other nodes; nil unless Share was called
+	rooms      []revokedRooms // of nodes without a gate
+	share      *share         // with other nodes; nil unless Share was called
 	tickets    *tickets
 	cookies    sync.Once // for the warning that cookies are not read
 	began      time.Time

@@ -144,8 +144,8 @@ func (g *Gate) Revocations(ctx context.Context, after string, most int) ([]Revoc
 // Blocked returns the subject that an entry blocks, as Block does. It reports false for other
 // entries.
 func (r Revocation) Blocked() (issuer, subject string, ok bool) {
-	if r.Match.kind != bySubject || !r.IssuedBefore.IsZero() {
+	if !r.IssuedBefore.IsZero() {
 		return "", "", false
 	}
-	return r.Match.issuer, r.Match.value, true
+	return r.Match.Subject()
 }

@@ -116,6 +116,7 @@ func (g *Gate) revoke(ctx context.Context, r Revocation, wait time.Duration, eve
 		return Revoked{}, err
 	}
 	receipt, err := g.everywhere(ctx, r, wait)
+	err = errors.Join(err, g.revokeRooms(ctx, r))
 	attrs := append(r.attrs(), slog.Int("sockets", receipt.Sockets))
 	if wait > 0 && g.sharedList() != nil {
 		attrs = append(attrs, slog.Int("confirmed", len(receipt.Confirmed)), slog.Any("missing", receipt.Missing))

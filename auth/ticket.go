@@ -92,7 +92,7 @@ func (f fromTicket) Find(ctx context.Context, h *socketio.Handshake) (string, er
 // Tickets are kept in memory, as hashes, with the token and not its compact serialization
 // unless Options.KeepEncoded is set. They end with the process. After Share, a ticket can be
 // used on each node of the cluster, once. A request to the node that has made it takes at most
-// 2 s.
+// 2 s, and less if that node has just failed to answer.
 //
 // A user can have 16 tickets, and one more replaces the oldest. Ticket fails with
 // ErrTooManyTickets if the gate has 50,000, with ErrNoLease for a guest, and if an option is

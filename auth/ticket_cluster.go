@@ -30,6 +30,7 @@ type ticketShare struct {
 	name string // of the extension
 	log  *slog.Logger
 	rate logging.Sampler // of log
+	of   ticketMemory
 
 	mu    sync.Mutex
 	asked map[[16]byte]chan *ticketTold // by the ID of the question
@@ -84,9 +85,15 @@ func (ts *tickets) ask(ctx context.Context, id ticketID) (*ticket, error) {
 	if s == nil {
 		return nil, fmt.Errorf("%w: another process has made it, and the gate is not shared", errTicket)
 	}
-	ctx, cancel := halfOf(ctx)
+	patience, err := s.of.begin(id)
+	if err != nil {
+		return nil, err
+	}
+	answered, late := false, false
+	defer func() { s.of.end(id, answered, late) }()
+	within, cancel := halfOf(ctx)
 	defer cancel()
-	ctx, cancel = context.WithTimeout(ctx, ticketPatience)
+	within, cancel = context.WithTimeout(within, patience)
 	defer cancel()
 	question, answer, err := s.open()
 	if err != nil {
@@ -103,8 +110,10 @@ func (ts *tickets) ask(ctx context.Context, id ticketID) (*ticket, error) {
 	}
 	select {
 	case told := <-answer:
+		answered = true
 		return told.ticket()
-	case <-ctx.Done():
+	case <-within.Done():
+		late = ctx.Err() == nil // else the socket has ended
 		return nil, fmt.Errorf("%w: the node that has made it did not answer, or has restarted", errTicket)
 	}
 }

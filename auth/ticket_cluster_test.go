@@ -196,3 +196,33 @@ func TestTicketMessagesAreChecked(t *testing.T) {
 		nodes[1].dial(sockettest.Options{Auth: map[string]any{"ticket": ticket}})
 	})
 }
+
+// Further tickets of a node that has not answered cost little, until it answers again. A ticket that
+// was used asks no node.
+func TestTicketsOfASilentNode(t *testing.T) {
+	inCluster(t, 2, ticketed(), func(hub *bustest.Hub, ids []socketio.NodeID, nodes []*fixture) {
+		show := func(what, ticket string, want time.Duration) {
+			t.Helper()
+			began := time.Now()
+			nodes[1].refusedTicket(what, inQuery(ticket))
+			if took := time.Since(began); took != want {
+				t.Errorf("%s took %s, want %s", what, took, want)
+			}
+		}
+		var tickets []string
+		for range 6 {
+			tickets = append(tickets, nodes[0].ticket(sign(nil), "", auth.TicketOptions{Lifetime: 5 * time.Minute}))
+		}
+		hub.Stall(ids[0], true)
+		show("the first", tickets[0], 2*time.Second)
+		show("the second", tickets[1], 100*time.Millisecond)
+		show("the third", tickets[2], 100*time.Millisecond)
+		hub.Stall(ids[0], false)
+		synctest.Wait()
+		_ = nodes[1].dial(inQuery(tickets[3])).Close()
+		hub.Stall(ids[0], true)
+		show("one that was used", tickets[3], 0)
+		show("the first after an answer", tickets[4], 2*time.Second)
+		hub.Stall(ids[0], false)
+	})
+}

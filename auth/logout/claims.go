@@ -58,10 +58,15 @@ func (h *Handler) read(t *token.Token) (subject, error) {
 	case t.SessionID != "" && !(h.opts.WholeUser && t.Subject != ""):
 		return subject{match: auth.BySession(t.Issuer, t.SessionID), session: t.SessionID}, nil
 	case t.Subject != "":
-		// The times of both tokens are by the issuer's clock, so a user who logs in again stays.
-		return subject{match: auth.BySubject(t.Issuer, t.Subject), issuedBefore: t.IssuedAt}, nil
+		return wholeUser(t), nil
 	}
 	return subject{}, fmt.Errorf("%w: sub or sid", token.ErrClaimMissing)
+}
+
+// wholeUser returns all sessions of the user of a logout token. The times of the logout token
+// and of those that it concerns are by the issuer's clock, so a user who logs in again stays.
+func wholeUser(t *token.Token) subject {
+	return subject{match: auth.BySubject(t.Issuer, t.Subject), issuedBefore: t.IssuedAt}
 }
 
 // checkEvents returns an error unless events has the member of a logout.

@@ -24,9 +24,10 @@
 // backchannel_logout_session_required. If your access tokens do not have it, set
 // Options.WholeUser.
 //
-// Each session that ends is an entry of the gate's denylist until the longest token has ended. A user
-// who logs in and out often makes many, and a list that is full refuses further revocations. Set
+// Each session that ends is an entry of the gate's denylist until the longest token has ended. Set
 // auth.Options.LongestToken to the lifetime of your tokens: the default keeps an entry for 30 days.
+// A user who logs in and out often makes few entries: see Options.MaxSessions. Logout tokens that
+// name a session and no user are not counted.
 //
 // # Concurrency
 //

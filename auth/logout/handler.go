@@ -33,6 +33,11 @@ type Options struct {
 	// names a session. Set it if the tokens that sockets show do not have sid. A user who logs
 	// out on one device is then logged out on all. False means that sid is decisive.
 	WholeUser bool
+	// MaxSessions bounds the sessions of one user that are revoked one by one, each with an entry
+	// of the denylist, within one to two days. Further logouts that name a session and the user
+	// revoke all tokens of the user that were issued before, which takes one entry in all; the
+	// other devices of the user come back with fresh tokens. Zero means 16.
+	MaxSessions int
 	// Timeout bounds the verification and the revocation of one logout token together. A
 	// request that was aborted by the issuer is completed. Zero means 10 s.
 	Timeout time.Duration
@@ -63,6 +68,7 @@ type Options struct {
 type Handler struct {
 	opts    Options // with defaults
 	used    *memory
+	logouts *sessions
 	sampler logging.Sampler
 }
 
@@ -77,6 +83,7 @@ func NewHandler(opts Options) (*Handler, error) {
 	check(opts.Verifier == nil, "Verifier is nil; make one with token.NewVerifier and profile.LogoutToken")
 	check(len(opts.Gates) == 0, "Gates is empty; list the gates whose sockets a logout ends")
 	check(slices.Contains(opts.Gates, nil), "a gate is nil")
+	check(opts.MaxSessions < 0, "MaxSessions is negative; set a positive number, or zero for 16")
 	check(opts.Timeout < 0, "Timeout is negative; set a positive duration, or zero for 10 s")
 	check(opts.MaxRemembered < 0, "MaxRemembered is negative; set a positive number, or zero for 100,000")
 	if err := errors.Join(wrong...); err != nil {
@@ -85,8 +92,9 @@ func NewHandler(opts Options) (*Handler, error) {
 	opts.Gates = slices.Clone(opts.Gates)
 	opts.Timeout = cmp.Or(opts.Timeout, 10*time.Second)
 	opts.MaxRemembered = cmp.Or(opts.MaxRemembered, 100_000)
+	opts.MaxSessions = cmp.Or(opts.MaxSessions, 16)
 	opts.Logger = logging.OrDefault(opts.Logger)
-	return &Handler{opts: opts, used: newMemory(opts.MaxRemembered), sampler: logging.Sampler{PerMinute: 60, Repeat: time.Second}}, nil
+	return &Handler{opts: opts, used: newMemory(opts.MaxRemembered), logouts: newSessions(opts.MaxRemembered, opts.MaxSessions), sampler: logging.Sampler{PerMinute: 60, Repeat: time.Second}}, nil
 }
 
 // maxBody bounds the body of a request in bytes. Logout tokens have less than 2 KiB.
@@ -180,6 +188,9 @@ func (h *Handler) logOut(ctx context.Context, compact string) *failure {
 	key := keyOf(t.Issuer, t.ID)
 	if !h.used.add(key) {
 		return badRequest("the logout token was used before", errReplay)
+	}
+	if named.session != "" && t.Subject != "" && !h.logouts.add(keyOf(t.Issuer, t.Subject)) {
+		named = wholeUser(t)
 	}
 	done := false
 	defer func() { // also after a panic

@@ -3,6 +3,7 @@ package logout_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
@@ -62,6 +63,27 @@ func TestWholeUser(t *testing.T) {
 	}
 	f.wantCalls(revoked{auth.BySubject(f.issuer.URL(), "ada"), iat})
 	if w := f.send(f.sign(claims{"iat": iat, "sub": nil})); w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	f.wantCalls(revoked{match: auth.BySession(f.issuer.URL(), "s1")})
+}
+
+// The sessions of a user that are revoked one by one are bounded. Further logouts revoke the user's
+// tokens that were issued before, with entries that are one in a denylist.
+func TestManySessionsOfAUser(t *testing.T) {
+	f := newFixture(t, func(o *logout.Options) { o.MaxSessions = 3 })
+	iat := time.Now().Unix()
+	for n := range 6 {
+		if w := f.send(f.sign(claims{"sid": fmt.Sprint("s", n), "iat": iat})); w.Code != http.StatusOK {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		if n < 3 {
+			f.wantCalls(revoked{match: auth.BySession(f.issuer.URL(), fmt.Sprint("s", n))})
+		} else {
+			f.wantCalls(revoked{auth.BySubject(f.issuer.URL(), "ada"), iat})
+		}
+	}
+	if w := f.send(f.sign(claims{"sub": "bob"})); w.Code != http.StatusOK {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	f.wantCalls(revoked{match: auth.BySession(f.issuer.URL(), "s1")})

@@ -209,6 +209,7 @@ func TestOptions(t *testing.T) {
 		"a nil gate":       {Verifier: verifier, Gates: []logout.Revoker{nil}},
 		"negative timeout": {Verifier: verifier, Gates: gates, Timeout: -1},
 		"negative memory":  {Verifier: verifier, Gates: gates, MaxRemembered: -1},
+		"negative bound":   {Verifier: verifier, Gates: gates, MaxSessions: -1},
 	} {
 		if _, err := logout.NewHandler(opts); err == nil || !strings.HasPrefix(err.Error(), "auth/logout: ") {
 			t.Errorf("%s: %v", name, err)
