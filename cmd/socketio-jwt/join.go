@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"socketiojwt/admin"
 	"socketiojwt/auth"
@@ -25,6 +26,7 @@ type member struct {
 	cluster *cluster
 	name    string // what operators call it
 	bus     *redisbus.Bus
+	since   time.Time
 }
 
 // join connects to Redis. It fails if something is missing there.
@@ -36,7 +38,7 @@ func (c *cluster) join(ctx context.Context, port int, log *slog.Logger) (*member
 	if !built {
 		return nil, fmt.Errorf("--redis-wire %s is not available yet; use classic", c.wire)
 	}
-	m := &member{cluster: c, name: nodeName(port)}
+	m := &member{cluster: c, name: nodeName(port), since: time.Now()}
 	key := mac.New(c.key).Sum(nil, "socketio-jwt: redisbus")
 	var err error
 	m.bus, err = redisbus.New(ctx, c.client, redisbus.Options{Wire: wire, Prefix: c.prefix, Key: key[:], Name: m.name, Logger: log})
@@ -86,7 +88,7 @@ func (m *member) nodes() admin.Nodes {
 		return admin.Nodes{}
 	}
 	health := m.bus.Health()
-	known := admin.Nodes{Self: admin.Node{ID: string(m.bus.ID()), Name: m.name, Version: version()}, Bus: &health}
+	known := admin.Nodes{Self: admin.Node{ID: string(m.bus.ID()), Name: m.name, Version: version(), Since: m.since}, Bus: &health}
 	for _, n := range m.bus.Nodes() {
 		known.Others = append(known.Others, admin.Node{ID: string(n.ID), Name: n.Name, Version: n.Version, Since: n.Since, Seen: n.Seen})
 	}
