@@ -11,6 +11,7 @@ import (
 
 	"socketiojwt/admin"
 	"socketiojwt/auth"
+	"socketiojwt/auth/denyredis"
 	"socketiojwt/internal/mac"
 	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
@@ -19,6 +20,7 @@ import (
 // wires are the values of --redis-wire.
 var wires = map[string]redisbus.Wire{
 	"classic": redisbus.Classic,
+	"sharded": redisbus.Sharded,
 }
 
 // member is this server as a node of a cluster. A nil member is the only server.
@@ -26,6 +28,7 @@ type member struct {
 	cluster *cluster
 	name    string // what operators call it
 	bus     *redisbus.Bus
+	list    *denyredis.Denylist
 	since   time.Time
 }
 
@@ -45,7 +48,12 @@ func (c *cluster) join(ctx context.Context, port int, log *slog.Logger) (*member
 	if err != nil {
 		return nil, fmt.Errorf("--redis: %w; \"%s doctor\" with the same flags says more", err, programName())
 	}
-	log.Info("joining other nodes by Redis", "wire", c.wire, "prefix", c.prefix, "node", m.bus.ID())
+	m.list, err = denyredis.New(ctx, c.client, denyredis.Options{Keys: [][]byte{c.key}, Prefix: c.revocations(), Node: m.name, MaxStale: c.stale, Logger: log})
+	if err != nil {
+		m.leave()
+		return nil, fmt.Errorf("--redis: %w; \"%s doctor\" with the same flags says more", err, programName())
+	}
+	log.Info("joining other nodes by Redis", "wire", c.wire, "prefix", c.prefix, "node", m.bus.ID(), "name", m.name)
 	return m, nil
 }
 
@@ -66,7 +74,19 @@ func (m *member) options(o socketio.Options) socketio.Options {
 	return o
 }
 
-// share makes what is revoked by a gate of one node known to the others.
+// gateOptions adds the list of revocations of all nodes.
+func (m *member) gateOptions(o auth.Options) auth.Options {
+	if m == nil {
+		return o
+	}
+	o.Denylist, o.LongestToken = m.list, m.cluster.longest
+	if m.cluster.failOpen {
+		o.DenylistFailure = auth.FailOpen
+	}
+	return o
+}
+
+// share makes the tickets of a gate good on all nodes.
 func (m *member) share(srv *socketio.Server, gates map[string]*auth.Gate) error {
 	if m == nil {
 		return nil
@@ -79,8 +99,10 @@ func (m *member) share(srv *socketio.Server, gates map[string]*auth.Gate) error 
 	return nil
 }
 
-// connected reports whether the node hears the others.
-func (m *member) connected() bool { return m == nil || m.bus.Health().Connected }
+// connected reports whether the node hears the others and knows what they have revoked.
+func (m *member) connected() bool {
+	return m == nil || m.bus.Health().Connected && m.list.Available()
+}
 
 // nodes returns what operators see.
 func (m *member) nodes() admin.Nodes {
@@ -95,11 +117,15 @@ func (m *member) nodes() admin.Nodes {
 	return known
 }
 
-// leave ends the connection of a node whose server has not started.
+// leave ends the connections to Redis. The server has ended, or has not started.
 func (m *member) leave() {
-	if m != nil {
-		ended, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = m.bus.Close(ended)
+	if m == nil {
+		return
 	}
+	if m.list != nil {
+		m.list.Close()
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = m.bus.Close(ended)
 }
