@@ -128,6 +128,7 @@ func (c *doctorCommand) examinedRedis(login *issuer) *doctor.Redis {
 		return examined
 	}
 	examined.Client, examined.Wire, examined.Prefix, examined.PasswordFromFlag = nodes.client, nodes.wire, nodes.prefix, nodes.passwordFromFlag
+	examined.Revocations = nodes.revocations()
 	return examined
 }
 

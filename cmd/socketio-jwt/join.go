@@ -7,9 +7,11 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"socketiojwt/admin"
 	"socketiojwt/auth"
+	"socketiojwt/auth/denyredis"
 	"socketiojwt/internal/mac"
 	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
@@ -18,6 +20,7 @@ import (
 // wires are the values of --redis-wire.
 var wires = map[string]redisbus.Wire{
 	"classic": redisbus.Classic,
+	"sharded": redisbus.Sharded,
 }
 
 // member is this server as a node of a cluster. A nil member is the only server.
@@ -25,6 +28,8 @@ type member struct {
 	cluster *cluster
 	name    string // what operators call it
 	bus     *redisbus.Bus
+	list    *denyredis.Denylist
+	since   time.Time
 }
 
 // join connects to Redis. It fails if something is missing there.
@@ -36,14 +41,19 @@ func (c *cluster) join(ctx context.Context, port int, log *slog.Logger) (*member
 	if !built {
 		return nil, fmt.Errorf("--redis-wire %s is not available yet; use classic", c.wire)
 	}
-	m := &member{cluster: c, name: nodeName(port)}
+	m := &member{cluster: c, name: nodeName(port), since: time.Now()}
 	key := mac.New(c.key).Sum(nil, "socketio-jwt: redisbus")
 	var err error
 	m.bus, err = redisbus.New(ctx, c.client, redisbus.Options{Wire: wire, Prefix: c.prefix, Key: key[:], Name: m.name, Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("--redis: %w; \"%s doctor\" with the same flags says more", err, programName())
 	}
-	log.Info("joining other nodes by Redis", "wire", c.wire, "prefix", c.prefix, "node", m.bus.ID())
+	m.list, err = denyredis.New(ctx, c.client, denyredis.Options{Keys: [][]byte{c.key}, Prefix: c.revocations(), Node: m.name, MaxStale: c.stale, Logger: log})
+	if err != nil {
+		m.leave()
+		return nil, fmt.Errorf("--redis: %w; \"%s doctor\" with the same flags says more", err, programName())
+	}
+	log.Info("joining other nodes by Redis", "wire", c.wire, "prefix", c.prefix, "node", m.bus.ID(), "name", m.name)
 	return m, nil
 }
 
@@ -64,7 +74,19 @@ func (m *member) options(o socketio.Options) socketio.Options {
 	return o
 }
 
-// share makes what is revoked by a gate of one node known to the others.
+// gateOptions adds the list of revocations of all nodes.
+func (m *member) gateOptions(o auth.Options) auth.Options {
+	if m == nil {
+		return o
+	}
+	o.Denylist, o.LongestToken = m.list, m.cluster.longest
+	if m.cluster.failOpen {
+		o.DenylistFailure = auth.FailOpen
+	}
+	return o
+}
+
+// share makes the tickets of a gate good on all nodes.
 func (m *member) share(srv *socketio.Server, gates map[string]*auth.Gate) error {
 	if m == nil {
 		return nil
@@ -77,8 +99,10 @@ func (m *member) share(srv *socketio.Server, gates map[string]*auth.Gate) error 
 	return nil
 }
 
-// connected reports whether the node hears the others.
-func (m *member) connected() bool { return m == nil || m.bus.Health().Connected }
+// connected reports whether the node hears the others and knows what they have revoked.
+func (m *member) connected() bool {
+	return m == nil || m.bus.Health().Connected && m.list.Available()
+}
 
 // nodes returns what operators see.
 func (m *member) nodes() admin.Nodes {
@@ -86,18 +110,22 @@ func (m *member) nodes() admin.Nodes {
 		return admin.Nodes{}
 	}
 	health := m.bus.Health()
-	known := admin.Nodes{Self: admin.Node{ID: string(m.bus.ID()), Name: m.name, Version: version()}, Bus: &health}
+	known := admin.Nodes{Self: admin.Node{ID: string(m.bus.ID()), Name: m.name, Version: version(), Since: m.since}, Bus: &health}
 	for _, n := range m.bus.Nodes() {
 		known.Others = append(known.Others, admin.Node{ID: string(n.ID), Name: n.Name, Version: n.Version, Since: n.Since, Seen: n.Seen})
 	}
 	return known
 }
 
-// leave ends the connection of a node whose server has not started.
+// leave ends the connections to Redis. The server has ended, or has not started.
 func (m *member) leave() {
-	if m != nil {
-		ended, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = m.bus.Close(ended)
+	if m == nil {
+		return
 	}
+	if m.list != nil {
+		m.list.Close()
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = m.bus.Close(ended)
 }

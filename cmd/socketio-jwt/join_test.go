@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -84,19 +85,27 @@ func TestServeWithOtherNodes(t *testing.T) {
 	sayTo(ctx, t, "again", a, a, b)
 }
 
-// A user that is revoked on one node is gone on all.
+// A user that is revoked on one node is gone on all, and its token is refused by a node that
+// starts later.
 func TestRevokeOnAllNodes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	t.Setenv("SOCKETIO_JWT_ADMIN_SECRET", randomSecret)
-	nodes := startNodes(t, redistest.Start(t), 2, "--admin", "127.0.0.1:0")
-	b := nodes[1].enter(ctx, "/", nodes[0].login("ada"))
+	redis := redistest.Start(t)
+	nodes := startNodes(t, redis, 2, "--admin", "127.0.0.1:0")
+	compact := nodes[0].login("ada")
+	b := nodes[1].enter(ctx, "/", compact)
 	o := runWith(t, "", "revoke", "--server", nodes[0].operators(), "--issuer", "", "--subject", "ada")
 	if o.code != exitGood {
 		t.Fatalf("revoke: %s", o.err)
 	}
 	if _, err := b.Expect(ctx, "unauthorized"); err != nil {
 		t.Fatal(err)
+	}
+	later := startNodes(t, redis, 1)[0]
+	var refused *sockettest.ConnectError
+	if _, err := sockettest.Dial(ctx, later.url, sockettest.Options{Auth: map[string]string{"token": compact}}); !errors.As(err, &refused) {
+		t.Errorf("the revoked token: %v", err)
 	}
 }
 

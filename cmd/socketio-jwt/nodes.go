@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -14,6 +15,10 @@ type nodes struct {
 
 	ClusterKey     *string `env:"SOCKETIO_JWT_CLUSTER_KEY" group:"Several nodes" placeholder:"SECRET" help:"Secret that all nodes of this program share, at least 16 bytes. Other users of the machine can see a command line: use the environment or a file."`
 	ClusterKeyFile string  `env:"SOCKETIO_JWT_CLUSTER_KEY_FILE" group:"Several nodes" placeholder:"FILE" help:"File that holds this secret; a line break at its end is ignored."`
+
+	LongestToken time.Duration `env:"SOCKETIO_JWT_LONGEST_TOKEN" group:"Several nodes" default:"30d" help:"The longest time for which an issuer makes tokens good: revocations are kept that long. Default: ${default}."`
+	MaxStale     time.Duration `env:"SOCKETIO_JWT_MAX_STALE" group:"Several nodes" default:"30s" help:"How old the list of revocations may get while Redis is away, at least 5s. Then tokens are refused for a while, and sockets that are connected stay. Default: ${default}."`
+	FailOpen     bool          `env:"SOCKETIO_JWT_FAIL_OPEN" group:"Several nodes" help:"Accept tokens nevertheless: one that was revoked meanwhile is then accepted."`
 }
 
 // minClusterKey is how long the cluster key must be, in bytes.
@@ -25,17 +30,28 @@ type cluster struct {
 	wire, prefix     string
 	key              []byte
 	passwordFromFlag bool
+	longest, stale   time.Duration
+	failOpen         bool
 }
+
+// revocations returns the beginning of the keys of revocations.
+func (c *cluster) revocations() string { return c.prefix + ":revocations" }
 
 // cluster reads the flags. It returns nil without --redis.
 func (n *nodes) cluster() (*cluster, error) {
 	if n.Redis == "" {
-		if n.RedisPasswordFile != "" || n.ClusterKey != nil || n.ClusterKeyFile != "" {
-			return nil, errors.New("the flags of several nodes (--redis-password-file, --cluster-key, --cluster-key-file) have no effect without --redis URL (their variables count as well)")
+		if n.RedisPasswordFile != "" || n.ClusterKey != nil || n.ClusterKeyFile != "" || n.FailOpen {
+			return nil, errors.New("the flags of several nodes (--redis-password-file, --cluster-key, --cluster-key-file, --fail-open) have no effect without --redis URL (their variables count as well)")
 		}
 		return nil, nil
 	}
-	c := &cluster{wire: n.RedisWire, prefix: n.RedisPrefix}
+	c := &cluster{wire: n.RedisWire, prefix: n.RedisPrefix, longest: n.LongestToken, stale: n.MaxStale, failOpen: n.FailOpen}
+	if err := positive("--longest-token", c.longest); err != nil {
+		return nil, err
+	}
+	if c.stale < 5*time.Second {
+		return nil, errors.New("--max-stale must be at least 5s")
+	}
 	var err error
 	if c.client, err = n.client(); err != nil {
 		return nil, err

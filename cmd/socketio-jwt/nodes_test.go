@@ -29,6 +29,9 @@ func TestFlagsOfSeveralNodes(t *testing.T) {
 		"two passwords":      {redis("redis://:sesame@127.0.0.1:1", "--redis-password-file", key), "--redis-password-file and a password in --redis exclude each other"},
 		"no password file":   {redis("redis://127.0.0.1:1", "--redis-password-file", "no-such-file"), "--redis-password-file: open no-such-file"},
 		"an empty password":  {redis("redis://127.0.0.1:1", "--redis-password-file", writeFile(t, "empty.txt", "\n")), "--redis-password-file: the file is empty"},
+		"a stale list":       {redis("redis://127.0.0.1:1", "--max-stale", "1s"), "--max-stale must be at least 5s"},
+		"short tokens":       {redis("redis://127.0.0.1:1", "--longest-token", "0s"), "--longest-token must be positive"},
+		"no list":            {[]string{"--fail-open"}, "have no effect without --redis URL"},
 		"an unknown wire":    {redis("redis://127.0.0.1:1", "--redis-wire", "mqtt"), "--redis-wire must be one of"},
 		"nothing there":      {redis("redis://:sesame@127.0.0.1:1"), "127.0.0.1:1"},
 	} {

@@ -23,7 +23,7 @@ const maxText = 1000
 // a browser. Joined may be nil. It also returns the gates of the two, by their modes.
 func newSockets(verifier *token.Verifier, engine engineio.Options, joined *member, log *slog.Logger) (*socketio.Server, map[string]*auth.Gate, error) {
 	log = slog.New(subjectHandler{log.Handler()})
-	opts := auth.Options{Logger: log, WarnBefore: 30 * time.Second}
+	opts := joined.gateOptions(auth.Options{Logger: log, WarnBefore: 30 * time.Second})
 	byEvent, err := auth.NewGate(verifier, opts)
 	if err != nil {
 		return nil, nil, err

@@ -32,8 +32,8 @@ export function showNodes({ self, others, bus }) {
   $("bus-text").textContent = bus.connected ? `Connected for ${since(bus.since)}` : `Cut off for ${since(bus.since)}`;
   $("bus-error").textContent = bus.connected ? "" : `This node serves its own sockets, and is cut off from the others: ${bus.error ?? "no reason is known"}`;
   show($("bus-error"), !bus.connected);
-  const lost = [[bus.gaps, "periods in which it may have missed messages"], [bus.dropped, "messages it could not send"], [bus.overflows, "messages it was too slow for"]];
-  $("lost").textContent = lost.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`).join(", ");
+  const lost = Object.entries({ "gaps in what it heard": bus.gaps, "messages not sent": bus.dropped, "messages it was too slow for": bus.overflows });
+  $("lost").textContent = lost.filter(([, n]) => n > 0).map(([what, n]) => `${what}: ${n}`).join(" · ");
   show($("lost"), $("lost").textContent !== "");
   return true;
 }

@@ -25,8 +25,9 @@ type Redis struct {
 	Err              error                // why the flags do not describe a Redis and a cluster
 	Wire             string
 	Prefix           string
-	PasswordFromFlag bool  // the password is on the command line
-	Keys             error // why other nodes do not accept the tokens of this one; nil if they do
+	Revocations      string // prefix of the keys of revocations
+	PasswordFromFlag bool   // the password is on the command line
+	Keys             error  // why other nodes do not accept the tokens of this one; nil if they do
 }
 
 // redisAsked is what a Redis has answered.

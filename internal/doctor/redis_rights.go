@@ -36,34 +36,49 @@ func (a *redisAsked) tryRights(ctx context.Context, client rueidis.Client) {
 	} else {
 		note("PUBSUB NUMSUB", client.Do(ctx, b.PubsubNumsub().Build()).Error())
 	}
-	if a.Wire == Streams {
-		a.tryStreams(ctx, client, note)
+	for _, try := range a.keyTries() {
+		command := b.Arbitrary(try.words...).Keys(try.key).Args(try.args...).Build()
+		note(try.words[0]+" on "+quoted(try.shown), client.Do(ctx, command).Error())
 	}
 }
 
-// tryStreams tries the commands for the stream and for sessions.
-func (a *redisAsked) tryStreams(ctx context.Context, client rueidis.Client, note func(what string, err error)) {
-	session := sessions + unused()
-	for _, try := range []struct {
-		words []string // before the key
-		key   string
-		args  []string
-	}{
-		{[]string{"XADD"}, a.Prefix, []string{"0-0", "doctor", ""}}, // an ID that Redis refuses
-		{[]string{"XREAD", "COUNT", "1", "STREAMS"}, a.Prefix, []string{"$"}},
-		{[]string{"XRANGE"}, a.Prefix, []string{"+", "+", "COUNT", "1"}},
-		{[]string{"XINFO", "STREAM"}, a.Prefix, nil},
-		{[]string{"SET"}, session, []string{"", "XX"}}, // only if the key exists
-		{[]string{"GET"}, session, nil},
-		{[]string{"DEL"}, session, nil},
-	} {
-		shown := a.Prefix
-		if try.key == session {
-			shown = sessions + "*"
+// A keyTry is a command on a key.
+type keyTry struct {
+	words []string // before the key
+	key   string
+	args  []string
+	shown string
+}
+
+// keyTries returns the commands on keys, for the log of revocations and for the streams wire. An
+// entry for a stream has an ID that Redis refuses, and other keys are new.
+func (a *redisAsked) keyTries() []keyTry {
+	stream := func(key string) []keyTry {
+		return []keyTry{
+			{[]string{"XADD"}, key, []string{"0-0", "doctor", ""}, key},
+			{[]string{"XREAD", "COUNT", "1", "STREAMS"}, key, []string{"$"}, key},
+			{[]string{"XRANGE"}, key, []string{"+", "+", "COUNT", "1"}, key},
 		}
-		command := client.B().Arbitrary(try.words...).Keys(try.key).Args(try.args...).Build()
-		note(try.words[0]+" on "+quoted(shown), client.Do(ctx, command).Error())
 	}
+	revocations, shown := a.Revocations+":"+unused(), a.Revocations+":*"
+	tries := append(stream(a.Revocations),
+		keyTry{[]string{"HSET"}, revocations, []string{"doctor", ""}, shown},
+		keyTry{[]string{"PEXPIRE"}, revocations, []string{"1"}, shown},
+		keyTry{[]string{"HGETALL"}, revocations, nil, shown},
+		keyTry{[]string{"HDEL"}, revocations, []string{"doctor"}, shown},
+		keyTry{[]string{"SET"}, revocations, []string{"", "XX"}, shown},
+		keyTry{[]string{"DEL"}, revocations, nil, shown},
+	)
+	if a.Wire != Streams {
+		return tries
+	}
+	session, shown := sessions+unused(), sessions+"*"
+	return append(append(tries, stream(a.Prefix)...),
+		keyTry{[]string{"XINFO", "STREAM"}, a.Prefix, nil, a.Prefix},
+		keyTry{[]string{"SET"}, session, []string{"", "XX"}, shown},
+		keyTry{[]string{"GET"}, session, nil, shown},
+		keyTry{[]string{"DEL"}, session, nil, shown},
+	)
 }
 
 // sessions begins the keys of sessions that were lost.
@@ -71,12 +86,12 @@ const sessions = "sio:session:"
 
 // rule returns the rights that nodes need, for ACL SETUSER.
 func (a *redisAsked) rule() string {
-	rule := "+ping +info +time +multi +discard &" + a.Prefix + "*"
+	rule := "+ping +info +time +multi +discard &" + a.Prefix + "* ~" + a.Revocations + "* +xadd +xread +xrange +hset +hgetall +hdel +pexpire +set +del"
 	switch a.Wire {
 	case Sharded:
 		return rule + " +ssubscribe +sunsubscribe +spublish +pubsub|shardnumsub"
 	case Streams:
-		return rule + " +subscribe +unsubscribe +publish +pubsub|numsub ~" + a.Prefix + "* ~" + sessions + "* +xadd +xread +xrange +xinfo|stream +set +get +del +exec"
+		return rule + " +subscribe +unsubscribe +publish +pubsub|numsub ~" + a.Prefix + "* ~" + sessions + "* +xinfo|stream +get +exec"
 	}
 	return rule + " +subscribe +unsubscribe +publish +pubsub|numsub"
 }

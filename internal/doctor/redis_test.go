@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"socketiojwt/auth/denyredis"
 	"socketiojwt/internal/redistest"
 	"socketiojwt/redisbus"
 )
@@ -19,9 +20,11 @@ func usingRedis(t *testing.T, url, wire string) func(*Config) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Redis = &Redis{Client: client, Wire: wire, Prefix: "socket.io"}
+		c.Redis = &Redis{Client: client, Wire: wire, Prefix: "socket.io", Revocations: revocations}
 	}
 }
+
+const revocations = "socket.io:revocations"
 
 // aboutRedis examines a Redis, and returns the findings about it.
 func aboutRedis(t *testing.T, s *redistest.Server, wire string) report {
@@ -111,12 +114,12 @@ func TestRedisConfiguration(t *testing.T) {
 }
 
 // buses are the wires of nodes.
-var buses = map[string]redisbus.Wire{Classic: redisbus.Classic}
+var buses = map[string]redisbus.Wire{Classic: redisbus.Classic, Sharded: redisbus.Sharded}
 
 // The rule that doctor prints gives the rights that it asks for, and those that a node needs.
 func TestRuleOfRightsSuffices(t *testing.T) {
 	for _, wire := range []string{Classic, Sharded, Streams} {
-		a := redisAsked{Redis: Redis{Wire: wire, Prefix: "socket.io"}}
+		a := redisAsked{Redis: Redis{Wire: wire, Prefix: "socket.io", Revocations: revocations}}
 		s := redistest.Start(t, "user default on nopass resetkeys resetchannels -@all "+a.rule())
 		r := aboutRedis(t, s, wire)
 		r.worst(t, Warn)
@@ -128,9 +131,15 @@ func TestRuleOfRightsSuffices(t *testing.T) {
 			}
 			_ = bus.Close(t.Context())
 		}
+		list, err := denyredis.New(t.Context(), rueidis.ClientOption{InitAddress: []string{s.Addr()}}, denyredis.Options{Keys: [][]byte{[]byte(randomSecret)}, Prefix: revocations})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list.Close()
 	}
 	s := redistest.Start(t, "user default on nopass ~other &socket.io* +@all")
 	r := aboutRedis(t, s, Streams)
+	r.has(t, Fail, `XADD on "socket.io:revocations", XREAD on "socket.io:revocations", XRANGE on "socket.io:revocations", HSET on "socket.io:revocations:*", PEXPIRE`)
 	r.has(t, Fail, `XADD on "socket.io", XREAD on "socket.io", XRANGE on "socket.io", XINFO on "socket.io", SET on "sio:session:*", GET on "sio:session:*", DEL on "sio:session:*"`)
 }
 
