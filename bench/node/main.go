@@ -113,7 +113,7 @@ func guard(srv *socketio.Server, _ rueidis.ClientOption) (*auth.Gate, error) {
 func handle(srv *socketio.Server) {
 	srv.Handle("join", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
 		var room string
-		if err := e.Args().Scan(&room); err != nil {
+		if err := e.Scan(&room); err != nil {
 			return err
 		}
 		if err := s.Join(room); err != nil {
