@@ -76,6 +76,9 @@ func (r *row) measure(ctx context.Context, w *workshop, rounds int, progress io.
 
 // run starts a fresh server, puts the load on it, and ends it. The profiles are files to write; empty means none.
 func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile string) (load.Result, error) {
+	if s.wire != "" {
+		return w.runCluster(ctx, s, cpuProfile, memoryProfile)
+	}
 	cores, loadCores, processors := serverCore, generatorCore, "1"
 	if s.wide {
 		cores, loadCores, processors = bothCores, bothCores, "2"

@@ -9,9 +9,16 @@ require (
 )
 
 require (
+	github.com/philhofer/fwd v1.2.0 // indirect
+	github.com/tinylib/msgp v1.6.5 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+)
+
+require (
 	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/gobwas/httphead v0.1.0 // indirect
+	github.com/redis/rueidis v1.0.79
 )
 
 replace socketiojwt => ..

@@ -136,7 +136,7 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) (status i
 	}
 
 	fmt.Fprintln(stderr, "preparing programs and tokens")
-	w, err := newWorkshop(ctx, needNode)
+	w, err := newWorkshop(ctx, needNode, slices.ContainsFunc(chosen, row.needsRedis))
 	if err != nil {
 		return 2, err
 	}

@@ -33,15 +33,21 @@ const (
 type workshop struct {
 	dir    string
 	server string // our server's program
-	secret string
-	keys   map[string]crypto.Signer // by algorithm
+
+	nodeProgram string       // our server's in a cluster
+	redis       *redisServer // nil until a row needs it
+	secret      string
+	keys        map[string]crypto.Signer // by algorithm
 }
 
 // newWorkshop checks what this machine has, builds our server, and installs Node's if the rows need them.
-func newWorkshop(ctx context.Context, needNode bool) (*workshop, error) {
+func newWorkshop(ctx context.Context, needNode, needRedis bool) (*workshop, error) {
 	tools := []string{"go", "taskset"}
 	if needNode {
 		tools = append(tools, "node", "npm")
+	}
+	if needRedis {
+		tools = append(tools, "redis-server")
 	}
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -67,13 +73,21 @@ func newWorkshop(ctx context.Context, needNode bool) (*workshop, error) {
 	if err := w.makeKeys(); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	if out, err := command(ctx, "go", "build", "-o", w.server, "./server").CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("building our server: %w\n%s", err, out), w.close())
+	w.nodeProgram = filepath.Join(dir, "node")
+	for program, source := range map[string]string{w.server: "./server", w.nodeProgram: "./node"} {
+		if out, err := command(ctx, "go", "build", "-o", program, source).CombinedOutput(); err != nil {
+			return nil, errors.Join(fmt.Errorf("building our server: %w\n%s", err, out), w.close())
+		}
 	}
 	return w, nil
 }
 
-func (w *workshop) close() error { return os.RemoveAll(w.dir) }
+func (w *workshop) close() error {
+	if w.redis != nil {
+		w.redis.stop()
+	}
+	return os.RemoveAll(w.dir)
+}
 
 // installPeers runs npm ci, unless what the lock file names is there already.
 func installPeers(ctx context.Context) error {
@@ -165,7 +179,7 @@ func versions(ctx context.Context, node bool) (string, error) {
 			return "", err
 		}
 		said = append(said, "Node "+strings.TrimSpace(string(out)))
-		for _, name := range []string{"socket.io", "engine.io", "ws", "@thream/socketio-jwt", "socketio-jwt"} {
+		for _, name := range []string{"socket.io", "engine.io", "ws", "@thream/socketio-jwt", "socketio-jwt", "@socket.io/redis-adapter", "@socket.io/redis-streams-adapter", "redis"} {
 			v, err := peerVersion(name)
 			if err != nil {
 				return "", err

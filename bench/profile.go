@@ -20,6 +20,8 @@ func lengthen(chosen []row) {
 		switch c.Mode {
 		case load.Connect, load.Refuse:
 			c.Count *= 8
+		case load.Publish:
+			c.Messages *= 4
 		case load.Broadcast:
 			c.Rate, c.Messages = 2*c.Rate, 4*c.Messages
 		}

@@ -32,7 +32,8 @@ type setup struct {
 	kind string // how the server treats tokens: the argument of its program
 	alg  string
 	load load.Config
-	wide bool // both cores, which the load shares; else one, and the load has the other
+	wide bool   // both cores, which the load shares; else one, and the load has the other
+	wire string // of the nodes of a cluster; empty means that there is one server
 }
 
 const (
@@ -59,7 +60,17 @@ var (
 	leaseHeap = load.Config{Mode: load.Leases, Count: 5000, Each: 20, Settle: 2 * time.Second}
 	leases    = load.Config{Mode: load.Leases, Count: 5000, Each: 20, Settle: 2 * time.Second, Hold: 25 * time.Second} // a ping interval
 	revoke    = load.Config{Mode: load.Revoke, Count: 15_000, Messages: 500, Settle: time.Second}
-	waves     = load.Config{Mode: load.Waves, Count: 15_000, Settle: 2 * time.Second}
+	sending   = load.Config{Mode: load.Publish, Count: 1, Warm: 2000, Rate: 4000, Messages: 30_000, Padding: 80, Settle: time.Second,
+		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 0}}
+	absent = load.Config{Mode: load.Publish, Warm: 2000, Rate: 4000, Messages: 30_000, Padding: 80, Settle: time.Second,
+		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 1}}
+	receiving = load.Config{Mode: load.Publish, Count: 20, Warm: 1000, Rate: 1000, Messages: 10_000, Padding: 80, Settle: time.Second,
+		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 1}}
+	delivering = load.Config{Mode: load.Across, Count: 20, Warm: 200, Rate: 200, Messages: 2000, Padding: 80, Settle: time.Second,
+		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 1}}
+	fetching = load.Config{Mode: load.Fetch, Count: 1000, Warm: 3, Rate: 4, Messages: 40, Settle: 2 * time.Second,
+		Cluster: load.Cluster{Used: 3, Measured: 0}}
+	waves = load.Config{Mode: load.Waves, Count: 15_000, Settle: 2 * time.Second}
 )
 
 // The servers. The kind is what they do with tokens.
@@ -73,6 +84,9 @@ var (
 	oursLogin = setup{name: "ours", ours: true, kind: "event", alg: "HS256"}
 	oursDecoy = setup{name: "ours", ours: true, kind: "event", alg: "ES256"}
 	oursEvent = setup{name: "ours", ours: true, kind: "event", alg: "ES256", wide: true}
+
+	oursClassic = setup{name: "ours", ours: true, kind: "bare", alg: "HS256", wire: "classic"}
+	nodeClassic = setup{name: "socket.io + redis-adapter", kind: "bare", alg: "HS256", wire: "classic"}
 
 	nodeOpen    = setup{name: "socket.io", kind: "bare", alg: "HS256"}
 	nodeQuery   = setup{name: "socket.io + socketio-jwt", kind: "auth0", alg: "HS256"}
@@ -124,6 +138,22 @@ func rows() []row {
 			ours: oursLogin.under(refresh)},
 		{name: "revoke", what: "p99 of revoking one subject of 15,000, over 1 ms", unit: "us", figures: overMillisecond, bound: 1, aim: 0.5,
 			ours: oursHS256.under(revoke)},
+		{name: "cluster-send", what: "CPU of a node per broadcast that it sends", unit: "us", figures: cpu, bound: 0.5, aim: 0.3,
+			ours: oursClassic.under(sending), over: new(nodeClassic.under(sending))},
+		{name: "cluster-absent", what: "CPU of a node per broadcast to a room that it has no member of", unit: "us", figures: cpu, bound: 0.25, aim: 0.02,
+			ours: oursClassic.under(absent), over: new(nodeClassic.under(absent))},
+		{name: "cluster-members", what: "CPU of a node per broadcast to 20 members", unit: "us", figures: cpu, bound: 0.7, aim: 0.5,
+			ours: oursClassic.under(receiving), over: new(nodeClassic.under(receiving))},
+		{name: "cluster-rss", what: "memory of a node after it", unit: "B", figures: rssAfter, bound: 0.25, aim: 0.2,
+			ours: oursClassic.under(receiving), over: new(nodeClassic.under(receiving))},
+		{name: "cluster-redis", what: "CPU of Redis per broadcast", unit: "us", figures: redisPer, bound: 1, aim: 0.6,
+			ours: oursClassic.under(sending), over: new(nodeClassic.under(sending))},
+		{name: "cluster-p50", what: "median from a client of one node to 20 of the other", unit: "us", figures: halfTime, bound: 1, aim: 0.7,
+			ours: oursClassic.under(delivering), over: new(nodeClassic.under(delivering))},
+		{name: "cluster-p99", what: "p99 of the same", unit: "us", figures: longTime, bound: 1, aim: 0.7,
+			ours: oursClassic.under(delivering), over: new(nodeClassic.under(delivering))},
+		{name: "cluster-fetch", what: "p99 of fetching 3 x 1,000 sockets", unit: "us", figures: longTime, bound: 1, aim: 0.5,
+			ours: oursClassic.under(fetching), over: new(nodeClassic.under(fetching))},
 		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
 			ours: oursHS256.under(waves)},
 	}
@@ -154,6 +184,9 @@ func (s setup) under(c load.Config) setup {
 // overNode reports whether the row compares with Node.
 func (r row) overNode() bool { return r.over != nil && !r.over.ours }
 
+// needsRedis reports whether the row has a cluster.
+func (r row) needsRedis() bool { return r.ours.wire != "" }
+
 // most returns s with no more than n connections.
 func (s setup) most(n int) setup {
 	if s.load.Count <= n {
@@ -169,6 +202,16 @@ func (s setup) most(n int) setup {
 func cpu(ours, over load.Result) (float64, float64) { return ours.CPUPerItem, over.CPUPerItem }
 
 func rss(ours, over load.Result) (float64, float64) { return ours.RSSPer, over.RSSPer }
+
+func rssAfter(ours, over load.Result) (float64, float64) {
+	return float64(ours.RSSAfter), float64(over.RSSAfter)
+}
+
+func redisPer(ours, over load.Result) (float64, float64) { return ours.RedisPer, over.RedisPer }
+
+func halfTime(ours, over load.Result) (float64, float64) { return ours.P50 * 1000, over.P50 * 1000 }
+
+func longTime(ours, over load.Result) (float64, float64) { return ours.P99 * 1000, over.P99 * 1000 }
 
 func heapPer(ours, over load.Result) (float64, float64) { return ours.HeapPer, over.HeapPer }
 

@@ -33,15 +33,20 @@ type connection struct {
 // open dials, upgrades and joins the main namespace with token, from a source address that depends on i: one address has some
 // 28,000 ports, and those of closed connections stay taken for a minute. The error is errRefused when CONNECT was refused.
 func (g *generator) open(i int, token string) (*connection, error) {
+	return g.openAt(g.Address, i, token)
+}
+
+// openAt is open for one server of several.
+func (g *generator) openAt(address string, i int, token string) (*connection, error) {
 	deadline := time.Now().Add(handshakeTime)
 	d := net.Dialer{Deadline: deadline, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%19))}}
-	nc, err := d.DialContext(context.Background(), "tcp", g.Address)
+	nc, err := d.DialContext(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	c := &connection{Conn: nc}
 	_ = c.SetDeadline(deadline)
-	if err := g.join(c, i, token); err != nil {
+	if err := g.join(c, address, i, token); err != nil {
 		c.close()
 		return nil, err
 	}
@@ -49,14 +54,14 @@ func (g *generator) open(i int, token string) (*connection, error) {
 	return c, nil
 }
 
-func (g *generator) join(c *connection, i int, token string) error {
-	u := &url.URL{Scheme: "ws", Host: g.Address, Path: "/socket.io/", RawQuery: "EIO=4&transport=websocket"}
+func (g *generator) join(c *connection, address string, i int, token string) error {
+	u := &url.URL{Scheme: "ws", Host: address, Path: "/socket.io/", RawQuery: "EIO=4&transport=websocket"}
 	if g.Via == ViaQuery {
 		u.RawQuery += "&token=" + token
 	}
 	d := ws.Dialer{ReadBufferSize: 1024, WriteBufferSize: 2048}
 	if g.Browser {
-		d.Header = ws.HandshakeHeaderHTTP(browserHeaders(g.Address, i))
+		d.Header = ws.HandshakeHeaderHTTP(browserHeaders(address, i))
 	}
 	r, _, err := d.Upgrade(c.Conn, u)
 	if err != nil {

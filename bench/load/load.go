@@ -33,6 +33,10 @@ const (
 	Revoke    Mode = "revoke"    // open Count connections and revoke the subjects of Messages of them, one after the other
 	Refresh   Mode = "refresh"   // open Count connections, admit each by the event, and then refresh the lease of each Each times
 	Leases    Mode = "leases"    // open Count connections that join Each namespaces, ask the server for its heap, and watch it idle
+	Publish   Mode = "publish"   // let a node send Messages broadcasts to a room with Count members on another node
+	Across    Mode = "across"    // the same, with a client of the first node that asks for them
+	Fetch     Mode = "fetch"     // open Count connections on each node, and let one ask for all of them Messages times
+	Outcast   Mode = "outcast"   // open Count connections on a node, and let another one revoke the subjects of Messages of them
 	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers
 )
 
@@ -76,6 +80,8 @@ type Config struct {
 	Padding  int           // bytes of padding in a broadcast
 	Patience time.Duration // how long the last broadcasts may take to arrive
 
+	Cluster Cluster // the servers of Publish, Across, Fetch and Outcast, which do not use Address
+
 	CPUProfile    string // file for the server's CPU profile of the measured phase; zero means none
 	MemoryProfile string // file for its allocations after that phase, while the connections of Idle are open; zero means none
 }
@@ -91,6 +97,8 @@ func (c Config) Needs() int {
 		return c.Count*c.Each + 1
 	case Decoy:
 		return 1
+	case Publish, Across: // and one that is not in the room
+		return c.Count + 2
 	default:
 		return c.Count + c.Quiet + 1
 	}
@@ -101,10 +109,12 @@ func (c Config) AtOnce() int {
 	switch c.Mode {
 	case Connect, Refuse, Reconnect:
 		return min(c.Parallel, c.Count)
-	case Flood:
+	case Flood, Publish, Across:
 		return c.Count + 1
 	case Decoy:
 		return 1
+	case Fetch:
+		return c.Count * len(c.Cluster.Nodes)
 	default:
 		return c.Count + c.Quiet
 	}
@@ -122,15 +132,17 @@ func (c Config) Debugs() bool {
 
 // Result is what one run measured. Fields that its mode does not measure are zero.
 type Result struct {
-	Seconds      float64 `json:"seconds"`              // the measured phase
-	PerSecond    float64 `json:"per_second"`           // connections, refusals, delivered messages or noise
-	CPU          float64 `json:"server_cpu_s"`         // server, in that phase, with the closing of its connections
-	CPUPerItem   float64 `json:"server_cpu_us_per"`    // microseconds for each of them
-	GeneratorCPU float64 `json:"generator_cpu_s"`      // generator, in all of the run
-	P50          float64 `json:"p50_ms,omitempty"`     // dial to CONNECT answered, or broadcast to delivery
-	P99          float64 `json:"p99_ms,omitempty"`     //
-	Delivered    int     `json:"delivered,omitempty"`  // broadcasts times connections
-	RSSBefore    int64   `json:"rss_before,omitempty"` // bytes
+	Seconds      float64 `json:"seconds"`                // the measured phase
+	PerSecond    float64 `json:"per_second"`             // connections, refusals, delivered messages or noise
+	CPU          float64 `json:"server_cpu_s"`           // server, in that phase, with the closing of its connections
+	CPUPerItem   float64 `json:"server_cpu_us_per"`      // microseconds for each of them
+	GeneratorCPU float64 `json:"generator_cpu_s"`        // generator, in all of the run
+	P50          float64 `json:"p50_ms,omitempty"`       // dial to CONNECT answered, or broadcast to delivery
+	P99          float64 `json:"p99_ms,omitempty"`       //
+	Delivered    int     `json:"delivered,omitempty"`    // broadcasts times connections
+	Lost         int     `json:"lost,omitempty"`         // broadcasts times connections that did not arrive (Publish)
+	RedisPer     float64 `json:"redis_us_per,omitempty"` // CPU of Redis in microseconds for each broadcast (Publish)
+	RSSBefore    int64   `json:"rss_before,omitempty"`   // bytes
 	RSSAfter     int64   `json:"rss_after,omitempty"`
 	RSSPer       float64 `json:"rss_per_connection,omitempty"`
 	HeapPer      float64 `json:"heap_per_connection,omitempty"`
@@ -180,6 +192,9 @@ func Run(c Config) (Result, error) {
 			return Result{}, fmt.Errorf("%d tokens, %d needed", len(tokens), c.Needs())
 		}
 		g.tokens = tokens
+		if c.Cluster.Used > 0 {
+			g.Address = c.Cluster.Nodes[0].Address
+		}
 		if err := g.control(Spoil(tokens[len(tokens)-1])); err != nil {
 			return Result{}, err
 		}
@@ -212,6 +227,14 @@ func Run(c Config) (Result, error) {
 		result, err = g.decoy()
 	case Flood:
 		result, err = g.flood()
+	case Publish:
+		result, err = g.publish()
+	case Across:
+		result, err = g.across()
+	case Fetch:
+		result, err = g.fetch()
+	case Outcast:
+		result, err = g.outcast()
 	case Loud:
 		result, err = g.loud()
 	default:

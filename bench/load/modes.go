@@ -144,41 +144,44 @@ func (g *generator) idle() (r Result, err error) {
 // broadcast measures what one delivered message costs the server. Each message carries the time at which it was asked for.
 func (g *generator) broadcast() (r Result, err error) {
 	took := make([][]uint32, g.Count)
-	connections, _, err := g.openAll(0, func(i int, c *connection) {
-		for last := int64(-1); ; {
-			p, err := c.next()
-			if err != nil {
-				return
-			}
-			sent, ok := sentAt(p)
-			switch {
-			case !ok:
-			case sent <= last:
-				g.disorder.Store(true)
-			default:
-				last = sent
-				took[i] = append(took[i], uint32(time.Since(g.zero).Microseconds()-sent)) // read after every delivery is counted
-				g.delivered.Add(1)
-			}
-		}
-	})
+	connections, _, err := g.openAll(0, func(i int, c *connection) { g.clock(c, &took[i]) })
 	defer g.closeAll(connections)
 	if err != nil {
 		return r, err
 	}
 	time.Sleep(g.Settle)
-	if err := g.send(connections[0], g.Warm); err != nil {
+	if err := g.send(connections[0], "broadcast", g.Warm); err != nil {
 		return r, fmt.Errorf("warming up: %w", err)
 	}
 	clear(took)
 	time.Sleep(g.Settle)
 	err = g.measure(&r, func() (int, []uint32, error) {
-		err := g.send(connections[0], g.Messages)
+		err := g.send(connections[0], "broadcast", g.Messages)
 		return g.Messages * g.Count, nil, err
 	})
 	r.Delivered = g.Messages * g.Count
 	r.percentiles(slices.Concat(took...))
 	return r, err
+}
+
+// clock reads broadcasts until the connection ends, and adds how many microseconds each was on the way.
+func (g *generator) clock(c *connection, took *[]uint32) {
+	for last := int64(-1); ; {
+		p, err := c.next()
+		if err != nil {
+			return
+		}
+		sent, ok := sentAt(p)
+		switch {
+		case !ok:
+		case sent <= last:
+			g.disorder.Store(true)
+		default:
+			last = sent
+			*took = append(*took, uint32(time.Since(g.zero).Microseconds()-sent)) // read after every delivery is counted
+			g.delivered.Add(1)
+		}
+	}
 }
 
 // sentAt returns the time that a broadcast carries, in microseconds.
@@ -192,15 +195,15 @@ func sentAt(packet []byte) (int64, bool) {
 	return sent, err == nil
 }
 
-// send asks for n broadcasts at the rate of the run, and waits until everybody has them all, once and in order.
-func (g *generator) send(c *connection, n int) error {
+// send asks for n broadcasts by an event at the rate of the run, and waits until all have arrived, once and in order.
+func (g *generator) send(c *connection, event string, n int) error {
 	want := g.delivered.Load() + int64(n*g.Count)
 	padding := strings.Repeat("x", g.Padding)
 	tick := time.NewTicker(time.Second / time.Duration(g.Rate))
 	defer tick.Stop()
 	for range n {
 		<-tick.C
-		if err := c.send(fmt.Sprintf(`42["broadcast",{"t":%d,"pad":"%s"}]`, time.Since(g.zero).Microseconds(), padding)); err != nil {
+		if err := c.send(fmt.Sprintf(`42["%s",{"t":%d,"pad":"%s"}]`, event, time.Since(g.zero).Microseconds(), padding)); err != nil {
 			return err
 		}
 	}

@@ -29,8 +29,11 @@ type counters struct {
 }
 
 // read returns the counters of now: CPU time in steps of 10 ms (/proc/PID/stat), and VmRSS.
-func (g *generator) read() (counters, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.PID))
+func (g *generator) read() (counters, error) { return readCounters(g.PID) }
+
+// readCounters is read for a process.
+func readCounters(pid int) (counters, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return counters{}, fmt.Errorf("the server is gone: %w", err)
 	}
@@ -38,7 +41,7 @@ func (g *generator) read() (counters, error) {
 	if err != nil {
 		return counters{}, err
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.PID))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return counters{}, fmt.Errorf("the server is gone: %w", err)
 	}

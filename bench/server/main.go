@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"socketiojwt/auth"
+	"socketiojwt/bench/debug"
 	"socketiojwt/bench/load"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
@@ -75,7 +76,7 @@ func run(kind string, alg token.Algorithm, withDebug bool, namespaces int) error
 	}
 	ready := "ready " + listener.Addr().String()
 	if withDebug {
-		address, err := listenDebug(gate, &looks)
+		address, err := debug.Listen(gate, &looks)
 		if err != nil {
 			return err
 		}

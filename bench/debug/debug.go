@@ -1,4 +1,5 @@
-package main
+// Package debug lets the load generator look into a server of ours.
+package debug
 
 import (
 	"bytes"
@@ -18,10 +19,11 @@ import (
 	"socketiojwt/bench/load"
 )
 
-// listenDebug serves /debug/pprof/, /profile/start, /profile/stop and /memory on a loopback port of its own, and returns its address.
+// Listen serves http.DefaultServeMux on a loopback port of its own, and returns its address. It adds /debug/pprof/, /profile/start,
+// /profile/stop and /memory to it.
 //
 // /usage has the CPU time of the process. With a gate, /revoke?sub=... revokes a subject.
-func listenDebug(gate *auth.Gate, looks *atomic.Int64) (string, error) {
+func Listen(gate *auth.Gate, looks *atomic.Int64) (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err

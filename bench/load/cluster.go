@@ -1,0 +1,383 @@
+package load
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A Node is one server of a cluster.
+type Node struct {
+	Address  string // host:port of the server
+	Commands string // host:port of the commands of the bench
+	PID      int
+}
+
+// Cluster is the servers of the modes Publish, Across, Fetch and Outcast. The first one sends and asks.
+type Cluster struct {
+	Nodes    [3]Node
+	Used     int    // how many of Nodes there are
+	Measured int    // the one whose CPU time and memory are measured
+	Redis    string // host:port
+	RedisPID int
+	MayLose  bool // a message that does not arrive is counted, instead of making the run void
+}
+
+// A member is a connection to the second node that counts the broadcasts that arrive.
+type member struct {
+	*connection
+	delivered atomic.Int64
+	disorder  atomic.Bool // one came twice, or after a later one
+}
+
+// read counts the broadcasts until the connection ends. Each must have a greater number than the one before.
+func (m *member) read() {
+	for last := int64(-1); ; {
+		p, err := m.next()
+		if err != nil {
+			return
+		}
+		n, ok := sentAt(p)
+		switch {
+		case !ok:
+			continue
+		case n <= last:
+			m.disorder.Store(true)
+		}
+		last = n
+		m.delivered.Add(1)
+	}
+}
+
+// publish measures what a broadcast to a room costs a node: the first one, which sends it and has no member of the room, or the
+// second one, which has Count.
+func (g *generator) publish() (r Result, err error) {
+	members, err := g.members(g.Count)
+	defer closeMembers(members)
+	if err != nil {
+		return r, err
+	}
+	outsider, err := g.openAt(g.Cluster.Nodes[1].Address, g.Count, g.token(g.Count))
+	if err != nil {
+		return r, err
+	}
+	alone := &member{connection: outsider}
+	defer alone.close()
+	g.PID = g.Cluster.Nodes[g.Cluster.Measured].PID
+	g.Debug = g.Cluster.Nodes[g.Cluster.Measured].Commands
+	time.Sleep(g.Settle)
+	if _, err := g.deliver(members, g.Warm); err != nil {
+		return r, fmt.Errorf("warming up: %w", err)
+	}
+	published, err := g.published()
+	if err != nil {
+		return r, err
+	}
+	redis, err := readCounters(g.Cluster.RedisPID)
+	if err != nil {
+		return r, err
+	}
+	err = g.measure(&r, func() (int, []uint32, error) {
+		lost, err := g.deliver(members, g.Messages)
+		r.Lost = lost
+		return g.Messages, nil, err
+	})
+	if err != nil {
+		return r, err
+	}
+	r.Delivered = g.Messages*len(members) - r.Lost
+	now, err := readCounters(g.Cluster.RedisPID)
+	if err != nil {
+		return r, err
+	}
+	r.RedisPer = (now.cpu - redis.cpu) * 1e6 / float64(g.Messages)
+	after, err := g.published()
+	if err == nil && after-published < g.Messages {
+		err = fmt.Errorf("%d of %d broadcasts came to Redis", after-published, g.Messages)
+	}
+	if err != nil {
+		return r, err
+	}
+	return r, g.joinLate(alone)
+}
+
+// members opens connections to the second node that join the room.
+func (g *generator) members(n int) ([]*member, error) {
+	all := make([]*member, n)
+	_, err := g.each(0, n, func(i int) error {
+		c, err := g.openAt(g.Cluster.Nodes[1].Address, i, g.token(i))
+		if err != nil {
+			return err
+		}
+		all[i] = &member{connection: c}
+		return all[i].enter()
+	})
+	if err == nil {
+		for _, m := range all {
+			go m.read() // ends when the connection is closed
+		}
+	}
+	return all, err
+}
+
+func closeMembers(all []*member) {
+	for _, m := range all {
+		if m != nil {
+			m.close()
+		}
+	}
+}
+
+// enter makes the member join the room.
+func (m *member) enter() error {
+	_ = m.SetDeadline(time.Now().Add(handshakeTime))
+	defer func() { _ = m.SetDeadline(time.Time{}) }()
+	if err := m.send(`420["join","room"]`); err != nil {
+		return err
+	}
+	return m.expect(`430[]`)
+}
+
+// deliver makes the first node send broadcasts, waits until all members have them, and returns how many are missing.
+func (g *generator) deliver(members []*member, messages int) (lost int, err error) {
+	arrived := func() (n int) {
+		for _, m := range members {
+			n += int(m.delivered.Load())
+		}
+		return n
+	}
+	want := arrived() + messages*len(members)
+	if _, err := g.command(fmt.Sprintf("/publish?messages=%d&rate=%d&padding=%d", messages, g.Rate, g.Padding)); err != nil {
+		return 0, err
+	}
+	for deadline := time.Now().Add(g.Patience); arrived() < want && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	for _, m := range members {
+		if m.disorder.Load() {
+			return 0, errors.New("a message came twice, or after a later one")
+		}
+	}
+	lost = want - arrived()
+	if lost != 0 && !g.Cluster.MayLose {
+		return lost, fmt.Errorf("%d of %d messages did not arrive", lost, messages*len(members))
+	}
+	return lost, nil
+}
+
+// joinLate lets a connection that was in no room join it, and sees that it received nothing before and one message after. So the
+// second node was there and listened, also if it had no member of the room.
+func (g *generator) joinLate(m *member) error {
+	if err := m.enter(); err != nil {
+		return fmt.Errorf("a socket outside the room: %w", err)
+	}
+	go m.read()
+	time.Sleep(g.Settle) // the second node subscribes to the room
+	if _, err := g.deliver([]*member{m}, 1); err != nil {
+		return fmt.Errorf("a socket that joined the room later: %w", err)
+	}
+	return nil
+}
+
+// across measures how long a message takes from a client of the first node to the members of the room on the second node.
+func (g *generator) across() (r Result, err error) {
+	talker, err := g.openAt(g.Cluster.Nodes[0].Address, g.Count, g.token(g.Count))
+	if err != nil {
+		return r, err
+	}
+	defer talker.close()
+	took := make([][]uint32, g.Count)
+	connections := make([]*connection, g.Count)
+	defer g.closeAll(connections)
+	if _, err := g.each(0, g.Count, func(i int) error {
+		c, err := g.openAt(g.Cluster.Nodes[1].Address, i, g.token(i))
+		if err != nil {
+			return err
+		}
+		connections[i] = c
+		if err := (&member{connection: c}).enter(); err != nil {
+			return err
+		}
+		go g.clock(c, &took[i]) // ends when the connection is closed
+		return nil
+	}); err != nil {
+		return r, err
+	}
+	g.PID = g.Cluster.Nodes[g.Cluster.Measured].PID
+	time.Sleep(g.Settle)
+	if err := g.send(talker, "say", g.Warm); err != nil {
+		return r, fmt.Errorf("warming up: %w", err)
+	}
+	clear(took)
+	time.Sleep(g.Settle)
+	err = g.measure(&r, func() (int, []uint32, error) {
+		err := g.send(talker, "say", g.Messages)
+		return g.Messages, nil, err
+	})
+	r.Delivered = g.Messages * g.Count
+	r.percentiles(slices.Concat(took...))
+	return r, err
+}
+
+// fetch measures how long the first node takes to ask all nodes for their sockets, of which each has Count.
+func (g *generator) fetch() (r Result, err error) {
+	for n := range g.Cluster.Used {
+		var connections []*connection
+		address := g.Cluster.Nodes[n].Address
+		defer func() { g.closeAll(connections) }()
+		connections = make([]*connection, g.Count)
+		if _, err := g.each(0, g.Count, func(i int) error {
+			c, err := g.openAt(address, i, g.token(i))
+			if err == nil {
+				connections[i] = c
+				go c.ignore()
+			}
+			return err
+		}); err != nil {
+			return r, err
+		}
+	}
+	g.PID = g.Cluster.Nodes[g.Cluster.Measured].PID
+	g.Debug = g.Cluster.Nodes[g.Cluster.Measured].Commands
+	time.Sleep(g.Settle)
+	ask := func(n int) ([]uint32, error) {
+		return g.command(fmt.Sprintf("/fetch?messages=%d&rate=%d&sockets=%d", n, g.Rate, g.Cluster.Used*g.Count))
+	}
+	if _, err := ask(g.Warm); err != nil {
+		return r, fmt.Errorf("warming up: %w", err)
+	}
+	err = g.measure(&r, func() (int, []uint32, error) {
+		took, err := ask(g.Messages)
+		return g.Messages, took, err
+	})
+	return r, err
+}
+
+// outcast measures how long it takes until a socket on the second node is ended, from the moment at which the first one is told
+// to revoke its subject.
+func (g *generator) outcast() (r Result, err error) {
+	ended := make([]chan time.Time, g.Count)
+	connections := make([]*connection, g.Count)
+	defer g.closeAll(connections)
+	if _, err := g.each(0, g.Count, func(i int) error {
+		c, err := g.openAt(g.Cluster.Nodes[1].Address, i, g.token(i))
+		if err != nil {
+			return err
+		}
+		connections[i], ended[i] = c, make(chan time.Time, 1)
+		go func() {
+			for {
+				if p, err := c.next(); err != nil || string(p) == "41" {
+					ended[i] <- time.Now()
+					return
+				}
+			}
+		}()
+		return nil
+	}); err != nil {
+		return r, err
+	}
+	time.Sleep(g.Settle)
+	took := make([]uint32, g.Messages)
+	for i := range took {
+		start := time.Now()
+		if _, err := g.command(fmt.Sprintf("/revoke?sub=user-%06d", i)); err != nil {
+			return r, err
+		}
+		select {
+		case at := <-ended[i]:
+			took[i] = uint32(at.Sub(start).Microseconds())
+		case <-time.After(g.Patience):
+			return r, fmt.Errorf("the socket of revocation %d was not ended", i+1)
+		}
+		time.Sleep(time.Second / time.Duration(g.Rate))
+	}
+	r.Seconds = time.Since(g.zero).Seconds()
+	r.percentiles(took)
+	for i, done := range ended[g.Messages:] {
+		select {
+		case <-done:
+			return r, fmt.Errorf("the socket of user %d was ended, and was not revoked", g.Messages+i)
+		default:
+		}
+	}
+	return r, nil
+}
+
+// ignore reads until the connection ends.
+func (c *connection) ignore() {
+	for {
+		if _, err := c.next(); err != nil {
+			return
+		}
+	}
+}
+
+// command gives the first node a command, and returns the times that it reports when it is done.
+func (g *generator) command(path string) ([]uint32, error) {
+	h := http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := h.Get("http://" + g.Cluster.Nodes[0].Commands + path)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("command %s: %s: %.200s", path, answer.Status, b)
+	}
+	var said struct{ Took []uint32 }
+	return said.Took, json.Unmarshal(b, &said)
+}
+
+// published returns how many messages Redis was given.
+func (g *generator) published() (n int, err error) {
+	c, err := net.DialTimeout("tcp", g.Cluster.Redis, handshakeTime)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(handshakeTime))
+	if _, err := io.WriteString(c, "INFO commandstats\r\n"); err != nil {
+		return 0, err
+	}
+	r := bufio.NewReader(c)
+	head, err := r.ReadString('\n')
+	if err != nil {
+		return 0, err
+	}
+	size, err := strconv.Atoi(strings.Trim(head, "$\r\n"))
+	if err != nil {
+		return 0, fmt.Errorf("INFO commandstats: %q", head)
+	}
+	text := make([]byte, size)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return 0, err
+	}
+	return publications(string(text)), nil
+}
+
+// publications adds up the calls of the commands that publish, in the text of INFO commandstats.
+func publications(text string) (n int) {
+	for line := range strings.Lines(text) {
+		name, rest, _ := strings.Cut(line, ":calls=")
+		switch name {
+		case "cmdstat_publish", "cmdstat_spublish", "cmdstat_xadd":
+			calls, _, _ := strings.Cut(rest, ",")
+			k, _ := strconv.Atoi(calls)
+			n += k
+		}
+	}
+	return n
+}
