@@ -18,6 +18,7 @@ import (
 // wires are the values of --redis-wire.
 var wires = map[string]redisbus.Wire{
 	"classic": redisbus.Classic,
+	"sharded": redisbus.Sharded,
 }
 
 // member is this server as a node of a cluster. A nil member is the only server.

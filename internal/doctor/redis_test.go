@@ -111,7 +111,7 @@ func TestRedisConfiguration(t *testing.T) {
 }
 
 // buses are the wires of nodes.
-var buses = map[string]redisbus.Wire{Classic: redisbus.Classic}
+var buses = map[string]redisbus.Wire{Classic: redisbus.Classic, Sharded: redisbus.Sharded}
 
 // The rule that doctor prints gives the rights that it asks for, and those that a node needs.
 func TestRuleOfRightsSuffices(t *testing.T) {
