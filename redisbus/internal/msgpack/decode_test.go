@@ -192,6 +192,12 @@ func TestReader(t *testing.T) {
 	}
 }
 
+func TestTextReplacesInvalidUTF8(t *testing.T) {
+	if s, ok := NewReader(unhex(t, "a461ffed62")).Text(); !ok || s != "a\ufffd\ufffdb" {
+		t.Errorf("got %q, %t", s, ok)
+	}
+}
+
 // TestSkipDoesNotRecurse skips what the library's Skip would recurse into.
 func TestSkipDoesNotRecurse(t *testing.T) {
 	r := NewReader(append(bytes.Repeat([]byte{0x91}, 1<<20), 0xc0))

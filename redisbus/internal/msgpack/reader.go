@@ -2,6 +2,7 @@ package msgpack
 
 import (
 	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/tinylib/msgp/msgp"
 )
@@ -78,14 +79,17 @@ func (r *Reader) JSON() (text json.RawMessage, attachments [][]byte) {
 	return d.text, d.attachments
 }
 
-// Text reads a string or a number as a string. Any other value is not ok.
+// Text reads a string or a number as a string. Invalid UTF-8 becomes U+FFFD. Any other value is
+// not ok.
 func (r *Reader) Text() (s string, ok bool) {
 	if r.err != nil {
 		return "", false
 	}
 	switch msgp.NextType(r.rest) {
 	case msgp.StrType, msgp.IntType, msgp.UintType, msgp.Float64Type, msgp.Float32Type:
-		s = string(r.Key())
+		if s = string(r.Key()); !utf8.ValidString(s) {
+			s = string([]rune(s))
+		}
 		return s, r.err == nil
 	}
 	r.Skip()

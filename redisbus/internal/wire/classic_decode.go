@@ -18,7 +18,7 @@ func (w Classic) DecodeBroadcast(namespace string, payload []byte) (Received, er
 	if n < 3 {
 		return Received{}, ErrMalformed
 	}
-	if uid, ok := r.Text(); ok {
+	if uid, ok := r.Text(); ok && len(uid) <= maxID {
 		m.From = socketio.NodeID(uid)
 	}
 	nsp, ok := readPackedPacket(r, &m.Message)
@@ -132,7 +132,7 @@ func (w Classic) DecodeRequest(namespace string, payload []byte) (Received, erro
 		return Received{}, ErrOld
 	}
 	m := Received{Message: socketio.Message{From: NoNode, Namespace: namespace}}
-	if uid, ok := text(values.uid); ok && uid != "" {
+	if uid := id(values.uid); uid != "" {
 		m.From = socketio.NodeID(uid)
 	}
 	if string(m.From) == w.UID && m.From != NoNode {
@@ -150,12 +150,12 @@ func (m *Received) readRequest(values *members, attachments [][]byte) (err error
 	if !ok {
 		return ErrMalformed
 	}
-	id, _ := text(values.requestID)
-	m.Request = asker(id, askerNode, string(values.goMember) == asksGo)
+	request := id(values.requestID)
+	m.Request = asker(request, askerNode, string(values.goMember) == asksGo)
 	answered := false // whether it must have an id
 	switch kind {
 	case typeSockets:
-		answered, m.Kind, m.Request = true, socketio.KindFetch, asker(id, askerSockets, false)
+		answered, m.Kind, m.Request = true, socketio.KindFetch, asker(request, askerSockets, false)
 		var rooms []string
 		var complete bool
 		if rooms, complete, err = names(values.rooms); err == nil {
@@ -164,7 +164,7 @@ func (m *Received) readRequest(values *members, attachments [][]byte) (err error
 	case typeAllRooms:
 		answered, m.AllRooms = true, true
 	case typeJoin, typeLeave, typeDisconnect:
-		err = m.readChange(kind, values, id)
+		err = m.readChange(kind, values, request)
 	case typeFetch:
 		answered, m.Kind = true, socketio.KindFetch
 		err = m.readOptions(values.opts)
@@ -179,7 +179,7 @@ func (m *Received) readRequest(values *members, attachments [][]byte) (err error
 	default:
 		return ErrMalformed
 	}
-	if err == nil && answered && id == "" {
+	if err == nil && answered && request == "" {
 		return ErrMalformed
 	}
 	return err
@@ -193,7 +193,7 @@ func (m *Received) readOptions(value []byte) error {
 
 // readChange reads JOIN, LEAVE and DISCONNECT. Without opts, they are those of version 6, which
 // name one socket and one room, and want a confirmation.
-func (m *Received) readChange(kind int, values *members, id string) (err error) {
+func (m *Received) readChange(kind int, values *members, request string) (err error) {
 	m.Kind = map[int]socketio.MessageKind{typeJoin: socketio.KindJoin, typeLeave: socketio.KindLeave, typeDisconnect: socketio.KindDisconnect}[kind]
 	if missing(values.opts) {
 		sid, ok := text(values.sid)
@@ -201,7 +201,7 @@ func (m *Received) readChange(kind int, values *members, id string) (err error) 
 			return ErrMalformed
 		}
 		m.To.Rooms = []string{sid}
-		if id != "" {
+		if request != "" {
 			m.Confirm = sid
 		}
 	} else {
@@ -236,10 +236,9 @@ func (w Classic) DecodeResponse(namespace string, payload []byte) (Received, err
 	if err != nil {
 		return Received{}, err
 	}
-	id, _ := text(values.requestID)
 	m := Received{Message: socketio.Message{Namespace: namespace}}
 	var ok bool
-	if m.Request, ok = OwnRequest(w.UID, id); !ok || m.Request == "" {
+	if m.Request, ok = OwnRequest(w.UID, id(values.requestID)); !ok || m.Request == "" {
 		return Received{}, ErrForeignReply
 	}
 	if err := m.readResponse(&values, attachments); err != nil {

@@ -160,6 +160,8 @@ func TestClassicOldRequests(t *testing.T) {
 		{"opts null and no socket", `{"uid":"x","type":4,"opts":null,"close":true}`, Received{}, ErrMalformed},
 		{"opts a list", `{"uid":"x","type":4,"opts":[],"close":true}`, Received{}, ErrMalformed},
 		{"fetch without id", `{"uid":"x","type":5,"opts":{"rooms":[]}}`, Received{}, ErrMalformed},
+		{"fetch with a long id", `{"uid":"x","requestId":"` + strings.Repeat("q", 257) + `","type":5,"opts":{"rooms":[]}}`, Received{}, ErrMalformed},
+		{"a long uid", `{"uid":"` + strings.Repeat("x", 257) + `","type":4,"opts":{}}`, Received{Message: socketio.Message{Kind: socketio.KindDisconnect, From: NoNode, Namespace: "/", To: everybody}}, nil},
 		{"fetch without opts", `{"uid":"x","requestId":"q","type":5}`, Received{}, ErrMalformed},
 		{"unknown type", `{"uid":"x","type":10}`, Received{}, ErrMalformed},
 		{"type not a number", `{"uid":"x","type":"2"}`, Received{}, ErrMalformed},

@@ -131,7 +131,7 @@ func (c cluster) decode(namespace string, payload []byte) (Received, error) {
 	if err != nil {
 		return Received{}, err
 	}
-	uid, _ := text(values.uid)
+	uid := id(values.uid)
 	nsp, _ := text(values.nsp)
 	if nsp != namespace {
 		return Received{}, ErrOtherNamespace
@@ -157,7 +157,7 @@ func (c cluster) decode(namespace string, payload []byte) (Received, error) {
 // decodeData decodes a message of the given type.
 func (c cluster) decodeData(namespace, uid string, kind int, data []byte, attachments [][]byte) (Received, error) {
 	switch {
-	case uid == "":
+	case uid == "" || len(uid) > maxID:
 		uid = string(NoNode)
 	case uid == c.uid:
 		return Received{}, ErrOwn
@@ -185,8 +185,8 @@ func (c cluster) decodeData(namespace, uid string, kind int, data []byte, attach
 
 // readPublished reads what depends on the type of a message that was published.
 func (m *Received) readPublished(values *members, attachments [][]byte) (err error) {
-	id, _ := text(values.requestID)
-	m.Request = asker(id, askerNode, string(values.goMember) == asksGo)
+	request := id(values.requestID)
+	m.Request = asker(request, askerNode, string(values.goMember) == asksGo)
 	if m.Kind == socketio.KindServerSide {
 		m.Attachments = attachments
 		m.Data, err = array(values.packet, attachments)
@@ -199,7 +199,7 @@ func (m *Received) readPublished(values *members, attachments [][]byte) (err err
 			return err
 		}
 	case socketio.KindFetch:
-		if id == "" {
+		if request == "" {
 			return ErrMalformed
 		}
 	case socketio.KindJoin, socketio.KindLeave:
@@ -221,9 +221,8 @@ func (m *Received) readPublished(values *members, attachments [][]byte) (err err
 
 // readReply reads what depends on the type of a reply.
 func (m *Received) readReply(uid string, values *members, attachments [][]byte) (err error) {
-	id, _ := text(values.requestID)
 	var ok bool
-	if m.Request, ok = OwnRequest(uid, id); !ok || m.Request == "" {
+	if m.Request, ok = OwnRequest(uid, id(values.requestID)); !ok || m.Request == "" {
 		return ErrForeignReply
 	}
 	switch m.Kind {

@@ -249,6 +249,8 @@ func TestStreamsHostileEntries(t *testing.T) {
 		{"", "/", "3", data, nil},
 		{"u", "/", "3", data, ErrOwn},
 		{"x", "", "3", data, ErrMalformed},
+		{"x", "/\xff", "3", data, ErrMalformed},
+		{"\xff", "/", "3", data, ErrMalformed},
 		{"x", "/", "", data, ErrMalformed},
 		{"x", "/", "03x", data, ErrMalformed},
 		{"x", "/", "3", "", ErrMalformed},

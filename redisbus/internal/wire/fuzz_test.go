@@ -79,6 +79,8 @@ func checkReceived(t *testing.T, m *Received) {
 		t.Fatalf("namespace %q, rule %q", m.Namespace, m.Rule)
 	case m.From == "" && !reply:
 		t.Fatal("no sender")
+	case len(m.From) > maxID, len(m.Request) > maxID+1:
+		t.Fatal("an id is too long")
 	case m.Kind == 0 && !m.AllRooms || m.Request == "" && (reply || m.AllRooms || m.Kind == socketio.KindFetch):
 		t.Fatalf("kind %d without a request", m.Kind)
 	case m.To.All && len(m.To.Rooms) > 0, m.Count < 0, m.Timeout < 0, m.RetryAfter < 0:

@@ -116,6 +116,18 @@ func text(value []byte) (s string, ok bool) {
 	return "", false
 }
 
+// maxID bounds the bytes of the ids of nodes and requests, which are kept. Those of Node have at
+// most 16.
+const maxID = 256
+
+// id reads the id of a node or a request. Anything else, and one that is too long, is empty.
+func id(value []byte) string {
+	if s, ok := text(value); ok && len(s) <= maxID {
+		return s
+	}
+	return ""
+}
+
 // number reads an integer.
 func number(value []byte) (n int, ok bool) {
 	n, err := strconv.Atoi(string(value))

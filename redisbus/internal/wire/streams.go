@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"strconv"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"socketiojwt/internal/wirejson"
 	"socketiojwt/redisbus/internal/msgpack"
@@ -99,7 +100,7 @@ func (w Streams) DecodeEntry(fields map[string]string) (Received, error) {
 		return Received{}, ErrOwn
 	}
 	kind, err := strconv.Atoi(fields["type"])
-	if err != nil || fields["nsp"] == "" {
+	if err != nil || fields["nsp"] == "" || !utf8.ValidString(fields["nsp"]) || !utf8.ValidString(fields["uid"]) {
 		return Received{}, ErrMalformed
 	}
 	data, attachments, err := readEntryData(fields["data"])
