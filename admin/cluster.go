@@ -36,7 +36,7 @@ type message struct {
 	Version int    `json:"v"`
 	ID      string `json:"id"` // of the question
 
-	// Of a question: one of the constants below, and what it needs.
+	// In a question: one of the constants below, and what it needs.
 	Ask       string `json:"ask,omitzero"`
 	Query     string `json:"query,omitzero"` // the filter
 	After     string `json:"after,omitzero"` // the ID of a lease, without the node
@@ -44,7 +44,7 @@ type message struct {
 	Lease     string `json:"lease,omitzero"` // its ID, without the node
 	Temporary bool   `json:"temporary,omitzero"`
 
-	// Of an answer.
+	// In an answer:
 	Answer bool    `json:"answer,omitzero"`
 	Leases []lease `json:"leases,omitzero"`
 	More   bool    `json:"more,omitzero"` // there was no room for further leases

@@ -102,7 +102,7 @@ func TestRevokeOnAllNodes(t *testing.T) {
 	if _, err := b.Expect(ctx, "unauthorized"); err != nil {
 		t.Fatal(err)
 	}
-	later := startNodes(t, redis, 1)[0]
+	later := startNodes(t, redis, 1, "--admin", "127.0.0.1:0")[0]
 	var refused *sockettest.ConnectError
 	if _, err := sockettest.Dial(ctx, later.url, sockettest.Options{Auth: map[string]string{"token": compact}}); !errors.As(err, &refused) {
 		t.Errorf("the revoked token: %v", err)
