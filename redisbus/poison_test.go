@@ -54,7 +54,7 @@ func TestPoisonOnEveryChannel(t *testing.T) {
 	}
 }
 
-// poison returns payloads that are no message, or one that must have no effect.
+// poison returns payloads that are malformed, or a message that must have no effect.
 func poison(id string) []string {
 	deep := strings.Repeat("\x91", 100_000)
 	list := []string{
