@@ -98,6 +98,8 @@ func TestRedisIsFrozen(t *testing.T) {
 	p := b.dial("x")
 	inRoom(t, redis, 1, "x")
 	redis.Freeze()
+	_ = a.To("x").Emit("on its way") // Redis finds it in its socket later
+	redistest.Eventually(t, "it is sent", func() bool { return a.bus.Health().Queued == 0 })
 	text := make([]byte, 1000)
 	var failed error
 	for i := 0; i < 1000 && failed == nil; i++ {
