@@ -60,7 +60,7 @@ func poison(id string) []string {
 	list := []string{
 		"", "\x00", "garbage", "{", "{}", "[]", "null", "\"", "\xc1", "\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff", "\xc6\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff",
 		"\x93\xa1x\xc0\xc0", "\x93\xa1x\x80\x80", "\x93\xc0\xc0\xc0", "\x93\x01\x02\x03", deep, "\x93\xa1x\x81\xa4data" + deep, strings.Repeat("[", 100_000), strings.Repeat(`{"a":`, 100_000),
-		"\x93\xa1x\x82\xa4type\x02\xa4data\x90\x83\xa5rooms\x90\xa6except\x90\xa5flags\x80",     // an event without a name
+		"\x93\xa1x\x82\xa4type\x02\xa4data\x90\x83\xa5rooms\x90\xa6except\x90\xa5flags\x80",          // an event without a name
 		"\x93\xa1x\x82\xa4type\x02\xa4data\x91\xa1e\x83\xa5rooms\x91\x80\xa6except\x90\xa5flags\x80", // a room that is an object
 		`{"uid":"x","requestId":"1","type":5}`, `{"uid":"x","requestId":"1","type":99,"opts":{}}`, `{"uid":"x","type":"5"}`,
 		`{"uid":"x","type":4,"opts":null,"close":true}`, `{"uid":"x","type":4,"opts":{"rooms":[{}]},"close":true}`, `{"uid":"x","type":2,"opts":{"rooms":[],"except":[]},"rooms":null}`,

@@ -21,7 +21,7 @@ const (
 // it queues the message and returns. A message for a room that is not here, or of this node
 // itself, costs no more than finding that out.
 func (b *Bus) heard(channel, payload string) {
-	if channel == b.own.all() || channel == b.own.to(b.id) {
+	if channel == b.own.all || channel == b.own.mine {
 		b.heardOwn(channel, payload)
 		return
 	}
@@ -70,7 +70,7 @@ func (b *Bus) heardOwn(channel, payload string) {
 		if isNew {
 			b.opts.Logger.Info("redisbus: node is there", "node", from.ID, "name", from.Name, "version", from.Version)
 		}
-		if what == ownHello || isNew && channel == b.own.all() {
+		if what == ownHello || isNew && channel == b.own.all {
 			b.queueBeat(from.ID)
 		}
 	case ownBye:
