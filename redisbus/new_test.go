@@ -14,9 +14,9 @@ import (
 	"socketiojwt/socketio"
 )
 
-// New fails if the user lacks a right, and names each command and channel. The rule that it
+// New names what a user of its own lacks, without the password of the user. The rule that it
 // suggests is enough.
-func TestNewNamesMissingRights(t *testing.T) {
+func TestNewSuggestsRightsForAUser(t *testing.T) {
 	redis := redistest.Start(t)
 	const all = "&socket.io* +subscribe +unsubscribe +publish +pubsub|numsub +ping +multi +discard"
 	for name, c := range map[string]struct {
