@@ -14,10 +14,8 @@ import (
 )
 
 // expect reads the next event of a peer and compares it with want.
-func expect(t testing.TB, p *sockettest.Peer, event, want string) sockettest.Event {
+func expect(t testing.TB, ctx context.Context, p *sockettest.Peer, event, want string) sockettest.Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
 	e, err := p.Expect(ctx, event)
 	if err != nil || fmt.Sprint(e) != want {
 		t.Fatalf("received %v, %v; want %s", e, err, want)
@@ -146,11 +144,11 @@ func testNodesActAsOne(t *testing.T, redis *place) {
 		}
 		inRoom(t, redis, 1, "new")
 		_ = b.To("new").Emit("joined")
-		expect(t, z, "joined", "joined()")
+		expect(t, a.ctx, z, "joined", "joined()")
 		_ = a.To("new").SocketsLeave("new")
 		inRoom(t, redis, 0, "new")
 		_ = a.To("z").DisconnectSockets(&socketio.Ending{Event: "bye", Args: []any{"now"}})
-		expect(t, z, "bye", `bye("now")`)
+		expect(t, a.ctx, z, "bye", `bye("now")`)
 		inRoom(t, redis, 0, "z")
 	})
 
@@ -159,14 +157,14 @@ func testNodesActAsOne(t *testing.T, redis *place) {
 		channels := append(redis.namespace("/dyn-1"), "socket.io#/dyn-1#r#")
 		settle(t, redis, 1, channels...)
 		_ = a.BroadcastIn("/dyn-1").To("r").Emit("far", 1)
-		expect(t, d, "far", "far(1)")
+		expect(t, a.ctx, d, "far", "far(1)")
 		infos, err := a.BroadcastIn("/dyn-1").FetchSockets(a.ctx)
 		if len(infos) != 1 || err != nil || infos[0].ID != d.ID() {
 			t.Errorf("fetched %+v, %v", infos, err)
 		}
 		rule := rules[a.Server]
 		_ = rule.To("r").Emit("rule")
-		expect(t, d, "rule", "rule()")
+		expect(t, a.ctx, d, "rule", "rule()")
 		if infos, err := rule.FetchSockets(a.ctx); len(infos) != 1 || err != nil || infos[0].Node != c.bus.ID() {
 			t.Errorf("fetched %+v, %v", infos, err)
 		}
@@ -178,9 +176,9 @@ func testNodesActAsOne(t *testing.T, redis *place) {
 	})
 	t.Run("extensions", func(t *testing.T) {
 		_ = a.PublishExtension("x", []byte("y"))
-		expect(t, y, "extension", fmt.Sprintf("extension(%q)", a.bus.ID()))
+		expect(t, a.ctx, y, "extension", fmt.Sprintf("extension(%q)", a.bus.ID()))
 		_ = c.SendExtension(a.bus.ID(), "x", []byte("x"))
-		expect(t, x, "extension", fmt.Sprintf("extension(%q)", c.bus.ID()))
+		expect(t, a.ctx, x, "extension", fmt.Sprintf("extension(%q)", c.bus.ID()))
 	})
 	for _, n := range []*node{a, b, c} {
 		if h := n.Stats().Bus; h == nil || !h.Connected || h.Nodes != 2 || h.Ignored+h.Dropped+h.Gaps+h.Overflows != 0 {

@@ -70,11 +70,11 @@ func testEmitter(t *testing.T, redis *place) {
 		}
 	}
 	do(e.To("x", "x").Emit(a.ctx, "to x"))
-	expect(t, x, "to x", "to x()")
+	expect(t, a.ctx, x, "to x", "to x()")
 	do(e.To("both").Except(x.ID()).Volatile().Emit(a.ctx, "to y"))
-	expect(t, y, "to y", "to y()")
+	expect(t, a.ctx, y, "to y", "to y()")
 	do(e.Of("admin").Emit(a.ctx, "to admin"))
-	expect(t, admin, "to admin", "to admin()")
+	expect(t, a.ctx, admin, "to admin", "to admin()")
 
 	do(e.To("x").SocketsJoin(a.ctx, "new"))
 	inRoom(t, redis, 1, "new")
@@ -87,7 +87,7 @@ func testEmitter(t *testing.T, redis *place) {
 		}
 	}
 	do(e.To("y").DisconnectSockets(a.ctx, &socketio.Ending{Event: "bye", Args: []any{"now"}}))
-	expect(t, y, "bye", `bye("now")`)
+	expect(t, a.ctx, y, "bye", `bye("now")`)
 	inRoom(t, redis, 0, "y")
 }
 

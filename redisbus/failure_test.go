@@ -210,7 +210,7 @@ func TestStalledNode(t *testing.T) {
 			redistest.Eventually(t, "a gap", func() bool { return len(stalled.gaps.all()) == 1 })
 			settle(t, p, 1, roomChannel)
 			_ = other.To(room).Emit("after")
-			expect(t, peer, "after", "after()")
+			expect(t, stalled.ctx, peer, "after", "after()")
 			if h := stalled.Stats().Bus; !h.Connected || h.Gaps != 1 {
 				t.Errorf("health %+v", h)
 			}

@@ -34,7 +34,7 @@ func TestPoisonOnEveryChannel(t *testing.T) {
 			if err := b.To("x").Emit("after", sent); err != nil {
 				t.Fatal(err)
 			}
-			expect(t, p, "after", fmt.Sprintf("after(%d)", sent))
+			expect(t, t.Context(), p, "after", fmt.Sprintf("after(%d)", sent))
 			if events := p.Events(); len(events) > 0 {
 				t.Errorf("the peer received %q", events)
 			}

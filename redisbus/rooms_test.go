@@ -31,7 +31,7 @@ func TestRoomOnOneOfEightNodes(t *testing.T) {
 	if err := nodes[0].To("x").Emit("e"); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, p, "e", "e()")
+	expect(t, t.Context(), p, "e", "e()")
 	if n := received() - before; n != 1 {
 		t.Errorf("%d nodes received the message", n)
 	}
@@ -141,12 +141,12 @@ func TestNamespaceNamedLikeARoom(t *testing.T) {
 	settle(t, redis, 1, "socket.io#/a#"+inRoomB.ID()+"#", "socket.io#/a#b#"+inNamespace.ID()+"#")
 	_ = one.Of("/a").To("b").Emit("room")
 	_ = one.Of("/a#b").Emit("namespace")
-	expect(t, inRoomB, "room", "room()")
-	expect(t, inNamespace, "namespace", "namespace()")
+	expect(t, t.Context(), inRoomB, "room", "room()")
+	expect(t, t.Context(), inNamespace, "namespace", "namespace()")
 	_ = inRoomB.Close()
 	settle(t, redis, 0, "socket.io#/a#"+inRoomB.ID()+"#")
 	_ = one.Of("/a#b").Emit("namespace")
-	expect(t, inNamespace, "namespace", "namespace()")
+	expect(t, t.Context(), inNamespace, "namespace", "namespace()")
 	for _, p := range []interface{ Events() []string }{inRoomB, inNamespace} {
 		if events := p.Events(); len(events) > 0 {
 			t.Errorf("received %q too", events)
