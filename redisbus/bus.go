@@ -70,14 +70,7 @@ func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Bus, 
 	if client, err = clientOption(client); err != nil {
 		return nil, err
 	}
-	b := &Bus{opts: opts, id: newID(), began: time.Now()}
-	b.sampler = logging.Sampler{PerMinute: 60, Repeat: time.Minute}
-	b.own = newOwnCodec(&opts, b.id)
-	b.format = newFormat(&opts, b.id)
-	b.table = newTable(b.format)
-	b.queue = newQueue(b)
-	b.inbox = &inbox{most: opts.MaxInbox, deliver: b.open, ended: func(from, until time.Time) { b.gap(Gap{from, until, ErrOverflow}) }}
-	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b := newBus(opts)
 	if b.access, err = connect(ctx, client, opts.Wire); err != nil {
 		return nil, err
 	}
@@ -86,6 +79,19 @@ func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Bus, 
 		return nil, err
 	}
 	return b, nil
+}
+
+// newBus returns a Bus without a client.
+func newBus(opts Options) *Bus {
+	b := &Bus{opts: opts, id: newID(), began: time.Now()}
+	b.sampler = logging.Sampler{PerMinute: 60, Repeat: time.Minute}
+	b.own = newOwnCodec(&opts, b.id)
+	b.format = newFormat(&opts, b.id)
+	b.table = newTable(b.format)
+	b.queue = newQueue(b)
+	b.inbox = &inbox{most: opts.MaxInbox, deliver: b.open, ended: func(from, until time.Time) { b.gap(Gap{from, until, ErrOverflow}) }}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	return b
 }
 
 // newID returns a random ID. It has the length of a socket id.
