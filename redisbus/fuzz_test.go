@@ -85,17 +85,24 @@ func FuzzHeard(f *testing.F) {
 			for b.inbox.busy() {
 				continue
 			}
-			if err := srv.Close(); err != nil {
+			if err := srv.Shutdown(t.Context()); err != nil { // waits for handlers
 				t.Error(err)
 			}
 			if text := log.String(); strings.Contains(text, "panic") {
 				t.Error(text)
 			}
-			if n := len(b.queue.waiting); n > 100 {
+			if n := b.queue.waits(); n > 100 {
 				t.Errorf("%d messages are sent in answer", n)
 			}
 		}
 	})
+}
+
+// waits returns the number of messages that wait to be sent.
+func (q *queue) waits() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.length()
 }
 
 // busy reports whether messages wait or are being delivered.

@@ -71,7 +71,7 @@ func TestInboxOverflows(t *testing.T) {
 		if delivered != 10 || gaps != 1 || until.Sub(from) != time.Second || in.bytes != 0 {
 			t.Errorf("%d delivered, %d gaps of %v, %d bytes", delivered, gaps, until.Sub(from), in.bytes)
 		}
-		in.put("a", letter{payload: string(make([]byte, 100_000))}) // a large one passes if it is alone
+		in.put("a", letter{payload: string(make([]byte, 100_000))}) // a large one passes if no other waits
 		synctest.Wait()
 		if delivered != 11 {
 			t.Errorf("%d delivered", delivered)
