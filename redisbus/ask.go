@@ -70,11 +70,11 @@ func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked
 // for.
 func (b *Bus) greet(ctx context.Context) error {
 	b.peers.expect()
-	numbers, err := b.subscribers(ctx, []string{b.own.all()})
+	numbers, err := b.subscribers(ctx, []string{b.own.all})
 	if err != nil {
 		return err
 	}
-	if err := b.say(ctx, b.own.all(), ownHello); err != nil {
+	if err := b.say(ctx, b.own.all, ownHello); err != nil {
 		return err
 	}
 	tick := time.NewTicker(2 * time.Millisecond)

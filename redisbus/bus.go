@@ -70,13 +70,7 @@ func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Bus, 
 	if client, err = clientOption(client); err != nil {
 		return nil, err
 	}
-	b := &Bus{opts: opts, id: newID(), own: newOwnCodec(&opts), began: time.Now()}
-	b.sampler = logging.Sampler{PerMinute: 60, Repeat: time.Minute}
-	b.format = newFormat(&opts, b.id)
-	b.table = newTable(b.format)
-	b.queue = newQueue(b)
-	b.inbox = &inbox{most: opts.MaxInbox, deliver: b.open, ended: func(from, until time.Time) { b.gap(Gap{from, until, ErrOverflow}) }}
-	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b := newBus(opts)
 	if b.access, err = connect(ctx, client, opts.Wire); err != nil {
 		return nil, err
 	}
@@ -85,6 +79,19 @@ func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Bus, 
 		return nil, err
 	}
 	return b, nil
+}
+
+// newBus returns a Bus without a client.
+func newBus(opts Options) *Bus {
+	b := &Bus{opts: opts, id: newID(), began: time.Now()}
+	b.sampler = logging.Sampler{PerMinute: 60, Repeat: time.Minute}
+	b.own = newOwnCodec(&opts, b.id)
+	b.format = newFormat(&opts, b.id)
+	b.table = newTable(b.format)
+	b.queue = newQueue(b)
+	b.inbox = &inbox{most: opts.MaxInbox, deliver: b.open, ended: func(from, until time.Time) { b.gap(Gap{from, until, ErrOverflow}) }}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	return b
 }
 
 // newID returns a random ID. It has the length of a socket id.
@@ -110,7 +117,7 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 		Gap:     func(g gap) { b.gap(Gap{g.From, g.Until, g.Cause}) },
 		Logger:  b.opts.Logger,
 	})
-	own := []string{b.own.all(), b.own.to(b.id)}
+	own := []string{b.own.all, b.own.mine}
 	b.ears.Store(s)
 	s.Change(own, nil)
 	ctx, cancel := context.WithTimeout(b.ctx, 2*stuck)
@@ -146,7 +153,7 @@ func (b *Bus) write(m *socketio.Message) (p parcel, err error) {
 	case errors.Is(err, wire.ErrGoOnly):
 		ours := *m
 		ours.Request = wire.GoRequest(string(b.id), m.Request)
-		return b.writeOwn(b.own.all(), &ours)
+		return b.writeOwn(b.own.all, &ours)
 	}
 	return p, err
 }
@@ -221,7 +228,7 @@ func (b *Bus) Close(ctx context.Context) (err error) {
 func (b *Bus) sayBye(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), byeFor)
 	defer cancel()
-	_ = b.say(ctx, b.own.all(), ownBye) // otherwise the others notice by its silence
+	_ = b.say(ctx, b.own.all, ownBye) // otherwise the others notice by its silence
 }
 
 const byeFor = 200 * time.Millisecond

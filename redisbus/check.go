@@ -57,7 +57,7 @@ func (b *Bus) acl() string {
 
 // channels returns a channel of each kind.
 func (b *Bus) channels() []string {
-	channels := []string{b.own.all(), b.own.to(b.id)}
+	channels := []string{b.own.all, b.own.mine}
 	for _, l := range b.format.namespace("/") {
 		channels = append(channels, l.channel)
 	}

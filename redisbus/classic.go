@@ -1,6 +1,8 @@
 package redisbus
 
 import (
+	"strings"
+
 	"socketiojwt/redisbus/internal/wire"
 	"socketiojwt/socketio"
 )
@@ -8,7 +10,19 @@ import (
 // classic is the format of createAdapter of @socket.io/redis-adapter. Unlike Node's adapter,
 // which listens to a pattern, it hears a channel for each of its rooms, so that a node without
 // sockets in a room does not receive the room's messages.
-type classic struct{ wire.Classic }
+type classic struct {
+	wire.Classic
+	broadcast, request string // the first bytes of those of this node
+}
+
+func newClassic(prefix string, id socketio.NodeID) classic {
+	return classic{
+		Classic: wire.Classic{Prefix: prefix, UID: string(id)},
+		// An array of 3 whose first element is a short text: see wire.Classic.
+		broadcast: "\x93" + string([]byte{0xa0 | byte(len(id))}) + string(id),
+		request:   `{"uid":"` + string(id) + `"`,
+	}
+}
 
 func (c classic) namespace(name string) []listening {
 	return []listening{
@@ -37,13 +51,12 @@ func (c classic) reply(to socketio.NodeID, m *socketio.Message) (parcel, error) 
 	return parcel{channel: channel, payload: payload}, err
 }
 
-// own looks only at broadcasts: a request may begin with anything, and there are few.
+// own looks only at the first bytes, as this node writes them.
 func (c classic) own(k kind, _, payload string) bool {
-	if k != kindAll && k != kindRoom {
-		return false
+	if k == kindRequests {
+		return strings.HasPrefix(payload, c.request)
 	}
-	uid, ok := wire.PeekUID([]byte(payload[:min(len(payload), 64)]))
-	return ok && string(uid) == c.UID
+	return k != kindReplies && strings.HasPrefix(payload, c.broadcast)
 }
 
 func (c classic) decode(k kind, namespace, payload string) (wire.Received, error) {

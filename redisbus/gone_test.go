@@ -58,6 +58,13 @@ func (p *process) signal(t *testing.T, s os.Signal) {
 	if err := p.Process.Signal(s); err != nil {
 		t.Fatal(err)
 	}
+	if s != syscall.SIGSTOP {
+		return
+	}
+	redistest.Eventually(t, "the process is stopped", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Process.Pid))
+		return err == nil && strings.Contains(string(stat), ") T ")
+	})
 }
 
 // fetch fetches all sockets, and returns how long that took and what was missing.

@@ -128,7 +128,8 @@ func clientOption(o rueidis.ClientOption) (rueidis.ClientOption, error) {
 	if len(o.InitAddress) == 0 {
 		return o, fmt.Errorf("redisbus: rueidis.ClientOption.InitAddress is empty; set the address of Redis, such as 127.0.0.1:6379")
 	}
-	o.DisableCache = true // it would need the right to CLIENT TRACKING
+	o.DisableCache = true     // it would need the right to CLIENT TRACKING
+	o.AlwaysPipelining = true // otherwise the client notices a closed connection only by losing a message
 	for _, d := range []struct {
 		value *time.Duration
 		zero  time.Duration

@@ -34,21 +34,22 @@ var errForged = errors.New("message of our own nodes with another version, or no
 
 // ownCodec writes and reads messages of our own nodes.
 type ownCodec struct {
-	prefix string
-	key    *mac.Key // nil without Options.Key
+	all  string   // the channel of all our nodes
+	mine string   // the channel of this node
+	key  *mac.Key // nil without Options.Key
 }
 
-func newOwnCodec(o *Options) ownCodec {
-	c := ownCodec{prefix: o.Prefix + "-go#"}
+func newOwnCodec(o *Options, id socketio.NodeID) ownCodec {
+	c := ownCodec{all: o.Prefix + "-go#"}
+	c.mine = c.to(id)
 	if len(o.Key) > 0 {
 		c.key = mac.New(o.Key)
 	}
 	return c
 }
 
-// all returns the channel of all our nodes, and to the channel of one of them.
-func (c ownCodec) all() string                  { return c.prefix }
-func (c ownCodec) to(id socketio.NodeID) string { return c.prefix + string(id) + "#" }
+// to returns the channel of one of our nodes.
+func (c ownCodec) to(id socketio.NodeID) string { return c.all + string(id) + "#" }
 
 // encode writes a message for a channel.
 func (c ownCodec) encode(channel string, what byte, body any) (parcel, error) {

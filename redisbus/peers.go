@@ -82,7 +82,9 @@ func (p *peers) heard(b *beat) (isNew bool) {
 		x = &peer{silent: true}
 		p.byID[b.ID] = x
 	}
-	isNew = x.silent
+	if isNew = x.silent; isNew {
+		x.unheard = 0
+	}
 	x.Node = Node{ID: b.ID, Name: b.Name[:min(len(b.Name), longestID)], Version: b.Version[:min(len(b.Version), longestID)], Since: b.Since, Seen: time.Now()}
 	x.missed, x.silent = 0, false
 	return isNew

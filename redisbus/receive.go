@@ -21,7 +21,8 @@ const (
 // it queues the message and returns. A message for a room that is not here, or of this node
 // itself, costs no more than finding that out.
 func (b *Bus) heard(channel, payload string) {
-	if channel == b.own.all() || channel == b.own.to(b.id) {
+	defer b.recovered()
+	if channel == b.own.all || channel == b.own.mine {
 		b.heardOwn(channel, payload)
 		return
 	}
@@ -70,7 +71,7 @@ func (b *Bus) heardOwn(channel, payload string) {
 		if isNew {
 			b.opts.Logger.Info("redisbus: node is there", "node", from.ID, "name", from.Name, "version", from.Version)
 		}
-		if what == ownHello || isNew && channel == b.own.all() {
+		if what == ownHello || isNew && channel == b.own.all {
 			b.queueBeat(from.ID)
 		}
 	case ownBye:
@@ -98,12 +99,7 @@ func (b *Bus) gone(ids ...socketio.NodeID) {
 
 // open decodes and delivers a message from the inbox.
 func (b *Bus) open(l letter) {
-	defer func() {
-		if value := recover(); value != nil {
-			p := guard.Recovered(value)
-			b.sampler.Log(context.Background(), b.opts.Logger, slog.LevelError, p.At, "redisbus: panic while a message was handled", p.Attr())
-		}
-	}()
+	defer b.recovered()
 	switch {
 	case l.gone != nil:
 		b.deliver(*l.gone)
@@ -152,6 +148,14 @@ func (b *Bus) openOwn(text string) {
 		m.Request = request
 	}
 	b.deliver(m)
+}
+
+// recovered logs a panic. Callers defer it.
+func (b *Bus) recovered() {
+	if value := recover(); value != nil {
+		p := guard.Recovered(value)
+		b.sampler.Log(context.Background(), b.opts.Logger, slog.LevelError, p.At, "redisbus: panic while a message was handled", p.Attr())
+	}
 }
 
 // ignored counts and logs a message that could not be read.

@@ -37,7 +37,7 @@ func newFormat(o *Options, id socketio.NodeID) format {
 	case Sharded:
 		return sharded{wire.Sharded{Prefix: o.Prefix, UID: string(id), Mode: modes[o.Mode]}}
 	default:
-		return classic{wire.Classic{Prefix: o.Prefix, UID: string(id)}}
+		return newClassic(o.Prefix, id)
 	}
 }
 

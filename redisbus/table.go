@@ -11,8 +11,8 @@ type table struct {
 
 	mu       sync.RWMutex
 	channels map[string]target
-	peak     int // the largest len(channels) since the map was made
 	spaces   map[string]*space
+	peak     int // the largest size of the maps since they were made
 }
 
 // A space is a namespace that exists on this node.
@@ -100,14 +100,16 @@ func (t *table) take(remove []string, channel string, meaning target) []string {
 	return remove
 }
 
-// shrink replaces the map if it has become much smaller, because a map keeps its memory.
+// shrink replaces the maps if they have become much smaller, because a map keeps its memory.
 func (t *table) shrink() {
 	if t.peak <= 1024 || len(t.channels) >= t.peak/8 {
 		return
 	}
 	channels := make(map[string]target, len(t.channels))
 	maps.Copy(channels, t.channels)
-	t.channels, t.peak = channels, len(channels)
+	spaces := make(map[string]*space, len(t.spaces))
+	maps.Copy(spaces, t.spaces)
+	t.channels, t.spaces, t.peak = channels, spaces, len(channels)
 }
 
 // find returns what arrives on a channel. It reports false if this node does not hear it.

@@ -26,7 +26,7 @@ func (b *Bus) beat() {
 		}
 		beats := n%int(beatEvery/watchEvery) == 0
 		if beats {
-			if err := b.say(b.ctx, b.own.all(), ownBeat); b.ctx.Err() == nil {
+			if err := b.say(b.ctx, b.own.all, ownBeat); b.ctx.Err() == nil {
 				b.queue.state(err) // also if the right to publish was taken away
 			}
 		}

@@ -1,0 +1,18 @@
+package redisbus
+
+import "socketiojwt/socketio"
+
+// Channels returns the number of channels of namespaces and rooms that the Bus hears.
+func (b *Bus) Channels() int { return len(b.table.all()) }
+
+// Payload returns what Publish sends.
+func (b *Bus) Payload(m socketio.Message) string {
+	p, err := b.write(&m)
+	if err != nil {
+		panic(err)
+	}
+	return string(p.payload)
+}
+
+// Heard handles a message as if it came from Redis.
+func (b *Bus) Heard(channel, payload string) { b.heard(channel, payload) }
