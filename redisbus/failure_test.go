@@ -3,6 +3,7 @@ package redisbus_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -219,4 +220,45 @@ func TestStalledNode(t *testing.T) {
 			}
 		})
 	}
+}
+
+// One master of a Redis Cluster does not answer. Messages for the others go on.
+func TestShardedClusterWithAFrozenMaster(t *testing.T) {
+	cluster := redistest.StartCluster(t, "cluster-node-timeout 60000")
+	p := at(redisbus.Sharded, cluster.Masters...)
+	p.client.ConnWriteTimeout, p.client.Dialer.KeepAlive = time.Second, 200*time.Millisecond
+	frozen := cluster.Masters[0]
+	find := func(there bool) string {
+		for i := 0; ; i++ {
+			name := fmt.Sprint("room", i)
+			if (cluster.Owner(cluster.Slot("socket.io#/#"+name+"#")) == frozen) == there {
+				return name
+			}
+		}
+	}
+	there, elsewhere := find(true), find(false)
+	a, b := p.start(t), p.start(t)
+	peer := b.dial(there, elsewhere)
+	inRoom(t, p, 1, there, elsewhere)
+	frozen.Freeze()
+	stop := time.Now().Add(2 * time.Second)
+	worst := time.Duration(0)
+	for i := 0; time.Now().Before(stop); i++ {
+		_ = a.To(there).Emit("there")
+		began := time.Now()
+		_ = a.To(elsewhere).Emit("elsewhere", i)
+		expect(t, b.ctx, peer, "elsewhere", fmt.Sprintf("elsewhere(%d)", i))
+		worst = max(worst, time.Since(began))
+	}
+	if worst > time.Second {
+		t.Errorf("a message for another master took %v", worst)
+	}
+	redistest.Eventually(t, "the node knows", func() bool { return !a.Stats().Bus.Connected })
+	frozen.Thaw()
+	arrives := func() bool {
+		_ = a.To(there).Emit("back")
+		return slices.Contains(peer.Events(), "back")
+	}
+	redistest.Eventually(t, "messages arrive by the master that was frozen", arrives)
+	redistest.Eventually(t, "both nodes are connected", func() bool { return a.Stats().Bus.Connected && b.Stats().Bus.Connected })
 }
