@@ -31,7 +31,7 @@ type Bus struct {
 	format  format
 	own     ownCodec
 	table   *table
-	queue   *queue
+	outbox  *outbox
 	inbox   *inbox
 	peers   peers
 	surveys surveys
@@ -74,6 +74,9 @@ func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Bus, 
 	if b.access, err = connect(ctx, client, opts.Wire); err != nil {
 		return nil, err
 	}
+	if b.sharded && b.cluster {
+		b.outbox.split(queuesOfCluster)
+	}
 	if err := b.check(ctx, &client); err != nil {
 		b.client.Close()
 		return nil, err
@@ -88,7 +91,7 @@ func newBus(opts Options) *Bus {
 	b.own = newOwnCodec(&opts, b.id)
 	b.format = newFormat(&opts, b.id)
 	b.table = newTable(b.format)
-	b.queue = newQueue(b)
+	b.outbox = newOutbox(b)
 	b.inbox = &inbox{most: opts.MaxInbox, deliver: b.open, ended: func(from, until time.Time) { b.gap(Gap{from, until, ErrOverflow}) }}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
@@ -130,7 +133,9 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 		_ = b.Close(ctx)
 		return nil, fmt.Errorf("redisbus: join: %w", err)
 	}
-	b.running.Go(func() { b.queue.run(b.ctx) })
+	for _, q := range b.outbox.queues {
+		b.running.Go(func() { q.run(b.ctx) })
+	}
 	b.running.Go(b.beat)
 	return b, nil
 }
@@ -141,7 +146,7 @@ func (b *Bus) Publish(m socketio.Message) error {
 	if err != nil || p.channel == "" {
 		return err
 	}
-	return b.queue.put(p)
+	return b.outbox.put(p)
 }
 
 // write writes a message for the other nodes. The channel is empty if there is nothing to send.
@@ -171,7 +176,7 @@ func (b *Bus) Reply(to socketio.NodeID, m socketio.Message) error {
 	if err != nil || p.channel == "" {
 		return err
 	}
-	return b.queue.put(p)
+	return b.outbox.put(p)
 }
 
 func (b *Bus) writeReply(to socketio.NodeID, m *socketio.Message) (p parcel, err error) {
@@ -209,9 +214,9 @@ func (b *Bus) Close(ctx context.Context) (err error) {
 	b.closing.Do(func() {
 		ears := b.ears.Load()
 		if ears != nil && ctx.Err() == nil {
-			err = b.queue.flush(ctx)
+			err = b.outbox.flush(ctx)
 		}
-		b.queue.close()
+		b.outbox.close()
 		b.inbox.close()
 		b.surveys.close()
 		if ears != nil {

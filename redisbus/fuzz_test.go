@@ -91,7 +91,7 @@ func FuzzHeard(f *testing.F) {
 			if text := log.String(); strings.Contains(text, "panic") {
 				t.Error(text)
 			}
-			if n := b.queue.waits(); n > 100 {
+			if n := b.outbox.queues[0].waits(); n > 100 {
 				t.Errorf("%d messages are sent in answer", n)
 			}
 		}

@@ -51,11 +51,8 @@ func (b *Bus) Health() socketio.BusHealth {
 			h.Since = since
 		}
 	}
-	q := b.queue
-	q.mu.Lock()
-	h.Queued, h.Sent, h.Dropped = q.bytes, q.sent, q.dropped
-	failing, since := q.failing, q.since
-	q.mu.Unlock()
+	sent, dropped, since, failing := b.outbox.health()
+	h.Queued, h.Sent, h.Dropped = int(b.outbox.bytes.Load()), sent, dropped
 	switch {
 	case b.ctx.Err() != nil:
 		worse(time.Now(), errClosed)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,22 +29,21 @@ const (
 // A queue sends parcels to Redis, in order, by one goroutine. All parcels that wait go out in
 // one pipeline, so the pipelines grow with the load.
 type queue struct {
-	bus  *Bus
-	out  outlet
-	most int           // bytes
+	bus *Bus
+	box *outbox
+	out outlet
+
 	wake chan struct{} // has capacity 1
 
 	mu      sync.Mutex
 	waiting []dated // from head on
 	head    int
-	bytes   int
 	busy    bool // a pipeline is on its way
 	closed  bool
 	idle    chan struct{} // closed when nothing waits, if flush waits for that
 	sent    uint64
 	dropped uint64
-	failing error // the last pipeline has failed
-	since   time.Time
+	failing error // the last pipeline has failed; the outbox's mutex guards it
 }
 
 // dated is a parcel and the time at which it was queued.
@@ -52,23 +52,21 @@ type dated struct {
 	at time.Time
 }
 
-func newQueue(b *Bus) *queue {
-	return &queue{bus: b, out: outlet{bus: b}, most: b.opts.MaxQueue, wake: make(chan struct{}, 1), since: time.Now()}
+func newQueue(b *Bus, box *outbox) *queue {
+	return &queue{bus: b, box: box, out: outlet{bus: b}, wake: make(chan struct{}, 1)}
 }
 
 // put queues a parcel.
 func (q *queue) put(p parcel) error {
-	size := p.size()
 	q.mu.Lock()
-	switch {
-	case q.closed:
+	if q.closed {
 		q.mu.Unlock()
 		return errClosed
-	case q.bytes+size > q.most && q.bytes > 0:
+	}
+	if !q.box.reserve(p.size()) {
 		q.mu.Unlock()
 		return ErrBacklog
 	}
-	q.bytes += size
 	q.waiting = append(q.waiting, dated{p, time.Now()})
 	first := q.length() == 1
 	q.mu.Unlock()
@@ -96,11 +94,12 @@ func (q *queue) run(ctx context.Context) {
 				return
 			}
 		}
-		if q.send(ctx, batch) {
+		failed := q.send(ctx, batch)
+		if failed == "" {
 			backoff = minBackoff
 			continue
 		}
-		if !q.reconnect(ctx, &backoff) {
+		if !q.reconnect(ctx, failed, &backoff) {
 			return
 		}
 	}
@@ -137,7 +136,7 @@ func (q *queue) expire() {
 func (q *queue) cut(n int) {
 	gone := q.waiting[q.head : q.head+n]
 	for i := range gone {
-		q.bytes -= gone[i].size()
+		q.box.release(gone[i].size())
 	}
 	clear(gone)
 	q.head += n
@@ -153,9 +152,9 @@ func (q *queue) cut(n int) {
 	}
 }
 
-// send sends a pipeline. It returns false if the connection has failed. What had not been
-// written then is queued again.
-func (q *queue) send(ctx context.Context, batch []dated) bool {
+// send sends a pipeline. If a connection has failed, it returns the channel of a message that was
+// not sent. If nothing had been written then, everything is queued again.
+func (q *queue) send(ctx context.Context, batch []dated) (failedAt string) {
 	commands := make(rueidis.Commands, len(batch))
 	for i := range batch {
 		commands[i] = q.bus.command(&batch[i].parcel)
@@ -164,7 +163,7 @@ func (q *queue) send(ctx context.Context, batch []dated) bool {
 	defer cancel()
 	var lost error
 	failed, unwritten := 0, 0
-	for _, result := range q.out.client().DoMulti(ctx, commands...) {
+	for i, result := range q.out.client().DoMulti(ctx, commands...) {
 		err := result.Error()
 		if err == nil {
 			continue
@@ -174,7 +173,8 @@ func (q *queue) send(ctx context.Context, batch []dated) bool {
 			q.bus.warn("redisbus: Redis refused a message", "error", err)
 			continue
 		}
-		if lost = err; notWritten(err) {
+		lost, failedAt = err, batch[i].channel
+		if notWritten(err) {
 			unwritten++
 		}
 	}
@@ -185,7 +185,7 @@ func (q *queue) send(ctx context.Context, batch []dated) bool {
 	q.busy = false
 	if lost != nil && unwritten == len(batch) {
 		for i := range batch {
-			q.bytes += batch[i].size()
+			q.box.bytes.Add(int64(batch[i].size())) // not more than was there before
 		}
 		q.waiting, q.head = append(slices.Clone(batch), q.waiting[q.head:]...), 0
 		failed = 0
@@ -195,8 +195,8 @@ func (q *queue) send(ctx context.Context, batch []dated) bool {
 	q.dropped += uint64(failed)
 	q.signal()
 	q.mu.Unlock()
-	q.state(lost)
-	return lost == nil
+	q.box.state(q, lost)
+	return failedAt
 }
 
 // notWritten reports whether a command failed because no connection could be made.
@@ -205,26 +205,9 @@ func notWritten(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// state records whether Redis can be reached.
-func (q *queue) state(err error) {
-	q.mu.Lock()
-	changed := (err == nil) != (q.failing == nil)
-	if q.failing = err; changed {
-		q.since = time.Now()
-	}
-	q.mu.Unlock()
-	switch {
-	case !changed:
-	case err != nil:
-		q.bus.opts.Logger.Warn("redisbus: messages cannot be sent to Redis", "error", err)
-	default:
-		q.bus.opts.Logger.Info("redisbus: messages can be sent to Redis again")
-	}
-}
-
-// reconnect waits until Redis answers. It returns false if ctx ends first. Meanwhile messages
-// wait, and become too old.
-func (q *queue) reconnect(ctx context.Context, backoff *time.Duration) bool {
+// reconnect waits until Redis answers, after a message for a channel has failed. It returns false
+// if ctx ends first. Meanwhile messages wait, and become too old.
+func (q *queue) reconnect(ctx context.Context, failed string, backoff *time.Duration) bool {
 	for {
 		timer := time.NewTimer(*backoff)
 		select {
@@ -236,7 +219,7 @@ func (q *queue) reconnect(ctx context.Context, backoff *time.Duration) bool {
 		*backoff = min(2**backoff, 2*maxBackoff)
 		within, cancel := context.WithTimeout(ctx, stuck)
 		client := q.out.client()
-		err := client.Do(within, client.B().Ping().Build()).NonRedisError() // it may answer that it is loading
+		err := client.Do(within, q.probe(client, failed)).NonRedisError() // it may answer that it is loading
 		cancel()
 		if err != nil {
 			q.out.failed()
@@ -245,11 +228,20 @@ func (q *queue) reconnect(ctx context.Context, backoff *time.Duration) bool {
 		q.expire()
 		q.signal()
 		q.mu.Unlock()
-		q.state(err)
+		q.box.state(q, err)
 		if err == nil {
 			return true
 		}
 	}
+}
+
+// probe returns a command without an effect, for the server that has the channel. In a Redis
+// Cluster, that is a message for a channel of the same slot on which nothing listens.
+func (q *queue) probe(client rueidis.Client, channel string) rueidis.Completed {
+	if !q.bus.sharded || !q.bus.cluster || strings.ContainsAny(channel, "{}") {
+		return client.B().Ping().Build()
+	}
+	return client.B().Spublish().Channel(q.bus.own.all + "{" + channel + "}").Message("").Build()
 }
 
 // flush waits until everything has been sent or dropped.

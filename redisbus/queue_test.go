@@ -20,7 +20,7 @@ func payloads(batch []dated) (text string) {
 // A queue hands out what waits, in order and in batches, and drops what has waited for too long.
 func TestQueueDropsWhatIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(newBus(Options{MaxQueue: 1 << 20}))
+		q := newBus(Options{MaxQueue: 1 << 20}).outbox.queues[0]
 		put := func(text string) {
 			if err := q.put(parcel{channel: "c", payload: []byte(text)}); err != nil {
 				t.Fatal(err)
@@ -37,8 +37,8 @@ func TestQueueDropsWhatIsTooOld(t *testing.T) {
 		time.Sleep(time.Second)
 		put("e")
 		time.Sleep(staleAfter - time.Second + 1)
-		if got := payloads(q.take(nil)); got != "e " || q.dropped != 1 || q.bytes != 0 {
-			t.Errorf("took %q, %d dropped, %d bytes", got, q.dropped, q.bytes)
+		if got := payloads(q.take(nil)); got != "e " || q.dropped != 1 || q.box.bytes.Load() != 0 {
+			t.Errorf("took %q, %d dropped, %d bytes", got, q.dropped, q.box.bytes.Load())
 		}
 		next, want := 0, 0
 		for range 100 { // batches that begin and end anywhere
@@ -63,8 +63,8 @@ func TestQueueDropsWhatIsTooOld(t *testing.T) {
 			}
 			want += len(batch)
 		}
-		if q.bytes != 0 || q.length() != 0 || q.dropped != 1 {
-			t.Errorf("%d bytes, %d parcels are left, %d dropped", q.bytes, q.length(), q.dropped)
+		if q.box.bytes.Load() != 0 || q.length() != 0 || q.dropped != 1 {
+			t.Errorf("%d bytes, %d parcels are left, %d dropped", q.box.bytes.Load(), q.length(), q.dropped)
 		}
 	})
 }
@@ -72,7 +72,7 @@ func TestQueueDropsWhatIsTooOld(t *testing.T) {
 // A queue that is full or closed accepts nothing. flush waits for what is on its way, too.
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue(newBus(Options{MaxQueue: 1000}))
+		q := newBus(Options{MaxQueue: 1000}).outbox.queues[0]
 		large := parcel{channel: "c", payload: make([]byte, 5000)}
 		if err := q.put(large); err != nil {
 			t.Errorf("a large parcel, alone: %v", err)

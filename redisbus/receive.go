@@ -86,7 +86,7 @@ func (b *Bus) heardOwn(channel, payload string) {
 func (b *Bus) queueBeat(to socketio.NodeID) {
 	p, err := b.own.encode(b.own.to(to), ownBeat, beat{ID: b.id, Name: b.opts.Name, Version: version, Since: b.began})
 	if err == nil {
-		_ = b.queue.put(p) // the next heartbeat comes in any case
+		_ = b.outbox.put(p) // the next heartbeat comes in any case
 	}
 }
 
@@ -125,7 +125,7 @@ func (b *Bus) open(l letter) {
 		b.deliver(r.Message)
 	}
 	if answer.channel != "" {
-		_ = b.queue.put(answer)
+		_ = b.outbox.put(answer)
 	}
 }
 

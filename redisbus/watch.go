@@ -27,7 +27,7 @@ func (b *Bus) beat() {
 		beats := n%int(beatEvery/watchEvery) == 0
 		if beats {
 			if err := b.say(b.ctx, b.own.all, ownBeat); b.ctx.Err() == nil {
-				b.queue.state(err) // also if the right to publish was taken away
+				b.outbox.state(b.outbox.queue(b.own.all), err) // also if the right to publish was taken away
 			}
 		}
 		if beats || time.Since(time.Unix(0, b.asked.Load())) < answersFor {
