@@ -293,3 +293,39 @@ func TestKnownEntriesAreNotSweptAgain(t *testing.T) {
 		t.Errorf("%d and %d sweeps for 2 entries", a, b)
 	}
 }
+
+// Someone who can write to Redis, and adds old records again, neither blocks a user whose block was
+// removed nor removes a later block.
+func TestRecordsThatAreAddedAgain(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	lists := startAll(t, redis.Addr(), 2)
+	again := func(after int) { // adds the records again that were written until now
+		t.Helper()
+		for _, r := range redis.Do("XRANGE", "socketiojwt:revocations", "-", "+").([]any) {
+			fields := r.([]any)[1].([]any)
+			redis.Do("XADD", "socketiojwt:revocations", "*", fields[0].(string), fields[1].(string))
+		}
+		mark := fmt.Sprint("mark ", after)
+		add(t, lists[0], blockOf(mark))
+		allFind(t, lists, mark)
+	}
+	add(t, lists[0], blockOf("ada"))
+	allFind(t, lists, "ada")
+	if err := lists[1].Remove(t.Context(), auth.BySubject("i", "ada")); err != nil {
+		t.Fatal(err)
+	}
+	again(1)
+	for i, list := range lists {
+		if found(t, list, "ada") {
+			t.Errorf("node %d: a removed block has come back", i)
+		}
+	}
+	add(t, lists[0], blockOf("ada"))
+	again(2)
+	for i, list := range lists {
+		if !found(t, list, "ada") {
+			t.Errorf("node %d: a block was removed", i)
+		}
+	}
+}
