@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 // What one node adds and removes, all nodes have, also those that start later.
 func TestEntriesReachAllNodes(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	lists := startAll(t, redis.Addr(), 3)
 	add(t, lists[0], blockOf("ada"))
@@ -41,6 +43,7 @@ func TestEntriesReachAllNodes(t *testing.T) {
 
 // Redis learns no subject, claim or reason.
 func TestRedisLearnsNoSubject(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	list := start(t, redis.Addr(), "node")
 	add(t, list, auth.Revocation{Match: auth.BySubject("issuer-of-ada", "ada-lovelace"), Reason: "left-the-company", At: time.Now()})
@@ -58,6 +61,7 @@ func TestRedisLearnsNoSubject(t *testing.T) {
 
 // A block that is made after another one was removed is kept, whatever the clocks and the order.
 func TestBlocksAndRemovalsConverge(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	lists := startAll(t, redis.Addr(), 2)
 	ahead := blockOf("ada")
@@ -80,6 +84,7 @@ func TestBlocksAndRemovalsConverge(t *testing.T) {
 
 // New says what is missing.
 func TestNewFails(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	list := start(t, redis.Addr(), "node")
 	add(t, list, blockOf("ada"))
@@ -139,6 +144,7 @@ func openAs(t *testing.T, user, addr string) error {
 
 // A key is replaced without losing an entry: first all nodes get both, then the new one is used.
 func TestKeysAreReplaced(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	fresh := []byte("the key that replaces the other")
 	add(t, start(t, redis.Addr(), "old"), blockOf("ada"))
@@ -154,6 +160,7 @@ func TestKeysAreReplaced(t *testing.T) {
 
 // Records that cannot be read are counted, and end neither the reader nor the process.
 func TestForeignRecords(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	lists := startAll(t, redis.Addr(), 2)
 	for _, value := range []string{"", "\x01", "\x02version", strings.Repeat("\x01", 100), `{"add":{}}`} {
@@ -175,6 +182,7 @@ func TestForeignRecords(t *testing.T) {
 // A receipt names the nodes that have ended their sockets, with the number of sockets, and those
 // that have not said so.
 func TestReceipt(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	lists := startAll(t, redis.Addr(), 3)
 	hold := make(chan struct{})
@@ -208,6 +216,7 @@ func TestReceipt(t *testing.T) {
 
 // An entry for which lists have no room ends the sockets of all nodes, and fails.
 func TestFullLists(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	var lists []*denyredis.Denylist
 	swept := make(chan string, 100)
@@ -235,4 +244,88 @@ func TestFullLists(t *testing.T) {
 	restarted := options("node 2")
 	restarted.List.MaxEntries = 1
 	startWith(t, to(redis.Addr()), restarted, denyredis.Ordinary())
+}
+
+// An entry is found before sockets are ended, on the node that adds it and on the others, so that no
+// token gets in between.
+func TestEntriesAreFoundBeforeTheSweep(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	lists := startAll(t, redis.Addr(), 2)
+	bad := tokenOf(t, "ada")
+	found := make(chan bool, 2)
+	for _, list := range lists {
+		list.Watch(func(ctx context.Context, _ auth.Revocation) (int, error) {
+			_, ok, err := list.Find(ctx, bad)
+			found <- ok && err == nil
+			return 0, nil
+		})
+	}
+	add(t, lists[0], blockOf("ada"))
+	for range lists {
+		if !<-found {
+			t.Error("the entry was not found when its sockets were ended")
+		}
+	}
+}
+
+// An entry that is in memory already ends no sockets again, such as one that a node has written and
+// reads, or that was added again after a loss.
+func TestKnownEntriesAreNotSweptAgain(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	lists := startAll(t, redis.Addr(), 2)
+	var sweeps [2]atomic.Int32
+	for i, list := range lists {
+		list.Watch(func(context.Context, auth.Revocation) (int, error) { sweeps[i].Add(1); return 0, nil })
+	}
+	ada := blockOf("ada")
+	add(t, lists[0], ada)
+	allFind(t, lists, "ada")
+	redis.Do("FLUSHALL")
+	for _, list := range lists {
+		redistest.Eventually(t, "the loss is mended", func() bool { h := list.Health(); return h.Lost > 0 && h.Unlogged == 0 })
+	}
+	add(t, lists[0], blockOf("bob"))
+	allFind(t, lists, "bob")
+	redistest.Eventually(t, "both have swept", func() bool { return sweeps[0].Load() >= 2 && sweeps[1].Load() >= 2 })
+	if a, b := sweeps[0].Load(), sweeps[1].Load(); a != 2 || b != 2 {
+		t.Errorf("%d and %d sweeps for 2 entries", a, b)
+	}
+}
+
+// Someone who can write to Redis, and adds old records again, neither blocks a user whose block was
+// removed nor removes a later block.
+func TestRecordsThatAreAddedAgain(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	lists := startAll(t, redis.Addr(), 2)
+	again := func(after int) { // adds the records again that were written until now
+		t.Helper()
+		for _, r := range redis.Do("XRANGE", "socketiojwt:revocations", "-", "+").([]any) {
+			fields := r.([]any)[1].([]any)
+			redis.Do("XADD", "socketiojwt:revocations", "*", fields[0].(string), fields[1].(string))
+		}
+		mark := fmt.Sprint("mark ", after)
+		add(t, lists[0], blockOf(mark))
+		allFind(t, lists, mark)
+	}
+	add(t, lists[0], blockOf("ada"))
+	allFind(t, lists, "ada")
+	if err := lists[1].Remove(t.Context(), auth.BySubject("i", "ada")); err != nil {
+		t.Fatal(err)
+	}
+	again(1)
+	for i, list := range lists {
+		if found(t, list, "ada") {
+			t.Errorf("node %d: a removed block has come back", i)
+		}
+	}
+	add(t, lists[0], blockOf("ada"))
+	again(2)
+	for i, list := range lists {
+		if !found(t, list, "ada") {
+			t.Errorf("node %d: a block was removed", i)
+		}
+	}
 }

@@ -26,6 +26,7 @@ func length(redis *redistest.Server) int {
 // A node that cannot reach Redis adds entries on itself, says so, and writes them when Redis
 // answers again, here without any of its data.
 func TestRedisIsStopped(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	lists := startAll(t, redis.Addr(), 2)
 	add(t, lists[1], blockOf("ada"))
@@ -99,6 +100,7 @@ func TestRedisIsFrozen(t *testing.T) {
 
 // FLUSHALL on live connections is noticed, and the entries are added again: once, by one node.
 func TestFlush(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	lists := startAll(t, redis.Addr(), 3)
 	const entries = 700
@@ -145,6 +147,7 @@ func (s *switchable) option() rueidis.ClientOption {
 // A replica that takes over without the last records gets them from the nodes that know them,
 // also if another record was written before. A removal that was lost is not undone.
 func TestFailoverLosesRecords(t *testing.T) {
+	t.Parallel()
 	master := redistest.Start(t)
 	replica := master.Replica()
 	var address switchable
@@ -187,6 +190,7 @@ func TestFailoverLosesRecords(t *testing.T) {
 
 // Sentinel promotes a replica, and the nodes follow it without a restart.
 func TestSentinelFailover(t *testing.T) {
+	t.Parallel()
 	master := redistest.Start(t)
 	replica := master.Replica()
 	sentinel := redistest.StartSentinel(t, master, "main")
@@ -211,6 +215,7 @@ func TestSentinelFailover(t *testing.T) {
 
 // In a Redis Cluster, the keys may lie on different servers.
 func TestRedisCluster(t *testing.T) {
+	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	client := rueidis.ClientOption{InitAddress: cluster.Addrs()}
 	var lists []*denyredis.Denylist
@@ -227,6 +232,7 @@ func TestRedisCluster(t *testing.T) {
 // Entries that last are written again before their records are removed, and the stream stays
 // short.
 func TestOldRecordsAreRemoved(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	pace := denyredis.Pace{Mend: 50 * time.Millisecond, Rewrite: 2 * time.Second, Keep: time.Second}
 	redis.Do("CONFIG", "SET", "stream-node-max-entries", "10") // so that few records are removed too
@@ -256,6 +262,7 @@ func TestOldRecordsAreRemoved(t *testing.T) {
 
 // A node whose last record was removed while it was away reads the whole stream.
 func TestAwayForLong(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	var address switchable
 	address.set(redis.Addr())

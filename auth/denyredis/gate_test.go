@@ -92,6 +92,7 @@ func gone(t *testing.T, peer *sockettest.Peer) {
 // Revoke on one of three nodes ends 1,000 sockets of a subject on all of them, says where, and
 // keeps the token out everywhere, also of a node that starts later. Others stay.
 func TestRevokeOnThreeNodes(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3, auth.Options{})
 	ada, bob := c.sign("ada", time.Minute), c.sign("bob", time.Minute)
 	var peers, others []*sockettest.Peer
@@ -136,6 +137,7 @@ func ended() context.Context {
 
 // All gates of a process that have the list end their sockets.
 func TestGatesShareAList(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, auth.Options{})
 	verifier, err := token.NewVerifier(c.key.Key(), token.Options{})
 	if err != nil {
@@ -163,6 +165,7 @@ func TestGatesShareAList(t *testing.T) {
 // A socket whose token the issuer's clock has dated ahead of the revocation ends on its node, and
 // its token is refused on all.
 func TestTokenDatedAhead(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, auth.Options{})
 	ahead := c.sign("ada", -time.Minute)
 	peer := c.nodes[1].srv.Dial(bearing(ahead))
@@ -216,6 +219,7 @@ func TestStaleList(t *testing.T) {
 // With Redis away, the sockets of this node end, the error says so, and the other nodes follow
 // when Redis answers again.
 func TestRevokeWithoutRedis(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 2, auth.Options{})
 	ada := c.sign("ada", time.Minute)
 	peers := []*sockettest.Peer{c.nodes[0].srv.Dial(bearing(ada)), c.nodes[1].srv.Dial(bearing(ada))}
@@ -236,6 +240,7 @@ func TestRevokeWithoutRedis(t *testing.T) {
 
 // A gate with a shared list must know how long tokens are good.
 func TestLongestTokenIsRequired(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1, auth.Options{})
 	verifier, err := token.NewVerifier(c.key.Key(), token.Options{})
 	if err != nil {

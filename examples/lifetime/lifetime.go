@@ -5,13 +5,17 @@ package lifetime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"socketiojwt/admin"
 	"socketiojwt/auth"
 	"socketiojwt/auth/denyfile"
+	"socketiojwt/auth/denyredis"
 	"socketiojwt/auth/logout"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
@@ -65,6 +69,28 @@ func Ban(ctx context.Context, gate *auth.Gate, issuer, subject string) error {
 // OpenDenylist opens a denylist that survives a restart. The caller closes it.
 func OpenDenylist() (*denyfile.Denylist, error) {
 	return denyfile.Open("/var/lib/chat/denylist.db", denyfile.Options{})
+}
+
+// OpenSharedDenylist opens the denylist of all nodes of a cluster. The caller closes it.
+func OpenSharedDenylist(ctx context.Context, secret []byte) (*denyredis.Denylist, error) {
+	redis := rueidis.ClientOption{InitAddress: []string{"127.0.0.1:6379"}}
+	return denyredis.New(ctx, redis, denyredis.Options{Keys: [][]byte{secret}})
+}
+
+// LogOutEverywhere ends the sockets of a user on all nodes, and says where they have ended.
+func LogOutEverywhere(ctx context.Context, gate *auth.Gate, issuer, subject string) (string, error) {
+	done, err := gate.Revoke(ctx, auth.BySubject(issuer, subject), auth.RevokeOptions{Wait: 2 * time.Second})
+	return fmt.Sprintf("%d sockets here, others on %v, no answer from %v", done.Sockets, done.Confirmed, done.Missing), err
+}
+
+// EndOnNode makes revocations reach the sockets of servers of Node, which have no gate.
+func EndOnNode(srv *socketio.Server, gate *auth.Gate) {
+	gate.RevokeRooms(srv.Namespace, func(m auth.Match) []string {
+		if _, subject, ok := m.Subject(); ok {
+			return []string{"node-user:" + subject} // which only the servers of Node join
+		}
+		return nil
+	})
 }
 
 // HandleLogouts receives the logout tokens of an issuer. The verifier is for the rules of
