@@ -100,15 +100,17 @@ async function endUnderLoad(t, cluster, signal) {
 }
 
 describe("a node that is killed under load", () => {
-  test("its clients are back on the other nodes, and the clients of those miss nothing", limit, async (t) => {
-    const cluster = await startCluster(t);
-    const { on, others } = await endUnderLoad(t, cluster, "SIGKILL");
-    for (const socket of others) {
-      for (const who of ["go-2", "node-1"]) assert.deepEqual(gaps(socket.heard[who], numbers + 1), [], `${socket.node} misses what ${who} said`);
-    }
-    for (const socket of on) {
-      assert.notEqual((await ask(socket, "where"))[0], "go-1");
-      for (const who of ["go-2", "node-1"]) assert.ok(gaps(socket.heard[who], numbers + 1).length <= 1, "it misses more than what was said while it was away");
-    }
-  });
+  for (const wire of ["classic", "sharded"]) {
+    test(`${wire}: its clients are back on the other nodes, and the clients of those miss nothing`, limit, async (t) => {
+      const cluster = await startCluster(t, { wire });
+      const { on, others } = await endUnderLoad(t, cluster, "SIGKILL");
+      for (const socket of others) {
+        for (const who of ["go-2", "node-1"]) assert.deepEqual(gaps(socket.heard[who], numbers + 1), [], `${socket.node} misses what ${who} said`);
+      }
+      for (const socket of on) {
+        assert.notEqual((await ask(socket, "where"))[0], "go-1");
+        for (const who of ["go-2", "node-1"]) assert.ok(gaps(socket.heard[who], numbers + 1).length <= 1, "it misses more than what was said while it was away");
+      }
+    });
+  }
 });

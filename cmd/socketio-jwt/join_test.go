@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,5 +192,39 @@ func TestReadyWithoutNodes(t *testing.T) {
 		if body := get(t, n.url+path); body != `{"ok":true}` {
 			t.Errorf("%s: %s", path, body)
 		}
+	}
+}
+
+// The URL of --redis can name sentinels, or servers of a Redis Cluster.
+func TestServeWithSentinelAndCluster(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	master := redistest.Start(t)
+	master.Replica()
+	sentinel := redistest.StartSentinel(t, master, "chat")
+	cluster := redistest.StartCluster(t)
+	for name, test := range map[string]struct {
+		args []string
+		fail func()
+	}{
+		"sentinel": {[]string{"--redis", "redis://" + sentinel.Addr() + "?master_set=chat"}, master.Kill},
+		"cluster":  {[]string{"--redis", "redis://" + cluster.Masters[0].Addr() + "?addr=" + cluster.Masters[1].Addr(), "--redis-wire", "sharded", "--redis-prefix", "chat"}, func() {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			nodes := startNodes(t, master, 2, test.args...)
+			compact := nodes[0].login("ada")
+			a, b := nodes[0].enter(ctx, "/", compact), nodes[1].enter(ctx, "/", compact)
+			sayTo(ctx, t, "hello", a, a, b)
+			test.fail()
+			for _, n := range nodes {
+				redistest.Eventually(t, "the node is ready after the failure", func() bool { return status(t, n.url+"/ready") == http.StatusOK })
+			}
+			redistest.Eventually(t, "the nodes hear each other", func() bool {
+				if _, err := a.EmitWithAck(ctx, "say", "again"); err != nil {
+					t.Fatal(err)
+				}
+				return slices.Contains(b.Events(), "said")
+			})
+		})
 	}
 }

@@ -4,7 +4,7 @@
 //	ADDR         where to listen; 127.0.0.1:0 if it is not set
 //	NAME         what the event "where" answers
 //	REDIS        URL of the Redis, such as redis://127.0.0.1:6379
-//	WIRE         classic or streams
+//	WIRE         classic, sharded or streams
 //	SECRET       verifies the tokens, on all nodes
 //	CLUSTER_KEY  is shared by the nodes of this module
 package main
@@ -70,6 +70,8 @@ func run(ctx context.Context) error {
 	return errors.Join(err, srv.Shutdown(ending), server.Shutdown(ending))
 }
 
+var wires = map[string]redisbus.Wire{"classic": redisbus.Classic, "sharded": redisbus.Sharded}
+
 // newServer returns a server that is joined to the others by Redis.
 func newServer(ctx context.Context) (*socketio.Server, error) {
 	verifier, err := token.NewVerifier(token.Secret(os.Getenv("SECRET")), token.Options{})
@@ -84,7 +86,7 @@ func newServer(ctx context.Context) (*socketio.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("REDIS: %w", err)
 	}
-	bus, err := redisbus.New(ctx, client, redisbus.Options{})
+	bus, err := redisbus.New(ctx, client, redisbus.Options{Wire: wires[os.Getenv("WIRE")], Name: os.Getenv("NAME")})
 	if err != nil {
 		return nil, err
 	}

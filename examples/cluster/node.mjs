@@ -1,7 +1,7 @@
 // A node in Node, which does the same as main.go. It is configured by the same variables.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
-import { createAdapter } from "@socket.io/redis-adapter";
+import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
 import { createAdapter as createStreamsAdapter } from "@socket.io/redis-streams-adapter";
 import { createClient } from "redis";
 import { Server } from "socket.io";
@@ -32,7 +32,7 @@ if (WIRE === "streams") {
   options.connectionStateRecovery = { maxDisconnectionDuration: 120_000, skipMiddlewares: false };
 } else {
   await subscriber.connect();
-  options.adapter = createAdapter(redis, subscriber);
+  options.adapter = (WIRE === "sharded" ? createShardedAdapter : createAdapter)(redis, subscriber);
 }
 
 const http = createServer();

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Starts a cluster on free ports of this machine: a Redis, two nodes in Go, one in Node, and nginx in front of them.
 //
-//     npm install && node start.mjs [classic|streams]
+//     npm install && node start.mjs [classic|sharded|streams]
 //
 // It prints where nginx listens, and a token. All of it ends with Ctrl-C.
 import { execFileSync, spawn } from "node:child_process";
