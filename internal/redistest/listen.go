@@ -155,7 +155,7 @@ func (m *Monitor) run() {
 }
 
 // Next waits for the next execution of a command, and returns its name and arguments. Other
-// commands before it are passed over.
+// commands before it are passed over. The command "" means any.
 func (m *Monitor) Next(command string) []string {
 	m.server.t.Helper()
 	timeout := time.After(patience)
@@ -165,7 +165,7 @@ func (m *Monitor) Next(command string) []string {
 			if !ok {
 				m.server.t.Fatal("redistest: the monitor has ended")
 			}
-			if strings.EqualFold(args[0], command) {
+			if command == "" || strings.EqualFold(args[0], command) {
 				return args
 			}
 		case <-timeout:

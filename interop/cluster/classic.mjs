@@ -168,7 +168,10 @@ export const requests = {
   // Node answers with all members of a handshake; ours with those that hold no secret.
   "type 5: the handshake has the members that users of Node read": async (c) => {
     const responses = await exchange(c, { type: 5, opts: { rooms: [], except: [] } });
+    const ours = new Set(c.clients.filter((m) => m.node.kind === "go").map((m) => m.id));
     for (const s of responses.flatMap((r) => r.sockets)) {
+      // Node's node sends the token; ours does not.
+      assert.equal(JSON.stringify(s).includes("secret of"), !ours.has(s.id));
       const { headers, time, address, xdomain, secure, issued, url, query, auth } = s.handshake;
       assert.equal(typeof headers, "object");
       assert.ok(!Number.isNaN(Date.parse(time)));

@@ -44,7 +44,7 @@ export class Client {
   constructor(node, name, { namespace = "/", ...options } = {}) {
     Object.assign(this, { node, name });
     this.flushed = new Set();
-    this.socket = io(node.url + namespace, { forceNew: true, reconnection: false, transports: ["websocket"], auth: { token: `secret of ${name}` }, ...options });
+    this.socket = io(node.url + namespace, { forceNew: true, reconnection: false, transports: ["websocket"], auth: { token: `secret of ${name}` }, query: { token: "secret of the query" }, extraHeaders: { Cookie: "session=secret of the cookie", Authorization: "Bearer secret of the header" }, ...options });
     this.socket.onAny((event, ...args) => {
       if (event === "flush") return this.flushed.add(args[0]);
       if (typeof args.at(-1) === "function") this.answer(event, args.pop(), args);

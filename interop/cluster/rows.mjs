@@ -407,6 +407,17 @@ const questions = {
     assert.deepEqual(answers.sort(), c.nodes.filter((n) => n !== from).map((n) => [n.name, "w", 1]).sort());
   },
 
+  // Node's node does not answer an event without a handler; ours answers without a value.
+  "a server-side event without a handler, asked of our nodes": async (c, from) => {
+    const others = c.nodes.filter((n) => n !== from);
+    if (others.some((n) => n.kind === "node")) return;
+    const begin = Date.now();
+    const { answers, partial } = await from.do("hello", { event: "nothing", args: [] });
+    assert.deepEqual(answers, from.kind === "node" ? others.map(() => null) : []);
+    assert.equal(partial, false);
+    assert.ok(Date.now() - begin < 4500);
+  },
+
   "a server-side event with an answer, in a namespace without sockets": async (c, from) => {
     const { answers, partial } = await from.do("hello", { nsp: "/admin", args: [] });
     assert.equal(partial, false);
