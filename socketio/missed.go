@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"socketiojwt/engineio"
 	"socketiojwt/socketio/internal/replay"
@@ -64,6 +65,9 @@ func (m *missed) read(ctx context.Context, rec Recorder) error {
 	l.shared.tail.users++
 	m.open, m.since = true, l.place(rec)
 	l.mu.Unlock()
+	if err := m.catchUp(ctx, rec); err != nil {
+		return err
+	}
 	l.scan(m, rec)
 	select {
 	case <-m.done:
@@ -72,6 +76,29 @@ func (m *missed) read(ctx context.Context, rec Recorder) error {
 		return context.Cause(ctx)
 	}
 }
+
+// catchUp waits until this node has sent what the last node of the session had sent.
+func (m *missed) catchUp(ctx context.Context, rec Recorder) error {
+	l := m.listing
+	for {
+		l.mu.Lock()
+		behind := l.place(rec).Before(m.trail.Needs())
+		l.mu.Unlock()
+		if !behind {
+			return nil
+		}
+		timer := time.NewTimer(catchUpPoll)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// catchUpPoll is the time after which catchUp looks again. Nodes are rarely behind, and not for long.
+const catchUpPoll = 5 * time.Millisecond
 
 // close gives up the tail.
 func (m *missed) close() {

@@ -79,6 +79,14 @@ func (h *Hub) Save(s socketio.SavedSession) {
 	h.log.sessions[s.PID] = savedSession{s, time.Now().Add(s.Window)}
 }
 
+// Saved returns the session of a pid that is kept.
+func (h *Hub) Saved(pid string) (s socketio.SavedSession, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	saved, ok := h.log.sessions[pid]
+	return saved.SavedSession, ok
+}
+
 // recorder is a node that is a Recorder.
 type recorder struct{ *node }
 

@@ -176,9 +176,13 @@ func (t *Trail) Names() []string {
 	return names
 }
 
+// Needs returns the place that a node must have reached before it resumes the session. Up to there,
+// the rooms that the socket was in on its last node count.
+func (t *Trail) Needs() ID { return Later(t.Sent, t.Quiet) }
+
 // Resume makes the trail go on with a new socket, to which the missed events up to the event sent
-// were sent.
+// were sent. It may be earlier than Sent was, because not all that was sent has arrived.
 func (t *Trail) Resume(sent ID) {
-	t.Sent = Later(t.Sent, sent)
+	t.Sent = sent
 	t.Quiet, t.Rooms = ID{}, nil
 }
