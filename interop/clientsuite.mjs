@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // Runs the published client's own tests of the recovery of lost sessions against recoveryserver.
 //
-//   node clientsuite.mjs [-n RUNS]
+//   node clientsuite.mjs [-n RUNS] [--redis]
+//
+// With --redis, the server is a node of a cluster on the streams wire, and keeps sessions in a Redis that is started for that.
 //
 // The tests are part of the repository github.com/socketio/socket.io and are not copied here: they are fetched into a temporary
 // folder at a fixed commit. Without access to GitHub, set PROTOCOL_SUITES to a clone of that repository, bare or not. The client is
@@ -12,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import ts from "typescript";
+import { startRedis } from "./cluster/redis.mjs";
 import { here, leftovers, program, start } from "./harness.mjs";
 
 const repository = "https://github.com/socketio/socket.io.git";
@@ -21,7 +24,7 @@ const files = ["connection-state-recovery.ts", "support/util.ts"];
 const tests = 1;
 const addr = "localhost:3210"; // written into the tests
 
-const { values: options } = parseArgs({ options: { runs: { type: "string", short: "n", default: "1" } } });
+const { values: options } = parseArgs({ options: { runs: { type: "string", short: "n", default: "1" }, redis: { type: "boolean" } } });
 const dir = mkdtempSync(join(tmpdir(), "client-suite-"));
 leftovers.add(() => rmSync(dir, { recursive: true, force: true }));
 const sh = (command, ...args) => execFileSync(command, args, { cwd: dir, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 24 });
@@ -45,7 +48,8 @@ for (const file of files) {
   writeFileSync(join(dir, "test", file.replace(/\.ts$/, ".js")), outputText);
 }
 
-const server = await start(program("RECOVERYSERVER", "./recoveryserver"), ["-suite", "-addr", addr]);
+const redis = options.redis ? await startRedis() : undefined;
+const server = await start(program("RECOVERYSERVER", "./recoveryserver"), ["-suite", "-addr", addr, ...(redis ? ["-redis", `127.0.0.1:${redis.port}`] : [])]);
 const version = JSON.parse(readFileSync(join(here, "node_modules", "socket.io-client", "package.json"))).version;
 let good = 0;
 for (let run = 1; run <= Number(options.runs); run++) {
@@ -62,5 +66,6 @@ for (let run = 1; run <= Number(options.runs); run++) {
   if (report.stats.passes === tests && report.failures.length === 0) good++;
 }
 await server.stop();
+await redis?.stop();
 console.log(`${good} of ${options.runs} runs passed`);
 process.exit(good === Number(options.runs) ? 0 : 1);

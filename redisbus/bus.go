@@ -74,6 +74,7 @@ func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Bus, 
 	if b.access, err = connect(ctx, client, opts.Wire); err != nil {
 		return nil, err
 	}
+	b.sharded = b.sharded || opts.ShardedRequests
 	if b.sharded && b.cluster {
 		b.outbox.split(queuesOfCluster)
 	}
@@ -129,6 +130,10 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	if err == nil {
 		err = b.greet(ctx)
 	}
+	var bus socketio.Bus = b
+	if err == nil && b.opts.Wire == Streams {
+		bus, err = b.joinStreams(ctx)
+	}
 	if err != nil {
 		_ = b.Close(ctx)
 		return nil, fmt.Errorf("redisbus: join: %w", err)
@@ -137,7 +142,7 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 		b.running.Go(func() { q.run(b.ctx) })
 	}
 	b.running.Go(b.beat)
-	return b, nil
+	return bus, nil
 }
 
 // Publish queues m for the other nodes. It returns ErrBacklog if the queue is full.

@@ -25,12 +25,31 @@ var clusterKey = []byte("a key of all nodes of the tests")
 // node is a server that has joined through Redis.
 type node struct {
 	*socketio.Server
-	t    testing.TB
-	ctx  context.Context
-	bus  *redisbus.Bus
-	web  *httptest.Server
-	log  *logBuffer
-	gaps *gapList
+	t     testing.TB
+	ctx   context.Context
+	bus   *redisbus.Bus
+	web   *httptest.Server
+	log   *logBuffer
+	gaps  *gapList
+	redis string // address
+}
+
+// started has the nodes that run.
+var started struct {
+	sync.Mutex
+	nodes map[*node]bool
+}
+
+// runs adds a node to those that run, or removes it.
+func (n *node) runs(run bool) {
+	started.Lock()
+	defer started.Unlock()
+	if started.nodes == nil {
+		started.nodes = make(map[*node]bool)
+	}
+	if delete(started.nodes, n); run {
+		started.nodes[n] = true
+	}
 }
 
 // start starts a server on a bus of its own.
@@ -39,9 +58,20 @@ func start(t testing.TB, redis string, opts redisbus.Options, setup func(srv *so
 	return startWith(t, rueidis.ClientOption{InitAddress: []string{redis}}, opts, setup)
 }
 
+// startRecovering is start for a server that recovers sessions.
+func startRecovering(t testing.TB, redis string, opts redisbus.Options, recovery *socketio.Recovery, setup func(srv *socketio.Server)) *node {
+	t.Helper()
+	return startServer(t, rueidis.ClientOption{InitAddress: []string{redis}}, opts, socketio.Options{Recovery: recovery}, setup)
+}
+
 func startWith(t testing.TB, client rueidis.ClientOption, opts redisbus.Options, setup func(srv *socketio.Server)) *node {
 	t.Helper()
-	n := &node{t: t, log: &logBuffer{}, gaps: &gapList{}}
+	return startServer(t, client, opts, socketio.Options{}, setup)
+}
+
+func startServer(t testing.TB, client rueidis.ClientOption, opts redisbus.Options, server socketio.Options, setup func(srv *socketio.Server)) *node {
+	t.Helper()
+	n := &node{t: t, log: &logBuffer{}, gaps: &gapList{}, redis: client.InitAddress[0]}
 	var cancel context.CancelFunc
 	n.ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
 	logger := slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
@@ -50,7 +80,8 @@ func startWith(t testing.TB, client rueidis.ClientOption, opts redisbus.Options,
 	if n.bus, err = redisbus.New(n.ctx, client, opts); err != nil {
 		t.Fatal(err)
 	}
-	if n.Server, err = socketio.NewServer(socketio.Options{Bus: n.bus.Join, ClusterKey: clusterKey, Logger: logger}); err != nil {
+	server.Bus, server.ClusterKey, server.Logger = n.bus.Join, clusterKey, logger
+	if n.Server, err = socketio.NewServer(server); err != nil {
 		t.Fatal(err)
 	}
 	setup(n.Server)
@@ -59,7 +90,9 @@ func startWith(t testing.TB, client rueidis.ClientOption, opts redisbus.Options,
 		t.Fatal(err)
 	}
 	n.web = httptest.NewServer(handler)
+	n.runs(true)
 	t.Cleanup(func() {
+		n.runs(false)
 		_ = n.Close()
 		n.web.Close()
 		cancel()
@@ -109,6 +142,10 @@ type counter interface{ Subscribers(channel string) int }
 func settle(t testing.TB, redis counter, want int, channels ...string) {
 	t.Helper()
 	for _, channel := range channels {
+		if p, ok := redis.(*place); ok && !p.roomChannels() && strings.HasPrefix(channel, "socket.io#/#") && channel != "socket.io#/#" {
+			p.inRoom(t, want, strings.TrimSuffix(strings.TrimPrefix(channel, "socket.io#/#"), "#"))
+			continue
+		}
 		redistest.Eventually(t, fmt.Sprintf("%d subscribers of %s", want, channel), func() bool { return redis.Subscribers(channel) == want })
 	}
 }
@@ -116,6 +153,10 @@ func settle(t testing.TB, redis counter, want int, channels ...string) {
 // inRoom waits until a peer's room can be heard.
 func inRoom(t testing.TB, redis counter, want int, rooms ...string) {
 	t.Helper()
+	if p, ok := redis.(*place); ok && p.opts.Wire == redisbus.Streams {
+		p.inRoom(t, want, rooms...)
+		return
+	}
 	for _, room := range rooms {
 		settle(t, redis, want, "socket.io#/#"+room+"#")
 	}

@@ -13,7 +13,7 @@ import (
 
 // needs returns the oldest version of Redis that has the wire.
 func (w Wire) needs() (major, minor int) {
-	if w == Sharded {
+	if w == Sharded || w == Streams {
 		return 7, 0
 	}
 	return 6, 2
@@ -46,13 +46,38 @@ func refused(failed []error, option *rueidis.ClientOption, acl string) error {
 func (b *Bus) acl() string {
 	v := b.vocabulary()
 	rules := "'&" + b.opts.Prefix + "*'"
-	for _, command := range []string{v.subscribe, v.unsubscribe, v.publish, "pubsub|" + v.count, "ping", "multi", "discard"} {
+	commands := []string{v.subscribe, v.unsubscribe, v.publish, "pubsub|" + v.count, "ping", "multi", "discard"}
+	if b.wire == Streams {
+		rules += " '~" + b.opts.Prefix + "*' '~" + b.opts.SessionPrefix + "*'"
+		for _, words := range b.keyCommands() {
+			commands = append(commands, strings.Replace(words[0], "XINFO", "xinfo|stream", 1))
+		}
+	}
+	slices.Sort(commands[7:])
+	for _, command := range slices.Compact(commands) {
 		rules += " +" + strings.ToLower(command)
 	}
 	if b.cluster {
 		rules += " +cluster|slots +cluster|shards"
 	}
 	return rules
+}
+
+// keyCommands returns the commands that the streams wire uses for keys, with arguments that try
+// them out.
+func (b *Bus) keyCommands() [][]string {
+	if b.wire != Streams {
+		return nil
+	}
+	commands := [][]string{{"TIME"}, {"INFO", "server"}}
+	for _, stream := range b.format.(streams).ReadNames() {
+		commands = append(commands, []string{"XADD", stream, "NOMKSTREAM", "*", "uid", ""},
+			[]string{"XREAD", "STREAMS", stream, "$"}, []string{"XRANGE", stream, "-", "-"}, []string{"XINFO", "STREAM", stream})
+	}
+	for _, key := range []string{b.opts.SessionPrefix, epochKey(b.opts.Prefix, string(b.id))} {
+		commands = append(commands, []string{"SET", key, ""}, []string{"GET", key}, []string{"GETDEL", key}, []string{"DEL", key}, []string{"PTTL", key})
+	}
+	return commands
 }
 
 // channels returns a channel of each kind.
@@ -88,6 +113,7 @@ func (b *Bus) tryCommandsAt(ctx context.Context, client rueidis.Client) (failed 
 	for _, channel := range b.channels() {
 		tries = append(tries, []string{v.publish, channel, ""})
 	}
+	tries = append(tries, b.keyCommands()...)
 	return b.try(ctx, client, append(tries, []string{"DISCARD"}))
 }
 
@@ -164,6 +190,8 @@ func denied(words []string, err error) error {
 		return fmt.Errorf("redisbus: %s: %w", strings.TrimSpace(strings.Join(words, " ")), err)
 	case strings.Contains(text, "command"):
 		return fmt.Errorf("redisbus: the Redis user may not run %s: %w", words[0], err)
+	case strings.Contains(text, "key"):
+		return fmt.Errorf("redisbus: the Redis user may not use key %q: %w", words[1], err)
 	default:
 		return fmt.Errorf("redisbus: the Redis user may not %s channel %q: %w", words[0], words[1], err)
 	}

@@ -109,8 +109,8 @@ type outlet struct {
 
 // client returns the client that publishes. It is called by one goroutine.
 func (o *outlet) client() rueidis.Client {
-	if !o.bus.cluster || o.bus.sharded {
-		return o.bus.client // sharded messages go to the master of their slot
+	if !o.bus.cluster || o.bus.sharded || o.bus.wire == Streams {
+		return o.bus.client // sharded messages and entries go to the master of their slot
 	}
 	clients := o.bus.members()
 	if c, ok := clients[o.addr]; ok && !o.bad {
@@ -121,6 +121,30 @@ func (o *outlet) client() rueidis.Client {
 		return c
 	}
 	return o.bus.client
+}
+
+// doAll sends commands, which belong to parcels. In a Redis Cluster, the client does not send entries
+// of several streams together with messages that any server accepts.
+func (o *outlet) doAll(ctx context.Context, parcels []dated, commands rueidis.Commands) []rueidis.RedisResult {
+	if !o.bus.cluster || o.bus.sharded || o.bus.wire != Streams {
+		return o.client().DoMulti(ctx, commands...)
+	}
+	results := make([]rueidis.RedisResult, len(commands))
+	for _, entries := range []bool{true, false} {
+		var some rueidis.Commands
+		var places []int
+		for i := range commands {
+			if (parcels[i].fields != nil) == entries {
+				some, places = append(some, commands[i]), append(places, i)
+			}
+		}
+		if len(some) > 0 {
+			for i, result := range o.bus.client.DoMulti(ctx, some...) {
+				results[places[i]] = result
+			}
+		}
+	}
+	return results
 }
 
 // failed makes the next call of client choose another server.

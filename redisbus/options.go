@@ -1,6 +1,7 @@
 package redisbus
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"time"
@@ -21,9 +22,13 @@ const (
 	// Sharded is the wire of createShardedAdapter of @socket.io/redis-adapter. Its channels are
 	// sharded ones, so that each message concerns one master of a Redis Cluster. It needs Redis 7.
 	Sharded
+	// Streams is the wire of createAdapter of @socket.io/redis-streams-adapter 0.3. What concerns
+	// sockets is in a stream, which a node reads on after it was away. It is the wire with which
+	// socketio.Options.Recovery recovers sessions on any node. It needs Redis 7.
+	Streams
 )
 
-var wireNames = []string{Classic: "classic", Sharded: "sharded"}
+var wireNames = []string{Classic: "classic", Sharded: "sharded", Streams: "streams"}
 
 // String returns the name of the wire.
 func (w Wire) String() string {
@@ -58,6 +63,19 @@ type Options struct {
 	// Prefix begins the names of all channels, as the option key of Node's adapter does. Empty
 	// means "socket.io". Clusters that share a Redis must have different prefixes.
 	Prefix string
+	// Streams is the number of streams, as the option streamCount of Node's adapter. All nodes must
+	// have the same. With one, the name of the stream is Prefix. Zero means 1.
+	Streams int
+	// StreamLength is about how many entries a stream keeps, as the option maxLen of Node's
+	// adapter. It bounds what a node that is away, and a session that is lost, can miss. Zero means
+	// 10,000.
+	StreamLength int
+	// SessionPrefix begins the keys of lost sessions, as the option sessionKeyPrefix of Node's
+	// adapter. Nodes with other prefixes do not recover the sessions. Empty means "sio:session:".
+	SessionPrefix string
+	// ShardedRequests uses sharded channels for what the streams wire publishes, as the option
+	// useShardedPubSub of Node's adapter. All nodes must have the same.
+	ShardedRequests bool
 	// Key authenticates messages that only nodes of this module exchange. If it is set, all of
 	// them must have the same. It does not protect messages in the format of Node's adapters.
 	// Empty means no authentication.
@@ -96,9 +114,14 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Mode != Dynamic && o.Wire != Sharded:
 		return o, fmt.Errorf("redisbus: Options.Mode is for the sharded wire, not for the %s one", o.Wire)
 	}
-	if o.MaxQueue < 0 || o.MaxInbox < 0 {
-		return o, fmt.Errorf("redisbus: Options.MaxQueue and MaxInbox must not be negative; zero means the default")
+	if o.MaxQueue < 0 || o.MaxInbox < 0 || o.Streams < 0 || o.StreamLength < 0 {
+		return o, fmt.Errorf("redisbus: Options.MaxQueue, MaxInbox, Streams and StreamLength must not be negative; zero means the default")
 	}
+	if o.Wire != Streams && (o.Streams != 0 || o.StreamLength != 0 || o.SessionPrefix != "" || o.ShardedRequests) {
+		return o, fmt.Errorf("redisbus: Options.Streams, StreamLength, SessionPrefix and ShardedRequests are for the streams wire, not for the %s one", o.Wire)
+	}
+	o.Streams, o.StreamLength = cmp.Or(o.Streams, 1), cmp.Or(o.StreamLength, 10_000)
+	o.SessionPrefix = cmp.Or(o.SessionPrefix, "sio:session:")
 	if o.Prefix == "" {
 		o.Prefix = "socket.io"
 	}

@@ -129,6 +129,9 @@ func (q *queue) expire() {
 		stale++
 	}
 	q.dropped += uint64(stale)
+	for i := range stale {
+		q.waiting[q.head+i].isLost(true)
+	}
 	q.cut(stale)
 }
 
@@ -163,7 +166,7 @@ func (q *queue) send(ctx context.Context, batch []dated) (failedAt string) {
 	defer cancel()
 	var lost error
 	failed, unwritten := 0, 0
-	for i, result := range q.out.client().DoMulti(ctx, commands...) {
+	for i, result := range q.out.doAll(ctx, batch, commands) {
 		err := result.Error()
 		if err == nil {
 			continue
@@ -171,6 +174,7 @@ func (q *queue) send(ctx context.Context, batch []dated) (failedAt string) {
 		failed++
 		if _, ok := rueidis.IsRedisErr(err); ok {
 			q.bus.warn("redisbus: Redis refused a message", "error", err)
+			batch[i].isLost(true)
 			continue
 		}
 		lost, failedAt = err, batch[i].channel
@@ -191,6 +195,9 @@ func (q *queue) send(ctx context.Context, batch []dated) (failedAt string) {
 		failed = 0
 	} else {
 		q.sent += uint64(len(batch) - failed)
+		if lost != nil {
+			batch[0].isLost(false) // this one stands for all
+		}
 	}
 	q.dropped += uint64(failed)
 	q.signal()

@@ -97,6 +97,12 @@ func (b *Bus) gone(ids ...socketio.NodeID) {
 	}
 }
 
+// handle calls f and logs a panic.
+func (b *Bus) handle(f func()) {
+	defer b.recovered()
+	f()
+}
+
 // open decodes and delivers a message from the inbox.
 func (b *Bus) open(l letter) {
 	defer b.recovered()

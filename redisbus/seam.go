@@ -1,6 +1,8 @@
 package redisbus
 
 import (
+	"strconv"
+
 	"socketiojwt/redisbus/internal/wire"
 	"socketiojwt/socketio"
 )
@@ -34,6 +36,8 @@ type format interface {
 // newFormat returns the format of the wire of the options.
 func newFormat(o *Options, id socketio.NodeID) format {
 	switch o.Wire {
+	case Streams:
+		return streams{wire.Streams{Prefix: o.Prefix, UID: string(id), Count: o.Streams}, strconv.Itoa(o.StreamLength)}
 	case Sharded:
 		return sharded{wire.Sharded{Prefix: o.Prefix, UID: string(id), Mode: modes[o.Mode]}}
 	default:
@@ -64,6 +68,15 @@ type parcel struct {
 	// fields are those of an entry for the stream named by channel. Without fields, payload is
 	// published to the channel.
 	fields []string
+	// lost, which may be nil, is called if the parcel was not sent or, unless that is certain,
+	// may not have been. It must not block.
+	lost func(certain bool)
+}
+
+func (p *parcel) isLost(certain bool) {
+	if p.lost != nil {
+		p.lost(certain)
+	}
 }
 
 func (p *parcel) size() int {

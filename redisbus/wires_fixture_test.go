@@ -1,6 +1,8 @@
 package redisbus_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/redis/rueidis"
@@ -26,7 +28,7 @@ func at(wire redisbus.Wire, servers ...*redistest.Server) *place {
 // Subscribers returns the number of connections that are subscribed to a channel.
 func (p *place) Subscribers(channel string) (n int) {
 	for _, s := range p.servers {
-		if p.opts.Wire == redisbus.Sharded {
+		if p.opts.Wire == redisbus.Sharded || p.opts.ShardedRequests {
 			n += s.ShardSubscribers(channel)
 		} else {
 			n += s.Subscribers(channel)
@@ -37,7 +39,7 @@ func (p *place) Subscribers(channel string) (n int) {
 
 // namespace returns the channels of a namespace.
 func (p *place) namespace(name string) []string {
-	if p.opts.Wire == redisbus.Sharded {
+	if p.opts.Wire != redisbus.Classic {
 		return []string{"socket.io#" + name + "#"}
 	}
 	return []string{"socket.io#" + name + "#", "socket.io-request#" + name + "#", "socket.io-response#" + name + "#"}
@@ -49,8 +51,33 @@ func (p *place) start(t testing.TB) *node {
 	return startWith(t, p.client, p.opts, open)
 }
 
+// inRoom waits until rooms have sockets, or none if want is 0. On the streams wire, rooms have no
+// channels, so a node is asked.
+func (p *place) inRoom(t testing.TB, want int, rooms ...string) {
+	t.Helper()
+	n := p.node(t)
+	for _, room := range rooms {
+		redistest.Eventually(t, fmt.Sprintf("%d nodes in room %s", want, room), func() bool {
+			infos, err := n.To(room).FetchSockets(n.ctx)
+			return err == nil && len(infos) >= want && (len(infos) == 0) == (want == 0)
+		})
+	}
+}
+
+// node returns a node that runs here.
+func (p *place) node(t testing.TB) *node {
+	started.Lock()
+	defer started.Unlock()
+	for n := range started.nodes {
+		if n.t == t || slices.ContainsFunc(p.servers, func(s *redistest.Server) bool { return s.Addr() == n.redis }) {
+			return n
+		}
+	}
+	return nil
+}
+
 // wires are those that each test of what all have in common runs on.
-var wires = []redisbus.Wire{redisbus.Classic, redisbus.Sharded}
+var wires = []redisbus.Wire{redisbus.Classic, redisbus.Sharded, redisbus.Streams}
 
 // everywhere runs a test on each wire, with a single Redis and with a Redis Cluster.
 func everywhere(t *testing.T, test func(t *testing.T, p *place)) {
@@ -72,3 +99,6 @@ func onEachWire(t *testing.T, test func(t *testing.T, p *place)) {
 		})
 	}
 }
+
+// roomChannels reports whether rooms have channels.
+func (p *place) roomChannels() bool { return p.opts.Wire != redisbus.Streams }

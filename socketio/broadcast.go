@@ -111,6 +111,9 @@ func (b Broadcast) emit(event string, args []any) (sockets int, err error) {
 		return 0, err
 	}
 	to := b.selector()
+	if l := b.recorder(to); l != nil {
+		return 0, b.target.record(l, &o, to, nil)
+	}
 	sockets = b.target.send(packet, &o, to)
 	if b.others(to) == nil {
 		return sockets, nil

@@ -218,14 +218,11 @@ func (s *Socket) admit() {
 	srv.count(s.namespace, +1)
 	now := s.look()
 	s.mu.Lock()
-	if s.state == stateClosed || s.suspended || s.pastDeadline(now) { // ended, or held by a concurrent call of Hold
+	// It has ended, or is held by a concurrent call of Hold, or its connection is closing and ends it.
+	if s.state == stateClosed || s.suspended || s.pastDeadline(now) || !s.conn.accept() {
 		s.mu.Unlock()
 		srv.count(s.namespace, -1)
-		return
-	}
-	if !s.conn.accept() { // the connection is closing, and ends the socket
-		s.mu.Unlock()
-		srv.count(s.namespace, -1)
+		srv.putBack(lost)
 		return
 	}
 	answer := s.state == stateConnecting
@@ -246,6 +243,7 @@ func (s *Socket) admit() {
 	}
 	ctx := s.ctx
 	s.mu.Unlock()
+	srv.putBack(lost)
 	if answer {
 		s.conn.answered()
 	}

@@ -70,7 +70,7 @@ func (l *link) broadcast(m *Message, t target) error {
 	case err != nil:
 		return err
 	case m.Request == "":
-		t.send(nil, o, m.To)
+		t.sendReceived(m, o)
 		return nil
 	case l.served.Add(1) > mostServed:
 		l.served.Add(-1)

@@ -76,6 +76,9 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	}
 	s.become(stateClosed)
 	s.conn.forgetSocket(s, was) // before the peer is told, because it may send CONNECT again at once
+	if was == stateAdmitted && !s.conn.server.keepsAfter(reason) && !s.pastDeadline(now) {
+		s.sendBehind()
+	}
 	if f != nil && was != stateEnding {
 		for _, m := range f(was) {
 			_ = s.conn.session.Send(m) // fails only if the session is closed, and then the peer is gone
@@ -93,7 +96,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	case stateEnding:
 		s.ending.timer.Stop()
 		rooms, s.ending = s.ending.rooms, nil
-		if !recoverable(reason) {
+		if !s.conn.server.keepsAfter(reason) {
 			s.forgetSession()
 		}
 	}

@@ -20,7 +20,11 @@ func (s *Socket) Emit(event string, args ...any) error {
 	if err != nil {
 		return fmt.Errorf("socketio: emit %q: %w", event, err)
 	}
-	if err := s.sendEvent(m, body, true); err != nil {
+	err, recorded := s.emitRecorded(m, event, args, body)
+	if !recorded {
+		err = s.sendEvent(m, body, true)
+	}
+	if err != nil {
 		return err
 	}
 	s.emitted(event, args)
@@ -91,7 +95,7 @@ func (s *Socket) sendAt(now int64, m *engineio.Message) error {
 	case s.state > stateAdmitted, s.pastDeadline(now):
 		return ErrClosed
 	}
-	return s.conn.session.Send(m)
+	return s.put(m)
 }
 
 // send queues a packet of a broadcast. A socket that is not admitted, or has left or was
@@ -107,7 +111,7 @@ func (s *Socket) send(m *engineio.Message, volatile bool, began uint64) error {
 	case volatile:
 		return s.conn.session.SendVolatile(m)
 	}
-	return s.conn.session.Send(m)
+	return s.put(m)
 }
 
 // To returns a broadcast to the sockets in any of the rooms, except this one.

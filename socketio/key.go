@@ -3,6 +3,7 @@ package socketio
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"socketiojwt/internal/wirejson"
@@ -52,8 +53,8 @@ func (k *Key[T]) Set(s *Socket, value T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, v := range s.values {
-		if v.key == any(k) {
-			s.values[i].value = value
+		if v.key == any(k) || k.restored(v) {
+			s.values[i] = contextValue{k, value}
 			return
 		}
 	}
@@ -63,14 +64,46 @@ func (k *Key[T]) Set(s *Socket, value T) {
 // Value returns the value that the socket carries, and whether it carries one. It may be called
 // concurrently.
 func (k *Key[T]) Value(s *Socket) (T, bool) {
+	value, text, ok := k.value(s)
+	if text == nil {
+		return value, ok
+	}
+	var decoded T
+	err := guarded(func() error { return wirejson.UnmarshalPeer(text, nil, &decoded) }) // runs code of the program
+	s.mu.Lock()
+	for i, v := range s.values {
+		if k.restored(v) {
+			if err != nil {
+				s.values = slices.Delete(s.values, i, i+1)
+			} else {
+				s.values[i] = contextValue{k, decoded}
+			}
+			break
+		}
+	}
+	s.mu.Unlock()
+	value, _, ok = k.value(s) // another goroutine may have been faster
+	return value, ok
+}
+
+// value returns the value of the socket, or the text of one that came with a recovered session.
+func (k *Key[T]) value(s *Socket) (value T, text json.RawMessage, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.values {
-		if v.key == any(k) {
-			value, _ := v.value.(T) // nil if T is an interface type
-			return value, true
+		switch {
+		case v.key == any(k):
+			value, _ = v.value.(T) // nil if T is an interface type
+			return value, nil, true
+		case k.restored(v):
+			text, _ = v.value.(json.RawMessage)
+			return value, text, false
 		}
 	}
-	var none T
-	return none, false
+	return value, nil, false
+}
+
+// restored reports whether v is a value of k that came with a recovered session.
+func (k *Key[T]) restored(v contextValue) bool {
+	return k.shared != "" && v.key == any(restoredKey(k.shared))
 }

@@ -29,17 +29,18 @@ const (
 
 // link connects the server to its bus.
 type link struct {
-	server  *Server
-	bus     Bus
-	watcher RoomWatcher    // the bus, if it is a RoomWatcher
-	health  HealthReporter // the bus, if it is a HealthReporter
-	ready   chan struct{}  // closed when bus is set, or when the bus has failed
-	closed  atomic.Bool
-	ctx     context.Context // for functions that run for other nodes; ends with the link
-	cancel  context.CancelCauseFunc
-	served  atomic.Int64
-	changes roomChanges
-	events  serverSideQueue
+	server   *Server
+	bus      Bus
+	watcher  RoomWatcher    // the bus, if it is a RoomWatcher
+	recorder Recorder       // the bus, if it is a Recorder
+	health   HealthReporter // the bus, if it is a HealthReporter
+	ready    chan struct{}  // closed when bus is set, or when the bus has failed
+	closed   atomic.Bool
+	ctx      context.Context // for functions that run for other nodes; ends with the link
+	cancel   context.CancelCauseFunc
+	served   atomic.Int64
+	changes  roomChanges
+	events   serverSideQueue
 
 	mu       sync.Mutex
 	requests map[string]*request
@@ -68,6 +69,7 @@ func (srv *Server) connectBus() error {
 	}
 	l.bus = bus
 	l.watcher, _ = bus.(RoomWatcher)
+	l.recorder, _ = bus.(Recorder)
 	l.health, _ = bus.(HealthReporter)
 	srv.link.Store(l)
 	l.tellNamespaces()

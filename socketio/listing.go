@@ -15,6 +15,7 @@ type listing struct {
 	namespace *Namespace
 
 	events *replay.Log // nil without Options.Recovery
+	shared shared
 
 	mu   sync.RWMutex
 	byID map[string]*Socket
@@ -61,7 +62,7 @@ func (l *listing) forget(s *Socket, keeps bool) (rooms []string, kept bool) {
 	for room := range s.rooms {
 		l.leave(s, room)
 	}
-	kept = keeps && s.session.Load().events.Lose(s.rooms)
+	kept = keeps && l.lose(s.session.Load(), s.rooms)
 	s.rooms = nil
 	return rooms, kept
 }

@@ -86,6 +86,10 @@ type Message struct {
 	RetryAfter      time.Duration `json:",omitempty"`
 	Cause           string        `json:",omitempty"`
 
+	// Offset is the place of a broadcast in the log of a Recorder. The receiver's Bus sets it. It is
+	// empty for an event that is not in a log.
+	Offset string `json:",omitempty"`
+
 	// Fields of replies. See KindSockets, KindCount and KindAnswer.
 	Sockets []SocketInfo `json:",omitempty"`
 	Count   int          `json:",omitempty"`

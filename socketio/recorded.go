@@ -60,8 +60,8 @@ func (b body) open(namespace string, more int) (text []byte, head int) {
 // volatile or no socket of the namespace can be recovered.
 func (l *listing) sendRecorded(m *engineio.Message, o *outgoing, to Selector) (sent int) {
 	name := l.namespace.name
-	if o.volatile {
-		return l.sendUnrecorded(m, o, to)
+	if o.volatile || l.namespace.server.recorder() != nil {
+		return l.sendUnrecorded(m, o, to, l.namespace.server.renewals.Load())
 	}
 	list := targets.Get().(*[]*Socket)
 	defer targets.Put(list)
@@ -118,10 +118,10 @@ func (s *Socket) sendMarked(m *engineio.Message, d *replay.Draft, number, began 
 	return s.conn.session.Send(m)
 }
 
-// sendUnrecorded is send for an event that is not recorded.
-func (l *listing) sendUnrecorded(m *engineio.Message, o *outgoing, to Selector) (sent int) {
+// sendUnrecorded is send for an event that is not recorded. Began is the server's number of
+// renewals when the broadcast began.
+func (l *listing) sendUnrecorded(m *engineio.Message, o *outgoing, to Selector, began uint64) (sent int) {
 	var plain *engineio.Message
-	began := l.namespace.server.renewals.Load()
 	l.each(to, func(s *Socket) {
 		packet := m
 		if s.session.Load() != nil {
@@ -144,8 +144,8 @@ func (s *Socket) sendEvent(m *engineio.Message, b body, record bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x := s.recorded(); x != nil && s.state == stateAdmitted && !s.pastDeadline(now) {
-		if !record {
-			return s.conn.session.Send(b.plain(m, s.name))
+		if !record || x.events == nil {
+			return s.put(b.plain(m, s.name))
 		}
 		d := b.draft(s.name)
 		x.events.SendOnly(d)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"socketiojwt/engineio"
@@ -21,6 +22,8 @@ type found struct {
 	was     map[string]bool // rooms of the lost socket
 	rooms   []string        // those that the socket joins again
 	plan    *replay.Plan
+
+	restoring *restoring // with a Recorder, instead of session and plan
 }
 
 // findLost returns the lost session that the peer wants to recover, or nil if it cannot. All
@@ -36,11 +39,17 @@ func (s *Socket) findLost() (f *found, waits bool) {
 	if f.pid, offset = recoveryOf(s.Handshake().Auth); f.pid == "" {
 		return nil, false
 	}
+	if srv.recorder() != nil {
+		if waits = srv.recovery.beingSaved(sha256.Sum256([]byte(f.pid)), x, s); waits || !s.findSaved(f, x, offset) {
+			return nil, waits
+		}
+		return f, false
+	}
 	if f.session, waits = srv.recovery.find(sha256.Sum256([]byte(f.pid)), x, s); f.session == nil {
 		return nil, waits
 	}
 	var ok bool
-	if f.plan, ok = f.session.events.Plan(offset); !ok || f.plan.Size > srv.recovery.maxReplay || !s.restorable(f) {
+	if f.plan, ok = f.session.events.Plan(offset); !ok || f.plan.Size > srv.recovery.maxReplay || !s.restorable(f, f.session.events.Rooms(), slices.Collect(maps.Keys(f.session.assigned))) {
 		return nil, false
 	}
 	s.mu.Lock()
@@ -68,9 +77,9 @@ func recoveryOf(auth json.RawMessage) (pid, offset string) {
 	return pid, offset
 }
 
-// restorable reports whether the socket may be in all rooms of the lost one. It notes the rooms
-// that the socket joins again.
-func (s *Socket) restorable(f *found) bool {
+// restorable reports whether the socket may be in all rooms of the lost one, some of which were
+// assigned to that. It notes the rooms that the socket joins again.
+func (s *Socket) restorable(f *found, rooms, assigned []string) bool {
 	srv, l := s.conn.server, s.namespace.local
 	l.mu.RLock()
 	has := make(map[string]bool, len(s.rooms))
@@ -79,12 +88,12 @@ func (s *Socket) restorable(f *found) bool {
 	}
 	l.mu.RUnlock()
 	f.was = make(map[string]bool)
-	for _, room := range f.session.events.Rooms() {
+	for _, room := range rooms {
 		f.was[room] = true
 		if has[room] {
 			continue
 		}
-		if _, assigned := f.session.assigned[room]; assigned || srv.recovery.RestoreRoom == nil || !srv.recovery.RestoreRoom(s, room) {
+		if slices.Contains(assigned, room) || srv.recovery.RestoreRoom == nil || !srv.recovery.RestoreRoom(s, room) {
 			return false
 		}
 		f.rooms = append(f.rooms, room)
@@ -104,16 +113,27 @@ func (s *Socket) enter(f *found, answer bool) []*engineio.Message {
 		}
 		return []*engineio.Message{s.connected("")}
 	}
-	if f != nil && s.recover(f, x) {
+	switch {
+	case f == nil:
+	case f.restoring != nil:
+		if missed, ok := s.continueSaved(f, x); ok {
+			return append(missed, s.connected(f.pid))
+		}
+	case s.recover(f, x):
 		return append(f.plan.Missed, s.connected(f.pid))
 	}
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails
 	pid := base64.RawURLEncoding.EncodeToString(random[:])
-	x.pid = sha256.Sum256([]byte(pid))
+	x.setPID(pid)
 	l.add(s)
+	if x.recordedSession != nil {
+		x.text = pid
+	}
 	return []*engineio.Message{s.connected(pid)}
 }
+
+func (x *session) setPID(pid string) { x.pid = sha256.Sum256([]byte(pid)) }
 
 // recover makes the socket continue a lost session, and lists it. It reports false if the session
 // cannot be recovered any more.
@@ -148,19 +168,19 @@ func (l *listing) resume(s *Socket, f *found) bool {
 		return false
 	}
 	s.session.Store(f.session)
-	f.session.takeRooms(s, f)
+	f.session.takeRooms(s, f, f.session.events.Joined)
 	l.list(s)
 	return true
 }
 
-// takeRooms gives the socket the rooms that it joins again, and records those that the lost socket
-// was not in. The caller holds the lock of the listing.
-func (x *session) takeRooms(s *Socket, f *found) {
+// takeRooms gives the socket the rooms that it joins again, and calls joined for those that the
+// lost socket was not in. The caller holds the lock of the listing.
+func (x *session) takeRooms(s *Socket, f *found, joined func(room string)) {
 	x.assigned = nil
 	for room := range s.rooms {
 		x.assign([]string{room})
 		if !f.was[room] {
-			x.events.Joined(room)
+			joined(room)
 		}
 	}
 	for _, room := range f.rooms {

@@ -67,6 +67,12 @@ type Recovery struct {
 	// after all middleware, and may be called concurrently. Nil means that no room is restored,
 	// so that only sessions without joined rooms can be recovered.
 	RestoreRoom func(s *Socket, room string) bool
+
+	// Unbound also recovers sessions that a Recorder has of servers of other software, such as the
+	// Node server. Nothing says for whom such a session is: anyone who knows its pid gets its id
+	// and its rooms, as far as RestoreRoom allows them, and what was sent to them. It has no effect
+	// without a Recorder. False is safe.
+	Unbound bool
 }
 
 // withDefaults returns r with its zero values replaced.
@@ -93,17 +99,20 @@ func (r Recovery) withDefaults() (Recovery, error) {
 type recovery struct {
 	Recovery
 	server    *Server
+	sealer    sealer
 	budget    *replay.Budget
 	keep      time.Duration // how long events are kept
 	maxReplay int           // bytes of missed events, so that they fit into the connection's queue
 	awake     atomic.Bool   // the timer runs
 
-	mu     sync.Mutex // taken after a socket's
-	closed bool
-	lost   map[pidHash]*session
-	order  list.List             // of the lost sessions, the oldest first
-	byKey  map[string]*list.List // the same for each key
-	timer  *time.Timer
+	mu      sync.Mutex // taken after a socket's
+	closed  bool
+	saving  bool      // a goroutine saves sessions
+	unsaved []unsaved // with a Recorder
+	lost    map[pidHash]*session
+	order   list.List             // of the lost sessions, the oldest first
+	byKey   map[string]*list.List // the same for each key
+	timer   *time.Timer
 }
 
 // pidHash is the SHA-256 of a pid. The server keeps no pid.
@@ -114,7 +123,7 @@ func newRecovery(srv *Server) *recovery {
 		return nil
 	}
 	r := &recovery{Recovery: *srv.opts.Recovery, server: srv, lost: make(map[pidHash]*session), byKey: make(map[string]*list.List)}
-	r.budget = replay.NewBudget(r.MaxBytes)
+	r.budget, r.sealer = replay.NewBudget(r.MaxBytes), newSealer(srv.opts.ClusterKey)
 	engine := &srv.opts.Engine
 	// A lost connection is noticed when the next ping is not answered.
 	r.keep = r.Window + cmp.Or(engine.PingInterval, 25*time.Second) + cmp.Or(engine.PingTimeout, 20*time.Second)
@@ -130,15 +139,36 @@ func (r *recovery) add(x *session) bool {
 	if r.closed {
 		return false
 	}
-	if of := r.byKey[x.key]; of != nil && of.Len() >= r.MaxSessionsPerKey {
+	if x.recordedSession == nil { // otherwise it will soon be saved
+		r.makeRoom(x.key)
+	}
+	x.lostAt, x.parted = time.Now(), false
+	r.list(x)
+	r.start()
+	return true
+}
+
+// makeRoom forgets sessions so that one more with this key can be kept. The caller holds mu.
+func (r *recovery) makeRoom(key string) {
+	if of := r.byKey[key]; of != nil && of.Len() >= r.MaxSessionsPerKey {
 		r.forget(of.Front().Value.(*session))
 	}
 	if len(r.lost) >= r.MaxSessions {
 		r.forget(r.order.Front().Value.(*session))
 	}
-	x.lostAt, x.parted = time.Now(), false
-	r.list(x)
-	r.start()
+}
+
+// beingSaved reports whether the session of a pid, which the socket with the session own may
+// recover, is being saved by this node. The socket is then resumed when it has been saved.
+func (r *recovery) beingSaved(pid pidHash, own *session, s *Socket) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := r.lost[pid]
+	if x == nil || x.key != own.key || x.namespace != s.namespace || own.waited {
+		return false
+	}
+	x.wake()
+	x.waiter, own.waited = s, true
 	return true
 }
 
@@ -215,7 +245,7 @@ func (r *recovery) forget(x *session) {
 	}
 	r.remove(x)
 	x.values, x.note = nil, nil
-	x.events.End()
+	x.end()
 	r.server.count(x.namespace, -1)
 	r.server.release(x.namespace)
 	x.wake()

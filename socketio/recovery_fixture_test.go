@@ -18,6 +18,7 @@ type recoverer struct {
 	sid, pid  string
 	offset    string
 	packets   []string // received since the last call of take, with offsets written as "O"
+	raw       []string // all packets received, as they were
 	stop      context.CancelFunc
 }
 
@@ -94,6 +95,7 @@ func (p *recoverer) send(kind, payload string) {
 
 // receive does what a client does with a packet.
 func (p *recoverer) receive(packet string) {
+	p.raw = append(p.raw, packet)
 	body := strings.TrimPrefix(packet[1:], p.namespace+",")
 	switch packet[:1] {
 	case "0":

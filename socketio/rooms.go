@@ -149,7 +149,7 @@ func (l *listing) assign(s *Socket, rooms []string, renewed uint64) error {
 		return ErrTooManyRooms
 	}
 	l.enterAll(s, rooms, l.byID[s.ID()] == s)
-	if x := s.session.Load(); x != nil && x.events != nil {
+	if x := s.session.Load(); x != nil && x.begun() {
 		x.assign(rooms)
 	}
 	return nil

@@ -18,10 +18,11 @@ type session struct {
 	key      string // guarded by the socket's mu, and constant while the session is lost
 	until    int64  // deadline of the lost socket by wallclock.Nanos, 0 for none; constant while the session is lost
 
-	// These are set when the first socket is admitted.
-	pid       pidHash
-	namespace *Namespace
-	events    *replay.Session
+	// These are set when the first socket is admitted. Either events or trail is set.
+	pid              pidHash
+	namespace        *Namespace
+	events           *replay.Session
+	*recordedSession // with a Recorder
 
 	assigned map[string]struct{} // rooms of Assign; guarded by the lock of the listing
 
@@ -92,8 +93,9 @@ func (s *Socket) SetRecoveryCheck(describe func() []byte, check func(lost []byte
 // endSession makes the session of an admitted socket unrecoverable. The caller holds mu.
 func (s *Socket) endSession() {
 	if x := s.recorded(); x != nil {
+		s.sendBehind()
 		x.key = ""
-		x.events.End()
+		x.end()
 	}
 }
 
@@ -108,10 +110,20 @@ func (s *Socket) Recovered() bool {
 // recorded returns the session whose events are recorded, or nil. The caller holds mu, or the
 // lock of the listing.
 func (s *Socket) recorded() *session {
-	if x := s.session.Load(); x != nil && x.events != nil {
+	if x := s.session.Load(); x != nil && x.begun() {
 		return x
 	}
 	return nil
+}
+
+// begun reports whether the first socket of the session is listed.
+func (x *session) begun() bool { return x.events != nil || x.recordedSession != nil }
+
+// end forgets what is kept of the session's events.
+func (x *session) end() {
+	if x.events != nil {
+		x.events.End()
+	}
 }
 
 // beginSession begins the session of a socket that is being listed. The caller holds the lock of
@@ -123,7 +135,11 @@ func (s *Socket) beginSession() {
 	}
 	r := s.conn.server.recovery
 	x.namespace = s.namespace
-	x.events = s.namespace.local.events.Begin(x.id, r.MaxSessionBytes)
+	if rec := s.conn.server.recorder(); rec != nil {
+		x.recordedSession = s.namespace.local.begin(x.id, rec)
+	} else {
+		x.events = s.namespace.local.events.Begin(x.id, r.MaxSessionBytes)
+	}
 	for room := range s.rooms {
 		x.assign([]string{room})
 	}
@@ -144,6 +160,9 @@ func (s *Socket) moved(room string, joined bool) {
 	x := s.recorded()
 	switch {
 	case x == nil:
+	case x.recordedSession != nil:
+		l := s.namespace.local
+		x.trail.Changed(l.place(s.conn.server.recorder()), room, joined)
 	case joined:
 		x.events.Joined(room)
 	default:
@@ -155,7 +174,7 @@ func (s *Socket) moved(room string, joined bool) {
 func (s *Socket) prune(age time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if x := s.recorded(); x != nil && s.state == stateAdmitted {
+	if x := s.recorded(); x != nil && x.events != nil && s.state == stateAdmitted {
 		x.events.Prune(age)
 	}
 }
@@ -170,11 +189,20 @@ func recoverable(reason Reason) bool {
 	return false
 }
 
+// keepsAfter reports whether sessions are kept that end for a reason. With a Recorder, other nodes
+// recover those of a server that shuts down.
+func (srv *Server) keepsAfter(reason Reason) bool {
+	if srv.recorder() != nil {
+		return recoverable(reason) || reason == ReasonShutdown
+	}
+	return recoverable(reason) && !srv.closing.Load()
+}
+
 // delist removes the socket from the listing and returns its rooms. If its session can be
 // recovered, it is kept. The caller holds mu, and passes the result of look.
 func (s *Socket) delist(reason Reason, now int64) []string {
 	x := s.recorded()
-	keeps := x != nil && x.key != "" && recoverable(reason) && !s.pastDeadline(now) && !s.conn.server.closing.Load()
+	keeps := x != nil && x.key != "" && s.conn.server.keepsAfter(reason) && !s.pastDeadline(now)
 	rooms, kept := s.namespace.local.forget(s, keeps)
 	if x == nil {
 		return rooms
@@ -182,7 +210,7 @@ func (s *Socket) delist(reason Reason, now int64) []string {
 	x.until = s.until.Load()
 	x.kept = kept && s.conn.server.recovery.add(x)
 	if !x.kept {
-		x.events.End()
+		x.end()
 	}
 	return rooms
 }
@@ -207,7 +235,11 @@ func (s *Socket) releaseNamespace() {
 		x.describe, x.check = nil, nil
 	}
 	s.mu.Unlock()
-	if kept {
+	switch {
+	case kept && x.recordedSession != nil:
+		s.guard(func() { srv.recovery.save(s, x, describe) }, func() {})
+		return
+	case kept:
 		s.guard(func() { srv.recovery.parted(x, values, describe) }, func() {})
 		return
 	}

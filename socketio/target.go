@@ -1,6 +1,9 @@
 package socketio
 
-import "socketiojwt/engineio"
+import (
+	"socketiojwt/engineio"
+	"socketiojwt/socketio/internal/replay"
+)
 
 // target says which namespaces a broadcast addresses: one, all of a rule, or the one of a name,
 // which may not exist on this node.
@@ -74,6 +77,15 @@ func (t target) send(m *engineio.Message, o *outgoing, to Selector) (sent int) {
 		sent += reached
 	})
 	return sent
+}
+
+// sendReceived sends an event of another node to the sockets of this node.
+func (t target) sendReceived(m *Message, o *outgoing) {
+	if id, ok := replay.ParseID(m.Offset); ok && !m.Volatile && t.server.recorder() != nil {
+		t.sendPlaced(o, m.To, id, t.server.renewals.Load(), nil)
+		return
+	}
+	t.send(nil, o, m.To)
 }
 
 // told counts a broadcast and calls the functions of OnEmit.

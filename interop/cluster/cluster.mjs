@@ -9,8 +9,8 @@ import { pack } from "./values.mjs";
 const script = fileURLToPath(new URL("node.mjs", import.meta.url));
 
 // startNode starts a node of that kind, "node" or "go". Its do(command, members) gives it a command.
-export async function startNode(kind, name, redis, { wire, options, recovery }) {
-  const given = JSON.stringify({ name, redis, wire, options, recovery });
+export async function startNode(kind, name, redis, { wire, options, recovery, unbound }) {
+  const given = JSON.stringify({ name, redis, wire, options, recovery, unbound });
   const running = kind === "node" ? await start(process.execPath, [script, given]) : await start(program("CLUSTERSERVER", "./clusterserver"), [given]);
   const waiting = new Map();
   running.lines.on("line", (line) => {

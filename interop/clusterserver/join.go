@@ -16,6 +16,7 @@ import (
 var wires = map[string]redisbus.Wire{
 	"classic": redisbus.Classic,
 	"sharded": redisbus.Sharded,
+	"streams": redisbus.Streams,
 }
 
 // modes are the ways of sending on the sharded wire, by the names of Node's adapter.
@@ -37,7 +38,9 @@ func join(ctx context.Context, o options, opts *socketio.Options) error {
 		return fmt.Errorf("no wire %q", o.Wire)
 	}
 	bus, err := redisbus.New(ctx, client, redisbus.Options{
-		Wire: wire, Prefix: o.Options.Prefix, Mode: modes[o.Options.Mode], Logger: opts.Logger,
+		Wire: wire, Prefix: o.Options.Prefix, Mode: modes[o.Options.Mode],
+		Streams: o.Options.Streams, StreamLength: o.Options.Length, SessionPrefix: o.Options.Sessions,
+		ShardedRequests: o.Options.Sharded, Logger: opts.Logger,
 	})
 	if err != nil {
 		return err

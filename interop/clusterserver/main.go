@@ -26,9 +26,15 @@ type options struct {
 	Redis    json.RawMessage `json:"redis"` // a URL, or a list of those of a Redis Cluster
 	Wire     string          `json:"wire"`
 	Recovery int             `json:"recovery"` // milliseconds; zero means none
+	Unbound  bool            `json:"unbound"`  // as socketio.Recovery.Unbound
 	Options  struct {
 		Mode   string `json:"subscriptionMode"`
 		Prefix string `json:"key"`
+		// Options of the streams adapter.
+		Streams  int    `json:"streamCount"`
+		Length   int    `json:"maxLen"`
+		Sessions string `json:"sessionKeyPrefix"`
+		Sharded  bool   `json:"useShardedPubSub"`
 	} `json:"options"`
 }
 
@@ -57,6 +63,7 @@ func run(ctx context.Context, o options, n *node) error {
 		opts.Recovery = &socketio.Recovery{
 			Window:      time.Duration(o.Recovery) * time.Millisecond,
 			RestoreRoom: func(*socketio.Socket, string) bool { return true },
+			Unbound:     o.Unbound,
 		}
 	}
 	if err := join(ctx, o, &opts); err != nil {
@@ -87,11 +94,26 @@ func (n *node) setUp(srv *socketio.Server) {
 	defer close(n.ready)
 	for _, name := range []string{"/", "/admin"} {
 		mux := srv.Of(name).Open().Mux
+		mux.Use(recoverable)
 		handle(mux)
 		mux.OnServerSide("note", n.note)
 		mux.OnServerSide("hello", n.hello)
 	}
 	srv.OfPattern(regexp.MustCompile(`/dynamic-.*`)).Open()
+}
+
+// recoverable makes sessions recoverable for the user that the auth payload names, if there is one.
+func recoverable(_ context.Context, s *socketio.Socket) error {
+	var auth struct {
+		User string `json:"user"`
+	}
+	if payload := s.Handshake().Auth; len(payload) > 0 {
+		if err := json.Unmarshal(payload, &auth); err != nil {
+			return err
+		}
+	}
+	s.SetRecoveryKey(auth.User)
+	return nil
 }
 
 var shown = socketio.NewSharedKey[any]("name")

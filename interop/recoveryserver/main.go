@@ -14,9 +14,12 @@ import (
 	"os"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"socketiojwt/auth"
 	"socketiojwt/engineio"
 	"socketiojwt/interop/internal/serving"
+	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -25,20 +28,29 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "loopback address to listen on")
 	suite := flag.Bool("suite", false, "serve what the client's own tests expect, without a gate")
 	window := flag.Duration("window", 0, "as socketio.Recovery.Window")
+	redis := flag.String("redis", "", "address of a Redis that keeps the sessions, for all nodes of a cluster")
 	flag.Parse()
-	serving.Main("recoveryserver", func(ctx context.Context) error { return run(ctx, *addr, *window, *suite) })
+	serving.Main("recoveryserver", func(ctx context.Context) error { return run(ctx, *addr, *redis, *window, *suite) })
 }
 
 // run serves until ctx ends.
-func run(ctx context.Context, addr string, window time.Duration, suite bool) error {
-	srv, err := socketio.NewServer(socketio.Options{
+func run(ctx context.Context, addr, redis string, window time.Duration, suite bool) error {
+	opts := socketio.Options{
 		Engine: engineio.Options{AllowEIO3: true, Bind: engineio.BindToAddress()},
 		Recovery: &socketio.Recovery{
 			Window:      window,
 			RestoreRoom: func(*socketio.Socket, string) bool { return true },
 		},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
+	}
+	if redis != "" {
+		bus, err := redisbus.New(ctx, rueidis.ClientOption{InitAddress: []string{redis}}, redisbus.Options{Wire: redisbus.Streams, Logger: opts.Logger})
+		if err != nil {
+			return err
+		}
+		opts.Bus, opts.ClusterKey = bus.Join, []byte("the key of all nodes of the tests")
+	}
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		return err
 	}

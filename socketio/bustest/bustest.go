@@ -20,6 +20,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"socketiojwt/socketio"
 )
@@ -37,6 +38,9 @@ type Hub struct {
 	mu    sync.Mutex // also guards all nodes
 	last  int
 	nodes map[socketio.NodeID]*node // those that have joined and not left
+	log   log
+	reads int           // of the log
+	slow  time.Duration // see SlowReads
 }
 
 // New returns a Hub without servers.
@@ -65,6 +69,10 @@ func (h *Hub) Join(opts *socketio.Options) socketio.NodeID {
 		}
 		n := &node{hub: h, id: id, deliver: deliver, rooms: make(map[string]map[string]bool)}
 		h.nodes[id] = n
+		if h.log.kept {
+			n.position = h.log.first + len(h.log.entries) - 1
+			return recorder{n}, nil
+		}
 		return n, nil
 	}
 	return id
@@ -99,7 +107,7 @@ func (h *Hub) send(from socketio.NodeID, to *node, data []byte) error {
 	if len(to.waiting) >= mostWaiting {
 		return ErrBacklog
 	}
-	to.waiting = append(to.waiting, letter{from, data})
+	to.waiting = append(to.waiting, letter{from: from, data: data})
 	to.start()
 	return nil
 }
@@ -108,17 +116,22 @@ func (h *Hub) send(from socketio.NodeID, to *node, data []byte) error {
 type letter struct {
 	from socketio.NodeID
 	data []byte
+	at   int                 // place in the log, or zero
+	done func(string, error) // of the node that has recorded it
 }
 
 // node is the Bus of one server.
 type node struct {
-	hub     *Hub
-	id      socketio.NodeID
-	deliver func(socketio.Message)
-	waiting []letter
-	working bool
-	stalled bool
-	rooms   map[string]map[string]bool
+	hub      *Hub
+	id       socketio.NodeID
+	deliver  func(socketio.Message)
+	waiting  []letter
+	working  bool
+	stalled  bool
+	fails    bool // see Hub.Fail
+	position int  // in the log
+	since    int  // the place in the log at which it was last made not to fail
+	rooms    map[string]map[string]bool
 }
 
 var _ socketio.RoomWatcher = (*node)(nil)
@@ -222,10 +235,28 @@ func (n *node) work() {
 		next := n.waiting[0]
 		n.waiting = n.waiting[1:]
 		n.hub.mu.Unlock()
-		var m socketio.Message
-		if json.Unmarshal(next.data, &m) == nil {
-			m.From = next.from
-			n.deliver(m)
+		n.hand(next)
+		if next.at > 0 {
+			n.hub.mu.Lock()
+			n.position = next.at
+			n.hub.mu.Unlock()
 		}
 	}
+}
+
+// hand delivers a message.
+func (n *node) hand(l letter) {
+	if l.done != nil {
+		l.done(offset(l.at), nil)
+		return
+	}
+	var m socketio.Message
+	if json.Unmarshal(l.data, &m) != nil {
+		return
+	}
+	m.From = l.from
+	if l.at > 0 {
+		m.Offset = offset(l.at)
+	}
+	n.deliver(m)
 }

@@ -1,0 +1,429 @@
+package redisbus
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"socketiojwt/socketio"
+)
+
+// ErrNotRecorded is the reason why an event was sent only to sockets of this node: it is not in
+// the stream.
+var ErrNotRecorded = errors.New("redisbus: the event is not in the stream")
+
+// Records are the entries that this node adds to streams and then reads like those of others.
+//
+// An epoch is a period in which every record was read back. Its name is the node, a number and
+// the run ID of Redis. The number is kept in Redis under a key that expires soon, and is renewed
+// while the epoch lasts. If an entry may be missing, the key is removed, or the node waits until it
+// has expired. Only then are the events that were not read back sent without having been recorded.
+// So a session of the epoch is not recovered on any node from then on. The next epoch begins when
+// this node has read back an entry of its own.
+type records struct {
+	bus  *streamBus
+	wake chan struct{} // has capacity 1
+
+	mu      sync.Mutex
+	state   recordState
+	last    uint64             // number of the last record
+	pending map[uint64]*record // by their numbers
+	bytes   int
+	count   uint64              // number of the epoch
+	since   map[string]string   // by stream: where the epoch began
+	until   time.Time           // the epoch ends then if it is not renewed
+	latest  time.Time           // the key in Redis has expired then
+	window  time.Duration       // longest of a session
+	order   map[string][]uint64 // by stream: the numbers of pending records, the oldest first
+
+	// These are set while other locks are held.
+	missing atomic.Bool // a record is not in the stream
+	doubt   atomic.Bool // a marker must show whether records are missing
+
+	leaving chan context.Context // of leave
+	ended   chan struct{}        // closed when run has returned
+}
+
+// A record is an entry that is not read back yet.
+type record struct {
+	stream string
+	size   int
+	done   func(offset string, err error) // nil for a marker
+	at     time.Time
+}
+
+type recordState int
+
+const (
+	starting  recordState = iota // as recording, before the first epoch
+	recording                    // an epoch
+	ending                       // events wait until the epoch has ended for all nodes
+	broken                       // events are not recorded
+)
+
+const (
+	leaseFor   = 3 * time.Second
+	renewEvery = 500 * time.Millisecond
+	renewFor   = time.Second
+	markFor    = time.Second // how long to wait for a marker
+)
+
+func newRecords(b *streamBus) *records {
+	return &records{
+		bus: b, wake: make(chan struct{}, 1), pending: make(map[uint64]*record), since: make(map[string]string),
+		order: make(map[string][]uint64), leaving: make(chan context.Context, 1), ended: make(chan struct{}),
+	}
+}
+
+// add queues an entry for a stream, and calls done when it was read back.
+func (r *records) add(stream string, fields []string, done func(string, error)) error {
+	r.mu.Lock()
+	if r.state == broken {
+		r.mu.Unlock()
+		done("", ErrNotRecorded)
+		return nil
+	}
+	defer r.mu.Unlock()
+	p := r.bus.streams.entry(stream, append(fields, fieldNumber, number(r.last+1)))
+	size := p.size()
+	if r.bytes+size > r.bus.opts.MaxInbox && r.bytes > 0 {
+		return ErrBacklog
+	}
+	return r.queue(p, &record{stream: stream, size: size, done: done, at: time.Now()})
+}
+
+// queue queues the parcel of the next record. The caller holds mu, so that the order of numbers
+// is that of the queue.
+func (r *records) queue(p parcel, rec *record) error {
+	p.lost = r.lost
+	if err := r.bus.outbox.put(p); err != nil {
+		return err
+	}
+	r.last++
+	r.pending[r.last] = rec
+	r.bytes += rec.size
+	r.order[rec.stream] = append(r.order[rec.stream], r.last)
+	return nil
+}
+
+// lost says that an entry was not added or, unless that is certain, may not have been. The caller
+// may hold the lock of the queue.
+func (r *records) lost(certain bool) {
+	if certain {
+		r.missing.Store(true)
+	} else {
+		r.doubt.Store(true)
+	}
+	r.poke()
+}
+
+// trouble ends the epoch.
+func (r *records) trouble() {
+	r.mu.Lock()
+	switch r.state {
+	case starting:
+		r.state = broken
+		clear(r.since)
+	case recording:
+		r.state = ending
+		clear(r.since)
+	}
+	r.mu.Unlock()
+	r.poke()
+}
+
+func (r *records) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// read handles an entry of this node. The reader of the stream calls it in the order of the
+// entries.
+func (r *records) read(stream, text, id string) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return // not recorded
+	}
+	r.mu.Lock()
+	rec := r.pending[n]
+	missing := r.passed(stream, n)
+	// Entries of one node are added in the order of their numbers. If one is missing, it is sent as
+	// not recorded before the later ones, which are sent so, too.
+	if marker := rec != nil && rec.done == nil; marker || rec != nil && !missing && r.state <= recording {
+		if r.forget(n); marker {
+			r.since[stream] = id
+		}
+	} else {
+		rec = nil
+	}
+	r.mu.Unlock()
+	if missing {
+		r.trouble()
+	}
+	switch {
+	case rec == nil: // it was sent already, or will be by fail
+	case rec.done == nil:
+		r.poke()
+	default:
+		rec.done(id, nil)
+	}
+}
+
+// passed removes the numbers up to n from the order of a stream. It reports whether records with
+// lower ones were not read back. The caller holds mu.
+func (r *records) passed(stream string, n uint64) (missing bool) {
+	order := r.order[stream]
+	for len(order) > 0 && order[0] <= n {
+		missing = missing || order[0] < n && r.pending[order[0]] != nil
+		order = order[1:]
+	}
+	r.order[stream] = order
+	return missing
+}
+
+// forget removes a record. The caller holds mu.
+func (r *records) forget(n uint64) {
+	r.bytes -= r.pending[n].size
+	delete(r.pending, n)
+}
+
+// epoch returns the epoch, and where it began in a stream.
+func (r *records) epoch(stream, redis string) (name, since string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state != recording || !time.Now().Before(r.until) {
+		return "", ""
+	}
+	return strings.Join([]string{string(r.bus.id), number(r.count), redis}, " "), r.since[stream]
+}
+
+// run keeps the epochs until ctx ends.
+func (r *records) run(ctx context.Context) {
+	ticker := time.NewTicker(renewEvery)
+	defer ticker.Stop()
+	defer close(r.ended)
+	for {
+		r.step(ctx)
+		select {
+		case <-ticker.C:
+		case <-r.wake:
+		case leaving := <-r.leaving:
+			r.keepEpoch(leaving)
+			return
+		case <-ctx.Done():
+			r.fail()
+			return
+		}
+	}
+}
+
+// step does what is due.
+func (r *records) step(ctx context.Context) {
+	if r.missing.Swap(false) {
+		r.trouble()
+	}
+	if r.doubt.Swap(false) && !r.mark() {
+		r.doubt.Store(true)
+	}
+	r.mu.Lock()
+	state := r.state
+	r.mu.Unlock()
+	switch state {
+	case recording:
+		if !r.renew(ctx) && !r.lasts() {
+			r.trouble()
+		}
+	case ending:
+		if r.end(ctx) {
+			r.fail()
+		}
+	case broken:
+		r.fail()
+		r.start(ctx)
+	case starting:
+		r.start(ctx)
+	}
+}
+
+// lasts reports whether the epoch can wait for the next attempt to renew it.
+func (r *records) lasts() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Until(r.until) > renewFor
+}
+
+func (r *records) key() string { return epochKey(r.bus.opts.Prefix, string(r.bus.id)) }
+
+func epochKey(prefix, node string) string { return prefix + "-go:epoch:" + node }
+
+// renew extends the epoch by a lease.
+func (r *records) renew(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, renewFor)
+	defer cancel()
+	c := r.bus.client
+	clock, err := c.Do(ctx, c.B().Time().Build()).AsIntSlice()
+	received := time.Now()
+	if err != nil || len(clock) != 2 {
+		return false
+	}
+	until := received.Add(leaseFor)
+	// When until has come here, it has in Redis: its clock was read before received.
+	at := time.Unix(clock[0], clock[1]*1000).Add(leaseFor)
+	r.mu.Lock()
+	count := r.count
+	r.latest = until
+	r.mu.Unlock()
+	set := c.B().Set().Key(r.key()).Value(number(count)).PxatMillisecondsTimestamp(at.UnixMilli()).Build()
+	if err := c.Do(ctx, set).Error(); err != nil {
+		if _, refused := rueidis.IsRedisErr(err); refused {
+			r.bus.warn("redisbus: Redis refused to keep the node's epoch, so no session can be recovered", "error", err)
+		}
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.until = until
+	return true
+}
+
+// end ends the epoch in Redis. It reports whether it has ended.
+func (r *records) end(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, renewFor)
+	defer cancel()
+	c := r.bus.client
+	r.mu.Lock()
+	latest := r.latest
+	r.mu.Unlock()
+	if time.Now().After(latest) {
+		return true
+	}
+	return c.Do(ctx, c.B().Del().Key(r.key()).Build()).Error() == nil
+}
+
+// fail sends what is not read back, as not recorded.
+func (r *records) fail() {
+	r.mu.Lock()
+	r.state = broken
+	failed := r.pending
+	r.pending, r.bytes = make(map[uint64]*record), 0
+	for n, rec := range failed {
+		if rec.done == nil { // a marker
+			r.pending[n] = rec
+			r.bytes += rec.size
+			delete(failed, n)
+		}
+	}
+	r.mu.Unlock()
+	for _, n := range slices.Sorted(maps.Keys(failed)) {
+		r.bus.handle(func() { failed[n].done("", ErrNotRecorded) })
+	}
+}
+
+// start begins an epoch if the markers of all streams were read back.
+func (r *records) start(ctx context.Context) {
+	r.mu.Lock()
+	complete := len(r.since) == len(r.bus.readers)
+	waits := false
+	for n, rec := range r.pending {
+		if rec.done == nil {
+			if waits = time.Since(rec.at) < markFor; !waits {
+				r.forget(n)
+			}
+		}
+	}
+	if complete {
+		r.count++
+	}
+	r.mu.Unlock()
+	if !complete {
+		if !waits {
+			r.mark()
+		}
+		return
+	}
+	if !r.renew(ctx) {
+		r.mu.Lock()
+		clear(r.since)
+		r.mu.Unlock()
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == broken || r.state == starting {
+		r.state = recording
+	}
+}
+
+// mark adds an entry to each stream that this node reads back.
+func (r *records) mark() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state != recording {
+		clear(r.since)
+	}
+	for stream := range r.bus.readers {
+		fields := []string{"uid", string(r.bus.id), "nsp", "", "type", "go", fieldNumber, number(r.last + 1)}
+		p := r.bus.streams.entry(stream, fields)
+		if r.queue(p, &record{stream: stream, size: p.size(), at: time.Now()}) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// keeps remembers for how long a session is kept.
+func (r *records) keeps(sessions []socketio.SavedSession) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range sessions {
+		r.window = max(r.window, s.Window)
+	}
+}
+
+// leave stops run, and makes the epoch last as long as the sessions of this node.
+func (r *records) leave(ctx context.Context) {
+	for range leaveFor / leavePoll { // until all is read back
+		r.mu.Lock()
+		rest := len(r.pending)
+		r.mu.Unlock()
+		if rest == 0 || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(leavePoll)
+	}
+	r.leaving <- ctx
+	<-r.ended
+}
+
+const (
+	leaveFor  = time.Second
+	leavePoll = 5 * time.Millisecond
+)
+
+// keepEpoch makes the epoch last as long as the sessions of this node.
+func (r *records) keepEpoch(ctx context.Context) {
+	r.mu.Lock()
+	lasts := r.state == recording && time.Now().Before(r.until) && len(r.pending) == 0 && r.window > 0
+	window, count := r.window, r.count
+	r.mu.Unlock()
+	if !lasts || ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, stuck)
+	defer cancel()
+	c := r.bus.client
+	set := c.B().Set().Key(r.key()).Value(number(count)).PxMilliseconds(window.Milliseconds()).Build()
+	if err := c.Do(ctx, set).Error(); err != nil {
+		r.bus.warn("redisbus: the sessions of this node cannot be recovered on others", "error", err)
+	}
+}
