@@ -160,12 +160,7 @@ func TestClassicClusterFails(t *testing.T) {
 func TestHugeMessage(t *testing.T) {
 	onEachWire(t, func(t *testing.T, p *place) {
 		s := startStream(t, p)
-		huge := strings.Repeat("x", 33<<20)
-		if p.opts.Wire == redisbus.Sharded {
-			p.servers[0].ShardPublish(roomChannel, huge)
-		} else {
-			p.servers[0].Publish(roomChannel, huge)
-		}
+		p.publish(roomChannel, strings.Repeat("x", 33<<20))
 		s.gaps(1)
 		settle(t, p, 2, roomChannel)
 		s.connected(true)
