@@ -91,6 +91,7 @@ func TestFrozenRedis(t *testing.T) {
 func TestSentinelFailover(t *testing.T) {
 	for _, wire := range wires {
 		t.Run(wire.String(), func(t *testing.T) {
+			t.Parallel()
 			master := redistest.Start(t)
 			replica := master.Replica()
 			sentinel := redistest.StartSentinel(t, master, "set")
@@ -114,6 +115,7 @@ func TestSentinelFailover(t *testing.T) {
 // The slot of a channel moves in a Redis Cluster, and the master that has it is killed. See
 // go-redis#3806, ioredis#1759 and zishang520/socket.io#182: others subscribe at the wrong server.
 func TestShardedClusterFails(t *testing.T) {
+	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	p := at(redisbus.Sharded, cluster.Masters...)
 	slot := cluster.Slot(roomChannel)
@@ -139,6 +141,7 @@ func TestShardedClusterFails(t *testing.T) {
 // Two of three servers of a Redis Cluster are killed, each while nodes are connected to it. With
 // plain channels, nodes can use any other one.
 func TestClassicClusterFails(t *testing.T) {
+	t.Parallel()
 	p := at(redisbus.Classic, redistest.StartCluster(t).Masters...)
 	s := startStream(t, p)
 	for range 2 {
@@ -222,6 +225,7 @@ func TestStalledNode(t *testing.T) {
 
 // One master of a Redis Cluster does not answer. Messages for the others go on.
 func TestShardedClusterWithAFrozenMaster(t *testing.T) {
+	t.Parallel()
 	cluster := redistest.StartCluster(t, "cluster-node-timeout 60000")
 	p := at(redisbus.Sharded, cluster.Masters...)
 	p.client.ConnWriteTimeout, p.client.Dialer.KeepAlive = time.Second, 200*time.Millisecond

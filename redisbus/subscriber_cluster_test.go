@@ -38,6 +38,7 @@ func TestSlotOfAgreesWithRedis(t *testing.T) {
 
 // TestSubscriberOnACluster has one cluster for all its parts, because to start one takes seconds.
 func TestSubscriberOnACluster(t *testing.T) {
+	t.Parallel()
 	cluster, client := clustered(t)
 	t.Run("one connection for each master", func(t *testing.T) { testOneConnectionForEachMaster(t, cluster, client) })
 	t.Run("moved slot", func(t *testing.T) { testMovedSlot(t, cluster, client) })
