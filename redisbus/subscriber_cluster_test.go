@@ -142,6 +142,7 @@ func testClusterFailover(t *testing.T, cluster *redistest.Cluster, client rueidi
 	replica := cluster.AddReplica(master)
 	master.Kill()
 	s.awaitReady(false)
+	replica.Do("CLUSTER", "FAILOVER", "TAKEOVER") // what it would do itself some seconds later
 	s.await(list...)
 	s.awaitReady(true)
 	if g := s.awaitGaps(1)[0]; g.Channels == 0 || g.Channels == 60 || g.Of != 60 {
