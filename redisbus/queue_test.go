@@ -20,7 +20,7 @@ func payloads(batch []dated) (text string) {
 // A queue hands out what waits, in order and in batches, and drops what has waited for too long.
 func TestQueueDropsWhatIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newBus(Options{MaxQueue: 1 << 20}).outbox.queues[0]
+		q := newBus(Options{MaxQueue: 16 << 20}).outbox.queues[0]
 		put := func(text string) {
 			if err := q.put(parcel{channel: "c", payload: []byte(text)}); err != nil {
 				t.Fatal(err)

@@ -13,11 +13,12 @@ import (
 )
 
 // A message for a room goes only to the node that has it.
-func TestRoomOnOneOfEightNodes(t *testing.T) {
-	redis := redistest.Start(t)
+func TestRoomOnOneOfEightNodes(t *testing.T) { onEachWire(t, testRoomOnOneOfEightNodes) }
+
+func testRoomOnOneOfEightNodes(t *testing.T, redis *place) {
 	var nodes []*node
 	for range 8 {
-		nodes = append(nodes, start(t, redis.Addr(), redisbus.Options{}, open))
+		nodes = append(nodes, redis.start(t))
 	}
 	p := nodes[3].dial("x")
 	inRoom(t, redis, 1, "x", p.ID())
@@ -35,13 +36,13 @@ func TestRoomOnOneOfEightNodes(t *testing.T) {
 	if n := received() - before; n != 1 {
 		t.Errorf("%d nodes received the message", n)
 	}
-	if n := redis.Publish("socket.io#/#x#", "\x93"); n != 1 {
+	if n := redis.publish("socket.io#/#x#", "\x93"); n != 1 {
 		t.Errorf("PUBLISH to the room returned %d", n)
 	}
-	if n := redis.Publish("socket.io#/#y#", "\x93"); n != 0 {
+	if n := redis.publish("socket.io#/#y#", "\x93"); n != 0 {
 		t.Errorf("PUBLISH to a room that is nowhere returned %d", n)
 	}
-	if n := redis.Patterns(); n != 0 {
+	if n := redis.servers[0].Patterns(); n != 0 {
 		t.Errorf("%d patterns", n)
 	}
 }
@@ -129,13 +130,14 @@ func TestDynamicNamespacesOfAServer(t *testing.T) {
 
 // A namespace and a room of another namespace can have the same channel. Each gets its own
 // messages.
-func TestNamespaceNamedLikeARoom(t *testing.T) {
-	redis := redistest.Start(t)
+func TestNamespaceNamedLikeARoom(t *testing.T) { onEachWire(t, testNamespaceNamedLikeARoom) }
+
+func testNamespaceNamedLikeARoom(t *testing.T, redis *place) {
 	setup := func(srv *socketio.Server) {
 		join(srv.Of("/a").Open().Mux)
 		join(srv.Of("/a#b").Open().Mux)
 	}
-	one, two := start(t, redis.Addr(), redisbus.Options{}, setup), start(t, redis.Addr(), redisbus.Options{}, setup)
+	one, two := startWith(t, redis.client, redis.opts, setup), startWith(t, redis.client, redis.opts, setup)
 	inRoomB, inNamespace := two.dialTo("/a", "b"), two.dialTo("/a#b")
 	settle(t, redis, 2, "socket.io#/a#b#")
 	settle(t, redis, 1, "socket.io#/a#"+inRoomB.ID()+"#", "socket.io#/a#b#"+inNamespace.ID()+"#")

@@ -38,6 +38,7 @@ func TestSlotOfAgreesWithRedis(t *testing.T) {
 
 // TestSubscriberOnACluster has one cluster for all its parts, because to start one takes seconds.
 func TestSubscriberOnACluster(t *testing.T) {
+	t.Parallel()
 	cluster, client := clustered(t)
 	t.Run("one connection for each master", func(t *testing.T) { testOneConnectionForEachMaster(t, cluster, client) })
 	t.Run("moved slot", func(t *testing.T) { testMovedSlot(t, cluster, client) })
@@ -141,6 +142,7 @@ func testClusterFailover(t *testing.T, cluster *redistest.Cluster, client rueidi
 	replica := cluster.AddReplica(master)
 	master.Kill()
 	s.awaitReady(false)
+	replica.Do("CLUSTER", "FAILOVER", "TAKEOVER") // what it would do itself some seconds later
 	s.await(list...)
 	s.awaitReady(true)
 	if g := s.awaitGaps(1)[0]; g.Channels == 0 || g.Channels == 60 || g.Of != 60 {

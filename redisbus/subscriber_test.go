@@ -131,6 +131,7 @@ func TestSubscriberSurvivesARestart(t *testing.T) {
 }
 
 func TestSubscriberNoticesAFrozenRedis(t *testing.T) {
+	t.Parallel()
 	redis, client := single(t)
 	s := startSubscriber(t, client, false)
 	s.subscribe("a")
@@ -145,6 +146,7 @@ func TestSubscriberNoticesAFrozenRedis(t *testing.T) {
 }
 
 func TestSubscriberFollowsSentinel(t *testing.T) {
+	t.Parallel()
 	master := redistest.Start(t)
 	replica := master.Replica()
 	sentinel := redistest.StartSentinel(t, master, "set")
@@ -164,6 +166,7 @@ func TestSubscriberFollowsSentinel(t *testing.T) {
 }
 
 func TestSubscriberLeavesAMasterThatHasBecomeAReplica(t *testing.T) {
+	t.Parallel()
 	master := redistest.Start(t)
 	replica := master.Replica()
 	sentinel := redistest.StartSentinel(t, master, "set")

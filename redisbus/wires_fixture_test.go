@@ -37,6 +37,14 @@ func (p *place) Subscribers(channel string) (n int) {
 	return n
 }
 
+// publish publishes a message at the first server, and returns the number of its receivers.
+func (p *place) publish(channel, payload string) int {
+	if p.opts.Wire == redisbus.Sharded {
+		return p.servers[0].ShardPublish(channel, payload)
+	}
+	return p.servers[0].Publish(channel, payload)
+}
+
 // namespace returns the channels of a namespace.
 func (p *place) namespace(name string) []string {
 	if p.opts.Wire != redisbus.Classic {
