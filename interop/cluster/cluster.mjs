@@ -104,7 +104,8 @@ export class Cluster {
   // settle waits until each node reaches the clients of each other and counts all of them.
   async settle() {
     await until("the nodes count each other", async () => {
-      const counts = await Promise.all(this.nodes.map((n) => n.do("nodes")));
+      // After a failure of Redis, a question may be lost.
+      const counts = await Promise.all(this.nodes.map((n) => n.do("nodes", { timeout: 2000 }).catch(() => 0)));
       return counts.every((n) => n === this.nodes.length);
     });
     await this.reachable({}, this.clients);
