@@ -83,6 +83,7 @@ export async function startCluster(kinds, { redisCluster = false, ...options }) 
     }
     await Promise.all(cluster.clients.map((c) => c.connected()));
     await cluster.settle();
+    if (redisCluster) await cluster.fence();
   } catch (err) {
     await Promise.all(cluster.nodes.map((n) => n.kill()));
     await redis.stop();
@@ -94,6 +95,7 @@ export async function startCluster(kinds, { redisCluster = false, ...options }) 
 export class Cluster {
   nodes = [];
   clients = [];
+  fences = []; // rooms
 
   constructor(redis, options) {
     Object.assign(this, { redis, options });
@@ -102,10 +104,24 @@ export class Cluster {
   // settle waits until each node reaches the clients of each other and counts all of them.
   async settle() {
     await until("the nodes count each other", async () => {
-      const counts = await Promise.all(this.nodes.map((n) => n.do("nodes")));
+      // After a failure of Redis, a question may be lost.
+      const counts = await Promise.all(this.nodes.map((n) => n.do("nodes", { timeout: 2000 }).catch(() => 0)));
       return counts.every((n) => n === this.nodes.length);
     });
     await this.reachable({}, this.clients);
+  }
+
+  // fence makes all clients join rooms whose sharded channels are on different masters of a Redis Cluster, because an order holds
+  // only for each master.
+  async fence() {
+    const { masters } = this.redis;
+    const found = new Map();
+    for (let i = 0; found.size < masters.length; i++) {
+      const slot = await masters[0].call("CLUSTER", "KEYSLOT", `socket.io#/#fence-${i}#`);
+      found.set(Math.floor((slot * masters.length) / 16384), `fence-${i}`);
+    }
+    this.fences = [...found.values()];
+    await this.enter(this.clients, ...this.fences);
   }
 
   // reachable waits until each node reaches those clients with an emit to `to`: a subscription to a room takes effect some time
@@ -127,8 +143,11 @@ export class Cluster {
   // flush waits until all that the sender has sent has arrived.
   async flush(sender, clients = this.clients) {
     const mark = fresh("flush");
+    const marks = [mark, ...this.fences.map((room) => `${mark} ${room}`)];
     await sender.emit({}, "flush", mark);
-    await until(() => `the flush of ${sender.name} to ${clients.filter((c) => !c.flushed.has(mark)).map((c) => c.name)}`, () => clients.every((c) => c.flushed.has(mark)));
+    for (const room of this.fences) await sender.emit({ rooms: [room] }, "flush", `${mark} ${room}`);
+    const arrived = (c) => marks.every((m) => c.flushed.has(m));
+    await until(() => `the flush of ${sender.name} to ${clients.filter((c) => !arrived(c)).map((c) => c.name)}`, () => clients.every(arrived));
   }
 
   // collect returns what each client hears of what the sender does in action, by the client's name; those who hear nothing are
@@ -161,6 +180,7 @@ export class Cluster {
     });
     await Promise.all(this.clients.map((c) => c.connected()));
     await this.reachable({}, this.clients);
+    await this.enter(this.clients, ...this.fences);
   }
 
   async stop() {

@@ -13,10 +13,10 @@ const mixtures = [
 ];
 
 // mixed runs all rows on a wire, by each node of each mixture, and the further rows once for each mixture.
-export function mixed(options, { further = {} } = {}) {
-  for (const kind of mixtures) {
+export function mixed({ title = "", ...options }, { further = {}, kinds = mixtures } = {}) {
+  for (const kind of kinds) {
     if (process.env.CLUSTER && kind.join() !== process.env.CLUSTER) continue;
-    describe(`${options.wire}, ${kind.join(" and ")}`, () => {
+    describe(`${options.wire} ${title}, ${kind.join(" and ")}`, () => {
       let cluster;
       before(async () => (cluster = await startCluster(kind, options)), limit);
       beforeEach(() => cluster.replace(), limit); // a test that failed may have left sockets disconnected

@@ -92,6 +92,8 @@ func (n *node) do(ctx context.Context, c command) (any, error) {
 		return nil, to.DisconnectSockets(&socketio.Ending{WholeConnection: c.Close})
 	case "fetch":
 		return fetch(ctx, to)
+	case "health":
+		return n.srv.Stats().Bus, nil
 	case "rooms":
 		rooms := []string{}
 		for _, s := range to.Sockets() {
