@@ -96,9 +96,12 @@ func TestRevokeOnAllNodes(t *testing.T) {
 	nodes := startNodes(t, redis, 2, "--admin", "127.0.0.1:0")
 	compact := nodes[0].login("ada")
 	b := nodes[1].enter(ctx, "/", compact)
-	o := runWith(t, "", "revoke", "--server", nodes[0].operators(), "--issuer", "", "--subject", "ada")
-	if o.code != exitGood {
-		t.Fatalf("revoke: %s", o.err)
+	redistest.Eventually(t, "the nodes know each other", func() bool { return nodes[0].logs("redisbus: node is there") })
+	if o := runWith(t, "", "leases", "--server", nodes[0].operators(), "--count"); o.out != "1\n" || o.err != "" {
+		t.Errorf("counted %s%s", o.out, o.err)
+	}
+	if o := runWith(t, "", "revoke", "--server", nodes[0].operators(), "--issuer", "", "--subject", "ada"); o.out != "revoked; 1 socket of 2 nodes ended\n" {
+		t.Errorf("revoke: %s%s", o.out, o.err)
 	}
 	if _, err := b.Expect(ctx, "unauthorized"); err != nil {
 		t.Fatal(err)

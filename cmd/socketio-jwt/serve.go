@@ -55,11 +55,8 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer published.close()
-	if err := c.checkKeys(issuer); err != nil {
-		return err
-	}
 	nodes, err := c.cluster()
-	if err != nil {
+	if err := joined(c.checkKeys(issuer), err); err != nil {
 		return err
 	}
 	page, err := console.Handler(c.page(issuer))
@@ -71,33 +68,34 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer closeAll(listeners)
-	joined, err := nodes.join(ctx, portOf(listeners[0]), log)
+	node, err := nodes.join(ctx, portOf(listeners[0]), log)
 	if err != nil {
 		return err
 	}
-	defer joined.leave()
-	srv, gates, err := newSockets(verifier, c.engine(), joined, log)
+	defer node.leave()
+	srv, gates, err := newSockets(verifier, c.engine(), node, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = srv.Close() }()
+	api, err := c.adminListener.handler(srv, gates, node, log)
+	if err != nil {
+		return err
+	}
 	sockets, err := srv.Handler()
 	if err != nil {
 		return err
 	}
-	adminListeners, api, err := c.adminListener.open(ctx, gates, joined.nodes, log)
+	adminListeners, err := c.adminListener.listen(ctx)
 	if err != nil {
 		return err
 	}
 	stopAdmin := serveAdmin(adminListeners, api, log)
 	defer stopAdmin()
-	if published != nil {
-		log.Info("fetching the keys of the issuers")
-		published.fetch(ctx)
-	}
+	published.fetch(ctx, log)
 	c.welcome(t, listeners, issuer)
 	welcomeOperators(t, adminListeners)
-	state := &health{ready: joined.connected}
+	state := &health{ready: node.connected}
 	context.AfterFunc(ctx, func() { state.stopping.Store(true) })
 	return c.serve(ctx, listeners, routes(sockets, page, issuer, state), srv, log)
 }
