@@ -20,7 +20,7 @@
 //
 // # Limits
 //
-// The API concerns the sockets of this node. Lists are read page by page, and are not
+// The API concerns the sockets of this node, or of all nodes: see Options.Server. Lists are read page by page, and are not
 // snapshots: see auth.Gate.Leases. It does not show tokens, socket IDs, or claims other than
 // iss, sub, jti and sid.
 package admin

@@ -57,7 +57,6 @@ async function enter(t, node, username) {
   await heard(socket, "connect");
 }
 
-const text = (page, selector) => page.$eval(selector, (element) => element.textContent);
 const shows = (page, selector, pattern) =>
   page.waitForFunction((s, p) => new RegExp(p).test(document.querySelector(s).textContent), { timeout: patience }, selector, pattern);
 const portOf = (node) => new URL(node.url).port;
@@ -72,6 +71,13 @@ test("the nodes are listed, and on which of them a socket lives", limit, async (
   assert.match(rows[1], new RegExp(`:${portOf(nodes[1])}$`));
   await enter(t, nodes[0], "ada");
   await shows(page, "#leases", `ada.* on \\S+:${portOf(nodes[0])}`);
+  await enter(t, nodes[1], "carol");
+  await shows(page, "#leases", `carol.* on \\S+:${portOf(nodes[1])}`);
+  const disconnect = () => page.evaluate(() => [...document.querySelectorAll("#leases tr")].find((row) => row.textContent.includes("carol"))?.querySelectorAll("button")[1].click());
+  await disconnect();
+  await disconnect(); // it asks whether that is sure
+  await shows(page, "#done", "^Disconnected");
+  await page.waitForFunction(() => !document.querySelector("#leases").textContent.includes("carol"));
 });
 
 test("the page says that Redis is away, until it is back", limit, async (t) => {
@@ -83,7 +89,7 @@ test("the page says that Redis is away, until it is back", limit, async (t) => {
   await redis.kill();
   await shows(page, "#bus-text", "^Cut off for ");
   await shows(page, "#bus-error", "serves its own sockets, and is cut off from the others: .*refused");
-  assert.match(await text(page, "#leases"), /bob/, "the sockets of the node are listed");
+  await shows(page, "#leases", "bob");
   if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT });
   await redis.startAgain();
   await shows(page, "#bus-text", "^Connected for ");

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"socketiojwt/admin"
 	"socketiojwt/auth"
 	"socketiojwt/console"
+	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
 
@@ -22,33 +24,39 @@ type adminListener struct {
 	operatorSecret
 }
 
-// open returns the listeners and the handler of the API. Both are nil without --admin.
-func (a *adminListener) open(ctx context.Context, gates map[string]*auth.Gate, nodes func() admin.Nodes, log *slog.Logger) ([]net.Listener, http.Handler, error) {
+// handler returns the handler of the API, and of the page. It is nil without --admin. A node of a
+// cluster has the API nevertheless, for the operators of the others.
+func (a *adminListener) handler(srv *socketio.Server, gates map[string]*auth.Gate, joined *member, log *slog.Logger) (http.Handler, error) {
 	secret, given, err := a.secret()
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return nil, err
 	case a.Admin == "" && given:
-		return nil, nil, errors.New("the secret of operators has no effect without --admin HOST:PORT (SOCKETIO_JWT_ADMIN counts as well)")
+		return nil, errors.New("the secret of operators has no effect without --admin HOST:PORT (SOCKETIO_JWT_ADMIN counts as well)")
+	case a.Admin == "" && joined == nil:
+		return nil, nil
 	case a.Admin == "":
-		return nil, nil, nil
+		secret = rand.Text() + rand.Text() // no operator has it
 	case !given:
-		return nil, nil, errors.New("--admin needs the secret that signs the tokens of operators: set SOCKETIO_JWT_ADMIN_SECRET, for example to the output of openssl rand -hex 32, or --admin-secret-file")
+		return nil, errors.New("--admin needs the secret that signs the tokens of operators: set SOCKETIO_JWT_ADMIN_SECRET, for example to the output of openssl rand -hex 32, or --admin-secret-file")
 	}
 	verifier, err := token.NewVerifier(token.Secret(secret), token.Options{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("the secret of operators: %w", err)
+		return nil, fmt.Errorf("the secret of operators: %w", err)
 	}
-	handler, err := admin.New(gates, verifier, admin.Options{Scope: operatorScope, Logger: log, Nodes: nodes})
-	if err != nil {
-		return nil, nil, err
+	api, err := admin.New(gates, verifier, joined.adminOptions(admin.Options{Scope: operatorScope, Logger: log}, srv))
+	if err != nil || a.Admin == "" {
+		return nil, err
 	}
-	handler, err = console.Operators(handler)
-	if err != nil {
-		return nil, nil, err
+	return console.Operators(api)
+}
+
+// listen returns the listeners of the API, none without --admin.
+func (a *adminListener) listen(ctx context.Context) ([]net.Listener, error) {
+	if a.Admin == "" {
+		return nil, nil
 	}
-	listeners, err := listen(ctx, "--admin", a.Admin)
-	return listeners, handler, err
+	return listen(ctx, "--admin", a.Admin)
 }
 
 // welcomeOperators prints the address of the page of operators. The page asks for a token,

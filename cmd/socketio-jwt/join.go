@@ -99,6 +99,14 @@ func (m *member) share(srv *socketio.Server, gates map[string]*auth.Gate) error 
 	return nil
 }
 
+// adminOptions makes the API of operators concern all nodes.
+func (m *member) adminOptions(o admin.Options, srv *socketio.Server) admin.Options {
+	if m != nil {
+		o.Nodes, o.Server, o.Denylist, o.LongestToken = m.nodes, srv, m.list, m.cluster.longest
+	}
+	return o
+}
+
 // connected reports whether the node hears the others and knows what they have revoked.
 func (m *member) connected() bool {
 	return m == nil || m.bus.Health().Connected && m.list.Available()
@@ -106,9 +114,6 @@ func (m *member) connected() bool {
 
 // nodes returns what operators see.
 func (m *member) nodes() admin.Nodes {
-	if m == nil {
-		return admin.Nodes{}
-	}
 	health := m.bus.Health()
 	known := admin.Nodes{Self: admin.Node{ID: string(m.bus.ID()), Name: m.name, Version: version(), Since: m.since}, Bus: &health}
 	for _, n := range m.bus.Nodes() {

@@ -18,6 +18,7 @@ type leaseResult struct {
 	Gate       string    `json:"gate"`
 	Namespace  string    `json:"namespace"`
 	State      string    `json:"state"`
+	Node       string    `json:"node,omitzero"`
 	Socket     string    `json:"socket"`
 	RemoteAddr string    `json:"remoteAddr"`
 	Issuer     string    `json:"issuer,omitzero"`
@@ -74,7 +75,8 @@ func (c *leasesCommand) Run(ctx context.Context, t terminal) error {
 	query := c.query()
 	if c.Count {
 		var counted struct {
-			Count int `json:"count"`
+			Count   int      `json:"count"`
+			Missing []string `json:"missing,omitzero"`
 		}
 		if err := c.call(ctx, t, http.MethodGet, "/leases/count", query, nil, &counted); err != nil {
 			return err
@@ -82,18 +84,21 @@ func (c *leasesCommand) Run(ctx context.Context, t terminal) error {
 		if c.JSON {
 			return printJSON(t.out, counted)
 		}
+		missing(t, counted.Missing)
 		_, err := fmt.Fprintln(t.out, counted.Count)
 		return err
 	}
 	query.Set("limit", "1000")
 	for first := true; ; first = false {
 		var page struct {
-			Leases []leaseResult `json:"leases"`
-			Next   string        `json:"next"`
+			Leases  []leaseResult `json:"leases"`
+			Next    string        `json:"next"`
+			Missing []string      `json:"missing"`
 		}
 		if err := c.call(ctx, t, http.MethodGet, "/leases", query, nil, &page); err != nil {
 			return err
 		}
+		missing(t, page.Missing)
 		if err := c.print(t, page.Leases, first); err != nil {
 			return err
 		}
@@ -101,6 +106,13 @@ func (c *leasesCommand) Run(ctx context.Context, t terminal) error {
 			return nil
 		}
 		query.Set("after", page.Next)
+	}
+}
+
+// missing says which nodes have not answered, so that their sockets are not in the result.
+func missing(t terminal, nodes []string) {
+	if len(nodes) > 0 {
+		fmt.Fprintf(t.err, "these nodes have not answered: %s\n", display.Printable(strings.Join(nodes, ", ")))
 	}
 }
 

@@ -66,7 +66,10 @@ func (t trust) published(log *slog.Logger) (*token.Verifier, published, error) {
 
 // fetch fetches the keys now, so that a failure is in the log before the first token arrives.
 // It does not return the failure, because tokens are refused as temporary until it is over.
-func (p published) fetch(ctx context.Context) {
+func (p published) fetch(ctx context.Context, log *slog.Logger) {
+	if p != nil {
+		log.Info("fetching the keys of the issuers")
+	}
 	for _, set := range p {
 		_ = set.Refresh(ctx)
 	}

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"socketiojwt/internal/display"
 )
 
 // revokeCommand revokes tokens.
@@ -67,17 +70,41 @@ func (c *operatorClient) limit(body map[string]any, d time.Duration) error {
 
 // change changes a denylist and prints how many sockets ended.
 func (c *operatorClient) change(ctx context.Context, t terminal, path string, body map[string]any, done string) error {
-	var ended struct {
-		Sockets int `json:"sockets"`
-	}
+	var ended endedResult
 	if err := c.call(ctx, t, http.MethodPost, path, nil, body, &ended); err != nil {
 		return err
 	}
 	if c.JSON {
 		return printJSON(t.out, ended)
 	}
-	_, err := fmt.Fprintf(t.out, "%s; %s of this node ended\n", done, plural(ended.Sockets, "socket"))
+	_, err := fmt.Fprintf(t.out, "%s; %s\n", done, display.Printable(ended.String()))
 	return err
+}
+
+// endedResult is what the nodes have done.
+type endedResult struct {
+	Sockets   int `json:"sockets"` // of the node that was asked
+	Confirmed []struct {
+		Node    string `json:"node"`
+		Sockets int    `json:"sockets"`
+	} `json:"confirmed,omitzero"`
+	Missing []string `json:"missing,omitzero"`
+}
+
+// String says how many sockets ended, and on which nodes it is not known yet.
+func (e endedResult) String() string {
+	if len(e.Confirmed)+len(e.Missing) == 0 {
+		return plural(e.Sockets, "socket") + " of this node ended"
+	}
+	sum := e.Sockets
+	for _, c := range e.Confirmed {
+		sum += c.Sockets
+	}
+	text := fmt.Sprintf("%s of %s ended", plural(sum, "socket"), plural(1+len(e.Confirmed), "node"))
+	if len(e.Missing) > 0 {
+		text += "; not confirmed in time by " + strings.Join(e.Missing, ", ")
+	}
+	return text
 }
 
 func plural(n int, what string) string {

@@ -17,6 +17,7 @@ type serveCommand struct {
 	configuration `embed:""`
 	adminListener `embed:""`
 
+	Recovery        time.Duration `env:"SOCKETIO_JWT_RECOVERY" default:"0s" help:"For how long a client that has lost its connection can recover its session in namespace /, with what it has missed. With --redis-wire streams it can on any node. Default: no recovery."`
 	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to close in order. Default: ${default}."`
 	LogLevel        slog.Level    `env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
 	LogFormat       string        `env:"SOCKETIO_JWT_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" help:"text or json, one line for each event on standard error. Default: ${default}."`
@@ -42,7 +43,7 @@ A reverse proxy on this machine makes every client look local: give --no-login b
 
 // Run serves until ctx ends.
 func (c *serveCommand) Run(ctx context.Context, t terminal) error {
-	if err := notNegative("--shutdown-timeout", c.ShutdownTimeout); err != nil {
+	if err := joined(notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery)); err != nil {
 		return err
 	}
 	log := c.logger(t)
@@ -55,11 +56,8 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer published.close()
-	if err := c.checkKeys(issuer); err != nil {
-		return err
-	}
 	nodes, err := c.cluster()
-	if err != nil {
+	if err := joined(c.checkKeys(issuer), err); err != nil {
 		return err
 	}
 	page, err := console.Handler(c.page(issuer))
@@ -71,33 +69,34 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	defer closeAll(listeners)
-	joined, err := nodes.join(ctx, portOf(listeners[0]), log)
+	node, err := nodes.join(ctx, portOf(listeners[0]), log)
 	if err != nil {
 		return err
 	}
-	defer joined.leave()
-	srv, gates, err := newSockets(verifier, c.engine(), joined, log)
+	defer node.leave()
+	srv, gates, err := newSockets(verifier, c.sockets(), node, log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = srv.Close() }()
+	api, err := c.adminListener.handler(srv, gates, node, log)
+	if err != nil {
+		return err
+	}
 	sockets, err := srv.Handler()
 	if err != nil {
 		return err
 	}
-	adminListeners, api, err := c.adminListener.open(ctx, gates, joined.nodes, log)
+	adminListeners, err := c.adminListener.listen(ctx)
 	if err != nil {
 		return err
 	}
 	stopAdmin := serveAdmin(adminListeners, api, log)
 	defer stopAdmin()
-	if published != nil {
-		log.Info("fetching the keys of the issuers")
-		published.fetch(ctx)
-	}
+	published.fetch(ctx, log)
 	c.welcome(t, listeners, issuer)
 	welcomeOperators(t, adminListeners)
-	state := &health{ready: joined.connected}
+	state := &health{ready: node.connected}
 	context.AfterFunc(ctx, func() { state.stopping.Store(true) })
 	return c.serve(ctx, listeners, routes(sockets, page, issuer, state), srv, log)
 }
@@ -110,6 +109,15 @@ func routes(sockets, page http.Handler, issuer *issuer, state *health) http.Hand
 	mux.Handle("/", page)
 	state.handle(mux)
 	return mux
+}
+
+// sockets returns the options of the server.
+func (c *serveCommand) sockets() socketio.Options {
+	opts := socketio.Options{Engine: c.engine()}
+	if c.Recovery > 0 {
+		opts.Recovery = &socketio.Recovery{Window: c.Recovery}
+	}
+	return opts
 }
 
 func (c *serveCommand) logger(t terminal) *slog.Logger {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"socketiojwt/socketio/client"
 	"socketiojwt/socketio/sockettest"
 )
 
@@ -74,6 +75,32 @@ func TestServe(t *testing.T) {
 	}
 	if log := s.log.String(); strings.Contains(log, "eyJhbGci") || !strings.Contains(log, "admitted") {
 		t.Errorf("log: %s", log)
+	}
+}
+
+// TestRecovery checks that clients can recover their sessions if --recovery says so.
+func TestRecovery(t *testing.T) {
+	for _, args := range [][]string{nil, {"--recovery", "1m"}} {
+		s := start(t, args...)
+		var answer string
+		c, err := client.Dial(t.Context(), s.url, client.Options{
+			Auth: func(context.Context, string) (any, error) { return map[string]string{"token": s.login("ada")}, nil },
+			Trace: func(sent bool, data []byte, _ bool) {
+				if !sent && data[0] == '0' {
+					answer = string(data)
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Join(t.Context(), "/"); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Close()
+		if got := strings.Contains(answer, `"pid"`); got != (args != nil) {
+			t.Errorf("with %q, CONNECT is answered by %s", args, answer)
+		}
 	}
 }
 

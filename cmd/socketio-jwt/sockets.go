@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"socketiojwt/auth"
-	"socketiojwt/engineio"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -21,21 +20,22 @@ const maxText = 1000
 // of namespace /, and by the event "authenticate" of /admin. If clients of Engine.IO 3 are
 // allowed, / also reads the token from the query, because they cannot send it otherwise from
 // a browser. Joined may be nil. It also returns the gates of the two, by their modes.
-func newSockets(verifier *token.Verifier, engine engineio.Options, joined *member, log *slog.Logger) (*socketio.Server, map[string]*auth.Gate, error) {
+func newSockets(verifier *token.Verifier, sockets socketio.Options, joined *member, log *slog.Logger) (*socketio.Server, map[string]*auth.Gate, error) {
 	log = slog.New(subjectHandler{log.Handler()})
 	opts := joined.gateOptions(auth.Options{Logger: log, WarnBefore: 30 * time.Second})
 	byEvent, err := auth.NewGate(verifier, opts)
 	if err != nil {
 		return nil, nil, err
 	}
-	if engine.AllowEIO3 {
+	if sockets.Engine.AllowEIO3 {
 		opts.Sources = []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token")}
 	}
 	byHandshake, err := auth.NewGate(verifier, opts)
 	if err != nil {
 		return nil, nil, err
 	}
-	srv, err := socketio.NewServer(joined.options(socketio.Options{Engine: engine, Logger: log}))
+	sockets.Logger = log
+	srv, err := socketio.NewServer(joined.options(sockets))
 	if err != nil {
 		return nil, nil, err
 	}

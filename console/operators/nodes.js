@@ -6,6 +6,8 @@ let names = new Map(); // of the nodes, by their IDs
 // nameOf returns what operators call a node.
 export const nameOf = (id) => names.get(id) || id.slice(0, 8);
 
+export const namesOf = (ids) => ids.map(nameOf).join(", ");
+
 // since returns the time since a date, in one unit.
 const since = (date) => span((Date.now() - new Date(date)) / 1000);
 

@@ -1,7 +1,7 @@
-// The page of operators: the sockets of this node, updated as they come and go, and what can be done to them.
+// The page of operators: the sockets of all nodes, updated as they come and go, and what can be done to them.
 import { call, hasToken, Refused, setToken } from "./api.js";
 import { $, show } from "./dom.js";
-import { showNodes } from "./nodes.js";
+import { namesOf, showNodes } from "./nodes.js";
 import { entryTable, leaseTable } from "./rows.js";
 
 // The page asks for one page of sockets at a time, so the cost does not depend on their number. It waits at least ten times as
@@ -62,7 +62,7 @@ function failed(error) {
 // countSockets returns the number of selected sockets. Without a filter it is that of the figures, which cost the server nothing.
 async function countSockets(leases) {
   if (!next && pages.length === 1) return leases.length;
-  if (Object.keys(filter).length > 0) return (await call("GET", "leases/count", { query: filter })).count;
+  if (clustered || Object.keys(filter).length > 0) return (await call("GET", "leases/count", { query: filter })).count;
   const { gates } = await call("GET", "stats");
   return Object.values(gates).reduce((sum, { held, leased, guests }) => sum + held + leased + guests, 0);
 }
@@ -81,6 +81,8 @@ async function poll() {
     showLeases(page.leases, acts, polls > 0);
     const nth = polls++;
     show($("none"), page.leases.length === 0);
+    $("missing").textContent = page.missing ? `These nodes have not answered, and their sockets are not listed: ${namesOf(page.missing)}.` : "";
+    show($("missing"), Boolean(page.missing));
     $("back").disabled = pages.length === 1;
     $("next").disabled = !next;
     if (nth % 5 === 0 || !next && pages.length === 1) $("count").textContent = String(await countSockets(page.leases));
@@ -109,13 +111,19 @@ async function refreshEntries() {
   show($("no-entries"), revocations.length === 0);
 }
 
+// ended says how many sockets ended, and on which nodes it is not known yet.
+function ended({ sockets, confirmed = [], missing = [] }) {
+  if (sockets === undefined) return "";
+  const sum = confirmed.reduce((sum, node) => sum + node.sockets, sockets);
+  return `${sum === 1 ? "1 socket" : `${sum} sockets`} ended.${missing.length > 0 ? ` Not confirmed in time by ${missing.join(", ")}.` : ""}`;
+}
+
 // act runs an action of the user, and shows how it ended.
 async function act(done, action) {
   complain("error", null);
   $("done").textContent = "";
   try {
-    const { sockets } = await action();
-    $("done").textContent = sockets === undefined ? done : `${done} ${sockets === 1 ? "1 socket" : `${sockets} sockets`} of this node ended.`;
+    $("done").textContent = `${done} ${ended(await action())}`;
     if (hasToken()) await restart(false);
   } catch (error) {
     failed(error);

@@ -34,14 +34,15 @@ func startNode(t *testing.T, addr string, wire redisbus.Wire) {
 func TestRedisCountsNodes(t *testing.T) {
 	for name, wire := range buses {
 		t.Run(name, func(t *testing.T) {
-			for kind, addr := range map[string]string{"one server": redistest.Start(t).Addr(), "cluster": redistest.StartCluster(t).Masters[1].Addr()} {
+			addrs := []string{redistest.Start(t).Addr()}
+			if wire == redisbus.Sharded {
+				addrs = append(addrs, redistest.StartCluster(t).Masters[1].Addr())
+			}
+			for _, addr := range addrs {
 				startNode(t, addr, wire)
 				startNode(t, addr, wire)
 				r := redisFindings(examine(t, with(secret(randomSecret), usingRedis(t, "redis://"+addr, name))))
 				r.has(t, OK, "2 servers of the "+name+" wire", "2 of them of this module")
-				if t.Failed() {
-					t.Fatal(kind)
-				}
 			}
 		})
 	}

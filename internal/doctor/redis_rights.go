@@ -77,6 +77,8 @@ func (a *redisAsked) keyTries() []keyTry {
 		keyTry{[]string{"XINFO", "STREAM"}, a.Prefix, nil, a.Prefix},
 		keyTry{[]string{"SET"}, session, []string{"", "XX"}, shown},
 		keyTry{[]string{"GET"}, session, nil, shown},
+		keyTry{[]string{"GETDEL"}, session, nil, shown},
+		keyTry{[]string{"PTTL"}, session, nil, shown},
 		keyTry{[]string{"DEL"}, session, nil, shown},
 	)
 }
@@ -87,11 +89,14 @@ const sessions = "sio:session:"
 // rule returns the rights that nodes need, for ACL SETUSER.
 func (a *redisAsked) rule() string {
 	rule := "+ping +info +time +multi +discard &" + a.Prefix + "* ~" + a.Revocations + "* +xadd +xread +xrange +hset +hgetall +hdel +pexpire +set +del"
+	if a.cluster {
+		rule += " +cluster|slots +cluster|shards"
+	}
 	switch a.Wire {
 	case Sharded:
 		return rule + " +ssubscribe +sunsubscribe +spublish +pubsub|shardnumsub"
 	case Streams:
-		return rule + " +subscribe +unsubscribe +publish +pubsub|numsub ~" + a.Prefix + "* ~" + sessions + "* +xinfo|stream +get +exec"
+		return rule + " +subscribe +unsubscribe +publish +pubsub|numsub ~" + a.Prefix + "* ~" + sessions + "* +xinfo|stream +get +getdel +pttl"
 	}
 	return rule + " +subscribe +unsubscribe +publish +pubsub|numsub"
 }

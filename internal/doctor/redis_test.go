@@ -118,29 +118,48 @@ var buses = map[string]redisbus.Wire{Classic: redisbus.Classic, Sharded: redisbu
 
 // The rule that doctor prints gives the rights that it asks for, and those that a node needs.
 func TestRuleOfRightsSuffices(t *testing.T) {
-	for _, wire := range []string{Classic, Sharded, Streams} {
-		a := redisAsked{Redis: Redis{Wire: wire, Prefix: "socket.io", Revocations: revocations}}
-		s := redistest.Start(t, "user default on nopass resetkeys resetchannels -@all "+a.rule())
-		r := aboutRedis(t, s, wire)
-		r.worst(t, Warn)
-		r.has(t, OK, "has the rights for the "+wire+" wire")
-		if wire, built := buses[wire]; built {
-			bus, err := redisbus.New(t.Context(), rueidis.ClientOption{InitAddress: []string{s.Addr()}}, redisbus.Options{Wire: wire})
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = bus.Close(t.Context())
+	for _, test := range []struct {
+		wire    string
+		cluster bool
+	}{{Classic, false}, {Sharded, false}, {Streams, false}, {Sharded, true}} {
+		a := redisAsked{Redis: Redis{Wire: test.wire, Prefix: "socket.io", Revocations: revocations}, cluster: test.cluster}
+		user := "user default on nopass resetkeys resetchannels -@all " + a.rule()
+		addr := ""
+		if test.cluster {
+			addr = redistest.StartCluster(t, user).Masters[0].Addr()
+		} else {
+			addr = redistest.Start(t, user).Addr()
 		}
-		list, err := denyredis.New(t.Context(), rueidis.ClientOption{InitAddress: []string{s.Addr()}}, denyredis.Options{Keys: [][]byte{[]byte(randomSecret)}, Prefix: revocations})
+		r := redisFindings(examine(t, with(secret(randomSecret), usingRedis(t, "redis://"+addr, test.wire))))
+		r.worst(t, Warn)
+		r.has(t, OK, "has the rights for the "+test.wire+" wire")
+		joins(t, addr, test.wire)
+	}
+}
+
+// joins tests that a node can use a Redis.
+func joins(t *testing.T, addr, wire string) {
+	t.Helper()
+	client := rueidis.ClientOption{InitAddress: []string{addr}}
+	if wire, built := buses[wire]; built {
+		bus, err := redisbus.New(t.Context(), client, redisbus.Options{Wire: wire})
 		if err != nil {
 			t.Fatal(err)
 		}
-		list.Close()
+		_ = bus.Close(t.Context())
 	}
+	list, err := denyredis.New(t.Context(), client, denyredis.Options{Keys: [][]byte{[]byte(randomSecret)}, Prefix: revocations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list.Close()
+}
+
+func TestMissingRightsForStreams(t *testing.T) {
 	s := redistest.Start(t, "user default on nopass ~other &socket.io* +@all")
 	r := aboutRedis(t, s, Streams)
 	r.has(t, Fail, `XADD on "socket.io:revocations", XREAD on "socket.io:revocations", XRANGE on "socket.io:revocations", HSET on "socket.io:revocations:*", PEXPIRE`)
-	r.has(t, Fail, `XADD on "socket.io", XREAD on "socket.io", XRANGE on "socket.io", XINFO on "socket.io", SET on "sio:session:*", GET on "sio:session:*", DEL on "sio:session:*"`)
+	r.has(t, Fail, `XADD on "socket.io", XREAD on "socket.io", XRANGE on "socket.io", XINFO on "socket.io", SET on "sio:session:*", GET on "sio:session:*", GETDEL on "sio:session:*", PTTL on "sio:session:*", DEL on "sio:session:*"`)
 }
 
 func TestRedisReplicas(t *testing.T) {
