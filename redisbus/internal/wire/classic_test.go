@@ -153,6 +153,8 @@ func TestClassicOldRequests(t *testing.T) {
 			Received{Message: socketio.Message{Kind: socketio.KindJoin, From: "x", Namespace: "/", To: everybody}}, nil},
 		{"a Go node asks", `{"uid":"x","requestId":"x.1","type":5,"opts":{"rooms":[],"except":["b"]},"go":1}`,
 			Received{Message: socketio.Message{Kind: socketio.KindFetch, From: "x", Namespace: "/", Request: "gx.1", To: socketio.Selector{All: true, Except: []string{"b"}}}}, nil},
+		{"join with an id", `{"uid":"x","requestId":"q","type":2,"opts":{"rooms":[],"flags":{"volatile":true,"timeout":5}},"rooms":["a"],"go":1}`,
+			Received{Message: socketio.Message{Kind: socketio.KindJoin, From: "x", Namespace: "/", To: everybody, Rooms: []string{"a"}}}, nil},
 		{"socket.io-redis 5", `{"requestid":"q","type":4,"sid":"s1","room":"r"}`, Received{}, ErrOld},
 		{"own", `{"uid":"u","type":3,"opts":{"rooms":[]},"rooms":["r"]}`, Received{}, ErrOwn},
 		{"rooms of no names", `{"uid":"x","type":4,"opts":{"rooms":[{},null,true]},"close":true}`, Received{}, ErrNobody},
@@ -175,6 +177,54 @@ func TestClassicOldRequests(t *testing.T) {
 			t.Errorf("%s: got %+v, %v\nwant %+v, %v", c.name, got, err, c.want, c.err)
 		}
 	}
+}
+
+// TestClassicReplyChannels checks that all nodes but those of version 6 get replies on their own
+// channel, except answers to server-side events, for which Node listens only to the common one.
+func TestClassicReplyChannels(t *testing.T) {
+	for _, c := range []struct {
+		to   socketio.NodeID
+		kind socketio.MessageKind
+		want string
+	}{
+		{"x", socketio.KindCount, "socket.io-response#/#x#"},
+		{"x", socketio.KindSockets, "socket.io-response#/#x#"},
+		{"x", socketio.KindAnswer, "socket.io-response#/#x#"},
+		{"x", socketio.KindServerSideAnswer, "socket.io-response#/#"},
+		{NoNode, socketio.KindSockets, "socket.io-response#/#"},
+	} {
+		m := socketio.Message{Kind: c.kind, Namespace: "/", Request: "nq"}
+		if channel, _, err := (Classic{UID: "u"}).EncodeReply(c.to, &m); err != nil || channel != c.want {
+			t.Errorf("kind %d to %s: channel %s, %v; want %s", c.kind, c.to, channel, err, c.want)
+		}
+	}
+}
+
+// TestClassicServerSideBinary checks that binary data of server-side events arrives as such, in
+// Node too, because those of ours are MessagePack then.
+func TestClassicServerSideBinary(t *testing.T) {
+	m := asked(socketio.Message{Kind: socketio.KindServerSide, Namespace: "/", Data: []byte(`["bin",` + placeholder + `]`), Attachments: [][]byte{{1, 2}}})
+	_, payload, err := Classic{UID: "x"}.Encode(&m)
+	if err != nil || payload[0] == '{' {
+		t.Fatalf("got %q, %v", payload, err)
+	}
+	got, err := Classic{UID: "u"}.DecodeRequest("/", payload)
+	if err != nil || got.Request != "gx.id" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	m.Timeout = 0
+	sameMessage(t, "request", got.Message, m)
+	reply := answer(socketio.KindServerSideAnswer, `[`+placeholder+`]`, []byte{9})
+	reply.Request = "nu.1"
+	_, payload, err = Classic{UID: "x"}.EncodeReply("u", &reply)
+	if err != nil || payload[0] == '{' {
+		t.Fatalf("got %q, %v", payload, err)
+	}
+	got, err = Classic{UID: "u"}.DecodeResponse("/", payload)
+	if err != nil {
+		t.Error(err)
+	}
+	sameMessage(t, "reply", got.Message, reply)
 }
 
 func TestClassicConfirm(t *testing.T) {

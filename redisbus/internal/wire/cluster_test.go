@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -205,6 +206,9 @@ func TestClusterHostile(t *testing.T) {
 		{`{"type":3,"data":{"packet":{"type":2,"data":["x"],"nsp":"/y"},"opts":{}},"uid":"x","nsp":"/"}`, ErrOtherNamespace},
 		{`{"type":3,"data":{"packet":{"type":2,"data":["x"]},"opts":{}},"uid":"x"}`, ErrOtherNamespace},
 		{`{"type":3,"data":{"packet":{"type":2,"data":["x"]},"opts":{}},"uid":"x","nsp":"/y"}`, ErrOtherNamespace},
+		{`{"type":3,"data":{"packet":{"type":0,"data":["x"]},"opts":{}},"uid":"x","nsp":"/"}`, ErrMalformed},
+		{`{"type":3,"data":{"packet":{"data":["x"]},"opts":{}},"uid":"x","nsp":"/"}`, ErrMalformed},
+		{`{"type":3,"data":{"packet":{"type":2,"data":["x"]},"opts":{"flags":{"timeout":-5}}},"uid":"x","nsp":"/"}`, nil},
 		{`{"type":1,"data":{},"uid":"x","nsp":"/"}`, ErrMalformed},
 		{`{"type":13,"data":{},"uid":"x","nsp":"/"}`, ErrMalformed},
 		{`{"type":100,"data":{},"uid":"x","nsp":"/"}`, ErrMalformed},
@@ -236,6 +240,14 @@ func TestClusterHostile(t *testing.T) {
 	}
 	if _, err := (Sharded{UID: "u"}).Decode("/", in); !errors.Is(err, ErrMalformed) {
 		t.Errorf("binary data outside of the event: %v", err)
+	}
+}
+
+func TestClusterChangesHaveNoRequest(t *testing.T) {
+	got, err := Sharded{UID: "u"}.Decode("/", []byte(`{"type":6,"data":{"opts":{"rooms":["a"],"flags":{"volatile":true,"timeout":5}},"requestId":"q","close":true,"go":{"retryAfter":-5}},"uid":"x","nsp":"/"}`))
+	want := socketio.Message{Kind: socketio.KindDisconnect, From: "x", Namespace: "/", To: socketio.Selector{Rooms: []string{"a"}}, WholeConnection: true}
+	if err != nil || !reflect.DeepEqual(got.Message, want) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
