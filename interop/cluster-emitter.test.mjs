@@ -1,4 +1,4 @@
-// The emitter in Go and the command socketio-jwt emit, which send to Node's own nodes. On each wire, every row is seen by the
+// The emitter in Go and the command socketio-jwt emit, which send to nodes in Node and in Go. On each wire, every row is seen by the
 // clients of all nodes.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -122,7 +122,7 @@ for (const wire of ["classic", "sharded"]) {
   describe(`emitters on the ${wire} wire`, () => {
     let cluster, emitter;
     before(async () => {
-      cluster = await startCluster(["node", "node"], { wire });
+      cluster = await startCluster(["node", "go"], { wire });
       emitter = await startEmitter(wire, cluster.redis);
     }, limit);
     beforeEach(() => cluster.replace(), limit);

@@ -125,7 +125,7 @@ func appendScalar(text, b []byte) (_, rest []byte, err error) {
 
 func (d *decoder) array(b []byte, depth int) (rest []byte, err error) {
 	n, rest, err := msgp.ReadArrayHeaderBytes(b)
-	if err != nil || uint64(n) > uint64(len(rest)) { // each element has at least one byte
+	if err != nil {
 		return nil, ErrMalformed
 	}
 	if depth >= maxDepth {
@@ -146,7 +146,7 @@ func (d *decoder) array(b []byte, depth int) (rest []byte, err error) {
 
 func (d *decoder) object(b []byte, depth int) (rest []byte, err error) {
 	n, rest, err := msgp.ReadMapHeaderBytes(b)
-	if err != nil || 2*uint64(n) > uint64(len(rest)) {
+	if err != nil {
 		return nil, ErrMalformed
 	}
 	if depth >= maxDepth {

@@ -153,6 +153,8 @@ func TestClassicOldRequests(t *testing.T) {
 			Received{Message: socketio.Message{Kind: socketio.KindJoin, From: "x", Namespace: "/", To: everybody}}, nil},
 		{"a Go node asks", `{"uid":"x","requestId":"x.1","type":5,"opts":{"rooms":[],"except":["b"]},"go":1}`,
 			Received{Message: socketio.Message{Kind: socketio.KindFetch, From: "x", Namespace: "/", Request: "gx.1", To: socketio.Selector{All: true, Except: []string{"b"}}}}, nil},
+		{"join with an id", `{"uid":"x","requestId":"q","type":2,"opts":{"rooms":[],"flags":{"volatile":true,"timeout":5}},"rooms":["a"],"go":1}`,
+			Received{Message: socketio.Message{Kind: socketio.KindJoin, From: "x", Namespace: "/", To: everybody, Rooms: []string{"a"}}}, nil},
 		{"socket.io-redis 5", `{"requestid":"q","type":4,"sid":"s1","room":"r"}`, Received{}, ErrOld},
 		{"own", `{"uid":"u","type":3,"opts":{"rooms":[]},"rooms":["r"]}`, Received{}, ErrOwn},
 		{"rooms of no names", `{"uid":"x","type":4,"opts":{"rooms":[{},null,true]},"close":true}`, Received{}, ErrNobody},
@@ -177,6 +179,54 @@ func TestClassicOldRequests(t *testing.T) {
 	}
 }
 
+// TestClassicReplyChannels checks that all nodes but those of version 6 get replies on their own
+// channel, except answers to server-side events, for which Node listens only to the common one.
+func TestClassicReplyChannels(t *testing.T) {
+	for _, c := range []struct {
+		to   socketio.NodeID
+		kind socketio.MessageKind
+		want string
+	}{
+		{"x", socketio.KindCount, "socket.io-response#/#x#"},
+		{"x", socketio.KindSockets, "socket.io-response#/#x#"},
+		{"x", socketio.KindAnswer, "socket.io-response#/#x#"},
+		{"x", socketio.KindServerSideAnswer, "socket.io-response#/#"},
+		{NoNode, socketio.KindSockets, "socket.io-response#/#"},
+	} {
+		m := socketio.Message{Kind: c.kind, Namespace: "/", Request: "nq"}
+		if channel, _, err := (Classic{UID: "u"}).EncodeReply(c.to, &m); err != nil || channel != c.want {
+			t.Errorf("kind %d to %s: channel %s, %v; want %s", c.kind, c.to, channel, err, c.want)
+		}
+	}
+}
+
+// TestClassicServerSideBinary checks that binary data of server-side events arrives as such, in
+// Node too, because those of ours are MessagePack then.
+func TestClassicServerSideBinary(t *testing.T) {
+	m := asked(socketio.Message{Kind: socketio.KindServerSide, Namespace: "/", Data: []byte(`["bin",` + placeholder + `]`), Attachments: [][]byte{{1, 2}}})
+	_, payload, err := Classic{UID: "x"}.Encode(&m)
+	if err != nil || payload[0] == '{' {
+		t.Fatalf("got %q, %v", payload, err)
+	}
+	got, err := Classic{UID: "u"}.DecodeRequest("/", payload)
+	if err != nil || got.Request != "gx.id" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	m.Timeout = 0
+	sameMessage(t, "request", got.Message, m)
+	reply := answer(socketio.KindServerSideAnswer, `[`+placeholder+`]`, []byte{9})
+	reply.Request = "nu.1"
+	_, payload, err = Classic{UID: "x"}.EncodeReply("u", &reply)
+	if err != nil || payload[0] == '{' {
+		t.Fatalf("got %q, %v", payload, err)
+	}
+	got, err = Classic{UID: "u"}.DecodeResponse("/", payload)
+	if err != nil {
+		t.Error(err)
+	}
+	sameMessage(t, "reply", got.Message, reply)
+}
+
 func TestClassicConfirm(t *testing.T) {
 	got, err := Classic{}.DecodeRequest("/", []byte(`{"requestId":"q","type":2,"sid":"s1","room":"r"}`))
 	if err != nil {
@@ -192,82 +242,3 @@ func TestClassicConfirm(t *testing.T) {
 }
 
 // packed returns a message of Node as MessagePack. Strings of the form bin:xx become binary.
-func packed(t testing.TB, text string) []byte {
-	t.Helper()
-	b, err := appendPacked(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func TestClassicHostileBroadcasts(t *testing.T) {
-	w := Classic{UID: "u"}
-	for _, c := range []struct {
-		name, in string
-		want     error
-	}{
-		{"own", `["u",{"type":2,"data":["x"],"nsp":"/"},{"rooms":[]}]`, ErrOwn},
-		{"other namespace", `["x",{"type":2,"data":["x"],"nsp":"/y"},{"rooms":[]}]`, ErrOtherNamespace},
-		{"namespace null", `["x",{"type":2,"data":["x"],"nsp":null},{"rooms":[]}]`, ErrOtherNamespace},
-		{"no namespace", `["x",{"type":2,"data":["x"]},{"rooms":[]}]`, nil},
-		{"BINARY_EVENT of Socket.IO 2", `["x",{"type":5,"data":["x"],"nsp":"/"},{"rooms":[]}]`, nil},
-		{"more elements", `["x",{"type":2,"data":["x"],"nsp":"/"},{"rooms":[],"except":null,"flags":null,"y":[1]},{"z":[[]]}]`, nil},
-		{"rooms null", `["x",{"type":2,"data":["x"],"nsp":"/"},{"rooms":null}]`, nil},
-		{"uid not a text", `[null,{"type":2,"data":["x"],"nsp":"/"},{"rooms":[]}]`, nil},
-		{"rooms of no names", `["x",{"type":2,"data":["x"],"nsp":"/"},{"rooms":[null,{}]}]`, ErrNobody},
-		{"rooms a text", `["x",{"type":2,"data":["x"],"nsp":"/"},{"rooms":"r"}]`, ErrMalformed},
-		{"except a text", `["x",{"type":2,"data":["x"],"nsp":"/"},{"except":"r"}]`, ErrMalformed},
-		{"no opts", `["x",{"type":2,"data":["x"],"nsp":"/"}]`, ErrMalformed},
-		{"opts null", `["x",{"type":2,"data":["x"],"nsp":"/"},null]`, ErrMalformed},
-		{"opts a list", `["x",{"type":2,"data":["x"],"nsp":"/"},[]]`, ErrMalformed},
-		{"CONNECT", `["x",{"type":0,"data":["x"],"nsp":"/"},{"rooms":[]}]`, ErrMalformed},
-		{"no type", `["x",{"data":["x"],"nsp":"/"},{"rooms":[]}]`, ErrMalformed},
-		{"no data", `["x",{"type":2,"nsp":"/"},{"rooms":[]}]`, ErrMalformed},
-		{"data an object", `["x",{"type":2,"data":{"0":"x"},"nsp":"/"},{"rooms":[]}]`, ErrMalformed},
-		{"data given twice", `["x",{"type":2,"data":["x"],"data":{},"nsp":"/"},{"rooms":[]}]`, ErrMalformed},
-		{"packet a list", `["x",[2,["x"]],{"rooms":[]}]`, ErrMalformed},
-		{"packet null", `["x",null,{"rooms":[]}]`, ErrMalformed},
-		{"an object", `{"uid":"x"}`, ErrMalformed},
-		{"empty list", `[]`, ErrMalformed},
-	} {
-		got, err := w.DecodeBroadcast("/", packed(t, c.in))
-		if !errors.Is(err, c.want) || err != nil && !reflect.DeepEqual(got, Received{}) {
-			t.Errorf("%s: got %+v, %v; want %v", c.name, got, err, c.want)
-		}
-		if err == nil && (got.From == "" || !got.To.All || string(got.Data) != `["x"]`) {
-			t.Errorf("%s: got %+v", c.name, got)
-		}
-	}
-	for _, in := range []string{"", "garbage", "\xdd\xff\xff\xff\xff", "\x93\xa1x\x80"} {
-		if _, err := w.DecodeBroadcast("/", []byte(in)); !errors.Is(err, ErrMalformed) {
-			t.Errorf("%q: %v", in, err)
-		}
-	}
-}
-
-func TestClassicResponses(t *testing.T) {
-	w := Classic{UID: "u"}
-	for _, c := range []struct {
-		name, in string
-		want     error
-	}{
-		{"count", `{"type":8,"requestId":"u.1","clientCount":0}`, nil},
-		{"server side without data", `{"type":6,"requestId":"u.1"}`, nil},
-		{"other node", `{"type":8,"requestId":"v.1","clientCount":0}`, ErrForeignReply},
-		{"id of Node", `{"type":8,"requestId":"1kKRYq","clientCount":0}`, ErrForeignReply},
-		{"uid elsewhere", `{"type":8,"requestId":"v.1","x":"u.1"}`, ErrForeignReply},
-		{"no number", `{"type":8,"requestId":"u.","clientCount":0}`, ErrForeignReply},
-		{"count negative", `{"type":8,"requestId":"u.1","clientCount":-1}`, ErrMalformed},
-		{"count too large", `{"type":8,"requestId":"u.1","clientCount":1000001}`, ErrMalformed},
-		{"count missing", `{"type":8,"requestId":"u.1"}`, ErrMalformed},
-		{"sockets not a list", `{"requestId":"u.1","sockets":{}}`, ErrMalformed},
-		{"sockets missing", `{"requestId":"u.1"}`, ErrMalformed},
-		{"unknown type", `{"type":3,"requestId":"u.1"}`, ErrMalformed},
-	} {
-		got, err := w.DecodeResponse("/", []byte(c.in))
-		if !errors.Is(err, c.want) || err == nil && (got.Request != "1" || got.From != "") {
-			t.Errorf("%s: got %+v, %v; want %v", c.name, got, err, c.want)
-		}
-	}
-}
