@@ -91,9 +91,23 @@ func (b *Bus) greet(ctx context.Context) error {
 
 const greetFor = 300 * time.Millisecond
 
+// self returns what this node says about itself.
+func (b *Bus) self() beat {
+	return beat{ID: b.id, Name: b.opts.Name, Version: version, Since: b.began}
+}
+
+// greetAgain makes this node and the others known to each other again, after some of them may
+// have taken others for gone. Otherwise that would last until the next heartbeats.
+func (b *Bus) greetAgain() {
+	p, err := b.own.encode(b.own.all, ownHello, b.self())
+	if err == nil {
+		_ = b.outbox.put(p) // the next heartbeat comes in any case
+	}
+}
+
 // say sends a message about this node, past the queue.
 func (b *Bus) say(ctx context.Context, channel string, what byte) error {
-	p, err := b.own.encode(channel, what, beat{ID: b.id, Name: b.opts.Name, Version: version, Since: b.began})
+	p, err := b.own.encode(channel, what, b.self())
 	if err != nil {
 		return err
 	}

@@ -118,8 +118,11 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	s := newSubscriber(b.client, subscriberOptions{
 		Sharded: b.sharded,
 		Message: b.heard,
-		Gap:     func(g gap) { b.gap(Gap{g.From, g.Until, g.Cause}) },
-		Logger:  b.opts.Logger,
+		Gap: func(g gap) {
+			b.greetAgain()
+			b.gap(Gap{g.From, g.Until, g.Cause})
+		},
+		Logger: b.opts.Logger,
 	})
 	own := []string{b.own.all, b.own.mine}
 	b.ears.Store(s)

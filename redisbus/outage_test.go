@@ -3,6 +3,7 @@ package redisbus_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,22 @@ func TestConnectionsAreClosed(t *testing.T) {
 	}
 	if took, partial := a.fetch(); took > time.Second || partial != nil {
 		t.Errorf("fetched with %v after %v", partial, took)
+	}
+}
+
+// After a gap, a node greets the others, so that they know each other again at once.
+func TestNodesGreetEachOtherAfterAGap(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	a := start(t, redis.Addr(), redisbus.Options{}, open)
+	monitor := redis.Monitor()
+	defer monitor.Close()
+	redis.KillPubSub()
+	for {
+		args := monitor.Next("PUBLISH") // fails the test if none comes
+		if args[1] == "socket.io-go#" && strings.HasPrefix(args[2], `1h{"id":"`+string(a.bus.ID())) {
+			return
+		}
 	}
 }
 

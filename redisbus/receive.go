@@ -84,7 +84,7 @@ func (b *Bus) heardOwn(channel, payload string) {
 
 // queueBeat answers a node that has come.
 func (b *Bus) queueBeat(to socketio.NodeID) {
-	p, err := b.own.encode(b.own.to(to), ownBeat, beat{ID: b.id, Name: b.opts.Name, Version: version, Since: b.began})
+	p, err := b.own.encode(b.own.to(to), ownBeat, b.self())
 	if err == nil {
 		_ = b.outbox.put(p) // the next heartbeat comes in any case
 	}
