@@ -100,6 +100,20 @@ func everywhere(t *testing.T, test func(t *testing.T, p *place)) {
 // onEachWire runs a test on each wire, with a single Redis.
 func onEachWire(t *testing.T, test func(t *testing.T, p *place)) {
 	t.Helper()
+	onWires(t, wires, test)
+}
+
+// channelWires are those on which each room has a channel.
+var channelWires = []redisbus.Wire{redisbus.Classic, redisbus.Sharded}
+
+// onChannels runs a test on each wire on which each room has a channel, with a single Redis.
+func onChannels(t *testing.T, test func(t *testing.T, p *place)) {
+	t.Helper()
+	onWires(t, channelWires, test)
+}
+
+func onWires(t *testing.T, wires []redisbus.Wire, test func(t *testing.T, p *place)) {
+	t.Helper()
 	for _, wire := range wires {
 		t.Run(wire.String(), func(t *testing.T) {
 			t.Parallel() // because they mostly wait
