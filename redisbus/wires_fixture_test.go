@@ -1,9 +1,11 @@
 package redisbus_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -66,7 +68,9 @@ func (p *place) inRoom(t testing.TB, want int, rooms ...string) {
 	n := p.node(t)
 	for _, room := range rooms {
 		redistest.Eventually(t, fmt.Sprintf("%d nodes in room %s", want, room), func() bool {
-			infos, err := n.To(room).FetchSockets(n.ctx)
+			ctx, cancel := context.WithTimeout(n.ctx, 2*time.Second) // an answer is lost during a gap
+			defer cancel()
+			infos, err := n.To(room).FetchSockets(ctx)
 			return err == nil && len(infos) >= want && (len(infos) == 0) == (want == 0)
 		})
 	}
