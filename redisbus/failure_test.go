@@ -162,7 +162,7 @@ func TestClassicClusterFails(t *testing.T) {
 
 // One message of 33 MB makes Redis close the connections of all that hear its channel.
 func TestHugeMessage(t *testing.T) {
-	onEachWire(t, func(t *testing.T, p *place) {
+	onChannels(t, func(t *testing.T, p *place) {
 		s := startStream(t, p)
 		p.publish(roomChannel, strings.Repeat("x", 33<<20))
 		s.gaps(1)
@@ -187,7 +187,7 @@ func (c *heldConn) Read(p []byte) (int, error) {
 
 // A node that does not read loses its connection, and says so when it goes on.
 func TestStalledNode(t *testing.T) {
-	for _, wire := range wires {
+	for _, wire := range channelWires {
 		t.Run(wire.String(), func(t *testing.T) {
 			p := at(wire, redistest.Start(t, "client-output-buffer-limit pubsub 1mb 1mb 1"))
 			var gate sync.RWMutex

@@ -13,7 +13,7 @@ import (
 )
 
 // A message for a room goes only to the node that has it.
-func TestRoomOnOneOfEightNodes(t *testing.T) { onEachWire(t, testRoomOnOneOfEightNodes) }
+func TestRoomOnOneOfEightNodes(t *testing.T) { onChannels(t, testRoomOnOneOfEightNodes) }
 
 func testRoomOnOneOfEightNodes(t *testing.T, redis *place) {
 	var nodes []*node
@@ -130,7 +130,7 @@ func TestDynamicNamespacesOfAServer(t *testing.T) {
 
 // A namespace and a room of another namespace can have the same channel. Each gets its own
 // messages.
-func TestNamespaceNamedLikeARoom(t *testing.T) { onEachWire(t, testNamespaceNamedLikeARoom) }
+func TestNamespaceNamedLikeARoom(t *testing.T) { onChannels(t, testNamespaceNamedLikeARoom) }
 
 func testNamespaceNamedLikeARoom(t *testing.T, redis *place) {
 	setup := func(srv *socketio.Server) {

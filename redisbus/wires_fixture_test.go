@@ -1,9 +1,11 @@
 package redisbus_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -66,7 +68,9 @@ func (p *place) inRoom(t testing.TB, want int, rooms ...string) {
 	n := p.node(t)
 	for _, room := range rooms {
 		redistest.Eventually(t, fmt.Sprintf("%d nodes in room %s", want, room), func() bool {
-			infos, err := n.To(room).FetchSockets(n.ctx)
+			ctx, cancel := context.WithTimeout(n.ctx, 2*time.Second) // an answer is lost during a gap
+			defer cancel()
+			infos, err := n.To(room).FetchSockets(ctx)
 			return err == nil && len(infos) >= want && (len(infos) == 0) == (want == 0)
 		})
 	}
@@ -99,6 +103,20 @@ func everywhere(t *testing.T, test func(t *testing.T, p *place)) {
 
 // onEachWire runs a test on each wire, with a single Redis.
 func onEachWire(t *testing.T, test func(t *testing.T, p *place)) {
+	t.Helper()
+	onWires(t, wires, test)
+}
+
+// channelWires are those on which each room has a channel.
+var channelWires = []redisbus.Wire{redisbus.Classic, redisbus.Sharded}
+
+// onChannels runs a test on each wire on which each room has a channel, with a single Redis.
+func onChannels(t *testing.T, test func(t *testing.T, p *place)) {
+	t.Helper()
+	onWires(t, channelWires, test)
+}
+
+func onWires(t *testing.T, wires []redisbus.Wire, test func(t *testing.T, p *place)) {
 	t.Helper()
 	for _, wire := range wires {
 		t.Run(wire.String(), func(t *testing.T) {
