@@ -26,23 +26,35 @@ type foreign struct {
 // foreign returns a node that no other node counts, because it hears only replies.
 func (p *place) foreign(t testing.TB) *foreign {
 	t.Helper()
-	f := &foreign{t: t, p: p, uid: "other1"}
-	if p.opts.Wire == redisbus.Sharded {
-		f.uid = "0123456789abcdef"
+	f := &foreign{t: t, p: p, uid: "0123456789abcdef"}
+	switch p.opts.Wire {
+	case redisbus.Sharded:
 		f.replies = p.servers[0].ShardSubscribe("socket.io#/#" + f.uid + "#")
-	} else {
+	case redisbus.Streams:
+		f.replies = p.servers[0].Subscribe("socket.io#/#" + f.uid + "#")
+	default:
+		f.uid = "other1"
 		f.replies = p.servers[0].Subscribe("socket.io-response#/#", "socket.io-response#/#"+f.uid+"#")
 	}
 	return f
 }
 
-// publish publishes a payload on a channel of the wire and returns the number of receivers.
-func (f *foreign) publish(channel, payload string) int {
+// publish publishes a payload on a channel of the wire.
+func (f *foreign) publish(channel, payload string) { f.p.publish(channel, payload) }
+
+// send sends a message in the form that the wires other than the classic one share. Data is JSON.
+func (f *foreign) send(channel string, number int, data string) {
 	f.t.Helper()
-	if f.p.opts.Wire == redisbus.Sharded {
-		return f.p.servers[0].ShardPublish(channel, payload)
+	message := fmt.Sprintf(`{"type":%d,"data":%s,"uid":%q,"nsp":"/"}`, number, data, f.uid)
+	if f.p.opts.Wire == redisbus.Streams {
+		message = messagePack(f.t, message)
 	}
-	return f.p.servers[0].Publish(channel, payload)
+	f.publish(channel, message)
+}
+
+// add adds an entry to the stream of the streams wire. Data is JSON.
+func (f *foreign) add(number int, data string) {
+	f.p.servers[0].Do("XADD", "socket.io", "*", "uid", f.uid, "nsp", "/", "type", fmt.Sprint(number), "data", data)
 }
 
 // messagePack returns JSON as MessagePack.
@@ -58,11 +70,15 @@ func messagePack(t testing.TB, text string) string {
 // emit broadcasts an event. Options and event are JSON.
 func (f *foreign) emit(opts, event string) {
 	f.t.Helper()
-	if f.p.opts.Wire == redisbus.Sharded {
-		f.publish("socket.io#/#", fmt.Sprintf(`{"type":3,"data":{"packet":{"type":2,"data":%s},"opts":%s},"uid":%q,"nsp":"/"}`, event, opts, f.uid))
-		return
+	data := fmt.Sprintf(`{"packet":{"type":2,"data":%s},"opts":%s}`, event, opts)
+	switch f.p.opts.Wire {
+	case redisbus.Sharded:
+		f.send("socket.io#/#", 3, data)
+	case redisbus.Streams:
+		f.add(3, data)
+	default:
+		f.publish("socket.io#/#", messagePack(f.t, fmt.Sprintf(`[%q,{"type":2,"data":%s,"nsp":"/"},%s]`, f.uid, event, opts)))
 	}
-	f.publish("socket.io#/#", messagePack(f.t, fmt.Sprintf(`[%q,{"type":2,"data":%s,"nsp":"/"},%s]`, f.uid, event, opts)))
 }
 
 // The kinds of requests that ask and tell send.
@@ -75,25 +91,30 @@ const (
 	withAck    = "with ack"
 )
 
-// numbers are those of the kinds on the wires.
-var numbers = map[redisbus.Wire]map[string]int{
-	redisbus.Classic: {joining: 2, leave: 3, disconnect: 4, fetch: 5, serverSide: 6, withAck: 7},
-	redisbus.Sharded: {joining: 4, leave: 5, disconnect: 6, fetch: 7, serverSide: 9, withAck: 3},
+// number returns that of a kind on the wire.
+func (f *foreign) number(kind string) int {
+	if f.p.opts.Wire == redisbus.Classic {
+		return map[string]int{joining: 2, leave: 3, disconnect: 4, fetch: 5, serverSide: 6, withAck: 7}[kind]
+	}
+	return map[string]int{joining: 4, leave: 5, disconnect: 6, fetch: 7, serverSide: 9, withAck: 3}[kind]
 }
 
 // tell sends a request that is not answered. Members is JSON: members of an object.
 func (f *foreign) tell(kind, members string) {
 	f.t.Helper()
-	number := numbers[f.p.opts.Wire][kind]
-	if f.p.opts.Wire == redisbus.Sharded {
-		f.publish("socket.io#/#", fmt.Sprintf(`{"type":%d,"data":{%s},"uid":%q,"nsp":"/"}`, number, members, f.uid))
-		return
+	number := f.number(kind)
+	switch {
+	case f.p.opts.Wire == redisbus.Classic:
+		request := fmt.Sprintf(`{"uid":%q,"type":%d,%s}`, f.uid, number, members)
+		if kind == withAck {
+			request = messagePack(f.t, request)
+		}
+		f.publish("socket.io-request#/#", request)
+	case f.p.opts.Wire == redisbus.Streams && (kind == joining || kind == leave || kind == disconnect):
+		f.add(number, "{"+members+"}")
+	default:
+		f.send("socket.io#/#", number, "{"+members+"}")
 	}
-	request := fmt.Sprintf(`{"uid":%q,"type":%d,%s}`, f.uid, number, members)
-	if kind == withAck {
-		request = messagePack(f.t, request)
-	}
-	f.publish("socket.io-request#/#", request)
 }
 
 // ask sends a request that is to be answered and returns its id.
@@ -107,10 +128,10 @@ func (f *foreign) ask(kind, members string) string {
 
 // event returns the member of a request for a server-side event.
 func (f *foreign) event(event string) string {
-	if f.p.opts.Wire == redisbus.Sharded {
-		return `"packet":` + event
+	if f.p.opts.Wire == redisbus.Classic {
+		return `"data":` + event
 	}
-	return `"data":` + event
+	return `"packet":` + event
 }
 
 // A reply is what a node replies to a foreign node.
@@ -144,7 +165,7 @@ func (f *foreign) read(payload string) (r reply) {
 		Type int
 		Data *reply
 	}
-	if f.p.opts.Wire == redisbus.Sharded {
+	if f.p.opts.Wire != redisbus.Classic {
 		outer.Data, into = &r, &outer
 	}
 	if err := json.Unmarshal(text, into); err != nil {
