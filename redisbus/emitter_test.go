@@ -220,6 +220,11 @@ func TestNewEmitterSaysWhatIsMissing(t *testing.T) {
 	redis.Do("ACL", "SETUSER", "mute", "on", ">secret", "&socket.io*", "+hello", "+ping", "+multi", "+discard")
 	redis.Do("ACL", "SETUSER", "elsewhere", "on", ">secret", "&other*", "+publish", "+hello", "+ping", "+multi", "+discard")
 	redis.Do("ACL", "SETUSER", "enough", "on", ">secret", "&socket.io*", "+publish", "+hello", "+multi", "+discard")
+	redis.Do("ACL", "SETUSER", "keyless", "on", ">secret", "&socket.io*", "~other*", "+publish", "+hello", "+multi", "+discard", "+xadd")
+	redis.Do("ACL", "SETUSER", "streams", "on", ">secret", "&socket.io*", "~socket.io*", "+publish", "+hello", "+multi", "+discard", "+xadd")
+	as := func(user string) rueidis.ClientOption {
+		return rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: user, Password: "secret"}
+	}
 	for _, c := range []struct {
 		name   string
 		client rueidis.ClientOption
@@ -229,10 +234,14 @@ func TestNewEmitterSaysWhatIsMissing(t *testing.T) {
 		{"no address", rueidis.ClientOption{}, redisbus.EmitterOptions{}, []string{"InitAddress is empty"}},
 		{"nothing listens", rueidis.ClientOption{InitAddress: []string{"127.0.0.1:1"}}, redisbus.EmitterOptions{}, []string{"connect to Redis at 127.0.0.1:1"}},
 		{"unknown wire", rueidis.ClientOption{InitAddress: []string{redis.Addr()}}, redisbus.EmitterOptions{Wire: 77}, []string{"77"}},
-		{"no command", rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: "mute", Password: "secret"}, redisbus.EmitterOptions{}, []string{"may not run PUBLISH", "ACL SETUSER mute '&socket.io*' +publish"}},
-		{"no channel", rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: "elsewhere", Password: "secret"}, redisbus.EmitterOptions{}, []string{`may not PUBLISH channel "socket.io#/#"`}},
-		{"other prefix", rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: "elsewhere", Password: "secret"}, redisbus.EmitterOptions{Prefix: "other"}, nil},
-		{"enough", rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: "enough", Password: "secret"}, redisbus.EmitterOptions{}, nil},
+		{"no command", as("mute"), redisbus.EmitterOptions{}, []string{"may not run PUBLISH", "ACL SETUSER mute '&socket.io*' +publish"}},
+		{"no channel", as("elsewhere"), redisbus.EmitterOptions{}, []string{`may not PUBLISH channel "socket.io#/#"`}},
+		{"other prefix", as("elsewhere"), redisbus.EmitterOptions{Prefix: "other"}, nil},
+		{"enough", as("enough"), redisbus.EmitterOptions{}, nil},
+		{"no command for streams", as("enough"), redisbus.EmitterOptions{Wire: redisbus.Streams}, []string{"may not run XADD", "ACL SETUSER enough '~socket.io*' +xadd '&socket.io*' +publish"}},
+		{"no key", as("keyless"), redisbus.EmitterOptions{Wire: redisbus.Streams}, []string{`may not use key "socket.io"`}},
+		{"enough for streams", as("streams"), redisbus.EmitterOptions{Wire: redisbus.Streams}, nil},
+		{"option of another wire", as("enough"), redisbus.EmitterOptions{Streams: 2}, []string{"for the streams wire"}},
 	} {
 		e, err := redisbus.NewEmitter(t.Context(), c.client, c.opts)
 		if c.want == nil {
