@@ -13,19 +13,31 @@ import (
 
 // The sockets of all nodes that emit selects hear the event.
 func TestEmit(t *testing.T) {
+	for wire := range wires {
+		t.Run(wire, func(t *testing.T) { testEmit(t, wire) })
+	}
+}
+
+func testEmit(t *testing.T, wire string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	redis := redistest.Start(t)
-	nodes := startNodes(t, redis, 2)
+	nodes := startNodes(t, redis, 2, "--redis-wire", wire)
 	compact := nodes[0].login("ada")
 	a, b := nodes[0].enter(ctx, "/", compact), nodes[1].enter(ctx, "/", compact)
 	admin := nodes[1].enter(ctx, "/admin", compact)
 	sayTo(ctx, t, "hello", a, a, b) // so that each node hears the other
-	redistest.Eventually(t, "the nodes hear the namespace", func() bool { return redis.Subscribers("socket.io#/admin#") == 2 })
-	redistest.Eventually(t, "the nodes hear the sockets", func() bool {
-		return redis.Subscribers("socket.io#/#"+a.ID()+"#") == 1 && redis.Subscribers("socket.io#/#"+b.ID()+"#") == 1
-	})
+	subscribed := func(n int, channel string) {
+		t.Helper()
+		redistest.Eventually(t, "subscriptions to "+channel, func() bool { return redis.Subscribers(channel)+redis.ShardSubscribers(channel) == n })
+	}
+	subscribed(2, "socket.io#/admin#")
+	if wire != "streams" { // which has no channels of rooms
+		subscribed(1, "socket.io#/#"+a.ID()+"#")
+		subscribed(1, "socket.io#/#"+b.ID()+"#")
+	}
 	t.Setenv("SOCKETIO_JWT_REDIS", "redis://"+redis.Addr())
+	t.Setenv("SOCKETIO_JWT_REDIS_WIRE", wire)
 	next := func(p *sockettest.Peer, wanted ...string) {
 		t.Helper()
 		for _, want := range wanted {
@@ -47,11 +59,14 @@ func TestEmit(t *testing.T) {
 	next(a, all, `only-a()`, end)
 	next(b, all, `not-a({"from":"input"})`, end)
 	next(admin, `in-admin()`)
+}
 
+func TestEmitWithAPrefix(t *testing.T) {
+	redis := redistest.Start(t)
 	elsewhere := redis.Subscribe("other#/#")
 	defer elsewhere.Close()
-	emit("", "--redis-prefix", "other", "--volatile", "to-others")
-	if m := elsewhere.Next(); !strings.Contains(m.Payload, "to-others") || !strings.Contains(m.Payload, "volatile") {
+	runWith(t, "", "emit", "--redis", "redis://"+redis.Addr(), "--redis-prefix", "other", "--volatile", "e").want(t, exitGood, "sent", "")
+	if m := elsewhere.Next(); !strings.Contains(m.Payload, "volatile") {
 		t.Errorf("sent %q", m.Payload)
 	}
 }
