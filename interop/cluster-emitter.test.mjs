@@ -118,7 +118,7 @@ const full = {
   },
 };
 
-for (const wire of ["classic", "sharded"]) {
+for (const wire of ["classic", "sharded", "streams"]) {
   describe(`emitters on the ${wire} wire`, () => {
     let cluster, emitter;
     before(async () => {

@@ -21,6 +21,14 @@ type EmitterOptions struct {
 	Prefix string
 	// Mode must be that of Node's nodes, if Wire is Sharded and the cluster has any.
 	Mode Mode
+	// Streams, StreamLength and ShardedRequests are those of the nodes, if Wire is Streams.
+	Streams, StreamLength int
+	ShardedRequests       bool
+}
+
+// forNode returns the options of a node with the same wire.
+func (o EmitterOptions) forNode() Options {
+	return Options{Wire: o.Wire, Prefix: o.Prefix, Mode: o.Mode, Streams: o.Streams, StreamLength: o.StreamLength, ShardedRequests: o.ShardedRequests}
 }
 
 // An Emitter sends events to the sockets of a cluster, from a program that has no sockets itself,
@@ -43,9 +51,10 @@ type EmitterOptions struct {
 type Emitter struct{ Broadcast }
 
 // NewEmitter connects to Redis and tries out everything that the emitter needs. It fails like
-// New. Its user of Redis needs only the right to publish to the channels of Prefix.
+// New. Its user of Redis needs only the right to publish to the channels of Prefix, and on the
+// streams wire the right to add to the streams.
 func NewEmitter(ctx context.Context, client rueidis.ClientOption, opts EmitterOptions) (*Emitter, error) {
-	all, err := Options{Wire: opts.Wire, Prefix: opts.Prefix, Mode: opts.Mode}.withDefaults()
+	all, err := opts.forNode().withDefaults()
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +65,7 @@ func NewEmitter(ctx context.Context, client rueidis.ClientOption, opts EmitterOp
 	if s.access, err = connect(ctx, client, all.Wire); err != nil {
 		return nil, err
 	}
+	s.sharded = s.sharded || all.ShardedRequests
 	if err := s.check(ctx, &client, all.Prefix); err != nil {
 		s.client.Close()
 		return nil, err

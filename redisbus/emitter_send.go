@@ -27,14 +27,7 @@ func (s *sender) check(ctx context.Context, option *rueidis.ClientOption, prefix
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*stuck)
 	defer cancel()
-	publish := s.vocabulary().publish
-	tries := [][]string{{"MULTI"}}
-	for _, l := range s.format.namespace("/") {
-		if l.kind != kindReplies {
-			tries = append(tries, []string{publish, l.channel, ""})
-		}
-	}
-	tries = append(tries, []string{"DISCARD"})
+	tries := s.tries()
 	var failed []error
 	for _, client := range s.servers() {
 		failed = append(failed, s.try(ctx, client, tries)...)
@@ -42,7 +35,25 @@ func (s *sender) check(ctx context.Context, option *rueidis.ClientOption, prefix
 	if len(failed) == 0 {
 		return nil
 	}
-	return refused(failed, option, fmt.Sprintf("'&%s*' +%s +multi +discard", prefix, strings.ToLower(publish)))
+	rules := fmt.Sprintf("'&%s*' +%s +multi +discard", prefix, strings.ToLower(s.vocabulary().publish))
+	if s.wire == Streams {
+		rules = fmt.Sprintf("'~%s*' +xadd ", prefix) + rules
+	}
+	return refused(failed, option, rules)
+}
+
+// tries returns the commands of a transaction that is discarded.
+func (s *sender) tries() [][]string {
+	tries := [][]string{{"MULTI"}}
+	for _, l := range s.format.namespace("/") {
+		if l.kind != kindReplies {
+			tries = append(tries, []string{s.vocabulary().publish, l.channel, ""})
+		}
+	}
+	if f, ok := s.format.(streams); ok {
+		tries = append(tries, []string{"XADD", f.Stream("/"), "NOMKSTREAM", "*", "uid", ""})
+	}
+	return append(tries, []string{"DISCARD"})
 }
 
 // servers returns the clients of all servers of Redis, always in the same order.

@@ -60,9 +60,15 @@ func testEmitter(t *testing.T, redis *place) {
 		}
 	}
 
+	next := func(p *sockettest.Peer, want string) {
+		t.Helper()
+		if received, err := p.Next(a.ctx); err != nil || fmt.Sprint(received) != want {
+			t.Errorf("received %v, %v; want %s", received, err, want)
+		}
+	}
 	do(e.Emit(a.ctx, "all", 1.5, []byte("bin"), nil))
 	for _, p := range []*sockettest.Peer{x, y} {
-		received, err := p.Expect(a.ctx, "all")
+		received, err := p.Next(a.ctx)
 		var n float64
 		var data []byte
 		if err != nil || received.Scan(&n, &data) != nil || n != 1.5 || string(data) != "bin" {
@@ -70,11 +76,14 @@ func testEmitter(t *testing.T, redis *place) {
 		}
 	}
 	do(e.To("x", "x").Emit(a.ctx, "to x"))
-	expect(t, a.ctx, x, "to x", "to x()")
+	next(x, "to x()")
 	do(e.To("both").Except(x.ID()).Volatile().Emit(a.ctx, "to y"))
-	expect(t, a.ctx, y, "to y", "to y()")
+	next(y, "to y()")
 	do(e.Of("admin").Emit(a.ctx, "to admin"))
-	expect(t, a.ctx, admin, "to admin", "to admin()")
+	next(admin, "to admin()")
+	do(e.Emit(a.ctx, "all again"))
+	next(x, "all again()")
+	next(y, "all again()")
 
 	do(e.To("x").SocketsJoin(a.ctx, "new"))
 	inRoom(t, redis, 1, "new")
@@ -87,8 +96,24 @@ func testEmitter(t *testing.T, redis *place) {
 		}
 	}
 	do(e.To("y").DisconnectSockets(a.ctx, &socketio.Ending{Event: "bye", Args: []any{"now"}}))
-	expect(t, a.ctx, y, "bye", `bye("now")`)
+	next(y, `bye("now")`)
 	inRoom(t, redis, 0, "y")
+}
+
+func TestEmitterModes(t *testing.T) {
+	redis := redistest.Start(t)
+	const id = "eSC5ssmxsiQFi66JAAAA"
+	for mode, want := range map[redisbus.Mode]string{redisbus.Dynamic: "socket.io#/#", redisbus.DynamicPrivate: "socket.io#/#" + id + "#", redisbus.Static: "socket.io#/#"} {
+		recorder := redis.ShardSubscribe(want)
+		e := newEmitter(t, redis, redisbus.EmitterOptions{Wire: redisbus.Sharded, Mode: mode})
+		if err := e.To(id).Emit(t.Context(), "e"); err != nil {
+			t.Error(err)
+		}
+		if m := recorder.Next(); m.Channel != want {
+			t.Errorf("mode %d: sent to %s, want %s", mode, m.Channel, want)
+		}
+		recorder.Close()
+	}
 }
 
 // TestEmitterSendsWhatNodesDoes compares with what @socket.io/redis-emitter 5.1.0 sends, byte by
@@ -102,7 +127,7 @@ func TestEmitterSendsWhatNodesDoes(t *testing.T) {
 	steps := map[string]error{
 		"emitter emit":        e.Emit(ctx, "e", 1),
 		"emitter binary":      e.Emit(ctx, "e", []byte{1}, map[string]any{"a": 1.5}),
-		"emitter room":        e.To("r1").Emit(ctx, "e"),
+		"emitter room":        e.To("r1").To("r1").Emit(ctx, "e"),
 		"emitter rooms":       e.To("r1", "r2").Except("r3").Volatile().Emit(ctx, "e", "x"),
 		"emitter admin":       e.Of("admin").Emit(ctx, "e"),
 		"emitter join":        e.To("r1").SocketsJoin(ctx, "r7"),
@@ -195,6 +220,11 @@ func TestNewEmitterSaysWhatIsMissing(t *testing.T) {
 	redis.Do("ACL", "SETUSER", "mute", "on", ">secret", "&socket.io*", "+hello", "+ping", "+multi", "+discard")
 	redis.Do("ACL", "SETUSER", "elsewhere", "on", ">secret", "&other*", "+publish", "+hello", "+ping", "+multi", "+discard")
 	redis.Do("ACL", "SETUSER", "enough", "on", ">secret", "&socket.io*", "+publish", "+hello", "+multi", "+discard")
+	redis.Do("ACL", "SETUSER", "keyless", "on", ">secret", "&socket.io*", "~other*", "+publish", "+hello", "+multi", "+discard", "+xadd")
+	redis.Do("ACL", "SETUSER", "streams", "on", ">secret", "&socket.io*", "~socket.io*", "+publish", "+hello", "+multi", "+discard", "+xadd")
+	as := func(user string) rueidis.ClientOption {
+		return rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: user, Password: "secret"}
+	}
 	for _, c := range []struct {
 		name   string
 		client rueidis.ClientOption
@@ -204,10 +234,14 @@ func TestNewEmitterSaysWhatIsMissing(t *testing.T) {
 		{"no address", rueidis.ClientOption{}, redisbus.EmitterOptions{}, []string{"InitAddress is empty"}},
 		{"nothing listens", rueidis.ClientOption{InitAddress: []string{"127.0.0.1:1"}}, redisbus.EmitterOptions{}, []string{"connect to Redis at 127.0.0.1:1"}},
 		{"unknown wire", rueidis.ClientOption{InitAddress: []string{redis.Addr()}}, redisbus.EmitterOptions{Wire: 77}, []string{"77"}},
-		{"no command", rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: "mute", Password: "secret"}, redisbus.EmitterOptions{}, []string{"may not run PUBLISH", "ACL SETUSER mute '&socket.io*' +publish"}},
-		{"no channel", rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: "elsewhere", Password: "secret"}, redisbus.EmitterOptions{}, []string{`may not PUBLISH channel "socket.io#/#"`}},
-		{"other prefix", rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: "elsewhere", Password: "secret"}, redisbus.EmitterOptions{Prefix: "other"}, nil},
-		{"enough", rueidis.ClientOption{InitAddress: []string{redis.Addr()}, Username: "enough", Password: "secret"}, redisbus.EmitterOptions{}, nil},
+		{"no command", as("mute"), redisbus.EmitterOptions{}, []string{"may not run PUBLISH", "ACL SETUSER mute '&socket.io*' +publish"}},
+		{"no channel", as("elsewhere"), redisbus.EmitterOptions{}, []string{`may not PUBLISH channel "socket.io#/#"`}},
+		{"other prefix", as("elsewhere"), redisbus.EmitterOptions{Prefix: "other"}, nil},
+		{"enough", as("enough"), redisbus.EmitterOptions{}, nil},
+		{"no command for streams", as("enough"), redisbus.EmitterOptions{Wire: redisbus.Streams}, []string{"may not run XADD", "ACL SETUSER enough '~socket.io*' +xadd '&socket.io*' +publish"}},
+		{"no key", as("keyless"), redisbus.EmitterOptions{Wire: redisbus.Streams}, []string{`may not use key "socket.io"`}},
+		{"enough for streams", as("streams"), redisbus.EmitterOptions{Wire: redisbus.Streams}, nil},
+		{"option of another wire", as("enough"), redisbus.EmitterOptions{Streams: 2}, []string{"for the streams wire"}},
 	} {
 		e, err := redisbus.NewEmitter(t.Context(), c.client, c.opts)
 		if c.want == nil {

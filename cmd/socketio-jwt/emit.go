@@ -102,17 +102,13 @@ func (c *emitCommand) connect(ctx context.Context) (*redisbus.Emitter, error) {
 	case c.Timeout <= 0:
 		return nil, errors.New("--timeout must be positive")
 	}
-	wire, built := wires[c.RedisWire]
-	if !built {
-		return nil, fmt.Errorf("--redis-wire %s is not available yet; use classic", c.RedisWire)
-	}
 	client, err := c.client()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, errors.New("Redis did not answer within --timeout"))
 	defer cancel()
-	emitter, err := redisbus.NewEmitter(ctx, client, redisbus.EmitterOptions{Wire: wire, Prefix: c.RedisPrefix})
+	emitter, err := redisbus.NewEmitter(ctx, client, redisbus.EmitterOptions{Wire: wires[c.RedisWire], Prefix: c.RedisPrefix})
 	if err != nil {
 		return nil, fmt.Errorf("--redis: %w", err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,23 +13,37 @@ import (
 
 // The sockets of all nodes that emit selects hear the event.
 func TestEmit(t *testing.T) {
+	for wire := range wires {
+		t.Run(wire, func(t *testing.T) { testEmit(t, wire) })
+	}
+}
+
+func testEmit(t *testing.T, wire string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	redis := redistest.Start(t)
-	nodes := startNodes(t, redis, 2)
+	nodes := startNodes(t, redis, 2, "--redis-wire", wire)
 	compact := nodes[0].login("ada")
 	a, b := nodes[0].enter(ctx, "/", compact), nodes[1].enter(ctx, "/", compact)
 	admin := nodes[1].enter(ctx, "/admin", compact)
 	sayTo(ctx, t, "hello", a, a, b) // so that each node hears the other
-	redistest.Eventually(t, "the nodes hear the namespace", func() bool { return redis.Subscribers("socket.io#/admin#") == 2 })
-	redistest.Eventually(t, "the nodes hear the sockets", func() bool {
-		return redis.Subscribers("socket.io#/#"+a.ID()+"#") == 1 && redis.Subscribers("socket.io#/#"+b.ID()+"#") == 1
-	})
-	t.Setenv("SOCKETIO_JWT_REDIS", "redis://"+redis.Addr())
-	expect := func(p *sockettest.Peer, event, want string) {
+	subscribed := func(n int, channel string) {
 		t.Helper()
-		if e, err := p.Expect(ctx, event); err != nil || fmt.Sprint(e) != want {
-			t.Errorf("received %v, %v; want %s", e, err, want)
+		redistest.Eventually(t, "subscriptions to "+channel, func() bool { return redis.Subscribers(channel)+redis.ShardSubscribers(channel) == n })
+	}
+	subscribed(2, "socket.io#/admin#")
+	if wire != "streams" { // which has no channels of rooms
+		subscribed(1, "socket.io#/#"+a.ID()+"#")
+		subscribed(1, "socket.io#/#"+b.ID()+"#")
+	}
+	t.Setenv("SOCKETIO_JWT_REDIS", "redis://"+redis.Addr())
+	t.Setenv("SOCKETIO_JWT_REDIS_WIRE", wire)
+	next := func(p *sockettest.Peer, wanted ...string) {
+		t.Helper()
+		for _, want := range wanted {
+			if e, err := p.Next(ctx); err != nil || fmt.Sprint(e) != want {
+				t.Errorf("received %v, %v; want %s", e, err, want)
+			}
 		}
 	}
 	emit := func(stdin string, args ...string) {
@@ -40,15 +55,20 @@ func TestEmit(t *testing.T) {
 	emit("", "--room", a.ID(), "--room", "a,b", "only-a", "--json")
 	emit("", "--namespace", "/admin", "in-admin")
 	emit("", "end")
-	for _, p := range []*sockettest.Peer{a, b} {
-		expect(p, "all", `all("text", {"a":[1.5,null,true]}, -3)`)
+	all, end := `all("text", {"a":[1.5,null,true]}, -3)`, `end()`
+	next(a, all, `only-a()`, end)
+	next(b, all, `not-a({"from":"input"})`, end)
+	next(admin, `in-admin()`)
+}
+
+func TestEmitWithAPrefix(t *testing.T) {
+	redis := redistest.Start(t)
+	elsewhere := redis.Subscribe("other#/#")
+	defer elsewhere.Close()
+	runWith(t, "", "emit", "--redis", "redis://"+redis.Addr(), "--redis-prefix", "other", "--volatile", "e").want(t, exitGood, "sent", "")
+	if m := elsewhere.Next(); !strings.Contains(m.Payload, "volatile") {
+		t.Errorf("sent %q", m.Payload)
 	}
-	expect(a, "only-a", `only-a()`)
-	expect(b, "not-a", `not-a({"from":"input"})`)
-	for _, p := range []*sockettest.Peer{a, b} {
-		expect(p, "end", `end()`)
-	}
-	expect(admin, "in-admin", `in-admin()`)
 }
 
 func TestEmitRefuses(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 var wires = map[string]redisbus.Wire{
 	"classic": redisbus.Classic,
 	"sharded": redisbus.Sharded,
+	"streams": redisbus.Streams,
 }
 
 // member is this server as a node of a cluster. A nil member is the only server.
@@ -37,14 +38,10 @@ func (c *cluster) join(ctx context.Context, port int, log *slog.Logger) (*member
 	if c == nil {
 		return nil, nil
 	}
-	wire, built := wires[c.wire]
-	if !built {
-		return nil, fmt.Errorf("--redis-wire %s is not available yet; use classic", c.wire)
-	}
 	m := &member{cluster: c, name: nodeName(port), since: time.Now()}
 	key := mac.New(c.key).Sum(nil, "socketio-jwt: redisbus")
 	var err error
-	m.bus, err = redisbus.New(ctx, c.client, redisbus.Options{Wire: wire, Prefix: c.prefix, Key: key[:], Name: m.name, Logger: log})
+	m.bus, err = redisbus.New(ctx, c.client, redisbus.Options{Wire: wires[c.wire], Prefix: c.prefix, Key: key[:], Name: m.name, Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("--redis: %w; \"%s doctor\" with the same flags says more", err, programName())
 	}

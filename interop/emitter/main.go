@@ -18,7 +18,7 @@ import (
 	"socketiojwt/socketio"
 )
 
-var wires = map[string]redisbus.Wire{"classic": redisbus.Classic, "sharded": redisbus.Sharded}
+var wires = map[string]redisbus.Wire{"classic": redisbus.Classic, "sharded": redisbus.Sharded, "streams": redisbus.Streams}
 
 // A command is a line of standard input.
 type command struct {
