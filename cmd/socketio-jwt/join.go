@@ -21,6 +21,7 @@ import (
 var wires = map[string]redisbus.Wire{
 	"classic": redisbus.Classic,
 	"sharded": redisbus.Sharded,
+	"streams": redisbus.Streams,
 }
 
 // member is this server as a node of a cluster. A nil member is the only server.

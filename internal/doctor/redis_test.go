@@ -114,7 +114,7 @@ func TestRedisConfiguration(t *testing.T) {
 }
 
 // buses are the wires of nodes.
-var buses = map[string]redisbus.Wire{Classic: redisbus.Classic, Sharded: redisbus.Sharded}
+var buses = map[string]redisbus.Wire{Classic: redisbus.Classic, Sharded: redisbus.Sharded, Streams: redisbus.Streams}
 
 // The rule that doctor prints gives the rights that it asks for, and those that a node needs.
 func TestRuleOfRightsSuffices(t *testing.T) {
