@@ -82,7 +82,9 @@ func TestCloseByPolling(t *testing.T) {
 			f.expect("POST", query, "4not any more", 200, "ok")
 			time.Sleep(29 * time.Second)
 			expectAlive(t, c)
-			f.expect("GET", query, "", 200, "4a\x1e4b\x1e1")
+			f.expect("GET", query, "", 200, "4a\x1e4b")
+			expectAlive(t, c)
+			f.expect("GET", query, "", 200, "1") // on its own, so that it does not overtake the messages
 			expectEnd(t, c, ForcedClose)
 			if got := c.got(); len(got) > 0 {
 				t.Errorf("messages %q", got)

@@ -71,13 +71,15 @@ func (p *polling) answerPoll() {
 	if p.waiting == nil {
 		return
 	}
-	if s := p.session; s.life == closing {
-		p.reply(append(p.take(), closePacket)...)
-		s.end(s.reason)
-		return
-	}
-	if len(p.queue) > 0 {
+	s := p.session
+	switch {
+	case len(p.queue) > 0:
+		// A close packet in the same response would overtake the messages: the JavaScript client
+		// closes its sockets at once, and hands on messages a moment later.
 		p.reply(p.take()...)
+	case s.life == closing:
+		p.reply(closePacket)
+		s.end(s.reason)
 	}
 }
 

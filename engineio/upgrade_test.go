@@ -230,7 +230,8 @@ func TestCloseDuringAnUpgrade(t *testing.T) {
 	t.Run("poll comes", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			f, query, c, w := start(t)
-			f.expect("GET", query, "", 200, "4last\x1e1")
+			f.expect("GET", query, "", 200, "4last")
+			f.expect("GET", query, "", 200, "1")
 			w.expect("close", "end")
 			expectEnd(t, c, ForcedClose)
 		})
@@ -240,7 +241,8 @@ func TestCloseDuringAnUpgrade(t *testing.T) {
 			f, query, c, w := start(t)
 			w.close()
 			synctest.Wait()
-			f.expect("GET", query, "", 200, "4last\x1e1")
+			f.expect("GET", query, "", 200, "4last")
+			f.expect("GET", query, "", 200, "1")
 			expectEnd(t, c, ForcedClose)
 		})
 	})

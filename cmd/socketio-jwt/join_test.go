@@ -58,10 +58,16 @@ func (s *served) logs(text string) bool { return strings.Contains(s.log.String()
 // Peers of all nodes hear each other. While Redis is away, each node serves its own sockets and is
 // not ready. It joins the others again by itself.
 func TestServeWithOtherNodes(t *testing.T) {
+	for wire := range wires {
+		t.Run(wire, func(t *testing.T) { serveWithOthers(t, wire) })
+	}
+}
+
+func serveWithOthers(t *testing.T, wire string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	redis := redistest.Start(t)
-	nodes := startNodes(t, redis, 2)
+	nodes := startNodes(t, redis, 2, "--redis-wire", wire)
 	compact := nodes[0].login("ada") // the other accepts it too
 	a, b := nodes[0].enter(ctx, "/", compact), nodes[1].enter(ctx, "/", compact)
 	sayTo(ctx, t, "hello", a, a, b)

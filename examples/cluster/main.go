@@ -70,7 +70,7 @@ func run(ctx context.Context) error {
 	return errors.Join(err, srv.Shutdown(ending), server.Shutdown(ending))
 }
 
-var wires = map[string]redisbus.Wire{"classic": redisbus.Classic, "sharded": redisbus.Sharded}
+var wires = map[string]redisbus.Wire{"classic": redisbus.Classic, "sharded": redisbus.Sharded, "streams": redisbus.Streams}
 
 // newServer returns a server that is joined to the others by Redis.
 func newServer(ctx context.Context) (*socketio.Server, error) {
@@ -90,7 +90,11 @@ func newServer(ctx context.Context) (*socketio.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv, err := socketio.NewServer(socketio.Options{Bus: bus.Join, ClusterKey: []byte(os.Getenv("CLUSTER_KEY"))})
+	opts := socketio.Options{Bus: bus.Join, ClusterKey: []byte(os.Getenv("CLUSTER_KEY"))}
+	if os.Getenv("WIRE") == "streams" { // sessions are recovered on any node
+		opts.Recovery = &socketio.Recovery{RestoreRoom: func(_ *socketio.Socket, room string) bool { return room == "lobby" }}
+	}
+	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		return nil, err
 	}
