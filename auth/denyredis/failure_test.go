@@ -282,3 +282,26 @@ func TestAwayForLong(t *testing.T) {
 		t.Error("an entry was lost")
 	}
 }
+
+// The record of an entry that lasts is not removed before it is written again, however many newer
+// ones there are.
+func TestNeededRecordsStay(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	redis.Do("CONFIG", "SET", "stream-node-max-entries", "10")
+	pace := denyredis.Pace{Mend: 20 * time.Millisecond, Rewrite: time.Hour, Keep: 20 * time.Millisecond}
+	list := startWith(t, to(redis.Addr()), options("node"), pace)
+	add(t, list, blockOf("removed"))
+	if err := list.Remove(t.Context(), auth.BySubject("i", "removed")); err != nil {
+		t.Fatal(err)
+	}
+	add(t, list, blockOf("ada"))
+	for began, n := time.Now(), 0; n < 300 || time.Since(began) < 500*time.Millisecond; n++ {
+		short := blockOf(strconv.Itoa(n))
+		short.Until = time.Now().Add(10 * time.Millisecond)
+		add(t, list, short)
+	}
+	if late := start(t, redis.Addr(), "late"); !found(t, late, "ada") || found(t, late, "removed") {
+		t.Error("a record that is needed was removed")
+	}
+}
