@@ -70,6 +70,8 @@ var (
 		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 1}}
 	fetching = load.Config{Mode: load.Fetch, Count: 1000, Warm: 3, Rate: 4, Messages: 40, Settle: 2 * time.Second,
 		Cluster: load.Cluster{Used: 3, Measured: 0}}
+	outcasts = load.Config{Mode: load.Outcast, Count: 1000, Rate: 50, Messages: 500, Settle: 2 * time.Second, Patience: 10 * time.Second,
+		Cluster: load.Cluster{Used: 3, Measured: 1}}
 	waves = load.Config{Mode: load.Waves, Count: 15_000, Settle: 2 * time.Second}
 )
 
@@ -85,8 +87,9 @@ var (
 	oursDecoy = setup{name: "ours", ours: true, kind: "event", alg: "ES256"}
 	oursEvent = setup{name: "ours", ours: true, kind: "event", alg: "ES256", wide: true}
 
-	oursClassic = setup{name: "ours", ours: true, kind: "bare", alg: "HS256", wire: "classic"}
-	nodeClassic = setup{name: "socket.io + redis-adapter", kind: "bare", alg: "HS256", wire: "classic"}
+	oursClassic      = setup{name: "ours", ours: true, kind: "bare", alg: "HS256", wire: "classic"}
+	oursClassicHS256 = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wire: "classic"}
+	nodeClassic      = setup{name: "socket.io + redis-adapter", kind: "bare", alg: "HS256", wire: "classic"}
 
 	nodeOpen    = setup{name: "socket.io", kind: "bare", alg: "HS256"}
 	nodeQuery   = setup{name: "socket.io + socketio-jwt", kind: "auth0", alg: "HS256"}
@@ -154,6 +157,8 @@ func rows() []row {
 			ours: oursClassic.under(delivering), over: new(nodeClassic.under(delivering))},
 		{name: "cluster-fetch", what: "p99 of fetching 3 x 1,000 sockets", unit: "us", figures: longTime, bound: 1, aim: 0.5,
 			ours: oursClassic.under(fetching), over: new(nodeClassic.under(fetching))},
+		{name: "cluster-revoke", what: "p99 from Revoke on one of 3 nodes to the end of a socket of another, over 100 ms", unit: "us", figures: overRevoking, bound: 1, aim: 0.1,
+			ours: oursClassicHS256.under(outcasts)},
 		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
 			ours: oursHS256.under(waves)},
 	}
@@ -216,6 +221,9 @@ func longTime(ours, over load.Result) (float64, float64) { return ours.P99 * 100
 func heapPer(ours, over load.Result) (float64, float64) { return ours.HeapPer, over.HeapPer }
 
 func overMillisecond(ours, _ load.Result) (float64, float64) { return ours.P99 * 1000, 1000 }
+
+// overRevoking compares with the time within which other nodes carry out a revocation.
+func overRevoking(ours, _ load.Result) (float64, float64) { return ours.P99 * 1000, 100_000 }
 
 // heapOfLease returns what a socket with a lease has more than one without.
 func heapOfLease(ours, over load.Result) (float64, float64) { return ours.HeapPer - over.HeapPer, 1000 }

@@ -11,6 +11,13 @@ import (
 	"socketiojwt/auth"
 )
 
+// A record is written again if the connection was lost, for example while it was idle. Adding it
+// twice is harmless.
+const (
+	appendAttempts = 3
+	appendPause    = 50 * time.Millisecond
+)
+
 // keepRemoval is how long nodes remember at most that a block was removed.
 const keepRemoval = 30 * 24 * time.Hour
 
@@ -108,11 +115,21 @@ func (d *Denylist) append(ctx context.Context, rec record) (position, error) {
 	if err != nil {
 		return position{}, err
 	}
-	id, err := d.client.Do(ctx, c).ToString()
-	if err != nil {
-		return position{}, err
+	c = c.Pin()
+	for attempt := time.Duration(0); ; attempt++ {
+		id, err := d.client.Do(ctx, c).ToString()
+		if err == nil {
+			return parsePosition(id)
+		}
+		if _, refused := rueidis.IsRedisErr(err); refused || attempt == appendAttempts {
+			return position{}, err
+		}
+		select {
+		case <-time.After(appendPause * attempt):
+		case <-ctx.Done():
+			return position{}, err
+		}
 	}
-	return parsePosition(id)
 }
 
 // appending returns the command that writes a record, and removes records that are not needed.

@@ -86,6 +86,8 @@ type Denylist struct {
 	health   Health // the counters
 	refused  error  // the first record that was not taken into the list
 	closed   bool
+	written  bool // this node has written its state
+	named    bool // it was logged that another node has the same name
 
 	// Only New and the reader use these.
 	places map[entryKey]position // of the record that has all of an entry

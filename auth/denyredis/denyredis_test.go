@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -328,4 +329,16 @@ func TestRecordsThatAreAddedAgain(t *testing.T) {
 			t.Errorf("node %d: a block was removed", i)
 		}
 	}
+}
+
+// Two nodes of one name are logged, once.
+func TestNodesOfOneName(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	var log lockedBuffer
+	opts := options("node")
+	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+	start(t, redis.Addr(), "node")
+	redistest.Eventually(t, "it is logged", func() bool { return strings.Contains(log.String(), "another node has the same name") })
 }

@@ -61,13 +61,13 @@ func (d *Denylist) beat(ctx context.Context, read bool) error {
 		return err
 	}
 	if !read {
-		commands = commands[:1]
+		commands = commands[1:]
 	}
 	results := d.client.DoMulti(ctx, commands...)
 	return d.beaten(results)
 }
 
-// beatCommands returns the commands of a beat. The last one reads the states of all nodes.
+// beatCommands returns the commands of a beat. The first one reads the states of all nodes.
 func (d *Denylist) beatCommands() (rueidis.Commands, error) {
 	d.mu.Lock()
 	s := state{Boot: d.boot, Beat: uint64(time.Now().UnixNano()), Swept: d.swept.String(), Counts: maps.Clone(d.counts)}
@@ -78,9 +78,9 @@ func (d *Denylist) beatCommands() (rueidis.Commands, error) {
 	}
 	b, key := d.client.B(), d.nodesKey()
 	return rueidis.Commands{
+		b.Hgetall().Key(key).Build(),
 		b.Hset().Key(key).FieldValue().FieldValue(d.opts.Node, sealed).Build(),
 		b.Pexpire().Key(key).Milliseconds(keepNodes.Milliseconds()).Build(),
-		b.Hgetall().Key(key).Build(),
 	}, nil
 }
 
@@ -94,11 +94,14 @@ func (d *Denylist) beaten(results []rueidis.RedisResult) error {
 	if len(results) < 3 {
 		return nil
 	}
-	fields, err := results[2].AsStrMap()
+	fields, err := results[0].AsStrMap()
 	if err != nil {
 		return err
 	}
 	silent := d.observe(fields)
+	d.mu.Lock()
+	d.written = true
+	d.mu.Unlock()
 	if len(silent) == 0 {
 		return nil
 	}
@@ -114,8 +117,9 @@ func (d *Denylist) observe(fields map[string]string) (silent []string) {
 	for name, sealed := range fields {
 		p := d.peers[name]
 		switch {
-		case name == d.opts.Node, name == "probe":
-			continue
+		case name == d.opts.Node:
+			d.checkName(sealed)
+		case name == "probe":
 		case p == nil || p.sealed != sealed:
 			d.peers[name] = d.opened(name, sealed, now)
 		case now.Sub(p.seen) > keepPeer:
@@ -128,6 +132,17 @@ func (d *Denylist) observe(fields map[string]string) (silent []string) {
 		}
 	}
 	return silent
+}
+
+// checkName logs once that another node has the name of this one, which makes receipts wrong. The
+// caller holds mu.
+func (d *Denylist) checkName(sealed string) {
+	var s state
+	if d.named || !d.written || d.sealer.open(sealed, d.opts.Node, &s) != nil || s.Boot == d.boot {
+		return
+	}
+	d.named = true
+	d.opts.Logger.Error("auth/denyredis: another node has the same name, so receipts do not say whether it has ended its sockets; give each node another Options.Node", "node", d.opts.Node)
 }
 
 // otherKey returns an error if another node has another key.

@@ -26,8 +26,8 @@ const (
 // run a command, the key of the other nodes, or room for the entries. It also fails if ctx ends
 // before, so no gate ever has a list that was not read. The caller must call Close.
 //
-// New sets fields of client that are zero: it disables client-side caching, and bounds the time
-// of a write to 3 s.
+// New changes client: it disables client-side caching and retries, and bounds the time of a write
+// to 3 s if that is zero.
 func New(ctx context.Context, client rueidis.ClientOption, opts Options) (*Denylist, error) {
 	if opts.MaxStale != 0 && opts.MaxStale < leastStale {
 		return nil, errors.New("auth/denyredis: MaxStale is less than 5 s; set a longer time, or zero for 30 s")
@@ -45,7 +45,8 @@ func open(ctx context.Context, client rueidis.ClientOption, opts Options, pace p
 	if err != nil {
 		return nil, err
 	}
-	client.DisableCache = true
+	// Retries would hide that a connection was lost, and with it perhaps a record.
+	client.DisableCache, client.DisableRetry = true, true
 	if client.ConnWriteTimeout == 0 {
 		client.ConnWriteTimeout = 3 * time.Second
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"socketiojwt/auth"
+	"socketiojwt/auth/denyredis"
 	"socketiojwt/bench/debug"
 	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
@@ -97,12 +98,16 @@ func run(wire, redis string, gated bool) error {
 }
 
 // guard sets a gate before the namespace that takes its denylist from Redis.
-func guard(srv *socketio.Server, _ rueidis.ClientOption) (*auth.Gate, error) {
+func guard(srv *socketio.Server, client rueidis.ClientOption) (*auth.Gate, error) {
 	verifier, err := token.NewVerifier(token.Secret(os.Getenv("BENCH_SECRET")), token.Options{})
 	if err != nil {
 		return nil, err
 	}
-	gate, err := auth.NewGate(verifier, auth.Options{})
+	list, err := denyredis.New(context.Background(), client, denyredis.Options{Keys: [][]byte{[]byte("a key of the bench, which all nodes have")}})
+	if err != nil {
+		return nil, err
+	}
+	gate, err := auth.NewGate(verifier, auth.Options{Denylist: list, LongestToken: 24 * time.Hour})
 	if err != nil {
 		return nil, err
 	}
