@@ -19,6 +19,7 @@ var ErrTrimmed = errors.New("redisbus: entries of the stream were removed before
 
 const (
 	pageSize  = 1000        // entries read at a time
+	largePage = 64          // from this number on, a stream that is short may have lost entries meanwhile
 	blockFor  = time.Second // how long Redis waits for an entry
 	slowAfter = 100 * time.Millisecond
 	noEntry   = "0-0"
@@ -31,6 +32,7 @@ type reader struct {
 	stream string
 
 	mu      sync.Mutex
+	began   info   // the stream when this node began to read it
 	last    string // ID of the last entry that was delivered
 	redis   string // run ID of the server; changes when it was restarted or replaced
 	failing error
@@ -59,7 +61,7 @@ func (r *reader) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.last = info.last
+	r.began, r.last = info, info.last
 	r.redis, err = runID(ctx, conn)
 	return err
 }
@@ -144,11 +146,15 @@ func (r *reader) read(ctx context.Context) error {
 			return err
 		}
 		r.works()
+		if !behind && len(entries) >= largePage { // entries before them may have been removed
+			behind = true
+			continue
+		}
 		from = time.Now()
 		for _, e := range entries {
 			r.deliver(e)
 		}
-		behind = len(entries) >= pageSize || len(entries) > 0 && (len(entries) >= r.bus.opts.StreamLength/2 || time.Since(from) > slowAfter)
+		behind = len(entries) >= largePage || len(entries) > 0 && time.Since(from) > slowAfter
 	}
 }
 
@@ -181,8 +187,13 @@ func (r *reader) greet(ctx context.Context, conn rueidis.DedicatedClient) error 
 func (r *reader) catchUp(ctx context.Context, conn rueidis.DedicatedClient, last string) (entries []rueidis.XRangeEntry, missing bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, stuck)
 	defer cancel()
-	entries, lost, err := page(ctx, conn, r.stream, last, "+")
-	return entries, lost != "", err
+	entries, gone, err := page(ctx, conn, r.stream, last, "+")
+	if err != nil || gone == nil {
+		return entries, false, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return entries, last != r.began.last || gone.removed != r.began.removed, nil
 }
 
 // await waits for entries after the last one.
@@ -225,49 +236,60 @@ func (r *reader) deliver(e rueidis.XRangeEntry) {
 	})
 }
 
-// page returns the entries of a stream after one ID and up to another. Lost is the ID of the last
-// entry that is missing before them, or empty.
-func page(ctx context.Context, conn rueidis.DedicatedClient, stream, after, until string) (entries []rueidis.XRangeEntry, lost string, err error) {
+// page returns the entries of a stream after one ID and up to another. If the entry with the first ID
+// is not there any more, entries may be missing, and gone describes the stream. Otherwise it is nil.
+func page(ctx context.Context, conn rueidis.DedicatedClient, stream, after, until string) (entries []rueidis.XRangeEntry, gone *info, err error) {
 	// If the entry after is still there, so are all later ones.
 	entries, err = conn.Do(ctx, conn.B().Xrange().Key(stream).Start(after).End(until).Count(pageSize+1).Build()).AsXRange()
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	if len(entries) > 0 && entries[0].ID == after {
-		return entries[1:], "", nil
+		return entries[1:], nil, nil
 	}
-	info, err := streamInfo(ctx, conn, stream)
-	if err != nil {
-		return nil, "", err
-	}
-	switch {
-	case info.deleted == after:
-		return entries, "", nil
-	case before(after, info.deleted):
-		return entries, info.deleted, nil
-	default: // the stream is another one
-		return entries, info.last, nil
-	}
+	now, err := streamInfo(ctx, conn, stream)
+	return entries, &now, err
 }
 
 // info describes a stream.
-type info struct{ last, deleted string }
+type info struct {
+	first, last string // the first ID that is there, or else the last ID; and the last ID
+	removed     int64  // number of entries that are not there any more
+}
 
-// streamInfo asks for the last ID of a stream and for the highest ID that was removed.
+// streamInfo describes a stream. Its max-deleted-entry-id is of no use: Redis does not count entries
+// that were trimmed.
 func streamInfo(ctx context.Context, conn rueidis.DedicatedClient, stream string) (info, error) {
 	members, err := conn.Do(ctx, conn.B().XinfoStream().Key(stream).Build()).AsMap()
 	if refusal, ok := rueidis.IsRedisErr(err); ok && strings.Contains(refusal.Error(), "no such key") {
-		return info{noEntry, noEntry}, nil
+		return info{first: noEntry, last: noEntry}, nil
 	}
 	if err != nil {
 		return info{}, err
 	}
-	last, deleted := members["last-generated-id"], members["max-deleted-entry-id"]
+	added, length := members["entries-added"], members["length"]
+	first, last := members["recorded-first-entry-id"], members["last-generated-id"]
 	var i info
-	if i.last, err = last.ToString(); err == nil {
-		i.deleted, err = deleted.ToString()
+	var total, left int64
+	for _, m := range []struct {
+		value rueidis.RedisMessage
+		text  *string
+		n     *int64
+	}{{value: first, text: &i.first}, {value: last, text: &i.last}, {value: added, n: &total}, {value: length, n: &left}} {
+		if m.text != nil {
+			*m.text, err = m.value.ToString()
+		} else {
+			*m.n, err = m.value.AsInt64()
+		}
+		if err != nil {
+			return info{}, err
+		}
 	}
-	return i, err
+	if left == 0 {
+		i.first = i.last
+	}
+	i.removed = total - left
+	return i, nil
 }
 
 // runID returns the run ID of the server of a connection.

@@ -88,6 +88,7 @@ func (r *records) add(stream string, fields []string, done func(string, error)) 
 	r.mu.Lock()
 	if r.state == broken {
 		r.mu.Unlock()
+		_ = r.bus.outbox.put(r.bus.streams.entry(stream, fields)) // other nodes may get it
 		done("", ErrNotRecorded)
 		return nil
 	}

@@ -149,6 +149,21 @@ func kept(t testing.TB, redis *redistest.Server, peers ...*recoverer) {
 	}
 }
 
+// records waits until what a node emits is recorded, and the sessions of its sockets are kept.
+func records(t testing.TB, redis *redistest.Server, n *node) {
+	t.Helper()
+	redistest.Eventually(t, "an epoch", func() bool {
+		p := &recoverer{}
+		p.connect(n, "probe")
+		_ = n.To(p.sid).Emit("probe")
+		p.until("probe")
+		p.conn.Abort()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.offset != "" && fmt.Sprint(redis.Do("EXISTS", "socket.io-go:epoch:"+string(n.bus.ID()))) == "1"
+	})
+}
+
 // users admits each peer as the user that it names.
 func users(srv *socketio.Server) {
 	srv.Use(func(_ context.Context, s *socketio.Socket) error {

@@ -120,6 +120,7 @@ func TestNotRecovered(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			records(t, redis, a) // a test before may have ended the epoch
 			p := &recoverer{}
 			p.connect(a, "ada")
 			_ = a.Emit("one")
@@ -213,15 +214,7 @@ func TestRecoveryAcrossAnOutage(t *testing.T) {
 	if got := strings.Join(early.all(), " "); got != "connected" {
 		t.Errorf("lost before: got %q", got)
 	}
-	redistest.Eventually(t, "another epoch", func() bool {
-		q := &recoverer{}
-		q.connect(a, "ada")
-		_ = a.Emit("ping")
-		q.until("ping")
-		offset := q.offset
-		q.lose()
-		return offset != ""
-	})
+	records(t, redis, a)
 	_ = a.Emit("later")
 	p.until("later")
 	p.lose()

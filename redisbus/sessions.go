@@ -27,12 +27,12 @@ func (s *streamBus) Read(ctx context.Context, namespace string, after []string, 
 		return nil, err
 	}
 	for at := earliest(after, complete); at != "" && before(at, until); {
-		entries, lost, err := page(ctx, conn, r.stream, at, until)
+		entries, gone, err := page(ctx, conn, r.stream, at, until)
 		if err != nil {
 			return nil, err
 		}
 		for i := range after {
-			complete[i] = complete[i] && !(lost != "" && before(after[i], lost))
+			complete[i] = complete[i] && !(gone != nil && before(after[i], gone.first))
 		}
 		if len(entries) == 0 || !slices.Contains(complete, true) {
 			break
@@ -45,11 +45,10 @@ func (s *streamBus) Read(ctx context.Context, namespace string, after []string, 
 	return complete, nil
 }
 
-// held returns which of some entries the stream has, or has removed last. It fails if the stream
+// held returns which of some entries the stream has. It fails if the stream
 // is not where the node reads it, because what another server has is not known.
 func (r *reader) held(ctx context.Context, conn rueidis.DedicatedClient, ids []string) ([]bool, error) {
-	info, err := streamInfo(ctx, conn, r.stream)
-	if err != nil {
+	if _, err := streamInfo(ctx, conn, r.stream); err != nil { // the first command decides on the server
 		return nil, err
 	}
 	id, err := runID(ctx, conn)
@@ -69,7 +68,7 @@ func (r *reader) held(ctx context.Context, conn rueidis.DedicatedClient, ids []s
 		if err != nil {
 			return nil, err
 		}
-		held[i] = len(entries) == 1 || info.deleted == ids[i]
+		held[i] = len(entries) == 1
 	}
 	return held, nil
 }

@@ -66,6 +66,9 @@ func (p *place) start(t testing.TB) *node {
 func (p *place) inRoom(t testing.TB, want int, rooms ...string) {
 	t.Helper()
 	n := p.node(t)
+	if n == nil {
+		return // the test knows its nodes itself
+	}
 	for _, room := range rooms {
 		redistest.Eventually(t, fmt.Sprintf("%d nodes in room %s", want, room), func() bool {
 			ctx, cancel := context.WithTimeout(n.ctx, 2*time.Second) // an answer is lost during a gap
