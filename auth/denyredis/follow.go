@@ -23,7 +23,7 @@ func (d *Denylist) follow() {
 	mended, missing := time.Now(), false
 	for d.ctx.Err() == nil {
 		n, err := d.readPage(d.ctx, blocking)
-		if err == nil && time.Since(beaten) >= blocking {
+		if err == nil && time.Since(beaten) >= beatEvery {
 			beaten = time.Now()
 			err = d.beat(d.ctx, true)
 		}

@@ -14,6 +14,7 @@ import (
 
 // What nodes write about themselves, and how long a silent node is known.
 const (
+	beatEvery = time.Second
 	lives     = 3500 * time.Millisecond // since the last change
 	keepPeer  = 5 * time.Minute
 	keepNodes = 10 * time.Minute // after the last node has ended

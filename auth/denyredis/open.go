@@ -18,7 +18,7 @@ import (
 // record.
 const (
 	patience = 2 * time.Second
-	blocking = time.Second
+	blocking = 500 * time.Millisecond
 )
 
 // New connects to Redis, checks what it needs, and reads the list to its end. It fails with an
