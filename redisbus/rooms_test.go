@@ -57,7 +57,9 @@ func heap() int64 {
 }
 
 // subscribedChannels returns the number of channels that have subscribers.
-func subscribedChannels(redis *redistest.Server) string { return redis.Info("stats")["pubsub_channels"] }
+func subscribedChannels(redis *redistest.Server) string {
+	return redis.Info("stats")["pubsub_channels"]
+}
 
 // Rooms that were joined and left, and namespaces that had sockets, leave neither a subscription
 // nor memory behind.
