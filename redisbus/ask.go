@@ -37,25 +37,25 @@ func (b *Bus) Ask(ctx context.Context, m socketio.Message) (asked socketio.Asked
 // them, because they would be counted as nodes without a name and answer with one. A client of
 // Redis that only listens to our own nodes is not waited for again.
 func (b *Bus) countAll(ctx context.Context, namespace string) (asked socketio.Asked, silent []socketio.NodeID, err error) {
-	asked, silent, strangers, err := b.count(ctx, namespace)
-	known := int(b.strangers.Load())
-	if err != nil || strangers <= known {
-		b.strangers.CompareAndSwap(int64(known), int64(strangers))
+	asked, silent, unheard, err := b.count(ctx, namespace)
+	known := int(b.unheard.Load())
+	if err != nil || unheard <= known {
+		b.unheard.CompareAndSwap(int64(known), int64(unheard))
 		return asked, silent, err
 	}
 	b.greetAgain()
-	if err := b.await(ctx, b.peers.count()+strangers-known); err != nil {
+	if err := b.await(ctx, b.peers.count()+unheard-known); err != nil {
 		return asked, silent, err
 	}
-	asked, silent, strangers, err = b.count(ctx, namespace)
-	b.strangers.Store(int64(strangers))
+	asked, silent, unheard, err = b.count(ctx, namespace)
+	b.unheard.Store(int64(unheard))
 	return asked, silent, err
 }
 
 // count returns the nodes that have a namespace. Those of silent are among them, but are not
-// expected to answer. Strangers are the clients of Redis that listen to our own nodes and have
+// expected to answer. Unheard are the clients of Redis that listen to our own nodes and have
 // not been heard.
-func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked, silent []socketio.NodeID, strangers int, err error) {
+func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked, silent []socketio.NodeID, unheard int, err error) {
 	there, gone := b.peers.known()
 	channels := []string{b.format.requests(namespace), b.format.member(namespace, b.id), b.own.all}
 	ids := make([]socketio.NodeID, 0, len(there)+len(gone))
@@ -70,7 +70,7 @@ func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked
 	if err != nil {
 		return asked, nil, 0, err
 	}
-	strangers = max(0, int(numbers[2])-1-b.peers.listening())
+	unheard = max(0, int(numbers[2])-1-b.peers.listening())
 	asked.Unnamed = int(numbers[0] - min(numbers[1], 1))
 	for i, id := range ids {
 		if numbers[i+3] == 0 {
@@ -83,7 +83,7 @@ func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked
 		}
 	}
 	asked.Unnamed = max(0, asked.Unnamed)
-	return asked, silent, strangers, nil
+	return asked, silent, unheard, nil
 }
 
 // greet tells the other nodes that this one is here, and waits until they have answered, so

@@ -26,21 +26,21 @@ var (
 // concurrently.
 type Bus struct {
 	access
-	opts      Options
-	id        socketio.NodeID
-	format    format
-	own       ownCodec
-	table     *table
-	outbox    *outbox
-	inbox     *inbox
-	peers     peers
-	surveys   surveys
-	figures   figures
-	sampler   logging.Sampler
-	began     time.Time
-	gaps      sync.Mutex   // held during Options.OnGap
-	asked     atomic.Int64 // when Ask was called last
-	strangers atomic.Int64 // clients of Redis that listen to our own nodes and have not made themselves known
+	opts    Options
+	id      socketio.NodeID
+	format  format
+	own     ownCodec
+	table   *table
+	outbox  *outbox
+	inbox   *inbox
+	peers   peers
+	surveys surveys
+	figures figures
+	sampler logging.Sampler
+	began   time.Time
+	gaps    sync.Mutex   // held during Options.OnGap
+	asked   atomic.Int64 // when Ask was called last
+	unheard atomic.Int64 // clients of Redis that listen to our own nodes and have not made themselves known
 
 	joined  atomic.Bool
 	deliver func(socketio.Message)
