@@ -20,7 +20,7 @@ func (b *Bus) Ask(ctx context.Context, m socketio.Message) (asked socketio.Asked
 		}
 		return asked, b.Publish(m)
 	}
-	asked, silent, err := b.count(ctx, m.Namespace)
+	asked, silent, err := b.countAll(ctx, m.Namespace)
 	if err == nil && asked.Unnamed > 0 {
 		asked.Unnamed, asked.Silent = b.surveys.begin(m.Namespace, m.Request, asked.Unnamed, m.Timeout)
 	}
@@ -33,11 +33,31 @@ func (b *Bus) Ask(ctx context.Context, m socketio.Message) (asked socketio.Asked
 	return asked, err
 }
 
+// countAll is count. If there are more of our own nodes than have been heard, it first waits for
+// them, because they would be counted as nodes without a name and answer with one. A client of
+// Redis that only listens to our own nodes is not waited for again.
+func (b *Bus) countAll(ctx context.Context, namespace string) (asked socketio.Asked, silent []socketio.NodeID, err error) {
+	asked, silent, unheard, err := b.count(ctx, namespace)
+	known := int(b.unheard.Load())
+	if err != nil || unheard <= known {
+		b.unheard.CompareAndSwap(int64(known), int64(unheard))
+		return asked, silent, err
+	}
+	b.greetAgain()
+	if err := b.await(ctx, b.peers.count()+unheard-known); err != nil {
+		return asked, silent, err
+	}
+	asked, silent, unheard, err = b.count(ctx, namespace)
+	b.unheard.Store(int64(unheard))
+	return asked, silent, err
+}
+
 // count returns the nodes that have a namespace. Those of silent are among them, but are not
-// expected to answer.
-func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked, silent []socketio.NodeID, err error) {
+// expected to answer. Unheard are the clients of Redis that listen to our own nodes and have
+// not been heard.
+func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked, silent []socketio.NodeID, unheard int, err error) {
 	there, gone := b.peers.known()
-	channels := []string{b.format.requests(namespace), b.format.member(namespace, b.id)}
+	channels := []string{b.format.requests(namespace), b.format.member(namespace, b.id), b.own.all}
 	ids := make([]socketio.NodeID, 0, len(there)+len(gone))
 	for _, n := range there {
 		ids = append(ids, n.ID)
@@ -48,11 +68,12 @@ func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked
 	}
 	numbers, err := b.subscribers(ctx, channels)
 	if err != nil {
-		return asked, nil, err
+		return asked, nil, 0, err
 	}
+	unheard = max(0, int(numbers[2])-1-b.peers.listening())
 	asked.Unnamed = int(numbers[0] - min(numbers[1], 1))
 	for i, id := range ids {
-		if numbers[i+2] == 0 {
+		if numbers[i+3] == 0 {
 			continue
 		}
 		asked.Nodes = append(asked.Nodes, id)
@@ -62,7 +83,7 @@ func (b *Bus) count(ctx context.Context, namespace string) (asked socketio.Asked
 		}
 	}
 	asked.Unnamed = max(0, asked.Unnamed)
-	return asked, silent, nil
+	return asked, silent, unheard, nil
 }
 
 // greet tells the other nodes that this one is here, and waits until they have answered, so
@@ -77,9 +98,14 @@ func (b *Bus) greet(ctx context.Context) error {
 	if err := b.say(ctx, b.own.all, ownHello); err != nil {
 		return err
 	}
+	return b.await(ctx, int(numbers[0])-1)
+}
+
+// await waits until so many other nodes are there, but no longer than greetFor.
+func (b *Bus) await(ctx context.Context, nodes int) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(greetFor); b.peers.count() < int(numbers[0])-1 && time.Now().Before(end); {
+	for end := time.Now().Add(greetFor); b.peers.count() < nodes && time.Now().Before(end); {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -89,7 +115,7 @@ func (b *Bus) greet(ctx context.Context) error {
 	return nil
 }
 
-const greetFor = 300 * time.Millisecond
+const greetFor = time.Second
 
 // self returns what this node says about itself.
 func (b *Bus) self() beat {

@@ -40,6 +40,7 @@ type Bus struct {
 	began   time.Time
 	gaps    sync.Mutex   // held during Options.OnGap
 	asked   atomic.Int64 // when Ask was called last
+	unheard atomic.Int64 // clients of Redis that listen to our own nodes and have not made themselves known
 
 	joined  atomic.Bool
 	deliver func(socketio.Message)

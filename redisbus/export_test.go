@@ -16,3 +16,6 @@ func (b *Bus) Payload(m socketio.Message) string {
 
 // Heard handles a message as if it came from Redis.
 func (b *Bus) Heard(channel, payload string) { b.heard(channel, payload) }
+
+// Forget forgets a node, as if it had not been heard.
+func (b *Bus) Forget(id socketio.NodeID) { b.peers.left(id) }

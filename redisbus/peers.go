@@ -171,6 +171,19 @@ func (p *peers) known() (there []Node, silent []socketio.NodeID) {
 	return there, silent
 }
 
+// listening returns the number of nodes that have been heard and have not vanished. A silent one
+// may still be subscribed to its channels.
+func (p *peers) listening() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, x := range p.byID {
+		if x.unheard < 2 {
+			n++
+		}
+	}
+	return n
+}
+
 // count returns the number of nodes that are there.
 func (p *peers) count() (n int) {
 	p.mu.Lock()

@@ -57,7 +57,7 @@ func (b *Bus) watch() {
 		}
 	}
 	for _, namespace := range b.surveys.waiting() {
-		asked, _, err := b.count(b.ctx, namespace)
+		asked, _, _, err := b.count(b.ctx, namespace)
 		if err != nil {
 			return
 		}
