@@ -23,9 +23,11 @@ type foreign struct {
 	asked   int
 }
 
-// foreign returns a node that no other node counts, because it hears only replies.
-func (p *place) foreign(t testing.TB) *foreign {
+// foreign returns a node that no other node counts, because it hears only replies. It waits until
+// that many nodes can be asked.
+func (p *place) foreign(t testing.TB, nodes int) *foreign {
 	t.Helper()
+	settle(t, p, nodes, p.namespace("/")...)
 	f := &foreign{t: t, p: p, uid: "0123456789abcdef"}
 	switch p.opts.Wire {
 	case redisbus.Sharded:

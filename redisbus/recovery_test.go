@@ -147,6 +147,7 @@ func flood(t *testing.T, n *node, count int) {
 			time.Sleep(time.Millisecond)
 		}
 	}
+	redistest.Eventually(t, "all events are sent", func() bool { return n.bus.Health().Queued == 0 })
 }
 
 // A thousand clients that come back at once get what is theirs.

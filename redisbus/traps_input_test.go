@@ -79,7 +79,7 @@ func TestTrap16EverythingIsInput(t *testing.T) {
 		n := p.start(t)
 		peer := n.dial("r")
 		inRoom(t, p, 1, "r")
-		f := p.foreign(t)
+		f := p.foreign(t, 1)
 		packets := []string{`null`, `[]`, `[[]]`, `{}`, `"x"`, `7`, `{"type":2}`, `{"type":2,"data":null}`, `{"type":2,"data":[]}`, `{"type":2,"data":{"0":"e"}}`, `{"type":2,"data":[null]}`,
 			`{"type":2,"data":["connect"]}`, `{"type":99,"data":["e"]}`, `{"type":2,"data":["e",` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `]}`}
 		options := []string{`null`, `[]`, `7`, `{"rooms":7}`, `{"rooms":{}}`, `{"rooms":[null]}`, `{"rooms":[{}]}`, `{"rooms":[[]]}`, `{"rooms":["r"],"except":7}`}

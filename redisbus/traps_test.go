@@ -22,7 +22,7 @@ func TestTrap1EmptyIsEverybody(t *testing.T) {
 	onEachWire(t, func(t *testing.T, p *place) {
 		a, b := p.start(t), p.start(t)
 		x, y := a.dial("x"), b.dial("y")
-		f := p.foreign(t)
+		f := p.foreign(t, 2)
 		f.emit(everyone, `["all"]`)
 		f.emit(`{"rooms":null}`, `["null"]`)
 		f.emit(`{}`, `["missing"]`)
@@ -68,7 +68,7 @@ func TestTrap2RoomsMayBeNumbers(t *testing.T) {
 	onEachWire(t, func(t *testing.T, p *place) {
 		n := p.start(t)
 		x, y := n.dial("123"), n.dial("other")
-		f := p.foreign(t)
+		f := p.foreign(t, 1)
 		f.emit(`{"rooms":[123],"except":[],"flags":{}}`, `["to"]`)
 		f.emit(`{"rooms":[],"except":[123],"flags":{}}`, `["except"]`)
 		expect(t, n.ctx, x, "to", "to()")
@@ -101,8 +101,7 @@ func TestTrap3TokensStayHere(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = peer.Close() }()
-		settle(t, p, 2, p.namespace("/")...)
-		f := p.foreign(t)
+		f := p.foreign(t, 2)
 		f.ask(fetch, `"opts":{"rooms":[],"except":[]}`)
 		for range 2 {
 			if r := f.reply(); strings.Contains(r.text, secret) {
@@ -130,8 +129,7 @@ func TestTrap4NodesThatCountAnswer(t *testing.T) {
 	onEachWire(t, func(t *testing.T, p *place) {
 		began := time.Now()
 		p.start(t)
-		settle(t, p, 1, p.namespace("/")...)
-		f := p.foreign(t)
+		f := p.foreign(t, 1)
 		id := f.ask(fetch, `"opts":{"rooms":["none"],"except":[]}`)
 		if r := f.reply(); r.ID != id || r.Sockets == nil || len(r.Sockets) != 0 {
 			t.Errorf("reply to a fetch: %s", r.text)
@@ -155,8 +153,7 @@ func TestTrap5EventsWithoutAFunctionAreAnswered(t *testing.T) {
 	onEachWire(t, func(t *testing.T, p *place) {
 		began := time.Now()
 		a, b := p.start(t), p.start(t)
-		settle(t, p, 2, p.namespace("/")...)
-		f := p.foreign(t)
+		f := p.foreign(t, 2)
 		id := f.ask(serverSide, f.event(`["nothing",1]`))
 		for range 2 {
 			if r := f.reply(); r.ID != id || r.Data != nil || r.Packet != nil && string(r.Packet) != "null" {
