@@ -4,100 +4,121 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"socketiojwt/internal/redistest"
 	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
+	"socketiojwt/socketio/sockettest"
 )
 
-// Node's number of a stream is negative for some namespaces. Node's nodes read only the others, so
-// ours send there, and read both.
-func TestTrap12NegativeStreams(t *testing.T) {
+// The hash of "/notifications" is negative. Node writes such a namespace to a stream that no Node
+// reads; our nodes read it, and write to the one that Node reads.
+func TestTrap12StreamsOfNegativeHashes(t *testing.T) {
 	redis := redistest.Start(t)
 	opts := redisbus.Options{Wire: redisbus.Streams, Streams: 4}
-	const name = "/notifications" // its number is -3
-	setup := func(srv *socketio.Server) {
-		open(srv)
-		join(srv.Of(name).Open().Mux)
-	}
+	setup := func(srv *socketio.Server) { join(srv.Of("/notifications").Open().Mux) }
 	a, b := start(t, redis.Addr(), opts, setup), start(t, redis.Addr(), opts, setup)
-	peer := b.dialTo(name)
-	for _, stream := range []string{"socket.io--3", "socket.io-3", "socket.io-0"} {
-		redis.Do("XADD", stream, "*", "uid", "0123456789abcdef", "nsp", name, "type", "3",
-			"data", fmt.Sprintf(`{"packet":{"type":2,"data":["from",%q]},"opts":{"rooms":[],"except":[],"flags":{}}}`, stream))
-		expect(t, b.ctx, peer, "from", fmt.Sprintf("from(%q)", stream))
+	peer := b.dialTo("/notifications", "r")
+	_ = a.Of("/notifications").To("r").Emit("ours")
+	expectEvent(t, b, peer, "ours")
+	if n := fmt.Sprint(redis.Do("XLEN", "socket.io-3")); n != "1" {
+		t.Errorf("socket.io-3 has %s entries, want 1", n)
 	}
-	before := redis.Do("XLEN", "socket.io-3").(int)
-	if err := a.Lookup(name).Emit("ours"); err != nil {
-		t.Fatal(err)
-	}
-	expect(t, b.ctx, peer, "ours", "ours()")
-	if after := redis.Do("XLEN", "socket.io-3").(int); after != before+1 {
-		t.Errorf("the stream that Node reads has %d entries, and had %d", after, before)
+	redis.Do("XADD", "socket.io--3", "*", "uid", "1234567890abcdef", "nsp", "/notifications", "type", "3",
+		"data", `{"packet":{"type":2,"data":["theirs"]},"opts":{"rooms":["r"],"except":[],"flags":{}}}`)
+	expectEvent(t, b, peer, "theirs")
+}
+
+func expectEvent(t *testing.T, n *node, peer *sockettest.Peer, name string) {
+	t.Helper()
+	if _, err := peer.Expect(n.ctx, name); err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
 }
 
-// The window of recovery is the smaller one of time and entries. A client beyond it is not told
-// that it has recovered.
-func TestTrap14TheWindowIsAlsoOneOfEntries(t *testing.T) {
+// The window is the smaller one of time and the length of the stream: a client that has missed more
+// than the stream keeps gets a new socket.
+func TestTrap14TheWindowIsTimeAndCount(t *testing.T) {
 	redis := redistest.Start(t)
-	nodes := recovering(t, redis, redisbus.Options{StreamLength: 100}, 2)
-	a, b := nodes[0], nodes[1]
-	for _, test := range []struct {
-		missed int
-		want   string
-	}{{10, "recovered"}, {1000, "connected"}} {
-		p := &recoverer{}
-		p.connect(a, "ada")
-		_ = a.Emit("one")
-		p.until("one")
-		p.lose()
-		kept(t, redis, p)
-		flood(t, b, test.missed)
-		settled(t, a, b)
-		p.connect(b, "ada")
-		got := p.all()
-		if got[len(got)-1] != test.want || test.want == "connected" && len(got) > 1 {
-			t.Errorf("after %d events: %d events, then %s; want %s", test.missed, len(got)-1, got[len(got)-1], test.want)
-		}
-		p.conn.Abort()
+	nodes := recovering(t, redis, redisbus.Options{StreamLength: 100}, 1)
+	a := nodes[0]
+	records(t, redis, a)
+	p := &recoverer{}
+	p.connect(a, "ada")
+	_ = a.Emit("one")
+	p.until("one")
+	p.lose()
+	kept(t, redis, p)
+	flood(t, a, 50)
+	settled(t, a)
+	p.connect(a, "ada")
+	if got := p.all(); len(got) != 51 || got[50] != "recovered" {
+		t.Errorf("within the window: %d events, %q", len(got), got[len(got)-1])
+	}
+	redistest.Eventually(t, "the events", func() bool { return p.offset != "" })
+	p.lose()
+	kept(t, redis, p)
+	redis.Do("XTRIM", "socket.io", "MAXLEN", "0")
+	_ = a.Emit("two")
+	settled(t, a)
+	p.connect(a, "ada")
+	if got := strings.Join(p.all(), " "); got != "connected" {
+		t.Errorf("beyond the window: %s", got)
 	}
 }
 
-// The client takes the last text of any event for its offset, also that of a volatile one. Ours
-// therefore get a further argument, so that the session is recovered all the same. An offset that
-// Redis did not issue recovers nothing.
+// A volatile event of another node whose last argument is a string must not become the offset of a
+// client: it gets one more argument. Such an event of Node that is in what is sent again is left out.
+// See socket.io PR 5539.
 func TestTrap15VolatileTextIsNoOffset(t *testing.T) {
 	redis := redistest.Start(t)
 	nodes := recovering(t, redis, redisbus.Options{}, 2)
 	a, b := nodes[0], nodes[1]
-	comeBack := func(change func(p *recoverer)) string {
-		p := &recoverer{}
-		p.connect(a, "ada")
-		_ = a.Emit("one")
-		p.until("one")
-		change(p)
-		p.lose()
-		kept(t, redis, p)
-		_ = a.Emit("missed")
-		settled(t, a, b)
-		p.connect(b, "ada")
-		defer p.conn.Abort()
-		return strings.Join(p.all(), " ")
+	p := &recoverer{}
+	p.connect(a, "ada")
+	_ = a.Emit("one")
+	p.until("one")
+	offset := p.offset
+	volatile := func() {
+		redis.Do("XADD", "socket.io", "*", "uid", "1234567890abcdef", "nsp", "/", "type", "3",
+			"data", `{"packet":{"type":2,"data":["passing","a text"]},"opts":{"rooms":[],"except":[],"flags":{"volatile":true}}}`)
 	}
-	if got := comeBack(func(p *recoverer) {
-		_ = a.Volatile().Emit("volatile", "text")
-		p.until("volatile")
-	}); got != "missed recovered" {
-		t.Errorf("after a volatile text: got %q", got)
+	volatile()
+	p.until("passing")
+	if p.offset != offset {
+		t.Errorf("the offset became %q", p.offset)
 	}
-	// The offset of an empty stream: nothing of this session has arrived.
-	if got := comeBack(func(p *recoverer) { p.offset = "0-0" }); got != "one missed recovered" {
-		t.Errorf("from the beginning: got %q", got)
+	p.lose()
+	kept(t, redis, p)
+	volatile()
+	_ = b.Emit("two")
+	settled(t, a, b)
+	p.connect(b, "ada")
+	if got := strings.Join(p.all(), " "); got != "two recovered" {
+		t.Errorf("got %q", got)
 	}
-	for _, text := range []string{"text", "7", "7-", "-7", "1-1-1", "+", "-", "$", "99999999999999999999-0", "1 1", "1-1\r\nFLUSHALL", strings.Repeat("1", 10_000) + "-0"} {
-		if got := comeBack(func(p *recoverer) { p.offset = text }); got != "connected" {
-			t.Errorf("offset %.40q: got %q", text, got)
+}
+
+// A node that is cut off for a moment reads on, so nothing is lost.
+func TestStreamsReadOn(t *testing.T) {
+	redis := redistest.Start(t)
+	opts := redisbus.Options{Wire: redisbus.Streams}
+	a, b := start(t, redis.Addr(), opts, open), start(t, redis.Addr(), opts, open)
+	peer := b.dial("r")
+	for i := range 200 {
+		redis.Do("XADD", "socket.io", "*", "uid", string(a.bus.ID()), "nsp", "/", "type", "3",
+			"data", fmt.Sprintf(`{"packet":{"type":2,"data":["n",%d]},"opts":{"rooms":[],"except":[],"flags":{}}}`, i))
+		if i%50 == 25 {
+			redis.KillClients()
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for i := range 200 {
+		e, err := peer.Expect(b.ctx, "n")
+		var n int
+		if err != nil || e.Scan(&n) != nil || n != i {
+			t.Fatalf("received %v, %v; want %d", e, err, i)
 		}
 	}
 }
