@@ -113,7 +113,8 @@ build_programs() {
     export "${name^^}=$work/$name"
   done
   go build -race -o "$work/socketio-jwt" ./cmd/socketio-jwt
-  export TESTCOMMAND="$work/socketio-jwt"
+  go build -race -o "$work/clusternode" ./examples/cluster
+  export TESTCOMMAND="$work/socketio-jwt" CLUSTERNODE="$work/clusternode"
 }
 
 interop() {

@@ -29,6 +29,8 @@ func (serveCommand) Help() string {
 
 With --public-key, --issuer, --audience or --profile the tokens come from another issuer, and there is no development issuer. Without a key, an --issuer that is a URL is asked for its keys (OpenID Connect Discovery or RFC 8414).
 
+With --redis it is one of several nodes, which deliver to each other's sockets and share revocations. Load balancers ask GET /health (the process serves) or GET /ready (it also hears the other nodes).
+
 Examples:
 
     socketio-jwt serve
@@ -37,6 +39,8 @@ Examples:
     socketio-jwt serve --issuer https://issuer.example --audience chat
     socketio-jwt serve --public-key issuer.pem --issuer https://issuer.example \
         --audience chat
+    SOCKETIO_JWT_CLUSTER_KEY=... socketio-jwt serve --redis redis://localhost:6379 \
+        --issuer https://issuer.example --audience chat
 
 A reverse proxy on this machine makes every client look local: give --no-login behind one.`
 }
