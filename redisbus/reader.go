@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -151,8 +152,12 @@ func (r *reader) read(ctx context.Context) error {
 			continue
 		}
 		from = time.Now()
-		for _, e := range entries {
-			r.deliver(e)
+		for some := range slices.Chunk(entries, maxTogether) {
+			r.bus.inbox.batched(func() {
+				for _, e := range some {
+					r.deliver(e)
+				}
+			})
 		}
 		behind = len(entries) >= largePage || len(entries) > 0 && time.Since(from) > slowAfter
 	}
