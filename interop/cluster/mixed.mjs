@@ -16,7 +16,7 @@ const mixtures = [
 export function mixed({ title = "", ...options }, { further = {}, kinds = mixtures } = {}) {
   for (const kind of kinds) {
     if (process.env.CLUSTER && kind.join() !== process.env.CLUSTER) continue;
-    describe(`${options.wire} ${title}, ${kind.join(" and ")}`, () => {
+    describe(`${[options.wire, title].filter(Boolean).join(" ")}: ${kind.join(" and ")}`, () => {
       let cluster;
       before(async () => (cluster = await startCluster(kind, options)), limit);
       beforeEach(() => cluster.replace(), limit); // a test that failed may have left sockets disconnected
