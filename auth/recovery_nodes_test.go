@@ -67,6 +67,7 @@ func TestRecoveryOnNodesAsksTheGate(t *testing.T) {
 				synctest.Wait()
 				if test.meanwhile != nil {
 					test.meanwhile(nodes[0])
+					synctest.Wait() // the other node hears of it
 				}
 				p.f = nodes[1]
 				p.connect(test.token())
