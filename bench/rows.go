@@ -60,9 +60,9 @@ var (
 	leaseHeap = load.Config{Mode: load.Leases, Count: 5000, Each: 20, Settle: 2 * time.Second}
 	leases    = load.Config{Mode: load.Leases, Count: 5000, Each: 20, Settle: 2 * time.Second, Hold: 25 * time.Second} // a ping interval
 	revoke    = load.Config{Mode: load.Revoke, Count: 15_000, Messages: 500, Settle: time.Second}
-	sending   = load.Config{Mode: load.Publish, Count: 1, Warm: 2000, Rate: 4000, Messages: 30_000, Padding: 80, Settle: time.Second,
+	sending   = load.Config{Mode: load.Publish, Count: 1, Warm: 2000, Rate: 10_000, Messages: 60_000, Padding: 80, Settle: time.Second,
 		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 0}}
-	absent = load.Config{Mode: load.Publish, Warm: 2000, Rate: 4000, Messages: 30_000, Padding: 80, Settle: time.Second,
+	absent = load.Config{Mode: load.Publish, Warm: 2000, Rate: 10_000, Messages: 60_000, Padding: 80, Settle: time.Second,
 		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 1}}
 	receiving = load.Config{Mode: load.Publish, Count: 20, Warm: 1000, Rate: 1000, Messages: 10_000, Padding: 80, Settle: time.Second,
 		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 1}}
