@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"socketiojwt/internal/guard"
@@ -29,6 +30,8 @@ type Server struct {
 	addresses  addresses
 	figures    figures
 	epoch      time.Time
+	batching   atomic.Int32 // calls of Batch
+	corks      corks
 
 	mu        sync.Mutex // guards the fields below; locked after a session's mutex, never before
 	sessions  map[sessionID]*Session

@@ -133,6 +133,9 @@ func (s *Session) Send(m *Message) error {
 func (s *Session) SendVolatile(m *Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ws != nil && s.ws.corked {
+		s.ws.uncork() // or m would be queued
+	}
 	switch {
 	case s.life > open:
 		return ErrClosed

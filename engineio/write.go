@@ -51,9 +51,17 @@ func (ws *webSocket) send(frames []byte) error {
 	if ws.sealed {
 		return ErrClosed
 	}
-	if ws.queued > 0 && ws.queued+queuedSize(frames) > ws.session.srv.opts.MaxOutbound {
+	most := ws.session.srv.opts.MaxOutbound
+	if ws.corked && ws.queued+queuedSize(frames) > min(most, maxBatch) {
+		ws.uncork()
+	}
+	if ws.queued > 0 && ws.queued+queuedSize(frames) > most {
 		ws.session.end(SlowPeer)
 		return ErrSlow
+	}
+	if ws.corked || ws.cork() {
+		ws.push(frames)
+		return nil
 	}
 	return ws.put(frames)
 }

@@ -24,6 +24,7 @@ type writer struct {
 	pong   string   // the frame that answers the latest ping frame (RFC 6455, section 5.5.3); a string is smaller than a slice
 
 	pongPacket bool // a ping packet is to be answered
+	corked     bool // the writer is owned by a batch, which writes the queue at its end
 	sealed     bool // the close frame is queued or written, and nothing may follow it (RFC 6455, section 5.5.1)
 	state      writerState
 

@@ -55,6 +55,7 @@ type Bus struct {
 var _ interface {
 	socketio.RoomWatcher
 	socketio.HealthReporter
+	socketio.Batcher
 } = (*Bus)(nil)
 
 // New connects to Redis and tries out everything that the bus needs. It fails if Redis cannot
@@ -148,6 +149,9 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	b.running.Go(b.beat)
 	return bus, nil
 }
+
+// Batch is for socketio.Server.
+func (b *Bus) Batch(together func(deliver func())) { b.inbox.batch.Store(&together) }
 
 // Publish queues m for the other nodes. It returns ErrBacklog if the queue is full.
 func (b *Bus) Publish(m socketio.Message) error {
