@@ -68,6 +68,8 @@ var (
 		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 1}}
 	delivering = load.Config{Mode: load.Across, Count: 20, Warm: 200, Rate: 200, Messages: 2000, Padding: 80, Settle: time.Second,
 		Patience: 10 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 1}}
+	flooding = load.Config{Mode: load.Publish, Count: 20, Warm: 200, Rate: 20_000, Messages: 20_000, Padding: 80, Settle: time.Second,
+		Patience: 20 * time.Second, Cluster: load.Cluster{Used: 2, Measured: 1, MayLose: true}}
 	fetching = load.Config{Mode: load.Fetch, Count: 1000, Warm: 3, Rate: 4, Messages: 40, Settle: 2 * time.Second,
 		Cluster: load.Cluster{Used: 3, Measured: 0}}
 	outcasts = load.Config{Mode: load.Outcast, Count: 1000, Rate: 50, Messages: 500, Settle: 2 * time.Second, Patience: 10 * time.Second,
@@ -87,8 +89,10 @@ var (
 	oursDecoy = setup{name: "ours", ours: true, kind: "event", alg: "ES256"}
 	oursEvent = setup{name: "ours", ours: true, kind: "event", alg: "ES256", wide: true}
 
-	oursClassic      = setup{name: "ours", ours: true, kind: "bare", alg: "HS256", wire: "classic"}
 	oursClassicHS256 = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wire: "classic"}
+	oursClassic      = setup{name: "ours", ours: true, kind: "bare", alg: "HS256", wire: "classic"}
+	oursStreams      = setup{name: "ours", ours: true, kind: "bare", alg: "HS256", wire: "streams"}
+	nodeStreams      = setup{name: "socket.io + redis-streams-adapter", kind: "bare", alg: "HS256", wire: "streams"}
 	nodeClassic      = setup{name: "socket.io + redis-adapter", kind: "bare", alg: "HS256", wire: "classic"}
 
 	nodeOpen    = setup{name: "socket.io", kind: "bare", alg: "HS256"}
@@ -159,6 +163,8 @@ func rows() []row {
 			ours: oursClassic.under(fetching), over: new(nodeClassic.under(fetching))},
 		{name: "cluster-revoke", what: "p99 from Revoke on one of 3 nodes to the end of a socket of another, over 100 ms", unit: "us", figures: overRevoking, bound: 1, aim: 0.1,
 			ours: oursClassicHS256.under(outcasts)},
+		{name: "cluster-lost", what: "messages lost at 20,000 a second by the streams wire", unit: "", figures: lost, bound: 0, aim: 0,
+			ours: oursStreams.under(flooding), over: new(nodeStreams.under(flooding))},
 		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
 			ours: oursHS256.under(waves)},
 	}
@@ -217,6 +223,11 @@ func redisPer(ours, over load.Result) (float64, float64) { return ours.RedisPer,
 func halfTime(ours, over load.Result) (float64, float64) { return ours.P50 * 1000, over.P50 * 1000 }
 
 func longTime(ours, over load.Result) (float64, float64) { return ours.P99 * 1000, over.P99 * 1000 }
+
+// lost returns how many messages did not arrive. What Node loses counts as at least one, because the other figure must not be 0.
+func lost(ours, over load.Result) (float64, float64) {
+	return float64(ours.Lost), float64(max(over.Lost, 1))
+}
 
 func heapPer(ours, over load.Result) (float64, float64) { return ours.HeapPer, over.HeapPer }
 

@@ -106,11 +106,20 @@ func (in *inbox) together(name string, letters []letter) {
 			in.delivered(size)
 		}
 	}
-	if batch := in.batch.Load(); batch != nil && len(letters) > 1 && strings.HasPrefix(name, "/") {
-		(*batch)(deliver)
+	if len(letters) > 1 && strings.HasPrefix(name, "/") {
+		in.batched(deliver)
 		return
 	}
 	deliver()
+}
+
+// batched runs f, which delivers several messages.
+func (in *inbox) batched(f func()) {
+	if batch := in.batch.Load(); batch != nil {
+		(*batch)(f)
+		return
+	}
+	f()
 }
 
 // delivered records that a message has been delivered. An overflow ends when half of the room

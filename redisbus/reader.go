@@ -3,6 +3,7 @@ package redisbus
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -149,8 +150,12 @@ func (r *reader) read(ctx context.Context) error {
 			continue
 		}
 		from = time.Now()
-		for _, e := range entries {
-			r.deliver(e)
+		for some := range slices.Chunk(entries, maxTogether) {
+			r.bus.inbox.batched(func() {
+				for _, e := range some {
+					r.deliver(e)
+				}
+			})
 		}
 		behind = len(entries) >= largePage || len(entries) > 0 && time.Since(from) > slowAfter
 	}

@@ -45,7 +45,10 @@ func main() {
 	}
 }
 
-var wires = map[string]redisbus.Wire{"classic": redisbus.Classic}
+var wires = map[string]redisbus.Wire{"classic": redisbus.Classic, "sharded": redisbus.Sharded, "streams": redisbus.Streams}
+
+// clusterKey is the key that all nodes have.
+var clusterKey = []byte("a key of the bench, which all nodes have")
 
 func run(wire, redis string, gated bool) error {
 	client := rueidis.ClientOption{InitAddress: []string{redis}}
@@ -57,7 +60,7 @@ func run(wire, redis string, gated bool) error {
 	if err != nil {
 		return err
 	}
-	opts := socketio.Options{Bus: bus.Join, ClusterKey: []byte("a key of the bench, which all nodes have")}
+	opts := socketio.Options{Bus: bus.Join, ClusterKey: clusterKey}
 	opts.Engine.MaxNewPerAddress = -1 // the load comes from one address
 	srv, err := socketio.NewServer(opts)
 	if err != nil {
@@ -103,7 +106,7 @@ func guard(srv *socketio.Server, client rueidis.ClientOption) (*auth.Gate, error
 	if err != nil {
 		return nil, err
 	}
-	list, err := denyredis.New(context.Background(), client, denyredis.Options{Keys: [][]byte{[]byte("a key of the bench, which all nodes have")}})
+	list, err := denyredis.New(context.Background(), client, denyredis.Options{Keys: [][]byte{clusterKey}})
 	if err != nil {
 		return nil, err
 	}
