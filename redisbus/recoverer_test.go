@@ -17,8 +17,9 @@ import (
 
 // A recoverer is a peer of "/" that keeps what a client keeps to recover its session.
 type recoverer struct {
-	n    *node
-	conn *engineclient.Conn
+	n        *node
+	conn     *engineclient.Conn
+	answered chan struct{} // closed when the server has answered CONNECT
 
 	mu               sync.Mutex
 	sid, pid, offset string
@@ -37,7 +38,7 @@ func (p *recoverer) connect(n *node, user string) {
 	n.t.Cleanup(conn.Abort)
 	payload := map[string]string{"user": user}
 	p.mu.Lock()
-	p.got = nil
+	p.got, p.answered = nil, make(chan struct{})
 	if p.pid != "" {
 		payload["pid"] = p.pid
 	}
@@ -53,7 +54,11 @@ func (p *recoverer) connect(n *node, user string) {
 	if err := conn.Send(n.ctx, append([]byte("0"), auth...)); err != nil {
 		n.t.Fatal(err)
 	}
-	p.until("connected", "recovered")
+	select {
+	case <-p.answered:
+	case <-n.ctx.Done():
+		n.t.Error("CONNECT was not answered")
+	}
 }
 
 func (p *recoverer) read(conn *engineclient.Conn) {
@@ -82,6 +87,7 @@ func (p *recoverer) receive(packet string) {
 		}
 		p.sid, p.pid = answer.SID, answer.PID
 		p.got = append(p.got, said)
+		close(p.answered)
 	case '2', '5':
 		_, array, _ := strings.Cut(packet, "[")
 		var args []any

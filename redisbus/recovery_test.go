@@ -2,6 +2,7 @@ package redisbus_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,16 @@ func TestRecoveryOnAnotherNode(t *testing.T) {
 	if got := strings.Join(p.all(), " "); got != "five recovered" {
 		t.Errorf("after a shutdown: got %q", got)
 	}
+}
+
+// grep returns the lines of a log that have one of the texts.
+func grep(log string, texts ...string) (found string) {
+	for line := range strings.Lines(log) {
+		if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(line, text) }) {
+			found += line
+		}
+	}
+	return found
 }
 
 func sorted(text string) string {
@@ -185,7 +196,7 @@ func TestThousandRecoverAtOnce(t *testing.T) {
 	}
 	for range all {
 		if err := <-done; err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v\n%s", err, grep(b.log.String(), "not recovered", "redisbus"))
 		}
 	}
 	t.Logf("%d calls of XRANGE", redis.Calls("xrange")-calls)
@@ -264,7 +275,7 @@ func TestKilledConnectionsOnStreams(t *testing.T) {
 }
 
 // A node that is slower than the stream is long is told of the gap.
-func TestTrimmedBeforeRead(t *testing.T) {
+func TestTrap13TrimmedBeforeRead(t *testing.T) {
 	redis := redistest.Start(t)
 	hold, held := make(chan struct{}), make(chan struct{}, 2000)
 	slow := start(t, redis.Addr(), redisbus.Options{Wire: redisbus.Streams, StreamLength: 100}, func(srv *socketio.Server) {

@@ -121,7 +121,7 @@ func (w *nodesWorld) step() {
 	}
 }
 
-// settle lets all nodes send all that they have to.
+// settle lets all nodes send everything that is recorded.
 func (w *nodesWorld) settle() {
 	for i := range w.stalled {
 		w.stalled[i] = false

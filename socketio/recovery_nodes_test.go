@@ -2,7 +2,6 @@ package socketio_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -194,7 +193,7 @@ func TestNotRecoveredOnAnotherNode(t *testing.T) {
 	}
 }
 
-// What is sent while the log fails reaches the sockets of the node, without an offset. Sessions
+// Events that are sent while the log fails reach the sockets of the node, without an offset. Sessions
 // are recovered again once their peers have received a later event.
 func TestRecoveryAcrossAGap(t *testing.T) {
 	onNodes(t, recovering(), keyed, func(n *nodes) {
@@ -277,69 +276,4 @@ func TestRecoveryWaitsForOnDisconnectOnNodes(t *testing.T) {
 		close(hold)
 		check(t, "then", p.take(), `2["missed","O"] recovered`)
 	})
-}
-
-// Many clients that come back at once are served by few passes over the log, and each gets what
-// is its own.
-func TestManyRecoverAtOnce(t *testing.T) {
-	const clients = 200
-	onNodes(t, recovering(), keyed, func(n *nodes) {
-		one, two := n.at[0], n.at[1]
-		all := make([]*recoverer, clients)
-		for i := range all {
-			all[i] = one.recoverer("/", ada)
-			all[i].take()
-		}
-		for _, p := range all {
-			p.lose()
-		}
-		for i := range 500 {
-			emits(t, one.srv.To(all[i%clients].sid), "own", i)
-		}
-		emits(t, two.srv, "all")
-		n.hub.SlowReads(time.Millisecond)
-		for _, p := range all {
-			p.moves(two)
-			p.begin(ada)
-		}
-		time.Sleep(time.Second)
-		for i, p := range all {
-			want := []string{}
-			for k := i; k < 500; k += clients {
-				want = append(want, fmt.Sprintf(`2["own",%d,"O"]`, k))
-			}
-			check(t, "missed", p.take(), strings.Join(append(want, `2["all","O"]`, "recovered"), " "))
-		}
-		if reads := n.hub.Reads(); reads > clients/2 {
-			t.Errorf("the log was read %d times", reads)
-		}
-	})
-}
-
-// A session of the Node server is not bound to a user.
-func TestUnboundSession(t *testing.T) {
-	for _, trusted := range []bool{false, true} {
-		opts := recovering()
-		opts.Recovery.Unbound = trusted
-		onNodes(t, opts, keyed, func(n *nodes) {
-			one := n.at[0]
-			emits(t, one.srv, "first")
-			emits(t, one.srv.To("room"), "second")
-			synctest.Wait()
-			const sid = "abcdefghijklmnopqrst"
-			n.hub.Save(socketio.SavedSession{PID: "a pid", ID: sid, Rooms: []string{sid, "room"}, Data: json.RawMessage(`{"a":1}`), Window: time.Minute})
-			p := &recoverer{f: one, namespace: "/", pid: "a pid", offset: "1-1"}
-			p.connect(ada)
-			want := "connected"
-			if trusted {
-				want = `2["second","O"] recovered`
-			}
-			check(t, fmt.Sprintf("trusted %v", trusted), p.take(), want)
-			emits(t, one.srv, "third")
-			check(t, "live", p.take(), `2["third","O"]`)
-			if trusted != (p.sid == sid) {
-				t.Errorf("sid %q", p.sid)
-			}
-		})
-	}
 }

@@ -95,7 +95,7 @@ func (s *Socket) prepare(ctx context.Context, f *found, x *session, offset strin
 		return err
 	}
 	if r.state.Until != 0 && srv.clock() >= r.state.Until || check != nil && !check(r.state.Note) {
-		err = rec.TakeSession(ctx, r.saved, "") // nobody may recover it any more
+		err = rec.TakeSession(ctx, r.saved, "") // no socket may recover it any more
 		return errors.Join(errNotAllowed, err)
 	}
 	if err = rec.TakeSession(ctx, r.saved, r.state.Epoch); err == nil {

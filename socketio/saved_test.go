@@ -1,0 +1,119 @@
+package socketio_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"socketiojwt/socketio"
+)
+
+// Many clients that come back at once are served by few passes over the log, and each gets what
+// is its own.
+func TestManyRecoverAtOnce(t *testing.T) {
+	const clients = 200
+	onNodes(t, recovering(), keyed, func(n *nodes) {
+		one, two := n.at[0], n.at[1]
+		all := make([]*recoverer, clients)
+		for i := range all {
+			all[i] = one.recoverer("/", ada)
+			all[i].take()
+		}
+		for _, p := range all {
+			p.lose()
+		}
+		for i := range 500 {
+			emits(t, one.srv.To(all[i%clients].sid), "own", i)
+		}
+		emits(t, two.srv, "all")
+		n.hub.SlowReads(time.Millisecond)
+		for _, p := range all {
+			p.moves(two)
+			p.begin(ada)
+		}
+		time.Sleep(time.Second)
+		for i, p := range all {
+			want := []string{}
+			for k := i; k < 500; k += clients {
+				want = append(want, fmt.Sprintf(`2["own",%d,"O"]`, k))
+			}
+			check(t, "missed", p.take(), strings.Join(append(want, `2["all","O"]`, "recovered"), " "))
+		}
+		if reads := n.hub.Reads(); reads > clients/2 {
+			t.Errorf("the log was read %d times", reads)
+		}
+	})
+}
+
+// A session of the Node server is not bound to a user.
+func TestUnboundSession(t *testing.T) {
+	for _, trusted := range []bool{false, true} {
+		opts := recovering()
+		opts.Recovery.Unbound = trusted
+		onNodes(t, opts, keyed, func(n *nodes) {
+			one := n.at[0]
+			emits(t, one.srv, "first")
+			emits(t, one.srv.To("room"), "second")
+			synctest.Wait()
+			const sid = "abcdefghijklmnopqrst"
+			n.hub.Save(socketio.SavedSession{PID: "a pid", ID: sid, Rooms: []string{sid, "room"}, Data: json.RawMessage(`{"a":1}`), Window: time.Minute})
+			p := &recoverer{f: one, namespace: "/", pid: "a pid", offset: "1-1"}
+			p.connect(ada)
+			want := "connected"
+			if trusted {
+				want = `2["second","O"] recovered`
+			}
+			check(t, fmt.Sprintf("trusted %v", trusted), p.take(), want)
+			emits(t, one.srv, "third")
+			check(t, "live", p.take(), `2["third","O"]`)
+			if trusted != (p.sid == sid) {
+				t.Errorf("sid %q", p.sid)
+			}
+		})
+	}
+}
+
+// A saved session shows no key and no note, is good only for its own pid, and its rooms cannot be changed.
+func TestSavedSessionsAreSealed(t *testing.T) {
+	for name, change := range map[string]func(a, b *socketio.SavedSession){
+		"unchanged":      func(_, _ *socketio.SavedSession) {},
+		"another pid":    func(a, b *socketio.SavedSession) { a.Sealed = b.Sealed },
+		"a flipped bit":  func(a, _ *socketio.SavedSession) { a.Sealed[len(a.Sealed)-1] ^= 1 },
+		"without a seal": func(a, _ *socketio.SavedSession) { a.Sealed = nil },
+		"other rooms":    func(a, _ *socketio.SavedSession) { a.Rooms, a.ID = []string{"admins"}, "abcdefghijklmnopqrst" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onNodes(t, recovering(), keyed, func(n *nodes) {
+				one, two := n.at[0], n.at[1]
+				p, q := one.recoverer("/", ada), one.recoverer("/", ada)
+				p.take()
+				q.take()
+				sid := p.sid
+				p.lose()
+				q.lose()
+				a, ok := n.hub.Saved(p.pid)
+				b, _ := n.hub.Saved(q.pid)
+				if text, _ := json.Marshal(a); !ok || bytes.Contains(text, []byte("ada")) || bytes.Contains(a.Sealed, []byte("ada")) {
+					t.Errorf("the session shows the key: %s", text)
+				}
+				a.Sealed = slices.Clone(a.Sealed)
+				change(&a, &b)
+				n.hub.Save(a)
+				p.moves(two)
+				p.connect(ada)
+				got, recovered := p.take(), p.sid == sid
+				if want := name == "unchanged" || name == "other rooms"; recovered != want {
+					t.Errorf("got %s", got)
+				}
+				if len(two.srv.To("admins").Sockets()) > 0 {
+					t.Error("the socket is in another room")
+				}
+			})
+		})
+	}
+}
