@@ -78,6 +78,29 @@ func TestUnboundSession(t *testing.T) {
 	}
 }
 
+// Events that are sent while a session is being recovered come after those that were read, and before
+// CONNECT is answered.
+func TestEventsWhileRecoveringOnNodes(t *testing.T) {
+	onNodes(t, recovering(), keyed, func(n *nodes) {
+		one, two := n.at[0], n.at[1]
+		p := one.recoverer("/", ada)
+		emits(t, one.srv, "first")
+		p.take()
+		p.lose()
+		emits(t, one.srv, "before")
+		p.moves(two)
+		n.hub.SlowReads(time.Second)
+		p.connect(ada)
+		emits(t, one.srv, "during")
+		emits(t, two.srv.To("other"), "not for it")
+		check(t, "meanwhile", p.take(), "")
+		time.Sleep(time.Second)
+		check(t, "then", p.take(), `2["before","O"] 2["during","O"] recovered`)
+		emits(t, one.srv, "after")
+		check(t, "after", p.take(), `2["after","O"]`)
+	})
+}
+
 // A saved session shows no key and no note, is good only for its own pid, and its rooms cannot be changed.
 func TestSavedSessionsAreSealed(t *testing.T) {
 	for name, change := range map[string]func(a, b *socketio.SavedSession){

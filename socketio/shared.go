@@ -156,14 +156,11 @@ func (s *Socket) sendPlaced(p *placed, plain **engineio.Message, began uint64, o
 		return ErrClosed
 	}
 	x := s.recorded()
-	switch {
-	case x == nil || x.recordedSession == nil:
+	if x == nil || x.recordedSession == nil {
 		if *plain == nil {
 			*plain = p.body.message(p.namespace, 0, false)
 		}
 		return s.put(*plain)
-	case !x.trail.Sent.Before(p.id): // the socket was recovered here, and this node is behind in the log
-		return ErrClosed
 	}
 	x.trail.Sent = p.id
 	if own == nil || own.session != x {
