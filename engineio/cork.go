@@ -67,10 +67,11 @@ func (ws *webSocket) uncork() {
 	ws.writeQueue()
 }
 
-// cork takes ownership of an idle writer until the end of the batch, if one runs. The session's
-// mutex is held.
+// cork takes ownership of an idle writer until the end of the batch, if one runs. It does not do so
+// for the candidate of an upgrade, which is not the session's transport yet. The session's mutex
+// is held.
 func (ws *webSocket) cork() bool {
-	if ws.state != writerIdle || ws.in.poll == nil || !ws.session.srv.cork(ws.session) {
+	if ws != ws.session.ws || ws.state != writerIdle || ws.in.poll == nil || !ws.session.srv.cork(ws.session) {
 		return false
 	}
 	ws.state, ws.corked = writerOwned, true

@@ -173,3 +173,15 @@ func TestSessionsThatDoNotWaitForABatch(t *testing.T) {
 		w.expect("4a", "4b")
 	})
 }
+
+// A probe that arrives during a batch is answered at once: its transport is not the session's yet, and
+// the batch would not find it at its end.
+func TestProbeDuringABatch(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	query, _ := f.open()
+	w := f.socket(strings.Replace(query, "polling", "websocket", 1))
+	f.srv.Batch(func() {
+		w.write("2probe")
+		w.expect("3probe")
+	})
+}

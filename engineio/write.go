@@ -53,7 +53,9 @@ func (ws *webSocket) send(frames []byte) error {
 	}
 	most := ws.session.srv.opts.MaxOutbound
 	if ws.corked && ws.queued+queuedSize(frames) > min(most, maxBatch) {
-		ws.uncork()
+		if ws.uncork(); ws.sealed {
+			return ErrClosed
+		}
 	}
 	if ws.queued > 0 && ws.queued+queuedSize(frames) > most {
 		ws.session.end(SlowPeer)
