@@ -73,8 +73,8 @@ func (r *Reader) IsNil() bool   { return r.err == nil && msgp.NextType(r.rest) =
 
 // JSON reads a value as Decode does.
 func (r *Reader) JSON() (text json.RawMessage, attachments [][]byte) {
-	// JSON is longer than MessagePack by its punctuation.
-	d := decoder{text: make([]byte, 0, len(r.rest)+len(r.rest)/2)}
+	// JSON is longer than MessagePack by its punctuation. The value may be much shorter than the rest.
+	d := decoder{text: make([]byte, 0, min(len(r.rest)+len(r.rest)/2, 4<<10))}
 	r.read(&d)
 	return d.text, d.attachments
 }
