@@ -102,6 +102,7 @@ func TestTrap11NamespacesNamedLikePatterns(t *testing.T) {
 				channels = append(channels, "socket.io#"+name+"#r*#")
 			}
 			settle(t, p, 1, channels...)
+			redistest.Eventually(t, "the socket is in its room", func() bool { return len(a.BroadcastIn(name).To("r*").Sockets()) == 1 })
 			for _, other := range names {
 				_ = b.BroadcastIn(other).Emit("for", other)
 				_ = b.BroadcastIn(other).To("r*").Emit("room", other)
