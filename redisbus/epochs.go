@@ -88,9 +88,14 @@ func (r *records) start(ctx context.Context) {
 		return
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.state == broken || r.state == starting {
+	began := r.state == broken || r.state == starting
+	if began {
 		r.state = recording
+		clear(r.since) // what was not recorded is in the queue, before the next marker
+	}
+	r.mu.Unlock()
+	if began && !r.mark() {
+		r.doubt.Store(true)
 	}
 }
 

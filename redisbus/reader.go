@@ -176,10 +176,18 @@ func (r *reader) greet(ctx context.Context, conn rueidis.DedicatedClient) error 
 	r.mu.Lock()
 	replaced := r.redis != id
 	r.redis = id
-	if before(info.last, r.last) { // the stream is younger, and its IDs may be lower
-		r.last = noEntry
+	// A Redis that has lost its latest entries is older than this node. What it has was read already:
+	// to read it again would send old events, and repeat old joins, for the sockets of today.
+	older := before(info.last, r.last)
+	if older {
+		r.last = info.last
 	}
 	r.mu.Unlock()
+	if older {
+		now := time.Now()
+		r.bus.gap(Gap{From: now, Until: now, Cause: ErrTrimmed})
+		r.bus.opts.Logger.Error("redisbus: Redis has lost entries of the stream; messages of other nodes may have been missed", "stream", r.stream)
+	}
 	if replaced {
 		r.bus.records.trouble()
 	}

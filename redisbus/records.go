@@ -83,8 +83,9 @@ func newRecords(b *streamBus) *records {
 func (r *records) add(stream string, fields []string, done func(string, error)) error {
 	r.mu.Lock()
 	if r.state == broken {
+		// Other nodes may get it. It is queued under mu, so before the marker of the next epoch.
+		_ = r.bus.outbox.put(r.bus.streams.entry(stream, fields))
 		r.mu.Unlock()
-		_ = r.bus.outbox.put(r.bus.streams.entry(stream, fields)) // other nodes may get it
 		done("", ErrNotRecorded)
 		return nil
 	}
@@ -198,7 +199,7 @@ func (r *records) forget(n uint64) {
 func (r *records) epoch(stream, redis string) (name, since string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state != recording || !time.Now().Before(r.until) {
+	if r.state != recording || r.since[stream] == "" || !time.Now().Before(r.until) {
 		return "", ""
 	}
 	return strings.Join([]string{string(r.bus.id), number(r.count), redis}, " "), r.since[stream]
@@ -259,21 +260,40 @@ func (r *records) lasts() bool {
 	return time.Until(r.until) > renewFor
 }
 
-// fail sends what is not read back, as not recorded.
+// mostPasses bounds how often fail looks for events that were added meanwhile.
+const mostPasses = 100
+
+// fail sends what is not read back, as not recorded. Events that are added meanwhile wait behind it,
+// so that they keep their order. If they are added faster than they are sent, fail gives up their order
+// and not its end.
 func (r *records) fail() {
-	r.mu.Lock()
-	r.state = broken
-	failed := r.pending
-	r.pending, r.bytes = make(map[uint64]*record), 0
-	for n, rec := range failed {
-		if rec.done == nil { // a marker
-			r.pending[n] = rec
-			r.bytes += rec.size
-			delete(failed, n)
+	for pass := range mostPasses {
+		failed := r.failing(pass == mostPasses-1)
+		if len(failed) == 0 {
+			return
+		}
+		for _, n := range slices.Sorted(maps.Keys(failed)) {
+			r.bus.handle(func() { failed[n].done("", ErrNotRecorded) })
 		}
 	}
-	r.mu.Unlock()
-	for _, n := range slices.Sorted(maps.Keys(failed)) {
-		r.bus.handle(func() { failed[n].done("", ErrNotRecorded) })
+}
+
+// failing takes the records that are not read back. If there are none, or if last is true, events are
+// not recorded from now on.
+func (r *records) failing(last bool) map[uint64]*record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	failed := make(map[uint64]*record)
+	for n, rec := range r.pending {
+		if rec.done != nil { // not a marker
+			failed[n] = rec
+		}
 	}
+	for n := range failed {
+		r.forget(n)
+	}
+	if r.state = ending; last || len(failed) == 0 {
+		r.state = broken
+	}
+	return failed
 }
