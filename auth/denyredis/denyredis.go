@@ -77,7 +77,6 @@ type Denylist struct {
 	failure  error     // why it was not since; nil if it was
 	last     position  // of the last record that was read
 	lastText string    // of that record, encrypted
-	swept    position  // of the last record whose sockets have ended
 	counts   map[string]int
 	counted  []string               // the keys of counts; the oldest is first
 	removals map[auth.Match]removal // blocks that were removed

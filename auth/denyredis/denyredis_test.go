@@ -254,3 +254,25 @@ func TestKnownEntriesAreNotSweptAgain(t *testing.T) {
 		t.Errorf("%d and %d sweeps for 2 entries", a, b)
 	}
 }
+
+// A node does not confirm an entry that it could not store, or whose sockets it could not end.
+func TestNodeThatFailsDoesNotConfirm(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	a := start(t, redis.Addr(), "node 0")
+	opts := options("node 1")
+	opts.List.MaxEntries = 1
+	b := startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+	b.Watch(func(_ context.Context, r auth.Revocation) (int, error) {
+		if r.Match == auth.BySubject("i", "ada") {
+			return 0, errors.New("the sweep failed")
+		}
+		return 0, nil
+	})
+	for _, subject := range []string{"ada", "bob"} { // there is no room for bob
+		receipt, err := a.Spread(t.Context(), blockOf(subject), 500*time.Millisecond)
+		if err != nil || receipt.Confirmed != nil || !slices.Equal(receipt.Missing, []string{"node 1"}) {
+			t.Errorf("%s: %+v, %v", subject, receipt, err)
+		}
+	}
+}

@@ -154,6 +154,7 @@ func (d *Denylist) take(records []rueidis.XRangeEntry) ([]arrived, error) {
 			a, err = d.apply(at, rec)
 		}
 		if err != nil {
+			a.counted = false // or this node would confirm what it does not have
 			d.unreadable(at, err)
 		}
 		d.mu.Lock()
@@ -256,13 +257,13 @@ func (d *Denylist) sweepAll() {
 func (d *Denylist) sweepSome(came []arrived) {
 	asked := false
 	for _, a := range came {
-		ended := 0
+		var ended int
+		var err error
 		if a.sweep {
-			ended, _ = d.sweep(d.ctx, a.entry) // the gate logs its errors
+			ended, err = d.sweep(d.ctx, a.entry) // the gate logs its errors
 		}
 		d.mu.Lock()
-		d.swept = a.at
-		if a.counted {
+		if a.counted && err == nil {
 			asked = true
 			d.count(a.at, ended)
 		}

@@ -24,9 +24,8 @@ const (
 
 // state is what a node writes about itself, once a second and when another node waits for it.
 type state struct {
-	Boot  string `json:"boot"`
-	Beat  uint64 `json:"beat"`
-	Swept string `json:"swept"` // the position up to which sockets have ended
+	Boot string `json:"boot"`
+	Beat uint64 `json:"beat"`
 	// Counts has the numbers of sockets that ended, by the position of the record.
 	Counts map[string]int `json:"counts,omitempty"`
 }
@@ -35,7 +34,6 @@ type state struct {
 type peer struct {
 	sealed string
 	state  state
-	swept  position
 	seen   time.Time // when sealed changed
 	failed error     // why sealed could not be opened
 }
@@ -71,7 +69,7 @@ func (d *Denylist) beat(ctx context.Context, read bool) error {
 // beatCommands returns the commands of a beat. The first one reads the states of all nodes.
 func (d *Denylist) beatCommands() (rueidis.Commands, error) {
 	d.mu.Lock()
-	s := state{Boot: d.boot, Beat: uint64(time.Now().UnixNano()), Swept: d.swept.String(), Counts: maps.Clone(d.counts)}
+	s := state{Boot: d.boot, Beat: uint64(time.Now().UnixNano()), Counts: maps.Clone(d.counts)}
 	d.mu.Unlock()
 	sealed, err := d.sealer.seal(s, d.opts.Node)
 	if err != nil {
@@ -161,9 +159,7 @@ func (d *Denylist) otherKey() error {
 // opened returns what a node says about itself.
 func (d *Denylist) opened(name, sealed string, now time.Time) *peer {
 	p := &peer{sealed: sealed, seen: now}
-	if p.failed = d.sealer.open(sealed, name, &p.state); p.failed == nil {
-		p.swept, p.failed = parsePosition(p.state.Swept)
-	}
+	p.failed = d.sealer.open(sealed, name, &p.state)
 	return p
 }
 
@@ -201,8 +197,9 @@ func (d *Denylist) confirmations(at position) (confirmed []auth.Confirmation, mi
 	for _, name := range slices.Sorted(maps.Keys(d.peers)) {
 		p := d.peers[name]
 		sockets, counted := p.state.Counts[key]
-		// After a failover, a record may have the place of one that was lost, so the place is not enough.
-		if p.failed == nil && (counted || len(p.state.Counts) == mostCounts && !p.swept.before(at)) {
+		// That the node has read as far as the record is not enough: it may not have been able to carry it
+		// out, and after a failover a record may have the place of one that was lost.
+		if p.failed == nil && counted {
 			confirmed = append(confirmed, auth.Confirmation{Node: name, Sockets: sockets})
 			continue
 		}

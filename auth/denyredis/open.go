@@ -92,7 +92,6 @@ func (d *Denylist) begin(ctx context.Context) error {
 			break
 		}
 	}
-	d.swept = d.last
 	if err := d.beat(ctx, true); err != nil {
 		return fmt.Errorf("cannot write to %s: %w", d.nodesKey(), err)
 	}
