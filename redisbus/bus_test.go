@@ -67,7 +67,7 @@ func testNodesActAsOne(t *testing.T, redis *place) {
 		_ = a.To("x").Emit("one", "x")
 		_ = b.To("x", "z").Except(y.ID()).Emit("two", "xz")
 		_ = c.To(x.ID()).Emit("id", "x")
-		_ = c.To().Emit("nobody")
+		_ = c.To().Emit("to no socket")
 		for _, n := range []*node{a, b, c} { // because the order holds for each node
 			_ = n.Emit("end")
 		}

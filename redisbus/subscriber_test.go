@@ -145,15 +145,21 @@ func TestSubscriberNoticesAFrozenRedis(t *testing.T) {
 	}
 }
 
-func TestSubscriberFollowsSentinel(t *testing.T) {
-	t.Parallel()
-	master := redistest.Start(t)
-	replica := master.Replica()
-	sentinel := redistest.StartSentinel(t, master, "set")
-	client := testClient(t, rueidis.ClientOption{
+// watched starts a master with a replica, and a Sentinel that watches them. The client follows the master.
+func watched(t *testing.T) (master, replica *redistest.Server, sentinel *redistest.Sentinel, client rueidis.Client) {
+	t.Helper()
+	master = redistest.Start(t)
+	replica = master.Replica()
+	sentinel = redistest.StartSentinel(t, master, "set")
+	return master, replica, sentinel, testClient(t, rueidis.ClientOption{
 		InitAddress: []string{sentinel.Addr()},
 		Sentinel:    rueidis.SentinelOption{MasterSet: "set"},
 	})
+}
+
+func TestSubscriberFollowsSentinel(t *testing.T) {
+	t.Parallel()
+	master, replica, sentinel, client := watched(t)
 	s := startSubscriber(t, client, true)
 	s.subscribe("a")
 	master.Kill()
@@ -167,13 +173,7 @@ func TestSubscriberFollowsSentinel(t *testing.T) {
 
 func TestSubscriberLeavesAMasterThatHasBecomeAReplica(t *testing.T) {
 	t.Parallel()
-	master := redistest.Start(t)
-	replica := master.Replica()
-	sentinel := redistest.StartSentinel(t, master, "set")
-	client := testClient(t, rueidis.ClientOption{
-		InitAddress: []string{sentinel.Addr()},
-		Sentinel:    rueidis.SentinelOption{MasterSet: "set"},
-	})
+	master, replica, sentinel, client := watched(t)
 	s := startSubscriber(t, client, false)
 	s.subscribe("a")
 	redistest.Eventually(t, "the sentinel knows that the replica can take over", func() bool {

@@ -120,13 +120,6 @@ func (t *table) find(channel string) (target, bool) {
 	return found, ok
 }
 
-// has reports whether a namespace exists on this node.
-func (t *table) has(namespace string) bool {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.spaces[namespace] != nil
-}
-
 // rooms returns the channels of the rooms of a namespace.
 func (t *table) rooms(namespace string) (channels []string) {
 	t.mu.RLock()

@@ -70,8 +70,8 @@ func (g *generator) publish() (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	alone := &member{connection: outsider}
-	defer alone.close()
+	single := &member{connection: outsider}
+	defer single.close()
 	g.PID = g.Cluster.Nodes[g.Cluster.Measured].PID
 	g.Debug = g.Cluster.Nodes[g.Cluster.Measured].Commands
 	time.Sleep(g.Settle)
@@ -107,7 +107,7 @@ func (g *generator) publish() (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	return r, g.joinLate(alone)
+	return r, g.joinLate(single)
 }
 
 // members opens connections to the second node that join the room.
