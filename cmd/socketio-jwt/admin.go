@@ -12,9 +12,7 @@ import (
 	"time"
 
 	"socketiojwt/admin"
-	"socketiojwt/auth"
 	"socketiojwt/console"
-	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
 
@@ -24,18 +22,21 @@ type adminListener struct {
 	operatorSecret
 }
 
-// handler returns the handler of the API, and of the page. It is nil without --admin. A node of a
-// cluster has the API nevertheless, for the operators of the others.
-func (a *adminListener) handler(srv *socketio.Server, gates map[string]*auth.Gate, joined *member, log *slog.Logger) (http.Handler, error) {
-	secret, given, err := a.secret()
+// check implements part.
+func (l *adminListener) check(*serveCommand) error {
+	_, err := l.verifier()
+	return err
+}
+
+// verifier returns the verifier of the tokens of operators. Without --admin it accepts none.
+func (l *adminListener) verifier() (*token.Verifier, error) {
+	secret, given, err := l.secret()
 	switch {
 	case err != nil:
 		return nil, err
-	case a.Admin == "" && given:
+	case l.Admin == "" && given:
 		return nil, errors.New("the secret of operators has no effect without --admin HOST:PORT (SOCKETIO_JWT_ADMIN counts as well)")
-	case a.Admin == "" && joined == nil:
-		return nil, nil
-	case a.Admin == "":
+	case l.Admin == "":
 		secret = rand.Text() + rand.Text() // no operator has it
 	case !given:
 		return nil, errors.New("--admin needs the secret that signs the tokens of operators: set SOCKETIO_JWT_ADMIN_SECRET, for example to the output of openssl rand -hex 32, or --admin-secret-file")
@@ -44,19 +45,41 @@ func (a *adminListener) handler(srv *socketio.Server, gates map[string]*auth.Gat
 	if err != nil {
 		return nil, fmt.Errorf("the secret of operators: %w", err)
 	}
-	api, err := admin.New(gates, verifier, joined.adminOptions(admin.Options{Scope: operatorScope, Logger: log}, srv))
-	if err != nil || a.Admin == "" {
-		return nil, err
-	}
-	return console.Operators(api)
+	return verifier, nil
 }
 
-// listen returns the listeners of the API, none without --admin.
-func (a *adminListener) listen(ctx context.Context) ([]net.Listener, error) {
-	if a.Admin == "" {
-		return nil, nil
+// start implements part. A node of a cluster has the API without --admin too, for the operators
+// of the others.
+func (l *adminListener) start(_ context.Context, a *assembly) error {
+	if l.Admin == "" && a.node == nil {
+		return nil
 	}
-	return listen(ctx, "--admin", a.Admin)
+	verifier, err := l.verifier()
+	if err != nil {
+		return err
+	}
+	opts := a.operator
+	opts.Scope, opts.Logger = operatorScope, a.log
+	api, err := admin.New(a.gates, verifier, a.node.adminOptions(opts, a.server))
+	if err != nil || l.Admin == "" {
+		return err
+	}
+	a.operators, err = console.Operators(api)
+	return err
+}
+
+// listenForOperators serves the API and the page of operators.
+func listenForOperators(ctx context.Context, a *assembly) error {
+	if a.operators == nil {
+		return nil
+	}
+	listeners, err := listen(ctx, "--admin", a.command.Admin)
+	if err != nil {
+		return err
+	}
+	a.closing(serveAdmin(listeners, a.operators, a.log))
+	a.adminListeners = listeners
+	return nil
 }
 
 // welcomeOperators prints the address of the page of operators. The page asks for a token,

@@ -9,6 +9,7 @@ import (
 
 	"socketiojwt/engineio"
 	"socketiojwt/token"
+	"socketiojwt/token/jwks"
 	"socketiojwt/token/mint"
 )
 
@@ -85,10 +86,10 @@ func (c *configuration) engine() engineio.Options {
 }
 
 // verifierOf returns the verifier for key or, if the issuers publish their keys, for those
-// keys, which the caller must close.
-func (c *configuration) verifierOf(key token.Key, log *slog.Logger) (*token.Verifier, published, error) {
+// keys, which the caller must close. Options are those of their sets.
+func (c *configuration) verifierOf(key token.Key, options jwks.Options) (*token.Verifier, published, error) {
 	if c.publishes(key.Err() == nil) {
-		return c.published(log)
+		return c.published(options)
 	}
 	verifier, err := c.verifier(key)
 	return verifier, nil, err

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"strings"
 	"time"
 
 	"socketiojwt/internal/doctor"
+	"socketiojwt/token/jwks"
 )
 
 // doctorCommand reports what is unsafe or broken in a configuration of serve.
@@ -83,7 +83,6 @@ func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
 
 // examine runs the checks on what serve would start with.
 func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Finding {
-	silent := slog.New(slog.DiscardHandler)
 	d := doctor.Config{
 		SecretFile: c.SecretFile, PublicKeyFile: c.PublicKey, Algorithms: c.algorithms(), Profile: c.Profile,
 		InsecurePlainHTTP: c.InsecurePlainHTTP, Transport: http.DefaultTransport, Timeout: c.Timeout,
@@ -99,7 +98,7 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	var login *issuer
 	if d.Key, login, d.KeyErr = c.keys(silent); d.KeyErr == nil {
 		var keys published
-		d.Verifier, keys, d.VerifierErr = c.verifierOf(d.Key, silent)
+		d.Verifier, keys, d.VerifierErr = c.verifierOf(d.Key, jwks.Options{Logger: silent})
 		defer keys.close()
 	}
 	if login != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"strconv"
@@ -34,23 +33,27 @@ type member struct {
 }
 
 // join connects to Redis. It fails if something is missing there.
-func (c *cluster) join(ctx context.Context, port int, log *slog.Logger) (*member, error) {
+func (c *cluster) join(ctx context.Context, a *assembly) (*member, error) {
 	if c == nil {
 		return nil, nil
 	}
-	m := &member{cluster: c, name: nodeName(port), since: time.Now()}
+	m := &member{cluster: c, name: nodeName(portOf(a.listeners[0])), since: time.Now()}
 	key := mac.New(c.key).Sum(nil, "socketio-jwt: redisbus")
 	var err error
-	m.bus, err = redisbus.New(ctx, c.client, redisbus.Options{Wire: wires[c.wire], Prefix: c.prefix, Key: key[:], Name: m.name, Logger: log})
+	bus := a.bus
+	bus.Wire, bus.Prefix, bus.Key, bus.Name, bus.Logger = wires[c.wire], c.prefix, key[:], m.name, a.log
+	m.bus, err = redisbus.New(ctx, c.client, bus)
 	if err != nil {
 		return nil, fmt.Errorf("--redis: %w; \"%s doctor\" with the same flags says more", err, programName())
 	}
-	m.list, err = denyredis.New(ctx, c.client, denyredis.Options{Keys: [][]byte{c.key}, Prefix: c.revocations(), Node: m.name, MaxStale: c.stale, Logger: log})
+	list := a.denylist
+	list.Keys, list.Prefix, list.Node, list.MaxStale, list.Logger = [][]byte{c.key}, c.revocations(), m.name, c.stale, a.log
+	m.list, err = denyredis.New(ctx, c.client, list)
 	if err != nil {
 		m.leave()
 		return nil, fmt.Errorf("--redis: %w; \"%s doctor\" with the same flags says more", err, programName())
 	}
-	log.Info("joining other nodes by Redis", "wire", c.wire, "prefix", c.prefix, "node", m.bus.ID(), "name", m.name)
+	a.log.Info("joining other nodes by Redis", "wire", c.wire, "prefix", c.prefix, "node", m.bus.ID(), "name", m.name)
 	return m, nil
 }
 

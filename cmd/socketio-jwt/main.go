@@ -80,34 +80,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			panic(value)
 		}
 	}()
-	var line commandLine
-	parser, err := kong.New(&line,
-		kong.Name("socketio-jwt"),
-		kong.Description("A Socket.IO server that admits only sockets with a valid JSON Web Token, and tools for such tokens."),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(mapDuration)),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(terminal{stdin, stdout, stderr}),
-	)
-	if err != nil {
-		panic(err) // an error in the struct tags, which every test would find
-	}
 	if len(args) == 0 || slices.Equal(args, []string{"token"}) {
 		args = append(slices.Clone(args), "--help")
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parse(new(commandLine), args,
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(terminal{stdin, stdout, stderr}, arguments(args)),
+	)
 	if err == nil {
-		err = refuseEmpty(parsed.Flags())
-	}
-	if err == nil {
-		err = checkEnvironment(parser, parsed.Command(), os.Environ())
-	}
-	if err == nil {
-		err = parsed.Run(parser)
-	} else {
-		err = fmt.Errorf("%s (see --help)", ofParser.Replace(err.Error()))
+		err = parsed.Run(parsed.Kong)
 	}
 	switch {
 	case err == nil:
@@ -118,6 +101,30 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	// The parser quotes arguments that it does not understand. One may be a token.
 	fmt.Fprintf(stderr, "socketio-jwt: %s\n", display.Printable(display.Redact(err.Error(), "")))
 	return exitFailed
+}
+
+// parse reads the arguments, and the variables of the environment, into line.
+func parse(line *commandLine, args []string, options ...kong.Option) (*kong.Context, error) {
+	parser, err := kong.New(line, append([]kong.Option{
+		kong.Name("socketio-jwt"),
+		kong.Description("A Socket.IO server that admits only sockets with a valid JSON Web Token, and tools for such tokens."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(mapDuration)),
+	}, options...)...)
+	if err != nil {
+		panic(err) // an error in the struct tags, which every test would find
+	}
+	parsed, err := parser.Parse(args)
+	if err == nil {
+		err = refuseEmpty(parsed.Flags())
+	}
+	if err == nil {
+		err = checkEnvironment(parser, parsed.Command(), os.Environ())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s (see --help)", ofParser.Replace(err.Error()))
+	}
+	return parsed, nil
 }
 
 // ofParser rewords errors in which kong describes its scanner.

@@ -29,20 +29,20 @@ func (t trust) publishes(given bool) bool {
 type published []*jwks.Set
 
 // published returns a verifier for the tokens of the issuers, each with its own key set, and
-// those sets, which the caller must close.
-func (t trust) published(log *slog.Logger) (*token.Verifier, published, error) {
+// those sets, which the caller must close. Options are those of the sets; their rules are those of
+// the flags.
+func (t trust) published(options jwks.Options) (*token.Verifier, published, error) {
 	if err := t.checkWaived(); err != nil {
 		return nil, nil, err
 	}
 	if len(t.Audience) == 0 && !t.InsecureNoAudience {
 		return nil, nil, errors.New("--issuer needs --audience: otherwise tokens that the issuer made for other services are accepted (--insecure-no-audience takes that risk)")
 	}
+	options.Algorithms, options.InsecurePlainHTTP = t.algorithms(), t.InsecurePlainHTTP
 	var keys published
 	var verifiers []*token.Verifier
 	for _, issuer := range t.Issuer {
-		set, err := jwks.Discover(issuer, jwks.Options{
-			Algorithms: t.algorithms(), InsecurePlainHTTP: t.InsecurePlainHTTP, Logger: log,
-		})
+		set, err := jwks.Discover(issuer, options)
 		if err != nil {
 			keys.close()
 			return nil, nil, fmt.Errorf("--issuer: %s", strings.ReplaceAll(err.Error(), "Options.InsecurePlainHTTP", "--insecure-plain-http"))

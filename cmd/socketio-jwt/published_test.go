@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/token"
+	"socketiojwt/token/jwks"
 	"socketiojwt/token/mint"
 	"socketiojwt/token/tokentest"
 )
@@ -143,11 +143,11 @@ func TestVerifyByIssuer(t *testing.T) {
 // the flag allows it.
 func TestInsecurePlainHTTP(t *testing.T) {
 	rules := trust{Issuer: []string{"http://issuer.example"}, Audience: []string{"chat"}}
-	if _, _, err := rules.published(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--insecure-plain-http") {
+	if _, _, err := rules.published(jwks.Options{Logger: silent}); err == nil || !strings.Contains(err.Error(), "--insecure-plain-http") {
 		t.Errorf("got %v, want an error that names the flag", err)
 	}
 	rules.InsecurePlainHTTP = true
-	_, keys, err := rules.published(slog.New(slog.DiscardHandler))
+	_, keys, err := rules.published(jwks.Options{Logger: silent})
 	if err != nil {
 		t.Error(err)
 	}

@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
-	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"socketiojwt/console"
-	"socketiojwt/socketio"
 )
 
 // serveCommand serves Socket.IO, the page and the development issuer.
@@ -46,82 +45,24 @@ A reverse proxy on this machine makes every client look local: give --no-login b
 }
 
 // Run serves until ctx ends.
-func (c *serveCommand) Run(ctx context.Context, t terminal) error {
-	if err := joined(notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery)); err != nil {
+func (c *serveCommand) Run(ctx context.Context, t terminal, args arguments) error {
+	if err := c.check(); err != nil {
 		return err
 	}
-	log := c.logger(t)
-	key, issuer, err := c.keys(log)
-	if err != nil {
+	hangups := make(chan os.Signal, 1) // one that comes while the server starts is kept
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	a := newAssembly(c, t)
+	defer a.close()
+	if err := a.start(ctx); err != nil {
 		return err
 	}
-	verifier, published, err := c.verifierOf(key, log)
-	if err != nil {
-		return err
-	}
-	defer published.close()
-	nodes, err := c.cluster()
-	if err := joined(c.checkKeys(issuer), err); err != nil {
-		return err
-	}
-	page, err := console.Handler(c.page(issuer))
-	if err != nil {
-		return err
-	}
-	listeners, err := listen(ctx, "--addr", c.Addr)
-	if err != nil {
-		return err
-	}
-	defer closeAll(listeners)
-	node, err := nodes.join(ctx, portOf(listeners[0]), log)
-	if err != nil {
-		return err
-	}
-	defer node.leave()
-	srv, gates, err := newSockets(verifier, c.sockets(), node, log)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = srv.Close() }()
-	api, err := c.adminListener.handler(srv, gates, node, log)
-	if err != nil {
-		return err
-	}
-	sockets, err := srv.Handler()
-	if err != nil {
-		return err
-	}
-	adminListeners, err := c.adminListener.listen(ctx)
-	if err != nil {
-		return err
-	}
-	stopAdmin := serveAdmin(adminListeners, api, log)
-	defer stopAdmin()
-	published.fetch(ctx, log)
-	c.welcome(t, listeners, issuer)
-	welcomeOperators(t, adminListeners)
-	state := &health{ready: node.connected}
-	context.AfterFunc(ctx, func() { state.stopping.Store(true) })
-	return c.serve(ctx, listeners, routes(sockets, page, issuer, state), srv, log)
-}
-
-func routes(sockets, page http.Handler, issuer *issuer, state *health) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", sockets)
-	mux.Handle("/socket.io", sockets) // for clients that omit the last slash
-	mux.Handle("/login", issuer.handler())
-	mux.Handle("/", page)
-	state.handle(mux)
-	return mux
-}
-
-// sockets returns the options of the server.
-func (c *serveCommand) sockets() socketio.Options {
-	opts := socketio.Options{Engine: c.engine()}
-	if c.Recovery > 0 {
-		opts.Recovery = &socketio.Recovery{Window: c.Recovery}
-	}
-	return opts
+	a.health.handle(a.routes)
+	c.welcome(t, a.listeners, a.issuer)
+	welcomeOperators(t, a.adminListeners)
+	stop := a.reloadAt(ctx, hangups, args)
+	defer stop()
+	return a.serve(ctx)
 }
 
 func (c *serveCommand) logger(t terminal) *slog.Logger {
@@ -130,33 +71,6 @@ func (c *serveCommand) logger(t terminal) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(t.err, options))
 	}
 	return slog.New(slog.NewTextHandler(t.err, options))
-}
-
-// serve serves until ctx ends, and then shuts down in order.
-func (c *serveCommand) serve(ctx context.Context, listeners []net.Listener, handler http.Handler, srv *socketio.Server, log *slog.Logger) (err error) {
-	server := socketio.NewHTTPServer("", handler)
-	server.ReadTimeout = 10 * time.Second // only the sockets take longer
-	server.WriteTimeout = 30 * time.Second
-	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
-	failed := make(chan error, len(listeners))
-	for _, listener := range listeners {
-		log.Info("listening", "addr", listener.Addr())
-		go func() { failed <- server.Serve(listener) }()
-	}
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-		log.Info("shutting down; a second signal ends the process at once")
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownTimeout)
-	defer cancel()
-	// The sockets first, because the HTTP server would wait for their transports.
-	ended := errors.Join(srv.Shutdown(ending), server.Shutdown(ending))
-	if errors.Is(ended, context.DeadlineExceeded) { // for example, a peer that polled is gone
-		log.Warn("shutdown timed out: closing the remaining connections", "cause", ended)
-		ended = errors.Join(srv.Close(), server.Close())
-	}
-	return errors.Join(err, ended)
 }
 
 func (c *serveCommand) page(issuer *issuer) console.Options {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"regexp"
@@ -201,8 +200,10 @@ func TestServeBoundsStalledConnections(t *testing.T) {
 				here, there := net.Pipe()
 				ended := make(chan error)
 				go func() {
-					command := &serveCommand{ShutdownTimeout: time.Second}
-					ended <- command.serve(ctx, []net.Listener{&oneConnection{conn: there, closed: make(chan struct{})}}, long, sockets, slog.New(slog.DiscardHandler))
+					a := newAssembly(&serveCommand{ShutdownTimeout: time.Second}, terminal{err: io.Discard})
+					a.listeners, a.server = []net.Listener{&oneConnection{conn: there, closed: make(chan struct{})}}, sockets
+					a.routes.Handle("/", long)
+					ended <- a.serve(ctx)
 				}()
 				begun := time.Now()
 				_ = here.SetDeadline(begun.Add(time.Hour))

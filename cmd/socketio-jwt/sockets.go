@@ -10,51 +10,61 @@ import (
 
 	"socketiojwt/auth"
 	"socketiojwt/socketio"
-	"socketiojwt/token"
 )
 
 // maxText bounds what "say" broadcasts, in characters.
 const maxText = 1000
 
-// newSockets returns a server that admits only sockets with a valid token: in the handshake
-// of namespace /, and by the event "authenticate" of /admin. If clients of Engine.IO 3 are
+// newSockets makes a server that admits only sockets with a valid token: in the handshake of
+// namespace /, and by the event "authenticate" of /admin. If clients of Engine.IO 3 are
 // allowed, / also reads the token from the query, because they cannot send it otherwise from
-// a browser. Joined may be nil. It also returns the gates of the two, by their modes.
-func newSockets(verifier *token.Verifier, sockets socketio.Options, joined *member, log *slog.Logger) (*socketio.Server, map[string]*auth.Gate, error) {
-	log = slog.New(subjectHandler{log.Handler()})
-	opts := joined.gateOptions(auth.Options{Logger: log, WarnBefore: 30 * time.Second})
-	byEvent, err := auth.NewGate(verifier, opts)
+// a browser.
+func newSockets(a *assembly) error {
+	log := slog.New(subjectHandler{a.log.Handler()})
+	opts := a.node.gateOptions(a.gate)
+	opts.Logger, opts.WarnBefore = log, 30*time.Second
+	byEvent, err := auth.NewGate(a.verifier, opts)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	if sockets.Engine.AllowEIO3 {
+	if a.sockets.Engine.AllowEIO3 {
 		opts.Sources = []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token")}
 	}
-	byHandshake, err := auth.NewGate(verifier, opts)
+	byHandshake, err := auth.NewGate(a.verifier, opts)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	sockets.Logger = log
-	srv, err := socketio.NewServer(joined.options(sockets))
+	a.sockets.Logger = log
+	a.server, err = socketio.NewServer(a.node.options(a.sockets))
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	admin := srv.Of("/admin")
-	srv.Use(byHandshake.Handshake)
+	admin := a.server.Of("/admin")
+	a.server.Use(byHandshake.Handshake)
 	admin.Use(byEvent.Event(auth.EventOptions{}))
-	srv.DependsOn(byHandshake)
+	a.server.DependsOn(byHandshake)
 	admin.DependsOn(byEvent)
-	for _, namespace := range []*socketio.Namespace{srv.Namespace, admin} {
+	for _, namespace := range []*socketio.Namespace{a.server.Namespace, admin} {
 		namespace.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
 			log.InfoContext(ctx, "admitted", "socket", s, "remote", s.Handshake().RemoteAddr)
 			return nil
 		})
+		for _, handle := range a.handlers {
+			handle(namespace)
+		}
+	}
+	a.gates = map[string]*auth.Gate{"handshake": byHandshake, "event": byEvent}
+	return a.node.share(a.server, a.gates)
+}
+
+// startSample adds the events of the sample to each namespace.
+func startSample(_ context.Context, a *assembly) error {
+	a.handlers = append(a.handlers, func(namespace *socketio.Namespace) {
 		namespace.Handle("whoami", socketio.AckFunc(whoami))
 		namespace.Handle("echo", echo)
 		namespace.Handle("say", socketio.AckFunc(say))
-	}
-	gates := map[string]*auth.Gate{"handshake": byHandshake, "event": byEvent}
-	return srv, gates, joined.share(srv, gates)
+	})
+	return nil
 }
 
 // subjectHandler adds the subject to the log lines of sockets with a token, including those of

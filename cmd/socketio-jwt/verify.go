@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
 	"socketiojwt/auth"
 	"socketiojwt/internal/display"
 	"socketiojwt/token"
+	"socketiojwt/token/jwks"
 )
 
 // verifyCommand reports whether a token is accepted.
@@ -57,7 +57,7 @@ func (c *verifyCommand) Run(ctx context.Context, t terminal) error {
 		verifier, err = c.verifier(key)
 	case c.publishes(given):
 		var keys published
-		verifier, keys, err = c.published(slog.New(slog.DiscardHandler))
+		verifier, keys, err = c.published(jwks.Options{Logger: silent})
 		defer keys.close()
 	default:
 		err = errors.New("nothing to verify with: give --public-key FILE, --secret-file FILE, a secret by SOCKETIO_JWT_SECRET, or --issuer as the URL where it publishes its keys")

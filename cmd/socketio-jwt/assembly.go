@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"socketiojwt/admin"
+	"socketiojwt/auth"
+	"socketiojwt/auth/denyredis"
+	"socketiojwt/redisbus"
+	"socketiojwt/socketio"
+	"socketiojwt/token"
+	"socketiojwt/token/jwks"
+)
+
+// A part is a feature of serve: a struct of flags, and what the server does with them.
+type part interface {
+	// check returns an error if flags of the part are wrong, or contradict others of c. It may
+	// read files. It starts nothing, asks no other machine and logs nothing.
+	check(c *serveCommand) error
+	// start adds the part to a server that is being assembled. What ends the part is
+	// registered by assembly.closing.
+	start(ctx context.Context, a *assembly) error
+}
+
+// parts returns the parts of serve in the order in which they start. They end in reverse order.
+func (c *serveCommand) parts() []part {
+	return []part{
+		// Parts that add options to those of the assembly.
+		&c.configuration, // the verifier, and the development issuer
+		step(startPage),
+		step(startListeners),
+		step(startNode),
+		// Parts that add handlers for the events of sockets.
+		step(startSample),
+		// This one uses the options and the handlers.
+		step(startSockets),
+		// Parts that register with the server of sockets.
+		&c.adminListener, // the API; it listens below
+		// This one starts the server of sockets.
+		step(startRoutes),
+		// Parts that listen.
+		step(listenForOperators),
+		step(startFetching),
+	}
+}
+
+// step is a part without flags of its own.
+type step func(ctx context.Context, a *assembly) error
+
+func (step) check(*serveCommand) error                      { return nil }
+func (s step) start(ctx context.Context, a *assembly) error { return s(ctx, a) }
+
+// assembly is a server that is being assembled from its parts. Its fields belong to the goroutine
+// that starts the parts.
+type assembly struct {
+	command  *serveCommand
+	terminal terminal
+	log      *slog.Logger
+
+	// Options. A part adds to them before the part that uses them starts.
+	keySets  jwks.Options      // used by configuration
+	bus      redisbus.Options  // used by startNode
+	denylist denyredis.Options // used by startNode
+	gate     auth.Options      // used by startSockets, for all gates
+	sockets  socketio.Options  // used by startSockets
+	operator admin.Options     // used by adminListener
+	tls      *tls.Config       // of --addr; nil means plain HTTP
+	// handlers are called for each namespace before it is served.
+	handlers []func(*socketio.Namespace)
+
+	// What parts have made for the later ones.
+	verifier  *token.Verifier
+	published published
+	issuer    *issuer        // nil without the development issuer
+	listeners []net.Listener // of --addr
+	node      *member        // nil without --redis
+	server    *socketio.Server
+	gates     map[string]*auth.Gate // by what operators call them
+
+	operators      http.Handler   // nil without --admin
+	adminListeners []net.Listener // none without --admin
+
+	routes     *http.ServeMux // of --addr
+	operations *http.ServeMux // of the listener for metrics and health
+	health     *health
+
+	closers []func()
+	reloads []reloadable
+}
+
+// newAssembly returns an assembly without parts.
+func newAssembly(c *serveCommand, t terminal) *assembly {
+	return &assembly{
+		command: c, terminal: t, log: c.logger(t),
+		routes: http.NewServeMux(), operations: http.NewServeMux(), health: new(health),
+	}
+}
+
+// check checks all flags, before anything is started.
+func (c *serveCommand) check() error {
+	errs := []error{notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery)}
+	for _, p := range c.parts() {
+		errs = append(errs, p.check(c))
+	}
+	return joined(errs...)
+}
+
+// start starts the parts. The caller must call close, also if it fails.
+func (a *assembly) start(ctx context.Context) error {
+	for _, p := range a.command.parts() {
+		if err := p.start(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closing registers a function that ends a part. It is called after those registered later,
+// when nothing is served any more, or when a later part has failed to start.
+func (a *assembly) closing(end func()) { a.closers = append(a.closers, end) }
+
+// close ends the parts in reverse order.
+func (a *assembly) close() {
+	for len(a.closers) > 0 {
+		last := len(a.closers) - 1
+		end := a.closers[last]
+		a.closers = a.closers[:last]
+		end()
+	}
+}
+
+// silent is the log of checks.
+var silent = slog.New(slog.DiscardHandler)

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"os"
+	"sync"
+)
+
+// arguments are the words of the command line, which are read again at SIGHUP.
+type arguments []string
+
+// reloadable is something of a running server that can change without a restart.
+type reloadable struct {
+	what    string // for the log, such as "--tls-cert"
+	prepare func(ctx context.Context, next *serveCommand) (apply func(), err error)
+}
+
+// reloading registers something that changes at SIGHUP. Prepare gets the new flags, which have
+// been checked. It reads the files that they name, and changes nothing. If all parts have
+// prepared without an error, each apply that is not nil is called. An apply that changes
+// something logs what.
+func (a *assembly) reloading(what string, prepare func(ctx context.Context, next *serveCommand) (apply func(), err error)) {
+	a.reloads = append(a.reloads, reloadable{what, prepare})
+}
+
+// reloadAt reloads at each of the signals until the returned function is called.
+func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args arguments) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-hangups:
+				a.reload(ctx, args)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// reload reads the configuration again. If anything is wrong with it, nothing changes.
+func (a *assembly) reload(ctx context.Context, args arguments) {
+	next, err := readAgain(args)
+	if err == nil {
+		err = next.check()
+	}
+	var changes []func()
+	for _, r := range a.reloads {
+		if err != nil {
+			break
+		}
+		var apply func()
+		if apply, err = r.prepare(ctx, next); err == nil && apply != nil {
+			changes = append(changes, apply)
+		}
+	}
+	if err != nil {
+		a.log.Error("configuration not reloaded: nothing has changed", "error", err)
+		return
+	}
+	for _, apply := range changes {
+		apply()
+	}
+	a.log.Info("configuration reloaded")
+}
+
+// readAgain returns the flags of serve, as args, the environment and the file have them now.
+func readAgain(args arguments) (*serveCommand, error) {
+	var line commandLine
+	if _, err := parse(&line, args); err != nil {
+		return nil, err
+	}
+	return &line.Serve, nil
+}
