@@ -24,8 +24,8 @@ const module = "socketiojwt"
 var mayImport = map[string][]string{
 	".":                     {},
 	"token":                 {},
-	"token/jwks":            {"token", "token/internal/endpoint"},
-	"token/introspect":      {"token", "token/mint", "token/internal/endpoint"},
+	"token/jwks":            {"token"},
+	"token/introspect":      {"token", "token/mint"},
 	"token/profile":         {"token"},
 	"token/tokentest":       {"token", "token/mint", "token/internal/privatekey", "internal/memnet"},
 	"engineio":              {},
@@ -40,13 +40,16 @@ var mayImport = map[string][]string{
 	"admin":                 {"auth", "socketio", "token"},
 	"console":               {"auth", "socketio"},
 	"redisbus":              {"socketio"},
+	"upstream":              {"auth", "socketio", "token"},
 	"cmd":                   nil, // everything
 	"interop":               nil,
 	"examples":              nil,
 	"internal/accept":       {},
 	"internal/archtest":     {},
+	"internal/circuit":      {},
 	"internal/engineclient": {"internal/wirejson"}, // not a leaf: only clients need it
 	"internal/display":      {},
+	"internal/endpoint":     {},
 	"internal/doctor":       {"engineio", "socketio", "token", "token/jwks"},
 	"internal/footprint":    {},
 	"internal/guard":        {},

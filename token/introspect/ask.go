@@ -3,22 +3,18 @@ package introspect
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
+	"socketiojwt/internal/endpoint"
 	"socketiojwt/internal/guard"
 	"socketiojwt/internal/wirejson"
 	"socketiojwt/token"
-	"socketiojwt/token/internal/endpoint"
 )
 
 // answer asks the endpoint a question, and wakes the callers that wait for the result.
@@ -34,7 +30,7 @@ func (v *Verifier) answer(q *question, credential string) {
 	}
 	now := v.now()
 	v.mu.Lock()
-	if v.circuit.shut(now) { // it opened while the question waited
+	if v.circuit.Shut(now) { // it opened while the question waited
 		err := v.unavailable()
 		v.mu.Unlock()
 		v.finish(q, result{err: err})
@@ -47,7 +43,7 @@ func (v *Verifier) answer(q *question, credential string) {
 	default:
 	}
 	q.asked = true
-	probe := v.circuit.begin()
+	probe := v.circuit.Begin()
 	v.counts.asking++
 	v.mu.Unlock()
 
@@ -89,7 +85,7 @@ func (v *Verifier) finish(q *question, r result) {
 	case !r.asked:
 	case r.failure == nil:
 		v.counts.requests++
-		v.circuit.succeeded()
+		v.circuit.Succeeded()
 		v.failure = nil
 		v.remember(q.key, r, now)
 	case v.life.Err() != nil: // Close canceled the request
@@ -97,9 +93,9 @@ func (v *Verifier) finish(q *question, r result) {
 		v.counts.requests++
 		v.counts.failures++
 		v.failure = r.failure
-		v.circuit.failed(now, r.probe, r.retryAfter)
+		v.circuit.Failed(now, r.probe, r.retryAfter)
 	}
-	failures := v.circuit.failures
+	failures := v.circuit.Failures()
 	if v.questions[q.key] == q {
 		delete(v.questions, q.key)
 	}
@@ -148,9 +144,9 @@ func (v *Verifier) ask(credential string) (r result) {
 	}
 	body, response, err := endpoint.Do(v.opts.Client, request, v.opts.MaxBody) //nolint:bodyclose // Do closes it
 	if err != nil {
-		r = result{failure: v.redact(err)}
+		r = result{failure: endpoint.Redact(v.url.Host, err, errRedirect)}
 		if response != nil {
-			r.retryAfter = retryAfter(response.Header, v.now())
+			r.retryAfter = endpoint.RetryAfter(response.Header, v.now())
 		}
 		return r
 	}
@@ -173,44 +169,6 @@ func (v *Verifier) request(ctx context.Context, credential string) (*http.Reques
 	}
 	r.Header = header
 	return r, nil
-}
-
-// redact returns err if its text cannot repeat what the server has sent, which may be the
-// token. Otherwise it returns an error of the same kind without that text.
-func (v *Verifier) redact(err error) error {
-	var network *net.OpError
-	var lookup *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	kind := endpoint.FailureOf(err)
-	switch {
-	case kind == endpoint.Status, kind == endpoint.Timeout, kind == endpoint.Invalid,
-		errors.As(err, &network), errors.As(err, &lookup), errors.As(err, &certificate),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errRedirect), errors.Is(err, context.Canceled):
-		return err
-	}
-	return hiddenError{v.url.Host + ": no connection, or not a response of HTTP", err}
-}
-
-// hiddenError is an error with another text.
-type hiddenError struct {
-	text  string
-	cause error
-}
-
-func (e hiddenError) Error() string { return e.text }
-func (e hiddenError) Unwrap() error { return e.cause }
-
-// retryAfter returns how long a response asks not to be asked again, or 0 (RFC 9110, section
-// 10.2.3).
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	return 0
 }
 
 // maxDepth bounds the nesting of a response.

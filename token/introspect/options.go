@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
+	"socketiojwt/internal/endpoint"
 	"socketiojwt/internal/logging"
 	"socketiojwt/token"
-	"socketiojwt/token/internal/endpoint"
 )
 
 // Options configure a Verifier. Rules must have Audiences or one of its alternatives.

@@ -1,6 +1,6 @@
 package introspect
 
-import "socketiojwt/token/internal/endpoint"
+import "socketiojwt/internal/endpoint"
 
 // Stats are the figures of a Verifier at one time. Counters start at zero with the Verifier
 // and never decrease.
@@ -51,6 +51,6 @@ func (v *Verifier) Stats() Stats {
 		Asking: v.counts.asking, Waiting: max(len(v.questions)-v.counts.asking, 0),
 		AcceptedHits: v.counts.accepted, RefusedHits: v.counts.refused,
 		Requests: v.counts.requests, Failures: v.counts.failures,
-		Failing: v.circuit.failures, Failure: FailureKind(endpoint.FailureOf(v.failure)),
+		Failing: v.circuit.Failures(), Failure: FailureKind(endpoint.FailureOf(v.failure)),
 	}
 }

@@ -11,9 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"socketiojwt/internal/circuit"
+	"socketiojwt/internal/endpoint"
 	"socketiojwt/internal/hidden"
 	"socketiojwt/token"
-	"socketiojwt/token/internal/endpoint"
 )
 
 // A Verifier asks an introspection endpoint whether tokens are good. Make one with New; the
@@ -36,7 +37,7 @@ type Verifier struct {
 	accepted  memory
 	refused   memory
 	goodUntil time.Time // the latest end of a verdict in accepted
-	circuit   circuit
+	circuit   circuit.Circuit
 	failure   error // of the last request; nil if it succeeded
 	counts    counts
 }
@@ -160,7 +161,7 @@ func (v *Verifier) look(key digest, credential string) (*verdict, *question, err
 		return nil, q, nil
 	}
 	switch {
-	case v.circuit.shut(now):
+	case v.circuit.Shut(now):
 		return nil, nil, v.unavailable()
 	case len(v.questions) >= v.opts.MaxRequests+v.opts.MaxWaiting:
 		return nil, nil, errWaiting
@@ -199,7 +200,7 @@ func (v *Verifier) Available() bool {
 	now := v.now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return !v.closed && (!v.circuit.shut(now) || now.Before(v.goodUntil) && v.goodUntil.Sub(now) <= v.opts.MaxAge)
+	return !v.closed && (!v.circuit.Shut(now) || now.Before(v.goodUntil) && v.goodUntil.Sub(now) <= v.opts.MaxAge)
 }
 
 func (v *Verifier) describe() hidden.Text { return "introspect.Verifier(options not shown)" }

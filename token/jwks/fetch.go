@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"socketiojwt/internal/endpoint"
 	"socketiojwt/internal/guard"
 	"socketiojwt/internal/wirejson"
-	"socketiojwt/token/internal/endpoint"
 )
 
 // A source is where a JWK Set comes from. Only the running fetch uses it.

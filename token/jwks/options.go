@@ -10,9 +10,9 @@ import (
 	"slices"
 	"time"
 
+	"socketiojwt/internal/endpoint"
 	"socketiojwt/internal/logging"
 	"socketiojwt/token"
-	"socketiojwt/token/internal/endpoint"
 )
 
 // Options configure a Set. The zero value is ready to use.

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"socketiojwt/internal/endpoint"
 	"socketiojwt/token"
-	"socketiojwt/token/internal/endpoint"
 )
 
 // A Set holds the current keys of an issuer. It implements token.Keys. Make one with

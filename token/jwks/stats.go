@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"socketiojwt/token/internal/endpoint"
+	"socketiojwt/internal/endpoint"
 )
 
 // Stats are the figures of a Set at one time. Counters start at zero with the Set and never
