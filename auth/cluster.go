@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -22,7 +21,10 @@ import (
 //
 // A node that has started asks the others for their entries when the first socket or request
 // arrives. It admits sockets meanwhile, and ends those whose tokens it finds to be revoked. If
-// no other node answers, it logs that and goes on with the entries that it has.
+// no other node answers, it logs that and goes on with the entries that it has. It asks again when
+// the bus reports that it may have missed messages, and at least every half hour. The entries of a
+// node whose messages the bus has lost reach the others when the bus is back: see
+// ErrOthersNotTold.
 //
 // Several gates of a server have different names. Share must be called once, before srv.Handler
 // and before other methods of the gate. It fails if the name is empty or Share was called
@@ -38,6 +40,7 @@ func (g *Gate) Share(srv *socketio.Server, name string) error {
 	case g.tickets.shared():
 		return errors.New("auth: Share was called before; a gate has one server and one name")
 	}
+	g.name = name
 	g.shareTickets(srv, name)
 	if g.sharedList() != nil {
 		return nil
@@ -59,6 +62,8 @@ type share struct {
 	joined sync.Once
 
 	mu      sync.Mutex
+	timer   *time.Timer // of look
+	sending sending
 	fetch   fetch    // the one that has begun last
 	ready   bool     // the others were asked, so this node may answer
 	inbox   []letter // messages that have not been handled
@@ -67,7 +72,7 @@ type share struct {
 	lost    bool      // messages were dropped, so the others must be asked again
 	answers int       // questions that are being answered
 	ended   bool      // the server is closed
-	gaps    uint64    // that the bus had reported when the others were asked last
+	missed  uint64    // what the bus had reported when the others were asked last
 	owed    bool      // entries may have been missed, and were not fetched since
 	next    time.Time // when to ask them again
 }
@@ -97,26 +102,7 @@ type note struct {
 	Remove  *Match       `json:"remove,omitempty"` // of a block
 	Ask     *question    `json:"ask,omitempty"`
 	Page    *page        `json:"page,omitempty"`
-}
-
-// added tells the other nodes about a new entry.
-func (s *share) added(r Revocation) error { return s.publish(note{Add: []Revocation{r}}) }
-
-// removed tells the other nodes that a block has ended.
-func (s *share) removed(m Match) error { return s.publish(note{Remove: &m}) }
-
-func (s *share) publish(n note) error {
-	if s == nil {
-		return nil
-	}
-	payload, err := n.encode()
-	if err == nil {
-		err = s.srv.PublishExtension(s.name, payload)
-	}
-	if err != nil {
-		return fmt.Errorf("auth: the other nodes were not told: %w", err)
-	}
-	return nil
+	Again   bool         `json:"again,omitempty"` // messages of the sender may have been lost: ask it
 }
 
 func (n note) encode() ([]byte, error) {
@@ -182,6 +168,8 @@ func (s *share) handle(l letter) {
 		s.answer(l.from, *n.Ask)
 	case n.Page != nil:
 		s.turn(l.from, *n.Page)
+	case n.Again:
+		s.called(l.from)
 	}
 }
 

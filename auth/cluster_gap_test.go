@@ -12,12 +12,37 @@ import (
 	"socketiojwt/socketio/sockettest"
 )
 
-// A gappy bus loses messages for this node while it is cut off. It reports that if it is honest.
+// A gappy bus loses the messages for this node and of this node while it is cut off. It reports
+// that it is not connected if it is honest, and otherwise how many messages of this node were lost.
 type gappy struct {
 	socketio.Bus
-	cut    atomic.Bool
-	gaps   atomic.Uint64
-	honest bool
+	cut     atomic.Bool
+	gaps    atomic.Uint64
+	dropped atomic.Uint64
+	looks   atomic.Uint64 // calls of Health
+	honest  bool
+}
+
+// drop drops a message. A bus that does not know that it is cut off reports that later.
+func (b *gappy) drop() error {
+	if !b.honest {
+		time.AfterFunc(2*time.Second, func() { b.dropped.Add(1) })
+	}
+	return nil
+}
+
+func (b *gappy) Publish(m socketio.Message) error {
+	if b.cut.Load() {
+		return b.drop()
+	}
+	return b.Bus.Publish(m)
+}
+
+func (b *gappy) Reply(to socketio.NodeID, m socketio.Message) error {
+	if b.cut.Load() {
+		return b.drop()
+	}
+	return b.Bus.Reply(to, m)
 }
 
 // wrap makes a server use the bus.
@@ -34,7 +59,10 @@ func (b *gappy) wrap(opts *socketio.Options) {
 	}
 }
 
-func (b *gappy) Health() socketio.BusHealth { return socketio.BusHealth{Gaps: b.gaps.Load()} }
+func (b *gappy) Health() socketio.BusHealth {
+	b.looks.Add(1)
+	return socketio.BusHealth{Connected: !b.honest || !b.cut.Load(), Gaps: b.gaps.Load(), Dropped: b.dropped.Load()}
+}
 
 // mend ends the interruption.
 func (b *gappy) mend() {
@@ -50,7 +78,7 @@ func TestNodeThatWasCutOffAsksAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		honest bool
 		within time.Duration
-	}{"reported": {true, 15 * time.Second}, "not reported": {false, time.Hour}} {
+	}{"reported": {true, 15 * time.Second}, "not reported": {false, 31 * time.Minute}} {
 		t.Run(name, func(t *testing.T) {
 			inCluster(t, 1, auth.Options{}, func(hub *bustest.Hub, _ []socketio.NodeID, nodes []*fixture) {
 				var server socketio.Options

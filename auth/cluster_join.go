@@ -32,12 +32,6 @@ const (
 	// of up to answerDelay, and the first answer counts. pagePatience is how long to wait.
 	answerDelay  = 200 * time.Millisecond
 	pagePatience = 2 * time.Second
-	// lookEvery is how often a node looks whether it may have missed entries, askEvery how often
-	// it asks the others without a reason, and retryEvery how soon after entries could not be
-	// stored.
-	lookEvery  = 5 * time.Second
-	askEvery   = 30 * time.Minute
-	retryEvery = time.Minute
 	// mostTries bounds how often a page is asked for.
 	mostTries = 3
 	// mostPages bounds the pages of one fetch, against a node whose pages never end.
@@ -53,62 +47,10 @@ type fetch struct {
 	after  string
 	tries  int
 	pages  int
-	count  int // of entries
-	failed int // entries that could not be stored
+	count  int  // of entries
+	failed int  // entries that could not be stored
+	called bool // the node that is asked has asked for it; no other one is of use
 	late   *time.Timer
-}
-
-// join makes this node ask the others for their entries, once at the beginning and then again
-// whenever it may have missed some.
-func (s *share) join() {
-	if s != nil {
-		s.joined.Do(func() {
-			s.again(askEvery)
-			s.ask(fetch{})
-			s.look()
-		})
-	}
-}
-
-// again makes this node ask the others after about that time.
-func (s *share) again(after time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.next = time.Now().Add(after/2 + rand.N(after))
-}
-
-// look looks for a reason to ask the others again, from now on about every lookEvery until the
-// server is closed: the bus has been interrupted, or much time has passed, because a bus may also
-// lose a message that it does not report.
-func (s *share) look() {
-	time.AfterFunc(lookEvery/2+rand.N(lookEvery), func() {
-		missed := s.missed()
-		s.mu.Lock()
-		due := missed != s.gaps || !time.Now().Before(s.next)
-		busy, ended := s.fetch.asking != "", s.ended
-		if due && !busy {
-			s.owed = s.owed || missed != s.gaps
-			s.gaps = missed
-		}
-		s.mu.Unlock()
-		if ended {
-			return
-		}
-		if due && !busy {
-			s.again(askEvery)
-			s.ask(fetch{})
-		}
-		s.look()
-	})
-}
-
-// missed counts the times at which the bus may have lost messages of other nodes.
-func (s *share) missed() uint64 {
-	bus := s.srv.Stats().Bus
-	if bus == nil {
-		return 0
-	}
-	return bus.Gaps + bus.Overflows
 }
 
 // ask sends the next question of a fetch. It replaces a fetch that has not ended.
@@ -117,6 +59,9 @@ func (s *share) ask(f fetch) {
 	f.asking = q.ID
 	f.late = time.AfterFunc(pagePatience, func() { s.late(q.ID) })
 	s.mu.Lock()
+	if old := s.fetch; old.called && old.asking != "" && !f.called {
+		s.sending.call(old.of) // later
+	}
 	s.stopFetch()
 	s.fetch = f
 	s.mu.Unlock()
@@ -127,10 +72,7 @@ func (s *share) ask(f fetch) {
 		err = s.srv.SendExtension(f.of, s.name, payload)
 	}
 	if errors.Is(err, socketio.ErrClosed) { // other errors may pass
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.stopFetch()
-		s.ended = true
+		s.end()
 	}
 }
 
@@ -151,12 +93,17 @@ func (s *share) late(id string) {
 		return
 	}
 	s.stopFetch()
-	f.of = ""
-	f.tries++
+	if f.tries++; !f.called {
+		f.of = ""
+	}
 	if f.tries < mostTries {
 		s.mu.Unlock()
 		s.ask(f)
 		return
+	}
+	if f.called {
+		s.mu.Unlock()
+		return // it has left, or will call again
 	}
 	first, owed := !s.ready, s.owed
 	s.ready = true
@@ -198,7 +145,7 @@ func (s *share) turn(from socketio.NodeID, p page) {
 	}
 	s.mu.Lock()
 	first := !s.ready
-	s.owed = false
+	s.owed = s.owed && f.called
 	s.ready = true // before, the list may have been empty only because this node had just started
 	s.mu.Unlock()
 	level := slog.LevelDebug

@@ -188,6 +188,7 @@ type Gate struct {
 	longTokens logging.Sampler // for tokens that last longer than LongestToken
 	recheck    recheck
 	rooms      []revokedRooms // of nodes without a gate
+	name       string         // of Share; empty unless it was called
 	share      *share         // with other nodes; nil unless Share was called
 	tickets    *tickets
 	cookies    sync.Once // for the warning that cookies are not read

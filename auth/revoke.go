@@ -57,8 +57,11 @@ type Revoked struct {
 //
 // Revoke fails, and does nothing, if m matches nothing or an option is invalid. If the denylist
 // or the bus fails, Revoke ends the sockets nevertheless, tells the other nodes if it can, and
-// returns the error: call it again then, because a peer may come back with the token. Calling
-// it twice is the same as calling it once. ctx bounds only the call of the denylist. Revoke may
+// returns the error: call it again then, because a peer may come back with the token. With Share
+// the error is ErrOthersNotTold if the other nodes cannot be reached now. A message that the bus
+// loses later, such as one to a Redis that has just stopped, is not an error: it is logged, and
+// the others carry out the revocation when the bus is back. Calling it twice is the same as calling
+// it once. ctx bounds only the call of the denylist. Revoke may
 // be called concurrently. ByIssuer and ByClaim look at all sockets.
 func (g *Gate) Revoke(ctx context.Context, m Match, opts RevokeOptions) (Revoked, error) {
 	now := time.Now().UTC()
@@ -147,9 +150,12 @@ func (r Revocation) attrs() []slog.Attr {
 }
 
 // audit logs what an operator or another node has done, at level Info, or at level Error if it
-// failed in part.
+// failed in part. It names the gate if Share was called.
 func (g *Gate) audit(ctx context.Context, event string, err error, attrs ...slog.Attr) {
 	level := slog.LevelInfo
+	if g.name != "" {
+		attrs = append(attrs, slog.String("gate", g.name))
+	}
 	if err != nil {
 		level = slog.LevelError
 		attrs = append(attrs, slog.Any("error", err))

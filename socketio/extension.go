@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 
@@ -54,6 +55,17 @@ func (srv *Server) SendExtension(to NodeID, name string, payload []byte) error {
 		return ErrClosed
 	}
 	return l.send(to, Message{Kind: KindExtension, Extension: name, Payload: payload})
+}
+
+// ExtensionContext returns a context that is done when the server is closed, after which nothing
+// is sent to other nodes. It reports false without Options.Bus and before Handler was called. It
+// may be called concurrently.
+func (srv *Server) ExtensionContext() (context.Context, bool) {
+	l := srv.link.Load()
+	if l == nil {
+		return nil, false
+	}
+	return l.ctx, true
 }
 
 // ExtensionKey returns a secret key that all servers with the same Options.ClusterKey share for
