@@ -77,6 +77,9 @@ func (d *Denylist) mend() (done bool, err error) {
 	}
 	if len(commands) == 0 {
 		d.mu.Lock()
+		if d.incomplete != nil || d.refusing != nil { // the records that are needed are not all known
+			trim = position{}
+		}
 		d.trim = trim
 		d.mu.Unlock()
 		d.endTurn()

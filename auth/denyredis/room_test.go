@@ -56,3 +56,29 @@ func TestIncompleteListStaysIncomplete(t *testing.T) {
 		return small.Health().Full >= 5
 	})
 }
+
+// A node that does not have all entries removes no records, because others may need them.
+func TestIncompleteListRemovesNoRecords(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	redis.Do("CONFIG", "SET", "stream-node-max-entries", "1")
+	writer := start(t, redis.Addr(), "writer")
+	for _, subject := range []string{"ada", "bob", "eve"} {
+		add(t, writer, blockOf(subject))
+	}
+	opts := options("small")
+	opts.List.MaxEntries = 1
+	small := startWith(t, to(redis.Addr()), opts, denyredis.Pace{Mend: time.Hour, Rewrite: time.Hour, Keep: time.Millisecond})
+	for _, subject := range []string{"ada", "bob"} {
+		if err := writer.Remove(t.Context(), auth.BySubject("i", subject)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	redistest.Eventually(t, "the removals arrive", func() bool { return small.Len() == 0 })
+	small.RememberRemoval(auth.BySubject("i", "x"), time.Now().Add(time.Hour)) // makes it look at what is needed
+	redistest.Eventually(t, "the removal is written", func() bool { h := small.Health(); return h.Added == 1 && h.Unlogged == 0 })
+	add(t, small, blockOf("mark")) // removes records that are not needed
+	if late := start(t, redis.Addr(), "late"); !found(t, late, "eve") {
+		t.Error("the record of an entry that lasts was removed")
+	}
+}
