@@ -67,11 +67,16 @@ func (r Revocation) ID() string {
 	return "revoked/" + r.Match.text()
 }
 
-// Check returns an error if a list must not accept the entry, because its Match is empty or its
-// texts are too long.
+// Check returns an error if a list must not accept the entry, because its Match is empty, its
+// texts are too long, or one of its times cannot be stored.
 func (r Revocation) Check() error {
 	if len(r.Reason) > maxReason || !utf8.ValidString(r.Reason) {
 		return fmt.Errorf("auth: the reason of a revocation has more than %d bytes, or is not UTF-8", maxReason)
+	}
+	for _, t := range [...]time.Time{r.IssuedBefore, r.Until, r.At} {
+		if _, err := t.MarshalText(); err != nil { // JSON has the years 0 to 9999
+			return fmt.Errorf("auth: a time of a revocation cannot be stored: %w", err)
+		}
 	}
 	return r.Match.check()
 }

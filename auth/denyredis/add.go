@@ -67,8 +67,11 @@ func (d *Denylist) Spread(ctx context.Context, r auth.Revocation, wait time.Dura
 // keep adds an entry to memory. A block is made later than one that was removed before, whatever
 // the clock of the node that made that.
 func (d *Denylist) keep(r auth.Revocation) (auth.Revocation, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	now := d.lock()
+	defer d.unlock()
+	if err := d.room(r, now); err != nil {
+		return r, err
+	}
 	if gone, ok := d.removals[r.Match]; ok && r.IssuedBefore.IsZero() && !r.At.After(gone.At) {
 		r.At = gone.At.Add(1)
 	}
@@ -101,8 +104,8 @@ func (d *Denylist) Remove(ctx context.Context, m auth.Match) error {
 	if err != nil {
 		return fmt.Errorf("auth/denyredis: the block was not removed, because Redis does not answer: %w", err)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.lock()
+	defer d.unlock()
 	d.forget(gone, at)
 	return nil
 }

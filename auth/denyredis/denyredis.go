@@ -37,7 +37,11 @@ type Options struct {
 	// an error.
 	MaxStale time.Duration
 	// List has the bounds and the clock of the list: see auth.DenylistOptions. All nodes should
-	// have the same. If the stream has more entries than MaxEntries, New fails.
+	// have the same. MaxEntries bounds what this node adds. Entries of other nodes are kept up to
+	// twice that number, because nodes may add at the same time. If there are more, this node
+	// cannot know all revoked tokens: Find fails for a token without an entry, with an error that
+	// matches auth.ErrDenylistFull, and auth.Options.DenylistFailure decides. The node tries again
+	// every 10 minutes. New does not fail then.
 	List auth.DenylistOptions
 	// Logger receives a line when Redis cannot be reached and when it can again, when records
 	// were lost or cannot be read, and about entries that are added again. Nil means that
@@ -68,13 +72,16 @@ type Denylist struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+	clock  clock
+	log    logging.Sampler
 	sweeps chan []arrived
 	wake   chan struct{} // has capacity 1; makes the reader look at what is not in the stream
 
 	mu       sync.Mutex // no call of Redis, of a gate or of Options.Now is made under it
 	sweepers []func(context.Context, auth.Revocation) (int, error)
 	fresh    time.Time // when the list was last read to the end
-	failure  error     // why it was not since; nil if it was
+	failure  error     // why it was not since, or why Redis does not accept writes; nil if it works
+	failing  time.Time // when failure was nil last
 	last     position  // of the last record that was read
 	lastText string    // of that record, encrypted
 	counts   map[string]int
@@ -83,14 +90,19 @@ type Denylist struct {
 	trim     position               // records before it are not needed
 	peers    map[string]*peer
 	health   Health // the counters
-	refused  error  // the first record that was not taken into the list
 	closed   bool
 	written  bool // this node has written its state
 	named    bool // it was logged that another node has the same name
 
+	unreadable error     // the first record that could not be read
+	incomplete error     // the last record for which there was no room; nil if the list has all
+	refusing   error     // the same of the records since the reader began at the first one
+	entries    int       // that had not ended at entriesAt, and those that this node has added since
+	entriesAt  time.Time // by Options.List.Now
+
 	// Only New and the reader use these.
 	places map[entryKey]position // of the record that has all of an entry
-	locked bool                  // this node may add many entries
+	turn   bool                  // this node may add many entries
 }
 
 // removal is a removed block, with the place of its record.
@@ -119,6 +131,7 @@ func (o Options) defaults() (Options, error) {
 	check(len(o.Node) > mostName, fmt.Sprintf("Node has more than %d bytes", mostName))
 	o.Prefix = cmp.Or(o.Prefix, "socketiojwt:revocations")
 	o.MaxStale = cmp.Or(o.MaxStale, 30*time.Second)
+	o.List.MaxEntries = cmp.Or(o.List.MaxEntries, mostEntries)
 	if o.List.Now == nil {
 		o.List.Now = time.Now
 	}
@@ -137,7 +150,8 @@ const (
 
 // Find returns an entry that concerns the token, as auth.Denylist says. It looks only at
 // memory. If no entry concerns the token, but the list was not read to the end within
-// Options.MaxStale, it fails with an error that matches ErrStale.
+// Options.MaxStale, it fails with an error that matches ErrStale. If the stream has entries for
+// which this node has no room, it fails with one that matches auth.ErrDenylistFull.
 func (d *Denylist) Find(ctx context.Context, t *token.Token) (auth.Revocation, bool, error) {
 	if r, found, err := d.memory.Find(ctx, t); found || err != nil {
 		return r, found, err
@@ -145,15 +159,15 @@ func (d *Denylist) Find(ctx context.Context, t *token.Token) (auth.Revocation, b
 	return auth.Revocation{}, false, d.stale()
 }
 
-// Available reports whether the list was read to the end within Options.MaxStale. The gate
-// tells it to the server, which answers handshakes with 503 meanwhile.
+// Available reports whether the list was read to the end within Options.MaxStale and has all
+// entries. The gate tells it to the server, which answers handshakes with 503 meanwhile.
 func (d *Denylist) Available() bool { return d.stale() == nil }
 
-// stale returns an error if the list was not read for too long. Neither a suspended machine nor
+// stale returns an error if the list was not read for too long, or is incomplete. Neither a suspended machine nor
 // a clock that is set back makes it look fresh.
 func (d *Denylist) stale() error {
 	d.mu.Lock()
-	fresh, failure := d.fresh, d.failure
+	fresh, failure, incomplete := d.fresh, d.failure, d.incomplete
 	d.mu.Unlock()
 	now := time.Now()
 	if age := max(now.Sub(fresh), now.Round(0).Sub(fresh.Round(0))); age > d.opts.MaxStale {
@@ -161,6 +175,9 @@ func (d *Denylist) stale() error {
 			failure = errors.New("Redis does not answer")
 		}
 		return fmt.Errorf("%w (%v): %w", ErrStale, age.Round(time.Second), failure)
+	}
+	if incomplete != nil {
+		return fmt.Errorf("auth/denyredis: the stream has entries for which this node has no room: %w", incomplete)
 	}
 	return nil
 }
@@ -195,15 +212,16 @@ func (d *Denylist) sweep(ctx context.Context, r auth.Revocation) (ended int, err
 
 // Health is the state of a Denylist.
 type Health struct {
-	// Fresh is when the list was last read to the end. Err is why it could not be since then;
-	// nil if it could.
+	// Fresh is when the list was last read to the end. Err is why it could not be since then, why
+	// Redis does not accept what this node writes, or which entry the list has no room for; nil
+	// if all is well.
 	Fresh time.Time
 	Err   error
 	// Unlogged is the number of entries that are not in Redis yet, as last counted.
 	Unlogged int
 	// Lost counts how often the stream had lost records, Added the entries that this node has
-	// added again, Unreadable the records that could not be decrypted or decoded, and Full the
-	// entries of other nodes for which the list had no room.
+	// added again, Unreadable the records that could not be decrypted or decoded, and Full how
+	// often the list had no room for an entry of another node.
 	Lost, Added, Unreadable, Full uint64
 	// Nodes are the names of the nodes that have written to Redis in the last seconds,
 	// including this one, in order.
@@ -216,7 +234,7 @@ func (d *Denylist) Health() Health {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h := d.health
-	h.Fresh, h.Err = d.fresh, d.failure
+	h.Fresh, h.Err = d.fresh, cmp.Or(d.failure, d.incomplete)
 	h.Nodes = []string{d.opts.Node}
 	for name, p := range d.peers {
 		if p.lives(now) {

@@ -18,7 +18,9 @@
 // and auth.Options.DenylistFailure decides about new tokens. Sockets that are admitted stay;
 // auth.Options.DenylistRecheck ends them. An entry that is added while Redis cannot be reached
 // works on this node at once. Spread returns ErrNotLogged, and the entry is added when Redis
-// answers again.
+// answers again. A Redis that refuses writes, for example because its memory is full, is read
+// nevertheless. A node with too little room for the entries starts and works, but treats tokens
+// without an entry as if the list were stale.
 //
 // # What Redis learns
 //

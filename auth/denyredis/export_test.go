@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"socketiojwt/auth"
 )
 
 // Pace is how often a list of a test mends, rewrites and keeps its records.
@@ -17,3 +19,11 @@ func Open(ctx context.Context, client rueidis.ClientOption, opts Options, p Pace
 
 // Ordinary is the pace of New.
 func Ordinary() Pace { return Pace{ordinary.mend, ordinary.rewrite, ordinary.keep} }
+
+// RememberRemoval makes a list remember that a block was removed, as if its record was lost.
+func (d *Denylist) RememberRemoval(m auth.Match, until time.Time) {
+	d.lock()
+	d.forget(removed{Match: m, At: time.Now(), Until: until}, position{})
+	d.unlock()
+	d.mendSoon()
+}

@@ -64,9 +64,10 @@ func TestRedisIsStopped(t *testing.T) {
 
 // A Redis that is frozen makes the list stale, and Find fails for tokens that are not in it.
 func TestRedisIsFrozen(t *testing.T) {
+	t.Parallel()
 	redis := redistest.Start(t)
 	opts := options("node")
-	opts.MaxStale = 2 * time.Second
+	opts.MaxStale = 5 * time.Second
 	list := startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
 	other := start(t, redis.Addr(), "other")
 	add(t, list, blockOf("ada"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -45,8 +46,38 @@ func startWith(t testing.TB, client rueidis.ClientOption, opts denyredis.Options
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(list.Close)
+	t.Cleanup(func() { closeAll(t, list) })
 	return list
+}
+
+// inTime bounds what a test waits for, on a busy machine.
+const inTime = time.Minute
+
+// closeAll closes lists at the same time, and fails the test if that takes too long.
+func closeAll(t testing.TB, lists ...*denyredis.Denylist) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var group sync.WaitGroup
+		for _, list := range lists {
+			group.Go(list.Close)
+		}
+		group.Wait()
+	}()
+	receive(t, done, "the lists are closed")
+}
+
+// receive receives from a channel, or fails the test if that takes too long.
+func receive[T any](t testing.TB, c <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(inTime):
+		stacks := make([]byte, 1<<20)
+		t.Fatalf("not within %v: %s\n%s", inTime, what, stacks[:runtime.Stack(stacks, true)])
+	}
+	return v
 }
 
 // startAll makes the lists of nodes 0 to n-1.
@@ -56,13 +87,7 @@ func startAll(t testing.TB, addr string, n int) []*denyredis.Denylist {
 	for i := range lists {
 		lists[i] = start(t, addr, fmt.Sprint("node ", i))
 	}
-	t.Cleanup(func() { // before the list's own, which close one after the other
-		var group sync.WaitGroup
-		for _, list := range lists {
-			group.Go(list.Close)
-		}
-		group.Wait()
-	})
+	t.Cleanup(func() { closeAll(t, lists...) }) // before the cleanups that close one after the other
 	return lists
 }
 

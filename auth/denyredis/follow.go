@@ -1,11 +1,8 @@
 package denyredis
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -19,68 +16,63 @@ const pageRecords = 500
 // follow reads the stream until the list is closed, and is its only reader. It tells the other
 // nodes once a second that this one lives.
 func (d *Denylist) follow() {
-	var beaten time.Time
-	mended, missing := time.Now(), false
+	f := following{mended: time.Now()}
 	for d.ctx.Err() == nil {
-		n, err := d.readPage(d.ctx, blocking)
-		if err == nil && time.Since(beaten) >= beatEvery {
-			beaten = time.Now()
-			err = d.beat(d.ctx, true)
-		}
-		switch {
-		case errors.Is(err, errReplaced):
-			missing = true
-			if err = d.lost(); err == nil {
-				continue
-			}
-		case err != nil:
-			missing = true // what was written last may be lost
-		}
-		switch {
-		case err != nil:
+		if err := d.step(&f); err != nil {
+			f.missing = true       // what was written last may be lost
+			f.beaten = time.Time{} // the next beat shows whether Redis accepts writes
 			d.failed(err)
-			continue
-		case n == pageRecords: // not the end
-			continue
-		}
-		select {
-		case <-d.wake:
-			missing = true
-		default:
-		}
-		if (missing || time.Since(mended) >= d.pace.mend) && d.mend() {
-			mended, missing = time.Now(), false
 		}
 	}
 }
 
-// failed waits before the next attempt, and logs the first failure.
-func (d *Denylist) failed(err error) {
-	if d.ctx.Err() != nil {
-		return
+// following is what follow knows from one step to the next.
+type following struct {
+	beaten, mended time.Time // when the last beat and the last complete mend were
+	missing        bool      // entries may not be in the stream
+}
+
+// step reads one page, and does what is due then.
+func (d *Denylist) step(f *following) error {
+	n, err := d.readPage(d.ctx, blocking)
+	if errors.Is(err, errReplaced) {
+		f.missing = true
+		d.lost()
+		return nil
 	}
-	d.mu.Lock()
-	first := d.failure == nil
-	d.failure = err
-	d.mu.Unlock()
-	if first {
-		d.opts.Logger.Error("auth/denyredis: Redis does not answer; revocations of other nodes do not arrive", "stream", d.opts.Prefix, "error", err)
+	if err != nil {
+		return err
+	}
+	if time.Since(f.beaten) >= beatEvery {
+		if err := d.beat(d.ctx, true); err != nil {
+			return notWritten(err)
+		}
+		f.beaten = time.Now()
+	}
+	if n == pageRecords { // not the end
+		return nil
 	}
 	select {
-	case <-time.After(100*time.Millisecond + rand.N(400*time.Millisecond)):
-	case <-d.ctx.Done():
+	case <-d.wake:
+		f.missing = true
+	default:
 	}
-}
-
-// readToEnd notes that the list was read to its end by a read that began at a time.
-func (d *Denylist) readToEnd(began time.Time) {
-	d.mu.Lock()
-	failure, since := d.failure, d.fresh
-	d.fresh, d.failure = began, nil
-	d.mu.Unlock()
-	if failure != nil && !since.IsZero() {
-		d.opts.Logger.Info("auth/denyredis: Redis answers again, and the list was read to its end", "stream", d.opts.Prefix, "after", time.Since(since).Round(time.Millisecond))
+	due := time.Since(f.mended) >= d.pace.mend
+	if due && d.readAgain() {
+		f.mended, f.missing = time.Now(), true
+		return nil
 	}
+	if f.missing || due {
+		done, err := d.mend()
+		if err != nil {
+			return notWritten(err)
+		}
+		if done {
+			f.mended, f.missing = time.Now(), false
+		}
+	}
+	d.works()
+	return nil
 }
 
 // errReplaced says that the stream does not have the last record that was read: it has lost
@@ -155,7 +147,7 @@ func (d *Denylist) take(records []rueidis.XRangeEntry) ([]arrived, error) {
 		}
 		if err != nil {
 			a.counted = false // or this node would confirm what it does not have
-			d.unreadable(at, err)
+			d.refuse(at, err)
 		}
 		d.mu.Lock()
 		d.last, d.lastText = at, r.FieldValues[field]
@@ -165,27 +157,13 @@ func (d *Denylist) take(records []rueidis.XRangeEntry) ([]arrived, error) {
 	return came, nil
 }
 
-// unreadable counts and logs a record that says nothing.
-func (d *Denylist) unreadable(at position, err error) {
-	err = fmt.Errorf("record %s: %w", at, err)
-	d.mu.Lock()
-	d.health.Unreadable++
-	if errors.Is(err, auth.ErrDenylistFull) {
-		d.health.Unreadable--
-		d.health.Full++
-	}
-	d.refused = cmp.Or(d.refused, err)
-	d.mu.Unlock()
-	d.opts.Logger.Error("auth/denyredis: a record was not taken into the list", "stream", d.opts.Prefix, "error", err)
-}
-
 // apply carries out a record in memory.
 func (d *Denylist) apply(at position, rec record) (arrived, error) {
 	a := arrived{at: at, counted: rec.Ask}
 	switch {
 	case rec.Removed != nil:
-		d.mu.Lock()
-		defer d.mu.Unlock()
+		d.lock()
+		defer d.unlock()
 		d.forget(*rec.Removed, at)
 	case rec.Add != nil:
 		if err := rec.Add.Check(); err != nil {
@@ -206,8 +184,8 @@ func (d *Denylist) apply(at position, rec record) (arrived, error) {
 // place of the entry becomes that of the record if the record has all of it.
 func (d *Denylist) remember(r *auth.Revocation, at position) (changed bool, err error) {
 	block := r.IssuedBefore.IsZero()
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.lock()
+	defer d.unlock()
 	if gone, ok := d.removals[r.Match]; ok && block && !r.At.After(gone.At) {
 		return false, nil
 	}
@@ -230,7 +208,7 @@ func same(a, b auth.Revocation) bool {
 	return a.Until.Equal(b.Until) && a.IssuedBefore.Equal(b.IssuedBefore)
 }
 
-// forget removes a block. The caller holds mu.
+// forget removes a block. The caller has called lock.
 func (d *Denylist) forget(r removed, at position) {
 	if known, ok := d.removals[r.Match]; ok && known.At.After(r.At) {
 		return

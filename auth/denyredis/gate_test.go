@@ -82,7 +82,7 @@ func bearing(compact string) sockettest.Options {
 // gone checks that the server sent a peer DISCONNECT.
 func gone(t *testing.T, peer *sockettest.Peer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), inTime)
 	defer cancel()
 	if err := peer.Ended(ctx); !errors.Is(err, sockettest.ErrDisconnected) {
 		t.Errorf("the socket ended with %v, want DISCONNECT", err)
@@ -180,6 +180,7 @@ func TestTokenDatedAhead(t *testing.T) {
 // While the list is stale, a gate that fails closed admits no socket, keeps those that it has,
 // and ends them if it was told to ask again. A gate that fails open admits all.
 func TestStaleList(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		opts        auth.Options
 		in, leaving bool
@@ -189,9 +190,11 @@ func TestStaleList(t *testing.T) {
 		"closed, asks again": {auth.Options{DenylistRecheck: time.Second}, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newCluster(t, 0, c.opts)
 			opts := options("node")
-			opts.MaxStale = 2 * time.Second
+			// Longer than a read may take. Otherwise the list may be stale right after a read.
+			opts.MaxStale = 5 * time.Second
 			n := f.join(opts)
 			peer := n.srv.Dial(bearing(f.sign("bob", time.Minute)))
 			f.redis.Freeze()
@@ -203,14 +206,17 @@ func TestStaleList(t *testing.T) {
 				_ = n.srv.Dial(bearing(f.sign("eve", time.Minute))).Close()
 			}
 			if c.leaving {
-				if err := peer.Ended(t.Context()); errors.Is(err, sockettest.ErrDisconnected) {
+				ctx, cancel := context.WithTimeout(t.Context(), inTime)
+				defer cancel()
+				if err := peer.Ended(ctx); errors.Is(err, sockettest.ErrDisconnected) {
 					t.Errorf("the socket ended with %v, want an end after which the client comes back", err)
 				}
 			} else if n.gate.Stats().Leased != 1 {
 				t.Error("the socket has ended")
 			}
+			thawed := time.Now()
 			f.redis.Thaw()
-			redistest.Eventually(t, "the gate admits again", func() bool { return n.gate.Available() && n.list.Available() })
+			redistest.Eventually(t, "the gate admits again", func() bool { return n.gate.Available() && n.list.Health().Fresh.After(thawed) })
 			_ = n.srv.Dial(bearing(f.sign("eve", time.Minute))).Close()
 		})
 	}

@@ -1,7 +1,10 @@
 package denyredis
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -29,66 +32,98 @@ type pace struct {
 var ordinary = pace{mend: 10 * time.Minute, rewrite: 7 * 24 * time.Hour, keep: time.Hour}
 
 // lost makes the reader read the whole stream again. It writes a record first, so that there is
-// one to find.
-func (d *Denylist) lost() error {
-	if _, err := d.append(d.ctx, record{}); err != nil {
-		return err
-	}
+// one to find. If Redis does not accept it, the stream is read nevertheless.
+func (d *Denylist) lost() {
+	_, _ = d.append(d.ctx, record{}) // the next beat fails too
 	d.mu.Lock()
 	last := d.last
+	d.health.Lost++
+	d.mu.Unlock()
+	d.rewind()
+	d.opts.Logger.Warn("auth/denyredis: the stream does not have the last record that was read, so it is read again from its beginning; entries that it has lost are added again",
+		"stream", d.opts.Prefix, "record", last.String())
+}
+
+// rewind makes the reader begin at the first record.
+func (d *Denylist) rewind() {
+	d.mu.Lock()
 	d.last, d.lastText = position{}, ""
 	d.trim = position{}
-	d.health.Lost++
+	d.refusing = nil
 	for m, r := range d.removals {
 		r.at = position{}
 		d.removals[m] = r
 	}
 	d.mu.Unlock()
 	clear(d.places)
-	d.opts.Logger.Warn("auth/denyredis: the stream does not have the last record that was read, so it is read again from its beginning; entries that it has lost are added again",
-		"stream", d.opts.Prefix, "record", last.String())
-	return nil
 }
 
 // mend adds the entries again that are not in the stream, or whose record is old. It reports
-// false if it must be called again after the stream was read to its end.
-func (d *Denylist) mend() bool {
+// false if it must be called again after the stream was read to its end. It fails if Redis did
+// not accept a record.
+func (d *Denylist) mend() (done bool, err error) {
 	missing, trim := d.audit()
 	d.mu.Lock()
 	d.health.Unlogged = len(missing)
-	if len(missing) == 0 {
-		d.trim = trim
-	}
 	d.mu.Unlock()
-	if len(missing) > mostUnlocked && !d.lock() {
-		return false
-	}
-	if len(missing) == 0 {
-		d.unlock()
-		return true
-	}
-	some := missing[:min(len(missing), mendRecords)]
-	commands := make(rueidis.Commands, 0, len(some))
-	for _, rec := range some {
-		c, err := d.appending(rec)
-		if err != nil {
-			return false
+	if len(missing) > mostUnlocked {
+		if mine, err := d.takeTurn(); !mine {
+			return false, err
 		}
-		commands = append(commands, c)
+	}
+	commands, err := d.writing(missing)
+	if err != nil {
+		return false, err
+	}
+	if len(commands) == 0 {
+		d.mu.Lock()
+		if d.incomplete != nil || d.refusing != nil { // the records that are needed are not all known
+			trim = position{}
+		}
+		d.trim = trim
+		d.mu.Unlock()
+		d.endTurn()
+		return true, nil
 	}
 	ctx, cancel := context.WithTimeout(d.ctx, patience+lockTime/2)
 	defer cancel()
 	added := uint64(0)
 	for _, result := range d.client.DoMulti(ctx, commands...) {
-		if result.Error() == nil {
-			added++
+		if failed := result.Error(); failed != nil {
+			err = cmp.Or(err, failed)
+			continue
 		}
+		added++
 	}
 	d.mu.Lock()
 	d.health.Added += added
 	d.mu.Unlock()
-	d.opts.Logger.Info("auth/denyredis: entries that the stream did not have were added to it", "stream", d.opts.Prefix, "entries", added, "of", len(missing))
-	return false
+	if added > 0 {
+		d.opts.Logger.Info("auth/denyredis: entries that the stream did not have were added to it", "stream", d.opts.Prefix, "entries", added, "of", len(missing))
+	}
+	return false, err
+}
+
+// writing returns the commands that write some of the records. An entry that cannot be written,
+// such as one with a time that JSON cannot have, is logged and left out, so that it does not keep
+// the others from the stream.
+func (d *Denylist) writing(records []record) (rueidis.Commands, error) {
+	commands := make(rueidis.Commands, 0, min(len(records), mendRecords))
+	for _, rec := range records {
+		if len(commands) == mendRecords {
+			break
+		}
+		c, err := d.appending(rec)
+		if errors.Is(err, ErrClosed) {
+			return nil, err
+		}
+		if err != nil {
+			d.log.Log(d.ctx, d.opts.Logger, slog.LevelError, "unwritable", "auth/denyredis: an entry cannot be written, so it works on this node only", "error", err)
+			continue
+		}
+		commands = append(commands, c)
+	}
+	return commands, nil
 }
 
 // audit returns records of the entries that the stream does not have, or only in an old record,
@@ -132,25 +167,29 @@ func (d *Denylist) audit() (missing []record, first position) {
 	return missing, first
 }
 
-// lock reports whether this node may add many entries. The first time it does, the caller must
-// read the stream to its end, because another node may just have added them.
-func (d *Denylist) lock() bool {
-	ctx, cancel := context.WithTimeout(d.ctx, patience)
-	defer cancel()
-	held := d.locked
+// takeTurn reports whether this node may add many entries. The first time it may, takeTurn reports
+// false, and the caller must read the stream to its end, because another node may just have added
+// them.
+func (d *Denylist) takeTurn() (bool, error) {
+	held := d.turn
 	set := d.client.B().Set().Key(d.lockKey()).Value(d.opts.Node)
-	c := set.Nx().PxMilliseconds(lockTime.Milliseconds()).Build()
-	if held {
-		c = d.client.B().Set().Key(d.lockKey()).Value(d.opts.Node).PxMilliseconds(lockTime.Milliseconds()).Build()
+	if !held {
+		err := d.run(d.ctx, set.Nx().PxMilliseconds(lockTime.Milliseconds()).Build())
+		d.turn = err == nil
+		if rueidis.IsRedisNil(err) { // another node has it
+			err = nil
+		}
+		return false, err
 	}
-	d.locked = d.client.Do(ctx, c).Error() == nil
-	return held && d.locked
+	err := d.run(d.ctx, set.PxMilliseconds(lockTime.Milliseconds()).Build())
+	d.turn = err == nil
+	return d.turn, err
 }
 
-// unlock lets other nodes add many entries.
-func (d *Denylist) unlock() {
-	if d.locked {
-		d.locked = false
+// endTurn lets other nodes add many entries.
+func (d *Denylist) endTurn() {
+	if d.turn {
+		d.turn = false
 		_ = d.run(d.ctx, d.client.B().Del().Key(d.lockKey()).Build()) // it expires soon
 	}
 }

@@ -28,6 +28,7 @@ type state struct {
 	Beat uint64 `json:"beat"`
 	// Counts has the numbers of sockets that ended, by the position of the record.
 	Counts map[string]int `json:"counts,omitempty"`
+	Left   bool           `json:"left,omitempty"` // the node was closed
 }
 
 // A peer is another node, as this one has seen it last.
@@ -38,7 +39,7 @@ type peer struct {
 	failed error     // why sealed could not be opened
 }
 
-func (p *peer) lives(now time.Time) bool { return now.Sub(p.seen) < lives }
+func (p *peer) lives(now time.Time) bool { return !p.state.Left && now.Sub(p.seen) < lives }
 
 // count keeps the number of sockets that a record has ended. The caller holds mu.
 func (d *Denylist) count(at position, ended int) {
@@ -108,40 +109,44 @@ func (d *Denylist) beaten(results []rueidis.RedisResult) error {
 }
 
 // observe notes what the nodes say about themselves. It returns those that have been silent for
-// long.
+// long. A node that is not in fields, because Redis has lost them, is kept as long as a silent one:
+// it may be frozen and still have its sockets.
 func (d *Denylist) observe(fields map[string]string) (silent []string) {
+	if d.namesake(fields[d.opts.Node]) {
+		d.opts.Logger.Error("auth/denyredis: another node has the same name, so receipts do not say whether it has ended its sockets; give each node another Options.Node", "node", d.opts.Node)
+	}
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for name, sealed := range fields {
 		p := d.peers[name]
 		switch {
-		case name == d.opts.Node:
-			d.checkName(sealed)
-		case name == "probe":
+		case name == d.opts.Node || name == "probe":
 		case p == nil || p.sealed != sealed:
 			d.peers[name] = d.opened(name, sealed, now)
 		case now.Sub(p.seen) > keepPeer:
 			silent = append(silent, name)
 		}
 	}
-	for name := range d.peers {
-		if _, there := fields[name]; !there {
+	for name, p := range d.peers {
+		if _, there := fields[name]; !there && (p.failed != nil || now.Sub(p.seen) > keepPeer) {
 			delete(d.peers, name)
 		}
 	}
 	return silent
 }
 
-// checkName logs once that another node has the name of this one, which makes receipts wrong. The
-// caller holds mu.
-func (d *Denylist) checkName(sealed string) {
+// namesake reports whether another node has the name of this one, which makes receipts wrong. It
+// does so once. Sealed is what the node with the name says about itself, or empty.
+func (d *Denylist) namesake(sealed string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var s state
-	if d.named || !d.written || d.sealer.open(sealed, d.opts.Node, &s) != nil || s.Boot == d.boot {
-		return
+	if d.named || !d.written || d.sealer.open(sealed, d.opts.Node, &s) != nil || s.Boot == d.boot || s.Left {
+		return false
 	}
 	d.named = true
-	d.opts.Logger.Error("auth/denyredis: another node has the same name, so receipts do not say whether it has ended its sockets; give each node another Options.Node", "node", d.opts.Node)
+	return true
 }
 
 // otherKey returns an error if another node has another key.
@@ -196,6 +201,9 @@ func (d *Denylist) confirmations(at position) (confirmed []auth.Confirmation, mi
 	defer d.mu.Unlock()
 	for _, name := range slices.Sorted(maps.Keys(d.peers)) {
 		p := d.peers[name]
+		if p.state.Left {
+			continue
+		}
 		sockets, counted := p.state.Counts[key]
 		// That the node has read as far as the record is not enough: it may not have been able to carry it
 		// out, and after a failover a record may have the place of one that was lost.

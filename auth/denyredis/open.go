@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"socketiojwt/auth"
+	"socketiojwt/internal/logging"
 )
 
 // How long Redis may take to answer a command, and how long a read of the stream waits for a
@@ -23,8 +24,8 @@ const (
 
 // New connects to Redis, checks what it needs, and reads the list to its end. It fails with an
 // error that says what is missing: an option, the address, the version of Redis, the right to
-// run a command, the key of the other nodes, or room for the entries. It also fails if ctx ends
-// before, so no gate ever has a list that was not read. The caller must call Close.
+// run a command, or the key of the other nodes. It also fails if ctx ends before, so no gate ever
+// has a list that was not read. The caller must call Close.
 //
 // New changes client: it disables client-side caching and retries, and bounds the time of a write
 // to 3 s if that is zero.
@@ -55,10 +56,12 @@ func open(ctx context.Context, client rueidis.ClientOption, opts Options, pace p
 		return nil, fmt.Errorf("auth/denyredis: cannot connect to Redis at %s: %w", strings.Join(client.InitAddress, ", "), err)
 	}
 	d := &Denylist{
-		opts: opts, pace: pace, client: connected, sealer: sealer, memory: auth.NewDenylist(opts.List), boot: rand.Text(),
+		opts: opts, pace: pace, client: connected, sealer: sealer, boot: rand.Text(),
 		sweeps: make(chan []arrived, 16), wake: make(chan struct{}, 1),
+		clock: clock{user: opts.List.Now}, log: logging.Sampler{PerMinute: 10, Repeat: time.Minute},
 		counts: make(map[string]int), places: make(map[entryKey]position), removals: make(map[auth.Match]removal), peers: make(map[string]*peer),
 	}
+	d.memory = auth.NewDenylist(withSpare(opts.List, d.clock.now))
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	if err := d.begin(ctx); err != nil {
 		d.cancel()
@@ -78,19 +81,8 @@ func (d *Denylist) begin(ctx context.Context) error {
 	if err := d.checkRights(ctx); err != nil {
 		return err
 	}
-	for {
-		n, err := d.readPage(ctx, -1)
-		switch h := d.Health(); {
-		case err != nil:
-			return fmt.Errorf("cannot read the stream %s: %w", d.opts.Prefix, err)
-		case h.Unreadable > 0:
-			return fmt.Errorf("the stream %s cannot be read: %w; give all nodes the same Keys, or remove the record by XDEL", d.opts.Prefix, d.refused)
-		case h.Full > 0:
-			return fmt.Errorf("the stream %s has more entries than List allows: %w", d.opts.Prefix, d.refused)
-		}
-		if n < pageRecords {
-			break
-		}
+	if err := d.readAll(ctx); err != nil {
+		return err
 	}
 	if err := d.beat(ctx, true); err != nil {
 		return fmt.Errorf("cannot write to %s: %w", d.nodesKey(), err)
@@ -98,12 +90,27 @@ func (d *Denylist) begin(ctx context.Context) error {
 	if err := d.otherKey(); err != nil {
 		return err
 	}
-	// A record without an entry shows that this node may write. The reader looks for it later, to
-	// notice that the stream was replaced.
+	// A record without an entry shows that this node may write. From then on, there is a last record,
+	// by which the reader notices that the stream was replaced.
 	if _, err := d.append(ctx, record{}); err != nil {
 		return refusedBy("XADD "+d.opts.Prefix, err)
 	}
-	return nil
+	return d.readAll(ctx)
+}
+
+// readAll reads the stream to its end, before there are gates.
+func (d *Denylist) readAll(ctx context.Context) error {
+	for {
+		n, err := d.readPage(ctx, -1)
+		switch {
+		case err != nil:
+			return fmt.Errorf("cannot read the stream %s: %w", d.opts.Prefix, err)
+		case d.unreadable != nil:
+			return fmt.Errorf("the stream %s cannot be read: %w; give all nodes the same Keys, or remove the record by XDEL", d.opts.Prefix, d.unreadable)
+		case n < pageRecords:
+			return nil
+		}
+	}
 }
 
 // checkVersion returns an error if Redis is older than 6.2.
@@ -178,9 +185,11 @@ func (d *Denylist) Close() {
 		return
 	}
 	d.cancel()
-	_ = d.run(context.Background(), d.client.B().Hdel().Key(d.nodesKey()).Field(d.opts.Node).Build())
-	d.client.Close() // ends the read that waits
-	d.work.Wait()
+	d.work.Wait() // so that no beat follows
+	if sealed, err := d.sealer.seal(state{Boot: d.boot, Left: true}, d.opts.Node); err == nil {
+		_ = d.run(context.Background(), d.client.B().Hset().Key(d.nodesKey()).FieldValue().FieldValue(d.opts.Node, sealed).Build())
+	}
+	d.client.Close()
 }
 
 // The names of the keys beside the stream, and of the field of a record.

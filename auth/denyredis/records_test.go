@@ -92,26 +92,31 @@ func TestNeededRecordsStay(t *testing.T) {
 	}
 }
 
-// A halting conn delivers nothing while it is told so, until it is closed.
+// A halting conn delivers what it reads, until halt is set. It then delivers nothing more, and fails
+// when it is released.
 type halting struct {
 	net.Conn
-	halt   *atomic.Bool
-	closed chan struct{}
-	once   sync.Once
+	*halt
 }
 
-func (c *halting) Read(b []byte) (int, error) {
+type halt struct {
+	set      atomic.Bool
+	reached  chan struct{} // receives when a conn has read something that it does not deliver
+	released chan struct{}
+}
+
+func (c halting) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if c.halt.Load() {
-		<-c.closed
-		return 0, net.ErrClosed
+	if n == 0 || !c.set.Load() {
+		return n, err
 	}
-	return n, err
-}
-
-func (c *halting) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	return c.Conn.Close()
+	select {
+	case c.reached <- struct{}{}:
+	case <-c.released:
+	}
+	<-c.released
+	_ = c.Conn.Close()
+	return 0, net.ErrClosed
 }
 
 // A record that Redis has acknowledged and lost before its own node has read it leaves no trace in
@@ -119,9 +124,8 @@ func (c *halting) Close() error {
 func TestAcknowledgedRecordIsLost(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
-	var halt atomic.Bool
+	h := &halt{reached: make(chan struct{}), released: make(chan struct{})}
 	var dials atomic.Int32
-	var reading atomic.Pointer[halting]
 	client := to(redis.Addr())
 	client.ForceSingleClient, client.PipelineMultiplex = true, -1 // one connection for commands that do not wait
 	client.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
@@ -129,21 +133,18 @@ func TestAcknowledgedRecordIsLost(t *testing.T) {
 		if err != nil || dials.Add(1) == 1 { // the first one
 			return conn, err
 		}
-		h := &halting{Conn: conn, halt: &halt, closed: make(chan struct{})}
-		reading.Store(h)
-		return h, nil
+		return halting{conn, h}, nil
 	}
 	list := startWith(t, client, options("node"), denyredis.Ordinary())
-	redistest.Eventually(t, "the reader waits", func() bool { return reading.Load() != nil })
+	release := sync.OnceFunc(func() { h.set.Store(false); close(h.released) })
+	t.Cleanup(release) // before the list is closed
 	add(t, list, blockOf("read"))
-	redistest.Eventually(t, "the record is read", func() bool { return list.Health().Nodes != nil && length(redis) == 2 })
-	halt.Store(true)
+	h.set.Store(true)
+	receive(t, h.reached, "the reader is halted") // it waits at most 500 ms for a record
 	add(t, list, blockOf("lost"))
 	records := redis.Do("XRANGE", "socketiojwt:revocations", "-", "+").([]any)
 	redis.Do("XDEL", "socketiojwt:revocations", records[len(records)-1].([]any)[0].(string))
-	halted := reading.Load()
-	halt.Store(false)
-	_ = halted.Close()
+	release()
 	redistest.Eventually(t, "the record is added again", func() bool { return length(redis) == 3 })
 	if late := start(t, redis.Addr(), "late"); !found(t, late, "lost") || !found(t, late, "read") {
 		t.Error("an entry is missing")

@@ -69,19 +69,31 @@ func (p *process) wait() bool {
 
 func (p *process) kill() {
 	_ = syscall.Kill(p.pid, syscall.SIGKILL)
-	<-p.exited
+	p.wait()
 }
 
-// freePort returns a port on which nothing listens. It is below the range from which connections
-// take theirs: otherwise a client that dials a stopped server could be given the server's own port.
+// freePort returns a port on which nothing listens, and which no other test gets until t has ended:
+// a server that is stopped for a while gets its own port again. It is below the range from which
+// connections take theirs: otherwise a client that dials a stopped server could be given the
+// server's own port.
 func freePort(t testing.TB) int {
+	t.Helper()
 	for range 1000 {
 		port := 10_000 + rand.IntN(22_000)
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			_ = l.Close()
-			return port
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		// Redis does not use UDP, so a UDP socket shows the tests of other processes that the port is taken.
+		guard, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			continue
 		}
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			_ = guard.Close()
+			continue
+		}
+		_ = l.Close()
+		t.Cleanup(func() { _ = guard.Close() })
+		return port
 	}
 	t.Fatal("redistest: no free port between 10000 and 32000")
 	return 0

@@ -155,6 +155,18 @@ func TestStoppedServerRefusesConnections(t *testing.T) {
 	}
 }
 
+// Another test does not get the port of a server that is stopped for a while.
+func TestPortOfAStoppedServerIsKept(t *testing.T) {
+	s := Start(t)
+	s.Stop()
+	guard, err := net.ListenPacket("udp", s.Addr())
+	if err == nil {
+		_ = guard.Close()
+		t.Errorf("the port %d is free", s.Port())
+	}
+	s.Restart()
+}
+
 func TestFrozenServerAnswersAfterThaw(t *testing.T) {
 	s := Start(t)
 	c := s.dial()
