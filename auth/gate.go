@@ -14,6 +14,7 @@ import (
 
 	"socketiojwt/internal/logging"
 	"socketiojwt/internal/turns"
+	"socketiojwt/observe"
 	"socketiojwt/socketio"
 )
 
@@ -149,6 +150,10 @@ type Options struct {
 	CrossOrigin *http.CrossOriginProtection
 	// Realm is the realm in the challenges of HTTP. Empty means "socketio-jwt".
 	Realm string
+
+	// Observer is told about verifications, refreshes and revocations: see package observe. Nil
+	// costs nothing.
+	Observer observe.Observer
 
 	// Logger receives:
 	//

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"socketiojwt/internal/wallclock"
+	"socketiojwt/observe"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -35,11 +36,7 @@ func (a *admission) refresh(ctx context.Context, e *socketio.Event, shown *socke
 	}
 	within, cancel := a.within(ctx)
 	defer cancel()
-	lease, refused := a.gate.examine(within, a, a.socket.Handshake(), shown)
-	var done swapped
-	if refused == nil {
-		done, refused = a.swap(lease)
-	}
+	lease, done, refused := a.exchange(within, shown)
 	if refused != nil {
 		a.withdraw()
 		a.refreshFailed(ctx, e, refused)
@@ -55,6 +52,19 @@ func (a *admission) refresh(ctx context.Context, e *socketio.Event, shown *socke
 	told.Joined, told.Left = done.joined, done.left
 	_ = e.Ack(told) // it fails only if the socket is closed
 	a.refreshed()
+}
+
+// exchange examines a token and makes its lease the socket's.
+func (a *admission) exchange(ctx context.Context, shown *socketio.Handshake) (lease *Lease, done swapped, refused *Error) {
+	if o := a.gate.opts.Observer; o != nil {
+		next, running := observe.Begin(ctx, o, observe.Operation{Kind: observe.Refresh})
+		ctx = next
+		defer func() { running.End(observe.Outcome{Result: resultOf(refused)}) }()
+	}
+	if lease, refused = a.gate.examine(ctx, a, a.socket.Handshake(), shown); refused == nil {
+		done, refused = a.swap(lease)
+	}
+	return lease, done, refused
 }
 
 // mayRefresh begins a refresh. It returns a refusal if there were too many.

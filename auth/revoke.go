@@ -118,8 +118,10 @@ func (g *Gate) revoke(ctx context.Context, r Revocation, wait time.Duration, eve
 	if err := r.Check(); err != nil {
 		return Revoked{}, err
 	}
-	receipt, err := g.everywhere(ctx, r, wait)
-	err = errors.Join(err, g.revokeRooms(ctx, r))
+	receipt, err := g.observeRevoke(ctx, func(ctx context.Context) (Receipt, error) {
+		receipt, err := g.everywhere(ctx, r, wait)
+		return receipt, errors.Join(err, g.revokeRooms(ctx, r))
+	})
 	attrs := append(r.attrs(), slog.Int("sockets", receipt.Sockets))
 	if wait > 0 && g.sharedList() != nil {
 		attrs = append(attrs, slog.Int("confirmed", len(receipt.Confirmed)), slog.Any("missing", receipt.Missing))

@@ -75,10 +75,18 @@ func checkVerifier(v Verifier) error {
 	return nil
 }
 
-// accept calls the verifier, and checks its result.
+// accept verifies a token.
 func (g *Gate) accept(ctx context.Context, compact string) (*token.Token, error) {
 	growStack(0)
-	t, err := g.verifier.Verify(token.WithLimiter(ctx, g.turns), compact)
+	if g.opts.Observer != nil {
+		return g.acceptObserved(ctx, compact)
+	}
+	return g.ask(ctx, g.turns, compact)
+}
+
+// ask calls the verifier with a limiter, and checks its result.
+func (g *Gate) ask(ctx context.Context, limiter token.Limiter, compact string) (*token.Token, error) {
+	t, err := g.verifier.Verify(token.WithLimiter(ctx, limiter), compact)
 	switch {
 	case err != nil && !refuses(err):
 		return nil, fmt.Errorf("%w: %w", errUnverified, err)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"socketiojwt/observe"
 	"socketiojwt/socketio"
 )
 
@@ -72,6 +73,14 @@ func (b *Bus) Health() socketio.BusHealth {
 		}
 	}
 	return h
+}
+
+// published is the outcome of a batch.
+func published(messages, failed int) observe.Outcome {
+	if failed > 0 {
+		return observe.Outcome{Result: observe.Failed, Count: messages}
+	}
+	return observe.Outcome{Result: observe.OK, Count: messages}
 }
 
 // Nodes returns the other nodes of this module that are there. Nodes of other software do not

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"socketiojwt/internal/logging"
+	"socketiojwt/observe"
 )
 
 // A Wire is the way in which nodes talk to each other. All nodes of a cluster must use the same.
@@ -92,6 +93,9 @@ type Options struct {
 	// OnGap is called after a period in which messages of other nodes may have been missed. It
 	// must return soon, and calls do not overlap. Nil ignores gaps.
 	OnGap func(Gap)
+	// Observer is told about the batches of messages that are sent to Redis: see package observe.
+	// Nil costs nothing.
+	Observer observe.Observer
 	// Logger receives the state of the connection and malformed messages. Nil means that
 	// warnings and errors go to slog.Default.
 	Logger *slog.Logger

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"socketiojwt/observe"
 )
 
 // ErrBacklog is returned for a message that does not fit into the queue for Redis, because Redis
@@ -164,6 +166,7 @@ func (q *queue) send(ctx context.Context, batch []dated) (failedAt string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, stuck)
 	defer cancel()
+	ctx, running := observe.Begin(ctx, q.bus.opts.Observer, observe.Operation{Kind: observe.Publish})
 	var lost error
 	failed, unwritten := 0, 0
 	for i, result := range q.out.doAll(ctx, batch, commands) {
@@ -185,6 +188,7 @@ func (q *queue) send(ctx context.Context, batch []dated) (failedAt string) {
 	if lost != nil {
 		q.out.failed()
 	}
+	running.End(published(len(batch), failed))
 	q.mu.Lock()
 	q.busy = false
 	if lost != nil && unwritten == len(batch) {

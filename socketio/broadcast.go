@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"socketiojwt/engineio"
+	"socketiojwt/observe"
 )
 
 // A Broadcast addresses admitted sockets of a namespace, or of all namespaces of a Rule, on all
@@ -24,6 +25,7 @@ type Broadcast struct {
 	except   *names
 	local    bool
 	volatile bool
+	ctx      context.Context // for Options.Observer; nil means none
 }
 
 // names is a list that can be extended without copying, so that building a long list name by
@@ -90,6 +92,13 @@ func (b Broadcast) Volatile() Broadcast {
 	return b
 }
 
+// WithContext sets the context that Options.Observer gets, for example with the span of the
+// handler that sends the broadcast. It has no other effect: Emit does not wait.
+func (b Broadcast) WithContext(ctx context.Context) Broadcast {
+	b.ctx = ctx
+	return b
+}
+
 // Emit sends an event. It never blocks. It fails only if the event cannot be encoded or the Bus
 // does not accept it. A socket that is too slow is closed, which is not an error of Emit. The
 // event is encoded once, however many sockets there are.
@@ -109,6 +118,10 @@ func (b Broadcast) emit(event string, args []any) (sockets int, err error) {
 	packet, o, err := b.encode(event, args, 0, false)
 	if err != nil {
 		return 0, err
+	}
+	if b.target.server.opts.Observer != nil {
+		running := b.observe(event)
+		defer func() { running.End(sent(sockets, err)) }()
 	}
 	to := b.selector()
 	if l := b.recorder(to); l != nil {
@@ -140,11 +153,23 @@ func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (
 	if err != nil {
 		return Answers{}, err
 	}
-	to := b.selector()
-	g := gathering{local: b.target.ask(packet, &o, id, to), others: b.askOthers(ctx, &o, to)}
+	if b.ctx == nil {
+		b.ctx = ctx
+	}
+	g := b.ask(ctx, packet, &o, id)
 	defer g.others.close()
 	err = g.run(ctx)
 	return g.answers, err
+}
+
+// ask sends an event whose acknowledgements are gathered.
+func (b Broadcast) ask(ctx context.Context, packet *engineio.Message, o *outgoing, id uint64) (g gathering) {
+	if b.target.server.opts.Observer != nil {
+		running := b.observe(o.event)
+		defer func() { running.End(observe.Outcome{Result: observe.OK, Count: len(g.local.pending)}) }()
+	}
+	to := b.selector()
+	return gathering{local: b.target.ask(packet, o, id, to), others: b.askOthers(ctx, o, to)}
 }
 
 // Sockets returns the addressed admitted sockets of this node, in no particular order.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"socketiojwt/observe"
 	"socketiojwt/socketio/internal/packet"
 )
 
@@ -164,6 +165,7 @@ func (s *Socket) connect() {
 		s.conn.server.release(n)
 		return
 	}
+	s.observeConnect()
 	s.resume()
 }
 
@@ -226,6 +228,7 @@ func (s *Socket) admit() {
 		return
 	}
 	answer := s.state == stateConnecting
+	observed := s.takeObserved(observe.OK)
 	s.become(stateAdmitted)
 	srv.figures.admissions.Add(1)
 	// Under the lock, so that a listed socket is always an admitted one. Send fails only if the
@@ -243,6 +246,7 @@ func (s *Socket) admit() {
 	}
 	ctx := s.ctx
 	s.mu.Unlock()
+	observed.end()
 	srv.putBack(lost)
 	if answer {
 		s.conn.answered()

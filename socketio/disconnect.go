@@ -101,11 +101,13 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 		}
 	}
 	s.clearDeadline()
+	observed := s.takeObserved(resultOf(reason))
 	ctx, cancel, onEnd := s.ctx, s.cancel, s.onEnd
 	s.onEnd = nil
 	s.mu.Unlock()
 
 	cancel(&DisconnectError{Reason: reason, Err: cause})
+	observed.end()
 	if was >= stateAdmitted {
 		s.conn.server.figures.disconnects.Add(reason)
 		s.logEnd(ctx, reason, cause)

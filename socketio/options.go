@@ -12,6 +12,7 @@ import (
 
 	"socketiojwt/engineio"
 	"socketiojwt/internal/logging"
+	"socketiojwt/observe"
 )
 
 // Options configure a Server. The zero value is ready to use.
@@ -148,6 +149,10 @@ type Options struct {
 	// auth end. If token.Options.Now is set, set both to the same clock. It must be cheap, must
 	// not call the server, and may be called concurrently. Nil means time.Now.
 	Now func() time.Time
+
+	// Observer is told about connects, handlers and broadcasts: see package observe. Nil costs
+	// nothing.
+	Observer observe.Observer
 
 	// Logger receives failures of the program as warnings and errors, the end of each admitted
 	// socket at level Info, and errors of peers at level Debug. For each limit, the first

@@ -38,6 +38,7 @@ type Server struct {
 	extensions map[string]func(NodeID, []byte)
 	recovery   *recovery // nil without Options.Recovery
 	figures    figures
+	broadcasts someNames // of events, for Options.Observer
 
 	wiring  sync.Mutex   // held by Handler
 	handler http.Handler // nil until the checks have passed

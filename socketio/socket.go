@@ -59,6 +59,7 @@ type Socket struct {
 	deadline   *deadline
 	renewing   bool   // Renew waits for running handlers
 	renewed    uint64 // Server.renewals when it was renewed last; written under mu and namespace.local.mu
+	observed   *observed
 }
 
 // ending holds the data of a socket in stateEnding: its peer has left, and it has left the
@@ -225,6 +226,9 @@ func (s *Socket) do(ctx context.Context, t task) {
 	name, handler := t.event.name, t.handler
 	if handler == nil {
 		handler = s.namespace.table.handler(name)
+	}
+	if s.conn.server.opts.Observer != nil {
+		handler = s.observeHandler(handler)
 	}
 	if err := handler(ctx, s, t.event); err != nil {
 		s.logFailed(ctx, name, err)

@@ -12,6 +12,7 @@ import (
 
 	"socketiojwt/internal/endpoint"
 	"socketiojwt/internal/logging"
+	"socketiojwt/observe"
 	"socketiojwt/token"
 )
 
@@ -52,6 +53,8 @@ type Options struct {
 	Client *http.Client
 	// Now returns the current time. Nil means time.Now.
 	Now func() time.Time
+	// Observer is told about fetches: see package observe. Nil costs nothing.
+	Observer observe.Observer
 	// Logger gets a warning when fetches fail, and messages below that level for
 	// fetched keys and for keys that were left out. Nil means that warnings and
 	// errors go to slog.Default; give one with slog.DiscardHandler to log nothing.

@@ -1,10 +1,13 @@
 package jwks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"socketiojwt/observe"
 )
 
 // This file decides when a Set fetches its keys, and runs the fetch.
@@ -59,8 +62,10 @@ func (s *Set) wake() {
 // fetch runs one fetch.
 func (s *Set) fetch() {
 	ctx, cancel := context.WithTimeout(s.life, s.opts.Timeout)
+	ctx, running := observe.Begin(ctx, s.opts.Observer, observe.Operation{Kind: observe.FetchKeys, Issuer: s.name})
 	got, err := s.source.fetch(ctx, &s.opts)
 	cancel()
+	running.End(observe.Outcome{Result: cmp.Or(string(kindOf(err)), observe.OK)})
 	switch {
 	case s.life.Err() != nil: // Close canceled it; this is not the issuer's fault
 	case err != nil:

@@ -17,6 +17,7 @@ import (
 // New or Discover; the caller must call Close.
 type Set struct {
 	opts   Options
+	name   string          // the issuer, or the host of the URL
 	own    *http.Transport // nil if Options.Client is set
 	source source          // used only by the running fetch
 
@@ -83,7 +84,7 @@ func newSet(src source, opts Options) (*Set, error) {
 		opts.Client.Transport = own
 	}
 	opts.Logger = opts.Logger.With("from", src.String())
-	s := &Set{opts: opts, own: own, source: src, missing: make(map[string]time.Time), next: newFlight()}
+	s := &Set{opts: opts, name: src.String(), own: own, source: src, missing: make(map[string]time.Time), next: newFlight()}
 	s.life, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
