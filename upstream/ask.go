@@ -151,8 +151,12 @@ func codeOf(err error, response *http.Response) string {
 		return codeUnavailable
 	case response == nil, endpoint.FailureOf(err) == endpoint.Timeout, endpoint.FailureOf(err) == endpoint.Unreachable:
 		return codeUncertain
-	case response.StatusCode == http.StatusServiceUnavailable, response.StatusCode == http.StatusTooManyRequests:
+	}
+	switch response.StatusCode {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return codeUnavailable
+	case http.StatusBadGateway, http.StatusGatewayTimeout: // of a proxy, which may have passed it on
+		return codeUncertain
 	}
 	return codeFailed
 }
