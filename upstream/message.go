@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -110,16 +109,7 @@ func (m *message) withArguments(args socketio.Arguments) error {
 	m.body = append(m.body[:len(m.body)-1], `,"args":`...)
 	m.body = append(m.body, array...)
 	if len(attachments) > 0 {
-		m.body = append(m.body, `,"attachments":[`...)
-		for i, a := range attachments {
-			if i > 0 {
-				m.body = append(m.body, ',')
-			}
-			m.body = append(m.body, '"')
-			m.body = base64.StdEncoding.AppendEncode(m.body, a)
-			m.body = append(m.body, '"')
-		}
-		m.body = append(m.body, ']')
+		m.body = wirejson.AppendAttachments(append(m.body, `,"attachments":`...), attachments)
 	}
 	m.body = append(m.body, '}')
 	return nil
