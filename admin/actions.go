@@ -18,19 +18,25 @@ const maxBody = 16 << 10
 // readBody decodes the body of a request, strictly. An empty body leaves into as it is. If
 // the body is not valid, it writes the response and reports false.
 func readBody(w http.ResponseWriter, r *http.Request, into any) bool {
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	switch {
-	case err != nil:
-		fail(w, http.StatusRequestEntityTooLarge, "the body must have at most %d bytes", maxBody)
-	case len(text) == 0:
-		return true
-	default:
-		if err = wirejson.UnmarshalKnown(text, into); err == nil {
-			return true
-		}
-		fail(w, http.StatusBadRequest, "the body is not valid: %v", err)
+	text, ok := readText(w, r, maxBody)
+	if !ok || len(text) == 0 {
+		return ok
 	}
-	return false
+	if err := wirejson.UnmarshalKnown(text, into); err != nil {
+		fail(w, http.StatusBadRequest, "the body is not valid: %v", err)
+		return false
+	}
+	return true
+}
+
+// readText reads the body of a request. If it is too large, it writes the response and reports
+// false.
+func readText(w http.ResponseWriter, r *http.Request, most int64) ([]byte, bool) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if err != nil {
+		fail(w, http.StatusRequestEntityTooLarge, "the body must have at most %d bytes", most)
+	}
+	return text, err == nil
 }
 
 // disconnectBody is the body of POST /leases/{id}/disconnect, which may be empty.
@@ -125,9 +131,13 @@ func (a *api) auditLease(r *http.Request, what string, l lease, more ...slog.Att
 
 // audit logs what an operator did.
 func (a *api) audit(r *http.Request, what string, more ...slog.Attr) {
+	a.auditAt(r, slog.LevelInfo, what, more...)
+}
+
+func (a *api) auditAt(r *http.Request, level slog.Level, what string, more ...slog.Attr) {
 	operator := auth.Token(r.Context())
 	attrs := append([]slog.Attr{
 		slog.String("operator", operator.Subject), slog.String("operatorToken", hex.EncodeToString(operator.Hash[:])), slog.String("operatorAddr", r.RemoteAddr),
 	}, more...)
-	a.log.LogAttrs(r.Context(), slog.LevelInfo, "admin: "+what, attrs...)
+	a.log.LogAttrs(r.Context(), level, "admin: "+what, attrs...)
 }

@@ -26,6 +26,10 @@ func TestAudit(t *testing.T) {
 	for _, path := range []string{"/revocations", "/blocks", "/blocks/remove"} {
 		f.call("POST", path, `{"issuer":"i","subject":"ada","reason":"ticket 12"}`, http.StatusOK, nil)
 	}
+	f.publish("/emit", `{"event":"x","to":{"all":true}}`, http.StatusNoContent, nil)
+	f.publish("/rooms/join", `{"to":{"all":true},"rooms":["x"]}`, http.StatusNoContent, nil)
+	f.publish("/rooms/leave", `{"to":{"all":true},"rooms":["x"]}`, http.StatusNoContent, nil)
+	f.callAs(f.operator(nil), "POST", "/emit", "", http.StatusForbidden, nil)
 	logtable.Check(t, "../docs/lifetime.md", "admin: ", log.Bytes())
 	hash := sha256.Sum256([]byte(compact[:strings.LastIndexByte(compact, '.')]))
 	for _, part := range []string{`"msg":"admin: disconnected"`, `"operator":"grace"`, `"token":"` + hex.EncodeToString(hash[:]) + `"`, `"socket":"` + p.Leases[0].Socket + `"`} {

@@ -11,6 +11,10 @@
 // the sockets is therefore not an operator by mistake. To mount the API below a prefix, use
 // http.StripPrefix.
 //
+// Requests that publish are for backends of the sockets: they emit events, wait for
+// acknowledgements, and make sockets join and leave rooms, if Options.Server is set. They need
+// the scope "socketio:publish" instead, so that the token of a backend is not one of an operator.
+//
 // The OpenAPI document of the API is served at /openapi.json, without a token. Errors are
 // problem details (RFC 9457) with the media type application/problem+json.
 //
@@ -22,5 +26,6 @@
 //
 // The API concerns the sockets of this node, or of all nodes: see Options.Server. Lists are read page by page, and are not
 // snapshots: see auth.Gate.Leases. It does not show tokens, socket IDs, or claims other than
-// iss, sub, jti and sid.
+// iss, sub, jti and sid. The body of a request that publishes has at most 1 MiB, it names at most
+// 1,000 rooms, sockets and users, and acknowledgements have at most 4 MiB.
 package admin

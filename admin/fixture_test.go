@@ -23,6 +23,11 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
+// gateOptions declare the room of a user, which userRoom returns.
+var gateOptions = auth.Options{Rooms: []auth.RoomsFrom{auth.RoomOfSubject("user:").PerIssuer()}}
+
+func userRoom(issuer, subject string) string { return auth.RoomName("user:", issuer, subject) }
+
 // fixture is a gate with a server, and the API of its operators.
 type fixture struct {
 	t    *testing.T
@@ -49,10 +54,13 @@ func newFixtureWith(t *testing.T, logger *slog.Logger) *fixture {
 	if logger == nil {
 		logger = slog.New(slog.NewTextHandler(&f.log, nil))
 	}
-	f.gate, f.sign = authtest.NewGate(t, auth.Options{})
+	f.gate, f.sign = authtest.NewGate(t, gateOptions)
 	empty, _ := authtest.NewGate(t, auth.Options{})
-	f.srv = sockettest.NewServer(t, func(srv *socketio.Server) { srv.Use(f.gate.Handshake) })
-	var err error
+	srv, err := socketio.NewServer(socketio.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Use(f.gate.Handshake)
 	if f.key, err = mint.Generate(token.HS256); err != nil {
 		t.Fatal(err)
 	}
@@ -60,10 +68,11 @@ func newFixtureWith(t *testing.T, logger *slog.Logger) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.api, err = admin.New(map[string]*auth.Gate{"main": f.gate, "empty": empty}, verifier, admin.Options{Logger: logger, Nodes: func() admin.Nodes { return f.nodes }})
+	f.api, err = admin.New(map[string]*auth.Gate{"main": f.gate, "empty": empty}, verifier, admin.Options{Logger: logger, Nodes: func() admin.Nodes { return f.nodes }, Server: srv, UserRoom: userRoom})
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.srv = sockettest.Serve(t, srv)
 	return f
 }
 
@@ -71,7 +80,7 @@ func newFixtureWith(t *testing.T, logger *slog.Logger) *fixture {
 func newNode(t *testing.T, opts socketio.Options, id socketio.NodeID) *fixture {
 	t.Helper()
 	f := &fixture{t: t, nodes: admin.Nodes{Self: admin.Node{ID: string(id)}}}
-	f.gate, f.sign = authtest.NewGate(t, auth.Options{})
+	f.gate, f.sign = authtest.NewGate(t, gateOptions)
 	var err error
 	if f.node, err = socketio.NewServer(opts); err != nil {
 		t.Fatal(err)
@@ -83,13 +92,23 @@ func newNode(t *testing.T, opts socketio.Options, id socketio.NodeID) *fixture {
 		t.Fatal(err)
 	}
 	f.api, err = admin.New(map[string]*auth.Gate{"main": f.gate}, verifier, admin.Options{
-		Logger: slog.New(slog.NewTextHandler(&f.log, nil)), Nodes: func() admin.Nodes { return f.nodes }, Server: f.node,
+		Logger: slog.New(slog.NewTextHandler(&f.log, nil)), Nodes: func() admin.Nodes { return f.nodes }, Server: f.node, UserRoom: userRoom,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.srv = sockettest.Serve(t, f.node)
 	return f
+}
+
+// verifier returns the verifier of the operators' tokens.
+func (f *fixture) verifier() *token.Verifier {
+	f.t.Helper()
+	verifier, err := token.NewVerifier(f.key.Key(), token.Options{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return verifier
 }
 
 // sharedKey returns the key of the operators of all nodes.

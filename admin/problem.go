@@ -43,6 +43,10 @@ func writeJSON(w http.ResponseWriter, status int, mediaType string, body any) {
 		http.Error(w, "", http.StatusInternalServerError)
 		return
 	}
+	writeText(w, status, mediaType, text)
+}
+
+func writeText(w http.ResponseWriter, status int, mediaType string, text []byte) {
 	h := w.Header()
 	h.Set("Content-Type", mediaType)
 	h.Set("Content-Length", strconv.Itoa(len(text)))

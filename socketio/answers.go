@@ -11,8 +11,8 @@ import (
 type Answers struct {
 	// List holds the answers in order of arrival.
 	List []Answer
-	// Missing holds the sorted IDs of the sockets that were sent the event and have not
-	// answered, because they ended or because the context of EmitWithAck ended first.
+	// Missing holds the sorted IDs of the sockets that were sent the event and whose answer is not
+	// in List, because they ended or because EmitWithAck returned before they had answered.
 	Missing []string
 	// Unnamed is the number of further sockets that have not answered, on nodes that count
 	// their sockets without naming them, as the Node server does.
@@ -29,18 +29,21 @@ type Answer struct {
 // gathering collects the answers of this node's sockets and of the other nodes.
 type gathering struct {
 	answers Answers
+	most    int // bytes of answers to keep; 0 means no bound
+	size    int // of those that are kept
+	full    bool
 	local   *ask
 	others  *askedNodes // nil if no other node is asked
 }
 
 // run collects answers until all have arrived or ctx ends.
 func (g *gathering) run(ctx context.Context) (err error) {
-	for err == nil && (len(g.local.pending) > 0 || !g.others.complete()) {
+	for err == nil && !g.full && (len(g.local.pending) > 0 || !g.others.complete()) {
 		select {
 		case r := <-g.local.replies:
 			g.take(r)
 		case <-g.others.woken():
-			g.others.take(&g.answers)
+			g.others.take(g)
 		case <-g.others.late():
 			g.others.endLate()
 		case <-g.others.closed():
@@ -49,9 +52,13 @@ func (g *gathering) run(ctx context.Context) (err error) {
 			err = context.Cause(ctx)
 		}
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		g.takeLast()
-	} else if g.others != nil {
+	case g.full:
+		g.takeLast()
+		err = ErrAnswersTooLarge
+	case g.others != nil:
 		err = g.others.failed()
 	}
 	g.answers.Missing = append(g.answers.Missing, g.local.ids()...)
@@ -67,7 +74,21 @@ func (g *gathering) take(r reply) {
 	case r.ended:
 		g.answers.Missing = append(g.answers.Missing, r.socket.ID())
 	default:
-		g.answers.List = append(g.answers.List, Answer{r.socket.ID(), r.args})
+		g.keep(Answer{r.socket.ID(), r.args})
+	}
+}
+
+// keep keeps an answer. One that would exceed the bound counts as missing, as those after it.
+func (g *gathering) keep(a Answer) {
+	g.size += a.size() + len(a.Socket)
+	g.full = g.full || g.most > 0 && g.size > g.most
+	switch {
+	case !g.full:
+		g.answers.List = append(g.answers.List, a)
+	case a.Socket != "":
+		g.answers.Missing = append(g.answers.Missing, a.Socket)
+	default:
+		g.answers.Unnamed++
 	}
 }
 
@@ -79,7 +100,7 @@ func (g *gathering) takeLast() {
 		case r := <-g.local.replies:
 			g.take(r)
 		default:
-			g.others.take(&g.answers)
+			g.others.take(g)
 			return
 		}
 	}
@@ -215,7 +236,7 @@ func (a *askedNodes) complete() bool {
 }
 
 // take takes the replies that have arrived.
-func (a *askedNodes) take(answers *Answers) {
+func (a *askedNodes) take(g *gathering) {
 	if a == nil {
 		return
 	}
@@ -238,7 +259,7 @@ func (a *askedNodes) take(answers *Answers) {
 				node.counts(&m)
 			}
 		case KindAnswer:
-			node.answer(&m, answers)
+			node.answer(&m, g)
 		}
 	}
 }
@@ -256,7 +277,7 @@ func (n *askedNode) counts(m *Message) {
 
 // answer records the reply of one socket of the node. It ignores a second answer of the same
 // socket, and answers beyond the node's count.
-func (n *askedNode) answer(m *Message, answers *Answers) {
+func (n *askedNode) answer(m *Message, g *gathering) {
 	args, err := m.arguments()
 	if err != nil || n.seen[m.Socket] || n.counted && n.answered >= n.count {
 		return
@@ -267,11 +288,11 @@ func (n *askedNode) answer(m *Message, answers *Answers) {
 	}
 	switch {
 	case !m.Ended:
-		answers.List = append(answers.List, Answer{m.Socket, args})
+		g.keep(Answer{m.Socket, args})
 	case m.Socket != "":
-		answers.Missing = append(answers.Missing, m.Socket)
+		g.answers.Missing = append(g.answers.Missing, m.Socket)
 	default:
-		answers.Unnamed++
+		g.answers.Unnamed++
 	}
 }
 

@@ -26,6 +26,7 @@ type Broadcast struct {
 	local    bool
 	volatile bool
 	ctx      context.Context // for Options.Observer; nil means none
+	answers  int // bytes of answers that EmitWithAck keeps; 0 means no bound
 }
 
 // names is a list that can be extended without copying, so that building a long list name by
@@ -99,6 +100,14 @@ func (b Broadcast) WithContext(ctx context.Context) Broadcast {
 	return b
 }
 
+// MaxAnswers bounds the bytes of the answers that EmitWithAck keeps, because peers choose their
+// size. Once they exceed n, EmitWithAck returns the answers so far and ErrAnswersTooLarge. Zero
+// means no bound, and so does a negative n.
+func (b Broadcast) MaxAnswers(n int) Broadcast {
+	b.answers = max(n, 0)
+	return b
+}
+
 // Emit sends an event. It never blocks. It fails only if the event cannot be encoded or the Bus
 // does not accept it. A socket that is too slow is closed, which is not an error of Emit. The
 // event is encoded once, however many sockets there are.
@@ -169,7 +178,7 @@ func (b Broadcast) ask(ctx context.Context, packet *engineio.Message, o *outgoin
 		defer func() { running.End(observe.Outcome{Result: observe.OK, Count: len(g.local.pending)}) }()
 	}
 	to := b.selector()
-	return gathering{local: b.target.ask(packet, o, id, to), others: b.askOthers(ctx, o, to)}
+	return gathering{local: b.target.ask(packet, o, id, to), others: b.askOthers(ctx, o, to), most: b.answers}
 }
 
 // Sockets returns the addressed admitted sockets of this node, in no particular order.

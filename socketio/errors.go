@@ -29,6 +29,9 @@ var (
 	// ErrTooManyAcks is returned by EmitWithAck if Options.MaxPendingAcks acknowledgements are
 	// pending.
 	ErrTooManyAcks = errors.New("socketio: too many pending acknowledgements")
+	// ErrAnswersTooLarge is returned by Broadcast.EmitWithAck if the answers would exceed
+	// Broadcast.MaxAnswers.
+	ErrAnswersTooLarge = errors.New("socketio: answers are too large")
 	// ErrAckSent is returned by the second call of Event.Ack.
 	ErrAckSent = errors.New("socketio: event was acknowledged already")
 	// ErrTooManyEvents is returned by Event.SetAside if the events that wait would exceed

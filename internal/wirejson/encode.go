@@ -2,6 +2,7 @@ package wirejson
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 
 	"github.com/go-json-experiment/json"
@@ -150,4 +151,18 @@ func (e *Encoder) raw(enc *jsontext.Encoder, value []byte, attachments [][]byte)
 		return true
 	})
 	return enc.WriteValue(append(out, value[copied:]...))
+}
+
+// AppendAttachments appends a JSON array with attachments in Base64.
+func AppendAttachments(b []byte, attachments [][]byte) []byte {
+	b = append(b, '[')
+	for i, a := range attachments {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = base64.StdEncoding.AppendEncode(b, a)
+		b = append(b, '"')
+	}
+	return append(b, ']')
 }
