@@ -24,7 +24,7 @@ type Options struct {
 	// Scope is the scope that an operator's token must have, as auth.ScopesOf returns them. Empty
 	// means "socketio:admin".
 	Scope string
-	// PublishScope is the scope that a token must have to publish, instead of Scope. Empty means
+	// PublishScope is the scope that a token needs for publishing, instead of Scope. Empty means
 	// "socketio:publish".
 	PublishScope string
 	// Logger receives a line at level Info for each request that changes something, with the

@@ -26,7 +26,7 @@ type Broadcast struct {
 	local    bool
 	volatile bool
 	ctx      context.Context // for Options.Observer; nil means none
-	answers  int // bytes of answers that EmitWithAck keeps; 0 means no bound
+	answers  int             // bytes of answers that EmitWithAck keeps; 0 means no bound
 }
 
 // names is a list that can be extended without copying, so that building a long list name by
