@@ -6,13 +6,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"socketiojwt/admin"
 	"socketiojwt/auth"
 	"socketiojwt/auth/denyredis"
 	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
-	"socketiojwt/token"
 	"socketiojwt/token/jwks"
 )
 
@@ -31,6 +33,7 @@ func (c *serveCommand) parts() []part {
 	return []part{
 		// Parts that add options to those of the assembly.
 		&c.configuration, // the verifier, and the development issuer
+		step(reloadOrigins),
 		step(startPage),
 		step(startListeners),
 		step(startNode),
@@ -73,9 +76,10 @@ type assembly struct {
 	handlers []func(*socketio.Namespace)
 
 	// What parts have made for the later ones.
-	verifier  *token.Verifier
-	published published
-	issuer    *issuer        // nil without the development issuer
+	verifier  *trusting              // of the flags
+	issuer    atomic.Pointer[issuer] // nil without the development issuer
+	trusted   []*trusting            // all verifiers, in the order in which they were made
+	served    []servedNamespace
 	listeners []net.Listener // of --addr
 	node      *member        // nil without --redis
 	server    *socketio.Server
@@ -90,6 +94,14 @@ type assembly struct {
 
 	closers []func()
 	reloads []reloadable
+	running sync.WaitGroup // what reloads have started
+}
+
+// servedNamespace is a namespace with its gate.
+type servedNamespace struct {
+	table    *namespaceTable
+	gate     *auth.Gate
+	verifier *trusting
 }
 
 // newAssembly returns an assembly without parts.
@@ -102,7 +114,7 @@ func newAssembly(c *serveCommand, t terminal) *assembly {
 
 // check checks all flags, before anything is started.
 func (c *serveCommand) check() error {
-	errs := []error{notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery)}
+	errs := append(slices.Clone(c.problems), notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery), c.limits.check(c))
 	for _, p := range c.parts() {
 		errs = append(errs, p.check(c))
 	}

@@ -75,10 +75,10 @@ func (c *configuration) keys(log *slog.Logger) (token.Key, *issuer, error) {
 	return signing.Key(), issuer, err
 }
 
-// engine returns the options of connections. Sessions of Engine.IO 3 are bound to the address
+// engine adds what the flags say to the options of connections. Sessions of Engine.IO 3 are bound to the address
 // of the client, because nothing else identifies it before it authenticates.
-func (c *configuration) engine() engineio.Options {
-	opts := engineio.Options{Origins: c.Origin, TrustedProxies: c.Proxy, AllowEIO3: c.EIO3}
+func (c *configuration) engine(opts engineio.Options) engineio.Options {
+	opts.Origins, opts.TrustedProxies, opts.AllowEIO3 = c.Origin, c.Proxy, c.EIO3
 	if c.EIO3 {
 		opts.Bind = engineio.BindToAddress(c.Proxy...)
 	}

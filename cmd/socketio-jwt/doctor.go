@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"socketiojwt/engineio"
 	"socketiojwt/internal/doctor"
 	"socketiojwt/token/jwks"
 )
@@ -86,7 +87,7 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	d := doctor.Config{
 		SecretFile: c.SecretFile, PublicKeyFile: c.PublicKey, Algorithms: c.algorithms(), Profile: c.Profile,
 		InsecurePlainHTTP: c.InsecurePlainHTTP, Transport: http.DefaultTransport, Timeout: c.Timeout,
-		Engine: c.engine(), Addr: c.Addr, Token: compact,
+		Engine: c.engine(engineio.Options{}), Addr: c.Addr, Token: compact,
 	}
 	if secret, given, err := c.secret(); err == nil && given {
 		d.Secret = &secret

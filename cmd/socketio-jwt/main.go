@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -109,13 +108,16 @@ func parse(line *commandLine, args []string, options ...kong.Option) (*kong.Cont
 		kong.Name("socketio-jwt"),
 		kong.Description("A Socket.IO server that admits only sockets with a valid JSON Web Token, and tools for such tokens."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(mapDuration)),
+		durations,
 	}, options...)...)
 	if err != nil {
 		panic(err) // an error in the struct tags, which every test would find
 	}
 	parsed, err := parser.Parse(args)
 	if err == nil {
+		if command, ok := parsed.Selected().Target.Addr().Interface().(interface{ file() *configFile }); ok {
+			command.file().read(parsed)
+		}
 		err = refuseEmpty(parsed.Flags())
 	}
 	if err == nil {
@@ -145,18 +147,38 @@ func refuseEmpty(flags []*kong.Flag) error {
 	return joined(empty...)
 }
 
+// problems are several errors, which make one line.
+type problems []error
+
+func (p problems) Error() string {
+	texts := make([]string, len(p))
+	for i, err := range p {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
 // joined joins errors into one line. It returns nil if all are nil.
 func joined(errs ...error) error {
-	var texts []string
+	var all problems
 	for _, err := range errs {
-		if err != nil {
-			texts = append(texts, err.Error())
-		}
+		all = append(all, problemsOf(err)...)
 	}
-	if len(texts) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(texts, "; "))
+	return all
+}
+
+// problemsOf returns the single errors that joined has joined.
+func problemsOf(err error) []error {
+	switch list, ok := err.(problems); {
+	case err == nil:
+		return nil
+	case ok:
+		return list
+	}
+	return []error{err}
 }
 
 // programName returns what the user types to run this program.

@@ -14,6 +14,7 @@ import (
 	"socketiojwt/auth"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
+	"socketiojwt/token/jwks"
 )
 
 // namespaceTable is a table [[namespace]] of the configuration file. Its tags are those of flags,
@@ -38,9 +39,8 @@ type namespaceTable struct {
 
 	trust `embed:""`
 
-	where string         // FILE:LINE
-	gate  string         // Gate, or its default
-	rooms []auth.RoomsFrom
+	where string // FILE:LINE
+	gate  string // Gate, or its default
 }
 
 // defaultNamespaces are served if the file has no table. If clients of Engine.IO 3 are allowed, /
@@ -73,6 +73,9 @@ func (n *namespaceTable) flags() []*kong.Flag {
 	parser, err := kong.New(n, kong.NoDefaultHelp(), durations)
 	if err != nil {
 		panic(err) // an error in the struct tags
+	}
+	for _, flag := range parser.Model.Flags {
+		flag.Envs = nil // the variables are those of the flags
 	}
 	return parser.Model.Flags
 }
@@ -154,7 +157,7 @@ func (n *namespaceTable) check(earlier []*namespaceTable) error {
 // sources returns the sources of tokens, nil for the defaults.
 func (n *namespaceTable) sources() (sources []auth.Source, err error) {
 	for _, text := range n.Source {
-		kind, name, named := strings.Cut(text, ":")
+		kind, name, _ := strings.Cut(text, ":")
 		switch {
 		case text == "header":
 			sources = append(sources, auth.FromHeader())
@@ -165,7 +168,6 @@ func (n *namespaceTable) sources() (sources []auth.Source, err error) {
 		case kind == "query" && name != "":
 			sources = append(sources, auth.FromQuery(name))
 		default:
-			_ = named
 			return nil, fmt.Errorf("source %.64q must be auth:MEMBER, header, cookie:NAME or query:NAME", text)
 		}
 	}
@@ -210,7 +212,7 @@ func (n *namespaceTable) options(base auth.Options, manyIssuers bool) (auth.Opti
 			has := auth.ScopesOf(t)
 			for _, scope := range n.Scope {
 				if !slices.Contains(has, scope) {
-					return &auth.Error{Message: "insufficient scope", Reason: auth.ReasonInsufficientScope, Err: fmt.Errorf("the token does not have the scope %q", scope)}
+					return &auth.Error{Message: "insufficient scope", Code: "forbidden", Reason: auth.ReasonInsufficientScope, Err: fmt.Errorf("the token does not have the scope %q", scope)}
 				}
 			}
 			return nil
@@ -222,6 +224,34 @@ func (n *namespaceTable) options(base auth.Options, manyIssuers bool) (auth.Opti
 // eventOptions returns the options of event mode.
 func (n *namespaceTable) eventOptions() auth.EventOptions {
 	return auth.EventOptions{Attempts: n.Attempts, MaxHeld: n.MaxHeld, MaxHeldPerAddress: n.MaxHeldPerAddress}
+}
+
+// checkTrust returns what is wrong with the rules for tokens of the table.
+func (n *namespaceTable) checkTrust() error {
+	if !n.own() {
+		if n.Alg != "" || n.Leeway != nil || n.NumericSubject || n.InsecurePlainHTTP || n.InsecureNoIssuer || n.InsecureNoAudience {
+			return errors.New("alg, leeway and the other rules for tokens have no effect in a namespace without issuer, public-key or secret-file: those of the flags apply")
+		}
+		return nil
+	}
+	rules, err := n.rulesOf(jwks.Options{Logger: silent})
+	if err != nil {
+		return err
+	}
+	defer rules.published.close()
+	opts, err := n.options(auth.Options{Logger: silent}, rules.verifier.ManyIssuers())
+	if err == nil {
+		_, err = auth.NewGate(rules.verifier, opts)
+	}
+	return err
+}
+
+// tables returns the namespaces that are served.
+func (c *serveCommand) tables() []*namespaceTable {
+	if len(c.namespaces) > 0 {
+		return c.namespaces
+	}
+	return c.defaultNamespaces()
 }
 
 // own reports whether the table says itself which tokens are accepted. Otherwise the flags do.

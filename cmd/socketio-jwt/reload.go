@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"sync"
 )
 
 // arguments are the words of the command line, which are read again at SIGHUP.
@@ -26,8 +25,7 @@ func (a *assembly) reloading(what string, prepare func(ctx context.Context, next
 // reloadAt reloads at each of the signals until the returned function is called.
 func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args arguments) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() {
+	a.running.Go(func() {
 		for {
 			select {
 			case <-hangups:
@@ -39,7 +37,7 @@ func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args 
 	})
 	return func() {
 		cancel()
-		running.Wait()
+		a.running.Wait()
 	}
 }
 
@@ -76,4 +74,12 @@ func readAgain(args arguments) (*serveCommand, error) {
 		return nil, err
 	}
 	return &line.Serve, nil
+}
+
+// reloadOrigins makes SIGHUP replace the origins of --origin.
+func reloadOrigins(_ context.Context, a *assembly) error {
+	a.reloading("--origin", func(_ context.Context, next *serveCommand) (func(), error) {
+		return func() { _ = a.server.SetOrigins(next.Origin) }, nil // next was checked
+	})
+	return nil
 }

@@ -13,8 +13,10 @@ import (
 
 // serveCommand serves Socket.IO, the page and the development issuer.
 type serveCommand struct {
+	configFile    `embed:""`
 	configuration `embed:""`
 	adminListener `embed:""`
+	limits        `embed:""`
 
 	Recovery        time.Duration `env:"SOCKETIO_JWT_RECOVERY" default:"0s" help:"For how long a client that has lost its connection can recover its session in namespace /, with what it has missed. With --redis-wire streams it can on any node. Default: no recovery."`
 	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to close in order. Default: ${default}."`
@@ -58,7 +60,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal, args arguments) erro
 		return err
 	}
 	a.health.handle(a.routes)
-	c.welcome(t, a.listeners, a.issuer)
+	c.welcome(t, a.listeners, a.issuer.Load())
 	welcomeOperators(t, a.adminListeners)
 	stop := a.reloadAt(ctx, hangups, args)
 	defer stop()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -62,7 +61,6 @@ func (c *configFile) read(parsed *kong.Context) {
 			c.problems = append(c.problems, &problem{d.where(key), err})
 		}
 	}
-	sortProblems(c.problems, d)
 }
 
 // sourcesOf returns where the flags have their values from, without a file.
@@ -234,15 +232,4 @@ func example(flag *kong.Flag) string {
 		return `"debug", "info", "warn" or "error"`
 	}
 	return `a text in quotes`
-}
-
-// problemsOf returns the single errors that joined has joined.
-func problemsOf(err error) []error {
-	if list := (problems)(nil); errors.As(err, &list) {
-		return list
-	}
-	if err == nil {
-		return nil
-	}
-	return []error{err}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"socketiojwt/auth"
+	"socketiojwt/socketio"
 	"socketiojwt/token"
 	"socketiojwt/token/jwks"
 )
@@ -19,11 +20,11 @@ import (
 // trusting is the verifier of gates. SIGHUP replaces what it trusts.
 type trusting struct {
 	what  string // for the log
-	rules atomic.Pointer[rules]
+	rules atomic.Pointer[ruleset]
 }
 
-// rules are a verifier, and what it was made from. They do not change.
-type rules struct {
+// ruleset is a verifier, and what it was made from. It does not change.
+type ruleset struct {
 	verifier  *token.Verifier
 	published published
 	print     [sha256.Size]byte // of the flags, and of the content of the files that they name
@@ -67,7 +68,7 @@ func (t trust) fingerprint() (print [sha256.Size]byte, err error) {
 }
 
 // rulesOf returns the rules for flags that name an issuer or a key.
-func (t trust) rulesOf(sets jwks.Options) (*rules, error) {
+func (t trust) rulesOf(sets jwks.Options) (*ruleset, error) {
 	print, err := t.fingerprint()
 	if err != nil {
 		return nil, err
@@ -78,21 +79,23 @@ func (t trust) rulesOf(sets jwks.Options) (*rules, error) {
 		return nil, err
 	case t.publishes(given):
 		verifier, published, err := t.published(sets)
-		return &rules{verifier, published, print}, err
+		return &ruleset{verifier, published, print}, err
 	case !given:
 		return nil, errors.New("--issuer and --audience name another issuer, and its key is missing: give --issuer as the URL where it publishes its keys, --public-key FILE, or its secret by --secret-file")
 	}
 	verifier, err := t.verifier(key)
-	return &rules{verifier, nil, print}, err
+	return &ruleset{verifier, nil, print}, err
 }
 
 // newTrusting returns a verifier that SIGHUP changes. The rules of a reload are made by again.
-func (a *assembly) newTrusting(what string, first *rules, again func(next *serveCommand) (*rules, error)) *trusting {
+// It may also return a function that runs when they replace the old ones.
+func (a *assembly) newTrusting(what string, first *ruleset, again func(next *serveCommand) (*ruleset, func(), error)) *trusting {
 	t := &trusting{what: what}
 	t.rules.Store(first)
+	a.trusted = append(a.trusted, t)
 	a.closing(t.close)
 	a.reloading(what, func(ctx context.Context, next *serveCommand) (func(), error) {
-		fresh, err := again(next)
+		fresh, also, err := again(next)
 		if err != nil {
 			return nil, err
 		}
@@ -108,13 +111,18 @@ func (a *assembly) newTrusting(what string, first *rules, again func(next *serve
 			fresh.published.close()
 			return nil, err
 		}
-		return func() { a.replace(ctx, t, fresh) }, nil
+		return func() {
+			if also != nil {
+				also()
+			}
+			a.replace(ctx, t, fresh)
+		}, nil
 	})
 	return t
 }
 
 // replaceable returns an error if gates cannot go on with other rules.
-func (a *assembly) replaceable(t *trusting, now, fresh *rules) error {
+func (a *assembly) replaceable(t *trusting, now, fresh *ruleset) error {
 	for _, served := range a.served {
 		if served.verifier == t && len(served.table.Room) > 0 && now.verifier.ManyIssuers() != fresh.verifier.ManyIssuers() {
 			return fmt.Errorf("namespace %s has rooms that follow from tokens, and their names have the issuer only if there are several: a change between one issuer and several needs a restart", served.table.Name)
@@ -133,25 +141,32 @@ const (
 )
 
 // replace makes a verifier use other rules, and ends the sockets that it has admitted before.
-func (a *assembly) replace(ctx context.Context, t *trusting, fresh *rules) {
+func (a *assembly) replace(ctx context.Context, t *trusting, fresh *ruleset) {
 	old := t.rules.Swap(fresh)
 	old.published.close()
-	a.log.Warn("keys or rules for tokens replaced: tokens that they do not accept are refused from now on, and connected sockets end", "of", t.what, "over", settling+endSpread)
+	a.log.Warn("keys or rules for tokens replaced: tokens that they do not accept are refused from now on", "of", t.what)
 	replaced := time.Now()
+	var gates []*auth.Gate
+	for _, served := range a.served {
+		if served.verifier == t {
+			gates = append(gates, served.gate)
+		}
+	}
+	if len(gates) == 0 {
+		return
+	}
+	a.log.Warn("sockets of replaced keys or rules end, and their clients reconnect", "of", t.what, "over", settling+endSpread)
 	a.running.Go(func() {
 		if sleep(ctx, settling) != nil {
 			return
-		}
-		var gates []*auth.Gate
-		for _, served := range a.served {
-			if served.verifier == t {
-				gates = append(gates, served.gate)
-			}
 		}
 		ended := endOlder(ctx, gates, replaced.Add(settling))
 		a.log.Info("sockets of replaced keys or rules have ended", "of", t.what, slog.Int("sockets", ended))
 	})
 }
+
+// retired ends a socket whose token was accepted by keys or rules that are not in use any more.
+var retired = &socketio.Ending{Temporary: true, WholeConnection: true, Err: errors.New("the keys or rules for tokens were replaced")}
 
 // endOlder ends the sockets whose tokens were verified before a time, one after the other over
 // endSpread. Their clients reconnect by themselves.
