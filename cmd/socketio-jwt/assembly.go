@@ -32,7 +32,9 @@ type part interface {
 func (c *serveCommand) parts() []part {
 	return []part{
 		// Parts that add options to those of the assembly.
+		&c.limits,
 		&c.configuration, // the verifier, and the development issuer
+		step(reloadLevel),
 		step(reloadOrigins),
 		step(startPage),
 		step(startListeners),
@@ -63,6 +65,7 @@ type assembly struct {
 	command  *serveCommand
 	terminal terminal
 	log      *slog.Logger
+	level    *slog.LevelVar // of log
 
 	// Options. A part adds to them before the part that uses them starts.
 	keySets  jwks.Options      // used by configuration
@@ -106,19 +109,25 @@ type servedNamespace struct {
 
 // newAssembly returns an assembly without parts.
 func newAssembly(c *serveCommand, t terminal) *assembly {
+	log, level := c.logger(t)
 	return &assembly{
-		command: c, terminal: t, log: c.logger(t),
+		command: c, terminal: t, log: log, level: level,
 		routes: http.NewServeMux(), operations: http.NewServeMux(), health: new(health),
 	}
 }
 
 // check checks all flags, before anything is started.
 func (c *serveCommand) check() error {
-	errs := append(slices.Clone(c.problems), notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery), c.limits.check(c))
+	errs := append(slices.Clone(c.problems), c.checkLives())
 	for _, p := range c.parts() {
 		errs = append(errs, p.check(c))
 	}
-	return joined(errs...)
+	return c.located(joined(errs...))
+}
+
+// checkLives returns an error for durations that must not be negative.
+func (c *serveCommand) checkLives() error {
+	return joined(notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery))
 }
 
 // start starts the parts. The caller must call close, also if it fails.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,7 +66,7 @@ func readDocument(name string) (*document, error) {
 // syntaxError returns the error of the TOML library with its line. The error does not quote the
 // file, which may hold a secret by mistake.
 func (d *document) syntaxError(text []byte, err error) error {
-	p := &problem{where: filepath.Base(d.name), err: fmt.Errorf("not TOML: %s", strings.TrimPrefix(err.Error(), "toml: "))}
+	p := &problem{where: d.name, err: fmt.Errorf("not TOML: %s", strings.TrimPrefix(err.Error(), "toml: "))}
 	if at := (*toml.DecodeError)(nil); errors.As(err, &at) {
 		line, _ := at.Position()
 		p.where += ":" + strconv.Itoa(min(line, 1+bytes.Count(text, []byte("\n"))))
@@ -91,6 +93,9 @@ func (d *document) number(text []byte) {
 		path := strings.Join(keys, ".")
 		switch expression.Kind {
 		case unstable.ArrayTable:
+			if tables[path] == 0 {
+				d.lines[path] = line
+			}
 			table = path + "." + strconv.Itoa(tables[path])
 			tables[path]++
 			path = table
@@ -105,15 +110,23 @@ func (d *document) number(text []byte) {
 	}
 }
 
+// inOrder returns the keys of a table in the order of their lines. The path of the table ends with
+// a dot, or is empty.
+func (d *document) inOrder(path string, table map[string]any) []string {
+	return slices.SortedFunc(maps.Keys(table), func(a, b string) int {
+		return cmp.Or(d.lines[path+a]-d.lines[path+b], strings.Compare(a, b))
+	})
+}
+
 // where returns FILE:LINE of a key or table, or of the nearest one around it that has a line.
 func (d *document) where(path string) string {
 	for {
 		if line, ok := d.lines[path]; ok {
-			return filepath.Base(d.name) + ":" + strconv.Itoa(line)
+			return d.name + ":" + strconv.Itoa(line)
 		}
 		dot := strings.LastIndexByte(path, '.')
 		if dot < 0 {
-			return filepath.Base(d.name)
+			return d.name
 		}
 		path = path[:dot]
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -48,6 +49,12 @@ func (l *limits) check(*serveCommand) error {
 		}
 	}
 	return joined(errs...)
+}
+
+// start implements part.
+func (l *limits) start(_ context.Context, a *assembly) error {
+	l.add(&a.sockets)
+	return nil
 }
 
 // add adds the limits to the options of a server.

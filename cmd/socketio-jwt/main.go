@@ -35,6 +35,7 @@ type commandLine struct {
 	Serve         serveCommand         `cmd:"" help:"Serve a Socket.IO server that requires a token, and a page to try it on."`
 	Token         tokenCommands        `cmd:"" help:"Mint, inspect and verify tokens."`
 	Doctor        doctorCommand        `cmd:"" help:"Report what is unsafe or broken in a configuration of serve, and in its issuer."`
+	Config        configCommands       `cmd:"" help:"Check or show a configuration of serve."`
 	Probe         probeCommand         `cmd:"" help:"Connect to a Socket.IO server with a token and report whether it is accepted."`
 	Leases        leasesCommand        `cmd:"" help:"List the sockets of a running server."`
 	Disconnect    disconnectCommand    `cmd:"" help:"Disconnect one socket of a running server."`
@@ -79,7 +80,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			panic(value)
 		}
 	}()
-	if len(args) == 0 || slices.Equal(args, []string{"token"}) {
+	if len(args) == 0 || slices.Equal(args, []string{"token"}) || slices.Equal(args, []string{"config"}) {
 		args = append(slices.Clone(args), "--help")
 	}
 	parsed, err := parse(new(commandLine), args,
@@ -96,6 +97,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitGood
 	case errors.Is(err, errRefused), errors.Is(err, errProblems):
 		return exitRefused
+	case errors.Is(err, errInvalid):
+		return exitFailed
 	}
 	// The parser quotes arguments that it does not understand. One may be a token.
 	fmt.Fprintf(stderr, "socketio-jwt: %s\n", display.Printable(display.Redact(err.Error(), "")))

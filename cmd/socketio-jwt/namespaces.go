@@ -97,10 +97,10 @@ func (c *configFile) readNamespaces(d *document) {
 		table := newNamespaceTable()
 		table.where = d.where(path)
 		names := flagsByName(table.flags())
-		for key, value := range values {
+		for _, key := range d.inOrder(path+".", values) {
 			flag, err := fileFlag(names, key)
 			if err == nil {
-				err = set(flag, value)
+				err = set(flag, values[key])
 			}
 			if err != nil {
 				c.problems = append(c.problems, &problem{d.where(path + "." + key), err})

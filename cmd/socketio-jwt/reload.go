@@ -47,23 +47,24 @@ func (a *assembly) reload(ctx context.Context, args arguments) {
 	if err == nil {
 		err = next.check()
 	}
-	var changes []func()
+	var applies []func()
 	for _, r := range a.reloads {
 		if err != nil {
 			break
 		}
 		var apply func()
 		if apply, err = r.prepare(ctx, next); err == nil && apply != nil {
-			changes = append(changes, apply)
+			applies = append(applies, apply)
 		}
 	}
 	if err != nil {
 		a.log.Error("configuration not reloaded: nothing has changed", "error", err)
 		return
 	}
-	for _, apply := range changes {
+	for _, apply := range applies {
 		apply()
 	}
+	a.logChanges(next)
 	a.log.Info("configuration reloaded")
 }
 
@@ -80,6 +81,47 @@ func readAgain(args arguments) (*serveCommand, error) {
 func reloadOrigins(_ context.Context, a *assembly) error {
 	a.reloading("--origin", func(_ context.Context, next *serveCommand) (func(), error) {
 		return func() { _ = a.server.SetOrigins(next.Origin) }, nil // next was checked
+	})
+	return nil
+}
+
+// logChanges logs each value that the new configuration changes. Values that changed nothing
+// because they need a restart are kept, so that they are logged again at the next SIGHUP.
+func (a *assembly) logChanges(next *serveCommand) {
+	for _, c := range changes(a.command.settings, next.settings) {
+		attrs := []any{"key", c.name, "old", c.old, "new", c.new}
+		if !c.reload {
+			a.log.Warn("setting not changed: it needs a restart", attrs...)
+			continue
+		}
+		a.log.Info("setting changed", attrs...)
+		a.command.settings[c.name] = next.settings[c.name]
+	}
+	if len(a.command.namespaces) != len(next.namespaces) {
+		a.log.Warn("namespaces not changed: that needs a restart", "old", len(a.command.namespaces), "new", len(next.namespaces))
+		return
+	}
+	for i, table := range a.command.namespaces {
+		was, _ := settingsOf(table.flags())
+		is, _ := settingsOf(next.namespaces[i].flags())
+		for _, c := range changes(was, is) {
+			attrs := []any{"namespace", table.Name, "key", c.name, "old", c.old, "new", c.new}
+			if c.reload {
+				a.log.Info("setting changed", attrs...)
+			} else {
+				a.log.Warn("setting not changed: it needs a restart", attrs...)
+			}
+		}
+		if next.namespaces[i].Name == table.Name {
+			table.trust = next.namespaces[i].trust
+		}
+	}
+}
+
+// reloadLevel makes SIGHUP change --log-level.
+func reloadLevel(_ context.Context, a *assembly) error {
+	a.reloading("--log-level", func(_ context.Context, next *serveCommand) (func(), error) {
+		return func() { a.level.Set(next.LogLevel) }, nil
 	})
 	return nil
 }

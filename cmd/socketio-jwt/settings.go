@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
 	"os"
 	"reflect"
@@ -19,8 +18,10 @@ type configFile struct {
 	Config string `env:"SOCKETIO_JWT_CONFIG" placeholder:"FILE" help:"Configuration file in TOML. Its keys are the names of these flags, and [[namespace]] tables configure namespaces. Flags beat variables, and variables beat the file. It is read again at SIGHUP."`
 
 	namespaces []*namespaceTable
-	sources    map[string]string // where each flag got its value, by its name: "flag", a variable, FILE:LINE or "default"
-	problems   []error           // in the file
+	settings   map[string]setting // by the names of the flags
+	order      []string           // of the names
+	sources    map[string]string  // where each flag got its value, by its name: "flag", a variable, FILE:LINE or "default"
+	problems   []error            // in the file
 }
 
 // sourceDefault and sourceFlag are values of configFile.sources.
@@ -36,6 +37,11 @@ func (c *configFile) file() *configFile { return c }
 // line nor the environment has set. Problems in the file are kept for check.
 func (c *configFile) read(parsed *kong.Context) {
 	c.sources = sourcesOf(parsed)
+	c.readFile(parsed)
+	c.settings, c.order = settingsOf(parsed.Flags())
+}
+
+func (c *configFile) readFile(parsed *kong.Context) {
 	if c.Config == "" {
 		return
 	}
@@ -45,7 +51,7 @@ func (c *configFile) read(parsed *kong.Context) {
 		return
 	}
 	names := flagsByName(parsed.Flags())
-	for _, key := range slices.Sorted(maps.Keys(d.values)) {
+	for _, key := range d.inOrder("", d.values) {
 		if key == "namespace" {
 			c.readNamespaces(d)
 			continue
@@ -226,6 +232,8 @@ func example(flag *kong.Flag) string {
 		return "true or false, without quotes"
 	case kindOf(flag) == reflect.Int:
 		return "a whole number, without quotes"
+	case kindOf(flag) == reflect.Slice && flag.Tag.Has("example"):
+		return fmt.Sprintf(`a list of texts, such as %s = [%q]`, flag.Name, flag.Tag.Get("example"))
 	case kindOf(flag) == reflect.Slice:
 		return fmt.Sprintf(`a list of texts, such as %s = [%q]`, flag.Name, flag.PlaceHolder)
 	case flag.Name == "log-level":

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 
@@ -15,12 +17,16 @@ import (
 // check implements part.
 func (c *configuration) check(serve *serveCommand) error {
 	issuer, rules, err := c.rules(silent, jwks.Options{Logger: silent})
-	if err != nil {
-		return joined(err, c.checkTables(serve))
+	if err == nil {
+		rules.published.close()
+		err = c.checkKeys(issuer)
 	}
-	rules.published.close()
+	_, _, addrErr := net.SplitHostPort(c.Addr)
+	if addrErr != nil {
+		addrErr = fmt.Errorf("--addr %s: it must be HOST:PORT", c.Addr)
+	}
 	_, clusterErr := c.cluster()
-	return joined(c.checkKeys(issuer), clusterErr, c.checkEngine(serve), c.checkTables(serve))
+	return joined(err, addrErr, clusterErr, c.checkEngine(serve), c.checkTables(serve))
 }
 
 // checkEngine returns an error for wrong options of connections, such as an origin.
@@ -50,11 +56,11 @@ func (c *configuration) checkTables(serve *serveCommand) error {
 // rules returns the rules of the flags, and the development issuer, which is nil if another one
 // makes the tokens.
 func (c *configuration) rules(log *slog.Logger, sets jwks.Options) (*issuer, *ruleset, error) {
-	print, err := c.fingerprint()
+	key, issuer, err := c.keys(log)
 	if err != nil {
 		return nil, nil, err
 	}
-	key, issuer, err := c.keys(log)
+	print, err := c.fingerprint() // after keys, which sets the default of --leeway
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,7 +92,6 @@ func (c *configuration) start(_ context.Context, a *assembly) error {
 // sockets adds what the flags say to the options of a server.
 func (c *serveCommand) sockets(o socketio.Options) socketio.Options {
 	o.Engine = c.engine(o.Engine)
-	c.limits.add(&o)
 	if c.Recovery > 0 {
 		o.Recovery = &socketio.Recovery{Window: c.Recovery}
 	}
