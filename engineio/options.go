@@ -230,7 +230,7 @@ func (o Options) check() error {
 	case len(o.Transports) == 0:
 		return errors.New("engineio: Options.Transports must not be empty; nil means all transports")
 	case o.InsecureAnyOrigin && (len(o.Origins) > 0 || o.OriginFunc != nil):
-		return errors.New("engineio: Options.Origins and OriginFunc have no effect with InsecureAnyOrigin")
+		return errAnyOrigin
 	case o.InsecureAnyOrigin && o.CORS.Credentials:
 		return errors.New("engineio: Options.CORS.Credentials cannot be combined with InsecureAnyOrigin")
 	case o.AllowEIO3 && o.Bind == nil && o.allows(Polling):
@@ -245,6 +245,8 @@ func (o Options) check() error {
 	}
 	return o.checkOrigins()
 }
+
+var errAnyOrigin = errors.New("engineio: Options.Origins and OriginFunc have no effect with InsecureAnyOrigin")
 
 func (o Options) checkOrigins() error {
 	for _, origin := range o.Origins {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"socketiojwt/internal/logging"
 )
@@ -19,30 +20,57 @@ import (
 
 // originRule decides which requests are allowed. It is safe for concurrent use.
 type originRule struct {
-	waived   bool
-	listed   map[string]struct{} // origin.String, and nullOrigin
-	patterns []originPattern
-	ask      func(origin string) bool // nil means that no other origin is allowed
-	proxies  proxies
+	waived  bool
+	origins atomic.Pointer[originList]
+	ask     func(origin string) bool // nil means that no other origin is allowed
+	proxies proxies
 
 	refused logging.Sampler
+}
+
+// originList is Options.Origins. It does not change.
+type originList struct {
+	listed   map[string]struct{} // origin.String, and nullOrigin
+	patterns []originPattern
+}
+
+// newOriginList returns the list of origins that checkOrigin accepts.
+func newOriginList(origins []string) *originList {
+	list := &originList{listed: make(map[string]struct{}, len(origins))}
+	for _, text := range origins {
+		if p, ok := parseOriginPattern(text); ok {
+			list.patterns = append(list.patterns, p)
+		} else {
+			list.listed[canonicalOrigin(text)] = struct{}{}
+		}
+	}
+	return list
+}
+
+// SetOrigins replaces Options.Origins. It applies to each request that comes later, also to
+// those of existing sessions; WebSockets that are open stay. It fails, and changes nothing, if
+// NewServer would fail. It may be called concurrently.
+func (srv *Server) SetOrigins(origins []string) error {
+	opts := srv.opts
+	opts.Origins = origins
+	if opts.InsecureAnyOrigin && len(origins) > 0 {
+		return errAnyOrigin
+	}
+	if err := opts.checkOrigins(); err != nil {
+		return err
+	}
+	srv.origins.origins.Store(newOriginList(origins))
+	return nil
 }
 
 func newOriginRule(opts *Options) *originRule {
 	rule := &originRule{
 		waived:  opts.InsecureAnyOrigin,
-		listed:  make(map[string]struct{}, len(opts.Origins)),
 		ask:     opts.OriginFunc,
 		proxies: opts.proxies(),
 		refused: logging.Sampler{PerMinute: originLinesPerMinute, Repeat: originRepeat},
 	}
-	for _, text := range opts.Origins {
-		if p, ok := parseOriginPattern(text); ok {
-			rule.patterns = append(rule.patterns, p)
-		} else {
-			rule.listed[canonicalOrigin(text)] = struct{}{}
-		}
-	}
+	rule.origins.Store(newOriginList(opts.Origins))
 	return rule
 }
 
@@ -78,20 +106,22 @@ func (rule *originRule) isOwn(text string, r *http.Request) bool {
 // lists reports whether a foreign origin is allowed by Options.Origins or
 // Options.OriginFunc.
 func (rule *originRule) lists(text string) bool {
-	if _, ok := rule.listed[canonicalOrigin(text)]; ok {
+	list := rule.origins.Load()
+	if _, ok := list.listed[canonicalOrigin(text)]; ok {
 		return true
 	}
 	o, ok := parseOrigin(text)
 	if !ok {
 		return false
 	}
-	return slices.ContainsFunc(rule.patterns, func(p originPattern) bool { return p.matches(o) }) ||
+	return slices.ContainsFunc(list.patterns, func(p originPattern) bool { return p.matches(o) }) ||
 		rule.ask != nil && rule.ask(o.String())
 }
 
 // opens reports whether any foreign origin can be allowed.
 func (rule *originRule) opens() bool {
-	return rule.waived || len(rule.listed)+len(rule.patterns) > 0 || rule.ask != nil
+	list := rule.origins.Load()
+	return rule.waived || len(list.listed)+len(list.patterns) > 0 || rule.ask != nil
 }
 
 // sameOrigin compares origin with the first one that a request of the session had,

@@ -71,6 +71,10 @@ func NewServer(opts Options) (*Server, error) {
 	return srv, nil
 }
 
+// SetOrigins replaces Engine.Origins of the Options: see engineio.Server.SetOrigins. It may be
+// called concurrently.
+func (srv *Server) SetOrigins(origins []string) error { return srv.engine.SetOrigins(origins) }
+
 func newTable() *table { return &table{handlers: make(map[string]Handler)} }
 
 // Of returns the namespace of that name, and makes it if it does not exist. The name must begin

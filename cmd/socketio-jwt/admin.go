@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,16 +49,30 @@ func (l *adminListener) verifier() (*token.Verifier, error) {
 	return verifier, nil
 }
 
+// rules returns the rules for the tokens of operators.
+func (l *adminListener) rules() (*ruleset, error) {
+	verifier, err := l.verifier()
+	if err != nil {
+		return nil, err
+	}
+	secret, _, err := l.secret()
+	return &ruleset{verifier: verifier, print: sha256.Sum256([]byte(secret))}, err
+}
+
 // start implements part. A node of a cluster has the API without --admin too, for the operators
 // of the others.
 func (l *adminListener) start(_ context.Context, a *assembly) error {
 	if l.Admin == "" && a.node == nil {
 		return nil
 	}
-	verifier, err := l.verifier()
+	first, err := l.rules()
 	if err != nil {
 		return err
 	}
+	verifier := a.newTrusting("operators", first, func(next *serveCommand) (*ruleset, func(), error) {
+		fresh, err := next.adminListener.rules()
+		return fresh, nil, err
+	})
 	opts := a.operator
 	opts.Scope, opts.Logger = operatorScope, a.log
 	api, err := admin.New(a.gates, verifier, a.node.adminOptions(opts, a.server))

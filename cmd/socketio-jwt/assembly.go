@@ -6,13 +6,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"socketiojwt/admin"
 	"socketiojwt/auth"
 	"socketiojwt/auth/denyredis"
 	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
-	"socketiojwt/token"
 	"socketiojwt/token/jwks"
 )
 
@@ -30,7 +32,10 @@ type part interface {
 func (c *serveCommand) parts() []part {
 	return []part{
 		// Parts that add options to those of the assembly.
+		&c.limits,
 		&c.configuration, // the verifier, and the development issuer
+		step(reloadLevel),
+		step(reloadOrigins),
 		step(startPage),
 		step(startListeners),
 		step(startNode),
@@ -60,6 +65,7 @@ type assembly struct {
 	command  *serveCommand
 	terminal terminal
 	log      *slog.Logger
+	level    *slog.LevelVar // of log
 
 	// Options. A part adds to them before the part that uses them starts.
 	keySets  jwks.Options      // used by configuration
@@ -73,9 +79,10 @@ type assembly struct {
 	handlers []func(*socketio.Namespace)
 
 	// What parts have made for the later ones.
-	verifier  *token.Verifier
-	published published
-	issuer    *issuer        // nil without the development issuer
+	verifier  *trusting              // of the flags
+	issuer    atomic.Pointer[issuer] // nil without the development issuer
+	trusted   []*trusting            // all verifiers, in the order in which they were made
+	served    []servedNamespace
 	listeners []net.Listener // of --addr
 	node      *member        // nil without --redis
 	server    *socketio.Server
@@ -90,23 +97,37 @@ type assembly struct {
 
 	closers []func()
 	reloads []reloadable
+	running sync.WaitGroup // what reloads have started
+}
+
+// servedNamespace is a namespace with its gate.
+type servedNamespace struct {
+	table    *namespaceTable
+	gate     *auth.Gate
+	verifier *trusting
 }
 
 // newAssembly returns an assembly without parts.
 func newAssembly(c *serveCommand, t terminal) *assembly {
+	log, level := c.logger(t)
 	return &assembly{
-		command: c, terminal: t, log: c.logger(t),
+		command: c, terminal: t, log: log, level: level,
 		routes: http.NewServeMux(), operations: http.NewServeMux(), health: new(health),
 	}
 }
 
 // check checks all flags, before anything is started.
 func (c *serveCommand) check() error {
-	errs := []error{notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery)}
+	errs := append(slices.Clone(c.problems), c.checkLives())
 	for _, p := range c.parts() {
 		errs = append(errs, p.check(c))
 	}
-	return joined(errs...)
+	return c.located(joined(errs...))
+}
+
+// checkLives returns an error for durations that must not be negative.
+func (c *serveCommand) checkLives() error {
+	return joined(notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery))
 }
 
 // start starts the parts. The caller must call close, also if it fails.

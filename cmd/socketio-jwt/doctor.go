@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"socketiojwt/engineio"
 	"socketiojwt/internal/doctor"
 	"socketiojwt/token/jwks"
 )
 
 // doctorCommand reports what is unsafe or broken in a configuration of serve.
 type doctorCommand struct {
-	configuration `embed:""`
+	serveCommand `embed:""`
 
 	Token   *string       `env:"SOCKETIO_JWT_TOKEN" group:"Examination" placeholder:"TOKEN" help:"A token that should be accepted, or - to read it from standard input: it is examined too."`
 	Timeout time.Duration `group:"Examination" default:"10s" help:"How long each issuer, and Redis, may take to answer. Default: ${default}."`
@@ -24,7 +26,7 @@ type doctorCommand struct {
 
 // Help is shown by --help.
 func (doctorCommand) Help() string {
-	return `Takes the flags and the variables of serve, and checks them without serving. It does ask an issuer for its keys, and the Redis of --redis for its version, its configuration, the rights of its user and the nodes that use it. Each finding begins with "ok", "WARN" (it works, and is less safe than it could be) or "FAIL" (it does not work, or admits unauthenticated peers). What to do is below it.
+	return `Takes the flags, the variables and the configuration file of serve, and checks them without serving. It does ask an issuer for its keys, and the Redis of --redis for its version, its configuration, the rights of its user and the nodes that use it. Each finding begins with "ok", "WARN" (it works, and is less safe than it could be) or "FAIL" (it does not work, or admits unauthenticated peers). What to do is below it.
 
 The exit code is 0 if nothing is worse than a warning, 1 if there are problems, 2 if the checks could not run.
 
@@ -33,6 +35,7 @@ The exit code is 0 if nothing is worse than a warning, 1 if there are problems, 
 Examples:
 
     socketio-jwt doctor
+    socketio-jwt doctor --config /etc/socketio-jwt/socketio-jwt.toml
     SOCKETIO_JWT_SECRET=... socketio-jwt doctor --no-login
     socketio-jwt doctor --issuer https://issuer.example --audience chat --addr :9000
     socketio-jwt doctor --issuer https://issuer.example --audience chat \
@@ -86,9 +89,9 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	d := doctor.Config{
 		SecretFile: c.SecretFile, PublicKeyFile: c.PublicKey, Algorithms: c.algorithms(), Profile: c.Profile,
 		InsecurePlainHTTP: c.InsecurePlainHTTP, Transport: http.DefaultTransport, Timeout: c.Timeout,
-		Engine: c.engine(), Addr: c.Addr, Token: compact,
+		Engine: c.engine(engineio.Options{}), Addr: c.Addr, Token: compact,
 	}
-	if secret, given, err := c.secret(); err == nil && given {
+	if secret, given, err := c.trust.secret(); err == nil && given {
 		d.Secret = &secret
 		d.SecretFromFlag = c.Secret != nil && os.Getenv("SOCKETIO_JWT_SECRET") != secret // the variable may hold the same
 	}
@@ -115,7 +118,22 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	resolving, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	d.Addresses, _, d.AddrErr = addresses(resolving, "--addr", c.Addr)
-	return doctor.Examine(ctx, d)
+	return append(c.otherProblems(), doctor.Examine(ctx, d)...)
+}
+
+// otherProblems returns what else prevents serve from starting: problems of the configuration file,
+// and of flags that no other check reads.
+func (c *doctorCommand) otherProblems() (findings []doctor.Finding) {
+	errs := append(slices.Clone(c.problems), c.checkTables(&c.serveCommand), c.checkLives())
+	for _, p := range c.parts() {
+		if p != part(&c.configuration) {
+			errs = append(errs, p.check(&c.serveCommand))
+		}
+	}
+	for _, err := range problemsOf(joined(errs...)) {
+		findings = append(findings, doctor.Finding{Level: doctor.Fail, Subject: "configuration", Text: doctor.Plain(err), Advice: "\"serve\" with the same flags and file does not start; \"config check\" says the same without asking other machines."})
+	}
+	return findings
 }
 
 // examinedRedis returns what doctor must know about --redis.

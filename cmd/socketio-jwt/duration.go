@@ -48,6 +48,9 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// durations makes kong parse durations as parseDuration does.
+var durations = kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(mapDuration))
+
 // mapDuration parses the value of a flag for kong.
 func mapDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string

@@ -171,7 +171,8 @@ func TestLogFormat(t *testing.T) {
 		}
 	}
 	var text bytes.Buffer
-	(&serveCommand{LogLevel: slog.LevelInfo, LogFormat: "text"}).logger(terminal{err: &text}).Info("x")
+	log, _ := (&serveCommand{LogLevel: slog.LevelInfo, LogFormat: "text"}).logger(terminal{err: &text})
+	log.Info("x")
 	if !strings.Contains(text.String(), "level=INFO msg=x") {
 		t.Errorf("text format: %s", &text)
 	}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -36,6 +35,7 @@ type commandLine struct {
 	Serve         serveCommand         `cmd:"" help:"Serve a Socket.IO server that requires a token, and a page to try it on."`
 	Token         tokenCommands        `cmd:"" help:"Mint, inspect and verify tokens."`
 	Doctor        doctorCommand        `cmd:"" help:"Report what is unsafe or broken in a configuration of serve, and in its issuer."`
+	Config        configCommands       `cmd:"" help:"Check or show a configuration of serve."`
 	Probe         probeCommand         `cmd:"" help:"Connect to a Socket.IO server with a token and report whether it is accepted."`
 	Leases        leasesCommand        `cmd:"" help:"List the sockets of a running server."`
 	Disconnect    disconnectCommand    `cmd:"" help:"Disconnect one socket of a running server."`
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			panic(value)
 		}
 	}()
-	if len(args) == 0 || slices.Equal(args, []string{"token"}) {
+	if len(args) == 0 || slices.Equal(args, []string{"token"}) || slices.Equal(args, []string{"config"}) {
 		args = append(slices.Clone(args), "--help")
 	}
 	parsed, err := parse(new(commandLine), args,
@@ -97,6 +97,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitGood
 	case errors.Is(err, errRefused), errors.Is(err, errProblems):
 		return exitRefused
+	case errors.Is(err, errInvalid):
+		return exitFailed
 	}
 	// The parser quotes arguments that it does not understand. One may be a token.
 	fmt.Fprintf(stderr, "socketio-jwt: %s\n", display.Printable(display.Redact(err.Error(), "")))
@@ -109,13 +111,16 @@ func parse(line *commandLine, args []string, options ...kong.Option) (*kong.Cont
 		kong.Name("socketio-jwt"),
 		kong.Description("A Socket.IO server that admits only sockets with a valid JSON Web Token, and tools for such tokens."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(mapDuration)),
+		durations,
 	}, options...)...)
 	if err != nil {
 		panic(err) // an error in the struct tags, which every test would find
 	}
 	parsed, err := parser.Parse(args)
 	if err == nil {
+		if command, ok := parsed.Selected().Target.Addr().Interface().(interface{ file() *configFile }); ok {
+			command.file().read(parsed)
+		}
 		err = refuseEmpty(parsed.Flags())
 	}
 	if err == nil {
@@ -145,18 +150,38 @@ func refuseEmpty(flags []*kong.Flag) error {
 	return joined(empty...)
 }
 
+// problems are several errors, which make one line.
+type problems []error
+
+func (p problems) Error() string {
+	texts := make([]string, len(p))
+	for i, err := range p {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
 // joined joins errors into one line. It returns nil if all are nil.
 func joined(errs ...error) error {
-	var texts []string
+	var all problems
 	for _, err := range errs {
-		if err != nil {
-			texts = append(texts, err.Error())
-		}
+		all = append(all, problemsOf(err)...)
 	}
-	if len(texts) == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(texts, "; "))
+	return all
+}
+
+// problemsOf returns the single errors that joined has joined.
+func problemsOf(err error) []error {
+	switch list, ok := err.(problems); {
+	case err == nil:
+		return nil
+	case ok:
+		return list
+	}
+	return []error{err}
 }
 
 // programName returns what the user types to run this program.

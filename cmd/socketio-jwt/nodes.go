@@ -13,7 +13,7 @@ import (
 type nodes struct {
 	redisServer `embed:""`
 
-	ClusterKey     *string `env:"SOCKETIO_JWT_CLUSTER_KEY" group:"Several nodes" placeholder:"SECRET" help:"Secret that all nodes of this program share, at least 16 bytes. Other users of the machine can see a command line: use the environment or a file."`
+	ClusterKey     *string `secret:"" env:"SOCKETIO_JWT_CLUSTER_KEY" group:"Several nodes" placeholder:"SECRET" help:"Secret that all nodes of this program share, at least 16 bytes. Other users of the machine can see a command line: use the environment or a file."`
 	ClusterKeyFile string  `env:"SOCKETIO_JWT_CLUSTER_KEY_FILE" group:"Several nodes" placeholder:"FILE" help:"File that holds this secret; a line break at its end is ignored."`
 
 	LongestToken time.Duration `env:"SOCKETIO_JWT_LONGEST_TOKEN" group:"Several nodes" default:"30d" help:"The longest time for which an issuer makes tokens good: revocations are kept that long. Default: ${default}."`

@@ -23,8 +23,8 @@ const operatorScope = "socketio:admin"
 // operatorSecret holds the flags of the secret that signs the tokens of operators, for serve
 // and for the commands that call the API.
 type operatorSecret struct {
-	AdminSecret     *string `env:"SOCKETIO_JWT_ADMIN_SECRET" group:"Operators" placeholder:"SECRET" help:"Secret that signs the tokens of operators, at least 32 bytes. Other users of the machine can see a command line: use the environment or a file."`
-	AdminSecretFile string  `env:"SOCKETIO_JWT_ADMIN_SECRET_FILE" group:"Operators" placeholder:"FILE" help:"File that holds this secret; a line break at its end is ignored."`
+	AdminSecret     *string `secret:"" env:"SOCKETIO_JWT_ADMIN_SECRET" group:"Operators" placeholder:"SECRET" help:"Secret that signs the tokens of operators, at least 32 bytes. Other users of the machine can see a command line: use the environment or a file."`
+	AdminSecretFile string  `reload:"" env:"SOCKETIO_JWT_ADMIN_SECRET_FILE" group:"Operators" placeholder:"FILE" help:"File that holds this secret; a line break at its end is ignored."`
 }
 
 // secret returns the secret, or reports that none was given.

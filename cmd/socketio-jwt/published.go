@@ -75,6 +75,15 @@ func (p published) fetch(ctx context.Context, log *slog.Logger) {
 	}
 }
 
+// reach fetches the keys, and fails if one of the issuers does not answer.
+func (p published) reach(ctx context.Context) error {
+	var failed []error
+	for _, set := range p {
+		failed = append(failed, set.Refresh(ctx))
+	}
+	return joined(failed...)
+}
+
 func (p published) close() {
 	for _, set := range p {
 		_ = set.Close()

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"sync"
 )
 
 // arguments are the words of the command line, which are read again at SIGHUP.
@@ -26,8 +25,7 @@ func (a *assembly) reloading(what string, prepare func(ctx context.Context, next
 // reloadAt reloads at each of the signals until the returned function is called.
 func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args arguments) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() {
+	a.running.Go(func() {
 		for {
 			select {
 			case <-hangups:
@@ -39,7 +37,7 @@ func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args 
 	})
 	return func() {
 		cancel()
-		running.Wait()
+		a.running.Wait()
 	}
 }
 
@@ -49,23 +47,24 @@ func (a *assembly) reload(ctx context.Context, args arguments) {
 	if err == nil {
 		err = next.check()
 	}
-	var changes []func()
+	var applies []func()
 	for _, r := range a.reloads {
 		if err != nil {
 			break
 		}
 		var apply func()
 		if apply, err = r.prepare(ctx, next); err == nil && apply != nil {
-			changes = append(changes, apply)
+			applies = append(applies, apply)
 		}
 	}
 	if err != nil {
 		a.log.Error("configuration not reloaded: nothing has changed", "error", err)
 		return
 	}
-	for _, apply := range changes {
+	for _, apply := range applies {
 		apply()
 	}
+	a.logChanges(next)
 	a.log.Info("configuration reloaded")
 }
 
@@ -76,4 +75,53 @@ func readAgain(args arguments) (*serveCommand, error) {
 		return nil, err
 	}
 	return &line.Serve, nil
+}
+
+// reloadOrigins makes SIGHUP replace the origins of --origin.
+func reloadOrigins(_ context.Context, a *assembly) error {
+	a.reloading("--origin", func(_ context.Context, next *serveCommand) (func(), error) {
+		return func() { _ = a.server.SetOrigins(next.Origin) }, nil // next was checked
+	})
+	return nil
+}
+
+// logChanges logs each value that the new configuration changes. Values that changed nothing
+// because they need a restart are kept, so that they are logged again at the next SIGHUP.
+func (a *assembly) logChanges(next *serveCommand) {
+	for _, c := range changes(a.command.settings, next.settings) {
+		attrs := []any{"key", c.name, "old", c.old, "new", c.new}
+		if !c.reload {
+			a.log.Warn("setting not changed: it needs a restart", attrs...)
+			continue
+		}
+		a.log.Info("setting changed", attrs...)
+		a.command.settings[c.name] = next.settings[c.name]
+	}
+	if len(a.command.namespaces) != len(next.namespaces) {
+		a.log.Warn("namespaces not changed: that needs a restart", "old", len(a.command.namespaces), "new", len(next.namespaces))
+		return
+	}
+	for i, table := range a.command.namespaces {
+		was, _ := settingsOf(table.flags())
+		is, _ := settingsOf(next.namespaces[i].flags())
+		for _, c := range changes(was, is) {
+			attrs := []any{"namespace", table.Name, "key", c.name, "old", c.old, "new", c.new}
+			if c.reload {
+				a.log.Info("setting changed", attrs...)
+			} else {
+				a.log.Warn("setting not changed: it needs a restart", attrs...)
+			}
+		}
+		if next.namespaces[i].Name == table.Name {
+			table.trust = next.namespaces[i].trust
+		}
+	}
+}
+
+// reloadLevel makes SIGHUP change --log-level.
+func reloadLevel(_ context.Context, a *assembly) error {
+	a.reloading("--log-level", func(_ context.Context, next *serveCommand) (func(), error) {
+		return func() { a.level.Set(next.LogLevel) }, nil
+	})
+	return nil
 }

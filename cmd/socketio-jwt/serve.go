@@ -13,12 +13,14 @@ import (
 
 // serveCommand serves Socket.IO, the page and the development issuer.
 type serveCommand struct {
+	configFile    `embed:""`
 	configuration `embed:""`
 	adminListener `embed:""`
+	limits        `embed:""`
 
 	Recovery        time.Duration `env:"SOCKETIO_JWT_RECOVERY" default:"0s" help:"For how long a client that has lost its connection can recover its session in namespace /, with what it has missed. With --redis-wire streams it can on any node. Default: no recovery."`
 	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to close in order. Default: ${default}."`
-	LogLevel        slog.Level    `env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
+	LogLevel        slog.Level    `reload:"" env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
 	LogFormat       string        `env:"SOCKETIO_JWT_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" help:"text or json, one line for each event on standard error. Default: ${default}."`
 }
 
@@ -58,19 +60,22 @@ func (c *serveCommand) Run(ctx context.Context, t terminal, args arguments) erro
 		return err
 	}
 	a.health.handle(a.routes)
-	c.welcome(t, a.listeners, a.issuer)
+	c.welcome(t, a.listeners, a.issuer.Load())
 	welcomeOperators(t, a.adminListeners)
 	stop := a.reloadAt(ctx, hangups, args)
 	defer stop()
 	return a.serve(ctx)
 }
 
-func (c *serveCommand) logger(t terminal) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.LogLevel}
+// logger returns the log, and its level, which may change.
+func (c *serveCommand) logger(t terminal) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(c.LogLevel)
+	options := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(t.err, options))
+		return slog.New(slog.NewJSONHandler(t.err, options)), level
 	}
-	return slog.New(slog.NewTextHandler(t.err, options))
+	return slog.New(slog.NewTextHandler(t.err, options)), level
 }
 
 func (c *serveCommand) page(issuer *issuer) console.Options {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"socketiojwt/auth"
@@ -15,46 +14,81 @@ import (
 // maxText bounds what "say" broadcasts, in characters.
 const maxText = 1000
 
-// newSockets makes a server that admits only sockets with a valid token: in the handshake of
-// namespace /, and by the event "authenticate" of /admin. If clients of Engine.IO 3 are
-// allowed, / also reads the token from the query, because they cannot send it otherwise from
-// a browser.
+// newSockets makes a server that admits only sockets with a token that the gate of their namespace
+// accepts, and guests where the configuration allows them.
 func newSockets(a *assembly) error {
 	log := slog.New(subjectHandler{a.log.Handler()})
-	opts := a.node.gateOptions(a.gate)
-	opts.Logger, opts.WarnBefore = log, 30*time.Second
-	byEvent, err := auth.NewGate(a.verifier, opts)
-	if err != nil {
-		return err
-	}
-	if a.sockets.Engine.AllowEIO3 {
-		opts.Sources = []auth.Source{auth.FromAuth("token"), auth.FromHeader(), auth.FromQuery("token")}
-	}
-	byHandshake, err := auth.NewGate(a.verifier, opts)
-	if err != nil {
-		return err
-	}
 	a.sockets.Logger = log
-	a.server, err = socketio.NewServer(a.node.options(a.sockets))
-	if err != nil {
+	var err error
+	if a.server, err = socketio.NewServer(a.node.options(a.sockets)); err != nil {
 		return err
 	}
-	admin := a.server.Of("/admin")
-	a.server.Use(byHandshake.Handshake)
-	admin.Use(byEvent.Event(auth.EventOptions{}))
-	a.server.DependsOn(byHandshake)
-	admin.DependsOn(byEvent)
-	for _, namespace := range []*socketio.Namespace{a.server.Namespace, admin} {
-		namespace.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
-			log.InfoContext(ctx, "admitted", "socket", s, "remote", s.Handshake().RemoteAddr)
-			return nil
-		})
-		for _, handle := range a.handlers {
-			handle(namespace)
+	a.gates = map[string]*auth.Gate{}
+	for i, table := range a.command.tables() {
+		served, err := a.newNamespace(i, table, log)
+		if err != nil {
+			return err
+		}
+		a.served = append(a.served, served)
+		a.gates[table.gate] = served.gate
+	}
+	return a.node.share(a.server, a.gates)
+}
+
+// newNamespace adds a namespace to the server, with its gate.
+func (a *assembly) newNamespace(i int, table *namespaceTable, log *slog.Logger) (served servedNamespace, err error) {
+	served = servedNamespace{table: table, verifier: a.verifier}
+	if table.own() {
+		if served.verifier, err = a.ownVerifier(i, table); err != nil {
+			return served, err
 		}
 	}
-	a.gates = map[string]*auth.Gate{"handshake": byHandshake, "event": byEvent}
-	return a.node.share(a.server, a.gates)
+	base := a.node.gateOptions(a.gate)
+	base.Logger = log
+	opts, err := table.options(base, served.verifier.Unwrap().ManyIssuers())
+	if err != nil {
+		return served, err
+	}
+	served.gate, err = auth.NewGate(served.verifier, opts)
+	if err != nil {
+		return served, fmt.Errorf("namespace %s: %w", table.Name, err)
+	}
+	namespace := a.server.Namespace
+	if table.Name != "/" {
+		namespace = a.server.Of(table.Name)
+	}
+	if table.Mode == "event" {
+		namespace.Use(served.gate.Event(table.eventOptions()))
+	} else {
+		namespace.Use(served.gate.Handshake)
+	}
+	namespace.DependsOn(served.gate)
+	namespace.OnConnect(func(ctx context.Context, s *socketio.Socket) error {
+		log.InfoContext(ctx, "admitted", "socket", s, "remote", s.Handshake().RemoteAddr)
+		return nil
+	})
+	for _, handle := range a.handlers {
+		handle(namespace)
+	}
+	return served, nil
+}
+
+// ownVerifier returns the verifier of a namespace that says itself which tokens are accepted.
+func (a *assembly) ownVerifier(i int, table *namespaceTable) (*trusting, error) {
+	sets := a.keySets
+	sets.Logger = a.log
+	first, err := table.trust.rulesOf(sets)
+	if err != nil {
+		return nil, &problem{table.where, err}
+	}
+	return a.newTrusting("namespace "+table.Name, first, func(next *serveCommand) (*ruleset, func(), error) {
+		tables := next.tables()
+		if len(tables) <= i || tables[i].Name != table.Name || !tables[i].own() {
+			return nil, nil, fmt.Errorf("namespace %s was removed, moved or got other rules for tokens: that needs a restart", table.Name)
+		}
+		fresh, err := tables[i].trust.rulesOf(sets)
+		return fresh, nil, err
+	}), nil
 }
 
 // startSample adds the events of the sample to each namespace.
@@ -94,9 +128,13 @@ func (h subjectHandler) WithGroup(name string) slog.Handler {
 	return subjectHandler{h.Handler.WithGroup(name)}
 }
 
-// whoami acknowledges with the claims of the current token.
+// whoami acknowledges with the claims of the current token. A guest has none.
 func whoami(ctx context.Context, _ *socketio.Socket, _ struct{}) (claims map[string]any, err error) {
-	err = auth.Token(ctx).Claims(&claims)
+	t := auth.Token(ctx)
+	if t == nil { // a guest
+		return map[string]any{}, nil
+	}
+	err = t.Claims(&claims)
 	return claims, err
 }
 
@@ -116,6 +154,10 @@ func say(ctx context.Context, s *socketio.Socket, text string) (said, error) {
 	if strings.TrimSpace(text) == "" || utf8.RuneCountInString(text) > maxText {
 		return said{}, &socketio.PublicError{Message: fmt.Sprintf("a text has 1 to %d characters", maxText)}
 	}
-	err := s.Namespace().Emit("said", auth.Token(ctx).Subject, text)
+	subject := "" // of a guest
+	if t := auth.Token(ctx); t != nil {
+		subject = t.Subject
+	}
+	err := s.Namespace().Emit("said", subject, text)
 	return said{err == nil}, err
 }

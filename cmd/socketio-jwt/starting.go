@@ -2,6 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
 
 	"socketiojwt/console"
 	"socketiojwt/socketio"
@@ -9,56 +15,97 @@ import (
 )
 
 // check implements part.
-func (c *configuration) check(*serveCommand) error {
-	key, issuer, err := c.keys(silent)
-	if err != nil {
-		return err
+func (c *configuration) check(serve *serveCommand) error {
+	issuer, rules, err := c.rules(silent, jwks.Options{Logger: silent})
+	if err == nil {
+		rules.published.close()
+		err = c.checkKeys(issuer)
 	}
-	_, published, err := c.verifierOf(key, jwks.Options{Logger: silent})
-	published.close()
+	_, _, addrErr := net.SplitHostPort(c.Addr)
+	if addrErr != nil {
+		addrErr = fmt.Errorf("--addr %s: it must be HOST:PORT", c.Addr)
+	}
 	_, clusterErr := c.cluster()
-	return joined(err, c.checkKeys(issuer), clusterErr, c.checkEngine())
+	return joined(err, addrErr, clusterErr, c.checkEngine(serve), c.checkTables(serve))
 }
 
 // checkEngine returns an error for wrong options of connections, such as an origin.
-func (c *configuration) checkEngine() error {
-	server, err := socketio.NewServer(socketio.Options{Engine: c.engine(), Logger: silent})
+func (c *configuration) checkEngine(serve *serveCommand) error {
+	server, err := socketio.NewServer(serve.sockets(socketio.Options{Logger: silent}))
 	if err != nil {
-		return err
+		return errors.New(strings.NewReplacer("engineio: Options.Origins", "--origin", "engineio: ", "", "socketio: ", "").Replace(err.Error()))
 	}
 	return server.Close()
 }
 
+// checkTables returns what is wrong with the namespaces of the file.
+func (c *configuration) checkTables(serve *serveCommand) error {
+	var wrong []error
+	for i, table := range serve.namespaces {
+		err := table.check(serve.namespaces[:i])
+		if err == nil {
+			err = table.checkTrust()
+		}
+		for _, one := range problemsOf(err) {
+			wrong = append(wrong, &problem{table.where, one})
+		}
+	}
+	return joined(wrong...)
+}
+
+// rules returns the rules of the flags, and the development issuer, which is nil if another one
+// makes the tokens.
+func (c *configuration) rules(log *slog.Logger, sets jwks.Options) (*issuer, *ruleset, error) {
+	key, issuer, err := c.keys(log)
+	if err != nil {
+		return nil, nil, err
+	}
+	print, err := c.fingerprint() // after keys, which sets the default of --leeway
+	if err != nil {
+		return nil, nil, err
+	}
+	verifier, published, err := c.verifierOf(key, sets)
+	return issuer, &ruleset{verifier, published, print}, err
+}
+
 // start implements part. It makes the verifier and the development issuer.
 func (c *configuration) start(_ context.Context, a *assembly) error {
-	key, issuer, err := c.keys(a.log)
-	if err != nil {
-		return err
-	}
-	a.issuer = issuer
 	sets := a.keySets
 	sets.Logger = a.log
-	verifier, published, err := c.verifierOf(key, sets)
+	issuer, first, err := c.rules(a.log, sets)
 	if err != nil {
 		return err
 	}
-	a.verifier, a.published = verifier, published
-	a.closing(published.close)
-	a.sockets.Engine = c.engine()
-	if a.command.Recovery > 0 {
-		a.sockets.Recovery = &socketio.Recovery{Window: a.command.Recovery}
-	}
+	a.issuer.Store(issuer)
+	a.verifier = a.newTrusting("all namespaces without their own", first, func(next *serveCommand) (*ruleset, func(), error) {
+		issuer, fresh, err := next.configuration.rules(silent, sets)
+		if err == nil && (issuer == nil) != (a.issuer.Load() == nil) {
+			fresh.published.close()
+			err = errors.New("the development issuer begins and ends only with a restart (--secret, --public-key, --issuer, --audience, --no-login)")
+		}
+		return fresh, func() { a.issuer.Store(issuer) }, err
+	})
+	a.sockets = a.command.sockets(a.sockets)
 	return nil
+}
+
+// sockets adds what the flags say to the options of a server.
+func (c *serveCommand) sockets(o socketio.Options) socketio.Options {
+	o.Engine = c.engine(o.Engine)
+	if c.Recovery > 0 {
+		o.Recovery = &socketio.Recovery{Window: c.Recovery}
+	}
+	return o
 }
 
 // startPage adds the page, and the login of the development issuer.
 func startPage(_ context.Context, a *assembly) error {
-	page, err := console.Handler(a.command.page(a.issuer))
+	page, err := console.Handler(a.command.page(a.issuer.Load()))
 	if err != nil {
 		return err
 	}
 	a.routes.Handle("/", page)
-	a.routes.Handle("/login", a.issuer.handler())
+	a.routes.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) { a.issuer.Load().handler().ServeHTTP(w, r) })
 	return nil
 }
 
@@ -91,7 +138,9 @@ func startNode(ctx context.Context, a *assembly) error {
 
 // startFetching fetches the keys of issuers before the first token needs them.
 func startFetching(ctx context.Context, a *assembly) error {
-	a.published.fetch(ctx, a.log)
+	for _, r := range a.trusted {
+		r.rules.Load().published.fetch(ctx, a.log)
+	}
 	return nil
 }
 

@@ -15,21 +15,21 @@ import (
 
 // trust holds the flags that say which tokens are accepted, for serve, doctor and token verify.
 type trust struct {
-	Secret     *string `env:"SOCKETIO_JWT_SECRET" group:"Key" placeholder:"SECRET" help:"Shared secret that signs the tokens, at least 32 bytes. Other users of the machine can see a command line: use the environment or a file."`
-	SecretFile string  `env:"SOCKETIO_JWT_SECRET_FILE" group:"Key" placeholder:"FILE" help:"File that holds the shared secret; a line break at its end is ignored."`
-	PublicKey  string  `env:"SOCKETIO_JWT_PUBLIC_KEY" group:"Key" placeholder:"FILE" help:"PEM file with the public key, or the certificate, of an issuer."`
-	Alg        string  `env:"SOCKETIO_JWT_ALG" group:"Key" placeholder:"ALG" help:"Algorithm that the key is for. Default: HS256 for a secret, otherwise one for the kind of key."`
+	Secret     *string `secret:"" env:"SOCKETIO_JWT_SECRET" group:"Key" placeholder:"SECRET" help:"Shared secret that signs the tokens, at least 32 bytes. Other users of the machine can see a command line: use the environment or a file."`
+	SecretFile string  `reload:"" env:"SOCKETIO_JWT_SECRET_FILE" group:"Key" placeholder:"FILE" help:"File that holds the shared secret; a line break at its end is ignored."`
+	PublicKey  string  `reload:"" env:"SOCKETIO_JWT_PUBLIC_KEY" group:"Key" placeholder:"FILE" help:"PEM file with the public key, or the certificate, of an issuer."`
+	Alg        string  `reload:"" env:"SOCKETIO_JWT_ALG" group:"Key" placeholder:"ALG" help:"Algorithm that the key is for. Default: HS256 for a secret, otherwise one for the kind of key."`
 
-	Issuer   []string       `env:"SOCKETIO_JWT_ISSUER" group:"Rules for tokens" placeholder:"ISS" help:"Accepted issuer (iss); may be repeated. Needed with --public-key. Without a key it is the URL where the issuer publishes its metadata."`
-	Audience []string       `env:"SOCKETIO_JWT_AUDIENCE" group:"Rules for tokens" placeholder:"AUD" help:"Accepted audience (aud); may be repeated. Needed unless the key is a secret."`
-	Profile  string         `env:"SOCKETIO_JWT_PROFILE" group:"Rules for tokens" placeholder:"NAME" help:"Kind of tokens that are accepted: access-token (RFC 9068), id-token (OpenID Connect), auth0, keycloak, cognito-access, cognito-id or firebase. Needs one --issuer and one --audience: an API, a client ID, or the project for firebase."`
-	Leeway   *time.Duration `env:"SOCKETIO_JWT_LEEWAY" group:"Rules for tokens" placeholder:"10s" help:"How far the clock of the issuer may differ from the one here, up to 5m. Default: 10s, or none for the development issuer."`
+	Issuer   []string       `reload:"" env:"SOCKETIO_JWT_ISSUER" group:"Rules for tokens" placeholder:"ISS" help:"Accepted issuer (iss); may be repeated. Needed with --public-key. Without a key it is the URL where the issuer publishes its metadata."`
+	Audience []string       `reload:"" env:"SOCKETIO_JWT_AUDIENCE" group:"Rules for tokens" placeholder:"AUD" help:"Accepted audience (aud); may be repeated. Needed unless the key is a secret."`
+	Profile  string         `reload:"" env:"SOCKETIO_JWT_PROFILE" group:"Rules for tokens" placeholder:"NAME" help:"Kind of tokens that are accepted: access-token (RFC 9068), id-token (OpenID Connect), auth0, keycloak, cognito-access, cognito-id or firebase. Needs one --issuer and one --audience: an API, a client ID, or the project for firebase."`
+	Leeway   *time.Duration `reload:"" env:"SOCKETIO_JWT_LEEWAY" group:"Rules for tokens" placeholder:"10s" help:"How far the clock of the issuer may differ from the one here, up to 5m. Default: 10s, or none for the development issuer."`
 
-	NumericSubject bool `env:"SOCKETIO_JWT_NUMERIC_SUBJECT" group:"Rules for tokens" help:"Accept a subject (sub) that is an integer: 7 is then the same subject as \"7\"."`
+	NumericSubject bool `reload:"" env:"SOCKETIO_JWT_NUMERIC_SUBJECT" group:"Rules for tokens" help:"Accept a subject (sub) that is an integer: 7 is then the same subject as \"7\"."`
 
-	InsecurePlainHTTP  bool `name:"insecure-plain-http" env:"SOCKETIO_JWT_INSECURE_PLAIN_HTTP" group:"Rules for tokens" help:"Fetch the keys of an --issuer by http:// from other machines: anyone on the network path can replace the keys, and so sign tokens."`
-	InsecureNoIssuer   bool `env:"SOCKETIO_JWT_INSECURE_NO_ISSUER" group:"Rules for tokens" help:"With --public-key, accept tokens of any issuer that uses the key."`
-	InsecureNoAudience bool `env:"SOCKETIO_JWT_INSECURE_NO_AUDIENCE" group:"Rules for tokens" help:"With --public-key, accept tokens made for other services."`
+	InsecurePlainHTTP  bool `reload:"" name:"insecure-plain-http" env:"SOCKETIO_JWT_INSECURE_PLAIN_HTTP" group:"Rules for tokens" help:"Fetch the keys of an --issuer by http:// from other machines: anyone on the network path can replace the keys, and so sign tokens."`
+	InsecureNoIssuer   bool `reload:"" env:"SOCKETIO_JWT_INSECURE_NO_ISSUER" group:"Rules for tokens" help:"With --public-key, accept tokens of any issuer that uses the key."`
+	InsecureNoAudience bool `reload:"" env:"SOCKETIO_JWT_INSECURE_NO_AUDIENCE" group:"Rules for tokens" help:"With --public-key, accept tokens made for other services."`
 }
 
 // secret returns the shared secret from its flag, its variable or its file.

@@ -80,6 +80,7 @@ var onlyIn = map[string][]string{
 	"github.com/golang-jwt/jwt":          {"token/"},
 	"github.com/go-jose/go-jose":         {"token/"},
 	"github.com/alecthomas/kong":         {"cmd/"},
+	"github.com/pelletier/go-toml":       {"cmd/"},
 	"go.etcd.io/bbolt":                   {"auth/denyfile/"},
 	"github.com/redis/rueidis":           {"redisbus/", "auth/denyredis/", "cmd/", "internal/doctor/", "examples/", "interop/"},
 	"github.com/tinylib/msgp":            {"redisbus/internal/msgpack/"},

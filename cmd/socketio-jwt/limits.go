@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"socketiojwt/socketio"
+)
+
+// limits holds the flags that bound what peers can make the server do and keep.
+type limits struct {
+	MaxSessions      int           `env:"SOCKETIO_JWT_MAX_SESSIONS" group:"Limits" default:"0" placeholder:"N" help:"Connections at the same time; further ones are answered with 503. 0 means no limit. Default: ${default}."`
+	MaxNewPerAddress int           `env:"SOCKETIO_JWT_MAX_NEW_PER_ADDRESS" group:"Limits" default:"1000" placeholder:"N" help:"Connections of one address that are not admitted yet or were refused lately. Behind a proxy that --trusted-proxy does not name, all peers have one address. Default: ${default}."`
+	MaxPayload       int           `env:"SOCKETIO_JWT_MAX_PAYLOAD" group:"Limits" default:"1000000" placeholder:"BYTES" help:"Bytes that a peer sends at once. Default: ${default}."`
+	MaxOutbound      int           `env:"SOCKETIO_JWT_MAX_OUTBOUND" group:"Limits" default:"4194304" placeholder:"BYTES" help:"Bytes that wait for a slow peer; with more its connection is closed. Default: ${default}."`
+	MaxNewBytes      int           `env:"SOCKETIO_JWT_MAX_NEW_BYTES" group:"Limits" default:"65536" placeholder:"BYTES" help:"Bytes that are kept for a connection before it is admitted, at least 16384. Default: ${default}."`
+	MaxHeldBytes     int           `env:"SOCKETIO_JWT_MAX_HELD_BYTES" group:"Limits" default:"67108864" placeholder:"BYTES" help:"Bytes that are kept for all such connections together. Default: ${default}."`
+	MaxNamespaces    int           `env:"SOCKETIO_JWT_MAX_NAMESPACES" group:"Limits" default:"32" placeholder:"N" help:"Namespaces of one connection. Default: ${default}."`
+	MaxRooms         int           `env:"SOCKETIO_JWT_MAX_ROOMS" group:"Limits" default:"1000" placeholder:"N" help:"Rooms of one socket. Default: ${default}."`
+	MaxPendingAcks   int           `env:"SOCKETIO_JWT_MAX_PENDING_ACKS" group:"Limits" default:"1000" placeholder:"N" help:"Acknowledgements that one peer has not sent yet. Default: ${default}."`
+	ConnectTimeout   time.Duration `env:"SOCKETIO_JWT_CONNECT_TIMEOUT" group:"Limits" default:"45s" help:"How long a connection may take until a socket of it is admitted. Default: ${default}."`
+	PingInterval     time.Duration `env:"SOCKETIO_JWT_PING_INTERVAL" group:"Limits" default:"25s" help:"Time between two pings. Proxies must not close idle connections earlier. Default: ${default}."`
+	PingTimeout      time.Duration `env:"SOCKETIO_JWT_PING_TIMEOUT" group:"Limits" default:"20s" help:"How long a peer may take to answer a ping. Default: ${default}."`
+}
+
+// check implements part.
+func (l *limits) check(*serveCommand) error {
+	errs := []error{positive("--connect-timeout", l.ConnectTimeout), positive("--ping-interval", l.PingInterval), positive("--ping-timeout", l.PingTimeout)}
+	if l.MaxSessions < 0 {
+		errs = append(errs, fmt.Errorf("--max-sessions must not be negative"))
+	}
+	for _, limit := range []struct {
+		flag  string
+		value int
+		least int
+	}{
+		{"--max-new-per-address", l.MaxNewPerAddress, 1},
+		{"--max-payload", l.MaxPayload, 1},
+		{"--max-outbound", l.MaxOutbound, 1},
+		{"--max-new-bytes", l.MaxNewBytes, 16 << 10},
+		{"--max-held-bytes", l.MaxHeldBytes, 1},
+		{"--max-namespaces", l.MaxNamespaces, 1},
+		{"--max-rooms", l.MaxRooms, 1},
+		{"--max-pending-acks", l.MaxPendingAcks, 1},
+	} {
+		if limit.value < limit.least {
+			errs = append(errs, fmt.Errorf("%s must be at least %d", limit.flag, limit.least))
+		}
+	}
+	return joined(errs...)
+}
+
+// start implements part.
+func (l *limits) start(_ context.Context, a *assembly) error {
+	l.add(&a.sockets)
+	return nil
+}
+
+// add adds the limits to the options of a server.
+func (l *limits) add(o *socketio.Options) {
+	e := &o.Engine
+	e.MaxSessions, e.MaxNewPerAddress, e.MaxPayload, e.MaxOutbound = l.MaxSessions, l.MaxNewPerAddress, l.MaxPayload, l.MaxOutbound
+	e.PingInterval, e.PingTimeout = l.PingInterval, l.PingTimeout
+	o.ConnectTimeout, o.MaxNewBytes, o.MaxHeldBytes = l.ConnectTimeout, l.MaxNewBytes, l.MaxHeldBytes
+	o.MaxNamespaces, o.MaxRooms, o.MaxPendingAcks = l.MaxNamespaces, l.MaxRooms, l.MaxPendingAcks
+}
