@@ -92,7 +92,7 @@ export async function startProxy(name, backend, { timeout = idle } = {}) {
   const kind = kinds[name];
   const dir = mkdtempSync(join(tmpdir(), "proxy-"));
   chmodSync(dir, 0o755); // nginx serves as another user
-  const proxy = { name, dir, path: (file) => join(dir, file), nodes: backend.nodes, port: await freePort(), ports: [await freePort(), await freePort()] };
+  const proxy = { name, dir, path: (file) => join(dir, file), nodes: backend.nodes, certificate: backend.certificate, port: await freePort(), ports: [await freePort(), await freePort()] };
   proxy.env = { ...process.env, HOME: dir, XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir };
   let text = replaced(configuration(name), kind.here(proxy));
   if (timeout !== idle) text = replaced(text, { [idle]: timeout });

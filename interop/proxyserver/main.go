@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -31,7 +32,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.DurationVar(&o.heartbeats[0], "heartbeat-a", 0, "as engineio.Options.PingInterval and PingTimeout, of node a")
+	flag.DurationVar(&o.heartbeats[0], "heartbeat-a", 0, "as engineio.Options.PingInterval, of node a")
 	flag.DurationVar(&o.heartbeats[1], "heartbeat-b", 0, "the same of node b")
 	flag.BoolVar(&o.tls, "tls", false, "speak TLS, and HTTP/2 too, without a proxy")
 	flag.Parse()
@@ -97,7 +98,7 @@ func newNode(name string, heartbeat time.Duration) (*node, error) {
 	proxy := netip.MustParsePrefix("127.0.0.1/32")
 	opts := socketio.Options{
 		Engine: engineio.Options{
-			PingInterval: heartbeat, PingTimeout: heartbeat,
+			PingInterval: heartbeat,
 			TrustedProxies: []netip.Prefix{proxy},
 			AllowEIO3:      true, Bind: engineio.BindToAddress(proxy),
 		},
@@ -123,7 +124,7 @@ func newNode(name string, heartbeat time.Duration) (*node, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", sockets)
-	mux.HandleFunc("/ready", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ready") })
 	mux.HandleFunc("/page", page)
 	return &node{srv: srv, web: socketio.NewHTTPServer("", mux)}, nil
 }
@@ -145,7 +146,7 @@ type seen struct {
 
 // handle registers what the clients ask.
 func handle(srv *socketio.Server, name string) {
-	srv.Handle("seen", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, _ struct{}) (seen, error) {
+	srv.Handle("whoami", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, _ struct{}) (seen, error) {
 		h := s.Handshake()
 		return seen{Node: name, Address: h.RemoteAddr, Host: h.Host, Path: h.Path, Protocol: h.Protocol}, nil
 	}))
