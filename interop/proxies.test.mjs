@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http2 from "node:http2";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import https from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { attemptIn, bundle, launch, tab } from "./browser.mjs";
-import { allVersions, ask, assertTransport, dial, heard, isOld, limit, mint, pause, program, secret, shown, start, transports, within } from "./harness.mjs";
+import { allVersions, ask, assertTransport, dial, heard, isOld, limit, mint, pause, program, secret, shown, start, startCommand, transports, within } from "./harness.mjs";
 import { configuration, idle, names, startProxy } from "./proxies.mjs";
 
 const client = "127.0.0.7"; // the proxy, which the nodes trust, is 127.0.0.1
@@ -195,6 +198,18 @@ checks["HTTP/2"] = async (t, proxy) => {
 };
 
 
+// inChromium connects by each transport from a page of the server's own origin. The page and the polls must come by HTTP/2.
+async function inChromium(t, { url }) {
+  const page = await tab(t, browser, `${url}/`); // of a proxy, it says that there is no such page
+  await page.addScriptTag({ path: bundle("socket.io-client") });
+  for (const [name, list] of Object.entries(transports)) {
+    const outcome = await attemptIn(page, { url, namespace: "/", mode: "handshake", payload: { token: mint() }, transports: list });
+    assert.ok(outcome.admitted, `${url}, ${name}: ${JSON.stringify(outcome)}`);
+  }
+  const protocols = await page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => name.includes("transport=polling")).map(({ nextHopProtocol }) => nextHopProtocol));
+  assert.deepEqual([...new Set(protocols)], ["h2"], url);
+}
+
 describe("a proxy in front", { concurrency: true }, () => {
   for (const name of names) describe(name, { concurrency: true }, () => {
     let proxy;
@@ -258,18 +273,33 @@ describe("a proxy in front", { concurrency: true }, () => {
     await Promise.all(sockets.map(works));
   });
 
-  test("Chromium: pages by HTTP/2, WebSockets too where the proxy can", limit, async (t) => {
+  test("without a proxy: serve speaks TLS itself", limit, async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), "tls-"));
+    t.after(() => rmSync(dir, { recursive: true, force: true }));
+    const [cert, key] = ["cert.pem", "key.pem"].map((file) => join(dir, file));
+    writeFileSync(cert, backend.certificate);
+    writeFileSync(key, backend.key, { mode: 0o600 });
+    const server = await startCommand(["--addr", "localhost:0", "--eio3", "--tls-cert", cert, "--tls-key", key], { SOCKETIO_JWT_SECRET: secret });
+    t.after(server.stop);
+    server.certificate = backend.certificate;
+    for (const io of Object.values(published)) for (const transport of Object.keys(transports)) {
+      const socket = await connected(call(t, io, server, { transports: transports[transport], address: "127.0.0.1" }));
+      await assertTransport(socket, transport);
+      assert.deepEqual(await ask(socket, "echo", 1), [1]);
+      socket.disconnect();
+    }
+    await inChromium(t, server);
+    const session = http2.connect(server.url, { ca: backend.certificate });
+    t.after(() => session.destroy());
+    const [settings] = await within(once(session, "remoteSettings"), "settings");
+    assert.ok(!settings.enableConnectProtocol, "it offers WebSockets by HTTP/2");
+  });
+
+  test("Chromium, by HTTP/2", limit, async (t) => {
     await Promise.all(names.map(async (name) => {
       const proxy = await startProxy(name, backend);
       t.after(proxy.stop);
-      const page = await tab(t, browser, `${proxy.url}/`); // an answer of the proxy, of the same origin
-      await page.addScriptTag({ path: bundle("socket.io-client") });
-      for (const [version, transport] of Object.entries(transports)) {
-        const outcome = await attemptIn(page, { url: proxy.url, namespace: "/", mode: "handshake", payload: { token: mint() }, transports: transport });
-        assert.ok(outcome.admitted, `${name}, ${version}: ${JSON.stringify(outcome)}`);
-      }
-      const protocols = await page.evaluate(() => performance.getEntriesByType("resource").filter(({ name }) => name.includes("transport=polling")).map(({ nextHopProtocol }) => nextHopProtocol));
-      assert.deepEqual([...new Set(protocols)], ["h2"], name);
+      await inChromium(t, proxy);
     }));
   });
 });

@@ -107,6 +107,10 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	if login != nil {
 		d.Login = &doctor.Login{Life: login.life, Remote: c.InsecureRemoteLogin}
 	}
+	if c.tlsFiles.enabled() {
+		d.TLS = &doctor.TLS{KeyFile: c.TLSKey}
+		d.TLS.Pair, d.TLS.Err = c.tlsFiles.pair()
+	}
 	if c.Redis != "" {
 		d.Redis = c.examinedRedis(login)
 	}

@@ -27,14 +27,12 @@ import (
 // options are the flags.
 type options struct {
 	heartbeats [2]time.Duration // of the nodes; zero is the default
-	tls        bool
 }
 
 func main() {
 	var o options
 	flag.DurationVar(&o.heartbeats[0], "heartbeat-a", 0, "as engineio.Options.PingInterval, of node a")
 	flag.DurationVar(&o.heartbeats[1], "heartbeat-b", 0, "the same of node b")
-	flag.BoolVar(&o.tls, "tls", false, "speak TLS, and HTTP/2 too, without a proxy")
 	flag.Parse()
 	serving.Main("proxyserver", func(ctx context.Context) error { return run(ctx, o) })
 }
@@ -65,13 +63,6 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 		said.Nodes = append(said.Nodes, listener.Addr().String())
-		if o.tls {
-			if node.web.TLSConfig, err = tlsConfig(certificate, key); err != nil {
-				return err
-			}
-			go func() { failed <- node.web.ServeTLS(listener, "", "") }()
-			continue
-		}
 		go func() { failed <- node.web.Serve(listener) }()
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(said); err != nil {
@@ -125,14 +116,7 @@ func newNode(name string, heartbeat time.Duration) (*node, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", sockets)
 	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ready") })
-	mux.HandleFunc("/page", page)
 	return &node{srv: srv, web: socketio.NewHTTPServer("", mux)}, nil
-}
-
-// page serves an empty page, whose origin is that of the sockets.
-func page(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html")
-	_, _ = w.Write([]byte("<!doctype html><title>page</title>"))
 }
 
 // seen is what a node sees of a client.
