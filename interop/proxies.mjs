@@ -53,6 +53,7 @@ const kinds = {
       "10.0.0.12:3000": nodes[1],
     }),
     around: () => "",
+    ending: "SIGKILL", // otherwise it waits for polls
     command: ({ path }) => ["caddy", "run", "--config", path("configuration"), "--adapter", "caddyfile"],
     reload: ({ path, ports, env }) => execFileSync("caddy", ["reload", "--force", "--config", path("configuration"), "--adapter", "caddyfile", "--address", `127.0.0.1:${ports[1]}`], { env, stdio: "pipe" }),
   },
@@ -115,9 +116,9 @@ export async function startProxy(name, backend, { timeout = idle } = {}) {
     const listens = (async () => { while (!await accepts(proxy.port)) await pause(20); })();
     await within(Promise.race([listens, failed]), `${name} listens`);
   };
-  // end ends the proxy at once, and with it all connections.
-  const end = async () => {
-    proxy.remove();
+  // end ends the proxy, and with it all connections.
+  const end = async (signal = "SIGTERM") => {
+    proxy.child.kill(signal);
     await within(proxy.ended, `the end of ${name}`);
     leftovers.delete(proxy.remove);
   };
@@ -126,6 +127,6 @@ export async function startProxy(name, backend, { timeout = idle } = {}) {
     url: `https://localhost:${proxy.port}`,
     reload: () => kind.reload(proxy),
     restart: async () => { await end(); await begin(); },
-    stop: async () => { await end(); rmSync(dir, { recursive: true, force: true }); },
+    stop: async () => { await end(kind.ending); rmSync(dir, { recursive: true, force: true }); },
   });
 }

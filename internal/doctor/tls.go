@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -76,7 +77,7 @@ func tlsIsTrusted(e *examination) []Finding {
 	if _, err := leaf.Verify(x509.VerifyOptions{Intermediates: intermediates, CurrentTime: within}); err == nil {
 		return nil
 	}
-	if len(e.TLS.Pair.Certificate) == 1 && leaf.CheckSignatureFrom(leaf) != nil {
+	if len(e.TLS.Pair.Certificate) == 1 && !bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
 		return warn("Append the certificates of the intermediate authorities to the file of --tls-cert. Authorities often call that file the full chain.",
 			"the file of --tls-cert has only the certificate of the server, and this machine does not know who signed it: clients refuse it unless they know the intermediate authority")
 	}

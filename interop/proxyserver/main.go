@@ -89,7 +89,7 @@ func newNode(name string, heartbeat time.Duration) (*node, error) {
 	proxy := netip.MustParsePrefix("127.0.0.1/32")
 	opts := socketio.Options{
 		Engine: engineio.Options{
-			PingInterval: heartbeat,
+			PingInterval:   heartbeat,
 			TrustedProxies: []netip.Prefix{proxy},
 			AllowEIO3:      true, Bind: engineio.BindToAddress(proxy),
 		},
@@ -136,5 +136,7 @@ func handle(srv *socketio.Server, name string) {
 	}))
 	srv.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
 	// It answers by an event, after the POST of the request has been answered: a poll brings it.
-	srv.Handle("tell", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error { return s.Emit("told", e.Args()...) })
+	srv.Handle("tell", func(_ context.Context, s *socketio.Socket, e *socketio.Event) error {
+		return s.Emit("told", e.Args()...)
+	})
 }
