@@ -130,7 +130,7 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 func (c *doctorCommand) otherProblems() (findings []doctor.Finding) {
 	errs := append(slices.Clone(c.problems), c.checkTables(&c.serveCommand), c.checkLives())
 	for _, p := range c.parts() {
-		if p != part(&c.configuration) {
+		if p != part(&c.configuration) && p != part(&c.tlsFiles) { // which have findings of their own
 			errs = append(errs, p.check(&c.serveCommand))
 		}
 	}

@@ -18,8 +18,8 @@ import (
 
 // tlsFiles are the flags of TLS without a proxy.
 type tlsFiles struct {
-	TLSCert string `name:"tls-cert" env:"SOCKETIO_JWT_TLS_CERT" group:"TLS" placeholder:"FILE" help:"Certificate of this server as PEM, followed by the intermediate ones: serve then speaks HTTPS, and HTTP/2 for pages. Read again at SIGHUP."`
-	TLSKey  string `name:"tls-key" env:"SOCKETIO_JWT_TLS_KEY" group:"TLS" placeholder:"FILE" help:"Private key of --tls-cert as PEM, without a password. Read again at SIGHUP."`
+	TLSCert string `name:"tls-cert" reload:"" env:"SOCKETIO_JWT_TLS_CERT" group:"TLS" placeholder:"FILE" help:"Certificate of this server as PEM, followed by the intermediate ones: serve then speaks HTTPS, and HTTP/2 for pages. Read again at SIGHUP."`
+	TLSKey  string `name:"tls-key" reload:"" env:"SOCKETIO_JWT_TLS_KEY" group:"TLS" placeholder:"FILE" help:"Private key of --tls-cert as PEM, without a password. Read again at SIGHUP."`
 }
 
 // enabled reports whether the server speaks TLS.
@@ -52,6 +52,7 @@ func (f *tlsFiles) check(*serveCommand) error {
 // start implements part. With an expired certificate the server starts, because some clients may
 // accept it, and logs that.
 func (f *tlsFiles) start(_ context.Context, a *assembly) error {
+	a.reloading("--tls-cert", a.reloadCertificate)
 	if !f.enabled() {
 		return nil
 	}
@@ -62,20 +63,25 @@ func (f *tlsFiles) start(_ context.Context, a *assembly) error {
 	a.certificate = newCertificate(pair, a.log)
 	a.closing(a.certificate.close)
 	a.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.certificate.get}
-	a.reloading("--tls-cert", func(_ context.Context, next *serveCommand) (func(), error) {
-		if !next.tlsFiles.enabled() {
-			return nil, errors.New("--tls-cert and --tls-key cannot be removed without a restart")
-		}
-		pair, err := next.tlsFiles.pair()
-		if err == nil {
-			err = currentAt(time.Now(), pair.Leaf)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return a.certificate.replacement(pair), nil
-	})
 	return nil
+}
+
+// reloadCertificate reads the files again. A certificate that has expired does not replace another.
+func (a *assembly) reloadCertificate(_ context.Context, next *serveCommand) (apply func(), err error) {
+	if next.tlsFiles.enabled() != (a.certificate != nil) {
+		return nil, errors.New("--tls-cert and --tls-key cannot be added or removed without a restart")
+	}
+	if a.certificate == nil {
+		return nil, nil
+	}
+	pair, err := next.tlsFiles.pair()
+	if err == nil {
+		err = currentAt(time.Now(), pair.Leaf)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.certificate.replacement(pair), nil
 }
 
 // currentAt returns an error if a certificate has expired or is not valid yet.
@@ -122,9 +128,7 @@ func (c *certificate) expires() time.Time {
 
 // replacement returns a function that replaces the certificate, or nil if it is the same.
 func (c *certificate) replacement(pair *tls.Certificate) func() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if slices.EqualFunc(c.pair.Certificate, pair.Certificate, bytes.Equal) {
+	if current, _ := c.get(nil); slices.EqualFunc(current.Certificate, pair.Certificate, bytes.Equal) {
 		return nil
 	}
 	return func() {

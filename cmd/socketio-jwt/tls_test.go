@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -247,4 +248,34 @@ func TestReplacedCertificateIsNotLogged(t *testing.T) {
 			t.Errorf("it expires %s\n%s", c.expires(), log)
 		}
 	})
+}
+
+// TestDoctorReadsTheCertificate checks that the flags reach the checks of doctor, once each.
+func TestDoctorReadsTheCertificate(t *testing.T) {
+	one, other := newPairFiles(t).today(t, 1), newPairFiles(t).today(t, 2)
+	if o := runDoctor(t, "", one.flags()...); !strings.Contains(o.out, `ok    tls: the certificate of --tls-cert is for "localhost", and expires in 365 days`) {
+		t.Error(o.out)
+	}
+	o := runDoctor(t, "", "--tls-cert", one.cert, "--tls-key", other.key)
+	if strings.Count(o.out, "private key does not match") != 1 || !strings.Contains(o.out, "FAIL  tls: ") {
+		t.Error(o.out)
+	}
+}
+
+// TestTLSNeedsARestart checks that SIGHUP can neither add nor remove a certificate.
+func TestTLSNeedsARestart(t *testing.T) {
+	pair := newPairFiles(t).today(t, 1)
+	tables := fmt.Sprintf("tls-cert = %q\ntls-key = %q\n", pair.cert, pair.key)
+	for before, after := range map[string]string{tables: "", "": tables} {
+		file := writeFile(t, "serve.toml", before)
+		s := start(t, "--config", file)
+		if err := os.WriteFile(file, []byte(after), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		redistest.Eventually(t, "the log says so", func() bool { return strings.Contains(s.log.String(), "cannot be added or removed without a restart") })
+		s.stop()
+	}
 }
