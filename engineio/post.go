@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"runtime"
 	"strings"
@@ -50,7 +51,7 @@ func (p *polling) readPost(w http.ResponseWriter, r *http.Request, c codec) erro
 	case isBinary(r) && !c.rules().binaryPosts:
 		return errPacket
 	case frugal, r.ContentLength > int64(s.room()):
-		return s.readLongPost(w, r, c, frugal)
+		return s.readLongPost(w, r, r.Body, c, frugal)
 	}
 	body := postBodies.Get().(*bytes.Buffer)
 	defer putBody(body)
@@ -58,27 +59,30 @@ func (p *polling) readPost(w http.ResponseWriter, r *http.Request, c codec) erro
 	if r.ContentLength > limit {
 		return &http.MaxBytesError{Limit: limit}
 	}
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
+	if _, err := body.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
 		return err
+	}
+	if int64(body.Len()) > limit { // its length was not announced, as by proxies that speak HTTP/2
+		return s.readLongPost(w, r, io.MultiReader(body, r.Body), c, false)
 	}
 	return p.deliverPost(c, body.Bytes(), isBinary(r))
 }
 
 // readLongPost reads a POST that is too long, or one of a session that was new, which
 // frugal says. It delivers packets as they come, and only the head of one that is too
-// long.
-func (s *Session) readLongPost(w http.ResponseWriter, r *http.Request, c codec, frugal bool) error {
+// long. The body is that of r, or begins with what has been read of it.
+func (s *Session) readLongPost(w http.ResponseWriter, r *http.Request, body io.Reader, c codec, frugal bool) error {
 	limit := discardFactor * int64(s.srv.opts.MaxPayload)
 	if r.ContentLength > limit {
 		return &http.MaxBytesError{Limit: limit}
 	}
-	if _, ok := s.conn.(HeadConn); !ok && r.ContentLength > int64(s.room()) {
+	if _, ok := s.conn.(HeadConn); !ok && (!frugal || r.ContentLength > int64(s.room())) {
 		return &http.MaxBytesError{Limit: int64(s.room())}
 	}
 	if frugal && isLarge(r) { // net/http keeps the header meanwhile
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(largeRequestTimeout))
 	}
-	return c.readLongPayload(&postReader{session: s, from: http.MaxBytesReader(w, r.Body, limit), frugal: frugal, binary: isBinary(r)})
+	return c.readLongPayload(&postReader{session: s, from: http.MaxBytesReader(w, io.NopCloser(body), limit), frugal: frugal, binary: isBinary(r)})
 }
 
 // isBinary reports whether the body of r is a payload of bytes.

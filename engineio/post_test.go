@@ -185,3 +185,50 @@ func TestClosePacketByPost(t *testing.T) {
 		}
 	})
 }
+
+// TestLongPostsOfUnknownLength checks that it makes no difference whether the length of a POST is
+// announced. Proxies that speak HTTP/2 send it in chunks.
+func TestLongPostsOfUnknownLength(t *testing.T) {
+	long := strings.Repeat("x", 20_000)
+	for name, c := range map[string]struct {
+		conn   onOpen
+		query  string
+		body   string
+		status int
+		got    string
+	}{
+		"short":                  {takingHeads(true), pollingQuery, "4first\x1e4after", 200, "first|after"},
+		"as long as it may be":   {takingHeads(true), pollingQuery, "4" + long[:9_999], 200, long[:9_999]},
+		"long":                   {takingHeads(true), pollingQuery, "4first\x1e4" + long + "\x1e4after", 200, "first|head of 4095: xxxx, binary false|after"},
+		"one byte too long":      {takingHeads(true), pollingQuery, "4" + long[:10_000], 200, "head of 4095: xxxx, binary false"},
+		"revision 3":             {takingHeads(true), "EIO=3&transport=polling&b64=1", "6:4first20001:4" + long, 413, ""},
+		"more than is discarded": {takingHeads(true), pollingQuery, "4" + strings.Repeat(long, 3), 413, "head of 4095: xxxx, binary false"},
+		"refused":                {takingHeads(false), pollingQuery, "4first\x1e4" + long, 413, "first|head of 4095: xxxx, binary false"},
+		"not a HeadConn":         {nil, pollingQuery, "4first\x1e4" + long, 413, ""},
+	} {
+		for _, announced := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, announced %t", name, announced), func(t *testing.T) {
+				onBoth(t, func(t *testing.T, serve serveFunc) {
+					f := serve(t, Options{MaxPayload: 10_000, AllowEIO3: true, Bind: func(*http.Request) string { return "one" }}, c.conn)
+					f.must("GET", c.query, "")
+					conn := <-f.opened
+					req, _ := http.NewRequest("POST", f.url+"?"+c.query+"&sid="+conn.s.ID(), strings.NewReader(c.body))
+					if req.Header.Set("Content-Type", "text/plain"); !announced {
+						req.ContentLength = -1
+					}
+					resp, err := f.client.Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					resp.Body.Close()
+					if got := strings.Join(conn.got(), "|"); resp.StatusCode != c.status || got != c.got && !(announced && c.status == 413 && got == "") {
+						t.Errorf("%d %.200q, want %d %.200q", resp.StatusCode, got, c.status, c.got)
+					}
+					if len(conn.reasons()) > 0 {
+						t.Errorf("it has ended: %s", conn.reasons())
+					}
+				})
+			})
+		}
+	}
+}

@@ -12,8 +12,9 @@ const require = createRequire(import.meta.url);
 // bundle is the path of the published browser bundle of a client package.
 export const bundle = (name) => join(dirname(require.resolve(`${name}/package.json`)), "dist", "socket.io.js");
 
-export function launch() {
+export function launch(options) {
   return puppeteer.launch({
+    ...options,
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     pipe: true,
     args: [

@@ -37,7 +37,9 @@ missing() {
   command -v "$CHROMIUM" >/dev/null || echo chromium
   command -v "$PYTHON" >/dev/null || echo python3
   command -v "$REDIS_SERVER" >/dev/null || echo redis-server
-  command -v nginx >/dev/null || echo nginx
+  for proxy in nginx haproxy caddy; do
+    command -v "$proxy" >/dev/null || echo "$proxy"
+  done
   for module in socketio requests websocket; do
     # -I, or the folder socketio/ of this project would be taken for the module.
     "$PYTHON" -I -c "import $module" 2>/dev/null && continue
@@ -48,7 +50,7 @@ missing() {
   done
 }
 
-# apt_install installs packages without their services: Debian would start redis-server and nginx on their usual ports, now and at
+# apt_install installs packages without their services: Debian would start Redis and the proxies on their usual ports, now and at
 # each boot. An existing policy-rc.d, such as that of a container image, is left as it is.
 apt_install() (
   policy=/usr/sbin/policy-rc.d
@@ -57,9 +59,12 @@ apt_install() (
     printf '#!/bin/sh\nexit 101\n' | "$@" install -m 755 /dev/stdin "$policy"
   fi
   "$@" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get -q update && apt-get -q install -y --no-install-recommends $packages" </dev/null
-  for service in redis-server nginx; do
+  for service in redis-server nginx haproxy; do
     case " $packages " in *" $service "*) "$@" update-rc.d "$service" disable ;; esac
   done
+  case " $packages " in # it has no script for update-rc.d
+    *" caddy "*) "$@" env DPKG_MAINTSCRIPT_PACKAGE=caddy deb-systemd-helper disable caddy.service ;;
+  esac
 )
 
 install_missing() {
@@ -108,7 +113,7 @@ install_clients() { (cd interop && npm ci --no-audit --no-fund --no-progress </d
 # build_programs builds once what the files of interop/ start, and names each in a variable such as TESTSERVER.
 build_programs() {
   local name
-  for name in testserver seedserver logoutserver recoveryserver revokeserver ticketserver clusterserver goclient; do
+  for name in testserver seedserver logoutserver proxyserver recoveryserver revokeserver ticketserver clusterserver goclient; do
     go build -race -o "$work/$name" "./interop/$name"
     export "${name^^}=$work/$name"
   done

@@ -48,7 +48,8 @@ type Handshake struct {
 	// OriginChecked says whether the server's origin rule was in force, so that the cookies of
 	// a browser can be trusted.
 	OriginChecked bool
-	// TLS says whether the first request came over TLS.
+	// TLS says whether the first request came over TLS. It is false behind a proxy that
+	// terminates TLS.
 	TLS bool
 	// TooLarge says that something was left out because it was too large: header, query, host
 	// and path of the first request (Options.MaxHandshake), or the auth payload

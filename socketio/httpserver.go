@@ -11,8 +11,13 @@ import (
 // NewHTTPServer returns an http.Server for addr and handler. Its limits keep peers from holding
 // idle connections: the headers of a request must arrive within 10 seconds and have at most 64
 // KiB, the whole request must arrive within a minute, and an idle connection is closed after
-// two minutes. A nil handler means http.DefaultServeMux. Fields may be changed before the
+// three minutes. A nil handler means http.DefaultServeMux. Fields may be changed before the
 // server serves.
+//
+// A reverse proxy must close its idle connections to the server before IdleTimeout. Otherwise the
+// server may close one while the proxy sends a POST by it, and the proxy answers 502. Caddy keeps
+// them for two minutes, nginx and AWS for one, and Google's load balancers for ten, for which
+// IdleTimeout must be raised.
 //
 // ReadTimeout and WriteTimeout do not affect polls, which last up to
 // Options.Engine.PingInterval, or WebSockets, which stay open: the engine has its own limits
@@ -29,7 +34,7 @@ func NewHTTPServer(addr string, handler http.Handler) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       3 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
 }

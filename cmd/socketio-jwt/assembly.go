@@ -33,6 +33,7 @@ func (c *serveCommand) parts() []part {
 	return []part{
 		// Parts that add options to those of the assembly.
 		&c.limits,
+		&c.tlsFiles,
 		&c.configuration, // the verifier, and the development issuer
 		step(reloadLevel),
 		step(reloadOrigins),
@@ -79,14 +80,15 @@ type assembly struct {
 	handlers []func(*socketio.Namespace)
 
 	// What parts have made for the later ones.
-	verifier  *trusting              // of the flags
-	issuer    atomic.Pointer[issuer] // nil without the development issuer
-	trusted   []*trusting            // all verifiers, in the order in which they were made
-	served    []servedNamespace
-	listeners []net.Listener // of --addr
-	node      *member        // nil without --redis
-	server    *socketio.Server
-	gates     map[string]*auth.Gate // by what operators call them
+	verifier    *trusting              // of the flags
+	issuer      atomic.Pointer[issuer] // nil without the development issuer
+	trusted     []*trusting            // all verifiers, in the order in which they were made
+	served      []servedNamespace
+	certificate *certificate   // of --addr; nil without TLS
+	listeners   []net.Listener // of --addr
+	node        *member        // nil without --redis
+	server      *socketio.Server
+	gates       map[string]*auth.Gate // by what operators call them
 
 	operators      http.Handler   // nil without --admin
 	adminListeners []net.Listener // none without --admin

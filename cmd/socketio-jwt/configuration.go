@@ -21,8 +21,9 @@ type configuration struct {
 	Proxy  []netip.Prefix `name:"trusted-proxy" env:"SOCKETIO_JWT_TRUSTED_PROXY" placeholder:"PREFIX" example:"10.1.2.0/24" help:"Addresses of reverse proxies, such as 10.1.2.0/24, whose X-Forwarded-For and X-Forwarded-Proto are trusted; may be repeated."`
 	EIO3   bool           `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Also accept clients of Socket.IO 1 and 2 (Engine.IO 3). Namespace / then also reads the token from the query (?token=...), which proxies may log. Behind a proxy, name it by --trusted-proxy, or other peers can take over sessions."`
 
-	trust `embed:""`
-	nodes `embed:""`
+	trust    `embed:""`
+	nodes    `embed:""`
+	tlsFiles `embed:""`
 
 	TokenLife           *time.Duration `env:"SOCKETIO_JWT_TOKEN_LIFE" group:"Development issuer" placeholder:"15m" help:"How long its tokens are valid. Default: 15m."`
 	NoLogin             bool           `env:"SOCKETIO_JWT_NO_LOGIN" group:"Development issuer" help:"Do not start it, although there is a secret that could sign."`

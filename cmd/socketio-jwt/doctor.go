@@ -107,6 +107,10 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	if login != nil {
 		d.Login = &doctor.Login{Life: login.life, Remote: c.InsecureRemoteLogin}
 	}
+	if c.tlsFiles.enabled() {
+		d.TLS = &doctor.TLS{KeyFile: c.TLSKey}
+		d.TLS.Pair, d.TLS.Err = c.tlsFiles.pair()
+	}
 	if c.Redis != "" {
 		d.Redis = c.examinedRedis(login)
 	}
@@ -126,7 +130,7 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 func (c *doctorCommand) otherProblems() (findings []doctor.Finding) {
 	errs := append(slices.Clone(c.problems), c.checkTables(&c.serveCommand), c.checkLives())
 	for _, p := range c.parts() {
-		if p != part(&c.configuration) {
+		if p != part(&c.configuration) && p != part(&c.tlsFiles) { // which have findings of their own
 			errs = append(errs, p.check(&c.serveCommand))
 		}
 	}

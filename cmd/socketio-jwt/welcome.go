@@ -10,7 +10,11 @@ import (
 // welcome prints the address of the page, and commands to try.
 func (c *serveCommand) welcome(t terminal, listeners []net.Listener, issuer *issuer) {
 	host, exposed := c.reachableAt(listeners)
-	url := "http://" + net.JoinHostPort(host, strconv.Itoa(portOf(listeners[0])))
+	scheme := "http"
+	if c.tlsFiles.enabled() {
+		scheme = "https"
+	}
+	url := scheme + "://" + net.JoinHostPort(host, strconv.Itoa(portOf(listeners[0])))
 	self := programName()
 	var b strings.Builder
 	fmt.Fprintf(&b, "Serving at %s\n\n", url)
@@ -22,7 +26,7 @@ func (c *serveCommand) welcome(t terminal, listeners []net.Listener, issuer *iss
 	} else {
 		fmt.Fprintf(&b, "  Connect          %s probe %s --token - < token.txt\n", self, url)
 	}
-	if exposed {
+	if exposed && !c.tlsFiles.enabled() {
 		fmt.Fprintf(&b, "\nOther machines can reach this server, and it does not use TLS: anyone on the network path\ncan read the tokens. Run \"%s doctor\" with the same flags to see what is unsafe.\n", self)
 	}
 	fmt.Fprintf(&b, "\nNamespace / takes the token in the handshake, /admin by the event \"authenticate\".\nStop with Ctrl-C.\n")

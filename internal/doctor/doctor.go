@@ -48,6 +48,7 @@ type Config struct {
 	Addresses []netip.Addr // of Addr; empty means all of this machine
 	AddrErr   error        // why Addr does not resolve
 
+	TLS   *TLS   // of Addr; nil for plain HTTP
 	Redis *Redis // by which nodes talk; nil if there is one node
 
 	Token string // a token that should be accepted; empty if there is none
@@ -111,6 +112,9 @@ var checks = []struct {
 	{"redis", redisIsNear},
 	{"redis", redisClusterFits},
 	{"redis", redisWires},
+	{"tls", tlsWorks},
+	{"tls", tlsNamesTheHost},
+	{"tls", tlsIsTrusted},
 	{"exposure", addressIsCovered},
 	{"exposure", loginIsLocal},
 	{"exposure", filesSuffice},

@@ -132,10 +132,19 @@ func secretIsOffTheCommandLine(e *examination) []Finding {
 // such modes.
 func filesAreProtected(e *examination) (found []Finding) {
 	const read, write = 0o004, 0o002
+	tlsKey := ""
+	if e.TLS != nil {
+		tlsKey = e.TLS.KeyFile
+	}
 	for _, file := range []struct {
 		flag, name string
 		secret     bool
-	}{{"--secret-file", e.SecretFile, true}, {"--public-key", e.PublicKeyFile, false}} {
+		can        string // what someone can do who can write it
+	}{
+		{"--secret-file", e.SecretFile, true, "sign as any user"},
+		{"--public-key", e.PublicKeyFile, false, "sign as any user"},
+		{"--tls-key", tlsKey, true, "stop the server from starting"},
+	} {
 		info, err := os.Stat(file.name)
 		if file.name == "" || err != nil || !info.Mode().IsRegular() || runtime.GOOS == "windows" {
 			continue
@@ -143,7 +152,7 @@ func filesAreProtected(e *examination) (found []Finding) {
 		switch mode := info.Mode().Perm(); {
 		case mode&write != 0:
 			found = append(found, fail(fmt.Sprintf("chmod o-w %s", quoted(file.name)),
-				"every user of this machine can change the file of %s, and then sign as any user", file.flag)...)
+				"every user of this machine can change the file of %s, and then %s", file.flag, file.can)...)
 		case mode&read != 0 && file.secret:
 			found = append(found, warn(fmt.Sprintf("chmod o-rwx %s", quoted(file.name)),
 				"every user of this machine can read the file of %s", file.flag)...)

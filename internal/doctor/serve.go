@@ -95,8 +95,10 @@ func addressIsCovered(e *examination) []Finding {
 	switch {
 	case e.AddrErr != nil:
 		return fail("Give --addr as HOST:PORT, with a host that resolves to an address of this machine.", "%s", Plain(e.AddrErr))
+	case e.exposed() && e.TLS != nil:
+		return ok("serve listens on %s, which other machines can reach, and uses TLS", quoted(e.Addr))
 	case e.exposed():
-		return warn("Put a reverse proxy with TLS in front, and listen where only the proxy can connect.",
+		return warn("Put a reverse proxy with TLS in front, and listen where only the proxy can connect, or give --tls-cert and --tls-key.",
 			"serve listens on %s, where other machines can reach it, and does not use TLS: anyone on the network path can read the tokens", quoted(e.Addr))
 	}
 	return ok("serve listens on %s, which only this machine can reach", quoted(e.Addr))
