@@ -130,9 +130,9 @@ func TestKeysAreReplaced(t *testing.T) {
 	add(t, start(t, redis.Addr(), "old"), blockOf("ada"))
 	opts := options("between")
 	opts.Keys = [][]byte{secret, fresh}
-	between := startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+	between := startWith(t, to(redis.Addr()), opts, denyredis.Pace{})
 	opts.Node, opts.Keys = "new", [][]byte{fresh, secret}
-	renewed := startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+	renewed := startWith(t, to(redis.Addr()), opts, denyredis.Pace{})
 	add(t, renewed, blockOf("bob"))
 	allFind(t, []*denyredis.Denylist{between, renewed}, "bob")
 	allFind(t, []*denyredis.Denylist{between, renewed}, "ada")
@@ -184,7 +184,7 @@ func TestFullLists(t *testing.T) {
 	for i := range 2 {
 		opts := options(fmt.Sprint("node ", i))
 		opts.List.MaxEntries = 1
-		lists = append(lists, startWith(t, to(redis.Addr()), opts, denyredis.Ordinary()))
+		lists = append(lists, startWith(t, to(redis.Addr()), opts, denyredis.Pace{}))
 		lists[i].Watch(func(_ context.Context, r auth.Revocation) (int, error) {
 			swept <- fmt.Sprint(i, r.Match.String())
 			return 0, nil
@@ -202,7 +202,7 @@ func TestFullLists(t *testing.T) {
 	}
 	restarted := options("node 2")
 	restarted.List.MaxEntries = 1
-	startWith(t, to(redis.Addr()), restarted, denyredis.Ordinary())
+	startWith(t, to(redis.Addr()), restarted, denyredis.Pace{})
 }
 
 // An entry is found before sockets are ended, on the node that adds it and on the others, so that no
@@ -260,7 +260,7 @@ func TestNodeThatFailsDoesNotConfirm(t *testing.T) {
 	a := start(t, redis.Addr(), "node 0")
 	opts := options("node 1")
 	opts.List.MaxEntries = 1
-	b := startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+	b := startWith(t, to(redis.Addr()), opts, denyredis.Pace{})
 	b.Watch(func(_ context.Context, r auth.Revocation) (int, error) {
 		if r.Match == auth.BySubject("i", "ada") {
 			return 0, errors.New("the sweep failed")
