@@ -3,6 +3,7 @@ package denyredis
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -30,3 +31,6 @@ func (d *Denylist) RememberRemoval(m auth.Match, until time.Time) {
 	d.unlock()
 	d.mendSoon()
 }
+
+// WriteRefused reports whether the error of a command that writes counts as a refusal by Redis.
+func WriteRefused(err error) bool { return errors.Is(notWritten(err), errNotWritten) }

@@ -3,6 +3,7 @@ package denyredis_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -50,6 +51,15 @@ func TestWritesAreRefused(t *testing.T) {
 				t.Error("an entry is missing")
 			}
 		})
+	}
+}
+
+// A connection that is lost during a write is not logged as a refusal.
+func TestLostConnectionIsNotARefusal(t *testing.T) {
+	for _, err := range []error{io.EOF, context.DeadlineExceeded} {
+		if denyredis.WriteRefused(err) {
+			t.Errorf("%v counts as a refusal", err)
+		}
 	}
 }
 
