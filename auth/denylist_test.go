@@ -95,6 +95,27 @@ func TestDenylistWithAClockThatIsSet(t *testing.T) {
 }
 
 // An entry that is added twice concerns all tokens that either does.
+// A time that JSON cannot have is refused, before an entry is in memory.
+func TestRevocationTimes(t *testing.T) {
+	late := time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	good := auth.Revocation{Match: auth.BySubject("i", "ada"), Until: late.Add(-1)}
+	if err := good.Check(); err != nil {
+		t.Error(err)
+	}
+	for i, set := range []func(*auth.Revocation){
+		func(r *auth.Revocation) { r.Until = late },
+		func(r *auth.Revocation) { r.IssuedBefore = late },
+		func(r *auth.Revocation) { r.At = late },
+		func(r *auth.Revocation) { r.Until = time.Now().In(time.FixedZone("", 25*3600)) },
+	} {
+		bad := good
+		set(&bad)
+		if bad.Check() == nil {
+			t.Errorf("%d: no error", i)
+		}
+	}
+}
+
 func TestRevocationMerge(t *testing.T) {
 	at := func(s int) time.Time {
 		if s == 0 {

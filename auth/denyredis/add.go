@@ -112,7 +112,7 @@ func (d *Denylist) Remove(ctx context.Context, m auth.Match) error {
 
 // append writes a record, and returns its place in the stream.
 func (d *Denylist) append(ctx context.Context, rec record) (position, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, d.pace.patience)
 	defer cancel()
 	c, err := d.appending(rec)
 	if err != nil {

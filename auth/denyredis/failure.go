@@ -5,12 +5,21 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // errNotWritten says that Redis answers, but not what this node writes.
 var errNotWritten = errors.New("what this node writes is not accepted")
 
-func notWritten(err error) error { return fmt.Errorf("%w: %w", errNotWritten, err) }
+// notWritten returns the error of a command that writes. If Redis has not answered it, for example
+// because the connection was lost, it is not a refusal.
+func notWritten(err error) error {
+	if _, refused := rueidis.IsRedisErr(err); !refused {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errNotWritten, err)
+}
 
 // failed notes why the list is not read or written, logs that if it was both before, and waits
 // before the next attempt.

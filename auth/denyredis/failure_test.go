@@ -68,8 +68,8 @@ func TestRedisIsFrozen(t *testing.T) {
 	redis := redistest.Start(t)
 	opts := options("node")
 	opts.MaxStale = 5 * time.Second
-	list := startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
-	other := start(t, redis.Addr(), "other")
+	list := startWith(t, to(redis.Addr()), opts, denyredis.Impatient())
+	other := startWith(t, to(redis.Addr()), options("other"), denyredis.Impatient())
 	add(t, list, blockOf("ada"))
 	if !list.Available() {
 		t.Error("the list is not available")
@@ -139,10 +139,12 @@ type switchable struct{ addr atomic.Pointer[string] }
 func (s *switchable) set(addr string) { s.addr.Store(&addr) }
 
 func (s *switchable) option() rueidis.ClientOption {
-	return rueidis.ClientOption{InitAddress: []string{"127.0.0.1:1"}, ForceSingleClient: true,
-		DialCtxFn: func(ctx context.Context, _ string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
-			return d.DialContext(ctx, "tcp", *s.addr.Load())
-		}}
+	client := to("127.0.0.1:1")
+	client.ForceSingleClient = true
+	client.DialCtxFn = func(ctx context.Context, _ string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
+		return d.DialContext(ctx, "tcp", *s.addr.Load())
+	}
+	return client
 }
 
 // A replica that takes over without the last records gets them from the nodes that know them,
@@ -155,7 +157,7 @@ func TestFailoverLosesRecords(t *testing.T) {
 	address.set(master.Addr())
 	var lists []*denyredis.Denylist
 	for i := range 3 {
-		lists = append(lists, startWith(t, address.option(), options(fmt.Sprint("node ", i)), denyredis.Ordinary()))
+		lists = append(lists, startWith(t, address.option(), options(fmt.Sprint("node ", i)), denyredis.Pace{}))
 	}
 	add(t, lists[0], blockOf("kept"))
 	add(t, lists[0], blockOf("removed"))
@@ -178,7 +180,7 @@ func TestFailoverLosesRecords(t *testing.T) {
 			return h.Lost > 0 && h.Unlogged == 0 && h.Err == nil
 		})
 	}
-	late := startWith(t, address.option(), options("late"), denyredis.Ordinary())
+	late := startWith(t, address.option(), options("late"), denyredis.Pace{})
 	if !found(t, late, "kept") || !found(t, late, "lost") || found(t, late, "removed") {
 		t.Error("the records were not added again")
 	}
@@ -195,10 +197,11 @@ func TestSentinelFailover(t *testing.T) {
 	master := redistest.Start(t)
 	replica := master.Replica()
 	sentinel := redistest.StartSentinel(t, master, "main")
-	client := rueidis.ClientOption{InitAddress: []string{sentinel.Addr()}, Sentinel: rueidis.SentinelOption{MasterSet: "main"}}
+	client := to(sentinel.Addr())
+	client.Sentinel.MasterSet = "main"
 	var lists []*denyredis.Denylist
 	for i := range 2 {
-		lists = append(lists, startWith(t, client, options(fmt.Sprint("node ", i)), denyredis.Ordinary()))
+		lists = append(lists, startWith(t, client, options(fmt.Sprint("node ", i)), denyredis.Pace{}))
 	}
 	add(t, lists[0], blockOf("ada"))
 	allFind(t, lists, "ada")
@@ -206,7 +209,7 @@ func TestSentinelFailover(t *testing.T) {
 	err := lists[0].Add(t.Context(), blockOf("bob"))
 	sentinel.WaitForMaster(replica)
 	allFind(t, lists, "bob")
-	late := startWith(t, client, options("late"), denyredis.Ordinary())
+	late := startWith(t, client, options("late"), denyredis.Pace{})
 	if !found(t, late, "ada") {
 		t.Error("ada is missing")
 	}
@@ -218,10 +221,10 @@ func TestSentinelFailover(t *testing.T) {
 func TestRedisCluster(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t)
-	client := rueidis.ClientOption{InitAddress: cluster.Addrs()}
+	client := to(cluster.Addrs()...)
 	var lists []*denyredis.Denylist
 	for i := range 2 {
-		lists = append(lists, startWith(t, client, options(fmt.Sprint("node ", i)), denyredis.Ordinary()))
+		lists = append(lists, startWith(t, client, options(fmt.Sprint("node ", i)), denyredis.Pace{}))
 	}
 	receipt, err := lists[0].Spread(t.Context(), blockOf("ada"), 10*time.Second)
 	if err != nil || len(receipt.Confirmed) != 1 {

@@ -30,17 +30,19 @@ func options(node string) denyredis.Options {
 }
 
 // to returns how a list connects to a server.
-func to(addr string) rueidis.ClientOption { return rueidis.ClientOption{InitAddress: []string{addr}} }
+func to(addr ...string) rueidis.ClientOption {
+	return rueidis.ClientOption{InitAddress: addr, ConnWriteTimeout: inTime}
+}
 
 // start makes the list of a node, at an ordinary pace.
 func start(t testing.TB, addr, node string) *denyredis.Denylist {
 	t.Helper()
-	return startWith(t, to(addr), options(node), denyredis.Ordinary())
+	return startWith(t, to(addr), options(node), denyredis.Pace{})
 }
 
 func startWith(t testing.TB, client rueidis.ClientOption, opts denyredis.Options, pace denyredis.Pace) *denyredis.Denylist {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), inTime)
 	defer cancel()
 	list, err := denyredis.Open(ctx, client, opts, pace)
 	if err != nil {

@@ -87,7 +87,7 @@ func (d *Denylist) readPage(ctx context.Context, block time.Duration) (int, erro
 	after, text := d.last, d.lastText
 	d.mu.Unlock()
 	began := time.Now()
-	wait := patience + max(block, 0)
+	wait := d.pace.patience + max(block, 0)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	count := d.client.B().Xread().Count(pageRecords)

@@ -94,7 +94,7 @@ func TestNodesOfOneName(t *testing.T) {
 	var log lockedBuffer
 	opts := options("node")
 	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
-	startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+	startWith(t, to(redis.Addr()), opts, denyredis.Pace{})
 	start(t, redis.Addr(), "node")
 	redistest.Eventually(t, "it is logged", func() bool { return strings.Contains(log.String(), "another node has the same name") })
 }

@@ -18,7 +18,7 @@ const (
 	lockTime     = 10 * time.Second
 )
 
-// pace says how often and when records are written again.
+// pace says how often and when records are written again, and how long Redis may take to answer.
 type pace struct {
 	// mend is how often the reader looks for entries that are not in the stream, or whose record
 	// is old, beside after each interruption.
@@ -26,10 +26,12 @@ type pace struct {
 	// rewrite is the age of a record at which it is written again, so that older ones can be
 	// removed from the stream. Records that are younger than keep are not removed.
 	rewrite, keep time.Duration
+	// patience is how long Redis may take to answer a command.
+	patience time.Duration
 }
 
 // ordinary is the pace of New.
-var ordinary = pace{mend: 10 * time.Minute, rewrite: 7 * 24 * time.Hour, keep: time.Hour}
+var ordinary = pace{mend: 10 * time.Minute, rewrite: 7 * 24 * time.Hour, keep: time.Hour, patience: 2 * time.Second}
 
 // lost makes the reader read the whole stream again. It writes a record first, so that there is
 // one to find. If Redis does not accept it, the stream is read nevertheless.
@@ -85,7 +87,7 @@ func (d *Denylist) mend() (done bool, err error) {
 		d.endTurn()
 		return true, nil
 	}
-	ctx, cancel := context.WithTimeout(d.ctx, patience+lockTime/2)
+	ctx, cancel := context.WithTimeout(d.ctx, d.pace.patience+lockTime/2)
 	defer cancel()
 	added := uint64(0)
 	for _, result := range d.client.DoMulti(ctx, commands...) {

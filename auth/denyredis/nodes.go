@@ -54,7 +54,7 @@ func (d *Denylist) count(at position, ended int) {
 
 // beat writes the state of this node. It reads that of the others too if it is told to.
 func (d *Denylist) beat(ctx context.Context, read bool) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, d.pace.patience)
 	defer cancel()
 	commands, err := d.beatCommands()
 	if err != nil {

@@ -17,7 +17,7 @@ func TestReceiptAfterLossNamesASilentNode(t *testing.T) {
 	list := start(t, redis.Addr(), "node 0")
 	var address switchable
 	address.set(redis.Addr())
-	startWith(t, address.option(), options("node 1"), denyredis.Ordinary())
+	startWith(t, address.option(), options("node 1"), denyredis.Pace{})
 	both := []string{"node 0", "node 1"}
 	redistest.Eventually(t, "the nodes know each other", func() bool { return slices.Equal(list.Health().Nodes, both) })
 	address.set("127.0.0.1:1")

@@ -15,12 +15,8 @@ import (
 	"socketiojwt/internal/logging"
 )
 
-// How long Redis may take to answer a command, and how long a read of the stream waits for a
-// record.
-const (
-	patience = 2 * time.Second
-	blocking = 500 * time.Millisecond
-)
+// blocking is how long a read of the stream waits for a record.
+const blocking = 500 * time.Millisecond
 
 // New connects to Redis, checks what it needs, and reads the list to its end. It fails with an
 // error that says what is missing: an option, the address, the version of Redis, the right to
@@ -115,7 +111,7 @@ func (d *Denylist) readAll(ctx context.Context) error {
 
 // checkVersion returns an error if Redis is older than 6.2.
 func (d *Denylist) checkVersion(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, d.pace.patience)
 	defer cancel()
 	hello, err := d.client.Do(ctx, d.client.B().Arbitrary("HELLO").Build()).AsMap()
 	if err != nil {
@@ -166,15 +162,16 @@ func (d *Denylist) checkRights(ctx context.Context) error {
 	return nil
 }
 
-// run runs a command, within patience.
+// run runs a command. Redis must answer within the patience of the pace.
 func (d *Denylist) run(ctx context.Context, c rueidis.Completed) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, d.pace.patience)
 	defer cancel()
 	return d.client.Do(ctx, c).Error()
 }
 
 // Close stops reading, tells the other nodes that this one has left, and closes the connections
 // to Redis. Find works until Options.MaxStale has passed. Calls of Add and Remove that run fail.
+// If Redis does not answer, Close takes some 5 s.
 // Calling Close again has no effect.
 func (d *Denylist) Close() {
 	d.mu.Lock()

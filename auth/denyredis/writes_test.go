@@ -3,6 +3,7 @@ package denyredis_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ func TestWritesAreRefused(t *testing.T) {
 			var log lockedBuffer
 			opts := options("node")
 			opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
-			list := startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+			list := startWith(t, to(redis.Addr()), opts, denyredis.Pace{})
 			add(t, list, blockOf("ada"))
 			redis.Do("CONFIG", "SET", setting[0], setting[1])
 			if err := list.Add(t.Context(), blockOf("bob")); !errors.Is(err, denyredis.ErrNotLogged) {
@@ -50,6 +51,15 @@ func TestWritesAreRefused(t *testing.T) {
 				t.Error("an entry is missing")
 			}
 		})
+	}
+}
+
+// A connection that is lost during a write is not logged as a refusal.
+func TestLostConnectionIsNotARefusal(t *testing.T) {
+	for _, err := range []error{io.EOF, context.DeadlineExceeded} {
+		if denyredis.WriteRefused(err) {
+			t.Errorf("%v counts as a refusal", err)
+		}
 	}
 }
 
@@ -130,7 +140,7 @@ func TestUserCodeIsNotCalledUnderALock(t *testing.T) {
 	opts.List.Now = func() time.Time { call(); return time.Now() }
 	var log lockedBuffer
 	opts.Logger = slog.New(callingHandler{slog.NewTextHandler(&log, nil), call})
-	list = startWith(t, to(redis.Addr()), opts, denyredis.Ordinary())
+	list = startWith(t, to(redis.Addr()), opts, denyredis.Pace{})
 	close(called)
 	done := make(chan error)
 	go func() {
