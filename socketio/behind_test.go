@@ -79,7 +79,7 @@ func TestPacketsBehindAnEmitAreSentWithTheEndOfTheSession(t *testing.T) {
 			t.Errorf("%d bytes are queued, %v", s.Queued(), err)
 		}
 		s.SetRecoveryKey("")
-		check(t, "without a key", p.take(), `2["recorded"] 2["once"]`)
+		check(t, "without a key", p.take(), `2["recorded",null] 2["once",null]`)
 		if q := s.Queued(); q != 0 {
 			t.Errorf("%d bytes are queued", q)
 		}
