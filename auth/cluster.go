@@ -179,7 +179,7 @@ func (s *share) add(from socketio.NodeID, r Revocation) {
 		s.warn("auth: a revocation of another node was ignored, because it is invalid or has ended", "node", from, "error", err)
 		return
 	}
-	ended, err := s.gate.carryOut(context.Background(), r)
+	ended, err := s.gate.revokeOnThisNode(context.Background(), r)
 	s.gate.audit(context.Background(), "auth: revoked by another node", err, append(r.attrs(), slog.Int("sockets", ended), slog.Any("node", from))...)
 }
 

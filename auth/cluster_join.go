@@ -171,7 +171,7 @@ func (s *share) take(after string, p page) (failed int, err error) {
 		if k, ok := own[r.ID()]; ok && k.includes(r) {
 			continue
 		}
-		if _, one := s.gate.carryOut(context.Background(), r); one != nil {
+		if _, one := s.gate.revokeOnThisNode(context.Background(), r); one != nil {
 			failed, err = failed+1, cmp.Or(err, one)
 		}
 	}

@@ -3,7 +3,6 @@ package auth
 import (
 	"container/heap"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -38,6 +37,8 @@ type MemoryDenylist struct {
 	entries map[denylistKey]*denylistEntry
 	ends    endHeap
 	claims  map[string]int // number of entries by the claim's name; no count is zero
+
+	order listOrder
 }
 
 // denylistKey is the key of an entry. Different keys have different IDs.
@@ -51,8 +52,9 @@ func (r Revocation) key() denylistKey { return denylistKey{r.Match, r.IssuedBefo
 // denylistEntry is an entry with its place in the heap.
 type denylistEntry struct {
 	Revocation
-	id string
-	at int
+	id      string
+	at      int
+	removed bool // from the list
 }
 
 // NewDenylist returns an empty MemoryDenylist. It panics if an option is negative. Zero opts
@@ -99,6 +101,7 @@ func (d *MemoryDenylist) Add(_ context.Context, r Revocation) error {
 	e := &denylistEntry{Revocation: r, id: r.ID()}
 	d.entries[r.key()] = e
 	heap.Push(&d.ends, e)
+	d.order.add(e)
 	if r.Match.kind == byClaim {
 		d.claims[r.Match.name]++
 	}
@@ -146,6 +149,7 @@ func (r Revocation) end() string {
 func (d *MemoryDenylist) remove(e *denylistEntry) {
 	delete(d.entries, e.key())
 	heap.Remove(&d.ends, e.at)
+	d.order.remove(e, len(d.entries))
 	if name := e.Match.name; e.Match.kind == byClaim {
 		if d.claims[name]--; d.claims[name] == 0 {
 			delete(d.claims, name)
@@ -183,31 +187,6 @@ func (d *MemoryDenylist) Find(_ context.Context, t *token.Token) (Revocation, bo
 		}
 	}
 	return Revocation{}, false, nil
-}
-
-// List lists entries, as Denylist says. Each call sorts the entries that are left.
-func (d *MemoryDenylist) List(_ context.Context, after string, most int) ([]Revocation, error) {
-	if most <= 0 {
-		return nil, errors.New("auth: List: the number of entries must be positive")
-	}
-	now := d.opts.Now()
-	d.mu.RLock()
-	var left []*denylistEntry
-	for _, e := range d.entries {
-		if e.id > after && e.lasts(now) {
-			left = append(left, e)
-		}
-	}
-	d.mu.RUnlock()
-	slices.SortFunc(left, func(a, b *denylistEntry) int { return strings.Compare(a.id, b.id) }) // an ID never changes
-	left = left[:min(most, len(left))]
-	page := make([]Revocation, len(left))
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	for i, e := range left {
-		page[i] = e.Revocation
-	}
-	return page, nil
 }
 
 // Entry returns the block for m or, if block is false, the other entry for m. It reports false

@@ -54,24 +54,24 @@ func (g *Gate) sharedList() SharedDenylist {
 // watch makes a shared list end sockets of this gate.
 func (g *Gate) watch() {
 	if shared := g.sharedList(); shared != nil {
-		shared.Watch(g.sweepShared)
+		shared.Watch(g.endSocketsForList)
 	}
 }
 
-// sweepShared ends the sockets that an entry of a shared list concerns.
-func (g *Gate) sweepShared(ctx context.Context, r Revocation) (ended int, err error) {
-	ended, err = g.sweep(ctx, r)
+// endSocketsForList ends the sockets that an entry of a shared list concerns.
+func (g *Gate) endSocketsForList(ctx context.Context, r Revocation) (ended int, err error) {
+	ended, err = g.endSockets(ctx, r)
 	if ended > 0 || err != nil {
 		g.audit(ctx, "auth: sockets revoked", err, append(r.attrs(), slog.Int("sockets", ended))...)
 	}
 	return ended, err
 }
 
-// spread carries out a revocation by a shared list. It sweeps this gate itself only if the list
+// revokeBySharedList carries out a revocation by a shared list. It sweeps this gate itself only if the list
 // could not be called.
-func (g *Gate) spread(ctx context.Context, shared SharedDenylist, r Revocation, wait time.Duration) (receipt Receipt, err error) {
+func (g *Gate) revokeBySharedList(ctx context.Context, shared SharedDenylist, r Revocation, wait time.Duration) (receipt Receipt, err error) {
 	if panicked := g.guard(ctx, "Denylist.Spread", func() { receipt, err = shared.Spread(ctx, r, wait) }); panicked != nil {
-		ended, swept := g.sweep(ctx, r)
+		ended, swept := g.endSockets(ctx, r)
 		return Receipt{Sockets: ended}, errors.Join(notStored(panicked), swept)
 	}
 	if err != nil {

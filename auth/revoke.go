@@ -13,6 +13,17 @@ import (
 	"socketiojwt/token"
 )
 
+// The functions that revoke, from the outermost to the innermost:
+//
+//	Revoke, Block         check the options and make an entry
+//	revokeAndLog          carries out an entry of this program, also on nodes without a gate
+//	revokeOnAllNodes      chooses one of the next two
+//	revokeBySharedList    stores the entry in a SharedDenylist, which calls endSocketsForList
+//	revokeOnThisNode      stores the entry in a Denylist, and calls endSockets; share.added tells
+//	                      the other nodes, which call revokeOnThisNode
+//	endSocketsForList     ends the sockets of a gate for an entry that a SharedDenylist has, and logs
+//	endSockets            ends the sockets of a gate that an entry concerns
+
 // RevokeOptions configure Gate.Revoke. The zero value is ready to use.
 type RevokeOptions struct {
 	// IssuedBefore leaves out tokens that were issued (iat) later. A token that was issued at
@@ -75,7 +86,7 @@ func (g *Gate) Revoke(ctx context.Context, m Match, opts RevokeOptions) (Revoked
 	if r.Until.IsZero() {
 		r.Until = g.longestUntil(now)
 	}
-	return g.revoke(ctx, r, opts.Wait, "auth: revoked")
+	return g.revokeAndLog(ctx, r, opts.Wait, "auth: revoked")
 }
 
 // once reports whether an issuer gives the value of m to one token or session only.
@@ -93,7 +104,7 @@ func (g *Gate) Block(ctx context.Context, issuer, subject string, opts RevokeOpt
 	case !opts.IssuedBefore.IsZero():
 		return Revoked{}, errors.New("auth: Block: IssuedBefore is set, but a block concerns all tokens; leave it zero, or call Revoke")
 	}
-	return g.revoke(ctx, Revocation{Match: BySubject(issuer, subject), Until: opts.Until, Reason: opts.Reason, At: now}, opts.Wait, "auth: blocked")
+	return g.revokeAndLog(ctx, Revocation{Match: BySubject(issuer, subject), Until: opts.Until, Reason: opts.Reason, At: now}, opts.Wait, "auth: blocked")
 }
 
 // Unblock ends a Block of a subject, on this node and, after Share, on the others. Tokens that
@@ -112,14 +123,14 @@ func (g *Gate) Unblock(ctx context.Context, issuer, subject, reason string) erro
 	return err
 }
 
-// revoke carries out a revocation of this node's program. The order leaves no hole: a token is
+// revokeAndLog carries out a revocation of this node's program. The order leaves no hole: a token is
 // found by the denylist if it enters the index after the sweep, and by the sweep if before.
-func (g *Gate) revoke(ctx context.Context, r Revocation, wait time.Duration, event string) (Revoked, error) {
+func (g *Gate) revokeAndLog(ctx context.Context, r Revocation, wait time.Duration, event string) (Revoked, error) {
 	if err := r.Check(); err != nil {
 		return Revoked{}, err
 	}
 	receipt, err := g.observeRevoke(ctx, func(ctx context.Context) (Receipt, error) {
-		receipt, err := g.everywhere(ctx, r, wait)
+		receipt, err := g.revokeOnAllNodes(ctx, r, wait)
 		return receipt, errors.Join(err, g.revokeRooms(ctx, r))
 	})
 	attrs := append(r.attrs(), slog.Int("sockets", receipt.Sockets))
@@ -130,12 +141,12 @@ func (g *Gate) revoke(ctx context.Context, r Revocation, wait time.Duration, eve
 	return Revoked{receipt, r}, err
 }
 
-// everywhere carries out a revocation on this node and the others.
-func (g *Gate) everywhere(ctx context.Context, r Revocation, wait time.Duration) (receipt Receipt, err error) {
+// revokeOnAllNodes carries out a revocation on this node and the others.
+func (g *Gate) revokeOnAllNodes(ctx context.Context, r Revocation, wait time.Duration) (receipt Receipt, err error) {
 	if shared := g.sharedList(); shared != nil {
-		return g.spread(ctx, shared, r, wait)
+		return g.revokeBySharedList(ctx, shared, r, wait)
 	}
-	receipt.Sockets, err = g.carryOut(ctx, r)
+	receipt.Sockets, err = g.revokeOnThisNode(ctx, r)
 	return receipt, errors.Join(err, g.share.added(r))
 }
 
@@ -165,10 +176,10 @@ func (g *Gate) audit(ctx context.Context, event string, err error, attrs ...slog
 	g.opts.Logger.LogAttrs(ctx, level, event, attrs...)
 }
 
-// carryOut adds an entry to the denylist and ends the sockets that it concerns.
-func (g *Gate) carryOut(ctx context.Context, r Revocation) (ended int, err error) {
+// revokeOnThisNode adds an entry to the denylist and ends the sockets that it concerns.
+func (g *Gate) revokeOnThisNode(ctx context.Context, r Revocation) (ended int, err error) {
 	err = g.add(ctx, r)
-	ended, err2 := g.sweep(ctx, r)
+	ended, err2 := g.endSockets(ctx, r)
 	return ended, errors.Join(err, err2)
 }
 
@@ -185,7 +196,7 @@ func (g *Gate) add(ctx context.Context, r Revocation) (err error) {
 
 // notStored returns the error of a denylist to which an entry was not added.
 func notStored(err error) error {
-	return fmt.Errorf("auth: a revocation was not stored, so peers may come back with the token: %w", err)
+	return fmt.Errorf("auth: the revocation was not stored; the sockets of this node have ended, but peers may come back with the token until it is revoked again: %w", err)
 }
 
 // remove removes a block from the denylist.

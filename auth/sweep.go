@@ -9,13 +9,13 @@ import (
 	"socketiojwt/token"
 )
 
-// sweep ends the sockets that a revocation concerns, and returns their number. It fails if a
+// endSockets ends the sockets that a revocation concerns, and returns their number. It fails if a
 // token could not be added to the denylist.
 //
 // A token that was shown before the revocation was made must have been issued before it, also
 // if its iat is later by the clock of its issuer. Such a token is revoked by its hash, because
 // the denylist does not find it by its iat.
-func (g *Gate) sweep(ctx context.Context, r Revocation) (ended int, err error) {
+func (g *Gate) endSockets(ctx context.Context, r Revocation) (ended int, err error) {
 	var leaving []*admission
 	shown := !r.IssuedBefore.Before(r.At) // the revocation concerns all tokens that were shown before it
 	for e := range g.leases.sweeping(r.Match) {
@@ -41,7 +41,7 @@ func (g *Gate) sweep(ctx context.Context, r Revocation) (ended int, err error) {
 		}
 		if ahead != nil {
 			byHash := Revocation{Match: ByHash(ahead.Hash), Until: ahead.ValidUntil(), Reason: r.Reason, At: r.At}
-			receipt, failed := g.everywhere(ctx, byHash, 0)
+			receipt, failed := g.revokeOnAllNodes(ctx, byHash, 0)
 			ended += receipt.Sockets
 			err = errors.Join(err, failed)
 		}

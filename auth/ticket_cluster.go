@@ -2,8 +2,11 @@ package auth
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -21,7 +24,7 @@ const (
 	ticketPatience = 2 * time.Second
 	// mostTicketQuestions bounds the tickets that other nodes are asked for at once.
 	mostTicketQuestions = 1000
-	ticketVersion       = 1
+	ticketVersion       = 2
 )
 
 // ticketShare asks other nodes for the tickets that they have made.
@@ -30,6 +33,7 @@ type ticketShare struct {
 	name string // of the extension
 	log  *slog.Logger
 	rate logging.Sampler // of log
+	aead cipher.AEAD     // of answers
 	of   ticketMemory
 
 	mu    sync.Mutex
@@ -44,11 +48,12 @@ type ticketMessage struct {
 	Node   []byte `json:"node,omitzero"`   // of a question: which node has made the ticket
 	Ticket []byte `json:"ticket,omitzero"` // of a question: the hash of the ticket
 
-	Answer bool        `json:"answer,omitzero"`
-	Found  *ticketTold `json:"found,omitzero"` // of an answer: the ticket, which the asker has now
+	Answer bool   `json:"answer,omitzero"`
+	Found  []byte `json:"found,omitzero"` // of an answer: the ticket, which the asker has now; see seal
 }
 
-// ticketTold is a ticket for another node.
+// ticketTold is a ticket for another node. It contains a credential if Options.KeepEncoded is set,
+// and else the claims of a user, so it is sealed.
 type ticketTold struct {
 	Token     json.RawMessage `json:"token"`
 	Until     time.Time       `json:"until,omitzero"`
@@ -63,11 +68,48 @@ func (g *Gate) shareTickets(srv *socketio.Server, name string) {
 	ts := g.tickets
 	name = "auth.ticket:" + name
 	key := srv.ExtensionKey(name)
-	s := &ticketShare{srv: srv, name: name, log: g.opts.Logger, rate: logging.Sampler{PerMinute: 10, Repeat: time.Minute}, asked: make(map[[16]byte]chan *ticketTold)}
+	s := &ticketShare{srv: srv, name: name, log: g.opts.Logger, rate: logging.Sampler{PerMinute: 10, Repeat: time.Minute}, aead: newAEAD(srv.ExtensionKey(name + " sealed")), asked: make(map[[16]byte]chan *ticketTold)}
 	ts.mu.Lock()
 	ts.key, ts.share = mac.New(key[:]), s
 	ts.mu.Unlock()
 	srv.HandleExtension(name, func(from socketio.NodeID, payload []byte) { ts.receive(s, from, payload) })
+}
+
+// newAEAD returns AES-256 in GCM with random nonces.
+func newAEAD(key [32]byte) cipher.AEAD {
+	block, _ := aes.NewCipher(key[:]) // fails only for other lengths of a key
+	aead, _ := cipher.NewGCMWithRandomNonce(block)
+	return aead
+}
+
+// seal encrypts a ticket under a key of the cluster, as the answer to the question with this ID. It
+// returns nil if the token cannot be sent.
+func (s *ticketShare) seal(question []byte, t *ticket) []byte {
+	told := t.told()
+	if told == nil {
+		return nil
+	}
+	text, err := json.Marshal(told)
+	if err != nil {
+		return nil
+	}
+	return s.aead.Seal(nil, nil, text, question)
+}
+
+// unseal returns the ticket in the answer to a question, or nil if there is none.
+func (s *ticketShare) unseal(question, sealed []byte) (*ticketTold, error) {
+	if len(sealed) == 0 {
+		return nil, nil
+	}
+	text, err := s.aead.Open(nil, nil, sealed, question)
+	if err != nil {
+		return nil, errors.New("auth: the ticket is not from a gate of this name in a cluster with this ClusterKey")
+	}
+	told := new(ticketTold)
+	if err := wirejson.UnmarshalKnown(text, told); err != nil {
+		return nil, err
+	}
+	return told, nil
 }
 
 // shared reports whether other nodes take the tickets too.
@@ -147,12 +189,17 @@ func (ts *tickets) receive(s *ticketShare, from socketio.NodeID, payload []byte)
 	}
 	if m.Answer {
 		question := [16]byte(m.ID)
+		found, err := s.unseal(m.ID, m.Found)
+		if err != nil {
+			s.warn("auth: an answer about a ticket was ignored", "node", from, "error", err)
+			return
+		}
 		s.mu.Lock()
 		answer := s.asked[question]
 		delete(s.asked, question)
 		s.mu.Unlock()
 		if answer != nil {
-			answer <- m.Found
+			answer <- found
 		}
 		return
 	}
@@ -161,7 +208,7 @@ func (ts *tickets) receive(s *ticketShare, from socketio.NodeID, payload []byte)
 	}
 	answer := ticketMessage{Version: ticketVersion, ID: m.ID, Answer: true}
 	if taken := ts.take(digest(m.Ticket)); taken != nil {
-		answer.Found = taken.told()
+		answer.Found = s.seal(m.ID, taken)
 	}
 	told, err := json.Marshal(answer)
 	if err == nil {

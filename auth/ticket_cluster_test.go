@@ -186,8 +186,9 @@ func TestTicketMessagesAreChecked(t *testing.T) {
 	inCluster(t, 2, ticketed(), func(_ *bustest.Hub, ids []socketio.NodeID, nodes []*fixture) {
 		ticket := nodes[0].ticket(sign(nil), "", auth.TicketOptions{})
 		for _, payload := range []string{
-			"", "null", "{}", `{"v":2,"id":"AAAAAAAAAAAAAAAAAAAAAA=="}`, `{"v":1,"id":"AA=="}`, `{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAA==","answer":true}`,
-			`{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAA==","node":"AA==","ticket":"AA=="}`, `{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAA==","answer":true,"found":{}}`,
+			"", "null", "{}", `{"v":1,"id":"AAAAAAAAAAAAAAAAAAAAAA=="}`, `{"v":2,"id":"AA=="}`, `{"v":2,"id":"AAAAAAAAAAAAAAAAAAAAAA==","answer":true}`,
+			`{"v":2,"id":"AAAAAAAAAAAAAAAAAAAAAA==","node":"AA==","ticket":"AA=="}`, `{"v":2,"id":"AAAAAAAAAAAAAAAAAAAAAA==","answer":true,"found":{}}`,
+			`{"v":2,"id":"AAAAAAAAAAAAAAAAAAAAAA==","answer":true,"found":"AAAA"}`,
 		} {
 			_ = nodes[1].srv.PublishExtension("auth.ticket:chat", []byte(payload))
 			_ = nodes[1].srv.SendExtension(ids[0], "auth.ticket:chat", []byte(payload))

@@ -126,8 +126,9 @@ func appendEscape(dst []byte, unit rune) []byte {
 // messageSize is about what a Message keeps in addition to its data.
 const messageSize = 160
 
-// size returns how many bytes m counts in a queue, without encoding it.
-func (m *Message) size() int {
+// Size returns about how many bytes m counts in a queue: see Options.MaxOutbound. It does not
+// encode m. It may be called concurrently.
+func (m *Message) Size() int {
 	n := messageSize + len(m.text)
 	for _, data := range m.attachments {
 		n += 1 + len(data)

@@ -51,7 +51,7 @@ const (
 
 // send queues m for the next poll, or answers the poll that waits.
 func (p *polling) send(m *Message) error {
-	s, size := p.session, m.size()
+	s, size := p.session, m.Size()
 	if p.queued > 0 && p.queued+size > s.srv.opts.MaxOutbound {
 		s.end(SlowPeer)
 		return ErrSlow

@@ -20,7 +20,16 @@ type waiting struct {
 	own   *ownEmit
 }
 
-// mostBehind bounds the packets of a socket that wait for the log.
+// size returns how many bytes the packet counts in the queue of its connection.
+func (w *waiting) size() int64 {
+	if w.own != nil {
+		return int64(w.own.plain.Size())
+	}
+	return int64(w.ready.Size())
+}
+
+// mostBehind bounds the packets of a socket that wait for the log. Engine.MaxOutbound bounds the
+// bytes of those of all sockets of a connection, with what the session has queued.
 const mostBehind = 1024
 
 // emitRecorded is Emit for a socket that can be recovered by the Recorder. It reports false if the
@@ -63,11 +72,13 @@ func (s *Socket) put(m *engineio.Message) error {
 
 // putBehind appends a packet to those that wait. The caller holds mu.
 func (s *Socket) putBehind(x *session, w waiting) error {
-	if len(x.behind) >= mostBehind {
-		go s.conn.session.Close(ReasonSlowPeer) // takes the lock
+	queued, size := s.conn.behind.Load(), w.size()
+	if len(x.behind) >= mostBehind || queued > 0 && queued+size+int64(s.conn.session.Queued()) > int64(s.conn.server.recovery.maxBehind) {
+		s.conn.session.Abort(ReasonSlowPeer) // as Session.Send does
 		return ErrSlow
 	}
 	x.behind = append(x.behind, w)
+	s.conn.behind.Add(size)
 	return nil
 }
 
@@ -81,8 +92,17 @@ func (s *Socket) sendReady(x *session) {
 		if next.ready != nil {
 			_ = s.conn.session.Send(next.ready) // fails only if the session is closed, which ends the socket
 		}
+		s.conn.behind.Add(-next.size())
 		x.behind[0] = waiting{}
 		x.behind = x.behind[1:]
+	}
+	x.behind = nil
+}
+
+// dropBehind drops the packets that wait. The caller holds mu.
+func (s *Socket) dropBehind(x *session) {
+	for i := range x.behind {
+		s.conn.behind.Add(-x.behind[i].size())
 	}
 	x.behind = nil
 }
@@ -94,6 +114,7 @@ func (s *Socket) sendBehind() {
 	if x == nil || x.recordedSession == nil {
 		return
 	}
+	defer s.dropBehind(x)
 	for _, w := range x.behind {
 		if w.own != nil && !w.own.sent {
 			w.own.sent = true
@@ -103,7 +124,6 @@ func (s *Socket) sendBehind() {
 			_ = s.conn.session.Send(w.ready) // fails only if the session is closed, which ends the socket
 		}
 	}
-	x.behind = nil
 }
 
 // fail sends the event without an offset, because it was not recorded.

@@ -25,7 +25,8 @@ type conn struct {
 	partial *partial // an incomplete binary packet; only for the reader
 	begun   bool     // a message was received; only for the reader
 
-	shuttingDown atomic.Bool // Shutdown has reached this connection
+	shuttingDown atomic.Bool  // Shutdown has reached this connection
+	behind       atomic.Int64 // bytes of packets of its sockets that wait for the log
 
 	mu         sync.Mutex // taken after a socket's, before the server's
 	closed     bool

@@ -44,6 +44,7 @@ type missed struct {
 	listing *listing
 	trail   *replay.Trail
 	from    replay.ID
+	unbound bool      // the session is from software that does not seal sessions
 	open    bool      // uses the tail
 	since   replay.ID // the place of the tail when it was opened
 	until   replay.ID // the place up to which events were read
@@ -77,17 +78,23 @@ func (m *missed) read(ctx context.Context, rec Recorder) error {
 	}
 }
 
-// catchUp waits until this node has sent what the last node of the session had sent.
+// catchUp waits until this node has sent what the last node of the session had sent. The place that
+// the peer of an unbound session names is not trusted, so it is waited for only briefly.
 func (m *missed) catchUp(ctx context.Context, rec Recorder) error {
 	l := m.listing
-	for {
+	if m.unbound {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, unboundPatience, errOffset)
+		defer cancel()
+	}
+	for poll := catchUpPoll; ; poll = min(2*poll, mostCatchUpPoll) {
 		l.mu.Lock()
 		behind := l.place(rec).Before(m.trail.Needs())
 		l.mu.Unlock()
 		if !behind {
 			return nil
 		}
-		timer := time.NewTimer(catchUpPoll)
+		timer := time.NewTimer(poll)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -97,8 +104,12 @@ func (m *missed) catchUp(ctx context.Context, rec Recorder) error {
 	}
 }
 
-// catchUpPoll is the time after which catchUp looks again. Nodes are rarely behind, and not for long.
-const catchUpPoll = 5 * time.Millisecond
+// Nodes are rarely behind, and not for long.
+const (
+	catchUpPoll     = 5 * time.Millisecond // the time after which catchUp looks again, doubled each time
+	mostCatchUpPoll = 200 * time.Millisecond
+	unboundPatience = 2 * time.Second
+)
 
 // close gives up the tail.
 func (m *missed) close() {
@@ -114,13 +125,12 @@ func (m *missed) close() {
 	}
 }
 
-// all returns all missed events. The caller holds the lock of the listing for writing.
+// all returns all missed events and the place of the last one, or zero if there is none. The caller holds the lock of the listing for writing.
 func (m *missed) all() (messages []*engineio.Message, last replay.ID, ok bool) {
 	t := &m.listing.shared.tail
 	if m.until.Before(t.lost) {
 		return nil, last, false
 	}
-	last = m.from
 	add := func(p *placed) {
 		messages, last = append(messages, p.packet()), p.id
 		m.size += p.size()

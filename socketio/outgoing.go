@@ -80,7 +80,7 @@ func (o *outgoing) message() Message {
 
 // Queued returns approximately how many bytes are queued for the peer by all sockets of the
 // connection. Options.Engine.MaxOutbound bounds them.
-func (s *Socket) Queued() int { return s.conn.session.Queued() }
+func (s *Socket) Queued() int { return s.conn.session.Queued() + int(s.conn.behind.Load()) }
 
 // Flush waits until nothing is queued for the connection, which its sockets share. What was
 // sent before has then left this process, but the peer may not have received it. To wait for

@@ -105,6 +105,7 @@ type recovery struct {
 	sealer    sealer
 	budget    *replay.Budget
 	keep      time.Duration // how long events are kept
+	maxBehind int           // bytes of packets of a connection that wait for the log, and of its queue
 	maxReplay int           // bytes of missed events, so that they fit into the connection's queue
 	awake     atomic.Bool   // the timer runs
 
@@ -130,7 +131,8 @@ func newRecovery(srv *Server) *recovery {
 	engine := &srv.opts.Engine
 	// A lost connection is noticed when the next ping is not answered.
 	r.keep = r.Window + cmp.Or(engine.PingInterval, 25*time.Second) + cmp.Or(engine.PingTimeout, 20*time.Second)
-	r.maxReplay = cmp.Or(engine.MaxOutbound, 4<<20) / 2
+	r.maxBehind = cmp.Or(engine.MaxOutbound, 4<<20)
+	r.maxReplay = r.maxBehind / 2
 	return r
 }
 

@@ -21,11 +21,12 @@ const restorePatience = 15 * time.Second
 // restoring is a saved session that a socket may continue.
 type restoring struct {
 	saved  SavedSession
+	found  time.Time // when its Window was read
 	state  *savedState
 	from   replay.ID // the peer has received all events for it up to here
 	missed *missed
 	taken  bool
-	sent   replay.ID // the last event that is sent again
+	sent   replay.ID // the last event that is sent again, or zero
 }
 
 // findSaved looks for the saved session of a pid. It reads what the peer has missed, and takes the
@@ -68,6 +69,7 @@ var (
 func (s *Socket) prepare(ctx context.Context, f *found, x *session, offset string) (err error) {
 	srv, r := s.conn.server, f.restoring
 	rec := srv.recorder()
+	r.found = time.Now()
 	if r.saved, err = rec.FindSession(ctx, f.pid); err != nil {
 		return err
 	}
@@ -89,6 +91,7 @@ func (s *Socket) prepare(ctx context.Context, f *found, x *session, offset strin
 	if len(r.saved.Sealed) == 0 { // nothing else is known of what the peer has received
 		t := r.state.Trail
 		t.Start, t.Sent, t.Gap = r.from, r.from, replay.ID{}
+		r.missed.unbound = true
 	}
 	r.missed.trail, r.missed.from = r.state.Trail, r.from
 	if err = r.missed.read(ctx, rec); err != nil {
@@ -138,7 +141,8 @@ func unboundID(text string) bool {
 	return len(text) == 20
 }
 
-// putBack saves a session again that was taken and is not continued. Its peer may come again.
+// putBack saves a session again that was taken and is not continued, for the rest of its Window.
+// Its peer may come again.
 func (srv *Server) putBack(f *found) {
 	if f == nil || f.restoring == nil {
 		return
@@ -146,7 +150,10 @@ func (srv *Server) putBack(f *found) {
 	f.restoring.missed.close()
 	if f.restoring.taken {
 		f.restoring.taken = false
-		_ = srv.recovery.saveSessions([]SavedSession{f.restoring.saved})
+		saved := f.restoring.saved
+		if saved.Window -= time.Since(f.restoring.found); saved.Window >= time.Millisecond {
+			_ = srv.recovery.saveSessions([]SavedSession{saved})
+		}
 	}
 }
 
@@ -165,7 +172,7 @@ func (s *Socket) continueSaved(f *found, x *session) (missed []*engineio.Message
 		missed, r.sent, ok = r.missed.all()
 	}
 	if ok {
-		t.Resume(r.sent)
+		t.Resume(r.from, r.sent)
 		rec := s.conn.server.recorder()
 		next.recordedSession = &recordedSession{trail: t, text: f.pid, gaps: l.shared.gaps}
 		s.session.Store(next)

@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -94,6 +95,82 @@ func TestRecoveryAfterSilenceOnNodes(t *testing.T) {
 		p.moves(two)
 		p.connect(ada)
 		check(t, "after silence", p.take(), `2["missed","O"] recovered`)
+	})
+}
+
+// A session that is sent nothing is recovered again and again, although the log has lost what was
+// recorded before the last loss.
+func TestSilentSessionRecoversAgain(t *testing.T) {
+	onNodes(t, recovering(), keyed, func(n *nodes) {
+		p := n.at[0].recoverer("/", ada)
+		emits(t, n.at[0].srv, "first")
+		p.take()
+		for i := range 4 {
+			for range 50 {
+				emits(t, n.at[1].srv.To("other"), "event")
+			}
+			synctest.Wait()
+			n.hub.Trim(1)
+			p.lose()
+			p.moves(n.at[i%2])
+			p.connect(ada)
+			check(t, fmt.Sprint("loss ", i), p.take(), "recovered")
+		}
+		emits(t, n.at[0].srv, "second")
+		p.take()
+		p.lose()
+		emits(t, n.at[0].srv, "third")
+		p.connect(ada)
+		check(t, "at the end", p.take(), `2["third","O"] recovered`)
+	})
+}
+
+// A session that is found and not continued is kept no longer than its window.
+func TestSessionPutBackKeepsItsWindow(t *testing.T) {
+	var sockets []*socketio.Socket
+	opts := recovering()
+	opts.Recovery.Window = time.Minute
+	onNodes(t, opts, func(srv *socketio.Server) {
+		srv.Use(func(ctx context.Context, s *socketio.Socket) error {
+			sockets = append(sockets, s)
+			return setKey(ctx, s)
+		})
+	}, func(n *nodes) {
+		p := n.at[0].recoverer("/", ada)
+		emits(t, n.at[0].srv, "first")
+		p.take()
+		p.lose()
+		lost := time.Now()
+		synctest.Wait()
+		n.hub.SlowReads(10 * time.Second)
+		p.moves(n.at[1])
+		p.connect(ada)
+		time.Sleep(5 * time.Second)
+		sockets[len(sockets)-1].SetRecoveryKey("another")
+		time.Sleep(time.Minute / 2)
+		check(t, "with another key", p.take(), "connected")
+		if n.hub.Sessions() != 1 {
+			t.Error("the session was not put back")
+		}
+		time.Sleep(time.Until(lost.Add(time.Minute + time.Second)))
+		if n.hub.Sessions() != 0 {
+			t.Error("the session is kept after its window")
+		}
+	})
+}
+
+// A peer of an unbound session that names an offset which the log has not reached is not waited for.
+func TestUnboundSessionWithAHugeOffset(t *testing.T) {
+	opts := recovering()
+	opts.Recovery.Unbound = true
+	onNodes(t, opts, keyed, func(n *nodes) {
+		emits(t, n.at[0].srv, "first")
+		synctest.Wait()
+		n.hub.Save(socketio.SavedSession{PID: "a pid", ID: "abcdefghijklmnopqrst", Data: json.RawMessage(`{}`), Window: time.Minute})
+		p := &recoverer{f: n.at[0], namespace: "/", pid: "a pid", offset: "18446744073709551615-0"}
+		p.connect(ada)
+		time.Sleep(3 * time.Second)
+		check(t, "after 3 s", p.take(), "connected")
 	})
 }
 

@@ -207,6 +207,9 @@ func (s *Socket) delist(reason Reason, now int64) []string {
 	if x == nil {
 		return rooms
 	}
+	if x.recordedSession != nil {
+		s.dropBehind(x)
+	}
 	x.until = s.until.Load()
 	x.kept = kept && s.conn.server.recovery.add(x)
 	if !x.kept {

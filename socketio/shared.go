@@ -207,6 +207,5 @@ func (l *listing) lose(x *session, rooms map[string]struct{}) bool {
 		gap = replay.Later(l.shared.gap, began.Next())
 	}
 	x.trail.Lose(quiet, gap, rooms)
-	x.behind = nil
 	return true
 }

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -48,53 +46,6 @@ func TestOneRoundTrip(t *testing.T) {
 	if _, err := fromnode.OneRoundTrip("short"); !errors.Is(err, token.ErrKey) {
 		t.Errorf("a short secret: %v", err)
 	}
-}
-
-// A client of Socket.IO 1 or 2, by polling: a session belongs to the peer that opened it.
-func TestOldClients(t *testing.T) {
-	serving(t, func(*testing.T) (http.Handler, func() error) {
-		return must(fromnode.OneRoundTrip(secret)), func() error { return nil }
-	}, func(r room) {
-		client := http.Client{Transport: &http.Transport{DialContext: r.dial, DisableKeepAlives: true}}
-		get := func(token, sid string) (int, string) {
-			query := url.Values{"EIO": {"3"}, "transport": {"polling"}, "b64": {"1"}}
-			for name, value := range map[string]string{"token": token, "sid": sid} {
-				if value != "" {
-					query.Set(name, value)
-				}
-			}
-			response := must(client.Do(must(http.NewRequestWithContext(r.ctx, http.MethodGet, "http://server/socket.io/?"+query.Encode(), nil))))
-			defer func() { _ = response.Body.Close() }()
-			return response.StatusCode, string(must(io.ReadAll(response.Body)))
-		}
-		begin := func(token string) (sid string) {
-			_, open := get(token, "")
-			match := regexp.MustCompile(`"sid":"([^"]+)"`).FindStringSubmatch(open)
-			if match == nil {
-				t.Fatalf("no session: %s", open)
-			}
-			return match[1]
-		}
-		compact := ada(t)
-		sid := begin(compact)
-		for _, thief := range []string{"", "another"} {
-			if status, body := get(thief, sid); status != http.StatusBadRequest {
-				t.Errorf("a thief who shows %q: %d %s", thief, status, body)
-			}
-		}
-		if _, body := get(compact, sid); body != "2:40" {
-			t.Errorf("its owner: %s", body)
-		}
-
-		sid = begin("")
-		address := "pipe" // the address of connections in memory
-		if status, body := get(address, sid); status != http.StatusBadRequest {
-			t.Errorf("a thief who knows the address: %d %s", status, body)
-		}
-		if _, body := get("", sid); !strings.Contains(body, `44{"message":"no token provided","code":"credentials_required"`) {
-			t.Errorf("without a token: %s", body)
-		}
-	})
 }
 
 func TestTwoRoundTrips(t *testing.T) {

@@ -180,9 +180,15 @@ func (t *Trail) Names() []string {
 // the rooms that the socket was in on its last node count.
 func (t *Trail) Needs() ID { return Later(t.Sent, t.Quiet) }
 
-// Resume makes the trail go on with a new socket, to which the missed events up to the event sent
-// were sent. It may be earlier than Sent was, because not all that was sent has arrived.
-func (t *Trail) Resume(sent ID) {
-	t.Sent = sent
+// Resume makes the trail go on with a new socket, to which the events after from that were missed
+// were sent, up to the event sent. If sent is zero, none was missed. A peer that had received all
+// events up to Sent is then still known to have done so.
+func (t *Trail) Resume(from, sent ID) {
+	switch {
+	case sent != ID{}:
+		t.Sent = sent // it may be earlier than Sent was, because not all that was sent has arrived
+	case from.Before(t.Sent):
+		t.Sent = from
+	}
 	t.Quiet, t.Rooms = ID{}, nil
 }
