@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"auth/logout":           {"auth", "token"},
 	"admin":                 {"auth", "socketio", "token"},
 	"console":               {"auth", "socketio"},
+	"metrics":               {"auth", "engineio", "observe", "socketio", "token/introspect", "token/jwks"},
 	"redisbus":              {"socketio", "observe"},
 	"upstream":              {"auth", "socketio", "token"},
 	"cmd":                   nil, // everything
@@ -82,6 +83,8 @@ var onlyIn = map[string][]string{
 	"github.com/alecthomas/kong":         {"cmd/"},
 	"github.com/pelletier/go-toml":       {"cmd/"},
 	"go.etcd.io/bbolt":                   {"auth/denyfile/"},
+	"github.com/prometheus/":             {"metrics/"},
+	"go.opentelemetry.io/":               {"tracing/"},
 	"github.com/redis/rueidis":           {"redisbus/", "auth/denyredis/", "cmd/", "internal/doctor/", "examples/", "interop/"},
 	"github.com/tinylib/msgp":            {"redisbus/internal/msgpack/"},
 }
