@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,7 @@ var timings = [...]timing{
 		}},
 	observe.Verify: {"verification_duration_seconds", "The verification of a token, including the wait for keys and for its turn. The signature was checked, remembered from before, or is none that is expensive.",
 		[]string{"algorithm", "signature", "result"}, func(_ observe.Operation, o observe.Outcome) [2]string {
-			return [2]string{o.Algorithm, o.Signature.String()}
+			return [2]string{cmp.Or(o.Algorithm, "none"), o.Signature.String()}
 		}},
 	observe.FetchKeys: {"key_fetch_duration_seconds", "A fetch of the keys of an issuer.",
 		[]string{"issuer", "result"}, func(op observe.Operation, _ observe.Outcome) [2]string { return [2]string{op.Issuer} }},

@@ -12,8 +12,10 @@ const namespace = "socketiojwt"
 
 // figure is a gauge or a counter that Collect sends.
 type figure struct {
-	desc *prometheus.Desc
-	kind prometheus.ValueType
+	name, help string
+	labels     []string
+	desc       *prometheus.Desc
+	kind       prometheus.ValueType
 }
 
 // figures are all gauges and counters.
@@ -28,7 +30,8 @@ func counter(name, help string, labels ...string) *figure {
 }
 
 func newFigure(kind prometheus.ValueType, name, help string, labels []string) *figure {
-	f := &figure{prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil), kind}
+	name = prometheus.BuildFQName(namespace, "", name)
+	f := &figure{name, help, labels, prometheus.NewDesc(name, help, labels, nil), kind}
 	figures = append(figures, f)
 	return f
 }
