@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"console":               {"auth", "socketio"},
 	"metrics":               {"auth", "engineio", "observe", "socketio", "token/introspect", "token/jwks"},
 	"redisbus":              {"socketio", "observe"},
+	"tracing":               {"observe", "socketio"},
 	"upstream":              {"auth", "socketio", "token"},
 	"cmd":                   nil, // everything
 	"interop":               nil,
