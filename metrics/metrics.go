@@ -37,7 +37,7 @@ var (
 	_ prometheus.Collector = (*Metrics)(nil)
 )
 
-// New returns Metrics that export nothing but durations yet.
+// New returns Metrics that export only durations until other methods add what to export.
 func New() *Metrics {
 	m := &Metrics{gates: make(map[string]*auth.Gate), keys: make(map[string]*jwks.Set), introspections: make(map[string]*introspect.Verifier)}
 	for kind, t := range timings {

@@ -176,7 +176,7 @@ func TestNamesFollowTheConventions(t *testing.T) {
 	}
 }
 
-// Whatever an Observer is told, a histogram has a bounded number of series.
+// A histogram has a bounded number of series, even if an Observer is told many different labels.
 func TestSeriesOfAHistogramAreBounded(t *testing.T) {
 	m := metrics.New()
 	for i := range 5000 {

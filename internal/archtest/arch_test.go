@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -253,5 +254,29 @@ func TestTypesThatHideTheirFieldsHideThemEverywhere(t *testing.T) {
 	}
 	if hiding < 10 {
 		t.Errorf("%d types hide their fields", hiding)
+	}
+}
+
+// A program compiles Prometheus and OpenTelemetry only if it imports the packages for them.
+func TestOnlyMetricsAndTracingCompileTheirLibraries(t *testing.T) {
+	for pkg, library := range map[string]string{
+		"./socketio ./auth/... ./token/... ./redisbus ./engineio ./observe ./admin ./console ./upstream": "",
+		"./metrics": "github.com/prometheus/client_golang/prometheus",
+		"./tracing": "go.opentelemetry.io/otel/trace",
+	} {
+		list := exec.Command("go", append([]string{"list", "-deps"}, strings.Fields(pkg)...)...)
+		list.Dir = filepath.Join("..", "..")
+		out, err := list.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if library != "" && !strings.Contains(string(out), library+"\n") {
+			t.Errorf("%s does not compile %s", pkg, library)
+		}
+		for _, not := range []string{"github.com/prometheus/", "go.opentelemetry.io/"} {
+			if !strings.HasPrefix(library, not) && strings.Contains(string(out), not) {
+				t.Errorf("%s compiles %s", pkg, not)
+			}
+		}
 	}
 }
