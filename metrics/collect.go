@@ -147,6 +147,28 @@ func (s sink) gate(name string, gate *auth.Gate) {
 	s.count(gatePanics, g.Panics, name)
 }
 
+// statsOf returns the figures of key sets by issuer.
+func statsOf(keys []func() []*jwks.Set) map[string]jwks.Stats {
+	all := make(map[string]jwks.Stats)
+	for _, sets := range keys {
+		for _, set := range sets() {
+			issuer, k := clean(set.Name()), set.Stats()
+			if of, several := all[issuer]; several { // the one in the worst state counts
+				k.Fetches, k.Failures, k.Missing = k.Fetches+of.Fetches, k.Failures+of.Failures, k.Missing+of.Missing
+				k.Keys, k.Failing = min(k.Keys, of.Keys), max(k.Failing, of.Failing)
+				if of.Fetched.Before(k.Fetched) {
+					k.Fetched = of.Fetched
+				}
+				if of.Expire.Before(k.Expire) {
+					k.Expire = of.Expire
+				}
+			}
+			all[issuer] = k
+		}
+	}
+	return all
+}
+
 func (s sink) keys(issuer string, k jwks.Stats) {
 	s.put(keysInUse, float64(k.Keys), issuer)
 	s.put(keysFetched, timestamp(k.Fetched), issuer)

@@ -27,7 +27,7 @@ type Metrics struct {
 	mu             sync.Mutex
 	server         *socketio.Server
 	gates          map[string]*auth.Gate
-	keys           map[string]*jwks.Set
+	keys           []func() []*jwks.Set
 	introspections map[string]*introspect.Verifier
 	denylist       func() DenylistState
 }
@@ -39,7 +39,7 @@ var (
 
 // New returns Metrics that export only durations until other methods add what to export.
 func New() *Metrics {
-	m := &Metrics{gates: make(map[string]*auth.Gate), keys: make(map[string]*jwks.Set), introspections: make(map[string]*introspect.Verifier)}
+	m := &Metrics{gates: make(map[string]*auth.Gate), introspections: make(map[string]*introspect.Verifier)}
 	for kind, t := range timings {
 		if t.name != "" {
 			m.durations[kind] = newTimed(t)
@@ -65,12 +65,18 @@ func (m *Metrics) Gate(name string, g *auth.Gate) {
 	m.gates[clean(name)] = g
 }
 
-// Keys exports the figures of the keys of an issuer. Set.Name is the label issuer. A second call
-// for the same issuer replaces the set of the first. Do not call it for issuers that come and go.
-func (m *Metrics) Keys(set *jwks.Set) {
+// Keys exports the figures of the keys of issuers. Set.Name is the label issuer; sets of the same
+// issuer are counted together. Do not call it for issuers that come and go.
+func (m *Metrics) Keys(sets ...*jwks.Set) {
+	m.KeysFrom(func() []*jwks.Set { return sets })
+}
+
+// KeysFrom is Keys for sets that change. The function returns those in use. It is called at each
+// scrape, and must be cheap.
+func (m *Metrics) KeysFrom(sets func() []*jwks.Set) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.keys[clean(set.Name())] = set
+	m.keys = append(m.keys, sets)
 }
 
 // Introspection exports the figures of an introspection endpoint. The name is the label
@@ -127,7 +133,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	m.mu.Lock()
 	server, denylist := m.server, m.denylist
-	gates, keys, introspections := maps.Clone(m.gates), maps.Clone(m.keys), maps.Clone(m.introspections)
+	gates, keys, introspections := maps.Clone(m.gates), slices.Clone(m.keys), maps.Clone(m.introspections)
 	m.mu.Unlock()
 	s := sink{out}
 	s.put(buildInfo, 1, version(), goVersion())
@@ -140,8 +146,8 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	for _, name := range slices.Sorted(maps.Keys(gates)) {
 		s.gate(name, gates[name])
 	}
-	for _, name := range slices.Sorted(maps.Keys(keys)) {
-		s.keys(name, keys[name].Stats())
+	for issuer, stats := range statsOf(keys) {
+		s.keys(issuer, stats)
 	}
 	for _, name := range slices.Sorted(maps.Keys(introspections)) {
 		s.introspection(name, introspections[name].Stats())

@@ -82,6 +82,7 @@ func full(t *testing.T) *metrics.Metrics {
 	}
 	t.Cleanup(func() { _ = set.Close() })
 	m.Keys(set)
+	m.KeysFrom(func() []*jwks.Set { return []*jwks.Set{set} }) // the same issuer in another place
 	_ = set.Refresh(t.Context())
 	verifier, err := introspect.New(issuer.URL, introspect.ClientSecretBasic("id", "secret"), introspect.Options{Rules: token.Options{Audiences: []string{"chat"}}})
 	if err != nil {
@@ -113,7 +114,7 @@ func full(t *testing.T) *metrics.Metrics {
 }
 
 func TestScrape(t *testing.T) {
-	text := scrape(t, full(t))
+	text := regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllString(scrape(t, full(t)), "127.0.0.1")
 	for _, line := range []string{
 		`socketiojwt_sessions{protocol="4",transport="websocket"} 2`,
 		`socketiojwt_sockets{namespace="/room-.*",state="admitted"} 1`,
@@ -132,7 +133,7 @@ func TestScrape(t *testing.T) {
 		`socketiojwt_denylist_entries{gate="/"} 1`,
 		`socketiojwt_denylist_available 1`,
 		`socketiojwt_denylist_age_seconds 1`,
-		`socketiojwt_key_fetch_failures_total{issuer="127.0.0.1:`,
+		`socketiojwt_key_fetch_failures_total{issuer="127.0.0.1"} 2`,
 		`socketiojwt_introspection_tokens{endpoint="https://issuer.example/introspect",verdict="accepted"} 0`,
 		`socketiojwt_connect_duration_seconds_count{mode="handshake",namespace="/",result="ok"} 1`,
 		`socketiojwt_connect_duration_seconds_count{mode="handshake",namespace="/",result="refused"} 1`,
@@ -144,7 +145,7 @@ func TestScrape(t *testing.T) {
 		`socketiojwt_broadcast_duration_seconds_count{namespace="/",result="ok"} 2`,
 		`socketiojwt_refresh_duration_seconds_count{result="ok"} 1`,
 		`socketiojwt_revocation_duration_seconds_count{result="ok"} 1`,
-		`socketiojwt_key_fetch_duration_seconds_count{issuer="127.0.0.1:`,
+		`socketiojwt_key_fetch_duration_seconds_count{issuer="127.0.0.1",result="status"} 1`,
 		`socketiojwt_build_info{goversion="go`, "go_goroutines ", "process_open_fds ",
 	} {
 		if !strings.Contains(text, "\n"+line) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"socketiojwt/metrics"
+	"socketiojwt/token/jwks"
 )
 
 // metricsListener holds the flags of serve for metrics. The listener also answers what load
@@ -48,13 +49,17 @@ func exportFigures(_ context.Context, a *assembly) error {
 	if m == nil {
 		return nil
 	}
+	trusted := a.trusted // nothing is added after the start
 	m.Server(a.server)
 	for name, gate := range a.gates {
 		m.Gate(name, gate)
 	}
-	for _, set := range a.published {
-		m.Keys(set)
-	}
+	m.KeysFrom(func() (sets []*jwks.Set) {
+		for _, t := range trusted {
+			sets = append(sets, t.keySets()...)
+		}
+		return sets
+	})
 	if a.node != nil {
 		m.Denylist(a.node.denylistState)
 	}
