@@ -118,8 +118,12 @@ func (a *admission) wake() {
 
 // gone releases what the admission holds. It runs when the socket has ended.
 func (a *admission) gone() {
+	cause := endOf(a.socket)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.counted == leased {
+		a.gate.figures.leaseEnds.Add(cause)
+	}
 	a.conclude()
 	a.release()
 	a.recount(over)

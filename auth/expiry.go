@@ -234,6 +234,7 @@ func (a *admission) forgetLease() {
 	a.gate.leases.unname(a.entry)
 	a.entry.since = wallclock.Nanos(now)
 	a.recount(guest)
+	a.gate.figures.leaseEnds.Add(string(ReasonTokenExpired))
 }
 
 // welcomeGuest runs when the socket goes on as a guest.

@@ -1,10 +1,13 @@
 package auth
 
 import (
+	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"socketiojwt/internal/tally"
+	"socketiojwt/socketio"
 )
 
 // Stats are the figures of a Gate at one time. Fields without another unit count sockets.
@@ -25,6 +28,11 @@ type Stats struct {
 	// Refreshes counts the leases that were replaced by one for a fresh token. Expired counts
 	// the leases that ended because their time was over.
 	Refreshes, Expired uint64
+	// LeaseEnds counts the leases that ended without being replaced, by cause: the Reason of the
+	// gate, such as token_expired or token_revoked, or the socketio.Reason for which the socket
+	// ended. If there are more than 64 causes, the others are counted as "other". The map is a
+	// copy.
+	LeaseEnds map[string]uint64
 	// Revoked counts the sockets that ended because their token was revoked or their subject
 	// blocked, including those that were not admitted yet.
 	Revoked uint64
@@ -55,6 +63,7 @@ type figures struct {
 	verified, panics            atomic.Uint64
 	revoked, challenges         atomic.Uint64
 	refusals, forbidden         tally.By[Reason]
+	leaseEnds                   tally.By[string]
 }
 
 // Stats returns the figures of the gate. It takes a few locks for a short time each, and its
@@ -77,8 +86,20 @@ func (g *Gate) Stats() Stats {
 		Held: held, Leased: int(f.leased.Load()), Guests: int(f.guests.Load()), Outage: outage,
 		Admissions: f.admissions.Load(), GuestAdmissions: f.guestAdmissions.Load(),
 		Refreshes: f.refreshes.Load(), Expired: f.expired.Load(), Verified: f.verified.Load(), Refusals: f.refusals.Counts(), Panics: f.panics.Load(),
-		Forbidden: f.forbidden.Counts(), Challenges: f.challenges.Load(),
+		LeaseEnds: f.leaseEnds.Counts(), Forbidden: f.forbidden.Counts(), Challenges: f.challenges.Load(),
 	}
+}
+
+// endOf returns the cause of the end of a socket, for Stats.LeaseEnds.
+func endOf(s *socketio.Socket) string {
+	cause := context.Cause(s.Context())
+	if e := (*Error)(nil); errors.As(cause, &e) && e != nil {
+		return string(e.Reason)
+	}
+	if e := (*socketio.DisconnectError)(nil); errors.As(cause, &e) {
+		return string(e.Reason)
+	}
+	return tally.Other
 }
 
 // count counts an admission of the socket, as a guest or with a lease. The caller holds mu.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -30,6 +31,7 @@ func (fs *figures) moved(what string, want func(*auth.Stats)) {
 	if fs.was.Refusals == nil {
 		fs.was.Refusals = map[auth.Reason]uint64{}
 	}
+	fs.was.LeaseEnds = got.LeaseEnds // see TestStatsOfLeaseEnds
 	want(&fs.was)
 	if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", fs.was) {
 		fs.f.t.Errorf("%s:\ngot  %+v\nwant %+v", what, got, fs.was)
@@ -138,4 +140,35 @@ func TestStatsOfAnOutage(t *testing.T) {
 		time.Sleep(time.Minute)
 		fs.moved("a minute without refusals", func(s *auth.Stats) { s.Outage = time.Time{} })
 	})
+}
+
+// Each end of a lease is counted once, by its cause. A refresh ends none, and neither does the
+// end of a socket without one.
+func TestStatsOfLeaseEnds(t *testing.T) {
+	for _, guests := range []bool{false, true} {
+		opts := auth.Options{}
+		if guests {
+			opts.Guests, opts.AtExpiry = &auth.GuestOptions{}, auth.BecomeGuest
+		}
+		bubble(t, setup{gate: opts}, func(f *fixture) {
+			enter := func(compact string) *sockettest.Peer { return f.dial(sockettest.Options{Auth: bearing(compact)}) }
+			enter(expiring(time.Minute))
+			f.authenticate(enter(sign(claims{"sub": "bob"})), sign(claims{"sub": "bob", "x": 1}))
+			_ = enter(sign(nil)).Close()
+			left := enter(sign(nil))
+			_ = left.Leave()
+			synctest.Wait()
+			time.Sleep(2 * time.Minute)
+			f.revoke(auth.BySubject("", "bob"), auth.RevokeOptions{}, 1)
+			enter(sign(claims{"sub": "eve"}))
+			for info := range f.gate.Leases() {
+				f.gate.Disconnect(info.ID, nil)
+			}
+			synctest.Wait()
+			want := map[string]uint64{"token_expired": 1, "transport close": 1, "client namespace disconnect": 1, "token_revoked": 1, "server namespace disconnect": 1}
+			if got := f.gate.Stats().LeaseEnds; !maps.Equal(got, want) {
+				t.Errorf("guests %v: got %v, want %v", guests, got, want)
+			}
+		})
+	}
 }

@@ -60,7 +60,7 @@ func (p *polling) send(m *Message) error {
 		p.progress = s.srv.now()
 	}
 	p.queue = append(p.queue, m)
-	p.queued += size
+	p.setQueued(p.queued + size)
 	p.answerPoll()
 	return nil
 }
@@ -108,8 +108,15 @@ func (p *polling) refusePoll(refused *refusal) {
 // take empties the queue.
 func (p *polling) take() []*Message {
 	queue := p.queue
-	p.queue, p.queued = nil, 0
+	p.queue = nil
+	p.setQueued(0)
 	return queue
+}
+
+// setQueued sets queued, and with it the server's figure.
+func (p *polling) setQueued(n int) {
+	p.session.srv.figures.queued.Add(int64(n - p.queued))
+	p.queued = n
 }
 
 // endsWith reports whether m is the last in the queue.
@@ -120,7 +127,8 @@ func (p *polling) endsWith(m *Message) bool {
 // end answers the poll of a session that has ended, and wakes an upgrade that waits for
 // the POST.
 func (p *polling) end() {
-	p.queue, p.queued = nil, 0
+	p.queue = nil
+	p.setQueued(0)
 	if p.upgrade != nil {
 		p.upgrade.ws.abort()
 		p.upgrade = nil

@@ -65,6 +65,7 @@ func (p *polling) readPost(w http.ResponseWriter, r *http.Request, c codec) erro
 	if int64(body.Len()) > limit { // its length was not announced, as by proxies that speak HTTP/2
 		return s.readLongPost(w, r, io.MultiReader(body, r.Body), c, false)
 	}
+	s.srv.figures.receivedBytes.Add(uint64(body.Len()))
 	return p.deliverPost(c, body.Bytes(), isBinary(r))
 }
 

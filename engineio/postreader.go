@@ -22,6 +22,7 @@ func (b *postReader) fill(limit int) error {
 	var chunk [2 << 10]byte
 	n, err := b.from.Read(chunk[:max(0, min(len(chunk), limit-len(b.kept)))])
 	b.kept = extend(b.kept, chunk[:n], limit)
+	b.session.srv.figures.receivedBytes.Add(uint64(n))
 	if err == io.EOF {
 		b.ended, err = true, nil
 	}

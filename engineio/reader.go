@@ -36,6 +36,7 @@ func (ws *webSocket) read(err error) {
 // readMessage receives one message.
 func (ws *webSocket) readMessage() error {
 	data, kind, err := ws.next(ws.control)
+	ws.session.srv.figures.receivedBytes.Add(uint64(len(data)))
 	if errors.Is(err, errLong) {
 		return ws.readLong(data, kind)
 	}

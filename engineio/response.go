@@ -17,6 +17,7 @@ func (srv *Server) writePackets(w http.ResponseWriter, r *http.Request, c codec,
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Header().Add("Vary", "Accept-Encoding")
 	}
+	srv.figures.sentBytes.Add(uint64(len(body)))
 	return srv.answer(w, http.StatusOK, contentType, body)
 }
 

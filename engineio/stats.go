@@ -12,11 +12,17 @@ import (
 type Stats struct {
 	// Polling and WebSocket are the sessions that are open now, by transport.
 	Polling, WebSocket int
-	// Legacy is how many of them speak Engine.IO 3.
-	Legacy int
+	// Legacy is how many of them speak Engine.IO 3, and LegacyWebSocket how many of those use
+	// WebSocket.
+	Legacy, LegacyWebSocket int
 	// Requests are the HTTP requests that are being answered now. Polls that wait are among
 	// them, and WebSockets are not.
 	Requests int
+	// Queued is about how many bytes wait to be written: for peers that read slowly, and for the
+	// next polls of others. Options.MaxOutbound bounds them for each session.
+	Queued int64
+	// Goroutines is the number of goroutines that read and write sessions.
+	Goroutines int
 
 	// Opened counts the sessions that were opened, and Upgraded those that changed over
 	// from polling to WebSocket.
@@ -25,6 +31,9 @@ type Stats struct {
 	// read too slowly. Session.Close may be given any reason: 64 are told apart, and the
 	// others are counted as "other". It is a copy.
 	Closed map[Reason]uint64
+	// ReceivedBytes counts the bytes of messages that were received, and SentBytes those that were
+	// written: frames by WebSocket, and responses by polling as they were compressed.
+	ReceivedBytes, SentBytes uint64
 	// Refused counts the requests that were refused.
 	Refused Refused
 }
@@ -80,12 +89,19 @@ func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, refused *refus
 }
 
 // figures is what a Server counts. Sessions that began are counted until they are told to
-// have ended.
+// have ended. Figures that change with each message have a cache line of their own.
 type figures struct {
-	polling, webSocket, legacy atomic.Int64
-	opened, upgraded           atomic.Uint64
-	closed                     tally.By[Reason]
-	refused                    [causes]atomic.Uint64
+	polling, webSocket, legacy, legacyWS atomic.Int64
+	opened, upgraded                     atomic.Uint64
+	closed                               tally.By[Reason]
+	refused                              [causes]atomic.Uint64
+	queued                               atomic.Int64
+
+	_             [64]byte
+	receivedBytes atomic.Uint64
+	_             [64]byte
+	sentBytes     atomic.Uint64
+	_             [64]byte
 }
 
 // Stats returns the figures of the server. It takes the server's lock for a moment, looks at
@@ -94,13 +110,14 @@ type figures struct {
 func (srv *Server) Stats() Stats {
 	f := &srv.figures
 	srv.mu.Lock()
-	requests := len(srv.requests)
+	requests, tasks := len(srv.requests), srv.tasks
 	srv.mu.Unlock()
 	refused := func(c refusalCause) uint64 { return f.refused[c].Load() }
 	return Stats{
-		Polling: int(f.polling.Load()), WebSocket: int(f.webSocket.Load()), Legacy: int(f.legacy.Load()),
-		Requests: requests,
-		Opened:   f.opened.Load(), Upgraded: f.upgraded.Load(),
+		Polling: int(f.polling.Load()), WebSocket: int(f.webSocket.Load()), Legacy: int(f.legacy.Load()), LegacyWebSocket: int(f.legacyWS.Load()),
+		Requests: requests, Queued: f.queued.Load(), Goroutines: tasks,
+		ReceivedBytes: f.receivedBytes.Load(), SentBytes: f.sentBytes.Load(),
+		Opened: f.opened.Load(), Upgraded: f.upgraded.Load(),
 		Closed: f.closed.Counts(),
 		Refused: Refused{
 			Origin: refused(causeOrigin), Allow: refused(causeAllow), Address: refused(causeAddress), Full: refused(causeFull),
@@ -113,20 +130,14 @@ func (srv *Server) Stats() Stats {
 func (s *Session) countOpened() {
 	f := &s.srv.figures
 	f.opened.Add(1)
-	f.transport(s).Add(1)
-	if s.Protocol() == 3 {
-		f.legacy.Add(1)
-	}
+	f.count(s, 1)
 }
 
 // countClosed counts a session that has ended, whose fields no longer change.
 func (s *Session) countClosed() {
 	f := &s.srv.figures
 	f.closed.Add(s.reason)
-	f.transport(s).Add(-1)
-	if s.Protocol() == 3 {
-		f.legacy.Add(-1)
-	}
+	f.count(s, -1)
 }
 
 // countUpgraded counts a session that changes over to WebSocket. s.mu is held.
@@ -135,12 +146,23 @@ func (s *Session) countUpgraded() {
 	f.upgraded.Add(1)
 	f.polling.Add(-1)
 	f.webSocket.Add(1)
+	if s.Protocol() == 3 {
+		f.legacyWS.Add(1)
+	}
 }
 
-// transport returns the figure that counts the session.
-func (f *figures) transport(s *Session) *atomic.Int64 {
-	if s.ws != nil {
-		return &f.webSocket
+// count adds n to the figures that count the session.
+func (f *figures) count(s *Session, n int64) {
+	legacy := s.Protocol() == 3
+	if legacy {
+		f.legacy.Add(n)
 	}
-	return &f.polling
+	switch {
+	case s.ws == nil:
+		f.polling.Add(n)
+		return
+	case legacy:
+		f.legacyWS.Add(n)
+	}
+	f.webSocket.Add(n)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,7 @@ func expectStats(t *testing.T, srv *Server, was *Stats, what string, want func(*
 	synctest.Wait()
 	want(was)
 	got := srv.Stats()
+	got.ReceivedBytes, got.SentBytes, got.Queued, got.Goroutines = 0, 0, 0, 0 // see TestStatsOfBytes
 	if was.Closed == nil {
 		was.Closed = map[Reason]uint64{}
 	}
@@ -56,15 +58,65 @@ func TestStatsOfSessions(t *testing.T) {
 		old := f.socket("EIO=3&transport=websocket")
 		old.read()
 		c = <-f.opened
-		expectStats(t, f.srv, &was, "a session of Engine.IO 3", func(s *Stats) { s.Opened, s.WebSocket, s.Legacy = 3, 1, 1 })
+		expectStats(t, f.srv, &was, "a session of Engine.IO 3", func(s *Stats) { s.Opened, s.WebSocket, s.Legacy, s.LegacyWebSocket = 3, 1, 1, 1 })
 		c.s.Abort("of the program")
-		expectStats(t, f.srv, &was, "its end", func(s *Stats) { s.WebSocket, s.Legacy, s.Closed["of the program"] = 0, 0, 1 })
+		expectStats(t, f.srv, &was, "its end", func(s *Stats) { s.WebSocket, s.Legacy, s.LegacyWebSocket, s.Closed["of the program"] = 0, 0, 0, 1 })
 
 		_, c = f.open()
 		c.s.Close(ForcedClose)
 		expectStats(t, f.srv, &was, "a session that closes", func(s *Stats) { s.Opened, s.Polling = 4, 1 })
 		_ = f.srv.Close()
 		expectStats(t, f.srv, &was, "the server's end", func(s *Stats) { s.Polling, s.Closed[ForcedClose] = 0, 1 })
+	})
+}
+
+// Bytes are counted in both directions on both transports, and what waits is counted until it is
+// written or dropped.
+func TestStatsOfBytes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{MaxOutbound: 5000}, nil)
+		var was Stats
+		moved := func(what string, received, sent, queued bool) {
+			t.Helper()
+			synctest.Wait()
+			got := f.srv.Stats()
+			if got.ReceivedBytes > was.ReceivedBytes+1000 != received || got.SentBytes > was.SentBytes+1000 != sent || got.Queued > 0 != queued {
+				t.Errorf("%s: %d bytes received, %d sent, %d queued; before %d, %d, %d", what,
+					got.ReceivedBytes, got.SentBytes, got.Queued, was.ReceivedBytes, was.SentBytes, was.Queued)
+			}
+			was = got
+		}
+		long := strings.Repeat("x", 1100)
+		query, c := f.open()
+		moved("a session by polling", false, false, false)
+		f.must("POST", query, "4"+long)
+		moved("a POST", true, false, false)
+		_ = c.s.Send(NewMessage([]byte(long)))
+		moved("a message for the next poll", false, false, true)
+		f.must("GET", query, "")
+		moved("the poll", false, true, false)
+		_ = c.s.Send(NewMessage([]byte(long)))
+		moved("another message", false, false, true)
+		c.s.Abort("of the program")
+		moved("the end of the session", false, false, false)
+
+		w, c := f.openSocket()
+		w.write("4" + long)
+		moved("a frame", true, false, false)
+		_ = c.s.Send(NewMessage([]byte(long)))
+		moved("a message that is not read", false, false, true)
+		if n := f.srv.Stats().Goroutines; n < 2 {
+			t.Errorf("%d goroutines read and write", n)
+		}
+		w.read()
+		moved("a message that is read", false, true, false)
+		for range 3 {
+			_ = c.s.Send(NewMessage([]byte(long)))
+		}
+		moved("a slow peer", false, false, true)
+		c.s.Abort("of the program")
+		moved("its end", false, false, false)
+		w.close()
 	})
 }
 

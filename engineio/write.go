@@ -137,6 +137,7 @@ func (ws *webSocket) tryWrite(frames []byte) (rest []byte, err error) {
 	s := ws.session
 	s.mu.Unlock()
 	rest, err = ws.in.poll.write(frames)
+	s.srv.figures.sentBytes.Add(uint64(len(frames) - len(rest)))
 	s.mu.Lock()
 	if err != nil {
 		err = ErrClosed
@@ -178,7 +179,8 @@ func (ws *webSocket) writeQueue() {
 		return
 	}
 	frames := bytes.Join(ws.queue, nil)
-	ws.queue, ws.queued = nil, 0
+	ws.queue = nil
+	ws.setQueued(0)
 	rest, err := ws.tryWrite(frames)
 	ws.release(rest, err)
 }
@@ -186,6 +188,7 @@ func (ws *webSocket) writeQueue() {
 // startWriter passes the writer to a goroutine.
 func (ws *webSocket) startWriter() {
 	ws.state, ws.progress = writerWaiting, ws.session.srv.now()
+	ws.session.srv.figures.queued.Add(int64(ws.queued))
 	ws.session.srv.start(ws.runWriter)
 }
 
@@ -199,9 +202,10 @@ func (ws *webSocket) runWriter() {
 	for ws.pending() {
 		batch, size := ws.batch()
 		s.mu.Unlock()
-		_, err := batch.WriteTo(ws.in.conn)
+		n, err := batch.WriteTo(ws.in.conn)
+		s.srv.figures.sentBytes.Add(uint64(n))
 		s.mu.Lock()
-		ws.queued -= size
+		ws.setQueued(ws.queued - size)
 		ws.progress = s.srv.now()
 		if err != nil {
 			ws.writeFailed()
@@ -226,7 +230,8 @@ func (ws *webSocket) allWritten() {
 // writeFailed ends what ws was for.
 func (ws *webSocket) writeFailed() {
 	s := ws.session
-	ws.queue, ws.pong, ws.pongPacket, ws.queued = nil, "", false, 0
+	ws.queue, ws.pong, ws.pongPacket = nil, "", false
+	ws.setQueued(0)
 	ws.setState(writerBroken)
 	switch {
 	case ws == s.ws:

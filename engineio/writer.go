@@ -46,53 +46,62 @@ func (w *writer) pending() bool { return len(w.queue) > 0 || w.pong != "" || w.p
 // length, which is what the queue needs for them.
 func queuedSize(frames []byte) int { return len(frames) + 40 }
 
-func (w *writer) push(frames []byte) {
-	w.queue = append(w.queue, frames)
-	w.queued += queuedSize(frames)
+// setQueued sets queued. The server's figure counts it while the writer goroutine runs, because
+// the time for which a sender owns the writer is short.
+func (ws *webSocket) setQueued(n int) {
+	if ws.state == writerWaiting {
+		ws.session.srv.figures.queued.Add(int64(n - ws.queued))
+	}
+	ws.queued = n
+}
+
+func (ws *webSocket) push(frames []byte) {
+	ws.queue = append(ws.queue, frames)
+	ws.setQueued(ws.queued + queuedSize(frames))
 }
 
 // unshift puts the rest of frames that were being written back.
-func (w *writer) unshift(rest []byte) {
-	w.queue = append([][]byte{rest}, w.queue...)
-	w.queued += queuedSize(rest)
+func (ws *webSocket) unshift(rest []byte) {
+	ws.queue = append([][]byte{rest}, ws.queue...)
+	ws.setQueued(ws.queued + queuedSize(rest))
 }
 
 // shift takes the next frames out of the queue, which is not empty. Answers to pings
 // come after everything else.
-func (w *writer) shift() []byte {
-	if len(w.queue) == 0 {
-		frames := []byte(w.pong)
-		if w.pongPacket {
+func (ws *webSocket) shift() []byte {
+	if len(ws.queue) == 0 {
+		frames := []byte(ws.pong)
+		if ws.pongPacket {
 			frames = slices.Concat(frames, pongPacket.frames())
 		}
-		w.pong, w.pongPacket = "", false
+		ws.pong, ws.pongPacket = "", false
 		return frames
 	}
-	frames := w.queue[0]
-	w.queue[0] = nil
-	if w.queue = w.queue[1:]; len(w.queue) == 0 {
-		w.queue = nil // an idle session keeps no array
+	frames := ws.queue[0]
+	ws.queue[0] = nil
+	if ws.queue = ws.queue[1:]; len(ws.queue) == 0 {
+		ws.queue = nil // an idle session keeps no array
 	}
-	w.queued -= queuedSize(frames)
+	ws.setQueued(ws.queued - queuedSize(frames))
 	return frames
 }
 
 // batch takes frames, or the first part of a long one, out of the queue for one write.
 // They stay counted in queued.
-func (w *writer) batch() (batch net.Buffers, size int) {
-	for w.pending() && size < maxBatch {
-		if len(w.queue) > 0 && len(w.queue[0]) > maxBatch {
-			batch = append(batch, w.queue[0][:maxBatch])
-			w.queue[0] = w.queue[0][maxBatch:]
-			w.queued -= maxBatch
+func (ws *webSocket) batch() (batch net.Buffers, size int) {
+	for ws.pending() && size < maxBatch {
+		if len(ws.queue) > 0 && len(ws.queue[0]) > maxBatch {
+			batch = append(batch, ws.queue[0][:maxBatch])
+			ws.queue[0] = ws.queue[0][maxBatch:]
+			ws.setQueued(ws.queued - maxBatch)
 			size += maxBatch
 			break
 		}
-		frames := w.shift()
+		frames := ws.shift()
 		batch = append(batch, frames)
 		size += queuedSize(frames)
 	}
-	w.queued += size
+	ws.setQueued(ws.queued + size)
 	return batch, size
 }
 

@@ -42,7 +42,7 @@ func (b *Bus) Health() socketio.BusHealth {
 	h := socketio.BusHealth{
 		Connected: true, Since: b.began, Nodes: b.peers.count(),
 		Received: b.figures.received.Load(), Ignored: b.figures.ignored.Load(), Gaps: b.figures.gaps.Load(),
-		Overflows: b.inbox.overflows(),
+		Overflows: b.inbox.overflows(), Delay: b.peers.took(),
 	}
 	ears := b.ears.Load()
 	worse := func(since time.Time, err error) {

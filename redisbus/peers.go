@@ -58,6 +58,8 @@ type peers struct {
 	byID  map[socketio.NodeID]*peer
 	echo  time.Time // when a heartbeat of this node came back last
 	began time.Time // when echoes were first expected
+	said  time.Time // when the heartbeat was sent whose echo is awaited; zero if none is
+	delay time.Duration
 }
 
 type peer struct {
@@ -124,6 +126,9 @@ func (p *peers) echoed() (silent []socketio.NodeID) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	p.echo = now
+	if !p.said.IsZero() {
+		p.delay, p.said = now.Sub(p.said), time.Time{}
+	}
 	for id, x := range p.byID {
 		x.missed++
 		since := now.Sub(x.Seen)
@@ -136,6 +141,20 @@ func (p *peers) echoed() (silent []socketio.NodeID) {
 		}
 	}
 	return silent
+}
+
+// saying records that a heartbeat is being sent.
+func (p *peers) saying() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said = time.Now()
+}
+
+// took returns how long the last heartbeat took to come back; zero if none has.
+func (p *peers) took() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.delay
 }
 
 // expect begins the wait for echoes.

@@ -26,6 +26,7 @@ func (b *Bus) beat() {
 		}
 		beats := n%int(beatEvery/watchEvery) == 0
 		if beats {
+			b.peers.saying()
 			if err := b.say(b.ctx, b.own.all, ownBeat); b.ctx.Err() == nil {
 				b.outbox.state(b.outbox.queue(b.own.all), err) // also if the right to publish was taken away
 			}

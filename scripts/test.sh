@@ -37,6 +37,7 @@ missing() {
   command -v "$CHROMIUM" >/dev/null || echo chromium
   command -v "$PYTHON" >/dev/null || echo python3
   command -v "$REDIS_SERVER" >/dev/null || echo redis-server
+  command -v promtool >/dev/null || echo prometheus
   for proxy in nginx haproxy caddy; do
     command -v "$proxy" >/dev/null || echo "$proxy"
   done
@@ -59,7 +60,7 @@ apt_install() (
     printf '#!/bin/sh\nexit 101\n' | "$@" install -m 755 /dev/stdin "$policy"
   fi
   "$@" env DEBIAN_FRONTEND=noninteractive sh -c "apt-get -q update && apt-get -q install -y --no-install-recommends $packages" </dev/null
-  for service in redis-server nginx haproxy; do
+  for service in redis-server nginx haproxy prometheus; do
     case " $packages " in *" $service "*) "$@" update-rc.d "$service" disable ;; esac
   done
   case " $packages " in # it has no script for update-rc.d

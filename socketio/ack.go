@@ -20,6 +20,7 @@ func (s *Socket) expectAck(id uint64, replies chan<- reply) error {
 		s.acks = make(map[uint64]chan<- reply, 1)
 	}
 	s.acks[id] = replies
+	s.conn.server.figures.pendingAcks.Add(1)
 	return nil
 }
 
@@ -27,7 +28,15 @@ func (s *Socket) expectAck(id uint64, replies chan<- reply) error {
 func (s *Socket) forgetAck(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.acks, id)
+	s.dropAck(id)
+}
+
+// dropAck removes an acknowledgement. The caller holds mu.
+func (s *Socket) dropAck(id uint64) {
+	if _, pending := s.acks[id]; pending {
+		delete(s.acks, id)
+		s.conn.server.figures.pendingAcks.Add(-1)
+	}
 }
 
 // acknowledged passes an acknowledgement to the call that waits for it. It runs on the
@@ -38,7 +47,7 @@ func (s *Socket) acknowledged(id uint64, args Arguments) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if replies, ok := s.acks[id]; ok && !s.pastDeadline(now) {
-		delete(s.acks, id)
+		s.dropAck(id)
 		replies <- reply{socket: s, args: args}
 	}
 }
@@ -48,5 +57,6 @@ func (s *Socket) failAcks() {
 	for _, replies := range s.acks {
 		replies <- reply{socket: s, ended: true}
 	}
+	s.conn.server.figures.pendingAcks.Add(-int64(len(s.acks)))
 	s.acks = nil
 }

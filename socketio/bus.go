@@ -76,6 +76,9 @@ type BusHealth struct {
 	Overflows uint64
 	// Gaps counts the periods in which the node may have missed messages of other nodes.
 	Gaps uint64
+	// Delay is how long a message takes from one node to another, as measured last. Zero means that
+	// it is not known.
+	Delay time.Duration
 }
 
 // A Batcher is a Bus that delivers several messages at a time, when they have arrived together.

@@ -230,7 +230,7 @@ func (s *Socket) admit() {
 	answer := s.state == stateConnecting
 	observed := s.takeObserved(observe.OK)
 	s.become(stateAdmitted)
-	srv.figures.admissions.Add(1)
+	s.counts().admissions.Add(1)
 	// Under the lock, so that a listed socket is always an admitted one. Send fails only if the
 	// session is closed, which ends the socket.
 	for _, m := range s.enter(lost, answer) {

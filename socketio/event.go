@@ -123,8 +123,8 @@ func eventName(value []byte, maxName int) (string, error) {
 // receive passes an event to the handler that may see it in the socket's state. It runs on the
 // session's reader and never waits.
 func (s *Socket) receive(e *Event) {
-	s.conn.server.figures.received.Add(1)
 	s.mu.Lock()
+	s.counts().received.Add(1)
 	result, dropped := taken, uint64(0)
 	switch k := s.intercepts; {
 	case s.state != stateHeld && s.state != stateAdmitted, s.renewing: // ended meanwhile
@@ -140,7 +140,7 @@ func (s *Socket) receive(e *Event) {
 			go s.runIntercepts()
 		}
 	case s.state == stateHeld && s.early.options.Drop:
-		total := s.conn.server.figures.dropped.Add(1)
+		total := s.counts().dropped.Add(1)
 		if !s.early.dropped { // a peer must not fill the log
 			s.early.dropped, dropped = true, total
 		}

@@ -20,7 +20,7 @@ type HoldOptions struct {
 	// Bytes bounds their size. Exceeding it closes the connection. Zero means 64 KiB.
 	Bytes int
 	// Drop drops the events instead. The first dropped event of a socket is logged, with the
-	// number of events that the server has dropped so far.
+	// number of events that the namespace has dropped so far.
 	Drop bool
 }
 
@@ -161,12 +161,14 @@ func (s *Socket) Refuse(how error) error {
 	if !s.endBy(stateHeld, how) {
 		return s.notAdmitted()
 	}
-	figures := &s.conn.server.figures
+	s.mu.Lock()
+	counts := s.counts()
+	s.mu.Unlock()
 	if e.Temporary {
-		figures.temporary.Add(1)
+		counts.temporary.Add(1)
 		s.conn.forgive()
 	} else {
-		figures.refusals.Add(1)
+		counts.refusals.Add(1)
 		s.conn.blame()
 	}
 	return nil

@@ -92,6 +92,7 @@ type table struct {
 	onEmit          []func(Emitted)
 	onServerSide    map[string]ServerSideHandler
 	needs           needs
+	counts          counts
 }
 
 // admits reports whether any socket can be admitted.

@@ -49,7 +49,7 @@ func (m *Mux) emitted(e Emitted) {
 
 // emitted counts an event sent to the socket and calls the functions of OnEmit.
 func (s *Socket) emitted(event string, args []any) {
-	s.conn.server.figures.sent.Add(1)
+	s.namespace.table.counts.sent.Add(1)
 	if len(s.namespace.table.onEmit) > 0 {
 		s.namespace.emitted(Emitted{Packet: Packet{Event: event, Args: args}, Socket: s, Recipients: 1})
 	}

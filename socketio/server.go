@@ -40,6 +40,8 @@ type Server struct {
 	figures    figures
 	broadcasts someNames // of events, for Options.Observer
 
+	muxes atomic.Pointer[[]*Mux] // for Stats; nil before Handler
+
 	wiring  sync.Mutex   // held by Handler
 	handler http.Handler // nil until the checks have passed
 
@@ -159,6 +161,7 @@ func (srv *Server) wire(all []*Mux) error {
 	if srv.closing.Load() { // Close may have found no bus to close
 		srv.abortBus()
 	}
+	srv.muxes.Store(&all)
 	srv.door.tables = nil
 	for _, m := range all {
 		m.table.freeze()

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,12 +24,13 @@ type figures struct {
 }
 
 // moved expects that the figures have changed exactly as want says since the last call. It
-// ignores the engine's figures.
+// ignores the engine's figures. The figures of namespaces are checked by their sum.
 func (fs *figures) moved(what string, want func(*socketio.Stats)) {
 	fs.f.t.Helper()
 	synctest.Wait()
 	got := fs.f.srv.Stats()
-	fs.was.Engine = got.Engine
+	fs.was.Engine, fs.was.Namespaces = got.Engine, got.Namespaces
+	fs.f.sum(got)
 	if fs.was.Disconnects == nil {
 		fs.was.Disconnects = map[socketio.Reason]uint64{}
 	}
@@ -36,6 +39,83 @@ func (fs *figures) moved(what string, want func(*socketio.Stats)) {
 		fs.f.t.Errorf("%s:\ngot  %+v\nwant %+v", what, got, fs.was)
 	}
 	fs.was = got
+}
+
+// sum checks that the figures of the namespaces add up to those of the server.
+func (f *fixture) sum(got socketio.Stats) {
+	f.t.Helper()
+	var sum socketio.NamespaceStats
+	for _, n := range got.Namespaces {
+		sum.Held, sum.Admitted, sum.Ending = sum.Held+n.Held, sum.Admitted+n.Admitted, sum.Ending+n.Ending
+		sum.Admissions, sum.Received, sum.Dropped = sum.Admissions+n.Admissions, sum.Received+n.Received, sum.Dropped+n.Dropped
+		sum.Sent, sum.Broadcasts = sum.Sent+n.Sent, sum.Broadcasts+n.Broadcasts
+		sum.Refusals, sum.TemporaryRefusals = sum.Refusals+n.Refusals, sum.TemporaryRefusals+n.TemporaryRefusals
+	}
+	all := socketio.NamespaceStats{Held: got.Held, Admitted: got.Admitted, Ending: got.Ending, Admissions: got.Admissions,
+		Refusals: sum.Refusals, TemporaryRefusals: sum.TemporaryRefusals, // some were for no namespace
+		Received: got.Received, Dropped: got.Dropped, Sent: got.Sent, Broadcasts: got.Broadcasts}
+	if sum != all || sum.Refusals > got.Refusals || sum.TemporaryRefusals > got.TemporaryRefusals {
+		f.t.Errorf("the namespaces have\n%+v, the server\n%+v", sum, all)
+	}
+}
+
+// Peers choose the names of dynamic namespaces, so these are counted under the name of their
+// rule.
+func TestStatsOfNamespaces(t *testing.T) {
+	setup := func(srv *socketio.Server) {
+		srv.Of("/a").Open().OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Emit("welcome") })
+		srv.Of("/no").Use(func(context.Context, *socketio.Socket) error { return errors.New("of the test") })
+		srv.OfPattern(regexp.MustCompile("/room-.*")).Open()
+	}
+	bubble(t, socketio.Options{}, setup, func(f *fixture) {
+		f.dial(sockettest.Options{Namespace: "/a"})
+		p := f.dial(sockettest.Options{Namespace: "/room-1"})
+		f.dial(sockettest.Options{Namespace: "/room-2"})
+		f.refused(sockettest.Options{Namespace: "/no"})
+		f.refused(sockettest.Options{Namespace: "/unknown"})
+		_ = p.Emit("event")
+		_ = f.srv.BroadcastIn("/room-1").Emit("all")
+		synctest.Wait()
+		got := f.srv.Stats()
+		f.sum(got)
+		want := map[string]socketio.NamespaceStats{
+			"/": {}, "/a": {Admitted: 1, Admissions: 1, Sent: 1}, "/no": {Refusals: 1},
+			"/room-.*": {Admitted: 2, Admissions: 2, Received: 1, Sent: 1, Broadcasts: 1},
+		}
+		if !maps.Equal(got.Namespaces, want) || got.Refusals != 2 {
+			t.Errorf("%d refusals, got\n%+v, want\n%+v", got.Refusals, got.Namespaces, want)
+		}
+	})
+}
+
+func TestStatsOfPendingAcks(t *testing.T) {
+	bubble(t, socketio.Options{MaxPendingAcks: 3}, func(srv *socketio.Server) { srv.Open() }, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		s := socketOf(f, p)
+		ctx, cancel := context.WithCancel(f.ctx)
+		pending := func(what string, want int) {
+			t.Helper()
+			synctest.Wait()
+			if got := f.srv.Stats().PendingAcks; got != want {
+				t.Errorf("%s: %d acknowledgements are pending, want %d", what, got, want)
+			}
+		}
+		for range 4 { // the last one is refused
+			go func() { _, _ = s.EmitWithAck(ctx, "question") }()
+		}
+		pending("3 questions", 3)
+		e, _ := p.Expect(f.ctx, "question")
+		_ = e.Ack()
+		pending("an answer", 2)
+		cancel()
+		pending("given up", 0)
+		go func() { _, _ = f.srv.EmitWithAck(f.ctx, "question") }()
+		pending("a broadcast", 1)
+		_ = p.Close()
+		pending("the end of the socket", 0)
+		_, _ = s.EmitWithAck(f.ctx, "question")
+		pending("a socket that has ended", 0)
+	})
 }
 
 // anyBytes excludes the bytes of new connections from the comparison of moved.

@@ -90,7 +90,7 @@ func (t target) sendReceived(m *Message, o *outgoing) {
 
 // told counts a broadcast and calls the functions of OnEmit.
 func (n *Namespace) told(o *outgoing, to Selector, recipients int) {
-	n.server.countBroadcast(recipients)
+	n.countBroadcast(recipients)
 	if len(n.table.onEmit) > 0 {
 		n.emitted(Emitted{Packet: o.packet(), To: to, Local: o.local, Recipients: recipients})
 	}

@@ -13,6 +13,7 @@ import (
 	"socketiojwt/admin"
 	"socketiojwt/auth"
 	"socketiojwt/auth/denyredis"
+	"socketiojwt/observe"
 	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
 	"socketiojwt/token/jwks"
@@ -34,7 +35,8 @@ func (c *serveCommand) parts() []part {
 		// Parts that add options to those of the assembly.
 		&c.limits,
 		&c.tlsFiles,
-		&c.configuration, // the verifier, and the development issuer
+		&c.metricsListener, // it listens below
+		&c.configuration,   // the verifier, and the development issuer
 		step(reloadLevel),
 		step(reloadOrigins),
 		step(startPage),
@@ -49,6 +51,8 @@ func (c *serveCommand) parts() []part {
 		// This one starts the server of sockets.
 		step(startRoutes),
 		// Parts that listen.
+		step(exportFigures),
+		step(listenForMetrics),
 		step(listenForOperators),
 		step(startFetching),
 	}
@@ -140,6 +144,15 @@ func (a *assembly) start(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// observe makes what is made later tell an Observer about operations, besides those that are
+// told already.
+func (a *assembly) observe(o observe.Observer) {
+	a.keySets.Observer = observe.Join(a.keySets.Observer, o)
+	a.bus.Observer = observe.Join(a.bus.Observer, o)
+	a.gate.Observer = observe.Join(a.gate.Observer, o)
+	a.sockets.Observer = observe.Join(a.sockets.Observer, o)
 }
 
 // closing registers a function that ends a part. It is called after those registered later,

@@ -25,6 +25,8 @@ type configuration struct {
 	nodes    `embed:""`
 	tlsFiles `embed:""`
 
+	metricsListener `embed:""`
+
 	TokenLife           *time.Duration `env:"SOCKETIO_JWT_TOKEN_LIFE" group:"Development issuer" placeholder:"15m" help:"How long its tokens are valid. Default: 15m."`
 	NoLogin             bool           `env:"SOCKETIO_JWT_NO_LOGIN" group:"Development issuer" help:"Do not start it, although there is a secret that could sign."`
 	InsecureRemoteLogin bool           `env:"SOCKETIO_JWT_INSECURE_REMOTE_LOGIN" group:"Development issuer" help:"Let other machines use it: anyone who can reach the server can log in as anyone."`

@@ -122,6 +122,10 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	resolving, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	d.Addresses, _, d.AddrErr = addresses(resolving, "--addr", c.Addr)
+	if c.Metrics != "" && c.metricsListener.check(&c.serveCommand) == nil { // otherwise otherProblems says why
+		d.Metrics = c.Metrics
+		d.MetricsAddresses, _, d.MetricsErr = addresses(resolving, "--metrics", c.Metrics)
+	}
 	return append(c.otherProblems(), doctor.Examine(ctx, d)...)
 }
 

@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -40,7 +41,9 @@ var mayImport = map[string][]string{
 	"auth/logout":           {"auth", "token"},
 	"admin":                 {"auth", "socketio", "token"},
 	"console":               {"auth", "socketio"},
+	"metrics":               {"auth", "engineio", "observe", "socketio", "token/introspect", "token/jwks"},
 	"redisbus":              {"socketio", "observe"},
+	"tracing":               {"observe", "socketio"},
 	"upstream":              {"auth", "socketio", "token"},
 	"cmd":                   nil, // everything
 	"interop":               nil,
@@ -82,6 +85,8 @@ var onlyIn = map[string][]string{
 	"github.com/alecthomas/kong":         {"cmd/"},
 	"github.com/pelletier/go-toml":       {"cmd/"},
 	"go.etcd.io/bbolt":                   {"auth/denyfile/"},
+	"github.com/prometheus/":             {"metrics/"},
+	"go.opentelemetry.io/":               {"tracing/"},
 	"github.com/redis/rueidis":           {"redisbus/", "auth/denyredis/", "cmd/", "internal/doctor/", "examples/", "interop/"},
 	"github.com/tinylib/msgp":            {"redisbus/internal/msgpack/"},
 }
@@ -249,5 +254,29 @@ func TestTypesThatHideTheirFieldsHideThemEverywhere(t *testing.T) {
 	}
 	if hiding < 10 {
 		t.Errorf("%d types hide their fields", hiding)
+	}
+}
+
+// A program compiles Prometheus and OpenTelemetry only if it imports the packages for them.
+func TestOnlyMetricsAndTracingCompileTheirLibraries(t *testing.T) {
+	for pkg, library := range map[string]string{
+		"./socketio ./auth/... ./token/... ./redisbus ./engineio ./observe ./admin ./console ./upstream": "",
+		"./metrics": "github.com/prometheus/client_golang/prometheus",
+		"./tracing": "go.opentelemetry.io/otel/trace",
+	} {
+		list := exec.Command("go", append([]string{"list", "-deps"}, strings.Fields(pkg)...)...)
+		list.Dir = filepath.Join("..", "..")
+		out, err := list.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if library != "" && !strings.Contains(string(out), library+"\n") {
+			t.Errorf("%s does not compile %s", pkg, library)
+		}
+		for _, not := range []string{"github.com/prometheus/", "go.opentelemetry.io/"} {
+			if !strings.HasPrefix(library, not) && strings.Contains(string(out), not) {
+				t.Errorf("%s compiles %s", pkg, not)
+			}
+		}
 	}
 }

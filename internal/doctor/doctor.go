@@ -48,7 +48,11 @@ type Config struct {
 	Addresses []netip.Addr // of Addr; empty means all of this machine
 	AddrErr   error        // why Addr does not resolve
 
-	TLS   *TLS   // of Addr; nil for plain HTTP
+	TLS              *TLS         // of Addr; nil for plain HTTP
+	Metrics          string       // of --metrics; empty means none
+	MetricsAddresses []netip.Addr // of Metrics; empty means all of this machine
+	MetricsErr       error        // why Metrics does not resolve
+
 	Redis *Redis // by which nodes talk; nil if there is one node
 
 	Token string // a token that should be accepted; empty if there is none
@@ -116,6 +120,7 @@ var checks = []struct {
 	{"tls", tlsNamesTheHost},
 	{"tls", tlsIsTrusted},
 	{"exposure", addressIsCovered},
+	{"metrics", metricsAreCovered},
 	{"exposure", loginIsLocal},
 	{"exposure", filesSuffice},
 }

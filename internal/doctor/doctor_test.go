@@ -243,6 +243,29 @@ func TestExposure(t *testing.T) {
 	}
 }
 
+func TestMetricsAreCovered(t *testing.T) {
+	public := publicKey(t, publicKeyFile(t))
+	at := func(addresses ...string) func(*Config) {
+		return func(c *Config) {
+			c.Metrics = "host:9002"
+			for _, a := range addresses {
+				c.MetricsAddresses = append(c.MetricsAddresses, netip.MustParseAddr(a))
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		config Config
+		want   []string
+	}{
+		"every address": {with(public, at()), []string{"warn metrics: on all addresses"}},
+		"no address":    {with(public, at(), func(c *Config) { c.MetricsErr = fmt.Errorf("no such host") }), []string{"fail metrics: no such host"}},
+		"one of ours":   {with(public, at("10.1.2.3", "::1")), nil},
+		"loopback":      {with(public, at("127.0.0.1", "::1")), nil},
+	} {
+		t.Run(name, func(t *testing.T) { examine(t, test.config).want(t, test.want...) })
+	}
+}
+
 func TestFilesSuffice(t *testing.T) {
 	for files, want := range map[uint64]Finding{
 		9_999:   {Level: Warn, Text: "9999 files open, enough for some 9949 connections"},

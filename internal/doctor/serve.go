@@ -3,6 +3,7 @@ package doctor
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,6 +103,23 @@ func addressIsCovered(e *examination) []Finding {
 			"serve listens on %s, where other machines can reach it, and does not use TLS: anyone on the network path can read the tokens", quoted(e.Addr))
 	}
 	return ok("serve listens on %s, which only this machine can reach", quoted(e.Addr))
+}
+
+// metricsAreCovered checks who can read the metrics.
+func metricsAreCovered(e *examination) []Finding {
+	elsewhere := func(ip netip.Addr) bool { return !ip.IsLoopback() }
+	switch {
+	case e.Metrics == "":
+		return nil
+	case e.MetricsErr != nil:
+		return fail("Give --metrics as HOST:PORT, with a host that resolves to an address of this machine.", "%s", Plain(e.MetricsErr))
+	case len(e.MetricsAddresses) == 0:
+		return warn("Name the address of the network of operators, such as 10.1.2.3:9002, or localhost:9002 for a Prometheus on this machine.",
+			"serve answers scrapes of --metrics %s on all addresses: anyone who can reach this machine can read how many users are connected, the issuers, and the names of namespaces and events", quoted(e.Metrics))
+	case slices.ContainsFunc(e.MetricsAddresses, elsewhere):
+		return ok("serve answers scrapes on %s; other machines can reach it, so only operators should be able to", quoted(e.Metrics))
+	}
+	return ok("serve answers scrapes on %s, which only this machine can reach", quoted(e.Metrics))
 }
 
 // loginIsLocal checks the development issuer.

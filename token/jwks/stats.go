@@ -63,3 +63,7 @@ func (s *Set) Stats() Stats {
 	}
 	return stats
 }
+
+// Name returns the issuer of Discover, or the host of the URL of New, whose query may be a
+// secret.
+func (s *Set) Name() string { return s.name }

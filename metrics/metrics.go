@@ -1,0 +1,165 @@
+package metrics
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"socketiojwt/auth"
+	"socketiojwt/observe"
+	"socketiojwt/socketio"
+	"socketiojwt/token/introspect"
+	"socketiojwt/token/jwks"
+)
+
+// Metrics are the metrics of one server. Make them with New. All methods may be called
+// concurrently.
+type Metrics struct {
+	durations [len(timings)]*timed // by observe.Kind
+
+	mu             sync.Mutex
+	server         *socketio.Server
+	gates          map[string]*auth.Gate
+	keys           []func() []*jwks.Set
+	introspections map[string]*introspect.Verifier
+	denylist       func() DenylistState
+}
+
+var (
+	_ observe.Observer     = (*Metrics)(nil)
+	_ prometheus.Collector = (*Metrics)(nil)
+)
+
+// New returns Metrics that export only durations until other methods add what to export.
+func New() *Metrics {
+	m := &Metrics{gates: make(map[string]*auth.Gate), introspections: make(map[string]*introspect.Verifier)}
+	for kind, t := range timings {
+		if t.name != "" {
+			m.durations[kind] = newTimed(t)
+		}
+	}
+	return m
+}
+
+// Server exports the figures of a server and of its Bus. A second call replaces the server of
+// the first: to export several servers, make Metrics for each, and tell them apart by
+// prometheus.WrapRegistererWith.
+func (m *Metrics) Server(s *socketio.Server) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.server = s
+}
+
+// Gate exports the figures of a gate. The name is the label gate, such as the namespace that it
+// guards. A second call with the same name replaces the gate of the first.
+func (m *Metrics) Gate(name string, g *auth.Gate) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gates[clean(name)] = g
+}
+
+// Keys exports the figures of the keys of issuers. Set.Name is the label issuer; sets of the same
+// issuer are counted together. Do not call it for issuers that come and go.
+func (m *Metrics) Keys(sets ...*jwks.Set) {
+	m.KeysFrom(func() []*jwks.Set { return sets })
+}
+
+// KeysFrom is Keys for sets that change. The function returns those in use. It is called at each
+// scrape, and must be cheap.
+func (m *Metrics) KeysFrom(sets func() []*jwks.Set) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keys = append(m.keys, sets)
+}
+
+// Introspection exports the figures of an introspection endpoint. The name is the label
+// endpoint. A second call with the same name replaces the verifier of the first.
+func (m *Metrics) Introspection(name string, v *introspect.Verifier) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.introspections[clean(name)] = v
+}
+
+// A DenylistState is the state of a denylist that is kept elsewhere, such as in Redis.
+type DenylistState struct {
+	Available bool          // tokens can be looked up
+	Age       time.Duration // since the list was last read to the end
+}
+
+// Denylist exports the state of a denylist that is kept elsewhere. The function must be cheap
+// and may be called concurrently. The number of entries is exported by Gate.
+func (m *Metrics) Denylist(state func() DenylistState) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.denylist = state
+}
+
+// Handler returns a handler that answers a scrape with these metrics and those of the Go runtime
+// and the process. The figures say how many users are connected and which issuers they have, so
+// serve it where only operators can reach it. To use another registry, register the Metrics there
+// instead.
+func (m *Metrics) Handler() http.Handler {
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
+}
+
+// maxScrapes bounds the scrapes that are answered at one time.
+const maxScrapes = 4
+
+// clean returns a label that Prometheus accepts.
+func clean(label string) string { return strings.ToValidUTF8(label, "?") }
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
+	for _, f := range figures {
+		out <- f.desc
+	}
+	for _, t := range m.durations {
+		if t != nil {
+			t.vec.Describe(out)
+		}
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(out chan<- prometheus.Metric) {
+	m.mu.Lock()
+	server, denylist := m.server, m.denylist
+	gates, keys, introspections := maps.Clone(m.gates), slices.Clone(m.keys), maps.Clone(m.introspections)
+	m.mu.Unlock()
+	s := sink{out}
+	s.put(buildInfo, 1, version(), goVersion())
+	if server != nil {
+		stats := server.Stats()
+		s.engine(&stats.Engine)
+		s.sockets(&stats)
+		s.bus(stats.Bus)
+	}
+	for _, name := range slices.Sorted(maps.Keys(gates)) {
+		s.gate(name, gates[name])
+	}
+	for issuer, stats := range statsOf(keys) {
+		s.keys(issuer, stats)
+	}
+	for _, name := range slices.Sorted(maps.Keys(introspections)) {
+		s.introspection(name, introspections[name].Stats())
+	}
+	if denylist != nil {
+		state := denylist()
+		s.put(denylistAvailable, truth(state.Available))
+		s.put(denylistAge, state.Age.Seconds())
+	}
+	for _, t := range m.durations {
+		if t != nil {
+			t.vec.Collect(out)
+		}
+	}
+}
