@@ -116,14 +116,19 @@ func (a *admission) wake() {
 	}
 }
 
-// gone releases what the admission holds. It runs when the socket has ended.
+// gone releases what the admission holds, and counts the end of its lease. It runs when the socket
+// has ended.
 func (a *admission) gone() {
-	cause := endOf(a.socket)
+	if a.letGo() == leased {
+		a.gate.figures.leaseEnds.Add(endOf(a.socket)) // without mu, because it runs the server's clock
+	}
+}
+
+// letGo releases what the admission holds, and returns the stage that the figures counted.
+func (a *admission) letGo() (counted stage) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.counted == leased {
-		a.gate.figures.leaseEnds.Add(cause)
-	}
+	counted = a.counted
 	a.conclude()
 	a.release()
 	a.recount(over)
@@ -133,6 +138,7 @@ func (a *admission) gone() {
 		a.cancel()
 		a.cancel = nil
 	}
+	return counted
 }
 
 // hold counts the socket as held. It reports false, and counts nothing, if too many

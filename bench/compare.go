@@ -97,6 +97,9 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 		if memoryProfile != "" {
 			argv = append(argv, "-profile-memory")
 		}
+		if s.measured {
+			argv = append(argv, "-metrics")
+		}
 		argv = append(argv, s.kind, s.alg)
 	} else {
 		env = append(env, "NODE_ENV=production")

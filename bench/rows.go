@@ -27,13 +27,14 @@ type row struct {
 
 // setup is one server under one load.
 type setup struct {
-	name string
-	ours bool
-	kind string // how the server treats tokens: the argument of its program
-	alg  string
-	load load.Config
-	wide bool   // both cores, which the load shares; else one, and the load has the other
-	wire string // of the nodes of a cluster; empty means that there is one server
+	name     string
+	ours     bool
+	kind     string // how the server treats tokens: the argument of its program
+	alg      string
+	load     load.Config
+	wide     bool   // both cores, which the load shares; else one, and the load has the other
+	measured bool   // with metrics, which are scraped
+	wire     string // of the nodes of a cluster; empty means that there is one server
 }
 
 const (
@@ -79,15 +80,16 @@ var (
 
 // The servers. The kind is what they do with tokens.
 var (
-	oursOpen  = setup{name: "ours", ours: true, kind: "bare", alg: "HS256"}
-	oursQuery = setup{name: "ours", ours: true, kind: "query", alg: "HS256"}
-	oursHS256 = setup{name: "ours", ours: true, kind: "auth", alg: "HS256"}
-	oursRS256 = setup{name: "ours", ours: true, kind: "auth", alg: "RS256"}
-	oursES256 = setup{name: "ours", ours: true, kind: "auth", alg: "ES256"}
-	oursWide  = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wide: true}
-	oursLogin = setup{name: "ours", ours: true, kind: "event", alg: "HS256"}
-	oursDecoy = setup{name: "ours", ours: true, kind: "event", alg: "ES256"}
-	oursEvent = setup{name: "ours", ours: true, kind: "event", alg: "ES256", wide: true}
+	oursOpen     = setup{name: "ours", ours: true, kind: "bare", alg: "HS256"}
+	oursQuery    = setup{name: "ours", ours: true, kind: "query", alg: "HS256"}
+	oursHS256    = setup{name: "ours", ours: true, kind: "auth", alg: "HS256"}
+	oursRS256    = setup{name: "ours", ours: true, kind: "auth", alg: "RS256"}
+	oursES256    = setup{name: "ours", ours: true, kind: "auth", alg: "ES256"}
+	oursMeasured = setup{name: "ours with metrics", ours: true, kind: "auth", alg: "HS256", measured: true}
+	oursWide     = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wide: true}
+	oursLogin    = setup{name: "ours", ours: true, kind: "event", alg: "HS256"}
+	oursDecoy    = setup{name: "ours", ours: true, kind: "event", alg: "ES256"}
+	oursEvent    = setup{name: "ours", ours: true, kind: "event", alg: "ES256", wide: true}
 
 	oursClassicHS256 = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wire: "classic"}
 	oursClassic      = setup{name: "ours", ours: true, kind: "bare", alg: "HS256", wire: "classic"}
@@ -127,6 +129,10 @@ func rows() []row {
 			ours: oursRS256.under(reconnect), over: new(oursHS256.under(reconnect))},
 		{name: "reconnect-es256", what: "CPU per reconnection, ES256, over HS256", unit: "us", figures: cpu, bound: 1.15, aim: 1,
 			ours: oursES256.under(reconnect), over: new(oursHS256.under(reconnect))},
+		{name: "metrics-connect", what: "CPU per connection with metrics, over without", unit: "us", figures: cpu, bound: 1.25, aim: 1.1,
+			ours: oursMeasured.under(connect), over: new(oursHS256.under(connect))},
+		{name: "metrics-broadcast", what: "CPU per delivered message with metrics, over without", unit: "us", figures: cpu, bound: 1.15, aim: 1.05,
+			ours: oursMeasured.under(broadcast), over: new(oursHS256.under(broadcast))},
 		{name: "flood", what: "p99 of an answer under bad ES256 tokens, over quiet", unit: "us", figures: answers, bound: 5, aim: 2,
 			ours: oursEvent.under(flood)},
 		{name: "decoy", what: "median to refuse for no such key, over a wrong signature", unit: "us", figures: decoys, bound: 1.15, aim: 1.05,

@@ -33,6 +33,15 @@ func each[K ~string](s sink, f *figure, counts map[K]uint64, labels ...string) {
 	}
 }
 
+// from returns counts with those of names that are zero, because rate() does not see the first
+// increment of a series that begins with it.
+func from[K ~string](counts map[K]uint64, names ...K) map[K]uint64 {
+	for _, name := range names {
+		counts[name] += 0 // the map is a copy of ours
+	}
+	return counts
+}
+
 func truth(b bool) float64 {
 	if b {
 		return 1
@@ -59,7 +68,8 @@ func (s sink) engine(e *engineio.Stats) {
 	s.put(goroutines, float64(e.Goroutines), "sessions")
 	s.count(sessionsOpened, e.Opened)
 	s.count(sessionsUpgraded, e.Upgraded)
-	each(s, sessionsClosed, e.Closed)
+	each(s, sessionsClosed, from(e.Closed, engineio.TransportClose, engineio.TransportError, engineio.PingTimeout,
+		engineio.ParseError, engineio.ForcedClose, engineio.ServerShutdown, engineio.SlowPeer))
 	r := e.Refused
 	each(s, requestsRefused, map[string]uint64{
 		"origin": r.Origin, "allow": r.Allow, "address": r.Address, "full": r.Full,
@@ -137,10 +147,11 @@ func (s sink) gate(name string, gate *auth.Gate) {
 	s.put(denied, float64(g.Denied), name)
 	s.count(gateAdmissions, g.Admissions, name, "leased")
 	s.count(gateAdmissions, g.GuestAdmissions, name, "guest")
-	each(s, gateRefusals, g.Refusals, name)
+	each(s, gateRefusals, from(g.Refusals, auth.ReasonTokenMissing, auth.ReasonTokenSignature, auth.ReasonTokenExpired, auth.ReasonTokenRevoked,
+		auth.ReasonKeysUnavailable, auth.ReasonAuthUnavailable, auth.ReasonOverloaded), name)
 	s.count(gateVerified, g.Verified, name)
 	s.count(gateRefreshes, g.Refreshes, name)
-	each(s, leaseEnds, g.LeaseEnds, name)
+	each(s, leaseEnds, from(g.LeaseEnds, string(auth.ReasonTokenExpired), string(auth.ReasonTokenRevoked)), name)
 	s.count(revoked, g.Revoked, name)
 	each(s, forbidden, g.Forbidden, name)
 	s.count(challenges, g.Challenges, name)

@@ -1,6 +1,6 @@
 // Command server is our Socket.IO server as the comparison runs it: on defaults, with one handler.
 //
-//	BENCH_SECRET=... server [-debug] [-profile-memory] bare|auth|query HS256
+//	BENCH_SECRET=... server [-debug] [-profile-memory] [-metrics] bare|auth|query HS256
 //	BENCH_PUBLIC_KEY=file.pem BENCH_ISSUER=... BENCH_AUDIENCE=... server auth|event RS256|ES256
 //
 // It listens on a free loopback port, which it prints.
@@ -13,6 +13,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"strconv"
@@ -22,6 +23,8 @@ import (
 	"socketiojwt/auth"
 	"socketiojwt/bench/debug"
 	"socketiojwt/bench/load"
+	"socketiojwt/metrics"
+	"socketiojwt/observe"
 	"socketiojwt/socketio"
 	"socketiojwt/token"
 )
@@ -30,18 +33,19 @@ func main() {
 	withDebug := flag.Bool("debug", false, "listen on another loopback port for profiles and for what the heap holds")
 	profileMemory := flag.Bool("profile-memory", false, "record one allocation in 4 KiB, instead of none")
 	namespaces := flag.Int("namespaces", 1, "serve so many namespaces, all with the same gate: /, /1, /2 and so on")
+	measured := flag.Bool("metrics", false, "measure what metrics measure, and scrape them every second")
 	flag.Parse()
 	// Go records allocations in every program that can be asked for them, as this one can. One in production is not.
 	runtime.MemProfileRate = 0
 	if *profileMemory {
 		runtime.MemProfileRate = 4 << 10
 	}
-	if err := run(flag.Arg(0), token.Algorithm(flag.Arg(1)), *withDebug, *namespaces); err != nil {
+	if err := run(flag.Arg(0), token.Algorithm(flag.Arg(1)), *withDebug, *measured, *namespaces); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(kind string, alg token.Algorithm, withDebug bool, namespaces int) error {
+func run(kind string, alg token.Algorithm, withDebug, measured bool, namespaces int) error {
 	var looks atomic.Int64
 	opts := socketio.Options{Now: func() time.Time {
 		looks.Add(1)
@@ -51,13 +55,25 @@ func run(kind string, alg token.Algorithm, withDebug bool, namespaces int) error
 	if kind == "event" {
 		opts.MaxPendingAcks = 8 // or each refused token would wait for its acknowledgement
 	}
+	var m *metrics.Metrics
+	var observer observe.Observer
+	if measured {
+		m = metrics.New()
+		observer = m
+	}
+	opts.Observer = observer
 	srv, err := socketio.NewServer(opts)
 	if err != nil {
 		return err
 	}
-	gate, err := guard(srv, kind, alg, namespaces)
+	gate, err := guard(srv, kind, alg, namespaces, observer)
 	if err != nil {
 		return err
+	}
+	if m != nil {
+		m.Server(srv)
+		m.Gate("/", gate)
+		go scrape(m.Handler())
 	}
 	srv.Handle("broadcast", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
 		return srv.Emit("broadcast", e.Args()...)
@@ -86,9 +102,16 @@ func run(kind string, alg token.Algorithm, withDebug bool, namespaces int) error
 	return http.Serve(listener, mux)
 }
 
+// scrape reads the metrics every second, more often than Prometheus does.
+func scrape(metrics http.Handler) {
+	for range time.Tick(time.Second) {
+		metrics.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	}
+}
+
 // guard declares the namespaces open, or sets a gate before them, which it returns.
-func guard(srv *socketio.Server, kind string, alg token.Algorithm, namespaces int) (*auth.Gate, error) {
-	var opts auth.Options
+func guard(srv *socketio.Server, kind string, alg token.Algorithm, namespaces int, observer observe.Observer) (*auth.Gate, error) {
+	opts := auth.Options{Observer: observer}
 	var mode auth.EventOptions
 	switch kind {
 	case "bare":
