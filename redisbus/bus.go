@@ -29,11 +29,12 @@ type Bus struct {
 	opts    Options
 	id      socketio.NodeID
 	format  format
-	own     ownCodec
+	own     *ownCodec
 	table   *table
 	outbox  *outbox
 	inbox   *inbox
 	peers   peers
+	heardOf speakers // with Options.Key
 	surveys surveys
 	figures figures
 	sampler logging.Sampler
@@ -92,6 +93,7 @@ func newBus(opts Options) *Bus {
 	b := &Bus{opts: opts, id: newID(), began: time.Now()}
 	b.sampler = logging.Sampler{PerMinute: 60, Repeat: time.Minute}
 	b.own = newOwnCodec(&opts, b.id)
+	b.heardOf.add(stamp{from: b.id})
 	b.format = newFormat(&opts, b.id)
 	b.table = newTable(b.format)
 	b.outbox = newOutbox(b)
@@ -131,6 +133,9 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	s.Change(own, nil)
 	ctx, cancel := context.WithTimeout(b.ctx, 2*stuck)
 	defer cancel()
+	for _, q := range b.outbox.queues { // to answer nodes that this one has to know
+		b.running.Go(func() { q.run(b.ctx) })
+	}
 	err := s.Wait(ctx, own...)
 	if err == nil {
 		err = b.greet(ctx)
@@ -142,9 +147,6 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	if err != nil {
 		_ = b.Close(ctx)
 		return nil, fmt.Errorf("redisbus: join: %w", err)
-	}
-	for _, q := range b.outbox.queues {
-		b.running.Go(func() { q.run(b.ctx) })
 	}
 	b.running.Go(b.beat)
 	return bus, nil

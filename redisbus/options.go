@@ -77,9 +77,10 @@ type Options struct {
 	// ShardedRequests uses sharded channels for what the streams wire publishes, as the option
 	// useShardedPubSub of Node's adapter. All nodes must have the same.
 	ShardedRequests bool
-	// Key authenticates messages that only nodes of this module exchange. If it is set, all of
-	// them must have the same. It does not protect messages in the format of Node's adapters.
-	// Empty means no authentication.
+	// Key authenticates messages that only nodes of this module exchange, and makes nodes refuse
+	// those that were recorded and are published again. If it is set, all nodes must have the same.
+	// It does not encrypt, and does not protect messages in the format of Node's adapters or entries
+	// of streams against being repeated. Empty means no authentication.
 	Key []byte
 	// Name is what operators call this node, such as the name of its machine. Other nodes list it
 	// in Node. Longer names are cut at 64 bytes. Empty means none.

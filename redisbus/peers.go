@@ -16,6 +16,8 @@ const (
 	// node itself hears nothing.
 	silentAfter = 3500 * time.Millisecond
 	silentBeats = 4
+	// leavesFor is how long a node that has left may still be subscribed to its channels.
+	leavesFor = 2 * time.Second
 	// forgetAfter is when a silent node is forgotten. Until then its subscriptions are known to
 	// be those of a node that does not answer.
 	forgetAfter = time.Minute
@@ -65,6 +67,7 @@ type peer struct {
 	unheard int  // times in a row that it was not subscribed to its own channel
 	missed  int  // heartbeats of this node that have come back since this one was heard
 	silent  bool // it is not expected to answer
+	left    time.Time
 }
 
 // heard records a heartbeat. It reports whether the node is new, or was silent.
@@ -86,7 +89,7 @@ func (p *peers) heard(b *beat) (isNew bool) {
 		x.unheard = 0
 	}
 	x.Node = Node{ID: b.ID, Name: b.Name[:min(len(b.Name), longestID)], Version: b.Version[:min(len(b.Version), longestID)], Since: b.Since, Seen: time.Now()}
-	x.missed, x.silent = 0, false
+	x.missed, x.silent, x.left = 0, false, time.Time{}
 	return isNew
 }
 
@@ -95,8 +98,11 @@ func (p *peers) left(id socketio.NodeID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := p.byID[id]
-	delete(p.byID, id)
-	return x != nil && !x.silent
+	if x == nil || x.silent {
+		return false
+	}
+	x.silent, x.left = true, time.Now()
+	return true
 }
 
 // subscribed records whether a node is subscribed to its own channel. It reports whether the
@@ -172,12 +178,13 @@ func (p *peers) known() (there []Node, silent []socketio.NodeID) {
 }
 
 // listening returns the number of nodes that have been heard and have not vanished. A silent one
-// may still be subscribed to its channels.
+// may still be subscribed to its channels, and one that has left is until Redis notices that the
+// connection was closed.
 func (p *peers) listening() (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, x := range p.byID {
-		if x.unheard < 2 {
+		if x.unheard < 2 && (x.left.IsZero() || time.Since(x.left) < leavesFor) {
 			n++
 		}
 	}

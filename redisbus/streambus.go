@@ -87,11 +87,11 @@ func (s *streamBus) ownFields(stream string, m *socketio.Message) ([]string, err
 
 // decodeOwn reads a message of our own nodes.
 func (s *streamBus) decodeOwn(stream, payload string) (m socketio.Message, err error) {
-	what, text, err := s.own.decode(stream, payload)
-	if err != nil || what != ownMessage {
+	ours, err := s.own.decode(stream, payload)
+	if err != nil || ours.what != ownMessage {
 		return m, wire.ErrMalformed
 	}
-	if json.Unmarshal(text, &m) != nil || m.From == "" || m.Kind != socketio.KindBroadcast || m.Request != "" {
+	if json.Unmarshal(ours.text, &m) != nil || m.From == "" || m.Kind != socketio.KindBroadcast || m.Request != "" {
 		return m, wire.ErrMalformed
 	}
 	return m, nil
@@ -111,6 +111,10 @@ func (s *streamBus) keepRecords() {
 		s.running.Go(func() { s.records.run(s.ctx) })
 	})
 }
+
+// Log identifies the server of Redis that has the stream: another server, or the same one after a
+// restart, may have lost its latest entries.
+func (s *streamBus) Log(namespace string) string { return s.reader(namespace).server() }
 
 // Epoch returns the period in which all messages were recorded, and a place in the log at its
 // beginning.
