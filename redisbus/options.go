@@ -88,8 +88,9 @@ type Options struct {
 	// MaxQueue bounds the bytes that wait to be sent to Redis. Emit returns ErrBacklog beyond
 	// it. Zero means 4 MiB.
 	MaxQueue int
-	// MaxInbox bounds the bytes received from Redis that wait to be delivered. Messages beyond
-	// it are dropped, which is a Gap. Zero means 32 MiB.
+	// MaxInbox bounds the bytes received from Redis that wait to be delivered: separately for
+	// events and requests, for replies, and for messages that only nodes of this module exchange.
+	// Messages beyond it are dropped, which is a Gap. Zero means 32 MiB.
 	MaxInbox int
 	// OnGap is called after a period in which messages of other nodes may have been missed. It
 	// must return soon, and calls do not overlap. Nil ignores gaps.
