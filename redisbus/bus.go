@@ -41,6 +41,7 @@ type Bus struct {
 	began   time.Time
 	gaps    sync.Mutex   // held during Options.OnGap
 	asked   atomic.Int64 // when Ask was called last
+	unlike  atomic.Int64 // nodes whose channels are sharded and ours are not, or the other way round
 	unheard atomic.Int64 // clients of Redis that listen to our own nodes and have not made themselves known
 
 	joined  atomic.Bool

@@ -71,14 +71,17 @@ func (b *Bus) heardOwn(channel, payload string) {
 	case ownHello, ownBeat:
 		isNew := b.peers.heard(&from)
 		if isNew {
-			b.opts.Logger.Info("redisbus: node is there", "node", from.ID, "name", from.Name, "version", from.Version)
+			b.sampler.Log(context.Background(), b.opts.Logger, slog.LevelInfo, "there", "redisbus: node is there", "node", from.ID, "name", from.Name, "version", from.Version)
+			if from.Wire != b.opts.Wire.String() {
+				b.warnWire("node", from.ID, "name", from.Name, "theirs", from.Wire)
+			}
 		}
 		if m.what == ownHello || isNew && channel == b.own.all {
 			b.queueBeat(from.ID)
 		}
 	case ownBye:
 		if b.peers.left(from.ID) {
-			b.opts.Logger.Info("redisbus: node has left", "node", from.ID)
+			b.sampler.Log(context.Background(), b.opts.Logger, slog.LevelInfo, "left", "redisbus: node has left", "node", from.ID)
 			b.gone(from.ID)
 		}
 	}

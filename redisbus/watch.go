@@ -25,6 +25,9 @@ func (b *Bus) beat() {
 			return
 		}
 		beats := n%int(beatEvery/watchEvery) == 0
+		if n%otherWireEvery == 1 {
+			b.countUnlike()
+		}
 		if beats {
 			if err := b.say(b.ctx, b.own.all, ownBeat); b.ctx.Err() == nil {
 				b.outbox.state(b.outbox.queue(b.own.all), err) // also if the right to publish was taken away
