@@ -50,7 +50,6 @@ type Bus struct {
 
 	ctx     context.Context // ends with the Bus
 	cancel  context.CancelFunc
-	running sync.WaitGroup
 	closing sync.Once
 }
 
@@ -135,7 +134,7 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, 2*stuck)
 	defer cancel()
 	for _, q := range b.outbox.queues { // to answer nodes that this one has to know
-		b.running.Go(func() { q.run(b.ctx) })
+		go q.run(b.ctx)
 	}
 	err := s.Wait(ctx, own...)
 	if err == nil {
@@ -149,7 +148,7 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 		_ = b.Close(ctx)
 		return nil, fmt.Errorf("redisbus: join: %w", err)
 	}
-	b.running.Go(b.beat)
+	go b.beat()
 	return bus, nil
 }
 

@@ -3,7 +3,11 @@ package redisbus
 import "socketiojwt/socketio"
 
 // Channels returns the number of channels of namespaces and rooms that the Bus hears.
-func (b *Bus) Channels() int { return len(b.table.all()) }
+func (b *Bus) Channels() int {
+	b.table.mu.RLock()
+	defer b.table.mu.RUnlock()
+	return len(b.table.channels)
+}
 
 // Payload returns what Publish sends.
 func (b *Bus) Payload(m socketio.Message) string {

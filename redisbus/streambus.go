@@ -40,7 +40,7 @@ func (b *Bus) joinStreams(ctx context.Context) (*streamBus, error) {
 		s.readers[name] = r
 	}
 	for _, r := range s.readers {
-		b.running.Go(func() { r.run(b.ctx) })
+		go r.run(b.ctx)
 	}
 	return s, nil
 }
@@ -108,7 +108,7 @@ func (s *streamBus) Position(namespace string) string {
 func (s *streamBus) keepRecords() {
 	s.awake.Do(func() {
 		s.kept = true
-		s.running.Go(func() { s.records.run(s.ctx) })
+		go s.records.run(s.ctx)
 	})
 }
 
