@@ -133,7 +133,7 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	s.Change(own, nil)
 	ctx, cancel := context.WithTimeout(b.ctx, 2*stuck)
 	defer cancel()
-	for _, q := range b.outbox.queues { // to answer nodes that this one has to know
+	for _, q := range b.outbox.queues { // to answer nodes that this one must know
 		go q.run(b.ctx)
 	}
 	err := s.Wait(ctx, own...)

@@ -143,7 +143,7 @@ func (s *speakers) forget() {
 	delete(s.known, oldest)
 }
 
-// accept reports whether a message is accepted, and whether its sender has to make itself known. The
+// accept reports whether a message is accepted, and whether its sender must make itself known. The
 // message arrived on the channel of this node, or else on that of all nodes.
 func (s *speakers) accept(m stamp, class int, mine bool) (accepted, unknown bool) {
 	s.mu.Lock()
