@@ -99,10 +99,17 @@ const noteVersion = 1
 type note struct {
 	Version int          `json:"v"`
 	Add     []Revocation `json:"add,omitempty"`
-	Remove  *Match       `json:"remove,omitempty"` // of a block
+	Remove  *unblock     `json:"remove,omitempty"`
 	Ask     *question    `json:"ask,omitempty"`
 	Page    *page        `json:"page,omitempty"`
 	Again   bool         `json:"again,omitempty"` // messages of the sender may have been lost: ask it
+}
+
+// An unblock ends a block. It has the time until which the block was made, so that it does not end a
+// newer one if it arrives late, or again.
+type unblock struct {
+	Match     Match     `json:"match"`
+	MadeUntil time.Time `json:"madeUntil"`
 }
 
 func (n note) encode() ([]byte, error) {
@@ -162,8 +169,8 @@ func (s *share) handle(l letter) {
 	}
 	switch {
 	case n.Remove != nil:
-		err := s.gate.remove(context.Background(), *n.Remove)
-		s.gate.audit(context.Background(), "auth: unblocked by another node", err, slog.Any("match", *n.Remove), slog.Any("node", l.from))
+		err := s.gate.remove(context.Background(), n.Remove.Match, n.Remove.MadeUntil)
+		s.gate.audit(context.Background(), "auth: unblocked by another node", err, slog.Any("match", n.Remove.Match), slog.Any("node", l.from))
 	case n.Ask != nil:
 		s.answer(l.from, *n.Ask)
 	case n.Page != nil:

@@ -52,7 +52,9 @@ func (s *sending) call(node socketio.NodeID) {
 func (s *share) added(r Revocation) error { return s.tell(note{Add: []Revocation{r}}) }
 
 // removed tells the other nodes that a block has ended.
-func (s *share) removed(m Match) error { return s.tell(note{Remove: &m}) }
+func (s *share) removed(m Match, madeUntil time.Time) error {
+	return s.tell(note{Remove: &unblock{m, madeUntil}})
+}
 
 // tell tells the other nodes what this one has done. If it knows that the message does not reach
 // them, it fails, and asks them to ask this node when the bus is back.

@@ -22,9 +22,9 @@ type Denylist interface {
 	// that could still concern a token. A durable list that cannot write should still find the
 	// entry until the process ends.
 	Add(ctx context.Context, r Revocation) error
-	// Remove removes the block for m, the entry whose IssuedBefore is zero. It does nothing if
-	// there is none.
-	Remove(ctx context.Context, m Match) error
+	// Remove removes the block for m, the entry whose IssuedBefore is zero, unless it was made
+	// (Revocation.At) after madeUntil. It does nothing if there is none.
+	Remove(ctx context.Context, m Match, madeUntil time.Time) error
 	// Find returns an entry that concerns the token now, if there is one; see
 	// Revocation.Concerns. The gate calls it for each token that is shown, after the token has
 	// entered the gate's index.

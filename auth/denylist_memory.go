@@ -158,10 +158,10 @@ func (d *MemoryDenylist) remove(e *denylistEntry) {
 }
 
 // Remove removes a block, as Denylist says.
-func (d *MemoryDenylist) Remove(_ context.Context, m Match) error {
+func (d *MemoryDenylist) Remove(_ context.Context, m Match, madeUntil time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if e := d.entries[denylistKey{m, true}]; e != nil {
+	if e := d.entries[denylistKey{m, true}]; e != nil && !e.At.After(madeUntil) {
 		d.remove(e)
 	}
 	return nil

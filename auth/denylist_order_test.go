@@ -100,7 +100,7 @@ func BenchmarkDenylistListAll(b *testing.B) {
 }
 
 func unblock(t *testing.T, d *auth.MemoryDenylist, m auth.Match) {
-	if err := d.Remove(t.Context(), m); err != nil {
+	if err := d.Remove(t.Context(), m, time.Now().Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
 }

@@ -115,9 +115,13 @@ func (g *Gate) Unblock(ctx context.Context, issuer, subject, reason string) erro
 	if err := (Revocation{Match: m, Reason: reason}).Check(); err != nil {
 		return err
 	}
-	err := g.remove(ctx, m)
+	madeUntil := time.Now().UTC()
+	if block, ok := g.blockOf(ctx, m); ok && block.At.After(madeUntil) { // by the clock of another node
+		madeUntil = block.At
+	}
+	err := g.remove(ctx, m, madeUntil)
 	if g.sharedList() == nil {
-		err = errors.Join(err, g.share.removed(m))
+		err = errors.Join(err, g.share.removed(m, madeUntil))
 	}
 	g.audit(ctx, "auth: unblocked", err, slog.Any("match", m), slog.String("why", reason))
 	return err
@@ -199,12 +203,23 @@ func notStored(err error) error {
 	return fmt.Errorf("auth: the revocation was not stored; the sockets of this node have ended, but peers may come back with the token until it is revoked again: %w", err)
 }
 
-// remove removes a block from the denylist.
-func (g *Gate) remove(ctx context.Context, m Match) (err error) {
-	if panicked := g.guard(ctx, "Denylist.Remove", func() { err = g.opts.Denylist.Remove(ctx, m) }); panicked != nil {
+// remove removes a block from the denylist, unless it was made after madeUntil.
+func (g *Gate) remove(ctx context.Context, m Match, madeUntil time.Time) (err error) {
+	if panicked := g.guard(ctx, "Denylist.Remove", func() { err = g.opts.Denylist.Remove(ctx, m, madeUntil) }); panicked != nil {
 		err = panicked
 	}
 	return err
+}
+
+// blockOf returns the block for m. It reports false if there is none, or if the denylist fails.
+func (g *Gate) blockOf(ctx context.Context, m Match) (Revocation, bool) {
+	id := Revocation{Match: m}.ID()
+	last := len(id) - 1
+	entries, err := g.list(ctx, id[:last]+string([]byte{id[last] - 1, 0xff}), 1) // no ID is between that and id
+	if err != nil || len(entries) == 0 || entries[0].ID() != id {
+		return Revocation{}, false
+	}
+	return entries[0], true
 }
 
 // list lists entries of the denylist.

@@ -1,20 +1,55 @@
 package engineio
 
-import "sync"
+import (
+	"cmp"
+	"sync"
+	"time"
+)
 
-// maxCorked bounds the sessions whose messages wait for the end of a batch. Others are written to at
-// once, so that a batch for very many sessions does not delay the first of them.
-const maxCorked = 256
+const (
+	// maxCorked bounds the sessions whose messages wait for the end of a batch, and corkFor how long
+	// they do, so that a batch for very many sessions, or a slow one, does not delay the first of them.
+	maxCorked = 256
+	corkFor   = 2 * time.Millisecond
+)
 
 // corks lists the sessions that have messages to write at the end of a batch.
 type corks struct {
 	mu       sync.Mutex // locked after a session's mutex
 	batches  int        // that run
 	sessions []*Session
+	late     *time.Timer   // runs while there are sessions
+	patience time.Duration // zero means corkFor
 }
 
-// Batch calls f, and writes the messages that sessions send meanwhile when f has returned: several to
-// one session with one write. f should send messages and return, because those of other goroutines
+// take returns the sessions, and removes them from the list. The caller holds mu.
+func (c *corks) take() []*Session {
+	corked := c.sessions
+	if c.sessions = nil; len(corked) > 0 {
+		c.late.Stop()
+	}
+	for _, s := range corked {
+		s.listed = false
+	}
+	return corked
+}
+
+// uncorkLate writes to the sessions that have waited for corkFor.
+func (c *corks) uncorkLate() {
+	c.mu.Lock()
+	corked := c.take()
+	c.mu.Unlock()
+	uncorkAll(corked)
+}
+
+func uncorkAll(corked []*Session) {
+	for _, s := range corked {
+		s.uncork()
+	}
+}
+
+// Batch calls f, and writes the messages that sessions send meanwhile when f has returned, or about 2 ms
+// later than they were sent: several to one session with one write. f should send messages and return, because those of other goroutines
 // wait too. Batch may be called concurrently.
 func (srv *Server) Batch(f func()) {
 	c := &srv.corks
@@ -26,12 +61,9 @@ func (srv *Server) Batch(f func()) {
 		srv.batching.Add(-1)
 		c.mu.Lock()
 		c.batches--
-		corked := c.sessions
-		c.sessions = nil
+		corked := c.take()
 		c.mu.Unlock()
-		for _, s := range corked {
-			s.uncork()
-		}
+		uncorkAll(corked)
 	}()
 	f()
 }
@@ -45,10 +77,24 @@ func (srv *Server) cork(s *Session) bool {
 	c := &srv.corks
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.batches == 0 || len(c.sessions) == maxCorked {
+	if c.batches == 0 {
 		return false
 	}
-	c.sessions = append(c.sessions, s)
+	if s.listed { // it was written to meanwhile, because much was sent to it
+		return true
+	}
+	s.listed = true
+	if len(c.sessions) == maxCorked {
+		go uncorkAll(c.take()) // by another goroutine, because this one holds a session's mutex
+	}
+	if c.sessions = append(c.sessions, s); len(c.sessions) > 1 {
+		return true
+	}
+	if c.late == nil {
+		c.late = time.AfterFunc(cmp.Or(c.patience, corkFor), c.uncorkLate)
+	} else {
+		c.late.Reset(cmp.Or(c.patience, corkFor))
+	}
 	return true
 }
 

@@ -3,6 +3,7 @@ package engineio
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // queued returns how many messages of a session wait.
@@ -33,7 +34,7 @@ func sends(t *testing.T, c *recorder, texts ...string) {
 
 // Messages that are sent during a batch are written at its end, in order.
 func TestBatch(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
+	f := newCorking(t)
 	w, c := f.idle()
 	f.srv.Batch(func() {
 		sends(t, c, "a")
@@ -56,7 +57,7 @@ func TestBatch(t *testing.T) {
 
 // A batch that panics has an end, too.
 func TestBatchThatPanics(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
+	f := newCorking(t)
 	w, c := f.idle()
 	func() {
 		defer func() { _ = recover() }()
@@ -75,7 +76,7 @@ func TestBatchThatPanics(t *testing.T) {
 
 // A volatile message is not queued behind others, because then it would not be dropped.
 func TestVolatileMessageOfABatch(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
+	f := newCorking(t)
 	w, c := f.idle()
 	f.srv.Batch(func() {
 		sends(t, c, "a", "b")
@@ -113,34 +114,57 @@ func TestLargeBatch(t *testing.T) {
 	}
 }
 
-// Only some sessions wait for the end of a batch.
+// If many sessions wait for the end of a batch, they are written to during the batch.
 func TestBatchForManySessions(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
+	f := newCorking(t)
 	var all []*recorder
 	for range maxCorked + 1 {
 		_, c := f.idle()
 		all = append(all, c)
 	}
 	f.srv.Batch(func() {
-		waiting := 0
-		for _, c := range all {
+		for i, c := range all {
 			sends(t, c, "a")
-			waiting += c.queued()
+			if n := c.queued(); i < maxCorked && n != 1 {
+				t.Fatalf("%d messages of session %d wait", n, i)
+			}
 		}
-		if waiting != maxCorked {
-			t.Errorf("%d sessions wait", waiting)
+		for _, c := range all[:maxCorked] {
+			if err := c.s.Flush(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := all[maxCorked].queued(); n != 1 {
+			t.Errorf("%d messages of the last session wait", n)
 		}
 	})
-	for _, c := range all {
-		if c.queued() != 0 {
-			t.Fatal("a message waits after the batch")
-		}
+	if n := all[maxCorked].queued(); n != 0 {
+		t.Errorf("%d messages wait after the batch", n)
 	}
+}
+
+// A batch that takes long does not hold messages back.
+func TestSlowBatch(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	w, c := f.idle()
+	f.srv.Batch(func() {
+		for _, text := range []string{"a", "b"} {
+			sends(t, c, text)
+			w.expect("4" + text)
+		}
+	})
+}
+
+// newCorking returns a server whose batches hold messages back until they end.
+func newCorking(t *testing.T) *fixture {
+	f := newTCP(t, Options{}, nil)
+	f.srv.corks.patience = time.Hour
+	return f
 }
 
 // A session that closes during a batch writes first what was sent before.
 func TestCloseDuringABatch(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
+	f := newCorking(t)
 	w, c := f.idle()
 	f.srv.Batch(func() {
 		sends(t, c, "a")
@@ -155,7 +179,7 @@ func TestCloseDuringABatch(t *testing.T) {
 // A session whose writer is owned by another goroutine, or that cannot be written to without waiting,
 // does not wait for a batch.
 func TestSessionsThatDoNotWaitForABatch(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
+	f := newCorking(t)
 	_, c := f.idle()
 	f.srv.Batch(func() {
 		c.s.mu.Lock()
@@ -177,7 +201,7 @@ func TestSessionsThatDoNotWaitForABatch(t *testing.T) {
 // A probe that arrives during a batch is answered at once: its transport is not the session's yet, and
 // the batch would not find it at its end.
 func TestProbeDuringABatch(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
+	f := newCorking(t)
 	query, _ := f.open()
 	w := f.socket(strings.Replace(query, "polling", "websocket", 1))
 	f.srv.Batch(func() {

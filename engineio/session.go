@@ -49,6 +49,7 @@ type Session struct {
 
 	codec         codec // for polling; a WebSocket has its own
 	originChecked bool
+	listed        bool // in corks.sessions; guarded by the mutex of corks
 
 	mu     sync.Mutex // guards everything below, and the structs of the transports
 	life   life

@@ -119,7 +119,7 @@ const greetFor = time.Second
 
 // self returns what this node says about itself.
 func (b *Bus) self() beat {
-	return beat{ID: b.id, Name: b.opts.Name, Version: version, Since: b.began}
+	return beat{ID: b.id, Name: b.opts.Name, Version: version, Wire: b.opts.Wire.String(), Since: b.began}
 }
 
 // greetAgain makes this node and the others known to each other again, after some of them may

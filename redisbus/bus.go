@@ -29,17 +29,19 @@ type Bus struct {
 	opts    Options
 	id      socketio.NodeID
 	format  format
-	own     ownCodec
+	own     *ownCodec
 	table   *table
 	outbox  *outbox
 	inbox   *inbox
 	peers   peers
+	heardOf speakers // with Options.Key
 	surveys surveys
 	figures figures
 	sampler logging.Sampler
 	began   time.Time
 	gaps    sync.Mutex   // held during Options.OnGap
 	asked   atomic.Int64 // when Ask was called last
+	unlike  atomic.Int64 // nodes whose channels are sharded and ours are not, or the other way round
 	unheard atomic.Int64 // clients of Redis that listen to our own nodes and have not made themselves known
 
 	joined  atomic.Bool
@@ -48,7 +50,6 @@ type Bus struct {
 
 	ctx     context.Context // ends with the Bus
 	cancel  context.CancelFunc
-	running sync.WaitGroup
 	closing sync.Once
 }
 
@@ -92,6 +93,7 @@ func newBus(opts Options) *Bus {
 	b := &Bus{opts: opts, id: newID(), began: time.Now()}
 	b.sampler = logging.Sampler{PerMinute: 60, Repeat: time.Minute}
 	b.own = newOwnCodec(&opts, b.id)
+	b.heardOf.add(stamp{from: b.id})
 	b.format = newFormat(&opts, b.id)
 	b.table = newTable(b.format)
 	b.outbox = newOutbox(b)
@@ -131,6 +133,9 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	s.Change(own, nil)
 	ctx, cancel := context.WithTimeout(b.ctx, 2*stuck)
 	defer cancel()
+	for _, q := range b.outbox.queues { // to answer nodes that this one must know
+		go q.run(b.ctx)
+	}
 	err := s.Wait(ctx, own...)
 	if err == nil {
 		err = b.greet(ctx)
@@ -143,10 +148,7 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 		_ = b.Close(ctx)
 		return nil, fmt.Errorf("redisbus: join: %w", err)
 	}
-	for _, q := range b.outbox.queues {
-		b.running.Go(func() { q.run(b.ctx) })
-	}
-	b.running.Go(b.beat)
+	go b.beat()
 	return bus, nil
 }
 

@@ -61,7 +61,7 @@ func NewEmitter(ctx context.Context, client rueidis.ClientOption, opts EmitterOp
 	if client, err = clientOption(client); err != nil {
 		return nil, err
 	}
-	s := &sender{format: newFormat(&all, wire.NoNode)}
+	s := &sender{format: newFormat(&all, wire.NoNode), prefix: all.Prefix}
 	if s.access, err = connect(ctx, client, all.Wire); err != nil {
 		return nil, err
 	}
@@ -80,6 +80,13 @@ func (e *Emitter) Of(namespace string) Broadcast {
 		namespace = "/" + namespace
 	}
 	return Broadcast{sender: e.sender, namespace: namespace, all: true}
+}
+
+// Heard returns an error that matches ErrNotHeard if no node that has the namespace hears what the
+// emitter sends, for example because the nodes have another wire or prefix. An error of another kind
+// means that Redis did not say it: the emitter's user may need the right to PUBSUB.
+func (e *Emitter) Heard(ctx context.Context, namespace string) error {
+	return e.sender.heard(ctx, e.Of(namespace).namespace)
 }
 
 // Close closes the connection. Methods that are in progress fail.

@@ -18,6 +18,7 @@ import (
 type sender struct {
 	access
 	format format
+	prefix string
 }
 
 // check tries out every command with every kind of channel, without an effect on the nodes.

@@ -44,6 +44,7 @@ func (b *Bus) Health() socketio.BusHealth {
 		Received: b.figures.received.Load(), Ignored: b.figures.ignored.Load(), Gaps: b.figures.gaps.Load(),
 		Overflows: b.inbox.overflows(), Delay: b.peers.took(),
 	}
+	h.OtherWire = b.peers.others(b.opts.Wire.String()) + int(b.unlike.Load())
 	ears := b.ears.Load()
 	worse := func(since time.Time, err error) {
 		if err != nil && h.Connected {

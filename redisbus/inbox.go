@@ -24,12 +24,30 @@ type inbox struct {
 	batch   atomic.Pointer[func(func())] // of Bus.Batch; nil until that is called
 	ended   func(from, until time.Time)  // is called at the end of an overflow
 
-	mu       sync.Mutex
-	lanes    map[string]*lane
+	mu      sync.Mutex
+	lanes   map[string]*lane
+	closed  bool
+	dropped uint64
+	// Each of these is bounded by most, so that a flood of events does not displace revocations or
+	// replies.
+	events, own, replies budget
+}
+
+// A budget is what waits in some of the lanes.
+type budget struct {
 	bytes    int
-	closed   bool
 	overflow time.Time // when the first message was dropped; zero if none was
-	dropped  uint64
+}
+
+// budget returns the budget of a lane.
+func (in *inbox) budget(lane string) *budget {
+	switch lane {
+	case laneOwn:
+		return &in.own
+	case laneReplies:
+		return &in.replies
+	}
+	return &in.events
 }
 
 // A lane holds the messages of one namespace.
@@ -54,14 +72,16 @@ func (in *inbox) put(name string, l letter) {
 		return
 	}
 	size := len(l.payload) + letterBytes
-	if in.bytes+size > in.most && in.bytes > 0 {
+	// The number of those that say that a node is gone is bounded, and a caller waits for them.
+	x := in.budget(name)
+	if x.bytes+size > in.most && x.bytes > 0 && l.gone == nil {
 		in.dropped++
-		if in.overflow.IsZero() {
-			in.overflow = time.Now()
+		if x.overflow.IsZero() {
+			x.overflow = time.Now()
 		}
 		return
 	}
-	in.bytes += size
+	x.bytes += size
 	q := in.lanes[name]
 	if q == nil {
 		q = &lane{}
@@ -103,7 +123,7 @@ func (in *inbox) together(name string, letters []letter) {
 		for i := range letters {
 			size := len(letters[i].payload) + letterBytes
 			in.deliver(letters[i])
-			in.delivered(size)
+			in.delivered(name, size)
 		}
 	}
 	if len(letters) > 1 && strings.HasPrefix(name, "/") {
@@ -124,13 +144,14 @@ func (in *inbox) batched(f func()) {
 
 // delivered records that a message has been delivered. An overflow ends when half of the room
 // is free again.
-func (in *inbox) delivered(size int) {
+func (in *inbox) delivered(lane string, size int) {
 	in.mu.Lock()
-	in.bytes -= size
-	from := in.overflow
-	over := !from.IsZero() && in.bytes <= in.most/2
+	x := in.budget(lane)
+	x.bytes -= size
+	from := x.overflow
+	over := !from.IsZero() && x.bytes <= in.most/2
 	if over {
-		in.overflow = time.Time{}
+		x.overflow = time.Time{}
 	}
 	in.mu.Unlock()
 	if over {

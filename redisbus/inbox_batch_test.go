@@ -46,8 +46,8 @@ func TestMessagesAreDeliveredTogether(t *testing.T) {
 				if !slices.Equal(got, test.want) {
 					t.Errorf("got %v, want %v", got, test.want)
 				}
-				if in.bytes != 0 {
-					t.Errorf("%d bytes are counted", in.bytes)
+				if in.events.bytes != 0 {
+					t.Errorf("%d bytes are counted", in.events.bytes)
 				}
 			})
 		})

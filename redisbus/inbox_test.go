@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"socketiojwt/socketio"
 )
 
 // Messages of a lane are delivered in order, one after the other. A lane that is slow does not
@@ -36,8 +38,8 @@ func TestInboxKeepsOrderInALane(t *testing.T) {
 		}
 		close(hold)
 		synctest.Wait()
-		if !slices.Equal(got["a"], want) || in.bytes != 0 || len(in.lanes) != 0 {
-			t.Errorf("a: %v; %d bytes and %d lanes are left", got["a"], in.bytes, len(in.lanes))
+		if !slices.Equal(got["a"], want) || in.events.bytes != 0 || len(in.lanes) != 0 {
+			t.Errorf("a: %v; %d bytes and %d lanes are left", got["a"], in.events.bytes, len(in.lanes))
 		}
 		in.close()
 		in.put("a", letter{payload: "a"})
@@ -68,13 +70,42 @@ func TestInboxOverflows(t *testing.T) {
 		}
 		close(hold)
 		synctest.Wait()
-		if delivered != 10 || gaps != 1 || until.Sub(from) != time.Second || in.bytes != 0 {
-			t.Errorf("%d delivered, %d gaps of %v, %d bytes", delivered, gaps, until.Sub(from), in.bytes)
+		if delivered != 10 || gaps != 1 || until.Sub(from) != time.Second || in.events.bytes != 0 {
+			t.Errorf("%d delivered, %d gaps of %v, %d bytes", delivered, gaps, until.Sub(from), in.events.bytes)
 		}
 		in.put("a", letter{payload: string(make([]byte, 100_000))}) // a large one passes if no other waits
 		synctest.Wait()
 		if delivered != 11 {
 			t.Errorf("%d delivered", delivered)
+		}
+	})
+}
+
+// A flood of events displaces no message of our own nodes and no reply, and the other way round.
+func TestInboxHasBudgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		var mu sync.Mutex
+		delivered := make(map[string]int)
+		in := &inbox{most: 10 * (letterBytes + 1), ended: func(time.Time, time.Time) {}, deliver: func(l letter) {
+			<-hold
+			mu.Lock()
+			defer mu.Unlock()
+			delivered[l.payload]++
+		}}
+		for range 100 {
+			in.put("/", letter{payload: "e"})
+			in.put("/admin", letter{payload: "e"})
+		}
+		for range 20 {
+			in.put(laneOwn, letter{payload: "o"})
+			in.put(laneReplies, letter{payload: "r"})
+		}
+		in.put(laneOwn, letter{gone: &socketio.Message{}})
+		close(hold)
+		synctest.Wait()
+		if delivered["e"] != 10 || delivered["o"] != 10 || delivered["r"] != 10 || delivered[""] != 1 || in.overflows() != 210 {
+			t.Errorf("delivered %v, %d dropped", delivered, in.overflows())
 		}
 	})
 }

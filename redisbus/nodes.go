@@ -54,7 +54,7 @@ func (b *Bus) subscribers(ctx context.Context, channels []string) ([]int64, erro
 	)
 	for _, c := range b.members() {
 		waiting.Go(func() {
-			numbers, err := b.numsub(ctx, c, channels)
+			numbers, err := subscribersOf(ctx, c, b.sharded, channels...)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -77,25 +77,6 @@ func (b *Bus) subscribers(ctx context.Context, channels []string) ([]int64, erro
 		return nil, fmt.Errorf("redisbus: count subscribers: %w", failed)
 	}
 	return sums, nil
-}
-
-// numsub asks one server of Redis for the number of subscribers of each of the channels.
-func (b *Bus) numsub(ctx context.Context, c rueidis.Client, channels []string) ([]int64, error) {
-	// The channels may have different slots, which the builder of SHARDNUMSUB does not accept.
-	reply, err := c.Do(ctx, c.B().Arbitrary("PUBSUB", b.vocabulary().count).Args(channels...).Build()).ToArray()
-	if err != nil {
-		return nil, err
-	}
-	if len(reply) != 2*len(channels) {
-		return nil, fmt.Errorf("Redis returned %d values for %d channels", len(reply), len(channels))
-	}
-	numbers := make([]int64, len(channels))
-	for i := range channels {
-		if numbers[i], err = reply[2*i+1].AsInt64(); err != nil {
-			return nil, err
-		}
-	}
-	return numbers, nil
 }
 
 // An outlet is where plain messages are published in a Redis Cluster. All its servers pass them

@@ -77,9 +77,10 @@ type Options struct {
 	// ShardedRequests uses sharded channels for what the streams wire publishes, as the option
 	// useShardedPubSub of Node's adapter. All nodes must have the same.
 	ShardedRequests bool
-	// Key authenticates messages that only nodes of this module exchange. If it is set, all of
-	// them must have the same. It does not protect messages in the format of Node's adapters.
-	// Empty means no authentication.
+	// Key authenticates messages that only nodes of this module exchange, and makes nodes refuse
+	// those that were recorded and are published again. If it is set, all nodes must have the same.
+	// It does not encrypt, and does not protect messages in the format of Node's adapters or entries
+	// of streams against being repeated. Empty means no authentication.
 	Key []byte
 	// Name is what operators call this node, such as the name of its machine. Other nodes list it
 	// in Node. Longer names are cut at 64 bytes. Empty means none.
@@ -87,8 +88,9 @@ type Options struct {
 	// MaxQueue bounds the bytes that wait to be sent to Redis. Emit returns ErrBacklog beyond
 	// it. Zero means 4 MiB.
 	MaxQueue int
-	// MaxInbox bounds the bytes received from Redis that wait to be delivered. Messages beyond
-	// it are dropped, which is a Gap. Zero means 32 MiB.
+	// MaxInbox bounds the bytes received from Redis that wait to be delivered: separately for
+	// events and requests, for replies, and for messages that only nodes of this module exchange.
+	// Messages beyond it are dropped, which is a Gap. Zero means 32 MiB.
 	MaxInbox int
 	// OnGap is called after a period in which messages of other nodes may have been missed. It
 	// must return soon, and calls do not overlap. Nil ignores gaps.

@@ -2,6 +2,7 @@ package redisbus
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,8 +22,81 @@ type outbox struct {
 
 	mu      sync.Mutex
 	failing int   // queues that cannot send
-	err     error // why the first of them cannot
+	err     error // why one of them cannot
+	refused *refusal
 	since   time.Time
+}
+
+// A refusal says that Redis answers, and does not accept some commands. Others may be accepted
+// meanwhile: a Redis without memory accepts messages and no entries, and a user may lack the right to
+// one channel.
+type refusal struct {
+	err     error
+	channel string // empty if the refusal does not depend on the channel
+	entry   bool   // of entries of streams, and not of messages
+	at      time.Time
+}
+
+// refusalFor is when a refusal for a channel ends if the channel is not used again.
+const refusalFor = time.Minute
+
+// ends reports whether the refusal ends because a parcel was accepted.
+func (r *refusal) ends(p *parcel) bool {
+	if r.channel != "" {
+		return r.channel == p.channel || time.Since(r.at) > refusalFor
+	}
+	return r.entry == (p.fields != nil)
+}
+
+// answered records whether Redis accepted a parcel.
+func (x *outbox) answered(p *parcel, err error) {
+	x.mu.Lock()
+	if err == nil && x.refused == nil {
+		x.mu.Unlock()
+		return
+	}
+	before := x.bad()
+	switch {
+	case err == nil:
+		if x.refused.ends(p) {
+			x.refused = nil
+		}
+	case x.refused == nil:
+		x.refused = &refusal{err: err, entry: p.fields != nil, at: time.Now()}
+		if strings.Contains(err.Error(), "NOPERM") {
+			x.refused.channel = p.channel
+		}
+	default:
+		x.refused.at = time.Now()
+	}
+	x.changed(before)
+}
+
+// bad returns why not everything can be sent, or nil. The caller holds mu.
+func (x *outbox) bad() error {
+	if x.failing > 0 {
+		return x.err
+	}
+	if x.refused != nil {
+		return x.refused.err
+	}
+	return nil
+}
+
+// changed logs the beginning or the end of a state. Before is what bad has returned. The caller holds
+// mu, which changed unlocks.
+func (x *outbox) changed(before error) {
+	after := x.bad()
+	if (before == nil) != (after == nil) {
+		x.since = time.Now()
+	}
+	x.mu.Unlock()
+	switch {
+	case before == nil && after != nil:
+		x.bus.opts.Logger.Warn("redisbus: messages cannot be sent to Redis", "error", after)
+	case before != nil && after == nil:
+		x.bus.opts.Logger.Info("redisbus: messages can be sent to Redis again")
+	}
 }
 
 func newOutbox(b *Bus) *outbox {
@@ -64,7 +138,7 @@ func (x *outbox) release(size int) { x.bytes.Add(-int64(size)) }
 // state records whether a queue can send.
 func (x *outbox) state(q *queue, err error) {
 	x.mu.Lock()
-	before := x.failing
+	before := x.bad()
 	if q.failing != nil {
 		x.failing--
 	}
@@ -72,20 +146,7 @@ func (x *outbox) state(q *queue, err error) {
 		x.failing++
 		x.err = err
 	}
-	after := x.failing
-	if (before == 0) != (after == 0) {
-		x.since = time.Now()
-	}
-	if after == 0 {
-		x.err = nil
-	}
-	x.mu.Unlock()
-	switch {
-	case before == 0 && after > 0:
-		x.bus.opts.Logger.Warn("redisbus: messages cannot be sent to Redis", "error", err)
-	case before > 0 && after == 0:
-		x.bus.opts.Logger.Info("redisbus: messages can be sent to Redis again")
-	}
+	x.changed(before)
 }
 
 // health returns the figures of all queues, and why and since when some cannot send.
@@ -98,7 +159,7 @@ func (x *outbox) health() (sent, dropped uint64, since time.Time, err error) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return sent, dropped, x.since, x.err
+	return sent, dropped, x.since, x.bad()
 }
 
 // flush waits until everything has been sent or dropped.

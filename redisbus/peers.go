@@ -16,6 +16,8 @@ const (
 	// node itself hears nothing.
 	silentAfter = 3500 * time.Millisecond
 	silentBeats = 4
+	// leavesFor is how long a node that has left may still be subscribed to its channels.
+	leavesFor = 2 * time.Second
 	// forgetAfter is when a silent node is forgotten. Until then its subscriptions are known to
 	// be those of a node that does not answer.
 	forgetAfter = time.Minute
@@ -30,6 +32,7 @@ type beat struct {
 	ID      socketio.NodeID `json:"id"`
 	Name    string          `json:"name,omitempty"`
 	Version string          `json:"v,omitempty"`
+	Wire    string          `json:"wire,omitempty"`
 	Since   time.Time       `json:"since"`
 }
 
@@ -45,6 +48,8 @@ type Node struct {
 	Name string
 	// Version is the version of this module on the node, if known.
 	Version string
+	// Wire is the wire of the node. Nodes of different wires do not hear each other.
+	Wire string
 	// Since is when the node joined, by its own clock.
 	Since time.Time
 	// Seen is when the node was heard last, by the clock of this node. A node is listed for
@@ -67,6 +72,7 @@ type peer struct {
 	unheard int  // times in a row that it was not subscribed to its own channel
 	missed  int  // heartbeats of this node that have come back since this one was heard
 	silent  bool // it is not expected to answer
+	left    time.Time
 }
 
 // heard records a heartbeat. It reports whether the node is new, or was silent.
@@ -82,23 +88,30 @@ func (p *peers) heard(b *beat) (isNew bool) {
 			p.byID = make(map[socketio.NodeID]*peer)
 		}
 		x = &peer{silent: true}
-		p.byID[b.ID] = x
+		x.ID = socketio.NodeID(strings.Clone(string(b.ID)))
+		p.byID[x.ID] = x
 	}
 	if isNew = x.silent; isNew {
 		x.unheard = 0
 	}
-	x.Node = Node{ID: b.ID, Name: b.Name[:min(len(b.Name), longestID)], Version: b.Version[:min(len(b.Version), longestID)], Since: b.Since, Seen: time.Now()}
-	x.missed, x.silent = 0, false
+	x.Node = Node{ID: x.ID, Name: short(b.Name), Version: short(b.Version), Wire: short(b.Wire), Since: b.Since, Seen: time.Now()}
+	x.missed, x.silent, x.left = 0, false, time.Time{}
 	return isNew
 }
+
+// short returns the beginning of a text from the wire, without keeping the rest in memory.
+func short(text string) string { return strings.Clone(text[:min(len(text), longestID)]) }
 
 // left records that a node has left. It reports whether it was there.
 func (p *peers) left(id socketio.NodeID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := p.byID[id]
-	delete(p.byID, id)
-	return x != nil && !x.silent
+	if x == nil || x.silent {
+		return false
+	}
+	x.silent, x.left = true, time.Now()
+	return true
 }
 
 // subscribed records whether a node is subscribed to its own channel. It reports whether the
@@ -191,12 +204,25 @@ func (p *peers) known() (there []Node, silent []socketio.NodeID) {
 }
 
 // listening returns the number of nodes that have been heard and have not vanished. A silent one
-// may still be subscribed to its channels.
+// may still be subscribed to its channels, and one that has left is until Redis notices that the
+// connection was closed.
 func (p *peers) listening() (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, x := range p.byID {
-		if x.unheard < 2 {
+		if x.unheard < 2 && (x.left.IsZero() || time.Since(x.left) < leavesFor) {
+			n++
+		}
+	}
+	return n
+}
+
+// others returns the number of nodes that are there and have another wire.
+func (p *peers) others(wire string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, x := range p.byID {
+		if !x.silent && x.Wire != wire {
 			n++
 		}
 	}

@@ -83,6 +83,20 @@ func TestPeersVanish(t *testing.T) {
 	}
 }
 
+// A node that has left may be subscribed to its channels for a moment.
+func TestPeersThatHaveLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p peers
+		p.heard(&beat{ID: "x"})
+		if !p.left("x") || p.left("x") || p.count() != 0 || p.listening() != 1 {
+			t.Errorf("%d nodes, %d listening", p.count(), p.listening())
+		}
+		if time.Sleep(leavesFor); p.listening() != 0 {
+			t.Error("it is still listening")
+		}
+	})
+}
+
 // Anyone who can publish can invent nodes. Their number is bounded, and so are their IDs.
 func TestPeersAreBounded(t *testing.T) {
 	var p peers

@@ -172,10 +172,12 @@ func (q *queue) send(ctx context.Context, batch []dated) (failedAt string) {
 	for i, result := range q.out.doAll(ctx, batch, commands) {
 		err := result.Error()
 		if err == nil {
+			q.box.answered(&batch[i].parcel, nil)
 			continue
 		}
 		failed++
 		if _, ok := rueidis.IsRedisErr(err); ok {
+			q.box.answered(&batch[i].parcel, err)
 			q.bus.warn("redisbus: Redis refused a message", "error", err)
 			batch[i].isLost(true)
 			continue

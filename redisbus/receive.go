@@ -46,18 +46,20 @@ func (b *Bus) heard(channel, payload string) {
 // heardOwn handles a message of our own nodes. Heartbeats are handled at once, because they say
 // that a node is there now.
 func (b *Bus) heardOwn(channel, payload string) {
-	what, text, err := b.own.decode(channel, payload)
-	if err != nil {
+	m, err := b.own.decode(channel, payload)
+	switch {
+	case err != nil:
 		b.ignored(channel, err)
 		return
-	}
-	if what == ownMessage {
+	case b.own.key != nil && !b.isFresh(channel, &m):
+		return
+	case m.what == ownMessage:
 		b.figures.received.Add(1)
-		b.inbox.put(laneOwn, letter{own: true, payload: string(text)})
+		b.inbox.put(laneOwn, letter{own: true, payload: string(m.text)})
 		return
 	}
 	var from beat
-	if json.Unmarshal(text, &from) != nil || !from.valid() {
+	if json.Unmarshal(m.text, &from) != nil || !from.valid() || b.own.key != nil && from.ID != m.stamp.from {
 		b.ignored(channel, wire.ErrMalformed)
 		return
 	}
@@ -65,26 +67,45 @@ func (b *Bus) heardOwn(channel, payload string) {
 		b.gone(b.peers.echoed()...)
 		return
 	}
-	switch what {
+	switch m.what {
 	case ownHello, ownBeat:
 		isNew := b.peers.heard(&from)
 		if isNew {
-			b.opts.Logger.Info("redisbus: node is there", "node", from.ID, "name", from.Name, "version", from.Version)
+			b.sampler.Log(context.Background(), b.opts.Logger, slog.LevelInfo, "there", "redisbus: node is there", "node", from.ID, "name", from.Name, "version", from.Version)
+			if from.Wire != b.opts.Wire.String() {
+				b.warnWire("node", from.ID, "name", from.Name, "theirs", from.Wire)
+			}
 		}
-		if what == ownHello || isNew && channel == b.own.all {
+		if m.what == ownHello || isNew && channel == b.own.all {
 			b.queueBeat(from.ID)
 		}
 	case ownBye:
 		if b.peers.left(from.ID) {
-			b.opts.Logger.Info("redisbus: node has left", "node", from.ID)
+			b.sampler.Log(context.Background(), b.opts.Logger, slog.LevelInfo, "left", "redisbus: node has left", "node", from.ID)
 			b.gone(from.ID)
 		}
 	}
 }
 
+// isFresh reports whether an authenticated message was not received before. It asks a sender that is
+// not known to make itself known. Its message is lost, as if this node had joined after it.
+func (b *Bus) isFresh(channel string, m *own) bool {
+	accepted, unknown := b.heardOf.accept(m.stamp, classOf(m.what), channel == b.own.mine)
+	switch {
+	case unknown && m.what != ownBye && b.heardOf.mayAsk(m.stamp.from):
+		b.tell(m.stamp.from, ownHello)
+	case !accepted && !unknown:
+		b.ignored(channel, errReplayed)
+	}
+	return accepted
+}
+
 // queueBeat answers a node that has come.
-func (b *Bus) queueBeat(to socketio.NodeID) {
-	p, err := b.own.encode(b.own.to(to), ownBeat, b.self())
+func (b *Bus) queueBeat(to socketio.NodeID) { b.tell(to, ownBeat) }
+
+// tell queues a message about this node for another one.
+func (b *Bus) tell(to socketio.NodeID, what byte) {
+	p, err := b.own.encode(b.own.to(to), what, b.self())
 	if err == nil {
 		_ = b.outbox.put(p) // the next heartbeat comes in any case
 	}

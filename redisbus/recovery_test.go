@@ -163,7 +163,7 @@ func flood(t *testing.T, n *node, count int) {
 
 // A thousand clients that come back at once get what is theirs.
 func TestThousandRecoverAtOnce(t *testing.T) {
-	const clients = 1000
+	const clients, events = 1000, 100
 	redis := redistest.Start(t)
 	nodes := recovering(t, redis, redisbus.Options{StreamLength: 20_000}, 2)
 	a, b := nodes[0], nodes[1]
@@ -176,7 +176,7 @@ func TestThousandRecoverAtOnce(t *testing.T) {
 		p.conn.Abort()
 	}
 	kept(t, redis, all...)
-	flood(t, a, 300)
+	flood(t, a, events)
 	for i, p := range all {
 		_ = a.To(p.sid).Emit("own", i)
 	}
@@ -187,7 +187,7 @@ func TestThousandRecoverAtOnce(t *testing.T) {
 		go func() {
 			p.connect(b, fmt.Sprint("user", i))
 			got := p.all()
-			if len(got) != 302 || got[300] != "own" || got[301] != "recovered" {
+			if len(got) != events+2 || got[events] != "own" || got[events+1] != "recovered" {
 				done <- fmt.Errorf("client %d: %d events, the last are %q", i, len(got), got[max(0, len(got)-3):])
 				return
 			}

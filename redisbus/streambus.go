@@ -40,7 +40,7 @@ func (b *Bus) joinStreams(ctx context.Context) (*streamBus, error) {
 		s.readers[name] = r
 	}
 	for _, r := range s.readers {
-		b.running.Go(func() { r.run(b.ctx) })
+		go r.run(b.ctx)
 	}
 	return s, nil
 }
@@ -87,11 +87,11 @@ func (s *streamBus) ownFields(stream string, m *socketio.Message) ([]string, err
 
 // decodeOwn reads a message of our own nodes.
 func (s *streamBus) decodeOwn(stream, payload string) (m socketio.Message, err error) {
-	what, text, err := s.own.decode(stream, payload)
-	if err != nil || what != ownMessage {
+	ours, err := s.own.decode(stream, payload)
+	if err != nil || ours.what != ownMessage {
 		return m, wire.ErrMalformed
 	}
-	if json.Unmarshal(text, &m) != nil || m.From == "" || m.Kind != socketio.KindBroadcast || m.Request != "" {
+	if json.Unmarshal(ours.text, &m) != nil || m.From == "" || m.Kind != socketio.KindBroadcast || m.Request != "" {
 		return m, wire.ErrMalformed
 	}
 	return m, nil
@@ -108,9 +108,13 @@ func (s *streamBus) Position(namespace string) string {
 func (s *streamBus) keepRecords() {
 	s.awake.Do(func() {
 		s.kept = true
-		s.running.Go(func() { s.records.run(s.ctx) })
+		go s.records.run(s.ctx)
 	})
 }
+
+// Log identifies the server of Redis that has the stream: another server, or the same one after a
+// restart, may have lost its latest entries.
+func (s *streamBus) Log(namespace string) string { return s.reader(namespace).server() }
 
 // Epoch returns the period in which all messages were recorded, and a place in the log at its
 // beginning.

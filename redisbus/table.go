@@ -133,14 +133,3 @@ func (t *table) rooms(namespace string) (channels []string) {
 	}
 	return channels
 }
-
-// all returns the channels of all namespaces, for tests.
-func (t *table) all() []string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	channels := make([]string, 0, len(t.channels))
-	for channel := range t.channels {
-		channels = append(channels, channel)
-	}
-	return channels
-}

@@ -3,6 +3,8 @@ package redisbus
 import (
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"socketiojwt/socketio"
 )
 
@@ -25,16 +27,30 @@ func (b *Bus) beat() {
 			return
 		}
 		beats := n%int(beatEvery/watchEvery) == 0
+		if n%otherWireEvery == 1 {
+			b.countUnlike()
+		}
 		if beats {
-			b.peers.saying()
-			if err := b.say(b.ctx, b.own.all, ownBeat); b.ctx.Err() == nil {
-				b.outbox.state(b.outbox.queue(b.own.all), err) // also if the right to publish was taken away
-			}
+			b.sendBeat()
 		}
 		if beats || time.Since(time.Unix(0, b.asked.Load())) < answersFor {
 			b.watch()
 		}
 	}
+}
+
+// sendBeat sends a heartbeat, and records whether Redis has accepted it.
+func (b *Bus) sendBeat() {
+	b.peers.saying()
+	err := b.say(b.ctx, b.own.all, ownBeat)
+	if b.ctx.Err() != nil {
+		return
+	}
+	if _, refused := rueidis.IsRedisErr(err); refused || err == nil {
+		b.outbox.answered(&parcel{channel: b.own.all}, err) // the right to publish may have been taken away
+		err = nil
+	}
+	b.outbox.state(b.outbox.queue(b.own.all), err)
 }
 
 // watch notices nodes whose connection has ended, long before they are silent for long enough.

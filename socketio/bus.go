@@ -65,6 +65,9 @@ type BusHealth struct {
 	Err       error
 	// Nodes is the number of other nodes that are known by name.
 	Nodes int
+	// OtherWire is the number of nodes that are there and talk in another way than this one, so that
+	// they do not hear each other. Their configuration is wrong.
+	OtherWire int
 	// Queued is the number of bytes that wait to be sent.
 	Queued int
 	// Sent and Received count messages. Ignored counts those of Received that were malformed.

@@ -28,6 +28,10 @@ type Recorder interface {
 	// Position returns an offset up to which all messages of the namespace's log have been
 	// delivered to this node: deliver and done have returned. It must be cheap.
 	Position(namespace string) string
+	// Log identifies the log of a namespace as this node reads it. It changes before messages are
+	// delivered from a log that may lack some of those that were delivered earlier, such as a copy of
+	// it that is older. It must be cheap.
+	Log(namespace string) string
 	// Epoch identifies a period in which this node has recorded each message of a namespace, and
 	// returns an offset at which no message of an earlier period can still enter the log. Before
 	// the Bus reports that a message was not recorded, it ends the period: the name is empty, and

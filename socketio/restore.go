@@ -27,6 +27,7 @@ type restoring struct {
 	missed *missed
 	taken  bool
 	sent   replay.ID // the last event that is sent again, or zero
+	log    string    // Recorder.Log when missed was read
 }
 
 // findSaved looks for the saved session of a pid. It reads what the peer has missed, and takes the
@@ -93,6 +94,7 @@ func (s *Socket) prepare(ctx context.Context, f *found, x *session, offset strin
 		t.Start, t.Sent, t.Gap = r.from, r.from, replay.ID{}
 		r.missed.unbound = true
 	}
+	r.log = rec.Log(s.name)
 	r.missed.trail, r.missed.from = r.state.Trail, r.from
 	if err = r.missed.read(ctx, rec); err != nil {
 		return err
@@ -174,7 +176,7 @@ func (s *Socket) continueSaved(f *found, x *session) (missed []*engineio.Message
 	if ok {
 		t.Resume(r.from, r.sent)
 		rec := s.conn.server.recorder()
-		next.recordedSession = &recordedSession{trail: t, text: f.pid, gaps: l.shared.gaps}
+		next.recordedSession = &recordedSession{trail: t, text: f.pid, gaps: l.shared.gaps, log: r.log}
 		s.session.Store(next)
 		next.takeRooms(s, f, func(room string) { t.Changed(l.place(rec), room, true) })
 		l.list(s)

@@ -23,12 +23,13 @@ type recordedSession struct {
 	text   string    // the pid
 	epoch  string    // in which the connection was lost
 	gaps   uint64    // shared.gaps when the socket was listed
+	log    string    // Recorder.Log when the socket was listed
 	behind []waiting // what waits to be sent
 }
 
 // begin begins the session of a socket that is being listed. The caller holds mu for writing.
 func (l *listing) begin(id string, rec Recorder) *recordedSession {
-	return &recordedSession{trail: replay.NewTrail(id, l.place(rec)), gaps: l.shared.gaps}
+	return &recordedSession{trail: replay.NewTrail(id, l.place(rec)), gaps: l.shared.gaps, log: rec.Log(l.namespace.name)}
 }
 
 // A savedState is what SavedSession.Sealed contains, as JSON.

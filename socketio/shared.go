@@ -202,7 +202,7 @@ func (l *listing) lose(x *session, rooms map[string]struct{}) bool {
 		quiet = replay.Later(l.shared.before, position)
 	}
 	var gap replay.ID
-	if x.gaps != l.shared.gaps {
+	if x.gaps != l.shared.gaps || x.log != rec.Log(l.namespace.name) {
 		began, _ := replay.ParseID(since)
 		gap = replay.Later(l.shared.gap, began.Next())
 	}

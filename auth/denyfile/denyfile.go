@@ -57,7 +57,7 @@ type Denylist struct {
 // A change is an entry to add, or a block to remove, that waits to be written.
 type change struct {
 	entry  auth.Revocation
-	remove bool // the block for entry.Match
+	remove bool // the block for entry.Match that was made until entry.At
 	done   chan error
 }
 
@@ -124,8 +124,8 @@ func (d *Denylist) Add(ctx context.Context, r auth.Revocation) error {
 
 // Remove removes a block, as auth.Denylist says. It returns nil when that is on the disk. If
 // writing fails, the block remains.
-func (d *Denylist) Remove(ctx context.Context, m auth.Match) error {
-	return d.write(ctx, &change{entry: auth.Revocation{Match: m}, remove: true})
+func (d *Denylist) Remove(ctx context.Context, m auth.Match, madeUntil time.Time) error {
+	return d.write(ctx, &change{entry: auth.Revocation{Match: m, At: madeUntil}, remove: true})
 }
 
 // Find returns an entry that concerns the token, as auth.Denylist says. It looks only at
@@ -216,7 +216,7 @@ func notWritten(err error) error {
 // repeat carries out a change in memory, so that memory has the changes in the order of the file.
 func (d *Denylist) repeat(c *change) error {
 	if c.remove {
-		return d.memory.Remove(context.Background(), c.entry.Match)
+		return d.memory.Remove(context.Background(), c.entry.Match, c.entry.At)
 	}
 	return d.memory.Add(context.Background(), c.entry)
 }

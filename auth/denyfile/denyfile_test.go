@@ -80,8 +80,14 @@ func TestRemove(t *testing.T) {
 	for _, r := range []auth.Revocation{blockOf("ada"), revoked, blockOf("bob")} {
 		add(t, list, r)
 	}
+	made := blockOf("bob")
+	made.At = time.Now().Add(time.Minute)
+	add(t, list, made)
+	if err := list.Remove(context.Background(), made.Match, made.At.Add(-1)); err != nil || !found(t, list, "bob") {
+		t.Errorf("a block that was made later was removed, %v", err)
+	}
 	for _, subject := range []string{"ada", "ada", "eve"} {
-		if err := list.Remove(context.Background(), auth.BySubject("i", subject)); err != nil {
+		if err := list.Remove(context.Background(), auth.BySubject("i", subject), time.Now().Add(time.Hour)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -109,7 +115,7 @@ func TestMemoryAndFileAgree(t *testing.T) {
 					if err := list.Add(context.Background(), blockOf(subject)); err != nil {
 						t.Error(err)
 					}
-				} else if err := list.Remove(context.Background(), auth.BySubject("i", subject)); err != nil {
+				} else if err := list.Remove(context.Background(), auth.BySubject("i", subject), time.Now().Add(time.Hour)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -167,7 +173,7 @@ func TestClose(t *testing.T) {
 	if err := list.Add(context.Background(), blockOf("bob")); !errors.Is(err, denyfile.ErrClosed) {
 		t.Errorf("Add: %v", err)
 	}
-	if err := list.Remove(context.Background(), auth.BySubject("i", "ada")); !errors.Is(err, denyfile.ErrClosed) {
+	if err := list.Remove(context.Background(), auth.BySubject("i", "ada"), time.Now().Add(time.Hour)); !errors.Is(err, denyfile.ErrClosed) {
 		t.Errorf("Remove: %v", err)
 	}
 	if !found(t, list, "ada") || !found(t, list, "bob") {

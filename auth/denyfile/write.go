@@ -69,11 +69,16 @@ func put(entries *bbolt.Bucket, count uint64, r auth.Revocation, now time.Time) 
 	return count, entries.Put(key, value)
 }
 
-// remove removes the entry with the ID of r, if there is one. It returns the number of entries.
+// remove removes the entry with the ID of r, if there is one that was not made after r.At. It returns
+// the number of entries.
 func remove(entries *bbolt.Bucket, count uint64, r auth.Revocation) (uint64, error) {
 	key := keyOf(r)
-	if entries.Get(key) == nil {
+	old := entries.Get(key)
+	if old == nil {
 		return count, nil
+	}
+	if e, err := decode(key, old); err != nil || e.At.After(r.At) {
+		return count, err
 	}
 	return count - 1, entries.Delete(key)
 }

@@ -91,9 +91,9 @@ func (d *Denylist) mendSoon() {
 
 // Remove removes a block, as auth.Denylist says. It returns nil when that is written to Redis,
 // and takes at most 2 s. If Redis cannot be reached, the block remains.
-func (d *Denylist) Remove(ctx context.Context, m auth.Match) error {
+func (d *Denylist) Remove(ctx context.Context, m auth.Match, madeUntil time.Time) error {
 	e, ok := d.memory.Entry(m, true)
-	if !ok {
+	if !ok || e.At.After(madeUntil) {
 		return nil
 	}
 	gone := removed{Match: m, At: e.At, Until: d.opts.List.Now().Add(keepRemoval)}

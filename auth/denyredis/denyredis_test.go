@@ -32,7 +32,7 @@ func TestEntriesReachAllNodes(t *testing.T) {
 	if err != nil || len(entries) != 2 || entries[0].Reason != "test" || entries[1].Match != auth.ByClaim("team", 7) {
 		t.Errorf("it lists %+v, %v", entries, err)
 	}
-	if err := lists[2].Remove(t.Context(), auth.BySubject("i", "ada")); err != nil || found(t, lists[2], "ada") {
+	if err := lists[2].Remove(t.Context(), auth.BySubject("i", "ada"), time.Now().Add(time.Hour)); err != nil || found(t, lists[2], "ada") {
 		t.Error(err)
 	}
 	for _, list := range append(lists, late) {
@@ -51,7 +51,7 @@ func TestBlocksAndRemovalsConverge(t *testing.T) {
 	ahead.At = time.Now().Add(time.Hour)
 	add(t, lists[0], ahead)
 	allFind(t, lists, "ada")
-	if err := lists[1].Remove(t.Context(), ahead.Match); err != nil {
+	if err := lists[1].Remove(t.Context(), ahead.Match, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	add(t, lists[1], ahead) // a late copy of the same block

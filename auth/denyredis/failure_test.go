@@ -45,7 +45,7 @@ func TestRedisIsStopped(t *testing.T) {
 	if !found(t, lists[0], "bob") || found(t, lists[1], "bob") {
 		t.Error("the entry must work on this node only")
 	}
-	if err := lists[0].Remove(t.Context(), auth.BySubject("i", "ada")); err == nil || !found(t, lists[0], "ada") {
+	if err := lists[0].Remove(t.Context(), auth.BySubject("i", "ada"), time.Now().Add(time.Hour)); err == nil || !found(t, lists[0], "ada") {
 		t.Errorf("a block was removed without Redis: %v", err)
 	}
 	redis.Restart()
@@ -110,7 +110,7 @@ func TestFlush(t *testing.T) {
 	}
 	add(t, lists[0], blockOf("bob"))
 	allFind(t, lists, "bob")
-	if err := lists[0].Remove(t.Context(), auth.BySubject("i", "bob")); err != nil {
+	if err := lists[0].Remove(t.Context(), auth.BySubject("i", "bob"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	for _, list := range lists {
@@ -166,7 +166,7 @@ func TestFailoverLosesRecords(t *testing.T) {
 	replica.Do("REPLICAOF", "NO", "ONE")
 	add(t, lists[0], blockOf("lost"))
 	allFind(t, lists, "lost")
-	if err := lists[1].Remove(t.Context(), auth.BySubject("i", "removed")); err != nil {
+	if err := lists[1].Remove(t.Context(), auth.BySubject("i", "removed"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	for _, list := range lists {

@@ -215,7 +215,7 @@ func (d *Denylist) forget(r removed, at position) {
 	}
 	d.removals[r.Match] = removal{r, at}
 	if e, ok := d.memory.Entry(r.Match, true); ok && !e.At.After(r.At) {
-		_ = d.memory.Remove(d.ctx, r.Match) // never fails
+		_ = d.memory.Remove(d.ctx, r.Match, r.At) // never fails
 	}
 }
 

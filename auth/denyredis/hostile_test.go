@@ -19,7 +19,7 @@ func TestRedisLearnsNoSubject(t *testing.T) {
 	list := start(t, redis.Addr(), "node")
 	add(t, list, auth.Revocation{Match: auth.BySubject("issuer-of-ada", "ada-lovelace"), Reason: "left-the-company", At: time.Now()})
 	add(t, list, auth.Revocation{Match: auth.ByClaim("tenant-claim", "acme-tenant"), At: time.Now()})
-	if err := list.Remove(t.Context(), auth.BySubject("issuer-of-ada", "ada-lovelace")); err != nil {
+	if err := list.Remove(t.Context(), auth.BySubject("issuer-of-ada", "ada-lovelace"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	all := fmt.Sprint(redis.Do("XRANGE", "socketiojwt:revocations", "-", "+"), redis.Do("HGETALL", "socketiojwt:revocations:nodes"))
@@ -69,7 +69,7 @@ func TestRecordsThatAreAddedAgain(t *testing.T) {
 	}
 	add(t, lists[0], blockOf("ada"))
 	allFind(t, lists, "ada")
-	if err := lists[1].Remove(t.Context(), auth.BySubject("i", "ada")); err != nil {
+	if err := lists[1].Remove(t.Context(), auth.BySubject("i", "ada"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	again(1)

@@ -81,7 +81,7 @@ func TestNeededRecordsStay(t *testing.T) {
 	pace := denyredis.Pace{Mend: 20 * time.Millisecond, Rewrite: time.Hour, Keep: 20 * time.Millisecond}
 	list := startWith(t, to(redis.Addr()), options("node"), pace)
 	add(t, list, blockOf("removed"))
-	if err := list.Remove(t.Context(), auth.BySubject("i", "removed")); err != nil {
+	if err := list.Remove(t.Context(), auth.BySubject("i", "removed"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	add(t, list, blockOf("ada"))

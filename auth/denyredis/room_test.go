@@ -29,7 +29,7 @@ func TestStreamWithTooManyEntries(t *testing.T) {
 	if ok || !errors.Is(err, auth.ErrDenylistFull) || small.Available() || small.Health().Full == 0 || !errors.Is(small.Health().Err, auth.ErrDenylistFull) {
 		t.Errorf("%t, %v; the list is available: %t; %+v", ok, err, small.Available(), small.Health())
 	}
-	if err := writer.Remove(t.Context(), auth.BySubject("i", "bob")); err != nil {
+	if err := writer.Remove(t.Context(), auth.BySubject("i", "bob"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	redistest.Eventually(t, "the list is complete", small.Available)
@@ -72,7 +72,7 @@ func TestIncompleteListRemovesNoRecords(t *testing.T) {
 	opts.List.MaxEntries = 1
 	small := startWith(t, to(redis.Addr()), opts, denyredis.Pace{Mend: time.Hour, Rewrite: time.Hour, Keep: time.Millisecond})
 	for _, subject := range []string{"ada", "bob"} {
-		if err := writer.Remove(t.Context(), auth.BySubject("i", subject)); err != nil {
+		if err := writer.Remove(t.Context(), auth.BySubject("i", subject), time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}

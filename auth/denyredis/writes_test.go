@@ -145,7 +145,7 @@ func TestUserCodeIsNotCalledUnderALock(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		err := list.Add(t.Context(), blockOf("ada"))
-		done <- errors.Join(err, list.Remove(t.Context(), auth.BySubject("i", "ada")))
+		done <- errors.Join(err, list.Remove(t.Context(), auth.BySubject("i", "ada"), time.Now().Add(time.Hour)))
 	}()
 	if err := receive(t, done, "Add and Remove return"); err != nil {
 		t.Error(err)

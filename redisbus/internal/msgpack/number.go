@@ -1,8 +1,11 @@
 package msgpack
 
 import (
+	"errors"
 	"math"
 	"strconv"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
 // maxExact is the first integer from which on JavaScript cannot represent all integers.
@@ -42,4 +45,52 @@ func appendFloat(text []byte, v float64) []byte {
 		text = text[:n-1]
 	}
 	return text
+}
+
+// number appends the next number.
+func (e *encoder) number() bool {
+	start := e.at
+	for e.at < len(e.text) && isNumberByte(e.text[e.at]) {
+		e.at++
+	}
+	digits := e.text[start:e.at]
+	if v, ok := smallInt(digits); ok {
+		e.b = AppendInt(e.b, v)
+		return true
+	}
+	v, err := strconv.ParseFloat(string(digits), 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // a number out of range is infinite, as in JSON.parse
+		return false
+	}
+	if v == math.Trunc(v) && math.Abs(v) < maxExact {
+		e.b = AppendInt(e.b, int64(v))
+	} else {
+		e.b = msgp.AppendFloat64(e.b, v)
+	}
+	return true
+}
+
+func isNumberByte(c byte) bool {
+	return '0' <= c && c <= '9' || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'
+}
+
+// smallInt parses an integer of at most 15 digits.
+func smallInt(text []byte) (v int64, ok bool) {
+	digits := text
+	if len(digits) > 0 && digits[0] == '-' {
+		digits = digits[1:]
+	}
+	if len(digits) == 0 || len(digits) > 15 {
+		return 0, false
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		v = v*10 + int64(c-'0')
+	}
+	if len(digits) < len(text) {
+		v = -v
+	}
+	return v, true
 }
