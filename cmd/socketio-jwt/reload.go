@@ -48,6 +48,7 @@ func (a *assembly) reload(ctx context.Context, args arguments) {
 		err = next.check()
 	}
 	var applies []func()
+	a.abandon = nil
 	for _, r := range a.reloads {
 		if err != nil {
 			break
@@ -58,6 +59,9 @@ func (a *assembly) reload(ctx context.Context, args arguments) {
 		}
 	}
 	if err != nil {
+		for _, abandon := range a.abandon {
+			abandon()
+		}
 		a.log.Error("configuration not reloaded: nothing has changed", "error", err)
 		return
 	}

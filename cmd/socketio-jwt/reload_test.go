@@ -24,6 +24,11 @@ func (s *served) hangUp(text string) {
 	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {
 		s.t.Fatal(err)
 	}
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("the log:\n%s", s.log)
+		}
+	}()
 	redistest.Eventually(s.t, "the log says "+text, func() bool { return strings.Count(s.log.String(), text) > before })
 }
 

@@ -104,11 +104,8 @@ func (a *assembly) newTrusting(what string, first *ruleset, again func(next *ser
 			fresh.published.close()
 			return func() { now.published.fetch(ctx, a.log) }, nil
 		}
-		if err := a.replaceable(t, now, fresh); err == nil {
-			err = fresh.published.reach(ctx)
-		}
-		if err != nil {
-			fresh.published.close()
+		a.abandon = append(a.abandon, fresh.published.close)
+		if err := joined(a.replaceable(t, now, fresh), fresh.published.reach(ctx)); err != nil {
 			return nil, err
 		}
 		return func() {
