@@ -128,6 +128,11 @@ func TestReference(t *testing.T) {
 		page = between(t, page, "flags", flagTable(serveFlags(t), true))
 		return between(t, page, "namespace", flagTable(newNamespaceTable().flags(), false))
 	})
+	for _, flag := range serveFlags(t) {
+		if want := variablePrefix + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_")); len(flag.Envs) != 1 || flag.Envs[0] != want {
+			t.Errorf("the variables of --%s are %q, want %s", flag.Name, flag.Envs, want)
+		}
+	}
 	with, without := settings(t, "--config", sample), settings(t)
 	if err := with.check(); err != nil {
 		t.Errorf("%s is not valid: %v", sample, err)
