@@ -22,13 +22,20 @@ func (a *assembly) reloading(what string, prepare func(ctx context.Context, next
 	a.reloads = append(a.reloads, reloadable{what, prepare})
 }
 
-// reloadAt reloads at each of the signals until the returned function is called.
-func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args arguments) (stop func()) {
+// reloadAt reloads at each of the signals until the returned function is called. It calls quit if
+// the signal says that the terminal was closed in which the process was started.
+func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args arguments, quit func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
+	attended := hasTerminal()
 	a.running.Go(func() {
 		for {
 			select {
 			case <-hangups:
+				if attended && !hasTerminal() {
+					a.log.Info("terminal closed")
+					quit()
+					return
+				}
 				a.reload(ctx, args)
 			case <-ctx.Done():
 				return
@@ -39,6 +46,16 @@ func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args 
 		cancel()
 		a.running.Wait()
 	}
+}
+
+// hasTerminal reports whether the process has a controlling terminal.
+func hasTerminal() bool {
+	terminal, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	_ = terminal.Close()
+	return true
 }
 
 // reload reads the configuration again. If anything is wrong with it, nothing changes.

@@ -62,7 +62,9 @@ func (c *serveCommand) Run(ctx context.Context, t terminal, args arguments) erro
 	a.health.handle(a.routes)
 	c.welcome(t, a.listeners, a.issuer.Load())
 	welcomeOperators(t, a.adminListeners)
-	stop := a.reloadAt(ctx, hangups, args)
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	stop := a.reloadAt(ctx, hangups, args, quit)
 	defer stop()
 	return a.serve(ctx)
 }
