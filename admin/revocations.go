@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"socketiojwt/auth"
@@ -239,24 +240,43 @@ func (a *api) carryOut(w http.ResponseWriter, r *http.Request, what string, m au
 		fail(w, http.StatusBadRequest, "%v", err)
 		return
 	}
-	var out ended
-	var failed error
 	names := a.names
 	if gate != "" {
 		names = []string{gate}
 	}
-	for _, name := range names {
-		// It must be carried out in all gates, even if the operator does not wait.
-		revoked, err := change(context.WithoutCancel(r.Context()), a.gate(name))
-		out.add(revoked)
-		failed = errors.Join(failed, err)
-	}
+	out, failed := a.changeAll(r.Context(), names, change)
 	a.audit(r, what, slog.Any("match", m), slog.String("gate", gate), slog.String("why", reason), slog.Int("sockets", out.Sockets), slog.Bool("failed", failed != nil))
-	if failed != nil {
+	switch {
+	case failed == nil:
+		answer(w, out)
+	case errors.Is(failed, auth.ErrDenylistFull) || what == "unblocked":
 		a.failDenylist(w, r, failed)
-		return
+	default:
+		a.log.ErrorContext(r.Context(), "admin: the denylist failed", "error", failed)
+		fail(w, http.StatusServiceUnavailable, "in force on this node only, where %d sockets ended: the denylist could not be written. Other nodes accept the tokens until it is; this node tries again until it stops. Its log has the cause", out.Sockets)
 	}
-	answer(w, out)
+}
+
+// changeAll changes the denylists of gates at the same time, because each may wait for the same
+// server. It is carried out in all gates, even if the operator does not wait.
+func (a *api) changeAll(ctx context.Context, names []string, change func(context.Context, *auth.Gate) (auth.Revoked, error)) (out ended, failed error) {
+	type result struct {
+		revoked auth.Revoked
+		err     error
+	}
+	results := make([]result, len(names))
+	var running sync.WaitGroup
+	for i, name := range names {
+		running.Go(func() {
+			results[i].revoked, results[i].err = change(context.WithoutCancel(ctx), a.gate(name))
+		})
+	}
+	running.Wait()
+	for _, r := range results {
+		out.add(r.revoked)
+		failed = errors.Join(failed, r.err)
+	}
+	return out, failed
 }
 
 // failDenylist answers a request for which a denylist failed. The cause is only logged.

@@ -103,6 +103,7 @@ type assembly struct {
 
 	closers []func()
 	reloads []reloadable
+	abandon []func()       // undo what the current reload has prepared, if it fails
 	running sync.WaitGroup // what reloads have started
 }
 

@@ -138,7 +138,7 @@ func (c *doctorCommand) otherProblems() (findings []doctor.Finding) {
 			errs = append(errs, p.check(&c.serveCommand))
 		}
 	}
-	for _, err := range problemsOf(joined(errs...)) {
+	for _, err := range problemsOf(c.located(joined(errs...))) {
 		findings = append(findings, doctor.Finding{Level: doctor.Fail, Subject: "configuration", Text: doctor.Plain(err), Advice: "\"serve\" with the same flags and file does not start; \"config check\" says the same without asking other machines."})
 	}
 	return findings

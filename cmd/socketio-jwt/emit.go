@@ -27,7 +27,7 @@ type emitCommand struct {
 
 // Help is shown by --help.
 func (emitCommand) Help() string {
-	return `Sends an event through Redis to the sockets of a cluster: of nodes that run serve --redis, and of Node servers with the Redis adapter of --redis-wire. Nothing is known about the sockets that receive it, and it is not an error if there are none.
+	return `Sends an event through Redis to the sockets of a cluster: of nodes that run serve --redis, and of Node servers with the Redis adapter of --redis-wire. Nothing is known about the sockets that receive it, and it is not an error if there are none. It is an error if no node hears the event, for example because the nodes use another --redis-wire.
 
 A string needs its quotes, also within those of the shell: '"text"'. An argument may be a negative number if -- is before the name of the event.
 
@@ -62,6 +62,9 @@ func (c *emitCommand) Run(ctx context.Context, t terminal) error {
 	defer cancel()
 	if err := to.Emit(ctx, c.Event, args...); err != nil {
 		return err
+	}
+	if err := emitter.Heard(ctx, c.Namespace); errors.Is(err, redisbus.ErrNotHeard) { // another error means that Redis did not say it
+		return fmt.Errorf("the event was sent, and no node hears it: %w (--redis-wire, --redis-prefix, --namespace)", err)
 	}
 	if c.JSON {
 		return printJSON(t.out, map[string]bool{"sent": true})

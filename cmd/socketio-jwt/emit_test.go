@@ -65,10 +65,37 @@ func TestEmitWithAPrefix(t *testing.T) {
 	redis := redistest.Start(t)
 	elsewhere := redis.Subscribe("other#/#")
 	defer elsewhere.Close()
+	node := redis.Subscribe("other-request#/#")
+	defer node.Close()
 	runWith(t, "", "emit", "--redis", "redis://"+redis.Addr(), "--redis-prefix", "other", "--volatile", "e").want(t, exitGood, "sent", "")
 	if m := elsewhere.Next(); !strings.Contains(m.Payload, "volatile") {
 		t.Errorf("sent %q", m.Payload)
 	}
+}
+
+// An event that no node hears is an error, and so is one on the wire of no node.
+func TestEmitThatIsNotHeard(t *testing.T) {
+	redis := redistest.Start(t)
+	n := startNodes(t, redis, 1, "--redis-wire", "sharded")[0]
+	for _, test := range []struct {
+		args  []string
+		heard bool
+	}{
+		{[]string{"--redis-wire", "sharded"}, true},
+		{[]string{"--redis-wire", "sharded", "--namespace", "/admin"}, true},
+		{[]string{"--redis-wire", "sharded", "--namespace", "/none"}, false},
+		{[]string{"--redis-wire", "sharded", "--redis-prefix", "other"}, false},
+		{[]string{"--redis-wire", "classic"}, false},
+		{[]string{"--redis-wire", "streams"}, false},
+	} {
+		o := runWith(t, "", append([]string{"emit", "--redis", "redis://" + redis.Addr(), "e"}, test.args...)...)
+		if test.heard {
+			o.want(t, exitGood, "sent", "")
+		} else {
+			o.want(t, exitFailed, "", "no node hears it")
+		}
+	}
+	n.stop()
 }
 
 func TestEmitRefuses(t *testing.T) {

@@ -144,7 +144,7 @@ func (c *leasesCommand) print(t terminal, leases []leaseResult, headed bool) err
 	}
 	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	if headed {
-		fmt.Fprintln(table, "ID\tNAMESPACE\tSTATE\tSUBJECT\tISSUER\tADDRESS\tENDS")
+		fmt.Fprintln(table, "ID\tNODE\tNAMESPACE\tSTATE\tSUBJECT\tISSUER\tADDRESS\tENDS")
 	}
 	now := time.Now()
 	for _, l := range leases {
@@ -152,7 +152,7 @@ func (c *leasesCommand) print(t terminal, leases []leaseResult, headed bool) err
 		if !l.Until.IsZero() {
 			ends = display.Distance(l.Until, now)
 		}
-		row := []string{l.ID, l.Namespace, l.State, orDash(l.Subject), orDash(l.Issuer), l.RemoteAddr, ends}
+		row := []string{l.ID, orDash(l.Node), l.Namespace, l.State, orDash(l.Subject), orDash(l.Issuer), l.RemoteAddr, ends}
 		for i := range row {
 			row[i] = display.Printable(row[i])
 		}

@@ -28,7 +28,7 @@ type namespaceTable struct {
 	Scope  []string `placeholder:"SCOPE" help:"Scopes that a token must have, all of them (scope, scp or permissions)."`
 	Room   []string `placeholder:"CLAIM=PREFIX" help:"Rooms that follow from a token: for sub=user: and the subject ada, the room user:ada. A claim with a list of strings gives a room for each. If the namespace has several issuers, the issuer is part of the name."`
 
-	Timeout           time.Duration `default:"5s" help:"How long the admission of a socket may take. With mode event, how long a peer has to show a token."`
+	Timeout           time.Duration `default:"5s" help:"How long the admission of a socket may take. With mode event, the time in which a peer must show a token."`
 	Attempts          int           `default:"1" help:"How many tokens a peer may show by \"authenticate\" before its socket ends, with mode event or guests."`
 	WarnBefore        time.Duration `default:"30s" help:"How long before the end of its token a peer that asked for it is warned. 0s means no warnings."`
 	AtExpiry          string        `enum:"close,leave,guest" default:"close" help:"What happens when the token of a socket ends: close its transport (clients come back with a fresh token), leave the namespace, or become a guest."`

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -246,7 +247,7 @@ func (p *probe) stay(ctx context.Context) {
 
 // packet prints a packet.
 func (p *probe) packet(sent bool, data []byte, binary bool) {
-	direction, text := "←", string(data)
+	direction, text := "←", withoutRecovery(data)
 	if sent {
 		direction = "→"
 	}
@@ -258,6 +259,18 @@ func (p *probe) packet(sent bool, data []byte, binary bool) {
 	if !p.quiet {
 		fmt.Fprintf(p.t.out, "%s %s %s\n", stamp(), direction, p.shorten(text))
 	}
+}
+
+// recoveryID matches the secret with which a client recovers its session, in the answer to CONNECT.
+var recoveryID = regexp.MustCompile(`"pid"\s*:\s*"(?:[^"\\]|\\.)*"?`)
+
+// withoutRecovery hides the secret by which a session is recovered: anyone who reads the output
+// could take the session over.
+func withoutRecovery(data []byte) string {
+	if len(data) == 0 || data[0] != '0' { // not the answer to CONNECT
+		return string(data)
+	}
+	return recoveryID.ReplaceAllString(string(data), `"pid":"(hidden)"`)
 }
 
 // conclude prints the verdict. If the probe stays, packets are still printed afterwards.

@@ -181,3 +181,19 @@ type answer struct {
 
 func (a answer) Message([]byte, bool)   { _ = a.s.Send(engineio.NewMessage([]byte(a.packet))) }
 func (a answer) Closed(engineio.Reason) {}
+
+// TestProbeHidesTheRecoverySecret checks that the output has no value with which others could
+// recover the session.
+func TestProbeHidesTheRecoverySecret(t *testing.T) {
+	s := start(t, "--recovery", "1m")
+	for _, namespace := range []string{"/", "/admin"} {
+		o := runWith(t, s.login("ada"), "probe", s.url, "--token", "-", "--namespace", namespace, "--stay", "10ms")
+		o.want(t, exitGood, "ADMITTED", "")
+		if namespace == "/" {
+			o.want(t, exitGood, `"pid":"(hidden)"`, "")
+		}
+		if strings.Count(o.out, `"pid"`) != strings.Count(o.out, `"pid":"(hidden)"`) {
+			t.Errorf("the output has the secret:\n%s", o.out)
+		}
+	}
+}

@@ -22,13 +22,20 @@ func (a *assembly) reloading(what string, prepare func(ctx context.Context, next
 	a.reloads = append(a.reloads, reloadable{what, prepare})
 }
 
-// reloadAt reloads at each of the signals until the returned function is called.
-func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args arguments) (stop func()) {
+// reloadAt reloads at each of the signals until the returned function is called. It calls quit if
+// the signal says that the terminal was closed in which the process was started.
+func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args arguments, quit func()) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
+	attended := hasTerminal()
 	a.running.Go(func() {
 		for {
 			select {
 			case <-hangups:
+				if attended && !hasTerminal() {
+					a.log.Info("terminal closed")
+					quit()
+					return
+				}
 				a.reload(ctx, args)
 			case <-ctx.Done():
 				return
@@ -41,6 +48,16 @@ func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args 
 	}
 }
 
+// hasTerminal reports whether the process has a controlling terminal.
+func hasTerminal() bool {
+	terminal, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	_ = terminal.Close()
+	return true
+}
+
 // reload reads the configuration again. If anything is wrong with it, nothing changes.
 func (a *assembly) reload(ctx context.Context, args arguments) {
 	next, err := readAgain(args)
@@ -48,6 +65,7 @@ func (a *assembly) reload(ctx context.Context, args arguments) {
 		err = next.check()
 	}
 	var applies []func()
+	a.abandon = nil
 	for _, r := range a.reloads {
 		if err != nil {
 			break
@@ -58,6 +76,9 @@ func (a *assembly) reload(ctx context.Context, args arguments) {
 		}
 	}
 	if err != nil {
+		for _, abandon := range a.abandon {
+			abandon()
+		}
 		a.log.Error("configuration not reloaded: nothing has changed", "error", err)
 		return
 	}

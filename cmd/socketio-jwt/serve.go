@@ -18,7 +18,7 @@ type serveCommand struct {
 	adminListener `embed:""`
 	limits        `embed:""`
 
-	Recovery        time.Duration `env:"SOCKETIO_JWT_RECOVERY" default:"0s" help:"For how long a client that has lost its connection can recover its session in namespace /, with what it has missed. With --redis-wire streams it can on any node. Default: no recovery."`
+	Recovery        time.Duration `env:"SOCKETIO_JWT_RECOVERY" default:"0s" help:"For how long a client that has lost its connection can recover its session in a namespace of mode handshake, with what it has missed. With --redis-wire streams it can on any node. Default: no recovery."`
 	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to close in order. Default: ${default}."`
 	LogLevel        slog.Level    `reload:"" env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
 	LogFormat       string        `env:"SOCKETIO_JWT_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" help:"text or json, one line for each event on standard error. Default: ${default}."`
@@ -62,7 +62,9 @@ func (c *serveCommand) Run(ctx context.Context, t terminal, args arguments) erro
 	a.health.handle(a.routes)
 	c.welcome(t, a.listeners, a.issuer.Load())
 	welcomeOperators(t, a.adminListeners)
-	stop := a.reloadAt(ctx, hangups, args)
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	stop := a.reloadAt(ctx, hangups, args, quit)
 	defer stop()
 	return a.serve(ctx)
 }

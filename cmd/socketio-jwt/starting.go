@@ -56,11 +56,11 @@ func (c *configuration) checkTables(serve *serveCommand) error {
 // rules returns the rules of the flags, and the development issuer, which is nil if another one
 // makes the tokens.
 func (c *configuration) rules(log *slog.Logger, sets jwks.Options) (*issuer, *ruleset, error) {
-	key, issuer, err := c.keys(log)
+	print, err := c.fingerprint() // before keys, so that a file that changes between is read again at the next SIGHUP
 	if err != nil {
 		return nil, nil, err
 	}
-	print, err := c.fingerprint() // after keys, which sets the default of --leeway
+	key, issuer, err := c.keys(log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -104,11 +104,8 @@ func (a *assembly) newTrusting(what string, first *ruleset, again func(next *ser
 			fresh.published.close()
 			return func() { now.published.fetch(ctx, a.log) }, nil
 		}
-		if err := a.replaceable(t, now, fresh); err == nil {
-			err = fresh.published.reach(ctx)
-		}
-		if err != nil {
-			fresh.published.close()
+		a.abandon = append(a.abandon, fresh.published.close)
+		if err := joined(a.replaceable(t, now, fresh), fresh.published.reach(ctx)); err != nil {
 			return nil, err
 		}
 		return func() {
@@ -135,9 +132,11 @@ const (
 	// settling is how long a token may take from the verifier to the index of its gate. There is
 	// no I/O between the two.
 	settling = time.Second
-	// endSpread is the period over which sockets end that other rules have admitted, because all
-	// of their clients reconnect a second later.
+	// endSpread is the longest period over which sockets end that other rules have admitted, and
+	// endPause the longest time between two. They do not end at once, because their clients
+	// reconnect a second later.
 	endSpread = 10 * time.Second
+	endPause  = 10 * time.Millisecond
 )
 
 // replace makes a verifier use other rules, and ends the sockets that it has admitted before.
@@ -155,7 +154,7 @@ func (a *assembly) replace(ctx context.Context, t *trusting, fresh *ruleset) {
 	if len(gates) == 0 {
 		return
 	}
-	a.log.Warn("sockets of replaced keys or rules end, and their clients reconnect", "of", t.what, "over", settling+endSpread)
+	a.log.Warn("sockets of replaced keys or rules end, and their clients reconnect", "of", t.what, "within", settling+endSpread)
 	a.running.Go(func() {
 		if sleep(ctx, settling) != nil {
 			return
@@ -168,8 +167,7 @@ func (a *assembly) replace(ctx context.Context, t *trusting, fresh *ruleset) {
 // retired ends a socket whose token was accepted by keys or rules that are not in use any more.
 var retired = &socketio.Ending{Temporary: true, WholeConnection: true, Err: errors.New("the keys or rules for tokens were replaced")}
 
-// endOlder ends the sockets whose tokens were verified before a time, one after the other over
-// endSpread. Their clients reconnect by themselves.
+// endOlder ends the sockets whose tokens were verified before a time, one after the other. Their clients reconnect by themselves.
 func endOlder(ctx context.Context, gates []*auth.Gate, before time.Time) (ended int) {
 	type socket struct {
 		gate *auth.Gate
@@ -185,7 +183,7 @@ func endOlder(ctx context.Context, gates []*auth.Gate, before time.Time) (ended 
 	}
 	began := time.Now()
 	for i, s := range old {
-		due := began.Add(endSpread * time.Duration(i) / time.Duration(len(old)))
+		due := began.Add(time.Duration(i) * min(endPause, endSpread/time.Duration(len(old))))
 		if sleep(ctx, time.Until(due)) != nil {
 			return ended
 		}

@@ -72,16 +72,23 @@ func (a *redisAsked) keyTries() []keyTry {
 	if a.Wire != Streams {
 		return tries
 	}
-	session, shown := sessions+unused(), sessions+"*"
-	return append(append(tries, stream(a.Prefix)...),
-		keyTry{[]string{"XINFO", "STREAM"}, a.Prefix, nil, a.Prefix},
-		keyTry{[]string{"SET"}, session, []string{"", "XX"}, shown},
-		keyTry{[]string{"GET"}, session, nil, shown},
-		keyTry{[]string{"GETDEL"}, session, nil, shown},
-		keyTry{[]string{"PTTL"}, session, nil, shown},
-		keyTry{[]string{"DEL"}, session, nil, shown},
-	)
+	tries = append(append(tries, stream(a.Prefix)...), keyTry{[]string{"XINFO", "STREAM"}, a.Prefix, nil, a.Prefix})
+	// A node asks for the same rights to its epochs as to the sessions of package redisbus.
+	for _, begin := range []string{sessions, a.Prefix + epochs} {
+		key, shown := begin+unused(), begin+"*"
+		tries = append(tries,
+			keyTry{[]string{"SET"}, key, []string{"", "XX"}, shown},
+			keyTry{[]string{"GET"}, key, nil, shown},
+			keyTry{[]string{"GETDEL"}, key, nil, shown},
+			keyTry{[]string{"PTTL"}, key, nil, shown},
+			keyTry{[]string{"DEL"}, key, nil, shown},
+		)
+	}
+	return tries
 }
+
+// epochs follows the prefix in the keys of epochs, without which no session is recovered.
+const epochs = "-go:epoch:"
 
 // sessions begins the keys of sessions that were lost.
 const sessions = "sio:session:"
