@@ -27,7 +27,7 @@ before(async () => {
 after(() => Promise.all([backend?.stop(), beating?.stop(), browser?.close()]));
 
 // agentTo makes connections to a proxy from an address of this machine.
-const agentTo = ({ certificate }, address = client) => new https.Agent({ keepAlive: true, localAddress: address, family: 4, ca: certificate });
+const agentTo = ({ certificate }, address = client, keepAlive = true) => new https.Agent({ keepAlive, localAddress: address, family: 4, ca: certificate });
 
 // call dials a proxy from an address. The connection ends with the test.
 function call(t, io, proxy, { address, ...options } = {}) {
@@ -228,7 +228,9 @@ describe("a proxy in front", { concurrency: true }, () => {
     t.after(proxy.stop);
     const sockets = [];
     for (const transport of ["polling", "websocket"]) for (const io of Object.values(published)) {
-      sockets.push(await connected(call(t, io, proxy, { transports: [transport], reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 })));
+      // A new connection for each request, as without an agent: Node may hang for long on one that the proxy has just closed.
+      const options = { agent: agentTo(proxy, client, false), reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 };
+      sockets.push(await connected(call(t, io, proxy, { transports: [transport], ...options })));
     }
     const lost = new Set();
     for (const socket of sockets) socket.on("disconnect", () => lost.add(socket));

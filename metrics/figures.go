@@ -130,6 +130,9 @@ var (
 	denylistAge       = gauge("denylist_age_seconds", "How long ago the denylist was last read to the end.")
 )
 
+// The certificate of the server.
+var certificateExpires = gauge("certificate_expire_timestamp_seconds", "When the certificate of the server expires.")
+
 // version returns the version of this module.
 func version() string {
 	info, ok := debug.ReadBuildInfo()

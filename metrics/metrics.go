@@ -30,6 +30,7 @@ type Metrics struct {
 	keys           []func() []*jwks.Set
 	introspections map[string]*introspect.Verifier
 	denylist       func() DenylistState
+	certificate    func() time.Time
 }
 
 var (
@@ -101,6 +102,14 @@ func (m *Metrics) Denylist(state func() DenylistState) {
 	m.denylist = state
 }
 
+// Certificate exports when the certificate of the server expires. The function must be cheap and
+// may be called concurrently.
+func (m *Metrics) Certificate(expires func() time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.certificate = expires
+}
+
 // Handler returns a handler that answers a scrape with these metrics and those of the Go runtime
 // and the process. The figures say how many users are connected and which issuers they have, so
 // serve it where only operators can reach it. To use another registry, register the Metrics there
@@ -132,7 +141,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	m.mu.Lock()
-	server, denylist := m.server, m.denylist
+	server, denylist, certificate := m.server, m.denylist, m.certificate
 	gates, keys, introspections := maps.Clone(m.gates), slices.Clone(m.keys), maps.Clone(m.introspections)
 	m.mu.Unlock()
 	s := sink{out}
@@ -156,6 +165,9 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		state := denylist()
 		s.put(denylistAvailable, truth(state.Available))
 		s.put(denylistAge, state.Age.Seconds())
+	}
+	if certificate != nil {
+		s.put(certificateExpires, float64(certificate().Unix()))
 	}
 	for _, t := range m.durations {
 		if t != nil {

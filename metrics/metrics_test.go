@@ -91,6 +91,7 @@ func full(t *testing.T) *metrics.Metrics {
 	t.Cleanup(func() { _ = verifier.Close() })
 	m.Introspection("https://issuer.example/introspect", verifier)
 	m.Denylist(func() metrics.DenylistState { return metrics.DenylistState{Available: true, Age: time.Second} })
+	m.Certificate(func() time.Time { return time.Unix(1800000000, 0) })
 
 	p := s.Dial(sockettest.Options{Auth: map[string]string{"token": sign(map[string]any{"sub": "a secret subject"})}})
 	if _, err := p.EmitWithAck(t.Context(), "say", "a secret text"); err != nil {
@@ -133,6 +134,7 @@ func TestScrape(t *testing.T) {
 		`socketiojwt_denylist_entries{gate="/"} 1`,
 		`socketiojwt_denylist_available 1`,
 		`socketiojwt_denylist_age_seconds 1`,
+		`socketiojwt_certificate_expire_timestamp_seconds 1.8e+09`,
 		`socketiojwt_key_fetch_failures_total{issuer="127.0.0.1"} 2`,
 		`socketiojwt_introspection_tokens{endpoint="https://issuer.example/introspect",verdict="accepted"} 0`,
 		`socketiojwt_connect_duration_seconds_count{mode="handshake",namespace="/",result="ok"} 1`,

@@ -63,6 +63,9 @@ func exportFigures(_ context.Context, a *assembly) error {
 	if a.node != nil {
 		m.Denylist(a.node.denylistState)
 	}
+	if a.certificate != nil {
+		m.Certificate(a.certificate.expires)
+	}
 	return nil
 }
 

@@ -81,7 +81,7 @@ func dialTLS(t *testing.T, s *served, serial int64, protocols ...string) *tls.Co
 // TestTLS checks that pages come by HTTP/2, and that a WebSocket can be opened by HTTP/1.1 beside
 // them.
 func TestTLS(t *testing.T) {
-	s := start(t, newPairFiles(t).today(t, 1).flags()...)
+	s := start(t, append(newPairFiles(t).today(t, 1).flags(), "--metrics", "127.0.0.1:0")...)
 	if !strings.HasPrefix(s.url, "https://") || strings.Contains(s.out.String(), "http://") {
 		t.Errorf("it prints %s", s.out)
 	}
@@ -106,6 +106,9 @@ func TestTLS(t *testing.T) {
 		if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != want {
 			t.Errorf("a page of %s: %v %v", origin, response, err)
 		}
+	}
+	if figures := get(t, "http://"+metricsAt.FindStringSubmatch(s.log.String())[1]+"/metrics"); !strings.Contains(figures, "\nsocketiojwt_certificate_expire_timestamp_seconds ") {
+		t.Error("no figure says when the certificate expires")
 	}
 	old := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // it must be refused
 	if _, err := tls.Dial("tcp", strings.TrimPrefix(s.url, "https://"), old); err == nil {

@@ -114,7 +114,10 @@ func newNode(name string, heartbeat time.Duration) (*node, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", sockets)
+	mux.HandleFunc("/socket.io/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Node", name)
+		sockets.ServeHTTP(w, r)
+	})
 	mux.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ready") })
 	return &node{srv: srv, web: socketio.NewHTTPServer("", mux)}, nil
 }
