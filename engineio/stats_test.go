@@ -112,6 +112,7 @@ func TestStatsOfBytes(t *testing.T) {
 		moved("a message that is read", false, true, false)
 		for range 3 {
 			_ = c.s.Send(NewMessage([]byte(long)))
+			synctest.Wait() // so that the first one is being written while the others wait
 		}
 		moved("a slow peer", false, false, true)
 		c.s.Abort("of the program")

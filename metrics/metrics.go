@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"context"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -13,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"socketiojwt/auth"
+	"socketiojwt/internal/guard"
+	"socketiojwt/internal/logging"
 	"socketiojwt/observe"
 	"socketiojwt/socketio"
 	"socketiojwt/token/introspect"
@@ -117,11 +121,13 @@ func (m *Metrics) Certificate(expires func() time.Time) {
 func (m *Metrics) Handler() http.Handler {
 	r := prometheus.NewPedanticRegistry()
 	r.MustRegister(m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout})
 }
 
-// maxScrapes bounds the scrapes that are answered at one time.
-const maxScrapes = 4
+const (
+	maxScrapes    = 4 // that are answered at one time
+	scrapeTimeout = 10 * time.Second
+)
 
 // clean returns a label that Prometheus accepts.
 func clean(label string) string { return strings.ToValidUTF8(label, "?") }
@@ -147,24 +153,30 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	s := sink{out}
 	s.put(buildInfo, 1, version(), goVersion())
 	if server != nil {
-		stats := server.Stats()
-		s.engine(&stats.Engine)
-		s.sockets(&stats)
-		s.bus(stats.Bus)
+		safely(func() {
+			stats := server.Stats()
+			s.engine(&stats.Engine)
+			s.sockets(&stats)
+			s.bus(stats.Bus)
+		})
 	}
-	for _, name := range slices.Sorted(maps.Keys(gates)) {
-		s.gate(name, gates[name])
+	for name, gate := range gates {
+		safely(func() { s.gate(name, gate) })
 	}
-	for issuer, stats := range statsOf(keys) {
-		s.keys(issuer, stats)
-	}
-	for _, name := range slices.Sorted(maps.Keys(introspections)) {
-		s.introspection(name, introspections[name].Stats())
+	safely(func() {
+		for issuer, stats := range statsOf(keys) {
+			s.keys(issuer, stats)
+		}
+	})
+	for name, verifier := range introspections {
+		s.introspection(name, verifier.Stats())
 	}
 	if denylist != nil {
-		state := denylist()
-		s.put(denylistAvailable, truth(state.Available))
-		s.put(denylistAge, state.Age.Seconds())
+		safely(func() {
+			state := denylist()
+			s.put(denylistAvailable, truth(state.Available))
+			s.put(denylistAge, state.Age.Seconds())
+		})
 	}
 	if certificate != nil {
 		s.put(certificateExpires, float64(certificate().Unix()))
@@ -174,4 +186,19 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 			t.vec.Collect(out)
 		}
 	}
+}
+
+// panicked bounds the lines about panics.
+var panicked = logging.Sampler{PerMinute: 10, Repeat: time.Minute}
+
+// safely calls f, which may run code of the program, such as the method Len of a denylist. A panic
+// on the goroutine of a scrape would end the program.
+func safely(f func()) {
+	defer func() {
+		if value := recover(); value != nil {
+			p := guard.Recovered(value)
+			panicked.Log(context.Background(), logging.OrDefault(nil), slog.LevelError, p.At, "metrics: panic while figures were read; they are missing in this scrape", p.Attr())
+		}
+	}()
+	f()
 }

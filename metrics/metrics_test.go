@@ -225,6 +225,24 @@ func TestMetricsAreConcurrent(t *testing.T) {
 	<-done
 }
 
+// panicking is a denylist whose Len panics.
+type panicking struct{ *auth.MemoryDenylist }
+
+func (panicking) Len() int { panic("of the test") }
+
+// A panic of code of the program leaves out only the figures that it was asked for.
+func TestPanicInAScrapeHasNoOtherEffect(t *testing.T) {
+	m := full(t)
+	gate, _ := authtest.NewGate(t, auth.Options{Denylist: panicking{auth.NewDenylist(auth.DenylistOptions{})}})
+	m.Gate("panicking", gate)
+	m.Denylist(func() metrics.DenylistState { panic("of the test") })
+	m.KeysFrom(func() []*jwks.Set { panic("of the test") })
+	text := scrape(t, m)
+	if strings.Contains(text, "panicking") || !strings.Contains(text, `socketiojwt_gate_sockets{gate="/",state="leased"}`) {
+		t.Errorf("scraped\n%s", text)
+	}
+}
+
 // A registry of the program may have the metrics of several servers.
 func TestSeveralServers(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
