@@ -179,7 +179,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 		})
 	}
 	if certificate != nil {
-		s.put(certificateExpires, float64(certificate().Unix()))
+		safely(func() { s.put(certificateExpires, timestamp(certificate())) })
 	}
 	for _, t := range m.durations {
 		if t != nil {
