@@ -3,11 +3,13 @@
 #
 #   scripts/debian.sh VERSION PROCESSOR PROGRAM PROGRAM-OF-THIS-MACHINE FOLDER
 #
-# The second program prints the completion scripts. SOURCE_DATE_EPOCH is the time of all files.
+# The second program prints the completion scripts. SOURCE_DATE_EPOCH is the time of all files. DEBIAN_MAINTAINER may name a
+# maintainer, as Name <address>.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${1//-/\~} processor=$2 program=$3 here=$4 out=$5 # "-" would begin Debian's own part of the version; "~" comes before releases
 : "${SOURCE_DATE_EPOCH:?}"
+maintainer=${DEBIAN_MAINTAINER:-The socketio-jwt authors <socketio-jwt@localhost>}
 umask 022
 command -v dpkg-deb >/dev/null || { echo "debian: dpkg-deb is missing: install dpkg" >&2; exit 1; }
 
@@ -25,7 +27,10 @@ put 644 deploy/debian/socketio-jwt.sysusers usr/lib/sysusers.d/socketio-jwt.conf
 "$here" completion zsh | put 644 /dev/stdin usr/share/zsh/vendor-completions/_socketio-jwt
 "$here" completion fish | put 644 /dev/stdin usr/share/fish/vendor_completions.d/socketio-jwt.fish
 gzip -9n <deploy/debian/socketio-jwt.1 | put 644 /dev/stdin usr/share/man/man1/socketio-jwt.1.gz
-gzip -9n <CHANGELOG.md | put 644 /dev/stdin usr/share/doc/socketio-jwt/changelog.gz
+gzip -9n <CHANGELOG.md | put 644 /dev/stdin usr/share/doc/socketio-jwt/CHANGELOG.md.gz
+printf 'socketio-jwt (%s) stable; urgency=medium\n\n  * The changes are in CHANGELOG.md.\n\n -- %s  %s\n' "$version" "$maintainer" "$(date -R -d "@$SOURCE_DATE_EPOCH")" |
+  gzip -9n | put 644 /dev/stdin usr/share/doc/socketio-jwt/changelog.gz
+put 644 deploy/debian/lintian-overrides usr/share/lintian/overrides/socketio-jwt
 
 # Without the development issuer, which behind a proxy on this machine would let anyone log in as anyone.
 sed 's/^no-login = false$/no-login = true/' deploy/socketio-jwt.toml | put 640 /dev/stdin etc/socketio-jwt/socketio-jwt.toml
@@ -56,7 +61,7 @@ cat >"$tree/DEBIAN/control" <<EOF
 Package: socketio-jwt
 Version: $version
 Architecture: $processor
-Maintainer: The socketio-jwt authors <socketio-jwt@localhost>
+Maintainer: $maintainer
 Installed-Size: $(du -k -s --apparent-size "$tree" | cut -f1)
 Depends: procps, systemd | systemd-standalone-sysusers
 Recommends: ca-certificates
