@@ -10,7 +10,7 @@ import (
 
 func TestCompletions(t *testing.T) {
 	for line, want := range map[string]string{
-		"":                                 "block completion config disconnect doctor emit leases operator-token probe revoke serve token version",
+		"":                                 "block completion config disconnect doctor emit health leases operator-token probe revoke serve token version",
 		"to":                               "token",
 		"token ":                           "inspect mint verify",
 		"token m":                          "mint",

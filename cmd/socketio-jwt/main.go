@@ -45,6 +45,7 @@ type commandLine struct {
 	OperatorToken operatorTokenCommand `cmd:"" help:"Print a token for the page of operators."`
 	Completion    completionCommand    `cmd:"" help:"Print a completion script for a shell."`
 	Complete      completeCommand      `cmd:"" hidden:""`
+	Health        healthCommand        `cmd:"" help:"Ask a running server whether it is healthy."`
 	Version       versionCommand       `cmd:"" help:"Print the version."`
 }
 

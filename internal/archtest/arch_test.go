@@ -48,6 +48,7 @@ var mayImport = map[string][]string{
 	"cmd":                   nil, // everything
 	"interop":               nil,
 	"examples":              nil,
+	"release":               nil, // a module of its own
 	"internal/accept":       {},
 	"internal/archtest":     {},
 	"internal/circuit":      {},

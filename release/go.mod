@@ -1,0 +1,3 @@
+module socketiojwt/release
+
+go 1.26.0
