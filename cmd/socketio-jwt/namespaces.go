@@ -254,5 +254,15 @@ func (c *serveCommand) tables() []*namespaceTable {
 	return c.defaultNamespaces()
 }
 
+// named returns the table of a namespace, or nil.
+func named(tables []*namespaceTable, name string) *namespaceTable {
+	for _, table := range tables {
+		if table.Name == name {
+			return table
+		}
+	}
+	return nil
+}
+
 // own reports whether the table says itself which tokens are accepted. Otherwise the flags do.
 func (n *namespaceTable) own() bool { return n.SecretFile != "" || n.outside() }

@@ -5,6 +5,24 @@ import (
 	"testing"
 )
 
+// TestServeChecksFlagsBeforeItJoins checks that serve reports flags that have nothing to do with
+// Redis before it connects.
+func TestServeChecksFlagsBeforeItJoins(t *testing.T) {
+	for want, args := range map[string][]string{
+		"has no effect without --admin": {"--admin-secret", goodSecret},
+		"--origin":                      {"--origin", "https://a.example/path"},
+		"--max-payload":                 {"--max-payload", "0"},
+		"--shutdown-timeout":            {"--shutdown-timeout=-1s"},
+		"name must be set":              {"--config", configured(t, "[[namespace]]\n")},
+	} {
+		o := runWith(t, "", append([]string{"serve", "--addr", "localhost:0", "--secret", goodSecret, "--redis", "redis://127.0.0.1:1", "--cluster-key", goodSecret}, args...)...)
+		o.want(t, exitFailed, "", want)
+		if strings.Contains(o.err, "connect to Redis") {
+			t.Errorf("%q: serve has joined before: %s", args, o.err)
+		}
+	}
+}
+
 // Flags of several nodes that do not fit are errors that say what to give instead, and do not
 // quote a password.
 func TestFlagsOfSeveralNodes(t *testing.T) {

@@ -118,24 +118,35 @@ func (a *assembly) logChanges(next *serveCommand) {
 		a.log.Info("setting changed", attrs...)
 		a.command.settings[c.name] = next.settings[c.name]
 	}
-	if len(a.command.namespaces) != len(next.namespaces) {
-		a.log.Warn("namespaces not changed: that needs a restart", "old", len(a.command.namespaces), "new", len(next.namespaces))
+	for _, table := range next.namespaces {
+		if named(a.command.tables(), table.Name) == nil {
+			a.log.Warn("namespace not added: it needs a restart", "namespace", table.Name)
+		}
+	}
+	for _, table := range a.command.namespaces {
+		a.logNamespace(table, named(next.tables(), table.Name))
+	}
+}
+
+// logNamespace logs what differs between a namespace that is served and its new table, which is nil
+// if there is none any more.
+func (a *assembly) logNamespace(table, next *namespaceTable) {
+	if next == nil {
+		a.log.Warn("namespace not removed: it needs a restart", "namespace", table.Name)
 		return
 	}
-	for i, table := range a.command.namespaces {
-		was, _ := settingsOf(table.flags())
-		is, _ := settingsOf(next.namespaces[i].flags())
-		for _, c := range changes(was, is) {
-			attrs := []any{"namespace", table.Name, "key", c.name, "old", c.old, "new", c.new}
-			if c.reload {
-				a.log.Info("setting changed", attrs...)
-			} else {
-				a.log.Warn("setting not changed: it needs a restart", attrs...)
-			}
+	was, _ := settingsOf(table.flags())
+	is, _ := settingsOf(next.flags())
+	for _, c := range changes(was, is) {
+		attrs := []any{"namespace", table.Name, "key", c.name, "old", c.old, "new", c.new}
+		if c.reload && table.own() {
+			a.log.Info("setting changed", attrs...)
+		} else {
+			a.log.Warn("setting not changed: it needs a restart", attrs...)
 		}
-		if next.namespaces[i].Name == table.Name {
-			table.trust = next.namespaces[i].trust
-		}
+	}
+	if table.own() {
+		table.trust = next.trust
 	}
 }
 

@@ -167,6 +167,13 @@ func TestReloadFile(t *testing.T) {
 		}
 	}
 
+	rewrite(t, file, "origin = \"https://app.example\"\n[[namespace]]\nname = \"/new\"\n[[namespace]]\nname = \"/\"\nissuer = \"i\"\nsecret-file = \""+writeFile(t, "s", goodSecret)+"\"\n")
+	s.hangUp("configuration reloaded")
+	for _, line := range []string{`msg="namespace not added: it needs a restart" namespace=/new`, `msg="setting not changed: it needs a restart" namespace=/ key=issuer`} {
+		if !strings.Contains(s.log.String(), line) {
+			t.Errorf("there is no line %s in the log:\n%s", line, s.log)
+		}
+	}
 	rewrite(t, file, "log-level = \"debug\"\nmax-romms = 8\n")
 	s.hangUp(`did you mean max-rooms?`)
 	fromPage(http.StatusOK)

@@ -24,8 +24,8 @@ func newSockets(a *assembly) error {
 		return err
 	}
 	a.gates = map[string]*auth.Gate{}
-	for i, table := range a.command.tables() {
-		served, err := a.newNamespace(i, table, log)
+	for _, table := range a.command.tables() {
+		served, err := a.newNamespace(table, log)
 		if err != nil {
 			return err
 		}
@@ -36,10 +36,10 @@ func newSockets(a *assembly) error {
 }
 
 // newNamespace adds a namespace to the server, with its gate.
-func (a *assembly) newNamespace(i int, table *namespaceTable, log *slog.Logger) (served servedNamespace, err error) {
+func (a *assembly) newNamespace(table *namespaceTable, log *slog.Logger) (served servedNamespace, err error) {
 	served = servedNamespace{table: table, verifier: a.verifier}
 	if table.own() {
-		if served.verifier, err = a.ownVerifier(i, table); err != nil {
+		if served.verifier, err = a.ownVerifier(table); err != nil {
 			return served, err
 		}
 	}
@@ -74,7 +74,7 @@ func (a *assembly) newNamespace(i int, table *namespaceTable, log *slog.Logger) 
 }
 
 // ownVerifier returns the verifier of a namespace that says itself which tokens are accepted.
-func (a *assembly) ownVerifier(i int, table *namespaceTable) (*trusting, error) {
+func (a *assembly) ownVerifier(table *namespaceTable) (*trusting, error) {
 	sets := a.keySets
 	sets.Logger = a.log
 	first, err := table.trust.rulesOf(sets)
@@ -82,11 +82,11 @@ func (a *assembly) ownVerifier(i int, table *namespaceTable) (*trusting, error) 
 		return nil, &problem{table.where, err}
 	}
 	return a.newTrusting("namespace "+table.Name, first, func(next *serveCommand) (*ruleset, func(), error) {
-		tables := next.tables()
-		if len(tables) <= i || tables[i].Name != table.Name || !tables[i].own() {
-			return nil, nil, fmt.Errorf("namespace %s was removed, moved or got other rules for tokens: that needs a restart", table.Name)
+		is := named(next.tables(), table.Name)
+		if is == nil || !is.own() {
+			return nil, nil, fmt.Errorf("namespace %s was removed, or has no rules for tokens of its own any more: that needs a restart", table.Name)
 		}
-		fresh, err := tables[i].trust.rulesOf(sets)
+		fresh, err := is.trust.rulesOf(sets)
 		return fresh, nil, err
 	}), nil
 }
