@@ -15,7 +15,7 @@ const (
 	// its peer, and for intercepted events. A peer that is reachable needs one round trip.
 	ackPatience = 2 * time.Second
 	// drainInterval is the time between two looks at the connections that were in use when their
-	// turn came.
+	// turn came, and at most between two looks at the next turn.
 	drainInterval = 50 * time.Millisecond
 )
 
@@ -30,7 +30,7 @@ func (srv *Server) drain(ctx context.Context) {
 		spread = min(spread, left-min(left/2, drainReserve))
 	}
 	d := newDrain(srv.turns(), max(spread, 0))
-	timer := time.NewTimer(d.due())
+	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for begun := time.Now(); !d.done(); {
 		select {
@@ -105,7 +105,7 @@ func (d *drain) advance(now time.Duration) (wait time.Duration) {
 		d.lookAgain(now)
 		d.look = now + drainInterval
 	}
-	for d.turn < len(d.conns) && d.due() <= now {
+	for d.turn < len(d.conns) && (d.due() <= now || d.conns[d.turn].isClosed()) {
 		c := d.conns[d.turn]
 		if left := c.closeUnused(true); left != unused {
 			d.busy = append(d.busy, busyConn{conn: c, use: left, until: now + ackPatience})
@@ -129,6 +129,13 @@ func (d *drain) lookAgain(now time.Duration) {
 	}
 	clear(d.busy[len(left):])
 	d.busy = left
+}
+
+// isClosed reports whether the connection is closing or closed already.
+func (c *conn) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 // closeUnused makes the connection accept no new sockets or events, and ends its sockets that are

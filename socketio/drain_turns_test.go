@@ -199,3 +199,25 @@ func TestShutdownFinishesInterceptedEvents(t *testing.T) {
 		f.ended(p, sockettest.ErrClosed)
 	})
 }
+
+// Shutdown does not wait for the turn of connections whose peers have left.
+func TestShutdownSkipsClosedConnections(t *testing.T) {
+	bubble(t, socketio.Options{ShutdownSpread: time.Hour}, open, func(f *fixture) {
+		var peers []*sockettest.Peer
+		for range 10 {
+			peers = append(peers, f.dial(sockettest.Options{}))
+		}
+		begun := time.Now()
+		time.AfterFunc(time.Second, func() {
+			for _, p := range peers {
+				_ = p.Close()
+			}
+		})
+		if err := f.srv.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took > time.Second+drainTolerance {
+			t.Errorf("Shutdown took %v, want 1 s: all peers have left then", took)
+		}
+	})
+}

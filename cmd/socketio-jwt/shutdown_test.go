@@ -200,7 +200,7 @@ func TestServeBoundsStalledConnections(t *testing.T) {
 				here, there := net.Pipe()
 				ended := make(chan error)
 				go func() {
-					a := newAssembly(&serveCommand{ShutdownTimeout: time.Second}, terminal{err: io.Discard})
+					a := newAssembly(&serveCommand{stopping: stopping{ShutdownTimeout: time.Second}}, terminal{err: io.Discard})
 					a.listeners, a.server = []net.Listener{&oneConnection{conn: there, closed: make(chan struct{})}}, sockets
 					a.routes.Handle("/", long)
 					ended <- a.serve(ctx)
