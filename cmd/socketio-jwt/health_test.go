@@ -71,7 +71,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// A server whose issuers have published no keys yet is not ready, because it can admit nobody. One
+// A server whose issuers have published no keys yet is not ready, because it can admit no socket. One
 // issuer is enough.
 func TestReadyNeedsKeys(t *testing.T) {
 	one := tokentest.NewIssuer(t, tokentest.Options{Listen: true})
