@@ -199,10 +199,12 @@ func TestShutdown(t *testing.T) {
 		go func() { done <- f.srv.Shutdown(context.Background()) }()
 		w.expect("4last", "close")
 		w.raw(wire(frame{0x88, false, ""}))
-		if a := <-poll; a.body != "1" {
+		// After a close packet, the clients in Python would not reconnect.
+		if a := <-poll; a.body != "6" {
 			t.Errorf("poll: %q", a.body)
 		}
 		synctest.Wait()
+		f.expect("GET", query, "", 400, `{"code":1,"message":"Session ID unknown"}`)
 		f.expect("GET", pollingQuery, "", 503, `{"code":4,"message":"Service unavailable"}`)
 		if _, err := f.trySocket(socketQuery); err == nil {
 			t.Error("a new session during the shutdown")
