@@ -25,7 +25,7 @@ class Client {
       this.connects.push(Date.now());
       this.recovered = this.socket.recovered;
     });
-    for (const event of ["connect_error", "error", "disconnect"]) this.socket.on(event, (err) => console.error(this.name, event, err.message ?? err));
+
     this.socket.on("said", (who, text) => this.heard.push(`${who} ${text}`));
     this.close = () => (isOld(io) ? this.socket.io.close() : this.socket.io._close());
   }
@@ -165,7 +165,7 @@ async function balance(t, url) {
 }
 
 describe("a node that drains, with streams", () => {
-  const drain = 5000;
+  const drain = 4000;
 
   test("its clients arrive at the other node at an even rate, with their sessions, and miss nothing", limit, async (t) => {
     const redis = await startRedis();
@@ -176,10 +176,11 @@ describe("a node that drains, with streams", () => {
     const balancer = await balance(t, a.url);
     const current = kinds.filter(({ version }) => version === "4.8.4");
     const old = kinds.filter(({ version }) => isOld(allVersions[version]));
-    const movers = [...await crowd(t, a.url, eachOf(current, 20), "mover"), ...await crowd(t, a.url, eachOf(old, 10), "old")];
+    const movers = (await Promise.all([crowd(t, a.url, eachOf(current, 12), "mover"), crowd(t, a.url, eachOf(old, 6), "old")])).flat();
+    const recovering = movers.slice(0, 24);
     const stayers = await crowd(t, b.url, eachOf(current, 2), "stayer");
     const pythons = await Promise.all(["polling", "websocket"].map((transport) => pythonClient(t, balancer.url, transport)));
-    const talkers = [...movers.slice(0, 2), ...movers.slice(20, 22), ...stayers];
+    const talkers = [...movers.slice(0, 2), ...movers.slice(12, 14), ...stayers];
     const stopTalking = talkers.map((c) => c.talk(t, "say"));
     await pause(300);
 
@@ -192,22 +193,23 @@ describe("a node that drains, with streams", () => {
     const took = await ended;
     await pause(300);
     await Promise.all(stopTalking.map((stop) => stop()));
-    await until("the last events have arrived", () => [...movers, ...stayers].every((c) => talkers.every((who) => c.recovered === undefined || c.heard.includes(`${who.name.split(",")[0]} ${who.said.length}`))));
+    const user = (c) => c.name.split(",")[0];
+    const arrived = (c, who) => c.heard.includes(`${user(who)} ${who.said.length}`);
+    await until("the last events have arrived", () => [...recovering, ...stayers].every((c) => talkers.every((who) => arrived(c, who))));
 
     const { status, headers } = await refused;
     assert.deepEqual([status, headers.get("connection")], [503, "close"], "a handshake during the drain");
     assert.match(headers.get("retry-after"), /^[1-5]$/);
-    for (const c of movers.slice(0, 40)) assert.equal(c.recovered, true, `${c.name} has lost its session`);
-    for (const c of [...movers.slice(0, 40), ...stayers]) {
+    for (const c of recovering) assert.equal(c.recovered, true, `${c.name} has lost its session`);
+    for (const c of [...recovering, ...stayers]) {
       for (const who of talkers) {
-        const name = who.name.split(",")[0];
-        const heard = c.heard.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1));
+        const heard = c.heard.filter((line) => line.startsWith(`${user(who)} `)).map((line) => line.split(" ").at(-1));
         assert.deepEqual(heard, who.said, `what ${c.name} heard from ${who.name}`);
       }
     }
     const arrivals = Array(8).fill(0);
     for (const c of movers) arrivals[Math.min(7, Math.floor((c.connects.at(-1) - begun) / 1000))]++;
-    assert.ok(Math.max(...arrivals) < movers.length / 2.5, `arrivals by second: ${arrivals}`);
+    assert.ok(Math.max(...arrivals) < movers.length / 2, `arrivals by second: ${arrivals}`);
     assert.ok(took > drain - 1000, `the node ended after ${took} ms`);
     t.diagnostic(`${movers.length} clients; arrivals by second: ${arrivals.join(" ")}; the node ended after ${took} ms`);
   });
