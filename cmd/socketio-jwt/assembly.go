@@ -105,6 +105,7 @@ type assembly struct {
 	health     *health
 	supervisor *supervisor
 	inherited  inherited // listeners; see assembly.listen
+	activated  bool      // the listeners of --addr were inherited
 
 	closers []func()
 	reloads []reloadable

@@ -46,6 +46,7 @@ func (s *stopping) drainTime(c *serveCommand) time.Duration {
 
 // stop shuts down in order. If it is asked for, and the server has not failed, load balancers get
 // time to notice. Then the connections are closed over some time, and after them the rest.
+// Meanwhile new sessions are refused, so that their clients try another node, or try again.
 func (a *assembly) stop(server *http.Server, asked bool) error {
 	s := &a.command.stopping
 	drain, wait := s.drainTime(a.command), time.Duration(0)
@@ -58,6 +59,10 @@ func (a *assembly) stop(server *http.Server, asked bool) error {
 		"connections", sessions.Polling+sessions.WebSocket, "wait", wait, "drain", drain)
 	a.supervisor.stopping(wait + drain + s.ShutdownTimeout)
 	time.Sleep(wait)
+	if a.activated && drain == 0 {
+		closeAll(a.listeners) // copies of those of the service manager
+		a.log.Info("no longer accepting connections: they wait for the next process")
+	}
 	ending, cancel := context.WithTimeout(context.Background(), drain+s.ShutdownTimeout)
 	defer cancel()
 	// The sockets first, because the HTTP server would wait for their transports.

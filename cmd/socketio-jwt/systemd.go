@@ -52,6 +52,7 @@ func closeInherited(listeners inherited) {
 func (a *assembly) listen(ctx context.Context, flag, addr string) ([]net.Listener, error) {
 	if listeners := a.inherited[flag]; listeners != nil {
 		delete(a.inherited, flag)
+		a.activated = a.activated || flag == "--addr"
 		return listeners, nil
 	}
 	return listen(ctx, flag, addr)

@@ -184,6 +184,41 @@ func TestSocketActivation(t *testing.T) {
 	}
 }
 
+// A client that connects during the shutdown waits for the next process. It is not refused.
+func TestSocketActivationDuringShutdown(t *testing.T) {
+	public := listenLocally(t)
+	one := activate(t, "chat.socket", []*net.TCPListener{public}, "serve")
+	handshake := "http://" + public.Addr().String() + "/socket.io/?EIO=4&transport=polling"
+	get(t, handshake) // Shutdown waits for the next poll of this session
+	if err := one.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	redistest.Eventually(t, "it shuts down", func() bool { return strings.Contains(one.log.String(), "no longer accepting connections") })
+	answer := make(chan string, 1)
+	go func() {
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		response, err := client.Get(handshake)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer func() { _ = response.Body.Close() }()
+		body, _ := io.ReadAll(response.Body)
+		answer <- string(body)
+	}()
+	if err := <-one.ended; err != nil {
+		t.Errorf("%v: %s", err, one.log)
+	}
+	one.ended <- nil
+	two := activate(t, "chat.socket", []*net.TCPListener{public}, "serve")
+	if got := <-answer; !strings.HasPrefix(got, `0{"sid":`) {
+		t.Errorf("a handshake during the shutdown: %s", got)
+	}
+	if err := two.end(t); err != nil {
+		t.Errorf("%v: %s", err, two.log)
+	}
+}
+
 // A socket of the service manager that nothing serves is an error, and not a port that hangs.
 func TestSocketWithoutUse(t *testing.T) {
 	p := activate(t, "metrics", []*net.TCPListener{listenLocally(t)}, "serve", "--addr", "127.0.0.1:0")
