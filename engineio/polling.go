@@ -94,6 +94,12 @@ func (p *polling) lastPacket() *Message {
 	return closePacket
 }
 
+// needsNoPoll reports whether a closing session has nothing to tell the peer: nothing is queued, and
+// no close packet follows.
+func (p *polling) needsNoPoll() bool {
+	return len(p.queue) == 0 && p.upgrade == nil && p.lastPacket() != closePacket
+}
+
 // answerPollEmpty answers the poll that waits, if there is one, with nothing.
 func (p *polling) answerPollEmpty() {
 	if p.waiting != nil {

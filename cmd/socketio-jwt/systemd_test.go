@@ -184,12 +184,18 @@ func TestSocketActivation(t *testing.T) {
 	}
 }
 
+// keepWaiting opens a session that has something to poll, for which Shutdown waits.
+func (p *deadPeer) keepWaiting() {
+	p.open()
+	p.post("40")
+}
+
 // A client that connects during the shutdown waits for the next process. It is not refused.
 func TestSocketActivationDuringShutdown(t *testing.T) {
 	public := listenLocally(t)
 	one := activate(t, "chat.socket", []*net.TCPListener{public}, "serve")
 	handshake := "http://" + public.Addr().String() + "/socket.io/?EIO=4&transport=polling"
-	get(t, handshake) // Shutdown waits for the next poll of this session
+	(&deadPeer{t: t, s: &served{url: "http://" + public.Addr().String()}}).keepWaiting()
 	if err := one.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

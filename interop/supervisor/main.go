@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
 
@@ -21,11 +22,14 @@ import (
 
 // service is a command that gets a listening socket.
 type service struct {
-	args    []string
-	socket  *os.File
+	args   []string
+	socket *os.File
+
+	mu      sync.Mutex // held while it starts and stops
 	running *exec.Cmd
 }
 
+// start starts the service. The caller holds mu.
 func (s *service) start() error {
 	// LISTEN_PID is the process that the shell becomes. It is killed if this process is.
 	const become = `export LISTEN_PID=$$; exec setpriv --pdeathsig KILL "$0" "$@"`
@@ -36,7 +40,7 @@ func (s *service) start() error {
 	return s.running.Start()
 }
 
-// stop ends the service and returns its exit code.
+// stop ends the service and returns its exit code. The caller holds mu.
 func (s *service) stop() (code int, err error) {
 	if err := s.running.Process.Signal(syscall.SIGTERM); err != nil {
 		return 0, err
@@ -49,6 +53,8 @@ func (s *service) stop() (code int, err error) {
 }
 
 func (s *service) restart() (code int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if code, err = s.stop(); err != nil {
 		return code, err
 	}
@@ -66,13 +72,18 @@ func main() {
 		if s.socket, err = listener.File(); err != nil {
 			return err
 		}
-		if err := s.start(); err != nil {
+		s.mu.Lock()
+		err = s.start()
+		s.mu.Unlock()
+		if err != nil {
 			return err
 		}
 		if err := out.Encode(map[string]string{"addr": listener.Addr().String()}); err != nil {
 			return err
 		}
 		<-ctx.Done()
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		code, err := s.stop()
 		if err == nil && code != 0 {
 			err = fmt.Errorf("the service ended with exit code %d", code)
