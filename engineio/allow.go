@@ -15,6 +15,10 @@ type RefusedError struct {
 	// whole seconds. Zero sends no header, except with status 503, where it means one
 	// second.
 	RetryAfter time.Duration
+	// Close closes the HTTP connection after the response, so that the peer's next request
+	// can reach another server behind the same address. With HTTP/2 other requests in
+	// progress are still answered. A refused WebSocket always closes it.
+	Close bool
 }
 
 // Error returns the status and the message.
@@ -51,6 +55,9 @@ func (srv *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 		refused.status, refused.Message = own.status(), own.message()
 		if own.RetryAfter > 0 {
 			setRetryAfter(w.Header(), own.RetryAfter)
+		}
+		if own.Close {
+			w.Header().Set("Connection", "close")
 		}
 	}
 	srv.refuseBecause(w, r, &refused, causeAllow)

@@ -78,9 +78,26 @@ func (p *polling) answerPoll() {
 		// closes its sockets at once, and hands on messages a moment later.
 		p.reply(p.take()...)
 	case s.life == closing:
-		p.reply(closePacket)
+		p.reply(p.lastPacket())
 		s.end(s.reason)
 	}
+}
+
+// lastPacket returns the packet that answers the last poll. When the server shuts down, it is not
+// a close packet, after which the clients in Python do not reconnect by themselves
+// (https://github.com/miguelgrinberg/python-engineio, Client._receive_packet). The next request
+// of the client is then refused, or reaches another server, so that every client reconnects.
+func (p *polling) lastPacket() *Message {
+	if p.session.reason == ServerShutdown {
+		return noopPacket
+	}
+	return closePacket
+}
+
+// needsNoPoll reports whether a closing session has nothing to tell the peer: nothing is queued, and
+// no close packet follows.
+func (p *polling) needsNoPoll() bool {
+	return len(p.queue) == 0 && p.upgrade == nil && p.lastPacket() != closePacket
 }
 
 // answerPollEmpty answers the poll that waits, if there is one, with nothing.
@@ -134,7 +151,7 @@ func (p *polling) end() {
 		p.upgrade = nil
 	}
 	if p.waiting != nil {
-		p.reply(closePacket)
+		p.reply(p.lastPacket())
 	}
 	p.posted.Broadcast()
 }

@@ -187,6 +187,9 @@ func (s *Session) startClosing() {
 	} else {
 		s.closeBy = now + pollingCloseTimeout
 		s.polling.answerPoll()
+		if s.polling.needsNoPoll() {
+			s.end(s.reason)
+		}
 	}
 	s.arm()
 }

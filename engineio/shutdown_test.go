@@ -189,9 +189,10 @@ func TestShutdown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
 		query, polling := f.open()
-		idle, away := f.open()
+		_, away := f.open()
+		_, silent := f.open() // nothing is queued for it, so nothing is waited for
 		w, socket := f.openSocket()
-		_ = idle
+		away.s.Send(NewMessage([]byte("for the next poll")))
 		poll := f.background("GET", query, "")
 		synctest.Wait()
 		socket.s.Send(NewMessage([]byte("last")))
@@ -199,10 +200,13 @@ func TestShutdown(t *testing.T) {
 		go func() { done <- f.srv.Shutdown(context.Background()) }()
 		w.expect("4last", "close")
 		w.raw(wire(frame{0x88, false, ""}))
-		if a := <-poll; a.body != "1" {
+		expectEnd(t, silent, ServerShutdown)
+		// After a close packet, the clients in Python would not reconnect.
+		if a := <-poll; a.body != "6" {
 			t.Errorf("poll: %q", a.body)
 		}
 		synctest.Wait()
+		f.expect("GET", query, "", 400, `{"code":1,"message":"Session ID unknown"}`)
 		f.expect("GET", pollingQuery, "", 503, `{"code":4,"message":"Service unavailable"}`)
 		if _, err := f.trySocket(socketQuery); err == nil {
 			t.Error("a new session during the shutdown")
@@ -212,7 +216,7 @@ func TestShutdown(t *testing.T) {
 			t.Error(err)
 		}
 		if waited := time.Since(start); waited != shutdownTimeout {
-			t.Errorf("returned after %s; one session has no poll pending, so %s", waited, shutdownTimeout)
+			t.Errorf("returned after %s; one session has something queued and no poll pending, so %s", waited, shutdownTimeout)
 		}
 		for _, c := range []*recorder{polling, away, socket} {
 			expectEnd(t, c, ServerShutdown)
@@ -230,6 +234,7 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
 		_, c := f.open()
+		c.s.Send(NewMessage([]byte("for the next poll")))
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if err := f.srv.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {

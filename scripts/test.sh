@@ -114,7 +114,7 @@ install_clients() { (cd interop && npm ci --no-audit --no-fund --no-progress </d
 # build_programs builds once what the files of interop/ start, and names each in a variable such as TESTSERVER.
 build_programs() {
   local name
-  for name in testserver seedserver logoutserver proxyserver recoveryserver revokeserver ticketserver clusterserver goclient; do
+  for name in testserver seedserver logoutserver proxyserver recoveryserver revokeserver ticketserver clusterserver goclient supervisor; do
     go build -race -o "$work/$name" "./interop/$name"
     export "${name^^}=$work/$name"
   done

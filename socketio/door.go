@@ -118,7 +118,9 @@ func (srv *Server) allow(own func(*http.Request) error) func(*http.Request) erro
 	return func(r *http.Request) error {
 		switch {
 		case srv.closing.Load():
-			return comeBack("server is shutting down")
+			refused := comeBack("server is shutting down")
+			refused.Close = true // another server may take over the address, or share it
+			return refused
 		case !srv.door.admits():
 			return comeBack("Service unavailable")
 		case own != nil:
@@ -130,7 +132,7 @@ func (srv *Server) allow(own func(*http.Request) error) func(*http.Request) erro
 
 // comeBack refuses a handshake temporarily. The delay before the peer should retry is random,
 // so that not all peers retry at once.
-func comeBack(message string) error {
+func comeBack(message string) *engineio.RefusedError {
 	const least, most = 1, 5 // seconds
 	return &engineio.RefusedError{
 		Status: http.StatusServiceUnavailable, Message: message,

@@ -43,7 +43,8 @@ func NewHTTPServer(addr string, handler http.Handler) *http.Server {
 const shutdownTimeout = 15 * time.Second
 
 // ListenAndServe listens on web.Addr and serves until ctx ends. Then it stops in order: it
-// calls Shutdown, and web.Shutdown after it. After 15 seconds it closes whatever has not ended.
+// calls Shutdown, and web.Shutdown after it. It closes whatever has not ended 15 seconds after
+// Options.ShutdownSpread.
 // web must serve the handler of srv, and may serve others.
 //
 // It returns nil if everything ended in order. Otherwise it returns why it could not listen or
@@ -65,7 +66,7 @@ func (srv *Server) Serve(ctx context.Context, web *http.Server, listener net.Lis
 	case err = <-failed: // never nil
 	case <-ctx.Done():
 	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), srv.opts.ShutdownSpread+shutdownTimeout)
 	defer cancel()
 	err = errors.Join(err, srv.Shutdown(bounded), web.Shutdown(bounded))
 	if bounded.Err() != nil {

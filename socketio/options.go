@@ -102,10 +102,12 @@ type Options struct {
 	// existing one is closed when it sends more. Zero means 64 MiB.
 	MaxHeldBytes int
 
-	// ShutdownSpread is the period over which Shutdown ends the connections one after the
-	// other, while handshakes are already refused. Because clients reconnect about a second
-	// after their connection has closed, they reconnect over the same period. It is limited to
-	// half of the time left in Shutdown's context. Zero ends all connections at once.
+	// ShutdownSpread is the time over which Shutdown closes the connections, at equal intervals
+	// and in random order. Clients reconnect about a second after their connection has closed,
+	// so they reach the server that they move to at the same rate. It is limited to the time
+	// left in Shutdown's context without 2 s, or to half of it if less is left. Zero closes all
+	// connections at once, which is best if this server is the only one: its clients can come
+	// back only after its restart.
 	ShutdownSpread time.Duration
 
 	// KeepHeaders names the request headers that namespaces joined later can read from their

@@ -6,14 +6,22 @@ import (
 	"sync"
 )
 
-// Shutdown stops the server in order. New connections (503), sockets and events are refused.
-// Each socket ends with ReasonShutdown: an idle one at once, and a busy one when its handlers
-// have returned and the events received before are handled. Until then Emit works. When all
-// sockets have ended, what is queued is written, and the transports close without DISCONNECT,
-// so that peers reconnect to the server that replaces this one. They reconnect about a second
-// later, all at the same time unless Options.ShutdownSpread spreads the closing over more time.
-// If ctx ends first, the rest is closed at once, and the error says how many handlers are still
-// running.
+// Shutdown stops the server in order. It refuses new connections with status 503 and a Retry-After,
+// and closes the existing ones within Options.ShutdownSpread. Each has its turn: first those
+// without an admitted socket, because their peers must be admitted again anyway, and then the
+// others in random order. Until its turn a connection works as before.
+//
+// From its turn on, a connection accepts no new sockets or events, and its sockets end with
+// ReasonShutdown. If handlers of a socket are running, it ends when they have returned and the
+// events received before are handled. If it awaits acknowledgements from its peer, or an
+// intercepted event is being handled, it ends when that is done, but not later than after 2 s. Any
+// other socket ends at once. Until then Emit works. After its last socket, the connection closes
+// without DISCONNECT when what is queued is written, so that the client reconnects by itself, about
+// a second later. If the Bus is a Recorder, another server can recover its sessions: see
+// Options.Recovery.
+//
+// Shutdown returns when all handlers and connections have ended. If ctx ends first, the rest is
+// closed at once, and the error says how many handlers are still running.
 //
 // A handler, also a ServerSideHandler, may call Shutdown with its own context or one derived
 // from it. Shutdown does not wait for that handler.
@@ -30,7 +38,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		}
 		ctx = detached
 	}
-	srv.closeSpread(ctx)
+	srv.drain(ctx)
 	srv.draining.Store(true)
 	for _, s := range srv.sockets() {
 		s.close()

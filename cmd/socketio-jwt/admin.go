@@ -88,7 +88,7 @@ func listenForOperators(ctx context.Context, a *assembly) error {
 	if a.operators == nil {
 		return nil
 	}
-	listeners, err := listen(ctx, "--admin", a.command.Admin)
+	listeners, err := a.listen(ctx, "--admin", a.command.Admin)
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,11 @@ type part interface {
 // parts returns the parts of serve in the order in which they start. They end in reverse order.
 func (c *serveCommand) parts() []part {
 	return []part{
+		step(startInheriting),
 		// Parts that add options to those of the assembly.
 		&c.limits,
 		&c.tlsFiles,
+		&c.stopping,
 		&c.metricsListener, // it listens below
 		&c.configuration,   // the verifier, and the development issuer
 		step(reloadLevel),
@@ -54,6 +56,7 @@ func (c *serveCommand) parts() []part {
 		step(exportFigures),
 		step(listenForMetrics),
 		step(listenForOperators),
+		step(checkInherited),
 		step(startFetching),
 	}
 }
@@ -100,6 +103,9 @@ type assembly struct {
 	routes     *http.ServeMux // of --addr
 	operations *http.ServeMux // of the listener for metrics and health
 	health     *health
+	supervisor *supervisor
+	inherited  inherited // listeners; see assembly.listen
+	activated  bool      // the listeners of --addr were inherited
 
 	closers []func()
 	reloads []reloadable
@@ -117,10 +123,15 @@ type servedNamespace struct {
 // newAssembly returns an assembly without parts.
 func newAssembly(c *serveCommand, t terminal) *assembly {
 	log, level := c.logger(t)
-	return &assembly{
+	a := &assembly{
 		command: c, terminal: t, log: log, level: level,
 		routes: http.NewServeMux(), operations: http.NewServeMux(), health: new(health),
 	}
+	a.supervisor = &supervisor{log: a.log}
+	a.health.require("keys", a.keysAvailable)
+	a.health.handle(a.routes)
+	a.health.handleOperations(a.operations)
+	return a
 }
 
 // check checks all flags, before anything is started.
@@ -134,7 +145,7 @@ func (c *serveCommand) check() error {
 
 // checkLives returns an error for durations that must not be negative.
 func (c *serveCommand) checkLives() error {
-	return joined(notNegative("--shutdown-timeout", c.ShutdownTimeout), notNegative("--recovery", c.Recovery))
+	return notNegative("--recovery", c.Recovery)
 }
 
 // start starts the parts. The caller must call close, also if it fails.

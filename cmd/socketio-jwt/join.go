@@ -107,9 +107,16 @@ func (m *member) adminOptions(o admin.Options, srv *socketio.Server) admin.Optio
 	return o
 }
 
-// connected reports whether the node hears the others and knows what they have revoked.
-func (m *member) connected() bool {
-	return m == nil || m.bus.Health().Connected && m.list.Available()
+// require makes a node ready only while it hears the others and knows what they have revoked. With
+// --fail-open it admits sockets without knowing that.
+func (m *member) require(h *health) {
+	if m == nil {
+		return
+	}
+	h.require("bus", func() bool { return m.bus.Health().Connected })
+	if !m.cluster.failOpen {
+		h.require("denylist", m.list.Available)
+	}
 }
 
 // nodes returns what operators see.

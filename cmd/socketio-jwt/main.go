@@ -62,11 +62,23 @@ type terminal struct {
 }
 
 func main() {
-	// The first signal ends ctx, and so asks for an orderly shutdown. It also restores the
-	// default, so that the second signal ends the process at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2) // none of the two is lost
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		endBy(<-signals)
+	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// endBy ends the process at once, as the signal does by default.
+func endBy(received os.Signal) {
+	signal.Reset(received)
+	if self, err := os.FindProcess(os.Getpid()); err != nil || self.Signal(received) != nil {
+		os.Exit(exitFailed) // Windows
+	}
 }
 
 // run runs one command line and returns the exit code. It returns soon after ctx ends.

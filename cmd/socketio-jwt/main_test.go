@@ -3,13 +3,19 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"strings"
 	"testing"
 
 	"socketiojwt/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { leaktest.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	leaktest.Main(m)
+}
 
 const goodSecret = "a secret that has more than thirty-two bytes"
 

@@ -79,7 +79,7 @@ func listenForMetrics(ctx context.Context, a *assembly) error {
 	if a.command.Metrics == "" {
 		return nil
 	}
-	listeners, err := listen(ctx, "--metrics", a.command.Metrics)
+	listeners, err := a.listen(ctx, "--metrics", a.command.Metrics)
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,18 @@ func (p published) reach(ctx context.Context) error {
 	return joined(failed...)
 }
 
+// available reports whether keys are there to verify the tokens of an issuer: they have been
+// fetched, and are not too old. Without published keys it is true. A call that returns false also
+// makes the sets fetch again soon. It may be called concurrently.
+func (p published) available() bool {
+	for _, set := range p {
+		if set.Available() && set.Stats().Keys > 0 {
+			return true
+		}
+	}
+	return len(p) == 0
+}
+
 func (p published) close() {
 	for _, set := range p {
 		_ = set.Close()

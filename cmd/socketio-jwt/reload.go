@@ -36,7 +36,7 @@ func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args 
 					quit()
 					return
 				}
-				a.reload(ctx, args)
+				a.supervisor.reload(func() { a.reload(ctx, args) })
 			case <-ctx.Done():
 				return
 			}

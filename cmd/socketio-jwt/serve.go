@@ -17,11 +17,11 @@ type serveCommand struct {
 	configuration `embed:""`
 	adminListener `embed:""`
 	limits        `embed:""`
+	stopping      `embed:""`
 
-	Recovery        time.Duration `env:"SOCKETIO_JWT_RECOVERY" default:"0s" help:"For how long a client that has lost its connection can recover its session in a namespace of mode handshake, with what it has missed. With --redis-wire streams it can on any node. Default: no recovery."`
-	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to close in order. Default: ${default}."`
-	LogLevel        slog.Level    `reload:"" env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
-	LogFormat       string        `env:"SOCKETIO_JWT_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" help:"text or json, one line for each event on standard error. Default: ${default}."`
+	Recovery  time.Duration `env:"SOCKETIO_JWT_RECOVERY" default:"0s" help:"For how long a client that has lost its connection can recover its session in a namespace of mode handshake, with what it has missed. With --redis-wire streams it can on any node. Default: no recovery."`
+	LogLevel  slog.Level    `reload:"" env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
+	LogFormat string        `env:"SOCKETIO_JWT_LOG_FORMAT" enum:"text,json" default:"text" placeholder:"FORMAT" help:"text or json, one line for each event on standard error. Default: ${default}."`
 }
 
 // Help is shown by --help.
@@ -30,7 +30,7 @@ func (serveCommand) Help() string {
 
 With --public-key, --issuer, --audience or --profile the tokens come from another issuer, and there is no development issuer. Without a key, an --issuer that is a URL is asked for its keys (OpenID Connect Discovery or RFC 8414).
 
-With --redis it is one of several nodes, which deliver to each other's sockets and share revocations. Load balancers ask GET /health (the process serves) or GET /ready (it also hears the other nodes).
+With --redis it is one of several nodes, which deliver to each other's sockets and share revocations. Load balancers ask GET /health (the process serves) or GET /ready (it can also admit clients, and hears the other nodes). SIGTERM closes the connections over --drain-time, so that their clients move to the other nodes. With systemd, the command takes over the sockets of a socket unit, and works with Type=notify, Type=notify-reload and WatchdogSec.
 
 Examples:
 
@@ -59,7 +59,6 @@ func (c *serveCommand) Run(ctx context.Context, t terminal, args arguments) erro
 	if err := a.start(ctx); err != nil {
 		return err
 	}
-	a.health.handle(a.routes)
 	c.welcome(t, a.listeners, a.issuer.Load())
 	welcomeOperators(t, a.adminListeners)
 	ctx, quit := context.WithCancel(ctx)

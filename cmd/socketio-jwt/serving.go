@@ -9,7 +9,7 @@ import (
 	"socketiojwt/socketio"
 )
 
-// serve serves until ctx ends, and then shuts down in order.
+// serve serves until ctx ends, and then stops.
 func (a *assembly) serve(ctx context.Context) (err error) {
 	server := socketio.NewHTTPServer("", a.routes)
 	server.ReadTimeout = 10 * time.Second // only the sockets take longer
@@ -27,19 +27,11 @@ func (a *assembly) serve(ctx context.Context) (err error) {
 			failed <- server.Serve(listener)
 		}()
 	}
+	a.health.enter(serving)
+	defer a.watch()()
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		a.log.Info("shutting down; a second signal ends the process at once")
 	}
-	a.health.stopping.Store(true)
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.command.ShutdownTimeout)
-	defer cancel()
-	// The sockets first, because the HTTP server would wait for their transports.
-	ended := errors.Join(a.server.Shutdown(ending), server.Shutdown(ending))
-	if errors.Is(ended, context.DeadlineExceeded) { // for example, a peer that polled is gone
-		a.log.Warn("shutdown timed out: closing the remaining connections", "cause", ended)
-		ended = errors.Join(a.server.Close(), server.Close())
-	}
-	return errors.Join(err, ended)
+	return errors.Join(err, a.stop(server, err == nil))
 }

@@ -162,9 +162,7 @@ func TestServeStops(t *testing.T) {
 // shutdown.
 func TestServeStopsInBoundedTime(t *testing.T) {
 	s := start(t, "--shutdown-timeout", "50ms")
-	if answer := get(t, s.url+"/socket.io/?EIO=4&transport=polling"); !strings.HasPrefix(answer, `0{"sid"`) {
-		t.Fatalf("polling: %s", answer)
-	}
+	(&deadPeer{t: t, s: s}).keepWaiting()
 	s.stop()
 	code := <-s.ended
 	s.ended <- code
@@ -200,7 +198,7 @@ func TestServeBoundsStalledConnections(t *testing.T) {
 				here, there := net.Pipe()
 				ended := make(chan error)
 				go func() {
-					a := newAssembly(&serveCommand{ShutdownTimeout: time.Second}, terminal{err: io.Discard})
+					a := newAssembly(&serveCommand{stopping: stopping{ShutdownTimeout: time.Second}}, terminal{err: io.Discard})
 					a.listeners, a.server = []net.Listener{&oneConnection{conn: there, closed: make(chan struct{})}}, sockets
 					a.routes.Handle("/", long)
 					ended <- a.serve(ctx)

@@ -111,7 +111,7 @@ func startPage(_ context.Context, a *assembly) error {
 
 // startListeners opens the listeners of --addr.
 func startListeners(ctx context.Context, a *assembly) error {
-	listeners, err := listen(ctx, "--addr", a.command.Addr)
+	listeners, err := a.listen(ctx, "--addr", a.command.Addr)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func startNode(ctx context.Context, a *assembly) error {
 	}
 	a.node = node
 	a.closing(node.leave)
-	a.health.require("nodes", node.connected)
+	node.require(a.health)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,13 @@ func (t *trusting) Unwrap() *token.Verifier { return t.rules.Load().verifier }
 
 // keySets returns the sets of keys of issuers that are in use.
 func (t *trusting) keySets() []*jwks.Set { return t.rules.Load().published }
+
+// keysAvailable reports whether keys are there to verify the tokens of a namespace. It may be called
+// concurrently once the parts have started.
+func (a *assembly) keysAvailable() bool {
+	available := func(t *trusting) bool { return t.rules.Load().published.available() }
+	return len(a.trusted) == 0 || slices.ContainsFunc(a.trusted, available)
+}
 
 // close ends the fetching of keys.
 func (t *trusting) close() { t.rules.Load().published.close() }

@@ -85,6 +85,7 @@ var onlyIn = map[string][]string{
 	"github.com/go-jose/go-jose":         {"token/"},
 	"github.com/alecthomas/kong":         {"cmd/"},
 	"github.com/pelletier/go-toml":       {"cmd/"},
+	"github.com/coreos/go-systemd":       {"cmd/"},
 	"go.etcd.io/bbolt":                   {"auth/denyfile/"},
 	"github.com/prometheus/":             {"metrics/"},
 	"go.opentelemetry.io/":               {"tracing/"},

@@ -42,7 +42,8 @@ func TestShutdownSpread(t *testing.T) {
 		{0, time.Minute, 0},
 		{10 * time.Second, time.Minute, 10 * time.Second},
 		{10 * time.Second, 0, 10 * time.Second},
-		{10 * time.Second, 6 * time.Second, 3 * time.Second}, // half of the time left
+		{10 * time.Second, 6 * time.Second, 4 * time.Second}, // 2 s are left for what follows
+		{10 * time.Second, 2 * time.Second, time.Second},     // half of the time is left
 	} {
 		bubble(t, socketio.Options{ShutdownSpread: test.spread}, open, func(f *fixture) {
 			ended := ends(f, peers)
