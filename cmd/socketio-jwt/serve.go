@@ -13,10 +13,11 @@ import (
 
 // serveCommand serves Socket.IO, the page and the development issuer.
 type serveCommand struct {
-	configFile    `embed:""`
-	configuration `embed:""`
-	adminListener `embed:""`
-	limits        `embed:""`
+	configFile      `embed:""`
+	configuration   `embed:""`
+	adminListener   `embed:""`
+	limits          `embed:""`
+	upstreamWebhook `embed:""`
 
 	Recovery        time.Duration `env:"SOCKETIO_JWT_RECOVERY" default:"0s" help:"For how long a client that has lost its connection can recover its session in a namespace of mode handshake, with what it has missed. With --redis-wire streams it can on any node. Default: no recovery."`
 	ShutdownTimeout time.Duration `env:"SOCKETIO_JWT_SHUTDOWN_TIMEOUT" default:"5s" help:"How long open connections may take to close in order. Default: ${default}."`
