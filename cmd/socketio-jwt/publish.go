@@ -13,8 +13,9 @@ import (
 // publishScope is the scope of tokens that publish by the API of operators.
 const publishScope = "socketio:publish"
 
-// userRooms is the beginning of the names of the rooms in which the sockets of one user are.
-const userRooms = "user:"
+// userRooms is the beginning of the names of the rooms in which the sockets of one user are. Rooms
+// that a configuration declares have other names.
+const userRooms = "socketio-jwt:user:"
 
 // maxUserRoom is the length from which on the name of a user's room has a hash. The limit of the
 // server, 256 bytes, would refuse the user.

@@ -15,7 +15,7 @@ import (
 // upstreamWebhook holds the flags of serve for a backend that is asked about sockets and events.
 type upstreamWebhook struct {
 	UpstreamWebhook     string        `env:"SOCKETIO_JWT_UPSTREAM_WEBHOOK" group:"Backend" placeholder:"URL" help:"Pass the connects and events of admitted sockets to this URL of an HTTP backend, which decides and answers: see docs/backend.md. There are then no events whoami, echo and say. Needs --upstream-secret-file."`
-	UpstreamSecretFile  string        `env:"SOCKETIO_JWT_UPSTREAM_SECRET_FILE" group:"Backend" placeholder:"FILE" help:"File with the secret that signs the requests, such as the output of openssl rand -base64 32. It may have several secrets, one a line, while one replaces another. Read again at SIGHUP."`
+	UpstreamSecretFile  string        `reload:"" env:"SOCKETIO_JWT_UPSTREAM_SECRET_FILE" group:"Backend" placeholder:"FILE" help:"File with the secret that signs the requests, such as the output of openssl rand -base64 32. It may have several secrets, one a line, while one replaces another. Read again at SIGHUP."`
 	UpstreamClaim       []string      `env:"SOCKETIO_JWT_UPSTREAM_CLAIM" group:"Backend" placeholder:"NAME" help:"Claim of the token that the backend gets, besides iss and sub; may be repeated."`
 	UpstreamDisconnects bool          `env:"SOCKETIO_JWT_UPSTREAM_DISCONNECTS" group:"Backend" help:"Also tell the backend when a socket has ended."`
 	UpstreamTimeout     time.Duration `env:"SOCKETIO_JWT_UPSTREAM_TIMEOUT" group:"Backend" default:"5s" help:"How long the backend may take to answer. Default: ${default}."`

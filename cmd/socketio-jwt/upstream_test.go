@@ -173,13 +173,25 @@ func TestEmitByServer(t *testing.T) {
 	runWith(t, "", "emit", "--server", nodes[1].operators(), "--issuer", "i", "x").want(t, exitFailed, "", "no effect without --user")
 }
 
+// A configuration cannot declare the room in which another user is addressed.
+func TestUserRoomsAreReserved(t *testing.T) {
+	for _, prefix := range []string{"socketio-jwt:user:", "socketio-jwt:user:x", "s"} {
+		if _, err := (&namespaceTable{Room: []string{"sub=" + prefix}}).roomsFrom(false); err == nil {
+			t.Errorf("%q is accepted", prefix)
+		}
+	}
+	if _, err := (&namespaceTable{Room: []string{"sub=user:"}}).roomsFrom(false); err != nil {
+		t.Error(err)
+	}
+}
+
 // The room of a user has a name that fits, whatever the issuer and the subject.
 func TestUserRoom(t *testing.T) {
 	for _, c := range []struct{ issuer, subject, want string }{
-		{"https://i", "ada", "user:https:%2F%2Fi/ada"},
-		{"", "ada", "user:/ada"},
-		{strings.Repeat("i", 300), "ada", "user:sha256:"},
-		{"", strings.Repeat("s", 300), "user:sha256:"},
+		{"https://i", "ada", "socketio-jwt:user:https:%2F%2Fi/ada"},
+		{"", "ada", "socketio-jwt:user:/ada"},
+		{strings.Repeat("i", 300), "ada", "socketio-jwt:user:sha256:"},
+		{"", strings.Repeat("s", 300), "socketio-jwt:user:sha256:"},
 	} {
 		if got := userRoom(c.issuer, c.subject); !strings.HasPrefix(got, c.want) || len(got) > 200 {
 			t.Errorf("%s", got)
