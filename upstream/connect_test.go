@@ -269,6 +269,22 @@ func TestDisconnectsAtShutdown(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+	with(t, upstream.Options{Disconnects: true, MaxNotices: 5}, func(b *backend) {
+		for i := range 40 {
+			b.enter(fmt.Sprint("u", i))
+		}
+		b.answers(func(w http.ResponseWriter, _ *http.Request, _ message) {
+			time.Sleep(time.Second)
+			w.WriteHeader(204)
+		})
+		if err := b.srv.Shutdown(b.ctx); err != nil {
+			t.Fatal(err)
+		}
+		b.up.Close(b.ctx)
+		if s := b.up.Stats(); s.Dropped < 25 || s.Dropped > 35 || s.Dropped+s.Disconnects != 40 {
+			t.Errorf("with a short queue: %+v", s)
+		}
+	})
 	with(t, upstream.Options{Disconnects: true}, func(b *backend) {
 		p := b.enter("ada")
 		b.got("")
