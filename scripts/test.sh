@@ -41,6 +41,7 @@ missing() {
   for proxy in nginx haproxy caddy; do
     command -v "$proxy" >/dev/null || echo "$proxy"
   done
+  command -v curl >/dev/null || echo curl
   for module in socketio requests websocket; do
     # -I, or the folder socketio/ of this project would be taken for the module.
     "$PYTHON" -I -c "import $module" 2>/dev/null && continue

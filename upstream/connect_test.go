@@ -117,6 +117,10 @@ func TestConnectFails(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"refused":{}}`)
 		}, 1},
+		"other type": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, `{}`)
+		}, 1},
 		"ack": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"ack":[]}`)
@@ -267,6 +271,22 @@ func TestDisconnectsAtShutdown(t *testing.T) {
 		b.up.Close(ctx)
 		if s := b.up.Stats(); s.Disconnects < 24 || s.Dropped != 16 || s.Notices != 0 {
 			t.Errorf("%+v", s)
+		}
+	})
+	with(t, upstream.Options{Disconnects: true, MaxNotices: 5}, func(b *backend) {
+		for i := range 40 {
+			b.enter(fmt.Sprint("u", i))
+		}
+		b.answers(func(w http.ResponseWriter, _ *http.Request, _ message) {
+			time.Sleep(time.Second)
+			w.WriteHeader(204)
+		})
+		if err := b.srv.Shutdown(b.ctx); err != nil {
+			t.Fatal(err)
+		}
+		b.up.Close(b.ctx)
+		if s := b.up.Stats(); s.Dropped < 25 || s.Dropped > 35 || s.Dropped+s.Disconnects != 40 {
+			t.Errorf("with a short queue: %+v", s)
 		}
 	})
 	with(t, upstream.Options{Disconnects: true}, func(b *backend) {

@@ -377,7 +377,7 @@ func TestOnePeerCausesNoOutage(t *testing.T) {
 	})
 }
 
-// A handler without a gate does not pass on the event that contains a token.
+// The event that contains a token is never passed on, with a gate or without.
 func TestAuthenticateStays(t *testing.T) {
 	with(t, upstream.Options{}, func(b *backend) {
 		p := b.srv.Dial(sockettest.Options{Namespace: "/held"})
@@ -390,9 +390,14 @@ func TestAuthenticateStays(t *testing.T) {
 		if err := p.Emit("authenticate", b.shows("ada").Auth); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
-		if n := len(b.got("event")); n != 0 {
-			t.Errorf("%d events", n)
+		bare := b.srv.Dial(sockettest.Options{Namespace: "/bare"})
+		want(t, "without a gate", b.ask(bare, "authenticate", b.shows("ada").Auth), failed)
+		if all := b.got("event"); len(all) != 0 {
+			t.Errorf("%d events", len(all))
+		}
+		want(t, "another event of a guest", b.ask(bare, "x"), `[]`)
+		if all := b.got("event"); len(all) != 1 || all[0].User != nil {
+			t.Errorf("%+v", all)
 		}
 	})
 }

@@ -81,7 +81,7 @@ func (o *output) String() string {
 }
 
 // with runs a test with a backend that answers nothing in particular. Namespace / has a gate for
-// the handshake, and /held one for the event.
+// the handshake, /held one for the event, and /bare none.
 func with(t *testing.T, opts upstream.Options, test func(b *backend)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -104,7 +104,8 @@ func with(t *testing.T, opts upstream.Options, test func(b *backend)) {
 			srv.Use(gate.Handshake)
 			held := srv.Of("/held")
 			held.Use(gate.Event(auth.EventOptions{}))
-			for _, m := range []*socketio.Mux{srv.Mux, held.Mux} {
+			bare := srv.Of("/bare").Open() // without a gate
+			for _, m := range []*socketio.Mux{srv.Mux, held.Mux, bare.Mux} {
 				b.up.Register(m)
 			}
 		})

@@ -19,7 +19,7 @@ import (
 
 // adminListener holds the flags of serve for the API of operators.
 type adminListener struct {
-	Admin string `env:"SOCKETIO_JWT_ADMIN" group:"Operators" placeholder:"HOST:PORT" help:"Also serve the API and the page of operators here, such as localhost:9001, for the commands leases, disconnect, revoke and block. Needs the secret of operators."`
+	Admin string `env:"SOCKETIO_JWT_ADMIN" group:"Operators" placeholder:"HOST:PORT" help:"Also serve the API and the page of operators here, such as localhost:9001, for the commands leases, disconnect, revoke, block and emit, and for backends that publish. Needs the secret of operators."`
 	operatorSecret
 }
 
@@ -74,7 +74,8 @@ func (l *adminListener) start(_ context.Context, a *assembly) error {
 		return fresh, nil, err
 	})
 	opts := a.operator
-	opts.Scope, opts.Logger = operatorScope, a.log
+	opts.Scope, opts.PublishScope, opts.Logger = operatorScope, publishScope, a.log
+	opts.Server, opts.UserRoom = a.server, userRoom
 	api, err := admin.New(a.gates, verifier, a.node.adminOptions(opts, a.server))
 	if err != nil || l.Admin == "" {
 		return err

@@ -41,11 +41,12 @@ func (c *serveCommand) parts() []part {
 		&c.configuration,   // the verifier, and the development issuer
 		step(reloadLevel),
 		step(reloadOrigins),
+		step(startUserRooms),
 		step(startPage),
 		step(startListeners),
 		step(startNode),
 		// Parts that add handlers for the events of sockets.
-		step(startSample),
+		&c.upstreamWebhook, // without it, the events of the sample
 		// This one uses the options and the handlers.
 		step(startSockets),
 		// Parts that register with the server of sockets.

@@ -41,7 +41,7 @@ type commandLine struct {
 	Disconnect    disconnectCommand    `cmd:"" help:"Disconnect one socket of a running server."`
 	Revoke        revokeCommand        `cmd:"" help:"Revoke tokens: their sockets end on all nodes of a running server."`
 	Block         blockCommand         `cmd:"" help:"Keep a user out of a running server, whatever token it shows."`
-	Emit          emitCommand          `cmd:"" help:"Send an event to sockets, through the Redis of their nodes."`
+	Emit          emitCommand          `cmd:"" help:"Send an event to sockets, by a server or through the Redis of their nodes."`
 	OperatorToken operatorTokenCommand `cmd:"" help:"Print a token for the page of operators."`
 	Completion    completionCommand    `cmd:"" help:"Print a completion script for a shell."`
 	Complete      completeCommand      `cmd:"" hidden:""`

@@ -181,6 +181,9 @@ func (n *namespaceTable) roomsFrom(perIssuer bool) (rooms []auth.RoomsFrom, err 
 		if !ok || claim == "" || prefix == "" {
 			return nil, fmt.Errorf("room %.64q must be CLAIM=PREFIX, such as sub=user:", text)
 		}
+		if strings.HasPrefix(userRooms, prefix) || strings.HasPrefix(prefix, userRooms) {
+			return nil, fmt.Errorf("room %.64q: %s is the beginning of the rooms of users for those who publish", text, userRooms)
+		}
 		room := auth.RoomsOf(claim, prefix)
 		if claim == "sub" {
 			room = auth.RoomOfSubject(prefix)
@@ -199,9 +202,11 @@ func (n *namespaceTable) options(base auth.Options, manyIssuers bool) (auth.Opti
 	if base.Sources, err = n.sources(); err != nil {
 		return base, err
 	}
-	if base.Rooms, err = n.roomsFrom(manyIssuers); err != nil {
+	rooms, err := n.roomsFrom(manyIssuers)
+	if err != nil {
 		return base, err
 	}
+	base.Rooms = slices.Concat(base.Rooms, rooms)
 	base.Timeout, base.WarnBefore, base.ExpiryGrace, base.MaxLifetime = n.Timeout, n.WarnBefore, n.ExpiryGrace, n.MaxLifetime
 	base.AtExpiry = map[string]auth.Expiry{"leave": auth.LeaveNamespace, "guest": auth.BecomeGuest}[n.AtExpiry]
 	if n.Guests {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,8 @@ type operatorClient struct {
 	AdminToken *string `env:"SOCKETIO_JWT_ADMIN_TOKEN" placeholder:"TOKEN" help:"Token of an operator, or - to read it from standard input. Without it the command signs one by the secret of operators."`
 	operatorSecret
 	JSON bool `name:"json" help:"Print JSON."`
+
+	scope string // of a token that the command signs; empty means that of operators
 }
 
 // operatorTokenLife is how long the tokens are valid that a command signs for itself.
@@ -58,18 +61,18 @@ func (c *operatorClient) token(ctx context.Context, t terminal) (string, error) 
 	case !given:
 		return "", errors.New("no token of an operator: set SOCKETIO_JWT_ADMIN_SECRET to the secret of the server, or SOCKETIO_JWT_ADMIN_TOKEN")
 	}
-	return signOperator(secret, "socketio-jwt command", operatorTokenLife)
+	return signOperator(secret, "socketio-jwt command", operatorTokenLife, cmp.Or(c.scope, operatorScope))
 }
 
-// signOperator returns a token of an operator.
-func signOperator(secret, name string, life time.Duration) (string, error) {
+// signOperator returns a token of the API of operators.
+func signOperator(secret, name string, life time.Duration, scope string) (string, error) {
 	key, err := mint.Secret(secret, token.HS256)
 	if err != nil {
 		return "", fmt.Errorf("the secret of operators: %w", err)
 	}
 	now := time.Now()
 	return mint.Sign(key, map[string]any{
-		"sub": name, "iat": now.Unix(), "exp": now.Add(life).Unix(), "scope": operatorScope,
+		"sub": name, "iat": now.Unix(), "exp": now.Add(life).Unix(), "scope": scope,
 	}, mint.Header{})
 }
 

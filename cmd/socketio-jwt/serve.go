@@ -13,11 +13,12 @@ import (
 
 // serveCommand serves Socket.IO, the page and the development issuer.
 type serveCommand struct {
-	configFile    `embed:""`
-	configuration `embed:""`
-	adminListener `embed:""`
-	limits        `embed:""`
-	stopping      `embed:""`
+	configFile      `embed:""`
+	configuration   `embed:""`
+	adminListener   `embed:""`
+	limits          `embed:""`
+	upstreamWebhook `embed:""`
+	stopping        `embed:""`
 
 	Recovery  time.Duration `env:"SOCKETIO_JWT_RECOVERY" default:"0s" help:"For how long a client that has lost its connection can recover its session in a namespace of mode handshake, with what it has missed. With --redis-wire streams it can on any node. Default: no recovery."`
 	LogLevel  slog.Level    `reload:"" env:"SOCKETIO_JWT_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"debug, info, warn or error. Default: ${default}."`
