@@ -29,7 +29,7 @@ var (
 	optionsName = regexp.MustCompile(`(?:Options|^Recovery|^Freshness)$`)
 	zeroMeans   = regexp.MustCompile(`(?:^| )Zero(?: or negative)? (?:means (?:that )?)?((?:[^.]|\.\S)*)\.(?: |$)`)
 	inherited   = regexp.MustCompile(`\b(?:is that|are those) of `)
-	atLimit     = regexp.MustCompile(`(?i)clos|return|refuse|wait|drop|error|forg|answer|discard|fail|fewer|closed|does not count|bounds the time`)
+	atLimit     = regexp.MustCompile(`(?i)clos|return|refuse|wait|drop|error|forg|answer|discard|fail|fewer|closed|further|bounds the time`)
 	quantity    = regexp.MustCompile(`^(?:that |it )?(one|[0-9][0-9,]*) ?(ms|s|min|minutes?|h|hours?|days?|KiB|MiB|bytes)?(?: each)?$`)
 )
 
