@@ -106,7 +106,7 @@ func library(t *testing.T) (folders []string) {
 			return
 		}
 		switch first {
-		case ".", "bench", "cmd", "examples", "interop", "scripts", "deploy":
+		case ".", "bench", "cmd", "examples", "interop", "release", "scripts", "deploy":
 			return
 		}
 		seen[folder] = true
