@@ -25,6 +25,7 @@ var names = sync.OnceValues(func() (all []string, err error) {
 		switch {
 		case err != nil:
 			return err
+		case entry.Name() == "node_modules" && !entry.IsDir(): // a link to those of another copy
 		case !entry.IsDir():
 			all = append(all, filepath.ToSlash(name))
 		case entry.Name() == "node_modules" || entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".") && name != ".":
