@@ -1,6 +1,6 @@
 # The verbs that a person needs; each is one command that CI or you could type.
 
-.PHONY: run test quick fuzz bench protocol-suites lint
+.PHONY: docs run test quick fuzz bench protocol-suites lint
 
 run: ## the server with its page, at http://localhost:9000
 	go run ./cmd/socketio-jwt serve
@@ -10,6 +10,9 @@ test: ## everything: unit, race, fuzz seeds, real clients (installs what is miss
 
 quick: ## what needs nothing but Go
 	go test ./...
+
+docs: ## write the generated parts of the documents; the same tests without UPDATE compare them
+	UPDATE=1 go test -count=1 ./internal/doctest ./metrics ./cmd/socketio-jwt -run 'Limits|Listed|DocumentLists|Reference'
 
 fuzz: ## each fuzz target for 20 seconds
 	./scripts/fuzz.sh

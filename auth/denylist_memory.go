@@ -21,7 +21,7 @@ type DenylistOptions struct {
 	// values.
 	MaxEntries int
 	// MaxClaims bounds the number of different claim names in entries of ByClaim, because each
-	// token is searched for all of these claims. Zero means 16.
+	// token is searched for all of these claims. With one more, Add fails. Zero means 16.
 	MaxClaims int
 	// Now is the clock by which entries end. Nil means time.Now.
 	Now func() time.Time

@@ -22,8 +22,8 @@ type EventOptions struct {
 	// EarlyEvents bounds the events that are kept for a held socket until it is admitted.
 	// One more event closes its connection. Zero means 16.
 	EarlyEvents int
-	// EarlyBytes bounds the size of these events together, for each socket. Zero means
-	// 64 KiB.
+	// EarlyBytes bounds the size of these events together, for each socket. An event that
+	// exceeds it closes the connection. Zero means 64 KiB.
 	EarlyBytes int
 	// DropEarly ignores the events of held sockets instead of keeping them.
 	DropEarly bool

@@ -30,7 +30,7 @@ type Options struct {
 	// of another issuer instead.
 	Login bool
 	// TokenLife is the lifetime of these tokens, rounded down to seconds. It must be at least
-	// a second with Login, and zero without.
+	// a second with Login. Zero means that there is no login.
 	TokenLife time.Duration
 	// OtherServers lets the page connect to any server that its user enters, and not only to
 	// Path of its own origin. The Content-Security-Policy of the page then allows connections

@@ -1,8 +1,8 @@
-// The JavaScript of docs/from-node.md: all of it compiles, and the samples for clients do what the document says. Also the
-// README's client against its server.
+// The JavaScript of all documents compiles, and the samples for clients of docs/from-node.md do what the document says. Also
+// the README's client against its server.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
@@ -23,9 +23,16 @@ function under(heading) {
 }
 
 test("every sample compiles", () => {
-  const samples = samplesOf(text);
-  assert.ok(samples.length > 15);
-  for (const sample of samples) assert.doesNotThrow(() => new Function(sample), sample);
+  const pages = readdirSync(join(here, "../docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`);
+  const AsyncFunction = (async () => {}).constructor; // samples may wait
+  let count = 0;
+  for (const page of ["README.md", "clients/js/README.md", ...pages]) {
+    for (const sample of samplesOf(readFileSync(join(here, "..", page), "utf8"))) {
+      count += 1;
+      assert.doesNotThrow(() => new AsyncFunction(sample.replace(/^import .*$/gm, "").replace(/^export (default )?/gm, "")), `${page}: ${sample}`);
+    }
+  }
+  assert.ok(count >= 30, `${count} samples`);
 });
 
 test("the README's client talks to its server", limit, async (t) => {

@@ -35,7 +35,7 @@ type IssuerOptions struct {
 	// KeepUnknownFor is how long an issuer is refused without another call, after the
 	// function has returned ErrIssuer for it. Zero means 10 s.
 	KeepUnknownFor time.Duration
-	// Timeout bounds one call of the function. Zero means 5 s.
+	// Timeout bounds one call of the function. After that, the call has failed. Zero means 5 s.
 	Timeout time.Duration
 	// MaxIssuers bounds the verifiers that are kept. If there are more, the least recently
 	// used one is dropped. Zero means 10,000.

@@ -31,8 +31,8 @@ type Options struct {
 	Timeout time.Duration
 	// Attempts is how often the backend is asked about a connect, at most. Zero means 3.
 	Attempts int
-	// MaxRequests bounds the requests for events that are under way, and those for connects. Zero
-	// means 64.
+	// MaxRequests bounds the requests for events that are under way, and those for connects.
+	// Further ones wait for their turn. Zero means 64.
 	MaxRequests int
 	// MaxWaiting bounds the events that wait for their turn, and the connects. One more is
 	// answered at once. Zero means 1,000.
@@ -40,7 +40,7 @@ type Options struct {
 	// MaxNotices bounds the disconnects of which the backend has not been told yet. Further ones
 	// are dropped. Zero means 20,000.
 	MaxNotices int
-	// MaxBody bounds the body of a response, in bytes. Zero means 1 MiB.
+	// MaxBody bounds the body of a response, in bytes. A longer one is a failure. Zero means 1 MiB.
 	MaxBody int64
 
 	// InsecurePlainHTTP accepts a URL with http from another machine, for a backend inside a

@@ -39,7 +39,8 @@ type Options struct {
 	// other devices of the user come back with fresh tokens. Zero means 16.
 	MaxSessions int
 	// Timeout bounds the verification and the revocation of one logout token together. A
-	// request that was aborted by the issuer is completed. Zero means 10 s.
+	// request that was aborted by the issuer is completed. After that time the answer is 503,
+	// and the issuer must send the token again. Zero means 10 s.
 	Timeout time.Duration
 	// MaxRemembered is how many logout tokens are remembered, so that they are not accepted
 	// again. When the memory is full, the older half is forgotten. Zero means 100,000, which

@@ -22,17 +22,6 @@ import (
 	"socketiojwt/token/mint"
 )
 
-var root = filepath.Join("..", "..")
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // The README's program is examples/quickstart, which is compiled with the rest.
 func TestReadmeShowsTheQuickstart(t *testing.T) {
 	readme := read(t, "README.md")
@@ -47,27 +36,6 @@ func TestReadmeShowsTheQuickstart(t *testing.T) {
 	}
 	if lines := strings.Count(readme, "\n"); lines >= 150 {
 		t.Errorf("README.md has %d lines; it has to stay under 150", lines)
-	}
-}
-
-// The README's five lines for an issuer take the place of the first two of its program.
-func TestReadmeShowsAnIssuer(t *testing.T) {
-	fences := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, "README.md"), -1)
-	if len(fences) != 2 || strings.Count(fences[1][1], "\n") != 5 {
-		t.Fatal("README.md does not show a program and five lines for an issuer")
-	}
-	program := fences[0][1]
-	begin, end := strings.Index(program, "	verifier, err :="), strings.Index(program, "	gate, err :=")
-	program = program[:begin] + fences[1][1] + program[end:]
-	program = strings.Replace(program, `	"socketiojwt/token"`, `	"socketiojwt/token"; "socketiojwt/token/jwks"; "socketiojwt/token/profile"`, 1)
-	file := filepath.Join(t.TempDir(), "main.go")
-	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	vet := exec.Command("go", "vet", file)
-	vet.Dir = root
-	if out, err := vet.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
 	}
 }
 
@@ -105,38 +73,25 @@ func TestWalkNamesWhatExists(t *testing.T) {
 
 var testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+|[a-z-]+\\.test\\.mjs)`")
 
-// testSources is the source of all tests, and a line for each of those in JavaScript.
-func testSources(t *testing.T) string {
+var testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w*)\((?:t \*testing\.T|f \*testing\.F)\) \{`)
+
+// tests returns the names of all tests, and of the files of those in JavaScript, with the number
+// of times that each is declared.
+func tests(t *testing.T) map[string]int {
 	t.Helper()
-	var tests strings.Builder
-	err := filepath.WalkDir(root, func(name string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
+	found := map[string]int{}
+	eachFile(t, "_test.go", func(name string) {
+		for _, match := range testFunc.FindAllStringSubmatch(read(t, name), -1) {
+			found[match[1]]++
 		}
-		if d.IsDir() && (d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && name != root) {
-			return filepath.SkipDir
-		}
-		if strings.HasSuffix(name, "_test.go") {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			tests.Write(text)
-		}
-		if strings.HasSuffix(name, ".test.mjs") {
-			tests.WriteString("func " + d.Name() + "(")
-		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tests.String()
+	eachFile(t, ".test.mjs", func(name string) { found[path.Base(name)]++ })
+	return found
 }
 
 // Every test that docs/threat-model.md names exists, and each row names one.
 func TestThreatModelNamesTests(t *testing.T) {
-	tests := testSources(t)
+	tests := tests(t)
 	rows := 0
 	for _, line := range strings.Split(read(t, "docs/threat-model.md"), "\n") {
 		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| threat") {
@@ -148,7 +103,7 @@ func TestThreatModelNamesTests(t *testing.T) {
 			t.Errorf("no test in: %s", line)
 		}
 		for _, match := range named {
-			if !strings.Contains(tests, "func "+match[1]+"(") {
+			if tests[match[1]] == 0 {
 				t.Errorf("there is no %s", match[1])
 			}
 		}
@@ -161,14 +116,20 @@ func TestThreatModelNamesTests(t *testing.T) {
 // Each quirk of the npm package socketio-jwt, of which there are 28, has one test that
 // bears its number.
 func TestEachQuirkHasItsTest(t *testing.T) {
-	tests := testSources(t)
-	for quirk := 1; quirk <= 28; quirk++ {
-		name := fmt.Sprintf(`(?m)^func TestQ%d[A-Z]\w*\(t \*testing\.T\) \{$`, quirk)
-		if found := regexp.MustCompile(name).FindAllString(tests, -1); len(found) != 1 {
-			t.Errorf("quirk %d has the tests %q, want one", quirk, found)
+	count := map[string]int{}
+	for name, times := range tests(t) {
+		if number := quirk.FindStringSubmatch(name); number != nil {
+			count[number[1]] += times
+		}
+	}
+	for number := 1; number <= 28; number++ {
+		if n := count[fmt.Sprint(number)]; n != 1 {
+			t.Errorf("quirk %d has %d tests, want one", number, n)
 		}
 	}
 }
+
+var quirk = regexp.MustCompile(`^TestQ(\d+)[A-Z]`)
 
 // The README's client is examples/quickstart/client.mjs, which interop/docs.test.mjs runs.
 func TestReadmeShowsTheClient(t *testing.T) {
@@ -181,6 +142,7 @@ func TestReadmeShowsTheClient(t *testing.T) {
 // The quickstart runs as it is, except for its port: it admits peers with a valid
 // token only, and stops in order.
 func TestQuickstartRuns(t *testing.T) {
+	t.Parallel() // it waits for the compiler
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +156,7 @@ func TestQuickstartRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(dir, "quickstart")
-	build := exec.Command("go", "build", "-o", binary, filepath.Join(dir, "main.go"))
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", binary, filepath.Join(dir, "main.go"))
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

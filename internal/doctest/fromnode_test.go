@@ -2,10 +2,7 @@ package doctest
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,24 +15,9 @@ const fromNode = "docs/from-node.md"
 // declaration except imports.
 func parsed(t *testing.T, folder string, visit func(decl ast.Decl, source string)) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(folder), "*.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no Go files in %s, %v", folder, err)
-	}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		set := token.NewFileSet()
-		file, err := parser.ParseFile(set, name, text, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, decl := range file.Decls {
+	for _, name := range filesOf(t, folder) {
+		text := read(t, name)
+		for _, decl := range parse(t, name).Decls {
 			begin := decl.Pos()
 			var doc *ast.CommentGroup
 			switch decl := decl.(type) {
@@ -50,7 +32,7 @@ func parsed(t *testing.T, folder string, visit func(decl ast.Decl, source string
 			if doc != nil {
 				begin = doc.Pos()
 			}
-			visit(decl, string(text[set.Position(begin).Offset:set.Position(decl.End()).Offset]))
+			visit(decl, text[positions.Position(begin).Offset:positions.Position(decl.End()).Offset])
 		}
 	}
 }

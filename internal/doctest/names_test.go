@@ -2,12 +2,7 @@ package doctest
 
 import (
 	"go/ast"
-	"os"
-	"path"
-	"path/filepath"
 	"regexp"
-	"slices"
-	"strings"
 	"testing"
 )
 
@@ -54,8 +49,6 @@ func exported(t *testing.T, folder string) map[string]bool {
 var (
 	fences    = regexp.MustCompile("(?ms)^```.*?^```$")
 	qualified = regexp.MustCompile(`\b(token|profile|jwks|auth|socketio|engineio)\.([A-Z]\w*(?:\.[A-Z]\w*)?)`)
-	link      = regexp.MustCompile(`\]\(([^)#]*)#?([^)]*)\)`)
-	heading   = regexp.MustCompile(`(?m)^#+ (.*)$`)
 )
 
 func TestFromNodeNamesWhatExists(t *testing.T) {
@@ -65,8 +58,7 @@ func TestFromNodeNamesWhatExists(t *testing.T) {
 }
 
 // namesWhatExists makes sure that what the text of a document names of our packages
-// exists, and so do the files and the places that it links to. It returns how many
-// packages are named.
+// exists. It returns how many packages are named.
 func namesWhatExists(t *testing.T, document string) (packages int) {
 	t.Helper()
 	text := fences.ReplaceAllString(read(t, document), "")
@@ -83,28 +75,5 @@ func namesWhatExists(t *testing.T, document string) (packages int) {
 			t.Errorf("there is no %s", name[0])
 		}
 	}
-	for _, match := range link.FindAllStringSubmatch(text, -1) {
-		target := path.Join(path.Dir(document), match[1])
-		if match[1] == "" {
-			target = document
-		}
-		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(target))); err != nil {
-			t.Errorf("a link leads nowhere: %v", err)
-			continue
-		}
-		if match[2] != "" && !slices.Contains(anchors(read(t, target)), match[2]) {
-			t.Errorf("%s has no heading for the link to #%s", target, match[2])
-		}
-	}
 	return len(offered)
-}
-
-// anchors lists what links can name in a document: its headings, in lower case, with
-// dashes.
-func anchors(text string) (names []string) {
-	for _, match := range heading.FindAllStringSubmatch(text, -1) {
-		name := strings.ReplaceAll(strings.ToLower(match[1]), " ", "-")
-		names = append(names, regexp.MustCompile(`[^\w-]`).ReplaceAllString(name, ""))
-	}
-	return names
 }

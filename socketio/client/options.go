@@ -55,7 +55,8 @@ type Options struct {
 	// which begins by long-polling and changes over to WebSocket when that works. Nil
 	// means only WebSocket.
 	Transports []Transport
-	// OpenTimeout bounds one attempt to open the transport. Zero means 20 s.
+	// OpenTimeout bounds one attempt to open the transport. After that, the attempt has failed.
+	// Zero means 20 s.
 	OpenTimeout time.Duration
 
 	// NoReconnect makes the loss of the transport final.

@@ -41,7 +41,8 @@ type Options struct {
 	// recently used one is forgotten first. Zero means 10,000 each.
 	MaxAccepted, MaxRefused int
 
-	// Timeout bounds one request. Make it less than auth.Options.Timeout. Zero means 3 s.
+	// Timeout bounds one request. After that, the request has failed. Make it less than
+	// auth.Options.Timeout. Zero means 3 s.
 	Timeout time.Duration
 	// MaxRequests bounds the requests under way, and MaxWaiting the tokens that wait for
 	// one. One more token is refused with token.ErrKeysUnavailable. Zero means 16 and 1000.

@@ -34,7 +34,7 @@ type Options struct {
 	// unknown. Such tokens wait for the next fetch. Zero means 1 s.
 	MissInterval time.Duration
 
-	// Timeout bounds one fetch. Zero means 5 s.
+	// Timeout bounds one fetch. After that, the fetch has failed. Zero means 5 s.
 	Timeout time.Duration
 	// MaxBody bounds one response, in bytes, and MaxKeys the number of keys in a set.
 	// More is an error. Zero means 1 MiB and 100.
