@@ -37,6 +37,9 @@ func TestServeMetrics(t *testing.T) {
 	if _, err := p.EmitWithAck(ctx, "say", "hello, xenia"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := p.EmitWithAck(ctx, "whoami"); err != nil { // the handler of say has returned
+		t.Fatal(err)
+	}
 	at := metricsAt.FindStringSubmatch(s.log.String())
 	if at == nil {
 		t.Fatalf("no address of metrics in the log:\n%s", s.log)
