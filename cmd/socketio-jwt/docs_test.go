@@ -34,6 +34,8 @@ func documents(t *testing.T) map[string]string {
 var (
 	shellFence = regexp.MustCompile("(?ms)^```(?:sh)?\n(.*?)^```$")
 	indented   = regexp.MustCompile(`(?m)^    .*$`)
+	execStart  = regexp.MustCompile(`(?m)^ExecStart=/usr/bin/(socketio-jwt .*)$`) // of a unit of systemd
+	container  = regexp.MustCompile(`(?m)^ *args: \[(.*)\]$`)                     // of Kubernetes
 	inline     = regexp.MustCompile("`(socketio-jwt [a-z][^`\n]*)`")
 	ours       = regexp.MustCompile(`^(?:\./)?(?:go (?:run|tool) )?(?:\./cmd/)?socketio-jwt$`)
 	assignment = regexp.MustCompile(`^[A-Z_]+=`)
@@ -45,6 +47,12 @@ func commandsIn(text string) (all [][]string) {
 	var code strings.Builder
 	for _, match := range shellFence.FindAllStringSubmatch(text, -1) {
 		code.WriteString(match[1])
+	}
+	for _, match := range execStart.FindAllStringSubmatch(text, -1) {
+		code.WriteString(match[1] + "\n")
+	}
+	for _, match := range container.FindAllStringSubmatch(text, -1) {
+		code.WriteString("socketio-jwt " + strings.ReplaceAll(match[1], ",", " ") + "\n")
 	}
 	for _, line := range indented.FindAllString(text, -1) {
 		code.WriteString(strings.TrimSpace(line) + "\n")

@@ -33,6 +33,8 @@ var checkedBy = map[string]string{
 	"sh":   "cmd/socketio-jwt/docs_test.go",
 	"toml": "cmd/socketio-jwt/docs_test.go",
 	"":     "cmd/socketio-jwt/docs_test.go", // commands, and drawings
+	"ini":  "cmd/socketio-jwt/docs_test.go", // the command of a unit of systemd
+	"yaml": "cmd/socketio-jwt/docs_test.go", // the command of a container
 }
 
 // unchecked are the samples that no test checks, by the document and the first line, and why.
