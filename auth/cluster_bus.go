@@ -199,7 +199,8 @@ func (s *share) askAgain(bus busState) {
 func (s *share) askToBeAsked(bus busState) {
 	s.mu.Lock()
 	losses, now := bus.losses(), time.Now()
-	noticed := losses != s.sending.losses && !s.sending.lost && now.Sub(s.sending.last) < settledAfter
+	losing := losses != s.sending.losses || !bus.Connected // the losses may be reported when it is back
+	noticed := losing && !s.sending.lost && now.Sub(s.sending.last) < settledAfter
 	s.sending.losses = losses
 	s.sending.lost = s.sending.lost || noticed
 	call := s.sending.lost && bus.Connected && !s.ended

@@ -20,6 +20,7 @@ type gappy struct {
 	gaps    atomic.Uint64
 	dropped atomic.Uint64
 	looks   atomic.Uint64 // calls of Health
+	again   atomic.Uint64 // messages that ask to be asked
 	honest  bool
 }
 
@@ -34,6 +35,9 @@ func (b *gappy) drop() error {
 func (b *gappy) Publish(m socketio.Message) error {
 	if b.cut.Load() {
 		return b.drop()
+	}
+	if strings.Contains(string(m.Payload), `"again":true`) {
+		b.again.Add(1)
 	}
 	return b.Bus.Publish(m)
 }

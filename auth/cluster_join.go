@@ -29,8 +29,10 @@ const (
 	pageEntries = 1000
 	pageBytes   = 512 << 10
 	// A node that asks all others gets an answer from each, so they answer after a random time
-	// of up to answerDelay, and the first answer counts. pagePatience is how long to wait.
+	// of up to answerDelay, and the first answer counts. Those that may have missed entries
+	// themselves answer behindDelay later. pagePatience is how long to wait.
 	answerDelay  = 200 * time.Millisecond
+	behindDelay  = time.Second
 	pagePatience = 2 * time.Second
 	// mostTries bounds how often a page is asked for.
 	mostTries = 3
@@ -181,8 +183,10 @@ func (s *share) take(after string, p page) (failed int, err error) {
 // answer answers a question after a random time, if this node has been up to date.
 func (s *share) answer(to socketio.NodeID, q question) {
 	s.join()
+	missed := s.state().missed()
 	s.mu.Lock()
 	answers := s.ready && s.answers < mostAnswers
+	behind := s.owed || missed != s.missed
 	if answers {
 		s.answers++
 	}
@@ -192,7 +196,9 @@ func (s *share) answer(to socketio.NodeID, q question) {
 	}
 	delay := time.Duration(0)
 	if q.After == "" {
-		delay = rand.N(answerDelay)
+		if delay = rand.N(answerDelay); behind {
+			delay += behindDelay
+		}
 	}
 	time.AfterFunc(delay, func() {
 		defer func() {

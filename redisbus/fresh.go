@@ -20,6 +20,10 @@ import (
 
 var errReplayed = errors.New("message of our own nodes that was received before")
 
+// ErrUnknownNode is the Cause of a Gap if, with Options.Key, messages of a node arrived before this
+// node knew it, because it started while this node was slow.
+var ErrUnknownNode = errors.New("redisbus: messages arrived before their sender was known")
+
 // A stamp says which message of its sender a message is.
 type stamp struct {
 	from socketio.NodeID
@@ -112,6 +116,9 @@ type speakers struct {
 	forgotten uint64
 	asked     map[socketio.NodeID]bool // since askedAt
 	askedAt   time.Time
+	// dropped are unknown senders, and when the first of their messages, except heartbeats and the
+	// like, was dropped. If there are mostUnknown, any other sender may be one.
+	dropped map[socketio.NodeID]time.Time
 }
 
 // add adds a sender whose messages on the channel of all nodes count if they are later than the
@@ -144,29 +151,56 @@ func (s *speakers) forget() {
 }
 
 // accept reports whether a message is accepted, and whether its sender must make itself known. The
-// message arrived on the channel of this node, or else on that of all nodes.
-func (s *speakers) accept(m stamp, class int, mine bool) (accepted, unknown bool) {
+// message arrived on the channel of this node, or else on that of all nodes. Since is zero unless
+// messages of the sender, which is known now, were dropped from then on.
+func (s *speakers) accept(m stamp, class int, mine bool) (accepted, unknown bool, since time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := s.known[m.from]
 	switch {
 	case x != nil:
 	case m.at <= s.forgotten:
-		return false, false
+		return false, false, since
 	case !mine:
-		return false, true
+		if class == classMessage {
+			s.drop(m.from)
+		}
+		return false, true, since
 	default:
 		x = s.add(m)
+		since = s.droppedOf(m.from)
 	}
 	w := &x.all[class]
 	if mine {
 		w = &x.mine[class]
 	}
 	if !w.take(m.used[class]) {
-		return false, false
+		return false, false, since
 	}
 	x.heard, x.at = time.Now(), max(x.at, m.at)
-	return true, false
+	return true, false, since
+}
+
+// drop notes that a message of an unknown sender is dropped. The caller holds mu.
+func (s *speakers) drop(id socketio.NodeID) {
+	if _, ok := s.dropped[id]; ok || len(s.dropped) >= mostUnknown {
+		return
+	}
+	if s.dropped == nil {
+		s.dropped = make(map[socketio.NodeID]time.Time)
+	}
+	s.dropped[id] = time.Now()
+}
+
+// droppedOf returns when messages of a sender that is known now began to be dropped, or zero. The
+// caller holds mu.
+func (s *speakers) droppedOf(id socketio.NodeID) time.Time {
+	since, ok := s.dropped[id]
+	delete(s.dropped, id)
+	if !ok && len(s.dropped) >= mostUnknown {
+		return time.Now()
+	}
+	return since
 }
 
 // mayAsk reports whether to ask a sender to make itself known, and records that it is asked.

@@ -53,13 +53,52 @@ func TestSpeakersMakeThemselvesKnown(t *testing.T) {
 		{9, false, false, false},
 		{9, true, true, false},
 	} {
-		if accepted, unknown := s.accept(message(step.n), classMessage, step.mine); accepted != step.accepted || unknown != step.unknown {
+		if accepted, unknown, _ := s.accept(message(step.n), classMessage, step.mine); accepted != step.accepted || unknown != step.unknown {
 			t.Errorf("step %d: accept(%d) is %t, %t", i, step.n, accepted, unknown)
 		}
 	}
-	if accepted, _ := s.accept(message(9), classPresence, false); accepted {
+	if accepted, _, _ := s.accept(message(9), classPresence, false); accepted {
 		t.Error("a heartbeat from before the sender was known was accepted")
 	}
+}
+
+// A sender whose messages were dropped before it was known is reported once, when it is known.
+func TestDroppedMessagesOfUnknownSenders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s speakers
+		began := time.Now()
+		send := func(id string, n uint64, class int, mine bool) time.Time {
+			used := [classes]uint64{n, n}
+			_, _, since := s.accept(stamp{from: socketio.NodeID(id), used: used, at: 1}, class, mine)
+			return since
+		}
+		for i, step := range []struct {
+			id    string
+			class int
+			mine  bool
+			want  bool
+		}{
+			{"a", classPresence, false, false}, {"a", classPresence, true, false},
+			{"b", classMessage, false, false}, {"b", classMessage, false, false},
+			{"c", classPresence, true, false},
+			{"b", classPresence, true, true}, {"b", classPresence, true, false}, {"b", classMessage, false, false},
+		} {
+			since := send(step.id, uint64(i+1), step.class, step.mine)
+			if since.IsZero() == step.want || step.want && !since.Equal(began.Add(2*time.Second)) {
+				t.Errorf("step %d: since %v", i, since)
+			}
+			time.Sleep(time.Second)
+		}
+		for i := range 2 * mostUnknown {
+			send(fmt.Sprint(i), 1, classMessage, false)
+		}
+		if len(s.dropped) != mostUnknown {
+			t.Errorf("%d senders are noted", len(s.dropped))
+		}
+		if since := send(fmt.Sprint(2*mostUnknown-1), 2, classPresence, true); since.IsZero() {
+			t.Error("a sender beyond the bound is not reported")
+		}
+	})
 }
 
 // The number of senders is bounded, and the messages of one that was forgotten stay refused.
@@ -71,7 +110,7 @@ func TestSpeakersAreBounded(t *testing.T) {
 		}
 		for i := range mostSpeakers + 10 {
 			time.Sleep(time.Millisecond)
-			if accepted, _ := s.accept(message(i), classPresence, true); !accepted {
+			if accepted, _, _ := s.accept(message(i), classPresence, true); !accepted {
 				t.Fatalf("sender %d is refused", i)
 			}
 		}
@@ -79,7 +118,7 @@ func TestSpeakersAreBounded(t *testing.T) {
 			t.Errorf("%d senders", len(s.known))
 		}
 		for i := range mostSpeakers + 10 {
-			if accepted, unknown := s.accept(message(i), classPresence, true); accepted || unknown {
+			if accepted, unknown, _ := s.accept(message(i), classPresence, true); accepted || unknown {
 				t.Errorf("the message of sender %d is accepted again", i)
 			}
 		}

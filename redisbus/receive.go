@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"time"
 
 	"socketiojwt/internal/guard"
 	"socketiojwt/redisbus/internal/wire"
@@ -88,9 +89,12 @@ func (b *Bus) heardOwn(channel, payload string) {
 }
 
 // isFresh reports whether an authenticated message was not received before. It asks a sender that is
-// not known to make itself known. Its message is lost, as if this node had joined after it.
+// not known to make itself known. Its message is lost, which is a gap if the sender does so.
 func (b *Bus) isFresh(channel string, m *own) bool {
-	accepted, unknown := b.heardOf.accept(m.stamp, classOf(m.what), channel == b.own.mine)
+	accepted, unknown, since := b.heardOf.accept(m.stamp, classOf(m.what), channel == b.own.mine)
+	if !since.IsZero() {
+		go b.gap(Gap{since, time.Now(), ErrUnknownNode}) // not here, because it calls Options.OnGap
+	}
 	switch {
 	case unknown && m.what != ownBye && b.heardOf.mayAsk(m.stamp.from):
 		b.tell(m.stamp.from, ownHello)

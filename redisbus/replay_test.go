@@ -1,6 +1,7 @@
 package redisbus_test
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -78,6 +79,31 @@ func TestReplay(t *testing.T) {
 			t.Error("no repeated message was counted")
 		}
 	})
+}
+
+// Messages that were dropped because their sender was not known are reported as a gap, so that
+// revocations among them are asked for.
+func TestMessagesOfUnknownNodeAreAGap(t *testing.T) {
+	redis := redistest.Start(t)
+	h := &heard{}
+	opts := redisbus.Options{Key: []byte("secret")}
+	a := start(t, redis.Addr(), opts, open)
+	b := start(t, redis.Addr(), opts, func(srv *socketio.Server) {
+		open(srv)
+		srv.HandleExtension("x", h.receive)
+	})
+	// As if a had come while b was frozen, and had not waited for it any longer.
+	b.bus.ForgetSpeaker(a.bus.ID())
+	if err := a.PublishExtension("x", []byte("lost")); err != nil {
+		t.Error(err)
+	}
+	redistest.Eventually(t, "a gap", func() bool { return len(b.gaps.all()) > 0 || len(h.all()) > 0 })
+	if got := h.all(); len(got) > 0 {
+		t.Skip("a heartbeat was faster")
+	}
+	if gap := b.gaps.all()[0]; !errors.Is(gap.Cause, redisbus.ErrUnknownNode) || b.bus.Health().Gaps != 1 {
+		t.Errorf("%+v, health %+v", gap, b.bus.Health())
+	}
 }
 
 // A node that has lost its memory of another one, or has missed that it came, gets to know it.
