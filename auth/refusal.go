@@ -119,14 +119,14 @@ const (
 // The codes of the npm package socketio-jwt, codeUnavailable for temporary refusals, and
 // codeForbidden for events that Require refuses. The npm package sends invalid_secret if its secret function returns an error.
 const (
-	codeRequired    = "credentials_required"
-	codeFormat      = "credentials_bad_format"
-	codeNoHeader    = "missing_authorization_header"
-	codeInvalid     = "invalid_token"
-	codeSecret      = "invalid_secret"
-	codeUnknown     = "unknown"
-	codeUnavailable = "unavailable"
-	codeForbidden   = "forbidden"
+	codeRequired    = "credentials_required"         // no token was shown, or none in time
+	codeFormat      = "credentials_bad_format"       // the token was badly written, or there were several
+	codeNoHeader    = "missing_authorization_header" // there is no Authorization header
+	codeInvalid     = "invalid_token"                // the token was refused, or the lease has ended
+	codeSecret      = "invalid_secret"               // temporary: keys could not be fetched
+	codeUnknown     = "unknown"                      // the program refused, or failed
+	codeUnavailable = "unavailable"                  // temporary: the server cannot decide now
+	codeForbidden   = "forbidden"                    // Require refused an event
 )
 
 // Causes of refusals that are not in a source or a token.

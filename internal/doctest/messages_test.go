@@ -228,6 +228,24 @@ func TestEndsAreListed(t *testing.T) {
 	generated(t, messages, "responses", table(t, "responses", "message and status | code", rows))
 }
 
+// Each code that a client gets is on the page: those of refusals, and those of events that did not
+// reach the backend.
+func TestCodesAreListed(t *testing.T) {
+	var rows []message
+	for _, folder := range library(t) {
+		values := constantsOf(t, folder)
+		for _, d := range declaredIn(t, folder) {
+			if text, ok := values.text(d.value); ok && regexp.MustCompile(`^code[A-Z]`).MatchString(d.name) {
+				rows = append(rows, message{"`" + text + "` of " + folder, []string{d.doc}, true})
+			}
+		}
+	}
+	if len(rows) < 10 {
+		t.Errorf("only %d codes found", len(rows))
+	}
+	generated(t, messages, "codes", table(t, "codes", "code | when", rows))
+}
+
 // levels are those of functions of ours that log.
 var levels = map[string]string{
 	"Debug": "Debug", "DebugContext": "Debug", "Info": "Info", "InfoContext": "Info", "Warn": "Warn", "WarnContext": "Warn",
