@@ -85,7 +85,7 @@ type Denylist struct {
 	last     position  // of the last record that was read
 	lastText string    // of that record, encrypted
 	counts   map[string]int
-	counted  []string               // the keys of counts; the oldest is first
+	counted  []counted              // the keys of counts; the oldest is first
 	removals map[auth.Match]removal // blocks that were removed
 	trim     position               // records before it are not needed
 	peers    map[string]*peer

@@ -18,8 +18,11 @@ const (
 	lives     = 3500 * time.Millisecond // since the last change
 	keepPeer  = 5 * time.Minute
 	keepNodes = 10 * time.Minute // after the last node has ended
-	// mostCounts bounds the numbers of sockets that a node tells.
-	mostCounts = 64
+	// A node tells numbers of sockets for keepCount, but at least the last leastCounts and at most
+	// mostCounts, which are some 30 KB.
+	keepCount   = 30 * time.Second
+	leastCounts = 64
+	mostCounts  = 1024
 )
 
 // state is what a node writes about itself, once a second and when another node waits for it.
@@ -41,15 +44,33 @@ type peer struct {
 
 func (p *peer) lives(now time.Time) bool { return !p.state.Left && now.Sub(p.seen) < lives }
 
-// count keeps the number of sockets that a record has ended. The caller holds mu.
+// counted says when the number of sockets of a record was counted.
+type counted struct {
+	key string
+	at  time.Time
+}
+
+// count keeps the number of sockets that a record has ended. A record that is read again, because
+// others were lost, keeps the first number. The caller holds mu.
 func (d *Denylist) count(at position, ended int) {
-	if len(d.counted) >= mostCounts {
-		delete(d.counts, d.counted[0])
-		d.counted = slices.Delete(d.counted, 0, 1)
-	}
 	key := at.String()
+	if _, ok := d.counts[key]; ok {
+		return
+	}
 	d.counts[key] = ended
-	d.counted = append(d.counted, key)
+	d.counted = append(d.counted, counted{key, time.Now()})
+	d.forgetCounts()
+}
+
+// forgetCounts forgets the numbers that no node is likely to wait for. The caller holds mu.
+func (d *Denylist) forgetCounts() {
+	n := len(d.counted)
+	old := 0
+	for n-old > mostCounts || n-old > leastCounts && time.Since(d.counted[old].at) > keepCount {
+		delete(d.counts, d.counted[old].key)
+		old++
+	}
+	d.counted = slices.Delete(d.counted, 0, old)
 }
 
 // beat writes the state of this node. It reads that of the others too if it is told to.
@@ -70,6 +91,7 @@ func (d *Denylist) beat(ctx context.Context, read bool) error {
 // beatCommands returns the commands of a beat. The first one reads the states of all nodes.
 func (d *Denylist) beatCommands() (rueidis.Commands, error) {
 	d.mu.Lock()
+	d.forgetCounts()
 	s := state{Boot: d.boot, Beat: uint64(time.Now().UnixNano()), Counts: maps.Clone(d.counts)}
 	d.mu.Unlock()
 	sealed, err := d.sealer.seal(s, d.opts.Node)
