@@ -45,6 +45,15 @@ func anchors(text string) (names []string) {
 	return names
 }
 
+var knownAnchors = map[string][]string{} // by the document; for the test of links only
+
+func anchorsOf(t *testing.T, document string) []string {
+	if knownAnchors[document] == nil {
+		knownAnchors[document] = anchors(read(t, document))
+	}
+	return knownAnchors[document]
+}
+
 // checkLink returns what is wrong with a link in a document, or nothing.
 func checkLink(t *testing.T, document, target string) string {
 	u, err := url.Parse(target)
@@ -64,7 +73,7 @@ func checkLink(t *testing.T, document, target string) string {
 		return "there is no " + file
 	case u.Fragment != "" && (info.IsDir() || path.Ext(file) != ".md"):
 		return file + " has no headings"
-	case u.Fragment != "" && !slices.Contains(anchors(read(t, file)), u.Fragment):
+	case u.Fragment != "" && !slices.Contains(anchorsOf(t, file), u.Fragment):
 		return file + " has no heading #" + u.Fragment
 	}
 	return ""
@@ -103,19 +112,28 @@ var mentioned = regexp.MustCompile(`\b(?:docs|deploy|examples|internal/[a-z]+)/[
 
 // Files that documents and comments mention exist.
 func TestMentionedFilesExist(t *testing.T) {
+	inFolder := func(line string) bool {
+		return strings.Contains(line, "docs/") || strings.Contains(line, "deploy/") || strings.Contains(line, "examples/") || strings.Contains(line, "internal/")
+	}
+	check := func(name, line string) {
+		for _, place := range mentioned.FindAllStringIndex(line, -1) {
+			if place[0] > 0 && strings.Contains("/.$", line[place[0]-1:place[0]]) {
+				continue // part of a longer path
+			}
+			file := line[place[0]:place[1]]
+			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(file))); err != nil {
+				t.Errorf("%s mentions %s, which does not exist", name, file)
+			}
+		}
+	}
 	for _, end := range []string{".md", ".go", ".mjs", ".sh", "Makefile"} {
 		eachFile(t, end, func(name string) {
 			if strings.HasPrefix(name, "docs/adr/") || name == "CHANGELOG.md" || strings.HasSuffix(name, "_test.go") {
 				return // they tell of what was, or make files of their own
 			}
-			for _, place := range mentioned.FindAllStringIndex(read(t, name), -1) {
-				text := read(t, name)
-				if place[0] > 0 && strings.Contains("/.$", text[place[0]-1:place[0]]) {
-					continue // part of a longer path
-				}
-				file := text[place[0]:place[1]]
-				if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(file))); err != nil {
-					t.Errorf("%s mentions %s, which does not exist", name, file)
+			for line := range strings.Lines(read(t, name)) {
+				if inFolder(line) {
+					check(name, line)
 				}
 			}
 		})
