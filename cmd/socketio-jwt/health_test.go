@@ -187,3 +187,21 @@ func TestDrainTime(t *testing.T) {
 		}
 	}
 }
+
+// Rules that admit no socket do not make a server ready: those for the tokens of operators, and those
+// of the flags if every namespace has its own.
+func TestReadyNeedsKeysOfNamespaces(t *testing.T) {
+	down := tokentest.NewIssuer(t, tokentest.Options{Listen: true})
+	down.Misbehave(tokentest.Fault{Status: http.StatusBadGateway})
+	file := configured(t, "[[namespace]]\nname = \"/\"\nissuer = \""+down.URL()+"\"\naudience = \"chat\"\n")
+	for name, args := range map[string][]string{
+		"with --admin":             {"--issuer", down.URL(), "--audience", "chat", "--admin", "localhost:0", "--admin-secret", operatorsSecret},
+		"with rules of namespaces": {"--config", file},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if s := start(t, args...); status(t, s.url+"/ready") != http.StatusServiceUnavailable {
+				t.Error("/ready is 200 although no socket can be admitted")
+			}
+		})
+	}
+}

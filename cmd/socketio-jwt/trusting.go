@@ -49,11 +49,12 @@ func (t *trusting) Unwrap() *token.Verifier { return t.rules.Load().verifier }
 // keySets returns the sets of keys of issuers that are in use.
 func (t *trusting) keySets() []*jwks.Set { return t.rules.Load().published }
 
-// keysAvailable reports whether keys are there to verify the tokens of a namespace. It may be called
-// concurrently once the parts have started.
+// keysAvailable reports whether keys are there to verify the tokens of a namespace. Rules that no
+// namespace uses, such as those for operators, do not count. It may be called concurrently once the
+// parts have started.
 func (a *assembly) keysAvailable() bool {
-	available := func(t *trusting) bool { return t.rules.Load().published.available() }
-	return len(a.trusted) == 0 || slices.ContainsFunc(a.trusted, available)
+	available := func(n servedNamespace) bool { return n.verifier.rules.Load().published.available() }
+	return len(a.served) == 0 || slices.ContainsFunc(a.served, available)
 }
 
 // close ends the fetching of keys.
