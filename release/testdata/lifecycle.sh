@@ -26,7 +26,7 @@ dpkg --force-depends -i "$package"
 socketio-jwt version -v | grep 'github.com/alecthomas/kong'
 
 : without a key it does not start, because there is no development issuer
-systemctl start --no-block socketio-jwt.service
+if systemctl start socketio-jwt.service; then exit 1; fi
 appears "--no-login needs the key"
 systemctl stop socketio-jwt.service
 systemctl reset-failed
@@ -35,8 +35,7 @@ systemctl reset-failed
 head -c 32 /dev/urandom | base64 >/etc/socketio-jwt/secrets/key
 chown root:socketio-jwt /etc/socketio-jwt/secrets/key
 chmod 640 /etc/socketio-jwt/secrets/key
-sed -i 's|^# secret-file = "FILE"$|secret-file = "/etc/socketio-jwt/secrets/key"|; s|^# metrics = .*|metrics = "localhost:9002"|' $configuration
-# The example has this key a second time, in the table of a namespace that is commented out.
+sed -i '0,/^# secret-file = "FILE"$/s||secret-file = "/etc/socketio-jwt/secrets/key"|; s|^# metrics = .*|metrics = "localhost:9002"|' $configuration
 socketio-jwt config check --config $configuration
 systemctl enable --now socketio-jwt.socket socketio-jwt.service
 [ "$(property ActiveState)" = active ]
@@ -44,7 +43,7 @@ pid=$(property MainPID)
 [ "$(stat -c %U /proc/$pid)" = socketio-jwt ]
 grep -qE '^CapBnd:\s0+$' /proc/$pid/status
 grep -q '^Seccomp:.*2$' /proc/$pid/status
-[ "$(awk '/open files/ { print $4 }' /proc/$pid/limits)" = 524288 ]
+[ "$(property LimitNOFILE)" = 524288 ] # the machine may have a lower limit
 socketio-jwt health
 socketio-jwt health http://127.0.0.1:9000/ready
 socketio-jwt health http://localhost:9002/readyz
