@@ -26,3 +26,9 @@ protocol-suites: ## the official suites: Engine.IO v4 and Socket.IO v5, then bot
 
 lint: ## golangci-lint, which is built on the first run
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+
+release: ## archives, Debian packages, SBOMs and SHA256SUMS of the last commit, in dist/
+	./scripts/release.sh
+
+release-check: ## all of a release twice, with two build caches: the same bytes, and lintian is content; about 10 minutes
+	./scripts/release-check.sh

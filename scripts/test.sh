@@ -42,6 +42,8 @@ missing() {
     command -v "$proxy" >/dev/null || echo "$proxy"
   done
   command -v curl >/dev/null || echo curl
+  command -v systemd-analyze >/dev/null || echo systemd
+  command -v systemd-nspawn >/dev/null || echo systemd-container # a machine for the Debian package
   for module in socketio requests websocket; do
     # -I, or the folder socketio/ of this project would be taken for the module.
     "$PYTHON" -I -c "import $module" 2>/dev/null && continue
@@ -108,6 +110,12 @@ mounting() {
   go vet -C examples/mounting ./...
   go test -C examples/mounting -json -race ./... </dev/null | node scripts/go-test.mjs
 }
+# What users download, for one system: built twice, and the Debian package installed in a container. Its module has the types of
+# Kubernetes, which users of this one do not depend on.
+release() {
+  go vet -C release ./...
+  CI=true go test -C release -json ./... </dev/null | node scripts/go-test.mjs
+}
 one_processor() { GOMAXPROCS=1 go_test "$@"; }
 
 install_clients() { (cd interop && npm ci --no-audit --no-fund --no-progress </dev/null); }
@@ -138,6 +146,7 @@ stage "go vet" go vet ./...
 stage "unit tests and fuzz seeds, with the race detector" go_test -race ./...
 stage "engineio, socketio and the memory of a connection, on one processor" one_processor ./engineio/... ./socketio/... ./internal/footprint
 stage "mounted on chi, gin and echo" mounting
+stage "a release: same bytes twice, the package, the image and the manifests" release
 stage "the clients from npm" install_clients
 stage "the programs they talk to" build_programs
 stage "real clients: npm, Python, Chromium" interop
