@@ -114,7 +114,7 @@ mounting() {
 # Kubernetes, which users of this one do not depend on.
 release() {
   go vet -C release ./...
-  CI=true go test -C release -json ./... </dev/null | node scripts/go-test.mjs
+  go test -C release -json ./... </dev/null | node scripts/go-test.mjs
 }
 one_processor() { GOMAXPROCS=1 go_test "$@"; }
 
