@@ -21,7 +21,8 @@ type question struct {
 type page struct {
 	ID      string       `json:"id"` // of the question
 	Entries []Revocation `json:"entries"`
-	Next    string       `json:"next,omitzero"` // for the question for the next page; empty after the last
+	Next    string       `json:"next,omitzero"`   // for the question for the next page; empty after the last
+	Behind  bool         `json:"behind,omitzero"` // the node may have missed entries itself
 }
 
 const (
@@ -30,7 +31,7 @@ const (
 	pageBytes   = 512 << 10
 	// A node that asks all others gets an answer from each, so they answer after a random time
 	// of up to answerDelay, and the first answer counts. Those that may have missed entries
-	// themselves answer behindDelay later. pagePatience is how long to wait.
+	// themselves answer behindDelay later, and say so. pagePatience is how long to wait.
 	answerDelay  = 200 * time.Millisecond
 	behindDelay  = time.Second
 	pagePatience = 2 * time.Second
@@ -52,6 +53,7 @@ type fetch struct {
 	count  int  // of entries
 	failed int  // entries that could not be stored
 	called bool // the node that is asked has asked for it; no other one is of use
+	behind bool // a node that answered may have missed entries, so the others are asked once more
 	late   *time.Timer
 }
 
@@ -135,6 +137,7 @@ func (s *share) turn(from socketio.NodeID, p page) {
 		s.gate.opts.Logger.Error("auth: entries of the denylist of another node could not be stored; their sockets were ended, but peers may come back",
 			"node", from, "entries", failed, "error", err)
 	}
+	f.behind = f.behind || p.Behind && !f.called
 	f.of, f.tries, f.pages, f.count = from, 0, f.pages+1, f.count+len(p.Entries)
 	if p.Next > f.after && f.pages < mostPages {
 		f.after = p.Next
@@ -150,6 +153,9 @@ func (s *share) turn(from socketio.NodeID, p page) {
 	s.owed = s.owed && f.called
 	s.ready = true // before, the list may have been empty only because this node had just started
 	s.mu.Unlock()
+	if f.behind {
+		s.again(retryEvery)
+	}
 	level := slog.LevelDebug
 	if first {
 		level = slog.LevelInfo
@@ -186,7 +192,8 @@ func (s *share) answer(to socketio.NodeID, q question) {
 	missed := s.state().missed()
 	s.mu.Lock()
 	answers := s.ready && s.answers < mostAnswers
-	behind := s.owed || missed != s.missed
+	calling := s.fetch.called && s.fetch.asking != ""
+	behind := s.owed || missed != s.missed || calling || len(s.sending.callers) > 0
 	if answers {
 		s.answers++
 	}
@@ -206,19 +213,19 @@ func (s *share) answer(to socketio.NodeID, q question) {
 			s.answers--
 			s.mu.Unlock()
 		}()
-		if err := s.sendPage(to, q); err != nil {
+		if err := s.sendPage(to, q, behind); err != nil {
 			s.warn("auth: another node did not get the entries of the denylist", "node", to, "error", err)
 		}
 	})
 }
 
 // sendPage sends the entries after q.After to a node, as many as fit.
-func (s *share) sendPage(to socketio.NodeID, q question) error {
+func (s *share) sendPage(to socketio.NodeID, q question, behind bool) error {
 	entries, err := s.gate.list(context.Background(), q.After, pageEntries)
 	if err != nil {
 		return err
 	}
-	p, size := page{ID: q.ID, Entries: []Revocation{}}, 0
+	p, size := page{ID: q.ID, Entries: []Revocation{}, Behind: behind}, 0
 	for _, r := range entries {
 		if size += len(r.ID()) + len(r.Reason)*6 + 200; size > pageBytes {
 			break

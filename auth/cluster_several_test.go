@@ -100,3 +100,29 @@ func TestSecondInterruption(t *testing.T) {
 		}
 	})
 }
+
+// A node that comes back after another one has asked to be asked gets the entries of that one, even if
+// a node answers that has not fetched them yet.
+func TestNodeMissesThatOneAsksToBeAsked(t *testing.T) {
+	someCutOff(t, func(buses []*gappy, cut, others []*fixture) {
+		for round := range 10 {
+			buses[0].cut.Store(true)
+			buses[1].cut.Store(true)
+			user := fmt.Sprint("user", round)
+			_, _ = cut[0].gate.Block(cut[0].ctx, "https://issuer", user, auth.RevokeOptions{})
+			time.Sleep(10 * time.Second)
+			before := buses[0].again.Load()
+			buses[0].mend()
+			for buses[0].again.Load() == before {
+				time.Sleep(10 * time.Millisecond)
+			}
+			buses[1].mend()
+			time.Sleep(2 * time.Minute)
+			for i, n := range append(cut[:3:3], others...) {
+				if got := n.gate.Stats().Denied; got != round+1 {
+					t.Fatalf("round %d: node %d has %d entries", round, i, got)
+				}
+			}
+		}
+	})
+}

@@ -146,7 +146,8 @@ func (s *speakers) forget() {
 			oldest = id
 		}
 	}
-	s.forgotten = max(s.forgotten, s.known[oldest].at)
+	// A clock that was ahead must not make this node refuse all nodes that come later.
+	s.forgotten = max(s.forgotten, min(s.known[oldest].at, uint64(max(time.Now().UnixMilli(), 0))))
 	delete(s.known, oldest)
 }
 

@@ -62,6 +62,24 @@ func TestSpeakersMakeThemselvesKnown(t *testing.T) {
 	}
 }
 
+// That a sender with a clock that is ahead was forgotten does not keep later ones out.
+func TestForgottenSenderWithAClockThatIsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s speakers
+		for i := range mostSpeakers + 2 {
+			time.Sleep(10 * time.Millisecond)
+			at := uint64(time.Now().UnixMilli())
+			if i == 0 {
+				at += uint64(24 * time.Hour / time.Millisecond)
+			}
+			from := stamp{from: socketio.NodeID(fmt.Sprint(i)), used: [classes]uint64{1, 0}, at: at}
+			if accepted, _, _ := s.accept(from, classPresence, true); !accepted {
+				t.Fatalf("sender %d is refused", i)
+			}
+		}
+	})
+}
+
 // A sender whose messages were dropped before it was known is reported once, when it is known.
 func TestDroppedMessagesOfUnknownSenders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
