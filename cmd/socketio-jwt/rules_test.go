@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A namespace without rules for tokens of its own does not fall back to the development issuer
@@ -25,6 +30,36 @@ func TestNamespaceWithoutRulesBesideOthers(t *testing.T) {
 		err := settings(t, append(test.args, "--config", configured(t, test.file))...).check()
 		if (err == nil) != (test.wrong == "") || err != nil && !strings.Contains(err.Error(), test.wrong) {
 			t.Errorf("%s: %v, want %q", name, err, test.wrong)
+		}
+	}
+}
+
+// A backend that joins the rooms that peers name does not let one user into the room of another, in
+// which it would hear what is published to that user.
+func TestUpstreamJoinsNoRoomOfAnotherUser(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m struct {
+			Type string
+			Args []string
+		}
+		if json.NewDecoder(r.Body).Decode(&m) != nil || m.Type != "event" {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"join": m.Args, "ack": []string{"joined"}})
+	}))
+	defer web.Close()
+	s := start(t, "--upstream-webhook", web.URL, "--upstream-secret-file", writeFile(t, "hook.txt", firstSecret), "--admin", "localhost:0", "--admin-secret", operatorsSecret,
+		"--secret", goodSecret, "--config", configured(t, "[[namespace]]\nname = \"/\"\nroom = \"teams=team:\"\n"))
+	p := s.enter(ctx, "/", s.login("ada"))
+	for room, joined := range map[string]bool{"lobby": true, userRoom("", "bob"): false, "team:red": false} {
+		answer, err := p.EmitWithAck(ctx, "join", room)
+		var text string
+		if err != nil || (answer.Scan(&text) == nil) != joined {
+			t.Errorf("%s: %q, %v", room, text, err)
 		}
 	}
 }
