@@ -57,7 +57,7 @@ func (g *Gate) RoomRule(opts RoomRuleOptions) (*RoomRule, error) {
 		switch {
 		case prefix == "":
 			return nil, errors.New("auth: RoomRule: a prefix is empty; leave Prefixes nil if any name is allowed")
-		case g.declares(prefix):
+		case g.Declares(prefix):
 			return nil, fmt.Errorf("auth: RoomRule: rooms with the prefix %q are declared by Options.Rooms, and only the gate makes sockets join them", prefix)
 		}
 	}
@@ -87,7 +87,7 @@ func (r *RoomRule) Join(ctx context.Context, s *socketio.Socket, rooms ...string
 	var own []string
 	for _, room := range rooms {
 		switch {
-		case r.gate.declares(room) && declaredOf(s, room):
+		case r.gate.Declares(room) && declaredOf(s, room):
 			continue
 		case !r.allows(room):
 			return errRoomDenied
@@ -128,7 +128,7 @@ func (r *RoomRule) Leave(s *socketio.Socket, rooms ...string) error {
 // it.
 func (r *RoomRule) allows(room string) bool {
 	begins := func(prefix string) bool { return len(room) > len(prefix) && strings.HasPrefix(room, prefix) }
-	return room != "" && !r.gate.declares(room) &&
+	return room != "" && !r.gate.Declares(room) &&
 		(r.opts.Prefixes == nil || slices.ContainsFunc(r.opts.Prefixes, begins)) &&
 		(r.pattern == nil || r.pattern.MatchString(room))
 }

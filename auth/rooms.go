@@ -215,9 +215,9 @@ func without(list, other []string) (rest []string) {
 	return rest
 }
 
-// declares reports whether a room has the prefix of declared rooms, so that only the gate may
-// make a socket join it.
-func (g *Gate) declares(room string) bool {
+// Declares reports whether a room has a prefix of Options.Rooms, so that only the gate should make
+// sockets join and leave it. It may be called concurrently.
+func (g *Gate) Declares(room string) bool {
 	return slices.ContainsFunc(g.opts.Rooms, func(from RoomsFrom) bool { return strings.HasPrefix(room, from.prefix) })
 }
 

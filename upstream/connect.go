@@ -60,7 +60,11 @@ func (b *Backend) Connect(ctx context.Context, s *socketio.Socket) error {
 		b.count(func(n *Stats) { n.Refused++ })
 		return a.Refuse.ending(s)
 	}
-	if err := s.Assign(a.Join...); err != nil {
+	err = b.unreserved(s, a.Join)
+	if err == nil {
+		err = s.Assign(a.Join...)
+	}
+	if err != nil {
 		if errors.Is(err, socketio.ErrClosed) {
 			return err
 		}

@@ -121,6 +121,10 @@ func TestConnectFails(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, `{}`)
 		}, 1},
+		"null": {func(w http.ResponseWriter, _ *http.Request) { // of a function that has returned nothing
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, " null\n")
+		}, 1},
 		"ack": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"ack":[]}`)

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"socketiojwt/auth"
 	"socketiojwt/socketio"
@@ -102,6 +103,9 @@ func (b *Backend) askAbout(ctx context.Context, s *socketio.Socket, e *socketio.
 // carryOut does what an answer asks for, except the acknowledgement. It emits nothing if the
 // socket cannot join the rooms.
 func (b *Backend) carryOut(s *socketio.Socket, a *answer) error {
+	if err := errors.Join(b.unreserved(s, a.Join), b.unreserved(s, a.Leave)); err != nil {
+		return err
+	}
 	if len(a.Join) > 0 {
 		if err := s.Join(a.Join...); err != nil && !errors.Is(err, socketio.ErrClosed) {
 			return err
@@ -113,6 +117,15 @@ func (b *Backend) carryOut(s *socketio.Socket, a *answer) error {
 		failed = errors.Join(failed, a.Emit[i].send(s))
 	}
 	return failed
+}
+
+// unreserved returns an error if a room is reserved.
+func (b *Backend) unreserved(s *socketio.Socket, rooms []string) error {
+	reserved := func(room string) bool { return b.opts.Reserved(s.Namespace().Name(), room) }
+	if b.opts.Reserved != nil && slices.ContainsFunc(rooms, reserved) {
+		return errors.New("the answer names a room that only the gate makes sockets join and leave")
+	}
+	return nil
 }
 
 // send sends an event for a socket.

@@ -432,3 +432,23 @@ func TestAnswerAfterTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// An answer cannot move a socket into the room of another user, or out of its own, as a backend
+// would that joins the rooms that peers name.
+func TestReservedRooms(t *testing.T) {
+	reserved := func(namespace, room string) bool { return namespace == "/" && strings.HasPrefix(room, "user:") }
+	with(t, upstream.Options{Reserved: reserved}, func(b *backend) {
+		p := b.enter("ada")
+		for _, answer := range []string{`{"join":["lobby","user:bob"]}`, `{"leave":["user:ada"]}`} {
+			b.says("event", answer)
+			want(t, answer, b.ask(p, "join"), failed)
+		}
+		if n := len(b.srv.To("user:bob", "lobby").Sockets()); n != 0 {
+			t.Errorf("%d sockets in the rooms", n)
+		}
+		b.says("connect", `{"join":["user:bob"]}`)
+		if _, err := sockettest.Dial(b.ctx, "http://localhost", b.options("eve")); err == nil {
+			t.Error("a socket was admitted into the room of another user")
+		}
+	})
+}

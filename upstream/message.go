@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -170,6 +171,9 @@ func parseAnswer(kind string, body []byte) (*answer, error) {
 	a := &answer{}
 	if body == nil {
 		return a, nil
+	}
+	if kind == kindConnect && bytes.Equal(bytes.TrimSpace(body), []byte("null")) { // of a function that has returned nothing
+		return nil, errors.New("null does not answer a connect; use {} or status 204 to admit the socket")
 	}
 	if err := wirejson.UnmarshalKnown(body, a); err != nil {
 		return nil, err

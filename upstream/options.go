@@ -43,6 +43,12 @@ type Options struct {
 	// MaxBody bounds the body of a response, in bytes. A longer one is a failure. Zero means 1 MiB.
 	MaxBody int64
 
+	// Reserved reports whether a room of a namespace is one that answers must not make sockets join
+	// or leave, such as one that follows from a token: see auth.Gate.Declares. Such an answer is a
+	// failure. A backend may join rooms that peers name, and must not so give one user the room of
+	// another. It may be called concurrently. Nil means that no room is reserved.
+	Reserved func(namespace, room string) bool
+
 	// InsecurePlainHTTP accepts a URL with http from another machine, for a backend inside a
 	// private network. Anyone on the path can then read the events, and answer them. If false,
 	// such a URL is an error.

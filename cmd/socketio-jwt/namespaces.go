@@ -271,3 +271,6 @@ func named(tables []*namespaceTable, name string) *namespaceTable {
 
 // own reports whether the table says itself which tokens are accepted. Otherwise the flags do.
 func (n *namespaceTable) own() bool { return n.SecretFile != "" || n.outside() }
+
+// inherits reports whether the rules of the flags apply to a table.
+func inherits(n *namespaceTable) bool { return !n.own() }

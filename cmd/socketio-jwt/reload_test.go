@@ -167,7 +167,8 @@ func TestReloadFile(t *testing.T) {
 		}
 	}
 
-	rewrite(t, file, "origin = \"https://app.example\"\n[[namespace]]\nname = \"/new\"\n[[namespace]]\nname = \"/\"\nissuer = \"i\"\nsecret-file = \""+writeFile(t, "s", goodSecret)+"\"\n")
+	ownSecret := "secret-file = \"" + writeFile(t, "s", goodSecret) + "\"\n"
+	rewrite(t, file, "origin = \"https://app.example\"\n[[namespace]]\nname = \"/new\"\n"+ownSecret+"[[namespace]]\nname = \"/\"\nissuer = \"i\"\n"+ownSecret)
 	s.hangUp("configuration reloaded")
 	for _, line := range []string{`msg="namespace not added: it needs a restart" namespace=/new`, `msg="setting not changed: it needs a restart" namespace=/ key=issuer`} {
 		if !strings.Contains(s.log.String(), line) {

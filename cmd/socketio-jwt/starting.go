@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"socketiojwt/console"
@@ -19,6 +20,9 @@ func (c *configuration) check(serve *serveCommand) error {
 	issuer, rules, err := c.rules(silent, jwks.Options{Logger: silent})
 	if err == nil {
 		rules.published.close()
+		if !slices.ContainsFunc(serve.tables(), inherits) {
+			issuer = nil // no namespace accepts its tokens
+		}
 		err = c.checkKeys(issuer)
 	}
 	_, _, addrErr := net.SplitHostPort(c.Addr)
@@ -41,8 +45,13 @@ func (c *configuration) checkEngine(serve *serveCommand) error {
 // checkTables returns what is wrong with the namespaces of the file.
 func (c *configuration) checkTables(serve *serveCommand) error {
 	var wrong []error
+	given := c.outside() || c.Secret != nil || c.SecretFile != ""
+	others := slices.ContainsFunc(serve.namespaces, (*namespaceTable).own)
 	for i, table := range serve.namespaces {
 		err := table.check(serve.namespaces[:i])
+		if err == nil && others && !given && inherits(table) {
+			err = fmt.Errorf("namespace %s has no rules for tokens (issuer, public-key or secret-file), unlike others of the file, and neither have the flags: it would accept those of the development issuer", table.Name)
+		}
 		if err == nil {
 			err = table.checkTrust()
 		}

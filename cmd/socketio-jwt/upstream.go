@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,7 +79,7 @@ func (u *upstreamWebhook) start(ctx context.Context, a *assembly) error {
 	if u.UpstreamWebhook == "" {
 		return startSample(ctx, a)
 	}
-	backend, err := u.backend(upstream.Options{Logger: a.log})
+	backend, err := u.backend(upstream.Options{Logger: a.log, Reserved: a.declares})
 	if err != nil {
 		return err
 	}
@@ -100,6 +101,12 @@ func (u *upstreamWebhook) start(ctx context.Context, a *assembly) error {
 		}, nil
 	})
 	return nil
+}
+
+// declares reports whether a room of a namespace follows from tokens. It may be called concurrently
+// once the parts have started.
+func (a *assembly) declares(namespace, room string) bool {
+	return slices.ContainsFunc(a.served, func(n servedNamespace) bool { return n.table.Name == namespace && n.gate.Declares(room) })
 }
 
 // secretsOfBackend reads the secrets again. It returns nil without --upstream-webhook.

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A namespace without rules for tokens of its own does not fall back to the development issuer
+// if the file names issuers for others: it would admit anyone who can log in there.
+func TestNamespaceWithoutRulesBesideOthers(t *testing.T) {
+	own := "[[namespace]]\nname = \"/\"\nissuer = \"https://issuer.example\"\naudience = \"chat\"\n"
+	forgotten := "[[namespace]]\nname = \"/admin\"\nscope = \"admin\"\n"
+	for name, test := range map[string]struct {
+		file  string
+		args  []string
+		wrong string
+	}{
+		"none of its own":           {own + forgotten, nil, ":5: namespace /admin has no rules for tokens"},
+		"none at all":               {forgotten, nil, ""},
+		"only its own":              {own, nil, ""},
+		"those of the flags":        {own + forgotten, []string{"--issuer", "https://issuer.example", "--audience", "chat"}, ""},
+		"the secret of the flags":   {own + forgotten, []string{"--secret", goodSecret}, ""},
+		"only its own, and --redis": {own, []string{"--redis", "redis://localhost:1", "--cluster-key", goodSecret}, ""},
+	} {
+		err := settings(t, append(test.args, "--config", configured(t, test.file))...).check()
+		if (err == nil) != (test.wrong == "") || err != nil && !strings.Contains(err.Error(), test.wrong) {
+			t.Errorf("%s: %v, want %q", name, err, test.wrong)
+		}
+	}
+}
+
+// A backend that joins the rooms that peers name does not let one user into the room of another, in
+// which it would hear what is published to that user.
+func TestUpstreamJoinsNoRoomOfAnotherUser(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m struct {
+			Type string
+			Args []string
+		}
+		if json.NewDecoder(r.Body).Decode(&m) != nil || m.Type != "event" {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"join": m.Args, "ack": []string{"joined"}})
+	}))
+	defer web.Close()
+	s := start(t, "--upstream-webhook", web.URL, "--upstream-secret-file", writeFile(t, "hook.txt", firstSecret), "--admin", "localhost:0", "--admin-secret", operatorsSecret,
+		"--secret", goodSecret, "--config", configured(t, "[[namespace]]\nname = \"/\"\nroom = \"teams=team:\"\n"))
+	p := s.enter(ctx, "/", s.login("ada"))
+	for room, joined := range map[string]bool{"lobby": true, userRoom("", "bob"): false, "team:red": false} {
+		answer, err := p.EmitWithAck(ctx, "join", room)
+		var text string
+		if err != nil || (answer.Scan(&text) == nil) != joined {
+			t.Errorf("%s: %q, %v", room, text, err)
+		}
+	}
+}
