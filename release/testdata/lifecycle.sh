@@ -2,7 +2,7 @@
 # The life of the Debian package, in the container of boot.sh: installed, started, reloaded, restarted, stopped, removed, purged.
 exec >/exchange/log 2>&1
 set -eux
-trap 'code=$?; set +x; [ $code = 0 ] || systemctl status -n 30 --no-pager socketio-jwt.service socketio-jwt.socket || :; exit $code' EXIT
+trap 'code=$?; set +x; [ $code = 0 ] || systemctl status -n 30 --no-pager socketio-jwt.service socketio-jwt.socket || :; [ $code != 0 ] || echo passed; exit $code' EXIT
 package=$(echo /exchange/*.deb)
 configuration=/etc/socketio-jwt/socketio-jwt.toml
 logged() { journalctl --no-pager -q -o cat -u socketio-jwt.service | grep -F -- "$1"; }
@@ -83,4 +83,3 @@ dpkg -r socketio-jwt
 dpkg -P socketio-jwt
 [ ! -e /etc/socketio-jwt ]
 [ -z "$(find /etc/systemd /lib/systemd /usr/share -name '*socketio-jwt*')" ]
-echo passed
