@@ -63,3 +63,21 @@ func TestUpstreamJoinsNoRoomOfAnotherUser(t *testing.T) {
 		}
 	}
 }
+
+// The sockets of a key that is replaced end also if the server is asked to shut down meanwhile, and
+// waits for load balancers.
+func TestReplacedKeyDuringADrain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	secret := writeFile(t, "secret", goodSecret)
+	s := start(t, "--secret-file", secret, "--drain-wait", "5s")
+	p := s.enter(ctx, "/", s.login("ada"))
+	rewrite(t, secret, "another secret that has more than thirty-two bytes")
+	s.hangUp("configuration reloaded")
+	s.stop()
+	began := time.Now()
+	_ = p.Ended(ctx)
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("the socket stayed for %v", took)
+	}
+}
