@@ -81,3 +81,29 @@ func TestReplacedKeyDuringADrain(t *testing.T) {
 		t.Errorf("the socket stayed for %v", took)
 	}
 }
+
+// A reload that waits for an issuer does not keep the watchdog waiting when readiness changes.
+func TestReportDuringAReload(t *testing.T) {
+	var s supervisor
+	begun, goOn, ended := make(chan bool), make(chan bool), make(chan bool)
+	go func() {
+		s.reload(func() { close(begun); <-goOn })
+		close(ended)
+	}()
+	<-begun
+	reported := make(chan bool, 1)
+	go func() { reported <- s.report([]string{"keys"}) }()
+	select {
+	case done := <-reported:
+		if done {
+			t.Error("the change was reported during the reload")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the report waits for the reload")
+	}
+	close(goOn)
+	<-ended
+	if !s.report(nil) {
+		t.Error("nothing is reported after the reload")
+	}
+}
