@@ -204,10 +204,11 @@ func TestPublishScope(t *testing.T) {
 func TestIdempotencyKey(t *testing.T) {
 	f := newFixture(t)
 	p := f.dial(map[string]any{"sub": "ada"})
-	send := func(subject, key, body string, want int) {
+	sendAs := func(claims map[string]any, key, body string, want int) {
 		t.Helper()
+		claims["scope"] = "socketio:publish"
 		r := httptest.NewRequest("POST", "/emit", strings.NewReader(body))
-		r.Header.Set("Authorization", "Bearer "+f.operator(map[string]any{"sub": subject, "scope": "socketio:publish"}))
+		r.Header.Set("Authorization", "Bearer "+f.operator(claims))
 		r.Header.Set("Idempotency-Key", key)
 		w := httptest.NewRecorder()
 		f.api.ServeHTTP(w, r)
@@ -215,6 +216,10 @@ func TestIdempotencyKey(t *testing.T) {
 			t.Errorf("%s %s: %d %s, want %d", key, body, w.Code, w.Body, want)
 		}
 		checkResponse(t, r, w.Result(), w.Body.Bytes())
+	}
+	send := func(subject, key, body string, want int) {
+		t.Helper()
+		sendAs(map[string]any{"sub": subject}, key, body, want)
 	}
 	const a, b = `{"event":"a","to":{"all":true}}`, `{"event":"b","to":{"all":true}}`
 	var at sync.WaitGroup
@@ -237,7 +242,10 @@ func TestIdempotencyKey(t *testing.T) {
 	send("grace", "2", b, http.StatusNoContent)
 	send("grace", strings.Repeat("x", 256), b, http.StatusBadRequest)
 	send("grace", "3", `{"event":"a","to":{"all":true},"ackTimeout":1}`, http.StatusBadRequest)
-	for _, event := range []string{"a", "b", "b"} {
+	for _, client := range []string{"one", "two", "two"} { // two callers without a subject, of whom one repeats
+		sendAs(map[string]any{"sub": nil, "client_id": client}, "4", a, http.StatusNoContent)
+	}
+	for _, event := range []string{"a", "b", "b", "a", "a"} {
 		hears(t, p, event, `[]`)
 	}
 	if left := p.Events(); len(left) > 0 {

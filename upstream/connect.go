@@ -34,6 +34,10 @@ type visit struct {
 // held, in the form of the gate's refusals. If the backend fails, the socket is refused
 // temporarily, with code "unavailable" and reason "backend_unavailable", and the client connects
 // again by itself.
+//
+// Connect does not run again when a guest logs in (auth.Options.Guests), and when a socket shows a
+// fresh token. A backend that must refuse some users should not allow guests in the namespace, or
+// decide about each event, which has the user.
 func (b *Backend) Connect(ctx context.Context, s *socketio.Socket) error {
 	var t *token.Token
 	if lease := auth.Current(s); lease != nil {

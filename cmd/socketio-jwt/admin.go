@@ -19,7 +19,7 @@ import (
 
 // adminListener holds the flags of serve for the API of operators.
 type adminListener struct {
-	Admin string `env:"SOCKETIO_JWT_ADMIN" group:"Operators" placeholder:"HOST:PORT" help:"Also serve the API and the page of operators here, such as localhost:9001, for the commands leases, disconnect, revoke, block and emit, and for backends that publish. Needs the secret of operators."`
+	Admin string `env:"SOCKETIO_JWT_ADMIN" group:"Operators" placeholder:"HOST:PORT" help:"Also serve the API and the page of operators here, such as localhost:9001, for the commands leases, disconnect, revoke, block and emit, and for backends that publish. It is plain HTTP, also with --tls-cert: let other machines reach it only through a proxy with TLS. Needs the secret of operators."`
 	operatorSecret
 }
 

@@ -110,8 +110,9 @@ type assembly struct {
 
 	closers []func()
 	reloads []reloadable
-	abandon []func()       // undo what the current reload has prepared, if it fails
-	running sync.WaitGroup // what reloads have started
+	abandon []func()        // undo what the current reload has prepared, if it fails
+	running sync.WaitGroup  // what reloads have started
+	life    context.Context // of what reloads have started: it ends after the shutdown
 }
 
 // servedNamespace is a namespace with its gate.

@@ -19,7 +19,7 @@ type configuration struct {
 	Addr   string         `env:"SOCKETIO_JWT_ADDR" default:"localhost:9000" placeholder:"HOST:PORT" help:"Where to listen: on every address of HOST. Default: ${default}."`
 	Origin []string       `reload:"" env:"SOCKETIO_JWT_ORIGIN" placeholder:"ORIGIN" example:"https://app.example.com" help:"Origin of other pages that may connect, such as https://app.example.com or https://*.example.com, where * stands for one label; may be repeated."`
 	Proxy  []netip.Prefix `name:"trusted-proxy" env:"SOCKETIO_JWT_TRUSTED_PROXY" placeholder:"PREFIX" example:"10.1.2.0/24" help:"Addresses of reverse proxies, such as 10.1.2.0/24, whose X-Forwarded-For and X-Forwarded-Proto are trusted; may be repeated."`
-	EIO3   bool           `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Also accept clients of Socket.IO 1 and 2 (Engine.IO 3). Namespace / then also reads the token from the query (?token=...), which proxies may log. Behind a proxy, name it by --trusted-proxy, or other peers can take over sessions."`
+	EIO3   bool           `name:"eio3" env:"SOCKETIO_JWT_EIO3" help:"Also accept clients of Socket.IO 1 and 2 (Engine.IO 3). Unless a file has [[namespace]] tables, namespace / then also reads the token from the query (?token=...), which proxies may log. Behind a proxy, name it by --trusted-proxy, or other peers can take over sessions."`
 
 	trust    `embed:""`
 	nodes    `embed:""`

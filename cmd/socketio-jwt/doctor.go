@@ -146,7 +146,7 @@ func (c *doctorCommand) otherProblems() (findings []doctor.Finding) {
 
 // examinedRedis returns what doctor must know about --redis.
 func (c *doctorCommand) examinedRedis(login *issuer) *doctor.Redis {
-	examined := &doctor.Redis{Keys: c.checkKeys(login)}
+	examined := &doctor.Redis{Keys: c.checkKeys(c.accepted(login))}
 	nodes, err := c.cluster()
 	if err != nil {
 		examined.Err = err

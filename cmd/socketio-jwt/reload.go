@@ -25,6 +25,8 @@ func (a *assembly) reloading(what string, prepare func(ctx context.Context, next
 // reloadAt reloads at each of the signals until the returned function is called. It calls quit if
 // the signal says that the terminal was closed in which the process was started.
 func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args arguments, quit func()) (stop func()) {
+	var end func()
+	a.life, end = context.WithCancel(context.WithoutCancel(ctx))
 	ctx, cancel := context.WithCancel(ctx)
 	attended := hasTerminal()
 	a.running.Go(func() {
@@ -44,6 +46,7 @@ func (a *assembly) reloadAt(ctx context.Context, hangups <-chan os.Signal, args 
 	})
 	return func() {
 		cancel()
+		end()
 		a.running.Wait()
 	}
 }

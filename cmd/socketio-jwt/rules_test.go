@@ -63,3 +63,47 @@ func TestUpstreamJoinsNoRoomOfAnotherUser(t *testing.T) {
 		}
 	}
 }
+
+// The sockets of a key that is replaced end also if the server is asked to shut down meanwhile, and
+// waits for load balancers.
+func TestReplacedKeyDuringADrain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	secret := writeFile(t, "secret", goodSecret)
+	s := start(t, "--secret-file", secret, "--drain-wait", "5s")
+	p := s.enter(ctx, "/", s.login("ada"))
+	rewrite(t, secret, "another secret that has more than thirty-two bytes")
+	s.hangUp("configuration reloaded")
+	s.stop()
+	began := time.Now()
+	_ = p.Ended(ctx)
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("the socket stayed for %v", took)
+	}
+}
+
+// A reload that waits for an issuer does not keep the watchdog waiting when readiness changes.
+func TestReportDuringAReload(t *testing.T) {
+	var s supervisor
+	begun, goOn, ended := make(chan bool), make(chan bool), make(chan bool)
+	go func() {
+		s.reload(func() { close(begun); <-goOn })
+		close(ended)
+	}()
+	<-begun
+	reported := make(chan bool, 1)
+	go func() { reported <- s.report([]string{"keys"}) }()
+	select {
+	case done := <-reported:
+		if done {
+			t.Error("the change was reported during the reload")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the report waits for the reload")
+	}
+	close(goOn)
+	<-ended
+	if !s.report(nil) {
+		t.Error("nothing is reported after the reload")
+	}
+}

@@ -20,10 +20,7 @@ func (c *configuration) check(serve *serveCommand) error {
 	issuer, rules, err := c.rules(silent, jwks.Options{Logger: silent})
 	if err == nil {
 		rules.published.close()
-		if !slices.ContainsFunc(serve.tables(), inherits) {
-			issuer = nil // no namespace accepts its tokens
-		}
-		err = c.checkKeys(issuer)
+		err = c.checkKeys(serve.accepted(issuer))
 	}
 	_, _, addrErr := net.SplitHostPort(c.Addr)
 	if addrErr != nil {
@@ -96,6 +93,14 @@ func (c *configuration) start(_ context.Context, a *assembly) error {
 	})
 	a.sockets = a.command.sockets(a.sockets)
 	return nil
+}
+
+// accepted returns the development issuer, or nil if no namespace accepts its tokens.
+func (c *serveCommand) accepted(i *issuer) *issuer {
+	if !slices.ContainsFunc(c.tables(), inherits) {
+		return nil
+	}
+	return i
 }
 
 // sockets adds what the flags say to the options of a server.

@@ -95,9 +95,12 @@ func (s *supervisor) tell(assignments ...string) {
 }
 
 // report tells why the server is not ready. The start has ended when it is ready for the first
-// time.
-func (s *supervisor) report(reasons []string) {
-	s.mu.Lock()
+// time. During a reload, which may wait for issuers, it tells nothing and reports false, so that the
+// watchdog does not wait too.
+func (s *supervisor) report(reasons []string) bool {
+	if !s.mu.TryLock() {
+		return false
+	}
 	defer s.mu.Unlock()
 	switch {
 	case len(reasons) > 0:
@@ -108,6 +111,7 @@ func (s *supervisor) report(reasons []string) {
 		s.ready = true
 		s.tell(daemon.SdNotifyReady, "STATUS=ready")
 	}
+	return true
 }
 
 // reload calls f, and tells the supervisor that the configuration is being reloaded meanwhile.
@@ -171,11 +175,12 @@ func (a *assembly) compare(last string) string {
 	switch {
 	case now == last, slices.Contains(missing, reasons[draining]): // stop has reported that
 		return now
+	case !a.supervisor.report(missing):
+		return last
 	case now == "":
 		a.log.Info("ready")
 	default:
 		a.log.Warn("not ready", "reasons", now)
 	}
-	a.supervisor.report(missing)
 	return now
 }

@@ -121,7 +121,7 @@ func (a *assembly) newTrusting(what string, first *ruleset, again func(next *ser
 			if also != nil {
 				also()
 			}
-			a.replace(ctx, t, fresh)
+			a.replace(t, fresh)
 		}, nil
 	})
 	return t
@@ -148,8 +148,9 @@ const (
 	endPause  = 10 * time.Millisecond
 )
 
-// replace makes a verifier use other rules, and ends the sockets that it has admitted before.
-func (a *assembly) replace(ctx context.Context, t *trusting, fresh *ruleset) {
+// replace makes a verifier use other rules, and ends the sockets that it has admitted before, also
+// while the server drains.
+func (a *assembly) replace(t *trusting, fresh *ruleset) {
 	old := t.rules.Swap(fresh)
 	old.published.close()
 	a.log.Warn("keys or rules for tokens replaced: tokens that they do not accept are refused from now on", "of", t.what)
@@ -165,10 +166,10 @@ func (a *assembly) replace(ctx context.Context, t *trusting, fresh *ruleset) {
 	}
 	a.log.Warn("sockets of replaced keys or rules end, and their clients reconnect", "of", t.what, "within", settling+endSpread)
 	a.running.Go(func() {
-		if sleep(ctx, settling) != nil {
+		if sleep(a.life, settling) != nil {
 			return
 		}
-		ended := endOlder(ctx, gates, replaced.Add(settling))
+		ended := endOlder(a.life, gates, replaced.Add(settling))
 		a.log.Info("sockets of replaced keys or rules have ended", "of", t.what, slog.Int("sockets", ended))
 	})
 }
