@@ -11,6 +11,7 @@ import (
 	"socketiojwt/socketio"
 	"socketiojwt/token/introspect"
 	"socketiojwt/token/jwks"
+	"socketiojwt/upstream"
 )
 
 // sink sends the figures of one scrape.
@@ -195,6 +196,24 @@ func timestamp(t time.Time) float64 {
 		return 0
 	}
 	return float64(t.UnixMilli()) / 1000
+}
+
+func (s sink) backend(b upstream.Stats) {
+	down := 0.0
+	if !b.Down.IsZero() {
+		down = max(time.Since(b.Down).Seconds(), 0)
+	}
+	s.put(backendDown, down)
+	s.put(backendRunning, float64(b.Running))
+	s.put(backendWaiting, float64(b.Waiting))
+	s.put(backendNotices, float64(b.Notices))
+	s.count(backendRequests, b.Connects, "connect")
+	s.count(backendRequests, b.Events, "event")
+	s.count(backendRequests, b.Disconnects, "disconnect")
+	s.count(backendFailures, b.Failed)
+	s.count(backendUnsent, b.Unsent)
+	s.count(backendRefusals, b.Refused)
+	s.count(backendForgotten, b.Dropped)
 }
 
 func (s sink) introspection(endpoint string, i introspect.Stats) {

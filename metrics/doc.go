@@ -9,7 +9,7 @@
 //	go http.ListenAndServe("localhost:9090", m.Handler()) // not where peers can reach it
 //
 // A Metrics is an [observe.Observer], which measures durations, and a [prometheus.Collector],
-// which reads the Stats of servers, gates, key sets and introspection when it is scraped. Either
+// which reads the Stats of servers, gates, key sets, introspection and a backend when it is scraped. Either
 // works without the other. A scrape looks at no single socket, so its cost does not depend on
 // their number.
 //

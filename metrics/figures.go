@@ -124,6 +124,19 @@ var (
 	introspectFailed  = counter("introspection_failures", "Requests that have failed.", "endpoint")
 )
 
+// A backend: upstream.Stats.
+var (
+	backendDown      = gauge("backend_down_seconds", "How long requests to the backend have failed; 0 if the last one succeeded.")
+	backendRunning   = gauge("backend_requests_in_flight", "Requests for connects and events that are under way.")
+	backendWaiting   = gauge("backend_waiting", "Connects and events that wait for a request.")
+	backendNotices   = gauge("backend_notices", "Disconnects of which the backend has not been told yet.")
+	backendRequests  = counter("backend_requests", "Requests that were sent, with all attempts, by what they are about: connect, event or disconnect.", "of")
+	backendFailures  = counter("backend_failures", "Requests without an answer that could be carried out.")
+	backendUnsent    = counter("backend_unsent", "Connects and events that were not sent, because requests fail or too many wait.")
+	backendRefusals  = counter("backend_refusals", "Sockets that the backend has refused.")
+	backendForgotten = counter("backend_notices_dropped", "Disconnects of which the backend was not told.")
+)
+
 // A denylist that is kept elsewhere.
 var (
 	denylistAvailable = gauge("denylist_available", "1 if tokens can be looked up in the denylist, otherwise 0.")

@@ -21,6 +21,7 @@ import (
 	"socketiojwt/socketio"
 	"socketiojwt/token/introspect"
 	"socketiojwt/token/jwks"
+	"socketiojwt/upstream"
 )
 
 // Metrics are the metrics of one server. Make them with New. All methods may be called
@@ -33,6 +34,7 @@ type Metrics struct {
 	gates          map[string]*auth.Gate
 	keys           []func() []*jwks.Set
 	introspections map[string]*introspect.Verifier
+	backend        *upstream.Backend
 	denylist       func() DenylistState
 	certificate    func() time.Time
 }
@@ -92,6 +94,14 @@ func (m *Metrics) Introspection(name string, v *introspect.Verifier) {
 	m.introspections[clean(name)] = v
 }
 
+// Backend exports the figures of the backend that is asked about sockets and events. A second call
+// replaces the backend of the first.
+func (m *Metrics) Backend(b *upstream.Backend) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.backend = b
+}
+
 // A DenylistState is the state of a denylist that is kept elsewhere, such as in Redis.
 type DenylistState struct {
 	Available bool          // tokens can be looked up
@@ -147,7 +157,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	m.mu.Lock()
-	server, denylist, certificate := m.server, m.denylist, m.certificate
+	server, backend, denylist, certificate := m.server, m.backend, m.denylist, m.certificate
 	gates, keys, introspections := maps.Clone(m.gates), slices.Clone(m.keys), maps.Clone(m.introspections)
 	m.mu.Unlock()
 	s := sink{out}
@@ -170,6 +180,9 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	})
 	for name, verifier := range introspections {
 		s.introspection(name, verifier.Stats())
+	}
+	if backend != nil {
+		s.backend(backend.Stats())
 	}
 	if denylist != nil {
 		safely(func() {

@@ -28,6 +28,7 @@ import (
 	"socketiojwt/token"
 	"socketiojwt/token/introspect"
 	"socketiojwt/token/jwks"
+	"socketiojwt/upstream"
 )
 
 // scrape returns the text of the metrics.
@@ -72,11 +73,23 @@ func full(t *testing.T) *metrics.Metrics {
 		return 1, srv.Broadcast.WithContext(ctx).Emit("said", text)
 	}))
 	srv.Handle("fail", func(context.Context, *socketio.Socket, *socketio.Event) error { return errors.New("of the test") })
+	issuer := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(issuer.Close)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"refuse": {}}`)
+	}))
+	t.Cleanup(hook.Close)
+	backend, err := upstream.New(hook.URL, upstream.Options{Secrets: []string{strings.Repeat("0123456789abcdef", 2)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { backend.Close(context.Background()) })
+	m.Backend(backend)
+	backend.Register(srv.Of("/backend").Mux)
 	s := sockettest.Serve(t, srv)
 	m.Server(srv)
 	m.Gate("/", gate)
-	issuer := httptest.NewServer(http.NotFoundHandler())
-	t.Cleanup(issuer.Close)
 	set, err := jwks.New(issuer.URL, jwks.Options{Observer: m})
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +119,7 @@ func full(t *testing.T) *metrics.Metrics {
 	if _, err := p.EmitWithAck(t.Context(), "say", "text of ada"); err != nil { // the others are handled
 		t.Fatal(err)
 	}
+	s.Refused(sockettest.Options{Namespace: "/backend"})
 	q := s.Dial(sockettest.Options{Namespace: "/room-of-a-peer"})
 	s.Refused(sockettest.Options{Auth: map[string]string{"token": "a-secret-token"}})
 	if _, err := gate.Revoke(t.Context(), auth.BySubject("", "a secret subject"), auth.RevokeOptions{}); err != nil {
@@ -132,6 +146,11 @@ func TestScrape(t *testing.T) {
 		`socketiojwt_lease_refreshes_total{gate="/"} 1`,
 		`socketiojwt_lease_ends_total{cause="token_revoked",gate="/"} 1`,
 		`socketiojwt_denylist_entries{gate="/"} 1`,
+		`socketiojwt_backend_requests_total{of="connect"} 1`,
+		`socketiojwt_backend_refusals_total 1`,
+		`socketiojwt_backend_failures_total 0`,
+		`socketiojwt_backend_down_seconds 0`,
+		`socketiojwt_backend_waiting 0`,
 		`socketiojwt_denylist_available 1`,
 		`socketiojwt_denylist_age_seconds 1`,
 		`socketiojwt_certificate_expire_timestamp_seconds 1.8e+09`,

@@ -120,6 +120,7 @@ func TestSilentSessionRecoversAgain(t *testing.T) {
 		p.take()
 		p.lose()
 		emits(t, n.at[0].srv, "third")
+		p.moves(n.at[1]) // otherwise "third" may arrive after the session has been continued
 		p.connect(ada)
 		check(t, "at the end", p.take(), `2["third","O"] recovered`)
 	})

@@ -17,6 +17,7 @@ import (
 	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
 	"socketiojwt/token/jwks"
+	"socketiojwt/upstream"
 )
 
 // A part is a feature of serve: a struct of flags, and what the server does with them.
@@ -92,9 +93,10 @@ type assembly struct {
 	issuer      atomic.Pointer[issuer] // nil without the development issuer
 	trusted     []*trusting            // all verifiers, in the order in which they were made
 	served      []servedNamespace
-	certificate *certificate   // of --addr; nil without TLS
-	listeners   []net.Listener // of --addr
-	node        *member        // nil without --redis
+	certificate *certificate      // of --addr; nil without TLS
+	backend     *upstream.Backend // nil without --upstream-webhook
+	listeners   []net.Listener    // of --addr
+	node        *member           // nil without --redis
 	server      *socketio.Server
 	gates       map[string]*auth.Gate // by what operators call them
 

@@ -60,6 +60,9 @@ func exportFigures(_ context.Context, a *assembly) error {
 		}
 		return sets
 	})
+	if a.backend != nil {
+		m.Backend(a.backend)
+	}
 	if a.node != nil {
 		m.Denylist(a.node.denylistState)
 	}

@@ -59,7 +59,9 @@ func TestReloadKey(t *testing.T) {
 	defer cancel()
 	secret := writeFile(t, "secret", goodSecret)
 	private, public := keyPairFiles(t)
+	// Each refused token counts as a failure of the address, and thousands are refused below.
 	s := start(t, "--config", configured(t, `
+max-new-per-address = 1_000_000
 secret-file = "`+secret+`"
 [[namespace]]
 name = "/"

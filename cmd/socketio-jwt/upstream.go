@@ -83,6 +83,7 @@ func (u *upstreamWebhook) start(ctx context.Context, a *assembly) error {
 	if err != nil {
 		return err
 	}
+	a.backend = backend
 	a.handlers = append(a.handlers, func(namespace *socketio.Namespace) { backend.Register(namespace.Mux) })
 	a.closing(func() { // after the sockets have ended, so that the backend is told about the last ones
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.command.ShutdownTimeout)

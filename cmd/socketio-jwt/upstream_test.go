@@ -98,7 +98,7 @@ func TestUpstreamWebhook(t *testing.T) {
 	web := httptest.NewServer(backend)
 	defer web.Close()
 	file := writeFile(t, "hook.txt", firstSecret+"\n")
-	s := start(t, "--upstream-webhook", web.URL+"/hook", "--upstream-secret-file", file, "--upstream-claim", "iat", "--upstream-disconnects")
+	s := start(t, "--upstream-webhook", web.URL+"/hook", "--upstream-secret-file", file, "--upstream-claim", "iat", "--upstream-disconnects", "--metrics", "127.0.0.1:0")
 	for _, namespace := range []string{"/", "/admin"} {
 		p := s.enter(ctx, namespace, s.login("ada"))
 		answer, err := p.EmitWithAck(ctx, "whoami", 1)
@@ -109,6 +109,13 @@ func TestUpstreamWebhook(t *testing.T) {
 	}
 	if _, err := sockettest.Dial(ctx, s.url, sockettest.Options{Auth: map[string]string{"token": s.login("mallory")}}); err == nil || !strings.Contains(err.Error(), "banned") {
 		t.Errorf("mallory: %v", err)
+	}
+	at := metricsAt.FindStringSubmatch(s.log.String())
+	if at == nil {
+		t.Fatalf("no address of metrics in the log:\n%s", s.log)
+	}
+	if _, body := fetched(t, "http://"+at[1]+"/metrics"); !strings.Contains(body, "\nsocketiojwt_backend_refusals_total 1\n") {
+		t.Error("the metrics have no refusal of the backend")
 	}
 	if err := os.WriteFile(file, []byte(secondSecret), 0o600); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"auth/logout":           {"auth", "token"},
 	"admin":                 {"auth", "socketio", "token"},
 	"console":               {"auth", "socketio"},
-	"metrics":               {"auth", "engineio", "observe", "socketio", "token/introspect", "token/jwks"},
+	"metrics":               {"auth", "engineio", "observe", "socketio", "token/introspect", "token/jwks", "upstream"},
 	"redisbus":              {"socketio", "observe"},
 	"tracing":               {"observe", "socketio"},
 	"upstream":              {"auth", "socketio", "token"},

@@ -114,12 +114,13 @@ func examine(t *testing.T, c Config) report {
 }
 
 // want checks that there are these findings, written "level subject: part of the text",
-// and no other warnings and failures.
+// and no other warnings and failures. How many files may be open, and how fast an issuer answers,
+// depends on the machine that runs the test.
 func (r report) want(t *testing.T, findings ...string) {
 	t.Helper()
 	wanted, bad := 0, 0
 	for _, f := range r {
-		if f.Level != OK && !strings.Contains(f.Text, "files open") { // which depends on this machine
+		if f.Level != OK && !strings.Contains(f.Text, "files open") && !strings.Contains(f.Text, "fetching the keys took") {
 			bad++
 		}
 	}
