@@ -18,7 +18,9 @@ import (
 // is its own.
 func TestManyRecoverAtOnce(t *testing.T) {
 	const clients = 200
-	onNodes(t, recovering(), keyed, func(n *nodes) {
+	opts := recovering()
+	opts.Recovery.MaxSessionsPerKey = clients
+	onNodes(t, opts, keyed, func(n *nodes) {
 		one, two := n.at[0], n.at[1]
 		all := make([]*recoverer, clients)
 		for i := range all {
@@ -120,6 +122,7 @@ func TestSilentSessionRecoversAgain(t *testing.T) {
 		p.take()
 		p.lose()
 		emits(t, n.at[0].srv, "third")
+		p.moves(n.at[0]) // when the event is in the log
 		p.connect(ada)
 		check(t, "at the end", p.take(), `2["third","O"] recovered`)
 	})
