@@ -100,6 +100,7 @@ func TestObserverIsToldAboutConnectsHandlersAndBroadcasts(t *testing.T) {
 			t.Errorf("values of contexts %v, want %v", values, want)
 		}
 		f.dial(sockettest.Options{Namespace: "/room-of-a-peer"})
+		synctest.Wait() // the peer is told before the Observer
 		_, _ = f.srv.EmitWithAck(f.expired(), "question")
 		_ = f.srv.BroadcastIn("/nowhere").Emit("unheard")
 		_ = p.Emit("panic")

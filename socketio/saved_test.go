@@ -18,7 +18,9 @@ import (
 // is its own.
 func TestManyRecoverAtOnce(t *testing.T) {
 	const clients = 200
-	onNodes(t, recovering(), keyed, func(n *nodes) {
+	opts := recovering()
+	opts.Recovery.MaxSessionsPerKey = clients
+	onNodes(t, opts, keyed, func(n *nodes) {
 		one, two := n.at[0], n.at[1]
 		all := make([]*recoverer, clients)
 		for i := range all {
