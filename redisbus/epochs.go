@@ -15,9 +15,10 @@ func (r *records) key() string { return epochKey(r.bus.opts.Prefix, string(r.bus
 
 func epochKey(prefix, node string) string { return prefix + "-go:epoch:" + node }
 
-// renew extends the epoch by a lease.
+// renew extends the epoch by a lease. While an epoch lasts, an attempt lasts as long as it, because a
+// node that is busy for a second is not away.
 func (r *records) renew(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, renewFor)
+	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	defer cancel()
 	c := r.bus.client
 	clock, err := c.Do(ctx, c.B().Time().Build()).AsIntSlice()
@@ -43,6 +44,16 @@ func (r *records) renew(ctx context.Context) bool {
 	defer r.mu.Unlock()
 	r.until = until
 	return true
+}
+
+// patience is how long an attempt to renew the epoch may take.
+func (r *records) patience() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state != recording {
+		return renewFor
+	}
+	return max(time.Until(r.until), 0)
 }
 
 // end ends the epoch in Redis. It reports whether it has ended.

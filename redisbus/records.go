@@ -68,7 +68,7 @@ const (
 const (
 	leaseFor   = 3 * time.Second
 	renewEvery = 500 * time.Millisecond
-	renewFor   = time.Second
+	renewFor   = time.Second // how long to wait for the first lease, and for the end of an epoch
 	markFor    = time.Second // how long to wait for a marker
 )
 
@@ -257,7 +257,7 @@ func (r *records) step(ctx context.Context) {
 func (r *records) lasts() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return time.Until(r.until) > renewFor
+	return time.Now().Before(r.until)
 }
 
 // mostPasses bounds how often fail looks for events that were added meanwhile.

@@ -3,6 +3,7 @@ package redisbus_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -29,6 +30,15 @@ type recoverer struct {
 // connect connects to a node as a user, and waits for the answer.
 func (p *recoverer) connect(n *node, user string) {
 	n.t.Helper()
+	p.dial(n)
+	if err := p.join(user); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// dial opens a connection to a node.
+func (p *recoverer) dial(n *node) {
+	n.t.Helper()
 	p.n = n
 	conn, err := engineclient.Dial(n.ctx, n.web.URL+"/socket.io/", engineclient.Options{})
 	if err != nil {
@@ -36,6 +46,11 @@ func (p *recoverer) connect(n *node, user string) {
 	}
 	p.conn = conn
 	n.t.Cleanup(conn.Abort)
+}
+
+// join sends CONNECT as a user, and waits for the answer.
+func (p *recoverer) join(user string) error {
+	n, conn := p.n, p.conn
 	payload := map[string]string{"user": user}
 	p.mu.Lock()
 	p.got, p.answered = nil, make(chan struct{})
@@ -48,16 +63,17 @@ func (p *recoverer) connect(n *node, user string) {
 	p.mu.Unlock()
 	auth, err := json.Marshal(payload)
 	if err != nil {
-		n.t.Fatal(err)
+		return err
 	}
 	go p.read(conn)
 	if err := conn.Send(n.ctx, append([]byte("0"), auth...)); err != nil {
-		n.t.Fatal(err)
+		return err
 	}
 	select {
 	case <-p.answered:
+		return nil
 	case <-n.ctx.Done():
-		n.t.Error("CONNECT was not answered")
+		return errors.New("CONNECT was not answered")
 	}
 }
 
