@@ -32,8 +32,9 @@ func moduleVersion() string {
 }
 
 var (
-	errNotJoined = errors.New("redisbus: no server has joined")
-	errNoEcho    = errors.New("redisbus: the heartbeats of this node do not come back from Redis")
+	errNotJoined     = errors.New("redisbus: no server has joined")
+	errNotSubscribed = errors.New("redisbus: not all channels are subscribed yet")
+	errNoEcho        = errors.New("redisbus: the heartbeats of this node do not come back from Redis")
 )
 
 // Health returns the state and the figures of the Bus. It is Connected if all channels are
@@ -66,7 +67,7 @@ func (b *Bus) Health() socketio.BusHealth {
 		state := ears.State()
 		err := state.Err
 		if !state.Ready && err == nil {
-			err = errNotJoined
+			err = errNotSubscribed
 		}
 		worse(state.Since, err)
 		if deaf := b.peers.deaf(); deaf > silentAfter {

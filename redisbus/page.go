@@ -8,11 +8,11 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// page returns the entries of a stream after one ID and up to another. If the entry with the first ID
+// page returns the first entries of a stream after one ID and up to another. If the entry with the first ID
 // is not there any more, entries may be missing, and gone describes the stream. Otherwise it is nil.
-func page(ctx context.Context, conn rueidis.DedicatedClient, stream, after, until string) (entries []rueidis.XRangeEntry, gone *info, err error) {
+func page(ctx context.Context, conn rueidis.DedicatedClient, stream, after, until string, count int) (entries []rueidis.XRangeEntry, gone *info, err error) {
 	// If the entry after is still there, so are all later ones.
-	entries, err = conn.Do(ctx, conn.B().Xrange().Key(stream).Start(after).End(until).Count(pageSize+1).Build()).AsXRange()
+	entries, err = conn.Do(ctx, conn.B().Xrange().Key(stream).Start(after).End(until).Count(int64(count)+1).Build()).AsXRange()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -96,8 +96,8 @@ func (q *queue) run(ctx context.Context) {
 				return
 			}
 		}
-		failed := q.send(ctx, batch)
-		if failed == "" {
+		failed, ok := q.send(ctx, batch)
+		if ok {
 			backoff = minBackoff
 			continue
 		}
@@ -157,9 +157,9 @@ func (q *queue) cut(n int) {
 	}
 }
 
-// send sends a pipeline. If a connection has failed, it returns the channel of a message that was
-// not sent. If nothing had been written then, everything is queued again.
-func (q *queue) send(ctx context.Context, batch []dated) (failedAt string) {
+// send sends a pipeline. If a connection has failed, it returns false and the channel of a message that
+// was not sent. If nothing had been written then, everything is queued again.
+func (q *queue) send(ctx context.Context, batch []dated) (failedAt string, ok bool) {
 	commands := make(rueidis.Commands, len(batch))
 	for i := range batch {
 		commands[i] = q.bus.command(&batch[i].parcel)
@@ -209,7 +209,7 @@ func (q *queue) send(ctx context.Context, batch []dated) (failedAt string) {
 	q.signal()
 	q.mu.Unlock()
 	q.box.state(q, lost)
-	return failedAt
+	return failedAt, lost == nil
 }
 
 // notWritten reports whether a command failed because no connection could be made.

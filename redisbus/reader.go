@@ -17,8 +17,6 @@ import (
 var ErrTrimmed = errors.New("redisbus: entries of the stream were removed before they were read")
 
 const (
-	pageSize  = 1000        // entries read at a time
-	largePage = 64          // from this number on, a stream that is short may have lost entries meanwhile
 	blockFor  = time.Second // how long Redis waits for an entry
 	slowAfter = 100 * time.Millisecond
 	noEntry   = "0-0"
@@ -126,6 +124,7 @@ func (r *reader) read(ctx context.Context) error {
 		return err
 	}
 	behind := true // entries may have been removed before they were read
+	var size pageSize
 	from := time.Now()
 	for {
 		var entries []rueidis.XRangeEntry
@@ -133,19 +132,21 @@ func (r *reader) read(ctx context.Context) error {
 		last := r.position()
 		if behind {
 			var missing bool
-			if entries, missing, err = r.catchUp(ctx, conn, last); missing {
+			if entries, missing, err = r.catchUp(ctx, conn, last, &size); missing {
 				r.bus.gap(Gap{From: from, Until: time.Now(), Cause: ErrTrimmed})
 				r.bus.opts.Logger.Error("redisbus: entries of the stream were removed before they were read", "stream", r.stream, "after", last)
 				r.bus.records.trouble()
 			}
 		} else {
-			entries, err = r.await(ctx, conn, last)
+			entries, err = r.await(ctx, conn, last, size.count())
 		}
 		if err != nil {
 			return err
 		}
 		r.works()
-		if !behind && len(entries) >= largePage { // entries before them may have been removed
+		full := size.full(entries)
+		size.learn(entries)
+		if !behind && full { // entries before them may have been removed
 			behind = true
 			continue
 		}
@@ -157,7 +158,7 @@ func (r *reader) read(ctx context.Context) error {
 				}
 			})
 		}
-		behind = len(entries) >= largePage || len(entries) > 0 && time.Since(from) > slowAfter
+		behind = full || len(entries) > 0 && time.Since(from) > slowAfter
 	}
 }
 
@@ -195,10 +196,10 @@ func (r *reader) greet(ctx context.Context, conn rueidis.DedicatedClient) error 
 }
 
 // catchUp returns the entries after the last one, and whether entries before them are missing.
-func (r *reader) catchUp(ctx context.Context, conn rueidis.DedicatedClient, last string) (entries []rueidis.XRangeEntry, missing bool, err error) {
+func (r *reader) catchUp(ctx context.Context, conn rueidis.DedicatedClient, last string, size *pageSize) (entries []rueidis.XRangeEntry, missing bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, stuck)
 	defer cancel()
-	entries, gone, err := page(ctx, conn, r.stream, last, "+")
+	entries, gone, err := page(ctx, conn, r.stream, last, "+", size.count())
 	if err != nil || gone == nil {
 		return entries, false, err
 	}
@@ -208,10 +209,10 @@ func (r *reader) catchUp(ctx context.Context, conn rueidis.DedicatedClient, last
 }
 
 // await waits for entries after the last one.
-func (r *reader) await(ctx context.Context, conn rueidis.DedicatedClient, last string) ([]rueidis.XRangeEntry, error) {
+func (r *reader) await(ctx context.Context, conn rueidis.DedicatedClient, last string, count int) ([]rueidis.XRangeEntry, error) {
 	ctx, cancel := context.WithTimeout(ctx, blockFor+stuck)
 	defer cancel()
-	read := conn.B().Xread().Count(pageSize).Block(blockFor.Milliseconds()).Streams().Key(r.stream).Id(last).Build()
+	read := conn.B().Xread().Count(int64(count)).Block(blockFor.Milliseconds()).Streams().Key(r.stream).Id(last).Build()
 	all, err := conn.Do(ctx, read).AsXRead()
 	if rueidis.IsRedisNil(err) {
 		return nil, nil

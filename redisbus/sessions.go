@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,11 +27,13 @@ func (s *streamBus) Read(ctx context.Context, namespace string, after []string, 
 	if err != nil {
 		return nil, err
 	}
+	var size pageSize
 	for at := earliest(after, complete); at != "" && before(at, until); {
-		entries, gone, err := page(ctx, conn, r.stream, at, until)
+		entries, gone, err := page(ctx, conn, r.stream, at, until, size.count())
 		if err != nil {
 			return nil, err
 		}
+		size.learn(entries)
 		for i := range after {
 			complete[i] = complete[i] && !(gone != nil && before(after[i], gone.first))
 		}
@@ -58,17 +61,26 @@ func (r *reader) held(ctx context.Context, conn rueidis.DedicatedClient, ids []s
 	if id != r.server() {
 		return nil, errReplaced
 	}
-	commands := make(rueidis.Commands, len(ids))
-	for i, id := range ids {
-		commands[i] = conn.B().Xrange().Key(r.stream).Start(id).End(id).Build()
+	there := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		there[id] = false
+	}
+	for some := range slices.Chunk(slices.Collect(maps.Keys(there)), mostEntries) { // an answer has the entry itself
+		commands := make(rueidis.Commands, len(some))
+		for i, id := range some {
+			commands[i] = conn.B().Xrange().Key(r.stream).Start(id).End(id).Build()
+		}
+		for i, result := range conn.DoMulti(ctx, commands...) {
+			entries, err := result.AsXRange()
+			if err != nil {
+				return nil, err
+			}
+			there[some[i]] = len(entries) == 1
+		}
 	}
 	held := make([]bool, len(ids))
-	for i, result := range conn.DoMulti(ctx, commands...) {
-		entries, err := result.AsXRange()
-		if err != nil {
-			return nil, err
-		}
-		held[i] = len(entries) == 1
+	for i, id := range ids {
+		held[i] = there[id]
 	}
 	return held, nil
 }
@@ -101,10 +113,11 @@ func (s *streamBus) readAgain(stream, namespace string, e rueidis.XRangeEntry, e
 	each(m)
 }
 
-// SaveSessions stores sessions as Node's adapter does, with the sealed session as a further member.
-func (s *streamBus) SaveSessions(ctx context.Context, sessions []socketio.SavedSession) error {
+// SaveSessions stores sessions as Node's adapter does, with the sealed session as a further member,
+// and removes others.
+func (s *streamBus) SaveSessions(ctx context.Context, sessions []socketio.SavedSession, forget []string) error {
 	s.records.keeps(sessions)
-	commands := make(rueidis.Commands, 0, len(sessions))
+	commands := make(rueidis.Commands, 0, len(sessions)+len(forget))
 	for i := range sessions {
 		value, err := encodeSession(&sessions[i])
 		if err != nil {
@@ -112,6 +125,9 @@ func (s *streamBus) SaveSessions(ctx context.Context, sessions []socketio.SavedS
 		}
 		window := max(sessions[i].Window.Milliseconds(), 1)
 		commands = append(commands, s.client.B().Set().Key(s.opts.SessionPrefix+sessions[i].PID).Value(value).PxMilliseconds(window).Build())
+	}
+	for _, pid := range forget {
+		commands = append(commands, s.client.B().Del().Key(s.opts.SessionPrefix+pid).Build())
 	}
 	var failed error
 	for _, result := range s.client.DoMulti(ctx, commands...) {

@@ -44,8 +44,8 @@ type Recorder interface {
 	// which it has not.
 	Read(ctx context.Context, namespace string, after []string, until string, each func(Message)) (complete []bool, err error)
 
-	// SaveSessions keeps sessions for a time.
-	SaveSessions(ctx context.Context, sessions []SavedSession) error
+	// SaveSessions keeps sessions for a time, and removes those of the pids forget.
+	SaveSessions(ctx context.Context, sessions []SavedSession, forget []string) error
 	// FindSession returns the session of a pid, or ErrNoSession.
 	FindSession(ctx context.Context, pid string) (SavedSession, error)
 	// TakeSession removes a session that FindSession has returned. It returns ErrNoSession if the

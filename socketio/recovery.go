@@ -34,8 +34,8 @@ import (
 // deadline of SetDeadline, DISCONNECT, a violation or Shutdown. It is recovered only on the same
 // node, unless the Bus is a Recorder: then on any node, also after Shutdown, and only the values of
 // shared keys (NewSharedKey) come back. Events then reach sockets when they are in the log of the
-// Recorder, which bounds what is kept: MaxSessions, MaxSessionsPerKey and MaxSessionBytes have no
-// effect, and MaxBytes bounds what is read for sessions at a time. Events of Broadcast.Local are
+// Recorder, which bounds what is kept: MaxSessions and MaxSessionBytes have no
+// effect, MaxSessionsPerKey bounds the sessions that each node has saved, and MaxBytes bounds what is read for sessions at a time. Events of Broadcast.Local are
 // not sent again. A socket that leaves a room or ends just after a broadcast may miss it. In all other cases the client gets a new socket with another id. The same happens if
 // something that the client may have missed is not kept, because of Window or of the limits, or if
 // the namespace has sent more than 32,768 events meanwhile.
@@ -111,8 +111,9 @@ type recovery struct {
 
 	mu      sync.Mutex // taken after a socket's
 	closed  bool
-	saving  bool      // a goroutine saves sessions
-	unsaved []unsaved // with a Recorder
+	saving  bool          // a goroutine saves sessions
+	unsaved []unsaved     // with a Recorder
+	saved   savedSessions // with a Recorder
 	lost    map[pidHash]*session
 	order   list.List             // of the lost sessions, the oldest first
 	byKey   map[string]*list.List // the same for each key
@@ -168,6 +169,7 @@ func (r *recovery) sweep() {
 	for front := r.order.Front(); front != nil && r.over(front.Value.(*session)); front = r.order.Front() {
 		r.forget(front.Value.(*session))
 	}
+	r.saved.prune()
 	r.mu.Unlock()
 
 	for _, n := range r.server.all() {
@@ -180,7 +182,7 @@ func (r *recovery) sweep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.awake.Store(false)
-	if len(r.lost) > 0 || r.budget.Used() > 0 {
+	if len(r.lost) > 0 || len(r.saved.byKey) > 0 || r.budget.Used() > 0 {
 		r.start()
 	}
 }

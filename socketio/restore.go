@@ -154,7 +154,7 @@ func (srv *Server) putBack(f *found) {
 		f.restoring.taken = false
 		saved := f.restoring.saved
 		if saved.Window -= time.Since(f.restoring.found); saved.Window >= time.Millisecond {
-			_ = srv.recovery.saveSessions([]SavedSession{saved})
+			_ = srv.recovery.saveSessions([]SavedSession{saved}, nil)
 		}
 	}
 }

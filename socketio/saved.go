@@ -98,7 +98,7 @@ func (r *recovery) save(s *Socket, x *session, describe func() []byte) {
 	}
 	saved := SavedSession{
 		PID: x.text, ID: x.id, Rooms: append([]string{x.id}, x.trail.Rooms...), Data: state.Data,
-		Sealed: sealed, Window: r.Window,
+		Sealed: sealed,
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -144,14 +144,8 @@ func (r *recovery) saveAll() {
 }
 
 func (r *recovery) saveSome(some []unsaved) {
-	sessions := make([]SavedSession, 0, len(some))
-	for _, u := range some {
-		left := u.saved.Window - time.Since(u.session.lostAt)
-		if u.saved.Window = left; left >= time.Millisecond {
-			sessions = append(sessions, u.saved)
-		}
-	}
-	if err := r.saveSessions(sessions); err != nil {
+	sessions, forget := r.bounded(some)
+	if err := r.saveSessions(sessions, forget); err != nil {
 		r.server.sampler.Log(context.Background(), r.server.opts.Logger, slog.LevelWarn, "save", "socketio: lost sessions were not saved", "sessions", len(sessions), "error", err)
 	}
 	r.mu.Lock()
@@ -161,10 +155,10 @@ func (r *recovery) saveSome(some []unsaved) {
 	}
 }
 
-func (r *recovery) saveSessions(sessions []SavedSession) (err error) {
+func (r *recovery) saveSessions(sessions []SavedSession, forget []string) (err error) {
 	defer caught(&err)
 	rec := r.server.recorder()
 	ctx, cancel := context.WithTimeout(context.Background(), savePatience)
 	defer cancel()
-	return rec.SaveSessions(ctx, sessions)
+	return rec.SaveSessions(ctx, sessions, forget)
 }

@@ -179,10 +179,15 @@ func (n recorder) Read(_ context.Context, namespace string, after []string, unti
 	return complete, nil
 }
 
-// SaveSessions keeps sessions.
-func (n recorder) SaveSessions(_ context.Context, sessions []socketio.SavedSession) error {
+// SaveSessions keeps sessions, and removes others.
+func (n recorder) SaveSessions(_ context.Context, sessions []socketio.SavedSession, forget []string) error {
 	for _, s := range sessions {
 		n.hub.Save(s)
+	}
+	n.hub.mu.Lock()
+	defer n.hub.mu.Unlock()
+	for _, pid := range forget {
+		delete(n.hub.log.sessions, pid)
 	}
 	return nil
 }
