@@ -52,8 +52,7 @@ func variables(node *kong.Node) (names []string) {
 
 // nearest returns the most similar of names, empty if none is close.
 func nearest(name string, names []string) (found string) {
-	const far = 5
-	least := far
+	least := min(5, len(name)/2+1) // a short name is close to many
 	for _, candidate := range names {
 		if d := editDistance(name, candidate); d < least {
 			least, found = d, candidate

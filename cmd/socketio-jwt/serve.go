@@ -60,7 +60,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal, args arguments) erro
 	if err := a.start(ctx); err != nil {
 		return err
 	}
-	c.welcome(t, a.listeners, a.issuer.Load())
+	c.welcome(t, a.listeners, a.served, a.issuer.Load())
 	welcomeOperators(t, a.adminListeners)
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()

@@ -5,10 +5,12 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"socketiojwt/internal/display"
 )
 
-// welcome prints the address of the page, and commands to try.
-func (c *serveCommand) welcome(t terminal, listeners []net.Listener, issuer *issuer) {
+// welcome prints the address of the page, commands to try, and where tokens are shown.
+func (c *serveCommand) welcome(t terminal, listeners []net.Listener, namespaces []servedNamespace, issuer *issuer) {
 	host, exposed := c.reachableAt(listeners)
 	scheme := "http"
 	if c.tlsFiles.enabled() {
@@ -29,7 +31,15 @@ func (c *serveCommand) welcome(t terminal, listeners []net.Listener, issuer *iss
 	if exposed && !c.tlsFiles.enabled() {
 		fmt.Fprintf(&b, "\nOther machines can reach this server, and it does not use TLS: anyone on the network path\ncan read the tokens. Run \"%s doctor\" with the same flags to see what is unsafe.\n", self)
 	}
-	fmt.Fprintf(&b, "\nNamespace / takes the token in the handshake, /admin by the event \"authenticate\".\nStop with Ctrl-C.\n")
+	fmt.Fprint(&b, "\n")
+	for _, n := range namespaces {
+		by := "in the handshake"
+		if n.table.Mode == "event" {
+			by = `by the event "authenticate"`
+		}
+		fmt.Fprintf(&b, "Namespace %s takes the token %s.\n", display.Printable(n.table.Name), by)
+	}
+	fmt.Fprint(&b, "Stop with Ctrl-C.\n")
 	fmt.Fprint(t.out, b.String())
 }
 

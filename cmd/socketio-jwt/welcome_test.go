@@ -31,7 +31,10 @@ func TestWelcome(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		c := serveCommand{configuration: configuration{Addr: test.addr}}
-		c.welcome(terminal{out: &out}, []net.Listener{bound{addr: &net.TCPAddr{IP: net.ParseIP(test.ip), Port: 9000}}}, nil)
+		c.welcome(terminal{out: &out}, []net.Listener{bound{addr: &net.TCPAddr{IP: net.ParseIP(test.ip), Port: 9000}}}, []servedNamespace{{table: &namespaceTable{Name: "/chat", Mode: "event"}}}, nil)
+		if !strings.Contains(out.String(), "Namespace /chat takes the token by the event \"authenticate\".\n") {
+			t.Errorf("%s: it does not say where tokens are shown: %s", test.addr, &out)
+		}
 		if !strings.Contains(out.String(), "Serving at "+test.url) {
 			t.Errorf("%s: %s", test.addr, &out)
 		}
