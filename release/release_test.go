@@ -54,8 +54,12 @@ func released(t *testing.T) (first, second string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first = build(t, filepath.Join(folder, "a"), "TZ=America/New_York", "GOFLAGS=")
-		second = build(t, filepath.Join(folder, "another folder"), "TZ=Asia/Tokyo", "GOFLAGS=-tags=none")
+		// The second is a clone of the first, and so of the same commit.
+		one, other := filepath.Join(folder, "a"), filepath.Join(folder, "another folder")
+		output(t, root, "git", "clone", "-q", ".", one)
+		output(t, root, "git", "clone", "-q", one, other)
+		first = build(t, one, "TZ=America/New_York", "GOFLAGS=")
+		second = build(t, other, "TZ=Asia/Tokyo", "GOFLAGS=-tags=none")
 		built = []string{first, second}
 	})
 	if built == nil {
@@ -69,9 +73,9 @@ var (
 	built  []string
 )
 
+// build builds a release in a clone, and returns the folder with it.
 func build(t *testing.T, clone string, environment ...string) string {
 	t.Helper()
-	output(t, root, "git", "clone", "-q", ".", clone)
 	out := filepath.Join(filepath.Dir(clone), filepath.Base(clone)+".out")
 	command := exec.CommandContext(t.Context(), filepath.Join(clone, "scripts", "release.sh"), "--out", out, "--target", "linux/amd64", "--no-sbom")
 	command.Env = append(os.Environ(), environment...)

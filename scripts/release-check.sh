@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+git clone -q . "$work/first/clone"
+git clone -q "$work/first/clone" "$work/the second/clone" # of the same commit, whatever is committed meanwhile
 for name in first "the second"; do
-  git clone -q . "$work/$name/clone"
   begin=$SECONDS
   GOCACHE="$work/$name/cache" "$work/$name/clone/scripts/release.sh" --out "$work/$name/dist"
   echo "-- $name build: $((SECONDS - begin)) s"
