@@ -188,6 +188,7 @@ func TestSocketActivation(t *testing.T) {
 func (p *deadPeer) keepWaiting() {
 	p.open()
 	p.post("40")
+	time.Sleep(500 * time.Millisecond) // until the refusal is queued, which no peer and no log line shows
 }
 
 // A client that connects during the shutdown waits for the next process. It is not refused.
