@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"runtime"
-	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -145,19 +144,5 @@ var (
 
 // The certificate of the server.
 var certificateExpires = gauge("certificate_expire_timestamp_seconds", "When the certificate of the server expires.")
-
-// version returns the version of this module.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == "socketiojwt" {
-			return m.Version
-		}
-	}
-	return ""
-}
 
 func goVersion() string { return runtime.Version() }

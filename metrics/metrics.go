@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"socketiojwt/auth"
+	"socketiojwt/internal/buildversion"
 	"socketiojwt/internal/guard"
 	"socketiojwt/internal/logging"
 	"socketiojwt/observe"
@@ -161,7 +162,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	gates, keys, introspections := maps.Clone(m.gates), slices.Clone(m.keys), maps.Clone(m.introspections)
 	m.mu.Unlock()
 	s := sink{out}
-	s.put(buildInfo, 1, version(), goVersion())
+	s.put(buildInfo, 1, buildversion.Version(), goVersion())
 	if server != nil {
 		safely(func() {
 			stats := server.Stats()

@@ -2,10 +2,10 @@ package redisbus
 
 import (
 	"errors"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
+	"socketiojwt/internal/buildversion"
 	"socketiojwt/observe"
 	"socketiojwt/socketio"
 )
@@ -16,20 +16,7 @@ type figures struct {
 }
 
 // version is the version of this module, for other nodes.
-var version = moduleVersion()
-
-func moduleVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == "socketiojwt" {
-			return m.Version
-		}
-	}
-	return ""
-}
+var version = buildversion.Version()
 
 var (
 	errNotJoined     = errors.New("redisbus: no server has joined")

@@ -53,6 +53,7 @@ var mayImport = map[string][]string{
 	"internal/archtest":     {},
 	"internal/circuit":      {},
 	"internal/engineclient": {"internal/wirejson"}, // not a leaf: only clients need it
+	"internal/buildversion": {},
 	"internal/display":      {},
 	"internal/endpoint":     {},
 	"internal/doctor":       {"engineio", "socketio", "token", "token/jwks"},
