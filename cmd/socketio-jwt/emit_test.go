@@ -51,8 +51,8 @@ func testEmit(t *testing.T, wire string) {
 	}
 
 	emit("", "--", "all", `"text"`, `{"a": [1.5,null,true]}`, "-3")
-	emit(" {\"from\": \"input\"}\n", "--volatile", "--except", a.ID(), "not-a", "-")
-	emit("", "--room", a.ID(), "--room", "a,b", "only-a", "--json")
+	emit(" {\"from\": \"input\"}\n", "--volatile", "--except="+a.ID(), "not-a", "-")
+	emit("", "--room="+a.ID(), "--room", "a,b", "only-a", "--json")
 	emit("", "--namespace", "/admin", "in-admin")
 	emit("", "end")
 	all, end := `all("text", {"a":[1.5,null,true]}, -3)`, `end()`
