@@ -277,10 +277,10 @@ type brokenBus struct{}
 
 var errBus = errors.New("a secret of the bus")
 
-func (brokenBus) Publish(socketio.Message) error                { return errBus }
-func (brokenBus) Reply(socketio.NodeID, socketio.Message) error { return errBus }
+func (brokenBus) Publish(*socketio.Message) error                { return errBus }
+func (brokenBus) Reply(socketio.NodeID, *socketio.Message) error { return errBus }
 func (brokenBus) Close(context.Context) error                   { return nil }
-func (brokenBus) Ask(context.Context, socketio.Message) (socketio.Asked, error) {
+func (brokenBus) Ask(context.Context, *socketio.Message) (socketio.Asked, error) {
 	return socketio.Asked{}, errBus
 }
 

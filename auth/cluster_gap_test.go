@@ -32,7 +32,7 @@ func (b *gappy) drop() error {
 	return nil
 }
 
-func (b *gappy) Publish(m socketio.Message) error {
+func (b *gappy) Publish(m *socketio.Message) error {
 	if b.cut.Load() {
 		return b.drop()
 	}
@@ -42,7 +42,7 @@ func (b *gappy) Publish(m socketio.Message) error {
 	return b.Bus.Publish(m)
 }
 
-func (b *gappy) Reply(to socketio.NodeID, m socketio.Message) error {
+func (b *gappy) Reply(to socketio.NodeID, m *socketio.Message) error {
 	if b.cut.Load() {
 		return b.drop()
 	}

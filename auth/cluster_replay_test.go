@@ -27,9 +27,9 @@ func (b *recorder) wrap(opts *socketio.Options) {
 	}
 }
 
-func (b *recorder) Publish(m socketio.Message) error {
+func (b *recorder) Publish(m *socketio.Message) error {
 	b.mu.Lock()
-	b.sent = append(b.sent, m)
+	b.sent = append(b.sent, *m)
 	b.mu.Unlock()
 	return b.Bus.Publish(m)
 }
@@ -38,7 +38,8 @@ func (b *recorder) Publish(m socketio.Message) error {
 func (b *recorder) replay(t *testing.T, text string) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, m := range b.sent {
+	for i := range b.sent {
+		m := &b.sent[i]
 		if strings.Contains(string(m.Payload), text) {
 			n++
 			if err := b.Bus.Publish(m); err != nil {

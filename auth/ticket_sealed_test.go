@@ -35,14 +35,16 @@ func (b *spy) see(m *socketio.Message) {
 	}
 }
 
-func (b *spy) Publish(m socketio.Message) error {
-	b.see(&m)
-	return b.Bus.Publish(m)
+func (b *spy) Publish(m *socketio.Message) error {
+	seen := *m
+	b.see(&seen)
+	return b.Bus.Publish(&seen)
 }
 
-func (b *spy) Reply(to socketio.NodeID, m socketio.Message) error {
-	b.see(&m)
-	return b.Bus.Reply(to, m)
+func (b *spy) Reply(to socketio.NodeID, m *socketio.Message) error {
+	seen := *m
+	b.see(&seen)
+	return b.Bus.Reply(to, &seen)
 }
 
 // The bus carries neither the token of a ticket nor its claims, and a node takes no ticket that

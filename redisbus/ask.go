@@ -11,7 +11,7 @@ import (
 // the namespace is subscribed to its request channel, so Redis knows their number. Each of our
 // own nodes is also subscribed to a channel of its own in the namespace, by which Redis knows
 // which of them have it. The rest are nodes of other software.
-func (b *Bus) Ask(ctx context.Context, m socketio.Message) (asked socketio.Asked, err error) {
+func (b *Bus) Ask(ctx context.Context, m *socketio.Message) (asked socketio.Asked, err error) {
 	b.asked.Store(time.Now().UnixNano())
 	if m.Namespace == "" { // a message for a rule, which only our own nodes understand
 		there, _ := b.peers.known()

@@ -156,8 +156,8 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 func (b *Bus) Batch(together func(deliver func())) { b.inbox.batch.Store(&together) }
 
 // Publish queues m for the other nodes. It returns ErrBacklog if the queue is full.
-func (b *Bus) Publish(m socketio.Message) error {
-	p, err := b.write(&m)
+func (b *Bus) Publish(m *socketio.Message) error {
+	p, err := b.write(m)
 	if err != nil || p.channel == "" {
 		return err
 	}
@@ -186,8 +186,8 @@ func (b *Bus) writeOwn(channel string, m *socketio.Message) (parcel, error) {
 }
 
 // Reply queues m for the node that sent a request.
-func (b *Bus) Reply(to socketio.NodeID, m socketio.Message) error {
-	p, err := b.writeReply(to, &m)
+func (b *Bus) Reply(to socketio.NodeID, m *socketio.Message) error {
+	p, err := b.writeReply(to, m)
 	if err != nil || p.channel == "" {
 		return err
 	}

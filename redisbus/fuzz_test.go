@@ -16,7 +16,7 @@ import (
 // offline is a Bus without Redis.
 type offline struct{ *Bus }
 
-func (offline) Ask(context.Context, socketio.Message) (socketio.Asked, error) {
+func (offline) Ask(context.Context, *socketio.Message) (socketio.Asked, error) {
 	return socketio.Asked{}, nil
 }
 

@@ -122,7 +122,7 @@ func TestBusBelongsToOneServer(t *testing.T) {
 		t.Errorf("health %+v", h)
 	}
 	_ = n.Close()
-	if err := n.bus.Publish(socketio.Message{Kind: socketio.KindBroadcast, Namespace: "/", To: socketio.Selector{All: true}, Data: []byte(`["e"]`)}); err == nil {
+	if err := n.bus.Publish(&socketio.Message{Kind: socketio.KindBroadcast, Namespace: "/", To: socketio.Selector{All: true}, Data: []byte(`["e"]`)}); err == nil {
 		t.Error("Publish after Close succeeded")
 	}
 	if h := n.bus.Health(); h.Connected || h.Err == nil {

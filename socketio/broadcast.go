@@ -37,12 +37,26 @@ type names struct {
 }
 
 // with returns the list with more names. It does not keep the slice more.
-func (n *names) with(more []string) *names { return &names{earlier: n, more: slices.Clone(more)} }
+func (n *names) with(more []string) *names {
+	if len(more) != 1 {
+		return &names{earlier: n, more: slices.Clone(more)}
+	}
+	single := &struct { // one allocation for the usual broadcast to one room
+		names
+		name [1]string
+	}{names{earlier: n}, [1]string{more[0]}}
+	single.more = single.name[:]
+	return &single.names
+}
 
-// distinct returns the names without repeats. It returns nil for a nil list.
+// distinct returns the names without repeats, which the caller must not change. It returns nil for
+// a nil list.
 func (n *names) distinct() []string {
 	if n == nil {
 		return nil
+	}
+	if n.earlier == nil && len(n.more) == 1 {
+		return n.more
 	}
 	var lists [][]string
 	for ; n != nil; n = n.earlier {

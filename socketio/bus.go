@@ -13,15 +13,15 @@ import (
 type Bus interface {
 	// Publish sends m to all other nodes. It queues m and never waits for the network, because
 	// Emit and Join call it. Messages published by one goroutine arrive in order. The Bus must
-	// not change anything that m refers to. An error means that m was not queued, for example
+	// not change m or anything that m refers to, and must not keep m. An error means that m was not queued, for example
 	// because the queue is full.
-	Publish(m Message) error
+	Publish(m *Message) error
 	// Reply sends m to the node that sent a request. Otherwise it is like Publish.
-	Reply(to NodeID, m Message) error
+	Reply(to NodeID, m *Message) error
 	// Ask publishes m, which has a Request, like Publish and in order with it. Then it says which
 	// other nodes receive m, for which it may ask the network until ctx ends. Replies may be
 	// delivered before Ask returns. After an error, m may have been published or not.
-	Ask(ctx context.Context, m Message) (Asked, error)
+	Ask(ctx context.Context, m *Message) (Asked, error)
 	// Close sends what is queued, until ctx ends, and leaves the cluster. Server.Shutdown
 	// passes its own context, and Server.Close passes a context that has ended.
 	Close(ctx context.Context) error

@@ -36,27 +36,27 @@ func (b *stubBus) join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	return b, nil
 }
 
-func (b *stubBus) Publish(m socketio.Message) error {
+func (b *stubBus) Publish(m *socketio.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.panics {
 		panic("secret")
 	}
-	b.published = append(b.published, m)
+	b.published = append(b.published, *m)
 	return b.err
 }
 
-func (b *stubBus) Reply(_ socketio.NodeID, m socketio.Message) error {
+func (b *stubBus) Reply(_ socketio.NodeID, m *socketio.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.panics {
 		panic("secret")
 	}
-	b.replies = append(b.replies, m)
+	b.replies = append(b.replies, *m)
 	return nil
 }
 
-func (b *stubBus) Ask(_ context.Context, m socketio.Message) (socketio.Asked, error) {
+func (b *stubBus) Ask(_ context.Context, m *socketio.Message) (socketio.Asked, error) {
 	if err := b.Publish(m); err != nil {
 		return socketio.Asked{}, err
 	}

@@ -124,8 +124,16 @@ func (l *link) publish(m *Message) (err error) {
 		return ErrClosed
 	}
 	defer caught(&err)
-	return l.bus.Publish(*m)
+	own := published.Get().(*Message) // so that m does not escape to the heap
+	*own = *m
+	err = l.bus.Publish(own)
+	*own = Message{}
+	published.Put(own)
+	return err
 }
+
+// published are Messages for Bus.Publish.
+var published = sync.Pool{New: func() any { return new(Message) }}
 
 // ask hands a request to the bus. It waits for the bus at most nodePatience.
 func (l *link) ask(ctx context.Context, m *Message) (asked Asked, err error) {
@@ -136,7 +144,7 @@ func (l *link) ask(ctx context.Context, m *Message) (asked Asked, err error) {
 	defer cancel()
 	defer context.AfterFunc(l.ctx, cancel)() // when the bus closes
 	defer caught(&err)
-	return l.bus.Ask(ctx, *m)
+	return l.bus.Ask(ctx, m)
 }
 
 // reply answers a request of another node.
@@ -152,7 +160,7 @@ func (l *link) reply(request *Message, m Message) {
 
 func (l *link) send(to NodeID, m Message) (err error) {
 	defer caught(&err)
-	return l.bus.Reply(to, m)
+	return l.bus.Reply(to, &m)
 }
 
 // warn logs a warning that other nodes can cause at will.

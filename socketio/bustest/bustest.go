@@ -137,7 +137,7 @@ type node struct {
 var _ socketio.RoomWatcher = (*node)(nil)
 
 // Publish sends m to all other nodes.
-func (n *node) Publish(m socketio.Message) error {
+func (n *node) Publish(m *socketio.Message) error {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return err
@@ -158,7 +158,7 @@ func (n *node) publish(data []byte) (err error) {
 }
 
 // Reply sends m to one node.
-func (n *node) Reply(to socketio.NodeID, m socketio.Message) error {
+func (n *node) Reply(to socketio.NodeID, m *socketio.Message) error {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return err
@@ -169,7 +169,7 @@ func (n *node) Reply(to socketio.NodeID, m socketio.Message) error {
 }
 
 // Ask sends m to all other nodes, and returns their names.
-func (n *node) Ask(_ context.Context, m socketio.Message) (asked socketio.Asked, err error) {
+func (n *node) Ask(_ context.Context, m *socketio.Message) (asked socketio.Asked, err error) {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return asked, err

@@ -80,22 +80,22 @@ func TestHub(t *testing.T) {
 		one, a, toA := join(t, hub)
 		two, b, toB := join(t, hub)
 		for i := range 3 {
-			if err := a.Publish(socketio.Message{Kind: socketio.KindCount, From: "forged", Count: i}); err != nil {
+			if err := a.Publish(&socketio.Message{Kind: socketio.KindCount, From: "forged", Count: i}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		hub.Stall(two, true)
 		synctest.Wait()
-		_ = a.Publish(socketio.Message{Kind: socketio.KindCount, Count: 3})
+		_ = a.Publish(&socketio.Message{Kind: socketio.KindCount, Count: 3})
 		synctest.Wait()
 		if n := len(*toB); n == 4 {
 			t.Error("a stalled node received a message")
 		}
 		hub.Stall(two, false)
 		synctest.Wait()
-		_ = b.Reply(one, socketio.Message{Kind: socketio.KindAnswer})
-		_ = b.Reply("unknown", socketio.Message{Kind: socketio.KindAnswer})
-		if asked, err := a.Ask(t.Context(), socketio.Message{Kind: socketio.KindCount, Count: 4}); err != nil || !slices.Equal(asked.Nodes, []socketio.NodeID{two}) {
+		_ = b.Reply(one, &socketio.Message{Kind: socketio.KindAnswer})
+		_ = b.Reply("unknown", &socketio.Message{Kind: socketio.KindAnswer})
+		if asked, err := a.Ask(t.Context(), &socketio.Message{Kind: socketio.KindCount, Count: 4}); err != nil || !slices.Equal(asked.Nodes, []socketio.NodeID{two}) {
 			t.Errorf("asked %+v, %v", asked, err)
 		}
 		synctest.Wait()
@@ -116,7 +116,7 @@ func TestHub(t *testing.T) {
 		if last := (*toA)[len(*toA)-1]; last.Kind != socketio.KindGone || last.From != two {
 			t.Errorf("after the other node has left: %+v", last)
 		}
-		if asked, err := a.Ask(t.Context(), socketio.Message{}); len(asked.Nodes) != 0 || err != nil || a.Publish(socketio.Message{}) != nil || hub.Rooms(two, "/") != nil {
+		if asked, err := a.Ask(t.Context(), &socketio.Message{}); len(asked.Nodes) != 0 || err != nil || a.Publish(&socketio.Message{}) != nil || hub.Rooms(two, "/") != nil {
 			t.Errorf("%+v, %v", asked, err)
 		}
 	})
@@ -129,7 +129,7 @@ func TestBacklog(t *testing.T) {
 	two, _, _ := join(t, hub)
 	hub.Stall(two, true)
 	for range 200_000 {
-		if err := a.Publish(socketio.Message{}); err != nil {
+		if err := a.Publish(&socketio.Message{}); err != nil {
 			if !errors.Is(err, bustest.ErrBacklog) {
 				t.Error(err)
 			}

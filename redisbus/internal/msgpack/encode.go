@@ -2,6 +2,7 @@ package msgpack
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -12,13 +13,22 @@ import (
 // attachments. Package socketio never passes such a text.
 var ErrJSON = errors.New("invalid JSON value, or invalid placeholder of an attachment")
 
+// longestKept bounds the buffers that are reused for later values.
+const longestKept = 1 << 10
+
+var sizeBuffers = sync.Pool{New: func() any { return new([]uint32) }}
+
 // Append appends the MessagePack of text, a JSON value, as notepack.io writes it: each header and
 // integer in its shortest form, other numbers in 64 bits. Integers from 2^53 on are written as
 // floating-point numbers, because notepack.io writes wrong bytes for them. Placeholders in text
 // refer to attachments, if there are any, and become binary values.
 func Append(b []byte, text []byte, attachments [][]byte) ([]byte, error) {
-	var buffer [32]uint32
-	sizes, err := count(buffer[:0], text)
+	buffer := sizeBuffers.Get().(*[]uint32)
+	defer sizeBuffers.Put(buffer)
+	sizes, err := count((*buffer)[:0], text)
+	if cap(sizes) <= longestKept {
+		*buffer = sizes
+	}
 	if err != nil {
 		return b, err
 	}
@@ -69,11 +79,11 @@ func count(sizes []uint32, text []byte) ([]uint32, error) {
 			continue
 		case '"':
 			if i = stringEnd(text, i) - 1; i < 0 {
-				return nil, ErrJSON
+				return sizes, ErrJSON
 			}
 		case '[', '{':
 			if len(open) == maxDepth {
-				return nil, ErrTooDeep
+				return sizes, ErrTooDeep
 			}
 			open = append(open, uint32(len(sizes)))
 			sizes = append(sizes, 1)
@@ -81,7 +91,7 @@ func count(sizes []uint32, text []byte) ([]uint32, error) {
 			continue
 		case ']', '}':
 			if len(open) == 0 {
-				return nil, ErrJSON
+				return sizes, ErrJSON
 			}
 			if empty {
 				sizes[open[len(open)-1]] = 0
@@ -95,7 +105,7 @@ func count(sizes []uint32, text []byte) ([]uint32, error) {
 		empty = false
 	}
 	if len(open) > 0 {
-		return nil, ErrJSON
+		return sizes, ErrJSON
 	}
 	return sizes, nil
 }

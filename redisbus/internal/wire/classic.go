@@ -51,9 +51,10 @@ func (w Classic) Encode(m *socketio.Message) (channel string, payload []byte, er
 		return "", nil, err
 	}
 	if m.Kind == socketio.KindBroadcast && m.Request == "" {
-		channel = w.All(m.Namespace)
 		if len(m.To.Rooms) == 1 {
 			channel = w.Room(m.Namespace, m.To.Rooms[0])
+		} else {
+			channel = w.All(m.Namespace)
 		}
 		payload, err = w.encodeBroadcast(m)
 	} else {
