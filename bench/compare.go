@@ -13,7 +13,7 @@ import (
 
 // compare measures the rows, prints them and returns the exit status.
 func compare(ctx context.Context, w *workshop, chosen []row, o options, notes []string, stdout, stderr io.Writer) (int, error) {
-	said, err := versions(ctx, slices.ContainsFunc(chosen, row.overNode))
+	said, err := versions(ctx, slices.ContainsFunc(chosen, row.overNode), slices.ContainsFunc(chosen, row.overCentrifuge))
 	if err != nil {
 		return 2, err
 	}
@@ -83,27 +83,7 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 	if s.wide {
 		cores, loadCores, processors = bothCores, bothCores, "2"
 	}
-	env := []string{"BENCH_SECRET=" + w.secret, "BENCH_PUBLIC_KEY=" + w.publicKey(s.alg)}
-	argv, dir := []string{"node", "server.mjs", s.kind, s.alg}, "peers"
-	if s.ours {
-		argv, dir = []string{w.server}, ""
-		env = append(env, "GOMAXPROCS="+processors, "BENCH_ISSUER="+issuer, "BENCH_AUDIENCE="+audience)
-		if s.load.Debugs() || cpuProfile != "" || memoryProfile != "" {
-			argv = append(argv, "-debug")
-		}
-		if s.load.Mode == load.Leases {
-			argv = append(argv, "-namespaces", strconv.Itoa(s.load.Each))
-		}
-		if memoryProfile != "" {
-			argv = append(argv, "-profile-memory")
-		}
-		if s.measured {
-			argv = append(argv, "-metrics")
-		}
-		argv = append(argv, s.kind, s.alg)
-	} else {
-		env = append(env, "NODE_ENV=production")
-	}
+	argv, env, dir := w.program(s, processors, cpuProfile, memoryProfile)
 	srv, err := startServer(ctx, cores, argv, env, dir)
 	if err != nil {
 		return load.Result{}, err
@@ -118,6 +98,32 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 		return r, fmt.Errorf("%s %s: %w", s.name, s.alg, srv.explain(err))
 	}
 	return r, nil
+}
+
+// program returns the command line, environment and folder of the server.
+func (w *workshop) program(s setup, processors, cpuProfile, memoryProfile string) (argv, env []string, dir string) {
+	env = []string{"BENCH_SECRET=" + w.secret, "BENCH_PUBLIC_KEY=" + w.publicKey(s.alg), "GOMAXPROCS=" + processors}
+	switch {
+	case s.kind == "centrifuge":
+		return []string{w.centrifuge}, env, ""
+	case !s.ours:
+		return []string{"node", "server.mjs", s.kind, s.alg}, append(env, "NODE_ENV=production"), "peers"
+	}
+	argv = []string{w.server}
+	env = append(env, "BENCH_ISSUER="+issuer, "BENCH_AUDIENCE="+audience)
+	if s.load.Debugs() || cpuProfile != "" || memoryProfile != "" {
+		argv = append(argv, "-debug")
+	}
+	if s.load.Mode == load.Leases {
+		argv = append(argv, "-namespaces", strconv.Itoa(s.load.Each))
+	}
+	if memoryProfile != "" {
+		argv = append(argv, "-profile-memory")
+	}
+	if s.measured {
+		argv = append(argv, "-metrics")
+	}
+	return append(argv, s.kind, s.alg), env, ""
 }
 
 // mintFor mints the tokens of all rows, since none is minted while something is measured.

@@ -35,6 +35,7 @@ type workshop struct {
 	server string // our server's program
 
 	nodeProgram string       // our server's in a cluster
+	centrifuge  string       // Centrifuge's program
 	redis       *redisServer // nil until a row needs it
 	secret      string
 	keys        map[string]crypto.Signer // by algorithm
@@ -73,10 +74,10 @@ func newWorkshop(ctx context.Context, needNode, needRedis bool) (*workshop, erro
 	if err := w.makeKeys(); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	w.nodeProgram = filepath.Join(dir, "node")
-	for program, source := range map[string]string{w.server: "./server", w.nodeProgram: "./node"} {
+	w.nodeProgram, w.centrifuge = filepath.Join(dir, "node"), filepath.Join(dir, "centrifuge")
+	for program, source := range map[string]string{w.server: "./server", w.nodeProgram: "./node", w.centrifuge: "./centrifuge"} {
 		if out, err := command(ctx, "go", "build", "-o", program, source).CombinedOutput(); err != nil {
-			return nil, errors.Join(fmt.Errorf("building our server: %w\n%s", err, out), w.close())
+			return nil, errors.Join(fmt.Errorf("building the servers: %w\n%s", err, out), w.close())
 		}
 	}
 	return w, nil
@@ -171,8 +172,15 @@ func (w *workshop) write(name, alg string, first, n, each int) error {
 }
 
 // versions says what is measured, for the report.
-func versions(ctx context.Context, node bool) (string, error) {
+func versions(ctx context.Context, node, centrifuge bool) (string, error) {
 	said := []string{runtime.Version()}
+	if centrifuge {
+		out, err := command(ctx, "go", "list", "-m", "github.com/centrifugal/centrifuge").Output()
+		if err != nil {
+			return "", err
+		}
+		said = append(said, strings.TrimSpace(string(out)))
+	}
 	if node {
 		out, err := command(ctx, "node", "--version").Output()
 		if err != nil {

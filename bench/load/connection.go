@@ -26,8 +26,10 @@ var errRefused = errors.New("refused")
 // connection is one WebSocket connection with the main namespace joined.
 type connection struct {
 	net.Conn
-	r   *bufio.Reader
-	buf []byte
+	r        *bufio.Reader
+	buf      []byte // the last message
+	protocol Protocol
+	lines    []byte // of the last message, those that were not returned yet (Centrifuge)
 }
 
 // open dials, upgrades and joins the main namespace with token, from a source address that depends on i: one address has some
@@ -44,7 +46,7 @@ func (g *generator) openAt(address string, i int, token string) (*connection, er
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{Conn: nc}
+	c := &connection{Conn: nc, protocol: g.Protocol}
 	_ = c.SetDeadline(deadline)
 	if err := g.join(c, address, i, token); err != nil {
 		c.close()
@@ -59,6 +61,9 @@ func (g *generator) join(c *connection, address string, i int, token string) err
 	if g.Via == ViaQuery {
 		u.RawQuery += "&token=" + token
 	}
+	if g.Protocol == Centrifuge {
+		u.Path, u.RawQuery = CentrifugePath, ""
+	}
 	d := ws.Dialer{ReadBufferSize: 1024, WriteBufferSize: 2048}
 	if g.Browser {
 		d.Header = ws.HandshakeHeaderHTTP(browserHeaders(address, i))
@@ -71,7 +76,9 @@ func (g *generator) join(c *connection, address string, i int, token string) err
 		r = bufio.NewReaderSize(c.Conn, 512)
 	}
 	c.r = r
-
+	if g.Protocol == Centrifuge {
+		return c.joinCentrifuge(token)
+	}
 	if err := c.expect(`0{`); err != nil {
 		return err
 	}
@@ -131,8 +138,24 @@ func (c *connection) expect(prefix string) error {
 	}
 }
 
-// next returns the next Engine.IO packet other than a ping, which it answers. Its bytes are valid until the next call.
+// next returns the next packet other than a ping, which it answers. Its bytes are valid until the next call.
 func (c *connection) next() ([]byte, error) {
+	if c.protocol == Centrifuge {
+		return c.nextReply()
+	}
+	for {
+		p, err := c.message()
+		if err != nil || string(p) != "2" {
+			return p, err
+		}
+		if err := c.send("3"); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// message returns the next WebSocket message. Its bytes are valid until the next call.
+func (c *connection) message() ([]byte, error) {
 	c.buf = c.buf[:0]
 	for {
 		h, err := ws.ReadHeader(c.r)
@@ -152,6 +175,9 @@ func (c *connection) next() ([]byte, error) {
 		}
 		switch {
 		case h.OpCode == ws.OpClose:
+			if code, reason := ws.ParseCloseFrameData(c.buf[at:]); code == invalidToken {
+				return nil, fmt.Errorf("%w: %d %s", errRefused, code, reason)
+			}
 			return nil, io.EOF
 		case h.OpCode == ws.OpPing:
 			err = c.write(ws.NewPongFrame(append([]byte(nil), c.buf[at:]...)))
@@ -159,9 +185,6 @@ func (c *connection) next() ([]byte, error) {
 		case h.OpCode == ws.OpPong:
 			c.buf = c.buf[:at]
 		case !h.Fin:
-		case string(c.buf) == "2":
-			err = c.send("3")
-			c.buf = c.buf[:0]
 		default:
 			return c.buf, nil
 		}

@@ -1,64 +1,13 @@
 package load
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// generator is one run.
-type generator struct {
-	Config
-	tokens []string
-	zero   time.Time // broadcasts carry the time since
-
-	delivered atomic.Int64 // broadcasts that arrived
-	disorder  atomic.Bool  // one came twice, or after a later one
-}
-
-// token returns the i-th token of the run.
-func (g *generator) token(i int) string {
-	if g.Via == ViaNone {
-		return ""
-	}
-	return g.tokens[i]
-}
-
-// each calls f(from) .. f(from+count-1), Parallel at a time, and returns how many microseconds each call took and the first error.
-// After an error it calls no more.
-func (g *generator) each(from, count int, f func(i int) error) ([]uint32, error) {
-	took := make([]uint32, count)
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	var wg sync.WaitGroup
-	for range min(max(g.Parallel, 1), count) {
-		wg.Go(func() {
-			for failed.Load() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= count {
-					return
-				}
-				start := time.Now()
-				if err := f(from + i); err != nil {
-					err = fmt.Errorf("connection %d of %d: %w", i+1, count, err)
-					failed.CompareAndSwap(nil, &err)
-				}
-				took[i] = uint32(time.Since(start).Microseconds())
-			}
-		})
-	}
-	wg.Wait()
-	if err := failed.Load(); err != nil {
-		return nil, *err
-	}
-	return took, nil
-}
 
 // admitted opens connection i, which must be admitted, and closes it.
 func (g *generator) admitted(i int) error {
@@ -141,8 +90,9 @@ func (g *generator) idle() (r Result, err error) {
 	return r, nil
 }
 
-// broadcast measures what one delivered message costs the server. Each message carries the time at which it was asked for.
-func (g *generator) broadcast() (r Result, err error) {
+// broadcast measures what one delivered message costs the server. Each message carries the time at which it was asked for. ask asks
+// for so many broadcasts, each of which is each messages to all connections, and waits until they have arrived.
+func (g *generator) broadcast(ask func(c *connection, n int) error, each int) (r Result, err error) {
 	took := make([][]uint32, g.Count)
 	connections, _, err := g.openAll(0, func(i int, c *connection) { g.clock(c, &took[i]) })
 	defer g.closeAll(connections)
@@ -150,16 +100,16 @@ func (g *generator) broadcast() (r Result, err error) {
 		return r, err
 	}
 	time.Sleep(g.Settle)
-	if err := g.send(connections[0], "broadcast", g.Warm); err != nil {
+	if err := ask(connections[0], g.Warm); err != nil {
 		return r, fmt.Errorf("warming up: %w", err)
 	}
 	clear(took)
 	time.Sleep(g.Settle)
+	r.Delivered = g.Messages * each * g.Count
 	err = g.measure(&r, func() (int, []uint32, error) {
-		err := g.send(connections[0], "broadcast", g.Messages)
-		return g.Messages * g.Count, nil, err
+		err := ask(connections[0], g.Messages)
+		return r.Delivered, nil, err
 	})
-	r.Delivered = g.Messages * g.Count
 	r.percentiles(slices.Concat(took...))
 	return r, err
 }
@@ -184,32 +134,29 @@ func (g *generator) clock(c *connection, took *[]uint32) {
 	}
 }
 
-// sentAt returns the time that a broadcast carries, in microseconds.
-func sentAt(packet []byte) (int64, bool) {
-	_, rest, ok := bytes.Cut(packet, []byte(`42["broadcast",{"t":`))
-	end := bytes.IndexAny(rest, ",}")
-	if !ok || end < 0 {
-		return 0, false
-	}
-	sent, err := strconv.ParseInt(string(rest[:end]), 10, 64)
-	return sent, err == nil
-}
+// send asks for n broadcasts at the rate of the run, and waits until all have arrived.
+func (g *generator) send(c *connection, n int) error { return g.sendEvent(c, "broadcast", n) }
 
-// send asks for n broadcasts by an event at the rate of the run, and waits until all have arrived, once and in order.
-func (g *generator) send(c *connection, event string, n int) error {
+// sendEvent is send by another event.
+func (g *generator) sendEvent(c *connection, event string, n int) error {
 	want := g.delivered.Load() + int64(n*g.Count)
 	padding := strings.Repeat("x", g.Padding)
 	tick := time.NewTicker(time.Second / time.Duration(g.Rate))
 	defer tick.Stop()
 	for range n {
 		<-tick.C
-		if err := c.send(fmt.Sprintf(`42["%s",{"t":%d,"pad":"%s"}]`, event, time.Since(g.zero).Microseconds(), padding)); err != nil {
+		if err := c.emit(event, fmt.Sprintf(`{"t":%d,"pad":"%s"}`, time.Since(g.zero).Microseconds(), padding)); err != nil {
 			return err
 		}
 	}
+	return g.arrive(want)
+}
+
+// arrive waits until so many broadcasts have been delivered, each once and in order.
+func (g *generator) arrive(want int64) error {
 	for deadline := time.Now().Add(g.Patience); g.delivered.Load() < want; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%d of %d messages did not arrive", want-g.delivered.Load(), n*g.Count)
+			return fmt.Errorf("%d messages did not arrive", want-g.delivered.Load())
 		}
 	}
 	if g.disorder.Load() {
@@ -264,78 +211,4 @@ func (g *generator) waves() (r Result, err error) {
 		r.Memory = append(r.Memory, m)
 	}
 	return r, err
-}
-
-// measure runs phase between two readings of the server's counters, the second one after Settle, which lets the server
-// finish its side of the closings. The phase says how many items it was and how long each took.
-func (g *generator) measure(r *Result, phase func() (int, []uint32, error)) error {
-	before, err := g.read()
-	if err != nil {
-		return err
-	}
-	if err := g.startProfile(); err != nil {
-		return err
-	}
-	start := time.Now()
-	items, took, err := phase()
-	if err != nil {
-		return err
-	}
-	r.Seconds = time.Since(start).Seconds()
-	time.Sleep(g.Settle)
-	after, err := g.read()
-	if err != nil {
-		return err
-	}
-	r.CPU = after.cpu - before.cpu
-	r.CPUPerItem = r.CPU * 1e6 / float64(items)
-	r.PerSecond = float64(items) / r.Seconds
-	r.RSSBefore, r.RSSAfter = before.rss, after.rss
-	r.percentiles(took)
-	return g.stopProfiles(r)
-}
-
-// openAll opens Count connections, with the tokens from the given one on, and calls read, unless it is nil, for each in a goroutine of its own.
-func (g *generator) openAll(from int, read func(i int, c *connection)) ([]*connection, []uint32, error) {
-	connections := make([]*connection, g.Count)
-	took, err := g.each(from, g.Count, func(i int) error {
-		c, err := g.open(i, g.token(i))
-		if err == nil {
-			connections[i-from] = c
-		}
-		if err == nil && read != nil {
-			go read(i-from, c) // ends when the connection is closed
-		}
-		return err
-	})
-	return connections, took, err
-}
-
-func (g *generator) closeAll(connections []*connection) {
-	_, _ = g.each(0, len(connections), func(i int) error {
-		if c := connections[i]; c != nil {
-			c.close()
-		}
-		return nil
-	})
-}
-
-// percentiles fills in how long things took, from microseconds.
-func (r *Result) percentiles(us []uint32) {
-	if len(us) == 0 {
-		return
-	}
-	slices.Sort(us)
-	at := func(p float64) float64 { return float64(us[int(p*float64(len(us)-1))]) / 1000 }
-	r.P50, r.P99 = at(.50), at(.99)
-}
-
-// Spoil returns token with another signature.
-func Spoil(token string) string {
-	i := strings.LastIndexByte(token, '.') + 1
-	c := "A"
-	if token[i:] != "" && token[i] == 'A' {
-		c = "B"
-	}
-	return token[:i] + c + token[min(i+1, len(token)):]
 }

@@ -33,6 +33,10 @@ switch (kind) {
 
 io.on("connection", (socket) => {
   socket.on("broadcast", (data) => io.emit("broadcast", data));
+  socket.on("burst", ({ t, n, pad }) => {
+    for (let i = 0; i < n; i++) io.emit("broadcast", { t: t + i, pad });
+  });
+  socket.on("echo", (data, done) => done(data));
 });
 
 http.listen({ port: 0, host: "127.0.0.1", backlog: 4096 }, () => {

@@ -7,7 +7,6 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"log"
@@ -75,10 +74,7 @@ func run(kind string, alg token.Algorithm, withDebug, measured bool, namespaces 
 		m.Gate("/", gate)
 		go scrape(m.Handler())
 	}
-	srv.Handle("broadcast", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
-		return srv.Emit("broadcast", e.Args()...)
-	})
-	srv.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
+	handle(srv)
 	handler, err := srv.Handler()
 	if err != nil {
 		return err

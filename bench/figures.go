@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+
+	"socketiojwt/bench/load"
+)
+
+// Functions that take from the results of two runs what a row compares, and checks of one run.
+
+func cpu(ours, over load.Result) (float64, float64) { return ours.CPUPerItem, over.CPUPerItem }
+
+func rss(ours, over load.Result) (float64, float64) { return ours.RSSPer, over.RSSPer }
+
+func rssAfter(ours, over load.Result) (float64, float64) {
+	return float64(ours.RSSAfter), float64(over.RSSAfter)
+}
+
+func redisPer(ours, over load.Result) (float64, float64) { return ours.RedisPer, over.RedisPer }
+
+func halfTime(ours, over load.Result) (float64, float64) { return ours.P50 * 1000, over.P50 * 1000 }
+
+func longTime(ours, over load.Result) (float64, float64) { return ours.P99 * 1000, over.P99 * 1000 }
+
+// lost returns how many messages did not arrive. What Node loses counts as at least one, because the other figure must not be 0.
+func lost(ours, over load.Result) (float64, float64) {
+	return float64(ours.Lost), float64(max(over.Lost, 1))
+}
+
+func heapPer(ours, over load.Result) (float64, float64) { return ours.HeapPer, over.HeapPer }
+
+func overMillisecond(ours, _ load.Result) (float64, float64) { return ours.P99 * 1000, 1000 }
+
+// overRevoking compares with the time within which other nodes carry out a revocation.
+func overRevoking(ours, _ load.Result) (float64, float64) { return ours.P99 * 1000, 100_000 }
+
+// heapOfLease returns what a socket with a lease has more than one without.
+func heapOfLease(ours, over load.Result) (float64, float64) { return ours.HeapPer - over.HeapPer, 1000 }
+
+func refreshes(ours, _ load.Result) (float64, float64) {
+	return ours.CPUPerItem, ours.OpenCPU + ours.FirstCPU
+}
+
+func refreshesOpen(ours, _ load.Result) (float64, float64) { return ours.CPUPerItem, ours.FirstCPU }
+
+// looksOncePerSecond checks that the ends of leases wake the server once a second, however many there are.
+func looksOncePerSecond(ours load.Result) error {
+	if float64(ours.Looks) > ours.Seconds+2 {
+		return fmt.Errorf("%d looks at the clock in %.0f s", ours.Looks, ours.Seconds)
+	}
+	return nil
+}
+
+func heaps(ours, _ load.Result) (float64, float64) {
+	return float64(ours.Memory[2].HeapAlloc), float64(ours.Memory[1].HeapAlloc)
+}
+
+func answers(ours, _ load.Result) (float64, float64) { return ours.P99 * 1000, ours.QuietP99 * 1000 }
+
+func medians(ours, _ load.Result) (float64, float64) { return ours.P50 * 1000, ours.QuietP50 * 1000 }
+
+// decoys returns the larger median and the smaller one, since a peer learns as much from a refusal that comes sooner as from one that
+// comes later.
+func decoys(ours, _ load.Result) (float64, float64) {
+	return max(ours.P50, ours.KnownP50) * 1000, min(ours.P50, ours.KnownP50) * 1000
+}
+
+func sameGoroutines(ours load.Result) error {
+	if first, second := ours.Memory[1].Goroutines, ours.Memory[2].Goroutines; first != second {
+		return fmt.Errorf("%d goroutines after the first wave, %d after the second", first, second)
+	}
+	return nil
+}
