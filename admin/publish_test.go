@@ -279,7 +279,7 @@ var errBus = errors.New("a secret of the bus")
 
 func (brokenBus) Publish(*socketio.Message) error                { return errBus }
 func (brokenBus) Reply(socketio.NodeID, *socketio.Message) error { return errBus }
-func (brokenBus) Close(context.Context) error                   { return nil }
+func (brokenBus) Close(context.Context) error                    { return nil }
 func (brokenBus) Ask(context.Context, *socketio.Message) (socketio.Asked, error) {
 	return socketio.Asked{}, errBus
 }
