@@ -231,7 +231,7 @@ func (s *Socket) Rooms() []string {
 	l := s.namespace.local
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if l.byID[s.ID()] != s {
+	if s.place == 0 {
 		return nil
 	}
 	return s.roomNames()
@@ -246,7 +246,7 @@ func (s *Socket) In(room string) bool {
 	l := s.namespace.local
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if l.byID[s.ID()] != s {
+	if s.place == 0 {
 		return false
 	}
 	_, in := s.rooms[room]

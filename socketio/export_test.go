@@ -175,3 +175,6 @@ func (srv *Server) LostSessions() (sessions, bytes int) {
 	defer r.mu.Unlock()
 	return max(len(r.lost), len(r.byKey)), r.budget.Used()
 }
+
+// Unlist removes the socket, of AddMembers, from the listing and from its rooms.
+func (s *Socket) Unlist() { s.namespace.local.forget(s, false) }

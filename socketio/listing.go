@@ -19,11 +19,25 @@ type listing struct {
 
 	mu   sync.RWMutex
 	byID map[string]*Socket
-	room map[string]map[*Socket]struct{}
+	all  []*Socket            // in no particular order; that of Socket.place is at index place-1
+	room map[string][]*Socket // likewise, with the places in Socket.rooms; no list is empty
+}
+
+// places are the rooms of a socket, and its place in the list of each of them: its index plus 1.
+// All are 0 until the socket is listed.
+type places map[string]int32
+
+// names returns the set of the rooms.
+func (p places) names() map[string]struct{} {
+	set := make(map[string]struct{}, len(p))
+	for room := range p {
+		set[room] = struct{}{}
+	}
+	return set
 }
 
 func newListing(n *Namespace) *listing {
-	l := &listing{namespace: n, byID: make(map[string]*Socket), room: make(map[string]map[*Socket]struct{})}
+	l := &listing{namespace: n, byID: make(map[string]*Socket), room: make(map[string][]*Socket)}
 	if r := n.server.recovery; r != nil {
 		l.events = replay.NewLog(r.budget)
 	}
@@ -42,6 +56,8 @@ func (l *listing) add(s *Socket) {
 // list is add for a caller that holds mu.
 func (l *listing) list(s *Socket) {
 	l.byID[s.ID()] = s
+	l.all = append(l.all, s)
+	s.place = int32(len(l.all))
 	l.changed(s.ID(), true)
 	for room := range s.rooms {
 		l.enter(s, room)
@@ -54,15 +70,18 @@ func (l *listing) list(s *Socket) {
 func (l *listing) forget(s *Socket, keeps bool) (rooms []string, kept bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.byID[s.ID()] == s {
+	rooms = s.roomNames()
+	if s.place > 0 {
 		delete(l.byID, s.ID())
 		l.changed(s.ID(), false)
+		for room := range s.rooms {
+			l.leave(s, room)
+		}
+		var last *Socket
+		l.all, last = without(l.all, s.place)
+		last.place, s.place = s.place, 0
 	}
-	rooms = s.roomNames()
-	for room := range s.rooms {
-		l.leave(s, room)
-	}
-	kept = keeps && l.lose(s.session.Load(), s.rooms)
+	kept = keeps && l.lose(s.session.Load(), s.rooms.names())
 	s.rooms = nil
 	return rooms, kept
 }

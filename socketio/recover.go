@@ -185,8 +185,8 @@ func (x *session) takeRooms(s *Socket, f *found, joined func(room string)) {
 	}
 	for _, room := range f.rooms {
 		if s.rooms == nil {
-			s.rooms = make(map[string]struct{}, len(f.rooms))
+			s.rooms = make(places, len(f.rooms))
 		}
-		s.rooms[room] = struct{}{}
+		s.rooms[room] = 0
 	}
 }

@@ -66,12 +66,15 @@ func (c *selection) run(to Selector, record func(to Selector)) {
 	if record != nil {
 		record(c.to)
 	}
+	if c.copied() {
+		return
+	}
 	if len(to.Rooms) > fewNames || len(to.Except) > fewNames {
 		c.seen = make(map[*Socket]struct{})
 		c.members(to.Except, func(s *Socket) { c.seen[s] = struct{}{} })
 	}
 	if to.All {
-		for _, s := range c.local.byID {
+		for _, s := range c.local.all {
 			c.add(s, nil)
 		}
 		return
@@ -81,6 +84,43 @@ func (c *selection) run(to Selector, record func(to Selector)) {
 	}
 }
 
+// copied selects all sockets, or those of one room, by copying a list, with at most one socket left
+// out. It holds the lock for much less time than a visit of each socket. It reports false if the
+// Selector needs such visits.
+func (c *selection) copied() bool {
+	l := c.local
+	list, place := l.all, func(s *Socket) int32 { return s.place }
+	switch {
+	case len(c.to.Rooms) > 1 || len(c.to.Except) > 1:
+		return false
+	case len(c.to.Rooms) == 1:
+		room := c.to.Rooms[0]
+		list, place = l.room[room], func(s *Socket) int32 { return s.rooms[room] }
+		if s := l.byID[room]; s != nil {
+			return false
+		}
+	case !c.to.All:
+		return true
+	}
+	at := int32(0)
+	if len(c.to.Except) == 1 {
+		except := c.to.Except[0]
+		if len(l.room[except]) > 0 {
+			return false
+		}
+		if s := l.byID[except]; s != nil {
+			at = place(s)
+		}
+	}
+	c.steps++
+	if at == 0 {
+		c.list = append(c.list, list...)
+	} else {
+		c.list = append(append(c.list, list[:at-1]...), list[at:]...)
+	}
+	return true
+}
+
 // members calls f for each socket in each of the rooms.
 func (c *selection) members(rooms []string, f func(*Socket)) {
 	for _, room := range rooms {
@@ -88,7 +128,7 @@ func (c *selection) members(rooms []string, f func(*Socket)) {
 		if s := c.local.byID[room]; s != nil {
 			f(s)
 		}
-		for s := range c.local.room[room] {
+		for _, s := range c.local.room[room] {
 			f(s)
 		}
 	}
@@ -116,7 +156,7 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 		if s.ID() == room {
 			return true
 		}
-		if _, ok := c.local.room[room][s]; ok {
+		if _, in := s.rooms[room]; in {
 			return true
 		}
 	}
@@ -128,7 +168,7 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 func (l *listing) join(s *Socket, rooms []string, renewed uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.byID[s.ID()] != s || s.renewed != renewed {
+	if s.place == 0 || s.renewed != renewed {
 		return ErrClosed
 	}
 	if added := s.lacks(rooms); added > 0 && len(s.rooms)+added > l.namespace.server.opts.MaxRooms {
@@ -148,7 +188,7 @@ func (l *listing) assign(s *Socket, rooms []string, renewed uint64) error {
 	if added := s.lacks(rooms); added > 0 && len(s.rooms)+added > 2*l.namespace.server.opts.MaxRooms {
 		return ErrTooManyRooms
 	}
-	l.enterAll(s, rooms, l.byID[s.ID()] == s)
+	l.enterAll(s, rooms, s.place > 0)
 	if x := s.session.Load(); x != nil && x.begun() {
 		x.assign(rooms)
 	}
@@ -168,29 +208,28 @@ func (s *Socket) lacks(rooms []string) (n int) {
 // enterAll adds rooms to those of s, and s to the rooms if it is listed. The caller holds mu.
 func (l *listing) enterAll(s *Socket, rooms []string, listed bool) {
 	if s.rooms == nil {
-		s.rooms = make(map[string]struct{}, len(rooms))
+		s.rooms = make(places, len(rooms))
 	}
 	for _, room := range rooms {
-		if room == s.ID() {
+		if _, in := s.rooms[room]; in || room == s.ID() {
 			continue
 		}
-		if _, in := s.rooms[room]; !in && listed {
-			s.moved(room, true)
-		}
-		s.rooms[room] = struct{}{}
+		s.rooms[room] = 0
 		if listed {
+			s.moved(room, true)
 			l.enter(s, room)
 		}
 	}
 }
 
-// enter adds s, which is listed, to a room. The caller holds mu.
+// enter adds s, which is listed, to a room that it is not in. The caller holds mu.
 func (l *listing) enter(s *Socket, room string) {
-	if l.room[room] == nil {
-		l.room[room] = make(map[*Socket]struct{})
+	list := l.room[room]
+	if list == nil {
 		l.changed(room, true)
 	}
-	l.room[room][s] = struct{}{}
+	l.room[room] = append(list, s)
+	s.rooms[room] = int32(len(list) + 1)
 }
 
 // mostLeft bounds the number of names for which leaveAll holds the lock at a time.
@@ -206,7 +245,7 @@ func (l *listing) leaveAll(s *Socket, rooms []string) {
 func (l *listing) leaveSome(s *Socket, rooms []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	listed := l.byID[s.ID()] == s
+	listed := s.place > 0
 	for _, room := range rooms {
 		if _, in := s.rooms[room]; in {
 			if listed {
@@ -218,10 +257,28 @@ func (l *listing) leaveSome(s *Socket, rooms []string) {
 	}
 }
 
+// leave removes s, which is listed, from a room that it is in. The caller holds mu.
 func (l *listing) leave(s *Socket, room string) {
-	delete(l.room[room], s)
-	if len(l.room[room]) == 0 {
-		delete(l.room, room)
-		l.changed(room, false)
+	list, last := without(l.room[room], s.rooms[room])
+	last.rooms[room] = s.rooms[room]
+	if len(list) > 0 {
+		l.room[room] = list
+		return
 	}
+	delete(l.room, room)
+	l.changed(room, false)
+}
+
+// without moves the last socket of the list to the place of the one that leaves, and returns the
+// shorter list and that socket. A list that has become much shorter is copied, so that its memory
+// can be freed.
+func without(list []*Socket, place int32) ([]*Socket, *Socket) {
+	end := len(list) - 1
+	last := list[end]
+	list[place-1], list[end] = last, nil
+	list = list[:end]
+	if cap(list) > 64 && len(list) < cap(list)/4 {
+		list = append(make([]*Socket, 0, 2*len(list)), list...)
+	}
+	return list, last
 }

@@ -129,8 +129,8 @@ func TestSelectorHasNoRepeats(t *testing.T) {
 	})
 }
 
-// members returns a server with sockets without peers, for benchmarks.
-func members(b *testing.B, n int, opts socketio.Options) (*socketio.Server, []*socketio.Socket) {
+// members returns a server with sockets without peers.
+func members(b testing.TB, n int, opts socketio.Options) (*socketio.Server, []*socketio.Socket) {
 	b.Helper()
 	srv, err := socketio.NewServer(opts)
 	if err != nil {

@@ -32,11 +32,12 @@ type Socket struct {
 	namespace *Namespace // set before middleware runs
 	conn      *conn
 	cancel    context.CancelCauseFunc
-	rooms     map[string]struct{}     // guarded by namespace.local.mu
+	rooms     places                  // guarded by namespace.local.mu
 	session   atomic.Pointer[session] // nil if it cannot be recovered
 	until     atomic.Int64            // deadline as wallclock.Nanos; 0 means none; written under mu
 
 	mu         sync.Mutex
+	place      int32 // in the listing; guarded by namespace.local.mu
 	state      state
 	working    bool  // the worker is running
 	greeted    bool  // a function of OnConnect has started; only for the worker
