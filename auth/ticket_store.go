@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"socketiojwt/internal/alarm"
 	"socketiojwt/internal/mac"
 	"socketiojwt/internal/wallclock"
 )
@@ -41,7 +42,7 @@ type ticket struct {
 	holder   string
 	made     time.Time
 	lifetime time.Duration
-	entry    *wallclock.Entry
+	entry    alarm.Entry
 }
 
 // expired reports whether a ticket can no longer be used. Neither a clock that is set back nor
@@ -52,8 +53,8 @@ func (t *ticket) expired(now time.Time) bool {
 
 // tickets are the tickets that a gate has made and that were not used.
 type tickets struct {
-	node  [ticketNode]byte // random
-	queue *wallclock.Queue // removes tickets that have expired
+	node  [ticketNode]byte      // random
+	queue *alarm.Queue[*ticket] // removes tickets that have expired
 
 	mu    sync.Mutex // guards the fields below
 	key   *mac.Key   // of the codes
@@ -63,7 +64,9 @@ type tickets struct {
 }
 
 func newTickets() *tickets {
-	t := &tickets{queue: wallclock.New(time.Now), kept: make(map[digest]*ticket), of: make(map[string][]*ticket)}
+	t := &tickets{kept: make(map[digest]*ticket), of: make(map[string][]*ticket)}
+	t.queue = alarm.New(func() int64 { return wallclock.Nanos(time.Now()) }, wallclock.LongestSleep,
+		func(made *ticket) *alarm.Entry { return &made.entry }, func(made *ticket) { t.take(made.hash) })
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // never fails
 	_, _ = rand.Read(t.node[:])
@@ -91,7 +94,7 @@ func (ts *tickets) add(made ticket, lifetime time.Duration) (string, error) {
 		ts.remove(of[0])
 	}
 	made.hash = id.hash()
-	made.entry = ts.queue.Add(made.made.Add(lifetime), func() { ts.take(made.hash) })
+	ts.queue.Set(&made, wallclock.Nanos(made.made.Add(lifetime)), lifetime)
 	ts.kept[made.hash] = &made
 	ts.of[made.holder] = append(ts.of[made.holder], &made)
 	return base64.RawURLEncoding.EncodeToString(id[:]), nil
@@ -131,7 +134,7 @@ func (ts *tickets) take(hash digest) *ticket {
 
 // remove removes a ticket. The caller holds mu.
 func (ts *tickets) remove(t *ticket) {
-	ts.queue.Remove(t.entry)
+	ts.queue.Remove(t)
 	delete(ts.kept, t.hash)
 	rest := slices.DeleteFunc(ts.of[t.holder], func(other *ticket) bool { return other == t })
 	if len(rest) == 0 {

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // openPacket is the first packet of a session (Engine.IO protocol 4, "Handshake"), without
@@ -83,9 +82,7 @@ func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p paramete
 	s.bond = known
 	s.address.Store(counted)
 	s.maxMessage.Store(int64(srv.opts.maxNew()))
-	s.timer = time.AfterFunc(never, s.wake)
 	if !srv.register(s) {
-		s.timer.Stop()
 		s.uncount()
 		srv.refuseBecause(w, r, refuseBusy, causeFull)
 		return nil

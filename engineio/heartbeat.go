@@ -1,6 +1,11 @@
 package engineio
 
-import "time"
+import (
+	"runtime"
+	"time"
+
+	"socketiojwt/internal/alarm"
+)
 
 // heartbeat is what a session waits for next: the time to ping its peer, or the peer's
 // sign of life. In revision 4 (Engine.IO protocol 4, "Heartbeat") the server pings and
@@ -43,7 +48,22 @@ func (s *Session) startHeartbeat() {
 	s.heartbeat.start(s.srv.now(), &s.srv.opts, s.codec.rules().peerPings)
 }
 
-// arm sets the session's timer to the earliest of its deadlines. Deadlines belong to the
+// newAlarms returns the queues that wake the sessions of srv, one for each processor, so that the
+// pings of very many sessions do not wait for one goroutine.
+func (srv *Server) newAlarms() []*alarm.Queue[*Session] {
+	queues := make([]*alarm.Queue[*Session], min(runtime.GOMAXPROCS(0), 256))
+	for i := range queues {
+		queues[i] = alarm.New(func() int64 { return int64(srv.now()) }, 0, func(s *Session) *alarm.Entry { return &s.alarm }, (*Session).wake)
+	}
+	return queues
+}
+
+// alarmOf returns the queue of a session.
+func (srv *Server) alarmOf(s *Session) *alarm.Queue[*Session] {
+	return srv.alarms[int(s.id[0])%len(srv.alarms)] // the ID is random
+}
+
+// arm sets the session's alarm to the earliest of its deadlines. Deadlines belong to the
 // session and not to a transport, so an upgrade does not change them. s.mu is held.
 func (s *Session) arm() {
 	var next time.Duration
@@ -58,10 +78,10 @@ func (s *Session) arm() {
 	if u := s.upgrading(); u != nil {
 		next = min(next, u.closeBy, u.noopDue)
 	}
-	s.timer.Reset(next - s.srv.now())
+	s.srv.alarmOf(s).Set(s, int64(next), next-s.srv.now())
 }
 
-// wake is called by the timer. It decides by the clock only, so a timer that fires late,
+// wake is called by the alarm. It decides by the clock only, so an alarm that comes late,
 // or for a deadline that has moved, does no harm.
 func (s *Session) wake() {
 	s.mu.Lock()

@@ -121,7 +121,7 @@ func TestLatePingLeavesTimeToAnswer(t *testing.T) {
 		f := newPipe(t, heartbeatTimes, nil)
 		w, c := f.openSocket()
 		c.s.mu.Lock()
-		c.s.timer.Stop() // the timer that does not run while the machine sleeps
+		c.s.srv.alarmOf(c.s).Remove(c.s) // the timer that does not run while the machine sleeps
 		c.s.mu.Unlock()
 		time.Sleep(time.Hour)
 		go c.s.wake()
@@ -141,7 +141,7 @@ func TestClockDecidesNotTheTimer(t *testing.T) {
 		query, c := f.open()
 		time.Sleep(26 * time.Second)
 		c.s.mu.Lock()
-		c.s.timer.Stop()
+		c.s.srv.alarmOf(c.s).Remove(c.s)
 		c.s.mu.Unlock()
 		time.Sleep(20 * time.Second)
 		f.expect("POST", query, "3", 400, unknownSession)

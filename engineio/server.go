@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"socketiojwt/internal/alarm"
 	"socketiojwt/internal/guard"
 	"socketiojwt/internal/logging"
 )
@@ -30,7 +31,8 @@ type Server struct {
 	addresses  addresses
 	figures    figures
 	epoch      time.Time
-	batching   atomic.Int32 // calls of Batch
+	alarms     []*alarm.Queue[*Session] // see alarmOf
+	batching   atomic.Int32             // calls of Batch
 	corks      corks
 
 	mu        sync.Mutex // guards the fields below; locked after a session's mutex, never before
@@ -64,7 +66,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		return nil, err
 	}
 	rule := newOriginRule(&opts)
-	return &Server{
+	srv := &Server{
 		opts:       opts,
 		log:        opts.Logger,
 		faults:     logging.Sampler{PerMinute: 60, Repeat: time.Minute},
@@ -78,7 +80,9 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		sessions:   make(map[sessionID]*Session),
 		lastPolls:  make(map[sessionID]lastPoll),
 		requests:   make(map[*request]struct{}),
-	}, nil
+	}
+	srv.alarms = srv.newAlarms()
+	return srv, nil
 }
 
 // now is the clock of all deadlines. It is monotonic, so a change of the system's time

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"socketiojwt/internal/alarm"
 	"socketiojwt/internal/hidden"
 )
 
@@ -59,7 +60,7 @@ type Session struct {
 
 	discarded int64 // bytes of messages that were too long
 
-	timer     *time.Timer // one for all deadlines; see arm
+	alarm     alarm.Entry // for all deadlines; see arm
 	heartbeat heartbeat
 	closeBy   time.Duration // when closing turns into closed
 
@@ -213,7 +214,7 @@ func (s *Session) endByReader(reason Reason) {
 		s.reason = reason
 	}
 	s.life = closed
-	s.timer.Stop()
+	s.srv.alarmOf(s).Remove(s)
 	if s.polling != nil {
 		s.polling.end()
 	}

@@ -30,14 +30,14 @@ type conn struct {
 
 	mu         sync.Mutex // taken after a socket's, before the server's
 	closed     bool
-	trimmed    bool        // request has only the headers of KeepHeaders and history.keep
+	trimmed    bool        // first has only the headers of KeepHeaders and history.keep
 	ended      bool        // the session has ended; the connection is forgotten with its last socket
 	admitted   bool        // a socket has been admitted
 	blamed     bool        // a failure was counted for its address, or none is to be counted
 	waiting    int32       // CONNECTs that wait for their turn
 	connecting int32       // CONNECTs whose middleware runs
 	inside     int32       // admitted sockets
-	request    *Handshake  // the part of the first request that new sockets can see
+	first      firstRequest
 	sockets    []*Socket   // one for each namespace joined or being joined
 	auths      *sharedAuth // the first of a list
 	timer      *time.Timer // runs until the first admission, and while no namespace is joined
@@ -55,7 +55,7 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 	c := &conn{server: srv, session: session, ctx: ctx}
 	c.ledger.conn = c
 	size := 0
-	if c.request, size = newHandshake(session, r, srv.opts.MaxHandshake); c.request.TooLarge {
+	if c.first, size = readFirstRequest(r, srv.opts.MaxHandshake); c.first.shown.tooLarge {
 		srv.logTooLarge(c, "header and URL of a first request")
 	}
 	if srv.opts.ConnContext != nil {
@@ -201,7 +201,7 @@ func (c *conn) answered() {
 	c.setTimer()
 	if !c.trimmed {
 		c.trimmed = true
-		c.request = c.request.keep(append(c.past().keep, c.server.opts.KeepHeaders...))
+		c.first.shown = c.first.shown.keep(append(c.past().keep, c.server.opts.KeepHeaders...))
 	}
 	c.mu.Unlock()
 	c.begin()
@@ -233,9 +233,7 @@ func (c *conn) overLimit(what, hint string) {
 
 // began returns when the connection was opened.
 func (c *conn) began() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.request.Time
+	return c.first.time()
 }
 
 // draining reports whether the connection accepts no new sockets or events.

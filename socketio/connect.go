@@ -52,7 +52,7 @@ func (c *conn) connect(p packet.Packet) {
 // payload, which is charged separately. A payload or query that exceeds its limit is left out.
 // The caller holds mu.
 func (c *conn) chargeHandshake(p packet.Packet) (h *Handshake, size int, auth *sharedAuth, result charged) {
-	handshake := *c.request
+	handshake := c.first.handshake(c.session)
 	size = socketBytes + len(p.Namespace)
 	if result = c.ledger.handshake(size); result != taken {
 		return nil, 0, nil, result
@@ -80,7 +80,7 @@ func (c *conn) chargeHandshake(p packet.Packet) (h *Handshake, size int, auth *s
 	if result != taken {
 		c.ledger.handshake(-size)
 	}
-	return &handshake, size, auth, result
+	return handshake, size, auth, result
 }
 
 // sharedAuth is an auth payload. Clients often send the same one for each of their namespaces.

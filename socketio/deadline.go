@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"socketiojwt/internal/alarm"
 	"socketiojwt/internal/wallclock"
 )
 
@@ -34,8 +35,8 @@ func (s *Socket) SetDeadline(until time.Time, end func()) {
 		return
 	}
 	s.until.Store(min(max(wallclock.Nanos(until), earliestDeadline), latestDeadline))
-	s.deadline = &deadline{end: end}
-	s.arm(s.deadline, until)
+	s.deadline = &deadline{socket: s, end: end}
+	s.deadline.arm(until)
 }
 
 // Remind makes f run once on its own goroutine, shortly after the server's clock has reached
@@ -48,26 +49,32 @@ func (s *Socket) Remind(at time.Time, f func()) {
 	if s.deadline == nil {
 		return
 	}
-	s.conn.server.deadlines.Remove(s.deadline.entry)
+	s.conn.server.deadlines.Remove(s.deadline)
 	// A new deadline, because the old one may be reached at this moment.
-	s.deadline = &deadline{end: s.deadline.end, remind: f}
+	s.deadline = &deadline{socket: s, end: s.deadline.end, remind: f}
 	if until := time.Unix(0, s.until.Load()); at.After(until) {
 		at = until
 	}
-	s.arm(s.deadline, at)
+	s.deadline.arm(at)
 }
 
 // deadline is what happens at a time. It has one entry in the server's queue: first for the
 // reminder, if there is one, then for the end.
 type deadline struct {
-	entry  *wallclock.Entry
+	entry  alarm.Entry
+	socket *Socket
 	end    func() // may be nil
 	remind func() // nil if there is no reminder, or it has run
 }
 
-// arm makes the server's queue reach d at a time. The caller holds mu.
-func (s *Socket) arm(d *deadline, at time.Time) {
-	d.entry = s.conn.server.deadlines.Add(at, func() { s.reach(d) })
+// newDeadlines returns the queue of a server's deadlines by its clock.
+func newDeadlines(clock func() int64) *alarm.Queue[*deadline] {
+	return alarm.New(clock, wallclock.LongestSleep, func(d *deadline) *alarm.Entry { return &d.entry }, (*deadline).reach)
+}
+
+// arm makes the server's queue reach d at a time. The caller holds the socket's mu.
+func (d *deadline) arm(at time.Time) {
+	d.socket.conn.server.deadlines.Set(d, wallclock.Nanos(at), time.Until(at))
 }
 
 // Deadlines are stored as an int64. Zero means no deadline, and renewal that the socket is
@@ -81,14 +88,15 @@ const (
 // clearDeadline removes the deadline. The caller holds mu.
 func (s *Socket) clearDeadline() {
 	if s.deadline != nil {
-		s.conn.server.deadlines.Remove(s.deadline.entry)
+		s.conn.server.deadlines.Remove(s.deadline)
 		s.deadline = nil
 	}
 	s.until.Store(0)
 }
 
 // reach runs the reminder of a deadline, or ends the socket because the deadline has passed.
-func (s *Socket) reach(d *deadline) {
+func (d *deadline) reach() {
+	s := d.socket
 	s.mu.Lock()
 	if s.deadline != d { // replaced or removed at the last moment
 		s.mu.Unlock()
@@ -97,7 +105,7 @@ func (s *Socket) reach(d *deadline) {
 	remind := d.remind
 	if remind != nil {
 		d.remind = nil
-		s.arm(d, time.Unix(0, s.until.Load()))
+		d.arm(time.Unix(0, s.until.Load()))
 	}
 	s.mu.Unlock()
 	if remind != nil {

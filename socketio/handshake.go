@@ -9,9 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
-	"unique"
 
 	"socketiojwt/engineio"
 	"socketiojwt/internal/hidden"
@@ -78,43 +76,6 @@ func (h *Handshake) Query() url.Values {
 // Engine.MaxNewPerAddress. See engineio.Network.
 func (h *Handshake) Network() netip.Prefix { return engineio.Network(h.RemoteAddr) }
 
-// maxKept bounds the origin, host and path, which are kept for as long as the connection.
-const maxKept = 1 << 10
-
-// newHandshake returns what a connection keeps of its first request, at most limit bytes, and
-// its approximate size.
-func newHandshake(session *engineio.Session, r *http.Request, limit int) (h *Handshake, size int) {
-	h = &Handshake{
-		RemoteAddr:    session.RemoteAddr(),
-		OriginChecked: session.OriginChecked(),
-		Protocol:      session.Protocol(),
-		TLS:           r.TLS != nil,
-		Time:          time.Now(),
-	}
-	size = requestBytes(r)
-	h.TooLarge = size > limit
-	// A substring would keep the memory of the whole request. unique copies each text, once for
-	// all connections: most of them ask for the same host and path, from the same origin.
-	keep := func(field *string, text string) {
-		if len(text) > maxKept {
-			h.TooLarge = true
-			return
-		}
-		if text != "" {
-			*field = unique.Make(text).Value()
-		}
-	}
-	keep(&h.Origin, r.Header.Get("Origin"))
-	keep(&h.Host, r.Host)
-	keep(&h.Path, r.URL.Path)
-	if h.TooLarge {
-		size = 0
-	} else {
-		h.Header, h.rawQuery = r.Header, r.URL.RawQuery
-	}
-	return h, size + len(h.Origin) + len(h.Host) + len(h.Path) + handshakeBytes
-}
-
 const (
 	handshakeBytes = 256 // of the struct
 	fieldBytes     = 64  // of a header field, in addition to its text
@@ -141,27 +102,6 @@ func (srv *Server) logTooLarge(c *conn, what string) {
 	srv.opts.Logger.Log(c.ctx, level, "socketio: data of a peer dropped because it exceeds a limit; middleware that looks for credentials refuses the peer permanently",
 		"what", what, "remote", c.session.RemoteAddr(),
 		"MaxHandshake", opts.MaxHandshake, "MaxAuthPayload", opts.MaxAuthPayload, "MaxNewBytes", opts.MaxNewBytes)
-}
-
-// keep returns a copy of h with only the named headers. It does not keep the memory of the
-// request.
-func (h *Handshake) keep(names []string) *Handshake {
-	kept := *h
-	kept.Header = nil
-	for _, name := range names {
-		values := h.Header[name]
-		if len(values) == 0 {
-			continue
-		}
-		if kept.Header == nil {
-			kept.Header = make(http.Header, 1)
-		}
-		for _, v := range values {
-			kept.Header[name] = append(kept.Header[name], strings.Clone(v))
-		}
-	}
-	kept.rawQuery = strings.Clone(h.rawQuery)
-	return &kept
 }
 
 // KeepHeader keeps a header of the first request readable for namespaces that are joined later

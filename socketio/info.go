@@ -39,7 +39,7 @@ type HandshakeInfo struct {
 // info describes a socket that is in these rooms.
 func (s *Socket) info(rooms []string) SocketInfo {
 	s.conn.mu.Lock()
-	h := s.conn.request
+	h := s.conn.first.public(s.conn.session)
 	s.conn.mu.Unlock()
 	return SocketInfo{ID: s.ID(), Rooms: rooms, Handshake: h.info(), Data: s.sharedData()}
 }

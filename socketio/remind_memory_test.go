@@ -4,15 +4,14 @@ import (
 	"runtime"
 	"testing"
 	"time"
-
-	"socketiojwt/internal/wallclock"
 )
 
 // A deadline with a reminder takes little more memory than one without, and no timer: both are
 // one entry of one queue.
 func TestReminderMemory(t *testing.T) {
 	const n = 20_000
-	srv := &Server{deadlines: wallclock.New(time.Now)}
+	srv := &Server{opts: Options{Now: time.Now}}
+	srv.deadlines = newDeadlines(srv.clock)
 	c := &conn{server: srv}
 	measure := func(remind bool) int {
 		sockets := make([]*Socket, n)
@@ -43,7 +42,7 @@ func TestReminderMemory(t *testing.T) {
 	}
 	plain, reminded := measure(false), measure(true)
 	t.Logf("a deadline: %d bytes, with a reminder: %d bytes", plain, reminded)
-	if plain > 110 || reminded > plain+16 {
+	if plain > 75 || reminded > plain+16 {
 		t.Errorf("a deadline takes %d bytes, and %d with a reminder", plain, reminded)
 	}
 }

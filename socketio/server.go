@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/alarm"
 	"socketiojwt/internal/guard"
 	"socketiojwt/internal/logging"
-	"socketiojwt/internal/wallclock"
 )
 
 // A Server is a Socket.IO server. Its embedded Namespace is "/".
@@ -28,7 +28,7 @@ type Server struct {
 	closing    atomic.Bool  // Shutdown has begun: no new connections
 	draining   atomic.Bool  // Shutdown accepts no new sockets or events
 	door       door
-	deadlines  *wallclock.Queue
+	deadlines  *alarm.Queue[*deadline]
 	renewals   atomic.Uint64 // of sockets; see Socket.Renew
 	ids        idKey
 	sampler    logging.Sampler
@@ -60,7 +60,7 @@ func NewServer(opts Options) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{opts: opts, sampler: newSampler(), namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
-	srv.deadlines, srv.ids = wallclock.New(opts.Now), newIDKey(opts.ClusterKey)
+	srv.deadlines, srv.ids = newDeadlines(srv.clock), newIDKey(opts.ClusterKey)
 	srv.recovery = newRecovery(srv)
 	srv.door.began = time.Now()
 	engine := opts.Engine

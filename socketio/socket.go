@@ -127,7 +127,7 @@ func (s *Socket) Handshake() *Handshake {
 	}
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
-	return s.conn.request.public()
+	return s.conn.first.public(s.conn.session)
 }
 
 func (s *Socket) describe() hidden.Text {

@@ -50,6 +50,7 @@ var mayImport = map[string][]string{
 	"examples":              nil,
 	"release":               nil, // a module of its own
 	"internal/accept":       {},
+	"internal/alarm":        {},
 	"internal/archtest":     {},
 	"internal/circuit":      {},
 	"internal/engineclient": {"internal/wirejson"}, // not a leaf: only clients need it

@@ -1,0 +1,199 @@
+// Package alarm wakes many owners, each at its own time of a clock.
+//
+// It is for owners of which a process has very many, and which wait for most of their lives: a
+// session for its next ping, a socket for the end of its lease. A time.Timer for each of them
+// takes some 160 bytes in three objects. An owner in a Queue takes 24 bytes in none, and all
+// owners share one time.Timer.
+//
+// A time.Timer also follows a clock that stands still while the machine is suspended and that
+// ignores a wall clock that is set. A Queue goes by any clock, and looks at it as often as
+// LongestSleep says.
+package alarm
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// handover is how long a wake function may run before the owners behind it are looked at by
+// another goroutine.
+const handover = 10 * time.Millisecond
+
+// A Queue wakes its owners. Make one with New. Its methods may be called concurrently, also
+// from the function that it wakes owners with.
+type Queue[T any] struct {
+	now     func() int64
+	longest time.Duration
+	entry   func(T) *Entry
+	wake    func(T)
+
+	mu      sync.Mutex
+	waiting []waiting[T] // a heap by time, in which each place has four children
+	timer   *time.Timer  // nil until the first owner waits; runs while owners wait
+}
+
+// An Entry is the place of an owner in a Queue. It is a field of the owner, and only the queue
+// uses it. The zero Entry is in no queue.
+type Entry struct{ place uint32 } // index plus one; guarded by the mutex of the queue
+
+// waiting is an owner in a queue. It has the time as well as the owner, so that the owners
+// themselves are not looked at while one moves.
+type waiting[T any] struct {
+	at    int64
+	owner T
+}
+
+// New returns an empty queue by the clock now, in nanoseconds. It calls now without a lock.
+// While owners wait it looks at the clock at least once per longest, for a clock that can be
+// set, or stands still. Zero means no limit.
+//
+// entry returns the Entry of an owner. wake runs when the time of an owner has come, on a
+// goroutine of the queue. It may block: the other owners are delayed by a few milliseconds at
+// most.
+func New[T any](now func() int64, longest time.Duration, entry func(T) *Entry, wake func(T)) *Queue[T] {
+	if longest == 0 {
+		longest = math.MaxInt64
+	}
+	return &Queue[T]{now: now, longest: longest, entry: entry, wake: wake}
+}
+
+// Set wakes an owner once when the clock shows at. It replaces the time that was set before. A
+// clock that is set back delays the owner. In is an estimate of how long that takes: the clock
+// is not read, because it may be the caller's own code, and the caller may hold a lock.
+func (q *Queue[T]) Set(owner T, at int64, in time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := q.entry(owner)
+	if e.place == 0 {
+		q.waiting = append(q.waiting, waiting[T]{})
+		e.place = uint32(len(q.waiting))
+	}
+	if q.settle(int(e.place)-1, waiting[T]{at, owner}) == 0 {
+		q.sleep(in)
+	}
+}
+
+// Remove removes an owner, and reports whether it waited: if not, it was woken or never set.
+func (q *Queue[T]) Remove(owner T) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := q.entry(owner)
+	if e.place == 0 {
+		return false
+	}
+	q.remove(int(e.place) - 1)
+	if len(q.waiting) == 0 {
+		q.timer.Stop()
+	}
+	return true
+}
+
+// Len returns the number of owners that wait.
+func (q *Queue[T]) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
+// ring wakes the owners whose time has come. It is called by the timer.
+func (q *Queue[T]) ring() {
+	for {
+		now := q.now()
+		q.mu.Lock()
+		if len(q.waiting) == 0 {
+			q.mu.Unlock()
+			return
+		}
+		first := q.waiting[0]
+		if first.at > now {
+			q.sleep(until(first.at, now))
+			q.mu.Unlock()
+			return
+		}
+		q.remove(0)
+		if len(q.waiting) > 0 {
+			q.sleep(max(handover, until(q.waiting[0].at, now)))
+		}
+		q.mu.Unlock()
+		q.wake(first.owner)
+	}
+}
+
+// until returns the time from now to at.
+func until(at, now int64) time.Duration {
+	if d := at - now; (d > 0) == (at > now) {
+		return time.Duration(d)
+	}
+	return math.MaxInt64 // the difference overflows
+}
+
+// sleep sets the timer. The caller holds mu.
+func (q *Queue[T]) sleep(d time.Duration) {
+	d = min(d, q.longest)
+	if q.timer == nil {
+		q.timer = time.AfterFunc(d, q.ring)
+		return
+	}
+	q.timer.Reset(d)
+}
+
+const (
+	children = 4
+	// small is the number of places up to which a queue keeps its memory.
+	small = 1024
+)
+
+// settle puts w at a place, or nearer to the root or the leaves where its time belongs, and
+// returns that place. The caller holds mu.
+func (q *Queue[T]) settle(i int, w waiting[T]) int {
+	for i > 0 {
+		parent := (i - 1) / children
+		if q.waiting[parent].at <= w.at {
+			break
+		}
+		q.put(i, q.waiting[parent])
+		i = parent
+	}
+	for {
+		child, end := i*children+1, min(i*children+1+children, len(q.waiting))
+		if child >= end {
+			break
+		}
+		for other := child + 1; other < end; other++ {
+			if q.waiting[other].at < q.waiting[child].at {
+				child = other
+			}
+		}
+		if q.waiting[child].at >= w.at {
+			break
+		}
+		q.put(i, q.waiting[child])
+		i = child
+	}
+	q.put(i, w)
+	return i
+}
+
+func (q *Queue[T]) put(i int, w waiting[T]) {
+	q.waiting[i] = w
+	q.entry(w.owner).place = uint32(i + 1)
+}
+
+// remove removes the owner at a place. The caller holds mu.
+func (q *Queue[T]) remove(i int) {
+	q.entry(q.waiting[i].owner).place = 0
+	last := len(q.waiting) - 1
+	moved := q.waiting[last]
+	q.waiting[last] = waiting[T]{}
+	q.waiting = q.waiting[:last]
+	if i < last {
+		q.settle(i, moved)
+	}
+	switch n := cap(q.waiting); {
+	case last == 0:
+		q.waiting = nil
+	case n > small && last < n/4:
+		q.waiting = append(make([]waiting[T], 0, n/2), q.waiting...)
+	}
+}
