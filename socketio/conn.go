@@ -30,13 +30,13 @@ type conn struct {
 
 	mu         sync.Mutex // taken after a socket's, before the server's
 	closed     bool
-	trimmed    bool        // first has only the headers of KeepHeaders and history.keep
-	ended      bool        // the session has ended; the connection is forgotten with its last socket
-	admitted   bool        // a socket has been admitted
-	blamed     bool        // a failure was counted for its address, or none is to be counted
-	waiting    int32       // CONNECTs that wait for their turn
-	connecting int32       // CONNECTs whose middleware runs
-	inside     int32       // admitted sockets
+	trimmed    bool  // first has only the headers of KeepHeaders and history.keep
+	ended      bool  // the session has ended; the connection is forgotten with its last socket
+	admitted   bool  // a socket has been admitted
+	blamed     bool  // a failure was counted for its address, or none is to be counted
+	waiting    int32 // CONNECTs that wait for their turn
+	connecting int32 // CONNECTs whose middleware runs
+	inside     int32 // admitted sockets
 	first      firstRequest
 	sockets    []*Socket   // one for each namespace joined or being joined
 	auths      *sharedAuth // the first of a list
