@@ -84,14 +84,18 @@ func (r Revocation) Check() error {
 // Concerns reports whether the entry makes a token bad at a time. It may be called
 // concurrently.
 func (r Revocation) Concerns(t *token.Token, now time.Time) bool {
-	return r.lasts(now) && r.coversIssue(t) && r.Match.Matches(t)
+	return r.lasts(now) && r.Match.Matches(t) && r.coversIssue(t)
 }
 
 // coversIssue reports whether the entry concerns tokens that were issued when t was. iat often
 // has whole seconds, rounded down. A token that was issued after IssuedBefore in the same
 // second is then concerned too, because it cannot be told from one that was issued before.
 func (r Revocation) coversIssue(t *token.Token) bool {
-	return r.IssuedBefore.IsZero() || t.IssuedAt.IsZero() || !t.IssuedAt.After(r.IssuedBefore)
+	if r.IssuedBefore.IsZero() {
+		return true
+	}
+	issued := t.IssuedAt()
+	return issued.IsZero() || !issued.After(r.IssuedBefore)
 }
 
 // lasts reports whether the entry has not ended.

@@ -58,7 +58,7 @@ func TestLeaseInfo(t *testing.T) {
 		}
 		l, tok := all[0], auth.Current(f.srv.Sockets()[0]).Token
 		if l.SocketID != p.ID() || l.Namespace != "/" || l.State != auth.LeaseRunning || l.Issuer != "https://issuer" || l.Subject != "ada" ||
-			l.TokenID != "7" || l.SessionID != "session of ada" || l.TokenHash != tok.Hash || !l.Since.Equal(came) || !l.Until.Equal(tok.ExpiresAt) {
+			l.TokenID != "7" || l.SessionID != "session of ada" || l.TokenHash != tok.Hash || !l.Since.Equal(came) || !l.Until.Equal(tok.ExpiresAt()) {
 			t.Errorf("got %+v", l)
 		}
 		if text := fmt.Sprintf("%+v %#v", l, l); jwt.MatchString(text) {

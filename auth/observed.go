@@ -52,7 +52,7 @@ func (a *askedTurns) signature(t *token.Token) observe.Signature {
 	switch {
 	case a.asked:
 		return observe.SignatureChecked
-	case t != nil && isPublic(t.Algorithm):
+	case t != nil && isPublic(t.Header().Algorithm):
 		return observe.SignatureRemembered
 	}
 	return observe.SignatureNone
@@ -63,7 +63,7 @@ func (a *askedTurns) signature(t *token.Token) observe.Signature {
 func algorithmOf(t *token.Token, compact string) string {
 	var algorithm token.Algorithm
 	if t != nil {
-		algorithm = t.Algorithm
+		algorithm = t.Header().Algorithm
 	} else if u, err := token.ParseUnverified(compact, 0); err == nil {
 		algorithm = u.Header.Algorithm
 	}

@@ -182,8 +182,8 @@ func TestRevokeUnderRandomTraffic(t *testing.T) {
 				mu.Lock()
 				revoked := last[lease.Token.Subject]
 				mu.Unlock()
-				if !lease.Token.IssuedAt.After(revoked) && s.Context().Err() == nil {
-					f.t.Errorf("a socket of %s has a token of %s, revoked %s", lease.Token.Subject, lease.Token.IssuedAt, revoked)
+				if !lease.Token.IssuedAt().After(revoked) && s.Context().Err() == nil {
+					f.t.Errorf("a socket of %s has a token of %s, revoked %s", lease.Token.Subject, lease.Token.IssuedAt(), revoked)
 				}
 			}
 		}

@@ -91,8 +91,8 @@ func TestTicketOnAnotherNode(t *testing.T) {
 		for _, s := range nodes[1].srv.Sockets() {
 			lease := auth.Current(s)
 			got := lease.Token
-			if got.Hash != want.Hash || string(got.RawClaims()) != string(want.RawClaims()) || got.ID != "x" || len(got.Audience) != 2 ||
-				got.Algorithm != want.Algorithm || !got.ValidUntil().Equal(want.ValidUntil()) || !lease.Until.Equal(want.ValidUntil()) || lease.Encoded != compact {
+			if got.Hash != want.Hash || string(got.RawClaims()) != string(want.RawClaims()) || got.ID != "x" || len(got.Audience()) != 2 ||
+				got.Header().Algorithm != want.Header().Algorithm || !got.ValidUntil().Equal(want.ValidUntil()) || !lease.Until.Equal(want.ValidUntil()) || lease.Encoded != compact {
 				t.Errorf("%v until %s", lease, lease.Until)
 			}
 		}

@@ -93,7 +93,7 @@ func ExampleNewKeySet() {
 			fmt.Println(err)
 			return
 		}
-		fmt.Println(good.KeyID, good.Algorithm)
+		fmt.Println(good.Header().KeyID, good.Header().Algorithm)
 	}
 	// Output:
 	// 2025 HS256

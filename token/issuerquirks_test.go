@@ -66,8 +66,8 @@ func TestClaimsOfRealIssuers(t *testing.T) {
 			if err != nil && !strings.Contains(err.Error(), test.text) {
 				t.Errorf("%q does not say %q", err, test.text)
 			}
-			if err == nil && strings.Contains(test.name, "milliseconds") && !tok.IssuedAt.IsZero() {
-				t.Errorf("issued at %s", tok.IssuedAt)
+			if err == nil && strings.Contains(test.name, "milliseconds") && !tok.IssuedAt().IsZero() {
+				t.Errorf("issued at %s", tok.IssuedAt())
 			}
 			if err == nil && test.opts.Subject != "" && tok.Subject != test.opts.Subject {
 				t.Errorf("subject %q", tok.Subject)

@@ -178,7 +178,7 @@ func TestAudienceClaim(t *testing.T) {
 		})
 	}
 	tok, err := secretVerifier(t, chat).Verify(context.Background(), signClaims(`{"exp":4000000000,"client_id":"chat","aud":"shop"}`))
-	if err != nil || len(tok.Audience) != 1 || tok.Audience[0] != "shop" {
+	if err != nil || len(tok.Audience()) != 1 || tok.Audience()[0] != "shop" {
 		t.Errorf("Audience has to stay aud: %v, %v", tok, err)
 	}
 	// With a public key AudienceClaim is as good as aud.

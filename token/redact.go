@@ -31,7 +31,7 @@ func (u Unverified) describe() hidden.Text {
 }
 
 func (t Token) describe() hidden.Text {
-	return hidden.Text(fmt.Sprintf("token.Token(%s, key ID %.64q, hash %s)", t.Algorithm, t.KeyID, hex.EncodeToString(t.Hash[:8])))
+	return hidden.Text(fmt.Sprintf("token.Token(%s, key ID %.64q, hash %s)", t.Header().Algorithm, t.Header().KeyID, hex.EncodeToString(t.Hash[:8])))
 }
 
 func (v Verifier) describe() hidden.Text { return "token.Verifier(keys and options not shown)" }

@@ -52,10 +52,7 @@ func (r Rules) Accept(credential string, claims []byte) (*Token, error) {
 // the token ends; zero means never.
 func (c claims) token(raw string, until time.Time) *Token {
 	return &Token{
-		Issuer: c.issuer, Subject: c.subject, Audience: c.audience, ID: c.id, SessionID: c.session,
-		IssuedAt: c.issuedAt, NotBefore: c.notBefore, ExpiresAt: c.expiresAt,
-		validUntil: until,
-		endless:    until.IsZero(),
-		claims:     raw,
+		Issuer: c.issuer, Subject: c.subject, ID: c.id, SessionID: c.session,
+		until: endAt(until), claims: raw,
 	}
 }

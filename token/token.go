@@ -3,7 +3,9 @@ package token
 import (
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"time"
+	"unique"
 )
 
 // Token is a token that was good when it was verified. Tokens are shared, so do not write to
@@ -14,32 +16,36 @@ import (
 // The strings share the memory of the claims. To keep a string for longer than the Token,
 // use strings.Clone.
 type Token struct {
-	Issuer   string   // iss; a field is empty if the token does not have the claim
-	Subject  string   // sub
-	Audience []string // aud
-	ID       string   // jti
+	Issuer  string // iss; a field is empty if the token does not have the claim
+	Subject string // sub
+	ID      string // jti
 
 	// SessionID is sid: the session at the issuer that a logout ends (OpenID Connect
 	// Back-Channel Logout 1.0, section 2.1). It is empty if there is none, or if it is not
 	// a string.
 	SessionID string
 
-	IssuedAt  time.Time // iat; also zero if it is not a NumericDate and MaxAge is not set
-	NotBefore time.Time // nbf
-	ExpiresAt time.Time // exp
-
-	Algorithm Algorithm // of the signature
-	KeyID     string    // kid of the header; empty if there is none
-	Type      string    // typ of the header; empty if there is none
-
 	// Hash is the SHA-256 of the signed parts (header, dot, payload). It identifies the
 	// token in logs and lists. The signature is not part of it, because anyone can turn an
 	// ECDSA signature into a second valid one.
 	Hash [sha256.Size]byte
 
-	validUntil time.Time // zero if endless is set, or if the token is a literal and was not verified
-	endless    bool
-	claims     string // JSON
+	header unique.Handle[Header] // shared, because an issuer's tokens have few different ones
+	until  int64                 // microseconds since 1970, or endless; zero for a literal, which was not verified
+	claims string                // JSON
+}
+
+const endless = math.MaxInt64
+
+// endAt returns a time as Token.until. The zero time means never.
+func endAt(t time.Time) int64 {
+	switch {
+	case t.IsZero():
+		return endless
+	case t.Unix() >= math.MaxInt64/1_000_000-1: // too far away for an integer
+		return endless - 1
+	}
+	return max(t.UnixMicro(), 1)
 }
 
 // New returns the Token for a credential that the caller has verified without a Verifier,
@@ -76,10 +82,59 @@ func New(credential string, claims []byte, validUntil time.Time) (*Token, error)
 // token that never ends, which only an Insecure option accepts. For a literal Token it is
 // in 1970, because such a token was never good.
 func (t *Token) ValidUntil() time.Time {
-	if t.validUntil.IsZero() && !t.endless {
-		return time.Unix(0, 0).UTC()
+	if t.until == endless {
+		return time.Time{}
 	}
-	return t.validUntil
+	return time.UnixMicro(t.until).UTC()
+}
+
+// Header returns the header of the signed token. It is zero if there is none, as for a token
+// of New.
+func (t *Token) Header() Header {
+	if t.header == (unique.Handle[Header]{}) {
+		return Header{}
+	}
+	return t.header.Value()
+}
+
+// Audience returns aud, or nil if there is none. It and the methods for times read the claims
+// at each call.
+func (t *Token) Audience() []string {
+	text := t.member("aud")
+	if text == "" {
+		return nil
+	}
+	audience, _ := stringsClaim("aud", text) // a token with another aud is not accepted
+	return audience
+}
+
+// IssuedAt returns iat. It is zero if there is none, or if it is not a NumericDate and MaxAge
+// is not set.
+func (t *Token) IssuedAt() time.Time { return t.time("iat") }
+
+// NotBefore returns nbf, or zero if there is none.
+func (t *Token) NotBefore() time.Time { return t.time("nbf") }
+
+// ExpiresAt returns exp, or zero if there is none. See also ValidUntil.
+func (t *Token) ExpiresAt() time.Time { return t.time("exp") }
+
+// time returns the claim of that name if it is a NumericDate.
+func (t *Token) time(name string) time.Time {
+	text := t.member(name)
+	if text == "" {
+		return time.Time{}
+	}
+	at, _ := timeClaim(name, text)
+	return at
+}
+
+// member returns the JSON of the claim of that name. It is empty if there is none, or null.
+func (t *Token) member(name string) string {
+	value, err := findMember([]byte(t.claims), name)
+	if err != nil || string(value) == "null" { // a literal has no claims
+		return ""
+	}
+	return string(value)
 }
 
 // Claims decodes the claims into the value that into points to: a struct, a map, or any

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unique"
 
 	"socketiojwt/internal/wirejson"
 )
@@ -14,12 +15,8 @@ type transferred struct {
 	Version   int       `json:"v"`
 	Issuer    string    `json:"iss,omitzero"`
 	Subject   string    `json:"sub,omitzero"`
-	Audience  []string  `json:"aud,omitzero"`
 	ID        string    `json:"jti,omitzero"`
 	Session   string    `json:"sid,omitzero"`
-	IssuedAt  time.Time `json:"iat,omitzero"`
-	NotBefore time.Time `json:"nbf,omitzero"`
-	ExpiresAt time.Time `json:"exp,omitzero"`
 	Algorithm Algorithm `json:"alg,omitzero"`
 	KeyID     string    `json:"kid,omitzero"`
 	Type      string    `json:"typ,omitzero"`
@@ -28,19 +25,19 @@ type transferred struct {
 	Claims    string    `json:"claims"`         // a string, so that RawClaims stays as it was signed
 }
 
-const transferVersion = 1
+const transferVersion = 2
 
 // Export returns a good token in a form that Import reads on another node of a cluster. It
 // contains the claims, and not the credential. It is not signed, so send it only where every
 // reader and writer is trusted. Export fails for a token that was never good, and may be
 // called concurrently.
 func Export(t *Token) ([]byte, error) {
-	if t == nil || t.validUntil.IsZero() && !t.endless {
+	if t == nil || t.until == 0 {
 		return nil, errors.New("token: Export of a token that no Verifier and not New has made")
 	}
+	h := t.Header()
 	return json.Marshal(transferred{
-		transferVersion, t.Issuer, t.Subject, t.Audience, t.ID, t.SessionID, t.IssuedAt, t.NotBefore, t.ExpiresAt,
-		t.Algorithm, t.KeyID, t.Type, t.Hash[:], t.validUntil, t.claims,
+		transferVersion, t.Issuer, t.Subject, t.ID, t.SessionID, h.Algorithm, h.KeyID, h.Type, t.Hash[:], t.ValidUntil(), t.claims,
 	})
 }
 
@@ -56,9 +53,7 @@ func Import(data []byte) (*Token, error) {
 		return nil, err
 	}
 	return &Token{
-		Issuer: in.Issuer, Subject: in.Subject, Audience: in.Audience, ID: in.ID, SessionID: in.Session,
-		IssuedAt: in.IssuedAt, NotBefore: in.NotBefore, ExpiresAt: in.ExpiresAt,
-		Algorithm: in.Algorithm, KeyID: in.KeyID, Type: in.Type, Hash: [len(Token{}.Hash)]byte(in.Hash),
-		validUntil: in.Until, endless: in.Until.IsZero(), claims: in.Claims,
+		Issuer: in.Issuer, Subject: in.Subject, ID: in.ID, SessionID: in.Session, Hash: [len(Token{}.Hash)]byte(in.Hash),
+		header: unique.Make(Header{in.Algorithm, in.KeyID, in.Type}), until: endAt(in.Until), claims: in.Claims,
 	}, nil
 }

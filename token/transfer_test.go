@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"socketiojwt/token"
 )
@@ -49,7 +48,7 @@ func TestExportOfOddTokens(t *testing.T) {
 	if got, err := token.Import(data); err != nil || !got.ValidUntil().IsZero() {
 		t.Errorf("until %s, %v", got.ValidUntil(), err)
 	}
-	for _, bad := range []*token.Token{nil, {}, {Subject: "ada", ExpiresAt: time.Now().Add(time.Hour)}} {
+	for _, bad := range []*token.Token{nil, {}, {Subject: "ada"}} {
 		if _, err := token.Export(bad); err == nil {
 			t.Error("a literal Token was exported")
 		}
@@ -60,14 +59,14 @@ func TestExportOfOddTokens(t *testing.T) {
 func TestImportIsStrict(t *testing.T) {
 	const hash = `"hash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`
 	for _, data := range []string{
-		``, `null`, `{}`, `{"v":2,` + hash + `,"claims":"{}"}`, `{"v":1,"claims":"{}"}`, `{"v":1,"hash":"AAAA","claims":"{}"}`,
-		`{"v":1,` + hash + `}`, `{"v":1,` + hash + `,"claims":"[]"}`, `{"v":1,` + hash + `,"claims":"{\"a\":1,\"a\":2}"}`,
-		`{"v":1,` + hash + `,"claims":"{}","x":1}`, `{"v":1,"v":1,` + hash + `,"claims":"{}"}`, `{"v":1,` + hash + `,"claims":"{}"} x`,
+		``, `null`, `{}`, `{"v":3,` + hash + `,"claims":"{}"}`, `{"v":2,"claims":"{}"}`, `{"v":2,"hash":"AAAA","claims":"{}"}`,
+		`{"v":2,` + hash + `}`, `{"v":2,` + hash + `,"claims":"[]"}`, `{"v":2,` + hash + `,"claims":"{\"a\":1,\"a\":2}"}`,
+		`{"v":2,` + hash + `,"claims":"{}","x":1}`, `{"v":2,"v":2,` + hash + `,"claims":"{}"}`, `{"v":2,` + hash + `,"claims":"{}"} x`,
 	} {
 		_, err := token.Import([]byte(data))
 		wantError(t, err, token.ErrMalformed)
 	}
-	if _, err := token.Import([]byte(`{"v":1,` + hash + `,"claims":"{}","until":"2100-01-01T00:00:00Z"}`)); err != nil {
+	if _, err := token.Import([]byte(`{"v":2,` + hash + `,"claims":"{}","until":"2100-01-01T00:00:00Z"}`)); err != nil {
 		t.Error(err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unique"
 
 	"socketiojwt/internal/wirejson"
 )
@@ -117,7 +118,7 @@ func (v *Verifier) accept(u Unverified, key Key, signed digest) (*Token, error) 
 		return nil, err
 	}
 	t := c.token(raw, earlier(v.validUntil(c), key.k.notAfter))
-	t.Algorithm, t.KeyID, t.Type = u.Header.Algorithm, u.Header.KeyID, u.Header.Type
+	t.header = unique.Make(u.Header)
 	t.Hash = signed
 	return t, nil
 }

@@ -39,7 +39,7 @@ func (h *Handler) read(t *token.Token) (subject, error) {
 	for _, claim := range []struct {
 		name    string
 		missing bool
-	}{{"iss", t.Issuer == ""}, {"iat", t.IssuedAt.IsZero()}, {"exp", t.ExpiresAt.IsZero()}, {"jti", t.ID == ""}} {
+	}{{"iss", t.Issuer == ""}, {"iat", t.IssuedAt().IsZero()}, {"exp", t.ExpiresAt().IsZero()}, {"jti", t.ID == ""}} {
 		if claim.missing {
 			return subject{}, fmt.Errorf("%w: %s", token.ErrClaimMissing, claim.name)
 		}
@@ -66,7 +66,7 @@ func (h *Handler) read(t *token.Token) (subject, error) {
 // wholeUser returns all sessions of the user of a logout token. The times of the logout token
 // and of those that it concerns are by the issuer's clock, so a user who logs in again stays.
 func wholeUser(t *token.Token) subject {
-	return subject{match: auth.BySubject(t.Issuer, t.Subject), issuedBefore: t.IssuedAt}
+	return subject{match: auth.BySubject(t.Issuer, t.Subject), issuedBefore: t.IssuedAt()}
 }
 
 // checkEvents returns an error unless events has the member of a logout.

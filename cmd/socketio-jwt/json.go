@@ -59,9 +59,9 @@ func verdictJSON(t terminal, good *token.Token, err error) error {
 		return errors.Join(printJSON(t.out, verdictResult{Reason: reason, Rule: rule, Cause: err.Error()}), errRefused)
 	}
 	return printJSON(t.out, verdictResult{
-		Accepted: true, Algorithm: string(good.Algorithm), KeyID: good.KeyID,
-		Issuer: good.Issuer, Subject: good.Subject, Audience: good.Audience,
-		Expires: good.ExpiresAt.UTC(), ValidUntil: good.ValidUntil().UTC(),
+		Accepted: true, Algorithm: string(good.Header().Algorithm), KeyID: good.Header().KeyID,
+		Issuer: good.Issuer, Subject: good.Subject, Audience: good.Audience(),
+		Expires: good.ExpiresAt().UTC(), ValidUntil: good.ValidUntil().UTC(),
 	})
 }
 

@@ -92,13 +92,13 @@ func printGood(t terminal, good *token.Token, now time.Time) {
 			fmt.Fprintf(t.out, "  %-9s %s\n", name, display.Printable(value))
 		}
 	}
-	line("algorithm", string(good.Algorithm))
-	line("key ID", good.KeyID)
+	line("algorithm", string(good.Header().Algorithm))
+	line("key ID", good.Header().KeyID)
 	line("issuer", good.Issuer)
 	line("subject", good.Subject)
-	line("audience", strings.Join(good.Audience, ", "))
-	if !good.ExpiresAt.IsZero() {
-		line("expires", fmt.Sprintf("%s (%s)", good.ExpiresAt.Local().Format("2006-01-02 15:04:05 MST"), display.Distance(good.ExpiresAt, now)))
+	line("audience", strings.Join(good.Audience(), ", "))
+	if !good.ExpiresAt().IsZero() {
+		line("expires", fmt.Sprintf("%s (%s)", good.ExpiresAt().Local().Format("2006-01-02 15:04:05 MST"), display.Distance(good.ExpiresAt(), now)))
 	}
 	if end := good.ValidUntil(); !end.IsZero() {
 		line("accepted", fmt.Sprintf("until %s, leeway included", end.Local().Format("15:04:05 MST")))

@@ -53,7 +53,7 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	compact := must(fromnode.Sign(key(t, secret), "ada", "Ada"))
-	if got := must(verifier(t).Verify(t.Context(), compact)); got.Subject != "ada" || time.Until(got.ExpiresAt) > time.Hour {
+	if got := must(verifier(t).Verify(t.Context(), compact)); got.Subject != "ada" || time.Until(got.ExpiresAt()) > time.Hour {
 		t.Errorf("signed %v", got)
 	}
 }

@@ -152,11 +152,11 @@ func tokenIsSensible(e *examination) (found []Finding) {
 	if t == nil {
 		return nil
 	}
-	from := t.IssuedAt
+	from := t.IssuedAt()
 	if from.IsZero() {
 		from = e.now
 	}
-	if life := t.ExpiresAt.Sub(from); life > most {
+	if life := t.ExpiresAt().Sub(from); life > most {
 		found = append(found, warn("Let the issuer make tokens for minutes or an hour: clients come back with a new one when one expires.",
 			"the token is valid for %s: a thief can use it, and its sockets can stay, for that long", display.Duration(life))...)
 	}
@@ -175,7 +175,7 @@ func tokenIsSensible(e *examination) (found []Finding) {
 // 2 and 3.3.2.11), empty if there is none.
 func idTokenClaim(t *token.Token) string {
 	var claims map[string]any
-	if strings.HasSuffix(strings.ToLower(t.Type), "at+jwt") || t.Claims(&claims) != nil {
+	if strings.HasSuffix(strings.ToLower(t.Header().Type), "at+jwt") || t.Claims(&claims) != nil {
 		return ""
 	}
 	for _, name := range []string{"at_hash", "c_hash", "nonce"} {

@@ -160,6 +160,6 @@ func ExampleReadFile() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(good.Subject, good.KeyID)
+	fmt.Println(good.Subject, good.Header().KeyID)
 	// Output: ada 2025
 }

@@ -53,7 +53,7 @@ func TestGenerate(t *testing.T) {
 			t.Fatal(alg, err)
 		}
 		tok, err := verify(t, key.WithID("k1").Key(), compact)
-		if err != nil || tok.Algorithm != alg || tok.KeyID != "k1" || tok.Type != "JWT" || tok.Subject != "ada" {
+		if err != nil || tok.Header().Algorithm != alg || tok.Header().KeyID != "k1" || tok.Header().Type != "JWT" || tok.Subject != "ada" {
 			t.Errorf("%s: %v, %v", alg, tok, err)
 		}
 		text, err := key.PublicPEM()
@@ -142,7 +142,7 @@ func TestSign(t *testing.T) {
 		t.Fatal(err)
 	}
 	tok, err := verify(t, key.Key(), compact)
-	if err != nil || tok.Type != "at+jwt" || tok.KeyID != "other" || strings.Contains(string(tok.RawClaims()), "iss") {
+	if err != nil || tok.Header().Type != "at+jwt" || tok.Header().KeyID != "other" || strings.Contains(string(tok.RawClaims()), "iss") {
 		t.Errorf("%v, %v", tok, err)
 	}
 	// It accepts an exp that has passed, and leaves the refusal to the Verifier.

@@ -37,7 +37,7 @@ func TestIssuerPublishesItsKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 			good, err := verifier.Verify(t.Context(), issuer.Sign(map[string]any{"sub": "ada", "aud": "chat"}))
-			if err != nil || good.Subject != "ada" || good.Algorithm != alg || good.KeyID != issuer.Key().Key().ID() {
+			if err != nil || good.Subject != "ada" || good.Header().Algorithm != alg || good.Header().KeyID != issuer.Key().Key().ID() {
 				t.Errorf("got %v, %v", good, err)
 			}
 		})
