@@ -12,7 +12,8 @@
 // http.StripPrefix.
 //
 // Requests that publish are for backends of the sockets: they emit events, wait for
-// acknowledgements, and make sockets join and leave rooms, if Options.Server is set. They need
+// acknowledgements, and make sockets join and leave rooms, if Options.Server is set. Rooms that
+// auth.Options.Rooms of one of the gates declares are refused, in every namespace. They need
 // the scope "socketio:publish" instead, so that the token of a backend is not one of an operator.
 //
 // The OpenAPI document of the API is served at /openapi.json, without a token. Errors are

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"socketiojwt/auth"
@@ -159,6 +160,8 @@ func (a *api) changeRooms(w http.ResponseWriter, r *http.Request, what string, c
 			return nil, badRequest(err)
 		case len(body.Rooms) == 0, len(body.Rooms) > maxAddressed:
 			return nil, badRequest(fmt.Errorf("rooms needs 1 to %d names", maxAddressed))
+		case slices.ContainsFunc(body.Rooms, a.declares):
+			return nil, badRequest(errors.New("rooms names a room that only a gate makes sockets join and leave"))
 		}
 		switch err := change(to, body.Rooms...); {
 		case errors.Is(err, socketio.ErrRoomName), errors.Is(err, socketio.ErrReservedRoom):
@@ -171,6 +174,17 @@ func (a *api) changeRooms(w http.ResponseWriter, r *http.Request, what string, c
 		a.auditPublished(r, what, body.addressed, slog.Int("rooms", len(body.Rooms)))
 		return nil, nil
 	})
+}
+
+// declares reports whether a room follows from the tokens of one of the gates. Which namespaces a gate
+// guards is not known here, so such a room is reserved in all of them.
+func (a *api) declares(room string) bool {
+	for _, gate := range a.gates {
+		if gate.Declares(room) {
+			return true
+		}
+	}
+	return false
 }
 
 // failed is why a request was not carried out.
@@ -206,20 +220,27 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, body any, carryOut
 		fail(w, http.StatusBadRequest, "a request with ackTimeout cannot have an %s", idempotencyKey)
 		return
 	}
-	done, problem := a.repeats.begin(auth.Token(r.Context()), r, text)
-	if done != nil {
-		var response any
-		response, problem = carryOut(r.Context())
-		if done(problem == nil); problem == nil && response != nil {
-			writeText(w, http.StatusOK, "application/json", response.([]byte))
-			return
-		}
-	}
-	if problem != nil {
+	switch response, problem := a.once(r, text, carryOut); {
+	case problem != nil:
 		fail(w, problem.status, "%s", problem.detail)
-		return
+	case response != nil:
+		writeText(w, http.StatusOK, "application/json", response.([]byte))
+	default:
+		w.WriteHeader(http.StatusNoContent)
 	}
-	w.WriteHeader(http.StatusNoContent)
+}
+
+// once carries out a request, unless one with its Idempotency-Key was carried out before.
+func (a *api) once(r *http.Request, text []byte, carryOut func(context.Context) (any, *failed)) (response any, problem *failed) {
+	done, problem := a.repeats.begin(auth.Token(r.Context()), r, text)
+	if done == nil {
+		return nil, problem
+	}
+	ok := false
+	defer func() { done(ok) }() // a panic releases the key, too
+	response, problem = carryOut(r.Context())
+	ok = problem == nil
+	return response, problem
 }
 
 // auditPublished logs what was published, at level Debug because there may be much of it.

@@ -90,6 +90,21 @@ func TestRooms(t *testing.T) {
 	} {
 		f.publish("/rooms/join", body, http.StatusBadRequest, nil)
 	}
+	for _, path := range []string{"/rooms/join", "/rooms/leave"} { // rooms of users follow from tokens
+		var p struct{ Detail string }
+		f.publish(path, `{"to":{"all":true},"rooms":["ok","user:/ada"]}`, http.StatusBadRequest, &p)
+		if !strings.Contains(p.Detail, "only a gate") {
+			t.Errorf("%s: %q", path, p.Detail)
+		}
+	}
+	f.publish("/emit", `{"event":"ada","to":{"rooms":["ok"]}}`, http.StatusNoContent, nil)
+	f.publish("/emit", `{"event":"ada","to":{"rooms":["user:/ada"]}}`, http.StatusNoContent, nil)
+	hears(t, ada, "ada", `[]`)
+	for _, p := range []*sockettest.Peer{ada, bob} {
+		if left := p.Events(); len(left) > 0 {
+			t.Errorf("further events: %q", left)
+		}
+	}
 	many, _ := json.Marshal(manyRooms("r", 1000))
 	f.publish("/rooms/join", `{"to":{"users":[{"subject":"ada"}]},"rooms":`+string(many)+`}`, http.StatusConflict, nil)
 }
@@ -253,6 +268,38 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	if n := admin.Remembered(12_000); n != 10_000 {
 		t.Errorf("%d keys are remembered", n)
+	}
+}
+
+// A key is free again after a panic, as after an error.
+func TestIdempotencyKeyAfterAPanic(t *testing.T) {
+	f := newFixture(t)
+	gate, _ := authtest.NewGate(t, auth.Options{})
+	panicking := true
+	api, err := admin.New(map[string]*auth.Gate{"main": gate}, f.verifier(), admin.Options{Server: f.srv.Server, UserRoom: func(string, string) string {
+		if panicking {
+			panic("a bug")
+		}
+		return "room"
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func() (status int, panicked any) {
+		defer func() { panicked = recover() }()
+		r := httptest.NewRequest("POST", "/emit", strings.NewReader(`{"event":"a","to":{"users":[{"subject":"ada"}]}}`))
+		r.Header.Set("Authorization", "Bearer "+f.operator(map[string]any{"scope": "socketio:publish"}))
+		r.Header.Set("Idempotency-Key", "1")
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		return w.Code, nil
+	}
+	if status, panicked := send(); panicked == nil {
+		t.Fatalf("no panic, status %d", status)
+	}
+	panicking = false
+	if status, _ := send(); status != http.StatusNoContent {
+		t.Errorf("status %d after the panic", status)
 	}
 }
 

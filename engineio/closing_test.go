@@ -1,7 +1,9 @@
 package engineio
 
 import (
+	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,7 +28,7 @@ func TestClosePacketOvertakesThePoll(t *testing.T) {
 		time.Sleep(lastPollTimeout + time.Millisecond)
 		f.expect("GET", query, "", 400, unknownSession)
 		f.srv.mu.Lock()
-		left := len(f.srv.lastPolls) + len(f.srv.sessions)
+		left := len(f.srv.departed) + len(f.srv.sessions)
 		f.srv.mu.Unlock()
 		if left != 0 {
 			t.Errorf("%d sessions remembered", left)
@@ -91,6 +93,38 @@ func TestCloseByPolling(t *testing.T) {
 			}
 		})
 	})
+	t.Run("by a peer that should reconnect", func(t *testing.T) {
+		for _, reason := range []Reason{ForcedServerClose, ServerShutdown} {
+			bubble(t, func(t *testing.T) {
+				f := newPipe(t, Options{}, nil)
+				query, waits := f.open()
+				later, away := f.open()
+				away.s.Send(NewMessage([]byte("a")))
+				poll := f.background("GET", query, "")
+				synctest.Wait()
+				waits.s.Close(reason)
+				away.s.Close(reason)
+				if a := <-poll; a.body != closeAndReconnect {
+					t.Errorf("%s, poll: %q", reason, a.body)
+				}
+				expectEnd(t, waits, reason)
+				f.expect("GET", later, "", 200, "4a")
+				f.expect("GET", later, "", 200, closeAndReconnect)
+				expectEnd(t, away, reason)
+			})
+		}
+	})
+	t.Run("by an old peer that should reconnect", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			f := newPipe(t, withLegacy(), nil)
+			query, c := f.openLegacy("&b64=1")
+			c.s.Close(ForcedServerClose)
+			if a := f.must("GET", query, "", "X-Peer", "me"); a.body != "1:1"+strings.Repeat("1:6", 16) {
+				t.Errorf("poll: %q", a.body)
+			}
+			expectEnd(t, c, ForcedServerClose)
+		})
+	})
 	t.Run("without a poll", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			f := newPipe(t, Options{}, nil)
@@ -113,6 +147,74 @@ func TestCloseByPolling(t *testing.T) {
 			expectEnd(t, c, ForcedClose)
 			f.expect("GET", query, "", 400, unknownSession)
 		})
+	})
+}
+
+// closeAndReconnect is the answer to the last poll of a peer that should reconnect.
+var closeAndReconnect = "1" + strings.Repeat("\x1e6", 16)
+
+// TestPostAfterTheEnd checks that a POST that arrives just after the server has closed the
+// session is answered as before, if the peer should reconnect.
+func TestPostAfterTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		poll := f.background("GET", query, "")
+		synctest.Wait()
+		c.s.Close(ForcedServerClose)
+		<-poll
+		expectEnd(t, c, ForcedServerClose)
+		time.Sleep(lastPostTimeout - time.Millisecond)
+		f.expect("POST", query, "4late", 200, "ok")
+		f.expect("POST", query, "4later", 200, "ok")
+		f.expect("GET", query, "", 400, unknownSession)
+		time.Sleep(2 * time.Millisecond)
+		f.expect("POST", query, "4too late", 400, unknownSession)
+		if got := c.got(); len(got) > 0 {
+			t.Errorf("messages %q", got)
+		}
+
+		query, c = f.open()
+		c.s.Abort(ForcedClose)
+		f.expect("POST", query, "4late", 400, unknownSession)
+
+		query, c = f.open()
+		c.s.Abort(ServerShutdown)
+		f.expect("POST", query, "4late", 200, "ok")
+		f.srv.Close()
+		f.expect("POST", query, "4late", 400, unknownSession)
+		if len(f.srv.departed) != 0 {
+			t.Errorf("%d sessions remembered", len(f.srv.departed))
+		}
+	})
+}
+
+// TestPostDuringTheEnd checks the same for a POST whose body arrives after the end.
+func TestPostDuringTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		body, write := io.Pipe()
+		request, _ := http.NewRequest("POST", f.url+"?"+query, body)
+		status := make(chan int)
+		go func() {
+			response, err := f.client.Do(request)
+			if err != nil {
+				t.Error(err)
+				close(status)
+				return
+			}
+			response.Body.Close()
+			status <- response.StatusCode
+		}()
+		synctest.Wait()
+		c.s.Abort(ForcedServerClose)
+		expectEnd(t, c, ForcedServerClose)
+		write.Write([]byte("4late"))
+		write.Close()
+		if got := <-status; got != 200 || len(c.got()) > 0 {
+			t.Errorf("status %d, messages %q", got, c.got())
+		}
 	})
 }
 

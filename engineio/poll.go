@@ -10,7 +10,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request, c codec) {
 	waiting := &poll{answer: make(chan pollAnswer, 1)}
 	p, refused := s.startRequest(func(p *polling) bool { return p.startPoll(waiting) })
 	switch {
-	case refused == refuseUnknownSession && s.srv.forgetLastPoll(s.id):
+	case refused == refuseUnknownSession && s.srv.takesLast(s.id, http.MethodGet):
 		s.srv.writePackets(w, r, c, noopPacket)
 	case refused != nil:
 		s.srv.refuse(w, r, refused)

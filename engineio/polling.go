@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,26 +79,32 @@ func (p *polling) answerPoll() {
 		// closes its sockets at once, and hands on messages a moment later.
 		p.reply(p.take()...)
 	case s.life == closing:
-		p.reply(p.lastPacket())
+		p.replyLast()
 		s.end(s.reason)
 	}
 }
 
-// lastPacket returns the packet that answers the last poll. When the server shuts down, it is not
-// a close packet, after which the clients in Python do not reconnect by themselves
-// (https://github.com/miguelgrinberg/python-engineio, Client._receive_packet). The next request
-// of the client is then refused, or reaches another server, so that every client reconnects.
-func (p *polling) lastPacket() *Message {
-	if p.session.reason == ServerShutdown {
-		return noopPacket
+// replyLast answers the poll that waits with a close packet, the last packet of the session.
+//
+// The clients in Python do not reconnect after a close packet, but they do after a payload that
+// they refuse, as one of more than 16 packets (https://github.com/miguelgrinberg/python-engineio,
+// Client._receive_packet and Payload.decode). So if the peer should reconnect, 16 noop packets
+// follow. The other clients have closed before they read them.
+func (p *polling) replyLast() {
+	if p.session.reason.temporary() {
+		p.reply(lastPackets...)
+	} else {
+		p.reply(closePacket)
 	}
-	return closePacket
 }
 
-// needsNoPoll reports whether a closing session has nothing to tell the peer: nothing is queued, and
-// no close packet follows.
+var lastPackets = append([]*Message{closePacket}, slices.Repeat([]*Message{noopPacket}, 16)...)
+
+// needsNoPoll reports whether a closing session ends without a poll, because the server shuts down and
+// nothing is queued. The next request of the peer is refused, or reaches another server, and the
+// peer reconnects.
 func (p *polling) needsNoPoll() bool {
-	return len(p.queue) == 0 && p.upgrade == nil && p.lastPacket() != closePacket
+	return len(p.queue) == 0 && p.upgrade == nil && p.session.reason == ServerShutdown
 }
 
 // answerPollEmpty answers the poll that waits, if there is one, with nothing.
@@ -141,8 +148,8 @@ func (p *polling) endsWith(m *Message) bool {
 	return len(p.queue) > 0 && p.queue[len(p.queue)-1] == m
 }
 
-// end answers the poll of a session that has ended, and wakes an upgrade that waits for
-// the POST.
+// end answers the poll of a session that has ended, expects its last POSTs, and wakes an upgrade
+// that waits for the POST.
 func (p *polling) end() {
 	p.queue = nil
 	p.setQueued(0)
@@ -151,7 +158,10 @@ func (p *polling) end() {
 		p.upgrade = nil
 	}
 	if p.waiting != nil {
-		p.reply(p.lastPacket())
+		p.replyLast()
+	}
+	if s := p.session; s.ws == nil && s.reason.temporary() {
+		s.srv.expectLastPosts(s)
 	}
 	p.posted.Broadcast()
 }

@@ -15,7 +15,7 @@ import (
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request, c codec) {
 	p, refused := s.startRequest((*polling).startPost)
 	if refused != nil {
-		s.srv.refuse(w, r, refused)
+		s.refusePost(w, r, refused)
 		return
 	}
 	err := p.readPost(w, r, c)
@@ -24,14 +24,28 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request, c codec) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil, errors.Is(err, errPeerLeft):
-		s.srv.answer(w, http.StatusOK, "text/html", []byte("ok"))
+		s.srv.answerPost(w)
 	case errors.As(err, &tooLarge):
 		s.srv.refuse(w, r, refuseTooLarge)
 	case errors.Is(err, ErrClosed):
-		s.srv.refuse(w, r, refuseUnknownSession)
+		s.refusePost(w, r, refuseUnknownSession)
 	default:
 		s.srv.refuse(w, r, refuseBadRequest)
 	}
+}
+
+// answerPost says that a POST was received.
+func (srv *Server) answerPost(w http.ResponseWriter) {
+	srv.answer(w, http.StatusOK, "text/html", []byte("ok"))
+}
+
+// refusePost refuses a POST, unless it arrived just after the server has closed the session.
+func (s *Session) refusePost(w http.ResponseWriter, r *http.Request, refused *refusal) {
+	if refused == refuseUnknownSession && s.srv.takesLast(s.id, http.MethodPost) {
+		s.srv.answerPost(w)
+		return
+	}
+	s.srv.refuse(w, r, refused)
 }
 
 // startPost reports false if another POST is in progress.

@@ -1,6 +1,9 @@
 package engineio
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // Sessions returns the number of sessions that have not ended.
 func (srv *Server) Sessions() int {
@@ -20,15 +23,15 @@ func (srv *Server) register(s *Session) bool {
 	return true
 }
 
-// find returns the session with that ID, which may have just ended and expect its last
-// poll. It returns nil if there is none.
+// find returns the session with that ID, which may have just ended and expect a last
+// request. It returns nil if there is none.
 func (srv *Server) find(id sessionID) *Session {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if s := srv.sessions[id]; s != nil {
 		return s
 	}
-	return srv.lastPolls[id].session
+	return srv.departed[id].session
 }
 
 // forget removes a session that has ended from the list.
@@ -40,35 +43,73 @@ func (srv *Server) forget(s *Session) {
 	srv.wakeShutdown()
 }
 
-// lastPollTimeout is how long a poll may take to come in after its own client has closed
-// the session by a POST.
-const lastPollTimeout = 500 * time.Millisecond
+const (
+	// lastPollTimeout is how long a poll may take to arrive after its own client has closed
+	// the session by a POST.
+	lastPollTimeout = 500 * time.Millisecond
+	// lastPostTimeout is how long a POST may take to arrive after the server has closed the
+	// session: a few round trips, because it may need a new connection.
+	lastPostTimeout = 2 * time.Second
+)
 
-// lastPoll is a session in that time.
-type lastPoll struct {
+// departed is a session by polling that has ended, while requests may arrive that its peer sent
+// before it knew.
+type departed struct {
 	session *Session
+	method  string // of the requests that are answered with 200
 	timer   *time.Timer
 }
 
-// expectLastPoll keeps a closed session for lastPollTimeout, so that a poll in progress
-// is answered with 200.
-func (srv *Server) expectLastPoll(s *Session) {
+// expectLastPoll keeps a session that the peer has closed for lastPollTimeout, so that a poll in
+// progress is answered with 200.
+func (srv *Server) expectLastPoll(s *Session) { srv.expectLast(s, http.MethodGet, lastPollTimeout) }
+
+// expectLastPosts keeps a session that the server has closed for lastPostTimeout, so that POSTs
+// are answered with 200 and dropped, as between Session.Close and the last poll. If one is
+// refused, the clients in Python neither report the end nor reconnect
+// (https://github.com/miguelgrinberg/python-engineio, Client._write_loop in 4.3.4).
+func (srv *Server) expectLastPosts(s *Session) { srv.expectLast(s, http.MethodPost, lastPostTimeout) }
+
+func (srv *Server) expectLast(s *Session, method string, timeout time.Duration) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	srv.lastPolls[s.id] = lastPoll{s, time.AfterFunc(lastPollTimeout, func() { srv.forgetLastPoll(s.id) })}
+	if srv.phase != aborting {
+		timer := time.AfterFunc(timeout, func() {
+			srv.mu.Lock()
+			defer srv.mu.Unlock()
+			srv.forgetDeparted(s.id)
+		})
+		srv.departed[s.id] = departed{s, method, timer}
+	}
 }
 
-// forgetLastPoll expects the last poll of a session no longer, and reports whether it
-// was expected.
-func (srv *Server) forgetLastPoll(id sessionID) bool {
+// takesLast reports whether a request with that method is a last one of a session that has
+// ended: one poll, or any POST.
+func (srv *Server) takesLast(id sessionID, method string) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	last, ok := srv.lastPolls[id]
-	if ok {
-		last.timer.Stop()
-		delete(srv.lastPolls, id)
+	expected := srv.departed[id].method == method
+	if expected && method == http.MethodGet {
+		srv.forgetDeparted(id)
 	}
-	return ok
+	return expected
+}
+
+// forgetDeparted expects no last request of a session any more. srv.mu is held.
+func (srv *Server) forgetDeparted(id sessionID) {
+	if d, ok := srv.departed[id]; ok {
+		d.timer.Stop()
+		delete(srv.departed, id)
+	}
+}
+
+// forgetAllDeparted is forgetDeparted for all sessions.
+func (srv *Server) forgetAllDeparted() {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	for id := range srv.departed {
+		srv.forgetDeparted(id)
+	}
 }
 
 // start runs task on a goroutine that Shutdown waits for.

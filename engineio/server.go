@@ -35,13 +35,13 @@ type Server struct {
 	batching   atomic.Int32             // calls of Batch
 	corks      corks
 
-	mu        sync.Mutex // guards the fields below; locked after a session's mutex, never before
-	sessions  map[sessionID]*Session
-	lastPolls map[sessionID]lastPoll
-	tasks     int                   // goroutines that Shutdown waits for
-	requests  map[*request]struct{} // in progress
-	phase     serverPhase
-	idle      chan struct{} // closed when nothing is left; nil while no Shutdown waits
+	mu       sync.Mutex // guards the fields below; locked after a session's mutex, never before
+	sessions map[sessionID]*Session
+	departed map[sessionID]departed
+	tasks    int                   // goroutines that Shutdown waits for
+	requests map[*request]struct{} // in progress
+	phase    serverPhase
+	idle     chan struct{} // closed when nothing is left; nil while no Shutdown waits
 }
 
 type serverPhase uint8
@@ -78,7 +78,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		epoch:      time.Now(),
 		addresses:  newAddresses(opts.MaxNewPerAddress),
 		sessions:   make(map[sessionID]*Session),
-		lastPolls:  make(map[sessionID]lastPoll),
+		departed:   make(map[sessionID]departed),
 		requests:   make(map[*request]struct{}),
 	}
 	srv.alarms = srv.newAlarms()

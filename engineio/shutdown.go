@@ -15,6 +15,7 @@ func (srv *Server) Close() error {
 	for _, s := range srv.beginShutdown() {
 		s.Abort(ServerShutdown)
 	}
+	srv.forgetAllDeparted()
 	return nil
 }
 
@@ -32,6 +33,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	for _, s := range srv.beginShutdown() {
 		s.Close(ServerShutdown)
 	}
+	defer srv.forgetAllDeparted()
 	idle := srv.awaitIdle()
 	patience := time.NewTimer(shutdownTimeout)
 	defer patience.Stop()
@@ -83,10 +85,6 @@ func (srv *Server) abortAll() {
 func (srv *Server) beginShutdown() []*Session {
 	srv.mu.Lock()
 	srv.phase = max(srv.phase, shuttingDown)
-	for id, last := range srv.lastPolls {
-		last.timer.Stop()
-		delete(srv.lastPolls, id)
-	}
 	srv.mu.Unlock()
 	return srv.all()
 }

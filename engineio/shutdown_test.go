@@ -201,8 +201,7 @@ func TestShutdown(t *testing.T) {
 		w.expect("4last", "close")
 		w.raw(wire(frame{0x88, false, ""}))
 		expectEnd(t, silent, ServerShutdown)
-		// After a close packet, the clients in Python would not reconnect.
-		if a := <-poll; a.body != "6" {
+		if a := <-poll; a.body != closeAndReconnect {
 			t.Errorf("poll: %q", a.body)
 		}
 		synctest.Wait()

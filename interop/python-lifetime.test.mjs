@@ -99,6 +99,25 @@ describe("a lease", { concurrency: true }, () => {
     }
   });
 
+  for (const transport of Object.keys(transports)) for (const [mode, namespace] of Object.entries({ handshake: "/life", event: "/life-event" })) {
+    test(`at the end a client that reconnects comes back, ${mode} by ${transport}`, limit, async (t) => {
+      // The Python client upgrades only if it has no list of transports.
+      const place = { url: server.url, namespace, mode, transports: transport === "upgrade" ? null : transports[transport], reconnection: true };
+      const client = await come(t, { ...place, token: mint({ exp: soon(short) }) });
+      await client.heard("unauthorized");
+      await client.heard("disconnect");
+      if (mode === "handshake") {
+        // It comes back with the same token, which is not valid any more.
+        assert.equal((await client.heard("connect_error"))[0].data.reason, "token_expired");
+        return;
+      }
+      await client.heard("connect");
+      const told = await client.call("authenticate", { token: mint({ visit: 2 }) });
+      assert.equal(told.error, undefined);
+      assert.equal((await client.call("whoami")).visit, 2);
+    });
+  }
+
   test("at the end the socket becomes a guest, and may log in again", limit, async (t) => {
     const client = await come(t, { url: server.url, namespace: "/life-guest", token: mint({ sub: "ada", exp: soon(short) }) });
     assert.deepEqual(await client.call("rooms"), ["lobby"]);

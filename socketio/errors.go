@@ -106,7 +106,7 @@ const (
 	ReasonServer Reason = "server namespace disconnect"
 	// ReasonForcedServerClose: Socket.Disconnect or a refusal whose Ending is Temporary, or
 	// the deadline of SetDeadline.
-	ReasonForcedServerClose Reason = "forced server close"
+	ReasonForcedServerClose = engineio.ForcedServerClose
 
 	// ReasonTransportClose: the peer closed the connection, or the connection was lost.
 	ReasonTransportClose = engineio.TransportClose

@@ -140,7 +140,7 @@ func newAssembly(c *serveCommand, t terminal) *assembly {
 
 // check checks all flags, before anything is started.
 func (c *serveCommand) check() error {
-	errs := append(slices.Clone(c.problems), c.checkLives())
+	errs := append(slices.Clone(c.problems), c.checkEffects(), c.checkLives())
 	for _, p := range c.parts() {
 		errs = append(errs, p.check(c))
 	}

@@ -121,9 +121,10 @@ func (c *configShowCommand) Run(t terminal) error {
 
 // setting is the value of a flag.
 type setting struct {
-	text   string // in TOML; empty if there is no value
-	secret bool
-	reload bool // it changes at SIGHUP
+	text    string // in TOML; empty if there is no value
+	initial string // the same for the default
+	secret  bool
+	reload  bool // it changes at SIGHUP
 }
 
 // settingsOf returns the values of flags by their names, and the names in their order.
@@ -133,16 +134,28 @@ func settingsOf(flags []*kong.Flag) (settings map[string]setting, order []string
 		if notInFile(flag) {
 			continue
 		}
-		settings[flag.Name] = setting{formatted(flag), flag.Tag.Has("secret"), flag.Tag.Has("reload")}
+		settings[flag.Name] = setting{formatted(flag), initial(flag), flag.Tag.Has("secret"), flag.Tag.Has("reload")}
 		order = append(order, flag.Name)
 	}
 	return settings, order
 }
 
+// initial returns the default of a flag in TOML, empty if it has none.
+func initial(flag *kong.Flag) string {
+	value := reflect.New(flag.Target.Type()).Elem()
+	if flag.HasDefault {
+		if err := flag.Parse(kong.ScanFromTokens(kong.Token{Type: kong.FlagValueToken, Value: flag.Default}), value); err != nil {
+			panic(err) // an error in the struct tags
+		}
+	}
+	return formattedValue(flag, value)
+}
+
 // formatted returns the value of a flag in TOML, empty if it has none. A password in a URL is left
 // out.
-func formatted(flag *kong.Flag) string {
-	value := flag.Target
+func formatted(flag *kong.Flag) string { return formattedValue(flag, flag.Target) }
+
+func formattedValue(flag *kong.Flag, value reflect.Value) string {
 	if value.Kind() == reflect.Pointer {
 		if value.IsNil() {
 			return ""

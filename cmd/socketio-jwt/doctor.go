@@ -132,7 +132,7 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 // otherProblems returns what else prevents serve from starting: problems of the configuration file,
 // and of flags that no other check reads.
 func (c *doctorCommand) otherProblems() (findings []doctor.Finding) {
-	errs := append(slices.Clone(c.problems), c.checkTables(&c.serveCommand), c.checkLives())
+	errs := append(slices.Clone(c.problems), c.checkTables(&c.serveCommand), c.checkEffects(), c.checkLives())
 	for _, p := range c.parts() {
 		if p != part(&c.configuration) && p != part(&c.tlsFiles) { // which have findings of their own
 			errs = append(errs, p.check(&c.serveCommand))

@@ -139,6 +139,9 @@ func (n *namespaceTable) check(earlier []*namespaceTable) error {
 	add(!gateNames.MatchString(n.gate), "gate %.64q must have 1 to 64 letters, digits, hyphens and underscores: set gate", n.gate)
 	add(slices.ContainsFunc(earlier, func(e *namespaceTable) bool { return e.gate == n.gate }), "gate %q is that of an earlier namespace: set gate", n.gate)
 	add(n.AtExpiry == "guest" && !n.Guests, "at-expiry guest needs guests = true")
+	initial := newNamespaceTable()
+	add(n.Mode != "event" && (n.MaxHeld != initial.MaxHeld || n.MaxHeldPerAddress != initial.MaxHeldPerAddress), "max-held and max-held-per-address have no effect without mode = \"event\"")
+	add(n.Mode != "event" && !n.Guests && n.Attempts != initial.Attempts, "attempts has no effect without mode = \"event\" or guests = true")
 	add(n.Attempts < 1, "attempts must be positive")
 	add(n.MaxHeld < 1 || n.MaxHeldPerAddress < 1, "max-held and max-held-per-address must be positive")
 	for key, d := range map[string]time.Duration{"warn-before": n.WarnBefore, "expiry-grace": n.ExpiryGrace, "max-lifetime": n.MaxLifetime} {

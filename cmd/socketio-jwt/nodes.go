@@ -40,9 +40,6 @@ func (c *cluster) revocations() string { return c.prefix + ":revocations" }
 // cluster reads the flags. It returns nil without --redis.
 func (n *nodes) cluster() (*cluster, error) {
 	if n.Redis == "" {
-		if n.RedisPasswordFile != "" || n.ClusterKey != nil || n.ClusterKeyFile != "" || n.FailOpen {
-			return nil, errors.New("the flags of several nodes (--redis-password-file, --cluster-key, --cluster-key-file, --fail-open) have no effect without --redis URL (their variables count as well)")
-		}
 		return nil, nil
 	}
 	c := &cluster{wire: n.RedisWire, prefix: n.RedisPrefix, longest: n.LongestToken, stale: n.MaxStale, failOpen: n.FailOpen}

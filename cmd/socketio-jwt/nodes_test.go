@@ -34,7 +34,7 @@ func TestFlagsOfSeveralNodes(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no URL":             {[]string{"--cluster-key-file", key}, "have no effect without --redis URL"},
+		"no URL":             {[]string{"--cluster-key-file", key}, "has no effect without --redis URL"},
 		"no cluster key":     {[]string{"--secret-file", key, "--redis", "redis://127.0.0.1:1"}, "set SOCKETIO_JWT_CLUSTER_KEY, for example to the output of openssl rand -hex 32"},
 		"a short key":        {[]string{"--secret-file", key, "--redis", "redis://127.0.0.1:1", "--cluster-key", "sesame"}, "has 6 bytes, and needs at least 16"},
 		"two keys":           {redis("redis://127.0.0.1:1", "--cluster-key", goodSecret), "--cluster-key and --cluster-key-file exclude each other (SOCKETIO_JWT_CLUSTER_KEY"},
@@ -49,7 +49,7 @@ func TestFlagsOfSeveralNodes(t *testing.T) {
 		"an empty password":  {redis("redis://127.0.0.1:1", "--redis-password-file", writeFile(t, "empty.txt", "\n")), "--redis-password-file: the file is empty"},
 		"a stale list":       {redis("redis://127.0.0.1:1", "--max-stale", "1s"), "--max-stale must be at least 5s"},
 		"short tokens":       {redis("redis://127.0.0.1:1", "--longest-token", "0s"), "--longest-token must be positive"},
-		"no list":            {[]string{"--fail-open"}, "have no effect without --redis URL"},
+		"no list":            {[]string{"--fail-open"}, "has no effect without --redis URL"},
 		"an unknown wire":    {redis("redis://127.0.0.1:1", "--redis-wire", "mqtt"), "--redis-wire must be one of"},
 		"nothing there":      {redis("redis://:sesame@127.0.0.1:1"), "127.0.0.1:1"},
 	} {

@@ -28,9 +28,6 @@ type upstreamWebhook struct {
 // check implements part.
 func (u *upstreamWebhook) check(*serveCommand) error {
 	if u.UpstreamWebhook == "" {
-		if u.UpstreamSecretFile != "" || len(u.UpstreamClaim) > 0 || u.UpstreamDisconnects || u.InsecureUpstreamPlainHTTP {
-			return errors.New("the flags of a backend (--upstream-secret-file, --upstream-claim, --upstream-disconnects, --insecure-upstream-plain-http) have no effect without --upstream-webhook URL (their variables count as well)")
-		}
 		return nil
 	}
 	if err := joined(positive("--upstream-timeout", u.UpstreamTimeout), u.checkRequests()); err != nil {
