@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	"internal/endpoint":     {},
 	"internal/doctor":       {"engineio", "socketio", "token", "token/jwks"},
 	"internal/footprint":    {},
+	"internal/growth":       {},
 	"internal/guard":        {},
 	"internal/hidden":       {},
 	"internal/leaktest":     {},
@@ -77,7 +78,7 @@ var mayImport = map[string][]string{
 // forTests lists the packages below internal/ that only tests, and packages for tests, may
 // import. Every package may import each other package below internal/ that itself may
 // import no package of the module.
-var forTests = []string{"internal/archtest", "internal/leaktest", "internal/logtable", "internal/memnet", "internal/doctest", "internal/footprint", "internal/redistest"}
+var forTests = []string{"internal/archtest", "internal/leaktest", "internal/logtable", "internal/memnet", "internal/doctest", "internal/footprint", "internal/growth", "internal/redistest"}
 
 // onlyIn lists the libraries that only certain files may import.
 var onlyIn = map[string][]string{

@@ -1,0 +1,181 @@
+package socketio_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"socketiojwt/internal/growth"
+	"socketiojwt/socketio"
+)
+
+// nested returns a value of n arrays in one another.
+func nested(n int) any {
+	var v any = "x"
+	for range n {
+		v = []any{v}
+	}
+	return v
+}
+
+// byName returns an object with n members.
+func byName(n int) map[string]any {
+	m := make(map[string]any, n)
+	for _, name := range numbered(n, 1) {
+		m[name] = name
+	}
+	return m
+}
+
+// repeated returns n times v.
+func repeated(n int, v any) []any {
+	all := make([]any, n)
+	for i := range all {
+		all[i] = v
+	}
+	return all
+}
+
+// Calls take time in proportion to what the caller passes.
+func TestCallsGrowLinearly(t *testing.T) {
+	const sockets = 100
+	srv, all := members(t, sockets, socketio.Options{MaxRooms: 1 << 20, MaxNameLength: 1 << 20})
+	for i, room := range numbered(sockets, 1) {
+		if err := all[i].Join("common", room); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	one := all[0]
+	for name, test := range map[string]struct {
+		n       int
+		prepare func(n int) func()
+	}{
+		"To": {3000, func(n int) func() {
+			names := numbered(n, 1)
+			return func() { srv.To(names...).Sockets() }
+		}},
+		"To, repeats": {3000, func(n int) func() {
+			names := numbered(n/2, 2)
+			return func() { srv.To(names...).Sockets() }
+		}},
+		"To, name by name": {2000, func(n int) func() {
+			names := numbered(n, 1)
+			return func() {
+				b := srv.To()
+				for _, name := range names {
+					b = b.To(name)
+				}
+				b.Sockets()
+			}
+		}},
+		"Except": {3000, func(n int) func() {
+			names := numbered(n, 1)
+			return func() { srv.To("common").Except(names...).Sockets() }
+		}},
+		"Join and Leave": {1000, func(n int) func() {
+			names := numbered(n, 1)
+			return func() {
+				must(one.Join(names...))
+				one.Leave(names...)
+			}
+		}},
+		"Join, name by name": {1000, func(n int) func() {
+			names := numbered(n, 1)
+			return func() {
+				for _, name := range names {
+					must(one.Join(name))
+				}
+				for _, name := range names {
+					one.Leave(name)
+				}
+			}
+		}},
+		"Rooms": {1000, func(n int) func() {
+			s := srv.AddMembers(1)[0]
+			must(s.Join(numbered(n, 1)...))
+			return func() { s.Rooms() }
+		}},
+		"SocketsJoin and SocketsLeave": {30, func(n int) func() {
+			names := numbered(n, 1)
+			return func() {
+				must(srv.To("common").SocketsJoin(names...))
+				must(srv.To("common").SocketsLeave(names...))
+			}
+		}},
+		"Emit, arguments": {500, func(n int) func() {
+			args := repeated(n, "x")
+			return func() { must(srv.To("nobody").Emit("e", args...)) }
+		}},
+		"Emit, attachments": {300, func(n int) func() {
+			args := repeated(n, []byte("x"))
+			return func() { must(srv.To("nobody").Emit("e", args...)) }
+		}},
+		"Emit, members": {300, func(n int) func() {
+			m := byName(n)
+			return func() { must(srv.To("nobody").Emit("e", m)) }
+		}},
+		"Emit, depth": {30, func(n int) func() {
+			v := nested(n)
+			return func() { must(srv.To("nobody").Emit("e", v)) }
+		}},
+		"Emit, text with escapes": {3000, func(n int) func() {
+			text := strings.Repeat("\"\\\n\x01é\U0001f600", n)
+			return func() { must(srv.To("nobody").Emit("e", text)) }
+		}},
+		"Emit, event name": {10_000, func(n int) func() {
+			event := strings.Repeat("e", n)
+			return func() { must(srv.To("nobody").Emit(event)) }
+		}},
+		"arguments of a peer, passed on": {300, func(n int) func() {
+			array, attachments, err := socketio.EncodeArguments(repeated(n, []any{"x", []byte("x")})...)
+			must(err)
+			return func() {
+				args, err := socketio.ParseArguments(array, attachments)
+				must(err)
+				must(srv.To("nobody").Emit("e", args.Args()...))
+			}
+		}},
+		"arguments of a peer, one of many parts": {300, func(n int) func() {
+			array, attachments, err := socketio.EncodeArguments(repeated(n, []byte("x")), byName(n), nested(n/100))
+			must(err)
+			return func() {
+				args, err := socketio.ParseArguments(array, attachments)
+				must(err)
+				var parts, members, depth any
+				must(args.Scan(&parts, &members, &depth))
+			}
+		}},
+		"sockets of a room": {300, func(n int) func() {
+			room := fmt.Sprint("of ", n)
+			for _, s := range srv.AddMembers(n) {
+				must(s.Join(room, room+"too"))
+			}
+			return func() {
+				must(srv.To(room).Emit("e"))
+				must(srv.To(room, room+"too").Except("common").Emit("e"))
+				_, _ = srv.To(room).EmitWithAck(ended, "e")
+			}
+		}},
+		"a room that fills and empties": {300, func(n int) func() {
+			some, room := srv.AddMembers(n), fmt.Sprint("filled ", n)
+			return func() {
+				for _, s := range some {
+					must(s.Join(room))
+				}
+				for _, s := range some {
+					s.Leave(room)
+				}
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) { growth.Linear(t, test.n, test.prepare) })
+	}
+}
