@@ -13,3 +13,5 @@ func newPollConn(net.Conn) *pollConn { return nil }
 func (*pollConn) read(*input) (bool, error) { panic("engineio: not polled") }
 
 func (*pollConn) write(b []byte) ([]byte, error) { panic("engineio: not polled") }
+
+func (*pollConn) hasEnded() bool { panic("engineio: not polled") }

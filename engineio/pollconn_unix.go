@@ -21,7 +21,7 @@ type pollConn struct {
 	inErr    syscall.Errno // zero means none, as does writeErr
 	writeErr syscall.Errno
 	waited   bool   // because there was nothing to read
-	ended    bool   // the peer has closed the connection
+	eof      bool   // the peer has closed the connection
 	out      []byte // bytes that onWritable has not written yet
 }
 
@@ -48,12 +48,12 @@ func newPollConn(conn net.Conn) *pollConn {
 
 // read waits until in has data, and reports whether it needed to wait.
 func (p *pollConn) read(in *input) (waited bool, err error) {
-	p.in, p.inErr, p.waited, p.ended = in, 0, false, false
+	p.in, p.inErr, p.waited, p.eof = in, 0, false, false
 	err = p.raw.Read(p.onReadable)
 	switch {
 	case err != nil:
 		return true, err
-	case p.ended:
+	case p.eof:
 		err = io.EOF
 	case p.inErr != 0:
 		err = p.inErr
@@ -74,8 +74,20 @@ func (p *pollConn) fill(fd uintptr) (done bool) {
 		p.waited = true
 		return false
 	}
-	p.inErr, p.ended = err, err == 0
+	p.inErr, p.eof = err, err == 0
 	return true
+}
+
+// hasEnded reports whether the next read would find that the peer has closed the connection, or
+// that it is lost. It does not wait. It must be the last read.
+func (p *pollConn) hasEnded() (ended bool) {
+	_ = p.raw.Read(func(fd uintptr) bool { // fails if this side has aborted the connection
+		var next [1]byte
+		n, err := ignoringInterrupts(syscall.Read, int(fd), next[:])
+		ended = n <= 0 && err != syscall.EAGAIN
+		return true
+	})
+	return ended
 }
 
 // write writes as much of b as the connection takes at once and returns the

@@ -12,13 +12,14 @@ import "errors"
 // the caller as a reader of the session.
 func (ws *webSocket) startReading() {
 	ws.session.srv.beginTask()
+	ws.session.srv.hands.enter()
 	go ws.await()
 }
 
 // await waits for the peer with a small stack and without a buffer.
 func (ws *webSocket) await() {
 	err := ws.in.wait()
-	go ws.read(err)
+	ws.session.srv.hands.run(func() { ws.read(err) })
 }
 
 // read receives the messages that have arrived. An error, or err, ends the session.
@@ -59,6 +60,7 @@ func (ws *webSocket) endReading(err error) {
 	s.mu.Unlock()
 	s.endReading()
 	ws.close(err)
+	s.srv.hands.leave()
 	s.srv.endTask()
 }
 

@@ -34,6 +34,7 @@ type Server struct {
 	alarms     []*alarm.Queue[*Session] // see alarmOf
 	batching   atomic.Int32             // calls of Batch
 	corks      corks
+	hands      hands
 
 	mu       sync.Mutex // guards the fields below; locked after a session's mutex, never before
 	sessions map[sessionID]*Session

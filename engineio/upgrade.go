@@ -80,6 +80,7 @@ func (ws *webSocket) serveCandidate() {
 		s.srv.endTask()
 		return
 	}
+	s.srv.hands.enter()
 	ws.read(nil)
 }
 

@@ -162,7 +162,7 @@ func (s *Socket) post(t task) {
 	if !s.working {
 		s.working = true
 		s.conn.server.running.add(1)
-		go s.work()
+		s.conn.server.engine.Go(s.work)
 	}
 }
 

@@ -104,7 +104,8 @@ func closeAll(listeners []net.Listener) {
 }
 
 func listenOne(ctx context.Context, flag, addr string) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	// The heartbeat and the timeouts of the HTTP server find peers that are gone.
+	listener, err := (&net.ListenConfig{KeepAlive: -1}).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("another program listens on %s; choose another port by %s localhost:PORT: %w", addr, flag, err)
 	}

@@ -1,0 +1,81 @@
+package engineio
+
+import "sync"
+
+// hands is a pool of goroutines. Reading and handling a message makes the stack of a new
+// goroutine grow several times, and each time it is copied. The stack of a goroutine that has
+// done it before is large enough (docs/adr/0071-cpu-of-a-connection.md).
+//
+// The pool keeps no goroutines while no WebSocket is open. The garbage collector shrinks the
+// stacks of those that wait.
+type hands struct {
+	mu      sync.Mutex
+	sockets int           // open WebSockets
+	idle    []chan func() // of the goroutines that wait; the last one has worked last
+}
+
+// mostIdleHands bounds the goroutines that wait. It does not bound the tasks that run.
+const mostIdleHands = 64
+
+// run runs task on another goroutine. It does not wait.
+func (h *hands) run(task func()) {
+	h.mu.Lock()
+	last := len(h.idle) - 1
+	if last < 0 {
+		h.mu.Unlock()
+		go h.work(task)
+		return
+	}
+	hand := h.idle[last]
+	h.idle[last] = nil
+	h.idle = h.idle[:last]
+	h.mu.Unlock()
+	hand <- task
+}
+
+// work runs task, and then the tasks that run passes to this goroutine.
+func (h *hands) work(task func()) {
+	hand := make(chan func(), 1)
+	for task != nil {
+		task()
+		if !h.wait(hand) {
+			return
+		}
+		task = <-hand
+	}
+}
+
+// wait lists a goroutine that has no task. It reports false if the goroutine must end instead.
+func (h *hands) wait(hand chan func()) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.sockets == 0 || len(h.idle) == mostIdleHands {
+		return false
+	}
+	h.idle = append(h.idle, hand)
+	return true
+}
+
+// enter counts a WebSocket until leave.
+func (h *hands) enter() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sockets++
+}
+
+// leave ends the goroutines that wait when the last WebSocket has left.
+func (h *hands) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.sockets--; h.sockets > 0 {
+		return
+	}
+	for _, hand := range h.idle {
+		close(hand)
+	}
+	h.idle = nil
+}
+
+// Go runs f on another goroutine, like a go statement. It reuses goroutines, so that their stacks
+// need not grow again. Shutdown does not wait for f. Go may be called concurrently.
+func (srv *Server) Go(f func()) { srv.hands.run(f) }
