@@ -14,7 +14,7 @@ var (
 	eventsScan = load.Config{Mode: load.Events, Event: "scan", Count: 100, Warm: 5, Each: 25, Padding: 20, Settle: time.Second, Patience: time.Minute}
 	eventsRaw  = load.Config{Mode: load.Events, Event: "raw", Count: 100, Warm: 5, Each: 25, Padding: 20, Settle: time.Second, Patience: time.Minute}
 	blobs      = load.Config{Mode: load.Blobs, Count: 8, Warm: 50, Each: 800, Padding: 64 << 10, Settle: time.Second, Patience: time.Minute}
-	slow       = load.Config{Mode: load.Slow, Count: 400, Quiet: 100, Warm: 20, Rate: 50, Messages: 500, Padding: 1000,
+	slow       = load.Config{Mode: load.Slow, Count: 200, Quiet: 50, Warm: 20, Rate: 40, Messages: 320, Padding: 16_000,
 		Settle: time.Second, Patience: 20 * time.Second}
 	polling = load.Config{Mode: load.Broadcast, Polling: true, Count: 500, Warm: 20, Rate: 10, Messages: 100, Padding: 100,
 		Settle: time.Second, Patience: 20 * time.Second}
@@ -37,7 +37,7 @@ func loadRows() []row {
 			ours: oursHS256.under(eventsRaw), over: new(nodeOpen.under(eventsRaw))},
 		{name: "binary", what: "CPU per echo of 64 KB", unit: "us", figures: cpu, bound: 0.7, aim: 0.24,
 			ours: oursHS256.under(blobs), over: new(nodeOpen.under(blobs))},
-		{name: "slow", what: "p99 of a delivery beside 100 connections that do not read", unit: "us", figures: longTime, bound: 0.7, aim: 0.5,
+		{name: "slow", what: "p99 of a delivery beside 50 connections that do not read", unit: "us", figures: longTime, bound: 0.7, aim: 0.5,
 			ours: oursHS256.under(slow), over: new(nodeOpen.under(slow))},
 		{name: "slow-cpu", what: "CPU per delivered message beside them", unit: "us", figures: cpu, bound: 0.7, aim: 0.6,
 			ours: oursHS256.under(slow), over: new(nodeOpen.under(slow))},
