@@ -106,6 +106,9 @@ func (w *workshop) program(s setup, processors, cpuProfile, memoryProfile string
 	if s.load.TLS {
 		env = append(env, "BENCH_CERTIFICATE="+w.certificate())
 	}
+	if s.load.Deflate {
+		env = append(env, "BENCH_DEFLATE=1")
+	}
 	switch {
 	case s.kind == "centrifuge":
 		return []string{w.centrifuge}, env, ""

@@ -65,6 +65,7 @@ type Config struct {
 	Via      Via
 	TLS      bool
 	Polling  bool   // by long-polling instead of WebSocket
+	Deflate  bool   // with permessage-deflate, and count only broadcasts that are compressed
 	Event    string // which Events sends
 	Alg      string // of the tokens (Decoy)
 	Scheme   string // prefix of the token in the auth payload: "Bearer " or nothing

@@ -33,8 +33,10 @@ type connection struct {
 	r        *bufio.Reader
 	buf      []byte // the last message
 	protocol Protocol
-	lines    []byte  // of the last message, those that were not returned yet (Centrifuge)
-	poll     *poller // nil unless it is by long-polling
+	lines    []byte    // of the last message, those that were not returned yet (Centrifuge)
+	poll     *poller   // nil unless it is by long-polling
+	inflater io.Reader // of compressed messages; nil before the first one
+	deflated bool      // the last message was compressed
 }
 
 // open dials, upgrades and joins the main namespace with token, from a source address that depends on i: one address has some
@@ -89,7 +91,13 @@ func (g *generator) join(c *connection, address string, i int, token string) err
 	if g.Browser {
 		d.Header = ws.HandshakeHeaderHTTP(browserHeaders(address, i))
 	}
-	r, _, err := d.Upgrade(c.Conn, u)
+	if g.Deflate {
+		d.Extensions = deflateOffer()
+	}
+	r, shaken, err := d.Upgrade(c.Conn, u)
+	if err == nil && g.Deflate {
+		err = accepts(shaken.Extensions)
+	}
 	if err != nil {
 		return fmt.Errorf("upgrading: %w", err)
 	}
@@ -186,6 +194,7 @@ func (c *connection) message() ([]byte, error) {
 		return c.poll.next()
 	}
 	c.buf = c.buf[:0]
+	c.deflated = false
 	for {
 		h, err := ws.ReadHeader(c.r)
 		if err != nil {
@@ -194,6 +203,7 @@ func (c *connection) message() ([]byte, error) {
 		if h.Length > longestFrame {
 			return nil, fmt.Errorf("a frame of %d bytes", h.Length)
 		}
+		c.deflated = c.deflated || h.Rsv1()
 		at, need := len(c.buf), len(c.buf)+int(h.Length)
 		if need > cap(c.buf) {
 			c.buf = append(make([]byte, 0, need+64), c.buf...)
@@ -214,6 +224,8 @@ func (c *connection) message() ([]byte, error) {
 		case h.OpCode == ws.OpPong:
 			c.buf = c.buf[:at]
 		case !h.Fin:
+		case c.deflated:
+			return c.inflate(c.buf)
 		default:
 			return c.buf, nil
 		}

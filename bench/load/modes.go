@@ -130,7 +130,7 @@ func (g *generator) clock(c *connection, took *[]uint32) {
 		}
 		sent, ok := sentAt(p)
 		switch {
-		case !ok:
+		case !ok, g.Deflate && !c.deflated:
 		case sent <= last:
 			g.disorder.Store(true)
 		default:
@@ -147,7 +147,7 @@ func (g *generator) send(c *connection, n int) error { return g.sendEvent(c, "br
 // sendEvent is send by another event.
 func (g *generator) sendEvent(c *connection, event string, n int) error {
 	want := g.delivered.Load() + int64(n*g.Count)
-	padding := strings.Repeat("x", g.Padding)
+	padding := filler(g.Padding)
 	tick := time.NewTicker(time.Second / time.Duration(g.Rate))
 	defer tick.Stop()
 	for range n {

@@ -9,12 +9,12 @@ import { createRequire } from "node:module";
 import { Server } from "socket.io";
 
 const [kind, alg] = process.argv.slice(2);
-const { BENCH_SECRET: secret, BENCH_PUBLIC_KEY: publicKeyFile, BENCH_CERTIFICATE: certificateFile } = process.env;
+const { BENCH_SECRET: secret, BENCH_PUBLIC_KEY: publicKeyFile, BENCH_CERTIFICATE: certificateFile, BENCH_DEFLATE: deflate } = process.env;
 const key = alg === "HS256" ? secret : readFileSync(publicKeyFile, "utf8");
 
 const certificate = certificateFile && readFileSync(certificateFile, "utf8"); // with its key
 const http = certificate ? createSecureServer({ cert: certificate, key: certificate }) : createServer();
-const io = new Server(http, { pingInterval: 25000, pingTimeout: 20000, perMessageDeflate: false, serveClient: false });
+const io = new Server(http, { pingInterval: 25000, pingTimeout: 20000, perMessageDeflate: Boolean(deflate), serveClient: false });
 
 switch (kind) {
   case "bare":
