@@ -49,7 +49,7 @@ func fakeCentrifuge(t *testing.T, answer func(command string) []string) Config {
 		t.Fatal(err)
 	}
 	return Config{Protocol: Centrifuge, Address: s.Listener.Addr().String(), PID: os.Getpid(), Count: 3, Parallel: 2, Via: ViaAuth, Tokens: tokens,
-		Each: 4, Rate: 100, Messages: 3, Patience: 50 * time.Millisecond}
+		Each: 4, Rate: 100, Messages: 3, Patience: 5 * time.Second}
 }
 
 // centrifuge answers as the library does, with a ping before each answer.
@@ -81,12 +81,14 @@ func TestCentrifuge(t *testing.T) {
 func TestCentrifugeThatIsWrong(t *testing.T) {
 	wrong := func(part, instead string, mode Mode, want string) {
 		t.Helper()
-		run(t, fakeCentrifuge(t, func(command string) []string {
+		c := fakeCentrifuge(t, func(command string) []string {
 			if strings.Contains(command, part) {
 				return []string{instead}
 			}
 			return centrifuge(command)
-		}), mode, want)
+		})
+		c.Patience = 50 * time.Millisecond
+		run(t, c, mode, want)
 	}
 	wrong(`"connect":`, `{"id":1,"connect":{"client":"x"}}`, Connect, "not subscribed")
 	wrong(`"connect":`, `{"id":1,"error":{"code":100}}`, Connect, "an answer to connect expected")
