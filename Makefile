@@ -17,7 +17,7 @@ docs: ## write the generated parts of the documents; the same tests without UPDA
 fuzz: ## each fuzz target for 20 seconds
 	./scripts/fuzz.sh
 
-bench: ## side by side with Node's servers; about 40 minutes on a quiet machine
+bench: ## side by side with other servers; about two hours on a quiet machine
 	cd bench && go run .
 
 protocol-suites: ## the official suites: Engine.IO v4 and Socket.IO v5, then both again beside Engine.IO v3, against our server

@@ -103,6 +103,12 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 // program returns the command line, environment and folder of the server.
 func (w *workshop) program(s setup, processors, cpuProfile, memoryProfile string) (argv, env []string, dir string) {
 	env = []string{"BENCH_SECRET=" + w.secret, "BENCH_PUBLIC_KEY=" + w.publicKey(s.alg), "GOMAXPROCS=" + processors}
+	if s.load.TLS {
+		env = append(env, "BENCH_CERTIFICATE="+w.certificate())
+	}
+	if s.load.Deflate {
+		env = append(env, "BENCH_DEFLATE=1")
+	}
 	switch {
 	case s.kind == "centrifuge":
 		return []string{w.centrifuge}, env, ""

@@ -1,4 +1,4 @@
-// Command bench compares our server with Node's, one core for the server and one for the load, and prints ratios.
+// Command bench compares our server with Node's and with Centrifuge, one core for the server and one for the load, and prints ratios.
 // README.md says what is measured and how to read it.
 //
 // It ends with status 1 when a bound does not hold, and with 2 when something could not be measured.
@@ -52,9 +52,9 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.Usage = func() {
-		fmt.Fprintln(stderr, "usage: go run . [flags]\n\nCompares our server with Node's and prints ratios.\n\nrows:")
+		fmt.Fprintln(stderr, "usage: go run . [flags]\n\nCompares our server with Node's and with Centrifuge, and prints ratios.\n\nrows:")
 		for _, r := range rows() {
-			fmt.Fprintf(stderr, "  %-13s %s\n", r.name, r.what)
+			fmt.Fprintf(stderr, "  %-20s %s\n", r.name, r.what)
 		}
 		fmt.Fprintln(stderr, "\nflags:")
 		f.PrintDefaults()

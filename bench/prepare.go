@@ -13,10 +13,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +77,9 @@ func newWorkshop(ctx context.Context, needNode, needRedis bool) (*workshop, erro
 	if err := w.makeKeys(); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
+	if err := w.makeCertificate(); err != nil {
+		return nil, errors.Join(err, w.close())
+	}
 	w.nodeProgram, w.centrifuge = filepath.Join(dir, "node"), filepath.Join(dir, "centrifuge")
 	for program, source := range map[string]string{w.server: "./server", w.nodeProgram: "./node", w.centrifuge: "./centrifuge"} {
 		if out, err := command(ctx, "go", "build", "-o", program, source).CombinedOutput(); err != nil {
@@ -129,6 +135,24 @@ func (w *workshop) makeKeys() error {
 	}
 	return nil
 }
+
+// makeCertificate writes a certificate, and its key, for servers that speak TLS.
+func (w *workshop) makeCertificate() error {
+	key := w.keys["ES256"]
+	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(24 * time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	both := slices.Concat(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	return os.WriteFile(w.certificate(), both, 0o600)
+}
+
+func (w *workshop) certificate() string { return filepath.Join(w.dir, "certificate.pem") }
 
 func (w *workshop) publicKey(alg string) string { return filepath.Join(w.dir, alg+".pub") }
 

@@ -33,7 +33,9 @@ const (
 )
 
 // rows returns the comparison.
-func rows() []row { return slices.Concat(nodeRows(), centrifugeRows(), selfRows(), clusterRows()) }
+func rows() []row {
+	return slices.Concat(nodeRows(), centrifugeRows(), loadRows(), selfRows(), clusterRows())
+}
 
 // overNode reports whether the row compares with Node.
 func (r row) overNode() bool { return r.over != nil && !r.over.ours && !r.overCentrifuge() }

@@ -96,7 +96,7 @@ func receive(node *centrifuge.Node, data []byte) error {
 		if err := json.Unmarshal(event.Data, &b); err != nil {
 			return err
 		}
-		return b.Each(func(m load.Message) error {
+		return b.Each(func(_ int, m load.Message) error {
 			data, err := json.Marshal(m)
 			if err != nil {
 				return err

@@ -27,6 +27,12 @@ const (
 	Outcast   Mode = "outcast"   // open Count connections on a node, and let another one revoke the subjects of Messages of them
 	Bursts    Mode = "burst"     // open Count connections, one of which asks for Each broadcasts back to back, Messages times
 	Ask       Mode = "ask"       // open Count connections, each of which asks Each questions, one after the other
+	Rooms     Mode = "rooms"     // open Count connections, each of which joins Each rooms of ten, and let the server send to each room, Messages times
+	Events    Mode = "events"    // open Count connections, each of which sends Each blocks of events
+	Blobs     Mode = "blobs"     // Ask, with Padding bytes of binary
+	Slow      Mode = "slow"      // Broadcast beside Quiet connections that do not read
+	Storm     Mode = "storm"     // open Count connections, Rate in a second, however long they take
+	Closed    Mode = "closed"    // Idle, and close all
 	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers
 )
 
@@ -52,24 +58,28 @@ type Config struct {
 	Protocol Protocol
 	Debug    string // host:port of its debug endpoint; needed by Heap, Leases, Waves and Revoke and for profiles
 	Count    int    // connections measured
-	Each     int    // refreshes (Refresh) or questions (Ask) of each connection, namespaces that it joins (Leases), or broadcasts of a burst
-	Quiet    int    // connections beside them that ask (Loud)
+	Each     int    // refreshes, questions or blocks of each connection, namespaces or rooms that it joins, or broadcasts of a burst
+	Quiet    int    // connections beside them that ask (Loud), or do not read (Slow)
 	Warm     int    // connections opened and closed before (Connect, Refuse), broadcasts (Broadcast), or tokens for each key (Decoy)
 	Parallel int    // connections being opened at the same time
 	Via      Via
+	TLS      bool
+	Polling  bool   // by long-polling instead of WebSocket
+	Deflate  bool   // with permessage-deflate, and count only broadcasts that are compressed
+	Event    string // which Events sends
 	Alg      string // of the tokens (Decoy)
 	Scheme   string // prefix of the token in the auth payload: "Bearer " or nothing
 	Tokens   string // file of tokens, one in a line: Needs() of them, none used twice except by Decoy, Flood and Reconnect
 	Fresh    string // file of tokens: Each for each subject of Tokens, in their order (Refresh)
 	Browser  bool   // send the request headers of a browser, 1.5 KB of them
 	Settle   time.Duration
-	Hold     time.Duration // how long Idle holds before RSS is read, and Leases idles, and each phase of Flood and Loud takes
-	Rate     int           // broadcasts, or questions of one connection (Flood, Loud), per second
+	Hold     time.Duration // how long Idle holds before RSS is read, and Closed after closing, and Leases idles, and each phase of Flood and Loud takes
+	Rate     int           // broadcasts, connections (Storm), or questions of one connection (Flood, Loud), per second
 	Share    float64       // of the bad tokens that the server can refuse in a second, how many Flood sends
 	Off      float64       // by which fraction the rate of Flood may be missed; zero means 0.05
 	Messages int           // broadcasts in all
-	Padding  int           // bytes of padding in a broadcast
-	Patience time.Duration // how long the last broadcasts may take to arrive
+	Padding  int           // bytes of padding in a broadcast or question
+	Patience time.Duration // how long the last broadcasts may take to arrive, and an answer or a handshake if that is longer than usual
 
 	Cluster Cluster // the servers of Publish, Across, Fetch and Outcast, which do not use Address
 
@@ -80,7 +90,7 @@ type Config struct {
 // Needs says how many tokens a run uses up. The last is spoiled, to see that the server refuses it.
 func (c Config) Needs() int {
 	switch c.Mode {
-	case Connect, Refuse:
+	case Connect, Refuse, Storm:
 		return c.Warm + c.Count + 1
 	case Waves:
 		return 2*c.Count + 1

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,16 +21,22 @@ const (
 	longestFrame  = 1 << 20
 )
 
+// handshakeTime is how long opening a connection may take.
+func (g *generator) handshakeTime() time.Duration { return max(handshakeTime, g.Patience) }
+
 // errRefused says that the server answered CONNECT with CONNECT_ERROR.
 var errRefused = errors.New("refused")
 
-// connection is one WebSocket connection with the main namespace joined.
+// connection is one connection with the main namespace joined.
 type connection struct {
 	net.Conn
 	r        *bufio.Reader
 	buf      []byte // the last message
 	protocol Protocol
-	lines    []byte // of the last message, those that were not returned yet (Centrifuge)
+	lines    []byte    // of the last message, those that were not returned yet (Centrifuge)
+	poll     *poller   // nil unless it is by long-polling
+	inflater io.Reader // of compressed messages; nil before the first one
+	deflated bool      // the last message was compressed
 }
 
 // open dials, upgrades and joins the main namespace with token, from a source address that depends on i: one address has some
@@ -40,15 +47,31 @@ func (g *generator) open(i int, token string) (*connection, error) {
 
 // openAt is open for one server of several.
 func (g *generator) openAt(address string, i int, token string) (*connection, error) {
-	deadline := time.Now().Add(handshakeTime)
-	d := net.Dialer{Deadline: deadline, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%19))}}
-	nc, err := d.DialContext(context.Background(), "tcp", address)
+	return g.openWith(net.Dialer{}, address, i, token)
+}
+
+// openWith is openAt with a dialer, whose deadline and local address it sets.
+func (g *generator) openWith(d net.Dialer, address string, i int, token string) (*connection, error) {
+	dial := func() (net.Conn, error) {
+		d.Deadline, d.LocalAddr = time.Now().Add(g.handshakeTime()), &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%19))}
+		return d.DialContext(context.Background(), "tcp", address)
+	}
+	deadline := time.Now().Add(g.handshakeTime())
+	nc, err := dial()
 	if err != nil {
 		return nil, err
 	}
+	if g.TLS {
+		nc = tls.Client(nc, &tls.Config{InsecureSkipVerify: true}) // the certificate is made for the run
+	}
 	c := &connection{Conn: nc, protocol: g.Protocol}
 	_ = c.SetDeadline(deadline)
-	if err := g.join(c, address, i, token); err != nil {
+	if g.Polling {
+		err = g.joinByPolling(c, address, token, dial)
+	} else {
+		err = g.join(c, address, i, token)
+	}
+	if err != nil {
 		c.close()
 		return nil, err
 	}
@@ -68,7 +91,13 @@ func (g *generator) join(c *connection, address string, i int, token string) err
 	if g.Browser {
 		d.Header = ws.HandshakeHeaderHTTP(browserHeaders(address, i))
 	}
-	r, _, err := d.Upgrade(c.Conn, u)
+	if g.Deflate {
+		d.Extensions = deflateOffer()
+	}
+	r, shaken, err := d.Upgrade(c.Conn, u)
+	if err == nil && g.Deflate {
+		err = accepts(shaken.Extensions)
+	}
 	if err != nil {
 		return fmt.Errorf("upgrading: %w", err)
 	}
@@ -82,6 +111,11 @@ func (g *generator) join(c *connection, address string, i int, token string) err
 	if err := c.expect(`0{`); err != nil {
 		return err
 	}
+	return g.enter(c, token)
+}
+
+// enter joins the main namespace of an open session.
+func (g *generator) enter(c *connection, token string) error {
 	connect := "40"
 	if g.Via == ViaAuth {
 		connect += `{"token":"` + g.Scheme + token + `"}`
@@ -154,9 +188,13 @@ func (c *connection) next() ([]byte, error) {
 	}
 }
 
-// message returns the next WebSocket message. Its bytes are valid until the next call.
+// message returns the next WebSocket message, or packet of a poll. Its bytes are valid until the next call.
 func (c *connection) message() ([]byte, error) {
+	if c.poll != nil {
+		return c.poll.next()
+	}
 	c.buf = c.buf[:0]
+	c.deflated = false
 	for {
 		h, err := ws.ReadHeader(c.r)
 		if err != nil {
@@ -165,6 +203,7 @@ func (c *connection) message() ([]byte, error) {
 		if h.Length > longestFrame {
 			return nil, fmt.Errorf("a frame of %d bytes", h.Length)
 		}
+		c.deflated = c.deflated || h.Rsv1()
 		at, need := len(c.buf), len(c.buf)+int(h.Length)
 		if need > cap(c.buf) {
 			c.buf = append(make([]byte, 0, need+64), c.buf...)
@@ -185,6 +224,8 @@ func (c *connection) message() ([]byte, error) {
 		case h.OpCode == ws.OpPong:
 			c.buf = c.buf[:at]
 		case !h.Fin:
+		case c.deflated:
+			return c.inflate(c.buf)
 		default:
 			return c.buf, nil
 		}
@@ -194,7 +235,12 @@ func (c *connection) message() ([]byte, error) {
 	}
 }
 
-func (c *connection) send(packet string) error { return c.write(ws.NewTextFrame([]byte(packet))) }
+func (c *connection) send(packet string) error {
+	if c.poll != nil {
+		return c.poll.send(packet)
+	}
+	return c.write(ws.NewTextFrame([]byte(packet)))
+}
 
 func (c *connection) write(f ws.Frame) error {
 	b, err := ws.CompileFrame(ws.MaskFrameInPlace(f))
@@ -206,7 +252,7 @@ func (c *connection) write(f ws.Frame) error {
 
 // close ends the connection as a browser's page does that goes away: a close frame, then TCP.
 func (c *connection) close() {
-	if c.r != nil {
+	if c.r != nil && c.poll == nil {
 		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 		_ = c.write(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusGoingAway, "")))
 	}

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -284,17 +283,5 @@ func TestProcFiles(t *testing.T) {
 	}
 	if _, err := parseStatus([]byte("Name:\tzombie\n")); err == nil {
 		t.Error("a process that has ended has an RSS")
-	}
-}
-
-func TestBrowserHeadersAreAsLarge(t *testing.T) {
-	var b bytes.Buffer
-	h := browserHeaders("127.0.0.1:40000", 7)
-	_ = h.Write(&b)
-	if b.Len() < 1300 || b.Len() > 1700 {
-		t.Errorf("%d bytes", b.Len())
-	}
-	if h.Get("Cookie") == browserHeaders("127.0.0.1:40000", 8).Get("Cookie") {
-		t.Error("two browsers have the same cookies")
 	}
 }

@@ -91,13 +91,20 @@ func (g *generator) idle() (r Result, err error) {
 }
 
 // broadcast measures what one delivered message costs the server. Each message carries the time at which it was asked for. ask asks
-// for so many broadcasts, each of which is each messages to all connections, and waits until they have arrived.
-func (g *generator) broadcast(ask func(c *connection, n int) error, each int) (r Result, err error) {
+// for messages so many times, each of which brings each connection each of them, and waits until they have arrived. prepare, unless
+// it is nil, is called for each connection before.
+func (g *generator) broadcast(ask func(c *connection, n int) error, each int, prepare func(i int, c *connection) error) (r Result, err error) {
 	took := make([][]uint32, g.Count)
-	connections, _, err := g.openAll(0, func(i int, c *connection) { g.clock(c, &took[i]) })
+	connections, err := g.openSilent(0, g.Count)
 	defer g.closeAll(connections)
+	if err == nil && prepare != nil {
+		_, err = g.each(0, g.Count, func(i int) error { return prepare(i, connections[i]) })
+	}
 	if err != nil {
 		return r, err
+	}
+	for i, c := range connections {
+		go g.clock(c, &took[i]) // ends when the connection is closed
 	}
 	time.Sleep(g.Settle)
 	if err := ask(connections[0], g.Warm); err != nil {
@@ -123,7 +130,7 @@ func (g *generator) clock(c *connection, took *[]uint32) {
 		}
 		sent, ok := sentAt(p)
 		switch {
-		case !ok:
+		case !ok, g.Deflate && !c.deflated:
 		case sent <= last:
 			g.disorder.Store(true)
 		default:
@@ -140,7 +147,7 @@ func (g *generator) send(c *connection, n int) error { return g.sendEvent(c, "br
 // sendEvent is send by another event.
 func (g *generator) sendEvent(c *connection, event string, n int) error {
 	want := g.delivered.Load() + int64(n*g.Count)
-	padding := strings.Repeat("x", g.Padding)
+	padding := filler(g.Padding)
 	tick := time.NewTicker(time.Second / time.Duration(g.Rate))
 	defer tick.Stop()
 	for range n {

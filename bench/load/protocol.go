@@ -29,17 +29,17 @@ type Message struct {
 	Pad string `json:"pad"`
 }
 
-// Burst asks a server for N broadcasts, back to back.
+// Burst asks a server for N broadcasts, or for one to each of N rooms, back to back.
 type Burst struct {
 	T   int64  `json:"t"` // of the first; each of the others has one microsecond more
 	N   int    `json:"n"`
 	Pad string `json:"pad"`
 }
 
-// Each calls emit for each message of the burst, until one fails.
-func (b Burst) Each(emit func(Message) error) error {
+// Each calls emit with each message of the burst and its number, until one fails.
+func (b Burst) Each(emit func(int, Message) error) error {
 	for i := range b.N {
-		if err := emit(Message{b.T + int64(i), b.Pad}); err != nil {
+		if err := emit(i, Message{b.T + int64(i), b.Pad}); err != nil {
 			return fmt.Errorf("after %d broadcasts: %w", i, err)
 		}
 	}

@@ -34,14 +34,16 @@ func (g *generator) refresh() (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	n := g.Count * g.Each
 	err = g.measure(&r, func() (int, []uint32, error) {
-		// Each connection refreshes once before any refreshes again.
-		took, err := g.each(0, n, func(i int) error {
-			c, round := i%g.Count, i/g.Count
-			return all[c].refresh(round, fresh[c*g.Each+round])
-		})
-		return n, took, err
+		var took []uint32
+		for round := range g.Each { // each connection refreshes once before any refreshes again
+			us, err := g.each(0, g.Count, func(i int) error { return all[i].refresh(round, fresh[i*g.Each+round]) })
+			if err != nil {
+				return 0, nil, err
+			}
+			took = append(took, us...)
+		}
+		return len(took), took, nil
 	})
 	r.OpenCPU, r.FirstCPU = opening, admitting
 	return r, err

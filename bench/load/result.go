@@ -17,6 +17,7 @@ type Result struct {
 	Lost         int     `json:"lost,omitempty"`         // broadcasts times connections that did not arrive (Publish)
 	RedisPer     float64 `json:"redis_us_per,omitempty"` // CPU of Redis in microseconds for each broadcast (Publish)
 	RSSBefore    int64   `json:"rss_before,omitempty"`   // bytes
+	RSSOpen      int64   `json:"rss_open,omitempty"`     // with all connections (Closed)
 	RSSAfter     int64   `json:"rss_after,omitempty"`
 	RSSPer       float64 `json:"rss_per_connection,omitempty"`
 	HeapPer      float64 `json:"heap_per_connection,omitempty"`

@@ -3,7 +3,7 @@
 //	BENCH_SECRET=... server [-debug] [-profile-memory] [-metrics] bare|auth|query HS256
 //	BENCH_PUBLIC_KEY=file.pem BENCH_ISSUER=... BENCH_AUDIENCE=... server auth|event RS256|ES256
 //
-// It listens on a free loopback port, which it prints.
+// It listens on a free loopback port, which it prints, and by TLS if BENCH_CERTIFICATE names a file with a certificate and its key.
 package main
 
 import (
@@ -96,6 +96,9 @@ func run(kind string, alg token.Algorithm, withDebug, measured bool, namespaces 
 		ready += " " + address
 	}
 	fmt.Println(ready)
+	if certificate := os.Getenv("BENCH_CERTIFICATE"); certificate != "" {
+		return http.ServeTLS(listener, mux, certificate, certificate)
+	}
 	return http.Serve(listener, mux)
 }
 
