@@ -62,10 +62,12 @@ func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins *logins) 
 	a.setDeadline()
 	a.enlist(since)
 	a.mu.Unlock()
-	// Without gone, a closed socket would stay in memory until its token expires.
-	s.OnEnd(a.gone)
 	g.keepCookies(s)
-	return a, s.Intercept(eventAuthenticate, a.authenticate)
+	err := s.InterceptBy(eventAuthenticate, a)
+	if err != nil {
+		a.Ended()
+	}
+	return a, err
 }
 
 // setDeadline starts Options.Timeout. The caller holds mu.
@@ -116,9 +118,9 @@ func (a *admission) wake() {
 	}
 }
 
-// gone releases what the admission holds, and counts the end of its lease. It runs when the socket
-// has ended.
-func (a *admission) gone() {
+// Ended releases what the admission holds, and counts the end of its lease. It runs when the socket
+// has ended: without it, a closed socket would stay in memory until its token expires.
+func (a *admission) Ended() {
 	if a.letGo() == leased {
 		a.gate.figures.leaseEnds.Add(endOf(a.socket)) // without mu, because it runs the server's clock
 	}
@@ -150,7 +152,7 @@ func (a *admission) hold(network netip.Prefix, most, mostOfNetwork int) bool {
 		return false
 	}
 	a.held = &network
-	if a.stage == over { // the socket ended before, and gone does not run again
+	if a.stage == over { // the socket ended before, and Ended does not run again
 		a.release()
 	}
 	return true
@@ -170,7 +172,7 @@ func (a *admission) within(ctx context.Context) (context.Context, context.Cancel
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	// Do not derive it from the socket's context, which would keep its map of children for
-	// as long as the socket lives. gone cancels it when the socket ends.
+	// as long as the socket lives. Ended cancels it when the socket ends.
 	ctx, cancel := context.WithDeadlineCause(context.WithoutCancel(ctx), a.gate.began.Add(a.deadline), errLate)
 	a.cancel = cancel
 	if a.stage == over {
@@ -244,7 +246,7 @@ func (a *admission) conclude() bool {
 // undecided reports whether the gate may still admit the socket, give it its first lease
 // or refuse it. The caller holds mu. Ended is the result of socketEnded, which the caller
 // must ask before it takes mu. A socket that ends after that is noticed by its stage,
-// because gone runs then.
+// because Ended runs then.
 func (a *admission) undecided(ended bool) bool {
 	return (a.stage == outside || a.stage == guest) && !ended
 }

@@ -7,7 +7,7 @@ import (
 	"socketiojwt/token"
 )
 
-// A socket that ends just before it is held is not counted, because gone does not run again
+// A socket that ends just before it is held is not counted, because Ended does not run again
 // to release it.
 func TestSocketThatEndedIsNotHeld(t *testing.T) {
 	v, err := token.NewVerifier(token.Secret("a secret of the tests, long enough for HS256"), token.Options{})
@@ -19,7 +19,7 @@ func TestSocketThatEndedIsNotHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &admission{gate: g}
-	a.gone()
+	a.Ended()
 	if !a.hold(netip.MustParsePrefix("192.0.2.1/32"), 10, 10) || g.held.all != 0 || len(g.held.byNetwork) != 0 {
 		t.Errorf("%d sockets held, of %d addresses, want none", g.held.all, len(g.held.byNetwork))
 	}

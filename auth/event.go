@@ -68,9 +68,9 @@ func (g *Gate) eventOfGuests(_ context.Context, s *socketio.Socket) error {
 	return a.answer(nil, nil)
 }
 
-// authenticate handles the events "authenticate" of the socket, one at a time, before and
+// Intercept handles the events "authenticate" of the socket, one at a time, before and
 // after the socket is admitted.
-func (a *admission) authenticate(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+func (a *admission) Intercept(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
 	a.mu.Lock()
 	was, warned := a.stage, a.warned
 	if e.WantsAck() {

@@ -39,10 +39,10 @@ func (c *conn) connect(p packet.Packet) {
 		return
 	}
 	s := newSocket(c, p.Namespace, handshake)
-	s.kept, s.auth = size, auth
+	s.arrival.kept, s.arrival.auth = size, auth
 	c.server.figures.states[stateConnecting].Add(1)
 	c.sockets = append(c.sockets, s)
-	s.waiting = true
+	s.arrival.waiting = true
 	c.waiting++
 	c.mu.Unlock()
 	c.begin()
@@ -175,13 +175,13 @@ func (s *Socket) resume() {
 	for {
 		now := s.look()
 		s.mu.Lock()
-		if s.state != stateConnecting && s.state != stateHeld || s.suspended || s.pastDeadline(now) { // ended, or held again
+		if s.state != stateConnecting && s.state != stateHeld || s.arrival.suspended || s.pastDeadline(now) { // ended, or held again
 			s.mu.Unlock()
 			return
 		}
 		chain := s.namespace.table.connect
-		if int(s.next) == len(chain) {
-			tooLarge := s.handshake.authTooLarge
+		if int(s.arrival.next) == len(chain) {
+			tooLarge := s.arrival.handshake.authTooLarge
 			s.mu.Unlock()
 			if tooLarge { // no middleware has refused a socket whose credentials were too large to read
 				_ = s.Refuse(errTooLarge)
@@ -190,14 +190,14 @@ func (s *Socket) resume() {
 			s.admit()
 			return
 		}
-		middleware, ctx, holds := chain[s.next], s.ctx, s.holds
-		s.next++
+		middleware, ctx, holds := chain[s.arrival.next], s.ctx, s.arrival.holds
+		s.arrival.next++
 		s.mu.Unlock()
 
 		err := middleware(ctx, s)
 
 		s.mu.Lock()
-		held := s.holds != holds
+		held := s.arrival.holds != holds
 		s.mu.Unlock()
 		if held && (err == nil || errors.Is(err, errHeld)) {
 			return // Admit resumes here
@@ -221,7 +221,7 @@ func (s *Socket) admit() {
 	now := s.look()
 	s.mu.Lock()
 	// It has ended, or is held by a concurrent call of Hold, or its connection is closing and ends it.
-	if s.state == stateClosed || s.suspended || s.pastDeadline(now) || !s.conn.accept() {
+	if s.state == stateClosed || s.arrival.suspended || s.pastDeadline(now) || !s.conn.accept() {
 		s.mu.Unlock()
 		srv.count(s.namespace, -1)
 		srv.putBack(lost)
@@ -236,13 +236,13 @@ func (s *Socket) admit() {
 	for _, m := range s.enter(lost, answer) {
 		_ = s.conn.session.Send(m)
 	}
-	if s.early != nil {
+	if s.arrival.early != nil {
 		s.sendWelcome()
-		for _, e := range s.early.events {
+		for _, e := range s.arrival.early.events {
 			s.inboxBytes += e.size
 			s.inbox = append(s.inbox, task{event: e}) // handled by this worker
 		}
-		s.early = nil
+		s.arrival.early = nil
 	}
 	ctx := s.ctx
 	s.mu.Unlock()
@@ -255,10 +255,7 @@ func (s *Socket) admit() {
 
 	err := s.runOnConnect(ctx)
 	kept := srv.opts.afterConnect(s.Handshake())
-	s.mu.Lock()
-	s.handshake = kept
-	s.giveBackHandshake()
-	s.mu.Unlock()
+	s.arrived(kept)
 	if err != nil {
 		if errors.Is(err, ErrClosed) { // the peer left, or the socket's deadline has passed
 			s.logger().DebugContext(ctx, "socketio: OnConnect failed", "error", err)
@@ -266,6 +263,18 @@ func (s *Socket) admit() {
 			s.logSampled(ctx, slog.LevelWarn, s.name+"\n"+fmt.Sprint(err), "socketio: OnConnect failed", "error", err)
 		}
 		s.Disconnect(err)
+	}
+}
+
+// arrived drops what the socket no longer needs, and keeps a handshake, which may be nil.
+func (s *Socket) arrived(kept *Handshake) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.giveBackHandshake()
+	s.conn.mu.Lock()
+	defer s.conn.mu.Unlock()
+	if s.arrival = nil; kept != nil {
+		s.arrival = &arrival{handshake: kept}
 	}
 }
 

@@ -59,7 +59,7 @@ func (c *conn) forgetSocket(s *Socket, was state) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case s.waiting:
+	case s.isWaiting():
 		c.leaveQueue(s)
 	case was == stateConnecting:
 		c.connecting--
@@ -111,16 +111,19 @@ func (c *conn) due() *Socket {
 	past := c.past()
 	for _, s := range c.sockets {
 		same := func(other *Socket) bool { return other.id == s.id }
-		if s.waiting && !slices.ContainsFunc(past.leaving, same) && !slices.ContainsFunc(past.disconnecting, same) {
+		if s.isWaiting() && !slices.ContainsFunc(past.leaving, same) && !slices.ContainsFunc(past.disconnecting, same) {
 			return s
 		}
 	}
 	return nil
 }
 
+// isWaiting reports whether the CONNECT of the socket waits for its turn. The caller holds conn.mu.
+func (s *Socket) isWaiting() bool { return s.arrival != nil && s.arrival.waiting }
+
 // leaveQueue ends the wait of a CONNECT for its turn. The caller holds mu.
 func (c *conn) leaveQueue(s *Socket) {
-	s.waiting = false
+	s.arrival.waiting = false
 	c.waiting--
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"slices"
 
 	"socketiojwt/internal/guard"
 )
@@ -14,7 +13,8 @@ import (
 type socketContext struct {
 	context.Context // ends with the socket
 	socket          *Socket
-	values          []contextValue
+	value           contextValue
+	more            *socketContext // has the other values; may be nil
 }
 
 type contextValue struct{ key, value any }
@@ -52,9 +52,9 @@ func (c *socketContext) Value(key any) any {
 	if key == (socketKey{}) {
 		return c.socket
 	}
-	for _, v := range c.values {
-		if v.key == key {
-			return v.value
+	for at := c; at != nil; at = at.more {
+		if at.value.key == key && key != nil {
+			return at.value.value
 		}
 	}
 	return c.Context.Value(key)
@@ -86,6 +86,17 @@ func (s *Socket) Context() context.Context {
 func (s *Socket) SetContextValue(key, value any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	values := slices.DeleteFunc(slices.Clone(s.ctx.values), func(v contextValue) bool { return v.key == key })
-	s.ctx = &socketContext{Context: s.ctx.Context, socket: s, values: append(values, contextValue{key, value})}
+	s.ctx = &socketContext{Context: s.ctx.Context, socket: s, value: contextValue{key, value}, more: s.ctx.without(key)}
+}
+
+// without returns a context that has the values of c except that of key, or nil if there are none. It
+// has only the values.
+func (c *socketContext) without(key any) *socketContext {
+	switch {
+	case c == nil:
+		return nil
+	case c.value.key == nil || c.value.key == key:
+		return c.more.without(key)
+	}
+	return &socketContext{value: c.value, more: c.more.without(key)}
 }

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"socketiojwt/engineio"
@@ -18,12 +19,32 @@ type farewell func(was state) []*engineio.Message
 func (s *Socket) OnEnd(f func()) {
 	s.mu.Lock()
 	if s.state != stateClosed {
-		s.onEnd = append(s.onEnd, f)
+		s.onEnd = &atEnd{f, s.onEnd}
 		s.mu.Unlock()
 		return
 	}
 	s.mu.Unlock()
 	f()
+}
+
+// atEnd is a function of OnEnd, and the one before it.
+type atEnd struct {
+	f      func()
+	before *atEnd
+}
+
+// runOnEnd runs what is to run once the socket has ended, in the order in which it was added.
+func (s *Socket) runOnEnd(interceptors interceptor, last *atEnd) {
+	var all []func()
+	for ; last != nil; last = last.before {
+		all = append(all, last.f)
+	}
+	for i := &interceptors; i != nil && i.by != nil; i = i.rest {
+		all = append(all, i.by.Ended)
+	}
+	for _, f := range slices.Backward(all) {
+		s.guard(f, func() {})
+	}
 }
 
 // peerLeft ends the socket because its peer has left the namespace.
@@ -102,19 +123,17 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	}
 	s.clearDeadline()
 	observed := s.takeObserved(resultOf(reason))
-	ctx, cancel, onEnd := s.ctx, s.cancel, s.onEnd
+	ctx, life, interceptors, onEnd := s.ctx, s.life, s.interceptor, s.onEnd
 	s.onEnd = nil
 	s.mu.Unlock()
 
-	cancel(&DisconnectError{Reason: reason, Err: cause})
+	life.end(&DisconnectError{Reason: reason, Err: cause})
 	observed.end()
 	if was >= stateAdmitted {
 		s.conn.server.figures.disconnects.Add(reason)
 		s.logEnd(ctx, reason, cause)
 	}
-	for _, f := range onEnd {
-		s.guard(f, func() {})
-	}
+	s.runOnEnd(interceptors, onEnd)
 	s.mu.Lock()
 	if was >= stateAdmitted {
 		s.post(task{step: func() { s.runOnDisconnect(context.WithoutCancel(ctx), reason, rooms) }})

@@ -163,7 +163,7 @@ func (s *Socket) endUnused(patient bool) use {
 	case s.state != stateAdmitted:
 	case s.working:
 		left = working
-	case patient && (len(s.acks) > 0 || s.intercepts != nil && s.intercepts.working):
+	case patient && (len(s.acks) > 0 || s.intercepted != nil):
 		left = asking
 	}
 	s.mu.Unlock()

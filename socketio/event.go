@@ -126,23 +126,23 @@ func (s *Socket) receive(e *Event) {
 	s.mu.Lock()
 	s.counts().received.Add(1)
 	result, dropped := taken, uint64(0)
-	switch k := s.intercepts; {
+	switch {
 	case s.state != stateHeld && s.state != stateAdmitted, s.renewing: // ended meanwhile
 	case s.conn.draining(): // Shutdown: running handlers finish, and no others start
-	case k.handler(e.name) != nil:
+	case s.interceptorOf(e.name) != nil:
 		if result = s.wait(e); result != taken {
 			break
 		}
-		k.inbox = append(k.inbox, e)
-		if !k.working {
-			k.working = true
+		if s.intercepted == nil {
+			s.intercepted = new(intercepted)
 			s.conn.server.running.add(1)
 			go s.runIntercepts()
 		}
-	case s.state == stateHeld && s.early.options.Drop:
+		s.intercepted.events = append(s.intercepted.events, e)
+	case s.state == stateHeld && s.arrival.early.options.Drop:
 		total := s.counts().dropped.Add(1)
-		if !s.early.dropped { // a peer must not fill the log
-			s.early.dropped, dropped = true, total
+		if !s.arrival.early.dropped { // a peer must not fill the log
+			s.arrival.early.dropped, dropped = true, total
 		}
 	case s.state == stateHeld:
 		result = s.keepEarly(e)

@@ -1,13 +1,10 @@
 package socketio
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 
 	"socketiojwt/engineio"
-	"socketiojwt/socketio/internal/packet"
 )
 
 // HoldOptions say what happens to events that a held socket receives and that are not
@@ -31,56 +28,6 @@ type early struct {
 	bytes   int
 	dropped bool                // an event was dropped, and that was logged
 	welcome []*engineio.Message // for the peer, when the socket is admitted
-}
-
-// intercepts holds the handlers of Intercept and the events that wait for them.
-type intercepts struct {
-	handlers []interceptor // a short slice, which takes less memory than a map in each of a million sockets
-	inbox    []*Event
-	working  bool
-}
-
-type interceptor struct {
-	event   string
-	handler Handler
-}
-
-// handler returns the handler for an event, or nil.
-func (k *intercepts) handler(event string) Handler {
-	if k != nil {
-		for _, i := range k.handlers {
-			if i.event == event {
-				return i.handler
-			}
-		}
-	}
-	return nil
-}
-
-// Intercept makes h handle an event instead of event middleware and handlers, for the socket's
-// whole life, both held and admitted. Calls of h do not overlap. They run on a goroutine that
-// exists only while there is such an event. Intercept may be called only from connect
-// middleware. Otherwise it returns ErrAdmitted or ErrClosed. A second call for the same event
-// is an error.
-func (s *Socket) Intercept(event string, h Handler) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case h == nil || event == "" || packet.Reserved(event):
-		return fmt.Errorf("socketio: Intercept: no handler, or event name %q is empty or reserved", event)
-	case s.state == stateClosed:
-		return ErrClosed
-	case s.state > stateHeld:
-		return ErrAdmitted
-	}
-	if s.intercepts == nil {
-		s.intercepts = new(intercepts)
-	}
-	if s.intercepts.handler(event) != nil {
-		return fmt.Errorf("socketio: event %q is intercepted already", event)
-	}
-	s.intercepts.handlers = append(s.intercepts.handlers, interceptor{event, h})
-	return nil
 }
 
 // Hold suspends a socket: connect middleware ends with `return s.Hold(...)`. CONNECT is
@@ -108,12 +55,12 @@ func (s *Socket) Hold(opts HoldOptions) error {
 		s.become(stateHeld)
 		_ = s.conn.session.Send(s.connected("")) // fails only if the session is closed, which ends the socket
 	}
-	s.holds++
-	s.suspended = true
-	if s.early == nil {
-		s.early = &early{}
+	s.arrival.holds++
+	s.arrival.suspended = true
+	if s.arrival.early == nil {
+		s.arrival.early = &early{}
 	}
-	s.early.options = opts
+	s.arrival.early.options = opts
 	s.sendWelcome()
 	s.mu.Unlock()
 	if answer {
@@ -133,12 +80,12 @@ func (s *Socket) admitWith(welcome *engineio.Message) error {
 	switch {
 	case s.state == stateClosed:
 		return ErrClosed
-	case !s.suspended:
+	case s.arrival == nil || !s.arrival.suspended:
 		return ErrAdmitted
 	}
-	s.suspended = false
+	s.arrival.suspended = false
 	if welcome != nil {
-		s.early.welcome = append(s.early.welcome, welcome)
+		s.arrival.early.welcome = append(s.arrival.early.welcome, welcome)
 	}
 	s.post(task{step: s.resume})
 	return nil
@@ -186,7 +133,7 @@ func (s *Socket) notAdmitted() error {
 
 // keepEarly keeps an event of a held socket until it is admitted. The caller holds mu.
 func (s *Socket) keepEarly(e *Event) charged {
-	k := s.early
+	k := s.arrival.early
 	if len(k.events) >= k.options.Events || k.bytes+e.size > k.options.Bytes {
 		return tooMuch
 	}
@@ -200,60 +147,8 @@ func (s *Socket) keepEarly(e *Event) charged {
 
 // releaseEarly returns the charge for early events to the ledger. The caller holds mu.
 func (s *Socket) releaseEarly() {
-	if s.early != nil {
-		s.conn.ledger.event(-s.early.bytes)
-		s.early = nil
-	}
-}
-
-// runIntercepts handles intercepted events until none are left.
-func (s *Socket) runIntercepts() {
-	for {
-		now := s.look()
-		s.mu.Lock()
-		k := s.intercepts
-		if len(k.inbox) == 0 || s.state == stateClosed {
-			k.inbox, k.working = nil, false
-			s.mu.Unlock()
-			s.conn.server.running.add(-1)
-			return
-		}
-		e := k.inbox[0]
-		k.inbox = k.inbox[1:]
-		held := s.state == stateHeld // its charge stays until it has been handled
-		late := s.pastDeadline(now)
-		if !held || late {
-			s.giveBack(e.size)
-		}
-		h, ctx, more := k.handler(e.name), s.ctx, len(k.inbox) > 0
-		s.mu.Unlock()
-		if late {
-			continue
-		}
-		s.guard(func() {
-			if held {
-				defer s.handled(e)
-			}
-			s.intercepted(ctx, h, e)
-		}, func() { go s.runIntercepts() })
-		if more {
-			runtime.Gosched() // for the same reason as in work
-		}
-	}
-}
-
-// handled returns the charge for an event to the ledger.
-func (s *Socket) handled(e *Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.giveBack(e.size)
-}
-
-func (s *Socket) intercepted(ctx context.Context, h Handler, e *Event) {
-	if ctx.Err() != nil { // the socket has ended since runIntercepts checked
-		return
-	}
-	if err := h(ctx, s, e); err != nil {
-		s.logFailed(ctx, e.name, err)
+	if s.arrival != nil && s.arrival.early != nil {
+		s.conn.ledger.event(-s.arrival.early.bytes)
+		s.arrival.early = nil
 	}
 }

@@ -124,3 +124,53 @@ func TestInterceptedEventTooLarge(t *testing.T) {
 		f.ended(p, sockettest.ErrClosed)
 	})
 }
+
+// companion is an Interceptor with a name.
+type companion struct {
+	name string
+	ran  *record
+}
+
+func (c companion) Intercept(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+	c.ran.add(c.name + " intercepts " + e.Name())
+	return e.Ack()
+}
+
+func (c companion) Ended() { c.ran.add(c.name + " ended") }
+
+// Each Interceptor gets its event, and is told once that the socket has ended. One that was not
+// accepted is not told.
+func TestInterceptorsAreToldOfTheEnd(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
+			if s.InterceptBy("connect", companion{"reserved", &ran}) == nil || s.InterceptBy("x", nil) == nil {
+				t.Error("an Interceptor that can never run was accepted")
+			}
+			for _, name := range []string{"a", "b", "c"} {
+				if err := s.InterceptBy(name, companion{name, &ran}); err != nil {
+					t.Error(err)
+				}
+			}
+			if s.InterceptBy("b", companion{"second", &ran}) == nil {
+				t.Error("an event has two Interceptors")
+			}
+			s.OnEnd(func() { ran.add("ended") })
+			return nil
+		})
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		for _, name := range []string{"b", "c", "a"} {
+			if _, err := p.EmitWithAck(context.Background(), name); err != nil {
+				t.Error(err)
+			}
+		}
+		_ = p.Close()
+		synctest.Wait()
+		got := ran.all()
+		want := []string{"b intercepts b", "c intercepts c", "a intercepts a"}
+		if len(got) != 7 || !slices.Equal(got[:3], want) || !slices.Equal(slices.Sorted(slices.Values(got[3:])), []string{"a ended", "b ended", "c ended", "ended"}) {
+			t.Errorf("got %q", got)
+		}
+	})
+}

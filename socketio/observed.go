@@ -30,21 +30,21 @@ func (s *Socket) observeConnect() {
 		running.End(observe.Outcome{Result: observe.Left})
 		return
 	}
-	s.observed = &observed{running: running, life: s.ctx.Context}
-	s.ctx = &socketContext{Context: ctx, socket: s, values: s.ctx.values}
+	s.arrival.observed = &observed{running: running, life: s.ctx.Context}
+	s.ctx = &socketContext{Context: ctx, socket: s, value: s.ctx.value, more: s.ctx.more}
 	s.mu.Unlock()
 }
 
 // takeObserved ends the connect of a socket, so that the caller can call end when it has
 // released mu. It is nil if no Observer was told. The caller holds mu.
 func (s *Socket) takeObserved(result string) *observed {
-	taken := s.observed
-	if taken == nil {
+	if s.arrival == nil || s.arrival.observed == nil {
 		return nil
 	}
-	s.observed = nil
-	s.ctx = &socketContext{Context: taken.life, socket: s, values: s.ctx.values}
-	taken.outcome = observe.Outcome{Result: result, Held: s.holds > 0}
+	taken := s.arrival.observed
+	s.arrival.observed = nil
+	s.ctx = &socketContext{Context: taken.life, socket: s, value: s.ctx.value, more: s.ctx.more}
+	taken.outcome = observe.Outcome{Result: result, Held: s.arrival.holds > 0}
 	return taken
 }
 

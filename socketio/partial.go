@@ -86,7 +86,7 @@ func (c *conn) forgetPartial() {
 func (s *Socket) earlyFull(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state == stateHeld && s.early.bytes+n > s.early.options.Bytes
+	return s.state == stateHeld && s.arrival.early.bytes+n > s.arrival.early.options.Bytes
 }
 
 // MessageHead handles the beginning of a message that is too long to be kept. A CONNECT
@@ -122,7 +122,7 @@ func (s *Socket) receiveHead(p packet.Packet) bool {
 		return false
 	}
 	s.mu.Lock()
-	intercepted := s.intercepts.handler(name) != nil
+	intercepted := s.interceptorOf(name) != nil
 	s.mu.Unlock()
 	if !intercepted {
 		return false

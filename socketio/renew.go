@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -64,12 +63,12 @@ func (s *Socket) Renew(r Renewal) error {
 	s.until.Store(renewal)
 	s.failAcks()
 	s.dropEvents()
-	cancel := s.cancel
-	life, end := context.WithCancelCause(s.conn.ctx)
-	s.cancel, s.ctx = end, &socketContext{Context: life, socket: s}
+	before := s.life
+	s.life = &life{parent: s.conn.ctx}
+	s.ctx = &socketContext{Context: s.life, socket: s}
 	s.post(task{step: func() { s.goOn(r, w) }})
 	s.mu.Unlock()
-	cancel(r.Cause)
+	before.end(r.Cause)
 	return nil
 }
 
@@ -81,11 +80,11 @@ func (s *Socket) dropEvents() {
 		}
 		return t.event != nil
 	})
-	if s.intercepts != nil {
-		for _, e := range s.intercepts.inbox {
+	if s.intercepted != nil {
+		for _, e := range s.intercepted.events {
 			s.giveBack(e.size)
 		}
-		s.intercepts.inbox = nil
+		s.intercepted.events = nil
 	}
 }
 

@@ -31,7 +31,6 @@ type Socket struct {
 	name      string     // of the namespace
 	namespace *Namespace // set before middleware runs
 	conn      *conn
-	cancel    context.CancelCauseFunc
 	rooms     places                  // guarded by namespace.local.mu
 	session   atomic.Pointer[session] // nil if it cannot be recovered
 	until     atomic.Int64            // deadline as wallclock.Nanos; 0 means none; written under mu
@@ -39,28 +38,36 @@ type Socket struct {
 	mu         sync.Mutex
 	place      int32 // in the listing; guarded by namespace.local.mu
 	state      state
-	working    bool  // the worker is running
-	greeted    bool  // a function of OnConnect has started; only for the worker
-	waiting    bool  // its CONNECT waits for its turn; guarded by conn.mu
-	suspended  bool  // held, and Admit was not called since then
-	next       int32 // connect middleware to run next
-	holds      int32 // number of times it was held
+	working    bool // the worker is running
+	greeted    bool // a function of OnConnect has started; only for the worker
+	renewing   bool // Renew waits for running handlers
 	ctx        *socketContext
-	handshake  *Handshake // until OnConnect has returned
-	kept       int        // bytes charged to the ledger for it
-	auth       *sharedAuth
+	life       *life
+	arrival    *arrival // nil once OnConnect has returned, unless a handshake is kept; written under mu and conn.mu
 	inbox      []task
 	inboxBytes int
-	intercepts *intercepts
-	early      *early
-	acks       map[uint64]chan<- reply
-	values     []contextValue
-	onEnd      []func()
-	ending     *ending
-	deadline   *deadline
-	renewing   bool   // Renew waits for running handlers
-	renewed    uint64 // Server.renewals when it was renewed last; written under mu and namespace.local.mu
-	observed   *observed
+	interceptor
+	intercepted *intercepted // nil while no intercepted event waits
+	acks        map[uint64]chan<- reply
+	values      []contextValue
+	onEnd       *atEnd
+	ending      *ending
+	deadline    *deadline
+	renewed     uint64 // Server.renewals when it was renewed last; written under mu and namespace.local.mu
+}
+
+// arrival is the part of a socket that it needs until it has been admitted and OnConnect has
+// returned.
+type arrival struct {
+	handshake *Handshake
+	next      int32 // connect middleware to run next
+	holds     int32 // number of times it was held
+	waiting   bool  // the CONNECT waits for its turn; guarded by conn.mu
+	suspended bool  // held, and Admit was not called since then
+	kept      int   // bytes charged to the ledger for the handshake
+	auth      *sharedAuth
+	early     *early
+	observed  *observed
 }
 
 // ending holds the data of a socket in stateEnding: its peer has left, and it has left the
@@ -81,8 +88,7 @@ type task struct {
 const drainTimeout = 10 * time.Second
 
 func newSocket(c *conn, name string, handshake *Handshake) *Socket {
-	life, cancel := context.WithCancelCause(c.ctx)
-	s := &Socket{name: name, conn: c, cancel: cancel, handshake: handshake}
+	s := &Socket{name: name, conn: c, life: &life{parent: c.ctx}, arrival: &arrival{handshake: handshake}}
 	switch {
 	case !c.legacy():
 		s.id = c.server.ids.newID(name)
@@ -91,7 +97,7 @@ func newSocket(c *conn, name string, handshake *Handshake) *Socket {
 	default:
 		s.id = name + "#" + c.session.ID()
 	}
-	s.ctx = &socketContext{Context: life, socket: s}
+	s.ctx = &socketContext{Context: s.life, socket: s}
 	return s
 }
 
@@ -120,10 +126,10 @@ func (s *Socket) Transport() engineio.Transport { return s.conn.session.Transpor
 // KeepQuery name.
 func (s *Socket) Handshake() *Handshake {
 	s.mu.Lock()
-	h := s.handshake
+	arrival := s.arrival
 	s.mu.Unlock()
-	if h != nil {
-		return h
+	if arrival != nil {
+		return arrival.handshake
 	}
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
@@ -208,11 +214,14 @@ func (s *Socket) giveBack(size int) {
 
 // giveBackHandshake returns the charge for the handshake to the ledger. The caller holds mu.
 func (s *Socket) giveBackHandshake() {
-	s.conn.ledger.handshake(-s.kept)
-	s.kept = 0
-	if s.auth != nil {
-		s.conn.forgetAuth(s.auth)
-		s.auth = nil
+	if s.arrival == nil {
+		return
+	}
+	s.conn.ledger.handshake(-s.arrival.kept)
+	s.arrival.kept = 0
+	if s.arrival.auth != nil {
+		s.conn.forgetAuth(s.arrival.auth)
+		s.arrival.auth = nil
 	}
 }
 

@@ -41,16 +41,16 @@ func (s *Socket) Welcome(event string, args ...any) error {
 
 // keepWelcome keeps a packet until the socket is admitted. The caller holds mu.
 func (s *Socket) keepWelcome(m *engineio.Message) {
-	if s.early == nil {
-		s.early = &early{}
+	if s.arrival.early == nil {
+		s.arrival.early = &early{}
 	}
-	s.early.welcome = append(s.early.welcome, m)
+	s.arrival.early.welcome = append(s.arrival.early.welcome, m)
 }
 
 // sendWelcome sends what was kept for the admission. The caller holds mu.
 func (s *Socket) sendWelcome() {
-	for _, m := range s.early.welcome {
+	for _, m := range s.arrival.early.welcome {
 		_ = s.conn.session.Send(m) // fails only if the session is closed, which ends the socket
 	}
-	s.early.welcome = nil
+	s.arrival.early.welcome = nil
 }

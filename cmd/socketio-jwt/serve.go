@@ -33,6 +33,8 @@ With --public-key, --issuer, --audience or --profile the tokens come from anothe
 
 With --redis it is one of several nodes, which deliver to each other's sockets and share revocations. Load balancers ask GET /health (the process serves) or GET /ready (it can also admit clients, and hears the other nodes). SIGTERM closes the connections over --drain-time, so that their clients move to the other nodes. With systemd, the command takes over the sockets of a socket unit, and works with Type=notify, Type=notify-reload and WatchdogSec.
 
+In a container, or a unit with MemoryMax, the process keeps below nine tenths of the memory limit as far as collecting garbage can do that. GOMEMLIMIT sets another limit, and GOGC trades memory for CPU.
+
 Examples:
 
     socketio-jwt serve
@@ -57,6 +59,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal, args arguments) erro
 	defer signal.Stop(hangups)
 	a := newAssembly(c, t)
 	defer a.close()
+	limitMemory(a.log, os.DirFS("/"))
 	if err := a.start(ctx); err != nil {
 		return err
 	}
