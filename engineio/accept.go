@@ -131,7 +131,7 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request, cookie string)
 		}
 	}
 	if extension != "" {
-		header.Set(headerExtensions, extension)
+		header["Sec-WebSocket-Extensions"] = []string{extension} // in the usual spelling
 	}
 	subprotocol, _ := firstSubprotocol(r)
 	a, err := acceptWebSocket(w, r, header, subprotocol)
