@@ -123,12 +123,23 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request, cookie string)
 	if cookie != "" {
 		header.Add("Set-Cookie", cookie)
 	}
+	extension, ok := "", true
+	if srv.opts.PerMessageDeflate {
+		if extension, ok = negotiateDeflate(r.Header[headerExtensions]); !ok {
+			srv.refuse(w, r, refuseExtensions)
+			return accepted{}, false
+		}
+	}
+	if extension != "" {
+		header["Sec-WebSocket-Extensions"] = []string{extension} // in the usual spelling
+	}
 	subprotocol, _ := firstSubprotocol(r)
 	a, err := acceptWebSocket(w, r, header, subprotocol)
 	if err != nil {
 		srv.faults.Log(r.Context(), srv.log, slog.LevelError, "writer", "engineio: WebSocket not opened", "error", err, "writer", fmt.Sprintf("%T", w))
 		srv.refuse(w, r, refuseNoHijacker)
 	}
+	a.deflate = extension != ""
 	return a, err == nil
 }
 

@@ -21,6 +21,8 @@ type codec interface {
 
 	// frames returns the WebSocket frames of m.
 	frames(m *Message) []byte
+	// deflated returns where m keeps those frames with their payloads compressed.
+	deflated(m *Message) *onceBytes
 	// parseFrame parses the packet in a WebSocket message.
 	parseFrame(kind frameKind, data []byte) (packet, error)
 
@@ -72,6 +74,13 @@ func (c codec4) frames(m *Message) []byte {
 		return m.frames()
 	}
 	return m.rareForms().base64Frames4.get(func() []byte { return appendBase64Frames(nil, m, string(binaryPrefix)) })
+}
+
+func (c codec4) deflated(m *Message) *onceBytes {
+	if !c.base64 || len(m.attachments) == 0 {
+		return &m.rareForms().deflatedFrames
+	}
+	return &m.rareForms().deflatedBase64Frames4
 }
 
 // parseFrame parses a text packet as one of a payload, because clients with the option

@@ -12,11 +12,13 @@ import (
 	"strings"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
 )
 
 // dialOptions say how dialWebSocket connects.
 type dialOptions struct {
 	Header  http.Header
+	Deflate bool // offer permessage-deflate
 	TLS     *tls.Config
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -42,6 +44,9 @@ func dialWebSocket(ctx context.Context, rawURL string, opts dialOptions) (conn n
 		header := opts.Header.Clone()
 		header.Del("Host")
 		dialer.Header = ws.HandshakeHeaderHTTP(header)
+	}
+	if opts.Deflate {
+		dialer.Extensions = append(dialer.Extensions, wsflate.Parameters{ClientMaxWindowBits: 1}.Option())
 	}
 	conn, rest, _, err := dialer.Dial(ctx, rawURL)
 	switch {

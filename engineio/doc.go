@@ -28,8 +28,8 @@
 // The memory that a peer can occupy is bounded: by Options.MaxPayload for what it sends,
 // by Options.MaxOutbound for what it does not read, and by Options.PingInterval and
 // PingTimeout for how long it may be silent, even in the middle of a message. Memory grows
-// with the bytes received, never with a length that a peer only declares. Extensions of
-// WebSocket, including compression, are not offered.
+// with the bytes received, never with a length that a peer only declares. MaxPayload bounds
+// the size of a compressed message before and after decompression.
 //
 // # Engine.IO 3
 //
@@ -39,10 +39,11 @@
 //
 // # Compression
 //
-// Long responses of polls are compressed with gzip if the peer accepts that. The length
-// of a compressed response can reveal a secret to an attacker who can put guesses into
-// the same response and observe its size. Here the attacker must see the victim's
-// encrypted traffic, and the application must put the attacker's messages into one
-// response with a secret that does not change. If that is possible, set
-// Options.CompressFrom to -1, or use only WebSocket.
+// Long responses of polls are compressed with gzip if the peer accepts that, and long
+// messages by WebSocket only with Options.PerMessageDeflate. The length of compressed data can
+// reveal a secret to an attacker who can put guesses into the same response or message and
+// observe its size. Here the attacker must see the victim's encrypted traffic, and the
+// application must put the attacker's text together with a secret that does not change: into
+// one message, or by polling into messages of one response. If that is possible, set
+// Options.CompressFrom to -1. See docs/adr/0062-compression-and-webtransport.md.
 package engineio

@@ -56,6 +56,17 @@ func (c legacy) frames(m *Message) []byte {
 	}
 }
 
+func (c legacy) deflated(m *Message) *onceBytes {
+	switch {
+	case len(m.attachments) == 0:
+		return &m.rareForms().deflatedFrames
+	case c.base64:
+		return &m.rareForms().deflatedLegacyBase64Frames
+	default:
+		return &m.rareForms().deflatedLegacyFrames
+	}
+}
+
 // appendTypedFrames appends the frames of m. The first byte of binary frames is the
 // packet's type too (Engine.IO protocol 3, "Packet").
 func appendTypedFrames(dst []byte, m *Message) []byte {

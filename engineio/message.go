@@ -44,6 +44,9 @@ type rareForms struct {
 	legacyBase64Frames  onceBytes // frames of revision 3, binary data as base64
 	legacyPayload       onceBytes // payload of text of revision 3
 	legacyBinaryPayload onceBytes // payload of bytes of revision 3
+
+	// The frames above, and those of webSocketForm, for peers with permessage-deflate.
+	deflatedFrames, deflatedBase64Frames4, deflatedLegacyFrames, deflatedLegacyBase64Frames onceBytes
 }
 
 // rareForms returns the rare forms of m, which are not computed yet.

@@ -130,10 +130,17 @@ type Options struct {
 	// by the session's ID, so that load balancers can send the requests of a session to
 	// the same server. Nil means no cookie.
 	Cookie *http.Cookie
-	// CompressFrom is the size in bytes from which the response of a poll is compressed
-	// with gzip, if the peer accepts that. Zero means 1,024, and a negative value means
-	// never. See the package's documentation, "Compression".
+	// CompressFrom is the size in bytes from which what a peer receives is compressed, if the
+	// peer accepts that: the response of a poll with gzip, and with PerMessageDeflate each
+	// WebSocket message. While very many goroutines compress, others do not. Zero means
+	// 1,024, and a negative value means never. See the package's documentation,
+	// "Compression".
 	CompressFrom int
+	// PerMessageDeflate lets peers use the WebSocket extension of that name (RFC 7692),
+	// without context takeover: they may compress what they send, whatever CompressFrom is.
+	// MaxPayload bounds the decompressed size too. False means that the extension is not
+	// accepted.
+	PerMessageDeflate bool
 
 	// TrustedProxies are the addresses of proxies whose X-Forwarded-For and
 	// X-Forwarded-Proto headers are trusted, for Session.RemoteAddr and for the scheme of

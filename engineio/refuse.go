@@ -35,6 +35,7 @@ var (
 	refuseNoWebSocketVersion = &refusal{http.StatusBadRequest, 3, "Missing or invalid Sec-WebSocket-Version header"}
 	refuseWebSocketVersion   = &refusal{http.StatusUpgradeRequired, 3, "Missing or invalid Sec-WebSocket-Version header"}
 	refuseSubprotocol        = &refusal{http.StatusBadRequest, 3, "Invalid Sec-WebSocket-Protocol header"}
+	refuseExtensions         = &refusal{http.StatusBadRequest, 3, "Invalid or unacceptable Sec-WebSocket-Extensions header"}
 )
 
 // refuseBecause counts a refusal for its cause, and answers r with it: in JSON or, if r requests a WebSocket, with only the

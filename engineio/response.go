@@ -13,8 +13,10 @@ import (
 func (srv *Server) writePackets(w http.ResponseWriter, r *http.Request, c codec, packets ...*Message) error {
 	contentType, body := c.payload(packets)
 	if srv.opts.CompressFrom >= 0 && len(body) >= srv.opts.CompressFrom && accept.Gzip(r) {
-		body = gzipped(body)
-		w.Header().Set("Content-Encoding", "gzip")
+		if compressed, ok := gzipped(body); ok {
+			body = compressed
+			w.Header().Set("Content-Encoding", "gzip")
+		}
 		w.Header().Add("Vary", "Accept-Encoding")
 	}
 	srv.figures.sentBytes.Add(uint64(len(body)))

@@ -125,7 +125,7 @@ func (s *Session) Send(m *Message) error {
 		return ErrClosed
 	}
 	if s.ws != nil {
-		return s.ws.send(s.ws.codec.frames(m))
+		return s.ws.send(s.ws.frames(m))
 	}
 	return s.polling.send(m)
 }
@@ -142,7 +142,7 @@ func (s *Session) SendVolatile(m *Message) error {
 	case s.life > open:
 		return ErrClosed
 	case s.ws != nil && s.ws.state == writerIdle:
-		return s.ws.sendVolatile(s.ws.codec.frames(m))
+		return s.ws.sendVolatile(s.ws.frames(m))
 	case s.ws == nil && s.polling.waiting != nil:
 		return s.polling.send(m)
 	}

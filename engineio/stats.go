@@ -31,8 +31,9 @@ type Stats struct {
 	// read too slowly. Session.Close may be given any reason: 64 are told apart, and the
 	// others are counted as "other". It is a copy.
 	Closed map[Reason]uint64
-	// ReceivedBytes counts the bytes of messages that were received, and SentBytes those that were
-	// written: frames by WebSocket, and responses by polling as they were compressed.
+	// ReceivedBytes counts the bytes of messages that were received, after decompression, and
+	// SentBytes those that were written: frames by WebSocket, and responses by polling, as they
+	// were compressed.
 	ReceivedBytes, SentBytes uint64
 	// Refused counts the requests that were refused.
 	Refused Refused

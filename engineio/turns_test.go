@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// turns returns how often another goroutine could run while f did, on the only processor.
-func turns(f func()) int64 {
+// turnsDuring returns how often another goroutine could run while f did, on the only processor.
+func turnsDuring(f func()) int64 {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var n atomic.Int64
 	done, ended := make(chan struct{}), make(chan struct{})
@@ -61,7 +61,7 @@ func takeAll(t *testing.T, in *input, size int) {
 func TestReaderTakesTurns(t *testing.T) {
 	t.Run("not polled", func(t *testing.T) {
 		in := &input{conn: alwaysReady{from: rand.Reader}}
-		if n := turns(func() { takeAll(t, in, ownBufferSize) }); n < turnBuffers/2 {
+		if n := turnsDuring(func() { takeAll(t, in, ownBufferSize) }); n < turnBuffers/2 {
 			t.Errorf("others had %d turns during %d buffers", n, turnBuffers)
 		}
 	})
@@ -74,7 +74,7 @@ func TestReaderTakesTurns(t *testing.T) {
 		if refused != nil {
 			t.Fatal(refused)
 		}
-		n := turns(func() {
+		n := turnsDuring(func() {
 			err := p.deliverPost(codec4{}, body, false)
 			p.endPost(err)
 			if err != nil {

@@ -19,7 +19,7 @@ func TestPolledReaderTakesTurns(t *testing.T) {
 	if in.poll == nil {
 		t.Fatal("the connection is not polled")
 	}
-	if n := turns(func() { takeAll(t, in, pooledBufferSize) }); n < turnBuffers/2 {
+	if n := turnsDuring(func() { takeAll(t, in, pooledBufferSize) }); n < turnBuffers/2 {
 		t.Errorf("others had %d turns during %d buffers", n, turnBuffers)
 	}
 }

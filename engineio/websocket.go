@@ -8,9 +8,9 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Only this file, websocket_frames.go and websocket_handshake.go use the WebSocket library
-// (docs/adr/0003-websocket-library.md). The library makes and checks frame headers, masks,
-// close codes and handshakes. This package decides when to read, how much memory a message
+// Only this file, websocket_deflate.go, websocket_frames.go and websocket_handshake.go use the
+// WebSocket library (docs/adr/0003-websocket-library.md). The library makes and checks frame
+// headers, masks, close codes and handshakes, and adapts package compress/flate. This package decides when to read, how much memory a message
 // may take, and how to react to a violation.
 
 // frameKind is the opcode of a frame.
@@ -67,6 +67,7 @@ type frameReader struct {
 	rest     int64    // bytes left of a frame whose message is too long
 	limit    int32    // bytes of one message; zero means the limit of session
 	last     bool     // the frame that rest is about is the last of its message
+	deflate  bool     // messages may be compressed
 	side     side
 	headSize uint8 // bytes of the last header
 	head     [ws.MaxHeaderSize]byte
@@ -86,18 +87,21 @@ func (r *frameReader) room() int {
 // the caller must call skip next.
 func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data []byte, kind frameKind, err error) {
 	state := r.side
+	compressed := false
 	for {
 		h, err := r.header(state, control)
 		if err != nil {
 			return nil, 0, err
 		}
 		if h.OpCode != ws.OpContinuation {
-			kind = h.OpCode
+			kind, compressed = h.OpCode, h.Rsv != 0
 		}
 		// The declared length is only compared. Memory grows with the bytes received,
 		// or a thousand peers could each declare the limit and wait.
 		if h.Length > int64(r.room()-len(data)) {
-			data, err = r.long(data, h)
+			if data, err = r.long(data, h); compressed && err == errLong {
+				data, err = inflatedHead(data)
+			}
 			return data, kind, err
 		}
 		first := len(data) == 0
@@ -110,6 +114,11 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 		state = state.Set(ws.StateFragmented)
 		if first { // it may be part of the input's buffer, which the next frame overwrites
 			data = bytes.Clone(data) // once, because a copy for each fragment would be quadratic
+		}
+	}
+	if compressed {
+		if data, err = r.inflated(data); err != nil {
+			return data, kind, err
 		}
 	}
 	if kind == textFrame && !utf8.Valid(data) { // RFC 6455, section 8.1
@@ -212,8 +221,14 @@ func (r *frameReader) readHeader(state side) (ws.Header, error) {
 	case err != nil:
 		return h, err
 	}
+	if r.deflate {
+		state = state.Set(ws.StateExtended)
+	}
 	if err := ws.CheckHeader(h, state); err != nil {
 		return h, &frameError{codeProtocolError, err.Error()}
+	}
+	if h.Rsv != 0 && (h.Rsv != rsv1 || h.OpCode.IsControl() || h.OpCode == ws.OpContinuation) {
+		return h, &frameError{codeProtocolError, "reserved bits in a frame that must not have them"} // RFC 7692, section 6
 	}
 	// The library accepts a length in more bytes than necessary, which RFC 6455, section
 	// 5.2, forbids.

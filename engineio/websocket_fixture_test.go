@@ -31,8 +31,23 @@ func (f *fixture) socket(query string, headers ...string) *socket {
 	return w
 }
 
+// deflateSocket opens a WebSocket with permessage-deflate.
+func (f *fixture) deflateSocket(query string) *socket {
+	f.t.Helper()
+	w, err := f.dialSocket(query, dialOptions{Deflate: true})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	w.r.deflate = true
+	return w
+}
+
 func (f *fixture) trySocket(query string, headers ...string) (*socket, error) {
-	opts := dialOptions{NetDial: f.dial, Header: http.Header{}}
+	return f.dialSocket(query, dialOptions{}, headers...)
+}
+
+func (f *fixture) dialSocket(query string, opts dialOptions, headers ...string) (*socket, error) {
+	opts.NetDial, opts.Header = f.dial, http.Header{}
 	for i := 0; i < len(headers); i += 2 {
 		opts.Header.Add(headers[i], headers[i+1])
 	}

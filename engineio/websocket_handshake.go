@@ -15,6 +15,7 @@ type accepted struct {
 	conn     net.Conn
 	response []byte // the 101 response, not written yet
 	early    []byte // bytes that the peer sent without waiting for the response
+	deflate  bool   // the response accepts permessage-deflate
 }
 
 // Values of headers for the library, which only reads them.

@@ -33,6 +33,7 @@ func newWebSocket(s *Session, a accepted, c codec, limit int32) *webSocket {
 		frameReader: frameReader{
 			in:      input{conn: a.conn, poll: newPollConn(a.conn), data: a.early},
 			side:    serverSide,
+			deflate: a.deflate,
 			limit:   limit,
 			session: s,
 		},

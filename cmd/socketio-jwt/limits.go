@@ -22,11 +22,17 @@ type limits struct {
 	ConnectTimeout   time.Duration `env:"SOCKETIO_JWT_CONNECT_TIMEOUT" group:"Limits" default:"45s" help:"How long a connection may take until a socket of it is admitted. Default: ${default}."`
 	PingInterval     time.Duration `env:"SOCKETIO_JWT_PING_INTERVAL" group:"Limits" default:"25s" help:"Time between two pings. Proxies must not close idle connections earlier. Default: ${default}."`
 	PingTimeout      time.Duration `env:"SOCKETIO_JWT_PING_TIMEOUT" group:"Limits" default:"20s" help:"How long a peer may take to answer a ping. Default: ${default}."`
+
+	PerMessageDeflate bool `name:"per-message-deflate" env:"SOCKETIO_JWT_PER_MESSAGE_DEFLATE" group:"Limits" help:"Let clients compress WebSocket messages, and compress those for them. Compressing costs processor time, and the length of a message that contains both a secret and text of others can reveal the secret."`
+	CompressFrom      int  `env:"SOCKETIO_JWT_COMPRESS_FROM" group:"Limits" default:"1024" placeholder:"BYTES" help:"Size from which responses of polls, and with --per-message-deflate WebSocket messages, are compressed. -1 means never. Default: ${default}."`
 }
 
 // check implements part.
 func (l *limits) check(*serveCommand) error {
 	errs := []error{positive("--connect-timeout", l.ConnectTimeout), positive("--ping-interval", l.PingInterval), positive("--ping-timeout", l.PingTimeout)}
+	if l.CompressFrom == 0 {
+		errs = append(errs, fmt.Errorf("--compress-from must be positive, or -1 for never"))
+	}
 	if l.MaxSessions < 0 {
 		errs = append(errs, fmt.Errorf("--max-sessions must not be negative"))
 	}
@@ -62,6 +68,7 @@ func (l *limits) add(o *socketio.Options) {
 	e := &o.Engine
 	e.MaxSessions, e.MaxNewPerAddress, e.MaxPayload, e.MaxOutbound = l.MaxSessions, l.MaxNewPerAddress, l.MaxPayload, l.MaxOutbound
 	e.PingInterval, e.PingTimeout = l.PingInterval, l.PingTimeout
+	e.PerMessageDeflate, e.CompressFrom = l.PerMessageDeflate, l.CompressFrom
 	o.ConnectTimeout, o.MaxNewBytes, o.MaxHeldBytes = l.ConnectTimeout, l.MaxNewBytes, l.MaxHeldBytes
 	o.MaxNamespaces, o.MaxRooms, o.MaxPendingAcks = l.MaxNamespaces, l.MaxRooms, l.MaxPendingAcks
 }

@@ -32,7 +32,7 @@ type options struct {
 	leeway            time.Duration
 	origins           []string
 	insecureAnyOrigin bool
-	eio3              bool
+	eio3, deflate     bool
 	openRoot          bool
 	heartbeat         time.Duration
 	clientFiles       string
@@ -54,6 +54,7 @@ func main() {
 	})
 	flag.BoolVar(&o.insecureAnyOrigin, "insecure-any-origin", false, "as engineio.Options.InsecureAnyOrigin")
 	flag.BoolVar(&o.eio3, "eio3", false, "let clients of Socket.IO 1 and 2 in, and take tokens from the query")
+	flag.BoolVar(&o.deflate, "deflate", false, "as engineio.Options.PerMessageDeflate")
 	flag.BoolVar(&o.openRoot, "open-root", false, "admit all sockets to /, which clients of Socket.IO 1 and 2 always join")
 	flag.DurationVar(&o.heartbeat, "heartbeat", 0, "as engineio.Options.PingInterval; with five times that to answer")
 	flag.StringVar(&o.clientFiles, "client-files", "", "a folder with the files of the JavaScript client")
