@@ -88,7 +88,7 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-// What is left to a flusher is written with one write, and no goroutine is left afterwards.
+// A flusher writes all that a session has queued with one write, and leaves no goroutine behind.
 func TestBurstIsWrittenAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newPipe(t, Options{}, nil)
@@ -139,8 +139,8 @@ func TestAnswersAreNotLeftToAFlusher(t *testing.T) {
 	}
 }
 
-// Of a broadcast a few messages are written by the sender, and a message to one session is not held up by
-// those that wait.
+// The sender of a broadcast writes only a few of its messages, and a message to one session does not wait
+// behind the others.
 func TestLargeBroadcast(t *testing.T) {
 	f, release := newHeld(t, onTCP, Options{})
 	type peer struct {
