@@ -52,6 +52,9 @@ func BenchmarkSend(b *testing.B) {
 	buf := make([]byte, len(m.frames()))
 	b.ReportAllocs()
 	for b.Loop() {
+		s.mu.Lock()
+		s.ws.touched = 0
+		s.mu.Unlock()
 		if err := s.Send(m); err != nil {
 			b.Fatal(err)
 		}

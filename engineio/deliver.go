@@ -34,6 +34,9 @@ func (s *Session) deliver(p packet) {
 		return
 	}
 	s.calls++
+	if s.ws != nil && !s.ws.in.ready() {
+		s.ws.touched = 0 // the answer is not delayed
+	}
 	s.mu.Unlock()
 	defer s.endCall()
 	s.conn.Message(p.data, p.binary)

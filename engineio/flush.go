@@ -28,6 +28,9 @@ func (s *Session) Flush(ctx context.Context) error {
 			s.mu.Unlock()
 			return ErrClosed
 		}
+		if s.ws != nil && s.ws.state == writerQueued {
+			s.ws.writeQueue()
+		}
 		if s.allWritten() {
 			s.mu.Unlock()
 			return nil

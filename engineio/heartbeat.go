@@ -112,7 +112,7 @@ func (s *Session) wakeHeartbeat(now time.Duration) {
 	}
 	s.heartbeat.pinged(now, s.srv.opts.PingTimeout)
 	if s.ws != nil {
-		_ = s.ws.send(pingPacket.frames())
+		_ = s.ws.send(pingPacket.frames(), false)
 	} else {
 		_ = s.polling.send(pingPacket)
 	}

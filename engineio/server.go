@@ -32,9 +32,9 @@ type Server struct {
 	figures    figures
 	epoch      time.Time
 	alarms     []*alarm.Queue[*Session] // see alarmOf
-	batching   atomic.Int32             // calls of Batch
-	corks      corks
 	hands      hands
+	flushers   []flusher
+	directs    atomic.Uint64 // messages that direct has allowed, and when
 
 	mu       sync.Mutex // guards the fields below; locked after a session's mutex, never before
 	sessions map[sessionID]*Session
@@ -83,6 +83,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		requests:   make(map[*request]struct{}),
 	}
 	srv.alarms = srv.newAlarms()
+	srv.flushers = newFlushers(srv)
 	return srv, nil
 }
 

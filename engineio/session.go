@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,7 +51,7 @@ type Session struct {
 
 	codec         codec // for polling; a WebSocket has its own
 	originChecked bool
-	listed        bool // in corks.sessions; guarded by the mutex of corks
+	listed        bool // with its flusher, whose mutex guards it
 
 	mu     sync.Mutex // guards everything below, and the structs of the transports
 	life   life
@@ -114,20 +115,34 @@ func (s *Session) Transport() Transport {
 	return Polling
 }
 
-// Send sends m. It never blocks: what the peer does not take at once is queued. If the
-// queue is full (Options.MaxOutbound), Send closes the session and returns ErrSlow. After
+// Send sends m. It never blocks: what the peer does not take at once is queued. Of messages in quick
+// succession the first is written at once, and the others by another goroutine, several with one
+// write. If the queue is full (Options.MaxOutbound), Send closes the session and returns ErrSlow. After
 // that, and after Close, it returns ErrClosed. A nil error does not mean that the peer has
 // received the message.
-func (s *Session) Send(m *Message) error {
+func (s *Session) Send(m *Message) error { return s.send(m, false) }
+
+// SendShared is Send for a message to many sessions. A few of them are written to at once. For
+// the others the message is queued, and written soon by other goroutines.
+func (s *Session) SendShared(m *Message) error { return s.send(m, true) }
+
+func (s *Session) send(m *Message, shared bool) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.life > open {
+		s.mu.Unlock()
 		return ErrClosed
 	}
-	if s.ws != nil {
-		return s.ws.send(s.ws.frames(m))
+	if s.ws == nil {
+		defer s.mu.Unlock()
+		return s.polling.send(m)
 	}
-	return s.polling.send(m)
+	err := s.ws.send(s.ws.frames(m), shared)
+	crowded := s.ws.state == writerOwned && s.ws.queued > maxBatch
+	s.mu.Unlock()
+	if crowded {
+		runtime.Gosched() // the goroutine that writes may wait for this processor
+	}
+	return err
 }
 
 // SendVolatile sends m if the peer can take it now. Otherwise it drops m and returns
@@ -135,12 +150,14 @@ func (s *Session) Send(m *Message) error {
 func (s *Session) SendVolatile(m *Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ws != nil && s.ws.corked {
-		s.ws.uncork() // or m would be queued
+	if s.ws != nil && s.ws.state == writerQueued && s.ws.in.poll != nil {
+		s.ws.writeQueue() // or m would be queued
 	}
 	switch {
 	case s.life > open:
 		return ErrClosed
+	case s.ws != nil && s.ws.state == writerQueued: // its peer is not known to be slow
+		return s.ws.send(s.ws.frames(m), false)
 	case s.ws != nil && s.ws.state == writerIdle:
 		return s.ws.sendVolatile(s.ws.frames(m))
 	case s.ws == nil && s.polling.waiting != nil:
@@ -200,6 +217,7 @@ func (s *Session) startClosing() {
 func (s *Session) end(reason Reason) {
 	if s.life != closed && s.ws != nil {
 		s.ws.abort()
+		s.ws.dropQueued()
 	}
 	s.endByReader(reason)
 }

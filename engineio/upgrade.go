@@ -119,7 +119,7 @@ func (ws *webSocket) answerProbe() error {
 	}
 	s.polling.upgrade.phase = untilUpgrade
 	s.polling.answerPollEmpty()
-	return ws.send(probeAnswer.frames())
+	return ws.send(probeAnswer.frames(), false)
 }
 
 // changeOver makes ws the session's transport. What was queued for the next poll is

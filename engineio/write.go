@@ -2,6 +2,9 @@ package engineio
 
 import (
 	"bytes"
+	"net"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -10,7 +13,8 @@ import (
 // it for a moment and tries one write that does not wait. What the connection does not
 // take goes to the queue, and a goroutine that runs only while there is a queue waits
 // for the connection. Other senders meanwhile find the writer owned and add to the
-// queue, so that frames never mix.
+// queue, so that frames never mix. A session that was written to a moment ago is not written to
+// by its senders, but by a flusher (see delay.go).
 //
 // The session's mutex is held in all methods below, except in abort. Those that write
 // let it go while the operating system does.
@@ -47,25 +51,34 @@ func (ws *webSocket) abort() { ws.in.conn.SetDeadline(longAgo) }
 
 var longAgo = time.Unix(1, 0)
 
-// send writes frames, or queues them.
-func (ws *webSocket) send(frames []byte) error {
+// send writes frames, or queues them. Shared says that they are those of a broadcast.
+func (ws *webSocket) send(frames []byte, shared bool) error {
 	if ws.sealed {
 		return ErrClosed
 	}
-	most := ws.session.srv.opts.MaxOutbound
-	if ws.corked && ws.queued+queuedSize(frames) > min(most, maxBatch) {
-		if ws.uncork(); ws.sealed {
+	s, size := ws.session, queuedSize(frames)
+	most, now := s.srv.opts.MaxOutbound, s.srv.tick()
+	if ws.state == writerQueued {
+		if ws.queued+size <= min(most, maxBatch) {
+			ws.push(frames)
+			if !shared && !ws.recent(now) {
+				ws.writeQueue()
+			}
+			return nil
+		}
+		if ws.writeQueue(); ws.sealed {
 			return ErrClosed
 		}
 	}
-	if ws.queued > 0 && ws.queued+queuedSize(frames) > most {
-		ws.session.end(SlowPeer)
+	if ws.queued > 0 && ws.queued+size > most {
+		s.end(SlowPeer)
 		return ErrSlow
 	}
-	if ws.corked || ws.cork() {
+	if ws.leave(now, size, shared) {
 		ws.push(frames)
 		return nil
 	}
+	ws.touched = now
 	return ws.put(frames)
 }
 
@@ -73,7 +86,7 @@ func (ws *webSocket) send(frames []byte) error {
 // them at once. The writer must be idle.
 func (ws *webSocket) sendVolatile(frames []byte) error {
 	if ws.in.poll == nil {
-		return ws.send(frames) // whether it takes something at once is not known
+		return ws.send(frames, false) // whether it takes something at once is not known
 	}
 	ws.state = writerOwned
 	rest, err := ws.tryWrite(frames)
@@ -99,8 +112,8 @@ func (ws *webSocket) sendClose(frame []byte) {
 func (ws *webSocket) answerPing(pong []byte) {
 	switch {
 	case ws.state == writerIdle:
-		_ = ws.send(pong)
-	case ws.owned() && !ws.sealed:
+		_ = ws.send(pong, false)
+	case ws.state != writerBroken && !ws.sealed:
 		ws.pong = string(pong)
 	}
 }
@@ -109,8 +122,8 @@ func (ws *webSocket) answerPing(pong []byte) {
 func (ws *webSocket) answerPingPacket() {
 	switch {
 	case ws.state == writerIdle:
-		_ = ws.send(pongPacket.frames())
-	case ws.owned() && !ws.sealed:
+		_ = ws.send(pongPacket.frames(), false)
+	case ws.state != writerBroken && !ws.sealed:
 		ws.pongPacket = true
 	}
 }
@@ -121,6 +134,9 @@ func (ws *webSocket) put(frames []byte) error {
 		return ErrClosed
 	case ws.owned():
 		ws.push(frames)
+	case ws.state == writerQueued:
+		ws.push(frames)
+		ws.writeQueue()
 	case ws.in.poll == nil:
 		ws.push(frames)
 		ws.startWriter()
@@ -146,14 +162,10 @@ func (ws *webSocket) tryWrite(frames []byte) (rest []byte, err error) {
 	return rest, err
 }
 
-// maxTurns is how many frames that others have queued meanwhile a sender writes for
-// them before a goroutine takes over.
-const maxTurns = 4
-
-// release gives up the writer after a write that left rest. The caller writes a little
-// of what is queued, and a goroutine the rest.
+// release gives up the writer after a write that left rest. What others have queued meanwhile is
+// left to a flusher, because the session has just been written to.
 func (ws *webSocket) release(rest []byte, err error) {
-	for turn := 0; ; turn++ {
+	for {
 		switch {
 		case err == ErrClosed:
 			ws.writeFailed()
@@ -165,25 +177,49 @@ func (ws *webSocket) release(rest []byte, err error) {
 		case !ws.pending():
 			ws.allWritten()
 			return
-		case err == ErrNotWritable || turn == maxTurns:
+		case err == ErrNotWritable:
 			ws.startWriter()
 			return
+		case !ws.sealed && ws == ws.session.ws && ws.session.life != closed:
+			ws.leaveQueue()
+			return
 		}
-		rest, err = ws.tryWrite(ws.shift())
+		rest, err = ws.tryWriteQueue()
 	}
 }
 
-// writeQueue writes what is queued in one piece. The caller owns the writer.
+// writeQueue writes what is queued in one piece. The caller owns the writer, or the
+// queue is left to a flusher.
 func (ws *webSocket) writeQueue() {
+	ws.state, ws.touched = writerOwned, ws.session.srv.tick()
 	if ws.in.poll == nil {
 		ws.startWriter()
 		return
 	}
-	frames := bytes.Join(ws.queue, nil)
-	ws.queue = nil
-	ws.setQueued(0)
-	rest, err := ws.tryWrite(frames)
-	ws.release(rest, err)
+	ws.release(ws.tryWriteQueue())
+}
+
+// batches pools the buffers in which queued frames are put together.
+var batches = sync.Pool{New: func() any { return new([]byte) }}
+
+// tryWriteQueue writes what is queued without waiting and returns the rest. The caller owns the
+// writer.
+func (ws *webSocket) tryWriteQueue() (rest []byte, err error) {
+	first := ws.shift()
+	if !ws.pending() {
+		return ws.tryWrite(first)
+	}
+	buf := batches.Get().(*[]byte)
+	defer batches.Put(buf)
+	frames := append((*buf)[:0], first...)
+	for ws.pending() {
+		frames = append(frames, ws.shift()...)
+	}
+	if cap(frames) <= 2*maxBatch {
+		*buf = frames
+	}
+	rest, err = ws.tryWrite(frames)
+	return bytes.Clone(rest), err
 }
 
 // startWriter passes the writer to a goroutine.
@@ -202,12 +238,15 @@ func (ws *webSocket) runWriter() {
 	defer s.mu.Unlock()
 	for ws.pending() {
 		batch, size := ws.batch()
+		if len(batch) > 1 && ws.in.poll == nil { // a TLS connection would write a record for each message
+			batch = net.Buffers{slices.Concat(batch...)}
+		}
 		s.mu.Unlock()
 		n, err := batch.WriteTo(ws.in.conn)
 		s.srv.figures.sentBytes.Add(uint64(n))
 		s.mu.Lock()
 		ws.setQueued(ws.queued - size)
-		ws.progress = s.srv.now()
+		ws.progress, ws.touched = s.srv.now(), s.srv.tick()
 		if err != nil {
 			ws.writeFailed()
 			return

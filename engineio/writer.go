@@ -11,7 +11,8 @@ type writerState uint8
 
 const (
 	writerIdle    writerState = iota
-	writerOwned               // a sender writes, without waiting
+	writerQueued              // the queue is left to a flusher
+	writerOwned               // a sender or a flusher writes, without waiting
 	writerWaiting             // the writer goroutine runs
 	writerBroken              // nothing can be written any more
 )
@@ -24,9 +25,9 @@ type writer struct {
 	pong   string   // the frame that answers the latest ping frame (RFC 6455, section 5.5.3); a string is smaller than a slice
 
 	pongPacket bool // a ping packet is to be answered
-	corked     bool // the writer is owned by a batch, which writes the queue at its end
 	sealed     bool // the close frame is queued or written, and nothing may follow it (RFC 6455, section 5.5.1)
 	state      writerState
+	touched    tick // when it was written to last; zero if the peer has sent something since then
 
 	progress time.Duration // while the goroutine runs: when the connection last took something
 	released chan struct{} // closed when the writer is released; nil if no goroutine waits for that
@@ -36,7 +37,7 @@ type writer struct {
 // accurate, and a peer that takes little is not mistaken for one that takes nothing.
 const maxBatch = 64 << 10
 
-// owned reports whether a sender or the writer goroutine writes.
+// owned reports whether a sender, a flusher or the writer goroutine writes.
 func (w *writer) owned() bool { return w.state == writerOwned || w.state == writerWaiting }
 
 // pending reports whether there is something to write.

@@ -56,7 +56,6 @@ type Bus struct {
 var _ interface {
 	socketio.RoomWatcher
 	socketio.HealthReporter
-	socketio.Batcher
 } = (*Bus)(nil)
 
 // New connects to Redis and tries out everything that the bus needs. It fails if Redis cannot
@@ -151,9 +150,6 @@ func (b *Bus) Join(deliver func(socketio.Message)) (socketio.Bus, error) {
 	go b.beat()
 	return bus, nil
 }
-
-// Batch is for socketio.Server.
-func (b *Bus) Batch(together func(deliver func())) { b.inbox.batch.Store(&together) }
 
 // Publish queues m for the other nodes. It returns ErrBacklog if the queue is full.
 func (b *Bus) Publish(m *socketio.Message) error {

@@ -2,10 +2,7 @@ package redisbus
 
 import (
 	"errors"
-	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"socketiojwt/socketio"
@@ -19,10 +16,9 @@ var ErrOverflow = errors.New("redisbus: messages arrived faster than they could 
 // in order, one after the other, by a goroutine that lives while the lane has messages. Lanes
 // do not wait for each other.
 type inbox struct {
-	most    int                          // bytes
-	deliver func(letter)                 // may block
-	batch   atomic.Pointer[func(func())] // of Bus.Batch; nil until that is called
-	ended   func(from, until time.Time)  // is called at the end of an overflow
+	most    int                         // bytes
+	deliver func(letter)                // may block
+	ended   func(from, until time.Time) // is called at the end of an overflow
 
 	mu      sync.Mutex
 	lanes   map[string]*lane
@@ -107,39 +103,12 @@ func (in *inbox) work(name string, q *lane) {
 		clear(batch)
 		batch, q.letters = q.letters, batch[:0]
 		in.mu.Unlock()
-		for some := range slices.Chunk(batch, maxTogether) {
-			in.together(name, some)
-		}
-	}
-}
-
-// maxTogether bounds the messages that are delivered together.
-const maxTogether = 64
-
-// together delivers some messages of a lane. Those of a namespace are mostly events, and what they
-// send is written together.
-func (in *inbox) together(name string, letters []letter) {
-	deliver := func() {
-		for i := range letters {
-			size := len(letters[i].payload) + letterBytes
-			in.deliver(letters[i])
+		for i := range batch {
+			size := len(batch[i].payload) + letterBytes
+			in.deliver(batch[i])
 			in.delivered(name, size)
 		}
 	}
-	if len(letters) > 1 && strings.HasPrefix(name, "/") {
-		in.batched(deliver)
-		return
-	}
-	deliver()
-}
-
-// batched runs f, which delivers several messages.
-func (in *inbox) batched(f func()) {
-	if batch := in.batch.Load(); batch != nil {
-		(*batch)(f)
-		return
-	}
-	f()
 }
 
 // delivered records that a message has been delivered. An overflow ends when half of the room

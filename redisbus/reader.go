@@ -3,7 +3,6 @@ package redisbus
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -151,12 +150,8 @@ func (r *reader) read(ctx context.Context) error {
 			continue
 		}
 		from = time.Now()
-		for some := range slices.Chunk(entries, maxTogether) {
-			r.bus.inbox.batched(func() {
-				for _, e := range some {
-					r.deliver(e)
-				}
-			})
+		for _, e := range entries {
+			r.deliver(e)
 		}
 		behind = full || len(entries) > 0 && time.Since(from) > slowAfter
 	}

@@ -70,6 +70,14 @@ func (s *Socket) put(m *engineio.Message) error {
 	return s.conn.session.Send(m)
 }
 
+// putShared is put for a packet of a broadcast. The caller holds mu.
+func (s *Socket) putShared(m *engineio.Message) error {
+	if x := s.session.Load(); x != nil && x.recordedSession != nil && len(x.behind) > 0 {
+		return s.putBehind(x, waiting{ready: m})
+	}
+	return s.conn.session.SendShared(m)
+}
+
 // putBehind appends a packet to those that wait. The caller holds mu.
 func (s *Socket) putBehind(x *session, w waiting) error {
 	queued, size := s.conn.behind.Load(), w.size()

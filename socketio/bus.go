@@ -84,16 +84,6 @@ type BusHealth struct {
 	Delay time.Duration
 }
 
-// A Batcher is a Bus that delivers several messages at a time, when they have arrived together.
-type Batcher interface {
-	Bus
-	// Batch is called once, before the server serves. The Bus may then deliver messages in a
-	// function that it passes to together: packets for one socket are written with one write when
-	// the function returns, which saves most of the cost of a small message. It should deliver no
-	// more than some 100 messages in one function. Together may be called concurrently.
-	Batch(together func(deliver func()))
-}
-
 // A RoomWatcher is a Bus that is told which rooms have sockets on this node, for example to
 // subscribe to only those.
 type RoomWatcher interface {

@@ -111,7 +111,7 @@ func (s *Socket) send(m *engineio.Message, volatile bool, began uint64) error {
 	case volatile:
 		return s.conn.session.SendVolatile(m)
 	}
-	return s.put(m)
+	return s.putShared(m)
 }
 
 // To returns a broadcast to the sockets in any of the rooms, except this one.

@@ -71,9 +71,6 @@ func (srv *Server) connectBus() error {
 	l.watcher, _ = bus.(RoomWatcher)
 	l.recorder, _ = bus.(Recorder)
 	l.health, _ = bus.(HealthReporter)
-	if batcher, ok := bus.(Batcher); ok {
-		batcher.Batch(srv.engine.Batch)
-	}
 	srv.link.Store(l)
 	l.tellNamespaces()
 	return nil

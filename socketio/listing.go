@@ -142,6 +142,9 @@ func (l *listing) eachOf(list []*Socket, f func(*Socket)) {
 		if !s.pastDeadline(now) {
 			f(s)
 		}
+		if i%yieldEvery == 0 {
+			l.namespace.server.engine.Yield()
+		}
 	}
 }
 
@@ -149,6 +152,10 @@ func (l *listing) eachOf(list []*Socket, f func(*Socket)) {
 // costs about as much as writing to a socket's queue, and a broadcast to a thousand sockets
 // takes less than a millisecond.
 const clockEvery = 1024
+
+// yieldEvery is the number of sockets after which eachOf lets goroutines run that write delayed
+// messages.
+const yieldEvery = 64
 
 // sockets returns the selected sockets whose deadline has not passed.
 func (l *listing) sockets(to Selector) []*Socket {

@@ -115,7 +115,7 @@ func (s *Socket) sendMarked(m *engineio.Message, d *replay.Draft, number, began 
 		x.events.Sent(number)
 		m = d.Message
 	}
-	return s.conn.session.Send(m)
+	return s.conn.session.SendShared(m)
 }
 
 // sendUnrecorded is send for an event that is not recorded. Began is the server's number of

@@ -160,11 +160,11 @@ func (s *Socket) sendPlaced(p *placed, plain **engineio.Message, began uint64, o
 		if *plain == nil {
 			*plain = p.body.message(p.namespace, 0, false)
 		}
-		return s.put(*plain)
+		return s.putShared(*plain)
 	}
 	x.trail.Sent = p.id
 	if own == nil || own.session != x {
-		return s.conn.session.Send(p.packet())
+		return s.conn.session.SendShared(p.packet())
 	}
 	if own.sent {
 		return ErrClosed

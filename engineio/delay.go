@@ -1,0 +1,104 @@
+package engineio
+
+import (
+	"runtime"
+	"time"
+)
+
+// A write to a connection costs much more than a message in it. So senders do not write to a
+// session that was written to a moment ago, and not to most sessions of a large broadcast. They
+// queue their messages, and a flusher writes all that a session has queued at once
+// (docs/adr/0066-bursts.md).
+
+const (
+	// pause is how long after a write messages are queued for a flusher.
+	pause = tick(8)
+	// maxDirect bounds the messages of broadcasts that are written by their senders in the time
+	// of a pause.
+	maxDirect = 32
+	// lateAfter is how long flushers may wait for a processor before Yield lets them have it.
+	lateAfter = 2 * time.Millisecond
+)
+
+// tick is a time of the server's clock, in units of about 131 us. It wraps around after a few
+// days, which at worst leaves one message to a flusher.
+type tick uint32
+
+// tick returns the time. It is later than the zero tick by more than a pause.
+func (srv *Server) tick() tick { return tick(srv.now()>>17) + 2*pause }
+
+// recent reports whether the session was written to a moment ago, and the peer has sent nothing
+// since then.
+func (w *writer) recent(now tick) bool { return now-w.touched < pause }
+
+// leave leaves the queue to a flusher, and reports whether it did. Otherwise a message of that
+// size must be written now. The candidate of an upgrade is not left to one, because it is not the
+// session's transport yet. The session's mutex is held.
+func (ws *webSocket) leave(now tick, size int, shared bool) bool {
+	s := ws.session
+	switch {
+	case ws.state != writerIdle, ws != s.ws, size > maxBatch:
+		return false
+	case ws.recent(now), shared && !s.srv.direct(now):
+		ws.leaveQueue()
+		return true
+	}
+	return false
+}
+
+// leaveQueue leaves the queue to a flusher. The session's mutex is held.
+func (ws *webSocket) leaveQueue() {
+	s := ws.session
+	ws.state = writerQueued
+	s.srv.flushers[int(s.id[0])%len(s.srv.flushers)].add(s)
+}
+
+// direct reports whether one more message of a broadcast may be written by its sender. It may be
+// called concurrently.
+func (srv *Server) direct(now tick) bool {
+	window := uint64(now / pause)
+	for {
+		old := srv.directs.Load()
+		next := old + 1
+		switch {
+		case old>>32 != window:
+			next = window<<32 | 1
+		case uint32(old) >= maxDirect:
+			return false
+		}
+		if srv.directs.CompareAndSwap(old, next) {
+			return true
+		}
+	}
+}
+
+// WriteNow writes messages that are queued because the session was written to a moment ago, before
+// it is their turn. It never blocks.
+func (s *Session) WriteNow() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ws != nil && s.ws.state == writerQueued {
+		s.ws.writeQueue()
+	}
+}
+
+// dropQueued drops what is left to a flusher. The session's mutex is held.
+func (ws *webSocket) dropQueued() {
+	if ws.state == writerQueued {
+		ws.queue, ws.pong, ws.pongPacket, ws.state = nil, "", false, writerIdle
+		ws.setQueued(0)
+	}
+}
+
+// Yield lets other goroutines run if those that write queued messages have waited long for a
+// processor. A goroutine that sends to many sessions should call it from time to time, without
+// holding a lock. It may be called concurrently.
+func (srv *Server) Yield() {
+	now := srv.now()
+	for i := range srv.flushers {
+		if since := srv.flushers[i].since.Load(); since != 0 && now-time.Duration(since) > lateAfter {
+			runtime.Gosched()
+			return
+		}
+	}
+}
