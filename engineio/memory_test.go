@@ -25,6 +25,7 @@ func memoryServer(b *testing.B, byTLS bool) (srv *Server, opened chan *Session, 
 	if err != nil {
 		b.Fatal(err)
 	}
+	srv.parkAfter = 0
 	web := httptest.NewUnstartedServer(srv)
 	if byTLS {
 		web.StartTLS()

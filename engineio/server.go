@@ -35,12 +35,15 @@ type Server struct {
 	batching   atomic.Int32             // calls of Batch
 	corks      corks
 	hands      hands
+	parkAfter  time.Duration
+	unparkable atomic.Bool // connections that can be polled are wrapped
 
 	mu       sync.Mutex // guards the fields below; locked after a session's mutex, never before
 	sessions map[sessionID]*Session
 	departed map[sessionID]departed
 	tasks    int                   // goroutines that Shutdown waits for
 	requests map[*request]struct{} // in progress
+	parked   map[*parked]struct{}
 	phase    serverPhase
 	idle     chan struct{} // closed when nothing is left; nil while no Shutdown waits
 }
@@ -81,6 +84,8 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		sessions:   make(map[sessionID]*Session),
 		departed:   make(map[sessionID]departed),
 		requests:   make(map[*request]struct{}),
+		parkAfter:  parkAfter,
+		parked:     make(map[*parked]struct{}),
 	}
 	srv.alarms = srv.newAlarms()
 	return srv, nil
