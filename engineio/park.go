@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"bytes"
 	"maps"
 	"net"
 	"net/http"
@@ -40,22 +39,30 @@ type parked struct {
 // the response has been written. The caller must call watch.await on another goroutine, or, if
 // there is no watch and no poll, leave. park returns nil if w has no Hijack method.
 func (srv *Server) park(web *http.Server, w http.ResponseWriter, poll *parkedPoll) *parked {
-	conn, rw, err := http.NewResponseController(w).Hijack()
+	t := &takeover{writer: w}
+	conn, _, err := t.Hijack()
 	if err != nil {
 		return nil
 	}
-	k := &parked{srv: srv, web: web, conn: conn, poll: poll, last: poll != nil && poll.last}
-	if n := rw.Reader.Buffered(); n > 0 { // the peer does not wait for the response
-		early, _ := rw.Reader.Peek(n)
-		k.early = bytes.Clone(early)
-	} else if k.watch = newWatch(k); k.watch == nil { // a wrapper, which must see every byte
-		srv.unparkable.Store(true)
-	} else if k.watch.drain(); len(k.early) > 0 || k.ended {
-		k.watch = nil
+	k := &parked{srv: srv, web: web, conn: conn, early: t.early, poll: poll, last: poll != nil && poll.last}
+	if len(k.early) == 0 {
+		k.makeWatch()
 	}
 	k.woken = k.watch == nil
 	srv.list(k)
 	return k
+}
+
+// makeWatch sets watch, unless the peer has sent something already.
+func (k *parked) makeWatch() {
+	watch := newWatch(k)
+	if watch == nil { // a wrapper of a connection, which must see every byte
+		k.srv.unparkable.Store(true)
+		return
+	}
+	if watch.drain(); len(k.early) == 0 && !k.ended {
+		k.watch = watch
+	}
 }
 
 // parkIdle parks the connection of r, whose body has been read and whose response has been

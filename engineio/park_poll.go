@@ -62,7 +62,7 @@ func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r
 	if k == nil {
 		return false
 	}
-	answer := waiting.answer
+	answer, lost := waiting.answer, k.ended
 	s.mu.Lock()
 	waits := p.waiting == waiting
 	if waits {
@@ -72,8 +72,11 @@ func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r
 	if k.watch != nil {
 		go k.watch.await()
 	}
-	if !waits { // it has been answered meanwhile
+	switch {
+	case !waits: // it has been answered meanwhile
 		k.respond(<-answer)
+	case lost && p.lose(waiting):
+		k.leave()
 	}
 	return true
 }

@@ -77,3 +77,15 @@ type earlyTLS struct {
 
 // Read implements net.Conn.
 func (c *earlyTLS) Read(p []byte) (int, error) { return c.early.read(p, c.Conn) }
+
+// unwrap returns the connection inside an earlyConn or earlyTLS, and the rest of its early
+// bytes.
+func unwrap(conn net.Conn) (net.Conn, []byte) {
+	switch conn := conn.(type) {
+	case *earlyConn:
+		return conn.Conn, conn.early
+	case *earlyTLS:
+		return conn.Conn, conn.early
+	}
+	return conn, nil
+}

@@ -1,0 +1,458 @@
+package engineio
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// newParkedTLS is newParked over TLS.
+func newParkedTLS(t *testing.T, opts Options, hook onOpen, _ ...func(*http.Server)) *fixture {
+	t.Helper()
+	f := newTLS(t, opts, hook)
+	f.srv.parkAfter = 0
+	return f
+}
+
+// onParked runs test over TCP and TLS, with connections that are parked at once.
+func onParked(t *testing.T, test func(t *testing.T, serve serveFunc)) {
+	t.Helper()
+	t.Run("tcp", func(t *testing.T) { test(t, newParked) })
+	t.Run("tls", func(t *testing.T) { test(t, newParkedTLS) })
+}
+
+// connect opens a connection to the fixture's server, by TLS if that uses TLS.
+func (f *fixture) connect() *rawConn {
+	f.t.Helper()
+	addr, secure := strings.CutPrefix(strings.TrimSuffix(f.url, f.srv.opts.Path), "https://")
+	addr = strings.TrimPrefix(addr, "http://")
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if secure {
+		config := f.client.Transport.(*http.Transport).TLSClientConfig.Clone()
+		config.ServerName, config.NextProtos = "example.com", nil
+		conn = tls.Client(conn, config)
+	}
+	f.t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	return &rawConn{f.t, conn, bufio.NewReader(conn)}
+}
+
+// eventually waits until ok returns true.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// expectParked waits until n connections are parked.
+func (f *fixture) expectParked(n int) {
+	f.t.Helper()
+	eventually(f.t, fmt.Sprintf("%d parked connections", n), func() bool {
+		f.srv.mu.Lock()
+		defer f.srv.mu.Unlock()
+		return len(f.srv.parked) == n
+	})
+}
+
+// parkPoll sends a poll of c on conn, and waits until it is parked.
+func (f *fixture) parkPoll(conn *rawConn, c *recorder, header string) {
+	f.t.Helper()
+	conn.send(f.request("GET", pollingQuery+"&sid="+c.s.ID(), header))
+	c.expectParkedPoll(f.t)
+}
+
+// expectParkedPoll waits until a poll of c is parked.
+func (c *recorder) expectParkedPoll(t *testing.T) {
+	t.Helper()
+	eventually(t, "a parked poll", func() bool {
+		c.s.mu.Lock()
+		defer c.s.mu.Unlock()
+		p := c.s.polling
+		return p.waiting != nil && p.waiting.parked != nil
+	})
+}
+
+// postTo returns a POST.
+func (f *fixture) postTo(query, body string) string {
+	return f.request("POST", query, fmt.Sprintf("Content-Length: %d\r\n", len(body))) + body
+}
+
+// expectResponse compares the next response on conn.
+func (c *rawConn) expectResponse(method, body string) answer {
+	c.t.Helper()
+	a := c.response(method)
+	if a.status != 200 || a.body != body {
+		c.t.Errorf("%s: %d %q, want 200 %q", method, a.status, a.body, body)
+	}
+	return a
+}
+
+// expectClosed checks that nothing but the end of conn follows.
+func (c *rawConn) expectClosed() {
+	c.t.Helper()
+	if text, err := io.ReadAll(c.in); err != nil || len(text) > 0 {
+		c.t.Errorf("read %q %v, want the end of the connection", text, err)
+	}
+}
+
+// TestParkedConnection checks that one connection serves polls and POSTs in turn while it is
+// parked between and during them.
+func TestParkedConnection(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{}, nil)
+		query, c := f.open()
+		conn := f.connect()
+		for i := range 5 {
+			f.parkPoll(conn, c, "")
+			text := fmt.Sprint("message ", i)
+			c.s.Send(NewMessage([]byte(text)))
+			conn.expectResponse("GET", "4"+text)
+			f.expectParked(1)
+			conn.send(f.postTo(query, "4"+text))
+			conn.expectResponse("POST", "ok")
+			f.expectParked(1)
+		}
+		expectAlive(t, c)
+		if got := c.got(); len(got) != 5 {
+			t.Errorf("messages %q", got)
+		}
+	})
+}
+
+// TestResponseToParkedPoll checks that the response is the one that net/http writes.
+func TestResponseToParkedPoll(t *testing.T) {
+	setHeader := func(web *http.Server) {
+		next := web.Handler
+		web.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Middleware", "was here")
+			next.ServeHTTP(w, r)
+		})
+	}
+	opts := Options{Origins: []string{"https://app.example"}, CORS: CORS{Credentials: true}, CompressFrom: 10,
+		AllowEIO3: true, Bind: func(*http.Request) string { return "bound" }}
+	for _, tc := range []struct{ name, query, header, message string }{
+		{"plain", pollingQuery, "", "hello"},
+		{"CORS", pollingQuery, "Origin: https://app.example\r\n", "hello"},
+		{"gzip", pollingQuery, "Accept-Encoding: gzip\r\n", strings.Repeat("long", 100)},
+		{"EIO3", "EIO=3&transport=polling", "", "hello"},
+		{"JSONP", "EIO=3&transport=polling&j=3", "", "hello"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var got [2]answer
+			for i, serve := range []serveFunc{newTCP, newParked} {
+				f := serve(t, opts, nil, setHeader)
+				c := f.openBy(tc.query)
+				conn := f.connect()
+				conn.send(f.request("GET", tc.query+"&sid="+c.s.ID(), tc.header))
+				if i == 1 {
+					c.expectParkedPoll(t)
+				} else {
+					eventually(t, "a poll", func() bool { return polls(c.s) })
+				}
+				c.s.Send(NewMessage([]byte(tc.message)))
+				got[i] = conn.response("GET")
+				if _, err := http.ParseTime(got[i].header.Get("Date")); err != nil {
+					t.Error(err)
+				}
+				got[i].header.Del("Date")
+			}
+			if got[0].status != got[1].status || got[0].body != got[1].body || !maps.EqualFunc(got[0].header, got[1].header, slices.Equal) {
+				t.Errorf("parked %v\nwant %v", got[1], got[0])
+			}
+		})
+	}
+}
+
+// openBy starts a session by polling with that query.
+func (f *fixture) openBy(query string) *recorder {
+	f.t.Helper()
+	if a := f.must("GET", query, ""); a.status != 200 {
+		f.t.Fatalf("handshake: %d %s", a.status, a.body)
+	}
+	return <-f.opened
+}
+
+// TestPeerLeavesParkedPoll checks that the session ends at once when the peer closes the
+// connection of its poll.
+func TestPeerLeavesParkedPoll(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		ways := map[string]func(net.Conn){
+			"closes":      func(c net.Conn) { c.Close() },
+			"stops sends": func(c net.Conn) { c.(interface{ CloseWrite() error }).CloseWrite() },
+			"resets": func(c net.Conn) {
+				if secure, ok := c.(*tls.Conn); ok {
+					c = secure.NetConn()
+				}
+				c.(*net.TCPConn).SetLinger(0)
+				c.Close()
+			},
+		}
+		for name, leave := range ways {
+			t.Run(name, func(t *testing.T) {
+				f := serve(t, Options{PingInterval: time.Hour}, nil)
+				_, c := f.open()
+				conn := f.connect()
+				f.parkPoll(conn, c, "")
+				leave(conn.Conn)
+				expectEnd(t, c, TransportError)
+				f.expectParked(0)
+			})
+		}
+	})
+}
+
+// TestRequestBehindParkedPoll checks that a request that the peer sends before it has the
+// response to its poll is answered after it.
+func TestRequestBehindParkedPoll(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		for _, wait := range []bool{false, true} {
+			f := serve(t, Options{}, nil)
+			query, c := f.open()
+			conn := f.connect()
+			poll, post := f.request("GET", query, ""), f.postTo(query, "4posted")
+			if wait {
+				conn.send(poll)
+				c.expectParkedPoll(t)
+				conn.send(post)
+				time.Sleep(10 * time.Millisecond) // until it has probably been seen
+			} else {
+				conn.send(poll + post)
+				c.expectParkedPoll(t)
+			}
+			c.s.Send(NewMessage([]byte("polled")))
+			conn.expectResponse("GET", "4polled")
+			conn.expectResponse("POST", "ok")
+			if got := strings.Join(c.got(), " "); got != "posted" {
+				t.Errorf("messages %q", got)
+			}
+		}
+	})
+}
+
+// TestShutdownOfParkedConnections checks that polls are answered, and all connections closed.
+func TestShutdownOfParkedConnections(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{}, nil)
+		query, c := f.open()
+		poll, idle := f.connect(), f.connect()
+		f.parkPoll(poll, c, "")
+		idle.send(f.postTo(query, "4x"))
+		idle.expectResponse("POST", "ok")
+		f.expectParked(2)
+		if err := f.srv.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		f.expectParked(0)
+		if a := poll.expectResponse("GET", "6"); a.header.Get("Connection") != "close" {
+			t.Errorf("header %v, want Connection: close", a.header)
+		}
+		poll.expectClosed()
+		idle.expectClosed()
+	})
+}
+
+// TestParkedConnectionOfClosedServer checks that no request is served after the end of
+// the http.Server.
+func TestParkedConnectionOfClosedServer(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{}, nil)
+		query, c := f.open()
+		conn := f.connect()
+		f.parkPoll(conn, c, "")
+		f.web.Close()
+		c.s.Send(NewMessage([]byte("polled")))
+		conn.expectResponse("GET", "4polled")
+		conn.send(f.postTo(query, "4x"))
+		if _, err := io.ReadAll(conn.in); err != nil && !strings.Contains(err.Error(), "reset") {
+			t.Error(err)
+		}
+		f.expectParked(0)
+		if got := c.got(); len(got) > 0 {
+			t.Errorf("messages %q", got)
+		}
+	})
+}
+
+// TestLastParkedPoll checks that the connection is closed after the response if the peer
+// sends no other request.
+func TestLastParkedPoll(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		for _, tc := range []struct{ proto, header, status string }{
+			{"1.1", "Connection: close\r\n", "HTTP/1.1 200 OK\r\n"},
+			{"1.0", "", "HTTP/1.0 200 OK\r\n"},
+		} {
+			f := serve(t, Options{}, nil)
+			query, c := f.open()
+			conn := f.connect()
+			conn.send(strings.Replace(f.request("GET", query, tc.header), "HTTP/1.1", "HTTP/"+tc.proto, 1))
+			c.expectParkedPoll(t)
+			c.s.Send(NewMessage([]byte("polled")))
+			text, err := io.ReadAll(conn.in)
+			if got := string(text); err != nil || !strings.HasPrefix(got, tc.status) || !strings.Contains(got, "\r\nConnection: close\r\n") || !strings.HasSuffix(got, "\r\n\r\n4polled") {
+				t.Errorf("%q %v", got, err)
+			}
+			f.expectParked(0)
+			expectAlive(t, c)
+		}
+	})
+}
+
+// TestSecondPollWhileParked checks that the parked poll is answered.
+func TestSecondPollWhileParked(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{}, nil)
+		query, c := f.open()
+		conn := f.connect()
+		f.parkPoll(conn, c, "")
+		f.expect("GET", query, "", 400, badRequest)
+		conn.expectResponse("GET", "1")
+		expectEnd(t, c, TransportError)
+		conn.send(f.request("GET", query, ""))
+		if a := conn.response("GET"); a.status != 400 || a.body != unknownSession {
+			t.Errorf("after the session's end: %d %q", a.status, a.body)
+		}
+	})
+}
+
+// TestUnreadParkedPoll checks that the session ends if the peer does not read the response.
+func TestUnreadParkedPoll(t *testing.T) {
+	f := newParked(t, Options{PingTimeout: 100 * time.Millisecond, PingInterval: time.Hour}, nil)
+	_, c := f.open()
+	conn := f.connect()
+	f.parkPoll(conn, c, "")
+	c.s.Send(NewMessage(make([]byte, 32<<20)))
+	expectEnd(t, c, TransportError)
+	f.expectParked(0)
+}
+
+// TestIdleTimeoutOfParkedConnection checks that http.Server.IdleTimeout holds.
+func TestIdleTimeoutOfParkedConnection(t *testing.T) {
+	f := newParked(t, Options{}, nil, func(web *http.Server) { web.IdleTimeout = 50 * time.Millisecond })
+	_, c := f.open()
+	conn := f.connect()
+	f.parkPoll(conn, c, "")
+	time.Sleep(100 * time.Millisecond) // a poll may wait for longer
+	c.s.Send(NewMessage([]byte("late")))
+	conn.expectResponse("GET", "4late")
+	conn.expectClosed()
+	expectAlive(t, c)
+}
+
+// TestParks checks which requests may be parked.
+func TestParks(t *testing.T) {
+	type wrapper struct{ http.ResponseWriter }
+	srv, _ := newServer(t, Options{}, nil)
+	var got []bool
+	parks := func(w http.ResponseWriter, r *http.Request) { got = append(got, srv.parks(w, r) != nil) }
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		parks(w, r)
+		parks(wrapper{w}, r)
+		parks(&wrapper{w}, r)
+		w.Header().Set("Content-Encoding", "gzip")
+		parks(w, r)
+	}))
+	defer web.Close()
+	resp, err := web.Client().Get(web.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	parks(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	if want := []bool{true, false, false, false, false}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v: net/http's own writer only", got, want)
+	}
+}
+
+// hijacks counts the connections that are taken over.
+func hijacks(n chan<- struct{}) func(*http.Server) {
+	return func(web *http.Server) {
+		web.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateHijacked {
+				n <- struct{}{}
+			}
+		}
+	}
+}
+
+// TestPostsThatAreParked checks that a connection is parked after a POST only if the session
+// was quiet before, and the whole body has been read.
+func TestPostsThatAreParked(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		parkAfter time.Duration
+		opts      Options
+		want      int
+	}{
+		{"quiet", 0, Options{}, 1},
+		{"in use", time.Hour, Options{}, 0},
+		{"a new session", 0, Options{MaxNewPayload: 5000}, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n := make(chan struct{}, 10)
+			f := newParked(t, tc.opts, nil, hijacks(n))
+			f.srv.parkAfter = tc.parkAfter
+			query, _ := f.open()
+			conn := f.connect()
+			conn.send(f.postTo(query, "4x"))
+			conn.expectResponse("POST", "ok")
+			conn.send(f.request("GET", "EIO=4&transport=unknown", "")) // its answer comes after a possible parking
+			conn.response("GET")
+			if len(n) != tc.want {
+				t.Errorf("%d connections were parked, want %d", len(n), tc.want)
+			}
+		})
+	}
+}
+
+// wrapping is a net.Listener whose connections are wrapped.
+type wrapping struct{ net.Listener }
+
+func (l wrapping) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return struct{ net.Conn }{conn}, err
+}
+
+// TestWrappedConnectionsAreNotParked checks that one connection is tried, and works.
+func TestWrappedConnectionsAreNotParked(t *testing.T) {
+	n := make(chan struct{}, 10)
+	f := newParked(t, Options{}, nil, hijacks(n))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go f.web.Serve(wrapping{listener})
+	f.url = "http://" + listener.Addr().String() + f.srv.opts.Path
+	query, c := f.open()
+	conn := f.connect()
+	for i := range 3 {
+		conn.send(f.request("GET", query, ""))
+		if i == 0 {
+			c.expectParkedPoll(t)
+		} else {
+			eventually(t, "a poll", func() bool { return polls(c.s) })
+		}
+		c.s.Send(NewMessage([]byte("polled")))
+		conn.expectResponse("GET", "4polled")
+		f.expectParked(0)
+	}
+	if len(n) != 1 {
+		t.Errorf("%d connections were taken over, want 1", len(n))
+	}
+}
