@@ -49,6 +49,7 @@ func (srv *Server) park(web *http.Server, w http.ResponseWriter, poll *parkedPol
 		k.makeWatch()
 	}
 	k.woken = k.watch == nil
+	k.setDeadline()
 	srv.list(k)
 	return k
 }
@@ -113,6 +114,7 @@ func (k *parked) leave() {
 	if k.ended {
 		closeWithin(k.conn, lingerTimeout)()
 	} else {
+		k.conn.SetDeadline(time.Time{})
 		serveAgain(k.web, k.conn, k.early)
 	}
 	k.srv.endTask()

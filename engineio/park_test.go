@@ -341,17 +341,39 @@ func TestUnreadParkedPoll(t *testing.T) {
 	f.expectParked(0)
 }
 
-// TestIdleTimeoutOfParkedConnection checks that http.Server.IdleTimeout holds.
+// TestIdleTimeoutOfParkedConnection checks that http.Server.IdleTimeout holds, but not while
+// a poll waits.
 func TestIdleTimeoutOfParkedConnection(t *testing.T) {
 	f := newParked(t, Options{}, nil, func(web *http.Server) { web.IdleTimeout = 50 * time.Millisecond })
-	_, c := f.open()
-	conn := f.connect()
-	f.parkPoll(conn, c, "")
-	time.Sleep(100 * time.Millisecond) // a poll may wait for longer
+	query, c := f.open()
+	poll, post := f.connect(), f.connect()
+	f.parkPoll(poll, c, "")
+	post.send(f.postTo(query, "4x"))
+	post.expectResponse("POST", "ok")
+	post.expectClosed()
+	time.Sleep(60 * time.Millisecond)
 	c.s.Send(NewMessage([]byte("late")))
-	conn.expectResponse("GET", "4late")
-	conn.expectClosed()
+	poll.expectResponse("GET", "4late")
+	poll.expectClosed()
 	expectAlive(t, c)
+}
+
+// TestDeadlinesDoNotOutliveTheParking checks that a deadline of a parked connection does not
+// affect its next request.
+func TestDeadlinesDoNotOutliveTheParking(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{PingTimeout: 50 * time.Millisecond, PingInterval: time.Hour}, nil)
+		_, c := f.open()
+		conn := f.connect()
+		f.parkPoll(conn, c, "")
+		c.s.Send(NewMessage([]byte("polled")))
+		conn.expectResponse("GET", "4polled")
+		time.Sleep(60 * time.Millisecond)
+		conn.send("GET /elsewhere HTTP/1.1\r\nHost: pipe\r\n\r\n") // which net/http answers, without a deadline
+		if a := conn.response("GET"); a.status != 404 {
+			t.Errorf("status %d", a.status)
+		}
+	})
 }
 
 // TestParks checks which requests may be parked.
