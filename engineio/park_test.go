@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -9,107 +8,11 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
-
-// newParkedTLS is newParked over TLS.
-func newParkedTLS(t *testing.T, opts Options, hook onOpen, _ ...func(*http.Server)) *fixture {
-	t.Helper()
-	f := newTLS(t, opts, hook)
-	f.srv.parkAfter = 0
-	return f
-}
-
-// onParked runs test over TCP and TLS, with connections that are parked at once.
-func onParked(t *testing.T, test func(t *testing.T, serve serveFunc)) {
-	t.Helper()
-	t.Run("tcp", func(t *testing.T) { test(t, newParked) })
-	t.Run("tls", func(t *testing.T) { test(t, newParkedTLS) })
-}
-
-// connect opens a connection to the fixture's server, by TLS if that uses TLS.
-func (f *fixture) connect() *rawConn {
-	f.t.Helper()
-	addr, secure := strings.CutPrefix(strings.TrimSuffix(f.url, f.srv.opts.Path), "https://")
-	addr = strings.TrimPrefix(addr, "http://")
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if secure {
-		config := f.client.Transport.(*http.Transport).TLSClientConfig.Clone()
-		config.ServerName, config.NextProtos = "example.com", nil
-		conn = tls.Client(conn, config)
-	}
-	f.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(time.Minute))
-	return &rawConn{f.t, conn, bufio.NewReader(conn)}
-}
-
-// eventually waits until ok returns true.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-// expectParked waits until n connections are parked.
-func (f *fixture) expectParked(n int) {
-	f.t.Helper()
-	eventually(f.t, fmt.Sprintf("%d parked connections", n), func() bool {
-		f.srv.mu.Lock()
-		defer f.srv.mu.Unlock()
-		return len(f.srv.parked) == n
-	})
-}
-
-// parkPoll sends a poll of c on conn, and waits until it is parked.
-func (f *fixture) parkPoll(conn *rawConn, c *recorder, header string) {
-	f.t.Helper()
-	conn.send(f.request("GET", pollingQuery+"&sid="+c.s.ID(), header))
-	c.expectParkedPoll(f.t)
-}
-
-// expectParkedPoll waits until a poll of c is parked.
-func (c *recorder) expectParkedPoll(t *testing.T) {
-	t.Helper()
-	eventually(t, "a parked poll", func() bool {
-		c.s.mu.Lock()
-		defer c.s.mu.Unlock()
-		p := c.s.polling
-		return p.waiting != nil && p.waiting.parked != nil
-	})
-}
-
-// postTo returns a POST.
-func (f *fixture) postTo(query, body string) string {
-	return f.request("POST", query, fmt.Sprintf("Content-Length: %d\r\n", len(body))) + body
-}
-
-// expectResponse compares the next response on conn.
-func (c *rawConn) expectResponse(method, body string) answer {
-	c.t.Helper()
-	a := c.response(method)
-	if a.status != 200 || a.body != body {
-		c.t.Errorf("%s: %d %q, want 200 %q", method, a.status, a.body, body)
-	}
-	return a
-}
-
-// expectClosed checks that the server has closed conn, without another response.
-func (c *rawConn) expectClosed() {
-	c.t.Helper()
-	if text, err := io.ReadAll(c.in); err != nil || len(text) > 0 {
-		c.t.Errorf("read %q %v, want the end of the connection", text, err)
-	}
-}
 
 // TestParkedConnection checks that one connection serves polls and POSTs in turn while it is
 // parked between and during them.
@@ -374,107 +277,4 @@ func TestDeadlinesDoNotOutliveTheParking(t *testing.T) {
 			t.Errorf("status %d", a.status)
 		}
 	})
-}
-
-// TestParks checks which requests may be parked.
-func TestParks(t *testing.T) {
-	type wrapper struct{ http.ResponseWriter }
-	srv, _ := newServer(t, Options{}, nil)
-	var got []bool
-	parks := func(w http.ResponseWriter, r *http.Request) { got = append(got, srv.parks(w, r) != nil) }
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		parks(w, r)
-		parks(wrapper{w}, r)
-		parks(&wrapper{w}, r)
-		w.Header().Set("Content-Encoding", "gzip")
-		parks(w, r)
-	}))
-	defer web.Close()
-	resp, err := web.Client().Get(web.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	parks(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-	if want := []bool{true, false, false, false, false}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v: net/http's own writer only", got, want)
-	}
-}
-
-// hijacks counts the connections that are taken over.
-func hijacks(n chan<- struct{}) func(*http.Server) {
-	return func(web *http.Server) {
-		web.ConnState = func(_ net.Conn, state http.ConnState) {
-			if state == http.StateHijacked {
-				n <- struct{}{}
-			}
-		}
-	}
-}
-
-// TestPostsThatAreParked checks that a connection is parked after a POST only if the session
-// was quiet before, and the whole body has been read.
-func TestPostsThatAreParked(t *testing.T) {
-	for _, tc := range []struct {
-		name      string
-		parkAfter time.Duration
-		opts      Options
-		want      int
-	}{
-		{"quiet", 0, Options{}, 1},
-		{"in use", time.Hour, Options{}, 0},
-		{"a new session", 0, Options{MaxNewPayload: 5000}, 0},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			n := make(chan struct{}, 10)
-			f := newParked(t, tc.opts, nil, hijacks(n))
-			f.srv.parkAfter = tc.parkAfter
-			query, _ := f.open()
-			conn := f.connect()
-			conn.send(f.postTo(query, "4x"))
-			conn.expectResponse("POST", "ok")
-			conn.send(f.request("GET", "EIO=4&transport=unknown", "")) // its answer comes after a possible parking
-			conn.response("GET")
-			if len(n) != tc.want {
-				t.Errorf("%d connections were parked, want %d", len(n), tc.want)
-			}
-		})
-	}
-}
-
-// wrapping is a net.Listener whose connections are wrapped.
-type wrapping struct{ net.Listener }
-
-func (l wrapping) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	return struct{ net.Conn }{conn}, err
-}
-
-// TestWrappedConnectionsAreNotParked checks that one connection is tried, and works.
-func TestWrappedConnectionsAreNotParked(t *testing.T) {
-	n := make(chan struct{}, 10)
-	f := newParked(t, Options{}, nil, hijacks(n))
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	go f.web.Serve(wrapping{listener})
-	f.url = "http://" + listener.Addr().String() + f.srv.opts.Path
-	query, c := f.open()
-	conn := f.connect()
-	for i := range 3 {
-		conn.send(f.request("GET", query, ""))
-		if i == 0 {
-			c.expectParkedPoll(t)
-		} else {
-			eventually(t, "a poll", func() bool { return polls(c.s) })
-		}
-		c.s.Send(NewMessage([]byte("polled")))
-		conn.expectResponse("GET", "4polled")
-		f.expectParked(0)
-	}
-	if len(n) != 1 {
-		t.Errorf("%d connections were taken over, want 1", len(n))
-	}
 }
