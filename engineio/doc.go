@@ -19,8 +19,8 @@
 //
 // The methods of Server, Session and Message may be called concurrently. The methods of
 // a Conn are called one at a time: Message in the order of the messages, Closed last. An
-// idle session has one goroutine by WebSocket and none by polling, apart from that of
-// net/http while a poll waits. Send never blocks: see
+// idle session has one goroutine by WebSocket, and by polling one for each connection that is
+// parked (docs/adr/0069-parked-connections.md). Send never blocks: see
 // docs/adr/0004-writing-without-blocking.md.
 //
 // # Limits

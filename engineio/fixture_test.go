@@ -134,7 +134,19 @@ func newPipe(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Se
 // newTCP serves over the loopback interface.
 func newTCP(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
 	t.Helper()
+	return serveTCP(t, parkAfter, opts, hook, configure...)
+}
+
+// newParked is newTCP with connections that are parked at once.
+func newParked(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
+	t.Helper()
+	return serveTCP(t, 0, opts, hook, configure...)
+}
+
+func serveTCP(t *testing.T, parkAfter time.Duration, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
+	t.Helper()
 	srv, opened := newServer(t, opts, hook)
+	srv.parkAfter = parkAfter
 	web := httptest.NewUnstartedServer(srv)
 	for _, set := range configure {
 		set(web.Config)
@@ -149,15 +161,17 @@ func newTCP(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Ser
 	return &fixture{t: t, srv: srv, web: web.Config, client: &http.Client{Transport: transport}, url: web.URL + srv.opts.Path, opened: opened}
 }
 
-// serveFunc is newPipe or newTCP.
+// serveFunc is newPipe, newTCP or newParked.
 type serveFunc func(*testing.T, Options, onOpen, ...func(*http.Server)) *fixture
 
 // onBoth runs test over net.Pipe in a bubble, where a write waits for its reader and
-// connections cannot be polled, and over TCP, where the opposite is true.
+// connections cannot be polled, and over TCP, where the opposite is true, without and with
+// parked connections.
 func onBoth(t *testing.T, test func(t *testing.T, serve serveFunc)) {
 	t.Helper()
 	t.Run("pipe", func(t *testing.T) { bubble(t, func(t *testing.T) { test(t, newPipe) }) })
 	t.Run("tcp", func(t *testing.T) { test(t, newTCP) })
+	t.Run("parked", func(t *testing.T) { test(t, newParked) })
 }
 
 // bubble runs test with a clock that jumps when all goroutines wait.

@@ -9,16 +9,22 @@ import (
 
 // input reads a connection for a frameReader. A connection that waits for its peer holds no
 // buffer: if the connection can be polled, the buffer is taken from a pool only when there
-// are bytes to read, and returned when the last of them has been used. Other connections,
-// such as TLS, cannot wait without a buffer, so they keep a small one.
+// are bytes to read, and returned when the last of them has been used. The same holds for TLS
+// over such a connection. Other connections cannot wait without a buffer, so they keep a small
+// one.
 //
 // Only one goroutine may use an input at a time.
 type input struct {
-	conn net.Conn
-	poll *pollConn   // nil if the connection cannot be polled
-	data []byte      // read, but not used yet
-	buf  *readBuffer // the buffer that contains data; nil if data is elsewhere
-	own  *ownBuffer  // of a connection that cannot be polled
+	conn   net.Conn
+	poll   *pollConn   // nil if the connection cannot be polled
+	secure *secureConn // nil if the connection is not TLS over one that can be polled
+	data   []byte      // read, but not used yet
+	buf    *readBuffer // the buffer that contains data; nil if data is elsewhere
+	own    *ownBuffer  // of other connections
+}
+
+func newInput(conn net.Conn, early []byte) input {
+	return input{conn: conn, poll: newPollConn(conn), secure: newSecureConn(conn), data: early}
 }
 
 const (
@@ -49,6 +55,9 @@ func (in *input) wait() error {
 		return err
 	}
 	runtime.Gosched() // before the read and not after it, so that the message of a quiet peer does not wait
+	if in.secure != nil {
+		return in.secure.read(in)
+	}
 	if in.own == nil {
 		in.own = new(ownBuffer)
 	}
@@ -61,6 +70,28 @@ func (in *input) wait() error {
 		err = io.ErrNoProgress
 	}
 	return err
+}
+
+// await is wait for a goroutine whose stack must stay small.
+func (in *input) await() error {
+	if in.secure != nil {
+		in.secure.wait()
+		return nil
+	}
+	return in.wait()
+}
+
+// awaits reports whether await must be called before wait, because nothing has been read that
+// is not used yet. It is false if await cannot wait for the connection.
+func (in *input) awaits() bool {
+	switch {
+	case len(in.data) > 0:
+		return false
+	case in.secure != nil:
+		in.release()
+		return in.secure.isEmpty(in)
+	}
+	return in.poll != nil
 }
 
 // ready reports whether take returns without waiting.

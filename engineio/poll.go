@@ -41,20 +41,45 @@ func (p *polling) serve(waiting *poll, w http.ResponseWriter, r *http.Request, c
 	if r.ProtoMajor > 1 { // there http.Server's WriteTimeout ends the stream while it waits; Server.answer sets its own
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	}
-	select {
-	case a := <-waiting.answer:
-		if a.refusal != nil {
-			s.srv.refuse(w, r, a.refusal)
-		} else if err := s.srv.writePackets(w, r, c, a.packets...); err != nil {
-			s.Abort(TransportError)
-		} else {
-			p.polled()
-		}
-	case <-r.Context().Done():
-		// Messages that the answer has taken out of the queue meanwhile are lost, and
-		// with them the order of messages.
-		s.Abort(TransportError)
+	var quiet <-chan time.Time
+	web := s.srv.parks(w, r)
+	if web != nil {
+		timer := time.NewTimer(s.srv.parkAfter)
+		defer timer.Stop()
+		quiet = timer.C
 	}
+	for {
+		select {
+		case a := <-waiting.answer:
+			_ = p.writeAnswer(w, r, c, a) // the session ends if it fails
+			return
+		case <-quiet:
+			if p.park(web, waiting, w, r, c) {
+				return
+			}
+			quiet = nil
+		case <-r.Context().Done():
+			// Messages that the answer has taken out of the queue meanwhile are lost, and
+			// with them the order of messages.
+			s.Abort(TransportError)
+			return
+		}
+	}
+}
+
+// writeAnswer writes the response to a poll. If it cannot, it ends the session.
+func (p *polling) writeAnswer(w http.ResponseWriter, r *http.Request, c codec, a pollAnswer) error {
+	s := p.session
+	if a.refusal != nil {
+		s.srv.refuse(w, r, a.refusal)
+		return nil
+	}
+	if err := s.srv.writePackets(w, r, c, a.packets...); err != nil {
+		s.Abort(TransportError)
+		return err
+	}
+	p.polled()
+	return nil
 }
 
 // answerEmpty answers waiting with nothing, if it still waits.

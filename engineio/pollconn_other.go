@@ -2,7 +2,10 @@
 
 package engineio
 
-import "net"
+import (
+	"net"
+	"sync/atomic"
+)
 
 // pollConn is only implemented on Unix. Elsewhere every connection is read with a small
 // buffer and written by a goroutine.
@@ -15,3 +18,23 @@ func (*pollConn) read(*input) (bool, error) { panic("engineio: not polled") }
 func (*pollConn) write(b []byte) ([]byte, error) { panic("engineio: not polled") }
 
 func (*pollConn) hasEnded() bool { panic("engineio: not polled") }
+
+// watch is only implemented on Unix. Elsewhere no connection is parked.
+type watch struct{}
+
+func newWatch(*parked) *watch { return nil }
+
+func (*watch) drain() { panic("engineio: not polled") }
+
+func (*watch) await() { panic("engineio: not polled") }
+
+// secureConn is only implemented on Unix. Elsewhere TLS is read with a small buffer.
+type secureConn struct{ aborted atomic.Bool }
+
+func newSecureConn(net.Conn) *secureConn { return nil }
+
+func (*secureConn) isEmpty(*input) bool { panic("engineio: not polled") }
+
+func (*secureConn) wait() { panic("engineio: not polled") }
+
+func (*secureConn) read(*input) error { panic("engineio: not polled") }

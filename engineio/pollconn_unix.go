@@ -28,6 +28,17 @@ type pollConn struct {
 // newPollConn returns nil for connections that cannot be polled. Wrappers cannot, because
 // they must see every byte.
 func newPollConn(conn net.Conn) *pollConn {
+	raw := pollable(conn)
+	if raw == nil {
+		return nil
+	}
+	p := &pollConn{raw: raw}
+	p.onReadable, p.onWritable = p.fill, p.drain
+	return p
+}
+
+// pollable returns nil for connections that cannot be polled.
+func pollable(conn net.Conn) syscall.RawConn {
 	var c syscall.Conn
 	switch conn := conn.(type) {
 	case *net.TCPConn:
@@ -41,9 +52,7 @@ func newPollConn(conn net.Conn) *pollConn {
 	if err != nil {
 		return nil
 	}
-	p := &pollConn{raw: raw}
-	p.onReadable, p.onWritable = p.fill, p.drain
-	return p
+	return raw
 }
 
 // read waits until in has data, and reports whether it needed to wait.

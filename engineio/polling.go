@@ -20,19 +20,30 @@ type polling struct {
 	waiting  *poll         // nil while no poll waits
 
 	post   postPhase
-	posted sync.Cond // signalled when post becomes noPost, and at the session's end
+	quiet  time.Duration // since when there has been no POST
+	posted sync.Cond     // signalled when post becomes noPost, and at the session's end
 
 	upgrade *upgrade // nil while no upgrade is in progress
 	origin  string   // which later requests of the session must agree with
 }
 
 func newPolling(s *Session, origin string) *polling {
-	return &polling{session: s, posted: sync.Cond{L: &s.mu}, origin: strings.Clone(canonicalOrigin(origin))}
+	return &polling{session: s, quiet: s.srv.now(), posted: sync.Cond{L: &s.mu}, origin: strings.Clone(canonicalOrigin(origin))}
 }
 
 // poll is a GET that waits.
 type poll struct {
 	answer chan pollAnswer // has room for the one answer
+	parked *parked         // gets the answer instead, unless it is nil
+}
+
+// give passes the answer on to the goroutine that writes it.
+func (w *poll) give(a pollAnswer) {
+	if k := w.parked; k != nil {
+		k.srv.start(func() { k.respond(a) })
+	} else {
+		w.answer <- a
+	}
 }
 
 // pollAnswer is a payload, or a refusal.
@@ -116,7 +127,7 @@ func (p *polling) answerPollEmpty() {
 
 // reply answers the poll that waits. polled must follow when the response is written.
 func (p *polling) reply(packets ...*Message) {
-	p.waiting.answer <- pollAnswer{packets: packets}
+	p.waiting.give(pollAnswer{packets: packets})
 	p.waiting = nil
 	p.writing++
 }
@@ -124,7 +135,7 @@ func (p *polling) reply(packets ...*Message) {
 // refusePoll answers the poll that waits, if there is one, with an error.
 func (p *polling) refusePoll(refused *refusal) {
 	if p.waiting != nil {
-		p.waiting.answer <- pollAnswer{refusal: refused}
+		p.waiting.give(pollAnswer{refusal: refused})
 		p.waiting = nil
 	}
 }

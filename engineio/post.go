@@ -18,13 +18,16 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request, c codec) {
 		s.refusePost(w, r, refused)
 		return
 	}
-	err := p.readPost(w, r, c)
-	p.endPost(err)
+	whole, err := p.readPost(w, r, c)
+	wasQuiet := p.endPost(err)
 
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil, errors.Is(err, errPeerLeft):
-		s.srv.answerPost(w)
+		answered := s.srv.answerPost(w)
+		if wasQuiet && whole && err == nil && answered == nil {
+			s.srv.parkIdle(w, r)
+		}
 	case errors.As(err, &tooLarge):
 		s.srv.refuse(w, r, refuseTooLarge)
 	case errors.Is(err, ErrClosed):
@@ -35,14 +38,14 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request, c codec) {
 }
 
 // answerPost says that a POST was received.
-func (srv *Server) answerPost(w http.ResponseWriter) {
-	srv.answer(w, http.StatusOK, "text/html", []byte("ok"))
+func (srv *Server) answerPost(w http.ResponseWriter) error {
+	return srv.answer(w, http.StatusOK, "text/html", []byte("ok"))
 }
 
 // refusePost refuses a POST, unless it arrived just after the server has closed the session.
 func (s *Session) refusePost(w http.ResponseWriter, r *http.Request, refused *refusal) {
 	if refused == refuseUnknownSession && s.srv.takesLast(s.id, http.MethodPost) {
-		s.srv.answerPost(w)
+		_ = s.srv.answerPost(w)
 		return
 	}
 	s.srv.refuse(w, r, refused)
@@ -57,30 +60,30 @@ func (p *polling) startPost() bool {
 	return true
 }
 
-// readPost reads the body of a POST and delivers its packets. Its read deadline was set
-// when the request came in.
-func (p *polling) readPost(w http.ResponseWriter, r *http.Request, c codec) error {
+// readPost reads the body of a POST and delivers its packets, and reports whether it has
+// certainly read the whole body. Its read deadline was set when the request came in.
+func (p *polling) readPost(w http.ResponseWriter, r *http.Request, c codec) (whole bool, err error) {
 	s := p.session
 	switch frugal := s.frugal(); {
 	case isBinary(r) && !c.rules().binaryPosts:
-		return errPacket
+		return false, errPacket
 	case frugal, r.ContentLength > int64(s.room()):
-		return s.readLongPost(w, r, r.Body, c, frugal)
+		return false, s.readLongPost(w, r, r.Body, c, frugal)
 	}
 	body := postBodies.Get().(*bytes.Buffer)
 	defer putBody(body)
 	limit := int64(s.srv.opts.MaxPayload)
 	if r.ContentLength > limit {
-		return &http.MaxBytesError{Limit: limit}
+		return false, &http.MaxBytesError{Limit: limit}
 	}
 	if _, err := body.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
-		return err
+		return false, err
 	}
 	if int64(body.Len()) > limit { // its length was not announced, as by proxies that speak HTTP/2
-		return s.readLongPost(w, r, io.MultiReader(body, r.Body), c, false)
+		return false, s.readLongPost(w, r, io.MultiReader(body, r.Body), c, false)
 	}
 	s.srv.figures.receivedBytes.Add(uint64(body.Len()))
-	return p.deliverPost(c, body.Bytes(), isBinary(r))
+	return true, p.deliverPost(c, body.Bytes(), isBinary(r))
 }
 
 // readLongPost reads a POST that is too long, or one of a session that was new, which
@@ -137,10 +140,14 @@ func (s *Session) receiveInTurns() func(packet) error {
 }
 
 // endPost allows the next POST, or the WebSocket that waits for the end of this one. It
-// ends the session if err requires that.
-func (p *polling) endPost(err error) {
+// ends the session if err requires that. It reports whether the session was quiet for a
+// while before this POST.
+func (p *polling) endPost(err error) (wasQuiet bool) {
 	s := p.session
 	s.mu.Lock()
+	now := s.srv.now()
+	wasQuiet = now-p.quiet >= s.srv.parkAfter
+	p.quiet = now
 	delivered := p.post == postDelivering
 	p.post = noPost
 	p.posted.Broadcast()
@@ -156,6 +163,7 @@ func (p *polling) endPost(err error) {
 	if delivered {
 		s.endReading()
 	}
+	return wasQuiet
 }
 
 // endByPeer ends a session whose peer has sent a close packet. The peer may still have a

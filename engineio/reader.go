@@ -13,19 +13,23 @@ import "errors"
 func (ws *webSocket) startReading() {
 	ws.session.srv.beginTask()
 	ws.session.srv.hands.enter()
+	if ws.in.secure != nil { // which may have read something already
+		ws.session.srv.hands.run(func() { ws.read(nil) })
+		return
+	}
 	go ws.await()
 }
 
 // await waits for the peer with a small stack and without a buffer.
 func (ws *webSocket) await() {
-	err := ws.in.wait()
+	err := ws.in.await()
 	ws.session.srv.hands.run(func() { ws.read(err) })
 }
 
 // read receives the messages that have arrived. An error, or err, ends the session.
 func (ws *webSocket) read(err error) {
 	for err == nil {
-		if ws.in.poll != nil && !ws.in.ready() {
+		if ws.in.awaits() {
 			go ws.await()
 			return
 		}

@@ -16,7 +16,8 @@ import (
 // Server is an http.Handler that speaks Engine.IO 4, and with Options.AllowEIO3 also
 // Engine.IO 3. All its methods may be called concurrently, and from inside the methods of
 // Conn. Its sessions last until they end by themselves, or until Shutdown or Close ends
-// them. Closing an http.Server does not close WebSockets.
+// them. Closing an http.Server closes neither WebSockets nor polls that have waited for more
+// than a second, which have been taken over from it.
 type Server struct {
 	opts       Options
 	log        *slog.Logger
@@ -35,12 +36,15 @@ type Server struct {
 	hands      hands
 	flushers   []flusher
 	directs    atomic.Uint64 // messages that direct has allowed, and when
+	parkAfter  time.Duration
+	unparkable atomic.Bool // connections that can be polled are wrapped
 
 	mu       sync.Mutex // guards the fields below; locked after a session's mutex, never before
 	sessions map[sessionID]*Session
 	departed map[sessionID]departed
 	tasks    int                   // goroutines that Shutdown waits for
 	requests map[*request]struct{} // in progress
+	parked   map[*parked]struct{}
 	phase    serverPhase
 	idle     chan struct{} // closed when nothing is left; nil while no Shutdown waits
 }
@@ -81,6 +85,8 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		sessions:   make(map[sessionID]*Session),
 		departed:   make(map[sessionID]departed),
 		requests:   make(map[*request]struct{}),
+		parkAfter:  parkAfter,
+		parked:     make(map[*parked]struct{}),
 	}
 	srv.alarms = srv.newAlarms()
 	srv.flushers = newFlushers(srv)

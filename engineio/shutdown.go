@@ -79,6 +79,7 @@ func (srv *Server) abortAll() {
 	for _, r := range requests {
 		r.abort()
 	}
+	srv.closeParked(true)
 }
 
 // beginShutdown refuses new sessions from now on, and returns those that exist.
@@ -86,6 +87,7 @@ func (srv *Server) beginShutdown() []*Session {
 	srv.mu.Lock()
 	srv.phase = max(srv.phase, shuttingDown)
 	srv.mu.Unlock()
+	srv.closeParked(false)
 	return srv.all()
 }
 

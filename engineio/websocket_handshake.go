@@ -79,6 +79,8 @@ func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		early, _ := rw.Reader.Peek(n)
 		t.early = bytes.Clone(early)
 	}
+	conn, rest := unwrap(conn)
+	t.early = append(t.early, rest...)
 	rw.Writer.Reset(&t.response)
 	return conn, rw, nil
 }

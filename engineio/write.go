@@ -35,7 +35,7 @@ func newWebSocket(s *Session, a accepted, c codec, limit int32) *webSocket {
 	return &webSocket{
 		codec: c,
 		frameReader: frameReader{
-			in:      input{conn: a.conn, poll: newPollConn(a.conn), data: a.early},
+			in:      newInput(a.conn, a.early),
 			side:    serverSide,
 			deflate: a.deflate,
 			limit:   limit,
@@ -47,7 +47,12 @@ func newWebSocket(s *Session, a accepted, c codec, limit int32) *webSocket {
 
 // abort makes all reads and writes of the connection fail. The goroutine that reads
 // closes it, because closing a TLS connection may wait, and callers must not.
-func (ws *webSocket) abort() { ws.in.conn.SetDeadline(longAgo) }
+func (ws *webSocket) abort() {
+	if ws.in.secure != nil {
+		ws.in.secure.aborted.Store(true)
+	}
+	ws.in.conn.SetDeadline(longAgo)
+}
 
 var longAgo = time.Unix(1, 0)
 

@@ -26,8 +26,8 @@ import (
 // WriteTimeout is zero, because it would end long downloads.
 //
 // Server.ListenAndServe stops the result in order. To stop it otherwise, first call
-// Server.Shutdown and then http.Server.Shutdown, because the latter waits for polls and does
-// not know about WebSockets.
+// Server.Shutdown and then http.Server.Shutdown, because the latter does not know about
+// WebSockets and polls that wait.
 func NewHTTPServer(addr string, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,

@@ -1,0 +1,199 @@
+package engineio
+
+import (
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// net/http keeps about 25 KB for a request that waits, and about 18 KB for a connection that
+// waits for its next request. So a connection that a session in no hurry waits on is parked: it
+// is taken over from net/http, and waits on a goroutine with a small stack. This package writes
+// the response to its poll. When the next request arrives, http.Server gets the connection back
+// (docs/adr/0069-parked-connections.md).
+
+// parkAfter is how long a session must be quiet before one of its connections is parked, so
+// that parking costs nothing while a session is in use.
+const parkAfter = time.Second
+
+// parked is a connection that is parked. Two goroutines may use it at a time: the one that waits
+// for the peer, and the one that answers the poll. The last of them to finish calls leave.
+type parked struct {
+	srv   *Server
+	web   *http.Server
+	conn  net.Conn
+	watch *watch // nil if nothing waits for the peer
+
+	mu    sync.Mutex  // guards the fields below
+	poll  *parkedPoll // nil if no poll waits
+	early []byte      // bytes of the next request, read already
+	woken bool        // nothing waits for the peer any more
+	ended bool        // the connection must be closed
+	last  bool        // it must be closed after the response
+}
+
+// park takes over the connection of the request that w answers, and parks it. The poll is nil if
+// the response has been written. The caller must call watch.await on another goroutine, or, if
+// there is no watch and no poll, leave. park returns nil if w has no Hijack method.
+func (srv *Server) park(web *http.Server, w http.ResponseWriter, poll *parkedPoll) *parked {
+	t := &takeover{writer: w}
+	conn, _, err := t.Hijack()
+	if err != nil {
+		return nil
+	}
+	k := &parked{srv: srv, web: web, conn: conn, early: t.early, poll: poll, last: poll != nil && poll.last}
+	if len(k.early) == 0 {
+		k.makeWatch()
+	}
+	k.woken = k.watch == nil
+	k.setDeadline()
+	srv.list(k)
+	return k
+}
+
+// makeWatch sets watch, unless the peer has sent something already.
+func (k *parked) makeWatch() {
+	watch := newWatch(k)
+	if watch == nil { // a wrapper of a connection, which must see every byte
+		k.srv.unparkable.Store(true)
+		return
+	}
+	if watch.drain(); len(k.early) == 0 && !k.ended {
+		k.watch = watch
+	}
+}
+
+// parkIdle parks the connection of r, whose body has been read and whose response has been
+// written, if it can be parked.
+func (srv *Server) parkIdle(w http.ResponseWriter, r *http.Request) {
+	web := srv.parks(w, r)
+	if web == nil || r.Close || r.ProtoMinor == 0 {
+		return
+	}
+	switch k := srv.park(web, w, nil); {
+	case k == nil:
+	case k.watch == nil:
+		k.leave()
+	default:
+		go k.watch.await()
+	}
+}
+
+// wake is called when nothing waits for the peer any more, because it has sent something, or
+// because the connection has ended.
+func (k *parked) wake() {
+	k.mu.Lock()
+	k.woken = true
+	poll, ended := k.poll, k.ended
+	k.mu.Unlock()
+	if poll == nil || ended && poll.transport.lose(poll.waiting) {
+		k.leave()
+	}
+}
+
+// respond writes the answer to the poll.
+func (k *parked) respond(a pollAnswer) {
+	err := k.poll.write(k, a)
+	k.mu.Lock()
+	k.poll = nil
+	k.ended = k.ended || k.last || err != nil
+	k.setDeadline()
+	woken := k.woken
+	k.mu.Unlock()
+	if woken {
+		k.leave()
+	}
+}
+
+// leave closes the connection, or serves its next request.
+func (k *parked) leave() {
+	k.srv.delist(k)
+	if k.ended {
+		closeWithin(k.conn, lingerTimeout)()
+	} else {
+		k.conn.SetDeadline(time.Time{})
+		serveAgain(k.web, k.conn, k.early)
+	}
+	k.srv.endTask()
+}
+
+// setDeadline bounds how long the peer may take until it sends its next request, as net/http
+// does. A deadline in the past ends the wait. k.mu is held.
+func (k *parked) setDeadline() {
+	var deadline time.Time
+	switch idle := idleTimeout(k.web); {
+	case k.ended:
+		deadline = longAgo
+	case k.poll == nil && idle > 0:
+		deadline = time.Now().Add(idle)
+	}
+	k.conn.SetReadDeadline(deadline)
+}
+
+// idleTimeout follows the rule of http.Server.
+func idleTimeout(web *http.Server) time.Duration {
+	if web.IdleTimeout != 0 {
+		return web.IdleTimeout
+	}
+	return web.ReadTimeout
+}
+
+// close closes the connection after the response to its poll. If abort is true, it does not
+// wait until the peer takes that.
+func (k *parked) close(abort bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.last = true
+	k.ended = k.ended || k.poll == nil
+	if k.ended {
+		k.setDeadline()
+	}
+	if abort {
+		k.conn.SetWriteDeadline(longAgo)
+	}
+}
+
+// idle reports whether no poll waits.
+func (k *parked) idle() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.poll == nil
+}
+
+// isLast reports whether the connection is closed after the response.
+func (k *parked) isLast() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.last || k.ended
+}
+
+// list makes Shutdown close k, and wait for it.
+func (srv *Server) list(k *parked) {
+	srv.mu.Lock()
+	srv.tasks++
+	srv.parked[k] = struct{}{}
+	phase := srv.phase
+	srv.mu.Unlock()
+	if phase != serving {
+		k.close(phase == aborting)
+	}
+}
+
+func (srv *Server) delist(k *parked) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.parked, k)
+}
+
+// closeParked closes the connections that are parked.
+func (srv *Server) closeParked(abort bool) {
+	srv.mu.Lock()
+	all := slices.Collect(maps.Keys(srv.parked))
+	srv.mu.Unlock()
+	for _, k := range all {
+		k.close(abort)
+	}
+}

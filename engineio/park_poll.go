@@ -1,0 +1,157 @@
+package engineio
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"socketiojwt/internal/accept"
+)
+
+// parkedPoll is a poll that waits on a parked connection, and what its response needs of the
+// request.
+type parkedPoll struct {
+	transport *polling
+	waiting   *poll
+	codec     codec
+	header    http.Header // of the response, set by middleware and for the origin
+	gzip      bool        // the peer accepts it
+	minor     int         // of the version of HTTP
+	last      bool        // no other request follows on the connection
+}
+
+// parks returns the http.Server that serves r, or nil if the connection of r cannot be parked.
+func (srv *Server) parks(w http.ResponseWriter, r *http.Request) *http.Server {
+	if srv.unparkable.Load() || r.ProtoMajor != 1 || !isNetHTTP(w) {
+		return nil
+	}
+	switch r.Context().Value(http.LocalAddrContextKey).(type) {
+	case *net.TCPAddr, *net.UnixAddr:
+	default:
+		return nil
+	}
+	for _, name := range []string{"Connection", "Content-Encoding", "Trailer", "Transfer-Encoding"} {
+		if w.Header()[name] != nil { // middleware relies on net/http
+			return nil
+		}
+	}
+	web, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	return web
+}
+
+// isNetHTTP reports whether w is the ResponseWriter of http.Server for HTTP/1. Middleware that
+// wraps it may change the response, or count what is written.
+func isNetHTTP(w http.ResponseWriter) bool {
+	t := reflect.TypeOf(w)
+	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "response"
+}
+
+// park parks the connection of r with the poll that waits. It reports false if the connection
+// cannot be parked.
+func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r *http.Request, c codec) bool {
+	s := p.session
+	k := s.srv.park(web, w, &parkedPoll{
+		transport: p, waiting: waiting, codec: c,
+		header: cloneHeader(w.Header()), gzip: accept.Gzip(r),
+		minor: r.ProtoMinor, last: r.Close || r.ProtoMinor == 0,
+	})
+	if k == nil {
+		return false
+	}
+	answer, lost := waiting.answer, k.ended
+	s.mu.Lock()
+	waits := p.waiting == waiting
+	if waits {
+		waiting.parked, waiting.answer = k, nil
+	}
+	s.mu.Unlock()
+	if k.watch != nil {
+		go k.watch.await()
+	}
+	switch {
+	case !waits: // it has been answered meanwhile
+		k.respond(<-answer)
+	case lost && p.lose(waiting):
+		k.leave()
+	}
+	return true
+}
+
+// lose ends the session if waiting still waits, because its connection has ended.
+func (p *polling) lose(waiting *poll) bool {
+	s := p.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.waiting != waiting {
+		return false
+	}
+	p.waiting = nil
+	s.end(TransportError)
+	return true
+}
+
+// cloneHeader returns a copy of h that keeps nothing of the request in memory.
+func cloneHeader(h http.Header) http.Header {
+	clone := make(http.Header, len(h))
+	for name, values := range h {
+		for _, value := range values {
+			clone[name] = append(clone[name], strings.Clone(value))
+		}
+	}
+	return clone
+}
+
+// write writes the response to k.
+func (poll *parkedPoll) write(k *parked, a pollAnswer) error {
+	r := &http.Request{Method: http.MethodGet, Header: http.Header{}}
+	if poll.gzip {
+		r.Header.Set("Accept-Encoding", "gzip")
+	}
+	w := &parkedWriter{k: k, header: poll.header, minor: poll.minor}
+	return poll.transport.writeAnswer(w, r, poll.codec, a)
+}
+
+// parkedWriter is the http.ResponseWriter of a parked connection. It writes the response when
+// it is flushed, which Server.answer does once.
+type parkedWriter struct {
+	k      *parked
+	header http.Header
+	minor  int
+	status int
+	body   []byte
+}
+
+// Header implements http.ResponseWriter.
+func (w *parkedWriter) Header() http.Header { return w.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *parkedWriter) WriteHeader(status int) { w.status = status }
+
+// Write implements http.ResponseWriter.
+func (w *parkedWriter) Write(p []byte) (int, error) {
+	w.body = append(w.body, p...)
+	return len(p), nil
+}
+
+// SetWriteDeadline is called by http.ResponseController.
+func (w *parkedWriter) SetWriteDeadline(t time.Time) error { return w.k.conn.SetWriteDeadline(t) }
+
+// FlushError is called by http.ResponseController.
+func (w *parkedWriter) FlushError() error {
+	w.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	if w.k.isLast() {
+		w.header.Set("Connection", "close")
+	}
+	var b bytes.Buffer
+	b.Grow(512 + len(w.body))
+	b.WriteString("HTTP/1." + strconv.Itoa(w.minor) + " " + strconv.Itoa(w.status) + " " + http.StatusText(w.status) + "\r\n")
+	_ = w.header.Write(&b) // a buffer does not fail
+	b.WriteString("\r\n")
+	b.Write(w.body)
+	_, err := w.k.conn.Write(b.Bytes())
+	return err
+}

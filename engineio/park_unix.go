@@ -1,0 +1,96 @@
+//go:build unix
+
+package engineio
+
+import (
+	"crypto/tls"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+// watch waits until the peer of a parked connection sends something, without a buffer.
+type watch struct {
+	k      *parked
+	raw    syscall.RawConn
+	secure *tls.Conn // nil without TLS
+	ended  bool
+}
+
+// newWatch returns nil if the connection of k cannot be polled.
+func newWatch(k *parked) *watch {
+	conn := k.conn
+	secure, _ := conn.(*tls.Conn)
+	if secure != nil {
+		conn = secure.NetConn()
+	}
+	raw := pollable(conn)
+	if raw == nil {
+		return nil
+	}
+	return &watch{k: k, raw: raw, secure: secure}
+}
+
+// drain takes what TLS has read from the connection already, which peek cannot see.
+func (w *watch) drain() {
+	if w.secure != nil {
+		w.read(longAgo)
+	}
+}
+
+// await waits for the peer with a small stack.
+func (w *watch) await() {
+	for w.wait() && w.secure != nil && !w.k.idle() && !w.read(time.Now().Add(recordTimeout)) {
+	}
+	w.k.wake()
+}
+
+// recordTimeout bounds the read of a TLS record of which a part has come.
+const recordTimeout = time.Second
+
+// read reads a byte, because only TLS can tell a request from an alert that ends the connection.
+// It reports false if there is none yet.
+func (w *watch) read(deadline time.Time) (done bool) {
+	k := w.k
+	k.mu.Lock()
+	if !k.ended {
+		k.conn.SetReadDeadline(deadline)
+	}
+	k.mu.Unlock()
+	var b [1]byte
+	n, err := w.secure.Read(b[:])
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.early = append(k.early, b[:n]...)
+	if n == 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
+		k.ended = true
+	}
+	k.setDeadline()
+	return n > 0 || k.ended
+}
+
+// wait waits until there is something to read. It reports false if nothing will come any more.
+func (w *watch) wait() bool {
+	err := w.raw.Read(w.peek)
+	if err != nil || w.ended {
+		w.k.mu.Lock()
+		w.k.ended = true
+		w.k.mu.Unlock()
+		return false
+	}
+	return true
+}
+
+// peek looks for bytes without taking them.
+func (w *watch) peek(fd uintptr) (done bool) {
+	var b [1]byte
+	n, err := ignoringInterrupts(peek, int(fd), b[:])
+	w.ended = n == 0 && err == 0 || err != 0 && err != syscall.EAGAIN
+	return err != syscall.EAGAIN
+}
+
+func peek(fd int, b []byte) (int, error) {
+	n, _, err := syscall.Recvfrom(fd, b, syscall.MSG_PEEK)
+	return n, err
+}

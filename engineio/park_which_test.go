@@ -1,0 +1,113 @@
+package engineio
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestParks checks which requests may be parked.
+func TestParks(t *testing.T) {
+	type wrapper struct{ http.ResponseWriter }
+	srv, _ := newServer(t, Options{}, nil)
+	var got []bool
+	parks := func(w http.ResponseWriter, r *http.Request) { got = append(got, srv.parks(w, r) != nil) }
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		parks(w, r)
+		parks(wrapper{w}, r)
+		parks(&wrapper{w}, r)
+		w.Header().Set("Content-Encoding", "gzip")
+		parks(w, r)
+	}))
+	defer web.Close()
+	resp, err := web.Client().Get(web.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	parks(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	if want := []bool{true, false, false, false, false}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v: net/http's own writer only", got, want)
+	}
+}
+
+// hijacks counts the connections that are taken over.
+func hijacks(n chan<- struct{}) func(*http.Server) {
+	return func(web *http.Server) {
+		web.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateHijacked {
+				n <- struct{}{}
+			}
+		}
+	}
+}
+
+// TestPostsThatAreParked checks that a connection is parked after a POST only if the session
+// was quiet before, and the whole body has been read.
+func TestPostsThatAreParked(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		parkAfter time.Duration
+		opts      Options
+		want      int
+	}{
+		{"quiet", 0, Options{}, 1},
+		{"in use", time.Hour, Options{}, 0},
+		{"a new session", 0, Options{MaxNewPayload: 5000}, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n := make(chan struct{}, 10)
+			f := newParked(t, tc.opts, nil, hijacks(n))
+			f.srv.parkAfter = tc.parkAfter
+			query, _ := f.open()
+			conn := f.connect()
+			conn.send(f.postTo(query, "4x"))
+			conn.expectResponse("POST", "ok")
+			conn.send(f.request("GET", "EIO=4&transport=unknown", "")) // its answer comes after a possible parking
+			conn.response("GET")
+			if len(n) != tc.want {
+				t.Errorf("%d connections were parked, want %d", len(n), tc.want)
+			}
+		})
+	}
+}
+
+// wrapping is a net.Listener whose connections are wrapped.
+type wrapping struct{ net.Listener }
+
+func (l wrapping) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return struct{ net.Conn }{conn}, err
+}
+
+// TestWrappedConnectionsAreNotParked checks that one connection is tried, and works.
+func TestWrappedConnectionsAreNotParked(t *testing.T) {
+	n := make(chan struct{}, 10)
+	f := newParked(t, Options{}, nil, hijacks(n))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go f.web.Serve(wrapping{listener})
+	f.url = "http://" + listener.Addr().String() + f.srv.opts.Path
+	query, c := f.open()
+	conn := f.connect()
+	for i := range 3 {
+		conn.send(f.request("GET", query, ""))
+		if i == 0 {
+			c.expectParkedPoll(t)
+		} else {
+			eventually(t, "a poll", func() bool { return polls(c.s) })
+		}
+		c.s.Send(NewMessage([]byte("polled")))
+		conn.expectResponse("GET", "4polled")
+		f.expectParked(0)
+	}
+	if len(n) != 1 {
+		t.Errorf("%d connections were taken over, want 1", len(n))
+	}
+}
