@@ -46,7 +46,7 @@ type admission struct {
 	last      int64         // by wallclock.Nanos, when MaxLifetime ends the socket; 0 means never, or not known yet
 	spent     time.Duration // since gate.began, until which refreshes are paid for; see mayRefresh
 
-	challenged []*challenged // events that wait for a fresher token
+	challenged *challenged // the first of the events that wait for a fresher token, or nil
 }
 
 // newAdmission makes the admission of a socket, starts its deadline and handles its events

@@ -20,6 +20,15 @@ type challenged struct {
 	resume   func(socketio.Handler)
 	next     socketio.Handler
 	timer    *time.Timer // fires when the wait is over
+	after    *challenged // the next event of the socket that waits
+}
+
+// allChallenged returns the events that wait for a fresher token. The caller holds mu.
+func (a *admission) allChallenged() (all []*challenged) {
+	for c := a.challenged; c != nil; c = c.after {
+		all = append(all, c)
+	}
+	return all
 }
 
 // challenge makes an event wait for a fresher token, and asks the peer for one. If the event
@@ -32,13 +41,18 @@ func (a *admission) challenge(ctx context.Context, r *required, e *socketio.Even
 	c := &challenged{required: r, outer: passedBy(ctx), event: e, resume: resume, next: next}
 	ended := ctx.Err() != nil // the socket has ended or becomes a guest
 	a.mu.Lock()
-	if ended || a.stage != leased || len(a.challenged) >= mostChallenged {
+	waiting := a.allChallenged()
+	if ended || a.stage != leased || len(waiting) >= mostChallenged {
 		a.mu.Unlock()
 		resume(nil)
 		return a.gate.forbid(ctx, a.socket, e, a.gate.notFresh(why))
 	}
-	told := slices.ContainsFunc(a.challenged, func(other *challenged) bool { return other.required.fresh.same(r.fresh) })
-	a.challenged = append(a.challenged, c)
+	told := slices.ContainsFunc(waiting, func(other *challenged) bool { return other.required.fresh.same(r.fresh) })
+	if len(waiting) == 0 {
+		a.challenged = c
+	} else {
+		waiting[len(waiting)-1].after = c
+	}
 	c.timer = time.AfterFunc(r.fresh.wait, func() { a.waitedInVain(c) })
 	a.mu.Unlock()
 	a.gate.figures.challenges.Add(1)
@@ -53,14 +67,14 @@ func (a *admission) challenge(ctx context.Context, r *required, e *socketio.Even
 func (a *admission) waits(c *challenged) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Contains(a.challenged, c)
+	return slices.Contains(a.allChallenged(), c)
 }
 
 // refreshed resumes the events that have waited for the token that the socket has now. It runs
 // after each refresh. The caller must not hold mu, because it runs the server's clock.
 func (a *admission) refreshed() {
 	a.mu.Lock()
-	waiting := slices.Clone(a.challenged)
+	waiting := a.allChallenged()
 	a.mu.Unlock()
 	if len(waiting) == 0 {
 		return
@@ -92,15 +106,14 @@ func (c *challenged) handle(ctx context.Context, s *socketio.Socket, e *socketio
 func (a *admission) stopWaiting(c *challenged) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	i := slices.Index(a.challenged, c)
-	if i < 0 {
-		return false
+	for at := &a.challenged; *at != nil; at = &(*at).after {
+		if *at == c {
+			c.timer.Stop()
+			*at = c.after
+			return true
+		}
 	}
-	c.timer.Stop()
-	if a.challenged = slices.Delete(a.challenged, i, i+1); len(a.challenged) == 0 {
-		a.challenged = nil
-	}
-	return true
+	return false
 }
 
 // waitedInVain refuses an event for which no token came in time.
@@ -118,7 +131,7 @@ var errWaited = errors.New("no fresh token came in time")
 // unchallenge drops the events that wait, because the socket has ended or becomes a guest. The
 // caller holds mu.
 func (a *admission) unchallenge() {
-	for _, c := range a.challenged {
+	for _, c := range a.allChallenged() {
 		c.timer.Stop()
 		c.resume(nil)
 	}

@@ -51,13 +51,17 @@ func (g *Gate) authorize(ctx context.Context, a *admission, lease *Lease, h *soc
 	if g.opts.Authorize.decide == nil {
 		return nil
 	}
+	var user any
 	var err error
 	end := &endTime{}
 	ctx = context.WithValue(ctx, endKey{}, end)
-	refused := g.guard(ctx, "Authorize", func() { lease.user, err = g.opts.Authorize.decide(ctx, lease.Token, h) })
+	refused := g.guard(ctx, "Authorize", func() { user, err = g.opts.Authorize.decide(ctx, lease.Token, h) })
 	switch {
 	case refused != nil:
 	case err == nil:
+		if user != nil {
+			lease.say().user = user
+		}
 		a.shorten(lease, end.get())
 	case errors.Is(err, errNilUser):
 		refused = g.refusal(err)

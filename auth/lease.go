@@ -24,8 +24,29 @@ type Lease struct {
 	// It is a credential: anyone who obtains it can impersonate the user.
 	Encoded string
 
+	verdict *verdict // nil if the program has said nothing
+}
+
+// verdict is what the program has said about the token of a lease.
+type verdict struct {
 	user  any      // a userOf or nil; see User.From
 	rooms []string // declared by Options.Rooms, sorted
+}
+
+// said returns the verdict of the lease to be read. The lease may be nil.
+func (l *Lease) said() verdict {
+	if l == nil || l.verdict == nil {
+		return verdict{}
+	}
+	return *l.verdict
+}
+
+// say returns the verdict of the lease to be changed, while its token is examined.
+func (l *Lease) say() *verdict {
+	if l.verdict == nil {
+		l.verdict = new(verdict)
+	}
+	return l.verdict
 }
 
 // describe is String. It and the methods of Lease that call it have value receivers, so that

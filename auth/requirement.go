@@ -121,7 +121,7 @@ func (u *User[T]) Satisfies(check func(ctx context.Context, user T) error) Requi
 		return Requirement{wrong: fmt.Errorf("Satisfies of a %T: the function is nil", u)}
 	}
 	return Requirement{user: u, check: func(ctx context.Context, lease *Lease) error {
-		user, ok := lease.user.(userOf[T])
+		user, ok := lease.said().user.(userOf[T])
 		if !ok || user.key != u {
 			return unsatisfied(errors.New("auth: the lease has no user of this User"))
 		}

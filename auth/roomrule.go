@@ -135,10 +135,6 @@ func (r *RoomRule) allows(room string) bool {
 
 // declaredOf reports whether the lease that the socket has now declares a room.
 func declaredOf(s *socketio.Socket, room string) bool {
-	lease := Current(s)
-	if lease == nil {
-		return false
-	}
-	_, found := slices.BinarySearch(lease.rooms, room)
+	_, found := slices.BinarySearch(Current(s).said().rooms, room)
 	return found
 }

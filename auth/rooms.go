@@ -138,11 +138,17 @@ func (g *Gate) declare(ctx context.Context, a *admission, lease *Lease) *Error {
 		return nil
 	}
 	ctx = context.WithValue(ctx, leaseKey{}, a.carried(lease))
+	var rooms []string
 	var err error
-	refused := g.guard(ctx, "RoomsFunc", func() { lease.rooms, err = g.roomsOf(ctx, a.socket, lease.Token) })
+	refused := g.guard(ctx, "RoomsFunc", func() { rooms, err = g.roomsOf(ctx, a.socket, lease.Token) })
 	switch {
-	case refused != nil || err == nil:
+	case refused != nil:
 		return refused
+	case err == nil:
+		if len(rooms) > 0 {
+			lease.say().rooms = rooms
+		}
+		return nil
 	case errors.Is(err, errRooms):
 		refused = g.refusal(err)
 		g.opts.Logger.ErrorContext(ctx, "auth: refused a good token, because RoomsFunc returned rooms that the socket cannot join", "id", refused.ID, "cause", err)
@@ -188,13 +194,7 @@ func (r RoomsFrom) impossible(err error) error {
 // has made after the socket's lease, so that lease and rooms change in one step. If the socket has
 // ended meanwhile, Assign fails.
 func (a *admission) rooms(before, after *Lease) (joined, left []string) {
-	var was, is []string
-	if before != nil {
-		was = before.rooms
-	}
-	if after != nil {
-		is = after.rooms
-	}
+	was, is := before.said().rooms, after.said().rooms
 	joined, left = without(is, was), without(was, is)
 	if len(left) > 0 {
 		a.socket.Leave(left...)

@@ -96,7 +96,7 @@ func (u *User[T]) ByClaims() Authorizer {
 // user that a socket has now.
 func (u *User[T]) From(ctx context.Context) T {
 	if lease := fromContext(ctx); lease != nil {
-		if user, ok := lease.user.(userOf[T]); ok && user.key == u {
+		if user, ok := lease.said().user.(userOf[T]); ok && user.key == u {
 			return user.value
 		}
 	}

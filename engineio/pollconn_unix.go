@@ -5,6 +5,7 @@ package engineio
 import (
 	"io"
 	"net"
+	"sync"
 	"syscall"
 )
 
@@ -14,15 +15,13 @@ import (
 type pollConn struct {
 	raw syscall.RawConn
 
-	// The callbacks are made once, because a closure per call would be garbage.
-	onReadable, onWritable func(fd uintptr) bool
+	// The callback is made once, because a closure per call would be garbage.
+	onReadable func(fd uintptr) bool
 
-	in       *input        // filled by onReadable
-	inErr    syscall.Errno // zero means none, as does writeErr
-	writeErr syscall.Errno
-	waited   bool   // because there was nothing to read
-	eof      bool   // the peer has closed the connection
-	out      []byte // bytes that onWritable has not written yet
+	in     *input        // filled by onReadable
+	inErr  syscall.Errno // zero means none
+	waited bool          // because there was nothing to read
+	eof    bool          // the peer has closed the connection
 }
 
 // newPollConn returns nil for connections that cannot be polled. Wrappers cannot, because
@@ -33,7 +32,7 @@ func newPollConn(conn net.Conn) *pollConn {
 		return nil
 	}
 	p := &pollConn{raw: raw}
-	p.onReadable, p.onWritable = p.fill, p.drain
+	p.onReadable = p.fill
 	return p
 }
 
@@ -99,26 +98,41 @@ func (p *pollConn) hasEnded() (ended bool) {
 	return ended
 }
 
+// attempt is one write of a pollConn. Most connections do not write, so attempts are pooled.
+type attempt struct {
+	out        []byte // not written yet
+	err        syscall.Errno
+	onWritable func(fd uintptr) bool
+}
+
+var attempts = sync.Pool{New: func() any {
+	a := new(attempt)
+	a.onWritable = a.drain
+	return a
+}}
+
 // write writes as much of b as the connection takes at once and returns the
 // rest.
 func (p *pollConn) write(b []byte) (rest []byte, err error) {
-	p.out, p.writeErr = b, 0
-	err = p.raw.Write(p.onWritable)
-	rest, p.out = p.out, nil
-	if err == nil && p.writeErr != 0 {
-		err = p.writeErr
+	a := attempts.Get().(*attempt)
+	defer attempts.Put(a)
+	a.out, a.err = b, 0
+	err = p.raw.Write(a.onWritable)
+	rest, a.out = a.out, nil
+	if err == nil && a.err != 0 {
+		err = a.err
 	}
 	return rest, err
 }
 
 // drain always reports true, because the runtime would wait otherwise.
-func (p *pollConn) drain(fd uintptr) (done bool) {
-	n, err := ignoringInterrupts(syscall.Write, int(fd), p.out)
+func (a *attempt) drain(fd uintptr) (done bool) {
+	n, err := ignoringInterrupts(syscall.Write, int(fd), a.out)
 	if n > 0 {
-		p.out = p.out[n:]
+		a.out = a.out[n:]
 	}
 	if err != 0 && err != syscall.EAGAIN {
-		p.writeErr = err
+		a.err = err
 	}
 	return true
 }

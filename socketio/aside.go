@@ -24,7 +24,7 @@ func (e *Event) SetAside() (resume func(handler Handler), err error) {
 	if s.state != stateAdmitted || s.renewing {
 		return nil, ErrClosed
 	}
-	if s.conn.ledger.aside(e.size) != taken {
+	if s.conn.ledger().aside(e.size) != taken {
 		return nil, ErrTooManyEvents
 	}
 	s.inboxBytes += e.size

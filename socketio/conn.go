@@ -18,30 +18,31 @@ import (
 // conn is a connection: the Socket.IO side of one Engine.IO session. The sockets of its
 // namespaces share it.
 type conn struct {
-	server  *Server
-	session *engineio.Session
-	ctx     context.Context // parent of the contexts of its sockets; it never ends
-	ledger  ledger
-	partial *partial // an incomplete binary packet; only for the reader
-	begun   bool     // a message was received; only for the reader
+	server   *Server
+	session  *engineio.Session
+	ctx      context.Context // parent of the contexts of its sockets; it never ends
+	accounts accounts        // see ledger
+	partial  *partial        // an incomplete binary packet; only for the reader
+	behind   atomic.Int64    // bytes of packets of its sockets that wait for the log
 
-	shuttingDown atomic.Bool  // Shutdown has reached this connection
-	behind       atomic.Int64 // bytes of packets of its sockets that wait for the log
+	shuttingDown atomic.Bool // Shutdown has reached this connection
+	begun        bool        // a message was received; only for the reader
+	place        int32       // in Server.conns, plus one; guarded by Server.mu
 
 	mu         sync.Mutex // taken after a socket's, before the server's
-	closed     bool
-	trimmed    bool  // first has only the headers of KeepHeaders and history.keep
-	ended      bool  // the session has ended; the connection is forgotten with its last socket
-	admitted   bool  // a socket has been admitted
-	blamed     bool  // a failure was counted for its address, or none is to be counted
-	waiting    int32 // CONNECTs that wait for their turn
-	connecting int32 // CONNECTs whose middleware runs
-	inside     int32 // admitted sockets
 	first      firstRequest
 	sockets    []*Socket   // one for each namespace joined or being joined
 	auths      *sharedAuth // the first of a list
 	timer      *time.Timer // runs until the first admission, and while no namespace is joined
 	history    *history    // what most connections do not need; see past
+	waiting    int32       // CONNECTs that wait for their turn
+	connecting int32       // CONNECTs whose middleware runs
+	inside     int32       // admitted sockets
+	closed     bool
+	trimmed    bool // first has only the headers of KeepHeaders and history.keep
+	ended      bool // the session has ended; the connection is forgotten with its last socket
+	admitted   bool // a socket has been admitted
+	blamed     bool // a failure was counted for its address, or none is to be counted
 }
 
 var _ engineio.HeadConn = (*conn)(nil)
@@ -53,7 +54,6 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 		return nil
 	}
 	c := &conn{server: srv, session: session, ctx: ctx}
-	c.ledger.conn = c
 	size := 0
 	if c.first, size = readFirstRequest(r, srv.opts.MaxHandshake); c.first.shown.tooLarge {
 		srv.logTooLarge(c, "header and URL of a first request")
@@ -61,11 +61,11 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 	if srv.opts.ConnContext != nil {
 		size += contextBytes
 	}
-	if c.ledger.handshake(size) != taken {
+	if c.ledger().handshake(size) != taken {
 		return nil
 	}
 	if !srv.addConn(c) {
-		c.ledger.close()
+		c.ledger().close()
 		return nil
 	}
 	c.mu.Lock()
@@ -267,7 +267,7 @@ func (c *conn) Closed(reason engineio.Reason) {
 		s.endAfterInbox(reason)
 	}
 	c.forgetPartial()
-	c.ledger.close()
+	c.ledger().close()
 	c.mu.Lock()
 	c.ended = true
 	failed := !c.admitted && !c.blamed && !c.server.closing.Load()

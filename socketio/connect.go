@@ -54,11 +54,11 @@ func (c *conn) connect(p packet.Packet) {
 func (c *conn) chargeHandshake(p packet.Packet) (h *Handshake, size int, auth *sharedAuth, result charged) {
 	handshake := c.first.handshake(c.session)
 	size = socketBytes + len(p.Namespace)
-	if result = c.ledger.handshake(size); result != taken {
+	if result = c.ledger().handshake(size); result != taken {
 		return nil, 0, nil, result
 	}
 	if len(p.Query) > 0 {
-		switch result = c.ledger.handshake(len(p.Query)); result {
+		switch result = c.ledger().handshake(len(p.Query)); result {
 		case taken:
 			size, handshake.connectQuery = size+len(p.Query), p.Query
 		case tooMuch:
@@ -78,7 +78,7 @@ func (c *conn) chargeHandshake(p packet.Packet) (h *Handshake, size int, auth *s
 		handshake.TooLarge, handshake.authTooLarge = true, true
 	}
 	if result != taken {
-		c.ledger.handshake(-size)
+		c.ledger().handshake(-size)
 	}
 	return handshake, size, auth, result
 }
@@ -99,7 +99,7 @@ func (c *conn) shareAuth(payload []byte) (*sharedAuth, charged) {
 			return auth, taken
 		}
 	}
-	if result := c.ledger.handshake(len(payload)); result != taken {
+	if result := c.ledger().handshake(len(payload)); result != taken {
 		return nil, result
 	}
 	c.auths = &sharedAuth{payload: bytes.Clone(payload), users: 1, next: c.auths}
@@ -113,7 +113,7 @@ func (c *conn) forgetAuth(auth *sharedAuth) {
 	if auth.users--; auth.users > 0 {
 		return
 	}
-	c.ledger.handshake(-len(auth.payload))
+	c.ledger().handshake(-len(auth.payload))
 	for at := &c.auths; *at != nil; at = &(*at).next {
 		if *at == auth {
 			*at = auth.next

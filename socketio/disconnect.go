@@ -105,7 +105,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 			_ = s.conn.session.Send(m) // fails only if the session is closed, and then the peer is gone
 		}
 	}
-	s.conn.ledger.event(-s.inboxBytes)
+	s.conn.ledger().event(-s.inboxBytes)
 	s.inbox, s.inboxBytes = nil, 0
 	s.failAcks()
 	s.releaseEarly()

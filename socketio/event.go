@@ -161,7 +161,7 @@ func (s *Socket) receive(e *Event) {
 
 // wait charges an event that waits for its handler. The caller holds mu.
 func (s *Socket) wait(e *Event) charged {
-	result := s.conn.ledger.event(e.size)
+	result := s.conn.ledger().event(e.size)
 	if result == taken {
 		s.inboxBytes += e.size
 	}

@@ -56,9 +56,9 @@ func (s *Socket) LateJoin(rooms ...string) error { return s.namespace.local.join
 // MostKept returns the largest number of bytes in the ledger of a connection.
 func (srv *Server) MostKept() (most int) {
 	for _, c := range srv.connections() {
-		c.ledger.mu.Lock()
-		most = max(most, c.ledger.handshakes+c.ledger.events)
-		c.ledger.mu.Unlock()
+		c.accounts.mu.Lock()
+		most = max(most, c.accounts.handshakes+c.accounts.events)
+		c.accounts.mu.Unlock()
 	}
 	return most
 }

@@ -137,7 +137,7 @@ func (s *Socket) keepEarly(e *Event) charged {
 	if len(k.events) >= k.options.Events || k.bytes+e.size > k.options.Bytes {
 		return tooMuch
 	}
-	if result := s.conn.ledger.event(e.size); result != taken {
+	if result := s.conn.ledger().event(e.size); result != taken {
 		return result
 	}
 	k.events = append(k.events, e)
@@ -148,7 +148,7 @@ func (s *Socket) keepEarly(e *Event) charged {
 // releaseEarly returns the charge for early events to the ledger. The caller holds mu.
 func (s *Socket) releaseEarly() {
 	if s.arrival != nil && s.arrival.early != nil {
-		s.conn.ledger.event(-s.arrival.early.bytes)
+		s.conn.ledger().event(-s.arrival.early.bytes)
 		s.arrival.early = nil
 	}
 }

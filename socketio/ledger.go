@@ -11,13 +11,17 @@ import "sync"
 // Until the first socket of the connection is admitted, Options.MaxNewBytes bounds the sum,
 // including a message that is being received, and Options.MaxHeldBytes bounds all such
 // connections together. After that Options.MaxInbox bounds the events.
-type ledger struct {
-	conn *conn
+type ledger conn
 
+// ledger returns the ledger of the connection.
+func (c *conn) ledger() *ledger { return (*ledger)(c) }
+
+// accounts are what a ledger counts.
+type accounts struct {
 	mu         sync.Mutex // taken after a socket's and its connection's
-	admitted   bool
 	handshakes int
 	events     int
+	settled    bool // a socket was admitted, or the connection has ended
 }
 
 // charged is the result of a charge.
@@ -37,39 +41,39 @@ const socketBytes = 1 << 10
 const headBytes = 4 << 10
 
 // handshake charges n bytes of a handshake. A negative n returns them.
-func (l *ledger) handshake(n int) charged { return l.charge(&l.handshakes, n) }
+func (l *ledger) handshake(n int) charged { return l.charge(&l.accounts.handshakes, n) }
 
 // event charges n bytes of an event. A negative n returns them.
-func (l *ledger) event(n int) charged { return l.charge(&l.events, n) }
+func (l *ledger) event(n int) charged { return l.charge(&l.accounts.events, n) }
 
 // aside charges n bytes of an event that is set aside. It leaves half of Options.MaxInbox for
 // the events that the peer still sends, because the connection of a peer that exceeds it is
 // closed.
 func (l *ledger) aside(n int) charged {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.events > 0 && l.events+n > l.conn.server.opts.MaxInbox/2 {
+	l.accounts.mu.Lock()
+	defer l.accounts.mu.Unlock()
+	if l.accounts.events > 0 && l.accounts.events+n > l.server.opts.MaxInbox/2 {
 		return tooMuch
 	}
-	l.events += n // the connection has an admitted socket
+	l.accounts.events += n // the connection has an admitted socket
 	return taken
 }
 
 func (l *ledger) charge(account *int, n int) charged {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	opts := &l.conn.server.opts
+	l.accounts.mu.Lock()
+	defer l.accounts.mu.Unlock()
+	opts := &l.server.opts
 	switch {
-	case l.admitted:
+	case l.accounts.settled:
 		// A single event always fits, however small the inbox is.
-		if n > 0 && account == &l.events && l.events > 0 && l.events+n > opts.MaxInbox {
+		if n > 0 && account == &l.accounts.events && l.accounts.events > 0 && l.accounts.events+n > opts.MaxInbox {
 			return tooMuch
 		}
-	case n > 0 && l.handshakes+l.events+n > opts.MaxNewBytes:
+	case n > 0 && l.accounts.handshakes+l.accounts.events+n > opts.MaxNewBytes:
 		return tooMuch
 	default:
-		if all := l.conn.server.newBytes.Add(int64(n)); n > 0 && all > int64(opts.MaxHeldBytes) {
-			l.conn.server.newBytes.Add(-int64(n))
+		if all := l.server.newBytes.Add(int64(n)); n > 0 && all > int64(opts.MaxHeldBytes) {
+			l.server.newBytes.Add(-int64(n))
 			return overload
 		}
 	}
@@ -80,26 +84,26 @@ func (l *ledger) charge(account *int, n int) charged {
 
 // tellEngine sets how much of the next message may be kept. The caller holds mu.
 func (l *ledger) tellEngine() {
-	if !l.admitted {
-		l.conn.session.SetMaxMessage(l.conn.server.opts.MaxNewBytes - headBytes - l.handshakes - l.events)
+	if !l.accounts.settled {
+		l.session.SetMaxMessage(l.server.opts.MaxNewBytes - headBytes - l.accounts.handshakes - l.accounts.events)
 	}
 }
 
 // admit records the first admission.
 func (l *ledger) admit() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.admitted {
+	l.accounts.mu.Lock()
+	defer l.accounts.mu.Unlock()
+	if !l.accounts.settled {
 		l.settle()
-		l.conn.session.Accept()
+		l.session.Accept()
 	}
 }
 
 // close records the end of the connection. Its sockets may still return charges.
 func (l *ledger) close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.admitted {
+	l.accounts.mu.Lock()
+	defer l.accounts.mu.Unlock()
+	if !l.accounts.settled {
 		l.settle()
 	}
 }
@@ -107,6 +111,6 @@ func (l *ledger) close() {
 // settle removes the connection from the count of connections without an admitted socket. The
 // caller holds mu.
 func (l *ledger) settle() {
-	l.admitted = true
-	l.conn.server.newBytes.Add(-int64(l.handshakes + l.events))
+	l.accounts.settled = true
+	l.server.newBytes.Add(-int64(l.accounts.handshakes + l.accounts.events))
 }

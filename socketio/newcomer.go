@@ -42,7 +42,7 @@ func (c *conn) accept() bool {
 	c.inside++
 	if !c.admitted {
 		c.admitted = true
-		c.ledger.admit()
+		c.ledger().admit()
 		c.setTimer()
 	}
 	return true

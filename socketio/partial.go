@@ -67,7 +67,7 @@ func (c *conn) keepPartial(whole *partial, n int) bool {
 		c.overLimit("too many bytes in a binary packet of a held socket", "HoldOptions.Bytes")
 		return false
 	}
-	if !c.charged(c.ledger.event(n), "too many bytes in a binary packet") {
+	if !c.charged(c.ledger().event(n), "too many bytes in a binary packet") {
 		return false
 	}
 	whole.bytes += n
@@ -77,7 +77,7 @@ func (c *conn) keepPartial(whole *partial, n int) bool {
 // forgetPartial discards the incomplete packet and returns its charge to the ledger.
 func (c *conn) forgetPartial() {
 	if c.partial != nil {
-		c.ledger.event(-c.partial.bytes)
+		c.ledger().event(-c.partial.bytes)
 		c.partial = nil
 	}
 }

@@ -49,7 +49,7 @@ type Server struct {
 	frozen     bool
 	namespaces map[string]*Namespace
 	dynamic    []*Rule
-	conns      map[*conn]struct{}
+	conns      []*conn // in no order
 }
 
 // NewServer makes a server. Register middleware and handlers, then serve Server.Handler. It
@@ -59,7 +59,7 @@ func NewServer(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	srv := &Server{opts: opts, sampler: newSampler(), namespaces: make(map[string]*Namespace), conns: make(map[*conn]struct{})}
+	srv := &Server{opts: opts, sampler: newSampler(), namespaces: make(map[string]*Namespace)}
 	srv.deadlines, srv.ids = newDeadlines(srv.clock), newIDKey(opts.ClusterKey)
 	srv.recovery = newRecovery(srv)
 	srv.door.began = time.Now()
@@ -197,12 +197,24 @@ func (srv *Server) addConn(c *conn) bool {
 	if srv.closing.Load() {
 		return false
 	}
-	srv.conns[c] = struct{}{}
+	srv.conns = append(srv.conns, c)
+	c.place = int32(len(srv.conns))
 	return true
 }
 
 func (srv *Server) forgetConn(c *conn) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	delete(srv.conns, c)
+	if c.place == 0 { // forgotten already, or refused
+		return
+	}
+	last := len(srv.conns) - 1
+	moved := srv.conns[last]
+	srv.conns[c.place-1], moved.place = moved, c.place
+	srv.conns[last] = nil
+	srv.conns = srv.conns[:last]
+	c.place = 0
+	if n := cap(srv.conns); n > 1024 && last < n/4 { // give memory back after many have closed
+		srv.conns = append(make([]*conn, 0, n/2), srv.conns...)
+	}
 }

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -86,11 +87,7 @@ func (srv *Server) sockets() []*Socket {
 func (srv *Server) connections() []*conn {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	all := make([]*conn, 0, len(srv.conns))
-	for c := range srv.conns {
-		all = append(all, c)
-	}
-	return all
+	return slices.Clone(srv.conns)
 }
 
 func (srv *Server) endAll() {

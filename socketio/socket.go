@@ -208,7 +208,7 @@ func (s *Socket) work() {
 func (s *Socket) giveBack(size int) {
 	if s.state != stateClosed { // the end of the socket has returned all charges
 		s.inboxBytes -= size
-		s.conn.ledger.event(-size)
+		s.conn.ledger().event(-size)
 	}
 }
 
@@ -217,7 +217,7 @@ func (s *Socket) giveBackHandshake() {
 	if s.arrival == nil {
 		return
 	}
-	s.conn.ledger.handshake(-s.arrival.kept)
+	s.conn.ledger().handshake(-s.arrival.kept)
 	s.arrival.kept = 0
 	if s.arrival.auth != nil {
 		s.conn.forgetAuth(s.arrival.auth)
