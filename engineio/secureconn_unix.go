@@ -15,7 +15,7 @@ import (
 
 // secureConn reads a TLS connection over a connection that can be polled. It waits for the
 // latter, without a buffer and with a small stack, while a read of TLS needs several kilobytes
-// of stack. What has been read from the latter already can be seen only by a read of TLS.
+// of stack. Data that TLS has already read from the latter is found only by a read of TLS.
 type secureConn struct {
 	conn    *tls.Conn
 	raw     syscall.RawConn
