@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"bytes"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -180,9 +181,13 @@ func TestDeflateKeepsNoWindow(t *testing.T) {
 		after, _ := held()
 		return (after - before) / n
 	}
-	plain, deflated := heap(false), heap(true)
-	t.Logf("%.0f B of heap without the extension, %.0f with it", plain, deflated)
-	if deflated > plain+2048 { // a window has 32 KiB; the tests of other connections add some noise
-		t.Errorf("a connection keeps %.0f B of heap, want about %.0f", deflated, plain)
+	var plain, deflated float64
+	for range 5 { // what earlier tests have left may be freed meanwhile
+		plain, deflated = heap(false), heap(true)
+		t.Logf("%.0f B of heap without the extension, %.0f with it", plain, deflated)
+		if math.Abs(deflated-plain) < 2048 { // a window has 32 KiB
+			return
+		}
 	}
+	t.Errorf("a connection keeps %.0f B of heap, want about %.0f", deflated, plain)
 }
