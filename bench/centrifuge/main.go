@@ -1,7 +1,7 @@
 // Command centrifuge is a server of the Centrifuge library as the comparison runs it: JSON over WebSocket, each client subscribed by
 // the server to the one channel that broadcasts go to, and the handlers of our server.
 //
-//	BENCH_SECRET=... centrifuge
+//	BENCH_SECRET=... centrifuge [-idle]
 //
 // It listens on a free loopback port, which it prints. ADR 65 says why its options are what they are.
 package main
@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"net"
@@ -26,12 +27,14 @@ import (
 const channel = "all"
 
 func main() {
-	if err := run([]byte(os.Getenv("BENCH_SECRET"))); err != nil {
+	idle := flag.Bool("idle", false, "process commands in goroutines that end afterwards, which costs time and saves memory")
+	flag.Parse()
+	if err := run(*idle, []byte(os.Getenv("BENCH_SECRET"))); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(secret []byte) error {
+func run(idle bool, secret []byte) error {
 	if len(secret) == 0 {
 		return errors.New("BENCH_SECRET is not set")
 	}
@@ -46,7 +49,10 @@ func run(secret []byte) error {
 		return err
 	}
 	// Pings every 25 s and no compression are defaults.
-	config := centrifuge.WebsocketConfig{ReadBufferSize: 512, WriteBufferSize: 512, UseWriteBufferPool: true}
+	config := centrifuge.WebsocketConfig{
+		ReadBufferSize: 512, WriteBufferSize: 512, UseWriteBufferPool: true,
+		ProcessCommandsOffReadLoop: idle,
+	}
 	mux := http.NewServeMux()
 	mux.Handle(load.CentrifugePath, centrifuge.NewWebsocketHandler(node, config))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
