@@ -110,6 +110,8 @@ func (w *workshop) program(s setup, processors, cpuProfile, memoryProfile string
 		env = append(env, "BENCH_DEFLATE=1")
 	}
 	switch {
+	case s.kind == "centrifuge" && s.load.Mode == load.Idle:
+		return []string{w.centrifuge, "-idle"}, env, ""
 	case s.kind == "centrifuge":
 		return []string{w.centrifuge}, env, ""
 	case !s.ours:

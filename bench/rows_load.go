@@ -10,17 +10,19 @@ import (
 var (
 	rooms = load.Config{Mode: load.Rooms, Count: 2000, Warm: 1, Each: 50, Messages: 3, Padding: 100,
 		Settle: time.Second, Patience: 30 * time.Second}
-	eventsFunc = load.Config{Mode: load.Events, Event: "func", Count: 100, Warm: 5, Each: 25, Padding: 20, Settle: time.Second, Patience: time.Minute}
-	eventsScan = load.Config{Mode: load.Events, Event: "scan", Count: 100, Warm: 5, Each: 25, Padding: 20, Settle: time.Second, Patience: time.Minute}
-	eventsRaw  = load.Config{Mode: load.Events, Event: "raw", Count: 100, Warm: 5, Each: 25, Padding: 20, Settle: time.Second, Patience: time.Minute}
+	eventsFunc = load.Config{Mode: load.Events, Event: "func", Count: 100, Warm: 5, Each: 50, Padding: 20, Settle: time.Second, Patience: time.Minute}
+	eventsScan = load.Config{Mode: load.Events, Event: "scan", Count: 100, Warm: 5, Each: 50, Padding: 20, Settle: time.Second, Patience: time.Minute}
+	eventsRaw  = load.Config{Mode: load.Events, Event: "raw", Count: 100, Warm: 5, Each: 50, Padding: 20, Settle: time.Second, Patience: time.Minute}
 	blobs      = load.Config{Mode: load.Blobs, Count: 8, Warm: 50, Each: 800, Padding: 64 << 10, Settle: time.Second, Patience: time.Minute}
-	slow       = load.Config{Mode: load.Slow, Count: 200, Quiet: 50, Warm: 20, Rate: 40, Messages: 320, Padding: 16_000,
+	slow       = load.Config{Mode: load.Slow, Count: 200, Quiet: 50, Warm: 20, Messages: 320, Padding: 16_000,
 		Settle: time.Second, Patience: 20 * time.Second}
-	polling = load.Config{Mode: load.Broadcast, Polling: true, Count: 500, Warm: 20, Rate: 10, Messages: 100, Padding: 100,
+	deflate = load.Config{Mode: load.Bursts, Deflate: true, Count: 500, Warm: 5, Each: 1, Messages: 40, Padding: 4000,
+		Settle: time.Second, Patience: 20 * time.Second}
+	polling = load.Config{Mode: load.Bursts, Polling: true, Count: 500, Warm: 20, Each: 1, Messages: 100, Padding: 100,
 		Settle: time.Second, Patience: 20 * time.Second}
 	pollingIdle = load.Config{Mode: load.Idle, Polling: true, Count: 4000, Hold: 10 * time.Second, Settle: time.Second}
 	tlsIdle     = load.Config{Mode: load.Idle, TLS: true, Count: 5000, Hold: 10 * time.Second, Settle: time.Second}
-	storm       = load.Config{Mode: load.Storm, Count: 7500, Warm: 2000, Rate: 5000, Settle: time.Second, Patience: time.Minute}
+	storm       = load.Config{Mode: load.Storm, Count: 5000, Warm: 2000, Rate: 5000, Settle: time.Second, Patience: time.Minute}
 	closed      = load.Config{Mode: load.Closed, Count: 10_000, Hold: 5 * time.Second, Settle: time.Second}
 )
 
@@ -47,6 +49,8 @@ func loadRows() []row {
 			ours: oursHS256.under(storm), over: new(threamHS256.under(storm))},
 		{name: "closed", what: "RSS 5 s after all connections were closed", unit: "B", figures: rssAfter, bound: 0.7, aim: 0.56,
 			ours: oursHS256.under(closed), over: new(nodeOpen.under(closed))},
+		{name: "deflate", what: "CPU per delivered message of 4 KB with permessage-deflate", unit: "us", figures: cpu, bound: 0.7, aim: 0.3,
+			ours: oursHS256.under(deflate), over: new(nodeOpen.under(deflate))},
 		{name: "polling", what: "CPU per delivered message by long-polling", unit: "us", figures: cpu, bound: 0.7, aim: 0.6,
 			ours: oursHS256.under(polling), over: new(nodeOpen.under(polling))},
 		{name: "polling-idle", what: "RSS per waiting session by long-polling", unit: "B", figures: rss, bound: 1, aim: 0.6,

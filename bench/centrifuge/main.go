@@ -1,9 +1,9 @@
 // Command centrifuge is a server of the Centrifuge library as the comparison runs it: JSON over WebSocket, each client subscribed by
 // the server to the one channel that broadcasts go to, and the handlers of our server.
 //
-//	BENCH_SECRET=... centrifuge [-tuned]
+//	BENCH_SECRET=... centrifuge [-idle]
 //
-// It listens on a free loopback port, which it prints. ADR 65 says what -tuned changes.
+// It listens on a free loopback port, which it prints. ADR 65 says why its options are what they are.
 package main
 
 import (
@@ -27,14 +27,14 @@ import (
 const channel = "all"
 
 func main() {
-	tuned := flag.Bool("tuned", false, "small buffers, and a pool for those of writes")
+	idle := flag.Bool("idle", false, "process commands in goroutines that end afterwards, which costs time and saves memory")
 	flag.Parse()
-	if err := run(*tuned, []byte(os.Getenv("BENCH_SECRET"))); err != nil {
+	if err := run(*idle, []byte(os.Getenv("BENCH_SECRET"))); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(tuned bool, secret []byte) error {
+func run(idle bool, secret []byte) error {
 	if len(secret) == 0 {
 		return errors.New("BENCH_SECRET is not set")
 	}
@@ -48,9 +48,10 @@ func run(tuned bool, secret []byte) error {
 	if err := node.Run(); err != nil {
 		return err
 	}
-	var config centrifuge.WebsocketConfig // pings every 25 s, no compression
-	if tuned {
-		config.ReadBufferSize, config.WriteBufferSize, config.UseWriteBufferPool = 512, 512, true
+	// Pings every 25 s and no compression are defaults.
+	config := centrifuge.WebsocketConfig{
+		ReadBufferSize: 512, WriteBufferSize: 512, UseWriteBufferPool: true,
+		ProcessCommandsOffReadLoop: idle,
 	}
 	mux := http.NewServeMux()
 	mux.Handle(load.CentrifugePath, centrifuge.NewWebsocketHandler(node, config))
@@ -130,5 +131,7 @@ func (g *gate) admit(_ context.Context, e centrifuge.ConnectEvent) (centrifuge.C
 	return centrifuge.ConnectReply{
 		Credentials:   &centrifuge.Credentials{UserID: claims.Subject, ExpireAt: claims.ExpiresAt.Unix()},
 		Subscriptions: map[string]centrifuge.SubscribeOptions{channel: {}},
+		// Answers are written at once instead of by the goroutine that writes broadcasts.
+		ReplyWithoutQueue: true,
 	}, nil
 }

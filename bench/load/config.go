@@ -30,7 +30,7 @@ const (
 	Rooms     Mode = "rooms"     // open Count connections, each of which joins Each rooms of ten, and let the server send to each room, Messages times
 	Events    Mode = "events"    // open Count connections, each of which sends Each blocks of events
 	Blobs     Mode = "blobs"     // Ask, with Padding bytes of binary
-	Slow      Mode = "slow"      // Broadcast beside Quiet connections that do not read
+	Slow      Mode = "slow"      // Bursts of one broadcast, beside Quiet connections that do not read
 	Storm     Mode = "storm"     // open Count connections, Rate in a second, however long they take
 	Closed    Mode = "closed"    // Idle, and close all
 	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -57,7 +56,7 @@ func (g *generator) bursts() (Result, error) {
 
 // atOnce asks times times for so many messages back to back, and for the next ones after those of the time before have been delivered.
 func (g *generator) atOnce(c *connection, event string, messages, deliveries, times int) error {
-	padding := strings.Repeat("x", g.Padding)
+	padding := filler(g.Padding)
 	for range times {
 		want := g.delivered.Load() + int64(deliveries)
 		burst := fmt.Sprintf(`{"t":%d,"n":%d,"pad":"%s"}`, time.Since(g.zero).Microseconds(), messages, padding)

@@ -9,7 +9,8 @@ import (
 // slowBuffer is the receive buffer of a connection that does not read, in bytes. It is small, so that the server soon cannot write.
 const slowBuffer = 4096
 
-// slow is broadcast beside Quiet connections that do not read. Only what the others receive is counted.
+// slow measures what one delivered message costs the server, and how long it takes, beside Quiet connections that do not read. The next
+// broadcast is asked for after those that read have the one before.
 func (g *generator) slow() (r Result, err error) {
 	small := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		if failed := c.Control(func(fd uintptr) {
@@ -27,5 +28,6 @@ func (g *generator) slow() (r Result, err error) {
 	}); err != nil {
 		return r, fmt.Errorf("slow connections: %w", err)
 	}
-	return g.broadcast(g.send, 1, nil)
+	ask := func(c *connection, n int) error { return g.atOnce(c, "burst", 1, g.Count, n) }
+	return g.broadcast(ask, 1, nil)
 }

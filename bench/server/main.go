@@ -3,7 +3,8 @@
 //	BENCH_SECRET=... server [-debug] [-profile-memory] [-metrics] bare|auth|query HS256
 //	BENCH_PUBLIC_KEY=file.pem BENCH_ISSUER=... BENCH_AUDIENCE=... server auth|event RS256|ES256
 //
-// It listens on a free loopback port, which it prints, and by TLS if BENCH_CERTIFICATE names a file with a certificate and its key.
+// It listens on a free loopback port, which it prints, and by TLS if BENCH_CERTIFICATE names a file with a certificate and its key. If
+// BENCH_DEFLATE is not empty it accepts permessage-deflate.
 package main
 
 import (
@@ -52,6 +53,7 @@ func run(kind string, alg token.Algorithm, withDebug, measured bool, namespaces 
 		return time.Now()
 	}}
 	opts.Engine.MaxNewPerAddress = -1 // the load comes from one address
+	opts.Engine.PerMessageDeflate = os.Getenv("BENCH_DEFLATE") != ""
 	if kind == "event" {
 		opts.MaxPendingAcks = 8 // or each refused token would wait for its acknowledgement
 	}
