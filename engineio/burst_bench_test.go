@@ -1,3 +1,5 @@
+//go:build unix
+
 package engineio
 
 import (
@@ -5,7 +7,9 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // BenchmarkBroadcast is what one message of broadcasts costs its sender and the flushers, and those who read it:
@@ -65,4 +69,55 @@ func benchBroadcast(b *testing.B, sessions, burst int) {
 	for i := range next {
 		close(next[i])
 	}
+}
+
+// BenchmarkSpread is the time until the last of many sessions has been written a broadcast, for
+// one and for two processors. The peers do not read, so that the processors have nothing else to do:
+//
+//	go test ./engineio -run XXX -bench Spread -cpu 1,2 -benchtime 100x
+func BenchmarkSpread(b *testing.B) {
+	const sessions = 9000 // two files each
+	opened, dial := benchServer(b)
+	m := NewMessage([]byte(`2["broadcast",{"t":1234567890,"pad":"` + strings.Repeat("x", 64) + `"}]`))
+	var all []*Session
+	for range sessions {
+		conn := dial()
+		defer conn.Close()
+		all = append(all, <-opened)
+	}
+	began := processTime(b)
+	b.ResetTimer()
+	for range b.N {
+		for i, s := range all {
+			if err := s.SendShared(m); err != nil {
+				b.Fatal(err)
+			}
+			if i%64 == 63 {
+				s.srv.Yield() // as broadcasts of package socketio do
+			}
+		}
+		for _, s := range all {
+			for !s.written() {
+				time.Sleep(20 * time.Microsecond)
+			}
+		}
+	}
+	b.ReportMetric(float64((processTime(b)-began).Nanoseconds())/float64(b.N*sessions), "cpu-ns/message")
+}
+
+// written reports whether nothing waits for a flusher.
+func (s *Session) written() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.allWritten()
+}
+
+// processTime returns the processor time that this process has used.
+func processTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

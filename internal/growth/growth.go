@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package growth fails tests of functions whose time grows faster than their input.
 package growth
 
