@@ -53,6 +53,7 @@ func (g *generator) openAt(address string, i int, token string) (*connection, er
 // openWith is openAt with a dialer, whose deadline and local address it sets.
 func (g *generator) openWith(d net.Dialer, address string, i int, token string) (*connection, error) {
 	dial := func() (net.Conn, error) {
+		d := d // a poller may dial twice at the same time
 		d.Deadline, d.LocalAddr = time.Now().Add(g.handshakeTime()), &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%19))}
 		return d.DialContext(context.Background(), "tcp", address)
 	}

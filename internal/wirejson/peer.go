@@ -68,9 +68,27 @@ func ValidPeerObject(b []byte, maxDepth int) bool {
 // UnquotePeer returns the string in value, a JSON value. An escaped half of a surrogate
 // pair becomes U+FFFD.
 func UnquotePeer(value []byte) (string, bool) {
+	if s, ok := plain(value); ok {
+		return s, true
+	}
 	var s string
 	err := json.Unmarshal(value, &s, peer)
 	return s, err == nil && value[0] == '"'
+}
+
+// plain returns the string in value if it is a string of printable ASCII without escapes,
+// which most names are and which needs no parser.
+func plain(value []byte) (string, bool) {
+	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
+		return "", false
+	}
+	inner := value[1 : len(value)-1]
+	for _, c := range inner {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return "", false
+		}
+	}
+	return string(inner), true
 }
 
 // AppendUnquotePeer appends the string in quoted, a JSON string, to b. An escaped half of a
@@ -91,6 +109,12 @@ var peerTypes = json.JoinOptions(jsonv1.DefaultOptionsV1(), json.WithUnmarshaler
 // or an any, at any depth. Errors are a *TypeError without a cause, because the
 // error of a type's own method may quote the value.
 func UnmarshalPeer(value []byte, attachments [][]byte, into any) error {
+	if to, ok := into.(*string); ok && to != nil {
+		if s, ok := plain(value); ok {
+			*to = s
+			return nil
+		}
+	}
 	opts := peerTypes
 	if len(attachments) > 0 {
 		opts = json.JoinOptions(opts, json.WithUnmarshalers(json.JoinUnmarshalers(attachmentsInto(attachments), numbersFrom)))

@@ -190,3 +190,37 @@ func BenchmarkUnmarshalPeerDeep(b *testing.B) {
 		}
 	}
 }
+
+// A string that needs no parser is read as the parser reads it.
+func TestPlainStrings(t *testing.T) {
+	for _, value := range []string{
+		`""`, `"a"`, `"room 12!"`, `"~"`, `"a\"b"`, `"a\\"`, `"\u0041"`, `"é"`, "\"\xff\"", "\"\x7f\"", "\"a\x1fb\"", `"a"b"`, `"`, `"a`, `a"`, ` "a"`, `"a" `, `null`, `1`, ``, `"\ud800"`,
+	} {
+		var want string
+		err := json2.Unmarshal([]byte(value), &want, peerTypes)
+		if got, ok := plain([]byte(value)); ok && (err != nil || got != want) {
+			t.Errorf("plain(%q) = %q; the parser says %q, %v", value, got, want, err)
+		}
+		got := "before"
+		if failed := UnmarshalPeer([]byte(value), nil, &got); (failed == nil) != (err == nil) || err == nil && value != "null" && got != want {
+			t.Errorf("UnmarshalPeer(%q) = %q, %v; the parser says %q, %v", value, got, failed, want, err)
+		}
+	}
+	if UnmarshalPeer([]byte(`"a"`), nil, (*string)(nil)) == nil {
+		t.Error("a nil pointer was read into")
+	}
+}
+
+func BenchmarkUnquotePeer(b *testing.B) {
+	value := []byte(`"message"`)
+	for b.Loop() {
+		UnquotePeer(value)
+	}
+}
+
+func BenchmarkUnmarshalPeerString(b *testing.B) {
+	value, s := []byte(`"some words of a chat, or so"`), ""
+	for b.Loop() {
+		_ = UnmarshalPeer(value, nil, &s)
+	}
+}
