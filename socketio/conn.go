@@ -30,12 +30,12 @@ type conn struct {
 	place        int32       // in Server.conns, plus one; guarded by Server.mu
 
 	mu         sync.Mutex // taken after a socket's, before the server's
+	waiting    int32      // CONNECTs that wait for their turn
 	first      firstRequest
 	sockets    []*Socket   // one for each namespace joined or being joined
 	auths      *sharedAuth // the first of a list
 	timer      *time.Timer // runs until the first admission, and while no namespace is joined
 	history    *history    // what most connections do not need; see past
-	waiting    int32       // CONNECTs that wait for their turn
 	connecting int32       // CONNECTs whose middleware runs
 	inside     int32       // admitted sockets
 	closed     bool
