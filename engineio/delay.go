@@ -24,12 +24,14 @@ const (
 // days, which at worst leaves one message to a flusher.
 type tick uint32
 
-// tick returns the time. It is later than the zero tick by more than a pause.
-func (srv *Server) tick() tick { return tick(srv.now()>>17) + 2*pause }
+// tick returns the time. It is not zero when the server begins.
+func (srv *Server) tick() tick { return tick(srv.now()>>17) + 1 }
 
 // recent reports whether the session was written to a moment ago, and the peer has sent nothing
 // since then.
-func (w *writer) recent(now tick) bool { return now-w.touched < pause }
+func (ws *webSocket) recent(now tick) bool {
+	return ws.touched != 0 && now-ws.touched < ws.session.srv.pause
+}
 
 // leave leaves the queue to a flusher, and reports whether it did. Otherwise a message of that
 // size must be written now. The candidate of an upgrade is not left to one, because it is not the
@@ -56,7 +58,7 @@ func (ws *webSocket) leaveQueue() {
 // direct reports whether one more message of a broadcast may be written by its sender. It may be
 // called concurrently.
 func (srv *Server) direct(now tick) bool {
-	window := uint64(now / pause)
+	window := uint64(now / srv.pause)
 	for {
 		old := srv.directs.Load()
 		next := old + 1
@@ -72,9 +74,8 @@ func (srv *Server) direct(now tick) bool {
 	}
 }
 
-// WriteNow writes messages that are queued because the session was written to a moment ago, before
-// it is their turn. It never blocks.
-func (s *Session) WriteNow() {
+// writeQueued writes what is left to a flusher.
+func (s *Session) writeQueued() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ws != nil && s.ws.state == writerQueued {

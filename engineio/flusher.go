@@ -56,7 +56,7 @@ func (f *flusher) run() {
 			return
 		}
 		for _, s := range turn[:n] {
-			s.WriteNow()
+			s.writeQueued()
 		}
 		clear(turn[:n])
 		runtime.Gosched()

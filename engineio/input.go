@@ -21,6 +21,7 @@ type input struct {
 	data   []byte      // read, but not used yet
 	buf    *readBuffer // the buffer that contains data; nil if data is elsewhere
 	own    *ownBuffer  // of other connections
+	next   func()      // what the goroutine that reads does when it has passed on reading; mostly nil
 }
 
 func newInput(conn net.Conn, early []byte) input {
@@ -114,8 +115,17 @@ func (in *input) Read(p []byte) (int, error) {
 	return copy(p, chunk), err
 }
 
+// handOver gives next to another goroutine, because this one goes on reading.
+func (in *input) handOver() {
+	if in.next != nil {
+		go in.next()
+		in.next = nil
+	}
+}
+
 // release returns the buffer to the pool. What take returned is no longer valid.
 func (in *input) release() {
+	in.handOver() // the caller is going to wait
 	if in.buf != nil {
 		readBuffers.Put(in.buf)
 		in.buf = nil

@@ -30,12 +30,32 @@ func (ws *webSocket) await() {
 func (ws *webSocket) read(err error) {
 	for err == nil {
 		if ws.in.awaits() {
+			next := ws.in.next
+			ws.in.next = nil
 			go ws.await()
+			if next != nil {
+				next()
+			}
 			return
 		}
 		err = ws.readMessage()
 	}
+	ws.in.handOver()
 	ws.endReading(err)
+}
+
+// AfterMessages runs f on another goroutine than the caller's, or on this one when it has passed
+// on all messages that have arrived and does not read any more. That saves a change of goroutines
+// for each message. F may take as long as it wants. AfterMessages must be called by Conn.Message.
+func (s *Session) AfterMessages(f func()) {
+	s.mu.Lock()
+	ws := s.ws
+	s.mu.Unlock()
+	if ws == nil || ws.in.next != nil {
+		s.srv.Go(f)
+		return
+	}
+	ws.in.next = f
 }
 
 // readMessage receives one message.

@@ -35,6 +35,7 @@ type Server struct {
 	alarms     []*alarm.Queue[*Session] // see alarmOf
 	hands      hands
 	flushers   []flusher
+	pause      tick          // the constant, except in tests
 	directs    atomic.Uint64 // messages that direct has allowed, and when
 	parkAfter  time.Duration
 	unparkable atomic.Bool // connections that can be polled are wrapped
@@ -87,6 +88,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		requests:   make(map[*request]struct{}),
 		parkAfter:  parkAfter,
 		parked:     make(map[*parked]struct{}),
+		pause:      pause,
 	}
 	srv.alarms = srv.newAlarms()
 	srv.flushers = newFlushers(srv)

@@ -127,22 +127,25 @@ func (s *Session) Send(m *Message) error { return s.send(m, false) }
 func (s *Session) SendShared(m *Message) error { return s.send(m, true) }
 
 func (s *Session) send(m *Message, shared bool) error {
-	s.mu.Lock()
-	if s.life > open {
-		s.mu.Unlock()
-		return ErrClosed
-	}
-	if s.ws == nil {
-		defer s.mu.Unlock()
-		return s.polling.send(m)
-	}
-	err := s.ws.send(s.ws.frames(m), shared)
-	crowded := s.ws.state == writerOwned && s.ws.queued > maxBatch
-	s.mu.Unlock()
+	crowded, err := s.queue(m, shared)
 	if crowded {
 		runtime.Gosched() // the goroutine that writes may wait for this processor
 	}
 	return err
+}
+
+// queue queues or writes m, and reports whether much waits behind another goroutine that writes.
+func (s *Session) queue(m *Message, shared bool) (crowded bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life > open {
+		return false, ErrClosed
+	}
+	if s.ws == nil {
+		return false, s.polling.send(m)
+	}
+	err = s.ws.send(s.ws.frames(m), shared)
+	return s.ws.state == writerOwned && s.ws.queued > maxBatch, err
 }
 
 // SendVolatile sends m if the peer can take it now. Otherwise it drops m and returns

@@ -148,7 +148,7 @@ func (s *Socket) receive(e *Event) {
 		result = s.keepEarly(e)
 	default:
 		if result = s.wait(e); result == taken {
-			s.post(task{event: e})
+			s.postBy(s.conn.session.AfterMessages, task{event: e})
 		}
 	}
 	s.mu.Unlock()

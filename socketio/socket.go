@@ -163,12 +163,15 @@ func (s *Socket) isConnecting() bool {
 
 // post adds a task for the worker, and starts the worker if it is not running. The caller holds
 // mu.
-func (s *Socket) post(t task) {
+func (s *Socket) post(t task) { s.postBy(s.conn.server.engine.Go, t) }
+
+// postBy is post for a worker that start starts, which must not run it before it returns.
+func (s *Socket) postBy(start func(func()), t task) {
 	s.inbox = append(s.inbox, t)
 	if !s.working {
 		s.working = true
 		s.conn.server.running.add(1)
-		s.conn.server.engine.Go(s.work)
+		start(s.work)
 	}
 }
 

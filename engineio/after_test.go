@@ -1,0 +1,82 @@
+package engineio
+
+import (
+	"testing"
+	"time"
+)
+
+// What AfterMessages is given runs although the peer's next message is incomplete, and the session is read
+// on while it runs.
+func TestAfterMessages(t *testing.T) {
+	for name, serve := range map[string]func(*testing.T, Options, onOpen) *fixture{"tcp": onTCP, "tls": onTLS} {
+		t.Run(name, func(t *testing.T) {
+			f := serve(t, Options{}, nil)
+			w, c := f.openSocket()
+			ran, blocked := make(chan string, 10), make(chan struct{})
+			c.onMessage = func(data []byte, _ bool) {
+				text := string(data)
+				c.s.AfterMessages(func() {
+					ran <- text
+					if text == "blocks" {
+						<-blocked
+						ran <- "end"
+					}
+				})
+			}
+			expect := func(want ...string) {
+				t.Helper()
+				for _, text := range want {
+					select {
+					case got := <-ran:
+						if got != text {
+							t.Errorf("got %q, want %q", got, text)
+						}
+					case <-time.After(time.Minute):
+						t.Fatalf("%q has not run", text)
+					}
+				}
+			}
+			w.write("4a")
+			expect("a")
+			half := appendFrame(nil, clientSide, textFrame, "4", []byte("c"))
+			w.raw(append(appendFrame(nil, clientSide, textFrame, "4", []byte("b")), half[:3]...))
+			expect("b")
+			w.raw(half[3:])
+			expect("c")
+			w.write("4blocks")
+			expect("blocks")
+			w.write("4d")
+			expect("d")
+			close(blocked)
+			expect("end")
+			w.raw(append(appendFrame(nil, clientSide, textFrame, "4", []byte("e")), appendFrame(nil, clientSide, textFrame, "", []byte("bad"))...))
+			expect("e")
+		})
+	}
+}
+
+// By polling, and for a second function of the same goroutine, AfterMessages uses other goroutines.
+func TestAfterMessagesOfOthers(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	query, c := f.open()
+	blocked, ran := make(chan struct{}), make(chan struct{}, 2)
+	c.onMessage = func([]byte, bool) {
+		for range 2 {
+			c.s.AfterMessages(func() { <-blocked; ran <- struct{}{} })
+		}
+	}
+	f.expect("POST", query, "4a", 200, "ok")
+	close(blocked)
+	<-ran
+	<-ran
+	w, c := f.openSocket()
+	done := make(chan struct{}, 2)
+	c.onMessage = func([]byte, bool) {
+		rendezvous := make(chan struct{})
+		c.s.AfterMessages(func() { rendezvous <- struct{}{}; done <- struct{}{} })
+		c.s.AfterMessages(func() { <-rendezvous; done <- struct{}{} })
+	}
+	w.write("4a")
+	<-done
+	<-done
+}
