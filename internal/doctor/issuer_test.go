@@ -95,7 +95,7 @@ func TestUnreachableIssuer(t *testing.T) {
 		examine(t, with(issuers(t, "http://127.0.0.1:1"))).want(t, "fail issuer: connection refused")
 	})
 	t.Run("a password", func(t *testing.T) {
-		examine(t, with(issuers(t, "https://user:"+randomSecret+"@issuer.example"))).want(t, `fail issuer: no keys from "https://issuer.example"`)
+		examine(t, with(issuers(t, "https://user:"+randomSecret+"@issuer.example"))).want(t, `fail issuer: no keys from "https://user:xxxxx@issuer.example"`)
 	})
 }
 
