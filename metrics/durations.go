@@ -41,6 +41,8 @@ var timings = [...]timing{
 		[]string{"result"}, func(observe.Operation, observe.Outcome) [2]string { return [2]string{} }},
 	observe.Revoke: {"revocation_duration_seconds", "A revocation or a block of this node, until its sockets have ended.",
 		[]string{"result"}, func(observe.Operation, observe.Outcome) [2]string { return [2]string{} }},
+	observe.AskBackend: {"backend_request_duration_seconds", "A request to the backend, by what it is about: connect, event or disconnect.",
+		[]string{"of", "result"}, func(op observe.Operation, _ observe.Outcome) [2]string { return [2]string{op.Event} }},
 	observe.Publish: {"bus_publish_duration_seconds", "The sending of a batch of messages to Redis, until it has answered.",
 		[]string{"result"}, func(observe.Operation, observe.Outcome) [2]string { return [2]string{} }},
 }

@@ -45,13 +45,16 @@ const (
 	Revoke
 	// Publish is the sending of a batch of messages to Redis, until it has answered.
 	Publish
+	// AskBackend is one request of package upstream to its backend, until the response was read. A
+	// connect may need several.
+	AskBackend
 
 	kinds
 )
 
 var kindNames = [kinds]string{
 	Connect: "connect", Verify: "verify", FetchKeys: "fetch keys", Handle: "handle",
-	Broadcast: "broadcast", Refresh: "refresh", Revoke: "revoke", Publish: "publish",
+	Broadcast: "broadcast", Refresh: "refresh", Revoke: "revoke", Publish: "publish", AskBackend: "ask backend",
 }
 
 // String returns the name of the kind.
@@ -70,7 +73,7 @@ type Operation struct {
 	Namespace string
 	// Event is the name of the event of a Handle, or Other if no handler is registered for that
 	// name. For a Broadcast it is one of the first 64 names that the server has broadcast, or
-	// Other.
+	// Other. For an AskBackend it is what the request is about: connect, event or disconnect.
 	Event string
 	// Issuer is the issuer of a FetchKeys, or the host of its keys if only their URL is known.
 	Issuer string
@@ -92,6 +95,8 @@ type Outcome struct {
 	//   - Handle: Failed, PeerFailed if the peer caused the error or has left, or Panicked
 	//   - Broadcast, Revoke, Publish: Failed
 	//   - Refresh: Refused, or Unavailable if the peer may try again
+	//   - AskBackend: Unavailable if the backend has not handled it, Uncertain if it may have, or
+	//     Failed
 	Result string
 	// Held says that the socket of a Connect was held, as in the event mode of a gate.
 	Held bool
@@ -110,6 +115,7 @@ const (
 	OK          = "ok"
 	Refused     = "refused"
 	Unavailable = "unavailable"
+	Uncertain   = "uncertain"
 	Left        = "left"
 	Failed      = "failed"
 	PeerFailed  = "peer_failed"

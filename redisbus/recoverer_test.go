@@ -21,6 +21,7 @@ type recoverer struct {
 	n        *node
 	conn     *engineclient.Conn
 	answered chan struct{} // closed when the server has answered CONNECT
+	opened   chan struct{} // closed when OnConnect has returned
 
 	mu               sync.Mutex
 	sid, pid, offset string
@@ -48,12 +49,13 @@ func (p *recoverer) dial(n *node) {
 	n.t.Cleanup(conn.Abort)
 }
 
-// join sends CONNECT as a user, and waits for the answer.
+// join sends CONNECT as a user, and waits for the answer, and until OnConnect has returned: a socket
+// that is lost before cannot be recovered.
 func (p *recoverer) join(user string) error {
 	n, conn := p.n, p.conn
 	payload := map[string]string{"user": user}
 	p.mu.Lock()
-	p.got, p.answered = nil, make(chan struct{})
+	p.got, p.answered, p.opened = nil, make(chan struct{}), make(chan struct{})
 	if p.pid != "" {
 		payload["pid"] = p.pid
 	}
@@ -71,9 +73,17 @@ func (p *recoverer) join(user string) error {
 	}
 	select {
 	case <-p.answered:
-		return nil
 	case <-n.ctx.Done():
 		return errors.New("CONNECT was not answered")
+	}
+	if err := conn.Send(n.ctx, []byte(`20["opened"]`)); err != nil {
+		return err
+	}
+	select {
+	case <-p.opened:
+		return nil
+	case <-n.ctx.Done():
+		return errors.New("OnConnect has not returned")
 	}
 }
 
@@ -104,6 +114,8 @@ func (p *recoverer) receive(packet string) {
 		p.sid, p.pid = answer.SID, answer.PID
 		p.got = append(p.got, said)
 		close(p.answered)
+	case '3': // acknowledges "opened"
+		close(p.opened)
 	case '2', '5':
 		_, array, _ := strings.Cut(packet, "[")
 		var args []any
@@ -197,6 +209,7 @@ func users(srv *socketio.Server) {
 		return nil
 	})
 	srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { return s.Join("room") })
+	srv.Handle("opened", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
 }
 
 // recovery are the options of servers that recover sessions.

@@ -230,6 +230,7 @@ func (s *Socket) admit() {
 	answer := s.state == stateConnecting
 	observed := s.takeObserved(observe.OK)
 	s.become(stateAdmitted)
+	s.arrival.opening = len(s.namespace.table.onConnect) > 0
 	s.counts().admissions.Add(1)
 	// Under the lock, so that a listed socket is always an admitted one. Send fails only if the
 	// session is closed, which ends the socket.
@@ -255,7 +256,7 @@ func (s *Socket) admit() {
 
 	err := s.runOnConnect(ctx)
 	kept := srv.opts.afterConnect(s.Handshake())
-	s.arrived(kept)
+	s.arrived(kept, err != nil)
 	if err != nil {
 		if errors.Is(err, ErrClosed) { // the peer left, or the socket's deadline has passed
 			s.logger().DebugContext(ctx, "socketio: OnConnect failed", "error", err)
@@ -266,15 +267,16 @@ func (s *Socket) admit() {
 	}
 }
 
-// arrived drops what the socket no longer needs, and keeps a handshake, which may be nil.
-func (s *Socket) arrived(kept *Handshake) {
+// arrived drops what the socket no longer needs, and keeps a handshake, which may be nil. If
+// OnConnect has failed, the session of the socket cannot be recovered.
+func (s *Socket) arrived(kept *Handshake, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.giveBackHandshake()
 	s.conn.mu.Lock()
 	defer s.conn.mu.Unlock()
-	if s.arrival = nil; kept != nil {
-		s.arrival = &arrival{handshake: kept}
+	if s.arrival = nil; kept != nil || failed {
+		s.arrival = &arrival{handshake: kept, opening: failed}
 	}
 }
 

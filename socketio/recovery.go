@@ -31,7 +31,9 @@ import (
 //
 // A session is recovered only after its connection was lost (ReasonTransportClose,
 // ReasonTransportError, ReasonPingTimeout, ReasonSlowPeer), and not after Socket.Disconnect, the
-// deadline of SetDeadline, DISCONNECT, a violation or Shutdown. It is recovered only on the same
+// deadline of SetDeadline, DISCONNECT, a violation or Shutdown. It is not recovered either if the
+// connection was lost before OnConnect had returned, because what OnConnect did and sent after
+// that would be missing. It is recovered only on the same
 // node, unless the Bus is a Recorder: then on any node, also after Shutdown, and only the values of
 // shared keys (NewSharedKey) come back. Events then reach sockets when they are in the log of the
 // Recorder, which bounds what is kept: MaxSessions and MaxSessionBytes have no

@@ -199,10 +199,11 @@ func (srv *Server) keepsAfter(reason Reason) bool {
 }
 
 // delist removes the socket from the listing and returns its rooms. If its session can be
-// recovered, it is kept. The caller holds mu, and passes the result of look.
+// recovered, it is kept. It cannot while OnConnect is running, because what that still does and
+// sends does not become part of the session. The caller holds mu, and passes the result of look.
 func (s *Socket) delist(reason Reason, now int64) []string {
 	x := s.recorded()
-	keeps := x != nil && x.key != "" && s.conn.server.keepsAfter(reason) && !s.pastDeadline(now)
+	keeps := x != nil && x.key != "" && !s.isOpening() && s.conn.server.keepsAfter(reason) && !s.pastDeadline(now)
 	rooms, kept := s.namespace.local.forget(s, keeps)
 	if x == nil {
 		return rooms
@@ -217,6 +218,9 @@ func (s *Socket) delist(reason Reason, now int64) []string {
 	}
 	return rooms
 }
+
+// isOpening reports whether OnConnect has not returned yet, or has failed. The caller holds mu.
+func (s *Socket) isOpening() bool { return s.arrival != nil && s.arrival.opening }
 
 // forgetSession forgets the session of a socket that has lost its connection, and is then ended
 // for another reason. The caller holds mu.

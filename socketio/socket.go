@@ -64,6 +64,7 @@ type arrival struct {
 	holds     int32 // number of times it was held
 	waiting   bool  // the CONNECT waits for its turn; guarded by conn.mu
 	suspended bool  // held, and Admit was not called since then
+	opening   bool  // admitted, and OnConnect has not returned, or has failed
 	kept      int   // bytes charged to the ledger for the handshake
 	auth      *sharedAuth
 	early     *early

@@ -12,7 +12,8 @@
 // # Spans
 //
 // There is a span for each connect, verification, fetch of keys, handler, broadcast, refresh,
-// revocation and batch for Redis. With ConnContext, a connect is part of the trace of the first
+// revocation, batch for Redis and request to the backend of package upstream. A trace does not
+// continue on another node. With ConnContext, a connect is part of the trace of the first
 // HTTP request of its connection, by its header traceparent or by the span of middleware. A
 // verification is part of the connect or refresh that needs it. A fetch of keys has a trace of
 // its own, because several verifications may wait for it.

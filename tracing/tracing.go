@@ -135,6 +135,8 @@ func nameOf(op observe.Operation) string {
 		return "auth revoke"
 	case observe.Publish:
 		return "redis publish"
+	case observe.AskBackend:
+		return "upstream ask " + op.Event
 	}
 	return "socketio " + op.Kind.String()
 }
@@ -147,7 +149,7 @@ func kindOf(kind observe.Kind) trace.SpanKind {
 		return trace.SpanKindConsumer
 	case observe.Broadcast, observe.Publish:
 		return trace.SpanKindProducer
-	case observe.FetchKeys:
+	case observe.FetchKeys, observe.AskBackend:
 		return trace.SpanKindClient
 	}
 	return trace.SpanKindInternal

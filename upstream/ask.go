@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"socketiojwt/internal/endpoint"
+	"socketiojwt/observe"
 )
 
 // A failure is why there is no answer of the backend that can be carried out. Its code is sent to
@@ -86,15 +87,21 @@ func (b *Backend) ask(ctx context.Context, m *message) ([]byte, *failure) {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.opts.Timeout, errLate)
 	defer cancel()
 	defer context.AfterFunc(b.life, cancel)()
+	result := observe.Panicked
+	ctx, running := observe.Begin(ctx, b.opts.Observer, observe.Operation{Kind: observe.AskBackend, Event: m.kind})
+	defer func() { running.End(observe.Outcome{Result: result}) }()
 	body, response, err := b.send(ctx, m)
 	how = outcomeOf(ctx, err, response)
 	if err == nil {
+		result = observe.OK
 		return body, nil
 	}
 	if response != nil && response.StatusCode == http.StatusServiceUnavailable {
 		retryAfter = endpoint.RetryAfter(response.Header, time.Now())
 	}
-	return nil, &failure{codeOf(err, response), endpoint.Redact(b.url.Host, err, errRedirect), true}
+	f := &failure{codeOf(err, response), endpoint.Redact(b.url.Host, err, errRedirect), true}
+	result = f.code
+	return nil, f
 }
 
 // send makes one request.

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"socketiojwt/auth"
+	"socketiojwt/observe"
 	"socketiojwt/socketio/sockettest"
 	"socketiojwt/upstream"
 )
@@ -449,6 +451,42 @@ func TestReservedRooms(t *testing.T) {
 		b.says("connect", `{"join":["user:bob"]}`)
 		if _, err := sockettest.Dial(b.ctx, "http://localhost", b.options("eve")); err == nil {
 			t.Error("a socket was admitted into the room of another user")
+		}
+	})
+}
+
+// requests is an Observer that notes requests to the backend, and puts itself into their context.
+type requests struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (o *requests) Start(ctx context.Context, op observe.Operation) (context.Context, func(observe.Outcome)) {
+	return context.WithValue(ctx, o, op.Kind), func(out observe.Outcome) {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.seen = append(o.seen, fmt.Sprintf("%s %s %s", op.Kind, op.Event, out.Result))
+	}
+}
+
+// An Observer is told about each request to the backend, with what it is about and how it ended.
+func TestObserver(t *testing.T) {
+	var o requests
+	with(t, upstream.Options{Disconnects: true, Observer: &o}, func(b *backend) {
+		p := b.enter("ada")
+		b.ask(p, "good")
+		b.answers(func(w http.ResponseWriter, _ *http.Request, _ message) { w.WriteHeader(http.StatusTeapot) })
+		b.ask(p, "failing")
+		b.answers(func(w http.ResponseWriter, r *http.Request, _ message) { <-r.Context().Done() })
+		b.ask(p, "hanging")
+		b.answers(nil)
+		_ = p.Close()
+		synctest.Wait()
+		want := []string{"ask backend connect ok", "ask backend event ok", "ask backend event failed", "ask backend event uncertain", "ask backend disconnect ok"}
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if !slices.Equal(o.seen, want) {
+			t.Errorf("got %q, want %q", o.seen, want)
 		}
 	})
 }

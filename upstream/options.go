@@ -11,6 +11,7 @@ import (
 
 	"socketiojwt/internal/endpoint"
 	"socketiojwt/internal/logging"
+	"socketiojwt/observe"
 )
 
 // Options configure a Backend. Secrets must be set. For all others, zero means the default.
@@ -57,6 +58,9 @@ type Options struct {
 	// followed. Nil means a client of the Backend, which uses the proxies of the environment (see
 	// http.ProxyFromEnvironment).
 	Client *http.Client
+	// Observer is told about the requests: see package observe. A request has the context that it
+	// returns, so that a Client can pass a trace on. Nil costs nothing.
+	Observer observe.Observer
 	// Logger receives failures of the backend as warnings, sampled. Nil means that they go to
 	// slog.Default().
 	Logger *slog.Logger

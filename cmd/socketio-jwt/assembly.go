@@ -84,6 +84,7 @@ type assembly struct {
 	gate     auth.Options      // used by startSockets, for all gates
 	sockets  socketio.Options  // used by startSockets
 	operator admin.Options     // used by adminListener
+	asking   upstream.Options  // used by upstreamWebhook
 	tls      *tls.Config       // of --addr; nil means plain HTTP
 	// handlers are called for each namespace before it is served.
 	handlers []func(*socketio.Namespace)
@@ -169,6 +170,7 @@ func (a *assembly) observe(o observe.Observer) {
 	a.bus.Observer = observe.Join(a.bus.Observer, o)
 	a.gate.Observer = observe.Join(a.gate.Observer, o)
 	a.sockets.Observer = observe.Join(a.sockets.Observer, o)
+	a.asking.Observer = observe.Join(a.asking.Observer, o)
 }
 
 // closing registers a function that ends a part. It is called after those registered later,

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"reflect"
 	"regexp"
 	"slices"
@@ -108,7 +107,7 @@ func (c *configShowCommand) Run(t terminal) error {
 	for _, table := range c.namespaces {
 		fmt.Fprintf(t.out, "\n[[namespace]]  # %s\n", table.where)
 		for _, flag := range table.flags() {
-			if text := formatted(flag); text != "" && !flag.Tag.Has("secret") {
+			if text := formatted(flag, display.URL); text != "" && !flag.Tag.Has("secret") {
 				fmt.Fprintf(t.out, "%s = %s\n", flag.Name, text)
 			}
 		}
@@ -121,8 +120,9 @@ func (c *configShowCommand) Run(t terminal) error {
 
 // setting is the value of a flag.
 type setting struct {
-	text    string // in TOML; empty if there is no value
-	initial string // the same for the default
+	text    string // in TOML, for people; empty if there is no value
+	value   string // the same with the secrets of a URL
+	initial string // the value of the default
 	secret  bool
 	reload  bool // it changes at SIGHUP
 }
@@ -134,7 +134,7 @@ func settingsOf(flags []*kong.Flag) (settings map[string]setting, order []string
 		if notInFile(flag) {
 			continue
 		}
-		settings[flag.Name] = setting{formatted(flag), initial(flag), flag.Tag.Has("secret"), flag.Tag.Has("reload")}
+		settings[flag.Name] = setting{formatted(flag, display.URL), formatted(flag, unchanged), initial(flag), flag.Tag.Has("secret"), flag.Tag.Has("reload")}
 		order = append(order, flag.Name)
 	}
 	return settings, order
@@ -148,14 +148,18 @@ func initial(flag *kong.Flag) string {
 			panic(err) // an error in the struct tags
 		}
 	}
-	return formattedValue(flag, value)
+	return formattedValue(flag, value, unchanged)
 }
 
-// formatted returns the value of a flag in TOML, empty if it has none. A password in a URL is left
-// out.
-func formatted(flag *kong.Flag) string { return formattedValue(flag, flag.Target) }
+func unchanged(text string) string { return text }
 
-func formattedValue(flag *kong.Flag, value reflect.Value) string {
+// formatted returns the value of a flag in TOML, empty if it has none. Texts are first changed by
+// shown.
+func formatted(flag *kong.Flag, shown func(string) string) string {
+	return formattedValue(flag, flag.Target, shown)
+}
+
+func formattedValue(flag *kong.Flag, value reflect.Value, shown func(string) string) string {
 	if value.Kind() == reflect.Pointer {
 		if value.IsNil() {
 			return ""
@@ -168,7 +172,7 @@ func formattedValue(flag *kong.Flag, value reflect.Value) string {
 	case reflect.Slice:
 		var list []string
 		for i := range value.Len() {
-			list = append(list, quoted(fmt.Sprint(value.Index(i).Interface())))
+			list = append(list, quoted(shown(fmt.Sprint(value.Index(i).Interface()))))
 		}
 		if list == nil {
 			return ""
@@ -184,13 +188,7 @@ func formattedValue(flag *kong.Flag, value reflect.Value) string {
 	case flag.Name == "log-level":
 		text = strings.ToLower(text)
 	}
-	if u, err := url.Parse(text); strings.Contains(text, "://") && (err != nil || u.User != nil) {
-		text = "(a URL with a password)"
-		if err == nil {
-			text = u.Redacted()
-		}
-	}
-	return quoted(text)
+	return quoted(shown(text))
 }
 
 // quoted returns a text as a basic string of TOML. What JSON escapes, TOML escapes in the same way.
@@ -227,7 +225,7 @@ type changed struct {
 // while the process runs, and the file has none.
 func changes(old, next map[string]setting) (list []changed) {
 	for name, was := range old {
-		if is := next[name]; is.text != was.text && !was.secret {
+		if is := next[name]; is.value != was.value && !was.secret {
 			list = append(list, changed{name, was.text, is.text, was.reload})
 		}
 	}

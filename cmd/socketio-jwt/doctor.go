@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -93,7 +92,7 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 	}
 	if secret, given, err := c.trust.secret(); err == nil && given {
 		d.Secret = &secret
-		d.SecretFromFlag = c.Secret != nil && os.Getenv("SOCKETIO_JWT_SECRET") != secret // the variable may hold the same
+		d.SecretFromFlag = c.sources["secret"] == sourceFlag
 	}
 	if _, given, err := c.key(); err == nil && c.publishes(given) {
 		d.Discover = c.Issuer
@@ -126,6 +125,13 @@ func (c *doctorCommand) examine(ctx context.Context, compact string) []doctor.Fi
 		d.Metrics = c.Metrics
 		d.MetricsAddresses, _, d.MetricsErr = addresses(resolving, "--metrics", c.Metrics)
 	}
+	d.Operators = c.examinedOperators(resolving)
+	d.OtherSecrets = []doctor.OtherSecret{
+		{Flag: "--admin-secret", FromFlag: c.sources["admin-secret"] == sourceFlag, File: c.AdminSecretFile, Can: "sign as an operator"},
+		{Flag: "--cluster-key", FromFlag: c.sources["cluster-key"] == sourceFlag, File: c.ClusterKeyFile, Can: "send messages as a node, if Redis can be reached"},
+		{Flag: "--upstream-secret", File: c.UpstreamSecretFile, Can: "send requests to the backend as this server"},
+		{Flag: "--redis-password", File: c.RedisPasswordFile, Can: "use Redis as this server"},
+	}
 	return append(c.otherProblems(), doctor.Examine(ctx, d)...)
 }
 
@@ -142,6 +148,18 @@ func (c *doctorCommand) otherProblems() (findings []doctor.Finding) {
 		findings = append(findings, doctor.Finding{Level: doctor.Fail, Subject: "configuration", Text: doctor.Plain(err), Advice: "\"serve\" with the same flags and file does not start; \"config check\" says the same without asking other machines."})
 	}
 	return findings
+}
+
+// examinedOperators returns what doctor must know about --admin, or nil. If the flags are wrong,
+// otherProblems says why.
+func (c *doctorCommand) examinedOperators(ctx context.Context) *doctor.Operators {
+	if c.Admin == "" {
+		return nil
+	}
+	examined := &doctor.Operators{Addr: c.Admin}
+	examined.Secret, _, _ = c.adminListener.secret()
+	examined.Addresses, _, examined.Err = addresses(ctx, "--admin", c.Admin)
+	return examined
 }
 
 // examinedRedis returns what doctor must know about --redis.

@@ -105,6 +105,14 @@ func TestDoctorReadsFlags(t *testing.T) {
 		"--redis alone":           {outside("--redis", "redis://127.0.0.1:1"), "FAIL  redis: --redis needs the secret that all nodes share"},
 		"--redis, random keys":    {[]string{"--redis", "redis://127.0.0.1:1"}, "FAIL  redis: --redis needs tokens that all nodes accept"},
 		"--redis, password":       {outside("--redis", "redis://:sesame@127.0.0.1:1", "--cluster-key-file", secret), "WARN  redis: the password of Redis is on the command line"},
+		"--admin":                 {outside("--admin", "127.0.0.1:9001", "--admin-secret-file", secret), "ok    operators: serve answers operators on \"127.0.0.1:9001\""},
+		"--admin for all":         {outside("--admin", ":9001", "--admin-secret-file", secret), "WARN  operators: serve answers operators at --admin \":9001\" on all addresses"},
+		"--admin, no port":        {outside("--admin", "localhost", "--admin-secret-file", secret), "FAIL  operators: --admin localhost: "},
+		"--admin-secret":          {outside("--admin", "127.0.0.1:9001", "--admin-secret", randomSecret), "WARN  secrets: --admin-secret is on the command line"},
+		"--admin-secret, weak":    {outside("--admin", "127.0.0.1:9001", "--admin-secret", strings.Repeat("a", 40)), "FAIL  operators: the secret of operators has only 1 different character"},
+		"--admin-secret-file":     {outside("--admin", "127.0.0.1:9001", "--admin-secret-file", readable), "WARN  secrets: every user of this machine can read the file of --admin-secret-file"},
+		"--cluster-key":           {outside("--redis", "redis://127.0.0.1:1", "--cluster-key", randomSecret), "WARN  secrets: --cluster-key is on the command line"},
+		"--upstream-secret-file":  {outside("--upstream-webhook", "https://127.0.0.1:1", "--upstream-secret-file", readable), "WARN  secrets: every user of this machine can read the file of --upstream-secret-file"},
 		"--profile":               {[]string{"--profile", "auth0", "--secret", "short"}, "FAIL  key: --profile needs one --issuer"},
 	} {
 		t.Run(name, func(t *testing.T) {

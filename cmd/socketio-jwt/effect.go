@@ -67,7 +67,7 @@ func (c *serveCommand) checkEffects() error {
 // given reports whether a flag, a variable or the file sets a value other than the default.
 func (c *configFile) given(flag string) bool {
 	s := c.settings[flag]
-	return s.text != s.initial
+	return s.value != s.initial
 }
 
 // byVariable returns the variable that sets a flag, in parentheses, or nothing.

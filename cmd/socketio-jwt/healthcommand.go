@@ -35,7 +35,7 @@ func (c *healthCommand) Run(ctx context.Context, t terminal) error {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL, nil)
 	if err != nil || request.URL.Host == "" {
-		return fmt.Errorf("%.100q is not a URL such as http://localhost:9000/health", c.URL)
+		return fmt.Errorf("%.100q is not a URL such as http://localhost:9000/health", display.URL(c.URL))
 	}
 	client := http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true}, // without HTTP_PROXY, because the server is local
@@ -43,7 +43,7 @@ func (c *healthCommand) Run(ctx context.Context, t terminal) error {
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		fmt.Fprintf(t.err, "not healthy: %s\n", display.Printable(display.Redact(err.Error(), "")))
+		fmt.Fprintf(t.err, "not healthy: %s\n", display.Printable(display.Redact(unwrapURL(err).Error(), "")))
 		return errRefused
 	}
 	defer response.Body.Close()

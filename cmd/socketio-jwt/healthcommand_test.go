@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -30,6 +31,20 @@ func TestHealthCommand(t *testing.T) {
 }
 
 // A server behind a proxy of the environment would say nothing about the local one.
+// TestURLsArePrintedWithoutSecrets checks the commands that print the URL that they were given.
+func TestURLsArePrintedWithoutSecrets(t *testing.T) {
+	for _, args := range [][]string{
+		{"health", "http://127.0.0.1:1/health?key=sesame"}, {"health", "://127.0.0.1:1/?key=sesame"}, {"health", "http://:sesame@127.0.0.1:1/%zz"},
+		{"probe", "http://127.0.0.1:1?token=sesame"}, {"probe", "http:///?token=sesame"},
+		{"leases", "--server", "http://127.0.0.1:1/?key=sesame", "--admin-token", "x"},
+		{"config", "check", "--issuer", "https://a.example?key=sesame", "--issuer", "https://a.example?key=sesame", "--audience", "a"},
+	} {
+		if o := runWith(t, "", args...); o.code == exitGood || strings.Contains(o.out+o.err, "sesame") {
+			t.Errorf("%q: %d %s%s", args, o.code, o.out, o.err)
+		}
+	}
+}
+
 func TestHealthCommandUsesNoProxy(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"socketiojwt/internal/display"
 	"socketiojwt/token"
 	"socketiojwt/token/mint"
 )
@@ -113,7 +114,7 @@ func (c *operatorClient) call(ctx context.Context, t terminal, method, path stri
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // another server must not get the token
 	response, err := client.Do(r)
 	if err != nil {
-		return fmt.Errorf("the API of operators at %s: %w", c.Server, unwrapURL(err))
+		return fmt.Errorf("the API of operators at %s: %w", display.URL(c.Server), unwrapURL(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -129,7 +130,7 @@ func (c *operatorClient) call(ctx context.Context, t terminal, method, path stri
 		return nil
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("the response of %s is not that of the API of operators: %w", c.Server, err)
+		return fmt.Errorf("the response of %s is not that of the API of operators: %w", display.URL(c.Server), err)
 	}
 	return nil
 }

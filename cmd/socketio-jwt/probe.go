@@ -62,7 +62,7 @@ func (c *probeCommand) Run(ctx context.Context, t terminal) error {
 	}
 	opening, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("the server did not answer within %v", c.Timeout))
 	defer cancel()
-	p.say("connecting to %s", address)
+	p.say("connecting to %s", display.URL(address))
 	if err := p.connect(opening, address); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func socketURL(raw string) (string, error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
-		return "", fmt.Errorf("%s is not the URL of a server, such as http://localhost:9000", raw)
+		return "", fmt.Errorf("%s is not the URL of a server, such as http://localhost:9000", display.URL(raw))
 	}
 	if u.User != nil {
 		return "", errors.New("a user name or password in the URL would be printed and not used: leave them out")

@@ -30,7 +30,7 @@ func serveFlags(t *testing.T) (flags []*kong.Flag) {
 
 // sampleOf returns a line that sets a key to its default, commented out if it has none.
 func sampleOf(flag *kong.Flag) string {
-	if text := formatted(flag); text != "" {
+	if text := formatted(flag, unchanged); text != "" {
 		return flag.Name + " = " + text
 	}
 	value := quoted(flag.PlaceHolder)
@@ -106,7 +106,7 @@ func flagTable(flags []*kong.Flag, variables bool) string {
 			name = "`--" + flag.Name + "`, no key"
 		}
 		value := ""
-		if text := formatted(flag); text != "" {
+		if text := formatted(flag, unchanged); text != "" {
 			value = "`" + text + "`"
 		}
 		when := "restart"

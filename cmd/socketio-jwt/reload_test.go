@@ -51,6 +51,19 @@ func TestHangup(t *testing.T) {
 	s.enter(t.Context(), "/", compact) // the random secret of the development issuer stays
 }
 
+// TestReloadHidesSecretsOfURLs checks that a change of a secret in a URL is logged without it.
+func TestReloadHidesSecretsOfURLs(t *testing.T) {
+	key := "upstream-secret-file = \"" + writeFile(t, "hook.txt", firstSecret) + "\"\n"
+	file := configured(t, key+"upstream-webhook = \"https://backend.example/?key=sesame1\"\n")
+	s := start(t, "--config", file)
+	rewrite(t, file, key+"upstream-webhook = \"https://backend.example/?key=sesame2\"\n")
+	s.hangUp("configuration reloaded")
+	const shown = `"\"https://backend.example/?key=xxxxx\""`
+	if log := s.log.String(); !strings.Contains(log, "needs a restart\" key=upstream-webhook old="+shown+" new="+shown) || strings.Contains(log, "sesame") {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
 // TestReloadKey replaces the secret while peers connect. Tokens of the old one are refused from
 // then on, each socket that they have admitted ends, and others stay.
 func TestReloadKey(t *testing.T) {

@@ -144,10 +144,13 @@ func TestConfigShow(t *testing.T) {
 	t.Setenv("SOCKETIO_JWT_SECRET", goodSecret)
 	t.Setenv("SOCKETIO_JWT_REDIS", "redis://:sesame@localhost:1")
 	t.Setenv("SOCKETIO_JWT_CLUSTER_KEY", goodSecret)
+	t.Setenv("SOCKETIO_JWT_UPSTREAM_WEBHOOK", "https://backend.example/hook?key=sesame")
+	t.Setenv("SOCKETIO_JWT_UPSTREAM_SECRET_FILE", writeFile(t, "hook.txt", firstSecret))
 	file := configured(t, "addr = \"localhost:9100\"\n[[namespace]]\nname = \"/a\"\nroom = [\"sub=user:\"]\n")
 	o := runWith(t, "", "config", "show", "--config", file, "--origin", "https://a.example", "--recovery", "90s")
 	for _, line := range []string{
 		`addr = "localhost:9100"  # ` + file + ":1", `origin = ["https://a.example"]  # flag`, `recovery = "1m30s"  # flag`, `max-stale = "30s"  # default`,
+		`upstream-webhook = "https://backend.example/hook?key=xxxxx"  # SOCKETIO_JWT_UPSTREAM_WEBHOOK`,
 		"# secret is set, and not shown  # SOCKETIO_JWT_SECRET", `redis = "redis://:xxxxx@localhost:1"  # SOCKETIO_JWT_REDIS`, "[[namespace]]  # " + file + ":2", `room = ["sub=user:"]`,
 	} {
 		o.want(t, exitGood, line+"\n", "")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,14 @@ type inherited map[string][]net.Listener
 // (FileDescriptorName= of the socket unit) replaces --admin or --metrics, and any other --addr.
 func inheritListeners() (inherited, error) {
 	listeners := make(inherited)
-	for _, file := range activation.Files(true) {
+	files := activation.Files(true)
+	if err := checkNames(files); err != nil {
+		for _, file := range files {
+			_ = file.Close()
+		}
+		return nil, err
+	}
+	for _, file := range files {
 		flag := "--addr"
 		if name := file.Name(); name == "admin" || name == "metrics" {
 			flag = "--" + name
@@ -40,6 +48,24 @@ func inheritListeners() (inherited, error) {
 		}
 	}
 	return listeners, nil
+}
+
+// checkNames returns an error if sockets of several units would replace --addr: one of them may be
+// meant for operators, and would serve clients. A unit without FileDescriptorName= gives its own
+// name to its sockets. A service manager that gives no names leaves LISTEN_FD_3 and so on.
+func checkNames(files []*os.File) error {
+	var names []string
+	for _, file := range files {
+		switch name := file.Name(); {
+		case name == "admin", name == "metrics", strings.HasPrefix(name, "LISTEN_FD_"):
+		case !slices.Contains(names, name):
+			names = append(names, name)
+		}
+	}
+	if len(names) > 1 {
+		return fmt.Errorf("the service manager has opened sockets of several units, and all of them would replace --addr: %s; set FileDescriptorName= of each unit to addr, admin or metrics", strings.Join(names, ", "))
+	}
+	return nil
 }
 
 func closeInherited(listeners inherited) {

@@ -236,6 +236,30 @@ func TestSocketWithoutUse(t *testing.T) {
 	}
 }
 
+// A socket of operators whose unit does not name it is an error, and does not serve clients.
+func TestSocketWithoutAName(t *testing.T) {
+	for _, names := range []string{"chat.socket:chat-admin.socket", "addr:chat-admin.socket"} {
+		p := activate(t, names, []*net.TCPListener{listenLocally(t), listenLocally(t)}, "serve")
+		err := <-p.ended
+		p.ended <- err
+		if want := strings.ReplaceAll(names, ":", ", ") + "; set FileDescriptorName="; err == nil || !strings.Contains(p.log.String(), want) {
+			t.Errorf("%v: %s, want %s", err, p.log, want)
+		}
+	}
+	for _, names := range []string{"chat.socket:chat.socket", "", "addr:addr"} {
+		public := []*net.TCPListener{listenLocally(t), listenLocally(t)}
+		p := activate(t, names, public, "serve")
+		for _, listener := range public {
+			if body := get(t, "http://"+listener.Addr().String()+"/health"); body != `{"ok":true}` {
+				t.Errorf("%q: %s", names, body)
+			}
+		}
+		if err := p.end(t); err != nil {
+			t.Errorf("%q: %v: %s", names, err, p.log)
+		}
+	}
+}
+
 // A second signal ends the process at once, whatever the first one waits for.
 func TestSecondSignal(t *testing.T) {
 	public := listenLocally(t)

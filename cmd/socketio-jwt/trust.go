@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"socketiojwt/internal/display"
 	"socketiojwt/token"
 	"socketiojwt/token/profile"
 )
@@ -109,7 +110,7 @@ func (t trust) checkPublished() error {
 	}
 	for i, issuer := range t.Issuer {
 		if slices.Contains(t.Issuer[:i], issuer) {
-			return fmt.Errorf("--issuer %s is given twice", issuer)
+			return fmt.Errorf("--issuer %s is given twice", display.URL(issuer))
 		}
 	}
 	return t.checkPlainHTTP(true)

@@ -76,7 +76,9 @@ func (u *upstreamWebhook) start(ctx context.Context, a *assembly) error {
 	if u.UpstreamWebhook == "" {
 		return startSample(ctx, a)
 	}
-	backend, err := u.backend(upstream.Options{Logger: a.log, Reserved: a.declares})
+	opts := a.asking
+	opts.Logger, opts.Reserved = a.log, a.declares
+	backend, err := u.backend(opts)
 	if err != nil {
 		return err
 	}

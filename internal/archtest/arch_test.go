@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"metrics":               {"auth", "engineio", "observe", "socketio", "token/introspect", "token/jwks", "upstream"},
 	"redisbus":              {"socketio", "observe"},
 	"tracing":               {"observe", "socketio"},
-	"upstream":              {"auth", "socketio", "token"},
+	"upstream":              {"auth", "observe", "socketio", "token"},
 	"cmd":                   nil, // everything
 	"interop":               nil,
 	"examples":              nil,

@@ -1,9 +1,10 @@
-// Package display makes text from tokens, issuers and peers safe to print, and writes
+// Package display makes text from tokens, URLs, issuers and peers safe to print, and writes
 // durations in words.
 package display
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -74,4 +75,36 @@ func Duration(d time.Duration) string {
 	default:
 		return count(365*day, "year")
 	}
+}
+
+const hidden = "xxxxx" // as url.URL.Redacted writes it
+
+// URL returns a URL without what may be a secret: a password, a user without a password, the values
+// of the query and the fragment. A text that is not an absolute URL is returned as it is, unless it
+// has "://" and cannot be parsed: then it is hidden.
+func URL(text string) string {
+	if !strings.Contains(text, "://") {
+		return text
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return "(a URL that is not valid)"
+	}
+	if _, has := u.User.Password(); u.User != nil && !has {
+		u.User = url.User(hidden)
+	}
+	if u.RawQuery != "" {
+		pairs := strings.Split(u.RawQuery, "&")
+		for i, pair := range pairs {
+			pairs[i] = hidden
+			if name, _, ok := strings.Cut(pair, "="); ok {
+				pairs[i] = name + "=" + hidden
+			}
+		}
+		u.RawQuery = strings.Join(pairs, "&")
+	}
+	if u.Fragment != "" {
+		u.Fragment, u.RawFragment = hidden, ""
+	}
+	return u.Redacted()
 }

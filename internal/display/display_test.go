@@ -36,6 +36,27 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+func TestURL(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://backend.example:8443/hook":            "https://backend.example:8443/hook",
+		"https://*.example.com":                        "https://*.example.com",
+		"https://backend.example/hook?key=s3&s3&a=b=c": "https://backend.example/hook?key=xxxxx&xxxxx&a=xxxxx",
+		"https://backend.example/hook?a=s3;b=s3":       "https://backend.example/hook?a=xxxxx",
+		"https://backend.example/?s3#s3":               "https://backend.example/?xxxxx#xxxxx",
+		"https://s3@backend.example/":                  "https://xxxxx@backend.example/",
+		"https://ada:s3@backend.example/":              "https://ada:xxxxx@backend.example/",
+		"redis://:s3@localhost:1?addr=h:2":             "redis://:xxxxx@localhost:1?addr=xxxxx",
+		"https://backend.example/%zz?s3":               "(a URL that is not valid)",
+		"localhost:9000":                               "localhost:9000",
+		"[::1]:9000":                                   "[::1]:9000",
+		"":                                             "",
+	} {
+		if got := URL(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestDistance(t *testing.T) {
 	now := time.Now()
 	for d, want := range map[time.Duration]string{

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"socketiojwt/internal/display"
 	"socketiojwt/token/jwks"
 )
 
@@ -80,9 +81,7 @@ func (a *asked) String() string {
 }
 
 // address returns a URL without the parts that may hold a secret.
-func address(u *url.URL) string {
-	return quoted((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
-}
+func address(u *url.URL) string { return quoted(display.URL(u.String())) }
 
 // recorder records responses. It is for one request at a time.
 type recorder struct {

@@ -24,6 +24,7 @@ type Config struct {
 	SecretFromFlag bool    // it is on the command line
 	SecretFile     string  // empty if there is none
 	PublicKeyFile  string  // empty if there is none
+	OtherSecrets   []OtherSecret
 
 	Key         token.Key         // the zero Key if the issuers publish the keys
 	Algorithms  []token.Algorithm // nil for the default of the key
@@ -53,7 +54,8 @@ type Config struct {
 	MetricsAddresses []netip.Addr // of Metrics; empty means all of this machine
 	MetricsErr       error        // why Metrics does not resolve
 
-	Redis *Redis // by which nodes talk; nil if there is one node
+	Operators *Operators // the API of operators; nil if there is none
+	Redis     *Redis     // by which nodes talk; nil if there is one node
 
 	Token string // a token that should be accepted; empty if there is none
 }
@@ -62,6 +64,22 @@ type Config struct {
 type Login struct {
 	Life   time.Duration // of its tokens
 	Remote bool          // it serves other machines
+}
+
+// OtherSecret is a secret that verifies no tokens of users.
+type OtherSecret struct {
+	Flag     string // without -file, such as --cluster-key
+	FromFlag bool   // it is on the command line
+	File     string // empty if there is none
+	Can      string // what someone can do who knows the secret
+}
+
+// Operators describes the API of operators.
+type Operators struct {
+	Addr      string
+	Addresses []netip.Addr // of Addr; empty means all of this machine
+	Err       error        // why Addr does not resolve
+	Secret    string       // that signs their tokens
 }
 
 // A Level says how bad a finding is.
@@ -94,6 +112,7 @@ var checks = []struct {
 	{"key", secretHasNoSpace},
 	{"key", secretIsOffTheCommandLine},
 	{"key", filesAreProtected},
+	{"secrets", otherSecretsAreKept},
 	{"key", certificateIsCurrent},
 	{"issuer", issuersPublishKeys},
 	{"tokens", verifierExists},
@@ -121,6 +140,8 @@ var checks = []struct {
 	{"tls", tlsIsTrusted},
 	{"exposure", addressIsCovered},
 	{"metrics", metricsAreCovered},
+	{"operators", operatorsAreCovered},
+	{"operators", operatorSecretIsGood},
 	{"exposure", loginIsLocal},
 	{"exposure", filesSuffice},
 }

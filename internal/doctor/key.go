@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"socketiojwt/internal/display"
@@ -52,15 +53,20 @@ func secretIsHardToGuess(e *examination) []Finding {
 	if e.Secret == nil || errors.Is(e.KeyErr, token.ErrKey) {
 		return nil
 	}
-	switch secret := *e.Secret; {
+	return guessable("the secret", *e.Secret, advice)
+}
+
+// guessable finds secrets that do not look random.
+func guessable(name, secret, advice string) []Finding {
+	switch {
 	case isSample(secret):
-		return fail(advice, "the secret is a sample from public documentation")
+		return fail(advice, "%s is a sample from public documentation", name)
 	case distinct(secret) < 8:
-		return fail(advice, "the secret has only %d different characters", distinct(secret))
+		return fail(advice, "%s has only %d different characters", name, distinct(secret))
 	case repeats(secret):
-		return fail(advice, "the secret is a shorter text, repeated")
+		return fail(advice, "%s is a shorter text, repeated", name)
 	case hasWord(secret):
-		return warn(advice, "the secret contains a word that people write into secrets, so it does not look random")
+		return warn(advice, "%s contains a word that people write into secrets, so it does not look random", name)
 	}
 	return nil
 }
@@ -130,33 +136,42 @@ func secretIsOffTheCommandLine(e *examination) []Finding {
 
 // filesAreProtected finds key files that other users may read or change. Windows has no
 // such modes.
-func filesAreProtected(e *examination) (found []Finding) {
-	const read, write = 0o004, 0o002
+func filesAreProtected(e *examination) []Finding {
 	tlsKey := ""
 	if e.TLS != nil {
 		tlsKey = e.TLS.KeyFile
 	}
-	for _, file := range []struct {
-		flag, name string
-		secret     bool
-		can        string // what someone can do who can write it
-	}{
-		{"--secret-file", e.SecretFile, true, "sign as any user"},
-		{"--public-key", e.PublicKeyFile, false, "sign as any user"},
-		{"--tls-key", tlsKey, true, "stop the server from starting"},
-	} {
-		info, err := os.Stat(file.name)
-		if file.name == "" || err != nil || !info.Mode().IsRegular() || runtime.GOOS == "windows" {
-			continue
+	return slices.Concat(
+		fileIsProtected("--secret-file", e.SecretFile, true, "sign as any user"),
+		fileIsProtected("--public-key", e.PublicKeyFile, false, "sign as any user"),
+		fileIsProtected("--tls-key", tlsKey, true, "stop the server from starting"),
+	)
+}
+
+// fileIsProtected checks one file. can is what a user can do who can write it.
+func fileIsProtected(flag, name string, secret bool, can string) []Finding {
+	const read, write = 0o004, 0o002
+	info, err := os.Stat(name)
+	if name == "" || err != nil || !info.Mode().IsRegular() || runtime.GOOS == "windows" {
+		return nil
+	}
+	switch mode := info.Mode().Perm(); {
+	case mode&write != 0:
+		return fail(fmt.Sprintf("chmod o-w %s", quoted(name)), "every user of this machine can change the file of %s, and then %s", flag, can)
+	case mode&read != 0 && secret:
+		return warn(fmt.Sprintf("chmod o-rwx %s", quoted(name)), "every user of this machine can read the file of %s", flag)
+	}
+	return nil
+}
+
+// otherSecretsAreKept finds secrets of operators, nodes and backends that other users can see.
+func otherSecretsAreKept(e *examination) (found []Finding) {
+	for _, s := range e.OtherSecrets {
+		if s.FromFlag {
+			found = append(found, warn(fmt.Sprintf("Give it by %s-file or its variable.", s.Flag),
+				"%s is on the command line, where other users of this machine can see it and then %s", s.Flag, s.Can)...)
 		}
-		switch mode := info.Mode().Perm(); {
-		case mode&write != 0:
-			found = append(found, fail(fmt.Sprintf("chmod o-w %s", quoted(file.name)),
-				"every user of this machine can change the file of %s, and then %s", file.flag, file.can)...)
-		case mode&read != 0 && file.secret:
-			found = append(found, warn(fmt.Sprintf("chmod o-rwx %s", quoted(file.name)),
-				"every user of this machine can read the file of %s", file.flag)...)
-		}
+		found = append(found, fileIsProtected(s.Flag+"-file", s.File, true, s.Can)...)
 	}
 	return found
 }
