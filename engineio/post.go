@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"socketiojwt/internal/turns"
 )
 
 // servePost receives the packets in the body of a POST.
@@ -131,10 +133,12 @@ const packetsInTurn = 256
 // receiveInTurns returns receive for the packets of one POST.
 func (s *Session) receiveInTurns() func(packet) error {
 	n := 0
+	var turn turns.Turn
 	return func(p packet) error {
 		if n++; n%packetsInTurn == 0 {
 			runtime.Gosched()
 		}
+		turn.Step()
 		return s.receive(p)
 	}
 }

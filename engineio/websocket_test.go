@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -74,6 +75,24 @@ func TestWebSocketPingIsAnswered(t *testing.T) {
 	}
 	if pong != "are you there?" {
 		t.Errorf("pong %q", pong)
+	}
+}
+
+// TestOnlyTheLastPingIsAnswered checks that of pings that come together only the last one
+// is answered, and each one that is followed by something else.
+func TestOnlyTheLastPingIsAnswered(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	w, _ := f.openSocket()
+	ping := func(payload string) frame { return frame{0x89, false, payload} }
+	w.raw(wire(ping("1"), ping("2"), ping(strings.Repeat("3", 125)), ping("4"), frame{0x81, true, "6"}, ping("5"), frame{0x8a, false, ""}, ping("6"), ping(""), frame{0x88, false, ""}))
+	var pongs []string
+	for {
+		if _, _, err := w.r.next(func(kind frameKind, payload []byte) { pongs = append(pongs, string(payload)) }); err != nil {
+			break
+		}
+	}
+	if want := []string{"4", "5", ""}; !slices.Equal(pongs, want) {
+		t.Errorf("pongs %q, want %q", pongs, want)
 	}
 }
 
