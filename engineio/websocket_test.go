@@ -84,7 +84,7 @@ func TestOnlyTheLastPingIsAnswered(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	w, _ := f.openSocket()
 	ping := func(payload string) frame { return frame{0x89, false, payload} }
-	w.raw(wire(ping("1"), ping("2"), ping(strings.Repeat("3", 125)), ping("4"), frame{0x81, true, "6"}, ping("5"), frame{0x8a, false, ""}, ping("6"), ping(""), frame{0x88, false, ""}))
+	w.raw(wire(ping("1"), ping("2"), ping(strings.Repeat("3", 125)), ping("4"), frame{0x81, false, "6"}, ping("5"), frame{0x8a, false, ""}, ping("6"), ping(""), frame{0x88, false, ""}))
 	var pongs []string
 	for {
 		if _, _, err := w.r.next(func(kind frameKind, payload []byte) { pongs = append(pongs, string(payload)) }); err != nil {
