@@ -23,6 +23,8 @@ var (
 func reasonOf(err error) Reason {
 	var frame *frameError
 	switch {
+	case errors.Is(err, errRate):
+		return RateExceeded
 	case errors.Is(err, errPacket), errors.Is(err, errTooManyPackets):
 		return ParseError
 	case errors.Is(err, errHeartbeat), errors.As(err, &frame):

@@ -32,6 +32,8 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request, c codec) {
 		}
 	case errors.As(err, &tooLarge):
 		s.srv.refuse(w, r, refuseTooLarge)
+	case errors.Is(err, errRate):
+		s.srv.refuse(w, r, refuseRate)
 	case errors.Is(err, ErrClosed):
 		s.refusePost(w, r, refuseUnknownSession)
 	default:
@@ -139,6 +141,9 @@ func (s *Session) receiveInTurns() func(packet) error {
 			runtime.Gosched()
 		}
 		turn.Step()
+		if err := s.pace(int64(len(p.data)) + 1); err != nil {
+			return err
+		}
 		return s.receive(p)
 	}
 }
@@ -187,6 +192,9 @@ func (p *polling) endByPeer() {
 
 // postReason returns the reason for which a POST that failed with err ends the session.
 func postReason(err error) Reason {
+	if errors.Is(err, errRate) {
+		return RateExceeded
+	}
 	if errors.Is(err, errPacket) || errors.Is(err, errTooManyPackets) {
 		return ParseError
 	}

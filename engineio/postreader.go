@@ -69,6 +69,9 @@ func (b *postReader) packets() error {
 // deliver delivers one packet.
 func (b *postReader) deliver(text []byte) error {
 	b.turn.Step()
+	if err := b.session.pace(int64(len(text)) + 1); err != nil {
+		return err
+	}
 	return b.session.asReader(func() error {
 		if !utf8.Valid(text) {
 			return errPacket

@@ -250,7 +250,10 @@ func (r *frameReader) readHeader(state side) (ws.Header, error) {
 	if int(r.headSize) != ws.HeaderSize(h) {
 		return h, &frameError{codeProtocolError, "payload length not in its shortest form"}
 	}
-	return h, nil
+	if r.session == nil {
+		return h, nil
+	}
+	return h, r.session.pace(int64(r.headSize) + h.Length)
 }
 
 // headReader is a frameReader that counts the bytes of a header.
