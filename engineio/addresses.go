@@ -65,7 +65,7 @@ type address struct {
 func (a *address) idle() bool { return a.fresh == 0 && a.open == 0 }
 
 func (a *address) forgotten(now time.Duration) bool {
-	return a.idle() && a.failures == 0 && a.handshakes.empty(now, 0) == 0
+	return a.idle() && a.failures == 0 && a.handshakes <= bucket(now)
 }
 
 const (

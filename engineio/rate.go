@@ -16,7 +16,7 @@ import (
 type bucket time.Duration
 
 // empty returns how long a bucket that holds the tokens of d is still empty.
-func (b bucket) empty(now, d time.Duration) time.Duration { return max(0, time.Duration(b)-now-d) }
+func (b bucket) empty(now, d time.Duration) time.Duration { return max(0, time.Duration(b)-now-d+1) }
 
 // charge takes the tokens of d.
 func (b *bucket) charge(now, d time.Duration) { *b = max(*b, bucket(now)) + bucket(d) }
