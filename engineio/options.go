@@ -63,19 +63,22 @@ type Options struct {
 	// MaxSessions bounds the number of sessions. A handshake above it is answered with
 	// 503. Zero means no bound.
 	MaxSessions int
-	// MaxPacketsPerSecond bounds what the peer of a session sends: packets, WebSocket frames
-	// of all kinds, and packets in the body of a POST. A peer that exceeds it is read later, and so it can
-	// send no more than the buffers of the connection take. Its heartbeat does not end the
-	// session meanwhile, because its pong may not have been read yet. A POST is answered later. Zero means no bound.
+	// MaxPacketsPerSecond bounds the packets that the peer of a session sends in a second:
+	// WebSocket frames of all kinds, and packets in the body of a POST. A peer that exceeds it
+	// is read later, so that it must wait when the buffers of its connection are full, and a
+	// POST is answered later. Meanwhile the heartbeat does not end the session, because the
+	// peer's pong may not have been read yet. Zero means no bound.
 	MaxPacketsPerSecond int
-	// MaxBytesPerSecond bounds the bytes of these packets in the same way. One packet may
-	// exceed it and is received, and delays those that follow. Zero means no bound.
+	// MaxBytesPerSecond bounds the bytes of these packets. A peer that exceeds it is read
+	// later. A packet may be larger: it is received at once, and those that follow wait.
+	// Zero means no bound.
 	MaxBytesPerSecond int
 	// RateBurst is how long a peer may exceed these two after it has sent nothing: what it
 	// has not used of the last RateBurst. Less than 10 ms is an error. Zero means 2 s.
 	RateBurst time.Duration
 	// CloseAboveRate closes a session whose peer exceeds one of these two, with
-	// RateExceeded, instead of delaying it. A WebSocket is closed with code 1008, and a POST is answered with 429.
+	// RateExceeded, instead of delaying it. A WebSocket is closed with code 1008, and a POST
+	// is answered with 429.
 	CloseAboveRate bool
 	// MaxSessionsPerAddress bounds the open sessions of one address. A handshake above the
 	// bound is answered with 503. Addresses are those of MaxNewPerAddress. Zero means no

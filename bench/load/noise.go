@@ -180,7 +180,7 @@ func (s *speakers) begin() {
 	}
 }
 
-// The number of packets in one write. Of those that are answered, twice as many wait for their answers at most.
+// The number of packets in one write. At most twice as many wait for their answers.
 const (
 	noisePackets = 1000
 	noiseEvents  = 100
