@@ -73,6 +73,8 @@ func TestMaxSessionsPerAddress(t *testing.T) {
 			last.s.Abort(ForcedClose)
 			f.srv.Close()
 			time.Sleep(time.Minute)
+			f.srv.addresses.mu.Lock()
+			defer f.srv.addresses.mu.Unlock()
 			f.srv.addresses.sweep(f.srv.now())
 			if n := len(f.srv.addresses.byNetwork); n != 0 {
 				t.Errorf("%d addresses are kept after the last session", n)

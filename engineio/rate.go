@@ -49,7 +49,10 @@ const mostAtOnce = 1 << 30
 
 // pace counts a packet or frame of so many bytes, and waits before it is received if the peer
 // has sent too much. An error ends the session. s.mu is not held.
-func (s *Session) pace(size int64) error {
+func (s *Session) pace(size int64) error { return s.charge(1, size) }
+
+// charge is pace for any number of packets.
+func (s *Session) charge(packets, size int64) error {
 	opts := &s.srv.opts
 	if opts.MaxPacketsPerSecond == 0 && opts.MaxBytesPerSecond == 0 {
 		return nil
@@ -73,7 +76,7 @@ func (s *Session) pace(size int64) error {
 		s.delay(t, now, wait+min(opts.RateBurst, fewDelays))
 	}
 	if n := int64(opts.MaxPacketsPerSecond); n > 0 {
-		t.packets.charge(now, time.Second/time.Duration(n))
+		t.packets.charge(now, time.Duration(packets*int64(time.Second)/n))
 	}
 	if n := int64(opts.MaxBytesPerSecond); n > 0 {
 		t.bytes.charge(now, time.Duration(min(size, mostAtOnce)*int64(time.Second)/n))
