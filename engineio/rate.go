@@ -53,6 +53,9 @@ func (s *Session) pace(size int64) error { return s.charge(1, size) }
 
 // charge is pace for any number of packets.
 func (s *Session) charge(packets, size int64) error {
+	if s == nil { // a client of tests
+		return nil
+	}
 	opts := &s.srv.opts
 	if opts.MaxPacketsPerSecond == 0 && opts.MaxBytesPerSecond == 0 {
 		return nil

@@ -234,3 +234,14 @@ func TestNoRateCostsNothing(t *testing.T) {
 		t.Error("the session counts what its peer sends")
 	}
 }
+
+// TestRateOfCompressedMessages checks that what was compressed counts with its own size.
+func TestRateOfCompressedMessages(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{PerMessageDeflate: true, MaxBytesPerSecond: 10_000, RateBurst: time.Second}, nil)
+		w, c := f.startDeflate(socketQuery)
+		w.sendAll(slices.Repeat([]frame{{0xc1, false, compressed("4" + strings.Repeat("x", 10_000))}}, 3)...)
+		expectAfter(t, c, 0, 1, 2)
+		expectAfter(t, c, 3*time.Second, 3, 3)
+	})
+}

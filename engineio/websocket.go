@@ -120,6 +120,9 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 		if data, err = r.inflated(data); err != nil {
 			return data, kind, err
 		}
+		if err = r.session.charge(0, int64(len(data))); err != nil { // in addition to what was compressed
+			return nil, 0, err
+		}
 	}
 	if kind == textFrame && !utf8.Valid(data) { // RFC 6455, section 8.1
 		return nil, 0, &frameError{codeInvalidText, "text that is not UTF-8"}
@@ -249,9 +252,6 @@ func (r *frameReader) readHeader(state side) (ws.Header, error) {
 	// 5.2, forbids.
 	if int(r.headSize) != ws.HeaderSize(h) {
 		return h, &frameError{codeProtocolError, "payload length not in its shortest form"}
-	}
-	if r.session == nil {
-		return h, nil
 	}
 	return h, r.session.pace(int64(r.headSize) + h.Length)
 }
