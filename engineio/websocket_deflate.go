@@ -89,7 +89,7 @@ func (d *deflater) deflate(payload []byte, from int) []byte {
 type inflater struct {
 	*wsflate.Reader
 	in    bytes.Reader
-	chunk [pooledBufferSize]byte
+	chunk [8 << 10]byte
 }
 
 var (
