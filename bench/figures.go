@@ -57,7 +57,18 @@ func heaps(ours, _ load.Result) (float64, float64) {
 
 func answers(ours, _ load.Result) (float64, float64) { return ours.P99 * 1000, ours.QuietP99 * 1000 }
 
-func medians(ours, _ load.Result) (float64, float64) { return ours.P50 * 1000, ours.QuietP50 * 1000 }
+// overNoise returns the p99 of an answer beside loud peers, and what it may be.
+func overNoise(ours, _ load.Result) (float64, float64) {
+	return ours.P99 * 1000, max(10*ours.QuietP99*1000, 20_000)
+}
+
+// medianBesideNoise checks the median of an answer beside loud peers.
+func medianBesideNoise(ours load.Result) error {
+	if ours.P50 > 3 {
+		return fmt.Errorf("a median of %.1f ms beside loud peers, instead of at most 3", ours.P50)
+	}
+	return nil
+}
 
 // decoys returns the larger median and the smaller one, since a peer learns as much from a refusal that comes sooner as from one that
 // comes later.

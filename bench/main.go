@@ -21,15 +21,12 @@ import (
 	"socketiojwt/bench/load"
 )
 
-// generatorRole is the argument with which this program is its own load generator.
-const generatorRole = "generate-load"
-
 // The kernel ends our children with the thread that started them, not with the process, so the main goroutine, which starts them all,
 // stays on the main thread.
 func init() { runtime.LockOSThread() }
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == generatorRole {
+	if len(os.Args) == 2 && os.Args[1] == load.GeneratorRole {
 		os.Exit(load.Main(os.Stdin, os.Stdout))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)

@@ -121,7 +121,7 @@ func generate(ctx context.Context, cores string, c load.Config) (load.Result, er
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, runTime, fmt.Errorf("the run took more than %v", runTime))
 	defer cancel()
-	p := pinned(ctx, cores, self, generatorRole)
+	p := pinned(ctx, cores, self, load.GeneratorRole)
 	p.Env = append(os.Environ(), "GOMAXPROCS=1")
 	p.Stdin = bytes.NewReader(in)
 	log := new(tail)

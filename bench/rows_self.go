@@ -38,8 +38,13 @@ func selfRows() []row {
 			ours: oursEvent.under(flood)},
 		{name: "decoy", what: "median to refuse for no such key, over a wrong signature", unit: "us", figures: decoys, bound: 1.15, aim: 1.05,
 			ours: oursDecoy.under(decoy)},
-		{name: "loud", what: "median of an answer beside 8 loud peers, over quiet", unit: "us", figures: medians, bound: 150, aim: 60,
-			ours: oursWide.under(loud)},
+		loudRow(oursWide, load.Pings, "ping frames"),
+		loudRow(oursWide, load.Noops, "packets without effect"),
+		loudRow(oursWide, load.Fragments, "fragments"),
+		loudRow(oursWide, load.Acks, "acknowledgements"),
+		loudRow(oursWide, load.SmallEvents, "small events"),
+		loudRow(oursLoginWide, load.BadTokens, "bad tokens of held sockets"),
+		loudRow(oursWide, load.LargeEvents, "events of 1 MB"),
 		{name: "lease", what: "heap per connection with a lease, over one without", unit: "B", figures: heapPer, bound: 1.5, aim: 1.4,
 			ours: oursHS256.under(lease), over: new(oursOpen.under(lease))},
 		{name: "leases", what: "heap for each of 100,000 leases, over 1,000 B", unit: "B", figures: heapOfLease, bound: 1.3, aim: 1.1,
@@ -55,4 +60,12 @@ func selfRows() []row {
 		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
 			ours: oursHS256.under(waves)},
 	}
+}
+
+// loudRow returns the row of a kind of noise.
+func loudRow(s setup, kind load.Kind, of string) row {
+	c := loud
+	c.Noise = kind
+	return row{name: "loud-" + string(kind), what: "p99 of an answer beside 8 peers that flood with " + of + ", over 10 x quiet or 20 ms",
+		unit: "us", figures: overNoise, exact: medianBesideNoise, bound: 1, aim: 0.5, ours: s.under(c)}
 }

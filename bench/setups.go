@@ -16,16 +16,17 @@ type setup struct {
 
 // The servers. The kind is what they do with tokens.
 var (
-	oursOpen     = setup{name: "ours", ours: true, kind: "bare", alg: "HS256"}
-	oursQuery    = setup{name: "ours", ours: true, kind: "query", alg: "HS256"}
-	oursHS256    = setup{name: "ours", ours: true, kind: "auth", alg: "HS256"}
-	oursRS256    = setup{name: "ours", ours: true, kind: "auth", alg: "RS256"}
-	oursES256    = setup{name: "ours", ours: true, kind: "auth", alg: "ES256"}
-	oursMeasured = setup{name: "ours with metrics", ours: true, kind: "auth", alg: "HS256", measured: true}
-	oursWide     = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wide: true}
-	oursLogin    = setup{name: "ours", ours: true, kind: "event", alg: "HS256"}
-	oursDecoy    = setup{name: "ours", ours: true, kind: "event", alg: "ES256"}
-	oursEvent    = setup{name: "ours", ours: true, kind: "event", alg: "ES256", wide: true}
+	oursOpen      = setup{name: "ours", ours: true, kind: "bare", alg: "HS256"}
+	oursQuery     = setup{name: "ours", ours: true, kind: "query", alg: "HS256"}
+	oursHS256     = setup{name: "ours", ours: true, kind: "auth", alg: "HS256"}
+	oursRS256     = setup{name: "ours", ours: true, kind: "auth", alg: "RS256"}
+	oursES256     = setup{name: "ours", ours: true, kind: "auth", alg: "ES256"}
+	oursMeasured  = setup{name: "ours with metrics", ours: true, kind: "auth", alg: "HS256", measured: true}
+	oursWide      = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wide: true}
+	oursLoginWide = setup{name: "ours", ours: true, kind: "event", alg: "HS256", wide: true}
+	oursLogin     = setup{name: "ours", ours: true, kind: "event", alg: "HS256"}
+	oursDecoy     = setup{name: "ours", ours: true, kind: "event", alg: "ES256"}
+	oursEvent     = setup{name: "ours", ours: true, kind: "event", alg: "ES256", wide: true}
 
 	oursClassicHS256 = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wire: "classic"}
 	oursClassic      = setup{name: "ours", ours: true, kind: "bare", alg: "HS256", wire: "classic"}

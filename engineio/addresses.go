@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -30,10 +31,17 @@ func Network(remoteAddr string) netip.Prefix {
 // forgotten, one by one at a steady rate.
 const failureWindow = time.Minute
 
-// addresses counts, for each address, the new sessions and the failures that are not
-// forgotten yet. An address for which both are zero has no entry after the next sweep.
+// handshakeBurst is how long an address may save up handshakes: see
+// Options.MaxHandshakesPerSecond.
+const handshakeBurst = 10 * time.Second
+
+// addresses counts what Options bound for each address: new sessions and the failures that
+// are not forgotten yet, open sessions, and handshakes. An address for which all are zero has
+// no entry after the next sweep.
 type addresses struct {
-	limit int // of one address; zero or less means none
+	limit      int // of new sessions and failures of one address; zero or less means none
+	sessions   int // of one address; zero means no bound
+	handshakes int // of one address in a second; zero means no bound
 
 	mu        sync.Mutex
 	byNetwork map[netip.Prefix]*address
@@ -42,12 +50,22 @@ type addresses struct {
 	logAfter  time.Duration // when a refusal may be logged again
 }
 
-// address is the entry of one address. It is not removed while fresh is not zero.
+// address is the entry of one address. It is not removed while it has sessions that count.
 type address struct {
-	network  netip.Prefix
-	fresh    int           // new sessions
-	failures float64       // not forgotten yet
-	at       time.Duration // when failures was computed
+	network    netip.Prefix
+	fresh      int           // new sessions
+	open       int           // sessions, if they are bounded
+	handshakes bucket        // if they are bounded
+	failures   float64       // not forgotten yet
+	at         time.Duration // when failures was computed
+}
+
+// idle reports whether the address has no sessions that count, and forgotten whether it has
+// nothing at all.
+func (a *address) idle() bool { return a.fresh == 0 && a.open == 0 }
+
+func (a *address) forgotten(now time.Duration) bool {
+	return a.idle() && a.failures == 0 && a.handshakes <= bucket(now)
 }
 
 const (
@@ -57,35 +75,82 @@ const (
 	maxIdle = 1 << 16
 )
 
-func newAddresses(limit int) addresses {
-	return addresses{limit: limit, byNetwork: make(map[netip.Prefix]*address), sweepAt: minSweep}
+func newAddresses(o *Options) addresses {
+	return addresses{
+		limit: o.MaxNewPerAddress, sessions: o.MaxSessionsPerAddress, handshakes: o.MaxHandshakesPerSecond,
+		byNetwork: make(map[netip.Prefix]*address), sweepAt: minSweep,
+	}
 }
 
-// count counts a new session of network. If the address has too many it returns false and
-// how long the peer should wait. A nil address is not counted.
-func (t *addresses) count(network netip.Prefix, now time.Duration) (a *address, wait time.Duration, ok bool) {
-	if t.limit <= 0 || !network.IsValid() {
-		return nil, 0, true
+// crowd says why an address may begin no session now, and how long its peer should wait.
+type crowd struct {
+	cause refusalCause
+	wait  time.Duration
+}
+
+// count counts a new session of network, unless the address has too many. A nil address is
+// not counted.
+func (t *addresses) count(network netip.Prefix, now time.Duration) (*address, *crowd) {
+	if t.limit <= 0 && t.sessions == 0 || !network.IsValid() {
+		return nil, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a = t.entry(network, now)
-	if excess := float64(a.fresh) + a.failures + 1 - float64(t.limit); excess > 0 {
+	a := t.entry(network, now)
+	if t.sessions > 0 && a.open >= t.sessions {
+		return nil, &crowd{causeAddressFull, time.Second}
+	}
+	if excess := float64(a.fresh) + a.failures + 1 - float64(t.limit); t.limit > 0 && excess > 0 {
 		t.refused++
-		return nil, min(time.Duration(excess*float64(t.interval())), failureWindow), false
+		return nil, &crowd{causeAddress, min(time.Duration(excess*float64(t.interval())), failureWindow)}
+	}
+	if t.sessions > 0 {
+		a.open++
 	}
 	a.fresh++
-	return a, 0, true
+	return a, nil
 }
 
-// uncount stops counting a session that count has counted.
+// uncount stops counting a session that count has counted as new.
 func (t *addresses) uncount(a *address) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a.fresh--
-	if a.fresh == 0 && a.failures == 0 {
+	t.release(a)
+}
+
+// leave stops counting a session that has ended, and is not new any more.
+func (t *addresses) leave(a *address) {
+	if t.sessions == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a.open--
+	t.release(a)
+}
+
+// release removes the entry of an address for which nothing is counted. The next sweep removes
+// others. t.mu is held.
+func (t *addresses) release(a *address) {
+	if a.idle() && a.failures == 0 && a.handshakes == 0 {
 		delete(t.byNetwork, a.network)
 	}
+}
+
+// handshake counts a handshake of network, unless the address has too many.
+func (t *addresses) handshake(network netip.Prefix, now time.Duration) *crowd {
+	if t.handshakes == 0 || !network.IsValid() {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.entry(network, now)
+	if wait := a.handshakes.empty(now, handshakeBurst); wait > 0 {
+		return &crowd{causeAddressRate, wait}
+	}
+	a.handshakes.charge(now, time.Second/time.Duration(t.handshakes))
+	return nil
 }
 
 // fail counts a failure of network.
@@ -118,6 +183,9 @@ func (t *addresses) entry(network netip.Prefix, now time.Duration) *address {
 
 // decay forgets the failures whose time is over. t.mu is held.
 func (t *addresses) decay(a *address, now time.Duration) {
+	if t.limit <= 0 { // there are no failures
+		return
+	}
 	a.failures = max(0, a.failures-float64(now-a.at)/float64(t.interval()))
 	a.at = now
 }
@@ -126,10 +194,10 @@ func (t *addresses) decay(a *address, now time.Duration) {
 func (t *addresses) sweep(now time.Duration) {
 	idle := 0
 	for network, a := range t.byNetwork {
-		if t.decay(a, now); a.fresh > 0 {
+		if t.decay(a, now); !a.idle() {
 			continue
 		}
-		if a.failures == 0 || idle == maxIdle {
+		if a.forgotten(now) || idle == maxIdle {
 			delete(t.byNetwork, network)
 			continue
 		}
@@ -138,9 +206,27 @@ func (t *addresses) sweep(now time.Duration) {
 	t.sweepAt = max(minSweep, 2*len(t.byNetwork))
 }
 
-// refuseCrowded refuses a handshake from an address that has too many new sessions or
-// failures. It logs at most one line per minute.
-func (srv *Server) refuseCrowded(w http.ResponseWriter, r *http.Request, network netip.Prefix, wait time.Duration) {
+// refuseCrowded refuses a handshake because of its address.
+func (srv *Server) refuseCrowded(w http.ResponseWriter, r *http.Request, network netip.Prefix, c *crowd) {
+	switch c.cause {
+	case causeAddressFull:
+		srv.loud.Log(r.Context(), srv.log, slog.LevelWarn, network.String(), "engineio: handshake refused: its address has too many open connections; "+
+			"if it is the address of a proxy, add it to Options.TrustedProxies, otherwise raise Options.MaxSessionsPerAddress",
+			"address", network, "limit", srv.opts.MaxSessionsPerAddress)
+	case causeAddressRate:
+		srv.loud.Log(r.Context(), srv.log, slog.LevelWarn, network.String(), "engineio: handshake refused: its address begins too many connections in a second; "+
+			"if it is the address of a proxy, add it to Options.TrustedProxies, otherwise raise Options.MaxHandshakesPerSecond",
+			"address", network, "limit", srv.opts.MaxHandshakesPerSecond)
+	default:
+		srv.logNew(network)
+	}
+	setRetryAfter(w.Header(), c.wait)
+	srv.refuseBecause(w, r, refuseBusy, c.cause)
+}
+
+// logNew logs that an address has too many new sessions or failures. It logs at most one line
+// per minute.
+func (srv *Server) logNew(network netip.Prefix) {
 	t, now := &srv.addresses, srv.now()
 	t.mu.Lock()
 	refused, log := t.refused, now >= t.logAfter
@@ -153,17 +239,30 @@ func (srv *Server) refuseCrowded(w http.ResponseWriter, r *http.Request, network
 			"if it is the address of a proxy, add it to Options.TrustedProxies, otherwise raise Options.MaxNewPerAddress",
 			"address", network, "limit", t.limit, "refused", refused)
 	}
-	setRetryAfter(w.Header(), wait)
-	srv.refuseBecause(w, r, refuseBusy, causeAddress)
+}
+
+// paced reports whether the address of r may begin another connection now. If not, it answers
+// r.
+func (srv *Server) paced(w http.ResponseWriter, r *http.Request) bool {
+	if srv.opts.MaxHandshakesPerSecond == 0 {
+		return true
+	}
+	network := Network(srv.opts.proxies().remoteAddr(r))
+	srv.warnUncounted(network)
+	c := srv.addresses.handshake(network, srv.now())
+	if c != nil {
+		srv.refuseCrowded(w, r, network, c)
+	}
+	return c == nil
 }
 
 // warnUncounted logs once that some peers have no address to count by.
 func (srv *Server) warnUncounted(network netip.Prefix) {
-	if srv.opts.MaxNewPerAddress <= 0 || network.IsValid() {
+	if srv.opts.MaxNewPerAddress <= 0 && srv.opts.MaxSessionsPerAddress == 0 && srv.opts.MaxHandshakesPerSecond == 0 || network.IsValid() {
 		return
 	}
 	srv.uncounted.Do(func() {
-		srv.log.Info("engineio: Options.MaxNewPerAddress does not limit peers whose address is not an IP address, such as those of a Unix socket; " +
+		srv.log.Info("engineio: the limits of an address do not apply to peers whose address is not an IP address, such as those of a Unix socket; " +
 			"set Options.TrustUnixSocket, and let the proxy send X-Forwarded-For")
 	})
 }

@@ -107,11 +107,11 @@ func TestFailuresOfAnAddress(t *testing.T) {
 // TestAddressesAreForgotten checks that the table contains the addresses with sessions and a
 // bounded number of others.
 func TestAddressesAreForgotten(t *testing.T) {
-	table := newAddresses(10)
+	table := newAddresses(&Options{MaxNewPerAddress: 10})
 	network := func(i int) netip.Prefix {
 		return Network(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff))
 	}
-	stays, _, _ := table.count(network(1<<20), 0)
+	stays, _ := table.count(network(1<<20), 0)
 	for i := range 4 * maxIdle {
 		table.fail(network(i), 0)
 	}
@@ -122,8 +122,8 @@ func TestAddressesAreForgotten(t *testing.T) {
 		t.Error("the address of a session was forgotten")
 	}
 	for i := range 4 * maxIdle {
-		a, _, ok := table.count(network(i), time.Hour)
-		if !ok {
+		a, crowded := table.count(network(i), time.Hour)
+		if crowded != nil {
 			t.Fatal("failures stay")
 		}
 		table.uncount(a)

@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"socketiojwt/internal/turns"
 )
 
 // lingerTimeout is how long a WebSocket that this side closes waits for its peer to
@@ -21,6 +23,8 @@ var (
 func reasonOf(err error) Reason {
 	var frame *frameError
 	switch {
+	case errors.Is(err, errRate):
+		return RateExceeded
 	case errors.Is(err, errPacket), errors.Is(err, errTooManyPackets):
 		return ParseError
 	case errors.Is(err, errHeartbeat), errors.As(err, &frame):
@@ -88,10 +92,12 @@ func awaitClose(conn net.Conn) {
 	}
 	buf := readBuffers.Get().(*readBuffer)
 	defer readBuffers.Put(buf)
-	for {
-		if _, err := conn.Read(buf[:]); err != nil {
+	for turn := new(turns.Turn); ; {
+		turn.Check()
+		if _, err := conn.Read(buf.bytes[:]); err != nil {
 			return
 		}
+		turn.Waited()
 	}
 }
 

@@ -51,7 +51,7 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 		srv.refuse(w, r, refuseBadRequest)
 	case p.codec.rules().publicID && p.transport == Polling && !srv.binder.binds(r):
 		srv.refuseUnbound(w, r)
-	case !srv.allowed(w, r):
+	case !srv.paced(w, r), !srv.allowed(w, r):
 	case p.transport == WebSocket:
 		srv.openWebSocket(w, r, p)
 	default:
@@ -70,9 +70,9 @@ func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p paramete
 	addr := srv.opts.proxies().remoteAddr(r)
 	network := Network(addr)
 	srv.warnUncounted(network)
-	counted, wait, ok := srv.addresses.count(network, srv.now())
-	if !ok {
-		srv.refuseCrowded(w, r, network, wait)
+	counted, crowded := srv.addresses.count(network, srv.now())
+	if crowded != nil {
+		srv.refuseCrowded(w, r, network, crowded)
 		return nil
 	}
 	s := &Session{
@@ -81,9 +81,10 @@ func (srv *Server) newSession(w http.ResponseWriter, r *http.Request, p paramete
 	}
 	s.bond = known
 	s.address.Store(counted)
+	s.fresh.Store(counted != nil)
 	s.maxMessage.Store(int64(srv.opts.maxNew()))
 	if !srv.register(s) {
-		s.uncount()
+		s.leaveAddress()
 		srv.refuseBecause(w, r, refuseBusy, causeFull)
 		return nil
 	}

@@ -32,10 +32,11 @@ var errLong = errors.New("engineio: message too long to be kept")
 func (s *Session) discards(n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.conn.(HeadConn); !ok || n > discardFactor*int64(s.srv.opts.MaxPayload)-s.discarded {
+	t := s.sent()
+	if _, ok := s.conn.(HeadConn); !ok || n > discardFactor*int64(s.srv.opts.MaxPayload)-t.discarded {
 		return false
 	}
-	s.discarded += n
+	t.discarded += n
 	return true
 }
 

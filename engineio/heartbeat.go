@@ -103,6 +103,8 @@ func (s *Session) wake() {
 // for too long. s.mu is held.
 func (s *Session) wakeHeartbeat(now time.Duration) {
 	switch {
+	case s.heartbeat.awaited && s.delayedSilence(now):
+		return
 	case s.heartbeat.awaited:
 		s.end(PingTimeout)
 		return
@@ -158,7 +160,8 @@ func (s *Session) stalled(now time.Duration) bool {
 // checkHeartbeat ends a session that is overdue although its timer has not fired yet.
 // s.mu is held.
 func (s *Session) checkHeartbeat() {
-	if s.life == open && s.heartbeat.overdue(s.srv.now()) {
+	now := s.srv.now()
+	if s.life == open && s.heartbeat.overdue(now) && !s.delayedSilence(now) {
 		s.end(PingTimeout)
 	}
 }

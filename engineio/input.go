@@ -5,6 +5,9 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"unsafe"
+
+	"socketiojwt/internal/turns"
 )
 
 // input reads a connection for a frameReader. A connection that waits for its peer holds no
@@ -29,41 +32,67 @@ func newInput(conn net.Conn, early []byte) input {
 }
 
 const (
-	pooledBufferSize = 8 << 10
+	pooledBufferSize = 8<<10 - turnSize
 	ownBufferSize    = 512
+	turnSize         = int(unsafe.Sizeof(turns.Turn{}))
 )
 
+// Buffers contain the turn of the goroutine that reads into them, so that an input that waits
+// needs no room for it.
 type (
-	readBuffer [pooledBufferSize]byte
-	ownBuffer  [ownBufferSize]byte
+	readBuffer struct {
+		turn  turns.Turn
+		bytes [pooledBufferSize]byte
+	}
+	ownBuffer struct {
+		turn  turns.Turn
+		bytes [ownBufferSize]byte
+	}
 )
 
 var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
 
+// turn returns the turn of the goroutine that reads. It is nil if nothing was read into a
+// buffer yet.
+func (in *input) turn() *turns.Turn {
+	switch {
+	case in.buf != nil:
+		return &in.buf.turn
+	case in.own != nil:
+		return &in.own.turn
+	}
+	return nil
+}
+
 // wait returns when there is something to take, or an error. If the peer has sent more in
-// the meantime, other goroutines run first, once per buffer. Otherwise the reader of a busy
-// peer would keep its processor for 10 ms at a time.
+// the meantime, other goroutines run first, once per buffer, and the turn goes on. Otherwise
+// the reader of a busy peer would keep its processor for 10 ms at a time.
 func (in *input) wait() error {
 	if len(in.data) > 0 {
 		return nil
 	}
-	in.release()
+	turn := in.leaveBuffer()
 	if in.poll != nil {
 		waited, err := in.poll.read(in)
 		if !waited {
+			in.goOn(turn)
 			runtime.Gosched()
 		}
 		return err
 	}
 	runtime.Gosched() // before the read and not after it, so that the message of a quiet peer does not wait
 	if in.secure != nil {
-		return in.secure.read(in)
+		err := in.secure.read(in)
+		in.goOn(turn)
+		return err
 	}
 	if in.own == nil {
 		in.own = new(ownBuffer)
 	}
-	n, err := in.conn.Read(in.own[:])
-	in.data = in.own[:n]
+	in.own.turn.Check()
+	n, err := in.conn.Read(in.own.bytes[:])
+	in.own.turn.Waited()
+	in.data = in.own.bytes[:n]
 	if n > 0 {
 		return nil // the next read returns the error again
 	}
@@ -71,6 +100,24 @@ func (in *input) wait() error {
 		err = io.ErrNoProgress
 	}
 	return err
+}
+
+// leaveBuffer releases the buffer from the pool, and returns its turn, which may end here.
+func (in *input) leaveBuffer() (turn turns.Turn) {
+	if in.buf != nil {
+		in.buf.turn.Check()
+		turn = in.buf.turn
+	}
+	in.release()
+	return turn
+}
+
+// goOn goes on with a turn in a new buffer, unless the goroutine has waited for the peer.
+func (in *input) goOn(turn turns.Turn) {
+	if in.buf != nil && turn != (turns.Turn{}) {
+		in.buf.turn = turn
+		in.buf.turn.Waited()
+	}
 }
 
 // await is wait for a goroutine whose stack must stay small.
@@ -89,8 +136,10 @@ func (in *input) awaits() bool {
 	case len(in.data) > 0:
 		return false
 	case in.secure != nil:
-		in.release()
-		return in.secure.isEmpty(in)
+		turn := in.leaveBuffer()
+		isEmpty := in.secure.isEmpty(in)
+		in.goOn(turn)
+		return isEmpty
 	}
 	return in.poll != nil
 }
@@ -127,6 +176,7 @@ func (in *input) handOver() {
 func (in *input) release() {
 	in.handOver() // the caller is going to wait
 	if in.buf != nil {
+		in.buf.turn = turns.Turn{}
 		readBuffers.Put(in.buf)
 		in.buf = nil
 	}

@@ -37,7 +37,7 @@ func (b *postReader) legacyPayload(c legacy) error {
 func (b *postReader) deliverLegacy(c legacy, cut bool) error {
 	s, payload := b.session, b.kept
 	if !cut {
-		return c.readPayload(payload, b.binary, s.srv.opts.MaxPackets, s.receive)
+		return c.readPayload(payload, b.binary, s.srv.opts.MaxPackets, s.receiveInTurns())
 	}
 	if c.callback != "" {
 		var err error
@@ -48,7 +48,7 @@ func (b *postReader) deliverLegacy(c legacy, cut bool) error {
 	if !b.binary {
 		payload = wholeRunes(payload)
 	}
-	head, err := readCutPayload(payload, b.binary, s.srv.opts.MaxPackets, s.receive)
+	head, err := readCutPayload(payload, b.binary, s.srv.opts.MaxPackets, s.receiveInTurns())
 	if err == nil && !s.deliverHead(head) {
 		err = b.tooLong()
 	}

@@ -29,8 +29,21 @@ func (s *Session) CountFailure() { s.srv.addresses.fail(Network(s.addr), s.srv.n
 
 // uncount stops counting the session as a new one of its address.
 func (s *Session) uncount() {
+	if !s.fresh.Swap(false) {
+		return
+	}
+	t := &s.srv.addresses
+	t.uncount(s.address.Load())
+	if t.sessions == 0 {
+		s.address.Store(nil)
+	}
+}
+
+// leaveAddress stops counting the session, which has ended.
+func (s *Session) leaveAddress() {
+	s.uncount()
 	if a := s.address.Swap(nil); a != nil {
-		s.srv.addresses.uncount(a)
+		s.srv.addresses.leave(a)
 	}
 }
 

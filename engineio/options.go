@@ -63,6 +63,32 @@ type Options struct {
 	// MaxSessions bounds the number of sessions. A handshake above it is answered with
 	// 503. Zero means no bound.
 	MaxSessions int
+	// MaxPacketsPerSecond bounds the packets that the peer of a session sends in a second:
+	// WebSocket frames of all kinds, and packets in the body of a POST. A peer that exceeds it
+	// is read later, so that it must wait when the buffers of its connection are full, and a
+	// POST is answered later. Meanwhile the heartbeat does not end the session, because the
+	// peer's pong may not have been read yet. Zero means no bound.
+	MaxPacketsPerSecond int
+	// MaxBytesPerSecond bounds the bytes of these packets. A peer that exceeds it is read
+	// later. A packet may be larger: it is received at once, and those that follow wait.
+	// Zero means no bound.
+	MaxBytesPerSecond int
+	// RateBurst is how long a peer may exceed these two after it has sent nothing: what it
+	// has not used of the last RateBurst. Less than 10 ms is an error. Zero means 2 s.
+	RateBurst time.Duration
+	// CloseAboveRate closes a session whose peer exceeds one of these two, with
+	// RateExceeded, instead of delaying it. A WebSocket is closed with code 1008, and a POST
+	// is answered with 429.
+	CloseAboveRate bool
+	// MaxSessionsPerAddress bounds the open sessions of one address. A handshake above the
+	// bound is answered with 503. Addresses are those of MaxNewPerAddress. Zero means no
+	// bound.
+	MaxSessionsPerAddress int
+	// MaxHandshakesPerSecond bounds the handshakes of one address, those that are refused
+	// included. An address may exceed it by what it has not used in the last ten seconds. A
+	// handshake above the bound is answered with 503 and a Retry-After, before Allow is
+	// called. Zero means no bound.
+	MaxHandshakesPerSecond int
 	// MaxNewPerAddress bounds the new sessions of one address, together with the recent
 	// failures of that address (Session.CountFailure). Failures are forgotten at a rate
 	// of MaxNewPerAddress per minute. A handshake above the bound is answered with 503
@@ -207,6 +233,7 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.MaxPayload, 1_000_000)
 	setDefault(&o.MaxPackets, 10_000)
 	setDefault(&o.MaxOutbound, 4<<20)
+	setDefault(&o.RateBurst, 2*time.Second)
 	setDefault(&o.CompressFrom, 1024)
 	setDefault(&o.CORS.MaxAge, 10*time.Minute)
 	if o.Transports == nil {
@@ -234,6 +261,14 @@ func (o Options) check() error {
 		return errors.New("engineio: Options.PingInterval, PingTimeout and UpgradeTimeout must be at least 1 ms")
 	case o.MaxPayload < 0 || o.MaxNewPayload < 0 || o.MaxPackets < 0 || o.MaxOutbound < 0 || o.MaxSessions < 0 || o.CORS.MaxAge < 0:
 		return errors.New("engineio: Options: MaxPayload, MaxNewPayload, MaxPackets, MaxOutbound, MaxSessions and CORS.MaxAge must not be negative")
+	case o.MaxPacketsPerSecond < 0 || o.MaxBytesPerSecond < 0 || o.MaxSessionsPerAddress < 0 || o.MaxHandshakesPerSecond < 0:
+		return errors.New("engineio: Options: MaxPacketsPerSecond, MaxBytesPerSecond, MaxSessionsPerAddress and MaxHandshakesPerSecond must not be negative")
+	case o.MaxPacketsPerSecond > mostPerSecond || o.MaxHandshakesPerSecond > mostPerSecond:
+		return fmt.Errorf("engineio: Options.MaxPacketsPerSecond and MaxHandshakesPerSecond must be at most %d; zero means no bound", mostPerSecond)
+	case o.RateBurst < 10*time.Millisecond:
+		return fmt.Errorf("engineio: Options.RateBurst must be at least 10 ms, not %v", o.RateBurst)
+	case o.CloseAboveRate && o.MaxPacketsPerSecond == 0 && o.MaxBytesPerSecond == 0:
+		return errors.New("engineio: Options.CloseAboveRate needs MaxPacketsPerSecond or MaxBytesPerSecond")
 	case len(o.Transports) == 0:
 		return errors.New("engineio: Options.Transports must not be empty; nil means all transports")
 	case o.InsecureAnyOrigin && (len(o.Origins) > 0 || o.OriginFunc != nil):

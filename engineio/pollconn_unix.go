@@ -72,9 +72,9 @@ func (p *pollConn) read(in *input) (waited bool, err error) {
 // fill reads into a buffer from the pool. It returns the buffer if nothing was read.
 func (p *pollConn) fill(fd uintptr) (done bool) {
 	buf := readBuffers.Get().(*readBuffer)
-	n, err := ignoringInterrupts(syscall.Read, int(fd), buf[:])
+	n, err := ignoringInterrupts(syscall.Read, int(fd), buf.bytes[:])
 	if n > 0 {
-		p.in.buf, p.in.data = buf, buf[:n]
+		p.in.buf, p.in.data = buf, buf.bytes[:n]
 		return true
 	}
 	readBuffers.Put(buf)

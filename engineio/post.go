@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"socketiojwt/internal/turns"
 )
 
 // servePost receives the packets in the body of a POST.
@@ -30,6 +32,8 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request, c codec) {
 		}
 	case errors.As(err, &tooLarge):
 		s.srv.refuse(w, r, refuseTooLarge)
+	case errors.Is(err, errRate):
+		s.srv.refuse(w, r, refuseRate)
 	case errors.Is(err, ErrClosed):
 		s.refusePost(w, r, refuseUnknownSession)
 	default:
@@ -131,9 +135,14 @@ const packetsInTurn = 256
 // receiveInTurns returns receive for the packets of one POST.
 func (s *Session) receiveInTurns() func(packet) error {
 	n := 0
+	var turn turns.Turn
 	return func(p packet) error {
 		if n++; n%packetsInTurn == 0 {
 			runtime.Gosched()
+		}
+		turn.Step()
+		if err := s.pace(int64(len(p.data)) + 1); err != nil {
+			return err
 		}
 		return s.receive(p)
 	}
@@ -183,6 +192,9 @@ func (p *polling) endByPeer() {
 
 // postReason returns the reason for which a POST that failed with err ends the session.
 func postReason(err error) Reason {
+	if errors.Is(err, errRate) {
+		return RateExceeded
+	}
 	if errors.Is(err, errPacket) || errors.Is(err, errTooManyPackets) {
 		return ParseError
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"unicode/utf8"
+
+	"socketiojwt/internal/turns"
 )
 
 // postReader reads the body of a POST and keeps at most the session's room of it at a time.
@@ -13,6 +15,7 @@ type postReader struct {
 	from    io.Reader
 	kept    []byte
 	ended   bool // from has ended
+	turn    turns.Turn
 	frugal  bool // the session was new when the request came
 	binary  bool // the request's media type is application/octet-stream
 }
@@ -65,6 +68,10 @@ func (b *postReader) packets() error {
 
 // deliver delivers one packet.
 func (b *postReader) deliver(text []byte) error {
+	b.turn.Step()
+	if err := b.session.pace(int64(len(text)) + 1); err != nil {
+		return err
+	}
 	return b.session.asReader(func() error {
 		if !utf8.Valid(text) {
 			return errPacket

@@ -89,9 +89,10 @@ func (ws *webSocket) endReading(err error) {
 }
 
 // control receives a ping or pong frame. These belong to WebSocket, and are not part of the
-// session's heartbeat.
+// session's heartbeat. If another ping has come already, only that one is answered, as RFC
+// 6455, section 5.5.3, allows, because each answer is a write.
 func (ws *webSocket) control(kind frameKind, payload []byte) {
-	if kind != pingFrame {
+	if kind != pingFrame || ws.anotherPing() {
 		return
 	}
 	pong := appendFrame(nil, serverSide, pongFrame, "", payload)

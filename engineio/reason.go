@@ -6,8 +6,8 @@ import "errors"
 // below are used by this package, except ForcedServerClose, which only has a meaning for it.
 type Reason string
 
-// The reasons of the protocol, with the texts of the Node server, and SlowPeer, which only
-// this package has.
+// The reasons of the protocol, with the texts of the Node server, and SlowPeer and
+// RateExceeded, which only this package has.
 const (
 	TransportClose    Reason = "transport close"      // the peer closed, or its connection was lost
 	TransportError    Reason = "transport error"      // the peer violated the protocol of its transport, or dropped a request
@@ -17,6 +17,7 @@ const (
 	ForcedServerClose Reason = "forced server close"  // closed by the program, and the peer should reconnect
 	ServerShutdown    Reason = "server shutting down" // Server.Shutdown or Server.Close
 	SlowPeer          Reason = "slow peer"            // more than Options.MaxOutbound was queued, or the peer took nothing of the queue for PingTimeout
+	RateExceeded      Reason = "rate exceeded"        // the peer sent more than Options.MaxPacketsPerSecond or MaxBytesPerSecond allows, with Options.CloseAboveRate
 )
 
 // temporary reports whether this side closed the session and the peer should reconnect.

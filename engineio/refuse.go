@@ -27,6 +27,7 @@ var (
 
 	// The Node server has no codes for these. Its response with status 413 has no message.
 	refuseTooLarge    = &refusal{http.StatusRequestEntityTooLarge, 3, ""}
+	refuseRate        = &refusal{http.StatusTooManyRequests, 3, "Too many packets"}
 	refuseHTTPVersion = &refusal{http.StatusBadRequest, 3, "WebSocket needs HTTP/1.1"}
 	refuseBusy        = &refusal{http.StatusServiceUnavailable, 4, "Service unavailable"}
 	refuseNoHijacker  = &refusal{http.StatusInternalServerError, 3, "WebSocket unavailable"}

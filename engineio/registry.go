@@ -36,7 +36,7 @@ func (srv *Server) find(id sessionID) *Session {
 
 // forget removes a session that has ended from the list.
 func (srv *Server) forget(s *Session) {
-	s.uncount()
+	s.leaveAddress()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s.id)

@@ -79,9 +79,9 @@ func (c *secureConn) read(in *input) error {
 // readInto reads into a buffer from the pool.
 func (c *secureConn) readInto(in *input) error {
 	buf := readBuffers.Get().(*readBuffer)
-	n, err := c.conn.Read(buf[:])
+	n, err := c.conn.Read(buf.bytes[:])
 	if n > 0 {
-		in.buf, in.data = buf, buf[:n]
+		in.buf, in.data = buf, buf.bytes[:n]
 		return nil // the next read returns the error again
 	}
 	readBuffers.Put(buf)

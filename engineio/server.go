@@ -22,6 +22,7 @@ type Server struct {
 	opts       Options
 	log        *slog.Logger
 	faults     logging.Sampler // faults of the program that any request or message may cause
+	loud       logging.Sampler // peers that exceed a rate, or a bound of their address
 	open       func(*Session, *http.Request) Conn
 	openPacket openPacket
 	origins    *originRule
@@ -76,13 +77,14 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		opts:       opts,
 		log:        opts.Logger,
 		faults:     logging.Sampler{PerMinute: 60, Repeat: time.Minute},
+		loud:       logging.Sampler{PerMinute: 10, Repeat: time.Minute},
 		open:       open,
 		openPacket: newOpenPacket(&opts),
 		origins:    rule,
 		cors:       newCORSPolicy(&opts, rule),
 		binder:     newBinder(opts.Bind),
 		epoch:      time.Now(),
-		addresses:  newAddresses(opts.MaxNewPerAddress),
+		addresses:  newAddresses(&opts),
 		sessions:   make(map[sessionID]*Session),
 		departed:   make(map[sessionID]departed),
 		requests:   make(map[*request]struct{}),

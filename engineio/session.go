@@ -47,11 +47,12 @@ type Session struct {
 	addr string
 
 	maxMessage atomic.Int64            // bytes of a message that are kept
-	address    atomic.Pointer[address] // while it is new, and its address counts
+	address    atomic.Pointer[address] // nil if its address does not count
 
 	codec         codec // for polling; a WebSocket has its own
 	originChecked bool
-	listed        bool // with its flusher, whose mutex guards it
+	fresh         atomic.Bool // it is new, and its address counts
+	listed        bool        // with its flusher, whose mutex guards it
 
 	mu     sync.Mutex // guards everything below, and the structs of the transports
 	life   life
@@ -59,7 +60,7 @@ type Session struct {
 	reads  uint8 // readers: goroutines that may still call Conn.Message
 	reason Reason
 
-	discarded int64 // bytes of messages that were too long
+	traffic *traffic // what the peer has sent, if that is counted
 
 	alarm     alarm.Entry // for all deadlines; see arm
 	heartbeat heartbeat
@@ -181,6 +182,7 @@ func (s *Session) Close(reason Reason) {
 	}
 	wasOpen := s.life == open
 	s.life, s.reason = closing, reason
+	s.endDelay()
 	if wasOpen {
 		s.startClosing()
 	}
@@ -235,6 +237,7 @@ func (s *Session) endByReader(reason Reason) {
 		s.reason = reason
 	}
 	s.life = closed
+	s.endDelay()
 	s.srv.alarmOf(s).Remove(s)
 	if s.polling != nil {
 		s.polling.end()

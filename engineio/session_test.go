@@ -44,7 +44,7 @@ func TestPanicInMessageEndsOnlyTheSession(t *testing.T) {
 // connections would then share it.
 func TestBuffersAreReturnedOnce(t *testing.T) {
 	in := input{buf: new(readBuffer)}
-	in.data = in.buf[:1]
+	in.data = in.buf.bytes[:1]
 	in.release()
 	if in.buf != nil || in.data != nil {
 		t.Error("a buffer that was given back is kept")

@@ -18,6 +18,9 @@ type Stats struct {
 	// Requests are the HTTP requests that are being answered now. Polls that wait are among
 	// them, and WebSockets are not.
 	Requests int
+	// Delayed are the sessions whose peer is not read now, because of Options.MaxPacketsPerSecond
+	// or MaxBytesPerSecond.
+	Delayed int
 	// Queued is about how many bytes wait to be written: for peers that read slowly, and for the
 	// next polls of others. Options.MaxOutbound bounds them for each session.
 	Queued int64
@@ -35,6 +38,8 @@ type Stats struct {
 	// SentBytes those that were written: frames by WebSocket, and responses by polling, as they
 	// were compressed.
 	ReceivedBytes, SentBytes uint64
+	// Delays counts how often the peer of a session was not read for a while: see Delayed.
+	Delays uint64
 	// Refused counts the requests that were refused.
 	Refused Refused
 }
@@ -48,6 +53,10 @@ type Refused struct {
 	Allow uint64
 	// Address: by Options.MaxNewPerAddress, with 503.
 	Address uint64
+	// AddressFull: by Options.MaxSessionsPerAddress, with 503.
+	AddressFull uint64
+	// AddressRate: by Options.MaxHandshakesPerSecond, with 503.
+	AddressRate uint64
 	// Full: by Options.MaxSessions, or because the server is shutting down, with 503.
 	Full uint64
 	// Layer: because the function given to NewServer returned no Conn, with 503.
@@ -72,6 +81,8 @@ const (
 	causeOrigin
 	causeAllow
 	causeAddress
+	causeAddressFull
+	causeAddressRate
 	causeFull
 	causeLayer
 	causeUnbound
@@ -96,7 +107,8 @@ type figures struct {
 	opened, upgraded                     atomic.Uint64
 	closed                               tally.By[Reason]
 	refused                              [causes]atomic.Uint64
-	queued                               atomic.Int64
+	queued, delayed                      atomic.Int64
+	delays                               atomic.Uint64
 
 	_             [64]byte
 	receivedBytes atomic.Uint64
@@ -118,10 +130,11 @@ func (srv *Server) Stats() Stats {
 		Polling: int(f.polling.Load()), WebSocket: int(f.webSocket.Load()), Legacy: int(f.legacy.Load()), LegacyWebSocket: int(f.legacyWS.Load()),
 		Requests: requests, Queued: f.queued.Load(), Goroutines: tasks,
 		ReceivedBytes: f.receivedBytes.Load(), SentBytes: f.sentBytes.Load(),
+		Delayed: int(f.delayed.Load()), Delays: f.delays.Load(),
 		Opened: f.opened.Load(), Upgraded: f.upgraded.Load(),
 		Closed: f.closed.Counts(),
 		Refused: Refused{
-			Origin: refused(causeOrigin), Allow: refused(causeAllow), Address: refused(causeAddress), Full: refused(causeFull),
+			Origin: refused(causeOrigin), Allow: refused(causeAllow), Address: refused(causeAddress), AddressFull: refused(causeAddressFull), AddressRate: refused(causeAddressRate), Full: refused(causeFull),
 			Layer: refused(causeLayer), Unbound: refused(causeUnbound), UnknownSession: refused(causeUnknownSession), Invalid: refused(causeInvalid),
 		},
 	}

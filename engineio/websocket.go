@@ -120,6 +120,9 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 		if data, err = r.inflated(data); err != nil {
 			return data, kind, err
 		}
+		if err = r.session.charge(0, int64(len(data))); err != nil { // in addition to what was compressed
+			return nil, 0, err
+		}
 	}
 	if kind == textFrame && !utf8.Valid(data) { // RFC 6455, section 8.1
 		return nil, 0, &frameError{codeInvalidText, "text that is not UTF-8"}
@@ -149,6 +152,20 @@ func (r *frameReader) header(state side, control func(kind frameKind, payload []
 	}
 }
 
+// anotherPing reports whether the next frame is a ping too, and was read completely.
+func (r *frameReader) anotherPing() bool {
+	const (
+		finPing  = 0x80 | byte(pingFrame)
+		masked   = 0x80
+		maskSize = 4
+	)
+	next := r.in.data
+	if len(next) < 2 || next[0] != finPing || next[1]&masked == 0 {
+		return false
+	}
+	return len(next) >= 2+maskSize+int(next[1]&^masked)
+}
+
 // long returns the head of a message that is too long. h is the header of the frame that
 // makes it too long, and data is what was received before. The error is errLong if the rest
 // may be discarded.
@@ -171,7 +188,7 @@ func (r *frameReader) long(data []byte, h ws.Header) ([]byte, error) {
 func (r *frameReader) skip(control func(kind frameKind, payload []byte)) error {
 	for state := r.side.Set(ws.StateFragmented); ; {
 		for r.rest > 0 {
-			chunk, err := r.in.take(int(min(r.rest, pooledBufferSize)))
+			chunk, err := r.in.take(int(min(r.rest, int64(pooledBufferSize))))
 			if err != nil {
 				return err
 			}
@@ -213,6 +230,7 @@ func (r *frameReader) payload(data []byte, h ws.Header) ([]byte, error) {
 
 // readHeader reads the header of a frame and checks it.
 func (r *frameReader) readHeader(state side) (ws.Header, error) {
+	r.in.turn().Step()
 	r.headSize = 0
 	h, err := ws.ReadHeaderBuffer((*headReader)(r), r.head[:])
 	switch {
@@ -235,7 +253,7 @@ func (r *frameReader) readHeader(state side) (ws.Header, error) {
 	if int(r.headSize) != ws.HeaderSize(h) {
 		return h, &frameError{codeProtocolError, "payload length not in its shortest form"}
 	}
-	return h, nil
+	return h, r.session.pace(int64(r.headSize) + h.Length)
 }
 
 // headReader is a frameReader that counts the bytes of a header.

@@ -89,7 +89,7 @@ func (d *deflater) deflate(payload []byte, from int) []byte {
 type inflater struct {
 	*wsflate.Reader
 	in    bytes.Reader
-	chunk [pooledBufferSize]byte
+	chunk [8 << 10]byte
 }
 
 var (
@@ -139,8 +139,10 @@ func inflateChunks(compressed []byte, limit int) (data []byte, err error) {
 	i.in.Reset(compressed)
 	defer i.in.Reset(nil)
 	i.Reset(&i.in)
+	var turn turns.Turn
 	for err == nil {
 		if len(data) > 0 {
+			turn.Check()
 			runtime.Gosched() // as input.wait does for each buffer
 		}
 		var n int

@@ -77,6 +77,33 @@ func TestWebSocketPingIsAnswered(t *testing.T) {
 	}
 }
 
+// TestOnlyTheLastPingIsAnswered checks that of pings that come together only the last one
+// is answered.
+func TestOnlyTheLastPingIsAnswered(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	w, _ := f.openSocket()
+	ping := func(payload string) frame { return frame{0x89, false, payload} }
+	pongs := make(chan string, 10)
+	go func() {
+		for {
+			if _, _, err := w.r.next(func(kind frameKind, payload []byte) { pongs <- string(payload) }); err != nil {
+				return
+			}
+		}
+	}()
+	for _, round := range [][]frame{
+		{ping("1"), ping("2"), ping(strings.Repeat("3", 125)), ping("last")},
+		{ping("last"), {0x8a, false, ""}},
+		{ping("1"), ping("last"), {0x81, false, "6"}},
+		{ping("1"), ping(""), ping("last")},
+	} {
+		w.raw(wire(round...))
+		if pong := <-pongs; pong != "last" {
+			t.Errorf("pong %q", pong)
+		}
+	}
+}
+
 // TestPongsDoNotPileUp checks that only the answer to the latest ping is queued for a peer
 // that pings and does not read.
 func TestPongsDoNotPileUp(t *testing.T) {

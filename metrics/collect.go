@@ -66,14 +66,16 @@ func (s sink) engine(e *engineio.Stats) {
 	}
 	s.put(httpRequests, float64(e.Requests))
 	s.put(queuedBytes, float64(e.Queued))
+	s.put(sessionsDelayed, float64(e.Delayed))
+	s.count(delays, e.Delays)
 	s.put(goroutines, float64(e.Goroutines), "sessions")
 	s.count(sessionsOpened, e.Opened)
 	s.count(sessionsUpgraded, e.Upgraded)
 	each(s, sessionsClosed, from(e.Closed, engineio.TransportClose, engineio.TransportError, engineio.PingTimeout,
-		engineio.ParseError, engineio.ForcedClose, engineio.ServerShutdown, engineio.SlowPeer))
+		engineio.ParseError, engineio.ForcedClose, engineio.ServerShutdown, engineio.SlowPeer, engineio.RateExceeded))
 	r := e.Refused
 	each(s, requestsRefused, map[string]uint64{
-		"origin": r.Origin, "allow": r.Allow, "address": r.Address, "full": r.Full,
+		"origin": r.Origin, "allow": r.Allow, "address": r.Address, "address_full": r.AddressFull, "address_rate": r.AddressRate, "full": r.Full,
 		"layer": r.Layer, "unbound": r.Unbound, "unknown_session": r.UnknownSession, "invalid": r.Invalid,
 	})
 	s.count(receivedBytes, e.ReceivedBytes)

@@ -118,6 +118,8 @@ const (
 	ReasonParseError = engineio.ParseError
 	// ReasonSlowPeer: the peer read too slowly; see engineio.Options.MaxOutbound.
 	ReasonSlowPeer = engineio.SlowPeer
+	// ReasonRateExceeded: the peer sent too much; see engineio.Options.CloseAboveRate.
+	ReasonRateExceeded = engineio.RateExceeded
 	// ReasonForcedClose: the peer broke the protocol or a limit.
 	ReasonForcedClose = engineio.ForcedClose
 	// ReasonShutdown: Server.Shutdown or Server.Close.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"socketiojwt/internal/turns"
 	"socketiojwt/socketio/internal/packet"
 )
 
@@ -87,6 +88,7 @@ func (interceptFunc) Ended() {}
 
 // runIntercepts handles intercepted events until none are left.
 func (s *Socket) runIntercepts() {
+	var turn turns.Turn
 	for {
 		now := s.look()
 		s.mu.Lock()
@@ -116,6 +118,7 @@ func (s *Socket) runIntercepts() {
 			s.intercept(ctx, by, e)
 		}, func() { go s.runIntercepts() })
 		if more {
+			turn.Check()
 			runtime.Gosched() // for the same reason as in work
 		}
 	}

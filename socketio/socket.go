@@ -11,6 +11,7 @@ import (
 
 	"socketiojwt/engineio"
 	"socketiojwt/internal/hidden"
+	"socketiojwt/internal/turns"
 )
 
 // state is the state of a socket. It goes from connecting to admitted, or from connecting to
@@ -178,6 +179,7 @@ func (s *Socket) postBy(start func(func()), t task) {
 
 // work runs the tasks in the inbox one at a time, and ends when the inbox is empty.
 func (s *Socket) work() {
+	var turn turns.Turn
 	for {
 		now := s.look()
 		s.mu.Lock()
@@ -202,6 +204,7 @@ func (s *Socket) work() {
 			s.guard(func() { s.do(ctx, t) }, func() { go s.work() })
 		}
 		if more {
+			turn.Check()
 			runtime.Gosched() // so that a peer that floods does not keep the processor from others
 		}
 	}

@@ -16,7 +16,7 @@ const (
 	Heap      Mode = "heap"      // open Count connections and ask the server for its heap, before and with them
 	Waves     Mode = "waves"     // twice: open Count connections, then close them all
 	Reconnect Mode = "reconnect" // Connect, of clients that were there before: with tokens that the server has seen
-	Loud      Mode = "loud"      // open Count connections, which send without a pause, and Quiet that want answers
+	Loud      Mode = "loud"      // open Count connections, which send Noise without a pause, and Quiet that want answers
 	Decoy     Mode = "decoy"     // on one connection, show Count bad tokens each for a key that exists and for one that does not, in turns
 	Revoke    Mode = "revoke"    // open Count connections and revoke the subjects of Messages of them, one after the other
 	Refresh   Mode = "refresh"   // open Count connections, admit each by the event, and then refresh the lease of each Each times
@@ -34,6 +34,8 @@ const (
 	Storm     Mode = "storm"     // open Count connections, Rate in a second, however long they take
 	Closed    Mode = "closed"    // Idle, and close all
 	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers
+
+	makeNoise Mode = "noise" // open Count connections, and send Noise when stdin says so; only for Loud
 )
 
 // Via is where a connection shows its token.
@@ -60,6 +62,7 @@ type Config struct {
 	Count    int    // connections measured
 	Each     int    // refreshes, questions or blocks of each connection, namespaces or rooms that it joins, or broadcasts of a burst
 	Quiet    int    // connections beside them that ask (Loud), or do not read (Slow)
+	Noise    Kind   // what they send (Loud)
 	Warm     int    // connections opened and closed before (Connect, Refuse), broadcasts (Broadcast), or tokens for each key (Decoy)
 	Parallel int    // connections being opened at the same time
 	Via      Via

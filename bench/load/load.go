@@ -21,9 +21,14 @@ import (
 func Main(r io.Reader, w io.Writer) int {
 	debug.SetGCPercent(400)
 	var c Config
-	if err := json.NewDecoder(r).Decode(&c); err != nil {
+	in := json.NewDecoder(r)
+	if err := in.Decode(&c); err != nil {
 		fmt.Fprintln(os.Stderr, "load: reading the configuration:", err)
 		return 2
+	}
+	if c.Mode == makeNoise {
+		runNoise(c, in, w)
+		return 0
 	}
 	result, err := Run(c)
 	if err != nil {

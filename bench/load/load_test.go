@@ -1,7 +1,9 @@
 package load
 
 import (
+	"bufio"
 	"encoding/base64"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -41,8 +43,12 @@ func serve(c net.Conn, answer func(packet string) []string) {
 	if wsutil.WriteServerText(c, []byte(`0{"sid":"x"}`)) != nil {
 		return
 	}
+	buffered := struct {
+		io.Reader
+		io.Writer
+	}{bufio.NewReader(c), c}
 	for {
-		p, err := wsutil.ReadClientText(c)
+		p, err := wsutil.ReadClientText(buffered)
 		if err != nil {
 			return
 		}
@@ -112,24 +118,48 @@ func TestGoodServer(t *testing.T) {
 	run(t, c, Broadcast, "")
 }
 
+// TestMain makes this program its own source of noise.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == GeneratorRole {
+		os.Exit(Main(os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
 func TestLoud(t *testing.T) {
-	loud := func(answer func(string) []string, want string) {
+	loud := func(kind Kind, answer func(string) []string, want string) {
 		t.Helper()
 		c := fake(t, answer)
-		c.Quiet, c.Rate, c.Hold, c.Settle = 2, 50, 200*time.Millisecond, 50*time.Millisecond
+		c.Quiet, c.Rate, c.Hold, c.Settle, c.Noise = 2, 50, 400*time.Millisecond, 50*time.Millisecond, kind
+		if kind == BadTokens {
+			c.Via = ViaEvent
+		}
 		run(t, c, Loud, want)
 	}
 	echo := func(packet string) []string {
 		if id, ok := strings.CutSuffix(packet, `["echo",1]`); ok {
 			return []string{"43" + strings.TrimPrefix(id, "42") + "[1]"}
 		}
-		if packet == "6" {
+		switch {
+		case packet == "6", packet == "4399[1]":
 			return nil
+		case strings.HasPrefix(packet, `420["take"`):
+			return []string{"430[]"}
 		}
 		return gated(packet)
 	}
-	loud(echo, "")
-	loud(func(packet string) []string {
+	for _, kind := range []Kind{Pings, Noops, Fragments, Acks, SmallEvents, LargeEvents} {
+		loud(kind, echo, "")
+	}
+	loud(BadTokens, gatedByEvent, "")
+	loud(BadTokens, unless(bad, `42["authenticated"]`), "admitted a bad token")
+	loud(SmallEvents, func(packet string) []string {
+		if packet == `420["echo",1]` || !strings.HasPrefix(packet, "42") {
+			return echo(packet)
+		}
+		return []string{"44{}"}
+	}, "loud connection")
+	loud(Noops, func(packet string) []string {
 		if packet == `420["echo",1]` {
 			return []string{"430[2]"}
 		}

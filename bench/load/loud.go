@@ -1,31 +1,25 @@
 package load
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/gobwas/ws"
 )
 
-// loud measures how long the sockets of Quiet wait for an answer while Count others send as much as the server reads: first
-// without these, then beside them.
+// loud measures how long the sockets of Quiet wait for an answer while Count others send as much Noise as the server reads: first
+// without these, then beside them. The others are in a process of their own, which is this program again: it must call Main if its
+// argument is GeneratorRole.
 func (g *generator) loud() (r Result, err error) {
 	asking, err := g.openSilent(g.Count, g.Quiet)
 	defer g.closeAll(asking)
 	if err != nil {
 		return r, err
 	}
-	loud, err := g.openSilent(0, g.Count)
-	noise := &noise{all: loud}
-	defer noise.close()
+	noise, err := g.startNoise()
 	if err != nil {
 		return r, err
 	}
+	defer noise.close()
 	time.Sleep(g.Settle)
 	quiet, err := g.askAll(asking)
 	if err != nil {
@@ -34,30 +28,46 @@ func (g *generator) loud() (r Result, err error) {
 	r.percentiles(quiet)
 	r.QuietP50, r.QuietP99 = r.P50, r.P99
 
-	noise.begin()
+	if _, err := noise.ask(); err != nil {
+		return r, err
+	}
 	time.Sleep(g.Settle)
 	if err := g.startProfile(); err != nil {
 		return r, err
 	}
-	cpu, err := g.read()
-	if err != nil {
+	if err := g.disturb(&r, noise, asking); err != nil {
 		return r, err
 	}
-	before, start := noise.sent.Load(), time.Now()
+	return r, g.stopProfiles(&r)
+}
+
+// disturb asks beside the noise, and measures.
+func (g *generator) disturb(r *Result, noise *noise, asking []*connection) error {
+	cpu, err := g.read()
+	if err != nil {
+		return err
+	}
+	before, err := noise.ask()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
 	disturbed, err := g.askAll(asking)
-	sent, took := float64(noise.sent.Load()-before), time.Since(start).Seconds()
+	took := time.Since(start).Seconds()
+	after, failed := noise.ask()
 	spent, gone := g.read()
-	switch err = errors.Join(err, gone, noise.failed()); {
+	sent := float64(after.Sent - before.Sent)
+	switch err = errors.Join(err, gone, failed); {
 	case err != nil:
-		return r, err
+		return err
 	case sent == 0:
-		return r, errors.New("the loud connections sent nothing")
+		return errors.New("the loud connections sent nothing")
 	}
 	r.Seconds, r.PerSecond = took, sent/took
 	r.CPU = spent.cpu - cpu.cpu
 	r.CPUPerItem = r.CPU * 1e6 / sent
 	r.percentiles(disturbed)
-	return r, g.stopProfiles(&r)
+	return nil
 }
 
 // openSilent opens n connections, with the tokens from the given one on, which nothing reads.
@@ -85,84 +95,4 @@ func (g *generator) askAll(connections []*connection) (took []uint32, err error)
 	}
 	asking.Wait()
 	return took, err
-}
-
-// noise is connections that send without a pause.
-type noise struct {
-	all     []*connection
-	sent    atomic.Int64 // packets, and fragments
-	ended   atomic.Bool
-	wrong   atomic.Pointer[error]
-	writers sync.WaitGroup
-}
-
-// begin lets each connection send what is its own kind of noise.
-func (n *noise) begin() {
-	for i, c := range n.all {
-		n.writers.Go(func() {
-			err := n.make(i, c)
-			if err != nil && !n.ended.Load() {
-				err = fmt.Errorf("loud connection %d: %w", i+1, err)
-				n.wrong.CompareAndSwap(nil, &err)
-			}
-		})
-	}
-}
-
-const (
-	noisePackets = 4000 // in one write
-	noiseEvents  = 100  // that wait for their acknowledgements
-)
-
-// make sends until the connection closes: packets that mean nothing, messages of empty fragments, or small events.
-func (n *noise) make(i int, c *connection) error {
-	var block []byte
-	count := noisePackets
-	switch i % 3 {
-	case 0:
-		block = bytes.Repeat(frame(ws.NewTextFrame([]byte("6"))), count)
-	case 1:
-		block = frame(ws.NewFrame(ws.OpText, false, []byte("6")))
-		block = append(block, bytes.Repeat(frame(ws.NewFrame(ws.OpContinuation, false, nil)), count-2)...)
-		block = append(block, frame(ws.NewFrame(ws.OpContinuation, true, nil))...)
-	default:
-		count = noiseEvents
-		for id := range count {
-			block = append(block, frame(ws.NewTextFrame([]byte("42"+strconv.Itoa(id)+`["echo",1]`)))...)
-		}
-	}
-	for {
-		if _, err := c.Write(block); err != nil {
-			return err
-		}
-		for id := 0; i%3 == 2 && id < count; id++ {
-			if err := c.expect("43" + strconv.Itoa(id) + "["); err != nil {
-				return err
-			}
-		}
-		n.sent.Add(int64(count))
-	}
-}
-
-// frame returns the bytes of a client's frame.
-func frame(f ws.Frame) []byte {
-	return ws.MustCompileFrame(ws.MaskFrameInPlace(f))
-}
-
-func (n *noise) close() {
-	n.ended.Store(true)
-	for _, c := range n.all {
-		if c != nil {
-			_ = c.Close()
-		}
-	}
-	n.writers.Wait()
-}
-
-// failed returns what went wrong so far.
-func (n *noise) failed() error {
-	if err := n.wrong.Load(); err != nil {
-		return *err
-	}
-	return nil
 }

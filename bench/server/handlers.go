@@ -17,6 +17,7 @@ func handle(srv *socketio.Server) {
 		return b.Each(func(_ int, m load.Message) error { return srv.Emit("broadcast", m) })
 	}))
 	srv.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
+	srv.Handle("take", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
 	srv.Handle("join", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, rooms []string) ([]string, error) {
 		return rooms, s.Join(rooms...)
 	}))

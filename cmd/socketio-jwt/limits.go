@@ -25,22 +25,32 @@ type limits struct {
 
 	PerMessageDeflate bool `name:"per-message-deflate" env:"SOCKETIO_JWT_PER_MESSAGE_DEFLATE" group:"Limits" help:"Let clients compress WebSocket messages, and compress those for them. Compressing costs processor time, and the length of a message that contains both a secret and text of others can reveal the secret."`
 	CompressFrom      int  `env:"SOCKETIO_JWT_COMPRESS_FROM" group:"Limits" default:"1024" placeholder:"BYTES" help:"Size from which responses of polls, and with --per-message-deflate WebSocket messages, are compressed. -1 means never. Default: ${default}."`
+
+	MaxPacketsPerSecond    int           `env:"SOCKETIO_JWT_MAX_PACKETS_PER_SECOND" group:"Limits" default:"1000" placeholder:"N" help:"Packets that the peer of one connection sends in a second; one that sends more is read later. 0 means no limit. Default: ${default}."`
+	MaxBytesPerSecond      int           `env:"SOCKETIO_JWT_MAX_BYTES_PER_SECOND" group:"Limits" default:"4194304" placeholder:"BYTES" help:"Bytes of these packets in a second, in the same way. Default: ${default}."`
+	RateBurst              time.Duration `env:"SOCKETIO_JWT_RATE_BURST" group:"Limits" default:"2s" help:"How long a peer may exceed these two after it has sent nothing, at least 10ms. Default: ${default}."`
+	CloseAboveRate         bool          `env:"SOCKETIO_JWT_CLOSE_ABOVE_RATE" group:"Limits" help:"Close the connection of a peer that exceeds one of these two, instead of reading it later."`
+	MaxSessionsPerAddress  int           `env:"SOCKETIO_JWT_MAX_SESSIONS_PER_ADDRESS" group:"Limits" default:"10000" placeholder:"N" help:"Connections of one address at the same time. Behind a proxy that --trusted-proxy does not name, all peers have one address. 0 means no limit. Default: ${default}."`
+	MaxHandshakesPerSecond int           `env:"SOCKETIO_JWT_MAX_HANDSHAKES_PER_SECOND" group:"Limits" default:"200" placeholder:"N" help:"Connections that one address begins in a second, for ten seconds' worth at once. 0 means no limit. Default: ${default}."`
 }
 
 // check implements part.
-func (l *limits) check(*serveCommand) error {
+func (l *limits) check(c *serveCommand) error {
 	errs := []error{positive("--connect-timeout", l.ConnectTimeout), positive("--ping-interval", l.PingInterval), positive("--ping-timeout", l.PingTimeout)}
 	if l.CompressFrom == 0 {
 		errs = append(errs, fmt.Errorf("--compress-from must be positive, or -1 for never"))
 	}
-	if l.MaxSessions < 0 {
-		errs = append(errs, fmt.Errorf("--max-sessions must not be negative"))
-	}
+	errs = append(errs, l.checkRates(c))
 	for _, limit := range []struct {
 		flag  string
 		value int
 		least int
 	}{
+		{"--max-sessions", l.MaxSessions, 0},
+		{"--max-packets-per-second", l.MaxPacketsPerSecond, 0},
+		{"--max-bytes-per-second", l.MaxBytesPerSecond, 0},
+		{"--max-sessions-per-address", l.MaxSessionsPerAddress, 0},
+		{"--max-handshakes-per-second", l.MaxHandshakesPerSecond, 0},
 		{"--max-new-per-address", l.MaxNewPerAddress, 1},
 		{"--max-payload", l.MaxPayload, 1},
 		{"--max-outbound", l.MaxOutbound, 1},
@@ -50,9 +60,30 @@ func (l *limits) check(*serveCommand) error {
 		{"--max-rooms", l.MaxRooms, 1},
 		{"--max-pending-acks", l.MaxPendingAcks, 1},
 	} {
-		if limit.value < limit.least {
+		switch {
+		case limit.value >= limit.least:
+		case limit.least == 0:
+			errs = append(errs, fmt.Errorf("%s must not be negative", limit.flag))
+		default:
 			errs = append(errs, fmt.Errorf("%s must be at least %d", limit.flag, limit.least))
 		}
+	}
+	return joined(errs...)
+}
+
+// checkRates is check for the rates of peers.
+func (l *limits) checkRates(c *serveCommand) error {
+	var errs []error
+	for _, flag := range []string{"rate-burst", "close-above-rate"} {
+		if l.MaxPacketsPerSecond == 0 && l.MaxBytesPerSecond == 0 && c.given(flag) {
+			errs = append(errs, fmt.Errorf("--%s has no effect without --max-packets-per-second or --max-bytes-per-second", flag))
+		}
+	}
+	if most := 1_000_000; l.MaxPacketsPerSecond > most || l.MaxHandshakesPerSecond > most {
+		errs = append(errs, fmt.Errorf("--max-packets-per-second and --max-handshakes-per-second must be at most %d; 0 means no limit", most))
+	}
+	if l.RateBurst < 10*time.Millisecond {
+		errs = append(errs, fmt.Errorf("--rate-burst must be at least 10ms"))
 	}
 	return joined(errs...)
 }
@@ -67,6 +98,8 @@ func (l *limits) start(_ context.Context, a *assembly) error {
 func (l *limits) add(o *socketio.Options) {
 	e := &o.Engine
 	e.MaxSessions, e.MaxNewPerAddress, e.MaxPayload, e.MaxOutbound = l.MaxSessions, l.MaxNewPerAddress, l.MaxPayload, l.MaxOutbound
+	e.MaxPacketsPerSecond, e.MaxBytesPerSecond, e.RateBurst, e.CloseAboveRate = l.MaxPacketsPerSecond, l.MaxBytesPerSecond, l.RateBurst, l.CloseAboveRate
+	e.MaxSessionsPerAddress, e.MaxHandshakesPerSecond = l.MaxSessionsPerAddress, l.MaxHandshakesPerSecond
 	e.PingInterval, e.PingTimeout = l.PingInterval, l.PingTimeout
 	e.PerMessageDeflate, e.CompressFrom = l.PerMessageDeflate, l.CompressFrom
 	o.ConnectTimeout, o.MaxNewBytes, o.MaxHeldBytes = l.ConnectTimeout, l.MaxNewBytes, l.MaxHeldBytes

@@ -122,3 +122,45 @@ func TestLimits(t *testing.T) {
 		t.Errorf("a second session: status %d", got)
 	}
 }
+
+// TestRates checks that the rates of a peer and the bounds of an address reach the server.
+func TestRates(t *testing.T) {
+	handshake := "/socket.io/?EIO=4&transport=polling"
+	s := start(t, "--max-packets-per-second", "1", "--max-bytes-per-second", "0", "--rate-burst", "10ms", "--close-above-rate")
+	_, sid, _ := strings.Cut(get(t, s.url+handshake), `"sid":"`)
+	sid, _, _ = strings.Cut(sid, `"`)
+	resp, err := http.Post(s.url+handshake+"&sid="+sid, "text/plain", strings.NewReader("6\x1e6\x1e6"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("three packets: status %d", resp.StatusCode)
+	}
+
+	s = start(t, "--max-sessions-per-address", "1")
+	get(t, s.url+handshake)
+	if got := status(t, s.url+handshake); got != http.StatusServiceUnavailable {
+		t.Errorf("a second session of an address: status %d", got)
+	}
+
+	s = start(t, "--max-handshakes-per-second", "1", "--max-sessions-per-address", "0")
+	for range 20 {
+		if status(t, s.url+handshake) == http.StatusServiceUnavailable {
+			return
+		}
+	}
+	t.Error("20 handshakes of an address were allowed at once")
+}
+
+func TestRatesThatAreWrong(t *testing.T) {
+	for flags, want := range map[string]string{
+		"--max-packets-per-second=-1":      "--max-packets-per-second must not be negative",
+		"--max-packets-per-second 2000000": "must be at most 1000000",
+		"--rate-burst 1ms":                 "--rate-burst must be at least 10ms",
+		"--max-packets-per-second 0 --max-bytes-per-second 0 --rate-burst 1s":    "--rate-burst has no effect without",
+		"--max-packets-per-second 0 --max-bytes-per-second 0 --close-above-rate": "--close-above-rate has no effect without",
+	} {
+		runWith(t, "", append([]string{"config", "check"}, strings.Fields(flags)...)...).want(t, exitFailed, "", want)
+	}
+}

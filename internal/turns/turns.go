@@ -1,4 +1,5 @@
-// Package turns bounds how many goroutines do long computations at a time.
+// Package turns keeps goroutines with much to do from delaying others: it bounds how many do long
+// computations at a time, and how long one goes on without letting others run.
 package turns
 
 import "context"

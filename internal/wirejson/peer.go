@@ -10,12 +10,16 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
+
+	"socketiojwt/internal/turns"
 )
 
 // splitter splits an array without decoding its elements.
 type splitter struct {
 	buf bytes.Buffer
 	dec jsontext.Decoder
+
+	turn turns.Turn
 }
 
 var splitters = sync.Pool{New: func() any { return new(splitter) }}
@@ -31,7 +35,7 @@ func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
 	}
 	sp := splitters.Get().(*splitter)
 	defer func() {
-		sp.buf = bytes.Buffer{} // do not keep the packet alive
+		sp.buf, sp.turn = bytes.Buffer{}, turns.Turn{} // do not keep the packet alive
 		splitters.Put(sp)
 	}()
 	sp.buf = *bytes.NewBuffer(b)
@@ -42,12 +46,11 @@ func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
 	}
 	values := make([][]byte, 0, 4)
 	for sp.dec.PeekKind() != ']' {
-		v, err := sp.dec.ReadValue()
+		start, end, err := sp.value(len(b) >= longArray)
 		if err != nil {
-			return nil, translate(err)
+			return nil, err
 		}
-		end := int(sp.dec.InputOffset())
-		values = append(values, b[end-len(v):end:end])
+		values = append(values, b[start:end:end])
 	}
 	if _, err := sp.dec.ReadToken(); err != nil {
 		return nil, translate(err)
@@ -56,6 +59,41 @@ func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
 		return nil, &SyntaxError{Offset: end}
 	}
 	return values, nil
+}
+
+// longArray is the size from which an array is read in turns with other goroutines. It takes
+// longer than a turn.
+const longArray = 32 << 10
+
+// partDepth is how deep in an element its parts are read one by one. Parts that nest deeper are
+// read at once, which is faster.
+const partDepth = 2
+
+// value reads an element of an array, and returns where it starts and ends. If the array is
+// long, it reads the parts of the element one by one.
+func (sp *splitter) value(long bool) (start, end int, err error) {
+	outside := sp.dec.StackDepth()
+	for {
+		size := 1 // of a bracket
+		if depth, kind := sp.dec.StackDepth(), sp.dec.PeekKind(); long && depth < outside+partDepth && (kind == '[' || kind == '{') || kind == ']' || kind == '}' {
+			_, err = sp.dec.ReadToken()
+		} else {
+			var v jsontext.Value
+			v, err = sp.dec.ReadValue()
+			size = len(v)
+		}
+		if err != nil {
+			return 0, 0, translate(err)
+		}
+		end = int(sp.dec.InputOffset())
+		if start == 0 { // after the array's bracket, so that no element starts at 0
+			start = end - size
+		}
+		if sp.dec.StackDepth() == outside {
+			return start, end, nil
+		}
+		sp.turn.Step()
+	}
 }
 
 // ValidPeerObject reports whether b is one JSON object that nests no deeper than

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package turns
+
+func throughNetwork() bool { return false }
