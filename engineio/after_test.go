@@ -55,6 +55,28 @@ func TestAfterMessages(t *testing.T) {
 	}
 }
 
+// A message that arrived before the peer was delayed is handled at once.
+func TestAfterMessagesOfADelayedPeer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{MaxPacketsPerSecond: 1, RateBurst: time.Second}, nil)
+		w, c := f.openSocket()
+		ran := make(chan time.Time, 10)
+		c.onMessage = func([]byte, bool) { c.s.AfterMessages(func() { ran <- time.Now() }) }
+		start := time.Now()
+		var wire []byte
+		for range 4 {
+			wire = appendFrame(wire, clientSide, textFrame, "4", []byte("a"))
+		}
+		w.raw(wire)
+		if took := (<-ran).Sub(start); took > 0 {
+			t.Errorf("the first message waited for %v", took)
+		}
+		for range 3 {
+			<-ran
+		}
+	})
+}
+
 // By polling, and for a second function of the same goroutine, AfterMessages uses other goroutines.
 func TestAfterMessagesOfOthers(t *testing.T) {
 	f := newTCP(t, Options{}, nil)

@@ -100,6 +100,9 @@ func (s *Session) delay(t *traffic, now, wait time.Duration) {
 		t.ended = make(chan struct{})
 	}
 	ended := t.ended
+	if s.ws != nil {
+		s.ws.in.handOver() // events that have arrived do not wait
+	}
 	s.mu.Unlock()
 	s.srv.loud.Log(context.Background(), s.srv.log, slog.LevelWarn, s.network(),
 		"engineio: peer delayed: it sends more than Options.MaxPacketsPerSecond or MaxBytesPerSecond allows", "address", s.network())
