@@ -12,7 +12,7 @@ import (
 const (
 	factor   = 10 // by which the input grows
 	most     = 20 // by which the time may grow
-	rounds   = 12 // attempts, because the machine may be busy
+	rounds   = 40 // attempts, because the machine may be busy
 	shortest = 2 * time.Millisecond
 	longest  = 10 * time.Second
 )
