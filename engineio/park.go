@@ -17,7 +17,7 @@ import (
 
 // parkAfter is how long a session must be quiet before one of its connections is parked, so
 // that parking costs nothing while a session is in use.
-const parkAfter = time.Second
+const parkAfter = 100 * time.Millisecond
 
 // parked is a connection that is parked. Two goroutines may use it at a time: the one that waits
 // for the peer, and the one that answers the poll. The last of them to finish calls leave.

@@ -17,7 +17,7 @@ import (
 // Engine.IO 3. All its methods may be called concurrently, and from inside the methods of
 // Conn. Its sessions last until they end by themselves, or until Shutdown or Close ends
 // them. Closing an http.Server closes neither WebSockets nor polls that have waited for more
-// than a second, which have been taken over from it.
+// than 100 ms, which have been taken over from it.
 type Server struct {
 	opts       Options
 	log        *slog.Logger
