@@ -40,8 +40,11 @@ func (ws *webSocket) close(err error) {
 	conn := ws.in.conn
 	defer closeWithin(conn, lingerTimeout)()
 	defer ws.in.release()
+	if ws.peerIsGone(err) {
+		return
+	}
 	frame, wait := closeFrameFor(err)
-	if frame == nil || ws.peerIsGone(err) {
+	if frame == nil {
 		return
 	}
 	conn.SetDeadline(time.Now().Add(lingerTimeout))
@@ -81,8 +84,8 @@ func closeFrameFor(err error) (frame []byte, wait bool) {
 // take a tenth of the CPU time of a connection. It is not known for connections that cannot be
 // polled.
 func (ws *webSocket) peerIsGone(err error) bool {
-	var closed *peerClosed
-	return ws.in.poll != nil && errors.As(err, &closed) && ws.in.poll.hasEnded()
+	_, closed := err.(*peerClosed)
+	return closed && ws.in.poll != nil && ws.in.poll.hasEnded()
 }
 
 // awaitClose reads until the peer has closed its end, or until the deadline.

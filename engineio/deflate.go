@@ -20,6 +20,7 @@ func (ws *webSocket) frames(m *Message) []byte {
 func (r *frameReader) inflated(compressed []byte) ([]byte, error) {
 	room := r.room()
 	data, err := inflate(compressed, room)
+	r.fresh = true
 	if err != errLong {
 		return data, err
 	}

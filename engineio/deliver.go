@@ -39,6 +39,10 @@ func (s *Session) deliver(p packet) {
 	}
 	s.mu.Unlock()
 	defer s.endCall()
+	if conn, ok := s.conn.(OwningConn); ok && p.owned {
+		conn.OwnMessage(p.data, p.binary)
+		return
+	}
 	s.conn.Message(p.data, p.binary)
 }
 

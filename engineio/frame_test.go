@@ -155,6 +155,28 @@ func TestDeclaredLengthTakesNoMemory(t *testing.T) {
 	}
 }
 
+// TestReservedMemoryFollowsTheBytes checks that a peer that declares a long message and sends some
+// of it occupies a multiple of what it has sent, however long the message is said to be.
+func TestReservedMemoryFollowsTheBytes(t *testing.T) {
+	header := []byte{0x82, 0xff, 0, 0, 0, 0, 0x3f, 0, 0, 0, 0, 0, 0, 0} // 1 GiB
+	for _, sent := range []int{1, 500, pooledBufferSize, 100_000, 3_000_000} {
+		for _, piece := range []int{300, 5000, 1 << 20} {
+			in := append(bytes.Clone(header), make([]byte, sent)...)
+			r := newFrameReader(in, piece, 1<<30)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if _, err := readAll(r); err == nil {
+				t.Error("no error for a message that does not end")
+			}
+			runtime.ReadMemStats(&after)
+			// Each buffer is at most reserveFactor times what had arrived, and so the next one at least twice as long.
+			if got, most := int(after.TotalAlloc-before.TotalAlloc), 2*reserveFactor*(sent+1)+16<<10; got > most {
+				t.Errorf("%d bytes allocated for %d bytes in pieces of %d, want at most %d", got, sent, piece, most)
+			}
+		}
+	}
+}
+
 // TestFragmentsAreNotCopiedAgain checks that the cost of a message in many small fragments is
 // not quadratic.
 func TestFragmentsAreNotCopiedAgain(t *testing.T) {

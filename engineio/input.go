@@ -158,6 +158,20 @@ func (in *input) take(limit int) ([]byte, error) {
 	return chunk, nil
 }
 
+// maxRead bounds what readInto reads at once, so that other goroutines get their turns.
+const maxRead = 64 << 10
+
+// readInto reads into b, which must not be empty, instead of a buffer of in. It waits until there is
+// at least one byte. It must not be called when in is ready, or if the connection cannot be polled.
+func (in *input) readInto(b []byte) (n int, err error) {
+	in.leaveBuffer()
+	n, waited, err := in.poll.readInto(in, b[:min(len(b), maxRead)])
+	if !waited {
+		turns.Pass() // there is no buffer that could keep the turn, so it ends
+	}
+	return n, err
+}
+
 // Read implements io.Reader.
 func (in *input) Read(p []byte) (int, error) {
 	chunk, err := in.take(len(p))

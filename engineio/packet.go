@@ -18,6 +18,7 @@ const (
 type packet struct {
 	kind   packetType
 	binary bool // only messages can be binary
+	owned  bool // the buffer is not used again
 	data   []byte
 }
 

@@ -15,6 +15,8 @@ func newPollConn(net.Conn) *pollConn { return nil }
 
 func (*pollConn) read(*input) (bool, error) { panic("engineio: not polled") }
 
+func (*pollConn) readInto(*input, []byte) (int, bool, error) { panic("engineio: not polled") }
+
 func (*pollConn) write(b []byte) ([]byte, error) { panic("engineio: not polled") }
 
 func (*pollConn) hasEnded() bool { panic("engineio: not polled") }

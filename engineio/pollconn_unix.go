@@ -21,6 +21,7 @@ type pollConn struct {
 	in     *input        // filled by onReadable
 	inErr  syscall.Errno // zero means none
 	waited bool          // because there was nothing to read
+	into   bool          // in.data is where to read to
 	eof    bool          // the peer has closed the connection
 }
 
@@ -56,7 +57,21 @@ func pollable(conn net.Conn) syscall.RawConn {
 
 // read waits until in has data, and reports whether it needed to wait.
 func (p *pollConn) read(in *input) (waited bool, err error) {
-	p.in, p.inErr, p.waited, p.eof = in, 0, false, false
+	p.in = in
+	return p.readOnce()
+}
+
+// readInto waits until it has read into b, which in borrows meanwhile, and reports whether it needed to wait.
+func (p *pollConn) readInto(in *input, b []byte) (n int, waited bool, err error) {
+	p.in, p.into = in, true
+	in.data = b
+	waited, err = p.readOnce()
+	n, in.data, p.into = len(in.data), nil, false
+	return n, waited, err
+}
+
+func (p *pollConn) readOnce() (waited bool, err error) {
+	p.inErr, p.waited, p.eof = 0, false, false
 	err = p.raw.Read(p.onReadable)
 	switch {
 	case err != nil:
@@ -69,15 +84,22 @@ func (p *pollConn) read(in *input) (waited bool, err error) {
 	return p.waited, err
 }
 
-// fill reads into a buffer from the pool. It returns the buffer if nothing was read.
+// fill reads into the caller's buffer, or into one from the pool. It returns that one if nothing
+// was read.
 func (p *pollConn) fill(fd uintptr) (done bool) {
-	buf := readBuffers.Get().(*readBuffer)
-	n, err := ignoringInterrupts(syscall.Read, int(fd), buf.bytes[:])
+	b, buf := p.in.data, (*readBuffer)(nil)
+	if !p.into {
+		buf = readBuffers.Get().(*readBuffer)
+		b = buf.bytes[:]
+	}
+	n, err := ignoringInterrupts(syscall.Read, int(fd), b)
 	if n > 0 {
-		p.in.buf, p.in.data = buf, buf.bytes[:n]
+		p.in.buf, p.in.data = buf, b[:n]
 		return true
 	}
-	readBuffers.Put(buf)
+	if buf != nil {
+		readBuffers.Put(buf)
+	}
 	if err == syscall.EAGAIN {
 		p.waited = true
 		return false

@@ -72,6 +72,7 @@ func (ws *webSocket) readMessage() error {
 	if err != nil {
 		return err
 	}
+	p.owned = ws.fresh
 	return ws.session.receive(p)
 }
 

@@ -26,6 +26,15 @@ type Conn interface {
 	Closed(reason Reason)
 }
 
+// OwningConn is a Conn that takes over the buffers of long messages.
+type OwningConn interface {
+	Conn
+	// OwnMessage is called instead of Message for a message in a buffer that is not used
+	// again. The receiver may keep the data, and must not change it: the capacity of the
+	// buffer may exceed the length of the data.
+	OwnMessage(data []byte, binary bool)
+}
+
 // life is the first half of a session's state. The second half is which transport it has,
 // and whether an upgrade is in progress.
 type life uint8

@@ -68,6 +68,7 @@ type frameReader struct {
 	limit    int32    // bytes of one message; zero means the limit of session
 	last     bool     // the frame that rest is about is the last of its message
 	deflate  bool     // messages may be compressed
+	fresh    bool     // the data that next returned is in a buffer of its own, and not in that of input
 	side     side
 	headSize uint8 // bytes of the last header
 	head     [ws.MaxHeaderSize]byte
@@ -112,8 +113,9 @@ func (r *frameReader) next(control func(kind frameKind, payload []byte)) (data [
 			break
 		}
 		state = state.Set(ws.StateFragmented)
-		if first { // it may be part of the input's buffer, which the next frame overwrites
+		if first && !r.fresh { // it is part of the input's buffer, which the next frame overwrites
 			data = bytes.Clone(data) // once, because a copy for each fragment would be quadratic
+			r.fresh = true
 		}
 	}
 	if compressed {
@@ -209,23 +211,56 @@ func (r *frameReader) skip(control func(kind frameKind, payload []byte)) error {
 }
 
 // payload appends the payload of the frame with header h to data. If data is empty, and the
-// whole payload is in the input's buffer, it is not copied.
+// whole payload is in the input's buffer, it is not copied, and fresh is false.
 func (r *frameReader) payload(data []byte, h ws.Header) ([]byte, error) {
 	for got := 0; int64(got) < h.Length; {
-		chunk, err := r.in.take(int(h.Length) - got)
+		left := int(h.Length) - got
+		if room := cap(data) - len(data); room >= min(left, pooledBufferSize) && r.in.poll != nil && !r.in.ready() {
+			n, err := r.in.readInto(data[len(data) : len(data)+min(room, left)])
+			if err != nil {
+				return nil, err
+			}
+			unmask(data[len(data):len(data)+n], h, got)
+			data, got = data[:len(data)+n], got+n
+			continue
+		}
+		chunk, err := r.in.take(left)
 		if err != nil {
 			return nil, err
 		}
-		if h.Masked {
-			ws.Cipher(chunk, h.Mask, got)
-		}
-		if int64(len(chunk)) == h.Length && len(data) == 0 {
+		unmask(chunk, h, got)
+		if r.fresh = len(data) > 0 || len(chunk) < left; !r.fresh {
 			return chunk, nil
 		}
-		data = extend(data, chunk, max(len(data)+int(h.Length)-got, r.room()))
+		data = r.extend(data, chunk, left, h.Fin)
 		got += len(chunk)
 	}
 	return data, nil
+}
+
+// unmask decodes a part of a frame's payload that begins at an offset.
+func unmask(part []byte, h ws.Header, offset int) {
+	if h.Masked {
+		ws.Cipher(part, h.Mask, offset)
+	}
+}
+
+// reserveFactor bounds the memory of a message that is being received, as a multiple of what has
+// arrived of it. The length in the header of a frame is what the peer claims.
+const reserveFactor = 16
+
+// extend appends chunk to data. The frame has left bytes from the beginning of chunk on, most of
+// which are read into the new buffer directly.
+func (r *frameReader) extend(data, chunk []byte, left int, last bool) []byte {
+	need := len(data) + len(chunk)
+	if need > cap(data) {
+		size := min(reserveFactor*need, len(data)+left)
+		if !last || len(data) > 0 { // more fragments follow, or another one came before: do not copy for each of them
+			size = max(size, min(2*cap(data), r.room()))
+		}
+		data = append(make([]byte, 0, max(need, size)), data...)
+	}
+	return append(data, chunk...)
 }
 
 // readHeader reads the header of a frame and checks it.

@@ -1,7 +1,8 @@
 package engineio
 
 import (
-	"bytes"
+	"encoding/binary"
+	"math"
 
 	"github.com/gobwas/ws"
 )
@@ -13,16 +14,37 @@ func appendFrame(dst []byte, from side, kind frameKind, prefix string, data []by
 	if from == clientSide {
 		h.Masked, h.Mask = true, ws.NewMask()
 	}
-	b := bytes.NewBuffer(dst)
-	if err := ws.WriteHeader(b, h); err != nil {
-		panic("engineio: " + err.Error()) // never: a buffer does not fail, and the length is not negative
-	}
-	dst = b.Bytes()
+	dst = appendFrameHeader(dst, h)
 	start := len(dst)
 	dst = append(dst, prefix...)
 	dst = append(dst, data...)
 	if h.Masked {
 		ws.Cipher(dst[start:], h.Mask, 0)
+	}
+	return dst
+}
+
+// appendFrameHeader appends the header of a frame (RFC 6455, section 5.2). The library's WriteHeader
+// allocates twice.
+func appendFrameHeader(dst []byte, h ws.Header) []byte {
+	first, masked := h.Rsv<<4|byte(h.OpCode), byte(0)
+	if h.Fin {
+		first |= 0x80
+	}
+	if h.Masked {
+		masked = 0x80
+	}
+	dst = append(dst, first)
+	switch {
+	case h.Length < 126:
+		dst = append(dst, masked|byte(h.Length))
+	case h.Length <= math.MaxUint16:
+		dst = binary.BigEndian.AppendUint16(append(dst, masked|126), uint16(h.Length))
+	default:
+		dst = binary.BigEndian.AppendUint64(append(dst, masked|127), uint64(h.Length))
+	}
+	if h.Masked {
+		dst = append(dst, h.Mask[:]...)
 	}
 	return dst
 }

@@ -13,9 +13,9 @@ import (
 
 func argumentsOf(t *testing.T, json string, attachments ...[]byte) Arguments {
 	t.Helper()
-	a, err := parseArguments([]byte(json), attachments, 64)
+	a, err := newArguments([]byte(json), attachments, 64)
 	if err != nil {
-		t.Fatalf("parseArguments(%s): %v", json, err)
+		t.Fatalf("newArguments(%s): %v", json, err)
 	}
 	return a
 }
@@ -107,12 +107,12 @@ func TestPlaceholderWithoutAttachmentsIsAnObject(t *testing.T) {
 
 func TestPlaceholderOutOfRangeIsRefused(t *testing.T) {
 	for _, num := range []string{`1`, `-1`, `"0"`, `null`, `0.5`, `1e99`} {
-		_, err := parseArguments([]byte(`["a",{"_placeholder":true,"num":`+num+`}]`), [][]byte{{1}}, 64)
+		_, err := newArguments([]byte(`["a",{"_placeholder":true,"num":`+num+`}]`), [][]byte{{1}}, 64)
 		if !errors.Is(err, packet.ErrMalformed) {
 			t.Errorf("num %s: %v, want a parse error", num, err)
 		}
 	}
-	if _, err := parseArguments([]byte(`["a",{"_placeholder":true}]`), [][]byte{{1}}, 64); !errors.Is(err, packet.ErrMalformed) {
+	if _, err := newArguments([]byte(`["a",{"_placeholder":true}]`), [][]byte{{1}}, 64); !errors.Is(err, packet.ErrMalformed) {
 		t.Errorf("no num: %v, want a parse error", err)
 	}
 }

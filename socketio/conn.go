@@ -27,6 +27,7 @@ type conn struct {
 
 	shuttingDown atomic.Bool // Shutdown has reached this connection
 	begun        bool        // a message was received; only for the reader
+	owns         bool        // the data of the message belongs to the connection; only for the reader
 	place        int32       // in Server.conns, plus one; guarded by Server.mu
 
 	mu         sync.Mutex // taken after a socket's, before the server's
@@ -45,7 +46,10 @@ type conn struct {
 	blamed     bool // a failure was counted for its address, or none is to be counted
 }
 
-var _ engineio.HeadConn = (*conn)(nil)
+var (
+	_ engineio.HeadConn   = (*conn)(nil)
+	_ engineio.OwningConn = (*conn)(nil)
+)
 
 // open creates the connection of a session.
 func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Conn {
@@ -147,6 +151,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 		}
 	case packet.Event, packet.BinaryEvent:
 		if s, ok := c.joined(p.Namespace); ok && s != nil {
+			p.Payload = c.keptPayload(p, attachments)
 			e, err := parseEvent(s, p, attachments, c.server.opts.MaxNameLength, maxDepth)
 			if err != nil {
 				c.violation("malformed EVENT")
@@ -156,7 +161,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 		}
 	case packet.Ack, packet.BinaryAck:
 		if s, ok := c.joined(p.Namespace); ok && s != nil {
-			args, err := parseArguments(p.Payload, attachments, maxDepth)
+			args, err := newArguments(c.keptPayload(p, attachments), attachments, maxDepth)
 			if err != nil || !p.HasAck {
 				c.violation("malformed ACK")
 				return

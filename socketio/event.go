@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"bytes"
 	"sync/atomic"
 
 	"socketiojwt/engineio"
@@ -71,10 +70,10 @@ func (e *Event) ack(args []any, send func(*engineio.Message) error) error {
 	return send(m)
 }
 
-// parseEvent parses an EVENT or BINARY_EVENT. It copies the payload, because the handler runs
+// parseEvent parses an EVENT or BINARY_EVENT. It keeps the payload, because the handler runs
 // later.
 func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDepth int) (*Event, error) {
-	args, err := parseArguments(p.Payload, attachments, maxDepth)
+	args, err := newArguments(p.Payload, attachments, maxDepth)
 	if err != nil || len(args.values) == 0 {
 		return nil, packet.ErrMalformed
 	}
@@ -86,14 +85,6 @@ func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDe
 	e := &Event{Arguments: args, name: name, socket: s, ackID: p.AckID, wantsAck: p.HasAck}
 	e.size = args.size() + len(name) + 128
 	return e, nil
-}
-
-// parseArguments parses the array of an EVENT or ACK.
-func parseArguments(payload []byte, attachments [][]byte, maxDepth int) (Arguments, error) {
-	if len(attachments) == 0 { // otherwise it was copied when the first packet arrived
-		payload = bytes.Clone(payload)
-	}
-	return newArguments(payload, attachments, maxDepth)
 }
 
 // eventName reads the first member of an EVENT. It is a string that is not reserved, or a

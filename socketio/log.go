@@ -67,10 +67,10 @@ func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
 	if reason == ReasonShutdown {
 		level = slog.LevelDebug
 	}
-	log := s.logger()
-	if !log.Enabled(ctx, level) {
+	if !s.conn.server.opts.Logger.Enabled(ctx, level) {
 		return
 	}
+	log := s.logger()
 	what := []any{"remote", s.conn.session.RemoteAddr(), "reason", reason}
 	if e := (*Ending)(nil); errors.As(cause, &e) && e != nil && e.Err != nil {
 		cause = e.Err // the text of an Ending does not contain it

@@ -32,7 +32,7 @@ func (c *conn) beginPartial(p packet.Packet) {
 		if !c.keepPartial(whole, len(p.Payload)) {
 			return
 		}
-		whole.packet.Payload = bytes.Clone(p.Payload)
+		whole.packet.Payload = c.keep(p.Payload)
 	}
 	c.partial = whole
 }
@@ -48,7 +48,7 @@ func (c *conn) attachment(data []byte) {
 		if !c.keepPartial(whole, len(data)) {
 			return
 		}
-		whole.attachments = append(whole.attachments, bytes.Clone(data))
+		whole.attachments = append(whole.attachments, c.keep(data))
 	}
 	if whole.due--; whole.due > 0 {
 		return
@@ -57,6 +57,32 @@ func (c *conn) attachment(data []byte) {
 	if whole.socket != nil {
 		c.handle(whole.packet, whole.attachments)
 	}
+}
+
+// OwnMessage is Message for a message whose data belongs to the connection.
+func (c *conn) OwnMessage(data []byte, binary bool) {
+	c.owns = true
+	c.Message(data, binary)
+	c.owns = false
+}
+
+// keep returns data, which is a message or a part of it, for use after Message has returned. It is a
+// copy, unless the connection owns a buffer that contains little else: the ledger charges only the
+// length of data.
+func (c *conn) keep(data []byte) []byte {
+	if c.owns && cap(data) <= len(data)+len(data)/8 {
+		return data[:len(data):len(data)]
+	}
+	return bytes.Clone(data)
+}
+
+// keptPayload is keep for the payload of a complete packet. If it has attachments, its payload was
+// kept when the first part arrived.
+func (c *conn) keptPayload(p packet.Packet, attachments [][]byte) []byte {
+	if len(attachments) > 0 {
+		return p.Payload
+	}
+	return c.keep(p.Payload)
 }
 
 // keepPartial charges n bytes of an incomplete packet, or closes the connection. For a held

@@ -86,7 +86,7 @@ func TestIdleConnection(t *testing.T) {
 
 // admitted opens a connection, and returns the file descriptor of its other end when the
 // socket is admitted.
-func admitted(t *testing.T, addr, compact string) int {
+func admitted(t testing.TB, addr, compact string) int {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
