@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"redisbus":              {"socketio", "observe"},
 	"tracing":               {"observe", "socketio"},
 	"upstream":              {"auth", "observe", "socketio", "token"},
+	"webtransport":          {},
 	"cmd":                   nil, // everything
 	"interop":               nil,
 	"examples":              nil,
@@ -92,6 +93,7 @@ var onlyIn = map[string][]string{
 	"go.etcd.io/bbolt":                   {"auth/denyfile/"},
 	"github.com/prometheus/":             {"metrics/"},
 	"go.opentelemetry.io/":               {"tracing/"},
+	"github.com/quic-go/":                {"webtransport/"},
 	"github.com/redis/rueidis":           {"redisbus/", "auth/denyredis/", "cmd/", "internal/doctor/", "examples/", "interop/"},
 	"github.com/tinylib/msgp":            {"redisbus/internal/msgpack/"},
 }

@@ -33,6 +33,7 @@ type options struct {
 	origins           []string
 	insecureAnyOrigin bool
 	eio3, deflate     bool
+	webTransport      bool
 	openRoot          bool
 	heartbeat         time.Duration
 	clientFiles       string
@@ -55,6 +56,7 @@ func main() {
 	flag.BoolVar(&o.insecureAnyOrigin, "insecure-any-origin", false, "as engineio.Options.InsecureAnyOrigin")
 	flag.BoolVar(&o.eio3, "eio3", false, "let clients of Socket.IO 1 and 2 in, and take tokens from the query")
 	flag.BoolVar(&o.deflate, "deflate", false, "as engineio.Options.PerMessageDeflate")
+	flag.BoolVar(&o.webTransport, "webtransport", false, "serve WebTransport too, with a certificate of its own")
 	flag.BoolVar(&o.openRoot, "open-root", false, "admit all sockets to /, which clients of Socket.IO 1 and 2 always join")
 	flag.DurationVar(&o.heartbeat, "heartbeat", 0, "as engineio.Options.PingInterval; with five times that to answer")
 	flag.StringVar(&o.clientFiles, "client-files", "", "a folder with the files of the JavaScript client")
@@ -102,7 +104,15 @@ func run(ctx context.Context, o options) error {
 	server := socketio.NewHTTPServer("", mux)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	if err := json.NewEncoder(os.Stdout).Encode(map[string]string{"addr": listener.Addr().String()}); err != nil {
+	line := map[string]string{"addr": listener.Addr().String()}
+	if o.webTransport {
+		var stop func()
+		if line["webtransport"], line["hash"], stop, err = serveWebTransport(sockets); err != nil {
+			return err
+		}
+		defer stop()
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
 		return err
 	}
 	select {
