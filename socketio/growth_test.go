@@ -128,7 +128,7 @@ func TestCallsGrowLinearly(t *testing.T) {
 			v := nested(n)
 			return func() { must(srv.To("nobody").Emit("e", v)) }
 		}},
-		"Emit, text with escapes": {500, func(n int) func() {
+		"Emit, text with escapes": {100, func(n int) func() {
 			text := strings.Repeat("\"\\\n\x01é\U0001f600", n)
 			return func() { must(srv.To("nobody").Emit("e", text)) }
 		}},
