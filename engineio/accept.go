@@ -123,8 +123,9 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request, cookie string)
 	if cookie != "" {
 		header.Add("Set-Cookie", cookie)
 	}
-	extension, ok := "", true
+	var extension string
 	if srv.opts.PerMessageDeflate {
+		var ok bool
 		if extension, ok = negotiateDeflate(r.Header[headerExtensions]); !ok {
 			srv.refuse(w, r, refuseExtensions)
 			return accepted{}, false

@@ -42,11 +42,11 @@ func (c *secureConn) isEmpty(in *input) bool {
 	if c.woken {
 		return false
 	}
-	c.conn.SetReadDeadline(longAgo) // so that TLS does not read the connection
+	_ = c.conn.SetReadDeadline(longAgo) // so that TLS does not read the connection
 	err := c.readInto(in)
-	c.conn.SetReadDeadline(time.Time{})
+	_ = c.conn.SetReadDeadline(time.Time{})
 	if c.aborted.Load() { // abort stores before it sets the deadline
-		c.conn.SetReadDeadline(longAgo)
+		_ = c.conn.SetReadDeadline(longAgo)
 	}
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }

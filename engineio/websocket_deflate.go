@@ -54,7 +54,7 @@ func deflateFrames(frames []byte, from int) []byte {
 				out.Write(frames[:len(frames)-len(rest)])
 			}
 			h.Rsv, h.Length = rsv1, int64(len(compressed))
-			ws.WriteHeader(&out, h) // a bytes.Buffer never fails
+			_ = ws.WriteHeader(&out, h) // a bytes.Buffer never fails
 			out.Write(compressed)
 		} else if out.Len() > 0 {
 			out.Write(rest[:size])
@@ -78,7 +78,7 @@ func (d *deflater) deflate(payload []byte, from int) []byte {
 	}
 	d.out.Reset()
 	d.Reset(&d.out)
-	d.Write(payload) // a bytes.Buffer never fails
+	_, _ = d.Write(payload) // a bytes.Buffer never fails
 	if err := d.Flush(); err != nil || d.out.Len() >= len(payload) {
 		return nil
 	}

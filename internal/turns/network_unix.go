@@ -37,8 +37,8 @@ func openPipe() bool {
 	}
 	raw, err := in.SyscallConn()
 	if err != nil {
-		in.Close()
-		out.Close()
+		_ = in.Close()
+		_ = out.Close()
 		return false
 	}
 	network.in, network.out, network.raw = in, out, raw
