@@ -102,3 +102,46 @@ func TestAfterMessagesOfOthers(t *testing.T) {
 	<-done
 	<-done
 }
+
+// A function that a POST passes to AfterMessages runs, although the session has changed to WebSocket and was
+// aborted during the POST.
+func TestAfterMessagesOfAPostDuringAnUpgrade(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	query, c := f.open()
+	w := f.upgradeSocket(query)
+	w.write("2probe")
+	if got := w.read(); got != "3probe" {
+		t.Fatal(got)
+	}
+	inside, goOn, ran := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	c.onMessage = func([]byte, bool) {
+		close(inside)
+		<-goOn // such as parsing 1 MB of JSON
+		c.s.AfterMessages(func() { close(ran) })
+	}
+	post := f.background("POST", query, "4a")
+	<-inside
+	w.write("5") // the WebSocket becomes the transport, and waits for the end of the POST
+	for until := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		c.s.mu.Lock()
+		changed := c.s.ws != nil
+		c.s.mu.Unlock()
+		if changed {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("not changed")
+		}
+	}
+	c.s.Abort(ForcedClose) // or a write that fails because the peer has reset the connection
+	for w.read() != "end" {
+	}
+	time.Sleep(100 * time.Millisecond)
+	close(goOn)
+	<-post
+	select {
+	case <-ran:
+	case <-time.After(3 * time.Second):
+		t.Fatal("the function of AfterMessages never runs")
+	}
+}

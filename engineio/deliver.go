@@ -34,8 +34,11 @@ func (s *Session) deliver(p packet) {
 		return
 	}
 	s.calls++
-	if s.ws != nil && !s.ws.in.ready() {
-		s.ws.touched = 0 // the answer is not delayed
+	if s.ws != nil {
+		s.ws.delivers = s.polling == nil // an upgrade waits for the last POST
+		if s.ws.delivers && !s.ws.in.ready() {
+			s.ws.touched = 0 // the answer is not delayed
+		}
 	}
 	s.mu.Unlock()
 	defer s.endCall()

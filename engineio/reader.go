@@ -50,8 +50,9 @@ func (ws *webSocket) read(err error) {
 func (s *Session) AfterMessages(f func()) {
 	s.mu.Lock()
 	ws := s.ws
+	isReader := ws != nil && ws.delivers // an upgrade may have begun or ended during a POST
 	s.mu.Unlock()
-	if ws == nil || ws.in.next != nil {
+	if !isReader || ws.in.next != nil {
 		s.srv.Go(f)
 		return
 	}

@@ -27,6 +27,7 @@ type writer struct {
 	pongPacket bool // a ping packet is to be answered
 	sealed     bool // the close frame is queued or written, and nothing may follow it (RFC 6455, section 5.5.1)
 	state      writerState
+	delivers   bool // the goroutine that reads delivers the current message, and not that of a POST
 	touched    tick // when it was written to last; zero if the peer has sent something since then
 
 	progress time.Duration // while the goroutine runs: when the connection last took something
