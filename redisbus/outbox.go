@@ -38,7 +38,7 @@ type refusal struct {
 }
 
 // refusalFor is when a refusal for a channel ends if the channel is not used again.
-const refusalFor = time.Minute
+const refusalFor = 30 * time.Second
 
 // ends reports whether the refusal ends because a parcel was accepted.
 func (r *refusal) ends(p *parcel) bool {
@@ -63,7 +63,7 @@ func (x *outbox) answered(p *parcel, err error) {
 		}
 	case x.refused == nil:
 		x.refused = &refusal{err: err, entry: p.fields != nil, at: time.Now()}
-		if strings.Contains(err.Error(), "NOPERM") {
+		if text := err.Error(); strings.Contains(text, "NOPERM") && strings.Contains(text, "channel") {
 			x.refused.channel = p.channel
 		}
 	default:
