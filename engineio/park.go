@@ -33,6 +33,7 @@ type parked struct {
 	woken bool        // nothing waits for the peer any more
 	ended bool        // the connection must be closed
 	last  bool        // it must be closed after the response
+	left  bool        // http.Server has it again, or it has been closed
 }
 
 // park takes over the connection of the request that w answers, and parks it. The poll is nil if
@@ -111,7 +112,11 @@ func (k *parked) respond(a pollAnswer) {
 // leave closes the connection, or serves its next request.
 func (k *parked) leave() {
 	k.srv.delist(k)
-	if k.ended {
+	k.mu.Lock()
+	k.left = true
+	ended := k.ended
+	k.mu.Unlock()
+	if ended {
 		closeWithin(k.conn, lingerTimeout)()
 	} else {
 		k.conn.SetDeadline(time.Time{})
@@ -146,6 +151,9 @@ func idleTimeout(web *http.Server) time.Duration {
 func (k *parked) close(abort bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.left {
+		return
+	}
 	k.last = true
 	k.ended = k.ended || k.poll == nil
 	if k.ended {
@@ -161,6 +169,13 @@ func (k *parked) idle() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.poll == nil
+}
+
+// isLost reports whether the connection must be closed.
+func (k *parked) isLost() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ended
 }
 
 // isLast reports whether the connection is closed after the response.

@@ -26,7 +26,10 @@ type parkedPoll struct {
 
 // parks returns the http.Server that serves r, or nil if the connection of r cannot be parked.
 func (srv *Server) parks(w http.ResponseWriter, r *http.Request) *http.Server {
-	if srv.unparkable.Load() || r.ProtoMajor != 1 || !isNetHTTP(w) {
+	if srv.unparkable.Load() || r.ProtoMajor != 1 || !isNetHTTP(w, "response") || !hasOwnBody(r) {
+		return nil
+	}
+	if _, limited := r.Context().Deadline(); limited { // by middleware, such as chi's Timeout
 		return nil
 	}
 	switch r.Context().Value(http.LocalAddrContextKey).(type) {
@@ -40,14 +43,27 @@ func (srv *Server) parks(w http.ResponseWriter, r *http.Request) *http.Server {
 		}
 	}
 	web, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if web == nil || web.ConnContext != nil || web.BaseContext != nil { // they would be called with types of this package
+		return nil
+	}
 	return web
 }
 
-// isNetHTTP reports whether w is the ResponseWriter of http.Server for HTTP/1. Middleware that
-// wraps it may change the response, or count what is written.
-func isNetHTTP(w http.ResponseWriter) bool {
-	t := reflect.TypeOf(w)
-	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "response"
+// isNetHTTP reports whether v is of a type of net/http: the ResponseWriter of http.Server for
+// HTTP/1, or its body of a request. Middleware that wraps them may change the response, count what
+// is written, or make a body seem to end early. The rest of that would be taken for a request.
+func isNetHTTP(v any, name string) bool {
+	t := reflect.TypeOf(v)
+	return t != nil && t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == name
+}
+
+// hasOwnBody reports whether r has the body that http.Server gave it, or none. Of a poll, that
+// must be none.
+func hasOwnBody(r *http.Request) bool {
+	if r.Method == http.MethodPost {
+		return isNetHTTP(r.Body, "body")
+	}
+	return r.Body == http.NoBody && r.ContentLength == 0 && len(r.TransferEncoding) == 0
 }
 
 // park parks the connection of r with the poll that waits. It reports false if the connection
@@ -62,7 +78,7 @@ func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r
 	if k == nil {
 		return false
 	}
-	answer, lost := waiting.answer, k.ended
+	answer, lost := waiting.answer, k.isLost()
 	s.mu.Lock()
 	waits := p.waiting == waiting
 	if waits {

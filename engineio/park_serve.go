@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 )
 
 // serveAgain lets web serve the next request of conn, of which early has been read, or closes
@@ -23,22 +24,20 @@ func serveAgain(web *http.Server, conn net.Conn, early []byte) {
 // oneConn is a net.Listener that returns one connection.
 type oneConn struct {
 	conn     net.Conn
-	accepted bool
+	accepted atomic.Bool // or closed
 }
 
 // Accept implements net.Listener.
 func (l *oneConn) Accept() (net.Conn, error) {
-	if l.accepted {
+	if l.accepted.Swap(true) {
 		return nil, net.ErrClosed
 	}
-	l.accepted = true
 	return l.conn, nil
 }
 
 // Close implements net.Listener.
 func (l *oneConn) Close() error {
-	if !l.accepted {
-		l.accepted = true
+	if !l.accepted.Swap(true) {
 		closeWithin(l.conn, lingerTimeout)()
 	}
 	return nil
