@@ -113,7 +113,7 @@ func emptyBlocks(n int) []byte {
 // TestBlocksWithoutData checks that a long compressed message takes a turn, and lets other goroutines
 // run, also if it has no data.
 func TestBlocksWithoutData(t *testing.T) {
-	message := emptyBlocks(1 << 20)
+	message := emptyBlocks(256 << 10)
 	if data, err := inflate(message, 1<<20); len(data) != 0 || err != nil {
 		t.Fatalf("%d bytes, %v; want none", len(data), err)
 	}
