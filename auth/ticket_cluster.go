@@ -56,7 +56,7 @@ type ticketMessage struct {
 // and else the claims of a user, so it is sealed.
 type ticketTold struct {
 	Token     json.RawMessage `json:"token"`
-	Until     time.Time       `json:"until,omitzero"`
+	Until     *time.Time      `json:"until"` // the zero time means never; nil is malformed
 	Encoded   string          `json:"encoded,omitzero"`
 	Namespace string          `json:"namespace"`
 	Origin    string          `json:"origin,omitzero"`
@@ -230,7 +230,7 @@ func (t *ticket) told() *ticketTold {
 	if err != nil {
 		return nil
 	}
-	return &ticketTold{Token: exported, Until: t.lease.Until, Encoded: t.lease.Encoded, Namespace: t.namespace, Origin: t.origin}
+	return &ticketTold{Token: exported, Until: &t.lease.Until, Encoded: t.lease.Encoded, Namespace: t.namespace, Origin: t.origin}
 }
 
 // ticket returns the ticket that another node has sent. A nil t means that there is none.
@@ -242,5 +242,8 @@ func (t *ticketTold) ticket() (*ticket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the node that has made it sent something else: %w", errTicket, err)
 	}
-	return &ticket{lease: &Lease{Token: imported, Until: t.Until, Encoded: t.Encoded}, namespace: t.Namespace, origin: t.Origin}, nil
+	if t.Until == nil {
+		return nil, fmt.Errorf("%w: the node that has made it did not send its end", errTicket)
+	}
+	return &ticket{lease: &Lease{Token: imported, Until: *t.Until, Encoded: t.Encoded}, namespace: t.Namespace, origin: t.Origin}, nil
 }

@@ -77,6 +77,72 @@ func TestManyBombsTakeTurns(t *testing.T) {
 	}
 }
 
+// emptyBlocks returns a compressed message of about n bytes without data, in which each 12 bytes are a
+// block with a code of its own (RFC 1951, section 3.2.7).
+func emptyBlocks(n int) []byte {
+	lengths := [18]uint64{2: 1, 3: 2, 17: 2} // so 18, 0 and 1 have the codes 0, 10 and 11
+	var out []byte
+	var bits uint64
+	var held int
+	put := func(count int, value uint64) {
+		bits |= value << held
+		for held += count; held >= 8; held -= 8 {
+			out = append(out, byte(bits))
+			bits >>= 8
+		}
+	}
+	for len(out) < n {
+		put(3, 0b100) // not the last block, with codes of its own
+		put(5, 0)     // 257 literals and lengths
+		put(5, 0)     // 1 distance
+		put(4, 14)    // 18 lengths of codes follow, in the order 16 17 18 0 ... 14 1
+		for i := range 18 {
+			put(3, lengths[i])
+		}
+		put(8, 0b1111111_0) // 138 zeros
+		put(8, 0b1101011_0) // 118 zeros
+		put(2, 0b11)        // the end of the block has a code of one bit
+		put(2, 0b01)        // the distance has none
+		put(1, 0)           // the end of the block
+	}
+	put(3, 0) // an empty block, of which the last four bytes are left out
+	put((8-held)%8, 0)
+	return out
+}
+
+// TestBlocksWithoutData checks that a long compressed message takes a turn, and lets other goroutines
+// run, also if it has no data.
+func TestBlocksWithoutData(t *testing.T) {
+	message := emptyBlocks(256 << 10)
+	if data, err := inflate(message, 1<<20); len(data) != 0 || err != nil {
+		t.Fatalf("%d bytes, %v; want none", len(data), err)
+	}
+	for range cap(inflating) {
+		inflating <- struct{}{}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = inflate(message, 1<<20)
+	}()
+	for range 5 { // takes longer than the other goroutine would
+		_, _ = inflateChunks(message, 1<<20)
+	}
+	select {
+	case <-done:
+		t.Error("the message was decompressed without a turn")
+	default:
+	}
+	for range cap(inflating) {
+		<-inflating
+	}
+	<-done
+	message = emptyBlocks(64 << 10) // some 7 ms, so that the runtime interrupts it once at most
+	if n := turnsDuring(func() { _, _ = inflateChunks(message, 1<<20) }); n < 50 {
+		t.Errorf("another goroutine ran %d times during the message, want at least 50", n)
+	}
+}
+
 // TestLongCompressedMessages checks that the head of a message that is too long is delivered,
 // whether its compressed form is too long or only the data.
 func TestLongCompressedMessages(t *testing.T) {

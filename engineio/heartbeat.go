@@ -103,13 +103,13 @@ func (s *Session) wake() {
 // for too long. s.mu is held.
 func (s *Session) wakeHeartbeat(now time.Duration) {
 	switch {
-	case s.heartbeat.awaited && s.delayedSilence(now):
-		return
-	case s.heartbeat.awaited:
+	case s.heartbeat.awaited && !s.delayedSilence(now):
 		s.end(PingTimeout)
 		return
 	case s.stalled(now):
 		s.end(SlowPeer)
+		return
+	case s.heartbeat.awaited: // and the peer is delayed
 		return
 	}
 	s.heartbeat.pinged(now, s.srv.opts.PingTimeout)

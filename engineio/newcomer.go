@@ -29,11 +29,12 @@ func (s *Session) CountFailure() { s.srv.addresses.fail(Network(s.addr), s.srv.n
 
 // uncount stops counting the session as a new one of its address.
 func (s *Session) uncount() {
+	a := s.address.Load() // before the swap, because leaveAddress may remove it afterwards
 	if !s.fresh.Swap(false) {
 		return
 	}
 	t := &s.srv.addresses
-	t.uncount(s.address.Load())
+	t.uncount(a)
 	if t.sessions == 0 {
 		s.address.Store(nil)
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -185,6 +188,40 @@ func TestUpgradeLosesNothing(t *testing.T) {
 		}
 		if got := len(c.got()); got != posted {
 			t.Fatalf("round %d: %d messages, want %d", round, got, posted)
+		}
+	}
+}
+
+// TestAcceptWhileTheSessionEnds checks that a session that is accepted while it ends leaves its
+// address once.
+func TestAcceptWhileTheSessionEnds(t *testing.T) {
+	for _, bound := range []int{0, 1 << 20} { // of sessions of one address
+		opts := Options{MaxNewPerAddress: 1 << 20, MaxSessionsPerAddress: bound}
+		srv := &Server{opts: opts, epoch: time.Now(), addresses: newAddresses(&opts)}
+		sessions := make([]*Session, 50_000)
+		for i := range sessions {
+			counted, _ := srv.addresses.count(netip.MustParsePrefix("192.0.2.1/32"), srv.now())
+			sessions[i] = &Session{srv: srv}
+			sessions[i].address.Store(counted)
+			sessions[i].fresh.Store(true)
+		}
+		var reached [2]atomic.Int64
+		both := func(me int, do func(*Session)) {
+			for i, s := range sessions {
+				reached[me].Store(int64(i))
+				for reached[1-me].Load() < int64(i) {
+					runtime.Gosched()
+				}
+				do(s)
+			}
+			reached[me].Store(int64(len(sessions)))
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { both(0, (*Session).Accept) })
+		wg.Go(func() { both(1, (*Session).leaveAddress) })
+		wg.Wait()
+		if n := len(srv.addresses.byNetwork); n != 0 {
+			t.Errorf("%d addresses are counted when all sessions have ended", n)
 		}
 	}
 }

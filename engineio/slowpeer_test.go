@@ -177,3 +177,29 @@ func TestTLSConnectionIsClosedInTime(t *testing.T) {
 		theirs.Close()
 	})
 }
+
+// TestDelayedPeerThatDoesNotReadIsSlow checks that a session whose peer takes nothing ends with
+// SlowPeer, although the peer is delayed so often that its silence is not counted.
+func TestDelayedPeerThatDoesNotReadIsSlow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, MaxPacketsPerSecond: 1000}, nil)
+		w, c := f.openSocket()
+		w.expect("2") // it is never answered
+		c.s.Send(NewMessage([]byte("never taken")))
+		var burst []byte
+		for range 2100 {
+			burst = appendFrame(burst, clientSide, textFrame, "6", nil)
+		}
+		start := time.Now()
+		for len(c.reasons()) == 0 && time.Since(start) < 10*time.Minute {
+			_, _ = w.r.in.conn.Write(burst) // fails when the session has ended
+			time.Sleep(15 * time.Second)
+			synctest.Wait()
+		}
+		expectEnd(t, c, SlowPeer)
+		if took := time.Since(start); took < 20*time.Second || took > 75*time.Second {
+			t.Errorf("noticed after %v", took)
+		}
+		w.close()
+	})
+}

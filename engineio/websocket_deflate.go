@@ -88,7 +88,7 @@ func (d *deflater) deflate(payload []byte, from int) []byte {
 // inflater decompresses the messages of one goroutine.
 type inflater struct {
 	*wsflate.Reader
-	in    bytes.Reader
+	in    pacedReader
 	chunk [8 << 10]byte
 }
 
@@ -103,6 +103,45 @@ var (
 	inflating = turns.New(runtime.GOMAXPROCS(0))
 )
 
+// pacedReader reads a compressed message, and ends the turn of its goroutine when that has lasted
+// long enough. A message may consist of blocks without data, each of which costs as much as many bytes.
+type pacedReader struct {
+	bytes.Reader
+	turn turns.Turn
+	left int // bytes until the turn is checked
+}
+
+// bytesPerCheck is how much is read between two checks. The most expensive blocks of this length
+// take about as long as a turn.
+const bytesPerCheck = 1 << 10
+
+// reset makes r read data in a new turn.
+func (r *pacedReader) reset(data []byte) {
+	r.Reader.Reset(data)
+	r.turn, r.left = turns.Turn{}, bytesPerCheck
+}
+
+// Read implements io.Reader.
+func (r *pacedReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.count(n)
+	return n, err
+}
+
+// ReadByte implements io.ByteReader.
+func (r *pacedReader) ReadByte() (byte, error) {
+	r.count(1)
+	return r.Reader.ReadByte()
+}
+
+// count counts n bytes that are read.
+func (r *pacedReader) count(n int) {
+	if r.left -= n; r.left <= 0 {
+		r.left = bytesPerCheck
+		r.turn.Check()
+	}
+}
+
 // decompressor is a flate reader that the library can use again.
 type decompressor struct{ io.Reader }
 
@@ -116,7 +155,8 @@ var (
 	errCorrupt   = &frameError{codeInvalidText, "compressed message that is not valid"}
 )
 
-// shortMessage is the length up to which a message is decompressed without a turn.
+// shortMessage is the length, compressed and not, up to which a message is decompressed without
+// a turn.
 const shortMessage = 32 << 10
 
 // inflate returns the data of a compressed message. If there are more than limit bytes, it
@@ -124,9 +164,11 @@ const shortMessage = 32 << 10
 // before. Memory grows with the bytes that were decompressed. Long messages take turns, so
 // that short ones need not wait for them.
 func inflate(compressed []byte, limit int) ([]byte, error) {
-	data, err := inflateChunks(compressed, min(limit, shortMessage))
-	if err != errLong || limit <= shortMessage {
-		return data, err
+	if len(compressed) <= shortMessage {
+		data, err := inflateChunks(compressed, min(limit, shortMessage))
+		if err != errLong || limit <= shortMessage {
+			return data, err
+		}
 	}
 	_ = inflating.Acquire(context.Background()) // the others do not wait for anything
 	defer inflating.Release()
@@ -136,13 +178,12 @@ func inflate(compressed []byte, limit int) ([]byte, error) {
 func inflateChunks(compressed []byte, limit int) (data []byte, err error) {
 	i := inflaters.Get().(*inflater)
 	defer inflaters.Put(i)
-	i.in.Reset(compressed)
-	defer i.in.Reset(nil)
+	i.in.reset(compressed)
+	defer i.in.reset(nil)
 	i.Reset(&i.in)
-	var turn turns.Turn
 	for err == nil {
 		if len(data) > 0 {
-			turn.Check()
+			i.in.turn.Check()
 			runtime.Gosched() // as input.wait does for each buffer
 		}
 		var n int

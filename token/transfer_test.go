@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"socketiojwt/token"
 )
@@ -57,16 +58,23 @@ func TestExportOfOddTokens(t *testing.T) {
 
 // Import accepts only what Export writes.
 func TestImportIsStrict(t *testing.T) {
-	const hash = `"hash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`
+	const (
+		hash  = `"hash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`
+		until = `"until":"2100-01-01T00:00:00Z"`
+		good  = `{"v":2,` + hash + `,` + until + `,"claims":"{}"}`
+	)
 	for _, data := range []string{
-		``, `null`, `{}`, `{"v":3,` + hash + `,"claims":"{}"}`, `{"v":2,"claims":"{}"}`, `{"v":2,"hash":"AAAA","claims":"{}"}`,
-		`{"v":2,` + hash + `}`, `{"v":2,` + hash + `,"claims":"[]"}`, `{"v":2,` + hash + `,"claims":"{\"a\":1,\"a\":2}"}`,
-		`{"v":2,` + hash + `,"claims":"{}","x":1}`, `{"v":2,"v":2,` + hash + `,"claims":"{}"}`, `{"v":2,` + hash + `,"claims":"{}"} x`,
+		``, `null`, `{}`, good + ` x`,
+		strings.Replace(good, `"v":2`, `"v":3`, 1), strings.Replace(good, `"v":2`, `"v":2,"v":2`, 1), strings.Replace(good, `"v":2`, `"v":2,"x":1`, 1),
+		strings.Replace(good, hash+`,`, ``, 1), strings.Replace(good, hash, `"hash":"AAAA"`, 1),
+		strings.Replace(good, `,"claims":"{}"`, ``, 1), strings.Replace(good, `"{}"`, `"[]"`, 1), strings.Replace(good, `"{}"`, `"{\"a\":1,\"a\":2}"`, 1),
+		// Without an end, the token would never end.
+		strings.Replace(good, until+`,`, ``, 1), strings.Replace(good, until, `"until":null`, 1), strings.Replace(good, until, `"until":""`, 1), strings.Replace(good, until, `"until":4102444800`, 1),
 	} {
 		_, err := token.Import([]byte(data))
 		wantError(t, err, token.ErrMalformed)
 	}
-	if _, err := token.Import([]byte(`{"v":2,` + hash + `,"claims":"{}","until":"2100-01-01T00:00:00Z"}`)); err != nil {
-		t.Error(err)
+	if got, err := token.Import([]byte(good)); err != nil || !got.ValidUntil().Equal(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -81,14 +81,17 @@ const hidden = "xxxxx" // as url.URL.Redacted writes it
 
 // URL returns a URL without what may be a secret: a password, a user without a password, the values
 // of the query and the fragment. A text that is not an absolute URL is returned as it is, unless it
-// has "://" and cannot be parsed: then it is hidden.
+// may be a wrong URL with secrets: then it is hidden. It may be one if it has "://" and cannot be
+// parsed, if it has an "@" that does not end the user of a host, such as in user:password@host, or
+// if it has a scheme and a query or fragment, but not "://".
 func URL(text string) string {
-	if !strings.Contains(text, "://") {
-		return text
-	}
 	u, err := url.Parse(text)
-	if err != nil {
+	absolute, at := strings.Contains(text, "://"), strings.Contains(text, "@")
+	switch {
+	case err != nil && (absolute || at), err == nil && wrong(u, absolute, at):
 		return "(a URL that is not valid)"
+	case !absolute && !at:
+		return text
 	}
 	if _, has := u.User.Password(); u.User != nil && !has {
 		u.User = url.User(hidden)
@@ -107,4 +110,17 @@ func URL(text string) string {
 		u.Fragment, u.RawFragment = hidden, ""
 	}
 	return u.Redacted()
+}
+
+// wrong reports whether u may have secrets in a place where they are not found. absolute and at say
+// whether its text has "://" and "@".
+func wrong(u *url.URL, absolute, at bool) bool {
+	switch {
+	case at:
+		return u.User == nil || u.Host == ""
+	case absolute:
+		return u.Opaque != ""
+	default:
+		return u.Scheme != "" && (u.RawQuery != "" || u.Fragment != "")
+	}
 }
