@@ -48,7 +48,7 @@ type fixture struct {
 	server *Server
 }
 
-func newFixture(t testing.TB, opts engineio.Options) *fixture {
+func newFixture(t testing.TB, opts engineio.Options, prepare ...func(*Server)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, opened: make(chan echo, 10), roots: x509.NewCertPool()}
 	var err error
@@ -73,6 +73,9 @@ func newFixture(t testing.TB, opts engineio.Options) *fixture {
 	f.roots.AddCert(certificate)
 	if f.server, err = NewServer(f.engine, Options{TLS: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}}); err != nil {
 		t.Fatal(err)
+	}
+	for _, prepare := range prepare {
+		prepare(f.server)
 	}
 	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -247,8 +250,7 @@ func TestFirstPacket(t *testing.T) {
 // TestSessionsWithoutAPacket checks that a session that sends nothing ends, and that the number
 // of such sessions is bounded.
 func TestSessionsWithoutAPacket(t *testing.T) {
-	f := newFixture(t, engineio.Options{})
-	f.server.timeout = 10 * time.Millisecond
+	f := newFixture(t, engineio.Options{}, func(s *Server) { s.timeout = 10 * time.Millisecond })
 	<-f.dial(nil, nil).session.Context().Done()
 
 	f = newFixture(t, engineio.Options{})
