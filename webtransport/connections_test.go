@@ -1,18 +1,13 @@
 package webtransport
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
-	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +20,13 @@ import (
 
 func newTable(max, maxPerAddress, maxIdle int) *connections {
 	return &connections{max: max, maxPerAddress: maxPerAddress, maxIdle: maxIdle, timeout: sessionTimeout, byNetwork: make(map[netip.Prefix]*counts)}
+}
+
+// open returns the number of connections.
+func (t *connections) open() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.total
 }
 
 // TestConnectionsAreBounded checks the bounds of a table, in all and per address, and that it
@@ -191,6 +193,19 @@ func TestConnectionsWithoutASession(t *testing.T) {
 	}
 }
 
+// TestConnectionWithASession checks that a session may last longer than a connection without one.
+func TestConnectionWithASession(t *testing.T) {
+	f := newFixture(t, engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: time.Minute}, func(s *Server) { s.conns.timeout = time.Second })
+	p := f.dial(packet(false, "0"), nil)
+	p.read()
+	for range 5 {
+		if got := p.read(); got != "2" {
+			t.Fatalf("got %q, want a ping", got)
+		}
+		p.write(packet(false, "3"))
+	}
+}
+
 // TestConnectionsOfOneAddress checks that an address that opens connections, or requests
 // without a first packet, does not shut out others.
 func TestConnectionsOfOneAddress(t *testing.T) {
@@ -247,72 +262,5 @@ func TestOneSessionOfAConnection(t *testing.T) {
 		if response == nil || response.StatusCode != http.StatusServiceUnavailable {
 			t.Fatal(response, err)
 		}
-	}
-}
-
-// syncBuffer is a bytes.Buffer for several goroutines.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// TestPeersWriteNoLines checks that peers write no lines to the log of the process, that
-// refusals are sampled, and that a connection ends that cannot be served.
-func TestPeersWriteNoLines(t *testing.T) {
-	var global, own syncBuffer
-	log.SetOutput(&global)
-	defer log.SetOutput(os.Stderr)
-	f := newFixture(t, engineio.Options{}, func(s *Server) {
-		s.conns.maxIdle, s.conns.timeout, s.log = 3, time.Hour, slog.New(slog.NewTextHandler(&own, nil))
-	})
-	for range 3 {
-		conn, err := f.connect("127.0.0.1", quic.Config{MaxIncomingUniStreams: -1})
-		if err == nil {
-			<-conn.Context().Done()
-			err = context.Cause(conn.Context())
-		}
-		if !strings.HasSuffix(err.Error(), "(remote)") && !strings.Contains(err.Error(), "(remote):") {
-			t.Error(err)
-		}
-	}
-	if own.String() != "" {
-		t.Errorf("lines above level Debug: %s", own.String())
-	}
-	for range 9 {
-		_, _ = f.connect("127.0.0.1", quic.Config{})
-	}
-	if lines := own.String(); strings.Count(lines, "\n") != 1 || !strings.Contains(lines, "connection refused: "+errTooManyNew.Error()) {
-		t.Errorf("refusals: %s", lines)
-	}
-	if global.String() != "" {
-		t.Errorf("lines of the process: %s", global.String())
-	}
-}
-
-// TestPanicOfTheHandler checks that the value of a panic is not logged.
-func TestPanicOfTheHandler(t *testing.T) {
-	var global, own syncBuffer
-	log.SetOutput(&global)
-	defer log.SetOutput(os.Stderr)
-	f := newFixture(t, engineio.Options{}, func(s *Server) {
-		s.conns.timeout, s.log = time.Second, slog.New(slog.NewTextHandler(&own, nil))
-		s.engine = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") })
-	})
-	p := f.dial(packet(false, "0"), nil)
-	<-p.session.Context().Done() // the connection has no session
-	if lines := own.String(); !strings.Contains(lines, "panic in the handler") || strings.Contains(lines+global.String(), "secret") {
-		t.Errorf("%s%s", lines, global.String())
 	}
 }

@@ -23,8 +23,10 @@
 //
 // # Limits
 //
-// A peer has 10 s from its request to its first packet, and 1,000 peers at a time may be
-// between the two. A connection may have 16 sessions, each with one stream, and buffers at
+// Connections are bounded in all and per address (Options). Each has one session at a time,
+// and is closed after 15 s without one. Of these 15 s, a peer has 10 s from the response to its
+// request to its first packet, and 1,000 peers at a time may be before it. One address may have
+// 100 connections without a session. A session has one stream, and a connection buffers at
 // most 512 KiB. It costs far more memory than a WebSocket: see
 // docs/adr/0062-compression-and-webtransport.md.
 package webtransport

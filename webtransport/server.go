@@ -40,7 +40,7 @@ type Options struct {
 	// protocol and the version that HTTP/3 requires.
 	TLS *tls.Config
 	// MaxConnections bounds the QUIC connections. Those above the bound are refused. Zero
-	// means 10,000, and a negative number no bound.
+	// means 10,000. A negative number means no bound.
 	MaxConnections int
 	// MaxConnectionsPerAddress bounds the QUIC connections of one address, which is the
 	// network that engineio.Network returns. Zero means 1,000. At most 100 of them may be
@@ -137,6 +137,9 @@ type connKey struct{}
 
 // count counts a new connection, or refuses it. ctx ends with the connection.
 func (s *Server) count(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	if !info.AddrVerified {
+		return nil, errors.New("webtransport: connection from an address that is not verified")
+	}
 	network := engineio.Network(info.RemoteAddr.String())
 	c, err := s.conns.add(network)
 	if err != nil {
@@ -183,12 +186,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many new sessions", http.StatusServiceUnavailable)
 		return
 	}
-	session, c, sid := s.open(w, r)
+	session, c, err := s.open(w, r)
 	<-s.opening
 	if session == nil {
 		return
 	}
-	if sid {
+	if err != nil {
 		c.refuse(http.StatusBadRequest)
 		return
 	}
@@ -201,28 +204,27 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // open begins a session of WebTransport, and waits for its stream and first packet. It
-// returns nil if the session has ended.
-func (s *Server) open(w http.ResponseWriter, r *http.Request) (*webtransport.Session, *conn, bool) {
+// returns no session if that has ended, and an error if the packet does not open one.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) (*webtransport.Session, *conn, error) {
 	session, err := s.wt.Upgrade(w, r)
 	if err != nil {
 		http.Error(w, "this server only serves WebTransport", http.StatusBadRequest)
-		return nil, nil, false
+		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(session.Context(), s.timeout)
 	defer cancel()
 	stream, err := session.AcceptStream(ctx)
 	if err != nil {
 		_ = session.CloseWithError(http.StatusRequestTimeout, "no stream")
-		return nil, nil, false
+		return nil, nil, err
 	}
 	c := &conn{stream: stream, session: session}
 	deadline, _ := ctx.Deadline()
 	_ = stream.SetReadDeadline(deadline)
-	sid, err := readOpen(stream)
-	if err != nil {
-		c.refuse(http.StatusBadRequest)
-		return nil, nil, false
+	named, err := readOpen(stream)
+	if err == nil && named {
+		err = errNotOpen
 	}
 	_ = stream.SetReadDeadline(time.Time{})
-	return session, c, sid
+	return session, c, err
 }
