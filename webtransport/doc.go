@@ -23,8 +23,10 @@
 //
 // # Limits
 //
-// A peer has 10 s from its request to its first packet, and 1,000 peers at a time may be
-// between the two. A connection may have 16 sessions, each with one stream, and buffers at
-// most 512 KiB. It costs far more memory than a WebSocket: see
+// Connections are bounded in all and per address (Options). A connection has one session at
+// a time, and is closed after 15 s without one. One address may have 100 connections
+// without a session. A peer must send its first packet within 10 s of the response to its
+// request, and at most 1,000 peers at a time may be in that state. A session has one stream,
+// and a connection buffers at most 512 KiB. It costs far more memory than a WebSocket: see
 // docs/adr/0062-compression-and-webtransport.md.
 package webtransport

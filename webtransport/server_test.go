@@ -1,172 +1,17 @@
 package webtransport
 
 import (
-	"bytes"
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"math/big"
-	"net"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-	"github.com/quic-go/webtransport-go"
 
 	"socketiojwt/engineio"
 )
-
-// echo is a Conn that sends back what it receives.
-type echo struct {
-	s      *engineio.Session
-	closed chan engineio.Reason
-}
-
-func (e echo) Message(data []byte, binary bool) {
-	if binary {
-		_ = e.s.Send(engineio.NewBinaryMessage(bytes.Clone(data)))
-	} else {
-		_ = e.s.Send(engineio.NewMessage(bytes.Clone(data)))
-	}
-}
-func (e echo) Closed(reason engineio.Reason) { e.closed <- reason }
-
-// fixture is a server on the loopback interface.
-type fixture struct {
-	t      testing.TB
-	url    string
-	roots  *x509.CertPool
-	opened chan echo
-	engine *engineio.Server
-	server *Server
-}
-
-func newFixture(t testing.TB, opts engineio.Options) *fixture {
-	t.Helper()
-	f := &fixture{t: t, opened: make(chan echo, 10), roots: x509.NewCertPool()}
-	var err error
-	f.engine, err = engineio.NewServer(func(s *engineio.Session, _ *http.Request) engineio.Conn {
-		e := echo{s, make(chan engineio.Reason, 1)}
-		f.opened <- e
-		return e
-	}, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, _ := x509.ParseCertificate(der)
-	f.roots.AddCert(certificate)
-	if f.server, err = NewServer(f.engine, Options{TLS: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}}); err != nil {
-		t.Fatal(err)
-	}
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.url = "https://" + udp.LocalAddr().String() + "/engine.io/"
-	served := make(chan error)
-	go func() { served <- f.server.Serve(udp) }()
-	t.Cleanup(func() {
-		_ = f.engine.Close()
-		_ = f.server.Close()
-		<-served
-		_ = udp.Close()
-	})
-	return f
-}
-
-// peer is a client's end.
-type peer struct {
-	t       testing.TB
-	session *webtransport.Session
-	stream  *webtransport.Stream
-}
-
-func (f *fixture) dialer() *webtransport.Transport {
-	return &webtransport.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: f.roots, NextProtos: []string{http3.NextProtoH3}},
-		QUICConfig:      &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true},
-	}
-}
-
-// dial opens a session with its stream, and sends first.
-func (f *fixture) dial(first []byte, header http.Header) *peer {
-	f.t.Helper()
-	dialer := f.dialer()
-	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
-	defer cancel()
-	_, session, err := dialer.Dial(ctx, f.url, header)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	stream, err := session.OpenStreamSync(ctx)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() { _ = session.CloseWithError(0, ""); _ = dialer.Close() })
-	_ = stream.SetDeadline(time.Now().Add(time.Minute))
-	p := &peer{f.t, session, stream}
-	p.write(first)
-	return p
-}
-
-// packet returns a packet on the wire.
-func packet(binary bool, data string) []byte {
-	var b []byte
-	switch n := len(data); {
-	case n < 126:
-		b = []byte{byte(n)}
-	case n < 1<<16:
-		b = []byte{126, byte(n >> 8), byte(n)}
-	default:
-		b = []byte{127, 0, 0, 0, 0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}
-	}
-	if binary {
-		b[0] |= 0x80
-	}
-	return append(b, data...)
-}
-
-func (p *peer) write(data []byte) {
-	p.t.Helper()
-	if _, err := p.stream.Write(data); err != nil {
-		p.t.Error(err)
-	}
-}
-
-// read returns the next packet, with "binary:" if it is binary, or "end".
-func (p *peer) read() string {
-	first, _, length, err := readHeader(p.stream)
-	if err != nil {
-		return "end"
-	}
-	data := make([]byte, length)
-	for got := 0; got < len(data); {
-		n, err := p.stream.Read(data[got:])
-		if got += n; err != nil && got < len(data) {
-			return "end"
-		}
-	}
-	if first&0x80 != 0 {
-		return "binary:" + string(data)
-	}
-	return string(data)
-}
 
 // TestSession checks packets of each length in both directions, and the end by each side.
 func TestSession(t *testing.T) {
@@ -247,8 +92,7 @@ func TestFirstPacket(t *testing.T) {
 // TestSessionsWithoutAPacket checks that a session that sends nothing ends, and that the number
 // of such sessions is bounded.
 func TestSessionsWithoutAPacket(t *testing.T) {
-	f := newFixture(t, engineio.Options{})
-	f.server.timeout = 10 * time.Millisecond
+	f := newFixture(t, engineio.Options{}, func(s *Server) { s.timeout = 10 * time.Millisecond })
 	<-f.dial(nil, nil).session.Context().Done()
 
 	f = newFixture(t, engineio.Options{})

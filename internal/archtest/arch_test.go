@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"redisbus":              {"socketio", "observe"},
 	"tracing":               {"observe", "socketio"},
 	"upstream":              {"auth", "observe", "socketio", "token"},
-	"webtransport":          {},
+	"webtransport":          {"engineio"},
 	"cmd":                   nil, // everything
 	"interop":               nil,
 	"examples":              nil,
