@@ -17,10 +17,12 @@ import (
 // socket out. The clock is read at each of these points, so this does not depend on a timer.
 //
 // Shortly afterwards, and within a second if the clock was set or the machine was suspended,
-// end is called once on its own goroutine. It should end the socket, for example with
-// Disconnect. If the socket has not ended when end returns, or if end is nil, all sockets of
-// the connection end and its transport closes, so that the client reconnects by itself. A clock
-// that is set back postpones the deadline by as much.
+// end is called once, on a goroutine that it may share with the deadlines and reminders of other
+// sockets. It should not block for long: if many of them do, those of other sockets are called
+// later. The function should end the socket, for example with Disconnect. If the socket has not
+// ended when end returns, or if end is nil, all sockets of the connection end and its transport
+// closes, so that the client reconnects by itself. A clock that is set back postpones the
+// deadline by as much.
 //
 // SetDeadline may be called concurrently and in every state. It does nothing once the socket
 // has ended.
@@ -39,10 +41,11 @@ func (s *Socket) SetDeadline(until time.Time, end func()) {
 	s.deadline.arm(until)
 }
 
-// Remind makes f run once on its own goroutine, shortly after the server's clock has reached
-// at, unless the socket ends or SetDeadline is called before. It replaces the previous reminder.
-// It does nothing for a socket without a deadline, because it shares the timer of the deadline
-// and so costs an idle socket nothing. It may be called concurrently.
+// Remind makes f run once, shortly after the server's clock has reached at, unless the socket
+// ends or SetDeadline is called before. f shares its goroutine with other sockets, as the end
+// function of SetDeadline does. Remind replaces the previous reminder. It does nothing for a
+// socket without a deadline, because it shares the timer of the deadline and so costs an idle
+// socket nothing. It may be called concurrently.
 func (s *Socket) Remind(at time.Time, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

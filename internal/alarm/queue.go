@@ -8,6 +8,8 @@
 // A time.Timer also follows a clock that stands still while the machine is suspended and that
 // ignores a wall clock that is set. A Queue goes by any clock, and looks at it as often as
 // LongestSleep says.
+//
+// The functions that wake owners run on few goroutines, and usually on one: see New.
 package alarm
 
 import (
@@ -16,9 +18,15 @@ import (
 	"time"
 )
 
-// handover is how long a wake function may run before the owners behind it are looked at by
-// another goroutine.
-const handover = 10 * time.Millisecond
+const (
+	// handover is how long owners that are due wait for the goroutines of the queue before
+	// another goroutine joins.
+	handover = 10 * time.Millisecond
+	// crowd is the number of goroutines from which on crowded replaces handover. There is no
+	// hard limit, because functions that block forever would then stop the queue.
+	crowd   = 64
+	crowded = time.Second
+)
 
 // A Queue wakes its owners. Make one with New. Its methods may be called concurrently, also
 // from the function that it wakes owners with.
@@ -31,6 +39,8 @@ type Queue[T any] struct {
 	mu      sync.Mutex
 	waiting []waiting[T] // a heap by time, in which each place has four children
 	timer   *time.Timer  // nil until the first owner waits; runs while owners wait
+	helping bool         // the timer runs so that another goroutine joins; see handOver
+	awake   int          // goroutines that wake owners
 }
 
 // An Entry is the place of an owner in a Queue. It is a field of the owner, and only the queue
@@ -49,8 +59,11 @@ type waiting[T any] struct {
 // set, or stands still. Zero means no limit.
 //
 // entry returns the Entry of an owner. wake runs when the time of an owner has come, on a
-// goroutine of the queue. It may block: the other owners are delayed by a few milliseconds at
-// most.
+// goroutine that it shares with other owners. It may block, and then delays owners that are due.
+// While owners are due, another goroutine joins every 10 milliseconds, or every second while 64
+// or more run. All goroutines end when no owner is due. So an owner that is due while a single
+// function blocks is woken within 10 milliseconds, and the last of 1,000 owners that are due
+// together, each of whose functions takes 9 milliseconds, within half a second.
 func New[T any](now func() int64, longest time.Duration, entry func(T) *Entry, wake func(T)) *Queue[T] {
 	if longest == 0 {
 		longest = math.MaxInt64
@@ -70,6 +83,9 @@ func (q *Queue[T]) Set(owner T, at int64, in time.Duration) {
 		e.place = uint32(len(q.waiting))
 	}
 	if q.settle(int(e.place)-1, waiting[T]{at, owner}) == 0 {
+		if q.helping {
+			in = min(in, handover) // an estimate that is wrong must not keep helpers away
+		}
 		q.sleep(in)
 	}
 }
@@ -84,6 +100,7 @@ func (q *Queue[T]) Remove(owner T) bool {
 	}
 	q.remove(int(e.place) - 1)
 	if len(q.waiting) == 0 {
+		q.helping = false
 		q.timer.Stop()
 	}
 	return true
@@ -96,27 +113,66 @@ func (q *Queue[T]) Len() int {
 	return len(q.waiting)
 }
 
-// ring wakes the owners whose time has come. It is called by the timer.
+// ring wakes the owners whose time has come. It is called by the timer, on a new goroutine.
 func (q *Queue[T]) ring() {
-	for {
-		now := q.now()
+	q.mu.Lock()
+	q.helping = false
+	q.awake++
+	q.mu.Unlock()
+	defer func() { // also if a function ends the goroutine
 		q.mu.Lock()
-		if len(q.waiting) == 0 {
-			q.mu.Unlock()
-			return
-		}
-		first := q.waiting[0]
-		if first.at > now {
-			q.sleep(until(first.at, now))
-			q.mu.Unlock()
-			return
-		}
-		q.remove(0)
-		if len(q.waiting) > 0 {
-			q.sleep(max(handover, until(q.waiting[0].at, now)))
-		}
+		q.awake--
 		q.mu.Unlock()
-		q.wake(first.owner)
+	}()
+	for {
+		owner, due := q.take(q.now())
+		if !due {
+			return
+		}
+		q.wake(owner)
+	}
+}
+
+// take removes the first owner if its time has come, and sets the timer for the next one.
+func (q *Queue[T]) take(now int64) (owner T, due bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		return owner, false
+	}
+	first := q.waiting[0]
+	if first.at > now {
+		q.helping = false
+		q.sleep(until(first.at, now))
+		return owner, false
+	}
+	q.remove(0)
+	if len(q.waiting) == 0 {
+		q.helping = false
+	} else {
+		q.handOver(until(q.waiting[0].at, now))
+	}
+	return first.owner, true
+}
+
+// handOver sets the timer for the first owner, which is due in d, before another owner is woken.
+// The goroutine that wakes it usually returns in time to look at the first owner itself. A timer
+// that runs for a helper is not reset: otherwise functions that take less than handover would
+// delay the helper again and again, and run one after the other. The caller holds mu.
+func (q *Queue[T]) handOver(d time.Duration) {
+	if d > handover {
+		q.helping = false
+		q.sleep(d)
+		return
+	}
+	if q.helping {
+		return
+	}
+	q.helping = true
+	if q.awake < crowd {
+		q.sleep(handover)
+	} else {
+		q.sleep(crowded)
 	}
 }
 
