@@ -57,8 +57,8 @@ func isNetHTTP(v any, name string) bool {
 	return t != nil && t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == name
 }
 
-// hasOwnBody reports whether r has the body that http.Server gave it, or none. Of a poll, that
-// must be none.
+// hasOwnBody reports whether r has the body that http.Server gave it, or none. A poll must
+// have none.
 func hasOwnBody(r *http.Request) bool {
 	if r.Method == http.MethodPost {
 		return isNetHTTP(r.Body, "body")
