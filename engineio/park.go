@@ -71,7 +71,7 @@ func (k *parked) makeWatch() {
 // written, if it can be parked.
 func (srv *Server) parkIdle(w http.ResponseWriter, r *http.Request) {
 	web := srv.parks(w, r)
-	if web == nil || r.Close || r.ProtoMinor == 0 {
+	if web == nil || r.ProtoMinor == 0 || !isKept(w) {
 		return
 	}
 	switch k := srv.park(web, w, nil); {
