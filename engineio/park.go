@@ -98,6 +98,7 @@ func (k *parked) wake() {
 // respond writes the answer to the poll.
 func (k *parked) respond(a pollAnswer) {
 	err := k.poll.write(k, a)
+	k.srv.figures.parkedPolls.Add(-1)
 	k.mu.Lock()
 	k.poll = nil
 	k.ended = k.ended || k.last || err != nil

@@ -86,6 +86,7 @@ func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r
 	if k == nil {
 		return false
 	}
+	s.srv.figures.parkedPolls.Add(1)
 	answer, lost := waiting.answer, k.isLost()
 	s.mu.Lock()
 	waits := p.waiting == waiting
@@ -105,7 +106,7 @@ func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r
 	return true
 }
 
-// lose ends the session if waiting still waits, because its connection has ended.
+// lose ends the session if waiting, which is parked, still waits, because its connection has ended.
 func (p *polling) lose(waiting *poll) bool {
 	s := p.session
 	s.mu.Lock()
@@ -114,6 +115,7 @@ func (p *polling) lose(waiting *poll) bool {
 		return false
 	}
 	p.waiting = nil
+	s.srv.figures.parkedPolls.Add(-1)
 	s.end(TransportError)
 	return true
 }
