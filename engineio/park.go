@@ -71,7 +71,7 @@ func (k *parked) makeWatch() {
 // written, if it can be parked.
 func (srv *Server) parkIdle(w http.ResponseWriter, r *http.Request) {
 	web := srv.parks(w, r)
-	if web == nil || r.Close || r.ProtoMinor == 0 {
+	if web == nil || r.ProtoMinor == 0 || !isKept(w) {
 		return
 	}
 	switch k := srv.park(web, w, nil); {
@@ -98,6 +98,7 @@ func (k *parked) wake() {
 // respond writes the answer to the poll.
 func (k *parked) respond(a pollAnswer) {
 	err := k.poll.write(k, a)
+	k.srv.figures.parkedPolls.Add(-1)
 	k.mu.Lock()
 	k.poll = nil
 	k.ended = k.ended || k.last || err != nil

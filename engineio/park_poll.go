@@ -57,6 +57,14 @@ func isNetHTTP(v any, name string) bool {
 	return t != nil && t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == name
 }
 
+// isKept reports whether net/http keeps the connection after the response that w has written. It
+// does not if the peer or the program wants that, or while the http.Server shuts down. The response
+// then has the header Connection: close, which is not in w.Header.
+func isKept(w http.ResponseWriter) bool {
+	closes := reflect.ValueOf(w).Elem().FieldByName("closeAfterReply")
+	return closes.Kind() == reflect.Bool && !closes.Bool()
+}
+
 // hasOwnBody reports whether r has the body that http.Server gave it, or none. A poll must
 // have none.
 func hasOwnBody(r *http.Request) bool {
@@ -78,6 +86,7 @@ func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r
 	if k == nil {
 		return false
 	}
+	s.srv.figures.parkedPolls.Add(1)
 	answer, lost := waiting.answer, k.isLost()
 	s.mu.Lock()
 	waits := p.waiting == waiting
@@ -97,7 +106,7 @@ func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r
 	return true
 }
 
-// lose ends the session if waiting still waits, because its connection has ended.
+// lose ends the session if waiting, which is parked, still waits, because its connection has ended.
 func (p *polling) lose(waiting *poll) bool {
 	s := p.session
 	s.mu.Lock()
@@ -106,6 +115,7 @@ func (p *polling) lose(waiting *poll) bool {
 		return false
 	}
 	p.waiting = nil
+	s.srv.figures.parkedPolls.Add(-1)
 	s.end(TransportError)
 	return true
 }

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -73,6 +74,34 @@ func TestPostsThatAreParked(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPostThatEndsItsConnection checks that a connection is closed after a response that says so,
+// because the http.Server keeps no connections or shuts down.
+func TestPostThatEndsItsConnection(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		for name, end := range map[string]func(*http.Server){
+			"SetKeepAlivesEnabled": func(web *http.Server) { web.SetKeepAlivesEnabled(false) },
+			"Shutdown": func(web *http.Server) {
+				ctx, cancel := context.WithCancel(context.Background())
+				cancel() // Shutdown does not wait
+				_ = web.Shutdown(ctx)
+			},
+		} {
+			f := serve(t, Options{}, nil)
+			query, _ := f.open()
+			conn := f.connect()
+			post := f.postTo(query, "4x")
+			conn.send(post[:len(post)-1])
+			eventually(t, "a POST", func() bool { return f.srv.Stats().Requests == 1 })
+			end(f.web)
+			conn.send(post[len(post)-1:])
+			if a := conn.expectResponse("POST", "ok"); a.header.Get("Connection") != "close" {
+				t.Errorf("%s: %v, want Connection: close", name, a.header)
+			}
+			conn.expectClosed()
+		}
+	})
 }
 
 // wrapping is a net.Listener whose connections are wrapped.

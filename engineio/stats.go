@@ -107,7 +107,7 @@ type figures struct {
 	opened, upgraded                     atomic.Uint64
 	closed                               tally.By[Reason]
 	refused                              [causes]atomic.Uint64
-	queued, delayed                      atomic.Int64
+	queued, delayed, parkedPolls         atomic.Int64
 	delays                               atomic.Uint64
 
 	_             [64]byte
@@ -128,7 +128,7 @@ func (srv *Server) Stats() Stats {
 	refused := func(c refusalCause) uint64 { return f.refused[c].Load() }
 	return Stats{
 		Polling: int(f.polling.Load()), WebSocket: int(f.webSocket.Load()), Legacy: int(f.legacy.Load()), LegacyWebSocket: int(f.legacyWS.Load()),
-		Requests: requests, Queued: f.queued.Load(), Goroutines: tasks,
+		Requests: requests + int(f.parkedPolls.Load()), Queued: f.queued.Load(), Goroutines: tasks,
 		ReceivedBytes: f.receivedBytes.Load(), SentBytes: f.sentBytes.Load(),
 		Delayed: int(f.delayed.Load()), Delays: f.delays.Load(),
 		Opened: f.opened.Load(), Upgraded: f.upgraded.Load(),

@@ -70,6 +70,30 @@ func TestStatsOfSessions(t *testing.T) {
 	})
 }
 
+// A poll that is parked is a request until it is answered or lost. Its connection is not.
+func TestStatsOfParkedPolls(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{}, nil)
+		_, c := f.open()
+		conn := f.connect()
+		expect := func(n int) {
+			t.Helper()
+			eventually(t, fmt.Sprint(n, " requests"), func() bool { return f.srv.Stats().Requests == n })
+		}
+		f.parkPoll(conn, c, "")
+		expect(1)
+		_ = c.s.Send(NewMessage([]byte("hello")))
+		conn.expectResponse("GET", "4hello")
+		f.expectParked(1)
+		expect(0)
+		f.parkPoll(conn, c, "")
+		expect(1)
+		conn.Close()
+		expectEnd(t, c, TransportError)
+		expect(0)
+	})
+}
+
 // Bytes are counted in both directions on both transports, and what waits is counted until it is
 // written or dropped.
 func TestStatsOfBytes(t *testing.T) {
