@@ -193,8 +193,8 @@ func (ws *webSocket) release(rest []byte, err error) {
 	}
 }
 
-// writeQueue writes what is queued in one piece. The caller owns the writer, or the
-// queue is left to a flusher.
+// writeQueue writes what is queued in one piece. The caller owns the writer, or no other goroutine
+// does.
 func (ws *webSocket) writeQueue() {
 	ws.state, ws.touched = writerOwned, ws.session.srv.tick()
 	if ws.in.poll == nil {
