@@ -4,8 +4,8 @@ import "errors"
 
 // A session by WebSocket has one goroutine, but not always the same one. Work on a message
 // makes a goroutine's stack grow, and it never shrinks back to its first 2 KiB. So if the
-// connection can be polled, the goroutine that waits does nothing else. It starts another
-// one for the work, which then starts the next one to wait. This costs less than a
+// connection can be polled, the goroutine that waits does nothing else. It passes
+// the work to another one (see hands.go), which then starts the next one to wait. This costs less than a
 // microsecond each time the peer sends something, and saves 2 KiB per silent session.
 
 // startReading starts to read ws, which is the session's transport. The goroutine replaces
