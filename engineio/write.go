@@ -14,7 +14,7 @@ import (
 // take goes to the queue, and a goroutine that runs only while there is a queue waits
 // for the connection. Other senders meanwhile find the writer owned and add to the
 // queue, so that frames never mix. A session that was written to a moment ago is not written to
-// by its senders, but by a flusher (see delay.go).
+// by its senders, but by a flusher (see burst.go).
 //
 // The session's mutex is held in all methods below, except in abort. Those that write
 // let it go while the operating system does.
