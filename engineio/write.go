@@ -285,17 +285,3 @@ func (ws *webSocket) writeFailed() {
 		s.abortUpgrade()
 	}
 }
-
-// endWriting waits until the writer is released, and allows no other write. The connection must
-// have a deadline. The mutex is let go while it waits.
-func (ws *webSocket) endWriting() {
-	s := ws.session
-	for ws.owned() {
-		released := make(chan struct{})
-		ws.released = released
-		s.mu.Unlock()
-		<-released
-		s.mu.Lock()
-	}
-	ws.state = writerBroken
-}
