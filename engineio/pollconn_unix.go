@@ -66,7 +66,10 @@ func (p *pollConn) readInto(in *input, b []byte) (n int, waited bool, err error)
 	p.in, p.into = in, true
 	in.data = b
 	waited, err = p.readOnce()
-	n, in.data, p.into = len(in.data), nil, false
+	if err == nil {
+		n = len(in.data)
+	}
+	in.data, p.into = nil, false
 	return n, waited, err
 }
 
