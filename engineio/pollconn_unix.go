@@ -87,8 +87,8 @@ func (p *pollConn) readOnce() (waited bool, err error) {
 	return p.waited, err
 }
 
-// fill reads into the caller's buffer, or into one from the pool. It returns that one if nothing
-// was read.
+// fill reads into the caller's buffer, or into one from the pool, which it puts back if nothing was
+// read.
 func (p *pollConn) fill(fd uintptr) (done bool) {
 	b, buf := p.in.data, (*readBuffer)(nil)
 	if !p.into {

@@ -44,9 +44,10 @@ func (ws *webSocket) read(err error) {
 	ws.endReading(err)
 }
 
-// AfterMessages runs f on another goroutine than the caller's, or on this one when it has passed
-// on all messages that have arrived and does not read any more. That saves a change of goroutines
-// for each message. F may take as long as it wants. AfterMessages must be called by Conn.Message.
+// AfterMessages runs f on the caller's goroutine after that has passed on all messages that have
+// arrived, and reading to another goroutine. That saves a change of goroutines for each message.
+// If the caller's goroutine must go on reading first, f runs on another one. F may take as long as
+// it wants. AfterMessages must be called by Conn.Message or OwningConn.OwnMessage.
 func (s *Session) AfterMessages(f func()) {
 	s.mu.Lock()
 	ws := s.ws
