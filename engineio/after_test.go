@@ -1,7 +1,10 @@
 package engineio
 
 import (
+	"runtime/debug"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -51,6 +54,24 @@ func TestAfterMessages(t *testing.T) {
 			expect("end")
 			w.raw(append(appendFrame(nil, clientSide, textFrame, "4", []byte("e")), appendFrame(nil, clientSide, textFrame, "", []byte("bad"))...))
 			expect("e")
+		})
+	}
+}
+
+// The goroutine that reads runs the function itself when it has passed on reading.
+func TestAfterMessagesOnTheSameGoroutine(t *testing.T) {
+	for name, serve := range map[string]func(*testing.T, Options, onOpen) *fixture{"tcp": onTCP, "tls": onTLS} {
+		t.Run(name, func(t *testing.T) {
+			f := serve(t, Options{}, nil)
+			w, c := f.openSocket()
+			stack := make(chan string, 1)
+			c.onMessage = func([]byte, bool) { c.s.AfterMessages(func() { stack <- string(debug.Stack()) }) }
+			for range 3 {
+				w.write("4a")
+				if got := <-stack; !strings.Contains(got, "(*webSocket).read(") {
+					t.Fatalf("the function ran on another goroutine:\n%s", got)
+				}
+			}
 		})
 	}
 }
@@ -106,42 +127,37 @@ func TestAfterMessagesOfOthers(t *testing.T) {
 // A function that a POST passes to AfterMessages runs, although the session has changed to WebSocket and was
 // aborted during the POST.
 func TestAfterMessagesOfAPostDuringAnUpgrade(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
-	query, c := f.open()
-	w := f.upgradeSocket(query)
-	w.write("2probe")
-	if got := w.read(); got != "3probe" {
-		t.Fatal(got)
-	}
-	inside, goOn, ran := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	c.onMessage = func([]byte, bool) {
-		close(inside)
-		<-goOn // such as parsing 1 MB of JSON
-		c.s.AfterMessages(func() { close(ran) })
-	}
-	post := f.background("POST", query, "4a")
-	<-inside
-	w.write("5") // the WebSocket becomes the transport, and waits for the end of the POST
-	for until := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-		c.s.mu.Lock()
-		changed := c.s.ws != nil
-		c.s.mu.Unlock()
-		if changed {
-			break
+	bubble(t, func(t *testing.T) {
+		f := newPipe(t, Options{}, nil)
+		query, c := f.open()
+		w := f.upgradeSocket(query)
+		w.write("2probe")
+		w.expect("3probe")
+		inside, goOn, ran := make(chan struct{}), make(chan struct{}), make(chan struct{}, 1)
+		c.onMessage = func([]byte, bool) {
+			close(inside)
+			<-goOn // such as parsing 1 MB of JSON
+			c.s.AfterMessages(func() { ran <- struct{}{} })
 		}
-		if time.Now().After(until) {
-			t.Fatal("not changed")
+		post := f.background("POST", query, "4a")
+		<-inside
+		w.write("5") // the WebSocket becomes the transport, and waits for the end of the POST
+		synctest.Wait()
+		if c.s.Transport() != WebSocket {
+			t.Fatal("the session has not changed to WebSocket")
 		}
-	}
-	c.s.Abort(ForcedClose) // or a write that fails because the peer has reset the connection
-	for w.read() != "end" {
-	}
-	time.Sleep(100 * time.Millisecond)
-	close(goOn)
-	<-post
-	select {
-	case <-ran:
-	case <-time.After(3 * time.Second):
-		t.Fatal("the function of AfterMessages never runs")
-	}
+		c.s.Abort(ForcedClose) // or a write that fails because the peer has reset the connection
+		for w.read() != "end" {
+		}
+		synctest.Wait() // the goroutine that reads has ended
+		if _, sockets := idleHands(&f.srv.hands); sockets != 0 {
+			t.Fatalf("%d WebSockets are read, want none", sockets)
+		}
+		close(goOn)
+		<-post
+		synctest.Wait()
+		if len(ran) != 1 {
+			t.Error("the function of AfterMessages never runs")
+		}
+	})
 }

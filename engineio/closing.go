@@ -58,6 +58,20 @@ func (ws *webSocket) close(err error) {
 	}
 }
 
+// endWriting waits until the writer is released, and allows no other write. The connection must
+// have a deadline. The session's mutex is held, and let go while it waits.
+func (ws *webSocket) endWriting() {
+	s := ws.session
+	for ws.owned() {
+		released := make(chan struct{})
+		ws.released = released
+		s.mu.Unlock()
+		<-released
+		s.mu.Lock()
+	}
+	ws.state = writerBroken
+}
+
 // closeFrameFor returns the close frame that answers err, nil if there is no peer to
 // read it, and whether the peer may still be sending.
 func closeFrameFor(err error) (frame []byte, wait bool) {

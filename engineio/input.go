@@ -71,6 +71,7 @@ func (in *input) wait() error {
 	if len(in.data) > 0 {
 		return nil
 	}
+	in.handOver()
 	turn := in.leaveBuffer()
 	if in.poll != nil {
 		waited, err := in.poll.read(in)
@@ -139,6 +140,9 @@ func (in *input) awaits() bool {
 		turn := in.leaveBuffer()
 		isEmpty := in.secure.isEmpty(in)
 		in.goOn(turn)
+		if !isEmpty {
+			in.handOver() // or a peer that never pauses would put it off
+		}
 		return isEmpty
 	}
 	return in.poll != nil
@@ -164,6 +168,7 @@ const maxRead = 64 << 10
 // readInto reads into b, which must not be empty, instead of a buffer of in. It waits until there is
 // at least one byte. It must not be called when in is ready, or if the connection cannot be polled.
 func (in *input) readInto(b []byte) (n int, err error) {
+	in.handOver()
 	in.leaveBuffer()
 	n, waited, err := in.poll.readInto(in, b[:min(len(b), maxRead)])
 	if !waited {
@@ -188,7 +193,6 @@ func (in *input) handOver() {
 
 // release returns the buffer to the pool. What take returned is no longer valid.
 func (in *input) release() {
-	in.handOver() // the caller is going to wait
 	if in.buf != nil {
 		in.buf.turn = turns.Turn{}
 		readBuffers.Put(in.buf)

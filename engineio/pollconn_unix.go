@@ -66,7 +66,10 @@ func (p *pollConn) readInto(in *input, b []byte) (n int, waited bool, err error)
 	p.in, p.into = in, true
 	in.data = b
 	waited, err = p.readOnce()
-	n, in.data, p.into = len(in.data), nil, false
+	if err == nil {
+		n = len(in.data)
+	}
+	in.data, p.into = nil, false
 	return n, waited, err
 }
 
@@ -84,8 +87,8 @@ func (p *pollConn) readOnce() (waited bool, err error) {
 	return p.waited, err
 }
 
-// fill reads into the caller's buffer, or into one from the pool. It returns that one if nothing
-// was read.
+// fill reads into the caller's buffer, or into one from the pool, which it puts back if nothing was
+// read.
 func (p *pollConn) fill(fd uintptr) (done bool) {
 	b, buf := p.in.data, (*readBuffer)(nil)
 	if !p.into {

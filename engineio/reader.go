@@ -4,8 +4,8 @@ import "errors"
 
 // A session by WebSocket has one goroutine, but not always the same one. Work on a message
 // makes a goroutine's stack grow, and it never shrinks back to its first 2 KiB. So if the
-// connection can be polled, the goroutine that waits does nothing else. It starts another
-// one for the work, which then starts the next one to wait. This costs less than a
+// connection can be polled, the goroutine that waits does nothing else. It passes
+// the work to another one (see hands.go), which then starts the next one to wait. This costs less than a
 // microsecond each time the peer sends something, and saves 2 KiB per silent session.
 
 // startReading starts to read ws, which is the session's transport. The goroutine replaces
@@ -44,9 +44,10 @@ func (ws *webSocket) read(err error) {
 	ws.endReading(err)
 }
 
-// AfterMessages runs f on another goroutine than the caller's, or on this one when it has passed
-// on all messages that have arrived and does not read any more. That saves a change of goroutines
-// for each message. F may take as long as it wants. AfterMessages must be called by Conn.Message.
+// AfterMessages runs f on the caller's goroutine after that has passed on all messages that have
+// arrived, and reading to another goroutine. That saves a change of goroutines for each message.
+// If the caller's goroutine must go on reading first, f runs on another one. F may take as long as
+// it wants. AfterMessages must be called by Conn.Message or OwningConn.OwnMessage.
 func (s *Session) AfterMessages(f func()) {
 	s.mu.Lock()
 	ws := s.ws

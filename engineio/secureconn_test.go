@@ -213,6 +213,29 @@ func TestAbortOfSecureConnection(t *testing.T) {
 	}
 }
 
+// TestAfterMessagesOfSecureRecords checks that a function of AfterMessages does not wait for messages
+// that TLS has read already, because a peer that never pauses would put it off.
+func TestAfterMessagesOfSecureRecords(t *testing.T) {
+	f := newTLS(t, Options{PingInterval: time.Hour}, nil)
+	w, c := f.openSecure(tls.VersionTLS13)
+	ran := make(chan struct{})
+	c.onMessage = func(data []byte, _ bool) {
+		if string(data) == "first" {
+			c.s.AfterMessages(func() { close(ran) })
+			return
+		}
+		select {
+		case <-ran:
+		case <-time.After(10 * time.Second):
+			t.Error("the function waits for the next message")
+		}
+	}
+	w.send(w.records("", "first", "second"))
+	expectMessages(t, c, "first", "second")
+	w.send(w.records("", "third")) // received after the second has returned
+	expectMessages(t, c, "first", "second", "third")
+}
+
 // TestSecureReaderWaits checks that the goroutine that waits is not the one that reads, whose
 // stack has grown.
 func TestSecureReaderWaits(t *testing.T) {

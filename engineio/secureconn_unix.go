@@ -51,7 +51,7 @@ func (c *secureConn) isEmpty(in *input) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// wait returns when there is something to read, or an error.
+// wait waits until there is something to read, or an error.
 func (c *secureConn) wait() {
 	_ = c.raw.Read(isReadable) // the read that follows returns its error
 	c.woken = true

@@ -125,9 +125,9 @@ func (s *Session) Transport() Transport {
 	return Polling
 }
 
-// Send sends m. It never blocks: what the peer does not take at once is queued. Of messages in quick
-// succession the first is written at once, and the others by another goroutine, several with one
-// write. If the queue is full (Options.MaxOutbound), Send closes the session and returns ErrSlow. After
+// Send sends m. It never blocks: what the peer does not take at once is queued. The first of several
+// messages in quick succession is written at once. The others are written by another goroutine,
+// several with one write. If the queue is full (Options.MaxOutbound), Send closes the session and returns ErrSlow. After
 // that, and after Close, it returns ErrClosed. A nil error does not mean that the peer has
 // received the message.
 func (s *Session) Send(m *Message) error { return s.send(m, false) }

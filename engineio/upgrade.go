@@ -156,7 +156,6 @@ func (ws *webSocket) takeOver(queue []*Message) {
 		ws.push(ws.codec.frames(m))
 	}
 	if ws.state == writerIdle && ws.pending() {
-		ws.state = writerOwned
 		ws.writeQueue()
 	}
 	if s.life == closing {

@@ -9,9 +9,9 @@ import (
 )
 
 // Only this file, websocket_deflate.go, websocket_frames.go and websocket_handshake.go use the
-// WebSocket library (docs/adr/0003-websocket-library.md). The library makes and checks frame
-// headers, masks, close codes and handshakes, and adapts package compress/flate. This package decides when to read, how much memory a message
-// may take, and how to react to a violation.
+// WebSocket library (docs/adr/0003-websocket-library.md). The library reads and checks frame
+// headers, masks payloads, does the handshake, and adapts package compress/flate. This package
+// decides when to read, how much memory a message may take, and how to react to a violation.
 
 // frameKind is the opcode of a frame.
 type frameKind = ws.OpCode
@@ -53,11 +53,6 @@ type frameError struct {
 func (e *frameError) Error() string { return "engineio: websocket: " + e.text }
 
 var errMessageTooBig = &frameError{codeMessageTooBig, "message too big"}
-
-// peerClosed is the peer's close frame (RFC 6455, section 5.5.1).
-type peerClosed struct{ code ws.StatusCode }
-
-func (e *peerClosed) Error() string { return "engineio: websocket: closed by the peer" }
 
 // frameReader reads the messages of one WebSocket. Between messages it has no buffer except
 // that of input.
@@ -299,19 +294,4 @@ func (r *headReader) Read(p []byte) (int, error) {
 	n, err := r.in.Read(p)
 	r.headSize += uint8(n) // at most ws.MaxHeaderSize in all
 	return n, err
-}
-
-// closeError returns the error for a close frame with payload (RFC 6455, section 7.4).
-func closeError(payload []byte) error {
-	if len(payload) == 0 {
-		return &peerClosed{noCode}
-	}
-	code, _ := ws.ParseCloseFrameData(payload)
-	switch {
-	case !isCloseCode(uint16(code)):
-		return &frameError{codeProtocolError, "invalid close code"}
-	case !utf8.Valid(payload[2:]):
-		return &frameError{codeInvalidText, "close reason that is not UTF-8"}
-	}
-	return &peerClosed{code}
 }

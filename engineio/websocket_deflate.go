@@ -54,7 +54,7 @@ func deflateFrames(frames []byte, from int) []byte {
 				out.Write(frames[:len(frames)-len(rest)])
 			}
 			h.Rsv, h.Length = rsv1, int64(len(compressed))
-			_ = ws.WriteHeader(&out, h) // a bytes.Buffer never fails
+			out.Write(appendFrameHeader(out.AvailableBuffer(), h))
 			out.Write(compressed)
 		} else if out.Len() > 0 {
 			out.Write(rest[:size])

@@ -3,6 +3,7 @@ package engineio
 import (
 	"encoding/binary"
 	"math"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
@@ -78,4 +79,24 @@ func appendCloseFrame(dst []byte, code ws.StatusCode) []byte {
 		return appendFrame(dst, serverSide, closeFrame, "", nil)
 	}
 	return appendFrame(dst, serverSide, closeFrame, "", ws.NewCloseFrameBody(code, ""))
+}
+
+// peerClosed is the peer's close frame (RFC 6455, section 5.5.1).
+type peerClosed struct{ code ws.StatusCode }
+
+func (e *peerClosed) Error() string { return "engineio: websocket: closed by the peer" }
+
+// closeError returns the error for a close frame with payload (RFC 6455, section 7.4).
+func closeError(payload []byte) error {
+	if len(payload) == 0 {
+		return &peerClosed{noCode}
+	}
+	code, _ := ws.ParseCloseFrameData(payload)
+	switch {
+	case !isCloseCode(uint16(code)):
+		return &frameError{codeProtocolError, "invalid close code"}
+	case !utf8.Valid(payload[2:]):
+		return &frameError{codeInvalidText, "close reason that is not UTF-8"}
+	}
+	return &peerClosed{code}
 }

@@ -14,7 +14,7 @@ import (
 // take goes to the queue, and a goroutine that runs only while there is a queue waits
 // for the connection. Other senders meanwhile find the writer owned and add to the
 // queue, so that frames never mix. A session that was written to a moment ago is not written to
-// by its senders, but by a flusher (see delay.go).
+// by its senders, but by a flusher (see burst.go).
 //
 // The session's mutex is held in all methods below, except in abort. Those that write
 // let it go while the operating system does.
@@ -193,8 +193,8 @@ func (ws *webSocket) release(rest []byte, err error) {
 	}
 }
 
-// writeQueue writes what is queued in one piece. The caller owns the writer, or the
-// queue is left to a flusher.
+// writeQueue writes what is queued in one piece. The caller owns the writer, or no other goroutine
+// does.
 func (ws *webSocket) writeQueue() {
 	ws.state, ws.touched = writerOwned, ws.session.srv.tick()
 	if ws.in.poll == nil {
@@ -284,18 +284,4 @@ func (ws *webSocket) writeFailed() {
 	case s.isCandidate(ws):
 		s.abortUpgrade()
 	}
-}
-
-// endWriting waits until the writer is released, and allows no other write. The connection must
-// have a deadline. The mutex is let go while it waits.
-func (ws *webSocket) endWriting() {
-	s := ws.session
-	for ws.owned() {
-		released := make(chan struct{})
-		ws.released = released
-		s.mu.Unlock()
-		<-released
-		s.mu.Lock()
-	}
-	ws.state = writerBroken
 }

@@ -5,72 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
-
-// queued returns how many messages of a session wait.
-func (c *recorder) queued() int {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	return len(c.s.ws.queue)
-}
-
-// idle opens a session and waits until nothing is being written.
-func (f *fixture) idle() (*socket, *recorder) {
-	w, c := f.openSocket()
-	if err := c.s.Flush(f.t.Context()); err != nil {
-		f.t.Fatal(err)
-	}
-	return w, c
-}
-
-// rest makes the server forget that the session was written to.
-func (c *recorder) rest() {
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
-	c.s.ws.touched = 0
-}
-
-// sends sends messages.
-func sends(t *testing.T, c *recorder, texts ...string) {
-	t.Helper()
-	for _, text := range texts {
-		if err := c.s.Send(NewMessage([]byte(text))); err != nil {
-			t.Errorf("Send: %v", err)
-		}
-	}
-}
-
-// newHeld returns a server whose flushers write nothing until release is called, and for which every
-// write is recent unless the session rests.
-func newHeld(t *testing.T, serve func(*testing.T, Options, onOpen) *fixture, opts Options) (f *fixture, release func()) {
-	f = serve(t, opts, nil)
-	f.srv.pause = 1 << 31
-	for i := range f.srv.flushers {
-		f.srv.flushers[i].running = true
-	}
-	release = func() {
-		for i := range f.srv.flushers {
-			f.srv.flushers[i].run()
-		}
-	}
-	t.Cleanup(release)
-	return f, release
-}
-
-func onTCP(t *testing.T, opts Options, hook onOpen) *fixture { return newTCP(t, opts, hook) }
-func onTLS(t *testing.T, opts Options, hook onOpen) *fixture { return newTLS(t, opts, hook) }
-
-// expectQueued compares the number of messages that wait.
-func expectQueued(t *testing.T, c *recorder, want int) {
-	t.Helper()
-	if n := c.queued(); n != want {
-		t.Errorf("%d messages wait, want %d", n, want)
-	}
-}
 
 // The first message after a pause is written by its sender, and those that follow are left to a
 // flusher, which writes them in order.
@@ -335,79 +273,4 @@ func TestProbeDuringABurst(t *testing.T) {
 	_ = c.s.Send(NewMessage([]byte("a")))
 	w.write("5")
 	w.expect("4a")
-}
-
-// Many senders to many sessions lose nothing, and each session gets the messages of a sender in their order,
-// while sessions come and go.
-func TestBurstsOfManySenders(t *testing.T) {
-	f := newTCP(t, Options{MaxOutbound: 64 << 20}, nil)
-	const senders, each, sessions = 4, 200, 6
-	var read, send sync.WaitGroup
-	var all []*recorder
-	for range sessions {
-		w, c := f.idle()
-		all = append(all, c)
-		read.Go(func() {
-			next := make([]int, senders)
-			for range senders * each {
-				var sender, i int
-				if _, err := fmt.Sscanf(w.read(), "4%d:%d", &sender, &i); err != nil {
-					t.Error(err)
-					return
-				}
-				if next[sender] != i {
-					t.Errorf("sender %d: message %d, want %d", sender, i, next[sender])
-					return
-				}
-				next[sender]++
-			}
-		})
-	}
-	for sender := range senders {
-		send.Go(func() {
-			for i := range each {
-				m := NewMessage(fmt.Appendf(nil, "%d:%d", sender, i))
-				for _, c := range all {
-					if sender%2 == 0 {
-						_ = c.s.SendShared(m)
-					} else {
-						_ = c.s.Send(m)
-					}
-				}
-				f.srv.Yield()
-			}
-		})
-	}
-	for range 20 {
-		w, c := f.openSocket()
-		sends(t, c, "a", "b", "c")
-		c.s.Abort(ForcedClose)
-		w.close()
-	}
-	send.Wait()
-	read.Wait()
-}
-
-// A flusher takes each session once, a few at a time, and begins again when one is listed later.
-func TestFlusherTakesTurns(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
-	x := &f.srv.flushers[0]
-	x.running = true // by this test
-	var all []*Session
-	for range perTurn + 3 {
-		_, c := f.idle()
-		all = append(all, c.s, c.s)
-	}
-	for _, s := range all {
-		x.add(s)
-	}
-	var turn [perTurn]*Session
-	for _, want := range []int{perTurn, 3, 0} {
-		if n := x.take(turn[:]); n != want || x.running != (want > 0) || (x.since.Load() != 0) != (want > 0) {
-			t.Errorf("took %d sessions, want %d; running: %v, since %d", n, want, x.running, x.since.Load())
-		}
-	}
-	if x.sessions != nil || all[0].listed {
-		t.Error("something is left")
-	}
 }
