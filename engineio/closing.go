@@ -95,8 +95,8 @@ func closeFrameFor(err error) (frame []byte, wait bool) {
 
 // peerIsGone reports whether the peer has sent a close frame and then closed the connection, as
 // browsers do when the user leaves a page. The answer is then not sent, because writing it would
-// take a tenth of the CPU time of a connection. It is not known for connections that cannot be
-// polled.
+// take a tenth of the CPU time of a connection. For connections that cannot be polled it reports
+// false.
 func (ws *webSocket) peerIsGone(err error) bool {
 	_, closed := err.(*peerClosed)
 	return closed && ws.in.poll != nil && ws.in.poll.hasEnded()

@@ -121,11 +121,12 @@ func TestPeerLeavesParkedPoll(t *testing.T) {
 }
 
 // TestRequestBehindParkedPoll checks that a request that the peer sends before it has the
-// response to its poll is answered after it.
+// response to its poll is answered after it, and that both have the same Request.TLS.
 func TestRequestBehindParkedPoll(t *testing.T) {
 	onParked(t, func(t *testing.T, serve serveFunc) {
+		bind := func(r *http.Request) string { return fmt.Sprint("TLS: ", r.TLS != nil) }
 		for _, wait := range []bool{false, true} {
-			f := serve(t, Options{}, nil)
+			f := serve(t, Options{Bind: bind}, nil)
 			query, c := f.open()
 			conn := f.connect()
 			poll, post := f.request("GET", query, ""), f.postTo(query, "4posted")

@@ -35,6 +35,46 @@ func TestParks(t *testing.T) {
 	}
 }
 
+// TestUnsafePollsAreNotParked checks that a poll is not parked if it may have a body, if its time is
+// limited, or if the http.Server would call functions with types that they do not expect.
+func TestUnsafePollsAreNotParked(t *testing.T) {
+	srv, _ := newServer(t, Options{}, nil)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		parks := func(r *http.Request) bool { return srv.parks(w, r) != nil }
+		if !parks(r) {
+			t.Error("the poll itself is not parked")
+		}
+		limited, cancel := context.WithTimeout(r.Context(), time.Minute)
+		defer cancel()
+		servedBy := func(web *http.Server) *http.Request {
+			return r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, web))
+		}
+		if !parks(servedBy(&http.Server{})) {
+			t.Error("not parked by another server")
+		}
+		dropped, chunked := r.WithContext(r.Context()), r.WithContext(r.Context())
+		dropped.ContentLength = 10
+		chunked.ContentLength, chunked.TransferEncoding = -1, []string{"chunked"}
+		for name, unsafe := range map[string]*http.Request{
+			"dropped body": dropped,
+			"chunked":      chunked,
+			"deadline":     r.WithContext(limited),
+			"ConnContext":  servedBy(&http.Server{ConnContext: func(ctx context.Context, _ net.Conn) context.Context { return ctx }}),
+			"BaseContext":  servedBy(&http.Server{BaseContext: func(net.Listener) context.Context { return context.Background() }}),
+		} {
+			if parks(unsafe) {
+				t.Error(name, "is parked")
+			}
+		}
+	}))
+	defer web.Close()
+	resp, err := web.Client().Get(web.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+}
+
 // hijacks counts the connections that are taken over.
 func hijacks(n chan<- struct{}) func(*http.Server) {
 	return func(web *http.Server) {

@@ -10,12 +10,12 @@ import (
 // A peer that exceeds the bound is not read for a while, so that TCP makes it wait, or it is
 // closed.
 
-// bucket is a token bucket: the time at which it is full again, so that nothing happens to it
-// while it is not used. It takes what is charged while it is not empty, and then owes the
-// rest: one message may be larger than the bucket. The zero bucket is full.
+// bucket is a token bucket: the time at which it is full again, so that it needs no timer. It
+// takes any charge while it is not empty, and then owes the rest, because one message may be larger
+// than the bucket. The zero bucket is full.
 type bucket time.Duration
 
-// empty returns how long a bucket that holds the tokens of d is still empty.
+// empty returns how long the bucket stays empty, if a full one has the tokens of d.
 func (b bucket) empty(now, d time.Duration) time.Duration { return max(0, time.Duration(b)-now-d+1) }
 
 // charge takes the tokens of d.
@@ -26,7 +26,7 @@ type traffic struct {
 	discarded      int64 // bytes of messages that were too long
 	packets, bytes bucket
 	delayedUntil   time.Duration // when the last delay ended or will end; zero means never
-	ended          chan struct{} // closed when a delay must end; nil while there is none
+	ended          chan struct{} // closed when the delays must end; nil until there is one
 }
 
 // sent returns the session's traffic. s.mu is held.
@@ -37,8 +37,8 @@ func (s *Session) sent() *traffic {
 	return s.traffic
 }
 
-// fewDelays is how long a peer is delayed in addition, so that a few packets can be received
-// after it. Otherwise each of them would need a timer.
+// fewDelays is how much longer than necessary a peer is delayed, so that several packets can be
+// received afterwards. Otherwise each of them would need a timer.
 const fewDelays = 20 * time.Millisecond
 
 // mostPerSecond bounds Options whose intervals are counted in nanoseconds.
@@ -47,8 +47,8 @@ const mostPerSecond = 1_000_000
 // mostAtOnce bounds the bytes that are charged for one packet, so that no sum overflows.
 const mostAtOnce = 1 << 30
 
-// pace counts a packet or frame of so many bytes, and waits before it is received if the peer
-// has sent too much. An error ends the session. s.mu is not held.
+// pace counts a packet or frame of that size, and waits if the peer has sent too much before it.
+// An error ends the session. s.mu is not held.
 func (s *Session) pace(size int64) error { return s.charge(1, size) }
 
 // charge is pace for any number of packets.
@@ -89,7 +89,8 @@ func (s *Session) charge(packets, size int64) error {
 
 var errRate = &frameError{codePolicyViolation, "the peer sends too much"}
 
-// delay waits, or until the session closes. s.mu is held, and is let go meanwhile.
+// delay returns after that time, or when the session closes. s.mu is held, but not while delay
+// waits.
 func (s *Session) delay(t *traffic, now, wait time.Duration) {
 	f := &s.srv.figures
 	f.delays.Add(1)
@@ -137,7 +138,7 @@ func (s *Session) delayedSilence(now time.Duration) bool {
 	return true
 }
 
-// network returns the network of the peer's address, or the address if it is not an IP address.
+// network returns the peer's network, or its address if that is not an IP address.
 func (s *Session) network() string {
 	if network := Network(s.addr); network.IsValid() {
 		return network.String()

@@ -39,7 +39,7 @@ type Server struct {
 	pause      tick          // the constant, except in tests
 	directs    atomic.Uint64 // messages that direct has allowed, and when
 	parkAfter  time.Duration
-	unparkable atomic.Bool // connections that can be polled are wrapped
+	unparkable atomic.Bool // a connection could not be polled, so no other one is parked
 
 	mu       sync.Mutex // guards the fields below; locked after a session's mutex, never before
 	sessions map[sessionID]*Session

@@ -4,15 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 )
 
-// A middleware that bounds bodies with io.LimitReader makes a body seem to end early. The rest of
-// it must not be taken for a request.
+// TestRestOfABoundedBodyIsNotARequest checks that the rest of a body is not taken for a request if
+// middleware makes the body seem to end early, by io.LimitReader.
 func TestRestOfABoundedBodyIsNotARequest(t *testing.T) {
 	const bound = 1000
 	smuggled := make(chan string, 1)
@@ -55,54 +54,10 @@ func TestRestOfABoundedBodyIsNotARequest(t *testing.T) {
 	}
 }
 
-// A poll is not parked if it may have a body, if middleware limits its time, or if the server would call
-// functions of the program with types that they do not expect.
-func TestUnsafePollsAreNotParked(t *testing.T) {
-	srv, _ := newServer(t, Options{}, nil)
-	for name, change := range map[string]func(r *http.Request){
-		"dropped body": func(r *http.Request) { r.ContentLength = 10 },
-		"chunked":      func(r *http.Request) { r.TransferEncoding = []string{"chunked"}; r.ContentLength = -1 },
-		"deadline": func(r *http.Request) {
-			ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
-			t.Cleanup(cancel)
-			*r = *r.WithContext(ctx)
-		},
-		"ConnContext": servedBy(&http.Server{ConnContext: func(ctx context.Context, _ net.Conn) context.Context { return ctx }}),
-		"BaseContext": servedBy(&http.Server{BaseContext: func(net.Listener) context.Context { return context.Background() }}),
-	} {
-		served := make(chan bool, 2)
-		for _, changed := range []bool{false, true} {
-			web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if changed {
-					change(r)
-				}
-				served <- srv.parks(w, r) != nil
-			})}
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			go web.Serve(listener)
-			if response, err := http.Get("http://" + listener.Addr().String()); err == nil {
-				response.Body.Close()
-			}
-			if got := <-served; got == changed {
-				t.Errorf("%s: parks: %v, want %v", name, got, !changed)
-			}
-			web.Close()
-		}
-	}
-}
-
-// servedBy returns a function that makes a request seem to be served by web.
-func servedBy(web *http.Server) func(r *http.Request) {
-	return func(r *http.Request) { *r = *r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, web)) }
-}
-
-// closeParked has listed a connection that is handed back before its turn comes. The request that
-// http.Server handles on it meanwhile, of another route, must not be cut off.
+// TestLateCloseOfAParkedConnection checks that closeParked does not cut off a request of another
+// route, if the connection has been handed back since closeParked listed it.
 func TestLateCloseOfAParkedConnection(t *testing.T) {
-	began, go_, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	began, closed, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	f := newParked(t, Options{}, nil, func(web *http.Server) {
 		next := web.Handler
 		web.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -111,7 +66,7 @@ func TestLateCloseOfAParkedConnection(t *testing.T) {
 				return
 			}
 			close(began)
-			<-go_
+			<-closed
 			select {
 			case <-r.Context().Done():
 				result <- context.Cause(r.Context())
@@ -127,13 +82,13 @@ func TestLateCloseOfAParkedConnection(t *testing.T) {
 	f.expectParked(1)
 	f.srv.mu.Lock()
 	var k *parked
-	for k = range f.srv.parked { // as closeParked does
+	for k = range f.srv.parked { // the only one
 	}
 	f.srv.mu.Unlock()
 	conn.send("GET /api HTTP/1.1\r\nHost: x\r\n\r\n")
 	<-began
 	k.close(false) // closeParked goes on
-	close(go_)
+	close(closed)
 	if err := <-result; err != nil {
 		t.Error("the request of another route was cut off:", err)
 	}
