@@ -1,6 +1,6 @@
 # The verbs that a person needs; each is one command that CI or you could type.
 
-.PHONY: docs run test quick fuzz bench protocol-suites lint
+.PHONY: run test quick docs fuzz bench protocol-suites lint release release-check
 
 run: ## the server with its page, at http://localhost:9000
 	go run ./cmd/socketio-jwt serve

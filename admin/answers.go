@@ -35,7 +35,7 @@ type partial struct {
 }
 
 // emitWithAck sends an event and returns the acknowledgements as JSON.
-func (a *api) emitWithAck(r *http.Request, to socketio.Broadcast, body emitBody, args []any) (any, *failed) {
+func (a *api) emitWithAck(r *http.Request, to socketio.Broadcast, body emitBody, args []any) ([]byte, *failed) {
 	if body.AckTimeout < 0 || body.AckTimeout > maxAckTimeout {
 		return nil, &failed{http.StatusBadRequest, "ackTimeout must be from 1 to 30 seconds"}
 	}

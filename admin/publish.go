@@ -110,7 +110,7 @@ func (b *emitBody) arguments() ([]any, error) {
 
 func (a *api) emit(w http.ResponseWriter, r *http.Request) {
 	var body emitBody
-	a.publish(w, r, &body, func(ctx context.Context) (response any, problem *failed) {
+	a.publish(w, r, &body, func(ctx context.Context) (response []byte, problem *failed) {
 		to, err := a.broadcast(body.addressed)
 		if err != nil {
 			return nil, badRequest(err)
@@ -153,7 +153,7 @@ func (a *api) leave(w http.ResponseWriter, r *http.Request) {
 // changeRooms makes sockets join or leave rooms.
 func (a *api) changeRooms(w http.ResponseWriter, r *http.Request, what string, change func(b socketio.Broadcast, rooms ...string) error) {
 	var body roomsBody
-	a.publish(w, r, &body, func(ctx context.Context) (response any, problem *failed) {
+	a.publish(w, r, &body, func(ctx context.Context) (response []byte, problem *failed) {
 		to, err := a.broadcast(body.addressed)
 		switch {
 		case err != nil:
@@ -203,7 +203,7 @@ func (a *api) busFailed(ctx context.Context, err error) *failed {
 
 // publish reads the body of a request that publishes, carries it out, and answers. A request with
 // an Idempotency-Key is carried out once.
-func (a *api) publish(w http.ResponseWriter, r *http.Request, body any, carryOut func(context.Context) (any, *failed)) {
+func (a *api) publish(w http.ResponseWriter, r *http.Request, body any, carryOut func(context.Context) ([]byte, *failed)) {
 	if a.server == nil {
 		fail(w, http.StatusNotFound, "this server does not publish")
 		return
@@ -224,14 +224,14 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, body any, carryOut
 	case problem != nil:
 		fail(w, problem.status, "%s", problem.detail)
 	case response != nil:
-		writeText(w, http.StatusOK, "application/json", response.([]byte))
+		writeText(w, http.StatusOK, "application/json", response)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
 
 // once carries out a request, unless one with its Idempotency-Key was carried out before.
-func (a *api) once(r *http.Request, text []byte, carryOut func(context.Context) (any, *failed)) (response any, problem *failed) {
+func (a *api) once(r *http.Request, text []byte, carryOut func(context.Context) ([]byte, *failed)) (response []byte, problem *failed) {
 	done, problem := a.repeats.begin(auth.Token(r.Context()), r, text)
 	if done == nil {
 		return nil, problem

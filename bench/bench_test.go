@@ -165,3 +165,17 @@ func TestNumber(t *testing.T) {
 		}
 	}
 }
+
+// README.md says what each row does, by its name or by that of its group, such as loud-*.
+func TestDocumentListsRows(t *testing.T) {
+	document, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows() {
+		group, _, _ := strings.Cut(r.name, "-")
+		if !strings.Contains(string(document), "`"+r.name+"`") && !strings.Contains(string(document), "`"+group+"-*`") {
+			t.Errorf("README.md does not say what %s is", r.name)
+		}
+	}
+}

@@ -15,8 +15,8 @@ func (r *records) key() string { return epochKey(r.bus.opts.Prefix, string(r.bus
 
 func epochKey(prefix, node string) string { return prefix + "-go:epoch:" + node }
 
-// renew extends the epoch by a lease. While an epoch lasts, an attempt lasts as long as it, because a
-// node that is busy for a second is not away.
+// renew extends the epoch by a lease. An attempt may take as long as the present lease lasts, so that a
+// node that is busy for a second keeps its epoch.
 func (r *records) renew(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, r.patience())
 	defer cancel()

@@ -8,30 +8,31 @@ const (
 	pageBytes   = 4 << 20 // that a page has, if its entries are as large as those of the page before
 )
 
-// A pageSize is the number of entries to read at a time. Redis bounds a page only by its number of
-// entries. So it is small in any case, and smaller after large entries: a page has at most
-// mostEntries entries, and more than pageBytes only if the entries have become larger since the
-// page before. The zero value is ready to use.
-type pageSize struct{ large int } // mean size of the entries of the last page
+// A pageSize decides how many entries to read at a time. Redis bounds a page only by its number of
+// entries, so the number depends on the size of those before: a page has at most mostEntries
+// entries, and more than pageBytes only if the entries have become larger since the page before. The
+// zero value is ready to use.
+type pageSize struct{ mean int } // size of an entry of the last page; zero before the first page
 
 // count returns the number of entries to ask for.
 func (p *pageSize) count() int {
-	if p.large == 0 {
+	if p.mean == 0 {
 		return firstPage
 	}
-	return min(max(pageBytes/p.large, 1), mostEntries)
+	return min(max(pageBytes/p.mean, 1), mostEntries)
 }
 
-// full reports whether there may be more entries than those that were asked for by count.
+// full reports whether the stream may have more entries than these, which are the result of a read of
+// count entries, or may have lost some before them.
 func (p *pageSize) full(entries []rueidis.XRangeEntry) bool {
 	return len(entries) >= min(p.count(), fullPage)
 }
 
-// fullPage is the number of entries from which on a stream that is short may have lost entries
-// meanwhile.
+// fullPage is the number of entries that arrive together from which on a short stream may have lost
+// entries before them.
 const fullPage = 64
 
-// learn notes how large entries are.
+// learn notes the size of entries.
 func (p *pageSize) learn(entries []rueidis.XRangeEntry) {
 	if len(entries) == 0 {
 		return
@@ -42,5 +43,5 @@ func (p *pageSize) learn(entries []rueidis.XRangeEntry) {
 			bytes += len(name) + len(value)
 		}
 	}
-	p.large = bytes / len(entries)
+	p.mean = bytes / len(entries)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// needs skips a test if a program is missing. In CI nothing may be missing.
+// needs ends a test as failed if a program is missing.
 func needs(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, program := range programs {
@@ -39,7 +39,7 @@ func TestUnits(t *testing.T) {
 	output(t, root, "systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=15", filepath.Join(units, "socketio-jwt.service"))
 }
 
-// TestPackage lives through the life of the package under a systemd of its own.
+// TestPackage installs, runs, upgrades and purges the package under a systemd of its own.
 func TestPackage(t *testing.T) {
 	needs(t, "systemd-nspawn", "unshare", "dpkg")
 	command := []string{"timeout", "120"} // seconds, for a machine that is busy; it takes about 10 s

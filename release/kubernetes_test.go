@@ -98,18 +98,18 @@ func TestManifestsFitTogether(t *testing.T) {
 		}
 	}
 	container := pod.Spec.Containers[0]
-	ports := map[string]string{}
+	ports := map[string]bool{}
 	for _, port := range container.Ports {
-		ports[port.Name] = port.Name
+		ports[port.Name] = true
 	}
 	for _, probe := range []*core.Probe{container.LivenessProbe, container.ReadinessProbe, container.StartupProbe} {
-		if probe == nil || ports[probe.HTTPGet.Port.StrVal] == "" || !strings.HasSuffix(probe.HTTPGet.Path, "z") {
+		if probe == nil || !ports[probe.HTTPGet.Port.StrVal] || !strings.HasSuffix(probe.HTTPGet.Path, "z") {
 			t.Errorf("probe %v", probe)
 		}
 	}
 	backend := find[networking.Ingress](t, all, "Ingress socketio-jwt").Spec.Rules[0].HTTP.Paths[0].Backend.Service
 	service := find[core.Service](t, all, "Service socketio-jwt")
-	if backend.Name != service.Name || backend.Port.Name != service.Spec.Ports[0].Name || ports[service.Spec.Ports[0].TargetPort.StrVal] == "" {
+	if backend.Name != service.Name || backend.Port.Name != service.Spec.Ports[0].Name || !ports[service.Spec.Ports[0].TargetPort.StrVal] {
 		t.Errorf("the ingress does not reach the pods: %+v", backend)
 	}
 	if redis := setting(t, all, "redis"); redis != "redis://"+find[core.Service](t, all, "Service socketio-jwt-redis").Name+":6379" {

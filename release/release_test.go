@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -153,7 +154,7 @@ func TestArchive(t *testing.T) {
 		}
 		name := filepath.Base(header.Name)
 		names = append(names, name)
-		if header.Uid != 0 || header.Gid != 0 || header.ModTime.UTC().Format("20060102") == "19700101" || !strings.HasPrefix(header.Name, "socketio-jwt_") {
+		if header.Uid != 0 || header.Gid != 0 || strconv.FormatInt(header.ModTime.Unix(), 10) != commit || !strings.HasPrefix(header.Name, "socketio-jwt_") {
 			t.Errorf("header %+v, commit at %s", header, commit)
 		}
 		if name == "socketio-jwt" {

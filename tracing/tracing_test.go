@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -199,6 +200,25 @@ func TestOtherSpans(t *testing.T) {
 	for _, s := range spans {
 		if s.Status.Code != codes.Error {
 			t.Errorf("%s has status %v", s.Name, s.Status)
+		}
+	}
+}
+
+// docs/metrics.md lists the spans with their kinds.
+func TestDocumentListsSpans(t *testing.T) {
+	document, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exporter := tracetest.NewInMemoryExporter()
+	tracer := tracing.New(tracing.Options{TracerProvider: sdk.NewTracerProvider(sdk.WithSyncer(exporter))})
+	for kind := observe.Connect; kind.String() != "unknown"; kind++ {
+		_, running := observe.Begin(t.Context(), tracer, observe.Operation{Kind: kind, Namespace: "NAMESPACE", Event: "EVENT"})
+		running.End(observe.Outcome{Result: observe.OK})
+	}
+	for _, span := range exporter.GetSpans() {
+		if row := fmt.Sprintf("\n| `%s` | %s |", span.Name, span.SpanKind); !strings.Contains(string(document), row) {
+			t.Errorf("docs/metrics.md has no row %s", row)
 		}
 	}
 }

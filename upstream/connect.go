@@ -35,8 +35,8 @@ type visit struct {
 // temporarily, with code "unavailable" and reason "backend_unavailable", and the client connects
 // again by itself.
 //
-// Connect does not run again when a guest logs in (auth.Options.Guests), and when a socket shows a
-// fresh token. A backend that must refuse some users should not allow guests in the namespace, or
+// Connect does not run again when a guest logs in (auth.Options.Guests) or a socket shows a fresh
+// token. If the backend must refuse some users, do not allow guests in the namespace, or let it
 // decide about each event, which has the user.
 func (b *Backend) Connect(ctx context.Context, s *socketio.Socket) error {
 	var t *token.Token

@@ -130,12 +130,3 @@ func (g *generator) outcast() (r Result, err error) {
 	}
 	return r, nil
 }
-
-// ignore reads until the connection ends.
-func (c *connection) ignore() {
-	for {
-		if _, err := c.next(); err != nil {
-			return
-		}
-	}
-}

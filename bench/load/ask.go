@@ -104,5 +104,3 @@ func (g *generator) events() (r Result, err error) {
 	}
 	return r, nil
 }
-
-func textFrame(packet string) []byte { return frame(ws.NewTextFrame([]byte(packet))) }

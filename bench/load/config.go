@@ -1,8 +1,6 @@
 package load
 
-import (
-	"time"
-)
+import "time"
 
 // Mode is what a run does to the server.
 type Mode string
@@ -62,7 +60,7 @@ type Config struct {
 	Count    int    // connections measured
 	Each     int    // refreshes, questions or blocks of each connection, namespaces or rooms that it joins, or broadcasts of a burst
 	Quiet    int    // connections beside them that ask (Loud), or do not read (Slow)
-	Noise    Kind   // what they send (Loud)
+	Noise    Kind   // what those of Count send (Loud)
 	Warm     int    // connections opened and closed before (Connect, Refuse), broadcasts (Broadcast), or tokens for each key (Decoy)
 	Parallel int    // connections being opened at the same time
 	Via      Via

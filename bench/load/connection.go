@@ -189,6 +189,15 @@ func (c *connection) next() ([]byte, error) {
 	}
 }
 
+// ignore reads until the connection ends.
+func (c *connection) ignore() {
+	for {
+		if _, err := c.next(); err != nil {
+			return
+		}
+	}
+}
+
 // message returns the next WebSocket message, or packet of a poll. Its bytes are valid until the next call.
 func (c *connection) message() ([]byte, error) {
 	if c.poll != nil {
@@ -240,16 +249,19 @@ func (c *connection) send(packet string) error {
 	if c.poll != nil {
 		return c.poll.send(packet)
 	}
-	return c.write(ws.NewTextFrame([]byte(packet)))
+	_, err := c.Write(textFrame(packet))
+	return err
 }
 
 func (c *connection) write(f ws.Frame) error {
-	b, err := ws.CompileFrame(ws.MaskFrameInPlace(f))
-	if err == nil {
-		_, err = c.Write(b)
-	}
+	_, err := c.Write(frame(f))
 	return err
 }
+
+// frame returns the bytes of a client's frame. It changes the payload.
+func frame(f ws.Frame) []byte { return ws.MustCompileFrame(ws.MaskFrameInPlace(f)) }
+
+func textFrame(packet string) []byte { return frame(ws.NewTextFrame([]byte(packet))) }
 
 // close ends the connection as a browser's page does that goes away: a close frame, then TCP.
 func (c *connection) close() {

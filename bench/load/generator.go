@@ -85,20 +85,28 @@ func (g *generator) measure(r *Result, phase func() (int, []uint32, error)) erro
 	return g.stopProfiles(r)
 }
 
-// openAll opens Count connections, with the tokens from the given one on, and calls read, unless it is nil, for each in a goroutine of its own.
+// openAll opens Count connections, with the tokens from the given one on, and calls read for each in a goroutine of its own.
 func (g *generator) openAll(from int, read func(i int, c *connection)) ([]*connection, []uint32, error) {
 	connections := make([]*connection, g.Count)
 	took, err := g.each(from, g.Count, func(i int) error {
 		c, err := g.open(i, g.token(i))
 		if err == nil {
 			connections[i-from] = c
-		}
-		if err == nil && read != nil {
 			go read(i-from, c) // ends when the connection is closed
 		}
 		return err
 	})
 	return connections, took, err
+}
+
+// openSilent opens n connections, with the tokens from the given one on, which nothing reads.
+func (g *generator) openSilent(from, n int) ([]*connection, error) {
+	all := make([]*connection, n)
+	_, err := g.each(from, n, func(i int) (err error) {
+		all[i-from], err = g.open(i, g.token(i))
+		return err
+	})
+	return all, err
 }
 
 func (g *generator) closeAll(connections []*connection) {

@@ -70,16 +70,6 @@ func (g *generator) disturb(r *Result, noise *noise, asking []*connection) error
 	return nil
 }
 
-// openSilent opens n connections, with the tokens from the given one on, which nothing reads.
-func (g *generator) openSilent(from, n int) ([]*connection, error) {
-	all := make([]*connection, n)
-	_, err := g.each(from, n, func(i int) (err error) {
-		all[i-from], err = g.open(i, g.token(i))
-		return err
-	})
-	return all, err
-}
-
 // askAll asks on all connections at once, as ask does on one.
 func (g *generator) askAll(connections []*connection) (took []uint32, err error) {
 	var mu sync.Mutex

@@ -64,12 +64,8 @@ func (g *generator) idle() (r Result, err error) {
 	err = g.measure(&r, func() (int, []uint32, error) {
 		var took []uint32
 		connections, took, err = g.openAll(0, func(_ int, c *connection) {
-			for {
-				if _, err := c.next(); err != nil {
-					lost.Add(1)
-					return
-				}
-			}
+			c.ignore()
+			lost.Add(1)
 		})
 		return g.Count, took, err
 	})
@@ -178,13 +174,7 @@ func (g *generator) heap() (r Result, err error) {
 	if err != nil {
 		return r, err
 	}
-	connections, _, err := g.openAll(0, func(_ int, c *connection) {
-		for {
-			if _, err := c.next(); err != nil {
-				return
-			}
-		}
-	})
+	connections, _, err := g.openAll(0, func(_ int, c *connection) { c.ignore() })
 	defer g.closeAll(connections)
 	if err != nil {
 		return r, err
@@ -203,13 +193,7 @@ func (g *generator) waves() (r Result, err error) {
 		if err != nil {
 			return r, err
 		}
-		connections, _, err := g.openAll(wave*g.Count, func(_ int, c *connection) {
-			for {
-				if _, err := c.next(); err != nil {
-					return
-				}
-			}
-		})
+		connections, _, err := g.openAll(wave*g.Count, func(_ int, c *connection) { c.ignore() })
 		g.closeAll(connections)
 		if err != nil {
 			return r, fmt.Errorf("wave %d: %w", wave+1, err)

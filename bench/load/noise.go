@@ -193,22 +193,22 @@ func (s *speakers) block() (block []byte, count int) {
 	case Pings:
 		return bytes.Repeat(frame(ws.NewPingFrame(nil)), noisePackets), noisePackets
 	case Noops:
-		return bytes.Repeat(frame(ws.NewTextFrame([]byte("6"))), noisePackets), noisePackets
+		return bytes.Repeat(textFrame("6"), noisePackets), noisePackets
 	case Acks:
-		return bytes.Repeat(frame(ws.NewTextFrame([]byte("4399[1]"))), noisePackets), noisePackets
+		return bytes.Repeat(textFrame("4399[1]"), noisePackets), noisePackets
 	case Fragments:
 		block = frame(ws.NewFrame(ws.OpText, false, []byte("6")))
 		block = append(block, bytes.Repeat(frame(ws.NewFrame(ws.OpContinuation, false, nil)), noisePackets-2)...)
 		return append(block, frame(ws.NewFrame(ws.OpContinuation, true, nil))...), noisePackets
 	case BadTokens:
-		return bytes.Repeat(frame(ws.NewTextFrame([]byte(`42["authenticate",{"token":"`+s.token+`"}]`))), noiseTokens), noiseTokens
+		return bytes.Repeat(textFrame(`42["authenticate",{"token":"`+s.token+`"}]`), noiseTokens), noiseTokens
 	case LargeEvents:
 		const object = `{"id":123456,"name":"a name of some length","tags":["one","two","three"],"at":1735689600.25,"ok":true}`
 		data := strings.Repeat(object+",", 960_000/len(object))
-		return frame(ws.NewTextFrame([]byte(`420["take",[` + data + object + `]]`))), 1
+		return textFrame(`420["take",[` + data + object + `]]`), 1
 	default:
 		for id := range noiseEvents {
-			block = append(block, frame(ws.NewTextFrame([]byte("42"+strconv.Itoa(id)+`["echo",1]`)))...)
+			block = append(block, textFrame("42"+strconv.Itoa(id)+`["echo",1]`)...)
 		}
 		return block, noiseEvents
 	}
@@ -246,11 +246,6 @@ func (s *speakers) answered(c *connection, i int) error {
 		return err
 	}
 	return nil
-}
-
-// frame returns the bytes of a client's frame.
-func frame(f ws.Frame) []byte {
-	return ws.MustCompileFrame(ws.MaskFrameInPlace(f))
 }
 
 func (s *speakers) close() {

@@ -1,8 +1,6 @@
 package load
 
-import (
-	"slices"
-)
+import "slices"
 
 // Result is what one run measured. Fields that its mode does not measure are zero.
 type Result struct {

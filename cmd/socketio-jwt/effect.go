@@ -35,6 +35,9 @@ var dependencies = []dependency{
 		[]string{"secret", "secret-file", "public-key", "alg", "issuer", "audience", "profile", "leeway", "numeric-subject", "insecure-plain-http", "insecure-no-issuer", "insecure-no-audience", "token-life", "insecure-remote-login"},
 		"a namespace that has no rules for tokens of its own", func(c *serveCommand) bool { return slices.ContainsFunc(c.tables(), inherits) },
 	}, {
+		[]string{"rate-burst", "close-above-rate"},
+		"--max-packets-per-second or --max-bytes-per-second", func(c *serveCommand) bool { return c.MaxPacketsPerSecond != 0 || c.MaxBytesPerSecond != 0 },
+	}, {
 		[]string{"recovery"},
 		"a namespace of mode handshake", func(c *serveCommand) bool {
 			return slices.ContainsFunc(c.tables(), func(n *namespaceTable) bool { return n.Mode == "handshake" })

@@ -30,7 +30,6 @@ func TestHealthCommand(t *testing.T) {
 	runWith(t, "", "health", server.URL+"/good").want(t, exitRefused, "", "not healthy")
 }
 
-// A server behind a proxy of the environment would say nothing about the local one.
 // TestURLsArePrintedWithoutSecrets checks the commands that print the URL that they were given.
 func TestURLsArePrintedWithoutSecrets(t *testing.T) {
 	for _, args := range [][]string{
@@ -45,6 +44,7 @@ func TestURLsArePrintedWithoutSecrets(t *testing.T) {
 	}
 }
 
+// A server behind a proxy of the environment would say nothing about the local one.
 func TestHealthCommandUsesNoProxy(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()

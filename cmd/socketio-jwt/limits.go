@@ -35,12 +35,12 @@ type limits struct {
 }
 
 // check implements part.
-func (l *limits) check(c *serveCommand) error {
+func (l *limits) check(*serveCommand) error {
 	errs := []error{positive("--connect-timeout", l.ConnectTimeout), positive("--ping-interval", l.PingInterval), positive("--ping-timeout", l.PingTimeout)}
 	if l.CompressFrom == 0 {
 		errs = append(errs, fmt.Errorf("--compress-from must be positive, or -1 for never"))
 	}
-	errs = append(errs, l.checkRates(c))
+	errs = append(errs, l.checkRates())
 	for _, limit := range []struct {
 		flag  string
 		value int
@@ -72,13 +72,8 @@ func (l *limits) check(c *serveCommand) error {
 }
 
 // checkRates is check for the rates of peers.
-func (l *limits) checkRates(c *serveCommand) error {
+func (l *limits) checkRates() error {
 	var errs []error
-	for _, flag := range []string{"rate-burst", "close-above-rate"} {
-		if l.MaxPacketsPerSecond == 0 && l.MaxBytesPerSecond == 0 && c.given(flag) {
-			errs = append(errs, fmt.Errorf("--%s has no effect without --max-packets-per-second or --max-bytes-per-second", flag))
-		}
-	}
 	if most := 1_000_000; l.MaxPacketsPerSecond > most || l.MaxHandshakesPerSecond > most {
 		errs = append(errs, fmt.Errorf("--max-packets-per-second and --max-handshakes-per-second must be at most %d; 0 means no limit", most))
 	}

@@ -9,7 +9,7 @@ import (
 	"socketiojwt/internal/display"
 )
 
-// welcome prints the address of the page, commands to try, and where tokens are shown.
+// welcome prints the address of the page, commands to try, and how each namespace takes the token.
 func (c *serveCommand) welcome(t terminal, listeners []net.Listener, namespaces []servedNamespace, issuer *issuer) {
 	host, exposed := c.reachableAt(listeners)
 	scheme := "http"
