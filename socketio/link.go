@@ -121,15 +121,16 @@ func (l *link) publish(m *Message) (err error) {
 		return ErrClosed
 	}
 	defer caught(&err)
-	own := published.Get().(*Message) // so that m does not escape to the heap
+	own := published.Get().(*Message)
 	*own = *m
 	err = l.bus.Publish(own)
 	*own = Message{}
-	published.Put(own)
+	published.Put(own) // not after a panic, because the bus may still use it
 	return err
 }
 
-// published are Messages for Bus.Publish.
+// published pools the Messages that Bus.Publish gets. Those of the callers of publish would
+// otherwise escape to the heap.
 var published = sync.Pool{New: func() any { return new(Message) }}
 
 // ask hands a request to the bus. It waits for the bus at most nodePatience.
