@@ -36,19 +36,19 @@ type Socket struct {
 	session   atomic.Pointer[session] // nil if it cannot be recovered
 	until     atomic.Int64            // deadline as wallclock.Nanos; 0 means none; written under mu
 
-	mu         sync.Mutex
-	place      int32 // in the listing; guarded by namespace.local.mu
-	state      state
-	working    bool // the worker is running
-	greeted    bool // a function of OnConnect has started; only for the worker
-	renewing   bool // Renew waits for running handlers
-	ctx        *socketContext
-	life       *life
-	arrival    *arrival // nil once OnConnect has returned, unless a handshake is kept or it failed; written under mu and conn.mu
-	inbox      []task
-	inboxBytes int
-	interceptor
-	intercepted *intercepted // nil while no intercepted event waits
+	mu          sync.Mutex
+	place       int32 // in the listing; guarded by namespace.local.mu
+	state       state
+	working     bool // the worker is running
+	greeted     bool // a function of OnConnect has started; only for the worker
+	renewing    bool // Renew waits for running handlers
+	ctx         *socketContext
+	life        *life
+	arrival     *arrival // nil once OnConnect has returned, unless a handshake is kept or it failed; written under mu and conn.mu
+	inbox       []task
+	inboxBytes  int
+	interceptor interceptor  // the first; see interceptorOf
+	intercepted *intercepted // nil unless intercepted events are being handled
 	acks        map[uint64]chan<- reply
 	values      []contextValue
 	onEnd       *atEnd
