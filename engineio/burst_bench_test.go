@@ -7,9 +7,10 @@ import (
 	"io"
 	"net"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"socketiojwt/internal/cputime"
 )
 
 // BenchmarkBroadcast is what one message of broadcasts costs its sender and the flushers, and those who read it:
@@ -85,7 +86,7 @@ func BenchmarkSpread(b *testing.B) {
 		defer conn.Close()
 		all = append(all, <-opened)
 	}
-	began := processTime(b)
+	began := cputime.Used()
 	b.ResetTimer()
 	for range b.N {
 		for i, s := range all {
@@ -102,7 +103,7 @@ func BenchmarkSpread(b *testing.B) {
 			}
 		}
 	}
-	b.ReportMetric(float64((processTime(b)-began).Nanoseconds())/float64(b.N*sessions), "cpu-ns/message")
+	b.ReportMetric(float64((cputime.Used()-began).Nanoseconds())/float64(b.N*sessions), "cpu-ns/message")
 }
 
 // written reports whether nothing waits for a flusher.
@@ -110,14 +111,4 @@ func (s *Session) written() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.allWritten()
-}
-
-// processTime returns the processor time that this process has used.
-func processTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

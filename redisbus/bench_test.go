@@ -2,24 +2,14 @@ package redisbus_test
 
 import (
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"socketiojwt/internal/cputime"
 	"socketiojwt/internal/redistest"
 	"socketiojwt/redisbus"
 	"socketiojwt/socketio"
 )
-
-// cpu returns the processor time that this process has used.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // paced calls f b.N times, 100 times every 5 ms.
 func paced(b *testing.B, f func(i int)) {
@@ -27,7 +17,7 @@ func paced(b *testing.B, f func(i int)) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	b.ResetTimer()
-	began := cpu(b)
+	began := cputime.Used()
 	for i := range b.N {
 		if i%100 == 0 {
 			<-tick.C
@@ -35,7 +25,7 @@ func paced(b *testing.B, f func(i int)) {
 		f(i)
 	}
 	time.Sleep(50 * time.Millisecond)
-	b.ReportMetric(float64((cpu(b)-began).Nanoseconds())/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64((cputime.Used()-began).Nanoseconds())/float64(b.N), "cpu-ns/op")
 }
 
 var hundred = strings.Repeat("x", 100)

@@ -236,11 +236,6 @@ func (c *conn) overLimit(what, hint string) {
 	c.close(ReasonForcedClose, errors.New("socketio: "+what))
 }
 
-// began returns when the connection was opened.
-func (c *conn) began() time.Time {
-	return c.first.time()
-}
-
 // draining reports whether the connection accepts no new sockets or events.
 func (c *conn) draining() bool { return c.shuttingDown.Load() || c.server.draining.Load() }
 

@@ -13,9 +13,9 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
+	"socketiojwt/internal/cputime"
 	"socketiojwt/socketio"
 )
 
@@ -28,11 +28,11 @@ func BenchmarkEcho(b *testing.B) {
 			request, answers := binaryEcho(size)
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
-			before := cpuTime()
+			before := cputime.Used()
 			for b.Loop() {
 				p.exchange(b, request, answers)
 			}
-			b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
+			b.ReportMetric(float64(cputime.Used()-before)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
@@ -53,13 +53,6 @@ func TestLongDataIsCopiedOnce(t *testing.T) {
 	if got := (after.TotalAlloc - before.TotalAlloc) / n; got > 5*size/2 {
 		t.Errorf("%d bytes allocated to echo %d, want at most %d", got, size, 5*size/2)
 	}
-}
-
-// cpuTime returns the CPU time of this process in nanoseconds.
-func cpuTime() int64 {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return u.Utime.Nano() + u.Stime.Nano()
 }
 
 // framePeer is a peer that sends and reads frames without allocating anything.

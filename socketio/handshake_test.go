@@ -2,6 +2,7 @@ package socketio_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -40,6 +41,22 @@ func TestHandshake(t *testing.T) {
 		synctest.Wait()
 		if h := f.srv.Sockets()[0].Handshake(); h.Auth != nil || h.Header != nil || len(h.Query()) > 0 {
 			t.Errorf("kept after OnConnect: %s %v %v", h.Auth, h.Header, h.Query())
+		}
+	})
+}
+
+// A socket has a handshake until its end, also if OnConnect has failed.
+func TestHandshakeAfterOnConnectFailed(t *testing.T) {
+	var after *socketio.Handshake
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		srv.Open()
+		srv.OnConnect(func(context.Context, *socketio.Socket) error { return errors.New("failed") })
+		srv.OnDisconnect(func(_ context.Context, s *socketio.Socket, _ socketio.Reason) { after = s.Handshake() })
+	}, func(f *fixture) {
+		f.ended(f.dial(sockettest.Options{}), sockettest.ErrDisconnected)
+		synctest.Wait()
+		if after == nil || after.Path != "/socket.io/" {
+			t.Errorf("handshake %+v", after)
 		}
 	})
 }

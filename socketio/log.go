@@ -78,7 +78,7 @@ func (s *Socket) logEnd(ctx context.Context, reason Reason, cause error) {
 	if cause != nil {
 		what = append(what, "cause", cause)
 	}
-	what = append(what, "connected", time.Since(s.conn.began()).Round(time.Millisecond))
+	what = append(what, "connected", time.Since(s.conn.first.time()).Round(time.Millisecond))
 	log.Log(ctx, level, "socketio: socket disconnected", what...)
 }
 

@@ -31,16 +31,18 @@ import (
 //
 // A session is recovered only after its connection was lost (ReasonTransportClose,
 // ReasonTransportError, ReasonPingTimeout, ReasonSlowPeer), and not after Socket.Disconnect, the
-// deadline of SetDeadline, DISCONNECT, a violation or Shutdown. It is not recovered either if the
+// deadline of SetDeadline, DISCONNECT, a violation or Shutdown. It is not recovered if the
 // connection was lost before OnConnect had returned, because what OnConnect did and sent after
-// that would be missing. It is recovered only on the same
-// node, unless the Bus is a Recorder: then on any node, also after Shutdown, and only the values of
-// shared keys (NewSharedKey) come back. Events then reach sockets when they are in the log of the
-// Recorder, which bounds what is kept: MaxSessions and MaxSessionBytes have no
-// effect, MaxSessionsPerKey bounds the sessions that each node has saved, and MaxBytes bounds what is read for sessions at a time. Events of Broadcast.Local are
-// not sent again. A socket that leaves a room or ends just after a broadcast may miss it. In all other cases the client gets a new socket with another id. The same happens if
-// something that the client may have missed is not kept, because of Window or of the limits, or if
-// the namespace has sent more than 32,768 events meanwhile.
+// that would be missing. In all other cases the client gets a new socket with another id. The same
+// happens if something that the client may have missed is not kept, because of Window or of the
+// limits, or if the namespace has sent more than 32,768 events meanwhile.
+//
+// A session is recovered only on the same node, unless the Bus is a Recorder: then on any node,
+// also after Shutdown, and only the values of shared keys (NewSharedKey) come back. Events then
+// reach sockets when they are in the log of the Recorder, which bounds what is kept: MaxSessions
+// and MaxSessionBytes have no effect, MaxSessionsPerKey bounds the sessions that each node has
+// saved, and MaxBytes bounds what is read for sessions at a time. Events of Broadcast.Local are not
+// sent again. A socket that leaves a room or ends just after a broadcast may miss it.
 //
 // The values of Keys come from the lost socket, for which OnDisconnect has run, unless middleware
 // has set a value for the new one.

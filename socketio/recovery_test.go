@@ -273,38 +273,6 @@ func TestRecoveryWaitsForOnDisconnect(t *testing.T) {
 	})
 }
 
-// TestNoRecoveryBeforeOnConnectHasReturned loses a connection while OnConnect runs. What OnConnect
-// sends and joins from then on would be missing, so the client must get a new socket.
-func TestNoRecoveryBeforeOnConnectHasReturned(t *testing.T) {
-	for name, finish := range map[string]func(s *socketio.Socket) error{
-		"which ignores errors": func(s *socketio.Socket) error { _ = s.Emit("state"); return nil },
-		"which returns them":   func(s *socketio.Socket) error { return s.Join("room") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			var release chan struct{}
-			bubble(t, recovering(), func(srv *socketio.Server) {
-				release = make(chan struct{})
-				keyed(srv)
-				srv.OnConnect(func(_ context.Context, s *socketio.Socket) error { <-release; return finish(s) })
-			}, func(f *fixture) {
-				p := f.recoverer("/", ada)
-				emits(t, f.srv, "first")
-				check(t, "before", p.take(), `connected 2["first","O"]`)
-				p.lose()
-				close(release)
-				synctest.Wait()
-				p.connect(ada)
-				check(t, "after a loss while OnConnect runs", strings.Fields(p.take())[0], "connected")
-				emits(t, f.srv, "second")
-				p.take()
-				p.lose()
-				p.connect(ada)
-				check(t, "after a later loss", strings.Fields(p.take())[0], "recovered")
-			})
-		})
-	}
-}
-
 // TestNoRecoveryAfterTheDeadline loses a connection after the socket's deadline, which the clock
 // has reached and no timer has noticed yet.
 func TestNoRecoveryAfterTheDeadline(t *testing.T) {

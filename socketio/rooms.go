@@ -96,7 +96,7 @@ func (c *selection) copied() bool {
 	case len(c.to.Rooms) == 1:
 		room := c.to.Rooms[0]
 		list, place = l.room[room], func(s *Socket) int32 { return s.rooms[room] }
-		if s := l.byID[room]; s != nil {
+		if l.byID[room] != nil {
 			return false
 		}
 	case !c.to.All:

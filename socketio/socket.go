@@ -36,19 +36,19 @@ type Socket struct {
 	session   atomic.Pointer[session] // nil if it cannot be recovered
 	until     atomic.Int64            // deadline as wallclock.Nanos; 0 means none; written under mu
 
-	mu         sync.Mutex
-	place      int32 // in the listing; guarded by namespace.local.mu
-	state      state
-	working    bool // the worker is running
-	greeted    bool // a function of OnConnect has started; only for the worker
-	renewing   bool // Renew waits for running handlers
-	ctx        *socketContext
-	life       *life
-	arrival    *arrival // nil once OnConnect has returned, unless a handshake is kept; written under mu and conn.mu
-	inbox      []task
-	inboxBytes int
-	interceptor
-	intercepted *intercepted // nil while no intercepted event waits
+	mu          sync.Mutex
+	place       int32 // in the listing; guarded by namespace.local.mu
+	state       state
+	working     bool // the worker is running
+	greeted     bool // a function of OnConnect has started; only for the worker
+	renewing    bool // Renew waits for running handlers
+	ctx         *socketContext
+	life        *life
+	arrival     *arrival // nil once OnConnect has returned, unless a handshake is kept or it failed; written under mu and conn.mu
+	inbox       []task
+	inboxBytes  int
+	interceptor interceptor  // the first; see interceptorOf
+	intercepted *intercepted // nil unless intercepted events are being handled
 	acks        map[uint64]chan<- reply
 	values      []contextValue
 	onEnd       *atEnd
@@ -60,13 +60,13 @@ type Socket struct {
 // arrival is the part of a socket that it needs until it has been admitted and OnConnect has
 // returned.
 type arrival struct {
-	handshake *Handshake
-	next      int32 // connect middleware to run next
-	holds     int32 // number of times it was held
-	waiting   bool  // the CONNECT waits for its turn; guarded by conn.mu
-	suspended bool  // held, and Admit was not called since then
-	opening   bool  // admitted, and OnConnect has not returned, or has failed
-	kept      int   // bytes charged to the ledger for the handshake
+	handshake *Handshake // nil if OnConnect has failed and nothing is kept
+	next      int32      // connect middleware to run next
+	holds     int32      // number of times it was held
+	waiting   bool       // the CONNECT waits for its turn; guarded by conn.mu
+	suspended bool       // held, and Admit was not called since then
+	opening   bool       // admitted, and OnConnect has not returned, or has failed
+	kept      int        // bytes charged to the ledger for the handshake
 	auth      *sharedAuth
 	early     *early
 	observed  *observed
@@ -130,7 +130,7 @@ func (s *Socket) Handshake() *Handshake {
 	s.mu.Lock()
 	arrival := s.arrival
 	s.mu.Unlock()
-	if arrival != nil {
+	if arrival != nil && arrival.handshake != nil {
 		return arrival.handshake
 	}
 	s.conn.mu.Lock()

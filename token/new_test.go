@@ -37,6 +37,7 @@ func TestNew(t *testing.T) {
 	}{
 		"exp":             {"x", answer, time.Time{}, now.Add(time.Hour), nil},
 		"an earlier end":  {"x", answer, now.Add(time.Minute), now.Add(time.Minute), nil},
+		"an end long ago": {"x", answer, time.Unix(-1e13, 0), time.UnixMicro(1), nil},
 		"a later end":     {"x", answer, now.Add(2 * time.Hour), now.Add(time.Hour), nil},
 		"no exp":          {"x", `{}`, now, now, nil},
 		"exp null":        {"x", `{"exp":null}`, now, now, nil},

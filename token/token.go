@@ -44,8 +44,10 @@ func endAt(t time.Time) int64 {
 		return endless
 	case t.Unix() >= math.MaxInt64/1_000_000-1: // too far away for an integer
 		return endless - 1
+	case t.Unix() <= 0: // or too far in the past
+		return 1
 	}
-	return max(t.UnixMicro(), 1)
+	return t.UnixMicro()
 }
 
 // New returns the Token for a credential that the caller has verified without a Verifier,

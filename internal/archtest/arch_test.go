@@ -54,13 +54,14 @@ var mayImport = map[string][]string{
 	"internal/alarm":        {},
 	"internal/archtest":     {},
 	"internal/circuit":      {},
+	"internal/cputime":      {},
 	"internal/engineclient": {"internal/wirejson"}, // not a leaf: only clients need it
 	"internal/buildversion": {},
 	"internal/display":      {},
 	"internal/endpoint":     {},
 	"internal/doctor":       {"engineio", "socketio", "token", "token/jwks"},
 	"internal/footprint":    {},
-	"internal/growth":       {},
+	"internal/growth":       {"internal/cputime"},
 	"internal/guard":        {},
 	"internal/hidden":       {},
 	"internal/leaktest":     {},
@@ -79,7 +80,7 @@ var mayImport = map[string][]string{
 // forTests lists the packages below internal/ that only tests, and packages for tests, may
 // import. Every package may import each other package below internal/ that itself may
 // import no package of the module.
-var forTests = []string{"internal/archtest", "internal/leaktest", "internal/logtable", "internal/memnet", "internal/doctest", "internal/footprint", "internal/growth", "internal/redistest"}
+var forTests = []string{"internal/archtest", "internal/cputime", "internal/leaktest", "internal/logtable", "internal/memnet", "internal/doctest", "internal/footprint", "internal/growth", "internal/redistest"}
 
 // onlyIn lists the libraries that only certain files may import.
 var onlyIn = map[string][]string{

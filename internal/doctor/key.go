@@ -164,18 +164,6 @@ func fileIsProtected(flag, name string, secret bool, can string) []Finding {
 	return nil
 }
 
-// otherSecretsAreKept finds secrets of operators, nodes and backends that other users can see.
-func otherSecretsAreKept(e *examination) (found []Finding) {
-	for _, s := range e.OtherSecrets {
-		if s.FromFlag {
-			found = append(found, warn(fmt.Sprintf("Give it by %s-file or its variable.", s.Flag),
-				"%s is on the command line, where other users of this machine can see it and then %s", s.Flag, s.Can)...)
-		}
-		found = append(found, fileIsProtected(s.Flag+"-file", s.File, true, s.Can)...)
-	}
-	return found
-}
-
 // certificateIsCurrent checks the dates of a certificate. A verifier uses only its key.
 func certificateIsCurrent(e *examination) []Finding {
 	const advice = "Ask the issuer whether it still signs with this key. Until then its tokens are accepted, because only the key of a certificate is used."
@@ -192,4 +180,16 @@ func certificateIsCurrent(e *examination) []Finding {
 		return warn(advice, "the certificate of --public-key is not valid yet, but %s", display.Distance(certificate.NotBefore, e.now))
 	}
 	return nil
+}
+
+// otherSecretsAreKept finds secrets of operators, nodes and backends that other users can see.
+func otherSecretsAreKept(e *examination) (found []Finding) {
+	for _, s := range e.OtherSecrets {
+		if s.FromFlag {
+			found = append(found, warn(fmt.Sprintf("Give it by %s-file or its variable.", s.Flag),
+				"%s is on the command line, where other users of this machine can see it and then %s", s.Flag, s.Can)...)
+		}
+		found = append(found, fileIsProtected(s.Flag+"-file", s.File, true, s.Can)...)
+	}
+	return found
 }

@@ -37,17 +37,7 @@ const (
 // cost no Go memory. The only test of a process, it finds no free goroutines and stacks that
 // other tests have left and that would not be counted.
 func TestIdleConnection(t *testing.T) {
-	srv, err := socketio.NewServer(socketio.Options{Engine: engineio.Options{MaxNewPerAddress: -1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	gate, sign := authtest.NewGate(t, auth.Options{})
-	srv.Use(gate.Handshake)
-	handler, err := srv.Handler()
-	if err != nil {
-		t.Fatal(err)
-	}
-	web := httptest.NewServer(handler)
+	addr, sign := serve(t)
 	const warm, n = 100, 500
 	var tokens [warm + n]string
 	for i := range tokens {
@@ -58,14 +48,12 @@ func TestIdleConnection(t *testing.T) {
 		for _, fd := range files {
 			_ = syscall.Close(fd)
 		}
-		_ = srv.Close()
-		web.Close()
 	})
 
 	open := func(tokens []string) runtime.MemStats {
 		t.Helper()
 		for _, compact := range tokens {
-			files = append(files, admitted(t, web.Listener.Addr().String(), compact))
+			files = append(files, admitted(t, addr, compact))
 		}
 		runtime.GC()
 		runtime.GC() // pools keep their objects for one collection
@@ -82,6 +70,25 @@ func TestIdleConnection(t *testing.T) {
 		t.Errorf("an idle connection costs %d B of heap in %d objects, %d B of stack and %d allocations, want at most %d in %d, %d and %d",
 			heap, objects, stack, allocations, mostHeapOfIdle, mostObjectsOfIdle, mostStackOfIdle, mostAllocationsToOpen)
 	}
+}
+
+// serve serves sockets with a token until the test ends. It returns the address of the server, and
+// a function that signs tokens.
+func serve(t testing.TB) (addr string, sign func(claims map[string]any) string) {
+	t.Helper()
+	srv, err := socketio.NewServer(socketio.Options{Engine: engineio.Options{MaxNewPerAddress: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate, sign := authtest.NewGate(t, auth.Options{})
+	srv.Use(gate.Handshake)
+	handler, err := srv.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(handler)
+	t.Cleanup(func() { _ = srv.Close(); web.Close() })
+	return web.Listener.Addr().String(), sign
 }
 
 // admitted opens a connection, and returns the file descriptor of its other end when the

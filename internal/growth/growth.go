@@ -4,9 +4,10 @@
 package growth
 
 import (
-	"syscall"
 	"testing"
 	"time"
+
+	"socketiojwt/internal/cputime"
 )
 
 const (
@@ -28,8 +29,8 @@ func Linear(t *testing.T, n int, prepare func(n int) func()) {
 	small() // fills pools and caches
 	leastSmall, leastLarge := time.Duration(1<<62), time.Duration(1<<62)
 	for range rounds {
-		leastSmall = min(leastSmall, measure(t, small))
-		leastLarge = min(leastLarge, measure(t, large))
+		leastSmall = min(leastSmall, measure(small))
+		leastLarge = min(leastLarge, measure(large))
 		if leastLarge <= most*leastSmall {
 			return
 		}
@@ -42,24 +43,14 @@ func Linear(t *testing.T, n int, prepare func(n int) func()) {
 }
 
 // measure returns the CPU time of a call.
-func measure(t *testing.T, f func()) time.Duration {
-	t.Helper()
+func measure(f func()) time.Duration {
 	for calls := 1; ; calls *= 2 {
-		began := cpu(t)
+		began := cputime.Used()
 		for range calls {
 			f()
 		}
-		if took := cpu(t) - began; took >= shortest {
+		if took := cputime.Used() - began; took >= shortest {
 			return took / time.Duration(calls)
 		}
 	}
-}
-
-func cpu(t *testing.T) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
