@@ -252,3 +252,16 @@ func roundTrip(t *testing.T, data []byte, client bool) {
 		t.Errorf("%d bytes: got %.200q %d %v, want %.200q", len(data), got, kind, err, data)
 	}
 }
+
+// TestClaimedLengthReservesLittle checks that the memory for a message is bounded by what has arrived of
+// it, and not only by the length in the header of its frame.
+func TestClaimedLengthReservesLittle(t *testing.T) {
+	const arrived, claimed = 1000, 1 << 20
+	r := newFrameReader(nil, 1, claimed)
+	for _, last := range []bool{true, false} {
+		data := r.extend(nil, make([]byte, arrived), claimed, last)
+		if len(data) != arrived || cap(data) > 16*arrived {
+			t.Errorf("last %t: %d bytes, capacity %d; want %d, at most %d", last, len(data), cap(data), arrived, 16*arrived)
+		}
+	}
+}
