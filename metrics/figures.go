@@ -1,10 +1,6 @@
 package metrics
 
-import (
-	"runtime"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "github.com/prometheus/client_golang/prometheus"
 
 // namespace is the prefix of all names.
 const namespace = "socketiojwt"
@@ -146,5 +142,3 @@ var (
 
 // The certificate of the server.
 var certificateExpires = gauge("certificate_expire_timestamp_seconds", "When the certificate of the server expires.")
-
-func goVersion() string { return runtime.Version() }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -162,7 +163,7 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	gates, keys, introspections := maps.Clone(m.gates), slices.Clone(m.keys), maps.Clone(m.introspections)
 	m.mu.Unlock()
 	s := sink{out}
-	s.put(buildInfo, 1, buildversion.Version(), goVersion())
+	s.put(buildInfo, 1, buildversion.Version(), runtime.Version())
 	if server != nil {
 		safely(func() {
 			stats := server.Stats()
