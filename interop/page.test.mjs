@@ -77,7 +77,9 @@ async function say(page, words) {
   await page.keyboard.press("Enter");
 }
 
-const readClaims = (page) => page.$$eval("#claims dt", (names) => Object.fromEntries(names.map((dt) => [dt.textContent, dt.nextElementSibling.firstChild.textContent])));
+// $$eval would find the elements in a first step, and the page may replace them before the second one.
+const readClaims = (page) => page.evaluate(() => Object.fromEntries(
+  [...document.querySelectorAll("#claims dt")].map((dt) => [dt.textContent, dt.nextElementSibling.firstChild.textContent])));
 const readRefusal = (page, id) => page.$eval(id, (box) => ({
   headline: box.querySelector(".headline").textContent,
   ...Object.fromEntries([...box.querySelectorAll("dt")].map((dt) => [dt.textContent, dt.nextElementSibling.textContent])),
