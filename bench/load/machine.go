@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Latencies of a few milliseconds say nothing about a server if other programs keep it or the generator from a processor. What is here
-// shows that.
+// If other programs keep the server or the generator from a processor, latencies of a few milliseconds say nothing about the server. The
+// functions in this file show that.
 
 // others returns the CPU seconds that all programs but the server, the generator and the noise have used.
 func (g *generator) others(n *noise) (float64, error) {
@@ -41,14 +41,15 @@ func parseMachine(stat []byte) (seconds float64, err error) {
 	if len(fields) < 9 || string(fields[0]) != "cpu" {
 		return 0, errors.New("/proc/stat: no line of all processors")
 	}
+	sum := uint64(0)
 	for _, i := range []int{1, 2, 3, 8} {
 		n, err := strconv.ParseUint(string(fields[i]), 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("/proc/stat: %w", err)
 		}
-		seconds += float64(n) / userHZ
+		sum += n
 	}
-	return seconds, nil
+	return float64(sum) / userHZ, nil
 }
 
 // sleepAndSee sleeps for a millisecond again and again, until late is called. That returns the 99th percentile of the milliseconds by which
