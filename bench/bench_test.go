@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -155,6 +156,49 @@ func TestRowsCompareLikeWithLike(t *testing.T) {
 		if r.aim > r.bound {
 			t.Errorf("%s: the aim is easier than the bound", r.name)
 		}
+	}
+}
+
+// Rows share runs only if both servers and their loads are the same.
+func TestRowsThatShareRuns(t *testing.T) {
+	loads := func(n int) setup { return oursHS256.under(load.Config{Mode: load.Idle, Count: n}) }
+	one := row{ours: loads(1), over: new(loads(2))}
+	for name, c := range map[string]struct {
+		other row
+		want  bool
+	}{
+		"the same":              {row{name: "other", ours: loads(1), over: new(loads(2))}, true},
+		"another load of ours":  {row{ours: loads(2), over: new(loads(2))}, false},
+		"another other load":    {row{ours: loads(1), over: new(loads(1))}, false},
+		"only ours":             {row{ours: loads(1)}, false},
+		"another server's kind": {row{ours: loads(1), over: new(nodeOpen.under(load.Config{Mode: load.Idle, Count: 2}))}, false},
+	} {
+		if got := one.hasRunsOf(c.other); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	if alone := (row{ours: loads(1)}); !alone.hasRunsOf(row{ours: loads(1)}) || alone.hasRunsOf(one) {
+		t.Error("rows without another server")
+	}
+	for _, r := range loudRows() {
+		if p50, err := choose(rows(), r.name); err != nil || !p50[0].hasRunsOf(r) {
+			t.Errorf("%s: %v", r.name, err)
+		}
+	}
+}
+
+// The row of a run of an earlier row compares the figures of that run, and starts no server.
+func TestResultsOfAnEarlierRow(t *testing.T) {
+	median := loudRows()[1]
+	earlier := &outcome{Raw: []load.Result{{P50: 2}, {P50: 4, P99: 50}}}
+	out := median.measure(t.Context(), nil, 2, earlier, io.Discard)
+	if out.Error != "" || out.Ours.Min != 2000 || out.Ours.Max != 4000 || out.Ratio != 1 || len(out.Raw) != 2 {
+		t.Errorf("%+v", out)
+	}
+	slow := row{figures: longTime, bound: 1, over: new(nodeOpen)}
+	earlier = &outcome{Raw: []load.Result{{P99: 2}}, RawTo: []load.Result{{P99: 1}}}
+	if out := slow.measure(t.Context(), nil, 1, earlier, io.Discard); out.Ratio != 2 || out.Missed == "" || len(out.RawTo) != 1 {
+		t.Errorf("%+v", out)
 	}
 }
 

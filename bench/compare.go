@@ -19,8 +19,12 @@ func compare(ctx context.Context, w *workshop, chosen []row, o options, notes []
 	}
 	rep := &report{Time: time.Now().UTC(), Versions: said, Machine: machine(), Rounds: o.rounds, Notes: notes}
 	status := 0
-	for _, r := range chosen {
-		out := r.measure(ctx, w, o.rounds, stderr)
+	var out *outcome
+	for i, r := range chosen {
+		if i == 0 || out.Error != "" || !r.hasRunsOf(chosen[i-1]) {
+			out = nil
+		}
+		out = r.measure(ctx, w, o.rounds, out, stderr)
 		rep.Rows = append(rep.Rows, out)
 		switch {
 		case ctx.Err() != nil:
@@ -40,26 +44,25 @@ func compare(ctx context.Context, w *workshop, chosen []row, o options, notes []
 	return status, nil
 }
 
-// measure runs ours, the other, ours, the other and so on. A run that fails ends the row: it has no figure then.
-func (r *row) measure(ctx context.Context, w *workshop, rounds int, progress io.Writer) *outcome {
+// measure runs ours, the other, ours, the other and so on. A run that fails ends the row: it has no figure then. Earlier is the outcome
+// of a row whose runs r uses too; nil means that there is none.
+func (r *row) measure(ctx context.Context, w *workshop, rounds int, earlier *outcome, progress io.Writer) *outcome {
 	out := &outcome{Name: r.name, What: r.what, Unit: r.unit, Count: r.ours.load.Count, Bound: r.bound, Aim: r.aim}
 	out.Ours.Name, out.Over.Name = r.ours.name, r.ours.name
 	if r.over != nil {
 		out.Over.Name = r.over.name
 	}
 	for i := range rounds {
-		mine, err := w.run(ctx, r.ours, "", "")
-		theirs := mine
-		if err == nil && r.over != nil {
-			theirs, err = w.run(ctx, *r.over, "", "")
-			out.RawTo = append(out.RawTo, theirs)
-		}
+		mine, theirs, err := r.results(ctx, w, earlier, i)
 		if err != nil {
 			out.Error = err.Error()
 			fmt.Fprintf(progress, "%s %d/%d: %v\n", r.name, i+1, rounds, err)
 			return out
 		}
 		out.Raw = append(out.Raw, mine)
+		if r.over != nil {
+			out.RawTo = append(out.RawTo, theirs)
+		}
 		a, b := r.figures(mine, theirs)
 		out.Ours.add(a)
 		out.Over.add(b)
@@ -68,10 +71,30 @@ func (r *row) measure(ctx context.Context, w *workshop, rounds int, progress io.
 				out.Missed = err.Error()
 			}
 		}
-		fmt.Fprintf(progress, "%s %d/%d: %s %s, %s %s %s\n", r.name, i+1, rounds, number(a), r.unit, out.Over.Name, number(b), r.unit)
+		more := ""
+		if r.says != nil {
+			more = "; " + r.says(mine)
+		}
+		fmt.Fprintf(progress, "%s %d/%d: %s %s, %s %s %s%s\n", r.name, i+1, rounds, number(a), r.unit, out.Over.Name, number(b), r.unit, more)
 	}
 	out.judge()
 	return out
+}
+
+// results returns those of a run of each server: of run i of an earlier row, or of new runs.
+func (r *row) results(ctx context.Context, w *workshop, earlier *outcome, i int) (mine, theirs load.Result, err error) {
+	switch {
+	case earlier != nil && r.over != nil:
+		return earlier.Raw[i], earlier.RawTo[i], nil
+	case earlier != nil:
+		return earlier.Raw[i], earlier.Raw[i], nil
+	}
+	mine, err = w.run(ctx, r.ours, "", "")
+	if err != nil || r.over == nil {
+		return mine, mine, err
+	}
+	theirs, err = w.run(ctx, *r.over, "", "")
+	return mine, theirs, err
 }
 
 // run starts a fresh server, puts the load on it, and ends it. The profiles are files to write; empty means none.

@@ -20,6 +20,8 @@ type row struct {
 	figures func(ours, over load.Result) (float64, float64)
 	// exact checks what else must hold in each run of ours; nil means nothing.
 	exact func(ours load.Result) error
+	// says returns what else is to be known of a run of ours; nil means nothing.
+	says func(ours load.Result) string
 
 	bound float64 // the ratio may not be above this
 	aim   float64 // and better is not above this
@@ -34,7 +36,7 @@ const (
 
 // rows returns the comparison.
 func rows() []row {
-	return slices.Concat(nodeRows(), centrifugeRows(), loadRows(), selfRows(), clusterRows())
+	return slices.Concat(nodeRows(), centrifugeRows(), loadRows(), selfRows(), loudRows(), clusterRows())
 }
 
 // overNode reports whether the row compares with Node.
@@ -42,6 +44,14 @@ func (r row) overNode() bool { return r.over != nil && !r.over.ours && !r.overCe
 
 // overCentrifuge reports whether the row compares with Centrifuge.
 func (r row) overCentrifuge() bool { return r.over != nil && r.over.kind == "centrifuge" }
+
+// hasRunsOf reports whether both rows have the same servers under the same load, so that they can use the same runs.
+func (r row) hasRunsOf(other row) bool {
+	if r.over == nil || other.over == nil {
+		return r.ours == other.ours && r.over == other.over
+	}
+	return r.ours == other.ours && *r.over == *other.over
+}
 
 // needsRedis reports whether the row has a cluster.
 func (r row) needsRedis() bool { return r.ours.wire != "" }

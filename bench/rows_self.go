@@ -12,7 +12,6 @@ var (
 	reconnect = load.Config{Mode: load.Reconnect, Count: 5000, Settle: time.Second}
 	flood     = load.Config{Mode: load.Flood, Count: 64, Rate: 200, Hold: 5 * time.Second, Share: 0.6, Settle: time.Second}
 	decoy     = load.Config{Mode: load.Decoy, Count: 3000, Warm: 500}
-	loud      = load.Config{Mode: load.Loud, Count: 8, Quiet: 20, Rate: 50, Hold: 5 * time.Second, Settle: time.Second}
 	lease     = load.Config{Mode: load.Heap, Count: 10_000, Settle: 2 * time.Second}
 	refresh   = load.Config{Mode: load.Refresh, Count: 5000, Each: 4, Settle: time.Second}
 	leaseHeap = load.Config{Mode: load.Leases, Count: 5000, Each: 20, Settle: 2 * time.Second}
@@ -38,13 +37,6 @@ func selfRows() []row {
 			ours: oursEvent.under(flood)},
 		{name: "decoy", what: "median to refuse for no such key, over a wrong signature", unit: "us", figures: decoys, bound: 1.15, aim: 1.05,
 			ours: oursDecoy.under(decoy)},
-		loudRow(oursWide, load.Pings, "ping frames"),
-		loudRow(oursWide, load.Noops, "packets without effect"),
-		loudRow(oursWide, load.Fragments, "fragments"),
-		loudRow(oursWide, load.Acks, "acknowledgements"),
-		loudRow(oursWide, load.SmallEvents, "small events"),
-		loudRow(oursLoginWide, load.BadTokens, "bad tokens of held sockets"),
-		loudRow(oursWide, load.LargeEvents, "events of 1 MB"),
 		{name: "lease", what: "heap per connection with a lease, over one without", unit: "B", figures: heapPer, bound: 1.5, aim: 1.4,
 			ours: oursHS256.under(lease), over: new(oursOpen.under(lease))},
 		{name: "leases", what: "heap for each of 100,000 leases, over 1,000 B", unit: "B", figures: heapOfLease, bound: 1.3, aim: 1.1,
@@ -60,12 +52,4 @@ func selfRows() []row {
 		{name: "waves", what: "heap after the 2nd wave, over the 1st", unit: "B", figures: heaps, exact: sameGoroutines, bound: 1.05, aim: 1,
 			ours: oursHS256.under(waves)},
 	}
-}
-
-// loudRow returns the row of a kind of noise.
-func loudRow(s setup, kind load.Kind, of string) row {
-	c := loud
-	c.Noise = kind
-	return row{name: "loud-" + string(kind), what: "p99 of an answer beside 8 peers that flood with " + of + ", over 10 x quiet or 20 ms",
-		unit: "us", figures: overNoise, exact: medianBesideNoise, bound: 1, aim: 0.5, ours: s.under(c)}
 }

@@ -1,5 +1,10 @@
 package socketio
 
+import (
+	"socketiojwt/internal/wirejson"
+	"socketiojwt/socketio/internal/packet"
+)
+
 // reply is the outcome of one event that asks for an acknowledgement.
 type reply struct {
 	socket *Socket
@@ -37,6 +42,36 @@ func (s *Socket) dropAck(id uint64) {
 		delete(s.acks, id)
 		s.conn.server.figures.pendingAcks.Add(-1)
 	}
+}
+
+// receiveAck handles an ACK or BINARY_ACK of the peer. It reports false if the packet is malformed.
+//
+// It allocates nothing for an ACK that no call waits for. Otherwise a peer that sends only those would
+// make the garbage collector run all the time, which stops all goroutines each time
+// (docs/adr/0067-turns-and-rates-of-peers.md).
+func (s *Socket) receiveAck(p packet.Packet, attachments [][]byte) (ok bool) {
+	maxDepth := s.conn.server.opts.MaxDepth
+	if !p.HasAck {
+		return false
+	}
+	if len(attachments) == 0 && !s.expectsAck(p.AckID) {
+		return wirejson.ValidPeerArray(p.Payload, maxDepth)
+	}
+	args, err := newArguments(s.conn.keptPayload(p, attachments), attachments, maxDepth)
+	if err != nil {
+		return false
+	}
+	s.acknowledged(p.AckID, args)
+	return true
+}
+
+// expectsAck reports whether a call waits for an acknowledgement. The call registers it before it
+// sends the event.
+func (s *Socket) expectsAck(id uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, pending := s.acks[id]
+	return pending
 }
 
 // acknowledged passes an acknowledgement to the call that waits for it. It runs on the

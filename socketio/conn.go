@@ -160,13 +160,8 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 			s.receive(e)
 		}
 	case packet.Ack, packet.BinaryAck:
-		if s, ok := c.joined(p.Namespace); ok && s != nil {
-			args, err := newArguments(c.keptPayload(p, attachments), attachments, maxDepth)
-			if err != nil || !p.HasAck {
-				c.violation("malformed ACK")
-				return
-			}
-			s.acknowledged(p.AckID, args)
+		if s, ok := c.joined(p.Namespace); ok && s != nil && !s.receiveAck(p, attachments) {
+			c.violation("malformed ACK")
 		}
 	default: // only the server sends CONNECT_ERROR
 		c.violation("packet type of the server")

@@ -20,7 +20,7 @@ func TestViolationsCloseTheConnection(t *testing.T) {
 		"0", "0[]", `0"x"`, "0/chat,[]", `0/chat,null`, `0/chat,{`, `00{}`,
 		"1{}", "10", "2", "2{}", "2[]", `2[{}]`, `2[null]`, `2["connect"]`, `2["connect_error"]`, `2["disconnect"]`,
 		`2["disconnecting"]`, `2["newListener"]`, `2["removeListener"]`, `2["a"`, `2["a"]x`, `2-1["a"]`, `29007199254740993["a"]`,
-		"3[]", "30{}", `30"x"`, `4{"message":"x"}`, "50-[\"a\"]", "5-[\"a\"]", "5[\"a\"]", `511-["a"]`, `51e0-["a"]`,
+		"3[]", "30{}", `30"x"`, "39[", `39["a"]x`, `4{"message":"x"}`, "50-[\"a\"]", "5-[\"a\"]", "5[\"a\"]", `511-["a"]`, `51e0-["a"]`,
 		"7", "x", "", `2/nope,["a"]`, "1/nope,", "3/nope,0[]", `2/held,["x"]`,
 	} {
 		t.Run(raw, func(t *testing.T) {

@@ -90,6 +90,9 @@ func run(t *testing.T, c Config, mode Mode, want string) {
 	t.Helper()
 	c.Mode = mode
 	r, err := Run(c)
+	if mode == Loud && want == "" && r.LateP99 <= 0 {
+		t.Errorf("%s: not measured how late the generator was", c.Noise)
+	}
 	if want == "" {
 		if err != nil {
 			t.Errorf("%s: %v", mode, err)
@@ -313,5 +316,14 @@ func TestProcFiles(t *testing.T) {
 	}
 	if _, err := parseStatus([]byte("Name:\tzombie\n")); err == nil {
 		t.Error("a process that has ended has an RSS")
+	}
+	// User, nice, system and steal count; idle, iowait, irq and softirq do not.
+	if used, err := parseMachine([]byte("cpu  100 20 3 4000 5000 600 700 80 9 9\ncpu0 1 1\n")); err != nil || used != 2.03 {
+		t.Errorf("parseMachine: %v, %v", used, err)
+	}
+	for _, wrong := range []string{"", "cpu0 1 2 3 4 5 6 7 8\n", "cpu  1 2 3\n", "cpu  1 2 x 4 5 6 7 8\n"} {
+		if _, err := parseMachine([]byte(wrong)); err == nil {
+			t.Errorf("parseMachine(%q) succeeded", wrong)
+		}
 	}
 }

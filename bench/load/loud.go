@@ -47,23 +47,31 @@ func (g *generator) disturb(r *Result, noise *noise, asking []*connection) error
 	if err != nil {
 		return err
 	}
+	others, err := g.others(noise)
+	if err != nil {
+		return err
+	}
 	before, err := noise.ask()
 	if err != nil {
 		return err
 	}
 	start := time.Now()
+	late := sleepAndSee()
 	disturbed, err := g.askAll(asking)
+	r.LateP99 = late()
 	took := time.Since(start).Seconds()
 	after, failed := noise.ask()
 	spent, gone := g.read()
+	othersAfter, unknown := g.others(noise)
 	sent := float64(after.Sent - before.Sent)
-	switch err = errors.Join(err, gone, failed); {
+	switch err = errors.Join(err, gone, failed, unknown); {
 	case err != nil:
 		return err
 	case sent == 0:
 		return errors.New("the loud connections sent nothing")
 	}
 	r.Seconds, r.PerSecond = took, sent/took
+	r.Others = max(0, othersAfter-others) / took
 	r.CPU = spent.cpu - cpu.cpu
 	r.CPUPerItem = r.CPU * 1e6 / sent
 	r.percentiles(disturbed)

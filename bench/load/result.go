@@ -21,6 +21,8 @@ type Result struct {
 	HeapPer      float64 `json:"heap_per_connection,omitempty"`
 	QuietP50     float64 `json:"quiet_p50_ms,omitempty"` // question to answer, before Flood or Loud; P50 and P99 are those in it
 	QuietP99     float64 `json:"quiet_p99_ms,omitempty"`
+	LateP99      float64 `json:"late_p99_ms,omitempty"`      // how much longer than it wanted the generator slept, which is how long it waited for a processor (Loud)
+	Others       float64 `json:"other_programs,omitempty"`   // processors that other programs of the machine took in that phase (Loud)
 	KnownP50     float64 `json:"known_p50_ms,omitempty"`     // the refusal of a bad token for a key that exists (Decoy); P50 is for one that does not
 	OpenCPU      float64 `json:"open_cpu_us_per,omitempty"`  // microseconds to open a connection without a token (Refresh)
 	FirstCPU     float64 `json:"first_cpu_us_per,omitempty"` // to admit it by the event; CPUPerItem is for a refresh

@@ -28,6 +28,9 @@ type counters struct {
 	rss int64   // bytes
 }
 
+// userHZ is how many of the kernel's units of CPU time are a second.
+const userHZ = 100
+
 // read returns the counters of now: CPU time in steps of 10 ms (/proc/PID/stat), and VmRSS.
 func (g *generator) read() (counters, error) { return readCounters(g.PID) }
 
@@ -58,7 +61,6 @@ func parseStat(stat []byte) (float64, error) {
 	}
 	user, err1 := strconv.ParseUint(string(fields[11]), 10, 64)
 	system, err2 := strconv.ParseUint(string(fields[12]), 10, 64)
-	const userHZ = 100
 	return float64(user+system) / userHZ, errors.Join(err1, err2)
 }
 

@@ -27,11 +27,27 @@ var splitters = sync.Pool{New: func() any { return new(splitter) }}
 // SplitPeerArray returns the elements of the JSON array in b as parts of b. Arrays
 // that nest deeper than maxDepth are ErrDepth. Text that is not UTF-8 is an error.
 func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
+	values := make([][]byte, 0, 4)
+	err := eachOfPeerArray(b, maxDepth, func(value []byte) { values = append(values, value) })
+	if err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+// ValidPeerArray reports whether SplitPeerArray(b, maxDepth) would succeed. It allocates nothing.
+func ValidPeerArray(b []byte, maxDepth int) bool {
+	return eachOfPeerArray(b, maxDepth, func([]byte) {}) == nil
+}
+
+// eachOfPeerArray calls yield with each element of the array, in order. After an error some of the
+// calls may have been made.
+func eachOfPeerArray(b []byte, maxDepth int, yield func(value []byte)) error {
 	if !depthWithin(b, maxDepth) {
-		return nil, ErrDepth
+		return ErrDepth
 	}
 	if !utf8.Valid(b) {
-		return nil, &SyntaxError{}
+		return &SyntaxError{}
 	}
 	sp := splitters.Get().(*splitter)
 	defer func() {
@@ -42,23 +58,22 @@ func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
 	sp.dec.Reset(&sp.buf, peer)
 
 	if tok, err := sp.dec.ReadToken(); err != nil || tok.Kind() != '[' {
-		return nil, ErrNotArray
+		return ErrNotArray
 	}
-	values := make([][]byte, 0, 4)
 	for sp.dec.PeekKind() != ']' {
 		start, end, err := sp.value(len(b) >= longArray)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		values = append(values, b[start:end:end])
+		yield(b[start:end:end])
 	}
 	if _, err := sp.dec.ReadToken(); err != nil {
-		return nil, translate(err)
+		return translate(err)
 	}
 	if end := int(sp.dec.InputOffset()); len(bytes.TrimLeft(b[end:], " \t\r\n")) > 0 {
-		return nil, &SyntaxError{Offset: end}
+		return &SyntaxError{Offset: end}
 	}
-	return values, nil
+	return nil
 }
 
 // longArray is the size from which an array is read in turns with other goroutines. It takes

@@ -27,6 +27,9 @@ func TestSplitPeerArray(t *testing.T) {
 		if err != nil || len(got) != len(c.want) {
 			t.Fatalf("SplitPeerArray(%s) = %q, %v", c.in, got, err)
 		}
+		if !ValidPeerArray([]byte(c.in), 8) {
+			t.Errorf("ValidPeerArray(%s) is false", c.in)
+		}
 		for i := range got {
 			if string(got[i]) != c.want[i] {
 				t.Errorf("SplitPeerArray(%s)[%d] = %s, want %s", c.in, i, got[i], c.want[i])
@@ -39,6 +42,9 @@ func TestSplitPeerArray(t *testing.T) {
 	} {
 		if got, err := SplitPeerArray([]byte(in), 8); err == nil {
 			t.Errorf("SplitPeerArray(%q) = %q, want an error", in, got)
+		}
+		if ValidPeerArray([]byte(in), 8) {
+			t.Errorf("ValidPeerArray(%q) is true", in)
 		}
 	}
 }
