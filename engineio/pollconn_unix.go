@@ -18,11 +18,12 @@ type pollConn struct {
 	// The callback is made once, because a closure per call would be garbage.
 	onReadable func(fd uintptr) bool
 
-	in     *input        // filled by onReadable
-	inErr  syscall.Errno // zero means none
-	waited bool          // because there was nothing to read
-	into   bool          // in.data is where to read to
-	eof    bool          // the peer has closed the connection
+	in      *input        // filled by onReadable
+	inErr   syscall.Errno // zero means none
+	waited  bool          // because there was nothing to read
+	into    bool          // in.data is where to read to
+	eof     bool          // the peer has closed the connection
+	bounded bool          // see boundUnsent
 }
 
 // newPollConn returns nil for connections that cannot be polled. Wrappers cannot, because

@@ -20,6 +20,7 @@ type secureConn struct {
 	conn    *tls.Conn
 	raw     syscall.RawConn
 	woken   bool        // there is something to read
+	bounded bool        // see boundUnsent
 	aborted atomic.Bool // the deadline in the past must stay
 }
 

@@ -158,6 +158,7 @@ func (ws *webSocket) put(frames []byte) error {
 func (ws *webSocket) tryWrite(frames []byte) (rest []byte, err error) {
 	s := ws.session
 	s.mu.Unlock()
+	ws.in.boundUnsent(len(frames))
 	rest, err = ws.in.poll.write(frames)
 	s.srv.figures.sentBytes.Add(uint64(len(frames) - len(rest)))
 	s.mu.Lock()
@@ -247,6 +248,7 @@ func (ws *webSocket) runWriter() {
 			batch = net.Buffers{slices.Concat(batch...)}
 		}
 		s.mu.Unlock()
+		ws.in.boundUnsent(size)
 		n, err := batch.WriteTo(ws.in.conn)
 		s.srv.figures.sentBytes.Add(uint64(n))
 		s.mu.Lock()
