@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"strconv"
+	"unsafe"
 
 	"socketiojwt/redisbus/internal/msgpack"
 	"socketiojwt/socketio"
@@ -51,29 +52,50 @@ func (w Classic) Encode(m *socketio.Message) (channel string, payload []byte, er
 		return "", nil, err
 	}
 	if m.Kind == socketio.KindBroadcast && m.Request == "" {
-		if len(m.To.Rooms) == 1 {
-			channel = w.Room(m.Namespace, m.To.Rooms[0])
-		} else {
-			channel = w.All(m.Namespace)
-		}
-		payload, err = w.encodeBroadcast(m)
-	} else {
-		channel = w.Requests(m.Namespace)
-		payload, err = w.encodeRequest(m)
+		return w.encodeBroadcast(m)
 	}
-	if err != nil {
+	if payload, err = w.encodeRequest(m); err != nil {
 		return "", nil, err
 	}
-	return channel, payload, nil
+	return w.Requests(m.Namespace), payload, nil
 }
 
-// encodeBroadcast returns [uid, packet, opts].
-func (w Classic) encodeBroadcast(m *socketio.Message) ([]byte, error) {
-	size := 96 + len(w.UID) + len(m.Namespace) + len(m.Data)
+// encodeBroadcast returns a broadcast and its channel, which are in one buffer.
+func (w Classic) encodeBroadcast(m *socketio.Message) (channel string, payload []byte, err error) {
+	room := m.To.Rooms
+	if len(room) != 1 {
+		room = nil
+	}
+	b := appendPrefixed(make([]byte, 0, w.sizeOfBroadcast(m)), w.Prefix, "", m.Namespace, room...)
+	n := len(b)
+	if b, err = w.appendBroadcast(b, m); err != nil {
+		return "", nil, err
+	}
+	return unsafe.String(unsafe.SliceData(b), n), b[n:], nil // the bytes do not change any more
+}
+
+// sizeOfBroadcast returns about the bytes of a broadcast and its channel. They are more only if
+// many of the event's numbers are not integers.
+func (w Classic) sizeOfBroadcast(m *socketio.Message) int {
+	size := 80 + len(w.Prefix) + len(w.UID) + 2*len(m.Namespace) + len(m.Data)
 	for _, a := range m.Attachments {
 		size += len(a)
 	}
-	b := msgpack.AppendArray(make([]byte, 0, size), 3)
+	for _, room := range m.To.Rooms {
+		size += 2 + len(room)
+	}
+	if len(m.To.Rooms) == 1 {
+		size += 1 + len(m.To.Rooms[0])
+	}
+	for _, room := range m.To.Except {
+		size += 2 + len(room)
+	}
+	return size
+}
+
+// appendBroadcast appends [uid, packet, opts].
+func (w Classic) appendBroadcast(b []byte, m *socketio.Message) ([]byte, error) {
+	b = msgpack.AppendArray(b, 3)
 	b = msgpack.AppendString(b, w.UID)
 	b = msgpack.AppendMap(b, 3)
 	b = msgpack.AppendInt(msgpack.AppendString(b, "type"), 2)
