@@ -3,7 +3,6 @@ package wire
 import (
 	"bytes"
 	"strconv"
-	"unsafe"
 
 	"socketiojwt/redisbus/internal/msgpack"
 	"socketiojwt/socketio"
@@ -48,30 +47,34 @@ func (w Classic) ResponsesTo(namespace, uid string) string {
 
 // Encode returns what to publish for a message.
 func (w Classic) Encode(m *socketio.Message) (channel string, payload []byte, err error) {
-	if err := checkSendable(m); err != nil {
+	b, start, err := w.EncodeTogether(m)
+	if err != nil {
 		return "", nil, err
 	}
-	if m.Kind == socketio.KindBroadcast && m.Request == "" {
-		return w.encodeBroadcast(m)
-	}
-	if payload, err = w.encodeRequest(m); err != nil {
-		return "", nil, err
-	}
-	return w.Requests(m.Namespace), payload, nil
+	return string(b[:start]), b[start:], nil
 }
 
-// encodeBroadcast returns a broadcast and its channel, which are in one buffer.
-func (w Classic) encodeBroadcast(m *socketio.Message) (channel string, payload []byte, err error) {
-	room := m.To.Rooms
-	if len(room) != 1 {
-		room = nil
+// EncodeTogether is Encode with both results in one slice. The payload begins at start.
+func (w Classic) EncodeTogether(m *socketio.Message) (b []byte, start int, err error) {
+	if err := checkSendable(m); err != nil {
+		return nil, 0, err
 	}
-	b := appendPrefixed(make([]byte, 0, w.sizeOfBroadcast(m)), w.Prefix, "", m.Namespace, room...)
-	n := len(b)
-	if b, err = w.appendBroadcast(b, m); err != nil {
-		return "", nil, err
+	if m.Kind != socketio.KindBroadcast || m.Request != "" {
+		payload, err := w.encodeRequest(m)
+		if err != nil {
+			return nil, 0, err
+		}
+		b = appendPrefixed(nil, w.Prefix, "-request", m.Namespace)
+		return append(b, payload...), len(b), nil
 	}
-	return unsafe.String(unsafe.SliceData(b), n), b[n:], nil // the bytes do not change any more
+	rooms := m.To.Rooms
+	if len(rooms) != 1 {
+		rooms = nil
+	}
+	b = appendPrefixed(make([]byte, 0, w.sizeOfBroadcast(m)), w.Prefix, "", m.Namespace, rooms...)
+	start = len(b)
+	b, err = w.appendBroadcast(b, m)
+	return b, start, err
 }
 
 // sizeOfBroadcast returns about the bytes of a broadcast and its channel. They are more only if
@@ -93,25 +96,33 @@ func (w Classic) sizeOfBroadcast(m *socketio.Message) int {
 	return size
 }
 
+// Members of a broadcast, up to their values or, in packedNoFlags, with it. See package msgpack.
+const (
+	packedPacket  = "\x83\xa4type\x02\xa4data" // {type: 2, data:
+	packedNsp     = "\xa3nsp"
+	packedRooms   = "\x83\xa5rooms" // {rooms:
+	packedExcept  = "\xa6except"
+	packedNoFlags = "\xa5flags\x80"                 // flags: {}
+	packedFlags   = "\xa5flags\x81\xa8volatile\xc3" // flags: {volatile: true}
+)
+
 // appendBroadcast appends [uid, packet, opts].
 func (w Classic) appendBroadcast(b []byte, m *socketio.Message) ([]byte, error) {
-	b = msgpack.AppendArray(b, 3)
-	b = msgpack.AppendString(b, w.UID)
-	b = msgpack.AppendMap(b, 3)
-	b = msgpack.AppendInt(msgpack.AppendString(b, "type"), 2)
-	b, err := msgpack.Append(msgpack.AppendString(b, "data"), m.Data, m.Attachments)
+	b = msgpack.AppendString(msgpack.AppendArray(b, 3), w.UID)
+	b, err := msgpack.Append(append(b, packedPacket...), m.Data, m.Attachments)
 	if err != nil {
 		return nil, err
 	}
-	b = msgpack.AppendString(msgpack.AppendString(b, "nsp"), m.Namespace)
-	b = msgpack.AppendMap(b, 3)
-	b = appendPackedNames(msgpack.AppendString(b, "rooms"), m.To.Rooms)
-	if w.UID == string(NoNode) { // the emitter's order
-		b = appendPackedFlags(b, m.Volatile)
-		return appendPackedNames(msgpack.AppendString(b, "except"), m.To.Except), nil
+	b = msgpack.AppendString(append(b, packedNsp...), m.Namespace)
+	b = appendPackedNames(append(b, packedRooms...), m.To.Rooms)
+	flags := packedNoFlags
+	if m.Volatile {
+		flags = packedFlags
 	}
-	b = appendPackedNames(msgpack.AppendString(b, "except"), m.To.Except)
-	return appendPackedFlags(b, m.Volatile), nil
+	if w.UID == string(NoNode) { // the emitter's order
+		return appendPackedNames(append(append(b, flags...), packedExcept...), m.To.Except), nil
+	}
+	return append(appendPackedNames(append(b, packedExcept...), m.To.Except), flags...), nil
 }
 
 func appendPackedNames(b []byte, names []string) []byte {
@@ -120,15 +131,6 @@ func appendPackedNames(b []byte, names []string) []byte {
 		b = msgpack.AppendString(b, name)
 	}
 	return b
-}
-
-func appendPackedFlags(b []byte, volatile bool) []byte {
-	b = msgpack.AppendString(b, "flags")
-	if !volatile {
-		return msgpack.AppendMap(b, 0)
-	}
-	b = msgpack.AppendMap(b, 1)
-	return msgpack.AppendBool(msgpack.AppendString(b, "volatile"), true)
 }
 
 // encodeRequest returns a request, which is JSON unless the event has binary data or wants
