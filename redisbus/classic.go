@@ -3,6 +3,8 @@ package redisbus
 import (
 	"strings"
 
+	"github.com/redis/rueidis"
+
 	"socketiojwt/redisbus/internal/wire"
 	"socketiojwt/socketio"
 )
@@ -42,8 +44,11 @@ func (c classic) member(namespace string, id socketio.NodeID) string {
 }
 
 func (c classic) publish(m *socketio.Message) (parcel, error) {
-	channel, payload, err := c.Encode(m)
-	return parcel{channel: channel, payload: payload}, err
+	all, start, err := c.EncodeTogether(m)
+	if err != nil {
+		return parcel{}, err
+	}
+	return parcel{channel: rueidis.BinaryString(all[:start]), payload: all[start:]}, nil
 }
 
 func (c classic) reply(to socketio.NodeID, m *socketio.Message) (parcel, error) {

@@ -71,10 +71,10 @@ func (b Broadcast) selector() Selector {
 	return Selector{All: b.rooms == nil, Rooms: b.rooms.distinct(), Except: b.except.distinct()}
 }
 
-// encode encodes an event once for all nodes, and makes the packet for the namespace of the
-// target's name.
-func (b Broadcast) encode(event string, args []any, id uint64, wantsAck bool) (*engineio.Message, outgoing, error) {
-	m, body, err := encodeEvent(b.target.name, id, wantsAck, event, args)
+// encode encodes an event that asks for acknowledgements once for all nodes, and makes the packet
+// for the namespace of the target's name.
+func (b Broadcast) encode(event string, args []any, id uint64) (*engineio.Message, outgoing, error) {
+	m, body, err := encodeEvent(b.target.name, id, true, event, args)
 	if err != nil {
 		return nil, outgoing{}, err
 	}
@@ -138,24 +138,29 @@ func (b Broadcast) EmitLocal(event string, args ...any) (sockets int, err error)
 }
 
 func (b Broadcast) emit(event string, args []any) (sockets int, err error) {
-	packet, o, err := b.encode(event, args, 0, false)
+	e := encoders.Get().(*encoder)
+	defer e.release()
+	body, err := e.event(event, args)
 	if err != nil {
 		return 0, err
 	}
+	o := outgoing{event: event, args: args, volatile: b.volatile, local: b.local, body: body}
 	if b.target.server.opts.Observer != nil {
 		running := b.observe(event)
 		defer func() { running.End(sent(sockets, err)) }()
 	}
 	to := b.selector()
 	if l := b.recorder(to); l != nil {
-		return 0, b.target.record(l, &o, to, nil)
+		return 0, b.target.record(l, o.kept(), to, nil)
 	}
-	sockets = b.target.send(packet, &o, to)
+	sockets = b.target.send(&o, to)
 	if b.others(to) == nil {
 		return sockets, nil
 	}
 	m := o.message()
-	return sockets, b.publish(&m, to)
+	err = b.publish(&m, to)
+	e.lost = errors.Is(err, errPanic)
+	return sockets, err
 }
 
 // EmitWithAck sends an event and waits until every addressed socket has acknowledged it or
@@ -172,7 +177,7 @@ func (b Broadcast) emit(event string, args []any) (sockets int, err error) {
 // error that wraps ErrClosed.
 func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (Answers, error) {
 	id := b.target.server.nextAck()
-	packet, o, err := b.encode(event, args, id, true)
+	packet, o, err := b.encode(event, args, id)
 	if err != nil {
 		return Answers{}, err
 	}

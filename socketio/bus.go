@@ -13,9 +13,10 @@ import (
 type Bus interface {
 	// Publish sends m to all other nodes. It queues m and never waits for the network, because
 	// Emit and Join call it. Messages published by one goroutine arrive in order. The Bus must
-	// not change m or anything that m refers to. It must not use m after Publish has returned,
-	// because the server uses it for the next Message, but it may keep a copy. An error means
-	// that m was not queued, for example because the queue is full.
+	// not change m or anything that m refers to. It must not use m or the bytes of m.Data after
+	// Publish has returned, because the server uses them for the next Message. It may keep
+	// copies, and the rest. An error means that m was not queued, for example because the queue
+	// is full.
 	Publish(m *Message) error
 	// Reply sends m to the node that sent a request. Otherwise it is like Publish.
 	Reply(to NodeID, m *Message) error

@@ -16,6 +16,7 @@ type stubBus struct {
 	told   record // calls of Rooms with rooms
 	static record // namespaces of calls of Rooms without rooms
 	panics bool
+	read   []byte        // the Data that a call of Publish has panicked with
 	hold   chan struct{} // if not nil, Rooms blocks until it is closed
 
 	mu        sync.Mutex
@@ -40,9 +41,12 @@ func (b *stubBus) Publish(m *socketio.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.panics {
+		b.read = m.Data
 		panic("secret")
 	}
-	b.published = append(b.published, *m)
+	kept := *m
+	kept.Data = slices.Clone(m.Data)
+	b.published = append(b.published, kept)
 	return b.err
 }
 

@@ -83,6 +83,29 @@ func TestPanicOfTheBusInACall(t *testing.T) {
 	})
 }
 
+// The server does not write to the Data with which the bus has panicked, because the bus may still
+// read it.
+func TestDataOfAPanicOfTheBus(t *testing.T) {
+	onBus(t, 1, socketio.Options{Logger: slog.New(slog.DiscardHandler)}, open, func(f *fixture, bus *stubBus) {
+		for range 20 { // the pool of buffers may drop some
+			bus.panics = true
+			if err := f.srv.Emit("first", "text"); err == nil {
+				t.Error("no error")
+			}
+			bus.panics = false
+			for range 5 {
+				if err := f.srv.Emit("later", "other"); err != nil {
+					t.Error(err)
+				}
+			}
+			if string(bus.read) != `["first","text"]` {
+				t.Errorf("the Data became %s", bus.read)
+				return
+			}
+		}
+	})
+}
+
 // A function of OnEmit that panics for an event of another node costs none of the requests that
 // this node serves at once.
 func TestOnEmitPanicsForAnotherNode(t *testing.T) {

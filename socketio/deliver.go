@@ -74,7 +74,7 @@ func (l *link) broadcast(m *Message, t target) error {
 		return nil
 	case l.served.Add(1) > mostServed:
 		l.served.Add(-1)
-		t.send(nil, o, m.To)
+		t.send(o, m.To)
 		l.reply(m, Message{Kind: KindCount})
 		return errors.New("socketio: too many requests of other nodes are pending; the sockets' answers are not sent")
 	}

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"bytes"
 	"errors"
 	"sync"
 
@@ -12,7 +13,7 @@ import (
 // encoder encodes packets.
 type encoder struct {
 	*wirejson.Encoder
-	head []byte
+	lost bool // a Bus that has panicked may still read what was written
 }
 
 // longestKept bounds the buffers that are reused for later packets.
@@ -30,22 +31,33 @@ type body struct {
 
 // encodeEvent encodes an EVENT or BINARY_EVENT packet. It also returns the packet's body.
 func encodeEvent(namespace string, ackID uint64, wantsAck bool, event string, args []any) (*engineio.Message, body, error) {
-	if event == "" || packet.Reserved(event) {
-		return nil, body{}, ErrEventName
-	}
 	e := encoders.Get().(*encoder)
 	defer e.release()
-	if err := e.write(event, args); err != nil {
+	written, err := e.event(event, args)
+	if err != nil {
 		return nil, body{}, err
 	}
-	written := body{e.JSON(), e.Attachments()}
-	m, array := written.packet(packet.Event, packet.BinaryEvent, namespace, ackID, wantsAck, &e.head)
+	m, array := written.packet(packet.Event, packet.BinaryEvent, namespace, ackID, wantsAck)
 	return m, body{array, written.attachments}, nil
 }
 
-// message makes an EVENT or BINARY_EVENT packet with this body.
+// event encodes the array of an event. The body is valid until release.
+func (e *encoder) event(event string, args []any) (body, error) {
+	if event == "" || packet.Reserved(event) {
+		return body{}, ErrEventName
+	}
+	if err := e.write(event, args); err != nil {
+		return body{}, err
+	}
+	return body{e.JSON(), e.Attachments()}, nil
+}
+
+// kept returns the body for use after the release of its encoder.
+func (b body) kept() body { return body{bytes.Clone(b.array), b.attachments} }
+
+// message makes an EVENT or BINARY_EVENT packet with a copy of this body.
 func (b body) message(namespace string, ackID uint64, wantsAck bool) *engineio.Message {
-	m, _ := b.packet(packet.Event, packet.BinaryEvent, namespace, ackID, wantsAck, new([]byte))
+	m, _ := b.packet(packet.Event, packet.BinaryEvent, namespace, ackID, wantsAck)
 	return m
 }
 
@@ -56,7 +68,7 @@ func encodeAck(namespace string, ackID uint64, args []any) (*engineio.Message, e
 	if err := e.write("", args); err != nil {
 		return nil, err
 	}
-	m, _ := body{e.JSON(), e.Attachments()}.packet(packet.Ack, packet.BinaryAck, namespace, ackID, true, &e.head)
+	m, _ := body{e.JSON(), e.Attachments()}.packet(packet.Ack, packet.BinaryAck, namespace, ackID, true)
 	return m, nil
 }
 
@@ -125,23 +137,23 @@ func (e *encoder) write(event string, args []any) (err error) {
 	return err
 }
 
-// packet returns a packet and the part of it that is a copy of the array. It uses buf, which
-// may be empty, as a buffer.
-func (b body) packet(text, binary packet.Type, namespace string, ackID uint64, hasAck bool, buf *[]byte) (*engineio.Message, []byte) {
+// packet returns a packet and the part of it that is a copy of the array.
+func (b body) packet(text, binary packet.Type, namespace string, ackID uint64, hasAck bool) (*engineio.Message, []byte) {
 	head := packet.Packet{Type: text, Attachments: len(b.attachments), Namespace: namespace, AckID: ackID, HasAck: hasAck}
 	if len(b.attachments) > 0 {
 		head.Type = binary
 	}
-	*buf = head.AppendHead((*buf)[:0])
-	whole := make([]byte, 0, len(*buf)+len(b.array))
-	whole = append(whole, *buf...)
+	var buffer [longestHead]byte
+	start := head.AppendHead(buffer[:0])
+	whole := make([]byte, 0, len(start)+len(b.array))
+	whole = append(whole, start...)
 	whole = append(whole, b.array...)
-	n := len(*buf)
+	n := len(start)
 	return engineio.NewJSONMessage(n, whole, b.attachments...), whole[n:]
 }
 
 func (e *encoder) release() {
-	if e.Cap() > longestKept {
+	if e.lost || e.Cap() > longestKept {
 		return
 	}
 	e.Reset()

@@ -79,6 +79,13 @@ func (s *Socket) EmitOnClosedSession(event string) error {
 	return s.sendAt(now, m)
 }
 
+// MakesPacket reports whether a broadcast to the selected sockets of this node makes a packet.
+func (n *Namespace) MakesPacket(to Selector) bool {
+	o := outgoing{event: "e", body: body{array: []byte(`["e"]`)}}
+	n.target.send(&o, to)
+	return o.made != nil
+}
+
 // Steps returns the number of visits of names and sockets needed to select the sockets in any
 // of the rooms, and the number of selected sockets.
 func (n *Namespace) Steps(to Selector) (steps, selected int) {

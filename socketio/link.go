@@ -172,10 +172,13 @@ func (l *link) recovered() {
 	}
 }
 
+// errPanic is wrapped by the errors of caught.
+var errPanic = errors.New("panic")
+
 // caught turns a panic into an error. It must be deferred.
 func caught(err *error) {
 	if value := recover(); value != nil {
 		p := guard.Recovered(value)
-		*err = fmt.Errorf("panic: %s, at %s", p.Text, p.At)
+		*err = fmt.Errorf("%w: %s, at %s", errPanic, p.Text, p.At)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"socketiojwt/engineio"
 	"socketiojwt/socketio/internal/replay"
 )
 
@@ -86,12 +85,12 @@ func (l *listing) forget(s *Socket, keeps bool) (rooms []string, kept bool) {
 	return rooms, kept
 }
 
-// send writes a packet to the selected sockets, on the calling goroutine, and returns the number
+// send writes an event to the selected sockets, on the calling goroutine, and returns the number
 // of sockets for which it was queued or written.
-func (l *listing) send(m *engineio.Message, to Selector, volatile bool) (sent int) {
+func (l *listing) send(o *outgoing, to Selector) (sent int) {
 	began := l.namespace.server.renewals.Load()
 	l.each(to, func(s *Socket) {
-		if s.send(m, volatile, began) == nil { // a socket that is closed or slow gets nothing
+		if s.send(o.packetFor(l.namespace.name), o.volatile, began) == nil { // a socket that is closed or slow gets nothing
 			sent++
 		}
 	})

@@ -1,6 +1,10 @@
 package socketio
 
-import "context"
+import (
+	"context"
+
+	"socketiojwt/engineio"
+)
 
 // Emitted describes an event that was sent from this node, for Mux.OnEmit.
 type Emitted struct {
@@ -63,6 +67,10 @@ type outgoing struct {
 	volatile bool
 	local    bool
 	body     body
+
+	// made is the packet for the namespace madeFor.
+	made    *engineio.Message
+	madeFor string
 }
 
 func (o *outgoing) packet() Packet {
@@ -71,6 +79,20 @@ func (o *outgoing) packet() Packet {
 		p.Args = o.came.Args()
 	}
 	return p
+}
+
+// packetFor returns the packet for a namespace. It is made when the first socket needs it, because
+// many broadcasts of a cluster are for sockets of other nodes. It must not be called concurrently.
+func (o *outgoing) packetFor(namespace string) *engineio.Message {
+	if o.made == nil || o.madeFor != namespace {
+		o.made, o.madeFor = o.body.message(namespace, 0, false), namespace
+	}
+	return o.made
+}
+
+// kept returns a copy of the event for use after the call of Emit has returned.
+func (o *outgoing) kept() *outgoing {
+	return &outgoing{event: o.event, args: o.args, volatile: o.volatile, local: o.local, body: o.body.kept()}
 }
 
 // message returns the message that carries the event to other nodes.

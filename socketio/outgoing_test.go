@@ -249,3 +249,18 @@ func TestVolatileIsDropped(t *testing.T) {
 		}
 	})
 }
+
+// A broadcast without recipients on this node makes no packet for sockets.
+func TestPacketIsMadeForTheFirstSocket(t *testing.T) {
+	bubble(t, socketio.Options{}, open, func(f *fixture) {
+		f.dial(sockettest.Options{})
+		synctest.Wait()
+		n := f.srv.Lookup("/")
+		if n.MakesPacket(socketio.Selector{Rooms: []string{"empty"}}) {
+			t.Error("a packet for a room without sockets")
+		}
+		if !n.MakesPacket(socketio.Selector{All: true}) {
+			t.Error("no packet for a socket")
+		}
+	})
+}

@@ -58,10 +58,10 @@ func (b body) open(namespace string, more int) (text []byte, head int) {
 
 // sendRecorded is send for a server with Options.Recovery. It records the event, unless it is
 // volatile or no socket of the namespace can be recovered.
-func (l *listing) sendRecorded(m *engineio.Message, o *outgoing, to Selector) (sent int) {
+func (l *listing) sendRecorded(o *outgoing, to Selector) (sent int) {
 	name := l.namespace.name
 	if o.volatile || l.namespace.server.recorder() != nil {
-		return l.sendUnrecorded(m, o, to, l.namespace.server.renewals.Load())
+		return l.sendUnrecorded(o, to, l.namespace.server.renewals.Load())
 	}
 	list := targets.Get().(*[]*Socket)
 	defer targets.Put(list)
@@ -84,7 +84,7 @@ func (l *listing) sendRecorded(m *engineio.Message, o *outgoing, to Selector) (s
 	})
 	*list = chosen.list
 	l.eachOf(*list, func(s *Socket) {
-		if s.sendMarked(m, d, number, began) == nil {
+		if s.sendMarked(o, d, number, began) == nil {
 			sent++
 		}
 	})
@@ -98,7 +98,7 @@ func (l *listing) sendRecorded(m *engineio.Message, o *outgoing, to Selector) (s
 
 // sendMarked queues an event of a broadcast. Sockets that may be recovered get the packet of the
 // draft. It is nil if the event is not recorded.
-func (s *Socket) sendMarked(m *engineio.Message, d *replay.Draft, number, began uint64) error {
+func (s *Socket) sendMarked(o *outgoing, d *replay.Draft, number, began uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := s.recorded()
@@ -113,20 +113,20 @@ func (s *Socket) sendMarked(m *engineio.Message, d *replay.Draft, number, began 
 	}
 	if x != nil && d != nil {
 		x.events.Sent(number)
-		m = d.Message
+		return s.conn.session.SendShared(d.Message)
 	}
-	return s.conn.session.SendShared(m)
+	return s.conn.session.SendShared(o.packetFor(s.namespace.name))
 }
 
 // sendUnrecorded is send for an event that is not recorded. Began is the server's number of
 // renewals when the broadcast began.
-func (l *listing) sendUnrecorded(m *engineio.Message, o *outgoing, to Selector, began uint64) (sent int) {
+func (l *listing) sendUnrecorded(o *outgoing, to Selector, began uint64) (sent int) {
 	var plain *engineio.Message
 	l.each(to, func(s *Socket) {
-		packet := m
+		packet := o.packetFor(l.namespace.name)
 		if s.session.Load() != nil {
 			if plain == nil {
-				plain = o.body.plain(m, l.namespace.name)
+				plain = o.body.plain(packet, l.namespace.name)
 			}
 			packet = plain
 		}

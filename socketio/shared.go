@@ -92,7 +92,7 @@ func (t target) record(l *link, o *outgoing, to Selector, own *ownEmit) error {
 			t.each(func(n *Namespace) { n.local.gapped() })
 		default:
 			t.each(func(n *Namespace) {
-				n.told(o, to, n.local.sendUnrecorded(o.body.message(n.name, 0, false), o, to, began))
+				n.told(o, to, n.local.sendUnrecorded(o, to, began))
 				n.local.gapped()
 			})
 		}

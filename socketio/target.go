@@ -1,9 +1,6 @@
 package socketio
 
-import (
-	"socketiojwt/engineio"
-	"socketiojwt/socketio/internal/replay"
-)
+import "socketiojwt/socketio/internal/replay"
 
 // target says which namespaces a broadcast addresses: one, all of a rule, or the one of a name,
 // which may not exist on this node.
@@ -59,19 +56,14 @@ func (srv *Server) targetOf(m *Message) target {
 }
 
 // send sends an event to the selected sockets of this node, and returns the number of sockets for
-// which it was queued or written. If m is not nil, it is the packet for the namespace of the
-// target's name.
-func (t target) send(m *engineio.Message, o *outgoing, to Selector) (sent int) {
+// which it was queued or written.
+func (t target) send(o *outgoing, to Selector) (sent int) {
 	t.each(func(n *Namespace) {
-		packet := m
-		if packet == nil || n.name != t.name {
-			packet = o.body.message(n.name, 0, false)
-		}
 		var reached int
 		if n.local.events == nil {
-			reached = n.local.send(packet, to, o.volatile)
+			reached = n.local.send(o, to)
 		} else {
-			reached = n.local.sendRecorded(packet, o, to)
+			reached = n.local.sendRecorded(o, to)
 		}
 		n.told(o, to, reached)
 		sent += reached
@@ -85,7 +77,7 @@ func (t target) sendReceived(m *Message, o *outgoing) {
 		t.sendPlaced(o, m.To, id, t.server.renewals.Load(), nil)
 		return
 	}
-	t.send(nil, o, m.To)
+	t.send(o, m.To)
 }
 
 // told counts a broadcast and calls the functions of OnEmit.

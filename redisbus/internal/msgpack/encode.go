@@ -1,6 +1,7 @@
 package msgpack
 
 import (
+	"bytes"
 	"errors"
 	"sync"
 
@@ -112,12 +113,17 @@ func count(sizes []uint32, text []byte) ([]uint32, error) {
 
 // stringEnd returns the index after the string that starts at start, or 0 if it does not end.
 func stringEnd(text []byte, start int) int {
-	for i := start + 1; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			return i + 1
-		case '\\':
-			i++
+	for i := start + 1; i < len(text); {
+		quote := bytes.IndexByte(text[i:], '"')
+		if quote < 0 {
+			return 0
+		}
+		for quote += i; i <= quote; {
+			escape := bytes.IndexByte(text[i:quote], '\\')
+			if escape < 0 {
+				return quote + 1
+			}
+			i += escape + 2
 		}
 	}
 	return 0
@@ -262,7 +268,7 @@ func (e *encoder) string() bool {
 	}
 	quoted := e.text[e.at:end]
 	e.at = end
-	if !hasEscape(quoted) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
 		e.b = msgp.AppendStringFromBytes(e.b, quoted[1:len(quoted)-1])
 		return true
 	}
@@ -270,13 +276,4 @@ func (e *encoder) string() bool {
 	s, ok := wirejson.AppendUnquotePeer(buffer[:0], quoted)
 	e.b = msgp.AppendStringFromBytes(e.b, s)
 	return ok
-}
-
-func hasEscape(quoted []byte) bool {
-	for _, c := range quoted {
-		if c == '\\' {
-			return true
-		}
-	}
-	return false
 }

@@ -53,6 +53,33 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// TestStringEnd compares stringEnd with a search byte by byte, for all short strings of the bytes
+// that matter.
+func TestStringEnd(t *testing.T) {
+	slow := func(text string) int {
+		for i := 1; i < len(text); i++ {
+			switch text[i] {
+			case '"':
+				return i + 1
+			case '\\':
+				i++
+			}
+		}
+		return 0
+	}
+	texts := []string{`"`}
+	for len(texts) < 20_000 {
+		for _, c := range `"\a` {
+			texts = append(texts, texts[0]+string(c))
+		}
+		text := texts[0]
+		texts = texts[1:]
+		if got, want := stringEnd([]byte(text), 0), slow(text); got != want {
+			t.Fatalf("%s: got %d, want %d", text, got, want)
+		}
+	}
+}
+
 // TestAppendLongHeaders checks the headers of what is longer than in testdata.
 func TestAppendLongHeaders(t *testing.T) {
 	const n = 1 << 16

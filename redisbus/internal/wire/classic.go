@@ -47,66 +47,34 @@ func (w Classic) ResponsesTo(namespace, uid string) string {
 
 // Encode returns what to publish for a message.
 func (w Classic) Encode(m *socketio.Message) (channel string, payload []byte, err error) {
+	b, start, err := w.EncodeTogether(m)
+	if err != nil {
+		return "", nil, err
+	}
+	return string(b[:start]), b[start:], nil
+}
+
+// EncodeTogether is Encode with both results in one slice. The payload begins at start.
+func (w Classic) EncodeTogether(m *socketio.Message) (b []byte, start int, err error) {
 	if err := checkSendable(m); err != nil {
-		return "", nil, err
+		return nil, 0, err
 	}
-	if m.Kind == socketio.KindBroadcast && m.Request == "" {
-		if len(m.To.Rooms) == 1 {
-			channel = w.Room(m.Namespace, m.To.Rooms[0])
-		} else {
-			channel = w.All(m.Namespace)
+	if m.Kind != socketio.KindBroadcast || m.Request != "" {
+		payload, err := w.encodeRequest(m)
+		if err != nil {
+			return nil, 0, err
 		}
-		payload, err = w.encodeBroadcast(m)
-	} else {
-		channel = w.Requests(m.Namespace)
-		payload, err = w.encodeRequest(m)
+		b = appendPrefixed(nil, w.Prefix, "-request", m.Namespace)
+		return append(b, payload...), len(b), nil
 	}
-	if err != nil {
-		return "", nil, err
+	rooms := m.To.Rooms
+	if len(rooms) != 1 {
+		rooms = nil
 	}
-	return channel, payload, nil
-}
-
-// encodeBroadcast returns [uid, packet, opts].
-func (w Classic) encodeBroadcast(m *socketio.Message) ([]byte, error) {
-	size := 96 + len(w.UID) + len(m.Namespace) + len(m.Data)
-	for _, a := range m.Attachments {
-		size += len(a)
-	}
-	b := msgpack.AppendArray(make([]byte, 0, size), 3)
-	b = msgpack.AppendString(b, w.UID)
-	b = msgpack.AppendMap(b, 3)
-	b = msgpack.AppendInt(msgpack.AppendString(b, "type"), 2)
-	b, err := msgpack.Append(msgpack.AppendString(b, "data"), m.Data, m.Attachments)
-	if err != nil {
-		return nil, err
-	}
-	b = msgpack.AppendString(msgpack.AppendString(b, "nsp"), m.Namespace)
-	b = msgpack.AppendMap(b, 3)
-	b = appendPackedNames(msgpack.AppendString(b, "rooms"), m.To.Rooms)
-	if w.UID == string(NoNode) { // the emitter's order
-		b = appendPackedFlags(b, m.Volatile)
-		return appendPackedNames(msgpack.AppendString(b, "except"), m.To.Except), nil
-	}
-	b = appendPackedNames(msgpack.AppendString(b, "except"), m.To.Except)
-	return appendPackedFlags(b, m.Volatile), nil
-}
-
-func appendPackedNames(b []byte, names []string) []byte {
-	b = msgpack.AppendArray(b, len(names))
-	for _, name := range names {
-		b = msgpack.AppendString(b, name)
-	}
-	return b
-}
-
-func appendPackedFlags(b []byte, volatile bool) []byte {
-	b = msgpack.AppendString(b, "flags")
-	if !volatile {
-		return msgpack.AppendMap(b, 0)
-	}
-	b = msgpack.AppendMap(b, 1)
-	return msgpack.AppendBool(msgpack.AppendString(b, "volatile"), true)
+	b = appendPrefixed(make([]byte, 0, w.sizeOfBroadcast(m)), w.Prefix, "", m.Namespace, rooms...)
+	start = len(b)
+	b, err = w.appendBroadcast(b, m)
+	return b, start, err
 }
 
 // encodeRequest returns a request, which is JSON unless the event has binary data or wants

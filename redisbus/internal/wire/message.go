@@ -112,19 +112,22 @@ func RoomOf(channel, all string) (room string, ok bool) {
 }
 
 // prefixed returns the name of a channel.
-func prefixed(prefix, suffix string, parts ...string) string {
+func prefixed(prefix, suffix, namespace string, more ...string) string {
+	var buffer [128]byte
+	return string(appendPrefixed(buffer[:0], prefix, suffix, namespace, more...))
+}
+
+// appendPrefixed appends the name of a channel.
+func appendPrefixed(b []byte, prefix, suffix, namespace string, more ...string) []byte {
 	if prefix == "" {
 		prefix = "socket.io"
 	}
-	var b strings.Builder
-	b.WriteString(prefix)
-	b.WriteString(suffix)
-	b.WriteByte('#')
-	for _, part := range parts {
-		b.WriteString(part)
-		b.WriteByte('#')
+	b = append(append(b, prefix...), suffix...)
+	b = append(append(append(b, '#'), namespace...), '#')
+	for _, part := range more {
+		b = append(append(b, part...), '#')
 	}
-	return b.String()
+	return b
 }
 
 // checkSendable reports why Node's form cannot carry a message that is to be published.
