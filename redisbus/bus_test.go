@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"socketiojwt/internal/redistest"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
@@ -159,6 +160,12 @@ func testNodesActAsOne(t *testing.T, redis *place) {
 			channels = append(channels, "socket.io#/dyn-1#r#")
 		}
 		settle(t, redis, 1, channels...)
+		if !redis.roomChannels() {
+			redistest.Eventually(t, "a socket in room r", func() bool {
+				infos, err := a.BroadcastIn("/dyn-1").To("r").FetchSockets(a.ctx)
+				return err == nil && len(infos) == 1
+			})
+		}
 		_ = a.BroadcastIn("/dyn-1").To("r").Emit("far", 1)
 		expect(t, a.ctx, d, "far", "far(1)")
 		infos, err := a.BroadcastIn("/dyn-1").FetchSockets(a.ctx)
