@@ -38,6 +38,7 @@ type Server struct {
 	flushers   []flusher
 	pause      tick          // the constant, except in tests
 	directs    atomic.Uint64 // messages that direct has allowed, and when
+	turnBegan  atomic.Int64  // Server.now when a turn of the senders began: see Yield
 	parkAfter  time.Duration
 	unparkable atomic.Bool // a connection could not be polled, so no other one is parked
 
