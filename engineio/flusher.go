@@ -23,8 +23,8 @@ const (
 	// perLook is how many sessions a flusher takes and writes to between two looks at the clock. A
 	// write takes some 10 us.
 	perLook = 16
-	// flusherTurn is how long a flusher may keep others from its processor. It costs some 5 us to let
-	// them in if there are two processors.
+	// flusherTurn is how long a flusher may keep others from its processor. The end of a
+	// turn costs some 5 us if there are two processors.
 	flusherTurn = 500 * time.Microsecond
 )
 
