@@ -19,7 +19,7 @@ const (
 	maxDirect = 32
 	// senderTurn is how long senders may keep others from the processors. It is longer than the
 	// turn of a flusher, because what is sent meanwhile is written together.
-	senderTurn = time.Millisecond
+	senderTurn = 2 * time.Millisecond
 	// rested is the time without a call of Yield after which the next one begins a turn.
 	rested = 20 * time.Millisecond
 )
@@ -95,9 +95,9 @@ func (ws *webSocket) dropQueued() {
 	}
 }
 
-// Yield lets others run if senders have kept them from the processors for a millisecond: flushers,
-// and the goroutines that wait for the network. A goroutine that sends to many sessions should call
-// it from time to time, without holding a lock. It may be called concurrently.
+// Yield lets others run if senders have kept them from the processors for 2 ms: flushers, and the
+// goroutines that wait for the network. A goroutine that sends to many sessions should call it from
+// time to time, without holding a lock. It may be called concurrently.
 func (srv *Server) Yield() {
 	now := srv.now()
 	began := srv.turnBegan.Load()
@@ -105,6 +105,8 @@ func (srv *Server) Yield() {
 	if since < senderTurn || !srv.turnBegan.CompareAndSwap(began, int64(now)) || since > rested {
 		return
 	}
+	srv.yielding.Add(1)
 	turns.Pass()
+	srv.yielding.Add(-1)
 	srv.turnBegan.Store(int64(srv.now()))
 }

@@ -47,6 +47,7 @@ func benchBroadcast(b *testing.B, sessions, burst int) {
 		}(conn)
 	}
 	b.ReportAllocs()
+	began := cputime.Used()
 	for b.Loop() {
 		for i, s := range all {
 			s.mu.Lock()
@@ -69,6 +70,7 @@ func benchBroadcast(b *testing.B, sessions, burst int) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*burst*sessions), "ns/message")
+	b.ReportMetric(float64((cputime.Used()-began).Nanoseconds())/float64(b.N*burst*sessions), "cpu-ns/message")
 	for i := range next {
 		close(next[i])
 	}
