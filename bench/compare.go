@@ -104,7 +104,10 @@ func (w *workshop) run(ctx context.Context, s setup, cpuProfile, memoryProfile s
 	}
 	cores, loadCores, processors := serverCore, generatorCore, "1"
 	if s.wide {
-		cores, loadCores, processors = bothCores, bothCores, "2"
+		cores, loadCores = bothCores, bothCores
+	}
+	if s.wide && !s.single {
+		processors = "2"
 	}
 	argv, env, dir := w.program(s, processors, cpuProfile, memoryProfile)
 	srv, err := startServer(ctx, cores, argv, env, dir)

@@ -62,6 +62,11 @@ func overNoise(ours, _ load.Result) (float64, float64) {
 	return ours.P99 * 1000, max(10*ours.QuietP99*1000, 20_000)
 }
 
+// delayed returns the p99 of an answer beside broadcasts, and what it may be: 5 ms more than without.
+func delayed(ours, _ load.Result) (float64, float64) {
+	return ours.P99 * 1000, ours.QuietP99*1000 + 5000
+}
+
 // medianBesideNoise returns the median of an answer beside loud peers, and what it may be.
 func medianBesideNoise(ours, _ load.Result) (float64, float64) { return ours.P50 * 1000, 3000 }
 

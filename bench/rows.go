@@ -36,7 +36,7 @@ const (
 
 // rows returns the comparison.
 func rows() []row {
-	return slices.Concat(nodeRows(), centrifugeRows(), loadRows(), selfRows(), loudRows(), clusterRows())
+	return slices.Concat(nodeRows(), centrifugeRows(), loadRows(), selfRows(), loudRows(), spreadRows(), clusterRows())
 }
 
 // overNode reports whether the row compares with Node.

@@ -10,6 +10,7 @@ type setup struct {
 	alg      string
 	load     load.Config
 	wide     bool   // both cores, which the load shares; else one, and the load has the other
+	single   bool   // one processor (GOMAXPROCS), also if it is wide
 	measured bool   // with metrics, which are scraped
 	wire     string // of the nodes of a cluster; empty means that there is one server
 }
@@ -23,6 +24,7 @@ var (
 	oursES256     = setup{name: "ours", ours: true, kind: "auth", alg: "ES256"}
 	oursMeasured  = setup{name: "ours with metrics", ours: true, kind: "auth", alg: "HS256", measured: true}
 	oursWide      = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wide: true}
+	oursSingle    = setup{name: "ours with one processor", ours: true, kind: "auth", alg: "HS256", wide: true, single: true}
 	oursLoginWide = setup{name: "ours", ours: true, kind: "event", alg: "HS256", wide: true}
 	oursLogin     = setup{name: "ours", ours: true, kind: "event", alg: "HS256"}
 	oursDecoy     = setup{name: "ours", ours: true, kind: "event", alg: "ES256"}

@@ -1,8 +1,9 @@
 package engineio
 
 import (
-	"runtime"
 	"time"
+
+	"socketiojwt/internal/turns"
 )
 
 // A write to a connection costs much more than a message in it. So senders do not write to a
@@ -16,8 +17,11 @@ const (
 	// maxDirect bounds the messages of broadcasts that are written by their senders in the time
 	// of a pause.
 	maxDirect = 32
-	// lateAfter is how long flushers may wait for a processor before Yield lets them have it.
-	lateAfter = 2 * time.Millisecond
+	// senderTurn is how long senders may keep others from the processors. It is longer than the
+	// turn of a flusher, because what is sent meanwhile is written together.
+	senderTurn = 2 * time.Millisecond
+	// rested is the time without a call of Yield after which the next one begins a turn.
+	rested = 20 * time.Millisecond
 )
 
 // tick is a time of the server's clock, in units of about 131 us. It wraps around after a few
@@ -91,15 +95,18 @@ func (ws *webSocket) dropQueued() {
 	}
 }
 
-// Yield lets other goroutines run if those that write queued messages have waited long for a
-// processor. A goroutine that sends to many sessions should call it from time to time, without
-// holding a lock. It may be called concurrently.
+// Yield lets others run if senders have kept them from the processors for 2 ms: flushers, and the
+// goroutines that wait for the network. A goroutine that sends to many sessions should call it from
+// time to time, without holding a lock. It may be called concurrently.
 func (srv *Server) Yield() {
 	now := srv.now()
-	for i := range srv.flushers {
-		if since := srv.flushers[i].since.Load(); since != 0 && now-time.Duration(since) > lateAfter {
-			runtime.Gosched()
-			return
-		}
+	began := srv.turnBegan.Load()
+	since := now - time.Duration(began)
+	if since < senderTurn || !srv.turnBegan.CompareAndSwap(began, int64(now)) || since > rested {
+		return
 	}
+	srv.yielding.Add(1)
+	turns.Pass()
+	srv.yielding.Add(-1)
+	srv.turnBegan.Store(int64(srv.now()))
 }

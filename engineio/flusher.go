@@ -3,24 +3,31 @@ package engineio
 import (
 	"runtime"
 	"sync"
-	"sync/atomic"
+	"time"
+
+	"socketiojwt/internal/turns"
 )
 
 // A flusher writes what senders have queued and left to it. There is one for each processor, so
 // that large broadcasts are written by all of them, and a session always has the same one. Its
 // goroutine lives while sessions are listed.
 type flusher struct {
-	srv   *Server
-	since atomic.Int64 // Server.now when it began, or took sessions last; zero while none are listed
+	srv *Server
 
 	mu       sync.Mutex // locked after a session's mutex
 	sessions []*Session
 	running  bool
 }
 
-// perTurn is how many sessions a flusher writes to before it lets other goroutines run. A write
-// takes some 10 us.
-const perTurn = 16
+const (
+	// perLook is how many sessions a flusher takes and writes to between two looks at the clock. A
+	// write takes some 10 us.
+	perLook = 16
+	// flusherTurn is how long a flusher may keep others from its processor. The end of a
+	// turn costs some 5 us if there are two processors. A turn ends sooner if a sender waits, because
+	// messages that are sent first are written together.
+	flusherTurn = 500 * time.Microsecond
+)
 
 // newFlushers returns a flusher for each processor.
 func newFlushers(srv *Server) []flusher {
@@ -42,43 +49,42 @@ func (f *flusher) add(s *Session) {
 	f.sessions = append(f.sessions, s)
 	if !f.running {
 		f.running = true
-		f.since.Store(int64(f.srv.now()))
 		f.srv.start(f.run)
 	}
 }
 
-// run writes to the sessions that are listed.
+// run writes to the sessions that are listed, in turns: a large broadcast takes a tenth of a second.
 func (f *flusher) run() {
-	var turn [perTurn]*Session
+	began := f.srv.now()
+	var taken [perLook]*Session
 	for {
-		n := f.take(turn[:])
+		n := f.take(taken[:])
 		if n == 0 {
 			return
 		}
-		for _, s := range turn[:n] {
+		for _, s := range taken[:n] {
 			s.writeQueued()
 		}
-		clear(turn[:n])
-		runtime.Gosched()
+		clear(taken[:n])
+		if f.srv.yielding.Load() > 0 || f.srv.now()-began > flusherTurn {
+			turns.Pass()
+			began = f.srv.now()
+		}
 	}
 }
 
-// take takes the sessions of a turn. If there are none, run must return.
-func (f *flusher) take(turn []*Session) int {
+// take takes some of the sessions. If there are none, run must return.
+func (f *flusher) take(taken []*Session) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := copy(turn, f.sessions)
+	n := copy(taken, f.sessions)
 	clear(f.sessions[:n])
 	if f.sessions = f.sessions[n:]; len(f.sessions) == 0 {
 		f.sessions = nil // an idle server keeps no array
 	}
-	for _, s := range turn[:n] {
+	for _, s := range taken[:n] {
 		s.listed = false
 	}
-	since := int64(0)
-	if f.running = n > 0; f.running {
-		since = int64(f.srv.now())
-	}
-	f.since.Store(since)
+	f.running = n > 0
 	return n
 }

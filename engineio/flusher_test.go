@@ -2,8 +2,14 @@ package engineio
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Many senders to many sessions lose nothing, and each session gets the messages of a sender in their order,
@@ -58,25 +64,102 @@ func TestBurstsOfManySenders(t *testing.T) {
 }
 
 // A flusher takes each session once, a few at a time, and begins again when one is listed later.
-func TestFlusherTakesTurns(t *testing.T) {
+func TestFlusherTakesAFewSessionsAtATime(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	x := &f.srv.flushers[0]
 	x.running = true // by this test
 	var all []*Session
-	for range perTurn + 3 {
+	for range perLook + 3 {
 		_, c := f.idle()
 		all = append(all, c.s, c.s)
 	}
 	for _, s := range all {
 		x.add(s)
 	}
-	var turn [perTurn]*Session
-	for _, want := range []int{perTurn, 3, 0} {
-		if n := x.take(turn[:]); n != want || x.running != (want > 0) || (x.since.Load() != 0) != (want > 0) {
-			t.Errorf("took %d sessions, want %d; running: %v, since %d", n, want, x.running, x.since.Load())
+	var taken [perLook]*Session
+	for _, want := range []int{perLook, 3, 0} {
+		if n := x.take(taken[:]); n != want || x.running != (want > 0) {
+			t.Errorf("took %d sessions, want %d; running: %v", n, want, x.running)
 		}
 	}
 	if x.sessions != nil || all[0].listed {
 		t.Error("something is left")
+	}
+}
+
+// fastestEcho returns the time of the fastest of many echoes by TCP while busy runs again and again, and this
+// process has one processor. If busy does not let the network in, each echo takes 10 ms or more.
+func fastestEcho(t *testing.T, busy func()) time.Duration {
+	t.Helper()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	a, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	b, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	go func() { _, _ = io.Copy(b, b) }()
+	var done atomic.Bool
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for !done.Load() {
+			busy()
+		}
+	}()
+	defer func() {
+		done.Store(true)
+		<-ended
+	}()
+	var one [1]byte
+	fastest := time.Hour // of many, because the machine may be busy
+	for range 20 {
+		began := time.Now()
+		if _, err := a.Write(one[:]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(a, one[:]); err != nil {
+			t.Fatal(err)
+		}
+		fastest = min(fastest, time.Since(began))
+	}
+	return fastest
+}
+
+// A flusher that has much to write, and a goroutine that sends to many sessions, let those run that
+// wait for the network.
+func TestLargeBroadcastsLetTheNetworkIn(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	_, c := f.idle()
+	x := &f.srv.flushers[0]
+	many := make([]*Session, 1_000_000)
+	for i := range many {
+		many[i] = c.s // which has nothing to write
+	}
+	for name, busy := range map[string]func(){
+		"flusher": func() {
+			x.mu.Lock()
+			x.sessions, x.running = slices.Clone(many), true
+			x.mu.Unlock()
+			x.run()
+		},
+		"sender": func() {
+			for range 1000 {
+				f.srv.Yield()
+			}
+		},
+	} {
+		if took := fastestEcho(t, busy); took > 5*time.Millisecond {
+			t.Errorf("%s: an echo took %v at least", name, took)
+		}
 	}
 }

@@ -38,6 +38,8 @@ type Server struct {
 	flushers   []flusher
 	pause      tick          // the constant, except in tests
 	directs    atomic.Uint64 // messages that direct has allowed, and when
+	turnBegan  atomic.Int64  // Server.now when a turn of the senders began: see Yield
+	yielding   atomic.Int32  // senders whose turn has ended, and that let others run
 	parkAfter  time.Duration
 	unparkable atomic.Bool // a connection could not be polled, so no other one is parked
 

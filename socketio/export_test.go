@@ -87,11 +87,12 @@ func (n *Namespace) MakesPacket(to Selector) bool {
 }
 
 // Steps returns the number of visits of names and sockets needed to select the sockets in any
-// of the rooms, and the number of selected sockets.
-func (n *Namespace) Steps(to Selector) (steps, selected int) {
+// of the rooms, the most of them while the lock of the listing was held, and the number of selected
+// sockets.
+func (n *Namespace) Steps(to Selector) (steps, locked, selected int) {
 	chosen := selection{local: n.local}
 	chosen.run(to, nil)
-	return chosen.steps, len(chosen.list)
+	return chosen.steps, chosen.longest, len(chosen.list)
 }
 
 // WhileListingIsLocked calls f while the lock of the namespace's listing is held.

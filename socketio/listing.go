@@ -99,22 +99,22 @@ func (l *listing) send(o *outgoing, to Selector) (sent int) {
 
 // fetch appends descriptions of the selected sockets.
 func (l *listing) fetch(infos []SocketInfo, to Selector) []SocketInfo {
-	for _, s := range l.sockets(to) {
+	l.each(to, func(s *Socket) {
 		if rooms := s.Rooms(); rooms != nil { // nil if the socket has left meanwhile
 			infos = append(infos, s.info(rooms))
 		}
-	}
+	})
 	return infos
 }
 
 // joinAll makes the selected sockets join rooms. It joins their errors to err.
 func (l *listing) joinAll(to Selector, j joining, err error) error {
-	for _, s := range l.sockets(to) {
+	l.each(to, func(s *Socket) {
 		// Report each error once. There are few different ones, but possibly many sockets.
 		if failed := s.join(j); failed != nil && !errors.Is(failed, ErrClosed) && !errors.Is(err, failed) {
 			err = errors.Join(err, failed)
 		}
-	}
+	})
 	return err
 }
 
@@ -152,8 +152,7 @@ func (l *listing) eachOf(list []*Socket, f func(*Socket)) {
 // takes less than a millisecond.
 const clockEvery = 1024
 
-// yieldEvery is the number of sockets after which eachOf lets goroutines run that write delayed
-// messages.
+// yieldEvery is the number of sockets after which eachOf may let other goroutines run.
 const yieldEvery = 64
 
 // sockets returns the selected sockets whose deadline has not passed.

@@ -82,11 +82,53 @@ func TestSelectionIsLinear(t *testing.T) {
 			{"both", socketio.Selector{Rooms: numbered(10_000, 1), Except: []string{"empty"}}, members, 10_001 + 2*members},
 			{"a few", socketio.Selector{Rooms: numbered(8, 1), Except: []string{"empty"}}, members, 8 + 7*members},
 		} {
-			if steps, selected := f.srv.Steps(c.to); selected != c.selected || steps > c.most {
+			steps, _, selected := f.srv.Steps(c.to)
+			if selected != c.selected || steps > c.most {
 				t.Errorf("%s: %d selected in %d steps, want %d in at most %d", c.name, selected, steps, c.selected, c.most)
 			}
 		}
 	})
+}
+
+// The number of names and sockets that are visited while the lock of the listing is held is bounded.
+func TestSelectionHoldsTheLockBriefly(t *testing.T) {
+	const sockets = 3000
+	srv, all := members(t, sockets, socketio.Options{})
+	for i, s := range all {
+		rooms := []string{"common"}
+		if i%2 == 0 {
+			rooms = append(rooms, "half")
+		}
+		if i < 20 {
+			rooms = append(rooms, "few")
+		}
+		if err := s.Join(rooms...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		to   socketio.Selector
+		want int
+	}{
+		{socketio.Selector{All: true}, sockets},
+		{socketio.Selector{Rooms: []string{"common"}, Except: []string{all[7].ID()}}, sockets - 1},
+		{socketio.Selector{All: true, Except: []string{"half"}}, sockets / 2},
+		{socketio.Selector{All: true, Except: []string{"half", all[1].ID()}}, sockets/2 - 1},
+		{socketio.Selector{Rooms: []string{"half", "common", all[3].ID()}}, sockets},
+		{socketio.Selector{Rooms: []string{"half", "common"}, Except: []string{"few"}}, sockets - 20},
+		{socketio.Selector{Rooms: []string{"few", "none"}, Except: []string{"half"}}, 10},
+		{socketio.Selector{Rooms: numbered(5000, 1)}, 0},
+		{socketio.Selector{All: true, Except: append(numbered(5000, 1), "half")}, sockets / 2},
+		{socketio.Selector{}, 0},
+	} {
+		_, locked, selected := srv.Steps(c.to)
+		if selected != c.want {
+			t.Errorf("%d rooms, except %d: %d selected, want %d", len(c.to.Rooms), len(c.to.Except), selected, c.want)
+		}
+		if locked > 1024 {
+			t.Errorf("%d rooms, except %d: %d steps with the lock", len(c.to.Rooms), len(c.to.Except), locked)
+		}
+	}
 }
 
 // A selector has each name once. A broadcast does not change when the slices it was made from

@@ -114,17 +114,13 @@ func (t target) join(to Selector, rooms []string) (nameErr, err error) {
 func (t target) leave(to Selector, rooms []string) {
 	rooms = distinct(rooms)
 	t.each(func(n *Namespace) {
-		for _, s := range n.local.sockets(to) {
-			s.Leave(rooms...)
-		}
+		n.local.each(to, func(s *Socket) { s.Leave(rooms...) })
 	})
 }
 
 // disconnect ends the selected sockets of this node.
 func (t target) disconnect(to Selector, how error) {
 	t.each(func(n *Namespace) {
-		for _, s := range n.local.sockets(to) {
-			s.Disconnect(how)
-		}
+		n.local.each(to, func(s *Socket) { s.Disconnect(how) })
 	})
 }

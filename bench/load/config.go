@@ -14,7 +14,7 @@ const (
 	Heap      Mode = "heap"      // open Count connections and ask the server for its heap, before and with them
 	Waves     Mode = "waves"     // twice: open Count connections, then close them all
 	Reconnect Mode = "reconnect" // Connect, of clients that were there before: with tokens that the server has seen
-	Loud      Mode = "loud"      // open Count connections, which send Noise without a pause, and Quiet that want answers
+	Loud      Mode = "loud"      // open Count connections, which send Noise, or ask for it, without a pause, and Quiet that want answers
 	Decoy     Mode = "decoy"     // on one connection, show Count bad tokens each for a key that exists and for one that does not, in turns
 	Revoke    Mode = "revoke"    // open Count connections and revoke the subjects of Messages of them, one after the other
 	Refresh   Mode = "refresh"   // open Count connections, admit each by the event, and then refresh the lease of each Each times
@@ -31,6 +31,7 @@ const (
 	Slow      Mode = "slow"      // Bursts of one broadcast, beside Quiet connections that do not read
 	Storm     Mode = "storm"     // open Count connections, Rate in a second, however long they take
 	Closed    Mode = "closed"    // Idle, and close all
+	Spread    Mode = "spread"    // open Count connections, one of which asks for broadcasts, and let all read when the server has written
 	Flood     Mode = "flood"     // open Count connections, which show bad tokens, and one that is admitted and wants answers
 
 	makeNoise Mode = "noise" // open Count connections, and send Noise when stdin says so; only for Loud

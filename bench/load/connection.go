@@ -161,15 +161,34 @@ func refusal(packet []byte) bool {
 // expect reads one packet, which must begin with prefix.
 func (c *connection) expect(prefix string) error {
 	p, err := c.next()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return checkPacket(p, prefix)
+}
+
+// checkPacket checks that a packet begins with prefix.
+func checkPacket(p []byte, prefix string) error {
+	switch {
 	case strings.HasPrefix(string(p), prefix):
 		return nil
 	case strings.HasPrefix(string(p), "44{"):
 		return fmt.Errorf("%w: %.200s", errRefused, p[2:])
 	default:
 		return fmt.Errorf("%s... expected, got %.80q", prefix, p)
+	}
+}
+
+// expectAnswer is expect after the broadcasts that have come before it.
+func (c *connection) expectAnswer(prefix string) error {
+	for {
+		p, err := c.next()
+		if err != nil {
+			return err
+		}
+		if _, isBroadcast := sentAt(p); !isBroadcast {
+			return checkPacket(p, prefix)
+		}
 	}
 }
 

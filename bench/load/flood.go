@@ -80,7 +80,7 @@ func (g *generator) ask(c *connection) (took []uint32, err error) {
 		if err := c.send(`420["echo",1]`); err != nil {
 			return nil, err
 		}
-		if err := c.expect(`430[1]`); err != nil {
+		if err := c.expectAnswer(`430[1]`); err != nil {
 			return nil, err
 		}
 		took = append(took, uint32(time.Since(start).Microseconds()))

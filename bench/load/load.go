@@ -94,6 +94,7 @@ func (g *generator) run() (Result, error) {
 		Fetch:     g.fetch,
 		Outcast:   g.outcast,
 		Loud:      g.loud,
+		Spread:    g.spread,
 	}[g.Mode]
 	if !ok {
 		return Result{}, fmt.Errorf("unknown mode %q", g.Mode)

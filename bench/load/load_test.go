@@ -154,6 +154,15 @@ func TestLoud(t *testing.T) {
 	for _, kind := range []Kind{Pings, Noops, Fragments, Acks, SmallEvents, LargeEvents} {
 		loud(kind, echo, "")
 	}
+	loud(Broadcasts, func(packet string) []string { // each client has its own
+		if strings.HasPrefix(packet, `42["broadcast"`) {
+			return slices.Repeat([]string{packet}, 5)
+		}
+		if packet == `420["echo",1]` {
+			return []string{`42["broadcast",{"t":1}]`, "430[1]"}
+		}
+		return echo(packet)
+	}, "")
 	loud(BadTokens, gatedByEvent, "")
 	loud(BadTokens, unless(bad, `42["authenticated"]`), "admitted a bad token")
 	loud(SmallEvents, func(packet string) []string {
@@ -168,6 +177,24 @@ func TestLoud(t *testing.T) {
 		}
 		return echo(packet)
 	}, "430[1]... expected")
+}
+
+func TestSpread(t *testing.T) {
+	spread := func(said func(broadcast string) []string, want string) {
+		t.Helper()
+		c := fake(t, func(packet string) []string {
+			if broadcast, ok := strings.CutPrefix(packet, `420["spread",`); ok {
+				return said(`42["broadcast",` + broadcast)
+			}
+			return gated(packet)
+		})
+		c.Count = 1 // its broadcasts reach only the client that asks
+		run(t, c, Spread, want)
+	}
+	spread(func(b string) []string { return []string{b, "430[1234]"} }, "")
+	spread(func(b string) []string { return []string{b, b} }, "430[ and a number expected")
+	spread(func(string) []string { return []string{`42["broadcast",{"t":1}]`, "430[1234]"} }, "the broadcast of")
+	spread(func(string) []string { return nil }, "timeout")
 }
 
 func TestFlood(t *testing.T) {

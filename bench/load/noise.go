@@ -29,6 +29,7 @@ const (
 	SmallEvents Kind = "events"       // small events that are answered
 	BadTokens   Kind = "authenticate" // bad tokens in the event "authenticate", of sockets that are held
 	LargeEvents Kind = "json"         // events of 1 MB of JSON
+	Broadcasts  Kind = "broadcasts"   // of the first connection, to all of them and to those that ask
 )
 
 // GeneratorRole is the argument with which a program that uses this package must call Main: see Loud.
@@ -55,7 +56,11 @@ func (g *generator) startNoise() (*noise, error) {
 	}
 	c := g.Config
 	c.Mode = makeNoise
-	n := &noise{process: exec.Command(self, GeneratorRole)}
+	argv := []string{self, GeneratorRole}
+	if g.Noise == Broadcasts { // or those that ask would wait for a processor behind thousands that read
+		argv = append([]string{"nice", "-n", "19"}, argv...)
+	}
+	n := &noise{process: exec.Command(argv[0], argv[1:]...)}
 	n.process.Stderr = os.Stderr
 	n.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if n.in, err = n.process.StdinPipe(); err != nil {
@@ -107,6 +112,7 @@ func (n *noise) close() {
 type speakers struct {
 	all     []*connection
 	kind    Kind
+	padding int
 	token   string
 	sent    atomic.Int64
 	ended   atomic.Bool
@@ -130,7 +136,7 @@ func speak(c Config, in *json.Decoder, out io.Writer) (r noiseReport, err error)
 			return r, err
 		}
 	}
-	s := &speakers{kind: c.Noise, all: make([]*connection, c.Count)}
+	s := &speakers{kind: c.Noise, padding: c.Padding, all: make([]*connection, c.Count)}
 	defer s.close()
 	if _, err := g.each(0, c.Count, func(i int) (err error) { s.all[i], err = s.open(g, i); return err }); err != nil {
 		return r, err
@@ -167,16 +173,23 @@ func (s *speakers) open(g *generator, i int) (*connection, error) {
 }
 
 func (s *speakers) begin() {
+	if s.kind == Broadcasts {
+		s.beginBroadcasts()
+		return
+	}
 	for i, c := range s.all {
-		s.writers.Go(func() {
-			if err := s.speak(c); err != nil && !s.ended.Load() {
-				err = fmt.Errorf("loud connection %d: %w", i+1, err)
-				s.wrong.CompareAndSwap(nil, &err)
-			}
-		})
+		s.writers.Go(func() { s.check(i, s.speak(c)) })
 		if s.kind == Pings {
 			s.writers.Go(func() { _, _ = io.Copy(io.Discard, c) }) // or the server would keep its answers
 		}
+	}
+}
+
+// check keeps the first error of a connection that is not closed by close.
+func (s *speakers) check(i int, err error) {
+	if err != nil && !s.ended.Load() {
+		err = fmt.Errorf("loud connection %d: %w", i+1, err)
+		s.wrong.CompareAndSwap(nil, &err)
 	}
 }
 

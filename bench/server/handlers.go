@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"socketiojwt/bench/load"
 	"socketiojwt/socketio"
@@ -16,6 +17,18 @@ func handle(srv *socketio.Server) {
 	srv.Handle("burst", socketio.Func(func(_ context.Context, _ *socketio.Socket, b load.Burst) error {
 		return b.Each(func(_ int, m load.Message) error { return srv.Emit("broadcast", m) })
 	}))
+	srv.Handle("spread", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+		began := time.Now()
+		if err := srv.Emit("broadcast", e.Args()...); err != nil {
+			return err
+		}
+		for _, s := range srv.Sockets() {
+			for s.Queued() > 0 {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		return e.Ack(time.Since(began).Microseconds())
+	})
 	srv.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
 	srv.Handle("take", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
 	srv.Handle("join", socketio.AckFunc(func(_ context.Context, s *socketio.Socket, rooms []string) ([]string, error) {
