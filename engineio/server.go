@@ -36,6 +36,7 @@ type Server struct {
 	alarms     []*alarm.Queue[*Session] // see alarmOf
 	hands      hands
 	flushers   []flusher
+	answers    parkedAnswers
 	pause      tick          // the constant, except in tests
 	directs    atomic.Uint64 // messages that direct has allowed, and when
 	parkAfter  time.Duration
