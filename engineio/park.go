@@ -12,34 +12,51 @@ import (
 // net/http keeps about 25 KB for a request that waits, and about 18 KB for a connection that
 // waits for its next request. So a connection that a session in no hurry waits on is parked: it
 // is taken over from net/http, and waits on a goroutine with a small stack. This package writes
-// the response to its poll. When the next request arrives, http.Server gets the connection back
+// the response to its poll. The polls that follow are read here too (see park_next.go). When
+// another request arrives, http.Server gets the connection back
 // (docs/adr/0069-parked-connections.md).
 
 // parkAfter is how long a session must be quiet before one of its connections is parked, so
 // that parking costs nothing while a session is in use.
 const parkAfter = 100 * time.Millisecond
 
-// parked is a connection that is parked. Two goroutines may use it at a time: the one that waits
-// for the peer, and the one that answers the poll. The last of them to finish calls leave.
+// parked is a connection that is parked. Three goroutines may use it at a time: the one that waits
+// for the peer, the one that runs the handler of a request, and the one that answers the poll. The
+// last of them to finish calls next.
 type parked struct {
-	srv   *Server
-	web   *http.Server
-	conn  net.Conn
-	watch *watch // nil if nothing waits for the peer
+	srv    *Server
+	web    *http.Server
+	conn   net.Conn
+	watch  *watch // nil if nothing waits for the peer
+	remote string // the address of the peer, if a request was served here
 
-	mu    sync.Mutex  // guards the fields below
-	poll  *parkedPoll // nil if no poll waits
-	early []byte      // bytes of the next request, read already
-	woken bool        // nothing waits for the peer any more
-	ended bool        // the connection must be closed
-	last  bool        // it must be closed after the response
-	left  bool        // http.Server has it again, or it has been closed
+	mu     sync.Mutex  // guards the fields below
+	poll   *parkedPoll // nil if no poll waits
+	cancel func()      // of the request whose handler runs; nil if none does
+	early  []byte      // bytes of the next request, read already
+	woken  bool        // nothing waits for the peer any more
+	ended  bool        // the connection must be closed
+	last   bool        // it must be closed after the response
+	left   bool        // http.Server has it again, or it has been closed
+	timed  bool        // it has a deadline for reading
 }
 
-// park takes over the connection of the request that w answers, and parks it. The poll is nil if
-// the response has been written. The caller must call watch.await on another goroutine, or, if
-// there is no watch and no poll, leave. park returns nil if w has no Hijack method.
+// park parks the connection of the request that w answers. The poll is nil if the response has
+// been written. park returns nil if w has no Hijack method.
 func (srv *Server) park(web *http.Server, w http.ResponseWriter, poll *parkedPoll) *parked {
+	own, ok := w.(*parkedWriter)
+	if !ok {
+		return srv.takeOver(web, w, poll)
+	}
+	own.k.mu.Lock()
+	defer own.k.mu.Unlock()
+	own.k.poll, own.taken = poll, true
+	return own.k
+}
+
+// takeOver takes over the connection of the request that w answers from net/http. The caller must
+// call watch.await on another goroutine, or, if there is no watch and no poll, leave.
+func (srv *Server) takeOver(web *http.Server, w http.ResponseWriter, poll *parkedPoll) *parked {
 	t := &takeover{writer: w}
 	conn, _, err := t.Hijack()
 	if err != nil {
@@ -74,7 +91,7 @@ func (srv *Server) parkIdle(w http.ResponseWriter, r *http.Request) {
 	if web == nil || r.ProtoMinor == 0 || !isKept(w) {
 		return
 	}
-	switch k := srv.park(web, w, nil); {
+	switch k := srv.takeOver(web, w, nil); {
 	case k == nil:
 	case k.watch == nil:
 		k.leave()
@@ -88,25 +105,20 @@ func (srv *Server) parkIdle(w http.ResponseWriter, r *http.Request) {
 func (k *parked) wake() {
 	k.mu.Lock()
 	k.woken = true
-	poll, ended := k.poll, k.ended
-	k.mu.Unlock()
-	if poll == nil || ended && poll.transport.lose(poll.waiting) {
-		k.leave()
+	poll, cancel, ended := k.poll, k.cancel, k.ended
+	if poll != nil || cancel != nil {
+		k.keepInput()
 	}
-}
-
-// respond writes the answer to the poll.
-func (k *parked) respond(a pollAnswer) {
-	err := k.poll.write(k, a)
-	k.srv.figures.parkedPolls.Add(-1)
-	k.mu.Lock()
-	k.poll = nil
-	k.ended = k.ended || k.last || err != nil
-	k.setDeadline()
-	woken := k.woken
 	k.mu.Unlock()
-	if woken {
-		k.leave()
+	switch {
+	case cancel != nil:
+		if ended {
+			cancel()
+		}
+	case poll == nil && !ended:
+		k.srv.hands.run(k.next)
+	case poll == nil || ended && poll.transport.lose(poll.waiting):
+		k.next()
 	}
 }
 
@@ -115,28 +127,32 @@ func (k *parked) leave() {
 	k.srv.delist(k)
 	k.mu.Lock()
 	k.left = true
-	ended := k.ended
+	k.keepInput()
+	ended, early := k.ended, k.early
 	k.mu.Unlock()
 	if ended {
 		closeWithin(k.conn, lingerTimeout)()
 	} else {
 		k.conn.SetDeadline(time.Time{})
-		serveAgain(k.web, k.conn, k.early)
+		serveAgain(k.web, k.conn, early)
 	}
 	k.srv.endTask()
 }
 
 // setDeadline bounds how long the peer may take until it sends its next request, as net/http
-// does. A deadline in the past ends the wait. k.mu is held.
+// does, unless a request is being answered. A deadline in the past ends the wait. k.mu is held.
 func (k *parked) setDeadline() {
 	var deadline time.Time
 	switch idle := idleTimeout(k.web); {
 	case k.ended:
 		deadline = longAgo
-	case k.poll == nil && idle > 0:
+	case k.poll == nil && k.cancel == nil && idle > 0:
 		deadline = time.Now().Add(idle)
 	}
-	k.conn.SetReadDeadline(deadline)
+	if k.timed || !deadline.IsZero() {
+		k.timed = !deadline.IsZero()
+		k.conn.SetReadDeadline(deadline)
+	}
 }
 
 // idleTimeout follows the rule of http.Server.
@@ -156,7 +172,7 @@ func (k *parked) close(abort bool) {
 		return
 	}
 	k.last = true
-	k.ended = k.ended || k.poll == nil
+	k.ended = k.ended || k.poll == nil && k.cancel == nil
 	if k.ended {
 		k.setDeadline()
 	}
@@ -183,6 +199,9 @@ func (k *parked) isLost() bool {
 func (k *parked) isLast() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if ends, _ := endsConnections(k.web); ends {
+		k.last = true
+	}
 	return k.last || k.ended
 }
 
@@ -193,12 +212,14 @@ func (srv *Server) list(k *parked) {
 	srv.parked[k] = struct{}{}
 	phase := srv.phase
 	srv.mu.Unlock()
+	srv.hands.enter()
 	if phase != serving {
 		k.close(phase == aborting)
 	}
 }
 
 func (srv *Server) delist(k *parked) {
+	srv.hands.leave()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.parked, k)
@@ -212,4 +233,11 @@ func (srv *Server) closeParked(abort bool) {
 	for _, k := range all {
 		k.close(abort)
 	}
+}
+
+// closeAfterResponse makes the response the last one of the connection.
+func (k *parked) closeAfterResponse() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.last = true
 }

@@ -1,13 +1,10 @@
 package engineio
 
 import (
-	"bytes"
 	"net"
 	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
-	"time"
 
 	"socketiojwt/internal/accept"
 )
@@ -26,7 +23,10 @@ type parkedPoll struct {
 
 // parks returns the http.Server that serves r, or nil if the connection of r cannot be parked.
 func (srv *Server) parks(w http.ResponseWriter, r *http.Request) *http.Server {
-	if srv.unparkable.Load() || r.ProtoMajor != 1 || !isNetHTTP(w, "response") || !hasOwnBody(r) {
+	if _, own := w.(*parkedWriter); !own && !isNetHTTP(w, "response") {
+		return nil
+	}
+	if srv.unparkable.Load() || r.ProtoMajor != 1 || !hasOwnBody(r) {
 		return nil
 	}
 	if _, limited := r.Context().Deadline(); limited { // by middleware, such as chi's Timeout
@@ -87,14 +87,15 @@ func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r
 		return false
 	}
 	s.srv.figures.parkedPolls.Add(1)
-	answer, lost := waiting.answer, k.isLost()
+	_, own := w.(*parkedWriter) // then parked.serve waits for the peer
+	answer, lost := waiting.answer, !own && k.isLost()
 	s.mu.Lock()
 	waits := p.waiting == waiting
 	if waits {
 		waiting.parked, waiting.answer = k, nil
 	}
 	s.mu.Unlock()
-	if k.watch != nil {
+	if k.watch != nil && !own {
 		go k.watch.await()
 	}
 	switch {
@@ -131,53 +132,25 @@ func cloneHeader(h http.Header) http.Header {
 	return clone
 }
 
-// write writes the response to k.
-func (poll *parkedPoll) write(k *parked, a pollAnswer) error {
-	r := &http.Request{Method: http.MethodGet, Header: http.Header{}}
-	if poll.gzip {
-		r.Header.Set("Accept-Encoding", "gzip")
+// written notes that the response has been written, or ends the session because it could not be.
+func (poll *parkedPoll) written(err error) error {
+	if err != nil {
+		poll.transport.session.Abort(TransportError)
+		return err
 	}
+	poll.transport.polled()
+	return nil
+}
+
+// refuse writes a refusal as the response.
+func (poll *parkedPoll) refuse(k *parked, refused *refusal) error {
 	w := &parkedWriter{k: k, header: poll.header, minor: poll.minor}
-	return poll.transport.writeAnswer(w, r, poll.codec, a)
+	k.srv.refuse(w, requestWithoutGzip, refused)
+	return w.finish()
 }
 
-// parkedWriter is the http.ResponseWriter of a parked connection. It writes the response when
-// it is flushed, which Server.answer does once.
-type parkedWriter struct {
-	k      *parked
-	header http.Header
-	minor  int
-	status int
-	body   []byte
-}
-
-// Header implements http.ResponseWriter.
-func (w *parkedWriter) Header() http.Header { return w.header }
-
-// WriteHeader implements http.ResponseWriter.
-func (w *parkedWriter) WriteHeader(status int) { w.status = status }
-
-// Write implements http.ResponseWriter.
-func (w *parkedWriter) Write(p []byte) (int, error) {
-	w.body = append(w.body, p...)
-	return len(p), nil
-}
-
-// SetWriteDeadline is called by http.ResponseController.
-func (w *parkedWriter) SetWriteDeadline(t time.Time) error { return w.k.conn.SetWriteDeadline(t) }
-
-// FlushError is called by http.ResponseController.
-func (w *parkedWriter) FlushError() error {
-	w.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	if w.k.isLast() {
-		w.header.Set("Connection", "close")
-	}
-	var b bytes.Buffer
-	b.Grow(512 + len(w.body))
-	b.WriteString("HTTP/1." + strconv.Itoa(w.minor) + " " + strconv.Itoa(w.status) + " " + http.StatusText(w.status) + "\r\n")
-	_ = w.header.Write(&b) // a buffer does not fail
-	b.WriteString("\r\n")
-	b.Write(w.body)
-	_, err := w.k.conn.Write(b.Bytes())
-	return err
-}
+// These requests stand for one that is not kept in memory while its poll waits.
+var (
+	requestWithoutGzip = &http.Request{Method: http.MethodGet}
+	requestWithGzip    = &http.Request{Method: http.MethodGet, Header: http.Header{"Accept-Encoding": {"gzip"}}}
+)

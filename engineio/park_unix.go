@@ -16,6 +16,8 @@ type watch struct {
 	raw    syscall.RawConn
 	secure *tls.Conn // nil without TLS
 	ended  bool
+	buf    *readBuffer // what the peer has sent; nil if nothing
+	n      int         // bytes of buf
 }
 
 // newWatch returns nil if the connection of k cannot be polled.
@@ -55,6 +57,7 @@ func (w *watch) read(deadline time.Time) (done bool) {
 	k := w.k
 	k.mu.Lock()
 	if !k.ended {
+		k.timed = true
 		k.conn.SetReadDeadline(deadline)
 	}
 	k.mu.Unlock()
@@ -70,9 +73,14 @@ func (w *watch) read(deadline time.Time) (done bool) {
 	return n > 0 || k.ended
 }
 
-// wait waits until there is something to read. It reports false if nothing will come any more.
+// wait waits until there is something to read, and reads it unless it is TLS. It reports false if
+// nothing will come any more.
 func (w *watch) wait() bool {
-	err := w.raw.Read(w.peek)
+	look := w.take
+	if w.secure != nil {
+		look = w.peek
+	}
+	err := w.raw.Read(look)
 	if err != nil || w.ended {
 		w.k.mu.Lock()
 		w.k.ended = true
@@ -80,6 +88,46 @@ func (w *watch) wait() bool {
 		return false
 	}
 	return true
+}
+
+// take reads into a buffer from the pool.
+func (w *watch) take(fd uintptr) (done bool) {
+	buf := readBuffers.Get().(*readBuffer)
+	n, err := ignoringInterrupts(syscall.Read, int(fd), buf.bytes[:])
+	if n > 0 {
+		w.buf, w.n = buf, n
+		return true
+	}
+	readBuffers.Put(buf)
+	w.ended = err != syscall.EAGAIN
+	return w.ended
+}
+
+// canRead reports whether wait reads what it waits for.
+func (w *watch) canRead() bool { return w.secure == nil }
+
+// input returns what take has read.
+func (w *watch) input() []byte {
+	if w.buf == nil {
+		return nil
+	}
+	return w.buf.bytes[:w.n]
+}
+
+// release returns the buffer to the pool.
+func (w *watch) release() {
+	if w.buf != nil {
+		readBuffers.Put(w.buf)
+		w.buf = nil
+	}
+}
+
+// write writes as much of b as the connection takes at once, and returns the rest.
+func (w *watch) write(b []byte) (rest []byte, err error) {
+	if w.secure != nil {
+		return b, nil
+	}
+	return writeOnce(w.raw, b)
 }
 
 // peek looks for bytes without taking them.

@@ -130,6 +130,7 @@ func TestPostThatEndsItsConnection(t *testing.T) {
 		} {
 			f := serve(t, Options{}, nil)
 			query, _ := f.open()
+			eventually(t, "the end of the handshake", func() bool { return f.srv.Stats().Requests == 0 })
 			conn := f.connect()
 			post := f.postTo(query, "4x")
 			conn.send(post[:len(post)-1])

@@ -43,6 +43,9 @@ func (p *polling) serve(waiting *poll, w http.ResponseWriter, r *http.Request, c
 	}
 	var quiet <-chan time.Time
 	web := s.srv.parks(w, r)
+	if _, own := w.(*parkedWriter); own && web != nil && len(waiting.answer) == 0 && p.park(web, waiting, w, r, c) {
+		return
+	}
 	if web != nil {
 		timer := time.NewTimer(s.srv.parkAfter)
 		defer timer.Stop()

@@ -32,6 +32,14 @@ func (*watch) drain() { panic("engineio: not polled") }
 
 func (*watch) await() { panic("engineio: not polled") }
 
+func (*watch) canRead() bool { panic("engineio: not polled") }
+
+func (*watch) input() []byte { panic("engineio: not polled") }
+
+func (*watch) release() { panic("engineio: not polled") }
+
+func (*watch) write([]byte) ([]byte, error) { panic("engineio: not polled") }
+
 // secureConn is only implemented on Unix. Elsewhere TLS is read with a small buffer.
 type secureConn struct{ aborted atomic.Bool }
 

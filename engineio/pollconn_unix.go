@@ -139,11 +139,13 @@ var attempts = sync.Pool{New: func() any {
 
 // write writes as much of b as the connection takes at once and returns the
 // rest.
-func (p *pollConn) write(b []byte) (rest []byte, err error) {
+func (p *pollConn) write(b []byte) (rest []byte, err error) { return writeOnce(p.raw, b) }
+
+func writeOnce(raw syscall.RawConn, b []byte) (rest []byte, err error) {
 	a := attempts.Get().(*attempt)
 	defer attempts.Put(a)
 	a.out, a.err = b, 0
-	err = p.raw.Write(a.onWritable)
+	err = raw.Write(a.onWritable)
 	rest, a.out = a.out, nil
 	if err == nil && a.err != 0 {
 		err = a.err

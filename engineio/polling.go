@@ -40,7 +40,7 @@ type poll struct {
 // give passes the answer on to the goroutine that writes it.
 func (w *poll) give(a pollAnswer) {
 	if k := w.parked; k != nil {
-		k.srv.start(func() { k.respond(a) })
+		k.srv.answerParked(k, a)
 	} else {
 		w.answer <- a
 	}

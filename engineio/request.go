@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // parameters is the query of a request (Engine.IO protocol 3, "URLs").
@@ -16,17 +17,30 @@ type parameters struct {
 // readParameters reads the query of r. It returns a refusal with the parameters if they
 // are malformed.
 func (srv *Server) readParameters(r *http.Request) (p parameters, refused *refusal) {
-	query := r.URL.Query()
-	p.transport, p.sid = Transport(query.Get("transport")), query.Get("sid")
-	switch query.Get("EIO") {
+	get := func(name string) string { return plainValue(r.URL.RawQuery, name) }
+	if strings.ContainsAny(r.URL.RawQuery, "%+;") { // which mean something; parsing all parameters takes a microsecond
+		get = r.URL.Query().Get
+	}
+	p.transport, p.sid = Transport(get("transport")), get("sid")
+	switch get("EIO") {
 	case "4":
-		p.codec = codec4{base64: query.Get("b64") != ""}
+		p.codec = codec4{base64: get("b64") != ""}
 	case "3": // the Node server treats every other value as 3, but clients name their revision
 		if srv.opts.AllowEIO3 {
-			p.codec, refused = newLegacy(query)
+			p.codec, refused = newLegacy(r.URL.Query())
 		}
 	}
 	return p, refused
+}
+
+// plainValue returns the first value of a parameter in a query without escapes.
+func plainValue(query, name string) string {
+	for one := range strings.SplitSeq(query, "&") {
+		if key, value, _ := strings.Cut(one, "="); key == name {
+			return value
+		}
+	}
+	return ""
 }
 
 // credentials reports whether the response must allow credentials whatever Options.CORS

@@ -11,16 +11,23 @@ import (
 
 // writePackets answers a poll with packets.
 func (srv *Server) writePackets(w http.ResponseWriter, r *http.Request, c codec, packets ...*Message) error {
-	contentType, body := c.payload(packets)
+	contentType, body := srv.payload(w.Header(), r, c, packets)
+	return srv.answer(w, http.StatusOK, contentType, body)
+}
+
+// payload returns the body that answers a poll with packets, and its type. It sets the headers in h
+// that compression needs.
+func (srv *Server) payload(h http.Header, r *http.Request, c codec, packets []*Message) (contentType string, body []byte) {
+	contentType, body = c.payload(packets)
 	if srv.opts.CompressFrom >= 0 && len(body) >= srv.opts.CompressFrom && accept.Gzip(r) {
 		if compressed, ok := gzipped(body); ok {
 			body = compressed
-			w.Header().Set("Content-Encoding", "gzip")
+			h.Set("Content-Encoding", "gzip")
 		}
-		w.Header().Add("Vary", "Accept-Encoding")
+		h.Add("Vary", "Accept-Encoding")
 	}
 	srv.figures.sentBytes.Add(uint64(len(body)))
-	return srv.answer(w, http.StatusOK, contentType, body)
+	return contentType, body
 }
 
 // answer writes a whole response and sets the time for it, because the user's
@@ -28,13 +35,11 @@ func (srv *Server) writePackets(w http.ResponseWriter, r *http.Request, c codec,
 // afterwards. It sets no time for a ResponseWriter without deadlines.
 func (srv *Server) answer(w http.ResponseWriter, status int, contentType string, body []byte) error {
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", contentType)
-	if len(body) == 0 {
-		h.Del("Content-Type")
+	values := []string{"no-store", strconv.Itoa(len(body)), "nosniff", contentType} // one array instead of four
+	h["Cache-Control"], h["Content-Length"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2], values[2:3:3]
+	if h["Content-Type"] = values[3:4:4]; len(body) == 0 {
+		delete(h, "Content-Type")
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("X-Content-Type-Options", "nosniff")
 	rc := http.NewResponseController(w)
 	rc.SetWriteDeadline(time.Now().Add(srv.patience(srv.opts.PingTimeout)))
 	w.WriteHeader(status)

@@ -36,6 +36,7 @@ type Server struct {
 	alarms     []*alarm.Queue[*Session] // see alarmOf
 	hands      hands
 	flushers   []flusher
+	answers    parkedAnswers
 	pause      tick          // the constant, except in tests
 	directs    atomic.Uint64 // messages that direct has allowed, and when
 	turnBegan  atomic.Int64  // Server.now when a turn of the senders began: see Yield

@@ -1,0 +1,157 @@
+package engineio
+
+import (
+	"bytes"
+	"net/http"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// parkedAnswers are the answers to parked polls that are to be written. A broadcast may answer very
+// many polls at once, so at most one goroutine for each processor writes them, and none of these
+// waits for a peer.
+type parkedAnswers struct {
+	mu      sync.Mutex // locked after a session's mutex
+	queue   []parkedAnswer
+	writers int // goroutines
+}
+
+type parkedAnswer struct {
+	k      *parked
+	answer pollAnswer
+}
+
+// answerParked writes the answer to the poll of k soon. The session's mutex is held.
+func (srv *Server) answerParked(k *parked, a pollAnswer) {
+	p := &srv.answers
+	p.mu.Lock()
+	p.queue = append(p.queue, parkedAnswer{k, a})
+	start := p.writers < len(srv.flushers)
+	if start {
+		p.writers++
+	}
+	p.mu.Unlock()
+	if start {
+		srv.hands.run(p.write) // Shutdown waits for k
+	}
+}
+
+// write writes the answers that are queued, and lets other goroutines run in between.
+func (p *parkedAnswers) write() {
+	var turn [perLook]parkedAnswer
+	for {
+		n := p.take(turn[:])
+		if n == 0 {
+			return
+		}
+		for _, a := range turn[:n] {
+			a.k.respond(a.answer)
+		}
+		clear(turn[:n])
+		runtime.Gosched()
+	}
+}
+
+// take takes the answers of a turn. If there are none, write must return.
+func (p *parkedAnswers) take(turn []parkedAnswer) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := copy(turn, p.queue)
+	clear(p.queue[:n])
+	if p.queue = p.queue[n:]; len(p.queue) == 0 {
+		p.queue = nil // an idle server keeps no array
+	}
+	if n == 0 {
+		p.writers--
+	}
+	return n
+}
+
+// respond writes the answer to the poll. It does not wait for the peer.
+func (k *parked) respond(a pollAnswer) {
+	if a.refusal != nil {
+		go func() { k.responded(k.poll.refuse(k, a.refusal)) }()
+		return
+	}
+	buf := batches.Get().(*[]byte)
+	defer batches.Put(buf)
+	b := k.poll.appendResponse(k, (*buf)[:0], a.packets)
+	pooled := cap(b) <= 2*maxBatch
+	if pooled {
+		*buf = b
+	}
+	rest, err := b, error(nil)
+	if k.watch != nil {
+		rest, err = k.watch.write(b)
+	}
+	if err != nil || len(rest) == 0 {
+		k.responded(k.poll.written(err))
+		return
+	}
+	if pooled {
+		rest = bytes.Clone(rest)
+	}
+	go func() { k.responded(k.poll.written(k.write(rest, time.Time{}))) }()
+}
+
+// responded is called when the response to the poll has been written, or could not be.
+func (k *parked) responded(err error) {
+	k.srv.figures.parkedPolls.Add(-1)
+	k.mu.Lock()
+	k.poll = nil
+	k.ended = k.ended || k.last || err != nil
+	k.setDeadline()
+	goOn := k.woken && k.cancel == nil
+	k.mu.Unlock()
+	if goOn {
+		k.srv.hands.run(k.next)
+	}
+}
+
+// write writes b, and waits for the peer until deadline. Zero means the time that a response may
+// take.
+func (k *parked) write(b []byte, deadline time.Time) error {
+	if deadline.IsZero() {
+		deadline = time.Now().Add(k.srv.patience(k.srv.opts.PingTimeout))
+	}
+	if err := k.conn.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	defer k.conn.SetWriteDeadline(time.Time{}) // which would end a later write
+	_, err := k.conn.Write(b)
+	return err
+}
+
+// appendResponse appends the response with packets. It has the headers of Server.answer.
+func (poll *parkedPoll) appendResponse(k *parked, b []byte, packets []*Message) []byte {
+	r := requestWithoutGzip
+	if poll.gzip {
+		r = requestWithGzip
+	}
+	contentType, body := k.srv.payload(poll.header, r, poll.codec, packets)
+	b = append(b, "HTTP/1."...)
+	b = strconv.AppendInt(b, int64(poll.minor), 10)
+	b = append(b, " 200 OK\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Type: "...)
+	b = append(b, contentType...)
+	b = append(b, "\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	b = append(b, "\r\nDate: "...)
+	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	b = append(b, "\r\n"...)
+	if k.isLast() {
+		b = append(b, "Connection: close\r\n"...)
+	}
+	if len(poll.header) > 0 {
+		head := bytes.NewBuffer(b)
+		_ = poll.header.WriteSubset(head, ownHeaders) // a buffer does not fail
+		b = head.Bytes()
+	}
+	b = append(b, "\r\n"...)
+	return append(b, body...)
+}
+
+// ownHeaders are those that appendResponse writes, whatever middleware has set.
+var ownHeaders = map[string]bool{"Cache-Control": true, "X-Content-Type-Options": true, "Content-Type": true,
+	"Content-Length": true, "Date": true, "Connection": true}

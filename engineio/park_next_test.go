@@ -1,0 +1,216 @@
+package engineio
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// around returns a change of an http.Server that calls handle before its handler, with the number of
+// polls before this one.
+func around(handle func(n int, w http.ResponseWriter, r *http.Request, next http.Handler)) func(*http.Server) {
+	var polls atomic.Int64
+	return func(web *http.Server) {
+		next := web.Handler
+		web.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet || !strings.Contains(r.URL.RawQuery, "sid=") {
+				next.ServeHTTP(w, r)
+				return
+			}
+			handle(int(polls.Add(1))-1, w, r, next)
+		})
+	}
+}
+
+// TestPollsThatFollow checks that the polls after a parked one are served without net/http, but by
+// its handler and with what net/http would tell the handler.
+func TestPollsThatFollow(t *testing.T) {
+	n, seen := make(chan struct{}, 10), make(chan string, 10)
+	show := around(func(_ int, w http.ResponseWriter, r *http.Request, next http.Handler) {
+		web, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		seen <- fmt.Sprint(r.Method, r.RequestURI, r.Proto, r.Host, r.Header, r.RemoteAddr, r.Body == http.NoBody, r.TLS != nil, web.Handler != nil, local)
+		next.ServeHTTP(w, r)
+	})
+	f := newParked(t, Options{}, nil, show, hijacks(n))
+	query, c := f.open()
+	conn := f.connect()
+	var first string
+	for i := range 5 {
+		f.parkPoll(conn, c, "X-Header: value\r\nConnection: keep-alive\r\n")
+		if got := <-seen; i == 0 {
+			first = got
+		} else if got != first {
+			t.Errorf("poll %d: the handler got\n%s\nwant\n%s", i, got, first)
+		}
+		text := fmt.Sprint("message ", i)
+		c.s.Send(NewMessage([]byte(text)))
+		conn.expectResponse("GET", "4"+text)
+	}
+	c.s.Send(NewMessage([]byte("queued")))
+	conn.send(f.request("GET", query, ""))
+	conn.expectResponse("GET", "4queued")
+	if len(n) != 1 {
+		t.Errorf("%d connections were taken over, want 1", len(n))
+	}
+	conn.send(f.postTo(query, "4x"))
+	conn.expectResponse("POST", "ok")
+	expectAlive(t, c)
+}
+
+// TestPollsThatDoNotWait checks that what is wrong with a poll on a parked connection is answered.
+func TestPollsThatDoNotWait(t *testing.T) {
+	f := newParked(t, Options{}, nil)
+	query, c := f.open()
+	conn := f.connect()
+	f.parkPoll(conn, c, "")
+	c.s.Send(NewMessage([]byte("x")))
+	conn.expectResponse("GET", "4x")
+	conn.send(f.request("GET", query+"x", ""))
+	if a := conn.response("GET"); a.status != 400 || a.body != unknownSession || a.header.Get("Connection") != "" {
+		t.Errorf("%v, want 400 %s", a, unknownSession)
+	}
+	f.expectParked(1)
+	f.parkPoll(conn, c, "")
+	c.s.Abort(ForcedClose)
+	conn.expectResponse("GET", "1")
+	f.expectParked(1)
+}
+
+// TestOtherRequestsOnParkedConnections checks that they reach net/http as they were sent, whole or
+// in parts.
+func TestOtherRequestsOnParkedConnections(t *testing.T) {
+	f := newParked(t, Options{}, nil, func(web *http.Server) { web.MaxHeaderBytes = 1000 })
+	for name, send := range map[string]func(conn *rawConn, poll string) (status int){
+		"in parts": func(conn *rawConn, poll string) int {
+			conn.send(poll[:len(poll)/2])
+			time.Sleep(10 * time.Millisecond) // until it has probably been read
+			conn.send(poll[len(poll)/2:])
+			return 200
+		},
+		"Connection: close": func(conn *rawConn, poll string) int {
+			conn.send(strings.Replace(poll, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1))
+			return 200
+		},
+		"body": func(conn *rawConn, poll string) int {
+			conn.send(strings.Replace(poll, "\r\n\r\n", "\r\nContent-Length: 3\r\n\r\nabc", 1))
+			return 400
+		},
+		"large header": func(conn *rawConn, poll string) int {
+			conn.send(strings.Replace(poll, "\r\n\r\n", "\r\nX: "+strings.Repeat("x", 7000)+"\r\n\r\n", 1))
+			return 431
+		},
+		"not HTTP": func(conn *rawConn, _ string) int { conn.send("hello\r\n\r\n"); return 400 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			query, c := f.open()
+			conn := f.connect()
+			f.parkPoll(conn, c, "")
+			c.s.Send(NewMessage([]byte("x")))
+			conn.expectResponse("GET", "4x")
+			c.s.Send(NewMessage([]byte("next")))
+			want := send(conn, f.request("GET", query, ""))
+			if a := conn.response("GET"); a.status != want || want == 200 && a.body != "4next" {
+				t.Errorf("%v, want %d", a, want)
+			}
+		})
+	}
+}
+
+// TestPeerLeavesPollOfWrappedWriter checks that a poll that cannot be parked, on a connection that is
+// parked, ends with its peer.
+func TestPeerLeavesPollOfWrappedWriter(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		f := newParked(t, Options{PingInterval: time.Hour}, nil, around(func(n int, w http.ResponseWriter, r *http.Request, next http.Handler) {
+			if n > 0 {
+				w = struct{ http.ResponseWriter }{w}
+			}
+			next.ServeHTTP(w, r)
+		}))
+		query, c := f.open()
+		conn := f.connect()
+		f.parkPoll(conn, c, "")
+		c.s.Send(NewMessage([]byte("x")))
+		conn.expectResponse("GET", "4x")
+		conn.send(f.request("GET", query, ""))
+		eventually(t, "a poll", func() bool { return polls(c.s) })
+		if leaves {
+			conn.Close()
+			expectEnd(t, c, TransportError)
+			f.expectParked(0)
+		} else {
+			c.s.Send(NewMessage([]byte("y")))
+			conn.expectResponse("GET", "4y")
+			f.expectParked(1)
+		}
+	}
+}
+
+// TestEndOfKeepAlives checks that the response to a parked poll says that the connection ends if
+// the http.Server keeps no connections any more.
+func TestEndOfKeepAlives(t *testing.T) {
+	if _, known := endsConnections(&http.Server{}); !known {
+		t.Fatalf("net/http of %s has other fields than closingFlags names", runtime.Version())
+	}
+	ended, end := context.WithCancel(context.Background())
+	end()
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		for name, end := range map[string]func(*http.Server){
+			"SetKeepAlivesEnabled": func(web *http.Server) { web.SetKeepAlivesEnabled(false) },
+			"Shutdown":             func(web *http.Server) { _ = web.Shutdown(ended) },
+			"Close":                func(web *http.Server) { _ = web.Close() },
+		} {
+			for _, polls := range []int{1, 2} {
+				f := serve(t, Options{}, nil)
+				_, c := f.open()
+				conn := f.connect()
+				for i := range polls {
+					f.parkPoll(conn, c, "")
+					if i == polls-1 {
+						end(f.web)
+					}
+					c.s.Send(NewMessage([]byte("x")))
+					a := conn.expectResponse("GET", "4x")
+					if want := i == polls-1; want != (a.header.Get("Connection") == "close") {
+						t.Errorf("%s: %v, want Connection: close: %t", name, a.header, want)
+					}
+				}
+				conn.expectClosed()
+			}
+		}
+	})
+}
+
+// TestSlowPeerOfAParkedPoll checks that the answers to other polls do not wait for a peer that does
+// not read.
+func TestSlowPeerOfAParkedPoll(t *testing.T) {
+	f := newParked(t, Options{}, nil)
+	m := NewMessage([]byte(strings.Repeat("x", 8<<20)))
+	var conns []*rawConn
+	var all []*recorder
+	for range 2 * runtime.GOMAXPROCS(0) {
+		_, c := f.open()
+		conn := f.connect()
+		f.parkPoll(conn, c, "")
+		conns, all = append(conns, conn), append(all, c)
+	}
+	for _, c := range all {
+		c.s.Send(m)
+	}
+	_, c := f.open()
+	conn := f.connect()
+	f.parkPoll(conn, c, "")
+	c.s.Send(NewMessage([]byte("fast")))
+	conn.expectResponse("GET", "4fast")
+	for _, conn := range conns {
+		if a := conn.response("GET"); len(a.body) != 1+8<<20 {
+			t.Errorf("%d bytes", len(a.body))
+		}
+	}
+}
