@@ -11,7 +11,7 @@ import (
 func TestKernelKeepsLittleForPeerThatDoesNotRead(t *testing.T) {
 	const n, size = 100, 16 << 10
 	// What the kernel may keep: maxUnsent, what the receive buffer of the peer takes, and a write.
-	const most = 512 << 10
+	const most = 1 << 20
 	for name, serve := range map[string]func(*testing.T, Options, onOpen) *fixture{"TCP": onTCP, "TLS": onTLS} {
 		t.Run(name, func(t *testing.T) {
 			f := serve(t, Options{}, nil)

@@ -9,7 +9,7 @@ package engineio
 // kernel gets a bound for what it keeps and has not sent. It does not count what is under way to
 // the peer, so a fast connection stays fast.
 const (
-	maxUnsent  = 2 * maxBatch
+	maxUnsent  = 8 * maxBatch
 	largeWrite = 4 << 10
 )
 
