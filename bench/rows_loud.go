@@ -17,6 +17,7 @@ func loudRows() []row {
 		beside(oursWide, load.Fragments, "fragments"),
 		beside(oursWide, load.Acks, "acknowledgements"),
 		beside(oursWide, load.SmallEvents, "small events"),
+		beside(oursWide, load.Unanswered, "small events that want no answer"),
 		beside(oursLoginWide, load.BadTokens, "bad tokens of held sockets"),
 		beside(oursWide, load.LargeEvents, "events of 1 MB"),
 	)

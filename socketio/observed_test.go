@@ -91,7 +91,9 @@ func TestObserverIsToldAboutConnectsHandlersAndBroadcasts(t *testing.T) {
 	}
 	bubble(t, socketio.Options{Observer: w}, setup, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
+		synctest.Wait() // the peer is told before OnConnect runs, and before the Observer
 		f.refused(sockettest.Options{Auth: map[string]string{"x": "y"}})
+		synctest.Wait()
 		for _, event := range []string{"say", "chosen by the peer", "fail", "scan"} {
 			_ = p.Emit(event)
 			synctest.Wait()

@@ -137,6 +137,10 @@ func TestLoud(t *testing.T) {
 		if kind == BadTokens {
 			c.Via = ViaEvent
 		}
+		if kind == LargeEvents {
+			c.Hold = time.Second // on a busy machine one of them takes some 100 ms
+		}
+		t.Logf("noise: %s", kind)
 		run(t, c, Loud, want)
 	}
 	echo := func(packet string) []string {
@@ -144,14 +148,14 @@ func TestLoud(t *testing.T) {
 			return []string{"43" + strings.TrimPrefix(id, "42") + "[1]"}
 		}
 		switch {
-		case packet == "6", packet == "4399[1]":
+		case packet == "6", packet == "4399[1]", packet == `42["raw","x"]`:
 			return nil
 		case strings.HasPrefix(packet, `420["take"`):
 			return []string{"430[]"}
 		}
 		return gated(packet)
 	}
-	for _, kind := range []Kind{Pings, Noops, Fragments, Acks, SmallEvents, LargeEvents} {
+	for _, kind := range []Kind{Pings, Noops, Fragments, Acks, SmallEvents, Unanswered, LargeEvents} {
 		loud(kind, echo, "")
 	}
 	loud(Broadcasts, func(packet string) []string { // each client has its own

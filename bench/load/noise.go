@@ -27,6 +27,7 @@ const (
 	Fragments   Kind = "fragments"    // messages of empty fragments
 	Acks        Kind = "acks"         // acknowledgements that the server does not wait for
 	SmallEvents Kind = "events"       // small events that are answered
+	Unanswered  Kind = "unanswered"   // small events that want no answer
 	BadTokens   Kind = "authenticate" // bad tokens in the event "authenticate", of sockets that are held
 	LargeEvents Kind = "json"         // events of 1 MB of JSON
 	Broadcasts  Kind = "broadcasts"   // of the first connection, to all of them and to those that ask
@@ -213,6 +214,8 @@ func (s *speakers) block() (block []byte, count int) {
 		block = frame(ws.NewFrame(ws.OpText, false, []byte("6")))
 		block = append(block, bytes.Repeat(frame(ws.NewFrame(ws.OpContinuation, false, nil)), noisePackets-2)...)
 		return append(block, frame(ws.NewFrame(ws.OpContinuation, true, nil))...), noisePackets
+	case Unanswered:
+		return bytes.Repeat(textFrame(`42["raw","x"]`), noisePackets), noisePackets
 	case BadTokens:
 		return bytes.Repeat(textFrame(`42["authenticate",{"token":"`+s.token+`"}]`), noiseTokens), noiseTokens
 	case LargeEvents:
