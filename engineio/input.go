@@ -24,7 +24,7 @@ type input struct {
 	data   []byte      // read, but not used yet
 	buf    *readBuffer // the buffer that contains data; nil if data is elsewhere
 	own    *ownBuffer  // of other connections
-	next   func()      // what the goroutine that reads does when it has passed on reading; mostly nil
+	next   Task        // what the goroutine that reads does when it has passed on reading; mostly nil
 }
 
 func newInput(conn net.Conn, early []byte) input {
@@ -186,7 +186,7 @@ func (in *input) Read(p []byte) (int, error) {
 // handOver gives next to another goroutine, because this one goes on reading.
 func (in *input) handOver() {
 	if in.next != nil {
-		go in.next()
+		go in.next.Run()
 		in.next = nil
 	}
 }

@@ -14,7 +14,7 @@ func (ws *webSocket) startReading() {
 	ws.session.srv.beginTask()
 	ws.session.srv.hands.enter()
 	if ws.in.secure != nil { // which may have read something already
-		ws.session.srv.hands.run(func() { ws.read(nil) })
+		ws.session.srv.hands.run(TaskFunc(func() { ws.read(nil) }))
 		return
 	}
 	go ws.await()
@@ -23,7 +23,7 @@ func (ws *webSocket) startReading() {
 // await waits for the peer with a small stack and without a buffer.
 func (ws *webSocket) await() {
 	err := ws.in.await()
-	ws.session.srv.hands.run(func() { ws.read(err) })
+	ws.session.srv.hands.run(TaskFunc(func() { ws.read(err) }))
 }
 
 // read receives the messages that have arrived. An error, or err, ends the session.
@@ -34,7 +34,7 @@ func (ws *webSocket) read(err error) {
 			ws.in.next = nil
 			go ws.await()
 			if next != nil {
-				next()
+				next.Run()
 			}
 			return
 		}
@@ -44,20 +44,20 @@ func (ws *webSocket) read(err error) {
 	ws.endReading(err)
 }
 
-// AfterMessages runs f on the caller's goroutine after that has passed on all messages that have
+// AfterMessages runs t on the caller's goroutine after that has passed on all messages that have
 // arrived, and reading to another goroutine. That saves a change of goroutines for each message.
-// If the caller's goroutine must go on reading first, f runs on another one. F may take as long as
+// If the caller's goroutine must go on reading first, t runs on another one. T may take as long as
 // it wants. AfterMessages must be called by Conn.Message or OwningConn.OwnMessage.
-func (s *Session) AfterMessages(f func()) {
+func (s *Session) AfterMessages(t Task) {
 	s.mu.Lock()
 	ws := s.ws
 	isReader := ws != nil && ws.delivers // an upgrade may have begun or ended during a POST
 	s.mu.Unlock()
 	if !isReader || ws.in.next != nil {
-		s.srv.Go(f)
+		s.srv.Go(t)
 		return
 	}
-	ws.in.next = f
+	ws.in.next = t
 }
 
 // readMessage receives one message.
