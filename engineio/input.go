@@ -127,11 +127,11 @@ func (in *input) readPolled() (found bool, err error) {
 	return n > 0, err
 }
 
-// rest ends the caller's use of the connection of ws, which can be polled, after isEmpty. It reports false if the
-// caller must read again. Otherwise another goroutine may use the input from now on.
-func (in *input) rest(ws *webSocket) bool {
+// rest ends the caller's use of a connection that can be polled, after isEmpty. It reports false if the caller
+// must read again. Otherwise another goroutine may use the input from now on.
+func (in *input) rest() bool {
 	in.release()
-	return in.poll.rest(ws)
+	return in.poll.rest()
 }
 
 // leaveBuffer releases the buffer from the pool, and returns its turn, which may end here.

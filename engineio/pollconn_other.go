@@ -17,7 +17,9 @@ func (*pollConn) read([]byte) (int, error) { panic("engineio: not polled") }
 
 func (*pollConn) await() error { panic("engineio: not polled") }
 
-func (*pollConn) rest(*webSocket) bool { panic("engineio: not polled") }
+func (*pollConn) startWatch(*webSocket, bool) { panic("engineio: not polled") }
+
+func (*pollConn) rest() bool { panic("engineio: not polled") }
 
 func (*pollConn) endWatch(net.Conn) { panic("engineio: not polled") }
 

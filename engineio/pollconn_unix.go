@@ -21,7 +21,7 @@ import (
 // rests. If something arrives meanwhile, watch only notes it.
 type pollConn struct {
 	raw     syscall.RawConn
-	ws      *webSocket            // which is read when something has arrived; nil if there is no watch yet
+	ws      *webSocket            // which is read when something has arrived; nil without a watch, as in the clients of tests
 	wake    chan struct{}         // wakes a reader that waits for the rest of a message; nil until one does
 	isReady func(fd uintptr) bool // made once, because a closure per call would be garbage
 	state   atomic.Uint32
@@ -128,18 +128,19 @@ func (p *pollConn) arrived() {
 	}
 }
 
-// rest ends the caller's time as the reader of ws, whose connection p is. When there is something to read,
-// another goroutine reads ws. It reports false if something has arrived since the caller's last
-// read, which must then read again.
-func (p *pollConn) rest(ws *webSocket) bool {
-	if p.ws == nil {
-		p.ws, p.isReady = ws, p.ready
+// startWatch starts watch. Whenever there is something to read and no goroutine reads, another goroutine reads
+// ws. If rests is false, the caller is the reader.
+func (p *pollConn) startWatch(ws *webSocket, rests bool) {
+	p.ws, p.isReady = ws, p.ready
+	if rests {
 		p.state.Store(pollResting)
-		go p.watch()
-		return true
 	}
-	return p.state.CompareAndSwap(pollReading, pollResting)
+	go p.watch()
 }
+
+// rest ends the caller's time as the reader. It reports false if something has arrived since the
+// caller's last read, which must then read again.
+func (p *pollConn) rest() bool { return p.state.CompareAndSwap(pollReading, pollResting) }
 
 // read reads what has arrived. If there is nothing, n is 0 and err is nil. The caller is the
 // reader.

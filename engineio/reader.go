@@ -16,11 +16,19 @@ import "errors"
 func (ws *webSocket) startReading() {
 	ws.session.srv.beginTask()
 	ws.session.srv.hands.enter()
-	if ws.in.poll != nil && !ws.in.ready() {
-		ws.in.rest(ws)
+	rests := ws.in.poll != nil && !ws.in.ready()
+	ws.startWatch(rests)
+	if rests {
 		return
 	}
 	ws.session.srv.hands.run((*reading)(ws)) // there is something to read already, or TLS may have read it
+}
+
+// startWatch starts to watch a connection that can be polled.
+func (ws *webSocket) startWatch(rests bool) {
+	if ws.in.poll != nil {
+		ws.in.poll.startWatch(ws, rests)
+	}
 }
 
 // reading is a webSocket as the Task that reads it.
@@ -60,7 +68,7 @@ func (ws *webSocket) rest() bool {
 	switch {
 	case ws.in.secure != nil:
 		go ws.await()
-	case !ws.in.rest(ws):
+	case !ws.in.rest():
 		ws.in.next = next
 		return false
 	}
