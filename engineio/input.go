@@ -153,8 +153,9 @@ func (in *input) goOn(turn turns.Turn) {
 }
 
 // isEmpty reports whether nothing has been read that is not used yet, so that another goroutine should wait for
-// the peer. It does not wait, and may read. It is false if only a goroutine that reads can wait.
-func (in *input) isEmpty() (empty bool, err error) {
+// the peer. It does not wait, and may read. It is false if only a goroutine that reads can wait. If it
+// finds more although the caller has read before, other goroutines run first, as wait does.
+func (in *input) isEmpty(readBefore bool) (empty bool, err error) {
 	switch {
 	case len(in.data) > 0:
 		return false, nil
@@ -164,7 +165,7 @@ func (in *input) isEmpty() (empty bool, err error) {
 		in.goOn(turn)
 	case in.poll != nil:
 		var found bool
-		if found, err = in.readPolled(); found {
+		if found, err = in.readPolled(); found && readBefore {
 			in.buf.turn.Check()
 			runtime.Gosched()
 		}

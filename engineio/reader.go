@@ -45,9 +45,9 @@ func (ws *webSocket) await() {
 
 // read receives the messages that have arrived. An error, or err, ends the session.
 func (ws *webSocket) read(err error) {
-	for err == nil {
+	for readBefore := false; err == nil; readBefore = true {
 		var empty bool
-		empty, err = ws.in.isEmpty()
+		empty, err = ws.in.isEmpty(readBefore)
 		switch {
 		case err != nil:
 		case !empty:
