@@ -73,12 +73,16 @@ func TestTimeoutOfALoudUpgrade(t *testing.T) {
 	expectAlive(t, c)
 }
 
-// TestCloseAfterWatch checks that a connection that is watched is closed in order after a violation by its peer.
+// TestCloseAfterWatch checks that a connection that is watched is read until its peer closes it, after a violation. Otherwise the system
+// would discard the close frame.
 func TestCloseAfterWatch(t *testing.T) {
 	f := newTCP(t, Options{}, nil)
 	w, c := f.openSocket()
+	if err := w.r.in.conn.(*net.TCPConn).SetWriteBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
 	w.write("4a")
-	w.write("bad")
+	w.raw(append(appendFrame(nil, clientSide, textFrame, "", []byte("bad")), make([]byte, 2<<20)...))
 	w.expect("close", "end")
 	expectEnd(t, c, ParseError)
 }
