@@ -21,9 +21,8 @@ import (
 // rests. If something arrives meanwhile, watch only notes it.
 type pollConn struct {
 	raw     syscall.RawConn
-	ws      *webSocket            // which is read when something has arrived; nil without a watch, as in the clients of tests
-	wake    chan struct{}         // wakes a reader that waits for the rest of a message; nil until one does
-	isReady func(fd uintptr) bool // made once, because a closure per call would be garbage
+	ws      *webSocket    // which is read when something has arrived; nil without a watch, as in the clients of tests
+	wake    chan struct{} // wakes a reader that waits for the rest of a message; nil until one does
 	state   atomic.Uint32
 	watched atomic.Uint32 // how far watch is
 	bounded bool          // see boundUnsent
@@ -76,7 +75,7 @@ func pollable(conn net.Conn) syscall.RawConn {
 // of Read, because a call forgets what has arrived before it.
 func (p *pollConn) watch() {
 	end := uint32(watchClosed)
-	if errors.Is(p.raw.Read(p.isReady), os.ErrDeadlineExceeded) {
+	if errors.Is(p.raw.Read(p.ready), os.ErrDeadlineExceeded) {
 		end = watchAborted
 	}
 	p.watched.Store(end)
@@ -131,7 +130,7 @@ func (p *pollConn) arrived() {
 // startWatch starts watch. Whenever there is something to read and no goroutine reads, another goroutine reads
 // ws. If rests is false, the caller is the reader.
 func (p *pollConn) startWatch(ws *webSocket, rests bool) {
-	p.ws, p.isReady = ws, p.ready
+	p.ws = ws
 	if rests {
 		p.state.Store(pollResting)
 	}
