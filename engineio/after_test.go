@@ -8,6 +8,8 @@ import (
 	"time"
 )
 
+func (s *Session) afterMessages(f func()) { s.AfterMessages(TaskFunc(f)) }
+
 // What AfterMessages is given runs although the peer's next message is incomplete, and the session is read
 // on while it runs.
 func TestAfterMessages(t *testing.T) {
@@ -18,7 +20,7 @@ func TestAfterMessages(t *testing.T) {
 			ran, blocked := make(chan string, 10), make(chan struct{})
 			c.onMessage = func(data []byte, _ bool) {
 				text := string(data)
-				c.s.AfterMessages(func() {
+				c.s.afterMessages(func() {
 					ran <- text
 					if text == "blocks" {
 						<-blocked
@@ -65,7 +67,7 @@ func TestAfterMessagesOnTheSameGoroutine(t *testing.T) {
 			f := serve(t, Options{}, nil)
 			w, c := f.openSocket()
 			stack := make(chan string, 1)
-			c.onMessage = func([]byte, bool) { c.s.AfterMessages(func() { stack <- string(debug.Stack()) }) }
+			c.onMessage = func([]byte, bool) { c.s.afterMessages(func() { stack <- string(debug.Stack()) }) }
 			for range 3 {
 				w.write("4a")
 				if got := <-stack; !strings.Contains(got, "(*webSocket).read(") {
@@ -82,7 +84,7 @@ func TestAfterMessagesOfADelayedPeer(t *testing.T) {
 		f := newPipe(t, Options{MaxPacketsPerSecond: 1, RateBurst: time.Second}, nil)
 		w, c := f.openSocket()
 		ran := make(chan time.Time, 10)
-		c.onMessage = func([]byte, bool) { c.s.AfterMessages(func() { ran <- time.Now() }) }
+		c.onMessage = func([]byte, bool) { c.s.afterMessages(func() { ran <- time.Now() }) }
 		start := time.Now()
 		var wire []byte
 		for range 4 {
@@ -105,7 +107,7 @@ func TestAfterMessagesOfOthers(t *testing.T) {
 	blocked, ran := make(chan struct{}), make(chan struct{}, 2)
 	c.onMessage = func([]byte, bool) {
 		for range 2 {
-			c.s.AfterMessages(func() { <-blocked; ran <- struct{}{} })
+			c.s.afterMessages(func() { <-blocked; ran <- struct{}{} })
 		}
 	}
 	f.expect("POST", query, "4a", 200, "ok")
@@ -116,8 +118,8 @@ func TestAfterMessagesOfOthers(t *testing.T) {
 	done := make(chan struct{}, 2)
 	c.onMessage = func([]byte, bool) {
 		rendezvous := make(chan struct{})
-		c.s.AfterMessages(func() { rendezvous <- struct{}{}; done <- struct{}{} })
-		c.s.AfterMessages(func() { <-rendezvous; done <- struct{}{} })
+		c.s.afterMessages(func() { rendezvous <- struct{}{}; done <- struct{}{} })
+		c.s.afterMessages(func() { <-rendezvous; done <- struct{}{} })
 	}
 	w.write("4a")
 	<-done
@@ -137,7 +139,7 @@ func TestAfterMessagesOfAPostDuringAnUpgrade(t *testing.T) {
 		c.onMessage = func([]byte, bool) {
 			close(inside)
 			<-goOn // such as parsing 1 MB of JSON
-			c.s.AfterMessages(func() { ran <- struct{}{} })
+			c.s.afterMessages(func() { ran <- struct{}{} })
 		}
 		post := f.background("POST", query, "4a")
 		<-inside

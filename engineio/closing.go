@@ -53,9 +53,14 @@ func (ws *webSocket) close(err error) {
 	ws.sendClose(frame) // behind what is queued
 	ws.endWriting()
 	s.mu.Unlock()
-	if wait {
-		awaitClose(conn)
+	if !wait {
+		return
 	}
+	if ws.in.poll != nil {
+		ws.in.poll.endWatch(conn)
+		conn.SetReadDeadline(time.Now().Add(lingerTimeout))
+	}
+	awaitClose(conn)
 }
 
 // endWriting waits until the writer is released, and allows no other write. The connection must

@@ -10,15 +10,25 @@ import "sync"
 // stacks of those that wait.
 type hands struct {
 	mu      sync.Mutex
-	sockets int           // open WebSockets
-	idle    []chan func() // of the goroutines that wait; the last one has worked last
+	sockets int         // open WebSockets
+	idle    []chan Task // of the goroutines that wait; the last one has worked last
 }
+
+// A Task is what Server.Go and Session.AfterMessages run. A pointer to what exists already makes
+// a Task without an allocation.
+type Task interface{ Run() }
+
+// A TaskFunc is a function as a Task.
+type TaskFunc func()
+
+// Run calls f.
+func (f TaskFunc) Run() { f() }
 
 // mostIdleHands bounds the goroutines that wait. It does not bound the tasks that run.
 const mostIdleHands = 64
 
 // run runs task on another goroutine. It does not wait.
-func (h *hands) run(task func()) {
+func (h *hands) run(task Task) {
 	h.mu.Lock()
 	last := len(h.idle) - 1
 	if last < 0 {
@@ -34,10 +44,10 @@ func (h *hands) run(task func()) {
 }
 
 // work runs task, and then the tasks that run passes to this goroutine.
-func (h *hands) work(task func()) {
-	hand := make(chan func(), 1)
+func (h *hands) work(task Task) {
+	hand := make(chan Task, 1)
 	for task != nil {
-		task()
+		task.Run()
 		if !h.wait(hand) {
 			return
 		}
@@ -46,7 +56,7 @@ func (h *hands) work(task func()) {
 }
 
 // wait lists a goroutine that has no task. It reports false if the goroutine must end instead.
-func (h *hands) wait(hand chan func()) bool {
+func (h *hands) wait(hand chan Task) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.sockets == 0 || len(h.idle) == mostIdleHands {
@@ -76,6 +86,6 @@ func (h *hands) leave() {
 	h.idle = nil
 }
 
-// Go runs f on another goroutine, like a go statement. It reuses goroutines, so that their stacks
-// need not grow again. Shutdown does not wait for f. Go may be called concurrently.
-func (srv *Server) Go(f func()) { srv.hands.run(f) }
+// Go runs t on another goroutine, like a go statement. It reuses goroutines, so that their stacks
+// need not grow again. Shutdown does not wait for t. Go may be called concurrently.
+func (srv *Server) Go(t Task) { srv.hands.run(t) }

@@ -25,7 +25,7 @@ func TestHands(t *testing.T) {
 		var running sync.WaitGroup
 		for range tasks {
 			running.Add(1)
-			h.run(func() { running.Done(); <-release })
+			h.run(TaskFunc(func() { running.Done(); <-release }))
 		}
 		running.Wait()
 		close(release)
@@ -37,14 +37,14 @@ func TestHands(t *testing.T) {
 		// The next task gets one of them.
 		before := runtime.NumGoroutine()
 		ran := make(chan int, 1)
-		h.run(func() { ran <- runtime.NumGoroutine() })
+		h.run(TaskFunc(func() { ran <- runtime.NumGoroutine() }))
 		if during := <-ran; during != before {
 			t.Errorf("%d goroutines before a task, %d in it", before, during)
 		}
 		synctest.Wait()
 
 		// A task may end its goroutine.
-		h.run(runtime.Goexit)
+		h.run(TaskFunc(runtime.Goexit))
 		synctest.Wait()
 		if idle, _ := idleHands(&h); idle != mostIdleHands-1 {
 			t.Errorf("%d goroutines wait after one has ended, want %d", idle, mostIdleHands-1)
@@ -52,7 +52,7 @@ func TestHands(t *testing.T) {
 
 		// They end with the last WebSocket; a task that still runs does so afterwards. The bubble does not end before they do.
 		release = make(chan struct{})
-		h.run(func() { <-release })
+		h.run(TaskFunc(func() { <-release }))
 		h.leave()
 		if idle, _ := idleHands(&h); idle != 0 {
 			t.Errorf("%d goroutines wait without a WebSocket", idle)

@@ -24,7 +24,7 @@ type input struct {
 	data   []byte      // read, but not used yet
 	buf    *readBuffer // the buffer that contains data; nil if data is elsewhere
 	own    *ownBuffer  // of other connections
-	next   func()      // what the goroutine that reads does when it has passed on reading; mostly nil
+	next   Task        // what the goroutine that reads does when it has passed on reading; mostly nil
 }
 
 func newInput(conn net.Conn, early []byte) input {
@@ -72,15 +72,10 @@ func (in *input) wait() error {
 		return nil
 	}
 	in.handOver()
-	turn := in.leaveBuffer()
 	if in.poll != nil {
-		waited, err := in.poll.read(in)
-		if !waited {
-			in.goOn(turn)
-			runtime.Gosched()
-		}
-		return err
+		return in.waitPolled()
 	}
+	turn := in.leaveBuffer()
 	runtime.Gosched() // before the read and not after it, so that the message of a quiet peer does not wait
 	if in.secure != nil {
 		err := in.secure.read(in)
@@ -103,6 +98,42 @@ func (in *input) wait() error {
 	return err
 }
 
+// waitPolled is wait for a connection that can be polled. It holds no buffer while it waits.
+func (in *input) waitPolled() error {
+	for waited := false; ; waited = true {
+		found, err := in.readPolled()
+		if found && !waited {
+			in.buf.turn.Check()
+			runtime.Gosched()
+		}
+		if found || err != nil {
+			return err
+		}
+		in.release()
+		if err := in.poll.await(); err != nil {
+			return err
+		}
+	}
+}
+
+// readPolled reads what has arrived, and does not wait. It reports false if there is nothing, or an error. It
+// reads into the buffer that in has, all of which has been used.
+func (in *input) readPolled() (found bool, err error) {
+	if in.buf == nil {
+		in.buf = readBuffers.Get().(*readBuffer)
+	}
+	n, err := in.poll.read(in.buf.bytes[:])
+	in.data = in.buf.bytes[:n]
+	return n > 0, err
+}
+
+// rest ends the caller's use of a connection that can be polled, after isEmpty. It reports false if the caller
+// must read again. Otherwise another goroutine may use the input from now on.
+func (in *input) rest() bool {
+	in.release()
+	return in.poll.rest()
+}
+
 // leaveBuffer releases the buffer from the pool, and returns its turn, which may end here.
 func (in *input) leaveBuffer() (turn turns.Turn) {
 	if in.buf != nil {
@@ -121,31 +152,31 @@ func (in *input) goOn(turn turns.Turn) {
 	}
 }
 
-// await is wait for a goroutine whose stack must stay small.
-func (in *input) await() error {
-	if in.secure != nil {
-		in.secure.wait()
-		return nil
-	}
-	return in.wait()
-}
-
-// awaits reports whether await must be called before wait, because nothing has been read that
-// is not used yet. It is false if await cannot wait for the connection.
-func (in *input) awaits() bool {
+// isEmpty reports whether nothing has been read that is not used yet, so that another goroutine should wait for
+// the peer. It does not wait, and may read. It is false if only a goroutine that reads can wait. If it
+// finds more although the caller has read before, other goroutines run first, as wait does.
+func (in *input) isEmpty(readBefore bool) (empty bool, err error) {
 	switch {
 	case len(in.data) > 0:
-		return false
+		return false, nil
 	case in.secure != nil:
 		turn := in.leaveBuffer()
-		isEmpty := in.secure.isEmpty(in)
+		empty = in.secure.isEmpty(in)
 		in.goOn(turn)
-		if !isEmpty {
-			in.handOver() // or a peer that never pauses would put it off
+	case in.poll != nil:
+		var found bool
+		if found, err = in.readPolled(); found && readBefore {
+			in.buf.turn.Check()
+			runtime.Gosched()
 		}
-		return isEmpty
+		empty = !found && err == nil
+	default:
+		return false, nil
 	}
-	return in.poll != nil
+	if !empty {
+		in.handOver() // or a peer that never pauses would put it off
+	}
+	return empty, err
 }
 
 // ready reports whether take returns without waiting.
@@ -170,11 +201,18 @@ const maxRead = 64 << 10
 func (in *input) readInto(b []byte) (n int, err error) {
 	in.handOver()
 	in.leaveBuffer()
-	n, waited, err := in.poll.readInto(in, b[:min(len(b), maxRead)])
-	if !waited {
-		turns.Pass() // there is no buffer that could keep the turn, so it ends
+	for waited := false; ; waited = true {
+		n, err = in.poll.read(b[:min(len(b), maxRead)])
+		if n > 0 || err != nil {
+			if !waited {
+				turns.Pass() // there is no buffer that could keep the turn, so it ends
+			}
+			return n, err
+		}
+		if err := in.poll.await(); err != nil {
+			return 0, err
+		}
 	}
-	return n, err
 }
 
 // Read implements io.Reader.
@@ -186,7 +224,7 @@ func (in *input) Read(p []byte) (int, error) {
 // handOver gives next to another goroutine, because this one goes on reading.
 func (in *input) handOver() {
 	if in.next != nil {
-		go in.next()
+		go in.next.Run()
 		in.next = nil
 	}
 }

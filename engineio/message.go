@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unicode/utf16"
@@ -17,12 +18,12 @@ import (
 // The zero Message is not usable.
 type Message struct {
 	kind        packetType
+	framed      bool   // text is the end of webSocketForm, and the type of the packet stands before it
 	json        int32  // where the JSON in text begins; negative if there is none
 	text        []byte // nil if the message is only binary
 	attachments [][]byte
 
 	webSocketForm onceBytes
-	pollingForm   onceBytes
 	rare          atomic.Pointer[rareForms]
 }
 
@@ -39,6 +40,7 @@ func (o *onceBytes) get(encode func() []byte) []byte {
 
 // rareForms are the forms of a Message that few peers need.
 type rareForms struct {
+	pollingForm         onceBytes // payload of revision 4
 	base64Frames4       onceBytes // frames of revision 4, binary data as base64
 	legacyFrames        onceBytes // frames of revision 3, binary data as bytes
 	legacyBase64Frames  onceBytes // frames of revision 3, binary data as base64
@@ -77,6 +79,21 @@ func NewJSONMessage(head int, text []byte, attachments ...[]byte) *Message {
 	return m
 }
 
+// JoinJSONMessage is NewJSONMessage for the text that consists of head and of the JSON in rest. The
+// caller may change both afterwards. It allocates less than NewJSONMessage for a message without attachments.
+func JoinJSONMessage(head, rest []byte, attachments ...[]byte) *Message {
+	if len(attachments) > 0 {
+		return NewJSONMessage(len(head), slices.Concat(head, rest), attachments...)
+	}
+	frame := textFrameOf(packetMessage, head, rest)
+	m := &Message{kind: packetMessage, framed: true, json: int32(min(len(head), math.MaxInt32))}
+	m.text, m.webSocketForm.bytes = frame[len(frame)-len(head)-len(rest):], frame
+	return m
+}
+
+// JSON returns the JSON at the end of the text of a message of NewJSONMessage or JoinJSONMessage. It must not be changed.
+func (m *Message) JSON() []byte { return m.text[m.json:] }
+
 // NewBinaryMessage returns a binary message with data, which the caller must not change
 // afterwards.
 func NewBinaryMessage(data []byte) *Message {
@@ -91,12 +108,18 @@ func controlPacket(kind packetType, data string) *Message {
 
 // frames returns the WebSocket frames of m, one after the other.
 func (m *Message) frames() []byte {
+	if m.framed {
+		return m.webSocketForm.bytes
+	}
 	return m.webSocketForm.get(func() []byte { return appendMessageFrames(nil, m.kind, m.text, m.attachments) })
 }
 
 // payload returns the packets of m in their form for the body of a poll.
 func (m *Message) payload() []byte {
-	return m.pollingForm.get(func() []byte { return appendPayload(nil, m.kind, m.text, m.attachments) })
+	if m.framed {
+		return m.webSocketForm.bytes[len(m.webSocketForm.bytes)-len(m.text)-1:]
+	}
+	return m.rareForms().pollingForm.get(func() []byte { return appendPayload(nil, m.kind, m.text, m.attachments) })
 }
 
 // asciiText returns the text with its JSON in ASCII.

@@ -73,6 +73,9 @@ func TestMessageForms(t *testing.T) {
 		{"attachments", NewMessage([]byte("x"), []byte{1}, nil), "4x\x1ebAQ==\x1eb", "\x81\x024x\x82\x01\x01\x82\x00"},
 		{"125 bytes", NewMessage(bytes.Repeat([]byte("x"), 124)), "4" + strings.Repeat("x", 124), "\x81\x7d4" + strings.Repeat("x", 124)},
 		{"126 bytes", NewMessage(bytes.Repeat([]byte("x"), 125)), "4" + strings.Repeat("x", 125), "\x81\x7e\x00\x7e4" + strings.Repeat("x", 125)},
+		{"joined", JoinJSONMessage([]byte("2"), []byte(`["a"]`)), `42["a"]`, "\x81\x0742[\"a\"]"},
+		{"joined, long", JoinJSONMessage([]byte("2"), bytes.Repeat([]byte("x"), 124)), "42" + strings.Repeat("x", 124), "\x81\x7e\x00\x7e42" + strings.Repeat("x", 124)},
+		{"joined, attachment", JoinJSONMessage([]byte("51-"), []byte(`[0]`), []byte{1}), "451-[0]\x1ebAQ==", "\x81\x07451-[0]\x82\x01\x01"},
 		{"ping", pingPacket, "2", "\x81\x012"},
 	}
 	for _, tc := range cases {

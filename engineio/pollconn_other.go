@@ -13,9 +13,15 @@ type pollConn struct{}
 
 func newPollConn(net.Conn) *pollConn { return nil }
 
-func (*pollConn) read(*input) (bool, error) { panic("engineio: not polled") }
+func (*pollConn) read([]byte) (int, error) { panic("engineio: not polled") }
 
-func (*pollConn) readInto(*input, []byte) (int, bool, error) { panic("engineio: not polled") }
+func (*pollConn) await() error { panic("engineio: not polled") }
+
+func (*pollConn) startWatch(*webSocket, bool) { panic("engineio: not polled") }
+
+func (*pollConn) rest() bool { panic("engineio: not polled") }
+
+func (*pollConn) endWatch(net.Conn) { panic("engineio: not polled") }
 
 func (*pollConn) write(b []byte) ([]byte, error) { panic("engineio: not polled") }
 

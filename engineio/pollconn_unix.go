@@ -3,28 +3,45 @@
 package engineio
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
 // pollConn reads and writes a connection of the operating system through the runtime's
-// poller, without waiting to write and without own buffers
+// poller, without waiting and without own buffers
 // (docs/adr/0004-writing-without-blocking.md). One goroutine may read while another writes.
+//
+// The goroutine of watch waits for the peer, and does nothing else. When there is something to read, it
+// makes another goroutine the reader, and waits again. That one reads until it finds nothing, and then
+// rests. If something arrives meanwhile, watch only notes it.
 type pollConn struct {
-	raw syscall.RawConn
-
-	// The callback is made once, because a closure per call would be garbage.
-	onReadable func(fd uintptr) bool
-
-	in      *input        // filled by onReadable
-	inErr   syscall.Errno // zero means none
-	waited  bool          // because there was nothing to read
-	into    bool          // in.data is where to read to
-	eof     bool          // the peer has closed the connection
+	raw     syscall.RawConn
+	ws      *webSocket    // which is read when something has arrived; nil without a watch, as in the clients of tests
+	wake    chan struct{} // wakes a reader that waits for the rest of a message; nil until one does
+	state   atomic.Uint32
+	watched atomic.Uint32 // how far watch is
 	bounded bool          // see boundUnsent
 }
+
+// The states of a pollConn that is watched say who reads it.
+const (
+	pollReading  = iota // a goroutine reads
+	pollReadable        // a goroutine reads, and something has arrived since its last read began
+	pollResting         // no goroutine reads, and watch will start one
+	pollWaiting         // the goroutine that reads waits for wake
+)
+
+const (
+	watchBegins = iota // it has not looked yet
+	watchGoesOn
+	watchAborted // it has ended, because this side has aborted the connection
+	watchClosed  // it has ended, because this side has closed the connection
+)
 
 // newPollConn returns nil for connections that cannot be polled. Wrappers cannot, because
 // they must see every byte.
@@ -33,9 +50,7 @@ func newPollConn(conn net.Conn) *pollConn {
 	if raw == nil {
 		return nil
 	}
-	p := &pollConn{raw: raw}
-	p.onReadable = p.fill
-	return p
+	return &pollConn{raw: raw}
 }
 
 // pollable returns nil for connections that cannot be polled.
@@ -56,86 +71,157 @@ func pollable(conn net.Conn) syscall.RawConn {
 	return raw
 }
 
-// read waits until in has data, and reports whether it needed to wait.
-func (p *pollConn) read(in *input) (waited bool, err error) {
-	p.in = in
-	return p.readOnce()
-}
-
-// readInto waits until it has read into b, which in borrows meanwhile, and reports whether it needed to wait.
-func (p *pollConn) readInto(in *input, b []byte) (n int, waited bool, err error) {
-	p.in, p.into = in, true
-	in.data = b
-	waited, err = p.readOnce()
-	if err == nil {
-		n = len(in.data)
+// watch waits for the peer with a small stack, until the connection is aborted or closed. It is one call
+// of Read, because a call forgets what has arrived before it.
+func (p *pollConn) watch() {
+	end := uint32(watchClosed)
+	if errors.Is(p.raw.Read(p.ready), os.ErrDeadlineExceeded) {
+		end = watchAborted
 	}
-	in.data, p.into = nil, false
-	return n, waited, err
+	p.watched.Store(end)
+	p.arrived()
 }
 
-func (p *pollConn) readOnce() (waited bool, err error) {
-	p.inErr, p.waited, p.eof = 0, false, false
-	err = p.raw.Read(p.onReadable)
+// endOfWatch returns why nothing can be read any more, or nil.
+func (p *pollConn) endOfWatch() error {
+	switch p.watched.Load() {
+	case watchAborted:
+		return os.ErrDeadlineExceeded
+	case watchClosed:
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// ready is called at first, and then each time something has arrived. It always reports false, so that
+// the runtime waits again.
+func (p *pollConn) ready(fd uintptr) (done bool) {
+	if p.watched.Load() == watchGoesOn || isReadable(fd) {
+		p.arrived()
+	}
+	p.watched.Store(watchGoesOn)
+	return false
+}
+
+// arrived makes the reader read.
+func (p *pollConn) arrived() {
+	for {
+		switch state := p.state.Load(); state {
+		case pollReading:
+			if p.state.CompareAndSwap(state, pollReadable) {
+				return
+			}
+		case pollReadable:
+			return
+		case pollResting:
+			if p.state.CompareAndSwap(state, pollReading) {
+				p.ws.session.srv.hands.run((*reading)(p.ws))
+				return
+			}
+		case pollWaiting:
+			if p.state.CompareAndSwap(state, pollReading) {
+				p.wake <- struct{}{} // has room
+				return
+			}
+		}
+	}
+}
+
+// startWatch starts watch. Whenever there is something to read and no goroutine reads, another goroutine reads
+// ws. If rests is false, the caller is the reader.
+func (p *pollConn) startWatch(ws *webSocket, rests bool) {
+	p.ws = ws
+	if rests {
+		p.state.Store(pollResting)
+	}
+	go p.watch()
+}
+
+// rest ends the caller's time as the reader. It reports false if something has arrived since the
+// caller's last read, which must then read again.
+func (p *pollConn) rest() bool { return p.state.CompareAndSwap(pollReading, pollResting) }
+
+// read reads what has arrived. If there is nothing, n is 0 and err is nil. The caller is the
+// reader.
+func (p *pollConn) read(b []byte) (n int, err error) {
+	if err := p.endOfWatch(); err != nil {
+		return 0, err
+	}
+	p.state.CompareAndSwap(pollReadable, pollReading)
+	a := attempts.Get().(*attempt)
+	defer attempts.Put(a)
+	a.in, a.n, a.err = b, 0, 0
+	err = p.raw.Control(a.onOpen)
+	a.in = nil
 	switch {
 	case err != nil:
-		return true, err
-	case p.eof:
+	case a.n > 0:
+		n = a.n
+	case a.err == 0:
 		err = io.EOF
-	case p.inErr != 0:
-		err = p.inErr
+	case a.err != syscall.EAGAIN:
+		err = a.err
 	}
-	return p.waited, err
+	return n, err
 }
 
-// fill reads into the caller's buffer, or into one from the pool, which it puts back if nothing was
-// read.
-func (p *pollConn) fill(fd uintptr) (done bool) {
-	b, buf := p.in.data, (*readBuffer)(nil)
-	if !p.into {
-		buf = readBuffers.Get().(*readBuffer)
-		b = buf.bytes[:]
+// await waits until there is something to read, or an error, which the next read may return. The caller is the
+// reader.
+func (p *pollConn) await() error {
+	if p.ws == nil {
+		return p.raw.Read(isReadable)
 	}
-	n, err := ignoringInterrupts(syscall.Read, int(fd), b)
-	if n > 0 {
-		p.in.buf, p.in.data = buf, b[:n]
-		return true
+	if p.wake == nil {
+		p.wake = make(chan struct{}, 1)
 	}
-	if buf != nil {
-		readBuffers.Put(buf)
+	if p.state.CompareAndSwap(pollReading, pollWaiting) {
+		<-p.wake
 	}
-	if err == syscall.EAGAIN {
-		p.waited = true
-		return false
+	return nil
+}
+
+// endWatch ends watch, so that the connection can be read by other means. The caller is the reader.
+// It changes the connection's deadline for reading.
+func (p *pollConn) endWatch(conn net.Conn) {
+	if p.ws == nil {
+		return
 	}
-	p.inErr, p.eof = err, err == 0
-	return true
+	_ = conn.SetReadDeadline(longAgo)
+	for p.endOfWatch() == nil {
+		p.state.CompareAndSwap(pollReadable, pollReading)
+		_ = p.await()
+	}
 }
 
 // hasEnded reports whether the next read would find that the peer has closed the connection, or
 // that it is lost. It does not wait. It must be the last read.
-func (p *pollConn) hasEnded() (ended bool) {
-	_ = p.raw.Read(func(fd uintptr) bool { // fails if this side has aborted the connection
-		var next [1]byte
-		n, err := ignoringInterrupts(syscall.Read, int(fd), next[:])
-		ended = n <= 0 && err != syscall.EAGAIN
-		return true
-	})
-	return ended
+func (p *pollConn) hasEnded() bool {
+	var next [1]byte
+	_, err := p.read(next[:])
+	return err != nil && p.endOfWatch() == nil // or this side has aborted the connection
 }
 
-// attempt is one write of a pollConn. Most connections do not write, so attempts are pooled.
+// attempt is one read or write of a pollConn. Most connections do not read or write, so attempts are
+// pooled.
 type attempt struct {
+	in         []byte // where to read to
+	n          int    // bytes read
 	out        []byte // not written yet
 	err        syscall.Errno
+	onOpen     func(fd uintptr)
 	onWritable func(fd uintptr) bool
 }
 
 var attempts = sync.Pool{New: func() any {
 	a := new(attempt)
-	a.onWritable = a.drain
+	a.onOpen, a.onWritable = a.fill, a.drain
 	return a
 }}
+
+// fill is called while the connection cannot be closed.
+func (a *attempt) fill(fd uintptr) {
+	a.n, a.err = ignoringInterrupts(readNow, int(fd), a.in)
+}
 
 // write writes as much of b as the connection takes at once and returns the
 // rest.
@@ -155,7 +241,7 @@ func writeOnce(raw syscall.RawConn, b []byte) (rest []byte, err error) {
 
 // drain always reports true, because the runtime would wait otherwise.
 func (a *attempt) drain(fd uintptr) (done bool) {
-	n, err := ignoringInterrupts(syscall.Write, int(fd), a.out)
+	n, err := ignoringInterrupts(writeNow, int(fd), a.out)
 	if n > 0 {
 		a.out = a.out[n:]
 	}
@@ -165,7 +251,7 @@ func (a *attempt) drain(fd uintptr) (done bool) {
 	return true
 }
 
-// ignoringInterrupts calls syscall.Read or syscall.Write, whose errors are a
+// ignoringInterrupts calls syscall.Read or syscall.Write, or what replaces them, whose errors are a
 // syscall.Errno. It returns zero instead of nil.
 func ignoringInterrupts(call func(int, []byte) (int, error), fd int, b []byte) (int, syscall.Errno) {
 	for {

@@ -2,62 +2,96 @@ package engineio
 
 import "errors"
 
-// A session by WebSocket has one goroutine, but not always the same one. Work on a message
+// A session by WebSocket has one goroutine that waits for the peer. Work on a message
 // makes a goroutine's stack grow, and it never shrinks back to its first 2 KiB. So if the
-// connection can be polled, the goroutine that waits does nothing else. It passes
-// the work to another one (see hands.go), which then starts the next one to wait. This costs less than a
-// microsecond each time the peer sends something, and saves 2 KiB per silent session.
+// connection can be polled, the goroutine that waits does nothing else. Another one, of a pool (see hands.go),
+// reads what has arrived, and ends its work when it finds nothing. This costs less than a microsecond each time the
+// peer sends something, and saves what the stack has grown and a buffer per silent session.
+//
+// By TLS, a goroutine waits until the peer sends something, and is then replaced by one that reads. That one
+// starts the next one to wait.
 
 // startReading starts to read ws, which is the session's transport. The goroutine replaces
 // the caller as a reader of the session.
 func (ws *webSocket) startReading() {
 	ws.session.srv.beginTask()
 	ws.session.srv.hands.enter()
-	if ws.in.secure != nil { // which may have read something already
-		ws.session.srv.hands.run(func() { ws.read(nil) })
+	rests := ws.in.poll != nil && !ws.in.ready()
+	ws.startWatch(rests)
+	if rests {
 		return
 	}
-	go ws.await()
+	ws.session.srv.hands.run((*reading)(ws)) // there is something to read already, or TLS may have read it
 }
 
-// await waits for the peer with a small stack and without a buffer.
+// startWatch starts to watch a connection that can be polled.
+func (ws *webSocket) startWatch(rests bool) {
+	if ws.in.poll != nil {
+		ws.in.poll.startWatch(ws, rests)
+	}
+}
+
+// reading is a webSocket as the Task that reads it.
+type reading webSocket
+
+// Run implements Task.
+func (r *reading) Run() { (*webSocket)(r).read(nil) }
+
+// await waits for the peer of a TLS connection with a small stack and without a buffer.
 func (ws *webSocket) await() {
-	err := ws.in.await()
-	ws.session.srv.hands.run(func() { ws.read(err) })
+	ws.in.secure.wait()
+	ws.session.srv.hands.run((*reading)(ws))
 }
 
 // read receives the messages that have arrived. An error, or err, ends the session.
 func (ws *webSocket) read(err error) {
-	for err == nil {
-		if ws.in.awaits() {
-			next := ws.in.next
-			ws.in.next = nil
-			go ws.await()
-			if next != nil {
-				next()
-			}
+	for readBefore := false; err == nil; readBefore = true {
+		var empty bool
+		empty, err = ws.in.isEmpty(readBefore)
+		switch {
+		case err != nil:
+		case !empty:
+			err = ws.readMessage()
+		case ws.rest():
 			return
 		}
-		err = ws.readMessage()
 	}
 	ws.in.handOver()
 	ws.endReading(err)
 }
 
-// AfterMessages runs f on the caller's goroutine after that has passed on all messages that have
+// rest passes on waiting for the peer, and then does what AfterMessages was given. It reports false if something
+// has arrived, which the caller must read.
+func (ws *webSocket) rest() bool {
+	next := ws.in.next
+	ws.in.next = nil
+	switch {
+	case ws.in.secure != nil:
+		go ws.await()
+	case !ws.in.rest():
+		ws.in.next = next
+		return false
+	}
+	if next != nil {
+		next.Run()
+	}
+	return true
+}
+
+// AfterMessages runs t on the caller's goroutine after that has passed on all messages that have
 // arrived, and reading to another goroutine. That saves a change of goroutines for each message.
-// If the caller's goroutine must go on reading first, f runs on another one. F may take as long as
+// If the caller's goroutine must go on reading first, t runs on another one. T may take as long as
 // it wants. AfterMessages must be called by Conn.Message or OwningConn.OwnMessage.
-func (s *Session) AfterMessages(f func()) {
+func (s *Session) AfterMessages(t Task) {
 	s.mu.Lock()
 	ws := s.ws
 	isReader := ws != nil && ws.delivers // an upgrade may have begun or ended during a POST
 	s.mu.Unlock()
 	if !isReader || ws.in.next != nil {
-		s.srv.Go(f)
+		s.srv.Go(t)
 		return
 	}
-	ws.in.next = f
+	ws.in.next = t
 }
 
 // readMessage receives one message.

@@ -221,7 +221,7 @@ func TestAfterMessagesOfSecureRecords(t *testing.T) {
 	ran := make(chan struct{})
 	c.onMessage = func(data []byte, _ bool) {
 		if string(data) == "first" {
-			c.s.AfterMessages(func() { close(ran) })
+			c.s.afterMessages(func() { close(ran) })
 			return
 		}
 		select {

@@ -70,6 +70,7 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, c codec) 
 // serveCandidate is the reader goroutine of a WebSocket that an upgrade tries.
 func (ws *webSocket) serveCandidate() {
 	s := ws.session
+	ws.startWatch(false)
 	if err := ws.probe(); err != nil {
 		s.mu.Lock()
 		if s.isCandidate(ws) {

@@ -70,6 +70,15 @@ func appendMessageFrames(dst []byte, kind packetType, text []byte, attachments [
 	return dst
 }
 
+// textFrameOf returns the frame of a text packet whose data is head and rest, in one buffer.
+func textFrameOf(kind packetType, head, rest []byte) []byte {
+	h := ws.Header{Fin: true, OpCode: textFrame, Length: int64(1 + len(head) + len(rest))}
+	frame := appendFrameHeader(make([]byte, 0, ws.HeaderSize(h)+int(h.Length)), h)
+	frame = append(frame, byte(kind))
+	frame = append(frame, head...)
+	return append(frame, rest...)
+}
+
 // plainCloseFrame is the close frame of the ordinary case.
 var plainCloseFrame = appendCloseFrame(nil, noCode)
 

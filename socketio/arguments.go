@@ -61,7 +61,12 @@ func ParseArguments(array json.RawMessage, attachments [][]byte) (Arguments, err
 
 // newArguments is ParseArguments with a limit on depth. It keeps both slices.
 func newArguments(array []byte, attachments [][]byte, maxDepth int) (Arguments, error) {
-	values, err := wirejson.SplitPeerArray(array, maxDepth)
+	return splitArguments(make([][]byte, 0, 4), array, attachments, maxDepth)
+}
+
+// splitArguments is newArguments that appends the arguments to values, which must be empty.
+func splitArguments(values [][]byte, array []byte, attachments [][]byte, maxDepth int) (Arguments, error) {
+	values, err := wirejson.AppendPeerArray(values, array, maxDepth)
 	if err != nil {
 		return Arguments{}, packet.ErrMalformed
 	}

@@ -144,12 +144,8 @@ func (b body) packet(text, binary packet.Type, namespace string, ackID uint64, h
 		head.Type = binary
 	}
 	var buffer [longestHead]byte
-	start := head.AppendHead(buffer[:0])
-	whole := make([]byte, 0, len(start)+len(b.array))
-	whole = append(whole, start...)
-	whole = append(whole, b.array...)
-	n := len(start)
-	return engineio.NewJSONMessage(n, whole, b.attachments...), whole[n:]
+	m := engineio.JoinJSONMessage(head.AppendHead(buffer[:0]), b.array, b.attachments...)
+	return m, m.JSON()
 }
 
 func (e *encoder) release() {

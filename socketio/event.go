@@ -14,10 +14,14 @@ type Event struct {
 	name     string
 	socket   *Socket
 	ackID    uint64
+	size     int // bytes charged while it waits
 	wantsAck bool
-	acked    atomic.Bool
-	size     int  // bytes charged while it waits
 	tooLarge bool // its arguments were dropped
+	acked    atomic.Bool
+
+	// Most events need no other memory than that of the payload and of these.
+	room  [2][]byte // the name and the argument of most events
+	inbox [1]task   // the inbox of the socket, if the event is the only one there
 }
 
 // Name returns the event's name.
@@ -73,7 +77,8 @@ func (e *Event) ack(args []any, send func(*engineio.Message) error) error {
 // parseEvent parses an EVENT or BINARY_EVENT. It keeps the payload, because the handler runs
 // later.
 func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDepth int) (*Event, error) {
-	args, err := newArguments(p.Payload, attachments, maxDepth)
+	e := &Event{socket: s, ackID: p.AckID, wantsAck: p.HasAck}
+	args, err := splitArguments(e.room[:0], p.Payload, attachments, maxDepth)
 	if err != nil || len(args.values) == 0 {
 		return nil, packet.ErrMalformed
 	}
@@ -81,9 +86,8 @@ func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDe
 	if err != nil {
 		return nil, err
 	}
-	args = args.Drop(1)
-	e := &Event{Arguments: args, name: name, socket: s, ackID: p.AckID, wantsAck: p.HasAck}
-	e.size = args.size() + len(name) + 128
+	e.Arguments, e.name = args.Drop(1), name
+	e.size = e.Arguments.size() + len(name) + 128
 	return e, nil
 }
 
@@ -139,7 +143,9 @@ func (s *Socket) receive(e *Event) {
 		result = s.keepEarly(e)
 	default:
 		if result = s.wait(e); result == taken {
-			s.postBy(s.conn.session.AfterMessages, task{event: e})
+			if s.queue(task{event: e}) {
+				s.conn.session.AfterMessages((*worker)(s))
+			}
 		}
 	}
 	s.mu.Unlock()

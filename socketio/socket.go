@@ -165,17 +165,31 @@ func (s *Socket) isConnecting() bool {
 
 // post adds a task for the worker, and starts the worker if it is not running. The caller holds
 // mu.
-func (s *Socket) post(t task) { s.postBy(s.conn.server.engine.Go, t) }
-
-// postBy is post for a worker that start starts, which must not run it before it returns.
-func (s *Socket) postBy(start func(func()), t task) {
-	s.inbox = append(s.inbox, t)
-	if !s.working {
-		s.working = true
-		s.conn.server.running.add(1)
-		start(s.work)
+func (s *Socket) post(t task) {
+	if s.queue(t) {
+		s.conn.server.engine.Go((*worker)(s))
 	}
 }
+
+// queue adds a task to the inbox, and reports whether the caller must start the worker. The caller holds mu.
+func (s *Socket) queue(t task) (start bool) {
+	if s.inbox == nil && t.event != nil {
+		s.inbox = t.event.inbox[:0]
+	}
+	s.inbox = append(s.inbox, t)
+	if s.working {
+		return false
+	}
+	s.working = true
+	s.conn.server.running.add(1)
+	return true
+}
+
+// worker is a Socket as the engineio.Task of its worker.
+type worker Socket
+
+// Run implements engineio.Task.
+func (w *worker) Run() { (*Socket)(w).work() }
 
 // work runs the tasks in the inbox one at a time, and ends when the inbox is empty.
 func (s *Socket) work() {

@@ -47,12 +47,21 @@ type Encoder struct {
 	json        bytes.Buffer
 	attachments [][]byte
 	options     json.Options
+	unchanged   func(arg any) []byte // the JSON of a Raw that is written as it is; nil for other values
 }
 
 // NewEncoder returns an Encoder. Values of type Raw are valid JSON with the
 // attachments that their placeholders count, both of which parts returns.
 func NewEncoder[Raw any](parts func(Raw) (value []byte, attachments [][]byte)) *Encoder {
 	e := new(Encoder)
+	e.unchanged = func(arg any) []byte {
+		if r, ok := arg.(Raw); ok {
+			if value, attachments := parts(r); len(attachments) == 0 && isCompact(value) {
+				return value
+			}
+		}
+		return nil
+	}
 	e.options = json.JoinOptions(
 		stringify,
 		// Another spelling would lose the halves of surrogate pairs.
@@ -107,6 +116,10 @@ func (e *Encoder) arguments(args []any, comma bool) error {
 			e.json.WriteByte(',')
 		}
 		comma = true
+		if value := e.unchanged(arg); len(value) > 0 {
+			e.json.Write(value)
+			continue
+		}
 		if err := json.MarshalWrite(&e.json, arg, e.options); err != nil {
 			return err
 		}
@@ -151,6 +164,23 @@ func (e *Encoder) raw(enc *jsontext.Encoder, value []byte, attachments [][]byte)
 		return true
 	})
 	return enc.WriteValue(append(out, value[copied:]...))
+}
+
+// isCompact reports whether value, which is valid JSON, has no white space between its tokens.
+func isCompact(value []byte) bool {
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '"':
+			for i++; i < len(value) && value[i] != '"'; i++ {
+				if value[i] == '\\' {
+					i++
+				}
+			}
+		case c <= ' ':
+			return false
+		}
+	}
+	return true
 }
 
 // AppendAttachments appends a JSON array with attachments in Base64.

@@ -29,6 +29,7 @@ func TestEncoder(t *testing.T) {
 		"bytes":              {[]any{[]byte("a"), map[string]any{"k": []any{[]byte("b")}}}, `["e",{"_placeholder":true,"num":0},{"k":[{"_placeholder":true,"num":1}]}]`, "a,b,"},
 		"no bytes":           {[]any{[]byte(nil)}, `["e",null]`, ""},
 		"a raw":              {[]any{raw{`{"n":12345678901234567890,"x":1e400}`, nil}}, `["e",{"n":12345678901234567890,"x":1e400}]`, ""},
+		"a raw with spaces":  {[]any{raw{" { \"a b\\\" \" :\t[ 1 ,\r\n2 ] } ", nil}, raw{`"a \" b\\"`, nil}}, `["e",{"a b\" ":[1,2]},"a \" b\\"]`, ""},
 		"a raw in a value":   {[]any{map[string]any{"k": raw{`[1]`, nil}}}, `["e",{"k":[1]}]`, ""},
 		"a raw, renumbered":  {[]any{[]byte("a"), raw{`[{"_placeholder":true,"num":1}]`, binary}}, `["e",{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1}]]`, "a,one,"},
 		"a raw, used twice":  {[]any{raw{`[{"num":0,"_placeholder":true},{"_placeholder":true,"num":0}]`, binary}}, `["e",[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]`, "zero,zero,"},

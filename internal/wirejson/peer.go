@@ -27,7 +27,11 @@ var splitters = sync.Pool{New: func() any { return new(splitter) }}
 // SplitPeerArray returns the elements of the JSON array in b as parts of b. Arrays
 // that nest deeper than maxDepth are ErrDepth. Text that is not UTF-8 is an error.
 func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
-	values := make([][]byte, 0, 4)
+	return AppendPeerArray(make([][]byte, 0, 4), b, maxDepth)
+}
+
+// AppendPeerArray is SplitPeerArray that appends the elements to values.
+func AppendPeerArray(values [][]byte, b []byte, maxDepth int) ([][]byte, error) {
 	err := eachOfPeerArray(b, maxDepth, func(value []byte) { values = append(values, value) })
 	if err != nil {
 		return nil, err
