@@ -116,7 +116,7 @@ func (k *parked) wake() {
 			cancel()
 		}
 	case poll == nil && !ended:
-		k.srv.hands.run(k.next)
+		k.srv.hands.run(TaskFunc(k.next))
 	case poll == nil || ended && poll.transport.lose(poll.waiting):
 		k.next()
 	}

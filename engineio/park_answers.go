@@ -34,7 +34,7 @@ func (srv *Server) answerParked(k *parked, a pollAnswer) {
 	}
 	p.mu.Unlock()
 	if start {
-		srv.hands.run(p.write) // Shutdown waits for k
+		srv.hands.run(TaskFunc(p.write)) // Shutdown waits for k
 	}
 }
 
@@ -106,7 +106,7 @@ func (k *parked) responded(err error) {
 	goOn := k.woken && k.cancel == nil
 	k.mu.Unlock()
 	if goOn {
-		k.srv.hands.run(k.next)
+		k.srv.hands.run(TaskFunc(k.next))
 	}
 }
 
