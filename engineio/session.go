@@ -154,6 +154,11 @@ func (s *Session) queue(m *Message, shared bool) (crowded bool, err error) {
 	if s.ws == nil {
 		return false, s.polling.send(m)
 	}
+	if !shared {
+		if done, err := s.ws.sendLong(m); done {
+			return false, err
+		}
+	}
 	err = s.ws.send(s.ws.frames(m), shared)
 	return s.ws.state == writerOwned && s.ws.queued > maxBatch, err
 }

@@ -60,7 +60,9 @@ func appendMessageFrames(dst []byte, kind packetType, text []byte, attachments [
 	if text != nil && len(attachments) == 0 && len(text) < 125 {
 		size = ws.MinHeaderSize + 1 + len(text)
 	}
-	dst = append(make([]byte, 0, len(dst)+size), dst...)
+	if cap(dst)-len(dst) < size {
+		dst = append(make([]byte, 0, len(dst)+size), dst...)
+	}
 	if text != nil {
 		dst = appendFrame(dst, serverSide, textFrame, string(kind), text)
 	}

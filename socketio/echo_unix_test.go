@@ -37,10 +37,10 @@ func BenchmarkEcho(b *testing.B) {
 	}
 }
 
-// TestLongDataIsCopiedOnce checks what is allocated to receive a long attachment and to send it back: one buffer for each way, and
-// none for the copies between.
+// TestLongDataIsCopiedOnce checks what is allocated to receive a long attachment and to send it back: one buffer, which the handler
+// gets, and none for other copies and for frames. The bound is larger, because pools drop buffers, most often with the race detector.
 func TestLongDataIsCopiedOnce(t *testing.T) {
-	const n, size = 20, 64 << 10
+	const n, size = 100, 64 << 10
 	p := echoPeer(t)
 	request, answers := binaryEcho(size)
 	p.exchange(t, request, answers)
@@ -50,8 +50,8 @@ func TestLongDataIsCopiedOnce(t *testing.T) {
 		p.exchange(t, request, answers)
 	}
 	runtime.ReadMemStats(&after)
-	if got := (after.TotalAlloc - before.TotalAlloc) / n; got > 5*size/2 {
-		t.Errorf("%d bytes allocated to echo %d, want at most %d", got, size, 5*size/2)
+	if got := (after.TotalAlloc - before.TotalAlloc) / n; got > 2*size {
+		t.Errorf("%d bytes allocated to echo %d, want at most %d", got, size, 2*size)
 	}
 }
 
