@@ -191,10 +191,10 @@ func TestEndOfKeepAlives(t *testing.T) {
 // not read.
 func TestSlowPeerOfAParkedPoll(t *testing.T) {
 	f := newParked(t, Options{}, nil)
-	m := NewMessage([]byte(strings.Repeat("x", 8<<20)))
+	m := NewMessage([]byte(strings.Repeat("x", 32<<20)))
 	var conns []*rawConn
 	var all []*recorder
-	for range 2 * runtime.GOMAXPROCS(0) {
+	for range runtime.GOMAXPROCS(0) {
 		_, c := f.open()
 		conn := f.connect()
 		f.parkPoll(conn, c, "")
@@ -209,8 +209,26 @@ func TestSlowPeerOfAParkedPoll(t *testing.T) {
 	c.s.Send(NewMessage([]byte("fast")))
 	conn.expectResponse("GET", "4fast")
 	for _, conn := range conns {
-		if a := conn.response("GET"); len(a.body) != 1+8<<20 {
+		if a := conn.response("GET"); len(a.body) != 1+32<<20 {
 			t.Errorf("%d bytes", len(a.body))
 		}
 	}
+}
+
+// TestDeadlineOfALargeResponse checks that the deadline of a response that waited for its peer
+// does not affect the next response on the connection.
+func TestDeadlineOfALargeResponse(t *testing.T) {
+	f := newParked(t, Options{PingTimeout: 500 * time.Millisecond, PingInterval: time.Hour}, nil)
+	_, c := f.open()
+	conn := f.connect()
+	f.parkPoll(conn, c, "")
+	c.s.Send(NewMessage(make([]byte, 8<<20)))
+	if a := conn.response("GET"); len(a.body) != 1+8<<20 {
+		t.Fatalf("%d bytes", len(a.body))
+	}
+	f.parkPoll(conn, c, "")
+	time.Sleep(600 * time.Millisecond)
+	c.s.Send(NewMessage([]byte("later")))
+	conn.expectResponse("GET", "4later")
+	expectAlive(t, c)
 }
