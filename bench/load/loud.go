@@ -10,16 +10,16 @@ import (
 // without these, then beside them. The others are in a process of their own, which is this program again: it must call Main if its
 // argument is GeneratorRole.
 func (g *generator) loud() (r Result, err error) {
-	asking, err := g.openSilent(g.Count, g.Quiet)
-	defer g.closeAll(asking)
-	if err != nil {
-		return r, err
-	}
 	noise, err := g.startNoise()
 	if err != nil {
 		return r, err
 	}
 	defer noise.close()
+	asking, err := g.openSilent(g.Count, g.Quiet) // after the others, which may take long, because nothing answers pings yet
+	defer g.closeAll(asking)
+	if err != nil {
+		return r, err
+	}
 	time.Sleep(g.Settle)
 	quiet, err := g.askAll(asking)
 	if err != nil {

@@ -119,6 +119,8 @@ type speakers struct {
 	ended   atomic.Bool
 	wrong   atomic.Pointer[error]
 	writers sync.WaitGroup
+	arrived chan struct{} // sent each time as many messages have come as there are connections (Broadcasts)
+	over    chan struct{} // closed by close
 }
 
 // runNoise opens the connections and answers the questions from in until that ends.
@@ -137,7 +139,7 @@ func speak(c Config, in *json.Decoder, out io.Writer) (r noiseReport, err error)
 			return r, err
 		}
 	}
-	s := &speakers{kind: c.Noise, padding: c.Padding, all: make([]*connection, c.Count)}
+	s := &speakers{kind: c.Noise, padding: c.Padding, all: make([]*connection, c.Count), arrived: make(chan struct{}, broadcastsUnderway), over: make(chan struct{})}
 	defer s.close()
 	if _, err := g.each(0, c.Count, func(i int) (err error) { s.all[i], err = s.open(g, i); return err }); err != nil {
 		return r, err
@@ -170,7 +172,11 @@ func (s *speakers) open(g *generator, i int) (*connection, error) {
 		s.token = Spoil(g.token(0))
 		return g.open(i, "")
 	}
-	return g.open(i, g.token(i))
+	c, err := g.open(i, g.token(i))
+	if err == nil && s.kind == Broadcasts {
+		s.writers.Go(func() { s.check(i, s.listen(c)) }) // from now on, because pings must be answered
+	}
+	return c, err
 }
 
 func (s *speakers) begin() {
@@ -266,6 +272,7 @@ func (s *speakers) answered(c *connection, i int) error {
 
 func (s *speakers) close() {
 	s.ended.Store(true)
+	close(s.over)
 	for _, c := range s.all {
 		if c != nil {
 			_ = c.Close()

@@ -87,16 +87,16 @@ const broadcastsUnderway = 2
 
 // beginBroadcasts lets the first connection ask for broadcasts to all of them, again and again.
 func (s *speakers) beginBroadcasts() {
-	arrived := make(chan struct{}, broadcastsUnderway) // each time as many messages as there are connections
 	for range broadcastsUnderway {
-		arrived <- struct{}{}
-	}
-	for i, c := range s.all {
-		s.writers.Go(func() { s.check(i, s.listen(c, arrived)) })
+		s.arrived <- struct{}{}
 	}
 	s.writers.Go(func() {
 		for n := 0; !s.ended.Load(); n++ {
-			<-arrived
+			select {
+			case <-s.arrived:
+			case <-s.over:
+				return
+			}
 			if err := s.all[0].emit("broadcast", fmt.Sprintf(`{"t":%d,"pad":"%s"}`, n, filler(s.padding))); err != nil {
 				s.check(0, err)
 				return
@@ -106,14 +106,17 @@ func (s *speakers) beginBroadcasts() {
 }
 
 // listen counts broadcasts until the connection closes.
-func (s *speakers) listen(c *connection, arrived chan<- struct{}) error {
+func (s *speakers) listen(c *connection) error {
 	for {
 		p, err := c.next()
 		if err != nil {
 			return err
 		}
 		if _, ok := sentAt(p); ok && s.sent.Add(1)%int64(len(s.all)) == 0 {
-			arrived <- struct{}{}
+			select {
+			case s.arrived <- struct{}{}:
+			case <-s.over:
+			}
 		}
 	}
 }
