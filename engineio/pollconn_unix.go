@@ -144,10 +144,10 @@ func (p *pollConn) rest() bool { return p.state.CompareAndSwap(pollReading, poll
 // read reads what has arrived. If there is nothing, n is 0 and err is nil. The caller is the
 // reader.
 func (p *pollConn) read(b []byte) (n int, err error) {
-	if err := p.endOfWatch(); err != nil {
+	p.state.CompareAndSwap(pollReadable, pollReading)
+	if err := p.endOfWatch(); err != nil { // after the change of state, which may undo that at the end of watch
 		return 0, err
 	}
-	p.state.CompareAndSwap(pollReadable, pollReading)
 	a := attempts.Get().(*attempt)
 	defer attempts.Put(a)
 	a.in, a.n, a.err = b, 0, 0
@@ -187,8 +187,11 @@ func (p *pollConn) endWatch(conn net.Conn) {
 		return
 	}
 	_ = conn.SetReadDeadline(longAgo)
-	for p.endOfWatch() == nil {
+	for {
 		p.state.CompareAndSwap(pollReadable, pollReading)
+		if p.endOfWatch() != nil {
+			return
+		}
 		_ = p.await()
 	}
 }
