@@ -50,7 +50,7 @@ func (srv *Server) park(web *http.Server, w http.ResponseWriter, poll *parkedPol
 	}
 	own.k.mu.Lock()
 	defer own.k.mu.Unlock()
-	own.k.poll, own.taken = poll, true
+	own.k.poll, own.over = poll, true
 	return own.k
 }
 
@@ -163,8 +163,8 @@ func idleTimeout(web *http.Server) time.Duration {
 	return web.ReadTimeout
 }
 
-// close closes the connection after the response to its poll. If abort is true, it does not
-// wait until the peer takes that.
+// close closes the connection after the response to its request. If abort is true, it waits neither
+// for the handler nor until the peer takes that.
 func (k *parked) close(abort bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -176,8 +176,12 @@ func (k *parked) close(abort bool) {
 	if k.ended {
 		k.setDeadline()
 	}
-	if abort {
-		k.conn.SetWriteDeadline(longAgo)
+	if !abort {
+		return
+	}
+	k.conn.SetWriteDeadline(longAgo)
+	if k.cancel != nil {
+		k.cancel()
 	}
 }
 

@@ -103,11 +103,11 @@ var errGoexit = errors.New("engineio: a handler has ended its goroutine")
 func (k *parked) endAfterGoexit() {
 	k.mu.Lock()
 	k.cancel, k.ended = nil, true
-	woken := k.woken
+	woken, poll := k.woken, k.poll
 	k.setDeadline()
 	k.mu.Unlock()
-	if woken {
-		go k.wake()
+	if woken && (poll == nil || poll.transport.lose(poll.waiting)) {
+		go k.next()
 	}
 }
 

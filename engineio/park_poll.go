@@ -65,6 +65,16 @@ func isKept(w http.ResponseWriter) bool {
 	return closes.Kind() == reflect.Bool && !closes.Bool()
 }
 
+// hasBegun reports whether middleware has written a part of the response. A poll that waits then must not
+// be parked, because its response has a head of its own.
+func hasBegun(w http.ResponseWriter) bool {
+	if own, ok := w.(*parkedWriter); ok {
+		return own.over || own.status != 0
+	}
+	wrote := reflect.ValueOf(w).Elem().FieldByName("wroteHeader")
+	return wrote.Kind() != reflect.Bool || wrote.Bool()
+}
+
 // hasOwnBody reports whether r has the body that http.Server gave it, or none. A poll must
 // have none.
 func hasOwnBody(r *http.Request) bool {
@@ -77,6 +87,9 @@ func hasOwnBody(r *http.Request) bool {
 // park parks the connection of r with the poll that waits. It reports false if the connection
 // cannot be parked.
 func (p *polling) park(web *http.Server, waiting *poll, w http.ResponseWriter, r *http.Request, c codec) bool {
+	if hasBegun(w) {
+		return false
+	}
 	s := p.session
 	k := s.srv.park(web, w, &parkedPoll{
 		transport: p, waiting: waiting, codec: c,

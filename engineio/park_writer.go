@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,13 +14,16 @@ import (
 type parkedWriter struct {
 	k        *parked
 	header   http.Header
-	minor    int // of the version of HTTP
-	status   int // zero until WriteHeader
+	minor    int   // of the version of HTTP
+	status   int   // zero until WriteHeader
+	length   int64 // of the body, as the header announces; -1 if it does not
+	written  int64 // bytes that the handler has written
 	body     []byte
-	written  int       // bytes of the body that have been sent
 	deadline time.Time // for writing; zero means the default
+	err      error     // of a write; nothing is sent any more
 	sent     bool      // the header has been sent
-	taken    bool      // the connection belongs to a poll that waits
+	chunked  bool
+	over     bool // the response has ended, or the connection belongs to a poll that waits
 }
 
 // maxHeldBody is how much of a body is kept until it is sent.
@@ -34,19 +38,38 @@ func (w *parkedWriter) Header() http.Header { return w.header }
 // WriteHeader implements http.ResponseWriter. Only the first call counts, and informational
 // responses are not sent.
 func (w *parkedWriter) WriteHeader(status int) {
-	if w.status == 0 && status >= 200 {
-		w.status = status
+	switch {
+	case w.status != 0:
+	case status < 100 || status > 999:
+		panic(fmt.Sprintf("invalid WriteHeader code %d", status)) // as net/http does
+	case status >= 200:
+		w.status, w.length = status, announcedLength(w.header)
 	}
+}
+
+// announcedLength returns the Content-Length in h, or -1 if there is none or it is not valid.
+func announcedLength(h http.Header) int64 {
+	n, err := strconv.ParseUint(h.Get("Content-Length"), 10, 63)
+	if err != nil {
+		return -1
+	}
+	return int64(n)
 }
 
 // Write implements http.ResponseWriter.
 func (w *parkedWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	switch {
-	case w.taken:
+	case w.over:
 		return 0, http.ErrHijacked
-	case !w.allowsBody():
+	case w.err != nil:
+		return 0, w.err
+	case len(p) > 0 && !w.allowsBody():
 		return 0, http.ErrBodyNotAllowed
+	}
+	w.written += int64(len(p))
+	if w.length >= 0 && w.written > w.length { // the peer would take it for the next response
+		return 0, http.ErrContentLength
 	}
 	w.body = append(w.body, p...)
 	if len(w.body) > maxHeldBody {
@@ -84,43 +107,69 @@ func (w *parkedWriter) SetWriteDeadline(t time.Time) error {
 // Flush implements http.Flusher.
 func (w *parkedWriter) Flush() { _ = w.FlushError() }
 
-// FlushError is called by http.ResponseController. If the length of the body is not known yet, the
-// end of the connection ends it.
+// FlushError is called by http.ResponseController.
 func (w *parkedWriter) FlushError() error {
-	if w.taken {
+	if w.over {
 		return http.ErrHijacked
 	}
+	return w.flush(false)
+}
+
+// flush sends what has not been sent. Last says that it is the rest of the response. If the length
+// is not known before, the body is chunked; the responses to HTTP/1.0 have a length.
+func (w *parkedWriter) flush(last bool) error {
 	w.WriteHeader(http.StatusOK)
+	if w.err != nil {
+		return w.err
+	}
 	var b bytes.Buffer
 	if !w.sent {
-		w.sent = true
-		if w.header["Content-Length"] == nil && w.allowsBody() {
-			w.k.closeAfterResponse()
-		}
+		w.sent, w.chunked = true, w.length < 0 && w.allowsBody()
 		b.Grow(512 + len(w.body))
 		w.appendHead(&b)
 	}
-	b.Write(w.body)
-	w.written += len(w.body)
-	w.body = w.body[:0]
-	if b.Len() == 0 {
-		return nil
+	if w.chunked && len(w.body) > 0 {
+		fmt.Fprintf(&b, "%x\r\n%s\r\n", len(w.body), w.body)
+	} else {
+		b.Write(w.body)
 	}
-	return w.send(b.Bytes())
+	if w.chunked && last {
+		b.WriteString("0\r\n\r\n")
+	}
+	w.body = w.body[:0]
+	if b.Len() > 0 {
+		w.err = w.send(b.Bytes())
+	}
+	return w.err
 }
 
-// appendHead appends the head of the response.
+// appendHead appends the head of the response. The headers that say where the body ends are not the
+// handler's.
 func (w *parkedWriter) appendHead(b *bytes.Buffer) {
 	h := w.header
-	delete(h, "Transfer-Encoding")
-	delete(h, "Trailer")
 	if hasToken(h["Connection"], "close") {
 		w.k.closeAfterResponse()
 	}
 	if _, typed := h["Content-Type"]; !typed && len(w.body) > 0 && h["Content-Encoding"] == nil {
 		h.Set("Content-Type", http.DetectContentType(w.body))
 	}
-	h["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
+	delete(h, "Transfer-Encoding")
+	delete(h, "Trailer")
+	switch {
+	case w.chunked:
+		h["Transfer-Encoding"] = []string{"chunked"}
+		fallthrough
+	case !w.allowsBody():
+		delete(h, "Content-Length")
+	default:
+		h["Content-Length"] = []string{strconv.FormatInt(w.length, 10)}
+	}
+	if w.status == http.StatusNotModified {
+		delete(h, "Content-Type")
+	}
+	if _, dated := h["Date"]; !dated {
+		h["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
+	}
 	if w.k.isLast() {
 		h["Connection"] = []string{"close"}
 	}
@@ -132,22 +181,19 @@ func (w *parkedWriter) appendHead(b *bytes.Buffer) {
 // finish sends what the handler has left, unless a poll waits. After an error the connection must be
 // closed.
 func (w *parkedWriter) finish() error {
-	if w.taken {
+	if w.over {
 		return nil
 	}
 	w.WriteHeader(http.StatusOK)
-	if !w.sent && w.header["Content-Length"] == nil && w.allowsBody() {
-		w.header.Set("Content-Length", strconv.Itoa(len(w.body)))
+	if !w.sent && w.length < 0 {
+		w.length = w.written
 	}
-	if !w.sent || len(w.body) > 0 {
-		if err := w.FlushError(); err != nil {
-			return err
-		}
-	}
-	if length := w.header.Get("Content-Length"); length != "" && length != strconv.Itoa(w.written) {
+	err := w.flush(true)
+	w.over = true
+	if err == nil && w.allowsBody() && w.length >= 0 && w.length != w.written {
 		return errWrongLength
 	}
-	return nil
+	return err
 }
 
 // send writes b. It sets the deadline only if it must wait, because that costs as much as a part of

@@ -1,14 +1,12 @@
 package engineio
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -100,47 +98,6 @@ func TestResponsesOfMiddleware(t *testing.T) {
 			if got[0].status != got[1].status || got[0].body != got[1].body || !maps.EqualFunc(got[0].header, got[1].header, slices.Equal) {
 				t.Errorf("parked %d %v %.100q\nwant %d %v %.100q", got[1].status, got[1].header, got[1].body, got[0].status, got[0].header, got[0].body)
 			}
-		})
-	}
-}
-
-// TestStreamOfMiddleware checks that a response of middleware that is flushed, or whose length does
-// not hold, ends the connection.
-func TestStreamOfMiddleware(t *testing.T) {
-	for name, handle := range map[string]func(w http.ResponseWriter){
-		"flushed": func(w http.ResponseWriter) {
-			io.WriteString(w, "one")
-			w.(http.Flusher).Flush()
-			io.WriteString(w, "two")
-		},
-		"long": func(w http.ResponseWriter) { io.WriteString(w, strings.Repeat("x", 2*maxHeldBody)) },
-		"short": func(w http.ResponseWriter) {
-			w.Header().Set("Content-Length", "10")
-			io.WriteString(w, "onetwo")
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := newParked(t, Options{}, nil, around(func(n int, w http.ResponseWriter, r *http.Request, next http.Handler) {
-				if n == 1 {
-					handle(w)
-				} else {
-					next.ServeHTTP(w, r)
-				}
-			}))
-			query, c := f.open()
-			conn := f.connect()
-			f.parkPoll(conn, c, "")
-			c.s.Send(NewMessage([]byte("x")))
-			conn.expectResponse("GET", "4x")
-			conn.send(f.request("GET", query, ""))
-			text, err := io.ReadAll(conn.in)
-			head, body, _ := strings.Cut(string(text), "\r\n\r\n")
-			ok := body == "onetwo" || body == strings.Repeat("x", 2*maxHeldBody)
-			if err != nil || !ok || !strings.HasPrefix(head, "HTTP/1.1 200 OK\r\n") || name != "short" && !strings.Contains(head, "\r\nConnection: close") {
-				t.Error(err, fmt.Sprintf("%s %.100q", head, body))
-			}
-			f.expectParked(0)
-			expectAlive(t, c)
 		})
 	}
 }
