@@ -13,16 +13,19 @@ func (ws *webSocket) sendLong(m *Message) (done bool, err error) {
 	switch {
 	case size < longMessage, size > 2*maxBatch: // batches keeps no longer ones
 		return false, nil
-	case ws.codec != codec(codec4{}), ws.deflate: // other frames than those of appendMessageFrames
+	case m.framed, ws.codec != codec(codec4{}), ws.deflate: // the frames exist, or are not those of appendMessageFrames
 		return false, nil
 	case ws.state != writerIdle, ws.sealed, ws.in.poll == nil, size <= maxBatch && ws.recent(now): // they may be queued
 		return false, nil
 	}
 	buf := batches.Get().(*[]byte)
 	defer batches.Put(buf)
-	*buf = appendMessageFrames((*buf)[:0], m.kind, m.text, m.attachments)
+	frames := appendMessageFrames((*buf)[:0], m.kind, m.text, m.attachments)
+	if cap(frames) <= 2*maxBatch { // the headers of many attachments may need more
+		*buf = frames
+	}
 	ws.state, ws.touched = writerOwned, now
-	rest, err := ws.tryWrite(*buf)
+	rest, err := ws.tryWrite(frames)
 	ws.release(bytes.Clone(rest), err)
 	return true, err
 }

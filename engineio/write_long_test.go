@@ -82,3 +82,21 @@ func TestRestOfALongMessage(t *testing.T) {
 		}
 	}
 }
+
+// The frames of a message of JoinJSONMessage exist, so they are not copied.
+func TestLongMessageWithFramesIsNotCopied(t *testing.T) {
+	f := newTCP(t, Options{}, nil)
+	_, c := f.idle()
+	c.rest()
+	text := bytes.Repeat([]byte("1"), maxBatch)
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	for _, tc := range []struct {
+		message *Message
+		want    bool
+	}{{JoinJSONMessage(nil, text), false}, {NewMessage(text), true}} {
+		if copied, err := c.s.ws.sendLong(tc.message); copied != tc.want || err != nil {
+			t.Errorf("copied: %v, %v, want %v", copied, err, tc.want)
+		}
+	}
+}

@@ -158,6 +158,7 @@ func (b Broadcast) emit(event string, args []any) (sockets int, err error) {
 		return sockets, nil
 	}
 	m := o.message()
+	e.lost = true // stays so if the Bus ends the goroutine
 	err = b.publish(&m, to)
 	e.lost = errors.Is(err, errPanic)
 	return sockets, err

@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -16,7 +17,8 @@ type stubBus struct {
 	told   record // calls of Rooms with rooms
 	static record // namespaces of calls of Rooms without rooms
 	panics bool
-	read   []byte        // the Data that a call of Publish has panicked with
+	exits  bool          // Publish ends its goroutine
+	read   []byte        // the Data of the last call of Publish that did not return
 	hold   chan struct{} // if not nil, Rooms blocks until it is closed
 
 	mu        sync.Mutex
@@ -40,9 +42,14 @@ func (b *stubBus) join(deliver func(socketio.Message)) (socketio.Bus, error) {
 func (b *stubBus) Publish(m *socketio.Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.panics {
+	if b.panics || b.exits {
 		b.read = m.Data
+	}
+	switch {
+	case b.panics:
 		panic("secret")
+	case b.exits:
+		runtime.Goexit()
 	}
 	kept := *m
 	kept.Data = slices.Clone(m.Data)

@@ -83,16 +83,21 @@ func TestPanicOfTheBusInACall(t *testing.T) {
 	})
 }
 
-// The server does not write to the Data with which the bus has panicked, because the bus may still
-// read it.
+// The server does not write to the Data with which the bus has panicked, or has ended the goroutine, because the bus may
+// still read it.
 func TestDataOfAPanicOfTheBus(t *testing.T) {
 	onBus(t, 1, socketio.Options{Logger: slog.New(slog.DiscardHandler)}, open, func(f *fixture, bus *stubBus) {
-		for range 20 { // the pool of buffers may drop some
-			bus.panics = true
-			if err := f.srv.Emit("first", "text"); err == nil {
-				t.Error("no error")
-			}
-			bus.panics = false
+		for i := range 40 { // the pool of buffers may drop some
+			bus.panics, bus.exits = i%2 == 0, i%2 == 1
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if err := f.srv.Emit("first", "text"); err == nil {
+					t.Error("no error")
+				}
+			}()
+			<-done
+			bus.panics, bus.exits = false, false
 			for range 5 {
 				if err := f.srv.Emit("later", "other"); err != nil {
 					t.Error(err)

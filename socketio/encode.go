@@ -13,7 +13,7 @@ import (
 // encoder encodes packets.
 type encoder struct {
 	*wirejson.Encoder
-	lost bool // a Bus that has panicked may still read what was written
+	lost bool // a Bus that has panicked, or ended its goroutine, may still read what was written
 }
 
 // longestKept bounds the buffers that are reused for later packets.

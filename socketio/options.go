@@ -130,7 +130,8 @@ type Options struct {
 	// the order in which they were published. Others may be delivered concurrently. Deliver
 	// returns when the message has taken effect on sockets of this node, without waiting for a
 	// peer. If it is called before Bus has returned, it waits for that. It ignores a malformed
-	// message. Nil means that this server is the only one.
+	// message. It keeps the slices of the message, so the Data that Publish gets must be copied for
+	// it. Nil means that this server is the only one.
 	Bus func(deliver func(Message)) (Bus, error)
 	// ClusterKey is a secret of at least 16 bytes, the same for all servers of a cluster. It
 	// lets them recognize each other's socket ids, which are reserved rooms: see

