@@ -19,7 +19,7 @@ const (
 	maxDirect = 32
 	// senderTurn is how long senders may keep others from the processors. It is longer than the
 	// turn of a flusher, because what is sent meanwhile is written together.
-	senderTurn = 2 * time.Millisecond
+	senderTurn = time.Millisecond
 	// rested is the time without a call of Yield after which the next one begins a turn.
 	rested = 20 * time.Millisecond
 )
@@ -46,17 +46,18 @@ func (ws *webSocket) leave(now tick, size int, shared bool) bool {
 	case ws.state != writerIdle, ws != s.ws, size > maxBatch:
 		return false
 	case ws.recent(now), shared && !s.srv.direct(now):
-		ws.leaveQueue()
+		ws.leaveQueue(shared)
 		return true
 	}
 	return false
 }
 
-// leaveQueue leaves the queue to a flusher. The session's mutex is held.
-func (ws *webSocket) leaveQueue() {
+// leaveQueue leaves the queue to a flusher. Shared says that all of it is of broadcasts. The session's
+// mutex is held.
+func (ws *webSocket) leaveQueue(shared bool) {
 	s := ws.session
 	ws.state = writerQueued
-	s.srv.flushers[int(s.id[0])%len(s.srv.flushers)].add(s)
+	s.srv.flushers[int(s.id[0])%len(s.srv.flushers)].add(s, shared)
 }
 
 // direct reports whether one more message of a broadcast may be written by its sender. It may be
@@ -95,18 +96,24 @@ func (ws *webSocket) dropQueued() {
 	}
 }
 
-// Yield lets others run if senders have kept them from the processors for 2 ms: flushers, and the
+// Yield lets others run if senders have kept them from the processors for a millisecond: flushers, and the
 // goroutines that wait for the network. A goroutine that sends to many sessions should call it from
 // time to time, without holding a lock. It may be called concurrently.
 func (srv *Server) Yield() {
-	now := srv.now()
-	began := srv.turnBegan.Load()
-	since := now - time.Duration(began)
-	if since < senderTurn || !srv.turnBegan.CompareAndSwap(began, int64(now)) || since > rested {
+	// The network is not looked at before all that are busy have ended their turns.
+	if srv.yielding.Load() == 0 && !srv.turnEnds() {
 		return
 	}
 	srv.yielding.Add(1)
 	turns.Pass()
 	srv.yielding.Add(-1)
 	srv.turnBegan.Store(int64(srv.now()))
+}
+
+// turnEnds reports whether the turn of the senders has lasted long enough. The caller then ends it.
+func (srv *Server) turnEnds() bool {
+	now := srv.now()
+	began := srv.turnBegan.Load()
+	since := now - time.Duration(began)
+	return since >= senderTurn && srv.turnBegan.CompareAndSwap(began, int64(now)) && since <= rested
 }

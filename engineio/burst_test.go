@@ -23,7 +23,7 @@ func TestBurst(t *testing.T) {
 	release()
 	expectQueued(t, c, 0)
 	w.expect("4a", "4b", "4c", "4d")
-	if _, c := f.idle(); c.s.listed {
+	if _, c := f.idle(); c.s.listed != notListed {
 		t.Error("a session is listed with its flusher that has nothing to write")
 	}
 }

@@ -14,15 +14,25 @@ import (
 type flusher struct {
 	srv *Server
 
-	mu       sync.Mutex // locked after a session's mutex
-	sessions []*Session
-	running  bool
+	mu      sync.Mutex // locked after a session's mutex
+	urgent  []*Session
+	others  []*Session // only messages of broadcasts wait for these, or they are urgent too
+	running bool
 }
+
+// listed says where a session is listed.
+type listed uint8
+
+const (
+	notListed listed = iota
+	listedAmongOthers
+	listedAsUrgent
+)
 
 const (
 	// perLook is how many sessions a flusher takes and writes to between two looks at the clock. A
 	// write takes some 10 us.
-	perLook = 16
+	perLook = 8
 	// flusherTurn is how long a flusher may keep others from its processor. The end of a
 	// turn costs some 5 us if there are two processors. A turn ends sooner if a sender waits, because
 	// messages that are sent first are written together.
@@ -38,15 +48,19 @@ func newFlushers(srv *Server) []flusher {
 	return all
 }
 
-// add lists a session that is to be written to. The session's mutex is held.
-func (f *flusher) add(s *Session) {
+// add lists a session that is to be written to. Shared says that only messages of broadcasts wait.
+// Others, such as answers, do not wait until a large broadcast is written. The session's mutex is held.
+func (f *flusher) add(s *Session, shared bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if s.listed {
-		return
+	switch {
+	case !shared && s.listed != listedAsUrgent:
+		s.listed = listedAsUrgent
+		f.urgent = append(f.urgent, s)
+	case s.listed == notListed:
+		s.listed = listedAmongOthers
+		f.others = append(f.others, s)
 	}
-	s.listed = true
-	f.sessions = append(f.sessions, s)
 	if !f.running {
 		f.running = true
 		f.srv.start(f.run)
@@ -73,18 +87,27 @@ func (f *flusher) run() {
 	}
 }
 
-// take takes some of the sessions. If there are none, run must return.
+// take takes some of the sessions, urgent ones for at least a half. If there are none, run must
+// return.
 func (f *flusher) take(taken []*Session) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := copy(taken, f.sessions)
-	clear(f.sessions[:n])
-	if f.sessions = f.sessions[n:]; len(f.sessions) == 0 {
-		f.sessions = nil // an idle server keeps no array
-	}
+	n := takeFrom(&f.urgent, taken[:len(taken)/2])
+	n += takeFrom(&f.others, taken[n:])
+	n += takeFrom(&f.urgent, taken[n:])
 	for _, s := range taken[:n] {
-		s.listed = false
+		s.listed = notListed
 	}
 	f.running = n > 0
+	return n
+}
+
+// takeFrom moves sessions from the beginning of a list.
+func takeFrom(list *[]*Session, taken []*Session) int {
+	n := copy(taken, *list)
+	clear((*list)[:n])
+	if *list = (*list)[n:]; len(*list) == 0 {
+		*list = nil // an idle server keeps no array
+	}
 	return n
 }

@@ -74,7 +74,7 @@ func TestFlusherTakesAFewSessionsAtATime(t *testing.T) {
 		all = append(all, c.s, c.s)
 	}
 	for _, s := range all {
-		x.add(s)
+		x.add(s, true)
 	}
 	var taken [perLook]*Session
 	for _, want := range []int{perLook, 3, 0} {
@@ -82,8 +82,45 @@ func TestFlusherTakesAFewSessionsAtATime(t *testing.T) {
 			t.Errorf("took %d sessions, want %d; running: %v", n, want, x.running)
 		}
 	}
-	if x.sessions != nil || all[0].listed {
+	if x.others != nil || all[0].listed != notListed {
 		t.Error("something is left")
+	}
+}
+
+// A message to one session does not wait until a large broadcast has been written to others, also if it
+// is left to a flusher.
+func TestFlusherPrefersMessagesToOneSession(t *testing.T) {
+	f, _ := newHeld(t, onTCP, Options{})
+	var all []*recorder
+	for range 4 * perLook {
+		_, c := f.idle()
+		all = append(all, c)
+	}
+	m := NewMessage([]byte("broadcast"))
+	for _, c := range all {
+		if err := c.s.SendShared(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := all[len(all)-1]
+	sends(t, last, "answer")
+	sends(t, last, "another")
+	first := 0
+	for i := range f.srv.flushers {
+		var taken [perLook]*Session
+		n := f.srv.flushers[i].take(taken[:])
+		for _, s := range taken[:min(n, 1)] {
+			if s == last.s {
+				first++
+			}
+		}
+		f.srv.flushers[i].running = true // still held
+	}
+	if first != 1 {
+		t.Errorf("the session with an answer comes first with %d flushers", first)
+	}
+	if got := last.queued(); got != 3 {
+		t.Errorf("%d messages wait, want 3", got)
 	}
 }
 
@@ -148,7 +185,7 @@ func TestLargeBroadcastsLetTheNetworkIn(t *testing.T) {
 	for name, busy := range map[string]func(){
 		"flusher": func() {
 			x.mu.Lock()
-			x.sessions, x.running = slices.Clone(many), true
+			x.others, x.running = slices.Clone(many), true
 			x.mu.Unlock()
 			x.run()
 		},

@@ -61,7 +61,7 @@ type Session struct {
 	codec         codec // for polling; a WebSocket has its own
 	originChecked bool
 	fresh         atomic.Bool // it is new, and its address counts
-	listed        bool        // with its flusher, whose mutex guards it
+	listed        listed      // with its flusher, whose mutex guards it
 
 	mu     sync.Mutex // guards everything below, and the structs of the transports
 	life   life

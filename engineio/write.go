@@ -66,7 +66,11 @@ func (ws *webSocket) send(frames []byte, shared bool) error {
 	if ws.state == writerQueued {
 		if ws.queued+size <= min(most, maxBatch) {
 			ws.push(frames)
-			if !shared && !ws.recent(now) {
+			switch {
+			case shared:
+			case ws.recent(now):
+				ws.leaveQueue(false)
+			default:
 				ws.writeQueue()
 			}
 			return nil
@@ -187,7 +191,7 @@ func (ws *webSocket) release(rest []byte, err error) {
 			ws.startWriter()
 			return
 		case !ws.sealed && ws == ws.session.ws && ws.session.life != closed:
-			ws.leaveQueue()
+			ws.leaveQueue(false)
 			return
 		}
 		rest, err = ws.tryWriteQueue()
