@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -239,6 +240,39 @@ func TestEndOfServerWhileAHandlerRuns(t *testing.T) {
 		_, _ = io.ReadAll(conn.in)
 		f.expectParked(0)
 	}
+}
+
+// TestCloseBetweenReadingAndServing checks that a poll that has been read is answered if the connection is
+// closed in order before its handler runs.
+func TestCloseBetweenReadingAndServing(t *testing.T) {
+	f := newParked(t, Options{}, nil, handling(0, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		time.Sleep(10 * time.Millisecond) // in which it would be cancelled
+		fmt.Fprint(w, r.Context().Err())
+	}))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	f.url = "http://" + listener.Addr().String() + f.srv.opts.Path
+	peer := f.connect()
+	conn, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &parked{srv: f.srv, web: f.web, conn: conn, woken: true, early: []byte(f.request("GET", pollingQuery+"&sid=any", ""))}
+	k.watch = newWatch(k)
+	f.srv.list(k)
+	r := k.readPoll()
+	k.close(false)
+	if k.serve(r) {
+		k.next()
+	}
+	if a := peer.expectResponse("GET", "<nil>"); a.header.Get("Connection") != "close" {
+		t.Errorf("%v, want Connection: close", a.header)
+	}
+	peer.expectClosed()
+	f.expectParked(0)
 }
 
 // TestGoexitBehindAParkedPoll checks that the connection is left once if a handler whose poll is parked ends its goroutine
