@@ -201,6 +201,18 @@ func TestUnreadResponseOnParkedConnection(t *testing.T) {
 	}
 }
 
+// TestHalfARequestOnAParkedConnection checks that http.Server's limits bound a request of which only a part comes.
+func TestHalfARequestOnAParkedConnection(t *testing.T) {
+	f := newParked(t, Options{}, nil, func(web *http.Server) { web.ReadHeaderTimeout = 50 * time.Millisecond })
+	conn, query, c := f.connectParked()
+	conn.send(f.request("GET", query, "")[:40])
+	if text, err := io.ReadAll(conn.in); err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 400 ") {
+		t.Errorf("%q %v, want 400 and the end of the connection", text, err)
+	}
+	f.expectParked(0)
+	expectAlive(t, c)
+}
+
 // TestEndOfServerWhileAHandlerRuns checks that a handler on a parked connection may complete its response
 // after closeParked and during Shutdown, and that Shutdown cancels it when it waits no longer.
 func TestEndOfServerWhileAHandlerRuns(t *testing.T) {
