@@ -2,13 +2,10 @@ package engineio
 
 import (
 	"bufio"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -37,97 +34,100 @@ func (f *fixture) connectParked() (conn *rawConn, query string, c *recorder) {
 	return conn, query, c
 }
 
+// framings are responses of middleware that say different things about their length.
+var framings = map[string]func(w http.ResponseWriter, r *http.Request){
+	"Transfer-Encoding": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Transfer-Encoding", "chunked")
+		w.Header().Set("Content-Type", "text/plain")
+		w.(http.Flusher).Flush()
+		io.WriteString(w, "onetwo")
+	},
+	"Transfer-Encoding and Content-Length": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Transfer-Encoding", "identity")
+		w.Header().Set("Content-Length", "6")
+		w.Header().Set("Content-Type", "text/plain")
+		io.WriteString(w, "onetwo")
+	},
+	"flushed": func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "one")
+		w.(http.Flusher).Flush()
+		io.WriteString(w, "two")
+	},
+	"flushed before the body": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		w.(http.Flusher).Flush()
+		w.(http.Flusher).Flush()
+	},
+	"large": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("x", 2*maxHeldBody)) },
+	"too short": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "10")
+		io.WriteString(w, "one")
+	},
+	"too long": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "3")
+		io.WriteString(w, "one")
+		if _, err := io.WriteString(w, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nanother"); err != http.ErrContentLength {
+			panic(fmt.Sprint("want ErrContentLength: ", err))
+		}
+	},
+	"odd Content-Length": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "-3")
+		io.WriteString(w, "one")
+		w.(http.Flusher).Flush()
+	},
+	"no content with a length": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "3")
+		w.WriteHeader(http.StatusNoContent)
+	},
+	"not modified with a length": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "3")
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(http.StatusNotModified)
+		w.Write(nil)
+	},
+	"panic after a flush": func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "one")
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	},
+	"odd status":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(1000) },
+	"zero status": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(0) },
+	"own Date":    func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Date", "today") },
+}
+
 // TestFramingOfMiddleware checks that a client finds the same responses on a parked connection as on
 // one of net/http, whatever middleware says about the length of its response.
 func TestFramingOfMiddleware(t *testing.T) {
-	for name, handle := range map[string]func(w http.ResponseWriter, r *http.Request){
-		"Transfer-Encoding": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Transfer-Encoding", "chunked")
-			w.Header().Set("Content-Type", "text/plain")
-			w.(http.Flusher).Flush()
-			io.WriteString(w, "onetwo")
-		},
-		"Transfer-Encoding and Content-Length": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Transfer-Encoding", "identity")
-			w.Header().Set("Content-Length", "6")
-			w.Header().Set("Content-Type", "text/plain")
-			io.WriteString(w, "onetwo")
-		},
-		"flushed": func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, "one")
-			w.(http.Flusher).Flush()
-			io.WriteString(w, "two")
-		},
-		"flushed before the body": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/plain")
-			w.(http.Flusher).Flush()
-			w.(http.Flusher).Flush()
-		},
-		"large": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("x", 2*maxHeldBody)) },
-		"too short": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "10")
-			io.WriteString(w, "one")
-		},
-		"too long": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "3")
-			io.WriteString(w, "one")
-			if _, err := io.WriteString(w, "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nanother"); err != http.ErrContentLength {
-				panic(fmt.Sprint("want ErrContentLength: ", err))
-			}
-		},
-		"odd Content-Length": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "-3")
-			io.WriteString(w, "one")
-			w.(http.Flusher).Flush()
-		},
-		"no content with a length": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "3")
-			w.WriteHeader(http.StatusNoContent)
-		},
-		"not modified with a length": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "3")
-			w.Header().Set("Content-Type", "text/plain")
-			w.WriteHeader(http.StatusNotModified)
-			w.Write(nil)
-		},
-		"panic after a flush": func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, "one")
-			w.(http.Flusher).Flush()
-			panic(http.ErrAbortHandler)
-		},
-		"odd status":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(1000) },
-		"zero status": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(0) },
-		"own Date":    func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Date", "today") },
-	} {
+	for name, handle := range framings {
 		t.Run(name, func(t *testing.T) {
-			var got [2]string
-			for i := range got {
-				f := newParked(t, Options{Logger: slog.New(slog.DiscardHandler)}, nil, handling(1, func(w http.ResponseWriter, r *http.Request, _ http.Handler) { handle(w, r) }))
-				f.web.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-				var conn *rawConn
-				var query string
-				if i == 1 {
-					conn, query, _ = f.connectParked()
-				} else {
-					f.srv.unparkable.Store(true)
-					var c *recorder
-					query, c = f.open()
-					conn = f.connect()
-					conn.send(f.request("GET", query, ""))
-					eventually(t, "a poll", func() bool { return polls(c.s) })
-					c.s.Send(NewMessage([]byte("x")))
-					conn.expectResponse("GET", "4x")
-				}
-				conn.send(f.request("GET", query, ""))
-				got[i] = readResponse(conn.in)
-				_, _ = io.WriteString(conn.Conn, "GET /elsewhere HTTP/1.1\r\nHost: pipe\r\nConnection: close\r\n\r\n") // which fails if it is closed
-				got[i] += readResponse(conn.in)
-			}
-			if got[0] != got[1] {
-				t.Errorf("parked\n%.1000s\nwant\n%.1000s", got[1], got[0])
+			want, got := readFraming(t, handle, false), readFraming(t, handle, true)
+			if got != want {
+				t.Errorf("parked\n%.1000s\nwant\n%.1000s", got, want)
 			}
 		})
 	}
+}
+
+// readFraming returns what a client finds if handle answers its second poll, and after that.
+func readFraming(t *testing.T, handle http.HandlerFunc, park bool) string {
+	t.Helper()
+	f := newParked(t, Options{Logger: slog.New(slog.DiscardHandler)}, nil, handling(1, func(w http.ResponseWriter, r *http.Request, _ http.Handler) { handle(w, r) }),
+		func(web *http.Server) { web.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0) })
+	f.srv.unparkable.Store(!park)
+	query, c := f.open()
+	conn := f.connect()
+	conn.send(f.request("GET", query, ""))
+	if park {
+		c.expectParkedPoll(t)
+	} else {
+		eventually(t, "a poll", func() bool { return polls(c.s) })
+	}
+	c.s.Send(NewMessage([]byte("x")))
+	conn.expectResponse("GET", "4x")
+	conn.send(f.request("GET", query, ""))
+	first := readResponse(conn.in)
+	_, _ = io.WriteString(conn.Conn, "GET /elsewhere HTTP/1.1\r\nHost: pipe\r\nConnection: close\r\n\r\n") // which fails if it is closed
+	return first + readResponse(conn.in)
 }
 
 // readResponse returns what a client finds. It leaves out the time.
@@ -197,90 +197,5 @@ func TestUnreadResponseOnParkedConnection(t *testing.T) {
 			}
 			f.expectParked(0)
 		})
-	}
-}
-
-// TestEndOfServerWhileAHandlerRuns checks that a handler on a parked connection may complete its response
-// after closeParked and during Shutdown, and that Shutdown cancels it when it waits no longer.
-func TestEndOfServerWhileAHandlerRuns(t *testing.T) {
-	for _, abort := range []bool{false, true} {
-		began, goOn, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-		f := newParked(t, Options{PingInterval: time.Hour}, nil, handling(1, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
-			close(began)
-			select {
-			case <-r.Context().Done():
-				result <- r.Context().Err()
-			case <-goOn:
-				io.WriteString(w, "done")
-				result <- nil
-			}
-		}))
-		conn, query, _ := f.connectParked()
-		conn.send(f.request("GET", query, ""))
-		<-began
-		shut := make(chan error, 1)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		go func() { shut <- f.srv.Shutdown(ctx) }()
-		if !abort {
-			eventually(t, "the shutdown", func() bool { return f.srv.Sessions() == 0 })
-			time.Sleep(100 * time.Millisecond) // in which the handler would be cancelled
-			close(goOn)
-			if a := conn.expectResponse("GET", "done"); a.header.Get("Connection") != "close" {
-				t.Errorf("%v, want Connection: close", a.header)
-			}
-		}
-		if err := <-result; abort != errors.Is(err, context.Canceled) {
-			t.Errorf("abort %t: %v", abort, err)
-		}
-		if err := <-shut; err != nil {
-			t.Error(err)
-		}
-		cancel()
-		_, _ = io.ReadAll(conn.in)
-		f.expectParked(0)
-	}
-}
-
-// TestGoexitBehindAParkedPoll checks that the connection is left once if a handler whose poll is parked ends its goroutine
-// while the poll is answered and another request is there.
-func TestGoexitBehindAParkedPoll(t *testing.T) {
-	for range 50 {
-		goOn := make(chan struct{})
-		f := newParked(t, Options{}, nil, handling(1, func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			next.ServeHTTP(w, r)
-			<-goOn
-			runtime.Goexit()
-		}))
-		conn, query, c := f.connectParked()
-		f.parkPoll(conn, c, "")
-		conn.send(f.request("GET", query, ""))
-		eventually(t, "the next request", func() bool {
-			f.srv.mu.Lock()
-			defer f.srv.mu.Unlock()
-			for k := range f.srv.parked {
-				k.mu.Lock()
-				defer k.mu.Unlock()
-				return k.woken
-			}
-			return false
-		})
-		go c.s.Send(NewMessage([]byte("y")))
-		close(goOn)
-		_, _ = io.ReadAll(conn.in)
-		f.expectParked(0)
-		f.srv.Close()
-		eventually(t, "the end of all tasks", func() bool {
-			f.srv.mu.Lock()
-			defer f.srv.mu.Unlock()
-			if f.srv.tasks < 0 {
-				t.Fatalf("%d tasks", f.srv.tasks)
-			}
-			return f.srv.tasks == 0
-		})
-		f.srv.hands.mu.Lock()
-		if n := f.srv.hands.sockets; n < 0 {
-			t.Fatalf("%d connections", n)
-		}
-		f.srv.hands.mu.Unlock()
 	}
 }

@@ -48,6 +48,7 @@ func (k *parked) readPoll() *http.Request {
 	if r != nil {
 		k.early = nil
 		k.watch.release()
+		k.cancel = func() {} // until serve sets it, so that close lets r be answered
 	}
 	return r
 }

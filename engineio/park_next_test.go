@@ -200,8 +200,11 @@ func TestSlowPeerOfAParkedPoll(t *testing.T) {
 		f.parkPoll(conn, c, "")
 		conns, all = append(conns, conn), append(all, c)
 	}
-	for _, c := range all {
+	for i, c := range all {
 		c.s.Send(m)
+		if _, err := conns[i].in.Peek(1); err != nil { // so that no goroutine takes two of them in one turn
+			t.Fatal(err)
+		}
 	}
 	_, c := f.open()
 	conn := f.connect()
