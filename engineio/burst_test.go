@@ -265,11 +265,12 @@ func TestOwnedWriterIsNotLeftToAFlusher(t *testing.T) {
 
 // A probe is answered at once: its transport is not the session's yet, and the flusher would not find it.
 func TestProbeDuringABurst(t *testing.T) {
-	f, _ := newHeld(t, onTCP, Options{})
+	f, release := newHeld(t, onTCP, Options{})
 	query, c := f.open()
 	w := f.socket(strings.Replace(query, "polling", "websocket", 1))
 	w.write("2probe")
 	w.expect("3probe")
+	release() // which has nothing to write; if the answer is still being written, a flusher gets what follows
 	_ = c.s.Send(NewMessage([]byte("a")))
 	w.write("5")
 	w.expect("4a")
