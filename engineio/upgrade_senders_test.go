@@ -10,7 +10,7 @@ import (
 // TestUpgradeBetweenSenders checks that nothing is lost, repeated or reordered that is sent while a session is upgraded, at whatever moment
 // the upgrade comes, with messages of all sizes.
 func TestUpgradeBetweenSenders(t *testing.T) {
-	const sessions, each, senders = 25, 60, 2
+	const sessions, each, senders = 12, 40, 2
 	for name, serve := range map[string]serveFunc{"tcp": newTCP, "parked": newParked} {
 		t.Run(name, func(t *testing.T) {
 			f := serve(t, Options{MaxOutbound: 64 << 20}, nil)
