@@ -2,14 +2,12 @@ package engineio
 
 import (
 	"fmt"
-	"io"
-	"net"
-	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"socketiojwt/internal/turns/turnstest"
 )
 
 // Many senders to many sessions lose nothing, and each session gets the messages of a sender in their order,
@@ -124,54 +122,6 @@ func TestFlusherPrefersMessagesToOneSession(t *testing.T) {
 	}
 }
 
-// fastestEcho returns the time of the fastest of many echoes by TCP while busy runs again and again, and this
-// process has one processor. If busy does not let the network in, each echo takes 10 ms or more.
-func fastestEcho(t *testing.T, busy func()) time.Duration {
-	t.Helper()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	a, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	b, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	go func() { _, _ = io.Copy(b, b) }()
-	var done atomic.Bool
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for !done.Load() {
-			busy()
-		}
-	}()
-	defer func() {
-		done.Store(true)
-		<-ended
-	}()
-	var one [1]byte
-	fastest := time.Hour // of many, because the machine may be busy
-	for range 20 {
-		began := time.Now()
-		if _, err := a.Write(one[:]); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadFull(a, one[:]); err != nil {
-			t.Fatal(err)
-		}
-		fastest = min(fastest, time.Since(began))
-	}
-	return fastest
-}
-
 // A flusher that has much to write, and a goroutine that sends to many sessions, let those run that
 // wait for the network.
 func TestLargeBroadcastsLetTheNetworkIn(t *testing.T) {
@@ -195,7 +145,7 @@ func TestLargeBroadcastsLetTheNetworkIn(t *testing.T) {
 			}
 		},
 	} {
-		if took := fastestEcho(t, busy); took > 5*time.Millisecond {
+		if took := turnstest.FastestEcho(t, busy); took > 5*time.Millisecond {
 			t.Errorf("%s: an echo took %v at least", name, took)
 		}
 	}
