@@ -95,6 +95,18 @@ func (n *Namespace) Steps(to Selector) (steps, locked, selected int) {
 	return chosen.steps, chosen.longest, len(chosen.list)
 }
 
+// SelectInParts selects sockets by many names, and calls between each time it has let the lock of the listing go.
+func (n *Namespace) SelectInParts(to Selector, between func()) []*Socket {
+	chosen := selection{local: n.local, to: to}
+	p := newLookup(n.local, to, nil)
+	chosen.begin(p, nil)
+	for between(); chosen.part(p); between() {
+	}
+	chosen.list, chosen.except = p.list, p.except
+	chosen.filter()
+	return chosen.list
+}
+
 // WhileListingIsLocked calls f while the lock of the namespace's listing is held.
 func (n *Namespace) WhileListingIsLocked(f func()) {
 	n.local.mu.Lock()
@@ -183,6 +195,9 @@ func (srv *Server) LostSessions() (sessions, bytes int) {
 	defer r.mu.Unlock()
 	return max(len(r.lost), len(r.byKey)), r.budget.Used()
 }
+
+// List lists the socket again, which was removed by Unlist.
+func (s *Socket) List() { s.namespace.local.add(s) }
 
 // Unlist removes the socket, of AddMembers, from the listing and from its rooms.
 func (s *Socket) Unlist() { s.namespace.local.forget(s, false) }

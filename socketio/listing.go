@@ -20,6 +20,9 @@ type listing struct {
 	byID map[string]*Socket
 	all  []*Socket            // in no particular order; that of Socket.place is at index place-1
 	room map[string][]*Socket // likewise, with the places in Socket.rooms; no list is empty
+
+	many   sync.Mutex // held by a selection by very many names; taken before mu
+	lookup *lookup    // of that selection; changed by it, which holds mu for reading
 }
 
 // places are the rooms of a socket, and its place in the list of each of them: its index plus 1.
@@ -54,6 +57,7 @@ func (l *listing) add(s *Socket) {
 
 // list is add for a caller that holds mu.
 func (l *listing) list(s *Socket) {
+	l.changing(s.ID())
 	l.byID[s.ID()] = s
 	l.all = append(l.all, s)
 	s.place = int32(len(l.all))
@@ -71,6 +75,7 @@ func (l *listing) forget(s *Socket, keeps bool) (rooms []string, kept bool) {
 	defer l.mu.Unlock()
 	rooms = s.roomNames()
 	if s.place > 0 {
+		l.changing(s.ID())
 		delete(l.byID, s.ID())
 		l.changed(s.ID(), false)
 		for room := range s.rooms {

@@ -1,8 +1,8 @@
 package socketio
 
-// selection collects the sockets that a Selector selects. It holds the lock of the listing only
-// while it looks up names, copies lists of sockets, or visits a few. It visits many sockets afterwards. Otherwise
-// others could not join or leave rooms for milliseconds while a broadcast to many sockets begins.
+// selection collects the sockets that a Selector selects, as they are at one moment. It holds the lock of the listing only
+// while it looks up mostNames names, copies their lists of sockets, or visits a few sockets. It visits many sockets
+// afterwards. Otherwise others could not join or leave rooms for milliseconds while a broadcast to many sockets begins.
 type selection struct {
 	local  *listing
 	to     Selector
@@ -28,9 +28,13 @@ func (l *listing) selected(list []*Socket, to Selector) []*Socket {
 func (c *selection) run(to Selector, record func(to Selector)) {
 	to.Rooms, to.Except = distinct(to.Rooms), distinct(to.Except)
 	c.to = to
-	if !c.copyLists(record) {
-		c.filter()
+	switch {
+	case len(to.Rooms)+len(to.Except) > mostNames:
+		c.copyParts(record)
+	case c.copyLists(record):
+		return
 	}
+	c.filter()
 }
 
 // copyLists copies the lists of the rooms of the Selector. It reports whether the list of the
@@ -139,16 +143,11 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 	return false
 }
 
-// appendMembers appends the sockets of the rooms, some of them several times. The lock is held for all
-// rooms, however many there are. Otherwise a socket that joins one room and then leaves another would
-// be missed, and one that is never in a room without being excepted might be selected.
+// appendMembers appends the sockets of the rooms, some of them several times. The lock is held.
 func (c *selection) appendMembers(list []*Socket, rooms []string) []*Socket {
 	for _, room := range rooms {
 		c.step()
-		if s := c.local.byID[room]; s != nil {
-			list = append(list, s)
-		}
-		list = append(list, c.local.room[room]...)
+		list = c.local.appendMembers(list, room)
 	}
 	return list
 }
