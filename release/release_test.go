@@ -60,7 +60,11 @@ func released(t *testing.T) (first, second string) {
 		output(t, root, "git", "clone", "-q", ".", one)
 		output(t, root, "git", "clone", "-q", one, other)
 		first = build(t, one, "TZ=America/New_York", "GOFLAGS=")
-		second = build(t, other, "TZ=Asia/Tokyo", "GOFLAGS=-tags=none")
+		settings := filepath.Join(folder, "settings") // of go env -w
+		if err := os.WriteFile(settings, []byte("GOFLAGS=-tags=none\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		second = build(t, other, "TZ=Asia/Tokyo", "GOFLAGS=", "GOENV="+settings)
 		built = []string{first, second}
 	})
 	if built == nil {
@@ -128,6 +132,24 @@ func TestReleaseRefusesChangedTree(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), filepath.Join(clone, "scripts", "release.sh"), "--out", filepath.Join(clone, "dist")).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "forgotten.go") {
 		t.Errorf("error %v, output %s", err, out)
+	}
+}
+
+func TestReleaseRefusesTags(t *testing.T) {
+	for tag, want := range map[string]string{
+		"v2.0.0": "no versions above v1",
+		"v1.2":   "the form is v1.2.3",
+		"v0.9.0": "no section ## 0.9.0",
+	} {
+		t.Run(tag, func(t *testing.T) {
+			clone := filepath.Join(t.TempDir(), "clone")
+			output(t, root, "git", "clone", "-q", "--no-tags", ".", clone)
+			output(t, clone, "git", "tag", tag)
+			out, err := exec.CommandContext(t.Context(), filepath.Join(clone, "scripts", "release.sh"), "--out", filepath.Join(clone, "dist"), "--no-sbom").CombinedOutput()
+			if err == nil || !strings.Contains(string(out), want) {
+				t.Errorf("error %v, output %s", err, out)
+			}
+		})
 	}
 }
 
