@@ -34,6 +34,13 @@ changes=$(git status --porcelain)
 if [ -n "$changes" ] && [ -z "$dirty" ]; then
   fail "the tree differs from the last commit; commit, or build it as it is with --dirty:"$'\n'"$changes"
 fi
+tags=""
+[ -n "$dirty" ] || tags=$(git tag --points-at HEAD --list 'v[0-9]*')
+for tag in $tags; do
+  [[ $tag =~ ^v[01]\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] || fail "the commit has the tag $tag: the form is v1.2.3, and go.mod allows no version above v1"
+  number=${tag#v} number=${number%%-*}
+  grep -q "^## $number\b" CHANGELOG.md || fail "the commit has the tag $tag, and CHANGELOG.md has no section ## $number"
+done
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 [ -z "$(ls -A "$out")" ] || fail "$out is not empty"
@@ -76,12 +83,7 @@ here="$work/${host/\//_}/socketio-jwt"
 build "${host%/*}" "${host#*/}" "$here"
 version=$(go version -m "$here" | awk '$1 == "mod" { print $3 }')
 case $version in v*) ;; *) fail "the program has version $version, not one of a release" ;; esac
-tags=$(git tag --points-at HEAD --list 'v[0-9]*')
-if [ -n "$tags" ] && [ -z "$dirty" ]; then
-  grep -qxF -- "$version" <<<"$tags" || fail "Go makes $version of the tag ${tags//$'\n'/ and }: the form is v1.2.3, and the module has no versions above v1"
-  number=${version#v}
-  grep -q "^## ${number%%-*}" CHANGELOG.md || fail "the commit has the tag $version, and CHANGELOG.md has no section ## ${number%%-*}"
-fi
+[ -z "$tags" ] || grep -qxF -- "$version" <<<"$tags" || fail "Go makes the version $version of the tags ${tags//$'\n'/, }"
 version=${version#v}
 echo "socketio-jwt $version of $(date -d "@$SOURCE_DATE_EPOCH" +%F), $(go env GOVERSION)"
 
