@@ -1,9 +1,11 @@
 package release
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -37,6 +39,37 @@ func TestUnits(t *testing.T) {
 	}
 	// From 0, the best, to 100. It was 12 in 2026.
 	output(t, root, "systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=15", filepath.Join(units, "socketio-jwt.service"))
+}
+
+// TestInstalledSize checks that the size does not depend on the file system of the build: each file counts in whole KiB,
+// and everything else as one.
+func TestInstalledSize(t *testing.T) {
+	needs(t, "dpkg-deb")
+	folder, _ := released(t)
+	file, tree := one(t, folder, "*.deb"), t.TempDir()
+	output(t, root, "dpkg-deb", "-x", file, tree)
+	want := int64(-1) // without the root
+	err := filepath.WalkDir(tree, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if info.Mode().IsRegular() {
+			want += (info.Size() + 1023) / 1024
+		} else {
+			want++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.TrimSpace(output(t, root, "dpkg-deb", "-f", file, "Installed-Size")); got != strconv.FormatInt(want, 10) {
+		t.Errorf("Installed-Size %s, want %d", got, want)
+	}
 }
 
 // TestPackage installs, runs, upgrades and purges the package under a systemd of its own.

@@ -60,7 +60,11 @@ func released(t *testing.T) (first, second string) {
 		output(t, root, "git", "clone", "-q", ".", one)
 		output(t, root, "git", "clone", "-q", one, other)
 		first = build(t, one, "TZ=America/New_York", "GOFLAGS=")
-		second = build(t, other, "TZ=Asia/Tokyo", "GOFLAGS=-tags=none")
+		settings := filepath.Join(folder, "settings") // of go env -w
+		if err := os.WriteFile(settings, []byte("GOFLAGS=-tags=none\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		second = build(t, other, "TZ=Asia/Tokyo", "GOFLAGS=", "GOENV="+settings)
 		built = []string{first, second}
 	})
 	if built == nil {
@@ -85,6 +89,9 @@ func build(t *testing.T, clone string, environment ...string) string {
 	}
 	return out
 }
+
+// cloneOf returns the folder that a release was built from. Its commit stays, whatever is committed meanwhile.
+func cloneOf(folder string) string { return strings.TrimSuffix(folder, ".out") }
 
 // one returns the file of a folder that matches.
 func one(t *testing.T, folder, pattern string) string {
@@ -131,6 +138,24 @@ func TestReleaseRefusesChangedTree(t *testing.T) {
 	}
 }
 
+func TestReleaseRefusesTags(t *testing.T) {
+	for tag, want := range map[string]string{
+		"v2.0.0": "tag v2.0.0",
+		"v1.2":   "tag v1.2:",
+		"v0.9.0": "no section ## 0.9.0",
+	} {
+		t.Run(tag, func(t *testing.T) {
+			clone := filepath.Join(t.TempDir(), "clone")
+			output(t, root, "git", "clone", "-q", "--no-tags", ".", clone)
+			output(t, clone, "git", "tag", tag)
+			out, err := exec.CommandContext(t.Context(), filepath.Join(clone, "scripts", "release.sh"), "--out", filepath.Join(clone, "dist"), "--no-sbom").CombinedOutput()
+			if err == nil || !strings.Contains(string(out), want) {
+				t.Errorf("error %v, output %s", err, out)
+			}
+		})
+	}
+}
+
 func TestArchive(t *testing.T) {
 	folder, _ := released(t)
 	file, err := os.Open(one(t, folder, "*.tar.gz"))
@@ -144,7 +169,7 @@ func TestArchive(t *testing.T) {
 	}
 	var names []string
 	program := filepath.Join(t.TempDir(), "socketio-jwt")
-	commit := strings.TrimSpace(output(t, root, "git", "log", "-1", "--format=%ct"))
+	commit := strings.TrimSpace(output(t, cloneOf(folder), "git", "log", "-1", "--format=%ct"))
 	for archive := tar.NewReader(zipped); ; {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -172,14 +197,13 @@ func TestArchive(t *testing.T) {
 			t.Errorf("%s is missing: %v", want, names)
 		}
 	}
-	testProgram(t, program)
+	testProgram(t, program, strings.TrimSpace(output(t, cloneOf(folder), "git", "rev-parse", "HEAD")))
 }
 
-// testProgram tests that a program is static and says what it is.
-func testProgram(t *testing.T, program string) {
+// testProgram tests that a program is static and says what it is, and that it was built from the commit.
+func testProgram(t *testing.T, program, commit string) {
 	t.Helper()
 	said := output(t, root, program, "version", "-v")
-	commit := strings.TrimSpace(output(t, root, "git", "rev-parse", "HEAD"))
 	for _, want := range []string{"socketio-jwt v", ", revision " + commit + "\n", "committed at ", runtime.Version(), "github.com/alecthomas/kong"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("version -v does not say %q:\n%s", want, said)

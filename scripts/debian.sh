@@ -57,12 +57,14 @@ install -d -m 755 "$tree/DEBIAN"
 install -m 755 deploy/debian/postinst deploy/debian/prerm deploy/debian/postrm "$tree/DEBIAN"
 echo /etc/socketio-jwt/socketio-jwt.toml >"$tree/DEBIAN/conffiles"
 (cd "$tree" && find . -path ./DEBIAN -prune -o -type f -printf '%P\n' | sort | xargs md5sum) >"$tree/DEBIAN/md5sums"
+# In KiB, as dpkg-gencontrol counts: du would depend on the file system, which decides how long a folder is.
+size=$(find "$tree" -mindepth 1 -path "$tree/DEBIAN" -prune -o -printf '%y %s\n' | awk '{ sum += $1 == "f" ? int(($2 + 1023) / 1024) : 1 } END { print sum }')
 cat >"$tree/DEBIAN/control" <<EOF
 Package: socketio-jwt
 Version: $version
 Architecture: $processor
 Maintainer: $maintainer
-Installed-Size: $(du -k -s --apparent-size "$tree" | cut -f1)
+Installed-Size: $size
 Depends: procps, systemd | systemd-standalone-sysusers
 Recommends: ca-certificates
 Section: net
