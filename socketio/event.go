@@ -20,8 +20,8 @@ type Event struct {
 	acked    atomic.Bool
 
 	// Most events need no other memory than that of the payload and of these.
-	room  [2][]byte // the name and the argument of most events
-	inbox [1]task   // the inbox of the socket, if the event is the only one there
+	room [2][]byte // the name and the argument of most events
+	task task      // of the event in the inbox of the socket
 }
 
 // Name returns the event's name.
@@ -143,7 +143,7 @@ func (s *Socket) receive(e *Event) {
 		result = s.keepEarly(e)
 	default:
 		if result = s.wait(e); result == taken {
-			if s.queue(task{event: e}) {
+			if s.queue(e.asTask()) {
 				s.conn.session.AfterMessages((*worker)(s))
 			}
 		}
