@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"runtime"
 
 	"socketiojwt/internal/turns"
 )
@@ -56,8 +55,7 @@ func (s *Socket) work() {
 			s.guard(func() { s.do(ctx, t) }, func() { go s.work() })
 		}
 		if more {
-			turn.Check()
-			runtime.Gosched() // so that a peer that floods does not keep the processor from others
+			turn.Give() // so that a peer that floods does not keep the processor from others
 		}
 	}
 }
