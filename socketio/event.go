@@ -82,13 +82,22 @@ func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDe
 	if err != nil || len(args.values) == 0 {
 		return nil, packet.ErrMalformed
 	}
-	name, err := eventName(args.values[0], maxName)
-	if err != nil {
+	if r := s.routeOf(args.values[0]); r.handler != nil {
+		e.name, e.task.handler = r.name, r.handler // so that the name needs no memory
+	} else if e.name, err = eventName(args.values[0], maxName); err != nil {
 		return nil, err
 	}
-	e.Arguments, e.name = args.Drop(1), name
-	e.size = e.Arguments.size() + len(name) + 128
+	e.Arguments = args.Drop(1)
+	e.size = e.Arguments.size() + len(e.name) + 128
 	return e, nil
+}
+
+// routeOf returns the route of an event from its name as JSON, if that is a string as programs write it.
+func (s *Socket) routeOf(name []byte) route {
+	if plain, ok := wirejson.Plain(name); ok && s.namespace != nil {
+		return s.namespace.table.routes[string(plain)]
+	}
+	return route{}
 }
 
 // eventName reads the first member of an EVENT. It is a string that is not reserved, or a

@@ -12,10 +12,10 @@ import (
 	"socketiojwt/socketio"
 )
 
-// BenchmarkEvents measures the CPU time of small events that want no answer, by the kind of their handler. Each of 20
+// BenchmarkEvents measures the CPU time of small events that want no answer, by the kind of their handler. Each of 100
 // connections sends 200 at a time.
 func BenchmarkEvents(b *testing.B) {
-	const connections, batch = 20, 200
+	const connections, batch = 100, 200
 	for _, event := range []string{"func", "scan", "raw", "none"} {
 		b.Run(event, func(b *testing.B) {
 			web := eventsServer(b)

@@ -7,7 +7,7 @@ type inbox struct{ first, last *task }
 // task is one item of work for a worker: an event, or a step of the socket's life.
 type task struct {
 	event   *Event
-	handler Handler // of an event that was set aside; nil means that of its name
+	handler Handler // of the event; nil means that of its name
 	step    func()
 	next    *task // in the inbox
 }
