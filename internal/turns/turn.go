@@ -20,8 +20,10 @@ type Turn struct {
 const (
 	// turnTime is how long a turn lasts. Its end costs some 3 us.
 	turnTime = 100 * time.Microsecond
-	// giveTime is how long a goroutine goes on before Give lets others run.
-	giveTime = 10 * time.Microsecond
+	// giveTime and stepsPerGive are how long a goroutine goes on, and how many pieces of work it does, before
+	// Give lets others run.
+	giveTime     = 10 * time.Microsecond
+	stepsPerGive = 8
 	// stepsPerLook is how many short pieces of work are done between two looks at the clock.
 	stepsPerLook = 16
 	// waited is how much time passes between two looks if the goroutine has waited meanwhile.
@@ -56,11 +58,11 @@ func (t *Turn) Check() {
 	}
 }
 
-// Give is Check that lets runnable goroutines run once in some microseconds, also if the turn has not ended. Doing so after
-// each piece of work costs more than a small piece of work.
+// Give is Check that lets runnable goroutines run once in some microseconds or pieces of work, also if the turn
+// has not ended. Doing so after each piece of work would cost as much as a small piece of work.
 func (t *Turn) Give() {
 	t.Check()
-	if t.looked-t.gave >= giveTime {
+	if t.steps++; t.steps%stepsPerGive == 0 || t.looked-t.gave >= giveTime {
 		runtime.Gosched()
 		t.gave = time.Since(epoch)
 	}

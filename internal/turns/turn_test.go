@@ -73,10 +73,18 @@ func TestGive(t *testing.T) {
 		t.Error("the first call does not let others run")
 	}
 	soon := time.Since(epoch) + time.Hour
-	turn.gave = soon
-	turn.Give()
-	if turn.gave != soon {
-		t.Error("others run after each piece of work")
+	for range 2 {
+		turn.steps, turn.gave = 0, soon
+		for range stepsPerGive - 1 {
+			turn.Give()
+		}
+		if turn.gave != soon {
+			t.Error("others run after each piece of work")
+		}
+		turn.Give()
+		if turn.gave == soon {
+			t.Errorf("others do not run after %d pieces of work", stepsPerGive)
+		}
 	}
 	long := time.Since(epoch) - giveTime
 	turn.gave = long
