@@ -42,5 +42,5 @@ func (s *Socket) resumeEvent(e *Event, handler Handler, renewed uint64) {
 		s.giveBack(e.size)
 		return
 	}
-	s.post(task{event: e, handler: handler})
+	s.post(&task{event: e, handler: handler})
 }

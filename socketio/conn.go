@@ -151,6 +151,9 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 		}
 	case packet.Event, packet.BinaryEvent:
 		if s, ok := c.joined(p.Namespace); ok && s != nil {
+			if len(attachments) == 0 && s.ignores(p.Payload) {
+				return
+			}
 			p.Payload = c.keptPayload(p, attachments)
 			e, err := parseEvent(s, p, attachments, c.server.opts.MaxNameLength, maxDepth)
 			if err != nil {

@@ -142,7 +142,7 @@ func (c *conn) begin() {
 		c.mu.Unlock()
 
 		s.mu.Lock()
-		s.post(task{step: s.connect})
+		s.post(&task{step: s.connect})
 		s.mu.Unlock()
 	}
 }
@@ -241,7 +241,7 @@ func (s *Socket) admit() {
 		s.sendWelcome()
 		for _, e := range s.arrival.early.events {
 			s.inboxBytes += e.size
-			s.inbox = append(s.inbox, task{event: e}) // handled by this worker
+			s.inbox.add(e.asTask()) // handled by this worker
 		}
 		s.arrival.early = nil
 	}

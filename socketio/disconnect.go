@@ -64,7 +64,7 @@ func (s *Socket) endAfterInbox(reason Reason) {
 		s.failAcks() // a handler may be waiting for one
 		s.become(stateEnding)
 		s.conn.uncount()
-		s.inbox = append(s.inbox, task{step: func() { s.end(reason, nil, nil) }})
+		s.inbox.add(&task{step: func() { s.end(reason, nil, nil) }})
 		s.ending = &ending{
 			timer: time.AfterFunc(drainTimeout, func() { s.end(reason, nil, nil) }),
 			rooms: s.delist(reason, now), // under the lock, like enter in admit
@@ -106,7 +106,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 		}
 	}
 	s.conn.ledger().event(-s.inboxBytes)
-	s.inbox, s.inboxBytes = nil, 0
+	s.inbox, s.inboxBytes = inbox{}, 0
 	s.failAcks()
 	s.releaseEarly()
 	s.giveBackHandshake()
@@ -136,7 +136,7 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	s.runOnEnd(interceptors, onEnd)
 	s.mu.Lock()
 	if was >= stateAdmitted {
-		s.post(task{step: func() { s.runOnDisconnect(context.WithoutCancel(ctx), reason, rooms) }})
+		s.post(&task{step: func() { s.runOnDisconnect(context.WithoutCancel(ctx), reason, rooms) }})
 	}
 	joined := s.namespace
 	s.mu.Unlock()

@@ -91,18 +91,31 @@ func (p *framePeer) exchange(tb testing.TB, request []byte, answers []int) {
 // echoPeer serves the event "echo" over TCP, and returns a peer whose socket is admitted.
 func echoPeer(tb testing.TB) *framePeer {
 	tb.Helper()
+	return dialPeer(tb, serveEcho(tb, func(*socketio.Server) {}))
+}
+
+// serveEcho starts a server with a handler of the event "echo", and with those that more registers.
+func serveEcho(tb testing.TB, more func(*socketio.Server)) *httptest.Server {
+	tb.Helper()
 	srv, err := socketio.NewServer(socketio.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	srv.Open()
 	srv.Handle("echo", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack(e.Args()...) })
+	more(srv)
 	handler, err := srv.Handler()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	web := httptest.NewServer(handler)
 	tb.Cleanup(func() { _ = srv.Close(); web.Close() })
+	return web
+}
+
+// dialPeer returns a peer by WebSocket whose socket is admitted.
+func dialPeer(tb testing.TB, web *httptest.Server) *framePeer {
+	tb.Helper()
 	conn, err := net.Dial("tcp", web.Listener.Addr().String())
 	if err != nil {
 		tb.Fatal(err)

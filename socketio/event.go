@@ -20,8 +20,8 @@ type Event struct {
 	acked    atomic.Bool
 
 	// Most events need no other memory than that of the payload and of these.
-	room  [2][]byte // the name and the argument of most events
-	inbox [1]task   // the inbox of the socket, if the event is the only one there
+	room [2][]byte // the name and the argument of most events
+	task task      // of the event in the inbox of the socket
 }
 
 // Name returns the event's name.
@@ -82,13 +82,22 @@ func parseEvent(s *Socket, p packet.Packet, attachments [][]byte, maxName, maxDe
 	if err != nil || len(args.values) == 0 {
 		return nil, packet.ErrMalformed
 	}
-	name, err := eventName(args.values[0], maxName)
-	if err != nil {
+	if r := s.routeOf(args.values[0]); r.handler != nil {
+		e.name, e.task.handler = r.name, r.handler // so that the name needs no memory
+	} else if e.name, err = eventName(args.values[0], maxName); err != nil {
 		return nil, err
 	}
-	e.Arguments, e.name = args.Drop(1), name
-	e.size = e.Arguments.size() + len(name) + 128
+	e.Arguments = args.Drop(1)
+	e.size = e.Arguments.size() + len(e.name) + 128
 	return e, nil
+}
+
+// routeOf returns the route of an event from its name as JSON, if that is a string as programs write it.
+func (s *Socket) routeOf(name []byte) route {
+	if plain, ok := wirejson.Plain(name); ok && s.namespace != nil {
+		return s.namespace.table.routes[string(plain)]
+	}
+	return route{}
 }
 
 // eventName reads the first member of an EVENT. It is a string that is not reserved, or a
@@ -143,7 +152,7 @@ func (s *Socket) receive(e *Event) {
 		result = s.keepEarly(e)
 	default:
 		if result = s.wait(e); result == taken {
-			if s.queue(task{event: e}) {
+			if s.queue(e.asTask()) {
 				s.conn.session.AfterMessages((*worker)(s))
 			}
 		}

@@ -5,6 +5,7 @@ package socketio_test
 import (
 	"bytes"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -23,6 +24,9 @@ func TestLoudPeerMakesNoGarbage(t *testing.T) {
 		{"packets without effect", maskedFrame(0x81, []byte("6")), n},
 		{"pongs", maskedFrame(0x8a, nil), n},
 		{"acknowledgements that no call waits for", maskedFrame(0x81, []byte(`4399[1,{"a":"b"}]`)), n},
+		{"events without a handler", maskedFrame(0x81, []byte(`42["unknown",{"a":"b"}]`)), n},
+		{"events with a long name", maskedFrame(0x81, []byte(`42["`+strings.Repeat("x", 100)+`",1]`)), n},
+		{"events without a handler that want an answer", maskedFrame(0x81, []byte(`4277["unknown"]`)), n},
 		{"long acknowledgements", maskedFrame(0x81, append([]byte("4"), long...)), n / 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -87,7 +87,7 @@ func (s *Socket) admitWith(welcome *engineio.Message) error {
 	if welcome != nil {
 		s.arrival.early.welcome = append(s.arrival.early.welcome, welcome)
 	}
-	s.post(task{step: s.resume})
+	s.post(&task{step: s.resume})
 	return nil
 }
 

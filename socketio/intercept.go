@@ -3,7 +3,6 @@ package socketio
 import (
 	"context"
 	"fmt"
-	"runtime"
 
 	"socketiojwt/internal/turns"
 	"socketiojwt/socketio/internal/packet"
@@ -118,8 +117,7 @@ func (s *Socket) runIntercepts() {
 			s.intercept(ctx, by, e)
 		}, func() { go s.runIntercepts() })
 		if more {
-			turn.Check()
-			runtime.Gosched() // for the same reason as in work
+			turn.Give() // for the same reason as in work
 		}
 	}
 }

@@ -84,7 +84,8 @@ type table struct {
 	open            bool
 	connect         []ConnectMiddleware
 	wrap            []func(Handler) Handler
-	handlers        map[string]Handler
+	routes          map[string]route
+	ignoresRest     bool // no program code handles the events that have no route
 	any             Handler
 	onConnect       []func(context.Context, *Socket) error
 	onDisconnecting []func(context.Context, *Socket, Reason, []string)
@@ -95,16 +96,23 @@ type table struct {
 	counts          counts
 }
 
+// route is a registered name of events with its handler.
+type route struct {
+	name    string
+	handler Handler
+}
+
 // admits reports whether any socket can be admitted.
 func (t *table) admits() bool { return t.open || len(t.connect) > 0 }
 
 // untouched reports whether nothing was registered.
 func (t *table) untouched() bool {
-	return !t.admits() && len(t.wrap)+len(t.handlers)+len(t.onConnect)+len(t.onDisconnecting)+len(t.onDisconnect)+len(t.onEmit)+len(t.onServerSide) == 0 && t.any == nil
+	return !t.admits() && len(t.wrap)+len(t.routes)+len(t.onConnect)+len(t.onDisconnecting)+len(t.onDisconnect)+len(t.onEmit)+len(t.onServerSide) == 0 && t.any == nil
 }
 
 // freeze wraps each handler in the event middleware, once.
 func (t *table) freeze() {
+	t.ignoresRest = t.any == nil && len(t.wrap) == 0
 	if t.any == nil {
 		t.any = func(ctx context.Context, s *Socket, e *Event) error {
 			s.logger().DebugContext(ctx, "socketio: no handler for event", "event", e.Name())
@@ -118,15 +126,15 @@ func (t *table) freeze() {
 		}
 		return h
 	}
-	for event, h := range t.handlers {
-		t.handlers[event] = wrapped(h)
+	for event, r := range t.routes {
+		t.routes[event] = route{event, wrapped(r.handler)}
 	}
 	t.any = wrapped(t.any)
 }
 
 func (t *table) handler(event string) Handler {
-	if h, ok := t.handlers[event]; ok {
-		return h
+	if r, ok := t.routes[event]; ok {
+		return r.handler
 	}
 	return t.any
 }

@@ -67,7 +67,7 @@ func resultOf(reason Reason) string {
 func (s *Socket) observeHandler(h Handler) Handler {
 	return func(ctx context.Context, s *Socket, e *Event) (err error) {
 		op := observe.Operation{Kind: observe.Handle, Namespace: s.namespace.label(), Event: observe.Other, Value: e}
-		if _, registered := s.namespace.table.handlers[e.name]; registered {
+		if _, registered := s.namespace.table.routes[e.name]; registered {
 			op.Event = e.name
 		}
 		ctx, running := observe.Begin(ctx, s.conn.server.opts.Observer, op)

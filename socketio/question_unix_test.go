@@ -11,7 +11,7 @@ import (
 // TestCostOfAQuestion bounds what an event and its acknowledgement allocate, and the goroutines that they start. The goroutine
 // that waits for the peer must stay, and goroutines that work must be reused. The race detector makes sync.Pool forget objects.
 func TestCostOfAQuestion(t *testing.T) {
-	const n, mostObjects, mostBytes = 2000, 6, 560
+	const n, mostObjects, mostBytes = 2000, 5, 520
 	p := echoPeer(t)
 	request := maskedFrame(0x81, []byte(`4277["echo",{"n":77,"pad":"0123456789012345678901234567890123456789"}]`))
 	answers := []int{len(`4377[{"n":77,"pad":"0123456789012345678901234567890123456789"}]`)}

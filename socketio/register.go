@@ -53,10 +53,10 @@ func (m *Mux) Handle(event string, h Handler) {
 		panic(fmt.Sprintf("socketio: Handle: event name %q is empty or reserved", event))
 	case len(event) > m.server.opts.MaxNameLength:
 		panic(fmt.Sprintf("socketio: Handle: event name %q is longer than Options.MaxNameLength", event))
-	case m.table.handlers[event] != nil:
+	case m.table.routes[event].handler != nil:
 		panic(fmt.Sprintf("socketio: Handle: event %q already has a handler", event))
 	}
-	m.table.handlers[event] = h
+	m.table.routes[event] = route{event, h}
 }
 
 // HandleAny registers the handler of all events without a handler. Without HandleAny such

@@ -66,7 +66,7 @@ func (s *Socket) Renew(r Renewal) error {
 	before := s.life
 	s.life = &life{parent: s.conn.ctx}
 	s.ctx = &socketContext{Context: s.life, socket: s}
-	s.post(task{step: func() { s.goOn(r, w) }})
+	s.post(&task{step: func() { s.goOn(r, w) }})
 	s.mu.Unlock()
 	before.end(r.Cause)
 	return nil
@@ -74,12 +74,9 @@ func (s *Socket) Renew(r Renewal) error {
 
 // dropEvents drops the events that wait for their handlers. The caller holds mu.
 func (s *Socket) dropEvents() {
-	s.inbox = slices.DeleteFunc(s.inbox, func(t task) bool {
-		if t.event != nil {
-			s.giveBack(t.event.size)
-		}
-		return t.event != nil
-	})
+	for _, e := range s.inbox.dropEvents() {
+		s.giveBack(e.size)
+	}
 	if s.intercepted != nil {
 		for _, e := range s.intercepted.events {
 			s.giveBack(e.size)

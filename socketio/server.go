@@ -77,7 +77,7 @@ func NewServer(opts Options) (*Server, error) {
 // called concurrently.
 func (srv *Server) SetOrigins(origins []string) error { return srv.engine.SetOrigins(origins) }
 
-func newTable() *table { return &table{handlers: make(map[string]Handler)} }
+func newTable() *table { return &table{routes: make(map[string]route)} }
 
 // Of returns the namespace of that name, and makes it if it does not exist. The name must begin
 // with a slash. After Handler was called, Of panics if the namespace does not exist.

@@ -262,7 +262,7 @@ func (x *session) wake() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if s.state == stateConnecting {
-				s.post(task{step: s.admit})
+				s.post(&task{step: s.admit})
 			}
 		}()
 	}

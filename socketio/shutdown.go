@@ -103,7 +103,7 @@ func (s *Socket) close() {
 	busy := s.state == stateAdmitted && s.working
 	switch {
 	case busy:
-		s.inbox = append(s.inbox, task{step: func() { s.end(ReasonShutdown, nil, nil) }})
+		s.inbox.add(&task{step: func() { s.end(ReasonShutdown, nil, nil) }})
 	case s.state == stateEnding: // it ends after its inbox already, because its peer left
 		busy = true
 	}

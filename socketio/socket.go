@@ -43,7 +43,7 @@ type Socket struct {
 	ctx         *socketContext
 	life        *life
 	arrival     *arrival // nil once OnConnect has returned, unless a handshake is kept or it failed; written under mu and conn.mu
-	inbox       []task
+	inbox       inbox
 	inboxBytes  int
 	interceptor interceptor  // the first; see interceptorOf
 	intercepted *intercepted // nil unless intercepted events are being handled
@@ -75,13 +75,6 @@ type arrival struct {
 type ending struct {
 	timer *time.Timer
 	rooms []string // the rooms it was in
-}
-
-// task is one item of work for a worker: an event, or a step of the socket's life.
-type task struct {
-	event   *Event
-	handler Handler // of an event that was set aside; nil means that of its name
-	step    func()
 }
 
 // drainTimeout is how long events of a peer that has left are still handled.

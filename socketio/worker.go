@@ -2,25 +2,21 @@ package socketio
 
 import (
 	"context"
-	"runtime"
 
 	"socketiojwt/internal/turns"
 )
 
 // post adds a task for the worker, and starts the worker if it is not running. The caller holds
 // mu.
-func (s *Socket) post(t task) {
+func (s *Socket) post(t *task) {
 	if s.queue(t) {
 		s.conn.server.engine.Go((*worker)(s))
 	}
 }
 
 // queue adds a task to the inbox, and reports whether the caller must start the worker. The caller holds mu.
-func (s *Socket) queue(t task) (start bool) {
-	if s.inbox == nil && t.event != nil {
-		s.inbox = t.event.inbox[:0]
-	}
-	s.inbox = append(s.inbox, t)
+func (s *Socket) queue(t *task) (start bool) {
+	s.inbox.add(t)
 	if s.working {
 		return false
 	}
@@ -41,34 +37,30 @@ func (s *Socket) work() {
 	for {
 		now := s.look()
 		s.mu.Lock()
-		if len(s.inbox) == 0 {
-			s.inbox = nil // an idle socket keeps no buffer
+		t := s.inbox.take()
+		if t == nil {
 			s.working = false
 			s.mu.Unlock()
 			s.conn.server.running.add(-1)
 			return
 		}
-		t := s.inbox[0]
-		s.inbox[0] = task{}
-		s.inbox = s.inbox[1:]
 		if t.event != nil {
 			s.giveBack(t.event.size)
 		}
 		// Read these together: an event in the inbox implies that the socket, and therefore its
 		// context, has not ended.
-		ctx, late, more := s.ctx, t.event != nil && s.pastDeadline(now), len(s.inbox) > 0
+		ctx, late, more := s.ctx, t.event != nil && s.pastDeadline(now), !s.inbox.isEmpty()
 		s.mu.Unlock()
 		if !late {
 			s.guard(func() { s.do(ctx, t) }, func() { go s.work() })
 		}
 		if more {
-			turn.Check()
-			runtime.Gosched() // so that a peer that floods does not keep the processor from others
+			turn.Give() // so that a peer that floods does not keep the processor from others
 		}
 	}
 }
 
-func (s *Socket) do(ctx context.Context, t task) {
+func (s *Socket) do(ctx context.Context, t *task) {
 	if t.event == nil {
 		t.step()
 		return

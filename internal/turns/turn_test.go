@@ -65,6 +65,42 @@ func TestTurn(t *testing.T) {
 	(*Turn)(nil).Check()
 }
 
+// Give lets others run only if some time has passed since it did so last.
+func TestGive(t *testing.T) {
+	var turn Turn
+	turn.Give()
+	if turn.gave == 0 {
+		t.Error("the first call does not let others run")
+	}
+	soon := time.Since(epoch) + time.Hour
+	for range 2 {
+		turn.steps, turn.gave = 0, soon
+		for range stepsPerGive - 1 {
+			turn.Give()
+		}
+		if turn.gave != soon {
+			t.Error("others run after each piece of work")
+		}
+		turn.Give()
+		if turn.gave == soon {
+			t.Errorf("others do not run after %d pieces of work", stepsPerGive)
+		}
+	}
+	long := time.Since(epoch) - giveTime
+	turn.gave = long
+	turn.Give()
+	if turn.gave <= long {
+		t.Error("others do not run after a long piece of work")
+	}
+}
+
+func BenchmarkGive(b *testing.B) {
+	turn := new(Turn)
+	for b.Loop() {
+		turn.Give()
+	}
+}
+
 func BenchmarkPass(b *testing.B) {
 	for b.Loop() {
 		Pass()

@@ -32,6 +32,9 @@ func SplitPeerArray(b []byte, maxDepth int) ([][]byte, error) {
 
 // AppendPeerArray is SplitPeerArray that appends the elements to values.
 func AppendPeerArray(values [][]byte, b []byte, maxDepth int) ([][]byte, error) {
+	if simple, ok := appendSimple(values, b, true); ok && maxDepth > 0 {
+		return simple, nil
+	}
 	err := eachOfPeerArray(b, maxDepth, func(value []byte) { values = append(values, value) })
 	if err != nil {
 		return nil, err
@@ -41,6 +44,9 @@ func AppendPeerArray(values [][]byte, b []byte, maxDepth int) ([][]byte, error) 
 
 // ValidPeerArray reports whether SplitPeerArray(b, maxDepth) would succeed. It allocates nothing.
 func ValidPeerArray(b []byte, maxDepth int) bool {
+	if _, ok := appendSimple(nil, b, false); ok && maxDepth > 0 {
+		return true
+	}
 	return eachOfPeerArray(b, maxDepth, func([]byte) {}) == nil
 }
 
@@ -125,27 +131,21 @@ func ValidPeerObject(b []byte, maxDepth int) bool {
 // UnquotePeer returns the string in value, a JSON value. An escaped half of a surrogate
 // pair becomes U+FFFD.
 func UnquotePeer(value []byte) (string, bool) {
-	if s, ok := plain(value); ok {
-		return s, true
+	if s, ok := Plain(value); ok {
+		return string(s), true
 	}
 	var s string
 	err := json.Unmarshal(value, &s, peer)
 	return s, err == nil && value[0] == '"'
 }
 
-// plain returns the string in value if it is a string of printable ASCII without escapes,
-// which most names are and which needs no parser.
-func plain(value []byte) (string, bool) {
-	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
-		return "", false
+// Plain returns the part of value between the quotes if it is a string of printable ASCII without
+// escapes, which most names are and which needs no parser.
+func Plain(value []byte) (inner []byte, ok bool) {
+	if end := simpleString(value, 0); end == 0 || end < len(value) {
+		return nil, false
 	}
-	inner := value[1 : len(value)-1]
-	for _, c := range inner {
-		if c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return "", false
-		}
-	}
-	return string(inner), true
+	return value[1 : len(value)-1], true
 }
 
 // AppendUnquotePeer appends the string in quoted, a JSON string, to b. An escaped half of a
@@ -167,8 +167,8 @@ var peerTypes = json.JoinOptions(jsonv1.DefaultOptionsV1(), json.WithUnmarshaler
 // error of a type's own method may quote the value.
 func UnmarshalPeer(value []byte, attachments [][]byte, into any) error {
 	if to, ok := into.(*string); ok && to != nil {
-		if s, ok := plain(value); ok {
-			*to = s
+		if s, ok := Plain(value); ok {
+			*to = string(s)
 			return nil
 		}
 	}

@@ -204,8 +204,8 @@ func TestPlainStrings(t *testing.T) {
 	} {
 		var want string
 		err := json2.Unmarshal([]byte(value), &want, peerTypes)
-		if got, ok := plain([]byte(value)); ok && (err != nil || got != want) {
-			t.Errorf("plain(%q) = %q; the parser says %q, %v", value, got, want, err)
+		if got, ok := Plain([]byte(value)); ok && (err != nil || string(got) != want) {
+			t.Errorf("Plain(%q) = %q; the parser says %q, %v", value, got, want, err)
 		}
 		got := "before"
 		if failed := UnmarshalPeer([]byte(value), nil, &got); (failed == nil) != (err == nil) || err == nil && value != "null" && got != want {

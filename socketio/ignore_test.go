@@ -1,0 +1,121 @@
+package socketio_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"socketiojwt/socketio"
+)
+
+// quiet returns a logger into l without lines of level Debug.
+func quiet(l *logged) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// An event that no handler wants is counted, and the events around it are handled in order. Anything that
+// the program has registered for such events still sees them.
+func TestEventWithoutAHandler(t *testing.T) {
+	var ran record
+	var log logged
+	note := func(what string) socketio.Handler {
+		return func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+			ran.add(what + " " + e.Name())
+			return nil
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		opts  socketio.Options
+		setup func(srv *socketio.Server)
+		want  string
+	}{
+		{"nothing", socketio.Options{Logger: quiet(&log)}, func(*socketio.Server) {}, "known a,known b"},
+		{"debug log", socketio.Options{Logger: log.logger()}, func(*socketio.Server) {}, "known a,known b"},
+		{"HandleAny", socketio.Options{Logger: quiet(&log)}, func(srv *socketio.Server) { srv.HandleAny(note("any")) },
+			"known a,any unknown,any 7,known b"},
+		{"Wrap", socketio.Options{Logger: quiet(&log)}, func(srv *socketio.Server) {
+			srv.Wrap(func(next socketio.Handler) socketio.Handler {
+				return func(ctx context.Context, s *socketio.Socket, e *socketio.Event) error {
+					ran.add("wrapped " + e.Name())
+					return next(ctx, s, e)
+				}
+			})
+		}, "wrapped a,known a,wrapped unknown,wrapped 7,wrapped b,known b"},
+		{"Intercept", socketio.Options{Logger: quiet(&log)}, func(srv *socketio.Server) {
+			srv.Use(func(_ context.Context, s *socketio.Socket) error {
+				return s.Intercept("unknown", func(context.Context, *socketio.Socket, *socketio.Event) error {
+					ran.add("intercepted")
+					return nil
+				})
+			})
+		}, "known a,intercepted,known b"},
+	} {
+		ran, log = record{}, logged{}
+		bubble(t, c.opts, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Handle("a", note("known"))
+			srv.Handle("b", note("known"))
+			c.setup(srv)
+		}, func(f *fixture) {
+			path := f.pollingSession()
+			for _, packet := range []string{"40", `42["a"]`, `42["unknown",1]`, `427["7"]`, `42["b"]`} {
+				f.post(path, packet)
+				synctest.Wait() // an intercepted event may overtake others
+			}
+			if got := strings.Join(ran.all(), ","); got != c.want {
+				t.Errorf("%s: ran %q, want %q", c.name, got, c.want)
+			}
+			if got := f.srv.Stats().Received; got != 4 {
+				t.Errorf("%s: %d events counted, want 4", c.name, got)
+			}
+			if got, want := log.count("no handler for event") > 0, c.name == "debug log"; got != want {
+				t.Errorf("%s: logged %v, want %v", c.name, got, want)
+			}
+		})
+	}
+}
+
+// An Observer is told about events without a handler.
+func TestObserverOfAnEventWithoutAHandler(t *testing.T) {
+	w := new(watcher)
+	var log logged
+	bubble(t, socketio.Options{Logger: quiet(&log), Observer: w}, open, func(f *fixture) {
+		path := f.pollingSession()
+		f.post(path, "40")
+		f.post(path, `42["unknown"]`)
+		synctest.Wait()
+		if told := strings.Join(w.all(), "\n"); !strings.Contains(told, "handle / ") {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
+// A packet that breaks the protocol closes the connection also if its event has no handler.
+func TestMalformedEventWithoutAHandler(t *testing.T) {
+	for packet, closed := range map[string]bool{
+		`42["unknown",{"a":[1]}]`: false,
+		`42["unknown",]`:          true,
+		`42["unknown"`:            true,
+		`42["unknown"]]`:          true,
+		`42["unknown",` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `]`: true,
+		`42["disconnect"]`:                        true,
+		`42["` + strings.Repeat("x", 1000) + `"]`: true,
+		`42["` + strings.Repeat("x", 100) + `"]`:  false,
+		`42[]`:                                    true,
+		`42[null]`:                                true,
+		`42[17]`:                                  false,
+		`42/other,["unknown"]`:                    true,
+	} {
+		var log logged
+		bubble(t, socketio.Options{Logger: quiet(&log)}, open, func(f *fixture) {
+			path := f.pollingSession()
+			f.post(path, "40")
+			f.post(path, packet)
+			synctest.Wait()
+			if got := f.srv.Stats().Violations == 1; got != closed {
+				t.Errorf("%.40s: closed %v, want %v", packet, got, closed)
+			}
+		})
+	}
+}
