@@ -84,7 +84,7 @@ func TestCloseBetweenReadingAndServing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &parked{srv: f.srv, web: f.web, conn: conn, woken: true, early: []byte(f.request("GET", pollingQuery+"&sid=any", ""))}
+	k := &parked{srv: f.srv, home: f.srv.homeOf(f.web), conn: conn, woken: true, early: []byte(f.request("GET", pollingQuery+"&sid=any", ""))}
 	k.watch = newWatch(k)
 	f.srv.list(k)
 	r := k.readPoll()
