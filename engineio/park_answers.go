@@ -71,26 +71,35 @@ func (p *parkedAnswers) take(turn []parkedAnswer) int {
 
 // respond writes the answer to the poll. It does not wait for the peer.
 func (k *parked) respond(a pollAnswer) {
+	r, poll := requestWithoutGzip, k.poll
 	if a.refusal != nil {
-		go func() { k.responded(k.poll.refuse(k, a.refusal)) }()
+		go func() {
+			w := &parkedWriter{k: k, header: poll.header, minor: poll.minor}
+			k.srv.refuse(w, r, a.refusal)
+			k.responded(w.err)
+		}()
 		return
 	}
 	buf := batches.Get().(*[]byte)
 	defer batches.Put(buf)
-	b := k.poll.appendAnswer(k, (*buf)[:0], a.packets)
+	if poll.gzip {
+		r = requestWithGzip
+	}
+	contentType, body := k.srv.payload(poll.header, r, poll.codec, a.packets)
+	b := k.appendAnswer((*buf)[:0], poll.minor, http.StatusOK, poll.header, contentType, body)
 	pooled := cap(b) <= 2*maxBatch
 	if pooled {
 		*buf = b
 	}
-	rest, err := k.writeNow(b)
+	rest, err := k.watch.write(b)
 	if err != nil || len(rest) == 0 {
-		k.responded(k.poll.written(err))
+		k.responded(poll.written(err))
 		return
 	}
 	if pooled {
 		rest = bytes.Clone(rest)
 	}
-	go func() { k.responded(k.poll.written(k.write(rest))) }()
+	go func() { k.responded(poll.written(k.write(rest))) }()
 }
 
 // responded is called when the response to the poll has been written, or could not be.
@@ -109,19 +118,11 @@ func (k *parked) responded(err error) {
 
 // send writes b, and waits for the peer as long as a response may take.
 func (k *parked) send(b []byte) error {
-	rest, err := k.writeNow(b)
+	rest, err := k.watch.write(b)
 	if err != nil || len(rest) == 0 {
 		return err
 	}
 	return k.write(rest)
-}
-
-// writeNow writes as much of b as the connection takes at once, and returns the rest.
-func (k *parked) writeNow(b []byte) (rest []byte, err error) {
-	if k.watch == nil {
-		return b, nil
-	}
-	return k.watch.write(b)
 }
 
 // write is send with a deadline, which costs as much as a part of the write.
@@ -132,16 +133,6 @@ func (k *parked) write(b []byte) error {
 	defer k.conn.SetWriteDeadline(time.Time{}) // which would end a later write
 	_, err := k.conn.Write(b)
 	return err
-}
-
-// appendAnswer appends the response with packets.
-func (poll *parkedPoll) appendAnswer(k *parked, b []byte, packets []*Message) []byte {
-	r := requestWithoutGzip
-	if poll.gzip {
-		r = requestWithGzip
-	}
-	contentType, body := k.srv.payload(poll.header, r, poll.codec, packets)
-	return k.appendAnswer(b, poll.minor, http.StatusOK, poll.header, contentType, body)
 }
 
 // appendAnswer appends a whole response with the headers of Server.answer, and those in h that middleware

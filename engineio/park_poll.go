@@ -147,13 +147,6 @@ func (poll *parkedPoll) written(err error) error {
 	return nil
 }
 
-// refuse writes a refusal as the response.
-func (poll *parkedPoll) refuse(k *parked, refused *refusal) error {
-	w := &parkedWriter{k: k, header: poll.header, minor: poll.minor}
-	k.srv.refuse(w, requestWithoutGzip, refused)
-	return w.finish()
-}
-
 // These requests stand for one that is not kept in memory while its poll waits.
 var (
 	requestWithoutGzip = &http.Request{Method: http.MethodGet}

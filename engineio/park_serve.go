@@ -1,11 +1,11 @@
 package engineio
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
-	"sync"
 )
 
 // home is an http.Server and its listener for connections that are no longer parked. Shutdown and Close
@@ -13,8 +13,8 @@ import (
 type home struct {
 	web   *http.Server
 	conns chan net.Conn
-	ended chan struct{} // closed by Close
-	end   sync.Once
+	open  context.Context
+	end   context.CancelFunc
 }
 
 // homeOf returns the home of the connections that web has accepted, or nil if web or srv has been shut down.
@@ -24,7 +24,8 @@ func (srv *Server) homeOf(web *http.Server) *home {
 	h := srv.homes[web]
 	isNew := h == nil && srv.phase == serving
 	if isNew {
-		h = &home{web: web, conns: make(chan net.Conn), ended: make(chan struct{})}
+		h = &home{web: web, conns: make(chan net.Conn)}
+		h.open, h.end = context.WithCancel(context.Background())
 		srv.homes[web] = h
 		go web.Serve(h)
 	}
@@ -50,7 +51,7 @@ func (h *home) serve(conn net.Conn, early []byte) {
 	}
 	select {
 	case h.conns <- conn:
-	case <-h.ended:
+	case <-h.open.Done():
 		if conn != nil {
 			closeWithin(conn, lingerTimeout)()
 		}
@@ -58,14 +59,7 @@ func (h *home) serve(conn net.Conn, early []byte) {
 }
 
 // hasEnded reports whether the http.Server has been shut down, or does not serve h for another reason.
-func (h *home) hasEnded() bool {
-	select {
-	case <-h.ended:
-		return true
-	default:
-		return false
-	}
-}
+func (h *home) hasEnded() bool { return h.open.Err() != nil }
 
 // Accept implements net.Listener.
 func (h *home) Accept() (net.Conn, error) {
@@ -75,7 +69,7 @@ func (h *home) Accept() (net.Conn, error) {
 			if conn != nil {
 				return conn, nil
 			}
-		case <-h.ended:
+		case <-h.open.Done():
 			return nil, net.ErrClosed
 		}
 	}
@@ -83,7 +77,7 @@ func (h *home) Accept() (net.Conn, error) {
 
 // Close implements net.Listener.
 func (h *home) Close() error {
-	h.end.Do(func() { close(h.ended) })
+	h.end()
 	return nil
 }
 
