@@ -25,7 +25,7 @@ const parkAfter = 100 * time.Millisecond
 // last of them to finish calls next.
 type parked struct {
 	srv    *Server
-	web    *http.Server
+	home   *home
 	conn   net.Conn
 	watch  *watch // nil if nothing waits for the peer
 	remote string // the address of the peer, if a request was served here
@@ -41,8 +41,8 @@ type parked struct {
 	timed  bool        // it has a deadline for reading
 }
 
-// park parks the connection of the request that w answers. The poll is nil if the response has
-// been written. park returns nil if w has no Hijack method.
+// park parks the connection of the request that w answers, with its poll. It returns nil if that is
+// not possible.
 func (srv *Server) park(web *http.Server, w http.ResponseWriter, poll *parkedPoll) *parked {
 	own, ok := w.(*parkedWriter)
 	if !ok {
@@ -54,15 +54,20 @@ func (srv *Server) park(web *http.Server, w http.ResponseWriter, poll *parkedPol
 	return own.k
 }
 
-// takeOver takes over the connection of the request that w answers from net/http. The caller must
-// call watch.await on another goroutine, or, if there is no watch and no poll, leave.
+// takeOver takes over the connection of the request that w answers from net/http. It returns nil if that is not
+// possible. The poll is nil if the request is not a poll. The caller must call watch.await on another goroutine, or,
+// if there is no watch and no poll, leave.
 func (srv *Server) takeOver(web *http.Server, w http.ResponseWriter, poll *parkedPoll) *parked {
+	home := srv.homeOf(web)
+	if home == nil {
+		return nil
+	}
 	t := &takeover{writer: w}
 	conn, _, err := t.Hijack()
 	if err != nil {
 		return nil
 	}
-	k := &parked{srv: srv, web: web, conn: conn, early: t.early, poll: poll, last: poll != nil && poll.last}
+	k := &parked{srv: srv, home: home, conn: conn, early: t.early, poll: poll, last: poll != nil && poll.last}
 	if len(k.early) == 0 {
 		k.makeWatch()
 	}
@@ -84,20 +89,27 @@ func (k *parked) makeWatch() {
 	}
 }
 
-// parkIdle parks the connection of r, whose body has been read and whose response has been
-// written, if it can be parked.
-func (srv *Server) parkIdle(w http.ResponseWriter, r *http.Request) {
+// parkPost parks the connection of the POST r, whose body has been read, and answers it. It reports false if
+// the connection cannot be parked.
+func (srv *Server) parkPost(w http.ResponseWriter, r *http.Request) bool {
 	web := srv.parks(w, r)
-	if web == nil || r.ProtoMinor == 0 || !isKept(w) {
-		return
+	if web == nil || r.ProtoMinor == 0 || r.Close || hasBegun(w) {
+		return false
 	}
-	switch k := srv.takeOver(web, w, nil); {
-	case k == nil:
-	case k.watch == nil:
+	k := srv.takeOver(web, w, nil)
+	if k == nil {
+		return false
+	}
+	own := &parkedWriter{k: k, header: w.Header(), minor: 1}
+	if err := srv.answerPost(own); err != nil || k.isLast() {
+		k.close(false)
+	}
+	if k.watch == nil {
 		k.leave()
-	default:
+	} else {
 		go k.watch.await()
 	}
+	return true
 }
 
 // wake is called when nothing waits for the peer any more, because it has sent something, or
@@ -134,7 +146,7 @@ func (k *parked) leave() {
 		closeWithin(k.conn, lingerTimeout)()
 	} else {
 		k.conn.SetDeadline(time.Time{})
-		serveAgain(k.web, k.conn, early)
+		k.home.serve(k.conn, early)
 	}
 	k.srv.endTask()
 }
@@ -143,7 +155,7 @@ func (k *parked) leave() {
 // does, unless a request is being answered. A deadline in the past ends the wait. k.mu is held.
 func (k *parked) setDeadline() {
 	var deadline time.Time
-	switch idle := idleTimeout(k.web); {
+	switch idle := idleTimeout(k.home.web); {
 	case k.ended:
 		deadline = longAgo
 	case k.poll == nil && k.cancel == nil && idle > 0:
@@ -203,9 +215,7 @@ func (k *parked) isLost() bool {
 func (k *parked) isLast() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if ends, _ := endsConnections(k.web); ends {
-		k.last = true
-	}
+	k.last = k.last || k.home.hasEnded()
 	return k.last || k.ended
 }
 

@@ -71,29 +71,35 @@ func (p *parkedAnswers) take(turn []parkedAnswer) int {
 
 // respond writes the answer to the poll. It does not wait for the peer.
 func (k *parked) respond(a pollAnswer) {
+	r, poll := requestWithoutGzip, k.poll
 	if a.refusal != nil {
-		go func() { k.responded(k.poll.refuse(k, a.refusal)) }()
+		go func() {
+			w := &parkedWriter{k: k, header: poll.header, minor: poll.minor}
+			k.srv.refuse(w, r, a.refusal)
+			k.responded(w.err)
+		}()
 		return
 	}
 	buf := batches.Get().(*[]byte)
 	defer batches.Put(buf)
-	b := k.poll.appendResponse(k, (*buf)[:0], a.packets)
+	if poll.gzip {
+		r = requestWithGzip
+	}
+	contentType, body := k.srv.payload(poll.header, r, poll.codec, a.packets)
+	b := k.appendAnswer((*buf)[:0], poll.minor, http.StatusOK, poll.header, contentType, body)
 	pooled := cap(b) <= 2*maxBatch
 	if pooled {
 		*buf = b
 	}
-	rest, err := b, error(nil)
-	if k.watch != nil {
-		rest, err = k.watch.write(b)
-	}
+	rest, err := k.watch.write(b)
 	if err != nil || len(rest) == 0 {
-		k.responded(k.poll.written(err))
+		k.responded(poll.written(err))
 		return
 	}
 	if pooled {
 		rest = bytes.Clone(rest)
 	}
-	go func() { k.responded(k.poll.written(k.write(rest, time.Time{}))) }()
+	go func() { k.responded(poll.written(k.write(rest))) }()
 }
 
 // responded is called when the response to the poll has been written, or could not be.
@@ -110,13 +116,18 @@ func (k *parked) responded(err error) {
 	}
 }
 
-// write writes b, and waits for the peer until deadline. Zero means the time that a response may
-// take.
-func (k *parked) write(b []byte, deadline time.Time) error {
-	if deadline.IsZero() {
-		deadline = time.Now().Add(k.srv.patience(k.srv.opts.PingTimeout))
+// send writes b, and waits for the peer as long as a response may take.
+func (k *parked) send(b []byte) error {
+	rest, err := k.watch.write(b)
+	if err != nil || len(rest) == 0 {
+		return err
 	}
-	if err := k.conn.SetWriteDeadline(deadline); err != nil {
+	return k.write(rest)
+}
+
+// write is send with a deadline, which costs as much as a part of the write.
+func (k *parked) write(b []byte) error {
+	if err := k.conn.SetWriteDeadline(time.Now().Add(k.srv.patience(k.srv.opts.PingTimeout))); err != nil {
 		return err
 	}
 	defer k.conn.SetWriteDeadline(time.Time{}) // which would end a later write
@@ -124,34 +135,41 @@ func (k *parked) write(b []byte, deadline time.Time) error {
 	return err
 }
 
-// appendResponse appends the response with packets. It has the headers of Server.answer.
-func (poll *parkedPoll) appendResponse(k *parked, b []byte, packets []*Message) []byte {
-	r := requestWithoutGzip
-	if poll.gzip {
-		r = requestWithGzip
-	}
-	contentType, body := k.srv.payload(poll.header, r, poll.codec, packets)
+// appendAnswer appends a whole response with the headers of Server.answer, and those in h that middleware
+// or payload have set. All responses of this package on parked connections are made here.
+func (k *parked) appendAnswer(b []byte, minor, status int, h http.Header, contentType string, body []byte) []byte {
 	b = append(b, "HTTP/1."...)
-	b = strconv.AppendInt(b, int64(poll.minor), 10)
-	b = append(b, " 200 OK\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Type: "...)
-	b = append(b, contentType...)
-	b = append(b, "\r\nContent-Length: "...)
+	b = strconv.AppendInt(b, int64(minor), 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(b, ' ')
+	b = append(b, http.StatusText(status)...)
+	b = append(b, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"...)
+	if len(body) > 0 {
+		b = append(b, "Content-Type: "...)
+		b = append(b, contentType...)
+		b = append(b, "\r\n"...)
+	}
+	b = append(b, "Content-Length: "...)
 	b = strconv.AppendInt(b, int64(len(body)), 10)
 	b = append(b, "\r\nDate: "...)
 	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
 	b = append(b, "\r\n"...)
+	if h["Connection"] != nil {
+		k.closeAfterResponse()
+	}
 	if k.isLast() {
 		b = append(b, "Connection: close\r\n"...)
 	}
-	if len(poll.header) > 0 {
+	if len(h) > 0 {
 		head := bytes.NewBuffer(b)
-		_ = poll.header.WriteSubset(head, ownHeaders) // a buffer does not fail
+		_ = h.WriteSubset(head, ownHeaders) // a buffer does not fail
 		b = head.Bytes()
 	}
 	b = append(b, "\r\n"...)
 	return append(b, body...)
 }
 
-// ownHeaders are those that appendResponse writes, whatever middleware has set.
+// ownHeaders are those that middleware cannot set on a response of this package.
 var ownHeaders = map[string]bool{"Cache-Control": true, "X-Content-Type-Options": true, "Content-Type": true,
-	"Content-Length": true, "Date": true, "Connection": true}
+	"Content-Length": true, "Date": true, "Connection": true, "Transfer-Encoding": true, "Trailer": true}

@@ -66,6 +66,36 @@ func TestEndOfServerWhileAHandlerRuns(t *testing.T) {
 	}
 }
 
+// TestShutdownWaitsForHandlersOnParkedConnections checks that Shutdown waits for a handler that ignores its
+// context, as http.Server.Shutdown does, because http.Server.Shutdown does not know of it. Its context bounds that.
+func TestShutdownWaitsForHandlersOnParkedConnections(t *testing.T) {
+	began, goOn := make(chan struct{}), make(chan struct{})
+	f := newParked(t, Options{PingInterval: time.Hour}, nil, handling(1, func(http.ResponseWriter, *http.Request, http.Handler) {
+		close(began)
+		<-goOn
+	}))
+	conn, query, _ := f.connectParked()
+	conn.send(f.request("GET", query, ""))
+	<-began
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := f.srv.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want that Shutdown has not waited", err)
+	}
+	shut := make(chan error, 1)
+	go func() { shut <- f.srv.Shutdown(context.Background()) }()
+	select {
+	case err := <-shut:
+		t.Error("Shutdown has not waited for the handler:", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(goOn)
+	if err := <-shut; err != nil {
+		t.Error(err)
+	}
+	f.expectParked(0)
+}
+
 // TestCloseBetweenReadingAndServing checks that a poll that has been read is answered if the connection is
 // closed in order before its handler runs.
 func TestCloseBetweenReadingAndServing(t *testing.T) {
@@ -84,7 +114,7 @@ func TestCloseBetweenReadingAndServing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &parked{srv: f.srv, web: f.web, conn: conn, woken: true, early: []byte(f.request("GET", pollingQuery+"&sid=any", ""))}
+	k := &parked{srv: f.srv, home: f.srv.homeOf(f.web), conn: conn, woken: true, early: []byte(f.request("GET", pollingQuery+"&sid=any", ""))}
 	k.watch = newWatch(k)
 	f.srv.list(k)
 	r := k.readPoll()

@@ -34,17 +34,17 @@ func (k *parked) next() {
 func (k *parked) readPoll() *http.Request {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if ends, known := endsConnections(k.web); ends || !known || k.ended || k.watch == nil || !k.watch.canRead() {
+	if k.home.hasEnded() || k.ended || k.watch == nil || !k.watch.canRead() {
 		return nil
 	}
 	input := k.early
 	if len(input) == 0 {
 		input = k.watch.input()
 	}
-	if most := k.web.MaxHeaderBytes; most > 0 && len(input) > most {
+	if most := k.home.web.MaxHeaderBytes; most > 0 && len(input) > most {
 		return nil
 	}
-	r := parsePoll(input)
+	r := parsePoll(input, k.srv.opts.Path)
 	if r != nil {
 		k.early = nil
 		k.watch.release()
@@ -115,7 +115,7 @@ func (k *parked) endAfterGoexit() {
 // context returns the context that http.Server gives the requests of the connection. There is
 // neither a BaseContext nor a ConnContext: see parks.
 func (k *parked) context() context.Context {
-	ctx := context.WithValue(context.Background(), http.ServerContextKey, k.web)
+	ctx := context.WithValue(context.Background(), http.ServerContextKey, k.home.web)
 	return context.WithValue(ctx, http.LocalAddrContextKey, k.conn.LocalAddr())
 }
 
@@ -131,11 +131,12 @@ func (k *parked) handle(r *http.Request) (err error) {
 			}
 		}
 	}()
-	handler := k.web.Handler
+	handler := k.home.web.Handler
 	if handler == nil {
 		handler = http.DefaultServeMux
 	}
 	w := &parkedWriter{k: k, header: make(http.Header), minor: 1}
+	defer w.endWithHandler()
 	handler.ServeHTTP(w, r)
 	return w.finish()
 }

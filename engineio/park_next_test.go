@@ -106,6 +106,31 @@ func TestOtherRequestsOnParkedConnections(t *testing.T) {
 			conn.send(strings.Replace(poll, "\r\n\r\n", "\r\nX: "+strings.Repeat("x", 7000)+"\r\n\r\n", 1))
 			return 431
 		},
+		"pipelined": func(conn *rawConn, poll string) int {
+			conn.send(poll + "GET /elsewhere HTTP/1.1\r\nHost: pipe\r\n\r\n")
+			conn.expectResponse("GET", "4next")
+			return 404
+		},
+		"Expect": func(conn *rawConn, poll string) int {
+			conn.send(strings.Replace(poll, "\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n", 1))
+			return 200
+		},
+		"Transfer-Encoding and Content-Length": func(conn *rawConn, poll string) int {
+			conn.send(strings.Replace(poll, "\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\nContent-Length: 100\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 1))
+			return 400
+		},
+		"HTTP/1.0": func(conn *rawConn, poll string) int {
+			conn.send(strings.Replace(poll, "HTTP/1.1", "HTTP/1.0", 1))
+			return 200
+		},
+		"Upgrade": func(conn *rawConn, poll string) int {
+			conn.send(strings.Replace(poll, "\r\n\r\n", "\r\n"+upgradeLines+"\r\n", 1))
+			return 400
+		},
+		"another route": func(conn *rawConn, poll string) int {
+			conn.send(strings.Replace(poll, "engine.io", "files", 1))
+			return 404
+		},
 		"not HTTP": func(conn *rawConn, _ string) int { conn.send("hello\r\n\r\n"); return 400 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,19 +177,15 @@ func TestPeerLeavesPollOfWrappedWriter(t *testing.T) {
 	}
 }
 
-// TestEndOfKeepAlives checks that the response to a parked poll says that the connection ends if
-// the http.Server keeps no connections any more.
-func TestEndOfKeepAlives(t *testing.T) {
-	if _, known := endsConnections(&http.Server{}); !known {
-		t.Fatalf("net/http of %s has other fields than closingFlags names", runtime.Version())
-	}
+// TestEndOfTheHTTPServer checks that the response to a parked poll says that the connection ends if
+// the http.Server has been shut down.
+func TestEndOfTheHTTPServer(t *testing.T) {
 	ended, end := context.WithCancel(context.Background())
 	end()
 	onParked(t, func(t *testing.T, serve serveFunc) {
 		for name, end := range map[string]func(*http.Server){
-			"SetKeepAlivesEnabled": func(web *http.Server) { web.SetKeepAlivesEnabled(false) },
-			"Shutdown":             func(web *http.Server) { _ = web.Shutdown(ended) },
-			"Close":                func(web *http.Server) { _ = web.Close() },
+			"Shutdown": func(web *http.Server) { _ = web.Shutdown(ended) },
+			"Close":    func(web *http.Server) { _ = web.Close() },
 		} {
 			for _, polls := range []int{1, 2} {
 				f := serve(t, Options{}, nil)

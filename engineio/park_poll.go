@@ -57,14 +57,6 @@ func isNetHTTP(v any, name string) bool {
 	return t != nil && t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == name
 }
 
-// isKept reports whether net/http keeps the connection after the response that w has written. It
-// does not if the peer or the program wants that, or while the http.Server shuts down. The response
-// then has the header Connection: close, which is not in w.Header.
-func isKept(w http.ResponseWriter) bool {
-	closes := reflect.ValueOf(w).Elem().FieldByName("closeAfterReply")
-	return closes.Kind() == reflect.Bool && !closes.Bool()
-}
-
 // hasBegun reports whether middleware has written a part of the response. A poll that waits then must not
 // be parked, because its response has a head of its own.
 func hasBegun(w http.ResponseWriter) bool {
@@ -153,13 +145,6 @@ func (poll *parkedPoll) written(err error) error {
 	}
 	poll.transport.polled()
 	return nil
-}
-
-// refuse writes a refusal as the response.
-func (poll *parkedPoll) refuse(k *parked, refused *refusal) error {
-	w := &parkedWriter{k: k, header: poll.header, minor: poll.minor}
-	k.srv.refuse(w, requestWithoutGzip, refused)
-	return w.finish()
 }
 
 // These requests stand for one that is not kept in memory while its poll waits.

@@ -20,13 +20,16 @@ var requestReaders = sync.Pool{New: func() any { return &requestReader{buf: bufi
 // without net/http. Otherwise it returns nil, and net/http decides what it is. net/http parses both,
 // so what it would refuse or read differently is never served here:
 //
+//   - its path ends with path, which is Options.Path, so it is not for another route;
 //   - b ends where the header ends, so there is neither a body nor another request;
 //   - all bytes are printable ASCII, without the characters that only net/http checks;
 //   - no header asks for more than a response.
-func parsePoll(b []byte) *http.Request {
+func parsePoll(b []byte, path string) *http.Request {
 	line, _, _ := bytes.Cut(b, []byte("\r\n"))
-	if !bytes.HasPrefix(line, []byte("GET /")) || !bytes.HasSuffix(line, []byte(" HTTP/1.1")) ||
-		!bytes.Contains(line, []byte("transport=polling")) || !bytes.Contains(line, []byte("sid=")) || !isPlainHeader(b) {
+	resource, query, _ := bytes.Cut(line, []byte("?"))
+	if !bytes.HasPrefix(resource, []byte("GET /")) || !bytes.HasSuffix(bytes.TrimSuffix(resource, []byte("/")), []byte(strings.TrimSuffix(path, "/"))) ||
+		!bytes.Contains(query, []byte("transport=polling")) || !bytes.Contains(query, []byte("sid=")) ||
+		!bytes.HasSuffix(query, []byte(" HTTP/1.1")) || !isPlainHeader(b) {
 		return nil
 	}
 	in := requestReaders.Get().(*requestReader)

@@ -17,8 +17,9 @@ func TestPlainPolls(t *testing.T) {
 		line + host + "\r\n",
 		line + host + "Accept: */*\r\nConnection: Keep-Alive\r\nCookie: a=b; c=d\r\n\r\n",
 		line + "Host: [::1]:80\r\nX-Empty:\r\n\r\n",
+		"GET /app/socket.io?sid=abc&transport=polling&x=? HTTP/1.1\r\n" + host + "\r\n",
 	} {
-		r := parsePoll([]byte(plain))
+		r := parsePoll([]byte(plain), "/socket.io/")
 		want, err := http.ReadRequest(bufio.NewReader(strings.NewReader(plain)))
 		if err != nil || r == nil || fmt.Sprint(r.URL, r.Host, r.Header, r.RequestURI) != fmt.Sprint(want.URL, want.Host, want.Header, want.RequestURI) {
 			t.Errorf("%q: %v %v", plain, r, err)
@@ -35,6 +36,10 @@ func TestPlainPolls(t *testing.T) {
 		"HTTP/2":                strings.Replace(line, "1.1", "2.0", 1) + host + "\r\n",
 		"no poll":               "GET /socket.io/?transport=websocket&sid=abc HTTP/1.1\r\n" + host + "\r\n",
 		"handshake":             "GET /socket.io/?transport=polling HTTP/1.1\r\n" + host + "\r\n",
+		"another path":          strings.Replace(line, "socket.io", "files", 1) + host + "\r\n",
+		"a path below":          strings.Replace(line, "socket.io/", "socket.io/x", 1) + host + "\r\n",
+		"path in the query":     "GET /files?/socket.io/?transport=polling&sid=abc HTTP/1.1\r\n" + host + "\r\n",
+		"query in the path":     "GET /transport=polling&sid=abc/socket.io/ HTTP/1.1\r\n" + host + "\r\n",
 		"absolute URL":          strings.Replace(line, "GET ", "GET http://example.com", 1) + host + "\r\n",
 		"host in the path":      strings.Replace(line, "GET ", "GET //evil.example", 1) + "\r\n",
 		"two spaces":            strings.Replace(line, " HTTP", "  HTTP", 1) + host + "\r\n",
@@ -63,7 +68,7 @@ func TestPlainPolls(t *testing.T) {
 		"no colon":              line + host + "X\r\n\r\n",
 		"space before colon":    line + host + "X : a\r\n\r\n",
 	} {
-		if r := parsePoll([]byte(other)); r != nil {
+		if r := parsePoll([]byte(other), "/socket.io/"); r != nil {
 			t.Errorf("%s: served without net/http: %v", name, r)
 		}
 	}

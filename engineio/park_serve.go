@@ -1,16 +1,47 @@
 package engineio
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
-	"sync/atomic"
 )
 
-// serveAgain lets web serve the next request of conn, of which early has been read, or closes
-// conn if web is closed.
-func serveAgain(web *http.Server, conn net.Conn, early []byte) {
+// home is an http.Server and its listener for connections that are no longer parked. Shutdown and Close
+// of the http.Server end it.
+type home struct {
+	web   *http.Server
+	conns chan net.Conn
+	open  context.Context
+	end   context.CancelFunc
+}
+
+// homeOf returns the home of the connections that web has accepted, or nil if web or srv has been shut down.
+// Each http.Server has one, which costs a goroutine.
+func (srv *Server) homeOf(web *http.Server) *home {
+	srv.mu.Lock()
+	h := srv.homes[web]
+	isNew := h == nil && srv.phase == serving
+	if isNew {
+		h = &home{web: web, conns: make(chan net.Conn)}
+		h.open, h.end = context.WithCancel(context.Background())
+		srv.homes[web] = h
+		go web.Serve(h)
+	}
+	srv.mu.Unlock()
+	if isNew {
+		h.serve(nil, nil) // waits until web has begun, or has been found to be shut down
+	}
+	if h == nil || h.hasEnded() {
+		return nil
+	}
+	return h
+}
+
+// serve lets the http.Server serve the next request of conn, of which early has been read. It closes
+// conn if the http.Server has been shut down.
+func (h *home) serve(conn net.Conn, early []byte) {
 	switch secure, ok := conn.(*tls.Conn); {
 	case len(early) == 0:
 	case ok:
@@ -18,33 +49,40 @@ func serveAgain(web *http.Server, conn net.Conn, early []byte) {
 	default:
 		conn = &earlyConn{conn, early}
 	}
-	_ = web.Serve(&oneConn{conn: conn}) // it ends when it asks for another connection
+	select {
+	case h.conns <- conn:
+	case <-h.open.Done():
+		if conn != nil {
+			closeWithin(conn, lingerTimeout)()
+		}
+	}
 }
 
-// oneConn is a net.Listener that returns one connection.
-type oneConn struct {
-	conn     net.Conn
-	accepted atomic.Bool // or closed
-}
+// hasEnded reports whether the http.Server has been shut down, or does not serve h for another reason.
+func (h *home) hasEnded() bool { return h.open.Err() != nil }
 
 // Accept implements net.Listener.
-func (l *oneConn) Accept() (net.Conn, error) {
-	if l.accepted.Swap(true) {
-		return nil, net.ErrClosed
+func (h *home) Accept() (net.Conn, error) {
+	for {
+		select {
+		case conn := <-h.conns:
+			if conn != nil {
+				return conn, nil
+			}
+		case <-h.open.Done():
+			return nil, net.ErrClosed
+		}
 	}
-	return l.conn, nil
 }
 
 // Close implements net.Listener.
-func (l *oneConn) Close() error {
-	if !l.accepted.Swap(true) {
-		closeWithin(l.conn, lingerTimeout)()
-	}
+func (h *home) Close() error {
+	h.end()
 	return nil
 }
 
 // Addr implements net.Listener.
-func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
+func (h *home) Addr() net.Addr { return &net.UnixAddr{Net: "parked"} }
 
 // earlyBytes are the first bytes of a connection, read already.
 type earlyBytes []byte

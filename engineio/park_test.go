@@ -193,6 +193,20 @@ func TestParkedConnectionOfClosedServer(t *testing.T) {
 	})
 }
 
+// TestPollAfterTheEndOfTheHTTPServer checks that a poll on a parked connection does not reach a handler.
+func TestPollAfterTheEndOfTheHTTPServer(t *testing.T) {
+	f := newParked(t, Options{}, nil)
+	conn, query, c := f.connectParked()
+	f.web.Close()
+	c.s.Send(NewMessage([]byte("next")))
+	conn.send(f.request("GET", query, ""))
+	if text, err := io.ReadAll(conn.in); len(text) > 0 || err != nil && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("%q %v, want the end of the connection", text, err)
+	}
+	f.expectParked(0)
+	expectAlive(t, c)
+}
+
 // TestLastParkedPoll checks that the connection is closed after the response if the peer
 // sends no other request.
 func TestLastParkedPoll(t *testing.T) {

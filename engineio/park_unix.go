@@ -122,9 +122,10 @@ func (w *watch) release() {
 	}
 }
 
-// write writes as much of b as the connection takes at once, and returns the rest.
+// write writes as much of b as the connection takes at once, and returns the rest. There may be no
+// watch.
 func (w *watch) write(b []byte) (rest []byte, err error) {
-	if w.secure != nil {
+	if w == nil || w.secure != nil {
 		return b, nil
 	}
 	return writeOnce(w.raw, b)

@@ -117,28 +117,29 @@ func TestPostsThatAreParked(t *testing.T) {
 }
 
 // TestPostThatEndsItsConnection checks that a connection is closed after a response that says so,
-// because the http.Server keeps no connections or shuts down.
+// because the http.Server has been shut down.
 func TestPostThatEndsItsConnection(t *testing.T) {
 	onParked(t, func(t *testing.T, serve serveFunc) {
-		for name, end := range map[string]func(*http.Server){
-			"SetKeepAlivesEnabled": func(web *http.Server) { web.SetKeepAlivesEnabled(false) },
-			"Shutdown": func(web *http.Server) {
-				ctx, cancel := context.WithCancel(context.Background())
-				cancel() // Shutdown does not wait
-				_ = web.Shutdown(ctx)
-			},
-		} {
+		ended, end := context.WithCancel(context.Background())
+		end() // Shutdown does not wait
+		for _, wasParked := range []bool{false, true} {
 			f := serve(t, Options{}, nil)
 			query, _ := f.open()
 			eventually(t, "the end of the handshake", func() bool { return f.srv.Stats().Requests == 0 })
 			conn := f.connect()
+			if wasParked {
+				conn.send(f.postTo(query, "4x"))
+				conn.expectResponse("POST", "ok")
+				f.expectParked(1)
+				eventually(t, "the end of the first POST", func() bool { return f.srv.Stats().Requests == 0 })
+			}
 			post := f.postTo(query, "4x")
 			conn.send(post[:len(post)-1])
 			eventually(t, "a POST", func() bool { return f.srv.Stats().Requests == 1 })
-			end(f.web)
+			_ = f.web.Shutdown(ended)
 			conn.send(post[len(post)-1:])
 			if a := conn.expectResponse("POST", "ok"); a.header.Get("Connection") != "close" {
-				t.Errorf("%s: %v, want Connection: close", name, a.header)
+				t.Errorf("%v, want Connection: close", a.header)
 			}
 			conn.expectClosed()
 		}

@@ -4,33 +4,47 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
 )
 
-// parkedWriter is the http.ResponseWriter of a parked connection. It writes the response when it is
-// flushed, as Server.answer does, or when finish is called. Middleware may write a response too.
+// parkedWriter is the http.ResponseWriter of a request on a parked connection. The responses of this package
+// are written by answer. Middleware may write a response too. If all of its body is known before anything is
+// sent, that is sent with its length. If not, the end of the connection ends the body. So nothing that a handler
+// says can make a part of its response look like the next one.
 type parkedWriter struct {
-	k        *parked
-	header   http.Header
-	minor    int   // of the version of HTTP
-	status   int   // zero until WriteHeader
-	length   int64 // of the body, as the header announces; -1 if it does not
-	written  int64 // bytes that the handler has written
-	body     []byte
-	deadline time.Time // for writing; zero means the default
-	err      error     // of a write; nothing is sent any more
-	sent     bool      // the header has been sent
-	chunked  bool
-	over     bool // the response has ended, or the connection belongs to a poll that waits
+	k       *parked
+	header  http.Header
+	minor   int    // of the version of HTTP
+	status  int    // zero until WriteHeader
+	length  int64  // of the body, as the handler has announced; -1 if it has not
+	written int64  // bytes that the handler has written
+	body    []byte // what has not been sent
+	toEnd   bool   // the header has been sent, and the end of the connection ends the body
+	over    bool   // the response is complete, or the connection belongs to a poll that waits
+	err     error  // of a write; nothing is sent any more
 }
 
 // maxHeldBody is how much of a body is kept until it is sent.
 const maxHeldBody = 64 << 10
 
-// errWrongLength says that a handler has written a body of another length than it has announced.
-var errWrongLength = errors.New("engineio: wrong Content-Length")
+// errShortBody says that a handler has written less of a body than it has announced.
+var errShortBody = errors.New("engineio: body shorter than Content-Length")
+
+// answer writes a response of this package.
+func (w *parkedWriter) answer(status int, contentType string, body []byte) error {
+	buf := batches.Get().(*[]byte)
+	defer batches.Put(buf)
+	b := w.k.appendAnswer((*buf)[:0], w.minor, status, w.header, contentType, body)
+	if cap(b) <= 2*maxBatch {
+		*buf = b
+	}
+	w.over, w.err = true, w.k.send(b)
+	return w.err
+}
 
 // Header implements http.ResponseWriter.
 func (w *parkedWriter) Header() http.Header { return w.header }
@@ -43,34 +57,28 @@ func (w *parkedWriter) WriteHeader(status int) {
 	case status < 100 || status > 999:
 		panic(fmt.Sprintf("invalid WriteHeader code %d", status)) // as net/http does
 	case status >= 200:
-		w.status, w.length = status, announcedLength(w.header)
+		w.status, w.length = status, -1
+		if n, err := strconv.ParseUint(w.header.Get("Content-Length"), 10, 63); err == nil {
+			w.length = int64(n)
+		}
 	}
-}
-
-// announcedLength returns the Content-Length in h, or -1 if there is none or it is not valid.
-func announcedLength(h http.Header) int64 {
-	n, err := strconv.ParseUint(h.Get("Content-Length"), 10, 63)
-	if err != nil {
-		return -1
-	}
-	return int64(n)
 }
 
 // Write implements http.ResponseWriter.
 func (w *parkedWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	switch {
-	case w.over:
-		return 0, http.ErrHijacked
 	case w.err != nil:
 		return 0, w.err
 	case len(p) > 0 && !w.allowsBody():
 		return 0, http.ErrBodyNotAllowed
+	case w.length >= 0 && w.written+int64(len(p)) > w.length:
+		w.k.closeAfterResponse() // as net/http does
+		return 0, http.ErrContentLength
+	case w.over:
+		return 0, http.ErrHijacked
 	}
 	w.written += int64(len(p))
-	if w.length >= 0 && w.written > w.length { // the peer would take it for the next response
-		return 0, http.ErrContentLength
-	}
 	w.body = append(w.body, p...)
 	if len(w.body) > maxHeldBody {
 		if err := w.FlushError(); err != nil {
@@ -85,127 +93,78 @@ func (w *parkedWriter) allowsBody() bool {
 	return w.status != http.StatusNoContent && w.status != http.StatusNotModified
 }
 
-// SetReadDeadline is called by http.ResponseController. There is nothing to read, so only a deadline
-// in the past counts, which ends the connection.
-func (w *parkedWriter) SetReadDeadline(t time.Time) error {
-	if t.IsZero() || t.After(time.Now()) {
-		return nil
-	}
-	return w.k.conn.SetReadDeadline(t)
-}
-
-// SetWriteDeadline is called by http.ResponseController. A deadline that is not in the past is set
-// when a write must wait.
-func (w *parkedWriter) SetWriteDeadline(t time.Time) error {
-	if t.IsZero() || t.After(time.Now()) {
-		w.deadline = t
-		return nil
-	}
-	return w.k.conn.SetWriteDeadline(t)
-}
-
 // Flush implements http.Flusher.
 func (w *parkedWriter) Flush() { _ = w.FlushError() }
 
 // FlushError is called by http.ResponseController.
 func (w *parkedWriter) FlushError() error {
-	if w.over {
-		return http.ErrHijacked
-	}
-	return w.flush(false)
+	w.WriteHeader(http.StatusOK)
+	return w.flush(!w.allowsBody() || w.written == w.length)
 }
 
-// flush sends what has not been sent. Last says that it is the rest of the response. If the length
-// is not known before, the body is chunked; the responses to HTTP/1.0 have a length.
+// flush sends what has not been sent. Last says that nothing follows.
 func (w *parkedWriter) flush(last bool) error {
-	w.WriteHeader(http.StatusOK)
-	if w.err != nil {
+	if w.over || w.err != nil {
 		return w.err
 	}
 	var b bytes.Buffer
-	if !w.sent {
-		w.sent, w.chunked = true, w.length < 0 && w.allowsBody()
-		b.Grow(512 + len(w.body))
-		w.appendHead(&b)
-	}
-	if w.chunked && len(w.body) > 0 {
-		fmt.Fprintf(&b, "%x\r\n%s\r\n", len(w.body), w.body)
-	} else {
+	if w.toEnd {
 		b.Write(w.body)
-	}
-	if w.chunked && last {
-		b.WriteString("0\r\n\r\n")
+	} else {
+		w.toEnd = !last
+		w.appendResponse(&b)
 	}
 	w.body = w.body[:0]
 	if b.Len() > 0 {
-		w.err = w.send(b.Bytes())
+		w.err = w.k.send(b.Bytes())
 	}
+	w.over = last && w.err == nil
 	return w.err
 }
 
-// appendHead appends the head of the response. The headers that say where the body ends are not the
-// handler's.
-func (w *parkedWriter) appendHead(b *bytes.Buffer) {
+// appendResponse appends the head and what is known of the body. http.Response.Write ignores what the header
+// says about the length.
+func (w *parkedWriter) appendResponse(b *bytes.Buffer) {
 	h := w.header
-	if hasToken(h["Connection"], "close") {
+	if w.toEnd || h["Connection"] != nil {
 		w.k.closeAfterResponse()
+		delete(h, "Connection")
 	}
 	if _, typed := h["Content-Type"]; !typed && len(w.body) > 0 && h["Content-Encoding"] == nil {
 		h.Set("Content-Type", http.DetectContentType(w.body))
-	}
-	delete(h, "Transfer-Encoding")
-	delete(h, "Trailer")
-	switch {
-	case w.chunked:
-		h["Transfer-Encoding"] = []string{"chunked"}
-		fallthrough
-	case !w.allowsBody():
-		delete(h, "Content-Length")
-	default:
-		h["Content-Length"] = []string{strconv.FormatInt(w.length, 10)}
 	}
 	if w.status == http.StatusNotModified {
 		delete(h, "Content-Type")
 	}
 	if _, dated := h["Date"]; !dated {
-		h["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
+		h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	}
-	if w.k.isLast() {
-		h["Connection"] = []string{"close"}
+	response := http.Response{
+		StatusCode: w.status, ProtoMajor: 1, ProtoMinor: 1, Close: w.k.isLast(), Header: h,
+		ContentLength: int64(len(w.body)), Body: io.NopCloser(bytes.NewReader(w.body)),
 	}
-	b.WriteString("HTTP/1." + strconv.Itoa(w.minor) + " " + strconv.Itoa(w.status) + " " + http.StatusText(w.status) + "\r\n")
-	_ = h.Write(b) // a buffer does not fail
-	b.WriteString("\r\n")
+	if w.toEnd {
+		response.ContentLength = -1
+	}
+	_ = response.Write(b) // a buffer does not fail
 }
 
 // finish sends what the handler has left, unless a poll waits. After an error the connection must be
 // closed.
 func (w *parkedWriter) finish() error {
 	if w.over {
-		return nil
+		return w.err
 	}
 	w.WriteHeader(http.StatusOK)
-	if !w.sent && w.length < 0 {
-		w.length = w.written
+	if w.allowsBody() && w.written < w.length {
+		return errShortBody
 	}
-	err := w.flush(true)
-	w.over = true
-	if err == nil && w.allowsBody() && w.length >= 0 && w.length != w.written {
-		return errWrongLength
-	}
-	return err
+	return w.flush(true)
 }
 
-// send writes b. It sets the deadline only if it must wait, because that costs as much as a part of
-// the write.
-func (w *parkedWriter) send(b []byte) (err error) {
-	if w.k.watch != nil {
-		if b, err = w.k.watch.write(b); err != nil {
-			return err
-		}
+// endWithHandler makes the end of the connection an error for the peer if it would end the body too early.
+func (w *parkedWriter) endWithHandler() {
+	if conn, ok := w.k.conn.(*net.TCPConn); ok && w.toEnd && !w.over {
+		_ = conn.SetLinger(0)
 	}
-	if len(b) == 0 {
-		return nil
-	}
-	return w.k.write(b, w.deadline)
 }

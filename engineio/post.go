@@ -26,9 +26,8 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request, c codec) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil, errors.Is(err, errPeerLeft):
-		answered := s.srv.answerPost(w)
-		if wasQuiet && whole && err == nil && answered == nil {
-			s.srv.parkIdle(w, r)
+		if !wasQuiet || !whole || err != nil || !s.srv.parkPost(w, r) {
+			_ = s.srv.answerPost(w)
 		}
 	case errors.As(err, &tooLarge):
 		s.srv.refuse(w, r, refuseTooLarge)

@@ -34,6 +34,9 @@ func (srv *Server) payload(h http.Header, r *http.Request, c codec, packets []*M
 // WriteTimeout may be over when a poll is answered. net/http resets the deadline
 // afterwards. It sets no time for a ResponseWriter without deadlines.
 func (srv *Server) answer(w http.ResponseWriter, status int, contentType string, body []byte) error {
+	if own, ok := w.(*parkedWriter); ok && !hasBegun(w) {
+		return own.answer(status, contentType, body)
+	}
 	h := w.Header()
 	values := []string{"no-store", strconv.Itoa(len(body)), "nosniff", contentType} // one array instead of four
 	h["Cache-Control"], h["Content-Length"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2], values[2:3:3]

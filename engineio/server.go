@@ -50,6 +50,7 @@ type Server struct {
 	tasks    int                   // goroutines that Shutdown waits for
 	requests map[*request]struct{} // in progress
 	parked   map[*parked]struct{}
+	homes    map[*http.Server]*home // of parked connections
 	phase    serverPhase
 	idle     chan struct{} // closed when nothing is left; nil while no Shutdown waits
 }
@@ -93,6 +94,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		requests:   make(map[*request]struct{}),
 		parkAfter:  parkAfter,
 		parked:     make(map[*parked]struct{}),
+		homes:      make(map[*http.Server]*home),
 		pause:      pause,
 	}
 	srv.alarms = srv.newAlarms()

@@ -86,7 +86,12 @@ func (srv *Server) abortAll() {
 func (srv *Server) beginShutdown() []*Session {
 	srv.mu.Lock()
 	srv.phase = max(srv.phase, shuttingDown)
+	homes := srv.homes
+	srv.homes = nil
 	srv.mu.Unlock()
+	for _, h := range homes {
+		h.Close()
+	}
 	srv.closeParked(false)
 	return srv.all()
 }
