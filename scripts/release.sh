@@ -7,7 +7,7 @@
 # The default is all targets, into dist/. The version is the tag of the commit, such as v1.2.3, or what Go makes of an untagged one.
 # If the tree differs from the commit, it fails: what is not committed would not be in the release. With --dirty it builds the
 # tree as it is, as a version that ends in +dirty.
-# It needs Linux, and downloads modules that the module cache does not have: those of go.mod, and cyclonedx-gomod unless --no-sbom.
+# It needs Linux, and a module proxy for modules of go.mod that the module cache does not have, and for cyclonedx-gomod unless --no-sbom.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -75,7 +75,7 @@ cd "$work/tree"
 pack="$work/pack"
 go build -C release -o "$pack" ./pack
 [ -z "$sbom" ] || GOBIN="$work" go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 2>"$work/sbom.log" ||
-  { cat "$work/sbom.log" >&2; fail "cyclonedx-gomod, which writes the SBOMs, is not in the module cache and was not downloaded; --no-sbom builds without SBOMs"; }
+  { cat "$work/sbom.log" >&2; fail "cyclonedx-gomod, which writes the SBOMs, was not built: Go asks the module proxy about it, also if the module cache has it; --no-sbom builds without SBOMs"; }
 build() { GOOS=$1 GOARCH=$2 go build -trimpath -buildvcs=true -ldflags='-s -w' -o "$3" ./cmd/socketio-jwt; }
 
 host=$(go env GOOS GOARCH | paste -sd/)
