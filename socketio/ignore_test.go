@@ -119,3 +119,22 @@ func TestMalformedEventWithoutAHandler(t *testing.T) {
 		})
 	}
 }
+
+// An event of a held socket counts as an early one, also if it has no handler.
+func TestEarlyEventWithoutAHandler(t *testing.T) {
+	var log logged
+	bubble(t, socketio.Options{Logger: quiet(&log)}, func(srv *socketio.Server) {
+		srv.Use(func(_ context.Context, s *socketio.Socket) error {
+			return s.Hold(socketio.HoldOptions{Drop: true})
+		})
+	}, func(f *fixture) {
+		path := f.pollingSession()
+		f.post(path, "40")
+		synctest.Wait()
+		f.post(path, `42["unknown"]`)
+		synctest.Wait()
+		if got := f.srv.Stats(); got.Received != 1 || got.Dropped != 1 {
+			t.Errorf("%d events received and %d dropped, want 1 and 1", got.Received, got.Dropped)
+		}
+	})
+}
