@@ -168,3 +168,48 @@ func TestSetAsideAfterTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// A handler that sets its event aside twice, which it must not, harms no other event.
+func TestEventSetAsideTwice(t *testing.T) {
+	var ran record
+	var resumes []func(socketio.Handler)
+	var resumed chan struct{}
+	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+		resumed = make(chan struct{})
+		srv.Open()
+		srv.Handle("wait", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+			for range 2 {
+				resume, err := e.SetAside()
+				if err != nil {
+					return err
+				}
+				resumes = append(resumes, resume)
+			}
+			return nil
+		})
+		srv.Handle("next", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error {
+			ran.add("next")
+			for _, resume := range resumes {
+				resume(func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("resumed"); return nil })
+				<-resumed
+			}
+			return nil
+		})
+		srv.Handle("last", func(context.Context, *socketio.Socket, *socketio.Event) error { ran.add("last"); return nil })
+	}, func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		_ = p.Emit("wait")
+		synctest.Wait()
+		_ = p.Emit("next")
+		for range 2 {
+			synctest.Wait()
+			_ = p.Emit("last") // while the handler of "next" runs
+			synctest.Wait()
+			resumed <- struct{}{}
+		}
+		synctest.Wait()
+		if got, want := ran.all(), []string{"next", "resumed", "last", "resumed", "last"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
+		}
+	})
+}
