@@ -26,15 +26,16 @@ func (l *listing) selected(list []*Socket, to Selector) []*Socket {
 // run selects the sockets. It calls record, which may be nil, while no socket can come, leave or
 // change its rooms. The list must be empty.
 func (c *selection) run(to Selector, record func(to Selector)) {
-	to.Rooms, to.Except = distinct(to.Rooms), distinct(to.Except)
-	c.to = to
-	switch {
-	case len(to.Rooms)+len(to.Except) > mostNames:
-		c.copyParts(record)
-	case c.copyLists(record):
+	if len(to.Rooms)+len(to.Except) > mostNames {
+		c.copyParts(to, record)
+		c.filter()
 		return
 	}
-	c.filter()
+	to.Rooms, to.Except = distinct(to.Rooms), distinct(to.Except)
+	c.to = to
+	if !c.copyLists(record) {
+		c.filter()
+	}
 }
 
 // copyLists copies the lists of the rooms of the Selector. It reports whether the list of the

@@ -17,7 +17,8 @@ type lookup struct {
 }
 
 func newLookup(l *listing, to Selector, list []*Socket) *lookup {
-	p := &lookup{local: l, list: list, place: make(map[string]int32, len(to.Except)+len(to.Rooms))}
+	n := len(to.Except) + len(to.Rooms)
+	p := &lookup{local: l, list: list, names: make([]string, 0, n), place: make(map[string]int32, n)}
 	p.add(to.Except)
 	p.excepted = len(p.names)
 	p.add(to.Rooms) // a socket in a room of both is excepted
@@ -34,9 +35,10 @@ func (p *lookup) add(names []string) {
 	}
 }
 
-// copyParts is copyLists for more than mostNames names. The sockets need a filter.
-func (c *selection) copyParts(record func(to Selector)) {
-	p := newLookup(c.local, c.to, c.list)
+// copyParts is copyLists for more than mostNames names, which may have repeats. The sockets need a filter.
+func (c *selection) copyParts(to Selector, record func(to Selector)) {
+	p := newLookup(c.local, to, c.list)
+	c.to = Selector{All: to.All, Rooms: p.names[p.excepted:], Except: p.names[:p.excepted:p.excepted]}
 	// Others that select by so many names wait, so that a change of a room concerns one lookup at most.
 	c.local.many.Lock()
 	defer c.local.many.Unlock()
