@@ -1,9 +1,9 @@
 package socketio
 
-// mostNames bounds the names that a selection looks up while it holds the lock.
+// mostNames bounds the names that a selection looks up while it holds the lock. If their lists are long, they are fewer.
 const mostNames = 256
 
-// lookup looks up many names in parts, between which others may join and leave rooms. It finds the sockets of all names as they
+// lookup looks up names in parts, between which others may join and leave rooms. It finds the sockets of all names as they
 // were when it began, because a name is looked up early if its sockets are about to change (listing.changing).
 type lookup struct {
 	local    *listing
@@ -35,7 +35,7 @@ func (p *lookup) add(names []string) {
 	}
 }
 
-// copyParts is copyLists for more than mostNames names, which may have repeats. The sockets need a filter.
+// copyParts is copyLists for many names, which may have repeats, and for long lists. The sockets need a filter.
 func (c *selection) copyParts(to Selector, record func(to Selector)) {
 	p := newLookup(c.local, to, c.list)
 	c.to = Selector{All: to.All, Rooms: p.names[p.excepted:], Except: p.names[:p.excepted:p.excepted]}
@@ -57,6 +57,7 @@ func (c *selection) begin(p *lookup, record func(to Selector)) {
 	}
 	if c.to.All {
 		p.list = append(p.list, c.local.all...)
+		c.count(len(c.local.all) / perStep)
 	}
 	c.local.lookup = p
 }
@@ -65,11 +66,12 @@ func (c *selection) begin(p *lookup, record func(to Selector)) {
 func (c *selection) part(p *lookup) (more bool) {
 	c.lock()
 	defer c.unlock()
-	for end := min(p.next+mostNames, len(p.names)); p.next < end; p.next++ {
-		c.step()
+	for end := min(p.next+mostNames, len(p.names)); p.next < end && c.held < mostSteps; p.next++ {
+		n := len(p.list) + len(p.except)
 		if !p.early[p.next] {
 			p.find(p.next)
 		}
+		c.count(1 + (len(p.list)+len(p.except)-n)/perStep)
 	}
 	if p.next < len(p.names) {
 		return true
