@@ -162,6 +162,7 @@ func (s *Socket) recover(f *found, x *session) bool {
 
 // resume lists a socket as the one of a lost session.
 func (l *listing) resume(s *Socket, f *found) bool {
+	f.plan.CatchUp() // the lock is held only for what is recorded from now on
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !f.plan.Resume() {

@@ -169,13 +169,8 @@ const longestSweep = 30 * time.Second
 
 // sweep forgets what is too old. The timer calls it while anything is kept.
 func (r *recovery) sweep() {
-	r.mu.Lock()
-	for front := r.order.Front(); front != nil && r.over(front.Value.(*session)); front = r.order.Front() {
-		r.forget(front.Value.(*session))
+	for r.forgetOld() {
 	}
-	r.saved.prune()
-	r.mu.Unlock()
-
 	for _, n := range r.server.all() {
 		n.local.events.Prune(r.keep)
 		for _, s := range n.local.selected(nil, Selector{All: true}) {
@@ -189,6 +184,24 @@ func (r *recovery) sweep() {
 	if len(r.lost) > 0 || len(r.saved.byKey) > 0 || r.budget.Used() > 0 {
 		r.start()
 	}
+}
+
+// mostForgotten bounds the sessions that are forgotten at a time, because sockets that end or return wait meanwhile.
+const mostForgotten = 256
+
+// forgetOld forgets some lost sessions that are too old, and reports whether there are more.
+func (r *recovery) forgetOld() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for range mostForgotten {
+		front := r.order.Front()
+		if front == nil || !r.over(front.Value.(*session)) {
+			r.saved.prune()
+			return false
+		}
+		r.forget(front.Value.(*session))
+	}
+	return true
 }
 
 // close forgets all lost sessions, and keeps no more.

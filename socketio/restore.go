@@ -169,6 +169,9 @@ func (s *Socket) continueSaved(f *found, x *session) (missed []*engineio.Message
 	t := r.state.Trail
 	next := &session{id: t.Socket, key: x.key, describe: x.describe, check: x.check, namespace: s.namespace}
 	next.setPID(f.pid)
+	for _, p := range r.missed.events {
+		p.packet() // so that it is not made while the lock is held
+	}
 	l.mu.Lock()
 	if l.byID[t.Socket] == nil {
 		missed, r.sent, ok = r.missed.all()

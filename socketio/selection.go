@@ -1,7 +1,7 @@
 package socketio
 
 // selection collects the sockets that a Selector selects, as they are at one moment. It holds the lock of the listing only
-// while it looks up mostNames names, copies their lists of sockets, or visits a few sockets. It visits many sockets
+// while it looks up some names, copies some lists of sockets, or visits a few sockets. It visits many sockets
 // afterwards. Otherwise others could not join or leave rooms for milliseconds while a broadcast to many sockets begins.
 type selection struct {
 	local  *listing
@@ -9,7 +9,7 @@ type selection struct {
 	list   []*Socket
 	except []*Socket // to be left out of the list
 
-	// These count visits of names and sockets, so that tests can measure how the work grows.
+	// These count visits of names and sockets, and sockets of lists that are copied.
 	steps   int
 	locked  bool
 	held    int // steps since the lock was taken
@@ -26,34 +26,45 @@ func (l *listing) selected(list []*Socket, to Selector) []*Socket {
 // run selects the sockets. It calls record, which may be nil, while no socket can come, leave or
 // change its rooms. The list must be empty.
 func (c *selection) run(to Selector, record func(to Selector)) {
-	to.Rooms, to.Except = distinct(to.Rooms), distinct(to.Except)
-	c.to = to
-	switch {
-	case len(to.Rooms)+len(to.Except) > mostNames:
-		c.copyParts(record)
-	case c.copyLists(record):
-		return
+	if len(to.Rooms)+len(to.Except) <= mostNames {
+		to.Rooms, to.Except = distinct(to.Rooms), distinct(to.Except)
+		c.to = to
+		switch copied, complete := c.copyLists(record); {
+		case complete:
+			return
+		case copied:
+			c.filter()
+			return
+		}
+		clear(c.list)
+		c.list = c.list[:0]
 	}
+	c.copyParts(to, record)
 	c.filter()
 }
 
-// copyLists copies the lists of the rooms of the Selector. It reports whether the list of the
-// selection needs no filter.
-func (c *selection) copyLists(record func(to Selector)) (complete bool) {
+// copyLists copies the lists of the rooms of the Selector. It reports false if they are too long, and
+// whether the list of the selection needs no filter.
+func (c *selection) copyLists(record func(to Selector)) (copied, complete bool) {
 	c.lock()
 	defer c.unlock()
+	complete = c.copied() || c.visited()
+	if !complete && !c.copyAll() {
+		return false, false
+	}
 	if record != nil {
 		record(c.to)
 	}
-	if c.copied() || c.visited() {
-		return true
-	}
+	return true, complete
+}
+
+// copyAll copies all lists, or reports false if they are too long. The lock is held.
+func (c *selection) copyAll() bool {
 	if c.to.All {
 		c.list = append(c.list, c.local.all...)
+		c.count(len(c.local.all) / perStep)
 	}
-	c.list = c.appendMembers(c.list, c.to.Rooms)
-	c.except = c.appendMembers(nil, c.to.Except)
-	return false
+	return c.appendMembers(&c.list, c.to.Rooms) && c.appendMembers(&c.except, c.to.Except)
 }
 
 // copied selects all sockets, or those of one room, with at most one socket left out. It reports
@@ -83,7 +94,7 @@ func (c *selection) copied() bool {
 			at = place(s)
 		}
 	}
-	c.step()
+	c.count(1 + len(list)/perStep)
 	if at == 0 {
 		c.list = append(c.list, list...)
 	} else {
@@ -92,8 +103,12 @@ func (c *selection) copied() bool {
 	return true
 }
 
-// mostSteps bounds the visits of sockets while the lock is held.
-const mostSteps = 1024
+const (
+	// mostSteps bounds the visits of sockets and names while the lock is held. Only the copy of a single list may be longer.
+	mostSteps = 1024
+	// perStep is how many sockets of a list are copied in the time of a step.
+	perStep = 64
+)
 
 // visited selects sockets of a few rooms by visiting their members, which allocates nothing. It
 // reports false if these are too many. The lock is held.
@@ -143,13 +158,18 @@ func (c *selection) inAny(s *Socket, rooms []string) bool {
 	return false
 }
 
-// appendMembers appends the sockets of the rooms, some of them several times. The lock is held.
-func (c *selection) appendMembers(list []*Socket, rooms []string) []*Socket {
+// appendMembers appends the sockets of the rooms, some of them several times. It reports false if they are
+// too many. The lock is held.
+func (c *selection) appendMembers(list *[]*Socket, rooms []string) bool {
 	for _, room := range rooms {
-		c.step()
-		list = c.local.appendMembers(list, room)
+		if c.held >= mostSteps {
+			return false
+		}
+		n := len(*list)
+		*list = c.local.appendMembers(*list, room)
+		c.count(1 + (len(*list)-n)/perStep)
 	}
-	return list
+	return true
 }
 
 // filter leaves out repeats, and the sockets that are excepted. The lock is not held.
@@ -182,10 +202,13 @@ func (c *selection) filter() {
 	c.list = kept
 }
 
-func (c *selection) step() {
-	c.steps++
+// step counts a visit of a name or a socket.
+func (c *selection) step() { c.count(1) }
+
+func (c *selection) count(n int) {
+	c.steps += n
 	if c.locked {
-		c.held++
+		c.held += n
 		c.longest = max(c.longest, c.held)
 	}
 }

@@ -1,9 +1,9 @@
 package socketio
 
-// mostNames bounds the names that a selection looks up while it holds the lock.
+// mostNames bounds the names that a selection looks up while it holds the lock. If their lists are long, they are fewer.
 const mostNames = 256
 
-// lookup looks up many names in parts, between which others may join and leave rooms. It finds the sockets of all names as they
+// lookup looks up names in parts, between which others may join and leave rooms. It finds the sockets of all names as they
 // were when it began, because a name is looked up early if its sockets are about to change (listing.changing).
 type lookup struct {
 	local    *listing
@@ -17,7 +17,8 @@ type lookup struct {
 }
 
 func newLookup(l *listing, to Selector, list []*Socket) *lookup {
-	p := &lookup{local: l, list: list, place: make(map[string]int32, len(to.Except)+len(to.Rooms))}
+	n := len(to.Except) + len(to.Rooms)
+	p := &lookup{local: l, list: list, names: make([]string, 0, n), place: make(map[string]int32, n)}
 	p.add(to.Except)
 	p.excepted = len(p.names)
 	p.add(to.Rooms) // a socket in a room of both is excepted
@@ -34,9 +35,10 @@ func (p *lookup) add(names []string) {
 	}
 }
 
-// copyParts is copyLists for more than mostNames names. The sockets need a filter.
-func (c *selection) copyParts(record func(to Selector)) {
-	p := newLookup(c.local, c.to, c.list)
+// copyParts is copyLists for many names, which may have repeats, and for long lists. The sockets need a filter.
+func (c *selection) copyParts(to Selector, record func(to Selector)) {
+	p := newLookup(c.local, to, c.list)
+	c.to = Selector{All: to.All, Rooms: p.names[p.excepted:], Except: p.names[:p.excepted:p.excepted]}
 	// Others that select by so many names wait, so that a change of a room concerns one lookup at most.
 	c.local.many.Lock()
 	defer c.local.many.Unlock()
@@ -55,6 +57,7 @@ func (c *selection) begin(p *lookup, record func(to Selector)) {
 	}
 	if c.to.All {
 		p.list = append(p.list, c.local.all...)
+		c.count(len(c.local.all) / perStep)
 	}
 	c.local.lookup = p
 }
@@ -63,11 +66,12 @@ func (c *selection) begin(p *lookup, record func(to Selector)) {
 func (c *selection) part(p *lookup) (more bool) {
 	c.lock()
 	defer c.unlock()
-	for end := min(p.next+mostNames, len(p.names)); p.next < end; p.next++ {
-		c.step()
+	for end := min(p.next+mostNames, len(p.names)); p.next < end && c.held < mostSteps; p.next++ {
+		n := len(p.list) + len(p.except)
 		if !p.early[p.next] {
 			p.find(p.next)
 		}
+		c.count(1 + (len(p.list)+len(p.except)-n)/perStep)
 	}
 	if p.next < len(p.names) {
 		return true

@@ -131,14 +131,24 @@ func (l *Log) Done(number uint64) {
 
 // Prune forgets the events that are older than age.
 func (l *Log) Prune(age time.Duration) {
+	for l.pruneSome(age) {
+	}
+}
+
+// mostPruned bounds the events that Prune forgets at a time, because others wait in Record meanwhile.
+const mostPruned = 1024
+
+// pruneSome reports whether there may be more to forget.
+func (l *Log) pruneSome(age time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before := time.Since(l.began) - age
 	n := 0
-	for n < len(l.entries) && l.entries[n].at < before {
+	for n < min(len(l.entries), mostPruned) && l.entries[n].at < before {
 		n++
 	}
 	l.evict(n)
+	return n == mostPruned
 }
 
 // Len returns the number of events that the log keeps.

@@ -2,6 +2,8 @@ package replay_test
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"socketiojwt/engineio"
 	"socketiojwt/socketio/internal/replay"
@@ -40,4 +42,21 @@ func TestSearchIsBounded(t *testing.T) {
 	if l.Len() != 0 || l.Active() || budget.Used() != 0 {
 		t.Errorf("%d events, %d bytes are kept without a session", l.Len(), budget.Used())
 	}
+}
+
+// TestPruneForgetsAllOldEvents checks that Prune forgets all old events, although it forgets only some at a time.
+func TestPruneForgetsAllOldEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := replay.NewLog(replay.NewBudget(1 << 30))
+		defer l.Begin("id", 1000).End()
+		for range 5000 {
+			record(l, replay.Target{All: true})
+		}
+		time.Sleep(time.Minute)
+		record(l, replay.Target{All: true})
+		l.Prune(time.Second)
+		if l.Len() != 1 {
+			t.Errorf("%d events are kept, want 1", l.Len())
+		}
+	})
 }

@@ -214,6 +214,9 @@ func (w *world) connect(p *peer) {
 	for ok && w.rand.IntN(2) == 0 { // between the plan and its end
 		w.broadcast()
 		w.write()
+		if w.rand.IntN(3) == 0 {
+			plan.CatchUp()
+		}
 	}
 	if !ok || !plan.Resume() {
 		w.refused++

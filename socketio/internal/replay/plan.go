@@ -180,13 +180,32 @@ func (s *Session) membership() func(event uint64, to Target) bool {
 	}
 }
 
+// CatchUp adds what was sent since the plan was made. It is called just before Resume, which has then little left to
+// do, without the locks under which Resume is called.
+func (p *Plan) CatchUp() {
+	p.session.mu.Lock()
+	defer p.session.mu.Unlock()
+	p.catchUp()
+}
+
 // Resume connects the session to a new socket, and adds what was sent since the plan was made.
-// Until the new socket receives events of the log, none may be recorded. Resume reports false,
-// and changes nothing, if the session is not lost any more, or if an event may be missing.
+// Until the new socket receives events of the log, none may be recorded. Resume reports false
+// if the session is not lost any more, or if an event may be missing.
 func (p *Plan) Resume() bool {
 	s := p.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !p.catchUp() {
+		return false
+	}
+	s.found()
+	s.high = p.high
+	return true
+}
+
+// catchUp is CatchUp for a caller that holds the session's mu. It reports whether the session can be resumed.
+func (p *Plan) catchUp() bool {
+	s := p.session
 	if !s.lost || p.extras != s.dropped+uint64(len(s.extras)) {
 		return false
 	}
@@ -195,17 +214,15 @@ func (p *Plan) Resume() bool {
 	// An event that is still being written from the time before may yet call Missed.
 	ok = ok && !slices.ContainsFunc(s.log.flight, func(event uint64) bool { return event <= s.lostAt })
 	s.log.mu.Unlock()
-	if !ok {
-		return false
+	if !ok || len(events) == 0 {
+		return ok
 	}
 	belongs := s.membership()
-	for i, e := range events {
-		if number := p.last + 1 + uint64(i); belongs(number, e.to) {
+	for _, e := range events {
+		if p.last++; belongs(p.last, e.to) {
 			p.add(e.message, e.size)
-			p.high = number
+			p.high = p.last
 		}
 	}
-	s.found()
-	s.high = p.high
 	return true
 }
