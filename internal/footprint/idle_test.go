@@ -4,6 +4,7 @@ package footprint_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -110,6 +111,7 @@ func serve(t testing.TB) (addr string, sign func(claims map[string]any) string) 
 	}
 	gate, sign := authtest.NewGate(t, auth.Options{})
 	srv.Use(gate.Handshake)
+	srv.Handle("ask", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
 	handler, err := srv.Handler()
 	if err != nil {
 		t.Fatal(err)
