@@ -125,6 +125,10 @@ func TestSharedWaitRaces(t *testing.T) {
 			}
 			c.s.Abort("aborted")
 			expectEnd(t, c, "aborted")
+			_ = w.r.in.conn.SetReadDeadline(time.Now().Add(time.Minute))
+			if _, err := io.Copy(io.Discard, w.r.in.conn); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("the connection is still open")
+			}
 		})
 	}
 	ended.Wait()
@@ -206,13 +210,16 @@ func TestSharedWaitForParts(t *testing.T) {
 }
 
 // detached returns an fdConn and its peer.
-func detached(t *testing.T) (*fdConn, net.Conn) {
+func detached(t *testing.T, w *sharedWait) (*fdConn, net.Conn) {
 	t.Helper()
 	ours, theirs := tcpPair(t)
-	w := &sharedWait{enabled: true}
+	w.enabled = true
 	c, ok := w.detach(ours).(*fdConn)
 	if !ok {
 		t.Fatal("not detached")
+	}
+	if err := ours.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the connection that it replaces: %v, want it closed", err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c, theirs
@@ -240,10 +247,10 @@ func TestFDConnOfWhatWasBefore(t *testing.T) {
 		"abort": {func(c *fdConn, _ net.Conn) { _ = c.SetDeadline(longAgo) }, os.ErrDeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, theirs := detached(t)
+			c, theirs := detached(t, new(sharedWait))
 			before.do(c, theirs)
 			p := watchedBy(t, c)
-			waitFor(t, func() bool { return p.state.Load() == pollReadable })
+			expectReadable(t, p)
 			if err := p.endOfWatch(); err != before.err {
 				t.Errorf("%v, want %v", err, before.err)
 			}
@@ -251,8 +258,61 @@ func TestFDConnOfWhatWasBefore(t *testing.T) {
 	}
 }
 
-// TestFDConnEndsItsWatch checks that the reader learns of the end of a watch, once, and that a connection with the same
-// descriptor can be watched after it.
+// expectReadable waits until an event has reached p.
+func expectReadable(t *testing.T, p *pollConn) {
+	t.Helper()
+	waitFor(t, func() bool { return p.state.Load() == pollReadable })
+}
+
+// TestFDConnsInTurn checks that connections are watched that get the descriptors of earlier ones.
+func TestFDConnsInTurn(t *testing.T) {
+	w := new(sharedWait)
+	first, _ := detached(t, w)
+	watchedBy(t, first) // stays, and with it the goroutine
+	for i := range 100 {
+		c, theirs := detached(t, w)
+		p := watchedBy(t, c)
+		if _, err := theirs.Write([]byte("a")); err != nil {
+			t.Fatal(err)
+		}
+		expectReadable(t, p)
+		if i%2 == 0 {
+			_ = c.SetDeadline(longAgo)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.watched != 1 {
+		t.Errorf("%d connections are watched, want 1", w.watched)
+	}
+}
+
+// TestSharedWaitTakesAllEvents checks more events at once than the goroutine takes with one call.
+func TestSharedWaitTakesAllEvents(t *testing.T) {
+	w := new(sharedWait)
+	blocking, peer := detached(t, w)
+	p := newPollConn(blocking)
+	p.ws, p.wake = new(webSocket), make(chan struct{}) // without room, so that its event blocks the goroutine
+	p.state.Store(pollWaiting)
+	if !blocking.watch(p) {
+		t.Fatal("not watched")
+	}
+	_, _ = peer.Write([]byte("a"))
+	waitFor(t, func() bool { return p.state.Load() == pollReading })
+	var all []*pollConn
+	for range 3*mostEvents + 1 {
+		c, theirs := detached(t, w)
+		all = append(all, watchedBy(t, c))
+		_, _ = theirs.Write([]byte("a"))
+	}
+	<-p.wake
+	for _, p := range all {
+		expectReadable(t, p)
+	}
+}
+
+// TestFDConnEndsItsWatch checks that the reader learns of the end of a watch, and that the goroutine ends with the last one.
 func TestFDConnEndsItsWatch(t *testing.T) {
 	for name, end := range map[string]struct {
 		do  func(c *fdConn) error
@@ -263,7 +323,7 @@ func TestFDConnEndsItsWatch(t *testing.T) {
 		"Close":           {(*fdConn).Close, net.ErrClosed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, _ := detached(t)
+			c, _ := detached(t, new(sharedWait))
 			p := watchedBy(t, c)
 			if err := end.do(c); err != nil {
 				t.Fatal(err)
@@ -281,7 +341,7 @@ func TestFDConnEndsItsWatch(t *testing.T) {
 // TestFDConnDeadlines checks that the deadlines for reading and for writing are two.
 func TestFDConnDeadlines(t *testing.T) {
 	for _, waits := range []bool{false, true} {
-		c, theirs := detached(t)
+		c, theirs := detached(t, new(sharedWait))
 		if waits {
 			c.waitable()
 		}
@@ -314,7 +374,7 @@ func TestFDConnDeadlines(t *testing.T) {
 // connection, while a call uses it.
 func TestFDConnClosesLast(t *testing.T) {
 	for _, waits := range []bool{false, true} {
-		c, theirs := detached(t)
+		c, theirs := detached(t, new(sharedWait))
 		raw, _ := c.SyscallConn()
 		err := raw.Control(func(fd uintptr) {
 			if waits {
@@ -346,7 +406,7 @@ func TestFDConnClosesLast(t *testing.T) {
 
 // TestFDConnThatIsClosedDoesNotWait checks a call that has begun before Close, and then waits.
 func TestFDConnThatIsClosedDoesNotWait(t *testing.T) {
-	c, _ := detached(t)
+	c, _ := detached(t, new(sharedWait))
 	if err := c.begin(); err != nil {
 		t.Fatal(err)
 	}
@@ -366,7 +426,7 @@ func TestFDConnStopsWaiting(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range 100 {
-				c, _ := detached(t)
+				c, _ := detached(t, new(sharedWait))
 				done := make(chan error)
 				go func() {
 					raw, _ := c.SyscallConn()
