@@ -288,6 +288,43 @@ func TestFDConnsInTurn(t *testing.T) {
 	}
 }
 
+// TestSharedWaitThatIsRefused checks that a connection is not watched that the system does not register. A
+// file of the file system is such a one.
+func TestSharedWaitThatIsRefused(t *testing.T) {
+	f, err := os.Open(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, p := new(sharedWait), new(pollConn)
+	if w.add(int(f.Fd()), p) {
+		t.Error("a file is watched")
+	}
+	if w.watched != 0 || w.file != nil || w.table != nil {
+		t.Errorf("still in the table: %d, %v", w.watched, w.file)
+	}
+}
+
+// TestReaderDoesNotRestAfterAnEvent checks that a reader reads again if something has arrived since its last read began.
+func TestReaderDoesNotRestAfterAnEvent(t *testing.T) {
+	c, theirs := detached(t, new(sharedWait))
+	p := watchedBy(t, c)
+	var b [8]byte
+	for range 3 {
+		if n, err := p.read(b[:]); n != 0 || err != nil {
+			t.Fatalf("%d bytes and %v, want nothing", n, err)
+		}
+		_, _ = theirs.Write([]byte("a"))
+		expectReadable(t, p)
+		if p.rest() {
+			t.Fatal("it rests, and misses a byte")
+		}
+		if n, err := p.read(b[:]); n != 1 || err != nil {
+			t.Fatalf("%d bytes and %v, want one", n, err)
+		}
+	}
+}
+
 // TestSharedWaitTakesAllEvents checks more events at once than the goroutine takes with one call.
 func TestSharedWaitTakesAllEvents(t *testing.T) {
 	w := new(sharedWait)
