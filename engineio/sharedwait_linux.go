@@ -14,8 +14,8 @@ import (
 // See docs/adr/0070-readiness-without-a-goroutine.md.
 //
 // A connection is registered once, when it begins to be watched. The registration is edge-triggered: each
-// arrival of bytes, and the end of the connection, is one event, which calls pollConn.arrived. What has
-// arrived before the registration is an event too. An event that is found too late may be for a descriptor that
+// arrival of bytes, and the end of the connection, is one event, which calls pollConn.arrived. Bytes
+// that arrived before the registration are an event too. An event that is found too late may be for a descriptor that
 // belongs to another connection by then. The reader of that one then finds nothing to read.
 type sharedWait struct {
 	enabled bool
