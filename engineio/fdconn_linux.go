@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// fdConn is a connection of which the runtime's poller and package net know nothing. They keep
-// 800 bytes for each connection that they know. When a goroutine must wait for an fdConn itself,
-// because the peer takes no more, the poller gets to know it.
+// fdConn is a connection without package net and, until a goroutine must wait for it, without the runtime's
+// poller. These keep 800 bytes for each of their connections. A goroutine must wait if the peer takes no more, or
+// until the peer closes its end.
 //
 // Its methods may be called concurrently. The descriptor is closed when the last call that uses it
 // has returned, so that none of them uses the descriptor of another connection.
@@ -24,13 +24,13 @@ type fdConn struct {
 	readUntil  time.Duration // deadline by the clock of sinceStart; zero means none
 	writeUntil time.Duration
 	file       *os.File  // fd, for goroutines that wait; nil while the poller does not know it
-	poll       *pollConn // of watch; nil before it
+	poll       *pollConn // that is or was watched; nil before that
 }
 
-// leastFD is the least descriptor of an fdConn. The runtime treats those below it differently.
+// leastFD is the least descriptor of an fdConn. Package os raises SIGPIPE when a write to a lower one fails.
 const leastFD = 3
 
-// detach returns a connection that replaces conn, which it closes, or conn itself.
+// detach returns a connection that replaces conn, which it closes. If conn cannot be replaced, detach returns conn.
 func (w *sharedWait) detach(conn net.Conn) net.Conn {
 	if !w.enabled {
 		return conn
@@ -56,24 +56,12 @@ func (w *sharedWait) detach(conn net.Conn) net.Conn {
 // watch implements watcher. Each event calls p.arrived. A deadline for reading in the past, and Close, end the
 // watch. They call p.end.
 func (c *fdConn) watch(p *pollConn) bool {
-	if c.begin() != nil {
-		return false
-	}
-	defer c.end()
-	c.mu.Lock()
-	c.poll = p
-	c.mu.Unlock()
-	if !c.shared.add(int(c.fd), p) {
-		return false
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch { // what has happened before add
-	case c.closed:
-		c.endWatch(watchClosed)
-	case expired(c.readUntil):
-		c.endWatch(watchAborted)
+	if c.closed || expired(c.readUntil) || !c.shared.add(int(c.fd), p) {
+		return false // p.watch sees at once what has ended it
 	}
+	c.poll = p
 	return true
 }
 
@@ -124,7 +112,7 @@ func untilTime(t time.Time) time.Duration {
 	if t.IsZero() {
 		return 0
 	}
-	return max(1, sinceStart()+time.Until(t)) // one nanosecond has passed in any case
+	return max(1, sinceStart()+time.Until(t)) // at least a nanosecond has passed
 }
 
 // expired reports whether a deadline has passed.
@@ -232,10 +220,10 @@ func (c *fdConn) CloseWrite() error {
 	return os.NewSyscallError("shutdown", syscall.Shutdown(int(c.fd), syscall.SHUT_WR))
 }
 
-// LocalAddr implements net.Conn. It returns nil.
+// LocalAddr implements net.Conn. It returns nil, and is never called.
 func (c *fdConn) LocalAddr() net.Addr { return nil }
 
-// RemoteAddr implements net.Conn. It returns nil: a Session has the address.
+// RemoteAddr implements net.Conn. It returns nil, and is never called, because a Session has the address.
 func (c *fdConn) RemoteAddr() net.Addr { return nil }
 
 // SyscallConn implements syscall.Conn.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -19,8 +21,8 @@ func detached(t *testing.T, w *sharedWait) (*fdConn, net.Conn) {
 	if !ok {
 		t.Fatal("not detached")
 	}
-	if err := ours.Close(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("the connection that it replaces: %v, want it closed", err)
+	if err := ours.Close(); !errors.Is(err, net.ErrClosed) || ours.RemoteAddr().String() != theirs.LocalAddr().String() {
+		t.Errorf("the connection that it replaces: %v, %v, want it closed, with its address", err, ours.RemoteAddr())
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c, theirs
@@ -37,6 +39,15 @@ func watchedBy(t *testing.T, c *fdConn) *pollConn {
 	return p
 }
 
+// startedWatch returns a pollConn for c whose watch has begun.
+func startedWatch(c *fdConn) *pollConn {
+	ws := new(webSocket)
+	ws.in.conn = c
+	p := newPollConn(c)
+	p.startWatch(ws, false)
+	return p
+}
+
 // TestFDConnOfWhatWasBefore checks that a watch reports what has happened before it began.
 func TestFDConnOfWhatWasBefore(t *testing.T) {
 	for name, before := range map[string]struct {
@@ -46,16 +57,81 @@ func TestFDConnOfWhatWasBefore(t *testing.T) {
 		"bytes": {func(_ *fdConn, theirs net.Conn) { _, _ = theirs.Write([]byte("a")) }, nil},
 		"end":   {func(_ *fdConn, theirs net.Conn) { _ = theirs.Close() }, nil},
 		"abort": {func(c *fdConn, _ net.Conn) { _ = c.SetDeadline(longAgo) }, os.ErrDeadlineExceeded},
+		"close": {func(c *fdConn, _ net.Conn) { _ = c.Close() }, net.ErrClosed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, theirs := detached(t, new(sharedWait))
 			before.do(c, theirs)
-			p := watchedBy(t, c)
+			p := startedWatch(c)
 			expectReadable(t, p)
 			if err := p.endOfWatch(); err != before.err {
 				t.Errorf("%v, want %v", err, before.err)
 			}
 		})
+	}
+}
+
+// TestFDConnEndsWhileItsWatchBegins checks that the end is seen, whatever step of watch it comes in.
+func TestFDConnEndsWhileItsWatchBegins(t *testing.T) {
+	w := new(sharedWait)
+	for i := range 500 {
+		c, _ := detached(t, w)
+		go func() {
+			for range i % 61 {
+				runtime.Gosched()
+			}
+			if i%2 == 0 {
+				_ = c.Close()
+			} else {
+				_ = c.SetDeadline(longAgo)
+			}
+		}()
+		p := startedWatch(c)
+		waitFor(t, func() bool { return p.endOfWatch() != nil })
+		expectReadable(t, p)
+		_ = c.Close()
+	}
+	if w.watched != 0 || w.file != nil {
+		t.Errorf("still in the table: %d, %v", w.watched, w.file)
+	}
+}
+
+// TestFDConnOfUnixSocket checks a connection by a unix socket, whose file stays.
+func TestFDConnOfUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	theirs, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	ours, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &sharedWait{enabled: true}
+	c := w.detach(ours).(*fdConn)
+	p := watchedBy(t, c)
+	if _, err := theirs.Write([]byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	expectReadable(t, p)
+	var b [2]byte
+	if n, err := p.read(b[:]); n != 1 || err != nil {
+		t.Errorf("read: %d, %v", n, err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := theirs.Read(b[:]); err != io.EOF {
+		t.Errorf("after Close: %v, want EOF", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
 	}
 }
 

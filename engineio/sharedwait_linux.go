@@ -28,37 +28,29 @@ type sharedWait struct {
 	failed  bool        // the goroutine has ended by an error, so that each connection needs its own
 }
 
-// add watches p, whose connection has the descriptor fd, until remove. It reports false if it does not. The caller keeps
-// fd open.
+// add watches p, whose connection has the descriptor fd, until remove. It reports false if the system refuses that. The
+// caller keeps fd open.
 func (w *sharedWait) add(fd int, p *pollConn) bool {
-	epoll, ok := w.insert(fd, p)
-	if !ok {
-		return false
-	}
-	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edgeTriggered, Fd: int32(fd)}
-	if syscall.EpollCtl(epoll, syscall.EPOLL_CTL_ADD, fd, &event) == nil {
-		return true
-	}
-	return !w.remove(fd, p) // or it has been removed by another goroutine
-}
-
-// edgeTriggered is syscall.EPOLLET, which is a negative number on some architectures.
-const edgeTriggered = 1 << 31
-
-// insert puts p into the table, and returns the epoll instance. It stays open until p is removed.
-func (w *sharedWait) insert(fd int, p *pollConn) (epoll int, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.failed || w.file == nil && !w.start() {
-		return 0, false
+		return false
+	}
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edgeTriggered, Fd: int32(fd)}
+	if syscall.EpollCtl(w.fd, syscall.EPOLL_CTL_ADD, fd, &event) != nil {
+		w.stopUnused()
+		return false
 	}
 	if fd >= len(w.table) {
 		w.table = append(w.table, make([]*pollConn, fd+1-len(w.table))...)
 	}
-	w.table[fd] = p
+	w.table[fd] = p // before w.at can look for the first event
 	w.watched++
-	return w.fd, true
+	return true
 }
+
+// edgeTriggered is syscall.EPOLLET, which is a negative number on some architectures.
+const edgeTriggered = 1 << 31
 
 // remove ends what add began. It must be called before fd is closed. It reports false if p is not watched. With the last
 // connection the goroutine ends.
@@ -69,11 +61,17 @@ func (w *sharedWait) remove(fd int, p *pollConn) bool {
 		return false
 	}
 	w.table[fd] = nil
-	if w.watched--; w.watched == 0 {
+	w.watched--
+	w.stopUnused()
+	return true
+}
+
+// stopUnused ends the goroutine if no connection is watched. w.mu is held.
+func (w *sharedWait) stopUnused() {
+	if w.watched == 0 {
 		_ = w.file.SetReadDeadline(longAgo) // run closes it, because Close would wait for run
 		w.file, w.table = nil, nil
 	}
-	return true
 }
 
 // at returns the connection with the descriptor fd, or nil.
