@@ -135,6 +135,27 @@ func TestFDConnOfUnixSocket(t *testing.T) {
 	}
 }
 
+// TestFDConnThatIsClosedIsNotWatched checks that a watch that begins after Close does not watch another connection, which has
+// the same descriptor by then.
+func TestFDConnThatIsClosedIsNotWatched(t *testing.T) {
+	w := new(sharedWait)
+	other, _ := detached(t, w)
+	c, _ := detached(t, w)
+	_ = c.Close()
+	for fd := -1; fd < int(c.fd); { // the least one that is free
+		var err error
+		if fd, err = syscall.Dup(int(other.fd)); err != nil {
+			t.Fatal(err)
+		}
+		defer syscall.Close(fd)
+	}
+	p := startedWatch(c)
+	expectReadable(t, p)
+	if err := p.endOfWatch(); err != net.ErrClosed || w.at(int(c.fd)) != nil {
+		t.Errorf("%v, in the table: %v", err, w.at(int(c.fd)) != nil)
+	}
+}
+
 // expectReadable waits until an event has reached p.
 func expectReadable(t *testing.T, p *pollConn) {
 	t.Helper()
