@@ -20,8 +20,9 @@ fuzz: ## each fuzz target for 20 seconds
 bench: ## side by side with other servers; about two hours on a quiet machine
 	cd bench && go run .
 
-protocol-suites: ## the official suites: Engine.IO v4 and Socket.IO v5, then both again beside Engine.IO v3, against our server
+protocol-suites: ## the official suites: Engine.IO v4 and Socket.IO v5, then both with a shared wait, and beside Engine.IO v3, against our server
 	node interop/protocolsuite.mjs
+	node interop/protocolsuite.mjs --shared-wait
 	node interop/protocolsuite.mjs --eio3
 
 lint: ## golangci-lint, which is built on the first run

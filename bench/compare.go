@@ -154,6 +154,9 @@ func (w *workshop) program(s setup, processors, cpuProfile, memoryProfile string
 	if memoryProfile != "" {
 		argv = append(argv, "-profile-memory")
 	}
+	if s.shared {
+		argv = append(argv, "-shared-wait")
+	}
 	if s.measured {
 		argv = append(argv, "-metrics")
 	}

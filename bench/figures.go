@@ -88,3 +88,11 @@ func sameGoroutines(ours load.Result) error {
 	}
 	return nil
 }
+
+// under5KB checks the memory of a connection.
+func under5KB(ours load.Result) error {
+	if ours.RSSPer >= 5000 {
+		return fmt.Errorf("%.0f B of RSS per connection, want less than 5,000", ours.RSSPer)
+	}
+	return nil
+}

@@ -12,6 +12,7 @@ type setup struct {
 	wide     bool   // both cores, which the load shares; else one, and the load has the other
 	single   bool   // one processor (GOMAXPROCS), also if it is wide
 	measured bool   // with metrics, which are scraped
+	shared   bool   // one goroutine waits for all idle WebSockets
 	wire     string // of the nodes of a cluster; empty means that there is one server
 }
 
@@ -23,6 +24,7 @@ var (
 	oursRS256     = setup{name: "ours", ours: true, kind: "auth", alg: "RS256"}
 	oursES256     = setup{name: "ours", ours: true, kind: "auth", alg: "ES256"}
 	oursMeasured  = setup{name: "ours with metrics", ours: true, kind: "auth", alg: "HS256", measured: true}
+	oursShared    = setup{name: "ours with a shared wait", ours: true, kind: "auth", alg: "HS256", shared: true}
 	oursWide      = setup{name: "ours", ours: true, kind: "auth", alg: "HS256", wide: true}
 	oursSingle    = setup{name: "ours with one processor", ours: true, kind: "auth", alg: "HS256", wide: true, single: true}
 	oursLoginWide = setup{name: "ours", ours: true, kind: "event", alg: "HS256", wide: true}

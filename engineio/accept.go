@@ -140,6 +140,9 @@ func (srv *Server) accept(w http.ResponseWriter, r *http.Request, cookie string)
 		srv.faults.Log(r.Context(), srv.log, slog.LevelError, "writer", "engineio: WebSocket not opened", "error", err, "writer", fmt.Sprintf("%T", w))
 		srv.refuse(w, r, refuseNoHijacker)
 	}
+	if err == nil {
+		a.conn = srv.shared.detach(a.conn)
+	}
 	a.deflate = extension != ""
 	return a, err == nil
 }

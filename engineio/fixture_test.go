@@ -143,6 +143,13 @@ func newParked(t *testing.T, opts Options, hook onOpen, configure ...func(*http.
 	return serveTCP(t, 0, opts, hook, configure...)
 }
 
+// newShared is newTCP with one goroutine that waits for all WebSockets.
+func newShared(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
+	t.Helper()
+	opts.SharedWait = true
+	return serveTCP(t, parkAfter, opts, hook, configure...)
+}
+
 func serveTCP(t *testing.T, parkAfter time.Duration, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
 	t.Helper()
 	srv, opened := newServer(t, opts, hook)
@@ -161,17 +168,18 @@ func serveTCP(t *testing.T, parkAfter time.Duration, opts Options, hook onOpen, 
 	return &fixture{t: t, srv: srv, web: web.Config, client: &http.Client{Transport: transport}, url: web.URL + srv.opts.Path, opened: opened}
 }
 
-// serveFunc is newPipe, newTCP or newParked.
+// serveFunc is newPipe, newTCP, newParked or newShared.
 type serveFunc func(*testing.T, Options, onOpen, ...func(*http.Server)) *fixture
 
 // onBoth runs test over net.Pipe in a bubble, where a write waits for its reader and
 // connections cannot be polled, and over TCP, where the opposite is true, without and with
-// parked connections.
+// parked connections, and with one goroutine that waits for all WebSockets.
 func onBoth(t *testing.T, test func(t *testing.T, serve serveFunc)) {
 	t.Helper()
 	t.Run("pipe", func(t *testing.T) { bubble(t, func(t *testing.T) { test(t, newPipe) }) })
 	t.Run("tcp", func(t *testing.T) { test(t, newTCP) })
 	t.Run("parked", func(t *testing.T) { test(t, newParked) })
+	t.Run("shared", func(t *testing.T) { test(t, newShared) })
 }
 
 // bubble runs test with a clock that jumps when all goroutines wait.

@@ -132,7 +132,12 @@ func TestWebSocketNeedsAHijacker(t *testing.T) {
 // TestEarlyFrames checks that frames that the client sends without waiting for the response
 // are not lost, although net/http may have read some of them already.
 func TestEarlyFrames(t *testing.T) {
-	f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
+	t.Run("tcp", func(t *testing.T) { testEarlyFrames(t, newTCP) })
+	t.Run("shared", func(t *testing.T) { testEarlyFrames(t, newShared) })
+}
+
+func testEarlyFrames(t *testing.T, serve serveFunc) {
+	f := serve(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url[:strings.LastIndex(f.url, "/engine.io")], "http://"))
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"socketiojwt/internal/turns"
@@ -25,6 +26,15 @@ type input struct {
 	buf    *readBuffer // the buffer that contains data; nil if data is elsewhere
 	own    *ownBuffer  // of other connections
 	next   Task        // what the goroutine that reads does when it has passed on reading; mostly nil
+}
+
+// watcher is a connection that can do without the goroutine of pollConn.watch (see fdConn).
+type watcher interface {
+	net.Conn
+	syscall.Conn
+
+	// watch does what pollConn.watch does, and does not wait. It reports false if that needs a goroutine.
+	watch(p *pollConn) bool
 }
 
 func newInput(conn net.Conn, early []byte) input {
@@ -219,6 +229,12 @@ func (in *input) readInto(b []byte) (n int, err error) {
 func (in *input) Read(p []byte) (int, error) {
 	chunk, err := in.take(len(p))
 	return copy(p, chunk), err
+}
+
+// gathers reports whether the connection writes several buffers with one system call.
+func (in *input) gathers() bool {
+	_, watches := in.conn.(watcher)
+	return in.poll != nil && !watches
 }
 
 // handOver gives next to another goroutine, because this one goes on reading.

@@ -172,6 +172,14 @@ type Options struct {
 	// Set it only if no other program can reach the unix socket.
 	TrustUnixSocket bool
 
+	// SharedWait makes one goroutine wait for the peers of all idle WebSockets, instead of one
+	// goroutine for each, which saves almost half of the memory of an idle WebSocket. It needs
+	// Linux, and changes nothing elsewhere, nor for connections by TLS or whose type is not
+	// *net.TCPConn or *net.UnixConn. A connection of these types is replaced when it becomes a
+	// WebSocket, and closed for a program that has kept it, for example by
+	// http.Server.ConnContext. False means one goroutine for each.
+	SharedWait bool
+
 	// Allow is called for each handshake, before there is a session. If it returns an
 	// error, the handshake is refused with 403 "Forbidden", or with the status and the
 	// message of a *RefusedError. It may be called concurrently. Nil allows every

@@ -61,6 +61,8 @@ func pollable(conn net.Conn) syscall.RawConn {
 		c = conn
 	case *net.UnixConn:
 		c = conn
+	case watcher:
+		c = conn
 	default:
 		return nil
 	}
@@ -78,7 +80,12 @@ func (p *pollConn) watch() {
 	if errors.Is(p.raw.Read(p.ready), os.ErrDeadlineExceeded) {
 		end = watchAborted
 	}
-	p.watched.Store(end)
+	p.end(end)
+}
+
+// end makes the reader see that the watch has ended.
+func (p *pollConn) end(how uint32) {
+	p.watched.Store(how)
 	p.arrived()
 }
 
@@ -133,6 +140,9 @@ func (p *pollConn) startWatch(ws *webSocket, rests bool) {
 	p.ws = ws
 	if rests {
 		p.state.Store(pollResting)
+	}
+	if w, ok := ws.in.conn.(watcher); ok && w.watch(p) {
+		return
 	}
 	go p.watch()
 }

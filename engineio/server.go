@@ -35,6 +35,7 @@ type Server struct {
 	epoch      time.Time
 	alarms     []*alarm.Queue[*Session] // see alarmOf
 	hands      hands
+	shared     sharedWait
 	flushers   []flusher
 	answers    parkedAnswers
 	pause      tick          // the constant, except in tests
@@ -97,6 +98,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		homes:      make(map[*http.Server]*home),
 		pause:      pause,
 	}
+	srv.shared.enabled = opts.SharedWait
 	srv.alarms = srv.newAlarms()
 	srv.flushers = newFlushers(srv)
 	return srv, nil

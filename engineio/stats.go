@@ -24,7 +24,8 @@ type Stats struct {
 	// Queued is about how many bytes wait to be written: for peers that read slowly, and for the
 	// next polls of others. Options.MaxOutbound bounds them for each session.
 	Queued int64
-	// Goroutines is the number of goroutines that read and write sessions.
+	// Goroutines is the number of goroutines that read and write sessions. With
+	// Options.SharedWait it includes the WebSockets that wait without one.
 	Goroutines int
 
 	// Opened counts the sessions that were opened, and Upgraded those that changed over

@@ -9,10 +9,19 @@ import (
 	"time"
 )
 
+// onEachWatch runs test with a goroutine that waits for each WebSocket, and with one for all of them.
+func onEachWatch(t *testing.T, test func(t *testing.T, serve serveFunc)) {
+	t.Helper()
+	t.Run("tcp", func(t *testing.T) { test(t, newTCP) })
+	t.Run("shared", func(t *testing.T) { test(t, newShared) })
+}
+
 // TestMessagesWhileTheReaderRests checks that no message is missed that arrives when the goroutine that reads
 // has found nothing more, and is about to rest. The answer to the one before is sent shortly before that.
-func TestMessagesWhileTheReaderRests(t *testing.T) {
-	f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
+func TestMessagesWhileTheReaderRests(t *testing.T) { onEachWatch(t, testMessagesWhileTheReaderRests) }
+
+func testMessagesWhileTheReaderRests(t *testing.T, serve serveFunc) {
+	f := serve(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c })
 	w, _ := f.openSocket()
 	for range 3000 {
 		w.write("4a")
@@ -24,9 +33,11 @@ func TestMessagesWhileTheReaderRests(t *testing.T) {
 
 // TestEndBehindTheLastMessage checks that the end of a connection is seen at once if it has arrived together with a
 // message. The system reports both as one event.
-func TestEndBehindTheLastMessage(t *testing.T) {
+func TestEndBehindTheLastMessage(t *testing.T) { onEachWatch(t, testEndBehindTheLastMessage) }
+
+func testEndBehindTheLastMessage(t *testing.T, serve serveFunc) {
 	arrived, goOn := make(chan struct{}), make(chan struct{})
-	f := newTCP(t, Options{PingInterval: time.Hour, PingTimeout: time.Hour}, func(c *recorder, _ *http.Request) Conn {
+	f := serve(t, Options{PingInterval: time.Hour, PingTimeout: time.Hour}, func(c *recorder, _ *http.Request) Conn {
 		c.onMessage = func(data []byte, _ bool) {
 			if string(data) == "first" {
 				close(arrived)
@@ -48,8 +59,10 @@ func TestEndBehindTheLastMessage(t *testing.T) {
 }
 
 // TestTimeoutOfALoudUpgrade checks that a WebSocket is closed that sends without a pause and does not complete its upgrade.
-func TestTimeoutOfALoudUpgrade(t *testing.T) {
-	f := newTCP(t, Options{UpgradeTimeout: 50 * time.Millisecond}, nil)
+func TestTimeoutOfALoudUpgrade(t *testing.T) { onEachWatch(t, testTimeoutOfALoudUpgrade) }
+
+func testTimeoutOfALoudUpgrade(t *testing.T, serve serveFunc) {
+	f := serve(t, Options{UpgradeTimeout: 50 * time.Millisecond}, nil)
 	query, c := f.open()
 	conn := f.upgradeSocket(query).r.in.conn
 	pongs := appendFrame(nil, clientSide, pongFrame, "", nil)
@@ -75,8 +88,10 @@ func TestTimeoutOfALoudUpgrade(t *testing.T) {
 
 // TestCloseAfterWatch checks that a connection that is watched is read until its peer closes it, after a violation. Otherwise the system
 // would discard the close frame.
-func TestCloseAfterWatch(t *testing.T) {
-	f := newTCP(t, Options{}, nil)
+func TestCloseAfterWatch(t *testing.T) { onEachWatch(t, testCloseAfterWatch) }
+
+func testCloseAfterWatch(t *testing.T, serve serveFunc) {
+	f := serve(t, Options{}, nil)
 	w, c := f.openSocket()
 	if err := w.r.in.conn.(*net.TCPConn).SetWriteBuffer(64 << 10); err != nil {
 		t.Fatal(err)

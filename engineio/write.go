@@ -248,7 +248,7 @@ func (ws *webSocket) runWriter() {
 	defer s.mu.Unlock()
 	for ws.pending() {
 		batch, size := ws.batch()
-		if len(batch) > 1 && ws.in.poll == nil { // a TLS connection would write a record for each message
+		if len(batch) > 1 && !ws.in.gathers() { // a TLS connection would write a record for each message
 			batch = net.Buffers{slices.Concat(batch...)}
 		}
 		s.mu.Unlock()

@@ -2,7 +2,7 @@
 // Runs the official test suites of Engine.IO 4 and Socket.IO 5, and of Engine.IO 3, against protocolserver. With --eio3 the
 // server accepts clients of Engine.IO 3 and passes all three; without it, the first two.
 //
-//   node protocolsuite.mjs [-n RUNS] [--eio3] [--race] [--one-processor]
+//   node protocolsuite.mjs [-n RUNS] [--eio3] [--race] [--one-processor] [--shared-wait]
 //
 // The suites are part of the repository github.com/socketio/socket.io and are not copied here: they are fetched into a
 // temporary folder at a fixed commit. Without access to GitHub, set PROTOCOL_SUITES to a clone of that repository, bare or
@@ -30,7 +30,7 @@ const suiteOfEIO3 = { name: "engine.io 3", path: "docs/engine.io-protocol/v3-tes
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({
-  options: { runs: { type: "string", short: "n", default: "1" }, eio3: { type: "boolean" }, race: { type: "boolean" }, "one-processor": { type: "boolean" } },
+  options: { runs: { type: "string", short: "n", default: "1" }, eio3: { type: "boolean" }, race: { type: "boolean" }, "one-processor": { type: "boolean" }, "shared-wait": { type: "boolean" } },
 });
 
 const give = (message) => {
@@ -82,7 +82,7 @@ function fetchSuites(dir) {
 async function startServer(dir) {
   const binary = join(dir, "protocolserver");
   sh("go", ["build", ...(options.race ? ["-race"] : []), "-o", binary, "./protocolserver"], here);
-  const child = spawn(binary, ["-addr", `localhost:${port}`, `-eio3=${options.eio3 ?? false}`], {
+  const child = spawn(binary, ["-addr", `localhost:${port}`, `-eio3=${options.eio3 ?? false}`, `-shared-wait=${options["shared-wait"] ?? false}`], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, GORACE: "halt_on_error=1", ...(options["one-processor"] && { GOMAXPROCS: "1" }) },
   });

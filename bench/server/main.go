@@ -1,6 +1,6 @@
 // Command server is our Socket.IO server as the comparison runs it: on defaults, with one handler.
 //
-//	BENCH_SECRET=... server [-debug] [-profile-memory] [-metrics] bare|auth|query HS256
+//	BENCH_SECRET=... server [-debug] [-profile-memory] [-metrics] [-shared-wait] bare|auth|query HS256
 //	BENCH_PUBLIC_KEY=file.pem BENCH_ISSUER=... BENCH_AUDIENCE=... server auth|event RS256|ES256
 //
 // It listens on a free loopback port, which it prints, and by TLS if BENCH_CERTIFICATE names a file with a certificate and its key. If
@@ -35,18 +35,19 @@ func main() {
 	profileMemory := flag.Bool("profile-memory", false, "record one allocation in 4 KiB, instead of none")
 	namespaces := flag.Int("namespaces", 1, "serve so many namespaces, all with the same gate: /, /1, /2 and so on")
 	measured := flag.Bool("metrics", false, "measure what metrics measure, and scrape them every second")
+	sharedWait := flag.Bool("shared-wait", false, "wait for all idle WebSockets with one goroutine")
 	flag.Parse()
 	// Go records allocations in every program that can be asked for them, as this one can. One in production is not.
 	runtime.MemProfileRate = 0
 	if *profileMemory {
 		runtime.MemProfileRate = 4 << 10
 	}
-	if err := run(flag.Arg(0), token.Algorithm(flag.Arg(1)), *withDebug, *measured, *namespaces); err != nil {
+	if err := run(flag.Arg(0), token.Algorithm(flag.Arg(1)), *withDebug, *measured, *sharedWait, *namespaces); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(kind string, alg token.Algorithm, withDebug, measured bool, namespaces int) error {
+func run(kind string, alg token.Algorithm, withDebug, measured, sharedWait bool, namespaces int) error {
 	var looks atomic.Int64
 	opts := socketio.Options{Now: func() time.Time {
 		looks.Add(1)
@@ -54,6 +55,7 @@ func run(kind string, alg token.Algorithm, withDebug, measured bool, namespaces 
 	}}
 	opts.Engine.MaxNewPerAddress = -1 // the load comes from one address
 	opts.Engine.PerMessageDeflate = os.Getenv("BENCH_DEFLATE") != ""
+	opts.Engine.SharedWait = sharedWait
 	if kind == "event" {
 		opts.MaxPendingAcks = 8 // or each refused token would wait for its acknowledgement
 	}

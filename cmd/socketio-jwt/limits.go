@@ -26,6 +26,8 @@ type limits struct {
 	PerMessageDeflate bool `name:"per-message-deflate" env:"SOCKETIO_JWT_PER_MESSAGE_DEFLATE" group:"Limits" help:"Let clients compress WebSocket messages, and compress those for them. Compressing costs processor time, and the length of a message that contains both a secret and text of others can reveal the secret."`
 	CompressFrom      int  `env:"SOCKETIO_JWT_COMPRESS_FROM" group:"Limits" default:"1024" placeholder:"BYTES" help:"Size from which responses of polls, and with --per-message-deflate WebSocket messages, are compressed. -1 means never. Default: ${default}."`
 
+	SharedWait bool `env:"SOCKETIO_JWT_SHARED_WAIT" group:"Limits" help:"Wait for all idle WebSockets with one goroutine instead of one for each, which saves almost half of their memory. It needs Linux, and changes nothing for connections by TLS."`
+
 	MaxPacketsPerSecond    int           `env:"SOCKETIO_JWT_MAX_PACKETS_PER_SECOND" group:"Limits" default:"1000" placeholder:"N" help:"Packets that the peer of one connection sends in a second; one that sends more is read later. 0 means no limit. Default: ${default}."`
 	MaxBytesPerSecond      int           `env:"SOCKETIO_JWT_MAX_BYTES_PER_SECOND" group:"Limits" default:"4194304" placeholder:"BYTES" help:"Bytes of these packets in a second, in the same way. Default: ${default}."`
 	RateBurst              time.Duration `env:"SOCKETIO_JWT_RATE_BURST" group:"Limits" default:"2s" help:"How long a peer may exceed these two after it has sent nothing, at least 10ms. Default: ${default}."`
@@ -96,7 +98,7 @@ func (l *limits) add(o *socketio.Options) {
 	e.MaxPacketsPerSecond, e.MaxBytesPerSecond, e.RateBurst, e.CloseAboveRate = l.MaxPacketsPerSecond, l.MaxBytesPerSecond, l.RateBurst, l.CloseAboveRate
 	e.MaxSessionsPerAddress, e.MaxHandshakesPerSecond = l.MaxSessionsPerAddress, l.MaxHandshakesPerSecond
 	e.PingInterval, e.PingTimeout = l.PingInterval, l.PingTimeout
-	e.PerMessageDeflate, e.CompressFrom = l.PerMessageDeflate, l.CompressFrom
+	e.PerMessageDeflate, e.CompressFrom, e.SharedWait = l.PerMessageDeflate, l.CompressFrom, l.SharedWait
 	o.ConnectTimeout, o.MaxNewBytes, o.MaxHeldBytes = l.ConnectTimeout, l.MaxNewBytes, l.MaxHeldBytes
 	o.MaxNamespaces, o.MaxRooms, o.MaxPendingAcks = l.MaxNamespaces, l.MaxRooms, l.MaxPendingAcks
 }

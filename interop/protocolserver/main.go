@@ -25,17 +25,18 @@ import (
 func main() {
 	addr := flag.String("addr", "localhost:3000", "where to listen, on every address that the name has")
 	eio3 := flag.Bool("eio3", false, "let peers of Engine.IO 3 in, as its suite needs")
+	sharedWait := flag.Bool("shared-wait", false, "as engineio.Options.SharedWait")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, *eio3); err != nil {
+	if err := run(ctx, *addr, *eio3, *sharedWait); err != nil {
 		fmt.Fprintln(os.Stderr, "protocolserver:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until ctx ends.
-func run(ctx context.Context, addr string, eio3 bool) error {
+func run(ctx context.Context, addr string, eio3, sharedWait bool) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	engine := engineio.Options{
 		PingInterval:      300 * time.Millisecond,
@@ -43,6 +44,7 @@ func run(ctx context.Context, addr string, eio3 bool) error {
 		MaxPayload:        1_000_000,
 		InsecureAnyOrigin: true, // the suites run in browsers too, from another port
 		AllowEIO3:         eio3,
+		SharedWait:        sharedWait,
 		Logger:            log,
 	}
 	if eio3 { // the suite shows nothing by which its sessions could be told apart

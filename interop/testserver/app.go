@@ -42,6 +42,7 @@ func newApp(o options) (*app, error) {
 			CORS:              engineio.CORS{Credentials: len(o.origins) > 0 && !o.eio3}, // the old clients get it unasked
 			AllowEIO3:         o.eio3,
 			PerMessageDeflate: o.deflate,
+			SharedWait:        o.sharedWait,
 			PingInterval:      o.heartbeat,
 			PingTimeout:       5 * o.heartbeat,
 		},

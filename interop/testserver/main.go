@@ -33,6 +33,7 @@ type options struct {
 	origins           []string
 	insecureAnyOrigin bool
 	eio3, deflate     bool
+	sharedWait        bool
 	webTransport      bool
 	openRoot          bool
 	heartbeat         time.Duration
@@ -56,6 +57,7 @@ func main() {
 	flag.BoolVar(&o.insecureAnyOrigin, "insecure-any-origin", false, "as engineio.Options.InsecureAnyOrigin")
 	flag.BoolVar(&o.eio3, "eio3", false, "let clients of Socket.IO 1 and 2 in, and take tokens from the query")
 	flag.BoolVar(&o.deflate, "deflate", false, "as engineio.Options.PerMessageDeflate")
+	flag.BoolVar(&o.sharedWait, "shared-wait", false, "as engineio.Options.SharedWait")
 	flag.BoolVar(&o.webTransport, "webtransport", false, "serve WebTransport too, with a certificate of its own")
 	flag.BoolVar(&o.openRoot, "open-root", false, "admit all sockets to /, which clients of Socket.IO 1 and 2 always join")
 	flag.DurationVar(&o.heartbeat, "heartbeat", 0, "as engineio.Options.PingInterval; with five times that to answer")

@@ -1,0 +1,159 @@
+package engineio
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+// sharedWait is one goroutine that does for all fdConns what pollConn.watch does for one connection
+// (Options.SharedWait), by an instance of epoll(7).
+// See docs/adr/0070-readiness-without-a-goroutine.md.
+//
+// A connection is registered once, when it begins to be watched. The registration is edge-triggered: each
+// arrival of bytes, and the end of the connection, is one event, which calls pollConn.arrived. Bytes
+// that arrived before the registration are an event too. An event that is found too late may be for a descriptor that
+// belongs to another connection by then. The reader of that one then finds nothing to read.
+type sharedWait struct {
+	enabled bool
+
+	mu      sync.Mutex  // guards everything below; no other mutex is locked while it is held
+	watched int         // connections that are watched
+	file    *os.File    // the epoll instance; nil if no connection is watched
+	fd      int         // of file
+	table   []*pollConn // by file descriptor
+	failed  bool        // the goroutine has ended by an error, so that each connection needs its own
+}
+
+// add watches p, whose connection has the descriptor fd, until remove. It reports false if the system refuses that. The
+// caller keeps fd open.
+func (w *sharedWait) add(fd int, p *pollConn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed || w.file == nil && !w.start() {
+		return false
+	}
+	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edgeTriggered, Fd: int32(fd)}
+	if syscall.EpollCtl(w.fd, syscall.EPOLL_CTL_ADD, fd, &event) != nil {
+		w.stopUnused()
+		return false
+	}
+	if fd >= len(w.table) {
+		w.table = append(w.table, make([]*pollConn, fd+1-len(w.table))...)
+	}
+	w.table[fd] = p // before w.at can look for the first event
+	w.watched++
+	return true
+}
+
+// edgeTriggered is syscall.EPOLLET, which is a negative number on some architectures.
+const edgeTriggered = 1 << 31
+
+// remove ends what add began. It must be called before fd is closed. It reports false if p is not watched. With the last
+// connection the goroutine ends.
+func (w *sharedWait) remove(fd int, p *pollConn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if fd >= len(w.table) || w.table[fd] != p {
+		return false
+	}
+	w.table[fd] = nil
+	w.watched--
+	w.stopUnused()
+	return true
+}
+
+// stopUnused ends the goroutine if no connection is watched. w.mu is held.
+func (w *sharedWait) stopUnused() {
+	if w.watched == 0 {
+		_ = w.file.SetReadDeadline(longAgo) // run closes it, because Close would wait for run
+		w.file, w.table = nil, nil
+	}
+}
+
+// at returns the connection with the descriptor fd, or nil.
+func (w *sharedWait) at(fd int) *pollConn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if fd >= len(w.table) {
+		return nil
+	}
+	return w.table[fd]
+}
+
+// start starts the goroutine that waits. It reports false if the system refuses an epoll instance. w.mu is held.
+func (w *sharedWait) start() bool {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return false
+	}
+	_ = syscall.SetNonblock(fd, true) // so that os.NewFile gives it to the runtime's poller, which waits for it
+	w.file, w.fd = os.NewFile(uintptr(fd), "epoll"), fd
+	go w.run(w.file)
+	return true
+}
+
+// mostEvents bounds the events that the goroutine takes at once. Each of them needs a goroutine of the pool.
+// With more events than the pool has goroutines, most of them would start a new one.
+const mostEvents = mostIdleHands / 2
+
+// run waits for events until file has a deadline. It blocks no thread, because the runtime's poller can
+// wait for an epoll instance.
+func (w *sharedWait) run(file *os.File) {
+	raw, err := file.SyscallConn()
+	if err == nil {
+		err = raw.Read(w.takeEvents)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		w.fail(file)
+	}
+	_ = file.Close()
+}
+
+// takeEvents takes the events of the epoll instance fd. It reports true if that is not possible.
+func (w *sharedWait) takeEvents(fd uintptr) (failed bool) {
+	var events [mostEvents]syscall.EpollEvent
+	for {
+		n, err := epollNow(fd, events[:])
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != 0 {
+			return true
+		}
+		for i := range events[:n] {
+			if p := w.at(int(events[i].Fd)); p != nil {
+				p.arrived()
+			}
+		}
+		if n < len(events) { // what comes later makes fd readable again
+			return false
+		}
+		runtime.Gosched()
+	}
+}
+
+// epollNow returns events and does not wait. As readNow, it does not tell Go's scheduler that the thread may block.
+func epollNow(fd uintptr, events []syscall.EpollEvent) (n int, err syscall.Errno) {
+	r, _, err := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	return int(r), err
+}
+
+// fail starts a goroutine for each connection that is watched, because the one for all of them ends.
+func (w *sharedWait) fail(file *os.File) {
+	w.mu.Lock()
+	var left []*pollConn
+	if w.file == file {
+		left = w.table
+		w.file, w.table, w.watched, w.failed = nil, nil, 0, true
+	}
+	w.mu.Unlock()
+	for _, p := range left {
+		if p != nil {
+			go p.watch()
+		}
+	}
+}

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package engineio
+
+import "net"
+
+// sharedWait is only implemented on Linux. Elsewhere each WebSocket that waits has a goroutine.
+type sharedWait struct{ enabled bool }
+
+func (*sharedWait) detach(conn net.Conn) net.Conn { return conn }
