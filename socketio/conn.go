@@ -77,7 +77,7 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 	c.mu.Unlock()
 	// A legacy client joins "/" without a CONNECT, if that namespace exists.
 	if c.legacy() && srv.Namespace.table.admits() {
-		c.connect(packet.Packet{Type: packet.Connect, Namespace: srv.Namespace.name})
+		c.connect(packet.Packet{Type: packet.Connect, Namespace: srv.Namespace.name}, srv.engine.Go)
 	}
 	return c
 }
@@ -140,7 +140,7 @@ func (c *conn) handle(p packet.Packet, attachments [][]byte) {
 			c.violation("malformed CONNECT")
 			return
 		}
-		c.connect(p)
+		c.connect(p, c.session.AfterMessages)
 	case packet.Disconnect:
 		if p.HasAck || len(p.Payload) > 0 {
 			c.violation("malformed DISCONNECT")

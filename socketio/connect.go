@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 
+	"socketiojwt/engineio"
 	"socketiojwt/observe"
 	"socketiojwt/socketio/internal/packet"
 )
 
 // connect handles a CONNECT packet. It makes a socket, whose worker runs the middleware when
-// its turn comes.
-func (c *conn) connect(p packet.Packet) {
+// its turn comes. Start starts the worker.
+func (c *conn) connect(p packet.Packet, start func(engineio.Task)) {
 	opts := &c.server.opts
 	c.mu.Lock()
 	switch {
@@ -45,7 +46,7 @@ func (c *conn) connect(p packet.Packet) {
 	s.arrival.waiting = true
 	c.waiting++
 	c.mu.Unlock()
-	c.begin()
+	c.beginWith(start)
 }
 
 // chargeHandshake returns the handshake of a CONNECT, the bytes charged for it, and the auth
@@ -122,9 +123,9 @@ func (c *conn) forgetAuth(auth *sharedAuth) {
 	}
 }
 
-// begin starts the CONNECTs whose turn it is. A JavaScript client sends those of all its
-// namespaces at once, so those beyond MaxConnecting wait.
-func (c *conn) begin() {
+// beginWith starts the CONNECTs whose turn it is. A JavaScript client sends those of all its
+// namespaces at once, so those beyond MaxConnecting wait. Start starts their workers.
+func (c *conn) beginWith(start func(engineio.Task)) {
 	for {
 		c.mu.Lock()
 		s := c.due()
@@ -142,7 +143,9 @@ func (c *conn) begin() {
 		c.mu.Unlock()
 
 		s.mu.Lock()
-		s.post(&task{step: s.connect})
+		if s.queue(&task{step: s.connect}) {
+			start((*worker)(s))
+		}
 		s.mu.Unlock()
 	}
 }

@@ -101,6 +101,9 @@ func (c *conn) forgetDisconnecting(s *Socket) {
 	}
 }
 
+// begin starts the CONNECTs whose turn it is, on other goroutines.
+func (c *conn) begin() { c.beginWith(c.server.engine.Go) }
+
 // due returns the socket whose CONNECT may begin next, or nil. The next socket of a legacy
 // client in a namespace has the same id again, and programs store things by the id. So that
 // socket waits until OnDisconnect of the previous one has returned. The caller holds mu.

@@ -83,6 +83,7 @@ func TestObserverOfAnEventWithoutAHandler(t *testing.T) {
 	bubble(t, socketio.Options{Logger: quiet(&log), Observer: w}, open, func(f *fixture) {
 		path := f.pollingSession()
 		f.post(path, "40")
+		synctest.Wait()
 		f.post(path, `42["unknown"]`)
 		synctest.Wait()
 		if told := strings.Join(w.all(), "\n"); !strings.Contains(told, "handle / ") {
@@ -111,6 +112,7 @@ func TestMalformedEventWithoutAHandler(t *testing.T) {
 		bubble(t, socketio.Options{Logger: quiet(&log)}, open, func(f *fixture) {
 			path := f.pollingSession()
 			f.post(path, "40")
+			synctest.Wait() // an event of a socket that is still connecting closes the connection
 			f.post(path, packet)
 			synctest.Wait()
 			if got := f.srv.Stats().Violations == 1; got != closed {

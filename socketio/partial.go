@@ -128,7 +128,7 @@ func (c *conn) MessageHead(head []byte, binary bool) bool {
 	case err != nil:
 	case p.Type == packet.Connect && !p.HasAck:
 		p.TooLarge, p.Payload, p.Query = true, nil, "" // so that no truncated token is used
-		c.connect(p)
+		c.connect(p, c.server.engine.Go)
 		return true
 	case p.Type == packet.Event:
 		s, ok := c.joined(p.Namespace)
