@@ -230,11 +230,13 @@ func TestBegunResponseIsNotParked(t *testing.T) {
 // TestUnreadResponseOnParkedConnection checks that nothing follows a response of which a part could not be written,
 // because the peer would take that for the rest.
 func TestUnreadResponseOnParkedConnection(t *testing.T) {
+	failed := make(chan struct{}) // closed when the write of middleware has failed
 	for name, handle := range map[string]func(w http.ResponseWriter, r *http.Request, next http.Handler){
 		"poll": func(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) },
 		"middleware": func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 			w.Header().Set("Content-Length", fmt.Sprint(32<<20+5))
 			w.Write(make([]byte, 32<<20))
+			close(failed)
 			time.Sleep(time.Second) // in which the peer reads
 			w.Write([]byte("after"))
 		},
@@ -244,7 +246,11 @@ func TestUnreadResponseOnParkedConnection(t *testing.T) {
 			conn, query, c := f.connectParked()
 			c.s.Send(NewMessage(make([]byte, 32<<20)))
 			conn.send(f.request("GET", query, ""))
-			time.Sleep(600 * time.Millisecond)
+			if name == "middleware" {
+				<-failed
+			} else {
+				f.expectParked(0)
+			}
 			text, err := io.ReadAll(conn.in)
 			if err != nil && !errors.Is(err, syscall.ECONNRESET) || len(text) == 0 || len(text) >= 32<<20 || strings.HasSuffix(string(text), "after") {
 				t.Errorf("%d bytes, %v, want a part of the response and the end of the connection", len(text), err)
