@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 )
@@ -66,10 +67,19 @@ func (a *assembly) stop(server *http.Server, asked bool) error {
 	ending, cancel := context.WithTimeout(context.Background(), drain+s.ShutdownTimeout)
 	defer cancel()
 	// The sockets first, because the HTTP server would wait for their transports.
-	ended := errors.Join(a.server.Shutdown(ending), server.Shutdown(ending))
+	ended := errors.Join(a.server.Shutdown(ending), shutDown(ending, server))
 	if errors.Is(ended, context.DeadlineExceeded) { // for example, a peer that polled is gone
 		a.log.Warn("shutdown timed out: closing the remaining connections", "cause", ended)
 		ended = errors.Join(a.server.Close(), server.Close())
 	}
 	return ended
+}
+
+// shutDown is server.Shutdown, which also fails if a listener was closed before and Serve has not noticed that yet.
+func shutDown(ctx context.Context, server *http.Server) error {
+	err := server.Shutdown(ctx)
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
