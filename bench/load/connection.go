@@ -37,6 +37,7 @@ type connection struct {
 	poll     *poller   // nil unless it is by long-polling
 	inflater io.Reader // of compressed messages; nil before the first one
 	deflated bool      // the last message was compressed
+	skims    bool      // only the head of a long message is read (skim)
 }
 
 // open dials, upgrades and joins the main namespace with token, from a source address that depends on i: one address has some
@@ -231,6 +232,9 @@ func (c *connection) message() ([]byte, error) {
 		}
 		if h.Length > longestFrame {
 			return nil, fmt.Errorf("a frame of %d bytes", h.Length)
+		}
+		if c.skims && h.Fin && h.Length > skimmedHead {
+			return c.skim(int(h.Length))
 		}
 		c.deflated = c.deflated || h.Rsv1()
 		at, need := len(c.buf), len(c.buf)+int(h.Length)
