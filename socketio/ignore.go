@@ -38,8 +38,10 @@ func (s *Socket) intercepts(name []byte) bool {
 
 // ignoresName reports whether nothing happens if an event of that name reaches its handler.
 func (s *Socket) ignoresName(name []byte) bool {
-	opts := &s.conn.server.opts
-	table := s.namespace.table
+	if s.namespace == nil { // it was refused while the event was being read
+		return false
+	}
+	opts, table := &s.conn.server.opts, s.namespace.table
 	if !table.ignoresRest || table.routes[string(name)].handler != nil || opts.Observer != nil {
 		return false
 	}
