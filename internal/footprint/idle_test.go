@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"syscall"
@@ -43,20 +42,6 @@ const (
 
 // sharedWait is the environment variable with which TestIdleConnection uses Options.SharedWait.
 const sharedWait = "FOOTPRINT_SHARED_WAIT"
-
-// TestIdleConnectionWithSharedWait runs TestIdleConnection in another process.
-func TestIdleConnectionWithSharedWait(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("it needs Linux")
-	}
-	test := exec.Command(os.Args[0], "-test.run=^TestIdleConnection$", "-test.v")
-	test.Env = append(os.Environ(), sharedWait+"=1")
-	if out, err := test.CombinedOutput(); err != nil {
-		t.Errorf("%v:\n%s", err, out)
-	} else {
-		t.Logf("%s", out)
-	}
-}
 
 // TestIdleConnection opens connections over TCP. Their other ends are file descriptors, which
 // cost no Go memory. The only test of a process, it finds no free goroutines and stacks that
