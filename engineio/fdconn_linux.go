@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"math"
 	"net"
 	"os"
 	"sync"
@@ -112,7 +113,11 @@ func untilTime(t time.Time) time.Duration {
 	if t.IsZero() {
 		return 0
 	}
-	return max(1, sinceStart()+time.Until(t)) // at least a nanosecond has passed
+	now := sinceStart()
+	if left := time.Until(t); left <= math.MaxInt64-now {
+		return max(1, now+left) // at least a nanosecond has passed
+	}
+	return math.MaxInt64
 }
 
 // expired reports whether a deadline has passed.

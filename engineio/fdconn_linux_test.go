@@ -3,6 +3,7 @@ package engineio
 import (
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -335,5 +336,22 @@ func TestFDConnStopsWaiting(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFDConnWithDistantDeadline checks that a deadline that no clock reaches does not count as passed.
+func TestFDConnWithDistantDeadline(t *testing.T) {
+	c, theirs := detached(t, new(sharedWait))
+	if err := c.SetDeadline(time.Now().Add(math.MaxInt64)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte("a")); err != nil {
+		t.Error(err)
+	}
+	if _, err := theirs.Write([]byte("b")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err != nil {
+		t.Error(err)
 	}
 }
