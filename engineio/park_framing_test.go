@@ -121,6 +121,11 @@ var framings = map[string]func(w http.ResponseWriter, r *http.Request){
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	},
+	"late header": func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		w.Header().Set("X-Late", "late")
+		io.WriteString(w, "one")
+	},
 	"odd status":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(1000) },
 	"zero status": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(0) },
 	"own Date":    func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Date", "today") },

@@ -18,14 +18,15 @@ import (
 type parkedWriter struct {
 	k       *parked
 	header  http.Header
-	minor   int    // of the version of HTTP
-	status  int    // zero until WriteHeader
-	length  int64  // of the body, as the handler has announced; -1 if it has not
-	written int64  // bytes that the handler has written
-	body    []byte // what has not been sent
-	toEnd   bool   // the header has been sent, and the end of the connection ends the body
-	over    bool   // the response is complete, or the connection belongs to a poll that waits
-	err     error  // of a write; nothing is sent any more
+	sent    http.Header // the header as it was at WriteHeader; later changes are not sent
+	minor   int         // of the version of HTTP
+	status  int         // zero until WriteHeader
+	length  int64       // of the body, as the handler has announced; -1 if it has not
+	written int64       // bytes that the handler has written
+	body    []byte      // what has not been sent
+	toEnd   bool        // the header has been sent, and the end of the connection ends the body
+	over    bool        // the response is complete, or the connection belongs to a poll that waits
+	err     error       // of a write; nothing is sent any more
 }
 
 // maxHeldBody is how much of a body is kept until it is sent.
@@ -57,7 +58,7 @@ func (w *parkedWriter) WriteHeader(status int) {
 	case status < 100 || status > 999:
 		panic(fmt.Sprintf("invalid WriteHeader code %d", status)) // as net/http does
 	case status >= 200:
-		w.status, w.length = status, -1
+		w.status, w.length, w.sent = status, -1, w.header.Clone()
 		if n, err := strconv.ParseUint(w.header.Get("Content-Length"), 10, 63); err == nil {
 			w.length = int64(n)
 		}
@@ -125,7 +126,7 @@ func (w *parkedWriter) flush(last bool) error {
 // appendResponse appends the head and what is known of the body. http.Response.Write ignores what the header
 // says about the length.
 func (w *parkedWriter) appendResponse(b *bytes.Buffer) {
-	h := w.header
+	h := w.sent
 	if w.toEnd || h["Connection"] != nil {
 		w.k.closeAfterResponse()
 		delete(h, "Connection")
