@@ -39,6 +39,8 @@ type parked struct {
 	last   bool        // it must be closed after the response
 	left   bool        // http.Server has it again, or it has been closed
 	timed  bool        // it has a deadline for reading
+
+	aborted bool // no write waits for the peer any more
 }
 
 // park parks the connection of the request that w answers, with its poll. It returns nil if that is
@@ -191,6 +193,7 @@ func (k *parked) close(abort bool) {
 	if !abort {
 		return
 	}
+	k.aborted = true
 	k.conn.SetWriteDeadline(longAgo)
 	if k.cancel != nil {
 		k.cancel()

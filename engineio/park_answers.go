@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"net/http"
+	"os"
 	"runtime"
 	"strconv"
 	"sync"
@@ -127,12 +128,22 @@ func (k *parked) send(b []byte) error {
 
 // write is send with a deadline, which costs as much as a part of the write.
 func (k *parked) write(b []byte) error {
-	if err := k.conn.SetWriteDeadline(time.Now().Add(k.srv.patience(k.srv.opts.PingTimeout))); err != nil {
+	if err := k.beginWrite(time.Now().Add(k.srv.patience(k.srv.opts.PingTimeout))); err != nil {
 		return err
 	}
 	defer k.conn.SetWriteDeadline(time.Time{}) // which would end a later write
 	_, err := k.conn.Write(b)
 	return err
+}
+
+// beginWrite sets the deadline of a write, unless the connection was aborted.
+func (k *parked) beginWrite(deadline time.Time) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.aborted {
+		return os.ErrDeadlineExceeded
+	}
+	return k.conn.SetWriteDeadline(deadline)
 }
 
 // appendAnswer appends a whole response with the headers of Server.answer, and those in h that middleware

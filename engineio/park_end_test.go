@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -171,4 +172,46 @@ func TestGoexitBehindAParkedPoll(t *testing.T) {
 		}
 		f.srv.hands.mu.Unlock()
 	}
+}
+
+// TestWriteAfterAbortOfAParkedConnection checks that a write that begins just after an abort does not wait for the peer.
+func TestWriteAfterAbortOfAParkedConnection(t *testing.T) {
+	f := newParked(t, Options{PingInterval: time.Hour, PingTimeout: time.Hour}, nil)
+	conn, _, c := f.connectParked()
+	f.parkPoll(conn, c, "")
+	c.s.mu.Lock()
+	k := c.s.polling.waiting.parked
+	c.s.mu.Unlock()
+	k.close(true)
+	written := make(chan error, 1)
+	go func() { written <- k.write(make([]byte, 64<<20)) }()
+	select {
+	case err := <-written:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("got %v, want the end of a deadline", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the write waits for the peer")
+	}
+}
+
+// TestHomesOfHTTPServersEnd checks that an engine forgets an http.Server that has ended.
+func TestHomesOfHTTPServersEnd(t *testing.T) {
+	f := newParked(t, Options{}, nil)
+	homes := func() int {
+		f.srv.mu.Lock()
+		defer f.srv.mu.Unlock()
+		return len(f.srv.homes)
+	}
+	before := homes()
+	web := &http.Server{Handler: f.srv}
+	if f.srv.homeOf(web) == nil || homes() != before+1 {
+		t.Fatalf("%d homes, want %d", homes(), before+1)
+	}
+	_ = web.Close()
+	eventually(t, "no home of the http.Server", func() bool { return homes() == before })
+	if f.srv.homeOf(web) != nil {
+		t.Error("an http.Server that has ended has a home")
+	}
+	eventually(t, "no home of the http.Server", func() bool { return homes() == before })
 }

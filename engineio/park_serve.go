@@ -27,7 +27,12 @@ func (srv *Server) homeOf(web *http.Server) *home {
 		h = &home{web: web, conns: make(chan net.Conn)}
 		h.open, h.end = context.WithCancel(context.Background())
 		srv.homes[web] = h
-		go web.Serve(h)
+		go func() {
+			web.Serve(h)
+			srv.mu.Lock()
+			defer srv.mu.Unlock()
+			delete(srv.homes, web) // a program may replace its http.Server
+		}()
 	}
 	srv.mu.Unlock()
 	if isNew {
