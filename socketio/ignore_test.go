@@ -2,7 +2,10 @@ package socketio_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -139,4 +142,56 @@ func TestEarlyEventWithoutAHandler(t *testing.T) {
 			t.Errorf("%d events received and %d dropped, want 1 and 1", got.Received, got.Dropped)
 		}
 	})
+}
+
+// TestIgnoredEventsAreHandledAsOthers checks that events which are dropped early are counted, and malformed ones refused, as those that
+// take the ordinary way because a debug log wants them. The events are changed at random.
+func TestIgnoredEventsAreHandledAsOthers(t *testing.T) {
+	seeds := []string{`["unknown"]`, `["unknown",{"a":[1,{"b":null}]}]`, `["known",1,-2,true,"x"]`, `[17,"a"]`, `["disconnect"]`,
+		`["unknown",{"_placeholder":true,"num":0}]`, `[ "unknown" ,1e5]`, `["un\u006bnown"]`, `["unknown",[[[[[[1]]]]]]]`, `["",null]`, `["unknown","é"]`, `["unknown name"]`}
+	const marks = "[]{}\",:\\ 0123456789-+.eEtrufalsn\x00\x7f\xff"
+	random := rand.New(rand.NewPCG(1, 2))
+	packets := make([]string, 500)
+	for i := range packets {
+		b := []byte(seeds[random.IntN(len(seeds))])
+		for range random.IntN(3) {
+			switch at := random.IntN(len(b)); random.IntN(3) {
+			case 0:
+				b[at] = marks[random.IntN(len(marks))]
+			case 1:
+				b = slices.Insert(b, at, marks[random.IntN(len(marks))])
+			case 2:
+				b = slices.Delete(b, at, at+1)
+			}
+		}
+		packets[i] = "42" + []string{"", "7"}[random.IntN(2)] + string(b)
+	}
+	handled := func(level slog.Level) (figures []string) {
+		var log logged
+		logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))
+		bubble(t, socketio.Options{MaxDepth: 5, MaxNameLength: 12, Logger: logger}, func(srv *socketio.Server) {
+			srv.Open()
+			srv.Handle("known", func(context.Context, *socketio.Socket, *socketio.Event) error { return nil })
+		}, func(f *fixture) {
+			for _, p := range packets {
+				path := f.pollingSession()
+				f.post(path, "40")
+				synctest.Wait()
+				before := f.srv.Stats()
+				f.post(path, p)
+				synctest.Wait()
+				after := f.srv.Stats()
+				figures = append(figures, fmt.Sprintf("%d received, %d violations", after.Received-before.Received, after.Violations-before.Violations))
+				f.post(path, "41")
+				synctest.Wait()
+			}
+		})
+		return figures
+	}
+	dropped, others := handled(slog.LevelInfo), handled(slog.LevelDebug)
+	for i, p := range packets {
+		if dropped[i] != others[i] {
+			t.Errorf("%q: %s, with a debug log %s", p, dropped[i], others[i])
+		}
+	}
 }
