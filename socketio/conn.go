@@ -197,15 +197,20 @@ func (c *conn) find(namespace string) *Socket {
 	return nil
 }
 
-// answered counts an answered CONNECT, and drops what only the first CONNECT may see.
-func (c *conn) answered() {
-	c.mu.Lock()
-	c.connecting--
-	c.setTimer()
+// trim drops what later CONNECTs must not see. It is called before the first CONNECT is
+// answered, because the peer may then send the next one at once. The caller holds mu.
+func (c *conn) trim() {
 	if !c.trimmed {
 		c.trimmed = true
 		c.first.shown = c.first.shown.keep(append(c.past().keep, c.server.opts.KeepHeaders...))
 	}
+}
+
+// answered counts an answered CONNECT, and starts those that waited for it.
+func (c *conn) answered() {
+	c.mu.Lock()
+	c.connecting--
+	c.setTimer()
 	c.mu.Unlock()
 	c.begin()
 }

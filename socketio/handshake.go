@@ -106,7 +106,7 @@ func (srv *Server) logTooLarge(c *conn, what string) {
 
 // KeepHeader keeps a header of the first request readable for namespaces that are joined later
 // on the same connection. Only the middleware of the first namespace can call it with effect:
-// once that namespace is joined, all other headers are dropped, and KeepHeader does nothing.
+// before its CONNECT is answered, all other headers are dropped, and KeepHeader does nothing.
 func (s *Socket) KeepHeader(name string) {
 	c := s.conn
 	c.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -61,27 +62,47 @@ func TestHandshakeAfterOnConnectFailed(t *testing.T) {
 	})
 }
 
+// Later namespaces see only the kept headers, also if their CONNECT is handled before the server
+// has finished with the first.
 func TestKeepHeader(t *testing.T) {
 	var seen record
 	look := func(_ context.Context, s *socketio.Socket) error {
 		seen.add(s.Handshake().Header.Get("Cookie") + s.Handshake().Header.Get("X-Kept") + s.Handshake().Header.Get("X-Other"))
 		return nil
 	}
-	bubble(t, socketio.Options{KeepHeaders: []string{"x-kept"}}, func(srv *socketio.Server) {
-		srv.Use(func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("cookie"); return nil })
-		srv.Of("/2").Use(look, func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("X-Other"); return nil })
-		srv.Of("/3").Use(look)
-	}, func(f *fixture) {
-		p := f.dial(sockettest.Options{Header: map[string][]string{"Cookie": {"c"}, "X-Kept": {"k"}, "X-Other": {"o"}}})
-		for _, name := range []string{"/2", "/3"} {
-			if _, err := p.Join(f.ctx, name, nil); err != nil {
-				t.Fatal(err)
+	for _, hold := range []bool{false, true} {
+		seen = record{}
+		w := &watcher{}
+		bubble(t, socketio.Options{KeepHeaders: []string{"x-kept"}, Observer: w}, func(srv *socketio.Server) {
+			var answered atomic.Bool
+			looked := make(chan struct{})
+			w.during = func() {
+				if answered.CompareAndSwap(true, false) {
+					<-looked // the first CONNECT is answered, and its worker goes on after that of /2
+				}
 			}
-		}
-		if got, want := seen.all(), []string{"ck", "ck"}; !slices.Equal(got, want) {
-			t.Errorf("later namespaces see %q, want %q", got, want)
-		}
-	})
+			srv.Use(func(_ context.Context, s *socketio.Socket) error {
+				s.KeepHeader("cookie")
+				if hold {
+					return s.Hold(socketio.HoldOptions{})
+				}
+				answered.Store(true)
+				return nil
+			})
+			srv.Of("/2").Use(look, func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("X-Other"); close(looked); return nil })
+			srv.Of("/3").Use(look)
+		}, func(f *fixture) {
+			p := f.dial(sockettest.Options{Header: map[string][]string{"Cookie": {"c"}, "X-Kept": {"k"}, "X-Other": {"o"}}})
+			for _, name := range []string{"/2", "/3"} {
+				if _, err := p.Join(f.ctx, name, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got, want := seen.all(), []string{"ck", "ck"}; !slices.Equal(got, want) {
+				t.Errorf("hold %t: later namespaces see %q, want %q", hold, got, want)
+			}
+		})
+	}
 }
 
 // Handshake.Host is the host that the client asked for, and never one from another header.

@@ -53,6 +53,9 @@ func (s *Socket) Hold(opts HoldOptions) error {
 		return ErrAdmitted
 	case answer:
 		s.become(stateHeld)
+		s.conn.mu.Lock()
+		s.conn.trim()
+		s.conn.mu.Unlock()
 		_ = s.conn.session.Send(s.connected("")) // fails only if the session is closed, which ends the socket
 	}
 	s.arrival.holds++

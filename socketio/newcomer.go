@@ -40,6 +40,7 @@ func (c *conn) accept() bool {
 		return false
 	}
 	c.inside++
+	c.trim()
 	if !c.admitted {
 		c.admitted = true
 		c.ledger().admit()

@@ -111,8 +111,8 @@ type Options struct {
 	ShutdownSpread time.Duration
 
 	// KeepHeaders names the request headers that namespaces joined later can read from their
-	// handshake, in addition to those of Socket.KeepHeader. All others are dropped once the
-	// first namespace is joined. Nil means only Authorization. With Engine.AllowEIO3 nil means
+	// handshake, in addition to those of Socket.KeepHeader. All others are dropped before the
+	// first CONNECT is answered. Nil means only Authorization. With Engine.AllowEIO3 nil means
 	// Cookie as well, because those peers always join "/" first. An empty list means none.
 	KeepHeaders []string
 
