@@ -177,7 +177,8 @@ type Options struct {
 	// Linux, and changes nothing elsewhere, nor for connections by TLS or whose type is not
 	// *net.TCPConn or *net.UnixConn. A connection of these types is replaced when it becomes a
 	// WebSocket, and closed for a program that has kept it, for example by
-	// http.Server.ConnContext. False means one goroutine for each.
+	// http.Server.ConnContext. If the system refuses to wait in this way, that is logged, and WebSockets
+	// get goroutines. False means one goroutine for each.
 	SharedWait bool
 
 	// Allow is called for each handshake, before there is a session. If it returns an

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -158,9 +159,10 @@ func TestSharedWaitOfStrayEvent(t *testing.T) {
 }
 
 // TestSharedWaitThatFails checks that sessions go on, each with a goroutine, if the one for all of them
-// has failed, and that sessions end that are opened before and after that.
+// has failed, that sessions end that are opened before and after that, and that the failure is logged.
 func TestSharedWaitThatFails(t *testing.T) {
-	f := newShared(t, Options{PingInterval: time.Hour}, echoing)
+	var logged logBuffer
+	f := newShared(t, Options{PingInterval: time.Hour, Logger: logged.logger()}, echoing)
 	w1, c1 := f.openSocket()
 	f.expectWatched(1)
 	_ = f.srv.shared.file.Close() // makes the wait fail
@@ -178,6 +180,17 @@ func TestSharedWaitThatFails(t *testing.T) {
 	}
 	f.expectNoSessions()
 	waitFor(t, func() bool { return f.srv.Stats().Goroutines == 0 })
+	if got := logged.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `level=ERROR msg="engineio: shared wait failed; WebSockets wait in goroutines of their own" error=`) {
+		t.Errorf("logged %q, want one line with the error", got)
+	}
+}
+
+// TestSharedWaitOfBrokenInstance checks that an error of the system is not taken for the absence of events.
+func TestSharedWaitOfBrokenInstance(t *testing.T) {
+	f := openFile(t)
+	if err := new(sharedWait).takeEvents(f.Fd()); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("%v, want an error", err)
+	}
 }
 
 // TestSharedWaitForParts checks messages that come in parts, and a peer that takes them late.
@@ -208,21 +221,38 @@ func TestSharedWaitForParts(t *testing.T) {
 	f.expectWatched(1)
 }
 
-// TestSharedWaitThatIsRefused checks that a connection is not watched that the system does not register. A
-// file of the file system is such a one.
+// TestSharedWaitThatIsRefused checks that a connection is not watched that the system does not register, that the reason is
+// reported, and that the connection ends if a goroutine cannot wait for it either. A file of the file system is such a one.
 func TestSharedWaitThatIsRefused(t *testing.T) {
-	f, err := os.Open(os.Args[0])
+	var reported error
+	w := &sharedWait{failure: func(err error) { reported = err }}
+	fd, err := syscall.Dup(int(openFile(t).Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	w, p := new(sharedWait), new(pollConn)
-	if w.add(int(f.Fd()), p) {
-		t.Error("a file is watched")
+	c := &fdConn{shared: w, fd: int32(fd)}
+	p := startedWatch(c)
+	if !errors.Is(reported, syscall.EPERM) {
+		t.Errorf("reported %v, want EPERM", reported)
 	}
 	if w.watched != 0 || w.file != nil || w.table != nil {
 		t.Errorf("still in the table: %d, %v", w.watched, w.file)
 	}
+	waitFor(t, func() bool { return p.endOfWatch() != nil })
+	if err := errors.Join(p.endOfWatch(), c.Close()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v, want the end of the connection", err)
+	}
+}
+
+// openFile opens a file of the file system.
+func openFile(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.Open(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
 }
 
 // TestSharedWaitTakesAllEvents checks more events at once than the goroutine takes with one call.
