@@ -38,6 +38,7 @@ func reasonOf(err error) Reason {
 // because of err. It runs on the goroutine that reads ws.
 func (ws *webSocket) close(err error) {
 	conn := ws.in.conn
+	ws.endWatchTLS()
 	defer closeWithin(conn, lingerTimeout)()
 	defer ws.in.release()
 	if ws.peerIsGone(err) {

@@ -53,6 +53,10 @@ func (w *sharedWait) add(fd int, p *pollConn) error {
 	if fd >= len(w.table) {
 		w.table = append(w.table, make([]*pollConn, fd+1-len(w.table))...)
 	}
+	if before := w.table[fd]; before != nil { // the program has kept the connection of a WebSocket by TLS, and closed it
+		go before.end(watchClosed) // it locks mutexes
+		w.watched--
+	}
 	w.table[fd] = p // before w.at can look for the first event
 	w.watched++
 	return nil
@@ -175,8 +179,44 @@ func (w *sharedWait) fail(file *os.File, err error) {
 		w.failure(err)
 	}
 	for _, p := range left {
-		if p != nil {
+		switch {
+		case p == nil:
+		case p.ws.in.secure != nil:
+			p.end(watchClosed) // its reader finds nothing, and starts a goroutine that waits
+		default:
 			go p.watch()
 		}
+	}
+}
+
+// watchTLS watches the connection of ws, which stays that of package crypto/tls, until endWatchTLS. Each event calls
+// pollConn.arrived. If the system refuses that, the reader of ws starts a goroutine that waits.
+func (w *sharedWait) watchTLS(ws *webSocket) {
+	if !w.enabled {
+		return
+	}
+	c := ws.in.secure
+	p := &pollConn{raw: c.raw, ws: ws}
+	var refused error
+	err := c.raw.Control(func(fd uintptr) {
+		c.fd = int32(fd)
+		c.poll.Store(p)
+		refused = w.add(int(fd), p)
+	})
+	if refused != nil {
+		w.failure(refused)
+	}
+	if err != nil || refused != nil {
+		p.end(watchClosed)
+	}
+	if c.aborted.Load() { // endWatchTLS may have been too early
+		w.endWatchTLS(c)
+	}
+}
+
+// endWatchTLS ends the watch, and makes the reader see that. Without one it does nothing. It must be called before the connection is closed.
+func (w *sharedWait) endWatchTLS(c *secureConn) {
+	if p := c.poll.Load(); p != nil && w.remove(int(c.fd), p) {
+		p.end(watchAborted)
 	}
 }

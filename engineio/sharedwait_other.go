@@ -11,3 +11,7 @@ type sharedWait struct {
 }
 
 func (*sharedWait) detach(conn net.Conn) net.Conn { return conn }
+
+func (*sharedWait) watchTLS(*webSocket) {}
+
+func (*sharedWait) endWatchTLS(*secureConn) {}
