@@ -103,7 +103,8 @@ formatted() {
   [ -z "$files" ] || { echo "gofmt would change:"; echo "$files"; return 1; }
 }
 
-go_test() { go test -json "$@" </dev/null | node scripts/go-test.mjs; }
+# A package takes up to three minutes on an idle machine with two processors, and ten times that on a busy one.
+go_test() { go test -json -timeout 40m "$@" </dev/null | node scripts/go-test.mjs; }
 # The other routers are in a module of their own, so that users of this one do not depend on them. Without a network it needs them
 # in the module cache.
 mounting() {
