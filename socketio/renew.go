@@ -87,7 +87,7 @@ func (s *Socket) dropEvents() {
 }
 
 // goOn completes Renew: it gives the socket its new context and admits events again. It runs on
-// the worker, and again if an Interceptor has to return first.
+// the worker, and again if an Interceptor must return first.
 func (s *Socket) goOn(r Renewal, w words) {
 	s.mu.Lock()
 	if s.intercepted != nil {
