@@ -106,6 +106,7 @@ func (s *Socket) goOn(r Renewal, w words) {
 	}
 	s.namespace.local.renew(s)
 	s.values = nil
+	s.ctx = &socketContext{Context: s.life, socket: s} // without values that a handler has set meanwhile
 	s.renewing = false
 	s.until.Store(0)
 	if r.After != nil {

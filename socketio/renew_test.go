@@ -35,6 +35,7 @@ func renewing(value *socketio.Key[string], ran *record) func(srv *socketio.Serve
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			value.Set(s, "old again")
+			s.SetContextValue(lifeKey{}, "old again")
 			ran.add(fmt.Sprint("work ends: ", context.Cause(ctx), ", join: ", s.Join("c")))
 			return nil
 		})
