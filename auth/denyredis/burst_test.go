@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"socketiojwt/internal/redistest"
 )
@@ -20,7 +19,7 @@ func TestReceiptsOfManyRevocations(t *testing.T) {
 	var incomplete atomic.Int64
 	for i := range 400 {
 		group.Go(func() {
-			receipt, err := lists[i%2].Spread(t.Context(), blockOf(fmt.Sprint("user ", i)), 5*time.Second)
+			receipt, err := lists[i%2].Spread(t.Context(), blockOf(fmt.Sprint("user ", i)), inTime)
 			if err != nil || receipt.Missing != nil || len(receipt.Confirmed) != 2 {
 				incomplete.Add(1)
 			}
