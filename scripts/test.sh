@@ -103,7 +103,8 @@ formatted() {
   [ -z "$files" ] || { echo "gofmt would change:"; echo "$files"; return 1; }
 }
 
-go_test() { go test -json "$@" </dev/null | node scripts/go-test.mjs; }
+# A package gets more than the usual 10 minutes, because the machine may be busy.
+go_test() { go test -json -timeout 30m "$@" </dev/null | node scripts/go-test.mjs; }
 # The other routers are in a module of their own, so that users of this one do not depend on them. Without a network it needs them
 # in the module cache.
 mounting() {
