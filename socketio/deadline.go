@@ -21,8 +21,8 @@ import (
 // sockets. It should not block for long: if many of them do, those of other sockets are called
 // later. The function should end the socket, for example with Disconnect. If the socket has not
 // ended when end returns, or if end is nil, all sockets of the connection end and its transport
-// closes, so that the client reconnects by itself. A clock that is set back postpones the
-// deadline by as much.
+// closes, so that the client reconnects by itself. If OnConnect returns an error meanwhile, end
+// is called first. A clock that is set back postpones the deadline by as much.
 //
 // SetDeadline may be called concurrently and in every state. It does nothing once the socket
 // has ended.
