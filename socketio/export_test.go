@@ -21,6 +21,9 @@ func (srv *Server) Remains() string {
 		}
 	}
 	note("connections", len(srv.conns))
+	for _, rule := range srv.dynamic {
+		note("namespaces of "+rule.name, len(rule.listed))
+	}
 	for name, n := range srv.namespaces {
 		if n.rule != nil {
 			note("references to "+name, n.refs)
@@ -126,6 +129,27 @@ func (srv *Server) AddMembers(n int) []*Socket {
 		srv.local.add(sockets[i])
 	}
 	return sockets
+}
+
+// Count adds delta to the number of admitted sockets of a namespace of the rule.
+func (r *Rule) Count(name string, delta int) {
+	n, err := r.server.child(r, name)
+	if err != nil {
+		panic(err)
+	}
+	r.server.count(n, delta)
+	if delta < 0 {
+		r.server.release(n) // the reference of the call that has admitted the socket
+		r.server.release(n)
+	}
+}
+
+// Listed returns the names of the namespaces that a broadcast to the rule addresses.
+func (r *Rule) Listed() (names []string) {
+	for _, n := range r.namespaces() {
+		names = append(names, n.name)
+	}
+	return names
 }
 
 // closedSession returns a session that has closed.

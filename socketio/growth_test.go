@@ -5,6 +5,7 @@ package socketio_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -179,5 +180,25 @@ func TestCallsGrowLinearly(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) { growth.Linear(t, test.n, test.prepare) })
+	}
+}
+
+// The time of a call does not depend on what it does not concern.
+func TestCallsIgnoreOthers(t *testing.T) {
+	for name, test := range map[string]struct {
+		n       int
+		prepare func(n int) func()
+	}{
+		"a broadcast to a rule, namespaces of another rule": {1000, func(n int) func() {
+			srv, _ := members(t, 1, socketio.Options{})
+			rule, other := srv.OfPattern(regexp.MustCompile("/a.*")), srv.OfPattern(regexp.MustCompile("/b.*"))
+			rule.Count("/a", 1)
+			for i := range n {
+				other.Count(fmt.Sprint("/b", i), 1)
+			}
+			return func() { _ = rule.Emit("e") }
+		}},
+	} {
+		t.Run(name, func(t *testing.T) { growth.Constant(t, test.n, test.prepare) })
 	}
 }

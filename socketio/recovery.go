@@ -219,14 +219,3 @@ func (r *recovery) close() {
 		r.timer.Stop()
 	}
 }
-
-// all returns the namespaces of the server.
-func (srv *Server) all() []*Namespace {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	all := make([]*Namespace, 0, len(srv.namespaces))
-	for _, n := range srv.namespaces {
-		all = append(all, n)
-	}
-	return all
-}

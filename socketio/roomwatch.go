@@ -70,7 +70,7 @@ func (l *link) tellNamespaces() {
 	if l.watcher == nil {
 		return
 	}
-	for _, n := range l.server.all() {
+	for _, n := range l.server.all() { // no dynamic one has sockets yet
 		if n.table.admits() {
 			l.tell(n.name, nil)
 		}
