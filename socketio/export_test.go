@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 
 	"socketiojwt/engineio"
+	"socketiojwt/socketio/internal/replay"
 )
 
 // Remains describes what the server keeps for its connections. It returns "" if that is
@@ -225,3 +227,44 @@ func (s *Socket) List() { s.namespace.local.add(s) }
 
 // Unlist removes the socket, of AddMembers, from the listing and from its rooms.
 func (s *Socket) Unlist() { s.namespace.local.forget(s, false) }
+
+// A TailSearch looks for what a peer has missed in the events that this node sends while the peer's session is restored.
+type TailSearch struct {
+	missed *missed
+	sent   []*placed
+}
+
+var blank [1 << 20]byte
+
+// SearchTail returns the search for a peer that was in the room "in". Events before the first one that is sent were read
+// from the log.
+func (n *Namespace) SearchTail() *TailSearch {
+	m := &missed{listing: n.local, trail: &replay.Trail{Socket: "peer", Rooms: []string{"in"}}, until: replay.ID{Time: 1}}
+	n.local.shared.tail.users++
+	return &TailSearch{missed: m}
+}
+
+// Send sends an event with some bytes to a room.
+func (t *TailSearch) Send(room string, bytes int) {
+	n := t.missed.listing.namespace
+	p := &placed{id: replay.ID{Time: 2, Seq: uint64(len(t.sent))}, to: replay.Target{Rooms: []string{room}}, namespace: n.name, body: body{array: blank[:bytes]}}
+	t.sent = append(t.sent, p)
+	n.local.shared.tail.add(p)
+}
+
+// CatchUp searches what was sent so far.
+func (t *TailSearch) CatchUp() { t.missed.catchUpWithTail() }
+
+// All searches the rest, with the lock of the listing, and returns the numbers of the events that the peer has missed.
+func (t *TailSearch) All() (numbers []int, ok bool) {
+	t.missed.listing.mu.Lock()
+	defer t.missed.listing.mu.Unlock()
+	messages, last, ok := t.missed.all()
+	for _, m := range messages {
+		numbers = append(numbers, slices.IndexFunc(t.sent, func(p *placed) bool { return p.message == m }))
+	}
+	if n := len(numbers); n > 0 && t.sent[numbers[n-1]].id != last {
+		panic("last is not the place of the last message")
+	}
+	return numbers, ok
+}

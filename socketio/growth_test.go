@@ -198,6 +198,17 @@ func TestCallsIgnoreOthers(t *testing.T) {
 			}
 			return func() { _ = rule.Emit("e") }
 		}},
+		"the end of the search for what a peer has missed, with the lock of the namespace": {3000, func(n int) func() {
+			srv, _ := members(t, 1, socketio.Options{Recovery: &socketio.Recovery{}})
+			search := srv.SearchTail()
+			for range n {
+				search.Send("elsewhere", 10)
+			}
+			return func() {
+				search.CatchUp()
+				search.All()
+			}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) { growth.Constant(t, test.n, test.prepare) })
 	}
