@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
+	"time"
 
 	"socketiojwt/engineio"
 	"socketiojwt/socketio/internal/replay"
@@ -110,6 +112,16 @@ func (n *Namespace) SelectInParts(to Selector, between func()) []*Socket {
 	chosen.list, chosen.except = p.list, p.except
 	chosen.filter()
 	return chosen.list
+}
+
+// DuringSelection calls f while a selection by many names has begun and has not looked up any.
+func (n *Namespace) DuringSelection(to Selector, f func()) {
+	chosen := selection{local: n.local, to: to}
+	chosen.begin(newLookup(n.local, to, nil), nil)
+	f()
+	n.local.mu.Lock()
+	defer n.local.mu.Unlock()
+	n.local.lookup = nil
 }
 
 // WhileListingIsLocked calls f while the lock of the namespace's listing is held.
@@ -227,6 +239,26 @@ func (s *Socket) List() { s.namespace.local.add(s) }
 
 // Unlist removes the socket, of AddMembers, from the listing and from its rooms.
 func (s *Socket) Unlist() { s.namespace.local.forget(s, false) }
+
+// PruneSaved prunes saved sessions, each of another key, of which some are over. It adds one at each pause. It returns the
+// number of pauses and of the sessions that are left.
+func PruneSaved(over, kept int) (pauses, left int) {
+	k := savedSessions{byKey: make(map[string][]savedSession)}
+	now := time.Now()
+	for i := range over + kept {
+		until := now.Add(time.Hour)
+		if i < over {
+			until = now
+		}
+		key := strconv.Itoa(i)
+		k.byKey[key] = []savedSession{{"pid", until}}
+	}
+	k.prune(func() {
+		pauses++
+		k.add("new "+strconv.Itoa(pauses), "pid", now.Add(time.Hour), 1)
+	})
+	return pauses, len(k.byKey)
+}
 
 // A TailSearch looks for what a peer has missed in the events that this node sends while the peer's session is restored.
 type TailSearch struct {

@@ -198,6 +198,22 @@ func TestCallsIgnoreOthers(t *testing.T) {
 			}
 			return func() { _ = rule.Emit("e") }
 		}},
+		"a socket that ends and comes during a selection of its rooms, other sockets of the rooms": {1000, func(n int) func() {
+			srv, all := members(t, n, socketio.Options{})
+			rooms := numbered(20, 1)
+			for _, s := range all {
+				if err := s.Join(rooms...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return func() {
+				srv.DuringSelection(socketio.Selector{Rooms: rooms}, func() {
+					all[0].Unlist()
+					all[0].List()
+					_ = all[0].Join(rooms...)
+				})
+			}
+		}},
 		"the end of the search for what a peer has missed, with the lock of the namespace": {3000, func(n int) func() {
 			srv, _ := members(t, 1, socketio.Options{Recovery: &socketio.Recovery{}})
 			search := srv.SearchTail()
