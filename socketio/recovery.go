@@ -196,7 +196,10 @@ func (r *recovery) forgetOld() bool {
 	for range mostForgotten {
 		front := r.order.Front()
 		if front == nil || !r.over(front.Value.(*session)) {
-			r.saved.prune()
+			r.saved.prune(func() {
+				r.mu.Unlock()
+				r.mu.Lock()
+			})
 			return false
 		}
 		r.forget(front.Value.(*session))
