@@ -129,7 +129,7 @@ func (t *table) rooms(namespace string) (channels []string) {
 	defer t.mu.RUnlock()
 	visited := 0
 	for channel, first := range t.channels {
-		if visited++; visited%mostVisited == 0 { // messages that arrive may have to wait
+		if visited++; visited%mostVisited == 0 { // messages that arrive may wait for the table
 			t.mu.RUnlock()
 			t.mu.RLock()
 		}
