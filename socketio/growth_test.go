@@ -167,6 +167,23 @@ func TestCallsGrowLinearly(t *testing.T) {
 				_, _ = srv.To(room).EmitWithAck(ended, "e")
 			}
 		}},
+		"namespaces of a rule": {100, func(n int) func() {
+			srv, _ := members(t, 1, socketio.Options{})
+			rule := srv.OfPattern(regexp.MustCompile("/a.*"))
+			names := numbered(n, 1)
+			for _, name := range names {
+				rule.Count("/stays "+name, 1)
+			}
+			return func() {
+				must(rule.Emit("e"))
+				for _, name := range names {
+					rule.Count("/comes "+name, 1)
+				}
+				for _, name := range names {
+					rule.Count("/comes "+name, -1)
+				}
+			}
+		}},
 		"a room that fills and empties": {100, func(n int) func() {
 			some, room := srv.AddMembers(n), fmt.Sprint("filled ", n)
 			return func() {

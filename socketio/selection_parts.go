@@ -70,7 +70,8 @@ func (c *selection) part(p *lookup) (more bool) {
 	c.lock()
 	defer c.unlock()
 	for end := min(p.next+mostNames, len(p.names)); p.next < end && c.held < mostSteps; p.next++ {
-		c.count(1 + len(p.changes[p.next]) + p.find(p.next)/perStep)
+		changed := len(p.changes[p.next])
+		c.count(1 + changed + p.find(p.next)/perStep)
 	}
 	if p.next < len(p.names) {
 		return true
