@@ -216,3 +216,37 @@ func TestHomesOfHTTPServersEnd(t *testing.T) {
 	}
 	eventually(t, "no home of the http.Server", func() bool { return homes() == before })
 }
+
+// TestEndOfTheHTTPServerClosesIdleConnections checks that a connection that waits for its next request is closed, so that
+// the peer does not send that to an http.Server that would drop it.
+func TestEndOfTheHTTPServerClosesIdleConnections(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{}, nil)
+		query, c := f.open()
+		conn := f.connect()
+		conn.send(f.postTo(query, "4x"))
+		conn.expectResponse("POST", "ok")
+		f.expectParked(1)
+		if err := f.web.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		conn.expectClosed()
+		f.expectParked(0)
+		expectAlive(t, c)
+	})
+}
+
+// TestParkedWhileItsHTTPServerEnds checks that a connection that is taken over while the http.Server ends is closed.
+func TestParkedWhileItsHTTPServerEnds(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		for range 20 {
+			f := serve(t, Options{}, nil)
+			query, _ := f.open()
+			conn := f.connect()
+			conn.send(f.postTo(query, "4x"))
+			go f.web.Close()
+			_, _ = io.ReadAll(conn.in)
+			f.expectParked(0)
+		}
+	})
+}
