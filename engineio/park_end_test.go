@@ -236,17 +236,21 @@ func TestEndOfTheHTTPServerClosesIdleConnections(t *testing.T) {
 	})
 }
 
-// TestParkedWhileItsHTTPServerEnds checks that a connection that is taken over while the http.Server ends is closed.
+// TestParkedWhileItsHTTPServerEnds checks that a connection is closed that is taken over just before its http.Server ends,
+// and listed after that.
 func TestParkedWhileItsHTTPServerEnds(t *testing.T) {
-	onParked(t, func(t *testing.T, serve serveFunc) {
-		for range 20 {
-			f := serve(t, Options{}, nil)
-			query, _ := f.open()
-			conn := f.connect()
-			conn.send(f.postTo(query, "4x"))
-			go f.web.Close()
-			_, _ = io.ReadAll(conn.in)
-			f.expectParked(0)
-		}
-	})
+	f := newParked(t, Options{}, nil)
+	web := &http.Server{Handler: f.srv}
+	home := f.srv.homeOf(web)
+	_ = web.Close()
+	eventually(t, "the end of the home", home.hasEnded)
+	conn, peer := net.Pipe()
+	defer peer.Close()
+	k := &parked{srv: f.srv, home: home, conn: conn}
+	f.srv.list(k)
+	if !k.isLost() {
+		t.Error("the connection waits for the next request")
+	}
+	k.leave()
+	f.expectParked(0)
 }
