@@ -75,8 +75,8 @@ function run(t, sample, page) {
 
 const old = { "2.5.0": io2, "1.7.4": io1 }; // these send a token only in the query
 
-for (const [version, client] of Object.entries({ ...versions, ...old })) {
-  describe(version, () => {
+describe("samples", { concurrency: true }, () => {
+  for (const [version, client] of Object.entries({ ...versions, ...old })) describe(version, () => {
     // to replaces `io` in a sample: it dials the test server, whatever URL the document has.
     const to = (namespace) => {
       const io = (_, options) => client(server.url + namespace, { forceNew: true, ...options });
@@ -109,7 +109,7 @@ for (const [version, client] of Object.entries({ ...versions, ...old })) {
 
     test("a token that ends, and the next one", limit, async (t) => {
       const [login, fresh] = under("A token has expired, on the client");
-      const socket = client(server.url, { forceNew: true, reconnectionDelay: 10, query: { token: mint({ exp: Date.now() / 1000 + 2 }) } });
+      const socket = client(server.url, { forceNew: true, reconnectionDelay: 10, query: { token: mint({ exp: Date.now() / 1000 + 10 }) } });
       const [assign, page] = told();
       run(t, login, { socket, location: { assign } });
       run(t, fresh, { socket, currentToken: mint });
@@ -138,4 +138,4 @@ for (const [version, client] of Object.entries({ ...versions, ...old })) {
       assert.equal(await page, "/login");
     });
   });
-}
+});

@@ -10,6 +10,10 @@ const clients = { "4.8.4": versions["4.8.4"], "2.5.0": io2 };
 const flags = (io) => ["-leeway", "-1s", ...(isOld(io) ? ["-eio3", "-open-root"] : [])];
 const seconds = (n) => Math.floor(Date.now() / 1000) + n;
 
+// A token of lasts seconds leaves a busy machine time to connect, and to refresh after the warning, which comes between half and
+// three quarters of its time.
+const lasts = 12;
+
 // Clients 2 always join "/" too, where nothing would refresh the lease, so the server admits all to it.
 let made = 0;
 
@@ -65,32 +69,32 @@ for (const [version, io] of Object.entries(clients)) describe(version, { concurr
     for (const [name, namespace] of Object.entries({ "when the server warns": "/fresh", "in event mode": "/fresh-event", "without a warning": "/fresh-unwarned" })) {
       test(`refreshes the lease in place, ${name}`, limit, async (t) => {
         const sub = own();
-        const { socket, fresh, happened, welcomed } = start(t, namespace, (_, n) => mint({ sub, n, exp: seconds(5) }));
+        const { socket, fresh, happened, welcomed } = start(t, namespace, (_, n) => mint({ sub, n, exp: seconds(lasts) }));
         await welcomed;
         const { id } = socket;
-        const until = Date.now() + 11_000; // more than two tokens last
-        while (Date.now() < until) {
+        const beyond = Date.now() + 2000 * lasts;
+        while (Date.now() < beyond || happened.refreshed.length < 3) {
           await pause(500);
+          assert.deepEqual(happened.left, []); // an event that is on its way then is never acknowledged
           assert.equal((await claims(socket)).sub, sub);
         }
         assert.deepEqual([happened.left, happened.refused, happened.stopped, happened.connects], [[], [], [], 1]);
         assert.equal(socket.id, id);
-        assert.ok(happened.refreshed.length >= 3, `${happened.refreshed.length} refreshes`);
         assert.ok(happened.asked.length <= happened.refreshed.length + 2, `${happened.asked.length} tokens`);
-        assert.ok(fresh.expiresIn() <= 5, `${fresh.expiresIn()} s`);
+        assert.ok(fresh.expiresIn() <= lasts, `${fresh.expiresIn()} s`);
       });
     }
 
     test("an operator asks for a refresh, and the rooms change", limit, async (t) => {
       const sub = own();
-      const { socket, fresh, happened, welcomed, until } = start(t, "/fresh", (_, n) => mint({ sub, n, tenants: n === 1 ? ["a", "b"] : ["b", `c ${sub}`] }));
+      const { socket, fresh, happened, welcomed, until } = start(t, "/fresh", (_, n) => mint({ sub, n, exp: seconds(600), tenants: n === 1 ? ["a", "b"] : ["b", `c ${sub}`] }));
       await welcomed;
       const refreshed = until("refreshed");
       await server.refreshNow("/fresh"); // by other tests too
       await refreshed;
       const { joined, left, expiresIn, refresh } = happened.refreshed[0];
       assert.deepEqual({ joined, left, refresh }, { joined: [`tenant:c ${sub}`], left: ["tenant:a"], refresh: true });
-      assert.ok(expiresIn > 40 && expiresIn <= 60, expiresIn);
+      assert.ok(expiresIn > 300 && expiresIn <= 600, expiresIn);
       const news = heard(socket, "news");
       await server.broadcast({ namespace: "/fresh", room: `tenant:c ${sub}` }, "news", 1);
       await news;
@@ -140,12 +144,13 @@ for (const [version, io] of Object.entries(clients)) describe(version, { concurr
       assert.deepEqual([happened.connects, happened.asked.length], [1, 2]);
     });
 
-    // The first token is short, and there is no other one until it has ended.
+    // The first token is short. There is no other one until it has ended, and not at the first attempt.
     const late = (sub) => {
       let exp;
+      let attempts = 0;
       return () => {
-        if (exp === undefined) return mint({ sub, exp: exp = seconds(4) });
-        if (Date.now() < exp * 1000 + 500) throw new Error("not yet");
+        if (exp === undefined) return mint({ sub, exp: exp = seconds(lasts) });
+        if (++attempts === 1 || Date.now() < exp * 1000 + 500) throw new Error("not yet");
         return mint({ sub, second: true });
       };
     };
@@ -196,9 +201,11 @@ for (const [version, io] of Object.entries(clients)) describe(version, { concurr
         await again;
         assert.ok((await claims(socket)).n > before);
         const refreshed = until("refreshed");
-        await pause(200); // a client of version 2 asks for its lease
-        await restarted.refreshNow(namespace);
-        await refreshed;
+        // A client of version 2 asks for its lease first, and is not asked to refresh before.
+        for (let done = false; !done;) {
+          await restarted.refreshNow(namespace);
+          done = await Promise.race([refreshed.then(() => true), pause(200)]);
+        }
       }
       assert.deepEqual(happened.stopped, []);
       assert.equal(happened.connects, 3);

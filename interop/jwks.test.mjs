@@ -4,7 +4,7 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { describe, test } from "node:test";
-import { ask, audience, dial, heard, issuer, limit, pause, startServer, transports, versions, within } from "./harness.mjs";
+import { ask, audience, dial, heard, issuer, limit, patience, pause, startServer, transports, versions, within } from "./harness.mjs";
 
 const namespaces = { handshake: "/issuer", event: "/issuer-event" };
 
@@ -18,7 +18,9 @@ class Publisher {
 
   rotate() { this.#keys = [...this.#keys, { kid: `key-${this.#keys.length + 1}`, ...generateKeyPairSync("rsa", { modulusLength: 2048 }) }]; }
 
-  async open() {
+  // open publishes the keys until close, or until the test ends: a server that stays would keep this process.
+  async open(t) {
+    t.after(() => this.close());
     this.#server = createServer((request, response) => {
       const keys = this.#keys.map(({ kid, publicKey }) => ({ ...publicKey.export({ format: "jwk" }), kid, use: "sig" }));
       response.setHeader("Content-Type", "application/json").end(JSON.stringify({ keys }));
@@ -29,7 +31,7 @@ class Publisher {
 
   close() {
     this.#server.closeAllConnections();
-    return new Promise((resolve) => this.#server.close(resolve));
+    return new Promise((resolve) => this.#server.close(resolve)); // also if it is closed
   }
 
   get url() { return `http://127.0.0.1:${this.#port}/keys`; }
@@ -63,18 +65,17 @@ function come(t, publisher, { io, url, mode, transport }) {
 const everybody = Object.entries(versions).flatMap(([version, io]) => Object.keys(namespaces).flatMap((mode) =>
   Object.keys(transports).map((transport) => ({ who: `${version} by ${transport}, ${mode} mode`, io, mode, transport }))));
 
-describe("keys that an issuer publishes", { concurrency: true }, () => {
+describe("keys that an issuer publishes", () => {
   test("an outage of five seconds before the first key: clients come back by themselves until they are let in", limit, async (t) => {
     const publisher = new Publisher();
-    await publisher.open(); // for its port
+    await publisher.open(t); // for its port
     await publisher.close();
     const server = await startServer(["-keys", publisher.url]);
     t.after(() => server.stop());
     const sockets = everybody.map((one) => ({ ...one, socket: come(t, publisher, { ...one, url: server.url }) }));
-    const welcomed = sockets.map(({ who, socket }) => heard(socket, "welcome").then(() => who));
+    const welcomed = sockets.map(({ who, socket }) => heard(socket, "welcome", 2 * patience).then(() => who));
     assert.equal(await Promise.race([...welcomed, pause(5_000).then(() => "nobody")]), "nobody");
-    await publisher.open();
-    t.after(() => publisher.close());
+    await publisher.open(t);
     await Promise.all(welcomed);
     for (const { who, socket } of sockets) {
       assert.ok((await ask(socket, "whoami"))[0].visit > 1, `${who} came once`);
@@ -84,7 +85,7 @@ describe("keys that an issuer publishes", { concurrency: true }, () => {
 
   test("an outage with 200 clients: they back off, hear connect_error, and are back soon after the keys are", limit, async (t) => {
     const publisher = new Publisher();
-    await publisher.open();
+    await publisher.open(t);
     await publisher.close();
     const server = await startServer(["-keys", publisher.url, "-only-keys"]);
     t.after(() => server.stop());
@@ -117,25 +118,23 @@ describe("keys that an issuer publishes", { concurrency: true }, () => {
       assert.deepEqual({ temporary, reason, whole: Number.isInteger(retryAfter) }, { temporary: true, reason: "keys_unavailable", whole: true });
     }
     const begun = Date.now();
-    const welcomed = clients.map((socket) => heard(socket, "welcome"));
-    await publisher.open();
-    t.after(() => publisher.close());
+    const welcomed = clients.map((socket) => heard(socket, "welcome", 2 * patience));
+    await publisher.open(t);
     await Promise.all(welcomed);
     t.diagnostic(`all were back ${Date.now() - begun} ms after the keys`);
   });
 
   test("an outage when the keys are known is not noticed, and a new key works at once when it is over", limit, async (t) => {
     const publisher = new Publisher();
-    await publisher.open();
+    await publisher.open(t);
     const server = await startServer(["-keys", publisher.url]);
     t.after(() => server.stop());
-    const enter = () => Promise.all(everybody.map((one) => heard(come(t, publisher, { ...one, url: server.url }), "welcome")));
+    const enter = () => Promise.all(everybody.map((one) => heard(come(t, publisher, { ...one, url: server.url }), "welcome", 2 * patience)));
     await enter();
     await publisher.close();
     await enter();
     publisher.rotate();
-    await publisher.open();
-    t.after(() => publisher.close());
+    await publisher.open(t);
     await enter();
   });
 });

@@ -6,9 +6,7 @@ import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { Fetch, NodeWebSocket } from "engine.io-client";
 import { io as io4 } from "socket.io-client";
-import { allVersions, ask, assertTransport, dial, heard, isOld, mint, shown, startServer, transports } from "./harness.mjs";
-
-const limit = { timeout: 60_000 };
+import { allVersions, ask, assertTransport, dial, heard, isOld, limit, mint, patience, shown, startServer, transports } from "./harness.mjs";
 
 let server;
 let proxy;
@@ -172,7 +170,7 @@ describe("4.8.4 only", () => {
     const socket = dial(t, io4, proxy.url, "/", { ackTimeout: 100, auth: { token: mint() } });
     await heard(socket, "connect");
     await assert.rejects(socket.emitWithAck("no-such-event"), /timed out/);
-    assert.equal(await socket.timeout(10_000).emitWithAck("echo", 1), 1);
+    assert.equal(await socket.timeout(patience).emitWithAck("echo", 1), 1);
   });
 
   test("retries send an event again, in order, and drop it in the end", limit, async (t) => {
@@ -180,7 +178,7 @@ describe("4.8.4 only", () => {
     await heard(queue, "connect");
     const told = [];
     const dropped = new Promise((resolve) => queue.emit("no-such-event", (error) => { told.push("dropped"); resolve(error); }));
-    const answered = new Promise((resolve) => queue.emit("echo", 2, (error, back) => { told.push("answered"); resolve([error, back]); }));
+    const answered = new Promise((resolve) => queue.timeout(patience).emit("echo", 2, (error, back) => { told.push("answered"); resolve([error, back]); }));
     assert.match((await dropped).message, /timed out/);
     assert.deepEqual(await answered, [null, 2]);
     assert.deepEqual(told, ["dropped", "answered"]);

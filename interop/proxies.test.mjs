@@ -144,20 +144,26 @@ checks["a cookie counts more than the address"] = async (t, proxy) => {
 };
 
 checks["bodies: chunked, announced, and larger than the limit"] = async (t, proxy) => {
-  const { path, headers } = await open(proxy);
-  const post = (body, options = {}) => request(proxy, path, { method: "POST", body, ...options, headers: { "content-type": "text/plain", ...headers, ...options.headers } });
-  const taken = async (...args) => {
-    const { status, text } = await post(...args);
-    assert.deepEqual([status, text], [200, "ok"]);
+  // admitted opens a session. As nothing answers its pings, it ends after 45 s, which is too soon for all bodies on a busy machine.
+  const admitted = async () => {
+    const { path, headers } = await open(proxy);
+    const post = (body, options = {}) => request(proxy, path, { method: "POST", body, ...options, headers: { "content-type": "text/plain", ...headers, ...options.headers } });
+    const taken = async (...args) => {
+      const { status, text } = await post(...args);
+      assert.deepEqual([status, text], [200, "ok"]);
+    };
+    await taken(`40{"token":"${mint()}"}`, { chunked: true });
+    return { post, taken };
   };
-  await taken(`40{"token":"${mint()}"}`, { chunked: true });
+  const { taken } = await admitted();
   await taken('42["echo",1]', { headers: { expect: "100-continue", "content-length": 12 } });
   await taken('42["echo",1]', { headers: { connection: "close" } });
   for (const size of [1_000_001, 2_000_000, 3_900_000]) for (const chunked of [false, true]) {
+    const { post, taken } = await admitted();
     const { status, text } = await post(`4${"x".repeat(size)}`, { chunked, headers: chunked ? {} : { "content-length": size + 1 } });
     assert.equal(status, 413, `${size} bytes, chunked ${chunked}: ${text}`);
+    await taken('42["echo",1]'); // the session has survived it
   }
-  await taken('42["echo",1]'); // the session has survived them
 };
 
 checks["HEAD, other methods and other paths"] = async (t, proxy) => {
@@ -215,8 +221,9 @@ async function inChromium(t, { url }) {
   assert.deepEqual([...new Set(protocols)], ["h2"], url);
 }
 
-describe("a proxy in front", { concurrency: true }, () => {
-  for (const name of names) describe(name, { concurrency: true }, () => {
+// Not all checks at once: on a busy machine the nodes would answer so late that the proxies take them for dead.
+describe("a proxy in front", { concurrency: names.length }, () => {
+  for (const name of names) describe(name, () => {
     let proxy;
     before(async () => { proxy = await startProxy(name, backend); });
     after(() => proxy?.stop());

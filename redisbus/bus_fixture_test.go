@@ -73,7 +73,7 @@ func startServer(t testing.TB, client rueidis.ClientOption, opts redisbus.Option
 	t.Helper()
 	n := &node{t: t, log: &logBuffer{}, gaps: &gapList{}, redis: client.InitAddress[0]}
 	var cancel context.CancelFunc
-	n.ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
+	n.ctx, cancel = context.WithTimeout(context.Background(), 5*time.Minute) // for a whole test, on a busy machine
 	logger := slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	opts.Logger, opts.OnGap = logger, n.gaps.add
 	var err error

@@ -162,11 +162,12 @@ func flood(t *testing.T, n *node, count int) {
 	redistest.Eventually(t, "all events are sent", func() bool { return n.bus.Health().Queued == 0 })
 }
 
-// A thousand clients of a node that has shut down come back to another at once, and get what is theirs.
+// Many clients of a node that has shut down come back to another at once, and get what is theirs.
 // Their connections are open before they send CONNECT, so that the test measures the recovery and
-// not the cost of a thousand upgrades with the race detector.
-func TestThousandRecoverAtOnce(t *testing.T) {
-	const clients, events = 1000, 100
+// not the cost of the upgrades with the race detector. They are few enough to be served on a busy machine
+// within the 3 seconds after which a node gives up waiting for Redis and admits them without recovery.
+func TestManyRecoverAtOnce(t *testing.T) {
+	const clients, events = 200, 100
 	redis := redistest.Start(t)
 	nodes := recovering(t, redis, redisbus.Options{StreamLength: 20_000}, 2)
 	a, b := nodes[0], nodes[1]
@@ -202,7 +203,7 @@ func TestThousandRecoverAtOnce(t *testing.T) {
 		t.Fatalf("%.2000v\n%s", failed, grep(b.log.String(), "not recovered", "redisbus"))
 	}
 	// One for each offset, and few for the pages, which all clients share.
-	if calls = redis.Calls("xrange") - calls; calls > clients+100 {
+	if calls = redis.Calls("xrange") - calls; calls > clients+clients/2 {
 		t.Errorf("%d calls of XRANGE", calls)
 	}
 }

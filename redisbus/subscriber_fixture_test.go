@@ -1,6 +1,7 @@
 package redisbus
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -15,14 +16,15 @@ import (
 )
 
 // ceiling bounds how long a test waits for an event.
-const ceiling = 20 * time.Second
+const ceiling = time.Minute
 
-// testClient connects as New does.
+// testClient connects as New does, but asks sooner whether Redis still answers. If o does not say how long it waits for
+// answers, it does not give up a connection on which they are late because the machine is busy.
 func testClient(t *testing.T, o rueidis.ClientOption) rueidis.Client {
 	t.Helper()
 	o.DisableCache = true
-	o.ConnWriteTimeout = time.Second
-	o.Dialer.Timeout = time.Second
+	o.ConnWriteTimeout = cmp.Or(o.ConnWriteTimeout, ceiling)
+	o.Dialer.Timeout = ceiling
 	o.Dialer.KeepAlive = 200 * time.Millisecond
 	o.ReadBufferEachConn, o.WriteBufferEachConn, o.RingScaleEachConn = 32<<10, 32<<10, 8
 	o.ClusterOption.ShardsRefreshInterval = 500 * time.Millisecond

@@ -132,7 +132,8 @@ func TestSubscriberSurvivesARestart(t *testing.T) {
 
 func TestSubscriberNoticesAFrozenRedis(t *testing.T) {
 	t.Parallel()
-	redis, client := single(t)
+	redis := redistest.Start(t)
+	client := testClient(t, rueidis.ClientOption{InitAddress: []string{redis.Addr()}, ConnWriteTimeout: time.Second})
 	s := startSubscriber(t, client, false)
 	s.subscribe("a")
 	redis.Freeze()

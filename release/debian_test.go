@@ -75,7 +75,7 @@ func TestInstalledSize(t *testing.T) {
 // TestPackage installs, runs, upgrades and purges the package under a systemd of its own.
 func TestPackage(t *testing.T) {
 	needs(t, "systemd-nspawn", "unshare", "dpkg")
-	command := []string{"timeout", "120"} // seconds, for a machine that is busy; it takes about 10 s
+	command := []string{"timeout", "600"} // seconds, for a machine that is busy; it takes about 10 s
 	if os.Getuid() != 0 {
 		needs(t, "sudo") // only root can install a package
 		command = append([]string{"sudo"}, command...)

@@ -103,18 +103,19 @@ formatted() {
   [ -z "$files" ] || { echo "gofmt would change:"; echo "$files"; return 1; }
 }
 
-go_test() { go test -json "$@" </dev/null | node scripts/go-test.mjs; }
+# A package takes up to three minutes on an idle machine with two processors, and ten times that on a busy one.
+go_test() { go test -json -timeout 40m "$@" </dev/null | node scripts/go-test.mjs; }
 # The other routers are in a module of their own, so that users of this one do not depend on them. Without a network it needs them
 # in the module cache.
 mounting() {
   go vet -C examples/mounting ./...
-  go test -C examples/mounting -json -race ./... </dev/null | node scripts/go-test.mjs
+  go test -C examples/mounting -json -race -timeout 40m ./... </dev/null | node scripts/go-test.mjs
 }
 # What users download, for one system: built twice, and the Debian package installed in a container. Its module has the types of
 # Kubernetes, which users of this one do not depend on.
 release() {
   go vet -C release ./...
-  go test -C release -json ./... </dev/null | node scripts/go-test.mjs
+  go test -C release -json -timeout 40m ./... </dev/null | node scripts/go-test.mjs
 }
 one_processor() { GOMAXPROCS=1 go_test "$@"; }
 

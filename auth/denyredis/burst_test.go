@@ -5,12 +5,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"socketiojwt/internal/redistest"
 )
 
-// Receipts of many revocations at the same time are complete.
+// Receipts of many revocations at the same time are complete, and share what they read.
 func TestReceiptsOfManyRevocations(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
@@ -18,9 +17,11 @@ func TestReceiptsOfManyRevocations(t *testing.T) {
 	redistest.Eventually(t, "the nodes know each other", func() bool { return len(lists[0].Health().Nodes) == 3 })
 	var group sync.WaitGroup
 	var incomplete atomic.Int64
-	for i := range 400 {
+	const revocations = 400
+	before := redis.Calls("hgetall")
+	for i := range revocations {
 		group.Go(func() {
-			receipt, err := lists[i%2].Spread(t.Context(), blockOf(fmt.Sprint("user ", i)), 5*time.Second)
+			receipt, err := lists[i%2].Spread(t.Context(), blockOf(fmt.Sprint("user ", i)), inTime)
 			if err != nil || receipt.Missing != nil || len(receipt.Confirmed) != 2 {
 				incomplete.Add(1)
 			}
@@ -29,5 +30,8 @@ func TestReceiptsOfManyRevocations(t *testing.T) {
 	group.Wait()
 	if n := incomplete.Load(); n > 0 {
 		t.Errorf("%d receipts are incomplete", n)
+	}
+	if reads := redis.Calls("hgetall") - before; reads >= revocations {
+		t.Errorf("%d receipts took %d reads of the state of the nodes", revocations, reads)
 	}
 }

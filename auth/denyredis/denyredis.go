@@ -89,6 +89,7 @@ type Denylist struct {
 	removals map[auth.Match]removal // blocks that were removed
 	trim     position               // records before it are not needed
 	peers    map[string]*peer
+	next     *look  // of the callers of confirm; nil if none has called since the last one began
 	health   Health // the counters
 	closed   bool
 	written  bool // this node has written its state

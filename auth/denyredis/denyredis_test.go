@@ -155,18 +155,18 @@ func TestReceipt(t *testing.T) {
 			return i + 1, nil
 		})
 	}
-	receipt, err := lists[0].Spread(t.Context(), blockOf("ada"), 10*time.Second)
+	receipt, err := lists[0].Spread(t.Context(), blockOf("ada"), inTime)
 	want := []auth.Confirmation{{Node: "node 1", Sockets: 2}, {Node: "node 2", Sockets: 3}}
 	if err != nil || receipt.Sockets != 1 || !slices.Equal(receipt.Confirmed, want) || receipt.Missing != nil {
 		t.Errorf("%+v, %v", receipt, err)
 	}
-	receipt, err = lists[0].Spread(t.Context(), blockOf("bob"), 300*time.Millisecond)
-	if err != nil || len(receipt.Confirmed) != 1 || !slices.Equal(receipt.Missing, []string{"node 2"}) {
-		t.Errorf("with a node that is slow: %+v, %v", receipt, err)
-	}
+	redistest.Eventually(t, "one of two nodes confirms", func() bool { // the first time, node 1 may be too busy to do so
+		receipt, err = lists[0].Spread(t.Context(), blockOf("bob"), 300*time.Millisecond)
+		return err == nil && len(receipt.Confirmed) == 1 && slices.Equal(receipt.Missing, []string{"node 2"})
+	})
 	release()
 	lists[2].Close()
-	receipt, err = lists[0].Spread(t.Context(), blockOf("eve"), 10*time.Second)
+	receipt, err = lists[0].Spread(t.Context(), blockOf("eve"), inTime)
 	if err != nil || len(receipt.Confirmed) != 1 || receipt.Missing != nil {
 		t.Errorf("after a node has left: %+v, %v", receipt, err)
 	}

@@ -226,7 +226,7 @@ func TestRedisCluster(t *testing.T) {
 	for i := range 2 {
 		lists = append(lists, startWith(t, client, options(fmt.Sprint("node ", i)), denyredis.Pace{}))
 	}
-	receipt, err := lists[0].Spread(t.Context(), blockOf("ada"), 10*time.Second)
+	receipt, err := lists[0].Spread(t.Context(), blockOf("ada"), inTime)
 	if err != nil || len(receipt.Confirmed) != 1 {
 		t.Errorf("%+v, %v", receipt, err)
 	}

@@ -45,7 +45,7 @@ func TestForeignRecords(t *testing.T) {
 	if n := lists[1].Health().Unreadable; n != 10 {
 		t.Errorf("%d records could not be read, want 10", n)
 	}
-	receipt, err := lists[0].Spread(t.Context(), blockOf("bob"), 5*time.Second)
+	receipt, err := lists[0].Spread(t.Context(), blockOf("bob"), inTime)
 	if err != nil || len(receipt.Confirmed) != 1 || len(receipt.Missing) != 5 {
 		t.Errorf("%+v, %v", receipt, err)
 	}

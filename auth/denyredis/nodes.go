@@ -196,23 +196,56 @@ func (d *Denylist) confirm(ctx context.Context, at position, wait time.Duration)
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 25*time.Millisecond) {
-		fields, err := d.client.Do(ctx, d.client.B().Hgetall().Key(d.nodesKey()).Build()).AsStrMap()
-		if err == nil {
-			d.observe(fields)
-		}
+		err := d.look(ctx, pause)
 		var waiting bool
 		confirmed, missing, waiting = d.confirmations(at)
-		if err == nil && !waiting {
-			return confirmed, missing
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return confirmed, missing
-		case <-d.ctx.Done():
+		if err == nil && !waiting || ctx.Err() != nil || d.ctx.Err() != nil {
 			return confirmed, missing
 		}
 	}
+}
+
+// A look is one read of what the nodes say about themselves, for all callers that wait for it.
+type look struct {
+	ended chan struct{} // closed when it has ended
+	err   error
+}
+
+// look reads what the nodes say about themselves, after a pause. Callers share the next read, which begins
+// after their calls. Otherwise hundreds of revocations at the same time would read so often that the nodes
+// are late to answer them.
+func (d *Denylist) look(ctx context.Context, pause time.Duration) error {
+	d.mu.Lock()
+	l, reads := d.next, d.next == nil
+	if reads {
+		l = &look{ended: make(chan struct{})}
+		d.next = l
+	}
+	d.mu.Unlock()
+	if !reads {
+		select {
+		case <-l.ended:
+			return l.err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-d.ctx.Done():
+			return d.ctx.Err()
+		}
+	}
+	select {
+	case <-time.After(pause):
+	case <-ctx.Done(): // the read fails, and another caller begins the next one
+	case <-d.ctx.Done():
+	}
+	d.mu.Lock()
+	d.next = nil
+	d.mu.Unlock()
+	var fields map[string]string
+	if fields, l.err = d.client.Do(ctx, d.client.B().Hgetall().Key(d.nodesKey()).Build()).AsStrMap(); l.err == nil {
+		d.observe(fields)
+	}
+	close(l.ended)
+	return l.err
 }
 
 // confirmations returns which other nodes have ended the sockets of a record. Waiting says that

@@ -45,13 +45,13 @@ func TestNodeThatHasLeft(t *testing.T) {
 	second.Close()
 	late := start(t, redis.Addr(), "late") // reads what the node that has left said
 	for _, l := range []*denyredis.Denylist{list, late} {
-		receipt, err := l.Spread(t.Context(), blockOf("ada"), 20*time.Second)
+		receipt, err := l.Spread(t.Context(), blockOf("ada"), inTime)
 		if err != nil || receipt.Missing != nil || len(receipt.Confirmed) != 1 || slices.Contains(l.Health().Nodes, "node 1") {
 			t.Errorf("%+v, %v; nodes %q", receipt, err, l.Health().Nodes)
 		}
 	}
 	start(t, redis.Addr(), "node 1")
-	receipt, err := list.Spread(t.Context(), blockOf("bob"), 20*time.Second)
+	receipt, err := list.Spread(t.Context(), blockOf("bob"), inTime)
 	if err != nil || receipt.Missing != nil || len(receipt.Confirmed) != 2 {
 		t.Errorf("%+v, %v", receipt, err)
 	}

@@ -31,7 +31,7 @@ func fetched(t *testing.T, url string) (status int, body string) {
 // report.
 func TestServeMetrics(t *testing.T) {
 	s := start(t, "--metrics", "127.0.0.1:0")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	p := s.enter(ctx, "/", s.login("xanthippe"))
 	if _, err := p.EmitWithAck(ctx, "say", "hello, xenia"); err != nil {

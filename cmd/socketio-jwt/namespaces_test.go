@@ -14,7 +14,7 @@ import (
 // TestNamespaces checks the namespaces of a file: their modes, sources, scopes, guests, rooms and
 // issuers.
 func TestNamespaces(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	private, public := keyPairFiles(t)
 	s := start(t, "--secret", goodSecret, "--admin", "localhost:0", "--admin-secret", operatorsSecret, "--config", configured(t, `

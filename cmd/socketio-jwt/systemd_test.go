@@ -188,7 +188,8 @@ func TestSocketActivation(t *testing.T) {
 func (p *deadPeer) keepWaiting() {
 	p.open()
 	p.post("40")
-	time.Sleep(500 * time.Millisecond) // until the refusal is queued, which no peer and no log line shows
+	redistest.Eventually(p.t, "the refusal", func() bool { return strings.Contains(p.s.log.String(), "auth: refused") })
+	time.Sleep(500 * time.Millisecond) // until it is queued, soon after the log line, which no peer and no other line shows
 }
 
 // A client that connects during the shutdown waits for the next process. It is not refused.
@@ -196,7 +197,7 @@ func TestSocketActivationDuringShutdown(t *testing.T) {
 	public := listenLocally(t)
 	one := activate(t, "chat.socket", []*net.TCPListener{public}, "serve")
 	handshake := "http://" + public.Addr().String() + "/socket.io/?EIO=4&transport=polling"
-	(&deadPeer{t: t, s: &served{url: "http://" + public.Addr().String()}}).keepWaiting()
+	(&deadPeer{t: t, s: &served{url: "http://" + public.Addr().String(), log: one.log}}).keepWaiting()
 	if err := one.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

@@ -140,8 +140,8 @@ func (a *app) guardByIssuer(o options, guarded func(*token.Verifier, string, fun
 		return err
 	}
 	return errors.Join(
-		guarded(verifier, "/issuer", func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }, auth.Options{}),
-		guarded(verifier, "/issuer-event", func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event(auth.EventOptions{}) }, auth.Options{}),
+		guarded(verifier, "/issuer", func(g *auth.Gate) socketio.ConnectMiddleware { return g.Handshake }, auth.Options{Timeout: long}),
+		guarded(verifier, "/issuer-event", func(g *auth.Gate) socketio.ConnectMiddleware { return g.Event(auth.EventOptions{}) }, auth.Options{Timeout: long}),
 	)
 }
 
