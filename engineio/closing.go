@@ -37,8 +37,8 @@ func reasonOf(err error) Reason {
 // close closes the connection of ws, which is not the session's transport any more,
 // because of err. It runs on the goroutine that reads ws.
 func (ws *webSocket) close(err error) {
-	conn := ws.in.conn
-	defer closeWithin(conn, lingerTimeout)()
+	conn, linger := ws.in.conn, ws.session.srv.linger
+	defer closeWithin(conn, linger)()
 	defer ws.in.release()
 	if ws.peerIsGone(err) {
 		return
@@ -47,7 +47,7 @@ func (ws *webSocket) close(err error) {
 	if frame == nil {
 		return
 	}
-	conn.SetDeadline(time.Now().Add(lingerTimeout))
+	conn.SetDeadline(time.Now().Add(linger))
 	s := ws.session
 	s.mu.Lock()
 	ws.sendClose(frame) // behind what is queued
@@ -58,7 +58,7 @@ func (ws *webSocket) close(err error) {
 	}
 	if ws.in.poll != nil {
 		ws.in.poll.endWatch(conn)
-		conn.SetReadDeadline(time.Now().Add(lingerTimeout))
+		conn.SetReadDeadline(time.Now().Add(linger))
 	}
 	awaitClose(conn)
 }
@@ -139,9 +139,9 @@ func closeWithin(conn net.Conn, d time.Duration) (closeConn func()) {
 }
 
 // closeUnused closes a WebSocket that is not needed, in order.
-func closeUnused(a accepted) {
-	defer closeWithin(a.conn, lingerTimeout)()
-	a.conn.SetDeadline(time.Now().Add(lingerTimeout))
+func (srv *Server) closeUnused(a accepted) {
+	defer closeWithin(a.conn, srv.linger)()
+	a.conn.SetDeadline(time.Now().Add(srv.linger))
 	if _, err := a.conn.Write(append(a.response, plainCloseFrame...)); err == nil {
 		awaitClose(a.conn)
 	}

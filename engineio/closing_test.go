@@ -31,12 +31,13 @@ func TestCloseByWebSocket(t *testing.T) {
 		}
 	})
 	run("not answered", func(t *testing.T, f *fixture) {
+		f.srv.linger = lingerTimeout
 		w, c := f.openSocket()
 		start := time.Now()
 		c.s.Close(ForcedClose)
 		w.expect("close", "end")
 		expectEnd(t, c, ForcedClose)
-		if waited := time.Since(start); waited > 5*time.Second {
+		if waited := time.Since(start); waited > 30*time.Second { // of a machine that may be busy
 			t.Errorf("ended after %s", waited)
 		}
 	})

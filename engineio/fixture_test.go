@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -131,7 +132,16 @@ func newPipe(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Se
 	return f
 }
 
-// newTCP serves over the loopback interface.
+// patient returns opts with long times instead of the defaults, for servers that have no fake
+// clock: on a busy machine a test may last longer than a heartbeat.
+func patient(opts Options) Options {
+	setDefault(&opts.PingInterval, time.Hour)
+	setDefault(&opts.PingTimeout, time.Hour)
+	setDefault(&opts.UpgradeTimeout, time.Hour)
+	return opts
+}
+
+// newTCP serves over the loopback interface. Zero times mean an hour.
 func newTCP(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
 	t.Helper()
 	return serveTCP(t, parkAfter, opts, hook, configure...)
@@ -152,8 +162,8 @@ func newShared(t *testing.T, opts Options, hook onOpen, configure ...func(*http.
 
 func serveTCP(t *testing.T, parkAfter time.Duration, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
 	t.Helper()
-	srv, opened := newServer(t, opts, hook)
-	srv.parkAfter = parkAfter
+	srv, opened := newServer(t, patient(opts), hook)
+	srv.parkAfter, srv.linger = parkAfter, time.Minute // for peers that a busy machine delays
 	web := httptest.NewUnstartedServer(srv)
 	for _, set := range configure {
 		set(web.Config)
@@ -186,6 +196,22 @@ func onBoth(t *testing.T, test func(t *testing.T, serve serveFunc)) {
 func bubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, test)
+}
+
+// withTimeout runs test with a time that is over while it runs. A machine that is busy may need longer for what must
+// be done before that, so a test that fails is run again with longer times.
+func withTimeout(t *testing.T, test func(d time.Duration) error) {
+	t.Helper()
+	for d := 100 * time.Millisecond; ; d *= 6 {
+		err := test(d)
+		if err == nil {
+			return
+		}
+		if d > 20*time.Second {
+			t.Fatal(err)
+		}
+		t.Logf("with %v: %v", d, err)
+	}
 }
 
 // answer is the response to a request.
@@ -230,12 +256,20 @@ const pollingQuery = "EIO=4&transport=polling"
 // open starts a session by polling and returns its query and its Conn.
 func (f *fixture) open(headers ...string) (query string, c *recorder) {
 	f.t.Helper()
-	a := f.must("GET", pollingQuery, "", headers...)
-	if a.status != 200 {
-		f.t.Fatalf("handshake: %d %s", a.status, a.body)
+	query, c, err := f.tryOpen(headers...)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return query, c
+}
+
+func (f *fixture) tryOpen(headers ...string) (query string, c *recorder, err error) {
+	a, err := f.do(context.Background(), "GET", pollingQuery, "", headers...)
+	if err != nil || a.status != 200 {
+		return "", nil, fmt.Errorf("handshake: %d %s %w", a.status, a.body, err)
 	}
 	c = <-f.opened
-	return pollingQuery + "&sid=" + c.s.ID(), c
+	return pollingQuery + "&sid=" + c.s.ID(), c, nil
 }
 
 // expect compares the response to a request.

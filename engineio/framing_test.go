@@ -111,7 +111,7 @@ func TestExpectContinue(t *testing.T) {
 // newHTTP2 serves over HTTP/2.
 func newHTTP2(t *testing.T, opts Options, hook onOpen, configure ...func(*http.Server)) *fixture {
 	t.Helper()
-	srv, opened := newServer(t, opts, hook)
+	srv, opened := newServer(t, patient(opts), hook)
 	web := httptest.NewUnstartedServer(srv)
 	web.EnableHTTP2 = true
 	for _, set := range configure {
@@ -195,30 +195,45 @@ func TestUpgradeFromHTTP2(t *testing.T) {
 // TestPollsOutliveTheTimeoutsOfTheServer checks that a poll waits longer than http.Server's
 // ReadTimeout and WriteTimeout, however it is framed.
 func TestPollsOutliveTheTimeoutsOfTheServer(t *testing.T) {
-	limits := func(web *http.Server) { web.ReadTimeout, web.WriteTimeout = 250*time.Millisecond, 250*time.Millisecond }
+	limits := func(d time.Duration) func(*http.Server) {
+		return func(web *http.Server) { web.ReadTimeout, web.WriteTimeout = d, d }
+	}
 	for name, serve := range map[string]serveFunc{"HTTP/1.1": newTCP, "HTTP/2": newHTTP2} {
 		for body, reader := range map[string]io.Reader{"without a body": nil, "with an empty body of unknown length": unsized{strings.NewReader("")}} {
 			t.Run(name+" "+body, func(t *testing.T) {
-				f := serve(t, Options{}, nil, limits)
-				query, c := f.open()
-				time.AfterFunc(700*time.Millisecond, func() { c.s.Send(NewMessage([]byte("late"))) })
-				r, _ := http.NewRequestWithContext(context.Background(), "GET", f.url+"?"+query, reader)
-				resp, err := f.client.Do(r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer resp.Body.Close()
-				if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "4late" {
-					t.Errorf("%q %v", text, err)
-				}
+				withTimeout(t, func(d time.Duration) error {
+					f := serve(t, Options{}, nil, limits(d))
+					query, c, err := f.tryOpen()
+					if err != nil {
+						return err
+					}
+					time.AfterFunc(3*d, func() { c.s.Send(NewMessage([]byte("late"))) })
+					r, _ := http.NewRequestWithContext(context.Background(), "GET", f.url+"?"+query, reader)
+					resp, err := f.client.Do(r)
+					if err != nil {
+						return err
+					}
+					defer resp.Body.Close()
+					if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "4late" {
+						return fmt.Errorf("%q %v", text, err)
+					}
+					return nil
+				})
 			})
 		}
 	}
 	t.Run("a WebSocket", func(t *testing.T) {
-		f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c }, limits)
-		w, _ := f.openSocket()
-		time.Sleep(700 * time.Millisecond)
-		w.write("4late")
-		w.expect("4late")
+		withTimeout(t, func(d time.Duration) error {
+			f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c }, limits(d))
+			w, err := f.trySocket(socketQuery)
+			if err != nil {
+				return err
+			}
+			w.read()
+			time.Sleep(3 * d)
+			w.write("4late")
+			w.expect("4late")
+			return nil
+		})
 	})
 }

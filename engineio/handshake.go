@@ -113,7 +113,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 	if !s.open(r) {
 		s.abortUnopened()
 		srv.figures.refused[causeLayer].Add(1)
-		srv.start(func() { closeUnused(a) })
+		srv.start(func() { srv.closeUnused(a) })
 		return
 	}
 	s.mu.Lock()

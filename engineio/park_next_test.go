@@ -242,17 +242,24 @@ func TestSlowPeerOfAParkedPoll(t *testing.T) {
 // TestDeadlineOfALargeResponse checks that the deadline of a response that waited for its peer
 // does not affect the next response on the connection.
 func TestDeadlineOfALargeResponse(t *testing.T) {
-	f := newParked(t, Options{PingTimeout: 500 * time.Millisecond, PingInterval: time.Hour}, nil)
-	_, c := f.open()
-	conn := f.connect()
-	f.parkPoll(conn, c, "")
-	c.s.Send(NewMessage(make([]byte, 8<<20)))
-	if a := conn.response("GET"); len(a.body) != 1+8<<20 {
-		t.Fatalf("%d bytes", len(a.body))
-	}
-	f.parkPoll(conn, c, "")
-	time.Sleep(600 * time.Millisecond)
-	c.s.Send(NewMessage([]byte("later")))
-	conn.expectResponse("GET", "4later")
-	expectAlive(t, c)
+	withTimeout(t, func(d time.Duration) error {
+		f := newParked(t, Options{PingTimeout: d, PingInterval: time.Hour}, nil)
+		_, c, err := f.tryOpen()
+		if err != nil {
+			return err
+		}
+		conn := f.connect()
+		f.parkPoll(conn, c, "")
+		c.s.Send(NewMessage(make([]byte, 8<<20)))
+		if got := readResponse(conn.in); !got.complete || len(got.body) != 1+8<<20 {
+			return fmt.Errorf("%d bytes of the large response", len(got.body))
+		}
+		f.parkPoll(conn, c, "")
+		time.Sleep(d + d/5)
+		c.s.Send(NewMessage([]byte("later")))
+		if got := readResponse(conn.in); got.body != "4later" {
+			return fmt.Errorf("the next response: %q", got.body)
+		}
+		return nil
+	})
 }

@@ -128,29 +128,38 @@ func TestVolatileByPolling(t *testing.T) {
 // end polls.
 func TestServerTimeoutsDoNotCutPolls(t *testing.T) {
 	onBoth(t, func(t *testing.T, serve serveFunc) {
-		f := serve(t, Options{PingInterval: time.Hour}, nil, func(web *http.Server) {
-			web.ReadTimeout, web.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
-		})
-		const wait = 300 * time.Millisecond
-		query, c := f.open()
-		for range 2 {
-			poll := f.background("GET", query, "")
-			time.Sleep(wait)
-			c.s.Send(NewMessage([]byte("late")))
-			if a := <-poll; a.status != 200 || a.body != "4late" {
-				t.Errorf("poll: %d %q", a.status, a.body)
+		withTimeout(t, func(d time.Duration) error {
+			f := serve(t, Options{PingInterval: time.Hour}, nil, func(web *http.Server) { web.ReadTimeout, web.WriteTimeout = d, d })
+			query, c, err := f.tryOpen()
+			if err != nil {
+				return err
 			}
-		}
-		w := f.upgrade(query)
-		time.Sleep(wait)
-		c.s.Send(NewMessage([]byte("still there")))
-		w.expect("4still there")
-		w.write("4both ways")
-		w.raw(wire(frame{0x88, false, ""}))
-		w.expect("close")
-		if got := strings.Join(c.got(), " "); got != "both ways" {
-			t.Errorf("messages %q", got)
-		}
+			for range 2 {
+				poll := f.background("GET", query, "")
+				time.Sleep(3 * d)
+				c.s.Send(NewMessage([]byte("late")))
+				if a := <-poll; a.status != 200 || a.body != "4late" {
+					return fmt.Errorf("poll: %d %q", a.status, a.body)
+				}
+			}
+			w, err := f.trySocket(strings.Replace(query, "polling", "websocket", 1))
+			if err != nil {
+				return err
+			}
+			w.write("2probe")
+			w.expect("3probe")
+			w.write("5")
+			time.Sleep(3 * d)
+			c.s.Send(NewMessage([]byte("still there")))
+			w.expect("4still there")
+			w.write("4both ways")
+			w.raw(wire(frame{0x88, false, ""}))
+			w.expect("close")
+			if got := strings.Join(c.got(), " "); got != "both ways" {
+				t.Errorf("messages %q", got)
+			}
+			return nil
+		})
 	})
 }
 

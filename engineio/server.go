@@ -42,8 +42,9 @@ type Server struct {
 	directs    atomic.Uint64 // messages that direct has allowed, and when
 	turnBegan  atomic.Int64  // Server.now when a turn of the senders began: see Yield
 	yielding   atomic.Int32  // senders whose turn has ended, and that let others run
-	parkAfter  time.Duration
-	unparkable atomic.Bool // a connection could not be polled, so no other one is parked
+	parkAfter  time.Duration // the constant, except in tests
+	linger     time.Duration // lingerTimeout, except in tests
+	unparkable atomic.Bool   // a connection could not be polled, so no other one is parked
 
 	mu       sync.Mutex // guards the fields below; locked after a session's mutex, never before
 	sessions map[sessionID]*Session
@@ -94,6 +95,7 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		departed:   make(map[sessionID]departed),
 		requests:   make(map[*request]struct{}),
 		parkAfter:  parkAfter,
+		linger:     lingerTimeout,
 		parked:     make(map[*parked]struct{}),
 		homes:      make(map[*http.Server]*home),
 		pause:      pause,

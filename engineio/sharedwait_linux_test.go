@@ -93,6 +93,7 @@ func TestSharedWaitEnds(t *testing.T) {
 				opts.PingInterval, opts.PingTimeout = 50*time.Millisecond, 50*time.Millisecond
 			}
 			f := newShared(t, opts, nil)
+			f.srv.linger = lingerTimeout // not all peers close their ends
 			w, c := f.openSocket()
 			if name != "heartbeat" {
 				f.expectWatched(1)

@@ -56,7 +56,7 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, c codec) 
 	defer s.mu.Unlock()
 	if p := s.polling; s.life > open || s.ws != nil || p == nil || p.upgrade != nil {
 		// The second WebSocket of a session is closed, and the session lives.
-		s.srv.start(func() { closeUnused(a) })
+		s.srv.start(func() { s.srv.closeUnused(a) })
 		return
 	}
 	s.polling.upgrade = &upgrade{ws: ws, closeBy: s.srv.now() + s.srv.opts.UpgradeTimeout, noopDue: never}

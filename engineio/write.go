@@ -273,7 +273,7 @@ func (ws *webSocket) allWritten() {
 	s.wakeFlush()
 	if ws == s.ws && ws.sealed && s.life == closing {
 		// A peer that follows the protocol answers the close frame at once.
-		s.closeBy = min(s.closeBy, s.srv.now()+lingerTimeout)
+		s.closeBy = min(s.closeBy, s.srv.now()+s.srv.linger)
 		s.arm()
 	}
 }

@@ -172,7 +172,7 @@ func TestScrape(t *testing.T) {
 	m := full(t)
 	var text string
 	// A peer may hear of the end of an operation before the Observer does.
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); runtime.Gosched() {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); runtime.Gosched() {
 		text = regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllString(scrape(t, m), "127.0.0.1")
 		if !slices.ContainsFunc(lines, func(line string) bool { return !strings.Contains(text, "\n"+line) }) {
 			break

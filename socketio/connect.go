@@ -266,6 +266,7 @@ func (s *Socket) admit() {
 		} else {
 			s.logSampled(ctx, slog.LevelWarn, s.name+"\n"+fmt.Sprint(err), "socketio: OnConnect failed", "error", err)
 		}
+		s.passDeadline() // which may let the peer come back; after DISCONNECT it would not
 		s.Disconnect(err)
 	}
 }

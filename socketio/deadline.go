@@ -21,8 +21,8 @@ import (
 // sockets. It should not block for long: if many of them do, those of other sockets are called
 // later. The function should end the socket, for example with Disconnect. If the socket has not
 // ended when end returns, or if end is nil, all sockets of the connection end and its transport
-// closes, so that the client reconnects by itself. A clock that is set back postpones the
-// deadline by as much.
+// closes, so that the client reconnects by itself. If OnConnect returns an error meanwhile, end
+// is called first. A clock that is set back postpones the deadline by as much.
 //
 // SetDeadline may be called concurrently and in every state. It does nothing once the socket
 // has ended.
@@ -115,14 +115,42 @@ func (d *deadline) reach() {
 		s.guard(remind, func() {})
 		return
 	}
+	d.pass()
+}
+
+// pass ends the socket because its deadline has passed.
+func (d *deadline) pass() {
+	s := d.socket
+	s.passing.Lock()
+	defer s.passing.Unlock()
+	if !d.isCurrent() {
+		return
+	}
 	if d.end != nil {
 		s.guard(d.end, func() {})
 	}
-	s.mu.Lock()
-	ended := s.state == stateClosed || s.deadline != d
-	s.mu.Unlock()
-	if !ended {
+	if d.isCurrent() {
 		s.conn.close(ReasonForcedServerClose, nil)
+	}
+}
+
+// isCurrent reports whether the socket has not ended and has no other deadline.
+func (d *deadline) isCurrent() bool {
+	d.socket.mu.Lock()
+	defer d.socket.mu.Unlock()
+	return d.socket.state != stateClosed && d.socket.deadline == d
+}
+
+// passDeadline ends the socket if its deadline has passed, without waiting for the server's queue. If
+// the queue is ending it at this moment, passDeadline returns after that.
+func (s *Socket) passDeadline() {
+	now := s.look()
+	s.mu.Lock()
+	d := s.deadline
+	passed := d != nil && s.pastDeadline(now)
+	s.mu.Unlock()
+	if passed {
+		d.pass()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -227,6 +228,47 @@ func TestDeadlineBeforeAdmission(t *testing.T) {
 				}
 				f.ended(p, sockettest.ErrClosed)
 				f.nothing(p)
+			})
+		})
+	}
+}
+
+// The end function of a deadline decides how a socket ends whose deadline passes before OnConnect fails,
+// also if that function is running at this moment.
+func TestDeadlineBeforeOnConnectFails(t *testing.T) {
+	for _, running := range []bool{false, true} {
+		t.Run(fmt.Sprintf("running %t", running), func(t *testing.T) {
+			var wall clock
+			var ran record
+			begun := make(chan struct{})
+			setup := func(srv *socketio.Server) {
+				srv.OnConnect(func(_ context.Context, s *socketio.Socket) error {
+					until := s.Now().Add(time.Hour)
+					if running {
+						until = s.Now()
+					}
+					s.SetDeadline(until, func() {
+						ran.add("end")
+						close(begun)
+						for range 1000 { // OnConnect fails meanwhile
+							runtime.Gosched()
+						}
+						s.Disconnect(&socketio.Ending{Event: "over", Temporary: true, WholeConnection: true})
+					})
+					if running {
+						<-begun
+					}
+					wall.set(month)
+					return s.Join("room")
+				})
+			}
+			bubble(t, socketio.Options{Now: wall.now}, func(srv *socketio.Server) { open(srv); setup(srv) }, func(f *fixture) {
+				p := f.dial(sockettest.Options{})
+				f.expect(p, "over")
+				f.ended(p, sockettest.ErrClosed)
+				if got := ran.all(); !slices.Equal(got, []string{"end"}) {
+					t.Errorf("ran %q", got)
+				}
 			})
 		})
 	}

@@ -31,7 +31,7 @@ func Example() {
 	defer web.Close()
 	defer func() { _ = srv.Close() }()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	peer, err := sockettest.Dial(ctx, web.URL, sockettest.Options{})
 	if err != nil {
@@ -74,7 +74,7 @@ func ExampleAckFunc() {
 	defer web.Close()
 	defer func() { _ = srv.Close() }()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	peer, err := sockettest.Dial(ctx, web.URL, sockettest.Options{})
 	if err != nil {
@@ -119,7 +119,7 @@ func ExampleSocket_Hold() {
 	defer web.Close()
 	defer func() { _ = srv.Close() }()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	peer, err := sockettest.Dial(ctx, web.URL, sockettest.Options{})
 	if err != nil {

@@ -52,7 +52,8 @@ type Socket struct {
 	onEnd       *atEnd
 	ending      *ending
 	deadline    *deadline
-	renewed     uint64 // Server.renewals when it was renewed last; written under mu and namespace.local.mu
+	passing     sync.Mutex // held while the end function of the deadline runs; locked before mu
+	renewed     uint64     // Server.renewals when it was renewed last; written under mu and namespace.local.mu
 }
 
 // arrival is the part of a socket that it needs until it has been admitted and OnConnect has

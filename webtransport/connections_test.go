@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -162,7 +163,7 @@ func (f *fixture) connect(from string, config quic.Config) (*quic.Conn, error) {
 		f.t.Fatal(err)
 	}
 	config.EnableDatagrams, config.EnableStreamResetPartialDelivery = true, true
-	config.KeepAlivePeriod = 50 * time.Millisecond
+	config.KeepAlivePeriod, config.HandshakeIdleTimeout = 50*time.Millisecond, time.Minute
 	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
 	defer cancel()
 	return transport.Dial(ctx, server, &tls.Config{RootCAs: f.roots, ServerName: "127.0.0.1", NextProtos: []string{http3.NextProtoH3}}, &config)
@@ -171,39 +172,50 @@ func (f *fixture) connect(from string, config quic.Config) (*quic.Conn, error) {
 // TestConnectionsWithoutASession checks that a connection ends that makes no request, or half
 // of one, although it sends pings.
 func TestConnectionsWithoutASession(t *testing.T) {
-	f := newFixture(t, engineio.Options{}, func(s *Server) { s.conns.timeout = 300 * time.Millisecond })
 	for _, request := range []string{"", "\x01", "\x01\x40\x20half"} {
-		conn, err := f.connect("127.0.0.1", quic.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if request != "" {
-			stream, err := conn.OpenStream()
+		withTimeout(t, func(d time.Duration) error {
+			f := newFixture(t, engineio.Options{}, func(s *Server) { s.conns.timeout = d })
+			conn, err := f.connect("127.0.0.1", quic.Config{})
 			if err != nil {
-				t.Fatal(err)
+				return err
 			}
-			if _, err := stream.Write([]byte(request)); err != nil {
-				t.Fatal(err)
+			if request != "" {
+				stream, err := conn.OpenStream()
+				if err != nil {
+					return err
+				}
+				if _, err := stream.Write([]byte(request)); err != nil {
+					return err
+				}
 			}
-		}
-		<-conn.Context().Done()
-		if end, ok := errors.AsType[*quic.ApplicationError](context.Cause(conn.Context())); !ok || !end.Remote || end.ErrorMessage != "no session" {
-			t.Errorf("%q: %v", request, context.Cause(conn.Context()))
-		}
+			<-conn.Context().Done()
+			if end, ok := errors.AsType[*quic.ApplicationError](context.Cause(conn.Context())); !ok || !end.Remote || end.ErrorMessage != "no session" {
+				return fmt.Errorf("%q: %w", request, context.Cause(conn.Context()))
+			}
+			return nil
+		})
 	}
 }
 
 // TestConnectionWithASession checks that a session may last longer than a connection without one.
 func TestConnectionWithASession(t *testing.T) {
-	f := newFixture(t, engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: time.Minute}, func(s *Server) { s.conns.timeout = time.Second })
-	p := f.dial(packet(false, "0"), nil)
-	p.read()
-	for range 5 {
-		if got := p.read(); got != "2" {
-			t.Fatalf("got %q, want a ping", got)
+	withTimeout(t, func(d time.Duration) error {
+		f := newFixture(t, engineio.Options{PingInterval: d / 3, PingTimeout: time.Minute}, func(s *Server) { s.conns.timeout = d })
+		p, err := f.tryDial(packet(false, "0"), nil)
+		if err != nil {
+			return err
 		}
-		p.write(packet(false, "3"))
-	}
+		p.read()
+		for range 5 {
+			if got := p.read(); got != "2" {
+				return fmt.Errorf("got %q, want a ping", got)
+			}
+			if _, err := p.stream.Write(packet(false, "3")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // TestConnectionsOfOneAddress checks that an address that opens connections, or requests

@@ -37,7 +37,7 @@ func (e echo) Message(data []byte, binary bool) {
 }
 func (e echo) Closed(reason engineio.Reason) { e.closed <- reason }
 
-// fixture is a server on the loopback interface.
+// fixture is a server on the loopback interface. Its times are long, because a busy machine may delay both ends.
 type fixture struct {
 	t      testing.TB
 	url    string
@@ -50,6 +50,9 @@ type fixture struct {
 func newFixture(t testing.TB, opts engineio.Options, prepare ...func(*Server)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, opened: make(chan echo, 10), roots: x509.NewCertPool()}
+	if opts.PingInterval == 0 {
+		opts.PingInterval = time.Hour
+	}
 	var err error
 	f.engine, err = engineio.NewServer(func(s *engineio.Session, _ *http.Request) engineio.Conn {
 		e := echo{s, make(chan engineio.Reason, 1)}
@@ -73,6 +76,8 @@ func newFixture(t testing.TB, opts engineio.Options, prepare ...func(*Server)) *
 	if f.server, err = NewServer(f.engine, Options{TLS: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}}); err != nil {
 		t.Fatal(err)
 	}
+	f.server.timeout, f.server.conns.timeout = time.Minute, time.Minute
+	f.server.wt.H3.QUICConfig.HandshakeIdleTimeout = time.Minute
 	for _, prepare := range prepare {
 		prepare(f.server)
 	}
@@ -108,29 +113,61 @@ type peer struct {
 func (f *fixture) dialer() *webtransport.Transport {
 	return &webtransport.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: f.roots, NextProtos: []string{http3.NextProtoH3}},
-		QUICConfig:      &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true},
+		QUICConfig:      &quic.Config{EnableDatagrams: true, EnableStreamResetPartialDelivery: true, HandshakeIdleTimeout: time.Minute},
 	}
 }
 
 // dial opens a session with its stream, and sends first.
 func (f *fixture) dial(first []byte, header http.Header) *peer {
 	f.t.Helper()
+	p, err := f.tryDial(first, header)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return p
+}
+
+func (f *fixture) tryDial(first []byte, header http.Header) (*peer, error) {
+	session, err := f.session(header)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := session.OpenStreamSync(session.Context())
+	if err != nil {
+		return nil, err
+	}
+	_ = stream.SetDeadline(time.Now().Add(time.Minute))
+	_, err = stream.Write(first)
+	return &peer{f.t, session, stream}, err
+}
+
+// session opens a session without a stream.
+func (f *fixture) session(header http.Header) (*webtransport.Session, error) {
 	dialer := f.dialer()
+	f.t.Cleanup(func() { _ = dialer.Close() })
 	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
 	defer cancel()
 	_, session, err := dialer.Dial(ctx, f.url, header)
-	if err != nil {
-		f.t.Fatal(err)
+	if err == nil {
+		f.t.Cleanup(func() { _ = session.CloseWithError(0, "") })
 	}
-	stream, err := session.OpenStreamSync(ctx)
-	if err != nil {
-		f.t.Fatal(err)
+	return session, err
+}
+
+// withTimeout runs test with a time that is over while it runs. A machine that is busy may need longer for what must
+// be done before that, so a test that fails is run again with longer times.
+func withTimeout(t *testing.T, test func(d time.Duration) error) {
+	t.Helper()
+	for d := 300 * time.Millisecond; ; d *= 6 {
+		err := test(d)
+		if err == nil {
+			return
+		}
+		if d > 20*time.Second {
+			t.Fatal(err)
+		}
+		t.Logf("with %v: %v", d, err)
 	}
-	f.t.Cleanup(func() { _ = session.CloseWithError(0, ""); _ = dialer.Close() })
-	_ = stream.SetDeadline(time.Now().Add(time.Minute))
-	p := &peer{f.t, session, stream}
-	p.write(first)
-	return p
 }
 
 // packet returns a packet on the wire.

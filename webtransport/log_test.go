@@ -3,6 +3,7 @@ package webtransport
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log"
 	"log/slog"
 	"net/http"
@@ -70,16 +71,25 @@ func TestPeersWriteNoLines(t *testing.T) {
 
 // TestPanicOfTheHandler checks that the value of a panic is not logged.
 func TestPanicOfTheHandler(t *testing.T) {
-	var global, own syncBuffer
-	log.SetOutput(&global)
-	defer log.SetOutput(os.Stderr)
-	f := newFixture(t, engineio.Options{}, func(s *Server) {
-		s.conns.timeout, s.log = time.Second, slog.New(slog.NewTextHandler(&own, nil))
-		s.engine = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") })
+	withTimeout(t, func(d time.Duration) error {
+		var global, own syncBuffer
+		log.SetOutput(&global)
+		defer log.SetOutput(os.Stderr)
+		f := newFixture(t, engineio.Options{}, func(s *Server) {
+			s.conns.timeout, s.log = d, slog.New(slog.NewTextHandler(&own, nil))
+			s.engine = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret") })
+		})
+		p, err := f.tryDial(packet(false, "0"), nil)
+		if err != nil {
+			return err
+		}
+		<-p.session.Context().Done() // the connection has no session
+		if strings.Contains(own.String()+global.String(), "secret") {
+			t.Errorf("%s%s", own.String(), global.String())
+		}
+		if !strings.Contains(own.String(), "panic in the handler") {
+			return fmt.Errorf("no panic was logged: %s%s", own.String(), global.String())
+		}
+		return nil
 	})
-	p := f.dial(packet(false, "0"), nil)
-	<-p.session.Context().Done() // the connection has no session
-	if lines := own.String(); !strings.Contains(lines, "panic in the handler") || strings.Contains(lines+global.String(), "secret") {
-		t.Errorf("%s%s", lines, global.String())
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 
 	"socketiojwt/engineio"
@@ -93,7 +94,11 @@ func TestFirstPacket(t *testing.T) {
 // of such sessions is bounded.
 func TestSessionsWithoutAPacket(t *testing.T) {
 	f := newFixture(t, engineio.Options{}, func(s *Server) { s.timeout = 10 * time.Millisecond })
-	<-f.dial(nil, nil).session.Context().Done()
+	session, err := f.session(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-session.Context().Done()
 
 	f = newFixture(t, engineio.Options{})
 	for range cap(f.server.opening) {
@@ -116,7 +121,7 @@ func TestSessionsWithoutAPacket(t *testing.T) {
 // options are checked.
 func TestOtherRequests(t *testing.T) {
 	f := newFixture(t, engineio.Options{})
-	transport := &http3.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots}}
+	transport := &http3.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots}, QUICConfig: &quic.Config{HandshakeIdleTimeout: time.Minute}}
 	defer transport.Close()
 	r, err := (&http.Client{Transport: transport}).Get(f.url + "?EIO=4&transport=polling")
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // This example joins two servers in one process. A broadcast reaches a socket of the other
 // server.
 func Example() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	hub := bustest.New()
 	var peers []*sockettest.Peer

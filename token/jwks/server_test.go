@@ -128,7 +128,7 @@ func TestKeysOnThisMachineAreNotAnothers(t *testing.T) {
 
 // A closed Set leaves no connection, neither an idle one nor one that is being opened.
 func TestCloseLeavesNoConnection(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	states := make(chan http.ConnState, 10)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -169,7 +169,7 @@ func TestCloseLeavesNoConnection(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	_ = set.Close()
 	want(t, "Refresh", <-refreshed, token.ErrKeysUnavailable)
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	for buffer := make([]byte, 1000); ; { // the bytes of a handshake, then the end
 		if _, err := conn.Read(buffer); err != nil {
 			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
