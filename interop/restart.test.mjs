@@ -18,13 +18,14 @@ const eachOf = (list, n) => list.flatMap((item) => Array(n).fill(item));
 class Client {
   constructor({ version, transport }, url, name) {
     const io = allVersions[version];
-    Object.assign(this, { name: `${name}, ${version} by ${transport}`, connects: [], said: [], heard: [], recovered: undefined });
+    Object.assign(this, { name: `${name}, ${version} by ${transport}`, connects: [], losses: [], said: [], heard: [], recovered: undefined });
     const token = mint({ sub: name, exp: Math.floor(Date.now() / 1000) + 600 });
     this.socket = io(url, { forceNew: true, transports: transports[transport], ...shown(io, { token }) });
     this.socket.on("connect", () => {
       this.connects.push(Date.now());
       this.recovered = this.socket.recovered;
     });
+    this.socket.on("disconnect", () => this.losses.push(Date.now()));
     this.socket.on("said", (who, text) => this.heard.push(`${who} ${text}`));
     this.close = () => (isOld(io) ? this.socket.io.close() : this.socket.io._close());
   }
@@ -165,7 +166,7 @@ async function balance(t, url) {
 }
 
 describe("a node that drains, with streams", () => {
-  const drain = 4000;
+  const drain = 10_000; // long enough to see the rate on a busy machine, where many ends are noticed late, and at once
 
   test("its clients arrive at the other node at an even rate, with their sessions, and miss nothing", limit, async (t) => {
     const redis = await startRedis();
@@ -207,10 +208,11 @@ describe("a node that drains, with streams", () => {
         assert.deepEqual(heard, who.said, `what ${c.name} heard from ${who.name}`);
       }
     }
-    const arrivals = Array(8).fill(0);
-    for (const c of movers) arrivals[Math.min(7, Math.floor((c.connects.at(-1) - begun) / 1000))]++;
-    assert.ok(Math.max(...arrivals) < movers.length / 2, `arrivals by second: ${arrivals}`);
+    // The node closes its connections at an even rate. When the clients are back depends on how busy the machine is.
+    const moves = Array(16).fill(0);
+    for (const c of movers) moves[Math.min(15, Math.floor((c.losses[0] - begun) / 1000))]++;
+    assert.ok(Math.max(...moves) < movers.length / 2, `moves by second: ${moves}`);
     assert.ok(took > drain - 1000, `the node ended after ${took} ms`);
-    t.diagnostic(`${movers.length} clients; arrivals by second: ${arrivals.join(" ")}; the node ended after ${took} ms`);
+    t.diagnostic(`${movers.length} clients; moves by second: ${moves.join(" ")}; the node ended after ${took} ms`);
   });
 });

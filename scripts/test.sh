@@ -12,13 +12,40 @@ cd "$(dirname "$0")/.."
 export CHROMIUM=${CHROMIUM:-/usr/bin/chromium} PYTHON=${PYTHON:-/usr/bin/python3} REDIS_SERVER=${REDIS_SERVER:-redis-server}
 PATH=$PATH:/usr/sbin # Debian has nginx there
 work=$(mktemp -d)
-title=""
-finish() {
-  local code=$?
-  rm -rf "$work"
-  [ $code = 0 ] || printf '\nFAILED: %s\n' "$title" >&2
+export GOTMPDIR=$work # go leaves its files there if it is killed
+title="" passed=""
+
+# descendants prints the processes that a process has started, and those that they have started.
+descendants() {
+  local child
+  for child in $(cat "/proc/$1/task"/*/children 2>/dev/null); do
+    echo "$child"
+    descendants "$child"
+  done
 }
-trap finish EXIT
+
+# end_descendants ends what still runs if this script is interrupted. Ctrl-C ends it all, but SIGTERM is sent only to the script.
+end_descendants() {
+  local started
+  started=$(descendants $$)
+  [ -n "$started" ] || return 0
+  # shellcheck disable=SC2086 # one word for each process
+  kill -TERM $started 2>/dev/null || :
+  for _ in {1..100}; do
+    # shellcheck disable=SC2086
+    kill -0 $started 2>/dev/null || return 0
+    sleep 0.1
+  done
+  # shellcheck disable=SC2086
+  kill -KILL $started 2>/dev/null || :
+}
+
+finish() {
+  [ -n "$passed" ] || end_descendants
+  rm -rf "$work"
+  [ -n "$passed" ] || printf '\nFAILED: %s\n' "$title" >&2
+}
+trap finish EXIT # on signals too: bash does not wait for a command then, as it would before a trap of the signal
 
 # stage TITLE COMMAND... runs a command under a heading and says how long it took. (Not in a condition: there, bash would go on
 # after a failure inside the command.)
@@ -38,10 +65,9 @@ missing() {
   command -v "$PYTHON" >/dev/null || echo python3
   command -v "$REDIS_SERVER" >/dev/null || echo redis-server
   command -v promtool >/dev/null || echo prometheus
-  for proxy in nginx haproxy caddy; do
-    command -v "$proxy" >/dev/null || echo "$proxy"
+  for program in nginx haproxy caddy curl git; do
+    command -v "$program" >/dev/null || echo "$program"
   done
-  command -v curl >/dev/null || echo curl
   command -v systemd-analyze >/dev/null || echo systemd
   command -v systemd-nspawn >/dev/null || echo systemd-container # a machine for the Debian package
   for module in socketio requests websocket; do
@@ -95,6 +121,7 @@ tools() {
   node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 18 || (a == 18 && b >= 19) ? 0 : 1)' ||
     { echo "node $(node --version) is too old: this needs 18.19 or later"; return 1; }
   install_missing
+  git rev-parse --quiet --verify HEAD >/dev/null || { echo "this folder must be a clone of the repository: a release is built from its last commit"; return 1; }
 }
 
 formatted() {
@@ -151,4 +178,5 @@ stage "a release: same bytes twice, the package, the image and the manifests" re
 stage "the clients from npm" install_clients
 stage "the programs they talk to" build_programs
 stage "real clients: npm, Python, Chromium" interop
+passed=yes
 printf '\nPASSED in %d s\n' $SECONDS
