@@ -38,6 +38,7 @@ func reasonOf(err error) Reason {
 // because of err. It runs on the goroutine that reads ws.
 func (ws *webSocket) close(err error) {
 	conn, linger := ws.in.conn, ws.session.srv.linger
+	ws.endWatchTLS()
 	defer closeWithin(conn, linger)()
 	defer ws.in.release()
 	if ws.peerIsGone(err) {

@@ -57,13 +57,25 @@ func (w *sharedWait) detach(conn net.Conn) net.Conn {
 // watch implements watcher. Each event calls p.arrived. A deadline for reading in the past, and Close, end the
 // watch. They call p.end.
 func (c *fdConn) watch(p *pollConn) bool {
+	watched, err := c.addWatch(p)
+	if err != nil {
+		c.shared.failure(err)
+	}
+	return watched
+}
+
+// addWatch is watch without the report of a failure.
+func (c *fdConn) addWatch(p *pollConn) (watched bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || expired(c.readUntil) || !c.shared.add(int(c.fd), p) {
-		return false // p.watch sees at once what has ended it
+	if c.closed || expired(c.readUntil) {
+		return false, nil // p.watch sees at once what has ended it
+	}
+	if err := c.shared.add(int(c.fd), p); err != nil {
+		return false, err
 	}
 	c.poll = p
-	return true
+	return true, nil
 }
 
 // endWatch ends the watch. Without one it does nothing. c.mu is held.

@@ -137,10 +137,13 @@ func (in *input) readPolled() (found bool, err error) {
 	return n > 0, err
 }
 
-// rest ends the caller's use of a connection that can be polled, after isEmpty. It reports false if the caller
+// rest ends the caller's use of a connection that can be polled or, by TLS, is watched, after isEmpty. It reports false if the caller
 // must read again. Otherwise another goroutine may use the input from now on.
 func (in *input) rest() bool {
 	in.release()
+	if in.secure != nil {
+		return in.secure.poll.Load().rest()
+	}
 	return in.poll.rest()
 }
 

@@ -18,10 +18,10 @@ import (
 const memorySessions = 1000
 
 // memoryServer serves sessions over TCP, as plain HTTP or by TLS.
-func memoryServer(b *testing.B, byTLS bool) (srv *Server, opened chan *Session, dial func() net.Conn) {
+func memoryServer(b *testing.B, byTLS bool, opts Options) (srv *Server, opened chan *Session, dial func() net.Conn) {
 	b.Helper()
 	opened = make(chan *Session, 1)
-	srv, err := NewServer(func(s *Session, _ *http.Request) Conn { opened <- s; return silent{} }, Options{PingInterval: time.Hour})
+	srv, err := NewServer(func(s *Session, _ *http.Request) Conn { opened <- s; return silent{} }, opts)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func BenchmarkIdlePolling(b *testing.B) {
 	for _, byTLS := range []bool{false, true} {
 		for _, posts := range []bool{false, true} {
 			b.Run(fmt.Sprintf("tls=%t/posts=%t", byTLS, posts), func(b *testing.B) {
-				benchMemory(b, byTLS, func(opened chan *Session, dial func() net.Conn) []net.Conn {
+				benchMemory(b, byTLS, Options{PingInterval: time.Hour}, func(opened chan *Session, dial func() net.Conn) []net.Conn {
 					conn := dial()
 					exchange(b, conn, "GET", pollingQuery, "")
 					s := <-opened
@@ -117,31 +117,33 @@ func BenchmarkIdlePolling(b *testing.B) {
 }
 
 // BenchmarkIdleWebSocket reports what a session by WebSocket keeps after one message, by
-// plain TCP and by TLS.
+// plain TCP and by TLS, with a goroutine that waits for it and with one for all of them.
 func BenchmarkIdleWebSocket(b *testing.B) {
 	for _, byTLS := range []bool{false, true} {
-		b.Run(fmt.Sprintf("tls=%t", byTLS), func(b *testing.B) {
-			benchMemory(b, byTLS, func(opened chan *Session, dial func() net.Conn) []net.Conn {
-				conn := dial()
-				fmt.Fprintf(conn, "GET /engine.io/?%s HTTP/1.1\r\n%sConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n",
-					socketQuery, browserHeaders)
-				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-				if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
-					b.Fatal(resp, err)
-				}
-				conn.Write(wire(frame{0x81, false, "4hello"}))
-				<-opened
-				return []net.Conn{conn}
+		for _, shared := range []bool{false, true} {
+			b.Run(fmt.Sprintf("tls=%t/shared=%t", byTLS, shared), func(b *testing.B) {
+				benchMemory(b, byTLS, Options{PingInterval: time.Hour, SharedWait: shared}, func(opened chan *Session, dial func() net.Conn) []net.Conn {
+					conn := dial()
+					fmt.Fprintf(conn, "GET /engine.io/?%s HTTP/1.1\r\n%sConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n",
+						socketQuery, browserHeaders)
+					resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+					if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+						b.Fatal(resp, err)
+					}
+					conn.Write(wire(frame{0x81, false, "4hello"}))
+					<-opened
+					return []net.Conn{conn}
+				})
 			})
-		})
+		}
 	}
 }
 
 // benchMemory reports the memory of a session that open starts, without what the client's
 // ends of its connections keep in the same process.
-func benchMemory(b *testing.B, byTLS bool, open func(opened chan *Session, dial func() net.Conn) []net.Conn) {
+func benchMemory(b *testing.B, byTLS bool, opts Options, open func(opened chan *Session, dial func() net.Conn) []net.Conn) {
 	for b.Loop() {
-		_, opened, dial := memoryServer(b, byTLS)
+		_, opened, dial := memoryServer(b, byTLS, opts)
 		conns := open(opened, dial) // pays costs that occur once
 		perSession := len(conns)
 		before := memory()

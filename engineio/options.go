@@ -173,11 +173,13 @@ type Options struct {
 	TrustUnixSocket bool
 
 	// SharedWait makes one goroutine wait for the peers of all idle WebSockets, instead of one
-	// goroutine for each, which saves almost half of the memory of an idle WebSocket. It needs
-	// Linux, and changes nothing elsewhere, nor for connections by TLS or whose type is not
-	// *net.TCPConn or *net.UnixConn. A connection of these types is replaced when it becomes a
-	// WebSocket, and closed for a program that has kept it, for example by
-	// http.Server.ConnContext. False means one goroutine for each.
+	// goroutine for each, which saves almost half of the memory of an idle WebSocket, and a sixth by
+	// TLS. It needs Linux, and changes nothing elsewhere, nor for connections whose type is not
+	// *net.TCPConn, *net.UnixConn, or *tls.Conn over one of them. A connection without TLS is
+	// replaced when it becomes a WebSocket, and closed for a program that has kept it, for example by
+	// http.Server.ConnContext. A program must not close one by TLS that it has kept, or its session may last until
+	// its heartbeat fails. If the system refuses to wait in this way, that is logged, and WebSockets
+	// get goroutines. False means one goroutine for each.
 	SharedWait bool
 
 	// Allow is called for each handshake, before there is a session. If it returns an

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestPlainPolls checks which requests are served without net/http.
@@ -91,7 +92,7 @@ func FuzzPlainValue(f *testing.F) {
 
 // BenchmarkPoll is a message by polling, and reading its response at the other end.
 func BenchmarkPoll(b *testing.B) {
-	_, opened, dial := memoryServer(b, false)
+	_, opened, dial := memoryServer(b, false, Options{PingInterval: time.Hour})
 	conn := dial()
 	exchange(b, conn, "GET", pollingQuery, "")
 	s := <-opened

@@ -47,11 +47,16 @@ func (*watch) release() { panic("engineio: not polled") }
 func (*watch) write(b []byte) ([]byte, error) { return b, nil }
 
 // secureConn is only implemented on Unix. Elsewhere TLS is read with a small buffer.
-type secureConn struct{ aborted atomic.Bool }
+type secureConn struct {
+	poll    atomic.Pointer[pollConn]
+	aborted atomic.Bool
+}
 
 func newSecureConn(net.Conn) *secureConn { return nil }
 
 func (*secureConn) isEmpty(*input) bool { panic("engineio: not polled") }
+
+func (*secureConn) isWatched() bool { panic("engineio: not polled") }
 
 func (*secureConn) wait() { panic("engineio: not polled") }
 

@@ -175,6 +175,14 @@ func (p *pollConn) read(b []byte) (n int, err error) {
 	return n, err
 }
 
+// canRead reports whether a read finds something, or an error. It takes nothing. The caller is the reader.
+func (p *pollConn) canRead() bool {
+	p.state.CompareAndSwap(pollReadable, pollReading)
+	a := attempts.Get().(*attempt)
+	defer attempts.Put(a)
+	return p.raw.Control(a.onLook) != nil || a.n > 0
+}
+
 // await waits until there is something to read, or an error, which the next read may return. The caller is the
 // reader.
 func (p *pollConn) await() error {
@@ -218,22 +226,31 @@ func (p *pollConn) hasEnded() bool {
 // pooled.
 type attempt struct {
 	in         []byte // where to read to
-	n          int    // bytes read
+	n          int    // bytes read; of look, one if there is something to read
 	out        []byte // not written yet
 	err        syscall.Errno
 	onOpen     func(fd uintptr)
+	onLook     func(fd uintptr)
 	onWritable func(fd uintptr) bool
 }
 
 var attempts = sync.Pool{New: func() any {
 	a := new(attempt)
-	a.onOpen, a.onWritable = a.fill, a.drain
+	a.onOpen, a.onLook, a.onWritable = a.fill, a.look, a.drain
 	return a
 }}
 
 // fill is called while the connection cannot be closed.
 func (a *attempt) fill(fd uintptr) {
 	a.n, a.err = ignoringInterrupts(readNow, int(fd), a.in)
+}
+
+// look is fill without taking anything.
+func (a *attempt) look(fd uintptr) {
+	a.n = 0
+	if isReadable(fd) {
+		a.n = 1
+	}
 }
 
 // write writes as much of b as the connection takes at once and returns the

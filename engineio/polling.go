@@ -20,7 +20,7 @@ type polling struct {
 	waiting  *poll         // nil while no poll waits
 
 	post   postPhase
-	quiet  time.Duration // since when there has been no POST
+	quiet  time.Duration // since when there has been no POST, or long ago
 	posted sync.Cond     // signalled when post becomes noPost, and at the session's end
 
 	upgrade *upgrade // nil while no upgrade is in progress
@@ -28,7 +28,8 @@ type polling struct {
 }
 
 func newPolling(s *Session, origin string) *polling {
-	return &polling{session: s, quiet: s.srv.now(), posted: sync.Cond{L: &s.mu}, origin: strings.Clone(canonicalOrigin(origin))}
+	quiet := s.srv.now() - s.srv.parkAfter // clients make a connection for their first POST, and may not use it again for long
+	return &polling{session: s, quiet: quiet, posted: sync.Cond{L: &s.mu}, origin: strings.Clone(canonicalOrigin(origin))}
 }
 
 // poll is a GET that waits.

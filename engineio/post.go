@@ -71,7 +71,7 @@ func (p *polling) readPost(w http.ResponseWriter, r *http.Request, c codec) (who
 	case isBinary(r) && !c.rules().binaryPosts:
 		return false, errPacket
 	case frugal, r.ContentLength > int64(s.room()):
-		return false, s.readLongPost(w, r, r.Body, c, frugal)
+		return s.readLongPost(w, r, r.Body, c, frugal)
 	}
 	body := postBodies.Get().(*bytes.Buffer)
 	defer putBody(body)
@@ -83,7 +83,7 @@ func (p *polling) readPost(w http.ResponseWriter, r *http.Request, c codec) (who
 		return false, err
 	}
 	if int64(body.Len()) > limit { // its length was not announced, as by proxies that speak HTTP/2
-		return false, s.readLongPost(w, r, io.MultiReader(body, r.Body), c, false)
+		return s.readLongPost(w, r, io.MultiReader(body, r.Body), c, false)
 	}
 	s.srv.figures.receivedBytes.Add(uint64(body.Len()))
 	return true, p.deliverPost(c, body.Bytes(), isBinary(r))
@@ -91,19 +91,22 @@ func (p *polling) readPost(w http.ResponseWriter, r *http.Request, c codec) (who
 
 // readLongPost reads a POST that is too long, or one of a session that was new, which
 // frugal says. It delivers packets as they come, and only the head of one that is too
-// long. The body is that of r, or begins with what has been read of it.
-func (s *Session) readLongPost(w http.ResponseWriter, r *http.Request, body io.Reader, c codec, frugal bool) error {
+// long. The body is that of r, or begins with what has been read of it. It reports whether it has read
+// the whole body.
+func (s *Session) readLongPost(w http.ResponseWriter, r *http.Request, body io.Reader, c codec, frugal bool) (whole bool, err error) {
 	limit := discardFactor * int64(s.srv.opts.MaxPayload)
 	if r.ContentLength > limit {
-		return &http.MaxBytesError{Limit: limit}
+		return false, &http.MaxBytesError{Limit: limit}
 	}
 	if _, ok := s.conn.(HeadConn); !ok && (!frugal || r.ContentLength > int64(s.room())) {
-		return &http.MaxBytesError{Limit: int64(s.room())}
+		return false, &http.MaxBytesError{Limit: int64(s.room())}
 	}
 	if frugal && isLarge(r) { // net/http keeps the header meanwhile
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(largeRequestTimeout))
 	}
-	return c.readLongPayload(&postReader{session: s, from: http.MaxBytesReader(w, io.NopCloser(body), limit), frugal: frugal, binary: isBinary(r)})
+	b := &postReader{session: s, from: http.MaxBytesReader(w, io.NopCloser(body), limit), frugal: frugal, binary: isBinary(r)}
+	err = c.readLongPayload(b)
+	return b.ended, err
 }
 
 // isBinary reports whether the body of r is a payload of bytes.

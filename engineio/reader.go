@@ -9,7 +9,7 @@ import "errors"
 // peer sends something, and saves what the stack has grown and a buffer per silent session.
 //
 // By TLS, a goroutine waits until the peer sends something, and is then replaced by one that reads. That one
-// starts the next one to wait.
+// starts the next one to wait. With Options.SharedWait there is no goroutine that waits.
 
 // startReading starts to read ws, which is the session's transport. The goroutine replaces
 // the caller as a reader of the session.
@@ -24,10 +24,13 @@ func (ws *webSocket) startReading() {
 	ws.session.srv.hands.run((*reading)(ws)) // there is something to read already, or TLS may have read it
 }
 
-// startWatch starts to watch a connection that can be polled.
+// startWatch starts to watch a connection that can be polled. By TLS that needs Options.SharedWait.
 func (ws *webSocket) startWatch(rests bool) {
-	if ws.in.poll != nil {
+	switch {
+	case ws.in.poll != nil:
 		ws.in.poll.startWatch(ws, rests)
+	case ws.in.secure != nil:
+		ws.session.srv.shared.watchTLS(ws)
 	}
 }
 
@@ -66,7 +69,7 @@ func (ws *webSocket) rest() bool {
 	next := ws.in.next
 	ws.in.next = nil
 	switch {
-	case ws.in.secure != nil:
+	case ws.in.secure != nil && !ws.in.secure.isWatched():
 		go ws.await()
 	case !ws.in.rest():
 		ws.in.next = next

@@ -130,14 +130,23 @@ func expectMessages(t *testing.T, c *recorder, want ...string) {
 	}
 }
 
+// onEachTLSWatch runs test with a goroutine that waits for each WebSocket, and with one for all of them.
+func onEachTLSWatch(t *testing.T, test func(t *testing.T, opts Options)) {
+	for name, shared := range map[string]bool{"a goroutine each": false, "shared wait": true} {
+		t.Run(name, func(t *testing.T) { test(t, Options{PingInterval: time.Hour, SharedWait: shared}) })
+	}
+}
+
 var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 
 // TestSecureRecords checks that no message is forgotten, however its record arrives: TLS may
 // have read more from the connection than it has returned.
-func TestSecureRecords(t *testing.T) {
+func TestSecureRecords(t *testing.T) { onEachTLSWatch(t, testSecureRecords) }
+
+func testSecureRecords(t *testing.T, opts Options) {
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
-			f := newTLS(t, Options{PingInterval: time.Hour}, nil)
+			f := newTLS(t, opts, nil)
 			w, c := f.openSecure(version, "behind", "the request")
 			expectMessages(t, c, "behind", "the request")
 			w.send(w.records("", "three", "records", "at once"))
@@ -167,7 +176,9 @@ func TestSecureRecords(t *testing.T) {
 }
 
 // TestEndOfSecureConnection checks that the session ends when its peer does.
-func TestEndOfSecureConnection(t *testing.T) {
+func TestEndOfSecureConnection(t *testing.T) { onEachTLSWatch(t, testEndOfSecureConnection) }
+
+func testEndOfSecureConnection(t *testing.T, opts Options) {
 	ways := map[string]func(*secureSocket){
 		"alert": func(c *secureSocket) { c.CloseWrite() },
 		"alert behind a message": func(c *secureSocket) {
@@ -182,7 +193,7 @@ func TestEndOfSecureConnection(t *testing.T) {
 	for version, number := range tlsVersions {
 		for name, end := range ways {
 			t.Run(version+" "+name, func(t *testing.T) {
-				f := newTLS(t, Options{PingInterval: time.Hour}, nil)
+				f := newTLS(t, opts, nil)
 				w, c := f.openSecure(number)
 				w.send(w.records("", "first"))
 				expectMessages(t, c, "first")
@@ -195,8 +206,10 @@ func TestEndOfSecureConnection(t *testing.T) {
 
 // TestAbortOfSecureConnection checks that an abort is never lost to the deadlines that
 // reading sets.
-func TestAbortOfSecureConnection(t *testing.T) {
-	f := newTLS(t, Options{PingInterval: time.Hour}, nil)
+func TestAbortOfSecureConnection(t *testing.T) { onEachTLSWatch(t, testAbortOfSecureConnection) }
+
+func testAbortOfSecureConnection(t *testing.T, opts Options) {
+	f := newTLS(t, opts, nil)
 	for i := range 100 {
 		w, c := f.openSecure(tls.VersionTLS13)
 		records := w.records("", "at", "the", "same", "time")
@@ -216,7 +229,11 @@ func TestAbortOfSecureConnection(t *testing.T) {
 // TestAfterMessagesOfSecureRecords checks that a function of AfterMessages does not wait for messages
 // that TLS has read already, because a peer that never pauses would put it off.
 func TestAfterMessagesOfSecureRecords(t *testing.T) {
-	f := newTLS(t, Options{PingInterval: time.Hour}, nil)
+	onEachTLSWatch(t, testAfterMessagesOfSecureRecords)
+}
+
+func testAfterMessagesOfSecureRecords(t *testing.T, opts Options) {
+	f := newTLS(t, opts, nil)
 	w, c := f.openSecure(tls.VersionTLS13)
 	ran := make(chan struct{})
 	c.onMessage = func(data []byte, _ bool) {

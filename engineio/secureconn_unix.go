@@ -19,9 +19,11 @@ import (
 type secureConn struct {
 	conn    *tls.Conn
 	raw     syscall.RawConn
-	woken   bool        // there is something to read
-	bounded bool        // see boundUnsent
-	aborted atomic.Bool // the deadline in the past must stay
+	poll    atomic.Pointer[pollConn] // for sharedWait.watchTLS, which does not need the goroutine that waits; may be nil
+	fd      int32                    // set before poll
+	woken   bool                     // there is something to read
+	bounded bool                     // see boundUnsent
+	aborted atomic.Bool              // the deadline in the past must stay
 }
 
 // newSecureConn returns nil if conn is not TLS over a connection that can be polled.
@@ -40,7 +42,8 @@ func newSecureConn(conn net.Conn) *secureConn {
 // isEmpty reports whether TLS has nothing that it has read already, and no error. If it has
 // something, in gets it. It does not wait.
 func (c *secureConn) isEmpty(in *input) bool {
-	if c.woken {
+	p := c.poll.Load()
+	if c.woken = c.woken || p != nil && p.canRead(); c.woken {
 		return false
 	}
 	_ = c.conn.SetReadDeadline(longAgo) // so that TLS does not read the connection
@@ -50,6 +53,12 @@ func (c *secureConn) isEmpty(in *input) bool {
 		_ = c.conn.SetReadDeadline(longAgo)
 	}
 	return errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// isWatched reports whether the reader need not be replaced by a goroutine that waits.
+func (c *secureConn) isWatched() bool {
+	p := c.poll.Load()
+	return p != nil && p.endOfWatch() == nil
 }
 
 // wait waits until there is something to read, or an error.

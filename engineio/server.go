@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -105,10 +106,15 @@ func NewServer(open func(s *Session, r *http.Request) Conn, opts Options) (*Serv
 		homes:      make(map[*http.Server]*home),
 		pause:      pause,
 	}
-	srv.shared.enabled = opts.SharedWait
+	srv.shared.enabled, srv.shared.failure = opts.SharedWait, srv.sharedWaitFailed
 	srv.alarms = srv.newAlarms()
 	srv.flushers = newFlushers(srv)
 	return srv, nil
+}
+
+// sharedWaitFailed logs why WebSockets wait in goroutines of their own despite Options.SharedWait.
+func (srv *Server) sharedWaitFailed(err error) {
+	srv.faults.Log(context.Background(), srv.log, slog.LevelError, "shared wait", "engineio: shared wait failed; WebSockets wait in goroutines of their own", "error", err)
 }
 
 // now is the clock of all deadlines. It is monotonic, so a change of the system's time

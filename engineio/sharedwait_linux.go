@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"runtime"
@@ -19,6 +20,7 @@ import (
 // belongs to another connection by then. The reader of that one then finds nothing to read.
 type sharedWait struct {
 	enabled bool
+	failure func(error) // gets the reason why a connection waits in a goroutine of its own; called without a mutex
 
 	mu      sync.Mutex  // guards everything below; no other mutex is locked while it is held
 	watched int         // connections that are watched
@@ -28,25 +30,36 @@ type sharedWait struct {
 	failed  bool        // the goroutine has ended by an error, so that each connection needs its own
 }
 
-// add watches p, whose connection has the descriptor fd, until remove. It reports false if the system refuses that. The
+var errWaitFailed = errors.New("it has failed before")
+
+// add watches p, whose connection has the descriptor fd, until remove. It fails if the system refuses that. The
 // caller keeps fd open.
-func (w *sharedWait) add(fd int, p *pollConn) bool {
+func (w *sharedWait) add(fd int, p *pollConn) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.failed || w.file == nil && !w.start() {
-		return false
+	if w.failed {
+		return errWaitFailed
+	}
+	if w.file == nil {
+		if err := w.start(); err != nil {
+			return err
+		}
 	}
 	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | edgeTriggered, Fd: int32(fd)}
-	if syscall.EpollCtl(w.fd, syscall.EPOLL_CTL_ADD, fd, &event) != nil {
+	if err := syscall.EpollCtl(w.fd, syscall.EPOLL_CTL_ADD, fd, &event); err != nil {
 		w.stopUnused()
-		return false
+		return os.NewSyscallError("epoll_ctl", err)
 	}
 	if fd >= len(w.table) {
 		w.table = append(w.table, make([]*pollConn, fd+1-len(w.table))...)
 	}
+	if before := w.table[fd]; before != nil { // the program has kept the connection of a WebSocket by TLS, and closed it
+		go before.end(watchClosed) // it locks mutexes
+		w.watched--
+	}
 	w.table[fd] = p // before w.at can look for the first event
 	w.watched++
-	return true
+	return nil
 }
 
 // edgeTriggered is syscall.EPOLLET, which is a negative number on some architectures.
@@ -84,16 +97,16 @@ func (w *sharedWait) at(fd int) *pollConn {
 	return w.table[fd]
 }
 
-// start starts the goroutine that waits. It reports false if the system refuses an epoll instance. w.mu is held.
-func (w *sharedWait) start() bool {
+// start starts the goroutine that waits. It fails if the system refuses an epoll instance. w.mu is held.
+func (w *sharedWait) start() error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
-		return false
+		return os.NewSyscallError("epoll_create1", err)
 	}
 	_ = syscall.SetNonblock(fd, true) // so that os.NewFile gives it to the runtime's poller, which waits for it
 	w.file, w.fd = os.NewFile(uintptr(fd), "epoll"), fd
 	go w.run(w.file)
-	return true
+	return nil
 }
 
 // mostEvents bounds the events that the goroutine takes at once. Each of them needs a goroutine of the pool.
@@ -103,18 +116,28 @@ const mostEvents = mostIdleHands / 2
 // run waits for events until file has a deadline. It blocks no thread, because the runtime's poller can
 // wait for an epoll instance.
 func (w *sharedWait) run(file *os.File) {
-	raw, err := file.SyscallConn()
-	if err == nil {
-		err = raw.Read(w.takeEvents)
-	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		w.fail(file)
+	if err := w.wait(file); !errors.Is(err, os.ErrDeadlineExceeded) {
+		w.fail(file, err)
 	}
 	_ = file.Close()
 }
 
-// takeEvents takes the events of the epoll instance fd. It reports true if that is not possible.
-func (w *sharedWait) takeEvents(fd uintptr) (failed bool) {
+// wait is run without its end. It returns an error.
+func (w *sharedWait) wait(file *os.File) error {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Read(func(fd uintptr) (done bool) {
+		failed = w.takeEvents(fd)
+		return failed != nil
+	})
+	return cmp.Or(failed, err)
+}
+
+// takeEvents takes the events of the epoll instance fd.
+func (w *sharedWait) takeEvents(fd uintptr) error {
 	var events [mostEvents]syscall.EpollEvent
 	for {
 		n, err := epollNow(fd, events[:])
@@ -122,7 +145,7 @@ func (w *sharedWait) takeEvents(fd uintptr) (failed bool) {
 			continue
 		}
 		if err != 0 {
-			return true
+			return os.NewSyscallError("epoll_pwait", err)
 		}
 		for i := range events[:n] {
 			if p := w.at(int(events[i].Fd)); p != nil {
@@ -130,7 +153,7 @@ func (w *sharedWait) takeEvents(fd uintptr) (failed bool) {
 			}
 		}
 		if n < len(events) { // what comes later makes fd readable again
-			return false
+			return nil
 		}
 		runtime.Gosched()
 	}
@@ -142,8 +165,9 @@ func epollNow(fd uintptr, events []syscall.EpollEvent) (n int, err syscall.Errno
 	return int(r), err
 }
 
-// fail starts a goroutine for each connection that is watched, because the one for all of them ends.
-func (w *sharedWait) fail(file *os.File) {
+// fail starts a goroutine for each connection that is watched, because the one for all of them ends. If a connection cannot
+// be waited for in that way either, its session ends.
+func (w *sharedWait) fail(file *os.File, err error) {
 	w.mu.Lock()
 	var left []*pollConn
 	if w.file == file {
@@ -151,9 +175,48 @@ func (w *sharedWait) fail(file *os.File) {
 		w.file, w.table, w.watched, w.failed = nil, nil, 0, true
 	}
 	w.mu.Unlock()
+	if left != nil {
+		w.failure(err)
+	}
 	for _, p := range left {
-		if p != nil {
+		switch {
+		case p == nil:
+		case p.ws.in.secure != nil:
+			p.end(watchClosed) // its reader finds nothing, and starts a goroutine that waits
+		default:
 			go p.watch()
 		}
+	}
+}
+
+// watchTLS watches the connection of ws, which stays that of package crypto/tls, until endWatchTLS. Each event calls
+// pollConn.arrived. If the system refuses that, the reader of ws starts a goroutine that waits.
+func (w *sharedWait) watchTLS(ws *webSocket) {
+	if !w.enabled {
+		return
+	}
+	c := ws.in.secure
+	p := &pollConn{raw: c.raw, ws: ws}
+	var refused error
+	err := c.raw.Control(func(fd uintptr) {
+		c.fd = int32(fd)
+		c.poll.Store(p)
+		refused = w.add(int(fd), p)
+	})
+	if refused != nil {
+		w.failure(refused)
+	}
+	if err != nil || refused != nil {
+		p.end(watchClosed)
+	}
+	if c.aborted.Load() { // endWatchTLS may have been too early
+		w.endWatchTLS(c)
+	}
+}
+
+// endWatchTLS ends the watch, and makes the reader see that. Without one it does nothing. It must be called before the connection is closed.
+func (w *sharedWait) endWatchTLS(c *secureConn) {
+	if p := c.poll.Load(); p != nil && w.remove(int(c.fd), p) {
+		p.end(watchAborted)
 	}
 }

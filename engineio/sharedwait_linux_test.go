@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -159,9 +161,10 @@ func TestSharedWaitOfStrayEvent(t *testing.T) {
 }
 
 // TestSharedWaitThatFails checks that sessions go on, each with a goroutine, if the one for all of them
-// has failed, and that sessions end that are opened before and after that.
+// has failed, that sessions end that are opened before and after that, and that the failure is logged.
 func TestSharedWaitThatFails(t *testing.T) {
-	f := newShared(t, Options{PingInterval: time.Hour}, echoing)
+	var logged logBuffer
+	f := newShared(t, Options{PingInterval: time.Hour, Logger: logged.logger()}, echoing)
 	w1, c1 := f.openSocket()
 	f.expectWatched(1)
 	_ = f.srv.shared.file.Close() // makes the wait fail
@@ -179,6 +182,101 @@ func TestSharedWaitThatFails(t *testing.T) {
 	}
 	f.expectNoSessions()
 	waitFor(t, func() bool { return f.srv.Stats().Goroutines == 0 })
+	if got := logged.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `level=ERROR msg="engineio: shared wait failed; WebSockets wait in goroutines of their own" error=`) {
+		t.Errorf("logged %q, want one line with the error", got)
+	}
+}
+
+// TestSharedWaitByTLS checks that WebSockets by TLS that are idle have no goroutines, and that they are no longer watched
+// after their end.
+func TestSharedWaitByTLS(t *testing.T) {
+	f := newTLS(t, Options{PingInterval: time.Hour, SharedWait: true}, nil)
+	const n = 30
+	before := runtime.NumGoroutine()
+	sockets, sessions := make([]*secureSocket, n), make([]*recorder, n)
+	for i := range n {
+		sockets[i], sessions[i] = f.openSecure(tls.VersionTLS13)
+	}
+	var got []string
+	for i := range 3 {
+		got = append(got, strings.Repeat("x", i))
+		for j, w := range sockets {
+			w.send(w.records("", got[i]))
+			expectMessages(t, sessions[j], got...)
+		}
+		f.expectWatched(n)
+		waitFor(t, func() bool { return runtime.NumGoroutine()-before <= mostIdleHands+10 })
+	}
+	for i, c := range sessions {
+		if i%2 == 0 {
+			c.s.Abort("aborted")
+			expectEnd(t, c, "aborted")
+		} else {
+			sockets[i].below.Conn.Close()
+			expectEnd(t, c, TransportClose)
+		}
+	}
+	f.expectNoSessions()
+	f.expectWatched(0)
+	waitFor(t, func() bool { return f.srv.Stats().Goroutines == 0 })
+}
+
+// TestSharedWaitByTLSThatFails checks that sessions by TLS go on, each with a goroutine, if the one for all of them has
+// failed, and that they end.
+func TestSharedWaitByTLSThatFails(t *testing.T) {
+	var logged logBuffer
+	f := newTLS(t, Options{PingInterval: time.Hour, SharedWait: true, Logger: logged.logger()}, nil)
+	w1, c1 := f.openSecure(tls.VersionTLS13)
+	f.expectWatched(1)
+	_ = f.srv.shared.file.Close() // makes the wait fail
+	f.expectWatched(0)
+	w2, c2 := f.openSecure(tls.VersionTLS13)
+	for _, w := range []*secureSocket{w1, w2} {
+		w.send(w.records("", "one"))
+	}
+	expectMessages(t, c1, "one")
+	expectMessages(t, c2, "one")
+	w1.send(w1.records("", "two"))
+	expectMessages(t, c1, "one", "two")
+	for _, c := range []*recorder{c1, c2} {
+		c.s.Abort("aborted")
+		expectEnd(t, c, "aborted")
+	}
+	f.expectNoSessions()
+	waitFor(t, func() bool { return f.srv.Stats().Goroutines == 0 })
+	if got := logged.String(); strings.Count(got, "shared wait failed") != 1 {
+		t.Errorf("logged %q, want one line about it", got)
+	}
+}
+
+// TestSharedWaitOfReusedDescriptor checks that a session by TLS ends if the program has closed its connection, and another
+// connection has got the descriptor.
+func TestSharedWaitOfReusedDescriptor(t *testing.T) {
+	f := newTLS(t, Options{PingInterval: time.Hour, SharedWait: true}, nil)
+	_, c := f.openSecure(tls.VersionTLS13)
+	f.expectWatched(1)
+	waitFor(t, func() bool { return f.watched()[0].state.Load() == pollResting })
+	secure := f.watched()[0].ws.in.secure
+	blocking, _ := detached(t, new(sharedWait))
+	_ = secure.conn.NetConn().Close()
+	if err := syscall.Dup3(int(blocking.fd), int(secure.fd), syscall.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	other := &fdConn{shared: &f.srv.shared, fd: secure.fd}
+	startedWatch(other)
+	expectEnd(t, c, TransportClose)
+	f.expectNoSessions()
+	f.expectWatched(1)
+	_ = other.Close()
+	f.expectWatched(0)
+}
+
+// TestSharedWaitOfBrokenInstance checks that an error of the system is not taken for the absence of events.
+func TestSharedWaitOfBrokenInstance(t *testing.T) {
+	f := openFile(t)
+	if err := new(sharedWait).takeEvents(f.Fd()); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("%v, want an error", err)
+	}
 }
 
 // TestSharedWaitForParts checks messages that come in parts, and a peer that takes them late.
@@ -209,21 +307,38 @@ func TestSharedWaitForParts(t *testing.T) {
 	f.expectWatched(1)
 }
 
-// TestSharedWaitThatIsRefused checks that a connection is not watched that the system does not register. A
-// file of the file system is such a one.
+// TestSharedWaitThatIsRefused checks that a connection is not watched that the system does not register, that the reason is
+// reported, and that the connection ends if a goroutine cannot wait for it either. A file of the file system is such a one.
 func TestSharedWaitThatIsRefused(t *testing.T) {
-	f, err := os.Open(os.Args[0])
+	var reported error
+	w := &sharedWait{failure: func(err error) { reported = err }}
+	fd, err := syscall.Dup(int(openFile(t).Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	w, p := new(sharedWait), new(pollConn)
-	if w.add(int(f.Fd()), p) {
-		t.Error("a file is watched")
+	c := &fdConn{shared: w, fd: int32(fd)}
+	p := startedWatch(c)
+	if !errors.Is(reported, syscall.EPERM) {
+		t.Errorf("reported %v, want EPERM", reported)
 	}
 	if w.watched != 0 || w.file != nil || w.table != nil {
 		t.Errorf("still in the table: %d, %v", w.watched, w.file)
 	}
+	waitFor(t, func() bool { return p.endOfWatch() != nil })
+	if err := errors.Join(p.endOfWatch(), c.Close()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v, want the end of the connection", err)
+	}
+}
+
+// openFile opens a file of the file system.
+func openFile(t *testing.T) *os.File {
+	t.Helper()
+	f, err := os.Open(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f
 }
 
 // TestSharedWaitTakesAllEvents checks more events at once than the goroutine takes with one call.

@@ -52,6 +52,14 @@ func (ws *webSocket) abort() {
 		ws.in.secure.aborted.Store(true)
 	}
 	ws.in.conn.SetDeadline(longAgo)
+	ws.endWatchTLS()
+}
+
+// endWatchTLS ends the watch of a connection by TLS (Options.SharedWait). Without one it does nothing.
+func (ws *webSocket) endWatchTLS() {
+	if ws.in.secure != nil {
+		ws.session.srv.shared.endWatchTLS(ws.in.secure)
+	}
 }
 
 var longAgo = time.Unix(1, 0)

@@ -26,7 +26,7 @@ type limits struct {
 	PerMessageDeflate bool `name:"per-message-deflate" env:"SOCKETIO_JWT_PER_MESSAGE_DEFLATE" group:"Limits" help:"Let clients compress WebSocket messages, and compress those for them. Compressing costs processor time, and the length of a message that contains both a secret and text of others can reveal the secret."`
 	CompressFrom      int  `env:"SOCKETIO_JWT_COMPRESS_FROM" group:"Limits" default:"1024" placeholder:"BYTES" help:"Size from which responses of polls, and with --per-message-deflate WebSocket messages, are compressed. -1 means never. Default: ${default}."`
 
-	SharedWait bool `env:"SOCKETIO_JWT_SHARED_WAIT" group:"Limits" help:"Wait for all idle WebSockets with one goroutine instead of one for each, which saves almost half of their memory. It needs Linux, and changes nothing for connections by TLS."`
+	SharedWait bool `env:"SOCKETIO_JWT_SHARED_WAIT" group:"Limits" help:"Wait for all idle WebSockets with one goroutine instead of one for each, which saves almost half of their memory, and a sixth by TLS. It needs Linux."`
 
 	MaxPacketsPerSecond    int           `env:"SOCKETIO_JWT_MAX_PACKETS_PER_SECOND" group:"Limits" default:"1000" placeholder:"N" help:"Packets that the peer of one connection sends in a second; one that sends more is read later. 0 means no limit. Default: ${default}."`
 	MaxBytesPerSecond      int           `env:"SOCKETIO_JWT_MAX_BYTES_PER_SECOND" group:"Limits" default:"4194304" placeholder:"BYTES" help:"Bytes of these packets in a second, in the same way. Default: ${default}."`
