@@ -124,6 +124,81 @@ func TestHandlerBeyondItsLease(t *testing.T) {
 	})
 }
 
+// A hook of a lease that has ended is waited for as a handler is: what it does does not concern
+// the guest, and the peer is not told that it is authenticated.
+func TestHookBeyondItsLease(t *testing.T) {
+	value := socketio.NewKey[string]()
+	for _, hook := range []string{"OnLogin", "OnRefresh", "Authorize"} {
+		var f *fixture
+		slow := func(name string, s *socketio.Socket) {
+			if name == hook {
+				time.Sleep(2 * time.Second)
+				value.Set(s, "of ada")
+				f.ran.add(fmt.Sprint(name, " joins: ", s.Join("ada")))
+			}
+		}
+		gate := auth.Options{
+			AtExpiry: auth.BecomeGuest,
+			Guests: &auth.GuestOptions{
+				OnLogin: func(_ context.Context, s *socketio.Socket) { slow("OnLogin", s) },
+				OnExpiry: func(ctx context.Context, s *socketio.Socket) {
+					_, kept := value.Value(s)
+					f.ran.add(fmt.Sprint("OnExpiry: ", subject(ctx), ", ", kept, ", ", len(s.Rooms()), " rooms"))
+				},
+			},
+			OnRefresh: func(_ context.Context, s *socketio.Socket, _ *auth.Lease) { slow("OnRefresh", s) },
+			Authorize: auth.Check(func(ctx context.Context, tok *token.Token, _ *socketio.Handshake) error {
+				if tok.ID == "slow" {
+					<-ctx.Done()
+					slow("Authorize", socketio.FromContext(ctx))
+				}
+				return nil
+			}),
+		}
+		bubble(t, setup{gate: gate, furnish: func(made *fixture) { f = made }}, func(*fixture) {
+			// The examination of a token ends with the lease before.
+			first, shown := "ada", sign(claims{"jti": "slow"})
+			if hook != "Authorize" {
+				shown = expiring(time.Second)
+			}
+			opts := sockettest.Options{Auth: bearing(expiring(time.Second))}
+			if hook == "OnLogin" {
+				first, opts.Auth = "guest", nil
+			}
+			p := f.dial(opts)
+			go func() { _, _ = p.EmitWithAck(f.ctx, "authenticate", bearing(shown)) }()
+			time.Sleep(1500 * time.Millisecond)
+			f.nothing(p)
+			f.unauthorized(p)
+			f.happened("connected "+first, hook+" joins: "+socketio.ErrClosed.Error(), "OnExpiry: guest, false, 1 rooms")
+			if got := f.whoami(p); got != "guest" {
+				t.Errorf("whoami: %q", got)
+			}
+			f.nothing(p)
+			_ = p.Close()
+			f.forgotten()
+		})
+	}
+}
+
+// A peer that logs in as soon as it hears of the end of its lease does so after OnExpiry.
+func TestLoginDuringOnExpiry(t *testing.T) {
+	var f *fixture
+	gate := auth.Options{AtExpiry: auth.BecomeGuest, Guests: &auth.GuestOptions{
+		OnExpiry: func(ctx context.Context, _ *socketio.Socket) {
+			time.Sleep(time.Second)
+			f.ran.add("OnExpiry of " + subject(ctx))
+		},
+		OnLogin: func(ctx context.Context, _ *socketio.Socket) { f.ran.add("OnLogin of " + subject(ctx)) },
+	}}
+	bubble(t, setup{gate: gate, furnish: func(made *fixture) { f = made }}, func(*fixture) {
+		p := f.dial(sockettest.Options{Auth: bearing(expiring(time.Minute))})
+		f.unauthorized(p)
+		f.login(p, sign(nil))
+		f.happened("connected ada", "OnExpiry of guest", "OnLogin of ada")
+	})
+}
+
 // A lease that ends while a middleware after the gate runs ends the socket, because there is no
 // guest yet.
 func TestBecomeGuestBeforeTheAdmission(t *testing.T) {

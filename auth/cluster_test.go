@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -57,6 +58,20 @@ func TestRevokeInACluster(t *testing.T) {
 			n.refusedAs("handshake", fresh, "")
 			n.refusedAs("handshake", compact, "token_revoked")
 		}
+	})
+}
+
+// The other nodes are told before the peers are, because a peer may come back to another node at once.
+func TestRevokeTellsTheNodesFirst(t *testing.T) {
+	log := slog.New(slowLog{slog.DiscardHandler, "auth: lease revoked", time.Minute})
+	inCluster(t, 2, auth.Options{Logger: log}, func(_ *bustest.Hub, _ []socketio.NodeID, nodes []*fixture) {
+		compact := sign(issued("7"))
+		p := nodes[0].dial(sockettest.Options{Auth: bearing(compact)})
+		go nodes[0].revoke(ada, auth.RevokeOptions{}, 1)
+		nodes[0].nothing(p) // the revocation writes to the log
+		nodes[1].refusedAs("handshake", compact, "token_revoked")
+		time.Sleep(time.Minute)
+		nodes[0].revoked(p)
 	})
 }
 

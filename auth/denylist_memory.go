@@ -54,7 +54,8 @@ type denylistEntry struct {
 	Revocation
 	id      string
 	at      int
-	removed bool // from the list
+	round   uint32 // of listOrder, which has the entry then
+	removed bool   // from the list
 }
 
 // NewDenylist returns an empty MemoryDenylist. It panics if an option is negative. Zero opts
@@ -87,16 +88,23 @@ func (d *MemoryDenylist) Add(_ context.Context, r Revocation) error {
 	r = r.clone()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if e := d.entries[r.key()]; e != nil {
-		if e.lasts(now) {
-			r = e.Merge(r)
+	for more := true; more; {
+		if e := d.entries[r.key()]; e != nil {
+			if e.lasts(now) {
+				r = e.Merge(r)
+			}
+			e.Revocation = r
+			heap.Fix(&d.ends, e.at)
+			return nil
 		}
-		e.Revocation = r
-		heap.Fix(&d.ends, e.at)
-		return nil
-	}
-	if err := d.makeRoom(r.Match, now); err != nil {
-		return err
+		var err error
+		if more, err = d.makeRoom(r.Match, now); err != nil {
+			return err
+		}
+		if more { // let others in
+			d.mu.Unlock()
+			d.mu.Lock()
+		}
 	}
 	e := &denylistEntry{Revocation: r, id: r.ID()}
 	d.entries[r.key()] = e
@@ -115,26 +123,37 @@ func (r Revocation) clone() Revocation {
 	return r
 }
 
+const (
+	// mostVisited and mostRemoved bound the entries that are visited, or removed, while the list is locked, because each token
+	// that is verified waits for it.
+	mostVisited = 1024
+	mostRemoved = 64
+)
+
 // makeRoom removes entries that have ended while there is no room for an entry of m, and fails
-// if that is not enough. The caller holds mu.
-func (d *MemoryDenylist) makeRoom(m Match, now time.Time) error {
+// if that is not enough. It reports whether it must be called again, because it has removed as many as it may at a time. The
+// caller holds mu.
+func (d *MemoryDenylist) makeRoom(m Match, now time.Time) (more bool, err error) {
 	manyClaims := func() bool {
 		return m.kind == byClaim && d.claims[m.name] == 0 && len(d.claims) >= d.opts.MaxClaims
 	}
-	for len(d.entries) >= d.opts.MaxEntries || manyClaims() {
+	for removed := 0; len(d.entries) >= d.opts.MaxEntries || manyClaims(); removed++ {
 		if len(d.ends) == 0 || d.ends[0].lasts(now) {
 			break
+		}
+		if removed == mostRemoved {
+			return true, nil
 		}
 		d.remove(d.ends[0])
 	}
 	switch {
 	case len(d.entries) >= d.opts.MaxEntries:
-		return fmt.Errorf("%w: it has %d entries, and the first one ends at %s; set a larger DenylistOptions.MaxEntries, or a shorter Options.LongestToken",
+		return false, fmt.Errorf("%w: it has %d entries, and the first one ends at %s; set a larger DenylistOptions.MaxEntries, or a shorter Options.LongestToken",
 			ErrDenylistFull, len(d.entries), d.ends[0].end())
 	case manyClaims():
-		return fmt.Errorf("%w: it has entries for %d different claims; set a larger DenylistOptions.MaxClaims", ErrDenylistFull, len(d.claims))
+		return false, fmt.Errorf("%w: it has entries for %d different claims; set a larger DenylistOptions.MaxClaims", ErrDenylistFull, len(d.claims))
 	}
-	return nil
+	return false, nil
 }
 
 // end describes the end of the entry.
@@ -203,18 +222,31 @@ func (d *MemoryDenylist) Entry(m Match, block bool) (Revocation, bool) {
 }
 
 // All iterates over the entries that have not ended when All is called, in no order. It does
-// not sort them, as List does.
+// not sort them, as List does. An entry that is added or removed during the call may be among them or not.
 func (d *MemoryDenylist) All() iter.Seq[Revocation] {
 	now := d.opts.Now()
-	d.mu.RLock()
-	all := make([]Revocation, 0, len(d.entries))
-	for _, e := range d.entries {
+	all := make([]Revocation, 0, d.Len())
+	d.visit(d.mu.RLocker(), func(e *denylistEntry) {
 		if e.lasts(now) {
 			all = append(all, e.Revocation)
 		}
-	}
-	d.mu.RUnlock()
+	})
 	return slices.Values(all)
+}
+
+// visit calls f for each entry, in no order, and holds the lock, which is that of the list. It releases the lock in between, so
+// f may not be called for entries that are added or removed meanwhile.
+func (d *MemoryDenylist) visit(lock sync.Locker, f func(e *denylistEntry)) {
+	lock.Lock()
+	defer lock.Unlock()
+	visited := 0
+	for _, e := range d.entries {
+		f(e)
+		if visited++; visited%mostVisited == 0 {
+			lock.Unlock()
+			lock.Lock()
+		}
+	}
 }
 
 // Len returns the number of entries, including those that have ended and whose place was not

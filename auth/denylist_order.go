@@ -4,18 +4,19 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sort"
 	"strings"
 	"sync"
+	"time"
 )
 
 // listOrder is the order of the entries of a MemoryDenylist by their IDs, for List. It is made by
 // the first call of List. A later call sorts only the entries that are new, so a listing with many
 // pages sorts once.
 type listOrder struct {
-	kept  bool             // guarded by mu of the list, as fresh, gone, and denylistEntry.removed
+	kept  bool             // guarded by mu of the list, as the fields up to gone, and the fields of the entries
+	round uint32           // number of times that the order was begun
 	fresh []*denylistEntry // added since the last call of List
 	gone  int              // entries removed since sorted was made
 
@@ -26,7 +27,7 @@ type listOrder struct {
 // add adds an entry. The caller holds mu of the list.
 func (o *listOrder) add(e *denylistEntry) {
 	if o.kept {
-		o.fresh = append(o.fresh, e)
+		e.round, o.fresh = o.round, append(o.fresh, e)
 	}
 }
 
@@ -51,9 +52,19 @@ func (d *MemoryDenylist) List(_ context.Context, after string, most int) ([]Revo
 	d.sortFresh()
 	at := sort.Search(len(o.sorted), func(i int) bool { return o.sorted[i].id > after })
 	var page []Revocation
+	for some := range slices.Chunk(o.sorted[at:], mostVisited) {
+		if page = d.appendPage(page, some, most, now); len(page) == most {
+			break
+		}
+	}
+	return page, nil
+}
+
+// appendPage appends entries that have not ended to a page, until it has as many as it may.
+func (d *MemoryDenylist) appendPage(page []Revocation, some []*denylistEntry, most int, now time.Time) []Revocation {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	for _, e := range o.sorted[at:] {
+	for _, e := range some {
 		if len(page) == most {
 			break
 		}
@@ -61,7 +72,7 @@ func (d *MemoryDenylist) List(_ context.Context, after string, most int) ([]Revo
 			page = append(page, e.Revocation)
 		}
 	}
-	return page, nil
+	return page
 }
 
 // sortFresh sorts the entries that are new, without the list's lock, and merges them with the
@@ -69,18 +80,28 @@ func (d *MemoryDenylist) List(_ context.Context, after string, most int) ([]Revo
 func (d *MemoryDenylist) sortFresh() {
 	o := &d.order
 	d.mu.Lock()
-	if !o.kept {
-		o.kept, o.sorted, o.gone = true, nil, 0
-		o.fresh = slices.AppendSeq(make([]*denylistEntry, 0, len(d.entries)), maps.Values(d.entries))
+	begins := !o.kept
+	if begins {
+		o.kept, o.sorted, o.gone, o.round = true, nil, 0, o.round+1
 	}
-	fresh := o.fresh
+	round, fresh := o.round, o.fresh
 	o.fresh = nil
-	if o.gone > len(d.entries) {
-		o.sorted = slices.DeleteFunc(o.sorted, func(e *denylistEntry) bool { return e.removed })
-		fresh = slices.DeleteFunc(fresh, func(e *denylistEntry) bool { return e.removed })
+	many := o.gone > len(d.entries)
+	if many {
 		o.gone = 0
 	}
 	d.mu.Unlock()
+	if begins {
+		fresh = make([]*denylistEntry, 0, d.Len())
+		d.visit(&d.mu, func(e *denylistEntry) {
+			if e.round != round { // otherwise it has been added meanwhile
+				e.round, fresh = round, append(fresh, e)
+			}
+		})
+	}
+	if many {
+		o.sorted, fresh = d.withoutRemoved(o.sorted), d.withoutRemoved(fresh)
+	}
 	if len(fresh) == 0 {
 		return
 	}
@@ -96,4 +117,20 @@ func (d *MemoryDenylist) sortFresh() {
 		*first = (*first)[1:]
 	}
 	o.sorted = append(append(merged, old...), fresh...)
+}
+
+// withoutRemoved removes the entries from a list that were removed from the denylist.
+func (d *MemoryDenylist) withoutRemoved(list []*denylistEntry) []*denylistEntry {
+	left := list[:0]
+	for some := range slices.Chunk(list, mostVisited) {
+		d.mu.RLock()
+		for _, e := range some {
+			if !e.removed {
+				left = append(left, e)
+			}
+		}
+		d.mu.RUnlock()
+	}
+	clear(list[len(left):])
+	return left
 }

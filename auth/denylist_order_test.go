@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,6 +86,85 @@ func TestListWhileEntriesComeAndGo(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// All, and a List that begins, release the lock in between. They have all entries that stay, each once.
+func TestLargeListWhileEntriesComeAndGo(t *testing.T) {
+	const stay = 3000
+	var staying []string
+	for i := range stay {
+		staying = append(staying, blockOf(i).ID())
+	}
+	slices.Sort(staying)
+	for range 10 {
+		d := auth.NewDenylist(auth.DenylistOptions{})
+		for i := range stay {
+			adds(t, d, false, blockOf(i))
+		}
+		check := func(what string, ids []string) {
+			slices.Sort(ids)
+			if len(slices.Compact(slices.Clone(ids))) != len(ids) {
+				t.Errorf("%s has an entry twice", what)
+			}
+			for _, id := range staying {
+				if _, found := slices.BinarySearch(ids, id); !found {
+					t.Errorf("%s lacks an entry", what)
+					return
+				}
+			}
+		}
+		var done atomic.Bool
+		var others, lists sync.WaitGroup
+		for n := range 2 {
+			others.Go(func() {
+				for i := 0; !done.Load(); i++ {
+					b := blockOf(stay + n*1000 + i%1000)
+					adds(t, d, false, b)
+					if i%3 > 0 {
+						unblock(t, d, b.Match)
+					}
+				}
+			})
+		}
+		lists.Go(func() {
+			check("List", entryIDs(t, d, 700))
+			check("List", entryIDs(t, d, 700))
+		})
+		lists.Go(func() {
+			var ids []string
+			for r := range d.All() {
+				ids = append(ids, r.ID())
+			}
+			check("All", ids)
+		})
+		lists.Wait()
+		done.Store(true)
+		others.Wait()
+	}
+}
+
+// A denylist is locked only while a bounded number of entries is visited or removed, because all verifications wait for it.
+func TestDenylistIsNotLockedForLong(t *testing.T) {
+	const size = 5000
+	now := time.Now()
+	d := auth.NewDenylist(auth.DenylistOptions{MaxClaims: 1, Now: func() time.Time { return now }})
+	for i := range size {
+		b := blockOf(i)
+		b.Until = now.Add(time.Minute)
+		adds(t, d, false, b)
+	}
+	adds(t, d, false, auth.Revocation{Match: auth.ByClaim("one", "x"), Until: now.Add(time.Hour)})
+	if most, all := auth.MostVisited(d); most > 1024 || all != size+1 {
+		t.Errorf("%d of %d entries are visited at once", most, all)
+	}
+	now = now.Add(2 * time.Hour)
+	another := auth.Revocation{Match: auth.ByClaim("another", "x"), Until: now.Add(time.Hour)}
+	if more, err := auth.MakeRoom(d, another.Match, now); !more || err != nil || d.Len() < size-100 {
+		t.Errorf("%d entries are left: %t, %v", d.Len(), more, err)
+	}
+	if adds(t, d, false, another); d.Len() != 1 {
+		t.Errorf("%d entries are left after Add", d.Len())
+	}
 }
 
 // A listing of many pages sorts the entries once. The figure is for all pages of 100,000 entries.

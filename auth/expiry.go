@@ -25,8 +25,8 @@ const (
 	// see socketio.Socket.Renew. It leaves all rooms, and loses its token, its user and its
 	// values of a socketio.Key. Handlers that run get the end of their context and keep its
 	// token. The peer gets "unauthorized", and may log in again. GuestOptions.OnExpiry runs
-	// then. If a handler does not return within Options.Timeout, the transport closes
-	// instead. It needs Options.Guests.
+	// then. If a handler, OnLogin or OnRefresh does not return within Options.Timeout, the
+	// transport closes instead. It needs Options.Guests.
 	BecomeGuest
 )
 
@@ -175,6 +175,9 @@ func (a *admission) expire(lease *Lease) {
 	if becomesGuest {
 		a.stage = fading
 		a.setDeadline()
+		if a.cancel != nil {
+			a.cancel() // or the socket would wait for the examination of a token that is of no use any more
+		}
 	} else {
 		a.conclude()
 	}
@@ -201,7 +204,7 @@ func (a *admission) lapse(e *Error) {
 	})
 }
 
-// fade makes the socket a guest as soon as the handlers of its lease have returned.
+// fade makes the socket a guest as soon as the handlers and hooks of its lease have returned.
 func (a *admission) fade(e *Error) error {
 	return a.socket.Renew(socketio.Renewal{
 		Cause: e, Event: eventUnauthorized, Args: []any{a.gate.toldByEvent(e)},

@@ -1,6 +1,9 @@
 package auth
 
 import (
+	"sync"
+	"time"
+
 	"socketiojwt/internal/turns"
 	"socketiojwt/socketio"
 )
@@ -45,3 +48,33 @@ func admissionOf(s *socketio.Socket) *admission {
 
 // Includes reports whether r concerns every token that other does.
 func Includes(r, other Revocation) bool { return r.includes(other) }
+
+// MostVisited returns how many entries of a denylist are visited while it is locked, and how many in all.
+func MostVisited(d *MemoryDenylist) (most, all int) {
+	c := &visits{Locker: &d.mu}
+	d.visit(c, func(*denylistEntry) {
+		c.held++
+		most, all = max(most, c.held), all+1
+	})
+	return most, all
+}
+
+// visits counts visits since the lock was taken.
+type visits struct {
+	sync.Locker
+	held int
+}
+
+// Unlock also begins to count anew.
+func (c *visits) Unlock() {
+	c.held = 0
+	c.Locker.Unlock()
+}
+
+// MakeRoom removes entries for a new one, as many as are removed while the denylist is locked. It reports whether it must be
+// called again.
+func MakeRoom(d *MemoryDenylist, m Match, now time.Time) (more bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.makeRoom(m, now)
+}

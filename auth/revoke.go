@@ -19,8 +19,9 @@ import (
 //	revokeAndLog          carries out an entry of this program, also on nodes without a gate
 //	revokeOnAllNodes      chooses one of the next two
 //	revokeBySharedList    stores the entry in a SharedDenylist, which calls endSocketsForList
-//	revokeOnThisNode      stores the entry in a Denylist, and calls endSockets; share.added tells
-//	                      the other nodes, which call revokeOnThisNode
+//	                      otherwise it stores the entry in a Denylist, share.added tells the other
+//	                      nodes, and it calls endSockets
+//	revokeOnThisNode      the same for an entry of another node
 //	endSocketsForList     ends the sockets of a gate for an entry that a SharedDenylist has, and logs
 //	endSockets            ends the sockets of a gate that an entry concerns
 
@@ -150,8 +151,12 @@ func (g *Gate) revokeOnAllNodes(ctx context.Context, r Revocation, wait time.Dur
 	if shared := g.sharedList(); shared != nil {
 		return g.revokeBySharedList(ctx, shared, r, wait)
 	}
-	receipt.Sockets, err = g.revokeOnThisNode(ctx, r)
-	return receipt, errors.Join(err, g.share.added(r))
+	err = g.add(ctx, r)
+	// Before the peers are told, because they may come back to another node at once.
+	err = errors.Join(err, g.share.added(r))
+	ended, err2 := g.endSockets(ctx, r)
+	receipt.Sockets = ended
+	return receipt, errors.Join(err, err2)
 }
 
 // attrs describes the entry for the log.

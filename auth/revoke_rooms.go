@@ -56,7 +56,7 @@ func (g *Gate) RevokeRooms(namespace *socketio.Namespace, rooms func(Match) []st
 	g.rooms = append(g.rooms, revokedRooms{namespace, rooms})
 }
 
-// revokeRooms disconnects the rooms of a revocation, and tells nodes without a gate.
+// revokeRooms tells nodes without a gate about a revocation, and disconnects its rooms.
 func (g *Gate) revokeRooms(ctx context.Context, r Revocation) (err error) {
 	for _, of := range g.rooms {
 		var rooms []string
@@ -67,7 +67,9 @@ func (g *Gate) revokeRooms(ctx context.Context, r Revocation) (err error) {
 		if len(rooms) == 0 {
 			continue
 		}
-		err = errors.Join(err, of.namespace.To(rooms...).DisconnectSockets(nil), of.namespace.ServerSideEmit(revokedEvent, toldOf(r)))
+		// In this order, because a peer that is disconnected may come back at once.
+		err = errors.Join(err, of.namespace.ServerSideEmit(revokedEvent, toldOf(r)))
+		err = errors.Join(err, of.namespace.To(rooms...).DisconnectSockets(nil))
 	}
 	if err != nil {
 		return fmt.Errorf("auth: nodes without a gate were not told about a revocation: %w", err)

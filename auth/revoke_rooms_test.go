@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"socketiojwt/auth"
@@ -88,5 +89,41 @@ func TestRevokeRooms(t *testing.T) {
 	}
 	if got := <-heard; got != (told{"i", "bob", true}) {
 		t.Errorf("the node was told %+v", got)
+	}
+}
+
+// publishing is a Bus that records what is published.
+type publishing struct {
+	socketio.Bus
+	kinds []socketio.MessageKind
+}
+
+func (p *publishing) Publish(m *socketio.Message) error {
+	p.kinds = append(p.kinds, m.Kind)
+	return p.Bus.Publish(m)
+}
+
+// Nodes without a gate are told before their sockets are disconnected, because the peers may come back at once.
+func TestRevokeRoomsTellsTheNodesFirst(t *testing.T) {
+	var opts socketio.Options
+	bustest.New().Join(&opts)
+	bus, join := &publishing{}, opts.Bus
+	opts.Bus = func(deliver func(socketio.Message)) (_ socketio.Bus, err error) {
+		bus.Bus, err = join(deliver)
+		return bus, err
+	}
+	srv, err := socketio.NewServer(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate, _ := authtest.NewGate(t, auth.Options{})
+	srv.Use(gate.Handshake)
+	gate.RevokeRooms(srv.Namespace, func(auth.Match) []string { return []string{"user:ada"} })
+	sockettest.Serve(t, srv)
+	if _, err := gate.Revoke(t.Context(), auth.BySubject("i", "ada"), auth.RevokeOptions{}); err != nil {
+		t.Error(err)
+	}
+	if want := []socketio.MessageKind{socketio.KindServerSide, socketio.KindDisconnect}; !slices.Equal(bus.kinds, want) {
+		t.Errorf("published %v, want %v", bus.kinds, want)
 	}
 }

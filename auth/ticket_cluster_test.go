@@ -45,7 +45,9 @@ func startNode(t *testing.T, server socketio.Options, opts auth.Options) (f *fix
 		t.Fatal(err)
 	}
 	f = &fixture{t: t, srv: srv, in: memnet.Listen()}
-	opts.Logger = slog.New(slog.NewTextHandler(&f.log, nil))
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.NewTextHandler(&f.log, nil))
+	}
 	f.gate = newGate(t, verifierOf(t, token.Secret(secret), token.Options{Leeway: -1, NumericSubject: true}), opts)
 	if err := f.gate.Share(srv, "chat"); err != nil {
 		t.Fatal(err)

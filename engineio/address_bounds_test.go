@@ -75,7 +75,7 @@ func TestMaxSessionsPerAddress(t *testing.T) {
 			time.Sleep(time.Minute)
 			f.srv.addresses.mu.Lock()
 			defer f.srv.addresses.mu.Unlock()
-			f.srv.addresses.sweep(f.srv.now())
+			f.srv.addresses.sweep(f.srv.now(), func() {})
 			if n := len(f.srv.addresses.byNetwork); n != 0 {
 				t.Errorf("%d addresses are kept after the last session", n)
 			}
@@ -143,9 +143,18 @@ func TestHandshakesOfManyAddresses(t *testing.T) {
 	if n := len(table.byNetwork); n > 2*maxIdle+2 {
 		t.Errorf("%d entries at once", n)
 	}
-	table.sweep(2 * time.Hour)
-	if n := len(table.byNetwork); n != 0 {
-		t.Errorf("%d entries are left", n)
+	pauses, entries := 0, len(table.byNetwork)
+	table.sweep(2*time.Hour, func() { // others begin handshakes meanwhile
+		if pauses++; table.sweepAt <= entries {
+			t.Error("a handshake may sweep meanwhile")
+		}
+		table.handshake(Network(network(1<<24+pauses)), 2*time.Hour)
+	})
+	if pauses < entries/1024 {
+		t.Errorf("%d pauses in a sweep of %d entries", pauses, entries)
+	}
+	if n := len(table.byNetwork); n > pauses || table.sweepAt != minSweep {
+		t.Errorf("%d entries are left, the next sweep is at %d", n, table.sweepAt)
 	}
 }
 

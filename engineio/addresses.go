@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"log/slog"
+	"math"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -73,6 +74,9 @@ const (
 	// maxIdle bounds the entries of addresses that have no session. Beyond it their
 	// failures are forgotten early.
 	maxIdle = 1 << 16
+	// mostSwept bounds the entries that a sweep visits while the table is locked, because each handshake
+	// waits for it.
+	mostSwept = 1 << 10
 )
 
 func newAddresses(o *Options) addresses {
@@ -167,13 +171,16 @@ func (t *addresses) fail(network netip.Prefix, now time.Duration) {
 // interval is the time in which one failure is forgotten.
 func (t *addresses) interval() time.Duration { return failureWindow / time.Duration(t.limit) }
 
-// entry returns the entry of network as of now. t.mu is held.
+// entry returns the entry of network as of now. t.mu is held, and may be released in between.
 func (t *addresses) entry(network netip.Prefix, now time.Duration) *address {
+	if t.byNetwork[network] == nil && len(t.byNetwork) >= t.sweepAt {
+		t.sweep(now, func() {
+			t.mu.Unlock()
+			t.mu.Lock()
+		})
+	}
 	a := t.byNetwork[network]
 	if a == nil {
-		if len(t.byNetwork) >= t.sweepAt {
-			t.sweep(now)
-		}
 		a = &address{network: network, at: now}
 		t.byNetwork[network] = a
 	}
@@ -183,25 +190,29 @@ func (t *addresses) entry(network netip.Prefix, now time.Duration) *address {
 
 // decay forgets the failures whose time is over. t.mu is held.
 func (t *addresses) decay(a *address, now time.Duration) {
-	if t.limit <= 0 { // there are no failures
+	if t.limit <= 0 || now <= a.at { // there are no failures, or another handshake has come first
 		return
 	}
 	a.failures = max(0, a.failures-float64(now-a.at)/float64(t.interval()))
 	a.at = now
 }
 
-// sweep removes the entries that count nothing. t.mu is held.
-func (t *addresses) sweep(now time.Duration) {
-	idle := 0
+// sweep removes the entries that count nothing. It calls pause after some of them, which may release t.mu. t.mu is held.
+func (t *addresses) sweep(now time.Duration, pause func()) {
+	t.sweepAt = math.MaxInt // others do not sweep meanwhile
+	idle, visited := 0, 0
 	for network, a := range t.byNetwork {
-		if t.decay(a, now); !a.idle() {
-			continue
-		}
-		if a.forgotten(now) || idle == maxIdle {
+		t.decay(a, now)
+		switch {
+		case !a.idle():
+		case a.forgotten(now) || idle == maxIdle:
 			delete(t.byNetwork, network)
-			continue
+		default:
+			idle++
 		}
-		idle++
+		if visited++; visited%mostSwept == 0 {
+			pause()
+		}
 	}
 	t.sweepAt = max(minSweep, 2*len(t.byNetwork))
 }

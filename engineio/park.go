@@ -222,7 +222,7 @@ func (k *parked) isLast() bool {
 	return k.last || k.ended
 }
 
-// list makes Shutdown close k, and wait for it.
+// list makes Shutdown and the end of its http.Server close k, and Shutdown wait for it.
 func (srv *Server) list(k *parked) {
 	srv.mu.Lock()
 	srv.tasks++
@@ -230,7 +230,7 @@ func (srv *Server) list(k *parked) {
 	phase := srv.phase
 	srv.mu.Unlock()
 	srv.hands.enter()
-	if phase != serving {
+	if phase != serving || k.home.hasEnded() {
 		k.close(phase == aborting)
 	}
 }
@@ -242,13 +242,15 @@ func (srv *Server) delist(k *parked) {
 	delete(srv.parked, k)
 }
 
-// closeParked closes the connections that are parked.
-func (srv *Server) closeParked(abort bool) {
+// closeParked closes the connections that are parked and belong to h, or all of them if h is nil.
+func (srv *Server) closeParked(h *home, abort bool) {
 	srv.mu.Lock()
 	all := slices.Collect(maps.Keys(srv.parked))
 	srv.mu.Unlock()
 	for _, k := range all {
-		k.close(abort)
+		if h == nil || k.home == h {
+			k.close(abort)
+		}
 	}
 }
 

@@ -216,3 +216,41 @@ func TestHomesOfHTTPServersEnd(t *testing.T) {
 	}
 	eventually(t, "no home of the http.Server", func() bool { return homes() == before })
 }
+
+// TestEndOfTheHTTPServerClosesIdleConnections checks that a connection that waits for its next request is closed, so that
+// the peer does not send that to an http.Server that would drop it.
+func TestEndOfTheHTTPServerClosesIdleConnections(t *testing.T) {
+	onParked(t, func(t *testing.T, serve serveFunc) {
+		f := serve(t, Options{}, nil)
+		query, c := f.open()
+		conn := f.connect()
+		conn.send(f.postTo(query, "4x"))
+		conn.expectResponse("POST", "ok")
+		f.expectParked(1)
+		if err := f.web.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+		conn.expectClosed()
+		f.expectParked(0)
+		expectAlive(t, c)
+	})
+}
+
+// TestParkedWhileItsHTTPServerEnds checks that a connection is closed that is taken over just before its http.Server ends,
+// and listed after that.
+func TestParkedWhileItsHTTPServerEnds(t *testing.T) {
+	f := newParked(t, Options{}, nil)
+	web := &http.Server{Handler: f.srv}
+	home := f.srv.homeOf(web)
+	_ = web.Close()
+	eventually(t, "the end of the home", home.hasEnded)
+	conn, peer := net.Pipe()
+	defer peer.Close()
+	k := &parked{srv: f.srv, home: home, conn: conn}
+	f.srv.list(k)
+	if !k.isLost() {
+		t.Error("the connection waits for the next request")
+	}
+	k.leave()
+	f.expectParked(0)
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,24 @@ func (f *fixture) connect() *rawConn {
 		config := f.client.Transport.(*http.Transport).TLSClientConfig.Clone()
 		config.ServerName, config.NextProtos = "example.com", nil
 		conn = tls.Client(conn, config)
+	}
+	f.t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	return &rawConn{f.t, conn, bufio.NewReader(conn)}
+}
+
+// connectUnix lets the fixture's http.Server listen on a Unix socket too, and opens a connection to that.
+func (f *fixture) connectUnix() *rawConn {
+	f.t.Helper()
+	listener, err := net.Listen("unix", filepath.Join(f.t.TempDir(), "s"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { listener.Close() })
+	go f.web.Serve(listener)
+	conn, err := net.Dial("unix", listener.Addr().String())
+	if err != nil {
+		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(time.Minute))

@@ -136,7 +136,6 @@ func (k *parked) handle(r *http.Request) (err error) {
 		handler = http.DefaultServeMux
 	}
 	w := &parkedWriter{k: k, header: make(http.Header), minor: 1}
-	defer w.endWithHandler()
 	handler.ServeHTTP(w, r)
 	return w.finish()
 }

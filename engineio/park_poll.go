@@ -23,8 +23,8 @@ type parkedPoll struct {
 
 // parks returns the http.Server that serves r, or nil if the connection of r cannot be parked.
 func (srv *Server) parks(w http.ResponseWriter, r *http.Request) *http.Server {
-	if _, own := w.(*parkedWriter); !own && !isNetHTTP(w, "response") {
-		return nil
+	if own, ok := w.(*parkedWriter); ok && own.k.srv != srv || !ok && !isNetHTTP(w, "response") {
+		return nil // a connection that another Server has parked stays with that
 	}
 	if srv.unparkable.Load() || r.ProtoMajor != 1 || !hasOwnBody(r) {
 		return nil

@@ -27,12 +27,7 @@ func (srv *Server) homeOf(web *http.Server) *home {
 		h = &home{web: web, conns: make(chan net.Conn)}
 		h.open, h.end = context.WithCancel(context.Background())
 		srv.homes[web] = h
-		go func() {
-			web.Serve(h)
-			srv.mu.Lock()
-			defer srv.mu.Unlock()
-			delete(srv.homes, web) // a program may replace its http.Server
-		}()
+		go srv.keepHome(h)
 	}
 	srv.mu.Unlock()
 	if isNew {
@@ -42,6 +37,16 @@ func (srv *Server) homeOf(web *http.Server) *home {
 		return nil
 	}
 	return h
+}
+
+// keepHome waits for the end of h. It then forgets h, because a program may replace its http.Server, and closes the
+// connections that wait for their next request, as the http.Server does with its own.
+func (srv *Server) keepHome(h *home) {
+	_ = h.web.Serve(h)
+	srv.mu.Lock()
+	delete(srv.homes, h.web)
+	srv.mu.Unlock()
+	srv.closeParked(h, false)
 }
 
 // serve lets the http.Server serve the next request of conn, of which early has been read. It closes

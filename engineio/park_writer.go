@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -13,8 +12,9 @@ import (
 
 // parkedWriter is the http.ResponseWriter of a request on a parked connection. The responses of this package
 // are written by answer. Middleware may write a response too. If all of its body is known before anything is
-// sent, that is sent with its length. If not, the end of the connection ends the body. So nothing that a handler
-// says can make a part of its response look like the next one.
+// sent, that is sent with its length. If not, it is sent in chunks, and the last one is sent when the handler has
+// returned. So nothing that a handler says can make a part of its response look like the next one, or like all
+// of it.
 type parkedWriter struct {
 	k       *parked
 	header  http.Header
@@ -24,7 +24,7 @@ type parkedWriter struct {
 	length  int64       // of the body, as the handler has announced; -1 if it has not
 	written int64       // bytes that the handler has written
 	body    []byte      // what has not been sent
-	toEnd   bool        // the header has been sent, and the end of the connection ends the body
+	chunked bool        // the header has been sent, and the body is sent in chunks
 	over    bool        // the response is complete, or the connection belongs to a poll that waits
 	err     error       // of a write; nothing is sent any more
 }
@@ -109,10 +109,10 @@ func (w *parkedWriter) flush(last bool) error {
 		return w.err
 	}
 	var b bytes.Buffer
-	if w.toEnd {
-		b.Write(w.body)
+	if w.chunked {
+		w.appendChunks(&b, last)
 	} else {
-		w.toEnd = !last
+		w.chunked = !last
 		w.appendResponse(&b)
 	}
 	w.body = w.body[:0]
@@ -127,7 +127,7 @@ func (w *parkedWriter) flush(last bool) error {
 // says about the length.
 func (w *parkedWriter) appendResponse(b *bytes.Buffer) {
 	h := w.sent
-	if w.toEnd || h["Connection"] != nil {
+	if h["Connection"] != nil {
 		w.k.closeAfterResponse()
 		delete(h, "Connection")
 	}
@@ -144,10 +144,26 @@ func (w *parkedWriter) appendResponse(b *bytes.Buffer) {
 		StatusCode: w.status, ProtoMajor: 1, ProtoMinor: 1, Close: w.k.isLast(), Header: h,
 		ContentLength: int64(len(w.body)), Body: io.NopCloser(bytes.NewReader(w.body)),
 	}
-	if w.toEnd {
-		response.ContentLength = -1
+	if w.chunked {
+		response.ContentLength, response.TransferEncoding = -1, []string{"chunked"}
 	}
 	_ = response.Write(b) // a buffer does not fail
+	if w.chunked {
+		b.Truncate(b.Len() - len(lastChunk))
+	}
+}
+
+// lastChunk ends a body that is sent in chunks (RFC 9112, section 7.1).
+const lastChunk = "0\r\n\r\n"
+
+// appendChunks appends what is known of the rest of the body.
+func (w *parkedWriter) appendChunks(b *bytes.Buffer, last bool) {
+	if len(w.body) > 0 {
+		fmt.Fprintf(b, "%x\r\n%s\r\n", len(w.body), w.body)
+	}
+	if last {
+		b.WriteString(lastChunk)
+	}
 }
 
 // finish sends what the handler has left, unless a poll waits. After an error the connection must be
@@ -161,11 +177,4 @@ func (w *parkedWriter) finish() error {
 		return errShortBody
 	}
 	return w.flush(true)
-}
-
-// endWithHandler makes the end of the connection an error for the peer if it would end the body too early.
-func (w *parkedWriter) endWithHandler() {
-	if conn, ok := w.k.conn.(*net.TCPConn); ok && w.toEnd && !w.over {
-		_ = conn.SetLinger(0)
-	}
 }

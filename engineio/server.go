@@ -16,8 +16,13 @@ import (
 // Server is an http.Handler that speaks Engine.IO 4, and with Options.AllowEIO3 also
 // Engine.IO 3. All its methods may be called concurrently, and from inside the methods of
 // Conn. Its sessions last until they end by themselves, or until Shutdown or Close ends
-// them. Closing an http.Server closes neither WebSockets nor polls that have waited for more
-// than 100 ms, which have been taken over from it.
+// them.
+//
+// WebSockets are taken over from their http.Server, and so are connections of quiet sessions by
+// polling: those of polls that have waited for 100 ms, and after some POSTs. Closing the http.Server does not
+// close WebSockets, nor such a poll before it is answered. When an http.Server gets a connection
+// back, it calls ConnState with StateNew again, and the type of the net.Conn may be another one.
+// SetKeepAlivesEnabled has no effect while a connection is taken over.
 type Server struct {
 	opts       Options
 	log        *slog.Logger

@@ -79,7 +79,7 @@ func (srv *Server) abortAll() {
 	for _, r := range requests {
 		r.abort()
 	}
-	srv.closeParked(true)
+	srv.closeParked(nil, true)
 }
 
 // beginShutdown refuses new sessions from now on, and returns those that exist.
@@ -92,7 +92,7 @@ func (srv *Server) beginShutdown() []*Session {
 	for _, h := range homes {
 		h.Close()
 	}
-	srv.closeParked(false)
+	srv.closeParked(nil, false)
 	return srv.all()
 }
 

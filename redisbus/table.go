@@ -120,11 +120,19 @@ func (t *table) find(channel string) (target, bool) {
 	return found, ok
 }
 
-// rooms returns the channels of the rooms of a namespace.
+// mostVisited bounds the channels that are visited while the table is locked.
+const mostVisited = 1024
+
+// rooms returns the channels of the rooms of a namespace. It is not a snapshot: channels may come and go meanwhile.
 func (t *table) rooms(namespace string) (channels []string) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	visited := 0
 	for channel, first := range t.channels {
+		if visited++; visited%mostVisited == 0 { // messages that arrive may wait for the table
+			t.mu.RUnlock()
+			t.mu.RLock()
+		}
 		for m := &first; m != nil; m = m.next {
 			if m.kind == kindRoom && m.space.name == namespace {
 				channels = append(channels, channel)

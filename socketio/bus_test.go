@@ -196,3 +196,43 @@ func TestBusNeedsAClusterKey(t *testing.T) {
 		}
 	}
 }
+
+// The rooms of a socket that is in very many of them are reported to the bus in parts, because the bus holds a lock
+// meanwhile that messages wait for.
+func TestManyRoomsAreReportedInParts(t *testing.T) {
+	onBus(t, 0, socketio.Options{}, open, func(f *fixture, bus *stubBus) {
+		s := socketOf(f, f.dial(sockettest.Options{}))
+		var rooms []string
+		for i := range 1000 {
+			rooms = append(rooms, fmt.Sprint("room", i))
+		}
+		before := len(bus.told.all())
+		check := func(state int) {
+			t.Helper()
+			reported := []string{}
+			told := bus.told.all()
+			told, before = told[before:], len(told)
+			for _, told := range told {
+				first, second, _ := strings.Cut(strings.TrimPrefix(told, "/ opened ["), "] closed [")
+				opened, closed := strings.Fields(first), strings.Fields(strings.TrimSuffix(second, "]"))
+				if len(opened) > 256 || len(closed) > 256 {
+					t.Errorf("one report has %d opened and %d closed rooms", len(opened), len(closed))
+				}
+				reported = append(reported, [][]string{opened, closed}[state]...)
+				if n := len([][]string{closed, opened}[state]); n > 0 {
+					t.Errorf("%d rooms are reported wrongly", n)
+				}
+			}
+			slices.Sort(reported)
+			if want := slices.Sorted(slices.Values(rooms)); !slices.Equal(reported, want) {
+				t.Errorf("%d rooms are reported, want %d", len(reported), len(want))
+			}
+		}
+		if err := s.Join(rooms...); err != nil {
+			t.Fatal(err)
+		}
+		check(0)
+		s.Leave(rooms...)
+		check(1)
+	})
+}

@@ -197,22 +197,12 @@ func (c *conn) find(namespace string) *Socket {
 	return nil
 }
 
-// trim drops what later CONNECTs must not see. It is called before the first CONNECT is
-// answered, because the peer may then send the next one at once. The caller holds mu.
+// trim drops what CONNECTs after the first one must not see. The caller holds mu.
 func (c *conn) trim() {
 	if !c.trimmed {
 		c.trimmed = true
 		c.first.shown = c.first.shown.keep(append(c.past().keep, c.server.opts.KeepHeaders...))
 	}
-}
-
-// answered counts an answered CONNECT, and starts those that waited for it.
-func (c *conn) answered() {
-	c.mu.Lock()
-	c.connecting--
-	c.setTimer()
-	c.mu.Unlock()
-	c.begin()
 }
 
 // forget removes the connection from the server's table if it has no sockets and its session

@@ -223,14 +223,14 @@ func (s *Socket) admit() {
 	srv.count(s.namespace, +1)
 	now := s.look()
 	s.mu.Lock()
+	answer := s.state == stateConnecting
 	// It has ended, or is held by a concurrent call of Hold, or its connection is closing and ends it.
-	if s.state == stateClosed || s.arrival.suspended || s.pastDeadline(now) || !s.conn.accept() {
+	if s.state == stateClosed || s.arrival.suspended || s.pastDeadline(now) || !s.conn.accept(answer) {
 		s.mu.Unlock()
 		srv.count(s.namespace, -1)
 		srv.putBack(lost)
 		return
 	}
-	answer := s.state == stateConnecting
 	observed := s.takeObserved(observe.OK)
 	s.become(stateAdmitted)
 	s.arrival.opening = len(s.namespace.table.onConnect) > 0
@@ -250,11 +250,11 @@ func (s *Socket) admit() {
 	}
 	ctx := s.ctx
 	s.mu.Unlock()
+	if answer {
+		s.conn.begin()
+	}
 	observed.end()
 	srv.putBack(lost)
-	if answer {
-		s.conn.answered()
-	}
 	s.conn.server.door.admitted(s.namespace.table)
 
 	err := s.runOnConnect(ctx)

@@ -81,13 +81,14 @@ func (s *Socket) endAfterInbox(reason Reason) {
 // end ends the socket at once, whatever its state. It reports whether the socket had not ended
 // before.
 func (s *Socket) end(reason Reason, cause error, f farewell) bool {
-	return s.endFrom(stateEnding, reason, cause, f)
+	return s.endFrom(stateEnding, reason, cause, nil, f)
 }
 
 // endFrom ends the socket if its state is no later than last. The socket sends and handles
 // nothing more and leaves every room, its context is cancelled, and the functions of
-// OnDisconnect run on its worker. The packets of the farewell are the last that it sends.
-func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) bool {
+// OnDisconnect run on its worker. The packets of the farewell are the last that it sends. Count,
+// which may be nil, runs before the peer is told. The caller of count holds mu.
+func (s *Socket) endFrom(last state, reason Reason, cause error, count func(), f farewell) bool {
 	now := s.look()
 	s.mu.Lock()
 	was := s.state
@@ -97,6 +98,9 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, f farewell) boo
 	}
 	s.become(stateClosed)
 	s.conn.forgetSocket(s, was) // before the peer is told, because it may send CONNECT again at once
+	if count != nil {
+		count()
+	}
 	if was == stateAdmitted && !s.conn.server.keepsAfter(reason) && !s.pastDeadline(now) {
 		s.sendBehind()
 	}

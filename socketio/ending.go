@@ -95,12 +95,11 @@ func endingOf(err error) *Ending {
 // Disconnect does not wait for running handlers. If the socket has already ended, it does
 // nothing, unless how has WholeConnection: then the other sockets of the connection end. It may
 // be called concurrently.
-func (s *Socket) Disconnect(how error) { s.endBy(stateEnding, how) }
+func (s *Socket) Disconnect(how error) { s.endBy(stateEnding, endingOf(how), how, nil) }
 
-// endBy ends the socket as how says if its state is no later than last, and reports
-// whether it did.
-func (s *Socket) endBy(last state, how error) (ended bool) {
-	e := endingOf(how)
+// endBy ends the socket as e, the Ending of how, says if its state is no later than last, and
+// reports whether it did. Count is that of endFrom.
+func (s *Socket) endBy(last state, e *Ending, how error, count func()) (ended bool) {
 	f := s.farewell(e) // before any lock is taken, because it runs user code to encode values
 	switch {
 	case e.WholeConnection:
@@ -108,14 +107,14 @@ func (s *Socket) endBy(last state, how error) (ended bool) {
 		if e.Temporary {
 			reason = ReasonForcedServerClose
 		}
-		if ended = s.endFrom(last, reason, how, f.closing(e.Temporary)); ended || last == stateEnding {
+		if ended = s.endFrom(last, reason, how, count, f.closing(e.Temporary)); ended || last == stateEnding {
 			s.conn.endAll(e, reason, how)
 		}
 	case e.Temporary && s.conn.closeUnlessShared(s, last):
-		ended = s.endFrom(last, ReasonForcedServerClose, how, f.closing(true)) // false if it has just ended by itself
+		ended = s.endFrom(last, ReasonForcedServerClose, how, count, f.closing(true)) // false if it has just ended by itself
 		s.conn.closeAfter(e.RetryAfter, how)
 	default:
-		ended = s.endFrom(last, ReasonServer, how, f.closing(false))
+		ended = s.endFrom(last, ReasonServer, how, count, f.closing(false))
 	}
 	return ended
 }

@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
+	"time"
 
 	"socketiojwt/engineio"
+	"socketiojwt/socketio/internal/replay"
 )
 
 // Remains describes what the server keeps for its connections. It returns "" if that is
@@ -21,6 +25,9 @@ func (srv *Server) Remains() string {
 		}
 	}
 	note("connections", len(srv.conns))
+	for _, rule := range srv.dynamic {
+		note("namespaces of "+rule.name, len(rule.listed))
+	}
 	for name, n := range srv.namespaces {
 		if n.rule != nil {
 			note("references to "+name, n.refs)
@@ -107,6 +114,16 @@ func (n *Namespace) SelectInParts(to Selector, between func()) []*Socket {
 	return chosen.list
 }
 
+// DuringSelection calls f while a selection by many names has begun and has not looked up any.
+func (n *Namespace) DuringSelection(to Selector, f func()) {
+	chosen := selection{local: n.local, to: to}
+	chosen.begin(newLookup(n.local, to, nil), nil)
+	f()
+	n.local.mu.Lock()
+	defer n.local.mu.Unlock()
+	n.local.lookup = nil
+}
+
 // WhileListingIsLocked calls f while the lock of the namespace's listing is held.
 func (n *Namespace) WhileListingIsLocked(f func()) {
 	n.local.mu.Lock()
@@ -126,6 +143,27 @@ func (srv *Server) AddMembers(n int) []*Socket {
 		srv.local.add(sockets[i])
 	}
 	return sockets
+}
+
+// Count adds delta to the number of admitted sockets of a namespace of the rule.
+func (r *Rule) Count(name string, delta int) {
+	n, err := r.server.child(r, name)
+	if err != nil {
+		panic(err)
+	}
+	r.server.count(n, delta)
+	if delta < 0 {
+		r.server.release(n) // the reference of the call that has admitted the socket
+		r.server.release(n)
+	}
+}
+
+// Listed returns the names of the namespaces that a broadcast to the rule addresses.
+func (r *Rule) Listed() (names []string) {
+	for _, n := range r.namespaces() {
+		names = append(names, n.name)
+	}
+	return names
 }
 
 // closedSession returns a session that has closed.
@@ -201,3 +239,64 @@ func (s *Socket) List() { s.namespace.local.add(s) }
 
 // Unlist removes the socket, of AddMembers, from the listing and from its rooms.
 func (s *Socket) Unlist() { s.namespace.local.forget(s, false) }
+
+// PruneSaved prunes saved sessions, each of another key, of which some are over. It adds one at each pause. It returns the
+// number of pauses and of the sessions that are left.
+func PruneSaved(over, kept int) (pauses, left int) {
+	k := savedSessions{byKey: make(map[string][]savedSession)}
+	now := time.Now()
+	for i := range over + kept {
+		until := now.Add(time.Hour)
+		if i < over {
+			until = now
+		}
+		key := strconv.Itoa(i)
+		k.byKey[key] = []savedSession{{"pid", until}}
+	}
+	k.prune(func() {
+		pauses++
+		k.add("new "+strconv.Itoa(pauses), "pid", now.Add(time.Hour), 1)
+	})
+	return pauses, len(k.byKey)
+}
+
+// A TailSearch looks for what a peer has missed in the events that this node sends while the peer's session is restored.
+type TailSearch struct {
+	missed *missed
+	sent   []*placed
+}
+
+var blank [1 << 20]byte
+
+// SearchTail returns the search for a peer that was in the room "in". Events before the first one that is sent were read
+// from the log.
+func (n *Namespace) SearchTail() *TailSearch {
+	m := &missed{listing: n.local, trail: &replay.Trail{Socket: "peer", Rooms: []string{"in"}}, until: replay.ID{Time: 1}}
+	n.local.shared.tail.users++
+	return &TailSearch{missed: m}
+}
+
+// Send sends an event with some bytes to a room.
+func (t *TailSearch) Send(room string, bytes int) {
+	n := t.missed.listing.namespace
+	p := &placed{id: replay.ID{Time: 2, Seq: uint64(len(t.sent))}, to: replay.Target{Rooms: []string{room}}, namespace: n.name, body: body{array: blank[:bytes]}}
+	t.sent = append(t.sent, p)
+	n.local.shared.tail.add(p)
+}
+
+// CatchUp searches what was sent so far.
+func (t *TailSearch) CatchUp() { t.missed.catchUpWithTail() }
+
+// All searches the rest, with the lock of the listing, and returns the numbers of the events that the peer has missed.
+func (t *TailSearch) All() (numbers []int, ok bool) {
+	t.missed.listing.mu.Lock()
+	defer t.missed.listing.mu.Unlock()
+	messages, last, ok := t.missed.all()
+	for _, m := range messages {
+		numbers = append(numbers, slices.IndexFunc(t.sent, func(p *placed) bool { return p.message == m }))
+	}
+	if n := len(numbers); n > 0 && t.sent[numbers[n-1]].id != last {
+		panic("last is not the place of the last message")
+	}
+	return numbers, ok
+}

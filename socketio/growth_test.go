@@ -5,6 +5,7 @@ package socketio_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -166,6 +167,23 @@ func TestCallsGrowLinearly(t *testing.T) {
 				_, _ = srv.To(room).EmitWithAck(ended, "e")
 			}
 		}},
+		"namespaces of a rule": {100, func(n int) func() {
+			srv, _ := members(t, 1, socketio.Options{})
+			rule := srv.OfPattern(regexp.MustCompile("/a.*"))
+			names := numbered(n, 1)
+			for _, name := range names {
+				rule.Count("/stays "+name, 1)
+			}
+			return func() {
+				must(rule.Emit("e"))
+				for _, name := range names {
+					rule.Count("/comes "+name, 1)
+				}
+				for _, name := range names {
+					rule.Count("/comes "+name, -1)
+				}
+			}
+		}},
 		"a room that fills and empties": {100, func(n int) func() {
 			some, room := srv.AddMembers(n), fmt.Sprint("filled ", n)
 			return func() {
@@ -179,5 +197,52 @@ func TestCallsGrowLinearly(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) { growth.Linear(t, test.n, test.prepare) })
+	}
+}
+
+// The time of a call does not depend on what it does not concern.
+func TestCallsIgnoreOthers(t *testing.T) {
+	for name, test := range map[string]struct {
+		n       int
+		prepare func(n int) func()
+	}{
+		"a broadcast to a rule, namespaces of another rule": {1000, func(n int) func() {
+			srv, _ := members(t, 1, socketio.Options{})
+			rule, other := srv.OfPattern(regexp.MustCompile("/a.*")), srv.OfPattern(regexp.MustCompile("/b.*"))
+			rule.Count("/a", 1)
+			for i := range n {
+				other.Count(fmt.Sprint("/b", i), 1)
+			}
+			return func() { _ = rule.Emit("e") }
+		}},
+		"a socket that ends and comes during a selection of its rooms, other sockets of the rooms": {1000, func(n int) func() {
+			srv, all := members(t, n, socketio.Options{})
+			rooms := numbered(20, 1)
+			for _, s := range all {
+				if err := s.Join(rooms...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return func() {
+				srv.DuringSelection(socketio.Selector{Rooms: rooms}, func() {
+					all[0].Unlist()
+					all[0].List()
+					_ = all[0].Join(rooms...)
+				})
+			}
+		}},
+		"the end of the search for what a peer has missed, with the lock of the namespace": {3000, func(n int) func() {
+			srv, _ := members(t, 1, socketio.Options{Recovery: &socketio.Recovery{}})
+			search := srv.SearchTail()
+			for range n {
+				search.Send("elsewhere", 10)
+			}
+			return func() {
+				search.CatchUp()
+				search.All()
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) { growth.Constant(t, test.n, test.prepare) })
 	}
 }

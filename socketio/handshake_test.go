@@ -7,11 +7,11 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"socketiojwt/engineio"
+	"socketiojwt/observe"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
@@ -62,6 +62,17 @@ func TestHandshakeAfterOnConnectFailed(t *testing.T) {
 	})
 }
 
+// admitted is an Observer that calls itself when a socket of "/" has been admitted.
+type admitted func()
+
+func (f admitted) Start(ctx context.Context, op observe.Operation) (context.Context, func(observe.Outcome)) {
+	return ctx, func(o observe.Outcome) {
+		if op.Kind == observe.Connect && op.Namespace == "/" && o.Result == observe.OK {
+			f()
+		}
+	}
+}
+
 // Later namespaces see only the kept headers, also if their CONNECT is handled before the server
 // has finished with the first.
 func TestKeepHeader(t *testing.T) {
@@ -72,21 +83,16 @@ func TestKeepHeader(t *testing.T) {
 	}
 	for _, hold := range []bool{false, true} {
 		seen = record{}
-		w := &watcher{}
-		bubble(t, socketio.Options{KeepHeaders: []string{"x-kept"}, Observer: w}, func(srv *socketio.Server) {
-			var answered atomic.Bool
-			looked := make(chan struct{})
-			w.during = func() {
-				if answered.CompareAndSwap(true, false) {
-					<-looked // the first CONNECT is answered, and its worker goes on after that of /2
-				}
-			}
+		var looked chan struct{} // belongs to the bubble
+		// The first CONNECT is answered then, and its worker goes on after that of /2.
+		answered := admitted(func() { <-looked })
+		bubble(t, socketio.Options{KeepHeaders: []string{"x-kept"}, Observer: answered}, func(srv *socketio.Server) {
+			looked = make(chan struct{})
 			srv.Use(func(_ context.Context, s *socketio.Socket) error {
 				s.KeepHeader("cookie")
 				if hold {
 					return s.Hold(socketio.HoldOptions{})
 				}
-				answered.Store(true)
 				return nil
 			})
 			srv.Of("/2").Use(look, func(_ context.Context, s *socketio.Socket) error { s.KeepHeader("X-Other"); close(looked); return nil })

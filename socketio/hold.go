@@ -54,7 +54,7 @@ func (s *Socket) Hold(opts HoldOptions) error {
 	case answer:
 		s.become(stateHeld)
 		s.conn.mu.Lock()
-		s.conn.trim()
+		s.conn.answering()
 		s.conn.mu.Unlock()
 		_ = s.conn.session.Send(s.connected("")) // fails only if the session is closed, which ends the socket
 	}
@@ -67,7 +67,7 @@ func (s *Socket) Hold(opts HoldOptions) error {
 	s.sendWelcome()
 	s.mu.Unlock()
 	if answer {
-		s.conn.answered()
+		s.conn.begin()
 	}
 	return errHeld
 }
@@ -108,20 +108,21 @@ func (s *Socket) Refuse(how error) error {
 	if e.Temporary {
 		s.conn.excuse()
 	}
-	if !s.endBy(stateHeld, how) {
+	if !s.endBy(stateHeld, e, how, func() { s.countRefusal(e) }) {
 		return s.notAdmitted()
 	}
-	s.mu.Lock()
-	counts := s.counts()
-	s.mu.Unlock()
+	return nil
+}
+
+// countRefusal counts a refusal. The caller holds mu.
+func (s *Socket) countRefusal(e *Ending) {
 	if e.Temporary {
-		counts.temporary.Add(1)
+		s.counts().temporary.Add(1)
 		s.conn.forgive()
 	} else {
-		counts.refusals.Add(1)
+		s.counts().refusals.Add(1)
 		s.conn.blame()
 	}
-	return nil
 }
 
 // notAdmitted returns ErrAdmitted if the socket is admitted.

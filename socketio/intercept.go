@@ -26,8 +26,12 @@ type interceptor struct {
 	rest  *interceptor
 }
 
-// intercepted are the events that wait for their Interceptor while its goroutine runs.
-type intercepted struct{ events []*Event }
+// intercepted are the events that wait for their Interceptor while its goroutine runs, or while a socket that was
+// renewed is not ready for them.
+type intercepted struct {
+	events []*Event
+	renew  *task // goes on with Renew when the Interceptor has returned; may be nil
+}
 
 // interceptorOf returns the Interceptor of an event, or nil. The caller holds mu.
 func (s *Socket) interceptorOf(event string) Interceptor {
@@ -94,6 +98,9 @@ func (s *Socket) runIntercepts() {
 		k := s.intercepted
 		if len(k.events) == 0 || s.state == stateClosed {
 			s.intercepted = nil
+			if k.renew != nil && s.state != stateClosed {
+				s.post(k.renew)
+			}
 			s.mu.Unlock()
 			s.conn.server.running.add(-1)
 			return

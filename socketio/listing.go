@@ -57,7 +57,7 @@ func (l *listing) add(s *Socket) {
 
 // list is add for a caller that holds mu.
 func (l *listing) list(s *Socket) {
-	l.changing(s.ID())
+	l.changing(s, s.ID(), false)
 	l.byID[s.ID()] = s
 	l.all = append(l.all, s)
 	s.place = int32(len(l.all))
@@ -75,7 +75,7 @@ func (l *listing) forget(s *Socket, keeps bool) (rooms []string, kept bool) {
 	defer l.mu.Unlock()
 	rooms = s.roomNames()
 	if s.place > 0 {
-		l.changing(s.ID())
+		l.changing(s, s.ID(), true)
 		delete(l.byID, s.ID())
 		l.changed(s.ID(), false)
 		for room := range s.rooms {

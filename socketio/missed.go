@@ -18,10 +18,11 @@ import (
 // tail has the events that this node has sent while sessions are being restored. It is guarded as
 // shared is.
 type tail struct {
-	users  int
-	size   int
-	events []*placed
-	lost   replay.ID // events up to this one are no longer kept
+	users   int
+	size    int
+	events  []*placed
+	dropped int       // number of events that were sent before them and are no longer kept
+	lost    replay.ID // the last one of those
 }
 
 // maxTail bounds the bytes of a tail.
@@ -36,6 +37,7 @@ func (t *tail) add(p *placed) {
 	for t.size > maxTail && len(t.events) > 0 {
 		t.size -= t.events[0].size()
 		t.lost, t.events = t.events[0].id, t.events[1:]
+		t.dropped++
 	}
 }
 
@@ -48,6 +50,11 @@ type missed struct {
 	open    bool      // uses the tail
 	since   replay.ID // the place of the tail when it was opened
 	until   replay.ID // the place up to which events were read
+
+	// These are of the search of the tail.
+	searched int // number of events of the tail that were searched, or dropped before
+	messages []*engineio.Message
+	last     replay.ID // the last event in messages, or zero
 
 	// These are written by the reader of the log until done is closed.
 	events []*placed
@@ -125,25 +132,53 @@ func (m *missed) close() {
 	}
 }
 
-// all returns all missed events and the place of the last one, or zero if there is none. The caller holds the lock of the listing for writing.
+// catchUpWithTail searches what this node has sent so far, so that all has little left to search. The caller does
+// not hold the lock of the listing.
+func (m *missed) catchUpWithTail() {
+	l := m.listing
+	l.mu.Lock()
+	events, _ := m.unsearched()
+	l.mu.Unlock()
+	m.search(events)
+}
+
+// all returns all missed events and the place of the last one, or zero if there is none. The caller holds the lock of the
+// listing for writing.
 func (m *missed) all() (messages []*engineio.Message, last replay.ID, ok bool) {
+	events, ok := m.unsearched()
+	m.search(events)
+	return m.messages, m.last, ok && m.size <= m.listing.namespace.server.recovery.maxReplay
+}
+
+// unsearched returns the events of the tail that were not searched. It reports false if one that the peer may have missed
+// is no longer kept. The caller holds the lock of the listing for writing.
+func (m *missed) unsearched() (events []*placed, ok bool) {
 	t := &m.listing.shared.tail
-	if m.until.Before(t.lost) {
-		return nil, last, false
+	if m.searched < t.dropped && m.until.Before(t.lost) {
+		return nil, false
 	}
-	add := func(p *placed) {
-		messages, last = append(messages, p.packet()), p.id
-		m.size += p.size()
-	}
+	events = t.events[max(m.searched-t.dropped, 0):]
+	m.searched = t.dropped + len(t.events)
+	return events, true
+}
+
+// search adds those of the events of the tail that the peer has missed, until they are too many. They follow those that
+// were read from the log.
+func (m *missed) search(events []*placed) {
+	add := func(p *placed) { m.messages, m.last = append(m.messages, p.packet()), p.id }
 	for _, p := range m.events {
 		add(p)
 	}
-	for _, p := range t.events {
+	m.events = nil
+	for _, p := range events {
+		if m.size > m.listing.namespace.server.recovery.maxReplay {
+			return
+		}
 		if m.until.Before(p.id) && m.from.Before(p.id) && m.trail.Selects(p.id, p.to) {
 			add(p)
+			m.size += p.size()
 		}
 	}
-	return messages, last, m.size <= m.listing.namespace.server.recovery.maxReplay
 }
 
 // scans has the peers of a listing for which the log is to be read.

@@ -31,22 +31,32 @@ func (c *conn) closeOverdue(timer **time.Timer) {
 	}
 }
 
-// accept records that a socket is admitted, and applies the higher limits from now on. It
-// returns false if the connection is being closed. The caller holds the socket's mu.
-func (c *conn) accept() bool {
+// accept records that a socket is admitted, and applies the higher limits from now on. Answer says that its
+// CONNECT is going to be answered. It returns false if the connection is being closed. The caller holds the socket's mu.
+func (c *conn) accept(answer bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return false
 	}
 	c.inside++
-	c.trim()
 	if !c.admitted {
 		c.admitted = true
 		c.ledger().admit()
-		c.setTimer()
 	}
+	if answer {
+		c.answering()
+	}
+	c.setTimer()
 	return true
+}
+
+// answering records that a CONNECT is going to be answered. It is called before, because the peer may then send the
+// next one at once. The caller holds mu, and calls begin afterwards.
+func (c *conn) answering() {
+	c.connecting--
+	c.setTimer()
+	c.trim()
 }
 
 // blame counts a failure of the peer's address.

@@ -196,7 +196,10 @@ func (r *recovery) forgetOld() bool {
 	for range mostForgotten {
 		front := r.order.Front()
 		if front == nil || !r.over(front.Value.(*session)) {
-			r.saved.prune()
+			r.saved.prune(func() {
+				r.mu.Unlock()
+				r.mu.Lock()
+			})
 			return false
 		}
 		r.forget(front.Value.(*session))
@@ -218,15 +221,4 @@ func (r *recovery) close() {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
-}
-
-// all returns the namespaces of the server.
-func (srv *Server) all() []*Namespace {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	all := make([]*Namespace, 0, len(srv.namespaces))
-	for _, n := range srv.namespaces {
-		all = append(all, n)
-	}
-	return all
 }

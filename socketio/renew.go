@@ -16,7 +16,8 @@ type Renewal struct {
 	Event string
 	Args  []any
 	// Before runs on the socket's worker while the socket still counts as ended. After runs
-	// there once it has gone on, before the next event is handled. Either may be nil.
+	// there once it has gone on, before the next event is handled, also one of Intercept. Either
+	// may be nil.
 	Before, After func()
 }
 
@@ -27,7 +28,7 @@ type Renewal struct {
 // From the call on the socket counts as ended, as after its deadline: it sends nothing, no
 // handler starts, Join fails, and broadcasts and listings leave it out. The deadline is removed,
 // the contexts of handlers end with r.Cause, and pending acknowledgements fail. Renew does not
-// wait. When the handler that runs on the socket's worker has returned, the socket leaves its
+// wait. When the handlers that run have returned, also that of Intercept, the socket leaves its
 // rooms and goes on. Events that it receives until then and that no handler has begun to handle
 // are dropped. Broadcasts that began before the socket went on do not reach it. If a handler
 // does not return, the socket does not go on, so the caller should end it after some time.
@@ -86,8 +87,15 @@ func (s *Socket) dropEvents() {
 }
 
 // goOn completes Renew: it gives the socket its new context and admits events again. It runs on
-// the worker.
+// the worker, and again if an Interceptor must return first.
 func (s *Socket) goOn(r Renewal, w words) {
+	s.mu.Lock()
+	if s.intercepted != nil {
+		s.intercepted.renew = &task{step: func() { s.goOn(r, w) }}
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
 	if r.Before != nil {
 		r.Before()
 	}
@@ -98,14 +106,20 @@ func (s *Socket) goOn(r Renewal, w words) {
 	}
 	s.namespace.local.renew(s)
 	s.values = nil
+	s.ctx = &socketContext{Context: s.life, socket: s} // without values that a handler has set meanwhile
 	s.renewing = false
 	s.until.Store(0)
+	if r.After != nil {
+		s.intercepted = new(intercepted) // so that the events wait
+	}
 	if w.event != nil {
 		_ = s.conn.session.Send(w.event) // fails only if the session is closed, which ends the socket
 	}
 	s.mu.Unlock()
 	if r.After != nil {
 		r.After()
+		s.conn.server.running.add(1)
+		go s.runIntercepts()
 	}
 }
 

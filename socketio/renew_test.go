@@ -35,6 +35,7 @@ func renewing(value *socketio.Key[string], ran *record) func(srv *socketio.Serve
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			value.Set(s, "old again")
+			s.SetContextValue(lifeKey{}, "old again")
 			ran.add(fmt.Sprint("work ends: ", context.Cause(ctx), ", join: ", s.Join("c")))
 			return nil
 		})
@@ -55,7 +56,7 @@ func renewing(value *socketio.Key[string], ran *record) func(srv *socketio.Serve
 	}
 }
 
-// Renew waits for the running handler. Until then the socket counts as ended. Afterwards it has
+// Renew waits for the handlers that run, also for that of Intercept. Until then the socket counts as ended. Afterwards it has
 // neither rooms nor values, and the first thing that its peer receives is the event.
 func TestRenew(t *testing.T) {
 	value := socketio.NewKey[string]()
@@ -96,8 +97,10 @@ func TestRenew(t *testing.T) {
 			t.Errorf("listed: %v", all)
 		}
 		f.expect(other, "late")
+		time.Sleep(time.Second) // the handler returns
+		_ = p.Emit("intercepted")
 		f.nothing(p)
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		_ = errors.Join(f.srv.To("a", "b", "c", "e").Emit("secret"), f.srv.To("d").Emit("second"))
 		if got := p.Events(); len(got) > 0 && got[0] != "first" {
@@ -129,32 +132,34 @@ func TestRenewAndTheEnd(t *testing.T) {
 		"left":         func(_ *socketio.Socket, p *sockettest.Peer) { _ = p.Leave() },
 		"lost":         func(_ *socketio.Socket, p *sockettest.Peer) { _ = p.Close() },
 	} {
-		t.Run(name, func(t *testing.T) {
-			ran = record{}
-			bubble(t, socketio.Options{}, renewing(value, &ran), func(f *fixture) {
-				p := f.dial(sockettest.Options{})
-				synctest.Wait()
-				s := socketOf(f, p)
-				_ = p.Emit("work")
-				synctest.Wait()
-				after := false
-				if err := s.Renew(socketio.Renewal{Cause: errors.New("renewed"), Event: "first", After: func() { after = true }}); err != nil {
-					t.Fatal(err)
-				}
-				end(s, p)
-				time.Sleep(time.Minute)
-				synctest.Wait()
-				if after || len(f.srv.Sockets()) != 0 || s.Context().Err() == nil {
-					t.Errorf("the socket went on: after %t, %v", after, f.srv.Sockets())
-				}
-				if got := ran.all(); len(got) != 2 || got[1] != "disconnected" {
-					t.Errorf("ran %q", got)
-				}
-				if err := s.Renew(socketio.Renewal{}); !errors.Is(err, socketio.ErrClosed) {
-					t.Errorf("Renew of an ended socket: %v", err)
-				}
+		for _, event := range []string{"work", "intercepted"} {
+			t.Run(name+" during "+event, func(t *testing.T) {
+				ran = record{}
+				bubble(t, socketio.Options{}, renewing(value, &ran), func(f *fixture) {
+					p := f.dial(sockettest.Options{})
+					synctest.Wait()
+					s := socketOf(f, p)
+					_ = p.Emit(event)
+					synctest.Wait()
+					after := false
+					if err := s.Renew(socketio.Renewal{Cause: errors.New("renewed"), Event: "first", After: func() { after = true }}); err != nil {
+						t.Fatal(err)
+					}
+					end(s, p)
+					time.Sleep(time.Minute)
+					synctest.Wait()
+					if after || len(f.srv.Sockets()) != 0 || s.Context().Err() == nil {
+						t.Errorf("the socket went on: after %t, %v", after, f.srv.Sockets())
+					}
+					if got := ran.all(); len(got) != 2 || got[1] != "disconnected" {
+						t.Errorf("ran %q", got)
+					}
+					if err := s.Renew(socketio.Renewal{}); !errors.Is(err, socketio.ErrClosed) {
+						t.Errorf("Renew of an ended socket: %v", err)
+					}
+				})
 			})
-		})
+		}
 	}
 	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
 		srv.Use(func(_ context.Context, s *socketio.Socket) error {
@@ -170,6 +175,31 @@ func TestRenewAndTheEnd(t *testing.T) {
 		}
 		if err := socketOf(f, p).Renew(socketio.Renewal{Event: "first", Args: []any{func() {}}}); err == nil {
 			t.Error("an event that cannot be encoded is accepted")
+		}
+	})
+}
+
+// Events that a peer sends as soon as it hears of the renewal wait for Renewal.After, also
+// intercepted ones.
+func TestEventsDuringAfter(t *testing.T) {
+	var ran record
+	bubble(t, socketio.Options{}, renewing(socketio.NewKey[string](), &ran), func(f *fixture) {
+		p := f.dial(sockettest.Options{})
+		synctest.Wait()
+		after := func() {
+			time.Sleep(time.Second)
+			ran.add("after")
+		}
+		if err := socketOf(f, p).Renew(socketio.Renewal{Event: "first", After: after}); err != nil {
+			t.Fatal(err)
+		}
+		f.expect(p, "first")
+		_ = errors.Join(p.Emit("intercepted"), p.Emit("intercepted"))
+		time.Sleep(10 * time.Second)
+		_ = p.Emit("intercepted") // starts another goroutine
+		time.Sleep(10 * time.Second)
+		if got, want := ran.all(), []string{"after", "intercepted", "intercepted", "intercepted"}; !slices.Equal(got, want) {
+			t.Errorf("ran %q, want %q", got, want)
 		}
 	})
 }

@@ -103,10 +103,12 @@ func (s *Socket) prepare(ctx context.Context, f *found, x *session, offset strin
 		err = rec.TakeSession(ctx, r.saved, "") // no socket may recover it any more
 		return errors.Join(errNotAllowed, err)
 	}
-	if err = rec.TakeSession(ctx, r.saved, r.state.Epoch); err == nil {
-		r.taken = true
+	if err = rec.TakeSession(ctx, r.saved, r.state.Epoch); err != nil {
+		return err
 	}
-	return err
+	r.taken = true
+	r.missed.catchUpWithTail()
+	return nil
 }
 
 // stateOf returns the state of a saved session.
@@ -169,9 +171,7 @@ func (s *Socket) continueSaved(f *found, x *session) (missed []*engineio.Message
 	t := r.state.Trail
 	next := &session{id: t.Socket, key: x.key, describe: x.describe, check: x.check, namespace: s.namespace}
 	next.setPID(f.pid)
-	for _, p := range r.missed.events {
-		p.packet() // so that it is not made while the lock is held
-	}
+	r.missed.catchUpWithTail() // with what was sent since prepare
 	l.mu.Lock()
 	if l.byID[t.Socket] == nil {
 		missed, r.sent, ok = r.missed.all()

@@ -96,7 +96,7 @@ func (l *listing) enterAll(s *Socket, rooms []string, listed bool) {
 
 // enter adds s, which is listed, to a room that it is not in. The caller holds mu.
 func (l *listing) enter(s *Socket, room string) {
-	l.changing(room)
+	l.changing(s, room, false)
 	list := l.room[room]
 	if list == nil {
 		l.changed(room, true)
@@ -132,7 +132,7 @@ func (l *listing) leaveSome(s *Socket, rooms []string) {
 
 // leave removes s, which is listed, from a room that it is in. The caller holds mu.
 func (l *listing) leave(s *Socket, room string) {
-	l.changing(room)
+	l.changing(s, room, true)
 	list, last := without(l.room[room], s.rooms[room])
 	last.rooms[room] = s.rooms[room]
 	if len(list) > 0 {

@@ -1,6 +1,9 @@
 package socketio
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // roomChanges holds, by namespace, the rooms that have received their first socket on this node
 // or lost their last one and that have not been reported to the bus.
@@ -70,12 +73,16 @@ func (l *link) tellNamespaces() {
 	if l.watcher == nil {
 		return
 	}
-	for _, n := range l.server.all() {
+	for _, n := range l.server.all() { // no dynamic one has sockets yet
 		if n.table.admits() {
 			l.tell(n.name, nil)
 		}
 	}
 }
+
+// mostTold bounds the rooms of one report, twice: those that were opened, and those that were closed. The bus may hold a lock
+// for their time, which messages of other nodes wait for.
+const mostTold = 256
 
 func (l *link) tell(namespace string, rooms map[string]bool) {
 	if l.closed.Load() {
@@ -90,5 +97,13 @@ func (l *link) tell(namespace string, rooms map[string]bool) {
 		}
 	}
 	defer l.recovered()
-	l.watcher.Rooms(namespace, opened, closed)
+	// Those that were opened first, so that the namespace is never without rooms in between.
+	for ; len(opened) > mostTold; opened = opened[mostTold:] {
+		l.watcher.Rooms(namespace, opened[:mostTold:mostTold], nil)
+	}
+	some := min(len(closed), mostTold)
+	l.watcher.Rooms(namespace, opened, closed[:some:some])
+	for some := range slices.Chunk(closed[some:], mostTold) {
+		l.watcher.Rooms(namespace, nil, some)
+	}
 }

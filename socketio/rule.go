@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // A Rule declares dynamic namespaces. See Server.OfPattern and Server.OfFunc. The registrations
@@ -17,6 +18,8 @@ type Rule struct {
 	Broadcast
 
 	matches func(ctx context.Context, name string, h *Handshake) (bool, error)
+
+	listed []*Namespace // those that have admitted sockets, in no order; guarded by Server.mu
 }
 
 // OfPattern declares dynamic namespaces: all those whose whole name matches the pattern. Each
@@ -72,16 +75,10 @@ func (r *Rule) ServerSideEmitWithAck(ctx context.Context, event string, args ...
 }
 
 // namespaces returns the rule's namespaces on this node that have admitted sockets.
-func (r *Rule) namespaces() (all []*Namespace) {
-	srv := r.server
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	for _, n := range srv.namespaces {
-		if n.rule == r && n.members > 0 {
-			all = append(all, n)
-		}
-	}
-	return all
+func (r *Rule) namespaces() []*Namespace {
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	return slices.Clone(r.listed)
 }
 
 // namespaceFor finds the namespace named by a peer, or creates it if a rule matches. It may run
@@ -146,5 +143,26 @@ func (srv *Server) count(n *Namespace, delta int) {
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
+	before := n.members
 	n.members += delta
+	switch {
+	case before == 0:
+		n.rule.listed = append(n.rule.listed, n)
+		n.place = len(n.rule.listed)
+	case n.members == 0:
+		n.rule.unlist(n)
+	}
+}
+
+// unlist removes a namespace that has no admitted socket any more. The caller holds Server.mu.
+func (r *Rule) unlist(n *Namespace) {
+	last := len(r.listed) - 1
+	moved := r.listed[last]
+	r.listed[n.place-1], moved.place = moved, n.place
+	r.listed[last] = nil
+	r.listed = r.listed[:last]
+	n.place = 0
+	if most := cap(r.listed); most > 64 && last < most/4 { // peers may have made many
+		r.listed = append(make([]*Namespace, 0, 2*last), r.listed...)
+	}
 }

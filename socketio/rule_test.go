@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"sync/atomic"
@@ -227,4 +230,45 @@ func TestDynamicNamespaceIsListedFromFirstAdmission(t *testing.T) {
 			t.Errorf("%q, left %s", got, f.srv.Remains())
 		}
 	})
+}
+
+// TestRuleListsItsNamespaces checks that a rule lists the namespaces that have admitted sockets, each once, while sockets
+// come and go.
+func TestRuleListsItsNamespaces(t *testing.T) {
+	srv, err := socketio.NewServer(socketio.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := []*socketio.Rule{srv.OfPattern(regexp.MustCompile("/a.*")), srv.OfPattern(regexp.MustCompile("/b.*"))}
+	counts := []map[string]int{{}, {}}
+	for _, coming := range []int{7, 3} { // of 10
+		for range 2000 {
+			i := rand.IntN(2)
+			name := fmt.Sprint([]string{"/a", "/b"}[i], rand.IntN(300))
+			if rand.IntN(10) < coming {
+				counts[i][name]++
+				rules[i].Count(name, 1)
+			} else if counts[i][name] > 0 {
+				rules[i].Count(name, -1)
+				if counts[i][name]--; counts[i][name] == 0 {
+					delete(counts[i], name)
+				}
+			}
+			listed := rules[i].Listed()
+			slices.Sort(listed)
+			if want := slices.Sorted(maps.Keys(counts[i])); !slices.Equal(listed, want) {
+				t.Fatalf("listed: %q, want %q", listed, want)
+			}
+		}
+	}
+	for i, rule := range rules {
+		for name, n := range counts[i] {
+			for range n {
+				rule.Count(name, -1)
+			}
+		}
+	}
+	if left := srv.Remains(); left != "" {
+		t.Errorf("left: %s", left)
+	}
 }

@@ -30,13 +30,18 @@ func (k *savedSessions) add(key, pid string, until time.Time, most int) (forget 
 	return forget
 }
 
-// prune removes the sessions that are not kept any more.
-func (k *savedSessions) prune() {
+// prune removes the sessions that are not kept any more. It calls pause after some of the keys, so that the caller can release
+// the lock.
+func (k *savedSessions) prune(pause func()) {
+	visited := 0
 	for key, all := range k.byKey {
 		if all = slices.DeleteFunc(all, savedSession.over); len(all) == 0 {
 			delete(k.byKey, key)
 		} else {
 			k.byKey[key] = all
+		}
+		if visited++; visited%mostForgotten == 0 {
+			pause() // while others may add keys, as within an iteration
 		}
 	}
 }

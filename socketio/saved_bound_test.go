@@ -5,6 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"socketiojwt/socketio"
 )
 
 const bob = `"key":"bob"`
@@ -80,4 +82,12 @@ func TestSessionsLostTogetherAreBounded(t *testing.T) {
 			t.Errorf("%d sessions are saved", got)
 		}
 	})
+}
+
+// Sessions that are over are forgotten some at a time, and others may be saved in between.
+func TestSavedSessionsAreForgottenInParts(t *testing.T) {
+	const over, kept = 3000, 1000
+	if pauses, left := socketio.PruneSaved(over, kept); pauses < (over+kept)/256 || left != kept+pauses {
+		t.Errorf("%d pauses, %d sessions are left", pauses, left)
+	}
 }

@@ -190,7 +190,7 @@ func (c *selection) filter() {
 		if i%clockEvery == clockEvery-1 {
 			c.local.namespace.server.engine.Yield()
 		}
-		if _, known := seen[s]; known {
+		if _, known := seen[s]; known || s == nil {
 			continue
 		}
 		if repeat {

@@ -4,25 +4,28 @@ package socketio
 const mostNames = 256
 
 // lookup looks up names in parts, between which others may join and leave rooms. It finds the sockets of all names as they
-// were when it began, because a name is looked up early if its sockets are about to change (listing.changing).
+// were when it began, because it notes how those of the names that it has not looked up change (listing.changing).
 type lookup struct {
 	local    *listing
 	names    []string         // without repeats, those of Selector.Except first
 	excepted int              // how many names are of Selector.Except
 	place    map[string]int32 // of each name in the list
 	next     int              // names before this one have been looked up
-	early    []bool           // names that have been looked up out of turn
+	changes  map[int]changes  // of later names
 
-	list, except []*Socket // the sockets that were found
+	list, except []*Socket // the sockets that were found; nil for some that were not there when the lookup began
 }
+
+// changes are the sockets of a name that have changed since a lookup began: true for those that were there and are not any
+// more, and false for those that were not there and are now.
+type changes map[*Socket]bool
 
 func newLookup(l *listing, to Selector, list []*Socket) *lookup {
 	n := len(to.Except) + len(to.Rooms)
-	p := &lookup{local: l, list: list, names: make([]string, 0, n), place: make(map[string]int32, n)}
+	p := &lookup{local: l, list: list, names: make([]string, 0, n), place: make(map[string]int32, n), changes: make(map[int]changes)}
 	p.add(to.Except)
 	p.excepted = len(p.names)
 	p.add(to.Rooms) // a socket in a room of both is excepted
-	p.early = make([]bool, len(p.names))
 	return p
 }
 
@@ -67,11 +70,8 @@ func (c *selection) part(p *lookup) (more bool) {
 	c.lock()
 	defer c.unlock()
 	for end := min(p.next+mostNames, len(p.names)); p.next < end && c.held < mostSteps; p.next++ {
-		n := len(p.list) + len(p.except)
-		if !p.early[p.next] {
-			p.find(p.next)
-		}
-		c.count(1 + (len(p.list)+len(p.except)-n)/perStep)
+		changed := len(p.changes[p.next])
+		c.count(1 + changed + p.find(p.next)/perStep)
 	}
 	if p.next < len(p.names) {
 		return true
@@ -80,13 +80,23 @@ func (c *selection) part(p *lookup) (more bool) {
 	return false
 }
 
-// find copies the list of sockets of a name. The lock is held.
-func (p *lookup) find(i int) {
+// find copies the list of sockets of a name, and undoes what has changed. It returns their number. The lock is held.
+func (p *lookup) find(i int) int {
+	list := &p.list
 	if i < p.excepted {
-		p.except = p.local.appendMembers(p.except, p.names[i])
-	} else {
-		p.list = p.local.appendMembers(p.list, p.names[i])
+		list = &p.except
 	}
+	name, first := p.names[i], len(*list)
+	*list = p.local.appendMembers(*list, name)
+	for s, left := range p.changes[i] {
+		if left {
+			*list = append(*list, s)
+		} else {
+			(*list)[first+p.local.indexOf(s, name)] = nil
+		}
+	}
+	delete(p.changes, i)
+	return len(*list) - first
 }
 
 // appendMembers appends the sockets of a room, or the socket with that id. The caller holds mu.
@@ -97,14 +107,35 @@ func (l *listing) appendMembers(list []*Socket, room string) []*Socket {
 	return append(list, l.room[room]...)
 }
 
-// changing must be called before the sockets of a name change. The caller holds mu for writing.
-func (l *listing) changing(room string) {
+// indexOf returns the index of a socket in the list of appendMembers. The caller holds mu.
+func (l *listing) indexOf(s *Socket, room string) int {
+	switch l.byID[room] {
+	case s:
+		return 0
+	case nil:
+		return int(s.rooms[room]) - 1
+	}
+	return int(s.rooms[room])
+}
+
+// changing must be called when a socket joins or leaves a room, or its own id is listed or not any more. The caller holds mu
+// for writing.
+func (l *listing) changing(s *Socket, room string, leaves bool) {
 	p := l.lookup
 	if p == nil {
 		return
 	}
-	if i, ok := p.place[room]; ok && int(i) >= p.next && !p.early[i] {
-		p.early[i] = true
-		p.find(int(i))
+	place, ok := p.place[room]
+	i := int(place)
+	if !ok || i < p.next {
+		return
 	}
+	if _, changed := p.changes[i][s]; changed { // back
+		delete(p.changes[i], s)
+		return
+	}
+	if p.changes[i] == nil {
+		p.changes[i] = make(changes)
+	}
+	p.changes[i][s] = leaves
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,7 @@ type Server struct {
 	mu         sync.Mutex // guards the fields below; taken after the mu of a socket and of a connection
 	frozen     bool
 	namespaces map[string]*Namespace
+	static     []*Namespace // those of namespaces that are not dynamic
 	dynamic    []*Rule
 	conns      []*conn // in no order
 }
@@ -68,8 +70,7 @@ func NewServer(opts Options) (*Server, error) {
 	if srv.engine, err = engineio.NewServer(srv.open, engine); err != nil {
 		return nil, err
 	}
-	srv.Namespace = srv.newNamespace("/", newTable(), nil)
-	srv.namespaces["/"] = srv.Namespace
+	srv.Namespace = srv.addStatic("/")
 	return srv, nil
 }
 
@@ -93,9 +94,26 @@ func (srv *Server) Of(name string) *Namespace {
 	case srv.frozen:
 		panic(fmt.Sprintf("socketio: Of(%q) after Server.Handler", name))
 	}
+	return srv.addStatic(name)
+}
+
+// addStatic adds a namespace that is not dynamic. The caller holds mu, or nothing else uses the server.
+func (srv *Server) addStatic(name string) *Namespace {
 	n := srv.newNamespace(name, newTable(), nil)
 	srv.namespaces[name] = n
+	srv.static = append(srv.static, n)
 	return n
+}
+
+// all returns the namespaces that can have admitted sockets. Others are dynamic and have none.
+func (srv *Server) all() []*Namespace {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	all := slices.Clone(srv.static)
+	for _, rule := range srv.dynamic {
+		all = append(all, rule.listed...)
+	}
+	return all
 }
 
 // Lookup returns the namespace of that name, or nil if there is none. A dynamic namespace
@@ -127,7 +145,7 @@ func (srv *Server) Handler() (http.Handler, error) {
 	for _, rule := range srv.dynamic {
 		all = append(all, rule.Mux)
 	}
-	for _, n := range srv.namespaces {
+	for _, n := range srv.static {
 		all = append(all, n.Mux)
 	}
 	srv.mu.Unlock()

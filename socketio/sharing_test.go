@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"socketiojwt/observe"
 	"socketiojwt/socketio"
 	"socketiojwt/socketio/sockettest"
 )
@@ -69,23 +70,46 @@ func TestTemporaryRefusalKeepsAdmittedSockets(t *testing.T) {
 	}
 }
 
-// A peer that retries at once after each temporary refusal is counted.
+// ending is an Observer that calls itself when a socket has been refused, and its peer told.
+type ending func()
+
+func (f ending) Start(ctx context.Context, op observe.Operation) (context.Context, func(observe.Outcome)) {
+	return ctx, func(o observe.Outcome) {
+		if op.Kind == observe.Connect && o.Result == observe.Refused {
+			f()
+		}
+	}
+}
+
+// A peer that retries at once after each temporary refusal is counted, also if it is faster than the server.
 func TestTemporaryRefusalsAreBounded(t *testing.T) {
+	t.Run("in turn", func(t *testing.T) { testTemporaryRefusals(t, false) })
+	t.Run("fast peer", func(t *testing.T) { testTemporaryRefusals(t, true) })
+}
+
+func testTemporaryRefusals(t *testing.T, fast bool) {
 	refused := 0
+	opts := socketio.Options{}
+	var retried chan struct{} // belongs to the bubble
+	if fast {
+		opts.Observer = ending(func() { <-retried })
+	}
 	setup := func(srv *socketio.Server) {
+		retried = make(chan struct{})
 		srv.Open()
 		srv.Of("/admin").Use(func(context.Context, *socketio.Socket) error {
 			refused++
 			return &socketio.Ending{Message: "later", Temporary: true}
 		})
 	}
-	bubble(t, socketio.Options{}, setup, func(f *fixture) {
+	bubble(t, opts, setup, func(f *fixture) {
 		p := f.dial(sockettest.Options{})
 		for range 100 {
 			if _, err := p.Join(f.ctx, "/admin", nil); !errors.As(err, new(*sockettest.ConnectError)) {
 				break
 			}
 		}
+		close(retried)
 		f.ended(p, sockettest.ErrClosed)
 		if refused != 11 {
 			t.Errorf("%d refusals, want 11", refused)

@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"socketiojwt/internal/display"
+	"socketiojwt/internal/doctor"
 )
 
 // errInvalid is returned by config check after it has printed the problems.
@@ -43,7 +44,7 @@ Examples:
 func (c *configCheckCommand) Run(t terminal) error {
 	wrong := problemsOf(c.check())
 	for _, err := range wrong {
-		fmt.Fprintln(t.err, display.Printable(display.Redact(err.Error(), "")))
+		fmt.Fprintln(t.err, display.Printable(display.Redact(doctor.Plain(err), "")))
 	}
 	if len(wrong) > 0 {
 		return errInvalid

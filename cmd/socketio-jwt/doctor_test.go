@@ -80,7 +80,7 @@ func TestDoctorReadsFlags(t *testing.T) {
 		"--public-key":            {outside(), "ok    key: a public key for EdDSA"},
 		"--alg":                   {outside("--alg", "HS256"), "FAIL  key: "},
 		"--audience":              {outside(), `ok    tokens: a token must be for "a"`},
-		"a private key":           {outside("--public-key", private), "FAIL  key: a private key; use the public key (openssl pkey -pubout extracts it)"},
+		"a private key":           {outside("--public-key", private), "FAIL  key: --public-key " + private + ": a private key; use the public key (openssl pkey -pubout extracts it)"},
 		"no file":                 {[]string{"--secret-file", "no-such-file"}, "FAIL  key: --secret-file: open no-such-file"},
 		"two keys":                {[]string{"--secret-file", secret, "--public-key", public}, "FAIL  key: a secret and --public-key exclude each other"},
 		"--no-login":              {[]string{"--no-login"}, "FAIL  key: --no-login needs the key"},

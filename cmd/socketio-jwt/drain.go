@@ -49,6 +49,8 @@ func (s *stopping) drainTime(c *serveCommand) time.Duration {
 // time to notice. Then the connections are closed over some time, and after them the rest.
 // Meanwhile new sessions are refused, so that their clients try another node, or try again.
 func (a *assembly) stop(server *http.Server, asked bool) error {
+	began := time.Now()
+	defer func() { a.log.Info("stopped", "after", time.Since(began).Round(time.Millisecond)) }()
 	s := &a.command.stopping
 	drain, wait := s.drainTime(a.command), time.Duration(0)
 	if asked {

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"socketiojwt/internal/display"
+	"socketiojwt/internal/doctor"
 )
 
 // The exit codes of all commands.
@@ -114,7 +115,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitFailed
 	}
 	// The parser quotes arguments that it does not understand. One may be a token.
-	fmt.Fprintf(stderr, "socketio-jwt: %s\n", display.Printable(display.Redact(err.Error(), "")))
+	fmt.Fprintf(stderr, "socketio-jwt: %s\n", display.Printable(display.Redact(doctor.Plain(err), "")))
 	return exitFailed
 }
 
@@ -145,8 +146,9 @@ func parse(line *commandLine, args []string, options ...kong.Option) (*kong.Cont
 	return parsed, nil
 }
 
-// ofParser rewords errors in which kong describes its scanner.
-var ofParser = strings.NewReplacer(`expected string value but got "EOL" (<EOL>)`, "it needs a value", `expected duration value but got "EOL" (<EOL>)`, "it needs a value", `expected "<`, `missing argument "<`)
+// ofParser rewords errors in which kong describes its scanner, and package slog its levels.
+var ofParser = strings.NewReplacer(`expected string value but got "EOL" (<EOL>)`, "it needs a value", `expected duration value but got "EOL" (<EOL>)`, "it needs a value", `expected "<`, `missing argument "<`,
+	"slog: level string ", "", ": unknown name", ": it must be debug, info, warn or error")
 
 // refuseEmpty returns an error for flags and variables that are set and empty: the author of
 // --issuer "$ISSUER" meant some issuer.

@@ -77,7 +77,7 @@ func TestCommandLine(t *testing.T) {
 		{"dance", exitFailed, "", "dance"},
 		{"serve --dance", exitFailed, "", "--dance"},
 		{"serve --token-life soon", exitFailed, "", "--token-life"},
-		{"serve --log-level loud", exitFailed, "", "--log-level"},
+		{"serve --log-level loud", exitFailed, "", `--log-level: "loud": it must be debug, info, warn or error`},
 		{"probe http://localhost eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln", exitFailed, "", "unexpected argument <token>"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
@@ -94,8 +94,10 @@ func TestServeRefusesContradictions(t *testing.T) {
 		args  []string
 		error string
 	}{
-		{[]string{"--secret", "short"}, "32 bytes"},
-		{[]string{"--secret", ""}, "secret"},
+		{[]string{"--secret", "short"}, "socketio-jwt: --secret or SOCKETIO_JWT_SECRET: a secret for HS256 needs at least 32 bytes, this one has 5"},
+		{[]string{"--secret", ""}, "socketio-jwt: --secret or SOCKETIO_JWT_SECRET: the secret is empty"},
+		{[]string{"--secret-file", public}, "socketio-jwt: --secret-file " + public + ": the secret is a key in PEM; give the public key by --public-key instead"},
+		{[]string{"--public-key", os.DevNull}, "socketio-jwt: --public-key " + os.DevNull + ": no PEM block found"},
 		{[]string{"--secret-file", ""}, "--secret-file"},
 		{[]string{"--public-key", ""}, "--public-key"},
 		{[]string{"--secret", goodSecret, "--issuer", ""}, "--issuer"},

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"os"
+
+	"socketiojwt/internal/doctor"
 )
 
 // arguments are the words of the command line, which are read again at SIGHUP.
@@ -82,7 +84,7 @@ func (a *assembly) reload(ctx context.Context, args arguments) {
 		for _, abandon := range a.abandon {
 			abandon()
 		}
-		a.log.Error("configuration not reloaded: nothing has changed", "error", err)
+		a.log.Error("configuration not reloaded: nothing has changed", "error", doctor.Plain(err))
 		return
 	}
 	for _, apply := range applies {

@@ -150,7 +150,7 @@ func TestServeStops(t *testing.T) {
 	}
 	code := <-s.ended
 	s.ended <- code
-	if code != exitGood {
+	if _, log, _ := strings.Cut(s.log.String(), "shutting down"); code != exitGood || !strings.Contains(log, "msg=stopped after=") {
 		t.Errorf("exit code %d: %s", code, s.log)
 	}
 	if _, err := http.Get(s.url); err == nil {

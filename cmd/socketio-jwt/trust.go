@@ -69,7 +69,7 @@ func (t trust) algorithms() []token.Algorithm {
 	return []token.Algorithm{token.Algorithm(t.Alg)}
 }
 
-// key returns the key that was given, or reports that none was. It also checks --profile and
+// key returns the key that was given, or false if none was. It also checks --profile and
 // --alg, so that their errors come before the one about a missing key.
 func (t trust) key() (key token.Key, given bool, err error) {
 	if err := joined(checkAlgorithm(t.Alg), t.checkProfile()); err != nil {
@@ -93,9 +93,20 @@ func (t trust) key() (key token.Key, given bool, err error) {
 		return token.Key{}, false, t.checkPublished()
 	}
 	if err := key.Err(); err != nil {
-		return token.Key{}, false, fmt.Errorf("the key that was given: %w", err)
+		return token.Key{}, false, fmt.Errorf("%s: %w", t.keySource(), err)
 	}
 	return key, true, t.checkPlainHTTP(false)
+}
+
+// keySource names the flag that has given the key.
+func (t trust) keySource() string {
+	switch {
+	case t.PublicKey != "":
+		return "--public-key " + t.PublicKey
+	case t.SecretFile != "":
+		return "--secret-file " + t.SecretFile
+	}
+	return "--secret or SOCKETIO_JWT_SECRET"
 }
 
 // checkPublished returns an error if no issuer can publish keys for these flags.

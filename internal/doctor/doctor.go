@@ -242,14 +242,14 @@ func Count(n int, noun string) string {
 // flagsForOptions replaces what errors of this module say to programs by what the
 // operator can type.
 var flagsForOptions = strings.NewReplacer(
-	token.ErrKeysUnavailable.Error()+": ", "", token.ErrKey.Error()+": ", "", token.ErrOptions.Error()+": ", "", "the key that was given: ", "",
+	token.ErrKeysUnavailable.Error()+": ", "", token.ErrKey.Error()+": ", "", token.ErrOptions.Error()+": ", "", "give the public key to PEM, DER or JWK instead", "give the public key by --public-key instead",
 	"engineio: Options.Origins: ", "--origin ", ", or set InsecureAnyOrigin to allow all of them", "", "; use OriginFunc for other rules", "",
 	"Options.InsecurePlainHTTP", "--insecure-plain-http", "Options.NumericSubject", "--numeric-subject",
 	context.DeadlineExceeded.Error(), "timed out",
 )
 
 // packagePrefix matches the names of packages with which their errors begin.
-var packagePrefix = regexp.MustCompile(`(^|: |; |\n)(?:jwks|token|engineio): `)
+var packagePrefix = regexp.MustCompile(`(^|: |; |\n)(?:jwks|token|mint|engineio): `)
 
 // Plain returns the text of an error of this module, with flags of the command in place
 // of the options of packages.

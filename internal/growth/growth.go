@@ -12,7 +12,8 @@ import (
 
 const (
 	factor   = 10 // by which the input grows
-	most     = 20 // by which the time may grow
+	most     = 20 // by which the time of Linear may grow
+	little   = 3  // by which that of Constant may
 	rounds   = 40 // attempts, because the machine may be busy
 	shortest = 2 * time.Millisecond
 	longest  = 10 * time.Second
@@ -24,6 +25,17 @@ const (
 // compares the CPU time that this process uses, and the least of several rounds, so that a busy
 // machine does not matter. A small input should take more than 10 microseconds.
 func Linear(t *testing.T, n int, prepare func(n int) func()) {
+	t.Helper()
+	compare(t, n, most, prepare)
+}
+
+// Constant is Linear for functions whose time must not depend on the size: it may be 3 times as long.
+func Constant(t *testing.T, n int, prepare func(n int) func()) {
+	t.Helper()
+	compare(t, n, little, prepare)
+}
+
+func compare(t *testing.T, n int, most time.Duration, prepare func(n int) func()) {
 	t.Helper()
 	small, large := prepare(n), prepare(factor*n)
 	small() // fills pools and caches

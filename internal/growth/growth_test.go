@@ -24,6 +24,42 @@ func TestLinear(t *testing.T) {
 	}
 }
 
+// Constant accepts a lookup in a map, and would refuse a search in a list.
+func TestConstant(t *testing.T) {
+	numbers := func(n int) (all []int, set map[int]bool) {
+		set = make(map[int]bool)
+		for i := range n {
+			all, set[i] = append(all, i), true
+		}
+		return all, set
+	}
+	found := 0
+	Constant(t, 1000, func(n int) func() {
+		_, set := numbers(n)
+		return func() {
+			for i := range 1000 {
+				if set[i] {
+					found++
+				}
+			}
+		}
+	})
+	search := func(n int) func() {
+		all, _ := numbers(n)
+		return func() {
+			if slices.Contains(all, n-1) {
+				found++
+			}
+		}
+	}
+	if a, b := measure(search(10_000)), measure(search(100_000)); b < little*a {
+		t.Errorf("a search in a list takes %v, and in one 10 times as long %v", a, b)
+	}
+	if found == 0 {
+		t.Error("nothing was found")
+	}
+}
+
 func lists(n int) func() {
 	return func() {
 		var seen []int

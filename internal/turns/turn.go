@@ -61,6 +61,9 @@ func (t *Turn) Check() {
 // Give is Check that lets runnable goroutines run once in some microseconds or pieces of work, also if the turn
 // has not ended. Doing so after each piece of work would cost as much as a small piece of work.
 func (t *Turn) Give() {
+	if t == nil {
+		return
+	}
 	t.Check()
 	if t.steps++; t.steps%stepsPerGive == 0 || t.looked-t.gave >= giveTime {
 		runtime.Gosched()

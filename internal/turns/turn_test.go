@@ -63,6 +63,7 @@ func TestTurn(t *testing.T) {
 	}
 	(*Turn)(nil).Step()
 	(*Turn)(nil).Check()
+	(*Turn)(nil).Give()
 }
 
 // Give lets others run only if some time has passed since it did so last.

@@ -72,6 +72,7 @@ type Log struct {
 	mu      sync.Mutex
 	block   cipher.Block // encrypts offsets; nil until the first session
 	entries []entry      // the events from first to next-1
+	size    int          // of the entries
 	first   uint64
 	next    uint64
 	flight  []uint64 // events that are still being written to sockets
@@ -114,6 +115,7 @@ func (l *Log) Record(d *Draft, to Target) (number uint64) {
 		l.evict(1)
 	}
 	l.entries = append(l.entries, entry{d.Message, to, time.Since(l.began), size})
+	l.size += size
 	return number
 }
 
@@ -160,10 +162,13 @@ func (l *Log) Len() int {
 
 // evict forgets the oldest n events. The caller holds mu.
 func (l *Log) evict(n int) {
+	size := 0
 	for i := range l.entries[:n] {
-		l.budget.give(l.entries[i].size)
+		size += l.entries[i].size
 		l.entries[i] = entry{}
 	}
+	l.budget.give(size)
+	l.size -= size
 	l.first += uint64(n)
 	if l.entries = l.entries[n:]; len(l.entries) == 0 {
 		l.entries = nil
@@ -172,8 +177,8 @@ func (l *Log) evict(n int) {
 
 // forgetAll forgets all events, because no session can need them. The caller holds mu.
 func (l *Log) forgetAll() {
-	l.evict(len(l.entries))
-	l.first = l.next
+	l.budget.give(l.size)
+	l.entries, l.size, l.first = nil, 0, l.next
 }
 
 // MaxSearched bounds the events of the log that are searched for one peer, so that a peer cannot

@@ -1,0 +1,47 @@
+package socketio_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"socketiojwt/socketio"
+)
+
+// TestSearchOfTheTail checks that a search in parts finds each event that a peer has missed once, and notices if one is
+// no longer kept.
+func TestSearchOfTheTail(t *testing.T) {
+	lost := 0
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		often := seed%4 == 0 // so that nothing is forgotten before it was searched
+		srv, _ := members(t, 1, socketio.Options{Recovery: &socketio.Recovery{}})
+		search := srv.SearchTail()
+		want := []int{}
+		for i := range 20 + random.IntN(100) {
+			if random.IntN(4) == 0 {
+				want = append(want, i)
+				search.Send("in", 10)
+			} else {
+				search.Send("elsewhere", random.IntN(600_000))
+			}
+			if often || random.IntN(50) == 0 {
+				search.CatchUp()
+			}
+		}
+		got, ok := search.All()
+		if !ok {
+			lost++
+			if often {
+				t.Errorf("seed %d: an event that was searched is missing", seed)
+			}
+			continue
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("seed %d: found %v, want %v", seed, got, want)
+		}
+	}
+	if lost == 0 || lost > 150 {
+		t.Errorf("%d of 200 searches have failed", lost)
+	}
+}
