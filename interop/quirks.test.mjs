@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { allVersions, ask, assertRefused, attempt, dial, enter, heard, isOld, limit, mint, refusals, seal, startServer, transports } from "./harness.mjs";
 
 const rooms = { handshake: "/keys", event: "/keys-event" };
+const brief = { handshake: "/keys-brief", event: "/keys-brief-event" }; // the same, with a deadline
 const twice = { message: "more than one token provided", code: "credentials_bad_format", reason: "token_conflict" };
 const unavailable = { message: "authentication unavailable", code: "unavailable", reason: "auth_unavailable", temporary: true };
 
@@ -53,7 +54,7 @@ for (const [version, io] of Object.entries(allVersions)) for (const transport of
 
       test(`${mode} mode: a token for which the key function has no answer`, limit, async (t) => {
         const hang = `${version} ${transport} ${mode}`;
-        const outcome = await knock(mode, { payload: { token: mint({ hang }) } });
+        const outcome = await knock(mode, { namespace: brief[mode], payload: { token: mint({ hang }) } });
         assert.equal(outcome.admitted, false);
         // The fault is the server's and temporary, so the connection ends in a way that lets the client try again. A CONNECT_ERROR
         // would keep clients of Socket.IO 3 and 4 away; they are told nothing in handshake mode.

@@ -26,6 +26,9 @@ type app struct {
 // long is a deadline that no test reaches, on a busy machine either.
 const long = 10 * time.Minute
 
+// brief is the limit in which a token without a key is refused. On a busy machine the token must arrive before.
+const brief = 4 * time.Second
+
 func newApp(o options) (*app, error) {
 	verifier, err := token.NewVerifier(token.Secret(o.secret), token.Options{
 		Issuers:   []string{o.issuer},
@@ -118,8 +121,10 @@ func newApp(o options) (*app, error) {
 		gated("/busy-event", event(usual), auth.Options{Timeout: long}),
 		gated("/full", event(auth.EventOptions{MaxHeld: 1}), auth.Options{Timeout: long}),
 		gated("/twice", event(auth.EventOptions{Attempts: 2}), auth.Options{Timeout: long}),
-		guarded(ofTheToken, "/keys", handshake, auth.Options{Sources: sources, Timeout: time.Second}),
-		guarded(ofTheToken, "/keys-event", event(usual), auth.Options{Timeout: time.Second}),
+		guarded(ofTheToken, "/keys", handshake, auth.Options{Sources: sources, Timeout: long}),
+		guarded(ofTheToken, "/keys-event", event(usual), auth.Options{Timeout: long}),
+		guarded(ofTheToken, "/keys-brief", handshake, auth.Options{Sources: sources, Timeout: brief}),
+		guarded(ofTheToken, "/keys-brief-event", event(usual), auth.Options{Timeout: brief}),
 		a.guardRights(o, verifier, sources),
 		a.guardLifetime(o, verifier, sources),
 	} {
