@@ -65,7 +65,7 @@ func (g *Gate) newAdmission(s *socketio.Socket, examining bool, logins *logins) 
 	g.keepCookies(s)
 	err := s.InterceptBy(eventAuthenticate, a)
 	if err != nil {
-		a.Ended()
+		a.letGo()
 	}
 	return a, err
 }
@@ -120,9 +120,9 @@ func (a *admission) wake() {
 
 // Ended releases what the admission holds, and counts the end of its lease. It runs when the socket
 // has ended: without it, a closed socket would stay in memory until its token expires.
-func (a *admission) Ended() {
+func (a *admission) Ended(cause *socketio.DisconnectError) {
 	if a.letGo() == leased {
-		a.gate.figures.leaseEnds.Add(endOf(a.socket)) // without mu, because it runs the server's clock
+		a.gate.figures.leaseEnds.Add(endOf(cause))
 	}
 }
 

@@ -19,7 +19,7 @@ func TestSocketThatEndedIsNotHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &admission{gate: g}
-	a.Ended()
+	a.letGo()
 	if !a.hold(netip.MustParsePrefix("192.0.2.1/32"), 10, 10) || g.held.all != 0 || len(g.held.byNetwork) != 0 {
 		t.Errorf("%d sockets held, of %d addresses, want none", g.held.all, len(g.held.byNetwork))
 	}

@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -91,15 +90,11 @@ func (g *Gate) Stats() Stats {
 }
 
 // endOf returns the cause of the end of a socket, for Stats.LeaseEnds.
-func endOf(s *socketio.Socket) string {
-	cause := context.Cause(s.Context())
-	if e := (*Error)(nil); errors.As(cause, &e) && e != nil {
+func endOf(cause *socketio.DisconnectError) string {
+	if e := (*Error)(nil); cause.Err != nil && errors.As(cause.Err, &e) && e != nil {
 		return string(e.Reason)
 	}
-	if e := (*socketio.DisconnectError)(nil); errors.As(cause, &e) {
-		return string(e.Reason)
-	}
-	return tally.Other
+	return string(cause.Reason)
 }
 
 // count counts an admission of the socket, as a guest or with a lease. The caller holds mu.

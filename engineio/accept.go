@@ -2,10 +2,12 @@ package engineio
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // webSocketVersion is the version of RFC 6455.
@@ -116,35 +118,43 @@ func isHTTPToken(s string) bool {
 	return s != ""
 }
 
-// accept turns r into a WebSocket, or refuses r and reports false. The response has the
-// headers of w, and sets cookie unless that is empty.
-func (srv *Server) accept(w http.ResponseWriter, r *http.Request, cookie string) (accepted, bool) {
-	header := upgradeHeader(w.Header())
-	if cookie != "" {
-		header.Add("Set-Cookie", cookie)
+// accept turns r into a WebSocket of s whose writer the caller owns, or refuses r and returns nil.
+// The caller must write the response, and can do so together with the first packets. It has the
+// headers of w, and sets cookie unless that is empty. Limit is that of newWebSocket.
+func (srv *Server) accept(w http.ResponseWriter, r *http.Request, s *Session, c codec, limit int32, cookie string) (ws *webSocket, response []byte) {
+	extension, ok := srv.negotiate(r)
+	if !ok {
+		srv.refuse(w, r, refuseExtensions)
+		return nil, nil
 	}
-	var extension string
-	if srv.opts.PerMessageDeflate {
-		var ok bool
-		if extension, ok = negotiateDeflate(r.Header[headerExtensions]); !ok {
-			srv.refuse(w, r, refuseExtensions)
-			return accepted{}, false
-		}
-	}
-	if extension != "" {
-		header["Sec-WebSocket-Extensions"] = []string{extension} // in the usual spelling
-	}
-	subprotocol, _ := firstSubprotocol(r)
-	a, err := acceptWebSocket(w, r, header, subprotocol)
+	header := w.Header()
+	conn, early, err := hijack(w)
 	if err != nil {
-		srv.faults.Log(r.Context(), srv.log, slog.LevelError, "writer", "engineio: WebSocket not opened", "error", err, "writer", fmt.Sprintf("%T", w))
-		srv.refuse(w, r, refuseNoHijacker)
+		srv.refuseNoHijacker(w, r, err)
+		return nil, nil
 	}
-	if err == nil {
-		a.conn = srv.shared.detach(a.conn)
+	conn.SetDeadline(time.Time{}) // those of the http.Server
+	ws = newWebSocket(s, srv.shared.detach(conn), early, c, limit)
+	ws.deflate = extension != ""
+	return ws, upgradeResponse(r, header, cookie, extension)
+}
+
+// negotiate returns the extension that the response to r accepts, or "". It reports false if r
+// must be refused.
+func (srv *Server) negotiate(r *http.Request) (extension string, ok bool) {
+	if !srv.opts.PerMessageDeflate {
+		return "", true
 	}
-	a.deflate = extension != ""
-	return a, err == nil
+	return negotiateDeflate(r.Header[headerExtensions])
+}
+
+// refuseNoHijacker refuses r because its connection cannot be taken over.
+func (srv *Server) refuseNoHijacker(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, http.ErrNotSupported) {
+		err = errNoHijacker
+	}
+	srv.faults.Log(r.Context(), srv.log, slog.LevelError, "writer", "engineio: WebSocket not opened", "error", err, "writer", fmt.Sprintf("%T", w))
+	srv.refuse(w, r, refuseNoHijacker)
 }
 
 // upgradeHeader returns the headers that middleware has set, for a response with status

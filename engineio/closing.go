@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"socketiojwt/internal/turns"
@@ -139,11 +140,15 @@ func closeWithin(conn net.Conn, d time.Duration) (closeConn func()) {
 	}
 }
 
-// closeUnused closes a WebSocket that is not needed, in order.
-func (srv *Server) closeUnused(a accepted) {
-	defer closeWithin(a.conn, srv.linger)()
-	a.conn.SetDeadline(time.Now().Add(srv.linger))
-	if _, err := a.conn.Write(append(a.response, plainCloseFrame...)); err == nil {
-		awaitClose(a.conn)
-	}
+// closeUnused closes a WebSocket that is not needed, in order, on another goroutine. Nothing was
+// written to it yet, and nothing reads it.
+func (ws *webSocket) closeUnused(response []byte) {
+	conn, srv := ws.in.conn, ws.session.srv
+	srv.start(func() {
+		defer closeWithin(conn, srv.linger)()
+		conn.SetDeadline(time.Now().Add(srv.linger))
+		if _, err := conn.Write(slices.Concat(response, plainCloseFrame)); err == nil {
+			awaitClose(conn)
+		}
+	})
 }

@@ -115,7 +115,9 @@ func (s *Session) endReading() {
 	s.mu.Unlock()
 	if last {
 		s.countClosed()
-		s.srv.log.Debug("engineio: session closed", "remote", s.addr, "reason", s.reason)
+		if s.srv.log.Enabled(context.Background(), slog.LevelDebug) { // or the arguments would be allocated
+			s.srv.log.Debug("engineio: session closed", "remote", s.addr, "reason", s.reason)
+		}
 		s.call(func() { s.conn.Closed(s.reason) })
 		s.srv.forget(s)
 	}

@@ -1,13 +1,15 @@
 package engineio
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // hands is a pool of goroutines. Reading and handling a message makes the stack of a new
 // goroutine grow several times, and each time it is copied. The stack of a goroutine that has
 // done it before is large enough (docs/adr/0071-cpu-of-a-connection.md).
 //
-// The pool keeps no goroutines while no WebSocket is open. The garbage collector shrinks the
-// stacks of those that wait.
+// The pool keeps no goroutines while no WebSocket is open.
 type hands struct {
 	mu      sync.Mutex
 	sockets int         // open WebSockets
@@ -45,14 +47,18 @@ func (h *hands) run(task Task) {
 
 // work runs task, and then the tasks that run passes to this goroutine.
 func (h *hands) work(task Task) {
+	// The garbage collector halves the stack of a goroutine that uses less than a quarter of it. With
+	// this, a goroutine that waits keeps 16 KiB, which suffice to verify a token.
+	var room [4 << 10]byte
 	hand := make(chan Task, 1)
 	for task != nil {
 		task.Run()
 		if !h.wait(hand) {
-			return
+			break
 		}
 		task = <-hand
 	}
+	runtime.KeepAlive(&room)
 }
 
 // wait lists a goroutine that has no task. It reports false if the goroutine must end instead.

@@ -29,16 +29,22 @@ func newOpenPacket(opts *Options) openPacket {
 	return p
 }
 
-// text returns the packet's payload for a session.
-func (p openPacket) text(id sessionID, tail string) []byte {
-	text := make([]byte, 0, 40+len(tail))
-	text = append(text, `{"sid":"`...)
-	text = base64.RawURLEncoding.AppendEncode(text, id[:])
-	return append(text, tail...)
+// appendText appends the packet's payload for a session.
+func (p openPacket) appendText(dst []byte, id sessionID, tail string) []byte {
+	dst = append(dst, `{"sid":"`...)
+	dst = base64.RawURLEncoding.AppendEncode(dst, id[:])
+	return append(dst, tail...)
 }
 
-// handshake answers a request without a sid with a new session, or with a refusal.
-func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameters) {
+// appendFrame appends the frame of the packet for a session by WebSocket.
+func (p openPacket) appendFrame(dst []byte, id sessionID) []byte {
+	var text [160]byte // so that there is no allocation
+	return appendFrame(dst, serverSide, textFrame, string(packetOpen), p.appendText(text[:0], id, p.webSocket))
+}
+
+// handshake returns what answers a request without a sid with a new session. If r is refused, it
+// answers r itself and returns nil.
+func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameters) answerer {
 	mismatch := checkTransport(r, p.transport)
 	switch {
 	case r.Method != http.MethodGet:
@@ -53,10 +59,11 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, p parameter
 		srv.refuseUnbound(w, r)
 	case !srv.paced(w, r), !srv.allowed(w, r):
 	case p.transport == WebSocket:
-		srv.openWebSocket(w, r, p)
+		return (*Server).openWebSocket
 	default:
-		srv.openPolling(w, r, p)
+		return (*Server).openPolling
 	}
+	return nil
 }
 
 // newSession returns a new session. The caller is a reader of it until endReading, or
@@ -98,22 +105,20 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, p param
 	if s == nil {
 		return
 	}
-	a, ok := srv.accept(w, r, srv.cookie(s))
-	if !ok {
+	ws, response := srv.accept(w, r, s, p.codec, 0, srv.cookie(s))
+	if ws == nil {
 		s.abortUnopened()
 		return
 	}
-	ws := newWebSocket(s, a, p.codec, 0)
 	s.mu.Lock()
 	s.ws = ws
-	ws.push(a.response)
-	ws.push(appendFrame(nil, serverSide, textFrame, string(packetOpen), srv.openPacket.text(s.id, srv.openPacket.webSocket)))
+	ws.push(srv.openPacket.appendFrame(response, s.id))
 	s.mu.Unlock()
 
 	if !s.open(r) {
 		s.abortUnopened()
 		srv.figures.refused[causeLayer].Add(1)
-		srv.start(func() { srv.closeUnused(a) })
+		ws.closeUnused(response)
 		return
 	}
 	s.mu.Lock()
@@ -155,7 +160,7 @@ func (srv *Server) openPolling(w http.ResponseWriter, r *http.Request, p paramet
 }
 
 func (srv *Server) openMessage(s *Session) *Message {
-	return controlPacket(packetOpen, string(srv.openPacket.text(s.id, srv.openPacket.polling)))
+	return controlPacket(packetOpen, string(srv.openPacket.appendText(nil, s.id, srv.openPacket.polling)))
 }
 
 // open gets the Conn from the layer above. It reports false if there is none, or if the

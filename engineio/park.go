@@ -64,12 +64,11 @@ func (srv *Server) takeOver(web *http.Server, w http.ResponseWriter, poll *parke
 	if home == nil {
 		return nil
 	}
-	t := &takeover{writer: w}
-	conn, _, err := t.Hijack()
+	conn, early, err := hijack(w)
 	if err != nil {
 		return nil
 	}
-	k := &parked{srv: srv, home: home, conn: conn, early: t.early, poll: poll, last: poll != nil && poll.last}
+	k := &parked{srv: srv, home: home, conn: conn, early: early, poll: poll, last: poll != nil && poll.last}
 	if len(k.early) == 0 {
 		k.makeWatch()
 	}

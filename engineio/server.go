@@ -136,20 +136,36 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	underWay := srv.beginRequest(w)
 	defer srv.endRequest(underWay)
 	if r.Body != nil && r.Body != http.NoBody {
-		// A body may not take longer than a peer may be silent, whether this package
-		// reads it or net/http discards it.
-		deadline := time.Now().Add(srv.patience(srv.opts.PingInterval + srv.opts.PingTimeout))
-		http.NewResponseController(w).SetReadDeadline(deadline)
+		srv.boundBody(w)
 	}
+	if p, answer := srv.route(w, r); answer != nil {
+		answer(srv, w, r, p)
+	}
+}
+
+// boundBody sets the deadline of a request's body: it may not take longer than a peer may be silent,
+// whether this package reads it or net/http discards it.
+func (srv *Server) boundBody(w http.ResponseWriter) {
+	deadline := time.Now().Add(srv.patience(srv.opts.PingInterval + srv.opts.PingTimeout))
+	http.NewResponseController(w).SetReadDeadline(deadline)
+}
+
+// answerer is a method of Server that answers a request.
+type answerer func(*Server, http.ResponseWriter, *http.Request, parameters)
+
+// route returns what answers r, and its parameters. If r is refused, it answers r itself and returns
+// nil. So its variables, and those of what it calls, are not on the stack of a goroutine that opens
+// a WebSocket, which usually has 4 KiB (docs/adr/0071-cpu-of-a-connection.md).
+func (srv *Server) route(w http.ResponseWriter, r *http.Request) (p parameters, by answerer) {
 	if !srv.origins.allows(r) {
 		srv.refuseOrigin(w, r)
-		return
+		return p, nil
 	}
 	p, refused := srv.readParameters(r)
 	srv.cors.setHeaders(w.Header(), r, p.credentials())
 	if r.Method == http.MethodOptions {
 		srv.cors.answerPreflight(w)
-		return
+		return p, nil
 	}
 	switch {
 	case refused != nil:
@@ -157,12 +173,13 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !srv.opts.allows(p.transport):
 		srv.refuse(w, r, refuseTransport)
 	case p.sid == "":
-		srv.handshake(w, r, p)
+		by = srv.handshake(w, r, p)
 	case p.codec == nil:
 		srv.refuse(w, r, refuseProtocol)
 	default:
-		srv.serveSession(w, r, p)
+		by = (*Server).serveSession
 	}
+	return p, by
 }
 
 // serveSession answers a request that names a session.

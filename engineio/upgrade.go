@@ -47,23 +47,22 @@ func (s *Session) isCandidate(ws *webSocket) bool {
 
 // serveUpgrade answers a request for a WebSocket that names a session.
 func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request, c codec) {
-	a, ok := s.srv.accept(w, r, "")
-	if !ok {
+	ws, response := s.srv.accept(w, r, s, c, maxProbe, "")
+	if ws == nil {
 		return
 	}
-	ws := newWebSocket(s, a, c, maxProbe)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if p := s.polling; s.life > open || s.ws != nil || p == nil || p.upgrade != nil {
 		// The second WebSocket of a session is closed, and the session lives.
-		s.srv.start(func() { s.srv.closeUnused(a) })
+		ws.closeUnused(response)
 		return
 	}
 	s.polling.upgrade = &upgrade{ws: ws, closeBy: s.srv.now() + s.srv.opts.UpgradeTimeout, noopDue: never}
 	s.arm()
 	s.srv.beginTask()
 	go ws.serveCandidate()
-	ws.push(a.response)
+	ws.push(response)
 	ws.writeQueue()
 }
 

@@ -8,9 +8,9 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// Only this file, websocket_deflate.go, websocket_frames.go and websocket_handshake.go use the
+// Only this file, websocket_deflate.go and websocket_frames.go use the
 // WebSocket library (docs/adr/0003-websocket-library.md). The library reads and checks frame
-// headers, masks payloads, does the handshake, and adapts package compress/flate. This package
+// headers, masks payloads, and adapts package compress/flate. This package
 // decides when to read, how much memory a message may take, and how to react to a violation.
 
 // frameKind is the opcode of a frame.

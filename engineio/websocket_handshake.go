@@ -1,92 +1,60 @@
 package engineio
 
 import (
-	"bufio"
 	"bytes"
+	"crypto/sha1" //nolint:gosec // RFC 6455 asks for it, and it protects nothing
+	"encoding/base64"
 	"errors"
 	"net"
 	"net/http"
-
-	"github.com/gobwas/ws"
 )
-
-// accepted is a request that has become a WebSocket.
-type accepted struct {
-	conn     net.Conn
-	response []byte // the 101 response, not written yet
-	early    []byte // bytes that the peer sent without waiting for the response
-	deflate  bool   // the response accepts permessage-deflate
-}
-
-// Values of headers for the library, which only reads them.
-var (
-	connectionUpgrade = []string{"Upgrade"}
-	upgradeWebSocket  = []string{"websocket"}
-)
-
-// acceptWebSocket takes over the connection of r, which checkUpgrade must have accepted. The
-// response contains header and subprotocol, unless that is empty. The caller must write it,
-// and can do so together with the first packets. If acceptWebSocket fails, the caller must
-// answer r.
-func acceptWebSocket(w http.ResponseWriter, r *http.Request, header http.Header, subprotocol string) (accepted, error) {
-	// The library gets only the headers that it needs, in the spelling that it accepts.
-	request := &http.Request{
-		Method: http.MethodGet, ProtoMajor: 1, ProtoMinor: 1, Host: r.Host,
-		Header: http.Header{
-			"Connection":  connectionUpgrade,
-			"Upgrade":     upgradeWebSocket,
-			headerVersion: r.Header[headerVersion],
-			headerKey:     r.Header[headerKey],
-		},
-	}
-	if subprotocol != "" {
-		request.Header[headerProtocol] = []string{subprotocol}
-	}
-	if request.Host == "" {
-		request.Host = "none" // an http.Handler may be called without a host, which only the library misses
-	}
-	t := &takeover{writer: w}
-	conn, _, _, err := ws.HTTPUpgrader{Header: header, Protocol: func(string) bool { return true }}.Upgrade(request, t)
-	if conn != nil && err != nil {
-		conn.Close()
-	}
-	switch {
-	case errors.Is(err, ws.ErrNotHijacker):
-		return accepted{}, errNoHijacker
-	case err != nil:
-		return accepted{}, err
-	}
-	return accepted{conn: conn, response: t.response.Bytes(), early: t.early}, nil
-}
 
 var errNoHijacker = errors.New("the http.ResponseWriter has no Hijack method; a middleware that wraps it needs an Unwrap method")
 
-// takeover is the http.ResponseWriter that the library gets. It hijacks the real one, keeps
-// the response instead of writing it, and keeps none of net/http's buffers.
-type takeover struct {
-	writer   http.ResponseWriter
-	response bytes.Buffer
-	early    []byte
+// upgradeResponse returns the response that opens a WebSocket (RFC 6455, section 4.2.2) to r, which
+// checkUpgrade must have accepted. It has the headers of set, and sets the cookie and accepts the
+// extension unless these are empty.
+func upgradeResponse(r *http.Request, set http.Header, cookie, extension string) []byte {
+	const keyID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+	accept := sha1.Sum([]byte(r.Header[headerKey][0] + keyID)) //nolint:gosec // see above
+	response := make([]byte, 0, 384)                           // has room for the open packet
+	response = append(response, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	response = base64.StdEncoding.AppendEncode(response, accept[:])
+	response = append(response, "\r\n"...)
+	if len(set) > 0 || cookie != "" || extension != "" || len(r.Header[headerProtocol]) > 0 {
+		response = appendUpgradeHeader(response, r, set, cookie, extension)
+	}
+	return append(response, "\r\n"...)
 }
 
-// Hijack implements http.Hijacker.
-func (t *takeover) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(t.writer).Hijack()
+// appendUpgradeHeader appends what most responses do not have.
+func appendUpgradeHeader(response []byte, r *http.Request, set http.Header, cookie, extension string) []byte {
+	header := upgradeHeader(set)
+	if cookie != "" {
+		header.Add("Set-Cookie", cookie)
+	}
+	if extension != "" {
+		header["Sec-WebSocket-Extensions"] = []string{extension} // in the usual spelling
+	}
+	if subprotocol, _ := firstSubprotocol(r); subprotocol != "" {
+		header["Sec-WebSocket-Protocol"] = []string{subprotocol}
+	}
+	var text bytes.Buffer
+	_ = header.Write(&text) // a Buffer takes everything
+	return append(response, text.Bytes()...)
+}
+
+// hijack takes over the connection of the request that w answers, with the bytes that were read
+// from it and not used. It keeps none of net/http's buffers.
+func hijack(w http.ResponseWriter) (conn net.Conn, early []byte, err error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
 	if n := rw.Reader.Buffered(); n > 0 {
-		early, _ := rw.Reader.Peek(n)
-		t.early = bytes.Clone(early)
+		early, _ = rw.Reader.Peek(n)
+		early = bytes.Clone(early)
 	}
 	conn, rest := unwrap(conn)
-	t.early = append(t.early, rest...)
-	rw.Writer.Reset(&t.response)
-	return conn, rw, nil
+	return conn, append(early, rest...), nil
 }
-
-// Header, Write and WriteHeader discard the response of the library if it cannot hijack,
-// because the caller of acceptWebSocket answers the request.
-func (t *takeover) Header() http.Header         { return http.Header{} }
-func (t *takeover) Write(p []byte) (int, error) { return len(p), nil }
-func (t *takeover) WriteHeader(int)             {}

@@ -29,15 +29,15 @@ type webSocket struct {
 // maxProbe bounds the messages of an upgrade.
 const maxProbe = 125
 
-// newWebSocket returns a WebSocket of s whose writer the caller owns. Messages are no
+// newWebSocket returns a WebSocket of s whose writer the caller owns. Early is what the peer sent
+// without waiting for the response that opens it. Messages are no
 // longer than limit. Zero means the limit of the session.
-func newWebSocket(s *Session, a accepted, c codec, limit int32) *webSocket {
+func newWebSocket(s *Session, conn net.Conn, early []byte, c codec, limit int32) *webSocket {
 	return &webSocket{
 		codec: c,
 		frameReader: frameReader{
-			in:      newInput(a.conn, a.early),
+			in:      newInput(conn, early),
 			side:    serverSide,
-			deflate: a.deflate,
 			limit:   limit,
 			session: s,
 		},

@@ -75,11 +75,17 @@ func (srv *Server) open(session *engineio.Session, r *http.Request) engineio.Con
 	c.mu.Lock()
 	c.setTimer()
 	c.mu.Unlock()
-	// A legacy client joins "/" without a CONNECT, if that namespace exists.
-	if c.legacy() && srv.Namespace.table.admits() {
-		c.connect(packet.Packet{Type: packet.Connect, Namespace: srv.Namespace.name}, srv.engine.Go)
+	if c.legacy() {
+		c.joinMain()
 	}
 	return c
+}
+
+// joinMain lets a legacy client join "/" without a CONNECT, if that namespace exists.
+func (c *conn) joinMain() {
+	if main := c.server.Namespace; main.table.admits() {
+		c.connect(packet.Packet{Type: packet.Connect, Namespace: main.name}, c.server.engine.Go)
+	}
 }
 
 // legacy reports whether the peer is a client of Socket.IO 1 or 2, which speaks Engine.IO 3 and

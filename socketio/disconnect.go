@@ -33,18 +33,24 @@ type atEnd struct {
 	before *atEnd
 }
 
-// runOnEnd runs what is to run once the socket has ended, in the order in which it was added.
-func (s *Socket) runOnEnd(interceptors interceptor, last *atEnd) {
+// runOnEnd runs what OnEnd was given, in the order in which it was added.
+func (s *Socket) runOnEnd(last *atEnd) {
 	var all []func()
 	for ; last != nil; last = last.before {
 		all = append(all, last.f)
 	}
-	for i := &interceptors; i != nil && i.by != nil; i = i.rest {
-		all = append(all, i.by.Ended)
-	}
 	for _, f := range slices.Backward(all) {
 		s.guard(f, func() {})
 	}
+}
+
+// tellInterceptors tells the Interceptors that the socket has ended, the first one first.
+func (s *Socket) tellInterceptors(last *interceptor, cause *DisconnectError) {
+	if last == nil || last.by == nil {
+		return
+	}
+	s.tellInterceptors(last.rest, cause)
+	s.guard(func() { last.by.Ended(cause) }, func() {})
 }
 
 // peerLeft ends the socket because its peer has left the namespace.
@@ -131,13 +137,15 @@ func (s *Socket) endFrom(last state, reason Reason, cause error, count func(), f
 	s.onEnd = nil
 	s.mu.Unlock()
 
-	life.end(&DisconnectError{Reason: reason, Err: cause})
+	ended := &DisconnectError{Reason: reason, Err: cause}
+	life.end(ended)
 	observed.end()
 	if was >= stateAdmitted {
 		s.conn.server.figures.disconnects.Add(reason)
 		s.logEnd(ctx, reason, cause)
 	}
-	s.runOnEnd(interceptors, onEnd)
+	s.tellInterceptors(&interceptors, ended)
+	s.runOnEnd(onEnd)
 	s.mu.Lock()
 	if was >= stateAdmitted {
 		s.post(&task{step: func() { s.runOnDisconnect(context.WithoutCancel(ctx), reason, rooms) }})

@@ -43,8 +43,16 @@ const maxKept = 1 << 10
 // readFirstRequest returns what a connection keeps of its first request, at most limit bytes,
 // and its approximate size.
 func readFirstRequest(r *http.Request, limit int) (first firstRequest, size int) {
+	at, all, size := partsOf(r, limit)
+	// A substring would keep the memory of the whole request. unique copies the texts, once for
+	// all connections that have the same.
+	return firstRequest{unique.Make(at), time.Now().UnixNano(), all}, size
+}
+
+// partsOf returns the parts of a first request, and the size that readFirstRequest returns.
+func partsOf(r *http.Request, limit int) (at visited, all *shown, size int) {
 	size = requestBytes(r)
-	all := &shown{tooLarge: size > limit}
+	all = &shown{tooLarge: size > limit}
 	kept := func(text string) string {
 		if len(text) > maxKept {
 			all.tooLarge = true
@@ -52,16 +60,13 @@ func readFirstRequest(r *http.Request, limit int) (first firstRequest, size int)
 		}
 		return text
 	}
-	at := visited{kept(r.Header.Get("Origin")), kept(r.Host), kept(r.URL.Path), r.TLS != nil}
+	at = visited{kept(r.Header.Get("Origin")), kept(r.Host), kept(r.URL.Path), r.TLS != nil}
 	if all.tooLarge {
 		size = 0
 	} else {
 		all.header, all.rawQuery = r.Header, r.URL.RawQuery
 	}
-	// A substring would keep the memory of the whole request. unique copies the texts, once for
-	// all connections that have the same.
-	first = firstRequest{unique.Make(at), time.Now().UnixNano(), all}
-	return first, size + len(at.origin) + len(at.host) + len(at.path) + handshakeBytes
+	return at, all, size + len(at.origin) + len(at.host) + len(at.path) + handshakeBytes
 }
 
 // time returns when the request came.

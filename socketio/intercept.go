@@ -13,9 +13,9 @@ import (
 type Interceptor interface {
 	// Intercept handles the event, as a Handler does.
 	Intercept(ctx context.Context, s *Socket, e *Event) error
-	// Ended runs once the socket has ended, as a function of Socket.OnEnd does. It may run
-	// while Intercept runs.
-	Ended()
+	// Ended runs once the socket has ended, as a function of Socket.OnEnd does. The cause is that
+	// of the socket's context. Ended may run while Intercept runs.
+	Ended(cause *DisconnectError)
 }
 
 // interceptor is the Interceptor of an event. Most sockets have one at most, so the first is a
@@ -87,7 +87,7 @@ type interceptFunc Handler
 func (h interceptFunc) Intercept(ctx context.Context, s *Socket, e *Event) error { return h(ctx, s, e) }
 
 // Ended implements Interceptor.
-func (interceptFunc) Ended() {}
+func (interceptFunc) Ended(*DisconnectError) {}
 
 // runIntercepts handles intercepted events until none are left.
 func (s *Socket) runIntercepts() {

@@ -136,7 +136,9 @@ func (c companion) Intercept(_ context.Context, _ *socketio.Socket, e *socketio.
 	return e.Ack()
 }
 
-func (c companion) Ended() { c.ran.add(c.name + " ended") }
+func (c companion) Ended(cause *socketio.DisconnectError) {
+	c.ran.add(c.name + " ended: " + string(cause.Reason))
+}
 
 // Each Interceptor gets its event, and is told once that the socket has ended. One that was not
 // accepted is not told.
@@ -169,7 +171,7 @@ func TestInterceptorsAreToldOfTheEnd(t *testing.T) {
 		synctest.Wait()
 		got := ran.all()
 		want := []string{"b intercepts b", "c intercepts c", "a intercepts a"}
-		if len(got) != 7 || !slices.Equal(got[:3], want) || !slices.Equal(slices.Sorted(slices.Values(got[3:])), []string{"a ended", "b ended", "c ended", "ended"}) {
+		if len(got) != 7 || !slices.Equal(got[:3], want) || !slices.Equal(slices.Sorted(slices.Values(got[3:])), []string{"a ended: transport close", "b ended: transport close", "c ended: transport close", "ended"}) {
 			t.Errorf("got %q", got)
 		}
 	})

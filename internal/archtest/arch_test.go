@@ -85,7 +85,7 @@ var forTests = []string{"internal/archtest", "internal/cputime", "internal/leakt
 
 // onlyIn lists the libraries that only certain files may import.
 var onlyIn = map[string][]string{
-	"github.com/gobwas/ws":               {"engineio/websocket.go", "engineio/websocket_deflate.go", "engineio/websocket_frames.go", "engineio/websocket_handshake.go", "internal/engineclient/websocket.go"},
+	"github.com/gobwas/ws":               {"engineio/websocket.go", "engineio/websocket_deflate.go", "engineio/websocket_frames.go", "internal/engineclient/websocket.go"},
 	"github.com/go-json-experiment/json": {"internal/wirejson/"},
 	"github.com/golang-jwt/jwt":          {"token/"},
 	"github.com/go-jose/go-jose":         {"token/"},

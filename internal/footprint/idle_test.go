@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"runtime"
@@ -32,7 +33,7 @@ const (
 	mostHeapOfIdle        = 2600
 	mostObjectsOfIdle     = 28
 	mostStackOfIdle       = 2600
-	mostAllocationsToOpen = 195
+	mostAllocationsToOpen = 174
 
 	// The same with Options.SharedWait (docs/adr/0070-readiness-without-a-goroutine.md).
 	mostHeapOfShared    = 1900
@@ -90,6 +91,16 @@ func TestIdleConnection(t *testing.T) {
 // a function that signs tokens.
 func serve(t testing.TB) (addr string, sign func(claims map[string]any) string) {
 	t.Helper()
+	handler, sign := admitting(t)
+	web := httptest.NewServer(handler)
+	t.Cleanup(web.Close)
+	return web.Listener.Addr().String(), sign
+}
+
+// admitting returns the handler of a server that admits sockets with a token, and a function that
+// signs tokens. The server is closed when the test ends.
+func admitting(t testing.TB) (handler http.Handler, sign func(claims map[string]any) string) {
+	t.Helper()
 	srv, err := socketio.NewServer(socketio.Options{Engine: engineio.Options{MaxNewPerAddress: -1, SharedWait: os.Getenv(sharedWait) != ""}})
 	if err != nil {
 		t.Fatal(err)
@@ -97,13 +108,12 @@ func serve(t testing.TB) (addr string, sign func(claims map[string]any) string) 
 	gate, sign := authtest.NewGate(t, auth.Options{})
 	srv.Use(gate.Handshake)
 	srv.Handle("ask", func(_ context.Context, _ *socketio.Socket, e *socketio.Event) error { return e.Ack() })
-	handler, err := srv.Handler()
+	handler, err = srv.Handler()
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(handler)
-	t.Cleanup(func() { _ = srv.Close(); web.Close() })
-	return web.Listener.Addr().String(), sign
+	t.Cleanup(func() { _ = srv.Close() })
+	return handler, sign
 }
 
 // admitted opens a connection, and returns the file descriptor of its other end when the
