@@ -15,7 +15,7 @@ import (
 // mostStackToOpen is how many bytes of stack opening a WebSocket may take, from where net/http
 // announces a request to where it takes the deadline for reading from a connection that is being
 // hijacked, which is the deepest call. The stack of net/http's goroutine has 4 KiB by then. If they do
-// not suffice, it is copied, which costs a tenth of the instructions of a connection.
+// not suffice, it is copied (docs/adr/0071-cpu-of-a-connection.md).
 const mostStackToOpen = 1600
 
 // TestStackToOpenAConnection measures the distance of two variables on the stack.
