@@ -198,22 +198,6 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-// withTimeout runs test with a time that is over while it runs. A machine that is busy may need longer for what must
-// be done before that, so a test that fails is run again with longer times.
-func withTimeout(t *testing.T, test func(d time.Duration) error) {
-	t.Helper()
-	for d := 100 * time.Millisecond; ; d *= 6 {
-		err := test(d)
-		if err == nil {
-			return
-		}
-		if d > 20*time.Second {
-			t.Fatal(err)
-		}
-		t.Logf("with %v: %v", d, err)
-	}
-}
-
 // answer is the response to a request.
 type answer struct {
 	status int

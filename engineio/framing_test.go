@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"socketiojwt/internal/limittest"
 )
 
 // TestPollingInEachFraming checks that the framing of a request makes no difference (RFC
@@ -201,7 +203,7 @@ func TestPollsOutliveTheTimeoutsOfTheServer(t *testing.T) {
 	for name, serve := range map[string]serveFunc{"HTTP/1.1": newTCP, "HTTP/2": newHTTP2} {
 		for body, reader := range map[string]io.Reader{"without a body": nil, "with an empty body of unknown length": unsized{strings.NewReader("")}} {
 			t.Run(name+" "+body, func(t *testing.T) {
-				withTimeout(t, func(d time.Duration) error {
+				limittest.Run(t, 100*time.Millisecond, func(d time.Duration) error {
 					f := serve(t, Options{}, nil, limits(d))
 					query, c, err := f.tryOpen()
 					if err != nil {
@@ -223,7 +225,7 @@ func TestPollsOutliveTheTimeoutsOfTheServer(t *testing.T) {
 		}
 	}
 	t.Run("a WebSocket", func(t *testing.T) {
-		withTimeout(t, func(d time.Duration) error {
+		limittest.Run(t, 100*time.Millisecond, func(d time.Duration) error {
 			f := newTCP(t, Options{}, func(c *recorder, _ *http.Request) Conn { c.echo(); return c }, limits(d))
 			w, err := f.trySocket(socketQuery)
 			if err != nil {

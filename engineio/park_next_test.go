@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"socketiojwt/internal/limittest"
 )
 
 // around returns a change of an http.Server that calls handle before its handler, with the number of
@@ -242,7 +244,7 @@ func TestSlowPeerOfAParkedPoll(t *testing.T) {
 // TestDeadlineOfALargeResponse checks that the deadline of a response that waited for its peer
 // does not affect the next response on the connection.
 func TestDeadlineOfALargeResponse(t *testing.T) {
-	withTimeout(t, func(d time.Duration) error {
+	limittest.Run(t, 100*time.Millisecond, func(d time.Duration) error {
 		f := newParked(t, Options{PingTimeout: d, PingInterval: time.Hour}, nil)
 		_, c, err := f.tryOpen()
 		if err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"socketiojwt/internal/limittest"
 )
 
 func TestPolling(t *testing.T) {
@@ -128,7 +130,7 @@ func TestVolatileByPolling(t *testing.T) {
 // end polls.
 func TestServerTimeoutsDoNotCutPolls(t *testing.T) {
 	onBoth(t, func(t *testing.T, serve serveFunc) {
-		withTimeout(t, func(d time.Duration) error {
+		limittest.Run(t, 100*time.Millisecond, func(d time.Duration) error {
 			f := serve(t, Options{PingInterval: time.Hour}, nil, func(web *http.Server) { web.ReadTimeout, web.WriteTimeout = d, d })
 			query, c, err := f.tryOpen()
 			if err != nil {

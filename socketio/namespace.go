@@ -14,7 +14,7 @@ type Namespace struct {
 	rule    *Rule // of a dynamic namespace
 	refs    int   // number of sockets, including connecting ones; guarded by Server.mu
 	members int   // number of admitted sockets; guarded by Server.mu
-	place   int   // index in Rule.listed plus 1 while members is positive; guarded by Server.mu
+	place   int32 // index in Rule.listed plus 1 while members is positive; guarded by Server.mu
 }
 
 // newNamespace makes a namespace. If rule is not nil, t is the rule's table.

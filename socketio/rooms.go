@@ -143,16 +143,16 @@ func (l *listing) leave(s *Socket, room string) {
 	l.changed(room, false)
 }
 
-// without moves the last socket of the list to the place of the one that leaves, and returns the
-// shorter list and that socket. A list that has become much shorter is copied, so that its memory
-// can be freed.
-func without(list []*Socket, place int32) ([]*Socket, *Socket) {
+// without moves the last element of the list to the place of the one that leaves, and returns the
+// shorter list and that element. A place is an index plus one. A list that has become much shorter is
+// copied, so that its memory can be freed.
+func without[T any](list []*T, place int32) ([]*T, *T) {
 	end := len(list) - 1
 	last := list[end]
 	list[place-1], list[end] = last, nil
 	list = list[:end]
 	if cap(list) > 64 && len(list) < cap(list)/4 {
-		list = append(make([]*Socket, 0, 2*len(list)), list...)
+		list = append(make([]*T, 0, 2*len(list)), list...)
 	}
 	return list, last
 }

@@ -148,7 +148,7 @@ func (srv *Server) count(n *Namespace, delta int) {
 	switch {
 	case before == 0:
 		n.rule.listed = append(n.rule.listed, n)
-		n.place = len(n.rule.listed)
+		n.place = int32(len(n.rule.listed))
 	case n.members == 0:
 		n.rule.unlist(n)
 	}
@@ -156,13 +156,6 @@ func (srv *Server) count(n *Namespace, delta int) {
 
 // unlist removes a namespace that has no admitted socket any more. The caller holds Server.mu.
 func (r *Rule) unlist(n *Namespace) {
-	last := len(r.listed) - 1
-	moved := r.listed[last]
-	r.listed[n.place-1], moved.place = moved, n.place
-	r.listed[last] = nil
-	r.listed = r.listed[:last]
-	n.place = 0
-	if most := cap(r.listed); most > 64 && last < most/4 { // peers may have made many
-		r.listed = append(make([]*Namespace, 0, 2*last), r.listed...)
-	}
+	list, moved := without(r.listed, n.place)
+	r.listed, moved.place, n.place = list, n.place, 0
 }

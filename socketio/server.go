@@ -226,13 +226,6 @@ func (srv *Server) forgetConn(c *conn) {
 	if c.place == 0 { // forgotten already, or refused
 		return
 	}
-	last := len(srv.conns) - 1
-	moved := srv.conns[last]
-	srv.conns[c.place-1], moved.place = moved, c.place
-	srv.conns[last] = nil
-	srv.conns = srv.conns[:last]
-	c.place = 0
-	if n := cap(srv.conns); n > 1024 && last < n/4 { // give memory back after many have closed
-		srv.conns = append(make([]*conn, 0, n/2), srv.conns...)
-	}
+	list, moved := without(srv.conns, c.place)
+	srv.conns, moved.place, c.place = list, c.place, 0
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/limittest"
 )
 
 func newTable(max, maxPerAddress, maxIdle int) *connections {
@@ -173,7 +174,7 @@ func (f *fixture) connect(from string, config quic.Config) (*quic.Conn, error) {
 // of one, although it sends pings.
 func TestConnectionsWithoutASession(t *testing.T) {
 	for _, request := range []string{"", "\x01", "\x01\x40\x20half"} {
-		withTimeout(t, func(d time.Duration) error {
+		limittest.Run(t, 300*time.Millisecond, func(d time.Duration) error {
 			f := newFixture(t, engineio.Options{}, func(s *Server) { s.conns.timeout = d })
 			conn, err := f.connect("127.0.0.1", quic.Config{})
 			if err != nil {
@@ -199,7 +200,7 @@ func TestConnectionsWithoutASession(t *testing.T) {
 
 // TestConnectionWithASession checks that a session may last longer than a connection without one.
 func TestConnectionWithASession(t *testing.T) {
-	withTimeout(t, func(d time.Duration) error {
+	limittest.Run(t, 300*time.Millisecond, func(d time.Duration) error {
 		f := newFixture(t, engineio.Options{PingInterval: d / 3, PingTimeout: time.Minute}, func(s *Server) { s.conns.timeout = d })
 		p, err := f.tryDial(packet(false, "0"), nil)
 		if err != nil {

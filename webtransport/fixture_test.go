@@ -154,22 +154,6 @@ func (f *fixture) session(header http.Header) (*webtransport.Session, error) {
 	return session, err
 }
 
-// withTimeout runs test with a time that is over while it runs. A machine that is busy may need longer for what must
-// be done before that, so a test that fails is run again with longer times.
-func withTimeout(t *testing.T, test func(d time.Duration) error) {
-	t.Helper()
-	for d := 300 * time.Millisecond; ; d *= 6 {
-		err := test(d)
-		if err == nil {
-			return
-		}
-		if d > 20*time.Second {
-			t.Fatal(err)
-		}
-		t.Logf("with %v: %v", d, err)
-	}
-}
-
 // packet returns a packet on the wire.
 func packet(binary bool, data string) []byte {
 	var b []byte

@@ -16,6 +16,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"socketiojwt/engineio"
+	"socketiojwt/internal/limittest"
 )
 
 // syncBuffer is a bytes.Buffer for several goroutines.
@@ -71,7 +72,7 @@ func TestPeersWriteNoLines(t *testing.T) {
 
 // TestPanicOfTheHandler checks that the value of a panic is not logged.
 func TestPanicOfTheHandler(t *testing.T) {
-	withTimeout(t, func(d time.Duration) error {
+	limittest.Run(t, 300*time.Millisecond, func(d time.Duration) error {
 		var global, own syncBuffer
 		log.SetOutput(&global)
 		defer log.SetOutput(os.Stderr)

@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"log"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -18,7 +19,7 @@ import (
 func main() {
 	verifier, err := token.NewVerifier(token.Secret(os.Getenv("SOCKETIO_JWT_SECRET")), token.Options{})
 	check(err)
-	gate, err := auth.NewGate(verifier, auth.Options{})
+	gate, err := auth.NewGate(verifier, auth.Options{Logger: slog.Default()}) // says why tokens are refused
 	check(err)
 	srv, err := socketio.NewServer(socketio.Options{Engine: engineio.Options{
 		Origins: []string{"http://localhost:5173"}, // pages of other origins, such as Vite's

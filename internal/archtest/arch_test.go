@@ -65,6 +65,7 @@ var mayImport = map[string][]string{
 	"internal/guard":           {},
 	"internal/hidden":          {},
 	"internal/leaktest":        {},
+	"internal/limittest":       {},
 	"internal/logtable":        {},
 	"internal/logging":         {},
 	"internal/mac":             {},
@@ -81,7 +82,7 @@ var mayImport = map[string][]string{
 // forTests lists the packages below internal/ that only tests, and packages for tests, may
 // import. Every package may import each other package below internal/ that itself may
 // import no package of the module.
-var forTests = []string{"internal/archtest", "internal/cputime", "internal/leaktest", "internal/logtable", "internal/memnet", "internal/doctest", "internal/footprint", "internal/growth", "internal/redistest", "internal/turns/turnstest"}
+var forTests = []string{"internal/archtest", "internal/cputime", "internal/leaktest", "internal/limittest", "internal/logtable", "internal/memnet", "internal/doctest", "internal/footprint", "internal/growth", "internal/redistest", "internal/turns/turnstest"}
 
 // onlyIn lists the libraries that only certain files may import.
 var onlyIn = map[string][]string{
