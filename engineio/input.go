@@ -172,6 +172,7 @@ func (in *input) isEmpty(readBefore bool) (empty bool, err error) {
 	switch {
 	case len(in.data) > 0:
 		return false, nil
+	case in.secure != nil && in.secure.canRead(): // wait goes on with the turn, which is in the buffer
 	case in.secure != nil:
 		turn := in.leaveBuffer()
 		empty = in.secure.isEmpty(in)

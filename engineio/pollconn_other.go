@@ -54,6 +54,8 @@ type secureConn struct {
 
 func newSecureConn(net.Conn) *secureConn { return nil }
 
+func (*secureConn) canRead() bool { panic("engineio: not polled") }
+
 func (*secureConn) isEmpty(*input) bool { panic("engineio: not polled") }
 
 func (*secureConn) isWatched() bool { panic("engineio: not polled") }

@@ -151,10 +151,13 @@ func (p *pollConn) startWatch(ws *webSocket, rests bool) {
 // caller's last read, which must then read again.
 func (p *pollConn) rest() bool { return p.state.CompareAndSwap(pollReading, pollResting) }
 
+// beginRead forgets what has arrived, because a read follows. The caller is the reader.
+func (p *pollConn) beginRead() { p.state.CompareAndSwap(pollReadable, pollReading) }
+
 // read reads what has arrived. If there is nothing, n is 0 and err is nil. The caller is the
 // reader.
 func (p *pollConn) read(b []byte) (n int, err error) {
-	p.state.CompareAndSwap(pollReadable, pollReading)
+	p.beginRead()
 	if err := p.endOfWatch(); err != nil { // after the change of state, which may undo that at the end of watch
 		return 0, err
 	}
@@ -175,12 +178,11 @@ func (p *pollConn) read(b []byte) (n int, err error) {
 	return n, err
 }
 
-// canRead reports whether a read finds something, or an error. It takes nothing. The caller is the reader.
-func (p *pollConn) canRead() bool {
-	p.state.CompareAndSwap(pollReadable, pollReading)
+// canRead reports whether a read of raw finds something, or an error. It takes nothing.
+func canRead(raw syscall.RawConn) bool {
 	a := attempts.Get().(*attempt)
 	defer attempts.Put(a)
-	return p.raw.Control(a.onLook) != nil || a.n > 0
+	return raw.Control(a.onLook) != nil || a.n > 0
 }
 
 // await waits until there is something to read, or an error, which the next read may return. The caller is the

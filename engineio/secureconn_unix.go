@@ -39,13 +39,18 @@ func newSecureConn(conn net.Conn) *secureConn {
 	return &secureConn{conn: secure, raw: raw}
 }
 
+// canRead reports whether the connection has something to read, or an error. It takes nothing, and does not wait.
+func (c *secureConn) canRead() bool {
+	if p := c.poll.Load(); p != nil && !c.woken {
+		p.beginRead()
+	}
+	c.woken = c.woken || canRead(c.raw)
+	return c.woken
+}
+
 // isEmpty reports whether TLS has nothing that it has read already, and no error. If it has
 // something, in gets it. It does not wait.
 func (c *secureConn) isEmpty(in *input) bool {
-	p := c.poll.Load()
-	if c.woken = c.woken || p != nil && p.canRead(); c.woken {
-		return false
-	}
 	_ = c.conn.SetReadDeadline(longAgo) // so that TLS does not read the connection
 	err := c.readInto(in)
 	_ = c.conn.SetReadDeadline(time.Time{})
@@ -77,9 +82,11 @@ func isReadable(fd uintptr) bool {
 // read waits until in has data. It holds no buffer while it waits, except if a part of a record
 // has come, or a record without data.
 func (c *secureConn) read(in *input) error {
-	if c.isEmpty(in) {
+	switch {
+	case c.canRead():
+	case c.isEmpty(in):
 		c.wait()
-	} else if len(in.data) > 0 {
+	case len(in.data) > 0:
 		return nil
 	}
 	c.woken = false

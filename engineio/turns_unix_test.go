@@ -3,9 +3,14 @@
 package engineio
 
 import (
+	"crypto/tls"
 	"net"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"socketiojwt/internal/turns"
 )
 
 // TestPolledReaderTakesTurns is TestReaderTakesTurns for a connection that is polled.
@@ -21,6 +26,37 @@ func TestPolledReaderTakesTurns(t *testing.T) {
 	}
 	if n := turnsDuring(func() { takeAll(t, in, pooledBufferSize) }); n < turnBuffers/2 {
 		t.Errorf("others had %d turns during %d buffers", n, turnBuffers)
+	}
+}
+
+// TestSecureReaderKeepsItsTurn checks that the turn of a reader goes on from one TLS record to the next. Otherwise it never
+// ends while a peer sends without a pause, and all that waits for the network is delayed by 10 ms or more.
+func TestSecureReaderKeepsItsTurn(t *testing.T) { onEachTLSWatch(t, testSecureReaderKeepsItsTurn) }
+
+func testSecureReaderKeepsItsTurn(t *testing.T, opts Options) {
+	f := newTLS(t, opts, nil)
+	w, c := f.openSecure(tls.VersionTLS13)
+	received, goOn := make(chan struct{}), make(chan struct{})
+	kept := 0
+	c.onMessage = func(data []byte, _ bool) {
+		if string(data) == "first" {
+			close(received)
+			<-goOn
+		}
+		if *c.s.ws.in.turn() != (turns.Turn{}) {
+			kept++
+		}
+	}
+	w.send(w.records("", "first"))
+	<-received
+	most := slices.Repeat([]string{strings.Repeat("x", pooledBufferSize/2)}, 10) // TLS reads one or two of them at once
+	w.send(w.records("", most...))
+	close(goOn)
+	expectMessages(t, c, append([]string{"first"}, most...)...)
+	c.s.Abort("aborted")
+	expectEnd(t, c, "aborted") // after the last message
+	if kept < len(most)-2 {
+		t.Errorf("the turn went on for %d of %d messages", kept, len(most))
 	}
 }
 
