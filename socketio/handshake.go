@@ -106,7 +106,8 @@ func (srv *Server) logTooLarge(c *conn, what string) {
 
 // KeepHeader keeps a header of the first request readable for namespaces that are joined later
 // on the same connection. Only the middleware of the first namespace can call it with effect:
-// before its CONNECT is answered, all other headers are dropped, and KeepHeader does nothing.
+// all other headers are dropped before the CONNECT of that namespace is answered. Later calls do
+// nothing.
 func (s *Socket) KeepHeader(name string) {
 	c := s.conn
 	c.mu.Lock()

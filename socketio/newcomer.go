@@ -46,8 +46,9 @@ func (c *conn) accept(answer bool) bool {
 	}
 	if answer {
 		c.answering()
+	} else {
+		c.setTimer()
 	}
-	c.setTimer()
 	return true
 }
 

@@ -16,7 +16,7 @@ type Renewal struct {
 	Event string
 	Args  []any
 	// Before runs on the socket's worker while the socket still counts as ended. After runs
-	// there once it has gone on, before the next event is handled, also one of Intercept. Either
+	// there once it has gone on, before the next event is handled, including one of Intercept. Either
 	// may be nil.
 	Before, After func()
 }
@@ -28,7 +28,7 @@ type Renewal struct {
 // From the call on the socket counts as ended, as after its deadline: it sends nothing, no
 // handler starts, Join fails, and broadcasts and listings leave it out. The deadline is removed,
 // the contexts of handlers end with r.Cause, and pending acknowledgements fail. Renew does not
-// wait. When the handlers that run have returned, also that of Intercept, the socket leaves its
+// wait. When the handlers that run have returned, including that of Intercept, the socket leaves its
 // rooms and goes on. Events that it receives until then and that no handler has begun to handle
 // are dropped. Broadcasts that began before the socket went on do not reach it. If a handler
 // does not return, the socket does not go on, so the caller should end it after some time.
