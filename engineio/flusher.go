@@ -15,8 +15,8 @@ type flusher struct {
 	srv *Server
 
 	mu      sync.Mutex // locked after a session's mutex
-	urgent  []*Session
-	others  []*Session // only messages of broadcasts wait for these, or they are urgent too
+	urgent  sessionList
+	others  sessionList // only messages of broadcasts wait for these, or they are urgent too
 	running bool
 }
 
@@ -56,10 +56,10 @@ func (f *flusher) add(s *Session, shared bool) {
 	switch {
 	case !shared && s.listed != listedAsUrgent:
 		s.listed = listedAsUrgent
-		f.urgent = append(f.urgent, s)
+		f.urgent.add(s)
 	case s.listed == notListed:
 		s.listed = listedAmongOthers
-		f.others = append(f.others, s)
+		f.others.add(s)
 	}
 	if !f.running {
 		f.running = true
@@ -92,9 +92,9 @@ func (f *flusher) run() {
 func (f *flusher) take(taken []*Session) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := takeFrom(&f.urgent, taken[:len(taken)/2])
-	n += takeFrom(&f.others, taken[n:])
-	n += takeFrom(&f.urgent, taken[n:])
+	n := f.urgent.take(taken[:len(taken)/2])
+	n += f.others.take(taken[n:])
+	n += f.urgent.take(taken[n:])
 	for _, s := range taken[:n] {
 		s.listed = notListed
 	}
@@ -102,12 +102,50 @@ func (f *flusher) take(taken []*Session) int {
 	return n
 }
 
-// takeFrom moves sessions from the beginning of a list.
-func takeFrom(list *[]*Session, taken []*Session) int {
-	n := copy(taken, *list)
-	clear((*list)[:n])
-	if *list = (*list)[n:]; len(*list) == 0 {
-		*list = nil // an idle server keeps no array
+// sessionList is a list of sessions, in the order in which they were added. It is kept in parts from
+// a pool, because a broadcast lists every session. An empty list has none.
+type sessionList struct {
+	first, last *listPart
+}
+
+type listPart struct {
+	sessions   [126]*Session // those from begin to end
+	begin, end int
+	next       *listPart
+}
+
+var listParts = sync.Pool{New: func() any { return new(listPart) }}
+
+// add appends a session.
+func (l *sessionList) add(s *Session) {
+	if l.last == nil || l.last.end == len(l.last.sessions) {
+		part := listParts.Get().(*listPart)
+		if l.last == nil {
+			l.first = part
+		} else {
+			l.last.next = part
+		}
+		l.last = part
+	}
+	l.last.sessions[l.last.end] = s
+	l.last.end++
+}
+
+// take moves the first sessions to taken, and returns how many.
+func (l *sessionList) take(taken []*Session) (n int) {
+	for n < len(taken) && l.first != nil {
+		part := l.first
+		moved := copy(taken[n:], part.sessions[part.begin:part.end])
+		clear(part.sessions[part.begin:][:moved])
+		n += moved
+		if part.begin += moved; part.begin < part.end {
+			break
+		}
+		if l.first = part.next; l.first == nil {
+			l.last = nil
+		}
+		part.begin, part.end, part.next = 0, 0, nil
+		listParts.Put(part)
 	}
 	return n
 }

@@ -223,8 +223,10 @@ var batches = sync.Pool{New: func() any { return new([]byte) }}
 // tryWriteQueue writes what is queued without waiting and returns the rest. The caller owns the
 // writer.
 func (ws *webSocket) tryWriteQueue() (rest []byte, err error) {
+	queue := ws.queue
 	first := ws.shift()
 	if !ws.pending() {
+		recycle(queue)
 		return ws.tryWrite(first)
 	}
 	buf := batches.Get().(*[]byte)
@@ -233,6 +235,7 @@ func (ws *webSocket) tryWriteQueue() (rest []byte, err error) {
 	for ws.pending() {
 		frames = append(frames, ws.shift()...)
 	}
+	recycle(queue)
 	if cap(frames) <= 2*maxBatch {
 		*buf = frames
 	}

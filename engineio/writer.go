@@ -3,6 +3,7 @@ package engineio
 import (
 	"net"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -57,7 +58,24 @@ func (ws *webSocket) setQueued(n int) {
 	ws.queued = n
 }
 
+// shortQueue is the array of a queue that has not grown.
+type shortQueue [4][]byte
+
+// queues pools the arrays of queues, because a broadcast needs one for each session. A session with
+// nothing queued has none.
+var queues = sync.Pool{New: func() any { return new(shortQueue) }}
+
+// recycle returns the array of a queue to the pool. All of the queue has been taken out.
+func recycle(queue [][]byte) {
+	if cap(queue) == len(shortQueue{}) {
+		queues.Put((*shortQueue)(queue[:cap(queue)]))
+	}
+}
+
 func (ws *webSocket) push(frames []byte) {
+	if ws.queue == nil {
+		ws.queue = queues.Get().(*shortQueue)[:0]
+	}
 	ws.queue = append(ws.queue, frames)
 	ws.setQueued(ws.queued + queuedSize(frames))
 }
