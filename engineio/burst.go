@@ -91,8 +91,8 @@ func (s *Session) writeQueued() {
 // dropQueued drops what is left to a flusher. The session's mutex is held.
 func (ws *webSocket) dropQueued() {
 	if ws.state == writerQueued {
-		ws.queue, ws.pong, ws.pongPacket, ws.state = nil, "", false, writerIdle
-		ws.setQueued(0)
+		ws.state = writerIdle
+		ws.drop()
 	}
 }
 

@@ -6,7 +6,18 @@ import "testing"
 func (c *recorder) queued() int {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	return len(c.s.ws.queue)
+	return c.s.ws.waiting()
+}
+
+// waiting returns how many messages wait. The session's mutex is held.
+func (w *writer) waiting() int {
+	switch {
+	case len(w.first) == 0:
+		return 0
+	case w.more == nil:
+		return 1
+	}
+	return 1 + len(w.more.frames) - w.more.taken
 }
 
 // idle opens a session and waits until nothing is being written.

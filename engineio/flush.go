@@ -53,7 +53,7 @@ func (s *Session) allWritten() bool {
 	if s.polling != nil && (s.polling.writing > 0 || len(s.polling.queue) > 0) {
 		return false
 	}
-	return s.ws == nil || s.ws.state == writerIdle && len(s.ws.queue) == 0
+	return s.ws == nil || s.ws.state == writerIdle && len(s.ws.first) == 0
 }
 
 // wakeFlush makes all calls of Flush check again. s.mu is held.

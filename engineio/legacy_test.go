@@ -144,7 +144,7 @@ func TestPongPacketsDoNotPileUp(t *testing.T) {
 		}
 		synctest.Wait()
 		socketed.s.mu.Lock()
-		waiting, answered := len(socketed.s.ws.queue), socketed.s.ws.pongPacket
+		waiting, answered := socketed.s.ws.waiting(), socketed.s.ws.pongPacket
 		socketed.s.mu.Unlock()
 		if waiting > 1 || !answered {
 			t.Errorf("%d frames wait for the WebSocket, and pongPacket is %t", waiting, answered)

@@ -139,7 +139,7 @@ func TestAnswersToPingFramesDoNotPileUp(t *testing.T) {
 			}
 			w.write("3")
 			c.s.mu.Lock()
-			if n := len(c.s.ws.queue); n > 1 || c.s.ws.queued > maxBatch {
+			if n := c.s.ws.waiting(); n > 1 || c.s.ws.queued > maxBatch {
 				t.Errorf("%d frames, counted as %d bytes, wait", n, c.s.ws.queued)
 			}
 			c.s.mu.Unlock()

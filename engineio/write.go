@@ -223,10 +223,8 @@ var batches = sync.Pool{New: func() any { return new([]byte) }}
 // tryWriteQueue writes what is queued without waiting and returns the rest. The caller owns the
 // writer.
 func (ws *webSocket) tryWriteQueue() (rest []byte, err error) {
-	queue := ws.queue
 	first := ws.shift()
 	if !ws.pending() {
-		recycle(queue)
 		return ws.tryWrite(first)
 	}
 	buf := batches.Get().(*[]byte)
@@ -235,7 +233,6 @@ func (ws *webSocket) tryWriteQueue() (rest []byte, err error) {
 	for ws.pending() {
 		frames = append(frames, ws.shift()...)
 	}
-	recycle(queue)
 	if cap(frames) <= 2*maxBatch {
 		*buf = frames
 	}
@@ -292,8 +289,7 @@ func (ws *webSocket) allWritten() {
 // writeFailed ends what ws was for.
 func (ws *webSocket) writeFailed() {
 	s := ws.session
-	ws.queue, ws.pong, ws.pongPacket = nil, "", false
-	ws.setQueued(0)
+	ws.drop()
 	ws.setState(writerBroken)
 	switch {
 	case ws == s.ws:

@@ -21,9 +21,10 @@ const (
 // writer is what a WebSocket has yet to write, and who writes it. The session's mutex
 // guards it.
 type writer struct {
-	queue  [][]byte // frames of whole messages, or the rest of one
-	queued int      // bytes that count in Options.MaxOutbound: queue, and what the goroutine is writing
-	pong   string   // the frame that answers the latest ping frame (RFC 6455, section 5.5.3); a string is smaller than a slice
+	first  []byte     // the queue: frames of whole messages, or the rest of one
+	more   *frameList // what is queued behind them; nil if there is nothing
+	queued int        // bytes that count in Options.MaxOutbound: the queue, and what the goroutine is writing
+	pong   string     // the frame that answers the latest ping frame (RFC 6455, section 5.5.3); a string is smaller than a slice
 
 	pongPacket bool // a ping packet is to be answered
 	sealed     bool // the close frame is queued or written, and nothing may follow it (RFC 6455, section 5.5.1)
@@ -43,7 +44,7 @@ const maxBatch = 64 << 10
 func (w *writer) owned() bool { return w.state == writerOwned || w.state == writerWaiting }
 
 // pending reports whether there is something to write.
-func (w *writer) pending() bool { return len(w.queue) > 0 || w.pong != "" || w.pongPacket }
+func (w *writer) pending() bool { return len(w.first) > 0 || w.pong != "" || w.pongPacket }
 
 // queuedSize returns how many bytes frames count in the queue: about 40 more than their
 // length, which is what the queue needs for them.
@@ -58,49 +59,52 @@ func (ws *webSocket) setQueued(n int) {
 	ws.queued = n
 }
 
-// shortQueue is the array of a queue that has not grown.
-type shortQueue [4][]byte
-
-// queues pools the arrays of queues, because a broadcast needs one for each session. A session with
-// nothing queued has none.
-var queues = sync.Pool{New: func() any { return new(shortQueue) }}
-
-// recycle returns the array of a queue to the pool. All of the queue has been taken out.
-func recycle(queue [][]byte) {
-	if cap(queue) == len(shortQueue{}) {
-		queues.Put((*shortQueue)(queue[:cap(queue)]))
+// push queues frames.
+func (ws *webSocket) push(frames []byte) {
+	if len(ws.first) == 0 {
+		ws.first = frames
+	} else {
+		ws.behind().add(frames)
 	}
+	ws.setQueued(ws.queued + queuedSize(frames))
 }
 
-func (ws *webSocket) push(frames []byte) {
-	if ws.queue == nil {
-		ws.queue = queues.Get().(*shortQueue)[:0]
+// behind returns the list of what is queued behind the first frames.
+func (w *writer) behind() *frameList {
+	if w.more == nil {
+		w.more = frameLists.Get().(*frameList)
 	}
-	ws.queue = append(ws.queue, frames)
-	ws.setQueued(ws.queued + queuedSize(frames))
+	return w.more
 }
 
 // unshift puts the rest of frames that were being written back.
 func (ws *webSocket) unshift(rest []byte) {
-	ws.queue = append([][]byte{rest}, ws.queue...)
+	if len(ws.first) > 0 {
+		l := ws.behind()
+		l.frames = slices.Insert(l.frames, l.taken, ws.first)
+	}
+	ws.first = rest
 	ws.setQueued(ws.queued + queuedSize(rest))
 }
 
-// shift takes the next frames out of the queue, which is not empty. Answers to pings
-// come after everything else.
+// shift takes the next frames out of the queue, or the answers to pings if the queue is empty.
 func (ws *webSocket) shift() []byte {
-	if len(ws.queue) == 0 {
-		frames := []byte(ws.pong)
+	frames := ws.first
+	if len(frames) == 0 {
+		frames = []byte(ws.pong)
 		if ws.pongPacket {
 			frames = slices.Concat(frames, pongPacket.frames())
 		}
 		ws.pong, ws.pongPacket = "", false
 		return frames
 	}
-	frames := ws.queue[0]
-	ws.queue[0] = nil
-	if ws.queue = ws.queue[1:]; len(ws.queue) == 0 {
-		ws.queue = nil // an idle session keeps no array
+	ws.first = nil
+	if ws.more != nil {
+		ws.first = ws.more.take()
+		if ws.more.empty() {
+			ws.more.free()
+			ws.more = nil
+		}
 	}
 	ws.setQueued(ws.queued - queuedSize(frames))
 	return frames
@@ -110,9 +114,9 @@ func (ws *webSocket) shift() []byte {
 // They stay counted in queued.
 func (ws *webSocket) batch() (batch net.Buffers, size int) {
 	for ws.pending() && size < maxBatch {
-		if len(ws.queue) > 0 && len(ws.queue[0]) > maxBatch {
-			batch = append(batch, ws.queue[0][:maxBatch])
-			ws.queue[0] = ws.queue[0][maxBatch:]
+		if len(ws.first) > maxBatch {
+			batch = append(batch, ws.first[:maxBatch])
+			ws.first = ws.first[maxBatch:]
 			ws.setQueued(ws.queued - maxBatch)
 			size += maxBatch
 			break
@@ -125,11 +129,56 @@ func (ws *webSocket) batch() (batch net.Buffers, size int) {
 	return batch, size
 }
 
+// drop drops what is to be written.
+func (ws *webSocket) drop() {
+	ws.first, ws.more, ws.pong, ws.pongPacket = nil, nil, "", false
+	ws.setQueued(0)
+}
+
 // setState changes who writes, and wakes endWriting if the writer is released.
 func (w *writer) setState(state writerState) {
 	w.state = state
 	if !w.owned() && w.released != nil {
 		close(w.released)
 		w.released = nil
+	}
+}
+
+// A frameList is what a writer has queued behind the first frames. Lists are pooled, because a session has none
+// most of the time, and needs one for each burst.
+type frameList struct {
+	frames [][]byte // from taken on
+	taken  int
+}
+
+// maxSpareList bounds the lists that are pooled.
+const maxSpareList = 16
+
+var frameLists = sync.Pool{New: func() any { return new(frameList) }}
+
+// add appends frames. A list that is never empty does not grow with what was taken from it.
+func (l *frameList) add(frames []byte) {
+	if len(l.frames) == cap(l.frames) && l.taken > len(l.frames)/2 {
+		l.frames = slices.Delete(l.frames, 0, l.taken)
+		l.taken = 0
+	}
+	l.frames = append(l.frames, frames)
+}
+
+// take takes the first frames of a list that is not empty.
+func (l *frameList) take() []byte {
+	frames := l.frames[l.taken]
+	l.frames[l.taken] = nil
+	l.taken++
+	return frames
+}
+
+func (l *frameList) empty() bool { return l.taken == len(l.frames) }
+
+// free returns an empty list to the pool.
+func (l *frameList) free() {
+	if cap(l.frames) <= maxSpareList {
+		l.frames, l.taken = l.frames[:0], 0
+		frameLists.Put(l)
 	}
 }

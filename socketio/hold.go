@@ -100,16 +100,16 @@ func (s *Socket) admitWith(welcome *engineio.Message) error {
 // that are not Temporary count as failures of the peer's address.
 func (s *Socket) Refuse(how error) error {
 	e := endingOf(how)
-	if e == plain {
-		s.logSampled(s.Context(), slog.LevelInfo, s.name+"\n"+fmt.Sprint(how), "socketio: refused", "error", how)
-	} else if e.Err != nil {
-		s.logger().DebugContext(s.Context(), "socketio: refused", "error", how, "cause", e.Err)
-	}
 	if e.Temporary {
 		s.conn.excuse()
 	}
 	if !s.endBy(stateHeld, e, how, func() { s.countRefusal(e) }) {
 		return s.notAdmitted()
+	}
+	if e == plain {
+		s.logSampled(s.Context(), slog.LevelInfo, s.name+"\n"+fmt.Sprint(how), "socketio: refused", "error", how)
+	} else if e.Err != nil {
+		s.logger().DebugContext(s.Context(), "socketio: refused", "error", how, "cause", e.Err)
 	}
 	return nil
 }

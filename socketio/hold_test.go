@@ -197,12 +197,13 @@ func TestRefusalDataIsUserCode(t *testing.T) {
 	})
 }
 
-// A temporary refusal of a socket that is closed or admitted already has no effect on the
-// connection.
-func TestLateTemporaryRefusal(t *testing.T) {
-	later := &socketio.Ending{Message: "later", Temporary: true}
+// A refusal of a socket that is closed or admitted already has no effect on the connection, and is not
+// logged.
+func TestLateRefusal(t *testing.T) {
+	later := &socketio.Ending{Message: "later", Temporary: true, Err: errors.New("cause")}
 	var held *socketio.Socket
-	bubble(t, socketio.Options{}, func(srv *socketio.Server) {
+	var log logged
+	bubble(t, socketio.Options{Logger: log.logger()}, func(srv *socketio.Server) {
 		srv.Open()
 		srv.Of("/held").Use(func(_ context.Context, s *socketio.Socket) error {
 			held = s
@@ -216,13 +217,18 @@ func TestLateTemporaryRefusal(t *testing.T) {
 		}
 		_ = other.Leave()
 		synctest.Wait()
-		if err := held.Refuse(later); err != nil {
-			t.Errorf("Refuse of a closed socket: %v", err)
-		}
-		if err := f.srv.Sockets()[0].Refuse(later); !errors.Is(err, socketio.ErrAdmitted) {
-			t.Errorf("Refuse of an admitted socket: %v", err)
+		for _, how := range []error{later, errors.New("too late"), nil} {
+			if err := held.Refuse(how); err != nil {
+				t.Errorf("Refuse of a closed socket: %v", err)
+			}
+			if err := f.srv.Sockets()[0].Refuse(how); !errors.Is(err, socketio.ErrAdmitted) {
+				t.Errorf("Refuse of an admitted socket: %v", err)
+			}
 		}
 		synctest.Wait()
+		if n := log.count("socketio: refused"); n != 0 {
+			t.Errorf("%d refusals are logged", n)
+		}
 		if err := p.SendRaw(`2["x"]`); err != nil || len(f.srv.Sockets()) != 1 {
 			t.Errorf("the connection was closed: %v", err)
 		}

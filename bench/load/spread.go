@@ -2,8 +2,10 @@ package load
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -36,6 +38,9 @@ func (g *generator) spreadTimes(connections []*connection, n int) (took []uint32
 			_ = c.SetDeadline(time.Now().Add(g.Patience))
 		}
 		asking := connections[0]
+		if err := wakeAt(unnoticed, connections[1:]); err != nil {
+			return nil, err
+		}
 		if err := asking.send(fmt.Sprintf(`420["spread",{"t":%d,"pad":"%s"}]`, t, padding)); err != nil {
 			return nil, err
 		}
@@ -49,10 +54,32 @@ func (g *generator) spreadTimes(connections []*connection, n int) (took []uint32
 					return nil, err
 				}
 				took = append(took, us)
+				if err := wakeAt(1, connections[1:]); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
 	return took, nil
+}
+
+// unnoticed is more than a connection receives of a broadcast.
+const unnoticed = 4096
+
+// wakeAt sets how many bytes a connection must have received before the poller of this process is told. Otherwise each message of a
+// broadcast wakes it, which takes a third of a core from the server while that writes.
+func wakeAt(bytes int, connections []*connection) error {
+	for _, c := range connections {
+		raw, err := c.Conn.(syscall.Conn).SyscallConn()
+		if err != nil {
+			return err
+		}
+		failed := raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, bytes) })
+		if err := errors.Join(err, failed); err != nil {
+			return fmt.Errorf("SO_RCVLOWAT: %w", err)
+		}
+	}
+	return nil
 }
 
 // expectBroadcast reads the broadcast that was sent at a time.
