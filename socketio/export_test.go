@@ -276,13 +276,16 @@ func (n *Namespace) SearchTail() *TailSearch {
 	return &TailSearch{missed: m}
 }
 
-// Send sends an event with some bytes to a room.
-func (t *TailSearch) Send(room string, bytes int) {
+// Send sends an event with some bytes to rooms.
+func (t *TailSearch) Send(bytes int, rooms ...string) {
 	n := t.missed.listing.namespace
-	p := &placed{id: replay.ID{Time: 2, Seq: uint64(len(t.sent))}, to: replay.Target{Rooms: []string{room}}, namespace: n.name, body: body{array: blank[:bytes]}}
+	p := &placed{id: replay.ID{Time: 2, Seq: uint64(len(t.sent))}, to: replay.Target{Rooms: rooms}, namespace: n.name, body: body{array: blank[:bytes]}}
 	t.sent = append(t.sent, p)
 	n.local.shared.tail.add(p)
 }
+
+// Kept returns how many of the events are kept.
+func (t *TailSearch) Kept() int { return len(t.missed.listing.shared.tail.events) }
 
 // CatchUp searches what was sent so far.
 func (t *TailSearch) CatchUp() { t.missed.catchUpWithTail() }

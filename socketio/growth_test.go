@@ -235,7 +235,7 @@ func TestCallsIgnoreOthers(t *testing.T) {
 			srv, _ := members(t, 1, socketio.Options{Recovery: &socketio.Recovery{}})
 			search := srv.SearchTail()
 			for range n {
-				search.Send("elsewhere", 10)
+				search.Send(10, "elsewhere")
 			}
 			return func() {
 				search.CatchUp()

@@ -3,6 +3,7 @@ package socketio_test
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"socketiojwt/socketio"
@@ -21,9 +22,9 @@ func TestSearchOfTheTail(t *testing.T) {
 		for i := range 20 + random.IntN(100) {
 			if random.IntN(4) == 0 {
 				want = append(want, i)
-				search.Send("in", 10)
+				search.Send(10, "in")
 			} else {
-				search.Send("elsewhere", random.IntN(600_000))
+				search.Send(random.IntN(600_000), "elsewhere")
 			}
 			if often || random.IntN(50) == 0 {
 				search.CatchUp()
@@ -43,5 +44,18 @@ func TestSearchOfTheTail(t *testing.T) {
 	}
 	if lost == 0 || lost > 150 {
 		t.Errorf("%d of 200 searches have failed", lost)
+	}
+}
+
+// The bound on the memory of a tail counts the names of rooms.
+func TestNamesOfRoomsCountInTheTail(t *testing.T) {
+	srv, _ := members(t, 1, socketio.Options{Recovery: &socketio.Recovery{}})
+	search := srv.SearchTail()
+	rooms := slices.Repeat([]string{strings.Repeat("r", 1000)}, 1000)
+	for range 100 { // 100 MB of names
+		search.Send(10, rooms...)
+	}
+	if n := search.Kept(); n == 0 || n > 17 {
+		t.Errorf("%d events are kept, want at most 17", n)
 	}
 }

@@ -52,7 +52,7 @@ func (p *placed) packet() *engineio.Message {
 
 // size is about what is kept of the event.
 func (p *placed) size() int {
-	size := messageBytes + formsOfText*(len(p.body.array)+longestHead)
+	size := messageBytes + formsOfText*(len(p.body.array)+longestHead) + p.to.Size()
 	for _, data := range p.body.attachments {
 		size += formsOfText * len(data)
 	}

@@ -44,6 +44,19 @@ type Target struct {
 	Except []string
 }
 
+// nameBytes is about what the name of a room keeps in addition to its text.
+const nameBytes = 16
+
+// Size returns about how many bytes the names of the rooms keep.
+func (to Target) Size() (size int) {
+	for _, names := range [][]string{to.Rooms, to.Except} {
+		for _, name := range names {
+			size += nameBytes + len(name)
+		}
+	}
+	return size
+}
+
 // A Draft is an event that is to be recorded. Its message ends with an offset, which is written
 // when the event is recorded. Until then the message must not be sent.
 type Draft struct {
@@ -91,12 +104,7 @@ func (l *Log) Active() bool { return l.active.Load() }
 // or leave a room. The caller then writes the message to the sockets and calls Done. An event
 // that does not fit into the budget is not kept, and older ones are forgotten to make room.
 func (l *Log) Record(d *Draft, to Target) (number uint64) {
-	size := entryBytes + d.Size
-	for _, names := range [][]string{to.Rooms, to.Except} {
-		for _, name := range names {
-			size += nameBytes + len(name)
-		}
-	}
+	size := entryBytes + d.Size + to.Size()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	number = l.next
@@ -118,9 +126,6 @@ func (l *Log) Record(d *Draft, to Target) (number uint64) {
 	l.size += size
 	return number
 }
-
-// nameBytes is about what the name of a room keeps in addition to its text.
-const nameBytes = 16
 
 // Done says that an event has been written to its sockets.
 func (l *Log) Done(number uint64) {
