@@ -265,3 +265,21 @@ func TestQueuesDoNotMix(t *testing.T) {
 		}
 	}
 }
+
+// The memory of a queue that is never empty follows its length. Otherwise slow peers keep more than their queues count.
+func TestQueueShrinks(t *testing.T) {
+	ws := newWebSocket(&Session{srv: new(Server)}, nil, nil, codec4{}, 0)
+	for range 10_000 {
+		ws.push([]byte("frame"))
+	}
+	for range 9_900 {
+		ws.shift()
+	}
+	for range 10_000 {
+		ws.push([]byte("frame"))
+		ws.shift()
+	}
+	if n := cap(ws.more.frames); n > 1000 {
+		t.Errorf("the list has room for %d frames, and has %d", n, ws.waiting())
+	}
+}
