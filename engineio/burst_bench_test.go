@@ -103,7 +103,7 @@ func BenchmarkSpread(b *testing.B) {
 			for part := range slices.Chunk(fds, (len(fds)+processors-1)/processors) {
 				writing.Go(func() {
 					for _, fd := range part {
-						if _, err := syscall.Write(fd, m.frames()); err != nil {
+						if _, err := writeNow(fd, m.frames()); err != nil {
 							b.Error(err)
 						}
 					}
