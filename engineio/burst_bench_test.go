@@ -80,9 +80,9 @@ func benchBroadcast(b *testing.B, sessions, burst int) {
 }
 
 // BenchmarkSpread is the time until the last of many sessions has been written a broadcast, for
-// one and for two processors, and what a message costs. The floor is a loop of system calls for each
-// processor: two of them that share parts of one core take much more than half of the time. The peers do not read,
-// so that the processors have nothing else to do:
+// one and for two processors, and what a message costs. The floor is a loop of system calls on each
+// processor. Two processors that share parts of one core take much more than half of the time of one. The peers do not
+// read, so that the processors have nothing else to do:
 //
 //	go test ./engineio -run XXX -bench Spread -cpu 1,2 -benchtime 100x
 func BenchmarkSpread(b *testing.B) {
@@ -103,7 +103,7 @@ func BenchmarkSpread(b *testing.B) {
 			for part := range slices.Chunk(fds, (len(fds)+processors-1)/processors) {
 				writing.Go(func() {
 					for _, fd := range part {
-						if _, err := syscall.Write(fd, m.frames()); err != nil {
+						if _, err := writeNow(fd, m.frames()); err != nil {
 							b.Error(err)
 						}
 					}

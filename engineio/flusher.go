@@ -109,7 +109,7 @@ type sessionList struct {
 }
 
 type listPart struct {
-	sessions   [126]*Session // those from begin to end
+	sessions   [125]*Session // those from begin to end; so many that a part takes 1 KB
 	begin, end int
 	next       *listPart
 }

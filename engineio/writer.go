@@ -21,7 +21,7 @@ const (
 // writer is what a WebSocket has yet to write, and who writes it. The session's mutex
 // guards it.
 type writer struct {
-	first  []byte     // the queue: frames of whole messages, or the rest of one
+	first  []byte     // what is written next: frames of whole messages, or the rest of one; empty if nothing is queued
 	more   *frameList // what is queued behind them; nil if there is nothing
 	queued int        // bytes that count in Options.MaxOutbound: the queue, and what the goroutine is writing
 	pong   string     // the frame that answers the latest ping frame (RFC 6455, section 5.5.3); a string is smaller than a slice
@@ -59,7 +59,7 @@ func (ws *webSocket) setQueued(n int) {
 	ws.queued = n
 }
 
-// push queues frames.
+// push queues frames, which must not be empty.
 func (ws *webSocket) push(frames []byte) {
 	if len(ws.first) == 0 {
 		ws.first = frames
@@ -151,16 +151,15 @@ type frameList struct {
 	taken  int
 }
 
-// maxSpareList bounds the lists that are pooled.
+// maxSpareList bounds the capacity of the lists that are pooled.
 const maxSpareList = 16
 
 var frameLists = sync.Pool{New: func() any { return new(frameList) }}
 
-// add appends frames. A list that is never empty does not grow with what was taken from it.
+// add appends frames. The memory of a list that is never empty follows its length.
 func (l *frameList) add(frames []byte) {
-	if len(l.frames) == cap(l.frames) && l.taken > len(l.frames)/2 {
-		l.frames = slices.Delete(l.frames, 0, l.taken)
-		l.taken = 0
+	if len(l.frames) == cap(l.frames) {
+		l.frames, l.taken = l.frames[l.taken:], 0 // append makes a new array
 	}
 	l.frames = append(l.frames, frames)
 }

@@ -3,6 +3,7 @@ package engineio
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync"
@@ -203,5 +204,82 @@ func TestQueueOrder(t *testing.T) {
 	}
 	if ws.pending() || ws.more != nil || ws.queued != 0 {
 		t.Error("an empty queue keeps something")
+	}
+}
+
+// Queues whose lists come from one pool keep their own bytes in order, also when others are dropped.
+func TestQueuesDoNotMix(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	queues := make([]*webSocket, 4)
+	want := make([][]byte, len(queues))
+	for i := range queues {
+		queues[i] = newWebSocket(&Session{srv: new(Server)}, nil, nil, codec4{}, 0)
+	}
+	for step := range 10_000 {
+		i := random.IntN(len(queues))
+		ws := queues[i]
+		taken := func(frames []byte) {
+			if !bytes.HasPrefix(want[i], frames) {
+				t.Fatalf("step %d: queue %d has %.50q at its beginning, want %.50q", step, i, frames, want[i])
+			}
+			want[i] = want[i][len(frames):]
+		}
+		switch what := random.IntN(16); {
+		case what == 0:
+			ws.drop()
+			want[i] = nil
+		case what == 1:
+			batch, size := ws.batch()
+			for _, frames := range batch {
+				taken(frames)
+			}
+			ws.setQueued(ws.queued - size)
+		case what <= 6 && ws.pending():
+			frames := ws.shift()
+			if written := random.IntN(2 * len(frames)); written < len(frames) { // others queue while a part is written
+				ws.push([]byte("meanwhile"))
+				want[i] = append(want[i], "meanwhile"...)
+				ws.unshift(frames[written:])
+				frames = frames[:written]
+			}
+			taken(frames)
+		default:
+			frames := fmt.Appendf(nil, "%d of %d, ", step, i)
+			if random.IntN(200) == 0 {
+				frames = append(frames, make([]byte, maxBatch)...)
+			}
+			ws.push(frames)
+			want[i] = append(want[i], frames...)
+		}
+		for i, ws := range queues {
+			got := bytes.Clone(ws.first)
+			if ws.more != nil {
+				got = append(got, bytes.Join(ws.more.frames[ws.more.taken:], nil)...)
+			}
+			if !bytes.Equal(got, want[i]) {
+				t.Fatalf("step %d: queue %d has %.50q of %d bytes, want %.50q of %d", step, i, got, len(got), want[i], len(want[i]))
+			}
+			if counted := len(got) + 40*ws.waiting(); ws.queued != counted {
+				t.Fatalf("step %d: queue %d counts %d bytes, want %d", step, i, ws.queued, counted)
+			}
+		}
+	}
+}
+
+// The memory of a queue that is never empty follows its length. Otherwise slow peers keep more than their queues count.
+func TestQueueShrinks(t *testing.T) {
+	ws := newWebSocket(&Session{srv: new(Server)}, nil, nil, codec4{}, 0)
+	for range 10_000 {
+		ws.push([]byte("frame"))
+	}
+	for range 9_900 {
+		ws.shift()
+	}
+	for range 10_000 {
+		ws.push([]byte("frame"))
+		ws.shift()
+	}
+	if n := cap(ws.more.frames); n > 1000 {
+		t.Errorf("the list has room for %d frames, and has %d", n, ws.waiting())
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
+	"weak"
 
 	"socketiojwt/engineio"
 	"socketiojwt/socketio/internal/replay"
@@ -264,6 +266,7 @@ func PruneSaved(over, kept int) (pauses, left int) {
 type TailSearch struct {
 	missed *missed
 	sent   []*placed
+	weak   []weak.Pointer[placed]
 }
 
 var blank [1 << 20]byte
@@ -286,6 +289,21 @@ func (t *TailSearch) Send(bytes int, rooms ...string) {
 
 // Kept returns how many of the events are kept.
 func (t *TailSearch) Kept() int { return len(t.missed.listing.shared.tail.events) }
+
+// Reachable forgets what was sent, and returns the bytes of the events that are still reachable, as a tail counts them.
+func (t *TailSearch) Reachable() (size int) {
+	for _, p := range t.sent {
+		t.weak = append(t.weak, weak.Make(p))
+	}
+	t.sent = nil
+	runtime.GC()
+	for _, w := range t.weak {
+		if p := w.Value(); p != nil {
+			size += p.size()
+		}
+	}
+	return size
+}
 
 // CatchUp searches what was sent so far.
 func (t *TailSearch) CatchUp() { t.missed.catchUpWithTail() }

@@ -3,6 +3,7 @@ package socketio
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,12 +21,13 @@ import (
 type tail struct {
 	users   int
 	size    int
+	gone    int // size of the dropped events that the array of events may still have
 	events  []*placed
 	dropped int       // number of events that were sent before them and are no longer kept
 	lost    replay.ID // the last one of those
 }
 
-// maxTail bounds the bytes of a tail.
+// maxTail bounds the bytes of a tail, and again those of events that it has dropped.
 const maxTail = 16 << 20
 
 func (t *tail) add(p *placed) {
@@ -35,9 +37,14 @@ func (t *tail) add(p *placed) {
 	t.events = append(t.events, p)
 	t.size += p.size()
 	for t.size > maxTail && len(t.events) > 0 {
-		t.size -= t.events[0].size()
+		size := t.events[0].size()
+		t.size -= size
+		t.gone += size
 		t.lost, t.events = t.events[0].id, t.events[1:]
 		t.dropped++
+	}
+	if t.gone > maxTail {
+		t.events, t.gone = slices.Clone(t.events), 0 // a search may still use the array
 	}
 }
 

@@ -59,3 +59,18 @@ func TestNamesOfRoomsCountInTheTail(t *testing.T) {
 		t.Errorf("%d events are kept, want at most 17", n)
 	}
 }
+
+// Events that a tail has dropped are not kept by the array that they were in.
+func TestDroppedEventsLeaveTheTail(t *testing.T) {
+	srv, _ := members(t, 1, socketio.Options{Recovery: &socketio.Recovery{}})
+	search := srv.SearchTail()
+	for range 700 { // the array then has room for 200 more
+		search.Send(10, "elsewhere")
+	}
+	for range 100 { // about 3 MB each
+		search.Send(1<<20, "elsewhere")
+	}
+	if size := search.Reachable(); size > 40<<20 {
+		t.Errorf("%d MiB are reachable, want at most 40", size>>20)
+	}
+}

@@ -63,11 +63,11 @@ func (g *generator) spreadTimes(connections []*connection, n int) (took []uint32
 	return took, nil
 }
 
-// unnoticed is more than a connection receives of a broadcast.
+// unnoticed is more bytes than a connection receives while the server sends a broadcast.
 const unnoticed = 4096
 
-// wakeAt sets how many bytes a connection must have received before the poller of this process is told. Otherwise each message of a
-// broadcast wakes it, which takes a third of a core from the server while that writes.
+// wakeAt sets how many bytes a connection must have received before the system wakes the poller of this process. Otherwise each message of
+// a broadcast wakes it, which takes a third of a core from the server while the server writes.
 func wakeAt(bytes int, connections []*connection) error {
 	for _, c := range connections {
 		raw, err := c.Conn.(syscall.Conn).SyscallConn()
