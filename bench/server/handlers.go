@@ -24,7 +24,7 @@ func handle(srv *socketio.Server) {
 		}
 		for _, s := range srv.Sockets() {
 			for s.Queued() > 0 {
-				time.Sleep(time.Millisecond)
+				time.Sleep(200 * time.Microsecond)
 			}
 		}
 		return e.Ack(time.Since(began).Microseconds())
