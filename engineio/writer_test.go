@@ -167,46 +167,6 @@ func TestVolatileByWebSocket(t *testing.T) {
 	w.expect("4after")
 }
 
-// A queue keeps its order when frames are taken out, put back and added, and does not grow with what was taken out.
-func TestQueueOrder(t *testing.T) {
-	ws := newWebSocket(&Session{srv: new(Server)}, nil, nil, codec4{}, 0)
-	var want []byte
-	next := byte(0)
-	for round := range 10_000 {
-		for range 1 + round%3 {
-			ws.push([]byte{next})
-			want = append(want, next)
-			next++
-		}
-		for range 1 + (round+1)%3 {
-			if len(want) <= 2 { // so that the queue is never empty
-				break
-			}
-			frames := ws.shift()
-			if round%5 == 0 {
-				ws.unshift(frames)
-				frames = ws.shift()
-			}
-			if frames[0] != want[0] {
-				t.Fatalf("round %d: frames %d, want %d", round, frames[0], want[0])
-			}
-			want = want[1:]
-		}
-		if ws.waiting() != len(want) || ws.queued != len(want)*queuedSize([]byte{0}) {
-			t.Fatalf("round %d: %d frames are queued, which count %d bytes, want %d", round, ws.waiting(), ws.queued, len(want))
-		}
-	}
-	if n := cap(ws.more.frames); n > 100 {
-		t.Errorf("the list has grown to %d frames for %d", n, len(want))
-	}
-	for range want {
-		ws.shift()
-	}
-	if ws.pending() || ws.more != nil || ws.queued != 0 {
-		t.Error("an empty queue keeps something")
-	}
-}
-
 // Queues whose lists come from one pool keep their own bytes in order, also when others are dropped.
 func TestQueuesDoNotMix(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -258,6 +218,9 @@ func TestQueuesDoNotMix(t *testing.T) {
 			}
 			if !bytes.Equal(got, want[i]) {
 				t.Fatalf("step %d: queue %d has %.50q of %d bytes, want %.50q of %d", step, i, got, len(got), want[i], len(want[i]))
+			}
+			if listed := ws.more != nil; listed != (ws.waiting() > 1) {
+				t.Fatalf("step %d: queue %d has %d frames, and has a list: %t", step, i, ws.waiting(), listed)
 			}
 			if counted := len(got) + 40*ws.waiting(); ws.queued != counted {
 				t.Fatalf("step %d: queue %d counts %d bytes, want %d", step, i, ws.queued, counted)

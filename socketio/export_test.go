@@ -266,7 +266,6 @@ func PruneSaved(over, kept int) (pauses, left int) {
 type TailSearch struct {
 	missed *missed
 	sent   []*placed
-	weak   []weak.Pointer[placed]
 }
 
 var blank [1 << 20]byte
@@ -292,12 +291,13 @@ func (t *TailSearch) Kept() int { return len(t.missed.listing.shared.tail.events
 
 // Reachable forgets what was sent, and returns the bytes of the events that are still reachable, as a tail counts them.
 func (t *TailSearch) Reachable() (size int) {
+	var sent []weak.Pointer[placed]
 	for _, p := range t.sent {
-		t.weak = append(t.weak, weak.Make(p))
+		sent = append(sent, weak.Make(p))
 	}
 	t.sent = nil
 	runtime.GC()
-	for _, w := range t.weak {
+	for _, w := range sent {
 		if p := w.Value(); p != nil {
 			size += p.size()
 		}

@@ -37,26 +37,27 @@ func (g *generator) spreadTimes(connections []*connection, n int) (took []uint32
 		for _, c := range connections {
 			_ = c.SetDeadline(time.Now().Add(g.Patience))
 		}
-		asking := connections[0]
-		if err := wakeAt(unnoticed, connections[1:]); err != nil {
+		asking, others := connections[0], connections[1:]
+		if err := wakeAt(unnoticed, others); err != nil {
 			return nil, err
 		}
 		if err := asking.send(fmt.Sprintf(`420["spread",{"t":%d,"pad":"%s"}]`, t, padding)); err != nil {
 			return nil, err
 		}
-		for i, c := range connections {
+		if err := asking.expectBroadcast(t); err != nil {
+			return nil, fmt.Errorf("the connection that asked: %w", err)
+		}
+		us, err := asking.number("430[")
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, us)
+		if err := wakeAt(1, others); err != nil {
+			return nil, err
+		}
+		for i, c := range others {
 			if err := c.expectBroadcast(t); err != nil {
-				return nil, fmt.Errorf("connection %d: %w", i+1, err)
-			}
-			if i == 0 {
-				us, err := c.number("430[")
-				if err != nil {
-					return nil, err
-				}
-				took = append(took, us)
-				if err := wakeAt(1, connections[1:]); err != nil {
-					return nil, err
-				}
+				return nil, fmt.Errorf("connection %d: %w", i+2, err)
 			}
 		}
 	}

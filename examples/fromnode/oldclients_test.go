@@ -43,7 +43,7 @@ func TestOldClients(t *testing.T) {
 				t.Errorf("a thief who shows %q: %d %s", thief, status, body)
 			}
 		}
-		// The answer may be part of the first response. The next one then comes when the session has ended.
+		// The answer may be part of the first response. The next poll is then answered when the session ends.
 		if status, body := get(compact, sid); status != http.StatusOK || !strings.Contains(open+body, "2:40") {
 			t.Errorf("its owner: %d %s, after %s", status, body, open)
 		}
